@@ -1,0 +1,100 @@
+// `deno-std` on npm ships no types: these are the functions in use, as the standard library declares them.
+
+declare module "@std/assert" {
+  export class AssertionError extends Error {}
+  export function assert(condition: unknown, message?: string): asserts condition;
+  export function assertEquals<T>(actual: T, expected: T, message?: string): void;
+  export function assertNotEquals<T>(actual: T, expected: T, message?: string): void;
+  export function assertStrictEquals<T>(
+    actual: unknown,
+    expected: T,
+    message?: string,
+  ): asserts actual is T;
+  export function assertAlmostEquals(
+    actual: number,
+    expected: number,
+    tolerance?: number,
+    message?: string,
+  ): void;
+  export function assertGreater<T>(actual: T, expected: T, message?: string): void;
+  export function assertGreaterOrEqual<T>(actual: T, expected: T, message?: string): void;
+  export function assertLess<T>(actual: T, expected: T, message?: string): void;
+  export function assertLessOrEqual<T>(actual: T, expected: T, message?: string): void;
+  export function assertExists<T>(actual: T, message?: string): asserts actual is NonNullable<T>;
+  export function assertMatch(actual: string, expected: RegExp, message?: string): void;
+  export function assertNotMatch(actual: string, expected: RegExp, message?: string): void;
+  export function assertStringIncludes(actual: string, expected: string, message?: string): void;
+  export function assertArrayIncludes<T>(
+    actual: ArrayLike<T>,
+    expected: ArrayLike<T>,
+    message?: string,
+  ): void;
+  export function assertObjectMatch(
+    actual: Record<PropertyKey, unknown>,
+    expected: Record<PropertyKey, unknown>,
+    message?: string,
+  ): void;
+  export function assertInstanceOf<T>(
+    actual: unknown,
+    expected: abstract new (...args: never[]) => T,
+    message?: string,
+  ): asserts actual is T;
+  export function assertThrows<E extends Error = Error>(
+    fn: () => unknown,
+    errorClass: abstract new (...args: never[]) => E,
+    messageIncludes?: string,
+    message?: string,
+  ): E;
+  export function assertRejects<E extends Error = Error>(
+    fn: () => PromiseLike<unknown>,
+    errorClass: abstract new (...args: never[]) => E,
+    messageIncludes?: string,
+    message?: string,
+  ): Promise<E>;
+  export function fail(message?: string): never;
+}
+
+declare module "@std/async/deadline" {
+  /** Rejects with a `TimeoutError` when `promise` takes longer than `ms`, or with the signal's reason. */
+  export function deadline<T>(
+    promise: Promise<T>,
+    ms: number,
+    options?: { signal?: AbortSignal },
+  ): Promise<T>;
+}
+
+declare module "@std/async/delay" {
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts before. */
+  export function delay(
+    ms: number,
+    options?: { signal?: AbortSignal; persistent?: boolean },
+  ): Promise<void>;
+}
+
+declare module "@std/text/closest-string" {
+  /** The string of `candidates` with the smallest edit distance to `word`. */
+  export function closestString(
+    word: string,
+    candidates: ReadonlyArray<string>,
+    options?: { caseSensitive?: boolean },
+  ): string;
+}
+
+declare module "@sinonjs/fake-timers" {
+  export interface Clock {
+    now: number;
+    setTimeout: typeof setTimeout;
+    clearTimeout: typeof clearTimeout;
+    tick(ms: number): number;
+    tickAsync(ms: number): Promise<number>;
+    runAllAsync(): Promise<number>;
+    countTimers(): number;
+    uninstall(): void;
+  }
+  export function install(options?: {
+    now?: number | Date;
+    toFake?: string[];
+    shouldAdvanceTime?: boolean;
+  }): Clock;
+  export function createClock(now?: number | Date): Clock;
+}
