@@ -1,0 +1,117 @@
+/**
+ * Who may be reached at an IP address, and whether a text is one at all.
+ *
+ * The ranges are those of IANA's special-purpose registries.
+ *
+ * @module
+ */
+
+/** How far an address reaches; `reserved` covers documentation, multicast, transition and unassigned ranges. */
+export type AddressScope = "public" | "private" | "link-local" | "loopback" | "reserved";
+
+/**
+ * The family of an IP address literal; `undefined` for everything else.
+ *
+ * IPv4 has four decimal parts without leading zeros. Brackets, ports and prefix lengths are not
+ * part of an address. A zone (`fe80::1%eth0`) is accepted only with `zone: true`.
+ */
+export function ipFamily(text: string, options: { zone?: boolean } = {}): 4 | 6 | undefined {
+  if (ipv4Parts(text)) return 4;
+  const percent = text.indexOf("%");
+  if (percent >= 0) {
+    if (!options.zone || !isZone(text.slice(percent + 1))) return undefined;
+    text = text.slice(0, percent);
+  }
+  return ipv6Groups(text) ? 6 : undefined;
+}
+
+/** How far an IPv4 or IPv6 literal reaches, its zone ignored; `undefined` when the text is no address. */
+export function addressScope(text: string): AddressScope | undefined {
+  const ipv4 = ipv4Parts(text);
+  if (ipv4) return ipv4Scope(ipv4);
+  if (ipFamily(text, { zone: true }) === undefined) return undefined;
+  const percent = text.indexOf("%");
+  const groups = ipv6Groups(percent < 0 ? text : text.slice(0, percent));
+  return groups && ipv6Scope(groups);
+}
+
+/** Whether the text is an address that the whole internet can reach: global unicast, not set aside for a purpose. */
+export function isPublicAddress(text: string): boolean {
+  return addressScope(text) === "public";
+}
+
+function isZone(text: string): boolean {
+  return /^[0-9A-Za-z_.:-]{1,15}$/.test(text);
+}
+
+function ipv4Parts(text: string): number[] | undefined {
+  if (text.length > 15) return undefined;
+  const parts = text.split(".");
+  if (parts.length !== 4) return undefined;
+  const numbers: number[] = [];
+  for (const part of parts) {
+    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    numbers.push(Number(part));
+  }
+  return numbers;
+}
+
+/** The eight groups of an IPv6 literal without zone. */
+function ipv6Groups(text: string): number[] | undefined {
+  if (text.length > 45 || !text.includes(":")) return undefined;
+  const gap = text.indexOf("::");
+  if (gap < 0) {
+    const groups = groupList(text, true);
+    return groups?.length === 8 ? groups : undefined;
+  }
+  const left = text.slice(0, gap);
+  const right = text.slice(gap + 2);
+  const head = left === "" ? [] : groupList(left, false);
+  const tail = right === "" ? [] : groupList(right, true);
+  if (!head || !tail) return undefined;
+  const zeros = 8 - head.length - tail.length;
+  return zeros < 1 ? undefined : [...head, ...Array<number>(zeros).fill(0), ...tail];
+}
+
+function groupList(text: string, mayEndInIpv4: boolean): number[] | undefined {
+  const words = text.split(":");
+  const groups: number[] = [];
+  for (const [index, word] of words.entries()) {
+    if (/^[0-9A-Fa-f]{1,4}$/.test(word)) {
+      groups.push(parseInt(word, 16));
+      continue;
+    }
+    const ipv4 = mayEndInIpv4 && index === words.length - 1 ? ipv4Parts(word) : undefined;
+    if (!ipv4) return undefined;
+    const [a = 0, b = 0, c = 0, d = 0] = ipv4;
+    groups.push(a * 256 + b, c * 256 + d);
+  }
+  return groups;
+}
+
+function ipv4Scope([a = 0, b = 0, c = 0]: number[]): AddressScope {
+  if (a === 127) return "loopback";
+  if (a === 169 && b === 254) return "link-local";
+  if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)) return "private";
+  // Shared by the customers of a carrier's NAT: as unreachable from outside as a private one.
+  if (a === 100 && b >= 64 && b < 128) return "private";
+  if (a === 0 || a >= 224) return "reserved";
+  if (a === 192 && b === 0 && (c === 0 || c === 2)) return "reserved";
+  if (a === 192 && b === 88 && c === 99) return "reserved";
+  if (a === 198 && (b === 18 || b === 19 || (b === 51 && c === 100))) return "reserved";
+  if (a === 203 && b === 0 && c === 113) return "reserved";
+  return "public";
+}
+
+function ipv6Scope(groups: number[]): AddressScope {
+  const [a = 0, b = 0] = groups;
+  if (groups.slice(0, 7).every((group) => group === 0) && groups[7] === 1) return "loopback";
+  if (a >= 0xfe80 && a <= 0xfebf) return "link-local";
+  // fec0::/10 was "site-local" before unique local addresses took its place.
+  if ((a >= 0xfc00 && a <= 0xfdff) || (a >= 0xfec0 && a <= 0xfeff)) return "private";
+  if (a < 0x2000 || a > 0x3fff) return "reserved";
+  // 2001::/23 is protocol assignments (Teredo among them), 2002::/16 is 6to4.
+  if (a === 0x2001 && (b < 0x0200 || b === 0x0db8)) return "reserved";
+  if (a === 0x2002 || (a === 0x3fff && b < 0x1000)) return "reserved";
+  return "public";
+}

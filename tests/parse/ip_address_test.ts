@@ -1,0 +1,99 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { isIP } from "node:net";
+import { addressScope, ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
+
+Deno.test("ipFamily() tells the family of literals", () => {
+  for (const text of ["0.0.0.0", "1.2.3.4", "255.255.255.255"]) assertEquals(ipFamily(text), 4);
+  const ipv6 = ["::", "::1", "2606::1", "1:2:3:4:5:6:7:8", "1::", "FE80::A", "::ffff:1.2.3.4"];
+  for (const text of [...ipv6, "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7::"]) {
+    assertEquals(ipFamily(text), 6, text);
+  }
+});
+
+Deno.test("ipFamily() refuses what is no address", () => {
+  const bad = [
+    "",
+    ".",
+    ":",
+    ":::",
+    "1.2.3",
+    "1.2.3.4.5",
+    "01.2.3.4",
+    "256.1.1.1",
+    "1.2.3.4 ",
+    "1e1.1.1.1",
+  ];
+  bad.push("0x1.1.1.1", "+1.2.3.4", "1.2.3.4:80", "[::1]", "::1/64", "1::2::3", "1:2:3:4:5:6:7");
+  bad.push(
+    "1:2:3:4:5:6:7:8:9",
+    "12345::",
+    "::g",
+    "1.2.3.4::",
+    "::1.2.3.4:1",
+    ":1::",
+    "1::2:",
+    "١.1.1.1",
+  );
+  bad.push("1:2:3:4:5:6:7:1.2.3.4", "1::2:3:4:5:6:7:8", "\n::1", "::1\n", "host");
+  for (const text of bad) assertEquals(ipFamily(text), undefined, JSON.stringify(text));
+});
+
+Deno.test("ipFamily() accepts a zone only when it is asked to", () => {
+  assertEquals(ipFamily("fe80::1%eth0"), undefined);
+  assertEquals(ipFamily("fe80::1%eth0", { zone: true }), 6);
+  assertEquals(ipFamily("fe80::1%", { zone: true }), undefined);
+  assertEquals(ipFamily("fe80::1%a b", { zone: true }), undefined);
+  assertEquals(ipFamily("fe80::1%a%b", { zone: true }), undefined);
+  assertEquals(ipFamily("1.2.3.4%eth0", { zone: true }), undefined);
+});
+
+Deno.test("addressScope() knows the special ranges and where they end", () => {
+  const table: Record<string, string[]> = {
+    public: ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.0.1"],
+    private: ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.0.1", "100.64.0.1", "fd00::1"],
+    "link-local": ["169.254.1.1", "fe80::1", "febf::1", "fe80::1%eth0"],
+    loopback: ["127.0.0.1", "127.255.0.1", "::1"],
+    reserved: ["0.1.2.3", "192.0.2.1", "198.18.0.1", "198.51.100.7", "203.0.113.9", "224.0.0.1"],
+  };
+  table.public?.push("172.32.0.1", "192.0.1.1", "198.20.0.1", "203.0.112.1", "223.255.255.255");
+  table.public?.push(
+    "2606:4700:4700::1111",
+    "2400:3200::1",
+    "2001:200::1",
+    "3ffe::1",
+    "3fff:1000::",
+  );
+  table.private?.push("fc00::", "fdff::", "fec0::1");
+  table.reserved?.push("255.255.255.255", "::", "::ffff:8.8.8.8", "64:ff9b::1", "2001:db8::1");
+  table.reserved?.push("2001::1", "2002:808:808::1", "3fff::1", "ff02::1", "4000::1", "192.0.0.8");
+  for (const [scope, texts] of Object.entries(table)) {
+    for (const text of texts) assertEquals<string | undefined>(addressScope(text), scope, text);
+  }
+  assertEquals(addressScope("host"), undefined);
+  assertEquals(isPublicAddress("8.8.8.8"), true);
+  assertEquals(isPublicAddress("host"), false);
+});
+
+Deno.test("ipFamily() agrees with the runtime on generated addresses", () => {
+  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+    assertEquals<number | undefined>(ipFamily(text), isIP(text));
+  }));
+});
+
+Deno.test("ipFamily() agrees with the runtime on text that looks like an address", () => {
+  const word = fc.constantFrom(":", "::", ".", "0", "1", "12", "255", "256", "ffff", "a", "g", " ");
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 18 }), (words) => {
+      const text = words.join("");
+      assertEquals(ipFamily(text) ?? 0, isIP(text), text);
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+Deno.test("addressScope() never throws", () => {
+  fc.assert(fc.property(fc.string(), (text) => {
+    assertEquals(addressScope(text) === undefined, ipFamily(text, { zone: true }) === undefined);
+  }));
+});
