@@ -1,0 +1,63 @@
+import { decimalAt } from "./decimal_at.ts";
+import { lineAt } from "./line_at.ts";
+
+/** What the kernel says of its memory, in bytes; `undefined` is what an old kernel does not say. */
+export interface MemoryCounters {
+  totalBytes: number;
+  freeBytes: number;
+  /** What new programs could get without swapping; since Linux 3.14. */
+  availableBytes: number | undefined;
+  buffersBytes: number | undefined;
+  /** The page cache, shared memory included. */
+  cachedBytes: number | undefined;
+  /** Shared memory and tmpfs. */
+  sharedBytes: number | undefined;
+  /** Kernel objects that go when memory gets short. */
+  reclaimableBytes: number | undefined;
+  swapTotalBytes: number | undefined;
+  swapFreeBytes: number | undefined;
+  /** Pages that are in memory and, unchanged, in swap. */
+  swapCachedBytes: number | undefined;
+}
+
+/**
+ * Reads `/proc/meminfo`, which counts in KiB.
+ *
+ * @throws {SyntaxError} When a counter is not a number of kB, or total or free is missing; the
+ * message quotes the line.
+ */
+export function parseMeminfo(text: string): MemoryCounters {
+  return {
+    totalBytes: required(text, "MemTotal:"),
+    freeBytes: required(text, "MemFree:"),
+    availableBytes: optional(text, "MemAvailable:"),
+    buffersBytes: optional(text, "Buffers:"),
+    cachedBytes: optional(text, "Cached:"),
+    sharedBytes: optional(text, "Shmem:"),
+    reclaimableBytes: optional(text, "SReclaimable:"),
+    swapTotalBytes: optional(text, "SwapTotal:"),
+    swapFreeBytes: optional(text, "SwapFree:"),
+    swapCachedBytes: optional(text, "SwapCached:"),
+  };
+}
+
+function required(text: string, key: string): number {
+  const value = optional(text, key);
+  if (value === undefined) {
+    throw new SyntaxError(`Cannot parse meminfo: no "${key}" after "${lineAt(text, 0)}"`);
+  }
+  return value;
+}
+
+function optional(text: string, key: string): number | undefined {
+  let at = text.indexOf(key);
+  // "Cached:" is also the end of "SwapCached:".
+  while (at > 0 && text[at - 1] !== "\n") at = text.indexOf(key, at + 1);
+  if (at === -1) return undefined;
+  const kibibytes = decimalAt(text, at + key.length);
+  const bytes = kibibytes === undefined ? NaN : kibibytes * 1024;
+  if (!Number.isSafeInteger(bytes) || !lineAt(text, at).trimEnd().endsWith(" kB")) {
+    throw new SyntaxError(`Cannot parse meminfo: no number of kB in "${lineAt(text, at)}"`);
+  }
+  return bytes;
+}

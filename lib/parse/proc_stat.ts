@@ -1,0 +1,55 @@
+import { lineAt } from "./line_at.ts";
+
+/** Time of all cores together since boot, in clock ticks, by what it went to. */
+export interface CpuTicks {
+  user: number;
+  nice: number;
+  system: number;
+  idle: number;
+  iowait: number;
+  irq: number;
+  softirq: number;
+  steal: number;
+}
+
+/**
+ * Reads the first line of `/proc/stat`, in clock ticks.
+ *
+ * Guest time is left out: the kernel has it in `user` and `nice` already. Columns that an old
+ * kernel lacks count as 0.
+ *
+ * @throws {SyntaxError} When it is no `cpu` line or has no four counters; the message quotes it.
+ */
+export function parseCpuTicks(line: string): CpuTicks {
+  const columns = line.trimEnd().split(" ");
+  // The kernel puts two spaces behind "cpu", so that the columns of all lines stay together.
+  const first = columns[1] === "" ? 2 : 1;
+  if (columns[0] !== "cpu" || columns.length < first + 4) throw unreadable(line);
+  const tick = (index: number): number => {
+    const column = columns[first + index];
+    if (column === undefined) return 0;
+    if (!/^\d+$/.test(column)) throw unreadable(line);
+    const value = Number(column);
+    // The kernel's idle sums have been seen below zero, which shows as just under 2^64.
+    return Number.isSafeInteger(value) ? value : 0;
+  };
+  return {
+    user: tick(0),
+    nice: tick(1),
+    system: tick(2),
+    idle: tick(3),
+    iowait: tick(4),
+    irq: tick(5),
+    softirq: tick(6),
+    steal: tick(7),
+  };
+}
+
+/** Counts the cores that are online by the `cpuN` lines of `/proc/stat`; `undefined` when it has none. */
+export function countLogicalCores(text: string): number | undefined {
+  return text.match(/^cpu\d+ /gm)?.length;
+}
+
+function unreadable(line: string): SyntaxError {
+  return new SyntaxError(`Cannot parse stat: no CPU times in "${lineAt(line, 0)}"`);
+}

@@ -1,0 +1,47 @@
+import { decimalAt } from "./decimal_at.ts";
+import { lineAt } from "./line_at.ts";
+
+/** Sockets of one address family, as the kernel counts them. */
+export interface SocketCounts {
+  /** TCP sockets in every state but TIME_WAIT. */
+  tcp: number;
+  /** TCP sockets in TIME_WAIT; only the IPv4 file has them, for both families. */
+  tcpTimeWait: number;
+  udp: number;
+}
+
+/**
+ * Reads `/proc/net/sockstat` or `/proc/net/sockstat6`.
+ *
+ * @throws {SyntaxError} When TCP or UDP has no line or no count; the message quotes the line.
+ */
+export function parseSockstat(text: string): SocketCounts {
+  const tcp = lineOf(text, "TCP");
+  return {
+    tcp: count(tcp, " inuse "),
+    tcpTimeWait: tcp.includes(" tw ") ? count(tcp, " tw ") : 0,
+    udp: count(lineOf(text, "UDP"), " inuse "),
+  };
+}
+
+function lineOf(text: string, protocol: string): string {
+  let at = text.indexOf(protocol);
+  while (at !== -1) {
+    const startsLine = at === 0 || text[at - 1] === "\n";
+    // UDPLITE has lines of its own.
+    if (startsLine && (text.startsWith(":", at + 3) || text.startsWith("6:", at + 3))) {
+      return lineAt(text, at);
+    }
+    at = text.indexOf(protocol, at + 1);
+  }
+  throw new SyntaxError(`Cannot parse sockstat: no ${protocol} after "${lineAt(text, 0)}"`);
+}
+
+function count(line: string, name: string): number {
+  const at = line.indexOf(name);
+  const value = at === -1 ? undefined : decimalAt(line, at + name.length);
+  if (value === undefined) {
+    throw new SyntaxError(`Cannot parse sockstat: no "${name.trim()}" in "${line}"`);
+  }
+  return value;
+}

@@ -1,0 +1,16 @@
+import { lineAt } from "./line_at.ts";
+
+const PATTERN = /^(\d+(?:\.\d+)?)(?:\s|$)/;
+
+/**
+ * Reads `/proc/uptime`: seconds since boot, with their fraction.
+ *
+ * @throws {SyntaxError} When it does not start with a number; the message quotes the line.
+ */
+export function parseUptime(text: string): number {
+  const seconds = Number(PATTERN.exec(text)?.[1]);
+  if (!Number.isFinite(seconds)) {
+    throw new SyntaxError(`Cannot parse uptime: no seconds in "${lineAt(text, 0)}"`);
+  }
+  return seconds;
+}
