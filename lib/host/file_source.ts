@@ -1,0 +1,84 @@
+import type { Source } from "./host.ts";
+
+/** Kernel text beyond this is refused: no file that is read here is as long. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** The buffer that all sources of a host share; it grows to the longest file. */
+export interface Scratch {
+  bytes: Uint8Array<ArrayBuffer>;
+  readonly decoder: TextDecoder;
+}
+
+/** A handle that is rewound and read again: cheaper than opening anew, and it outlives the seal. */
+export class FileSource implements Source {
+  readonly #path: string;
+  readonly #scratch: Scratch;
+  readonly #file: Deno.FsFile | undefined;
+  readonly #openError: unknown;
+
+  constructor(path: string, scratch: Scratch) {
+    this.#path = path;
+    this.#scratch = scratch;
+    try {
+      this.#file = Deno.openSync(path);
+    } catch (error) {
+      this.#openError = error;
+    }
+  }
+
+  read(): string | undefined {
+    const length = this.#fill();
+    if (length === undefined) return undefined;
+    return this.#scratch.decoder.decode(this.#scratch.bytes.subarray(0, length));
+  }
+
+  readFirstLine(): string | undefined {
+    const file = this.#opened();
+    if (file === undefined) return undefined;
+    const { bytes, decoder } = this.#scratch;
+    try {
+      file.seekSync(0, Deno.SeekMode.Start);
+      const length = file.readSync(bytes) ?? 0;
+      const end = bytes.subarray(0, length).indexOf(0x0a);
+      return decoder.decode(bytes.subarray(0, end === -1 ? length : end));
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  #fill(): number | undefined {
+    const file = this.#opened();
+    if (file === undefined) return undefined;
+    let length = 0;
+    try {
+      file.seekSync(0, Deno.SeekMode.Start);
+      while (true) {
+        if (length === this.#scratch.bytes.length) this.#grow();
+        const count = file.readSync(this.#scratch.bytes.subarray(length));
+        if (count === null || count === 0) return length;
+        length += count;
+      }
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  #opened(): Deno.FsFile | undefined {
+    if (this.#openError !== undefined && !(this.#openError instanceof Deno.errors.NotFound)) {
+      throw this.#readError(this.#openError);
+    }
+    return this.#file;
+  }
+
+  #grow(): void {
+    const { bytes } = this.#scratch;
+    if (bytes.length * 2 > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes`);
+    const larger = new Uint8Array(bytes.length * 2);
+    larger.set(bytes);
+    this.#scratch.bytes = larger;
+  }
+
+  #readError(cause: unknown): Error {
+    return new Error(`Cannot read ${this.#path}`, { cause });
+  }
+}
