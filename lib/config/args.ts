@@ -1,0 +1,100 @@
+import { closestString } from "@std/text/closest-string";
+import { UsageError } from "../errors.ts";
+import type { Option } from "./option.ts";
+import { OPTIONS } from "./options.ts";
+
+/** What the program can be told to do; `report` is what it does without a word. */
+export const COMMANDS = ["report", "demo", "version"] as const;
+
+/** A command of the program. */
+export type Command = typeof COMMANDS[number];
+
+/** The command line, taken apart but not yet understood. */
+export interface Arguments {
+  readonly command: Command;
+  /** Text of each given option by its row in the table. */
+  readonly flags: ReadonlyMap<Option<unknown>, string>;
+}
+
+const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
+
+/**
+ * Takes the command line apart.
+ *
+ * Written out here because ready-made parsers take a token that begins with a dash for a flag, and
+ * the official agent's units have such tokens.
+ *
+ * @throws {UsageError} For unknown flags and commands, and for flags without their value.
+ */
+export function parseArguments(args: readonly string[]): Arguments {
+  const flags = new Map<Option<unknown>, string>();
+  let command: Command | undefined;
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] ?? "";
+    if (!arg.startsWith("-")) {
+      if (command !== undefined) {
+        throw new UsageError(`Cannot use "${arg}": ${command} takes no more words`);
+      }
+      command = parseCommand(arg);
+      continue;
+    }
+    const { option, attached } = findFlag(arg);
+    if (attached !== undefined) {
+      flags.set(option, attached);
+    } else if (option.placeholder === undefined) {
+      const next = args[index + 1] ?? "";
+      const spelt = ["true", "false", "1", "0"].includes(next);
+      flags.set(option, spelt ? next : "true");
+      if (spelt) index++;
+    } else {
+      const value = args[++index];
+      if (value === undefined || isKnownFlag(value)) {
+        throw new UsageError(`Cannot use flag ${arg}: it takes a ${option.placeholder} after it`);
+      }
+      flags.set(option, value);
+    }
+  }
+  return { command: command ?? "report", flags };
+}
+
+/** The name nearest to a misspelt one, as a hint for the end of a sentence; empty when none is near. */
+export function didYouMean(word: string, names: readonly string[]): string {
+  if (names.length === 0) return "";
+  const nearest = closestString(word, names);
+  return isNear(word, nearest) ? `; did you mean ${nearest}?` : "";
+}
+
+function isNear(word: string, nearest: string): boolean {
+  const shared = [...word].filter((letter) => nearest.includes(letter)).length;
+  return Math.abs(word.length - nearest.length) <= 4 && shared >= word.length * 0.7;
+}
+
+function parseCommand(word: string): Command {
+  const found = COMMANDS.find((command) => command === word);
+  if (found === undefined) {
+    const hint = didYouMean(word, COMMANDS) || `; commands are ${COMMANDS.join(", ")}`;
+    throw new UsageError(`Cannot use command "${word}": there is none of that name${hint}`);
+  }
+  return found;
+}
+
+function isKnownFlag(arg: string): boolean {
+  return arg.startsWith("--") && ROWS.some((row) => row.flag === arg.slice(2));
+}
+
+function findFlag(arg: string): { option: Option<unknown>; attached: string | undefined } {
+  const equals = arg.indexOf("=");
+  const name = equals === -1 ? arg : arg.slice(0, equals);
+  const attached = equals === -1 ? undefined : arg.slice(equals + 1);
+  const long = ROWS.find((row) => row.flag !== undefined && `--${row.flag}` === name);
+  if (long !== undefined) return { option: long, attached };
+  const short = ROWS.find((row) => row.short !== undefined && name.startsWith(`-${row.short}`));
+  if (short !== undefined && name.length === 2) return { option: short, attached };
+  if (short?.placeholder !== undefined) return { option: short, attached: arg.slice(2) };
+  const known = ROWS.flatMap((row) => row.flag === undefined ? [] : [`--${row.flag}`]);
+  throw new UsageError(
+    `Cannot use flag ${name}: there is none of that name${
+      didYouMean(name, known) || "; --help lists them"
+    }`,
+  );
+}
