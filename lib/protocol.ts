@@ -1,0 +1,243 @@
+/**
+ * The panel's JSON, in and out, and every quirk of it: placeholders, rounding, ranges.
+ *
+ * Nothing else decides what a number looks like on the wire.
+ *
+ * @module
+ */
+
+import type {
+  Addresses,
+  MachineFacts,
+  ProbeKind,
+  ProbeResult,
+  ProbeTask,
+  Snapshot,
+  Usage,
+} from "./types.ts";
+
+/** The least CPU use that is sent: the panel stores a 0 as "no value". */
+const MIN_CPU_PERCENT = 0.001;
+/** Beyond it the panel refuses the load of one minute; it takes the other two as they are. */
+const MAX_LOAD1 = 1000;
+const MAX_LOAD = 1_000_000;
+
+/** A report as the panel takes it. */
+export interface WireReport {
+  cpu: { usage: number };
+  ram: WireUsage;
+  swap: WireUsage;
+  load: { load1: number; load5: number; load15: number };
+  disk: WireUsage;
+  network: { up: number; down: number; totalUp: number; totalDown: number };
+  connections: { tcp: number; udp: number };
+  uptime: number;
+  process: number;
+  message: string;
+}
+
+interface WireUsage {
+  total: number;
+  used: number;
+}
+
+/** A basic info as the panel takes it; what is absent stays as it is there. */
+export interface WireBasicInfo {
+  arch: string;
+  cpu_name: string;
+  cpu_cores: number;
+  cpu_physical_cores?: number;
+  gpu_name: string;
+  ipv4?: string;
+  ipv6?: string;
+  mem_total: number;
+  swap_total: number;
+  disk_total: number;
+  os: string;
+  kernel_version?: string;
+  virtualization: string;
+  version: string;
+}
+
+/**
+ * What a snapshot looks like on the wire.
+ *
+ * What could not be measured is sent as the least value that the panel takes, and `message` says so:
+ * the panel refuses half a report.
+ */
+export function toWireReport(snapshot: Snapshot): WireReport {
+  const { load, traffic, connections } = snapshot;
+  return {
+    cpu: { usage: Math.max(MIN_CPU_PERCENT, decimal(snapshot.cpuPercent, 100)) },
+    ram: toWireUsage(snapshot.memory),
+    swap: toWireUsage(snapshot.swap),
+    load: {
+      load1: decimal(load?.oneMinute, MAX_LOAD1),
+      load5: decimal(load?.fiveMinutes, MAX_LOAD),
+      load15: decimal(load?.fifteenMinutes, MAX_LOAD),
+    },
+    disk: toWireUsage(snapshot.disk),
+    network: {
+      up: count(traffic?.sentBytesPerSecond),
+      down: count(traffic?.receivedBytesPerSecond),
+      totalUp: count(traffic?.sentBytes),
+      totalDown: count(traffic?.receivedBytes),
+    },
+    connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
+    uptime: count(snapshot.uptimeSeconds),
+    process: count(snapshot.processes),
+    message: snapshot.failures.join("; "),
+  };
+}
+
+/** What basic info is made of. */
+export interface BasicInfoParts {
+  facts: MachineFacts;
+  /** For the totals of memory, swap and disk. */
+  snapshot: Snapshot;
+  addresses: Addresses;
+  version: string;
+  /** Leaves out the columns that panels up to 1.2.0 don't have. */
+  withoutNewColumns: boolean;
+}
+
+/**
+ * What the machine looks like on the wire.
+ *
+ * Unknown addresses are left out: an empty one would erase what the panel knows, and when it gets
+ * none it takes the address that the call came from.
+ *
+ * @throws {TypeError} When a value is of the wrong type: it would break the panel for every node.
+ */
+export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
+  const { facts, snapshot, addresses } = parts;
+  const info: WireBasicInfo = {
+    arch: facts.arch,
+    cpu_name: facts.cpuName ?? "",
+    cpu_cores: count(facts.logicalCores),
+    gpu_name: facts.gpuName ?? "None",
+    mem_total: count(snapshot.memory?.totalBytes),
+    swap_total: count(snapshot.swap?.totalBytes),
+    disk_total: count(snapshot.disk?.totalBytes),
+    os: facts.osName ?? "",
+    virtualization: facts.virtualization ?? "",
+    version: parts.version,
+  };
+  if (!parts.withoutNewColumns) {
+    info.cpu_physical_cores = count(facts.physicalCores);
+    if (facts.kernelVersion !== undefined) info.kernel_version = facts.kernelVersion;
+  }
+  if (addresses.ipv4 !== undefined) info.ipv4 = addresses.ipv4;
+  if (addresses.ipv6 !== undefined) info.ipv6 = addresses.ipv6;
+  checkBasicInfo(info);
+  return info;
+}
+
+/** @throws {TypeError} When a number has a fraction or is out of range, or a text is none. */
+export function checkBasicInfo(info: Readonly<WireBasicInfo>): void {
+  for (const [field, value] of Object.entries(info)) {
+    const fine = NUMBERS_OF_BASIC_INFO.has(field)
+      ? Number.isSafeInteger(value) && Number(value) >= 0
+      : typeof value === "string";
+    if (!fine) throw new TypeError(`Cannot send basic info: ${field} is ${JSON.stringify(value)}`);
+  }
+}
+
+const NUMBERS_OF_BASIC_INFO: ReadonlySet<string> = new Set([
+  "cpu_cores",
+  "cpu_physical_cores",
+  "mem_total",
+  "swap_total",
+  "disk_total",
+]);
+
+/** A probe's result as the panel takes it. */
+export interface WireProbeResult {
+  task_id: number;
+  value: number;
+  ping_type: ProbeKind;
+  finished_at: string;
+}
+
+/** What a probe found, on the wire: whole milliseconds, or -1 when it was lost. */
+export function toWireProbeResult(result: ProbeResult): WireProbeResult {
+  return {
+    task_id: result.taskId,
+    value: result.valueMs >= 0 ? count(result.valueMs) : -1,
+    ping_type: result.kind,
+    finished_at: result.finishedAt.toISOString(),
+  };
+}
+
+/** What the panel's task list holds. */
+export interface TaskList {
+  tasks: ProbeTask[];
+  /** Tasks that can't be run, and why, in words for the log. */
+  skipped: string[];
+}
+
+/** More tasks than any panel's user sets up; what lies beyond is skipped. */
+const MAX_TASKS = 10_000;
+/** No host name and hardly a URL is longer. */
+const MAX_TARGET_LENGTH = 2048;
+
+/**
+ * Reads the panel's task list. `null` stands for an empty one.
+ *
+ * @throws {SyntaxError} When it is no JSON array.
+ */
+export function parseTaskList(text: string): TaskList {
+  const list = parseJson(text) ?? [];
+  if (!Array.isArray(list)) throw new SyntaxError("Cannot parse the task list: it is no array");
+  const tasks = new Map<number, ProbeTask>();
+  const skipped: string[] = [];
+  for (const item of list.slice(0, MAX_TASKS)) {
+    const task = toProbeTask(item);
+    if (typeof task === "string") skipped.push(task);
+    else tasks.set(task.id, task);
+  }
+  if (list.length > MAX_TASKS) skipped.push(`all after the first ${MAX_TASKS}`);
+  return { tasks: [...tasks.values()], skipped };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError("Cannot parse the task list: it is no JSON", { cause });
+  }
+}
+
+function toProbeTask(item: unknown): ProbeTask | string {
+  if (typeof item !== "object" || item === null) return "one that is no object";
+  const { id, type, target, interval }: Record<string, unknown> = { ...item };
+  if (!isPositiveInteger(id)) return "one without an id";
+  if (type !== "icmp" && type !== "tcp" && type !== "http") {
+    return `${id} of type ${JSON.stringify(type)?.slice(0, 40)}`;
+  }
+  if (typeof target !== "string" || target.length > MAX_TARGET_LENGTH) {
+    return `${id} without a target`;
+  }
+  if (!isPositiveInteger(interval)) return `${id} without an interval`;
+  return { id, kind: type, target, intervalSeconds: interval };
+}
+
+function isPositiveInteger(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+}
+
+function toWireUsage(usage: Usage | undefined): WireUsage {
+  return { total: count(usage?.totalBytes), used: count(usage?.usedBytes) };
+}
+
+/** A count as the panel takes it: whole, not negative, exact. */
+function count(value: number | undefined): number {
+  if (value === undefined || !Number.isFinite(value) || value <= 0) return 0;
+  return Math.min(Math.round(value), Number.MAX_SAFE_INTEGER);
+}
+
+/** A decimal from 0 to `max` with three places. */
+function decimal(value: number | undefined, max: number): number {
+  if (value === undefined || !Number.isFinite(value) || value <= 0) return 0;
+  return Math.round(Math.min(value, max) * 1000) / 1000;
+}
