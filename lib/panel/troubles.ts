@@ -1,0 +1,72 @@
+import { PanelError, type PanelFailure } from "../errors.ts";
+
+/** What should be said about the panel. */
+export interface TroubleEvent {
+  readonly kind: "started" | "changed" | "ended";
+  readonly text: string;
+}
+
+/** Failures that are the panel's or the line's as a whole, whichever call met them. */
+const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
+  "unreachable",
+  "timeout",
+  "unauthorized",
+  "redirected",
+  "unavailable",
+]);
+
+const PANEL = "";
+
+interface Trouble {
+  readonly sinceMs: number;
+  readonly failures: number;
+  /** What tells this trouble from another. */
+  readonly key: string;
+  /** The calls that met it. */
+  readonly calls: ReadonlySet<string>;
+}
+
+/**
+ * Turns a stream of outcomes into few lines: one when trouble starts, one when it becomes another,
+ * one when it ends, with the count in between.
+ *
+ * Trouble of the panel as a whole is told once, not once for each kind of call.
+ */
+export class Troubles {
+  readonly #nowMs: () => number;
+  /** By call; the panel's own under the empty name. */
+  readonly #open = new Map<string, Trouble>();
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Notes a failed call; the event, if there is something new to say. */
+  failed(call: string, error: unknown): TroubleEvent | undefined {
+    const text = error instanceof Error ? error.message : String(error);
+    const general = error instanceof PanelError && OF_THE_PANEL.has(error.failure);
+    const key = general ? `${error.failure} ${error.status ?? ""}` : text;
+    const place = general ? PANEL : call;
+    const before = this.#open.get(place);
+    this.#open.set(place, {
+      sinceMs: before?.sinceMs ?? this.#nowMs(),
+      failures: (before?.failures ?? 0) + 1,
+      key,
+      calls: new Set([...before?.calls ?? [], call]),
+    });
+    if (before === undefined) return { kind: "started", text };
+    return before.key === key ? undefined : { kind: "changed", text };
+  }
+
+  /** Notes a call that went well; the event, if it ends a trouble that it had met. */
+  succeeded(call: string): TroubleEvent | undefined {
+    const place = this.#open.has(call) ? call : PANEL;
+    const trouble = this.#open.get(place);
+    if (trouble === undefined || !trouble.calls.has(call)) return undefined;
+    this.#open.delete(place);
+    const seconds = Math.round((this.#nowMs() - trouble.sinceMs) / 1000);
+    const calls = trouble.failures === 1 ? "1 failed call" : `${trouble.failures} failed calls`;
+    const what = place === PANEL ? "The panel answers again" : `The ${call} goes through again`;
+    return { kind: "ended", text: `${what} after ${seconds} s and ${calls}` };
+  }
+}
