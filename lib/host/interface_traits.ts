@@ -1,0 +1,51 @@
+import type { Host } from "./host.ts";
+
+/** What the kernel tells of an interface beside its name. */
+export interface InterfaceTraits {
+  /** There is a device behind it: a card, a modem, a virtual machine's adapter. */
+  device: boolean;
+  /** It bundles other interfaces. */
+  bond: boolean;
+  /** It is one of those that a bond bundles. */
+  bondSlave: boolean;
+  bridge: boolean;
+  /** It ends in a program: tun or tap. */
+  tunnel: boolean;
+  /** It lies over another interface of this machine: VLAN, macvlan, bridge, bond. */
+  stacked: boolean;
+  /** Another interface with a device counts its traffic already, as with accelerated adapters of virtual machines. */
+  deviceSlave?: boolean;
+  /** It is a port of a switch whose uplink is an interface of its own. */
+  switchPort?: boolean;
+  /** The bridge, bond or other interface that it belongs to, where that could be asked. */
+  master?: string;
+}
+
+/**
+ * Asks `/sys/class/net/NAME` what kind of interface it is.
+ *
+ * `undefined` when there is no such folder: no `/sys` in this container, another network's interface.
+ */
+export function readInterfaceTraits(
+  host: Pick<Host, "roots" | "exists" | "list" | "readLink">,
+  name: string,
+): InterfaceTraits | undefined {
+  // The kernel allows no such names, but not every /proc/net/dev is the kernel's own.
+  if (name === "" || name === "." || name === ".." || name.includes("/")) return undefined;
+  const folder = `${host.roots.sys}/class/net/${name}`;
+  const entries = host.list(folder);
+  if (entries === undefined) return undefined;
+  const lower = entries.filter((entry) => entry.startsWith("lower_"));
+  const master = host.readLink(`${folder}/master`)?.split("/").at(-1);
+  return {
+    device: entries.includes("device"),
+    bond: entries.includes("bonding"),
+    bondSlave: entries.includes("bonding_slave"),
+    deviceSlave: host.exists(`${folder}/master/device`),
+    bridge: entries.includes("bridge"),
+    tunnel: entries.includes("tun_flags"),
+    stacked: lower.length > 0,
+    switchPort: lower.some((entry) => host.exists(`${folder}/${entry}/dsa`)),
+    ...(master ? { master } : {}),
+  };
+}

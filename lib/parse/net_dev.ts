@@ -1,0 +1,97 @@
+/** What passed through one interface since it came up, in bytes. */
+export interface InterfaceCounters {
+  name: string;
+  receivedBytes: number;
+  sentBytes: number;
+}
+
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const TAB = 0x09;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/**
+ * Reads `/proc/net/dev`.
+ *
+ * A host of many containers has many interfaces of no interest: the numbers of those for which
+ * `wants` is false are skipped, and they are not in the answer.
+ *
+ * @throws {SyntaxError} When a line has no name or not all of its counters; the message quotes it.
+ */
+export function parseNetDev(
+  text: string,
+  wants: (name: string) => boolean = () => true,
+): InterfaceCounters[] {
+  const found: InterfaceCounters[] = [];
+  let start = 0;
+  while (start < text.length) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    const colon = text.indexOf(":", start);
+    if (colon >= 0 && colon < end) {
+      const name = text.slice(skipBlanks(text, start), colon);
+      if (name === "") throw unreadable(text, start, end);
+      if (wants(name)) found.push(counters(name, text, { start, colon, end }));
+    } else if (!isHeading(text, start, end)) {
+      throw unreadable(text, start, end);
+    }
+    start = end + 1;
+  }
+  return found;
+}
+
+function counters(
+  name: string,
+  text: string,
+  line: { start: number; colon: number; end: number },
+): InterfaceCounters {
+  let at = skipBlanks(text, line.colon + 1);
+  const receivedBytes = numberAt(text, at);
+  // Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; then sent bytes.
+  for (let column = 0; column < 8; column++) at = skipBlanks(text, skipWord(text, at));
+  const sentBytes = at < line.end ? numberAt(text, at) : undefined;
+  if (receivedBytes === undefined || sentBytes === undefined) {
+    throw unreadable(text, line.start, line.end);
+  }
+  return { name, receivedBytes, sentBytes };
+}
+
+/** The digits that begin at `at`, up to a blank or the line's end. */
+function numberAt(text: string, at: number): number | undefined {
+  const end = skipWord(text, at);
+  let value = 0;
+  for (let index = at; index < end; index++) {
+    const code = text.charCodeAt(index);
+    if (code < ZERO || code > NINE) return undefined;
+    value = value * 10 + (code - ZERO);
+  }
+  // The kernel counts in 64 bits: 20 digits at most.
+  return end === at || end - at > 20 ? undefined : value;
+}
+
+function skipBlanks(text: string, at: number): number {
+  while (text.charCodeAt(at) === SPACE || text.charCodeAt(at) === TAB) at++;
+  return at;
+}
+
+function skipWord(text: string, at: number): number {
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === SPACE || code === TAB || code === NEWLINE) break;
+    at++;
+  }
+  return at;
+}
+
+/** The two lines of headings are ruled by bars; the kernel's text has no other line without a colon. */
+function isHeading(text: string, start: number, end: number): boolean {
+  const bar = text.indexOf("|", start);
+  return (bar >= 0 && bar < end) || skipBlanks(text, start) >= end;
+}
+
+function unreadable(text: string, start: number, end: number): SyntaxError {
+  return new SyntaxError(
+    `Cannot parse net/dev: "${text.slice(start, Math.min(end, start + 200))}"`,
+  );
+}

@@ -1,0 +1,64 @@
+import { assertEquals } from "@std/assert";
+import { type InterfaceTraits, readInterfaceTraits } from "../../lib/host/interface_traits.ts";
+import { LocalHost } from "../../lib/host/local_host.ts";
+
+const NONE: InterfaceTraits = {
+  device: false,
+  bond: false,
+  bondSlave: false,
+  bridge: false,
+  tunnel: false,
+  stacked: false,
+  deviceSlave: false,
+  switchPort: false,
+};
+
+function machine(name: string): LocalHost {
+  const root = new URL(`../fixtures/${name}/`, import.meta.url).pathname;
+  return new LocalHost({ proc: `${root}proc`, sys: `${root}sys`, root });
+}
+
+Deno.test("readInterfaceTraits() tells a bond, its slaves and the VLAN over it apart", () => {
+  const host = machine("bonded-server");
+  assertEquals(readInterfaceTraits(host, "eno1np0"), {
+    ...NONE,
+    device: true,
+    bondSlave: true,
+    master: "bond0",
+  });
+  assertEquals(readInterfaceTraits(host, "bond0"), { ...NONE, bond: true, stacked: true });
+  assertEquals(readInterfaceTraits(host, "bond0.100"), { ...NONE, stacked: true });
+  assertEquals(readInterfaceTraits(host, "lo"), NONE);
+});
+
+Deno.test("readInterfaceTraits() knows bridges, their ports and taps", () => {
+  const host = machine("proxmox");
+  assertEquals(readInterfaceTraits(host, "eno1"), { ...NONE, device: true, master: "vmbr0" });
+  assertEquals(readInterfaceTraits(host, "vmbr0"), { ...NONE, bridge: true, stacked: true });
+  assertEquals(readInterfaceTraits(host, "tap100i0"), {
+    ...NONE,
+    tunnel: true,
+    master: "fwbr100i0",
+  });
+});
+
+Deno.test("readInterfaceTraits() sees what another interface counts already", () => {
+  const paths = new Set(["/sys/class/net/lan1/lower_eth0/dsa", "/sys/class/net/vf0/master/device"]);
+  const host = {
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    list: () => ["device", "lower_eth0"],
+    exists: (path: string) => paths.has(path),
+    readLink: () => undefined,
+  };
+  assertEquals(readInterfaceTraits(host, "lan1")?.switchPort, true);
+  assertEquals(readInterfaceTraits(host, "lan1")?.deviceSlave, false);
+  assertEquals(readInterfaceTraits(host, "vf0")?.deviceSlave, true);
+});
+
+Deno.test("readInterfaceTraits() knows nothing of interfaces that are not in sys", () => {
+  const host = machine("debian-vm");
+  assertEquals(readInterfaceTraits(host, "eth0"), { ...NONE, device: true });
+  for (const name of ["eth9", "", ".", "..", "../net/eth0"]) {
+    assertEquals(readInterfaceTraits(host, name), undefined, name);
+  }
+});
