@@ -40,7 +40,7 @@ export function setUpLog(options: LogOptions): void {
   configureSync({
     reset: true,
     sinks: {
-      out: (record) => options.write(hideSecrets(format(record, options), options.secrets)),
+      out: (record) => options.write(format(record, options)),
     },
     loggers: [
       { category: ROOT, sinks: ["out"], lowestLevel: options.level },
@@ -80,17 +80,17 @@ const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
 };
 
 function formatText(record: LogRecord, options: LogOptions): string {
-  const line = `${roomOf(record)}: ${messageOf(record)}`;
+  const line = `${roomOf(record)}: ${messageOf(record, options)}`;
   if (options.forJournal) return `<${JOURNAL_LEVELS[record.level]}>${line}`;
   return `${timeOf(record)} ${record.level.padEnd(7)} ${line}`;
 }
 
-function formatJson(record: LogRecord): string {
+function formatJson(record: LogRecord, options: LogOptions): string {
   return JSON.stringify({
     time: timeOf(record),
     level: record.level,
     room: roomOf(record),
-    message: messageOf(record),
+    message: messageOf(record, options),
   });
 }
 
@@ -102,17 +102,20 @@ function roomOf(record: LogRecord): string {
   return record.category.at(-1) ?? ROOT;
 }
 
-function messageOf(record: LogRecord): string {
+function messageOf(record: LogRecord, options: LogOptions): string {
   const text = record.message.map((part) =>
     part instanceof Error ? describeError(part) : `${part}`
   );
   // One event is one line, whatever a panel or a kernel put into it.
   // deno-lint-ignore no-control-regex -- control characters are just what is replaced here
-  return text.join("").replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
+  return hideSecrets(text.join(""), options.secrets).replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g,
+    " ",
+  );
 }
 
-function hideSecrets(line: string, secrets: readonly string[]): string {
-  let hidden = line;
+function hideSecrets(text: string, secrets: readonly string[]): string {
+  let hidden = text;
   for (const secret of secrets) {
     if (secret === "") continue;
     hidden = hidden.replaceAll(secret, "…").replaceAll(encodeURIComponent(secret), "…");

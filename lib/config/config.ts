@@ -216,10 +216,12 @@ function offlineNotice(intervalSeconds: number): string[] {
   ];
 }
 
+/** Says of each option without effect that it was set to something that would matter. */
 function noEffectNotices(find: (option: Option<unknown>) => Found | undefined): string[] {
   return Object.values(OPTIONS).flatMap((option: Option<unknown>) => {
     const found = option.noEffect === undefined ? undefined : find(option);
-    return found === undefined ? [] : [`${found.origin} has no effect: ${option.noEffect}`];
+    if (found === undefined || parseFound(option, found) === option.initial) return [];
+    return [`${found.origin} has no effect: ${option.noEffect}`];
   });
 }
 

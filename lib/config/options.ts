@@ -235,27 +235,43 @@ export const OPTIONS = {
     secret: true,
     help: "Register this node by itself",
   }),
-  maxRetries: official("max-retries", "MAX_RETRIES", {
-    placeholder: "N",
+  maxRetries: number({
+    ...names("max-retries", "MAX_RETRIES"),
     help: "Tries before falling back",
     noEffect: "ours goes on trying for ever",
+    initial: 3,
+    min: 0,
+    max: 1_000_000,
+    whole: true,
   }),
-  reconnectInterval: official("reconnect-interval", "RECONNECT_INTERVAL", {
+  reconnectInterval: number({
+    ...names("reconnect-interval", "RECONNECT_INTERVAL"),
     short: "c",
     placeholder: "SECONDS",
     help: "Time between two tries to connect",
+    noEffect: LATER,
+    initial: 5,
+    min: 0,
+    max: 86_400,
   }),
-  protocolVersion: official("protocol-version", "PROTOCOL_VERSION", {
-    placeholder: "1|2",
+  protocolVersion: choice({
+    ...names("protocol-version", "PROTOCOL_VERSION"),
     help: "The panel's protocol",
+    noEffect: LATER,
+    initial: "2",
+    allowed: ["1", "2"],
   }),
   disableCompression: officialSwitch("disable-compression", "DISABLE_COMPRESSION", {
     help: "Send without compression",
     noEffect: "nothing is compressed over HTTP",
   }),
-  preferIpVersion: official("prefer-ip-version", "PREFER_IP_VERSION", {
+  preferIpVersion: choice<"" | "4" | "6">({
+    ...names("prefer-ip-version", "PREFER_IP_VERSION"),
     placeholder: "4|6",
     help: "The way to the panel",
+    noEffect: LATER,
+    initial: "",
+    allowed: ["4", "6"],
   }),
   ignoreUnsafeCert: officialSwitch("ignore-unsafe-cert", "IGNORE_UNSAFE_CERT", {
     short: "u",
@@ -265,9 +281,15 @@ export const OPTIONS = {
     placeholder: "HOST[:PORT]",
     help: "The name server to ask",
   }),
-  monthRotate: official("month-rotate", "MONTH_ROTATE", {
+  monthRotate: number({
+    ...names("month-rotate", "MONTH_ROTATE"),
     placeholder: "DAY",
     help: "The day on which the month's traffic starts anew",
+    noEffect: LATER,
+    initial: 0,
+    min: 0,
+    max: 31,
+    whole: true,
   }),
   gpu: officialSwitch("gpu", "ENABLE_GPU", {
     key: "enable_gpu",

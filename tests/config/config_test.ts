@@ -1,0 +1,240 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { UsageError } from "../../lib/errors.ts";
+import type { Config, ConfigSources } from "../../lib/config/config.ts";
+
+function resolve(
+  args: readonly string[],
+  rest: { env?: Record<string, string>; files?: Record<string, string> } = {},
+): Config {
+  const sources: ConfigSources = {
+    args,
+    env: rest.env ?? {},
+    readText(path) {
+      const text = rest.files?.[path];
+      if (text === undefined) throw new Error("No such file or directory");
+      return text;
+    },
+  };
+  return resolveConfig(sources);
+}
+
+function refusal(args: readonly string[], rest: Parameters<typeof resolve>[1] = {}): string {
+  return assertThrows(() => resolve(args, rest), UsageError).message;
+}
+
+Deno.test("resolveConfig() has the documented defaults", () => {
+  const config = resolve([]);
+  assertEquals(config.command, "report");
+  assertEquals(config.intervalSeconds, 5);
+  assertEquals(config.infoIntervalMinutes, 5);
+  assertEquals(config.transport, "http");
+  assertEquals(config.memoryMode, "htop");
+  assertEquals(config.ipServices, "default");
+  assertEquals(config.logLevel, "info");
+  assertEquals(config.notices, []);
+});
+
+Deno.test("resolveConfig() puts flags over environment over file over defaults", () => {
+  const files = { "c.json": '{"interval": 7, "endpoint": "http://file.example", "token": "f"}' };
+  const env = { AGENT_CONFIG_FILE: "c.json", AGENT_INTERVAL: "8", AGENT_TOKEN: "e" };
+  const config = resolve(["-i", "9"], { env, files });
+  assertEquals(config.intervalSeconds, 9);
+  assertEquals(config.token, "e");
+  assertEquals(config.endpoint, "http://file.example");
+  assertEquals(resolve([], { env, files }).intervalSeconds, 8);
+  assertEquals(resolve(["--config", "c.json"], { files }).intervalSeconds, 7);
+});
+
+Deno.test("resolveConfig() takes a token that begins with a dash, in every spelling", () => {
+  for (
+    const args of [["-t", "-abc"], ["--token", "-abc"], ["--token=-abc"], ["-t=-abc"], ["-t-abc"]]
+  ) {
+    assertEquals(resolve(args).token, "-abc", args.join(" "));
+  }
+  assertEquals(resolve(["-t", "--abc"]).token, "--abc");
+});
+
+Deno.test("resolveConfig() says which flag lacks its value", () => {
+  assertStringIncludes(refusal(["--token"]), "flag --token");
+  assertStringIncludes(refusal(["-t", "--endpoint", "http://x"]), "flag -t");
+});
+
+Deno.test("resolveConfig() lets switches be set to false", () => {
+  const env = { AGENT_GET_IP_ADDR_FROM_NIC: "true" };
+  assertEquals(resolve([], { env }).addressesFromNic, true);
+  for (const args of [["false"], ["0"]]) {
+    assertEquals(resolve(["--get-ip-addr-from-nic", ...args], { env }).addressesFromNic, false);
+    assertEquals(resolve([`--get-ip-addr-from-nic=${args}`], { env }).addressesFromNic, false);
+  }
+  assertEquals(resolve(["--get-ip-addr-from-nic"]).addressesFromNic, true);
+  const files = { "c.json": '{"get_ip_addr_from_nic": false}' };
+  assertEquals(resolve(["--config", "c.json"], { files }).addressesFromNic, false);
+});
+
+Deno.test("resolveConfig() strips the slash at the endpoint's end and keeps its path", () => {
+  assertEquals(resolve(["-e", "https://p.example/"]).endpoint, "https://p.example");
+  assertEquals(
+    resolve(["-e", "https://p.example:8443/a/b//"]).endpoint,
+    "https://p.example:8443/a/b",
+  );
+});
+
+Deno.test("resolveConfig() names option, place, value and what is allowed", () => {
+  const wrong: [string[], Record<string, string>, string[]][] = [
+    [["-i", "x"], {}, ["flag --interval", '"x"', "0.1"]],
+    [["--interval=0"], {}, ["flag --interval", '"0"']],
+    [[], { AGENT_INTERVAL: "-1" }, ["variable AGENT_INTERVAL", '"-1"']],
+    [["-e", "panel.example"], {}, ["flag --endpoint", '"panel.example"', "https://"]],
+    [["-e", "https://u:p@panel.example"], {}, ["flag --endpoint"]],
+    [["-e", "https://panel.example/?x=1"], {}, ["flag --endpoint", "without ?"]],
+    [["--memory-mode", "some"], {}, ["flag --memory-mode", "htop or available or all"]],
+    [["--transport", "auto"], {}, ["flag --transport", "http"]],
+    [["--custom-ipv4", "::1"], {}, ["flag --custom-ipv4", "an IPv4 address"]],
+    [["--custom-ipv6", "1.1.1.1"], {}, ["flag --custom-ipv6", "an IPv6 address"]],
+    [["--ip-services", "ftp://x"], {}, ["flag --ip-services", "off"]],
+    [[], { AGENT_LOG_LEVEL: "loud" }, ["variable AGENT_LOG_LEVEL", "debug or info"]],
+    [["--gpu=maybe"], {}, ["flag --gpu", '"maybe"', "true, false"]],
+    [["--protocol-version", "3"], {}, ["flag --protocol-version", "1 or 2"]],
+    [["--month-rotate", "32"], {}, ["flag --month-rotate", "whole number from 0 to 31"]],
+    [["demo", "more"], {}, ['"more"', "demo"]],
+  ];
+  for (const [args, env, parts] of wrong) {
+    const message = refusal(args, { env });
+    for (const part of parts) assertStringIncludes(message, part);
+    assertEquals(message.includes("\n"), false, "one line");
+  }
+});
+
+Deno.test("resolveConfig() names the nearest known option for a typo", () => {
+  assertStringIncludes(refusal(["--endpont", "x"]), "did you mean --endpoint?");
+  assertStringIncludes(refusal(["--intervall=5"]), "did you mean --interval?");
+  assertStringIncludes(refusal(["dmo"]), "did you mean demo?");
+  const files = { "c.json": '{"tokn": "x"}' };
+  assertStringIncludes(refusal(["--config", "c.json"], { files }), "did you mean token?");
+  assertStringIncludes(refusal(["--zzzz"]), "--help");
+});
+
+Deno.test("resolveConfig() says when a variable looks like one of ours with a slip", () => {
+  const [notice = ""] = resolve([], { env: { AGENT_INTERVALL: "5" } }).notices;
+  assertStringIncludes(notice, "AGENT_INTERVAL?");
+  assertEquals(resolve([], { env: { AGENT_WORKDIR: "/home" } }).notices, []);
+});
+
+Deno.test("resolveConfig() never shows a secret, not even a wrong one", () => {
+  const message = refusal(["-t", "my secret"]);
+  assertStringIncludes(message, "flag --token");
+  assertEquals(message.includes("secret"), false);
+  const files = { "c.json": '{"token": "s3cret", broken' };
+  assertEquals(refusal(["--config", "c.json"], { files }).includes("s3cret"), false);
+});
+
+Deno.test("resolveConfig() reads the token from a file", () => {
+  const files = { "t": "  -abc\n", "/run/c/token": "cred\n", "empty": "" };
+  assertEquals(resolve(["--token-file", "t"], { files }).token, "-abc");
+  assertEquals(resolve([], { files, env: { AGENT_TOKEN_FILE: "t" } }).token, "-abc");
+  assertEquals(resolve([], { files, env: { CREDENTIALS_DIRECTORY: "/run/c" } }).token, "cred");
+  assertEquals(resolve([], { files, env: { CREDENTIALS_DIRECTORY: "/none" } }).token, "");
+  assertStringIncludes(refusal(["--token-file", "gone"], { files }), "gone");
+  assertStringIncludes(refusal(["--token-file", "empty"], { files }), "token file empty");
+});
+
+Deno.test("resolveConfig() takes token or token file, whichever stands in the stronger place", () => {
+  const files = { "t": "of-file" };
+  const env = { AGENT_TOKEN: "of-env" };
+  assertEquals(resolve(["--token-file", "t"], { files, env }).token, "of-file");
+  assertEquals(resolve(["-t", "flag"], { files, env: { AGENT_TOKEN_FILE: "t" } }).token, "flag");
+  assertStringIncludes(refusal(["-t", "x", "--token-file", "t"], { files }), "both");
+});
+
+Deno.test("resolveConfig() maps the official memory switches onto the mode", () => {
+  assertEquals(resolve(["--memory-include-cache"]).memoryMode, "all");
+  assertEquals(resolve(["--memory-exclude-bcf"]).memoryMode, "htop");
+  assertEquals(resolve([], { env: { AGENT_MEMORY_REPORT_RAW_USED: "1" } }).memoryMode, "htop");
+  assertEquals(
+    resolve(["--memory-include-cache", "--memory-mode", "available"]).memoryMode,
+    "available",
+  );
+});
+
+Deno.test("resolveConfig() splits lists", () => {
+  const config = resolve(["--include-nics", "eth*, wlan?", "--include-mountpoint", "/;/data;"]);
+  assertEquals(config.includeNics, ["eth*", "wlan?"]);
+  assertEquals(config.includeMountPoints, ["/", "/data"]);
+  const files = { "c.json": '{"exclude_nics": ["a", "b"], "include_mountpoints": ["/x", "/y"]}' };
+  const ofFile = resolve(["--config", "c.json"], { files });
+  assertEquals(ofFile.excludeNics, ["a", "b"]);
+  assertEquals(ofFile.includeMountPoints, ["/x", "/y"]);
+});
+
+Deno.test("resolveConfig() accepts every name of the official agent", () => {
+  const flags = "auto-discovery=k max-retries=3 reconnect-interval=5 protocol-version=2 " +
+    "disable-compression prefer-ip-version=4 ignore-unsafe-cert custom-dns=1.1.1.1 include-nics=a " +
+    "exclude-nics=b include-mountpoint=/ month-rotate=1 memory-include-cache memory-exclude-bcf gpu " +
+    "custom-ipv4=1.2.3.4 custom-ipv6=2606::1 get-ip-addr-from-nic disable-web-ssh " +
+    "disable-auto-update autoUpdate memory-mode-available show-warning cf-access-client-id=a " +
+    "cf-access-client-secret=b info-report-interval=5 interval=3";
+  resolve(flags.split(" ").map((flag) => `--${flag}`));
+  const variables = "AUTO_DISCOVERY_KEY MAX_RETRIES RECONNECT_INTERVAL PROTOCOL_VERSION " +
+    "PREFER_IP_VERSION CUSTOM_DNS INCLUDE_NICS EXCLUDE_NICS INCLUDE_MOUNTPOINTS MONTH_ROTATE " +
+    "CF_ACCESS_CLIENT_ID CF_ACCESS_CLIENT_SECRET INTERVAL INFO_REPORT_INTERVAL";
+  const switches = "DISABLE_COMPRESSION IGNORE_UNSAFE_CERT MEMORY_INCLUDE_CACHE ENABLE_GPU " +
+    "MEMORY_REPORT_RAW_USED GET_IP_ADDR_FROM_NIC DISABLE_WEB_SSH DISABLE_AUTO_UPDATE " +
+    "MEMORY_MODE_AVAILABLE";
+  const values = Object.fromEntries([
+    ...variables.split(" ").map((name) => [name, name === "PREFER_IP_VERSION" ? "4" : "1"]),
+    ...switches.split(" ").map((name) => [name, "true"]),
+  ]);
+  const env = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`AGENT_${name}`, String(value)]),
+  );
+  const byEnv = resolve([], { env });
+  assertEquals(byEnv.includeMountPoints, ["1"]);
+  assertEquals(byEnv.memoryMode, "htop");
+  const file = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const byFile = resolve(["--config", "c"], { files: { c: JSON.stringify(file) } });
+  assertEquals(byFile.addressesFromNic, true);
+});
+
+Deno.test("resolveConfig() says which official options have no effect", () => {
+  const { notices } = resolve(["--month-rotate", "1", "-u"], {
+    env: { AGENT_DISABLE_AUTO_UPDATE: "true" },
+  });
+  assertEquals(notices.length, 3);
+  assertStringIncludes(notices.join("\n"), "flag --month-rotate has no effect");
+  assertStringIncludes(notices.join("\n"), "flag --ignore-unsafe-cert has no effect");
+  assertStringIncludes(notices.join("\n"), "variable AGENT_DISABLE_AUTO_UPDATE has no effect");
+});
+
+Deno.test("resolveConfig() reads a file of the official agent with its empty values", () => {
+  const file = {
+    endpoint: "http://p.example",
+    token: "x",
+    custom_dns: "",
+    include_nics: "",
+    interval: 3,
+  };
+  const config = resolve(["--config", "c"], { files: { c: JSON.stringify(file) } });
+  assertEquals(config.intervalSeconds, 3);
+  assertEquals(config.includeNics, []);
+  assertEquals(config.notices, []);
+});
+
+Deno.test("resolveConfig() refuses files that are no object of plain values", () => {
+  for (const c of ["[]", "1", "", '{"interval": {}}', '{"include_nics": [[1]]}']) {
+    assertStringIncludes(refusal(["--config", "c"], { files: { c } }), "the file c");
+  }
+  assertStringIncludes(refusal(["--config", "gone"]), "Cannot read the file gone");
+});
+
+Deno.test("resolveConfig() warns of an interval that lets the node look offline", () => {
+  assertStringIncludes(resolve(["-i", "60"]).notices.join(), "35 s");
+  assertEquals(resolve(["-i", "30"]).notices, []);
+});
+
+Deno.test("resolveConfig() takes HOST_PROC without its slash at the end", () => {
+  assertEquals(resolve([], { env: { HOST_PROC: "/host/proc/" } }).hostProc, "/host/proc");
+  assertEquals(resolve([], { env: { HOST_PROC: "" } }).hostProc, "");
+});

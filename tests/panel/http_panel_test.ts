@@ -1,0 +1,183 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { PanelError, type PanelFailure } from "../../lib/errors.ts";
+import { describeError } from "../../lib/log.ts";
+import { exchange } from "../../lib/panel/exchange.ts";
+import { HttpPanel } from "../../lib/panel/http_panel.ts";
+import { toWireProbeResult, toWireReport } from "../../lib/protocol.ts";
+
+const TOKEN = "s3cret/+&=";
+const SUCCESS = '{"status":"success"}';
+const REPORT = toWireReport({ failures: [] });
+const never = new AbortController().signal;
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+async function withServer(handler: Handler, use: (url: string) => Promise<void>): Promise<void> {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
+  try {
+    await use(`http://127.0.0.1:${server.addr.port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+function panelAt(endpoint: string): HttpPanel {
+  return new HttpPanel({ endpoint, token: TOKEN, userAgent: "komari-agent-deno/0" });
+}
+
+async function failureOf(handler: Handler): Promise<PanelError> {
+  const errors: PanelError[] = [];
+  await withServer(handler, async (url) => {
+    errors.push(await assertRejects(() => panelAt(url).sendReport(REPORT, never), PanelError));
+  });
+  const [error] = errors;
+  assert(error !== undefined);
+  assertEquals(Deno.inspect(error).includes("s3cret"), false, "no token in the error");
+  return error;
+}
+
+Deno.test("HttpPanel calls the panel's paths with the encoded token and no Origin", async () => {
+  const seen: string[] = [];
+  const headers: Headers[] = [];
+  await withServer(async (request) => {
+    const { pathname, search } = new URL(request.url);
+    seen.push(`${request.method} ${pathname}${search} ${await request.text()}`);
+    headers.push(request.headers);
+    return new Response(request.method === "GET" ? "[]" : SUCCESS);
+  }, async (url) => {
+    const panel = panelAt(`${url}/base`);
+    await panel.sendReport(REPORT, never);
+    const finishedAt = new Date(0);
+    const result = toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 5, finishedAt });
+    await panel.sendProbeResult(result, never);
+    assertEquals(await panel.fetchTasks(never), { tasks: [], skipped: [] });
+  });
+  const query = `?token=${encodeURIComponent(TOKEN)}`;
+  assertEquals(seen, [
+    `POST /base/api/clients/report${query} ${JSON.stringify(REPORT)}`,
+    `POST /base/api/clients/ping/result${query} ` +
+    '{"task_id":1,"value":5,"ping_type":"tcp","finished_at":"1970-01-01T00:00:00.000Z"}',
+    `GET /base/api/clients/ping/tasks${query} `,
+  ]);
+  for (const header of headers) {
+    assertEquals(header.get("origin"), null);
+    assertEquals(header.get("user-agent"), "komari-agent-deno/0");
+  }
+  assertEquals(headers[0]?.get("content-type"), "application/json");
+  assertEquals(headers[0]?.get("content-encoding"), null);
+});
+
+Deno.test("HttpPanel tells the kinds of refusal apart", async () => {
+  const html = { headers: { "content-type": "text/html" } };
+  const cases: [() => Response, PanelFailure, string][] = [
+    [
+      () => Response.json({ status: "error", message: "Unauthorized." }, { status: 401 }),
+      "unauthorized",
+      "token",
+    ],
+    [() => Response.json({ error: "bad row" }, { status: 500 }), "rejected", '"bad row"'],
+    [() => Response.json({ error: {}, status: "error" }, { status: 500 }), "rejected", "500"],
+    [() => new Response("", { status: 500 }), "rejected", "500"],
+    [() => new Response("no", { status: 400 }), "rejected", "400"],
+    [() => new Response("<html>bad gateway", { ...html, status: 502 }), "unavailable", "HTML"],
+    [
+      () => Response.json({ message: "Not found in install mode" }, { status: 404 }),
+      "unavailable",
+      "install mode",
+    ],
+    [() => new Response("<html>login", html), "unreadable", "HTML"],
+    [() => new Response("{}"), "unreadable", "not a panel's"],
+    [() => new Response("", { status: 200 }), "unreadable", "not a panel's"],
+    [
+      () =>
+        new Response("", {
+          status: 302,
+          headers: { location: "https://sso.example/login?next=s3cret" },
+        }),
+      "redirected",
+      "https://sso.example/login (",
+    ],
+    [() => new Response("", { status: 302 }), "redirected", "sends us to"],
+  ];
+  for (const [answer, failure, words] of cases) {
+    const error = await failureOf(answer);
+    assertEquals(error.failure, failure, error.message);
+    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, "Cannot send report (POST /api/clients/report): ");
+  }
+});
+
+Deno.test("HttpPanel cuts off answers that have no end, also packed ones", async () => {
+  const chunk = new Uint8Array(64 * 1024).fill(0x20);
+  const endless = () =>
+    new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
+  assertStringIncludes((await failureOf(endless)).message, "longer than");
+  const bomb = () => {
+    let left = 500;
+    const zeros = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull(controller) {
+        if (left-- === 0) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+    return new Response(zeros.pipeThrough(new CompressionStream("gzip")), {
+      headers: { "content-encoding": "gzip" },
+    });
+  };
+  assertStringIncludes((await failureOf(bomb)).message, "longer than");
+});
+
+Deno.test("HttpPanel says why there was no connection, without the URL", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  const error = await assertRejects(
+    () => panelAt(`http://127.0.0.1:${port}`).sendReport(REPORT, never),
+    PanelError,
+  );
+  assertEquals(error.failure, "unreachable");
+  assertStringIncludes(error.message, "refused");
+  assertEquals(error.message.includes("token"), false);
+  assertEquals(describeError(error).includes("s3cret"), false);
+});
+
+Deno.test("HttpPanel.fetchTasks() refuses what is no list", async () => {
+  await withServer(() => new Response("{broken"), async (url) => {
+    const error = await assertRejects(() => panelAt(url).fetchTasks(never), PanelError);
+    assertEquals(error.failure, "unreadable");
+  });
+});
+
+Deno.test("exchange() ends with a time-out when the answer or its body never comes", async () => {
+  const stall = new ReadableStream<Uint8Array<ArrayBuffer>>({});
+  const held = Promise.withResolvers<Response>();
+  for (const handler of [() => held.promise, () => new Response(stall)]) {
+    await withServer(handler, async (url) => {
+      const call = { name: "ask (GET /x)", url, method: "GET" as const, timeoutMs: 50 };
+      const error = await assertRejects(
+        () => exchange(call, { signal: never, headers: new Headers() }),
+        PanelError,
+      );
+      assertEquals(error.failure, "timeout");
+      assertStringIncludes(error.message, "Cannot ask (GET /x): no answer within 0.05 s");
+      held.resolve(new Response());
+    });
+  }
+});
+
+Deno.test("exchange() gives the signal's reason when it is told to stop", async () => {
+  const held = Promise.withResolvers<Response>();
+  const arrived = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  await withServer(() => {
+    arrived.resolve();
+    return held.promise;
+  }, async (url) => {
+    const call = { name: "ask", url, method: "GET" as const, timeoutMs: 60_000 };
+    const asking = exchange(call, { signal: stop.signal, headers: new Headers() });
+    await arrived.promise;
+    stop.abort(new Error("told to stop"));
+    assertEquals((await assertRejects(() => asking, Error)).message, "told to stop");
+    held.resolve(new Response());
+  });
+});

@@ -1,0 +1,248 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  checkBasicInfo,
+  parseTaskList,
+  toWireBasicInfo,
+  toWireProbeResult,
+  toWireReport,
+} from "../lib/protocol.ts";
+import type { MachineFacts, Snapshot } from "../lib/types.ts";
+
+const FACTS: MachineFacts = { arch: "amd64", cpuName: "A CPU", logicalCores: 4, physicalCores: 2 };
+
+function snapshotOf(value: number): Snapshot {
+  const usage = { totalBytes: value, usedBytes: value };
+  return {
+    cpuPercent: value,
+    memory: usage,
+    swap: usage,
+    disk: usage,
+    load: { oneMinute: value, fiveMinutes: value, fifteenMinutes: value },
+    traffic: {
+      sentBytes: value,
+      receivedBytes: value,
+      sentBytesPerSecond: value,
+      receivedBytesPerSecond: value,
+    },
+    connections: { tcp: value, udp: value },
+    uptimeSeconds: value,
+    processes: value,
+    failures: [],
+  };
+}
+
+/** Every number of a report that must be whole, by its path. */
+function counts(report: ReturnType<typeof toWireReport>): number[] {
+  return [
+    ...Object.values(report.ram),
+    ...Object.values(report.swap),
+    ...Object.values(report.disk),
+    ...Object.values(report.network),
+    ...Object.values(report.connections),
+    report.uptime,
+    report.process,
+  ];
+}
+
+function assertFitForTheWire(report: ReturnType<typeof toWireReport>): void {
+  for (const value of counts(report)) {
+    assert(Number.isSafeInteger(value) && value >= 0, `count ${value}`);
+    assert(/^\d+$/.test(JSON.stringify(value)), `written as ${JSON.stringify(value)}`);
+  }
+  assert(report.cpu.usage >= 0.001 && report.cpu.usage <= 100, `cpu ${report.cpu.usage}`);
+  assert(report.load.load1 >= 0 && report.load.load1 <= 1000, `load ${report.load.load1}`);
+  for (const load of Object.values(report.load)) assert(Number.isFinite(load) && load >= 0);
+}
+
+Deno.test("toWireReport() keeps type and range whatever was measured", () => {
+  const odd = [0, -0, -1, 0.4, 1e-9, 2 ** 53, 2 ** 63, 1e21, NaN, Infinity, -Infinity, 101, 1000.5];
+  for (const value of odd) assertFitForTheWire(toWireReport(snapshotOf(value)));
+  fc.assert(
+    fc.property(fc.double(), (value) => assertFitForTheWire(toWireReport(snapshotOf(value)))),
+  );
+});
+
+Deno.test("toWireReport() rounds to the nearest and keeps what is whole", () => {
+  const report = toWireReport(snapshotOf(41.6));
+  assertEquals(report.ram, { total: 42, used: 42 });
+  assertEquals(report.network, { up: 42, down: 42, totalUp: 42, totalDown: 42 });
+  assertEquals(report.cpu.usage, 41.6);
+  assertEquals(toWireReport(snapshotOf(2 ** 53 - 1)).ram.total, 2 ** 53 - 1);
+});
+
+Deno.test("toWireReport() fills what is absent, since the panel refuses half a report", () => {
+  const report = toWireReport({ failures: ["cannot measure load", "cannot measure memory"] });
+  assertEquals(report, {
+    cpu: { usage: 0.001 },
+    ram: { total: 0, used: 0 },
+    swap: { total: 0, used: 0 },
+    load: { load1: 0, load5: 0, load15: 0 },
+    disk: { total: 0, used: 0 },
+    network: { up: 0, down: 0, totalUp: 0, totalDown: 0 },
+    connections: { tcp: 0, udp: 0 },
+    uptime: 0,
+    process: 0,
+    message: "cannot measure load; cannot measure memory",
+  });
+});
+
+Deno.test("toWireBasicInfo() has only fields that the panel knows, and leaves out unknown addresses", () => {
+  const info = toWireBasicInfo({
+    facts: {
+      ...FACTS,
+      osName: "Debian",
+      kernelVersion: "6.1",
+      virtualization: "kvm",
+      gpuName: "G",
+    },
+    snapshot: snapshotOf(10.5),
+    addresses: { ipv4: "192.0.2.1" },
+    version: "1.0.0",
+    withoutNewColumns: false,
+  });
+  assertEquals(info, {
+    arch: "amd64",
+    cpu_name: "A CPU",
+    cpu_cores: 4,
+    cpu_physical_cores: 2,
+    gpu_name: "G",
+    ipv4: "192.0.2.1",
+    mem_total: 11,
+    swap_total: 11,
+    disk_total: 11,
+    os: "Debian",
+    kernel_version: "6.1",
+    virtualization: "kvm",
+    version: "1.0.0",
+  });
+});
+
+Deno.test("toWireBasicInfo() leaves the newer columns out for old panels", () => {
+  const info = toWireBasicInfo({
+    facts: { ...FACTS, kernelVersion: "6.1" },
+    snapshot: { failures: [] },
+    addresses: {},
+    version: "1",
+    withoutNewColumns: true,
+  });
+  assertEquals("kernel_version" in info || "cpu_physical_cores" in info, false);
+  assertEquals([info.mem_total, info.swap_total, info.disk_total, info.gpu_name], [
+    0,
+    0,
+    0,
+    "None",
+  ]);
+});
+
+Deno.test("toWireBasicInfo() never lets a fraction out", () => {
+  fc.assert(fc.property(fc.double(), fc.double(), (cores, bytes) => {
+    const info = toWireBasicInfo({
+      facts: { arch: "arm64", logicalCores: cores, physicalCores: cores },
+      snapshot: snapshotOf(bytes),
+      addresses: {},
+      version: "1",
+      withoutNewColumns: false,
+    });
+    for (
+      const value of [info.cpu_cores, info.cpu_physical_cores, info.mem_total, info.disk_total]
+    ) {
+      assert(Number.isSafeInteger(value), String(value));
+    }
+  }));
+});
+
+Deno.test("checkBasicInfo() refuses fractions and values of another type", () => {
+  const good = toWireBasicInfo({
+    facts: FACTS,
+    snapshot: { failures: [] },
+    addresses: {},
+    version: "1",
+    withoutNewColumns: false,
+  });
+  checkBasicInfo(good);
+  for (const wrong of [{ mem_total: 1.5 }, { cpu_cores: -1 }, { disk_total: 2 ** 53 }]) {
+    const error = assertThrows(() => checkBasicInfo({ ...good, ...wrong }), TypeError);
+    assertStringIncludes(error.message, Object.keys(wrong)[0] ?? "");
+  }
+});
+
+Deno.test("toWireProbeResult() sends whole milliseconds, -1 for lost ones, and a zone", () => {
+  const finishedAt = new Date("2026-02-21T23:29:10.123Z");
+  const result = { taskId: 7, kind: "tcp" as const, valueMs: 12.6, finishedAt };
+  assertEquals(toWireProbeResult(result), {
+    task_id: 7,
+    value: 13,
+    ping_type: "tcp",
+    finished_at: "2026-02-21T23:29:10.123Z",
+  });
+  assertEquals(toWireProbeResult({ ...result, valueMs: -1 }).value, -1);
+  assertEquals(toWireProbeResult({ ...result, valueMs: NaN }).value, -1);
+  assertEquals(toWireProbeResult({ ...result, valueMs: 0.2 }).value, 0);
+});
+
+Deno.test("parseTaskList() reads the panel's tasks and ignores what it doesn't know", () => {
+  const text = `[{"id":1,"name":"a","clients":["x"],"weight":0,"type":"icmp","target":"1.1.1.1",
+    "interval":60},{"id":2,"type":"http","target":"https://a.example","interval":5}]`;
+  assertEquals(parseTaskList(text), {
+    tasks: [
+      { id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 },
+      { id: 2, kind: "http", target: "https://a.example", intervalSeconds: 5 },
+    ],
+    skipped: [],
+  });
+  assertEquals(parseTaskList("null"), { tasks: [], skipped: [] });
+  assertEquals(parseTaskList("[]"), { tasks: [], skipped: [] });
+});
+
+Deno.test("parseTaskList() skips what can't be run and says why", () => {
+  const task = { id: 3, type: "tcp", target: "a:1", interval: 5 };
+  const wrong: [unknown, string][] = [
+    [{ ...task, interval: 0 }, "interval"],
+    [{ ...task, interval: 1.5 }, "interval"],
+    [{ ...task, interval: "5" }, "interval"],
+    [{ ...task, type: "udp" }, "udp"],
+    [{ ...task, id: 0 }, "id"],
+    [{ ...task, id: "3" }, "id"],
+    [{ ...task, target: 5 }, "target"],
+    [{ ...task, target: "x".repeat(5000) }, "target"],
+    [null, "no object"],
+    ["x", "no object"],
+  ];
+  for (const [item, word] of wrong) {
+    const { tasks, skipped } = parseTaskList(JSON.stringify([item, { ...task, id: 9 }]));
+    assertEquals(tasks.map(({ id }) => id), [9]);
+    assertEquals(skipped.length, 1, JSON.stringify(item));
+    assertStringIncludes(skipped[0] ?? "", word);
+  }
+});
+
+Deno.test("parseTaskList() takes the last of two tasks with one id, and a bounded number", () => {
+  const list = Array.from({ length: 10_005 }, (_, index) => ({
+    id: index + 1,
+    type: "tcp",
+    target: "a",
+    interval: 5,
+  }));
+  const { tasks, skipped } = parseTaskList(JSON.stringify(list));
+  assertEquals(tasks.length, 10_000);
+  assertEquals(skipped.length, 1);
+  const twice = [{ ...list[0], target: "old" }, { ...list[0], target: "new" }];
+  assertEquals(parseTaskList(JSON.stringify(twice)).tasks.map(({ target }) => target), ["new"]);
+});
+
+Deno.test("parseTaskList() throws SyntaxError for anything but a list, and nothing else ever", () => {
+  for (const text of ["", "{}", "1", '"x"', "<html>", '[{"id":1}']) {
+    assertThrows(() => parseTaskList(text), SyntaxError);
+  }
+  fc.assert(fc.property(fc.json(), (text) => {
+    try {
+      parseTaskList(text);
+    } catch (error) {
+      assert(error instanceof SyntaxError);
+    }
+  }));
+  fc.assert(fc.property(fc.array(fc.jsonValue()), (list) => {
+    parseTaskList(JSON.stringify(list));
+  }));
+});
