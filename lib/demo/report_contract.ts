@@ -1,0 +1,125 @@
+/**
+ * The contract of `POST /api/clients/report`.
+ *
+ * @module
+ */
+
+import { count, examine, fields, LARGEST_COUNT } from "./shape.ts";
+import { accept, gravest, refuse, type Verdict } from "./verdict.ts";
+import { numberIn, objectIn, parseWireObject, stringIn, type WireObject } from "./wire_json.ts";
+
+/** A report as the panel stores it; sizes in bytes, speeds in bytes per second. */
+export interface WireReport {
+  readonly cpu: { readonly usage: number };
+  readonly ram: WireUsage;
+  readonly swap: WireUsage;
+  readonly load: { readonly load1: number; readonly load5: number; readonly load15: number };
+  readonly disk: WireUsage;
+  readonly network: {
+    readonly up: number;
+    readonly down: number;
+    readonly totalUp: number;
+    readonly totalDown: number;
+  };
+  readonly connections: { readonly tcp: number; readonly udp: number };
+  readonly uptime: number;
+  readonly process: number;
+  readonly message: string;
+}
+
+/** A capacity and what is taken of it, in bytes. */
+export interface WireUsage {
+  readonly total: number;
+  readonly used: number;
+}
+
+// The panel refuses what a signed number of 64 bits can't hold.
+const stored = count([0, 2 ** 63 - 1024]);
+const usage = fields({ total: stored, used: stored });
+const load = { kind: "float", allowed: [0, LARGEST_COUNT] } as const;
+const percent = { kind: "float", allowed: [0, 100] } as const;
+
+const shape = fields({
+  // A 0 is stored as "no value".
+  cpu: fields({ usage: { kind: "float", accepted: [0, 100], allowed: [0.001, 100] } }),
+  ram: usage,
+  swap: usage,
+  load: fields({ load1: { ...load, accepted: [0, 1000] }, load5: load, load15: load }),
+  disk: usage,
+  network: fields({ up: stored, down: stored, totalUp: stored, totalDown: stored }),
+  connections: fields({ tcp: stored, udp: stored }),
+  uptime: count(),
+  process: stored,
+  message: { kind: "string" },
+  gpu: fields({
+    count: count(),
+    average_usage: percent,
+    detailed_info: {
+      kind: "list",
+      of: fields({
+        name: { kind: "string" },
+        memory_total: count(),
+        memory_used: count(),
+        utilization: percent,
+        temperature: { kind: "integer", allowed: [-273, 1000] },
+      }),
+    },
+  }),
+}, ["gpu"]);
+
+/** Holds a report's body against the contract. */
+export function checkReport(body: string): Verdict<WireReport> {
+  const report = parseWireObject(body);
+  if (report === undefined) {
+    return refuse(
+      { status: 400, body: { error: "Invalid request body" } },
+      ["report: is no JSON object"],
+    );
+  }
+  const findings = examine(report, shape);
+  const violations = findings.map((finding) => `report: ${finding.text}`);
+  const refusal = gravest(findings, { fraction: 400, type: 400, "out of range": 500 });
+  if (refusal !== undefined) {
+    const error = refusal.status === 400 ? "Invalid request body" : refusal.finding.text;
+    return refuse({ status: refusal.status, body: { error } }, violations);
+  }
+  const value = storedReport(report);
+  for (const name of ["ram", "swap", "disk"] as const) {
+    if (value[name].used > value[name].total) {
+      violations.push(`report: ${name}.used is more than ${name}.total`);
+    }
+  }
+  return accept(value, violations);
+}
+
+function storedReport(report: WireObject): WireReport {
+  const network = objectIn(report, "network");
+  const connections = objectIn(report, "connections");
+  const averages = objectIn(report, "load");
+  return {
+    cpu: { usage: numberIn(objectIn(report, "cpu"), "usage") },
+    ram: storedUsage(report, "ram"),
+    swap: storedUsage(report, "swap"),
+    load: {
+      load1: numberIn(averages, "load1"),
+      load5: numberIn(averages, "load5"),
+      load15: numberIn(averages, "load15"),
+    },
+    disk: storedUsage(report, "disk"),
+    network: {
+      up: numberIn(network, "up"),
+      down: numberIn(network, "down"),
+      totalUp: numberIn(network, "totalUp"),
+      totalDown: numberIn(network, "totalDown"),
+    },
+    connections: { tcp: numberIn(connections, "tcp"), udp: numberIn(connections, "udp") },
+    uptime: numberIn(report, "uptime"),
+    process: numberIn(report, "process"),
+    message: stringIn(report, "message"),
+  };
+}
+
+function storedUsage(report: WireObject, key: string): WireUsage {
+  const object = objectIn(report, key);
+  return { total: numberIn(object, "total"), used: numberIn(object, "used") };
+}
