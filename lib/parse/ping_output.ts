@@ -1,0 +1,64 @@
+/**
+ * What one run of `ping -c 1` found.
+ *
+ * `lost` is an echo without a reply, `unreachable` one that could not be sent at all, `forbidden` a
+ * `ping` that may not open its socket or may not be run.
+ */
+export type PingOutcome =
+  | { kind: "reply"; ms: number }
+  | { kind: "lost" }
+  | { kind: "unreachable" | "forbidden"; reason: string };
+
+/**
+ * Reads the output of `ping -n -c 1` in the C locale: iputils, busybox and inetutils.
+ *
+ * Standard error belongs to the text, for it alone tells why nothing was sent.
+ *
+ * @throws {SyntaxError} When the text is no ping's, is cut off, or its options were refused; the
+ * message quotes the line.
+ */
+export function parsePingOutput(text: string): PingOutcome {
+  let complaint: string | undefined;
+  let summary = false;
+  for (let start = 0; start < text.length;) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    const line = text.slice(start, end).trim();
+    start = end + 1;
+    if (line.includes("bytes from")) return { kind: "reply", ms: roundTrip(line) };
+    if (line.includes("packets transmitted")) {
+      if (!/, 0 (packets )?received/.test(line)) throw unreadable(line);
+      summary = true;
+    } else if (isForbidden(line)) {
+      return { kind: "forbidden", reason: line.slice(0, REASON_LIMIT) };
+    } else if (/^usage:|(invalid|unrecognized) option/i.test(line)) {
+      throw unreadable(line);
+    } else if (/(^|\/)ping6?: |^connect: /.test(line)) {
+      complaint ??= line.slice(0, REASON_LIMIT);
+    }
+  }
+  // A sum means that the echo was on its way, whatever was said before.
+  if (summary) return { kind: "lost" };
+  if (complaint !== undefined) return { kind: "unreachable", reason: complaint };
+  throw unreadable(text.trim());
+}
+
+const REASON_LIMIT = 200;
+
+/** A refused socket is a matter of rights; a refused packet is a firewall's doing. */
+function isForbidden(line: string): boolean {
+  return /not permitted|permission denied|lacking privilege|cap_net_raw/i.test(line) &&
+    !/\b(sendto|sendmsg|connect)\b/.test(line);
+}
+
+function roundTrip(line: string): number {
+  const digits = /\btime[=<](\d{1,9}(?:\.\d{1,9})?) ?ms\b/.exec(line)?.[1];
+  if (digits === undefined) throw unreadable(line);
+  return Number(digits);
+}
+
+function unreadable(line: string): SyntaxError {
+  return new SyntaxError(
+    `Cannot parse ping's output: no result in ${JSON.stringify(line.slice(0, REASON_LIMIT))}`,
+  );
+}
