@@ -1,0 +1,154 @@
+import { deadline } from "@std/async/deadline";
+import { ipFamily } from "../parse/ip_address.ts";
+import type { Roots } from "./host.ts";
+import type { InterfaceTraits } from "./interface_traits.ts";
+import { RequestChannel } from "./request_channel.ts";
+import { SHELL_SCRIPT } from "./shell_script.ts";
+
+/** What is asked of one shell. */
+export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
+  /** Where commands are looked for; by default `$PATH` and where systems keep `ping`. */
+  path?: string;
+  /** Which shell to run; `/bin/sh` by default. */
+  shell?: readonly [string, ...string[]];
+}
+
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** How long ended pings may stay zombies. */
+const REAP_AFTER_MS = 200;
+
+/** A stopped shell can't end; the agent must. */
+const CLOSE_WITHIN_MS = 500;
+
+/**
+ * The one door through which a sealed process starts anything: a `/bin/sh` that is started before
+ * the seal and knows a fixed menu.
+ *
+ * It ends when the agent does, however that dies, and takes its pings along.
+ */
+export class Shell {
+  readonly #child: Deno.ChildProcess;
+  readonly #channel: RequestChannel;
+  #reapTimer: ReturnType<typeof setTimeout> | undefined;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#channel = new RequestChannel({
+      requests: child.stdin,
+      answers: child.stdout,
+      onAnswer: () => this.#reapSoon(),
+    });
+  }
+
+  /** @throws {Error} When there is no shell or it may not be started (`Cannot start …`). */
+  static start(options: ShellOptions): Shell {
+    const [command, ...prefix] = options.shell ?? ["/bin/sh"];
+    try {
+      const child = new Deno.Command(command, {
+        args: [...prefix, "-c", SHELL_SCRIPT, "sh", options.proc, options.sys],
+        // The agent's environment may hold its token, and a process shows its own to its user.
+        clearEnv: true,
+        env: {
+          LC_ALL: "C",
+          PATH: options.path ?? `${Deno.env.get("PATH") ?? ""}:${SYSTEM_PATH}`,
+        },
+        // A session of its own: Ctrl-C at the terminal is the agent's to answer, and all of it can
+        // be ended at once.
+        detached: true,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      return new Shell(child);
+    } catch (cause) {
+      throw new Error(`Cannot start ${command}`, { cause });
+    }
+  }
+
+  /**
+   * Sends one echo request and gives the output of `ping`, standard error included; `undefined`
+   * when there is no `ping`. It takes 3 s at most.
+   *
+   * @throws {TypeError} When the address is no IP literal.
+   * @throws {Error} When the shell has ended.
+   */
+  async ping(address: string, options: { signal?: AbortSignal } = {}): Promise<string | undefined> {
+    if (ipFamily(address) === undefined) {
+      throw new TypeError(`Cannot ping ${JSON.stringify(address)}: it is no IP address`);
+    }
+    const answer = await this.#ask(`ping ${address}`, options);
+    return answer?.replaceAll("\t", "\n");
+  }
+
+  /**
+   * How many processes proc shows.
+   *
+   * @throws {Error} When the shell has ended.
+   */
+  async countProcesses(options: { signal?: AbortSignal } = {}): Promise<number> {
+    const answer = await this.#ask("processes", options);
+    const count = Number(answer);
+    if (!answer || !Number.isSafeInteger(count)) {
+      throw new SyntaxError(`Cannot parse process count: the shell said ${JSON.stringify(answer)}`);
+    }
+    return count;
+  }
+
+  /**
+   * What `/sys/class/net/NAME` tells of an interface; `undefined` when there is no such folder.
+   *
+   * @throws {TypeError} When the name has characters that no sane interface's has.
+   * @throws {Error} When the shell has ended.
+   */
+  async interfaceTraits(
+    name: string,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<InterfaceTraits | undefined> {
+    if (!/^(?!\.{1,2}$)[\w.@:-]{1,64}$/.test(name)) {
+      throw new TypeError(`Cannot look at interface ${JSON.stringify(name)}: the name is odd`);
+    }
+    const found = (await this.#ask(`interface ${name}`, options))?.split(" ");
+    if (found === undefined) return undefined;
+    const master = found.find((trait) => trait.startsWith("master="))?.slice("master=".length);
+    return {
+      device: found.includes("device"),
+      bond: found.includes("bonding"),
+      bondSlave: found.includes("bonding_slave"),
+      deviceSlave: found.includes("master/device"),
+      bridge: found.includes("bridge"),
+      tunnel: found.includes("tun_flags"),
+      stacked: found.includes("lower"),
+      switchPort: found.includes("lower/dsa"),
+      ...(master ? { master } : {}),
+    };
+  }
+
+  /** Ends the shell and its pings; what is still asked is answered with an error. */
+  async close(): Promise<void> {
+    clearTimeout(this.#reapTimer);
+    const closed = this.#channel.close();
+    await deadline(Promise.all([closed, this.#child.status]), CLOSE_WITHIN_MS).catch(() => {
+      this.#child.unref();
+    });
+  }
+
+  async #ask(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
+    const answer = await this.#channel.ask(request, options);
+    if (answer === "missing") return undefined;
+    if (answer === "ok") return "";
+    if (!answer.startsWith("ok ")) throw new Error(`Cannot ask the shell: it refused "${request}"`);
+    return answer.slice("ok ".length);
+  }
+
+  /** The shell takes note of its ended children when it reads a line. */
+  #reapSoon(): void {
+    if (this.#reapTimer !== undefined || this.#channel.ended) return;
+    const timer = setTimeout(() => {
+      this.#reapTimer = undefined;
+      this.#channel.tell("reap");
+    }, REAP_AFTER_MS);
+    Deno.unrefTimer(timer);
+    this.#reapTimer = timer;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What the shell of a sealed agent runs, for its whole life: it reads requests, a line each, and
+ * answers each with a line.
+ *
+ * ```text
+ * ID ping ADDRESS     ID ok OUTPUT        the lines of one ping, joined by tabs
+ *                     ID missing          there is no such command
+ * ID processes        ID ok COUNT
+ * ID interface NAME   ID ok TRAIT…
+ *                     ID missing          there is no such interface
+ * 0 reap              (nothing)
+ * ```
+ *
+ * Everything else is answered `ID refused`. The menu holds here, not at the sender: whoever has
+ * taken over the agent can write what he likes into this pipe.
+ *
+ * Arguments are the roots of proc and sys. Nothing but `ping` is ever started. Its output is read
+ * line by line up to a limit, for 12 short lines fit into one write that no other answer can cut in
+ * two; a `ping` that talks on is ended by the closed pipe, one that spins by the limit on CPU time.
+ */
+export const SHELL_SCRIPT = `
+trap '' HUP INT TERM
+proc=$1 sys=$2 tab='	'
+ping4=$(command -v ping) ping6=$(command -v ping6)
+
+echo_once() {
+  tool=\${ping4:-ping}
+  case $2 in *:*) tool=\${ping6:-$tool} ;; esac
+  command -v "$tool" >/dev/null || { echo "$1 missing"; return; }
+  ulimit -t 2
+  "$tool" -n -c 1 -W 3 -- "$2" 2>&1 </dev/null | answer "$1"
+}
+
+answer() {
+  text= lines=0
+  while [ $lines -lt 12 ] && { IFS= read -r line || [ -n "$line" ]; }; do
+    lines=$((lines + 1))
+    [ \${#line} -lt 250 ] && text="$text$line$tab"
+  done
+  printf '%s\\n' "$1 ok $text"
+}
+
+traits() {
+  dir=$sys/class/net/$2 found= lower= dsa=
+  [ -d "$dir" ] || { echo "$1 missing"; return; }
+  for trait in device bonding bonding_slave bridge tun_flags master/device; do
+    [ -e "$dir/$trait" ] && found="$found $trait"
+  done
+  for below in "$dir"/lower_*; do
+    [ -e "$below" ] && lower=' lower'
+    [ -e "$below/dsa" ] && dsa=' lower/dsa'
+  done
+  if [ -r "$dir/master/uevent" ]; then
+    while IFS= read -r line; do
+      case $line in INTERFACE=*) found="$found master=\${line#INTERFACE=}" ;; esac
+    done <"$dir/master/uevent"
+  fi
+  echo "$1 ok$found$lower$dsa"
+}
+
+while IFS=' ' read -r id verb word; do
+  jobs >/dev/null
+  case $id in ''|*[!0-9]*) continue ;; esac
+  case $verb:$word in
+    reap:) ;;
+    ping:*[!0-9A-Fa-f:.]*|ping:) echo "$id refused" ;;
+    ping:*) echo_once "$id" "$word" & ;;
+    processes:) set -- "$proc"/[1-9]*; [ -e "$1" ] || shift; echo "$id ok $#" ;;
+    interface:*[!A-Za-z0-9_.@:-]*|interface:|interface:.|interface:..) echo "$id refused" ;;
+    interface:*) traits "$id" "$word" ;;
+    *) echo "$id refused" ;;
+  esac
+done
+kill -9 -- -$$
+`;
