@@ -54,6 +54,11 @@ declare module "@std/assert" {
   export function fail(message?: string): never;
 }
 
+declare module "@std/async/abortable" {
+  /** Rejects with the signal's reason when it aborts before `promise` is settled. */
+  export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
 declare module "@std/async/deadline" {
   /** Rejects with a `TimeoutError` when `promise` takes longer than `ms`, or with the signal's reason. */
   export function deadline<T>(
@@ -69,6 +74,18 @@ declare module "@std/async/delay" {
     ms: number,
     options?: { signal?: AbortSignal; persistent?: boolean },
   ): Promise<void>;
+}
+
+declare module "@std/data-structures/binary-heap" {
+  /** A queue that gives the first value in the order of `compare`. */
+  export class BinaryHeap<T> {
+    constructor(compare?: (a: T, b: T) => number);
+    readonly length: number;
+    peek(): T | undefined;
+    pop(): T | undefined;
+    push(...values: T[]): number;
+    clear(): void;
+  }
 }
 
 declare module "@std/text/closest-string" {

@@ -1,0 +1,73 @@
+import { describeError, getLogger } from "../log.ts";
+import type { Shell } from "../host/shell.ts";
+import { parsePingOutput, type PingOutcome } from "../parse/ping_output.ts";
+import { reachFirst, UnreachableError } from "./reach.ts";
+
+const MISSING = 'there is no "ping" command: install iputils-ping (Debian, Ubuntu) or ' +
+  "iputils (Fedora, Arch, Alpine)";
+
+const FORBIDDEN = '"ping" may not open its socket: run the agent as root, grant it CAP_NET_RAW ' +
+  "(AmbientCapabilities= in its systemd unit), or widen net.ipv4.ping_group_range";
+
+/** Echo requests by the machine's own `ping`. */
+export class IcmpProbe {
+  readonly #shell: Pick<Shell, "ping"> | undefined;
+  readonly #log = getLogger("probe");
+  /** Why no echo can be sent at present; told once. */
+  #trouble: string | undefined;
+  #toldUnreadable = false;
+
+  /** Without a shell every probe fails. */
+  constructor(shell: Pick<Shell, "ping"> | undefined) {
+    this.#shell = shell;
+  }
+
+  /**
+   * Milliseconds of one round trip, as `ping` tells them, to the first address that there is a way
+   * to.
+   *
+   * What keeps every echo from leaving (no `ping`, no right to use it, no shell) is logged when it
+   * starts, changes and ends.
+   *
+   * @throws {Error} When no reply came.
+   */
+  probe(addresses: readonly string[], options: { signal: AbortSignal }): Promise<number> {
+    return reachFirst(addresses, async (address) => {
+      const outcome = await this.#ping(address, options.signal);
+      if (outcome.kind === "reply") return outcome.ms;
+      throw outcome.kind === "unreachable"
+        ? new UnreachableError(`Cannot reach ${address}: ${outcome.reason}`)
+        : new Error(`Cannot ping ${address}: no reply`);
+    });
+  }
+
+  async #ping(address: string, signal: AbortSignal): Promise<PingOutcome> {
+    try {
+      if (!this.#shell) throw new Error("there is no /bin/sh to start it with");
+      const text = await this.#shell.ping(address, { signal });
+      if (text === undefined) throw new Error(MISSING);
+      const outcome = parsePingOutput(text);
+      if (outcome.kind === "forbidden") throw new Error(`${FORBIDDEN} (${outcome.reason})`);
+      this.#tell(undefined);
+      return outcome;
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (cause instanceof SyntaxError) this.#tellUnreadable(cause);
+      else this.#tell(describeError(cause));
+      throw new Error(`Cannot ping ${address}`, { cause });
+    }
+  }
+
+  /** Once for good: it may be one target's doing, and the others would end it each time. */
+  #tellUnreadable(error: SyntaxError): void {
+    if (!this.#toldUnreadable) this.#log.warning("{error}", { error: error.message });
+    this.#toldUnreadable = true;
+  }
+
+  #tell(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    if (trouble === undefined) this.#log.info("ICMP probes work again");
+    else this.#log.warning("ICMP probes don't work: {trouble}", { trouble });
+  }
+}

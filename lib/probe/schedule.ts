@@ -1,0 +1,189 @@
+import { BinaryHeap } from "@std/data-structures/binary-heap";
+import { describeError, getLogger } from "../log.ts";
+import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
+import type { ProbeResult, ProbeTask } from "../types.ts";
+import { LOST_MS } from "./prober.ts";
+
+/** What a schedule works with; all but the first two are for tests. */
+export interface ProbeScheduleOptions {
+  /** One run: whole milliseconds, or -1; rejects only when the signal aborts. */
+  probe(target: ProbeTarget, options: { signal: AbortSignal }): Promise<number>;
+  onResult(result: ProbeResult): void;
+  timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+  /** Milliseconds on a clock that only runs forward. */
+  monotonicMs?: () => number;
+  /** The date of a result. */
+  wallClock?: () => Date;
+  /** 0 to below 1. */
+  random?: () => number;
+}
+
+interface Entry {
+  readonly task: ProbeTask;
+  /** Absent when the panel's text can't be used: lost without a try. */
+  readonly target: ProbeTarget | undefined;
+  dueMs: number;
+  state: "idle" | "queued" | "running";
+  readonly controller: AbortController;
+}
+
+const AT_A_TIME = 16;
+
+/** Who finds the queue full waits for its next turn; what comes out after minutes has no date. */
+const QUEUE_LIMIT = 1000;
+
+/** A task's first run comes within its interval, and soon enough to be seen. */
+const FIRST_WITHIN_MS = 60_000;
+
+/** Runs that are due within so short a time share a timer. */
+const SHORTEST_NAP_MS = 10;
+
+const LONGEST_NAP_MS = 2 ** 31 - 1;
+
+/**
+ * Repeats probes, each at its own interval, a bounded number at a time.
+ *
+ * One timer serves all tasks. A run that is still going on when its next turn comes takes its place.
+ */
+export class ProbeSchedule {
+  readonly #options: ProbeScheduleOptions;
+  readonly #timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+  readonly #monotonicMs: () => number;
+  readonly #log = getLogger("probe");
+  readonly #entries = new Map<number, Entry>();
+  readonly #due = new BinaryHeap<Entry>((a, b) => a.dueMs - b.dueMs);
+  #queue: Entry[] = [];
+  #running = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  constructor(options: ProbeScheduleOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? globalThis;
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+  }
+
+  /** Takes over a task list: unchanged tasks go on undisturbed, all others are stopped or started. */
+  update(tasks: readonly ProbeTask[]): void {
+    if (this.#stopped) return;
+    const wanted = new Map(tasks.map((task) => [task.id, task]));
+    for (const [id, entry] of this.#entries) {
+      const task = wanted.get(id);
+      if (task !== undefined && isSame(task, entry.task)) wanted.delete(id);
+      else this.#drop(entry);
+    }
+    const refused: string[] = [];
+    for (const task of wanted.values()) this.#add(task, refused);
+    if (refused.length > 0) {
+      const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
+      this.#log.warning("{refusal}{more}; its result is -1", { refusal: refused[0], more });
+    }
+    this.#due.clear();
+    this.#due.push(...this.#entries.values());
+    this.#queue = this.#queue.filter(isWanted);
+    this.#arm();
+  }
+
+  /** Ends everything, runs under way included; no result comes after it. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timers.clearTimeout(this.#timer);
+    for (const entry of this.#entries.values()) this.#drop(entry);
+    this.#due.clear();
+    this.#queue = [];
+  }
+
+  #add(task: ProbeTask, refused: string[]): void {
+    let target: ProbeTarget | undefined;
+    try {
+      target = parseProbeTarget(task.kind, task.target);
+    } catch (error) {
+      refused.push(describeError(error));
+    }
+    const { random = Math.random } = this.#options;
+    const offsetMs = random() * Math.min(intervalMs(task), FIRST_WITHIN_MS);
+    this.#entries.set(task.id, {
+      task,
+      target,
+      dueMs: this.#monotonicMs() + offsetMs,
+      state: "idle",
+      controller: new AbortController(),
+    });
+  }
+
+  #drop(entry: Entry): void {
+    this.#entries.delete(entry.task.id);
+    entry.controller.abort();
+  }
+
+  #arm(): void {
+    this.#timers.clearTimeout(this.#timer);
+    const next = this.#due.peek();
+    if (next === undefined) return;
+    const napMs = Math.max(SHORTEST_NAP_MS, next.dueMs - this.#monotonicMs());
+    this.#timer = this.#timers.setTimeout(() => this.#wake(), Math.min(napMs, LONGEST_NAP_MS));
+  }
+
+  #wake(): void {
+    const nowMs = this.#monotonicMs();
+    for (let entry = this.#due.peek(); entry && entry.dueMs <= nowMs; entry = this.#due.peek()) {
+      this.#due.pop();
+      const everyMs = intervalMs(entry.task);
+      // Turns that were slept through are not made up for.
+      entry.dueMs += everyMs * (Math.floor((nowMs - entry.dueMs) / everyMs) + 1);
+      this.#due.push(entry);
+      if (entry.state === "idle" && this.#queue.length < QUEUE_LIMIT) {
+        entry.state = "queued";
+        this.#queue.push(entry);
+      }
+    }
+    this.#arm();
+    this.#startQueued();
+  }
+
+  #startQueued(): void {
+    while (this.#running < AT_A_TIME) {
+      const entry = this.#queue.shift();
+      if (entry === undefined) return;
+      if (isWanted(entry)) this.#run(entry);
+    }
+  }
+
+  async #run(entry: Entry): Promise<void> {
+    const { signal } = entry.controller;
+    entry.state = "running";
+    this.#running++;
+    let valueMs = LOST_MS;
+    try {
+      valueMs = await (entry.target ? this.#options.probe(entry.target, { signal }) : LOST_MS);
+    } catch (error) {
+      if (!signal.aborted) this.#log.error("{error}", { error: describeError(error) });
+    }
+    this.#running--;
+    entry.state = "idle";
+    if (!signal.aborted) this.#deliver(entry, valueMs);
+    this.#startQueued();
+  }
+
+  #deliver({ task }: Entry, valueMs: number): void {
+    const finishedAt = this.#options.wallClock?.() ?? new Date();
+    try {
+      this.#options.onResult({ taskId: task.id, kind: task.kind, valueMs, finishedAt });
+    } catch (error) {
+      this.#log.error("Cannot deliver a probe's result: {error}", { error: describeError(error) });
+    }
+  }
+}
+
+function isWanted(entry: Entry): boolean {
+  return !entry.controller.signal.aborted;
+}
+
+function isSame(a: ProbeTask, b: ProbeTask): boolean {
+  return a.kind === b.kind && a.target === b.target && a.intervalSeconds === b.intervalSeconds;
+}
+
+/** At least a second: whatever the list says, a probe must not become a flood. */
+function intervalMs(task: ProbeTask): number {
+  return Math.max(1, task.intervalSeconds) * 1000;
+}

@@ -1,0 +1,63 @@
+import { reachFirst, UnreachableError } from "./reach.ts";
+
+/** Opens a TCP connection to an IP address; `Deno.connect`, but for tests. */
+export type Connect = (
+  options: { hostname: string; port: number; signal: AbortSignal },
+) => Promise<Deno.TcpConn>;
+
+/** What a connection needs to know. */
+export interface DialOptions {
+  port: number;
+  signal: AbortSignal;
+  connect?: Connect;
+}
+
+/** A connection and when its first packet left, in milliseconds of `performance.now()`. */
+export interface Dialled {
+  connection: Deno.TcpConn;
+  startedAtMs: number;
+}
+
+/**
+ * Connects to the first address that there is a way to.
+ *
+ * @throws {Error} When it was refused, reset, or there is no way to any of them.
+ */
+export async function dial(addresses: readonly string[], options: DialOptions): Promise<Dialled> {
+  const { port, signal, connect = Deno.connect } = options;
+  return await reachFirst(addresses, async (hostname) => {
+    const startedAtMs = performance.now();
+    try {
+      const connection = await connect({ hostname, port, signal });
+      return { connection, startedAtMs };
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw isUnreachable(cause)
+        ? new UnreachableError(`Cannot reach ${hostname}`, { cause })
+        : new Error(`Cannot connect to ${hostname} port ${port}`, { cause });
+    }
+  });
+}
+
+/**
+ * Milliseconds that a TCP handshake took.
+ *
+ * @throws {Error} When there was none.
+ */
+export async function probeTcp(
+  addresses: readonly string[],
+  options: DialOptions,
+): Promise<number> {
+  const { connection, startedAtMs } = await dial(addresses, options);
+  const elapsedMs = performance.now() - startedAtMs;
+  connection.close();
+  return elapsedMs;
+}
+
+/** The kernel's words for "no route", "no address of this family" and "no such family". */
+const NO_WAY = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "string" &&
+    NO_WAY.has(error.code);
+}
