@@ -66,7 +66,11 @@ function fieldsOf(block: string): Map<string, string> {
 function armPart(fields: Map<string, string>): ArmPart | undefined {
   const implementer = Number(fields.get("cpu implementer"));
   const part = Number(fields.get("cpu part"));
-  return implementer >= 0 && part >= 0 ? { implementer, part } : undefined;
+  return isCode(implementer) && isCode(part) ? { implementer, part } : undefined;
+}
+
+function isCode(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** s390x has one line for each processor, `processor 0: version = FF, …, machine = 3906`. */

@@ -1,0 +1,124 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
+
+const RASPBERRY_PI = `processor	: 0
+BogoMIPS	: 108.00
+Features	: fp asimd evtstrm crc32 cpuid
+CPU implementer	: 0x41
+CPU architecture: 8
+CPU variant	: 0x0
+CPU part	: 0xd08
+CPU revision	: 3
+
+processor	: 1
+BogoMIPS	: 108.00
+Features	: fp asimd evtstrm crc32 cpuid
+CPU implementer	: 0x41
+CPU architecture: 8
+CPU variant	: 0x0
+CPU part	: 0xd08
+CPU revision	: 3
+
+Revision	: c03114
+Model		: Raspberry Pi 4 Model B Rev 1.4
+`;
+
+const S390X = `vendor_id       : IBM/S390
+# processors    : 2
+bogomips per cpu: 3033.00
+max thread id   : 0
+features	: esan3 zarch stfle msa
+processor 0: version = FF,  identification = 2733E8,  machine = 3906
+processor 1: version = FF,  identification = 2733E8,  machine = 3906
+
+cpu number      : 0
+physical id     : 1
+core id         : 0
+cpu MHz dynamic : 5200
+
+cpu number      : 1
+physical id     : 1
+core id         : 1
+cpu MHz dynamic : 5200
+`;
+
+Deno.test("parseCpuinfo() reads a captured x86 guest", () => {
+  const text = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/cpuinfo");
+  assertEquals(parseCpuinfo(text), {
+    modelName: "AMD EPYC",
+    designName: undefined,
+    armParts: [],
+    physicalCores: 2,
+    underHypervisor: true,
+    vendor: "AuthenticAMD",
+  });
+});
+
+Deno.test("parseCpuinfo() counts a core once for its two threads, and again on another socket", () => {
+  const thread = (socket: number, core: number): string =>
+    `processor\t: 0\nmodel name\t: Intel(R) Xeon(R) CPU           E5520\n` +
+    `physical id\t: ${socket}\ncore id\t\t: ${core}\nflags\t\t: fpu vmx\n\n`;
+  const text = thread(0, 0) + thread(0, 0) + thread(0, 8) + thread(1, 0) + thread(1, 8);
+  const info = parseCpuinfo(text);
+  assertEquals(info.physicalCores, 4);
+  assertEquals(info.modelName, "Intel(R) Xeon(R) CPU E5520");
+  assertEquals(info.underHypervisor, false);
+});
+
+Deno.test("parseCpuinfo() leaves the cores open when the file does not tell", () => {
+  assertEquals(parseCpuinfo(RASPBERRY_PI).physicalCores, undefined);
+});
+
+Deno.test("parseCpuinfo() lists each kind of ARM core once", () => {
+  assertEquals(parseCpuinfo(RASPBERRY_PI).armParts, [{ implementer: 0x41, part: 0xd08 }]);
+  const bigLittle =
+    `CPU implementer : 0x41\nCPU part : 0xd05\n\nCPU implementer : 0x41\nCPU part : 0xd0b\n`;
+  assertEquals(parseCpuinfo(bigLittle).armParts.map(({ part }) => part), [0xd05, 0xd0b]);
+});
+
+Deno.test("parseCpuinfo() reads the form of s390x", () => {
+  const info = parseCpuinfo(S390X);
+  assertEquals(info.designName, "IBM/S390 3906");
+  assertEquals(info.physicalCores, 2);
+});
+
+Deno.test("parseCpuinfo() reads the names of POWER, MIPS, RISC-V and LoongArch", () => {
+  const power = parseCpuinfo("processor\t: 0\ncpu\t\t: POWER9 (raw), altivec supported\n");
+  assertEquals(power.designName, "POWER9 (raw)");
+  assertEquals(parseCpuinfo("cpu model\t: MIPS 24Kc V7.4\n").designName, "MIPS 24Kc V7.4");
+  assertEquals(parseCpuinfo("hart\t: 1\nuarch\t: sifive,u74-mc\n").designName, "sifive,u74-mc");
+  assertEquals(parseCpuinfo("Model Name\t: Loongson-3A5000\n").modelName, "Loongson-3A5000");
+});
+
+Deno.test("parseCpuinfo() does not take a flag that ends alike for the hypervisor's", () => {
+  assertEquals(parseCpuinfo("flags\t: fpu nohypervisor hypervisors\n").underHypervisor, false);
+  assertEquals(parseCpuinfo("flags\t: hypervisor\n").underHypervisor, true);
+});
+
+Deno.test("parseCpuinfo() makes nothing of senseless text", () => {
+  const info = parseCpuinfo(
+    "no colon\n: no key\nphysical id:\ncore id: 5\nCPU part: x\nCPU implementer: -1\n",
+  );
+  assertEquals(info.physicalCores, undefined);
+  assertEquals(info.armParts, []);
+});
+
+Deno.test("parseCpuinfo() never throws", () => {
+  onlySyntaxErrors(parseCpuinfo, [RASPBERRY_PI, S390X]);
+  fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), (text) => {
+    parseCpuinfo(text);
+  }));
+});
+
+Deno.test("parseCpuinfo() counts the cores that the kernel would write", () => {
+  const threads = fc.array(fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 200 })), { minLength: 1 });
+  fc.assert(fc.property(threads, (threads) => {
+    const text = threads.map(([socket, core], at) =>
+      `processor\t: ${at}\nphysical id\t: ${socket}\ncore id\t\t: ${core}\n\n`
+    );
+    const expected = new Set(threads.map(String)).size;
+    assertEquals(parseCpuinfo(text.join("")).physicalCores, expected);
+  }));
+});

@@ -1,0 +1,95 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parseMeminfo } from "../../lib/parse/meminfo.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
+
+const OLD_KERNEL = `MemTotal:      2059500 kB
+MemFree:        119388 kB
+Buffers:        205944 kB
+Cached:         966712 kB
+SwapCached:         12 kB
+SwapTotal:     2031608 kB
+SwapFree:      2031484 kB
+`;
+
+Deno.test("parseMeminfo() reads a captured file, in bytes", () => {
+  const text = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/meminfo");
+  const kibibytes = (key: string): number =>
+    1024 * Number(new RegExp(`^${key}: +(\\d+) kB$`, "m").exec(text)?.[1]);
+  assertEquals(parseMeminfo(text), {
+    totalBytes: 25276502016,
+    freeBytes: kibibytes("MemFree"),
+    availableBytes: kibibytes("MemAvailable"),
+    buffersBytes: kibibytes("Buffers"),
+    cachedBytes: kibibytes("Cached"),
+    sharedBytes: kibibytes("Shmem"),
+    reclaimableBytes: kibibytes("SReclaimable"),
+    swapTotalBytes: 0,
+    swapFreeBytes: 0,
+    swapCachedBytes: 0,
+  });
+});
+
+Deno.test("parseMeminfo() leaves open what an old kernel does not say", () => {
+  const counters = parseMeminfo(OLD_KERNEL);
+  assertEquals(counters.cachedBytes, 966712 * 1024);
+  assertEquals(counters.swapCachedBytes, 12 * 1024);
+  assertEquals(counters.availableBytes, undefined);
+  assertEquals(counters.sharedBytes, undefined);
+  assertEquals(counters.reclaimableBytes, undefined);
+});
+
+Deno.test("parseMeminfo() finds Cached before and behind SwapCached", () => {
+  const head = "MemTotal: 9 kB\nMemFree: 8 kB\n";
+  assertEquals(parseMeminfo(`${head}SwapCached: 1 kB\nCached: 2 kB\n`).cachedBytes, 2048);
+  assertEquals(parseMeminfo(`${head}SwapCached: 1 kB\n`).cachedBytes, undefined);
+});
+
+for (
+  const [text, quoted] of [
+    ["", 'no "MemTotal:"'],
+    ["MemTotal: 5 kB\n", 'no "MemFree:" after "MemTotal: 5 kB"'],
+    ["MemTotal: 5 kB\nMemFree:\n", '"MemFree:"'],
+    ["MemTotal: 5 kB\nMemFree: many kB\n", '"MemFree: many kB"'],
+    ["MemTotal: 5 MB\nMemFree: 5 kB\n", '"MemTotal: 5 MB"'],
+    ["MemTotal: 5 kB\nMemFree: 5\n", '"MemFree: 5"'],
+    ["MemTotal: -5 kB\nMemFree: 5 kB\n", '"MemTotal: -5 kB"'],
+    ["MemTotal: 9007199254740991 kB\nMemFree: 5 kB\n", '"MemTotal: 9007199254740991 kB"'],
+  ] as const
+) {
+  Deno.test(`parseMeminfo() throws when the text is ${JSON.stringify(text)}`, () => {
+    assertThrows(() => parseMeminfo(text), SyntaxError, quoted);
+  });
+}
+
+Deno.test("parseMeminfo() throws nothing but SyntaxError", () => {
+  const captured = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/meminfo");
+  onlySyntaxErrors(parseMeminfo, [captured, OLD_KERNEL]);
+});
+
+Deno.test("parseMeminfo() reads back what the kernel would write, in any order", () => {
+  const keys = {
+    MemTotal: "totalBytes",
+    MemFree: "freeBytes",
+    MemAvailable: "availableBytes",
+    Buffers: "buffersBytes",
+    Cached: "cachedBytes",
+    Shmem: "sharedBytes",
+    SReclaimable: "reclaimableBytes",
+    SwapTotal: "swapTotalBytes",
+    SwapFree: "swapFreeBytes",
+    SwapCached: "swapCachedBytes",
+  } as const;
+  const names = Object.keys(keys);
+  const lines = fc.tuple(
+    fc.shuffledSubarray(names, { minLength: names.length }),
+    fc.array(fc.nat(), { minLength: names.length, maxLength: names.length }),
+  ).map(([names, values]) => new Map(names.map((name, at) => [name, values[at] ?? 0])));
+  fc.assert(fc.property(lines, (values) => {
+    const text = [...values].map(([name, value]) => `${name}:${`${value}`.padStart(12)} kB\n`);
+    const counters = parseMeminfo(text.join(""));
+    for (const [name, field] of Object.entries(keys)) {
+      assertEquals(counters[field], (values.get(name) ?? 0) * 1024);
+    }
+  }));
+});

@@ -1,0 +1,48 @@
+import { assert } from "@std/assert";
+import fc from "fast-check";
+
+/**
+ * Checks that no text makes a parser throw anything but a SyntaxError, and that every number it
+ * gives is finite and not below 0: any text, and each of `samples` with pieces cut out and put in.
+ */
+export function onlySyntaxErrors(parse: (text: string) => unknown, samples: string[]): void {
+  const bent = fc.tuple(
+    fc.constantFrom(...samples),
+    fc.nat(),
+    fc.nat({ max: 40 }),
+    fc.oneof(
+      fc.string({ unit: "binary-ascii" }),
+      fc.constantFrom(
+        "-1",
+        "18446744073709551615",
+        "9".repeat(400),
+        "nan",
+        "",
+        "\n",
+        "1e999",
+        "\u{1f4a9}\ufffd",
+      ),
+    ),
+  ).map(([sample, seed, length, piece]) => {
+    const at = seed % (sample.length + 1);
+    return sample.slice(0, at) + piece + sample.slice(at + length);
+  });
+  const text = fc.oneof(fc.string({ unit: "binary-ascii" }), bent);
+  fc.assert(fc.property(text, (text) => checkNumbers(attempt(() => parse(text)))), {
+    numRuns: 500,
+  });
+}
+
+function attempt(parse: () => unknown): unknown {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function checkNumbers(value: unknown): void {
+  if (typeof value === "number") assert(Number.isFinite(value) && value >= 0, `got ${value}`);
+  else if (typeof value === "object" && value !== null) Object.values(value).forEach(checkNumbers);
+}

@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { pciName } from "../../lib/parse/pci_ids.ts";
+
+const LIST = `#
+#	List of PCI ID's
+#
+1002  Advanced Micro Devices, Inc. [AMD/ATI]
+	73bf  Navi 21 [Radeon RX 6800/6800 XT / 6900 XT]
+		1002 2204  A subsystem
+# a remark
+	744c  Navi 31 [Radeon RX 7900 XT/7900 XTX]
+10de  NVIDIA Corporation
+	2204  GA102 [GeForce RTX 3090]`;
+
+Deno.test("pciName() finds vendor and device", () => {
+  assertEquals(pciName(LIST, { vendor: "10de", device: "2204" }), {
+    vendor: "NVIDIA Corporation",
+    device: "GA102 [GeForce RTX 3090]",
+  });
+  assertEquals(
+    pciName(LIST, { vendor: "1002", device: "744c" }).device,
+    "Navi 31 [Radeon RX 7900 XT/7900 XTX]",
+  );
+});
+
+Deno.test("pciName() does not look among another vendor's devices or subsystems", () => {
+  const { vendor, device } = pciName(LIST, { vendor: "1002", device: "2204" });
+  assertEquals([vendor, device], ["Advanced Micro Devices, Inc. [AMD/ATI]", undefined]);
+});
+
+Deno.test("pciName() knows nothing of a vendor that is not in the list", () => {
+  const unknown = { vendor: undefined, device: undefined };
+  assertEquals(pciName(LIST, { vendor: "8086", device: "2204" }), unknown);
+  assertEquals(pciName("", { vendor: "8086", device: "2204" }), unknown);
+});
+
+Deno.test("pciName() never throws", () => {
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom("\n", "\t", "10de  ", "\n10de  ", "\t2204  "),
+  );
+  fc.assert(fc.property(fc.array(piece), (pieces) => {
+    pciName(pieces.join(""), { vendor: "10de", device: "2204" });
+  }));
+});

@@ -1,0 +1,64 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { countLogicalCores, parseCpuTicks } from "../../lib/parse/proc_stat.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
+
+const LINE = "cpu  19391 7 8377 354366 1611 3 112 46 5 2";
+
+Deno.test("parseCpuTicks() reads the kernel's columns and leaves guest time out", () => {
+  assertEquals(parseCpuTicks(LINE), {
+    user: 19391,
+    nice: 7,
+    system: 8377,
+    idle: 354366,
+    iowait: 1611,
+    irq: 3,
+    softirq: 112,
+    steal: 46,
+  });
+});
+
+Deno.test("parseCpuTicks() counts 0 for the columns of later kernels", () => {
+  const ticks = parseCpuTicks("cpu 1 2 3 4");
+  assertEquals([ticks.idle, ticks.iowait, ticks.steal], [4, 0, 0]);
+});
+
+Deno.test("parseCpuTicks() takes a counter that fell below zero for nothing", () => {
+  assertEquals(parseCpuTicks("cpu  1 2 3 4 18446744073709551615 0 0 0").iowait, 0);
+});
+
+for (
+  const line of [
+    "",
+    "cpu",
+    "cpu  1 2 3",
+    "cpu0 1 2 3 4",
+    "cpu  1 2 x 4",
+    "cpu  1 2 -3 4",
+    "intr 1 2 3 4 5",
+  ]
+) {
+  Deno.test(`parseCpuTicks() throws when the line is "${line}"`, () => {
+    assertThrows(() => parseCpuTicks(line), SyntaxError, `"${line}"`);
+  });
+}
+
+Deno.test("parseCpuTicks() throws nothing but SyntaxError", () => {
+  onlySyntaxErrors(parseCpuTicks, [LINE]);
+});
+
+Deno.test("parseCpuTicks() reads back what the kernel would write", () => {
+  fc.assert(fc.property(fc.array(fc.maxSafeNat(), { minLength: 8, maxLength: 10 }), (columns) => {
+    assertEquals(Object.values(parseCpuTicks(`cpu  ${columns.join(" ")}`)), columns.slice(0, 8));
+  }));
+});
+
+Deno.test("countLogicalCores() counts the cores that are online", () => {
+  const text = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/stat");
+  assertEquals(countLogicalCores(text), 2);
+  assertEquals(countLogicalCores("cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu17 1 1 1 1\nintr 5\n"), 2);
+});
+
+Deno.test("countLogicalCores() finds none when there is no line for a core", () => {
+  assertEquals(countLogicalCores("cpu  1 1 1 1\nintr 5 cpu0 \n"), undefined);
+});

@@ -1,0 +1,58 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parseSockstat } from "../../lib/parse/sockstat.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
+
+const IPV4 = `sockets: used 290
+TCP: inuse 9 orphan 0 tw 4 alloc 12 mem 3
+UDP: inuse 2 mem 1
+UDPLITE: inuse 7
+RAW: inuse 0
+FRAG: inuse 0 memory 0
+`;
+const IPV6 = `TCP6: inuse 6
+UDP6: inuse 3
+UDPLITE6: inuse 7
+RAW6: inuse 1
+FRAG6: inuse 0 memory 0
+`;
+
+Deno.test("parseSockstat() counts TIME_WAIT apart", () => {
+  assertEquals(parseSockstat(IPV4), { tcp: 9, tcpTimeWait: 4, udp: 2 });
+});
+
+Deno.test("parseSockstat() reads the IPv6 file", () => {
+  assertEquals(parseSockstat(IPV6), { tcp: 6, tcpTimeWait: 0, udp: 3 });
+});
+
+Deno.test("parseSockstat() does not take UDPLITE for UDP when it comes first", () => {
+  assertEquals(parseSockstat("UDPLITE: inuse 7\nUDP: inuse 2 mem 1\nTCP: inuse 1\n").udp, 2);
+});
+
+for (
+  const [text, quoted] of [
+    ["", "no TCP"],
+    ["TCP: inuse\nUDP: inuse 1\n", '"TCP: inuse"'],
+    ["TCP: inuse x tw 1\nUDP: inuse 1\n", '"TCP: inuse x tw 1"'],
+    ["TCP: inuse 1 tw -1\nUDP: inuse 1\n", '"TCP: inuse 1 tw -1"'],
+    ["TCP: inuse 1 orphan 0 tw 0\n", 'no UDP after "TCP: inuse 1 orphan 0 tw 0"'],
+    ["TCP: inuse 1\nUDPLITE: inuse 1\n", "no UDP"],
+    ["xTCP: inuse 1\nUDP: inuse 1\n", "no TCP"],
+  ] as const
+) {
+  Deno.test(`parseSockstat() throws when the text is ${JSON.stringify(text)}`, () => {
+    assertThrows(() => parseSockstat(text), SyntaxError, quoted);
+  });
+}
+
+Deno.test("parseSockstat() throws nothing but SyntaxError", () => {
+  onlySyntaxErrors(parseSockstat, [IPV4, IPV6]);
+});
+
+Deno.test("parseSockstat() reads back what the kernel would write", () => {
+  fc.assert(fc.property(fc.maxSafeNat(), fc.maxSafeNat(), fc.maxSafeNat(), (tcp, tw, udp) => {
+    const text = `sockets: used 1\nTCP: inuse ${tcp} orphan 5 tw ${tw} alloc 5 mem 5\n` +
+      `UDP: inuse ${udp} mem 5\nUDPLITE: inuse 5\n`;
+    assertEquals(parseSockstat(text), { tcp, tcpTimeWait: tw, udp });
+  }));
+});
