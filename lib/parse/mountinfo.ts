@@ -1,0 +1,57 @@
+/** A mounted file system, or a part of one. */
+export interface Mount {
+  /** `major:minor` of the file system: the same wherever else it is mounted. */
+  device: string;
+  /** Which folder, or file, of the file system is mounted; `/` is all of it. */
+  root: string;
+  mountPoint: string;
+  /** `ext4`, `fuse.sshfs`, … */
+  type: string;
+  /** What the file system calls its origin: a device file, a server's path, a data set; may be empty. */
+  source: string;
+}
+
+/**
+ * Reads `/proc/self/mountinfo`, in the kernel's order.
+ *
+ * @throws {SyntaxError} When a line lacks what belongs there; the message quotes it.
+ */
+export function parseMountinfo(text: string): Mount[] {
+  const mounts: Mount[] = [];
+  let start = 0;
+  while (start < text.length) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    if (end > start) mounts.push(parseLine(text.slice(start, end)));
+    start = end + 1;
+  }
+  return mounts;
+}
+
+function parseLine(line: string): Mount {
+  // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG…] - TYPE SOURCE OPTIONS
+  const separator = line.indexOf(" - ");
+  const head = line.slice(0, Math.max(separator, 0)).split(" ", 5);
+  const tail = line.slice(separator + 3).split(" ", 2);
+  const [, , device = "", root = "", mountPoint = ""] = head;
+  const [type = "", source = ""] = tail;
+  if (separator < 0 || !/^\d+:\d+$/.test(device) || type === "" || !mountPoint.startsWith("/")) {
+    throw new SyntaxError(`Cannot parse mountinfo: "${line.slice(0, 200)}"`);
+  }
+  return {
+    device,
+    root: unescape(root),
+    mountPoint: unescape(mountPoint),
+    type: unescape(type),
+    source: unescape(source),
+  };
+}
+
+/** The kernel writes blanks, line feeds, backslashes and `#` as three octal digits. */
+function unescape(text: string): string {
+  if (!text.includes("\\")) return text;
+  return text.replace(
+    /\\([01][0-7]{2})/g,
+    (_, digits: string) => String.fromCharCode(parseInt(digits, 8)),
+  );
+}

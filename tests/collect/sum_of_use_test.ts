@@ -1,0 +1,53 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { isSameSpace, sumOfUse } from "../../lib/collect/sum_of_use.ts";
+
+function use(blocks: number, freeBlocks: number, blockSizeBytes = 1) {
+  return { blockSizeBytes, blocks, freeBlocks, availableBlocks: freeBlocks };
+}
+
+Deno.test("sumOfUse() has no data where nothing answered", () => {
+  assertEquals(sumOfUse([]), undefined);
+});
+
+Deno.test("sumOfUse() counts what is reserved for root as free, as df does in Used", () => {
+  const reserved = { blockSizeBytes: 4096, blocks: 100, freeBlocks: 40, availableBlocks: 35 };
+  assertEquals(sumOfUse([{ use: reserved }]), { totalBytes: 409_600, usedBytes: 245_760 });
+});
+
+Deno.test("sumOfUse() counts a pool's free space once", () => {
+  const answers = [
+    { use: use(1_000, 900), pool: "tank" },
+    { use: use(950, 900), pool: "tank" },
+    // A quota leaves this one less than the pool has.
+    { use: use(30, 10), pool: "tank" },
+    { use: use(500, 400), pool: "rpool" },
+    { use: use(70, 30) },
+  ];
+  assertEquals(sumOfUse(answers), {
+    totalBytes: (100 + 50 + 20 + 900) + (100 + 400) + 70,
+    usedBytes: (100 + 50 + 20) + 100 + 40,
+  });
+});
+
+Deno.test("sumOfUse() never uses more than there is nor less than nothing", () => {
+  const count = fc.nat({ max: 2 ** 31 });
+  const answer = fc.record({
+    use: fc.record({
+      blockSizeBytes: fc.constantFrom(512, 4096, 131_072),
+      ...{ blocks: count, freeBlocks: count, availableBlocks: count },
+    }),
+    pool: fc.constantFrom(undefined, "tank", "rpool"),
+  });
+  fc.assert(fc.property(fc.array(answer, { minLength: 1 }), (answers) => {
+    const sum = sumOfUse(answers);
+    assert(sum !== undefined && sum.usedBytes >= 0 && sum.usedBytes <= sum.totalBytes);
+  }));
+});
+
+Deno.test("isSameSpace() bears what is written between two answers, not another size", () => {
+  assertEquals(isSameSpace(use(10_000, 500), use(10_000, 505)), true);
+  assertEquals(isSameSpace(use(10_000, 500), use(10_000, 600)), false);
+  assertEquals(isSameSpace(use(10_000, 500), use(10_001, 500)), false);
+  assertEquals(isSameSpace(use(10_000, 500, 512), use(10_000, 500, 4096)), false);
+});

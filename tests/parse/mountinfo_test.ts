@@ -1,0 +1,112 @@
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parseMountinfo } from "../../lib/parse/mountinfo.ts";
+
+function fixture(machine: string): string {
+  const url = new URL(`../fixtures/${machine}/proc/self/mountinfo`, import.meta.url);
+  return Deno.readTextFileSync(url);
+}
+
+Deno.test("parseMountinfo() reads a virtual machine's mounts", () => {
+  const mounts = parseMountinfo(fixture("debian-vm"));
+  assertEquals(mounts.length, 19);
+  assertEquals(mounts[5], {
+    device: "254:0",
+    root: "/",
+    mountPoint: "/",
+    type: "ext4",
+    source: "/dev/vda",
+  });
+});
+
+Deno.test("parseMountinfo() restores blanks and finds folders and files of file systems", () => {
+  const mounts = parseMountinfo(fixture("storage-server"));
+  const disk = mounts.find(({ source }) => source === "/dev/loop0");
+  assertEquals(disk?.mountPoint, "/mnt/my disk");
+  const file = mounts.find(({ mountPoint }) => mountPoint === "/mnt/bf");
+  assertEquals(file?.root, "/etc/hosts");
+});
+
+Deno.test("parseMountinfo() reads lines with tags and any number of them", () => {
+  for (const tags of ["", "shared:1 ", "shared:1 master:2 propagate_from:3 unbindable "]) {
+    const [mount] = parseMountinfo(`1 0 8:1 / /a rw,noatime ${tags}- xfs /dev/sda1 rw\n`);
+    assertEquals(mount, {
+      device: "8:1",
+      root: "/",
+      mountPoint: "/a",
+      type: "xfs",
+      source: "/dev/sda1",
+    });
+  }
+});
+
+Deno.test("parseMountinfo() accepts an empty source and octal signs of all kinds", () => {
+  const [mount] = parseMountinfo(
+    String.raw`1 0 0:5 / /a\040b\011c\134040\043\777\9 rw - tmpfs  rw`,
+  );
+  assertEquals(mount?.source, "");
+  assertEquals(mount?.mountPoint, String.raw`/a b	c\040#\777\9`);
+});
+
+Deno.test("parseMountinfo() finds nothing in an empty text", () => {
+  assertEquals(parseMountinfo(""), []);
+  assertEquals(parseMountinfo("\n\n"), []);
+});
+
+Deno.test("parseMountinfo() throws and quotes the line when it is spoilt", () => {
+  const lines = [
+    "x",
+    "1 0 8:1 / /a rw",
+    "1 0 8:1 / /a rw - ",
+    "1 0 8 / /a rw - ext4 /dev/sda1 rw",
+    "1 0 a:1 / /a rw - ext4 /dev/sda1 rw",
+    "1 0 8:1 / a rw - ext4 /dev/sda1 rw",
+    " - ext4 /dev/sda1 rw",
+  ];
+  for (const line of lines) {
+    const text = `1 0 8:1 / / rw - ext4 /dev/sda1 rw\n${line}\n`;
+    assertThrows(() => parseMountinfo(text), SyntaxError, `"${line}"`);
+  }
+});
+
+Deno.test("parseMountinfo() gives back what was written", () => {
+  const path = fc.string({ unit: "grapheme" }).map((text) => `/${text.replaceAll("\0", "")}`);
+  const mount = fc.record({
+    device: fc.tuple(fc.nat(4095), fc.nat(1_048_575)).map(([major, minor]) => `${major}:${minor}`),
+    root: path,
+    mountPoint: path,
+    type: fc.constantFrom("ext4", "fuse.sshfs", "zfs"),
+    source: fc.oneof(path, fc.constant("")),
+  });
+  const escape = (text: string) =>
+    text.replace(/[ \t\n\\#]/g, (sign) => {
+      return `\\${sign.charCodeAt(0).toString(8).padStart(3, "0")}`;
+    });
+  fc.assert(fc.property(fc.array(mount), (mounts) => {
+    const lines = mounts.map(({ device, root, mountPoint, type, source }, index) =>
+      `${index} 1 ${device} ${escape(root)} ${escape(mountPoint)} rw shared:1 - ${type} ${
+        escape(source)
+      } rw\n`
+    );
+    assertEquals(parseMountinfo(lines.join("")), mounts);
+  }));
+});
+
+Deno.test("parseMountinfo() throws nothing but SyntaxError on any text", () => {
+  const piece = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 6 }),
+    fc.constantFrom(" ", " - ", "\n", "/", "8:1", "\\040", "1 0 8:1 / /a rw - ext4 /dev/a rw\n"),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+      try {
+        for (const { mountPoint } of parseMountinfo(pieces.join(""))) {
+          assert(mountPoint.startsWith("/"));
+        }
+      } catch (error) {
+        assertInstanceOf(error, SyntaxError);
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
