@@ -73,15 +73,22 @@ function nvidiaModels(host: Files): string[] {
 
 function drmNames(host: Files, options: { withoutNvidia: boolean }): string[] {
   const folder = `${host.roots.sys}/class/drm`;
-  const cards = (host.list(folder) ?? []).filter((name) => /^card\d+$/.test(name)).sort();
-  const names = cards.map((card) => {
-    const device = `${folder}/${card}/device`;
+  const cards: string[] = [];
+  // Display and renderer of a chip are two devices, but one graphics processor.
+  const chips = new Set<string>();
+  for (const name of (host.list(folder) ?? []).sort()) {
+    if (!/^card\d+$/.test(name)) continue;
+    const device = `${folder}/${name}/device`;
     const vendor = pciId(host.readText(`${device}/vendor`));
-    if (vendor === undefined) return chipName(host.readText(`${device}/uevent`) ?? "");
-    if (SCREEN_ONLY.has(vendor) || (options.withoutNvidia && vendor === "10de")) return undefined;
-    return cardName(host, { vendor, device: pciId(host.readText(`${device}/device`)) });
-  });
-  return names.filter((name) => name !== undefined);
+    if (vendor === undefined) {
+      const chip = chipName(host.readText(`${device}/uevent`) ?? "");
+      if (chip !== undefined) chips.add(chip);
+    } else if (!SCREEN_ONLY.has(vendor) && !(options.withoutNvidia && vendor === "10de")) {
+      const card = cardName(host, { vendor, device: pciId(host.readText(`${device}/device`)) });
+      if (card !== undefined) cards.push(card);
+    }
+  }
+  return [...cards, ...chips];
 }
 
 /** `0x10de` without its prefix. */

@@ -1,0 +1,42 @@
+import type { Host, Source } from "../../lib/host/host.ts";
+
+/** What the paper machine can do. */
+export type PaperHost = Pick<Host, "roots" | "readText" | "list" | "exists" | "readLink" | "open">;
+
+/**
+ * A machine made of texts by path, with its trees at their usual places.
+ *
+ * A text that starts with `-> ` is a symbolic link.
+ */
+export function paperHost(files: Readonly<Record<string, string>>): PaperHost {
+  const paths = Object.keys(files);
+  const at = (path: string): string => path.replace(/\/\.?$/, "").replaceAll("//", "/");
+  const readText = (path: string): string | undefined => files[at(path)];
+  return {
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    readText,
+    list(path) {
+      const folder = `${at(path)}/`;
+      const below = paths.filter((known) => known.startsWith(folder));
+      const names = below.map((known) => known.slice(folder.length).replace(/\/.*/, ""));
+      return names.length === 0 ? undefined : [...new Set(names)];
+    },
+    exists: (path) => paths.some((known) => known === at(path) || known.startsWith(`${at(path)}/`)),
+    readLink(path) {
+      const text = readText(path);
+      return text?.startsWith("-> ") ? text.slice(3) : undefined;
+    },
+    open: (path) => paperSource(() => readText(path)),
+  };
+}
+
+/** A file whose text is asked for at each reading. */
+export function paperSource(text: () => string | undefined): Source {
+  return { read: text, readFirstLine: () => text()?.split("\n")[0] };
+}
+
+/** A file that reads one text after the other, the last one for ever. */
+export function paperFilm(...texts: string[]): Source {
+  let next = 0;
+  return paperSource(() => texts[Math.min(next++, texts.length - 1)]);
+}
