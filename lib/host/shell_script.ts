@@ -71,5 +71,5 @@ while IFS=' ' read -r id verb word; do
     *) echo "$id refused" ;;
   esac
 done
-kill -9 -- -$$
+kill -s KILL -- -$$
 `;

@@ -1,0 +1,360 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { Shell, type ShellOptions } from "../../lib/host/shell.ts";
+import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
+import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
+import { parsePingOutput } from "../../lib/parse/ping_output.ts";
+import { LocalHost } from "../../lib/host/local_host.ts";
+
+const ROOTS = { proc: "/proc", sys: "/sys" };
+
+/** The shells that `/bin/sh` is on common systems, as far as they are here. */
+const SHELLS: readonly (readonly [string, ...string[]])[] = [
+  ["/bin/sh"],
+  ["/usr/bin/dash"],
+  ["/usr/bin/bash", "--posix"],
+  ["/usr/bin/busybox", "ash"],
+];
+
+async function withShell(
+  options: Partial<ShellOptions>,
+  use: (shell: Shell) => Promise<void>,
+): Promise<void> {
+  const shell = Shell.start({ ...ROOTS, ...options });
+  try {
+    await use(shell);
+  } finally {
+    await shell.close();
+  }
+}
+
+/** A folder to put on PATH with a `ping` of our own in it. */
+async function withPing(script: string, use: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const name of ["ping", "ping6"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, script, { mode: 0o755 });
+    }
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Processes below this one, as `PID STATE NAME`. */
+function descendants(): { pid: number; state: string; name: string; rssPages: number }[] {
+  const all = [...Deno.readDirSync("/proc")].flatMap(({ name }) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
+      const close = stat.lastIndexOf(")");
+      const fields = stat.slice(close + 2).split(" ");
+      return [{
+        pid: Number(name),
+        parent: Number(fields[1]),
+        state: fields[0] ?? "",
+        name: stat.slice(stat.indexOf("(") + 1, close),
+        rssPages: Number(fields[21]),
+      }];
+    } catch {
+      return [];
+    }
+  });
+  const found = new Set([Deno.pid]);
+  for (let size = 0; size !== found.size;) {
+    size = found.size;
+    for (const { pid, parent } of all) if (found.has(parent)) found.add(pid);
+  }
+  return all.filter(({ pid }) => pid !== Deno.pid && found.has(pid));
+}
+
+/** Whether a process does anything; whoever adopted it may take its time to bury it. */
+function isAlive(pid: number | undefined): boolean {
+  try {
+    return !Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
+  } catch {
+    return false;
+  }
+}
+
+/** Looks again and again, for other processes take their time. */
+async function eventually(check: () => boolean, withinMs = 5000): Promise<void> {
+  for (const end = performance.now() + withinMs; !check();) {
+    assert(performance.now() < end, "it did not happen in time");
+    await delay(20);
+  }
+}
+
+const shellsHere = SHELLS.filter(([command]) => exists(command));
+
+// Debian's busybox prefers its own ping to the one on PATH.
+for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
+  const name = shell.join(" ");
+
+  Deno.test(`Shell.ping() keeps the answers of ${name} apart when many are under way`, async () => {
+    const script = `#!/bin/sh
+for address; do :; done
+echo "PING $address"
+printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none}" >&2
+`;
+    await withPing(
+      script,
+      (path) =>
+        withShell({ shell, path }, async (shell) => {
+          const addresses = Array.from(
+            { length: 40 },
+            (_, index) => index % 2 === 0 ? `127.0.0.${index}` : `2001:db8::${index}`,
+          );
+          const answers = await Promise.all(addresses.map((address) => shell.ping(address)));
+          assertEquals(
+            answers.map((answer) => answer?.trim()),
+            addresses.map((address) => `PING ${address}\n-n -c 1 -W 3 -- ${address} \\n %s C none`),
+          );
+        }),
+    );
+  });
+
+  Deno.test(`Shell.ping() bounds the output of a babbling ping under ${name}`, async () => {
+    await withPing(
+      "#!/bin/sh\nwhile :; do echo babble; done\n",
+      (path) =>
+        withShell({ shell, path }, async (shell) => {
+          assertEquals((await shell.ping("::1"))?.trim().split("\n").length, 12);
+          await eventually(() => descendants().length <= 1);
+        }),
+    );
+  });
+
+  Deno.test(`Shell.ping() leaves neither zombies nor memory behind under ${name}`, async () => {
+    await withPing(
+      "#!/bin/sh\necho pong\n",
+      (path) =>
+        withShell({ shell, path }, async (shell) => {
+          const round = async (count: number) => {
+            for (let sent = 0; sent < count; sent += 16) {
+              await Promise.all(Array.from({ length: 16 }, () => shell.ping("127.0.0.1")));
+            }
+          };
+          const pages = () => descendants().find(({ state }) => state !== "Z")?.rssPages ?? 0;
+          await round(64);
+          await eventually(() => descendants().length === 1);
+          const before = pages();
+          await round(480);
+          await eventually(() => descendants().length === 1);
+          assert(pages() - before < 64, `${pages() - before} pages more`);
+        }),
+    );
+  });
+
+  Deno.test(`Shell.ping() gives undefined when ${name} finds no ping`, async () => {
+    await withShell({ shell, path: "/nonexistent" }, async (shell) => {
+      assertEquals(await shell.ping("127.0.0.1"), undefined);
+      assertEquals(await shell.ping("::1"), undefined);
+    });
+  });
+
+  Deno.test(`Shell.close() ends ${name} with its pings and rejects what is asked`, async () => {
+    await withPing("#!/bin/sh\nexec /bin/sleep 60\n", async (path) => {
+      const opened = Shell.start({ ...ROOTS, shell, path });
+      const asked = assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
+      const sleeper = () => descendants().find(({ name }) => name === "sleep");
+      await eventually(() => sleeper() !== undefined);
+      const pid = sleeper()?.pid;
+      await opened.close();
+      await asked;
+      await eventually(() => !isAlive(pid), 1000);
+      await assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
+    });
+  });
+}
+
+for (const shell of shellsHere) {
+  const name = shell.join(" ");
+
+  Deno.test({
+    name: `Shell.ping() pings loopback by ${name} and the ping that is here`,
+    ignore: !exists("/usr/bin/ping") && !exists("/bin/ping"),
+    fn: () =>
+      withShell({ shell }, async (shell) => {
+        for (const address of ["127.0.0.1", "::1"]) {
+          assertEquals(parsePingOutput((await shell.ping(address)) ?? "").kind, "reply");
+        }
+      }),
+  });
+
+  Deno.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async () => {
+    const sys = await Deno.makeTempDir();
+    const net = `${sys}/class/net`;
+    try {
+      for (
+        const folder of [
+          "eth0/device",
+          "eth0/bonding_slave",
+          "br0/bridge",
+          "br0/lower_eth0",
+          "tap.1",
+          "bond0/bonding",
+          "bond0/device",
+          "lan1/lower_eth9/dsa",
+        ]
+      ) await Deno.mkdir(`${net}/${folder}`, { recursive: true });
+      await Deno.writeTextFile(`${net}/tap.1/tun_flags`, "0x1002\n");
+      await Deno.writeTextFile(`${net}/bond0/uevent`, "INTERFACE=bond0\nIFINDEX=7\n");
+      await Deno.symlink("../bond0", `${net}/eth0/master`);
+      const host = new LocalHost({ proc: "/proc", sys, root: "/" });
+      await withShell({ shell, sys }, async (shell) => {
+        for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1"]) {
+          assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name));
+        }
+        assertEquals(await shell.interfaceTraits("eth1"), undefined);
+      });
+    } finally {
+      await Deno.remove(sys, { recursive: true });
+    }
+  });
+
+  Deno.test(`Shell.countProcesses() counts what ${name} sees in proc`, async () => {
+    const proc = await Deno.makeTempDir();
+    try {
+      await withShell({ shell, proc }, async (shell) => {
+        assertEquals(await shell.countProcesses(), 0);
+        for (const name of ["1", "2", "17", "self", "0x"]) await Deno.mkdir(`${proc}/${name}`);
+        assertEquals(await shell.countProcesses(), 3);
+      });
+    } finally {
+      await Deno.remove(proc, { recursive: true });
+    }
+  });
+
+  Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const command = new Deno.Command(shell[0], {
+        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+        detached: true,
+        cwd: folder,
+      }).spawn();
+      const requests = [
+        "1 ping -f",
+        "2 ping 127.0.0.1;touch${IFS}x",
+        "3 ping $(touch x)",
+        "4 ping `touch x`",
+        "5 ping 1.1.1.1 1.1.1.2",
+        "6 ping",
+        "7 ping localhost",
+        "8 interface ../../../etc",
+        "9 interface ..",
+        "10 interface",
+        "11 interface *",
+        "12 processes /",
+        "13 touch x",
+        "14",
+        "15 reap x",
+        "x$(touch x) processes",
+        "-1 processes",
+        "",
+        "* * *",
+        "16 eval touch x",
+      ];
+      const writer = command.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
+      await writer.close();
+      const { stdout } = await command.output();
+      const refused = new TextDecoder().decode(stdout).trim().split("\n");
+      assertEquals(refused, Array.from({ length: 16 }, (_, index) => `${index + 1} refused`));
+      assertEquals([...Deno.readDirSync(folder)], []);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("Shell.ping() refuses everything but an IP address", async () => {
+  await withShell({}, async (shell) => {
+    for (
+      const text of ["localhost", "-f", "", "1.1.1.1 ", "1.1.1.1\n2 ping 1.1.1.1", "fe80::1%lo"]
+    ) {
+      await assertRejects(() => shell.ping(text), TypeError, "Cannot ping");
+    }
+    for (const name of ["", ".", "..", "a/b", "a b", "a\n", "ä"]) {
+      await assertRejects(() => shell.interfaceTraits(name), TypeError, "the name is odd");
+    }
+  });
+});
+
+Deno.test("Shell.ping() stops waiting when its signal aborts", async () => {
+  await withPing(
+    "#!/bin/sh\nexec /bin/sleep 60\n",
+    (path) =>
+      withShell({ path }, async (shell) => {
+        const controller = new AbortController();
+        const asked = shell.ping("127.0.0.1", { signal: controller.signal });
+        controller.abort(new Error("enough"));
+        await assertRejects(() => asked, Error, "enough");
+      }),
+  );
+});
+
+Deno.test("Shell answers with an error when the shell was killed", async () => {
+  await withPing(
+    "#!/bin/sh\nexec /bin/sleep 60\n",
+    (path) =>
+      withShell({ path }, async (shell) => {
+        const asked = shell.ping("127.0.0.1");
+        await eventually(() => descendants().some(({ name }) => name === "sleep"));
+        const [parent] = descendants().sort((a, b) => a.pid - b.pid);
+        assert(parent);
+        Deno.kill(-parent.pid, "SIGKILL");
+        await assertRejects(() => asked, Error, "it has ended");
+        await assertRejects(() => shell.countProcesses(), Error, "it has ended");
+      }),
+  );
+});
+
+Deno.test("Shell.start() throws when there is no shell", () => {
+  const error = assertThrows(
+    () => Shell.start({ ...ROOTS, shell: ["/nonexistent/sh"] }),
+    Error,
+    "Cannot start /nonexistent/sh",
+  );
+  assert(error.cause instanceof Deno.errors.NotFound);
+});
+
+Deno.test("Shell ends with its pings when the agent is killed", async () => {
+  await withPing("#!/bin/sh\nexec /bin/sleep 61\n", async (path) => {
+    const source = `
+import { Shell } from ${JSON.stringify(new URL("../../lib/host/shell.ts", import.meta.url))};
+Deno.env.set("PATH", ${JSON.stringify(path)});
+const shell = Shell.start({ proc: "/proc", sys: "/sys" });
+Deno.permissions.revokeSync({ name: "run" });
+console.log(await shell.countProcesses());
+await shell.ping("127.0.0.1");
+`;
+    await Deno.writeTextFile(`${path}/agent.ts`, source);
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const agent = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", `--config=${config}`, `${path}/agent.ts`],
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const sleeper = () => descendants().find(({ name }) => name === "sleep");
+    await eventually(() => sleeper() !== undefined, 20_000);
+    const pid = sleeper()?.pid;
+    agent.kill("SIGKILL");
+    const { stdout } = await agent.output();
+    assertMatch(new TextDecoder().decode(stdout), /^\d+\n$/);
+    await eventually(() => !isAlive(pid), 1000);
+  });
+});
