@@ -1,0 +1,133 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parsePingOutput } from "../../lib/parse/ping_output.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
+
+const IPUTILS = `PING 127.0.0.1 (127.0.0.1) 56(84) bytes of data.
+64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time=0.286 ms
+
+--- 127.0.0.1 ping statistics ---
+1 packets transmitted, 1 received, 0% packet loss, time 0ms
+rtt min/avg/max/mdev = 0.286/0.286/0.286/0.000 ms
+`;
+
+const IPUTILS_LOST = `PING 10.6.0.9 (10.6.0.9) 56(84) bytes of data.
+
+--- 10.6.0.9 ping statistics ---
+1 packets transmitted, 0 received, 100% packet loss, time 0ms
+
+`;
+
+const BUSYBOX_LOST = `PING 127.0.0.1 (127.0.0.1): 56 data bytes
+
+--- 127.0.0.1 ping statistics ---
+1 packets transmitted, 0 packets received, 100% packet loss
+`;
+
+const MISSING_CAPABILITY = `ping: socktype: SOCK_RAW
+ping: socket: Operation not permitted
+ping: => missing cap_net_raw+p capability or setuid?
+`;
+
+Deno.test("parsePingOutput() reads the round trip of each implementation", () => {
+  const replies: [string, number][] = [
+    [IPUTILS, 0.286],
+    ["PING ::1(::1) 56 data bytes\n64 bytes from ::1: icmp_seq=1 ttl=64 time=1034 ms\n", 1034],
+    [
+      "PING ::1 (::1): 56 data bytes\n64 bytes from ::1: seq=0 ttl=64 time=0.024 ms\n",
+      0.024,
+    ],
+    ["64 bytes from 10.0.0.1: icmp_seq=0 ttl=64 time=2,5 ms\n".replace(",", "."), 2.5],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time<1 ms", 1],
+    ["Warning: time of day goes back (-3us), taking countermeasures\n" + IPUTILS, 0.286],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=3.1 ms (DUP!)\r\n", 3.1],
+  ];
+  for (const [text, ms] of replies) assertEquals(parsePingOutput(text), { kind: "reply", ms });
+});
+
+Deno.test("parsePingOutput() says lost when an echo left and no reply came", () => {
+  const unreachable = `PING 10.6.0.9 (10.6.0.9) 56(84) bytes of data.
+From 10.6.0.1 icmp_seq=1 Destination Host Unreachable
+
+--- 10.6.0.9 ping statistics ---
+1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms
+`;
+  const firewall = "ping: sendmsg: Operation not permitted\n" + IPUTILS_LOST;
+  for (const text of [IPUTILS_LOST, BUSYBOX_LOST, unreachable, firewall]) {
+    assertEquals(parsePingOutput(text), { kind: "lost" });
+  }
+});
+
+Deno.test("parsePingOutput() says unreachable when nothing could be sent", () => {
+  const texts: [string, string][] = [
+    ["ping: connect: Network is unreachable\n", "ping: connect: Network is unreachable"],
+    ["connect: Network is unreachable", "connect: Network is unreachable"],
+    [
+      "PING 10.1.1.1 (10.1.1.1): 56 data bytes\nping: sendto: Network is unreachable\n",
+      "ping: sendto: Network is unreachable",
+    ],
+    [
+      "ping: sendto: Operation not permitted\n",
+      "ping: sendto: Operation not permitted",
+    ],
+    [
+      "ping6: socket: Address family not supported by protocol\n",
+      "ping6: socket: Address family not supported by protocol",
+    ],
+  ];
+  for (const [text, reason] of texts) {
+    assertEquals(parsePingOutput(text), { kind: "unreachable", reason });
+  }
+});
+
+Deno.test("parsePingOutput() says forbidden when ping lacks a right", () => {
+  const texts: [string, string][] = [
+    [MISSING_CAPABILITY, "ping: socket: Operation not permitted"],
+    [
+      "PING 127.0.0.1 (127.0.0.1): 56 data bytes\nping: permission denied (are you root?)\n",
+      "ping: permission denied (are you root?)",
+    ],
+    [
+      "ping: icmp open socket: Operation not permitted",
+      "ping: icmp open socket: Operation not permitted",
+    ],
+    ["ping: Lacking privilege for icmp socket.", "ping: Lacking privilege for icmp socket."],
+    ["sh: 1: ping: Permission denied", "sh: 1: ping: Permission denied"],
+    ["sh: 1: ping: Operation not permitted", "sh: 1: ping: Operation not permitted"],
+  ];
+  for (const [text, reason] of texts) {
+    assertEquals(parsePingOutput(text), { kind: "forbidden", reason });
+  }
+});
+
+Deno.test("parsePingOutput() throws when there is no result in the text", () => {
+  for (
+    const [text, quoted] of [
+      ["", '""'],
+      ["Killed\n", "Killed"],
+      ["PING 127.0.0.1 (127.0.0.1): 56 data bytes\n", "56 data bytes"],
+      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=", "icmp_seq=1 ttl=64 time="],
+      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=-1 ms", "time=-1 ms"],
+      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=1e9 ms", "time=1e9 ms"],
+      ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64", "ttl=64"],
+      ["1 packets transmitted, 1 received, 0% packet loss", "1 received"],
+      ["ping: invalid option -- 'W'\nusage: ping", "invalid option"],
+      ["BusyBox v1.35.0 multi-call binary.\n\nUsage: ping [OPTIONS] HOST", "Usage: ping"],
+    ] as const
+  ) {
+    assertThrows(() => parsePingOutput(text), SyntaxError, quoted);
+  }
+});
+
+Deno.test("parsePingOutput() gives back any round trip that ping may print", () => {
+  const hundredths = fc.integer({ min: 0, max: 9_999_999 });
+  const shape = fc.constantFrom("icmp_seq=1 ttl=64", "seq=0 ttl=255");
+  fc.assert(fc.property(hundredths, shape, (value, fields) => {
+    const text = `PING x\n64 bytes from ::1: ${fields} time=${(value / 100).toFixed(2)} ms\n\nend`;
+    assertEquals(parsePingOutput(text), { kind: "reply", ms: value / 100 });
+  }));
+});
+
+Deno.test("parsePingOutput() throws nothing but SyntaxError for any text", () => {
+  onlySyntaxErrors(parsePingOutput, [IPUTILS, IPUTILS_LOST, BUSYBOX_LOST, MISSING_CAPABILITY]);
+});

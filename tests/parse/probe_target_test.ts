@@ -1,0 +1,169 @@
+import { assert, assertEquals, assertNotMatch, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { bareHost, parseProbeTarget, urlPort } from "../../lib/parse/probe_target.ts";
+import type { ProbeKind } from "../../lib/types.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
+
+const KINDS: readonly ProbeKind[] = ["icmp", "tcp", "http"];
+
+Deno.test("parseProbeTarget() reads every form for every kind", () => {
+  const forms: [string, string, number, string][] = [
+    ["1.1.1.1", "1.1.1.1", 80, "http://1.1.1.1/"],
+    ["1.1.1.1:53", "1.1.1.1", 53, "http://1.1.1.1:53/"],
+    ["host", "host", 80, "http://host/"],
+    ["Host.Example.", "host.example.", 80, "http://host.example./"],
+    ["under_score.example:443", "under_score.example", 443, "http://under_score.example:443/"],
+    ["[2606::1]:443", "2606::1", 443, "http://[2606::1]:443/"],
+    ["[::1]", "::1", 80, "http://[::1]/"],
+    ["::1", "::1", 80, "http://[::1]/"],
+    ["https://host/path?q=1#part", "host", 443, "https://host/path?q=1"],
+    ["HTTP://[::1]:8080/", "::1", 8080, "http://[::1]:8080/"],
+    ["bücher.example", "xn--bcher-kva.example", 80, "http://xn--bcher-kva.example/"],
+    ["例え.テスト:81", "xn--r8jz45g.xn--zckzah", 81, "http://xn--r8jz45g.xn--zckzah:81/"],
+  ];
+  for (const [text, host, port, href] of forms) {
+    assertEquals(parseProbeTarget("icmp", text), { kind: "icmp", host });
+    assertEquals(parseProbeTarget("tcp", text), { kind: "tcp", host, port });
+    const http = parseProbeTarget("http", text);
+    assertEquals(http.kind === "http" && http.url.href, href);
+  }
+});
+
+Deno.test("parseProbeTarget() takes a path without a scheme for HTTP alone", () => {
+  const target = parseProbeTarget("http", "host:8080/a?b");
+  assertEquals(target.kind === "http" && target.url.href, "http://host:8080/a?b");
+  assertThrows(() => parseProbeTarget("tcp", "host:8080/a"), SyntaxError, "neither a host");
+});
+
+Deno.test("parseProbeTarget() refuses what could be an option, a trick or a mistake", () => {
+  const long = `${"a".repeat(63)}.`.repeat(4) + "example";
+  const texts = [
+    "",
+    "-f",
+    "-f 1.1.1.1",
+    "--",
+    "1.1.1.1 ",
+    " 1.1.1.1",
+    "a b",
+    "a\tb",
+    "a\nb",
+    "a\0b",
+    "a\u0085b",
+    "a\u2028b",
+    "\u00a0",
+    "host:0",
+    "host:65536",
+    "host:99999999",
+    "user@host",
+    "http://user@host/",
+    "http://user:word@host/",
+    "http://@host/",
+    "ftp://host/",
+    "file:///etc/passwd",
+    "://host",
+    "http://",
+    "http:///",
+    "http://-f/",
+    "http://a..b/",
+    long,
+    `http://${long}/`,
+    `${"a".repeat(64)}.example`,
+    "a".repeat(3000),
+    "[::1",
+    "::1]",
+    "[1.1.1.1]",
+    "[::1]443",
+    "fe80::1%eth0",
+    "[fe80::1%eth0]:80",
+    "256.1.1.1",
+    "a,b",
+    "$(reboot)",
+    "`reboot`",
+    "a;b",
+    "a|b",
+    "a'b",
+    "a%20b",
+    ".",
+    "..",
+    ".host",
+  ];
+  for (const text of texts) {
+    for (const kind of KINDS) {
+      assertThrows(() => parseProbeTarget(kind, text), SyntaxError, "Cannot parse probe target");
+    }
+  }
+  for (
+    const text of [
+      "host:",
+      "[::1]:",
+      "127.1",
+      "0x7f.0.0.1",
+      "010.0.0.1",
+      "a:b:c",
+      "host:http",
+      "a/b",
+    ]
+  ) {
+    assertThrows(() => parseProbeTarget("icmp", text), SyntaxError, JSON.stringify(text));
+    assertThrows(() => parseProbeTarget("tcp", text), SyntaxError, JSON.stringify(text));
+  }
+});
+
+Deno.test("parseProbeTarget() quotes neither query, user nor control characters", () => {
+  for (
+    const text of [
+      "http://me:secret@h/",
+      "ftp://h/?secret",
+      "h h?secret",
+      "\u001b[31m\u202esecret@h",
+    ]
+  ) {
+    const { message } = assertThrows(() => parseProbeTarget("http", text), SyntaxError);
+    assertNotMatch(message, /secret|[\p{Cc}\p{Cf}]/u);
+  }
+});
+
+Deno.test("parseProbeTarget() gives back any host and port it is given", () => {
+  const port = fc.integer({ min: 1, max: 65_535 });
+  const endpoint = fc.oneof(
+    fc.tuple(fc.oneof(fc.domain(), fc.ipV4()), port).map(([host, port]) => ({
+      host,
+      port,
+      text: `${host}:${port}`,
+    })),
+    fc.tuple(fc.ipV6(), port).map(([host, port]) => ({ host, port, text: `[${host}]:${port}` })),
+  );
+  fc.assert(fc.property(endpoint, ({ host, port, text }) => {
+    assertEquals(parseProbeTarget("tcp", text), { kind: "tcp", host: host.toLowerCase(), port });
+  }));
+});
+
+Deno.test("parseProbeTarget() gives only hosts that are safe as an argument, for any text", () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.string({ unit: fc.constantFrom(..."-.:/[]@%?#\\ 0aé\n") }),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...KINDS), text, (kind, text) => {
+      let target;
+      try {
+        target = parseProbeTarget(kind, text);
+      } catch (error) {
+        assert(error instanceof SyntaxError);
+        return;
+      }
+      const host = target.kind === "http" ? bareHost(target.url) : target.host;
+      assert(/^[0-9a-z_.:][0-9a-z_.:-]{0,253}$/i.test(host), host);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("parseProbeTarget() throws nothing but SyntaxError for bent targets", () => {
+  for (const kind of KINDS) {
+    onlySyntaxErrors((text) => {
+      const target = parseProbeTarget(kind, text);
+      return target.kind === "http" ? urlPort(target.url) : target;
+    }, ["https://host.example:443/path?a=b", "[2606:4700::1111]:443"]);
+  }
+});
