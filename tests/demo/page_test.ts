@@ -1,0 +1,279 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import type { Page } from "playwright-core";
+import { startDemo } from "../../lib/demo/demo.ts";
+import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "./fake_reporter.ts";
+
+async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
+  const panel = await startDemo({ port: 0 });
+  try {
+    await use(panel);
+  } finally {
+    await panel.close();
+  }
+}
+
+/** A minute in the life of an agent, with one loss of each kind. */
+async function reportSome(panel: StandInPanel): Promise<void> {
+  await deliver(panel, "uploadBasicInfo", BASIC_INFO);
+  for (let index = 0; index < 12; index++) {
+    await deliver(panel, "report", { ...REPORT, cpu: { usage: 10 + index } });
+    for (const [task, kind] of ["icmp", "tcp", "http"].entries()) {
+      const value = index === 5 ? -1 : 3 * task + index % 3;
+      const result = { ...PING_RESULT, task_id: task + 1, ping_type: kind, value };
+      await deliver(panel, "ping/result", result);
+    }
+  }
+}
+
+Deno.test("the page allows its own script and style alone, and holds no token", () =>
+  withPanel(async (panel) => {
+    const response = await fetch(panel.url);
+    const text = await response.text();
+    const policy = response.headers.get("content-security-policy") ?? "";
+    assertMatch(policy, /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-/);
+    for (const element of ["script", "style"]) {
+      const inner = text.split(`<${element}>`)[1]?.split(`</${element}>`)[0] ?? "";
+      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(inner));
+      assertStringIncludes(policy, new Uint8Array(digest).toBase64());
+    }
+    assert(!text.includes(panel.token));
+    assert(!/(src|href)="(https?:)?\/\//.test(text), "nothing from another host");
+  }));
+
+Deno.test("/demo/state shows what arrived, without the token", () =>
+  withPanel(async (panel) => {
+    await reportSome(panel);
+    const text = await (await fetch(`${panel.url}/demo/state`)).text();
+    const state = JSON.parse(text);
+    assertEquals(state.history.length, 12);
+    assertEquals(state.pingHistory.length, 36);
+    assertEquals(state.report.uptime, REPORT.uptime);
+    assertEquals(state.basicInfo, BASIC_INFO);
+    assert(!text.includes(panel.token));
+  }));
+
+Deno.test("/demo/events sends the whole state, then each arrival", () =>
+  withPanel(async (panel) => {
+    const response = await fetch(`${panel.url}/demo/events`);
+    assertEquals(response.headers.get("content-type"), "text/event-stream");
+    const events = eventsOf(response);
+    assertEquals((await events.next()).value.history, []);
+    await deliver(panel, "report", REPORT);
+    const { value } = await events.next();
+    assertEquals(value.report.cpu, REPORT.cpu);
+    assertEquals(value.counts.reports, 1);
+    await panel.setFault({ name: "refuse" });
+    assertEquals((await events.next()).value.fault, "refuse", "the page outlives the refusal");
+    await events.return(undefined);
+  }));
+
+Deno.test("/demo/state is refused when it is asked for by another name", () =>
+  withPanel(async (panel) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
+    const request = "GET /demo/state HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    await connection.write(new TextEncoder().encode(request));
+    const text = await new Response(connection.readable).text();
+    assertStringIncludes(text, "HTTP/1.1 403");
+  }));
+
+const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+  .find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      return false;
+    }
+  });
+if (chromium === undefined) {
+  console.warn("Skipped: the page in a browser, because no Chromium is installed in /usr/bin");
+}
+
+const launchOptions = {
+  ...(chromium === undefined ? {} : { executablePath: chromium }),
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+};
+
+/** Opens the page and fails on any error in it and on any request to another host. */
+async function withPage(
+  panel: StandInPanel,
+  options: { width: number; colorScheme: "dark" | "light" },
+  use: (page: Page) => Promise<void>,
+): Promise<void> {
+  const { chromium: driver } = await import("playwright-core");
+  const browser = await driver.launch(launchOptions);
+  try {
+    const page = await browser.newPage({
+      viewport: { width: options.width, height: 900 },
+      colorScheme: options.colorScheme,
+      reducedMotion: "reduce",
+    });
+    const troubles: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") troubles.push(message.text());
+    });
+    page.on("pageerror", (error) => troubles.push(error.message));
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(`${panel.url}/`) && !url.startsWith("data:")) troubles.push(url);
+    });
+    await page.goto(panel.url);
+    await use(page);
+    assertEquals(troubles, []);
+  } finally {
+    await browser.close();
+  }
+}
+
+function browserTest(name: string, fn: () => Promise<void>): void {
+  // The driver keeps a pipe to the browser for a moment longer than the browser lives.
+  Deno.test({
+    name,
+    fn,
+    ignore: chromium === undefined,
+    sanitizeOps: false,
+    sanitizeResources: false,
+  });
+}
+
+browserTest(
+  "the page shows values, plots, losses and probes as they arrive",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+        await page.getByText("Waiting").waitFor();
+        await reportSome(panel);
+
+        await page.getByText("Online").waitFor();
+        const tiles = page.locator("#tiles");
+        for (const text of ["21 %", "4.69 GiB of 15.6 GiB", "142 TCP", "14 d 6 h", "20 KiB/s"]) {
+          await tiles.getByText(text).first().waitFor();
+        }
+        for (const text of ["Debian GNU/Linux 12 (bookworm)", "8 (4 physical)", "203.0.113.7"]) {
+          await page.locator("#machine").getByText(text).waitFor();
+        }
+
+        const plots = page.locator("#plots svg");
+        assertEquals(await plots.count(), 4);
+        await page.getByRole("img", { name: /^Network over .* up 20 KiB\/s; down 1 MiB\/s$/ })
+          .waitFor();
+        await page.getByRole("img", { name: /^Probe latency over .*; 3 lost$/ }).waitFor();
+        for (let index = 0; index < 4; index++) {
+          const curve = await plots.nth(index).locator(".curve").first().getAttribute("d") ?? "";
+          assertGreater(curve.split("L").length, 3, `points in plot ${index}`);
+        }
+        assertEquals(await plots.nth(3).locator(".loss").count(), 3);
+
+        const rows = page.locator("#probes tr");
+        assertEquals(await rows.count(), 3);
+        for (const kind of ["icmp", "tcp", "http"]) {
+          await rows.getByText(kind, { exact: true }).waitFor();
+        }
+        assertEquals(await rows.getByText("1 of 12 (8 %)").count(), 3);
+        await page.getByText("Accepted: 12 reports, 1 basic info, 36 ping results.").waitFor();
+
+        await plots.nth(0).hover();
+        await page.getByText(/^CPU, \d+ s ago$/).waitFor();
+      })
+    ),
+);
+
+browserTest(
+  "the page shows an agent's data as text, whatever it holds",
+  () =>
+    withPanel(async (panel) => {
+      const markup = '<img src=x onerror="document.title=1"><b>bold</b>';
+      panel.state.tasks = [{ id: 1, name: markup, type: markup, target: markup, interval: 0 }];
+      await deliver(panel, "uploadBasicInfo", { ...BASIC_INFO, os: markup });
+      await deliver(panel, "report", { ...REPORT, message: markup });
+      await withPage(panel, { width: 800, colorScheme: "dark" }, async (page) => {
+        assertEquals(await page.locator("#message").getByText(markup).count(), 1);
+        await page.locator("#machine").getByText(markup).waitFor();
+        assertEquals(await page.locator("img, b:not(#presence-word)").count(), 0);
+      });
+    }),
+);
+
+browserTest(
+  "the page says when reports stop and which fault is on",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 800, colorScheme: "light" }, async (page) => {
+        await deliver(panel, "report", REPORT);
+        await page.getByText("Online").waitFor();
+        await page.clock.install();
+        await page.reload();
+        await page.getByText("Online").waitFor();
+        await page.clock.fastForward(30_000);
+        await page.getByText(/^report 3\d s ago$/).waitFor();
+        assertEquals(await page.getByText("Online").count(), 1);
+        await page.clock.fastForward(6_000);
+        await page.getByText("Offline").waitFor();
+        await panel.setFault({ name: "hang" });
+        await page.getByText("The panel misbehaves on purpose: hang").waitFor();
+        await panel.setFault(undefined);
+        await page.getByText("The panel misbehaves").waitFor({ state: "hidden" });
+      })
+    ),
+);
+
+browserTest("the page says when the panel is gone", () =>
+  withPanel(async (panel) => {
+    const { chromium: driver } = await import("playwright-core");
+    const browser = await driver.launch(launchOptions);
+    try {
+      const page = await browser.newPage();
+      await page.goto(panel.url);
+      await page.getByText("Waiting").waitFor();
+      await panel.close();
+      await page.getByText("No panel").waitFor();
+    } finally {
+      await browser.close();
+    }
+  }));
+
+for (const width of [390, 320]) {
+  browserTest(
+    `the page does not scroll sideways when it is ${width} px wide`,
+    () =>
+      withPanel(async (panel) => {
+        const long = "x".repeat(400);
+        await reportSome(panel);
+        await deliver(panel, "uploadBasicInfo", { ...BASIC_INFO, cpu_name: long, ipv6: long });
+        await deliver(panel, "report", {
+          ...REPORT,
+          message: long,
+          network: { up: 2 ** 53, down: 2 ** 53, totalUp: 2 ** 53, totalDown: 2 ** 53 },
+        });
+        panel.state.tasks = [
+          ...panel.state.tasks,
+          { id: 9, name: long, type: long, target: long, interval: -(2 ** 53) },
+        ];
+        await withPage(panel, { width, colorScheme: "dark" }, async (page) => {
+          await page.getByText("Online").waitFor();
+          await page.locator("#probes tr").nth(3).waitFor();
+          const overhang = await page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+          );
+          assertEquals(overhang, 0);
+        });
+      }),
+  );
+}
+
+async function* eventsOf(response: Response) {
+  assert(response.body !== null);
+  let pending = "";
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    pending += chunk;
+    const events = pending.split("\n\n");
+    pending = events.pop() ?? "";
+    for (const event of events) yield JSON.parse(event.slice("data: ".length));
+  }
+}

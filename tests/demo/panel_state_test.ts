@@ -1,0 +1,57 @@
+import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import { type News, PanelState } from "../../lib/demo/panel_state.ts";
+import { REPORT } from "./fake_reporter.ts";
+
+const arrival = (atMs: number) => ({ atMs, body: "{}", value: REPORT });
+
+Deno.test("PanelState keeps the newest arrivals and counts them all", () => {
+  const state = new PanelState();
+  for (let atMs = 1; atMs <= 5000; atMs++) state.addReport(arrival(atMs));
+  assertLess(state.reports.length, 1000);
+  assertEquals(state.reports.at(-1)?.atMs, 5000);
+  assertEquals(state.counts.reports, 5000);
+});
+
+Deno.test("PanelState lays each basic info over the ones before", () => {
+  const state = new PanelState();
+  state.addBasicInfo({ atMs: 1, body: "", value: { os: "A", arch: "amd64" } });
+  state.addBasicInfo({ atMs: 2, body: "", value: { os: "B" } });
+  assertEquals(state.columns, { os: "B", arch: "amd64" });
+  assertEquals(state.basicInfos.length, 2);
+});
+
+Deno.test("PanelState.until() waits for what is not there yet", async () => {
+  const state = new PanelState();
+  const two = state.until((state) => state.counts.reports === 2);
+  state.addReport(arrival(1));
+  state.addReport(arrival(2));
+  await two;
+  await state.until((state) => state.counts.reports === 2);
+});
+
+Deno.test("PanelState.until() rejects when the signal aborts or the condition throws", async () => {
+  const state = new PanelState();
+  const stop = new AbortController();
+  const never = state.until(() => false, { signal: stop.signal });
+  stop.abort(new Error("enough"));
+  await assertRejects(() => never, Error, "enough");
+  const bad = state.until((state) => {
+    if (state.counts.reports > 0) throw new Error("no such thing");
+    return false;
+  });
+  state.addReport(arrival(1));
+  await assertRejects(() => bad, Error, "no such thing");
+});
+
+Deno.test("PanelState.listen() tells news until the signal aborts", () => {
+  const state = new PanelState();
+  const heard: News[] = [];
+  const stop = new AbortController();
+  state.listen((news) => heard.push(news), { signal: stop.signal });
+  state.fault = { name: "hang" };
+  stop.abort();
+  state.fault = undefined;
+  state.listen((news) => heard.push(news), { signal: stop.signal });
+  state.tasks = [];
+  assertEquals(heard, [{ fault: { name: "hang" } }]);
+});

@@ -1,0 +1,260 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertNotMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { parseFault } from "../../lib/demo/fault.ts";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import {
+  BASIC_INFO,
+  call,
+  deliver,
+  type Path,
+  PING_RESULT,
+  post,
+  REPORT,
+} from "./fake_reporter.ts";
+
+const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 60 };
+
+async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
+  const panel = await startStandInPanel({ port: 0, tasks: [task] });
+  try {
+    await use(panel);
+  } finally {
+    await panel.close();
+  }
+}
+
+Deno.test("startStandInPanel() takes the four calls of an agent", () =>
+  withPanel(async (panel) => {
+    await deliver(panel, "uploadBasicInfo", BASIC_INFO);
+    await deliver(panel, "report", REPORT);
+    await deliver(panel, "ping/result", PING_RESULT);
+    const list = await call(panel, "ping/tasks");
+    assertEquals(list.headers.get("content-type"), "application/json; charset=utf-8");
+    assertEquals(await list.json(), [{ ...task, weight: 0, clients: [], default_on: false }]);
+
+    const { state } = panel;
+    assertEquals(state.columns, BASIC_INFO);
+    assertEquals(state.reports.map((report) => report.value), [REPORT]);
+    assertEquals(state.reports[0]?.body, JSON.stringify(REPORT));
+    assertEquals(state.pingResults[0]?.value.valueMs, 12);
+    assertEquals(state.violations, []);
+    assertEquals(state.calls.map((call) => [call.method, call.path, call.status]), [
+      ["POST", "/api/clients/uploadBasicInfo", 200],
+      ["POST", "/api/clients/report", 200],
+      ["POST", "/api/clients/ping/result", 200],
+      ["GET", "/api/clients/ping/tasks", 200],
+    ]);
+    assertEquals(state.counts.taskLists, 1);
+    assertEquals(state.counts.connections, 1, "connections are reused");
+  }));
+
+Deno.test("startStandInPanel() refuses a wrong token on each call", () =>
+  withPanel(async (panel) => {
+    const stranger = { url: panel.url, token: "wrong" };
+    const paths: Path[] = ["uploadBasicInfo", "report", "ping/result"];
+    for (const path of paths) {
+      assertEquals(await post(stranger, path, "{"), [
+        401,
+        '{"status":"error","message":"Unauthorized."}',
+      ]);
+    }
+    const list = await call(stranger, "ping/tasks");
+    assertEquals(list.status, 401);
+    await list.body?.cancel();
+    assertEquals(panel.state.counts.refused, 0);
+  }));
+
+Deno.test("startStandInPanel() refuses compressed bodies with 400", () =>
+  withPanel(async (panel) => {
+    for (const [path, value] of [["report", REPORT], ["uploadBasicInfo", BASIC_INFO]] as const) {
+      const zipped = new Blob([JSON.stringify(value)]).stream()
+        .pipeThrough(new CompressionStream("gzip"));
+      const response = await call(panel, path, {
+        method: "POST",
+        body: await new Response(zipped).blob(),
+        headers: { "content-encoding": "gzip" },
+      });
+      await response.body?.cancel();
+      assertEquals(response.status, 400);
+    }
+  }));
+
+Deno.test("startStandInPanel() answers unknown paths as the panel does", () =>
+  withPanel(async (panel) => {
+    const ask = async (path: string, init?: RequestInit) => {
+      const response = await fetch(panel.url + path, init);
+      await response.body?.cancel();
+      return [response.status, response.headers.get("content-type")];
+    };
+    assertEquals(await ask("/nowhere"), [200, "text/html; charset=utf-8"]);
+    assertEquals(await ask("/api/clients/v2/rpc?token=x"), [200, "text/html; charset=utf-8"]);
+    assertEquals(await ask("/api/clients/v2/rpc", { method: "POST" }), [404, "text/plain"]);
+    assertEquals(await ask("//api/clients/report", { method: "POST" }), [404, "text/plain"]);
+    assertEquals(
+      (await ask(`/api/clients/report?token=${panel.token}`))[0],
+      400,
+      "a WebSocket's path",
+    );
+  }));
+
+Deno.test("startStandInPanel() refuses a foreign origin with 403", () =>
+  withPanel(async (panel) => {
+    const response = await call(panel, "report", {
+      method: "POST",
+      body: JSON.stringify(REPORT),
+      headers: { origin: "http://elsewhere.example" },
+    });
+    await response.body?.cancel();
+    assertEquals(response.status, 403);
+  }));
+
+Deno.test("startStandInPanel() remembers a token in a message and never repeats it", () =>
+  withPanel(async (panel) => {
+    await post(panel, "report", { ...REPORT, message: panel.token });
+    await post(panel, "ping/result", { ...PING_RESULT, finished_at: panel.token });
+    const texts = panel.state.violations.map((violation) => violation.text).join("\n");
+    assertStringIncludes(texts, "report: holds the token");
+    assert(!texts.includes(panel.token));
+  }));
+
+Deno.test("startStandInPanel() takes the tasks that it is given while it runs", () =>
+  withPanel(async (panel) => {
+    panel.state.tasks = [];
+    assertEquals(await (await call(panel, "ping/tasks")).text(), "[]");
+  }));
+
+Deno.test("startStandInPanel() ends with the signal", async () => {
+  const stop = new AbortController();
+  const panel = await startStandInPanel({ port: 0, signal: stop.signal });
+  stop.abort();
+  await assertRejects(() => fetch(panel.url), TypeError);
+});
+
+/** What an agent sees of a call: status and text, or why there was no answer. */
+async function seen(panel: StandInPanel, timeoutMs = 10_000): Promise<string> {
+  try {
+    const response = await call(panel, "report", {
+      method: "POST",
+      body: JSON.stringify(REPORT),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return `${response.status} ${(await response.text()).slice(0, 200)}`;
+  } catch (error) {
+    assert(error instanceof Error);
+    return error.name;
+  }
+}
+
+const answers: [name: string, answer: RegExp][] = [
+  ["refuse", /^TypeError$/],
+  ["status-500", /^500 $/],
+  ["502-html", /^502 <html>/],
+  ["html-200", /^200 <!DOCTYPE html>/],
+  ["401", /^401 {"status":"error","message":"Unauthorized\."}$/],
+  ["404-install", /^404 {"status":"error","message":"Not found in install mode"}$/],
+  ["302-login", /^302 $/],
+  ["close", /^TypeError$/],
+  ["bad-tasks", /^200 {"status":"success"}$/],
+  ["tasks-hostile", /^200 {"status":"success"}$/],
+  ["no-extra-columns", /^200 {"status":"success"}$/],
+];
+
+for (const [name, answer] of answers) {
+  Deno.test(`setFault("${name}") strikes at once and ends at once`, () =>
+    withPanel(async (panel) => {
+      await panel.setFault(parseFault(name));
+      assertMatch(await seen(panel), answer);
+      await panel.setFault(undefined);
+      await deliver(panel, "report", REPORT);
+    }));
+}
+
+Deno.test('setFault("hang") takes the call and never answers', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "hang" });
+    assertEquals(await seen(panel, 60), "TimeoutError");
+    await panel.setFault(undefined);
+    await deliver(panel, "report", REPORT);
+  }));
+
+Deno.test('setFault("endless") sends more than anyone should read', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "endless" });
+    const response = await call(panel, "report", { method: "POST", body: "{}" });
+    assert(response.body !== null);
+    let bytes = 0;
+    for await (const chunk of response.body) {
+      bytes += chunk.length;
+      if (bytes > 4 * 1024 * 1024) break;
+    }
+    assertGreater(bytes, 4 * 1024 * 1024);
+  }));
+
+Deno.test('setFault("huge") sends 64 MiB of JSON', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "huge" });
+    const response = await call(panel, "report", { method: "POST", body: "{}" });
+    const text = await response.text();
+    assertGreater(text.length, 64 * 1024 * 1024);
+    assertEquals(JSON.parse(text).status, "success");
+  }));
+
+Deno.test('setFault("slow") answers late, and as usual', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "slow", delayMs: 30 });
+    const start = performance.now();
+    await deliver(panel, "report", REPORT);
+    assertGreater(performance.now() - start, 28);
+  }));
+
+Deno.test('setFault("bad-tasks") cuts the task list off', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "bad-tasks" });
+    const text = await (await call(panel, "ping/tasks")).text();
+    assertStringIncludes(text, '[{"id":1,');
+    assertNotMatch(text, /\]$/);
+  }));
+
+Deno.test('setFault("tasks-hostile") sends a list that can be read', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "tasks-hostile" });
+    assertGreater((await (await call(panel, "ping/tasks")).json()).length, 10_000);
+  }));
+
+Deno.test('setFault("no-extra-columns") refuses what old panels have no columns for', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "no-extra-columns" });
+    assertEquals((await post(panel, "uploadBasicInfo", BASIC_INFO))[0], 500);
+    const { kernel_version: _kernel, cpu_physical_cores: _cores, ...rest } = BASIC_INFO;
+    await deliver(panel, "uploadBasicInfo", rest);
+    assertEquals(panel.state.violations, []);
+  }));
+
+Deno.test("setFault() strikes only the calls that are named", () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "close", calls: ["task list"] });
+    await deliver(panel, "report", REPORT);
+    await assertRejects(() => call(panel, "ping/tasks"), TypeError);
+    assertEquals(
+      // A client may try a GET again on a fresh connection.
+      panel.state.calls.slice(0, 2).map((call) => [call.path, call.status]),
+      [["/api/clients/report", 200], ["/api/clients/ping/tasks", undefined]],
+    );
+  }));
+
+Deno.test("startStandInPanel() begins with the fault that it is given", async () => {
+  const panel = await startStandInPanel({ port: 0, fault: { name: "401" } });
+  try {
+    assertMatch(await seen(panel), /^401 /);
+    assertEquals(panel.state.fault, { name: "401" });
+  } finally {
+    await panel.close();
+  }
+});

@@ -1,0 +1,75 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  numberIn,
+  objectIn,
+  parseWireJson,
+  parseWireObject,
+  stringIn,
+  WireNumber,
+  type WireValue,
+} from "../../lib/demo/wire_json.ts";
+
+Deno.test("parseWireJson() keeps how a number was written", () => {
+  assertEquals(parseWireJson('{"a":2.0,"b":[1e3,-0]}'), {
+    a: new WireNumber(2, "2.0"),
+    b: [new WireNumber(1000, "1e3"), new WireNumber(-0, "-0")],
+  });
+});
+
+Deno.test("parseWireJson() throws when the text is no JSON", () => {
+  for (const text of ["", "{", "NaN", "{}x", '{"a":01}']) {
+    assertThrows(() => parseWireJson(text), SyntaxError);
+  }
+});
+
+Deno.test("WireNumber tells whole numbers of 64 bits by their text", () => {
+  const isInteger = (text: string) => new WireNumber(Number(text), text).isInteger;
+  for (const text of ["0", "-0", "7", "-1", "9223372036854775807", "-9223372036854775808"]) {
+    assert(isInteger(text), text);
+  }
+  for (const text of ["2.0", "1e3", "1E3", "0.5", "9223372036854775808", "1e-1", "1".repeat(40)]) {
+    assert(!isInteger(text), text);
+  }
+});
+
+Deno.test("parseWireObject() is undefined for anything that is no object", () => {
+  for (const text of ["[]", "null", "1", '"x"', "{", ""]) {
+    assertEquals(parseWireObject(text), undefined);
+  }
+  assertEquals(parseWireObject(" {}\n"), {});
+});
+
+Deno.test("numberIn(), stringIn() and objectIn() read what is there and nothing inherited", () => {
+  const object = parseWireObject('{"n":3,"s":"x","o":{"n":4}}') ?? {};
+  assertEquals(numberIn(object, "n"), 3);
+  assertEquals(stringIn(object, "s"), "x");
+  assertEquals(numberIn(objectIn(object, "o"), "n"), 4);
+  assertEquals(numberIn(object, "s"), 0);
+  assertEquals(stringIn(object, "constructor"), "");
+  assertEquals(objectIn(object, "__proto__"), {});
+});
+
+Deno.test("parseWireJson() reads whatever JSON.stringify() writes", () => {
+  fc.assert(fc.property(fc.jsonValue(), (value) => {
+    const text = JSON.stringify(value);
+    assertEquals(JSON.stringify(plain(parseWireJson(text))), text);
+  }));
+});
+
+Deno.test("parseWireJson() throws nothing but SyntaxError", () => {
+  fc.assert(fc.property(fc.string(), (text) => {
+    try {
+      parseWireJson(text);
+    } catch (error) {
+      assert(error instanceof SyntaxError);
+    }
+  }));
+});
+
+function plain(value: WireValue): unknown {
+  if (value instanceof WireNumber) return value.value;
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
+}
