@@ -33,12 +33,17 @@ export interface AgentParts {
   readonly intervalMs: number;
   readonly infoIntervalMs: number;
   readonly version: string;
-  readonly facts: MachineFacts;
   takeSnapshot(): Snapshot;
   /** Never rejects but by the signal; what can't be found out is absent. */
   lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
   /** Called once, when the first report is out and before anything that a panel asks for is done. */
-  startProbes(onResult: (result: ProbeResult) => void): ProbeRunner;
+  afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport;
+}
+
+/** What is only needed when the first report is out. */
+export interface AfterFirstReport {
+  readonly facts: MachineFacts;
+  readonly probes: ProbeRunner;
 }
 
 /** What repeats the probes. */
@@ -77,9 +82,9 @@ export class Agent {
     }, { once: true });
     const reports = this.#reportLoop(signal);
     await Promise.race([this.#firstOutcome.promise, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
-    const probes = this.#parts.startProbes((result) => this.#results.add(result));
+    const { facts, probes } = this.#parts.afterFirstReport((result) => this.#results.add(result));
     try {
-      await Promise.all([reports, this.#infoLoop(signal), this.#taskLoop(probes, signal)]);
+      await Promise.all([reports, this.#infoLoop(facts, signal), this.#taskLoop(probes, signal)]);
     } finally {
       probes.stop();
       await this.#results.close();
@@ -107,27 +112,29 @@ export class Agent {
     }
   }
 
-  async #infoLoop(signal: AbortSignal): Promise<void> {
+  async #infoLoop(facts: MachineFacts, signal: AbortSignal): Promise<void> {
     const { infoIntervalMs } = this.#parts;
     let retryMs = FIRST_INFO_RETRY_MS;
     let addresses: Addresses = {};
     while (!signal.aborted) {
       const lookup = this.#parts.lookUpAddresses(signal).catch((): Addresses => ({}));
-      let accepted = await this.#sendBasicInfo(addresses);
+      let accepted = await this.#sendBasicInfo(facts, addresses);
       const found = await lookup;
       const isNew = found.ipv4 !== addresses.ipv4 || found.ipv6 !== addresses.ipv6;
       addresses = found;
-      if (isNew && accepted && !signal.aborted) accepted = await this.#sendBasicInfo(addresses);
+      if (isNew && accepted && !signal.aborted) {
+        accepted = await this.#sendBasicInfo(facts, addresses);
+      }
       await quietDelay(accepted ? infoIntervalMs : Math.min(retryMs, infoIntervalMs), signal);
       retryMs = accepted ? FIRST_INFO_RETRY_MS : retryMs * 2;
     }
   }
 
-  #sendBasicInfo(addresses: Addresses): Promise<boolean> {
+  #sendBasicInfo(facts: MachineFacts, addresses: Addresses): Promise<boolean> {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return Promise.resolve(false);
     const send = (calls: AbortSignal) => {
-      const { panel, facts, version } = this.#parts;
+      const { panel, version } = this.#parts;
       const withoutNewColumns = this.#withoutNewColumns;
       const info = toWireBasicInfo({ facts, snapshot, addresses, version, withoutNewColumns });
       return panel.sendBasicInfo(info, calls);

@@ -107,9 +107,8 @@ function messageOf(record: LogRecord, options: LogOptions): string {
     part instanceof Error ? describeError(part) : `${part}`
   );
   // One event is one line, whatever a panel or a kernel put into it.
-  // deno-lint-ignore no-control-regex -- control characters are just what is replaced here
   return hideSecrets(text.join(""), options.secrets).replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g,
+    /[\p{Cc}\u2028\u2029]+/gu,
     " ",
   );
 }

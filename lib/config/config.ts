@@ -35,6 +35,9 @@ export interface Config {
   readonly notices: readonly string[];
 }
 
+/** Whoever watches a demo wants to see something move. */
+const DEMO_INTERVAL_SECONDS = 1;
+
 /** Where configuration comes from. */
 export interface ConfigSources {
   readonly args: readonly string[];
@@ -75,7 +78,8 @@ export function resolveConfig(sources: ConfigSources): Config {
     return found === undefined ? option.initial : parseFound(option, found);
   }
 
-  const intervalSeconds = pick(OPTIONS.interval);
+  const shown = command === "demo" && find(OPTIONS.interval) === undefined;
+  const intervalSeconds = shown ? DEMO_INTERVAL_SECONDS : pick(OPTIONS.interval);
   return {
     command: pick(OPTIONS.version) ? "version" : command,
     endpoint: pick(OPTIONS.endpoint),

@@ -119,7 +119,6 @@ export function checked<T>(
 }
 
 function plain(value: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are just what is refused here
-  if (/[\u0000-\u001f\u007f]/.test(value)) throw new RangeError("text without control characters");
+  if (/\p{Cc}/u.test(value)) throw new RangeError("text without control characters");
   return value;
 }

@@ -64,6 +64,7 @@ export const OPTIONS = {
     group: "Reports",
     help: "Time between two reports",
     initial: 5,
+    initialText: "5; 1 in the demo",
     min: 0.1,
     max: 3600,
   }),

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 const HOST = "127.0.0.1";
@@ -24,12 +24,8 @@ export class Listener {
   readonly #spared = new WeakSet<Socket>();
   #port = 0;
 
-  private constructor(handler: Handler, onConnection: () => void) {
-    this.#server = createServer((request, response) => {
-      // A peer that hangs up is no news to a server.
-      response.on("error", () => {});
-      handler(request, response).catch(() => response.socket?.destroy());
-    });
+  private constructor(server: Server, onConnection: () => void) {
+    this.#server = server;
     // The panel keeps an idle connection for longer than any interval between reports.
     this.#server.keepAliveTimeout = 120_000;
     this.#server.on("connection", (socket: Socket) => {
@@ -49,7 +45,14 @@ export class Listener {
     handler: Handler,
     options: { port: number; onConnection: () => void },
   ): Promise<Listener> {
-    const listener = new Listener(handler, options.onConnection);
+    // Loaded here, since an agent without a demo must not pay for it.
+    const { createServer } = await import("node:http");
+    const server = createServer((request, response) => {
+      // A peer that hangs up is no news to a server.
+      response.on("error", () => {});
+      handler(request, response).catch(() => response.socket?.destroy());
+    });
+    const listener = new Listener(server, options.onConnection);
     const last = options.port === 0 ? 0 : Math.min(options.port + TRIES - 1, 65_535);
     for (let port = options.port; port <= last; port++) {
       try {

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./answer.ts";
 import type { Arrival, News, PanelState } from "./panel_state.ts";
@@ -19,11 +18,11 @@ const MOST_PENDING_BYTES = 4 * 1024 * 1024;
 const VIOLATIONS_SHOWN = 20;
 
 /** The page itself, which holds no data. */
-export function pageAnswer(): Answer {
+export async function pageAnswer(): Promise<Answer> {
   const policy = [
     "default-src 'none'",
-    `script-src ${hashOf("script")}`,
-    `style-src ${hashOf("style")}`,
+    `script-src ${await hashOf("script")}`,
+    `style-src ${await hashOf("style")}`,
     "connect-src 'self'",
     "img-src data:",
     "base-uri 'none'",
@@ -126,8 +125,9 @@ function point({ atMs, value }: Arrival<WireReport>): number[] {
 }
 
 /** The hash by which the policy lets the page's own script or style run, and no other. */
-function hashOf(element: "script" | "style"): string {
+async function hashOf(element: "script" | "style"): Promise<string> {
   const start = text.indexOf(">", text.indexOf(`<${element}`)) + 1;
   const inner = text.slice(start, text.indexOf(`</${element}>`, start));
-  return `'sha256-${createHash("sha256").update(inner).digest("base64")}'`;
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(inner));
+  return `'sha256-${new Uint8Array(digest).toBase64()}'`;
 }

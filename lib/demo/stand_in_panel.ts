@@ -57,7 +57,7 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
   const state = new PanelState();
   state.tasks = options.tasks ?? [];
   const closing = new AbortController();
-  const page = pageAnswer();
+  const page = await pageAnswer();
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = await readExchange(request);

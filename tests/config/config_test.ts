@@ -234,6 +234,11 @@ Deno.test("resolveConfig() warns of an interval that lets the node look offline"
   assertEquals(resolve(["-i", "30"]).notices, []);
 });
 
+Deno.test("resolveConfig() reports faster in the demo unless told otherwise", () => {
+  assertEquals(resolve(["demo"]).intervalSeconds, 1);
+  assertEquals(resolve(["demo", "-i", "7"]).intervalSeconds, 7);
+});
+
 Deno.test("resolveConfig() takes HOST_PROC without its slash at the end", () => {
   assertEquals(resolve([], { env: { HOST_PROC: "/host/proc/" } }).hostProc, "/host/proc");
   assertEquals(resolve([], { env: { HOST_PROC: "" } }).hostProc, "");

@@ -1,0 +1,138 @@
+/**
+ * What would be sent, and where each value comes from, for people and for programs.
+ *
+ * @module
+ */
+
+import type { Machine } from "./machine.ts";
+import type { WireBasicInfo, WireReport } from "./protocol.ts";
+
+/** Everything that a dry run has to tell. */
+export interface DryRun {
+  readonly basicInfo: WireBasicInfo;
+  readonly report: WireReport;
+  /** The time between the two looks that the report is made of, in seconds. */
+  readonly secondsBetween: number;
+  readonly sources: Readonly<Record<string, string>>;
+  readonly interfaces: readonly Decision[];
+  readonly mountPoints: readonly Decision[];
+}
+
+/** What was counted or left out, and why. */
+export interface Decision {
+  readonly name: string;
+  readonly counted: boolean;
+  readonly rule: string;
+}
+
+/** What a dry run knows beside the machine. */
+export interface DryRunParts {
+  readonly machine: Machine;
+  readonly basicInfo: WireBasicInfo;
+  readonly report: WireReport;
+  readonly secondsBetween: number;
+  readonly proc: string;
+  readonly addressSource: string;
+}
+
+/** Puts together what a dry run tells; to be called after the second look. */
+export function toDryRun(parts: DryRunParts): DryRun {
+  const { machine, proc, report, basicInfo, secondsBetween } = parts;
+  const { traffic, disk, memory, processes } = machine.collectors;
+  const network = proc === "/proc" ? `${proc}/net` : `${proc}/1/net`;
+  return {
+    basicInfo,
+    report,
+    secondsBetween,
+    sources: {
+      "cpu": `${proc}/stat, over ${secondsBetween} s`,
+      "ram": `${proc}/meminfo, mode ${memory.effectiveMode}`,
+      "swap": `${proc}/meminfo`,
+      "load": `${proc}/loadavg`,
+      "disk": "statfs of the mount points below",
+      "network": `${network}/dev, of the interfaces below`,
+      "connections": `${network}/sockstat and sockstat6`,
+      "uptime": `${proc}/uptime`,
+      "process": processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
+      "addresses": parts.addressSource,
+    },
+    interfaces: traffic.interfaces(),
+    mountPoints: disk.mounts().map(({ mountPoint, source, type, counted, rule }) => ({
+      name: `${mountPoint} (${type} of ${source})`,
+      counted,
+      rule,
+    })),
+  };
+}
+
+/** A dry run as a table for people. */
+export function dryRunTable(dryRun: DryRun): string {
+  const { basicInfo, report, sources } = dryRun;
+  const usage = (use: { total: number; used: number }) =>
+    `${bytes(use.used)} of ${bytes(use.total)}`;
+  const rows: [string, string, string][] = [
+    ["CPU", `${report.cpu.usage.toFixed(1)} %`, sources.cpu ?? ""],
+    ["Memory", usage(report.ram), sources.ram ?? ""],
+    ["Swap", usage(report.swap), sources.swap ?? ""],
+    ["Disk", usage(report.disk), sources.disk ?? ""],
+    ["Load", Object.values(report.load).join(" "), sources.load ?? ""],
+    [
+      "Network",
+      `up ${bytes(report.network.up)}/s, down ${bytes(report.network.down)}/s`,
+      sources.network ?? "",
+    ],
+    [
+      "Traffic",
+      `up ${bytes(report.network.totalUp)}, down ${bytes(report.network.totalDown)}`,
+      sources.network ?? "",
+    ],
+    [
+      "Connections",
+      `${report.connections.tcp} TCP, ${report.connections.udp} UDP`,
+      sources.connections ?? "",
+    ],
+    ["Uptime", `${report.uptime} s`, sources.uptime ?? ""],
+    ["Processes", String(report.process), sources.process ?? ""],
+    ["Message", report.message === "" ? "none" : report.message, "what could not be measured"],
+  ];
+  const info = Object.entries(basicInfo).map(([field, value]): [string, string] => [
+    field,
+    typeof value === "number" && field.endsWith("_total") ? bytes(value) : String(value),
+  ]);
+  return [
+    section("Basic info", [
+      ...info,
+      ["(addresses)", sources.addresses ?? ""],
+    ]),
+    section("Report", rows),
+    section("Interfaces", dryRun.interfaces.map(decisionRow)),
+    section("Mount points", dryRun.mountPoints.map(decisionRow)),
+  ].join("\n\n") + "\n";
+}
+
+function decisionRow({ name, counted, rule }: Decision): string[] {
+  return [name, counted ? "counted" : "left out", rule];
+}
+
+function section(title: string, rows: readonly (readonly string[])[]): string {
+  const widths = rows.reduce<number[]>(
+    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, cell.length)),
+    [],
+  );
+  const lines = rows.map((row) =>
+    "  " + row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ").trimEnd()
+  );
+  return [title, ...lines].join("\n");
+}
+
+/** Bytes in the largest binary unit that leaves a number of at least 1. */
+function bytes(count: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let value = count;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,81 @@
+/**
+ * A Linux machine, ready to be measured: its collectors over files that are open already.
+ *
+ * @module
+ */
+
+import { Connections } from "./collect/connections.ts";
+import { Cpu } from "./collect/cpu.ts";
+import { Disk } from "./collect/disk.ts";
+import { machineFacts } from "./collect/facts.ts";
+import { Load } from "./collect/load.ts";
+import { Memory } from "./collect/memory.ts";
+import { Network } from "./collect/network.ts";
+import { Processes } from "./collect/processes.ts";
+import { Uptime } from "./collect/uptime.ts";
+import type { Host } from "./host/host.ts";
+import type { KernelTree } from "./host/kernel_tree.ts";
+import type { Collectors } from "./snapshot.ts";
+import type { MachineFacts, MemoryMode } from "./types.ts";
+
+/** What the user chose about measuring. */
+export interface MachineOptions {
+  readonly includeNics: readonly string[];
+  readonly excludeNics: readonly string[];
+  readonly includeMountPoints: readonly string[];
+  readonly memoryMode: MemoryMode;
+  /** The runtime's name of the architecture. */
+  readonly arch: string;
+}
+
+/** What can be measured, and told about how. */
+export interface Machine {
+  readonly collectors: Collectors & {
+    memory: Memory;
+    disk: Disk;
+    traffic: Network;
+    processes: Processes;
+  };
+  /** Reads what does not change; only before the process is sealed. */
+  readFacts(): MachineFacts;
+}
+
+/** The machine's own `/proc`, where another may be named in its place. */
+export const OWN_PROC = "/proc";
+
+/** Opens everything that reports need, so that the process can be sealed afterwards. */
+export function openMachine(host: Host, tree: KernelTree, options: MachineOptions): Machine {
+  const { proc } = host.roots;
+  const isOwn = proc === OWN_PROC;
+  // Below another /proc, `net` and `self` are still the reader's own; process 1 is that machine's.
+  const network = isOwn ? `${proc}/net` : `${proc}/1/net`;
+  const lists = { include: options.includeNics, exclude: options.excludeNics };
+  const mounts = host.open(isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`);
+  const { includeMountPoints } = options;
+  return {
+    collectors: {
+      cpu: new Cpu(host.open(`${proc}/stat`)),
+      memory: new Memory(host.open(`${proc}/meminfo`), options.memoryMode),
+      disk: new Disk(
+        host,
+        mounts,
+        isOwn
+          ? { includeMountPoints }
+          : { includeMountPoints, visible: host.open(`${OWN_PROC}/self/mountinfo`) },
+      ),
+      load: new Load(host.open(`${proc}/loadavg`)),
+      traffic: new Network(
+        host.open(`${network}/dev`),
+        (name) => tree.interfaceTraits(name),
+        { lists, monotonicMs: () => host.monotonicMs() },
+      ),
+      connections: new Connections(
+        host.open(`${network}/sockstat`),
+        host.open(`${network}/sockstat6`),
+      ),
+      uptime: new Uptime(host.open(`${proc}/uptime`)),
+      processes: new Processes(host, () => tree.processCount()),
+    },
+    readFacts: () => machineFacts(host, { arch: options.arch }),
+  };
+}

@@ -1,0 +1,35 @@
+import { describeError, getLogger } from "./log.ts";
+import { type Collectors, takeSnapshot } from "./snapshot.ts";
+import type { Snapshot } from "./types.ts";
+
+/** Takes snapshots, and says once when something can't be measured, and once when it can again. */
+export class Measuring {
+  readonly #collectors: Collectors;
+  readonly #log = getLogger("agent");
+  #failing = new Map<string, string>();
+
+  constructor(collectors: Collectors) {
+    this.#collectors = collectors;
+  }
+
+  /** Measures everything once; what fails is absent and named. */
+  take(): Snapshot {
+    const failing = new Map<string, string>();
+    const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {
+      failing.set(subject, describeError(error));
+    });
+    if (failing.size > 0 || this.#failing.size > 0) this.#tellChanges(failing);
+    return snapshot;
+  }
+
+  #tellChanges(failing: Map<string, string>): void {
+    for (const [subject, reason] of failing) {
+      if (this.#failing.get(subject) === reason) continue;
+      this.#log.warning("Cannot measure {subject}: {reason}", { subject, reason });
+    }
+    for (const subject of this.#failing.keys()) {
+      if (!failing.has(subject)) this.#log.info("Measuring {subject} again", { subject });
+    }
+    this.#failing = failing;
+  }
+}

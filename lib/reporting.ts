@@ -1,0 +1,173 @@
+/**
+ * Puts the agent together: machine, panel, probes, and the seal between them.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { PublicAddresses } from "./address/public_addresses.ts";
+import { type AfterFirstReport, Agent } from "./agent.ts";
+import type { Config } from "./config/config.ts";
+import { dryRunTable, toDryRun } from "./dry_run.ts";
+import { KernelTree } from "./host/kernel_tree.ts";
+import { LocalHost } from "./host/local_host.ts";
+import { seal } from "./host/seal.ts";
+import { Shell } from "./host/shell.ts";
+import { describeError, getLogger } from "./log.ts";
+import { type Machine, openMachine, OWN_PROC } from "./machine.ts";
+import { Measuring } from "./measuring.ts";
+import { HttpPanel } from "./panel/http_panel.ts";
+import { Prober } from "./probe/prober.ts";
+import { ProbeSchedule } from "./probe/schedule.ts";
+import { toWireBasicInfo, toWireReport } from "./protocol.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import type { ProbeResult } from "./types.ts";
+import { USER_AGENT, VERSION } from "./version.ts";
+
+/** Which panel, as which node. */
+export interface Node {
+  /** Base URL without a slash at its end. */
+  readonly endpoint: string;
+  readonly token: string;
+}
+
+/** A machine, and what looks at it. */
+export interface OpenMachine {
+  readonly host: LocalHost;
+  readonly tree: KernelTree;
+  readonly machine: Machine;
+}
+
+/** Opens this machine, measured as the configuration wants it. */
+export function openThisMachine(config: Config, arch: string): OpenMachine {
+  const host = new LocalHost({
+    proc: config.hostProc || OWN_PROC,
+    sys: "/sys",
+    root: rootOf(config.hostProc),
+  });
+  const tree = new KernelTree(host);
+  return { host, tree, machine: openMachine(host, tree, { ...config, arch }) };
+}
+
+/** Below another machine's `/proc` its files are those that its first process sees. */
+function rootOf(hostProc: string): string {
+  return hostProc === "" || hostProc === OWN_PROC ? "/" : `${hostProc}/1/root`;
+}
+
+/** Finds out the public addresses as the configuration wants it. */
+function publicAddresses(config: Config, { host, machine }: OpenMachine): PublicAddresses {
+  const counted = (name: string) =>
+    machine.collectors.traffic.interfaces().some((it) => it.counted && it.name === name);
+  return new PublicAddresses({
+    custom: {
+      ...(config.customIpv4 && { ipv4: config.customIpv4 }),
+      ...(config.customIpv6 && { ipv6: config.customIpv6 }),
+    },
+    fromInterfaces: config.addressesFromNic,
+    services: config.ipServices,
+    interfaceAddresses: () => host.interfaceAddresses(),
+    isCounted: counted,
+  });
+}
+
+/** What would be reported, as text; `signal` ends the wait between the two looks. */
+export async function dryRun(
+  config: Config,
+  options: { signal: AbortSignal; arch: string },
+): Promise<string> {
+  const open = openThisMachine(config, options.arch);
+  const { machine, host } = open;
+  const addresses = publicAddresses(config, open);
+  takeSnapshot(machine.collectors);
+  const [found] = await Promise.all([
+    addresses.lookup(options.signal),
+    delay(config.intervalSeconds * 1000, options),
+  ]);
+  const snapshot = takeSnapshot(machine.collectors);
+  const told = toDryRun({
+    machine,
+    basicInfo: toWireBasicInfo({
+      facts: machine.readFacts(),
+      snapshot,
+      addresses: found,
+      version: VERSION,
+      withoutNewColumns: false,
+    }),
+    report: toWireReport(snapshot),
+    secondsBetween: config.intervalSeconds,
+    proc: host.roots.proc,
+    addressSource: addresses.source,
+  });
+  return config.json ? JSON.stringify(told, null, 2) + "\n" : dryRunTable(told);
+}
+
+/** Reports this machine to a panel until `signal` aborts. */
+export async function reportTo(
+  node: Node,
+  config: Config,
+  options: { signal: AbortSignal; arch: string },
+): Promise<void> {
+  const open = openThisMachine(config, options.arch);
+  const measuring = new Measuring(open.machine.collectors);
+  const addresses = publicAddresses(config, open);
+  let shell: Shell | undefined;
+
+  function afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport {
+    const facts = open.machine.readFacts();
+    shell = startShell(open.host.roots);
+    seal();
+    open.tree.useShell(shell);
+    sayWhatRuns(node, config, open.machine);
+    const prober = new Prober({ shell });
+    const probes = new ProbeSchedule({
+      probe: (target, options) => prober.probe(target, options),
+      onResult,
+    });
+    return { facts, probes };
+  }
+
+  try {
+    await new Agent({
+      panel: new HttpPanel({ ...node, userAgent: USER_AGENT }),
+      intervalMs: config.intervalSeconds * 1000,
+      infoIntervalMs: config.infoIntervalMinutes * 60_000,
+      version: VERSION,
+      takeSnapshot: () => measuring.take(),
+      lookUpAddresses: (signal) => addresses.lookup(signal),
+      afterFirstReport,
+    }).run(options.signal);
+  } finally {
+    await shell?.close();
+  }
+}
+
+/** The one thing that can start programs after the seal; without it there are no ICMP probes. */
+function startShell(roots: { proc: string; sys: string }): Shell | undefined {
+  try {
+    return Shell.start(roots);
+  } catch (error) {
+    getLogger("agent").warning("{error}", { error: describeError(error) });
+    return undefined;
+  }
+}
+
+function sayWhatRuns({ endpoint }: Node, config: Config, machine: Machine): void {
+  const log = getLogger("agent");
+  const { host, pathname } = new URL(endpoint);
+  log.info("komari-agent-deno {version} reports to {panel} every {seconds} s", {
+    version: VERSION,
+    panel: host + pathname.replace(/\/$/, ""),
+    seconds: config.intervalSeconds,
+  });
+  const { traffic, disk } = machine.collectors;
+  log.info("Counting the traffic of {interfaces}, and the space of {mountPoints}", {
+    interfaces: counted(traffic.interfaces()),
+    mountPoints: counted(disk.mounts().map((it) => ({ ...it, name: it.mountPoint }))),
+  });
+  log.info("Remote control is off, and the process has given up the right to start programs");
+}
+
+function counted(decisions: readonly { name: string; counted: boolean }[]): string {
+  const names = decisions.filter((it) => it.counted).map((it) => it.name);
+  return names.length === 0 ? "nothing" : names.join(", ");
+}

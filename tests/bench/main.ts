@@ -1,0 +1,129 @@
+// Ratios, each measured side by side in this one run: machines differ, and are never quiet.
+// `deno task bench` runs it; nothing here fails by the clock.
+
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { MeasuredProcess, median } from "./process_cost.ts";
+import { snapshotMs, snapshotOverBareReading, snapshotWithCrowd } from "./snapshot_cost.ts";
+
+const REPORTS = 200;
+const WARM_UP = 30;
+const INTERVAL_MS = 100;
+const STARTS = 11;
+
+const here = (name: string) => new URL(name, import.meta.url).pathname;
+const folder = await Deno.makeTempDir();
+const bundle = `${folder}/komari-agent-deno.js`;
+
+function say(what: string, ratio: number, aim: number, detail = ""): void {
+  const verdict = ratio < aim ? "within" : "over";
+  console.log(
+    `${what.padEnd(62)} ${ratio.toFixed(2).padStart(6)}   ${verdict} the aim of ${aim}${
+      detail && `   (${detail})`
+    }`,
+  );
+}
+
+async function bundleAgent(): Promise<void> {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--minify", "--output", bundle, here("../../main.ts")],
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  if (!success) throw new Error("Cannot bundle the agent");
+}
+
+/** Two panels, so that each program's reports are counted apart. */
+async function startPanels() {
+  return [await startStandInPanel({ port: 0 }), await startStandInPanel({ port: 0 })] as const;
+}
+
+async function runningCosts(): Promise<void> {
+  const [ours, theirs] = await startPanels();
+  const idle = new MeasuredProcess([here("idle_program.ts")]);
+  const agent = startAgent(ours);
+  await ours.state.until((state) => state.counts.reports > 0);
+  const body = ours.state.reports[0]?.body ?? "";
+  const bare = startBare(theirs, body);
+  const counted = (panel: typeof ours, count: number) =>
+    panel.state.until((state) => state.counts.reports >= count);
+  await Promise.all([counted(ours, WARM_UP), counted(theirs, WARM_UP)]);
+  const cost = async (process: MeasuredProcess, panel: typeof ours) => {
+    const [cpuMs, reports] = [process.cpuMs(), panel.state.counts.reports];
+    await counted(panel, reports + REPORTS);
+    return (process.cpuMs() - cpuMs) / (panel.state.counts.reports - reports);
+  };
+  const [agentMs, bareMs] = await Promise.all([cost(agent, ours), cost(bare, theirs)]);
+  const ms = `${agentMs.toFixed(2)} ms against ${bareMs.toFixed(2)} ms`;
+  say("CPU per report / bare program that posts a fixed body", agentMs / bareMs, 1.5, ms);
+  const [used, least, poster] = [agent.memory(), idle.memory(), bare.memory()];
+  const mb = (kb: number) => (kb / 1024).toFixed(1);
+  say(
+    "resident memory / idle Deno program",
+    used.residentKb / least.residentKb,
+    1.4,
+    `${mb(used.residentKb)} MB against ${mb(least.residentKb)} MB; bare poster ${
+      mb(poster.residentKb)
+    } MB`,
+  );
+  say(
+    "anonymous memory / idle Deno program",
+    used.anonymousKb / least.anonymousKb,
+    1.6,
+    `${mb(used.anonymousKb)} MB against ${mb(least.anonymousKb)} MB; bare poster ${
+      mb(poster.anonymousKb)
+    } MB`,
+  );
+  await Promise.all([agent.end(), bare.end(), idle.end(), ours.close(), theirs.close()]);
+}
+
+function startAgent(panel: { url: string; token: string }): MeasuredProcess {
+  return new MeasuredProcess([
+    ...[bundle, "-e", panel.url, "-t", panel.token],
+    ...["--interval", String(INTERVAL_MS / 1000), "--ip-services", "off"],
+  ]);
+}
+
+function startBare(panel: { url: string; token: string }, body: string): MeasuredProcess {
+  const url = `${panel.url}/api/clients/report?token=${panel.token}`;
+  return new MeasuredProcess([here("bare_reporter.ts"), url, body, String(INTERVAL_MS)]);
+}
+
+async function startCosts(): Promise<void> {
+  const [ours, theirs] = await startPanels();
+  const agentMs: number[] = [];
+  const bareMs: number[] = [];
+  const firstReport = async (panel: typeof ours, start: () => MeasuredProcess) => {
+    const before = panel.state.counts.reports;
+    const startedAt = performance.now();
+    const process = start();
+    await panel.state.until((state) => state.counts.reports > before);
+    const tookMs = performance.now() - startedAt;
+    await process.end();
+    return tookMs;
+  };
+  // The first start of each fills the runtime's code cache, as the first start after an update does.
+  for (let start = 0; start <= STARTS; start++) {
+    const agent = await firstReport(ours, () => startAgent(ours));
+    const body = ours.state.reports[0]?.body ?? "";
+    const bare = await firstReport(theirs, () => startBare(theirs, body));
+    if (start === 0) continue;
+    agentMs.push(agent);
+    bareMs.push(bare);
+  }
+  const ratios = agentMs.map((ms, index) => ms / (bareMs[index] ?? NaN));
+  const detail = `${median(agentMs).toFixed(0)} ms against ${median(bareMs).toFixed(0)} ms`;
+  say("start to first accepted report / that bare program", median(ratios), 2, detail);
+  await Promise.all([ours.close(), theirs.close()]);
+}
+
+try {
+  await bundleAgent();
+  const detail = `${(snapshotMs() * 1000).toFixed(0)} µs`;
+  say("one snapshot / bare re-reading of the same files", snapshotOverBareReading(), 2.5, detail);
+  say("one snapshot with 10,000 connections / with none", await snapshotWithCrowd(), 1.05);
+  await runningCosts();
+  await startCosts();
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+Deno.exit();

@@ -1,0 +1,72 @@
+/** Starts `main.ts` as users do, as a process of its own, and hands out what it logs. */
+export class AgentProcess {
+  readonly #child: Deno.ChildProcess;
+  readonly #reading: Promise<void>[];
+  #output = "";
+  readonly #waiting = new Set<() => void>();
+
+  constructor(args: readonly string[], options: { env?: Record<string, string> } = {}) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", MAIN, ...args],
+      env: { NO_COLOR: "1", AGENT_IP_SERVICES: "off", ...options.env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#reading = [this.#read(this.#child.stdout), this.#read(this.#child.stderr)];
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Everything that was written so far, to both streams. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Lines that say `words`. */
+  lines(words: string): string[] {
+    return this.#output.split("\n").filter((line) => line.includes(words));
+  }
+
+  /** Resolves when `words` were written; rejects when the process ends without them. */
+  async says(words: string): Promise<void> {
+    const ended = this.#child.status.then(() => Promise.all(this.#reading)).then(() => "ended");
+    while (!this.#output.includes(words)) {
+      const more = new Promise<string>((resolve) => this.#waiting.add(() => resolve("more")));
+      if (await Promise.race([more, ended]) === "ended" && !this.#output.includes(words)) {
+        throw new Error(`The process ended without "${words}":\n${this.#output}`);
+      }
+    }
+  }
+
+  /** Sends the signal, and gives the exit code and how long the end took, in milliseconds. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<{ code: number; tookMs: number }> {
+    const before = performance.now();
+    this.#child.kill(signal);
+    const { code } = await this.#child.status;
+    const tookMs = performance.now() - before;
+    await Promise.all(this.#reading);
+    return { code, tookMs };
+  }
+
+  /** Waits for an end of its own accord. */
+  async ends(): Promise<{ code: number }> {
+    const { code } = await this.#child.status;
+    await Promise.all(this.#reading);
+    return { code };
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      this.#output += decoder.decode(chunk, { stream: true });
+      const waiting = [...this.#waiting];
+      this.#waiting.clear();
+      for (const wake of waiting) wake();
+    }
+  }
+}
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;

@@ -1,0 +1,134 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Shell } from "../../lib/host/shell.ts";
+import { IcmpProbe } from "../../lib/probe/icmp.ts";
+import { UnreachableError } from "../../lib/probe/reach.ts";
+import { collectedLog } from "./collected_log.ts";
+
+const signal = new AbortController().signal;
+
+const REPLY = "64 bytes from ::1: icmp_seq=1 ttl=64 time=2.5 ms";
+const LOST = "1 packets transmitted, 0 received, 100% packet loss, time 0ms";
+const FORBIDDEN = "ping: socket: Operation not permitted";
+const NO_ROUTE = "ping: connect: Network is unreachable";
+
+/** Gives the listed outputs of `ping`, one a call. */
+function scripted(outputs: (string | undefined | Error)[]): Pick<Shell, "ping"> {
+  return {
+    ping: () => {
+      const output = outputs.shift();
+      return output instanceof Error ? Promise.reject(output) : Promise.resolve(output);
+    },
+  };
+}
+
+function hasPing(): boolean {
+  try {
+    return new Deno.Command("ping", { args: ["-c", "1", "127.0.0.1"] }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+function hasBusybox(): boolean {
+  try {
+    return Deno.statSync("/usr/bin/busybox").isFile;
+  } catch {
+    return false;
+  }
+}
+
+for (const address of ["127.0.0.1", "::1"]) {
+  Deno.test({
+    name: `IcmpProbe.probe() measures a round trip to ${address} (needs a working ping)`,
+    ignore: !hasPing(),
+    fn: async () => {
+      const shell = Shell.start({ proc: "/proc", sys: "/sys" });
+      const ms = await new IcmpProbe(shell).probe([address], { signal });
+      await shell.close();
+      assert(ms >= 0 && ms < 1000, `${ms}`);
+    },
+  });
+}
+
+Deno.test({
+  name: "IcmpProbe.probe() reads busybox's ping (needs /usr/bin/busybox)",
+  ignore: !hasBusybox(),
+  fn: async () => {
+    const path = await Deno.makeTempDir();
+    for (const name of ["ping", "ping6"]) {
+      await Deno.symlink("/usr/bin/busybox", `${path}/${name}`);
+    }
+    const shell = Shell.start({ proc: "/proc", sys: "/sys", path });
+    const icmp = new IcmpProbe(shell);
+    for (const address of ["127.0.0.1", "::1"]) {
+      // It misses a reply now and then, even on loopback.
+      const once = () => icmp.probe([address], { signal });
+      assert(await once().catch(once) < 1000);
+    }
+    await shell.close();
+    await Deno.remove(path, { recursive: true });
+  },
+});
+
+Deno.test("IcmpProbe.probe() rejects when no reply came, without a line in the log", async () => {
+  const lines = await collectedLog(async () => {
+    const icmp = new IcmpProbe(scripted([LOST]));
+    await assertRejects(() => icmp.probe(["127.0.0.1"], { signal }), Error, "no reply");
+  });
+  assertEquals(lines, []);
+});
+
+Deno.test("IcmpProbe.probe() takes the second address when there is no way to the first", async () => {
+  const icmp = new IcmpProbe(scripted([NO_ROUTE, REPLY, NO_ROUTE]));
+  assertEquals(await icmp.probe(["127.0.0.1", "::1"], { signal }), 2.5);
+  await assertRejects(() => icmp.probe(["127.0.0.1"], { signal }), UnreachableError, NO_ROUTE);
+});
+
+Deno.test("IcmpProbe.probe() says once what keeps ping from working, when that changes, and when it ends", async () => {
+  const gone = new Error("Cannot ask the shell: it has ended");
+  const outputs = [undefined, undefined, FORBIDDEN, FORBIDDEN, REPLY, REPLY, gone, gone];
+  const lines = await collectedLog(async () => {
+    const icmp = new IcmpProbe(scripted([...outputs]));
+    for (const output of outputs) {
+      if (output === REPLY) assertEquals(await icmp.probe(["::1"], { signal }), 2.5);
+      else await assertRejects(() => icmp.probe(["::1"], { signal }), Error, "Cannot ping ::1");
+    }
+  });
+  assertEquals(lines.length, 4);
+  assertStringIncludes(lines[0] ?? "", "install iputils-ping");
+  assertStringIncludes(lines[1] ?? "", "CAP_NET_RAW");
+  assertStringIncludes(lines[2] ?? "", "work again");
+  assertStringIncludes(lines[3] ?? "", "it has ended");
+});
+
+Deno.test("IcmpProbe.probe() says once that ping's output can't be read", async () => {
+  const lines = await collectedLog(async () => {
+    const icmp = new IcmpProbe(scripted(["segfault", REPLY, "Killed"]));
+    await assertRejects(() => icmp.probe(["::1"], { signal }), Error, "Cannot ping ::1");
+    assertEquals(await icmp.probe(["::1"], { signal }), 2.5);
+    await assertRejects(() => icmp.probe(["::1"], { signal }), Error, "Cannot ping ::1");
+  });
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0] ?? "", "segfault");
+});
+
+Deno.test("IcmpProbe.probe() rejects and says why when there is no shell", async () => {
+  const lines = await collectedLog(async () => {
+    const icmp = new IcmpProbe(undefined);
+    await assertRejects(() => icmp.probe(["::1"], { signal }), Error, "Cannot ping ::1");
+  });
+  assertStringIncludes(lines[0] ?? "", "/bin/sh");
+});
+
+Deno.test("IcmpProbe.probe() rejects with the signal's reason when it aborts, without a line in the log", async () => {
+  const controller = new AbortController();
+  const lines = await collectedLog(async () => {
+    const icmp = new IcmpProbe({
+      ping: () => Promise.resolve().then(() => controller.signal.throwIfAborted()).then(() => ""),
+    });
+    const probe = icmp.probe(["::1"], { signal: controller.signal });
+    controller.abort(new Error("enough"));
+    await assertRejects(() => probe, Error, "enough");
+  });
+  assertEquals(lines, []);
+});

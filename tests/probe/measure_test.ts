@@ -1,0 +1,118 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { createClock } from "@sinonjs/fake-timers";
+import fc from "fast-check";
+import { measure } from "../../lib/probe/measure.ts";
+import type { ProbeKind } from "../../lib/types.ts";
+
+const KINDS: readonly ProbeKind[] = ["icmp", "tcp", "http"];
+
+type Try = number | "fails";
+
+/** Runs tries with the given values; the result, -1 for lost, and how many tries there were. */
+async function play(kind: ProbeKind, tries: readonly Try[]): Promise<[number, number]> {
+  const clock = createClock();
+  let count = 0;
+  const measured = await measure(() => {
+    const value = tries[count++];
+    if (value === undefined) throw new Error("one try too many");
+    return value === "fails" ? Promise.reject(new Error("refused")) : Promise.resolve(value);
+  }, { kind, signal: new AbortController().signal, timers: clock });
+  assertEquals(clock.countTimers(), 0);
+  return [measured.lost ? -1 : measured.ms, count];
+}
+
+Deno.test("measure() keeps the official rule", async () => {
+  const table: [ProbeKind[], Try[], number, number][] = [
+    // kinds, values of the tries, result, tries made
+    [[...KINDS], [12.9], 12, 1],
+    [[...KINDS], [0], 0, 1],
+    [[...KINDS], [0.04], 0, 1],
+    [[...KINDS], [1000], 1000, 1],
+    [[...KINDS], [1000.9], 1000, 1],
+    [[...KINDS], ["fails"], -1, 1],
+    [[...KINDS], [1001, 1000], 1000, 2],
+    [[...KINDS], [1500, 700], 700, 2],
+    [["icmp", "http"], [1500, 699], 699, 2],
+    [["tcp"], [1500, 699], -1, 2],
+    [["tcp"], [1020, 20], -1, 2],
+    [["icmp", "http"], [1020, 20], 20, 2],
+    [["tcp"], [1500, 1499, 700], 700, 3],
+    [["tcp"], [2900, 1100, 950], -1, 3],
+    [[...KINDS], [1500, 1400, 1300, 900], 900, 4],
+    [[...KINDS], [1500, 1400, 1300, 1200], -1, 4],
+    [[...KINDS], [1500, "fails"], -1, 2],
+    [[...KINDS], [1500, 1500, "fails"], -1, 3],
+    [[...KINDS], [1500, 1500, 1500, "fails"], -1, 4],
+    [[...KINDS], [NaN], -1, 1],
+    [[...KINDS], [-5], -1, 1],
+  ];
+  for (const [kinds, tries, result, made] of table) {
+    for (const kind of kinds) {
+      assertEquals(await play(kind, tries), [result, made], `${kind} ${tries}`);
+    }
+  }
+});
+
+Deno.test("measure() gives whole milliseconds of 1000 at most, or lost, whatever is measured", async () => {
+  const tries = fc.array(
+    fc.oneof(
+      fc.constant<Try>("fails"),
+      fc.double({ min: 0, max: 3000, noNaN: true }),
+      fc.constantFrom<Try>(Infinity, NaN, -1),
+    ),
+    { minLength: 4, maxLength: 4 },
+  );
+  await fc.assert(fc.asyncProperty(fc.constantFrom(...KINDS), tries, async (kind, values) => {
+    const [result, made] = await play(kind, values);
+    assertEquals(Number.isInteger(result) && result >= -1 && result <= 1000, true);
+    assertEquals(made >= 1 && made <= 4, true);
+  }));
+});
+
+Deno.test("measure() gives up a try after 3 s and tells it so", async () => {
+  const clock = createClock();
+  let told: unknown;
+  const measured = measure((signal) => {
+    signal.addEventListener("abort", () => told = signal.reason);
+    return new Promise(() => {});
+  }, { kind: "tcp", signal: new AbortController().signal, timers: clock });
+  await clock.tickAsync(2999);
+  assertEquals([told, clock.countTimers()], [undefined, 1]);
+  await clock.tickAsync(1);
+  const result = await measured;
+  assertEquals([result.lost, clock.countTimers()], [true, 0]);
+  assertEquals(told instanceof DOMException && told.name, "TimeoutError");
+});
+
+Deno.test("measure() gives each try its own 3 s", async () => {
+  const clock = createClock();
+  const values = [2500, 2500, 2500, 900];
+  const measured = measure(
+    () =>
+      new Promise<number>((resolve) => {
+        const value = values.shift() ?? 0;
+        clock.setTimeout(() => resolve(value), value);
+      }),
+    { kind: "icmp", signal: new AbortController().signal, timers: clock },
+  );
+  for (let second = 0; second < 10; second++) await clock.tickAsync(1000);
+  assertEquals(await measured, { lost: false, ms: 900 });
+});
+
+Deno.test("measure() rejects with the signal's reason when it aborts, and leaves no timer", async () => {
+  const clock = createClock();
+  const controller = new AbortController();
+  let told = false;
+  const measured = measure((signal) => {
+    signal.addEventListener("abort", () => told = true);
+    return new Promise(() => {});
+  }, { kind: "http", signal: controller.signal, timers: clock });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => measured, Error, "enough");
+  assertEquals([told, clock.countTimers()], [true, 0]);
+  await assertRejects(
+    () => measure(() => Promise.resolve(1), { kind: "tcp", signal: controller.signal }),
+    Error,
+    "enough",
+  );
+});

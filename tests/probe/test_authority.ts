@@ -1,0 +1,41 @@
+/** What a TLS server shows, and what a client must trust to believe it; all in PEM. */
+export interface TestCertificate {
+  authority: string;
+  certificate: string;
+  key: string;
+}
+
+/**
+ * A fresh authority and a certificate of it for `localhost` and `127.0.0.1`; `undefined` where there
+ * is no openssl.
+ */
+export async function makeCertificate(): Promise<TestCertificate | undefined> {
+  const folder = await Deno.makeTempDir();
+  const openssl = async (line: string): Promise<void> => {
+    const { success, stderr } = await new Deno.Command("openssl", {
+      args: line.split(" "),
+      cwd: folder,
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+  };
+  const curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+  try {
+    await openssl(`req -x509 ${curve} -keyout ca.key -out ca.pem -subj /CN=test-authority -days 2`);
+    await openssl(`req ${curve} -keyout key.pem -out request.pem -subj /CN=localhost`);
+    await Deno.writeTextFile(`${folder}/names`, "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    await openssl(
+      "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 " +
+        "-extfile names -out certificate.pem",
+    );
+    return {
+      authority: await Deno.readTextFile(`${folder}/ca.pem`),
+      certificate: await Deno.readTextFile(`${folder}/certificate.pem`),
+      key: await Deno.readTextFile(`${folder}/key.pem`),
+    };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
