@@ -31,7 +31,7 @@ export function parseMountinfo(text: string): Mount[] {
 function parseLine(line: string): Mount {
   // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG…] - TYPE SOURCE OPTIONS
   const separator = line.indexOf(" - ");
-  const head = line.slice(0, Math.max(separator, 0)).split(" ", 5);
+  const head = line.slice(0, separator).split(" ", 5);
   const tail = line.slice(separator + 3).split(" ", 2);
   const [, , device = "", root = "", mountPoint = ""] = head;
   const [type = "", source = ""] = tail;

@@ -50,7 +50,7 @@ function counters(
   const receivedBytes = numberAt(text, at);
   // Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; then sent bytes.
   for (let column = 0; column < 8; column++) at = skipBlanks(text, skipWord(text, at));
-  const sentBytes = at < line.end ? numberAt(text, at) : undefined;
+  const sentBytes = numberAt(text, at);
   if (receivedBytes === undefined || sentBytes === undefined) {
     throw unreadable(text, line.start, line.end);
   }

@@ -100,6 +100,18 @@ Deno.test("Disk.collect() counts ZFS by pool", () => {
   ]);
 });
 
+Deno.test("Disk.collect() takes a data set's new size for what it is, and its end too", () => {
+  const tank = "2 1 0:46 / /tank rw - zfs tank rw\n";
+  const machine = new Machine(ROOT + tank, { "/": use(100, 30), "/tank": use(1_000, 900) });
+  assertEquals(machine.step(), [170, 1_100]);
+  machine.uses["/tank"] = use(990, 890);
+  assertEquals(machine.step(), [170, 1_090]);
+  assertEquals(machine.reads, 1);
+  machine.mountinfo = ROOT;
+  delete machine.uses["/tank"];
+  assertEquals(machine.step(), [70, 100]);
+});
+
 Deno.test("Disk.collect() does not count a router's overlay beside its disk", () => {
   const machine = new Machine(fixture("openwrt/proc/self/mountinfo"), {
     "/": use(5_000, 4_000),

@@ -121,6 +121,25 @@ Deno.test("chooseMounts() asks for a host's file systems where a container sees 
   });
 });
 
+Deno.test("chooseMounts() lets the whole file system speak for its parts, the root for all", () => {
+  const text = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
+2 1 8:1 /a /a rw - ext4 /dev/sda1 rw
+3 1 8:2 /x /x rw - xfs /dev/sda2 rw
+4 1 8:2 / /long/path rw - xfs /dev/sda2 rw
+5 1 8:3 /y/z /longer rw - xfs /dev/sda3 rw
+6 1 8:3 /y /short rw - xfs /dev/sda3 rw
+`;
+  const mounts = parseMountinfo(text);
+  const around = { include: [], isFile: () => false };
+  assertEquals(counted(chooseMounts(mounts, around)), ["/", "/long/path", "/short"]);
+  // The container's own view has parts first too: those that are the same are asked.
+  const visible = parseMountinfo(`1 0 8:2 /x /host/x rw - xfs /dev/sda2 rw
+2 0 8:2 / /host/whole rw - xfs /dev/sda2 rw
+`);
+  const found = chooseMounts(mounts, { ...around, visible });
+  assertEquals(found.flatMap((it) => it.counted ? [it.path] : []), ["/host/whole"]);
+});
+
 Deno.test("chooseMounts() takes the later of two mounts of one mount point", () => {
   const text = `1 0 0:1 / / rw - rootfs rootfs rw
 2 1 8:1 / / rw - ext4 /dev/sda1 rw

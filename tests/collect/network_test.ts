@@ -142,6 +142,14 @@ Deno.test("Network.collect() waits for a late answer, then adds all bytes withou
   assertEquals(machine.step({ eth0: 110, wwan0: 6_020 }), [6_130, 20]);
 });
 
+Deno.test("Network.collect() counts a device while the answer on another interface is late", () => {
+  const machine = new Machine({ wwan0: 7, eth0: 100 }, (name) => {
+    return name === "eth0" ? DEVICE : new Promise(() => {});
+  });
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.step({ wwan0: 7, eth0: 110, eth1: 1 }), [110, 10]);
+});
+
 Deno.test("Network.collect() has no data while the first interfaces are not known", async () => {
   const eth0 = Promise.withResolvers<InterfaceTraits | undefined>();
   const machine = new Machine({ lo: 1, office: 9, eth0: 100 }, (name) => {
