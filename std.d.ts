@@ -88,15 +88,6 @@ declare module "@std/data-structures/binary-heap" {
   }
 }
 
-declare module "@std/text/closest-string" {
-  /** The string of `candidates` with the smallest edit distance to `word`. */
-  export function closestString(
-    word: string,
-    candidates: ReadonlyArray<string>,
-    options?: { caseSensitive?: boolean },
-  ): string;
-}
-
 declare module "@sinonjs/fake-timers" {
   export interface Clock {
     now: number;

@@ -1,6 +1,6 @@
-import { closestString } from "@std/text/closest-string";
 import { UsageError } from "../errors.ts";
 import type { Option } from "./option.ts";
+import { didYouMean } from "./nearest.ts";
 import { OPTIONS } from "./options.ts";
 
 /** What the program can be told to do; `report` is what it does without a word. */
@@ -55,18 +55,6 @@ export function parseArguments(args: readonly string[]): Arguments {
     }
   }
   return { command: command ?? "report", flags };
-}
-
-/** The name nearest to a misspelt one, as a hint for the end of a sentence; empty when none is near. */
-export function didYouMean(word: string, names: readonly string[]): string {
-  if (names.length === 0) return "";
-  const nearest = closestString(word, names);
-  return isNear(word, nearest) ? `; did you mean ${nearest}?` : "";
-}
-
-function isNear(word: string, nearest: string): boolean {
-  const shared = [...word].filter((letter) => nearest.includes(letter)).length;
-  return Math.abs(word.length - nearest.length) <= 4 && shared >= word.length * 0.7;
 }
 
 function parseCommand(word: string): Command {

@@ -1,6 +1,7 @@
 import type { MemoryMode } from "../types.ts";
 import { UsageError } from "../errors.ts";
-import { type Command, didYouMean, parseArguments } from "./args.ts";
+import { type Command, parseArguments } from "./args.ts";
+import { didYouMean } from "./nearest.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 

@@ -1,13 +1,13 @@
 import { type HttpHead, parseHttpHead } from "../parse/http_head.ts";
 import { bareHost, parseProbeTarget, urlPort } from "../parse/probe_target.ts";
 import type { Resolver } from "./resolve.ts";
-import { dial } from "./tcp.ts";
+import { openPlain, openTls } from "./wire.ts";
 
 /** What a probe by HTTP works with. */
 export interface HttpProbeOptions {
   signal: AbortSignal;
   resolver: Pick<Resolver, "resolve">;
-  /** Authorities to trust beside the built-in ones, in PEM. */
+  /** Authorities to trust instead of the built-in ones, in PEM. */
   caCerts?: string[];
 }
 
@@ -55,71 +55,50 @@ async function exchange(
   url: URL,
   options: HttpProbeOptions,
 ): Promise<{ head: HttpHead; elapsedMs: number }> {
-  const { signal, resolver, caCerts = [] } = options;
+  const { signal, resolver, caCerts } = options;
   const hostname = bareHost(url);
   const addresses = await resolver.resolve(hostname, { signal });
-  const { connection, startedAtMs } = await dial(addresses, { port: urlPort(url), signal });
-  let open: Deno.Conn = connection;
-  // Closing is what ends a read, a write and a handshake that are under way.
-  const close = () => {
-    try {
-      open.close();
-    } catch {
-      // It has closed itself.
-    }
-  };
-  signal.addEventListener("abort", close, { once: true });
+  const open = url.protocol === "https:" ? openTls : openPlain;
+  const wire = await open(addresses, {
+    port: urlPort(url),
+    signal,
+    hostname,
+    ...(caCerts ? { caCerts } : {}),
+  });
+  // Closing is what ends a read that is under way.
+  signal.addEventListener("abort", wire.close, { once: true });
   try {
     signal.throwIfAborted();
-    if (url.protocol === "https:") {
-      const secure = await Deno.startTls(connection, {
-        // A name's final dot belongs to DNS; certificates have none.
-        hostname: hostname.replace(/\.$/, ""),
-        caCerts,
-        alpnProtocols: ["http/1.1"],
-      });
-      open = secure;
-      signal.throwIfAborted();
-      await secure.handshake();
-    }
-    await writeAll(open, request(url));
-    const head = await readHead(open);
-    return { head, elapsedMs: performance.now() - startedAtMs };
+    // A server that refuses may answer and close before it has read everything.
+    wire.send(request(url)).catch(() => {});
+    const head = await readHead(wire.received);
+    return { head, elapsedMs: performance.now() - wire.startedAtMs };
   } catch (cause) {
     signal.throwIfAborted();
     throw new Error(`Cannot probe ${url.host}`, { cause });
   } finally {
-    signal.removeEventListener("abort", close);
-    close();
+    signal.removeEventListener("abort", wire.close);
+    wire.close();
   }
 }
 
-function request(url: URL): Uint8Array {
-  return new TextEncoder().encode(
-    `GET ${url.pathname}${url.search} HTTP/1.1\r\n` +
-      `Host: ${url.host}\r\n` +
-      "User-Agent: Mozilla/5.0 (compatible; komari-agent-deno)\r\n" +
-      "Accept: */*\r\n" +
-      "Connection: close\r\n\r\n",
-  );
-}
-
-async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+function request(url: URL): string {
+  return `GET ${url.pathname}${url.search} HTTP/1.1\r\n` +
+    `Host: ${url.host}\r\n` +
+    "User-Agent: Mozilla/5.0 (compatible; komari-agent-deno)\r\n" +
+    "Accept: */*\r\n" +
+    "Connection: close\r\n\r\n";
 }
 
 /** Reads up to the empty line that ends the head of the answer proper. */
-async function readHead(connection: Deno.Conn): Promise<HttpHead> {
+async function readHead(received: AsyncIterable<Uint8Array>): Promise<HttpHead> {
   const decoder = new TextDecoder();
-  const buffer = new Uint8Array(4096);
   const headEnd = /\r?\n\r?\n/g;
   let text = "";
-  for (let total = 0; total < HEAD_LIMIT_BYTES;) {
-    const count = await connection.read(buffer);
-    if (count === null) throw new Error("Cannot read the answer: it ended within its head");
-    total += count;
+  let total = 0;
+  for await (const chunk of received) {
     headEnd.lastIndex = Math.max(0, text.length - 3);
-    text += decoder.decode(buffer.subarray(0, count), { stream: true });
+    text += decoder.decode(chunk, { stream: true });
     for (let end; (end = headEnd.exec(text)) !== null;) {
       const head = parseHttpHead(text.slice(0, end.index));
       if (head.status >= 200) return head;
@@ -127,6 +106,8 @@ async function readHead(connection: Deno.Conn): Promise<HttpHead> {
       text = text.slice(headEnd.lastIndex);
       headEnd.lastIndex = 0;
     }
+    total += chunk.length;
+    if (total > HEAD_LIMIT_BYTES) throw new Error("Cannot read the answer: its head has no end");
   }
-  throw new Error("Cannot read the answer: its head has no end");
+  throw new Error("Cannot read the answer: it ended within its head");
 }

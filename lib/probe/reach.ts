@@ -25,3 +25,16 @@ export async function reachFirst<T>(
   }
   throw reason ?? new UnreachableError("Cannot reach the target: it has no address");
 }
+
+/** The kernel's words for "no route", "no address of this family" and "no such family". */
+const NO_WAY = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+
+/** What to throw for a connection that did not come about: {@linkcode UnreachableError} if there was no way. */
+export function connectError(address: string, options: { port: number; cause: unknown }): Error {
+  const { port, cause } = options;
+  const noWay = cause instanceof Error && "code" in cause && typeof cause.code === "string" &&
+    NO_WAY.has(cause.code);
+  return noWay
+    ? new UnreachableError(`Cannot reach ${address}`, { cause })
+    : new Error(`Cannot connect to ${address} port ${port}`, { cause });
+}

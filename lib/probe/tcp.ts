@@ -1,4 +1,4 @@
-import { reachFirst, UnreachableError } from "./reach.ts";
+import { connectError, reachFirst } from "./reach.ts";
 
 /** Opens a TCP connection to an IP address; `Deno.connect`, but for tests. */
 export type Connect = (
@@ -32,9 +32,7 @@ export async function dial(addresses: readonly string[], options: DialOptions): 
       return { connection, startedAtMs };
     } catch (cause) {
       signal.throwIfAborted();
-      throw isUnreachable(cause)
-        ? new UnreachableError(`Cannot reach ${hostname}`, { cause })
-        : new Error(`Cannot connect to ${hostname} port ${port}`, { cause });
+      throw connectError(hostname, { port, cause });
     }
   });
 }
@@ -52,12 +50,4 @@ export async function probeTcp(
   const elapsedMs = performance.now() - startedAtMs;
   connection.close();
   return elapsedMs;
-}
-
-/** The kernel's words for "no route", "no address of this family" and "no such family". */
-const NO_WAY = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof Error && "code" in error && typeof error.code === "string" &&
-    NO_WAY.has(error.code);
 }

@@ -263,11 +263,11 @@ Deno.test({
       assert(await probe(`https://${host}:${port}/`, { resolver: local, caCerts }) > 0);
     }
     const stranger = await failure(() => probe(`https://localhost:${port}/`, { resolver: local }));
-    assert(stranger.includes("UnknownIssuer"), stranger);
+    assert(stranger.includes("unable to verify"), stranger);
     const wrong = await failure(() =>
       probe(`https://other.example:${port}/`, { resolver: local, caCerts })
     );
-    assert(wrong.includes("not valid for name"), wrong);
+    assert(wrong.includes("does not match"), wrong);
   },
 });
 
@@ -291,7 +291,8 @@ Deno.test("probeHttp() leaves no file descriptor behind after 200 probes of all 
       if (index % 4 === 2) setTimeout(() => controller.abort(), 5);
       await running.catch(() => {});
     };
-    await one(0);
+    // What the runtime opens once for all is not a leak.
+    for (const index of Array(8).keys()) await one(index);
     while (server.open > 0) await delay(1);
     const before = count();
     for (let index = 0; index < 200; index += 8) {

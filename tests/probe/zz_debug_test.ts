@@ -1,0 +1,304 @@
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { describeError } from "../../lib/log.ts";
+import { probeHttp } from "../../lib/probe/http.ts";
+import { Resolver } from "../../lib/probe/resolve.ts";
+import { RawServer, write } from "./raw_server.ts";
+import { makeCertificate } from "./test_authority.ts";
+
+const signal = new AbortController().signal;
+const resolver = new Resolver();
+const certificate = await makeCertificate();
+
+type Answer = (path: string, connection: Deno.TcpConn) => Promise<"keep" | undefined | void>;
+
+async function withServer(answer: Answer, use: (server: RawServer) => Promise<void>) {
+  const server = new RawServer(answer);
+  try {
+    await use(server);
+  } finally {
+    await server.close();
+  }
+}
+
+function probe(url: string, options: Partial<Parameters<typeof probeHttp>[1]> = {}) {
+  return probeHttp(new URL(url), { signal, resolver, ...options });
+}
+
+/** The whole chain of causes, as the log would show it. */
+async function failure(probe: () => Promise<number>): Promise<string> {
+  return describeError(await assertRejects(probe, Error));
+}
+
+Deno.test("probeHttp() sends one plain request and measures until the answer's head is there", async () => {
+  await withServer(
+    (_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"),
+    async (server) => {
+      const ms = await probe(`http://127.0.0.1:${server.port}/a?b=c#d`);
+      assert(ms > 0 && ms < 1000, `${ms}`);
+      assertEquals(server.requests, [
+        `GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n` +
+        "User-Agent: Mozilla/5.0 (compatible; komari-agent-deno)\r\nAccept: */*\r\n" +
+        "Connection: close\r\n\r\n",
+      ]);
+    },
+  );
+});
+
+Deno.test("probeHttp() takes a status of 200 to 399 for success, all others not", async () => {
+  await withServer(
+    (path, connection) => write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\n\r\n`),
+    async (server) => {
+      const base = `http://127.0.0.1:${server.port}`;
+      for (const status of [200, 204, 299, 300, 301, 304, 307, 399]) {
+        assert(await probe(`${base}/${status}`) > 0);
+      }
+      for (const status of [400, 401, 404, 500, 503, 599]) {
+        assertEquals(
+          await failure(() => probe(`${base}/${status}`)),
+          `Cannot probe 127.0.0.1:${server.port}: the answer is ${status}`,
+        );
+      }
+    },
+  );
+});
+
+Deno.test("probeHttp() passes over interim answers and heads that come in pieces", async () => {
+  const pieces = [
+    "HTTP/1.1 103 Early Hints\r\nLink: x\r\n",
+    "\r",
+    "\nHTTP/1.1 204 No",
+    " Content\n\n",
+  ];
+  await withServer(async (_, connection) => {
+    for (const piece of pieces) {
+      await write(connection, piece);
+      await delay(1);
+    }
+  }, async (server) => {
+    assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+  });
+});
+
+/** Redirects `/N` to `/N-1`, by turns to a path and to another host, and answers `/0`. */
+async function countDown(path: string, connection: Deno.TcpConn): Promise<void> {
+  const left = Number(path.slice(1));
+  const next = left % 2 === 0
+    ? `http://other.example:${connection.localAddr.port}/${left - 1}`
+    : `/${left - 1}`;
+  await write(
+    connection,
+    left === 0
+      ? "HTTP/1.1 200 OK\r\n\r\n"
+      : `HTTP/1.1 302 Found\r\nLocation: ${next}\r\nContent-Length: 0\r\n\r\n`,
+  );
+}
+
+Deno.test("probeHttp() follows ten redirects, each name resolved and its time not counted", async () => {
+  await withServer(countDown, async (server) => {
+    const asked: string[] = [];
+    const slow = {
+      resolve: async (host: string) => {
+        asked.push(host);
+        await delay(20);
+        return ["127.0.0.1"];
+      },
+    };
+    const startedAtMs = performance.now();
+    const ms = await probe(`http://start.example:${server.port}/10`, { resolver: slow });
+    assertLess(ms, performance.now() - startedAtMs - 11 * 15);
+    assertEquals(asked, ["start.example", ...Array(10).fill("other.example")]);
+    assert(server.requests[1]?.includes(`Host: other.example:${server.port}\r\n`));
+  });
+});
+
+Deno.test("probeHttp() rejects at the eleventh redirect and in a loop", async () => {
+  const local = { resolve: () => Promise.resolve(["127.0.0.1"]) };
+  await withServer(countDown, async (server) => {
+    const url = `http://127.0.0.1:${server.port}/11`;
+    const text = await failure(() => probe(url, { resolver: local }));
+    assertEquals(text, `Cannot probe 127.0.0.1:${server.port}: more than 10 redirects`);
+  });
+  await withServer(
+    (_, connection) => write(connection, "HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n"),
+    async (server) => {
+      await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+      assertEquals(server.requests.length, 11);
+    },
+  );
+});
+
+Deno.test("probeHttp() refuses redirects to where no probe may go, without naming queries", async () => {
+  const locations = [
+    "ftp://127.0.0.1/",
+    "file:///etc/passwd",
+    "http://me:word@127.0.0.1/",
+    "http://",
+  ];
+  await withServer(
+    (path, connection) =>
+      write(
+        connection,
+        `HTTP/1.1 302 Found\r\nLocation: ${locations[Number(path[1])]}?secret\r\n\r\n`,
+      ),
+    async (server) => {
+      for (const index of locations.keys()) {
+        const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
+        assert(text.startsWith("Cannot p") && !text.includes("secret"), text);
+      }
+    },
+  );
+});
+
+Deno.test("probeHttp() takes a redirect without a location for success", async () => {
+  await withServer(
+    (_, connection) => write(connection, "HTTP/1.1 301 Moved\r\n\r\n"),
+    async (server) => {
+      assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+    },
+  );
+});
+
+Deno.test("probeHttp() rejects when the answer is no HTTP, is cut off or empty", async () => {
+  const answers = ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nServ", "", "\r\n\r\n"];
+  await withServer(
+    (path, connection) => write(connection, answers[Number(path[1])] ?? ""),
+    async (server) => {
+      for (const index of answers.keys()) {
+        const text = await failure(() => probe(`http://127.0.0.1:${server.port}/${index}`));
+        assert(text.startsWith(`Cannot probe 127.0.0.1:${server.port}`), text);
+      }
+    },
+  );
+});
+
+Deno.test("probeHttp() rejects when the head has no end", async () => {
+  await withServer(async (_, connection) => {
+    await write(connection, "HTTP/1.1 200 OK\r\n");
+    while (true) await write(connection, "X-Long: " + "x".repeat(1000) + "\r\n");
+  }, async (server) => {
+    const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+    assert(text.includes("its head has no end"), text);
+  });
+});
+
+Deno.test("probeHttp() leaves a body that has no end unread and hangs up", async () => {
+  let sent = 0;
+  let hungUp = false;
+  await withServer(async (_, connection) => {
+    await write(connection, "HTTP/1.1 200 OK\r\n\r\n");
+    try {
+      while (true) {
+        await write(connection, "x".repeat(65_536));
+        sent += 65_536;
+      }
+    } finally {
+      hungUp = true;
+    }
+  }, async (server) => {
+    assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+    while (!hungUp) await delay(1);
+    assertLess(sent, 16 * 1024 * 1024);
+  });
+});
+
+Deno.test("probeHttp() rejects with the signal's reason when the server is mute, and hangs up", async () => {
+  for (const scheme of ["http", "https"]) {
+    let arrived = () => {};
+    const arrival = new Promise<void>((resolve) => arrived = resolve);
+    await withServer((_, _connection) => {
+      arrived();
+      return Promise.resolve("keep");
+    }, async (server) => {
+      const controller = new AbortController();
+      const mute = probe(`${scheme}://127.0.0.1:${server.port}/`, { signal: controller.signal });
+      arrival.then(() => controller.abort(new Error("enough")));
+      await assertRejects(() => mute, Error, "enough");
+      while (server.open > 0) await delay(1);
+    });
+  }
+});
+
+Deno.test("probeHttp() takes no notice of proxies in the environment", async () => {
+  await withServer(
+    (_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"),
+    async (server) => {
+      const before = Deno.env.get("HTTP_PROXY");
+      Deno.env.set("HTTP_PROXY", "http://127.0.0.1:1");
+      try {
+        assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+      } finally {
+        if (before === undefined) Deno.env.delete("HTTP_PROXY");
+        else Deno.env.set("HTTP_PROXY", before);
+      }
+    },
+  );
+});
+
+Deno.test("probeHttp() rejects when the connection is refused or the name unknown", async () => {
+  const server = new RawServer(() => Promise.resolve());
+  await server.close();
+  const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+  assert(text.includes("Cannot connect to 127.0.0.1"), text);
+  const unknown = { resolve: () => Promise.reject(new Error("Cannot resolve x")) };
+  assertEquals(await failure(() => probe("http://x/", { resolver: unknown })), "Cannot resolve x");
+});
+
+Deno.test({
+  name: "probeHttp() verifies TLS: authority, name and address (needs openssl)",
+  ignore: certificate === undefined,
+  fn: async () => {
+    if (!certificate) return;
+    await using server = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: certificate.certificate,
+      key: certificate.key,
+      onListen: () => {},
+    }, () => new Response("x".repeat(100_000)));
+    const { port } = server.addr;
+    const caCerts = [certificate.authority];
+    const local = { resolve: () => Promise.resolve(["127.0.0.1"]) };
+    for (const host of ["localhost", "localhost.", "127.0.0.1"]) {
+      assert(await probe(`https://${host}:${port}/`, { resolver: local, caCerts }) > 0);
+    }
+    const stranger = await failure(() => probe(`https://localhost:${port}/`, { resolver: local }));
+    assert(stranger.includes("unable to verify"), stranger);
+    const wrong = await failure(() =>
+      probe(`https://other.example:${port}/`, { resolver: local, caCerts })
+    );
+    assert(wrong.includes("does not match"), wrong);
+  },
+});
+
+Deno.test("probeHttp() leaves no file descriptor behind after 200 probes of all outcomes", async () => {
+  const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  await withServer(async (path, connection) => {
+    if (path === "/ok") await write(connection, "HTTP/1.1 200 OK\r\n\r\nbody");
+    if (path === "/bad") await write(connection, "nonsense\r\n\r\n");
+    return path === "/mute" ? "keep" : undefined;
+  }, async (server) => {
+    const base = `127.0.0.1:${server.port}`;
+    const one = async (index: number) => {
+      const url = [
+        `http://${base}/ok`,
+        `http://${base}/bad`,
+        `http://${base}/mute`,
+        `https://${base}/`,
+      ];
+      const controller = new AbortController();
+      const running = probe(url[index % 4] ?? "", { signal: controller.signal });
+      if (index % 4 === 2) setTimeout(() => controller.abort(), 5);
+      const q=setTimeout(()=>console.error("HANG",index,server.open,server.requests.length),2000); await running.catch(() => {}); clearTimeout(q);
+    };
+    // What the runtime opens once for all is not a leak.
+    for (const index of Array(8).keys()) await one(index);
+    const w=setInterval(()=>console.error("open",server.open,[...server.requests].slice(-3)),2000); while (server.open > 0) await delay(1); clearInterval(w);
+    const before = count();
+    for (let index = 0; index < 200; index += 8) {
+      await Promise.all(Array.from({ length: 8 }, (_, offset) => one(index + offset)));
+    }
+    while (server.open > 0) await delay(1);
+    assertEquals(count(), before);
+  });
+});
