@@ -1,0 +1,127 @@
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { WireTask } from "../../lib/demo/wire_task.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const TOKEN = "t0k-e/n+&";
+
+/** A panel and an agent that reports to it; both are gone afterwards, whatever happens. */
+async function withAgent(
+  options: { args?: readonly string[]; env?: Record<string, string> },
+  use: (panel: StandInPanel, agent: AgentProcess) => Promise<void>,
+): Promise<void> {
+  await using panel = await openPanel();
+  const args = ["-e", `${panel.url}/`, "-t", TOKEN, "-i", "0.2", ...options.args ?? []];
+  await using agent = new AgentProcess(args, { env: options.env ?? {} });
+  await use(panel, agent);
+  assertEquals(panel.state.violations, [], "the contract was kept");
+  assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
+  assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
+}
+
+async function openPanel(): Promise<StandInPanel & AsyncDisposable> {
+  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  return { ...panel, [Symbol.asyncDispose]: () => panel.close() };
+}
+
+Deno.test("the agent reports, tells its basic info and asks for tasks", async () => {
+  await withAgent({}, async (panel, agent) => {
+    await panel.state.until(({ counts }) =>
+      counts.reports >= 3 && counts.basicInfos >= 1 && counts.taskLists >= 1
+    );
+    const [first, second, third] = panel.state.reports.map(({ value }) => value);
+    assert(first && second && third);
+    assert(first.cpu.usage > 0.001, "the first report has the use since boot");
+    assert(first.ram.total > 0 && first.ram.used > 0 && first.ram.used <= first.ram.total);
+    assert(first.disk.total > 0 && first.process > 1 && first.uptime > 0);
+    assertEquals(first.message, "");
+    assert(third.network.totalDown >= second.network.totalDown);
+    const info = panel.state.columns;
+    assertMatch(String(info.arch), /^(amd64|arm64)$/);
+    assertEquals(info.cpu_cores, navigator.hardwareConcurrency);
+    assertEquals(info.mem_total, first.ram.total);
+    assertMatch(String(info.version), /^\d+\.\d+\.\d+$/);
+    assertEquals("ipv4" in info, false, "an unknown address is left out");
+    const paths = panel.state.calls.map(({ path }) => path);
+    assertEquals(paths[0], "/api/clients/report", "the report comes before everything else");
+    await agent.says("has given up the right to start programs");
+    assertEquals(agent.lines("reports to 127.0.0.1").length, 1);
+  });
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`the agent ends within a second by ${signal}, with exit code 0`, async () => {
+    await withAgent({}, async (panel, agent) => {
+      await panel.state.until(({ counts }) => counts.reports >= 1);
+      await agent.says("First report accepted");
+      const { code, tookMs } = await agent.stop(signal);
+      assertEquals(code, 0, agent.output);
+      assertLess(tookMs, 1000);
+    });
+  });
+}
+
+Deno.test("the agent ends within a second while the panel keeps it waiting", async () => {
+  await withAgent({}, async (panel, agent) => {
+    await panel.state.until(({ counts }) => counts.reports >= 1);
+    await panel.setFault({ name: "hang" });
+    const { calls } = panel.state.counts;
+    await panel.state.until(({ counts }) => counts.calls > calls);
+    const { code, tookMs } = await agent.stop();
+    assertEquals(code, 0, agent.output);
+    assertLess(tookMs, 1000);
+  });
+});
+
+Deno.test("the agent leaves no process behind, not even when it is killed", async () => {
+  await withAgent({}, async (panel, agent) => {
+    await panel.state.until(({ counts }) => counts.reports >= 1);
+    await agent.says("has given up the right");
+    const [shell] = childrenOf(agent.pid);
+    assert(shell !== undefined, "the shell for ping runs");
+    await agent.stop("SIGKILL");
+    for (let look = 0; isAlive(shell); look++) {
+      assertLess(look, 200, "the shell ends with the agent");
+      await panel.state.until(() => true);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  });
+});
+
+Deno.test("the agent runs the panel's probes and delivers each result", async () => {
+  const probe = (id: number, type: WireTask["type"], target: string): WireTask => {
+    return { id, name: type, type, target, interval: 1 };
+  };
+  await using panel = await openPanel();
+  panel.state.tasks = [
+    probe(1, "icmp", "127.0.0.1"),
+    probe(2, "tcp", `127.0.0.1:${panel.port}`),
+    probe(3, "http", `${panel.url}/`),
+    probe(4, "tcp", "-f"),
+  ];
+  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "1"]);
+  const taskIds = () => new Set(panel.state.pingResults.map(({ value }) => value.taskId));
+  await panel.state.until(() => taskIds().size === 4);
+  const valueOf = (id: number) =>
+    panel.state.pingResults.find(({ value }) => value.taskId === id)?.value.valueMs;
+  assert(Number(valueOf(2)) >= 0, "TCP");
+  assert(Number(valueOf(3)) >= 0, "HTTP");
+  assertEquals(valueOf(4), -1, "a target that begins with a dash is refused");
+  const says = agent.lines("install iputils-ping").length + agent.lines("may not open").length;
+  if (says === 0) assert(Number(valueOf(1)) >= 0, "ICMP");
+  else assertEquals([says, valueOf(1)], [1, -1], "without ping it is lost, and said once");
+  assertEquals(panel.state.violations, []);
+});
+
+function childrenOf(pid: number): number[] {
+  const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
+  return text.split(" ").filter((word) => word !== "").map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,138 @@
+import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import type { FaultName } from "../../lib/demo/fault.ts";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const TOKEN = "tr0uble/token&=";
+
+/** Each trouble, and what an operator reads of it. */
+const TROUBLES: readonly [FaultName, string][] = [
+  ["refuse", "refused"],
+  ["status-500", "status 500"],
+  ["502-html", "status 502 and a page of HTML"],
+  ["html-200", "a page of HTML, not a panel's"],
+  ["401", "does not know this token"],
+  ["404-install", "install mode"],
+  ["302-login", "login page in front of the panel?"],
+  ["endless", "longer than 1048576 bytes"],
+  ["huge", "longer than 1048576 bytes"],
+  ["close", "connection closed"],
+];
+
+for (const [fault, words] of TROUBLES) {
+  Deno.test(`the agent outlives a panel that ${fault}, and says so in two lines`, async () => {
+    const panel = await startStandInPanel({ port: 0, token: TOKEN });
+    await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
+    try {
+      await agent.says("First report accepted");
+      await panel.state.until(({ counts }) => counts.basicInfos > 0 && counts.taskLists > 0);
+      await panel.setFault({ name: fault });
+      await agent.says(words);
+      await failedCalls(panel, fault);
+      const { reports } = panel.state.counts;
+      const clearedAt = performance.now();
+      await panel.setFault(undefined);
+      await panel.state.until(({ counts }) => counts.reports > reports);
+      assertLess(performance.now() - clearedAt, 5000, "back soon");
+      await agent.says("again after");
+      const { code } = await agent.stop();
+      assertEquals(code, 0, agent.output);
+      assertEquals(agent.lines(words).length, 1, `said once:\n${agent.output}`);
+      assertEquals(agent.lines("again after").length, 1, agent.output);
+      assertEquals(agent.output.includes(TOKEN), false, "no token");
+      assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
+      assertEquals(panel.state.violations, []);
+    } finally {
+      await panel.close();
+    }
+  });
+}
+
+/** Waits until a few calls have met the fault; one that refuses connections can't count them. */
+async function failedCalls(
+  panel: Awaited<ReturnType<typeof startStandInPanel>>,
+  fault: FaultName,
+): Promise<void> {
+  const { calls } = panel.state.counts;
+  if (fault !== "refuse") await panel.state.until(({ counts }) => counts.calls >= calls + 3);
+}
+
+Deno.test("the agent outlives a panel that hangs: a time-out, then reports again", async () => {
+  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
+  try {
+    await agent.says("First report accepted");
+    await panel.setFault({ name: "hang" });
+    await agent.says("no answer within 10 s");
+    await panel.setFault(undefined);
+    await agent.says("The panel answers again");
+    assertEquals(agent.lines("no answer within").length, 1, agent.output);
+  } finally {
+    await panel.close();
+  }
+});
+
+Deno.test("the agent goes on reporting when the task list can't be read", async () => {
+  const panel = await startStandInPanel({ port: 0, token: TOKEN, fault: { name: "bad-tasks" } });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
+  try {
+    await agent.says("the answer is not a panel's");
+    const { reports } = panel.state.counts;
+    await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+    assertEquals(agent.lines("fetch probe tasks").length, 1, agent.output);
+  } finally {
+    await panel.close();
+  }
+});
+
+Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", async () => {
+  const hostile = await startStandInPanel({
+    port: 0,
+    token: TOKEN,
+    fault: { name: "tasks-hostile" },
+  });
+  await using agent = new AgentProcess(["-e", hostile.url, "-t", TOKEN, "-i", "0.5"]);
+  try {
+    await agent.says("Skipping probe tasks");
+    const { reports } = hostile.state.counts;
+    await hostile.state.until(({ counts }) => counts.reports >= reports + 10);
+    const times = hostile.state.reports.map(({ atMs }) => atMs).slice(-10);
+    const gaps = times.slice(1).map((atMs, index) => atMs - (times[index] ?? 0));
+    assertLess(Math.max(...gaps), 2000, `gaps between reports: ${gaps}`);
+    assertLess(residentKb(agent.pid), 150_000);
+    const { code, tookMs } = await agent.stop();
+    assertEquals(code, 0);
+    assertLess(tookMs, 1000);
+    assertLess(agent.output.split("\n").length, 20, agent.output);
+  } finally {
+    await hostile.close();
+  }
+});
+
+Deno.test("the agent sends old panels basic info without the newer fields, and remembers", async () => {
+  const panel = await startStandInPanel({
+    port: 0,
+    token: TOKEN,
+    fault: { name: "no-extra-columns" },
+  });
+  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--info-report-interval", "0.1"];
+  await using agent = new AgentProcess(args);
+  try {
+    await agent.says("only without the newer fields");
+    await panel.state.until(({ counts }) => counts.basicInfos >= 2);
+    const statuses = panel.state.calls
+      .filter(({ path }) => path.endsWith("/uploadBasicInfo"))
+      .map(({ status }) => status);
+    assertEquals(statuses.slice(0, 3), [500, 200, 200]);
+    const body = panel.state.basicInfos.at(-1)?.body ?? "";
+    assert(!body.includes("kernel_version") && !body.includes("cpu_physical_cores"), body);
+    assertStringIncludes(body, "cpu_cores");
+  } finally {
+    await panel.close();
+  }
+});
+
+function residentKb(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+}
