@@ -7,8 +7,10 @@
 import { delay } from "@std/async/delay";
 import { PublicAddresses } from "./address/public_addresses.ts";
 import { type AfterFirstReport, Agent } from "./agent.ts";
+import { UsageError } from "./errors.ts";
 import type { Config } from "./config/config.ts";
 import { dryRunTable, toDryRun } from "./dry_run.ts";
+import type { Roots } from "./host/host.ts";
 import { KernelTree } from "./host/kernel_tree.ts";
 import { LocalHost } from "./host/local_host.ts";
 import { seal } from "./host/seal.ts";
@@ -38,20 +40,33 @@ export interface OpenMachine {
   readonly machine: Machine;
 }
 
-/** Opens this machine, measured as the configuration wants it. */
+/**
+ * Opens this machine, measured as the configuration wants it.
+ *
+ * @throws {UsageError} When there is no `/proc` where one was named.
+ */
 export function openThisMachine(config: Config, arch: string): OpenMachine {
-  const host = new LocalHost({
-    proc: config.hostProc || OWN_PROC,
-    sys: "/sys",
-    root: rootOf(config.hostProc),
-  });
+  const host = new LocalHost(rootsOf(config.hostProc));
+  const { proc } = host.roots;
+  if (!host.exists(`${proc}/stat`)) {
+    throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must name a Linux machine's /proc`);
+  }
   const tree = new KernelTree(host);
   return { host, tree, machine: openMachine(host, tree, { ...config, arch }) };
 }
 
-/** Below another machine's `/proc` its files are those that its first process sees. */
-function rootOf(hostProc: string): string {
-  return hostProc === "" || hostProc === OWN_PROC ? "/" : `${hostProc}/1/root`;
+/**
+ * The trees of the machine that `/proc` belongs to. Where its root was mounted around its `/proc`
+ * that is taken; else what its first process sees, which takes more rights than many containers have.
+ */
+function rootsOf(hostProc: string): Roots {
+  const own = new LocalHost();
+  if (hostProc === "" || hostProc === OWN_PROC) return own.roots;
+  const around = hostProc.slice(0, hostProc.lastIndexOf("/"));
+  const isRoot = around !== "" && own.exists(`${around}/etc`);
+  const root = isRoot ? around : `${hostProc}/1/root`;
+  const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;
+  return { proc: hostProc, sys, root };
 }
 
 /** Finds out the public addresses as the configuration wants it. */
