@@ -28,7 +28,7 @@ export async function dial(addresses: readonly string[], options: DialOptions): 
   return await reachFirst(addresses, async (hostname) => {
     const startedAtMs = performance.now();
     try {
-      const connection = await connect({ hostname, port, signal });
+      const connection = await connectOrClose({ hostname, port, signal }, connect);
       return { connection, startedAtMs };
     } catch (cause) {
       signal.throwIfAborted();
@@ -50,4 +50,30 @@ export async function probeTcp(
   const elapsedMs = performance.now() - startedAtMs;
   connection.close();
   return elapsedMs;
+}
+
+/**
+ * Connects with a signal that never loses a connection.
+ *
+ * When the abort comes just after the kernel has connected, `Deno.connect` has the connection and
+ * throws it away unclosed, for it asks the signal once more. So it gets one that says nothing then.
+ */
+async function connectOrClose(
+  options: { hostname: string; port: number; signal: AbortSignal },
+  connect: Connect,
+): Promise<Deno.TcpConn> {
+  const { signal } = options;
+  const cancel = new AbortController();
+  Object.defineProperty(cancel.signal, "throwIfAborted", { value: () => {} });
+  const abort = () => cancel.abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    const connection = await connect({ ...options, signal: cancel.signal });
+    if (signal.aborted) connection.close();
+    signal.throwIfAborted();
+    return connection;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

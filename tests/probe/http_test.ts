@@ -273,32 +273,40 @@ Deno.test({
 
 Deno.test("probeHttp() leaves no file descriptor behind after 200 probes of all outcomes", async () => {
   const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
-  await withServer(async (path, connection) => {
+  const answer: Answer = async (path, connection) => {
     if (path === "/ok") await write(connection, "HTTP/1.1 200 OK\r\n\r\nbody");
     if (path === "/bad") await write(connection, "nonsense\r\n\r\n");
     return path === "/mute" ? "keep" : undefined;
-  }, async (server) => {
-    const base = `127.0.0.1:${server.port}`;
-    const one = async (index: number) => {
-      const url = [
-        `http://${base}/ok`,
-        `http://${base}/bad`,
-        `http://${base}/mute`,
-        `https://${base}/`,
+  };
+  const mute: Answer = () => Promise.resolve("keep");
+  await withServer(answer, (server) =>
+    withServer(mute, async (muteServer) => {
+      const urls = [
+        `http://127.0.0.1:${server.port}/ok`,
+        `http://127.0.0.1:${server.port}/bad`,
+        `https://127.0.0.1:${server.port}/`,
+        `http://127.0.0.1:${server.port}/mute`,
+        `https://127.0.0.1:${muteServer.port}/`,
       ];
-      const controller = new AbortController();
-      const running = probe(url[index % 4] ?? "", { signal: controller.signal });
-      if (index % 4 === 2) setTimeout(() => controller.abort(), 5);
-      await running.catch(() => {});
-    };
-    // What the runtime opens once for all is not a leak.
-    for (const index of Array(8).keys()) await one(index);
-    while (server.open > 0) await delay(1);
-    const before = count();
-    for (let index = 0; index < 200; index += 8) {
-      await Promise.all(Array.from({ length: 8 }, (_, offset) => one(index + offset)));
-    }
-    while (server.open > 0) await delay(1);
-    assertEquals(count(), before);
-  });
+      const one = async (index: number) => {
+        const url = urls[index % urls.length] ?? "";
+        const controller = new AbortController();
+        const running = probe(url, { signal: controller.signal });
+        // So that it meets all stages, from connecting to reading.
+        if (index % urls.length > 2) setTimeout(() => controller.abort(), index % 7);
+        await running.catch(() => {});
+      };
+      const rest = async () => {
+        while (server.open + muteServer.open > 0) await delay(1);
+      };
+      // What the runtime opens once for all is not a leak.
+      for (const index of Array(10).keys()) await one(index);
+      await rest();
+      const before = count();
+      for (let index = 0; index < 200; index += 10) {
+        await Promise.all(Array.from({ length: 10 }, (_, offset) => one(index + offset)));
+      }
+      await rest();
+      assertEquals(count(), before);
+    }));
 });

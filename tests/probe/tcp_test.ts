@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { UnreachableError } from "../../lib/probe/reach.ts";
 import { type Connect, probeTcp } from "../../lib/probe/tcp.ts";
 
@@ -59,4 +60,42 @@ Deno.test("probeTcp() rejects with the signal's reason when a black hole never a
   const probe = probeTcp(["192.0.2.1"], { port: 80, signal: controller.signal, connect });
   controller.abort(new Error("enough"));
   await assertRejects(() => probe, Error, "enough");
+});
+
+Deno.test("probeTcp() leaves no connection behind when it is aborted at any moment", async () => {
+  const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  let open = 0;
+  const serve = async () => {
+    try {
+      for await (const connection of listener) {
+        open++;
+        connection.read(new Uint8Array(1)).catch(() => null).then(() => {
+          connection.close();
+          open--;
+        });
+      }
+    } catch {
+      // The test is over.
+    }
+  };
+  const served = serve();
+  const one = async (index: number) => {
+    const controller = new AbortController();
+    const probe = probeTcp(["127.0.0.1"], { port, signal: controller.signal }).catch(() => {});
+    setTimeout(() => controller.abort(), index % 3);
+    await probe;
+  };
+  // What the runtime opens once for all is not a leak.
+  await Promise.all(Array.from({ length: 16 }, (_, index) => one(index)));
+  while (open > 0) await delay(1);
+  const before = count();
+  for (let round = 0; round < 50; round++) {
+    await Promise.all(Array.from({ length: 16 }, (_, i) => one(i)));
+  }
+  while (open > 0) await delay(1);
+  assertEquals(count(), before);
+  listener.close();
+  await served;
 });
