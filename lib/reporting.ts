@@ -132,7 +132,7 @@ export async function reportTo(
     shell = startShell(open.host.roots);
     seal();
     open.tree.useShell(shell);
-    sayWhatRuns(node, config, open.machine);
+    sayWhatCounts(open.machine);
     const prober = new Prober({ shell });
     const probes = new ProbeSchedule({
       probe: (target, options) => prober.probe(target, options),
@@ -142,7 +142,7 @@ export async function reportTo(
   }
 
   try {
-    await new Agent({
+    const running = new Agent({
       panel: new HttpPanel({ ...node, userAgent: USER_AGENT }),
       intervalMs: config.intervalSeconds * 1000,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
@@ -151,6 +151,9 @@ export async function reportTo(
       lookUpAddresses: (signal) => addresses.lookup(signal),
       afterFirstReport,
     }).run(options.signal);
+    // Said only now, when the first report is on its way.
+    sayWhoReports(node, config);
+    await running;
   } finally {
     await shell?.close();
   }
@@ -166,14 +169,17 @@ function startShell(roots: { proc: string; sys: string }): Shell | undefined {
   }
 }
 
-function sayWhatRuns({ endpoint }: Node, config: Config, machine: Machine): void {
-  const log = getLogger("agent");
+function sayWhoReports({ endpoint }: Node, config: Config): void {
   const { host, pathname } = new URL(endpoint);
-  log.info("komari-agent-deno {version} reports to {panel} every {seconds} s", {
+  getLogger("agent").info("komari-agent-deno {version} reports to {panel} every {seconds} s", {
     version: VERSION,
     panel: host + pathname.replace(/\/$/, ""),
     seconds: config.intervalSeconds,
   });
+}
+
+function sayWhatCounts(machine: Machine): void {
+  const log = getLogger("agent");
   const { traffic, disk } = machine.collectors;
   log.info("Counting the traffic of {interfaces}, and the space of {mountPoints}", {
     interfaces: counted(traffic.interfaces()),
