@@ -51,7 +51,12 @@ export class KernelTree {
   }
 
   #countByShell(): void {
-    if (this.#shell === undefined || this.#counting) return;
+    if (this.#counting) return;
+    if (this.#shell === undefined) {
+      // The count from before the seal grows old, and an old count is no count.
+      this.#processCount = undefined;
+      return;
+    }
     this.#counting = true;
     this.#shell.countProcesses()
       .then((count) => this.#processCount = count, () => this.#processCount = undefined)

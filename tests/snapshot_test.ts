@@ -1,0 +1,86 @@
+import { assertEquals } from "@std/assert";
+import { Measuring } from "../lib/measuring.ts";
+import { setUpLog } from "../lib/log.ts";
+import { type Collectors, takeSnapshot } from "../lib/snapshot.ts";
+
+function of<T>(value: T): { collect(): T } {
+  return { collect: () => value };
+}
+
+function collectors(changed: Partial<Collectors> = {}): Collectors {
+  const usage = { totalBytes: 10, usedBytes: 4 };
+  return {
+    cpu: of(12),
+    memory: of({ memory: usage, swap: usage }),
+    disk: of(usage),
+    load: of({ oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 }),
+    traffic: of({ sentBytes: 1, receivedBytes: 2 }),
+    connections: of({ tcp: 1, udp: 2 }),
+    uptime: of(99),
+    processes: of(7),
+    ...changed,
+  };
+}
+
+const broken = {
+  collect(): never {
+    throw new SyntaxError('Cannot parse loadavg: "x"');
+  },
+};
+
+Deno.test("takeSnapshot() puts all collectors together", () => {
+  const usage = { totalBytes: 10, usedBytes: 4 };
+  assertEquals(takeSnapshot(collectors()), {
+    cpuPercent: 12,
+    memory: usage,
+    swap: usage,
+    disk: usage,
+    load: { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 },
+    traffic: { sentBytes: 1, receivedBytes: 2 },
+    connections: { tcp: 1, udp: 2 },
+    uptimeSeconds: 99,
+    processes: 7,
+    failures: [],
+  });
+});
+
+Deno.test("takeSnapshot() leaves out what has no data, and calls that no failure", () => {
+  const snapshot = takeSnapshot(collectors({ load: of(undefined), memory: of({}) }));
+  assertEquals("load" in snapshot || "memory" in snapshot || "swap" in snapshot, false);
+  assertEquals(snapshot.failures, []);
+});
+
+Deno.test("takeSnapshot() goes on when a collector fails, and names it for the public", () => {
+  const seen: unknown[] = [];
+  const snapshot = takeSnapshot(collectors({ load: broken }), ({ subject }) => seen.push(subject));
+  assertEquals(snapshot.failures, ["cannot measure load"]);
+  assertEquals(snapshot.processes, 7);
+  assertEquals(seen, ["load"]);
+});
+
+Deno.test("Measuring.take() says once that something can't be measured, and once that it can", () => {
+  const lines: string[] = [];
+  setUpLog({
+    level: "info",
+    format: "text",
+    secrets: [],
+    forJournal: true,
+    write: (line) => lines.push(line),
+  });
+  const parts = { ...collectors() };
+  const measuring = new Measuring({
+    ...parts,
+    load: { collect: () => parts.load.collect() },
+  });
+  measuring.take();
+  Object.assign(parts, { load: broken });
+  measuring.take();
+  assertEquals(measuring.take().failures, ["cannot measure load"]);
+  Object.assign(parts, { load: of(undefined) });
+  measuring.take();
+  measuring.take();
+  assertEquals(lines, [
+    '<4>agent: Cannot measure load: Cannot parse loadavg: "x"',
+    "<6>agent: Measuring load again",
+  ]);
+});
