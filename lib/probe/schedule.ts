@@ -3,6 +3,7 @@ import { describeError, getLogger } from "../log.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
 import { LOST_MS } from "./prober.ts";
+import { RunQueue } from "./run_queue.ts";
 
 /** What a schedule works with; all but the first two are for tests. */
 export interface ProbeScheduleOptions {
@@ -23,14 +24,10 @@ interface Entry {
   /** Absent when the panel's text can't be used: lost without a try. */
   readonly target: ProbeTarget | undefined;
   dueMs: number;
-  state: "idle" | "queued" | "running";
-  readonly controller: AbortController;
+  state: "idle" | "queued" | "running" | "gone";
+  /** Ends the run under way. */
+  controller?: AbortController;
 }
-
-const AT_A_TIME = 16;
-
-/** Who finds the queue full waits for its next turn; what comes out after minutes has no date. */
-const QUEUE_LIMIT = 1000;
 
 /** A task's first run comes within its interval, and soon enough to be seen. */
 const FIRST_WITHIN_MS = 60_000;
@@ -52,8 +49,8 @@ export class ProbeSchedule {
   readonly #log = getLogger("probe");
   readonly #entries = new Map<number, Entry>();
   readonly #due = new BinaryHeap<Entry>((a, b) => a.dueMs - b.dueMs);
-  #queue: Entry[] = [];
-  #running = 0;
+  readonly #queue: RunQueue<Entry>;
+  #toldFull = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -61,6 +58,12 @@ export class ProbeSchedule {
     this.#options = options;
     this.#timers = options.timers ?? globalThis;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#queue = new RunQueue({
+      run: (entry) => this.#run(entry),
+      isWanted: (entry) => entry.state !== "gone",
+      timers: this.#timers,
+      monotonicMs: this.#monotonicMs,
+    });
   }
 
   /** Takes over a task list: unchanged tasks go on undisturbed, all others are stopped or started. */
@@ -80,7 +83,7 @@ export class ProbeSchedule {
     }
     this.#due.clear();
     this.#due.push(...this.#entries.values());
-    this.#queue = this.#queue.filter(isWanted);
+    this.#queue.prune();
     this.#arm();
   }
 
@@ -90,7 +93,7 @@ export class ProbeSchedule {
     this.#timers.clearTimeout(this.#timer);
     for (const entry of this.#entries.values()) this.#drop(entry);
     this.#due.clear();
-    this.#queue = [];
+    this.#queue.clear();
   }
 
   #add(task: ProbeTask, refused: string[]): void {
@@ -107,13 +110,13 @@ export class ProbeSchedule {
       target,
       dueMs: this.#monotonicMs() + offsetMs,
       state: "idle",
-      controller: new AbortController(),
     });
   }
 
   #drop(entry: Entry): void {
     this.#entries.delete(entry.task.id);
-    entry.controller.abort();
+    entry.state = "gone";
+    entry.controller?.abort();
   }
 
   #arm(): void {
@@ -132,37 +135,35 @@ export class ProbeSchedule {
       // Turns that were slept through are not made up for.
       entry.dueMs += everyMs * (Math.floor((nowMs - entry.dueMs) / everyMs) + 1);
       this.#due.push(entry);
-      if (entry.state === "idle" && this.#queue.length < QUEUE_LIMIT) {
-        entry.state = "queued";
-        this.#queue.push(entry);
-      }
+      if (entry.state === "idle") this.#enqueue(entry);
     }
     this.#arm();
-    this.#startQueued();
   }
 
-  #startQueued(): void {
-    while (this.#running < AT_A_TIME) {
-      const entry = this.#queue.shift();
-      if (entry === undefined) return;
-      if (isWanted(entry)) this.#run(entry);
-    }
+  #enqueue(entry: Entry): void {
+    entry.state = "queued";
+    if (this.#queue.add(entry)) return;
+    entry.state = "idle";
+    // What comes out of a longer queue would tell of a time long gone.
+    if (!this.#toldFull) this.#log.warning("Too many probes are due; some miss their turn");
+    this.#toldFull = true;
   }
 
   async #run(entry: Entry): Promise<void> {
-    const { signal } = entry.controller;
+    const controller = new AbortController();
+    const { signal } = controller;
     entry.state = "running";
-    this.#running++;
+    entry.controller = controller;
     let valueMs = LOST_MS;
     try {
       valueMs = await (entry.target ? this.#options.probe(entry.target, { signal }) : LOST_MS);
     } catch (error) {
       if (!signal.aborted) this.#log.error("{error}", { error: describeError(error) });
     }
-    this.#running--;
+    if (signal.aborted) return;
     entry.state = "idle";
-    if (!signal.aborted) this.#deliver(entry, valueMs);
-    this.#startQueued();
+    delete entry.controller;
+    this.#deliver(entry, valueMs);
   }
 
   #deliver({ task }: Entry, valueMs: number): void {
@@ -173,10 +174,6 @@ export class ProbeSchedule {
       this.#log.error("Cannot deliver a probe's result: {error}", { error: describeError(error) });
     }
   }
-}
-
-function isWanted(entry: Entry): boolean {
-  return !entry.controller.signal.aborted;
 }
 
 function isSame(a: ProbeTask, b: ProbeTask): boolean {
