@@ -109,6 +109,18 @@ Deno.test("parseProbeTarget() refuses what could be an option, a trick or a mist
   }
 });
 
+Deno.test("parseProbeTarget() says what is wrong with a target", () => {
+  for (
+    const [text, reason] of [
+      ["-f", '"-f": it begins like an option'],
+      ["a b", '"a b": it has spaces or control characters'],
+      ["ftp://host", '"ftp://host": the scheme is not http(s)'],
+      ["host:70000", '"host:70000": the port is out of range'],
+      ["127.1", '"127.1": the address is not written in full'],
+    ] as const
+  ) assertThrows(() => parseProbeTarget("tcp", text), SyntaxError, reason);
+});
+
 Deno.test("parseProbeTarget() quotes neither query, user nor control characters", () => {
   for (
     const text of [
