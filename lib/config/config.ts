@@ -1,7 +1,9 @@
 import type { MemoryMode } from "../types.ts";
 import { UsageError } from "../errors.ts";
 import { type Command, parseArguments } from "./args.ts";
-import { didYouMean } from "./nearest.ts";
+import { readConfigFile, readOrRefuse, type ReadText } from "./config_file.ts";
+import { type Find, type Found, parseFound } from "./found.ts";
+import { configNotices } from "./notices.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
@@ -43,15 +45,8 @@ const DEMO_INTERVAL_SECONDS = 1;
 export interface ConfigSources {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Reads the configuration or token file. @throws When it can't. */
-  readonly readText: (path: string) => string;
-}
-
-/** Where a value was found; the order is the order of precedence. */
-interface Found {
-  readonly text: string;
-  readonly origin: string;
-  readonly rank: 0 | 1 | 2;
+  /** Reads the configuration or token file. */
+  readonly readText: ReadText;
 }
 
 /**
@@ -63,7 +58,10 @@ interface Found {
  */
 export function resolveConfig(sources: ConfigSources): Config {
   const { command, flags } = parseArguments(sources.args);
-  const file = readConfigFile(flags.get(OPTIONS.config) ?? sources.env.AGENT_CONFIG_FILE, sources);
+  const file = readConfigFile(
+    flags.get(OPTIONS.config) ?? sources.env.AGENT_CONFIG_FILE,
+    sources.readText,
+  );
 
   function find(option: Option<unknown>): Found | undefined {
     const flag = flags.get(option);
@@ -104,77 +102,13 @@ export function resolveConfig(sources: ConfigSources): Config {
     help: pick(OPTIONS.help),
     port: pick(OPTIONS.port),
     fault: pick(OPTIONS.fault),
-    notices: [
-      ...offlineNotice(intervalSeconds),
-      ...noEffectNotices(find),
-      ...misspeltVariables(sources.env),
-    ],
+    notices: configNotices(find, { intervalSeconds, env: sources.env }),
   };
-}
-
-function parseFound<T>(option: Option<T>, found: Found): T {
-  try {
-    return option.parse(found.text);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const value = option.secret ? "its value" : JSON.stringify(found.text);
-    throw new UsageError(
-      `Cannot use ${value} for ${found.origin}: allowed is ${error.message}`,
-      { cause: error },
-    );
-  }
-}
-
-function readConfigFile(path: string | undefined, sources: ConfigSources): Map<string, string> {
-  const values = new Map<string, string>();
-  if (!path) return values;
-  const keys = Object.values(OPTIONS).flatMap((option) => "key" in option ? [option.key] : []);
-  for (const [key, value] of Object.entries(parseJsonObject(readOrRefuse(path, sources), path))) {
-    if (!keys.some((known) => known === key)) {
-      throw new UsageError(
-        `Cannot use key "${key}" of the file ${path}: there is none of that name${
-          didYouMean(key, keys.filter((known) => known !== undefined))
-        }`,
-      );
-    }
-    if (value === null) continue;
-    const words = Array.isArray(value) ? value : [value];
-    if (words.some((word) => !["string", "number", "boolean"].includes(typeof word))) {
-      throw new UsageError(`Cannot use key "${key}" of the file ${path}: allowed is a plain value`);
-    }
-    values.set(key, words.join(key === OPTIONS.includeMountPoints.key ? ";" : ","));
-  }
-  return values;
-}
-
-function parseJsonObject(text: string, path: string): Record<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    // The parser's own message quotes the text, and the text may hold the token.
-    throw new UsageError(`Cannot use the file ${path}: it is no valid JSON`, {
-      cause: error instanceof SyntaxError ? undefined : error,
-    });
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new UsageError(`Cannot use the file ${path}: allowed is one JSON object`);
-  }
-  return { ...parsed };
-}
-
-function readOrRefuse(path: string, sources: ConfigSources): string {
-  try {
-    return sources.readText(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`Cannot read the file ${path}: ${reason}`, { cause: error });
-  }
 }
 
 /** The token itself or the file that holds it, whichever was asked for in the stronger place. */
 function pickToken(
-  find: (option: Option<unknown>) => Found | undefined,
+  find: Find,
   sources: ConfigSources,
 ): string {
   const token = find(OPTIONS.token);
@@ -185,19 +119,30 @@ function pickToken(
     }
     return parseFound(OPTIONS.token, token);
   }
-  if (file !== undefined) return tokenOfFile(parseFound(OPTIONS.tokenFile, file), sources);
-  const folder = sources.env.CREDENTIALS_DIRECTORY;
-  if (!folder) return "";
-  try {
-    return tokenOfFile(`${folder}/token`, sources);
-  } catch {
-    return "";
+  if (file !== undefined) {
+    const path = parseFound(OPTIONS.tokenFile, file);
+    return parseTokenFile(path, readOrRefuse(path, sources.readText));
   }
+  return credential(sources);
 }
 
-function tokenOfFile(path: string, sources: ConfigSources): string {
+/** The token that systemd hands over; it has no folder for services without credentials. */
+function credential({ env, readText }: ConfigSources): string {
+  const path = `${env.CREDENTIALS_DIRECTORY}/token`;
+  let text: string;
+  try {
+    if (!env.CREDENTIALS_DIRECTORY) return "";
+    text = readText(path);
+  } catch {
+    // The credentials may be another program's.
+    return "";
+  }
+  return parseTokenFile(path, text);
+}
+
+function parseTokenFile(path: string, text: string): string {
   return parseFound(OPTIONS.token, {
-    text: readOrRefuse(path, sources).trim(),
+    text: text.trim(),
     origin: `the token file ${path}`,
     rank: 0,
   });
@@ -205,39 +150,11 @@ function tokenOfFile(path: string, sources: ConfigSources): string {
 
 /** The mode by its own name; else by the official switches, in whichever place is stronger. */
 function pickMemoryMode(
-  find: (option: Option<unknown>) => Found | undefined,
+  find: Find,
   pick: <T>(option: Option<T>) => T,
 ): MemoryMode {
   if (find(OPTIONS.memoryMode) !== undefined) return pick(OPTIONS.memoryMode);
   return pick(OPTIONS.memoryIncludeCache) && !pick(OPTIONS.memoryExcludeBcf)
     ? "all"
     : OPTIONS.memoryMode.initial;
-}
-
-function offlineNotice(intervalSeconds: number): string[] {
-  if (intervalSeconds <= 30) return [];
-  return [
-    `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
-  ];
-}
-
-/** Says of each option without effect that it was set to something that would matter. */
-function noEffectNotices(find: (option: Option<unknown>) => Found | undefined): string[] {
-  return Object.values(OPTIONS).flatMap((option: Option<unknown>) => {
-    const found = option.noEffect === undefined ? undefined : find(option);
-    if (found === undefined || parseFound(option, found) === option.initial) return [];
-    return [`${found.origin} has no effect: ${option.noEffect}`];
-  });
-}
-
-/** Variables that look like one of ours with a slip; others of the name `AGENT_…` are nobody's business. */
-function misspeltVariables(env: Readonly<Record<string, string>>): string[] {
-  const known = Object.values(OPTIONS).flatMap((option) =>
-    "variable" in option && option.variable !== undefined ? [option.variable] : []
-  );
-  return Object.keys(env).flatMap((name) => {
-    if (!name.startsWith("AGENT_") || known.some((variable) => variable === name)) return [];
-    const hint = didYouMean(name, known);
-    return hint === "" ? [] : [`variable ${name} is not known${hint}`];
-  });
 }

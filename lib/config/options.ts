@@ -6,11 +6,9 @@
  * @module
  */
 
-import { checked, choice, list, number, type Option, text, toggle } from "./option.ts";
+import { OFFICIAL_OPTIONS } from "./official_options.ts";
+import { checked, choice, list, number, text, toggle } from "./option.ts";
 import { parseAddress, parseEndpoint, parseServices, parseToken } from "./values.ts";
-
-const LATER = "this version does not have it yet";
-const NOTHING = "there is nothing for it to do here";
 
 /** Every option of the program. */
 export const OPTIONS = {
@@ -231,128 +229,5 @@ export const OPTIONS = {
     help: "Let the stand-in panel misbehave; `--fault help` lists the ways",
     initialText: "none",
   }),
-  autoDiscovery: official("auto-discovery", "AUTO_DISCOVERY_KEY", {
-    placeholder: "KEY",
-    secret: true,
-    help: "Register this node by itself",
-  }),
-  maxRetries: number({
-    ...names("max-retries", "MAX_RETRIES"),
-    help: "Tries before falling back",
-    noEffect: "ours goes on trying for ever",
-    initial: 3,
-    min: 0,
-    max: 1_000_000,
-    whole: true,
-  }),
-  reconnectInterval: number({
-    ...names("reconnect-interval", "RECONNECT_INTERVAL"),
-    short: "c",
-    placeholder: "SECONDS",
-    help: "Time between two tries to connect",
-    noEffect: LATER,
-    initial: 5,
-    min: 0,
-    max: 86_400,
-  }),
-  protocolVersion: choice({
-    ...names("protocol-version", "PROTOCOL_VERSION"),
-    help: "The panel's protocol",
-    noEffect: LATER,
-    initial: "2",
-    allowed: ["1", "2"],
-  }),
-  disableCompression: officialSwitch("disable-compression", "DISABLE_COMPRESSION", {
-    help: "Send without compression",
-    noEffect: "nothing is compressed over HTTP",
-  }),
-  preferIpVersion: choice<"" | "4" | "6">({
-    ...names("prefer-ip-version", "PREFER_IP_VERSION"),
-    placeholder: "4|6",
-    help: "The way to the panel",
-    noEffect: LATER,
-    initial: "",
-    allowed: ["4", "6"],
-  }),
-  ignoreUnsafeCert: officialSwitch("ignore-unsafe-cert", "IGNORE_UNSAFE_CERT", {
-    short: "u",
-    help: "Trust any certificate",
-  }),
-  customDns: official("custom-dns", "CUSTOM_DNS", {
-    placeholder: "HOST[:PORT]",
-    help: "The name server to ask",
-  }),
-  monthRotate: number({
-    ...names("month-rotate", "MONTH_ROTATE"),
-    placeholder: "DAY",
-    help: "The day on which the month's traffic starts anew",
-    noEffect: LATER,
-    initial: 0,
-    min: 0,
-    max: 31,
-    whole: true,
-  }),
-  gpu: officialSwitch("gpu", "ENABLE_GPU", {
-    key: "enable_gpu",
-    help: "Details of graphics cards",
-  }),
-  disableWebSsh: officialSwitch("disable-web-ssh", "DISABLE_WEB_SSH", {
-    help: "Remote control off",
-    noEffect: "remote control is always off in this version",
-  }),
-  disableAutoUpdate: officialSwitch("disable-auto-update", "DISABLE_AUTO_UPDATE", {
-    help: "Don't update by itself",
-    noEffect: "this version never updates itself",
-  }),
-  autoUpdate: officialSwitch("autoUpdate", undefined, {
-    help: "Of old versions",
-    noEffect: NOTHING,
-  }),
-  memoryModeAvailable: officialSwitch("memory-mode-available", "MEMORY_MODE_AVAILABLE", {
-    help: "Of old versions",
-    noEffect: `${NOTHING}; see --memory-mode available`,
-  }),
-  showWarning: officialSwitch("show-warning", undefined, {
-    help: "Of the Windows version",
-    noEffect: NOTHING,
-  }),
-  cfAccessClientId: official("cf-access-client-id", "CF_ACCESS_CLIENT_ID", {
-    placeholder: "ID",
-    help: "A header for Cloudflare Access",
-  }),
-  cfAccessClientSecret: official("cf-access-client-secret", "CF_ACCESS_CLIENT_SECRET", {
-    placeholder: "SECRET",
-    secret: true,
-    help: "A header for Cloudflare Access",
-  }),
+  ...OFFICIAL_OPTIONS,
 } as const;
-
-interface OfficialRow {
-  readonly short?: string;
-  readonly key?: string;
-  readonly help: string;
-  readonly noEffect?: string;
-  readonly secret?: boolean;
-}
-
-function official(
-  flag: string,
-  variable: string,
-  row: OfficialRow & { placeholder: string },
-): Option<string> {
-  return text({ ...names(flag, variable), noEffect: LATER, ...row });
-}
-
-function officialSwitch(
-  flag: string,
-  variable: string | undefined,
-  row: OfficialRow,
-): Option<boolean> {
-  return toggle({ ...names(flag, variable), noEffect: LATER, ...row });
-}
-
-function names(flag: string, variable: string | undefined) {
-  const group = "Of the official agent, without effect here" as const;
-  if (variable === undefined) return { flag, group };
-  return { flag, group, variable: `AGENT_${variable}`, key: variable.toLowerCase() };
-}

@@ -135,6 +135,8 @@ Deno.test("resolveConfig() reads the token from a file", () => {
   assertEquals(resolve([], { files, env: { AGENT_TOKEN_FILE: "t" } }).token, "-abc");
   assertEquals(resolve([], { files, env: { CREDENTIALS_DIRECTORY: "/run/c" } }).token, "cred");
   assertEquals(resolve([], { files, env: { CREDENTIALS_DIRECTORY: "/none" } }).token, "");
+  const two = { files: { "/run/c/token": "two words" }, env: { CREDENTIALS_DIRECTORY: "/run/c" } };
+  assertStringIncludes(refusal([], two), "/run/c/token");
   assertStringIncludes(refusal(["--token-file", "gone"], { files }), "gone");
   assertStringIncludes(refusal(["--token-file", "empty"], { files }), "token file empty");
 });
