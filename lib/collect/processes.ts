@@ -42,6 +42,7 @@ function linkCounter(host: ProcessHost): (() => number) | undefined {
   const { proc } = host.roots;
   if (!host.exists(proc)) return undefined;
   const linkCount = host.openLinkCount(proc);
+  if (linkCount === undefined) return undefined;
   const look = steadyLook(host, linkCount);
   if (look === undefined) return undefined;
   const fixed = 2 + look.folders;

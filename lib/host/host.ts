@@ -58,8 +58,8 @@ export interface Host {
   readLink(path: string): string | undefined;
   /** Whether anything lies at the path. */
   exists(path: string): boolean;
-  /** How many hard links a file or folder has, asked through a handle that outlives the seal. */
-  openLinkCount(path: string): () => number;
+  /** How many hard links a file or folder has, also after the seal; `undefined` where that can't be asked. */
+  openLinkCount(path: string): (() => number) | undefined;
   /** @throws {Error} When the path is gone or can't be asked. */
   statfs(path: string): FileSystemUse;
   /** The same without blocking the process, for file systems that may hang. */

@@ -1,12 +1,12 @@
-import { fstatSync, openSync, statfsSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import { FileSource, type Scratch } from "./file_source.ts";
 import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "./host.ts";
+import { Libc } from "./libc.ts";
 
 /** The machine that the program runs on. */
 export class LocalHost implements Host {
   readonly roots: Roots;
   readonly #scratch: Scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
+  readonly #libc = new Libc();
 
   constructor(roots: Roots = { proc: "/proc", sys: "/sys", root: "/" }) {
     this.roots = roots;
@@ -32,18 +32,16 @@ export class LocalHost implements Host {
     return optional(() => Deno.statSync(path)) !== undefined;
   }
 
-  openLinkCount(path: string): () => number {
-    // A handle of Deno's own refuses `statSync` once the process is sealed; one of node:fs does not.
-    const handle = openSync(path, "r");
-    return () => fstatSync(handle).nlink;
+  openLinkCount(path: string): (() => number) | undefined {
+    return this.#libc.openLinkCount(path);
   }
 
   statfs(path: string): FileSystemUse {
-    return toUse(statfsSync(path));
+    return this.#libc.statfs(path);
   }
 
-  async statfsAsync(path: string): Promise<FileSystemUse> {
-    return toUse(await statfs(path));
+  statfsAsync(path: string): Promise<FileSystemUse> {
+    return this.#libc.statfsAsync(path);
   }
 
   interfaceAddresses(): InterfaceAddress[] {
@@ -61,15 +59,4 @@ function optional<T>(ask: () => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-function toUse(
-  answer: { bsize: number; blocks: number; bfree: number; bavail: number },
-): FileSystemUse {
-  return {
-    blockSizeBytes: answer.bsize,
-    blocks: answer.blocks,
-    freeBlocks: answer.bfree,
-    availableBlocks: answer.bavail,
-  };
 }

@@ -76,7 +76,7 @@ function bareReader(): () => void {
       file.seekSync(0, Deno.SeekMode.Start);
       while ((file.readSync(buffer) ?? 0) > 0);
     }
-    processes();
+    processes?.();
     host.statfs("/");
   };
 }
