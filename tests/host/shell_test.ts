@@ -16,13 +16,15 @@ const SHELLS: readonly (readonly [string, ...string[]])[] = [
   ["/usr/bin/busybox", "ash"],
 ];
 
+/** Hands out a shell, and a look at what has come below this process since before it was started. */
 async function withShell(
   options: Partial<ShellOptions>,
-  use: (shell: Shell) => Promise<void>,
+  use: (shell: Shell, below: () => Process[]) => Promise<void>,
 ): Promise<void> {
+  const before = new Set(descendants().map(({ pid }) => pid));
   const shell = Shell.start({ ...ROOTS, ...options });
   try {
-    await use(shell);
+    await use(shell, () => descendants().filter(({ pid }) => !before.has(pid)));
   } finally {
     await shell.close();
   }
@@ -50,8 +52,15 @@ function exists(path: string): boolean {
   }
 }
 
-/** Processes below this one, as `PID STATE NAME`. */
-function descendants(): { pid: number; state: string; name: string; rssPages: number }[] {
+interface Process {
+  pid: number;
+  state: string;
+  name: string;
+  rssPages: number;
+}
+
+/** Processes below this one. */
+function descendants(): Process[] {
   const all = [...Deno.readDirSync("/proc")].flatMap(({ name }) => {
     if (!/^\d+$/.test(name)) return [];
     try {
@@ -127,9 +136,9 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none}" >&2
     await withPing(
       "#!/bin/sh\nwhile :; do echo babble; done\n",
       (path) =>
-        withShell({ shell, path }, async (shell) => {
+        withShell({ shell, path }, async (shell, below) => {
           assertEquals((await shell.ping("::1"))?.trim().split("\n").length, 12);
-          await eventually(() => descendants().length <= 1);
+          await eventually(() => below().length <= 1);
         }),
     );
   });
@@ -138,18 +147,18 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none}" >&2
     await withPing(
       "#!/bin/sh\necho pong\n",
       (path) =>
-        withShell({ shell, path }, async (shell) => {
+        withShell({ shell, path }, async (shell, below) => {
           const round = async (count: number) => {
             for (let sent = 0; sent < count; sent += 16) {
               await Promise.all(Array.from({ length: 16 }, () => shell.ping("127.0.0.1")));
             }
           };
-          const pages = () => descendants().find(({ state }) => state !== "Z")?.rssPages ?? 0;
+          const pages = () => below().find(({ state }) => state !== "Z")?.rssPages ?? 0;
           await round(64);
-          await eventually(() => descendants().length === 1);
+          await eventually(() => below().length === 1);
           const before = pages();
           await round(480);
-          await eventually(() => descendants().length === 1);
+          await eventually(() => below().length === 1);
           assert(pages() - before < 64, `${pages() - before} pages more`);
         }),
     );
