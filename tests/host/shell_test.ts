@@ -320,10 +320,10 @@ Deno.test("Shell answers with an error when the shell was killed", async () => {
   await withPing(
     "#!/bin/sh\nexec /bin/sleep 60\n",
     (path) =>
-      withShell({ path }, async (shell) => {
+      withShell({ path }, async (shell, below) => {
         const asked = shell.ping("127.0.0.1");
-        await eventually(() => descendants().some(({ name }) => name === "sleep"));
-        const [parent] = descendants().sort((a, b) => a.pid - b.pid);
+        await eventually(() => below().some(({ name }) => name === "sleep"));
+        const [parent] = below().sort((a, b) => a.pid - b.pid);
         assert(parent);
         Deno.kill(-parent.pid, "SIGKILL");
         await assertRejects(() => asked, Error, "it has ended");
