@@ -10,7 +10,6 @@ import { type AfterFirstReport, Agent } from "./agent.ts";
 import { UsageError } from "./errors.ts";
 import type { Config } from "./config/config.ts";
 import { dryRunTable, toDryRun } from "./dry_run.ts";
-import type { Roots } from "./host/host.ts";
 import { KernelTree } from "./host/kernel_tree.ts";
 import { LocalHost } from "./host/local_host.ts";
 import { seal } from "./host/seal.ts";
@@ -46,7 +45,7 @@ export interface OpenMachine {
  * @throws {UsageError} When there is no `/proc` where one was named.
  */
 export function openThisMachine(config: Config, arch: string): OpenMachine {
-  const host = new LocalHost(rootsOf(config.hostProc));
+  const host = hostWith(config.hostProc);
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must name a Linux machine's /proc`);
@@ -56,17 +55,18 @@ export function openThisMachine(config: Config, arch: string): OpenMachine {
 }
 
 /**
- * The trees of the machine that `/proc` belongs to. Where its root was mounted around its `/proc`
- * that is taken; else what its first process sees, which takes more rights than many containers have.
+ * This machine, or the one that another `/proc` belongs to. Where that one's root was mounted around
+ * its `/proc` it is taken; else what its first process sees, which takes more rights than many
+ * containers have.
  */
-function rootsOf(hostProc: string): Roots {
+function hostWith(hostProc: string): LocalHost {
   const own = new LocalHost();
-  if (hostProc === "" || hostProc === OWN_PROC) return own.roots;
+  if (hostProc === "" || hostProc === OWN_PROC) return own;
   const around = hostProc.slice(0, hostProc.lastIndexOf("/"));
   const isRoot = around !== "" && own.exists(`${around}/etc`);
   const root = isRoot ? around : `${hostProc}/1/root`;
   const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;
-  return { proc: hostProc, sys, root };
+  return new LocalHost({ proc: hostProc, sys, root });
 }
 
 /** Finds out the public addresses as the configuration wants it. */
