@@ -11,7 +11,9 @@ import { describeError, getLogger, setUpLog } from "./lib/log.ts";
 import { dryRun, reportTo } from "./lib/reporting.ts";
 import { VERSION } from "./lib/version.ts";
 
-if (import.meta.main) Deno.exit(await main());
+// Not awaited: the runtime keeps the compiled code for the next start when the module's evaluation
+// ends, and all that it compiled with in memory until then.
+if (import.meta.main) main().then((code) => Deno.exit(code));
 
 async function main(): Promise<number> {
   try {
