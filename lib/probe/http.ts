@@ -1,19 +1,24 @@
-import { type HttpHead, parseHttpHead } from "../parse/http_head.ts";
+import { describeError } from "../log.ts";
 import { bareHost, parseProbeTarget, urlPort } from "../parse/probe_target.ts";
+import { createPinnedClient } from "./pinned_client.ts";
+import { Relay } from "./relay.ts";
 import type { Resolver } from "./resolve.ts";
-import { openPlain, openTls } from "./wire.ts";
 
 /** What a probe by HTTP works with. */
 export interface HttpProbeOptions {
   signal: AbortSignal;
   resolver: Pick<Resolver, "resolve">;
-  /** Authorities to trust instead of the built-in ones, in PEM. */
+  /** Authorities to trust beside the built-in ones, in PEM. */
   caCerts?: string[];
 }
 
 const REDIRECTS_LIMIT = 10;
 
-const HEAD_LIMIT_BYTES = 64 * 1024;
+const HEADERS = {
+  "accept": "*/*",
+  "user-agent": "Mozilla/5.0 (compatible; komari-agent-deno)",
+  "connection": "close",
+} as const;
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
@@ -21,17 +26,18 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  * Milliseconds from connecting to the end of the answer's head, over all redirects, without the
  * time that names took to resolve.
  *
- * It speaks HTTP/1.1 by itself rather than by `fetch`: the address that was resolved is the one
- * that is dialled, no proxy comes between, no connection outlives the probe, and no body is read.
+ * The address that was resolved is the one that is dialled, no proxy of the environment comes
+ * between, no connection outlives the probe, and no body is read.
  *
- * @throws {Error} When there was no answer with a status of 200 to 399.
+ * @throws {Error} When there was no answer with a status of 200 to 399, or the port is one that
+ * `fetch` does not go to, such as 6000.
  */
 export async function probeHttp(url: URL, options: HttpProbeOptions): Promise<number> {
   let elapsedMs = 0;
   for (let target = url, redirects = 0;; redirects++) {
     const hop = await exchange(target, options);
     elapsedMs += hop.elapsedMs;
-    const { status, location } = hop.head;
+    const { status, location } = hop;
     if (status < 200 || status > 399) {
       throw new Error(`Cannot probe ${target.host}: the answer is ${status}`);
     }
@@ -51,63 +57,46 @@ function redirected(from: URL, location: string): URL {
   return target.url;
 }
 
-async function exchange(
-  url: URL,
-  options: HttpProbeOptions,
-): Promise<{ head: HttpHead; elapsedMs: number }> {
+/** What matters of an answer, and how long it took. */
+interface Hop {
+  status: number;
+  location: string | undefined;
+  elapsedMs: number;
+}
+
+async function exchange(url: URL, options: HttpProbeOptions): Promise<Hop> {
   const { signal, resolver, caCerts } = options;
-  const hostname = bareHost(url);
-  const addresses = await resolver.resolve(hostname, { signal });
-  const open = url.protocol === "https:" ? openTls : openPlain;
-  const wire = await open(addresses, {
-    port: urlPort(url),
-    signal,
-    hostname,
-    ...(caCerts ? { caCerts } : {}),
-  });
-  // Closing is what ends a read that is under way.
-  signal.addEventListener("abort", wire.close, { once: true });
+  const addresses = await resolver.resolve(bareHost(url), { signal });
+  if (url.protocol === "https:") await rouseCryptography();
+  using relay = new Relay(addresses, { port: urlPort(url), signal });
+  using client = createPinnedClient(relay.url, caCerts ? { caCerts } : {});
   try {
+    const request = fetch(url, { client, signal, redirect: "manual", headers: HEADERS });
+    // When there is no connection, the relay knows why, and says so first.
+    const [response, startedAtMs] = await Promise.all([request, relay.started]);
+    const elapsedMs = performance.now() - startedAtMs;
+    // What becomes of the body changes nothing any more.
+    await response.body?.cancel().catch(() => {});
+    const location = response.headers.get("location") ?? undefined;
+    return { status: response.status, location, elapsedMs };
+  } catch (error) {
     signal.throwIfAborted();
-    // A server that refuses may answer and close before it has read everything.
-    wire.send(request(url)).catch(() => {});
-    const head = await readHead(wire.received);
-    return { head, elapsedMs: performance.now() - wire.startedAtMs };
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw new Error(`Cannot probe ${url.host}`, { cause });
-  } finally {
-    signal.removeEventListener("abort", wire.close);
-    wire.close();
+    // The runtime's own error quotes the URL with its query: its words go on, the object does not.
+    throw new Error(`Cannot probe ${url.host}: ${reasonOf(error)}`);
   }
 }
 
-function request(url: URL): string {
-  return `GET ${url.pathname}${url.search} HTTP/1.1\r\n` +
-    `Host: ${url.host}\r\n` +
-    "User-Agent: Mozilla/5.0 (compatible; komari-agent-deno)\r\n" +
-    "Accept: */*\r\n" +
-    "Connection: close\r\n\r\n";
+/**
+ * The runtime's cryptography gathers randomness when it is first used. That takes tens of
+ * milliseconds, which must not count for the first target by TLS.
+ */
+async function rouseCryptography(): Promise<void> {
+  await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
 }
 
-/** Reads up to the empty line that ends the head of the answer proper. */
-async function readHead(received: AsyncIterable<Uint8Array>): Promise<HttpHead> {
-  const decoder = new TextDecoder();
-  const headEnd = /\r?\n\r?\n/g;
-  let text = "";
-  let total = 0;
-  for await (const chunk of received) {
-    headEnd.lastIndex = Math.max(0, text.length - 3);
-    text += decoder.decode(chunk, { stream: true });
-    for (let end; (end = headEnd.exec(text)) !== null;) {
-      const head = parseHttpHead(text.slice(0, end.index));
-      if (head.status >= 200) return head;
-      // "Continue" and early hints go before the answer.
-      text = text.slice(headEnd.lastIndex);
-      headEnd.lastIndex = 0;
-    }
-    total += chunk.length;
-    if (total > HEAD_LIMIT_BYTES) throw new Error("Cannot read the answer: its head has no end");
-  }
-  throw new Error("Cannot read the answer: it ended within its head");
+/** What went wrong, without URLs. */
+function reasonOf(error: unknown): string {
+  const text = describeError(error);
+  return /client error \([^)]*\): (.*)$/s.exec(text)?.[1] ??
+    text.replace(/https?:\/\/\S+/g, "…");
 }
