@@ -29,7 +29,8 @@ export class Cpu {
     const busy = grown(BUSY, { from: this.#before, to: now });
     const idle = grown(IDLE, { from: this.#before, to: now });
     this.#before = now;
-    if (busy + idle > 0) this.#percent = 100 * busy / (busy + idle);
+    // Divided first: a share never exceeds 1, but a product may be rounded to above 100.
+    if (busy + idle > 0) this.#percent = 100 * (busy / (busy + idle));
     return this.#percent;
   }
 }

@@ -59,6 +59,10 @@ Deno.test("Cpu.collect() throws when the file is bent, and goes on when it is ri
   assertEquals(cpu.collect(), 10);
 });
 
+Deno.test("Cpu.collect() does not round to above 100", () => {
+  assertEquals(percents("cpu  6898735948855979 0 0 0 0"), [100]);
+});
+
 Deno.test("Cpu.collect() stays between 0 and 100 whatever the counters do", () => {
   const line = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), {
     minLength: 4,
