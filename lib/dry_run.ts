@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Machine } from "./machine.ts";
+import { type Machine, networkFolder } from "./machine.ts";
 import type { WireBasicInfo, WireReport } from "./protocol.ts";
 
 /** Everything that a dry run has to tell. */
@@ -39,7 +39,7 @@ export interface DryRunParts {
 export function toDryRun(parts: DryRunParts): DryRun {
   const { machine, proc, report, basicInfo, secondsBetween } = parts;
   const { traffic, disk, memory, processes } = machine.collectors;
-  const network = proc === "/proc" ? `${proc}/net` : `${proc}/1/net`;
+  const network = networkFolder(proc);
   return {
     basicInfo,
     report,

@@ -43,12 +43,19 @@ export interface Machine {
 /** The machine's own `/proc`, where another may be named in its place. */
 export const OWN_PROC = "/proc";
 
+/**
+ * Where a machine's network counters are. Below another `/proc`, `net` is still the reader's own;
+ * process 1 is that machine's.
+ */
+export function networkFolder(proc: string): string {
+  return proc === OWN_PROC ? `${proc}/net` : `${proc}/1/net`;
+}
+
 /** Opens everything that reports need, so that the process can be sealed afterwards. */
 export function openMachine(host: Host, tree: KernelTree, options: MachineOptions): Machine {
   const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
-  // Below another /proc, `net` and `self` are still the reader's own; process 1 is that machine's.
-  const network = isOwn ? `${proc}/net` : `${proc}/1/net`;
+  const network = networkFolder(proc);
   const lists = { include: options.includeNics, exclude: options.excludeNics };
   const mounts = host.open(isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`);
   const { includeMountPoints } = options;
