@@ -8,10 +8,12 @@ const ROOMS: readonly (readonly string[])[] = [
   ["host/"],
   ["collect/"],
   ["snapshot.ts", "measuring.ts", "machine.ts"],
-  ["protocol.ts"],
+  ["protocol.ts", "panel_message.ts"],
+  ["line/"],
   ["address/"],
   ["panel/"],
   ["probe/"],
+  ["control/"],
   ["demo/"],
   ["agent.ts", "dry_run.ts"],
   ["reporting.ts"],
@@ -19,7 +21,17 @@ const ROOMS: readonly (readonly string[])[] = [
 ];
 
 /** Where the runtime, the network and timers may be touched. */
-const EDGES = ["host/", "address/", "panel/", "probe/", "demo/", "agent.ts", "main.ts"];
+const EDGES = [
+  "host/",
+  "line/",
+  "address/",
+  "panel/",
+  "probe/",
+  "control/",
+  "demo/",
+  "agent.ts",
+  "main.ts",
+];
 
 interface SourceFile {
   readonly name: string;
