@@ -95,5 +95,16 @@ export interface ProbeResult {
   finishedAt: Date;
 }
 
+/** What a remote command left behind. */
+export interface CommandResult {
+  /** The panel's own name for the command. */
+  taskId: string;
+  /** Standard output, then standard error; empty when it said nothing. */
+  output: string;
+  /** -1 when the command was not started at all. */
+  exitCode: number;
+  finishedAt: Date;
+}
+
 /** Which part of memory counts as used; see the README's section on numbers. */
 export type MemoryMode = "htop" | "available" | "all";
