@@ -6,7 +6,12 @@
 
 import { type Config, resolveConfig } from "./lib/config/config.ts";
 import { helpText } from "./lib/config/help.ts";
+import { wantedLogFormat } from "./lib/config/log_format.ts";
+import { requireNode } from "./lib/config/require_node.ts";
+import { secondsBetweenLooks } from "./lib/dry_run.ts";
 import { UsageError } from "./lib/errors.ts";
+import { explainError } from "./lib/host/explain_error.ts";
+import { print, printError } from "./lib/host/standard_streams.ts";
 import { describeError, getLogger, setUpLog } from "./lib/log.ts";
 import { dryRun, reportTo } from "./lib/reporting.ts";
 import { VERSION } from "./lib/version.ts";
@@ -16,39 +21,58 @@ import { VERSION } from "./lib/version.ts";
 if (import.meta.main) main().then((code) => Deno.exit(code));
 
 async function main(): Promise<number> {
+  let format: "text" | "json" = "text";
   try {
-    const config = resolveConfig({
+    const sources = {
       args: Deno.args,
       env: Deno.env.toObject(),
-      readText: (path) => Deno.readTextFileSync(path),
-    });
-    return await run(config);
+      readText: (path: string) => Deno.readTextFileSync(path),
+      readMode: (path: string) => Deno.statSync(path).mode ?? undefined,
+    };
+    format = wantedLogFormat(sources);
+    return await run(resolveConfig(sources));
   } catch (error) {
-    writeLine(explain(error));
+    if (format === "text") printError(explainError(error));
+    else {
+      setUpLog({ level: "error", format, forJournal: false, secrets: [], write: printError });
+      getLogger("agent").error("{error}", { error: explainError(error) });
+    }
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
 async function run(config: Config): Promise<number> {
-  if (config.help) return print(helpText());
-  if (config.command === "version") return print(`komari-agent-deno ${VERSION}\n`);
+  if (config.help) return show(helpText());
+  if (config.command === "version") return show(`komari-agent-deno ${VERSION}\n`);
   const { os, arch } = Deno.build;
   if (os !== "linux") {
     throw new UsageError(`Cannot run on ${os}: this version supports Linux on amd64 and arm64`);
   }
   const options = { signal: stopSignal(), arch };
   if (config.command === "demo") return await runDemo(config, options);
-  if (config.dryRun) return print(await dryRun(config, options));
-  if (config.endpoint === "" || config.token === "") {
-    const missing = config.endpoint === ""
-      ? "--endpoint URL"
-      : "--token TOKEN or --token-file FILE";
-    throw new UsageError(`Cannot report without ${missing}; see --help, or try it with "demo"`);
-  }
-  startLog(config, config.token);
+  if (config.dryRun) return await runDryRun(config, options);
+  requireNode(config);
+  startLog(config, config.secrets);
   await reportTo(config, config, options);
   getLogger("agent").info("Stopped");
   return 0;
+}
+
+async function runDryRun(
+  config: Config,
+  options: { signal: AbortSignal; arch: string },
+): Promise<number> {
+  startLog(config, config.secrets);
+  if (!config.json || Deno.stderr.isTerminal()) {
+    printError(`Looking twice, ${secondsBetweenLooks(config.intervalSeconds)} s apart …`);
+  }
+  try {
+    return show(await dryRun(config, options));
+  } catch (error) {
+    // As a shell tells an end by Ctrl-C: whoever ended it needs no words, but a script a sign.
+    if (options.signal.aborted) return 130;
+    throw error;
+  }
 }
 
 async function runDemo(
@@ -56,11 +80,11 @@ async function runDemo(
   options: { signal: AbortSignal; arch: string },
 ): Promise<number> {
   const { describeFaults, parseFault } = await import("./lib/demo/fault.ts");
-  if (config.fault === "help") return print(`${describeFaults()}\n`);
+  if (config.fault === "help") return show(`${describeFaults()}\n`);
   const fault = config.fault === "" ? {} : { fault: parseFault(config.fault) };
   const { startDemo } = await import("./lib/demo/demo.ts");
   const panel = await startDemo({ port: config.port, ...fault });
-  startLog(config, panel.token);
+  startLog(config, [...config.secrets, panel.token]);
   print(`\nThe page of the stand-in panel: ${panel.url}/\nCtrl-C ends it.\n\n`);
   // Whoever tries it does not want strangers asked for addresses.
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
@@ -69,13 +93,14 @@ async function runDemo(
   } finally {
     await panel.close();
   }
+  getLogger("agent").info("Stopped");
   return 0;
 }
 
-function startLog(config: Config, secret: string): void {
+function startLog(config: Config, secrets: readonly string[]): void {
   const forJournal = config.logFormat === "text" && Deno.env.has("JOURNAL_STREAM");
   const { logLevel: level, logFormat: format } = config;
-  setUpLog({ level, format, forJournal, secrets: [secret], write: writeLine });
+  setUpLog({ level, format, forJournal, secrets, write: printError });
   for (const notice of config.notices) getLogger("agent").warning("{notice}", { notice });
   // A mistake in one corner must not end an agent that nobody watches.
   globalThis.addEventListener("unhandledrejection", (event) => {
@@ -93,30 +118,7 @@ function stopSignal(): AbortSignal {
   return stop.signal;
 }
 
-function explain(error: unknown): string {
-  if (error instanceof UsageError) return error.message;
-  const hint = hasCause(error, Deno.errors.NotCapable) ? "; run it with --allow-all" : "";
-  return describeError(error) + hint;
-}
-
-function hasCause(error: unknown, kind: typeof Deno.errors.NotCapable): boolean {
-  return error instanceof kind || (error instanceof Error && hasCause(error.cause, kind));
-}
-
-function print(text: string): 0 {
-  write(Deno.stdout, text);
+function show(text: string): 0 {
+  print(text);
   return 0;
-}
-
-function writeLine(line: string): void {
-  write(Deno.stderr, `${line}\n`);
-}
-
-function write(stream: typeof Deno.stdout, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  try {
-    for (let from = 0; from < bytes.length;) from += stream.writeSync(bytes.subarray(from));
-  } catch {
-    // Nobody reads any more; that is no reason to end.
-  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { OPTIONS } from "./config/options.ts";
 import { type Machine, networkFolder } from "./machine.ts";
 import type { WireBasicInfo, WireReport } from "./protocol.ts";
 
@@ -35,6 +36,14 @@ export interface DryRunParts {
   readonly addressSource: string;
 }
 
+/** Nobody wants to wait longer for a look at what would be sent. */
+const LONGEST_SECONDS = 5;
+
+/** The time between the two looks of a dry run, in seconds: the interval, where that is short. */
+export function secondsBetweenLooks(intervalSeconds: number | undefined): number {
+  return Math.min(intervalSeconds ?? OPTIONS.interval.initial, LONGEST_SECONDS);
+}
+
 /** Puts together what a dry run tells; to be called after the second look. */
 export function toDryRun(parts: DryRunParts): DryRun {
   const { machine, proc, report, basicInfo, secondsBetween } = parts;
@@ -58,7 +67,8 @@ export function toDryRun(parts: DryRunParts): DryRun {
     },
     interfaces: traffic.interfaces(),
     mountPoints: disk.mounts().map(({ mountPoint, source, type, counted, rule }) => ({
-      name: `${mountPoint} (${type} of ${source})`,
+      // What only the user's list has is of no type.
+      name: `${mountPoint} (${type === "" ? "not mounted" : `${type} of ${source}`})`,
       counted,
       rule,
     })),

@@ -9,7 +9,8 @@ import { PublicAddresses } from "./address/public_addresses.ts";
 import { type AfterFirstReport, Agent } from "./agent.ts";
 import { UsageError } from "./errors.ts";
 import type { Config } from "./config/config.ts";
-import { dryRunTable, toDryRun } from "./dry_run.ts";
+import { unmatchedNotices } from "./config/unmatched.ts";
+import { dryRunTable, secondsBetweenLooks, toDryRun } from "./dry_run.ts";
 import { KernelTree } from "./host/kernel_tree.ts";
 import { LocalHost } from "./host/local_host.ts";
 import { seal } from "./host/seal.ts";
@@ -93,10 +94,11 @@ export async function dryRun(
   const open = openThisMachine(config, options.arch);
   const { machine, host } = open;
   const addresses = publicAddresses(config, open);
+  const secondsBetween = secondsBetweenLooks(config.intervalSeconds);
   takeSnapshot(machine.collectors);
   const [found] = await Promise.all([
     addresses.lookup(options.signal),
-    delay(config.intervalSeconds * 1000, options),
+    delay(secondsBetween * 1000, options),
   ]);
   const snapshot = takeSnapshot(machine.collectors);
   const told = toDryRun({
@@ -109,10 +111,13 @@ export async function dryRun(
       withoutNewColumns: false,
     }),
     report: toWireReport(snapshot),
-    secondsBetween: config.intervalSeconds,
+    secondsBetween,
     proc: host.roots.proc,
     addressSource: addresses.source,
   });
+  for (const notice of unmatched(config, machine)) {
+    getLogger("agent").warning("{notice}", { notice });
+  }
   return config.json ? JSON.stringify(told, null, 2) + "\n" : dryRunTable(told);
 }
 
@@ -132,7 +137,7 @@ export async function reportTo(
     shell = startShell(open.host.roots);
     seal();
     open.tree.useShell(shell);
-    sayWhatCounts(open.machine);
+    sayWhatCounts(open.machine, config);
     const prober = new Prober({ shell });
     const probes = new ProbeSchedule({
       probe: (target, options) => prober.probe(target, options),
@@ -144,7 +149,7 @@ export async function reportTo(
   try {
     const running = new Agent({
       panel: new HttpPanel({ ...node, userAgent: USER_AGENT }),
-      intervalMs: config.intervalSeconds * 1000,
+      intervalMs: intervalSeconds(config) * 1000,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
       takeSnapshot: () => measuring.take(),
@@ -174,18 +179,36 @@ function sayWhoReports({ endpoint }: Node, config: Config): void {
   getLogger("agent").info("komari-agent-deno {version} reports to {panel} every {seconds} s", {
     version: VERSION,
     panel: host + pathname.replace(/\/$/, ""),
-    seconds: config.intervalSeconds,
+    seconds: intervalSeconds(config),
   });
 }
 
-function sayWhatCounts(machine: Machine): void {
+function sayWhatCounts(machine: Machine, config: Config): void {
   const log = getLogger("agent");
   const { traffic, disk } = machine.collectors;
-  log.info("Counting the traffic of {interfaces}, and the space of {mountPoints}", {
+  const notices = unmatched(config, machine);
+  const text = "Counting the traffic of {interfaces}, and the space of {mountPoints}";
+  const values = {
     interfaces: counted(traffic.interfaces()),
     mountPoints: counted(disk.mounts().map((it) => ({ ...it, name: it.mountPoint }))),
-  });
+    notices: notices.join("; "),
+  };
+  if (notices.length === 0) log.info(text, values);
+  else log.warning(`${text}: {notices}`, values);
   log.info("Remote control is off, and the process has given up the right to start programs");
+}
+
+/** What the user's lists name and this machine does not have. */
+function unmatched(config: Config, { collectors: { traffic, disk } }: Machine): string[] {
+  return unmatchedNotices(config, {
+    interfaces: traffic.interfaces(),
+    mountPoints: disk.mounts(),
+  });
+}
+
+/** HTTP's own, as in the panel's interface. */
+function intervalSeconds(config: Config): number {
+  return config.intervalSeconds ?? 5;
 }
 
 function counted(decisions: readonly { name: string; counted: boolean }[]): string {

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type DryRun, dryRunTable } from "../lib/dry_run.ts";
+import { type DryRun, dryRunTable, secondsBetweenLooks } from "../lib/dry_run.ts";
 import { toWireBasicInfo, toWireReport } from "../lib/protocol.ts";
 import type { Snapshot } from "../lib/types.ts";
 
@@ -44,4 +44,10 @@ Deno.test("dryRunTable() leaves no blanks at the ends of lines", () => {
   for (const line of dryRunTable(dryRunOf({ failures: [] })).split("\n")) {
     assertEquals(line, line.trimEnd());
   }
+});
+
+Deno.test("secondsBetweenLooks() is the interval where that is short", () => {
+  assertEquals(secondsBetweenLooks(undefined), 3);
+  assertEquals(secondsBetweenLooks(0.2), 0.2);
+  assertEquals(secondsBetweenLooks(60), 5);
 });

@@ -6,9 +6,8 @@ const readme = Deno.readTextFileSync(new URL("../README.md", import.meta.url));
 
 Deno.test("the README has every option by its names", () => {
   const options: readonly Option<unknown>[] = Object.values(OPTIONS);
-  for (const { flag, variable, key, noEffect } of options) {
+  for (const { flag, variable, key } of options) {
     if (flag !== undefined) assertStringIncludes(readme, `--${flag}`);
-    if (noEffect !== undefined) continue;
     if (variable !== undefined) assertStringIncludes(readme, variable);
     if (key !== undefined) assertStringIncludes(readme, `\`${key}\``);
   }

@@ -28,6 +28,10 @@ const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
  */
 export function parseArguments(args: readonly string[]): Arguments {
   const flags = new Map<Option<unknown>, string>();
+  function set(option: Option<unknown>, value: string): void {
+    const before = option.repeats ? flags.get(option) : undefined;
+    flags.set(option, before === undefined ? value : `${before}${option.separator}${value}`);
+  }
   let command: Command | undefined;
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
@@ -40,7 +44,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     }
     const { option, attached } = findFlag(arg);
     if (attached !== undefined) {
-      flags.set(option, attached);
+      set(option, attached);
     } else if (option.placeholder === undefined) {
       const next = args[index + 1] ?? "";
       const spelt = ["true", "false", "1", "0"].includes(next);
@@ -49,9 +53,11 @@ export function parseArguments(args: readonly string[]): Arguments {
     } else {
       const value = args[++index];
       if (value === undefined || isKnownFlag(value)) {
-        throw new UsageError(`Cannot use flag ${arg}: it takes a ${option.placeholder} after it`);
+        throw new UsageError(
+          `Cannot use flag ${arg} alone: a value must follow it, as in ${arg} ${option.placeholder}`,
+        );
       }
-      flags.set(option, value);
+      set(option, value);
     }
   }
   return { command: command ?? "report", flags };

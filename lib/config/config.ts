@@ -1,21 +1,25 @@
 import type { MemoryMode } from "../types.ts";
 import { UsageError } from "../errors.ts";
 import { type Command, parseArguments } from "./args.ts";
-import { readConfigFile, readOrRefuse, type ReadText } from "./config_file.ts";
-import { type Find, type Found, parseFound } from "./found.ts";
+import { readConfigFile } from "./config_file.ts";
+import { type ConnectionConfig, pickConnection } from "./connection.ts";
+import { type Find, type Found, parseFound, type PickValue } from "./found.ts";
 import { configNotices } from "./notices.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
+import { secretsOf } from "./secrets.ts";
+import type { ConfigSources } from "./sources.ts";
+import { findToken } from "./token.ts";
 
 /** What the program was asked to do, complete and checked. */
-export interface Config {
+export interface Config extends ConnectionConfig {
   readonly command: Command;
   /** Without a slash at its end; empty when none was given. */
   readonly endpoint: string;
   /** Empty when none was given. */
   readonly token: string;
-  readonly transport: "http";
-  readonly intervalSeconds: number;
+  /** `undefined` when nobody has set it: it depends on the transport then. */
+  readonly intervalSeconds: number | undefined;
   readonly infoIntervalMinutes: number;
   readonly includeNics: readonly string[];
   readonly excludeNics: readonly string[];
@@ -27,6 +31,10 @@ export interface Config {
   readonly customIpv6: string;
   readonly addressesFromNic: boolean;
   readonly ipServices: "default" | "off" | readonly string[];
+  /** Whether the panel may run commands and open terminals. */
+  readonly remoteControl: boolean;
+  readonly execTimeoutMinutes: number;
+  readonly terminalIdleMinutes: number;
   readonly dryRun: boolean;
   readonly json: boolean;
   readonly logLevel: "debug" | "info" | "warning" | "error";
@@ -36,18 +44,12 @@ export interface Config {
   readonly fault: string;
   /** What the user should know about what was asked, a line each. */
   readonly notices: readonly string[];
+  /** Every text that must never be logged. */
+  readonly secrets: readonly string[];
 }
 
 /** Whoever watches a demo wants to see something move. */
 const DEMO_INTERVAL_SECONDS = 1;
-
-/** Where configuration comes from. */
-export interface ConfigSources {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** Reads the configuration or token file. */
-  readonly readText: ReadText;
-}
 
 /**
  * Puts flags over environment over file over defaults, and checks every value.
@@ -58,18 +60,25 @@ export interface ConfigSources {
  */
 export function resolveConfig(sources: ConfigSources): Config {
   const { command, flags } = parseArguments(sources.args);
-  const file = readConfigFile(
-    flags.get(OPTIONS.config) ?? sources.env.AGENT_CONFIG_FILE,
-    sources.readText,
-  );
+  const inFlags = flags.get(OPTIONS.config);
+  const path = inFlags ?? sources.env.AGENT_CONFIG_FILE;
+  const file = readConfigFile(path, {
+    option: inFlags === undefined ? "AGENT_CONFIG_FILE" : "--config",
+    readText: sources.readText,
+  });
 
   function find(option: Option<unknown>): Found | undefined {
-    const flag = flags.get(option);
-    if (flag !== undefined) return { text: flag, origin: `flag --${option.flag}`, rank: 0 };
-    const variable = sources.env[option.variable ?? ""];
-    if (variable) return { text: variable, origin: `variable ${option.variable}`, rank: 1 };
-    const value = file.get(option.key ?? "");
-    if (value) return { text: value, origin: `key ${option.key} of the file`, rank: 2 };
+    const { flag, variable = "", key = "" } = option;
+    const ofFlag = flags.get(option);
+    if (ofFlag !== undefined) {
+      return { text: ofFlag, name: `--${flag}`, origin: `flag --${flag}`, rank: 0 };
+    }
+    const ofVariable = sources.env[variable];
+    if (ofVariable) {
+      return { text: ofVariable, name: variable, origin: `variable ${variable}`, rank: 1 };
+    }
+    const ofKey = file.get(key);
+    if (ofKey) return { text: ofKey, name: key, origin: `key ${key} of ${path}`, rank: 2 };
     return undefined;
   }
   function pick<T>(option: Option<T>): T {
@@ -77,13 +86,21 @@ export function resolveConfig(sources: ConfigSources): Config {
     return found === undefined ? option.initial : parseFound(option, found);
   }
 
-  const shown = command === "demo" && find(OPTIONS.interval) === undefined;
-  const intervalSeconds = shown ? DEMO_INTERVAL_SECONDS : pick(OPTIONS.interval);
+  const help = pick(OPTIONS.help);
+  const asked = pick(OPTIONS.version) ? "version" : command;
+  if (asked === "report" && !help) refuseDemoOptions(find);
+  const connection = pickConnection({ find, pick }, {
+    ...sources,
+    usesProxies: asked === "report" && !help,
+  });
+  const { token, file: tokenFile } = findToken(find, sources);
+  const remoteControl = pick(OPTIONS.enableRemoteControl) && !pick(OPTIONS.disableWebSsh);
+  const intervalSeconds = pickInterval({ find, pick }, command);
   return {
-    command: pick(OPTIONS.version) ? "version" : command,
+    ...connection,
+    command: asked,
     endpoint: pick(OPTIONS.endpoint),
-    token: pickToken(find, sources),
-    transport: pick(OPTIONS.transport),
+    token,
     intervalSeconds,
     infoIntervalMinutes: pick(OPTIONS.infoReportInterval),
     includeNics: pick(OPTIONS.includeNics),
@@ -95,64 +112,55 @@ export function resolveConfig(sources: ConfigSources): Config {
     customIpv6: pick(OPTIONS.customIpv6),
     addressesFromNic: pick(OPTIONS.getIpAddrFromNic),
     ipServices: pick(OPTIONS.ipServices),
+    remoteControl,
+    execTimeoutMinutes: pick(OPTIONS.execTimeout),
+    terminalIdleMinutes: pick(OPTIONS.terminalIdle),
     dryRun: pick(OPTIONS.dryRun),
     json: pick(OPTIONS.json),
     logLevel: pick(OPTIONS.logLevel),
     logFormat: pick(OPTIONS.logFormat),
-    help: pick(OPTIONS.help),
+    help,
     port: pick(OPTIONS.port),
     fault: pick(OPTIONS.fault),
-    notices: configNotices(find, { intervalSeconds, env: sources.env }),
+    notices: configNotices(find, {
+      env: sources.env,
+      intervalSeconds,
+      anyCertificate: connection.anyCertificate,
+      vetoed: pick(OPTIONS.enableRemoteControl) && !remoteControl,
+      openFile: tokenFile !== undefined && isOpenToOthers(sources.readMode(tokenFile.path))
+        ? `${tokenFile.option} ${tokenFile.path}`
+        : undefined,
+    }),
+    secrets: secretsOf({ token, headers: connection.headers, proxies: connection.proxies }),
   };
 }
 
-/** The token itself or the file that holds it, whichever was asked for in the stronger place. */
-function pickToken(
-  find: Find,
-  sources: ConfigSources,
-): string {
-  const token = find(OPTIONS.token);
-  const file = find(OPTIONS.tokenFile);
-  if (token !== undefined && token.rank <= (file?.rank ?? token.rank)) {
-    if (token.rank === file?.rank) {
-      throw new UsageError(`Cannot use both ${token.origin} and ${file.origin}: give one of them`);
+function refuseDemoOptions(find: Find): void {
+  for (const option of [OPTIONS.fault, OPTIONS.port]) {
+    const found = find(option);
+    if (found !== undefined) {
+      throw new UsageError(
+        `Cannot use ${found.origin} here: it is about the stand-in panel of the command "demo"`,
+      );
     }
-    return parseFound(OPTIONS.token, token);
   }
-  if (file !== undefined) {
-    const path = parseFound(OPTIONS.tokenFile, file);
-    return parseTokenFile(path, readOrRefuse(path, sources.readText));
-  }
-  return credential(sources);
 }
 
-/** The token that systemd hands over; it has no folder for services without credentials. */
-function credential({ env, readText }: ConfigSources): string {
-  const path = `${env.CREDENTIALS_DIRECTORY}/token`;
-  let text: string;
-  try {
-    if (!env.CREDENTIALS_DIRECTORY) return "";
-    text = readText(path);
-  } catch {
-    // The credentials may be another program's.
-    return "";
-  }
-  return parseTokenFile(path, text);
+function pickInterval(
+  { find, pick }: { find: Find; pick: PickValue },
+  command: Command,
+): number | undefined {
+  if (find(OPTIONS.interval) !== undefined) return pick(OPTIONS.interval);
+  return command === "demo" ? DEMO_INTERVAL_SECONDS : undefined;
 }
 
-function parseTokenFile(path: string, text: string): string {
-  return parseFound(OPTIONS.token, {
-    text: text.trim(),
-    origin: `the token file ${path}`,
-    rank: 0,
-  });
+/** Bits of others and of the group, which are not the owner's. */
+function isOpenToOthers(mode: number | undefined): boolean {
+  return ((mode ?? 0) & 0o044) !== 0;
 }
 
 /** The mode by its own name; else by the official switches, in whichever place is stronger. */
-function pickMemoryMode(
-  find: Find,
-  pick: <T>(option: Option<T>) => T,
-): MemoryMode {
+function pickMemoryMode(find: Find, pick: PickValue): MemoryMode {
   if (find(OPTIONS.memoryMode) !== undefined) return pick(OPTIONS.memoryMode);
   return pick(OPTIONS.memoryIncludeCache) && !pick(OPTIONS.memoryExcludeBcf)
     ? "all"

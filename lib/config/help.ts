@@ -9,8 +9,14 @@ Usage:
   komari-agent-deno demo [options]              try it without any panel
   komari-agent-deno version                     show the version
 
-Every option can also be set by its environment variable, or by its key in a JSON file
-(--config FILE). A flag wins over the environment, and the environment over the file.`;
+Example, for a panel behind Cloudflare Access (no other user can see what variables hold):
+  AGENT_CF_ACCESS_CLIENT_ID=ID.access AGENT_CF_ACCESS_CLIENT_SECRET=SECRET \\
+    komari-agent-deno -e https://panel.example.com --token-file FILE
+
+Every option can also be set by its environment variable, shown as $AGENT_…, or by its key in a
+JSON file (--config FILE). The key is the variable's name without AGENT_, in small letters:
+$AGENT_ENABLE_GPU is enable_gpu. A flag wins over the environment, and the environment over the
+file. The way to the panel obeys HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY too.`;
 
 const COLUMN = 40;
 const WIDTH = 100;

@@ -3,20 +3,46 @@ import { didYouMean } from "./nearest.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
+/** What notices are about beside the options themselves. */
+export interface NoticeParts {
+  readonly env: Readonly<Record<string, string>>;
+  readonly intervalSeconds: number | undefined;
+  readonly anyCertificate: boolean;
+  /** Remote control was switched on in one place, and off in another. */
+  readonly vetoed: boolean;
+  /** The token file and its option, when others can read it. */
+  readonly openFile: string | undefined;
+}
+
 /** What the user should know about what was asked, a line each. */
-export function configNotices(
-  find: Find,
-  options: { intervalSeconds: number; env: Readonly<Record<string, string>> },
-): string[] {
+export function configNotices(find: Find, parts: NoticeParts): string[] {
   return [
-    ...offlineNotice(options.intervalSeconds),
+    ...securityNotices(parts),
+    ...offlineNotice(parts.intervalSeconds),
     ...noEffectNotices(find),
-    ...misspeltVariables(options.env),
+    ...misspeltVariables(parts.env),
   ];
 }
 
-function offlineNotice(intervalSeconds: number): string[] {
-  if (intervalSeconds <= 30) return [];
+function securityNotices({ anyCertificate, vetoed, openFile }: NoticeParts): string[] {
+  const notices: string[] = [];
+  if (anyCertificate) {
+    notices.push(
+      "--ignore-unsafe-cert: any certificate is trusted, so whoever sits between this machine and " +
+        "the panel can read the token; --ca-cert FILE trusts a certificate of your own and no other",
+    );
+  }
+  if (vetoed) {
+    notices.push("--disable-web-ssh wins over --enable-remote-control: remote control stays off");
+  }
+  if (openFile !== undefined) {
+    notices.push(`${openFile} can be read by other users of this machine; chmod 600 ends that`);
+  }
+  return notices;
+}
+
+function offlineNotice(intervalSeconds: number | undefined): string[] {
+  if (intervalSeconds === undefined || intervalSeconds <= 30) return [];
   return [
     `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
   ];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { choice, number, type Option, text, toggle } from "./option.ts";
+import { number, type Option, text, toggle } from "./option.ts";
 
 const LATER = "this version does not have it yet";
 const NOTHING = "there is nothing for it to do here";
@@ -19,48 +19,11 @@ export const OFFICIAL_OPTIONS = {
   maxRetries: number({
     ...names("max-retries", "MAX_RETRIES"),
     help: "Tries before falling back",
-    noEffect: "ours goes on trying for ever",
+    noEffect: "it never gives up on the panel, so there are no tries to count",
     initial: 3,
     min: 0,
     max: 1_000_000,
     whole: true,
-  }),
-  reconnectInterval: number({
-    ...names("reconnect-interval", "RECONNECT_INTERVAL"),
-    short: "c",
-    placeholder: "SECONDS",
-    help: "Time between two tries to connect",
-    noEffect: LATER,
-    initial: 5,
-    min: 0,
-    max: 86_400,
-  }),
-  protocolVersion: choice({
-    ...names("protocol-version", "PROTOCOL_VERSION"),
-    help: "The panel's protocol",
-    noEffect: LATER,
-    initial: "2",
-    allowed: ["1", "2"],
-  }),
-  disableCompression: officialSwitch("disable-compression", "DISABLE_COMPRESSION", {
-    help: "Send without compression",
-    noEffect: "nothing is compressed over HTTP",
-  }),
-  preferIpVersion: choice<"" | "4" | "6">({
-    ...names("prefer-ip-version", "PREFER_IP_VERSION"),
-    placeholder: "4|6",
-    help: "The way to the panel",
-    noEffect: LATER,
-    initial: "",
-    allowed: ["4", "6"],
-  }),
-  ignoreUnsafeCert: officialSwitch("ignore-unsafe-cert", "IGNORE_UNSAFE_CERT", {
-    short: "u",
-    help: "Trust any certificate",
-  }),
-  customDns: official("custom-dns", "CUSTOM_DNS", {
-    placeholder: "HOST[:PORT]",
-    help: "The name server to ask",
   }),
   monthRotate: number({
     ...names("month-rotate", "MONTH_ROTATE"),
@@ -75,10 +38,6 @@ export const OFFICIAL_OPTIONS = {
   gpu: officialSwitch("gpu", "ENABLE_GPU", {
     key: "enable_gpu",
     help: "Details of graphics cards",
-  }),
-  disableWebSsh: officialSwitch("disable-web-ssh", "DISABLE_WEB_SSH", {
-    help: "Remote control off",
-    noEffect: "remote control is always off in this version",
   }),
   disableAutoUpdate: officialSwitch("disable-auto-update", "DISABLE_AUTO_UPDATE", {
     help: "Don't update by itself",
@@ -96,19 +55,9 @@ export const OFFICIAL_OPTIONS = {
     help: "Of the Windows version",
     noEffect: NOTHING,
   }),
-  cfAccessClientId: official("cf-access-client-id", "CF_ACCESS_CLIENT_ID", {
-    placeholder: "ID",
-    help: "A header for Cloudflare Access",
-  }),
-  cfAccessClientSecret: official("cf-access-client-secret", "CF_ACCESS_CLIENT_SECRET", {
-    placeholder: "SECRET",
-    secret: true,
-    help: "A header for Cloudflare Access",
-  }),
 } as const;
 
 interface OfficialRow {
-  readonly short?: string;
   readonly key?: string;
   readonly help: string;
   readonly noEffect?: string;

@@ -24,6 +24,10 @@ export interface Option<T> {
   readonly noEffect?: string;
   /** Never shown, not even when it is wrong. */
   readonly secret?: boolean;
+  /** What stands between several values in one text. */
+  readonly separator?: string;
+  /** The flag may be given several times, a value each. */
+  readonly repeats?: boolean;
   /** @throws {RangeError} When the text is no such value; the message says what is allowed. */
   parse(text: string): T;
 }
@@ -31,9 +35,11 @@ export interface Option<T> {
 /** The sections of the help, in their order. */
 export const OPTION_GROUPS = [
   "Panel",
+  "Way to the panel",
   "Reports",
   "What is measured",
   "Public addresses",
+  "Remote control",
   "Running",
   "Demo",
   "Of the official agent, without effect here",
@@ -100,10 +106,10 @@ export function choice<const T extends string>(
 export function list(
   row: Row<readonly string[]> & { separator: string },
 ): Option<readonly string[]> {
-  const { separator, ...option } = row;
+  const { separator } = row;
   return {
     placeholder: "LIST",
-    ...option,
+    ...row,
     initial: [],
     parse: (value) =>
       plain(value).split(separator).map((word) => word.trim()).filter((word) => word !== ""),

@@ -6,8 +6,10 @@
  * @module
  */
 
+import { CONNECTION_OPTIONS } from "./connection_options.ts";
 import { OFFICIAL_OPTIONS } from "./official_options.ts";
 import { checked, choice, list, number, text, toggle } from "./option.ts";
+import { REMOTE_OPTIONS } from "./remote_options.ts";
 import { parseAddress, parseEndpoint, parseServices, parseToken } from "./values.ts";
 
 /** Every option of the program. */
@@ -44,15 +46,7 @@ export const OPTIONS = {
     help: "A file that holds the token",
     initialText: "$CREDENTIALS_DIRECTORY/token",
   }),
-  transport: choice({
-    flag: "transport",
-    variable: "AGENT_TRANSPORT",
-    key: "transport",
-    group: "Panel",
-    help: "How the panel is spoken to",
-    initial: "http",
-    allowed: ["http"],
-  }),
+  ...CONNECTION_OPTIONS,
   interval: number({
     flag: "interval",
     short: "i",
@@ -61,8 +55,8 @@ export const OPTIONS = {
     placeholder: "SECONDS",
     group: "Reports",
     help: "Time between two reports",
-    initial: 5,
-    initialText: "5; 1 in the demo",
+    initial: 3,
+    initialText: "3 over WebSocket, 5 over HTTP; 1 in the demo",
     min: 0.1,
     max: 3600,
   }),
@@ -173,6 +167,7 @@ export const OPTIONS = {
     initialText: "well-known ones",
     parse: parseServices,
   }),
+  ...REMOTE_OPTIONS,
   config: text({
     flag: "config",
     variable: "AGENT_CONFIG_FILE",
@@ -226,7 +221,7 @@ export const OPTIONS = {
     flag: "fault",
     placeholder: "NAME",
     group: "Demo",
-    help: "Let the stand-in panel misbehave; `--fault help` lists the ways",
+    help: "Let the stand-in panel misbehave; `demo --fault help` lists the ways",
     initialText: "none",
   }),
   ...OFFICIAL_OPTIONS,

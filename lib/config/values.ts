@@ -22,6 +22,9 @@ export function parseEndpoint(value: string): string {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
+/** What a token must be, as the end of a sentence. */
+export const TOKEN_RULE = "one token as the panel shows it, without blanks in it";
+
 /**
  * A node's secret; it may begin with a dash.
  *
@@ -29,7 +32,7 @@ export function parseEndpoint(value: string): string {
  */
 export function parseToken(value: string): string {
   const token = value.trim();
-  if (token === "" || /\s/.test(token)) throw new RangeError("the token as the panel shows it");
+  if (token === "" || /\s/.test(token)) throw new RangeError(TOKEN_RULE);
   return token;
 }
 
@@ -47,6 +50,31 @@ export function parseServices(value: string): "off" | readonly string[] {
     throw new RangeError("off, or URLs by commas");
   }
   return urls;
+}
+
+/** A name server's address. */
+export interface NameServer {
+  /** Without the brackets around IPv6. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * A name server, port 53 unless it says otherwise; `undefined` for an empty text.
+ *
+ * @throws {RangeError} When it is no host with or without a port.
+ */
+export function parseNameServer(value: string): NameServer | undefined {
+  if (value === "") return undefined;
+  // What existing units have: without a port there is nothing to confuse it with.
+  if (ipFamily(value) === 6) return { host: value, port: 53 };
+  const parts = /^(?:\[([^\]]+)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(value);
+  const [, inBrackets, plain = "", port = "53"] = parts ?? [];
+  const isHost = inBrackets === undefined ? plain !== "" : ipFamily(inBrackets) === 6;
+  if (!isHost || Number(port) < 1 || Number(port) > 65535) {
+    throw new RangeError("HOST or HOST:PORT, an IPv6 address in brackets");
+  }
+  return { host: inBrackets ?? plain, port: Number(port) };
 }
 
 function httpUrl(value: string): URL | undefined {

@@ -1,20 +1,26 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/errors.ts";
-import type { Config, ConfigSources } from "../../lib/config/config.ts";
+import type { Config } from "../../lib/config/config.ts";
+import type { ConfigSources } from "../../lib/config/sources.ts";
 
 function resolve(
   args: readonly string[],
-  rest: { env?: Record<string, string>; files?: Record<string, string> } = {},
+  rest: {
+    env?: Record<string, string>;
+    files?: Record<string, string>;
+    modes?: Record<string, number>;
+  } = {},
 ): Config {
   const sources: ConfigSources = {
     args,
     env: rest.env ?? {},
     readText(path) {
       const text = rest.files?.[path];
-      if (text === undefined) throw new Error("No such file or directory");
+      if (text === undefined) throw Object.assign(new Error("No such file"), { code: "ENOENT" });
       return text;
     },
+    readMode: (path) => rest.modes?.[path],
   };
   return resolveConfig(sources);
 }
@@ -26,9 +32,21 @@ function refusal(args: readonly string[], rest: Parameters<typeof resolve>[1] = 
 Deno.test("resolveConfig() has the documented defaults", () => {
   const config = resolve([]);
   assertEquals(config.command, "report");
-  assertEquals(config.intervalSeconds, 5);
+  assertEquals(config.intervalSeconds, undefined);
   assertEquals(config.infoIntervalMinutes, 5);
-  assertEquals(config.transport, "http");
+  assertEquals(config.transport, "auto");
+  assertEquals(config.protocolVersion, 2);
+  assertEquals(config.reconnectIntervalSeconds, 2);
+  assertEquals(config.compression, true);
+  assertEquals(config.headers, []);
+  assertEquals(config.caCerts, []);
+  assertEquals(config.anyCertificate, false);
+  assertEquals(config.preferFamily, undefined);
+  assertEquals(config.nameServer, undefined);
+  assertEquals(config.proxies, {});
+  assertEquals(config.remoteControl, false);
+  assertEquals([config.execTimeoutMinutes, config.terminalIdleMinutes], [10, 15]);
+  assertEquals(config.secrets, []);
   assertEquals(config.memoryMode, "htop");
   assertEquals(config.ipServices, "default");
   assertEquals(config.logLevel, "info");
@@ -56,8 +74,11 @@ Deno.test("resolveConfig() takes a token that begins with a dash, in every spell
 });
 
 Deno.test("resolveConfig() says which flag lacks its value", () => {
-  assertStringIncludes(refusal(["--token"]), "flag --token");
-  assertStringIncludes(refusal(["-t", "--endpoint", "http://x"]), "flag -t");
+  assertEquals(
+    refusal(["--interval"]),
+    "Cannot use flag --interval alone: a value must follow it, as in --interval SECONDS",
+  );
+  assertStringIncludes(refusal(["-t", "--endpoint", "http://x"]), "as in -t TOKEN");
 });
 
 Deno.test("resolveConfig() lets switches be set to false", () => {
@@ -89,7 +110,7 @@ Deno.test("resolveConfig() names option, place, value and what is allowed", () =
     [["-e", "https://u:p@panel.example"], {}, ["flag --endpoint"]],
     [["-e", "https://panel.example/?x=1"], {}, ["flag --endpoint", "without ?"]],
     [["--memory-mode", "some"], {}, ["flag --memory-mode", "htop or available or all"]],
-    [["--transport", "auto"], {}, ["flag --transport", "http"]],
+    [["--transport", "udp"], {}, ["flag --transport", "auto or http"]],
     [["--custom-ipv4", "::1"], {}, ["flag --custom-ipv4", "an IPv4 address"]],
     [["--custom-ipv6", "1.1.1.1"], {}, ["flag --custom-ipv6", "an IPv6 address"]],
     [["--ip-services", "ftp://x"], {}, ["flag --ip-services", "off"]],
@@ -98,6 +119,9 @@ Deno.test("resolveConfig() names option, place, value and what is allowed", () =
     [["--protocol-version", "3"], {}, ["flag --protocol-version", "1 or 2"]],
     [["--month-rotate", "32"], {}, ["flag --month-rotate", "whole number from 0 to 31"]],
     [["demo", "more"], {}, ['"more"', "demo"]],
+    [["--custom-dns", "::1:x"], {}, ["flag --custom-dns", "HOST:PORT"]],
+    [["--fault", "help"], {}, ["flag --fault", '"demo"']],
+    [["--dry-run", "--port", "1"], {}, ["flag --port", '"demo"']],
   ];
   for (const [args, env, parts] of wrong) {
     const message = refusal(args, { env });
@@ -112,6 +136,12 @@ Deno.test("resolveConfig() names the nearest known option for a typo", () => {
   assertStringIncludes(refusal(["dmo"]), "did you mean demo?");
   const files = { "c.json": '{"tokn": "x"}' };
   assertStringIncludes(refusal(["--config", "c.json"], { files }), "did you mean token?");
+  for (
+    const [key, meant] of [["gpu", "enable_gpu"], ["memory_exclude_bcf", "memory_report_raw_used"]]
+  ) {
+    const ofFlag = { "c.json": JSON.stringify({ [String(key)]: true }) };
+    assertStringIncludes(refusal(["--config", "c.json"], { files: ofFlag }), `mean ${meant}?`);
+  }
   assertStringIncludes(refusal(["--zzzz"]), "--help");
 });
 
@@ -137,8 +167,19 @@ Deno.test("resolveConfig() reads the token from a file", () => {
   assertEquals(resolve([], { files, env: { CREDENTIALS_DIRECTORY: "/none" } }).token, "");
   const two = { files: { "/run/c/token": "two words" }, env: { CREDENTIALS_DIRECTORY: "/run/c" } };
   assertStringIncludes(refusal([], two), "/run/c/token");
-  assertStringIncludes(refusal(["--token-file", "gone"], { files }), "gone");
-  assertStringIncludes(refusal(["--token-file", "empty"], { files }), "token file empty");
+  assertEquals(
+    refusal(["--token-file", "gone"], { files }),
+    "Cannot read --token-file gone: no such file",
+  );
+  assertEquals(
+    refusal([], { files, env: { AGENT_TOKEN_FILE: "empty" } }),
+    "Cannot use AGENT_TOKEN_FILE empty: it is empty",
+  );
+  const blanks = { files: { t: "two words" } };
+  assertStringIncludes(
+    refusal(["--token-file", "t"], blanks),
+    "Cannot use --token-file t: allowed",
+  );
 });
 
 Deno.test("resolveConfig() takes token or token file, whichever stands in the stronger place", () => {
@@ -201,12 +242,12 @@ Deno.test("resolveConfig() accepts every name of the official agent", () => {
 });
 
 Deno.test("resolveConfig() says which official options have no effect", () => {
-  const { notices } = resolve(["--month-rotate", "1", "-u"], {
+  const { notices } = resolve(["--month-rotate", "1", "--max-retries", "9"], {
     env: { AGENT_DISABLE_AUTO_UPDATE: "true" },
   });
   assertEquals(notices.length, 3);
   assertStringIncludes(notices.join("\n"), "flag --month-rotate has no effect");
-  assertStringIncludes(notices.join("\n"), "flag --ignore-unsafe-cert has no effect");
+  assertStringIncludes(notices.join("\n"), "flag --max-retries has no effect");
   assertStringIncludes(notices.join("\n"), "variable AGENT_DISABLE_AUTO_UPDATE has no effect");
 });
 
@@ -226,9 +267,18 @@ Deno.test("resolveConfig() reads a file of the official agent with its empty val
 
 Deno.test("resolveConfig() refuses files that are no object of plain values", () => {
   for (const c of ["[]", "1", "", '{"interval": {}}', '{"include_nics": [[1]]}']) {
-    assertStringIncludes(refusal(["--config", "c"], { files: { c } }), "the file c");
+    assertMatch(refusal(["--config", "c"], { files: { c } }), /--config c:|key ".*" of c:/);
   }
-  assertStringIncludes(refusal(["--config", "gone"]), "Cannot read the file gone");
+  assertEquals(refusal(["--config", "gone"]), "Cannot read --config gone: no such file");
+  assertEquals(
+    refusal([], { env: { AGENT_CONFIG_FILE: "gone" } }),
+    "Cannot read AGENT_CONFIG_FILE gone: no such file",
+  );
+  const c = '{"interval": "abc"}';
+  assertStringIncludes(
+    refusal(["--config", "c"], { files: { c } }),
+    'Cannot use "abc" for key interval of c: allowed',
+  );
 });
 
 Deno.test("resolveConfig() warns of an interval that lets the node look offline", () => {
@@ -244,4 +294,45 @@ Deno.test("resolveConfig() reports faster in the demo unless told otherwise", ()
 Deno.test("resolveConfig() takes HOST_PROC without its slash at the end", () => {
   assertEquals(resolve([], { env: { HOST_PROC: "/host/proc/" } }).hostProc, "/host/proc");
   assertEquals(resolve([], { env: { HOST_PROC: "" } }).hostProc, "");
+});
+
+Deno.test("resolveConfig() warns of a token file that others can read", () => {
+  const files = { t: "x" };
+  for (const mode of [0o644, 0o640, 0o604]) {
+    const [notice = ""] = resolve(["--token-file", "t"], { files, modes: { t: mode } }).notices;
+    assertStringIncludes(notice, "--token-file t can be read by other users");
+  }
+  for (const modes of [{ t: 0o600 }, { t: 0o100400 }, {}]) {
+    assertEquals(resolve(["--token-file", "t"], { files, modes }).notices, []);
+  }
+  assertEquals(resolve(["-t", "x"], { files, modes: { t: 0o644 } }).notices, []);
+});
+
+Deno.test("resolveConfig() turns remote control on only when nothing forbids it", () => {
+  assertEquals(resolve(["--enable-remote-control"]).remoteControl, true);
+  const key = { files: { c: '{"enable_remote_control": true}' } };
+  assertEquals(resolve(["--config", "c"], key).remoteControl, true);
+  const env = { AGENT_DISABLE_WEB_SSH: "true" };
+  const config = resolve(["--enable-remote-control"], { env });
+  assertEquals(config.remoteControl, false);
+  assertStringIncludes(config.notices.join(), "--disable-web-ssh wins");
+  assertEquals(resolve([], { env }).notices, []);
+  const minutes = resolve(["--exec-timeout", "0.5"], { env: { AGENT_TERMINAL_IDLE: "60" } });
+  assertEquals([minutes.execTimeoutMinutes, minutes.terminalIdleMinutes], [0.5, 60]);
+});
+
+Deno.test("resolveConfig() hands out every secret", () => {
+  const config = resolve(
+    [
+      "-t",
+      "tok",
+      "--header",
+      "Authorization: Bearer beared",
+      "--cf-access-client-secret",
+      "cloudy",
+    ],
+    { env: { HTTPS_PROXY: "http://me:p%40ssword@proxy.example:3128" } },
+  );
+  const wanted = ["tok", "Bearer beared", "beared", "cloudy", "p%40ssword", "p@ssword"];
+  assertEquals(config.secrets, wanted);
 });

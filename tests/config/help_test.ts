@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { helpText } from "../../lib/config/help.ts";
+import type { Option } from "../../lib/config/option.ts";
 import { OPTIONS } from "../../lib/config/options.ts";
 
 Deno.test("helpText() shows every option and variable of the table", () => {
@@ -23,5 +24,12 @@ Deno.test("OPTIONS use no name twice", () => {
       return typeof value === "string" ? [value] : [];
     });
     assertEquals(names.length, new Set(names).size, name);
+  }
+});
+
+Deno.test("OPTIONS have the keys that the help promises", () => {
+  const rows: readonly Option<unknown>[] = Object.values(OPTIONS);
+  for (const { variable, key } of rows) {
+    assertEquals(key, variable?.replace(/^AGENT_/, "").toLowerCase());
   }
 });

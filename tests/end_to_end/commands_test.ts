@@ -30,6 +30,9 @@ Deno.test("what can't be understood ends with exit code 2 and one line", async (
     [["--intervall", "5"], "did you mean --interval?"],
     [["demo", "--fault", "nothing-like-it"], "502-html"],
     [["-e", "nowhere", "-t", "x"], "https://"],
+    [["--fault", "help"], '"demo"'],
+    [["--token-file", "/nonexistent"], "Cannot read --token-file /nonexistent: no such file"],
+    [["--token-file", "/"], "Cannot read --token-file /: it is a folder"],
   ];
   for (const [args, words] of wrong) {
     const { code, output } = await outcome(args);
@@ -37,6 +40,36 @@ Deno.test("what can't be understood ends with exit code 2 and one line", async (
     assertStringIncludes(output, words);
     assertEquals(output.trimEnd().split("\n").length, 1, output);
   }
+});
+
+Deno.test("what can't be understood is told in the wanted form", async () => {
+  const { code, output } = await outcome(["--log-format", "json", "--intervall", "5"]);
+  assertEquals(code, 2, output);
+  const { level, message } = JSON.parse(output);
+  assertEquals(level, "error");
+  assertStringIncludes(message, "did you mean --interval?");
+});
+
+Deno.test("a token file that others can read is named in the log", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, "s3cret");
+    await Deno.chmod(path, 0o644);
+    await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "--token-file", path]);
+    await agent.says(`--token-file ${path} can be read by other users`);
+    await agent.stop();
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("a list that matches nothing is a warning that names its option", async () => {
+  const args = ["--include-nics", "nope9", "--include-mountpoint", "/nope"];
+  await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x", ...args]);
+  await agent.says("Counting the traffic of nothing");
+  const [line = ""] = agent.lines("Counting the traffic of nothing");
+  assertMatch(line, / warning +agent: .*--include-nics nope9.*--include-mountpoint \/nope/);
+  await agent.stop();
 });
 
 Deno.test("an official option without effect is named in the log", async () => {
@@ -77,6 +110,27 @@ Deno.test("--dry-run shows a table", async () => {
   );
 });
 
+Deno.test("--dry-run warns of what it was asked for in vain", async () => {
+  const args = ["--dry-run", "-i", "0.2", "--month-rotate", "1", "--include-nics", "nope9"];
+  const { code, output } = await outcome([...args, "--include-mountpoint", "/;/nope"]);
+  assertEquals(code, 0, output);
+  assertMatch(output, /^Looking twice, 0\.2 s apart/m);
+  assertStringIncludes(output, "flag --month-rotate has no effect");
+  assertMatch(output, / warning +agent: --include-nics nope9 matches no interface/);
+  assertMatch(output, /^ {2}\/nope \(not mounted\) +left out/m);
+});
+
+Deno.test("--dry-run ends without a word when it is told to stop", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    await using agent = new AgentProcess(["--dry-run", "-i", "20"]);
+    await agent.says("Looking twice, 5 s apart");
+    const { code, tookMs } = await agent.stop(signal);
+    assertEquals(code, 130, agent.output);
+    assertLess(tookMs, 3000);
+    assertMatch(agent.output, /^Looking twice.*\n$/);
+  }
+});
+
 Deno.test("demo reports this machine to a page of its own, also when its port is taken", async () => {
   await using first = new AgentProcess(["demo", "--port", "25790"]);
   await first.says("First report accepted");
@@ -88,7 +142,15 @@ Deno.test("demo reports this machine to a page of its own, also when its port is
   assertStringIncludes(await page.text(), "<title>");
   const { code, tookMs } = await second.stop("SIGINT");
   assertEquals(code, 0, second.output);
+  assertMatch(second.output, / agent: Stopped\n$/);
   assertLess(tookMs, 1000);
+});
+
+Deno.test("demo tells which options have no effect", async () => {
+  await using agent = new AgentProcess(["demo", "--month-rotate", "1"]);
+  await agent.says("flag --month-rotate has no effect");
+  await agent.says("First report accepted");
+  assertEquals((await agent.stop()).code, 0);
 });
 
 Deno.test("demo --fault help lists the ways to misbehave", async () => {

@@ -1,0 +1,42 @@
+import { matchesGlob } from "../parse/glob.ts";
+
+/** The lists that can name what a machine does not have. */
+export interface ChosenLists {
+  readonly includeNics: readonly string[];
+  readonly excludeNics: readonly string[];
+  readonly includeMountPoints: readonly string[];
+}
+
+/** What a machine has, and what of it counts. */
+export interface FoundOnMachine {
+  readonly interfaces: readonly { readonly name: string; readonly counted: boolean }[];
+  /** A mount point that only the list has is of no type. */
+  readonly mountPoints: readonly {
+    readonly mountPoint: string;
+    readonly type: string;
+    readonly counted: boolean;
+  }[];
+}
+
+/** Says of each list what in it this machine does not have, and whether nothing is left to count. */
+export function unmatchedNotices(
+  lists: ChosenLists,
+  { interfaces, mountPoints }: FoundOnMachine,
+): string[] {
+  const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";
+  const noSpace = mountPoints.some((it) => it.counted) ? "" : ", so no disk space is counted";
+  const globs = lists.includeNics.filter((glob) =>
+    !interfaces.some(({ name }) => matchesGlob(name, glob))
+  );
+  const missing = mountPoints.filter(({ type }) => type === "").map((it) => it.mountPoint);
+  const notices: string[] = [];
+  if (globs.length > 0) {
+    notices.push(`--include-nics ${globs.join(",")} matches no interface${noTraffic}`);
+  } else if (lists.includeNics.length === 0 && lists.excludeNics.length > 0 && noTraffic !== "") {
+    notices.push(`--exclude-nics ${lists.excludeNics.join(",")} leaves no interface${noTraffic}`);
+  }
+  if (lists.includeMountPoints.length > 0 && missing.length > 0) {
+    notices.push(`--include-mountpoint ${missing.join(";")} is not mounted${noSpace}`);
+  }
+  return notices;
+}
