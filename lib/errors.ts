@@ -35,3 +35,19 @@ export class PanelError extends Error {
     this.status = options.status;
   }
 }
+  }
+}
+
+/** How far a line to a server came before it failed. */
+export type LineStage = "lookup" | "connect" | "proxy" | "tls";
+
+/** A line to a server did not come about; the message is for an operator and has no password. */
+export class LineError extends Error {
+  override name = "LineError";
+  readonly stage: LineStage;
+
+  constructor(message: string, options: { stage: LineStage; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.stage = options.stage;
+  }
+}
