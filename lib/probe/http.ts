@@ -1,8 +1,8 @@
 import { describeError } from "../log.ts";
+import type { Resolver } from "../line/resolve.ts";
 import { bareHost, parseProbeTarget, urlPort } from "../parse/probe_target.ts";
 import { createPinnedClient } from "./pinned_client.ts";
 import { Relay } from "./relay.ts";
-import type { Resolver } from "./resolve.ts";
 
 /** What a probe by HTTP works with. */
 export interface HttpProbeOptions {

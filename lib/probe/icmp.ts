@@ -1,7 +1,7 @@
 import { describeError, getLogger } from "../log.ts";
 import type { Shell } from "../host/shell.ts";
+import { reachFirst, UnreachableError } from "../line/reach.ts";
 import { parsePingOutput, type PingOutcome } from "../parse/ping_output.ts";
-import { reachFirst, UnreachableError } from "./reach.ts";
 
 const MISSING = 'there is no "ping" command: install iputils-ping (Debian, Ubuntu) or ' +
   "iputils (Fedora, Arch, Alpine)";

@@ -1,10 +1,10 @@
 import { describeError, getLogger } from "../log.ts";
 import type { Shell } from "../host/shell.ts";
+import { Resolver } from "../line/resolve.ts";
 import { bareHost, type ProbeTarget } from "../parse/probe_target.ts";
 import { probeHttp } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";
 import { measure } from "./measure.ts";
-import { Resolver } from "./resolve.ts";
 import { probeTcp } from "./tcp.ts";
 
 /** The value of a probe that was lost, as the panel knows it. */

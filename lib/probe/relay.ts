@@ -1,4 +1,4 @@
-import { dial, type DialOptions } from "./tcp.ts";
+import { dial, type DialOptions } from "../line/dial.ts";
 
 /** At most so much is on its way in each direction. */
 const BUFFER_BYTES = 16 * 1024;

@@ -2,9 +2,9 @@ import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@s
 import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log.ts";
 import { probeHttp } from "../../lib/probe/http.ts";
-import { Resolver } from "../../lib/probe/resolve.ts";
+import { Resolver } from "../../lib/line/resolve.ts";
 import { RawServer, write } from "./raw_server.ts";
-import { makeCertificate } from "./test_authority.ts";
+import { makeCertificate } from "../line/test_authority.ts";
 
 const signal = new AbortController().signal;
 const resolver = new Resolver();

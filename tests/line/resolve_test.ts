@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Resolver } from "../../lib/probe/resolve.ts";
+import { Resolver } from "../../lib/line/resolve.ts";
 
 const signal = new AbortController().signal;
 

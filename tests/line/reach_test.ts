@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { reachFirst, UnreachableError } from "../../lib/probe/reach.ts";
+import { reachFirst, UnreachableError } from "../../lib/line/reach.ts";
 
 Deno.test("reachFirst() goes on only when there is no way to an address", async () => {
   const tried: string[] = [];
