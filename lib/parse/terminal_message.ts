@@ -1,0 +1,56 @@
+/** Rows and columns of a terminal, 1 to 1000 each. */
+export interface TerminalSize {
+  rows: number;
+  columns: number;
+}
+
+/** What a text frame of a terminal's connection means. */
+export type TerminalMessage =
+  | { kind: "keys"; text: string }
+  | { kind: "resize"; size: TerminalSize }
+  | { kind: "heartbeat" };
+
+const LARGEST = 1000;
+
+/**
+ * Reads a text frame that the panel sends to a terminal; `undefined` when it is a message of an
+ * unknown kind, or one without a usable value.
+ *
+ * Only a JSON object is a message: a digit that somebody types is JSON as well.
+ */
+export function parseTerminalMessage(text: string): TerminalMessage | undefined {
+  const message = objectOf(text);
+  if (message === undefined) return { kind: "keys", text };
+  switch (message["type"]) {
+    case "heartbeat":
+      return { kind: "heartbeat" };
+    case "input": {
+      const input = message["input"];
+      return typeof input === "string" ? { kind: "keys", text: input } : undefined;
+    }
+    case "resize": {
+      const rows = edge(message["rows"]);
+      const columns = edge(message["cols"]);
+      if (rows === undefined || columns === undefined) return undefined;
+      return { kind: "resize", size: { rows, columns } };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function objectOf(text: string): Record<string, unknown> | undefined {
+  // Most frames are single keys.
+  if (!text.trimStart().startsWith("{")) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A browser whose window is hidden asks for 0 rows; that is no size. */
+function edge(value: unknown): number | undefined {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1) return undefined;
+  return Math.min(value, LARGEST);
+}
