@@ -87,6 +87,7 @@ export class Terminals {
         why,
       });
     } catch (error) {
+      if (this.#ended.signal.aborted) return;
       this.#log.warning("Terminal {requestId} failed: {error}", {
         requestId,
         error: describeError(error),

@@ -10,11 +10,6 @@ export class Turns {
     this.#capacity = options.capacity;
   }
 
-  /** Work that waits for its turn. */
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   /** Runs work when its turn comes, never at once; `false` when too much waits. It must not reject. */
   add(work: () => Promise<void>): boolean {
     if (this.#underWay.size < this.#parallel) this.#run(work);

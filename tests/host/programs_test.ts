@@ -1,0 +1,92 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Programs } from "../../lib/host/programs.ts";
+
+const PATH = Deno.env.get("PATH") ?? "";
+const OPTIONS = { args: [], env: { PATH }, cwd: "/" };
+
+async function endOf(child: Deno.ChildProcess): Promise<Deno.CommandStatus> {
+  await Promise.all([child.stdin.close(), child.stdout.cancel(), child.stderr.cancel()]);
+  return await child.status;
+}
+
+Deno.test("Programs.start() gives a session, a group and an environment of its own", async () => {
+  const programs = new Programs();
+  const child = programs.start("/bin/sh", {
+    args: ["-c", "read line; env"],
+    env: { ONLY: "this" },
+    cwd: "/",
+  });
+  const process = programs.process(child.pid);
+  assertEquals(process?.session, child.pid);
+  assertEquals(process?.group, child.pid);
+  assertEquals(process?.parent, Deno.pid);
+  assert((await programs.processes()).some(({ pid }) => pid === child.pid));
+  await child.stdin.close();
+  const [output] = await Promise.all([new Response(child.stdout).text(), child.stderr.cancel()]);
+  await child.status;
+  const names = output.trim().split("\n").map((line) => line.split("=")[0] ?? "");
+  assertEquals(names.filter((name) => !["PWD", "_", "SHLVL", "OLDPWD"].includes(name)), ["ONLY"]);
+});
+
+Deno.test("Programs.start() throws when there is nothing to start", () => {
+  const start = () => new Programs().start("/nowhere/at/all", OPTIONS);
+  assertThrows(start, Error, "Cannot start /nowhere/at/all");
+});
+
+Deno.test("Programs.killGroup() reaches the group, and nobody when it is gone", async () => {
+  const programs = new Programs();
+  const child = programs.start("/bin/sh", { ...OPTIONS, args: ["-c", "sleep 1000 & wait"] });
+  programs.killGroup(child.pid, "SIGKILL");
+  assertEquals((await endOf(child)).signal, "SIGKILL");
+  assertEquals(programs.process(child.pid), undefined);
+  programs.killGroup(child.pid, "SIGKILL");
+  programs.kill(child.pid, "SIGKILL");
+});
+
+Deno.test("Programs.kill() never means this process's own group", () => {
+  const programs = new Programs();
+  programs.killGroup(0, "SIGKILL");
+  programs.kill(0, "SIGKILL");
+});
+
+Deno.test("Programs.run() tells whether it went well", async () => {
+  const programs = new Programs();
+  assertEquals(await programs.run("true", OPTIONS), true);
+  assertEquals(await programs.run("false", OPTIONS), false);
+  assertEquals(await programs.run("/nowhere/at/all", OPTIONS), false);
+});
+
+Deno.test("Programs.find() looks along the path for what can be run", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/a/tool`, { recursive: true });
+    await Deno.mkdir(`${folder}/b`);
+    await Deno.writeTextFile(`${folder}/b/tool`, "", { mode: 0o644 });
+    const programs = new Programs();
+    const path = `${folder}/none:${folder}/a:${folder}/b:.::${folder}/c`;
+    assertEquals(programs.find("tool", path), undefined);
+    await Deno.mkdir(`${folder}/c`);
+    await Deno.writeTextFile(`${folder}/c/tool`, "", { mode: 0o755 });
+    assertEquals(programs.find("tool", path), `${folder}/c/tool`);
+    assertEquals(programs.isFolder(folder), true);
+    assertEquals(programs.isFolder(`${folder}/c/tool`), false);
+    assertEquals(programs.isFolder(`${folder}/none`), false);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Programs.processes() passes over what is none or can't be read", async () => {
+  const proc = await Deno.makeTempDir();
+  try {
+    for (const name of ["1", "2", "3", "self", "12x"]) await Deno.mkdir(`${proc}/${name}`);
+    const rest = "0 ".repeat(15);
+    await Deno.writeTextFile(`${proc}/1/stat`, `1 (init) S 0 1 1 ${rest}77 0\n`);
+    await Deno.writeTextFile(`${proc}/2/stat`, "nonsense");
+    assertEquals(await new Programs({ proc }).processes(), [
+      { pid: 1, ended: false, parent: 0, group: 1, session: 1, startTicks: 77 },
+    ]);
+  } finally {
+    await Deno.remove(proc, { recursive: true });
+  }
+});

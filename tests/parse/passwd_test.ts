@@ -1,0 +1,30 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { accountOf } from "../../lib/parse/passwd.ts";
+
+const PASSWD = `root:x:0:0:root:/root:/bin/bash
+# a comment:x:1:1::/:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+toor:x:0:0::/root:/bin/csh
+broken:x:7
+long:x:8:8::/:/bin/sh:more
++::::::
+agent:x:997:997:Komari Agent,,,:/nonexistent:
+`;
+
+Deno.test("accountOf() gives name, home and shell of the first account with the uid", () => {
+  assertEquals(accountOf(PASSWD, 0), { name: "root", home: "/root", shell: "/bin/bash" });
+  assertEquals(accountOf(PASSWD, 997), { name: "agent", home: "/nonexistent", shell: "" });
+});
+
+Deno.test("accountOf() gives nothing for a uid that is not there or whose line is broken", () => {
+  for (const uid of [2, 7, 8, -1, NaN]) assertEquals(accountOf(PASSWD, uid), undefined);
+  assertEquals(accountOf("", 0), undefined);
+});
+
+Deno.test("accountOf() never throws", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), fc.nat(), (text, uid) => {
+    accountOf(text, uid);
+    accountOf(PASSWD + text, uid);
+  }));
+});
