@@ -4,6 +4,7 @@ import { type Command, parseArguments } from "./args.ts";
 import { readConfigFile } from "./config_file.ts";
 import { type ConnectionConfig, pickConnection } from "./connection.ts";
 import { type Find, type Found, parseFound, type PickValue } from "./found.ts";
+import { pickMemoryMode } from "./memory_mode.ts";
 import { configNotices } from "./notices.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
@@ -157,12 +158,4 @@ function pickInterval(
 /** Bits of others and of the group, which are not the owner's. */
 function isOpenToOthers(mode: number | undefined): boolean {
   return ((mode ?? 0) & 0o044) !== 0;
-}
-
-/** The mode by its own name; else by the official switches, in whichever place is stronger. */
-function pickMemoryMode(find: Find, pick: PickValue): MemoryMode {
-  if (find(OPTIONS.memoryMode) !== undefined) return pick(OPTIONS.memoryMode);
-  return pick(OPTIONS.memoryIncludeCache) && !pick(OPTIONS.memoryExcludeBcf)
-    ? "all"
-    : OPTIONS.memoryMode.initial;
 }

@@ -32,7 +32,10 @@ export function readConfigFile(
     if (value === null) continue;
     const words = wordsOf(value, option);
     if (words === undefined) {
-      throw new UsageError(`Cannot use key "${key}" of ${path}: allowed is a plain value`);
+      const allowed = option === OPTIONS.header
+        ? "a text, an array or an object of headers, a line each"
+        : "a plain value";
+      throw new UsageError(`Cannot use key "${key}" of ${path}: allowed is ${allowed}`);
     }
     values.set(key, words.join(option.separator ?? ","));
   }

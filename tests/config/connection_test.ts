@@ -70,6 +70,15 @@ Deno.test("pickConnection() takes headers from repeated flags, lines, arrays and
   for (const { headers } of ways) assertEquals(headers.map((header) => [...header]), wanted);
 });
 
+Deno.test("pickConnection() makes no second header of a line feed within one", () => {
+  for (
+    const headers of ['["X: 1\\nY: 2"]', '{"X": "1\\r\\nY: 2"}', '{"X": ["1"]}', '{"X": null}']
+  ) {
+    const message = refusal(["--config", "c"], { files: { c: `{"headers": ${headers}}` } });
+    assertStringIncludes(message, 'key "headers" of c');
+  }
+});
+
 Deno.test("pickConnection() lets an explicit header win over the one for Cloudflare Access", () => {
   const access = ["--cf-access-client-id", "id", "--cf-access-client-secret", "hidden"];
   assertEquals(resolve(access).headers, [
