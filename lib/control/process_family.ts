@@ -8,6 +8,9 @@ const LOOK_EVERY_MS = 20;
 /** Whoever starts processes faster than they are found is looked for so many times. */
 const ROUNDS = 10;
 
+/** What it takes to find processes and to end them. */
+export type ProcessControl = Pick<Programs, "kill" | "killGroup" | "process" | "processes">;
+
 /**
  * A process, all that it has started, and all that belong to a session: what a command or a
  * terminal leaves no trace of when it ends.
@@ -16,14 +19,14 @@ const ROUNDS = 10;
  * a program becomes a service of its own, and `setsid` how a user says so.
  */
 export class ProcessFamily {
-  readonly #programs: Programs;
+  readonly #programs: ProcessControl;
   readonly #root: number;
   readonly #session: number;
   /** Those that were seen and may live, by number; once the parent is gone nothing leads to them. */
   readonly #seen = new Map<number, ProcessStat>();
 
   /** `session` is the number of the session's leader; it may have ended. */
-  constructor(programs: Programs, options: { root: number; session: number }) {
+  constructor(programs: ProcessControl, options: { root: number; session: number }) {
     this.#programs = programs;
     this.#root = options.root;
     this.#session = options.session;
