@@ -18,21 +18,28 @@ export interface FoundOnMachine {
   }[];
 }
 
-/** Says of each list what in it this machine does not have, and whether nothing is left to count. */
+/**
+ * Says of each list what in it this machine does not have, and whether nothing is left to count.
+ *
+ * A machine without any interface or mount point was not looked at yet, and gives no notice.
+ */
 export function unmatchedNotices(
   lists: ChosenLists,
   { interfaces, mountPoints }: FoundOnMachine,
 ): string[] {
   const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";
   const noSpace = mountPoints.some((it) => it.counted) ? "" : ", so no disk space is counted";
+  const looked = interfaces.length > 0;
   const globs = lists.includeNics.filter((glob) =>
-    !interfaces.some(({ name }) => matchesGlob(name, glob))
+    looked && !interfaces.some(({ name }) => matchesGlob(name, glob))
   );
   const missing = mountPoints.filter(({ type }) => type === "").map((it) => it.mountPoint);
   const notices: string[] = [];
   if (globs.length > 0) {
     notices.push(`--include-nics ${globs.join(",")} matches no interface${noTraffic}`);
-  } else if (lists.includeNics.length === 0 && lists.excludeNics.length > 0 && noTraffic !== "") {
+  } else if (
+    looked && lists.includeNics.length === 0 && lists.excludeNics.length > 0 && noTraffic !== ""
+  ) {
     notices.push(`--exclude-nics ${lists.excludeNics.join(",")} leaves no interface${noTraffic}`);
   }
   if (lists.includeMountPoints.length > 0 && missing.length > 0) {

@@ -33,4 +33,10 @@ Deno.test("unmatchedNotices() says nothing of a machine that the lists fit", () 
   const lists = { includeNics: [], excludeNics: ["lo"], includeMountPoints: ["/"] };
   assertEquals(unmatchedNotices(lists, { interfaces, mountPoints: [ROOT] }), []);
   assertEquals(unmatchedNotices(NONE, { interfaces: [], mountPoints: [] }), []);
+  const all = { includeNics: ["eth0"], excludeNics: ["eth1"], includeMountPoints: ["/"] };
+  assertEquals(unmatchedNotices(all, { interfaces: [], mountPoints: [] }), []);
+  assertEquals(
+    unmatchedNotices({ ...all, includeNics: [] }, { interfaces: [], mountPoints: [] }),
+    [],
+  );
 });
