@@ -17,7 +17,11 @@ export type PanelFailure =
   | "redirected"
   | "rejected"
   | "unavailable"
-  | "unreadable";
+  | "unreadable"
+  /** The answer has no sign of the version of the protocol that was spoken. */
+  | "unspoken"
+  /** A WebSocket did not come about, or did not last. */
+  | "unconnected";
 
 /** An exchange with the panel failed; the message carries method and path, never the query. */
 export class PanelError extends Error {
@@ -25,16 +29,17 @@ export class PanelError extends Error {
   readonly failure: PanelFailure;
   /** The HTTP status, when there was an answer. */
   readonly status: number | undefined;
+  /** The code of JSON-RPC, when the panel gave one. */
+  readonly code: number | undefined;
 
   constructor(
     message: string,
-    options: { failure: PanelFailure; status?: number; cause?: unknown },
+    options: { failure: PanelFailure; status?: number; code?: number; cause?: unknown },
   ) {
     super(message, { cause: options.cause });
     this.failure = options.failure;
     this.status = options.status;
-  }
-}
+    this.code = options.code;
   }
 }
 
@@ -49,5 +54,33 @@ export class LineError extends Error {
   constructor(message: string, options: { stage: LineStage; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.stage = options.stage;
+  }
+}
+
+/** A server was reached, but its answer did not come or was none. */
+export class AnswerError extends Error {
+  override name = "AnswerError";
+  readonly kind: "closed" | "malformed" | "too long" | "timeout";
+
+  constructor(message: string, options: { kind: AnswerError["kind"]; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.kind = options.kind;
+  }
+}
+
+/** A server answered the wish for a WebSocket with something else. */
+export class UpgradeRefused extends Error {
+  override name = "UpgradeRefused";
+  readonly status: number;
+  /** The start of what it said. */
+  readonly text: string;
+  /** Where it sends us instead. */
+  readonly location: string | undefined;
+
+  constructor(status: number, options: { text: string; location: string | undefined }) {
+    super(`The upgrade to a WebSocket was answered with status ${status}`);
+    this.status = status;
+    this.text = options.text;
+    this.location = options.location;
   }
 }
