@@ -8,6 +8,7 @@
 
 import type {
   Addresses,
+  CommandResult,
   MachineFacts,
   ProbeKind,
   ProbeResult,
@@ -165,6 +166,24 @@ export function toWireProbeResult(result: ProbeResult): WireProbeResult {
     task_id: result.taskId,
     value: result.valueMs >= 0 ? count(result.valueMs) : -1,
     ping_type: result.kind,
+    finished_at: result.finishedAt.toISOString(),
+  };
+}
+
+/** A command's result as the panel takes it. */
+export interface WireCommandResult {
+  task_id: string;
+  result: string;
+  exit_code: number;
+  finished_at: string;
+}
+
+/** What a command came to, on the wire; old panels refuse a result without a word. */
+export function toWireCommandResult(result: CommandResult): WireCommandResult {
+  return {
+    task_id: result.taskId,
+    result: result.output === "" ? " " : result.output,
+    exit_code: Math.trunc(result.exitCode),
     finished_at: result.finishedAt.toISOString(),
   };
 }

@@ -1,8 +1,6 @@
-import { PanelError, type PanelFailure } from "../errors.ts";
+import { AnswerError, PanelError, type PanelFailure } from "../errors.ts";
 import { describeError } from "../log.ts";
-
-/** No answer of a panel is as long; what is longer is cut off and refused. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
+import type { HttpClient } from "./http_client.ts";
 
 /** One call to a panel. */
 export interface Exchange {
@@ -10,93 +8,100 @@ export interface Exchange {
   readonly name: string;
   readonly url: string;
   readonly method: "GET" | "POST";
-  readonly body?: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly timeoutMs: number;
 }
 
+/** What was answered, whatever the status. */
+export interface PanelAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** Where a redirect leads. */
+  readonly location?: string | undefined;
+}
+
+/** Makes one call. */
+export type Exchanger = (call: Exchange, signal: AbortSignal) => Promise<PanelAnswer>;
+
 /**
- * Makes one call and gives the answer's text.
+ * Makes calls with a client; `headers` go along with each.
  *
- * @throws {PanelError} When there is no answer in time, or none with status 200.
- * @throws The signal's reason when it aborts.
+ * What it returns throws a {@linkcode PanelError} when there is no answer in time, and the signal's
+ * reason when that aborts.
  */
-export async function exchange(
-  call: Exchange,
-  options: { signal: AbortSignal; headers: Headers },
-): Promise<string> {
-  const { signal } = options;
-  signal.throwIfAborted();
-  const ended = new AbortController();
-  const end = () => ended.abort();
-  signal.addEventListener("abort", end, { once: true });
-  const timer = setTimeout(end, call.timeoutMs);
-  try {
-    const response = await fetch(call.url, {
-      method: call.method,
-      headers: options.headers,
-      ...(call.body === undefined ? {} : { body: call.body }),
-      redirect: "manual",
-      signal: ended.signal,
-    });
-    const text = await readBounded(response, call);
-    if (response.status !== 200) throw refused(call, response, text);
-    return text;
-  } catch (cause) {
-    if (cause instanceof PanelError) throw cause;
+export function exchanger(
+  client: Pick<HttpClient, "request">,
+  headers: readonly (readonly [string, string])[],
+): Exchanger {
+  return async (call, signal) => {
     signal.throwIfAborted();
-    if (ended.signal.aborted) {
-      throw failure(call, "timeout", `no answer within ${call.timeoutMs / 1000} s`);
+    const { name, timeoutMs, ...rest } = call;
+    const ended = new AbortController();
+    const end = () => ended.abort();
+    signal.addEventListener("abort", end, { once: true });
+    const timer = setTimeout(end, timeoutMs);
+    try {
+      const answer = await client.request({ ...rest, headers: [...headers, ...rest.headers] }, {
+        signal: ended.signal,
+      });
+      const { status, text } = answer;
+      return { status, text, location: answer.headers.get("location") };
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (ended.signal.aborted) throw timeoutError(name, timeoutMs);
+      throw lineFailure(name, cause);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
     }
-    // The runtime's own error quotes the URL with the token: its words go on, the object does not.
-    throw failure(call, "unreachable", reasonOf(cause));
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-  }
+  };
 }
 
-async function readBounded(response: Response, call: Exchange): Promise<string> {
-  const length = Number(response.headers.get("content-length") ?? NaN);
-  // A declared length holds, unless the body grows when it is unpacked.
-  if (length <= MAX_ANSWER_BYTES && !response.headers.has("content-encoding")) {
-    return await response.text();
-  }
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_ANSWER_BYTES) {
-      throw failure(call, "unreadable", `the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
+/** Whether a text is a page, as proxies and old panels send it. */
+export function isHtml(text: string): boolean {
+  return /^\s*</.test(text);
 }
 
-function refused(call: Exchange, response: Response, text: string): PanelError {
-  const { status } = response;
+/** What an answer of another status than 200 means, for whichever call met it. */
+export function refusal(name: string, answer: PanelAnswer): PanelError {
+  const { status, text } = answer;
   if (status >= 300 && status < 400) {
-    return failure(call, "redirected", `it sends us to ${placeOf(response)}`, { status });
+    return failure(name, "redirected", `it sends us to ${placeOf(answer.location ?? "")}`, status);
   }
   if (status === 401) {
-    return failure(call, "unauthorized", "the panel does not know this token", { status });
+    return failure(name, "unauthorized", "the panel does not know this token", status);
   }
   const kind = status === 400 || status === 500 ? "rejected" : "unavailable";
-  return failure(call, kind, `status ${status}${wordsOf(text)}`, { status });
+  const hint = status === 404 && !isJson(text) ? "; is the path of the panel's address right?" : "";
+  return failure(name, kind, `status ${status}${wordsOf(text)}${hint}`, status);
+}
+
+/** Nothing came in time. */
+export function timeoutError(name: string, timeoutMs: number): PanelError {
+  return failure(name, "timeout", `no answer within ${timeoutMs / 1000} s`);
+}
+
+/** What went wrong before there was an answer; its words, but no cause, for that may hold the URL. */
+export function lineFailure(name: string, cause: unknown): PanelError {
+  const kind = cause instanceof AnswerError && cause.kind !== "closed"
+    ? "unreadable"
+    : "unreachable";
+  return failure(name, kind, describeError(cause));
 }
 
 /** Where a redirect leads, without its query. */
-function placeOf(response: Response): string {
-  const location = response.headers.get("location") ?? "";
-  if (!URL.canParse(location, response.url)) return "an unreadable address";
-  const { origin, pathname } = new URL(location, response.url);
-  return (origin + pathname).slice(0, 200) + " (a login page in front of the panel?)";
+function placeOf(location: string): string {
+  const base = "http://panel";
+  if (!URL.canParse(location, base)) return "an unreadable address";
+  const { origin, pathname } = new URL(location, base);
+  const place = origin === base ? pathname : origin + pathname;
+  return place.slice(0, 200) + " (a login page in front of the panel?)";
 }
 
 /** What the panel says of its refusal, when it says it in JSON. */
 function wordsOf(text: string): string {
-  if (/^\s*</.test(text)) return " and a page of HTML";
+  if (isHtml(text)) return " and a page of HTML";
   try {
     const { error, message }: Record<string, unknown> = { ...JSON.parse(text) };
     const words = [message, error].find((word) => typeof word === "string");
@@ -106,17 +111,18 @@ function wordsOf(text: string): string {
   }
 }
 
-/** What the runtime says went wrong, without the URL that it puts around it. */
-function reasonOf(cause: unknown): string {
-  const text = describeError(cause);
-  return /client error \([^)]*\): (.*)$/s.exec(text)?.[1] ?? text;
+function isJson(text: string): boolean {
+  return /^\s*[{[]/.test(text);
 }
 
 function failure(
-  call: Exchange,
+  name: string,
   kind: PanelFailure,
   reason: string,
-  options: { status?: number } = {},
+  status?: number,
 ): PanelError {
-  return new PanelError(`Cannot ${call.name}: ${reason}`, { failure: kind, ...options });
+  return new PanelError(`Cannot ${name}: ${reason}`, {
+    failure: kind,
+    ...(status === undefined ? {} : { status }),
+  });
 }

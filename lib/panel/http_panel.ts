@@ -3,36 +3,35 @@ import {
   parseTaskList,
   type TaskList,
   type WireBasicInfo,
+  type WireCommandResult,
   type WireProbeResult,
   type WireReport,
 } from "../protocol.ts";
-import { type Exchange, exchange } from "./exchange.ts";
+import { type Exchange, type Exchanger, isHtml, refusal } from "./exchange.ts";
 
 /** Which panel, as which node. */
 export interface PanelAccess {
   /** Base URL without a slash at its end. */
   readonly endpoint: string;
   readonly token: string;
-  readonly userAgent: string;
 }
 
 /** A panel by its HTTP interface, the one that every version of it has. */
 export class HttpPanel {
   readonly #access: PanelAccess;
-  readonly #headers: { readonly get: Headers; readonly post: Headers };
+  readonly #exchange: Exchanger;
 
-  constructor(access: PanelAccess) {
+  constructor(access: PanelAccess, options: { exchange: Exchanger }) {
     this.#access = access;
-    const common = { "accept": "application/json", "user-agent": access.userAgent };
-    this.#headers = {
-      get: new Headers(common),
-      post: new Headers({ ...common, "content-type": "application/json" }),
-    };
+    this.#exchange = options.exchange;
   }
 
   /** @throws {PanelError} When the panel did not take it. */
-  async sendReport(report: WireReport, signal: AbortSignal): Promise<void> {
-    await this.#post("send report", "report", report, { timeoutMs: 10_000, signal });
+  async sendReport(
+    report: WireReport,
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<void> {
+    await this.#post("send report", "report", report, options);
   }
 
   /** The panel may take 5 s for it, since it looks up the country. @throws {PanelError} */
@@ -45,10 +44,16 @@ export class HttpPanel {
     await this.#post("send probe result", "ping/result", result, { timeoutMs: 10_000, signal });
   }
 
+  /** @throws {PanelError} When the panel did not take it. */
+  async sendCommandResult(result: WireCommandResult, signal: AbortSignal): Promise<void> {
+    const options = { timeoutMs: 30_000, signal };
+    await this.#post("send command result", "task/result", result, options);
+  }
+
   /** @throws {PanelError} When there is no readable list. */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
     const call = this.#call("GET", "fetch probe tasks", "ping/tasks", { timeoutMs: 10_000 });
-    const text = await exchange(call, { signal, headers: this.#headers.get });
+    const text = await this.#answer(call, signal);
     try {
       return parseTaskList(text);
     } catch (cause) {
@@ -60,14 +65,20 @@ export class HttpPanel {
   async #post(
     verb: string,
     path: string,
-    message: WireReport | WireBasicInfo | WireProbeResult,
+    message: WireReport | WireBasicInfo | WireProbeResult | WireCommandResult,
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
     const body = JSON.stringify(message);
     const call = this.#call("POST", verb, path, { timeoutMs: options.timeoutMs, body });
-    const text = await exchange(call, { signal: options.signal, headers: this.#headers.post });
+    const text = await this.#answer(call, options.signal);
     // Old panels, and proxies in front of any, answer 200 with HTML to what they don't know.
     if (!isSuccess(text)) throw unreadable(call, text);
+  }
+
+  async #answer(call: Exchange, signal: AbortSignal): Promise<string> {
+    const answer = await this.#exchange(call, signal);
+    if (answer.status !== 200) throw refusal(call.name, answer);
+    return answer.text;
   }
 
   #call(
@@ -81,6 +92,10 @@ export class HttpPanel {
       name: `${verb} (${method} /api/clients/${path})`,
       url: `${endpoint}/api/clients/${path}?token=${encodeURIComponent(token)}`,
       method,
+      headers: [
+        ["accept", "application/json"],
+        ...(method === "POST" ? [["content-type", "application/json"] as const] : []),
+      ],
       ...rest,
     };
   }
@@ -98,7 +113,7 @@ function isSuccess(text: string): boolean {
 }
 
 function unreadable(call: Exchange, text: string, cause?: unknown): PanelError {
-  const what = /^\s*</.test(text)
+  const what = isHtml(text)
     ? "the answer is a page of HTML, not a panel's; is the address right?"
     : "the answer is not a panel's";
   return new PanelError(`Cannot ${call.name}: ${what}`, { failure: "unreadable", cause });

@@ -2,8 +2,7 @@ import { PanelError } from "../errors.ts";
 import type { PanelEvent, PanelMessage, PanelOrder } from "../panel_message.ts";
 import type { WireBasicInfo, WireProbeResult, WireReport } from "../protocol.ts";
 import { Beat } from "./beat.ts";
-import { Carrier } from "./carrier.ts";
-import type { HttpPanel } from "./http_panel.ts";
+import { Carrier, type CarrierParts } from "./carrier.ts";
 import {
   INITIAL_LINK,
   isSocket,
@@ -27,13 +26,12 @@ const REPORT_MS = 10_000;
 const TRIAL_MS = 6_000;
 
 /** What a link works with. */
-export interface LinkParts {
+export interface LinkParts extends Omit<CarrierParts, "socket"> {
   readonly settings: LinkSettings;
   /** Time between two reports; each kind of way has its own when absent. */
   readonly intervalMs: number | undefined;
-  readonly http: HttpPanel;
-  readonly rpc: RpcPost;
-  readonly door: SocketDoor;
+  readonly rpc: Pick<RpcPost, "report" | "call" | "pull">;
+  readonly door: Pick<SocketDoor, "open" | "troubleOf">;
   readonly log: PanelLog;
   /** Looks at the machine; called right before a report leaves. */
   takeReport(): WireReport;

@@ -1,0 +1,142 @@
+import { PanelError } from "../errors.ts";
+import type { PanelMessage } from "../panel_message.ts";
+import { parsePanelMessage } from "../panel_message.ts";
+import type { WireProbeResult, WireReport } from "../protocol.ts";
+import { RpcSocket } from "./rpc_socket.ts";
+import type { Socket } from "./socket.ts";
+
+/** A link that says nothing for so long is dead. */
+const ANSWER_MS = 10_000;
+/** Over the older protocol good reports get no answer, and the interval comes on top of it. */
+const PONG_MS = 4_000;
+/** A call that no panel knows: it is answered with an error, and nothing comes of it. */
+const SIGN_OF_LIFE = "agent.hello";
+
+/** The panel by a WebSocket that stands, in either version of the protocol. */
+export class LiveSocket {
+  /** When it came to stand, in milliseconds of `performance.now()`. */
+  readonly openedAtMs = performance.now();
+  readonly #socket: Socket;
+  readonly #version: 1 | 2;
+  readonly #rpc: RpcSocket;
+  readonly #onMessage: (message: PanelMessage) => void;
+  #pongTimer: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
+  #mute = false;
+
+  /** `onMessage` is told all that answers no call of ours; it must not throw. */
+  constructor(
+    socket: Socket,
+    options: { version: 1 | 2; onMessage: (message: PanelMessage) => void },
+  ) {
+    this.#socket = socket;
+    this.#version = options.version;
+    this.#onMessage = options.onMessage;
+    this.#rpc = new RpcSocket(socket, options);
+  }
+
+  /** Whether it was given up because nothing came any more. */
+  get mute(): boolean {
+    return this.#mute;
+  }
+
+  /** Why it has ended, for the log. */
+  get ending(): string {
+    return this.#mute ? `no sign of life within ${ANSWER_MS / 1000} s` : this.#socket.ending;
+  }
+
+  /** Deals with what comes; resolves when the connection has ended. */
+  async run(): Promise<void> {
+    try {
+      if (this.#version === 2) return await this.#rpc.run();
+      for (;;) {
+        const received = await this.#socket.receive();
+        if (received === undefined) return;
+        if (typeof received === "string") this.#onMessage(parsePanelMessage(received));
+      }
+    } finally {
+      this.#ended = true;
+      clearTimeout(this.#pongTimer);
+    }
+  }
+
+  /**
+   * Sends a report. Over version 2 its answer is the sign of life, over version 1 that of a ping
+   * sent with it; without one the connection is ended.
+   *
+   * @throws {PanelError} When the panel did not take it or nothing came.
+   */
+  async sendReport(report: WireReport, signal: AbortSignal): Promise<void> {
+    if (this.#version === 2) return await this.#callForLife("agent.report", { report }, signal);
+    // Before anything leaves: an answer may be here sooner than the news that the ping has left.
+    this.#expectPong();
+    await this.#send(JSON.stringify(report));
+    await this.#socket.ping().catch(() => {});
+  }
+
+  /** @throws {PanelError} When the panel did not take it or the connection has ended. */
+  async sendProbeResult(result: WireProbeResult, signal: AbortSignal): Promise<void> {
+    if (this.#version === 1) {
+      return await this.#send(JSON.stringify({ type: "ping_result", ...result }));
+    }
+    await this.call("agent.pingResult", { ...result }, { timeoutMs: ANSWER_MS, signal });
+  }
+
+  /** Makes a call of version 2. @throws {PanelError} When the panel did not take it. */
+  async call(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<void> {
+    await this.#rpc.call({ method, params, ...options });
+  }
+
+  /** Asks for any answer at all. @throws {PanelError} When there is none; it has ended then. */
+  async prove(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#callForLife(SIGN_OF_LIFE, {}, signal);
+    } catch (error) {
+      if (!(error instanceof PanelError) || error.failure !== "rejected") throw error;
+    }
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  async #callForLife(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.call(method, params, { timeoutMs: ANSWER_MS, signal });
+    } catch (error) {
+      if (error instanceof PanelError && error.failure === "timeout") this.#giveUp();
+      throw error;
+    }
+  }
+
+  async #send(text: string): Promise<void> {
+    try {
+      await this.#socket.send(text);
+    } catch {
+      throw new PanelError(`Cannot send by WebSocket: ${this.ending}`, { failure: "unreachable" });
+    }
+  }
+
+  #expectPong(): void {
+    if (this.#ended || this.#pongTimer !== undefined) return;
+    const askedAtMs = performance.now();
+    this.#pongTimer = setTimeout(() => {
+      this.#pongTimer = undefined;
+      if (this.#socket.heardAtMs < askedAtMs) this.#giveUp();
+    }, PONG_MS);
+  }
+
+  #giveUp(): void {
+    this.#mute = true;
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,28 @@
+import { getLogger } from "../log.ts";
+import { Troubles } from "./troubles.ts";
+
+/** Tells the operator how it goes with the panel, in few words. */
+export class PanelLog {
+  readonly #log = getLogger("panel");
+  readonly #troubles = new Troubles(() => performance.now());
+
+  /** A call failed. */
+  failed(call: string, error: unknown): void {
+    const event = this.#troubles.failed(call, error);
+    if (event !== undefined) this.#log.warning("{text}; trying again", { text: event.text });
+  }
+
+  /** A call went well. */
+  succeeded(call: string): void {
+    const event = this.#troubles.succeeded(call);
+    if (event !== undefined) this.#log.info("{text}", { text: event.text });
+  }
+
+  info(text: string): void {
+    this.#log.info("{text}", { text });
+  }
+
+  warning(text: string): void {
+    this.#log.warning("{text}", { text });
+  }
+}

@@ -1,0 +1,363 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type Clock, install } from "@sinonjs/fake-timers";
+import { PanelError } from "../../lib/errors.ts";
+import { setUpLog } from "../../lib/log.ts";
+import { PanelLink } from "../../lib/panel/link.ts";
+import type { DialFailure, LinkSettings, Way } from "../../lib/panel/link_state.ts";
+import { PanelLog } from "../../lib/panel/panel_log.ts";
+import type { Socket } from "../../lib/panel/socket.ts";
+import type { PanelEvent, PanelOrder } from "../../lib/panel_message.ts";
+import { toWireReport } from "../../lib/protocol.ts";
+
+const AUTO: LinkSettings = { httpOnly: false, version: 2, remoteControl: false, reconnectMs: 2000 };
+const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });
+const UNSPOKEN = new PanelError("Cannot send: 404", { failure: "unspoken", status: 404 });
+
+/** A WebSocket of paper: what it does with a message is the test's to say. */
+class PaperSocket implements Socket {
+  readonly sent: { text: string; atMs: number }[] = [];
+  heardAtMs = 0;
+  ending = "";
+  #answers: string[] = [];
+  #waiting: ((message: string | undefined) => void) | undefined;
+  readonly #isMute: () => boolean;
+
+  constructor(isMute: () => boolean) {
+    this.#isMute = isMute;
+  }
+
+  send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
+    const text = String(message);
+    this.sent.push({ text, atMs: Math.round(performance.now()) });
+    const { id, method } = JSON.parse(text);
+    const known = method === "agent.report" || method === "agent.basicInfo";
+    const answer = known ? { result: { status: "success" } } : { error: { code: -32601 } };
+    if (!this.#isMute() && id !== undefined) {
+      this.say(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
+    }
+    return Promise.resolve();
+  }
+
+  ping(): Promise<void> {
+    if (!this.#isMute()) this.heardAtMs = performance.now();
+    return Promise.resolve();
+  }
+
+  say(text: string): void {
+    this.heardAtMs = performance.now();
+    this.#answers.push(text);
+    this.#deliver();
+  }
+
+  receive(): Promise<string | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    this.#waiting = resolve;
+    this.#deliver();
+    return promise;
+  }
+
+  close(): void {
+    this.end("it was closed");
+  }
+
+  end(why: string): void {
+    this.ending ||= why;
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    if (this.#answers.length === 0 && this.ending === "") return;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.(this.#answers.shift());
+  }
+}
+
+/** A panel of paper. */
+class PaperPanel {
+  readonly sockets: PaperSocket[] = [];
+  readonly dials: { version: unknown; atMs: number }[] = [];
+  readonly posts: { by: Way; atMs: number }[] = [];
+  readonly orders: PanelOrder[] = [];
+  readonly ways: (Way | undefined)[] = [];
+  readonly log: string[] = [];
+  samples = 0;
+  mute = false;
+  barred: DialFailure | undefined;
+  onRpc: () => Promise<PanelEvent[]> = () => Promise.resolve([]);
+  onHttp: () => Promise<void> = () => Promise.resolve();
+  onPull: (signal: AbortSignal) => Promise<PanelEvent[]> = (signal) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
+  link(
+    signals: { signal: AbortSignal; calls: AbortSignal },
+    options: { settings: LinkSettings; intervalMs: number | undefined },
+  ): PanelLink {
+    setUpLog({
+      level: "info",
+      format: "text",
+      secrets: [],
+      forJournal: true,
+      write: (line) => this.log.push(line),
+    });
+    const post = (by: Way) => this.posts.push({ by, atMs: Math.round(performance.now()) });
+    return new PanelLink({
+      ...options,
+      log: new PanelLog(),
+      http: {
+        sendReport: () => (post("v1 POST"), this.onHttp()),
+        sendBasicInfo: () => (post("v1 POST"), this.onHttp()),
+        sendProbeResult: () => (post("v1 POST"), this.onHttp()),
+      },
+      rpc: {
+        report: () => (post("v2 POST"), this.onRpc()),
+        call: async () => void (post("v2 POST"), await this.onRpc()),
+        pull: (signal) => this.onPull(signal),
+      },
+      door: {
+        open: (purpose) => {
+          const version = "version" in purpose ? purpose.version : purpose;
+          this.dials.push({ version, atMs: Math.round(performance.now()) });
+          if (this.barred !== undefined) return Promise.reject(new Error("no"));
+          const socket = new PaperSocket(() => this.mute);
+          this.sockets.push(socket);
+          return Promise.resolve(socket);
+        },
+        troubleOf: () => ({
+          why: this.barred ?? "answered",
+          error: new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" }),
+        }),
+      },
+      takeReport: () => {
+        this.samples++;
+        return toWireReport({ failures: [] });
+      },
+      onOrder: (order) => this.orders.push(order),
+      onWay: (way) => this.ways.push(way),
+    }, signals);
+  }
+
+  get socket(): PaperSocket {
+    const socket = this.sockets.at(-1);
+    assert(socket !== undefined, "no WebSocket was opened");
+    return socket;
+  }
+
+  /** When reports went by WebSocket. */
+  sentAtMs(): number[] {
+    return this.sockets.flatMap(({ sent }) =>
+      sent.filter(({ text }) => text.includes("cpu")).map(({ atMs }) => atMs)
+    );
+  }
+
+  lines(words: string): string[] {
+    return this.log.filter((line) => line.includes(words));
+  }
+}
+
+async function live(
+  panel: PaperPanel,
+  use: (clock: Clock, link: PanelLink) => Promise<void>,
+  options: { settings?: LinkSettings; intervalMs?: number } = {},
+): Promise<void> {
+  const clock = install({
+    now: 0,
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
+  });
+  const [stop, calls] = [new AbortController(), new AbortController()];
+  try {
+    const { settings = AUTO, intervalMs } = options;
+    const signals = { signal: stop.signal, calls: calls.signal };
+    const link = panel.link(signals, { settings, intervalMs });
+    const running = link.run();
+    await clock.tickAsync(0);
+    await use(clock, link);
+    stop.abort();
+    calls.abort();
+    await clock.tickAsync(0);
+    await running;
+    link.close();
+    await clock.tickAsync(0);
+    assertEquals(clock.countTimers(), 0, "no timer is left");
+  } finally {
+    clock.uninstall();
+  }
+}
+
+Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 3 s", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(9500);
+  });
+  assertEquals(panel.sentAtMs(), [0, 3000, 6000, 9000]);
+  assertEquals(panel.posts, []);
+  assertEquals(panel.ways, ["v2 WebSocket"]);
+  assertEquals(panel.lines("First report accepted, by v2 WebSocket").length, 1);
+});
+
+Deno.test("PanelLink.run() reports every 10 s when it was asked for less, and says so once", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(21_000);
+    panel.socket.end("reset");
+    await clock.tickAsync(21_000);
+  }, { intervalMs: 60_000 });
+  const [first, second, third] = panel.sentAtMs();
+  assertEquals([first, second, third], [0, 10_000, 20_000]);
+  assertEquals(panel.lines("every 10 s").length, 1);
+});
+
+Deno.test("PanelLink.run() does not let a slow answer make a gap between reports", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(1000);
+    panel.mute = true;
+    await clock.tickAsync(8500);
+    assertEquals(panel.sentAtMs(), [0, 3000, 6000, 9000]);
+  });
+});
+
+Deno.test("PanelLink.run() dials anew when reports are not answered for 10 s", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(1000);
+    panel.mute = true;
+    await clock.tickAsync(11_900);
+    assertEquals(panel.dials.length, 1);
+    panel.mute = false;
+    await clock.tickAsync(1200);
+    assertEquals(panel.dials.length, 2, "10 s after the first report without an answer");
+    assertEquals(panel.lines("no sign of life within 10 s").length, 1, panel.log.join("\n"));
+    assertEquals(panel.lines("answers again").length, 1, panel.log.join("\n"));
+  });
+  assertEquals(panel.posts, []);
+});
+
+Deno.test("PanelLink.run() notices a dead older WebSocket within 15 s", async () => {
+  const panel = new PaperPanel();
+  const settings: LinkSettings = { ...AUTO, version: 1, remoteControl: true };
+  await live(panel, async (clock) => {
+    await clock.tickAsync(9000);
+    assertEquals(panel.ways, ["v1 WebSocket"]);
+    panel.mute = true;
+    await clock.tickAsync(15_000);
+    assertEquals(panel.dials.length > 1, true);
+  }, { settings, intervalMs: 10_000 });
+});
+
+Deno.test("PanelLink.run() goes by POST where the upgrade is barred, and back, each sample once", async () => {
+  const panel = new PaperPanel();
+  panel.barred = "answered";
+  await live(panel, async (clock) => {
+    await clock.tickAsync(16_000);
+    assertEquals(panel.ways, ["v2 POST"]);
+    assertEquals(panel.posts.map(({ atMs }) => atMs), [0, 5000, 10_000, 15_000]);
+    assertEquals(panel.lines("status 403; reports go by POST").length, 1, panel.log.join("\n"));
+    panel.barred = undefined;
+    await clock.tickAsync(30_000);
+    assertEquals(panel.ways, ["v2 POST", "v2 WebSocket"], "back within 30 s");
+    assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
+    assertEquals(panel.lines("The WebSocket goes through again").length, 1);
+  });
+});
+
+Deno.test("PanelLink.run() leaves POST only for a WebSocket that has given a sign of life", async () => {
+  const panel = new PaperPanel();
+  panel.barred = "answered";
+  await live(panel, async (clock) => {
+    await clock.tickAsync(1000);
+    panel.barred = undefined;
+    panel.mute = true;
+    await clock.tickAsync(60_000);
+    assertEquals(panel.ways, ["v2 POST"]);
+    assertEquals(panel.sentAtMs(), [], "no report was risked");
+    const gaps = panel.posts.slice(1).map(({ atMs }, at) => atMs - (panel.posts[at]?.atMs ?? 0));
+    assertEquals(new Set(gaps), new Set([5000]));
+  });
+});
+
+Deno.test("PanelLink.run() finds the older interface, and says so", async () => {
+  const panel = new PaperPanel();
+  panel.barred = "answered";
+  panel.onRpc = () => Promise.reject(UNSPOKEN);
+  await live(panel, async (clock) => {
+    await clock.tickAsync(6000);
+    assertEquals(panel.ways, ["v1 POST"]);
+    assertEquals(panel.posts.map(({ by }) => by), ["v2 POST", "v1 POST", "v1 POST"]);
+    assertEquals(panel.lines("older version").length, 1);
+    assertEquals(panel.lines("trying again"), [], "it is no trouble");
+    panel.onHttp = () => Promise.reject(LOST);
+    await clock.tickAsync(8000);
+    panel.onHttp = () => Promise.resolve();
+    await clock.tickAsync(5000);
+    assertEquals(panel.dials.length > 2, true, "the newer one is tried after each loss");
+    assertEquals(panel.lines("older version").length, 1, "said once");
+  });
+});
+
+Deno.test("PanelLink.run() pulls while reports go by POST, and deals with what comes", async () => {
+  const panel = new PaperPanel();
+  panel.barred = "answered";
+  const order: PanelOrder = { kind: "command", taskId: "a", command: "id" };
+  let pulls = 0;
+  panel.onPull = (signal) => {
+    if (++pulls === 1) return Promise.resolve([{ id: "1", message: order }]);
+    return new Promise((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason))
+    );
+  };
+  panel.onRpc = () => Promise.resolve([{ id: "2", message: { ...order, taskId: "b" } }]);
+  await live(panel, async (clock) => {
+    await clock.tickAsync(1000);
+    assertEquals(panel.orders.map((it) => "taskId" in it && it.taskId), ["b", "a"]);
+    assertEquals(pulls, 2, "one question after the other");
+    panel.barred = undefined;
+    await clock.tickAsync(30_000);
+    assertEquals(panel.ways.at(-1), "v2 WebSocket");
+    assertEquals(pulls, 2);
+  });
+});
+
+Deno.test("PanelLink.run() passes on orders of either shape, and names odd ones once a minute", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    panel.socket.say('{"message":"exec","task_id":"x","command":"id"}');
+    panel.socket.say('{"method":"agent.exec","params":{"task_id":"y","command":"id"}}');
+    for (let count = 0; count < 1000; count++) panel.socket.say("rubbish");
+    await clock.tickAsync(100);
+    assertEquals(panel.orders.map((it) => "taskId" in it && it.taskId), ["x", "y"]);
+    assertEquals(panel.lines("something odd").length, 1);
+  });
+});
+
+Deno.test("PanelLink.run() tells of a panel that is down in two lines", async () => {
+  const panel = new PaperPanel();
+  panel.barred = "refused";
+  await live(panel, async (clock) => {
+    await clock.tickAsync(20_000);
+    assert(panel.dials.length > 10, "tried about every 2 s or sooner");
+    assertEquals(panel.samples, 0);
+    panel.barred = undefined;
+    const before = performance.now();
+    await clock.tickAsync(3000);
+    const [back = Infinity] = panel.sentAtMs();
+    assert(back - before < 3000);
+    assertEquals(panel.log.length, 3, panel.log.join("\n"));
+    assertStringIncludes(panel.log.at(-1) ?? "", "answers again");
+  });
+});
+
+Deno.test("PanelLink.sendProbeResult() goes by POST when there is no link", async () => {
+  const panel = new PaperPanel();
+  panel.barred = "silent";
+  const result = { task_id: 1, value: 1, ping_type: "tcp" as const, finished_at: "" };
+  await live(panel, async (_clock, link) => {
+    await link.sendProbeResult(result);
+    assertEquals(panel.posts.map(({ by }) => by), ["v2 POST"]);
+  });
+  const older = new PaperPanel();
+  await live(older, async (_clock, link) => {
+    await link.sendProbeResult(result);
+    assertEquals(older.posts.map(({ by }) => by), ["v1 POST", "v1 POST"]);
+  }, { settings: { ...AUTO, httpOnly: true } });
+});
