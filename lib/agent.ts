@@ -1,17 +1,19 @@
 /**
- * The agent's loops: reports, basic info, probe tasks and results.
+ * What the agent does beside reporting: basic info, probe tasks, and what the panel orders.
  *
  * @module
  */
 
 import { delay } from "@std/async/delay";
+import { PanelError } from "./errors.ts";
 import { getLogger } from "./log.ts";
 import type { HttpPanel } from "./panel/http_panel.ts";
+import type { PanelLink } from "./panel/link.ts";
+import type { Way } from "./panel/link_state.ts";
 import { Outbox } from "./panel/outbox.ts";
-import { Pace } from "./panel/pace.ts";
-import { Troubles } from "./panel/troubles.ts";
-import { PanelError } from "./errors.ts";
-import { toWireBasicInfo, toWireProbeResult, toWireReport } from "./protocol.ts";
+import type { PanelLog } from "./panel/panel_log.ts";
+import type { PanelOrder } from "./panel_message.ts";
+import { toWireBasicInfo, toWireProbeResult, toWireReport, type WireReport } from "./protocol.ts";
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "./types.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
@@ -23,14 +25,31 @@ const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
 const RESULTS_WAITING = 1000;
 const FIRST_INFO_RETRY_MS = 5_000;
+/** Orders that come before the agent is ready for them; more is no panel's usual way. */
+const EARLY_ORDERS = 200;
+
+/** What an agent is told by its link. */
+export interface LinkListener {
+  takeReport(): WireReport;
+  onOrder(order: PanelOrder): void;
+  onWay(way: Way | undefined): void;
+}
+
+/** The part of a link that an agent uses. */
+export type AgentLink = Pick<
+  PanelLink,
+  "run" | "close" | "firstOutcome" | "sendBasicInfo" | "sendProbeResult"
+>;
 
 /** What the agent works with. */
 export interface AgentParts {
-  readonly panel: Pick<
-    HttpPanel,
-    "sendReport" | "sendBasicInfo" | "sendProbeResult" | "fetchTasks"
-  >;
-  readonly intervalMs: number;
+  /** Makes the link; `signal` ends its loops, `calls` what is still under way a moment later. */
+  openLink(
+    listener: LinkListener,
+    signals: { signal: AbortSignal; calls: AbortSignal },
+  ): AgentLink;
+  readonly http: Pick<HttpPanel, "fetchTasks">;
+  readonly panelLog: PanelLog;
   readonly infoIntervalMs: number;
   readonly version: string;
   takeSnapshot(): Snapshot;
@@ -44,31 +63,39 @@ export interface AgentParts {
 export interface AfterFirstReport {
   readonly facts: MachineFacts;
   readonly probes: ProbeRunner;
+  readonly control: Controller;
 }
 
-/** What repeats the probes. */
+/** What runs the probes. */
 export interface ProbeRunner {
+  /** Repeats these from now on, each at its own interval, and no others. */
   update(tasks: readonly ProbeTask[]): void;
+  /** Runs one once. */
+  runOnce(order: PanelOrder & { kind: "probe" }): void;
   stop(): void;
+}
+
+/** What deals with commands and terminals. */
+export interface Controller {
+  runCommand(order: { readonly taskId: string; readonly command: string }): void;
+  openTerminal(requestId: string): void;
+  close(): Promise<void>;
 }
 
 /** Reports to one panel until it is told to stop. */
 export class Agent {
   readonly #parts: AgentParts;
   readonly #log = getLogger("panel");
-  readonly #troubles = new Troubles(() => performance.now());
   /** Ends the calls that are under way, a moment after the loops. */
   readonly #calls = new AbortController();
   #snapshot: Snapshot | undefined;
-  #accepted = false;
   #withoutNewColumns = false;
   #skippedTasks = "";
-  readonly #firstOutcome = Promise.withResolvers<void>();
-  readonly #results = new Outbox<ProbeResult>({
-    deliver: (result) => this.#sendResult(result),
-    parallel: RESULTS_AT_A_TIME,
-    capacity: RESULTS_WAITING,
-  });
+  #way: Way | undefined;
+  /** Aborts at the next change of the way, and at the end. */
+  #moved = new AbortController();
+  #early: PanelOrder[] = [];
+  #ready: AfterFirstReport | undefined;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -79,74 +106,108 @@ export class Agent {
     let grace: ReturnType<typeof setTimeout> | undefined;
     signal.addEventListener("abort", () => {
       grace = setTimeout(() => this.#calls.abort(), STOP_GRACE_MS);
+      this.#moved.abort();
     }, { once: true });
-    const reports = this.#reportLoop(signal);
-    await Promise.race([this.#firstOutcome.promise, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
-    const { facts, probes } = this.#parts.afterFirstReport((result) => this.#results.add(result));
+    const link = this.#parts.openLink({
+      takeReport: () => this.#takeReport(),
+      onOrder: (order) => this.#obey(order),
+      onWay: (way) => this.#onWay(way),
+    }, { signal, calls: this.#calls.signal });
+    const results = new Outbox<ProbeResult>({
+      deliver: (result) => this.#sendResult(link, result),
+      parallel: RESULTS_AT_A_TIME,
+      capacity: RESULTS_WAITING,
+    });
+    const running = link.run();
+    await Promise.race([link.firstOutcome, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
+    const ready = this.#parts.afterFirstReport((result) => results.add(result));
+    this.#ready = ready;
+    for (const order of this.#early.splice(0)) this.#obey(order);
     try {
-      await Promise.all([reports, this.#infoLoop(facts, signal), this.#taskLoop(probes, signal)]);
+      await Promise.all([
+        running,
+        this.#infoLoop(link, ready.facts, signal),
+        this.#taskLoop(ready.probes, signal),
+      ]);
     } finally {
-      probes.stop();
-      await this.#results.close();
+      ready.probes.stop();
+      await Promise.all([results.close(), ready.control.close()]);
       clearTimeout(grace);
       this.#calls.abort();
+      link.close();
     }
   }
 
-  async #reportLoop(signal: AbortSignal): Promise<void> {
-    const { intervalMs } = this.#parts;
-    const pace = new Pace(performance.now(), { intervalMs, random: Math.random });
-    while (!signal.aborted) {
-      const snapshot = this.#parts.takeSnapshot();
-      this.#snapshot = snapshot;
-      const accepted = await this.#try(
-        "report",
-        (calls) => this.#parts.panel.sendReport(toWireReport(snapshot), calls),
-      );
-      if (accepted && !this.#accepted) {
-        this.#accepted = true;
-        this.#log.info("First report accepted");
-      }
-      this.#firstOutcome.resolve();
-      await quietDelay(pace.next(performance.now(), accepted), signal);
+  #takeReport(): WireReport {
+    this.#snapshot = this.#parts.takeSnapshot();
+    return toWireReport(this.#snapshot);
+  }
+
+  #onWay(way: Way | undefined): void {
+    this.#way = way;
+    this.#moved.abort();
+    this.#moved = new AbortController();
+  }
+
+  #obey(order: PanelOrder): void {
+    if (this.#ready === undefined) {
+      if (this.#early.length < EARLY_ORDERS) this.#early.push(order);
+      return;
+    }
+    const { probes, control } = this.#ready;
+    switch (order.kind) {
+      case "probe":
+        return probes.runOnce(order);
+      case "command":
+        return control.runCommand(order);
+      case "terminal":
+        return control.openTerminal(order.requestId);
+      case "notice":
+        this.#log.info("The panel says: {text}", { text: order.text });
     }
   }
 
-  async #infoLoop(facts: MachineFacts, signal: AbortSignal): Promise<void> {
+  async #infoLoop(link: AgentLink, facts: MachineFacts, signal: AbortSignal): Promise<void> {
     const { infoIntervalMs } = this.#parts;
     let retryMs = FIRST_INFO_RETRY_MS;
     let addresses: Addresses = {};
     while (!signal.aborted) {
+      await this.#anyWay(signal);
       const lookup = this.#parts.lookUpAddresses(signal).catch((): Addresses => ({}));
-      let accepted = await this.#sendBasicInfo(facts, addresses);
+      let accepted = await this.#sendBasicInfo(link, facts, addresses);
       const found = await lookup;
       const isNew = found.ipv4 !== addresses.ipv4 || found.ipv6 !== addresses.ipv6;
       addresses = found;
       if (isNew && accepted && !signal.aborted) {
-        accepted = await this.#sendBasicInfo(facts, addresses);
+        accepted = await this.#sendBasicInfo(link, facts, addresses);
       }
       await quietDelay(accepted ? infoIntervalMs : Math.min(retryMs, infoIntervalMs), signal);
       retryMs = accepted ? FIRST_INFO_RETRY_MS : retryMs * 2;
     }
   }
 
-  #sendBasicInfo(facts: MachineFacts, addresses: Addresses): Promise<boolean> {
+  async #sendBasicInfo(
+    link: AgentLink,
+    facts: MachineFacts,
+    addresses: Addresses,
+  ): Promise<boolean> {
     const snapshot = this.#snapshot;
-    if (snapshot === undefined) return Promise.resolve(false);
-    const send = (calls: AbortSignal) => {
-      const { panel, version } = this.#parts;
+    if (snapshot === undefined) return false;
+    const send = () => {
       const withoutNewColumns = this.#withoutNewColumns;
-      const info = toWireBasicInfo({ facts, snapshot, addresses, version, withoutNewColumns });
-      return panel.sendBasicInfo(info, calls);
+      const { version } = this.#parts;
+      return link.sendBasicInfo(
+        toWireBasicInfo({ facts, snapshot, addresses, version, withoutNewColumns }),
+      );
     };
-    return this.#try("basic info", async (calls) => {
+    return await this.#try("basic info", async () => {
       try {
-        await send(calls);
+        await send();
       } catch (error) {
         if (!isRejected(error) || this.#withoutNewColumns) throw error;
         this.#withoutNewColumns = true;
         try {
-          await send(calls);
+          await send();
           this.#log.info("The panel takes basic info only without the newer fields");
         } catch {
           this.#withoutNewColumns = false;
@@ -156,15 +217,33 @@ export class Agent {
     });
   }
 
+  /** Asks for tasks while that is how the panel makes them known; else it orders each run. */
   async #taskLoop(probes: ProbeRunner, signal: AbortSignal): Promise<void> {
+    let asking = false;
     while (!signal.aborted) {
-      await this.#try("task list", async (calls) => {
-        const { tasks, skipped } = await this.#parts.panel.fetchTasks(calls);
-        if (!signal.aborted) probes.update(tasks);
-        this.#tellSkipped(skipped);
-      });
-      await quietDelay(TASKS_INTERVAL_MS, signal);
+      const moved = this.#moved.signal;
+      if (this.#way === "v1 POST") {
+        asking = true;
+        await this.#try("task list", async () => {
+          const { tasks, skipped } = await this.#parts.http.fetchTasks(this.#calls.signal);
+          if (!signal.aborted && this.#way === "v1 POST") probes.update(tasks);
+          this.#tellSkipped(skipped);
+        });
+        await quietDelay(TASKS_INTERVAL_MS, moved);
+      } else {
+        // While nothing goes through, what was asked for goes on.
+        if (this.#way !== undefined && asking) {
+          asking = false;
+          probes.update([]);
+        }
+        await aborted(moved);
+      }
     }
+  }
+
+  /** Waits until something goes through. */
+  async #anyWay(signal: AbortSignal): Promise<void> {
+    while (this.#way === undefined && !signal.aborted) await aborted(this.#moved.signal);
   }
 
   /** Says once which tasks can't be run, and again when they change. */
@@ -177,25 +256,19 @@ export class Agent {
     this.#skippedTasks = text;
   }
 
-  async #sendResult(result: ProbeResult): Promise<void> {
-    await this.#try(
-      "probe result",
-      (calls) => this.#parts.panel.sendProbeResult(toWireProbeResult(result), calls),
-    );
+  async #sendResult(link: AgentLink, result: ProbeResult): Promise<void> {
+    await this.#try("probe result", () => link.sendProbeResult(toWireProbeResult(result)));
   }
 
   /** Makes a call, and says what is new about the panel; whether the call went well. */
-  async #try(name: string, call: (calls: AbortSignal) => Promise<void>): Promise<boolean> {
-    const { signal } = this.#calls;
+  async #try(name: string, call: () => Promise<void>): Promise<boolean> {
+    const { panelLog } = this.#parts;
     try {
-      await call(signal);
-      const event = this.#troubles.succeeded(name);
-      if (event !== undefined) this.#log.info("{text}", { text: event.text });
+      await call();
+      panelLog.succeeded(name);
       return true;
     } catch (error) {
-      if (signal.aborted) return false;
-      const event = this.#troubles.failed(name, error);
-      if (event !== undefined) this.#log.warning("{text}; trying again", { text: event.text });
+      if (!this.#calls.signal.aborted) panelLog.failed(name, error);
       return false;
     }
   }
@@ -208,4 +281,12 @@ function isRejected(error: unknown): boolean {
 /** Waits, and ends without an error when the signal does. */
 async function quietDelay(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, { signal }).catch(() => {});
+}
+
+/** Resolves when the signal aborts. */
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

@@ -5,85 +5,32 @@
  */
 
 import { delay } from "@std/async/delay";
-import { PublicAddresses } from "./address/public_addresses.ts";
 import { type AfterFirstReport, Agent } from "./agent.ts";
-import { UsageError } from "./errors.ts";
+import { Connection } from "./connection.ts";
+import { RemoteControl } from "./control/remote_control.ts";
 import type { Config } from "./config/config.ts";
 import { unmatchedNotices } from "./config/unmatched.ts";
 import { dryRunTable, secondsBetweenLooks, toDryRun } from "./dry_run.ts";
-import { KernelTree } from "./host/kernel_tree.ts";
-import { LocalHost } from "./host/local_host.ts";
+import { Programs } from "./host/programs.ts";
 import { seal } from "./host/seal.ts";
 import { Shell } from "./host/shell.ts";
 import { describeError, getLogger } from "./log.ts";
-import { type Machine, openMachine, OWN_PROC } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import { Measuring } from "./measuring.ts";
-import { HttpPanel } from "./panel/http_panel.ts";
+import { OnDemandProbes, type ProbeOrder } from "./probe/on_demand.ts";
 import { Prober } from "./probe/prober.ts";
 import { ProbeSchedule } from "./probe/schedule.ts";
-import { toWireBasicInfo, toWireReport } from "./protocol.ts";
+import { toWireBasicInfo, toWireCommandResult, toWireReport } from "./protocol.ts";
 import { takeSnapshot } from "./snapshot.ts";
-import type { ProbeResult } from "./types.ts";
-import { USER_AGENT, VERSION } from "./version.ts";
+import type { ProbeResult, ProbeTask } from "./types.ts";
+import { openThisMachine, publicAddresses } from "./this_machine.ts";
+import { VERSION } from "./version.ts";
 
 /** Which panel, as which node. */
 export interface Node {
   /** Base URL without a slash at its end. */
   readonly endpoint: string;
   readonly token: string;
-}
-
-/** A machine, and what looks at it. */
-export interface OpenMachine {
-  readonly host: LocalHost;
-  readonly tree: KernelTree;
-  readonly machine: Machine;
-}
-
-/**
- * Opens this machine, measured as the configuration wants it.
- *
- * @throws {UsageError} When there is no `/proc` where one was named.
- */
-export function openThisMachine(config: Config, arch: string): OpenMachine {
-  const host = hostWith(config.hostProc);
-  const { proc } = host.roots;
-  if (!host.exists(`${proc}/stat`)) {
-    throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must name a Linux machine's /proc`);
-  }
-  const tree = new KernelTree(host);
-  return { host, tree, machine: openMachine(host, tree, { ...config, arch }) };
-}
-
-/**
- * This machine, or the one that another `/proc` belongs to. Where that one's root was mounted around
- * its `/proc` it is taken; else what its first process sees, which takes more rights than many
- * containers have.
- */
-function hostWith(hostProc: string): LocalHost {
-  const own = new LocalHost();
-  if (hostProc === "" || hostProc === OWN_PROC) return own;
-  const around = hostProc.slice(0, hostProc.lastIndexOf("/"));
-  const isRoot = around !== "" && own.exists(`${around}/etc`);
-  const root = isRoot ? around : `${hostProc}/1/root`;
-  const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;
-  return new LocalHost({ proc: hostProc, sys, root });
-}
-
-/** Finds out the public addresses as the configuration wants it. */
-function publicAddresses(config: Config, { host, machine }: OpenMachine): PublicAddresses {
-  const counted = (name: string) =>
-    machine.collectors.traffic.interfaces().some((it) => it.counted && it.name === name);
-  return new PublicAddresses({
-    custom: {
-      ...(config.customIpv4 && { ipv4: config.customIpv4 }),
-      ...(config.customIpv6 && { ipv6: config.customIpv6 }),
-    },
-    fromInterfaces: config.addressesFromNic,
-    services: config.ipServices,
-    interfaceAddresses: () => host.interfaceAddresses(),
-    isCounted: counted,
-  });
 }
 
 /** What would be reported, as text; `signal` ends the wait between the two looks. */
@@ -132,24 +79,35 @@ export async function reportTo(
   const addresses = publicAddresses(config, open);
   let shell: Shell | undefined;
 
+  const connection = new Connection(node, config);
+
   function afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport {
     const facts = open.machine.readFacts();
     shell = startShell(open.host.roots);
-    seal();
+    // Whoever wants commands run can't give up the right to run them.
+    if (!config.remoteControl) seal();
     open.tree.useShell(shell);
     sayWhatCounts(open.machine, config);
     const prober = new Prober({ shell });
-    const probes = new ProbeSchedule({
-      probe: (target, options) => prober.probe(target, options),
-      onResult,
-    });
-    return { facts, probes };
+    const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
+    const schedule = new ProbeSchedule({ probe, onResult });
+    const onDemand = new OnDemandProbes({ probe, onResult });
+    const probes = {
+      update: (tasks: readonly ProbeTask[]) => schedule.update(tasks),
+      runOnce: (order: ProbeOrder) => onDemand.order(order),
+      stop() {
+        schedule.stop();
+        onDemand.stop();
+      },
+    };
+    return { facts, probes, control: remoteControl(config, connection) };
   }
 
   try {
     const running = new Agent({
-      panel: new HttpPanel({ ...node, userAgent: USER_AGENT }),
-      intervalMs: intervalSeconds(config) * 1000,
+      openLink: (listener, signals) => connection.openLink(listener, signals),
+      http: connection.http,
+      panelLog: connection.log,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
       takeSnapshot: () => measuring.take(),
@@ -160,8 +118,21 @@ export async function reportTo(
     sayWhoReports(node, config);
     await running;
   } finally {
+    connection.close();
     await shell?.close();
   }
+}
+
+/** What deals with commands and terminals: by a refusal, unless the user wants them. */
+function remoteControl(config: Config, connection: Connection): RemoteControl {
+  return new RemoteControl({
+    programs: config.remoteControl ? new Programs() : undefined,
+    execTimeoutMs: config.execTimeoutMinutes * 60_000,
+    terminalIdleMs: config.terminalIdleMinutes * 60_000,
+    uploadResult: (result, signal) =>
+      connection.http.sendCommandResult(toWireCommandResult(result), signal),
+    dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
+  });
 }
 
 /** The one thing that can start programs after the seal; without it there are no ICMP probes. */
@@ -174,12 +145,12 @@ function startShell(roots: { proc: string; sys: string }): Shell | undefined {
   }
 }
 
-function sayWhoReports({ endpoint }: Node, config: Config): void {
+function sayWhoReports({ endpoint }: Node, { intervalSeconds }: Config): void {
   const { host, pathname } = new URL(endpoint);
-  getLogger("agent").info("komari-agent-deno {version} reports to {panel} every {seconds} s", {
+  getLogger("agent").info("komari-agent-deno {version} reports to {panel}{pace}", {
     version: VERSION,
     panel: host + pathname.replace(/\/$/, ""),
-    seconds: intervalSeconds(config),
+    pace: intervalSeconds === undefined ? "" : ` every ${intervalSeconds} s`,
   });
 }
 
@@ -195,7 +166,18 @@ function sayWhatCounts(machine: Machine, config: Config): void {
   };
   if (notices.length === 0) log.info(text, values);
   else log.warning(`${text}: {notices}`, values);
-  log.info("Remote control is off, and the process has given up the right to start programs");
+  sayWhatIsAllowed(config);
+}
+
+function sayWhatIsAllowed({ remoteControl }: Config): void {
+  const log = getLogger("control");
+  if (remoteControl) {
+    log.warning(
+      "Remote control is on: whoever has the panel can run anything on this machine as this user",
+    );
+  } else {
+    log.info("Remote control is off, and the process has given up the right to start programs");
+  }
 }
 
 /** What the user's lists name and this machine does not have. */
@@ -204,11 +186,6 @@ function unmatched(config: Config, { collectors: { traffic, disk } }: Machine): 
     interfaces: traffic.interfaces(),
     mountPoints: disk.mounts(),
   });
-}
-
-/** HTTP's own, as in the panel's interface. */
-function intervalSeconds(config: Config): number {
-  return config.intervalSeconds ?? 5;
 }
 
 function counted(decisions: readonly { name: string; counted: boolean }[]): string {

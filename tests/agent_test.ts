@@ -3,11 +3,19 @@ import { type Clock, install } from "@sinonjs/fake-timers";
 import { Agent, type AgentParts } from "../lib/agent.ts";
 import { PanelError } from "../lib/errors.ts";
 import { setUpLog } from "../lib/log.ts";
+import { PanelLink } from "../lib/panel/link.ts";
+import type { Way } from "../lib/panel/link_state.ts";
+import { PanelLog } from "../lib/panel/panel_log.ts";
+import type { PanelOrder } from "../lib/panel_message.ts";
 import type { WireBasicInfo, WireReport } from "../lib/protocol.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../lib/types.ts";
 
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const rejected = new PanelError("Cannot send: status 500", { failure: "rejected", status: 500 });
+
+function notWanted(): never {
+  throw new Error("Only the HTTP interface was asked for");
+}
 
 /** A panel and a machine of paper; each call is noted with the time at which it came. */
 class PaperWorld {
@@ -22,6 +30,9 @@ class PaperWorld {
   addresses: () => Promise<Addresses> = () => Promise.resolve({});
   tasks: { tasks: ProbeTask[]; skipped: string[] } = { tasks: [], skipped: [] };
   deliver: (result: ProbeResult) => void = () => {};
+  readonly obeyed: { what: string; of: unknown }[] = [];
+  order: (order: PanelOrder) => void = () => {};
+  moveTo: (way: Way | undefined) => void = () => {};
   snapshots = 0;
   stopped = false;
 
@@ -33,23 +44,38 @@ class PaperWorld {
       forJournal: true,
       write: (line) => this.log.push(line),
     });
+    const http = {
+      sendReport: (report: WireReport) =>
+        this.#note("report", () => {
+          this.reports.push(report);
+          return this.onReport();
+        }),
+      sendBasicInfo: (info: WireBasicInfo) =>
+        this.#note("basic info", () => {
+          this.infos.push(info);
+          return this.onInfo(info);
+        }),
+      sendProbeResult: () => this.#note("result", () => this.onResult()),
+      fetchTasks: () => this.#note("tasks", () => Promise.resolve(this.tasks)),
+    };
+    const panelLog = new PanelLog();
     return {
-      intervalMs: 5000,
       infoIntervalMs: options.infoIntervalMs ?? 300_000,
       version: "1",
-      panel: {
-        sendReport: (report) =>
-          this.#note("report", () => {
-            this.reports.push(report);
-            return this.onReport();
-          }),
-        sendBasicInfo: (info) =>
-          this.#note("basic info", () => {
-            this.infos.push(info);
-            return this.onInfo(info);
-          }),
-        sendProbeResult: () => this.#note("result", () => this.onResult()),
-        fetchTasks: () => this.#note("tasks", () => Promise.resolve(this.tasks)),
+      http,
+      panelLog,
+      openLink: (listener, signals) => {
+        this.order = listener.onOrder;
+        this.moveTo = listener.onWay;
+        return new PanelLink({
+          settings: { httpOnly: true, version: 2, remoteControl: false, reconnectMs: 2000 },
+          intervalMs: 5000,
+          http,
+          rpc: { report: notWanted, call: notWanted, pull: notWanted },
+          door: { open: notWanted, troubleOf: notWanted },
+          log: panelLog,
+          ...listener,
+        }, signals);
       },
       takeSnapshot: () => {
         this.snapshots++;
@@ -59,7 +85,16 @@ class PaperWorld {
       afterFirstReport: (onResult) => {
         this.deliver = onResult;
         const update = (tasks: readonly ProbeTask[]) => void this.updates.push(tasks);
-        return { facts: { arch: "amd64" }, probes: { update, stop: () => this.stopped = true } };
+        const note = (what: string) => (of: unknown) => void this.obeyed.push({ what, of });
+        return {
+          facts: { arch: "amd64" },
+          probes: { update, runOnce: note("probe"), stop: () => this.stopped = true },
+          control: {
+            runCommand: note("command"),
+            openTerminal: note("terminal"),
+            close: () => Promise.resolve(),
+          },
+        };
       },
     };
   }
@@ -202,8 +237,8 @@ Deno.test("Agent.run() keeps the tasks when the list can't be had", async () => 
   const parts = world.parts();
   let asked = 0;
   const fetchTasks = () => asked++ === 0 ? Promise.resolve(world.tasks) : Promise.reject(refused);
-  const panel = { ...parts.panel, fetchTasks };
-  world.parts = () => ({ ...parts, panel });
+  const http = { ...parts.http, fetchTasks };
+  world.parts = () => ({ ...parts, http });
   await live(world, async (clock) => {
     await clock.tickAsync(61_000);
   });
@@ -223,4 +258,60 @@ Deno.test("Agent.run() ends soon, with what is under way given a moment to arriv
     queueMicrotask(() => arrival.resolve());
   });
   assertEquals(arrived, ["result"]);
+});
+
+Deno.test("Agent.run() passes on what the panel orders, also what came before it was ready", async () => {
+  const world = new PaperWorld();
+  const held = Promise.withResolvers<void>();
+  world.onReport = () => held.promise;
+  const probe = { kind: "probe", taskId: 1, probe: "tcp", target: "h" } as const;
+  const command = { kind: "command", taskId: "c", command: "id" } as const;
+  await live(world, async (clock) => {
+    world.order(probe);
+    assertEquals(world.obeyed, [], "not before the process is sealed");
+    await clock.tickAsync(300);
+    world.order(command);
+    world.order({ kind: "terminal", requestId: "t" });
+    world.order({ kind: "notice", text: "hello" });
+    held.resolve();
+  });
+  assertEquals(world.obeyed, [
+    { what: "probe", of: probe },
+    { what: "command", of: command },
+    { what: "terminal", of: "t" },
+  ]);
+  assertEquals(world.log.filter((line) => line.includes("The panel says: hello")).length, 1);
+});
+
+Deno.test("Agent.run() holds few orders that come too early", async () => {
+  const world = new PaperWorld();
+  const held = Promise.withResolvers<void>();
+  world.onReport = () => held.promise;
+  await live(world, async (clock) => {
+    for (let taskId = 1; taskId <= 10_000; taskId++) {
+      world.order({ kind: "probe", taskId, probe: "tcp", target: "h" });
+    }
+    await clock.tickAsync(300);
+    assertEquals(world.obeyed.length, 200);
+    held.resolve();
+  });
+});
+
+Deno.test("Agent.run() asks for tasks only while the panel does not order each run itself", async () => {
+  const world = new PaperWorld();
+  world.tasks = { tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] };
+  await live(world, async (clock) => {
+    await clock.tickAsync(300);
+    assertEquals(world.updates, [world.tasks.tasks]);
+    world.moveTo(undefined);
+    await clock.tickAsync(60_000);
+    assertEquals(world.updates.length, 1, "what was asked for goes on while nothing goes through");
+    world.moveTo("v2 WebSocket");
+    await clock.tickAsync(60_000);
+    assertEquals(world.updates, [world.tasks.tasks, []], "the panel orders each run from now on");
+    assertEquals(world.times("tasks").length, 1);
+    world.moveTo("v1 POST");
+    await clock.tickAsync(0);
+    assertEquals(world.updates.at(-1), world.tasks.tasks);
+  });
 });

@@ -16,6 +16,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["control/"],
   ["demo/"],
   ["agent.ts", "dry_run.ts"],
+  ["connection.ts", "this_machine.ts"],
   ["reporting.ts"],
   ["main.ts"],
 ];
