@@ -25,6 +25,11 @@ export function ipFamily(text: string, options: { zone?: boolean } = {}): 4 | 6 
   return ipv6Groups(text) ? 6 : undefined;
 }
 
+/** The 4 or 16 bytes of an IP address literal without zone; `undefined` for everything else. */
+export function addressBytes(text: string): readonly number[] | undefined {
+  return ipv4Parts(text) ?? ipv6Groups(text)?.flatMap((group) => [group >> 8, group & 0xff]);
+}
+
 /** How far an IPv4 or IPv6 literal reaches, its zone ignored; `undefined` when the text is no address. */
 export function addressScope(text: string): AddressScope | undefined {
   const ipv4 = ipv4Parts(text);
