@@ -1,7 +1,6 @@
+import { closeQuietly as close } from "../line/close_quietly.ts";
 import { dial, type DialOptions } from "../line/dial.ts";
-
-/** At most so much is on its way in each direction. */
-const BUFFER_BYTES = 16 * 1024;
+import { pass, writeAll } from "../line/pass.ts";
 
 /** SOCKS 5: no password is asked for. */
 const WELCOME = Uint8Array.of(5, 0);
@@ -82,23 +81,4 @@ async function take(from: Deno.TcpConn, length: number): Promise<Uint8Array> {
     taken += count;
   }
   return bytes;
-}
-
-async function pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
-  const buffer = new Uint8Array(BUFFER_BYTES);
-  for (let count; (count = await from.read(buffer)) !== null;) {
-    await writeAll(to, buffer.subarray(0, count));
-  }
-}
-
-async function writeAll(to: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
-  for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
-}
-
-function close(resource: { close(): void }): void {
-  try {
-    resource.close();
-  } catch {
-    // It is closed already.
-  }
 }

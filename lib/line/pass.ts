@@ -1,0 +1,15 @@
+/** At most so much is on its way. */
+const BUFFER_BYTES = 16 * 1024;
+
+/** Passes on all that one connection says to another, until it has said all. */
+export async function pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  for (let count; (count = await from.read(buffer)) !== null;) {
+    await writeAll(to, buffer.subarray(0, count));
+  }
+}
+
+/** Writes bytes to their last. */
+export async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
+}
