@@ -23,6 +23,18 @@ export class Resolver {
    * @throws {Error} When the name has no address (`Cannot resolve …`).
    */
   async resolve(host: string, options: { signal: AbortSignal }): Promise<string[]> {
+    const addresses = await this.resolveAll(host, options);
+    return [4, 6].flatMap((family) =>
+      addresses.find((address) => ipFamily(address) === family) ?? []
+    );
+  }
+
+  /**
+   * All addresses in the system's order, at least one. A literal is its own address.
+   *
+   * @throws {Error} When the name has no address (`Cannot resolve …`).
+   */
+  async resolveAll(host: string, options: { signal: AbortSignal }): Promise<readonly string[]> {
     const { signal } = options;
     signal.throwIfAborted();
     if (ipFamily(host) !== undefined) return [host];
@@ -50,12 +62,10 @@ export class Resolver {
     } catch (cause) {
       throw new Error(`Cannot resolve ${host}`, { cause });
     }
-    const addresses = found.map(({ address }) => address);
-    const ordered = [4, 6].flatMap((family) =>
-      addresses.find((address) => ipFamily(address) === family) ?? []
-    );
-    if (ordered.length === 0) throw new Error(`Cannot resolve ${host}: it has no address`);
-    return ordered;
+    const addresses = found.map(({ address }) => address)
+      .filter((address) => ipFamily(address) !== undefined);
+    if (addresses.length === 0) throw new Error(`Cannot resolve ${host}: it has no address`);
+    return addresses;
   }
 }
 

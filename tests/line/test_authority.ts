@@ -5,9 +5,17 @@ export interface TestCertificate {
   key: string;
 }
 
+const NAMES = [
+  "DNS:localhost",
+  "DNS:panel.test",
+  "DNS:xn--bcher-kva.test",
+  "IP:127.0.0.1",
+  "IP:::1",
+];
+
 /**
- * A fresh authority and a certificate of it for `localhost` and `127.0.0.1`; `undefined` where there
- * is no openssl.
+ * A fresh authority and a certificate of it for `localhost`, `panel.test`, `bücher.test` and loopback;
+ * `undefined` where there is no openssl.
  */
 export async function makeCertificate(): Promise<TestCertificate | undefined> {
   const folder = await Deno.makeTempDir();
@@ -22,7 +30,7 @@ export async function makeCertificate(): Promise<TestCertificate | undefined> {
   try {
     await openssl(`req -x509 ${curve} -keyout ca.key -out ca.pem -subj /CN=test-authority -days 2`);
     await openssl(`req ${curve} -keyout key.pem -out request.pem -subj /CN=localhost`);
-    await Deno.writeTextFile(`${folder}/names`, "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+    await Deno.writeTextFile(`${folder}/names`, `subjectAltName=${NAMES.join(",")}\n`);
     await openssl(
       "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 " +
         "-extfile names -out certificate.pem",

@@ -1,0 +1,38 @@
+/** How long something may take, and who may end it before. */
+export interface TimeLimit {
+  ms: number;
+  signal: AbortSignal;
+  timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+}
+
+/**
+ * Runs something with a signal that aborts when the time is up, or with the one given. `run` has to
+ * obey it.
+ *
+ * @throws The reason of `limit.signal` when it aborts.
+ * @throws {DOMException} `TimeoutError` when the time is up: `no answer within 10 s`.
+ */
+export async function withTimeLimit<T>(
+  run: (signal: AbortSignal) => Promise<T>,
+  limit: TimeLimit,
+): Promise<T> {
+  const { ms, signal, timers = globalThis } = limit;
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const abort = () => controller.abort(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  const timer = timers.setTimeout(
+    () => controller.abort(new DOMException(`no answer within ${ms / 1000} s`, "TimeoutError")),
+    ms,
+  );
+  try {
+    return await run(controller.signal);
+  } catch (error) {
+    // What a closed socket says is of no interest then.
+    controller.signal.throwIfAborted();
+    throw error;
+  } finally {
+    timers.clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+}
