@@ -120,6 +120,8 @@ export class Agent {
     });
     const running = link.run();
     await Promise.race([link.firstOutcome, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
+    // Files can be opened only until then, also when there is no way to report yet.
+    if (this.#snapshot === undefined) this.#takeReport();
     const ready = this.#parts.afterFirstReport((result) => results.add(result));
     this.#ready = ready;
     for (const order of this.#early.splice(0)) this.#obey(order);
