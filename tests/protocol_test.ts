@@ -4,6 +4,7 @@ import {
   checkBasicInfo,
   parseTaskList,
   toWireBasicInfo,
+  toWireCommandResult,
   toWireProbeResult,
   toWireReport,
 } from "../lib/protocol.ts";
@@ -179,6 +180,18 @@ Deno.test("toWireProbeResult() sends whole milliseconds, -1 for lost ones, and a
   assertEquals(toWireProbeResult({ ...result, valueMs: -1 }).value, -1);
   assertEquals(toWireProbeResult({ ...result, valueMs: NaN }).value, -1);
   assertEquals(toWireProbeResult({ ...result, valueMs: 0.2 }).value, 0);
+});
+
+Deno.test("toWireCommandResult() sends a space for no output, and a whole exit code", () => {
+  const result = { taskId: "c-1", output: "out\nerr\n", exitCode: -1, finishedAt: new Date(0) };
+  assertEquals(toWireCommandResult(result), {
+    task_id: "c-1",
+    result: "out\nerr\n",
+    exit_code: -1,
+    finished_at: "1970-01-01T00:00:00.000Z",
+  });
+  assertEquals(toWireCommandResult({ ...result, output: "" }).result, " ");
+  assertEquals(toWireCommandResult({ ...result, exitCode: 1.5 }).exit_code, 1);
 });
 
 Deno.test("parseTaskList() reads the panel's tasks and ignores what it doesn't know", () => {

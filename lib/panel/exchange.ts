@@ -84,11 +84,16 @@ export function timeoutError(name: string, timeoutMs: number): PanelError {
 
 /** What went wrong before there was an answer; its words, but no cause, for that may hold the URL. */
 export function lineFailure(name: string, cause: unknown): PanelError {
-  const kind = cause instanceof AnswerError && cause.kind !== "closed"
-    ? "unreadable"
-    : "unreachable";
+  const kind = cause instanceof AnswerError ? ANSWER_FAILURES[cause.kind] : "unreachable";
   return failure(name, kind, describeError(cause));
 }
+
+const ANSWER_FAILURES: Readonly<Record<AnswerError["kind"], PanelFailure>> = {
+  closed: "unreachable",
+  timeout: "timeout",
+  malformed: "unreadable",
+  "too long": "unreadable",
+};
 
 /** Where a redirect leads, without its query. */
 function placeOf(location: string): string {

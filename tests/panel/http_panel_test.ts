@@ -1,14 +1,30 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { PanelError, type PanelFailure } from "../../lib/errors.ts";
 import { describeError } from "../../lib/log.ts";
-import { exchange } from "../../lib/panel/exchange.ts";
+import { LineDialler } from "../../lib/line/line_dialler.ts";
+import { exchanger } from "../../lib/panel/exchange.ts";
+import { HttpClient } from "../../lib/panel/http_client.ts";
 import { HttpPanel } from "../../lib/panel/http_panel.ts";
-import { toWireProbeResult, toWireReport } from "../../lib/protocol.ts";
+import {
+  toWireBasicInfo,
+  toWireCommandResult,
+  toWireProbeResult,
+  toWireReport,
+} from "../../lib/protocol.ts";
 
 const TOKEN = "s3cret/+&=";
 const SUCCESS = '{"status":"success"}';
 const REPORT = toWireReport({ failures: [] });
+const INFO = toWireBasicInfo({
+  facts: { arch: "amd64" },
+  snapshot: { failures: [] },
+  addresses: {},
+  version: "0",
+  withoutNewColumns: false,
+});
 const never = new AbortController().signal;
+
+const WITHIN = { timeoutMs: 10_000, signal: never };
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
@@ -21,15 +37,25 @@ async function withServer(handler: Handler, use: (url: string) => Promise<void>)
   }
 }
 
-function panelAt(endpoint: string): HttpPanel {
-  return new HttpPanel({ endpoint, token: TOKEN, userAgent: "komari-agent-deno/0" });
+async function withPanel(
+  endpoint: string,
+  use: (panel: HttpPanel) => Promise<void>,
+): Promise<void> {
+  const client = new HttpClient({ dialler: new LineDialler() });
+  const exchange = exchanger(client, [["user-agent", "komari-agent-deno/0"]]);
+  try {
+    await use(new HttpPanel({ endpoint, token: TOKEN }, { exchange }));
+  } finally {
+    client.close();
+  }
 }
 
 async function failureOf(handler: Handler): Promise<PanelError> {
   const errors: PanelError[] = [];
-  await withServer(handler, async (url) => {
-    errors.push(await assertRejects(() => panelAt(url).sendReport(REPORT, never), PanelError));
-  });
+  await withServer(handler, (url) =>
+    withPanel(url, async (panel) => {
+      errors.push(await assertRejects(() => panel.sendReport(REPORT, WITHIN), PanelError));
+    }));
   const [error] = errors;
   assert(error !== undefined);
   assertEquals(Deno.inspect(error).includes("s3cret"), false, "no token in the error");
@@ -44,19 +70,25 @@ Deno.test("HttpPanel calls the panel's paths with the encoded token and no Origi
     seen.push(`${request.method} ${pathname}${search} ${await request.text()}`);
     headers.push(request.headers);
     return new Response(request.method === "GET" ? "[]" : SUCCESS);
-  }, async (url) => {
-    const panel = panelAt(`${url}/base`);
-    await panel.sendReport(REPORT, never);
-    const finishedAt = new Date(0);
-    const result = toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 5, finishedAt });
-    await panel.sendProbeResult(result, never);
-    assertEquals(await panel.fetchTasks(never), { tasks: [], skipped: [] });
-  });
+  }, (url) =>
+    withPanel(`${url}/base`, async (panel) => {
+      const finishedAt = new Date(0);
+      await panel.sendReport(REPORT, WITHIN);
+      await panel.sendBasicInfo(INFO, never);
+      const result = toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 5, finishedAt });
+      await panel.sendProbeResult(result, never);
+      const command = toWireCommandResult({ taskId: "c", output: "", exitCode: 0, finishedAt });
+      await panel.sendCommandResult(command, never);
+      assertEquals(await panel.fetchTasks(never), { tasks: [], skipped: [] });
+    }));
   const query = `?token=${encodeURIComponent(TOKEN)}`;
   assertEquals(seen, [
     `POST /base/api/clients/report${query} ${JSON.stringify(REPORT)}`,
+    `POST /base/api/clients/uploadBasicInfo${query} ${JSON.stringify(INFO)}`,
     `POST /base/api/clients/ping/result${query} ` +
     '{"task_id":1,"value":5,"ping_type":"tcp","finished_at":"1970-01-01T00:00:00.000Z"}',
+    `POST /base/api/clients/task/result${query} ` +
+    '{"task_id":"c","result":" ","exit_code":0,"finished_at":"1970-01-01T00:00:00.000Z"}',
     `GET /base/api/clients/ping/tasks${query} `,
   ]);
   for (const header of headers) {
@@ -131,53 +163,19 @@ Deno.test("HttpPanel says why there was no connection, without the URL", async (
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;
   listener.close();
-  const error = await assertRejects(
-    () => panelAt(`http://127.0.0.1:${port}`).sendReport(REPORT, never),
-    PanelError,
-  );
-  assertEquals(error.failure, "unreachable");
-  assertStringIncludes(error.message, "refused");
-  assertEquals(error.message.includes("token"), false);
-  assertEquals(describeError(error).includes("s3cret"), false);
+  await withPanel(`http://127.0.0.1:${port}`, async (panel) => {
+    const error = await assertRejects(() => panel.sendReport(REPORT, WITHIN), PanelError);
+    assertEquals(error.failure, "unreachable");
+    assertStringIncludes(error.message, "refused");
+    assertEquals(error.message.includes("token"), false);
+    assertEquals(describeError(error).includes("s3cret"), false);
+  });
 });
 
 Deno.test("HttpPanel.fetchTasks() refuses what is no list", async () => {
-  await withServer(() => new Response("{broken"), async (url) => {
-    const error = await assertRejects(() => panelAt(url).fetchTasks(never), PanelError);
-    assertEquals(error.failure, "unreadable");
-  });
-});
-
-Deno.test("exchange() ends with a time-out when the answer or its body never comes", async () => {
-  const stall = new ReadableStream<Uint8Array<ArrayBuffer>>({});
-  const held = Promise.withResolvers<Response>();
-  for (const handler of [() => held.promise, () => new Response(stall)]) {
-    await withServer(handler, async (url) => {
-      const call = { name: "ask (GET /x)", url, method: "GET" as const, timeoutMs: 50 };
-      const error = await assertRejects(
-        () => exchange(call, { signal: never, headers: new Headers() }),
-        PanelError,
-      );
-      assertEquals(error.failure, "timeout");
-      assertStringIncludes(error.message, "Cannot ask (GET /x): no answer within 0.05 s");
-      held.resolve(new Response());
-    });
-  }
-});
-
-Deno.test("exchange() gives the signal's reason when it is told to stop", async () => {
-  const held = Promise.withResolvers<Response>();
-  const arrived = Promise.withResolvers<void>();
-  const stop = new AbortController();
-  await withServer(() => {
-    arrived.resolve();
-    return held.promise;
-  }, async (url) => {
-    const call = { name: "ask", url, method: "GET" as const, timeoutMs: 60_000 };
-    const asking = exchange(call, { signal: stop.signal, headers: new Headers() });
-    await arrived.promise;
-    stop.abort(new Error("told to stop"));
-    assertEquals((await assertRejects(() => asking, Error)).message, "told to stop");
-    held.resolve(new Response());
-  });
+  await withServer(() => new Response("{broken"), (url) =>
+    withPanel(url, async (panel) => {
+      const error = await assertRejects(() => panel.fetchTasks(never), PanelError);
+      assertEquals(error.failure, "unreadable");
+    }));
 });
