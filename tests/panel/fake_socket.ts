@@ -1,0 +1,85 @@
+import type { Socket } from "../../lib/panel/socket.ts";
+
+type Received = string | Uint8Array<ArrayBuffer>;
+
+/** A WebSocket without a line: a test says what comes, and looks at what was sent. */
+export class FakeSocket implements Socket {
+  readonly sent: string[] = [];
+  pings = 0;
+  heardAtMs = 0;
+  ending = "";
+  /** Whether what is sent never gets away, as over a line that is stuck. */
+  stuck = false;
+  readonly #come: Received[] = [];
+  readonly #stuck: PromiseWithResolvers<void>[] = [];
+  #waiting: PromiseWithResolvers<Received | undefined> | undefined;
+
+  send(message: Received): Promise<void> {
+    if (this.ending !== "") return Promise.reject(new Error("the socket is closed"));
+    this.sent.push(String(message));
+    return this.#handOver();
+  }
+
+  ping(): Promise<void> {
+    if (this.ending !== "") return Promise.reject(new Error("the socket is closed"));
+    this.pings++;
+    return this.#handOver();
+  }
+
+  receive(): Promise<Received | undefined> {
+    if (this.#waiting !== undefined) throw new Error("receive() was called again too early");
+    this.#waiting = Promise.withResolvers();
+    const { promise } = this.#waiting;
+    this.#deliver();
+    return promise;
+  }
+
+  close(): void {
+    this.end("it was closed here");
+  }
+
+  /** The panel sends something: text and bytes as they are, all else as JSON. */
+  say(message: unknown): void {
+    this.heardAtMs = performance.now();
+    this.#come.push(wireOf(message));
+    this.#deliver();
+  }
+
+  /** The connection ends. */
+  end(why: string): void {
+    this.ending ||= why;
+    for (const { reject } of this.#stuck.splice(0)) reject(new Error(why));
+    this.#deliver();
+  }
+
+  /** What the panel has been told, read. */
+  get calls(): { id: number; method: string; params: unknown }[] {
+    return this.sent.map((text) => JSON.parse(text));
+  }
+
+  #handOver(): Promise<void> {
+    if (!this.stuck) return Promise.resolve();
+    const handingOver = Promise.withResolvers<void>();
+    this.#stuck.push(handingOver);
+    return handingOver.promise;
+  }
+
+  #deliver(): void {
+    if (this.#waiting === undefined) return;
+    const next = this.#come.shift();
+    if (next === undefined && this.ending === "") return;
+    const { resolve } = this.#waiting;
+    this.#waiting = undefined;
+    resolve(next);
+  }
+}
+
+function wireOf(message: unknown): Received {
+  if (message instanceof Uint8Array) return new Uint8Array(message);
+  return typeof message === "string" ? message : JSON.stringify(message);
+}
+
+/** Lets everything happen that waits for nothing but its turn. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 30; turn++) await Promise.resolve();
+}
