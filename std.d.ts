@@ -106,3 +106,67 @@ declare module "@sinonjs/fake-timers" {
   }): Clock;
   export function createClock(now?: number | Date): Clock;
 }
+
+declare module "ws" {
+  import type { IncomingMessage } from "node:http";
+  import type { Duplex } from "node:stream";
+
+  export interface ClientOptions {
+    headers?: Record<string, string>;
+    perMessageDeflate?: boolean | Record<string, unknown>;
+    autoPong?: boolean;
+    maxPayload?: number;
+  }
+  export interface ServerOptions {
+    noServer?: boolean;
+    host?: string;
+    port?: number;
+    autoPong?: boolean;
+    maxPayload?: number;
+    perMessageDeflate?: boolean | Record<string, unknown>;
+  }
+  type Data = string | Uint8Array;
+  type Sent = (error?: Error) => void;
+
+  /** Text arrives as bytes too; `isBinary` tells them apart. */
+  export class WebSocket {
+    constructor(url: string, options?: ClientOptions);
+    readonly readyState: number;
+    on(event: "open", listener: () => void): this;
+    on(event: "message", listener: (data: Uint8Array, isBinary: boolean) => void): this;
+    on(event: "ping" | "pong", listener: (data: Uint8Array) => void): this;
+    on(event: "close", listener: (code: number, reason: Uint8Array) => void): this;
+    on(event: "error", listener: (error: Error) => void): this;
+    on(
+      event: "unexpected-response",
+      listener: (request: unknown, response: IncomingMessage) => void,
+    ): this;
+    on(event: "upgrade", listener: (response: IncomingMessage) => void): this;
+    send(data: Data, sent?: Sent): void;
+    send(
+      data: Data,
+      options: { binary?: boolean; compress?: boolean; fin?: boolean },
+      sent?: Sent,
+    ): void;
+    ping(data?: Data, mask?: boolean, sent?: Sent): void;
+    pong(data?: Data, mask?: boolean, sent?: Sent): void;
+    close(code?: number, reason?: Data): void;
+    terminate(): void;
+    pause(): void;
+    resume(): void;
+  }
+
+  export class WebSocketServer {
+    constructor(options: ServerOptions, listening?: () => void);
+    on(event: "connection", listener: (socket: WebSocket, request: IncomingMessage) => void): this;
+    on(event: "listening", listener: () => void): this;
+    address(): { port: number };
+    handleUpgrade(
+      request: IncomingMessage,
+      socket: Duplex,
+      head: Uint8Array,
+      done: (socket: WebSocket, request: IncomingMessage) => void,
+    ): void;
+    close(closed?: (error?: Error) => void): void;
+  }
+}

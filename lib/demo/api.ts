@@ -1,47 +1,62 @@
 /**
- * The calls of the HTTP interface, answered as the panel answers them.
+ * The calls over HTTP, answered as the panel answers them.
  *
  * @module
  */
 
 import { type Answer, jsonAnswer, textAnswer } from "./answer.ts";
-import { checkBasicInfo } from "./basic_info_contract.ts";
-import type { CallName } from "./fault.ts";
+import { callName, RPC_PATH } from "./call_name.ts";
+import type { Exchange, RequestHead } from "./exchange.ts";
+import type { Fault } from "./fault.ts";
+import type { Intake, MessageKind } from "./intake.ts";
+import type { Node } from "./node.ts";
 import type { PanelState } from "./panel_state.ts";
-import { checkPingResult } from "./ping_result_contract.ts";
-import { checkReport } from "./report_contract.ts";
-import type { Verdict } from "./verdict.ts";
+import { answerRpc } from "./rpc.ts";
 import { taskList } from "./wire_task.ts";
-
-/** A call that was read to its end. */
-export interface Exchange {
-  readonly atMs: number;
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 /** What an answer depends on. */
 export interface ApiContext {
   readonly token: string;
   readonly state: PanelState;
+  readonly intake: Intake;
+  readonly node: Node;
+  /** The newest version that the panel speaks. */
+  readonly speaks: 1 | 2;
+  /** How long a pull is held. */
+  readonly holdMs: number;
   /** Whether to answer as a panel that lacks the newer columns of basic info. */
   readonly oldPanel: boolean;
+  /** The fault that strikes the call. */
+  readonly fault?: Fault | undefined;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
 
-const calls: Readonly<Record<string, CallName>> = {
-  "POST /api/clients/uploadBasicInfo": "basic info",
-  "POST /api/clients/report": "report",
-  "GET /api/clients/ping/tasks": "task list",
-  "POST /api/clients/ping/result": "ping result",
-};
+const TERMINAL_PATH = "/api/clients/terminal";
 
-/** Which of an agent's calls this is; `undefined` for any other path. */
-export function callName(exchange: Pick<Exchange, "method" | "path">): CallName | undefined {
-  const key = `${exchange.method} ${exchange.path}`;
-  return Object.hasOwn(calls, key) ? calls[key] : undefined;
+/** Which WebSocket a path is for; `undefined` when it is for none. */
+export function socketKind(
+  path: string,
+  options: { speaks: 1 | 2 },
+): "v1" | "v2" | "terminal" | undefined {
+  if (path === "/api/clients/report") return "v1";
+  if (path === RPC_PATH && options.speaks === 2) return "v2";
+  return path === TERMINAL_PATH ? "terminal" : undefined;
+}
+
+/** Refuses whoever comes from a foreign page or with a wrong token. */
+export function refuseStranger(
+  head: Pick<RequestHead, "headers" | "query">,
+  { token, speaks }: Pick<ApiContext, "token" | "speaks">,
+): Answer | undefined {
+  const origin = head.headers["origin"];
+  if (origin !== undefined && origin !== `http://${head.headers["host"]}`) {
+    return { status: 403, headers: {}, body: "" };
+  }
+  if (head.query.get("token") === token) return undefined;
+  return speaks === 1
+    ? jsonAnswer(401, { status: "error", error: "invalid token" })
+    : jsonAnswer(401, { status: "error", message: "Unauthorized." });
 }
 
 /**
@@ -49,76 +64,55 @@ export function callName(exchange: Pick<Exchange, "method" | "path">): CallName 
  *
  * `undefined` when the path is none of the interface and a page is what the panel would send.
  */
-export function answerCall(exchange: Exchange, context: ApiContext): Answer | undefined {
-  const origin = exchange.headers["origin"];
-  if (origin !== undefined && origin !== `http://${exchange.headers["host"]}`) {
-    return { status: 403, headers: {}, body: "" };
-  }
-  const name = callName(exchange);
-  const isUpgradePath = exchange.method === "GET" && exchange.path === "/api/clients/report";
-  if (name === undefined && !isUpgradePath) {
-    return exchange.method === "GET" ? undefined : textAnswer(404, "404 page not found");
-  }
-  if (exchange.query.get("token") !== context.token) {
-    return jsonAnswer(401, { status: "error", message: "Unauthorized." });
-  }
-  return name === undefined
-    ? jsonAnswer(400, { status: "error", error: "Require WebSocket upgrade" })
-    : answerKnown(name, exchange, context);
-}
-
-function answerKnown(
-  name: CallName,
+export async function answerCall(
   exchange: Exchange,
   context: ApiContext,
-): Answer {
-  const { body } = exchange;
-  const { state } = context;
-  if (body.includes(context.token)) note([`${name}: holds the token`], exchange, context);
-  switch (name) {
-    case "task list":
-      state.count("taskLists");
-      return { ...jsonAnswer(200, null), body: taskList(state.tasks) };
-    case "basic info":
-      return settle(
-        checkBasicInfo(body, { oldPanel: context.oldPanel }),
-        (arrival) => state.addBasicInfo(arrival),
-        { exchange, context },
-      );
-    case "report":
-      return settle(checkReport(body), (arrival) => state.addReport(arrival), {
-        exchange,
-        context,
-      });
-    case "ping result":
-      return settle(
-        checkPingResult(body, { tasks: state.tasks }),
-        (arrival) => state.addPingResult(arrival),
-        { exchange, context },
-      );
+): Promise<Answer | undefined> {
+  const { method, path, body, atMs } = exchange;
+  const { intake, node, state, speaks } = context;
+  const socket = method === "GET" ? socketKind(path, { speaks }) : undefined;
+  const isRpc = method === "POST" && path === RPC_PATH && speaks === 2;
+  const name = isRpc || path === RPC_PATH ? undefined : callName(exchange);
+  if (name === undefined && socket === undefined && !isRpc) {
+    return method === "GET" ? undefined : textAnswer(404, "404 page not found");
   }
+  const refusal = refuseStranger(exchange, context);
+  if (refusal !== undefined) return refusal;
+  if (isRpc) {
+    const { status, body: text } = await answerRpc(body, { ...context, by: "v2 post", atMs });
+    return { ...jsonAnswer(status, null), body: text };
+  }
+  if (socket === "terminal") {
+    return jsonAnswer(404, { error: "Session not found", status: "error" });
+  }
+  if (socket !== undefined) {
+    return jsonAnswer(400, { error: "Require WebSocket upgrade", status: "error" });
+  }
+  if (name === "task list") {
+    state.count("taskLists");
+    return { ...jsonAnswer(200, null), body: taskList(state.tasks) };
+  }
+  intake.search(body, { what: `${name}`, atMs });
+  const answer = settle(messageKind(name), exchange, context);
+  if (name === "report" && answer.status === 200) node.reported(1, { presence: true });
+  return answer;
 }
 
-function settle<T>(
-  verdict: Verdict<T>,
-  add: (arrival: { atMs: number; body: string; value: T }) => void,
-  call: { exchange: Exchange; context: ApiContext },
-): Answer {
-  const { exchange, context } = call;
-  note(verdict.violations, exchange, context);
-  if (!verdict.accepted) {
-    context.state.count("refused");
-    return verdict.answer;
-  }
-  add({ atMs: exchange.atMs, body: exchange.body, value: verdict.value });
-  return jsonAnswer(200, { status: "success" });
+function settle(kind: MessageKind, { atMs, body }: Exchange, context: ApiContext): Answer {
+  const verdict = context.intake.take(kind, {
+    body,
+    atMs,
+    by: "v1 post",
+    oldPanel: context.oldPanel,
+  });
+  if (!verdict.accepted) return verdict.answer;
+  return kind === "task result"
+    ? jsonAnswer(200, { message: "Task result updated successfully", status: "success" })
+    : jsonAnswer(200, { status: "success" });
 }
 
-function note(texts: readonly string[], exchange: Exchange, context: ApiContext): void {
-  for (const text of texts) {
-    context.state.addViolation({
-      atMs: exchange.atMs,
-      text: text.replaceAll(context.token, "[token]"),
-    });
-  }
+function messageKind(name: string | undefined): MessageKind {
+  return name === "basic info" || name === "ping result" || name === "task result"
+    ? name
+    : "report";
 }

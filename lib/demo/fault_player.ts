@@ -5,9 +5,12 @@
  */
 
 import type { ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 import { delay } from "@std/async/delay";
 import { type Answer, htmlAnswer, jsonAnswer } from "./answer.ts";
 import type { Fault } from "./fault.ts";
+import { gzipBomb } from "./bomb.ts";
+import { deepMessage, garbageAnswer } from "./hostile_messages.ts";
 import { hostileTaskList } from "./hostile_tasks.ts";
 
 const proxyPage =
@@ -26,23 +29,40 @@ export async function playFault(
   options: { response: ServerResponse; signal: AbortSignal },
 ): Promise<boolean> {
   const { response, signal } = options;
-  const answer = answerOf(fault);
+  const answer = faultAnswer(fault);
   if (answer !== undefined) {
     writeAnswer(response, answer);
     return true;
   }
   switch (fault.name) {
     case "hang":
+    case "mute-all":
       return true;
     case "close":
     case "refuse":
       response.socket?.destroy();
       return true;
-    case "endless":
-      await pour(response, Infinity);
+    case "reset":
+      response.socket?.resetAndDestroy();
       return true;
+    case "endless":
     case "huge":
-      await pour(response, 1024);
+    case "huge-message":
+      response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
+      await pour(response, fault.name === "endless" ? Infinity : 1024);
+      return true;
+    case "garbage-message":
+      writeAnswer(response, garbageAnswer());
+      return true;
+    case "deep-message":
+      writeAnswer(response, { ...jsonAnswer(200, null), body: deepMessage() });
+      return true;
+    case "bomb":
+      response.writeHead(200, {
+        "content-type": "application/json; charset=utf-8",
+        "content-encoding": "gzip",
+      });
+      response.end(await gzipBomb());
       return true;
     case "slow":
       await delay(fault.delayMs ?? 4000, { signal });
@@ -59,19 +79,24 @@ export function writeAnswer(response: ServerResponse, answer: Answer): void {
   response.end(body);
 }
 
-function answerOf(fault: Fault): Answer | undefined {
+/** The whole answer that a fault gives, to requests for WebSockets too. */
+export function faultAnswer(fault: Fault): Answer | undefined {
+  const status = /^upgrade-(\d+)$/.exec(fault.name)?.[1];
+  if (status !== undefined && status !== "302") return htmlAnswer(Number(status), proxyPage);
   switch (fault.name) {
     case "status-500":
       return { status: 500, headers: {}, body: "" };
     case "502-html":
       return htmlAnswer(502, proxyPage);
     case "html-200":
+    case "upgrade-html":
       return htmlAnswer(200, otherPage);
     case "401":
       return jsonAnswer(401, { status: "error", message: "Unauthorized." });
     case "404-install":
       return jsonAnswer(404, { status: "error", message: "Not found in install mode" });
     case "302-login":
+    case "upgrade-302":
       return { status: 302, headers: { location: "/login?next=%2F" }, body: "" };
     case "bad-tasks":
       return { ...jsonAnswer(200, null), body: '[{"id":1,"name":"Ping","type":"icmp","tar' };
@@ -83,8 +108,7 @@ function answerOf(fault: Fault): Answer | undefined {
 }
 
 /** Writes JSON that begins well and goes on, no faster than it is read. */
-async function pour(response: ServerResponse, chunks: number): Promise<void> {
-  response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
+export async function pour(response: Writable, chunks: number): Promise<void> {
   response.write('{"status":"success","more":"');
   for (let written = 0; written < chunks && !response.destroyed; written++) {
     if (!response.write(chunk)) await drained(response);
@@ -92,7 +116,7 @@ async function pour(response: ServerResponse, chunks: number): Promise<void> {
   if (!response.destroyed) response.end('"}');
 }
 
-function drained(response: ServerResponse): Promise<void> {
+function drained(response: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       response.off("drain", done);

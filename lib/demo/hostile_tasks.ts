@@ -6,7 +6,8 @@
 
 const types = ["icmp", "tcp", "http", "", "udp", "ICMP", "__proto__", "icmp; reboot"];
 
-const targets = [
+/** Targets that are options, hold commands or lie. */
+export const hostileTargets = [
   "192.0.2.1",
   "-f",
   "--flood",
@@ -51,7 +52,7 @@ export function hostileTaskList(): string {
     id: index % 9_000,
     name: "t",
     type: types[index % types.length],
-    target: targets[index % targets.length],
+    target: hostileTargets[index % hostileTargets.length],
     interval: intervals[index % intervals.length],
   }));
   return JSON.stringify([...misfits, ...tasks]);

@@ -17,6 +17,13 @@ const TRIES = 100;
 /** Answers a request; what it throws ends the connection. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
+/** Takes a connection that asks to become a WebSocket; what it throws ends the connection. */
+export type UpgradeHandler = (
+  request: IncomingMessage,
+  socket: Socket,
+  head: Uint8Array,
+) => Promise<void>;
+
 /** A server, its port and its connections. */
 export class Listener {
   readonly #server: Server;
@@ -43,7 +50,7 @@ export class Listener {
    */
   static async open(
     handler: Handler,
-    options: { port: number; onConnection: () => void },
+    options: { port: number; onConnection: () => void; onUpgrade?: UpgradeHandler },
   ): Promise<Listener> {
     // Loaded here, since an agent without a demo must not pay for it.
     const { createServer } = await import("node:http");
@@ -52,6 +59,12 @@ export class Listener {
       response.on("error", () => {});
       handler(request, response).catch(() => response.socket?.destroy());
     });
+    const { onUpgrade } = options;
+    if (onUpgrade !== undefined) {
+      server.on("upgrade", (request, socket: Socket, head) => {
+        onUpgrade(request, socket, new Uint8Array(head)).catch(() => socket.destroy());
+      });
+    }
     const listener = new Listener(server, options.onConnection);
     const last = options.port === 0 ? 0 : Math.min(options.port + TRIES - 1, 65_535);
     for (let port = options.port; port <= last; port++) {
@@ -83,8 +96,15 @@ export class Listener {
   pause(): void {
     if (!this.#server.listening) return;
     this.#server.close();
+    this.drop();
+  }
+
+  /** Hangs up on the open connections, by a reset when that is wanted. */
+  drop(options: { reset?: boolean } = {}): void {
     for (const socket of this.#sockets) {
-      if (!this.#spared.has(socket)) socket.destroy();
+      if (this.#spared.has(socket)) continue;
+      if (options.reset === true) socket.resetAndDestroy();
+      else socket.destroy();
     }
   }
 

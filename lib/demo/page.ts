@@ -9,7 +9,8 @@
 
 import type { ServerResponse } from "node:http";
 import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./answer.ts";
-import type { Arrival, News, PanelState } from "./panel_state.ts";
+import type { Arrival, News } from "./panel_news.ts";
+import type { PanelState } from "./panel_state.ts";
 import type { WireReport } from "./report_contract.ts";
 import text from "./page.html" with { type: "text" };
 

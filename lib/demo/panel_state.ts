@@ -6,60 +6,11 @@
 
 import type { WireBasicInfo } from "./basic_info_contract.ts";
 import type { Fault } from "./fault.ts";
+import type { Arrival, Call, Counts, News, Sockets, Violation } from "./panel_news.ts";
 import type { WirePingResult } from "./ping_result_contract.ts";
 import type { WireReport } from "./report_contract.ts";
+import type { WireTaskResult } from "./task_result_contract.ts";
 import type { WireTask } from "./wire_task.ts";
-
-/** A message that was taken. */
-export interface Arrival<T> {
-  /** When it came, in milliseconds since 1970. */
-  readonly atMs: number;
-  /** The message as it stood on the wire. */
-  readonly body: string;
-  readonly value: T;
-}
-
-/** Something that the contract forbids. */
-export interface Violation {
-  readonly atMs: number;
-  readonly text: string;
-}
-
-/** A call, whatever became of it. */
-export interface Call {
-  readonly atMs: number;
-  readonly method: string;
-  /** Without the query. */
-  readonly path: string;
-  /** By lower-case name. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Absent when a fault kept the answer back. */
-  readonly status?: number;
-}
-
-/** How often each thing happened, since the start. */
-export interface Counts {
-  readonly connections: number;
-  readonly calls: number;
-  readonly reports: number;
-  readonly basicInfos: number;
-  readonly pingResults: number;
-  readonly taskLists: number;
-  /** Messages that the contract refused. */
-  readonly refused: number;
-  readonly violations: number;
-}
-
-/** News that the state tells its listeners. */
-export type News =
-  | { readonly report: Arrival<WireReport> }
-  | { readonly basicInfo: Arrival<WireBasicInfo> }
-  | { readonly pingResult: Arrival<WirePingResult> }
-  | { readonly violation: Violation }
-  | { readonly call: Call }
-  | { readonly connections: number }
-  | { readonly tasks: readonly WireTask[] }
-  | { readonly fault: Fault | undefined };
 
 /** How many of each are kept. */
 const KEPT = 720;
@@ -70,12 +21,14 @@ export class PanelState {
   readonly #reports: Arrival<WireReport>[] = [];
   readonly #basicInfos: Arrival<WireBasicInfo>[] = [];
   readonly #pingResults: Arrival<WirePingResult>[] = [];
+  readonly #commandResults: Arrival<WireTaskResult>[] = [];
   readonly #violations: Violation[] = [];
   readonly #calls: Call[] = [];
   readonly #listeners = new Set<(news: News) => void>();
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
   #columns: WireBasicInfo = {};
+  #sockets: Sockets = { opened: 0, closed: 0 };
   #counts: Counts = {
     connections: 0,
     calls: 0,
@@ -83,6 +36,9 @@ export class PanelState {
     basicInfos: 0,
     pingResults: 0,
     taskLists: 0,
+    pulls: 0,
+    commandResults: 0,
+    socketMessages: 0,
     refused: 0,
     violations: 0,
   };
@@ -97,6 +53,10 @@ export class PanelState {
 
   get pingResults(): readonly Arrival<WirePingResult>[] {
     return this.#pingResults;
+  }
+
+  get commandResults(): readonly Arrival<WireTaskResult>[] {
+    return this.#commandResults;
   }
 
   get violations(): readonly Violation[] {
@@ -136,45 +96,57 @@ export class PanelState {
     this.#tell({ fault });
   }
 
+  /** The node's WebSockets. */
+  get sockets(): Sockets {
+    return this.#sockets;
+  }
+
+  set sockets(sockets: Sockets) {
+    this.#sockets = sockets;
+    this.#tell({ sockets });
+  }
+
   addReport(arrival: Arrival<WireReport>): void {
     keep(this.#reports, arrival, KEPT);
-    this.count("reports");
+    this.#add("reports");
     this.#tell({ report: arrival });
   }
 
   addBasicInfo(arrival: Arrival<WireBasicInfo>): void {
     keep(this.#basicInfos, arrival, KEPT);
     this.#columns = { ...this.#columns, ...arrival.value };
-    this.count("basicInfos");
+    this.#add("basicInfos");
     this.#tell({ basicInfo: arrival });
   }
 
   addPingResult(arrival: Arrival<WirePingResult>): void {
     keep(this.#pingResults, arrival, KEPT_RESULTS);
-    this.count("pingResults");
+    this.#add("pingResults");
     this.#tell({ pingResult: arrival });
+  }
+
+  addCommandResult(arrival: Arrival<WireTaskResult>): void {
+    keep(this.#commandResults, arrival, KEPT);
+    this.#add("commandResults");
+    this.#tell({ commandResult: arrival });
   }
 
   addViolation(violation: Violation): void {
     keep(this.#violations, violation, KEPT);
-    this.count("violations");
+    this.#add("violations");
     this.#tell({ violation });
   }
 
   addCall(call: Call): void {
     keep(this.#calls, call, KEPT);
-    this.count("calls");
+    this.#add("calls");
     this.#tell({ call });
-  }
-
-  addConnection(): void {
-    this.count("connections");
-    this.#tell({ connections: this.#counts.connections });
   }
 
   /** Adds one to a count. */
   count(name: keyof Counts): void {
-    this.#counts = { ...this.#counts, [name]: this.#counts[name] + 1 };
+    this.#add(name);
+    this.#tell({ count: name });
   }
 
   /** Calls `listener` with all news until the signal aborts. */
@@ -207,6 +179,10 @@ export class PanelState {
       signal: settled.signal,
     });
     return promise.finally(() => settled.abort());
+  }
+
+  #add(name: keyof Counts): void {
+    this.#counts = { ...this.#counts, [name]: this.#counts[name] + 1 };
   }
 
   #tell(news: News): void {

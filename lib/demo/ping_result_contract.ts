@@ -7,7 +7,7 @@
 import type { WireTask } from "./wire_task.ts";
 import { examine, fields, LARGEST_COUNT } from "./shape.ts";
 import { accept, gravest, refuse, type Verdict } from "./verdict.ts";
-import { numberIn, parseWireObject, stringIn } from "./wire_json.ts";
+import { isRfc3339, numberIn, parseWireObject, stringIn } from "./wire_json.ts";
 
 /** A probe's result as the panel stores it. */
 export interface WirePingResult {
@@ -25,13 +25,14 @@ const shape = fields({
   finished_at: { kind: "string" },
 });
 
-const rfc3339 =
-  /^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
-
-/** Holds a result's body against the contract and the list of tasks. */
+/**
+ * Holds a result's body against the contract and the list of tasks.
+ *
+ * The panel reads the time of v2 alone, and refuses what it can't read.
+ */
 export function checkPingResult(
   body: string,
-  options: { tasks: readonly WireTask[] },
+  options: { tasks: readonly WireTask[]; readsTime?: boolean },
 ): Verdict<WirePingResult> {
   const result = parseWireObject(body);
   if (result === undefined) {
@@ -61,8 +62,11 @@ export function checkPingResult(
       `ping result: ping_type of task ${task.id} must be "${task.type}", is "${value.pingType}"`,
     );
   }
-  if (!rfc3339.test(value.finishedAt)) {
+  if (!isRfc3339(value.finishedAt)) {
     violations.push(`ping result: finished_at is no time with a zone: "${value.finishedAt}"`);
+    if (options.readsTime === true) {
+      return refuse({ status: 400, body: { status: "error", message: "no time" } }, violations);
+    }
   }
   return accept(value, violations);
 }

@@ -4,21 +4,22 @@
  * @module
  */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { answerCall, callName, type Exchange } from "./api.ts";
-import { textAnswer } from "./answer.ts";
-import { type Fault, strikes } from "./fault.ts";
-import { playFault, writeAnswer } from "./fault_player.ts";
+import { Calls } from "./calls.ts";
+import type { Fault } from "./fault.ts";
+import { writeAnswer } from "./fault_player.ts";
+import { Intake } from "./intake.ts";
 import { Listener } from "./listener.ts";
+import { Node } from "./node.ts";
+import { Orders } from "./orders.ts";
 import { pageAnswer, refuseForeignHost, stateAnswer, streamEvents } from "./page.ts";
 import { PanelState } from "./panel_state.ts";
+import { schedulePings } from "./ping_schedule.ts";
+import type { TerminalSession } from "./terminal_session.ts";
+import { WebSockets } from "./web_sockets.ts";
 import type { WireTask } from "./wire_task.ts";
 
 /** The port that is tried first. */
 export const DEFAULT_PORT = 25774;
-
-/** No message of the contract comes near it. */
-const LARGEST_BODY_BYTES = 8 * 1024 * 1024;
 
 /** A panel that runs. */
 export interface StandInPanel {
@@ -30,6 +31,30 @@ export interface StandInPanel {
   readonly state: PanelState;
   /** Misbehaves from now on, or no longer; resolves when the change is in force. */
   setFault(fault: Fault | undefined): Promise<void>;
+  /**
+   * Sends a command and gives its task id; the result comes to `state.commandResults`.
+   *
+   * @throws {Error} When no way leads to the node (`Cannot send …`).
+   */
+  sendCommand(command: string): string;
+  /** Orders a probe now; false when no way leads to the node. */
+  sendPing(ping: { id: number; kind: string; target: string }): boolean;
+  /**
+   * Asks for a terminal and gives the request's id.
+   *
+   * @throws {Error} When the node has no WebSocket (`Cannot ask …`).
+   */
+  requestTerminal(): string;
+  /** The terminal that was asked for under that id. */
+  terminal(requestId: string): TerminalSession;
+  /**
+   * Sends anything at all over the present WebSocket.
+   *
+   * @throws {Error} When the node has none (`Cannot send …`).
+   */
+  sendRaw(message: string | Uint8Array<ArrayBuffer>): void;
+  /** Hangs up on every connection of the agent, idle ones too. */
+  dropConnections(options?: { reset?: boolean }): void;
   /** Ends the panel and every connection. */
   close(): Promise<void>;
 }
@@ -42,6 +67,14 @@ export interface StandInPanelOptions {
   readonly token?: string;
   readonly tasks?: readonly WireTask[];
   readonly fault?: Fault;
+  /** The newest version of the interface; 1 is a panel of 1.1.8, 2 (the default) of 1.4.3. */
+  readonly speaks?: 1 | 2;
+  /** Whether the page offers commands and terminals, which run on this machine. */
+  readonly remoteControl?: boolean;
+  /** How long a pull waits for events: 25 s. */
+  readonly holdMs?: number;
+  /** How long a WebSocket may bring no data: 11 s. */
+  readonly silenceMs?: number;
   /** Ends the panel when it aborts. */
   readonly signal?: AbortSignal;
 }
@@ -57,55 +90,52 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
   const state = new PanelState();
   state.tasks = options.tasks ?? [];
   const closing = new AbortController();
-  const page = await pageAnswer();
-
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const exchange = await readExchange(request);
-    if (exchange === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
-    if (exchange.path.startsWith("/demo/")) return showState(exchange, response);
-    const isCall = exchange.path.startsWith("/api/");
-    const fault = isCall ? state.fault : undefined;
-    const struck = fault !== undefined && strikes(fault, callName(exchange)) ? fault : undefined;
-    const { atMs, method, path, headers } = exchange;
-    const note = (status?: number) =>
-      state.addCall({ atMs, method, path, headers, ...(status === undefined ? {} : { status }) });
-
-    if (struck !== undefined) {
-      const played = playFault(struck, { response, signal: closing.signal });
-      if (struck.name !== "slow" && struck.name !== "no-extra-columns") {
-        note(response.headersSent ? response.statusCode : undefined);
-      }
-      if (await played) return;
-    }
-    const oldPanel = struck?.name === "no-extra-columns";
-    const answer = answerCall(exchange, { token, state, oldPanel }) ?? page;
-    writeAnswer(response, answer);
-    note(answer.status);
-  }
-
-  function showState(exchange: Exchange, response: ServerResponse): void {
-    const refusal = refuseForeignHost(exchange.headers["host"]);
-    if (refusal !== undefined) return writeAnswer(response, refusal);
-    if (exchange.path !== "/demo/events") return writeAnswer(response, stateAnswer(state));
-    listener.spare(response.socket);
-    streamEvents(response, { state, signal: closing.signal });
-  }
-
-  const listener = await Listener.open(handle, {
-    port: options.port ?? DEFAULT_PORT,
-    onConnection: () => state.addConnection(),
+  const { signal } = closing;
+  const intake = new Intake({ token, state });
+  const node = new Node(state);
+  const orders = new Orders({ node, intake, signal });
+  const calls = new Calls({
+    node: {
+      token,
+      state,
+      intake,
+      node,
+      signal,
+      speaks: options.speaks ?? 2,
+      holdMs: options.holdMs ?? 25_000,
+      silenceMs: options.silenceMs ?? 11_000,
+    },
+    orders,
+    sockets: await WebSockets.load(),
+    page: await pageAnswer(),
+  }, {
+    show(exchange, response) {
+      const refusal = refuseForeignHost(exchange.headers["host"]);
+      if (refusal !== undefined) return writeAnswer(response, refusal);
+      listener.spare(response.socket);
+      if (exchange.path !== "/demo/events") return writeAnswer(response, stateAnswer(state));
+      streamEvents(response, { state, signal });
+    },
   });
+  const listener = await Listener.open((request, response) => calls.answer(request, response), {
+    port: options.port ?? DEFAULT_PORT,
+    onConnection: () => state.count("connections"),
+    onUpgrade: (request, socket, head) => calls.upgrade({ request, socket, head }),
+  });
+  schedulePings({ node, state, signal });
 
   const panel: StandInPanel = {
     url: `http://127.0.0.1:${listener.port}`,
     port: listener.port,
     token,
     state,
-    async setFault(fault) {
-      if (fault?.name === "refuse") listener.pause();
-      else if (!closing.signal.aborted) await listener.resume();
-      state.fault = fault;
-    },
+    setFault: (fault) => calls.setFault(fault, listener),
+    sendCommand: (command) => orders.sendCommand(command),
+    sendPing: (ping) => orders.sendPing(ping),
+    requestTerminal: () => orders.requestTerminal(),
+    terminal: (requestId) => orders.terminal(requestId),
+    sendRaw: (message) => orders.sendRaw(message),
+    dropConnections: (options) => listener.drop(options),
     close() {
       closing.abort();
       listener.close();
@@ -113,36 +143,8 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
     },
   };
   if (options.fault !== undefined) await panel.setFault(options.fault);
-  options.signal?.addEventListener("abort", () => panel.close(), {
-    once: true,
-    signal: closing.signal,
-  });
+  options.signal?.addEventListener("abort", () => panel.close(), { once: true, signal });
   return panel;
-}
-
-async function readExchange(request: IncomingMessage): Promise<Exchange | undefined> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    const bytes = new Uint8Array(chunk);
-    length += bytes.length;
-    if (length > LARGEST_BODY_BYTES) return undefined;
-    chunks.push(bytes);
-  }
-  const url = request.url ?? "/";
-  const queryAt = url.indexOf("?");
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return {
-    atMs: Date.now(),
-    method: request.method ?? "GET",
-    path: queryAt === -1 ? url : url.slice(0, queryAt),
-    query: new URLSearchParams(queryAt === -1 ? "" : url.slice(queryAt + 1)),
-    headers,
-    body: await new Blob(chunks).text(),
-  };
 }
 
 function randomToken(): string {

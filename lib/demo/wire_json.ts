@@ -53,6 +53,17 @@ export function parseWireObject(text: string): WireObject | undefined {
   }
 }
 
+/** The JSON text of a value, with its numbers as they were written. */
+export function writeWireJson(value: WireValue): string {
+  if (value instanceof WireNumber) return value.text;
+  if (Array.isArray(value)) return `[${value.map(writeWireJson).join(",")}]`;
+  if (!isWireObject(value)) return JSON.stringify(value);
+  const fields = Object.entries(value).map(([key, field]) =>
+    `${JSON.stringify(key)}:${writeWireJson(field)}`
+  );
+  return `{${fields.join(",")}}`;
+}
+
 /** Whether a value is an object with fields. */
 export function isWireObject(value: WireValue | undefined): value is WireObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
@@ -75,6 +86,14 @@ export function numberIn(object: WireObject, key: string): number {
 export function stringIn(object: WireObject, key: string): string {
   const value = own(object, key);
   return typeof value === "string" ? value : "";
+}
+
+const rfc3339 =
+  /^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Whether a text is a time with a zone, as RFC 3339 writes it. */
+export function isRfc3339(text: string): boolean {
+  return rfc3339.test(text);
 }
 
 function own(object: WireObject, key: string): WireValue | undefined {

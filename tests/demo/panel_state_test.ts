@@ -1,8 +1,9 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
-import { type News, PanelState } from "../../lib/demo/panel_state.ts";
+import type { News } from "../../lib/demo/panel_news.ts";
+import { PanelState } from "../../lib/demo/panel_state.ts";
 import { REPORT } from "./fake_reporter.ts";
 
-const arrival = (atMs: number) => ({ atMs, body: "{}", value: REPORT });
+const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, body: "{}", value: REPORT });
 
 Deno.test("PanelState keeps the newest arrivals and counts them all", () => {
   const state = new PanelState();
@@ -14,8 +15,8 @@ Deno.test("PanelState keeps the newest arrivals and counts them all", () => {
 
 Deno.test("PanelState lays each basic info over the ones before", () => {
   const state = new PanelState();
-  state.addBasicInfo({ atMs: 1, body: "", value: { os: "A", arch: "amd64" } });
-  state.addBasicInfo({ atMs: 2, body: "", value: { os: "B" } });
+  state.addBasicInfo({ atMs: 1, by: "v1 post", body: "", value: { os: "A", arch: "amd64" } });
+  state.addBasicInfo({ atMs: 2, by: "v1 post", body: "", value: { os: "B" } });
   assertEquals(state.columns, { os: "B", arch: "amd64" });
   assertEquals(state.basicInfos.length, 2);
 });

@@ -94,8 +94,6 @@ Deno.test("startStandInPanel() answers unknown paths as the panel does", () =>
       return [response.status, response.headers.get("content-type")];
     };
     assertEquals(await ask("/nowhere"), [200, "text/html; charset=utf-8"]);
-    assertEquals(await ask("/api/clients/v2/rpc?token=x"), [200, "text/html; charset=utf-8"]);
-    assertEquals(await ask("/api/clients/v2/rpc", { method: "POST" }), [404, "text/plain"]);
     assertEquals(await ask("//api/clients/report", { method: "POST" }), [404, "text/plain"]);
     assertEquals(
       (await ask(`/api/clients/report?token=${panel.token}`))[0],

@@ -1,0 +1,77 @@
+/**
+ * A request that was read to its end.
+ *
+ * @module
+ */
+
+import type { IncomingMessage } from "node:http";
+import { RPC_PATH } from "./call_name.ts";
+
+/** No message of the contract comes near it, unpacked or not. */
+const LARGEST_BODY_BYTES = 8 * 1024 * 1024;
+
+/** A request's head. */
+export interface RequestHead {
+  readonly atMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A call that was read to its end. */
+export interface Exchange extends RequestHead {
+  readonly body: string;
+}
+
+/** Reads a request's head. */
+export function headOf(request: IncomingMessage): RequestHead {
+  const url = request.url ?? "/";
+  const queryAt = url.indexOf("?");
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return {
+    atMs: Date.now(),
+    method: request.method ?? "GET",
+    path: queryAt === -1 ? url : url.slice(0, queryAt),
+    query: new URLSearchParams(queryAt === -1 ? "" : url.slice(queryAt + 1)),
+    headers,
+  };
+}
+
+/**
+ * Reads a request; a body of v2 may be packed by gzip.
+ *
+ * Gives why it could not be read otherwise: the body is too large, or no gzip.
+ */
+export async function readExchange(
+  request: IncomingMessage,
+): Promise<Exchange | "too large" | "broken gzip"> {
+  const head = headOf(request);
+  const bytes = await collect(request);
+  if (bytes === undefined) return "too large";
+  if (head.path !== RPC_PATH || head.headers["content-encoding"]?.toLowerCase() !== "gzip") {
+    return { ...head, body: await bytes.text() };
+  }
+  try {
+    const unpacked = await collect(bytes.stream().pipeThrough(new DecompressionStream("gzip")));
+    return unpacked === undefined ? "too large" : { ...head, body: await unpacked.text() };
+  } catch {
+    return "broken gzip";
+  }
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Blob | undefined> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for await (const chunk of source) {
+    const bytes = new Uint8Array(chunk);
+    length += bytes.length;
+    if (length > LARGEST_BODY_BYTES) return undefined;
+    chunks.push(bytes);
+  }
+  return new Blob(chunks);
+}

@@ -1,0 +1,113 @@
+/**
+ * A terminal that the panel has asked for.
+ *
+ * @module
+ */
+
+import type { WebSocket } from "ws";
+
+/** How much output is kept. */
+const MOST_OUTPUT_BYTES = 1024 * 1024;
+
+/** One terminal: keystrokes go in, output comes out. */
+export class TerminalSession {
+  readonly id: string;
+  #socket: WebSocket | undefined;
+  #bytes = new Uint8Array();
+  #isOver = false;
+  readonly #listeners = new Set<(output: Uint8Array | undefined) => void>();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** Whether the agent has dialled and is still there. */
+  get isConnected(): boolean {
+    return this.#socket !== undefined && !this.#isOver;
+  }
+
+  /** Whether it has ended, or was never connected in time. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** What the terminal wrote so far, as text; the last MiB of it. */
+  get output(): string {
+    return new TextDecoder().decode(this.#bytes);
+  }
+
+  /** Sends keystrokes, or, as text that begins with a brace, a message such as a resize. */
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    const isMessage = typeof data === "string" && data.startsWith("{");
+    const bytes = typeof data === "string" && !isMessage ? new TextEncoder().encode(data) : data;
+    this.#socket?.send(bytes, { binary: !isMessage }, () => {});
+  }
+
+  /** Tells the agent how many columns and rows there are. */
+  resize(cols: number, rows: number): void {
+    this.send(JSON.stringify({ type: "resize", cols, rows }));
+  }
+
+  /** Calls `listener` with all output, and with `undefined` at the end, until the signal aborts. */
+  listen(
+    listener: (output: Uint8Array | undefined) => void,
+    options: { signal: AbortSignal },
+  ): void {
+    if (options.signal.aborted) return;
+    this.#listeners.add(listener);
+    options.signal.addEventListener("abort", () => this.#listeners.delete(listener), {
+      once: true,
+    });
+  }
+
+  /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
+  until(
+    condition: (session: TerminalSession) => boolean,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (condition(this)) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const settled = new AbortController();
+    this.listen(() => condition(this) && resolve(), { signal: settled.signal });
+    options.signal?.addEventListener("abort", () => reject(options.signal?.reason), {
+      once: true,
+      signal: settled.signal,
+    });
+    return promise.finally(() => settled.abort());
+  }
+
+  /** The agent has dialled; false when it had before, which the contract forbids. */
+  attach(socket: WebSocket): boolean {
+    const isFirst = this.#socket === undefined;
+    this.#socket = socket;
+    socket.on("message", (data) => {
+      if (socket === this.#socket) this.#take(new Uint8Array(data));
+    });
+    socket.on("close", () => {
+      if (socket === this.#socket) this.end();
+    });
+    this.#tell(new Uint8Array());
+    return isFirst;
+  }
+
+  /** Ends it without a word. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#socket?.terminate();
+    this.#tell(undefined);
+  }
+
+  #take(output: Uint8Array<ArrayBuffer>): void {
+    const all = new Uint8Array(this.#bytes.length + output.length);
+    all.set(this.#bytes);
+    all.set(output, this.#bytes.length);
+    this.#bytes = all.slice(-MOST_OUTPUT_BYTES);
+    this.#tell(output);
+  }
+
+  #tell(output: Uint8Array | undefined): void {
+    for (const listener of [...this.#listeners]) listener(output);
+  }
+}

@@ -1,0 +1,204 @@
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import {
+  type StandInPanel,
+  type StandInPanelOptions,
+  startStandInPanel,
+} from "../../lib/demo/stand_in_panel.ts";
+import { deliverRpc, envelope, postRpc } from "./fake_agent.ts";
+import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "./fake_reporter.ts";
+
+const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
+
+async function withPanel(
+  use: (panel: StandInPanel) => Promise<void>,
+  options: StandInPanelOptions = {},
+): Promise<void> {
+  const panel = await startStandInPanel({ port: 0, tasks: [task], ...options });
+  try {
+    await use(panel);
+  } finally {
+    await panel.close();
+  }
+}
+
+const gzip = (text: string) =>
+  new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).blob();
+
+Deno.test("answerRpc() takes the messages of an agent by POST", () =>
+  withPanel(async (panel) => {
+    assertEquals(await deliverRpc(panel, "agent.basicInfo", { info: BASIC_INFO }), {
+      status: "success",
+    });
+    const report = await deliverRpc(panel, "agent.report", { report: REPORT });
+    assertEquals(report, { events: [], status: "success" });
+    await deliverRpc(panel, "agent.pingResult", PING_RESULT);
+    const { state } = panel;
+    assertEquals(state.columns, BASIC_INFO);
+    assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
+    assertEquals(state.pingResults[0]?.value.valueMs, 12);
+    assertEquals(state.violations, []);
+  }));
+
+Deno.test("answerRpc() answers by POST without an id too", () =>
+  withPanel(async (panel) => {
+    const message = JSON.stringify({
+      jsonrpc: "2.0",
+      method: "agent.report",
+      params: { report: REPORT },
+    });
+    assertEquals(await postRpc(panel, message), [200, {
+      jsonrpc: "2.0",
+      result: { events: [], status: "success" },
+    }]);
+  }));
+
+Deno.test("answerRpc() unpacks gzip within bounds", () =>
+  withPanel(async (panel) => {
+    const headers = { "content-encoding": "gzip" };
+    const good = await gzip(envelope("agent.report", { report: REPORT }, 1));
+    assertEquals((await postRpc(panel, good, headers))[0], 200);
+    const [status, answer] = await postRpc(panel, "no gzip", headers);
+    assertEquals([status, answer.error.code], [400, -32700]);
+    const response = await fetch(`${panel.url}/api/clients/v2/rpc?token=${panel.token}`, {
+      method: "POST",
+      body: await gzip(" ".repeat(16 * 1024 * 1024)),
+      headers,
+    });
+    await response.body?.cancel();
+    assertEquals(response.status, 413);
+  }));
+
+const refused: [what: string, message: string, code: number][] = [
+  ["broken JSON", "{", -32700],
+  ["a list", "[]", -32700],
+  ["null", "null", -32600],
+  ["another version", '{"jsonrpc":"1.0","method":"agent.report"}', -32600],
+  ["an unknown method", envelope("agent.reboot", {}, 1), -32601],
+  ["no method", '{"jsonrpc":"2.0"}', -32601],
+  ["parameters that are a list", envelope("agent.report", [], 1), -32602],
+  ["a report that is a list", envelope("agent.report", { report: [] }, 1), -32602],
+  ["a fraction", envelope("agent.report", { report: { ...REPORT, uptime: 1.5 } }, 1), -32602],
+  [
+    "a value out of range",
+    envelope("agent.report", { report: { ...REPORT, cpu: { usage: 101 } } }, 1),
+    -32000,
+  ],
+  [
+    "ids that are no texts",
+    envelope("agent.report", { report: REPORT, ack_event_ids: [1] }, 1),
+    -32602,
+  ],
+  ["basic info that is a list", envelope("agent.basicInfo", { info: [] }, 1), -32602],
+  [
+    "an unknown column",
+    envelope("agent.basicInfo", { info: { ...BASIC_INFO, wrong: 1 } }, 1),
+    -32000,
+  ],
+  [
+    "a time in words",
+    envelope("agent.pingResult", { ...PING_RESULT, finished_at: "yesterday" }, 1),
+    -32602,
+  ],
+  ["capabilities that are a text", envelope("agent.pull", { capabilities: "exec" }, 1), -32602],
+];
+
+for (const [what, message, code] of refused) {
+  Deno.test(`answerRpc() refuses ${what} with ${code}`, () =>
+    withPanel(async (panel) => {
+      const [status, answer] = await postRpc(panel, message);
+      assertEquals([status, answer.error.code], [400, code]);
+      const { counts } = panel.state;
+      assertGreater(counts.violations, 0);
+      assertEquals([counts.refused, counts.reports + counts.basicInfos], [1, 0]);
+    }));
+}
+
+Deno.test("answerRpc() says which column there is not", () =>
+  withPanel(async (panel) => {
+    const info = { ...BASIC_INFO, wrong: 1 };
+    const [, answer] = await postRpc(panel, envelope("agent.basicInfo", { info }, 1));
+    assertEquals(answer.error.data, "no such column: wrong");
+  }));
+
+Deno.test("answerRpc() gives events once a node counts as one of v2", () =>
+  withPanel(async (panel) => {
+    await deliverRpc(panel, "agent.report", { report: REPORT });
+    assert(!panel.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "still one of v1");
+    await deliverRpc(panel, "agent.report", { report: REPORT });
+    const taskId = panel.sendCommand("id");
+    panel.sendPing({ id: 1, kind: "tcp", target: "127.0.0.1:1" });
+    const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
+    assertEquals(events.length, 2);
+    const [exec, ping] = events;
+    assertEquals([exec.method, exec.params], [
+      "agent.exec",
+      { task_id: taskId, command: "id" },
+    ]);
+    assertEquals([ping.method, ping.params], [
+      "agent.ping",
+      { ping_task_id: 1, ping_type: "tcp", ping_target: "127.0.0.1:1" },
+    ]);
+    assertEquals(Date.parse(exec.expires_at) - Date.parse(exec.created_at), 300_000);
+    assertEquals(Date.parse(ping.expires_at) - Date.parse(ping.created_at), 3_000);
+    const again = await deliverRpc(panel, "agent.pull", { ack_event_ids: [exec.id] });
+    assertEquals(again.events, [ping], "what is acknowledged does not come again");
+    await deliver(panel, "report", REPORT);
+    assert(!panel.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "one of v1 again");
+  }));
+
+Deno.test("answerRpc() gives at most 8 events with a report and all with a pull", () =>
+  withPanel(async (panel) => {
+    await deliverRpc(panel, "agent.pull", {});
+    for (let index = 0; index < 130; index++) panel.sendCommand("id");
+    const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
+    assertEquals(events.length, 8);
+    assertEquals((await deliverRpc(panel, "agent.pull", {})).events.length, 128);
+  }, { holdMs: 1 }));
+
+Deno.test("answerRpc() holds a pull until an event comes", () =>
+  withPanel(async (panel) => {
+    await deliverRpc(panel, "agent.report", { report: REPORT });
+    const pull = deliverRpc(panel, "agent.pull", {});
+    await panel.state.until(({ counts }) => counts.pulls === 1);
+    panel.sendCommand("id");
+    assertEquals((await pull).events.length, 1);
+  }));
+
+Deno.test("answerRpc() ends a pull without events when its time is up", () =>
+  withPanel(async (panel) => {
+    const before = performance.now();
+    assertEquals((await deliverRpc(panel, "agent.pull", {})).events, []);
+    assertLess(performance.now() - before, 20_000);
+  }, { holdMs: 20 }));
+
+Deno.test("answerRpc() notes a token in a message", () =>
+  withPanel(async (panel) => {
+    await deliverRpc(panel, "agent.report", { report: { ...REPORT, message: panel.token } });
+    assertEquals(panel.state.violations.map((one) => one.text), ["rpc: holds the token"]);
+  }));
+
+Deno.test('answerRpc() fails as "rpc-32601" and "rpc-32000" want it, for the calls named', () =>
+  withPanel(async (panel) => {
+    await panel.setFault({ name: "rpc-32601" });
+    assertEquals((await postRpc(panel, envelope("agent.pull", {}, 1)))[1].error.code, -32601);
+    await panel.setFault({ name: "rpc-32000", calls: ["basic info"] });
+    const info = envelope("agent.basicInfo", { info: BASIC_INFO }, 1);
+    assertEquals((await postRpc(panel, info))[1].error.code, -32000);
+    await deliverRpc(panel, "agent.report", { report: REPORT });
+    await deliver(panel, "report", REPORT);
+  }));
+
+Deno.test("startStandInPanel() speaks v1 alone when it is told to", () =>
+  withPanel(async (panel) => {
+    const url = `${panel.url}/api/clients/v2/rpc?token=x`;
+    const page = await fetch(url);
+    await page.body?.cancel();
+    assertEquals([page.status, page.headers.get("content-type")], [
+      200,
+      "text/html; charset=utf-8",
+    ]);
+    const post = await fetch(url, { method: "POST", body: "{}" });
+    await post.body?.cancel();
+    assertEquals([post.status, post.headers.get("content-type")], [404, "text/plain"]);
+    await deliver(panel, "report", REPORT);
+  }, { speaks: 1 }));
