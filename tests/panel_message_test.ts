@@ -113,6 +113,7 @@ Deno.test("parsePanelMessage() says why an order can't be followed", () => {
     ]),
     [order("agent.ping", { ...probe, ping_type: "mtr" }), 'a probe of type "mtr"'],
     [order("agent.ping", { ...probe, ping_type: undefined }), "a probe of type nothing"],
+    [order("agent.ping", { ...probe, ping_type: "x".repeat(9_000) }), "a probe of type"],
     [order("agent.ping", { ...probe, ping_target: "x".repeat(2049) }), "without a target"],
     [order("agent.exec", { command: "id" }), "a command without an id"],
     [order("agent.exec", { task_id: "x".repeat(201), command: "id" }), "a command without an id"],
@@ -123,6 +124,7 @@ Deno.test("parsePanelMessage() says why an order can't be followed", () => {
   for (const [message, words] of cases) {
     assert(message.kind === "unusable", JSON.stringify(message));
     assertStringIncludes(message.reason, words);
+    assertBounded(message);
   }
 });
 
@@ -144,6 +146,11 @@ Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
     assert(parsePanelMessage(`{"method":"agent.event","${place}":${deep}}`).kind !== "answer");
     assert(parsePanelMessage(`{"${place}":${deep}}`).kind !== "notice");
   }
+  // This name makes the engine write recursively.
+  assertEquals(parsePanelMessage(`{"method":"agent.event","params":{"toJSON":0,"x":${deep}}}`), {
+    kind: "notice",
+    text: "something nested deep",
+  });
   const answers = '{"id":"e","result":{"events":['.repeat(depth) + "]}}".repeat(depth);
   const message = parsePanelMessage(answers);
   assert(message.kind === "answer");

@@ -86,20 +86,22 @@ Deno.test("RpcSocket.call() gives the signal's reason when that aborts", async (
 });
 
 Deno.test("RpcSocket.call() fails at once when the connection ends, and after that", async () => {
-  await withRpc(async ({ socket, call }) => {
-    socket.stuck = true;
-    const calls = [call(), call()].map((promise) => assertRejects(() => promise, PanelError));
-    socket.end("the panel closed the connection");
-    for (const { failure, message } of await Promise.all(calls)) {
-      assertEquals(failure, "unreachable");
-      assertEquals(
-        message,
-        "Cannot send agent.report by WebSocket: the panel closed the connection",
-      );
-    }
-    await settle();
-    assertEquals((await assertRejects(() => call(), PanelError)).failure, "unreachable");
-  });
+  for (const stuck of [false, true]) {
+    await withRpc(async ({ socket, call }) => {
+      socket.stuck = stuck;
+      const calls = [call(), call()].map((promise) => assertRejects(() => promise, PanelError));
+      socket.end("the panel closed the connection");
+      for (const { failure, message } of await Promise.all(calls)) {
+        assertEquals(failure, "unreachable");
+        assertEquals(
+          message,
+          "Cannot send agent.report by WebSocket: the panel closed the connection",
+        );
+      }
+      await settle();
+      assertEquals((await assertRejects(() => call(), PanelError)).failure, "unreachable");
+    });
+  }
 });
 
 Deno.test("RpcSocket.run() hands on what answers no call of its own, and drops false answers", async () => {
