@@ -1,7 +1,9 @@
 import { AnswerError } from "../errors.ts";
+import { BoundedBytes } from "../parse/bounded_bytes.ts";
 import { ChunkedBody } from "../parse/chunked_body.ts";
 import type { ResponseHead } from "../parse/http_head.ts";
 import type { LineReader } from "./line_reader.ts";
+import { unpacked } from "./unpacked.ts";
 
 /** No answer of a panel is as long; what is longer is refused. */
 const LIMIT_BYTES = 1024 * 1024;
@@ -18,98 +20,95 @@ export interface AnswerBody {
  * @throws {AnswerError} When it is cut off, too long or in an encoding that nobody asked for.
  */
 export async function readBody(reader: LineReader, head: ResponseHead): Promise<AnswerBody> {
-  const { headers, status, version } = head;
-  const connection = headers.get("connection")?.toLowerCase() ?? "";
-  const keeps = version === "1.1" ? !connection.includes("close") : connection === "keep-alive";
-  if (status === 204 || status === 304) return { text: "", reusable: keeps };
-  const length = headers.get("content-length");
-  const chunked = headers.get("transfer-encoding")?.toLowerCase();
-  const parts = chunked !== undefined
-    ? await readChunks(reader, chunked)
-    : length !== undefined
-    ? await readLength(reader, length)
-    : await readToEnd(reader);
-  const text = await decode(parts, headers.get("content-encoding")?.toLowerCase());
-  const framed = chunked !== undefined || length !== undefined;
-  return { text, reusable: keeps && framed && !reader.hasKept };
+  const length = lengthOf(head);
+  // Nothing has to be read for that.
+  if (length !== Infinity && length > LIMIT_BYTES) throw tooLong();
+  const whole = new BoundedBytes(LIMIT_BYTES);
+  if (!await readBodyInto(whole, { reader, head })) throw tooLong();
+  const text = await decode(whole.bytes, head.headers.get("content-encoding")?.toLowerCase());
+  return { text, reusable: keepsLine(head) && !reader.hasUnread };
 }
 
-async function readLength(reader: LineReader, field: string): Promise<Uint8Array<ArrayBuffer>[]> {
-  const length = /^\d+$/.test(field) ? Number(field) : NaN;
-  if (Number.isNaN(length)) throw malformed("its length is no number");
-  if (length > LIMIT_BYTES) throw tooLong();
-  const whole = new Uint8Array(length);
-  for (let filled = 0; filled < length;) {
+/**
+ * Reads the body that belongs to a head into `whole`, until that is full; whether all of it fitted.
+ *
+ * @throws {AnswerError} When it is cut off or malformed; what has come is in `whole` then.
+ */
+export async function readBodyInto(
+  whole: BoundedBytes,
+  { reader, head }: { reader: LineReader; head: ResponseHead },
+): Promise<boolean> {
+  if (head.status === 204 || head.status === 304) return true;
+  const coding = head.headers.get("transfer-encoding")?.toLowerCase();
+  if (coding === "chunked") return await readChunks(whole, reader);
+  if (coding !== undefined) throw malformed("it has an unknown transfer coding");
+  const length = lengthOf(head);
+  for (let rest = length; rest > 0;) {
     const bytes = await reader.read();
+    // Without a length the end of the line is that of the body.
+    if (bytes === undefined && length === Infinity) break;
     if (bytes === undefined) throw cutOff();
-    const part = bytes.subarray(0, length - filled);
-    whole.set(part, filled);
-    filled += part.length;
-    if (part.length < bytes.length) reader.keep(bytes.slice(part.length));
+    const surplus = Math.max(0, bytes.length - rest);
+    if (!whole.add(surplus === 0 ? bytes : bytes.subarray(0, rest))) return false;
+    reader.unread(surplus);
+    rest -= bytes.length;
   }
-  return [whole];
+  return true;
 }
 
-async function readChunks(reader: LineReader, coding: string): Promise<Uint8Array<ArrayBuffer>[]> {
-  if (coding !== "chunked") throw malformed("it has an unknown transfer coding");
+async function readChunks(whole: BoundedBytes, reader: LineReader): Promise<boolean> {
   const body = new ChunkedBody();
-  const parts = new BoundedParts();
   while (!body.ended) {
     const bytes = await reader.read();
     if (bytes === undefined) throw cutOff();
-    try {
-      for (const part of body.take(bytes)) parts.add(part);
-    } catch (cause) {
-      if (cause instanceof AnswerError) throw cause;
-      throw new AnswerError("the answer is malformed", { kind: "malformed", cause });
+    for (const part of partsOf(body, bytes)) {
+      if (!whole.add(part)) return false;
     }
   }
-  return parts.all;
+  reader.unread(body.surplus);
+  return true;
 }
 
-async function readToEnd(reader: LineReader): Promise<Uint8Array<ArrayBuffer>[]> {
-  const parts = new BoundedParts();
-  for (let bytes = await reader.read(); bytes !== undefined; bytes = await reader.read()) {
-    parts.add(bytes);
-  }
-  return parts.all;
-}
-
-/** Copies of pieces, no more than an answer may have. */
-class BoundedParts {
-  readonly all: Uint8Array<ArrayBuffer>[] = [];
-  #length = 0;
-
-  add(part: Uint8Array<ArrayBuffer>): void {
-    this.#length += part.length;
-    if (this.#length > LIMIT_BYTES) throw tooLong();
-    this.all.push(part.slice());
+function partsOf(body: ChunkedBody, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
+  try {
+    return body.take(bytes);
+  } catch (cause) {
+    throw new AnswerError("the answer is malformed", { kind: "malformed", cause });
   }
 }
 
-async function decode(
-  parts: readonly Uint8Array<ArrayBuffer>[],
-  encoding = "identity",
-): Promise<string> {
-  if (encoding === "identity") return inText(parts);
+/** How many bytes follow a head; infinite when it does not say. */
+function lengthOf({ headers }: ResponseHead): number {
+  const field = headers.get("content-length");
+  if (field === undefined || headers.has("transfer-encoding")) return Infinity;
+  if (!/^\d+$/.test(field)) throw malformed("its length is no number");
+  return Number(field);
+}
+
+/** Whether the line goes on behind the body. */
+function keepsLine({ headers, status, version }: ResponseHead): boolean {
+  const connection = headers.get("connection")?.toLowerCase().split(/[\s,]+/) ?? [];
+  const hasLength = headers.has("content-length");
+  const hasCoding = headers.has("transfer-encoding");
+  // With both, somebody on the way may see the end elsewhere.
+  const isFramed = hasLength !== hasCoding || status === 204 || status === 304;
+  const keeps = version === "1.1" || connection.includes("keep-alive");
+  return keeps && isFramed && !connection.includes("close");
+}
+
+async function decode(bytes: Uint8Array<ArrayBuffer>, encoding = "identity"): Promise<string> {
+  if (encoding === "identity" || bytes.length === 0) return new TextDecoder().decode(bytes);
   if (encoding !== "gzip" && encoding !== "deflate") {
     throw malformed("it has an encoding that nobody asked for");
   }
-  const unpacked = new BoundedParts();
-  const stream = ReadableStream.from(parts).pipeThrough(new DecompressionStream(encoding));
+  let plain: Uint8Array<ArrayBuffer> | undefined;
   try {
-    for await (const part of stream) unpacked.add(part);
+    plain = await unpacked(bytes, { encoding, limit: LIMIT_BYTES });
   } catch (cause) {
-    if (cause instanceof AnswerError) throw cause;
     throw new AnswerError("the answer can't be unpacked", { kind: "malformed", cause });
   }
-  return inText(unpacked.all);
-}
-
-function inText(parts: readonly Uint8Array<ArrayBuffer>[]): string {
-  const decoder = new TextDecoder();
-  const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
-  return text + decoder.decode();
+  if (plain === undefined) throw tooLong();
+  return new TextDecoder().decode(plain);
 }
 
 function tooLong(): AnswerError {

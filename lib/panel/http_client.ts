@@ -2,9 +2,9 @@ import { AnswerError } from "../errors.ts";
 import type { Dialler, OpenLine } from "../line/line.ts";
 import { readBody } from "./answer_body.ts";
 import { LineReader, writeAll } from "./line_reader.ts";
-import { byteLength, requestBytes, requestHead } from "./request_head.ts";
+import { requestBytes } from "./request_bytes.ts";
 
-/** One request. */
+/** One request; a redirect is an answer like any other. */
 export interface HttpRequest {
   readonly method: "GET" | "POST";
   readonly url: string | URL;
@@ -25,6 +25,7 @@ interface Connection extends OpenLine {
   usedAtMs: number;
 }
 
+/** What proxies and servers keep open at the least. */
 const IDLE_MS = 60_000;
 const IDLE_LIMIT = 4;
 
@@ -45,42 +46,46 @@ export class HttpClient {
   }
 
   /**
-   * Makes a request. A kept connection that turns out to be dead is replaced by a new one.
+   * Makes a request. When a kept connection turns out to be dead, a new one takes its place, once.
    *
    * @throws {AnswerError} When there is no sane answer.
    * @throws {LineError} When there is no way to the server.
-   * @throws The signal's reason when it aborts.
+   * @throws {TypeError} When a header can't be sent.
+   * @throws The signal's reason when it aborts; the connection is closed then.
    */
   async request(request: HttpRequest, options: { signal: AbortSignal }): Promise<HttpAnswer> {
+    const { signal } = options;
+    signal.throwIfAborted();
     const url = new URL(request.url);
+    const call = { ...request, url, signal };
     const kept = this.#takeIdle(url.origin);
     if (kept !== undefined) {
       try {
-        return await this.#exchange(kept, { url, request, ...options });
+        return await this.#exchange(kept, call);
       } catch (error) {
-        options.signal.throwIfAborted();
-        // One that the other side has given up meanwhile ends without a word.
+        signal.throwIfAborted();
         const isDead = error instanceof AnswerError && error.kind === "closed";
         if (!isDead || kept.reader.heard) throw error;
+        // A server that has given up one has given up those that were kept longer.
+        this.#dropIdle(url.origin);
       }
     }
-    const opened = await this.#dialler.open(url, options);
+    const opened = await this.#dialler.open(url, { signal });
     const connection = { ...opened, reader: new LineReader(opened.line), usedAtMs: 0 };
-    return await this.#exchange(connection, { url, request, ...options });
+    return await this.#exchange(connection, call);
   }
 
   /** Ends the kept connections, and keeps none from now on. */
   close(): void {
     this.#closed = true;
-    for (const { line } of [...this.#idle.values()].flat()) line.close();
-    this.#idle.clear();
+    for (const origin of [...this.#idle.keys()]) this.#dropIdle(origin);
   }
 
   async #exchange(
     connection: Connection,
-    options: { url: URL; request: HttpRequest; signal: AbortSignal },
+    call: HttpRequest & { url: URL; signal: AbortSignal },
   ): Promise<HttpAnswer> {
-    const { url, request, signal } = options;
+    const { signal } = call;
     const { line, reader, forward } = connection;
     const abort = () => line.close();
     signal.addEventListener("abort", abort, { once: true });
@@ -88,18 +93,17 @@ export class HttpClient {
     try {
       signal.throwIfAborted();
       reader.heard = false;
-      const { body } = request;
-      const head = requestHead({
-        ...request,
-        url,
-        ...(body === undefined ? {} : { bodyLength: byteLength(body) }),
-        ...(forward === undefined ? {} : { forward }),
+      const bytes = requestBytes({ ...call, forward });
+      let unsent: unknown;
+      // A server may answer and hang up before it has read everything.
+      await writeAll(line, bytes).catch((error) => unsent = error);
+      const head = await reader.readHead().catch((error) => {
+        throw unsent ?? error;
       });
-      await writeAll(line, requestBytes(head, body));
-      const answer = await reader.readHead();
-      const read = await readBody(reader, answer);
-      reusable = read.reusable;
-      return { status: answer.status, headers: answer.headers, text: read.text };
+      if (head.status === 101) throw new AnswerError("nobody asked for 101", { kind: "malformed" });
+      const body = await readBody(reader, head);
+      reusable = body.reusable && unsent === undefined;
+      return { status: head.status, headers: head.headers, text: body.text };
     } catch (error) {
       signal.throwIfAborted();
       throw error instanceof AnswerError || error instanceof TypeError
@@ -107,29 +111,31 @@ export class HttpClient {
         : new AnswerError("the connection was lost", { kind: "closed", cause: error });
     } finally {
       signal.removeEventListener("abort", abort);
-      if (reusable && !signal.aborted) this.#keep(url.origin, connection);
+      if (reusable && !signal.aborted && !this.#closed) this.#keep(call.url.origin, connection);
       else line.close();
     }
   }
 
+  /** Without a timer: what is too old is dropped when somebody asks next, whatever its origin. */
   #takeIdle(origin: string): Connection | undefined {
-    const idle = this.#idle.get(origin);
-    for (let last = idle?.pop(); last !== undefined; last = idle?.pop()) {
-      if (performance.now() - last.usedAtMs < IDLE_MS) return last;
-      last.line.close();
+    const oldestMs = performance.now() - IDLE_MS;
+    for (const [key, kept] of this.#idle) {
+      while (kept[0] !== undefined && kept[0].usedAtMs <= oldestMs) kept.shift()?.line.close();
+      if (kept.length === 0) this.#idle.delete(key);
     }
-    return undefined;
+    return this.#idle.get(origin)?.pop();
   }
 
   #keep(origin: string, connection: Connection): void {
     connection.usedAtMs = performance.now();
-    const idle = this.#idle.get(origin) ?? [];
-    if (this.#closed) {
-      connection.line.close();
-      return;
-    }
-    idle.push(connection);
-    if (idle.length > IDLE_LIMIT) idle.shift()?.line.close();
-    this.#idle.set(origin, idle);
+    const kept = this.#idle.get(origin) ?? [];
+    this.#idle.set(origin, kept);
+    kept.push(connection);
+    if (kept.length > IDLE_LIMIT) kept.shift()?.line.close();
+  }
+
+  #dropIdle(origin: string): void {
+    for (const { line } of this.#idle.get(origin) ?? []) line.close();
+    this.#idle.delete(origin);
   }
 }

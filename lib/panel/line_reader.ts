@@ -1,22 +1,25 @@
 import { AnswerError } from "../errors.ts";
 import type { Line } from "../line/line.ts";
-import { parseResponseHead, type ResponseHead } from "../parse/http_head.ts";
+import { headEnd, parseResponseHead, type ResponseHead } from "../parse/http_head.ts";
 
-const BUFFER_BYTES = 16 * 1024;
+const BUFFER_BYTES = 8 * 1024;
 const HEAD_LIMIT = 32 * 1024;
 /** Answers of 1xx come before the one that counts. */
 const INTERIM_LIMIT = 8;
 
 /** Writes all of it; `line.write` may take a part only. */
 export async function writeAll(line: Line, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  for (let from = 0; from < bytes.length;) from += await line.write(bytes.subarray(from));
+  let from = await line.write(bytes);
+  while (from < bytes.length) from += await line.write(bytes.subarray(from));
 }
 
-/** Reads a line through one buffer, with bytes kept for whoever comes next. */
+/** Reads a line through one buffer for all its life. */
 export class LineReader {
   readonly #line: Line;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  #kept: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #buffer = new Uint8Array(BUFFER_BYTES);
+  /** What lies from here to the end was read from the line, but not yet by anybody here. */
+  #start = 0;
+  #end = 0;
   /** Whether anything has come since this was last set to false. */
   heard = false;
 
@@ -26,29 +29,24 @@ export class LineReader {
 
   /** The next bytes, a view until the next call; `undefined` at the end. */
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (this.#kept.length > 0) {
-      const kept = this.#kept;
-      this.#kept = new Uint8Array(0);
-      return kept;
-    }
-    const count = await this.#line.read(this.#buffer);
-    if (count === null) return undefined;
-    this.heard = true;
-    return this.#buffer.subarray(0, count);
+    if (this.#start === this.#end && !await this.#fill()) return undefined;
+    const bytes = this.#buffer.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return bytes;
   }
 
-  /** Whether bytes have come that nobody has asked for. */
-  get hasKept(): boolean {
-    return this.#kept.length > 0;
+  /** Whether bytes have come that nobody has read. */
+  get hasUnread(): boolean {
+    return this.#start < this.#end;
   }
 
-  /** Gives bytes back, to be read again; they must be the last that were read. */
-  keep(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#kept = bytes;
+  /** Gives the last bytes of what was read last back, to be read again. */
+  unread(count: number): void {
+    this.#start -= count;
   }
 
   /**
-   * The head of the answer that counts; what follows it is kept.
+   * The head of the answer that counts, with all that comes before its body.
    *
    * @throws {AnswerError} When there is none, or no sane one.
    */
@@ -67,25 +65,41 @@ export class LineReader {
   }
 
   async #readHeadText(): Promise<string> {
-    const decoder = new TextDecoder("latin1");
-    let text = "";
-    for (;;) {
-      const bytes = await this.read();
-      if (bytes === undefined) {
-        throw new AnswerError("the connection was closed without an answer", { kind: "closed" });
+    for (let searched = 0;;) {
+      const unread = this.#buffer.subarray(this.#start, this.#end);
+      const length = headEnd(unread, searched);
+      if (length !== -1) {
+        this.#start += length;
+        // Byte for character, whatever encoding it may be meant in.
+        return new TextDecoder("latin1").decode(unread.subarray(0, length));
       }
-      const before = text.length;
-      text += decoder.decode(bytes);
-      const end = /\r?\n\r?\n/g;
-      end.lastIndex = Math.max(0, before - 3);
-      const found = end.exec(text);
-      if (found !== null) {
-        this.keep(bytes.slice(end.lastIndex - before));
-        return text.slice(0, found.index);
-      }
-      if (text.length > HEAD_LIMIT) {
+      if (unread.length >= HEAD_LIMIT) {
         throw new AnswerError("the head of the answer has no end", { kind: "too long" });
       }
+      searched = Math.max(0, unread.length - 2);
+      if (!await this.#fill()) {
+        throw new AnswerError("the connection was closed without an answer", { kind: "closed" });
+      }
     }
+  }
+
+  /** Reads more from the line behind what is unread; `false` at its end. */
+  async #fill(): Promise<boolean> {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#end === this.#buffer.length) this.#makeRoom();
+    const free = this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
+    const count = await this.#line.read(free);
+    if (count === null) return false;
+    this.heard = true;
+    this.#end += count;
+    return true;
+  }
+
+  #makeRoom(): void {
+    const unread = this.#buffer.subarray(this.#start, this.#end);
+    if (this.#start === 0) this.#buffer = new Uint8Array(2 * this.#buffer.length);
+    this.#buffer.set(unread);
+    this.#start = 0;
+    this.#end = unread.length;
   }
 }

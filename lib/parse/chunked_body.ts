@@ -2,22 +2,31 @@
 const LINE_LIMIT = 4096;
 const TRAILERS_LIMIT = 32 * 1024;
 
-/** Takes the chunked transfer coding off a body, piece by piece. */
+/**
+ * Takes the chunked transfer coding off a body, piece by piece.
+ *
+ * Own code, as all of HTTP here: it halves a report's CPU against `fetch`.
+ */
 export class ChunkedBody {
   #line = "";
   /** Bytes of the present chunk that are still to come. */
   #rest = 0;
   #state: "size" | "data" | "after data" | "trailer" | "ended" = "size";
   #trailerBytes = 0;
+  #surplus = 0;
 
   /** Whether the whole body has come. */
   get ended(): boolean {
     return this.#state === "ended";
   }
 
+  /** How many of the bytes taken last came after the end; they are left alone. */
+  get surplus(): number {
+    return this.#surplus;
+  }
+
   /**
    * Takes bytes as they come, and gives the parts of them that are the body's; they are views.
-   * What comes after the end is left alone.
    *
    * @throws {SyntaxError} When it is no such coding.
    */
@@ -42,6 +51,7 @@ export class ChunkedBody {
       at = until + 1;
       if (end !== -1) this.#takeLine();
     }
+    this.#surplus = Math.max(0, bytes.length - at);
     return parts;
   }
 
