@@ -61,7 +61,7 @@ export function tlsFailure(error: unknown, server: { host: string; port: number 
     const known = CERTIFICATE_WORDS.find(([pattern]) => pattern.test(message));
     return `Cannot trust the certificate of ${host}: ${known?.[1] ?? plain(message)}`;
   }
-  const words = /unexpected end of file|eof|reset by peer|ECONNRESET|broken pipe/i.test(message)
+  const words = /end of file|eof|reset by peer|disconnected|broken pipe/i.test(message)
     ? "the other side hung up"
     : plain(message);
   return `Cannot speak TLS with ${host} port ${port}: ${words}`;

@@ -1,6 +1,7 @@
 import { ipFamily } from "../parse/ip_address.ts";
-import { closedOnAbort, closeQuietly } from "./close_quietly.ts";
+import { closedOnAbort } from "./close_quietly.ts";
 import type { Line } from "./line.ts";
+import { ThirstySource } from "./thirsty_source.ts";
 
 /** TLS with whoever answers. */
 export interface UnverifiedTlsOptions {
@@ -29,17 +30,18 @@ export async function openUnverified(
     import("node:stream"),
   ]);
   signal.throwIfAborted();
-  const { readable, writable } = connection;
+  const source = new ThirstySource(connection, Duplex);
   const socket = connect({
-    socket: Duplex.fromWeb({ readable, writable }),
+    socket: source.duplex,
     rejectUnauthorized: false,
     ALPNProtocols: protocols,
     ...(ipFamily(hostname) === undefined ? { servername: hostname } : {}),
   });
-  const line = new SocketLine(socket, connection);
+  const line = new SocketLine(socket, source);
   using _ = closedOnAbort(line, signal);
   try {
-    await line.secured;
+    await line.secure();
+    signal.throwIfAborted();
     return line;
   } catch (error) {
     line.close();
@@ -49,37 +51,39 @@ export async function openUnverified(
 
 /** A line that is one of Node's sockets. */
 class SocketLine implements Line {
-  readonly secured: Promise<void>;
   readonly #socket: TlsSocket;
-  readonly #connection: Deno.TcpConn;
+  readonly #source: ThirstySource;
   #rest: Uint8Array = new Uint8Array();
   #error: unknown;
   #wake: () => void = () => {};
 
-  constructor(socket: TlsSocket, connection: Deno.TcpConn) {
+  constructor(socket: TlsSocket, source: ThirstySource) {
     this.#socket = socket;
-    this.#connection = connection;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.secured = promise;
-    socket.once("secureConnect", resolve);
+    this.#source = source;
     socket.on("error", (error) => this.#error ??= error);
-    socket.on("close", () => reject(this.#error ?? new Error("unexpected end of file")));
-    for (const event of ["readable", "end", "close"]) socket.on(event, () => this.#wake());
+    for (const event of ["secureConnect", "readable", "end", "close"]) {
+      socket.on(event, () => this.#wake());
+    }
+  }
+
+  /** Waits for the handshake. */
+  async secure(): Promise<void> {
+    let isSecure = false;
+    this.#socket.once("secureConnect", () => isSecure = true);
+    while (!isSecure) {
+      if (this.#socket.destroyed) throw this.#error ?? new Error("unexpected end of file");
+      await this.#change();
+    }
   }
 
   async read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
     while (this.#rest.length === 0) {
       if (this.#error !== undefined) throw this.#error;
       const chunk: unknown = this.#socket.read();
-      if (chunk instanceof Uint8Array) {
-        this.#rest = chunk;
-      } else if (this.#socket.readableEnded) {
-        return null;
-      } else if (this.#socket.destroyed) {
-        throw new Error("Cannot read: the line was closed");
-      } else {
-        await new Promise<void>((resolve) => this.#wake = resolve);
-      }
+      if (chunk instanceof Uint8Array) this.#rest = chunk;
+      else if (this.#socket.readableEnded) return null;
+      else if (this.#socket.destroyed) throw new Error("Cannot read: the line was closed");
+      else await this.#change();
     }
     const count = Math.min(into.length, this.#rest.length);
     into.set(this.#rest.subarray(0, count));
@@ -98,6 +102,15 @@ class SocketLine implements Line {
 
   close(): void {
     this.#socket.destroy();
-    closeQuietly(this.#connection);
+    this.#source.duplex.destroy();
+  }
+
+  /** Lets bytes in until something happens. */
+  async #change(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    this.#source.isThirsty = true;
+    await promise;
+    this.#source.isThirsty = false;
   }
 }

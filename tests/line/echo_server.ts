@@ -31,9 +31,15 @@ export class EchoServer {
     return this.#open.size;
   }
 
+  /** Ends all connections. */
+  end(): void {
+    for (const connection of this.#open) connection.close();
+    this.#open.clear();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    for (const connection of this.#open) connection.close();
+    this.end();
     await this.#done;
   }
 
