@@ -57,13 +57,14 @@ export class Node {
   connected(socket: NodeSocket): void {
     this.#socket?.end();
     this.#socket = socket;
+    if (socket.version === 2) {
+      this.#version = 2;
+      const events = this.queue.take([]);
+      for (const { method, params } of events) socket.send(envelope({ method, params }));
+      this.queue.take(events.map((event) => event.id));
+    }
     const { opened, closed } = this.#state.sockets;
     this.#state.sockets = { present: `v${socket.version}`, opened: opened + 1, closed };
-    if (socket.version === 1) return;
-    this.#version = 2;
-    const events = this.queue.take([]);
-    for (const { method, params } of events) socket.send(envelope({ method, params }));
-    this.queue.take(events.map((event) => event.id));
   }
 
   /** A WebSocket ended. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { describeFaults, faults, parseFault, strikes } from "../../lib/demo/fault.ts";
+import { describeFaults, faults, isMute, parseFault, strikes } from "../../lib/demo/fault.ts";
 import { UsageError } from "../../lib/errors.ts";
 
 Deno.test("parseFault() gives every fault of the table", () => {
@@ -27,4 +27,24 @@ Deno.test("strikes() keeps to the calls that are named", () => {
   assert(strikes({ name: "bad-tasks" }, "task list"));
   assert(!strikes({ name: "bad-tasks" }, "report"));
   assert(!strikes({ name: "no-extra-columns" }, "report"));
+});
+
+Deno.test("strikes() tells WebSockets from calls by POST", () => {
+  for (const name of ["upgrade-403", "mute", "close-after-upgrade", "drop-mid-frame"] as const) {
+    assert(strikes({ name }, "upgrade") && strikes({ name }, "terminal"), name);
+    assert(!strikes({ name }, "report") && !strikes({ name }, "pull"), name);
+  }
+  assert(strikes({ name: "mute-all" }, "pull") && strikes({ name: "mute-all" }, "upgrade"));
+  assert(strikes({ name: "rpc-32000" }, "pull") && !strikes({ name: "rpc-32000" }, "upgrade"));
+  assert(!strikes({ name: "exec-flood" }, "report"));
+});
+
+Deno.test("isMute() knows the faults that leave WebSockets standing without a word", () => {
+  assertEquals(["hang", "mute", "mute-all"].map((name) => isMute(parseFault(name))), [
+    true,
+    true,
+    true,
+  ]);
+  assert(!isMute(undefined) && !isMute({ name: "close" }));
+  assert(!isMute({ name: "hang", calls: ["report"] }));
 });
