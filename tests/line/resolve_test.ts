@@ -68,3 +68,12 @@ Deno.test("Resolver.resolve() refuses new names while too many lookups hang", as
     "too many lookups hang",
   );
 });
+
+Deno.test("Resolver.resolveAll() gives all addresses in the system's order", async () => {
+  const found = ["::1", "192.0.2.2", "fe80::1%eth0", "192.0.2.1"];
+  const resolver = new Resolver({
+    lookup: () => Promise.resolve(found.map((address) => ({ address }))),
+  });
+  assertEquals(await resolver.resolveAll("host", { signal }), ["::1", "192.0.2.2", "192.0.2.1"]);
+  assertEquals(await resolver.resolveAll("192.0.2.9", { signal }), ["192.0.2.9"]);
+});
