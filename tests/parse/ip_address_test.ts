@@ -1,7 +1,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { isIP } from "node:net";
-import { addressScope, ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
+import {
+  addressBytes,
+  addressScope,
+  ipFamily,
+  isPublicAddress,
+} from "../../lib/parse/ip_address.ts";
 
 Deno.test("ipFamily() tells the family of literals", () => {
   for (const text of ["0.0.0.0", "1.2.3.4", "255.255.255.255"]) assertEquals(ipFamily(text), 4);
@@ -96,4 +101,13 @@ Deno.test("addressScope() never throws", () => {
   fc.assert(fc.property(fc.string(), (text) => {
     assertEquals(addressScope(text) === undefined, ipFamily(text, { zone: true }) === undefined);
   }));
+});
+
+Deno.test("addressBytes() gives an address's bytes", () => {
+  assertEquals(addressBytes("192.0.2.1"), [192, 0, 2, 1]);
+  assertEquals(addressBytes("2001:db8::1:203"), [32, 1, 13, 184, ...Array(9).fill(0), 1, 2, 3]);
+  assertEquals(addressBytes("::ffff:192.0.2.1"), [...Array(10).fill(0), 255, 255, 192, 0, 2, 1]);
+  for (const text of ["", "192.0.2", "fe80::1%eth0", "[::1]", "host"]) {
+    assertEquals(addressBytes(text), undefined, text);
+  }
 });
