@@ -1,4 +1,6 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { install } from "@sinonjs/fake-timers";
+import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
+import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import { LineError } from "../../lib/errors.ts";
 import { LineDialler, type LineDiallerOptions } from "../../lib/line/line_dialler.ts";
@@ -270,4 +272,157 @@ Deno.test("LineDialler.open() rejects when a name is too long for SOCKS 5", asyn
   const proxies = { https: `socks5h://127.0.0.1:${proxy.port}` };
   const { message } = await failure(`https://${"a.".repeat(200)}test`, { proxies });
   assert(message.endsWith("the host is too long for SOCKS 5"), message);
+});
+
+/** A stage that hangs: until it does, `reached` is pending. */
+interface Hanging {
+  options: LineDiallerOptions;
+  url: string;
+  reached: Promise<void>;
+  limitMs: number;
+  told: string;
+}
+
+const STAGES: readonly [name: string, hang: () => Hanging | (Hanging & AsyncDisposable)][] = [
+  ["a lookup", () => {
+    const { promise: reached, resolve } = Promise.withResolvers<void>();
+    const hangs = {
+      resolveAll: (_: string, { signal }: { signal: AbortSignal }) => {
+        resolve();
+        return abortable(new Promise<string[]>(() => {}), signal);
+      },
+    };
+    return {
+      url: "http://panel.test",
+      options: { resolver: hangs },
+      reached,
+      limitMs: 5000,
+      told: "Cannot look up panel.test: no answer within 5 s",
+    };
+  }],
+  ["a connection by name", () => hangingConnection("panel.test", {}, "panel.test port 80")],
+  [
+    "a connection by address",
+    () => hangingConnection("panel.test", { resolver }, "panel.test (127.0.0.1 port 80)"),
+  ],
+  [
+    "a connection to a proxy",
+    () =>
+      hangingConnection(
+        "panel.test",
+        { proxies: { http: "http://proxy.test:3128" } },
+        "the proxy proxy.test port 3128",
+      ),
+  ],
+  ["an HTTP proxy", () => hangingProxy(startHttpProxy({ isMute: true }), "http")],
+  ["a SOCKS 5 proxy", () => hangingProxy(startSocksProxy({ isMute: true }), "socks5h")],
+];
+
+function hangingConnection(host: string, options: LineDiallerOptions, where: string): Hanging {
+  const { promise: reached, resolve } = Promise.withResolvers<void>();
+  return {
+    url: `http://${host}`,
+    options: {
+      ...options,
+      connect: ({ signal }) => {
+        resolve();
+        return abortable(new Promise<Deno.TcpConn>(() => {}), signal);
+      },
+    },
+    reached,
+    limitMs: 10_000,
+    told: `Cannot connect to ${where}: no answer within 10 s`,
+  };
+}
+
+function hangingProxy(proxy: TestProxy, kind: string): Hanging & AsyncDisposable {
+  const told =
+    `Cannot connect to panel.test by 127.0.0.1 port ${proxy.port}: no answer within 10 s`;
+  return {
+    url: "https://panel.test",
+    options: { proxies: { https: `${kind}://127.0.0.1:${proxy.port}` } },
+    reached: proxy.met,
+    limitMs: 10_000,
+    told,
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
+  };
+}
+
+for (const [name, hang] of STAGES) {
+  Deno.test(`LineDialler.open() gives up ${name} that hangs, at its time or the signal's`, async () => {
+    await using stack = new AsyncDisposableStack();
+    const start = () => {
+      const hanging = hang();
+      if (Symbol.asyncDispose in hanging) stack.use(hanging);
+      return hanging;
+    };
+    const { options, url, reached } = start();
+    const controller = new AbortController();
+    const opened = new LineDialler(options).open(new URL(url), { signal: controller.signal });
+    opened.catch(() => {});
+    await reached;
+    controller.abort(new Error("enough"));
+    await assertRejects(() => opened, Error, "enough");
+
+    const slow = start();
+    const clock = install({ toFake: ["setTimeout", "clearTimeout"] });
+    stack.defer(() => clock.uninstall());
+    const failed = failure(slow.url, slow.options);
+    failed.catch(() => {});
+    await slow.reached;
+    await clock.tickAsync(slow.limitMs - 1);
+    assertEquals(clock.countTimers(), 1);
+    await clock.tickAsync(1);
+    assertEquals((await failed).message, slow.told);
+    assertEquals(clock.countTimers(), 0);
+  });
+}
+
+bySchemes("does nothing when its signal has aborted", async (scheme, server) => {
+  const url = `${scheme}://localhost:${server.port}`;
+  for (const options of [{}, { preferFamily: 4 as const }, { anyCertificate: true }]) {
+    const call = { signal: AbortSignal.abort(new Error("enough")) };
+    const opened = () => new LineDialler(options).open(new URL(url), call);
+    await assertRejects(opened, Error, "enough");
+  }
+  assertEquals(server.accepted, 0);
+});
+
+bySchemes("leaves nothing behind when it is aborted at any moment", async (scheme, server) => {
+  await using proxy = startHttpProxy({ port: server.port });
+  const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  const address = `http://127.0.0.1:${proxy.port}`;
+  const all: LineDiallerOptions[] = [
+    trust,
+    { ...trust, resolver },
+    { anyCertificate: true },
+    { ...trust, proxies: { http: address, https: address } },
+  ];
+  const diallers = all.map((options) => new LineDialler(options));
+  const url = new URL(`${scheme}://localhost:${server.port}`);
+  const one = async (index: number) => {
+    const controller = new AbortController();
+    const opened = diallers[index % diallers.length]?.open(url, { signal: controller.signal });
+    const ended = opened?.then(({ line }) => line.close(), () => {});
+    setTimeout(() => controller.abort(), index % 12);
+    await ended;
+  };
+  const batch = () => Promise.all(Array.from({ length: 24 }, (_, index) => one(index)));
+  const settled = async () => {
+    while (server.open + proxy.open > 0) await delay(1);
+    let last = count();
+    for (let same = 0; same < 10; await delay(5)) {
+      same = count() === last ? same + 1 : 0;
+      last = count();
+    }
+    return last;
+  };
+  // What the runtime opens once for all is not a leak.
+  await batch();
+  await settled();
+  await batch();
+  const before = await settled();
+  for (let round = 0; round < 8; round++) await batch();
+  // The runtime closes its own ends a moment later, so there may be fewer.
+  assertLessOrEqual(await settled(), before);
 });

@@ -24,15 +24,21 @@ type Serve = (client: Deno.TcpConn, proxy: TestProxy) => Promise<void>;
 
 /** A proxy under way; disposing of it ends all its connections. */
 export class TestProxy {
+  /** Somebody has come and said something. */
+  readonly met: Promise<void>;
   /** What it was asked for: heads of HTTP, or hosts with ports. */
   readonly requests: string[] = [];
   readonly options: TestProxyOptions;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #open = new Set<Deno.TcpConn>();
   readonly #done: Promise<void>;
+  readonly meet: () => void;
 
   constructor(options: TestProxyOptions, serve: Serve) {
     this.options = options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.met = promise;
+    this.meet = resolve;
     this.#done = this.#run(serve);
   }
 
@@ -89,6 +95,7 @@ async function serveHttp(client: Deno.TcpConn, proxy: TestProxy): Promise<void> 
   let head = "";
   while (!head.endsWith("\r\n\r\n")) head += text(await take(client, 1));
   proxy.requests.push(head);
+  proxy.meet();
   if (isMute) return await untilEnd(client);
   const [, port = "0"] = /^CONNECT \S+:(\d+) /.exec(head) ?? [];
   const isWelcome = login === undefined ||
@@ -110,6 +117,7 @@ async function serveSocks(client: Deno.TcpConn, proxy: TestProxy): Promise<void>
   const { login, answer, isMute } = proxy.options;
   const [, count = 0] = await take(client, 2);
   const methods = await take(client, count);
+  proxy.meet();
   if (isMute) return await untilEnd(client);
   const method = login === undefined ? 0 : methods.includes(2) ? 2 : 255;
   await write(client, Uint8Array.of(5, method));
