@@ -1,0 +1,116 @@
+/** The other side of a connection, in the hands of a test. */
+export class RawPeer {
+  readonly #connection: Deno.TcpConn;
+  #unread = new Uint8Array(0);
+
+  constructor(connection: Deno.TcpConn) {
+    this.#connection = connection;
+  }
+
+  /** The next request: its head, and as much body as it says; `undefined` when there is none. */
+  async request(): Promise<{ head: string; body: string } | undefined> {
+    let head = "";
+    while (!head.endsWith("\r\n\r\n")) {
+      const byte = await this.read(1);
+      if (byte === undefined) return undefined;
+      head += String.fromCharCode(...byte);
+    }
+    const length = Number(/^content-length: (\d+)\r$/im.exec(head)?.[1] ?? 0);
+    const body = await this.read(length);
+    return body && { head, body: new TextDecoder().decode(body) };
+  }
+
+  /** The next `count` bytes; `undefined` when there are no more. */
+  async read(count: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    while (this.#unread.length < count) {
+      const more = await this.readSome();
+      if (more === undefined) return undefined;
+      this.#unread = Uint8Array.from([...this.#unread, ...more]);
+    }
+    const bytes = this.#unread.slice(0, count);
+    this.#unread = this.#unread.slice(count);
+    return bytes;
+  }
+
+  /** Whatever comes next from the line; `undefined` when it has ended or was reset. */
+  async readSome(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const buffer = new Uint8Array(64 * 1024);
+    const count = await this.#connection.read(buffer).catch(() => null);
+    return count === null ? undefined : buffer.slice(0, count);
+  }
+
+  /** Resolves when the client has hung up. */
+  async ended(): Promise<void> {
+    while (await this.readSome() !== undefined);
+  }
+
+  /** Text with LF is sent as it is. Whether the client took it. */
+  async write(data: string | Uint8Array): Promise<boolean> {
+    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    try {
+      for (let at = 0; at < bytes.length;) at += await this.#connection.write(bytes.subarray(at));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** An answer with a length. */
+  async answer(text: string, fields: readonly string[] = [], status = "200 OK"): Promise<void> {
+    const { length } = new TextEncoder().encode(text);
+    const head = [`HTTP/1.1 ${status}`, ...fields, `Content-Length: ${length}`, "", ""];
+    await this.write(head.join("\r\n") + text);
+  }
+
+  /** Hangs up; what the client has sent and nobody has read makes that a reset. */
+  close(): void {
+    try {
+      this.#connection.close();
+    } catch {
+      // It is closed already.
+    }
+  }
+}
+
+/** A server on loopback. */
+export interface RawServer {
+  readonly port: number;
+  /** `http://127.0.0.1:…`. */
+  readonly origin: string;
+  /** How many connections there have been. */
+  readonly accepted: number;
+}
+
+/**
+ * Runs a server that deals with each connection by `serve`, which is told how many there have been
+ * before, and ends all of them after `use`.
+ */
+export async function withRawServer(
+  serve: (peer: RawPeer, index: number) => Promise<void>,
+  use: (server: RawServer) => Promise<void>,
+): Promise<void> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const peers: RawPeer[] = [];
+  const served: Promise<void>[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      const peer = new RawPeer(connection);
+      served.push(serve(peer, peers.push(peer) - 1).finally(() => peer.close()));
+    }
+  })();
+  try {
+    await use({
+      port,
+      origin: `http://127.0.0.1:${port}`,
+      get accepted() {
+        return peers.length;
+      },
+    });
+  } finally {
+    listener.close();
+    for (const peer of peers) peer.close();
+    await accepting;
+    await Promise.all(served);
+  }
+}
