@@ -10,6 +10,8 @@ import { startHttpProxy, startSocksProxy, type TestProxy } from "./proxies.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
 
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
 const trust = certificate ? { caCerts: [certificate.authority] } : {};
@@ -44,6 +46,7 @@ function bySchemes(
   for (const scheme of ["http", "https", "ws", "wss"]) {
     const isSecure = scheme.endsWith("s") && scheme !== "ws";
     Deno.test({
+      ...sanitized,
       name: `LineDialler.open() ${name} (${scheme}:)`,
       ignore: isSecure && certificate === undefined,
       fn: async () => {
@@ -151,20 +154,24 @@ for (const [name, start, kind] of WAYS) {
   });
 }
 
-Deno.test("LineDialler.open() has an HTTP proxy forward what goes by http:", async () => {
-  await using proxy = startHttpProxy();
-  for (
-    const [login, forward] of [["", {}], ["me:p%40ss@", {
-      authorization: `Basic ${btoa("me:p@ss")}`,
-    }]] as const
-  ) {
-    const proxies = { http: `http://${login}127.0.0.1:${proxy.port}` };
-    const dialler = new LineDialler({ proxies });
-    const open = await dialler.open(new URL("http://panel.test/api?token=x"), { signal });
-    assertEquals(open.forward, forward);
-    open.line.close();
-  }
-});
+Deno.test(
+  "LineDialler.open() has an HTTP proxy forward what goes by http:",
+  sanitized,
+  async () => {
+    await using proxy = startHttpProxy();
+    for (
+      const [login, forward] of [["", {}], ["me:p%40ss@", {
+        authorization: `Basic ${btoa("me:p@ss")}`,
+      }]] as const
+    ) {
+      const proxies = { http: `http://${login}127.0.0.1:${proxy.port}` };
+      const dialler = new LineDialler({ proxies });
+      const open = await dialler.open(new URL("http://panel.test/api?token=x"), { signal });
+      assertEquals(open.forward, forward);
+      open.line.close();
+    }
+  },
+);
 
 bySchemes("takes no proxy to a host that is exempt", async (scheme, server) => {
   const http = `http://127.0.0.1:${refusingPort()}`;
@@ -178,33 +185,37 @@ Deno.test("new LineDialler() throws when a proxy can't be used, and shows no pas
   assert(!error.message.includes("secret"), error.message);
 });
 
-Deno.test("LineDialler.open() says where it failed, for an operator to read", async () => {
-  const port = refusingPort();
-  const refused = await failure(`http://localhost:${port}/?token=secret`, {});
-  assertEquals(refused.message, `Cannot connect to localhost port ${port}: connection refused`);
-  assertEquals(refused.stage, "connect");
-  const several = { resolveAll: () => Promise.resolve(["127.0.0.1", "::1"]) };
-  assertEquals(
-    (await failure(`http://panel.test:${port}`, { resolver: several })).message,
-    `Cannot connect to panel.test (127.0.0.1 and 1 more port ${port}): connection refused`,
-  );
-  assertEquals(
-    (await failure(`http://127.0.0.1:${port}`, {})).message,
-    `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
-  );
-  await using names = await TestNameServer.start({});
-  const nameServer = { host: "127.0.0.1", port: names.port };
-  const unknown = await failure("http://panel.test", { nameServer });
-  assertEquals(unknown.message, "Cannot look up panel.test: no such name");
-  assertEquals(unknown.stage, "lookup");
-  const proxies = { http: `http://me:secret@127.0.0.1:${port}` };
-  assertEquals(
-    (await failure("http://panel.test", { proxies })).message,
-    `Cannot connect to the proxy 127.0.0.1 port ${port}: connection refused`,
-  );
-});
+Deno.test(
+  "LineDialler.open() says where it failed, for an operator to read",
+  sanitized,
+  async () => {
+    const port = refusingPort();
+    const refused = await failure(`http://localhost:${port}/?token=secret`, {});
+    assertEquals(refused.message, `Cannot connect to localhost port ${port}: connection refused`);
+    assertEquals(refused.stage, "connect");
+    const several = { resolveAll: () => Promise.resolve(["127.0.0.1", "::1"]) };
+    assertEquals(
+      (await failure(`http://panel.test:${port}`, { resolver: several })).message,
+      `Cannot connect to panel.test (127.0.0.1 and 1 more port ${port}): connection refused`,
+    );
+    assertEquals(
+      (await failure(`http://127.0.0.1:${port}`, {})).message,
+      `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
+    );
+    await using names = await TestNameServer.start({});
+    const nameServer = { host: "127.0.0.1", port: names.port };
+    const unknown = await failure("http://panel.test", { nameServer });
+    assertEquals(unknown.message, "Cannot look up panel.test: no such name");
+    assertEquals(unknown.stage, "lookup");
+    const proxies = { http: `http://me:secret@127.0.0.1:${port}` };
+    assertEquals(
+      (await failure("http://panel.test", { proxies })).message,
+      `Cannot connect to the proxy 127.0.0.1 port ${port}: connection refused`,
+    );
+  },
+);
 
-Deno.test("LineDialler.open() says so when the system knows no such name", async () => {
+Deno.test("LineDialler.open() says so when the system knows no such name", sanitized, async () => {
   for (const options of [{}, { preferFamily: 4 as const }]) {
     const { message, stage } = await failure("http://no-such-name.invalid", options);
     assertEquals(stage, "lookup");
@@ -252,22 +263,26 @@ const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] 
 ];
 
 for (const [kind, start, told] of REFUSALS) {
-  Deno.test(`LineDialler.open() rejects when a proxy (${kind}) refuses: ${told}`, async () => {
-    await using proxy = start();
-    const scheme = kind.includes("://") ? kind : `${kind}://`;
-    const address = `${scheme}127.0.0.1:${proxy.port}`;
-    for (const url of ["https://panel.test/?token=secret", "ws://panel.test/?token=secret"]) {
-      const error = await failure(url, { proxies: { http: address, https: address } });
-      assertEquals(error.stage, "proxy");
-      const start = `Cannot connect to panel.test by 127.0.0.1 port ${proxy.port}: `;
-      assert(error.message.startsWith(start), error.message);
-      assert(error.message.endsWith(told), error.message);
-    }
-    while (proxy.open > 0) await delay(1);
-  });
+  Deno.test(
+    `LineDialler.open() rejects when a proxy (${kind}) refuses: ${told}`,
+    sanitized,
+    async () => {
+      await using proxy = start();
+      const scheme = kind.includes("://") ? kind : `${kind}://`;
+      const address = `${scheme}127.0.0.1:${proxy.port}`;
+      for (const url of ["https://panel.test/?token=secret", "ws://panel.test/?token=secret"]) {
+        const error = await failure(url, { proxies: { http: address, https: address } });
+        assertEquals(error.stage, "proxy");
+        const start = `Cannot connect to panel.test by 127.0.0.1 port ${proxy.port}: `;
+        assert(error.message.startsWith(start), error.message);
+        assert(error.message.endsWith(told), error.message);
+      }
+      while (proxy.open > 0) await delay(1);
+    },
+  );
 }
 
-Deno.test("LineDialler.open() rejects when a name is too long for SOCKS 5", async () => {
+Deno.test("LineDialler.open() rejects when a name is too long for SOCKS 5", sanitized, async () => {
   await using proxy = startSocksProxy();
   const proxies = { https: `socks5h://127.0.0.1:${proxy.port}` };
   const { message } = await failure(`https://${"a.".repeat(200)}test`, { proxies });
@@ -349,33 +364,37 @@ function hangingProxy(proxy: TestProxy, kind: string): Hanging & AsyncDisposable
 }
 
 for (const [name, hang] of STAGES) {
-  Deno.test(`LineDialler.open() gives up ${name} that hangs, at its time or the signal's`, async () => {
-    await using stack = new AsyncDisposableStack();
-    const start = () => {
-      const hanging = hang();
-      if (Symbol.asyncDispose in hanging) stack.use(hanging);
-      return hanging;
-    };
-    const { options, url, reached } = start();
-    const controller = new AbortController();
-    const opened = new LineDialler(options).open(new URL(url), { signal: controller.signal });
-    opened.catch(() => {});
-    await reached;
-    controller.abort(new Error("enough"));
-    await assertRejects(() => opened, Error, "enough");
+  Deno.test(
+    `LineDialler.open() gives up ${name} that hangs, at its time or the signal's`,
+    sanitized,
+    async () => {
+      await using stack = new AsyncDisposableStack();
+      const start = () => {
+        const hanging = hang();
+        if (Symbol.asyncDispose in hanging) stack.use(hanging);
+        return hanging;
+      };
+      const { options, url, reached } = start();
+      const controller = new AbortController();
+      const opened = new LineDialler(options).open(new URL(url), { signal: controller.signal });
+      opened.catch(() => {});
+      await reached;
+      controller.abort(new Error("enough"));
+      await assertRejects(() => opened, Error, "enough");
 
-    const slow = start();
-    const clock = install({ toFake: ["setTimeout", "clearTimeout"] });
-    stack.defer(() => clock.uninstall());
-    const failed = failure(slow.url, slow.options);
-    failed.catch(() => {});
-    await slow.reached;
-    await clock.tickAsync(slow.limitMs - 1);
-    assertEquals(clock.countTimers(), 1);
-    await clock.tickAsync(1);
-    assertEquals((await failed).message, slow.told);
-    assertEquals(clock.countTimers(), 0);
-  });
+      const slow = start();
+      const clock = install({ toFake: ["setTimeout", "clearTimeout"] });
+      stack.defer(() => clock.uninstall());
+      const failed = failure(slow.url, slow.options);
+      failed.catch(() => {});
+      await slow.reached;
+      await clock.tickAsync(slow.limitMs - 1);
+      assertEquals(clock.countTimers(), 1);
+      await clock.tickAsync(1);
+      assertEquals((await failed).message, slow.told);
+      assertEquals(clock.countTimers(), 0);
+    },
+  );
 }
 
 bySchemes("does nothing when its signal has aborted", async (scheme, server) => {

@@ -3,6 +3,8 @@ import { delay } from "@std/async/delay";
 import { NameServer } from "../../lib/line/name_server.ts";
 import { TestNameServer } from "./name_server.ts";
 
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
 const signal = new AbortController().signal;
 const readHosts = () => Promise.resolve("192.0.2.7 known.test\n");
 
@@ -11,7 +13,7 @@ function lookUp(server: TestNameServer, host: string): Promise<readonly string[]
   return names.resolveAll(host, { signal });
 }
 
-Deno.test("NameServer.resolveAll() gives all addresses, IPv4 before IPv6", async () => {
+Deno.test("NameServer.resolveAll() gives all addresses, IPv4 before IPv6", sanitized, async () => {
   await using server = await TestNameServer.start({
     "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
     "old.test": { A: ["192.0.2.3"] },
@@ -24,18 +26,22 @@ Deno.test("NameServer.resolveAll() gives all addresses, IPv4 before IPv6", async
   assertEquals(await lookUp(server, "new.test"), ["::3"]);
 });
 
-Deno.test("NameServer.resolveAll() does not ask about literals, localhost and the hosts file", async () => {
-  await using server = await TestNameServer.start({});
-  assertEquals(await lookUp(server, "192.0.2.1"), ["192.0.2.1"]);
-  assertEquals(await lookUp(server, "::1"), ["::1"]);
-  assertEquals(await lookUp(server, "known.test"), ["192.0.2.7"]);
-  assertEquals(await lookUp(server, "known.test."), ["192.0.2.7"]);
-  assertEquals(await lookUp(server, "localhost"), ["127.0.0.1", "::1"]);
-  assertEquals(await lookUp(server, "panel.localhost"), ["127.0.0.1", "::1"]);
-  assertEquals(server.questions, []);
-});
+Deno.test(
+  "NameServer.resolveAll() does not ask about literals, localhost and the hosts file",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({});
+    assertEquals(await lookUp(server, "192.0.2.1"), ["192.0.2.1"]);
+    assertEquals(await lookUp(server, "::1"), ["::1"]);
+    assertEquals(await lookUp(server, "known.test"), ["192.0.2.7"]);
+    assertEquals(await lookUp(server, "known.test."), ["192.0.2.7"]);
+    assertEquals(await lookUp(server, "localhost"), ["127.0.0.1", "::1"]);
+    assertEquals(await lookUp(server, "panel.localhost"), ["127.0.0.1", "::1"]);
+    assertEquals(server.questions, []);
+  },
+);
 
-Deno.test("NameServer.resolveAll() goes on without a hosts file", async () => {
+Deno.test("NameServer.resolveAll() goes on without a hosts file", sanitized, async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
   const names = new NameServer({ host: "127.0.0.1", port: server.port }, {
     readHosts: () => Promise.reject(new Deno.errors.NotFound("no such file")),
@@ -43,7 +49,7 @@ Deno.test("NameServer.resolveAll() goes on without a hosts file", async () => {
   assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
 });
 
-Deno.test("NameServer.resolveAll() finds a server that is a name itself", async () => {
+Deno.test("NameServer.resolveAll() finds a server that is a name itself", sanitized, async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
   const system = {
     resolve: (host: string) => Promise.resolve([host === "dns" ? "127.0.0.1" : ""]),
@@ -52,32 +58,44 @@ Deno.test("NameServer.resolveAll() finds a server that is a name itself", async 
   assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
 });
 
-Deno.test("NameServer.resolveAll() does not wait for ever for a family that has no answer", async () => {
-  await using server = await TestNameServer.start(
-    { "a.test": { A: ["192.0.2.1"] } },
-    { mute: ["AAAA"] },
-  );
-  assertEquals(await lookUp(server, "a.test"), ["192.0.2.1"]);
-});
-
-Deno.test("NameServer.resolveAll() rejects when there is no such name, or no address", async () => {
-  await using server = await TestNameServer.start({ "empty.test": {} });
-  for (const host of ["unknown.test", "empty.test"]) {
-    const error = await assertRejects(
-      () => lookUp(server, host),
-      Error,
-      `Cannot resolve ${host}: it has no address`,
+Deno.test(
+  "NameServer.resolveAll() does not wait for ever for a family that has no answer",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start(
+      { "a.test": { A: ["192.0.2.1"] } },
+      { mute: ["AAAA"] },
     );
-    assertEquals(error.cause instanceof Deno.errors.NotFound, true);
-  }
-});
+    assertEquals(await lookUp(server, "a.test"), ["192.0.2.1"]);
+  },
+);
 
-Deno.test("NameServer.resolveAll() rejects with the signal's reason when the server is mute", async () => {
-  await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
-  const names = new NameServer({ host: "127.0.0.1", port: server.port }, { readHosts });
-  const controller = new AbortController();
-  const asked = names.resolveAll("a.test", { signal: controller.signal });
-  while (server.questions.length < 2) await delay(1);
-  controller.abort(new Error("enough"));
-  await assertRejects(() => asked, Error, "enough");
-});
+Deno.test(
+  "NameServer.resolveAll() rejects when there is no such name, or no address",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({ "empty.test": {} });
+    for (const host of ["unknown.test", "empty.test"]) {
+      const error = await assertRejects(
+        () => lookUp(server, host),
+        Error,
+        `Cannot resolve ${host}: it has no address`,
+      );
+      assertEquals(error.cause instanceof Deno.errors.NotFound, true);
+    }
+  },
+);
+
+Deno.test(
+  "NameServer.resolveAll() rejects with the signal's reason when the server is mute",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
+    const names = new NameServer({ host: "127.0.0.1", port: server.port }, { readHosts });
+    const controller = new AbortController();
+    const asked = names.resolveAll("a.test", { signal: controller.signal });
+    while (server.questions.length < 2) await delay(1);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => asked, Error, "enough");
+  },
+);

@@ -3,6 +3,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Connect } from "../../lib/line/dial.ts";
 import { race } from "../../lib/line/race.ts";
 
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
 const signal = new AbortController().signal;
 const ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
 
@@ -37,28 +39,32 @@ async function connectionTo(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
   return await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
 }
 
-Deno.test("race() starts the next address after 250 ms, and stops all others when one has connected", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using connection = await connectionTo(listener);
-  (await listener.accept()).close();
-  const clock = createClock();
-  const addresses = new Addresses();
-  const { connect } = addresses;
-  const raced = race(ADDRESSES, { port: 80, signal, connect, timers: clock });
-  assertEquals(addresses.tried, ["192.0.2.1"]);
-  await clock.tickAsync(249);
-  assertEquals(addresses.tried.length, 1);
-  await clock.tickAsync(1);
-  assertEquals(addresses.tried, ["192.0.2.1", "192.0.2.2"]);
-  addresses.accept("192.0.2.1", connection);
-  assert(await raced === connection);
-  assertEquals(addresses.stopped, ["192.0.2.2"]);
-  assertEquals(clock.countTimers(), 0);
-  await clock.tickAsync(1000);
-  assertEquals(addresses.tried.length, 2);
-});
+Deno.test(
+  "race() starts the next address after 250 ms, and stops all others when one has connected",
+  sanitized,
+  async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    using connection = await connectionTo(listener);
+    (await listener.accept()).close();
+    const clock = createClock();
+    const addresses = new Addresses();
+    const { connect } = addresses;
+    const raced = race(ADDRESSES, { port: 80, signal, connect, timers: clock });
+    assertEquals(addresses.tried, ["192.0.2.1"]);
+    await clock.tickAsync(249);
+    assertEquals(addresses.tried.length, 1);
+    await clock.tickAsync(1);
+    assertEquals(addresses.tried, ["192.0.2.1", "192.0.2.2"]);
+    addresses.accept("192.0.2.1", connection);
+    assert(await raced === connection);
+    assertEquals(addresses.stopped, ["192.0.2.2"]);
+    assertEquals(clock.countTimers(), 0);
+    await clock.tickAsync(1000);
+    assertEquals(addresses.tried.length, 2);
+  },
+);
 
-Deno.test("race() starts the next address at once when one fails", async () => {
+Deno.test("race() starts the next address at once when one fails", sanitized, async () => {
   const clock = createClock();
   const addresses = new Addresses();
   const { connect } = addresses;
@@ -73,7 +79,7 @@ Deno.test("race() starts the next address at once when one fails", async () => {
   assertEquals(clock.countTimers(), 0);
 });
 
-Deno.test("race() waits for a slow address when the others have failed", async () => {
+Deno.test("race() waits for a slow address when the others have failed", sanitized, async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using connection = await connectionTo(listener);
   (await listener.accept()).close();
@@ -88,7 +94,7 @@ Deno.test("race() waits for a slow address when the others have failed", async (
   assert(await raced === connection);
 });
 
-Deno.test("race() closes the second of two that connect at the same time", async () => {
+Deno.test("race() closes the second of two that connect at the same time", sanitized, async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
   using served = await listener.accept();
@@ -106,22 +112,26 @@ Deno.test("race() closes the second of two that connect at the same time", async
   assertEquals(await served.read(new Uint8Array(1)), null);
 });
 
-Deno.test("race() rejects with the signal's reason, stops all and starts no more", async () => {
-  const clock = createClock();
-  const addresses = new Addresses();
-  const { connect } = addresses;
-  const controller = new AbortController();
-  const options = { port: 80, signal: controller.signal, connect, timers: clock };
-  const raced = race(ADDRESSES, options);
-  await clock.tickAsync(250);
-  controller.abort(new Error("enough"));
-  await assertRejects(() => raced, Error, "enough");
-  assertEquals(addresses.stopped, ["192.0.2.1", "192.0.2.2"]);
-  assertEquals(addresses.tried.length, 2);
-  assertEquals(clock.countTimers(), 0);
-  await assertRejects(() => race(ADDRESSES, options), Error, "enough");
-});
+Deno.test(
+  "race() rejects with the signal's reason, stops all and starts no more",
+  sanitized,
+  async () => {
+    const clock = createClock();
+    const addresses = new Addresses();
+    const { connect } = addresses;
+    const controller = new AbortController();
+    const options = { port: 80, signal: controller.signal, connect, timers: clock };
+    const raced = race(ADDRESSES, options);
+    await clock.tickAsync(250);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => raced, Error, "enough");
+    assertEquals(addresses.stopped, ["192.0.2.1", "192.0.2.2"]);
+    assertEquals(addresses.tried.length, 2);
+    assertEquals(clock.countTimers(), 0);
+    await assertRejects(() => race(ADDRESSES, options), Error, "enough");
+  },
+);
 
-Deno.test("race() rejects when there is no address", async () => {
+Deno.test("race() rejects when there is no address", sanitized, async () => {
   await assertRejects(() => race([], { port: 80, signal }), RangeError, "there is no address");
 });
