@@ -62,7 +62,7 @@ export class RawPeer {
     await this.write(head.join("\r\n") + text);
   }
 
-  /** Hangs up; what the client has sent and nobody has read makes that a reset. */
+  /** Hangs up. */
   close(): void {
     try {
       this.#connection.close();
