@@ -3,6 +3,13 @@ import type { Source } from "./host.ts";
 /** Kernel text beyond this is refused: no file that is read here is as long. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
+/**
+ * The kernel fills a page and hands it out, and nothing in these files is longer than half a page
+ * without a place to cut: a piece that is shorter than that is the last, and asking for more of it
+ * would cost as much as the piece itself.
+ */
+const LAST_PIECE_BYTES = 2048;
+
 /** The buffer that all sources of a host share; it grows to the longest file. */
 export interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
@@ -55,8 +62,8 @@ export class FileSource implements Source {
       while (true) {
         if (length === this.#scratch.bytes.length) this.#grow();
         const count = file.readSync(this.#scratch.bytes.subarray(length));
-        if (count === null || count === 0) return length;
-        length += count;
+        length += count ?? 0;
+        if (count === null || count < LAST_PIECE_BYTES) return length;
       }
     } catch (error) {
       throw this.#readError(error);
