@@ -27,11 +27,11 @@ export class Calls {
   /** A fault whose orders found no way to the node yet. */
   #pending: Fault | undefined;
 
-  readonly #show: (exchange: Exchange, response: ServerResponse) => void;
+  readonly #show: (exchange: Exchange, response: ServerResponse) => Promise<void>;
 
   constructor(
     context: Omit<UpgradeContext, "onOpen">,
-    options: { show: (exchange: Exchange, response: ServerResponse) => void },
+    options: { show: (exchange: Exchange, response: ServerResponse) => Promise<void> },
   ) {
     this.#show = options.show;
     this.#context = { ...context, onOpen: (standing) => this.#opened(standing) };
@@ -53,7 +53,7 @@ export class Calls {
       const { status, body } = rpcError(error, undefined);
       return writeAnswer(response, { ...jsonAnswer(status, null), body });
     }
-    if (exchange.path.startsWith("/demo/")) return this.#show(exchange, response);
+    if (exchange.path.startsWith("/demo/")) return await this.#show(exchange, response);
     const isCall = exchange.path.startsWith("/api/");
     const fault = isCall ? state.fault : undefined;
     const struck = fault !== undefined && strikes(fault, callName(exchange)) ? fault : undefined;

@@ -14,7 +14,7 @@ import { loopbackTasks } from "./wire_task.ts";
  * @throws {Error} When no port is free (`Cannot listen on …`).
  */
 export async function startDemo(
-  options: { port?: number; fault?: Fault; signal?: AbortSignal } = {},
+  options: { port?: number; fault?: Fault; remoteControl?: boolean; signal?: AbortSignal } = {},
 ): Promise<StandInPanel> {
   const panel = await startStandInPanel(options);
   panel.state.tasks = loopbackTasks(panel.port);

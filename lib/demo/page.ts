@@ -9,6 +9,7 @@
 
 import type { ServerResponse } from "node:http";
 import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./answer.ts";
+import { faultNames, faults } from "./fault.ts";
 import type { Arrival, News } from "./panel_news.ts";
 import type { PanelState } from "./panel_state.ts";
 import type { WireReport } from "./report_contract.ts";
@@ -16,13 +17,15 @@ import text from "./page.html" with { type: "text" };
 
 /** How much of a stream may wait for a page that does not read. */
 const MOST_PENDING_BYTES = 4 * 1024 * 1024;
+const MOST_RESULT_CHARACTERS = 64 * 1024;
 const VIOLATIONS_SHOWN = 20;
 
-/** The page itself, which holds no data. */
-export async function pageAnswer(): Promise<Answer> {
+/** The page itself, which holds no data; with remote control it may load the panel's own script. */
+export async function pageAnswer(options: { remoteControl: boolean }): Promise<Answer> {
+  const ownScripts = options.remoteControl ? " 'self'" : "";
   const policy = [
     "default-src 'none'",
-    `script-src ${await hashOf("script")}`,
+    `script-src ${await hashOf("script")}${ownScripts}`,
     `style-src ${await hashOf("style")}`,
     "connect-src 'self'",
     "img-src data:",
@@ -30,7 +33,8 @@ export async function pageAnswer(): Promise<Answer> {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
-  const answer = htmlAnswer(200, text);
+  const setting = `data-remote-control="${options.remoteControl ? "on" : "off"}"`;
+  const answer = htmlAnswer(200, text.replace('data-remote-control="off"', setting));
   return {
     ...answer,
     headers: {
@@ -91,6 +95,7 @@ function wholeState(state: PanelState): unknown {
     basicInfo: state.columns,
     tasks: state.tasks,
     fault: state.fault?.name ?? "",
+    faults: faultNames().map((name) => [name, faults[name]]),
     violations: state.violations.slice(-VIOLATIONS_SHOWN),
     counts: state.counts,
   };
@@ -103,6 +108,10 @@ function changeOf(news: News, state: PanelState): Record<string, unknown> | unde
     return { pingHistory: [[atMs, value.taskId, value.valueMs]] };
   }
   if ("basicInfo" in news) return { basicInfo: state.columns };
+  if ("commandResult" in news) {
+    const { taskId, result, exitCode } = news.commandResult.value;
+    return { commandResult: { taskId, exitCode, result: result.slice(0, MOST_RESULT_CHARACTERS) } };
+  }
   if ("violation" in news) return { violations: [news.violation] };
   if ("tasks" in news) return { tasks: news.tasks };
   if ("fault" in news) return { fault: news.fault?.name ?? "" };
@@ -110,7 +119,7 @@ function changeOf(news: News, state: PanelState): Record<string, unknown> | unde
 }
 
 function reportOf(arrival: Arrival<WireReport>): unknown {
-  return { atMs: arrival.atMs, ...arrival.value };
+  return { ...arrival.value, atMs: arrival.atMs, by: arrival.by };
 }
 
 /** What the plots need of a report: time, CPU, memory taken, memory, up, down. */

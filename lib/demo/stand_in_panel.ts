@@ -5,13 +5,15 @@
  */
 
 import { Calls } from "./calls.ts";
+import { headOf } from "./exchange.ts";
 import type { Fault } from "./fault.ts";
-import { writeAnswer } from "./fault_player.ts";
 import { Intake } from "./intake.ts";
 import { Listener } from "./listener.ts";
 import { Node } from "./node.ts";
 import { Orders } from "./orders.ts";
-import { pageAnswer, refuseForeignHost, stateAnswer, streamEvents } from "./page.ts";
+import { pageAnswer } from "./page.ts";
+import { answerPage } from "./page_calls.ts";
+import { answerPageTerminal, TERMINAL_PATH } from "./page_terminal.ts";
 import { PanelState } from "./panel_state.ts";
 import { schedulePings } from "./ping_schedule.ts";
 import type { TerminalSession } from "./terminal_session.ts";
@@ -25,6 +27,8 @@ export const DEFAULT_PORT = 25774;
 export interface StandInPanel {
   /** The endpoint for agents and the address of the page; no trailing slash. */
   readonly url: string;
+  /** The page's address; with remote control it ends in the key that the page has to bring. */
+  readonly pageUrl: string;
   readonly port: number;
   readonly token: string;
   /** What arrived so far; its `tasks` are what the next task list names. */
@@ -93,8 +97,10 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
   const { signal } = closing;
   const intake = new Intake({ token, state });
   const node = new Node(state);
+  const key = options.remoteControl === true ? randomToken() : undefined;
+  const sockets = await WebSockets.load();
   const orders = new Orders({ node, intake, signal });
-  const calls = new Calls({
+  const calls: Calls = new Calls({
     node: {
       token,
       state,
@@ -106,26 +112,39 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
       silenceMs: options.silenceMs ?? 11_000,
     },
     orders,
-    sockets: await WebSockets.load(),
-    page: await pageAnswer(),
+    sockets,
+    page: await pageAnswer({ remoteControl: key !== undefined }),
   }, {
-    show(exchange, response) {
-      const refusal = refuseForeignHost(exchange.headers["host"]);
-      if (refusal !== undefined) return writeAnswer(response, refusal);
+    show(exchange, response): Promise<void> {
       listener.spare(response.socket);
-      if (exchange.path !== "/demo/events") return writeAnswer(response, stateAnswer(state));
-      streamEvents(response, { state, signal });
+      return answerPage(exchange, {
+        response,
+        context: {
+          state,
+          orders,
+          signal,
+          key,
+          setFault: (fault): Promise<void> => calls.setFault(fault, listener),
+        },
+      });
     },
   });
   const listener = await Listener.open((request, response) => calls.answer(request, response), {
     port: options.port ?? DEFAULT_PORT,
     onConnection: () => state.count("connections"),
-    onUpgrade: (request, socket, head) => calls.upgrade({ request, socket, head }),
+    onUpgrade: async (request, socket, head) => {
+      const asking = { request, socket, head };
+      const isPage = headOf(request).path === TERMINAL_PATH;
+      if (isPage) answerPageTerminal(asking, { orders, sockets, key });
+      else await calls.upgrade(asking);
+    },
   });
   schedulePings({ node, state, signal });
 
+  const url = `http://127.0.0.1:${listener.port}`;
   const panel: StandInPanel = {
-    url: `http://127.0.0.1:${listener.port}`,
+    url,
+    pageUrl: key === undefined ? `${url}/` : `${url}/#${key}`,
     port: listener.port,
     token,
     state,

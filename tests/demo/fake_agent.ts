@@ -31,9 +31,9 @@ export class FakeSocket {
   pongs = 0;
   readonly #waiting = new Set<() => void>();
 
-  constructor(url: string) {
+  constructor(url: string, headers: Record<string, string> = {}) {
     // The library would offer window bits, which the contract forbids.
-    this.socket = new WebSocket(url, { perMessageDeflate: false });
+    this.socket = new WebSocket(url, { headers, perMessageDeflate: false });
     const told = () => {
       for (const wake of this.#waiting) wake();
     };

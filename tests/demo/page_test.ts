@@ -8,7 +8,10 @@ import {
 import type { Page } from "playwright-core";
 import { startDemo } from "../../lib/demo/demo.ts";
 import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { dial } from "./fake_agent.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "./fake_reporter.ts";
+
+const NOW = "2026-01-02T03:04:05.678Z";
 
 async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
   const panel = await startDemo({ port: 0 });
@@ -123,7 +126,7 @@ async function withPage(
       const url = request.url();
       if (!url.startsWith(`${panel.url}/`) && !url.startsWith("data:")) troubles.push(url);
     });
-    await page.goto(panel.url);
+    await page.goto(panel.pageUrl);
     await use(page);
     assertEquals(troubles, []);
   } finally {
@@ -222,6 +225,72 @@ browserTest(
       })
     ),
 );
+
+browserTest(
+  "the page sets and ends a fault, but not the one that it could not end",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 1280, colorScheme: "light" }, async (page) => {
+        await page.getByText("The panel behaves well.").waitFor();
+        for (const name of ["mute", "hang"]) {
+          await page.locator("#fault-choice").selectOption(name);
+          await panel.state.until(({ fault }) => fault?.name === name);
+          await page.getByText(`on purpose: ${name}`).waitFor();
+        }
+        assert(await page.locator("option[value=refuse]").isDisabled());
+        await page.locator("#fault-choice").selectOption("");
+        await panel.state.until(({ fault }) => fault === undefined);
+      })
+    ),
+);
+
+browserTest(
+  "the page says by which way reports come, and how to turn remote control on",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 1280, colorScheme: "light" }, async (page) => {
+        await deliver(panel, "report", REPORT);
+        await page.getByText("v1 POST").waitFor();
+        await page.getByText("--enable-remote-control").waitFor();
+        assertEquals(await page.locator("#command").isVisible(), false);
+      })
+    ),
+);
+
+browserTest("the page runs a command and a terminal under its strict policy", async () => {
+  const panel = await startDemo({ port: 0, remoteControl: true });
+  try {
+    const agent = await dial(panel, "v2").opened();
+    await panel.state.until(({ sockets }) => sockets.present === "v2");
+    await withPage(panel, { width: 390, colorScheme: "dark" }, async (page) => {
+      await page.locator("#command").fill("echo <b>hello</b>");
+      await page.locator("#run").click();
+      const { task_id } = (await agent.message(0)).params;
+      const result = { task_id, result: "<b>hello</b>", exit_code: 3, finished_at: NOW };
+      const sent = await fetch(`${panel.url}/api/clients/task/result?token=${panel.token}`, {
+        method: "POST",
+        body: JSON.stringify(result),
+      });
+      await sent.body?.cancel();
+      await page.getByText("Ended with 3").waitFor();
+      assertEquals(await page.locator("#output").textContent(), "<b>hello</b>");
+      await page.locator("#open-terminal").click();
+      const { request_id } = await agent.message(1);
+      const shell = await dial(panel, "terminal", `&id=${request_id}`).opened();
+      shell.socket.send(new TextEncoder().encode("a prompt $ "));
+      await page.getByText("a prompt $").waitFor();
+      await page.keyboard.type("x");
+      await shell.until(() => shell.received.some((one) => one instanceof Uint8Array));
+      const size = shell.received.findLast((one) => typeof one === "string") ?? "";
+      assertMatch(String(size), /"type":"resize","cols":\d+,"rows":\d+/);
+      shell.socket.terminate();
+      await page.getByText("The terminal has ended.").waitFor();
+    });
+    agent.socket.terminate();
+  } finally {
+    await panel.close();
+  }
+});
 
 browserTest("the page says when the panel is gone", () =>
   withPanel(async (panel) => {

@@ -1,0 +1,131 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { dial } from "./fake_agent.ts";
+
+async function withPanel(
+  remoteControl: boolean,
+  use: (panel: StandInPanel, key: string) => Promise<void>,
+): Promise<void> {
+  const panel = await startStandInPanel({ port: 0, remoteControl });
+  try {
+    await use(panel, new URL(panel.pageUrl).hash.slice(1));
+  } finally {
+    await panel.close();
+  }
+}
+
+/** Sends bytes as they are, since no client lets a test lie about its host. */
+async function ask(
+  panel: StandInPanel,
+  line: string,
+  headers: Record<string, string>,
+  body = "",
+): Promise<string> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
+  const all = { connection: "close", "content-length": String(body.length), ...headers };
+  const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  await connection.write(new TextEncoder().encode(`${line} HTTP/1.1\r\n${head}\r\n${body}`));
+  return await new Response(connection.readable).text();
+}
+
+const own = (panel: StandInPanel) => ({
+  host: `127.0.0.1:${panel.port}`,
+  origin: panel.url,
+  "content-type": "application/json",
+});
+
+Deno.test("answerPage() sets and ends a fault for the page", () =>
+  withPanel(false, async (panel) => {
+    const line = "POST /demo/fault";
+    assertStringIncludes(await ask(panel, line, own(panel), '{"fault":"hang"}'), " 200 ");
+    assertEquals(panel.state.fault, { name: "hang" });
+    assertStringIncludes(await ask(panel, line, own(panel), '{"fault":""}'), " 200 ");
+    assertEquals(panel.state.fault, undefined);
+    for (const name of ["x", "refuse"]) {
+      const body = JSON.stringify({ fault: name });
+      assertStringIncludes(await ask(panel, line, own(panel), body), " 409 ");
+    }
+    assertEquals(panel.state.fault, undefined);
+  }));
+
+Deno.test("answerPage() changes nothing for a foreign page", () =>
+  withPanel(true, async (panel, key) => {
+    const { host, origin, ...rest } = own(panel);
+    const port = panel.port;
+    const strangers: Record<string, string>[] = [
+      { host },
+      { host, origin: "null" },
+      { host, origin: "http://evil.example" },
+      { host, origin: `https://127.0.0.1:${port}` },
+      { host, origin: `http://127.0.0.1:${port + 1}` },
+      { host, origin: `http://localhost:${port}` },
+      { host: `evil.example:${port}`, origin: `http://evil.example:${port}` },
+      { host: `127.0.0.1.evil.example:${port}`, origin: `http://127.0.0.1.evil.example:${port}` },
+      { origin },
+    ];
+    for (const headers of strangers) {
+      for (
+        const [path, body] of [["fault", { fault: "hang" }], ["command", { key, command: "id" }]]
+      ) {
+        const answer = await ask(
+          panel,
+          `POST /demo/${path}`,
+          { ...rest, ...headers },
+          JSON.stringify(body),
+        );
+        assert(/ 40[03] /.test(answer.split("\r\n")[0] ?? ""), JSON.stringify(headers));
+      }
+    }
+    assertEquals(panel.state.fault, undefined);
+  }));
+
+Deno.test("answerPage() wants JSON, which a form can't send", () =>
+  withPanel(false, async (panel) => {
+    const headers = { ...own(panel), "content-type": "text/plain" };
+    assertStringIncludes(
+      await ask(panel, "POST /demo/fault", headers, '{"fault":"hang"}'),
+      " 400 ",
+    );
+    assertStringIncludes(await ask(panel, "POST /demo/fault", own(panel), "[]"), " 400 ");
+    assertEquals(panel.state.fault, undefined);
+  }));
+
+Deno.test("answerPage() runs commands with the key alone, and none when that is off", () =>
+  withPanel(true, async (panel, key) => {
+    assertEquals(key.length, 32);
+    const page = await (await fetch(panel.url)).text();
+    assert(!page.includes(key), "whoever finds the page does not find the key");
+    const socket = await dial(panel, "v2").opened();
+    await panel.state.until(({ sockets }) => sockets.present === "v2");
+    const post = (body: unknown) =>
+      ask(panel, "POST /demo/command", own(panel), JSON.stringify(body));
+    for (const wrong of [undefined, "", `${key}x`, 7, panel.token]) {
+      assertStringIncludes(await post({ key: wrong, command: "id" }), " 403 ");
+    }
+    const answer = await post({ key, command: "id" });
+    assertStringIncludes(answer, " 200 ");
+    const order = await socket.message(0);
+    assertEquals(order.params.command, "id");
+    assertStringIncludes(answer, order.params.task_id);
+    socket.socket.terminate();
+    await panel.state.until(({ sockets }) => sockets.present === undefined);
+    assertStringIncludes(await post({ key, command: "id" }), " 409 ");
+    await withPanel(false, async (other, none) => {
+      assertEquals(none, "");
+      const body = JSON.stringify({ key: none, command: "id" });
+      assertStringIncludes(await ask(other, "POST /demo/command", own(other), body), " 403 ");
+    });
+  }));
+
+Deno.test("answerPage() serves the terminal emulator when remote control is on", () =>
+  withPanel(true, async (panel) => {
+    const script = await fetch(`${panel.url}/demo/xterm.js`);
+    assertEquals(script.headers.get("content-type"), "text/javascript; charset=utf-8");
+    assertStringIncludes(await script.text(), "Terminal");
+    assertStringIncludes(await (await fetch(`${panel.url}/demo/xterm.css`)).text(), ".xterm");
+    await withPanel(false, async (other) => {
+      const answer = await fetch(`${other.url}/demo/xterm.js`);
+      await answer.body?.cancel();
+      assertEquals(answer.status, 404);
+    });
+  }));

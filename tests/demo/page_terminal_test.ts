@@ -1,0 +1,99 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { WebSocket } from "ws";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { dial, FakeSocket } from "./fake_agent.ts";
+
+async function withPanel(
+  use: (panel: StandInPanel, key: string) => Promise<void>,
+): Promise<void> {
+  const panel = await startStandInPanel({ port: 0, remoteControl: true });
+  try {
+    await use(panel, new URL(panel.pageUrl).hash.slice(1));
+  } finally {
+    await panel.close();
+  }
+}
+
+/** Opens the page's WebSocket, as a page of that origin does. */
+function open(panel: StandInPanel, options: { key: string; origin?: string }): FakeSocket {
+  const { key, origin } = options;
+  const url = `ws://127.0.0.1:${panel.port}/demo/terminal?key=${key}`;
+  return new FakeSocket(url, origin === undefined ? {} : { origin });
+}
+
+Deno.test("answerPageTerminal() carries a terminal between the page and the agent", () =>
+  withPanel(async (panel, key) => {
+    const agent = await dial(panel, "v2").opened();
+    await panel.state.until(({ sockets }) => sockets.present === "v2");
+    const page = await open(panel, { key, origin: panel.url }).opened();
+    const { request_id } = await agent.message(0);
+    const shell = await dial(panel, "terminal", `&id=${request_id}`).opened();
+    await panel.terminal(request_id).until((terminal) => terminal.isConnected);
+    page.socket.send(new TextEncoder().encode("{"));
+    assertEquals(await shell.message(0), Uint8Array.of(0x7b), "a key, not a message");
+    page.socket.send('{"type":"resize","cols":80,"rows":24}');
+    assertEquals((await shell.message(1)).cols, 80);
+    shell.socket.send(new TextEncoder().encode("prompt"));
+    assertEquals(await page.message(0), new TextEncoder().encode("prompt"));
+    page.socket.terminate();
+    assertEquals(await shell.ended(), 1006, "no shell outlives its page");
+    agent.socket.terminate();
+  }));
+
+Deno.test("answerPageTerminal() ends the page's WebSocket when the agent's ends", () =>
+  withPanel(async (panel, key) => {
+    const agent = await dial(panel, "v2").opened();
+    await panel.state.until(({ sockets }) => sockets.present === "v2");
+    const page = await open(panel, { key, origin: panel.url }).opened();
+    const { request_id } = await agent.message(0);
+    const shell = await dial(panel, "terminal", `&id=${request_id}`).opened();
+    shell.socket.terminate();
+    assertEquals(await page.ended(), 1005);
+    agent.socket.terminate();
+  }));
+
+Deno.test("answerPageTerminal() says so when there is no agent", () =>
+  withPanel(async (panel, key) => {
+    const page = open(panel, { key, origin: panel.url });
+    await page.ended();
+    assertStringIncludes(String(page.received[0]), "Cannot ask for a terminal");
+  }));
+
+Deno.test("answerPageTerminal() lets in nobody but the page with its key", () =>
+  withPanel(async (panel, key) => {
+    const agent = await dial(panel, "v2").opened();
+    const strangers = [
+      { key },
+      { key, origin: "http://evil.example" },
+      { key, origin: "null" },
+      { key, origin: `http://localhost:${panel.port}` },
+      { key: "", origin: panel.url },
+      { key: `${key}0`, origin: panel.url },
+      { key: panel.token, origin: panel.url },
+    ];
+    for (const options of strangers) {
+      const page = open(panel, options);
+      await page.until(() => page.refusal !== undefined);
+      assertStringIncludes(page.refusal ?? "", "403 ", JSON.stringify(options));
+    }
+    assertEquals(agent.received, []);
+    agent.socket.terminate();
+  }));
+
+Deno.test("answerPageTerminal() refuses another name of this machine", () =>
+  withPanel(async (panel, key) => {
+    const refused = Promise.withResolvers<number | undefined>();
+    const socket = new WebSocket(`ws://127.0.0.1:${panel.port}/demo/terminal?key=${key}`, {
+      headers: { host: "evil.example", origin: "http://evil.example" },
+    });
+    socket.on("error", () => {});
+    socket.on("unexpected-response", (_request, response) => {
+      refused.resolve(response.statusCode);
+      response.resume();
+    });
+    assertEquals(await refused.promise, 403);
+    const ended = Promise.withResolvers<void>();
+    socket.on("close", () => ended.resolve());
+    socket.terminate();
+    await ended.promise;
+  }));
