@@ -5,9 +5,13 @@ import { gzipSync } from "node:zlib";
 import { install } from "@sinonjs/fake-timers";
 import { AnswerError } from "../../lib/errors.ts";
 import { type HttpAnswer, HttpClient, type HttpRequest } from "../../lib/panel/http_client.ts";
+import { countedSignal } from "./counted_signal.ts";
 import { LoopbackDialler } from "./loopback_dialler.ts";
 import { packed } from "./packed.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
+
+/** The runner looks for what is left behind only when told to. */
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
 const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
 
@@ -49,23 +53,27 @@ async function echo(peer: RawPeer): Promise<void> {
   for (let asked; (asked = await peer.request()) !== undefined;) await peer.answer(asked.body);
 }
 
-Deno.test("HttpClient.request() sends head and body by one write, and gives what is answered", async () => {
-  let head = "";
-  await withClient(async (peer) => {
-    head = (await peer.request())?.head ?? "";
-    await peer.answer("päng", ["Content-Type: text/plain", "A: b", "a: c"], "418 I'm a teapot");
-  }, async ({ request, dialler }) => {
-    const { status, headers, text } = await request({ headers: [["user-agent", "x"]] });
-    assertEquals([status, text], [418, "päng"]);
-    assertEquals(headers.get("content-type"), "text/plain");
-    assertEquals(headers.get("a"), "b, c");
-    assertMatch(head, /^POST \/p\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
-    assertMatch(head, /\r\nuser-agent: x\r\n.*content-length: 1\r\n\r\n$/s);
-    assertEquals(dialler.writes, 1);
-  });
-});
+Deno.test(
+  "HttpClient.request() sends head and body by one write, and gives what is answered",
+  sanitized,
+  async () => {
+    let head = "";
+    await withClient(async (peer) => {
+      head = (await peer.request())?.head ?? "";
+      await peer.answer("päng", ["Content-Type: text/plain", "A: b", "a: c"], "418 I'm a teapot");
+    }, async ({ request, dialler }) => {
+      const { status, headers, text } = await request({ headers: [["user-agent", "x"]] });
+      assertEquals([status, text], [418, "päng"]);
+      assertEquals(headers.get("content-type"), "text/plain");
+      assertEquals(headers.get("a"), "b, c");
+      assertMatch(head, /^POST \/p\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
+      assertMatch(head, /\r\nuser-agent: x\r\n.*content-length: 1\r\n\r\n$/s);
+      assertEquals(dialler.writes, 1);
+    });
+  },
+);
 
-Deno.test("HttpClient.request() uses a connection again and again", async () => {
+Deno.test("HttpClient.request() uses a connection again and again", sanitized, async () => {
   await withClient(echo, async ({ request, server }) => {
     for (let count = 0; count < 20; count++) {
       assertEquals((await request({ body: `number ${count}` })).text, `number ${count}`);
@@ -75,16 +83,20 @@ Deno.test("HttpClient.request() uses a connection again and again", async () => 
   });
 });
 
-Deno.test("HttpClient.request() writes on when the system takes but a part", async () => {
-  const dialler = new LoopbackDialler({ longestWrite: 1000 });
-  await withClient(echo, async ({ request }) => {
-    const body = "0123456789".repeat(1000);
-    assertEquals((await request({ body })).text, body);
-    assertEquals((await request({ body: new TextEncoder().encode(body) })).text, body);
-  }, dialler);
-});
+Deno.test(
+  "HttpClient.request() writes on when the system takes but a part",
+  sanitized,
+  async () => {
+    const dialler = new LoopbackDialler({ longestWrite: 1000 });
+    await withClient(echo, async ({ request }) => {
+      const body = "0123456789".repeat(1000);
+      assertEquals((await request({ body })).text, body);
+      assertEquals((await request({ body: new TextEncoder().encode(body) })).text, body);
+    }, dialler);
+  },
+);
 
-Deno.test("HttpClient.request() names the whole URL to a proxy", async () => {
+Deno.test("HttpClient.request() names the whole URL to a proxy", sanitized, async () => {
   let head = "";
   await withClient(async (peer) => {
     head = (await peer.request())?.head ?? "";
@@ -96,17 +108,21 @@ Deno.test("HttpClient.request() names the whole URL to a proxy", async () => {
   }, new LoopbackDialler({ forward: { authorization: "Basic eA==" } }));
 });
 
-Deno.test("HttpClient.request() skips interim answers, but not without end", async () => {
-  const interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
-  await withClient(async (peer, index) => {
-    await peer.request();
-    await peer.write(`HTTP/1.1 100 Continue\r\n\r\n${interim.repeat(index === 0 ? 3 : 1000)}`);
-    await peer.answer("last");
-  }, async ({ request }) => {
-    assertEquals((await request()).text, "last");
-    await assertRejects(() => request(), AnswerError, "never comes to its point");
-  });
-});
+Deno.test(
+  "HttpClient.request() skips interim answers, but not without end",
+  sanitized,
+  async () => {
+    const interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
+    await withClient(async (peer, index) => {
+      await peer.request();
+      await peer.write(`HTTP/1.1 100 Continue\r\n\r\n${interim.repeat(index === 0 ? 3 : 1000)}`);
+      await peer.answer("last");
+    }, async ({ request }) => {
+      assertEquals((await request()).text, "last");
+      await assertRejects(() => request(), AnswerError, "never comes to its point");
+    });
+  },
+);
 
 // What ends a connection after an answer that is complete.
 for (
@@ -121,16 +137,20 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`HttpClient.request() does not use a connection again when the server ${what}`, async () => {
-    await withClient(async (peer) => {
-      while (await peer.request() !== undefined) await peer.write(answer);
-    }, async ({ request, server, dialler }) => {
-      assertEquals((await request()).text, "a");
-      assertEquals(dialler.openLines, 0);
-      assertEquals((await request()).text, "a");
-      assertEquals(server.accepted, 2);
-    });
-  });
+  Deno.test(
+    `HttpClient.request() does not use a connection again when the server ${what}`,
+    sanitized,
+    async () => {
+      await withClient(async (peer) => {
+        while (await peer.request() !== undefined) await peer.write(answer);
+      }, async ({ request, server, dialler }) => {
+        assertEquals((await request()).text, "a");
+        assertEquals(dialler.openLines, 0);
+        assertEquals((await request()).text, "a");
+        assertEquals(server.accepted, 2);
+      });
+    },
+  );
 }
 
 for (
@@ -143,18 +163,22 @@ for (
     ["that nothing has changed", "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n"],
   ] as const
 ) {
-  Deno.test(`HttpClient.request() uses a connection again after an answer ${what}`, async () => {
-    await withClient(async (peer) => {
-      while (await peer.request() !== undefined) await peer.write(answer);
-    }, async ({ request, server }) => {
-      assertEquals((await request()).text, "");
-      assertEquals((await request()).text, "");
-      assertEquals(server.accepted, 1);
-    });
-  });
+  Deno.test(
+    `HttpClient.request() uses a connection again after an answer ${what}`,
+    sanitized,
+    async () => {
+      await withClient(async (peer) => {
+        while (await peer.request() !== undefined) await peer.write(answer);
+      }, async ({ request, server }) => {
+        assertEquals((await request()).text, "");
+        assertEquals((await request()).text, "");
+        assertEquals(server.accepted, 1);
+      });
+    },
+  );
 }
 
-Deno.test("HttpClient.request() asks anew when a kept connection is dead", async () => {
+Deno.test("HttpClient.request() asks anew when a kept connection is dead", sanitized, async () => {
   await withClient(async (peer) => {
     const asked = await peer.request();
     await peer.answer(asked?.body ?? "");
@@ -167,77 +191,93 @@ Deno.test("HttpClient.request() asks anew when a kept connection is dead", async
   });
 });
 
-Deno.test("HttpClient.request() asks but once more, and a new connection never", async () => {
-  await withClient(async (peer, index) => {
-    await peer.request();
-    if (index === 0) await peer.answer("");
-    if (index === 0) await peer.request();
-  }, async ({ request, server }) => {
-    await request();
-    const error = await assertRejects(() => request(), AnswerError, "without an answer");
-    assertEquals(error.kind, "closed");
-    assertEquals(server.accepted, 2);
-    await assertRejects(() => request(), AnswerError);
-    assertEquals(server.accepted, 3);
-  });
-});
-
-Deno.test("HttpClient.request() does not ask again when an answer has begun", async () => {
-  await withClient(async (peer) => {
-    await peer.request();
-    await peer.answer("");
-    await peer.request();
-    await peer.write("HTTP/1.1 200");
-  }, async ({ request, server }) => {
-    await request();
-    const error = await assertRejects(() => request(), AnswerError);
-    assertEquals(error.kind, "closed");
-    assertEquals(server.accepted, 1);
-  });
-});
-
-Deno.test("HttpClient.request() drops all that is kept when one of it is dead", async () => {
-  const both = Promise.withResolvers<void>();
-  let asked = 0;
-  await withClient(async (peer, index) => {
-    while (await peer.request() !== undefined) {
-      if (index < 2 && ++asked === 2) both.resolve();
-      await both.promise;
-      await peer.answer("");
-      if (index < 2) return;
-    }
-  }, async ({ request, server, dialler }) => {
-    await Promise.all([request(), request()]);
-    assertEquals(dialler.openLines, 2);
-    await request();
-    assertEquals([server.accepted, dialler.openLines], [3, 1]);
-  });
-});
-
-Deno.test("HttpClient.request() does not use what was kept for a minute, and closes it", async () => {
-  const clock = install({ toFake: ["performance"] });
-  try {
-    await withClient(echo, async ({ request, server, dialler }) => {
+Deno.test(
+  "HttpClient.request() asks but once more, and a new connection never",
+  sanitized,
+  async () => {
+    await withClient(async (peer, index) => {
+      await peer.request();
+      if (index === 0) await peer.answer("");
+      if (index === 0) await peer.request();
+    }, async ({ request, server }) => {
       await request();
-      clock.tick(59_999);
-      await request();
-      assertEquals(server.accepted, 1);
-      clock.tick(60_001);
-      await request();
-      assertEquals([server.accepted, dialler.openLines], [2, 1]);
-      // Also when another server is asked.
-      await withRawServer(echo, async (other) => {
-        clock.tick(60_001);
-        await request({ url: other.origin });
-        assertEquals(dialler.openLines, 1);
-      });
+      const error = await assertRejects(() => request(), AnswerError, "without an answer");
+      assertEquals(error.kind, "closed");
+      assertEquals(server.accepted, 2);
+      await assertRejects(() => request(), AnswerError);
+      assertEquals(server.accepted, 3);
     });
-  } finally {
-    clock.uninstall();
-  }
-});
+  },
+);
 
-Deno.test("HttpClient keeps four connections at most", async () => {
+Deno.test(
+  "HttpClient.request() does not ask again when an answer has begun",
+  sanitized,
+  async () => {
+    await withClient(async (peer) => {
+      await peer.request();
+      await peer.answer("");
+      await peer.request();
+      await peer.write("HTTP/1.1 200");
+    }, async ({ request, server }) => {
+      await request();
+      const error = await assertRejects(() => request(), AnswerError);
+      assertEquals(error.kind, "closed");
+      assertEquals(server.accepted, 1);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() drops all that is kept when one of it is dead",
+  sanitized,
+  async () => {
+    const both = Promise.withResolvers<void>();
+    let asked = 0;
+    await withClient(async (peer, index) => {
+      while (await peer.request() !== undefined) {
+        if (index < 2 && ++asked === 2) both.resolve();
+        await both.promise;
+        await peer.answer("");
+        if (index < 2) return;
+      }
+    }, async ({ request, server, dialler }) => {
+      await Promise.all([request(), request()]);
+      assertEquals(dialler.openLines, 2);
+      await request();
+      assertEquals([server.accepted, dialler.openLines], [3, 1]);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() does not use what was kept for a minute, and closes it",
+  sanitized,
+  async () => {
+    const clock = install({ toFake: ["performance"] });
+    try {
+      await withClient(echo, async ({ request, server, dialler }) => {
+        await request();
+        clock.tick(59_999);
+        await request();
+        assertEquals(server.accepted, 1);
+        clock.tick(60_001);
+        await request();
+        assertEquals([server.accepted, dialler.openLines], [2, 1]);
+        // Also when another server is asked.
+        await withRawServer(echo, async (other) => {
+          clock.tick(60_001);
+          await request({ url: other.origin });
+          assertEquals(dialler.openLines, 1);
+        });
+      });
+    } finally {
+      clock.uninstall();
+    }
+  },
+);
+
+Deno.test("HttpClient keeps four connections at most", sanitized, async () => {
   const all = Promise.withResolvers<void>();
   let asked = 0;
   await withClient(async (peer) => {
@@ -252,74 +292,75 @@ Deno.test("HttpClient keeps four connections at most", async () => {
   });
 });
 
-Deno.test("HttpClient.close() ends what is kept, and lets what is under way be answered", async () => {
-  const closed = Promise.withResolvers<void>();
-  await withClient(async (peer) => {
-    for (let asked; (asked = await peer.request()) !== undefined;) {
-      if (asked.body === "slow") await closed.promise;
-      await peer.answer(asked.body);
-    }
-  }, async ({ request, client, dialler }) => {
-    const slow = request({ body: "slow" });
-    await request();
-    assertEquals(dialler.openLines, 2);
-    client.close();
-    assertEquals(dialler.openLines, 1);
-    closed.resolve();
-    assertEquals((await slow).text, "slow");
-    assertEquals(dialler.openLines, 0);
-  });
-});
-
-Deno.test("HttpClient.request() throws the signal's reason at once and closes the connection", async () => {
-  const reason = new Error("enough");
-  for (
-    const part of [
-      "",
-      "HTTP/1.1 200 OK\r\nContent-",
-      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
-    ]
-  ) {
-    const controller = new AbortController();
+Deno.test(
+  "HttpClient.close() ends what is kept, and lets what is under way be answered",
+  sanitized,
+  async () => {
+    const closed = Promise.withResolvers<void>();
     await withClient(async (peer) => {
-      await peer.request();
-      await peer.write(part);
-      controller.abort(reason);
-      await peer.ended();
-    }, async ({ request, dialler, server }) => {
-      const error = await assertRejects(() => request({}, controller.signal), Error);
-      assertEquals(error, reason);
+      for (let asked; (asked = await peer.request()) !== undefined;) {
+        if (asked.body === "slow") await closed.promise;
+        await peer.answer(asked.body);
+      }
+    }, async ({ request, client, dialler }) => {
+      const slow = request({ body: "slow" });
+      await request();
+      assertEquals(dialler.openLines, 2);
+      client.close();
+      assertEquals(dialler.openLines, 1);
+      closed.resolve();
+      assertEquals((await slow).text, "slow");
       assertEquals(dialler.openLines, 0);
-      await assertRejects(() => request({}, controller.signal), Error, "enough");
-      assertEquals(server.accepted, 1);
     });
-  }
-});
+  },
+);
 
-Deno.test("HttpClient.request() leaves no listener at a signal that lives on", async () => {
-  const { signal } = new AbortController();
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++;
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--;
-    remove(...args);
-  };
-  await withClient(async (peer, index) => {
-    if (index === 0) await echo(peer);
-  }, async ({ request, client }) => {
-    await request({}, signal);
-    client.close();
-    await assertRejects(() => request({}, signal), AnswerError);
-    assertEquals(listeners, 0);
-  });
-});
+Deno.test(
+  "HttpClient.request() throws the signal's reason at once and closes the connection",
+  sanitized,
+  async () => {
+    const reason = new Error("enough");
+    for (
+      const part of [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+      ]
+    ) {
+      const controller = new AbortController();
+      await withClient(async (peer) => {
+        await peer.request();
+        await peer.write(part);
+        controller.abort(reason);
+        await peer.ended();
+      }, async ({ request, dialler, server }) => {
+        const error = await assertRejects(() => request({}, controller.signal), Error);
+        assertEquals(error, reason);
+        assertEquals(dialler.openLines, 0);
+        await assertRejects(() => request({}, controller.signal), Error, "enough");
+        assertEquals(server.accepted, 1);
+      });
+    }
+  },
+);
 
-Deno.test("HttpClient.request() passes on why there is no line", async () => {
+Deno.test(
+  "HttpClient.request() leaves no listener at a signal that lives on",
+  sanitized,
+  async () => {
+    const { signal, listeners } = countedSignal();
+    await withClient(async (peer, index) => {
+      if (index === 0) await echo(peer);
+    }, async ({ request, client }) => {
+      await request({}, signal);
+      client.close();
+      await assertRejects(() => request({}, signal), AnswerError);
+      assertEquals(listeners(), 0);
+    });
+  },
+);
+
+Deno.test("HttpClient.request() passes on why there is no line", sanitized, async () => {
   const failure = new Error("no way");
   const client = new HttpClient({ dialler: { open: () => Promise.reject(failure) } });
   const { signal } = new AbortController();
@@ -327,14 +368,18 @@ Deno.test("HttpClient.request() passes on why there is no line", async () => {
   assertEquals(await assertRejects(() => client.request(call, { signal }), Error), failure);
 });
 
-Deno.test("HttpClient.request() throws when a header can't be sent, and closes the line", async () => {
-  await withClient((peer) => peer.ended(), async ({ request, dialler }) => {
-    await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
-    assertEquals(dialler.openLines, 0);
-  });
-});
+Deno.test(
+  "HttpClient.request() throws when a header can't be sent, and closes the line",
+  sanitized,
+  async () => {
+    await withClient((peer) => peer.ended(), async ({ request, dialler }) => {
+      await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
+      assertEquals(dialler.openLines, 0);
+    });
+  },
+);
 
-Deno.test("HttpClient.request() tells a reset", async () => {
+Deno.test("HttpClient.request() tells a reset", sanitized, async () => {
   const server = createTcpServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", () => socket.resetAndDestroy());
@@ -354,36 +399,44 @@ Deno.test("HttpClient.request() tells a reset", async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-Deno.test("HttpClient.request() takes an answer that comes before all was read", async () => {
-  await withClient(async (peer) => {
-    await peer.read(1);
-    await peer.answer("too big", ["Connection: close"], "413 Content Too Large");
-    await peer.ended();
-  }, async ({ request }) => {
-    assertEquals((await request({ body: "x".repeat(1_000_000) })).status, 413);
-  });
-});
+Deno.test(
+  "HttpClient.request() takes an answer that comes before all was read",
+  sanitized,
+  async () => {
+    await withClient(async (peer) => {
+      await peer.read(1);
+      await peer.answer("too big", ["Connection: close"], "413 Content Too Large");
+      await peer.ended();
+    }, async ({ request }) => {
+      assertEquals((await request({ body: "x".repeat(1_000_000) })).status, 413);
+    });
+  },
+);
 
-Deno.test("HttpClient.request() reads what was answered when the request can't be written", async () => {
-  const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
-  let closed = 0;
-  const line = {
-    read: (into: Uint8Array) => {
-      into.set(answer);
-      return Promise.resolve(answer.length);
-    },
-    write: () => Promise.reject(new Error("broken pipe")),
-    close: () => void closed++,
-  };
-  const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
-  const { signal } = new AbortController();
-  const call = { method: "POST", url: "http://panel.test/", headers: [] } as const;
-  assertEquals((await client.request(call, { signal })).status, 401);
-  assertEquals(closed, 1);
-  line.read = () => Promise.reject(new Error("reset"));
-  const error = await assertRejects(() => client.request(call, { signal }), AnswerError);
-  assert(error.cause instanceof Error && error.cause.message === "broken pipe");
-});
+Deno.test(
+  "HttpClient.request() reads what was answered when the request can't be written",
+  sanitized,
+  async () => {
+    const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
+    let closed = 0;
+    const line = {
+      read: (into: Uint8Array) => {
+        into.set(answer);
+        return Promise.resolve(answer.length);
+      },
+      write: () => Promise.reject(new Error("broken pipe")),
+      close: () => void closed++,
+    };
+    const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
+    const { signal } = new AbortController();
+    const call = { method: "POST", url: "http://panel.test/", headers: [] } as const;
+    assertEquals((await client.request(call, { signal })).status, 401);
+    assertEquals(closed, 1);
+    line.read = () => Promise.reject(new Error("reset"));
+    const error = await assertRejects(() => client.request(call, { signal }), AnswerError);
+    assert(error.cause instanceof Error && error.cause.message === "broken pipe");
+  },
+);
 
 const HEAD = "HTTP/1.1 200 OK\r\n";
 const MIB = 1024 * 1024;
@@ -411,7 +464,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`HttpClient.request() throws when the answer ${what}`, async () => {
+  Deno.test(`HttpClient.request() throws when the answer ${what}`, sanitized, async () => {
     await withClient(async (peer) => {
       await peer.request();
       await peer.write(answer);
@@ -425,49 +478,57 @@ for (
   });
 }
 
-Deno.test("HttpClient.request() reads long answers, and those that end with the connection", async () => {
-  const text = "abcdefgh".repeat(MIB / 8);
-  await withClient(async (peer, index) => {
-    await peer.request();
-    if (index === 0) await peer.answer(text);
-    else await peer.write(`${HEAD}\r\n${text}`);
-  }, async ({ request }) => {
-    assert((await request()).text === text);
-    assert((await request()).text === text);
-  });
-});
+Deno.test(
+  "HttpClient.request() reads long answers, and those that end with the connection",
+  sanitized,
+  async () => {
+    const text = "abcdefgh".repeat(MIB / 8);
+    await withClient(async (peer, index) => {
+      await peer.request();
+      if (index === 0) await peer.answer(text);
+      else await peer.write(`${HEAD}\r\n${text}`);
+    }, async ({ request }) => {
+      assert((await request()).text === text);
+      assert((await request()).text === text);
+    });
+  },
+);
 
-Deno.test("HttpClient.request() gives the same answer however its bytes come", async () => {
-  const answers = [
-    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nä€b",
-    `HTTP/1.1 200 OK\nA: b\n${CHUNKED}3;x=y\r\nä\xe2\r\n3\r\n\x82\xacb\r\n0\r\nC: d\r\n\r\n`,
-  ].map((text, index) =>
-    index === 0
-      ? new TextEncoder().encode(text)
-      : Uint8Array.from(text.replace("ä", "\xc3\xa4"), (letter) => letter.charCodeAt(0))
-  );
-  for (const bytes of answers) {
-    for (let step = 1; step <= bytes.length; step++) {
-      let at = 0;
-      const line = {
-        read: (into: Uint8Array) => {
-          const part = bytes.subarray(at, at += step);
-          into.set(part);
-          return Promise.resolve(part.length || null);
-        },
-        write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
-        close: () => {},
-      };
-      const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
-      const { signal } = new AbortController();
-      const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
-      assertEquals((await client.request(call, { signal })).text, "ä€b");
+Deno.test(
+  "HttpClient.request() gives the same answer however its bytes come",
+  sanitized,
+  async () => {
+    const answers = [
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nä€b",
+      `HTTP/1.1 200 OK\nA: b\n${CHUNKED}3;x=y\r\nä\xe2\r\n3\r\n\x82\xacb\r\n0\r\nC: d\r\n\r\n`,
+    ].map((text, index) =>
+      index === 0
+        ? new TextEncoder().encode(text)
+        : Uint8Array.from(text.replace("ä", "\xc3\xa4"), (letter) => letter.charCodeAt(0))
+    );
+    for (const bytes of answers) {
+      for (let step = 1; step <= bytes.length; step++) {
+        let at = 0;
+        const line = {
+          read: (into: Uint8Array) => {
+            const part = bytes.subarray(at, at += step);
+            into.set(part);
+            return Promise.resolve(part.length || null);
+          },
+          write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+          close: () => {},
+        };
+        const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
+        const { signal } = new AbortController();
+        const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
+        assertEquals((await client.request(call, { signal })).text, "ä€b");
+      }
     }
-  }
-});
+  },
+);
 
 for (const encoding of ["gzip", "deflate"] as const) {
-  Deno.test(`HttpClient.request() unpacks ${encoding}, but no bombs`, async () => {
+  Deno.test(`HttpClient.request() unpacks ${encoding}, but no bombs`, sanitized, async () => {
     const small = await packed(new TextEncoder().encode("päng"), encoding);
     const bomb = await packed(new Uint8Array(MIB + 1), encoding);
     await withClient(async (peer) => {
@@ -485,7 +546,7 @@ for (const encoding of ["gzip", "deflate"] as const) {
   });
 }
 
-Deno.test("HttpClient.request() gets on with the HTTP server of Node", async () => {
+Deno.test("HttpClient.request() gets on with the HTTP server of Node", sanitized, async () => {
   let connections = 0;
   const server = createServer(async (request, response) => {
     let body = "";

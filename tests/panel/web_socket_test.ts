@@ -3,9 +3,13 @@ import { AnswerError, UpgradeRefused } from "../../lib/errors.ts";
 import type { Socket } from "../../lib/panel/socket.ts";
 import { openWebSocket, type WebSocketOptions } from "../../lib/panel/web_socket.ts";
 import { serverFrame } from "../parse/server_frames.ts";
+import { countedSignal } from "./counted_signal.ts";
 import { LoopbackDialler } from "./loopback_dialler.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { agreement, upgrade } from "./raw_upgrade.ts";
+
+/** The runner looks for what is left behind only when told to. */
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
 /** Dials a server; no line may be left when the socket was closed or did not come about. */
 async function withDial(
@@ -27,49 +31,61 @@ async function withDial(
   });
 }
 
-Deno.test("openWebSocket() asks as a WebSocket must, without Origin and extensions", async () => {
-  let head = "";
-  const dialler = new LoopbackDialler();
-  await withDial(async (peer) => {
-    head = await upgrade(peer);
-    await peer.ended();
-  }, async (dial) => {
-    (await dial({ headers: [["X-Own", "a"]] })).close();
-  }, dialler);
-  assertMatch(head, /^GET \/ws\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
-  assertMatch(head, /^x-own: a\r$/im);
-  assertMatch(head, /^upgrade: websocket\r$/im);
-  assertMatch(head, /^connection: upgrade\r$/im);
-  assertMatch(head, /^sec-websocket-version: 13\r$/im);
-  assertMatch(head, /^sec-websocket-key: [\w+/]{22}==\r$/im);
-  assert(!/^(origin|sec-websocket-(extensions|protocol)|content-length):/im.test(head), head);
-  // A dialler has to know that this line is for a WebSocket.
-  assertMatch(dialler.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
-});
-
-Deno.test("openWebSocket() names the whole URL to a proxy that reads requests", async () => {
-  let head = "";
-  await withDial(
-    async (peer) => {
+Deno.test(
+  "openWebSocket() asks as a WebSocket must, without Origin and extensions",
+  sanitized,
+  async () => {
+    let head = "";
+    const dialler = new LoopbackDialler();
+    await withDial(async (peer) => {
       head = await upgrade(peer);
       await peer.ended();
-    },
-    async (dial) => (await dial()).close(),
-    new LoopbackDialler({ forward: {} }),
-  );
-  assertMatch(head, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
-});
+    }, async (dial) => {
+      (await dial({ headers: [["X-Own", "a"]] })).close();
+    }, dialler);
+    assertMatch(head, /^GET \/ws\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
+    assertMatch(head, /^x-own: a\r$/im);
+    assertMatch(head, /^upgrade: websocket\r$/im);
+    assertMatch(head, /^connection: upgrade\r$/im);
+    assertMatch(head, /^sec-websocket-version: 13\r$/im);
+    assertMatch(head, /^sec-websocket-key: [\w+/]{22}==\r$/im);
+    assert(!/^(origin|sec-websocket-(extensions|protocol)|content-length):/im.test(head), head);
+    // A dialler has to know that this line is for a WebSocket.
+    assertMatch(dialler.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
+  },
+);
 
-Deno.test("openWebSocket() keeps what a server says in one breath with its answer", async () => {
-  await withDial(async (peer) => {
-    await upgrade(peer, serverFrame(1, "hello"));
-    await peer.ended();
-  }, async (dial) => {
-    const socket = await dial();
-    assertEquals(await socket.receive(), "hello");
-    socket.close();
-  });
-});
+Deno.test(
+  "openWebSocket() names the whole URL to a proxy that reads requests",
+  sanitized,
+  async () => {
+    let head = "";
+    await withDial(
+      async (peer) => {
+        head = await upgrade(peer);
+        await peer.ended();
+      },
+      async (dial) => (await dial()).close(),
+      new LoopbackDialler({ forward: {} }),
+    );
+    assertMatch(head, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
+  },
+);
+
+Deno.test(
+  "openWebSocket() keeps what a server says in one breath with its answer",
+  sanitized,
+  async () => {
+    await withDial(async (peer) => {
+      await upgrade(peer, serverFrame(1, "hello"));
+      await peer.ended();
+    }, async (dial) => {
+      const socket = await dial();
+      assertEquals(await socket.receive(), "hello");
+      socket.close();
+    });
+  },
+);
 
 for (
   const [what, answer, refusal] of [
@@ -110,28 +126,36 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`openWebSocket() tells that an upgrade was answered with ${what}`, async () => {
-    await withDial(async (peer) => {
-      await peer.request();
-      await peer.write(answer);
-      await peer.ended();
-    }, async (dial) => {
-      const { status, text, location } = await assertRejects(() => dial(), UpgradeRefused);
-      assertEquals({ status, text, location }, refusal);
-    });
-  });
+  Deno.test(
+    `openWebSocket() tells that an upgrade was answered with ${what}`,
+    sanitized,
+    async () => {
+      await withDial(async (peer) => {
+        await peer.request();
+        await peer.write(answer);
+        await peer.ended();
+      }, async (dial) => {
+        const { status, text, location } = await assertRejects(() => dial(), UpgradeRefused);
+        assertEquals({ status, text, location }, refusal);
+      });
+    },
+  );
 }
 
-Deno.test("openWebSocket() tells the status when the body that belongs to it does not come", async () => {
-  await withDial(async (peer) => {
-    await peer.request();
-    await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
-    await peer.ended();
-  }, async (dial) => {
-    const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeRefused);
-    assertEquals([error.status, error.text], [403, "not "]);
-  });
-});
+Deno.test(
+  "openWebSocket() tells the status when the body that belongs to it does not come",
+  sanitized,
+  async () => {
+    await withDial(async (peer) => {
+      await peer.request();
+      await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
+      await peer.ended();
+    }, async (dial) => {
+      const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeRefused);
+      assertEquals([error.status, error.text], [403, "not "]);
+    });
+  },
+);
 
 for (
   const [what, change] of [
@@ -151,7 +175,7 @@ for (
     ["is no HTTP", () => "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
   ] as const
 ) {
-  Deno.test(`openWebSocket() throws when the answer ${what}`, async () => {
+  Deno.test(`openWebSocket() throws when the answer ${what}`, sanitized, async () => {
     await withDial(async (peer) => {
       const asked = await peer.request();
       await peer.write(change(await agreement(asked?.head ?? "")));
@@ -162,55 +186,81 @@ for (
   });
 }
 
-Deno.test("openWebSocket() throws when the connection ends before there is an answer", async () => {
-  for (const part of ["", "HTTP/1.1 101 Switching Protocols\r\n"]) {
-    await withDial(async (peer) => {
-      await peer.request();
-      await peer.write(part);
-    }, async (dial) => {
-      assertEquals((await assertRejects(() => dial(), AnswerError)).kind, "closed");
-    });
-  }
-});
+Deno.test(
+  "openWebSocket() throws when the connection ends before there is an answer",
+  sanitized,
+  async () => {
+    for (const part of ["", "HTTP/1.1 101 Switching Protocols\r\n"]) {
+      await withDial(async (peer) => {
+        await peer.request();
+        await peer.write(part);
+      }, async (dial) => {
+        assertEquals((await assertRejects(() => dial(), AnswerError)).kind, "closed");
+      });
+    }
+  },
+);
 
-Deno.test("openWebSocket() throws when nothing is answered in time", async () => {
+Deno.test("openWebSocket() throws when nothing is answered in time", sanitized, async () => {
   await withDial((peer) => peer.ended(), async (dial) => {
     const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), AnswerError);
     assertEquals([error.kind, error.message], ["timeout", "no answer within 0.02 s"]);
   });
 });
 
-Deno.test("openWebSocket() throws the signal's reason when that aborts, but not once it stands", async () => {
-  const controller = new AbortController();
-  const reason = new Error("enough");
-  await withDial(async (peer) => {
-    await peer.request();
-    controller.abort(reason);
-    await peer.ended();
-  }, async (dial) => {
-    const { signal } = controller;
-    assertEquals(await assertRejects(() => dial({ signal }), Error), reason);
-  });
-  const later = new AbortController();
-  await withDial(async (peer) => {
-    await upgrade(peer);
-    await peer.read(7);
-    await peer.write(serverFrame(1, "still here"));
-    await peer.ended();
-  }, async (dial) => {
-    const socket = await dial({ signal: later.signal });
-    later.abort();
-    await socket.send("a");
-    assertEquals(await socket.receive(), "still here");
-    socket.close();
-  });
-});
+Deno.test(
+  "openWebSocket() throws the signal's reason when that aborts, but not once it stands",
+  sanitized,
+  async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    await withDial(async (peer) => {
+      await peer.request();
+      controller.abort(reason);
+      await peer.ended();
+    }, async (dial) => {
+      const { signal } = controller;
+      assertEquals(await assertRejects(() => dial({ signal }), Error), reason);
+    });
+    const later = new AbortController();
+    await withDial(async (peer) => {
+      await upgrade(peer);
+      await peer.read(7);
+      await peer.write(serverFrame(1, "still here"));
+      await peer.ended();
+    }, async (dial) => {
+      const socket = await dial({ signal: later.signal });
+      later.abort();
+      await socket.send("a");
+      assertEquals(await socket.receive(), "still here");
+      socket.close();
+    });
+  },
+);
 
-Deno.test("openWebSocket() passes on why there is no line, and what can't be sent", async () => {
-  const failure = new Error("no way");
-  await withDial((peer) => peer.ended(), async (dial) => {
-    const dialler = { open: () => Promise.reject(failure) };
-    assertEquals(await assertRejects(() => dial({ dialler }), Error), failure);
-    await assertRejects(() => dial({ headers: [["a", "b\n"]] }), TypeError, 'header "a"');
+Deno.test(
+  "openWebSocket() passes on why there is no line, and what can't be sent",
+  sanitized,
+  async () => {
+    const failure = new Error("no way");
+    await withDial((peer) => peer.ended(), async (dial) => {
+      const dialler = { open: () => Promise.reject(failure) };
+      assertEquals(await assertRejects(() => dial({ dialler }), Error), failure);
+      await assertRejects(() => dial({ headers: [["a", "b\n"]] }), TypeError, 'header "a"');
+    });
+  },
+);
+
+Deno.test("openWebSocket() leaves no listener at a signal that lives on", sanitized, async () => {
+  const { signal, listeners } = countedSignal();
+  let count = 0;
+  await withDial(async (peer) => {
+    if (count++ > 0) return;
+    await upgrade(peer);
+    await peer.ended();
+  }, async (dial) => {
+    (await dial({ signal })).close();
+    await assertRejects(() => dial({ signal }), AnswerError);
+    assertEquals(listeners(), 0);
   });
 });
