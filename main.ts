@@ -83,9 +83,13 @@ async function runDemo(
   if (config.fault === "help") return show(`${describeFaults()}\n`);
   const fault = config.fault === "" ? {} : { fault: parseFault(config.fault) };
   const { startDemo } = await import("./lib/demo/demo.ts");
-  const panel = await startDemo({ port: config.port, ...fault });
+  const panel = await startDemo({
+    port: config.port,
+    remoteControl: config.remoteControl,
+    ...fault,
+  });
   startLog(config, [...config.secrets, panel.token]);
-  print(`\nThe page of the stand-in panel: ${panel.url}/\nCtrl-C ends it.\n\n`);
+  print(`\nThe page of the stand-in panel: ${panel.pageUrl}\nCtrl-C ends it.\n\n`);
   // Whoever tries it does not want strangers asked for addresses.
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
   try {
