@@ -33,11 +33,18 @@ export class AgentProcess {
   /** Resolves when `words` were written; rejects when the process ends without them. */
   async says(words: string): Promise<void> {
     const ended = this.#child.status.then(() => Promise.all(this.#reading)).then(() => "ended");
-    while (!this.#output.includes(words)) {
-      const more = new Promise<string>((resolve) => this.#waiting.add(() => resolve("more")));
-      if (await Promise.race([more, ended]) === "ended" && !this.#output.includes(words)) {
-        throw new Error(`The process ended without "${words}":\n${this.#output}`);
+    const patience = Promise.withResolvers<string>();
+    const timer = setTimeout(() => patience.resolve("went on"), PATIENCE_MS);
+    try {
+      while (!this.#output.includes(words)) {
+        const more = new Promise<string>((resolve) => this.#waiting.add(() => resolve("more")));
+        const news = await Promise.race([more, ended, patience.promise]);
+        if (news !== "more" && !this.#output.includes(words)) {
+          throw new Error(`The process ${news} without "${words}":\n${this.#output}`);
+        }
       }
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -78,5 +85,8 @@ export class AgentProcess {
     }
   }
 }
+
+/** Longer than anything takes on the slowest machine; a test that waits for ever tells nothing. */
+const PATIENCE_MS = 90_000;
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
