@@ -21,7 +21,7 @@ export const REMOTE_OPTIONS = {
     placeholder: "MINUTES",
     help: "How long a command of the panel's may run",
     initial: 10,
-    min: 0.1,
+    min: 0.01,
     max: 1440,
   }),
   terminalIdle: number({
@@ -29,7 +29,7 @@ export const REMOTE_OPTIONS = {
     placeholder: "MINUTES",
     help: "How long a terminal may lie idle before it is closed",
     initial: 15,
-    min: 0.1,
+    min: 0.01,
     max: 1440,
   }),
 } as const;

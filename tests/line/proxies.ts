@@ -4,13 +4,15 @@ export interface TestProxyOptions {
   login?: string;
   /** Answers so instead of leading anywhere: the head of an HTTP answer, or bytes of SOCKS. */
   answer?: string | Uint8Array<ArrayBuffer>;
+  /** Hands on whole requests, each over a connection of its own; else it answers them itself. */
+  forwards?: boolean;
   /** Says nothing. */
   isMute?: boolean;
   /** Where it leads, whatever it was asked for. */
   port?: number;
 }
 
-/** An HTTP proxy on loopback that leads by `CONNECT`, and answers all else with 200 itself. */
+/** An HTTP proxy on loopback that leads by `CONNECT`. */
 export function startHttpProxy(options: TestProxyOptions = {}): TestProxy {
   return new TestProxy(options, serveHttp);
 }
@@ -62,9 +64,10 @@ export class TestProxy {
   }
 
   /** Connects to where it leads and passes on bytes both ways until one side ends. */
-  async lead(client: Deno.TcpConn, port: number): Promise<void> {
+  async lead(client: Deno.TcpConn, port: number, head = ""): Promise<void> {
     const server = await Deno.connect({ hostname: "127.0.0.1", port: this.options.port ?? port });
     this.#open.add(server);
+    await write(server, head);
     const end = () => {
       this.end(server);
       this.end(client);
@@ -98,8 +101,8 @@ async function serveHttp(client: Deno.TcpConn, proxy: TestProxy): Promise<void> 
   proxy.meet();
   if (isMute) return await untilEnd(client);
   const [, port = "0"] = /^CONNECT \S+:(\d+) /.exec(head) ?? [];
-  const isWelcome = login === undefined ||
-    head.includes(`\r\nProxy-Authorization: Basic ${btoa(login)}\r\n`);
+  const given = /^proxy-authorization: Basic (\S+)\r$/im.exec(head)?.[1];
+  const isWelcome = login === undefined || given === btoa(login);
   if (typeof answer === "string") {
     await write(client, answer);
   } else if (!isWelcome) {
@@ -107,6 +110,10 @@ async function serveHttp(client: Deno.TcpConn, proxy: TestProxy): Promise<void> 
   } else if (head.startsWith("CONNECT ")) {
     await write(client, "HTTP/1.1 200 Connection established\r\nX-Proxy: test\r\n\r\n");
     await proxy.lead(client, Number(port));
+  } else if (proxy.options.forwards) {
+    const [, target = "80"] = /^\S+ http:\/\/[^/:]+:(\d+)/.exec(head) ?? [];
+    const own = head.replace(/http:\/\/[^/]+/, "").replace(/\r\n$/, "Connection: close\r\n\r\n");
+    await proxy.lead(client, Number(target), own);
   } else {
     await write(client, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     await untilEnd(client);

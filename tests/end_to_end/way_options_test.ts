@@ -1,0 +1,182 @@
+import { assert, assertEquals, assertGreater } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { TestNameServer } from "../line/name_server.ts";
+import { startHttpProxy, startSocksProxy, type TestProxy } from "../line/proxies.ts";
+import { makeCertificate, type TestCertificate } from "../line/test_authority.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const TOKEN = "w4y-0ptions+/&=";
+const certificate = await makeCertificate();
+
+/** What speaks TLS in front of a panel, as a reverse proxy does. */
+class TlsFront implements AsyncDisposable {
+  readonly #listener: Deno.TlsListener;
+  readonly #open = new Set<Deno.Conn>();
+  readonly #running: Promise<void>;
+
+  constructor(panel: StandInPanel, { certificate, key }: TestCertificate) {
+    this.#listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate, key });
+    this.#running = this.#run(panel.port);
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const connection of this.#open) this.#end(connection);
+    await this.#running;
+  }
+
+  async #run(port: number): Promise<void> {
+    for await (const client of this.#listener) {
+      const server = await Deno.connect({ hostname: "127.0.0.1", port });
+      for (const connection of [client, server]) this.#open.add(connection);
+      const end = () => [client, server].forEach((connection) => this.#end(connection));
+      client.readable.pipeTo(server.writable).then(end, end);
+      server.readable.pipeTo(client.writable).then(end, end);
+    }
+  }
+
+  #end(connection: Deno.Conn): void {
+    if (!this.#open.delete(connection)) return;
+    try {
+      connection.close();
+    } catch {
+      // Its streams have closed it.
+    }
+  }
+}
+
+/** By WebSocket, and by POST where WebSockets are barred. */
+const CARRIERS = [
+  ["WebSocket", undefined],
+  ["POST", { name: "upgrade-403" }],
+] as const;
+
+async function play(
+  use: (panel: StandInPanel) => Promise<void>,
+  fault: typeof CARRIERS[number][1],
+): Promise<void> {
+  const panel = await startStandInPanel({
+    port: 0,
+    token: TOKEN,
+    ...(fault === undefined ? {} : { fault }),
+  });
+  try {
+    await use(panel);
+    assertEquals(panel.state.violations, []);
+  } finally {
+    await panel.close();
+  }
+}
+
+async function reports(
+  panel: StandInPanel,
+  endpoint: string,
+  options: { args?: readonly string[]; env?: Record<string, string> } = {},
+): Promise<string> {
+  const args = ["-e", endpoint, "-t", TOKEN, "-i", "0.2", ...options.args ?? []];
+  await using agent = new AgentProcess(args, options);
+  const before = panel.state.counts;
+  await panel.state.until(
+    ({ counts }) => counts.reports >= before.reports + 3 && counts.basicInfos > before.basicInfos,
+    {
+      signal: AbortSignal.timeout(60_000),
+    },
+  ).catch((error) => {
+    throw new Error(`No report arrived:\n${agent.output}`, { cause: error });
+  });
+  await agent.stop();
+  assertEquals(agent.output.includes(TOKEN), false, agent.output);
+  return agent.output;
+}
+
+for (const [carrier, fault] of CARRIERS) {
+  Deno.test(`--header goes along with every call by ${carrier}`, async () => {
+    await play(async (panel) => {
+      const args = ["--header", "X-One: 1", "--header", "CF-Access-Client-Id: abc.access"];
+      const secret = ["--cf-access-client-secret", "s3cr3t-value"];
+      const output = await reports(panel, panel.url, { args: [...args, ...secret] });
+      assert(!output.includes("s3cr3t-value"));
+      for (const { headers, path } of panel.state.calls) {
+        assertEquals(headers["x-one"], "1", path);
+        assertEquals(headers["cf-access-client-id"], "abc.access", path);
+        assertEquals(headers["cf-access-client-secret"], "s3cr3t-value", path);
+        assertEquals(headers["origin"], undefined, path);
+      }
+    }, fault);
+  });
+
+  Deno.test(`a proxy of the environment is used for ${carrier}`, async () => {
+    await play(async (panel) => {
+      const startProxy = [startHttpProxy, startSocksProxy];
+      for (const [at, scheme] of ["http", "socks5h"].entries()) {
+        const login = "me:pa55word";
+        const proxy: TestProxy | undefined = startProxy[at]?.({ login, forwards: true });
+        assert(proxy !== undefined);
+        await using _ = proxy;
+        const url = `${scheme}://me:pa55word@127.0.0.1:${proxy.port}`;
+        const output = await reports(panel, panel.url, { env: { HTTP_PROXY: url } });
+        assertGreater(proxy.requests.length, 0, "it was asked");
+        assert(!output.includes("pa55word"), output);
+      }
+    }, fault);
+  });
+
+  Deno.test(`NO_PROXY exempts the panel by ${carrier}`, async () => {
+    await play(async (panel) => {
+      await using proxy = startHttpProxy();
+      const env = {
+        HTTP_PROXY: `http://127.0.0.1:${proxy.port}`,
+        NO_PROXY: "example.com,127.0.0.0/8",
+      };
+      await reports(panel, panel.url, { env });
+      assertEquals(proxy.requests, []);
+    }, fault);
+  });
+
+  Deno.test(`--custom-dns and --prefer-ip-version find the panel by ${carrier}`, async () => {
+    await play(async (panel) => {
+      await using server = await TestNameServer.start({
+        "panel.test": { A: ["127.0.0.1"], AAAA: ["::1"] },
+        "xn--bcher-kva.test": { A: ["127.0.0.1"] },
+      });
+      const args = ["--custom-dns", `127.0.0.1:${server.port}`, "--prefer-ip-version", "4"];
+      await reports(panel, `http://panel.test:${panel.port}`, { args });
+      await reports(panel, `http://bücher.test:${panel.port}`, { args });
+      assert(server.questions.includes("panel.test A"), server.questions.join());
+      assert(server.questions.includes("xn--bcher-kva.test A"), server.questions.join());
+    }, fault);
+  });
+
+  Deno.test({
+    name: `TLS: --ca-cert and --ignore-unsafe-cert reach the panel by ${carrier}`,
+    ignore: certificate === undefined,
+    async fn() {
+      if (certificate === undefined) return;
+      await play(async (panel) => {
+        await using front = new TlsFront(panel, certificate);
+        const file = await Deno.makeTempFile();
+        await Deno.writeTextFile(file, certificate.authority);
+        const endpoint = `https://localhost:${front.port}`;
+        await reports(panel, endpoint, { args: ["--ca-cert", file] });
+        const output = await reports(panel, endpoint, { args: ["-u"] });
+        assert(/any certificate/i.test(output), output);
+        await Deno.remove(file);
+        await using agent = new AgentProcess(["-e", endpoint, "-t", TOKEN, "-i", "0.2"]);
+        await agent.says("Cannot trust the certificate of localhost");
+        assertEquals(agent.lines("Cannot trust").length, 1, agent.output);
+      }, fault);
+    },
+  });
+}
+
+Deno.test("an https:// address of a panel that speaks plain HTTP is named as such", async () => {
+  await play(async (panel) => {
+    const endpoint = panel.url.replace("http:", "https:");
+    await using agent = new AgentProcess(["-e", endpoint, "-t", TOKEN]);
+    await agent.says("does not speak TLS");
+  }, undefined);
+});
