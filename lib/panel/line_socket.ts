@@ -43,13 +43,13 @@ export class LineSocket implements Socket {
     return this.#ending;
   }
 
-  async send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
+  send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
     const opcode = typeof message === "string" ? OPCODE.text : OPCODE.binary;
-    await this.#inTurn(() => this.#write(opcode, message));
+    return this.#inTurn(() => this.#write(opcode, message));
   }
 
-  async ping(): Promise<void> {
-    await this.#inTurn(() => this.#write(OPCODE.ping, ""));
+  ping(): Promise<void> {
+    return this.#inTurn(() => this.#write(OPCODE.ping, ""));
   }
 
   async receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined> {
@@ -101,11 +101,12 @@ export class LineSocket implements Socket {
   }
 
   /** One frame goes out after another, each in one piece. */
-  async #inTurn(write: () => Promise<void>): Promise<void> {
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const written = this.#waiting === 0 ? write() : this.#lastWrite.then(write);
+    const settle = () => void this.#waiting--;
     this.#waiting++;
-    const written = this.#lastWrite.then(write).finally(() => this.#waiting--);
-    this.#lastWrite = written.catch(() => {});
-    await written;
+    this.#lastWrite = written.then(settle, settle);
+    return written;
   }
 
   async #write(opcode: number, payload: string | Uint8Array<ArrayBuffer>): Promise<void> {
