@@ -138,9 +138,6 @@ export class PanelLink {
       case "report":
         this.#follow(this.#sendReport(effect.way));
         return;
-      case "prove":
-        this.#prove();
-        return;
       case "wait":
         clearTimeout(this.#wait);
         this.#wait = setTimeout(() => this.#happened({ kind: "due" }), effect.ms);
@@ -193,15 +190,6 @@ export class PanelLink {
     this.#happened({ kind: "closed", livedMs: performance.now() - openedAtMs, mute });
   }
 
-  async #prove(): Promise<void> {
-    try {
-      await this.#socket?.prove(this.#signals.calls);
-      this.#happened({ kind: "proved" });
-    } catch {
-      // It has ended, and that is told apart.
-    }
-  }
-
   /** Lets a report that is under way arrive before the link ends. */
   async #follow(sending: Promise<void>): Promise<void> {
     this.#underWay.add(sending);
@@ -214,6 +202,7 @@ export class PanelLink {
     // A WebSocket's reports don't wait for each other: a slow answer must not make a gap.
     if (isSocket(way)) this.#beat.next(way, true);
     const trial = way === this.#state.trying;
+    const before = this.#state.way;
     try {
       const report = this.#parts.takeReport();
       const timeoutMs = trial ? TRIAL_MS : REPORT_MS;
@@ -222,14 +211,16 @@ export class PanelLink {
       this.#story.accepted(way);
       this.#happened({ kind: "accepted", way });
       this.#takeEvents(events);
-      if (!isSocket(way)) this.#beat.next(way, true);
+      if (!isSocket(way) || before !== way) this.#beat.next(way, true);
     } catch (error) {
       if (calls.aborted) return;
       const why = failureOf(error);
-      // Whether the older version goes through is still to be seen.
-      if (!(trial && why === "unspoken" && way === "v2 POST")) this.#story.failed(error);
+      // Whether the older version goes through is still to be seen, and a WebSocket that gives no
+      // answer ends, which is told then.
+      const isTold = isSocket(way) ? why !== "lost" : !(trial && why === "unspoken");
+      if (isTold) this.#story.failed(error);
       this.#happened({ kind: "failed", way, why });
-      if (!isSocket(way)) this.#beat.next(way, false);
+      if (!isSocket(way) || before !== way) this.#beat.next(way, isSocket(way));
     }
     this.#firstOutcome.resolve();
   }

@@ -37,8 +37,6 @@ export type DialFailure =
 export type LinkEvent =
   | { readonly kind: "start" }
   | { readonly kind: "opened" }
-  /** A WebSocket that was asked for a sign of life gave one. */
-  | { readonly kind: "proved" }
   | { readonly kind: "dial failed"; readonly why: DialFailure }
   /** A WebSocket that stood has ended. */
   | {
@@ -63,8 +61,6 @@ export type LinkEffect =
   | { readonly kind: "dial"; readonly version: 1 | 2 }
   /** Send a report now; `accepted` or `failed` follows. */
   | { readonly kind: "report"; readonly way: Way }
-  /** Ask the WebSocket for a sign of life; `proved` or `closed` follows. */
-  | { readonly kind: "prove" }
   /** Say `due` after so long; a wait from before is forgotten. */
   | { readonly kind: "wait"; readonly ms: number }
   /** Say that another agent most likely uses the same token. */
@@ -137,8 +133,6 @@ export function stepLink(
       return due(state, options.settings);
     case "opened":
       return opened(state);
-    case "proved":
-      return moved(state);
     case "dial failed":
       return dialFailed(state, event.why, options);
     case "closed":
@@ -173,16 +167,14 @@ function dial(state: LinkState, version: 1 | 2): LinkStep {
 }
 
 function opened(state: LinkState): LinkStep {
-  const open: LinkState = { ...state, socket: "open", proven: false };
-  // What works is not left for a connection that may turn out to be mute.
-  return state.way === "v2 POST" ? { state: open, effects: [{ kind: "prove" }] } : moved(open);
-}
-
-/** Reports go by the WebSocket from now on, the first at once. */
-function moved(state: LinkState): LinkStep {
-  const { trying: _, ...rest } = state;
   const way = state.version === 1 ? "v1 WebSocket" : "v2 WebSocket";
-  return { state: { ...rest, way }, effects: [{ kind: "report", way }] };
+  const { trying: _, ...rest } = state;
+  const open: LinkState = { ...rest, socket: "open", proven: false };
+  // What works is not left for a connection that may turn out to be mute: one report tries it.
+  return {
+    state: state.way === "v2 POST" ? open : { ...open, way },
+    effects: [{ kind: "report", way }],
+  };
 }
 
 function dialFailed(state: LinkState, why: DialFailure, options: Options): LinkStep {
@@ -222,13 +214,12 @@ function tryPost(state: LinkState, settings: LinkSettings): LinkStep {
 
 function accepted(state: LinkState, way: Way, options: Options): LinkStep {
   const { troubleSinceMs: _, trying: __, ...rest } = state;
-  if (way === state.way) {
-    return {
-      state: { ...rest, lateTries: 0, ...(isSocket(way) ? { proven: true, blocked: 0 } : {}) },
-      effects: [],
-    };
+  if (isSocket(way)) {
+    return state.socket === "open"
+      ? { state: { ...rest, way, proven: true, blocked: 0, lateTries: 0 }, effects: [] }
+      : { state, effects: [] };
   }
-  if (way !== "v2 POST" && way !== "v1 POST") return { state, effects: [] };
+  if (way === state.way) return { state: { ...rest, lateTries: 0 }, effects: [] };
   if (way !== state.trying) return { state, effects: [] };
   const working: LinkState = { ...rest, way, lateTries: 0 };
   if (way === "v2 POST") return retrySocket(working, options);
@@ -255,6 +246,8 @@ function failed(
     if (why === "rejected" && way === "v2 POST") return retrySocket({ ...rest, way }, options);
     return retryAll(rest, "refused", options);
   }
+  // A refusal is an answer.
+  if (isSocket(way) && why === "rejected") return accepted(state, way, options);
   // A WebSocket that does not answer is closed, and that is an event of its own.
   if (way !== state.way || why === "rejected" || state.socket === "open") {
     return { state, effects: [] };

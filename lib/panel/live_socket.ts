@@ -9,8 +9,6 @@ import type { Socket } from "./socket.ts";
 const ANSWER_MS = 10_000;
 /** Over the older protocol good reports get no answer, and the interval comes on top of it. */
 const PONG_MS = 4_000;
-/** A call that no panel knows: it is answered with an error, and nothing comes of it. */
-const SIGN_OF_LIFE = "agent.hello";
 
 /** The panel by a WebSocket that stands, in either version of the protocol. */
 export class LiveSocket {
@@ -67,7 +65,14 @@ export class LiveSocket {
    * @throws {PanelError} When the panel did not take it or nothing came.
    */
   async sendReport(report: WireReport, signal: AbortSignal): Promise<void> {
-    if (this.#version === 2) return await this.#callForLife("agent.report", { report }, signal);
+    if (this.#version === 2) {
+      try {
+        return await this.call("agent.report", { report }, { timeoutMs: ANSWER_MS, signal });
+      } catch (error) {
+        if (error instanceof PanelError && error.failure === "timeout") this.#giveUp();
+        throw error;
+      }
+    }
     // Before anything leaves: an answer may be here sooner than the news that the ping has left.
     this.#expectPong();
     await this.#send(JSON.stringify(report));
@@ -91,31 +96,9 @@ export class LiveSocket {
     await this.#rpc.call({ method, params, ...options });
   }
 
-  /** Asks for any answer at all. @throws {PanelError} When there is none; it has ended then. */
-  async prove(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#callForLife(SIGN_OF_LIFE, {}, signal);
-    } catch (error) {
-      if (!(error instanceof PanelError) || error.failure !== "rejected") throw error;
-    }
-  }
-
   /** Ends the connection. */
   close(): void {
     this.#socket.close();
-  }
-
-  async #callForLife(
-    method: string,
-    params: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    try {
-      await this.call(method, params, { timeoutMs: ANSWER_MS, signal });
-    } catch (error) {
-      if (error instanceof PanelError && error.failure === "timeout") this.#giveUp();
-      throw error;
-    }
   }
 
   async #send(text: string): Promise<void> {

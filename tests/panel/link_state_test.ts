@@ -16,7 +16,6 @@ const OLDER: LinkSettings = { ...AUTO, version: 1 };
 const START: LinkEvent = { kind: "start" };
 const DUE: LinkEvent = { kind: "due" };
 const OPENED: LinkEvent = { kind: "opened" };
-const PROVED: LinkEvent = { kind: "proved" };
 const BARRED: LinkEvent = { kind: "dial failed", why: "answered" };
 const REFUSED: LinkEvent = { kind: "dial failed", why: "refused" };
 const SILENT: LinkEvent = { kind: "dial failed", why: "silent" };
@@ -172,18 +171,32 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   ],
   ["a WebSocket tried again while POST works", AUTO, [...BY_POST, DUE], "v2 POST", "dial v2"],
   [
-    "one that opens: it has to prove itself first",
+    "one that opens: one report tries it",
     AUTO,
     [...BY_POST, DUE, OPENED],
     "v2 POST",
-    "prove",
+    "report by v2 WebSocket",
   ],
   [
     "one that proves itself",
     AUTO,
-    [...BY_POST, DUE, OPENED, PROVED],
+    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket")],
     "v2 WebSocket",
-    "report by v2 WebSocket",
+    "",
+  ],
+  [
+    "one that proves itself by a refusal",
+    AUTO,
+    [...BY_POST, DUE, OPENED, rejected("v2 WebSocket")],
+    "v2 WebSocket",
+    "",
+  ],
+  [
+    "one whose first report gets no answer",
+    AUTO,
+    [...BY_POST, DUE, OPENED, lost("v2 WebSocket")],
+    "v2 POST",
+    "",
   ],
   [
     "one that does not",
@@ -203,14 +216,14 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "a late answer by POST after the WebSocket took over",
     AUTO,
-    [...BY_POST, DUE, OPENED, PROVED, accepted("v2 POST")],
+    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket"), accepted("v2 POST")],
     "v2 WebSocket",
     "",
   ],
   [
     "a late failure of POST after the WebSocket took over",
     AUTO,
-    [...BY_POST, DUE, OPENED, PROVED, lost("v2 POST")],
+    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket"), lost("v2 POST")],
     "v2 WebSocket",
     "",
   ],
@@ -296,7 +309,7 @@ Deno.test("stepLink() names a rival once, after three closes soon after opening"
     told.push(...end.effects.map((it) => it.kind));
     const byPost = end.effects.some((it) => it.kind === "report");
     const again = byPost
-      ? [accepted("v2 POST"), DUE, OPENED, PROVED, accepted("v2 WebSocket")]
+      ? [accepted("v2 POST"), DUE, OPENED, accepted("v2 WebSocket")]
       : [DUE, OPENED, accepted("v2 WebSocket")];
     ({ state } = play(again, AUTO, { from: end.state }));
   }
@@ -310,7 +323,6 @@ Deno.test("stepLink() never leaves a link without a next step", () => {
   const event = fc.constantFrom<LinkEvent>(
     DUE,
     OPENED,
-    PROVED,
     BARRED,
     REFUSED,
     SILENT,
@@ -355,11 +367,10 @@ function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolea
       return state.socket === "dialling";
     case "closed":
       return state.socket === "open";
-    case "proved":
-      return state.socket === "open" && state.way === "v2 POST";
     case "accepted":
     case "failed":
-      return event.way === state.way || event.way === state.trying;
+      return event.way === state.way || event.way === state.trying ||
+        (event.way === "v2 WebSocket" && state.socket === "open" && state.version === 2);
     default:
       return false;
   }

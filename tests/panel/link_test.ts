@@ -270,7 +270,9 @@ Deno.test("PanelLink.run() leaves POST only for a WebSocket that has given a sig
     panel.mute = true;
     await clock.tickAsync(60_000);
     assertEquals(panel.ways, ["v2 POST"]);
-    assertEquals(panel.sentAtMs(), [], "no report was risked");
+    assertEquals(panel.sentAtMs().length, panel.sockets.length, "one report tries each");
+    assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
+    assertEquals(panel.lines("trying again").length, 2, panel.log.join("\n"));
     const gaps = panel.posts.slice(1).map(({ atMs }, at) => atMs - (panel.posts[at]?.atMs ?? 0));
     assertEquals(new Set(gaps), new Set([5000]));
   });

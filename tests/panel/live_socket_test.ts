@@ -148,31 +148,6 @@ Deno.test("LiveSocket.sendProbeResult() speaks the version of the connection", a
   });
 });
 
-Deno.test("LiveSocket.prove() takes any answer for a sign of life, and none for the end", async () => {
-  await withLive(2, async ({ clock, socket, live, running }) => {
-    const proving = live.prove(never);
-    assertEquals(socket.calls[0]?.method, "agent.hello");
-    socket.say({ id: 1, error: { code: -32601, message: "method not found" } });
-    await proving;
-    assertEquals(live.mute, false);
-    const again = assertRejects(() => live.prove(never), PanelError);
-    await clock.tickAsync(10_000);
-    assertEquals((await again).failure, "timeout");
-    await running;
-    assertEquals(live.mute, true);
-  });
-});
-
-Deno.test("LiveSocket.prove() gives the signal's reason, and does not take that for muteness", async () => {
-  await withLive(2, async ({ live, socket }) => {
-    const stop = new AbortController();
-    const proving = live.prove(stop.signal);
-    stop.abort(new Error("told to stop"));
-    await assertRejects(() => proving, Error, "told to stop");
-    assertEquals([live.mute, socket.ending], [false, ""]);
-  });
-});
-
 Deno.test("LiveSocket.run() hands on orders, in either version", async () => {
   for (const version of [1, 2] as const) {
     await withLive(version, async ({ socket, live, messages, running }) => {
