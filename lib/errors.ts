@@ -20,8 +20,10 @@ export type PanelFailure =
   | "unreadable"
   /** The answer has no sign of the version of the protocol that was spoken. */
   | "unspoken"
-  /** A WebSocket did not come about, or did not last. */
-  | "unconnected";
+  /** The WebSocket that reports went by has ended. */
+  | "disconnected"
+  /** WebSockets don't get through, while POST does. */
+  | "barred";
 
 /** An exchange with the panel failed; the message carries method and path, never the query. */
 export class PanelError extends Error {

@@ -55,10 +55,10 @@ export class LinkStory {
   /** A WebSocket has ended that reports went by, or was to take them over. */
   ended(ending: string, options: { goesOn: boolean }): void {
     const message = `Cannot keep the WebSocket: ${ending}`;
-    const error = new PanelError(message, { failure: "unconnected" });
+    const error = new PanelError(message, { failure: "disconnected" });
     this.#socketError = error;
     if (options.goesOn) this.#tellSocket(error);
-    else this.failed(new PanelError(message, { failure: "unreachable" }));
+    else this.failed(error);
   }
 
   /** Another agent must be using the same token. */
@@ -78,6 +78,6 @@ export class LinkStory {
 
   #tellSocket({ message }: PanelError): void {
     const text = `${message}; reports go by POST`;
-    this.#log.failed("WebSocket", new PanelError(text, { failure: "unconnected" }));
+    this.#log.failed("WebSocket", new PanelError(text, { failure: "barred" }));
   }
 }

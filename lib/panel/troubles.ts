@@ -13,6 +13,7 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
   "unauthorized",
   "redirected",
   "unavailable",
+  "disconnected",
 ]);
 
 const PANEL = "";

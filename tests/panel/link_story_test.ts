@@ -36,7 +36,7 @@ Deno.test("LinkStory tells of a WebSocket that is barred only when POST goes thr
   ]);
 });
 
-Deno.test("LinkStory tells of a panel that is down, once, however it shows", () => {
+Deno.test("LinkStory tells how a link was lost, and once why it does not come back", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
     story.ended("the panel closed the connection", { goesOn: false });
@@ -47,6 +47,7 @@ Deno.test("LinkStory tells of a panel that is down, once, however it shows", () 
   assertEquals(lines, [
     "info First report accepted, by v2 WebSocket",
     "warning Cannot keep the WebSocket: the panel closed the connection; trying again",
+    "warning Cannot send agent.report: gone; trying again",
     "info The panel answers again after 0 s and 12 failed calls",
   ]);
 });

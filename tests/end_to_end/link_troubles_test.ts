@@ -1,0 +1,138 @@
+import { assert, assertEquals, assertLess } from "@std/assert";
+import type { FaultName } from "../../lib/demo/fault.ts";
+import type { Transport } from "../../lib/demo/panel_news.ts";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const TOKEN = "l1nk-tr0uble+/&=";
+
+async function play(use: (panel: StandInPanel, agent: AgentProcess) => Promise<void>) {
+  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  try {
+    await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
+    await agent.says("First report accepted, by v2 WebSocket");
+    await seen(panel, ({ counts }) => counts.basicInfos > 0);
+    await use(panel, agent);
+    const { code, tookMs } = await agent.stop();
+    assertEquals(code, 0, agent.output);
+    assertLess(tookMs, 1000);
+    assertEquals(agent.output.includes(TOKEN), false, "no token");
+    assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
+    assertEquals(panel.state.violations, []);
+  } finally {
+    await panel.close();
+  }
+}
+
+function seen(
+  panel: StandInPanel,
+  condition: (state: StandInPanel["state"]) => boolean,
+): Promise<void> {
+  return panel.state.until(condition, { signal: AbortSignal.timeout(60_000) });
+}
+
+/** Resolves when so many more reports have come by that way. */
+function more(panel: StandInPanel, by: Transport, count: number): Promise<void> {
+  const since = panel.state.reports.at(-1)?.atMs ?? 0;
+  return seen(
+    panel,
+    ({ reports }) => reports.filter((it) => it.by === by && it.atMs > since).length >= count,
+  );
+}
+
+/** What strikes the whole panel, and what an operator reads of it. */
+const OUTAGES: readonly [FaultName, string][] = [
+  ["refuse", "refused"],
+  ["status-500", "status 500"],
+  ["502-html", "status 502 and a page of HTML"],
+  ["html-200", "a page of HTML"],
+  ["401", "does not know this token"],
+  ["404-install", "install mode"],
+  ["302-login", "login page in front of the panel?"],
+  ["close", "closed"],
+  ["reset", "lost"],
+  ["drop-mid-frame", "closed"],
+];
+
+for (const [fault, words] of OUTAGES) {
+  Deno.test(`the link outlives a panel with ${fault}, and says so in few lines`, async () => {
+    await play(async (panel, agent) => {
+      await panel.setFault({ name: fault });
+      if (fault !== "drop-mid-frame") await agent.says("trying again");
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const clearedAtMs = performance.now();
+      await panel.setFault(undefined);
+      await more(panel, "v2 websocket", 3);
+      assertLess(performance.now() - clearedAtMs, 20_000, "back by WebSocket");
+      await agent.says("again after");
+      assert(agent.output.includes(words), `"${words}" is said:\n${agent.output}`);
+      const lines = agent.output.split("\n").filter((line) => line.includes("panel:"));
+      assertLess(lines.length, 8, agent.output);
+    });
+  });
+}
+
+/** What strikes WebSockets alone: reports go by POST, and come back. */
+const BARRIERS: readonly [FaultName, string][] = [
+  ["upgrade-400", "status 400"],
+  ["upgrade-403", "status 403"],
+  ["upgrade-404", "status 404"],
+  ["upgrade-405", "status 405"],
+  ["upgrade-429", "status 429"],
+  ["upgrade-502", "status 502"],
+  ["upgrade-520", "status 520"],
+  ["upgrade-html", "a page of HTML"],
+  ["upgrade-302", "login page"],
+  ["upgrade-hang", "no answer within 5 s"],
+  ["close-after-upgrade", "closed"],
+];
+
+for (const [fault, words] of BARRIERS) {
+  Deno.test(`reports go by POST while a panel has ${fault}, and by WebSocket after it`, async () => {
+    await play(async (panel, agent) => {
+      await panel.setFault({ name: fault });
+      panel.dropConnections();
+      const struckAtMs = performance.now();
+      await more(panel, "v2 post", 5);
+      assertLess(performance.now() - struckAtMs, 10_000 + 5 * 200 + 2_000, "within 10 s");
+      await agent.says("reports go by POST");
+      await panel.setFault(undefined);
+      await more(panel, "v2 websocket", 3);
+      assertEquals(agent.lines("reports go by POST").length, 1, agent.output);
+      assert(agent.output.includes(words), `"${words}" is said:\n${agent.output}`);
+      assertEquals(agent.lines("The WebSocket goes through again").length, 1, agent.output);
+    });
+  });
+}
+
+Deno.test("a WebSocket that goes mute is given up, and one that stays mute is not waited for", async () => {
+  await play(async (panel, agent) => {
+    await panel.setFault({ name: "mute" });
+    await more(panel, "v2 post", 3);
+    await agent.says("no sign of life within 10 s");
+    await panel.setFault(undefined);
+    await more(panel, "v2 websocket", 3);
+  });
+});
+
+Deno.test("connections that are taken and never answered are outlived", async () => {
+  await play(async (panel, agent) => {
+    await panel.setFault({ name: "mute-all" });
+    panel.dropConnections();
+    await agent.says("no answer within");
+    await panel.setFault(undefined);
+    await more(panel, "v2 websocket", 3);
+    await agent.says("answers again");
+  });
+});
+
+Deno.test("two agents with one token are told of each other", async () => {
+  await play(async (panel, agent) => {
+    await using rival = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
+    await Promise.race([
+      agent.says("another agent runs with the same token"),
+      rival.says("another agent runs with the same token"),
+    ]);
+    assertEquals(agent.lines("same token").length + rival.lines("same token").length > 0, true);
+  });
+});
