@@ -5,9 +5,19 @@ export class AgentProcess {
   #output = "";
   readonly #waiting = new Set<() => void>();
 
-  constructor(args: readonly string[], options: { env?: Record<string, string> } = {}) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", MAIN, ...args],
+  /** `runtime` are flags of the runtime's own; `through` is a command that starts all of it. */
+  constructor(
+    args: readonly string[],
+    options: {
+      env?: Record<string, string>;
+      runtime?: readonly string[];
+      through?: readonly string[];
+    } = {},
+  ) {
+    const runtime = ["-A", "--no-prompt", "--no-check", ...options.runtime ?? []];
+    const [command = "", ...words] = [...options.through ?? [], Deno.execPath()];
+    this.#child = new Deno.Command(command, {
+      args: [...words, "run", ...runtime, MAIN, ...args],
       env: { NO_COLOR: "1", AGENT_IP_SERVICES: "off", ...options.env },
       stdin: "null",
       stdout: "piped",
