@@ -12,6 +12,7 @@ import type { PanelLink } from "./panel/link.ts";
 import type { Way } from "./panel/link_state.ts";
 import { Outbox } from "./panel/outbox.ts";
 import type { PanelLog } from "./panel/panel_log.ts";
+import { SparseLines } from "./panel/sparse_lines.ts";
 import type { PanelOrder } from "./panel_message.ts";
 import { toWireBasicInfo, toWireProbeResult, toWireReport, type WireReport } from "./protocol.ts";
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "./types.ts";
@@ -86,6 +87,9 @@ export interface Controller {
 export class Agent {
   readonly #parts: AgentParts;
   readonly #log = getLogger("panel");
+  readonly #notices = new SparseLines((text) => {
+    this.#log.info("The panel says: {text}", { text });
+  });
   /** Ends the calls that are under way, a moment after the loops. */
   readonly #calls = new AbortController();
   #snapshot: Snapshot | undefined;
@@ -165,7 +169,7 @@ export class Agent {
       case "terminal":
         return control.openTerminal(order.requestId);
       case "notice":
-        this.#log.info("The panel says: {text}", { text: order.text });
+        return this.#notices.note(order.text);
     }
   }
 

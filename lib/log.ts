@@ -106,9 +106,9 @@ function messageOf(record: LogRecord, options: LogOptions): string {
   const text = record.message.map((part) =>
     part instanceof Error ? describeError(part) : `${part}`
   );
-  // One event is one line, whatever a panel or a kernel put into it.
+  // One event is one line, whatever a panel or a kernel put into it, and reads as it was written.
   return hideSecrets(text.join(""), options.secrets).replace(
-    /[\p{Cc}\u2028\u2029]+/gu,
+    /[\p{Cc}\p{Cf}\u2028\u2029]+/gu,
     " ",
   );
 }

@@ -115,7 +115,7 @@ export async function reportTo(
       afterFirstReport,
     }).run(options.signal);
     // Said only now, when the first report is on its way.
-    sayWhoReports(node, config);
+    sayWhoReports(node);
     await running;
   } finally {
     connection.close();
@@ -145,12 +145,11 @@ function startShell(roots: { proc: string; sys: string }): Shell | undefined {
   }
 }
 
-function sayWhoReports({ endpoint }: Node, { intervalSeconds }: Config): void {
+function sayWhoReports({ endpoint }: Node): void {
   const { host, pathname } = new URL(endpoint);
-  getLogger("agent").info("komari-agent-deno {version} reports to {panel}{pace}", {
+  getLogger("agent").info("komari-agent-deno {version} reports to {panel}", {
     version: VERSION,
     panel: host + pathname.replace(/\/$/, ""),
-    pace: intervalSeconds === undefined ? "" : ` every ${intervalSeconds} s`,
   });
 }
 

@@ -272,7 +272,7 @@ Deno.test("Agent.run() passes on what the panel orders, also what came before it
     await clock.tickAsync(300);
     world.order(command);
     world.order({ kind: "terminal", requestId: "t" });
-    world.order({ kind: "notice", text: "hello" });
+    for (let count = 0; count < 10_000; count++) world.order({ kind: "notice", text: "hello" });
     held.resolve();
   });
   assertEquals(world.obeyed, [

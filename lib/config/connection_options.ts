@@ -26,7 +26,7 @@ export const CONNECTION_OPTIONS = {
     ...names("reconnect-interval"),
     short: "c",
     placeholder: "SECONDS",
-    help: "Time before the first new try to connect",
+    help: "The longest wait between two tries to connect, in the first minute",
     initial: 2,
     min: 0.1,
     max: 86_400,

@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import { parseProxy } from "../parse/proxy.ts";
 
 /** Proxies by the scheme of what is asked for, as URLs; and who is asked without one. */
 export interface Proxies {
@@ -7,8 +8,6 @@ export interface Proxies {
   /** Hosts by commas. */
   readonly none?: string;
 }
-
-const SCHEMES = ["http", "socks5", "socks5h"];
 
 /**
  * The proxies of the environment, by the names that other programs use; small letters win over
@@ -43,14 +42,11 @@ function find(env: Readonly<Record<string, string>>, small: string): Variable | 
 
 /** Without a scheme it is an HTTP proxy, as in curl. */
 function proxyUrl({ name, value }: Variable): string {
-  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value) ?? [];
-  if (scheme === undefined) return `http://${value}`;
-  if (!SCHEMES.includes(scheme.toLowerCase())) {
-    throw new UsageError(
-      `Cannot use a proxy of kind ${scheme}:// for variable ${name}: allowed is ${
-        SCHEMES.map((known) => `${known}://`).join(" or ")
-      }`,
-    );
+  try {
+    parseProxy(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`${error.message} (variable ${name})`);
   }
-  return value;
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
 }

@@ -1,4 +1,4 @@
-import { AnswerError, PanelError, type PanelFailure } from "../errors.ts";
+import { AnswerError, LineError, PanelError, type PanelFailure } from "../errors.ts";
 import { describeError } from "../log.ts";
 import type { HttpClient } from "./http_client.ts";
 
@@ -72,6 +72,9 @@ export function refusal(name: string, answer: PanelAnswer): PanelError {
   if (status === 401) {
     return failure(name, "unauthorized", "the panel does not know this token", status);
   }
+  if (status === 407) {
+    return failure(name, "unavailable", "the proxy wants another login (status 407)", status);
+  }
   const kind = status === 400 || status === 500 ? "rejected" : "unavailable";
   const hint = status === 404 && !isJson(text) ? "; is the path of the panel's address right?" : "";
   return failure(name, kind, `status ${status}${wordsOf(text)}${hint}`, status);
@@ -85,7 +88,8 @@ export function timeoutError(name: string, timeoutMs: number): PanelError {
 /** What went wrong before there was an answer; its words, but no cause, for that may hold the URL. */
 export function lineFailure(name: string, cause: unknown): PanelError {
   const kind = cause instanceof AnswerError ? ANSWER_FAILURES[cause.kind] : "unreachable";
-  return failure(name, kind, describeError(cause));
+  // What is said of a line is whole without the runtime's own words below it.
+  return failure(name, kind, cause instanceof LineError ? cause.message : describeError(cause));
 }
 
 const ANSWER_FAILURES: Readonly<Record<AnswerError["kind"], PanelFailure>> = {

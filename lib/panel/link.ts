@@ -15,7 +15,7 @@ import {
 } from "./link_state.ts";
 import { LinkStory } from "./link_story.ts";
 import { LiveSocket } from "./live_socket.ts";
-import { OddMessages } from "./odd_messages.ts";
+import { SparseLines } from "./sparse_lines.ts";
 import type { PanelLog } from "./panel_log.ts";
 import { pullLoop } from "./pull_loop.ts";
 import type { RpcPost } from "./rpc_post.ts";
@@ -54,7 +54,7 @@ export class PanelLink {
   readonly #parts: LinkParts;
   readonly #signals: LinkSignals;
   readonly #carrier: Carrier;
-  readonly #odd: OddMessages;
+  readonly #odd: SparseLines;
   readonly #story: LinkStory;
   readonly #beat: Beat;
   readonly #firstOutcome = Promise.withResolvers<void>();
@@ -69,7 +69,9 @@ export class PanelLink {
     this.#signals = signals;
     this.#carrier = new Carrier({ ...parts, socket: () => this.#socket });
     this.#story = new LinkStory(parts.log);
-    this.#odd = new OddMessages((text) => parts.log.warning(text));
+    this.#odd = new SparseLines((text) => {
+      parts.log.warning(`The panel says something odd: ${text}`);
+    });
     this.#beat = new Beat({
       intervalMs: parts.intervalMs,
       onClamp: () => this.#story.clamped(),

@@ -25,3 +25,13 @@ Deno.test("proxiesOf() refuses other kinds of proxies without their password", (
     assertEquals(message.includes("s3cret"), false);
   }
 });
+
+Deno.test("proxiesOf() names the variable of a proxy that is none, and no password", () => {
+  for (
+    const value of ["http://me:s3cret@[::1", "socks4://me:s3cret@host", "http://me:s3cret@:80"]
+  ) {
+    const error = assertThrows(() => proxiesOf({ HTTPS_PROXY: value }), UsageError);
+    assertStringIncludes(error.message, "HTTPS_PROXY");
+    assertEquals(error.message.includes("s3cret"), false, error.message);
+  }
+});

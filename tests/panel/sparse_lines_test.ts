@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { install } from "@sinonjs/fake-timers";
-import { OddMessages } from "../../lib/panel/odd_messages.ts";
+import { SparseLines } from "../../lib/panel/sparse_lines.ts";
 
-Deno.test("OddMessages tells one line a minute, and how many it has kept to itself", () => {
+Deno.test("SparseLines tells one line a minute, and how many it has kept to itself", () => {
   const clock = install();
   try {
     const told: string[] = [];
-    const odd = new OddMessages((text) => told.push(text));
+    const odd = new SparseLines((text) => told.push(text));
     for (let n = 0; n < 10_000; n++) odd.note("no JSON");
-    assertEquals(told, ["The panel says something odd: no JSON"]);
+    assertEquals(told, ["no JSON"]);
     clock.tick(59_999);
     odd.note("no object");
     assertEquals(told.length, 1);
@@ -16,11 +16,11 @@ Deno.test("OddMessages tells one line a minute, and how many it has kept to itse
     odd.note("no shape");
     assertEquals(
       told.at(-1),
-      "The panel says something odd: no shape (and 10000 more since the last such line)",
+      "no shape (and 10000 more such since the last line)",
     );
     clock.tick(60_000);
     odd.note("no JSON");
-    assertEquals(told.at(-1), "The panel says something odd: no JSON");
+    assertEquals(told.at(-1), "no JSON");
   } finally {
     clock.uninstall();
   }
