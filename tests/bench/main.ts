@@ -42,13 +42,42 @@ async function startPanels() {
   return [await startStandInPanel({ port: 0 }), await startStandInPanel({ port: 0 })] as const;
 }
 
-async function runningCosts(): Promise<void> {
+/** How the agent reports, and the bare program that it is held against. */
+interface Comparison {
+  readonly by: string;
+  readonly args: readonly string[];
+  readonly aims: { readonly cpu: number; readonly resident: number; readonly anonymous: number };
+  startBare(panel: { url: string; token: string }, report: string): MeasuredProcess;
+}
+
+const COMPARISONS: readonly Comparison[] = [
+  {
+    by: "POST",
+    args: ["--transport", "http"],
+    aims: { cpu: 1.5, resident: 1.4, anonymous: 1.6 },
+    startBare,
+  },
+  {
+    by: "WebSocket",
+    args: [],
+    aims: { cpu: 1.3, resident: 1.35, anonymous: 1.6 },
+    startBare({ url, token }, report) {
+      const socket = `${url.replace("http:", "ws:")}/api/clients/v2/rpc?token=${token}`;
+      const params = `{"report":${report}}`;
+      const message = `{"jsonrpc":"2.0","method":"agent.report","params":${params},"id":1}`;
+      return new MeasuredProcess([
+        ...[...V8_FLAGS, here("bare_socket.ts"), socket, message, String(INTERVAL_MS)],
+      ]);
+    },
+  },
+];
+
+async function runningCosts({ by, args, aims, startBare }: Comparison): Promise<void> {
   const [ours, theirs] = await startPanels();
-  const idle = new MeasuredProcess([here("idle_program.ts")]);
-  const agent = startAgent(ours);
+  const idle = new MeasuredProcess([...V8_FLAGS, here("idle_program.ts")]);
+  const agent = startAgent(ours, args);
   await ours.state.until((state) => state.counts.reports > 0);
-  const body = ours.state.reports[0]?.body ?? "";
-  const bare = startBare(theirs, body);
+  const bare = startBare(theirs, ours.state.reports[0]?.body ?? "");
   const counted = (panel: typeof ours, count: number) =>
     panel.state.until((state) => state.counts.reports >= count);
   await Promise.all([counted(ours, WARM_UP), counted(theirs, WARM_UP)]);
@@ -59,38 +88,47 @@ async function runningCosts(): Promise<void> {
   };
   const [agentMs, bareMs] = await Promise.all([cost(agent, ours), cost(bare, theirs)]);
   const ms = `${agentMs.toFixed(2)} ms against ${bareMs.toFixed(2)} ms`;
-  say("CPU per report / bare program that posts a fixed body", agentMs / bareMs, 1.5, ms);
-  const [used, least, poster] = [agent.memory(), idle.memory(), bare.memory()];
+  say(
+    `CPU per report by ${by} / bare program that sends a fixed one`,
+    agentMs / bareMs,
+    aims.cpu,
+    ms,
+  );
+  const [used, least, bareUse] = [agent.memory(), idle.memory(), bare.memory()];
   const mb = (kb: number) => (kb / 1024).toFixed(1);
-  say(
-    "resident memory / idle Deno program",
-    used.residentKb / least.residentKb,
-    1.4,
-    `${mb(used.residentKb)} MB against ${mb(least.residentKb)} MB; bare poster ${
-      mb(poster.residentKb)
-    } MB`,
-  );
-  say(
-    "anonymous memory / idle Deno program",
-    used.anonymousKb / least.anonymousKb,
-    1.6,
-    `${mb(used.anonymousKb)} MB against ${mb(least.anonymousKb)} MB; bare poster ${
-      mb(poster.anonymousKb)
-    } MB`,
-  );
+  for (
+    const [what, field, aim] of [
+      ["resident memory", "residentKb", aims.resident],
+      ["anonymous memory", "anonymousKb", aims.anonymous],
+    ] as const
+  ) {
+    const all = `${mb(used[field])} MB against ${mb(least[field])} MB`;
+    const ratio = used[field] / least[field];
+    say(
+      `${what} by ${by} / idle Deno program`,
+      ratio,
+      aim,
+      `${all}; bare ${mb(bareUse[field])} MB`,
+    );
+  }
   await Promise.all([agent.end(), bare.end(), idle.end(), ours.close(), theirs.close()]);
 }
 
-function startAgent(panel: { url: string; token: string }): MeasuredProcess {
+function startAgent(
+  panel: { url: string; token: string },
+  args: readonly string[] = [],
+): MeasuredProcess {
   return new MeasuredProcess([
-    ...[...V8_FLAGS, bundle, "-e", panel.url, "-t", panel.token],
+    ...[...V8_FLAGS, bundle, "-e", panel.url, "-t", panel.token, ...args],
     ...["--interval", String(INTERVAL_MS / 1000), "--ip-services", "off"],
   ]);
 }
 
 function startBare(panel: { url: string; token: string }, body: string): MeasuredProcess {
   const url = `${panel.url}/api/clients/report?token=${panel.token}`;
-  return new MeasuredProcess([here("bare_reporter.ts"), url, body, String(INTERVAL_MS)]);
+  return new MeasuredProcess([
+    ...[...V8_FLAGS, here("bare_reporter.ts"), url, body, String(INTERVAL_MS)],
+  ]);
 }
 
 async function startCosts(): Promise<void> {
@@ -129,7 +167,7 @@ try {
   // The starts come first: they fill the runtime's caches, so that the memory measured is that of a
   // machine which has started the agent before.
   await startCosts();
-  await runningCosts();
+  for (const comparison of COMPARISONS) await runningCosts(comparison);
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
