@@ -10,7 +10,6 @@ import {
   type LinkEvent,
   type LinkSettings,
   type LinkState,
-  stepLink,
   type Way,
 } from "./link_state.ts";
 import { LinkStory } from "./link_story.ts";
@@ -20,6 +19,7 @@ import type { PanelLog } from "./panel_log.ts";
 import { pullLoop } from "./pull_loop.ts";
 import type { RpcPost } from "./rpc_post.ts";
 import type { SocketDoor } from "./socket_door.ts";
+import { stepLink } from "./step_link.ts";
 
 const REPORT_MS = 10_000;
 /** A try whether POST goes through at all. */

@@ -6,8 +6,8 @@ import {
   type LinkEvent,
   type LinkSettings,
   type LinkState,
-  stepLink,
 } from "../../lib/panel/link_state.ts";
+import { stepLink } from "../../lib/panel/step_link.ts";
 
 const AUTO: LinkSettings = { httpOnly: false, version: 2, remoteControl: false, reconnectMs: 2000 };
 const CONTROLLED: LinkSettings = { ...AUTO, remoteControl: true };
