@@ -9,8 +9,9 @@ import { Cpu } from "./collect/cpu.ts";
 import { Disk } from "./collect/disk.ts";
 import { machineFacts } from "./collect/facts.ts";
 import { Load } from "./collect/load.ts";
-import { Memory } from "./collect/memory.ts";
+import type { Memory } from "./collect/memory.ts";
 import { Network } from "./collect/network.ts";
+import { openMemory } from "./collect/open_memory.ts";
 import { Processes } from "./collect/processes.ts";
 import { Uptime } from "./collect/uptime.ts";
 import type { Host } from "./host/host.ts";
@@ -31,10 +32,10 @@ export interface MachineOptions {
 /** What can be measured, and told about how. */
 export interface Machine {
   readonly collectors: Collectors & {
-    memory: Memory;
-    disk: Disk;
-    traffic: Network;
-    processes: Processes;
+    memory: Pick<Memory, "collect" | "effectiveMode">;
+    disk: Pick<Disk, "collect" | "mounts">;
+    traffic: Pick<Network, "collect" | "interfaces">;
+    processes: Pick<Processes, "collect" | "byLinks">;
   };
   /** Reads what does not change; only before the process is sealed. */
   readFacts(): MachineFacts;
@@ -62,7 +63,7 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
   return {
     collectors: {
       cpu: new Cpu(host.open(`${proc}/stat`)),
-      memory: new Memory(host.open(`${proc}/meminfo`), options.memoryMode),
+      memory: openMemory(host, { mode: options.memoryMode, isOwn }),
       disk: new Disk(
         host,
         mounts,
