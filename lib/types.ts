@@ -38,6 +38,17 @@ export interface Connections {
   udp: number;
 }
 
+/** A graphics card, as far as it tells; it is listed only when it tells more than its name. */
+export interface GraphicsCard {
+  name: string;
+  /** 0 to 100. */
+  usePercent?: number;
+  memory?: Usage;
+  temperatureCelsius?: number;
+  /** It is switched off for want of work and was left alone; its use and memory are 0 then. */
+  asleep?: true;
+}
+
 /** One look at the machine: what a report is made of. */
 export interface Snapshot {
   /** 0 to 100 over all cores, since the snapshot before; since boot in the first one. */
@@ -50,6 +61,8 @@ export interface Snapshot {
   connections?: Connections;
   uptimeSeconds?: number;
   processes?: number;
+  /** Only where details of graphics cards were asked for. */
+  graphicsCards?: readonly GraphicsCard[];
   /** What could not be measured, in words fit for the public. */
   failures: string[];
 }

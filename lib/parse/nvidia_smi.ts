@@ -1,0 +1,49 @@
+import type { GraphicsCard } from "../types.ts";
+
+const MEBIBYTE = 1024 * 1024;
+/** What is asked of each card behind its name: memory in all and in use, use, temperature. */
+const NUMBERS = 4;
+const MAX_NAME_LENGTH = 100;
+/** A value, or in its place `[N/A]`, `[Not Supported]`, `[Unknown Error]`, `N/A`. */
+const VALUE = /^(?:-?\d{1,9}(?:\.\d{1,6})?|\[[^\]]*\]|N\/A)$/;
+
+/**
+ * Reads the lines of `nvidia-smi`, a card each: name, memory in MiB in all and in use, use in
+ * percent, degrees Celsius, by commas.
+ *
+ * What a card does not tell is absent. Lines that are no card's, such as warnings, are skipped.
+ *
+ * @throws {SyntaxError} When no line is a card's; the message quotes the first one.
+ */
+export function parseNvidiaSmi(text: string): GraphicsCard[] {
+  const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const cards = lines.flatMap((line) => toCard(line) ?? []);
+  if (cards.length === 0) {
+    const first = JSON.stringify(lines[0]?.slice(0, MAX_NAME_LENGTH) ?? "");
+    throw new SyntaxError(`Cannot parse nvidia-smi: there is no card in ${first}`);
+  }
+  return cards;
+}
+
+function toCard(line: string): GraphicsCard | undefined {
+  const fields = line.split(",").map((field) => field.trim());
+  const values = fields.slice(-NUMBERS);
+  const name = fields.slice(0, -NUMBERS).join(", ").slice(0, MAX_NAME_LENGTH);
+  if (name === "" || !values.every((value) => VALUE.test(value))) return undefined;
+  const [total, used, use, temperature] = values.map((value) =>
+    /\d$/.test(value) ? Number(value) : undefined
+  );
+  const card: GraphicsCard = { name: name.startsWith("[") ? "NVIDIA" : name };
+  if (total !== undefined && used !== undefined && total > 0 && used >= 0) {
+    card.memory = { totalBytes: bytes(total), usedBytes: bytes(Math.min(used, total)) };
+  }
+  if (use !== undefined && use >= 0 && use <= 100) card.usePercent = use;
+  if (temperature !== undefined && temperature > -273 && temperature < 1000) {
+    card.temperatureCelsius = temperature;
+  }
+  return card;
+}
+
+function bytes(mebibytes: number): number {
+  return Math.round(mebibytes * MEBIBYTE);
+}

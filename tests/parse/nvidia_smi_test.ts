@@ -1,0 +1,120 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parseNvidiaSmi } from "../../lib/parse/nvidia_smi.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+Deno.test("parseNvidiaSmi() reads a card a line", () => {
+  const text = "NVIDIA A100-SXM4-80GB, 81920, 40536, 97, 63\n" +
+    "NVIDIA A100-SXM4-80GB, 81920, 0, 0, 31\n";
+  assertEquals(parseNvidiaSmi(text), [
+    {
+      name: "NVIDIA A100-SXM4-80GB",
+      memory: { totalBytes: 81920 * MEBIBYTE, usedBytes: 40536 * MEBIBYTE },
+      usePercent: 97,
+      temperatureCelsius: 63,
+    },
+    {
+      name: "NVIDIA A100-SXM4-80GB",
+      memory: { totalBytes: 81920 * MEBIBYTE, usedBytes: 0 },
+      usePercent: 0,
+      temperatureCelsius: 31,
+    },
+  ]);
+});
+
+Deno.test("parseNvidiaSmi() leaves out what a card does not tell", () => {
+  const of = (line: string) => parseNvidiaSmi(line)[0];
+  assertEquals(of("NVIDIA GB10, [N/A], [N/A], 3, 41"), {
+    name: "NVIDIA GB10",
+    usePercent: 3,
+    temperatureCelsius: 41,
+  });
+  assertEquals(of("GeForce GT 710, 978, 1, [Not Supported], 38"), {
+    name: "GeForce GT 710",
+    memory: { totalBytes: 978 * MEBIBYTE, usedBytes: MEBIBYTE },
+    temperatureCelsius: 38,
+  });
+  assertEquals(of("Orin (nvgpu), N/A, N/A, N/A, N/A"), { name: "Orin (nvgpu)" });
+  assertEquals(of("[Unknown Error], [Unknown Error], 0, [GPU is lost], [Unknown Error]"), {
+    name: "NVIDIA",
+  });
+});
+
+Deno.test("parseNvidiaSmi() takes nothing out of range", () => {
+  const of = (line: string) => parseNvidiaSmi(line)[0];
+  assertEquals(of("X, 0, 0, 101, 1000"), { name: "X" });
+  assertEquals(of("X, -1, 5, -1, -274"), { name: "X" });
+  assertEquals(of("X, 10, 11, 100, -5"), {
+    name: "X",
+    memory: { totalBytes: 10 * MEBIBYTE, usedBytes: 10 * MEBIBYTE },
+    usePercent: 100,
+    temperatureCelsius: -5,
+  });
+});
+
+Deno.test("parseNvidiaSmi() passes over lines that are no card's", () => {
+  const text = "WARNING: infoROM is corrupted at gpu 0000:3B:00.0\r\n" +
+    "\nOdd, but true, 8192, 1024, 7, 50\r\n, 1, 1, 1, 1\nX, 1, 1, 1\nX, 1, 1, one, 1\n" +
+    "X, 1e9, 1, 1, 1\nX, 99999999999999, 1, 1, 1\n";
+  assertEquals(parseNvidiaSmi(text).map(({ name }) => name), ["Odd, but true"]);
+  assertEquals(parseNvidiaSmi(`${"x".repeat(500)}, 1, 1, 1, 1`)[0]?.name.length, 100);
+});
+
+for (const text of ["", "\n\n", "No devices were found\n", "\0", ",,,,", "name, memory.total"]) {
+  Deno.test(`parseNvidiaSmi() throws for ${JSON.stringify(text)}`, () => {
+    assertThrows(() => parseNvidiaSmi(text), SyntaxError, "Cannot parse nvidia-smi");
+  });
+}
+
+Deno.test("parseNvidiaSmi() gives bounded values for any text, or throws a SyntaxError", () => {
+  const field = fc.oneof(
+    fc.constantFrom("[N/A]", "[Not Supported]", "N/A", "", "-", "1e5", "0x10", "NaN", "Infinity"),
+    fc.integer().map(String),
+    fc.double().map(String),
+    fc.string({ maxLength: 6 }),
+  );
+  const line = fc.array(field, { maxLength: 8 }).map((fields) => fields.join(", "));
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 4 }), (lines) => {
+      try {
+        for (const card of parseNvidiaSmi(lines.join("\n"))) {
+          assert(card.name.length > 0 && card.name.length <= 100);
+          const { usePercent = 0, temperatureCelsius = 0, memory } = card;
+          assert(usePercent >= 0 && usePercent <= 100);
+          assert(temperatureCelsius > -273 && temperatureCelsius < 1000);
+          const { totalBytes, usedBytes } = memory ?? { totalBytes: 1, usedBytes: 0 };
+          assert(Number.isSafeInteger(totalBytes) && totalBytes > 0);
+          assert(Number.isSafeInteger(usedBytes) && usedBytes >= 0 && usedBytes <= totalBytes);
+        }
+      } catch (error) {
+        assert(error instanceof SyntaxError, String(error));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("parseNvidiaSmi() reads back what it is told", () => {
+  const card = fc.record({
+    total: fc.integer({ min: 1, max: 1_000_000 }),
+    used: fc.integer({ min: 0, max: 1_000_000 }),
+    use: fc.integer({ min: 0, max: 100 }),
+    temperature: fc.integer({ min: -50, max: 150 }),
+  });
+  fc.assert(fc.property(fc.array(card, { minLength: 1, maxLength: 16 }), (cards) => {
+    const text = cards.map((it) => `G, ${it.total}, ${it.used}, ${it.use}, ${it.temperature}`);
+    assertEquals(
+      parseNvidiaSmi(text.join("\n")),
+      cards.map((it) => ({
+        name: "G",
+        memory: {
+          totalBytes: it.total * MEBIBYTE,
+          usedBytes: Math.min(it.used, it.total) * MEBIBYTE,
+        },
+        usePercent: it.use,
+        temperatureCelsius: it.temperature,
+      })),
+    );
+  }));
+});
