@@ -1,22 +1,46 @@
 import type { Source } from "../host/host.ts";
+import { parseArcStats } from "../parse/arcstats.ts";
 import { type MemoryCounters, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
+import type { GroupMemory, MemoryGroup } from "./memory_group.ts";
 
-/** Memory and swap in use, from `/proc/meminfo`. */
+/** How memory is counted, and what there is beside `/proc/meminfo`. */
+export interface MemoryOptions {
+  readonly mode?: MemoryMode;
+  /** `/proc/spl/kstat/zfs/arcstats`, where ZFS runs: the kernel counts its cache as plain use. */
+  readonly arcstats?: Source | undefined;
+  /** What limits the container that the agent runs in. */
+  readonly group?: Pick<MemoryGroup, "folder" | "collect"> | undefined;
+}
+
+/** Memory and swap in use, from `/proc/meminfo`, or from the control group that limits a container. */
 export class Memory {
   readonly #meminfo: Source;
+  readonly #options: MemoryOptions;
   readonly #mode: MemoryMode;
   #effectiveMode: MemoryMode;
+  #limitedBy: string | undefined;
 
-  constructor(meminfo: Source, mode: MemoryMode = "htop") {
+  constructor(meminfo: Source, options: MemoryOptions = {}) {
     this.#meminfo = meminfo;
-    this.#mode = mode;
-    this.#effectiveMode = mode;
+    this.#options = options;
+    this.#mode = options.mode ?? "htop";
+    this.#effectiveMode = this.#mode;
   }
 
   /** The mode that the last call counted by: kernels before 3.14 don't know what is available. */
   get effectiveMode(): MemoryMode {
     return this.#effectiveMode;
+  }
+
+  /** The folder of the control group that the last call's numbers are of; `undefined` when of none. */
+  get limitedBy(): string | undefined {
+    return this.#limitedBy;
+  }
+
+  /** Whether what ZFS would give back is counted as cache. */
+  get knowsZfs(): boolean {
+    return this.#options.arcstats !== undefined;
   }
 
   /**
@@ -27,15 +51,32 @@ export class Memory {
   collect(): { memory: Usage; swap?: Usage } | undefined {
     const text = this.#meminfo.read();
     if (text === undefined) return undefined;
-    const counters = parseMeminfo(text);
-    const { totalBytes, availableBytes } = counters;
-    this.#effectiveMode = this.#mode === "available" && availableBytes === undefined
-      ? "htop"
-      : this.#mode;
-    const memory = usage(totalBytes, totalBytes - unusedBytes(counters, this.#effectiveMode));
-    const swap = swapUsage(counters);
+    const machine = parseMeminfo(text);
+    const group = this.#options.group?.collect();
+    const binds = group !== undefined && group.limitBytes < machine.totalBytes;
+    this.#limitedBy = binds ? this.#options.group?.folder : undefined;
+    const isUnknown = !binds && machine.availableBytes === undefined;
+    this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
+    const memory = binds
+      ? usage(group.limitBytes, groupUsedBytes(group, this.#mode))
+      : this.#machineUsage(machine);
+    const swap = binds ? groupSwap(group, machine) : swapUsage(machine);
     return swap === undefined ? { memory } : { memory, swap };
   }
+
+  #machineUsage(counters: MemoryCounters): Usage {
+    const { totalBytes } = counters;
+    const mode = this.#effectiveMode;
+    const cache = mode === "all" ? 0 : shrinkableBytes(this.#options.arcstats?.read());
+    return usage(totalBytes, totalBytes - unusedBytes(counters, mode) - cache);
+  }
+}
+
+/** What ZFS gives back when memory gets short; htop takes it for cache too. */
+function shrinkableBytes(arcstats: string | undefined): number {
+  if (arcstats === undefined) return 0;
+  const { sizeBytes, minimumBytes } = parseArcStats(arcstats);
+  return Math.max(sizeBytes - minimumBytes, 0);
 }
 
 function unusedBytes(counters: MemoryCounters, mode: MemoryMode): number {
@@ -48,6 +89,26 @@ function unusedBytes(counters: MemoryCounters, mode: MemoryMode): number {
       return counters.freeBytes + (counters.buffersBytes ?? 0) + (counters.cachedBytes ?? 0) +
         (counters.reclaimableBytes ?? 0) - (counters.sharedBytes ?? 0);
   }
+}
+
+/** What users compare with here is `docker stats` and its like: all but files not used of late. */
+function groupUsedBytes(group: GroupMemory, mode: MemoryMode): number {
+  switch (mode) {
+    case "all":
+      return group.currentBytes;
+    case "available":
+      return group.currentBytes - group.inactiveFileBytes - group.activeFileBytes -
+        (group.reclaimableBytes ?? 0);
+    case "htop":
+      return group.currentBytes - group.inactiveFileBytes;
+  }
+}
+
+/** A group may be allowed more swap than the machine has. */
+function groupSwap({ swap }: GroupMemory, machine: MemoryCounters): Usage | undefined {
+  if (swap === undefined || machine.swapTotalBytes === undefined) return undefined;
+  const limitBytes = swap.limitBytes ?? machine.swapTotalBytes;
+  return usage(Math.min(limitBytes, machine.swapTotalBytes), swap.usedBytes);
 }
 
 function swapUsage(counters: MemoryCounters): Usage | undefined {

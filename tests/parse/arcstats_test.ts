@@ -1,0 +1,46 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parseArcStats } from "../../lib/parse/arcstats.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
+
+/** In the form of OpenZFS 2; lines of other counters left out. */
+const ARCSTATS = `9 1 0x01 147 39984 7033712893 123456789012345
+name                            type data
+hits                            4    3456789
+p                               4    8242135040
+c                               4    16484270080
+c_min                           4    1030266880
+c_max                           4    16484270080
+size                            4    12884901888
+compressed_size                 4    10737418240
+overhead_size                   4    1073741824
+`;
+
+Deno.test("parseArcStats() reads size and least size", () => {
+  assertEquals(parseArcStats(ARCSTATS), { sizeBytes: 12884901888, minimumBytes: 1030266880 });
+});
+
+for (
+  const [text, quoted] of [
+    ["", `"size" in ""`],
+    [ARCSTATS.replace("\nsize ", "\nsighs "), `"size"`],
+    [ARCSTATS.replace("1030266880", "many"), "c_min                           4    many"],
+    [ARCSTATS.replace("4    12884901888", "12884901888"), "12884901888"],
+    [ARCSTATS.replace("12884901888", "99999999999999999999"), "99999999999999999999"],
+  ] as const
+) {
+  Deno.test(`parseArcStats() throws and quotes ${quoted} when the text is bent`, () => {
+    assertThrows(() => parseArcStats(text), SyntaxError, quoted);
+  });
+}
+
+Deno.test("parseArcStats() throws nothing but SyntaxError", () => {
+  onlySyntaxErrors(parseArcStats, [ARCSTATS]);
+});
+
+Deno.test("parseArcStats() reads back what the kernel would write", () => {
+  fc.assert(fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (size, least) => {
+    const text = ARCSTATS.replace("12884901888", `${size}`).replace("1030266880", `${least}`);
+    assertEquals(parseArcStats(text), { sizeBytes: size, minimumBytes: least });
+  }));
+});
