@@ -11,12 +11,20 @@ export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
   path?: string;
   /** Which shell to run; `/bin/sh` by default. */
   shell?: readonly [string, ...string[]];
+  /** Whether it may start `nvidia-smi`. */
+  gpu?: boolean;
 }
 
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** How long ended pings may stay zombies. */
 const REAP_AFTER_MS = 200;
+
+/** How `timeout` ends when it has ended a program: by its own number, or by the signal's. */
+const KILLED: ReadonlySet<string> = new Set(["124", "137"]);
+
+/** So much of a program's complaint is told. */
+const QUOTED_LENGTH = 200;
 
 /** A stopped shell can't end; the agent must. */
 const CLOSE_WITHIN_MS = 500;
@@ -46,7 +54,15 @@ export class Shell {
     const [command, ...prefix] = options.shell ?? ["/bin/sh"];
     try {
       const child = new Deno.Command(command, {
-        args: [...prefix, "-c", SHELL_SCRIPT, "sh", options.proc, options.sys],
+        args: [
+          ...prefix,
+          "-c",
+          SHELL_SCRIPT,
+          "sh",
+          options.proc,
+          options.sys,
+          options.gpu ? "gpu" : "",
+        ],
         // The agent's environment may hold its token, and a process shows its own to its user.
         clearEnv: true,
         env: {
@@ -79,6 +95,26 @@ export class Shell {
     }
     const answer = await this.#ask(`ping ${address}`, options);
     return answer?.replaceAll("\t", "\n");
+  }
+
+  /**
+   * What `nvidia-smi` says of its cards, a line each; `undefined` when there is no such command, or
+   * none that could be ended when it hangs. It takes 5 s at most, unless the kernel lets nobody end it.
+   *
+   * @throws {Error} When it fails or talks without end, or the shell has ended.
+   */
+  async nvidiaSmi(options: { signal?: AbortSignal } = {}): Promise<string | undefined> {
+    const answer = await this.#ask("nvidia-smi", options);
+    if (answer === undefined) return undefined;
+    const [, output = answer, status] = /^(.*?)exit (\d+)\t$/.exec(answer) ?? [];
+    if (status === "0") return output.replaceAll("\t", "\n");
+    const how = status === undefined
+      ? "it talked without end"
+      : KILLED.has(status)
+      ? "it took too long"
+      : `it ended with ${status}`;
+    const said = JSON.stringify(output.split("\t")[0]?.slice(0, QUOTED_LENGTH));
+    throw new Error(`Cannot ask nvidia-smi: ${how}; its first words are ${said}`);
   }
 
   /**

@@ -8,32 +8,52 @@
  * ID processes        ID ok COUNT
  * ID interface NAME   ID ok TRAIT…
  *                     ID missing          there is no such interface
+ * ID nvidia-smi       ID ok OUTPUT        a card a line, joined by tabs, then "exit STATUS"
+ *                     ID missing          there is no such command, or it was not asked for
  * 0 reap              (nothing)
  * ```
  *
  * Everything else is answered `ID refused`. The menu holds here, not at the sender: whoever has
  * taken over the agent can write what he likes into this pipe.
  *
- * Arguments are the roots of proc and sys. Nothing but `ping` is ever started. Its output is read
- * line by line up to a limit, for 12 short lines fit into one write that no other answer can cut in
- * two; a `ping` that talks on is ended by the closed pipe, one that spins by the limit on CPU time.
+ * Arguments are the roots of proc and sys, and `gpu` where details of graphics cards were asked for.
+ * Nothing is ever started but `ping` and, with that last word, `nvidia-smi`. Output is read line by
+ * line up to a limit, for what is short fits into one write that no other answer can cut in two; who
+ * talks on is ended by the closed pipe. A `ping` that spins is ended by the limit on CPU time, and an
+ * `nvidia-smi` that hangs by `timeout`, without which it is not started; it stays in the shell's
+ * process group, so that it ends with the shell. One that not even that can end keeps the answer
+ * waiting, and whoever waits for it asks for no second one.
  */
 export const SHELL_SCRIPT = `
 trap '' HUP INT TERM
 proc=$1 sys=$2 tab='	'
 ping4=$(command -v ping) ping6=$(command -v ping6)
+smi= limit= same_group=
+if [ "$3" = gpu ] && smi=$(command -v nvidia-smi) && limit=$(command -v timeout); then
+  case $("$limit" --help 2>&1 </dev/null) in *--foreground*) same_group=--foreground ;; esac
+fi
 
 echo_once() {
   tool=\${ping4:-ping}
   case $2 in *:*) tool=\${ping6:-$tool} ;; esac
   command -v "$tool" >/dev/null || { echo "$1 missing"; return; }
   ulimit -t 2
-  "$tool" -n -c 1 -W 3 -- "$2" 2>&1 </dev/null | answer "$1"
+  "$tool" -n -c 1 -W 3 -- "$2" 2>&1 </dev/null | answer "$1" 12
+}
+
+cards() {
+  [ -n "$smi" ] && [ -n "$limit" ] || { echo "$1 missing"; return; }
+  {
+    "$limit" $same_group -s KILL 5 "$smi" --format=csv,noheader,nounits \\
+      --query-gpu=name,memory.total,memory.used,utilization.gpu,temperature.gpu \\
+      2>&1 </dev/null
+    echo "exit $?"
+  } | head -c 3800 | answer "$1" 64
 }
 
 answer() {
   text= lines=0
-  while [ $lines -lt 12 ] && { IFS= read -r line || [ -n "$line" ]; }; do
+  while [ $lines -lt $2 ] && { IFS= read -r line || [ -n "$line" ]; }; do
     lines=$((lines + 1))
     [ \${#line} -lt 250 ] && text="$text$line$tab"
   done
@@ -65,6 +85,7 @@ while IFS=' ' read -r id verb word; do
     reap:) ;;
     ping:*[!0-9A-Fa-f:.]*|ping:) echo "$id refused" ;;
     ping:*) echo_once "$id" "$word" & ;;
+    nvidia-smi:) cards "$id" & ;;
     processes:) set -- "$proc"/[1-9]*; [ -e "$1" ] || shift; echo "$id ok $#" ;;
     interface:*[!A-Za-z0-9_.@:-]*|interface:|interface:.|interface:..) echo "$id refused" ;;
     interface:*) traits "$id" "$word" ;;

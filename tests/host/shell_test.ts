@@ -31,10 +31,24 @@ async function withShell(
 }
 
 /** A folder to put on PATH with a `ping` of our own in it. */
-async function withPing(script: string, use: (path: string) => Promise<void>): Promise<void> {
+function withPing(script: string, use: (path: string) => Promise<void>): Promise<void> {
+  return withPrograms(["ping", "ping6"], script, use);
+}
+
+/** A PATH on which `nvidia-smi` is a script. */
+function withNvidiaSmi(script: string, use: (path: string) => Promise<void>): Promise<void> {
+  return withPrograms(["nvidia-smi"], script, (folder) => use(`${folder}:/usr/bin:/bin`));
+}
+
+/** A folder with programs that all are the same script. */
+async function withPrograms(
+  names: readonly string[],
+  script: string,
+  use: (folder: string) => Promise<void>,
+): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    for (const name of ["ping", "ping6"]) {
+    for (const name of names) {
       await Deno.writeTextFile(`${folder}/${name}`, script, { mode: 0o755 });
     }
     await use(folder);
@@ -200,6 +214,51 @@ for (const shell of shellsHere) {
       }),
   });
 
+  Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked`, async () => {
+    const script = `#!/bin/sh
+echo "$*, \${AGENT_TOKEN-none}"
+echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
+`;
+    await withNvidiaSmi(
+      script,
+      (path) =>
+        withShell({ shell, path, gpu: true }, async (shell) => {
+          assertEquals(
+            await shell.nvidiaSmi(),
+            "--format=csv,noheader,nounits --query-gpu=name,memory.total,memory.used," +
+              "utilization.gpu,temperature.gpu, none\nNVIDIA L4, 23034, 1, 0, 35\n",
+          );
+        }),
+    );
+  });
+
+  Deno.test(`Shell.nvidiaSmi() bounds what it says under ${name}, by lines and without`, async () => {
+    for (const loop of ["while :; do echo babble; done", "while :; do printf babble; done"]) {
+      await withNvidiaSmi(
+        `#!/bin/sh\n${loop}\n`,
+        (path) =>
+          withShell({ shell, path, gpu: true }, async (shell, below) => {
+            await assertRejects(() => shell.nvidiaSmi(), Error, "it talked without end");
+            assert(await shell.countProcesses() > 0, "the pipe is intact");
+            await eventually(() => below().length <= 1);
+          }),
+      );
+    }
+  });
+
+  Deno.test(`Shell.close() ends ${name} with an nvidia-smi that hangs`, async () => {
+    await withNvidiaSmi("#!/bin/sh\nexec sleep 60\n", async (path) => {
+      const opened = Shell.start({ ...ROOTS, shell, path, gpu: true });
+      const asked = assertRejects(() => opened.nvidiaSmi(), Error, "it has ended");
+      const sleeper = () => descendants().find(({ name }) => name === "sleep");
+      await eventually(() => sleeper() !== undefined);
+      const pid = sleeper()?.pid;
+      await opened.close();
+      await asked;
+      await eventually(() => !isAlive(pid), 1000);
+    });
+  });
+
   Deno.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async () => {
     const sys = await Deno.makeTempDir();
     const net = `${sys}/class/net`;
@@ -276,19 +335,91 @@ for (const shell of shellsHere) {
         "",
         "* * *",
         "16 eval touch x",
+        "17 nvidia-smi x",
+        "18 nvidia-smi -q",
       ];
       const writer = command.stdin.getWriter();
       await writer.write(new TextEncoder().encode(requests.join("\n") + "\n"));
       await writer.close();
       const { stdout } = await command.output();
       const refused = new TextDecoder().decode(stdout).trim().split("\n");
-      assertEquals(refused, Array.from({ length: 16 }, (_, index) => `${index + 1} refused`));
+      assertEquals(refused, Array.from({ length: 18 }, (_, index) => `${index + 1} refused`));
       assertEquals([...Deno.readDirSync(folder)], []);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
   });
 }
+
+Deno.test("Shell.nvidiaSmi() ends one that hangs, under each shell", async () => {
+  await withNvidiaSmi("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n", async (path) => {
+    // All at once, since each takes its five seconds.
+    await Promise.all(
+      shellsHere.map((shell) =>
+        withShell(
+          { shell, path, gpu: true },
+          async (opened) => {
+            await assertRejects(() => opened.nvidiaSmi(), Error, "it took too long");
+          },
+        )
+      ),
+    );
+    await eventually(() => !descendants().some(({ name }) => name === "sleep"));
+  });
+});
+
+Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
+  const said = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
+  await withNvidiaSmi(
+    `#!/bin/sh\necho "${said}"\nexit 9\n`,
+    (path) =>
+      withShell({ path, gpu: true }, async (shell) => {
+        const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
+        assertEquals(
+          message,
+          `Cannot ask nvidia-smi: it ended with 9; its first words are "${said}"`,
+        );
+      }),
+  );
+  await withNvidiaSmi(
+    "#!/bin/sh\nprintf cut\nexit 6\n",
+    (path) =>
+      withShell({ path, gpu: true }, async (shell) => {
+        await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its first words are "cut"');
+      }),
+  );
+});
+
+Deno.test("Shell.nvidiaSmi() starts nothing unless details of cards were asked for", async () => {
+  const folder = await Deno.makeTempDir();
+  const script = `#!/bin/sh\necho started >${folder}/trace\n`;
+  try {
+    await withNvidiaSmi(
+      script,
+      (path) =>
+        withShell({ path }, async (shell) => {
+          assertEquals(await shell.nvidiaSmi(), undefined);
+        }),
+    );
+    assertEquals([...Deno.readDirSync(folder)], []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Shell.nvidiaSmi() gives undefined where it is not, or nothing could end it", async () => {
+  await withShell({ path: "/nonexistent", gpu: true }, async (shell) => {
+    assertEquals(await shell.nvidiaSmi(), undefined);
+  });
+  await withPrograms(
+    ["nvidia-smi"],
+    "#!/bin/sh\necho x\n",
+    (path) =>
+      withShell({ path, gpu: true }, async (shell) => {
+        assertEquals(await shell.nvidiaSmi(), undefined);
+      }),
+  );
+});
 
 Deno.test("Shell.ping() refuses everything but an IP address", async () => {
   await withShell({}, async (shell) => {
