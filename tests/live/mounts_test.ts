@@ -1,0 +1,182 @@
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { succeeds } from "./command.ts";
+import { dryRun } from "./dry_run.ts";
+import { canMount, MountNamespace } from "./mount_namespace.ts";
+
+const needed = await canMount()
+  ? ""
+  : " (skipped: it needs root, mount namespaces, loop devices and ext4)";
+
+const MIB = 2 ** 20;
+
+/** Files that serve as disks. */
+class Images implements Disposable {
+  readonly #folder: string = Deno.makeTempDirSync({ prefix: "live-mounts-" });
+
+  /** Whether the file system could be made in a file of that name. */
+  make(name: string, megabytes: number, ...command: readonly [string, ...string[]]): boolean {
+    const path = this.path(name);
+    Deno.writeTextFileSync(path, "");
+    Deno.truncateSync(path, megabytes * MIB);
+    const [maker, ...args] = command;
+    return succeeds(maker, ...args, path);
+  }
+
+  /** Whether a read-only image of a file could be made. */
+  pack(name: string, file: string): boolean {
+    return succeeds("mksquashfs", file, this.path(name));
+  }
+
+  path(name: string): string {
+    return `${this.#folder}/${name}`;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+}
+
+/** Whether the kernel has a file system, and this machine what makes it. */
+function has(type: string): boolean {
+  return Deno.readTextFileSync("/proc/filesystems").split(/\s/).includes(type);
+}
+
+/** Others write on the root at the same time. */
+function isNear(used: number, seen: number): void {
+  assertLess(Math.abs(used - seen), 256 * MIB);
+}
+
+Deno.test({
+  name: `a dry run counts each file system once, however often it is mounted${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    using images = new Images();
+    images.make("disk", 400, "mkfs.ext4", "-q", "-F");
+    images.make("loop", 12, "mkfs.ext4", "-q", "-F");
+    const withBtrfs = has("btrfs") && images.make("btrfs", 128, "mkfs.btrfs", "-q");
+    const withImage = has("squashfs") && images.pack("squashfs", "/etc/os-release");
+    const withOverlay = has("overlay");
+    console.log(`live mounts: btrfs ${withBtrfs}, squashfs ${withImage}, overlay ${withOverlay}`);
+    await using namespace = await MountNamespace.with(`
+      cd /srv; mkdir sub-a sub-b bind image loop memory merged; touch file
+      disk live-disk ${images.path("disk")} /srv/disk
+      mkdir disk/data disk/up disk/work
+      fallocate --length 300MiB disk/data/file
+      mount --bind disk/data bind
+      mount --bind disk/data/file file
+      mount -t tmpfs -o size=8m tmpfs memory
+      mount -o loop ${images.path("loop")} loop
+      ${
+      withOverlay
+        ? "mount -t overlay -o lowerdir=disk/data,upperdir=disk/up,workdir=disk/work overlay merged"
+        : ""
+    }
+      ${withImage ? `mount -o loop ${images.path("squashfs")} image` : ""}
+      ${
+      withBtrfs
+        ? `disk live-btrfs ${images.path("btrfs")} /srv/top
+           btrfs subvolume create top/a; btrfs subvolume create top/b
+           head -c 3000000 /dev/urandom >top/a/file
+           mount -o subvol=a /dev/shm/live-btrfs sub-a
+           mount -o subvol=b /dev/shm/live-btrfs sub-b
+           sync; umount top`
+        : ""
+    }
+    `);
+    const through = namespace.enter;
+    const told = await dryRun([], { through });
+    const places = told.mountPoints.filter((it) => it.counted).map((it) => it.name);
+    const before = (await dryRun([])).report.disk;
+    const disks = namespace.space("/srv/disk", ...withBtrfs ? ["/srv/sub-a"] : []);
+    // What is there without this test is counted with it as well: the root, and what else a machine has.
+    assertEquals(told.report.disk.total - before.total, disks.total, places.join("\n"));
+    isNear(told.report.disk.used - before.used, disks.used);
+    assertGreater(disks.used, 300 * MIB);
+    const ours = places.filter((name) => name.startsWith("/srv/"));
+    assertEquals(ours.filter((name) => !name.includes("btrfs")), [
+      "/srv/disk (ext4 of /dev/shm/live-disk)",
+    ]);
+    assertEquals(ours.length, withBtrfs ? 2 : 1, ours.join("\n"));
+
+    const wanted = ["--include-mountpoint", "/srv/bind;/srv/memory;/srv/loop/;/srv/nothing"];
+    const { report, mountPoints } = await dryRun(wanted, { through });
+    assertEquals(report.disk, namespace.space("/srv/bind", "/srv/memory", "/srv/loop"));
+    assertEquals(mountPoints.at(-1)?.rule, "nothing is mounted there");
+  },
+});
+
+/** Where the agent and its runtime are; a container made of the root alone has no other disks. */
+const onRoot = [Deno.execPath(), import.meta.filename ?? "", Deno.cwd()].every((path) =>
+  path === "" || Deno.statSync(path).dev === Deno.statSync("/").dev
+);
+const layered = needed || has("overlay") && onRoot
+  ? needed
+  : " (skipped: it needs overlay, and this project on the root's own disk)";
+
+Deno.test({
+  name: `a dry run in a container counts the disk below its layers once${layered}`,
+  ignore: layered !== "",
+  async fn() {
+    using images = new Images();
+    images.make("disk", 1024, "mkfs.ext4", "-q", "-F");
+    await using namespace = await MountNamespace.with(`
+      cd /srv; mkdir root
+      disk live-disk ${images.path("disk")} /srv/disk
+      mkdir disk/up disk/work disk/data
+      mount -t overlay -o lowerdir=/,upperdir=disk/up,workdir=disk/work overlay root
+      mount --bind disk/data root/mnt
+      mount --bind /etc/hosts root/etc/hosts
+      for tree in proc sys dev; do mount --rbind /$tree root/$tree; done
+    `);
+    const { report, mountPoints } = await dryRun([], {
+      through: [...namespace.enter, "chroot", "/srv/root"],
+    });
+    const counted = mountPoints.filter((it) => it.counted).map((it) => it.name);
+    assertEquals(counted, ["/ (overlay of overlay)"]);
+    const space = namespace.space("/srv/disk");
+    assertEquals(report.disk.total, space.total);
+    isNear(report.disk.used, space.used);
+  },
+});
+
+const fuse = needed || has("fuse") && Deno.statSync("/dev/fuse").isCharDevice
+  ? needed
+  : " (skipped: it needs FUSE)";
+
+Deno.test({
+  name: `an agent reports on beside a mount that never answers, and names it once${fuse}`,
+  ignore: fuse !== "",
+  async fn() {
+    // Whoever has the device open is who should answer: a shell that never does.
+    await using namespace = await MountNamespace.with(`
+      mkdir /srv/hung; exec 3<>/dev/fuse
+      mount -i -t fuse.live -o fd=3,rootmode=40000,user_id=0,group_id=0 hung /srv/hung
+    `);
+    const through = namespace.enter;
+    const told = await dryRun([], { through });
+    const hung = told.mountPoints.find((it) => it.name.startsWith("/srv/hung "));
+    assertEquals(hung?.rule, "served by a program: fuse.live");
+
+    const panel = await startStandInPanel({ port: 0, token: "l1ve-m0unts" });
+    try {
+      const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
+      const wanted = ["--include-mountpoint", "/;/srv/hung"];
+      await using agent = new AgentProcess([...args, ...wanted], { through });
+      await agent.says("/srv/hung does not answer");
+      const { reports } = panel.state.counts;
+      assertGreater(reports, 5);
+      await panel.state.until(({ counts }) => counts.reports > reports + 10, {
+        signal: AbortSignal.timeout(60_000),
+      });
+      assertEquals(agent.lines("/srv/hung does not answer").length, 1, agent.output);
+      const { total } = namespace.space("/");
+      for (const { value } of panel.state.reports) assertEquals(value.disk.total, total);
+      assertEquals(panel.state.violations, []);
+      assertEquals((await agent.stop()).code, 0, agent.output);
+    } finally {
+      await panel.close();
+    }
+  },
+});

@@ -1,0 +1,275 @@
+import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { dryRun } from "./dry_run.ts";
+import { canMakeNetworks, layCable, type Moved, NetworkNamespace } from "./network_namespace.ts";
+
+const needed = canMakeNetworks() ? "" : " (skipped: it needs root, ip, bash, veth and bridge)";
+
+/**
+ * A machine as its network sees it: `eth0` leads outside; a container is on the bridge `docker0` by
+ * the port `veth7`, and what it sends outside passes all three.
+ */
+class Site implements Disposable {
+  /** Others may have laid cables to this machine at the same time. */
+  readonly net: string = `10.214.${crypto.getRandomValues(new Uint8Array(1))[0]}`;
+  readonly #made = new DisposableStack();
+  readonly outside: NetworkNamespace;
+  readonly machine: NetworkNamespace;
+  readonly container: NetworkNamespace;
+
+  constructor() {
+    this.outside = this.#made.use(new NetworkNamespace());
+    this.machine = this.#made.use(new NetworkNamespace());
+    this.container = this.#made.use(new NetworkNamespace());
+  }
+
+  layOut(): void {
+    const { machine, container } = this;
+    machine.settle("eth0", this.net, 2);
+    layCable({ namespace: machine, name: "veth7" }, { namespace: container, name: "eth0" });
+    machine.ip("link", "add", "docker0", "address", BRIDGE, "type", "bridge");
+    machine.ip("link", "set", "veth7", "master", "docker0", "up");
+    machine.settle("docker0", INNER, 1);
+    machine.run("echo 1 >/proc/sys/net/ipv4/ip_forward");
+    container.settle("eth0", INNER, 2);
+    container.ip("neigh", "add", `${INNER}.1`, "lladdr", BRIDGE, "dev", "eth0");
+    container.ip("route", "add", "default", "via", `${INNER}.1`);
+  }
+
+  /** From within the container to somebody outside who never answers. */
+  send(count: number): void {
+    this.container.send(count, `${this.net}.9`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#made.dispose();
+  }
+}
+
+const BRIDGE = "02:00:00:00:00:01";
+const INNER = "172.31.250";
+
+/** What else a machine may have; nothing of it counts where `eth0` does. */
+const BESIDE = [
+  ["a bridge named as no pattern has it", "lan", ["type", "bridge"]],
+  ["ifb", "ifb7", ["type", "ifb"]],
+  ["dummy", "dummy7", ["type", "dummy"]],
+  ["vlan", "eth0.7", ["link", "eth0", "type", "vlan", "id", "7"]],
+  ["vlan named as no pattern has it", "office", ["link", "eth0", "type", "vlan", "id", "8"]],
+  ["macvlan named as no pattern has it", "guests", ["link", "eth0", "type", "macvlan"]],
+  ["macvtap", "macvtap7", ["link", "eth0", "type", "macvtap"]],
+  ["ipvlan", "ipvlan7", ["link", "eth0", "type", "ipvlan"]],
+  ["vxlan named as no pattern has it", "cloud", [
+    ...["type", "vxlan", "id", "7", "dstport", "4789", "remote", "192.0.2.1", "dev", "eth0"],
+  ]],
+  ["wireguard", "wg7", ["type", "wireguard"]],
+  ["gre", "gre7", ["type", "gre", "remote", "192.0.2.1"]],
+] as const;
+
+const TUNNELS = [["tun", "tun7"], ["tap", "tap7"], ["tun", "home"]] as const;
+
+/** A bond with one slave counts in place of it, in networks whose kernel has bonds. */
+function bond({ machine, outside }: Site): boolean {
+  if (!machine.takes("link", "add", "bond7", "type", "bond")) return false;
+  layCable({ namespace: machine, name: "port7" }, { namespace: outside, name: "peer7" });
+  machine.ip("link", "set", "port7", "master", "bond7");
+  machine.settle("bond7", "172.31.251", 2);
+  outside.ip("link", "set", "peer7", "up");
+  machine.send(50, "172.31.251.9");
+  return true;
+}
+
+function within(value: Moved, bounds: { from: Moved; to: Moved }): void {
+  for (const way of ["sent", "received"] as const) {
+    assertGreaterOrEqual(value[way], bounds.from[way], `${way} is too little`);
+    assertGreaterOrEqual(bounds.to[way], value[way], `${way} is too much`);
+  }
+}
+
+Deno.test({
+  name: `a dry run counts what passes a bridge, its port and the way out once${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    using site = new Site();
+    const { machine, outside } = site;
+    layCable({ namespace: machine, name: "eth0" }, { namespace: outside, name: "eth0" });
+    site.layOut();
+    outside.settle("eth0", site.net, 1);
+    const lacks: string[] = [];
+    const expected = new Map([["lo", false], ["eth0", true], ["docker0", false], ["veth7", false]]);
+    for (const [kind, name, args] of BESIDE) {
+      const where = args[0] === "link" ? args.slice(0, 2) : [];
+      const what = args.slice(where.length);
+      if (machine.takes("link", "add", ...where, "name", name, ...what)) expected.set(name, false);
+      else lacks.push(kind);
+    }
+    for (const [mode, name] of TUNNELS) {
+      if (machine.takes("tuntap", "add", name, "mode", mode)) expected.set(name, false);
+      else lacks.push(mode);
+    }
+    if (bond(site)) expected.set("port7", false).set("bond7", true);
+    else lacks.push("bond");
+    console.log(`live network: this kernel lacks ${lacks.join(", ") || "nothing"}`);
+
+    site.send(300);
+    outside.send(200, `${site.net}.9`);
+    const counted = [...expected].filter(([, counts]) => counts).map(([name]) => name);
+    const from = machine.movedBy(...counted);
+    const told = await dryRun([], { through: machine.enter });
+    const to = machine.movedBy(...counted);
+    // Some kinds make more than was asked for, such as gre0; no such one is counted.
+    const found = new Map(told.interfaces.map((it) => [it.name, it.counted]));
+    for (const [name, counts] of expected) assertEquals(found.get(name), counts, name);
+    assertEquals([...found].filter(([, counts]) => counts).length, counted.length);
+    const { totalUp, totalDown } = told.report.network;
+    within({ sent: totalUp, received: totalDown }, { from, to });
+    // The same bytes did pass the bridge and its port as well.
+    assertLess(300_000, machine.movedBy("veth7").received);
+    assertLess(300_000, machine.movedBy("docker0").received);
+    assertLess(300_000, totalUp);
+    assertLess(200_000, totalDown);
+  },
+});
+
+Deno.test({
+  name: `a dry run counts what the lists of interfaces name, and an include wins${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    using site = new Site();
+    const { machine, outside } = site;
+    layCable({ namespace: machine, name: "eth0" }, { namespace: outside, name: "eth0" });
+    site.layOut();
+    site.send(100);
+    for (
+      const [args, names] of [
+        [["--include-nics", "dock*"], ["docker0"]],
+        [["--include-nics", "veth?,eth*"], ["eth0", "veth7"]],
+        [["--include-nics", "docker0", "--exclude-nics", "d*"], ["docker0"]],
+        [["--exclude-nics", "eth*"], []],
+      ] as const
+    ) {
+      const from = machine.movedBy(...names);
+      const told = await dryRun(args, { through: machine.enter });
+      const counted = told.interfaces.filter((it) => it.counted).map(({ name }) => name);
+      assertEquals(counted.sort(), [...names], args.join(" "));
+      const { totalUp: sent, totalDown: received } = told.report.network;
+      within({ sent, received }, { from, to: machine.movedBy(...names) });
+    }
+  },
+});
+
+/** Leads from the cable's end to the panel on loopback. */
+async function lead(listener: Deno.Listener, port: number): Promise<void> {
+  for await (const client of listener) {
+    const server = await Deno.connect({ hostname: "127.0.0.1", port });
+    client.readable.pipeTo(server.writable).catch(() => {});
+    server.readable.pipeTo(client.writable).catch(() => {});
+  }
+}
+
+/** The agent in the machine of a site, whose `eth0` leads to the panel. */
+async function withAgent(use: (site: Site, panel: StandInPanel) => Promise<void>): Promise<void> {
+  using site = new Site();
+  const near = `kl${site.machine.name.slice(-8)}`;
+  layCable({ namespace: site.machine, name: "eth0" }, { name: near });
+  site.layOut();
+  const panel = await startStandInPanel({ port: 0, token: "l1ve-netw0rk" });
+  const ip = (...args: string[]) => new Deno.Command("ip", { args }).outputSync();
+  ip("addr", "add", `${site.net}.1/24`, "dev", near);
+  ip("link", "set", near, "addrgenmode", "none", "up");
+  const listener = Deno.listen({ hostname: `${site.net}.1`, port: 0 });
+  const leading = lead(listener, panel.port).catch(() => {});
+  try {
+    const endpoint = `http://${site.net}.1:${listener.addr.port}`;
+    await using agent = new AgentProcess(["-e", endpoint, "-t", panel.token, "-i", "0.4"], {
+      through: site.machine.enter,
+    });
+    await agent.says("First report accepted");
+    await agent.says("has given up the right to start programs");
+    await use(site, panel);
+    assertEquals(panel.state.violations, []);
+  } finally {
+    listener.close();
+    await leading;
+    await panel.close();
+    ip("link", "del", near);
+  }
+}
+
+/** The next report that was measured after this call. */
+async function nextReport({ state }: StandInPanel): Promise<Moved> {
+  const { reports } = state.counts;
+  await state.until(({ counts }) => counts.reports > reports + 1, {
+    signal: AbortSignal.timeout(60_000),
+  });
+  const network = state.reports.at(-1)?.value.network;
+  assert(network !== undefined);
+  return { sent: network.totalUp, received: network.totalDown };
+}
+
+/** An interface that has moved a lot in the container's network before it comes to the machine. */
+function makeMuchUsed({ container }: Site, count: number): void {
+  container.ip("link", "add", "eth1", "type", "veth", "peer", "name", "far1");
+  container.ip("link", "set", "far1", "up");
+  container.settle("eth1", "172.31.252", 2);
+  container.send(count, "172.31.252.9");
+}
+
+function plus(one: Moved, other: Moved): Moved {
+  return { sent: one.sent + other.sent, received: one.received + other.received };
+}
+
+Deno.test({
+  name: `an agent counts interfaces that come later, go and return, and no total falls${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    await withAgent(async (site, panel) => {
+      const { machine, container } = site;
+      /** What went by on interfaces that are gone for good. */
+      let gone: Moved = { sent: 0, received: 0 };
+      async function holds(): Promise<Moved> {
+        const from = plus(gone, machine.movedBy("eth0", "eth1"));
+        const report = await nextReport(panel);
+        within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
+        return report;
+      }
+      const atFirst = await holds();
+      site.send(500);
+      const sent = await holds();
+      assertLess(500_000, sent.sent - atFirst.sent);
+
+      makeMuchUsed(site, 3000);
+      const before = panel.state.counts.reports;
+      container.ip("link", "set", "eth1", "netns", machine.name);
+      const came = await holds();
+      assertLess(3_000_000, came.sent - sent.sent);
+
+      const used = machine.movedBy("eth1");
+      machine.ip("link", "set", "eth1", "netns", container.name);
+      const left = await nextReport(panel);
+      within(left, {
+        from: came,
+        to: plus(used, machine.movedBy("eth0")),
+      });
+      container.ip("link", "set", "eth1", "netns", machine.name);
+      await holds();
+
+      machine.ip("link", "del", "eth1");
+      await nextReport(panel);
+      gone = used;
+      makeMuchUsed(site, 1000);
+      container.ip("link", "set", "eth1", "netns", machine.name);
+      await holds();
+
+      // What an interface brings along is no speed; the agent's own reports are all that went by.
+      const since = panel.state.reports.slice(before - panel.state.counts.reports);
+      for (const { value } of since) assertLess(value.network.up, 1_000_000);
+      let total = 0;
+      for (const { value } of panel.state.reports) {
+        assertGreaterOrEqual(value.network.totalUp, total);
+        total = value.network.totalUp;
+      }
+    });
+  },
+});
