@@ -55,8 +55,8 @@ export function toDryRun(parts: DryRunParts): DryRun {
     secondsBetween,
     sources: {
       "cpu": `${proc}/stat, over ${secondsBetween} s`,
-      "ram": `${proc}/meminfo, mode ${memory.effectiveMode}`,
-      "swap": `${proc}/meminfo`,
+      "ram": `${memorySource(machine, proc)}, mode ${memory.effectiveMode}`,
+      "swap": memory.limitedBy ?? `${proc}/meminfo`,
       "load": `${proc}/loadavg`,
       "disk": "statfs of the mount points below",
       "network": `${network}/dev, of the interfaces below`,
@@ -73,6 +73,12 @@ export function toDryRun(parts: DryRunParts): DryRun {
       rule,
     })),
   };
+}
+
+function memorySource({ collectors: { memory } }: Machine, proc: string): string {
+  if (memory.limitedBy !== undefined) return `the container's limit in ${memory.limitedBy}`;
+  const zfs = memory.knowsZfs === true && memory.effectiveMode !== "all";
+  return `${proc}/meminfo${zfs ? ", the cache of ZFS taken off" : ""}`;
 }
 
 /** A dry run as a table for people. */

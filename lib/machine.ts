@@ -32,9 +32,11 @@ export interface MachineOptions {
 /** What can be measured, and told about how. */
 export interface Machine {
   readonly collectors: Collectors & {
-    memory: Pick<Memory, "collect" | "effectiveMode">;
+    memory:
+      & Pick<Memory, "collect" | "effectiveMode">
+      & Partial<Pick<Memory, "limitedBy" | "knowsZfs">>;
     disk: Pick<Disk, "collect" | "mounts">;
-    traffic: Pick<Network, "collect" | "interfaces">;
+    traffic: Pick<Network, "collect" | "interfaces" | "look" | "sum">;
     processes: Pick<Processes, "collect" | "byLinks">;
   };
   /** Reads what does not change; only before the process is sealed. */
