@@ -59,7 +59,7 @@ export function chooseInterface(
   }
   const excluded = exclude.find((glob) => matchesGlob(name, glob));
   if (excluded !== undefined) return left(`excluded by --exclude-nics ${excluded}`);
-  return name === "lo" ? left("loopback") : byKind(name, traits, around);
+  return name === "lo" || name === "lo0" ? left("loopback") : byKind(name, traits, around);
 }
 
 /** Whether the name is one of a link that may lie within another interface: such ones are judged last. */

@@ -40,6 +40,7 @@ export class Network {
   readonly #traits: AskTraits;
   readonly #lists: InterfaceLists;
   readonly #monotonicMs: () => number;
+  readonly #parse: typeof parseNetDev;
   readonly #nics = new Map<string, Nic>();
   readonly #undecided = new Set<Nic>();
   readonly #sum = new TrafficSum();
@@ -47,16 +48,24 @@ export class Network {
   #round = 0;
   #seen = 0;
 
-  /** `source` is `net/dev` of the network to be watched: below `/proc/1` where that is another's. */
+  /**
+   * `source` is `net/dev` of the network to be watched, below `/proc/1` where that is another's; or
+   * a text of another form, and what reads that.
+   */
   constructor(
     source: Source,
     traits: AskTraits,
-    options: { lists: InterfaceLists; monotonicMs: () => number },
+    options: {
+      lists: InterfaceLists;
+      monotonicMs: () => number;
+      parse?: typeof parseNetDev;
+    },
   ) {
     this.#source = source;
     this.#traits = traits;
     this.#lists = options.lists;
     this.#monotonicMs = options.monotonicMs;
+    this.#parse = options.parse ?? parseNetDev;
   }
 
   /**
@@ -70,7 +79,7 @@ export class Network {
     const atMs = this.#monotonicMs();
     this.#round++;
     this.#seen = 0;
-    const counters = parseNetDev(text, (name) => this.#wants(name));
+    const counters = this.#parse(text, (name) => this.#wants(name));
     if (this.#undecided.size > 0) this.#judge(counters);
     for (const now of counters) {
       if (this.#nics.get(now.name)?.decision?.counted) this.#sum.add(now);

@@ -3,7 +3,7 @@ interface Waiting {
   reject(reason: unknown): void;
 }
 
-/** An answer's line is at most half as long. */
+/** An answer's line is at most half as long, unless its asker expects more. */
 const LINE_LIMIT = 8192;
 
 /** So many requests may lie in a pipe that nobody reads. */
@@ -21,6 +21,7 @@ export class RequestChannel {
   readonly #encoder = new TextEncoder();
   readonly #answers: Promise<void>;
   readonly #onAnswer: (() => void) | undefined;
+  readonly #lineLimit: number;
   #lastId = 0;
   #unread = 0;
   #end: Error | undefined;
@@ -30,7 +31,10 @@ export class RequestChannel {
     answers: ReadableStream<Uint8Array>;
     /** Told of each answer, also of those that nobody waits for any more. */
     onAnswer?: () => void;
+    /** Characters; an answer that is longer ends the channel. */
+    lineLimit?: number;
   }) {
+    this.#lineLimit = pipes.lineLimit ?? LINE_LIMIT;
     this.#onAnswer = pipes.onAnswer;
     this.#requests = pipes.requests.getWriter();
     this.#answers = this.#listen(pipes.answers);
@@ -100,7 +104,7 @@ export class RequestChannel {
         const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) this.#answer(line);
-        if (rest.length > LINE_LIMIT) throw new Error("Its answer has no end");
+        if (rest.length > this.#lineLimit) throw new Error("Its answer has no end");
       }
       this.#fail(new Error("It closed its end"));
     } catch (cause) {
