@@ -1,18 +1,30 @@
+import { Lasting } from "./collect/lasting.ts";
 import { describeError, getLogger } from "./log.ts";
-import { type Collectors, takeSnapshot } from "./snapshot.ts";
+import { type Collector, type Collectors, takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./types.ts";
 
-/** Takes snapshots, and says once when something can't be measured, and once when it can again. */
+/** Takes snapshots, bridges short failures, and says once when something can't be measured, and once when it can again. */
 export class Measuring {
   readonly #collectors: Collectors;
   readonly #log = getLogger("agent");
   #failing = new Map<string, string>();
 
-  constructor(collectors: Collectors) {
-    this.#collectors = collectors;
+  constructor(collectors: Collectors, options: { monotonicMs: () => number }) {
+    const lasting = <T>(collector: Collector<T>): Lasting<T> => new Lasting(collector, options);
+    this.#collectors = {
+      ...collectors,
+      cpu: lasting(collectors.cpu),
+      memory: lasting(collectors.memory),
+      disk: lasting(collectors.disk),
+      load: lasting(collectors.load),
+      traffic: lasting(collectors.traffic),
+      connections: lasting(collectors.connections),
+      uptime: lasting(collectors.uptime),
+      processes: lasting(collectors.processes),
+    };
   }
 
-  /** Measures everything once; what fails is absent and named. */
+  /** Measures everything once; what fails is named, and keeps its last value for a minute. */
   take(): Snapshot {
     const failing = new Map<string, string>();
     const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {

@@ -23,6 +23,9 @@ const MIN_CPU_PERCENT = 0.001;
 const MAX_LOAD1 = 1000;
 const MAX_LOAD = 1_000_000;
 
+/** Beyond it a message is of no use to anybody who reads it on a panel. */
+const MAX_MESSAGE_LENGTH = 400;
+
 /** A report as the panel takes it. */
 export interface WireReport {
   cpu: { usage: number };
@@ -87,7 +90,7 @@ export function toWireReport(snapshot: Snapshot): WireReport {
     connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
     uptime: count(snapshot.uptimeSeconds),
     process: count(snapshot.processes),
-    message: snapshot.failures.join("; "),
+    message: message(snapshot.failures),
   };
 }
 
@@ -243,6 +246,13 @@ function toProbeTask(item: unknown): ProbeTask | string {
 
 function isPositiveInteger(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+}
+
+/** What failed, in the words of those who measured, cut to a length that can be read. */
+function message(failures: readonly string[]): string {
+  const all = failures.join("; ");
+  if (all.length <= MAX_MESSAGE_LENGTH) return all;
+  return `${all.slice(0, MAX_MESSAGE_LENGTH - 1)}…`;
 }
 
 function toWireUsage(usage: Usage | undefined): WireUsage {

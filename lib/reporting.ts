@@ -75,7 +75,9 @@ export async function reportTo(
   options: { signal: AbortSignal; arch: string },
 ): Promise<void> {
   const open = openThisMachine(config, options.arch);
-  const measuring = new Measuring(open.machine.collectors);
+  const measuring = new Measuring(open.machine.collectors, {
+    monotonicMs: () => open.host.monotonicMs(),
+  });
   const addresses = publicAddresses(config, open);
   let shell: Shell | undefined;
 

@@ -10,6 +10,8 @@ import type { Connections, LoadAverage, Snapshot, Traffic, Usage } from "./types
 export interface Collector<T> {
   /** @throws {Error} When the source is there but can't be read. */
   collect(): T | undefined;
+  /** What stands in for the value when the collector has failed. */
+  recall?(): T | undefined;
 }
 
 /** The collectors of a machine. */
@@ -32,8 +34,8 @@ export interface CollectorFailure {
 }
 
 /**
- * Measures everything once. A collector that fails leaves its value absent and is named in
- * `failures`; the others go on.
+ * Measures everything once. A collector that fails is named in `failures`, and its value is what it
+ * recalls, or absent; the others go on.
  */
 export function takeSnapshot(
   collectors: Collectors,
@@ -47,7 +49,7 @@ export function takeSnapshot(
     } catch (error) {
       failures.push(`cannot measure ${subject}`);
       onFailure({ subject, error });
-      return undefined;
+      return collector.recall?.();
     }
   }
 

@@ -259,3 +259,13 @@ Deno.test("parseTaskList() throws SyntaxError for anything but a list, and nothi
     parseTaskList(JSON.stringify(list));
   }));
 });
+
+Deno.test("toWireReport() bounds the message, however much has failed", () => {
+  const failures = Array.from({ length: 100 }, (_, at) => `cannot measure ${at}`);
+  const { message } = toWireReport({ failures });
+  assertEquals([message.length, message.slice(0, 16), message.at(-1)], [
+    400,
+    "cannot measure 0",
+    "…",
+  ]);
+});

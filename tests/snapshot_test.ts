@@ -1,6 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { Measuring } from "../lib/measuring.ts";
-import { setUpLog } from "../lib/log.ts";
 import { type Collectors, takeSnapshot } from "../lib/snapshot.ts";
 
 function of<T>(value: T): { collect(): T } {
@@ -58,29 +56,12 @@ Deno.test("takeSnapshot() goes on when a collector fails, and names it for the p
   assertEquals(seen, ["load"]);
 });
 
-Deno.test("Measuring.take() says once that something can't be measured, and once that it can", () => {
-  const lines: string[] = [];
-  setUpLog({
-    level: "info",
-    format: "text",
-    secrets: [],
-    forJournal: true,
-    write: (line) => lines.push(line),
-  });
-  const parts = { ...collectors() };
-  const measuring = new Measuring({
-    ...parts,
-    load: { collect: () => parts.load.collect() },
-  });
-  measuring.take();
-  Object.assign(parts, { load: broken });
-  measuring.take();
-  assertEquals(measuring.take().failures, ["cannot measure load"]);
-  Object.assign(parts, { load: of(undefined) });
-  measuring.take();
-  measuring.take();
-  assertEquals(lines, [
-    '<4>agent: Cannot measure load: Cannot parse loadavg: "x"',
-    "<6>agent: Measuring load again",
-  ]);
+Deno.test("takeSnapshot() takes what a failed collector recalls, and names it all the same", () => {
+  const recalling = {
+    ...broken,
+    recall: () => ({ oneMinute: 3, fiveMinutes: 2, fifteenMinutes: 1 }),
+  };
+  const snapshot = takeSnapshot(collectors({ load: recalling }));
+  assertEquals(snapshot.load?.oneMinute, 3);
+  assertEquals(snapshot.failures, ["cannot measure load"]);
 });
