@@ -1,0 +1,121 @@
+// A panel that orders more than anybody should, and an agent that is looked at from outside.
+
+import { assertEquals } from "@std/assert";
+import type { WireTask } from "../../lib/demo/wire_task.ts";
+import { openBlackHole } from "./black_hole.ts";
+import { undergoAll } from "./ordeals.ts";
+
+const PROBES = 10_000;
+/** As many as a list of a MiB can hold: no longer one is read. */
+const TASKS = 8_000;
+/** For tasks that only make the results of a fault's own orders known. */
+const NEVER_S = 1_000_000;
+/** Nothing listens there. */
+const CLOSED = "127.0.0.1:1";
+/** The runtime's own client of HTTP, which is loaded for the first probe by it. */
+const HTTP_CLIENT_MB = 10;
+const CONTROLLED = ["--enable-remote-control", "--exec-timeout", "0.1"];
+const OVER_HTTP = ["--transport", "http"];
+
+function tasks(
+  type: string,
+  target: string,
+  { count = PROBES, interval = 1 }: { count?: number; interval?: number } = {},
+): WireTask[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: index + 1,
+    name: "",
+    type,
+    target,
+    interval,
+  }));
+}
+
+Deno.test("the agent keeps pace and size under 10,000 probes at once", async (context) => {
+  using hole = await openBlackHole();
+  await undergoAll(context, [
+    {
+      title: "ping-flood",
+      fault: { name: "ping-flood" },
+      tasks: tasks("tcp", CLOSED, { interval: NEVER_S }),
+      reports: 12,
+      struck: ({ state }) => state.counts.pingResults >= 500,
+    },
+    {
+      title: "ping-black-hole",
+      fault: { name: "ping-black-hole" },
+      tasks: tasks("http", "http://127.0.0.1/", { interval: NEVER_S }),
+      reports: 12,
+      keepsMb: HTTP_CLIENT_MB,
+      struck: ({ state }) => state.counts.pingResults >= 32,
+    },
+    {
+      title: "10,000 orders each second",
+      tasks: tasks("tcp", CLOSED),
+      reports: 12,
+      struck: ({ state }) => state.counts.pingResults >= 500,
+    },
+    {
+      title: "tasks-hostile",
+      args: OVER_HTTP,
+      fault: { name: "tasks-hostile" },
+      violations: /task_id is of no task/,
+      fromTheStart: true,
+      reports: 12,
+    },
+    {
+      title: "8,000 tasks of a closed port",
+      args: OVER_HTTP,
+      tasks: tasks("tcp", CLOSED, { count: TASKS }),
+      fromTheStart: true,
+      reports: 12,
+      struck: ({ state }) => state.counts.pingResults >= 500,
+    },
+    {
+      title: "8,000 tasks that nothing answers",
+      args: OVER_HTTP,
+      tasks: tasks("tcp", `127.0.0.1:${hole.port}`, { count: TASKS }),
+      fromTheStart: true,
+      reports: 12,
+      struck: ({ state }) => state.counts.pingResults >= 32,
+    },
+  ]);
+});
+
+Deno.test("the agent keeps pace and size under commands without measure", async (context) => {
+  await undergoAll(context, [
+    {
+      title: "exec-huge",
+      args: CONTROLLED,
+      fault: { name: "exec-huge" },
+      reports: 12,
+      struck: ({ state }) => state.counts.commandResults === 1,
+    },
+    {
+      title: "exec-endless",
+      args: CONTROLLED,
+      fault: { name: "exec-endless" },
+      reports: 16,
+      struck: ({ state }) => state.commandResults[0]?.value.exitCode === 124,
+    },
+    {
+      title: "exec-flood",
+      args: CONTROLLED,
+      fault: { name: "exec-flood" },
+      reports: 16,
+      struck: ({ state }) => state.counts.commandResults === 100,
+    },
+    {
+      title: "exec-flood without remote control",
+      fault: { name: "exec-flood" },
+      reports: 12,
+      struck: ({ state }) => {
+        const answers = state.commandResults.map(({ value }) => value);
+        for (const { result, exitCode } of answers) {
+          assertEquals([result, exitCode], ["Remote control is disabled.", -1]);
+        }
+        return answers.length >= 64;
+      },
+    },
+  ]);
+});

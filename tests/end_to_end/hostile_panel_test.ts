@@ -1,0 +1,61 @@
+// A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.
+
+import type { FaultName } from "../../lib/demo/fault.ts";
+import type { Ordeal } from "./ordeal.ts";
+import { undergoAll } from "./ordeals.ts";
+
+/** So long a WebSocket may be mute before it is given up. */
+const SILENCE_MS = 10_000;
+
+/** What comes over WebSockets alone, while POST works. */
+function overSockets(name: FaultName): Ordeal {
+  return {
+    title: `${name} over WebSockets`,
+    fault: { name, calls: ["upgrade"] },
+    reports: 12,
+    lines: 10,
+  };
+}
+
+/** What comes as the answer to every call, so that no report gets through by POST. */
+function everywhere(name: FaultName): Ordeal {
+  return { title: `${name} everywhere`, fault: { name }, reports: 4, lines: 10, gapMs: 4000 };
+}
+
+Deno.test("the agent stands messages without measure and without sense", async (context) => {
+  await undergoAll(context, [
+    overSockets("huge-message"),
+    overSockets("garbage-message"),
+    overSockets("deep-message"),
+    overSockets("bomb"),
+    everywhere("huge-message"),
+    everywhere("garbage-message"),
+    everywhere("deep-message"),
+    everywhere("bomb"),
+    {
+      title: "a task list of 64 MiB",
+      args: ["--transport", "http"],
+      fault: { name: "huge-message", calls: ["task list"] },
+      fromTheStart: true,
+      reports: 12,
+    },
+    {
+      title: "a task list that is a bomb",
+      args: ["--transport", "http"],
+      fault: { name: "bomb", calls: ["task list"] },
+      fromTheStart: true,
+      reports: 12,
+    },
+  ]);
+});
+
+Deno.test("the agent stands proxies that refuse, and connections that are mute or cut off", async (context) => {
+  await undergoAll(context, [
+    { title: "upgrade-400", fault: { name: "upgrade-400" }, reports: 12 },
+    { title: "upgrade-403", fault: { name: "upgrade-403" }, reports: 12 },
+    { title: "upgrade-502", fault: { name: "upgrade-502" }, reports: 12 },
+    { title: "mute", fault: { name: "mute" }, reports: 8, gapMs: SILENCE_MS + 2000 },
+    { title: "mute-all", fault: { name: "mute-all" }, reports: 0, gapMs: SILENCE_MS + 4000 },
+    { title: "reset", fault: { name: "reset" }, reports: 0, gapMs: 6000 },
+  ]);
+});

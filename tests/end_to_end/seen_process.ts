@@ -1,0 +1,46 @@
+/** What of a process can be seen from outside, without its help. */
+export interface SeenProcess {
+  readonly residentMb: number;
+  /** Sockets of every kind that it holds. */
+  readonly sockets: number;
+  /** Processes that it has started and that live; an ended one that nobody has waited for counts. */
+  readonly children: number;
+}
+
+/** Looks at a process of this user's by `/proc`. */
+export function seeProcess(pid: number): SeenProcess {
+  return { residentMb: residentMb(pid), sockets: sockets(pid), children: children(pid) };
+}
+
+/** Resident memory of a process, in MiB. */
+export function residentMb(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024;
+}
+
+function sockets(pid: number): number {
+  let count = 0;
+  for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
+    try {
+      if (Deno.readLinkSync(`/proc/${pid}/fd/${name}`).startsWith("socket:")) count++;
+    } catch {
+      // It was closed meanwhile.
+    }
+  }
+  return count;
+}
+
+function children(pid: number): number {
+  let count = 0;
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
+      const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (Number(parent) === pid) count++;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return count;
+}
