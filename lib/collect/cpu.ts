@@ -1,14 +1,23 @@
 import type { Source } from "../host/host.ts";
-import { type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
-import { growth } from "../rate.ts";
+import { type CpuState, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
-const IDLE = ["idle", "iowait"] as const;
 
 /** How busy all cores together are, from `/proc/stat`. */
 export class Cpu {
   readonly #stat: Source;
-  #before: CpuTicks | undefined;
+  // Counter by counter rather than by the sum: idle and iowait fall on some kernels, steal on some
+  // hypervisors, and one that fell must not eat another's growth.
+  readonly #clocks: Readonly<Record<CpuState, TickClock>> = {
+    user: new TickClock(),
+    nice: new TickClock(),
+    system: new TickClock(),
+    idle: new TickClock(),
+    iowait: new TickClock(),
+    irq: new TickClock(),
+    softirq: new TickClock(),
+    steal: new TickClock(),
+  };
   #percent: number | undefined;
 
   constructor(stat: Source) {
@@ -18,32 +27,41 @@ export class Cpu {
   /**
    * Percent, 0 to 100, since the call before; since boot in the first one.
    *
-   * When no time went by, the last value stays.
+   * When no time went by, when a core took its time with it, or when idle time makes no sense, the
+   * last value stays.
    *
    * @throws {SyntaxError} When the kernel's text can't be read.
    */
   collect(): number | undefined {
     const line = this.#stat.readFirstLine();
     if (line === undefined) return undefined;
-    const now = parseCpuTicks(line);
-    const busy = grown(BUSY, { from: this.#before, to: now });
-    const idle = grown(IDLE, { from: this.#before, to: now });
-    this.#before = now;
+    const ticks = parseCpuTicks(line);
+    // Without it there is no share; the next look covers this one's time too.
+    if (ticks.idle === undefined) return this.#percent;
+    let busy = 0;
+    for (const state of BUSY) busy += Math.max(this.#clocks[state].advance(ticks[state]), 0);
+    const waiting = Math.max(this.#clocks.iowait.advance(ticks.iowait), 0);
+    const idle = this.#clocks.idle.advance(ticks.idle);
+    // A little backwards is jitter of cores that never rest; more than went by is a core that left.
+    if (busy + waiting + idle <= 0) return this.#percent;
     // Divided first: a share never exceeds 1, but a product may be rounded to above 100.
-    if (busy + idle > 0) this.#percent = 100 * (busy / (busy + idle));
+    this.#percent = 100 * (busy / (busy + waiting + Math.max(idle, 0)));
     return this.#percent;
   }
 }
 
-/**
- * Counter by counter rather than by the sum: idle and iowait fall on some kernels, steal on some
- * hypervisors, and one that fell must not eat another's growth.
- */
-function grown(
-  names: ReadonlyArray<keyof CpuTicks>,
-  time: { from: CpuTicks | undefined; to: CpuTicks },
-): number {
-  let sum = 0;
-  for (const name of names) sum += growth(time.from?.[name] ?? 0, time.to[name]) ?? 0;
-  return sum;
+/** One of the kernel's sums of time. */
+class TickClock {
+  #last = 0;
+  #highest = 0;
+
+  /** Ticks since the call before; negative when it fell, 0 when it is not known. */
+  advance(ticks: number | undefined): number {
+    if (ticks === undefined) return 0;
+    // A core that comes back brings the time along that was counted before it left.
+    const from = this.#last < this.#highest && ticks >= this.#highest ? this.#highest : this.#last;
+    this.#last = ticks;
+    this.#highest = Math.max(this.#highest, ticks);
+    return ticks - from;
+  }
 }

@@ -1,16 +1,21 @@
 import { lineAt } from "./line_at.ts";
 
-/** Time of all cores together since boot, in clock ticks, by what it went to. */
-export interface CpuTicks {
-  user: number;
-  nice: number;
-  system: number;
-  idle: number;
-  iowait: number;
-  irq: number;
-  softirq: number;
-  steal: number;
-}
+/** What time goes to, in the kernel's order. */
+export type CpuState =
+  | "user"
+  | "nice"
+  | "system"
+  | "idle"
+  | "iowait"
+  | "irq"
+  | "softirq"
+  | "steal";
+
+/**
+ * Time of all cores together since boot, in clock ticks, by what it went to; `undefined` where the
+ * kernel's sum makes no sense.
+ */
+export type CpuTicks = Record<CpuState, number | undefined>;
 
 /**
  * Reads the first line of `/proc/stat`, in clock ticks.
@@ -25,13 +30,13 @@ export function parseCpuTicks(line: string): CpuTicks {
   // The kernel puts two spaces behind "cpu", so that the columns of all lines stay together.
   const first = columns[1] === "" ? 2 : 1;
   if (columns[0] !== "cpu" || columns.length < first + 4) throw unreadable(line);
-  const tick = (index: number): number => {
+  const tick = (index: number): number | undefined => {
     const column = columns[first + index];
     if (column === undefined) return 0;
     if (!/^\d+$/.test(column)) throw unreadable(line);
     const value = Number(column);
     // The kernel's idle sums have been seen below zero, which shows as just under 2^64.
-    return Number.isSafeInteger(value) ? value : 0;
+    return Number.isSafeInteger(value) ? value : undefined;
   };
   return {
     user: tick(0),

@@ -48,6 +48,45 @@ Deno.test("Cpu.collect() starts over when a whole core's counters are gone", () 
   assertEquals([fell, next], [10, 25]);
 });
 
+Deno.test("Cpu.collect() keeps the last value when a core leaves, and does not sleep when it returns", () => {
+  assertEquals(
+    percents(
+      "cpu  1000 0 0 9000 0 0 0 0 0 0",
+      "cpu  1030 0 0 9070 0 0 0 0 0 0",
+      // Its idle time goes with it,
+      "cpu  1050 0 0 4600 0 0 0 0 0 0",
+      "cpu  1070 0 0 4680 0 0 0 0 0 0",
+      // and comes back.
+      "cpu  1090 0 0 9150 0 0 0 0 0 0",
+      "cpu  1130 0 0 9210 0 0 0 0 0 0",
+    ),
+    [10, 30, 30, 20, 20, 40],
+  );
+});
+
+Deno.test("Cpu.collect() is at 100 when busy cores let the idle time fall by a tick", () => {
+  const [, percent] = percents("cpu  1000 0 0 9000 0 0 0 0", "cpu  1800 0 0 8999 0 0 0 0");
+  assertEquals(percent, 100);
+});
+
+Deno.test("Cpu.collect() keeps the last value while idle time makes no sense, and then covers all", () => {
+  const below = "18446744073709551000";
+  assertEquals(
+    percents(
+      "cpu  1000 0 0 9000 0 0 0 0",
+      `cpu  1010 0 0 ${below} 0 0 0 0`,
+      "cpu  1020 0 0 9060 20 0 0 0",
+    ),
+    [10, 10, 20],
+  );
+});
+
+Deno.test("Cpu.collect() goes by the others when another counter makes no sense", () => {
+  const below = "18446744073709551000";
+  const lines = [1, 2, 3].map((at) => `cpu  ${at * 10} 0 0 ${at * 90} ${below} 0 0 ${below}`);
+  assertEquals(percents(...lines), [10, 10, 10]);
+});
+
 Deno.test("Cpu.collect() gives nothing when there is no such file", () => {
   assertEquals(new Cpu(paperSource(() => undefined)).collect(), undefined);
 });
