@@ -17,7 +17,9 @@ export function cpuFacts(
 ): CpuFacts {
   const cpuName = info && nameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
   const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "");
-  const physicalCores = info?.physicalCores ?? countSiblingGroups(host);
+  const told = info?.physicalCores ?? countSiblingGroups(host);
+  // Within LXC `/sys` may show the cores of the machine, while `/proc` shows the container's.
+  const physicalCores = told && Math.min(told, logicalCores ?? told);
   return {
     ...(cpuName !== undefined && { cpuName }),
     ...(logicalCores !== undefined && { logicalCores }),

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
 import { type CpuFacts, cpuFacts } from "../../lib/collect/cpu_facts.ts";
 import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
 import { paperHost } from "./paper_host.ts";
@@ -54,4 +55,51 @@ Deno.test("cpuFacts() counts the cores by topology when cpuinfo has none", () =>
     [`${cpu}/cpufreq/topology/thread_siblings_list`]: "9\n",
   });
   assertEquals([logicalCores, physicalCores], [4, 2]);
+});
+
+Deno.test("cpuFacts() never has more cores than there are threads, as in LXC on ARM", () => {
+  const cpu = "/sys/devices/system/cpu";
+  const { logicalCores, physicalCores } = facts(CORTEX_A72, {
+    "/proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\n",
+    [`${cpu}/cpu0/topology/thread_siblings_list`]: "0\n",
+    [`${cpu}/cpu1/topology/thread_siblings_list`]: "1\n",
+  });
+  assertEquals([logicalCores, physicalCores], [1, 1]);
+});
+
+const S390X = `vendor_id       : IBM/S390
+# processors    : 2
+processor 0: version = FF,  identification = 2733E8,  machine = 3906
+processor 1: version = FF,  identification = 2733E8,  machine = 3906
+
+cpu number      : 0
+physical id     : 1
+core id         : 0
+
+cpu number      : 1
+physical id     : 1
+core id         : 0
+`;
+
+Deno.test("cpuFacts() reads the form of s390x, with two threads of one core", () => {
+  const stat = { "/proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu1 1 1 1 1\n" };
+  assertEquals(facts(S390X, stat), {
+    cpuName: "IBM/S390 3906",
+    logicalCores: 2,
+    physicalCores: 1,
+  });
+});
+
+Deno.test("cpuFacts() counts whole numbers of cores above 0, or none, whatever the files hold", () => {
+  const text = fc.string({ unit: "binary-ascii" });
+  const line = fc.oneof(text, fc.constantFrom("cpu0 1 1 1 1", "physical id: 0", "core id: 1", ""));
+  const file = fc.array(line).map((lines) => lines.join("\n"));
+  fc.assert(fc.property(file, file, text, (cpuinfo, stat, siblings) => {
+    const { logicalCores = 1, physicalCores = 1 } = facts(cpuinfo, {
+      "/proc/stat": stat,
+      "/sys/devices/system/cpu/cpu0/topology/thread_siblings_list": siblings,
+    });
+    assert(Number.isSafeInteger(physicalCores) && physicalCores > 0, `got ${physicalCores}`);
+    assert(physicalCores <= logicalCores || !stat.includes("cpu0 "), `of ${logicalCores}`);
+  }));
 });
