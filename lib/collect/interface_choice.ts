@@ -18,6 +18,8 @@ export interface InterfaceSurroundings {
   lists: InterfaceLists;
   /** No interface of this machine has a device behind it, as in most containers. */
   byName: boolean;
+  /** No interface is counted so far. */
+  alone: boolean;
   /** A counted interface has moved bytes already, so a dial-up link may lie within them. */
   carried: boolean;
 }
@@ -43,7 +45,8 @@ const DIAL_UP = "ppp*";
  *
  * By default those with a device behind them count, and a bond in place of its slaves; where none has
  * a device, those whose names are not ones that software makes. `ppp*` has no device: it counts when
- * nothing else has moved a byte that could have carried it.
+ * nothing else has moved a byte that could have carried it. Where a tunnel is the only way out, as in
+ * containers without root, it counts.
  */
 export function chooseInterface(
   name: string,
@@ -62,9 +65,14 @@ export function chooseInterface(
   return name === "lo" || name === "lo0" ? left("loopback") : byKind(name, traits, around);
 }
 
-/** Whether the name is one of a link that may lie within another interface: such ones are judged last. */
+/** Whether the name is one of a link that a modem brings up. */
 export function isDialUp(name: string): boolean {
   return matchesGlob(name, DIAL_UP);
+}
+
+/** Whether it is a link that may lie within another interface: such ones are judged last. */
+export function mayLieWithin(name: string, traits: InterfaceTraits | undefined): boolean {
+  return isDialUp(name) || traits?.tunnel === true;
 }
 
 function byKind(
@@ -81,6 +89,7 @@ function byKind(
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : left(`virtual: ${glob}`);
   }
+  if (traits?.tunnel && around.byName && around.alone) return counted("a tunnel, the only way out");
   const glob = VIRTUAL_NAMES.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return left(`virtual: ${glob}`);
   if (isDialUp(name)) {

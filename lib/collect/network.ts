@@ -7,6 +7,7 @@ import {
   type InterfaceDecision,
   type InterfaceLists,
   isDialUp,
+  mayLieWithin,
 } from "./interface_choice.ts";
 import { TrafficSum } from "./traffic_sum.ts";
 
@@ -132,19 +133,27 @@ export class Network {
       if (nic.traits?.device) this.#deviceSeen = true;
       allAnswered &&= nic.answered;
     }
-    // Dial-up links last: whether they count depends on what the others have moved.
-    for (const dialUp of [false, true]) {
+    // Whether links that may lie within others count depends on what the others are and have moved.
+    for (const last of [false, true]) {
       for (const nic of this.#undecided) {
-        if (!nic.answered || isDialUp(nic.name) !== dialUp) continue;
+        if (!nic.answered || mayLieWithin(nic.name, nic.traits) !== last) continue;
         if (!this.#deviceSeen && !allAnswered && nic.name !== "lo") continue;
         nic.decision = chooseInterface(nic.name, nic.traits, {
           lists: this.#lists,
           byName: !this.#deviceSeen,
-          carried: dialUp && this.#isCarried(counters),
+          alone: last && this.#isAlone(),
+          carried: last && this.#isCarried(counters),
         });
         this.#undecided.delete(nic);
       }
     }
+  }
+
+  #isAlone(): boolean {
+    for (const { decision } of this.#nics.values()) {
+      if (decision?.counted) return false;
+    }
+    return true;
   }
 
   #isCarried(counters: InterfaceCounters[]): boolean {

@@ -16,10 +16,11 @@ function around(options: {
   include?: string[];
   exclude?: string[];
   byName?: boolean;
+  alone?: boolean;
   carried?: boolean;
 }): InterfaceSurroundings {
-  const { include = [], exclude = [], byName = false, carried = false } = options;
-  return { lists: { include, exclude }, byName, carried };
+  const { include = [], exclude = [], byName = false, alone = false, carried = false } = options;
+  return { lists: { include, exclude }, byName, alone, carried };
 }
 
 Deno.test("chooseInterface() goes by the device behind an interface, whatever its name", () => {
@@ -102,4 +103,16 @@ Deno.test("chooseInterface() leaves out what is excluded", () => {
     rule: "excluded by --exclude-nics eth?",
   });
   assertEquals(chooseInterface("veth1", DEVICE, around({ exclude: ["eth?"] })).counted, true);
+});
+
+Deno.test("chooseInterface() counts a tunnel where it is the only way out, as in a container without root", () => {
+  const tunnel = { ...VIRTUAL, tunnel: true };
+  for (const name of ["tap0", "eth0", "enp1s0"]) {
+    assertEquals(chooseInterface(name, tunnel, around({ byName: true, alone: true })), {
+      counted: true,
+      rule: "a tunnel, the only way out",
+    });
+    assertEquals(chooseInterface(name, tunnel, around({ byName: true })).counted, false);
+    assertEquals(chooseInterface(name, tunnel, around({ alone: true })).counted, false);
+  }
 });

@@ -95,6 +95,25 @@ Deno.test("Network.collect() counts what is real on each machine", () => {
   }
 });
 
+Deno.test("Network.collect() counts a tunnel where nothing else leads out, and only there", () => {
+  const tunnel: InterfaceTraits = { ...VIRTUAL, tunnel: true };
+  const traits = named({ tap0: tunnel, tun0: tunnel });
+  const rootless = new Machine({ lo: 1, tap0: 70, tun0: 60 }, traits);
+  assertEquals(rootless.step(), [70, undefined]);
+  assertEquals(rootless.counted(), ["tap0"]);
+  assertEquals(rootless.step({ lo: 1, tap0: 75, tun0: 64 }), [75, 5]);
+
+  const container = new Machine({ lo: 1, tun0: 60, eth0: 70 }, traits);
+  container.step();
+  assertEquals(container.counted(), ["eth0"]);
+  container.step({ lo: 1, tap0: 5, eth0: 70 });
+  assertEquals(container.counted(), ["eth0"]);
+
+  const idleHost = new Machine({ tun0: 60, eth0: 0 }, named({ tun0: tunnel, eth0: DEVICE }));
+  idleHost.step();
+  assertEquals(idleHost.counted(), ["eth0"]);
+});
+
 Deno.test("Network.collect() asks about each interface once", () => {
   const machine = new Machine({ lo: 1, eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
