@@ -13,7 +13,11 @@ const MEMORY = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
 const NAMES_ITS_SOURCE = new Set(["zfs", "btrfs", "bcachefs", "ubifs", "jffs2", "yaffs2", "simfs"]);
 
 /** Trees for what passes by, or that show again what is on disk elsewhere. */
-const TREES = ["/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys", "/nix/store"];
+const TREES = [
+  ...["/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys", "/nix/store"],
+  // Android's packages: images that lie in its system and on its data disk.
+  "/apex",
+];
 
 /** Why a mount is not counted by default, in plain words; `undefined` when it is. */
 export function whyLeftOut({ mountPoint, type, source }: Mount): string | undefined {
@@ -25,9 +29,9 @@ export function whyLeftOut({ mountPoint, type, source }: Mount): string | undefi
   if (isFuse(type)) return `served by a program: ${type}`;
   if (LAYERS.has(type)) return `layers over another file system: ${type}`;
   if (IMAGE.has(type)) return `read-only image: ${type}`;
-  if (MEMORY.has(type) || /^\/dev\/z?ram\d/.test(source)) return `in memory: ${type}`;
+  if (MEMORY.has(type) || /^\/dev\/(?:block\/)?z?ram\d/.test(source)) return `in memory: ${type}`;
   if (tree !== undefined) return `part of ${tree}`;
-  if (/^\/dev\/loop\d/.test(source)) return "loop device";
+  if (/^\/dev\/(?:block\/)?loop\d/.test(source)) return "loop device";
   if (type === "zfs" && source.includes("@")) return "snapshot";
   return source.startsWith("/dev/") || NAMES_ITS_SOURCE.has(type) ? undefined : `no disk: ${type}`;
 }
