@@ -14,6 +14,7 @@ import { explainError } from "./lib/host/explain_error.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
 import { describeError, getLogger, setUpLog } from "./lib/log.ts";
 import { dryRun, reportTo } from "./lib/reporting.ts";
+import type { Platform } from "./lib/this_machine.ts";
 import { VERSION } from "./lib/version.ts";
 
 // Not awaited: the runtime keeps the compiled code for the next start when the module's evaluation
@@ -45,10 +46,10 @@ async function run(config: Config): Promise<number> {
   if (config.help) return show(helpText());
   if (config.command === "version") return show(`komari-agent-deno ${VERSION}\n`);
   const { os, arch } = Deno.build;
-  if (os !== "linux") {
-    throw new UsageError(`Cannot run on ${os}: this version supports Linux on amd64 and arm64`);
+  if (os !== "linux" && os !== "darwin") {
+    throw new UsageError(`Cannot run on ${os}: this version supports Linux and macOS`);
   }
-  const options = { signal: stopSignal(), arch };
+  const options = { signal: stopSignal(), os, arch };
   if (config.command === "demo") return await runDemo(config, options);
   if (config.dryRun) return await runDryRun(config, options);
   requireNode(config);
@@ -60,7 +61,7 @@ async function run(config: Config): Promise<number> {
 
 async function runDryRun(
   config: Config,
-  options: { signal: AbortSignal; arch: string },
+  options: Platform & { signal: AbortSignal },
 ): Promise<number> {
   startLog(config, config.secrets);
   if (!config.json || Deno.stderr.isTerminal()) {
@@ -77,7 +78,7 @@ async function runDryRun(
 
 async function runDemo(
   config: Config,
-  options: { signal: AbortSignal; arch: string },
+  options: Platform & { signal: AbortSignal },
 ): Promise<number> {
   const { describeFaults, parseFault } = await import("./lib/demo/fault.ts");
   if (config.fault === "help") return show(`${describeFaults()}\n`);

@@ -63,6 +63,7 @@ export function toDryRun(parts: DryRunParts): DryRun {
       "connections": `${network}/sockstat and sockstat6`,
       "uptime": `${proc}/uptime`,
       "process": processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
+      ...machine.sources,
       "addresses": parts.addressSource,
     },
     interfaces: traffic.interfaces(),

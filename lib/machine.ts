@@ -33,7 +33,7 @@ export interface MachineOptions {
 export interface Machine {
   readonly collectors: Collectors & {
     memory:
-      & Pick<Memory, "collect" | "effectiveMode">
+      & Pick<Memory, "effectiveMode">
       & Partial<Pick<Memory, "limitedBy" | "knowsZfs">>;
     disk: Pick<Disk, "collect" | "mounts">;
     traffic: Pick<Network, "collect" | "interfaces" | "look" | "sum">;
@@ -41,6 +41,10 @@ export interface Machine {
   };
   /** Reads what does not change; only before the process is sealed. */
   readFacts(): MachineFacts;
+  /** Where each value comes from, in the words of a dry run, where it is not a file below `/proc`. */
+  readonly sources?: Readonly<Record<string, string>>;
+  /** Asks anew for all that is asked for beside the reports, where anything is. */
+  refresh?(): Promise<void>;
 }
 
 /** The machine's own `/proc`, where another may be named in its place. */

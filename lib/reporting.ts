@@ -13,7 +13,7 @@ import { unmatchedNotices } from "./config/unmatched.ts";
 import { dryRunTable, secondsBetweenLooks, toDryRun } from "./dry_run.ts";
 import { Programs } from "./host/programs.ts";
 import { seal } from "./host/seal.ts";
-import { Shell } from "./host/shell.ts";
+import { Shell, type ShellOptions } from "./host/shell.ts";
 import { describeError, getLogger } from "./log.ts";
 import type { Machine } from "./machine.ts";
 import { Measuring } from "./measuring.ts";
@@ -21,9 +21,10 @@ import { OnDemandProbes, type ProbeOrder } from "./probe/on_demand.ts";
 import { Prober } from "./probe/prober.ts";
 import { ProbeSchedule } from "./probe/schedule.ts";
 import { toWireBasicInfo, toWireCommandResult, toWireReport } from "./protocol.ts";
+import type { OpenMachine } from "./open_machine.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { ProbeResult, ProbeTask } from "./types.ts";
-import { openThisMachine, publicAddresses } from "./this_machine.ts";
+import { openThisMachine, type Platform, publicAddresses } from "./this_machine.ts";
 import { VERSION } from "./version.ts";
 
 /** Which panel, as which node. */
@@ -36,17 +37,30 @@ export interface Node {
 /** What would be reported, as text; `signal` ends the wait between the two looks. */
 export async function dryRun(
   config: Config,
-  options: { signal: AbortSignal; arch: string },
+  options: Platform & { signal: AbortSignal },
 ): Promise<string> {
-  const open = openThisMachine(config, options.arch);
+  const open = await openThisMachine(config, options);
+  try {
+    return await lookTwice(open, config, options.signal);
+  } finally {
+    await open.close?.();
+  }
+}
+
+async function lookTwice(
+  open: OpenMachine,
+  config: Config,
+  signal: AbortSignal,
+): Promise<string> {
   const { machine, host } = open;
   const addresses = publicAddresses(config, open);
   const secondsBetween = secondsBetweenLooks(config.intervalSeconds);
   takeSnapshot(machine.collectors);
   const [found] = await Promise.all([
-    addresses.lookup(options.signal),
-    delay(secondsBetween * 1000, options),
+    addresses.lookup(signal),
+    delay(secondsBetween * 1000, { signal }),
   ]);
+  await machine.refresh?.();
   const snapshot = takeSnapshot(machine.collectors);
   const told = toDryRun({
     machine,
@@ -72,9 +86,9 @@ export async function dryRun(
 export async function reportTo(
   node: Node,
   config: Config,
-  options: { signal: AbortSignal; arch: string },
+  options: Platform & { signal: AbortSignal },
 ): Promise<void> {
-  const open = openThisMachine(config, options.arch);
+  const open = await openThisMachine(config, options);
   const measuring = new Measuring(open.machine.collectors, {
     monotonicMs: () => open.host.monotonicMs(),
   });
@@ -85,7 +99,7 @@ export async function reportTo(
 
   function afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport {
     const facts = open.machine.readFacts();
-    shell = startShell(open.host.roots);
+    shell = startShell({ ...open.host.roots, os: options.os });
     // Whoever wants commands run can't give up the right to run them.
     if (!config.remoteControl) seal();
     open.tree.useShell(shell);
@@ -121,7 +135,7 @@ export async function reportTo(
     await running;
   } finally {
     connection.close();
-    await shell?.close();
+    await Promise.all([shell?.close(), open.close?.()]);
   }
 }
 
@@ -138,9 +152,9 @@ function remoteControl(config: Config, connection: Connection): RemoteControl {
 }
 
 /** The one thing that can start programs after the seal; without it there are no ICMP probes. */
-function startShell(roots: { proc: string; sys: string }): Shell | undefined {
+function startShell(options: ShellOptions): Shell | undefined {
   try {
-    return Shell.start(roots);
+    return Shell.start(options);
   } catch (error) {
     getLogger("agent").warning("{error}", { error: describeError(error) });
     return undefined;

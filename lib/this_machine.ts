@@ -9,21 +9,30 @@ import type { Config } from "./config/config.ts";
 import { UsageError } from "./errors.ts";
 import { KernelTree } from "./host/kernel_tree.ts";
 import { LocalHost } from "./host/local_host.ts";
-import { type Machine, openMachine, OWN_PROC } from "./machine.ts";
+import { openMachine, OWN_PROC } from "./machine.ts";
+import type { OpenMachine } from "./open_machine.ts";
 
-/** A machine, and what looks at it. */
-export interface OpenMachine {
-  readonly host: LocalHost;
-  readonly tree: KernelTree;
-  readonly machine: Machine;
+/** What the program runs on, by the runtime's names. */
+export interface Platform {
+  readonly os: string;
+  readonly arch: string;
 }
 
 /**
  * Opens this machine, measured as the configuration wants it.
  *
- * @throws {UsageError} When there is no `/proc` where one was named.
+ * @throws {UsageError} When there is no `/proc` where one was named, or when a Mac can't do what is
+ * wanted.
  */
-export function openThisMachine(config: Config, arch: string): OpenMachine {
+export async function openThisMachine(
+  config: Config,
+  { os, arch }: Platform,
+): Promise<OpenMachine> {
+  if (os === "darwin") {
+    // Other systems need nothing of it in memory.
+    const { openThisMac } = await import("./this_mac.ts");
+    return await openThisMac(config, arch);
+  }
   const host = hostWith(config.hostProc);
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {

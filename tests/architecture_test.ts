@@ -7,7 +7,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["log.ts", "config/"],
   ["host/"],
   ["collect/"],
-  ["snapshot.ts", "measuring.ts", "machine.ts"],
+  ["snapshot.ts", "measuring.ts", "machine.ts", "darwin_machine.ts"],
   ["protocol.ts", "panel_message.ts"],
   ["line/"],
   ["address/"],
@@ -16,7 +16,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["control/"],
   ["demo/"],
   ["agent.ts", "dry_run.ts"],
-  ["connection.ts", "this_machine.ts"],
+  ["connection.ts", "open_machine.ts", "this_machine.ts", "this_mac.ts"],
   ["reporting.ts"],
   ["main.ts"],
 ];

@@ -9,6 +9,11 @@ import { virtualization } from "./virtualization.ts";
 /** What Go calls an architecture, where it is not the kernel's name for it. */
 const GO_NAMES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
 
+/** What Go calls an architecture: `amd64` where the runtime says `x86_64`. */
+export function goArchitecture(arch: string): string {
+  return GO_NAMES[arch] ?? arch;
+}
+
 /**
  * Reads what does not change while the machine runs; to be called once, before the process is
  * sealed.
@@ -28,7 +33,7 @@ export function machineFacts(
   const gpu = gpuName(host);
   const enclosure = virtualization(host, cpu);
   return {
-    arch: GO_NAMES[options.arch] ?? options.arch,
+    arch: goArchitecture(options.arch),
     ...cpuFacts(host, cpu),
     ...(gpu !== undefined && { gpuName: gpu }),
     ...(os !== undefined && { osName: os }),

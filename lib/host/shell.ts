@@ -13,6 +13,8 @@ export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
   shell?: readonly [string, ...string[]];
   /** Whether it may start `nvidia-smi`. */
   gpu?: boolean;
+  /** The runtime's name of the system, whose `ping` it is; that of Linux by default. */
+  os?: string;
 }
 
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -62,6 +64,7 @@ export class Shell {
           options.proc,
           options.sys,
           options.gpu ? "gpu" : "",
+          options.os ?? "",
         ],
         // The agent's environment may hold its token, and a process shows its own to its user.
         clearEnv: true,

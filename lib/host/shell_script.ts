@@ -16,7 +16,9 @@
  * Everything else is answered `ID refused`. The menu holds here, not at the sender: whoever has
  * taken over the agent can write what he likes into this pipe.
  *
- * Arguments are the roots of proc and sys, and `gpu` where details of graphics cards were asked for.
+ * Arguments are the roots of proc and sys, `gpu` where details of graphics cards were asked for, and
+ * the runtime's name of the system: on macOS `ping` has other words for its limit of time, and `ping6`
+ * none, which ends by itself after 10 s.
  * Nothing is ever started but `ping` and, with that last word, `nvidia-smi`. Output is read line by
  * line up to a limit, for what is short fits into one write that no other answer can cut in two; who
  * talks on is ended by the closed pipe. A `ping` that spins is ended by the limit on CPU time, and an
@@ -28,17 +30,19 @@ export const SHELL_SCRIPT = `
 trap '' HUP INT TERM
 proc=$1 sys=$2 tab='	'
 ping4=$(command -v ping) ping6=$(command -v ping6)
+wait4='-W 3' wait6='-W 3'
+[ "$4" = darwin ] && wait4='-t 3' wait6=
 smi= limit= same_group=
 if [ "$3" = gpu ] && smi=$(command -v nvidia-smi) && limit=$(command -v timeout); then
   case $("$limit" --help 2>&1 </dev/null) in *--foreground*) same_group=--foreground ;; esac
 fi
 
 echo_once() {
-  tool=\${ping4:-ping}
-  case $2 in *:*) tool=\${ping6:-$tool} ;; esac
+  tool=\${ping4:-ping} wait=$wait4
+  case $2 in *:*) tool=\${ping6:-$tool} wait=$wait6 ;; esac
   command -v "$tool" >/dev/null || { echo "$1 missing"; return; }
   ulimit -t 2
-  "$tool" -n -c 1 -W 3 -- "$2" 2>&1 </dev/null | answer "$1" 12
+  "$tool" -n -c 1 $wait -- "$2" 2>&1 </dev/null | answer "$1" 12
 }
 
 cards() {

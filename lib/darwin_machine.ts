@@ -1,0 +1,99 @@
+/**
+ * A Mac, ready to be measured: its collectors over what `node:os` tells, and over commands whose
+ * outputs are asked for beside the reports.
+ *
+ * @module
+ */
+
+import { deadline } from "@std/async/deadline";
+import { DarwinConnections } from "./collect/darwin_connections.ts";
+import { DarwinCpu } from "./collect/darwin_cpu.ts";
+import { DarwinDisk } from "./collect/darwin_disk.ts";
+import { darwinFacts } from "./collect/darwin_facts.ts";
+import { DarwinMemory } from "./collect/darwin_memory.ts";
+import { DarwinProcesses } from "./collect/darwin_processes.ts";
+import { DarwinTraffic } from "./collect/darwin_traffic.ts";
+import { goArchitecture } from "./collect/facts.ts";
+import { LateText } from "./collect/late_text.ts";
+import type { DarwinHost } from "./host/darwin_host.ts";
+import { DARWIN_COMMANDS, type DarwinQuestion, type DarwinShell } from "./host/darwin_shell.ts";
+import { describeError, getLogger } from "./log.ts";
+import type { Machine, MachineOptions } from "./machine.ts";
+import type { LoadAverage } from "./types.ts";
+
+/** The first report waits so long for the commands, which take a hundredth of it. */
+const FIRST_ANSWERS_MS = 2_000;
+/** Counting processes means listing them. */
+const COUNT_EVERY_MS = 10_000;
+const MOUNTS_EVERY_MS = 60_000;
+
+/** Opens a Mac; resolves when its commands have answered for the first time, or when one takes too long. */
+export async function openDarwinMachine(
+  host: DarwinHost,
+  shell: Pick<DarwinShell, "ask">,
+  options: MachineOptions,
+): Promise<Machine> {
+  const monotonicMs = () => host.monotonicMs();
+  const late = (question: DarwinQuestion, everyMs = 0) =>
+    new LateText(() => shell.ask(question), { monotonicMs, everyMs });
+  const sockets = late("sockets");
+  const interfaces = late("interfaces");
+  const memory = late("memory");
+  const processes = late("processes", COUNT_EVERY_MS);
+  const mounts = late("mounts", MOUNTS_EVERY_MS);
+  const { includeMountPoints, memoryMode } = options;
+  const needed = [sockets, interfaces, processes, mounts];
+  // Only one mode needs the command.
+  if (memoryMode === "htop") needed.push(memory);
+  const refresh = async () => {
+    await Promise.all(needed.map((text) => text.refresh()));
+  };
+  let facts = "";
+  const readFacts = async () => {
+    try {
+      facts = await shell.ask("facts");
+    } catch (error) {
+      getLogger("agent").warning("{error}", { error: describeError(error) });
+    }
+  };
+  // Who takes longer is late: its value is missing in the first report.
+  await deadline(Promise.all([refresh(), readFacts()]), FIRST_ANSWERS_MS).catch(() => {});
+  return {
+    collectors: {
+      cpu: new DarwinCpu(host),
+      memory: new DarwinMemory(host, memory, memoryMode),
+      disk: new DarwinDisk(host, mounts, { includeMountPoints }),
+      load: { collect: () => loadOf(host.load()) },
+      traffic: new DarwinTraffic(interfaces, {
+        include: options.includeNics,
+        exclude: options.excludeNics,
+      }),
+      connections: new DarwinConnections(sockets),
+      uptime: { collect: () => host.uptime() },
+      processes: new DarwinProcesses(processes),
+    },
+    readFacts: () => darwinFacts(host, { sysctl: facts, arch: goArchitecture(options.arch) }),
+    refresh,
+    sources: {
+      cpu: "os.cpus() of node:os",
+      ram: memoryMode === "htop"
+        ? `Deno.systemMemoryInfo() and ${DARWIN_COMMANDS.memory}, mode htop`
+        : `Deno.systemMemoryInfo(), mode ${memoryMode}`,
+      swap: "Deno.systemMemoryInfo()",
+      load: "os.loadavg() of node:os",
+      disk: `${DARWIN_COMMANDS.mounts}, and statfs of the mount points below`,
+      network: `${DARWIN_COMMANDS.interfaces}, of the interfaces below`,
+      connections: DARWIN_COMMANDS.sockets,
+      uptime: "os.uptime() of node:os",
+      process: DARWIN_COMMANDS.processes,
+    },
+  };
+}
+
+function loadOf(averages: readonly number[]): LoadAverage | undefined {
+  const [oneMinute, fiveMinutes, fifteenMinutes] = averages;
+  if (oneMinute === undefined || fiveMinutes === undefined || fifteenMinutes === undefined) {
+    return undefined;
+  }
+  return { oneMinute, fiveMinutes, fifteenMinutes };
+}

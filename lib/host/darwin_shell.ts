@@ -1,0 +1,114 @@
+import { deadline } from "@std/async/deadline";
+import { DARWIN_SHELL_SCRIPT } from "./darwin_shell_script.ts";
+import { RequestChannel } from "./request_channel.ts";
+
+/** What can be asked about a Mac: each is one command with arguments that never change. */
+export type DarwinQuestion =
+  | "facts"
+  | "sockets"
+  | "interfaces"
+  | "memory"
+  | "mounts"
+  | "processes";
+
+/** The commands behind the questions, as an operator would type them. */
+export const DARWIN_COMMANDS: Readonly<Record<DarwinQuestion, string>> = {
+  facts: "sysctl",
+  sockets: "sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount",
+  interfaces: "netstat -ibn",
+  memory: "vm_stat",
+  mounts: "mount",
+  processes: "ps -A",
+};
+
+/** Where macOS keeps them; other programs of these names are of no use here. */
+const SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin";
+
+/** A command that takes longer hangs. */
+const ANSWER_WITHIN_MS = 10_000;
+
+/** A Mac with hundreds of interfaces has 30,000 characters to tell. */
+const LINE_LIMIT = 256 * 1024;
+
+/** A stopped shell can't end; the agent must. */
+const CLOSE_WITHIN_MS = 500;
+
+/**
+ * A `/bin/sh` with a fixed menu of questions about this Mac, before and after the process is sealed.
+ *
+ * It ends when the agent does, however that dies.
+ */
+export class DarwinShell {
+  readonly #child: Deno.ChildProcess;
+  readonly #channel: RequestChannel;
+  readonly #answerWithinMs: number;
+
+  private constructor(child: Deno.ChildProcess, answerWithinMs: number) {
+    this.#child = child;
+    this.#answerWithinMs = answerWithinMs;
+    this.#channel = new RequestChannel({
+      requests: child.stdin,
+      answers: child.stdout,
+      lineLimit: LINE_LIMIT,
+    });
+  }
+
+  /**
+   * `path` is where the commands are looked for: where macOS keeps them by default.
+   *
+   * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
+   */
+  static start(options: { path?: string; answerWithinMs?: number } = {}): DarwinShell {
+    try {
+      const child = new Deno.Command("/bin/sh", {
+        args: ["-c", DARWIN_SHELL_SCRIPT],
+        // The agent's environment may hold its token, and a process shows its own to its user.
+        clearEnv: true,
+        env: { LC_ALL: "C", PATH: options.path ?? SYSTEM_PATH },
+        // A session of its own: Ctrl-C at the terminal is the agent's to answer.
+        detached: true,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      return new DarwinShell(child, options.answerWithinMs ?? ANSWER_WITHIN_MS);
+    } catch (cause) {
+      throw new Error("Cannot start /bin/sh", { cause });
+    }
+  }
+
+  /**
+   * The output of the command behind a question; of `processes` their number.
+   *
+   * @throws {Error} When there is no such command, when it says nothing or hangs, or when the shell
+   * has ended.
+   */
+  async ask(question: DarwinQuestion): Promise<string> {
+    const command = DARWIN_COMMANDS[question].split(" ", 1)[0];
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#answerWithinMs);
+    Deno.unrefTimer(timer);
+    try {
+      const answer = await this.#channel.ask(question, { signal: late.signal });
+      if (answer === "missing") throw new Error("there is no such command");
+      const output = answer.replace(/^ok ?/, "").replaceAll("\t", "\n");
+      if (output === "") throw new Error("it said nothing");
+      return output;
+    } catch (error) {
+      const cause = late.signal.aborted
+        ? new Error(`it did not answer within ${this.#answerWithinMs / 1000} s`)
+        : error;
+      throw new Error(`Cannot ask ${command}`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends the shell and what it runs; what is still asked is answered with an error. */
+  async close(): Promise<void> {
+    const closed = this.#channel.close();
+    await deadline(Promise.all([closed, this.#child.status]), CLOSE_WITHIN_MS).catch(() => {
+      this.#child.unref();
+    });
+  }
+}

@@ -1,0 +1,42 @@
+import { lineAt } from "./line_at.ts";
+
+/** Where a Mac's memory is, in bytes. */
+export interface DarwinMemory {
+  /** Held by the kernel: it can neither be written out nor compressed. */
+  wiredBytes: number;
+  /** Of programs, without a file behind it. */
+  anonymousBytes: number;
+  /** The part of the anonymous memory that programs let the kernel throw away. */
+  purgeableBytes: number;
+  /** What holds compressed memory. */
+  compressorBytes: number;
+}
+
+/**
+ * Reads what macOS's `vm_stat` prints: pages by kind, and their size in the first line.
+ *
+ * @throws {SyntaxError} When a line is missing or has no count; the message names it.
+ */
+export function parseVmStat(text: string): DarwinMemory {
+  const pageBytes = Number(/\(page size of (\d{1,8}) bytes\)/.exec(text)?.[1]);
+  if (!Number.isSafeInteger(pageBytes) || pageBytes === 0) {
+    throw new SyntaxError(`Cannot parse vm_stat: no page size in "${lineAt(text, 0)}"`);
+  }
+  const pages = new Map<string, number>();
+  for (const [, kind = "", count] of text.matchAll(/^([\w -]+):\s+(\d{1,15})\.?$/gm)) {
+    pages.set(kind, Number(count));
+  }
+  const bytes = (kind: string): number => {
+    const count = pages.get(kind);
+    if (count === undefined || !Number.isSafeInteger(count * pageBytes)) {
+      throw new SyntaxError(`Cannot parse vm_stat: no count of "${kind}"`);
+    }
+    return count * pageBytes;
+  };
+  return {
+    wiredBytes: bytes("Pages wired down"),
+    anonymousBytes: bytes("Anonymous pages"),
+    purgeableBytes: bytes("Pages purgeable"),
+    compressorBytes: bytes("Pages occupied by compressor"),
+  };
+}
