@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CardVerdict } from "./collect/graphics_collector.ts";
 import { OPTIONS } from "./config/options.ts";
 import { type Machine, networkFolder } from "./machine.ts";
 import type { WireBasicInfo, WireReport } from "./protocol.ts";
@@ -17,6 +18,8 @@ export interface DryRun {
   readonly sources: Readonly<Record<string, string>>;
   readonly interfaces: readonly Decision[];
   readonly mountPoints: readonly Decision[];
+  /** Present where details of graphics cards are wanted. */
+  readonly graphicsCards?: readonly Decision[];
 }
 
 /** What was counted or left out, and why. */
@@ -73,7 +76,19 @@ export function toDryRun(parts: DryRunParts): DryRun {
       counted,
       rule,
     })),
+    ...(machine.gpu && { graphicsCards: machine.gpu.verdicts().map(cardDecision) }),
   };
+}
+
+/** What a card tells stands behind its name; what it does not tell is left out. */
+function cardDecision({ name, counted, rule, card }: CardVerdict): Decision {
+  const { usePercent, memory, temperatureCelsius } = card ?? {};
+  const told = [
+    usePercent === undefined ? "" : `${usePercent.toFixed(1)} %`,
+    memory === undefined ? "" : `${bytes(memory.usedBytes)} of ${bytes(memory.totalBytes)}`,
+    temperatureCelsius === undefined ? "" : `${Math.round(temperatureCelsius)} °C`,
+  ].filter((text) => text !== "");
+  return { name: told.length === 0 ? name : `${name} (${told.join(", ")})`, counted, rule };
 }
 
 function memorySource({ collectors: { memory } }: Machine, proc: string): string {
@@ -124,7 +139,14 @@ export function dryRunTable(dryRun: DryRun): string {
     section("Report", rows),
     section("Interfaces", dryRun.interfaces.map(decisionRow)),
     section("Mount points", dryRun.mountPoints.map(decisionRow)),
+    ...(dryRun.graphicsCards === undefined
+      ? []
+      : [section("Graphics cards", cardRows(dryRun.graphicsCards))]),
   ].join("\n\n") + "\n";
+}
+
+function cardRows(cards: readonly Decision[]): string[][] {
+  return cards.length === 0 ? [["none", "", "no card was found"]] : cards.map(decisionRow);
 }
 
 function decisionRow({ name, counted, rule }: Decision): string[] {

@@ -8,6 +8,7 @@ import { Connections } from "./collect/connections.ts";
 import { Cpu } from "./collect/cpu.ts";
 import { Disk } from "./collect/disk.ts";
 import { machineFacts } from "./collect/facts.ts";
+import { GpuUse } from "./collect/gpu_use.ts";
 import { Load } from "./collect/load.ts";
 import type { Memory } from "./collect/memory.ts";
 import { Network } from "./collect/network.ts";
@@ -25,6 +26,8 @@ export interface MachineOptions {
   readonly excludeNics: readonly string[];
   readonly includeMountPoints: readonly string[];
   readonly memoryMode: MemoryMode;
+  /** Whether details of graphics cards are wanted. */
+  readonly gpu?: boolean;
   /** The runtime's name of the architecture. */
   readonly arch: string;
 }
@@ -39,6 +42,8 @@ export interface Machine {
     traffic: Pick<Network, "collect" | "interfaces" | "look" | "sum">;
     processes: Pick<Processes, "collect" | "byLinks">;
   };
+  /** Present where details of graphics cards are wanted. */
+  readonly gpu?: Pick<GpuUse, "nvidia" | "verdicts">;
   /** Reads what does not change; only before the process is sealed. */
   readFacts(): MachineFacts;
   /** Where each value comes from, in the words of a dry run, where it is not a file below `/proc`. */
@@ -66,6 +71,7 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
   const lists = { include: options.includeNics, exclude: options.excludeNics };
   const mounts = host.open(isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`);
   const { includeMountPoints } = options;
+  const gpu = options.gpu ? new GpuUse(host) : undefined;
   return {
     collectors: {
       cpu: new Cpu(host.open(`${proc}/stat`)),
@@ -89,7 +95,13 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
       ),
       uptime: new Uptime(host.open(`${proc}/uptime`)),
       processes: new Processes(host, () => tree.processCount()),
+      ...(gpu && {
+        graphicsCards: gpu.collectors.map((collector) => {
+          return { subject: collector.subject, collector };
+        }),
+      }),
     },
+    ...(gpu && { gpu }),
     readFacts: () => machineFacts(host, { arch: options.arch }),
   };
 }

@@ -21,6 +21,11 @@ export class Measuring {
       connections: lasting(collectors.connections),
       uptime: lasting(collectors.uptime),
       processes: lasting(collectors.processes),
+      ...(collectors.graphicsCards && {
+        graphicsCards: collectors.graphicsCards.map(({ subject, collector }) => {
+          return { subject, collector: lasting(collector) };
+        }),
+      }),
     };
   }
 

@@ -9,6 +9,7 @@
 import type {
   Addresses,
   CommandResult,
+  GraphicsCard,
   MachineFacts,
   ProbeKind,
   ProbeResult,
@@ -38,6 +39,20 @@ export interface WireReport {
   uptime: number;
   process: number;
   message: string;
+  gpu?: WireGpu;
+}
+
+/** Graphics cards as the panel takes them; sizes in bytes, whole degrees Celsius. */
+export interface WireGpu {
+  count: number;
+  average_usage: number;
+  detailed_info: {
+    name: string;
+    memory_total: number;
+    memory_used: number;
+    utilization: number;
+    temperature: number;
+  }[];
 }
 
 interface WireUsage {
@@ -70,7 +85,7 @@ export interface WireBasicInfo {
  * the panel refuses half a report.
  */
 export function toWireReport(snapshot: Snapshot): WireReport {
-  const { load, traffic, connections } = snapshot;
+  const { load, traffic, connections, graphicsCards = [] } = snapshot;
   return {
     cpu: { usage: Math.max(MIN_CPU_PERCENT, decimal(snapshot.cpuPercent, 100)) },
     ram: toWireUsage(snapshot.memory),
@@ -91,6 +106,24 @@ export function toWireReport(snapshot: Snapshot): WireReport {
     uptime: count(snapshot.uptimeSeconds),
     process: count(snapshot.processes),
     message: message(snapshot.failures),
+    ...(graphicsCards.length > 0 && { gpu: toWireGpu(graphicsCards) }),
+  };
+}
+
+/** The average is that of the cards that tell their use. */
+function toWireGpu(cards: readonly GraphicsCard[]): WireGpu {
+  const uses = cards.flatMap(({ usePercent }) => usePercent ?? []);
+  const sum = uses.reduce((before, use) => before + use, 0);
+  return {
+    count: cards.length,
+    average_usage: decimal(sum / Math.max(uses.length, 1), 100),
+    detailed_info: cards.map((card) => ({
+      name: card.name,
+      memory_total: count(card.memory?.totalBytes),
+      memory_used: count(card.memory?.usedBytes),
+      utilization: decimal(card.usePercent, 100),
+      temperature: Math.round(card.temperatureCelsius ?? 0),
+    })),
   };
 }
 

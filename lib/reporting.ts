@@ -59,6 +59,7 @@ async function lookTwice(
   const [found] = await Promise.all([
     addresses.lookup(signal),
     delay(secondsBetween * 1000, { signal }),
+    askNvidia(open, signal),
   ]);
   await machine.refresh?.();
   const snapshot = takeSnapshot(machine.collectors);
@@ -82,6 +83,18 @@ async function lookTwice(
   return config.json ? JSON.stringify(told, null, 2) + "\n" : dryRunTable(told);
 }
 
+/** Asks NVIDIA's cards once, where details of cards are wanted; they answer through a shell only. */
+async function askNvidia({ machine: { gpu }, host }: OpenMachine, signal: AbortSignal) {
+  if (gpu === undefined) return;
+  const shell = startShell({ ...host.roots, gpu: true });
+  try {
+    gpu.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi({ signal }));
+    await gpu.nvidia.settled();
+  } finally {
+    await shell?.close();
+  }
+}
+
 /** Reports this machine to a panel until `signal` aborts. */
 export async function reportTo(
   node: Node,
@@ -99,10 +112,11 @@ export async function reportTo(
 
   function afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport {
     const facts = open.machine.readFacts();
-    shell = startShell({ ...open.host.roots, os: options.os });
+    shell = startShell({ ...open.host.roots, os: options.os, gpu: config.gpu });
     // Whoever wants commands run can't give up the right to run them.
     if (!config.remoteControl) seal();
     open.tree.useShell(shell);
+    open.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     sayWhatCounts(open.machine, config);
     const prober = new Prober({ shell });
     const probe: Prober["probe"] = (target, options) => prober.probe(target, options);

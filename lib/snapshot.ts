@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Connections, LoadAverage, Snapshot, Traffic, Usage } from "./types.ts";
+import type { Connections, GraphicsCard, LoadAverage, Snapshot, Traffic, Usage } from "./types.ts";
 
 /** Something that is measured anew at every report; `undefined` means "no data". */
 export interface Collector<T> {
@@ -24,6 +24,11 @@ export interface Collectors {
   readonly connections: Collector<Connections>;
   readonly uptime: Collector<number>;
   readonly processes: Collector<number>;
+  /** Only where details of graphics cards were asked for; each in words fit for the public. */
+  readonly graphicsCards?: readonly {
+    readonly subject: string;
+    readonly collector: Collector<readonly GraphicsCard[]>;
+  }[];
 }
 
 /** A collector that failed: in whose words, and why. */
@@ -71,5 +76,10 @@ export function takeSnapshot(
   if (uptimeSeconds !== undefined) snapshot.uptimeSeconds = uptimeSeconds;
   const processes = measure("process count", collectors.processes);
   if (processes !== undefined) snapshot.processes = processes;
+  if (collectors.graphicsCards !== undefined) {
+    snapshot.graphicsCards = collectors.graphicsCards.flatMap(({ subject, collector }) =>
+      measure(subject, collector) ?? []
+    );
+  }
   return snapshot;
 }

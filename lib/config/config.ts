@@ -26,6 +26,8 @@ export interface Config extends ConnectionConfig {
   readonly excludeNics: readonly string[];
   readonly includeMountPoints: readonly string[];
   readonly memoryMode: MemoryMode;
+  /** Whether details of graphics cards are reported. */
+  readonly gpu: boolean;
   /** Empty when the machine's own is meant. */
   readonly hostProc: string;
   readonly customIpv4: string;
@@ -108,6 +110,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     excludeNics: pick(OPTIONS.excludeNics),
     includeMountPoints: pick(OPTIONS.includeMountPoints),
     memoryMode: pickMemoryMode(find, pick),
+    gpu: pick(OPTIONS.gpu),
     hostProc: pick(OPTIONS.hostProc).replace(/(?<=.)\/+$/, ""),
     customIpv4: pick(OPTIONS.customIpv4),
     customIpv6: pick(OPTIONS.customIpv6),

@@ -35,10 +35,6 @@ export const OFFICIAL_OPTIONS = {
     max: 31,
     whole: true,
   }),
-  gpu: officialSwitch("gpu", "ENABLE_GPU", {
-    key: "enable_gpu",
-    help: "Details of graphics cards",
-  }),
   disableAutoUpdate: officialSwitch("disable-auto-update", "DISABLE_AUTO_UPDATE", {
     help: "Don't update by itself",
     noEffect: "this version never updates itself",
@@ -58,7 +54,6 @@ export const OFFICIAL_OPTIONS = {
 } as const;
 
 interface OfficialRow {
-  readonly key?: string;
   readonly help: string;
   readonly noEffect?: string;
   readonly secret?: boolean;

@@ -121,6 +121,13 @@ export const OPTIONS = {
     group: "What is measured",
     help: "The official name for --memory-mode htop",
   }),
+  gpu: toggle({
+    flag: "gpu",
+    variable: "AGENT_ENABLE_GPU",
+    key: "enable_gpu",
+    group: "What is measured",
+    help: "Report use, memory and temperature of graphics cards too, every 10 s anew",
+  }),
   hostProc: text({
     variable: "HOST_PROC",
     key: "host_proc",
