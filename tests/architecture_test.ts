@@ -138,7 +138,16 @@ Deno.test("no module keeps state of its own", () => {
 
 Deno.test("every test lies where the file that it tests lies", () => {
   const known = new Set(files.map((file) => file.name.replace(/\.ts$/, "")));
-  const apart = ["architecture", "readme", "end_to_end/", "bench/", "fixtures/", "soak/", "live/"];
+  const apart = [
+    "architecture",
+    "readme",
+    "machines",
+    "end_to_end/",
+    "bench/",
+    "fixtures/",
+    "soak/",
+    "live/",
+  ];
   for (const { name } of walk(new URL("tests/", root))) {
     if (!name.endsWith("_test.ts") || apart.some((prefix) => name.startsWith(prefix))) continue;
     assert(known.has(name.replace(/_test\.ts$/, "")), `tests/${name} tests no file of lib/`);

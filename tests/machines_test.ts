@@ -1,0 +1,77 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { KernelTree } from "../lib/host/kernel_tree.ts";
+import { type Machine, openMachine } from "../lib/machine.ts";
+import { toWireBasicInfo, toWireReport } from "../lib/protocol.ts";
+import { takeSnapshot } from "../lib/snapshot.ts";
+import { PaperMachine } from "./paper_machine.ts";
+
+const fixtures = new URL("fixtures/", import.meta.url);
+
+const names = Array.from(Deno.readDirSync(fixtures), ({ name }) => name)
+  .filter((name) => hasFile(`${name}/machine.json`)).sort();
+
+function hasFile(path: string): boolean {
+  try {
+    return Deno.statSync(new URL(path, fixtures)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Names by what was decided for them, in the order in which the decisions are told. */
+function byRule(
+  decisions: readonly { name: string; counted: boolean; rule: string }[],
+): Record<string, string[]> {
+  const groups: Record<string, string[]> = {};
+  for (const { name, counted, rule } of decisions) {
+    (groups[`${counted ? "counted" : "left out"}: ${rule}`] ??= []).push(name);
+  }
+  return groups;
+}
+
+/** What the panel gets of a machine, and what was decided on the way. */
+function measured(name: string) {
+  const host = new PaperMachine(name);
+  const machine: Machine = openMachine(host, new KernelTree(host), {
+    includeNics: [],
+    excludeNics: [],
+    includeMountPoints: [],
+    memoryMode: "htop",
+    arch: host.sheet.arch,
+  });
+  const { collectors } = machine;
+  const snapshot = takeSnapshot(collectors);
+  const basicInfo = toWireBasicInfo({
+    facts: machine.readFacts(),
+    snapshot,
+    addresses: {},
+    version: "1.2.3",
+    withoutNewColumns: false,
+  });
+  const report = toWireReport(snapshot);
+  host.later();
+  return {
+    basicInfo,
+    report,
+    laterReport: toWireReport(takeSnapshot(collectors)),
+    interfaces: byRule(collectors.traffic.interfaces()),
+    mountPoints: byRule(
+      collectors.disk.mounts().map((mount) => ({ ...mount, name: mount.mountPoint })),
+    ),
+  };
+}
+
+for (const name of names) {
+  Deno.test(`the basic info and reports of ${name} are what they should be`, () => {
+    const expected: unknown = JSON.parse(
+      Deno.readTextFileSync(new URL(`${name}/expected.json`, fixtures)),
+    );
+    assertEquals(measured(name), expected);
+  });
+}
+
+Deno.test("each machine on paper has a line that tells how it was made", () => {
+  assert(names.length >= 14, `only ${names.length} machines`);
+  const readme = Deno.readTextFileSync(new URL("README.md", fixtures));
+  for (const name of names) assertStringIncludes(readme, `| \`${name}\` |`);
+});
