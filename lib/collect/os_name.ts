@@ -13,7 +13,7 @@ const SPECIAL_SYSTEMS: ReadonlyArray<(host: Files) => string | undefined> = [
 
 /**
  * What the system calls itself: `PRETTY_NAME` of `etc/os-release`, or its own name where it is a
- * special one.
+ * special one; `Linux` where it has no name.
  */
 export function osName(host: Files): string | undefined {
   for (const name of SPECIAL_SYSTEMS) {
@@ -23,7 +23,9 @@ export function osName(host: Files): string | undefined {
   const release = osRelease(host);
   const name = assignedValue(release, "NAME");
   const version = assignedValue(release, "VERSION");
-  return assignedValue(release, "PRETTY_NAME") ?? (name && joined(name, version));
+  // What has no such file, as a container of one program, is still of the kernel's kind.
+  return assignedValue(release, "PRETTY_NAME") ?? (name && joined(name, version)) ??
+    (host.readText(`${host.roots.proc}/sys/kernel/ostype`)?.trim() || undefined);
 }
 
 function osRelease(host: Files): string {

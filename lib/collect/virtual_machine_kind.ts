@@ -45,6 +45,9 @@ const TREE_SIGNS: ReadonlyArray<readonly [string, string]> = [
   ["vmware", "vmware"],
 ];
 
+/** The bit of `/sys/hypervisor/properties/features`, a hexadecimal number, that the first domain has. */
+const XEN_FIRST_DOMAIN = 1 << 11;
+
 /**
  * The hypervisor that the machine runs on, in systemd's words; `undefined` when there is no sign
  * of one.
@@ -84,7 +87,10 @@ function byXen(host: Files): string | undefined {
   const type = host.readText(`${sys}/hypervisor/type`)?.trim();
   if (type !== "xen" && !host.exists(`${proc}/xen`)) return undefined;
   // The first domain is the machine itself, with the hypervisor below it.
-  const isFirst = host.readText(`${proc}/xen/capabilities`)?.includes("control_d") ?? false;
+  const features = parseInt(host.readText(`${sys}/hypervisor/properties/features`) ?? "", 16);
+  const isFirst = Number.isNaN(features)
+    ? host.readText(`${proc}/xen/capabilities`)?.includes("control_d") ?? false
+    : (features & XEN_FIRST_DOMAIN) !== 0;
   return isFirst ? "none" : "xen";
 }
 
@@ -94,6 +100,10 @@ function byDeviceTree(host: Files): string | undefined {
   if (hypervisor !== undefined) {
     return find(TREE_SIGNS, (sign) => hypervisor.startsWith(sign)) ?? "vm-other";
   }
+  // IBM's firmware partitions a machine; QEMU plays the same one for its own guests.
+  const isPartition = host.exists(`${tree}/ibm,partition-name`) &&
+    host.exists(`${tree}/hmc-managed?`) && !host.exists(`${tree}/chosen/qemu,graphic-width`);
+  if (isPartition) return "powervm";
   const model = host.readText(`${tree}/model`) ?? "";
   const compatible = host.readText(`${tree}/compatible`) ?? "";
   const isEmulated = model.startsWith("linux,dummy-virt") || compatible.includes("qemu,") ||

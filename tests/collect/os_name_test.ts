@@ -44,6 +44,29 @@ Deno.test("osName() gives nothing when there is no os-release or nothing in it",
   assertEquals(nameOf({ "/etc/os-release": "ID=x\n" }), undefined);
 });
 
+Deno.test("osName() gives the kernel's kind when the system has no name", () => {
+  assertEquals(nameOf({ "/proc/sys/kernel/ostype": "Linux\n" }), "Linux");
+  const nameless = { "/etc/os-release": "ID=x\n", "/proc/sys/kernel/ostype": "Linux\n" };
+  assertEquals(nameOf(nameless), "Linux");
+});
+
+const QUOTED: ReadonlyArray<readonly [string, string]> = [
+  [`PRETTY_NAME=Alpine`, "Alpine"],
+  [`PRETTY_NAME='Alpine Linux v3.20'`, "Alpine Linux v3.20"],
+  [`PRETTY_NAME="openSUSE \\"Tumbleweed\\""`, `openSUSE "Tumbleweed"`],
+  [`  PRETTY_NAME="Arch Linux"\r`, "Arch Linux"],
+  [`PRETTY_NAME="Debian GNU/Linux`, "Debian GNU/Linux"],
+  [`#PRETTY_NAME="Old"\nPRETTY_NAME="New"`, "New"],
+  [`PRETTY_NAME=""\nNAME="Void"`, "Void"],
+  [`PRETTY_NAME_2="Other"\nNAME=Void`, "Void"],
+];
+
+for (const [text, name] of QUOTED) {
+  Deno.test(`osName() is ${name} when os-release has ${JSON.stringify(text)}`, () => {
+    assertEquals(nameOf({ "/etc/os-release": `${text}\n` }), name);
+  });
+}
+
 Deno.test("osName() knows Proxmox VE by its package", () => {
   const files = {
     "/etc/os-release": DEBIAN,
