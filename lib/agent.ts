@@ -62,7 +62,8 @@ export interface AgentParts {
 
 /** What is only needed when the first report is out. */
 export interface AfterFirstReport {
-  readonly facts: MachineFacts;
+  /** Asked for at each basic info: cores may come and go. */
+  readonly facts: () => MachineFacts;
   readonly probes: ProbeRunner;
   readonly control: Controller;
 }
@@ -173,7 +174,7 @@ export class Agent {
     }
   }
 
-  async #infoLoop(link: AgentLink, facts: MachineFacts, signal: AbortSignal): Promise<void> {
+  async #infoLoop(link: AgentLink, facts: () => MachineFacts, signal: AbortSignal): Promise<void> {
     const { infoIntervalMs } = this.#parts;
     let retryMs = FIRST_INFO_RETRY_MS;
     let addresses: Addresses = {};
@@ -194,7 +195,7 @@ export class Agent {
 
   async #sendBasicInfo(
     link: AgentLink,
-    facts: MachineFacts,
+    facts: () => MachineFacts,
     addresses: Addresses,
   ): Promise<boolean> {
     const snapshot = this.#snapshot;
@@ -203,7 +204,7 @@ export class Agent {
       const withoutNewColumns = this.#withoutNewColumns;
       const { version } = this.#parts;
       return link.sendBasicInfo(
-        toWireBasicInfo({ facts, snapshot, addresses, version, withoutNewColumns }),
+        toWireBasicInfo({ facts: facts(), snapshot, addresses, version, withoutNewColumns }),
       );
     };
     return await this.#try("basic info", async () => {

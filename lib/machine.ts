@@ -6,6 +6,7 @@
 
 import { Connections } from "./collect/connections.ts";
 import { Cpu } from "./collect/cpu.ts";
+import { withCoresOnline } from "./collect/cpu_facts.ts";
 import { Disk } from "./collect/disk.ts";
 import { machineFacts } from "./collect/facts.ts";
 import { GpuUse } from "./collect/gpu_use.ts";
@@ -46,6 +47,8 @@ export interface Machine {
   readonly gpu?: Pick<GpuUse, "nvidia" | "verdicts">;
   /** Reads what does not change; only before the process is sealed. */
   readFacts(): MachineFacts;
+  /** Those facts with what has changed since, where anything can; also when the process is sealed. */
+  currentFacts?(facts: MachineFacts): MachineFacts;
   /** Where each value comes from, in the words of a dry run, where it is not a file below `/proc`. */
   readonly sources?: Readonly<Record<string, string>>;
   /** Asks anew for all that is asked for beside the reports, where anything is. */
@@ -67,6 +70,7 @@ export function networkFolder(proc: string): string {
 export function openMachine(host: Host, tree: KernelTree, options: MachineOptions): Machine {
   const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
+  const stat = host.open(`${proc}/stat`);
   const network = networkFolder(proc);
   const lists = { include: options.includeNics, exclude: options.excludeNics };
   const mounts = host.open(isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`);
@@ -74,7 +78,7 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
   const gpu = options.gpu ? new GpuUse(host) : undefined;
   return {
     collectors: {
-      cpu: new Cpu(host.open(`${proc}/stat`)),
+      cpu: new Cpu(stat),
       memory: openMemory(host, { mode: options.memoryMode, isOwn }),
       disk: new Disk(
         host,
@@ -103,5 +107,6 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
     },
     ...(gpu && { gpu }),
     readFacts: () => machineFacts(host, { arch: options.arch }),
+    currentFacts: (facts) => withCoresOnline(facts, stat.read()),
   };
 }

@@ -130,7 +130,11 @@ export async function reportTo(
         onDemand.stop();
       },
     };
-    return { facts, probes, control: remoteControl(config, connection) };
+    return {
+      facts: () => open.machine.currentFacts?.(facts) ?? facts,
+      probes,
+      control: remoteControl(config, connection),
+    };
   }
 
   try {

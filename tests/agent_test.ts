@@ -34,6 +34,7 @@ class PaperWorld {
   order: (order: PanelOrder) => void = () => {};
   moveTo: (way: Way | undefined) => void = () => {};
   snapshots = 0;
+  cores = 2;
   stopped = false;
 
   parts(options: { infoIntervalMs?: number } = {}): AgentParts {
@@ -87,7 +88,7 @@ class PaperWorld {
         const update = (tasks: readonly ProbeTask[]) => void this.updates.push(tasks);
         const note = (what: string) => (of: unknown) => void this.obeyed.push({ what, of });
         return {
-          facts: { arch: "amd64" },
+          facts: () => ({ arch: "amd64", logicalCores: this.cores }),
           probes: { update, runOnce: note("probe"), stop: () => this.stopped = true },
           control: {
             runCommand: note("command"),
@@ -215,6 +216,16 @@ Deno.test("Agent.run() sends basic info again as soon as the addresses are known
     await clock.tickAsync(300_000);
     assertEquals(world.infos.length, 3, "known addresses need no second message");
   });
+});
+
+Deno.test("Agent.run() sends the cores that there are at each basic info", async () => {
+  const world = new PaperWorld();
+  await live(world, async (clock) => {
+    await clock.tickAsync(1000);
+    world.cores = 4;
+    await clock.tickAsync(300_000);
+  });
+  assertEquals(world.infos.map((info) => info.cpu_cores), [2, 4]);
 });
 
 Deno.test("Agent.run() says once which tasks it skips, and again when they change", async () => {

@@ -13,7 +13,7 @@ function trees(roots: Roots, n: number): Record<string, string> {
   const { proc } = roots;
   const root = roots.root === "/" ? "" : roots.root;
   return {
-    [`${proc}/stat`]: `cpu  ${n} 0 0 ${100 - n} 0 0 0 0\ncpu0 1 1 1 1\n`,
+    [`${proc}/stat`]: `cpu  ${n} 0 0 ${100 - n} 0 0 0 0\n${"cpu0 1 1 1 1\n".repeat(n)}`,
     [`${proc}/meminfo`]: `MemTotal: ${n} kB\nMemFree: 0 kB\nSwapTotal: ${n} kB\nSwapFree: 0 kB\n`,
     [`${proc}/loadavg`]: `${n}.0 0.0 0.0 1/${n} 9\n`,
     [`${proc}/uptime`]: `${n}.5 1.0\n`,
@@ -137,4 +137,11 @@ Deno.test("readFacts() describes the machine whose trees are named", () => {
     "Processor 7,6.7.0,System 7,qemu",
     "Processor 40,6.40.0,System 40,vmware",
   ]);
+});
+
+Deno.test("currentFacts() counts the cores of the machine whose /proc is named", () => {
+  for (const [roots, cores] of [[OWN, 7], [HOSTS, 40]] as const) {
+    const { machine } = machineAt(roots);
+    assertEquals(machine.currentFacts?.({ arch: "amd64" }), { arch: "amd64", logicalCores: cores });
+  }
 });

@@ -27,6 +27,18 @@ export function cpuFacts(
   };
 }
 
+/** The facts with the cores that are online by now, from the text of `/proc/stat`. */
+export function withCoresOnline(facts: MachineFacts, stat: string | undefined): MachineFacts {
+  const logicalCores = countLogicalCores(stat ?? "");
+  if (logicalCores === undefined) return facts;
+  const { physicalCores } = facts;
+  return {
+    ...facts,
+    logicalCores,
+    ...(physicalCores && { physicalCores: Math.min(physicalCores, logicalCores) }),
+  };
+}
+
 function nameOf(info: CpuInfo, deviceTreeModel: string | undefined): string | undefined {
   const { modelName } = info;
   // 32-bit ARM names the instruction set here, `ARMv7 Processor rev 4 (v7l)`.

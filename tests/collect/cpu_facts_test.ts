@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type CpuFacts, cpuFacts } from "../../lib/collect/cpu_facts.ts";
+import { type CpuFacts, cpuFacts, withCoresOnline } from "../../lib/collect/cpu_facts.ts";
 import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
 import { paperHost } from "./paper_host.ts";
 
@@ -102,4 +102,14 @@ Deno.test("cpuFacts() counts whole numbers of cores above 0, or none, whatever t
     assert(Number.isSafeInteger(physicalCores) && physicalCores > 0, `got ${physicalCores}`);
     assert(physicalCores <= logicalCores || !stat.includes("cpu0 "), `of ${logicalCores}`);
   }));
+});
+
+Deno.test("withCoresOnline() follows the threads, and has no more cores than that", () => {
+  const facts = { arch: "amd64", logicalCores: 8, physicalCores: 4 };
+  const stat = (count: number): string =>
+    "cpu  1 1 1 1\n" + Array.from({ length: count }, (_, at) => `cpu${at} 1 1 1 1\n`).join("");
+  assertEquals(withCoresOnline(facts, stat(6)), { ...facts, logicalCores: 6 });
+  assertEquals(withCoresOnline(facts, stat(3)), { ...facts, logicalCores: 3, physicalCores: 3 });
+  assertEquals(withCoresOnline({ arch: "amd64" }, stat(3)), { arch: "amd64", logicalCores: 3 });
+  for (const text of [undefined, "", "bent"]) assertEquals(withCoresOnline(facts, text), facts);
 });
