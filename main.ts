@@ -50,6 +50,11 @@ async function run(config: Config): Promise<number> {
     throw new UsageError(`Cannot run on ${os}: this version supports Linux and macOS`);
   }
   const options = { signal: stopSignal(), os, arch };
+  if (config.command === "traffic show" || config.command === "traffic set") {
+    const { setTraffic, showTraffic } = await import("./lib/traffic_command.ts");
+    const act = config.command === "traffic show" ? showTraffic : setTraffic;
+    return show(await act(config, options));
+  }
   if (config.command === "demo") return await runDemo(config, options);
   if (config.dryRun) return await runDryRun(config, options);
   requireNode(config);

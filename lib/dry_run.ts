@@ -116,7 +116,7 @@ export function dryRunTable(dryRun: DryRun): string {
     [
       "Traffic",
       `up ${bytes(report.network.totalUp)}, down ${bytes(report.network.totalDown)}`,
-      sources.network ?? "",
+      sources.traffic ?? sources.network ?? "",
     ],
     [
       "Connections",

@@ -55,16 +55,22 @@ async function lookTwice(
   const { machine, host } = open;
   const addresses = publicAddresses(config, open);
   const secondsBetween = secondsBetweenLooks(config.intervalSeconds);
-  takeSnapshot(machine.collectors);
+  const month = config.monthRotate === 0
+    ? undefined
+    : (await import("./month.ts")).seeMonth(config, open);
+  const collectors = month?.collectors ?? machine.collectors;
+  takeSnapshot(collectors);
   const [found] = await Promise.all([
     addresses.lookup(signal),
     delay(secondsBetween * 1000, { signal }),
     askNvidia(open, signal),
   ]);
   await machine.refresh?.();
-  const snapshot = takeSnapshot(machine.collectors);
+  const snapshot = takeSnapshot(collectors);
   const told = toDryRun({
-    machine,
+    machine: month === undefined
+      ? machine
+      : { ...machine, sources: { ...machine.sources, traffic: month.source() } },
     basicInfo: toWireBasicInfo({
       facts: machine.readFacts(),
       snapshot,
@@ -102,7 +108,13 @@ export async function reportTo(
   options: Platform & { signal: AbortSignal },
 ): Promise<void> {
   const open = await openThisMachine(config, options);
-  const measuring = new Measuring(open.machine.collectors, {
+  const month = config.monthRotate === 0
+    ? undefined
+    // Whoever does not want it needs nothing of it in memory.
+    : (await import("./month.ts")).keepMonth(config, open);
+  const ended = new AbortController();
+  const keeping = month?.run(AbortSignal.any([options.signal, ended.signal]));
+  const measuring = new Measuring(month?.collectors ?? open.machine.collectors, {
     monotonicMs: () => open.host.monotonicMs(),
   });
   const addresses = publicAddresses(config, open);
@@ -153,6 +165,8 @@ export async function reportTo(
     await running;
   } finally {
     connection.close();
+    ended.abort();
+    await keeping;
     await Promise.all([shell?.close(), open.close?.()]);
   }
 }

@@ -20,6 +20,12 @@ export interface LoadAverage {
   fifteenMinutes: number;
 }
 
+/** Bytes of both directions. */
+export interface BothWays {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
 /** Traffic of all counted interfaces together. */
 export interface Traffic {
   /** Bytes sent in all. */

@@ -16,8 +16,8 @@ const ROOMS: readonly (readonly string[])[] = [
   ["control/"],
   ["demo/"],
   ["agent.ts", "dry_run.ts"],
-  ["connection.ts", "open_machine.ts", "this_machine.ts", "this_mac.ts"],
-  ["reporting.ts"],
+  ["connection.ts", "month.ts", "open_machine.ts", "this_machine.ts", "this_mac.ts"],
+  ["reporting.ts", "traffic_command.ts"],
   ["main.ts"],
 ];
 

@@ -44,7 +44,8 @@ export class Network {
   readonly #parse: typeof parseNetDev;
   readonly #nics = new Map<string, Nic>();
   readonly #undecided = new Set<Nic>();
-  readonly #sum = new TrafficSum();
+  /** What has passed so far. */
+  readonly sum = new TrafficSum();
   #deviceSeen = false;
   #round = 0;
   #seen = 0;
@@ -75,6 +76,17 @@ export class Network {
    * @throws {SyntaxError} When the kernel's text can't be read.
    */
   collect(): Traffic | undefined {
+    const atMs = this.look();
+    return atMs === undefined ? undefined : this.sum.at(atMs);
+  }
+
+  /**
+   * Adds what has passed to the sum, without a step of the speed; the moment of the look, or
+   * `undefined` as for {@linkcode Network.collect}.
+   *
+   * @throws {SyntaxError} When the kernel's text can't be read.
+   */
+  look(): number | undefined {
     const text = this.#source.read();
     if (text === undefined) return undefined;
     const atMs = this.#monotonicMs();
@@ -83,11 +95,11 @@ export class Network {
     const counters = this.#parse(text, (name) => this.#wants(name));
     if (this.#undecided.size > 0) this.#judge(counters);
     for (const now of counters) {
-      if (this.#nics.get(now.name)?.decision?.counted) this.#sum.add(now);
+      if (this.#nics.get(now.name)?.decision?.counted) this.sum.add(now);
     }
     if (this.#seen !== this.#nics.size) this.#forgetGone();
-    if (this.#undecided.size > 0 && this.#sum.isEmpty()) return undefined;
-    return this.#sum.at(atMs);
+    if (this.#undecided.size > 0 && this.sum.isEmpty()) return undefined;
+    return atMs;
   }
 
   /** What was decided for each interface that was there at the last look, in the kernel's order. */
@@ -167,7 +179,7 @@ export class Network {
       if (nic.seenInRound === this.#round) continue;
       this.#nics.delete(nic.name);
       this.#undecided.delete(nic);
-      this.#sum.leave(nic.name);
+      this.sum.leave(nic.name);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { InterfaceCounters } from "../parse/net_dev.ts";
 import { growth, perSecond } from "../rate.ts";
-import type { Traffic } from "../types.ts";
+import type { BothWays, Traffic } from "../types.ts";
 
 /** Counters of interfaces that left are kept for this many, in case they return. */
 const MAX_LEFT = 64;
@@ -43,11 +43,31 @@ export class TrafficSum {
     return this.#present.size + this.#left.size === 0;
   }
 
+  /** The total alone, without a step of the speed. */
+  total(): BothWays {
+    return { ...this.#total };
+  }
+
+  /** The last counters of each interface, those that are gone first. */
+  counters(): Map<string, BothWays> {
+    return new Map([...this.#left, ...this.#present]);
+  }
+
+  /** Whether an interface is there at present. */
+  has(name: string): boolean {
+    return this.#present.has(name);
+  }
+
   /** Notes that an interface is gone. */
   leave(name: string): void {
     const last = this.#present.get(name);
     if (last === undefined) return;
     this.#present.delete(name);
+    this.remember(name, last);
+  }
+
+  /** Notes the last counters of an interface that is gone, in case it returns. */
+  remember(name: string, last: BothWays): void {
     this.#left.set(name, last);
     const [oldest] = this.#left.keys();
     if (this.#left.size > MAX_LEFT && oldest !== undefined) this.#left.delete(oldest);
@@ -74,11 +94,18 @@ export class TrafficSum {
   #addFirst(now: InterfaceCounters): void {
     const left = this.#left.get(now.name);
     this.#left.delete(now.name);
-    const sentBytes = left && growth(left.sentBytes, now.sentBytes);
-    const receivedBytes = left && growth(left.receivedBytes, now.receivedBytes);
-    // Both went on from where they were: the same device is back. Else it is a new one that began at 0.
-    const same = sentBytes !== undefined && receivedBytes !== undefined;
-    this.#total.sentBytes += same ? sentBytes : now.sentBytes;
-    this.#total.receivedBytes += same ? receivedBytes : now.receivedBytes;
+    const { sentBytes, receivedBytes } = broughtAlong(left, now);
+    this.#total.sentBytes += sentBytes;
+    this.#total.receivedBytes += receivedBytes;
   }
+}
+
+/** What passed through an interface while nobody looked, or all of it when its counters are new. */
+export function broughtAlong(last: BothWays | undefined, now: BothWays): BothWays {
+  const sentBytes = last && growth(last.sentBytes, now.sentBytes);
+  const receivedBytes = last && growth(last.receivedBytes, now.receivedBytes);
+  // Both went on from where they were: the same device is back. Else it is a new one that began at 0.
+  const same = sentBytes !== undefined && receivedBytes !== undefined;
+  if (same) return { sentBytes, receivedBytes };
+  return { sentBytes: now.sentBytes, receivedBytes: now.receivedBytes };
 }

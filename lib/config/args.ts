@@ -4,7 +4,7 @@ import { didYouMean } from "./nearest.ts";
 import { OPTIONS } from "./options.ts";
 
 /** What the program can be told to do; `report` is what it does without a word. */
-export const COMMANDS = ["report", "demo", "version"] as const;
+export const COMMANDS = ["report", "demo", "traffic show", "traffic set", "version"] as const;
 
 /** A command of the program. */
 export type Command = typeof COMMANDS[number];
@@ -33,13 +33,17 @@ export function parseArguments(args: readonly string[]): Arguments {
     flags.set(option, before === undefined ? value : `${before}${option.separator}${value}`);
   }
   let command: Command | undefined;
+  /** What was said of a command so far: some have two words. */
+  let words: string | undefined;
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
     if (!arg.startsWith("-")) {
       if (command !== undefined) {
         throw new UsageError(`Cannot use "${arg}": ${command} takes no more words`);
       }
-      command = parseCommand(arg);
+      words = words === undefined ? arg : `${words} ${arg}`;
+      if (COMMANDS.some((known) => known.startsWith(`${words} `))) continue;
+      command = parseCommand(words);
       continue;
     }
     const { option, attached } = findFlag(arg);
@@ -60,7 +64,8 @@ export function parseArguments(args: readonly string[]): Arguments {
       set(option, value);
     }
   }
-  return { command: command ?? "report", flags };
+  command ??= words === undefined ? "report" : parseCommand(words);
+  return { command, flags };
 }
 
 function parseCommand(word: string): Command {

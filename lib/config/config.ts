@@ -9,11 +9,12 @@ import { configNotices } from "./notices.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 import { secretsOf } from "./secrets.ts";
+import { type StatePlaces, statePlaces } from "./state_places.ts";
 import type { ConfigSources } from "./sources.ts";
 import { findToken } from "./token.ts";
 
 /** What the program was asked to do, complete and checked. */
-export interface Config extends ConnectionConfig {
+export interface Config extends ConnectionConfig, StatePlaces {
   readonly command: Command;
   /** Without a slash at its end; empty when none was given. */
   readonly endpoint: string;
@@ -28,6 +29,10 @@ export interface Config extends ConnectionConfig {
   readonly memoryMode: MemoryMode;
   /** Whether details of graphics cards are reported. */
   readonly gpu: boolean;
+  /** The day on which the month's traffic starts anew; 0 when it is reported since the start. */
+  readonly monthRotate: number;
+  /** What the month's totals are set to by `traffic set`, in bytes. */
+  readonly totals: { readonly up: number | undefined; readonly down: number | undefined };
   /** Empty when the machine's own is meant. */
   readonly hostProc: string;
   readonly customIpv4: string;
@@ -91,7 +96,7 @@ export function resolveConfig(sources: ConfigSources): Config {
 
   const help = pick(OPTIONS.help);
   const asked = pick(OPTIONS.version) ? "version" : command;
-  if (asked === "report" && !help) refuseDemoOptions(find);
+  if (!help) refuseOptionsOfOthers(find, asked);
   const connection = pickConnection({ find, pick }, {
     ...sources,
     usesProxies: asked === "report" && !help,
@@ -101,6 +106,7 @@ export function resolveConfig(sources: ConfigSources): Config {
   const intervalSeconds = pickInterval({ find, pick }, command);
   return {
     ...connection,
+    ...statePlaces(pick(OPTIONS.stateDir), sources.env),
     command: asked,
     endpoint: pick(OPTIONS.endpoint),
     token,
@@ -111,6 +117,8 @@ export function resolveConfig(sources: ConfigSources): Config {
     includeMountPoints: pick(OPTIONS.includeMountPoints),
     memoryMode: pickMemoryMode(find, pick),
     gpu: pick(OPTIONS.gpu),
+    monthRotate: pick(OPTIONS.monthRotate),
+    totals: { up: pick(OPTIONS.up), down: pick(OPTIONS.down) },
     hostProc: pick(OPTIONS.hostProc).replace(/(?<=.)\/+$/, ""),
     customIpv4: pick(OPTIONS.customIpv4),
     customIpv6: pick(OPTIONS.customIpv6),
@@ -139,13 +147,19 @@ export function resolveConfig(sources: ConfigSources): Config {
   };
 }
 
-function refuseDemoOptions(find: Find): void {
-  for (const option of [OPTIONS.fault, OPTIONS.port]) {
+/** Refuses options that are about another command, where they would do nothing. */
+function refuseOptionsOfOthers(find: Find, command: Command): void {
+  const panel = command === "report" ? [OPTIONS.fault, OPTIONS.port] : [];
+  const totals = command === "traffic set" ? [] : [OPTIONS.up, OPTIONS.down];
+  refuse(find, panel, 'the stand-in panel of the command "demo"');
+  refuse(find, totals, 'the command "traffic set"');
+}
+
+function refuse(find: Find, options: readonly Option<unknown>[], subject: string): void {
+  for (const option of options) {
     const found = find(option);
     if (found !== undefined) {
-      throw new UsageError(
-        `Cannot use ${found.origin} here: it is about the stand-in panel of the command "demo"`,
-      );
+      throw new UsageError(`Cannot use ${found.origin} here: it is about ${subject}`);
     }
   }
 }

@@ -7,6 +7,8 @@ Usage:
   komari-agent-deno -e URL -t TOKEN [options]   report to a panel
   komari-agent-deno --dry-run [--json]          show what would be sent
   komari-agent-deno demo [options]              try it without any panel
+  komari-agent-deno traffic show [--json]       show the month's traffic
+  komari-agent-deno traffic set --up N --down N say what it is
   komari-agent-deno version                     show the version
 
 Example, for a panel behind Cloudflare Access (no other user can see what variables hold):

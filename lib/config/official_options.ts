@@ -25,16 +25,6 @@ export const OFFICIAL_OPTIONS = {
     max: 1_000_000,
     whole: true,
   }),
-  monthRotate: number({
-    ...names("month-rotate", "MONTH_ROTATE"),
-    placeholder: "DAY",
-    help: "The day on which the month's traffic starts anew",
-    noEffect: LATER,
-    initial: 0,
-    min: 0,
-    max: 31,
-    whole: true,
-  }),
   disableAutoUpdate: officialSwitch("disable-auto-update", "DISABLE_AUTO_UPDATE", {
     help: "Don't update by itself",
     noEffect: "this version never updates itself",

@@ -38,6 +38,7 @@ export const OPTION_GROUPS = [
   "Way to the panel",
   "Reports",
   "What is measured",
+  "Monthly traffic",
   "Public addresses",
   "Remote control",
   "Running",

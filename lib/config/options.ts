@@ -7,6 +7,7 @@
  */
 
 import { CONNECTION_OPTIONS } from "./connection_options.ts";
+import { MONTH_OPTIONS } from "./month_options.ts";
 import { OFFICIAL_OPTIONS } from "./official_options.ts";
 import { checked, choice, list, number, text, toggle } from "./option.ts";
 import { REMOTE_OPTIONS } from "./remote_options.ts";
@@ -136,6 +137,7 @@ export const OPTIONS = {
     help: "The host's /proc inside a container",
     initialText: "/proc",
   }),
+  ...MONTH_OPTIONS,
   customIpv4: checked<string>({
     flag: "custom-ipv4",
     variable: "AGENT_CUSTOM_IPV4",
@@ -192,7 +194,7 @@ export const OPTIONS = {
   json: toggle({
     flag: "json",
     group: "Running",
-    help: "Output of --dry-run as JSON",
+    help: "Output of --dry-run and `traffic show` as JSON",
   }),
   logLevel: choice({
     flag: "log-level",

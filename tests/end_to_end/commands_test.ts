@@ -74,9 +74,9 @@ Deno.test("a list that matches nothing is a warning that names its option", asyn
 
 Deno.test("an official option without effect is named in the log", async () => {
   await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x"], {
-    env: { AGENT_MONTH_ROTATE: "1" },
+    env: { AGENT_DISABLE_AUTO_UPDATE: "1" },
   });
-  await agent.says("variable AGENT_MONTH_ROTATE has no effect");
+  await agent.says("variable AGENT_DISABLE_AUTO_UPDATE has no effect");
   await agent.stop();
 });
 
@@ -111,11 +111,11 @@ Deno.test("--dry-run shows a table", async () => {
 });
 
 Deno.test("--dry-run warns of what it was asked for in vain", async () => {
-  const args = ["--dry-run", "-i", "0.2", "--month-rotate", "1", "--include-nics", "nope9"];
+  const args = ["--dry-run", "-i", "0.2", "--show-warning", "--include-nics", "nope9"];
   const { code, output } = await outcome([...args, "--include-mountpoint", "/;/nope"]);
   assertEquals(code, 0, output);
   assertMatch(output, /^Looking twice, 0\.2 s apart/m);
-  assertStringIncludes(output, "flag --month-rotate has no effect");
+  assertStringIncludes(output, "flag --show-warning has no effect");
   assertMatch(output, / warning +agent: --include-nics nope9 matches no interface/);
   assertMatch(output, /^ {2}\/nope \(not mounted\) +left out/m);
 });
@@ -147,8 +147,8 @@ Deno.test("demo reports this machine to a page of its own, also when its port is
 });
 
 Deno.test("demo tells which options have no effect", async () => {
-  await using agent = new AgentProcess(["demo", "--month-rotate", "1"]);
-  await agent.says("flag --month-rotate has no effect");
+  await using agent = new AgentProcess(["demo", "--show-warning"]);
+  await agent.says("flag --show-warning has no effect");
   await agent.says("First report accepted");
   assertEquals((await agent.stop()).code, 0);
 });

@@ -1,0 +1,192 @@
+import { getLogger } from "../log.ts";
+import { formatByteCount } from "../parse/byte_count.ts";
+import { type MonthPeriod, monthPeriod } from "../parse/month_period.ts";
+import type { MonthState } from "../parse/month_state.ts";
+import type { NetStaticSum } from "../parse/net_static.ts";
+import type { BothWays, Traffic } from "../types.ts";
+import { beginMonth, continueMonth, type MonthCount } from "./month_beginning.ts";
+import { markFor, periodTotal, turnMarks } from "./month_marks.ts";
+import type { Network } from "./network.ts";
+
+/** What the month's traffic is counted with. */
+export interface MonthParts {
+  readonly traffic: Pick<Network, "collect" | "look" | "sum">;
+  /** The day of the month on which it starts anew, 1 to 31. */
+  readonly day: number;
+  /** The kernel's name of this boot; empty where it is not known. */
+  readonly bootId: string;
+  uptimeSeconds(): number | undefined;
+  /** What the official agent has counted since a moment; asked once, when there is no state. */
+  official(sinceMs: number): NetStaticSum | undefined;
+  /** The clock on the wall, which may be wrong. */
+  nowMs(): number;
+  /** A clock that only runs forward. */
+  monotonicMs(): number;
+}
+
+interface Counting extends MonthCount {
+  /** The total of all interfaces at the last look. */
+  readonly seen: BothWays;
+}
+
+/** The traffic with totals since the month's last reset; speeds are those of the interfaces. */
+export class MonthTraffic {
+  readonly #parts: MonthParts;
+  readonly #log = getLogger("agent");
+  #found: MonthState | undefined;
+  #counting: Counting | undefined;
+  #period: MonthPeriod | undefined;
+  #earlierSinceMs: number | undefined;
+  #generation = 0;
+
+  constructor(parts: MonthParts) {
+    this.#parts = parts;
+  }
+
+  /** Grows with everything that a state should be written for. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** What has passed since the day that began the current period; `undefined` before the first look. */
+  total(): (BothWays & { start: string }) | undefined {
+    if (this.#counting === undefined) return undefined;
+    const { marks, passed } = this.#counting;
+    return { ...periodTotal(marks, passed), start: marks.current.start };
+  }
+
+  /**
+   * Measures; `undefined` when there is nothing to measure.
+   *
+   * @throws {SyntaxError} When the kernel's text can't be read.
+   */
+  collect(): Traffic | undefined {
+    const traffic = this.#parts.traffic.collect();
+    if (traffic === undefined) return undefined;
+    const { marks, passed } = this.#take();
+    return { ...traffic, ...periodTotal(marks, passed) };
+  }
+
+  /** Counts what has passed without a report. @throws {SyntaxError} As `collect()` does. */
+  look(): void {
+    if (this.#parts.traffic.look() !== undefined) this.#take();
+  }
+
+  /** Goes on from a state, whether or not something was counted already. */
+  adopt(state: MonthState): void {
+    this.#found = state;
+    if (this.#counting !== undefined) this.#counting = this.#begin();
+  }
+
+  /** Sets the period's totals, where there are any yet; what is absent stays as it is. */
+  set(total: Partial<BothWays>): boolean {
+    const counting = this.#counting;
+    if (counting === undefined) return false;
+    const { marks, passed } = counting;
+    const wanted = { ...periodTotal(marks, passed), ...total };
+    const current = markFor(marks.current, passed, wanted);
+    this.#counting = { ...counting, marks: { ...marks, current } };
+    this.#generation++;
+    this.#tell("The month's traffic was set");
+    return true;
+  }
+
+  /** What has to be remembered; `undefined` before the first look. */
+  state(): MonthState | undefined {
+    if (this.#counting === undefined) return undefined;
+    const { passed, marks: { current, others } } = this.#counting;
+    const { day, bootId, traffic } = this.#parts;
+    return { day, bootId, passed, current, others, interfaces: traffic.sum.counters() };
+  }
+
+  #take(): Counting {
+    const before = this.#counting ?? this.#begin();
+    const seen = this.#parts.traffic.sum.total();
+    const sentBytes = before.passed.sentBytes + seen.sentBytes - before.seen.sentBytes;
+    const receivedBytes = before.passed.receivedBytes + seen.receivedBytes -
+      before.seen.receivedBytes;
+    if (
+      seen.sentBytes !== before.seen.sentBytes || seen.receivedBytes !== before.seen.receivedBytes
+    ) {
+      this.#generation++;
+    }
+    const passed = { sentBytes, receivedBytes };
+    const counting = this.#turn({ passed, marks: before.marks, seen });
+    this.#counting = counting;
+    return counting;
+  }
+
+  #turn(counting: Counting): Counting {
+    const { nowMs, monotonicMs } = this.#parts;
+    const now = nowMs();
+    const { start } = this.#periodAt(now);
+    const { passed, marks } = counting;
+    const { current } = marks;
+    if (start >= current.start) this.#earlierSinceMs = undefined;
+    else this.#earlierSinceMs ??= monotonicMs();
+    const earlierForMs = this.#earlierSinceMs === undefined
+      ? 0
+      : monotonicMs() - this.#earlierSinceMs;
+    if (start === current.start) {
+      return { ...counting, marks: { ...marks, current: { ...current, seenMs: now } } };
+    }
+    const turned = turnMarks(marks, { start, nowMs: now, passed, earlierForMs });
+    if (turned === marks) return counting;
+    this.#earlierSinceMs = undefined;
+    this.#generation++;
+    this.#tell(
+      start > current.start
+        ? "The month's traffic starts anew; that of the month before"
+        : "The clock ran ahead, and the traffic of an earlier month goes on; that of the later",
+      counting,
+    );
+    return { ...counting, marks: turned };
+  }
+
+  #begin(): Counting {
+    const { day, bootId, traffic, nowMs, uptimeSeconds } = this.#parts;
+    const now = nowMs();
+    const uptime = uptimeSeconds();
+    const counters = traffic.sum.counters();
+    const sight = {
+      day,
+      nowMs: now,
+      period: this.#periodAt(now),
+      bootId,
+      bootedAtMs: uptime === undefined ? undefined : now - uptime * 1000,
+      counters,
+    };
+    const state = this.#found;
+    const count = state === undefined
+      ? beginMonth(sight, this.#parts.official(sight.period.startMs))
+      : continueMonth(state, sight);
+    if (state?.bootId === bootId) {
+      for (const [name, last] of state.interfaces) {
+        if (!counters.has(name)) traffic.sum.remember(name, last);
+      }
+    }
+    this.#generation++;
+    this.#counting = { ...count, seen: traffic.sum.total() };
+    this.#tell(state === undefined ? "The month's traffic begins" : "The month's traffic goes on");
+    return this.#counting;
+  }
+
+  /** The period of a moment; a look at the calendar costs more than all the rest. */
+  #periodAt(nowMs: number): MonthPeriod {
+    const known = this.#period;
+    if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) return known;
+    return this.#period = monthPeriod(nowMs, this.#parts.day);
+  }
+
+  #tell(what: string, counting = this.#counting): void {
+    if (counting === undefined) return;
+    const { marks, passed } = counting;
+    const { sentBytes, receivedBytes } = periodTotal(marks, passed);
+    this.#log.info("{what}: up {up}, down {down} since {start}", {
+      what,
+      up: formatByteCount(sentBytes),
+      down: formatByteCount(receivedBytes),
+      start: marks.current.start,
+    });
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Options about the month's traffic.
+ *
+ * @module
+ */
+
+import { parseByteCount } from "../parse/byte_count.ts";
+import { checked, number } from "./option.ts";
+
+const GROUP = "Monthly traffic";
+
+/** Part of the option table, apart for its length only. */
+export const MONTH_OPTIONS = {
+  monthRotate: number({
+    flag: "month-rotate",
+    variable: "AGENT_MONTH_ROTATE",
+    key: "month_rotate",
+    placeholder: "DAY",
+    group: GROUP,
+    help: "Report the traffic since this day of the month, 1 to 31; 0 reports it since the start",
+    initial: 0,
+    min: 0,
+    max: 31,
+    whole: true,
+  }),
+  stateDir: checked<string>({
+    flag: "state-dir",
+    variable: "AGENT_STATE_DIR",
+    key: "state_dir",
+    placeholder: "FOLDER",
+    group: GROUP,
+    help: "Where it is remembered",
+    initial: "",
+    initialText: "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's",
+    parse: parseFolder,
+  }),
+  up: checked<number | undefined>({
+    flag: "up",
+    placeholder: "BYTES",
+    group: GROUP,
+    help: "For `traffic set`: what was sent since then, such as 12.5GiB or 300GB",
+    initial: undefined,
+    parse: parseByteCount,
+  }),
+  down: checked<number | undefined>({
+    flag: "down",
+    placeholder: "BYTES",
+    group: GROUP,
+    help: "For `traffic set`: what was received since then",
+    initial: undefined,
+    parse: parseByteCount,
+  }),
+} as const;
+
+/** A relative folder would be another one after the next start. */
+function parseFolder(value: string): string {
+  if (!value.startsWith("/")) throw new RangeError("a full path, such as /var/lib/komari");
+  return value.replace(/(?<=.)\/+$/, "");
+}
