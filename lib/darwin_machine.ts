@@ -86,6 +86,8 @@ export async function openDarwinMachine(
       connections: DARWIN_COMMANDS.sockets,
       uptime: "os.uptime() of node:os",
       process: DARWIN_COMMANDS.processes,
+      interfaces: DARWIN_COMMANDS.interfaces,
+      mountPoints: DARWIN_COMMANDS.mounts,
     },
   };
 }

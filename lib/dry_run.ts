@@ -5,6 +5,7 @@
  */
 
 import type { CardVerdict } from "./collect/graphics_collector.ts";
+import { memoryRule } from "./collect/memory_rule.ts";
 import { OPTIONS } from "./config/options.ts";
 import { type Machine, networkFolder } from "./machine.ts";
 import type { WireBasicInfo, WireReport } from "./protocol.ts";
@@ -58,8 +59,8 @@ export function toDryRun(parts: DryRunParts): DryRun {
     secondsBetween,
     sources: {
       "cpu": `${proc}/stat, over ${secondsBetween} s`,
-      "ram": `${memorySource(machine, proc)}, mode ${memory.effectiveMode}`,
-      "swap": memory.limitedBy ?? `${proc}/meminfo`,
+      "ram": memorySource(machine, proc),
+      "swap": memory.limitedBy ?? `${proc}/meminfo: total - free - cached`,
       "load": `${proc}/loadavg`,
       "disk": "statfs of the mount points below",
       "network": `${network}/dev, of the interfaces below`,
@@ -92,9 +93,11 @@ function cardDecision({ name, counted, rule, card }: CardVerdict): Decision {
 }
 
 function memorySource({ collectors: { memory } }: Machine, proc: string): string {
-  if (memory.limitedBy !== undefined) return `the container's limit in ${memory.limitedBy}`;
-  const zfs = memory.knowsZfs === true && memory.effectiveMode !== "all";
-  return `${proc}/meminfo${zfs ? ", the cache of ZFS taken off" : ""}`;
+  const { effectiveMode: mode, limitedBy, isFallback: fallback = false } = memory;
+  const rule = memoryRule({ mode, limited: limitedBy !== undefined, fallback });
+  if (limitedBy !== undefined) return `the container's limit in ${limitedBy}, ${rule}`;
+  const zfs = memory.knowsZfs === true && mode !== "all";
+  return `${proc}/meminfo${zfs ? ", the cache of ZFS taken off" : ""}, ${rule}`;
 }
 
 /** A dry run as a table for people. */
@@ -137,8 +140,8 @@ export function dryRunTable(dryRun: DryRun): string {
       ["(addresses)", sources.addresses ?? ""],
     ]),
     section("Report", rows),
-    section("Interfaces", dryRun.interfaces.map(decisionRow)),
-    section("Mount points", dryRun.mountPoints.map(decisionRow)),
+    section(titled("Interfaces", sources.interfaces), dryRun.interfaces.map(decisionRow)),
+    section(titled("Mount points", sources.mountPoints), dryRun.mountPoints.map(decisionRow)),
     ...(dryRun.graphicsCards === undefined
       ? []
       : [section("Graphics cards", cardRows(dryRun.graphicsCards))]),
@@ -147,6 +150,10 @@ export function dryRunTable(dryRun: DryRun): string {
 
 function cardRows(cards: readonly Decision[]): string[][] {
   return cards.length === 0 ? [["none", "", "no card was found"]] : cards.map(decisionRow);
+}
+
+function titled(title: string, source: string | undefined): string {
+  return source === undefined ? title : `${title}, by ${source}`;
 }
 
 function decisionRow({ name, counted, rule }: Decision): string[] {

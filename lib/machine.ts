@@ -38,7 +38,7 @@ export interface Machine {
   readonly collectors: Collectors & {
     memory:
       & Pick<Memory, "effectiveMode">
-      & Partial<Pick<Memory, "limitedBy" | "knowsZfs">>;
+      & Partial<Pick<Memory, "limitedBy" | "knowsZfs" | "isFallback">>;
     disk: Pick<Disk, "collect" | "mounts">;
     traffic: Pick<Network, "collect" | "interfaces" | "look" | "sum">;
     processes: Pick<Processes, "collect" | "byLinks">;
@@ -49,7 +49,7 @@ export interface Machine {
   readFacts(): MachineFacts;
   /** Those facts with what has changed since, where anything can; also when the process is sealed. */
   currentFacts?(facts: MachineFacts): MachineFacts;
-  /** Where each value comes from, in the words of a dry run, where it is not a file below `/proc`. */
+  /** Where values and decisions come from, in the words of a dry run, where these are not the usual ones. */
   readonly sources?: Readonly<Record<string, string>>;
   /** Asks anew for all that is asked for beside the reports, where anything is. */
   refresh?(): Promise<void>;
@@ -73,7 +73,7 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
   const stat = host.open(`${proc}/stat`);
   const network = networkFolder(proc);
   const lists = { include: options.includeNics, exclude: options.excludeNics };
-  const mounts = host.open(isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`);
+  const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
   const { includeMountPoints } = options;
   const gpu = options.gpu ? new GpuUse(host) : undefined;
   return {
@@ -82,7 +82,7 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
       memory: openMemory(host, { mode: options.memoryMode, isOwn }),
       disk: new Disk(
         host,
-        mounts,
+        host.open(mountinfo),
         isOwn
           ? { includeMountPoints }
           : { includeMountPoints, visible: host.open(`${OWN_PROC}/self/mountinfo`) },
@@ -107,6 +107,12 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
     },
     ...(gpu && { gpu }),
     readFacts: () => machineFacts(host, { arch: options.arch }),
+    sources: {
+      interfaces: `${network}/dev and ${host.roots.sys}/class/net`,
+      mountPoints: isOwn
+        ? mountinfo
+        : `${mountinfo}, asked where ${OWN_PROC}/self/mountinfo has them`,
+    },
     currentFacts: (facts) => withCoresOnline(facts, stat.read()),
   };
 }

@@ -14,7 +14,11 @@ function dryRunOf(snapshot: Snapshot): DryRun {
     }),
     report: toWireReport(snapshot),
     secondsBetween: 5,
-    sources: { ram: "/proc/meminfo, mode htop", addresses: "IPv6 of interface eth0" },
+    sources: {
+      ram: "/proc/meminfo, mode htop",
+      addresses: "IPv6 of interface eth0",
+      interfaces: "/proc/net/dev and /sys/class/net",
+    },
     interfaces: [
       { name: "eth0", counted: true, rule: "has a device" },
       { name: "docker0", counted: false, rule: "virtual: docker*" },
@@ -35,6 +39,8 @@ Deno.test("dryRunTable() shows values in units, their source, and each decision 
   assertMatch(table, /^ {2}Message +cannot measure load/m);
   assertMatch(table, /^ {2}mem_total +2\.0 GiB$/m);
   assertMatch(table, /^ {2}ipv6 +2001:db8::1$/m);
+  assertMatch(table, /^Interfaces, by \/proc\/net\/dev and \/sys\/class\/net$/m);
+  assertMatch(table, /^Mount points$/m);
   assertMatch(table, /^ {2}eth0 +counted +has a device$/m);
   assertMatch(table, /^ {2}docker0 +left out +virtual: docker\*$/m);
   assertStringIncludes(table, "/ (ext4 of /dev/vda)");

@@ -33,6 +33,11 @@ export class Memory {
     return this.#effectiveMode;
   }
 
+  /** Whether another mode was wanted, which the kernel could not serve at the last call. */
+  get isFallback(): boolean {
+    return this.#effectiveMode !== this.#mode;
+  }
+
   /** The folder of the control group that the last call's numbers are of; `undefined` when of none. */
   get limitedBy(): string | undefined {
     return this.#limitedBy;
