@@ -51,13 +51,15 @@ function containerVariable(environment: string | undefined): string | undefined 
 }
 
 function bySideEffects(host: Files): string | undefined {
-  const { proc } = host.roots;
+  const { proc, root } = host.roots;
   const groups = host.readText(`${proc}/1/cgroup`) ?? "";
   for (const [pattern, kind] of GROUP_NAMES) {
     if (pattern.test(groups)) return kind;
   }
   // LXC lays its own view over single files of the kernel's.
   if (/ \/proc\/\w+ fuse\.lxcfs /.test(host.readText(`${proc}/mounts`) ?? "")) return "lxc";
-  const namespace = host.readLink(`${proc}/1/ns/pid`);
+  // Process 1 may be another user's; the agent shares its namespace, unless these trees are a host's.
+  const namespace = host.readLink(`${proc}/1/ns/pid`) ??
+    (root === "/" ? host.readLink(`${proc}/self/ns/pid`) : undefined);
   return namespace === undefined || namespace === FIRST_NAMESPACE ? undefined : "container-other";
 }

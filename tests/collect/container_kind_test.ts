@@ -30,6 +30,8 @@ const ROWS: ReadonlyArray<readonly [string | undefined, Record<string, string>]>
   [undefined, { "/proc/mounts": "lxcfs /var/lib/lxcfs fuse.lxcfs rw 0 0\n" }],
   [undefined, { "/proc/mounts": LXCFS.replace("/proc/", "/host/proc/") }],
   ["container-other", { "/proc/1/ns/pid": "-> pid:[4026532198]" }],
+  ["container-other", { "/proc/self/ns/pid": "-> pid:[4026532198]" }],
+  [undefined, { "/proc/self/ns/pid": "-> pid:[4026531836]" }],
 ];
 
 for (const [kind, files] of ROWS) {
@@ -39,7 +41,11 @@ for (const [kind, files] of ROWS) {
 }
 
 Deno.test("containerKind() describes the host when the roots are the host's", () => {
-  const host = paperHost({ "/.dockerenv": "", "/host/proc/1/environ": "HOME=/\0" });
+  const host = paperHost({
+    "/.dockerenv": "",
+    "/host/proc/1/environ": "HOME=/\0",
+    "/host/proc/self/ns/pid": "-> pid:[4026532198]",
+  });
   const roots = { proc: "/host/proc", sys: "/sys", root: "/host/proc/1/root" };
   assertEquals(containerKind({ ...host, roots }), undefined);
 });
