@@ -159,6 +159,64 @@ Deno.test({
   },
 });
 
+/** Not every kernel was built with it. */
+const withIpv6 = Deno.readTextFileSync("/proc/net/protocols").includes("TCPv6");
+
+/** Opens sockets of all kinds, says that it has, and holds them until its standard input ends. */
+const SOCKETS = `
+  const { createSocket } = await import("node:dgram");
+  const listeners = [];
+  for (const hostname of ["127.0.0.1", "0.0.0.0"${withIpv6 ? ', "::"' : ""}]) {
+    listeners.push(Deno.listen({ hostname, port: 0 }));
+  }
+  const [{ addr: { port } }] = listeners;
+  const ends = [];
+  for (let made = 0; made < 12; made++) {
+    const end = Deno.connect({ hostname: "127.0.0.1", port });
+    ends.push([await listeners[0].accept(), await end]);
+  }
+  for (const [near, far] of ends.splice(8)) {
+    near.close();
+    await far.read(new Uint8Array(1));
+    far.close();
+  }
+  for (const kind of ["udp4", "udp4"${withIpv6 ? ', "udp6"' : ""}]) {
+    await new Promise((bound) => createSocket(kind).bind(0, bound));
+  }
+  console.log("ready");
+  for await (const _ of Deno.stdin.readable);
+  Deno.exit();
+`;
+
+Deno.test({
+  name: `a dry run counts the sockets of its own network in every state${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    using machine = new NetworkNamespace();
+    const [command = "", ...words] = machine.enter;
+    const holder = new Deno.Command(command, {
+      args: [...words, Deno.execPath(), "eval", SOCKETS],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    try {
+      const reader = holder.stdout.getReader();
+      const { value } = await reader.read();
+      assertEquals(new TextDecoder().decode(value), "ready\n");
+      await reader.cancel();
+      const rows = (kind: string) =>
+        Number(machine.run(`cat /proc/net/${kind} /proc/net/${kind}6 2>/dev/null | grep -c :`));
+      const { report } = await dryRun([], { through: machine.enter });
+      // 2 or 3 that listen, both ends of 8 connections, and 4 that wait for their end.
+      assertEquals(report.connections, withIpv6 ? { tcp: 23, udp: 3 } : { tcp: 22, udp: 2 });
+      assertEquals(report.connections, { tcp: rows("tcp"), udp: rows("udp") });
+    } finally {
+      await holder.stdin.close();
+      await holder.status;
+    }
+  },
+});
+
 /** Leads from the cable's end to the panel on loopback. */
 async function lead(listener: Deno.Listener, port: number): Promise<void> {
   for await (const client of listener) {
