@@ -28,6 +28,7 @@ export class LineSocket implements Socket {
   /** What the next pong has to say. */
   #pong: Uint8Array<ArrayBuffer> | undefined;
   #ending = "";
+  #senseless = false;
   #heardAtMs = performance.now();
 
   constructor(line: Line, reader: LineReader) {
@@ -41,6 +42,10 @@ export class LineSocket implements Socket {
 
   get ending(): string {
     return this.#ending;
+  }
+
+  get senseless(): boolean {
+    return this.#senseless;
   }
 
   send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
@@ -73,6 +78,7 @@ export class LineSocket implements Socket {
         if (event.kind === "close") this.#hangUp(farewell(event), event.code);
       }
     } catch (error) {
+      this.#senseless = error instanceof RangeError || error instanceof SyntaxError;
       if (error instanceof RangeError) {
         this.#hangUp("the panel sent a message that is too long", CLOSED.tooLong);
       } else if (error instanceof SyntaxError) {

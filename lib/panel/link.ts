@@ -187,9 +187,10 @@ export class PanelLink {
     this.#socket = undefined;
     if (this.#signals.signal.aborted) return;
     const { way } = this.#state;
-    const { mute, ending, openedAtMs } = socket;
-    this.#story.ended(ending, { goesOn: way !== undefined && !isSocket(way) });
-    this.#happened({ kind: "closed", livedMs: performance.now() - openedAtMs, mute });
+    const { end, ending } = socket;
+    const livedMs = performance.now() - socket.openedAtMs;
+    this.#story.ended(ending, { goesOn: way !== undefined && !isSocket(way), livedMs });
+    this.#happened({ kind: "closed", livedMs, end });
   }
 
   /** Lets a report that is under way arrive before the link ends. */

@@ -33,6 +33,15 @@ export type DialFailure =
   /** Nothing was heard: no name, no way, no answer. */
   | "silent";
 
+/** How a WebSocket that stood has ended. */
+export type SocketEnd =
+  /** The other side ended it, or the line did. */
+  | "gone"
+  /** It was given up because it had gone mute. */
+  | "mute"
+  /** It was given up because what came was no message, or a far too long one. */
+  | "senseless";
+
 /** What happened. */
 export type LinkEvent =
   | { readonly kind: "start" }
@@ -42,8 +51,7 @@ export type LinkEvent =
   | {
     readonly kind: "closed";
     readonly livedMs: number;
-    /** It was given up because it had gone mute, rather than ended by the other side. */
-    readonly mute: boolean;
+    readonly end: SocketEnd;
   }
   | { readonly kind: "accepted"; readonly way: Way }
   /** A report did not get through; "unspoken" when the answer shows no sign of version 2. */

@@ -1,6 +1,7 @@
 import { PanelError } from "../errors.ts";
 import { isSocket, type Way } from "./link_state.ts";
 import type { PanelLog } from "./panel_log.ts";
+import { RIVAL_AT, SHORT_LIFE_MS } from "./step_link.ts";
 
 /** Tells the operator what becomes of the link: the first report, trouble, and what goes round it. */
 export class LinkStory {
@@ -10,6 +11,10 @@ export class LinkStory {
   #clamped = false;
   /** What became of the last WebSocket; told only when it turns out that POST goes through. */
   #socketError: PanelError | undefined;
+  /** WebSockets that did not last, in a row. */
+  #shortLives = 0;
+  /** Reports that the present WebSocket has answered, as far as they are counted. */
+  #answers = 0;
 
   constructor(log: PanelLog) {
     this.#log = log;
@@ -26,6 +31,8 @@ export class LinkStory {
     this.#accepted = true;
     if (way === "v2 WebSocket") this.#older = false;
     if (isSocket(way)) {
+      // One that came and went several times has to last for more than a report to be good news.
+      if (this.#shortLives >= RIVAL_AT && this.#answers++ === 0) return;
       this.#socketError = undefined;
       this.#log.succeeded("WebSocket");
     }
@@ -53,12 +60,15 @@ export class LinkStory {
   }
 
   /** A WebSocket has ended that reports went by, or was to take them over. */
-  ended(ending: string, options: { goesOn: boolean }): void {
+  ended(ending: string, options: { goesOn: boolean; livedMs: number }): void {
+    this.#answers = 0;
+    this.#shortLives = options.livedMs < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;
     const message = `Cannot keep the WebSocket: ${ending}`;
     const error = new PanelError(message, { failure: "disconnected" });
     this.#socketError = error;
     if (options.goesOn) this.#tellSocket(error);
-    else this.failed(error);
+    // Such a one is not waited for: POST is tried, and what becomes of that is told.
+    else if (this.#shortLives < RIVAL_AT) this.failed(error);
   }
 
   /** Another agent must be using the same token. */

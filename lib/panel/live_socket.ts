@@ -2,6 +2,7 @@ import { PanelError } from "../errors.ts";
 import type { PanelMessage } from "../panel_message.ts";
 import { parsePanelMessage } from "../panel_message.ts";
 import type { WireProbeResult, WireReport } from "../protocol.ts";
+import type { SocketEnd } from "./link_state.ts";
 import { RpcSocket } from "./rpc_socket.ts";
 import type { Socket } from "./socket.ts";
 
@@ -36,6 +37,11 @@ export class LiveSocket {
   /** Whether it was given up because nothing came any more. */
   get mute(): boolean {
     return this.#mute;
+  }
+
+  /** Who or what has ended it, as far as it matters for what to try next. */
+  get end(): SocketEnd {
+    return this.#mute ? "mute" : this.#socket.senseless ? "senseless" : "gone";
   }
 
   /** Why it has ended, for the log. */

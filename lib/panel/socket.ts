@@ -13,6 +13,8 @@ export interface Socket {
   receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined>;
   /** Why it has ended, in words for the log; empty as long as it stands. */
   readonly ending: string;
+  /** Whether it was ended here, since what came was no message or a far too long one. */
+  readonly senseless: boolean;
   /** Ends the connection at once. */
   close(): void;
 }

@@ -21,8 +21,10 @@ const SLOWEST_MS = 30_000;
 /** Nobody is spared by waiting longer when nothing even arrives at the panel. */
 const SLOWEST_IN_SILENCE_MS = 10_000;
 const FIRST_SOCKET_RETRY_MS = 4_000;
-const SHORT_LIFE_MS = 15_000;
-const RIVAL_AT = 3;
+/** A WebSocket that ends sooner has not lasted. */
+export const SHORT_LIFE_MS = 15_000;
+/** So many that have not lasted, one after another, are no chance any more. */
+export const RIVAL_AT = 3;
 /** Many agents lose their connections in the same instant when a panel or a proxy restarts. */
 const SPREAD_MS = 1_000;
 
@@ -91,12 +93,15 @@ function dialFailed(state: LinkState, why: DialFailure, options: Options): LinkS
 
 function closed(
   state: LinkState,
-  { livedMs, mute }: LinkEvent & { kind: "closed" },
+  { livedMs, end }: LinkEvent & { kind: "closed" },
   options: Options,
 ): LinkStep {
-  const shortLives = livedMs < SHORT_LIFE_MS && !mute ? state.shortLives + 1 : 0;
-  const tale: LinkEffect[] = shortLives === RIVAL_AT ? [{ kind: "tell of a rival" }] : [];
-  const without: LinkState = { ...state, socket: "none", shortLives };
+  const shortLives = livedMs < SHORT_LIFE_MS && end !== "mute" ? state.shortLives + 1 : 0;
+  const isRivals = shortLives === RIVAL_AT && end === "gone";
+  const tale: LinkEffect[] = isRivals ? [{ kind: "tell of a rival" }] : [];
+  // What has gone mute would most likely be so again, and that takes long to be seen.
+  const proven = state.proven && end !== "mute";
+  const without: LinkState = { ...state, socket: "none", proven, shortLives };
   const { state: next, effects } = goOnWithout(without, options);
   return { state: next, effects: [...tale, ...effects] };
 }

@@ -4,6 +4,7 @@ import type { Socket } from "../../lib/panel/socket.ts";
 export class FakeSocket implements Socket {
   readonly heardAtMs = 0;
   ending = "";
+  senseless = false;
   isClosed = false;
   /** Frames that were sent, as text. */
   text = "";

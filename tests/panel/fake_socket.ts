@@ -8,6 +8,7 @@ export class FakeSocket implements Socket {
   pings = 0;
   heardAtMs = 0;
   ending = "";
+  senseless = false;
   /** Whether what is sent never gets away, as over a line that is stuck. */
   stuck = false;
   readonly #come: Received[] = [];

@@ -39,7 +39,7 @@ Deno.test("LinkStory tells of a WebSocket that is barred only when POST goes thr
 Deno.test("LinkStory tells how a link was lost, and once why it does not come back", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
-    story.ended("the panel closed the connection", { goesOn: false });
+    story.ended("the panel closed the connection", { goesOn: false, livedMs: 60_000 });
     story.failed(new PanelError("Cannot send agent.report: gone", { failure: "unreachable" }));
     for (let n = 0; n < 10; n++) story.notOpened(REFUSED, { goesOn: false, maybePost: false });
     story.accepted("v2 WebSocket");
@@ -53,7 +53,9 @@ Deno.test("LinkStory tells how a link was lost, and once why it does not come ba
 });
 
 Deno.test("LinkStory says that reports go on by POST when a WebSocket does not last", () => {
-  const lines = told((story) => story.ended("no sign of life within 10 s", { goesOn: true }));
+  const lines = told((story) =>
+    story.ended("no sign of life within 10 s", { goesOn: true, livedMs: 60_000 })
+  );
   assertEquals(lines, [
     "warning Cannot keep the WebSocket: no sign of life within 10 s; reports go by POST; trying again",
   ]);
@@ -86,6 +88,41 @@ Deno.test("LinkStory says once that the panel is an older one, and again when it
   });
   assertEquals(lines.filter((said) => said === line).length, 2);
   assertEquals(older, [false, true, false, true, false]);
+});
+
+Deno.test("LinkStory tells in few lines of WebSockets that come and go while POST works", () => {
+  const lines = told((story) => {
+    story.accepted("v2 WebSocket");
+    for (let n = 0; n < 50; n++) {
+      story.ended("nonsense", { goesOn: false, livedMs: 100 });
+      if (n > 1) {
+        story.found("v2 POST", { expected: false });
+        story.accepted("v2 POST");
+      }
+      story.accepted("v2 WebSocket");
+    }
+    story.accepted("v2 WebSocket");
+  });
+  const lost = "warning Cannot keep the WebSocket: nonsense; trying again";
+  const back = "info The panel answers again after 0 s and 1 failed call";
+  assertEquals(lines.slice(1), [
+    ...[lost, back, lost, back],
+    "warning Cannot keep the WebSocket: nonsense; reports go by POST; trying again",
+    "info The WebSocket goes through again after 0 s and 48 failed calls",
+  ]);
+});
+
+Deno.test("LinkStory tells in few lines of WebSockets that come and go while nothing else works", () => {
+  const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
+  const lines = told((story) => {
+    story.accepted("v2 WebSocket");
+    for (let n = 0; n < 50; n++) {
+      story.ended("nonsense", { goesOn: false, livedMs: 100 });
+      if (n > 1) story.failed(unreadable);
+      story.accepted("v2 WebSocket");
+    }
+  });
+  assertEquals(lines.slice(5), ["warning Cannot send agent.report; trying again"]);
 });
 
 Deno.test("LinkStory finds nothing old in what the user has asked for", () => {

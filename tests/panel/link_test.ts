@@ -18,6 +18,7 @@ class PaperSocket implements Socket {
   readonly sent: { text: string; atMs: number }[] = [];
   heardAtMs = 0;
   ending = "";
+  senseless = false;
   #answers: string[] = [];
   #waiting: ((message: string | undefined) => void) | undefined;
   readonly #isMute: () => boolean;
@@ -217,7 +218,7 @@ Deno.test("PanelLink.run() does not let a slow answer make a gap between reports
   });
 });
 
-Deno.test("PanelLink.run() dials anew when reports are not answered for 10 s", async () => {
+Deno.test("PanelLink.run() goes by POST and dials anew when reports are not answered for 10 s", async () => {
   const panel = new PaperPanel();
   await live(panel, async (clock) => {
     await clock.tickAsync(1000);
@@ -226,11 +227,13 @@ Deno.test("PanelLink.run() dials anew when reports are not answered for 10 s", a
     assertEquals(panel.dials.length, 1);
     panel.mute = false;
     await clock.tickAsync(1200);
-    assertEquals(panel.dials.length, 2, "10 s after the first report without an answer");
-    assertEquals(panel.lines("no sign of life within 10 s").length, 1, panel.log.join("\n"));
+    assertEquals(panel.posts.length, 1, "10 s after the first report without an answer");
+    await clock.tickAsync(4000);
+    assertEquals([panel.dials.length, panel.ways.at(-1)], [2, "v2 WebSocket"]);
+    assertEquals(panel.lines("no sign of life within 10 s; trying again").length, 1);
+    assertEquals(panel.lines("within 10 s; reports go by POST").length, 1, panel.log.join("\n"));
     assertEquals(panel.lines("answers again").length, 1, panel.log.join("\n"));
   });
-  assertEquals(panel.posts, []);
 });
 
 Deno.test("PanelLink.run() notices a dead older WebSocket within 15 s", async () => {

@@ -6,6 +6,7 @@ import {
   type LinkEvent,
   type LinkSettings,
   type LinkState,
+  type SocketEnd,
 } from "../../lib/panel/link_state.ts";
 import { stepLink } from "../../lib/panel/step_link.ts";
 
@@ -19,7 +20,11 @@ const OPENED: LinkEvent = { kind: "opened" };
 const BARRED: LinkEvent = { kind: "dial failed", why: "answered" };
 const REFUSED: LinkEvent = { kind: "dial failed", why: "refused" };
 const SILENT: LinkEvent = { kind: "dial failed", why: "silent" };
-const closed = (livedMs: number, mute = false): LinkEvent => ({ kind: "closed", livedMs, mute });
+const closed = (livedMs: number, end: SocketEnd = "gone"): LinkEvent => ({
+  kind: "closed",
+  livedMs,
+  end,
+});
 const accepted = (way: "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST"): LinkEvent => ({
   kind: "accepted",
   way,
@@ -151,14 +156,14 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "a WebSocket that goes mute",
     AUTO,
-    [...UP, lost("v2 WebSocket"), closed(60_000, true)],
+    [...UP, lost("v2 WebSocket"), closed(60_000, "mute")],
     undefined,
-    "wait 500",
+    "report by v2 POST",
   ],
   [
     "a WebSocket that was mute from the start",
     AUTO,
-    [START, OPENED, closed(10_000, true)],
+    [START, OPENED, closed(10_000, "mute")],
     undefined,
     "report by v2 POST",
   ],
@@ -201,7 +206,7 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "one that does not",
     AUTO,
-    [...BY_POST, DUE, OPENED, closed(10_000, true)],
+    [...BY_POST, DUE, OPENED, closed(10_000, "mute")],
     "v2 POST",
     "wait 6000",
   ],
@@ -319,6 +324,18 @@ Deno.test("stepLink() names a rival once, after three closes soon after opening"
   assertEquals(settled.shortLives, 0);
 });
 
+Deno.test("stepLink() suspects no rival of what a panel says itself", () => {
+  let { state } = play(UP);
+  const told: string[] = [];
+  for (let count = 0; count < 6; count++) {
+    const end = play([closed(800, "senseless")], AUTO, { from: state });
+    told.push(...end.effects.map((it) => it.kind));
+    const again = [accepted("v2 POST"), DUE, OPENED, accepted("v2 WebSocket")];
+    ({ state } = play(again, AUTO, { from: end.state }));
+  }
+  assertEquals(told, ["wait", "wait", "report", "report", "report", "report"]);
+});
+
 Deno.test("stepLink() never leaves a link without a next step", () => {
   const event = fc.constantFrom<LinkEvent>(
     DUE,
@@ -328,7 +345,7 @@ Deno.test("stepLink() never leaves a link without a next step", () => {
     SILENT,
     closed(5),
     closed(60_000),
-    closed(10_000, true),
+    closed(10_000, "mute"),
     accepted("v2 WebSocket"),
     accepted("v2 POST"),
     accepted("v1 POST"),
