@@ -1,13 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { containerKind } from "../../lib/collect/container_kind.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { cgroupFolders, type MemoryCgroup, parseMemoryCgroup } from "../../lib/parse/cgroup.ts";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { parseMountinfo } from "../../lib/parse/mountinfo.ts";
+import { AgentProcess } from "./agent_process.ts";
 
 const LIMIT_BYTES = 256 * 2 ** 20;
 
 /** A control group with a limit, made for this test; `undefined` where that can't be done. */
-class LimitedGroup implements Disposable {
+class LimitedGroup implements AsyncDisposable {
   readonly folder: string;
 
   constructor(top: string, version: MemoryCgroup["version"]) {
@@ -19,7 +22,7 @@ class LimitedGroup implements Disposable {
     try {
       Deno.writeTextFileSync(`${this.folder}/${limit}`, String(LIMIT_BYTES));
     } catch (error) {
-      this[Symbol.dispose]();
+      Deno.removeSync(this.folder);
       throw error;
     }
   }
@@ -33,8 +36,16 @@ class LimitedGroup implements Disposable {
     return new LimitedGroup(top, group.version);
   }
 
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.folder);
+  /** Waits until the last process in it is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let triesLeft = 250;; triesLeft--) {
+      try {
+        return Deno.removeSync(this.folder);
+      } catch (error) {
+        if (triesLeft === 0) throw error;
+        await delay(20);
+      }
+    }
   }
 }
 
@@ -42,7 +53,7 @@ class LimitedGroup implements Disposable {
 function canLimit(): boolean {
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
   try {
-    using _ = LimitedGroup.make();
+    Deno.removeSync(LimitedGroup.make().folder);
     return new Deno.Command("unshare", { args: ["--version"], stdout: "null" }).outputSync()
       .success;
   } catch {
@@ -71,7 +82,7 @@ Deno.test({
   name: "a container that the kernel limits has its limit and use for memory, and its processes",
   ignore: IGNORE,
   async fn() {
-    using group = LimitedGroup.make();
+    await using group = LimitedGroup.make();
     const { ram, process } = await dryRun(group, "unshare -pf --mount-proc");
     assertEquals(ram.total, LIMIT_BYTES);
     // The agent alone is in it, and it takes dozens of megabytes.
@@ -81,10 +92,34 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a sealed agent in a container goes on reporting its limit, its use and its processes",
+  ignore: IGNORE,
+  async fn() {
+    await using group = LimitedGroup.make();
+    const panel = await startStandInPanel({ port: 0, token: "token" });
+    await using _ = { [Symbol.asyncDispose]: () => panel.close() };
+    const enter = `echo $$ >"$0/cgroup.procs" && exec unshare -pf --kill-child --mount-proc "$@"`;
+    await using agent = new AgentProcess(["-e", panel.url, "-t", "token", "-i", "0.2"], {
+      through: ["/bin/sh", "-c", enter, group.folder],
+    });
+    await panel.state.until(({ counts }) => counts.basicInfos >= 1);
+    // Whatever comes from now on is read by handles that were opened before the seal.
+    const before = panel.state.counts.reports;
+    await panel.state.until(({ counts }) => counts.reports >= before + 4);
+    const report = panel.state.reports.at(-1)?.value;
+    assertEquals([report?.ram.total, panel.state.columns.mem_total], [LIMIT_BYTES, LIMIT_BYTES]);
+    assert(report && report.ram.used > 5 * 2 ** 20 && report.ram.used < LIMIT_BYTES);
+    assert(report.process >= 1 && report.process <= 5, `got ${report.process}`);
+    assertEquals(report.message, "", agent.output);
+    assertEquals(panel.state.violations, []);
+  },
+});
+
+Deno.test({
   name: "a limit of the agent's own, outside of a container, does not shrink the machine",
   ignore: IGNORE || containerKind(new LocalHost()) !== undefined,
   async fn() {
-    using group = LimitedGroup.make();
+    await using group = LimitedGroup.make();
     const { ram } = await dryRun(group, "");
     assertEquals(ram.total, Deno.systemMemoryInfo().total);
   },
