@@ -122,7 +122,7 @@ function toWireGpu(cards: readonly GraphicsCard[]): WireGpu {
       memory_total: count(card.memory?.totalBytes),
       memory_used: count(card.memory?.usedBytes),
       utilization: decimal(card.usePercent, 100),
-      temperature: Math.round(card.temperatureCelsius ?? 0),
+      temperature: degrees(card.temperatureCelsius),
     })),
   };
 }
@@ -296,6 +296,12 @@ function toWireUsage(usage: Usage | undefined): WireUsage {
 function count(value: number | undefined): number {
   if (value === undefined || !Number.isFinite(value) || value <= 0) return 0;
   return Math.min(Math.round(value), Number.MAX_SAFE_INTEGER);
+}
+
+/** Whole degrees; what is colder than anything and hotter than a flame was not measured. */
+function degrees(celsius: number | undefined): number {
+  const whole = Math.round(celsius ?? 0);
+  return whole > -273 && whole < 1000 ? whole : 0;
 }
 
 /** A decimal from 0 to `max` with three places. */

@@ -57,3 +57,12 @@ Deno.test("secondsBetweenLooks() is the interval where that is short", () => {
   assertEquals(secondsBetweenLooks(0.2), 0.2);
   assertEquals(secondsBetweenLooks(60), 5);
 });
+
+Deno.test("dryRunTable() shows graphics cards where they were asked for", () => {
+  const dryRun = dryRunOf({ failures: [] });
+  assertEquals(dryRunTable(dryRun).includes("Graphics cards"), false);
+  assertMatch(dryRunTable({ ...dryRun, graphicsCards: [] }), /^ {2}none +no card was found$/m);
+  const card = { name: "A (5.0 %, 45 °C)", counted: true, rule: "nvidia-smi" };
+  const table = dryRunTable({ ...dryRun, graphicsCards: [card] });
+  assertMatch(table, /^Graphics cards\n {2}A \(5\.0 %, 45 °C\) +counted +nvidia-smi$/m);
+});

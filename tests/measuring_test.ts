@@ -101,3 +101,23 @@ Deno.test("Measuring.take() has nothing to keep when nothing was ever measured",
   Object.assign(parts, { uptime: broken });
   assertEquals("uptimeSeconds" in measuring.take(), false);
 });
+
+Deno.test("Measuring.take() keeps a card that fails for a minute, beside those that don't", () => {
+  const clock = { ms: 0 };
+  const first = { collect: () => [{ name: "A", usePercent: 1 }] };
+  const measuring = new Measuring({
+    ...WORKING,
+    graphicsCards: [
+      { subject: "graphics card A", collector: { collect: () => first.collect() } },
+      { subject: "graphics card B", collector: of([{ name: "B", usePercent: 2 }]) },
+    ],
+  }, { monotonicMs: () => clock.ms });
+  const names = () => measuring.take().graphicsCards?.map(({ name }) => name);
+  assertEquals(names(), ["A", "B"]);
+  Object.assign(first, broken);
+  clock.ms = 60_000;
+  assertEquals(names(), ["A", "B"]);
+  clock.ms = 60_001;
+  assertEquals(names(), ["B"]);
+  assertEquals(measuring.take().failures, ["cannot measure graphics card A"]);
+});

@@ -269,3 +269,57 @@ Deno.test("toWireReport() bounds the message, however much has failed", () => {
     "…",
   ]);
 });
+
+Deno.test("toWireReport() tells of graphics cards only where there are some", () => {
+  assertEquals("gpu" in toWireReport({ failures: [] }), false);
+  assertEquals("gpu" in toWireReport({ failures: [], graphicsCards: [] }), false);
+  const memory = { totalBytes: 2 ** 34, usedBytes: 1000.4 };
+  const { gpu } = toWireReport({
+    failures: [],
+    graphicsCards: [
+      { name: "A", usePercent: 33.3333, memory, temperatureCelsius: 45.5 },
+      { name: "B", temperatureCelsius: -3.2 },
+      { name: "C", usePercent: 0, asleep: true },
+    ],
+  });
+  const nothing = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
+  assertEquals(gpu, {
+    count: 3,
+    // B does not tell its use, and is no card of 0.
+    average_usage: 16.667,
+    detailed_info: [
+      {
+        name: "A",
+        memory_total: 2 ** 34,
+        memory_used: 1000,
+        utilization: 33.333,
+        temperature: 46,
+      },
+      { ...nothing, name: "B", temperature: -3 },
+      { ...nothing, name: "C" },
+    ],
+  });
+});
+
+Deno.test("toWireReport() keeps the types of graphics cards whatever was measured", () => {
+  fc.assert(fc.property(fc.array(fc.double(), { minLength: 4, maxLength: 4 }), (values) => {
+    const [use = 0, total = 0, used = 0, temperature = 0] = values;
+    const { gpu } = toWireReport({
+      failures: [],
+      graphicsCards: [{
+        name: "A",
+        usePercent: use,
+        memory: { totalBytes: total, usedBytes: used },
+        temperatureCelsius: temperature,
+      }],
+    });
+    const [card] = gpu?.detailed_info ?? [];
+    assert(gpu && card);
+    for (const whole of [card.memory_total, card.memory_used, card.temperature]) {
+      assert(/^-?\d+$/.test(JSON.stringify(whole)), JSON.stringify(whole));
+    }
+    for (const percent of [gpu.average_usage, card.utilization]) {
+      assert(percent >= 0 && percent <= 100);
+    }
+  }));
+});

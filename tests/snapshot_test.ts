@@ -65,3 +65,15 @@ Deno.test("takeSnapshot() takes what a failed collector recalls, and names it al
   assertEquals(snapshot.load?.oneMinute, 3);
   assertEquals(snapshot.failures, ["cannot measure load"]);
 });
+
+Deno.test("takeSnapshot() puts the graphics cards of all collectors together", () => {
+  const cards = [
+    { subject: "graphics card A", collector: of([{ name: "A", usePercent: 5 }]) },
+    { subject: "graphics card B", collector: broken },
+    { subject: "graphics card C", collector: of(undefined) },
+    { subject: "the rest", collector: of([{ name: "D" }, { name: "E" }]) },
+  ];
+  const snapshot = takeSnapshot(collectors({ graphicsCards: cards }));
+  assertEquals(snapshot.graphicsCards?.map(({ name }) => name), ["A", "D", "E"]);
+  assertEquals(snapshot.failures, ["cannot measure graphics card B"]);
+});

@@ -336,3 +336,13 @@ Deno.test("resolveConfig() hands out every secret", () => {
   const wanted = ["tok", "Bearer beared", "beared", "cloudy", "p%40ssword", "p@ssword"];
   assertEquals(config.secrets, wanted);
 });
+
+Deno.test("resolveConfig() reports details of graphics cards only when asked to", () => {
+  assertEquals(resolve([]).gpu, false);
+  assertEquals(resolve(["--gpu"]).gpu, true);
+  const env = { AGENT_ENABLE_GPU: "true" };
+  assertEquals([resolve([], { env }).gpu, resolve([], { env }).notices], [true, []]);
+  assertEquals(resolve(["--gpu=false"], { env }).gpu, false);
+  const files = { c: '{"enable_gpu": true}' };
+  assertEquals(resolve(["--config", "c"], { files }).gpu, true);
+});
