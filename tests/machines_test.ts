@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { toDryRun } from "../lib/dry_run.ts";
 import { KernelTree } from "../lib/host/kernel_tree.ts";
 import { type Machine, openMachine } from "../lib/machine.ts";
 import { toWireBasicInfo, toWireReport } from "../lib/protocol.ts";
@@ -50,14 +51,19 @@ function measured(name: string) {
   });
   const report = toWireReport(snapshot);
   host.later();
+  const laterReport = toWireReport(takeSnapshot(collectors));
+  const { sources, interfaces } = toDryRun({
+    ...{ machine, basicInfo, report: laterReport, secondsBetween: host.sheet.seconds },
+    ...{ proc: host.roots.proc, addressSource: "" },
+  });
+  const mounts = collectors.disk.mounts().map((it) => ({ ...it, name: it.mountPoint }));
   return {
     basicInfo,
     report,
-    laterReport: toWireReport(takeSnapshot(collectors)),
-    interfaces: byRule(collectors.traffic.interfaces()),
-    mountPoints: byRule(
-      collectors.disk.mounts().map((mount) => ({ ...mount, name: mount.mountPoint })),
-    ),
+    laterReport,
+    memory: sources.ram,
+    interfaces: { by: sources.interfaces, ...byRule(interfaces) },
+    mountPoints: { by: sources.mountPoints, ...byRule(mounts) },
   };
 }
 
