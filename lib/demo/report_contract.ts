@@ -6,7 +6,14 @@
 
 import { count, examine, fields, LARGEST_COUNT } from "./shape.ts";
 import { accept, gravest, refuse, type Verdict } from "./verdict.ts";
-import { numberIn, objectIn, parseWireObject, stringIn, type WireObject } from "./wire_json.ts";
+import {
+  numberIn,
+  objectIn,
+  objectsIn,
+  parseWireObject,
+  stringIn,
+  type WireObject,
+} from "./wire_json.ts";
 
 /** A report as the panel stores it; sizes in bytes, speeds in bytes per second. */
 export interface WireReport {
@@ -25,6 +32,20 @@ export interface WireReport {
   readonly uptime: number;
   readonly process: number;
   readonly message: string;
+  readonly gpu?: WireGpu;
+}
+
+/** Graphics cards as the panel stores them; sizes in bytes, degrees Celsius. */
+export interface WireGpu {
+  readonly count: number;
+  readonly average_usage: number;
+  readonly detailed_info: readonly {
+    readonly name: string;
+    readonly memory_total: number;
+    readonly memory_used: number;
+    readonly utilization: number;
+    readonly temperature: number;
+  }[];
 }
 
 /** A capacity and what is taken of it, in bytes. */
@@ -116,6 +137,21 @@ function storedReport(report: WireObject): WireReport {
     uptime: numberIn(report, "uptime"),
     process: numberIn(report, "process"),
     message: stringIn(report, "message"),
+    ...("gpu" in report && { gpu: storedGpu(objectIn(report, "gpu")) }),
+  };
+}
+
+function storedGpu(gpu: WireObject): WireGpu {
+  return {
+    count: numberIn(gpu, "count"),
+    average_usage: numberIn(gpu, "average_usage"),
+    detailed_info: objectsIn(gpu, "detailed_info").map((card) => ({
+      name: stringIn(card, "name"),
+      memory_total: numberIn(card, "memory_total"),
+      memory_used: numberIn(card, "memory_used"),
+      utilization: numberIn(card, "utilization"),
+      temperature: numberIn(card, "temperature"),
+    })),
   };
 }
 

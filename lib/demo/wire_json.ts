@@ -76,6 +76,12 @@ export function objectIn(object: WireObject, key: string): WireObject {
   return isWireObject(value) ? value : {};
 }
 
+/** The objects of a field's list; none when there is no list, and an empty one for what is none. */
+export function objectsIn(object: WireObject, key: string): WireObject[] {
+  const value = own(object, key);
+  return Array.isArray(value) ? value.map((item) => isWireObject(item) ? item : {}) : [];
+}
+
 /** The number of a field; 0 when there is none, as the panel stores it. */
 export function numberIn(object: WireObject, key: string): number {
   const value = own(object, key);

@@ -204,6 +204,35 @@ browserTest(
 );
 
 browserTest(
+  "the page shows graphics cards while they are reported, as text",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 800, colorScheme: "light" }, async (page) => {
+        const nothing = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
+        const full = {
+          name: "<b>A</b>",
+          memory_total: 2 ** 34,
+          memory_used: 2 ** 30,
+          utilization: 42.3,
+          temperature: 61,
+        };
+        const gpu = {
+          count: 2,
+          average_usage: 21.15,
+          detailed_info: [full, { ...nothing, name: "B" }],
+        };
+        await deliver(panel, "report", { ...REPORT, gpu });
+        const cards = page.locator("#cards");
+        await cards.getByText("<b>A</b>: 42 % · 1 GiB of 16 GiB · 61 °C", { exact: true })
+          .waitFor();
+        await cards.getByText("B: 0.0 %", { exact: true }).waitFor();
+        await deliver(panel, "report", REPORT);
+        await cards.waitFor({ state: "hidden" });
+      })
+    ),
+);
+
+browserTest(
   "the page says when reports stop and which fault is on",
   () =>
     withPanel((panel) =>

@@ -23,8 +23,14 @@ Deno.test("checkReport() takes a report with GPUs", () => {
       { name: "x", memory_total: 2, memory_used: 1, utilization: 1.5, temperature: 40 },
     ],
   };
-  const verdict = checkReport(JSON.stringify({ ...REPORT, gpu }));
-  assertEquals(verdict, { accepted: true, value: REPORT, violations: [] });
+  const report = { ...REPORT, gpu };
+  assertEquals(checkReport(JSON.stringify(report)), {
+    accepted: true,
+    value: report,
+    violations: [],
+  });
+  const odd = { ...REPORT, gpu: { ...gpu, count: 0, detailed_info: [] } };
+  assertEquals(checkReport(JSON.stringify(odd)), { accepted: true, value: odd, violations: [] });
 });
 
 const refused: [what: string, body: string, status: number][] = [

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   numberIn,
   objectIn,
+  objectsIn,
   parseWireJson,
   parseWireObject,
   stringIn,
@@ -48,6 +49,12 @@ Deno.test("numberIn(), stringIn() and objectIn() read what is there and nothing 
   assertEquals(numberIn(object, "s"), 0);
   assertEquals(stringIn(object, "constructor"), "");
   assertEquals(objectIn(object, "__proto__"), {});
+});
+
+Deno.test("objectsIn() reads a list, with an empty object for what is none in it", () => {
+  const object = parseWireObject('{"l":[{"n":1},2,null,[]],"o":{"n":4}}') ?? {};
+  assertEquals(objectsIn(object, "l").map((item) => numberIn(item, "n")), [1, 0, 0, 0]);
+  assertEquals([objectsIn(object, "o"), objectsIn(object, "none")], [[], []]);
 });
 
 Deno.test("parseWireJson() reads whatever JSON.stringify() writes", () => {
