@@ -125,6 +125,7 @@ async function withMachine<T>(
   const open = await openThisMachine({ ...config, includeNics }, options);
   try {
     const month = openMonth(config, { day, open });
+    // So it knows what has to be put aside when it is written.
     month.file.read();
     if (state !== undefined) month.traffic.adopt(state);
     month.traffic.look();

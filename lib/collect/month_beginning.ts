@@ -35,11 +35,11 @@ const NOTHING: BothWays = { sentBytes: 0, receivedBytes: 0 };
  */
 export function continueMonth(state: MonthState, sight: MonthSight): MonthCount {
   const { period, bootedAtMs, nowMs } = sight;
-  const isSameBoot = state.bootId === sight.bootId;
+  const sameBoot = isSameBoot(state, sight.bootId);
   const bootedSince = bootedAtMs !== undefined && bootedAtMs >= period.startMs;
   const brought = (name: string, now: BothWays): BothWays => {
-    const last = isSameBoot ? state.interfaces.get(name) : undefined;
-    if (last === undefined && isSameBoot) {
+    const last = sameBoot ? state.interfaces.get(name) : undefined;
+    if (last === undefined && sameBoot) {
       return bootedSince && period.start === state.current.start ? now : NOTHING;
     }
     return broughtAlong(last, now);
@@ -53,7 +53,7 @@ export function continueMonth(state: MonthState, sight: MonthSight): MonthCount 
   const marks = state.day === sight.day
     ? { current, others }
     : { current: { ...current, start: period.start }, others: [] };
-  const begins = !isSameBoot && bootedSince ? state.passed : passed;
+  const begins = !sameBoot && bootedSince ? state.passed : passed;
   return {
     passed,
     marks: turnMarks(marks, { start: period.start, nowMs, passed: begins, earlierForMs: 0 }),
@@ -79,8 +79,12 @@ export function beginMonth(sight: MonthSight, official: NetStaticSum | undefined
   return { passed, marks: { current, others: [] } };
 }
 
-/** The sum of two. */
-export function add(a: BothWays, b: BothWays): BothWays {
+/** Whether counters can go on from the state's; where no boot has a name, they show it themselves. */
+export function isSameBoot(state: MonthState, bootId: string): boolean {
+  return state.bootId === bootId || state.bootId === "" || bootId === "";
+}
+
+function add(a: BothWays, b: BothWays): BothWays {
   return {
     sentBytes: a.sentBytes + b.sentBytes,
     receivedBytes: a.receivedBytes + b.receivedBytes,

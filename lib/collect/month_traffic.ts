@@ -1,15 +1,15 @@
 import { getLogger } from "../log.ts";
 import { formatByteCount } from "../parse/byte_count.ts";
-import { type MonthPeriod, monthPeriod } from "../parse/month_period.ts";
 import type { MonthState } from "../parse/month_state.ts";
 import type { NetStaticSum } from "../parse/net_static.ts";
 import type { BothWays, Traffic } from "../types.ts";
-import { beginMonth, continueMonth, type MonthCount } from "./month_beginning.ts";
+import { beginMonth, continueMonth, isSameBoot, type MonthCount } from "./month_beginning.ts";
+import { MonthClock, type MonthClocks } from "./month_clock.ts";
 import { markFor, periodTotal, turnMarks } from "./month_marks.ts";
 import type { Network } from "./network.ts";
 
 /** What the month's traffic is counted with. */
-export interface MonthParts {
+export interface MonthParts extends MonthClocks {
   readonly traffic: Pick<Network, "collect" | "look" | "sum">;
   /** The day of the month on which it starts anew, 1 to 31. */
   readonly day: number;
@@ -18,10 +18,6 @@ export interface MonthParts {
   uptimeSeconds(): number | undefined;
   /** What the official agent has counted since a moment; asked once, when there is no state. */
   official(sinceMs: number): NetStaticSum | undefined;
-  /** The clock on the wall, which may be wrong. */
-  nowMs(): number;
-  /** A clock that only runs forward. */
-  monotonicMs(): number;
 }
 
 interface Counting extends MonthCount {
@@ -32,15 +28,15 @@ interface Counting extends MonthCount {
 /** The traffic with totals since the month's last reset; speeds are those of the interfaces. */
 export class MonthTraffic {
   readonly #parts: MonthParts;
+  readonly #clock: MonthClock;
   readonly #log = getLogger("agent");
   #found: MonthState | undefined;
   #counting: Counting | undefined;
-  #period: MonthPeriod | undefined;
-  #earlierSinceMs: number | undefined;
   #generation = 0;
 
   constructor(parts: MonthParts) {
     this.#parts = parts;
+    this.#clock = new MonthClock(parts.day, parts);
   }
 
   /** Grows with everything that a state should be written for. */
@@ -117,22 +113,15 @@ export class MonthTraffic {
   }
 
   #turn(counting: Counting): Counting {
-    const { nowMs, monotonicMs } = this.#parts;
-    const now = nowMs();
-    const { start } = this.#periodAt(now);
+    const { nowMs, period: { start } } = this.#clock.look();
     const { passed, marks } = counting;
     const { current } = marks;
-    if (start >= current.start) this.#earlierSinceMs = undefined;
-    else this.#earlierSinceMs ??= monotonicMs();
-    const earlierForMs = this.#earlierSinceMs === undefined
-      ? 0
-      : monotonicMs() - this.#earlierSinceMs;
+    const earlierForMs = this.#clock.earlierForMs(start, current.start);
     if (start === current.start) {
-      return { ...counting, marks: { ...marks, current: { ...current, seenMs: now } } };
+      return { ...counting, marks: { ...marks, current: { ...current, seenMs: nowMs } } };
     }
-    const turned = turnMarks(marks, { start, nowMs: now, passed, earlierForMs });
+    const turned = turnMarks(marks, { start, nowMs, passed, earlierForMs });
     if (turned === marks) return counting;
-    this.#earlierSinceMs = undefined;
     this.#generation++;
     this.#tell(
       start > current.start
@@ -144,23 +133,17 @@ export class MonthTraffic {
   }
 
   #begin(): Counting {
-    const { day, bootId, traffic, nowMs, uptimeSeconds } = this.#parts;
-    const now = nowMs();
+    const { day, bootId, traffic, uptimeSeconds } = this.#parts;
+    const { nowMs, period } = this.#clock.look();
     const uptime = uptimeSeconds();
+    const bootedAtMs = uptime === undefined ? undefined : nowMs - uptime * 1000;
     const counters = traffic.sum.counters();
-    const sight = {
-      day,
-      nowMs: now,
-      period: this.#periodAt(now),
-      bootId,
-      bootedAtMs: uptime === undefined ? undefined : now - uptime * 1000,
-      counters,
-    };
+    const sight = { day, nowMs, period, bootId, bootedAtMs, counters };
     const state = this.#found;
     const count = state === undefined
-      ? beginMonth(sight, this.#parts.official(sight.period.startMs))
+      ? beginMonth(sight, this.#parts.official(period.startMs))
       : continueMonth(state, sight);
-    if (state?.bootId === bootId) {
+    if (state !== undefined && isSameBoot(state, bootId)) {
       for (const [name, last] of state.interfaces) {
         if (!counters.has(name)) traffic.sum.remember(name, last);
       }
@@ -169,13 +152,6 @@ export class MonthTraffic {
     this.#counting = { ...count, seen: traffic.sum.total() };
     this.#tell(state === undefined ? "The month's traffic begins" : "The month's traffic goes on");
     return this.#counting;
-  }
-
-  /** The period of a moment; a look at the calendar costs more than all the rest. */
-  #periodAt(nowMs: number): MonthPeriod {
-    const known = this.#period;
-    if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) return known;
-    return this.#period = monthPeriod(nowMs, this.#parts.day);
   }
 
   #tell(what: string, counting = this.#counting): void {
