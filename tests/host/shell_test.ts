@@ -273,15 +273,24 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
           "bond0/bonding",
           "bond0/device",
           "lan1/lower_eth9/dsa",
+          "home",
+          "wlan0/device",
+          "port1",
+          "a\\n1",
         ]
       ) await Deno.mkdir(`${net}/${folder}`, { recursive: true });
       await Deno.writeTextFile(`${net}/tap.1/tun_flags`, "0x1002\n");
       await Deno.writeTextFile(`${net}/bond0/uevent`, "INTERFACE=bond0\nIFINDEX=7\n");
+      await Deno.writeTextFile(`${net}/home/uevent`, "DEVTYPE=wireguard\nINTERFACE=home\n");
+      await Deno.writeTextFile(`${net}/wlan0/uevent`, "DEVTYPE=wlan\nINTERFACE=wlan0\n");
       await Deno.symlink("../bond0", `${net}/eth0/master`);
+      // The kernel allows such a name; it is no line feed.
+      await Deno.writeTextFile(`${net}/a\\n1/uevent`, "INTERFACE=a\\n1\n");
+      await Deno.symlink("../a\\n1", `${net}/port1/master`);
       const host = new LocalHost({ proc: "/proc", sys, root: "/" });
       await withShell({ shell, sys }, async (shell) => {
-        for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1"]) {
-          assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name));
+        for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1"]) {
+          assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
         }
         assertEquals(await shell.interfaceTraits("eth1"), undefined);
       });
@@ -496,5 +505,17 @@ await shell.ping("127.0.0.1");
     const { stdout } = await agent.output();
     assertMatch(new TextDecoder().decode(stdout), /^\d+\n$/);
     await eventually(() => !isAlive(pid), 1000);
+  });
+});
+
+Deno.test("Shell.ping() limits the time in the words of the system's own ping", async () => {
+  await withPing(`#!/bin/sh\necho "$*"\n`, async (path) => {
+    await withShell({ path, os: "darwin" }, async (shell) => {
+      assertEquals(await shell.ping("192.0.2.1"), "-n -c 1 -t 3 -- 192.0.2.1\n");
+      assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -- 2001:db8::1\n");
+    });
+    await withShell({ path }, async (shell) => {
+      assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -W 3 -- 2001:db8::1\n");
+    });
   });
 });
