@@ -30,6 +30,7 @@ for (const [mode, used] of [["htop", 560], ["available", 450], ["all", 900]] as 
     const memory = new Memory(paperSource(() => MEMINFO), { mode });
     assertEquals(memory.collect()?.memory.usedBytes, used * KIB);
     assertEquals(memory.effectiveMode, mode);
+    assertEquals(memory.isFallback, false);
   });
 }
 
@@ -38,6 +39,7 @@ Deno.test("Memory.collect() counts as htop does and says so when the kernel know
   const memory = new Memory(paperSource(() => text), { mode: "available" });
   assertEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
   assertEquals(memory.effectiveMode, "htop");
+  assertEquals(memory.isFallback, true);
 });
 
 Deno.test("Memory.collect() has nothing in use when a container's numbers don't add up", () => {
