@@ -9,7 +9,7 @@ export interface InterfaceTraits {
   /** It is one of those that a bond bundles. */
   bondSlave: boolean;
   bridge: boolean;
-  /** It ends in a program: tun or tap. */
+  /** It ends in a program, tun or tap, or carries its frames within another interface's: WireGuard, VXLAN. */
   tunnel: boolean;
   /** It lies over another interface of this machine: VLAN, macvlan, bridge, bond. */
   stacked: boolean;
@@ -21,13 +21,22 @@ export interface InterfaceTraits {
   master?: string;
 }
 
+const TUNNEL_TYPES: ReadonlySet<string> = new Set([
+  ...["wireguard", "vxlan", "geneve", "bareudp", "gtp", "l2tpeth", "amt"],
+]);
+
+/** Whether that type, `DEVTYPE` in an interface's `uevent`, is a tunnel by the kernel itself. */
+export function isTunnelType(type: string | undefined): boolean {
+  return type !== undefined && TUNNEL_TYPES.has(type);
+}
+
 /**
  * Asks `/sys/class/net/NAME` what kind of interface it is.
  *
  * `undefined` when there is no such folder: no `/sys` in this container, another network's interface.
  */
 export function readInterfaceTraits(
-  host: Pick<Host, "roots" | "exists" | "list" | "readLink">,
+  host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">,
   name: string,
 ): InterfaceTraits | undefined {
   // The kernel allows no such names, but not every /proc/net/dev is the kernel's own.
@@ -36,6 +45,7 @@ export function readInterfaceTraits(
   const entries = host.list(folder);
   if (entries === undefined) return undefined;
   const lower = entries.filter((entry) => entry.startsWith("lower_"));
+  const type = /^DEVTYPE=(.+)$/m.exec(host.readText(`${folder}/uevent`) ?? "")?.[1];
   const master = host.readLink(`${folder}/master`)?.split("/").at(-1);
   return {
     device: entries.includes("device"),
@@ -43,7 +53,7 @@ export function readInterfaceTraits(
     bondSlave: entries.includes("bonding_slave"),
     deviceSlave: host.exists(`${folder}/master/device`),
     bridge: entries.includes("bridge"),
-    tunnel: entries.includes("tun_flags"),
+    tunnel: entries.includes("tun_flags") || isTunnelType(type),
     stacked: lower.length > 0,
     switchPort: lower.some((entry) => host.exists(`${folder}/${entry}/dsa`)),
     ...(master ? { master } : {}),

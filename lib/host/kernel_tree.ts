@@ -12,13 +12,13 @@ export type KernelTreeShell = Pick<Shell, "interfaceTraits" | "countProcesses">;
  * little later.
  */
 export class KernelTree {
-  readonly #host: Pick<Host, "roots" | "exists" | "list" | "readLink">;
+  readonly #host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">;
   #sealed = false;
   #shell: KernelTreeShell | undefined;
   #processCount: number | undefined;
   #counting = false;
 
-  constructor(host: Pick<Host, "roots" | "exists" | "list" | "readLink">) {
+  constructor(host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">) {
     this.#host = host;
   }
 

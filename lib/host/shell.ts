@@ -1,7 +1,7 @@
 import { deadline } from "@std/async/deadline";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { Roots } from "./host.ts";
-import type { InterfaceTraits } from "./interface_traits.ts";
+import { type InterfaceTraits, isTunnelType } from "./interface_traits.ts";
 import { RequestChannel } from "./request_channel.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 
@@ -149,14 +149,14 @@ export class Shell {
     }
     const found = (await this.#ask(`interface ${name}`, options))?.split(" ");
     if (found === undefined) return undefined;
-    const master = found.find((trait) => trait.startsWith("master="))?.slice("master=".length);
+    const master = valueOf(found, "master=");
     return {
       device: found.includes("device"),
       bond: found.includes("bonding"),
       bondSlave: found.includes("bonding_slave"),
       deviceSlave: found.includes("master/device"),
       bridge: found.includes("bridge"),
-      tunnel: found.includes("tun_flags"),
+      tunnel: found.includes("tun_flags") || isTunnelType(valueOf(found, "type=")),
       stacked: found.includes("lower"),
       switchPort: found.includes("lower/dsa"),
       ...(master ? { master } : {}),
@@ -190,4 +190,9 @@ export class Shell {
     Deno.unrefTimer(timer);
     this.#reapTimer = timer;
   }
+}
+
+/** What follows `name` in the first word that begins with it; `undefined` when there is none or nothing follows. */
+function valueOf(words: readonly string[], name: string): string | undefined {
+  return words.find((word) => word.startsWith(name))?.slice(name.length) || undefined;
 }

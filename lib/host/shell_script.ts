@@ -74,12 +74,17 @@ traits() {
     [ -e "$below" ] && lower=' lower'
     [ -e "$below/dsa" ] && dsa=' lower/dsa'
   done
+  if [ -r "$dir/uevent" ]; then
+    while IFS= read -r line; do
+      case $line in DEVTYPE=*) found="$found type=\${line#DEVTYPE=}" ;; esac
+    done <"$dir/uevent"
+  fi
   if [ -r "$dir/master/uevent" ]; then
     while IFS= read -r line; do
       case $line in INTERFACE=*) found="$found master=\${line#INTERFACE=}" ;; esac
     done <"$dir/master/uevent"
   fi
-  echo "$1 ok$found$lower$dsa"
+  printf '%s\\n' "$1 ok$found$lower$dsa"
 }
 
 while IFS=' ' read -r id verb word; do

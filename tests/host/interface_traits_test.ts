@@ -49,10 +49,33 @@ Deno.test("readInterfaceTraits() sees what another interface counts already", ()
     list: () => ["device", "lower_eth0"],
     exists: (path: string) => paths.has(path),
     readLink: () => undefined,
+    readText: () => undefined,
   };
   assertEquals(readInterfaceTraits(host, "lan1")?.switchPort, true);
   assertEquals(readInterfaceTraits(host, "lan1")?.deviceSlave, false);
   assertEquals(readInterfaceTraits(host, "vf0")?.deviceSlave, true);
+});
+
+Deno.test("readInterfaceTraits() knows tunnels of the kernel's own by their type, whatever they are called", () => {
+  for (
+    const [uevent, tunnel] of [
+      ["DEVTYPE=wireguard\nINTERFACE=home\nIFINDEX=4\n", true],
+      ["DEVTYPE=vxlan\nINTERFACE=home\nIFINDEX=4\n", true],
+      ["DEVTYPE=wlan\nINTERFACE=home\nIFINDEX=4\n", false],
+      ["INTERFACE=DEVTYPE=vxlan\nIFINDEX=4\n", false],
+      ["", false],
+      [undefined, false],
+    ] as const
+  ) {
+    const host = {
+      roots: { proc: "/proc", sys: "/sys", root: "/" },
+      list: () => ["uevent"],
+      exists: () => false,
+      readLink: () => undefined,
+      readText: () => uevent,
+    };
+    assertEquals(readInterfaceTraits(host, "home")?.tunnel, tunnel, uevent);
+  }
 });
 
 Deno.test("readInterfaceTraits() knows nothing of interfaces that are not in sys", () => {

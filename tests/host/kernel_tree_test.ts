@@ -10,6 +10,7 @@ function paperHost(folders: Record<string, string[]>) {
     exists: (path: string) => path in folders,
     list: (path: string) => folders[path],
     readLink: () => undefined,
+    readText: () => undefined,
   };
 }
 

@@ -63,7 +63,9 @@ const BESIDE = [
   ["vxlan named as no pattern has it", "cloud", [
     ...["type", "vxlan", "id", "7", "dstport", "4789", "remote", "192.0.2.1", "dev", "eth0"],
   ]],
+  ["vxlan over nothing", "mesh", ["type", "vxlan", "id", "9", "dstport", "4790"]],
   ["wireguard", "wg7", ["type", "wireguard"]],
+  ["wireguard named as no pattern has it", "vpn", ["type", "wireguard"]],
   ["gre", "gre7", ["type", "gre", "remote", "192.0.2.1"]],
 ] as const;
 
