@@ -1,0 +1,177 @@
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const TOKEN = "t0ken";
+const MEBIBYTE = 1024 * 1024;
+const DEVICE = "sys/class/drm/card0/device";
+
+/**
+ * This machine with a card of AMD's, one of NVIDIA's, and an `nvidia-smi` that is the script; its
+ * trees are seen as a container sees its host's.
+ */
+class Workstation implements AsyncDisposable {
+  readonly folder = Deno.makeTempDirSync();
+  readonly env: Record<string, string> = {
+    HOST_PROC: `${this.folder}/proc`,
+    PATH: `${this.folder}/bin:${Deno.env.get("PATH")}`,
+  };
+
+  constructor(nvidiaSmi: string) {
+    const files: Record<string, string> = {
+      "etc/os-release": 'PRETTY_NAME="Paper"\n',
+      "proc/driver/nvidia/gpus/0000:41:00.0/information": "Model: \t\t NVIDIA L4\n",
+      [`${DEVICE}/vendor`]: "0x1002\n",
+      [`${DEVICE}/device`]: "0x744c\n",
+      [`${DEVICE}/power/runtime_status`]: "active\n",
+      [`${DEVICE}/gpu_busy_percent`]: "20\n",
+      [`${DEVICE}/mem_info_vram_total`]: "17163091968\n",
+      [`${DEVICE}/mem_info_vram_used`]: "1234567168\n",
+      [`${DEVICE}/hwmon/hwmon3/temp1_input`]: "45000\n",
+      "bin/nvidia-smi": `#!/bin/sh\necho $$ >>${this.folder}/started\n${nvidiaSmi}\n`,
+    };
+    for (const [path, text] of Object.entries(files)) {
+      const whole = `${this.folder}/${path}`;
+      Deno.mkdirSync(whole.replace(/\/[^/]*$/, ""), { recursive: true });
+      Deno.writeTextFileSync(whole, text);
+    }
+    Deno.chmodSync(`${this.folder}/bin/nvidia-smi`, 0o755);
+    for (const name of ["stat", "meminfo", "loadavg", "uptime", "cpuinfo"]) {
+      Deno.symlinkSync(`/proc/${name}`, `${this.folder}/proc/${name}`);
+    }
+    Deno.symlinkSync("/proc/self", `${this.folder}/proc/1`);
+    Deno.symlinkSync("/sys/class/net", `${this.folder}/sys/class/net`);
+  }
+
+  /** The processes that `nvidia-smi` was. */
+  started(): number[] {
+    try {
+      return Deno.readTextFileSync(`${this.folder}/started`).trim().split("\n").map(Number);
+    } catch {
+      return [];
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+async function openPanel() {
+  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  return Object.assign(panel, { [Symbol.asyncDispose]: () => panel.close() });
+}
+
+const AMD = {
+  name: "AMD 1002:744c",
+  memory_total: 17163091968,
+  memory_used: 1234567168,
+  utilization: 20,
+  temperature: 45,
+};
+
+const NVIDIA = {
+  name: "NVIDIA L4",
+  memory_total: 23034 * MEBIBYTE,
+  memory_used: 512 * MEBIBYTE,
+  utilization: 80,
+  temperature: 61,
+};
+
+Deno.test("with --gpu the sealed agent reports the graphics cards", async () => {
+  await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
+  await using panel = await openPanel();
+  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
+  await using agent = new AgentProcess(args, { env: machine.env });
+  await panel.state.until(() => panel.state.reports.at(-1)?.value.gpu?.count === 2);
+  assertEquals(panel.state.reports.at(-1)?.value.gpu, {
+    count: 2,
+    average_usage: 50,
+    detailed_info: [AMD, NVIDIA],
+  });
+  assertEquals(panel.state.reports[0]?.value.gpu?.detailed_info, [AMD], "from the first one on");
+  await panel.state.until(({ columns }) => columns.gpu_name !== undefined);
+  assertEquals(panel.state.columns.gpu_name, "NVIDIA L4, AMD 1002:744c");
+  await agent.says("has given up the right to start programs");
+  assertEquals(cardFilesOf(agent).length, 5, "they stay open, since the seal lets none be opened");
+  assertEquals(machine.started().length, 1);
+  assertEquals(panel.state.violations, []);
+});
+
+Deno.test("without --gpu no card is looked at, and nothing is started", async () => {
+  await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
+  await using panel = await openPanel();
+  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2"];
+  await using agent = new AgentProcess(args, { env: machine.env });
+  await agent.says("has given up the right to start programs");
+  const { reports } = panel.state.counts;
+  await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+  assert(panel.state.reports.every(({ value }) => value.gpu === undefined));
+  assertEquals(cardFilesOf(agent), []);
+  assertEquals(machine.started(), []);
+});
+
+Deno.test("an nvidia-smi that fails is named in the report's message, and once in the log", async () => {
+  await using machine = new Workstation("echo 'No devices were found'; exit 6");
+  await using panel = await openPanel();
+  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
+  await using agent = new AgentProcess(args, { env: machine.env });
+  const failed = () => panel.state.reports.filter(({ value }) => value.message !== "");
+  await panel.state.until(() => failed().length >= 3);
+  const last = failed().at(-1)?.value;
+  assertEquals(last?.message, "cannot measure NVIDIA graphics cards");
+  assertEquals(last?.gpu?.detailed_info, [AMD], "the other card is reported all the same");
+  const [line = "", ...more] = agent.lines("nvidia-smi");
+  assertMatch(line, /it ended with 6; its first words are "No devices were found"/);
+  assertEquals(more, []);
+  assertEquals(panel.state.violations, []);
+});
+
+Deno.test("an nvidia-smi that hangs holds up no report, and ends with the agent", async () => {
+  await using machine = new Workstation("trap '' TERM; exec sleep 60");
+  await using panel = await openPanel();
+  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
+  await using agent = new AgentProcess(args, { env: machine.env });
+  await panel.state.until(() => machine.started().length === 1);
+  const { reports } = panel.state.counts;
+  await panel.state.until(({ counts }) => counts.reports >= reports + 5);
+  assertEquals(panel.state.reports.at(-1)?.value.gpu?.detailed_info, [AMD]);
+  const { code, tookMs } = await agent.stop();
+  assertEquals(code, 0, agent.output);
+  assertLess(tookMs, 1000);
+  const [pid = 0] = machine.started();
+  assertEquals(isAlive(pid), false);
+});
+
+Deno.test("--dry-run --gpu asks the cards once, and says where each number comes from", async () => {
+  await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
+  const args = ["--dry-run", "--gpu", "-i", "0.1"];
+  await using agent = new AgentProcess(args, { env: machine.env });
+  assertEquals(await agent.ends(), { code: 0 }, agent.output);
+  const [amd = "", nvidia = ""] = agent.output.split("Graphics cards\n")[1]?.split("\n") ?? [];
+  assertMatch(amd, /^ {2}AMD 1002:744c \(20\.0 %, 1\.1 GiB of 16\.0 GiB, 45 °C\) +counted +\//);
+  assertMatch(amd, /device: gpu_busy_percent, .*hwmon\/hwmon3\/temp1_input$/);
+  assertMatch(nvidia, /^ {2}NVIDIA L4 \(80\.0 %, 512\.0 MiB of 22\.5 GiB, 61 °C\) +counted/);
+  assertMatch(nvidia, / nvidia-smi$/);
+  assertEquals(machine.started().length, 1);
+});
+
+/** Files of graphics cards that the agent has open. */
+function cardFilesOf(agent: AgentProcess): string[] {
+  const open = [...Deno.readDirSync(`/proc/${agent.pid}/fd`)].flatMap(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/${agent.pid}/fd/${name}`);
+    } catch {
+      return [];
+    }
+  });
+  return open.filter((path) => path.includes("/drm/") || path.includes("/bus/pci/"));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch {
+    return false;
+  }
+}
