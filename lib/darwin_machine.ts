@@ -9,7 +9,7 @@ import { deadline } from "@std/async/deadline";
 import { DarwinConnections } from "./collect/darwin_connections.ts";
 import { DarwinCpu } from "./collect/darwin_cpu.ts";
 import { DarwinDisk } from "./collect/darwin_disk.ts";
-import { darwinFacts } from "./collect/darwin_facts.ts";
+import { darwinBootId, darwinFacts } from "./collect/darwin_facts.ts";
 import { DarwinMemory } from "./collect/darwin_memory.ts";
 import { DarwinProcesses } from "./collect/darwin_processes.ts";
 import { DarwinTraffic } from "./collect/darwin_traffic.ts";
@@ -72,6 +72,7 @@ export async function openDarwinMachine(
       uptime: { collect: () => host.uptime() },
       processes: new DarwinProcesses(processes),
     },
+    ...darwinBootId(facts),
     readFacts: () => darwinFacts(host, { sysctl: facts, arch: goArchitecture(options.arch) }),
     refresh,
     sources: {

@@ -51,6 +51,8 @@ export interface Machine {
   currentFacts?(facts: MachineFacts): MachineFacts;
   /** Where values and decisions come from, in the words of a dry run, where these are not the usual ones. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** The kernel's name of this boot, where it is not told below `/proc`. */
+  readonly bootId?: string;
   /** Asks anew for all that is asked for beside the reports, where anything is. */
   refresh?(): Promise<void>;
 }

@@ -22,7 +22,7 @@ import type { Collectors } from "./snapshot.ts";
 /** The machine whose traffic is counted. */
 export interface MonthMachine {
   readonly host: Pick<Host, "roots" | "monotonicMs">;
-  readonly machine: Pick<Machine, "collectors">;
+  readonly machine: Pick<Machine, "collectors" | "bootId">;
 }
 
 /** The month's traffic of a machine. */
@@ -44,7 +44,7 @@ export function openMonth(
     traffic: new MonthTraffic({
       traffic,
       day,
-      bootId: readBootId(host.roots.proc),
+      bootId: machine.bootId ?? readBootId(host.roots.proc),
       uptimeSeconds: () => uptime.collect(),
       official: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
       nowMs: () => Date.now(),

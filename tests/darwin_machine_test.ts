@@ -167,6 +167,7 @@ Deno.test("openDarwinMachine() follows the user's lists and mode", async () => {
     memoryMode: "all",
   });
   const snapshot = takeSnapshot(machine.collectors);
+  assertEquals(machine.bootId, "0b4c7e6a-5d1f-4c55-9e2b-3a1d2c4b5e6f");
   assertEquals(snapshot.disk?.totalBytes, 1_000_000_000_000);
   assertEquals(snapshot.memory?.usedBytes, 17179869184 - 77217792);
   assertEquals(

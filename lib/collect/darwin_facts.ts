@@ -45,6 +45,12 @@ export function darwinFacts(
   };
 }
 
+/** The kernel's name of this boot, another one each time, from the same output. */
+export function darwinBootId(sysctl: string): { bootId?: string } {
+  const bootId = parseSysctl(sysctl).get("kern.bootsessionuuid")?.toLowerCase() ?? "";
+  return /^[0-9a-f-]{1,64}$/.test(bootId) ? { bootId } : {};
+}
+
 /** In the words of systemd-detect-virt; the model alone proves nothing, for it can be chosen. */
 function enclosure(underHypervisor: string | undefined, model: string): string | undefined {
   if (underHypervisor === undefined) return undefined;

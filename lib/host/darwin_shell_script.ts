@@ -45,8 +45,8 @@ while IFS=' ' read -r id verb; do
   case $id in ''|*[!0-9]*) continue ;; esac
   case $verb in
     facts)
-      lines_of "$id" sysctl hw.model hw.logicalcpu hw.physicalcpu kern.hv_vmm_present \\
-        kern.osproductversion kern.osrelease machdep.cpu.brand_string &
+      lines_of "$id" sysctl hw.model hw.logicalcpu hw.physicalcpu kern.bootsessionuuid \\
+        kern.hv_vmm_present kern.osproductversion kern.osrelease machdep.cpu.brand_string &
       ;;
     sockets) lines_of "$id" sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount & ;;
     interfaces) lines_of "$id" netstat -ibn & ;;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { darwinFacts } from "../../lib/collect/darwin_facts.ts";
+import { darwinBootId, darwinFacts } from "../../lib/collect/darwin_facts.ts";
 
 const host = { cores: () => [{ user: 1, nice: 0, sys: 0, idle: 1, irq: 0 }] };
 const facts = (sysctl: string) => darwinFacts(host, { sysctl, arch: "arm64" });
@@ -62,3 +62,10 @@ for (
     assertEquals(facts(text).virtualization, kind);
   });
 }
+
+Deno.test("darwinBootId() gives the boot's name in small letters, or none", () => {
+  assertEquals(darwinBootId("kern.bootsessionuuid: 0B4C7E6A-5D1F\n"), { bootId: "0b4c7e6a-5d1f" });
+  for (const text of ["", "kern.bootsessionuuid: \n", "kern.bootsessionuuid: ../x\n"]) {
+    assertEquals(darwinBootId(text), {});
+  }
+});
