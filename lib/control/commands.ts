@@ -5,6 +5,7 @@ import { NOT_RUN, runCommand } from "./command.ts";
 import { ResultUploads } from "./result_uploads.ts";
 import { SeenIds } from "./seen_ids.ts";
 import { surroundings } from "./surroundings.ts";
+import { ToldFew } from "./told_few.ts";
 import { Turns } from "./turns.ts";
 import { WarnOnce } from "./warn_once.ts";
 
@@ -42,6 +43,9 @@ const WAITING_REFUSALS = 64;
 
 const REMEMBERED_IDS = 1024;
 
+/** Commands of a minute that the log tells one by one. */
+const TOLD_A_MINUTE = 5;
+
 const DISABLED = "Remote control is disabled.";
 
 const TOO_MANY = "The command was not run: too many others wait already. Try again later.";
@@ -55,10 +59,13 @@ export class Commands {
   readonly #seen = new SeenIds(REMEMBERED_IDS);
   readonly #turns = new Turns({ parallel: AT_A_TIME, capacity: WAITING_COMMANDS });
   readonly #uploads: ResultUploads;
+  readonly #told: ToldFew;
   #waitingLength = 0;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
+    const monotonicMs = () => options.monotonicMs();
+    this.#told = new ToldFew({ most: TOLD_A_MINUTE, everyMs: 60_000, monotonicMs });
     this.#uploads = new ResultUploads({
       ...options,
       upload: (result, signal) => options.uploadResult(result, signal),
@@ -90,7 +97,8 @@ export class Commands {
 
   async #run(programs: Programs, { taskId, command }: CommandRequest): Promise<void> {
     const startMs = this.#options.monotonicMs();
-    this.#log.info("Command {taskId} starts", { taskId });
+    const level = this.#levelOfNext();
+    this.#log[level]("Command {taskId} starts", { taskId });
     // It may hold a password.
     this.#log.debug("Command {taskId} is {command}", { taskId, command });
     try {
@@ -103,7 +111,7 @@ export class Commands {
         signal: this.#ended.signal,
       });
       const duration = `${((this.#options.monotonicMs() - startMs) / 1000).toFixed(1)} s`;
-      this.#log.info("Command {taskId} ended after {duration} with exit code {exitCode}", {
+      this.#log[level]("Command {taskId} ended after {duration} with exit code {exitCode}", {
         taskId,
         duration,
         exitCode,
@@ -115,6 +123,17 @@ export class Commands {
         error: describeError(error),
       });
     }
+  }
+
+  /** How loud the log tells of the next command. */
+  #levelOfNext(): "info" | "debug" {
+    const next = this.#told.next();
+    if (next === "too many") {
+      this.#log.warning(
+        "The panel sends many commands: for a minute the level debug tells of each",
+      );
+    }
+    return next === "yes" ? "info" : "debug";
   }
 
   #refuse(taskId: string, output: string): void {

@@ -169,6 +169,19 @@ Deno.test("RemoteControl.runCommand() logs start and end, and the command only a
   }
 });
 
+Deno.test("RemoteControl.runCommand() logs few of many commands, and that it does", async () => {
+  const lines = await collectedLog(() =>
+    withControl({}, async ({ control, results }) => {
+      for (let n = 0; n < 20; n++) control.runCommand({ taskId: `${n}`, command: "true" });
+      await eventually(() => results.length === 20);
+    })
+  );
+  assertEquals(lines.filter((line) => line.includes(" starts")).length, 5);
+  assertEquals(lines.filter((line) => line.includes(" ended after")).length, 5);
+  assertEquals(lines.filter((line) => line.includes("many commands")).length, 1);
+  assertEquals(lines.length, 11, lines.join("\n"));
+});
+
 Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps calm", async () => {
   const results: CommandResult[] = [];
   const dialled: FakeSocket[] = [];
