@@ -227,11 +227,12 @@ function sayWhatIsAllowed({ remoteControl }: Config): void {
   }
 }
 
-/** What the user's lists name and this machine does not have. */
-function unmatched(config: Config, { collectors: { traffic, disk } }: Machine): string[] {
+/** What the user asked for and this machine does not have. */
+function unmatched(config: Config, { collectors: { traffic, disk }, gpu }: Machine): string[] {
   return unmatchedNotices(config, {
     interfaces: traffic.interfaces(),
     mountPoints: disk.mounts(),
+    asksCards: gpu !== undefined,
   });
 }
 

@@ -1,7 +1,9 @@
 import { matchesGlob } from "../parse/glob.ts";
 
-/** The lists that can name what a machine does not have. */
+/** What was asked for that a machine may not have. */
 export interface ChosenLists {
+  /** Whether details of graphics cards are wanted. */
+  readonly gpu?: boolean;
   readonly includeNics: readonly string[];
   readonly excludeNics: readonly string[];
   readonly includeMountPoints: readonly string[];
@@ -16,6 +18,8 @@ export interface FoundOnMachine {
     readonly type: string;
     readonly counted: boolean;
   }[];
+  /** Whether graphics cards can be asked there. */
+  readonly asksCards?: boolean;
 }
 
 /**
@@ -25,7 +29,7 @@ export interface FoundOnMachine {
  */
 export function unmatchedNotices(
   lists: ChosenLists,
-  { interfaces, mountPoints }: FoundOnMachine,
+  { interfaces, mountPoints, asksCards = true }: FoundOnMachine,
 ): string[] {
   const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";
   const noSpace = mountPoints.some((it) => it.counted) ? "" : ", so no disk space is counted";
@@ -44,6 +48,9 @@ export function unmatchedNotices(
   }
   if (lists.includeMountPoints.length > 0 && missing.length > 0) {
     notices.push(`--include-mountpoint ${missing.join(";")} is not mounted${noSpace}`);
+  }
+  if (lists.gpu && !asksCards) {
+    notices.push("--gpu has no effect: graphics cards are asked on Linux only");
   }
   return notices;
 }
