@@ -112,7 +112,11 @@ Deno.test("openDarwinMachine() goes on without a command that hangs, and with it
     failures: ["cannot measure network traffic"],
   });
   mac.later(4);
-  await machine.refresh?.();
+  await Deno.writeTextFile(`${mac.folder}/netstat.pipe`, "");
+  for (let failed = 1; failed > 0;) {
+    await machine.refresh?.();
+    failed = takeSnapshot(machine.collectors).failures.length;
+  }
   assertEquals(gaps(takeSnapshot(machine.collectors)), { missing: [], failures: [] });
 });
 
@@ -181,6 +185,7 @@ Deno.test("openDarwinMachine() follows the user's lists and mode", async () => {
 Deno.test("a Mac is measured on when the process is sealed", async () => {
   const program = `
 import { openDarwinMachine } from "${new URL("../lib/darwin_machine.ts", import.meta.url)}";
+import { openDarwinHost } from "${new URL("../lib/host/darwin_host.ts", import.meta.url)}";
 import { seal } from "${new URL("../lib/host/seal.ts", import.meta.url)}";
 import { takeSnapshot } from "${new URL("../lib/snapshot.ts", import.meta.url)}";
 import { PaperMac } from "${new URL("paper_mac.ts", import.meta.url)}";
@@ -188,11 +193,18 @@ const mac = new PaperMac("macbook-arm64");
 const machine = await openDarwinMachine(mac.host, mac.shell, {
   includeNics: [], excludeNics: [], includeMountPoints: [], memoryMode: "htop", arch: "aarch64",
 });
+const host = await openDarwinHost();
 seal();
+const told = [host.cores().length, host.memory().total, host.load().length, host.uptime()];
+told.push(host.statfs("/").blocks, (await host.statfsAsync("/")).blocks);
 mac.later(4);
 await machine.refresh();
 const { traffic, failures } = takeSnapshot(machine.collectors);
-console.log(JSON.stringify({ received: traffic.receivedBytes, failures }));
+console.log(JSON.stringify({
+  received: traffic.receivedBytes,
+  failures,
+  told: told.every((number) => number > 0),
+}));
 await mac[Symbol.asyncDispose]();
 Deno.exit();
 `;
@@ -209,5 +221,6 @@ Deno.exit();
   assertEquals(JSON.parse(new TextDecoder().decode(stdout)), {
     received: 12345978901,
     failures: [],
+    told: true,
   });
 });

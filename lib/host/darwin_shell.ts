@@ -42,6 +42,7 @@ export class DarwinShell {
   readonly #child: Deno.ChildProcess;
   readonly #channel: RequestChannel;
   readonly #answerWithinMs: number;
+  readonly #underWay = new Set<DarwinQuestion>();
 
   private constructor(child: Deno.ChildProcess, answerWithinMs: number) {
     this.#child = child;
@@ -80,25 +81,36 @@ export class DarwinShell {
   /**
    * The output of the command behind a question; of `processes` their number.
    *
-   * @throws {Error} When there is no such command, when it says nothing or hangs, or when the shell
-   * has ended.
+   * @throws {Error} When there is no such command, when it says nothing, hangs or still runs, or
+   * when the shell has ended.
    */
   async ask(question: DarwinQuestion): Promise<string> {
     const command = DARWIN_COMMANDS[question].split(" ", 1)[0];
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), this.#answerWithinMs);
-    Deno.unrefTimer(timer);
     try {
-      const answer = await this.#channel.ask(question, { signal: late.signal });
+      const answer = await this.#answer(question);
       if (answer === "missing") throw new Error("there is no such command");
       const output = answer.replace(/^ok ?/, "").replaceAll("\t", "\n");
       if (output === "") throw new Error("it said nothing");
       return output;
-    } catch (error) {
-      const cause = late.signal.aborted
-        ? new Error(`it did not answer within ${this.#answerWithinMs / 1000} s`)
-        : error;
+    } catch (cause) {
       throw new Error(`Cannot ask ${command}`, { cause });
+    }
+  }
+
+  /** One that hangs is not started again: each would hang as well, and stay. */
+  async #answer(question: DarwinQuestion): Promise<string> {
+    if (this.#underWay.has(question)) throw new Error("the last one still hangs");
+    this.#underWay.add(question);
+    const answer = this.#channel.ask(question).finally(() => this.#underWay.delete(question));
+    const withinMs = this.#answerWithinMs;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => reject(new Error(`it did not answer within ${withinMs / 1000} s`)),
+      withinMs,
+    );
+    Deno.unrefTimer(timer);
+    try {
+      return await Promise.race([answer, late]);
     } finally {
       clearTimeout(timer);
     }

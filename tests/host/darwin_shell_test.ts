@@ -82,6 +82,13 @@ Deno.test("DarwinShell.ask() gives up on a command that hangs, and others answer
     const error = await assertRejects(() => shell.ask("memory"), Error);
     assertEquals(words(error), "Cannot ask vm_stat; it did not answer within 0.2 s; ");
     assertEquals(await shell.ask("interfaces"), "rows");
+    const again = await assertRejects(() => shell.ask("memory"), Error);
+    assertEquals(words(again), "Cannot ask vm_stat; the last one still hangs; ");
+    await Deno.writeTextFile(`${folder}/vm_stat.pipe`, "late\nmore\n");
+    for (let answer = ""; answer !== "pages";) {
+      await Deno.writeTextFile(`${folder}/vm_stat`, "#!/bin/sh\necho pages\n");
+      answer = await shell.ask("memory").catch(() => "");
+    }
   }, { answerWithinMs: 200 });
 });
 
