@@ -54,7 +54,7 @@ async function together<Row extends readonly [string, ...unknown[]]>(
   }
 }
 
-const AT_A_TIME = 4;
+const AT_A_TIME = 6;
 /** Steps can only run beside each other without the runner's look at what each leaves open. */
 const ALONGSIDE = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
 
@@ -123,34 +123,39 @@ Deno.test("reports go by POST while WebSockets are barred, and by WebSocket afte
   });
 });
 
-Deno.test("a WebSocket that goes mute is given up, and one that stays mute is not waited for", async () => {
-  await play(async (panel, agent) => {
-    await panel.setFault({ name: "mute" });
-    await more(panel, "v2 post", 3);
-    await agent.says("no sign of life within 10 s");
-    await panel.setFault(undefined);
-    await more(panel, "v2 websocket", 3);
-  });
-});
+/** What takes its time, and so goes on at the same time. */
+const SLOW: readonly [
+  string,
+  (panel: StandInPanel, agent: AgentProcess) => Promise<void>,
+][] = [
+  ["a WebSocket that goes mute is given up, and one that stays mute is not waited for", gone],
+  ["connections that are taken and never answered are outlived", unanswered],
+  ["two agents with one token are told of each other", rivals],
+];
 
-Deno.test("connections that are taken and never answered are outlived", async () => {
-  await play(async (panel, agent) => {
-    await panel.setFault({ name: "mute-all" });
-    panel.dropConnections();
-    await agent.says("no answer within");
-    await panel.setFault(undefined);
-    await more(panel, "v2 websocket", 3);
-    await agent.says("answers again");
-  });
-});
+async function gone(panel: StandInPanel, agent: AgentProcess): Promise<void> {
+  await panel.setFault({ name: "mute" });
+  await more(panel, "v2 post", 3);
+  await agent.says("no sign of life within 10 s");
+  await panel.setFault(undefined);
+  await more(panel, "v2 websocket", 3);
+}
 
-Deno.test("two agents with one token are told of each other", async () => {
-  await play(async (panel, agent) => {
-    await using rival = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
-    await Promise.race([
-      agent.says("another agent runs with the same token"),
-      rival.says("another agent runs with the same token"),
-    ]);
-    assertEquals(agent.lines("same token").length + rival.lines("same token").length > 0, true);
-  });
+async function unanswered(panel: StandInPanel, agent: AgentProcess): Promise<void> {
+  await panel.setFault({ name: "mute-all" });
+  panel.dropConnections();
+  await agent.says("no answer within");
+  await panel.setFault(undefined);
+  await more(panel, "v2 websocket", 3);
+  await agent.says("answers again");
+}
+
+async function rivals(panel: StandInPanel, agent: AgentProcess): Promise<void> {
+  await using rival = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
+  const words = "another agent runs with the same token";
+  await Promise.race([agent.says(words), rival.says(words)]);
+}
+
+Deno.test("the link outlives what takes long to show", async (t) => {
+  await together(t, SLOW, ([, use]) => play(use));
 });
