@@ -24,8 +24,8 @@ export const DARWIN_COMMANDS: Readonly<Record<DarwinQuestion, string>> = {
 /** Where macOS keeps them; other programs of these names are of no use here. */
 const SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin";
 
-/** A command that takes longer hangs. */
-const ANSWER_WITHIN_MS = 10_000;
+/** A command that takes longer hangs; those that don't take a hundredth of it. */
+const ANSWER_WITHIN_MS = 3_000;
 
 /** A Mac with hundreds of interfaces has 30,000 characters to tell. */
 const LINE_LIMIT = 256 * 1024;
@@ -43,6 +43,7 @@ export class DarwinShell {
   readonly #channel: RequestChannel;
   readonly #answerWithinMs: number;
   readonly #underWay = new Set<DarwinQuestion>();
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(child: Deno.ChildProcess, answerWithinMs: number) {
     this.#child = child;
@@ -97,10 +98,21 @@ export class DarwinShell {
     }
   }
 
-  /** One that hangs is not started again: each would hang as well, and stay. */
-  async #answer(question: DarwinQuestion): Promise<string> {
-    if (this.#underWay.has(question)) throw new Error("the last one still hangs");
+  /**
+   * One question at a time, since a long answer is more than one write, and another could cut it in
+   * two. A command that hangs is not started again: each would hang as well, and stay.
+   */
+  #answer(question: DarwinQuestion): Promise<string> {
+    if (this.#underWay.has(question)) {
+      return Promise.reject(new Error("the last one still hangs"));
+    }
     this.#underWay.add(question);
+    const answer = this.#turn.then(() => this.#answerInTime(question));
+    this.#turn = answer.catch(() => {});
+    return answer;
+  }
+
+  async #answerInTime(question: DarwinQuestion): Promise<string> {
     const answer = this.#channel.ask(question).finally(() => this.#underWay.delete(question));
     const withinMs = this.#answerWithinMs;
     const { promise: late, reject } = Promise.withResolvers<never>();

@@ -12,8 +12,9 @@
  * ```
  *
  * Everything else is answered `ID refused`: the menu holds here, not at the sender. The commands
- * take no word of the sender's. One that hangs keeps nobody else waiting, and whoever waits for it
- * asks for no second one; one that spins is ended by the limit on CPU time.
+ * take no word of the sender's. They can run beside each other, so one that hangs lets others go on,
+ * but whoever asks has to see to it that two answers don't meet. One that spins is ended by the limit
+ * on CPU time.
  */
 export const DARWIN_SHELL_SCRIPT = `
 trap '' HUP INT TERM
