@@ -16,9 +16,6 @@ export async function openThisMac(config: Config, arch: string): Promise<OpenMac
   if (config.remoteControl) {
     throw new UsageError("Cannot turn on remote control: on macOS it is not supported yet");
   }
-  if (config.gpu) {
-    throw new UsageError("Cannot use --gpu: on macOS graphics cards tell nothing of themselves");
-  }
   if (config.hostProc !== "" && config.hostProc !== OWN_PROC) {
     throw new UsageError("Cannot use HOST_PROC on macOS: there is no /proc");
   }

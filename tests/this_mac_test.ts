@@ -20,7 +20,6 @@ Deno.test("openThisMac() refuses what only Linux has", async () => {
     UsageError,
     "remote control",
   );
-  await assertRejects(() => openThisMachine(config(["--gpu"]), MAC), UsageError, "--gpu");
   await assertRejects(
     () => openThisMachine(config([], { HOST_PROC: "/host/proc" }), MAC),
     UsageError,
