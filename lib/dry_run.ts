@@ -8,6 +8,7 @@ import type { CardVerdict } from "./collect/graphics_collector.ts";
 import { memoryRule } from "./collect/memory_rule.ts";
 import { OPTIONS } from "./config/options.ts";
 import { type Machine, networkFolder } from "./machine.ts";
+import { formatByteCount as bytes } from "./parse/byte_count.ts";
 import type { WireBasicInfo, WireReport } from "./protocol.ts";
 
 /** Everything that a dry run has to tell. */
@@ -169,16 +170,4 @@ function section(title: string, rows: readonly (readonly string[])[]): string {
     "  " + row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("  ").trimEnd()
   );
   return [title, ...lines].join("\n");
-}
-
-/** Bytes in the largest binary unit that leaves a number of at least 1. */
-function bytes(count: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  let value = count;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }

@@ -20,10 +20,14 @@ export interface Kept<T> {
   obey(order: string): void;
 }
 
-/** The first look comes soon, since whoever tries it does not wait. */
-const FIRST_BEAT_MS = 1_000;
-/** Orders are looked for so often, which costs nothing to speak of. */
-const BEAT_MS = 10_000;
+/** How long it is until orders are looked for, at first and later. */
+export interface KeeperPace {
+  readonly firstMs: number;
+  readonly beatMs: number;
+}
+
+/** The first look comes soon, for whoever tries it; later ones so often that nobody waits long. */
+const PACE: KeeperPace = { firstMs: 1_000, beatMs: 10_000 };
 /** A state is written once a minute at most. */
 const BEATS_PER_WRITE = 6;
 /** The end of the process waits so long for the last write. */
@@ -38,13 +42,15 @@ export class StateKeeper<T> {
   readonly #file: StateFile<T>;
   readonly #kept: Kept<T>;
   readonly #log = getLogger("agent");
+  readonly #pace: KeeperPace;
   #lock: Deno.FsFile | undefined;
   #written = 0;
   #trouble = "";
 
-  constructor(file: StateFile<T>, kept: Kept<T>) {
+  constructor(file: StateFile<T>, kept: Kept<T>, options: { pace?: KeeperPace } = {}) {
     this.#file = file;
     this.#kept = kept;
+    this.#pace = options.pace ?? PACE;
   }
 
   /** Reads what there is, before anything is counted; to be called once. */
@@ -54,7 +60,11 @@ export class StateKeeper<T> {
     } catch {
       // Whatever is wrong is still wrong at the first beat, and told then.
     }
-    this.#read();
+    try {
+      this.#read();
+    } catch {
+      this.#letGo();
+    }
   }
 
   /** Writes at its pace until `signal` aborts, and once more then. */
@@ -65,13 +75,14 @@ export class StateKeeper<T> {
       // A write that hangs must not keep the process from ending.
       await deadline(beating.then(() => this.#save()), LAST_WRITE_MS).catch(() => {});
     } finally {
-      this.#lock?.close();
+      this.#letGo();
     }
   }
 
   async #beatUntil(signal: AbortSignal): Promise<void> {
+    const { firstMs, beatMs } = this.#pace;
     for (let beat = 0; !signal.aborted; beat++) {
-      await delay(beat === 0 ? FIRST_BEAT_MS : BEAT_MS, { signal }).catch(() => {});
+      await delay(beat === 0 ? firstMs : beatMs, { signal }).catch(() => {});
       if (!signal.aborted) await this.#beat(beat % BEATS_PER_WRITE === 0);
     }
   }
@@ -87,33 +98,31 @@ export class StateKeeper<T> {
   /** Takes the folder, when that was not possible before, with what lies there by now. */
   #takeOver(): void {
     if (this.#lock !== undefined) return;
+    const { folder } = this.#file;
     try {
-      this.#lock = lockFolder(this.#file.folder);
+      this.#lock = lockFolder(folder);
+      if (this.#lock !== undefined) return this.#read();
+      this.#tell(`another agent uses ${folder}; give each a --state-dir of its own`);
     } catch (error) {
-      return this.#tell(describeError(error));
-    }
-    if (this.#lock === undefined) {
-      return this.#tell(
-        `another agent uses ${this.#file.folder}; give each a --state-dir of its own`,
-      );
-    }
-    this.#read();
-  }
-
-  #read(): void {
-    try {
-      const { value, troubles } = this.#file.read();
-      if (troubles.length > 0) {
-        const trouble = troubles.join("; ");
-        this.#log.warning("{name}: {trouble}", { name: this.#kept.name, trouble });
-      }
-      if (value !== undefined) this.#kept.adopt(value);
-    } catch (error) {
-      // What can't be read must not be written over.
-      this.#lock?.close();
-      this.#lock = undefined;
+      this.#letGo();
       this.#tell(describeError(error));
     }
+  }
+
+  /** @throws {Error} When there is something that can't be read. */
+  #read(): void {
+    const { value, troubles } = this.#file.read();
+    if (troubles.length > 0) {
+      const trouble = troubles.join("; ");
+      this.#log.warning("{name}: {trouble}", { name: this.#kept.name, trouble });
+    }
+    if (value !== undefined) this.#kept.adopt(value);
+  }
+
+  /** What can't be read must not be written over. */
+  #letGo(): void {
+    this.#lock?.close();
+    this.#lock = undefined;
   }
 
   async #save(): Promise<void> {
@@ -126,6 +135,8 @@ export class StateKeeper<T> {
       this.#written = generation;
       this.#tell("");
     } catch (error) {
+      // Without its folder the lock is one on nothing; both are made anew at the next try.
+      if (error instanceof Error && error.cause instanceof Deno.errors.NotFound) this.#letGo();
       this.#tell(describeError(error));
     }
   }

@@ -1,0 +1,162 @@
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const GIB = 1024 ** 3;
+const TOKEN = "t0k-e/n";
+
+/** A panel, and a folder for the state; both are gone afterwards. */
+class Place implements AsyncDisposable {
+  readonly panel: StandInPanel;
+  readonly folder = Deno.makeTempDirSync({ prefix: "month-" });
+  readonly state = `${this.folder}/state`;
+
+  private constructor(panel: StandInPanel) {
+    this.panel = panel;
+  }
+
+  static async open(): Promise<Place> {
+    return new Place(await startStandInPanel({ port: 0, token: TOKEN }));
+  }
+
+  /** An agent that counts the month, the loopback interface too: what it sends itself is traffic. */
+  agent(...args: string[]): AgentProcess {
+    const common = ["-e", this.panel.url, "-t", TOKEN, "-i", "0.2", "--include-nics", "lo"];
+    return new AgentProcess([...common, "--month-rotate", "1", "--state-dir", this.state, ...args]);
+  }
+
+  /** What `traffic …` says. */
+  async traffic(...args: string[]): Promise<{ code: number; output: string }> {
+    await using process = new AgentProcess(["traffic", ...args, "--state-dir", this.state]);
+    const { code } = await process.ends();
+    return { code, output: process.output };
+  }
+
+  /** The totals of a report that comes from now on. */
+  async totals(): Promise<{ up: number; down: number }> {
+    const { reports } = this.panel.state.counts;
+    await this.panel.state.until(({ counts }) => counts.reports >= reports + 2);
+    const network = this.panel.state.reports.at(-1)?.value.network;
+    return { up: network?.totalUp ?? NaN, down: network?.totalDown ?? NaN };
+  }
+
+  onDisk(): string | undefined {
+    try {
+      return Deno.readTextFileSync(`${this.state}/month.json`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    assertEquals(this.panel.state.violations, []);
+    await this.panel.close();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+Deno.test("traffic set tells a running agent, which keeps the month when it is killed", async () => {
+  await using place = await Place.open();
+  await using first = place.agent();
+  await first.says("has given up the right");
+  const set = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
+  assertEquals(set.code, 0, set.output);
+  assertStringIncludes(set.output, "an agent is running");
+  const { up, down } = await place.totals();
+  assert(up >= 5 * GIB && up < 5.1 * GIB && down >= 7 * GIB, `${up}, ${down}`);
+  await first.stop("SIGKILL");
+
+  await using second = place.agent();
+  await second.says("The month's traffic goes on: up 5.0 GiB, down 7.0 GiB");
+  const later = await place.totals();
+  assert(later.up > up, "what passed while no agent ran is counted too");
+  const { code, tookMs } = await second.stop();
+  assertEquals(code, 0, second.output);
+  assertLess(tookMs, 1000);
+
+  const shown = await place.traffic("show", "--json");
+  const { up: upShown, interfaces, isRunning, since } = JSON.parse(shown.output);
+  assert(upShown >= later.up && upShown < 5.1 * GIB, shown.output);
+  assertEquals([interfaces, isRunning], [["lo"], false]);
+  assertMatch(since, /^\d{4}-\d{2}-01$/);
+});
+
+Deno.test("traffic show and set work without an agent, and say what is missing", async () => {
+  await using place = await Place.open();
+  const nothing = await place.traffic("show");
+  assertEquals(nothing.code, 1);
+  assertMatch(nothing.output, /^Cannot show the month's traffic: there is no .*month\.json/);
+  assertEquals((await place.traffic("set")).code, 2);
+  const noDay = await place.traffic("set", "--up", "1GB");
+  assertEquals([noDay.code, place.onDisk()], [2, undefined]);
+  assertStringIncludes(noDay.output, "--month-rotate DAY has to say");
+  const set = await place.traffic(
+    "set",
+    "--up",
+    "300GB",
+    "--month-rotate",
+    "1",
+    "--include-nics",
+    "lo",
+  );
+  assertEquals(set.code, 0, set.output);
+  assertMatch(set.output, /^Up +279\.4 GiB \(3000\d+ bytes\)$/m);
+  assertMatch(set.output, /^State .*no agent is running$/m);
+  await using agent = place.agent();
+  await agent.says("The month's traffic goes on: up 279.4 GiB");
+  await agent.stop();
+});
+
+Deno.test("a damaged state is told, its copy is used, and a second agent only counts along", async () => {
+  await using place = await Place.open();
+  await place.traffic("set", "--up", "3GiB", "--month-rotate", "1", "--include-nics", "lo");
+  await place.traffic("set", "--up", "4GiB");
+  Deno.writeTextFileSync(`${place.state}/month.json`, "");
+  await using first = place.agent();
+  await first.says("The month's traffic goes on: up 3.0 GiB");
+  assertEquals(first.lines("month.json is damaged").length, 1);
+  await using second = place.agent();
+  await second.says("another agent uses");
+  await second.says("The month's traffic goes on: up 3.0 GiB");
+  assertEquals((await second.stop()).code, 0);
+  assertEquals((await first.stop()).code, 0);
+  assertMatch(place.onDisk() ?? "", /^\{"version":1,/);
+  assertEquals(Deno.readTextFileSync(`${place.state}/month.json.damaged`), "");
+});
+
+Deno.test("the agent reports on without a place for the month, and takes over the official count", async () => {
+  await using place = await Place.open();
+  Deno.writeTextFileSync(place.state, "a file where the folder should be");
+  await using agent = place.agent();
+  await agent.says("The month's traffic can't be kept: ");
+  await place.totals();
+  assertEquals((await agent.stop()).code, 0);
+
+  Deno.removeSync(place.state);
+  Deno.mkdirSync(place.state);
+  const now = Math.floor(Date.now() / 1000);
+  const entries = [{ timestamp: now, tx: 2 * GIB, rx: GIB }, { timestamp: 1, tx: 5, rx: 5 }];
+  Deno.writeTextFileSync(
+    `${place.state}/net_static.json`,
+    JSON.stringify({ interfaces: { lo: entries, eth9: entries }, config: {} }),
+  );
+  for (
+    const words of ["Took over the month's traffic", "The month's traffic goes on: up 2.0 GiB"]
+  ) {
+    await using agent = place.agent();
+    await agent.says(words);
+    await place.totals();
+    assertEquals(agent.lines("Took over").length, words.startsWith("Took") ? 1 : 0);
+    assertEquals((await agent.stop()).code, 0);
+  }
+});
+
+Deno.test("--dry-run tells the month's traffic and writes nothing", async () => {
+  await using place = await Place.open();
+  await using process = new AgentProcess([
+    ...["--dry-run", "--json", "-i", "0.2", "--month-rotate", "1", "--state-dir", place.state],
+  ]);
+  assertEquals((await process.ends()).code, 0, process.output);
+  assertMatch(process.output, /"traffic": "since \d{4}-\d{2}-01, no .*month\.json yet"/);
+  assertEquals(place.onDisk(), undefined);
+});
