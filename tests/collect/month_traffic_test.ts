@@ -141,7 +141,8 @@ Deno.test("MonthTraffic.collect() begins a true month anew that a clock had made
   world.setClock("2026-11-14T00:00:00");
   world.look();
   world.wait(DAY_MS);
-  assertEquals(world.look(), ["2026-11-01", 100]);
+  world.pass(20);
+  assertEquals(world.look(), ["2026-11-01", 120]);
   world.wait(16 * DAY_MS);
   assertEquals(world.look(), ["2026-12-01", 0]);
 });
@@ -259,6 +260,39 @@ Deno.test("MonthTraffic never falls within a period, nor exceeds what passed, wh
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+Deno.test("MonthTraffic has the whole month again when a clock that went astray is right again", () => {
+  const astray = fc.record({
+    days: fc.integer({ min: -9000, max: 9000 }),
+    minutes: fc.nat(30),
+    bytes: fc.nat(1_000_000),
+    restart: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(astray, { maxLength: 9 }), (times) => {
+      const world = new MonthWorld("2026-11-10T12:00:00");
+      world.pass(0);
+      world.look();
+      let passed = 0;
+      for (const { days, minutes, bytes, restart } of times) {
+        world.nowMs += days * DAY_MS;
+        if (restart) world.start();
+        for (const part of [bytes, 1]) {
+          world.pass(part);
+          passed += part;
+          world.look();
+          world.wait(minutes * MINUTE_MS / 2);
+        }
+        world.look();
+        world.nowMs -= days * DAY_MS;
+        world.look();
+        world.wait(10 * MINUTE_MS);
+        assertEquals(world.look(), ["2026-11-01", passed]);
+      }
+    }),
+    { numRuns: 300 },
   );
 });
 

@@ -17,10 +17,12 @@ export class MonthWorld {
   /** What is on the disk. */
   disk: string | undefined;
   month: MonthTraffic;
+  #uptimeMs: number;
 
   constructor(now: string, options: { day?: number; bootedAt?: string } = {}) {
     this.nowMs = new Date(now).getTime();
     this.bootedAtMs = new Date(options.bootedAt ?? now).getTime();
+    this.#uptimeMs = this.nowMs - this.bootedAtMs;
     this.day = options.day ?? 1;
     this.month = this.start();
   }
@@ -36,7 +38,7 @@ export class MonthWorld {
       traffic,
       day: this.day,
       bootId: `b00${this.boots}`,
-      uptimeSeconds: () => (this.nowMs - this.bootedAtMs) / 1000,
+      uptimeSeconds: () => this.#uptimeMs / 1000,
       official: () => this.official,
       nowMs: () => this.nowMs,
       monotonicMs: () => this.monotonicMs,
@@ -64,6 +66,7 @@ export class MonthWorld {
   wait(ms: number): void {
     this.nowMs += ms;
     this.monotonicMs += ms;
+    this.#uptimeMs += ms;
   }
 
   /** The clock on the wall is set. */
@@ -75,6 +78,7 @@ export class MonthWorld {
   reboot(): void {
     this.boots++;
     this.bootedAtMs = this.nowMs;
+    this.#uptimeMs = 0;
     for (const name of this.counters.keys()) this.counters.set(name, 0);
     this.start();
   }
