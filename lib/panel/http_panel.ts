@@ -20,6 +20,8 @@ export interface PanelAccess {
 export class HttpPanel {
   readonly #access: PanelAccess;
   readonly #exchange: Exchanger;
+  /** The last list of tasks, which is most often the next one too: 10,000 of them are megabytes. */
+  #tasks: { readonly text: string; readonly list: TaskList } | undefined;
 
   constructor(access: PanelAccess, options: { exchange: Exchanger }) {
     this.#access = access;
@@ -50,12 +52,15 @@ export class HttpPanel {
     await this.#post("send command result", "task/result", result, options);
   }
 
-  /** @throws {PanelError} When there is no readable list. */
+  /** The same object again as long as nothing changes. @throws {PanelError} When none is readable. */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
     const call = this.#call("GET", "fetch probe tasks", "ping/tasks", { timeoutMs: 10_000 });
     const text = await this.#answer(call, signal);
+    if (this.#tasks?.text === text) return this.#tasks.list;
     try {
-      return parseTaskList(text);
+      const list = parseTaskList(text);
+      this.#tasks = { text, list };
+      return list;
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause;
       throw unreadable(call, text, cause);

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { PanelError, type PanelFailure } from "../../lib/errors.ts";
 import { describeError } from "../../lib/log.ts";
 import { LineDialler } from "../../lib/line/line_dialler.ts";
@@ -170,6 +176,19 @@ Deno.test("HttpPanel says why there was no connection, without the URL", async (
     assertEquals(error.message.includes("token"), false);
     assertEquals(describeError(error).includes("s3cret"), false);
   });
+});
+
+Deno.test("HttpPanel.fetchTasks() reads a list anew only when it has changed", async () => {
+  const task = { id: 1, type: "tcp", target: "127.0.0.1", interval: 5 };
+  let tasks = [task];
+  await withServer(() => Response.json(tasks), (url) =>
+    withPanel(url, async (panel) => {
+      const first = await panel.fetchTasks(never);
+      assertStrictEquals(await panel.fetchTasks(never), first);
+      tasks = [{ ...task, interval: 6 }];
+      const second = await panel.fetchTasks(never);
+      assertEquals(second.tasks.map((it) => it.intervalSeconds), [6]);
+    }));
 });
 
 Deno.test("HttpPanel.fetchTasks() refuses what is no list", async () => {
