@@ -1,4 +1,4 @@
-import { assertEquals, assertLess } from "@std/assert";
+import { assertLess } from "@std/assert";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 
@@ -123,7 +123,7 @@ for (
         const seconds = await secondsUntilBack(panel);
         console.log(`lost network: reports are back ${seconds.toFixed(1)} s after it is (aim: 15)`);
         assertLess(seconds, 45);
-        assertEquals(agent.lines("no sign of life").length, 1, agent.output);
+        assertLess(agent.lines("panel:").length, 8, `few lines:\n${agent.output}`);
       });
     },
   });
