@@ -101,6 +101,7 @@ export async function undergo(ordeal: Ordeal): Promise<Outcome> {
       const clearedAtMs = performance.now();
       const { reports } = state.counts;
       await panel.setFault(undefined);
+      state.tasks = [];
       await seen(
         "a return",
         (options) => state.until(({ counts }) => counts.reports > reports, options),
@@ -133,6 +134,8 @@ export async function undergo(ordeal: Ordeal): Promise<Outcome> {
     } finally {
       clearInterval(sampling);
     }
+  } catch (cause) {
+    throw new Error(`Cannot measure ${ordeal.title}; the agent says:\n${agent.output}`, { cause });
   } finally {
     await panel.close();
   }
