@@ -82,6 +82,7 @@ const meanKb = (fromMs: number, toMs: number) => {
   return within.reduce((sum, { residentKb }) => sum + residentKb, 0) / within.length;
 };
 const sixthMs = RUN_MS / 6;
+const sixths = [0, 1, 2, 3, 4, 5].map((at) => meanKb(at * sixthMs, (at + 1) * sixthMs) / 1024);
 const second = meanKb(sixthMs, 2 * sixthMs);
 const last = meanKb(5 * sixthMs, RUN_MS);
 const { counts } = panel.state;
@@ -97,6 +98,7 @@ console.log(
     (second / 1024).toFixed(1)
   } MB in the second: ${((last / second - 1) * 100).toFixed(1)} %`,
 );
+console.log(`  by sixths: ${sixths.map((mb) => mb.toFixed(1)).join(", ")} MB`);
 console.log(`violations of the contract: ${counts.violations}`);
 await agent.end();
 await panel.close();
