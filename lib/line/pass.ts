@@ -9,7 +9,10 @@ export async function pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> 
   }
 }
 
-/** Writes bytes to their last. */
-export async function writeAll(to: Deno.Conn, bytes: Uint8Array): Promise<void> {
+/** Writes bytes to their last; one write may take a part only. */
+export async function writeAll<B extends ArrayBufferLike>(
+  to: { write(bytes: Uint8Array<B>): Promise<number> },
+  bytes: Uint8Array<B>,
+): Promise<void> {
   for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
 }

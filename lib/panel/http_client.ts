@@ -1,7 +1,8 @@
 import { AnswerError } from "../errors.ts";
 import type { Dialler, OpenLine } from "../line/line.ts";
+import { writeAll } from "../line/pass.ts";
 import { readBody } from "./answer_body.ts";
-import { LineReader, writeAll } from "./line_reader.ts";
+import { LineReader } from "./line_reader.ts";
 import { requestBytes } from "./request_bytes.ts";
 
 /** One request; a redirect is an answer like any other. */

@@ -7,12 +7,6 @@ const HEAD_LIMIT = 32 * 1024;
 /** Answers of 1xx come before the one that counts. */
 const INTERIM_LIMIT = 8;
 
-/** Writes all of it; `line.write` may take a part only. */
-export async function writeAll(line: Line, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  let from = await line.write(bytes);
-  while (from < bytes.length) from += await line.write(bytes.subarray(from));
-}
-
 /** Reads a line through one buffer for all its life. */
 export class LineReader {
   readonly #line: Line;

@@ -1,7 +1,8 @@
 import type { Line } from "../line/line.ts";
+import { writeAll } from "../line/pass.ts";
 import { FrameEncoder } from "../parse/frame_encoder.ts";
 import { FrameDecoder, type FrameEvent, OPCODE } from "../parse/websocket_frame.ts";
-import { type LineReader, writeAll } from "./line_reader.ts";
+import type { LineReader } from "./line_reader.ts";
 import type { Socket } from "./socket.ts";
 
 /** No message of a panel is as long. */

@@ -1,9 +1,10 @@
 import { AnswerError, UpgradeRefused } from "../errors.ts";
 import type { Dialler, Line } from "../line/line.ts";
+import { writeAll } from "../line/pass.ts";
 import { BoundedBytes } from "../parse/bounded_bytes.ts";
 import type { ResponseHead } from "../parse/http_head.ts";
 import { readBodyInto } from "./answer_body.ts";
-import { LineReader, writeAll } from "./line_reader.ts";
+import { LineReader } from "./line_reader.ts";
 import { LineSocket } from "./line_socket.ts";
 import { requestBytes } from "./request_bytes.ts";
 import type { Socket } from "./socket.ts";
