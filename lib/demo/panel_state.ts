@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Listeners } from "./listeners.ts";
 import type { WireBasicInfo } from "./basic_info_contract.ts";
 import type { Fault } from "./fault.ts";
 import type { Arrival, Call, Counts, News, Sockets, Violation } from "./panel_news.ts";
@@ -24,7 +25,7 @@ export class PanelState {
   readonly #commandResults: Arrival<WireTaskResult>[] = [];
   readonly #violations: Violation[] = [];
   readonly #calls: Call[] = [];
-  readonly #listeners = new Set<(news: News) => void>();
+  readonly #listeners = new Listeners<News>();
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
   #columns: WireBasicInfo = {};
@@ -83,7 +84,7 @@ export class PanelState {
 
   set tasks(tasks: readonly WireTask[]) {
     this.#tasks = tasks;
-    this.#tell({ tasks });
+    this.#listeners.tell({ tasks });
   }
 
   /** How the panel misbehaves at present. */
@@ -93,7 +94,7 @@ export class PanelState {
 
   set fault(fault: Fault | undefined) {
     this.#fault = fault;
-    this.#tell({ fault });
+    this.#listeners.tell({ fault });
   }
 
   /** The node's WebSockets. */
@@ -103,59 +104,55 @@ export class PanelState {
 
   set sockets(sockets: Sockets) {
     this.#sockets = sockets;
-    this.#tell({ sockets });
+    this.#listeners.tell({ sockets });
   }
 
   addReport(arrival: Arrival<WireReport>): void {
     keep(this.#reports, arrival, KEPT);
     this.#add("reports");
-    this.#tell({ report: arrival });
+    this.#listeners.tell({ report: arrival });
   }
 
   addBasicInfo(arrival: Arrival<WireBasicInfo>): void {
     keep(this.#basicInfos, arrival, KEPT);
     this.#columns = { ...this.#columns, ...arrival.value };
     this.#add("basicInfos");
-    this.#tell({ basicInfo: arrival });
+    this.#listeners.tell({ basicInfo: arrival });
   }
 
   addPingResult(arrival: Arrival<WirePingResult>): void {
     keep(this.#pingResults, arrival, KEPT_RESULTS);
     this.#add("pingResults");
-    this.#tell({ pingResult: arrival });
+    this.#listeners.tell({ pingResult: arrival });
   }
 
   addCommandResult(arrival: Arrival<WireTaskResult>): void {
     keep(this.#commandResults, arrival, KEPT);
     this.#add("commandResults");
-    this.#tell({ commandResult: arrival });
+    this.#listeners.tell({ commandResult: arrival });
   }
 
   addViolation(violation: Violation): void {
     keep(this.#violations, violation, KEPT);
     this.#add("violations");
-    this.#tell({ violation });
+    this.#listeners.tell({ violation });
   }
 
   addCall(call: Call): void {
     keep(this.#calls, call, KEPT);
     this.#add("calls");
-    this.#tell({ call });
+    this.#listeners.tell({ call });
   }
 
   /** Adds one to a count. */
   count(name: keyof Counts): void {
     this.#add(name);
-    this.#tell({ count: name });
+    this.#listeners.tell({ count: name });
   }
 
   /** Calls `listener` with all news until the signal aborts. */
   listen(listener: (news: News) => void, options: { signal: AbortSignal }): void {
-    if (options.signal.aborted) return;
-    this.#listeners.add(listener);
-    options.signal.addEventListener("abort", () => this.#listeners.delete(listener), {
-      once: true,
-    });
+    this.#listeners.add(listener, options);
   }
 
   /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
@@ -163,30 +160,11 @@ export class PanelState {
     condition: (state: PanelState) => boolean,
     options: { signal?: AbortSignal } = {},
   ): Promise<void> {
-    options.signal?.throwIfAborted();
-    if (condition(this)) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const settled = new AbortController();
-    this.listen(() => {
-      try {
-        if (condition(this)) resolve();
-      } catch (error) {
-        reject(error);
-      }
-    }, { signal: settled.signal });
-    options.signal?.addEventListener("abort", () => reject(options.signal?.reason), {
-      once: true,
-      signal: settled.signal,
-    });
-    return promise.finally(() => settled.abort());
+    return this.#listeners.until(() => condition(this), options);
   }
 
   #add(name: keyof Counts): void {
     this.#counts = { ...this.#counts, [name]: this.#counts[name] + 1 };
-  }
-
-  #tell(news: News): void {
-    for (const listener of [...this.#listeners]) listener(news);
   }
 }
 

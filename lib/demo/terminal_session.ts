@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Listeners } from "./listeners.ts";
 import type { WebSocket } from "ws";
 
 /** How much output is kept. */
@@ -15,7 +16,7 @@ export class TerminalSession {
   #socket: WebSocket | undefined;
   #bytes = new Uint8Array();
   #isOver = false;
-  readonly #listeners = new Set<(output: Uint8Array | undefined) => void>();
+  readonly #listeners = new Listeners<Uint8Array | undefined>();
 
   constructor(id: string) {
     this.id = id;
@@ -53,11 +54,7 @@ export class TerminalSession {
     listener: (output: Uint8Array | undefined) => void,
     options: { signal: AbortSignal },
   ): void {
-    if (options.signal.aborted) return;
-    this.#listeners.add(listener);
-    options.signal.addEventListener("abort", () => this.#listeners.delete(listener), {
-      once: true,
-    });
+    this.#listeners.add(listener, options);
   }
 
   /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
@@ -65,16 +62,7 @@ export class TerminalSession {
     condition: (session: TerminalSession) => boolean,
     options: { signal?: AbortSignal } = {},
   ): Promise<void> {
-    options.signal?.throwIfAborted();
-    if (condition(this)) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const settled = new AbortController();
-    this.listen(() => condition(this) && resolve(), { signal: settled.signal });
-    options.signal?.addEventListener("abort", () => reject(options.signal?.reason), {
-      once: true,
-      signal: settled.signal,
-    });
-    return promise.finally(() => settled.abort());
+    return this.#listeners.until(() => condition(this), options);
   }
 
   /** The agent has dialled; false when it had before, which the contract forbids. */
@@ -87,7 +75,7 @@ export class TerminalSession {
     socket.on("close", () => {
       if (socket === this.#socket) this.end();
     });
-    this.#tell(new Uint8Array());
+    this.#listeners.tell(new Uint8Array());
     return isFirst;
   }
 
@@ -96,7 +84,7 @@ export class TerminalSession {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#socket?.terminate();
-    this.#tell(undefined);
+    this.#listeners.tell(undefined);
   }
 
   #take(output: Uint8Array<ArrayBuffer>): void {
@@ -104,10 +92,6 @@ export class TerminalSession {
     all.set(this.#bytes);
     all.set(output, this.#bytes.length);
     this.#bytes = all.slice(-MOST_OUTPUT_BYTES);
-    this.#tell(output);
-  }
-
-  #tell(output: Uint8Array | undefined): void {
-    for (const listener of [...this.#listeners]) listener(output);
+    this.#listeners.tell(output);
   }
 }
