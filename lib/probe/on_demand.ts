@@ -41,8 +41,7 @@ export class OnDemandProbes {
   readonly #stopped = new AbortController();
   readonly #tasks = new Set<number>();
   readonly #queue: RunQueue<Entry>;
-  #toldFullAtMs = -Infinity;
-  #toldOddAtMs = -Infinity;
+  readonly #toldAtMs = { full: -Infinity, odd: -Infinity };
 
   constructor(options: OnDemandProbesOptions) {
     this.#options = options;
@@ -98,16 +97,20 @@ export class OnDemandProbes {
   }
 
   #tellFull(): void {
-    const nowMs = this.#monotonicMs();
-    if (nowMs - this.#toldFullAtMs < TELL_EVERY_MS) return;
-    this.#toldFullAtMs = nowMs;
+    if (!this.#isDue("full")) return;
     this.#log.warning("The panel orders more probes than can be run; some are dropped");
   }
 
   #tellOdd(error: unknown): void {
-    const nowMs = this.#monotonicMs();
-    if (nowMs - this.#toldOddAtMs < TELL_EVERY_MS) return;
-    this.#toldOddAtMs = nowMs;
+    if (!this.#isDue("odd")) return;
     this.#log.warning("{error}; its result is -1", { error: describeError(error) });
+  }
+
+  /** Whether such a line may be written again, which is then taken for done. */
+  #isDue(line: "full" | "odd"): boolean {
+    const nowMs = this.#monotonicMs();
+    const isDue = nowMs - this.#toldAtMs[line] >= TELL_EVERY_MS;
+    if (isDue) this.#toldAtMs[line] = nowMs;
+    return isDue;
   }
 }
