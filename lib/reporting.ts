@@ -11,7 +11,9 @@ import { RemoteControl } from "./control/remote_control.ts";
 import type { Config } from "./config/config.ts";
 import { unmatchedNotices } from "./config/unmatched.ts";
 import { dryRunTable, secondsBetweenLooks, toDryRun } from "./dry_run.ts";
+import { HealthFile } from "./host/health_file.ts";
 import { Programs } from "./host/programs.ts";
+import { runtimeFolders } from "./host/runtime_folders.ts";
 import { seal } from "./host/seal.ts";
 import { Shell, type ShellOptions } from "./host/shell.ts";
 import { describeError, getLogger } from "./log.ts";
@@ -33,6 +35,9 @@ export interface Node {
   readonly endpoint: string;
   readonly token: string;
 }
+
+/** Time between two reports where nobody has set it: over HTTP; over WebSocket it is shorter. */
+const LONGEST_USUAL_SECONDS = 5;
 
 /** What would be reported, as text; `signal` ends the wait between the two looks. */
 export async function dryRun(
@@ -118,6 +123,10 @@ export async function reportTo(
     monotonicMs: () => open.host.monotonicMs(),
   });
   const addresses = publicAddresses(config, open);
+  const health = HealthFile.open(runtimeFolders(config), {
+    version: VERSION,
+    intervalMs: (config.intervalSeconds ?? LONGEST_USUAL_SECONDS) * 1000,
+  });
   let shell: Shell | undefined;
 
   const connection = new Connection(node, config);
@@ -157,6 +166,7 @@ export async function reportTo(
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
       takeSnapshot: () => measuring.take(),
+      onAccepted: () => health?.accepted(),
       lookUpAddresses: (signal) => addresses.lookup(signal),
       afterFirstReport,
     }).run(options.signal);
@@ -165,6 +175,7 @@ export async function reportTo(
     await running;
   } finally {
     connection.close();
+    health?.close();
     ended.abort();
     await keeping;
     await Promise.all([shell?.close(), open.close?.()]);

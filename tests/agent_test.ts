@@ -34,6 +34,7 @@ class PaperWorld {
   order: (order: PanelOrder) => void = () => {};
   moveTo: (way: Way | undefined) => void = () => {};
   snapshots = 0;
+  accepted = 0;
   cores = 2;
   stopped = false;
 
@@ -82,6 +83,7 @@ class PaperWorld {
         this.snapshots++;
         return { failures: [] };
       },
+      onAccepted: () => this.accepted++,
       lookUpAddresses: () => this.addresses(),
       afterFirstReport: (onResult) => {
         this.deliver = onResult;

@@ -6,20 +6,26 @@ import { type ConnectionConfig, pickConnection } from "./connection.ts";
 import { type Find, type Found, parseFound, type PickValue } from "./found.ts";
 import { pickMemoryMode } from "./memory_mode.ts";
 import { configNotices } from "./notices.ts";
+import { givenOptions } from "./given.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 import { secretsOf } from "./secrets.ts";
+import { type RuntimePlaces, runtimePlaces } from "./runtime_places.ts";
 import { type StatePlaces, statePlaces } from "./state_places.ts";
 import type { ConfigSources } from "./sources.ts";
 import { findToken } from "./token.ts";
 
 /** What the program was asked to do, complete and checked. */
-export interface Config extends ConnectionConfig, StatePlaces {
+export interface Config extends ConnectionConfig, StatePlaces, RuntimePlaces {
   readonly command: Command;
   /** Without a slash at its end; empty when none was given. */
   readonly endpoint: string;
   /** Empty when none was given. */
   readonly token: string;
+  /** The key with which this node registers itself; empty when none was given. */
+  readonly autoDiscoveryKey: string;
+  /** Whether it registers anew when the panel has forgotten it. */
+  readonly rediscover: boolean;
   /** `undefined` when nobody has set it: it depends on the transport then. */
   readonly intervalSeconds: number | undefined;
   readonly infoIntervalMinutes: number;
@@ -48,12 +54,39 @@ export interface Config extends ConnectionConfig, StatePlaces {
   readonly logLevel: "debug" | "info" | "warning" | "error";
   readonly logFormat: "text" | "json";
   readonly help: boolean;
+  readonly install: InstallConfig;
+  readonly update: UpdateConfig;
   readonly port: number;
   readonly fault: string;
   /** What the user should know about what was asked, a line each. */
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
   readonly secrets: readonly string[];
+}
+
+/** What was asked of `install` and `uninstall`. */
+export interface InstallConfig {
+  /** Nothing is done, only told. */
+  readonly print: boolean;
+  readonly asRoot: boolean;
+  readonly replace: boolean;
+  readonly restore: boolean;
+  /** Empty when the usual one is meant. */
+  readonly folder: string;
+  readonly serviceName: string;
+  /** What the service is to be given, by the keys of the configuration file, without the token. */
+  readonly given: ReadonlyMap<string, string>;
+}
+
+/** What was asked about newer versions. */
+export interface UpdateConfig {
+  readonly automatic: boolean;
+  /** Empty when the project's own releases are meant. */
+  readonly url: string;
+  /** Without a slash at its end; empty when there is none. */
+  readonly mirror: string;
+  readonly check: boolean;
+  readonly now: boolean;
 }
 
 /** Whoever watches a demo wants to see something move. */
@@ -107,9 +140,12 @@ export function resolveConfig(sources: ConfigSources): Config {
   return {
     ...connection,
     ...statePlaces(pick(OPTIONS.stateDir), sources.env),
+    ...runtimePlaces(sources.env),
     command: asked,
     endpoint: pick(OPTIONS.endpoint),
     token,
+    autoDiscoveryKey: pick(OPTIONS.autoDiscovery),
+    rediscover: pick(OPTIONS.rediscover),
     intervalSeconds,
     infoIntervalMinutes: pick(OPTIONS.infoReportInterval),
     includeNics: pick(OPTIONS.includeNics),
@@ -132,6 +168,22 @@ export function resolveConfig(sources: ConfigSources): Config {
     logLevel: pick(OPTIONS.logLevel),
     logFormat: pick(OPTIONS.logFormat),
     help,
+    install: {
+      print: pick(OPTIONS.print),
+      asRoot: pick(OPTIONS.asRoot),
+      replace: pick(OPTIONS.replace),
+      restore: pick(OPTIONS.restore),
+      folder: pick(OPTIONS.installDir),
+      serviceName: pick(OPTIONS.installServiceName),
+      given: givenOptions(find),
+    },
+    update: {
+      automatic: !pick(OPTIONS.disableAutoUpdate),
+      url: pick(OPTIONS.updateUrl),
+      mirror: pick(OPTIONS.mirror),
+      check: pick(OPTIONS.check),
+      now: pick(OPTIONS.now),
+    },
     port: pick(OPTIONS.port),
     fault: pick(OPTIONS.fault),
     notices: configNotices(find, {
@@ -143,7 +195,11 @@ export function resolveConfig(sources: ConfigSources): Config {
         ? `${tokenFile.option} ${tokenFile.path}`
         : undefined,
     }),
-    secrets: secretsOf({ token, headers: connection.headers, proxies: connection.proxies }),
+    secrets: secretsOf({
+      tokens: [token, pick(OPTIONS.autoDiscovery)],
+      headers: connection.headers,
+      proxies: connection.proxies,
+    }),
   };
 }
 

@@ -1,21 +1,15 @@
 /**
- * Options that units written for the official agent have, and that are taken without any effect yet.
+ * Options that units written for the official agent have, and that are taken without any effect.
  *
  * @module
  */
 
-import { number, type Option, text, toggle } from "./option.ts";
+import { number, type Option, toggle } from "./option.ts";
 
-const LATER = "this version does not have it yet";
 const NOTHING = "there is nothing for it to do here";
 
 /** Part of the option table, apart for its length only. */
 export const OFFICIAL_OPTIONS = {
-  autoDiscovery: official("auto-discovery", "AUTO_DISCOVERY_KEY", {
-    placeholder: "KEY",
-    secret: true,
-    help: "Register this node by itself",
-  }),
   maxRetries: number({
     ...names("max-retries", "MAX_RETRIES"),
     help: "Tries before falling back",
@@ -24,10 +18,6 @@ export const OFFICIAL_OPTIONS = {
     min: 0,
     max: 1_000_000,
     whole: true,
-  }),
-  disableAutoUpdate: officialSwitch("disable-auto-update", "DISABLE_AUTO_UPDATE", {
-    help: "Don't update by itself",
-    noEffect: "this version never updates itself",
   }),
   autoUpdate: officialSwitch("autoUpdate", undefined, {
     help: "Of old versions",
@@ -45,16 +35,7 @@ export const OFFICIAL_OPTIONS = {
 
 interface OfficialRow {
   readonly help: string;
-  readonly noEffect?: string;
-  readonly secret?: boolean;
-}
-
-function official(
-  flag: string,
-  variable: string,
-  row: OfficialRow & { placeholder: string },
-): Option<string> {
-  return text({ ...names(flag, variable), noEffect: LATER, ...row });
+  readonly noEffect: string;
 }
 
 function officialSwitch(
@@ -62,7 +43,7 @@ function officialSwitch(
   variable: string | undefined,
   row: OfficialRow,
 ): Option<boolean> {
-  return toggle({ ...names(flag, variable), noEffect: LATER, ...row });
+  return toggle({ ...names(flag, variable), ...row });
 }
 
 function names(flag: string, variable: string | undefined) {

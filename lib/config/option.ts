@@ -42,6 +42,8 @@ export const OPTION_GROUPS = [
   "Public addresses",
   "Remote control",
   "Running",
+  "Install",
+  "Updates",
   "Demo",
   "Of the official agent, without effect here",
 ] as const;

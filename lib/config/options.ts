@@ -7,10 +7,12 @@
  */
 
 import { CONNECTION_OPTIONS } from "./connection_options.ts";
+import { INSTALL_OPTIONS } from "./install_options.ts";
 import { MONTH_OPTIONS } from "./month_options.ts";
 import { OFFICIAL_OPTIONS } from "./official_options.ts";
 import { checked, choice, list, number, text, toggle } from "./option.ts";
 import { REMOTE_OPTIONS } from "./remote_options.ts";
+import { UPDATE_OPTIONS } from "./update_options.ts";
 import { parseAddress, parseEndpoint, parseServices, parseToken } from "./values.ts";
 
 /** Every option of the program. */
@@ -46,6 +48,22 @@ export const OPTIONS = {
     group: "Panel",
     help: "A file that holds the token",
     initialText: "$CREDENTIALS_DIRECTORY/token",
+  }),
+  autoDiscovery: text({
+    flag: "auto-discovery",
+    variable: "AGENT_AUTO_DISCOVERY_KEY",
+    key: "auto_discovery_key",
+    placeholder: "KEY",
+    group: "Panel",
+    help: "Register this node by itself with this key of the panel's, and remember its token",
+    secret: true,
+  }),
+  rediscover: toggle({
+    flag: "rediscover",
+    variable: "AGENT_REDISCOVER",
+    key: "rediscover",
+    group: "Panel",
+    help: "Register anew when the panel has not known the token for 10 minutes",
   }),
   ...CONNECTION_OPTIONS,
   interval: number({
@@ -216,6 +234,8 @@ export const OPTIONS = {
   }),
   help: toggle({ flag: "help", short: "h", group: "Running", help: "Show this and end" }),
   version: toggle({ flag: "version", group: "Running", help: "Show the version and end" }),
+  ...INSTALL_OPTIONS,
+  ...UPDATE_OPTIONS,
   port: number({
     flag: "port",
     placeholder: "PORT",

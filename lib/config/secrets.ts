@@ -9,13 +9,13 @@ const SCHEME = /^(?:Basic|Bearer|Digest|Token) /i;
 
 /** Every text that must never be logged, in each of its spellings. */
 export function secretsOf(
-  config: { token: string; headers: readonly Header[]; proxies: Proxies },
+  config: { tokens: readonly string[]; headers: readonly Header[]; proxies: Proxies },
 ): readonly string[] {
-  const { token, headers, proxies } = config;
+  const { tokens, headers, proxies } = config;
   const values = headers.flatMap(([, value]) => [value, value.replace(SCHEME, "")]);
   const ofProxies = [proxies.http, proxies.https].flatMap((url) => url ? passwords(url) : []);
   const secrets = [
-    ...(token === "" ? [] : [token]),
+    ...tokens.filter((token) => token !== ""),
     ...values.filter(({ length }) => length >= SHORTEST.header),
     ...ofProxies.filter(({ length }) => length >= SHORTEST.password),
   ];

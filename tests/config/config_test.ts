@@ -242,13 +242,10 @@ Deno.test("resolveConfig() accepts every name of the official agent", () => {
 });
 
 Deno.test("resolveConfig() says which official options have no effect", () => {
-  const { notices } = resolve(["--show-warning", "--max-retries", "9"], {
-    env: { AGENT_DISABLE_AUTO_UPDATE: "true" },
-  });
-  assertEquals(notices.length, 3);
+  const { notices } = resolve(["--show-warning", "--max-retries", "9"]);
+  assertEquals(notices.length, 2);
   assertStringIncludes(notices.join("\n"), "flag --show-warning has no effect");
   assertStringIncludes(notices.join("\n"), "flag --max-retries has no effect");
-  assertStringIncludes(notices.join("\n"), "variable AGENT_DISABLE_AUTO_UPDATE has no effect");
 });
 
 Deno.test("resolveConfig() reads a file of the official agent with its empty values", () => {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { secretsOf } from "../../lib/config/secrets.ts";
 
-const NONE = { token: "", headers: [], proxies: {} };
+const NONE = { tokens: [], headers: [], proxies: {} };
 
 Deno.test("secretsOf() has a proxy's password in every spelling, whatever is in it", () => {
   const secrets = (http: string) => secretsOf({ ...NONE, proxies: { http } });
@@ -13,5 +13,5 @@ Deno.test("secretsOf() has a proxy's password in every spelling, whatever is in 
 });
 
 Deno.test("secretsOf() leaves out what would hide parts of ordinary words", () => {
-  assertEquals(secretsOf({ ...NONE, token: "t", headers: [["X", "1"], ["Y", ""]] }), ["t"]);
+  assertEquals(secretsOf({ ...NONE, tokens: ["t"], headers: [["X", "1"], ["Y", ""]] }), ["t"]);
 });

@@ -74,9 +74,9 @@ Deno.test("a list that matches nothing is a warning that names its option", asyn
 
 Deno.test("an official option without effect is named in the log", async () => {
   await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x"], {
-    env: { AGENT_DISABLE_AUTO_UPDATE: "1" },
+    env: { AGENT_MAX_RETRIES: "9" },
   });
-  await agent.says("variable AGENT_DISABLE_AUTO_UPDATE has no effect");
+  await agent.says("variable AGENT_MAX_RETRIES has no effect");
   await agent.stop();
 });
 

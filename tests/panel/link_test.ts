@@ -83,6 +83,7 @@ class PaperPanel {
   readonly ways: (Way | undefined)[] = [];
   readonly log: string[] = [];
   samples = 0;
+  accepted = 0;
   mute = false;
   barred: DialFailure | undefined;
   onRpc: () => Promise<PanelEvent[]> = () => Promise.resolve([]);
@@ -135,6 +136,7 @@ class PaperPanel {
       },
       onOrder: (order) => this.orders.push(order),
       onWay: (way) => this.ways.push(way),
+      onAccepted: () => this.accepted++,
     }, signals);
   }
 
@@ -260,6 +262,7 @@ Deno.test("PanelLink.run() goes by POST where the upgrade is barred, and back, e
     await clock.tickAsync(30_000);
     assertEquals(panel.ways, ["v2 POST", "v2 WebSocket"], "back within 30 s");
     assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
+    assertEquals(panel.accepted, panel.samples);
     assertEquals(panel.lines("The WebSocket goes through again").length, 1);
   });
 });

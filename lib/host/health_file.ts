@@ -1,0 +1,106 @@
+/** What an agent says of itself to `health`, `install` and `update`. */
+export interface Health {
+  readonly pid: number;
+  readonly version: string;
+  /** Time between two reports. */
+  readonly intervalMs: number;
+  /** When the panel last accepted a report, by this machine's clock; `undefined` before the first. */
+  readonly acceptedAtMs: number | undefined;
+  /** Whether that agent still runs. */
+  readonly isRunning: boolean;
+}
+
+const NAME = "health";
+/** More than was ever written here. */
+const MAX_BYTES = 1024;
+
+/**
+ * A file in memory whose time of change is that of the last accepted report.
+ *
+ * It costs one system call per report, wears out no disk, and is held by a lock that ends with the
+ * process.
+ */
+export class HealthFile {
+  readonly path: string;
+  readonly #file: Deno.FsFile;
+
+  private constructor(path: string, file: Deno.FsFile) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /**
+   * Makes the file in the first folder that lets it be made; `undefined` when none does, or when
+   * another agent has it.
+   */
+  static open(
+    folders: readonly string[],
+    about: { version: string; intervalMs: number },
+  ): HealthFile | undefined {
+    for (const folder of folders) {
+      const path = `${folder}/${NAME}`;
+      const file = openOwn(folder, path);
+      if (file === undefined) continue;
+      if (!file.tryLockSync(true)) {
+        file.close();
+        return undefined;
+      }
+      file.truncateSync(0);
+      file.writeSync(new TextEncoder().encode(JSON.stringify({ pid: Deno.pid, ...about })));
+      file.utimeSync(0, 0);
+      return new HealthFile(path, file);
+    }
+    return undefined;
+  }
+
+  /** The panel has accepted a report just now. */
+  accepted(): void {
+    const now = new Date();
+    this.#file.utimeSync(now, now);
+  }
+
+  /** Takes the file away. */
+  close(): void {
+    try {
+      Deno.removeSync(this.path);
+    } catch {
+      // Somebody was quicker.
+    }
+    this.#file.close();
+  }
+}
+
+/** What the agent says that uses the first of these folders in which there is one. */
+export function readHealth(folders: readonly string[]): Health | undefined {
+  for (const folder of folders) {
+    try {
+      using file = Deno.openSync(`${folder}/${NAME}`, { read: true });
+      const { size, mtime } = file.statSync();
+      if (size > MAX_BYTES) continue;
+      const bytes = new Uint8Array(size);
+      file.readSync(bytes);
+      const about: unknown = JSON.parse(new TextDecoder().decode(bytes));
+      if (typeof about !== "object") continue;
+      const { pid, version, intervalMs }: Record<string, unknown> = { ...about };
+      if (typeof pid !== "number" || typeof version !== "string") continue;
+      if (typeof intervalMs !== "number") continue;
+      const acceptedAtMs = mtime?.getTime() || undefined;
+      return { pid, version, intervalMs, acceptedAtMs, isRunning: !file.tryLockSync(false) };
+    } catch {
+      // There is none in this folder, or it is not for us, or it is just being written.
+    }
+  }
+  return undefined;
+}
+
+/** Opens the file where the folder is this user's own: elsewhere others could put a link there. */
+function openOwn(folder: string, path: string): Deno.FsFile | undefined {
+  try {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const { isDirectory, isSymlink, uid } = Deno.lstatSync(folder);
+    if (!isDirectory || isSymlink || uid !== Deno.uid()) return undefined;
+    return Deno.openSync(path, { read: true, write: true, create: true, mode: 0o644 });
+  } catch {
+    return undefined;
+  }
+}

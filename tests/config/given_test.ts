@@ -1,0 +1,24 @@
+import { assertEquals } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
+
+function given(args: readonly string[], env: Record<string, string> = {}) {
+  const { install } = resolveConfig({ args, env, readText: () => "secret", readMode: () => 0o600 });
+  return Object.fromEntries(install.given);
+}
+
+Deno.test("givenOptions() has what was asked for in any place, by the keys of the file", () => {
+  assertEquals(
+    given(["-e", "https://p.example", "-i", "2", "--gpu"], { AGENT_MONTH_ROTATE: "5" }),
+    {
+      endpoint: "https://p.example",
+      interval: "2",
+      enable_gpu: "true",
+      month_rotate: "5",
+    },
+  );
+});
+
+Deno.test("givenOptions() leaves out the token, wherever it stands", () => {
+  assertEquals(given(["-t", "secret"]), {});
+  assertEquals(given(["--token-file", "/etc/token"]), {});
+});
