@@ -11,6 +11,7 @@ import { requireNode } from "./lib/config/require_node.ts";
 import { secondsBetweenLooks } from "./lib/dry_run.ts";
 import { UsageError } from "./lib/errors.ts";
 import { explainError } from "./lib/host/explain_error.ts";
+import { runtimeFolders } from "./lib/host/runtime_folders.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
 import { describeError, getLogger, setUpLog } from "./lib/log.ts";
 import { dryRun, reportTo } from "./lib/reporting.ts";
@@ -45,6 +46,12 @@ async function main(): Promise<number> {
 async function run(config: Config): Promise<number> {
   if (config.help) return show(helpText());
   if (config.command === "version") return show(`komari-agent-deno ${VERSION}\n`);
+  if (config.command === "health") {
+    const { tellHealth } = await import("./lib/health_command.ts");
+    const { text, isHealthy } = tellHealth(runtimeFolders(config), config);
+    print(text);
+    return isHealthy ? 0 : 1;
+  }
   const { os, arch } = Deno.build;
   if (os !== "linux" && os !== "darwin") {
     throw new UsageError(`Cannot run on ${os}: this version supports Linux and macOS`);

@@ -17,7 +17,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["demo/"],
   ["agent.ts", "dry_run.ts"],
   ["connection.ts", "month.ts", "open_machine.ts", "this_machine.ts", "this_mac.ts"],
-  ["reporting.ts", "traffic_command.ts"],
+  ["reporting.ts", "traffic_command.ts", "health_command.ts"],
   ["main.ts"],
 ];
 

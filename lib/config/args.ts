@@ -4,7 +4,14 @@ import { didYouMean } from "./nearest.ts";
 import { OPTIONS } from "./options.ts";
 
 /** What the program can be told to do; `report` is what it does without a word. */
-export const COMMANDS = ["report", "demo", "traffic show", "traffic set", "version"] as const;
+export const COMMANDS = [
+  "report",
+  "demo",
+  "traffic show",
+  "traffic set",
+  "health",
+  "version",
+] as const;
 
 /** A command of the program. */
 export type Command = typeof COMMANDS[number];

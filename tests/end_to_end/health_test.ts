@@ -1,0 +1,63 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+/** Asks for it again and again, until it is what was waited for. */
+async function healthUntil(
+  wanted: (code: number, output: string) => boolean,
+  { args = [], env }: { args?: readonly string[]; env: Record<string, string> },
+): Promise<string> {
+  for (const deadline = Date.now() + 60_000;;) {
+    await using asked = new AgentProcess(["health", ...args], { env });
+    const { code } = await asked.ends();
+    if (wanted(code, asked.output)) return asked.output;
+    if (Date.now() > deadline) throw new Error(`health goes on saying ${code}, ${asked.output}`);
+  }
+}
+
+Deno.test("health is green while reports are accepted, and red while and when none are", async () => {
+  const panel = await startStandInPanel({ port: 0, token: "h3alth" });
+  const folder = await Deno.makeTempDir({ prefix: "health-" });
+  const env = { RUNTIME_DIRECTORY: folder };
+  try {
+    await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.5"], {
+      env,
+    });
+    await agent.says("First report accepted");
+    const green = await healthUntil((code) => code === 0, { env });
+    assertMatch(green, /^Healthy: a report was accepted [\d.]+ s ago\n$/);
+
+    await panel.setFault({ name: "mute-all" });
+    const red = await healthUntil((code) => code === 1, { env });
+    assertMatch(red, /^Unhealthy: the last report was .+ more than 3 × 0\.5 s\n$/);
+
+    await panel.setFault(undefined);
+    const json = await healthUntil((code) => code === 0, { args: ["--json"], env });
+    assertEquals(JSON.parse(json).pid, agent.pid);
+
+    await panel.close();
+    await healthUntil((code) => code === 1, { env });
+
+    await agent.stop();
+    // Another agent of this user may answer for itself.
+    const after = await healthUntil(() => true, { args: ["--json"], env });
+    assertEquals(JSON.parse(after).pid === agent.pid, false, after);
+  } finally {
+    await panel.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("health tells of an agent that no panel has heard yet", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "health-" });
+  const env = { RUNTIME_DIRECTORY: folder };
+  try {
+    await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x"], { env });
+    await agent.says("Counting the traffic of");
+    const output = await healthUntil((code) => code === 1, { env });
+    assertEquals(output, "Unhealthy: no report was accepted yet\n");
+    await agent.stop();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
