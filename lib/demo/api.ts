@@ -11,12 +11,13 @@ import type { Fault } from "./fault.ts";
 import type { Intake, MessageKind } from "./intake.ts";
 import type { Node } from "./node.ts";
 import type { PanelState } from "./panel_state.ts";
+import type { Registry } from "./registry.ts";
 import { answerRpc } from "./rpc.ts";
 import { taskList } from "./wire_task.ts";
 
 /** What an answer depends on. */
 export interface ApiContext {
-  readonly token: string;
+  readonly registry: Registry;
   readonly state: PanelState;
   readonly intake: Intake;
   readonly node: Node;
@@ -47,16 +48,18 @@ export function socketKind(
 /** Refuses whoever comes from a foreign page or with a wrong token. */
 export function refuseStranger(
   head: Pick<RequestHead, "headers" | "query">,
-  { token, speaks }: Pick<ApiContext, "token" | "speaks">,
+  { registry, speaks }: Pick<ApiContext, "registry" | "speaks">,
 ): Answer | undefined {
-  const origin = head.headers["origin"];
-  if (origin !== undefined && origin !== `http://${head.headers["host"]}`) {
-    return { status: 403, headers: {}, body: "" };
-  }
-  if (head.query.get("token") === token) return undefined;
+  if (isForeign(head)) return { status: 403, headers: {}, body: "" };
+  if (registry.isKnown(head.query.get("token"))) return undefined;
   return speaks === 1
     ? jsonAnswer(401, { status: "error", error: "invalid token" })
     : jsonAnswer(401, { status: "error", message: "Unauthorized." });
+}
+
+function isForeign({ headers }: Pick<RequestHead, "headers">): boolean {
+  const { origin, host } = headers;
+  return origin !== undefined && origin !== `http://${host}`;
 }
 
 /**
@@ -76,6 +79,7 @@ export async function answerCall(
   if (name === undefined && socket === undefined && !isRpc) {
     return method === "GET" ? undefined : textAnswer(404, "404 page not found");
   }
+  if (name === "register" && !isForeign(exchange)) return context.registry.register(exchange);
   const refusal = refuseStranger(exchange, context);
   if (refusal !== undefined) return refusal;
   if (isRpc) {

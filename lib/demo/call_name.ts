@@ -15,6 +15,7 @@ const calls: Readonly<Record<string, CallName>> = {
   "GET /api/clients/ping/tasks": "task list",
   "POST /api/clients/ping/result": "ping result",
   "POST /api/clients/task/result": "task result",
+  "POST /api/clients/register": "register",
 };
 
 const methods: Readonly<Record<string, CallName>> = {

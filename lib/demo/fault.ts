@@ -62,6 +62,7 @@ export type CallName =
   | "ping result"
   | "task result"
   | "pull"
+  | "register"
   | "upgrade"
   | "terminal";
 

@@ -16,6 +16,7 @@ import { answerPage } from "./page_calls.ts";
 import { answerPageTerminal, TERMINAL_PATH } from "./page_terminal.ts";
 import { PanelState } from "./panel_state.ts";
 import { schedulePings } from "./ping_schedule.ts";
+import { type Registration, Registry } from "./registry.ts";
 import type { TerminalSession } from "./terminal_session.ts";
 import { WebSockets } from "./web_sockets.ts";
 import type { WireTask } from "./wire_task.ts";
@@ -33,6 +34,10 @@ export interface StandInPanel {
   readonly token: string;
   /** What arrived so far; its `tasks` are what the next task list names. */
   readonly state: PanelState;
+  /** Who has registered himself so far. */
+  readonly registrations: readonly Registration[];
+  /** Removes the node of that token: whoever comes with it is a stranger from now on. */
+  forget(token: string): void;
   /** Misbehaves from now on, or no longer; resolves when the change is in force. */
   setFault(fault: Fault | undefined): Promise<void>;
   /**
@@ -69,6 +74,8 @@ export interface StandInPanelOptions {
   readonly port?: number;
   /** A random one when absent. */
   readonly token?: string;
+  /** With it agents can register themselves; 12 letters at least. */
+  readonly discoveryKey?: string;
   readonly tasks?: readonly WireTask[];
   readonly fault?: Fault;
   /** The newest version of the interface; 1 is a panel of 1.1.8, 2 (the default) of 1.4.3. */
@@ -97,12 +104,13 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
   const { signal } = closing;
   const intake = new Intake({ token, state });
   const node = new Node(state);
+  const registry = new Registry(token, options.discoveryKey);
   const key = options.remoteControl === true ? randomToken() : undefined;
   const sockets = await WebSockets.load();
   const orders = new Orders({ node, intake, signal });
   const calls: Calls = new Calls({
     node: {
-      token,
+      registry,
       state,
       intake,
       node,
@@ -148,6 +156,8 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
     port: listener.port,
     token,
     state,
+    registrations: registry.registrations,
+    forget: (token) => registry.forget(token),
     setFault: (fault) => calls.setFault(fault, listener),
     sendCommand: (command) => orders.sendCommand(command),
     sendPing: (ping) => orders.sendPing(ping),

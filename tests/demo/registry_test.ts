@@ -1,0 +1,58 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { Registry } from "../../lib/demo/registry.ts";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+
+const KEY = "k3y-of-twelve-letters";
+
+function call(key: string, name = "host") {
+  return { headers: { authorization: `Bearer ${key}` }, query: new URLSearchParams({ name }) };
+}
+
+Deno.test("Registry makes another node at each call, and knows all of them until they are removed", () => {
+  const registry = new Registry("first", KEY);
+  const answers = [registry.register(call(KEY)), registry.register(call(KEY))];
+  assertEquals(answers.map(({ status }) => status), [200, 200]);
+  const [one, two] = registry.registrations;
+  assert(one !== undefined && two !== undefined);
+  assertEquals(JSON.parse(answers[0]?.body ?? "").data, { uuid: one.uuid, token: one.token });
+  assertNotEquals([one.uuid, one.token], [two.uuid, two.token]);
+  assertEquals(one.name, "Auto-host");
+  assert(["first", one.token, two.token].every((token) => registry.isKnown(token)));
+  registry.forget(one.token);
+  assertEquals([registry.isKnown(one.token), registry.isKnown(two.token)], [false, true]);
+  assertEquals(registry.isKnown(null), false);
+});
+
+Deno.test("Registry refuses a wrong key, and every key when its own is missing or too short", () => {
+  for (const [own, given] of [[KEY, "another"], ["", ""], ["short", "short"]] as const) {
+    const registry = new Registry("first", own);
+    assertEquals(registry.register(call(given)).status, 403);
+    assertEquals(registry.registrations, []);
+  }
+});
+
+Deno.test("startStandInPanel() takes calls of nodes that have registered, until they are removed", async () => {
+  const panel = await startStandInPanel({ port: 0, discoveryKey: KEY });
+  try {
+    const register = `${panel.url}/api/clients/register?name=a%20b`;
+    const headers = { authorization: `Bearer ${KEY}` };
+    const answer = await fetch(register, { method: "POST", headers });
+    const { data: { token } } = await answer.json();
+    assertEquals(panel.registrations.map(({ name }) => name), ["Auto-a b"]);
+    const tasks = async () => {
+      const answer = await fetch(`${panel.url}/api/clients/ping/tasks?token=${token}`);
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    assertEquals(await tasks(), 200);
+    panel.forget(token);
+    assertEquals(await tasks(), 401);
+    const foreign = { ...headers, origin: "http://elsewhere.example" };
+    const refused = await fetch(register, { method: "POST", headers: foreign });
+    await refused.body?.cancel();
+    assertEquals(refused.status, 403);
+    assertEquals(panel.registrations.length, 1);
+  } finally {
+    await panel.close();
+  }
+});
