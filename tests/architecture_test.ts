@@ -142,6 +142,7 @@ Deno.test("every test lies where the file that it tests lies", () => {
     "architecture",
     "readme",
     "machines",
+    "build/",
     "end_to_end/",
     "bench/",
     "fixtures/",

@@ -1,0 +1,50 @@
+import { bundle } from "./bundle.ts";
+import type { ProgramInfo } from "./program_info.ts";
+import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
+
+/** The name of the portable build, here and among a release's files. */
+export const PORTABLE_NAME = "komari-agent-deno-portable";
+
+/** What the oldest Deno that runs the program and all newer ones say they are, for a shell. */
+const NEW_ENOUGH = `"deno 2.9."*|"deno 2."[1-9][0-9]*|"deno "[3-9]*|"deno "[1-9][0-9]*`;
+
+const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname).replace(/\/$/, "");
+
+/**
+ * Makes a portable build of this checkout, and gives its path.
+ *
+ * @throws {Error} When Deno can't bundle the program.
+ */
+export async function buildPortable(
+  options: Partial<ProgramInfo> & { version: string; folder?: string },
+): Promise<string> {
+  const { version, commit = "", repository = "" } = options;
+  const folder = options.folder ?? await Deno.makeTempDir({ prefix: "komari-agent-deno-" });
+  return await writePortable(await bundle(ROOT, { version, commit, repository }), folder);
+}
+
+/** Makes the portable build out of a bundle, in a folder that is there, and gives its path. */
+export async function writePortable(script: string, folder: string): Promise<string> {
+  const path = `${folder}/${PORTABLE_NAME}`;
+  await Deno.writeTextFile(path, `${portableHead()}${script}`);
+  await Deno.chmod(path, 0o755);
+  return path;
+}
+
+/**
+ * The lines that make a script one that starts itself.
+ *
+ * A shell reads commands in them, JavaScript strings and comments. So one file runs wherever there
+ * is a Deno, named by `$DENO` or found on the path; and who lacks one, or has one that would only
+ * tell of an error in the script, is told so.
+ */
+function portableHead(): string {
+  const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js", V8_FLAGS];
+  const commands = [
+    `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
+    `case $_found in ${NEW_ENOUGH}) exec "$_deno" run ${flags.join(" ")} "$0" "$@";; esac`,
+    `_found=\${_found%% (*}; _found=\${_found:-not there}`,
+    `echo "Cannot run komari-agent-deno: this needs Deno 2.9 or newer, named by \\$DENO or on the path; $_deno is $_found" >&2; exit 1`,
+  ];
+  return ["#!/bin/sh", ...commands.map((command) => `":" //; ${command}`), ""].join("\n");
+}

@@ -1,0 +1,52 @@
+import { run } from "./run.ts";
+
+/** What a build is stamped with, as `lib/build.json` holds it. */
+export interface ProgramInfo {
+  readonly version: string;
+  /** The commit's hash; empty outside of a checkout. */
+  readonly commit: string;
+  /** Where its releases come from, as `owner/name` on GitHub; empty when it has no home. */
+  readonly repository: string;
+}
+
+/** The version's form, as in `1.2.3` or `1.2.3-rc.1`. */
+const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/;
+
+/**
+ * What this build is to be stamped with: on GitHub the tag, commit and repository that are built,
+ * elsewhere `deno.json` and git's word.
+ *
+ * @throws {Error} When the version is none.
+ */
+export async function programInfo(
+  folder: string,
+  options: { env: Readonly<Record<string, string>>; version?: string | undefined },
+): Promise<ProgramInfo> {
+  const { env } = options;
+  const manifest: unknown = JSON.parse(await Deno.readTextFile(`${folder}/deno.json`));
+  const tag = env.GITHUB_REF_TYPE === "tag" ? env.GITHUB_REF_NAME?.replace(/^v/, "") : undefined;
+  const version = options.version ?? tag ?? textOf(manifest, "version");
+  if (!VERSION.test(version)) {
+    throw new Error(`Cannot build version "${version}": it does not look like 1.2.3`);
+  }
+  return {
+    version,
+    commit: env.GITHUB_SHA || await headOf(folder),
+    repository: env.GITHUB_REPOSITORY || textOf(manifest, "repository"),
+  };
+}
+
+async function headOf(folder: string): Promise<string> {
+  try {
+    return (await run("git", ["rev-parse", "HEAD"], { folder })).trim();
+  } catch {
+    // Sources that were downloaded as an archive know no commit, and git may be missing.
+    return "";
+  }
+}
+
+function textOf(manifest: unknown, key: string): string {
+  if (typeof manifest !== "object" || manifest === null) return "";
+  const value: unknown = Reflect.get(manifest, key);
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,22 @@
+/**
+ * Runs a program to its end and gives what it printed.
+ *
+ * @throws {Error} With what it printed to standard error, when it failed or could not be started.
+ */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: { folder: string; env?: Readonly<Record<string, string>> },
+): Promise<string> {
+  const { success, code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...args],
+    cwd: options.folder,
+    env: { NO_COLOR: "1", ...options.env },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder();
+  if (success) return text.decode(stdout);
+  throw new Error(
+    `Cannot run ${program} ${args[0] ?? ""}: exit code ${code}\n${text.decode(stderr)}`.trim(),
+  );
+}

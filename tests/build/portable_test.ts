@@ -1,0 +1,105 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { buildPortable } from "../../build/portable.ts";
+
+const folder = await Deno.makeTempDir({ prefix: "portable-build-" });
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const stamp = { version: "7.8.9", commit: "c0ffee", repository: "somebody/komari-agent-deno" };
+const path = await buildPortable({ ...stamp, folder });
+
+async function start(
+  args: readonly string[],
+  options: { env: Readonly<Record<string, string>>; shell?: readonly string[] },
+): Promise<{ code: number; out: string; error: string }> {
+  const [program = path, ...first] = [...options.shell ?? [], path];
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...first, ...args],
+    env: { PATH: "/usr/bin:/bin", ...options.env },
+    clearEnv: true,
+    cwd: folder,
+  }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), error: text.decode(stderr) };
+}
+
+async function script(name: string, text: string): Promise<string> {
+  await Deno.writeTextFile(`${folder}/${name}`, text, { mode: 0o755 });
+  return `${folder}/${name}`;
+}
+
+Deno.test("buildPortable() makes one file that anybody may run, and that is no one's to change", () => {
+  assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o755);
+});
+
+Deno.test("a portable build starts by the Deno that $DENO names, without a home", async () => {
+  const { code, out, error } = await start(["version"], { env: { DENO: Deno.execPath() } });
+  assertEquals({ code, error }, { code: 0, error: "" });
+  assertStringIncludes(out, "komari-agent-deno 7.8.9");
+});
+
+Deno.test("a portable build starts by the Deno on the path", async () => {
+  await Deno.mkdir(`${folder}/bin`);
+  await Deno.symlink(Deno.execPath(), `${folder}/bin/deno`);
+  const { code } = await start(["version"], { env: { PATH: `${folder}/bin:/usr/bin:/bin` } });
+  assertEquals(code, 0);
+});
+
+Deno.test("a portable build hands its words on as they are", async () => {
+  const word = `a "b" 'c' $HOME *`;
+  const { code, error } = await start([word], { env: { DENO: Deno.execPath() } });
+  assertEquals(code, 2);
+  assertStringIncludes(error, word);
+});
+
+Deno.test("a portable build says so when there is no Deno", async () => {
+  const { code, out, error } = await start(["version"], { env: { DENO: "/nowhere/deno" } });
+  assertEquals({ code, out }, { code: 1, out: "" });
+  assertStringIncludes(error, "needs Deno 2.9 or newer");
+  assertStringIncludes(error, "/nowhere/deno is not there");
+  assertEquals(error.trim().split("\n").length, 1);
+});
+
+Deno.test("a portable build takes newer Denos and refuses older ones by name", async () => {
+  const taken: string[] = [];
+  const numbers = ["1.46.3", "2.0.6", "2.8.3", "2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"];
+  for (const number of numbers) {
+    const deno = await script(
+      "other-deno",
+      `#!/bin/sh\n[ "$1" = --version ] && echo "deno ${number} (stable, …)" || echo "started"\n`,
+    );
+    const { code, out, error } = await start(["version"], { env: { DENO: deno } });
+    if (out === "started\n") taken.push(number);
+    else {
+      assertEquals({ code, out }, { code: 1, out: "" });
+      assertStringIncludes(error, `${deno} is deno ${number}\n`);
+    }
+  }
+  assertEquals(taken, ["2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"]);
+});
+
+for (const shell of [["dash"], ["bash"], ["busybox", "ash"]]) {
+  const [program = ""] = shell;
+  const missing = ["/bin/", "/usr/bin/"].every((place) => !exists(`${place}${program}`));
+  Deno.test({
+    name: `a portable build is read by ${shell.join(" ")}${missing ? ", which is not here" : ""}`,
+    ignore: missing,
+    fn: async () => {
+      const { code, error } = await start(["version"], { env: { DENO: Deno.execPath() }, shell });
+      assertEquals({ code, error }, { code: 0, error: "" });
+    },
+  });
+}
+
+Deno.test("a portable build leaves nothing in the folder for temporary files", async () => {
+  const empty = await Deno.makeTempDir({ dir: folder });
+  const env = { DENO: Deno.execPath(), TMPDIR: empty };
+  assertEquals((await start(["version"], { env })).code, 0);
+  assert(Array.from(Deno.readDirSync(empty)).length === 0);
+});
+
+function exists(file: string): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch {
+    return false;
+  }
+}
