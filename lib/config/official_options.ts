@@ -12,6 +12,7 @@ const NOTHING = "there is nothing for it to do here";
 export const OFFICIAL_OPTIONS = {
   maxRetries: number({
     ...names("max-retries", "MAX_RETRIES"),
+    short: "r",
     help: "Tries before falling back",
     noEffect: "it never gives up on the panel, so there are no tries to count",
     initial: 3,
