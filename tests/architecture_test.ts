@@ -5,6 +5,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["types.ts", "errors.ts", "rate.ts", "version.ts"],
   ["parse/"],
   ["log.ts", "config/"],
+  ["service/"],
   ["host/"],
   ["collect/"],
   ["snapshot.ts", "measuring.ts", "machine.ts", "darwin_machine.ts"],
