@@ -13,10 +13,10 @@ import { UsageError } from "./lib/errors.ts";
 import { explainError } from "./lib/host/explain_error.ts";
 import { runtimeFolders } from "./lib/host/runtime_folders.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
+import { versionText } from "./lib/host/version_text.ts";
 import { describeError, getLogger, setUpLog } from "./lib/log.ts";
 import { dryRun, reportTo } from "./lib/reporting.ts";
 import type { Platform } from "./lib/this_machine.ts";
-import { VERSION } from "./lib/version.ts";
 
 // Not awaited: the runtime keeps the compiled code for the next start when the module's evaluation
 // ends, and all that it compiled with in memory until then.
@@ -45,7 +45,7 @@ async function main(): Promise<number> {
 
 async function run(config: Config): Promise<number> {
   if (config.help) return show(helpText());
-  if (config.command === "version") return show(`komari-agent-deno ${VERSION}\n`);
+  if (config.command === "version") return show(versionText(config));
   if (config.command === "health") {
     const { tellHealth } = await import("./lib/health_command.ts");
     const { text, isHealthy } = tellHealth(runtimeFolders(config), config);
