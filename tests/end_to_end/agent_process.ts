@@ -5,20 +5,27 @@ export class AgentProcess {
   #output = "";
   readonly #waiting = new Set<() => void>();
 
-  /** `runtime` are flags of the runtime's own; `through` is a command that starts all of it. */
+  /**
+   * `runtime` are flags of the runtime's own; `through` is a command that starts all of it;
+   * `program` is a build that is started instead of `main.ts`, with flags of its own.
+   */
   constructor(
     args: readonly string[],
     options: {
       env?: Record<string, string>;
       runtime?: readonly string[];
       through?: readonly string[];
+      program?: string;
     } = {},
   ) {
     const runtime = ["-A", "--no-prompt", "--no-check", ...options.runtime ?? []];
-    const [command = "", ...words] = [...options.through ?? [], Deno.execPath()];
+    const started = options.program === undefined
+      ? [Deno.execPath(), "run", ...runtime, MAIN]
+      : [options.program];
+    const [command = "", ...words] = [...options.through ?? [], ...started];
     this.#child = new Deno.Command(command, {
-      args: [...words, "run", ...runtime, MAIN, ...args],
-      env: { NO_COLOR: "1", AGENT_IP_SERVICES: "off", ...options.env },
+      args: [...words, ...args],
+      env: { NO_COLOR: "1", AGENT_IP_SERVICES: "off", DENO: Deno.execPath(), ...options.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

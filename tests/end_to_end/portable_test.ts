@@ -1,0 +1,54 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { buildPortable } from "../../build/portable.ts";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const folder = await Deno.makeTempDir({ prefix: "portable-" });
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+const commit = "0123456789abcdef0123456789abcdef01234567";
+const program = await buildPortable({ version: "7.8.9", commit, folder });
+
+Deno.test("a build tells the version, commit and form that it was stamped with", async () => {
+  await using text = new AgentProcess(["version"], { program });
+  assertEquals(await text.ends(), { code: 0 });
+  assertEquals(text.output, "komari-agent-deno 7.8.9 (0123456789ab, portable)\n");
+
+  await using json = new AgentProcess(["version", "--json"], { program });
+  assertEquals(await json.ends(), { code: 0 });
+  const { deno, v8 } = Deno.version;
+  assertEquals(JSON.parse(json.output), { version: "7.8.9", commit, deno, v8, target: "portable" });
+});
+
+Deno.test("a build reports under its version, and names it to servers", async () => {
+  await using panel = await panelForTest();
+  const { url, token, state } = panel;
+  await using agent = new AgentProcess(["-e", url, "-t", token, "-i", "0.2"], { program });
+  await state.until(({ counts }) => counts.reports >= 5 && counts.basicInfos >= 1);
+  assertEquals(state.basicInfos[0]?.value.version, "7.8.9");
+  assert(state.calls.length > 0);
+  for (const { headers } of state.calls) {
+    assertEquals(headers["user-agent"], "komari-agent-deno/7.8.9");
+  }
+  assertEquals(state.violations, []);
+  const { code, tookMs } = await agent.stop();
+  assertEquals(code, 0);
+  assert(tookMs < 3000);
+});
+
+Deno.test("a build shows a dry run, and the demo with all that it loads later", async () => {
+  await using dry = new AgentProcess(["--dry-run", "--json", "-i", "0.2"], { program });
+  assertEquals(await dry.ends(), { code: 0 });
+  assertEquals(JSON.parse(dry.output).basicInfo.version, "7.8.9");
+
+  await using demo = new AgentProcess(["demo", "--port", "25810"], { program });
+  await demo.says("First report accepted");
+  const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output) ?? [];
+  const page = await fetch(`${url}/`);
+  assertStringIncludes(await page.text(), "<title>");
+  assertEquals((await demo.stop("SIGINT")).code, 0);
+});
+
+async function panelForTest() {
+  const panel = await startStandInPanel({ port: 0 });
+  return { ...panel, [Symbol.asyncDispose]: () => panel.close() };
+}
