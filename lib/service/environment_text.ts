@@ -1,0 +1,15 @@
+import { ORIGIN } from "./service_plan.ts";
+
+/**
+ * A file of variables that systemd (`EnvironmentFile=`) and a POSIX shell (`. FILE`) read alike: both
+ * take the same four signs in double quotes for special.
+ */
+export function environmentText(variables: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(variables).map(([name, value]) =>
+    `${name}="${value.replace(/["\\`$]/g, "\\$&")}"`
+  );
+  return [`# ${ORIGIN}`, ...lines, ""].join("\n");
+}
+
+/** The variables that such a file may have: those about proxies. */
+export const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] as const;

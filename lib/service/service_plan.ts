@@ -1,0 +1,42 @@
+/** All that a service's files say, whatever manager they are written for. */
+export interface ServicePlan {
+  /** The service's name, which its folders and its user have too. */
+  readonly name: string;
+  /** A service of the machine's, or of one user's. */
+  readonly scope: "system" | "user";
+  /** Full path of the program. */
+  readonly program: string;
+  /** Full path of the configuration file. */
+  readonly config: string;
+  /** Full path of the file with proxies; `undefined` where there are none. */
+  readonly environmentFile: string | undefined;
+  /** Whom a service of the machine's runs as; a user's own service runs as that user. */
+  readonly user: string;
+  readonly stateFolder: string;
+  /** Where the agent says how it is, in memory. */
+  readonly runtimeFolder: string;
+  /** Where the log goes when the manager keeps none. */
+  readonly logFile: string;
+  /** Variables that are the same for everybody who starts the program; nothing secret. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Whether it is shut off from what it has no need for; remote control as root is not. */
+  readonly isSandboxed: boolean;
+  /** Whether it asks graphics cards, which are devices. */
+  readonly usesDevices: boolean;
+  /** Whether newer versions are taken without being asked. */
+  readonly isUpdated: boolean;
+}
+
+/** What the service is called in the manager's lists. */
+export const DESCRIPTION = "Komari agent";
+
+/** The first line of every file that is written, after what marks it as a comment. */
+export const ORIGIN = "Written by `komari-agent-deno install`, which writes it anew.";
+
+/** A file of a service, as it is to be. */
+export interface ServiceFile {
+  readonly path: string;
+  readonly text: string;
+  /** Permission bits. */
+  readonly mode: number;
+}

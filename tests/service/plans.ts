@@ -1,0 +1,50 @@
+import type { ServicePlan } from "../../lib/service/service_plan.ts";
+
+/** A service as most have it: the machine's, with a user of its own. */
+export const USUAL_PLAN: ServicePlan = {
+  name: "komari-agent-deno",
+  scope: "system",
+  program: "/opt/komari-agent-deno/komari-agent-deno",
+  config: "/etc/komari-agent-deno/config.json",
+  environmentFile: undefined,
+  user: "komari-agent-deno",
+  stateFolder: "/var/lib/komari-agent-deno",
+  runtimeFolder: "/run/komari-agent-deno",
+  logFile: "/var/log/komari-agent-deno.log",
+  environment: {},
+  isSandboxed: true,
+  usesDevices: false,
+  isUpdated: true,
+};
+
+/** Everything the other way round, with signs in its values that each format takes for its own. */
+export const ODD_PLAN: ServicePlan = {
+  ...USUAL_PLAN,
+  name: "node-2",
+  program: "/srv/my odd 100% $HOME/agent",
+  config: `/etc/node 2/"config" & $HOME's more.json`,
+  environmentFile: "/etc/node-2/environment",
+  user: "root",
+  stateFolder: "/srv/state of <node> 2",
+  runtimeFolder: "/run/node-2",
+  logFile: "/var/log/node-2.log",
+  environment: { DENO: `/opt/de no/100%/"deno"` },
+  usesDevices: true,
+};
+
+/** A service of a user's own. */
+export const USERS_PLAN: ServicePlan = {
+  ...USUAL_PLAN,
+  scope: "user",
+  user: "",
+  program: "/home/ann/.local/share/komari-agent-deno/komari-agent-deno",
+  config: "/home/ann/.config/komari-agent-deno/config.json",
+  stateFolder: "/home/ann/.local/state/komari-agent-deno",
+  runtimeFolder: "/run/user/1000/komari-agent-deno",
+  logFile: "/home/ann/.local/state/komari-agent-deno/agent.log",
+};
+
+/** A text that was looked through by a person. */
+export function golden(name: string): string {
+  return Deno.readTextFileSync(new URL(`../fixtures/services/${name}`, import.meta.url));
+}

@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { procdScript } from "../../lib/service/procd_script.ts";
+import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
+
+Deno.test("procdScript() makes the folders and hands the command to procd", () => {
+  assertEquals(procdScript(USUAL_PLAN), golden("usual.procd"));
+});
+
+Deno.test("procdScript() quotes what has blanks, quotes and $ in it", () => {
+  const script = procdScript(ODD_PLAN);
+  assertEquals(script, golden("odd.procd"));
+  const fakes = "mkdir() { :; }; chown() { :; }; chmod() { :; }; procd_open_instance() { :; }; " +
+    "procd_close_instance() { :; }; procd_append_param() { :; }; " +
+    `procd_set_param() { [ "$1" != command ] || { shift; printf '%s\\n' "$@"; }; }`;
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", `${script}\n${fakes}\nstart_service`],
+  }).outputSync();
+  assertEquals(
+    new TextDecoder().decode(stdout),
+    `${ODD_PLAN.program}\n--config\n${ODD_PLAN.config}\n`,
+  );
+});

@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import { type ManagedService, MANAGERS } from "../../lib/service/managed_service.ts";
+import { serviceManager } from "../../lib/service/service_manager.ts";
+import { toolLine } from "../../lib/service/tool_command.ts";
+import { USERS_PLAN, USUAL_PLAN } from "./plans.ts";
+
+const SERVICE: ManagedService = {
+  name: "komari-agent-deno",
+  scope: "system",
+  logFile: USUAL_PLAN.logFile,
+  home: "/home/ann",
+  uid: 501,
+};
+
+Deno.test("serviceManager() has a file and a way to start and end it for each manager", () => {
+  for (const kind of MANAGERS) {
+    const manager = serviceManager(kind, SERVICE);
+    assertEquals(manager.files(USUAL_PLAN).every(({ path }) => path.includes(SERVICE.name)), true);
+    for (const commands of [manager.restart, manager.stop, manager.enable({ isUpdated: true })]) {
+      assertEquals(commands.length > 0, true, kind);
+    }
+    // Whoever uninstalls what is gone already must not be stopped by it.
+    assertEquals([...manager.stop, ...manager.disable].every(({ mayFail }) => mayFail), true, kind);
+  }
+});
+
+Deno.test("serviceManager() makes a timer for newer versions, and none where none are wanted", () => {
+  const manager = serviceManager("systemd", SERVICE);
+  const paths = (isUpdated: boolean) =>
+    manager.files({ ...USUAL_PLAN, isUpdated }).map(({ path }) => path.split("/").at(-1));
+  assertEquals(paths(true), [
+    "komari-agent-deno.service",
+    "komari-agent-deno-update.service",
+    "komari-agent-deno-update.timer",
+  ]);
+  assertEquals(paths(false), ["komari-agent-deno.service"]);
+  assertEquals(manager.enable({ isUpdated: false }).map(toolLine), [
+    "systemctl enable komari-agent-deno.service",
+  ]);
+});
+
+Deno.test("serviceManager() speaks to a user's own systemd", () => {
+  const manager = serviceManager("systemd", { ...SERVICE, scope: "user" });
+  assertEquals(
+    manager.files(USERS_PLAN)[0]?.path,
+    "/home/ann/.config/systemd/user/komari-agent-deno.service",
+  );
+  assertEquals(manager.restart.map(toolLine), [
+    "systemctl --user restart komari-agent-deno.service",
+  ]);
+  assertEquals(manager.logHint, "journalctl --user -u komari-agent-deno -f");
+});
+
+Deno.test("serviceManager() takes a Mac's file in anew when it starts it", () => {
+  const manager = serviceManager("launchd", { ...SERVICE, scope: "user" });
+  assertEquals(manager.restart.map(toolLine), [
+    "launchctl bootout gui/501/komari-agent-deno",
+    "launchctl bootstrap gui/501 /home/ann/Library/LaunchAgents/komari-agent-deno.plist",
+  ]);
+});

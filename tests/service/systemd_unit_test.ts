@@ -1,0 +1,60 @@
+import { assert, assertEquals } from "@std/assert";
+import { systemdUnit } from "../../lib/service/systemd_unit.ts";
+import { golden, ODD_PLAN, USERS_PLAN, USUAL_PLAN } from "./plans.ts";
+
+Deno.test("systemdUnit() shuts the machine's service off from what it does not need", () => {
+  assertEquals(systemdUnit(USUAL_PLAN), golden("usual.service"));
+});
+
+Deno.test("systemdUnit() quotes what has blanks, quotes, % and $ in it", () => {
+  assertEquals(systemdUnit(ODD_PLAN), golden("odd.service"));
+});
+
+Deno.test("systemdUnit() leaves root the whole system where remote control is for it", () => {
+  const plan = { ...USUAL_PLAN, user: "root", isSandboxed: false };
+  assertEquals(systemdUnit(plan), golden("root.service"));
+});
+
+Deno.test("systemdUnit() asks a user's manager for nothing that it can't do", () => {
+  assertEquals(systemdUnit(USERS_PLAN), golden("user.service"));
+});
+
+Deno.test({
+  name: "systemdUnit() makes a unit that systemd takes, exposed less than 3 of 10",
+  ignore: !hasAnalyze(),
+  async fn() {
+    for (const plan of [USUAL_PLAN, ODD_PLAN, { ...USUAL_PLAN, usesDevices: true }]) {
+      const folder = await Deno.makeTempDir();
+      try {
+        const path = `${folder}/${plan.name}.service`;
+        await Deno.writeTextFile(path, systemdUnit(plan));
+        const verified = await analyze("verify", path);
+        // The program is not there; that is all there may be to say.
+        const troubles = verified.split("\n").filter((line) =>
+          line.includes(plan.name) && !line.includes("is not executable")
+        );
+        assertEquals(troubles, []);
+        const judged = await analyze("security", "--offline=true", "--no-pager", path);
+        const exposure = Number(/exposure level for .*: ([\d.]+)/.exec(judged)?.[1]);
+        assert(exposure < 3, judged);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    }
+  },
+});
+
+async function analyze(...args: string[]): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command("systemd-analyze", { args }).output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+/** Whether there is one that judges files without a running systemd, as since version 250. */
+function hasAnalyze(): boolean {
+  try {
+    const { stdout } = new Deno.Command("systemd-analyze", { args: ["--version"] }).outputSync();
+    return Number(/^systemd (\d+)/.exec(new TextDecoder().decode(stdout))?.[1]) >= 250;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,21 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { systemdArgument, systemdWord } from "../../lib/service/systemd_word.ts";
+import { expandSystemdWords, splitSystemdWords } from "../../lib/service/systemd_words.ts";
+
+/** What a path or a value may have: everything but line feeds and other control characters. */
+const words = fc.string({ minLength: 1 }).filter((word) => !/\p{Cc}/u.test(word));
+
+Deno.test("systemdWord() is read back as it was, whatever is in it", () => {
+  fc.assert(fc.property(words, (word) => {
+    const [read, ...more] = splitSystemdWords(systemdWord(word).replaceAll("%%", "%"));
+    assertEquals([read, more], [word, []]);
+  }));
+});
+
+Deno.test("systemdArgument() names no variable, whatever is in it", () => {
+  fc.assert(fc.property(words, (word) => {
+    const split = splitSystemdWords(systemdArgument(word).replaceAll("%%", "%"));
+    assertEquals(expandSystemdWords(split, { HOME: "x" }), [word]);
+  }));
+});
