@@ -19,6 +19,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["agent.ts", "dry_run.ts"],
   ["connection.ts", "month.ts", "open_machine.ts", "this_machine.ts", "this_mac.ts"],
   ["reporting.ts", "traffic_command.ts", "health_command.ts"],
+  ["install/"],
   ["main.ts"],
 ];
 
@@ -31,6 +32,7 @@ const EDGES = [
   "probe/",
   "control/",
   "demo/",
+  "install/",
   "agent.ts",
   "main.ts",
 ];

@@ -1,11 +1,11 @@
 import type { ServiceCommand } from "./service_command.ts";
-
-/** What starts services on a machine. */
-export type ManagerKind = "systemd" | "systemd-user" | "openrc" | "procd" | "launchd";
+import type { ManagerKind } from "./managed_service.ts";
 
 /** A service of the official agent. */
 export interface OfficialAgent extends ServiceCommand {
   readonly manager: ManagerKind;
+  /** A service of the machine's, or of one user's. */
+  readonly scope: "system" | "user";
   /** Without the ending that its file has. */
   readonly serviceName: string;
   /** The file that describes the service. */
@@ -17,6 +17,8 @@ export interface OfficialAgent extends ServiceCommand {
 /** A service, and where it was found. */
 export interface FoundService {
   readonly manager: ManagerKind;
+  /** A service of the machine's, or of one user's. */
+  readonly scope: "system" | "user";
   readonly serviceName: string;
   readonly unitPath: string;
   readonly command: ServiceCommand;

@@ -4,6 +4,7 @@ import { officialAgentIn } from "../../lib/service/official_agent.ts";
 function found(binary: string, serviceName: string) {
   return officialAgentIn({
     manager: "systemd",
+    scope: "system",
     serviceName,
     unitPath: "/unit",
     command: { words: [binary, "-e", "x"], env: {}, workingDirectory: "/opt", user: "root" },

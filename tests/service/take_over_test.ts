@@ -6,6 +6,7 @@ function official(args: string, more: Partial<OfficialAgent> = {}): OfficialAgen
   const words = args.split(" ").filter((word) => word !== "");
   return {
     manager: "systemd",
+    scope: "system",
     serviceName: "komari-agent",
     unitPath: "/etc/systemd/system/komari-agent.service",
     binary: "/opt/komari/agent",
