@@ -14,7 +14,7 @@ import { explainError } from "./lib/host/explain_error.ts";
 import { runtimeFolders } from "./lib/host/runtime_folders.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
 import { versionText } from "./lib/host/version_text.ts";
-import { describeError, getLogger, setUpLog } from "./lib/log.ts";
+import { describeError, getLogger, hideSecrets, setUpLog } from "./lib/log.ts";
 import { dryRun, reportTo } from "./lib/reporting.ts";
 import type { Platform } from "./lib/this_machine.ts";
 
@@ -24,6 +24,8 @@ if (import.meta.main) main().then((code) => Deno.exit(code));
 
 async function main(): Promise<number> {
   let format: "text" | "json" = "text";
+  /** Grows: a node that registers itself gets its token later. */
+  const secrets: string[] = [];
   try {
     const sources = {
       args: Deno.args,
@@ -32,18 +34,20 @@ async function main(): Promise<number> {
       readMode: (path: string) => Deno.statSync(path).mode ?? undefined,
     };
     format = wantedLogFormat(sources);
-    return await run(resolveConfig(sources));
+    return await run(resolveConfig(sources), secrets);
   } catch (error) {
-    if (format === "text") printError(explainError(error));
+    const text = hideSecrets(explainError(error), secrets);
+    if (format === "text") printError(text);
     else {
       setUpLog({ level: "error", format, forJournal: false, secrets: [], write: printError });
-      getLogger("agent").error("{error}", { error: explainError(error) });
+      getLogger("agent").error("{text}", { text });
     }
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
-async function run(config: Config): Promise<number> {
+async function run(config: Config, secrets: string[]): Promise<number> {
+  secrets.push(...config.secrets);
   if (config.help) return show(helpText());
   if (config.command === "version") return show(versionText(config));
   if (config.command === "health") {
@@ -65,10 +69,23 @@ async function run(config: Config): Promise<number> {
   if (config.command === "demo") return await runDemo(config, options);
   if (config.dryRun) return await runDryRun(config, options);
   requireNode(config);
-  startLog(config, config.secrets);
-  await reportTo(config, config, options);
+  startLog(config, secrets);
+  if (config.token !== "") await reportTo(config, config, options);
+  else await reportDiscovered(config, { ...options, secrets });
   getLogger("agent").info("Stopped");
   return 0;
+}
+
+/** Reports as the node that this machine has registered as, or registers as now. */
+async function reportDiscovered(
+  config: Config,
+  options: Platform & { signal: AbortSignal; secrets: string[] },
+): Promise<void> {
+  const { signal, secrets } = options;
+  const { discoverNode } = await import("./lib/discovery/discover_node.ts");
+  const onToken = (token: string) => void secrets.push(token);
+  await using node = await discoverNode(config, { signal, onToken });
+  if (node !== undefined) await reportTo(node, config, options);
 }
 
 async function runDryRun(

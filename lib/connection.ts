@@ -11,7 +11,7 @@ import { exchanger } from "./panel/exchange.ts";
 import { HttpClient } from "./panel/http_client.ts";
 import { HttpPanel, type PanelAccess } from "./panel/http_panel.ts";
 import { type LinkSignals, PanelLink } from "./panel/link.ts";
-import { PanelLog } from "./panel/panel_log.ts";
+import { type OutcomeListener, PanelLog } from "./panel/panel_log.ts";
 import { RpcPost } from "./panel/rpc_post.ts";
 import type { Socket } from "./panel/socket.ts";
 import { SocketDoor } from "./panel/socket_door.ts";
@@ -20,19 +20,20 @@ import { USER_AGENT } from "./version.ts";
 /** Everything that leads to one panel. */
 export class Connection {
   readonly http: HttpPanel;
-  readonly log: PanelLog = new PanelLog();
+  readonly log: PanelLog;
   readonly #config: Config;
   readonly #client: HttpClient;
   readonly #rpc: RpcPost;
   readonly #door: SocketDoor;
 
-  constructor(access: PanelAccess, config: Config) {
+  constructor(access: PanelAccess & OutcomeListener, config: Config) {
     const dialler = new LineDialler(config);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     const client = new HttpClient({ dialler });
     const exchange = exchanger(client, headers);
     this.#config = config;
     this.#client = client;
+    this.log = new PanelLog(access);
     this.http = new HttpPanel(access, { exchange });
     this.#rpc = new RpcPost(access, { exchange, compresses: config.compression });
     this.#door = new SocketDoor(access, { dialler, headers });

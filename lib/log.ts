@@ -113,7 +113,8 @@ function messageOf(record: LogRecord, options: LogOptions): string {
   );
 }
 
-function hideSecrets(text: string, secrets: readonly string[]): string {
+/** Text without any of the secrets, in any of their spellings. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
   let hidden = text;
   for (const secret of secrets) {
     if (secret === "") continue;

@@ -19,6 +19,7 @@ import { Shell, type ShellOptions } from "./host/shell.ts";
 import { describeError, getLogger } from "./log.ts";
 import type { Machine } from "./machine.ts";
 import { Measuring } from "./measuring.ts";
+import type { OutcomeListener } from "./panel/panel_log.ts";
 import { OnDemandProbes, type ProbeOrder } from "./probe/on_demand.ts";
 import { Prober } from "./probe/prober.ts";
 import { ProbeSchedule } from "./probe/schedule.ts";
@@ -29,10 +30,11 @@ import type { ProbeResult, ProbeTask } from "./types.ts";
 import { openThisMachine, type Platform, publicAddresses } from "./this_machine.ts";
 import { VERSION } from "./version.ts";
 
-/** Which panel, as which node. */
-export interface Node {
+/** Which panel, as which node; it may want to hear how the calls to the panel go. */
+export interface Node extends OutcomeListener {
   /** Base URL without a slash at its end. */
   readonly endpoint: string;
+  /** Asked for at each call: a node that has registered itself may get another. */
   readonly token: string;
 }
 

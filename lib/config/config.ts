@@ -191,6 +191,7 @@ export function resolveConfig(sources: ConfigSources): Config {
       intervalSeconds,
       anyCertificate: connection.anyCertificate,
       vetoed: pick(OPTIONS.enableRemoteControl) && !remoteControl,
+      needsNoKey: token !== "" && pick(OPTIONS.autoDiscovery) !== "",
       openFile: tokenFile !== undefined && isOpenToOthers(sources.readMode(tokenFile.path))
         ? `${tokenFile.option} ${tokenFile.path}`
         : undefined,

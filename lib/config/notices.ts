@@ -10,6 +10,8 @@ export interface NoticeParts {
   readonly anyCertificate: boolean;
   /** Remote control was switched on in one place, and off in another. */
   readonly vetoed: boolean;
+  /** There is a key to register with, and a token too. */
+  readonly needsNoKey: boolean;
   /** The token file and its option, when others can read it. */
   readonly openFile: string | undefined;
 }
@@ -18,6 +20,7 @@ export interface NoticeParts {
 export function configNotices(find: Find, parts: NoticeParts): string[] {
   return [
     ...securityNotices(parts),
+    ...discoveryNotices(find, parts),
     ...offlineNotice(parts.intervalSeconds),
     ...noEffectNotices(find),
     ...misspeltVariables(parts.env),
@@ -39,6 +42,18 @@ function securityNotices({ anyCertificate, vetoed, openFile }: NoticeParts): str
     notices.push(`${openFile} can be read by other users of this machine; chmod 600 ends that`);
   }
   return notices;
+}
+
+function discoveryNotices(find: Find, { needsNoKey }: NoticeParts): string[] {
+  const key = find(OPTIONS.autoDiscovery);
+  const anew = find(OPTIONS.rediscover);
+  if (needsNoKey && key !== undefined) {
+    return [`${key.origin} is not used: a token was given, and this node needs no other`];
+  }
+  if (key === undefined && anew !== undefined && parseFound(OPTIONS.rediscover, anew)) {
+    return [`${anew.origin} has no effect without --auto-discovery KEY`];
+  }
+  return [];
 }
 
 function offlineNotice(intervalSeconds: number | undefined): string[] {

@@ -1,8 +1,18 @@
 import { UsageError } from "../errors.ts";
 
+/** What says which panel to report to, and as which node. */
+export interface NodeWords {
+  readonly endpoint: string;
+  readonly token: string;
+  /** A node that has a key gets its token by itself. */
+  readonly autoDiscoveryKey: string;
+}
+
 /** @throws {UsageError} When it was not said which panel to report to, or as which node. */
-export function requireNode({ endpoint, token }: { endpoint: string; token: string }): void {
-  if (endpoint !== "" && token !== "") return;
-  const missing = endpoint === "" ? "--endpoint URL" : "--token TOKEN or --token-file FILE";
+export function requireNode({ endpoint, token, autoDiscoveryKey }: NodeWords): void {
+  if (endpoint !== "" && (token !== "" || autoDiscoveryKey !== "")) return;
+  const missing = endpoint === ""
+    ? "--endpoint URL"
+    : "--token TOKEN, --token-file FILE or --auto-discovery KEY";
   throw new UsageError(`Cannot report without ${missing}; see --help, or try it with "demo"`);
 }

@@ -3,15 +3,18 @@
  *
  * The kernel holds the lock and lets go of it when the process ends, however it ends, so there are
  * no stale ones, and processes in several containers see each other's. The folder is made if it is
- * missing.
+ * missing. Locks of other names are other locks.
  *
  * @throws {Error} When the folder can't be made or written to.
  */
-export function lockFolder(folder: string): Deno.FsFile | undefined {
+export function lockFolder(
+  folder: string,
+  { name = "lock" }: { name?: string } = {},
+): Deno.FsFile | undefined {
   let file: Deno.FsFile | undefined;
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    file = Deno.openSync(`${folder}/lock`, { write: true, create: true, mode: 0o600 });
+    file = Deno.openSync(`${folder}/${name}`, { write: true, create: true, mode: 0o600 });
     if (file.tryLockSync(true)) return file;
     file.close();
     return undefined;

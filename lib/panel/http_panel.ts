@@ -13,6 +13,7 @@ import { type Exchange, type Exchanger, isHtml, refusal } from "./exchange.ts";
 export interface PanelAccess {
   /** Base URL without a slash at its end. */
   readonly endpoint: string;
+  /** Asked for at each call. */
   readonly token: string;
 }
 

@@ -1,0 +1,150 @@
+import { delay } from "@std/async/delay";
+import { readOfficialNode } from "../host/official_node.ts";
+import { describeError, getLogger } from "../log.ts";
+import { PanelLog } from "../panel/panel_log.ts";
+import type { KnownNode } from "../parse/known_nodes.ts";
+import { parseOfficialNode, type RegisteredNode } from "../parse/registration.ts";
+import type { NodeStore } from "./node_store.ts";
+import type { Registrar } from "./registrar.ts";
+import { registrationWaitMs, type Tries } from "./registration_wait.ts";
+
+/** What an enrolment works with. */
+export interface EnrolmentParts {
+  readonly endpoint: string;
+  readonly store: Pick<NodeStore, "path" | "read" | "find" | "lock" | "prove">;
+  readonly registrar: Pick<Registrar, "register" | "knows">;
+  /** The file of an official agent; looked for in the usual places when absent. */
+  readonly readOfficial?: typeof readOfficialNode;
+}
+
+/** How often it is looked whether another process has registered this machine. */
+const LOOK_MS = 1_000;
+
+/** Finds out as which node this machine reports, and makes it one where it is none yet. */
+export class Enrolment {
+  readonly #parts: EnrolmentParts;
+  readonly #log = getLogger("panel");
+  readonly #troubles = new PanelLog();
+
+  constructor(parts: EnrolmentParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The node: the one that is known, else an official agent's, else a new one; tried until there is
+   * one. `onNew` is called at once with one that is not kept yet, under the lock of the store.
+   *
+   * @throws {Error} When the panel does not take the key, or what it answers could not be kept.
+   * @throws The signal's reason when it aborts.
+   */
+  async enrol(
+    onNew: (node: KnownNode) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<KnownNode> {
+    const { endpoint, store } = this.#parts;
+    const before = store.find(endpoint);
+    if (before !== undefined) return before;
+    using _lock = await this.#lock(signal);
+    const meanwhile = store.find(endpoint);
+    if (meanwhile !== undefined) return meanwhile;
+    const node = await this.#takeOver(signal) ?? await this.#register(signal);
+    await onNew(node);
+    return node;
+  }
+
+  /** Waits until no other process registers this machine. */
+  async #lock(signal: AbortSignal): Promise<Deno.FsFile> {
+    const { store } = this.#parts;
+    for (let looks = 0;; looks++) {
+      let lock: Deno.FsFile | undefined;
+      try {
+        lock = store.lock();
+      } catch (cause) {
+        throw unkept(cause);
+      }
+      if (lock !== undefined) return lock;
+      if (looks === 0) {
+        this.#log.info("Waiting for another process that registers this machine at the panel");
+      }
+      await delay(LOOK_MS, { signal });
+    }
+  }
+
+  /** The node of an official agent, if the panel knows it. */
+  async #takeOver(signal: AbortSignal): Promise<KnownNode | undefined> {
+    const { endpoint, store, registrar, readOfficial = readOfficialNode } = this.#parts;
+    // Whoever has been at another panel with this agent means what he has left there.
+    const found = store.read().length === 0 ? readOfficial() : undefined;
+    if (found === undefined) return undefined;
+    const { path } = found;
+    let node: RegisteredNode;
+    try {
+      node = parseOfficialNode(found.text);
+    } catch (error) {
+      this.#log.warning("Cannot take over {path}: {error}", { path, error: describeError(error) });
+      return undefined;
+    }
+    await this.#prove();
+    for (let failed = 1;; failed++) {
+      try {
+        const isKnown = await registrar.knows(node.token, signal);
+        this.#troubles.succeeded("registration");
+        this.#log.info(
+          isKnown
+            ? "Took over the node that the official agent has registered, from {path}"
+            : "The panel does not know the node in {path}, which an official agent has left",
+          { path },
+        );
+        return isKnown ? { endpoint, ...node } : undefined;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#troubles.failed("registration", error);
+      }
+      await delay(registrationWaitMs({ failed, doubtful: 0 }, Math.random()), { signal });
+    }
+  }
+
+  async #register(signal: AbortSignal): Promise<KnownNode> {
+    const { endpoint, registrar } = this.#parts;
+    let tries: Tries = { failed: 0, doubtful: 0 };
+    while (true) {
+      // Before each try: what can't be kept would be a new node at every start.
+      await this.#prove();
+      const outcome = await registrar.register(signal);
+      if (outcome.kind === "refused") throw refused(outcome.error);
+      if (outcome.kind === "registered") {
+        this.#troubles.succeeded("registration");
+        return { endpoint, ...outcome.node, registeredAtMs: Date.now() };
+      }
+      const { failed, doubtful } = tries;
+      tries = { failed: failed + 1, doubtful: doubtful + (outcome.isDoubtful ? 1 : 0) };
+      this.#troubles.failed("registration", outcome.error);
+      await delay(registrationWaitMs(tries, Math.random()), { signal });
+    }
+  }
+
+  async #prove(): Promise<void> {
+    try {
+      await this.#parts.store.prove();
+    } catch (cause) {
+      throw unkept(cause);
+    }
+  }
+}
+
+function unkept(cause: unknown): Error {
+  return new Error(
+    "Cannot register this machine: its token could not be kept, and each start would make " +
+      "another node; --state-dir names a folder that can be written to",
+    { cause },
+  );
+}
+
+/** The panel's word is final, since every further try would get the same. */
+function refused(cause: unknown): Error {
+  return new Error(
+    "Cannot register this machine: the panel does not take the key of --auto-discovery, or " +
+      "something before the panel does not let it through",
+    { cause },
+  );
+}

@@ -1,0 +1,143 @@
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+
+const KEY = "d1scovery-k3y";
+
+/** Where the runtime keeps what the agent imports, although its home is another. */
+const DENO_DIR = Deno.env.get("DENO_DIR") ??
+  `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
+
+/** A panel at which agents can register, and a folder for the state; both are gone afterwards. */
+class Place implements AsyncDisposable {
+  readonly panel: StandInPanel;
+  readonly folder = Deno.makeTempDirSync({ prefix: "discovery-" });
+  readonly state = `${this.folder}/state`;
+
+  private constructor(panel: StandInPanel) {
+    this.panel = panel;
+  }
+
+  static async open(): Promise<Place> {
+    return new Place(await startStandInPanel({ port: 0, discoveryKey: KEY }));
+  }
+
+  agent(...args: string[]): AgentProcess {
+    const common = ["-e", this.panel.url, "-i", "0.2", "--state-dir", this.state];
+    return new AgentProcess([...common, ...args], { env: { HOME: this.folder, DENO_DIR } });
+  }
+
+  /** Waits for a report that comes from now on. */
+  async report(): Promise<void> {
+    const { reports } = this.panel.state.counts;
+    await this.panel.state.until(({ counts }) => counts.reports > reports);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    assertEquals(this.panel.state.violations, []);
+    await this.panel.close();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+Deno.test("an agent with a key registers once, and is the same node after each restart", async () => {
+  await using place = await Place.open();
+  for (let run = 0; run < 3; run++) {
+    await using agent = place.agent("--auto-discovery", KEY);
+    await agent.says("First report accepted");
+    await place.report();
+    // The last thing that it does before it is killed is to report.
+    await agent.stop(run === 0 ? "SIGKILL" : "SIGTERM");
+    const [node] = place.panel.registrations;
+    assert(node !== undefined);
+    assertEquals(place.panel.registrations.length, 1, agent.output);
+    assertEquals(node.name, `Auto-${Deno.hostname()}`);
+    assertEquals(
+      agent.lines(`Registered at the panel as node ${node.uuid}`).length,
+      1 - Math.min(run, 1),
+    );
+    assertEquals(
+      agent.output.includes(node.token) || agent.output.includes(KEY),
+      false,
+      "no secret",
+    );
+  }
+  const file = `${place.state}/auto-discovery.json`;
+  assertEquals((Deno.statSync(file).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("two agents that start together are one node", async () => {
+  await using place = await Place.open();
+  await using one = place.agent("--auto-discovery", KEY);
+  await using two = place.agent("--auto-discovery", KEY);
+  await Promise.all([one.says("First report accepted"), two.says("First report accepted")]);
+  assertEquals(place.panel.registrations.length, 1);
+});
+
+Deno.test("an agent with a key takes over the node of an official agent, if the panel knows it", async () => {
+  await using place = await Place.open();
+  const folder = `${place.folder}/.local/share/komari`;
+  Deno.mkdirSync(folder, { recursive: true });
+  const leave = (token: string) =>
+    Deno.writeTextFileSync(`${folder}/auto-discovery.json`, JSON.stringify({ uuid: "u", token }));
+  leave(place.panel.token);
+  await using known = place.agent("--auto-discovery", KEY);
+  await known.says("Took over the node that the official agent has registered");
+  await place.report();
+  await known.stop();
+  assertEquals(place.panel.registrations, []);
+  assertEquals(known.output.includes(place.panel.token), false, "no secret");
+
+  Deno.removeSync(place.state, { recursive: true });
+  leave("forgotten");
+  await using strange = place.agent("--auto-discovery", KEY);
+  await strange.says("The panel does not know the node in ");
+  await strange.says("First report accepted");
+  assertEquals(place.panel.registrations.length, 1);
+});
+
+Deno.test("an agent with a wrong key ends with an error, and without a trace of the key", async () => {
+  await using place = await Place.open();
+  await using agent = place.agent("--auto-discovery", "wr0ng-discovery-key");
+  assertEquals((await agent.ends()).code, 1);
+  assertMatch(
+    agent.output,
+    /^Cannot register this machine: .* status 403, "Invalid AutoDiscovery Key"$/m,
+  );
+  assertEquals(agent.output.includes("wr0ng"), false);
+  assertEquals(place.panel.registrations, []);
+});
+
+Deno.test("an agent that could not keep its token does not register", async () => {
+  await using place = await Place.open();
+  await using agent = place.agent("--auto-discovery", KEY, "--state-dir", "/proc/nowhere");
+  assertEquals((await agent.ends()).code, 1);
+  assertStringIncludes(agent.output, "its token could not be kept");
+  assertEquals(place.panel.registrations, []);
+});
+
+Deno.test("an agent goes on trying to register, tells of it once, and ends at once when it is to", async () => {
+  await using place = await Place.open();
+  await place.panel.setFault({ name: "502-html" });
+  await using agent = place.agent("--auto-discovery", KEY);
+  await agent.says("Cannot register (POST /api/clients/register): status 502");
+  await place.panel.state.until(({ counts }) => counts.calls >= 2);
+  await place.panel.setFault({ name: "hang" });
+  await using other = place.agent("--auto-discovery", KEY, "--state-dir", `${place.folder}/other`);
+  const { calls } = place.panel.state.counts;
+  await place.panel.state.until(({ counts }) => counts.calls > calls);
+  const { code, tookMs } = await other.stop();
+  assertEquals(code, 0, other.output);
+  assertLess(tookMs, 1000);
+  await place.panel.setFault(undefined);
+  await place.panel.dropConnections();
+  assertEquals(agent.lines("status 502").length, 1, agent.output);
+});
+
+Deno.test("an agent with a token and a key uses the token, and says so", async () => {
+  await using place = await Place.open();
+  await using agent = place.agent("-t", place.panel.token, "--auto-discovery", KEY);
+  await agent.says("First report accepted");
+  assertStringIncludes(agent.output, "flag --auto-discovery is not used: a token was given");
+  assertEquals(place.panel.registrations, []);
+});
