@@ -11,8 +11,10 @@ import { requireNode } from "./lib/config/require_node.ts";
 import { secondsBetweenLooks } from "./lib/dry_run.ts";
 import { UsageError } from "./lib/errors.ts";
 import { explainError } from "./lib/host/explain_error.ts";
+import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/restart_signal.ts";
 import { runtimeFolders } from "./lib/host/runtime_folders.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
+import { thisProgram } from "./lib/host/this_program.ts";
 import { versionText } from "./lib/host/version_text.ts";
 import { describeError, getLogger, hideSecrets, setUpLog } from "./lib/log.ts";
 import { dryRun, reportTo } from "./lib/reporting.ts";
@@ -60,12 +62,13 @@ async function run(config: Config, secrets: string[]): Promise<number> {
   if (os !== "linux" && os !== "darwin") {
     throw new UsageError(`Cannot run on ${os}: this version supports Linux and macOS`);
   }
-  const options = { signal: stopSignal(), os, arch };
+  const options = { ...stopSignal(), os, arch };
   if (config.command === "traffic show" || config.command === "traffic set") {
     const { setTraffic, showTraffic } = await import("./lib/traffic_command.ts");
     const act = config.command === "traffic show" ? showTraffic : setTraffic;
     return show(await act(config, options));
   }
+  if (config.command === "update") return await runUpdate(config, options);
   if (config.command === "demo") return await runDemo(config, options);
   if (config.dryRun) return await runDryRun(config, options);
   requireNode(config);
@@ -73,7 +76,19 @@ async function run(config: Config, secrets: string[]): Promise<number> {
   if (config.token !== "") await reportTo(config, config, options);
   else await reportDiscovered(config, { ...options, secrets });
   getLogger("agent").info("Stopped");
-  return 0;
+  return options.isRestart() ? RESTART_EXIT_CODE : 0;
+}
+
+async function runUpdate(config: Config, options: { signal: AbortSignal }): Promise<number> {
+  startLog({ ...config, notices: [] }, config.secrets);
+  const { update } = await import("./lib/update/update_command.ts");
+  try {
+    return show(await update(config, { program: thisProgram(), ...options }));
+  } catch (error) {
+    // What was cut off goes on with the next one.
+    if (options.signal.aborted) return 130;
+    throw error;
+  }
 }
 
 /** Reports as the node that this machine has registered as, or registers as now. */
@@ -143,13 +158,18 @@ function startLog(config: Config, secrets: readonly string[]): void {
   });
 }
 
-/** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function stopSignal(): AbortSignal {
+/** Aborts at the first signal to end; a second one ends the process at once. */
+function stopSignal(): { signal: AbortSignal; isRestart: () => boolean } {
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => stop.signal.aborted ? Deno.exit(1) : stop.abort());
+  let first: Deno.Signal | undefined;
+  for (const signal of ["SIGINT", "SIGTERM", RESTART_SIGNAL] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (first !== undefined) Deno.exit(1);
+      first = signal;
+      stop.abort();
+    });
   }
-  return stop.signal;
+  return { signal: stop.signal, isRestart: () => first === RESTART_SIGNAL };
 }
 
 function show(text: string): 0 {

@@ -21,6 +21,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["connection.ts", "month.ts", "open_machine.ts", "this_machine.ts", "this_mac.ts"],
   ["reporting.ts", "traffic_command.ts", "health_command.ts"],
   ["install/"],
+  ["update/"],
   ["main.ts"],
 ];
 
@@ -35,6 +36,7 @@ const EDGES = [
   "control/",
   "demo/",
   "install/",
+  "update/",
   "agent.ts",
   "main.ts",
 ];

@@ -10,6 +10,7 @@ export const COMMANDS = [
   "traffic show",
   "traffic set",
   "health",
+  "update",
   "version",
 ] as const;
 

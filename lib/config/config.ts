@@ -132,7 +132,7 @@ export function resolveConfig(sources: ConfigSources): Config {
   if (!help) refuseOptionsOfOthers(find, asked);
   const connection = pickConnection({ find, pick }, {
     ...sources,
-    usesProxies: asked === "report" && !help,
+    usesProxies: (asked === "report" || asked === "update") && !help,
   });
   const { token, file: tokenFile } = findToken(find, sources);
   const remoteControl = pick(OPTIONS.enableRemoteControl) && !pick(OPTIONS.disableWebSsh);
@@ -209,7 +209,9 @@ function refuseOptionsOfOthers(find: Find, command: Command): void {
   const panel = command === "report" ? [OPTIONS.fault, OPTIONS.port] : [];
   const totals = command === "traffic set" ? [] : [OPTIONS.up, OPTIONS.down];
   refuse(find, panel, 'the stand-in panel of the command "demo"');
+  const updates = command === "update" ? [] : [OPTIONS.check, OPTIONS.now];
   refuse(find, totals, 'the command "traffic set"');
+  refuse(find, updates, 'the command "update"');
 }
 
 function refuse(find: Find, options: readonly Option<unknown>[], subject: string): void {

@@ -10,6 +10,7 @@ Usage:
   komari-agent-deno traffic show [--json]       show the month's traffic
   komari-agent-deno traffic set --up N --down N say what it is
   komari-agent-deno health [--json]             say whether the panel accepts its reports
+  komari-agent-deno update [--check|--now]      look for a newer version, or take it
   komari-agent-deno version [--json]            show the version
 
 Example, for a panel behind Cloudflare Access (no other user can see what variables hold):

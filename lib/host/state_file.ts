@@ -1,3 +1,5 @@
+import { syncFolder } from "./sync_folder.ts";
+
 /** What was found of a state that was kept. */
 export interface FoundState<T> {
   /** `undefined` when there is none that can be read. */
@@ -97,9 +99,4 @@ async function renameIfThere(from: string, to: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  using folder = await Deno.open(path);
-  await folder.sync();
 }

@@ -1,0 +1,79 @@
+import { delay } from "@std/async/delay";
+import { type Health, readHealth } from "../host/health_file.ts";
+import { RESTART_SIGNAL } from "../host/restart_signal.ts";
+import { runTools, type ToolCommand, type Tools } from "../service/tool_command.ts";
+import { endsWithProcess, isProcessOf } from "./process_look.ts";
+import type { RestartableAgent } from "./updater.ts";
+
+/** The service that the agent is, where this program has installed it. */
+export interface AgentService {
+  readonly restart: readonly ToolCommand[];
+  readonly tools: Tools;
+}
+
+/** An agent tells of its end, which takes a second at most, before it is ended by force. */
+const END_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 100;
+
+/** The agent on this machine that runs a program's file. */
+export class AgentProcess implements RestartableAgent {
+  readonly #path: string;
+  readonly #folders: readonly string[];
+  readonly #service: AgentService | undefined;
+
+  /** `folders` are where it says how it is; without a service, whoever started it starts it again. */
+  constructor(
+    { path, folders, service }: {
+      path: string;
+      folders: readonly string[];
+      service: AgentService | undefined;
+    },
+  ) {
+    this.#path = path;
+    this.#folders = folders;
+    this.#service = service;
+  }
+
+  health(): Health | undefined {
+    return readHealth(this.#folders);
+  }
+
+  async requireRestart({ pid }: Health): Promise<void> {
+    if (!await isProcessOf(pid, this.#path)) {
+      throw new Error(
+        `Cannot update: the agent that runs (process ${pid}) does not run ${this.#path}`,
+      );
+    }
+    if (endsWithProcess(pid)) {
+      throw new Error(
+        "Cannot update from within the agent's own service: this process would end with the agent, " +
+          "and nobody would look after the new version",
+      );
+    }
+  }
+
+  async restart(signal: AbortSignal): Promise<void> {
+    if (this.#service === undefined) return await this.#restartByItself(signal);
+    const { restart, tools } = this.#service;
+    await runTools(restart, { tools, signal });
+  }
+
+  async #restartByItself(signal: AbortSignal): Promise<void> {
+    const pid = this.#runningPid();
+    if (pid === undefined) return;
+    if (!await isProcessOf(pid, this.#path)) {
+      throw new Error(`Cannot restart process ${pid}: it is none of ${this.#path}`);
+    }
+    Deno.kill(pid, RESTART_SIGNAL);
+    for (let waitedMs = 0; this.#runningPid() === pid; waitedMs += LOOK_EVERY_MS) {
+      if (waitedMs === END_WITHIN_MS) Deno.kill(pid, "SIGKILL");
+      if (waitedMs > 2 * END_WITHIN_MS) throw new Error(`Cannot end process ${pid}`);
+      await delay(LOOK_EVERY_MS, { signal });
+    }
+  }
+
+  #runningPid(): number | undefined {
+    const health = this.health();
+    return health?.isRunning ? health.pid : undefined;
+  }
+}

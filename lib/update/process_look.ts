@@ -1,0 +1,52 @@
+import { parseProcessStat } from "../parse/process_stat.ts";
+
+/** The kernel's word for a program whose file has another in its place now. */
+const DELETED = " (deleted)";
+
+/**
+ * Whether a process runs the program of a file: a compiled one, or a script that is among the
+ * process's words. Where there is no `/proc` nobody can tell, and it is taken for one.
+ *
+ * The number comes from a file that the agent writes, and is not believed blindly: a signal to a
+ * process of somebody else's would be the harm.
+ */
+export async function isProcessOf(pid: number, path: string): Promise<boolean> {
+  if (Deno.build.os !== "linux") return true;
+  try {
+    const program = Deno.readLinkSync(`/proc/${pid}/exe`);
+    if (program === path || program === path + DELETED) return true;
+    const cwd = Deno.readLinkSync(`/proc/${pid}/cwd`);
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+    for (const word of words.filter((it) => it.includes("/") && !it.startsWith("-"))) {
+      if (await realPath(word.startsWith("/") ? word : `${cwd}/${word}`) === path) return true;
+    }
+    return false;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether this process ends when systemd restarts the service that a process is the main one of:
+ * whatever was started from within a service belongs to it.
+ */
+export function endsWithProcess(pid: number): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const theirs = Deno.readTextFileSync(`/proc/${pid}/cgroup`);
+    const own = Deno.readTextFileSync("/proc/self/cgroup");
+    if (theirs !== own || !/\.service$/m.test(theirs)) return false;
+    const { parent } = parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
+    return Deno.readTextFileSync(`/proc/${parent}/comm`).trim() === "systemd";
+  } catch {
+    return false;
+  }
+}
+
+async function realPath(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,101 @@
+import { syncFolder } from "../host/sync_folder.ts";
+import { fileSha256 } from "./file_sha256.ts";
+
+/**
+ * The program's file, and what lies beside it while it is renewed: `PATH.new` before it takes its
+ * place, and `PATH.old`, the one before.
+ *
+ * At its own path there is a whole program at every moment: it changes by one rename.
+ */
+export class ProgramFiles {
+  readonly path: string;
+  readonly fresh: string;
+  readonly old: string;
+  readonly #copy: string;
+  readonly #folder: string;
+
+  constructor(path: string) {
+    this.path = path;
+    this.fresh = `${path}.new`;
+    this.old = `${path}.old`;
+    this.#copy = `${path}.old.new`;
+    this.#folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  }
+
+  /** Makes the new file, with the rights of its owner alone. @throws {Error} When it can't be made. */
+  async openFresh(): Promise<Deno.FsFile> {
+    try {
+      await removeIfThere(this.fresh);
+      return await Deno.open(this.fresh, { read: true, write: true, createNew: true, mode: 0o600 });
+    } catch (cause) {
+      throw new Error(`Cannot write ${this.fresh}`, { cause });
+    }
+  }
+
+  /**
+   * Gives the new file the owner and the rights of the program, and brings all of it to the disk.
+   *
+   * @throws {Error} When it can't.
+   */
+  async finishFresh(): Promise<void> {
+    const { mode, uid, gid } = await Deno.stat(this.path);
+    if (Deno.uid() === 0) await Deno.chown(this.fresh, uid, gid);
+    await Deno.chmod(this.fresh, (mode ?? 0o755) & 0o777);
+    await syncFile(this.fresh);
+  }
+
+  /** Throws away what was not finished. */
+  async removeUnfinished(): Promise<void> {
+    await removeIfThere(this.fresh);
+    await removeIfThere(this.#copy);
+  }
+
+  /** Keeps the present program as the old one. @throws {Error} When it can't be kept. */
+  async keepOld(): Promise<void> {
+    const copy = this.#copy;
+    await removeIfThere(copy);
+    try {
+      await Deno.link(this.path, copy);
+    } catch {
+      // Not every file system has hard links.
+      await Deno.copyFile(this.path, copy);
+      await syncFile(copy);
+    }
+    await Deno.rename(copy, this.old);
+    await syncFolder(this.#folder);
+  }
+
+  /** Puts the new file in the program's place. @throws {Error} When it can't. */
+  async swapIn(): Promise<void> {
+    await Deno.rename(this.fresh, this.path);
+    await syncFolder(this.#folder);
+  }
+
+  /** Puts the old file back in the program's place. @throws {Error} When there is none. */
+  async swapBack(): Promise<void> {
+    try {
+      await Deno.rename(this.old, this.path);
+      await syncFolder(this.#folder);
+    } catch (cause) {
+      throw new Error(`Cannot put back ${this.old}`, { cause });
+    }
+  }
+
+  /** Whether the file with this hash is in the program's place. */
+  async isInPlace(sha256: string): Promise<boolean> {
+    return await fileSha256(this.path) === sha256;
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  using file = await Deno.open(path);
+  await file.sync();
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
