@@ -34,10 +34,14 @@ function knownNode(value: unknown): KnownNode {
   if (typeof endpoint !== "string") throw damaged();
   const node = { endpoint, ...nodeOf(value) };
   if (registeredAtMs === undefined) return node;
-  if (typeof registeredAtMs !== "number") throw damaged();
+  if (!isTime(registeredAtMs)) throw damaged();
   return { ...node, registeredAtMs };
 }
 
 function damaged(): SyntaxError {
   return new SyntaxError("Cannot read the known nodes: the text is damaged");
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }

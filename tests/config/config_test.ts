@@ -210,6 +210,16 @@ Deno.test("resolveConfig() splits lists", () => {
   assertEquals(ofFile.includeMountPoints, ["/x", "/y"]);
 });
 
+Deno.test("resolveConfig() says when a key to register with is not used, or is missing", () => {
+  const notices = (...args: string[]) => resolve(args).notices.join();
+  assertEquals(notices("--auto-discovery", "k", "--rediscover"), "");
+  assertStringIncludes(notices("-t", "t", "--auto-discovery", "k"), "--auto-discovery is not used");
+  assertStringIncludes(notices("-t", "t", "--rediscover"), "no effect without --auto-discovery");
+  assertEquals(notices("-t", "t", "--rediscover", "false"), "");
+  const { autoDiscoveryKey, secrets } = resolve(["--auto-discovery", "k3y"]);
+  assertEquals([autoDiscoveryKey, secrets], ["k3y", ["k3y"]]);
+});
+
 Deno.test("resolveConfig() accepts every name of the official agent", () => {
   const flags = "auto-discovery=k max-retries=3 reconnect-interval=5 protocol-version=2 " +
     "disable-compression prefer-ip-version=4 ignore-unsafe-cert custom-dns=1.1.1.1 include-nics=a " +

@@ -31,3 +31,16 @@ Deno.test("PanelLog takes a panel's words for words, not for a pattern", () => {
     "warning the panel says {text}; trying again",
   ]);
 });
+
+Deno.test("PanelLog passes on how each call went, also what it does not tell again", () => {
+  const error = new PanelError("Cannot send report: refused", { failure: "unreachable" });
+  const heard: unknown[] = [];
+  panelLines(() => {
+    const log = new PanelLog({ heard: (error) => heard.push(error) });
+    log.succeeded("report");
+    log.failed("report", error);
+    log.failed("pull", error);
+    log.succeeded("report");
+  });
+  assertEquals(heard, [undefined, error, error, undefined]);
+});

@@ -1,0 +1,19 @@
+import { assertStringIncludes, assertThrows } from "@std/assert";
+import { requireNode } from "../../lib/config/require_node.ts";
+import { UsageError } from "../../lib/errors.ts";
+
+const NOTHING = { endpoint: "", token: "", autoDiscoveryKey: "" };
+const endpoint = "https://panel.example";
+
+Deno.test("requireNode() is content with a panel, and a token or a key", () => {
+  requireNode({ ...NOTHING, endpoint, token: "t" });
+  requireNode({ ...NOTHING, endpoint, autoDiscoveryKey: "k" });
+});
+
+Deno.test("requireNode() throws when the panel is missing, or what says as which node", () => {
+  const missing = (words: typeof NOTHING) =>
+    assertThrows(() => requireNode(words), UsageError).message;
+  assertStringIncludes(missing({ ...NOTHING, token: "t" }), "without --endpoint URL");
+  assertStringIncludes(missing({ ...NOTHING, autoDiscoveryKey: "k" }), "without --endpoint URL");
+  assertStringIncludes(missing({ ...NOTHING, endpoint }), "or --auto-discovery KEY");
+});

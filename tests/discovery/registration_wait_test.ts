@@ -1,0 +1,30 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { registrationWaitMs } from "../../lib/discovery/registration_wait.ts";
+
+const LUCK = 0.999999999;
+
+function longest(failed: number, doubtful: number): number {
+  return Math.round(registrationWaitMs({ failed, doubtful }, LUCK) / 1000);
+}
+
+Deno.test("registrationWaitMs() grows to half a minute when nothing can have come of a try", () => {
+  assertEquals([1, 2, 3, 4, 5, 6, 7, 1000].map((failed) => longest(failed, 0)), [
+    ...[1, 2, 4, 8, 16, 30, 30, 30],
+  ]);
+});
+
+Deno.test("registrationWaitMs() grows to an hour when each try may have made a node", () => {
+  assertEquals([1, 2, 3, 6, 7, 1000].map((doubtful) => longest(doubtful, doubtful)), [
+    ...[60, 120, 240, 1920, 3600, 3600],
+  ]);
+});
+
+Deno.test("registrationWaitMs() is drawn from the upper half, so that many don't come at once", () => {
+  const tries = fc.record({ failed: fc.integer({ min: 1, max: 5000 }), doubtful: fc.nat(5000) });
+  fc.assert(fc.property(tries, fc.double({ min: 0, max: LUCK, noNaN: true }), (tries, random) => {
+    const waitMs = registrationWaitMs(tries, random);
+    const longestMs = registrationWaitMs(tries, 1);
+    assert(waitMs >= longestMs / 2 && waitMs <= longestMs && waitMs >= 500, `${waitMs}`);
+  }));
+});
