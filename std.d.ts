@@ -170,3 +170,7 @@ declare module "ws" {
     close(closed?: (error?: Error) => void): void;
   }
 }
+
+declare module "@std/yaml" {
+  export function parse(text: string): unknown;
+}
