@@ -12,6 +12,7 @@ import { secondsBetweenLooks } from "./lib/dry_run.ts";
 import { UsageError } from "./lib/errors.ts";
 import { explainError } from "./lib/host/explain_error.ts";
 import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/restart_signal.ts";
+import { installedConfigs } from "./lib/host/installed_configs.ts";
 import { runtimeFolders } from "./lib/host/runtime_folders.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
 import { thisProgram } from "./lib/host/this_program.ts";
@@ -34,6 +35,7 @@ async function main(): Promise<number> {
       env: Deno.env.toObject(),
       readText: (path: string) => Deno.readTextFileSync(path),
       readMode: (path: string) => Deno.statSync(path).mode ?? undefined,
+      installedConfigs: (name: string) => installedConfigs(name, Deno.env.toObject()),
     };
     format = wantedLogFormat(sources);
     return await run(resolveConfig(sources), secrets);
@@ -68,6 +70,9 @@ async function run(config: Config, secrets: string[]): Promise<number> {
     const act = config.command === "traffic show" ? showTraffic : setTraffic;
     return show(await act(config, options));
   }
+  if (config.command === "install" || config.command === "uninstall") {
+    return await runInstall(config, options);
+  }
   if (config.command === "update") return await runUpdate(config, options);
   if (config.command === "demo") return await runDemo(config, options);
   if (config.dryRun) return await runDryRun(config, options);
@@ -77,6 +82,18 @@ async function run(config: Config, secrets: string[]): Promise<number> {
   else await reportDiscovered(config, { ...options, secrets });
   getLogger("agent").info("Stopped");
   return options.isRestart() ? RESTART_EXIT_CODE : 0;
+}
+
+async function runInstall(config: Config, options: { signal: AbortSignal }): Promise<number> {
+  const { installCommand, uninstallCommand } = await import("./lib/install/install_command.ts");
+  const act = config.command === "install" ? installCommand : uninstallCommand;
+  const say = (line: string) => print(`${line}\n`);
+  try {
+    return await act(config, { env: Deno.env.toObject(), say, ...options });
+  } catch (error) {
+    if (options.signal.aborted) return 130;
+    throw error;
+  }
 }
 
 async function runUpdate(config: Config, options: { signal: AbortSignal }): Promise<number> {

@@ -9,6 +9,8 @@ export const COMMANDS = [
   "demo",
   "traffic show",
   "traffic set",
+  "install",
+  "uninstall",
   "health",
   "update",
   "version",

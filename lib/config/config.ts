@@ -7,6 +7,7 @@ import { type Find, type Found, parseFound, type PickValue } from "./found.ts";
 import { pickMemoryMode } from "./memory_mode.ts";
 import { configNotices } from "./notices.ts";
 import { givenOptions } from "./given.ts";
+import { installedConfig } from "./installed_config.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 import { secretsOf } from "./secrets.ts";
@@ -102,9 +103,18 @@ const DEMO_INTERVAL_SECONDS = 1;
 export function resolveConfig(sources: ConfigSources): Config {
   const { command, flags } = parseArguments(sources.args);
   const inFlags = flags.get(OPTIONS.config);
-  const path = inFlags ?? sources.env.AGENT_CONFIG_FILE;
+  const serviceName = flags.get(OPTIONS.installServiceName) ?? OPTIONS.installServiceName.initial;
+  const inVariable = sources.env.AGENT_CONFIG_FILE;
+  const installed = inFlags === undefined && !inVariable
+    ? installedConfig(command, { serviceName, ...sources })
+    : undefined;
+  const path = inFlags ?? installed ?? inVariable;
   const file = readConfigFile(path, {
-    option: inFlags === undefined ? "AGENT_CONFIG_FILE" : "--config",
+    option: inFlags !== undefined
+      ? "--config"
+      : installed !== undefined
+      ? "the installed configuration"
+      : "AGENT_CONFIG_FILE",
     readText: sources.readText,
   });
 
@@ -132,7 +142,7 @@ export function resolveConfig(sources: ConfigSources): Config {
   if (!help) refuseOptionsOfOthers(find, asked);
   const connection = pickConnection({ find, pick }, {
     ...sources,
-    usesProxies: (asked === "report" || asked === "update") && !help,
+    usesProxies: ["report", "update", "install"].includes(asked) && !help,
   });
   const { token, file: tokenFile } = findToken(find, sources);
   const remoteControl = pick(OPTIONS.enableRemoteControl) && !pick(OPTIONS.disableWebSsh);

@@ -9,6 +9,8 @@ Usage:
   komari-agent-deno demo [options]              try it without any panel
   komari-agent-deno traffic show [--json]       show the month's traffic
   komari-agent-deno traffic set --up N --down N say what it is
+  komari-agent-deno install [options] [--print] run it as a service, with these options
+  komari-agent-deno uninstall [--print]         take the service away, with all that it has made
   komari-agent-deno health [--json]             say whether the panel accepts its reports
   komari-agent-deno update [--check|--now]      look for a newer version, or take it
   komari-agent-deno version [--json]            show the version

@@ -11,6 +11,8 @@ export interface ConfigSources {
   readonly readText: ReadText;
   /** Permission bits of such a file; `undefined` where they can't be told. */
   readonly readMode: (path: string) => number | undefined;
+  /** Where the configuration of an installed service of this name may be, the likeliest first. */
+  readonly installedConfigs?: (serviceName: string) => readonly string[];
 }
 
 const REASONS: Readonly<Record<string, string>> = {

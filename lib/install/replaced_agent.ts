@@ -10,6 +10,11 @@ export interface ReplacedAgent
 
 const NAME = "replaced.json";
 
+/** Where the note is kept in a folder. */
+export function replacedNote(folder: string): string {
+  return `${folder}/${NAME}`;
+}
+
 /** The note of what was replaced; `undefined` when there is none that can be used. */
 export function readReplaced(folder: string): ReplacedAgent | undefined {
   try {

@@ -32,7 +32,12 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
     ],
     restart: [systemctl("restart", unit)],
     stop: [may(systemctl("stop", timer)), may(systemctl("stop", unit))],
-    disable: [may(systemctl("disable", timer)), may(systemctl("disable", unit))],
+    disable: [
+      may(systemctl("disable", timer)),
+      may(systemctl("disable", unit)),
+      // Otherwise one that had failed is remembered when its file is gone.
+      may(systemctl("reset-failed", unit)),
+    ],
     disableUpdates: [may(systemctl("disable", "--now", timer))],
     isActive: systemctl("is-active", "--quiet", unit),
     lastLog: {

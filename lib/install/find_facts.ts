@@ -1,0 +1,85 @@
+import type { Config } from "../config/config.ts";
+import { UsageError } from "../errors.ts";
+import { readInstallRecord } from "../host/installed.ts";
+import { servicePlaces } from "../service/service_places.ts";
+import { detectManager } from "./detect_manager.ts";
+import type { InstallFacts } from "./install_facts.ts";
+import { readableDeno } from "./readable_deno.ts";
+import { serviceUser } from "./service_user.ts";
+import { scopeOf, type Site } from "./site.ts";
+
+/**
+ * Looks at the machine; changes nothing.
+ *
+ * @throws {UsageError} When what was asked for can't be installed here.
+ */
+export async function findFacts(
+  { install }: Pick<Config, "install">,
+  site: Site,
+  signal: AbortSignal,
+): Promise<InstallFacts> {
+  const { program, root } = site;
+  if (program.form === "source") {
+    throw new UsageError(
+      "Cannot install from sources: build one file by `deno task compile --portable`, and let " +
+        "that install itself",
+    );
+  }
+  const kind = detectManager(site);
+  const scope = scopeOf(site);
+  const places = servicePlaces(install.serviceName, { ...site, scope });
+  const before = readInstallRecord(root + places.record);
+  const user = await serviceUser({
+    service: install.serviceName,
+    asRoot: install.asRoot || before?.user === "root",
+    site,
+  }, signal);
+  return {
+    kind,
+    places,
+    user,
+    before,
+    deno: program.form === "portable"
+      ? readableDeno(site.denoPath, { user: user.name })
+      : undefined,
+    isLinkFree: isFree(root + places.link, before?.links.includes(places.link) ?? false),
+    notLingering: kind === "systemd" && scope === "user"
+      ? await notLingering(site, signal)
+      : undefined,
+  };
+}
+
+/** Whether there is a folder for the link, and nothing of somebody else's in its place. */
+function isFree(path: string, isOurs: boolean): boolean {
+  try {
+    Deno.statSync(path.slice(0, path.lastIndexOf("/")));
+  } catch {
+    return false;
+  }
+  try {
+    Deno.lstatSync(path);
+    return isOurs;
+  } catch {
+    return true;
+  }
+}
+
+/** The user, unless his services outlive his logins already. */
+async function notLingering(
+  { tools, root }: Site,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { code, output } = await tools.run({ tool: "id", args: ["-un"] }, { signal });
+  const name = output.trim();
+  if (code !== 0 || name === "") return undefined;
+  return isLingering(name, { root }) ? undefined : name;
+}
+
+/** Whether a user's services outlive his logins. */
+export function isLingering(name: string, { root }: Pick<Site, "root">): boolean {
+  try {
+    return Deno.statSync(`${root}/var/lib/systemd/linger/${name}`).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Config } from "../config/config.ts";
+import { formatInstallRecord, type InstallRecord } from "../service/install_record.ts";
+import type { ServiceManager } from "../service/managed_service.ts";
+import { serviceManager } from "../service/service_manager.ts";
+import type { ServicePlan } from "../service/service_plan.ts";
+import type { InstallFacts } from "./install_facts.ts";
+import { ownedBy, planFiles } from "./plan_files.ts";
+import { planRecord } from "./plan_record.ts";
+import { folderOf, isMadeByManager, planService } from "./plan_service.ts";
+import type { Site } from "./site.ts";
+import { runStep, type Step } from "./step.ts";
+
+/** All that is going to be done, in its order. */
+export interface InstallPlan {
+  readonly service: ServicePlan;
+  readonly record: InstallRecord;
+  readonly manager: ServiceManager;
+  /** Puts everything into its place; nothing runs yet that did not before. */
+  readonly prepare: readonly Step[];
+  /** Starts the service, now and with the machine. */
+  readonly start: readonly Step[];
+}
+
+/** Says what an installation does and where. */
+export function planInstall(config: Config, site: Site, facts: InstallFacts): InstallPlan {
+  const service = planService(config, site, facts);
+  const { name, scope, logFile } = service;
+  const { home, uid } = site;
+  const manager = serviceManager(facts.kind, { name, scope, logFile, home, uid });
+  const files = planFiles(config, service, { site, facts, manager });
+  const record = planRecord(service, { site, facts, files });
+  const { before } = facts;
+  const stale = before?.files.filter((path) => !record.files.includes(path)) ?? [];
+  const oldProgram = before?.program === service.program ? undefined : before?.program;
+  const { configFolder, record: recordPath } = facts.places;
+  const owner = service.user;
+  return {
+    service,
+    record,
+    manager,
+    prepare: [
+      { do: "folder", path: configFolder, mode: scope === "user" ? 0o700 : 0o755 },
+      // The first of all, so that whatever comes after can be taken away.
+      { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
+      ...facts.user.make.map(runStep),
+      { do: "folder", path: folderOf(service.program), mode: 0o755 },
+      { do: "copy", path: service.program, from: site.program.path, mode: 0o755 },
+      ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
+      ...(isMadeByManager(service, facts)
+        ? []
+        : [{ do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const]),
+      ...(service.isUpdated ? [] : manager.disableUpdates.map(runStep)),
+      ...[...stale, ...(oldProgram === undefined ? [] : [oldProgram])].map((path): Step => ({
+        do: "remove",
+        path,
+      })),
+      ...files,
+      ...manager.reload.map(runStep),
+    ],
+    start: [...manager.restart, ...manager.enable(service), ...linger(facts)].map(runStep),
+  };
+}
+
+function linger({ notLingering }: InstallFacts) {
+  if (notLingering === undefined) return [];
+  const args = ["--no-ask-password", "enable-linger", notLingering];
+  return [{ tool: "loginctl", args, mayFail: true }];
+}

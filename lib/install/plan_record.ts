@@ -1,0 +1,49 @@
+import type { InstallRecord } from "../service/install_record.ts";
+import type { ServicePlan } from "../service/service_plan.ts";
+import type { InstallFacts } from "./install_facts.ts";
+import { missingFolders } from "./missing_folders.ts";
+import { folderOf } from "./plan_service.ts";
+import type { Site } from "./site.ts";
+import type { Step } from "./step.ts";
+
+/** Notes what this installation makes, and what the one before has made. */
+export function planRecord(
+  service: ServicePlan,
+  { site, facts, files }: { site: Site; facts: InstallFacts; files: readonly Step[] },
+): InstallRecord {
+  const { places, before, kind, user } = facts;
+  const { program, config, stateFolder, runtimeFolder, logFile, environmentFile } = service;
+  const paths = new Set(files.flatMap((step) => step.do === "file" ? [step.path] : []));
+  if (environmentFile !== undefined) paths.add(environmentFile);
+  paths.delete(config);
+  const links = facts.isLinkFree ? [places.link] : [];
+  const folders = missingFolders([program, config, ...paths, ...links], site);
+  const madeState = missingFolders([`${stateFolder}/any`], site).includes(stateFolder);
+  const trees = [
+    places.stateFolder,
+    places.updateStateFolder,
+    runtimeFolder,
+    // One that was there before may hold what is not ours.
+    ...(madeState ? [stateFolder] : []),
+  ];
+  return {
+    service: service.name,
+    manager: kind,
+    scope: service.scope,
+    user: service.user,
+    madeUser: user.make.length > 0 || (before?.madeUser ?? false),
+    madeLinger: facts.notLingering ?? before?.madeLinger ?? "",
+    program,
+    config,
+    stateFolder,
+    updateStateFolder: places.updateStateFolder,
+    runtimeFolder,
+    logFile,
+    files: [...paths],
+    links,
+    folders: [
+      ...new Set([folderOf(program), places.configFolder, ...folders, ...before?.folders ?? []]),
+    ],
+    trees: [...new Set([...trees, ...before?.trees ?? []])],
+  };
+}

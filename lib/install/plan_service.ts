@@ -1,0 +1,42 @@
+import type { Config } from "../config/config.ts";
+import type { ServicePlan } from "../service/service_plan.ts";
+import type { InstallFacts } from "./install_facts.ts";
+import { scopeOf, type Site } from "./site.ts";
+
+/** Says what the service is, from what was asked for and what was installed before. */
+export function planService(config: Config, site: Site, facts: InstallFacts): ServicePlan {
+  const { places, user, before, deno, kind } = facts;
+  const { install, proxies, update } = config;
+  const hasProxies = Object.keys(proxies).length > 0 ||
+    (before?.files.includes(places.environmentFile) ?? false);
+  const folder = install.folder || folderOf(before?.program ?? "") || places.programFolder;
+  const stateFolder = install.given.get("state_dir") || places.stateFolder;
+  return {
+    name: install.serviceName,
+    scope: scopeOf(site),
+    program: `${folder}/${install.serviceName}`,
+    config: places.config,
+    environmentFile: hasProxies ? places.environmentFile : undefined,
+    user: user.name,
+    stateFolder,
+    runtimeFolder: places.runtimeFolder,
+    logFile: places.logFile,
+    // The compiled code of a portable build is kept where the agent may write.
+    environment: deno === undefined ? {} : { DENO: deno, DENO_DIR: `${stateFolder}/deno` },
+    isSandboxed: !(user.name === "root" && config.remoteControl),
+    usesDevices: config.gpu,
+    // Elsewhere nobody but root could write the program.
+    isUpdated: kind === "systemd" && update.automatic,
+  };
+}
+
+/** Whether the manager makes the folder of the state, with the right owner. */
+export function isMadeByManager(service: ServicePlan, { kind, places }: InstallFacts): boolean {
+  return kind === "systemd" && service.scope === "system" &&
+    service.stateFolder === places.stateFolder;
+}
+
+/** The folder in which a path lies; empty for what is no path. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}

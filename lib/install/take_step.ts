@@ -1,0 +1,144 @@
+import { runTools } from "../service/tool_command.ts";
+import type { Site } from "./site.ts";
+import type { Step } from "./step.ts";
+
+type Doing = Pick<Site, "root" | "tools">;
+
+/**
+ * Does steps, one after the other.
+ *
+ * Files are written beside their place, brought to the disk and renamed, so that a loss of power
+ * leaves the old one or the new one.
+ *
+ * @throws {Error} When one can't be done (`Cannot …`), or when `signal` aborts.
+ */
+export async function takeSteps(
+  steps: readonly Step[],
+  { site, signal }: { site: Doing; signal: AbortSignal },
+): Promise<void> {
+  for (const step of steps) {
+    signal.throwIfAborted();
+    if (step.do === "run") {
+      await runTools([step.command], { tools: site.tools, signal });
+      continue;
+    }
+    try {
+      await takeStep(step, site, signal);
+    } catch (cause) {
+      const verb = step.do.startsWith("remove") ? "remove" : "make";
+      throw new Error(`Cannot ${verb} ${step.path}`, { cause });
+    }
+  }
+}
+
+async function takeStep(
+  step: Exclude<Step, { do: "run" }>,
+  site: Doing,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = site.root + step.path;
+  switch (step.do) {
+    case "folder":
+      await Deno.mkdir(path, { recursive: true });
+      await Deno.chmod(path, step.mode);
+      return await giveTo(step.owner, path, site, signal);
+    case "file":
+      return await replaceFile(path, step, { site, signal });
+    case "copy":
+      return await copyProgram(step, path);
+    case "link":
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      await removeIfThere(path);
+      return await Deno.symlink(step.to, path);
+    case "remove":
+      return await removeIfThere(path);
+    case "remove empty folder":
+      return await removeEmpty(path);
+    case "remove folder":
+      return await removeIfThere(path, { recursive: true });
+  }
+}
+
+async function replaceFile(
+  path: string,
+  { text, mode, owner }: { text: string; mode: number; owner?: string },
+  { site, signal }: { site: Doing; signal: AbortSignal },
+): Promise<void> {
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  const fresh = `${path}.new`;
+  await removeIfThere(fresh);
+  {
+    // Nobody else may read it before it has its owner.
+    using file = await Deno.open(fresh, { write: true, createNew: true, mode: mode & 0o700 });
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await file.sync();
+  }
+  await giveTo(owner, fresh, site, signal);
+  await Deno.chmod(fresh, mode);
+  await Deno.rename(fresh, path);
+}
+
+async function copyProgram(
+  { from, mode }: { from: string; mode: number },
+  path: string,
+): Promise<void> {
+  if (await isSameFile(from, path)) return await Deno.chmod(path, mode);
+  const fresh = `${path}.new`;
+  await removeIfThere(fresh);
+  await Deno.copyFile(from, fresh);
+  await Deno.chmod(fresh, mode);
+  {
+    using file = await Deno.open(fresh);
+    await file.sync();
+  }
+  await Deno.rename(fresh, path);
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  try {
+    const [a, b] = await Promise.all([Deno.stat(one), Deno.stat(other)]);
+    return a.dev === b.dev && a.ino === b.ino;
+  } catch {
+    return false;
+  }
+}
+
+/** Users are known to more than a file: the system is asked for them. */
+async function giveTo(
+  owner: string | undefined,
+  path: string,
+  { tools }: Doing,
+  signal: AbortSignal,
+): Promise<void> {
+  if (owner === undefined) return;
+  const [user, group] = await Promise.all(["-u", "-g"].map(async (flag) => {
+    const { code, output } = await tools.run({ tool: "id", args: [flag, owner] }, { signal });
+    const id = Number(output.trim());
+    if (code !== 0 || !/^\d+\s*$/.test(output)) throw new Error(`there is no user ${owner}`);
+    return id;
+  }));
+  await Deno.chown(path, user ?? null, group ?? null);
+}
+
+async function removeIfThere(path: string, options: Deno.RemoveOptions = {}): Promise<void> {
+  try {
+    await Deno.remove(path, options);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+/** Whatever else is in it keeps the folder. */
+async function removeEmpty(path: string): Promise<void> {
+  try {
+    for await (const _entry of Deno.readDir(path)) return;
+    await Deno.remove(path);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}

@@ -1,0 +1,97 @@
+import { readInstallRecord } from "../host/installed.ts";
+import type { InstallRecord } from "../service/install_record.ts";
+import { serviceManager } from "../service/service_manager.ts";
+import { servicePlaces } from "../service/service_places.ts";
+import type { ToolCommand } from "../service/tool_command.ts";
+import { printSteps } from "./install.ts";
+import { replacedNote } from "./replaced_agent.ts";
+import { removeUser } from "./service_user.ts";
+import { scopeOf, type Site } from "./site.ts";
+import { runStep, type Step } from "./step.ts";
+import { takeSteps } from "./take_step.ts";
+
+/** Which service goes, and whether that is only told. */
+export interface UninstallOptions {
+  readonly serviceName: string;
+  readonly print: boolean;
+  /** Whether the note of a replaced agent stays, for whoever is going to bring that one back. */
+  readonly keepsNote?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Takes away all that an installation has made, by its record; tells the user.
+ *
+ * What was put beside it stays, and is named. Where nothing is installed, nothing is done.
+ *
+ * @throws {Error} When something can't be removed; done again, it goes on from there.
+ */
+export async function uninstall(
+  site: Site,
+  { serviceName, print, keepsNote = false, signal }: UninstallOptions,
+): Promise<void> {
+  const { record: path } = servicePlaces(serviceName, { ...site, scope: scopeOf(site) });
+  const record = readInstallRecord(site.root + path);
+  if (record === undefined) {
+    site.say(`Nothing is installed as ${serviceName}: there is no ${path}`);
+    return;
+  }
+  const steps = uninstallSteps(record, { site, recordPath: path, keepsNote });
+  if (print) return printSteps(steps, { site, secrets: [] });
+  await takeSteps(steps, { site, signal });
+  site.say(`Removed ${serviceName}, with its service, configuration and state.`);
+  for (const left of leftIn([...record.folders, record.stateFolder], site)) {
+    site.say(`  ${left} stays: it was not made by the installation`);
+  }
+}
+
+/** All that is done, in its order; the record goes last, so that it can be done again. */
+function uninstallSteps(
+  record: InstallRecord,
+  { site, recordPath, keepsNote }: { site: Site; recordPath: string; keepsNote: boolean },
+): Step[] {
+  const { service, scope, program, config, files, links, folders, trees } = record;
+  const { home, uid, tools } = site;
+  const { logFile, madeLinger } = record;
+  const manager = serviceManager(record.manager, { name: service, scope, logFile, home, uid });
+  // What an update leaves beside the program, and what was cut off while it was written.
+  const programs = [program, `${program}.old`, `${program}.new`];
+  const note = keepsNote ? [] : [replacedNote(recordPath.slice(0, recordPath.lastIndexOf("/")))];
+  const written = [...note, ...files, config, logFile, ...programs].flatMap((
+    path,
+  ) => [path, `${path}.new`]);
+  const ownLinks = links.filter((path) => leadsTo(site.root + path, program));
+  return [
+    ...[...manager.stop, ...manager.disable].map(runStep),
+    ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
+    ...manager.reload.map(runStep),
+    ...trees.map((path): Step => ({ do: "remove folder", path })),
+    ...(record.madeUser ? removeUser(record.user, { tools }).map(runStep) : []),
+    ...(madeLinger === "" ? [] : [runStep(noLinger(madeLinger))]),
+    { do: "remove", path: recordPath },
+    ...folders.map((path): Step => ({ do: "remove empty folder", path })),
+  ];
+}
+
+function noLinger(user: string): ToolCommand {
+  return { tool: "loginctl", args: ["--no-ask-password", "disable-linger", user], mayFail: true };
+}
+
+function leadsTo(path: string, program: string): boolean {
+  try {
+    return Deno.readLinkSync(path) === program;
+  } catch {
+    return false;
+  }
+}
+
+/** What is still in folders of ours; those of others are full of what is none of our business. */
+function leftIn(folders: readonly string[], { root }: Pick<Site, "root">): string[] {
+  return [...new Set(folders)].flatMap((folder) => {
+    try {
+      return Array.from(Deno.readDirSync(root + folder), ({ name }) => `${folder}/${name}`);
+    } catch {
+      return [];
+    }
+  });
+}

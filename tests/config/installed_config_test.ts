@@ -1,0 +1,61 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { UsageError } from "../../lib/errors.ts";
+
+const FILES: Readonly<Record<string, string>> = {
+  "/etc/komari-agent-deno/config.json": '{"endpoint": "https://p.example", "interval": 7}',
+  "/etc/node-2/config.json": '{"endpoint": "https://q.example"}',
+  "/own.json": '{"endpoint": "https://own.example"}',
+};
+
+function endpointOf(args: readonly string[], env: Record<string, string> = {}): string {
+  return resolveConfig({
+    args,
+    env,
+    readText(path) {
+      const text = FILES[path];
+      if (text === undefined) throw new Error("no such file");
+      return text;
+    },
+    readMode: () => 0o600,
+    installedConfigs: (
+      name,
+    ) => [`/home/ann/.config/${name}/config.json`, `/etc/${name}/config.json`],
+  }).endpoint;
+}
+
+Deno.test("installedConfig() is used by commands about the installed agent", () => {
+  for (const command of ["install", "traffic show", "traffic set", "health", "update"]) {
+    assertEquals(endpointOf(command.split(" ")), "https://p.example", command);
+  }
+});
+
+Deno.test("installedConfig() is not used by an agent that is started here and now", () => {
+  for (const args of [[], ["--dry-run"], ["demo"], ["version"]]) assertEquals(endpointOf(args), "");
+});
+
+Deno.test("installedConfig() is of the service that is named", () => {
+  const args = ["install", "--install-service-name"];
+  assertEquals(endpointOf([...args, "node-2"]), "https://q.example");
+  assertEquals(endpointOf([...args, "node-3"]), "");
+});
+
+Deno.test("installedConfig() gives way to a file that is named", () => {
+  assertEquals(endpointOf(["update", "--config", "/own.json"]), "https://own.example");
+  assertEquals(endpointOf(["update"], { AGENT_CONFIG_FILE: "/own.json" }), "https://own.example");
+});
+
+Deno.test("installedConfig() is named when it is broken", () => {
+  assertThrows(
+    () =>
+      resolveConfig({
+        args: ["health"],
+        env: {},
+        readText: () => "{",
+        readMode: () => 0o600,
+        installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+      }),
+    UsageError,
+    "the installed configuration /etc/komari-agent-deno/config.json",
+  );
+});
