@@ -1,0 +1,60 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const SCRIPT = new URL("../../build/compile.ts", import.meta.url).pathname;
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** Runs the task in a copy of the checkout's sources, and gives what it left in `dist/`. */
+async function compile(args: readonly string[]) {
+  const folder = await Deno.makeTempDir({ prefix: "compile-" });
+  try {
+    for (const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib"]) {
+      await Deno.symlink(`${ROOT}${name}`, `${folder}/${name}`);
+    }
+    await Deno.mkdir(`${folder}/dist`);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", `--config=${ROOT}deno.json`, SCRIPT, ...args],
+      cwd: folder,
+      // A runtime that is not there fails as one that can't be downloaded, and just as surely.
+      env: { NO_COLOR: "1", DENORT_BIN: "/nowhere/denort" },
+    }).output();
+    const files = Array.from(Deno.readDirSync(`${folder}/dist`), ({ name }) => name).sort();
+    const check = await new Deno.Command("sha256sum", {
+      args: ["--check", "SHA256SUMS"],
+      cwd: `${folder}/dist`,
+    }).output();
+    const text = new TextDecoder();
+    const sums = text.decode(check.stdout).trim().split("\n");
+    return { code, error: text.decode(stderr), files, sums };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("compile --portable makes the portable build and its checksum alone", async () => {
+  const { code, error, files, sums } = await compile(["--portable"]);
+  assertEquals({ code, error }, { code: 0, error: "" });
+  assertEquals(files, ["SHA256SUMS", "komari-agent-deno-portable"]);
+  assertEquals(sums, ["komari-agent-deno-portable: OK"]);
+});
+
+Deno.test("compile says in one line that a runtime is out of reach, and what helps", async () => {
+  const { code, error, files, sums } = await compile([]);
+  assertEquals(code, 1);
+  assertEquals(error.trim().split("\n").length, 1, error);
+  assertStringIncludes(error, "Cannot compile for linux-amd64");
+  assertStringIncludes(error, "DENORT_BIN");
+  assertEquals(files, ["SHA256SUMS", "komari-agent-deno-portable"]);
+  assertEquals(sums, ["komari-agent-deno-portable: OK"]);
+});
+
+Deno.test("compile names the targets that there are when asked for another", async () => {
+  const { code, error } = await compile(["--target", "linux-mips"]);
+  assertEquals(code, 1);
+  assert(/linux-mips.*linux-amd64, linux-arm64, darwin-amd64, darwin-arm64/.test(error), error);
+});
+
+Deno.test("compile refuses what is no version", async () => {
+  const { code, error, files } = await compile(["--portable", "--version", "next"]);
+  assertEquals({ code, files }, { code: 1, files: [] });
+  assertStringIncludes(error, 'Cannot build version "next"');
+});

@@ -1,0 +1,77 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { programInfo } from "../../build/program_info.ts";
+
+async function withManifest<T>(
+  manifest: Record<string, unknown>,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await Deno.makeTempDir({ prefix: "program-info-" });
+  try {
+    await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(manifest));
+    return await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const MANIFEST = { version: "1.2.3", repository: "a/b" };
+const TAG = { GITHUB_REF_TYPE: "tag", GITHUB_REF_NAME: "v4.5.6" };
+
+Deno.test("programInfo() takes version and repository from deno.json", async () => {
+  const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env: {} }));
+  assertEquals(info, { version: "1.2.3", commit: "", repository: "a/b" });
+});
+
+Deno.test("programInfo() takes tag, commit and repository where GitHub builds", async () => {
+  const env = { ...TAG, GITHUB_SHA: "c0ffee", GITHUB_REPOSITORY: "c/d" };
+  const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env }));
+  assertEquals(info, { version: "4.5.6", commit: "c0ffee", repository: "c/d" });
+});
+
+Deno.test("programInfo() does not take a branch for a version", async () => {
+  const env = { GITHUB_REF_TYPE: "branch", GITHUB_REF_NAME: "v9" };
+  const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env }));
+  assertEquals(info.version, "1.2.3");
+});
+
+Deno.test("programInfo() takes the version that was asked for before all others", async () => {
+  const info = await withManifest(
+    MANIFEST,
+    (folder) => programInfo(folder, { env: TAG, version: "7.8.9-rc.1" }),
+  );
+  assertEquals(info.version, "7.8.9-rc.1");
+});
+
+Deno.test("programInfo() refuses what is no version", async () => {
+  for (const version of ["", "1", "1.2", "v1.2.3", "1.2.3 ", "1.2.3-", "latest", "1.2.3\n4"]) {
+    await withManifest(
+      MANIFEST,
+      (folder) =>
+        assertRejects(
+          () => programInfo(folder, { env: {}, version }),
+          Error,
+          `Cannot build version "${version}"`,
+        ),
+    );
+  }
+  await withManifest(
+    { version: 3 },
+    (folder) => assertRejects(() => programInfo(folder, { env: {} }), Error, "Cannot build"),
+  );
+});
+
+Deno.test("programInfo() takes the commit of a checkout from git", async () => {
+  await withManifest(MANIFEST, async (folder) => {
+    for (
+      const args of [
+        ["init", "--quiet"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-qm", "first"],
+      ]
+    ) {
+      const { success } = await new Deno.Command("git", { args, cwd: folder }).output();
+      assertEquals(success, true, args[0]);
+    }
+    const { commit } = await programInfo(folder, { env: {} });
+    assertMatch(commit, /^[0-9a-f]{40}$/);
+  });
+});
