@@ -2,7 +2,11 @@ import { assertEquals } from "@std/assert";
 import { runtimeFolders } from "../../lib/host/runtime_folders.ts";
 
 const OF_ROOT = Deno.uid() === 0 ? ["/run/komari-agent-deno"] : [];
-const OF_ALL = Deno.build.os === "linux" ? [`/dev/shm/komari-agent-deno-${Deno.uid()}`] : [];
+const OF_ALL = [
+  ...(Deno.build.os === "linux" ? [`/dev/shm/komari-agent-deno-${Deno.uid()}`] : []),
+  // An agent of the system's can be asked for by everybody.
+  ...(Deno.uid() === 0 ? [] : ["/run/komari-agent-deno"]),
+];
 
 Deno.test("runtimeFolders() names the service's first, then the user's, then what all have", () => {
   assertEquals(runtimeFolders({ runtimeDir: "/run/a", userRuntimeDir: "/run/user/7/b" }), [
