@@ -7,7 +7,8 @@ const MISSING = 'there is no "ping" command: install iputils-ping (Debian, Ubunt
   "iputils (Fedora, Arch, Alpine)";
 
 const FORBIDDEN = '"ping" may not open its socket: run the agent as root, grant it CAP_NET_RAW ' +
-  "(AmbientCapabilities= in its systemd unit), or widen net.ipv4.ping_group_range";
+  "(AmbientCapabilities= in its systemd unit, --cap-add NET_RAW for its container), or widen " +
+  "net.ipv4.ping_group_range";
 
 /** Echo requests by the machine's own `ping`. */
 export class IcmpProbe {
