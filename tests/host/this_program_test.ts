@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { thisProgram, thisTarget } from "../../lib/host/this_program.ts";
+import { isInContainerImage, thisProgram, thisTarget } from "../../lib/host/this_program.ts";
 
 Deno.test("thisProgram() is sources when a module was started", () => {
   const { form, path } = thisProgram();
@@ -14,4 +14,8 @@ Deno.test("thisTarget() names a machine for compiled programs alone", () => {
   assertEquals(thisTarget({ form: "portable", path: "/x/agent" }), "portable");
   const arch = { x86_64: "amd64", aarch64: "arm64" }[Deno.build.arch];
   assertEquals(thisTarget({ form: "binary", path: "/x/agent" }), `${Deno.build.os}-${arch}`);
+});
+
+Deno.test("isInContainerImage() is false where no image has left its mark", () => {
+  assertEquals(isInContainerImage(), false);
 });

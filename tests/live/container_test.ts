@@ -23,6 +23,7 @@ Deno.test({
     await t.step("it has the agent, what that needs, and nothing else", () => hasLittle(image));
     await t.step("its user may ping by the file's own right", () => pings(image));
     await t.step("without that right, a probe says so", () => isForbidden(image));
+    await t.step("it is known as an image to the agent within", () => isKnown(image));
     await t.step("it starts without a network, rights and a place to write", async () => {
       const { code, output } = await image.run(CONFINED, ["version"]);
       assertEquals(code, 0, output);
@@ -69,6 +70,15 @@ async function isForbidden(image: ContainerImage): Promise<void> {
   const options = ["--network=none", "--cap-drop=ALL", "--entrypoint=/bin/sh"];
   const { output } = await image.run(options, ["-c", "ping -n -c 1 -- 127.0.0.1"]);
   assertStringIncludes(output, "Operation not permitted");
+}
+
+async function isKnown(image: ContainerImage): Promise<void> {
+  const code =
+    'import { isInContainerImage } from "/lib/this.ts"; console.log(isInContainerImage())';
+  const file = new URL("../../lib/host/this_program.ts", import.meta.url).pathname;
+  const options = [`--volume=${file}:/lib/this.ts:ro`, "--entrypoint=/bin/deno"];
+  const { output } = await image.run([...CONFINED, ...options], ["eval", code]);
+  assertStringIncludes(output, "true");
 }
 
 async function reports(image: ContainerImage): Promise<void> {
