@@ -12,10 +12,12 @@ import type { Config } from "./config/config.ts";
 import { unmatchedNotices } from "./config/unmatched.ts";
 import { dryRunTable, secondsBetweenLooks, toDryRun } from "./dry_run.ts";
 import { HealthFile } from "./host/health_file.ts";
+import { type OwnUpdates, ownUpdates } from "./host/own_updates.ts";
 import { Programs } from "./host/programs.ts";
 import { runtimeFolders } from "./host/runtime_folders.ts";
 import { seal } from "./host/seal.ts";
 import { Shell, type ShellOptions } from "./host/shell.ts";
+import { UpdateTrigger } from "./host/update_trigger.ts";
 import { describeError, getLogger } from "./log.ts";
 import type { Machine } from "./machine.ts";
 import { Measuring } from "./measuring.ts";
@@ -130,17 +132,26 @@ export async function reportTo(
     intervalMs: (config.intervalSeconds ?? LONGEST_USUAL_SECONDS) * 1000,
   });
   let shell: Shell | undefined;
+  let trigger: UpdateTrigger | undefined;
 
   const connection = new Connection(node, config);
 
   function afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport {
     const facts = open.machine.readFacts();
-    shell = startShell({ ...open.host.roots, os: options.os, gpu: config.gpu });
+    // A new version of an agent that can't say how it is could not be judged.
+    const updates = health && ownUpdates(config);
+    shell = startShell({
+      ...open.host.roots,
+      os: options.os,
+      gpu: config.gpu,
+      ...(updates && { update: updates.command }),
+    });
     // Whoever wants commands run can't give up the right to run them.
     if (!config.remoteControl) seal();
     open.tree.useShell(shell);
     open.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     sayWhatCounts(open.machine, config);
+    trigger = updates && shell && startUpdates(shell, updates);
     const prober = new Prober({ shell });
     const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
     const schedule = new ProbeSchedule({ probe, onResult });
@@ -176,6 +187,7 @@ export async function reportTo(
     sayWhoReports(node);
     await running;
   } finally {
+    trigger?.stop();
     connection.close();
     health?.close();
     ended.abort();
@@ -193,6 +205,15 @@ function remoteControl(config: Config, connection: Connection): RemoteControl {
     uploadResult: (result, signal) =>
       connection.http.sendCommandResult(toWireCommandResult(result), signal),
     dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
+  });
+}
+
+/** Looks for newer versions from time to time, by processes of their own. */
+function startUpdates(shell: Shell, { isTrialOpen }: OwnUpdates): UpdateTrigger {
+  return new UpdateTrigger({
+    start: () => shell.startUpdate(),
+    isTrialOpen,
+    onError: (error) => getLogger("update").warning("{error}", { error: describeError(error) }),
   });
 }
 

@@ -519,3 +519,54 @@ Deno.test("Shell.ping() limits the time in the words of the system's own ping", 
     });
   });
 });
+
+/** A command for `update` that notes what it was given, waits, and says whether it is still there. */
+const UPDATE = `
+cd "$1" || exit 1
+{
+  echo "$$ $(ps -o sid= -p $$) \${AGENT_TOKEN-none} $http_proxy"
+  grep SigIgn "/proc/$$/status"
+  shift
+  printf '%s\\n' "$@"
+} >started.new
+mv started.new started
+while ! [ -e go ]; do sleep 0.05; done
+echo over >ended
+`;
+
+for (const shell of shellsHere) {
+  const name = shell.join(" ");
+
+  Deno.test(`Shell.startUpdate() starts what was named, which outlives ${name}`, async () => {
+    const folder = await Deno.makeTempDir();
+    const words = ["/bin/sh", "-c", UPDATE, "sh", folder, "it's", "a  word", "$(id)"];
+    try {
+      await withShell({
+        shell,
+        update: { words, env: { http_proxy: "http://proxy" } },
+      }, async (shell) => {
+        await shell.startUpdate();
+        await eventually(() => exists(`${folder}/started`));
+        assert(await shell.countProcesses() > 0, "its words are not lost on other requests");
+      });
+      const [ids = "", ignored = "", ...given] = Deno.readTextFileSync(`${folder}/started`)
+        .trimEnd().split("\n");
+      assertEquals(given, ["it's", "a  word", "$(id)"]);
+      const [pid, session, token, proxy] = ids.split(/\s+/);
+      assertEquals([session, token, proxy], [pid, "none", "http://proxy"]);
+      const isIgnored = (signal: number) => (parseInt(ignored.slice(-8), 16) >> (signal - 1)) & 1;
+      assertEquals([1, 15].map(isIgnored), [0, 0], "it can be ended");
+      assert(isAlive(Number(pid)), "it went with the shell");
+      Deno.writeTextFileSync(`${folder}/go`, "");
+      await eventually(() => exists(`${folder}/ended`));
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("Shell.startUpdate() throws where none was named", async () => {
+  await withShell({}, async (shell) => {
+    await assertRejects(() => shell.startUpdate(), Error, "the shell was given none");
+  });
+});

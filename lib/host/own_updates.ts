@@ -1,0 +1,103 @@
+import type { Config } from "../config/config.ts";
+import { getLogger } from "../log.ts";
+import { REPOSITORY } from "../version.ts";
+import { isInContainerImage, type ThisProgram, thisProgram } from "./this_program.ts";
+import { isTrialOpen, updateFolder } from "./update_folder.ts";
+
+/** How this program is started to look for a newer version of itself. */
+export interface UpdateCommand {
+  readonly words: readonly string[];
+  /** All of its environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What it needs of the agent's: where the agent says how it is, and where things are found. */
+const NEEDED_VARIABLES = ["HOME", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR", "DENO_DIR"];
+
+/** Options that are about servers of releases too. */
+const NEEDED_OPTIONS = { update_url: "update-url", mirror: "mirror", ca_cert: "ca-cert" };
+
+/**
+ * The command by which an agent looks for newer versions of itself; `undefined` where it does not.
+ *
+ * It does not where that was not wanted, in a container image, from sources, from a build that has
+ * no releases, and at a terminal, where nobody would start it again. The token is no part of it.
+ */
+export function updateCommand(
+  config: Config,
+  { program, env, isAtTerminal }: {
+    program: ThisProgram;
+    env: Readonly<Record<string, string>>;
+    isAtTerminal: boolean;
+  },
+): UpdateCommand | undefined {
+  const { update, install, logFormat, proxies, command } = config;
+  const hasReleases = update.url !== "" || REPOSITORY !== "";
+  if (command !== "report" || !update.automatic || !hasReleases) return undefined;
+  if (program.form === "source" || isAtTerminal || isInContainerImage()) return undefined;
+  const options = Object.entries(NEEDED_OPTIONS).flatMap(([key, flag]) => {
+    const value = install.given.get(key);
+    return value === undefined ? [] : [`--${flag}`, value];
+  });
+  const variables = NEEDED_VARIABLES.flatMap((name) => {
+    const value = env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+  return {
+    words: [program.path, "update", "--now", "--log-format", logFormat, ...options],
+    env: {
+      ...Object.fromEntries(variables),
+      // A portable build needs to know by what it is run.
+      ...(program.form === "portable" && { DENO: Deno.execPath() }),
+      ...(proxies.http !== undefined && { http_proxy: proxies.http }),
+      ...(proxies.https !== undefined && { https_proxy: proxies.https }),
+      ...(proxies.none !== undefined && { no_proxy: proxies.none }),
+    },
+  };
+}
+
+/** How the agent that runs here takes newer versions of itself. */
+export interface OwnUpdates {
+  readonly command: UpdateCommand;
+  /** Whether a trial of a new version was cut off. */
+  readonly isTrialOpen: boolean;
+}
+
+/** The same for this very process; tells where it can't be done although it was wanted. */
+export function ownUpdates(config: Config): OwnUpdates | undefined {
+  const { form, path: named } = thisProgram();
+  const path = realPath(named);
+  const command = updateCommand(config, {
+    program: { form, path },
+    env: Deno.env.toObject(),
+    isAtTerminal: Deno.stdin.isTerminal(),
+  });
+  if (command === undefined) return undefined;
+  if (isReplaceable(path)) return { command, isTrialOpen: isTrialOpen(path) };
+  getLogger("update").info(
+    "Newer versions are not taken by this process: this user can't put a new file beside {path}",
+    { path },
+  );
+  return undefined;
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Whether this user may put another file in a program's place. */
+function isReplaceable(path: string): boolean {
+  const folder = updateFolder(path);
+  try {
+    Deno.mkdirSync(folder, { mode: 0o700 });
+    Deno.removeSync(folder);
+    return true;
+  } catch (error) {
+    // It is there from the last time, and belongs to whoever could do it then.
+    return error instanceof Deno.errors.AlreadyExists && Deno.statSync(folder).uid === Deno.uid();
+  }
+}
