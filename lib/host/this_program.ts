@@ -22,7 +22,11 @@ export function thisProgram(): ThisProgram {
 
 /** The targets that there are builds for, as `linux-amd64`; a portable build is for all of them. */
 export function thisTarget({ form }: ThisProgram): string {
-  if (form !== "binary") return form;
+  return form === "binary" ? machineTarget() : form;
+}
+
+/** The target that this machine is, as `linux-amd64`. */
+export function machineTarget(): string {
   const arch = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
   return `${Deno.build.os}-${arch}`;
 }

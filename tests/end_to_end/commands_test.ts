@@ -11,15 +11,15 @@ Deno.test("version and --version show the version", async () => {
   for (const args of [["version"], ["--version"]]) {
     const { code, output } = await outcome(args);
     assertEquals(code, 0);
-    assertMatch(output, /^komari-agent-deno \d+\.\d+\.\d+ \(source\)\n$/);
+    assertMatch(output, /^komari-agent-deno \d+\.\d+\.\d+ \([a-z]+-[a-z\d]+, source\)\n$/);
   }
 });
 
 Deno.test("version --json tells programs what runs on what", async () => {
   const { code, output } = await outcome(["version", "--json"]);
   assertEquals(code, 0);
-  const { deno, target } = JSON.parse(output);
-  assertEquals({ deno, target }, { deno: Deno.version.deno, target: "source" });
+  const { deno, form } = JSON.parse(output);
+  assertEquals({ deno, form }, { deno: Deno.version.deno, form: "source" });
 });
 
 Deno.test("--help and -h show the options", async () => {

@@ -1,14 +1,25 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { machineTarget } from "../../lib/host/this_program.ts";
 import { versionText } from "../../lib/host/version_text.ts";
 import { VERSION } from "../../lib/version.ts";
 
 Deno.test("versionText() is one line when people ask", () => {
-  assertEquals(versionText({ json: false }), `komari-agent-deno ${VERSION} (source)\n`);
+  assertEquals(
+    versionText({ json: false }),
+    `komari-agent-deno ${VERSION} (${machineTarget()}, source)\n`,
+  );
 });
 
 Deno.test("versionText() tells programs what they run on", () => {
   const { deno, v8 } = Deno.version;
   const told: unknown = JSON.parse(versionText({ json: true }));
-  assertEquals(told, { version: VERSION, commit: "", deno, v8, target: "source" });
+  assertEquals(told, {
+    version: VERSION,
+    commit: "",
+    deno,
+    v8,
+    target: machineTarget(),
+    form: "source",
+  });
   assertMatch(VERSION, /^\d+\.\d+\.\d+/);
 });
