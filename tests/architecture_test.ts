@@ -155,6 +155,7 @@ Deno.test("every test lies where the file that it tests lies", () => {
     "fixtures/",
     "soak/",
     "live/",
+    "install_script",
   ];
   for (const { name } of walk(new URL("tests/", root))) {
     if (!name.endsWith("_test.ts") || apart.some((prefix) => name.startsWith(prefix))) continue;

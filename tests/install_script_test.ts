@@ -1,0 +1,511 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const SCRIPT = decodeURIComponent(new URL("../install.sh", import.meta.url).pathname);
+const RELEASES = "https://github.com/some/where/releases";
+/** The machine's own, since busybox asks the kernel itself. */
+const IS_ARM = Deno.build.arch === "aarch64";
+const BINARY = `komari-agent-deno-linux-${IS_ARM ? "arm64" : "amd64"}`;
+const PORTABLE = "komari-agent-deno-portable";
+
+/** What the script calls, without what it can do without. */
+const TOOLS = "cat chmod dd getconf grep mktemp od rm sh tail tr uname wc".split(" ");
+const DOWNLOADERS = ["curl", "wget", "busybox wget"];
+const HASHERS = ["sha256sum", "shasum", "openssl"];
+const SHELLS = ["dash", "busybox ash", "sh"];
+
+function find(tool: string): string | undefined {
+  for (const folder of ["/bin", "/usr/bin", "/sbin", "/usr/sbin"]) {
+    try {
+      if (Deno.statSync(`${folder}/${tool}`).isFile) return `${folder}/${tool}`;
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined;
+}
+
+function isThere(words: string): boolean {
+  return find(words.split(" ")[0] ?? "") !== undefined;
+}
+
+/**
+ * A program as large as a build, with the first bytes of one: a shell, which takes its first word
+ * for a script in the working folder.
+ */
+function binary(): Uint8Array<ArrayBuffer> {
+  const shell = Deno.readFileSync(find("dash") ?? "/bin/sh");
+  const bytes = new Uint8Array(shell.length + 1024 * 1024);
+  bytes.set(shell);
+  return bytes;
+}
+
+function uname(system: string, machine: string): string {
+  return `case "$1" in -m) echo ${machine};; *) echo ${system};; esac`;
+}
+
+const PORTABLE_TEXT = `#!/bin/sh\nexec sh "$@"\n${"#".repeat(100_000)}\n`;
+
+async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", data)).toHex();
+}
+
+interface RunOptions {
+  shell?: string;
+  downloader?: string;
+  hasher?: string;
+  env?: Record<string, string>;
+  /** Programs in the place of the system's, as shell scripts. */
+  fakes?: Record<string, string>;
+  isPiped?: boolean;
+}
+
+/** A server of releases on loopback, and a machine on which nothing but a folder is written to. */
+class World implements AsyncDisposable {
+  readonly folder = Deno.makeTempDirSync({ prefix: "install-script-" });
+  /** What there is to download, by its path behind the mirror. */
+  readonly files = new Map<string, Uint8Array<ArrayBuffer> | Response>();
+  readonly asked: string[] = [];
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor() {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+      const path = new URL(request.url).pathname.slice(1);
+      this.asked.push(path);
+      const file = this.files.get(path);
+      if (file instanceof Response) return file.clone();
+      return new Response(file ?? "Not Found", { status: file === undefined ? 404 : 200 });
+    });
+  }
+
+  /** With a release whose builds are whole. */
+  static async open(): Promise<World> {
+    const world = new World();
+    for (const folder of ["bin", "work", "tmp"]) Deno.mkdirSync(`${world.folder}/${folder}`);
+    world.#script("work/version", "echo komari-agent-deno 1.2.3");
+    world.#script(
+      "work/install",
+      'printf "<%s>\\n" "$@" >args; env >env; readlink /proc/$$/exe >exe; exit "${CODE:-0}"',
+    );
+    await world.release("latest/download");
+    return world;
+  }
+
+  get mirror(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  async release(
+    folder: string,
+    builds: Record<string, Uint8Array<ArrayBuffer>> = {
+      [BINARY]: binary(),
+      [PORTABLE]: new TextEncoder().encode(PORTABLE_TEXT),
+    },
+  ): Promise<void> {
+    let sums = "";
+    for (const [name, data] of Object.entries(builds)) {
+      this.files.set(`${RELEASES}/${folder}/${name}`, data);
+      sums += `${await sha256(data)}  ${name}\n`;
+    }
+    this.text(`${folder}/SHA256SUMS`, sums);
+  }
+
+  text(path: string, text: string): void {
+    this.files.set(`${RELEASES}/${path}`, new TextEncoder().encode(text));
+  }
+
+  /** Runs the script; by a mirror, unless the arguments name one. */
+  async run(
+    args: readonly string[],
+    options: RunOptions = {},
+  ): Promise<{ code: number; output: string }> {
+    const { shell = "dash", downloader = "curl", hasher = "sha256sum" } = options;
+    this.#fill({ downloader, hasher, fakes: options.fakes ?? {} });
+    const mirror = args.some((arg) => /mirror|ghproxy/.test(arg)) ? [] : ["--mirror", this.mirror];
+    const [command = "", ...words] = [...shell.split(" ")];
+    const child = new Deno.Command(find(command) ?? command, {
+      args: [...words, ...(options.isPiped ? ["-s", "--"] : [SCRIPT]), ...mirror, ...args],
+      cwd: `${this.folder}/work`,
+      clearEnv: true,
+      env: {
+        PATH: `${this.folder}/bin`,
+        HOME: this.folder,
+        TMPDIR: `${this.folder}/tmp`,
+        KOMARI_AGENT_REPOSITORY: "some/where",
+        ...options.env,
+      },
+      stdin: options.isPiped ? "piped" : "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    if (options.isPiped) {
+      const writer = child.stdin.getWriter();
+      await writer.write(Deno.readFileSync(SCRIPT));
+      await writer.close();
+    }
+    const { code, stdout, stderr } = await child.output();
+    const decoder = new TextDecoder();
+    const left = [...Deno.readDirSync(`${this.folder}/tmp`)].map(({ name }) => name);
+    assertEquals(left, [], "nothing is left behind");
+    return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+  }
+
+  /** What `install` was given: its arguments, and its environment. */
+  given(): { args: string[]; env: string } | undefined {
+    try {
+      const args = Deno.readTextFileSync(`${this.folder}/work/args`);
+      const env = Deno.readTextFileSync(`${this.folder}/work/env`);
+      return { args: [...args.matchAll(/<([^>]*)>/g)].map(([, arg = ""]) => arg), env };
+    } catch {
+      return undefined;
+    }
+  }
+
+  #fill(parts: { downloader: string; hasher: string; fakes: Record<string, string> }): void {
+    const bin = `${this.folder}/bin`;
+    Deno.removeSync(bin, { recursive: true });
+    Deno.mkdirSync(bin);
+    const fakes: Record<string, string> = {
+      uname: uname("Linux", IS_ARM ? "aarch64" : "x86_64"),
+      ldd: 'echo "ldd (Debian GLIBC 2.36-9+deb12u1) 2.36"; echo Copyright',
+      deno: "echo deno 2.9.6",
+      ...parts.fakes,
+    };
+    for (const tool of [...TOOLS, "env", "readlink", parts.hasher]) {
+      const path = find(tool);
+      if (path !== undefined && !(tool in fakes)) Deno.symlinkSync(path, `${bin}/${tool}`);
+    }
+    const [downloader = "", applet = ""] = parts.downloader.split(" ");
+    Deno.symlinkSync(find(downloader) ?? "", `${bin}/${applet || downloader}`);
+    for (const [name, text] of Object.entries(fakes)) {
+      if (text !== "") this.#script(`bin/${name}`, text);
+    }
+  }
+
+  #script(path: string, text: string): void {
+    Deno.writeTextFileSync(`${this.folder}/${path}`, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+function test(name: string, needs: readonly string[], fn: (world: World) => Promise<void>): void {
+  const missing = needs.filter((words) => !isThere(words));
+  const isLinux = Deno.build.os === "linux";
+  Deno.test({
+    name: `install.sh ${name}${missing.length > 0 ? ` (skipped: no ${missing.join(", ")})` : ""}`,
+    ignore: missing.length > 0 || !isLinux,
+    async fn() {
+      await using world = await World.open();
+      await fn(world);
+    },
+  });
+}
+
+for (const shell of SHELLS) {
+  for (const downloader of DOWNLOADERS) {
+    test(
+      `downloads, checks and installs in ${shell} by ${downloader}`,
+      [shell, downloader],
+      async (world) => {
+        const args = ["-e", "https://panel.example", "-t", "-t0ken"];
+        const { code, output } = await world.run(args, { shell, downloader });
+        assertEquals(code, 0, output);
+        assertStringIncludes(
+          output,
+          `Downloading ${world.mirror}/${RELEASES}/latest/download/${BINARY}\n`,
+        );
+        assertStringIncludes(output, "Checked komari-agent-deno 1.2.3\n");
+        assertEquals(world.given()?.args, [
+          ...["-e", "https://panel.example", "--mirror", world.mirror],
+        ]);
+      },
+    );
+  }
+}
+
+test("passes arguments on as they are, without the secrets, which stand in the environment", [
+  "curl",
+], async (world) => {
+  const odd = [
+    "--header",
+    "X-A: b  c",
+    "--exclude-nics",
+    "a*,$(id)",
+    "",
+    'it\'s "so"',
+    "--install-dir",
+    "/o p",
+  ];
+  const spellings = [["-t", "-s3cret"], ["-t-s3cret"], ["-t=-s3cret"], ["--token", "-s3cret"], [
+    "--token=-s3cret",
+  ]];
+  for (const token of spellings) {
+    const key = token.length > 1 ? ["--auto-discovery", "k3y"] : ["--auto-discovery=k3y"];
+    const { code, output } = await world.run(
+      [...odd, ...token, ...key, "--install-service-name=n"],
+      { isPiped: token.length > 1 },
+    );
+    assertEquals(code, 0, output);
+    const { args, env } = world.given() ?? { args: [], env: "" };
+    assertEquals(args, [...odd, "--install-service-name=n", "--mirror", world.mirror]);
+    assertEquals(env.match(/^AGENT_.*$/gm)?.sort(), [
+      "AGENT_AUTO_DISCOVERY_KEY=k3y",
+      "AGENT_TOKEN=-s3cret",
+    ]);
+    assertEquals(output.includes("s3cret") || output.includes("k3y"), false);
+  }
+});
+
+test("passes on the exit code of the installation", ["curl"], async (world) => {
+  assertEquals((await world.run([], { env: { CODE: "7" } })).code, 7);
+});
+
+test("takes another version, with or without a v", ["curl"], async (world) => {
+  await world.release("download/v0.9.1");
+  for (const version of [["--install-version", "v0.9.1"], ["--install-version=0.9.1"]]) {
+    world.asked.length = 0;
+    const { code, output } = await world.run(version);
+    assertEquals(code, 0, output);
+    assertEquals(
+      world.asked,
+      ["SHA256SUMS", BINARY].map((name) => `${RELEASES}/download/v0.9.1/${name}`),
+    );
+    assertEquals(world.given()?.args, ["--mirror", world.mirror]);
+  }
+  for (const bad of ["1.2/../../x", "", "a b"]) {
+    const { code, output } = await world.run(["--install-version", bad]);
+    assertEquals(code, 1);
+    assertStringIncludes(output, `Cannot use version "${bad}"`);
+  }
+});
+
+test(
+  "never doubles a mirror's prefix, and gives it to the agent as it is",
+  ["curl"],
+  async (world) => {
+    const { mirror } = world;
+    const spellings = [
+      mirror,
+      `${mirror}/`,
+      `${mirror}/https://github.com`,
+      `${mirror}//https://github.com/`,
+    ];
+    for (const prefix of spellings) {
+      for (const option of ["--mirror", "--install-ghproxy"]) {
+        world.asked.length = 0;
+        const { code, output } = await world.run([option, prefix, "--gpu"]);
+        assertEquals(code, 0, output);
+        assertEquals(world.asked[0], `${RELEASES}/latest/download/SHA256SUMS`);
+        assertEquals(world.given()?.args, ["--gpu", "--mirror", mirror]);
+      }
+    }
+  },
+);
+
+test("installs the portable build where there is a Deno, on musl too", ["curl"], async (world) => {
+  const fakes = { ldd: 'echo "musl libc (x86_64)" >&2; exit 1' };
+  const { code, output } = await world.run(["--portable", "--gpu"], { fakes });
+  assertEquals(code, 0, output);
+  assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
+  const none = await world.run(["--portable"], { fakes: { ...fakes, deno: "" } });
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.output, "apk add deno");
+  const named = { fakes: { ...fakes, deno: "" }, env: { DENO: "/bin/true" } };
+  assertEquals((await world.run(["--portable"], named)).code, 0);
+});
+
+for (const hasher of HASHERS) {
+  test(`finds a wrong sum by ${hasher}`, ["curl", hasher], async (world) => {
+    assertEquals((await world.run([], { hasher })).code, 0);
+    Deno.removeSync(`${world.folder}/work/args`);
+    world.text("latest/download/SHA256SUMS", `${"0".repeat(64)}  ${BINARY}\n`);
+    const { code, output } = await world.run([], { hasher });
+    assertEquals(code, 1);
+    assertStringIncludes(output, `and should be ${"0".repeat(64)}`);
+    assertEquals(world.given(), undefined);
+  });
+}
+
+const PAGE = "<!DOCTYPE html>\n<html><body>Blocked</body></html>";
+const LATEST = "latest/download";
+
+/** What the release looks like, and what is said of it. */
+const SPOILT: readonly [string, (world: World) => void | Promise<void>, string][] = [
+  [
+    "a build that is not there",
+    (world) => world.files.delete(`${RELEASES}/${LATEST}/${BINARY}`) && undefined,
+    "404",
+  ],
+  [
+    "sums that are not there",
+    (world) => world.files.delete(`${RELEASES}/${LATEST}/SHA256SUMS`) && undefined,
+    "404",
+  ],
+  [
+    "a page in the place of a build",
+    (world) => world.text(`${LATEST}/${BINARY}`, PAGE),
+    "a page of HTML",
+  ],
+  [
+    "a page in the place of the sums",
+    (world) => world.text(`${LATEST}/SHA256SUMS`, PAGE),
+    "a page of HTML",
+  ],
+  [
+    "sums without the build",
+    (world) => world.text(`${LATEST}/SHA256SUMS`, `${"0".repeat(64)}  other\n`),
+    "SHA256SUMS says nothing of it",
+  ],
+  [
+    "a build that is cut off",
+    (world) =>
+      void world.files.set(`${RELEASES}/${LATEST}/${BINARY}`, binary().subarray(0, 900_000)),
+    "it has 900000 bytes",
+  ],
+  [
+    "a build that is no program",
+    (world) => world.release(LATEST, { [BINARY]: new Uint8Array(2_000_000) }),
+    "no program for this system",
+  ],
+  [
+    "a build with another tail",
+    (world) => void world.files.set(`${RELEASES}/${LATEST}/${BINARY}`, binary().fill(1, 1_100_000)),
+    "its SHA-256 is",
+  ],
+  [
+    "a redirect in a circle",
+    (world) =>
+      void world.files.set(
+        `${RELEASES}/${LATEST}/${BINARY}`,
+        Response.redirect(`${world.mirror}/${RELEASES}/${LATEST}/${BINARY}`),
+      ),
+    "Cannot download",
+  ],
+];
+
+for (const [name, spoil, words] of SPOILT) {
+  test(`refuses ${name}`, ["curl", "wget"], async (world) => {
+    await spoil(world);
+    for (const downloader of ["curl", "wget"]) {
+      const { code, output } = await world.run(["-e", "https://panel.example"], { downloader });
+      assertEquals(code, 1, output);
+      assertStringIncludes(output, words);
+      assertEquals(world.given(), undefined);
+    }
+  });
+}
+
+test("says what a program says that does not start here", ["curl"], async (world) => {
+  Deno.writeTextFileSync(`${world.folder}/work/version`, "echo it lacks a library >&2; exit 127");
+  const { code, output } = await world.run([]);
+  assertEquals(code, 1);
+  assertStringIncludes(output, "Cannot run the program here: it lacks a library");
+  assertEquals(world.given(), undefined);
+});
+
+const ldd = (text: string) => ({ ldd: `printf '%s\\n' "${text}"` });
+
+/** Systems on which nothing can be installed, and what is said instead. */
+const SYSTEMS: readonly [string, Record<string, string>, string][] = [
+  ["musl", { ldd: 'echo "musl libc (x86_64)" >&2; exit 1' }, "apk add deno"],
+  ["an old glibc", ldd("ldd (GNU libc) 2.17"), "glibc 2.17, as on CentOS 7"],
+  [
+    "an old glibc of Ubuntu",
+    ldd("ldd (Ubuntu GLIBC 2.26-0ubuntu2) 2.26"),
+    "need glibc 2.27 or newer",
+  ],
+  ["an old glibc without ldd", { ldd: "", getconf: "echo glibc 2.17" }, "glibc 2.17"],
+  [
+    "another processor",
+    { uname: uname("Linux", "armv7l") },
+    "Cannot install on a armv7l processor",
+  ],
+  ["another system", { uname: "echo FreeBSD" }, "Cannot install on FreeBSD"],
+  ["32 bits", { getconf: "echo 32" }, "a system of 32 bits"],
+];
+
+for (const [name, fakes, words] of SYSTEMS) {
+  test(`downloads nothing on ${name}, and says what to do`, ["curl"], async (world) => {
+    const { code, output } = await world.run(["-e", "https://panel.example"], { fakes });
+    assertEquals(code, 1, output);
+    assertStringIncludes(output, words);
+    assertEquals([world.asked, world.given()], [[], undefined]);
+  });
+}
+
+const FINE: readonly [string, Record<string, string>, string][] = [
+  ["the oldest glibc", ldd("ldd (Ubuntu GLIBC 2.27-3ubuntu1.6) 2.27"), BINARY],
+  ["a glibc of three numbers", ldd("ldd (GNU libc) 2.35.9000"), BINARY],
+  ["an unknown library", { ldd: "exit 1", getconf: "exit 1" }, BINARY],
+  [
+    "a Mac",
+    { uname: uname("Darwin", "arm64") },
+    "komari-agent-deno-darwin-arm64",
+  ],
+  [
+    "an ARM server",
+    { uname: uname("Linux", "aarch64") },
+    "komari-agent-deno-linux-arm64",
+  ],
+];
+
+for (const [name, fakes, build] of FINE) {
+  test(`asks for the right build on ${name}`, ["curl"], async (world) => {
+    await world.run([], { fakes });
+    assert(world.asked.includes(`${RELEASES}/latest/download/${build}`), world.asked.join("\n"));
+  });
+}
+
+test("says what is missing, and has a help", ["curl"], async (world) => {
+  const noHome = await world.run([], { env: { KOMARI_AGENT_REPOSITORY: "" } });
+  assertEquals(noHome.code, 1);
+  assertStringIncludes(noHome.output, "KOMARI_AGENT_REPOSITORY=owner/name");
+  const alone = await world.run(["-e", "https://panel.example", "--token"]);
+  assertEquals(alone.code, 1);
+  assertStringIncludes(alone.output, "Cannot use --token alone");
+  const noTool = await world.run([], { downloader: "true" });
+  assertStringIncludes(noTool.output, "there is neither curl nor wget");
+  const noSum = await world.run([], { hasher: "true" });
+  assertStringIncludes(noSum.output, "neither sha256sum nor shasum nor openssl");
+  assertEquals([noTool.code, noSum.code, world.given()], [1, 1, undefined]);
+  const { code, output } = await world.run(["--help"]);
+  assertEquals(code, 0);
+  assertStringIncludes(output, "--install-ghproxy PREFIX");
+  const official = await world.run(["--install-future", "--gpu"]);
+  assertStringIncludes(official.output, "--install-future has no effect here");
+  assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
+});
+
+test(
+  "takes another folder where no program can be started in the first",
+  ["curl", "mount"],
+  async (world) => {
+    const run = (command: string, ...args: string[]) =>
+      new Deno.Command(command, { args }).output();
+    const tmp = `${world.folder}/tmp`;
+    const options = ["-t", "tmpfs", "-o", "size=8m,noexec", "tiny", tmp];
+    if (Deno.uid() !== 0 || !(await run("mount", ...options)).success) {
+      return console.log("skipped: no file system can be mounted here");
+    }
+    try {
+      const { code, output } = await world.run([]);
+      assertEquals(code, 0, output);
+      const exe = Deno.readTextFileSync(`${world.folder}/work/exe`);
+      assert(exe.startsWith("/var/tmp/"), exe);
+    } finally {
+      await run("umount", tmp);
+    }
+  },
+);
+
+for (const path of ["install.sh", ".ci/run"]) {
+  test(`and ${path} have nothing that ShellCheck finds`, ["shellcheck"], async () => {
+    const { code, stdout } = await new Deno.Command("shellcheck", {
+      args: [decodeURIComponent(new URL(`../${path}`, import.meta.url).pathname)],
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stdout));
+  });
+}
