@@ -9,6 +9,8 @@ export function toolPath(path = ""): string {
 /** A service manager waits 90 s for a service that does not stop. */
 const LIMIT_MS = 120_000;
 const MAX_OUTPUT = 64 * 1024;
+/** A service that was started may hold its starter's streams open for as long as it lives. */
+const TAIL_MS = 200;
 
 /** The one door through which installing and updating start programs of the system's. */
 export class ToolRunner implements Tools {
@@ -42,14 +44,17 @@ export class ToolRunner implements Tools {
       stderr: "piped",
       signal: ended,
     }).spawn();
-    const [out, err, { code }] = await Promise.all([
-      readBounded(process.stdout),
-      readBounded(process.stderr),
-      process.status,
-    ]);
+    const streams = [new BoundedText(process.stdout), new BoundedText(process.stderr)];
+    const read = Promise.all(streams.map((stream) => stream.ended));
+    const { code } = await process.status;
+    await orAfter(TAIL_MS, read);
+    await Promise.all(streams.map((stream) => stream.stop()));
     signal.throwIfAborted();
     const late = ended.aborted ? `it did not end within ${this.#limitMs / 1000} s` : "";
-    return { code: ended.aborted ? 124 : code, output: out + err + late };
+    return {
+      code: ended.aborted ? 124 : code,
+      output: streams.map(({ text }) => text).join("") + late,
+    };
   }
 
   #find(tool: string): string | undefined {
@@ -68,12 +73,38 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Reads to the end, and keeps no more than is ever looked at. */
-async function readBounded(stream: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const bytes of stream) {
-    if (text.length < MAX_OUTPUT) text += decoder.decode(bytes, { stream: true });
+/** What is read of a stream: no more than is ever looked at is kept. */
+class BoundedText {
+  text = "";
+  /** Settles when there is no more to come. */
+  readonly ended: Promise<void>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
+    this.ended = this.#read();
   }
-  return text.slice(0, MAX_OUTPUT);
+
+  async stop(): Promise<void> {
+    await this.#reader.cancel();
+    await this.ended;
+  }
+
+  async #read(): Promise<void> {
+    const decoder = new TextDecoder();
+    for (;;) {
+      const { value, done } = await this.#reader.read();
+      if (done) return;
+      const room = MAX_OUTPUT - this.text.length;
+      if (room > 0) this.text += decoder.decode(value, { stream: true }).slice(0, room);
+    }
+  }
+}
+
+/** Waits for something, but no longer than this. */
+async function orAfter(ms: number, something: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => timer = setTimeout(resolve, ms));
+  await Promise.race([something, late]);
+  clearTimeout(timer);
 }

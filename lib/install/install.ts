@@ -1,5 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { requireNode } from "../config/require_node.ts";
+import type { ServicePlan } from "../service/service_plan.ts";
+import { environmentWord } from "../service/environment_text.ts";
 import { VERSION } from "../version.ts";
 import { findFacts, isLingering } from "./find_facts.ts";
 import type { InstallFacts } from "./install_facts.ts";
@@ -13,6 +15,8 @@ import { type Patience, USUAL_PATIENCE, waitForReport } from "./wait_for_report.
 export interface InstallOptions {
   readonly signal: AbortSignal;
   readonly patience?: Patience;
+  /** What else is done when all is in its place, and before it starts. */
+  readonly beforeStart?: (service: ServicePlan) => readonly Step[];
 }
 
 /**
@@ -28,17 +32,19 @@ export interface InstallOptions {
 export async function install(
   config: Config,
   site: Site,
-  { signal, patience = USUAL_PATIENCE }: InstallOptions,
+  { signal, patience = USUAL_PATIENCE, beforeStart = () => [] }: InstallOptions,
 ): Promise<string | undefined> {
   requireNode(config);
   const facts = await findFacts(config, site, signal);
   const plan = planInstall(config, site, facts);
   for (const notice of config.notices) site.say(`Note: ${notice}`);
   if (config.install.print) {
-    printSteps([...plan.prepare, ...plan.start], { site, secrets: config.secrets });
+    const steps = [...plan.prepare, ...beforeStart(plan.service), ...plan.start];
+    printSteps(steps, { site, secrets: config.secrets });
     return undefined;
   }
   await takeSteps(plan.prepare, { site, signal });
+  await takeSteps(beforeStart(plan.service), { site, signal });
   const sinceMs = Date.now();
   await takeSteps(plan.start, { site, signal });
   tellPlaces(plan, { site, facts, config });
@@ -58,7 +64,11 @@ export function printSteps(
   { site, secrets }: { site: Pick<Site, "say">; secrets: readonly string[] },
 ): void {
   // Files have them with the escapes of their format.
-  const spellings = secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]);
+  const spellings = secrets.flatMap((secret) => [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    environmentWord(secret),
+  ]);
   for (const step of steps) site.say(describeStep(step, spellings));
 }
 

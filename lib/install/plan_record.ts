@@ -17,7 +17,7 @@ export function planRecord(
   if (environmentFile !== undefined) paths.add(environmentFile);
   paths.delete(config);
   const links = facts.isLinkFree ? [places.link] : [];
-  const folders = missingFolders([program, config, ...paths, ...links], site);
+  const folders = missingFolders([program, config, stateFolder, ...paths, ...links], site);
   const madeState = missingFolders([`${stateFolder}/any`], site).includes(stateFolder);
   const trees = [
     places.stateFolder,

@@ -6,9 +6,14 @@ import { ORIGIN } from "./service_plan.ts";
  */
 export function environmentText(variables: Readonly<Record<string, string>>): string {
   const lines = Object.entries(variables).map(([name, value]) =>
-    `${name}="${value.replace(/["\\`$]/g, "\\$&")}"`
+    `${name}="${environmentWord(value)}"`
   );
   return [`# ${ORIGIN}`, ...lines, ""].join("\n");
+}
+
+/** A value as it stands there between its quotes. */
+export function environmentWord(value: string): string {
+  return value.replace(/["\\`$]/g, "\\$&");
 }
 
 /** The variables that such a file may have: those about proxies. */

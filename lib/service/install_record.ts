@@ -65,7 +65,8 @@ export function parseInstallRecord(text: string): InstallRecord {
     files: paths("files"),
     links: paths("links"),
     folders: paths("folders"),
-    trees: paths("trees"),
+    // No folder that holds the system is ever ours with all that is in it.
+    trees: paths("trees", { depth: 2 }),
   };
 
   function path(name: string): string {
@@ -74,19 +75,18 @@ export function parseInstallRecord(text: string): InstallRecord {
     return value;
   }
 
-  function paths(name: string): string[] {
+  function paths(name: string, { depth = 1 } = {}): string[] {
     const values: unknown = fields[name];
     if (!Array.isArray(values)) throw wrong(name);
     return values.map((value: unknown) => {
-      if (!isFullPath(value)) throw wrong(name);
+      if (!isFullPath(value) || value.split("/").length <= depth) throw wrong(name);
       return value;
     });
   }
 }
 
-/** Two names deep at least: no folder that holds the system is ever ours. */
 function isFullPath(value: unknown): value is string {
-  return typeof value === "string" && /^(\/[^/\0]+){2,}$/.test(value) &&
+  return typeof value === "string" && /^(\/[^/\0]+)+$/.test(value) &&
     !/\/\.\.?(\/|$)/.test(value);
 }
 

@@ -1,0 +1,289 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { UsageError } from "../../lib/errors.ts";
+import { install } from "../../lib/install/install.ts";
+import { uninstall } from "../../lib/install/uninstall.ts";
+import { configOf, type Fakes, PaperSite, USERS } from "./paper_site.ts";
+
+const { signal } = new AbortController();
+const PATIENCE = { limitMs: 0, beatMs: 1 };
+const NAME = "komari-agent-deno";
+const ARGS = ["install", "-e", "https://p.example", "-t", "top-secret"];
+
+const OPENRC: Fakes = {
+  ...USERS,
+  "rc-update": "",
+  "rc-service": "",
+  tail: "echo panel: refused",
+};
+
+function openrc(site: ConstructorParameters<typeof PaperSite>[0]["site"] = {}): PaperSite {
+  return new PaperSite({ folders: ["run/openrc", "etc/init.d", "var/log"], fakes: OPENRC, site });
+}
+
+Deno.test("install() puts everything into its place on OpenRC, and uninstall() leaves nothing", async () => {
+  await using paper = openrc();
+  const { site } = paper;
+  const before = paper.tree();
+  {
+    using _agent = closing(paper.acceptedAgent(`/run/${NAME}`));
+    assertEquals(await install(configOf(ARGS), site, { signal, patience: PATIENCE }), undefined);
+  }
+  assertEquals(paper.calls(), [
+    `useradd --system --user-group --shell /usr/sbin/nologin --home-dir /nonexistent --no-create-home ${NAME}`,
+    `rc-service ${NAME} restart`,
+    `rc-update add ${NAME} default`,
+  ]);
+  const made = paper.tree().filter((line) => !before.includes(line));
+  assertEquals(made, [
+    `/etc/init.d/${NAME} 755`,
+    `/etc/${NAME}/ 755`,
+    `/etc/${NAME}/config.json 600`,
+    `/etc/${NAME}/install.json 644`,
+    "/opt/ 755",
+    `/opt/${NAME}/ 755`,
+    `/opt/${NAME}/${NAME} 755`,
+    `/run/${NAME}/ 755`,
+    `/users/${NAME} 644`,
+    `/usr/local/bin/${NAME} 777`,
+    `/var/lib/${NAME}/ 700`,
+  ]);
+  assertEquals(JSON.parse(paper.text(`/etc/${NAME}/config.json`)), {
+    endpoint: "https://p.example",
+    token: "top-secret",
+  });
+  assertEquals(paper.text(`/opt/${NAME}/${NAME}`), Deno.readTextFileSync(site.program.path));
+  assertEquals(
+    Deno.readLinkSync(`${paper.root}/usr/local/bin/${NAME}`),
+    `/opt/${NAME}/${NAME}`,
+  );
+  assertStringIncludes(paper.said.join("\n"), "The panel accepts its reports.");
+
+  paper.write(`/var/lib/${NAME}/traffic.json`, "{}");
+  paper.write(`/var/log/${NAME}.log`, "a line");
+  paper.write(`/opt/${NAME}/${NAME}.old`, "the version before");
+  await uninstall(site, { serviceName: NAME, print: false, signal });
+  assertEquals(paper.calls(), [
+    `rc-service ${NAME} stop`,
+    `rc-update del ${NAME} default`,
+    `userdel ${NAME}`,
+    `groupdel ${NAME}`,
+  ]);
+  assertEquals(paper.tree(), before);
+  await uninstall(site, { serviceName: NAME, print: false, signal });
+  assertEquals(paper.calls(), []);
+  assertStringIncludes(paper.said.at(-1) ?? "", "Nothing is installed");
+});
+
+Deno.test("install() brings up to date what is there, and keeps what is not spoken of", async () => {
+  await using paper = openrc();
+  const { site, root } = paper;
+  const first = configOf([...ARGS, "-i", "2", "--gpu"], {
+    env: { HTTPS_PROXY: "http://proxy:3128" },
+  });
+  await install(first, site, { signal, patience: PATIENCE });
+  const once = paper.tree();
+  const environment = paper.text(`/etc/${NAME}/environment`);
+  paper.calls();
+  const again = configOf(["install", "-i", "5"], { root });
+  await install(again, site, { signal, patience: PATIENCE });
+  assertEquals(paper.tree(), once);
+  assertEquals(paper.calls().map((line) => line.split(" ")[0]), [
+    "rc-service",
+    "rc-update",
+    "tail",
+  ]);
+  assertEquals(JSON.parse(paper.text(`/etc/${NAME}/config.json`)), {
+    endpoint: "https://p.example",
+    interval: 5,
+    enable_gpu: true,
+    token: "top-secret",
+  });
+  assertEquals(paper.text(`/etc/${NAME}/environment`), environment);
+  assertStringIncludes(paper.text(`/etc/init.d/${NAME}`), "/environment");
+  await uninstall(site, { serviceName: NAME, print: false, signal });
+  assert(!paper.tree().some((line) => line.includes(NAME)), "the user was made by the first one");
+});
+
+Deno.test("install() moves the program, and leaves none behind where it was", async () => {
+  await using paper = openrc();
+  const { site, root } = paper;
+  await install(configOf(ARGS), site, { signal, patience: PATIENCE });
+  const moved = configOf(["install", "--install-dir", "/srv/agent"], { root });
+  await install(moved, site, { signal, patience: PATIENCE });
+  const programs = paper.tree().filter((line) => line.endsWith(`${NAME} 755`));
+  assertEquals(programs, [`/etc/init.d/${NAME} 755`, `/srv/agent/${NAME} 755`]);
+  await install(configOf(["install"], { root }), site, { signal, patience: PATIENCE });
+  assertEquals(paper.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
+});
+
+Deno.test("install() says why when the panel accepts nothing, and leaves the service running", async () => {
+  await using paper = openrc();
+  const refusal = await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  assertEquals(refusal, "the panel has accepted no report within 0 s");
+  assertStringIncludes(paper.said.join("\n"), "panel: refused");
+  assert(!paper.calls().some((line) => line.includes("stop")), "it goes on trying");
+});
+
+Deno.test("install() waits for a report of the agent that it has started", async () => {
+  await using paper = openrc();
+  using agent = closing(paper.acceptedAgent(`/run/${NAME}`));
+  const yesterday = new Date(Date.now() - 86_400_000);
+  Deno.utimeSync(agent.path, yesterday, yesterday);
+  const refusal = await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  assertStringIncludes(refusal ?? "", "no report");
+});
+
+Deno.test("install() with --print shows every file and command, no secret, and does nothing", async () => {
+  await using paper = openrc();
+  const before = paper.tree();
+  const config = configOf([...ARGS, "--print", "--header", 'X-Key: very"secret'], {
+    env: { HTTP_PROXY: "http://me:pass$word@proxy" },
+  });
+  assertEquals(await install(config, paper.site, { signal }), undefined);
+  assertEquals(paper.tree(), before);
+  assertEquals(paper.calls(), []);
+  const said = paper.said.join("\n");
+  for (
+    const shown of [
+      `File /etc/${NAME}/config.json (mode 0600, of ${NAME})`,
+      '"endpoint": "https://p.example"',
+      "supervisor=supervise-daemon",
+      "Run useradd --system",
+      `Run rc-service ${NAME} restart`,
+      `File /opt/${NAME}/${NAME} (mode 0755), a copy of`,
+    ]
+  ) assertStringIncludes(said, shown);
+  for (const secret of ["top-secret", 'very"secret', 'very\\"secret', "pass$word", "pass\\$word"]) {
+    assert(!said.includes(secret), secret);
+  }
+});
+
+Deno.test("install() hands the script to procd, by a script that can be run", async () => {
+  await using paper = new PaperSite({
+    folders: ["etc/init.d"],
+    fakes: { ...USERS, logread: "" },
+  });
+  paper.write("/etc/openwrt_release", "");
+  const script = `/etc/init.d/${NAME}`;
+  // Such a script is run by its path, which is below the root here.
+  const calls: string[] = [];
+  const tools = {
+    has: (tool: string) => paper.site.tools.has(tool),
+    run(...[command, options]: Parameters<typeof paper.site.tools.run>) {
+      if (command.tool !== script) return paper.site.tools.run(command, options);
+      calls.push(command.args.join(" "));
+      return Promise.resolve({ code: 0, output: "" });
+    },
+  };
+  const site = { ...paper.site, tools };
+  const before = paper.tree();
+  await install(configOf([...ARGS, "--as-root"]), site, { signal, patience: PATIENCE });
+  assertEquals(calls, ["restart", "enable"]);
+  assertStringIncludes(paper.text(script), "procd_set_param user 'root'");
+  await uninstall(site, { serviceName: NAME, print: false, signal });
+  assertEquals(calls.slice(2), ["stop", "disable"]);
+  assertEquals(paper.tree(), before);
+});
+
+Deno.test("install() leaves a state folder with what was in it before", async () => {
+  await using paper = openrc();
+  paper.write("/srv/data/photo.jpg", "mine");
+  const config = configOf([...ARGS, "--state-dir", "/srv/data"]);
+  await install(config, paper.site, { signal, patience: PATIENCE });
+  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
+  assertEquals(paper.text("/srv/data/photo.jpg"), "mine");
+  assertStringIncludes(paper.said.at(-1) ?? "", "/srv/data/photo.jpg stays");
+});
+
+Deno.test("install() makes a user's own service without root", async () => {
+  const home = "/home/ann";
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
+    fakes: { id: "echo ann", systemctl: "", loginctl: "", journalctl: "" },
+    site: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
+  });
+  const before = paper.tree();
+  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  assertEquals(paper.calls(), [
+    "systemctl --user daemon-reload",
+    `systemctl --user restart ${NAME}.service`,
+    `systemctl --user enable ${NAME}.service`,
+    `systemctl --user enable --now ${NAME}-update.timer`,
+    "loginctl --no-ask-password enable-linger ann",
+    `journalctl --user -u ${NAME}.service -n 5 --no-pager -o cat`,
+  ]);
+  const made = paper.tree().filter((line) => !before.includes(line));
+  assert(made.every((line) => line.startsWith(home)), made.join("\n"));
+  assertStringIncludes(made.join("\n"), `${home}/.config/${NAME}/config.json 600`);
+  assertStringIncludes(paper.said.join("\n"), "by root: loginctl enable-linger ann");
+  assertEquals(
+    JSON.parse(paper.text(`${home}/.config/${NAME}/config.json`)).state_dir,
+    `${home}/.local/state/${NAME}`,
+  );
+  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
+  assertStringIncludes(paper.calls().join("\n"), "disable-linger ann");
+  assertEquals(paper.tree(), before);
+});
+
+Deno.test("install() takes the timer away when no updates are wanted any more", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system"],
+    fakes: { ...USERS, systemctl: "", journalctl: "" },
+  });
+  const timer = `/etc/systemd/system/${NAME}-update.timer`;
+  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  assertStringIncludes(paper.text(timer), "OnUnitActiveSec=6h");
+  paper.calls();
+  const config = configOf(["install", "--disable-auto-update"], { root: paper.root });
+  await install(config, paper.site, { signal, patience: PATIENCE });
+  assert(!paper.tree().some((line) => line.startsWith(timer)));
+  assertStringIncludes(paper.calls().join("\n"), `disable --now ${NAME}-update.timer`);
+});
+
+Deno.test("install() stops at a step that fails, and what was done can be taken away", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/openrc", "etc/init.d"],
+    fakes: { ...OPENRC, "rc-service": "echo no such runlevel >&2; exit 1" },
+  });
+  const before = paper.tree();
+  await assertRejects(
+    () => install(configOf(ARGS), paper.site, { signal, patience: PATIENCE }),
+    Error,
+    `Cannot run "rc-service ${NAME} restart": no such runlevel`,
+  );
+  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
+  assertEquals(paper.tree(), before);
+});
+
+Deno.test("install() refuses what it can't do before it does anything", async () => {
+  await using paper = openrc();
+  const before = paper.tree();
+  const refused = async (
+    args: readonly string[],
+    site: Partial<typeof paper.site>,
+    why: string,
+  ) => {
+    const promise = install(configOf(args), { ...paper.site, ...site }, { signal });
+    await assertRejects(() => promise, UsageError, why);
+  };
+  await refused(["install"], {}, "Cannot report without --endpoint URL");
+  await refused(ARGS, { program: { form: "source", path: "/x/main.ts" } }, "from sources");
+  await refused(ARGS, { uid: 1000 }, "without root");
+  await refused([...ARGS, "--install-service-name", "Node@2"], {}, "Cannot name a user");
+  await refused(ARGS, { os: "darwin" }, "whom the service is to run as");
+  assertEquals(paper.tree(), before);
+  assertEquals(paper.calls(), []);
+});
+
+Deno.test("install() gives the key of a node that registers itself to the service alone", async () => {
+  await using paper = openrc();
+  const args = ["install", "-e", "https://p.example", "--auto-discovery", "the-key", "--print"];
+  await install(configOf(args), paper.site, { signal });
+  const said = paper.said.join("\n");
+  assertStringIncludes(said, '"auto_discovery_key": "…"');
+  assert(!said.includes("the-key"));
+});
+
+function closing<T extends { close(): void }>(it: T): T & Disposable {
+  return Object.assign(it, { [Symbol.dispose]: () => it.close() });
+}

@@ -1,0 +1,97 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { install } from "../../lib/install/install.ts";
+import { uninstall } from "../../lib/install/uninstall.ts";
+import { configOf, PaperSite, USERS } from "./paper_site.ts";
+
+const { signal } = new AbortController();
+const NAME = "komari-agent-deno";
+const OPTIONS = { serviceName: NAME, print: false, signal };
+
+async function installed(): Promise<PaperSite> {
+  const paper = new PaperSite({
+    folders: ["run/systemd/system", "etc/systemd/system"],
+    fakes: { ...USERS, systemctl: "", journalctl: "" },
+  });
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  paper.calls();
+  return paper;
+}
+
+Deno.test("uninstall() with --print shows what would go, and takes nothing", async () => {
+  await using paper = await installed();
+  const before = paper.tree();
+  await uninstall(paper.site, { ...OPTIONS, print: true });
+  assertEquals(paper.tree(), before);
+  assertEquals(paper.calls(), []);
+  const said = paper.said.join("\n");
+  for (
+    const shown of [
+      `Run systemctl stop ${NAME}.service`,
+      `Remove /etc/${NAME}/config.json`,
+      `Remove /var/lib/${NAME} and all that is in it`,
+      `Run userdel ${NAME}`,
+    ]
+  ) assertStringIncludes(said, shown);
+});
+
+Deno.test("uninstall() leaves and names what it has not made", async () => {
+  await using paper = await installed();
+  paper.write(`/etc/${NAME}/notes.txt`, "mine");
+  await uninstall(paper.site, OPTIONS);
+  assertEquals(paper.text(`/etc/${NAME}/notes.txt`), "mine");
+  assertEquals(
+    paper.said.at(-1),
+    `  /etc/${NAME}/notes.txt stays: it was not made by the installation`,
+  );
+});
+
+Deno.test("uninstall() leaves a link that leads elsewhere by now", async () => {
+  await using paper = await installed();
+  const link = `${paper.root}/usr/local/bin/${NAME}`;
+  await Deno.remove(link);
+  await Deno.symlink("/bin/true", link);
+  await uninstall(paper.site, OPTIONS);
+  assertEquals(await Deno.readLink(link), "/bin/true");
+});
+
+Deno.test("uninstall() leaves a user that was there before", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system"],
+    fakes: { ...USERS, systemctl: "", journalctl: "" },
+  });
+  paper.write(`/users/${NAME}`, "");
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  await uninstall(paper.site, OPTIONS);
+  assert(paper.tree().some((line) => line.startsWith(`/users/${NAME}`)));
+});
+
+Deno.test("uninstall() goes on when the service is gone already", async () => {
+  await using paper = await installed();
+  const tools = {
+    has: () => true,
+    run: () => Promise.resolve({ code: 5, output: "Unit not loaded." }),
+  };
+  // The manager itself has to answer, which is all that may not fail.
+  const site = { ...paper.site, tools };
+  await assertRejects(() => uninstall(site, OPTIONS), Error, "daemon-reload");
+  await uninstall(paper.site, OPTIONS);
+  assert(!paper.tree().some((line) => line.includes(`/${NAME}`)));
+});
+
+Deno.test("uninstall() keeps the note of a replaced agent for whoever brings that one back", async () => {
+  for (const keepsNote of [true, false]) {
+    await using paper = await installed();
+    paper.write(`/etc/${NAME}/replaced.json`, "{}");
+    await uninstall(paper.site, { ...OPTIONS, keepsNote });
+    const left = paper.tree().filter((line) => line.includes("replaced.json"));
+    assertEquals(left.length, keepsNote ? 1 : 0);
+  }
+});
+
+Deno.test("uninstall() refuses a record that is damaged, rather than guess", async () => {
+  await using paper = await installed();
+  paper.write(`/etc/${NAME}/install.json`, "{}");
+  await assertRejects(() => uninstall(paper.site, OPTIONS), Error, "Cannot read");
+});

@@ -1,0 +1,55 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  formatInstallRecord,
+  type InstallRecord,
+  parseInstallRecord,
+} from "../../lib/service/install_record.ts";
+
+const RECORD: InstallRecord = {
+  service: "komari-agent-deno",
+  manager: "systemd",
+  scope: "system",
+  user: "komari-agent-deno",
+  madeUser: true,
+  madeLinger: "",
+  program: "/opt/komari-agent-deno/komari-agent-deno",
+  config: "/etc/komari-agent-deno/config.json",
+  stateFolder: "/var/lib/komari-agent-deno",
+  updateStateFolder: "/var/lib/komari-agent-deno-update",
+  runtimeFolder: "/run/komari-agent-deno",
+  logFile: "/var/log/komari-agent-deno.log",
+  files: ["/etc/systemd/system/komari-agent-deno.service"],
+  links: ["/usr/local/bin/komari-agent-deno"],
+  folders: ["/opt/komari-agent-deno", "/opt"],
+  trees: ["/var/lib/komari-agent-deno"],
+};
+
+Deno.test("parseInstallRecord() reads what formatInstallRecord() wrote", () => {
+  assertEquals(parseInstallRecord(formatInstallRecord(RECORD)), RECORD);
+});
+
+Deno.test("parseInstallRecord() refuses what would take away more than was made", () => {
+  const bad: Record<string, unknown>[] = [
+    { trees: ["/"] },
+    { trees: ["/etc"] },
+    { trees: ["/var/lib/../.."] },
+    { trees: ["/var/lib/x/"] },
+    { trees: "/var/lib/x" },
+    { files: ["etc/passwd"] },
+    { files: [7] },
+    { folders: [""] },
+    { program: "./x" },
+    { manager: "sysv" },
+    { scope: "all" },
+    { service: "a b" },
+    { user: undefined },
+    { links: undefined },
+  ];
+  for (const change of bad) {
+    const text = JSON.stringify({ ...RECORD, ...change });
+    assertThrows(() => parseInstallRecord(text), SyntaxError, "Cannot use the record");
+  }
+  for (const text of ["", "null", "[]", '"x"', "{"]) {
+    assertThrows(() => parseInstallRecord(text), SyntaxError);
+  }
+});
