@@ -62,6 +62,8 @@ export class ProgramFiles {
       await syncFile(copy);
     }
     await Deno.rename(copy, this.old);
+    // Where both are links to the same file already, that has done nothing.
+    await removeIfThere(copy);
     await syncFolder(this.#folder);
   }
 

@@ -1,0 +1,57 @@
+import type { Health } from "../../lib/host/health_file.ts";
+import { askVersion } from "../../lib/update/ask_version.ts";
+import type { RestartableAgent } from "../../lib/update/updater.ts";
+
+/** What a fake agent remembers in a file, so that it outlives a process that is killed. */
+interface Kept {
+  version: string;
+  reports: boolean;
+}
+
+/**
+ * An agent that does nothing but run some version of a program's file; a restart takes the version
+ * that is there then. Versions that are called mute never have a report accepted.
+ */
+export class FakeAgent implements RestartableAgent {
+  restarts = 0;
+  readonly #program: string;
+  readonly #path: string;
+  readonly #mute: readonly string[];
+
+  constructor(program: string, { mute = [] }: { mute?: readonly string[] } = {}) {
+    this.#program = program;
+    this.#path = `${program}.agent`;
+    this.#mute = mute;
+  }
+
+  /** Starts it, as a service does after a power loss too. */
+  async start(): Promise<void> {
+    const version = await askVersion(this.#program, { signal: new AbortController().signal });
+    const kept: Kept = { version, reports: !this.#mute.includes(version) };
+    await Deno.writeTextFile(this.#path, JSON.stringify(kept));
+  }
+
+  /** Ends it for good. */
+  stop(): void {
+    Deno.removeSync(this.#path);
+  }
+
+  health(): Health | undefined {
+    try {
+      const { version, reports }: Kept = JSON.parse(Deno.readTextFileSync(this.#path));
+      const acceptedAtMs = reports ? Date.now() : undefined;
+      return { pid: 1, version, intervalMs: 1000, acceptedAtMs, isRunning: true };
+    } catch {
+      return undefined;
+    }
+  }
+
+  requireRestart(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async restart(): Promise<void> {
+    this.restarts++;
+    await this.start();
+  }
+}

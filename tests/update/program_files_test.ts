@@ -1,0 +1,70 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ProgramFiles } from "../../lib/update/program_files.ts";
+import { sha256 } from "./release_server.ts";
+
+/** A program in a folder of its own, which is gone afterwards. */
+async function withProgram(
+  use: (files: ProgramFiles, read: () => Record<string, string>) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/agent`;
+  await Deno.writeTextFile(path, "one", { mode: 0o750 });
+  try {
+    await use(new ProgramFiles(path), () =>
+      Object.fromEntries(
+        [...Deno.readDirSync(folder)].map(({ name }) => name).sort()
+          .map((name) => [name, Deno.readTextFileSync(`${folder}/${name}`)]),
+      ));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function writeFresh(files: ProgramFiles, text: string): Promise<void> {
+  using file = await files.openFresh();
+  await file.write(new TextEncoder().encode(text));
+}
+
+Deno.test("ProgramFiles renews the program and brings it back", async () => {
+  await withProgram(async (files, read) => {
+    await writeFresh(files, "two");
+    assertEquals((Deno.statSync(files.fresh).mode ?? 0) & 0o777, 0o600);
+    await files.finishFresh();
+    assertEquals((Deno.statSync(files.fresh).mode ?? 0) & 0o777, 0o750);
+    await files.keepOld();
+    assertEquals(read(), { "agent": "one", "agent.new": "two", "agent.old": "one" });
+    await files.swapIn();
+    assertEquals(read(), { "agent": "two", "agent.old": "one" });
+    assertEquals(await files.isInPlace(sha256(new TextEncoder().encode("two"))), true);
+    await files.swapBack();
+    assertEquals(read(), { "agent": "one" });
+    assertEquals(await files.isInPlace(sha256(new TextEncoder().encode("two"))), false);
+  });
+});
+
+Deno.test("ProgramFiles.keepOld() leaves one old file, however often it is called", async () => {
+  await withProgram(async (files, read) => {
+    await files.keepOld();
+    await files.keepOld();
+    assertEquals(read(), { "agent": "one", "agent.old": "one" });
+  });
+});
+
+Deno.test("ProgramFiles.openFresh() follows no link that lies there", async () => {
+  await withProgram(async (files, read) => {
+    Deno.writeTextFileSync(`${files.path}.other`, "theirs");
+    Deno.symlinkSync(`${files.path}.other`, files.fresh);
+    await writeFresh(files, "two");
+    assertEquals(read(), { "agent": "one", "agent.new": "two", "agent.other": "theirs" });
+    await files.removeUnfinished();
+    await files.removeUnfinished();
+    assertEquals(read(), { "agent": "one", "agent.other": "theirs" });
+  });
+});
+
+Deno.test("ProgramFiles.swapBack() throws when there is no old file", async () => {
+  await withProgram(async (files, read) => {
+    await assertRejects(() => files.swapBack(), Error, `Cannot put back ${files.old}`);
+    assertEquals(read(), { "agent": "one" });
+  });
+});

@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+
+/** How a server of releases can go wrong. */
+export interface ServerFaults {
+  /** Answers the requests for paths that contain a word; what it does not, is answered as usual. */
+  readonly answer?: Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
+  /** Changes the fields of the release. */
+  readonly release?: Record<string, unknown>;
+  /** Changes the fields of the description of each file. */
+  readonly asset?: Record<string, unknown>;
+  /** Instead of the list of hashes. */
+  readonly sums?: string;
+}
+
+/** A release that is served on loopback, in the form of GitHub's API. */
+export class ReleaseServer implements AsyncDisposable {
+  faults: ServerFaults = {};
+  /** Paths that were asked for. */
+  readonly asked: string[] = [];
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  #tag = "v0.0.0";
+  #files = new Map<string, Uint8Array<ArrayBuffer>>();
+
+  constructor() {
+    this.#server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      (request) => this.#answer(request),
+    );
+  }
+
+  /** Where it can be reached. */
+  get origin(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}`;
+  }
+
+  /** The address of the newest release's description. */
+  get url(): string {
+    return `${this.origin}/latest`;
+  }
+
+  /** Publishes a version with one program, by its target. */
+  publish(version: string, program: string | Uint8Array<ArrayBuffer>, target = "portable"): void {
+    const bytes = typeof program === "string" ? new TextEncoder().encode(program) : program;
+    this.#tag = `v${version}`;
+    this.#files = new Map([[`komari-agent-deno-${target}`, bytes]]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+
+  #answer(request: Request): Response | Promise<Response> {
+    const { pathname } = new URL(request.url);
+    this.asked.push(pathname);
+    for (const [word, answer] of Object.entries(this.faults.answer ?? {})) {
+      if (pathname.includes(word)) return answer(request);
+    }
+    if (pathname === "/latest") return Response.json(this.#release());
+    const name = pathname.slice("/files/".length);
+    if (name === "SHA256SUMS") return new Response(this.#sums());
+    const bytes = this.#files.get(name);
+    return bytes === undefined
+      ? new Response("<html>Not found</html>", { status: 404 })
+      : new Response(bytes);
+  }
+
+  #sums(): string {
+    const lines = [...this.#files].map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`);
+    return this.faults.sums ?? lines.join("");
+  }
+
+  #release(): Record<string, unknown> {
+    const sums = new TextEncoder().encode(this.#sums());
+    const assets = [...this.#files, ["SHA256SUMS", sums] as const].map(([name, bytes]) => ({
+      name,
+      size: bytes.length,
+      digest: `sha256:${sha256(bytes)}`,
+      browser_download_url: `${this.origin}/files/${name}`,
+      ...(name === "SHA256SUMS" ? {} : this.faults.asset),
+    }));
+    return { tag_name: this.#tag, draft: false, prerelease: false, assets, ...this.faults.release };
+  }
+}
+
+/** The SHA-256 of bytes, in hexadecimal digits. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** A script that says of itself that it is a version. */
+export function programOf(version: string, more = ""): string {
+  return `#!/bin/sh\n${more}\necho '{"version": "${version}"}'\n`;
+}

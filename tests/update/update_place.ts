@@ -1,0 +1,59 @@
+import { StateFile } from "../../lib/host/state_file.ts";
+import { lockFolder } from "../../lib/host/state_lock.ts";
+import { UPDATE_STATE, updateFolder } from "../../lib/host/update_folder.ts";
+import { parseUpdateState, type UpdateState } from "../../lib/parse/update_state.ts";
+import { Downloads } from "../../lib/update/downloads.ts";
+import { ProgramFiles } from "../../lib/update/program_files.ts";
+import type { UpdateStep } from "../../lib/update/update_step.ts";
+import { runUpdate, type UpdateOutcome, type UpdaterParts } from "../../lib/update/updater.ts";
+import { FakeAgent } from "./fake_agent.ts";
+import { programOf } from "./release_server.ts";
+
+/** Where a program lies, with an agent that runs it. */
+export interface UpdatePlace {
+  readonly path: string;
+  /** Where releases are described. */
+  readonly url: string;
+  /** Versions of which no report is ever accepted. */
+  readonly mute: readonly string[];
+}
+
+/** All that an update works with, with steps that are handed to `onStep`. */
+export function partsOf(
+  { path, url, mute }: UpdatePlace,
+  onStep: (step: UpdateStep) => void = () => {},
+): UpdaterParts & { agent: FakeAgent; state: StateFile<UpdateState> } {
+  return {
+    url,
+    mirror: "",
+    present: versionIn(path),
+    target: "portable",
+    files: new ProgramFiles(path),
+    state: new StateFile(updateFolder(path), { name: UPDATE_STATE, parse: parseUpdateState }),
+    agent: new FakeAgent(path, { mute }),
+    downloads: new Downloads({ userAgent: "agent", proxies: {}, caCerts: [], silenceMs: 2000 }),
+    tell: onStep,
+    watchMs: 400,
+    lookEveryMs: 20,
+  };
+}
+
+/** Runs an update as the command does, under its lock. */
+export async function updateThere(
+  place: UpdatePlace,
+  onStep?: (step: UpdateStep) => void,
+): Promise<UpdateOutcome> {
+  using lock = lockFolder(updateFolder(place.path));
+  if (lock === undefined) throw new Error("another update is under way");
+  return await runUpdate(partsOf(place, onStep), new AbortController().signal);
+}
+
+/** The version of a program's file, which is whole. */
+export function versionIn(path: string): string {
+  const text = Deno.readTextFileSync(path);
+  const version = /"version": "([^"]+)"/.exec(text)?.[1] ?? "";
+  if (!text.startsWith(programOf(version).slice(0, 9)) || !text.endsWith("}'\n")) {
+    throw new Error(`no whole program: ${text}`);
+  }
+  return version;
+}

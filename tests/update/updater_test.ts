@@ -1,0 +1,410 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { describeError } from "../../lib/log.ts";
+import type { FoundRelease } from "../../lib/update/find_release.ts";
+import type { UpdateStep } from "../../lib/update/update_step.ts";
+import { runUpdate } from "../../lib/update/updater.ts";
+import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
+import { partsOf, updateThere, versionIn } from "./update_place.ts";
+
+/** A program of version 1.2.3 with an agent, a server of releases; all of it is gone afterwards. */
+class World implements AsyncDisposable {
+  readonly folder: string = Deno.makeTempDirSync({ prefix: "update-" });
+  readonly path = `${this.folder}/agent`;
+  readonly server = new ReleaseServer();
+  readonly mute: string[] = [];
+
+  static async open(): Promise<World> {
+    const world = new World();
+    await Deno.writeTextFile(world.path, programOf("1.2.3"), { mode: 0o755 });
+    await world.parts().agent.start();
+    return world;
+  }
+
+  parts(): ReturnType<typeof partsOf> {
+    return partsOf(this.place);
+  }
+
+  get place(): { path: string; url: string; mute: string[] } {
+    return { path: this.path, url: this.server.url, mute: this.mute };
+  }
+
+  async run(steps: UpdateStep[] = []): ReturnType<typeof updateThere> {
+    return await updateThere(this.place, (step) => steps.push(step));
+  }
+
+  /** The words of the failure that an update ends with. */
+  async failure(): Promise<string> {
+    return describeError(await assertRejects(() => this.run(), Error));
+  }
+
+  /** What lies beside the program. */
+  names(): string[] {
+    return Array.from(Deno.readDirSync(this.folder), ({ name }) => name).sort();
+  }
+
+  failed(): readonly string[] | undefined {
+    return this.parts().state.read().value?.failed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+Deno.test("runUpdate() takes a newer version, restarts the agent and keeps the old one", async () => {
+  await using world = await World.open();
+  await Deno.chmod(world.path, 0o751);
+  world.server.publish("1.3.0", programOf("1.3.0"));
+  const steps: UpdateStep[] = [];
+  assertEquals(await world.run(steps), { kind: "updated", from: "1.2.3", to: "1.3.0" });
+  assertEquals(steps, [
+    ...["fetched", "runs", "trial written", "old kept", "in place"] as const,
+    ...["restarted", "accepted"] as const,
+  ]);
+  assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.0", "1.2.3"]);
+  assertEquals((Deno.statSync(world.path).mode ?? 0) & 0o777, 0o751);
+  assertEquals(world.names(), ["agent", "agent.agent", "agent.old", "agent.update"]);
+  assertEquals(world.parts().state.read().value, { failed: [] });
+  assertEquals(world.parts().agent.health()?.version, "1.3.0");
+
+  world.server.publish("1.3.1", programOf("1.3.1"));
+  await world.run();
+  assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.1", "1.3.0"]);
+});
+
+Deno.test("runUpdate() goes back when the new version does not report, and never tries it again", async () => {
+  await using world = await World.open();
+  world.mute.push("1.3.0");
+  world.server.publish("1.3.0", programOf("1.3.0"));
+  const steps: UpdateStep[] = [];
+  assertEquals(await world.run(steps), { kind: "returned", from: "1.2.3", to: "1.3.0" });
+  assertEquals(steps.slice(-3), ["restarted", "returning", "returned"]);
+  assertEquals(versionIn(world.path), "1.2.3");
+  assertEquals(world.parts().agent.health()?.version, "1.2.3");
+  assertEquals(world.failed(), ["1.3.0"]);
+  assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
+
+  const before = world.server.asked.length;
+  const outcome = await world.run();
+  assertEquals(outcome.kind === "nothing" && outcome.release.verdict, "failed before");
+  assertEquals(world.server.asked.slice(before), ["/latest"]);
+  world.server.publish("1.3.1", programOf("1.3.1"));
+  assertEquals((await world.run()).kind, "updated");
+});
+
+Deno.test("runUpdate() only swaps the file where no agent runs", async () => {
+  await using world = await World.open();
+  world.parts().agent.stop();
+  world.server.publish("1.3.0", programOf("1.3.0"));
+  assertEquals(await world.run(), { kind: "swapped", from: "1.2.3", to: "1.3.0" });
+  assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.0", "1.2.3"]);
+  assertEquals(world.parts().state.read().value, undefined);
+});
+
+const NOT_TAKEN: Record<string, [string, ServerFaults, FoundRelease["verdict"]]> = {
+  "the same": ["1.2.3", {}, "not newer"],
+  "an older": ["1.2.2", {}, "not newer"],
+  "an older one by number": ["1.1.10", {}, "not newer"],
+  "a preview": ["1.3.0", { release: { prerelease: true } }, "not stable"],
+  "a draft of a": ["1.3.0", { release: { draft: true } }, "not stable"],
+  "a preview by name of a": ["1.3.0-rc.1", {}, "not stable"],
+  "an oddly called": ["latest", {}, "not stable"],
+};
+
+for (const [kind, [version, faults, verdict]] of Object.entries(NOT_TAKEN)) {
+  Deno.test(`runUpdate() leaves ${kind} version alone`, async () => {
+    await using world = await World.open();
+    world.server.publish(version, programOf(version));
+    world.server.faults = faults;
+    const outcome = await world.run();
+    assertEquals(outcome.kind === "nothing" && outcome.release.verdict, verdict);
+    assertEquals(world.server.asked, ["/latest"]);
+    assertEquals(versionIn(world.path), "1.2.3");
+  });
+}
+
+const PROGRAM = programOf("1.3.0");
+const LENGTH = PROGRAM.length;
+
+/** Bytes of which a server promises more, or fewer, than it sends. */
+function body(text: string): () => Response {
+  return () => new Response(text);
+}
+
+const ELF_FOR_ARM32 = new Uint8Array(64);
+ELF_FOR_ARM32.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+
+const FAULTS: Record<
+  string,
+  { faults?: ServerFaults; program?: string | Uint8Array<ArrayBuffer>; words: string }
+> = {
+  "nobody describes it": {
+    faults: { answer: { latest: () => new Response("busy", { status: 503 }) } },
+    words: "answered with status 503",
+  },
+  "the description is a page": {
+    faults: { answer: { latest: body("<!DOCTYPE html><html>") } },
+    words: "Cannot parse the release: it begins with",
+  },
+  "the description is endless": {
+    faults: { answer: { latest: body(" ".repeat(1024 * 1024 + 1)) } },
+    words: "longer than 1048576 bytes",
+  },
+  "it has no file for here": {
+    faults: { asset: { name: "komari-agent-deno-linux-riscv64" } },
+    words: "the release has no program for portable",
+  },
+  "it has no list of hashes": {
+    faults: {
+      release: {
+        assets: [{
+          name: "komari-agent-deno-portable",
+          size: 9,
+          browser_download_url: "http://127.0.0.1:9/x",
+        }],
+      },
+    },
+    words: "the release has no SHA256SUMS",
+  },
+  "the list of hashes is a page": {
+    faults: { sums: "<html>" },
+    words: "SHA256SUMS does not tell of komari-agent-deno-portable",
+  },
+  "the list and the description differ": {
+    faults: { sums: `${"0".repeat(64)}  komari-agent-deno-portable\n` },
+    words: "differ on komari-agent-deno-portable",
+  },
+  "the hash is wrong": {
+    faults: { answer: { portable: body(PROGRAM.replace("1.3.0", "1.3.9")) } },
+    words: "has another SHA-256",
+  },
+  "the file is short": {
+    faults: { answer: { portable: body(PROGRAM.slice(0, -10)) } },
+    words: `ends after ${LENGTH - 10} of ${LENGTH} bytes`,
+  },
+  "the file is longer": {
+    faults: { answer: { portable: body(`${PROGRAM}more`) } },
+    words: `longer than ${LENGTH} bytes`,
+  },
+  "the file is a page": {
+    faults: { answer: { portable: body("<!DOCTYPE html>") } },
+    words: `ends after 15 of ${LENGTH} bytes`,
+  },
+  "the file is missing": {
+    faults: { answer: { portable: () => new Response("no", { status: 404 }) } },
+    words: "answered with status 404",
+  },
+  "redirects go round": {
+    faults: {
+      answer: {
+        portable: ({ url }) => new Response(null, { status: 302, headers: { location: url } }),
+      },
+    },
+    words: "more than 5 redirects",
+  },
+  "the size is none": {
+    faults: { asset: { size: 0 } },
+    words: "has 0 bytes, which no program has",
+  },
+  "the size is mad": {
+    faults: { asset: { size: 2 ** 40 } },
+    words: "which no program has",
+  },
+  "it is a page with the right hash": {
+    program: "<!DOCTYPE html>",
+    words: "the file for portable is no program",
+  },
+  "it is for another machine": {
+    program: new Uint8Array(ELF_FOR_ARM32),
+    words: "the file for portable is no program",
+  },
+  "it is for another system": {
+    program: elfForArm64(),
+    words: "the file for portable is a program for linux-arm64",
+  },
+};
+
+function elfForArm64(): Uint8Array<ArrayBuffer> {
+  const head = new Uint8Array(64);
+  head.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  head.set([2, 0, 0xb7, 0], 16);
+  return head;
+}
+
+for (const [kind, { faults = {}, program = PROGRAM, words }] of Object.entries(FAULTS)) {
+  Deno.test(`runUpdate() leaves everything as it is when ${kind}`, async () => {
+    await using world = await World.open();
+    world.server.publish("1.3.0", program);
+    world.server.faults = faults;
+    assertStringIncludes(await world.failure(), words);
+    assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
+    assertEquals(versionIn(world.path), "1.2.3");
+    assertEquals(world.failed(), undefined, "it may be better the next time");
+    world.server.publish("1.3.0", PROGRAM);
+    world.server.faults = {};
+    assertEquals((await world.run()).kind, "updated");
+  });
+}
+
+const BAD_PROGRAMS: Record<string, [string, string]> = {
+  "says another version": [programOf("1.3.1"), "its program says that it is 1.3.1"],
+  "says something else": ["#!/bin/sh\necho hello\n", 'it says "hello\\n" instead of its version'],
+  "fails": [programOf("1.3.0", "exit 3"), "it ended with code 3"],
+  "can't be started": ["#!/nowhere/sh\n", "Cannot run"],
+};
+
+for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
+  Deno.test(`runUpdate() does not take a program that ${kind}, and not again`, async () => {
+    await using world = await World.open();
+    world.server.publish("1.3.0", program);
+    assertStringIncludes(await world.failure(), words);
+    assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
+    assertEquals(versionIn(world.path), "1.2.3");
+    const outcome = await world.run();
+    assertEquals(outcome.kind === "nothing" && outcome.release.verdict, "failed before");
+  });
+}
+
+Deno.test("runUpdate() tries nothing while the panel takes no reports anyway", async () => {
+  await using world = await World.open();
+  world.mute.push("1.2.3");
+  await world.parts().agent.start();
+  world.server.publish("1.3.0", PROGRAM);
+  assertStringIncludes(
+    await world.failure(),
+    "the panel accepts no reports of the agent that runs",
+  );
+  assertEquals(world.server.asked, ["/latest"]);
+});
+
+Deno.test("runUpdate() puts the old version back when the agent can't be restarted", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", PROGRAM);
+  Deno.mkdirSync(`${world.path}.update`);
+  const parts = world.parts();
+  parts.agent.restart = () => Promise.reject(new Error("no such service"));
+  const error = await assertRejects(() => runUpdate(parts, new AbortController().signal), Error);
+  assertStringIncludes(describeError(error), "the agent can't be restarted: no such service");
+  assertEquals(versionIn(world.path), "1.2.3");
+  assertEquals(world.parts().state.read().value, { failed: [] });
+});
+
+Deno.test("runUpdate() goes back at once after a trial that was cut off again and again", async () => {
+  await using world = await World.open();
+  world.mute.push("1.3.0");
+  await Deno.rename(world.path, `${world.path}.old`);
+  await Deno.writeTextFile(world.path, PROGRAM, { mode: 0o755 });
+  await world.parts().agent.start();
+  const trial = {
+    ...{ from: "1.2.3", to: "1.3.0", sha256: sha256(new TextEncoder().encode(PROGRAM)) },
+    ...{ startedAtMs: Date.now(), resumes: 2, isReturning: false },
+  };
+  Deno.mkdirSync(`${world.path}.update`);
+  Deno.writeTextFileSync(
+    `${world.path}.update/update.json`,
+    JSON.stringify({ version: 1, trial, failed: [] }),
+  );
+  const steps: UpdateStep[] = [];
+  assertEquals((await world.run(steps)).kind, "returned");
+  assertEquals(steps, ["returning", "returned"]);
+  assertEquals(versionIn(world.path), "1.2.3");
+});
+
+Deno.test("runUpdate() says so when there is nothing to go back to, and does not loop", async () => {
+  await using world = await World.open();
+  world.mute.push("1.3.0");
+  world.server.publish("1.3.0", PROGRAM);
+  const error = await assertRejects(() =>
+    updateThere(world.place, (step) => {
+      if (step === "restarted") Deno.removeSync(`${world.path}.old`);
+    }), Error);
+  assertStringIncludes(describeError(error), "Cannot go back to version 1.2.3: Cannot put back");
+  assertEquals(versionIn(world.path), "1.3.0");
+  assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
+});
+
+/** Runs an update in a process that kills itself at a step. */
+async function killedAt(world: World, step: UpdateStep): Promise<void> {
+  const { path, url, mute } = world.place;
+  const { signal } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", KILLED_UPDATE, path, url, mute.join(), step],
+    stderr: "null",
+  }).output();
+  assertEquals(signal, "SIGKILL", `it never came to "${step}"`);
+}
+
+const KILLED_UPDATE = new URL("killed_update.ts", import.meta.url).pathname;
+
+const STEPS_OF_GOOD: readonly UpdateStep[] = [
+  ...["fetched", "runs", "trial written", "old kept", "in place"] as const,
+  ...["restarted", "accepted"] as const,
+];
+for (const step of STEPS_OF_GOOD) {
+  for (const rebooted of [false, true]) {
+    const end = rebooted ? "a power loss" : "a kill";
+    Deno.test(`runUpdate() comes to its end after ${end} at "${step}"`, async () => {
+      await using world = await World.open();
+      world.server.publish("1.3.0", PROGRAM);
+      await killedAt(world, step);
+      const version = versionIn(world.path);
+      assert(version === "1.2.3" || version === "1.3.0", version);
+      // After a power loss the service starts what is there.
+      if (rebooted) await world.parts().agent.start();
+      await world.run();
+      assertEquals(versionIn(world.path), "1.3.0");
+      assertEquals(versionIn(`${world.path}.old`), "1.2.3");
+      assertEquals(world.parts().agent.health()?.version, "1.3.0");
+      assertEquals(world.parts().state.read().value, { failed: [] });
+      assertEquals(world.names(), ["agent", "agent.agent", "agent.old", "agent.update"]);
+    });
+  }
+}
+
+const STEPS_OF_BAD: readonly UpdateStep[] = ["in place", "restarted", "returning", "returned"];
+for (const step of STEPS_OF_BAD) {
+  for (const rebooted of [false, true]) {
+    const end = rebooted ? "a power loss" : "a kill";
+    Deno.test(`runUpdate() goes back from a mute version after ${end} at "${step}"`, async () => {
+      await using world = await World.open();
+      world.mute.push("1.3.0");
+      world.server.publish("1.3.0", PROGRAM);
+      await killedAt(world, step);
+      if (rebooted) await world.parts().agent.start();
+      assertEquals((await world.run()).kind, "returned");
+      assertEquals(versionIn(world.path), "1.2.3");
+      assertEquals(world.parts().agent.health()?.version, "1.2.3");
+      assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
+    });
+  }
+}
+
+Deno.test("runUpdate() says so when the disk is full, and leaves all as it was", async () => {
+  await using world = await World.open();
+  const disk = `${world.folder}/disk`;
+  Deno.mkdirSync(disk);
+  if (!await mountTiny(disk)) return console.log("skipped: no file system can be mounted here");
+  try {
+    const path = `${disk}/agent`;
+    await Deno.writeTextFile(path, programOf("1.2.3"), { mode: 0o755 });
+    await partsOf({ ...world.place, path }).agent.start();
+    world.server.publish("1.3.0", `${PROGRAM}${"#".repeat(300_000)}\n${PROGRAM.slice(10)}`);
+    const run = () => updateThere({ ...world.place, path });
+    const error = await assertRejects(run, Error);
+    assertStringIncludes(describeError(error), "No space left on device");
+    assertEquals(versionIn(path), "1.2.3");
+    const names = Array.from(Deno.readDirSync(disk), ({ name }) => name).sort();
+    assertEquals(names, ["agent", "agent.agent", "agent.update"]);
+    world.server.publish("1.3.0", PROGRAM);
+    assertEquals((await run()).kind, "updated");
+  } finally {
+    await new Deno.Command("umount", { args: [disk] }).output();
+  }
+});
+
+/** A file system of a few pages; `false` where it can't be made. */
+async function mountTiny(folder: string): Promise<boolean> {
+  if (Deno.uid() !== 0) return false;
+  const args = ["-t", "tmpfs", "-o", "size=64k,mode=0700", "tiny", folder];
+  return (await new Deno.Command("mount", { args, stderr: "null" }).output()).success;
+}
