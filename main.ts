@@ -13,6 +13,7 @@ import { UsageError } from "./lib/errors.ts";
 import { explainError } from "./lib/host/explain_error.ts";
 import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/restart_signal.ts";
 import { installedConfigs } from "./lib/host/installed_configs.ts";
+import type { CommandOptions } from "./lib/install/install_command.ts";
 import { runtimeFolders } from "./lib/host/runtime_folders.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
 import { thisProgram } from "./lib/host/this_program.ts";
@@ -38,7 +39,15 @@ async function main(): Promise<number> {
       installedConfigs: (name: string) => installedConfigs(name, Deno.env.toObject()),
     };
     format = wantedLogFormat(sources);
-    return await run(resolveConfig(sources), secrets);
+    return await run(resolveConfig(sources), {
+      secrets,
+      reconsider({ given, proxies }) {
+        const env = { ...proxies, ...sources.env };
+        const config = resolveConfig({ ...sources, env, takenOver: given });
+        secrets.push(...config.secrets);
+        return config;
+      },
+    });
   } catch (error) {
     const text = hideSecrets(explainError(error), secrets);
     if (format === "text") printError(text);
@@ -50,7 +59,12 @@ async function main(): Promise<number> {
   }
 }
 
-async function run(config: Config, secrets: string[]): Promise<number> {
+/** What a command may need beside what it was told. */
+interface Surroundings extends Pick<CommandOptions, "reconsider"> {
+  readonly secrets: string[];
+}
+
+async function run(config: Config, { secrets, reconsider }: Surroundings): Promise<number> {
   secrets.push(...config.secrets);
   if (config.help) return show(helpText());
   if (config.command === "version") return show(versionText(config));
@@ -71,7 +85,7 @@ async function run(config: Config, secrets: string[]): Promise<number> {
     return show(await act(config, options));
   }
   if (config.command === "install" || config.command === "uninstall") {
-    return await runInstall(config, options);
+    return await runInstall(config, { ...options, reconsider });
   }
   if (config.command === "update") return await runUpdate(config, options);
   if (config.command === "demo") return await runDemo(config, options);
@@ -84,7 +98,10 @@ async function run(config: Config, secrets: string[]): Promise<number> {
   return options.isRestart() ? RESTART_EXIT_CODE : 0;
 }
 
-async function runInstall(config: Config, options: { signal: AbortSignal }): Promise<number> {
+async function runInstall(
+  config: Config,
+  options: Pick<CommandOptions, "signal" | "reconsider">,
+): Promise<number> {
   const { installCommand, uninstallCommand } = await import("./lib/install/install_command.ts");
   const act = config.command === "install" ? installCommand : uninstallCommand;
   const say = (line: string) => print(`${line}\n`);

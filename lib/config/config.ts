@@ -130,6 +130,8 @@ export function resolveConfig(sources: ConfigSources): Config {
     }
     const ofKey = file.get(key);
     if (ofKey) return { text: ofKey, name: key, origin: `key ${key} of ${path}`, rank: 2 };
+    const taken = sources.takenOver?.get(key);
+    if (taken) return { text: taken, name: key, origin: `${key} of the official agent`, rank: 3 };
     return undefined;
   }
   function pick<T>(option: Option<T>): T {

@@ -8,7 +8,7 @@ export interface Found {
   readonly name: string;
   /** The place in words. */
   readonly origin: string;
-  readonly rank: 0 | 1 | 2;
+  readonly rank: 0 | 1 | 2 | 3;
 }
 
 /** Looks an option up in all places, the strongest first. */

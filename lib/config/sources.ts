@@ -13,6 +13,8 @@ export interface ConfigSources {
   readonly readMode: (path: string) => number | undefined;
   /** Where the configuration of an installed service of this name may be, the likeliest first. */
   readonly installedConfigs?: (serviceName: string) => readonly string[];
+  /** What an official agent was told whose place is taken, by keys; everything else wins over it. */
+  readonly takenOver?: ReadonlyMap<string, string>;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

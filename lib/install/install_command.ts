@@ -5,8 +5,12 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { servicePlaces } from "../service/service_places.ts";
 import { install } from "./install.ts";
-import { thisSite } from "./site.ts";
+import { replace, type ReplaceOptions } from "./replace.ts";
+import { readReplaced } from "./replaced_agent.ts";
+import { restore } from "./restore.ts";
+import { scopeOf, thisSite } from "./site.ts";
 import { uninstall } from "./uninstall.ts";
 
 /** What a command may use. */
@@ -15,6 +19,8 @@ export interface CommandOptions {
   readonly signal: AbortSignal;
   /** Takes a line for the user. */
   say(line: string): void;
+  /** What was asked for, with what an official agent was told below it. */
+  readonly reconsider: ReplaceOptions["reconsider"];
 }
 
 /**
@@ -24,14 +30,30 @@ export interface CommandOptions {
  * @throws {Error} When something could not be made or started.
  */
 export async function installCommand(config: Config, options: CommandOptions): Promise<number> {
-  const refusal = await install(config, thisSite(options), options);
+  const act = config.install.replace ? replace : install;
+  const refusal = await act(config, thisSite(options), options);
   return refusal === undefined ? 0 : 1;
 }
 
-/** Takes away what was installed. @throws {Error} When something can't be removed. */
+/**
+ * Takes away what was installed, and brings back the agent whose place it has taken if that is
+ * wanted.
+ *
+ * @throws {Error} When something can't be removed, or the other one not brought back.
+ */
 export async function uninstallCommand(config: Config, options: CommandOptions): Promise<number> {
   const { serviceName, print } = config.install;
-  const { signal } = options;
-  await uninstall(thisSite(options), { serviceName, print, signal });
+  const { signal, say } = options;
+  const site = thisSite(options);
+  if (config.install.restore) {
+    await restore(config, site, options);
+    return 0;
+  }
+  const { configFolder } = servicePlaces(serviceName, { ...site, scope: scopeOf(site) });
+  const replaced = readReplaced(site.root + configFolder);
+  await uninstall(site, { serviceName, print, signal });
+  if (replaced !== undefined && !print) {
+    say(`The official agent (${replaced.serviceName}) is still there and does not run.`);
+  }
   return 0;
 }

@@ -32,8 +32,8 @@ export class OfficialSwitch {
     this.#name = name;
   }
 
-  /** What is run to stop it, and so that it stays stopped. */
-  get commands(): Pick<ServiceManager, "stop" | "disable"> {
+  /** What is run to do what. */
+  get commands(): Pick<ServiceManager, "stop" | "disable" | "enable" | "restart"> {
     return this.#manager;
   }
 

@@ -8,18 +8,16 @@ export interface ReplacedAgent
   readonly isDone: boolean;
 }
 
-const NAME = "replaced.json";
-
 /** Where the note is kept in a folder. */
 export function replacedNote(folder: string): string {
-  return `${folder}/${NAME}`;
+  return `${folder}/replaced.json`;
 }
 
 /** The note of what was replaced; `undefined` when there is none that can be used. */
 export function readReplaced(folder: string): ReplacedAgent | undefined {
   try {
     const note: Record<string, unknown> = {
-      ...JSON.parse(Deno.readTextFileSync(`${folder}/${NAME}`)),
+      ...JSON.parse(Deno.readTextFileSync(replacedNote(folder))),
     };
     const manager = MANAGERS.find((kind) => kind === note.manager);
     const { serviceName, unitPath, binary, isDone } = note;
@@ -34,7 +32,7 @@ export function readReplaced(folder: string): ReplacedAgent | undefined {
 
 /** Brings the note to the disk. @throws {Error} When it can't be written. */
 export function writeReplaced(folder: string, replaced: ReplacedAgent): void {
-  const path = `${folder}/${NAME}`;
+  const path = replacedNote(folder);
   try {
     const { manager, scope, serviceName, unitPath, binary, isDone } = replaced;
     const note = { manager, scope, serviceName, unitPath, binary, isDone };
@@ -51,13 +49,18 @@ export function writeReplaced(folder: string, replaced: ReplacedAgent): void {
   }
 }
 
-/** Takes the note away, if there is one. */
+/** Takes the note away, if there is one, and the folder, if nothing else is in it. */
 export function removeReplaced(folder: string): void {
-  for (const path of [`${folder}/${NAME}`, `${folder}/${NAME}.new`]) {
+  for (const path of [replacedNote(folder), `${replacedNote(folder)}.new`]) {
     try {
       Deno.removeSync(path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+  try {
+    Deno.removeSync(folder);
+  } catch {
+    // It is not empty, or it is gone.
   }
 }

@@ -68,7 +68,10 @@ async function undo(parts: ReplacementParts, reason: unknown): Promise<void> {
   } catch (error) {
     trouble ??= error;
   }
-  if (trouble === undefined) return removeReplaced(folder);
+  if (trouble === undefined) {
+    removeReplaced(folder);
+    return say(`The official agent (${official.serviceName}) runs again.`);
+  }
   throw new Error(
     `Cannot put ${official.serviceName} back (${describeError(trouble)}) after ` +
       `${describeError(reason)}; \`komari-agent-deno uninstall --restore\` tries it again`,

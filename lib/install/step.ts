@@ -10,7 +10,7 @@ import { type ToolCommand, toolLine } from "../service/tool_command.ts";
 export type Step =
   | { do: "folder"; path: string; mode: number; owner?: string }
   | { do: "file"; path: string; text: string; mode: number; owner?: string }
-  | { do: "copy"; path: string; from: string; mode: number }
+  | { do: "copy"; path: string; from: string; mode: number; owner?: string }
   | { do: "link"; path: string; to: string }
   | { do: "run"; command: ToolCommand }
   | { do: "remove"; path: string }

@@ -45,7 +45,7 @@ async function takeStep(
     case "file":
       return await replaceFile(path, step, { site, signal });
     case "copy":
-      return await copyProgram(step, path);
+      return await copyFile(step, path, { site, signal });
     case "link":
       await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
       await removeIfThere(path);
@@ -79,14 +79,16 @@ async function replaceFile(
   await Deno.rename(fresh, path);
 }
 
-async function copyProgram(
-  { from, mode }: { from: string; mode: number },
+async function copyFile(
+  { from, mode, owner }: { from: string; mode: number; owner?: string },
   path: string,
+  { site, signal }: { site: Doing; signal: AbortSignal },
 ): Promise<void> {
   if (await isSameFile(from, path)) return await Deno.chmod(path, mode);
   const fresh = `${path}.new`;
   await removeIfThere(fresh);
   await Deno.copyFile(from, fresh);
+  await giveTo(owner, fresh, site, signal);
   await Deno.chmod(fresh, mode);
   {
     using file = await Deno.open(fresh);

@@ -5,11 +5,10 @@ import { OFFICIAL_KEYS, readOfficialFlags } from "./official_flags.ts";
 
 /** What an official agent was told, in the words of this one. */
 export interface TakenOver {
-  /** Empty when it was told none that can be used. */
-  readonly endpoint: string;
-  /** Empty when it was told none that can be used. */
-  readonly token: string;
-  /** All the rest by the keys of the configuration file, as the text that a flag would have. */
+  /**
+   * What it was told by the keys of the configuration file, as the text that a flag would have; the
+   * token too, where it is known.
+   */
   readonly given: ReadonlyMap<string, string>;
   /** The variables that lead it through a proxy. */
   readonly proxies: Readonly<Record<string, string>>;
@@ -22,7 +21,7 @@ export interface TakenOver {
 }
 
 /** Keys that are about places, or off here unless asked for. */
-const LEFT_OUT = ["endpoint", "token", "config_file", "disable_web_ssh"];
+const LEFT_OUT = ["config_file", "disable_web_ssh"];
 const PROXY_NAMES = /^(?:HTTP|HTTPS|ALL|NO)_PROXY$/i;
 
 /**
@@ -45,12 +44,10 @@ export function takeOver(
   const file = readFile(pathFrom(official, configPath), { readText, notes });
   const told = usable(new Map([...flags, ...variables, ...file]), notes);
   const registered = told.has("auto_discovery_key") ? registeredToken(official, readText) : "";
-  const token = registered || (told.get("token") ?? "");
   const given = new Map([...told].filter(([key]) => !LEFT_OUT.includes(key)));
-  if (token !== "") given.delete("auto_discovery_key");
+  if (registered !== "") given.set("token", registered);
+  if (given.has("token")) given.delete("auto_discovery_key");
   return {
-    endpoint: told.get("endpoint") ?? "",
-    token,
     given,
     proxies: Object.fromEntries(
       Object.entries(official.env).filter(([name, value]) =>

@@ -55,5 +55,5 @@ Deno.test("OfficialSwitch bringBack() fails when it can't be started", async () 
 Deno.test("OfficialSwitch disable() keeps it from starting with the machine", async () => {
   const { tools, official } = make();
   await official.disable(NEVER);
-  assertEquals(tools.lines.at(-1), "systemctl disable komari-agent.service");
+  assertEquals(tools.lines.includes("systemctl disable komari-agent.service"), true);
 });

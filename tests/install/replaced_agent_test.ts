@@ -25,7 +25,11 @@ Deno.test("readReplaced() reads what writeReplaced() wrote, until removeReplaced
     assertEquals(readReplaced(`${folder}/new`), REPLACED);
     removeReplaced(`${folder}/new`);
     removeReplaced(`${folder}/new`);
-    assertEquals([...Deno.readDirSync(`${folder}/new`)], []);
+    assertEquals([...Deno.readDirSync(folder)], []);
+    writeReplaced(folder, REPLACED);
+    Deno.writeTextFileSync(`${folder}/config.json`, "{}");
+    removeReplaced(folder);
+    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["config.json"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

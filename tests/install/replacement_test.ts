@@ -24,7 +24,8 @@ async function inWorld(
   act: (world: World) => Promise<void>,
   refusal?: string,
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync();
+  const root = Deno.makeTempDirSync();
+  const folder = `${root}/etc`;
   const deeds: string[] = [];
   const said: string[] = [];
   const failing = new Set<string>();
@@ -54,7 +55,7 @@ async function inWorld(
   try {
     await act({ parts, deeds, said, failing, note });
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    Deno.removeSync(root, { recursive: true });
   }
 }
 

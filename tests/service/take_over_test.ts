@@ -33,9 +33,12 @@ Deno.test("takeOver() takes over endpoint, token and options", () => {
     from({}),
   );
   assertEquals(taken, {
-    endpoint: "https://panel/",
-    token: "tok",
-    given: new Map([["month_rotate", "5"], ["enable_gpu", "true"]]),
+    given: new Map([
+      ["endpoint", "https://panel/"],
+      ["token", "tok"],
+      ["month_rotate", "5"],
+      ["enable_gpu", "true"],
+    ]),
     proxies: {},
     trafficPath: "/opt/komari/net_static.json",
     remoteControl: false,
@@ -55,8 +58,10 @@ Deno.test("takeOver() puts the file over the environment and both over flags", (
     }),
     from({ "/srv/agent/agent.json": '{"token": "file", "gpu": true, "custom_dns": ""}' }),
   );
-  assertEquals([taken.endpoint, taken.token], ["https://variable", "file"]);
-  assertEquals(taken.given, new Map([["interval", "1"]]));
+  assertEquals(
+    taken.given,
+    new Map([["endpoint", "https://variable"], ["token", "file"], ["interval", "1"]]),
+  );
   assertEquals(taken.proxies, { HTTPS_PROXY: "http://p:1" });
   assertEquals(taken.notes, [
     "key gpu of /srv/agent/agent.json is left out: the official agent knows no such option",
@@ -76,30 +81,30 @@ Deno.test("takeOver() names what it leaves out, and never a value", () => {
     assertStringIncludes(notes, word);
   }
   assertEquals(notes.includes("secret"), false);
-  assertEquals(taken.given.size, 0);
+  assertEquals([...taken.given.keys()], ["endpoint", "token"]);
 });
 
 Deno.test("takeOver() says that a file can't be read, and goes on", () => {
   const taken = takeOver(official("-e https://panel -t tok --config /gone"), from({}));
   assertEquals(taken.notes, ["/gone is left out: it can't be read"]);
-  assertEquals(taken.token, "tok");
+  assertEquals(taken.given.get("token"), "tok");
 });
 
 Deno.test("takeOver() takes the token with which the official agent has registered", () => {
   const args = "-e https://panel --auto-discovery key";
   const file = { "/opt/komari/auto-discovery.json": '{"uuid": "u", "token": "registered"}' };
   const taken = takeOver(official(args), from(file));
-  assertEquals(taken.token, "registered");
+  assertEquals(taken.given.get("token"), "registered");
   assertEquals(taken.given.has("auto_discovery_key"), false);
   // Without a key it never looks there.
-  assertEquals(takeOver(official("-e https://panel"), from(file)).token, "");
+  assertEquals(takeOver(official("-e https://panel"), from(file)).given.has("token"), false);
 });
 
 Deno.test("takeOver() keeps the key of one that has not registered yet", () => {
   const args = "-e https://panel --auto-discovery key";
   for (const text of ["{}", "null", "[", '{"token": 5}', '{"token": "a b"}']) {
     const taken = takeOver(official(args), from({ "/opt/komari/auto-discovery.json": text }));
-    assertEquals(taken.token, "");
+    assertEquals(taken.given.has("token"), false);
     assertEquals(taken.given.get("auto_discovery_key"), "key");
   }
 });

@@ -1,0 +1,82 @@
+import type { Config } from "../config/config.ts";
+import { readInstallRecord } from "../host/installed.ts";
+import type { InstallRecord } from "../service/install_record.ts";
+import type { ServiceManager } from "../service/managed_service.ts";
+import { serviceManager } from "../service/service_manager.ts";
+import { servicePlaces } from "../service/service_places.ts";
+import { runTools } from "../service/tool_command.ts";
+import { detectManager } from "./detect_manager.ts";
+import { printSteps } from "./install.ts";
+import { findOfficialAgents } from "./official_services.ts";
+import { OfficialSwitch, type SwitchParts } from "./official_switch.ts";
+import { readReplaced, removeReplaced, type ReplacedAgent } from "./replaced_agent.ts";
+import { onlyOne } from "./replace.ts";
+import { scopeOf, type Site } from "./site.ts";
+import { runStep } from "./step.ts";
+import { uninstall } from "./uninstall.ts";
+
+/**
+ * Brings an official agent back whose place was taken, and takes this one away.
+ *
+ * This one stays until the official one runs.
+ *
+ * @throws {Error} When there is none, or when it does not run; this agent goes on then.
+ */
+export async function restore(
+  config: Config,
+  site: Site,
+  { signal, pace }: { signal: AbortSignal } & Pick<SwitchParts, "pace">,
+): Promise<void> {
+  const { serviceName, print } = config.install;
+  const { tools, say } = site;
+  const scope = scopeOf(site);
+  const places = servicePlaces(serviceName, { ...site, scope });
+  const folder = site.root + places.configFolder;
+  const official = readReplaced(folder) ??
+    onlyOne(findOfficialAgents({ ...site, kind: detectManager(site), scope }));
+  requireThere(official, site);
+  const parts = { ...site, ...(pace !== undefined && { pace }) };
+  const officialSwitch = new OfficialSwitch(official, parts);
+  const record = readInstallRecord(site.root + places.record);
+  const own = record && managerOf(record, site);
+  if (print) {
+    const { enable, restart } = officialSwitch.commands;
+    const commands = [...own?.stop ?? [], ...enable({ isUpdated: false }), ...restart];
+    printSteps(commands.map(runStep), { site, secrets: [] });
+    return await uninstall(site, { serviceName, print, signal });
+  }
+  if (own !== undefined) await runTools(own.stop, { tools, signal });
+  try {
+    await officialSwitch.bringBack(signal);
+  } catch (error) {
+    // Better this one than none.
+    if (own !== undefined) {
+      await runTools(own.restart, { tools, signal: AbortSignal.timeout(60_000) });
+    }
+    throw error;
+  }
+  say(`The official agent (${official.serviceName}) runs again, and starts with the machine.`);
+  if (record !== undefined) await uninstall(site, { serviceName, print, signal });
+  removeReplaced(folder);
+}
+
+/** @throws {Error} When what was replaced was removed since. */
+function requireThere(
+  { serviceName, unitPath, binary }: Omit<ReplacedAgent, "isDone">,
+  { root }: Site,
+) {
+  for (const path of [unitPath, binary]) {
+    try {
+      Deno.statSync(root + path);
+    } catch (cause) {
+      throw new Error(`Cannot bring back ${serviceName}: ${path} is not there any more`, { cause });
+    }
+  }
+}
+
+function managerOf(
+  { manager, service: name, scope, logFile }: InstallRecord,
+  { home, uid }: Site,
+): ServiceManager {
+  return serviceManager(manager, { name, scope, logFile, home, uid });
+}
