@@ -142,7 +142,8 @@ make_folder() {
 # fetch URL FILE
 fetch() {
   if has curl; then
-    curl -fsSL --connect-timeout 20 --retry 2 -o "$2" "$1" 2>"$folder/log" && return
+    curl -fsSL --connect-timeout 20 --speed-limit 1 --speed-time 30 --retry 2 \
+      -o "$2" "$1" 2>"$folder/log" && return
   elif has wget; then
     # Busybox has no such options, or a time-out by which it crashes.
     patience=
@@ -233,7 +234,7 @@ download() {
   fetch "$url" "$program"
   check_file "$target" "$program" "$url"
   chmod 755 "$program"
-  if ! text=$("$program" version 2>&1); then fail "Cannot run the program here: $text"; fi
+  if ! text=$("$program" version 2>&1 </dev/null); then fail "Cannot run the program here: $text"; fi
   say "Checked $text"
 }
 
@@ -331,7 +332,8 @@ main() {
   make_folder
   download
   status=0
-  "$program" install "$@" || status=$?
+  # What is left of this script on the standard input is nobody's answer.
+  "$program" install "$@" </dev/null || status=$?
   exit "$status"
 }
 

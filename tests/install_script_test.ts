@@ -11,7 +11,7 @@ const PORTABLE = "komari-agent-deno-portable";
 const TOOLS = "cat chmod dd getconf grep mktemp od rm sh tail tr uname wc".split(" ");
 const DOWNLOADERS = ["curl", "wget", "busybox wget"];
 const HASHERS = ["sha256sum", "shasum", "openssl"];
-const SHELLS = ["dash", "busybox ash", "sh"];
+const SHELLS = ["dash", "busybox ash", "bash"];
 
 function find(tool: string): string | undefined {
   for (const folder of ["/bin", "/usr/bin", "/sbin", "/usr/sbin"]) {
