@@ -1,6 +1,6 @@
 /**
- * Builds what a release consists of into `dist/`: a program per target, the portable build, and
- * their checksums. Without options all of it, else what they name.
+ * Builds what a release consists of into `dist/`: a program per target, the portable build, the
+ * script that installs them, and checksums. Without options all of it, else what they name.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { bundle } from "./bundle.ts";
 import { writeChecksums } from "./checksums.ts";
 import { compileProgram } from "./compile_program.ts";
+import { writeInstallScript } from "./install_script.ts";
 import { writePortable } from "./portable.ts";
 import { programInfo } from "./program_info.ts";
 import { TARGETS } from "./targets.ts";
@@ -40,6 +41,7 @@ async function compile(args: readonly string[]): Promise<void> {
   const script = await bundle(root, info);
   const built: string[] = [];
   try {
+    built.push(await writeInstallScript(root, { info, dist }));
     if (all || values.portable) built.push(await writePortable(script, dist));
     for (const target of targets) built.push(await compileProgram(script, { target, dist }));
   } finally {

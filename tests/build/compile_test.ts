@@ -7,7 +7,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 async function compile(args: readonly string[]) {
   const folder = await Deno.makeTempDir({ prefix: "compile-" });
   try {
-    for (const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib"]) {
+    for (const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "install.sh"]) {
       await Deno.symlink(`${ROOT}${name}`, `${folder}/${name}`);
     }
     await Deno.mkdir(`${folder}/dist`);
@@ -30,11 +30,11 @@ async function compile(args: readonly string[]) {
   }
 }
 
-Deno.test("compile --portable makes the portable build and its checksum alone", async () => {
+Deno.test("compile --portable makes of all programs the portable one alone", async () => {
   const { code, error, files, sums } = await compile(["--portable"]);
   assertEquals({ code, error }, { code: 0, error: "" });
-  assertEquals(files, ["SHA256SUMS", "komari-agent-deno-portable"]);
-  assertEquals(sums, ["komari-agent-deno-portable: OK"]);
+  assertEquals(files, ["SHA256SUMS", "install.sh", "komari-agent-deno-portable"]);
+  assertEquals(sums, ["install.sh: OK", "komari-agent-deno-portable: OK"]);
 });
 
 Deno.test("compile says in one line that a runtime is out of reach, and what helps", async () => {
@@ -43,8 +43,8 @@ Deno.test("compile says in one line that a runtime is out of reach, and what hel
   assertEquals(error.trim().split("\n").length, 1, error);
   assertStringIncludes(error, "Cannot compile for linux-amd64");
   assertStringIncludes(error, "DENORT_BIN");
-  assertEquals(files, ["SHA256SUMS", "komari-agent-deno-portable"]);
-  assertEquals(sums, ["komari-agent-deno-portable: OK"]);
+  assertEquals(files, ["SHA256SUMS", "install.sh", "komari-agent-deno-portable"]);
+  assertEquals(sums, ["install.sh: OK", "komari-agent-deno-portable: OK"]);
 });
 
 Deno.test("compile names the targets that there are when asked for another", async () => {
