@@ -24,9 +24,13 @@ export async function readBody(reader: LineReader, head: ResponseHead): Promise<
   // Nothing has to be read for that.
   if (length !== Infinity && length > LIMIT_BYTES) throw tooLong();
   const whole = new BoundedBytes(LIMIT_BYTES);
-  if (!await readBodyInto(whole, { reader, head })) throw tooLong();
-  const text = await decode(whole.bytes, head.headers.get("content-encoding")?.toLowerCase());
-  return { text, reusable: keepsLine(head) && !reader.hasUnread };
+  try {
+    if (!await readBodyInto(whole, { reader, head })) throw tooLong();
+    const text = await decode(whole.bytes, head.headers.get("content-encoding")?.toLowerCase());
+    return { text, reusable: keepsLine(head) && !reader.hasUnread };
+  } finally {
+    whole.clear();
+  }
 }
 
 /**
@@ -101,14 +105,16 @@ async function decode(bytes: Uint8Array<ArrayBuffer>, encoding = "identity"): Pr
   if (encoding !== "gzip" && encoding !== "deflate") {
     throw malformed("it has an encoding that nobody asked for");
   }
-  let plain: Uint8Array<ArrayBuffer> | undefined;
+  let plain: BoundedBytes | undefined;
   try {
     plain = await unpacked(bytes, { encoding, limit: LIMIT_BYTES });
   } catch (cause) {
     throw new AnswerError("the answer can't be unpacked", { kind: "malformed", cause });
   }
   if (plain === undefined) throw tooLong();
-  return new TextDecoder().decode(plain);
+  const text = new TextDecoder().decode(plain.bytes);
+  plain.clear();
+  return text;
 }
 
 function tooLong(): AnswerError {

@@ -1,7 +1,7 @@
 import { BoundedBytes } from "../parse/bounded_bytes.ts";
 
-/** A piece of so many bytes can't become more than half a MiB. */
-const PIECE_BYTES = 512;
+/** A piece of so many bytes can't become more than 64 KiB. */
+const PIECE_BYTES = 64;
 
 /**
  * Bytes that were packed by `gzip` or `deflate`; `undefined` when there are more than `limit`.
@@ -14,14 +14,20 @@ const PIECE_BYTES = 512;
 export async function unpacked(
   bytes: Uint8Array<ArrayBuffer>,
   options: { encoding: "gzip" | "deflate"; limit: number },
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+): Promise<BoundedBytes | undefined> {
   const whole = new BoundedBytes(options.limit);
   const stream = ReadableStream.from(pieces(bytes))
     .pipeThrough(new DecompressionStream(options.encoding));
   for await (const part of stream) {
-    if (!whole.add(part)) return undefined;
+    const fits = whole.add(part);
+    // Many of them come in no time, and would wait for the engine to collect them.
+    part.buffer.transfer(0);
+    if (!fits) {
+      whole.clear();
+      return undefined;
+    }
   }
-  return whole.bytes;
+  return whole;
 }
 
 function* pieces(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {

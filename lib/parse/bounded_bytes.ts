@@ -1,7 +1,12 @@
 /** A buffer of this size is worth keeping for the next bytes. */
 const KEPT_BYTES = 4096;
 
-/** Bytes gathered bit by bit, up to a limit; however small the bits, they cost no more than the sum. */
+/**
+ * Bytes gathered bit by bit, up to a limit; however small the bits, they cost no more than the sum.
+ *
+ * Memory that is no longer needed is given back at once: the engine would keep it until it collects,
+ * which a program that does little may not do for hours.
+ */
 export class BoundedBytes {
   readonly #limit: number;
   #buffer = new Uint8Array(0);
@@ -34,14 +39,16 @@ export class BoundedBytes {
   /** Forgets them all. */
   clear(): void {
     this.#length = 0;
-    if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(0);
+    if (this.#buffer.length > KEPT_BYTES) this.#resize(0);
   }
 
   #makeRoom(length: number): void {
     if (length <= this.#buffer.length) return;
     const doubled = Math.max(length, 2 * this.#buffer.length, 256);
-    const buffer = new Uint8Array(Math.min(doubled, this.#limit));
-    buffer.set(this.bytes);
-    this.#buffer = buffer;
+    this.#resize(Math.min(doubled, this.#limit));
+  }
+
+  #resize(length: number): void {
+    this.#buffer = new Uint8Array(this.#buffer.buffer.transfer(length));
   }
 }

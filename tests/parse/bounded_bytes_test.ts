@@ -26,3 +26,14 @@ Deno.test("BoundedBytes takes no more memory than twice its bytes when they come
   assertEquals(gathered.length, 100_000);
   assertEquals(gathered.bytes.buffer.byteLength < 200_000, true);
 });
+
+Deno.test("BoundedBytes gives memory back at once when it grows and when it forgets much", () => {
+  const gathered = new BoundedBytes(1024 * 1024);
+  gathered.add(new Uint8Array(10_000));
+  const first = gathered.bytes.buffer;
+  gathered.add(new Uint8Array(20_000));
+  const second = gathered.bytes.buffer;
+  assertEquals([first.detached, second.detached], [true, false]);
+  gathered.clear();
+  assertEquals(second.detached, true);
+});
