@@ -19,10 +19,10 @@ export function planService(config: Config, site: Site, facts: InstallFacts): Se
     environmentFile: hasProxies ? places.environmentFile : undefined,
     user: user.name,
     stateFolder,
+    updateStateFolder: places.updateStateFolder,
     runtimeFolder: places.runtimeFolder,
     logFile: places.logFile,
-    // The compiled code of a portable build is kept where the agent may write.
-    environment: deno === undefined ? {} : { DENO: deno, DENO_DIR: `${stateFolder}/deno` },
+    deno,
     isSandboxed: !(user.name === "root" && config.remoteControl),
     usesDevices: config.gpu,
     // Elsewhere nobody but root could write the program.

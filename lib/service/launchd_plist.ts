@@ -1,3 +1,4 @@
+import { denoVariables } from "./deno_variables.ts";
 import { ORIGIN, type ServicePlan } from "./service_plan.ts";
 
 /** Starts what follows with the variables of a file, which launchd itself can't read. */
@@ -11,7 +12,7 @@ export function launchdPlist(plan: ServicePlan): string {
     ? command
     : ["/bin/sh", "-c", WITH_FILE, environmentFile, ...command];
   const environment = Object.entries({
-    ...plan.environment,
+    ...denoVariables(plan, { folder: plan.stateFolder }),
     STATE_DIRECTORY: plan.stateFolder,
     RUNTIME_DIRECTORY: plan.runtimeFolder,
   });

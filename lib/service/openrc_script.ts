@@ -1,3 +1,4 @@
+import { denoVariables } from "./deno_variables.ts";
 import { PROXY_VARIABLES } from "./environment_text.ts";
 import { DESCRIPTION, ORIGIN, type ServicePlan } from "./service_plan.ts";
 import { shellWord } from "./shell_word.ts";
@@ -7,7 +8,7 @@ export function openrcScript(plan: ServicePlan): string {
   const { user, environmentFile, stateFolder, runtimeFolder, logFile } = plan;
   const owner = shellWord(`${user}:${user}`);
   const exports = Object.entries({
-    ...plan.environment,
+    ...denoVariables(plan, { folder: plan.stateFolder }),
     STATE_DIRECTORY: stateFolder,
     RUNTIME_DIRECTORY: runtimeFolder,
   });

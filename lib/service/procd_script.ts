@@ -1,3 +1,4 @@
+import { denoVariables } from "./deno_variables.ts";
 import { PROXY_VARIABLES } from "./environment_text.ts";
 import { ORIGIN, type ServicePlan } from "./service_plan.ts";
 import { shellWord } from "./shell_word.ts";
@@ -6,7 +7,7 @@ import { shellWord } from "./shell_word.ts";
 export function procdScript(plan: ServicePlan): string {
   const { user, environmentFile, stateFolder, runtimeFolder } = plan;
   const environment = Object.entries({
-    ...plan.environment,
+    ...denoVariables(plan, { folder: plan.stateFolder }),
     STATE_DIRECTORY: stateFolder,
     RUNTIME_DIRECTORY: runtimeFolder,
   });

@@ -13,12 +13,14 @@ export interface ServicePlan {
   /** Whom a service of the machine's runs as; a user's own service runs as that user. */
   readonly user: string;
   readonly stateFolder: string;
+  /** What the unit for updates remembers; the agent can't write there. */
+  readonly updateStateFolder: string;
   /** Where the agent says how it is, in memory. */
   readonly runtimeFolder: string;
   /** Where the log goes when the manager keeps none. */
   readonly logFile: string;
-  /** Variables that are the same for everybody who starts the program; nothing secret. */
-  readonly environment: Readonly<Record<string, string>>;
+  /** Full path of the Deno that a portable build is run with; `undefined` where it needs none. */
+  readonly deno: string | undefined;
   /** Whether it is shut off from what it has no need for; remote control as root is not. */
   readonly isSandboxed: boolean;
   /** Whether it asks graphics cards, which are devices. */

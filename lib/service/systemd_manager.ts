@@ -31,11 +31,12 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
       ...(isUpdated ? [systemctl("enable", "--now", timer)] : []),
     ],
     restart: [systemctl("restart", unit)],
-    stop: [may(systemctl("stop", timer)), may(systemctl("stop", unit))],
+    stop: [timer, `${update}.service`, unit].map((it) => may(systemctl("stop", it))),
     disable: [
       may(systemctl("disable", timer)),
       may(systemctl("disable", unit)),
       // Otherwise one that had failed is remembered when its file is gone.
+      may(systemctl("reset-failed", `${update}.service`)),
       may(systemctl("reset-failed", unit)),
     ],
     disableUpdates: [may(systemctl("disable", "--now", timer))],

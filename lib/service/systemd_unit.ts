@@ -1,3 +1,4 @@
+import { denoVariables } from "./deno_variables.ts";
 import { DESCRIPTION, ORIGIN, type ServicePlan } from "./service_plan.ts";
 import { systemdSandbox } from "./systemd_sandbox.ts";
 import { systemdArgument, systemdPath, systemdWord } from "./systemd_word.ts";
@@ -47,7 +48,7 @@ export function environmentLines(environment: Readonly<Record<string, string>>):
 
 function environmentOf(plan: ServicePlan): Record<string, string> {
   return {
-    ...plan.environment,
+    ...denoVariables(plan, { folder: plan.stateFolder }),
     // It could not change its own program anyway: the timer does, where it is wanted.
     AGENT_DISABLE_AUTO_UPDATE: "true",
     // What a user's manager calls so depends on its version.

@@ -1,3 +1,4 @@
+import { denoVariables } from "./deno_variables.ts";
 import { DESCRIPTION, ORIGIN, type ServicePlan } from "./service_plan.ts";
 import { commandLine, environmentLines } from "./systemd_unit.ts";
 import { systemdPath } from "./systemd_word.ts";
@@ -26,7 +27,7 @@ export function systemdUpdateUnit(plan: ServicePlan): string {
     "Type=oneshot",
     `ExecStart=${commandLine([plan.program, "update", "--now", "--config", plan.config])}`,
     ...environmentLines({
-      ...plan.environment,
+      ...denoVariables(plan, { folder: plan.updateStateFolder }),
       ...(!ofSystem && { STATE_DIRECTORY: plan.stateFolder }),
       // Where the agent says that its reports are accepted.
       RUNTIME_DIRECTORY: plan.runtimeFolder,

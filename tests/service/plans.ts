@@ -9,9 +9,10 @@ export const USUAL_PLAN: ServicePlan = {
   environmentFile: undefined,
   user: "komari-agent-deno",
   stateFolder: "/var/lib/komari-agent-deno",
+  updateStateFolder: "/var/lib/komari-agent-deno-update",
   runtimeFolder: "/run/komari-agent-deno",
   logFile: "/var/log/komari-agent-deno.log",
-  environment: {},
+  deno: undefined,
   isSandboxed: true,
   usesDevices: false,
   isUpdated: true,
@@ -26,9 +27,10 @@ export const ODD_PLAN: ServicePlan = {
   environmentFile: "/etc/node-2/environment",
   user: "root",
   stateFolder: "/srv/state of <node> 2",
+  updateStateFolder: "/var/lib/node-2-update",
   runtimeFolder: "/run/node-2",
   logFile: "/var/log/node-2.log",
-  environment: { DENO: `/opt/de no/100%/"deno"` },
+  deno: `/opt/de no/100%/"deno"`,
   usesDevices: true,
 };
 
@@ -40,6 +42,7 @@ export const USERS_PLAN: ServicePlan = {
   program: "/home/ann/.local/share/komari-agent-deno/komari-agent-deno",
   config: "/home/ann/.config/komari-agent-deno/config.json",
   stateFolder: "/home/ann/.local/state/komari-agent-deno",
+  updateStateFolder: "/home/ann/.local/state/komari-agent-deno",
   runtimeFolder: "/run/user/1000/komari-agent-deno",
   logFile: "/home/ann/.local/state/komari-agent-deno/agent.log",
 };
