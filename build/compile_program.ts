@@ -1,3 +1,4 @@
+import { EXECUTABLE_HEAD_BYTES, executableTarget } from "../lib/parse/executable_target.ts";
 import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 import { run } from "./run.ts";
 import { TARGETS } from "./targets.ts";
@@ -8,7 +9,7 @@ import { TARGETS } from "./targets.ts";
  * The compiler puts the bundle behind a runtime of the target's, which it downloads once. Without a
  * network `$DENORT_BIN` can name that runtime as a file.
  *
- * @throws {Error} When there is no such target or its runtime is out of reach.
+ * @throws {Error} When there is no such target, or its runtime is out of reach or another's.
  */
 export async function compileProgram(
   script: string,
@@ -26,12 +27,24 @@ export async function compileProgram(
     const flags = [...PERMISSIONS, NO_CODE_CACHE, V8_FLAGS, "--no-check", "--no-config"];
     const args = ["compile", "--quiet", ...flags, "--target", triple, "--output", path];
     await run(Deno.execPath(), [...args, "program.js"], { folder });
-    return path;
   } catch (error) {
     throw explained(error, target);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+  const made = executableTarget(await readHead(path));
+  if (made !== target) {
+    await Deno.remove(path);
+    throw new Error(`Cannot compile for ${target}: $DENORT_BIN names a runtime for ${made}`);
+  }
+  return path;
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const head = new Uint8Array(EXECUTABLE_HEAD_BYTES);
+  const length = await file.read(head);
+  return head.subarray(0, length ?? 0);
 }
 
 function explained(error: unknown, target: string): unknown {
