@@ -13,6 +13,24 @@ async function smoke(program: string, version: string): Promise<{ code: number; 
   return { code, error: new TextDecoder().decode(stderr) };
 }
 
+const checker = ["/usr/bin/shellcheck", "/usr/local/bin/shellcheck"].find(exists);
+Deno.test({
+  name: `smoke.sh has nothing that ShellCheck finds${checker === undefined ? ", not here" : ""}`,
+  ignore: checker === undefined,
+  fn: async () => {
+    const { stdout } = await new Deno.Command(checker ?? "", { args: [SMOKE] }).output();
+    assertEquals(new TextDecoder().decode(stdout), "");
+  },
+});
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
 Deno.test("smoke.sh passes a build that works", async () => {
   const program = await buildPortable({ version: "1.2.3", folder });
   assertEquals(await smoke(program, "1.2.3"), { code: 0, error: "" });
