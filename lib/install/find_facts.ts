@@ -42,25 +42,24 @@ export async function findFacts(
     deno: program.form === "portable"
       ? readableDeno(site.denoPath, { user: user.name })
       : undefined,
-    isLinkFree: isFree(root + places.link, before?.links.includes(places.link) ?? false),
+    link: linkPlace(root + places.link, before?.links.includes(places.link) ?? false),
     notLingering: kind === "systemd" && scope === "user"
       ? await notLingering(site, signal)
       : undefined,
   };
 }
 
-/** Whether there is a folder for the link, and nothing of somebody else's in its place. */
-function isFree(path: string, isOurs: boolean): boolean {
-  try {
-    Deno.statSync(path.slice(0, path.lastIndexOf("/")));
-  } catch {
-    return false;
-  }
+function linkPlace(path: string, isOurs: boolean): InstallFacts["link"] {
+  if (!isThere(path.slice(0, path.lastIndexOf("/")))) return "no folder";
+  return isOurs || !isThere(path) ? "free" : "taken";
+}
+
+function isThere(path: string): boolean {
   try {
     Deno.lstatSync(path);
-    return isOurs;
-  } catch {
     return true;
+  } catch {
+    return false;
   }
 }
 

@@ -89,7 +89,9 @@ function tellPlaces(
   say(`  Updates        ${updatesOf(service, config)}`);
   say(`  Log            ${manager.logHint}`);
   say(`  Remove it by   ${remove}`);
-  if (!facts.isLinkFree) say(`  ${facts.places.link} is not made: another file is in its place`);
+  if (facts.link === "taken") {
+    say(`  ${facts.places.link} is not made: another file is in its place`);
+  }
   const { notLingering } = facts;
   if (notLingering !== undefined && !isLingering(notLingering, site)) {
     say(`  It ends with your login; by root: loginctl enable-linger ${notLingering}`);

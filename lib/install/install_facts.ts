@@ -12,8 +12,8 @@ export interface InstallFacts {
   readonly deno: string | undefined;
   /** What was installed before. */
   readonly before: InstallRecord | undefined;
-  /** Whether the program may be linked to where it is found by its name. */
-  readonly isLinkFree: boolean;
+  /** Whether the program can be linked to where it is found by its name; or what is wrong there. */
+  readonly link: "free" | "taken" | "no folder";
   /** The user whose services end with his logins, so far; `undefined` where there is none. */
   readonly notLingering: string | undefined;
 }

@@ -16,12 +16,12 @@ export function planRecord(
   const paths = new Set(files.flatMap((step) => step.do === "file" ? [step.path] : []));
   if (environmentFile !== undefined) paths.add(environmentFile);
   paths.delete(config);
-  const links = facts.isLinkFree ? [places.link] : [];
+  const links = facts.link === "free" ? [places.link] : [];
   const folders = missingFolders([program, config, stateFolder, ...paths, ...links], site);
   const madeState = missingFolders([`${stateFolder}/any`], site).includes(stateFolder);
   const trees = [
     places.stateFolder,
-    places.updateStateFolder,
+    service.updateFolder,
     runtimeFolder,
     // One that was there before may hold what is not ours.
     ...(madeState ? [stateFolder] : []),
@@ -36,7 +36,6 @@ export function planRecord(
     program,
     config,
     stateFolder,
-    updateStateFolder: places.updateStateFolder,
     runtimeFolder,
     logFile,
     files: [...paths],

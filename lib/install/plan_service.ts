@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { updateFolder } from "../host/update_folder.ts";
 import type { ServicePlan } from "../service/service_plan.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { scopeOf, type Site } from "./site.ts";
@@ -10,16 +11,17 @@ export function planService(config: Config, site: Site, facts: InstallFacts): Se
   const hasProxies = Object.keys(proxies).length > 0 ||
     (before?.files.includes(places.environmentFile) ?? false);
   const folder = install.folder || folderOf(before?.program ?? "") || places.programFolder;
+  const program = `${folder}/${install.serviceName}`;
   const stateFolder = install.given.get("state_dir") || places.stateFolder;
   return {
     name: install.serviceName,
     scope: scopeOf(site),
-    program: `${folder}/${install.serviceName}`,
+    program,
     config: places.config,
     environmentFile: hasProxies ? places.environmentFile : undefined,
     user: user.name,
     stateFolder,
-    updateStateFolder: places.updateStateFolder,
+    updateFolder: updateFolder(program),
     runtimeFolder: places.runtimeFolder,
     logFile: places.logFile,
     deno,

@@ -1,4 +1,5 @@
 import { readInstallRecord } from "../host/installed.ts";
+import { updateFolder } from "../host/update_folder.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
@@ -65,7 +66,7 @@ function uninstallSteps(
     ...[...manager.stop, ...manager.disable].map(runStep),
     ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
     ...manager.reload.map(runStep),
-    ...trees.map((path): Step => ({ do: "remove folder", path })),
+    ...[...trees, updateFolder(program)].map((path): Step => ({ do: "remove folder", path })),
     ...(record.madeUser ? removeUser(record.user, { tools }).map(runStep) : []),
     ...(madeLinger === "" ? [] : [runStep(noLinger(madeLinger))]),
     { do: "remove", path: recordPath },

@@ -14,8 +14,6 @@ export interface InstallRecord {
   readonly program: string;
   readonly config: string;
   readonly stateFolder: string;
-  /** What the unit for updates remembers. */
-  readonly updateStateFolder: string;
   readonly runtimeFolder: string;
   readonly logFile: string;
   /** Every other file that was written. */
@@ -59,7 +57,6 @@ export function parseInstallRecord(text: string): InstallRecord {
     program: path("program"),
     config: path("config"),
     stateFolder: path("stateFolder"),
-    updateStateFolder: path("updateStateFolder"),
     runtimeFolder: path("runtimeFolder"),
     logFile: path("logFile"),
     files: paths("files"),

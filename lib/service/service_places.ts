@@ -7,8 +7,6 @@ export interface ServicePlaces {
   readonly record: string;
   readonly programFolder: string;
   readonly stateFolder: string;
-  /** What the unit for updates remembers; the agent can't write there. */
-  readonly updateStateFolder: string;
   readonly runtimeFolder: string;
   readonly logFile: string;
   /** Where the program is linked to, so that it is found by its name. */
@@ -39,7 +37,6 @@ export function servicePlaces(name: string, owner: ServiceOwner): ServicePlaces 
     record: `${configFolder}/install.json`,
     programFolder: ofSystem ? `/opt/${name}` : `${home}/.local/share/${name}`,
     stateFolder,
-    updateStateFolder: ofSystem ? `${stateFolder}-update` : stateFolder,
     // A Mac has no folder in memory that stays the same.
     runtimeFolder: os === "darwin" || runtime === "" ? `${stateFolder}/run` : `${runtime}/${name}`,
     logFile: ofSystem ? `/var/log/${name}.log` : `${stateFolder}/agent.log`,

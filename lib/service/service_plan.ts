@@ -13,8 +13,8 @@ export interface ServicePlan {
   /** Whom a service of the machine's runs as; a user's own service runs as that user. */
   readonly user: string;
   readonly stateFolder: string;
-  /** What the unit for updates remembers; the agent can't write there. */
-  readonly updateStateFolder: string;
+  /** Where updates keep what they remember; the agent can't write there. */
+  readonly updateFolder: string;
   /** Where the agent says how it is, in memory. */
   readonly runtimeFolder: string;
   /** Where the log goes when the manager keeps none. */

@@ -12,10 +12,10 @@ export function updateUnitName(service: string): string {
  * The unit that takes a newer version once, `NAME-update.service`.
  *
  * It runs as the program's owner, apart from the agent, which is not allowed to write its own
- * program. What it remembers lies where the agent can't write: it is the more powerful of the two.
+ * program. What it and its Deno remember lies where the agent can't write.
  */
 export function systemdUpdateUnit(plan: ServicePlan): string {
-  const { scope, environmentFile, name } = plan;
+  const { scope, environmentFile } = plan;
   const ofSystem = scope === "system";
   return [
     `# ${ORIGIN}`,
@@ -27,15 +27,12 @@ export function systemdUpdateUnit(plan: ServicePlan): string {
     "Type=oneshot",
     `ExecStart=${commandLine([plan.program, "update", "--now", "--config", plan.config])}`,
     ...environmentLines({
-      ...denoVariables(plan, { folder: plan.updateStateFolder }),
-      ...(!ofSystem && { STATE_DIRECTORY: plan.stateFolder }),
+      ...denoVariables(plan, { folder: plan.updateFolder }),
       // Where the agent says that its reports are accepted.
       RUNTIME_DIRECTORY: plan.runtimeFolder,
     }),
     ...(environmentFile === undefined ? [] : [`EnvironmentFile=-${systemdPath(environmentFile)}`]),
-    ...(ofSystem
-      ? [`StateDirectory=${systemdPath(updateUnitName(name))}`, "NoNewPrivileges=yes"]
-      : []),
+    ...(ofSystem ? ["NoNewPrivileges=yes"] : []),
     "Nice=10",
     "",
   ].join("\n");

@@ -15,7 +15,6 @@ const RECORD: InstallRecord = {
   program: "/opt/komari-agent-deno/komari-agent-deno",
   config: "/etc/komari-agent-deno/config.json",
   stateFolder: "/var/lib/komari-agent-deno",
-  updateStateFolder: "/var/lib/komari-agent-deno-update",
   runtimeFolder: "/run/komari-agent-deno",
   logFile: "/var/log/komari-agent-deno.log",
   files: ["/etc/systemd/system/komari-agent-deno.service"],

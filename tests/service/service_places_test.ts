@@ -4,15 +4,14 @@ import { servicePlaces } from "../../lib/service/service_places.ts";
 const OWNER = { home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
 
 Deno.test("servicePlaces() gives every service folders of its own", () => {
-  const { config, programFolder, stateFolder, updateStateFolder, runtimeFolder } = servicePlaces(
+  const { config, programFolder, stateFolder, runtimeFolder } = servicePlaces(
     "node-2",
     { ...OWNER, scope: "system" },
   );
-  assertEquals([config, programFolder, stateFolder, updateStateFolder, runtimeFolder], [
+  assertEquals([config, programFolder, stateFolder, runtimeFolder], [
     "/etc/node-2/config.json",
     "/opt/node-2",
     "/var/lib/node-2",
-    "/var/lib/node-2-update",
     "/run/node-2",
   ]);
 });

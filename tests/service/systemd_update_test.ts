@@ -2,11 +2,11 @@ import { assertEquals } from "@std/assert";
 import { systemdUpdateTimer, systemdUpdateUnit } from "../../lib/service/systemd_update.ts";
 import { golden, ODD_PLAN, USERS_PLAN, USUAL_PLAN } from "./plans.ts";
 
-Deno.test("systemdUpdateUnit() keeps what it remembers where the agent can't write", () => {
+Deno.test("systemdUpdateUnit() takes a newer version as root, apart from the agent", () => {
   assertEquals(systemdUpdateUnit(USUAL_PLAN), golden("usual-update.service"));
 });
 
-Deno.test("systemdUpdateUnit() has the proxies too", () => {
+Deno.test("systemdUpdateUnit() has the proxies too, and its Deno's folder where the agent can't write", () => {
   assertEquals(systemdUpdateUnit(ODD_PLAN), golden("odd-update.service"));
 });
 
