@@ -117,7 +117,9 @@ async function runUpdate(config: Config, options: { signal: AbortSignal }): Prom
   startLog({ ...config, notices: [] }, config.secrets);
   const { update } = await import("./lib/update/update_command.ts");
   try {
-    return show(await update(config, { program: thisProgram(), ...options }));
+    const { text, isGood } = await update(config, { program: thisProgram(), ...options });
+    print(text);
+    return isGood ? 0 : 1;
   } catch (error) {
     // What was cut off goes on with the next one.
     if (options.signal.aborted) return 130;

@@ -15,6 +15,7 @@ import { getLogger } from "../log.ts";
 import { parseUpdateState, type UpdateState } from "../parse/update_state.ts";
 import { REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
 import { AgentProcess } from "./agent_process.ts";
+import { agentService } from "./agent_service.ts";
 import { Downloads } from "./downloads.ts";
 import { findRelease, newestReleaseUrl } from "./find_release.ts";
 import { ProgramFiles } from "./program_files.ts";
@@ -27,28 +28,40 @@ export interface UpdateOptions {
   readonly signal: AbortSignal;
 }
 
+/** What there is to say, and whether things are as they were wanted. */
+export interface UpdateResult {
+  readonly text: string;
+  readonly isGood: boolean;
+}
+
 /**
- * Does what was asked for, and gives what there is to say.
+ * Does what was asked for. Not good is a new version that had to go again.
  *
  * @throws {UsageError} When two things were asked for that don't go together.
  * @throws {Error} When it can't be found out, or can't be done.
  */
-export async function update(config: Config, options: UpdateOptions): Promise<string> {
+export async function update(config: Config, options: UpdateOptions): Promise<UpdateResult> {
   const { check, now } = config.update;
   if (check && now) throw new UsageError("Cannot use --check and --now together");
   return now ? await updateNow(config, options) : await checkOnly(config, options);
 }
 
-async function checkOnly(config: Config, { program, signal }: UpdateOptions): Promise<string> {
+async function checkOnly(
+  config: Config,
+  { program, signal }: UpdateOptions,
+): Promise<UpdateResult> {
   const release = await findRelease({
     ...placesOf(config),
     present: VERSION,
     failed: failedBefore(program),
   }, { downloads: downloadsOf(config), signal });
-  return checkText(release, { present: VERSION, json: config.json });
+  return { text: checkText(release, { present: VERSION, json: config.json }), isGood: true };
 }
 
-async function updateNow(config: Config, { program, signal }: UpdateOptions): Promise<string> {
+async function updateNow(
+  config: Config,
+  { program, signal }: UpdateOptions,
+): Promise<UpdateResult> {
   requireReplaceable(program);
   const path = await Deno.realPath(program.path);
   const places = placesOf(config);
@@ -64,14 +77,29 @@ async function updateNow(config: Config, { program, signal }: UpdateOptions): Pr
       target: thisTarget(program),
       files: new ProgramFiles(path),
       state,
-      agent: new AgentProcess({ path, folders: runtimeFolders(config), service: undefined }),
+      agent: new AgentProcess({
+        path,
+        folders: runtimeFolders(config),
+        service: agentService(path, [config.install.serviceName, folderName(path)]),
+      }),
       downloads: downloadsOf(config),
-      tell: (_step, words) => log.info("{words}", { words }),
+      tell(step, words) {
+        if (step === "returning" || step === "returned") log.warning("{words}", { words });
+        else log.info("{words}", { words });
+      },
     }, signal);
-    return nowText(outcome, { present: VERSION, json: config.json });
+    return {
+      text: nowText(outcome, { present: VERSION, json: config.json }),
+      isGood: outcome.kind !== "returned",
+    };
   } finally {
     lock.close();
   }
+}
+
+/** Services are called like the folders that their programs are installed in. */
+function folderName(path: string): string {
+  return path.split("/").at(-2) ?? "";
 }
 
 function requireReplaceable({ form }: ThisProgram): void {

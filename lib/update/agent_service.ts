@@ -1,0 +1,49 @@
+import { readInstallRecord } from "../host/installed.ts";
+import { ToolRunner } from "../host/tool_runner.ts";
+import { serviceManager } from "../service/service_manager.ts";
+import { servicePlaces } from "../service/service_places.ts";
+import type { AgentService } from "./agent_process.ts";
+
+/** What the tools of service managers need to find theirs. */
+const NEEDED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+
+/**
+ * The service that runs a program, where `install` has made it for this user; `undefined` where
+ * nobody knows of one.
+ *
+ * @param names What it may be called.
+ * @throws {Error} When the record of the installation can't be read.
+ */
+export function agentService(path: string, names: readonly string[]): AgentService | undefined {
+  const { HOME: home = "", XDG_RUNTIME_DIR: userRuntimeDir = "" } = Deno.env.toObject();
+  const uid = Deno.uid() ?? 0;
+  const owner = {
+    scope: uid === 0 ? "system" : "user",
+    home,
+    userRuntimeDir,
+    os: Deno.build.os,
+  } as const;
+  for (const name of names) {
+    const record = readInstallRecord(servicePlaces(name, owner).record);
+    if (record === undefined || !isSameFile(record.program, path)) continue;
+    const { manager, service, scope, logFile } = record;
+    const { restart } = serviceManager(manager, { name: service, scope, logFile, home, uid });
+    return { restart, tools: new ToolRunner({ env: neededVariables() }) };
+  }
+  return undefined;
+}
+
+function isSameFile(one: string, other: string): boolean {
+  try {
+    return Deno.realPathSync(one) === other;
+  } catch {
+    return false;
+  }
+}
+
+function neededVariables(): Record<string, string> {
+  return Object.fromEntries(NEEDED_VARIABLES.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+}
