@@ -62,7 +62,9 @@ export class SystemdContainer implements AsyncDisposable {
 
   /** Runs a line of shell within, to its end. */
   async tries(line: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-    const variables = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+    // What Deno keeps for itself is none of our doing: it goes into memory.
+    const all = { DENO_DIR: "/run/deno", ...env };
+    const variables = Object.entries(all).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
     const { code, stdout } = await new Deno.Command("podman", {
       args: [...PODMAN, "exec", ...variables, this.name, "sh", "-c", `{ ${line}\n} 2>&1`],
       stdin: "null",
@@ -105,6 +107,15 @@ export class SystemdContainer implements AsyncDisposable {
   async files(): Promise<string[]> {
     const found = await this.run("find / -xdev -not -path '/var/tmp/systemd-private-*' | sort");
     return found.trim().split("\n");
+  }
+
+  /** What has come to its disk since, with a plus before it, and what has gone, with a minus. */
+  async changes(before: readonly string[]): Promise<string[]> {
+    const now = await this.files();
+    return [
+      ...now.filter((path) => !before.includes(path)).map((path) => `+${path}`),
+      ...before.filter((path) => !now.includes(path)).map((path) => `-${path}`),
+    ];
   }
 
   private hasBooted(): Promise<void> {

@@ -1,0 +1,192 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { buildPortable } from "../../build/portable.ts";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { SystemdContainer } from "./systemd_container.ts";
+
+const PROGRAM = "/build/komari-agent-deno-portable";
+const SERVICE = "komari-agent-deno";
+const OFFICIAL = "/etc/systemd/system/komari-agent.service";
+/** What stands in for the official agent: all that counts is whether it runs. */
+const OFFICIAL_PROGRAM = "#!/bin/sh\nexec sleep infinity\n";
+
+const lack = SystemdContainer.missing();
+if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
+
+interface World {
+  readonly panel: StandInPanel;
+  readonly machine: SystemdContainer;
+}
+
+/** A machine with a build of this checkout, and a panel that it can reach. */
+async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.chmod(folder, 0o755);
+    await buildPortable({ version: "1.0.0", folder });
+    const panel = await startStandInPanel({ port: 0 });
+    try {
+      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
+      await using machine = await SystemdContainer.start({ mounts });
+      await act({ panel, machine });
+    } finally {
+      await panel.close();
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Waits for a report that comes from now on. */
+async function reports({ state }: StandInPanel): Promise<void> {
+  const before = state.reports.length;
+  const end = performance.now() + 60_000;
+  while (state.reports.length === before) {
+    assert(performance.now() < end, "no report came");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function install({ panel }: World, options = ""): [line: string, env: Record<string, string>] {
+  const line = `${PROGRAM} install -e ${panel.url} --ip-services off ${options}`;
+  return [line, { AGENT_TOKEN: panel.token }];
+}
+
+/** Puts an official agent there, as its installer does, and starts it. */
+async function putOfficial({ panel, machine }: World, token: string): Promise<void> {
+  const recorded = await Deno.readTextFile(
+    new URL("../fixtures/official/komari-agent.service", import.meta.url),
+  );
+  const unit = recorded.replace("https://panel.example.com", panel.url)
+    .replace("-tokenWithADash", token).replace("eth0,wg*", "*");
+  await machine.write(OFFICIAL, unit);
+  await machine.write("/opt/komari/agent", OFFICIAL_PROGRAM, "755");
+  const timestamp = Math.trunc(Date.now() / 1000) - 60;
+  const entries = { lo: [{ timestamp, tx: 5 * 2 ** 40, rx: 7 * 2 ** 40 }] };
+  await machine.write("/opt/komari/net_static.json", JSON.stringify({ interfaces: entries }));
+  await machine.run("systemctl daemon-reload && systemctl enable --now komari-agent 2>&1");
+}
+
+/** Whether the official agent runs and starts with the machine. */
+async function officialState({ machine }: World): Promise<string> {
+  const { output } = await machine.tries(
+    "systemctl is-active komari-agent; systemctl is-enabled komari-agent",
+  );
+  return output.trim().replace("\n", " ");
+}
+
+Deno.test({
+  name: "install, reboot and uninstall on a real systemd",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine } = world;
+      const before = await machine.files();
+      const outcome = await machine.run(...install(world));
+      assertStringIncludes(outcome, "journalctl -u komari-agent-deno");
+      assertEquals(outcome.includes(panel.token), false);
+      await reports(panel);
+      assertEquals(panel.state.violations, []);
+
+      await machine.run(`systemctl is-active --quiet ${SERVICE}`);
+      const processes = await machine.run("ps -eo user:32,args");
+      assertEquals(processes.includes(panel.token), false);
+      const own = processes.split("\n").filter((line) => line.includes("--config"));
+      assertEquals(own.length > 0 && own.every((line) => line.startsWith(`${SERVICE} `)), true);
+      assertEquals(
+        (await machine.run(
+          `stat -c '%a %U %n' /etc/${SERVICE}/config.json /var/lib/${SERVICE} /opt/${SERVICE}/${SERVICE}`,
+        )).split("\n").slice(0, 3),
+        [
+          `600 ${SERVICE} /etc/${SERVICE}/config.json`,
+          `700 ${SERVICE} /var/lib/${SERVICE}`,
+          `755 root /opt/${SERVICE}/${SERVICE}`,
+        ],
+      );
+      const security = await machine.run(`systemd-analyze security --no-pager ${SERVICE}`);
+      const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(security)?.[1]);
+      assert(exposure < 3, security);
+
+      const files = await machine.files();
+      await machine.run(...install(world));
+      assertEquals(await machine.changes(files), []);
+      await reports(panel);
+
+      await machine.reboot();
+      await reports(panel);
+
+      await machine.run(`${PROGRAM} uninstall`);
+      await machine.run(`${PROGRAM} uninstall`);
+      assertEquals(await machine.changes(before), []);
+      assertEquals((await machine.run("ps -eo args")).includes("--config"), false);
+      assertEquals((await machine.run("cat /etc/passwd")).includes(SERVICE), false);
+    }),
+});
+
+Deno.test({
+  name: "install --replace and uninstall --restore on a real systemd",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine } = world;
+      const none = await machine.tries(`${PROGRAM} install --replace`);
+      assertEquals(none.code, 1, none.output);
+      assertStringIncludes(none.output, "Cannot find an official agent");
+
+      await putOfficial(world, panel.token);
+      const before = await machine.files();
+      const printed = await machine.run(`${PROGRAM} install --replace --print`);
+      assertEquals(printed.includes(panel.token), false);
+      assertEquals(await machine.changes(before), []);
+      assertEquals(await officialState(world), "active enabled");
+
+      const outcome = await machine.run(`${PROGRAM} install --replace --ip-services off`);
+      assertEquals(outcome.includes(panel.token), false);
+      assertStringIncludes(outcome, "uninstall --restore");
+      await reports(panel);
+      assertEquals(panel.state.violations, []);
+      assertEquals(await officialState(world), "inactive disabled");
+      const config = JSON.parse(await machine.run(`cat /etc/${SERVICE}/config.json`));
+      assertEquals([config.endpoint, config.token], [panel.url, panel.token]);
+      assertEquals([config.month_rotate, config.include_nics], [5, ["*"]]);
+      const log = await machine.run(`journalctl -u ${SERVICE} -o cat`);
+      assertStringIncludes(log, "Took over the month's traffic");
+
+      const restored = await machine.run(`${PROGRAM} uninstall --restore`);
+      assertStringIncludes(restored, "komari-agent");
+      assertEquals(await officialState(world), "active enabled");
+      assertEquals(await machine.changes(before), []);
+    }),
+});
+
+Deno.test({
+  name: "install --replace puts the official agent back on a real systemd",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { machine } = world;
+      await putOfficial(world, "wrong-token");
+      const before = await machine.files();
+      const outcome = await machine.tries(`${PROGRAM} install --replace --ip-services off`);
+      assertEquals(outcome.code, 1, outcome.output);
+      assertStringIncludes(outcome.output, "put back");
+      assertEquals(await officialState(world), "active enabled");
+      assertEquals(await machine.changes(before), []);
+
+      // Cut off in the midst of it: nothing is left to put it back but the user.
+      const killed = machine.tries(`exec ${PROGRAM} install --replace --ip-services off`);
+      await machine.comes(`systemctl is-active --quiet ${SERVICE}`);
+      await machine.run(`pkill -KILL -f 'install --[r]eplace'`);
+      await killed;
+      assertEquals(await officialState(world), "inactive enabled");
+      await machine.run(`${PROGRAM} uninstall --restore`);
+      assertEquals(await officialState(world), "active enabled");
+      assertEquals(await machine.changes(before), []);
+
+      const stopped = machine.tries(`exec ${PROGRAM} install --replace --ip-services off`);
+      await machine.comes(`systemctl is-active --quiet ${SERVICE}`);
+      await machine.run(`pkill -INT -f 'install --[r]eplace'`);
+      assertEquals((await stopped).code, 130);
+      assertEquals(await officialState(world), "active enabled");
+      assertEquals(await machine.changes(before), []);
+    }),
+});
