@@ -40,11 +40,19 @@ class Place implements AsyncDisposable {
   }
 }
 
+/** Words of a panel that the agent tells in its log. */
+function notice(message: string): string {
+  return JSON.stringify({ jsonrpc: "2.0", method: "agent.message", params: { message } });
+}
+
 Deno.test("an agent with a key registers once, and is the same node after each restart", async () => {
   await using place = await Place.open();
   for (let run = 0; run < 3; run++) {
     await using agent = place.agent("--auto-discovery", KEY);
     await agent.says("First report accepted");
+    const [{ token } = { token: "" }] = place.panel.registrations;
+    place.panel.sendRaw(notice(`It is ${token}!`));
+    await agent.says(`The panel says: {"message":"It is …!"}`);
     await place.report();
     // The last thing that it does before it is killed is to report.
     await agent.stop(run === 0 ? "SIGKILL" : "SIGTERM");
