@@ -33,6 +33,30 @@ export function findOfficialAgents(place: ServicePlace): OfficialAgent[] {
   return [...found.values()];
 }
 
+/**
+ * The one official agent in this manager's hands.
+ *
+ * @throws {Error} When there is none, or more than one; the message names them.
+ */
+export function onlyOfficialAgent(place: ServicePlace): OfficialAgent {
+  const found = findOfficialAgents(place);
+  const [official, ...others] = found;
+  if (official === undefined) {
+    const where = place.scope === "system"
+      ? "no service of this machine starts one"
+      : "no service of this user starts one, and those of the machine are root's";
+    throw new Error(`Cannot find an official agent: ${where}`);
+  }
+  if (others.length > 0) {
+    const names = found.map(({ serviceName, unitPath }) => `${serviceName} (${unitPath})`);
+    throw new Error(
+      `Cannot choose between ${found.length} official agents: ${names.join(", ")}; ` +
+        "remove the services that are not meant",
+    );
+  }
+  return official;
+}
+
 /** Reads a text within a root. @throws {Error} When there is none, or one that is too large. */
 export function readTextBelow(root: string): (path: string) => string {
   return (path) => {

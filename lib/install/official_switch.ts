@@ -1,7 +1,8 @@
 import { delay } from "@std/async/delay";
-import type { ManagedService, ServiceManager } from "../service/managed_service.ts";
+import type { ManagedService } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";
-import { runTools, type Tools } from "../service/tool_command.ts";
+import { updateUnitName } from "../service/systemd_update.ts";
+import { runTools, type ToolCommand, type Tools } from "../service/tool_command.ts";
 import type { ReplacedAgent } from "./replaced_agent.ts";
 
 /** What is needed to get hold of a service. */
@@ -16,48 +17,41 @@ const PACE = { steadyMs: 3_000, beatMs: 500 };
 
 /** Stops an official agent and starts it again, by way of its service manager. */
 export class OfficialSwitch {
-  readonly #manager: ServiceManager;
+  /** What is run to stop it until the machine starts anew, or somebody starts it. */
+  readonly stopping: readonly ToolCommand[];
+  /** What is run so that it no longer starts with the machine. */
+  readonly disabling: readonly ToolCommand[];
+  /** What is run to start it, now and with the machine. */
+  readonly starting: readonly ToolCommand[];
+  readonly #isActive: ToolCommand;
   readonly #parts: SwitchParts;
   readonly #name: string;
 
   constructor(official: Omit<ReplacedAgent, "isDone">, parts: SwitchParts) {
-    const { scope, serviceName: name } = official;
-    this.#manager = serviceManager(official.manager, {
-      ...parts,
-      scope,
-      name,
-      logFile: "/dev/null",
-    });
+    const { scope, serviceName: name, manager: kind } = official;
+    const manager = serviceManager(kind, { ...parts, scope, name, logFile: "/dev/null" });
+    // Ours have a second unit; what has such a name there is somebody else's.
+    const isItsOwn = ({ args }: ToolCommand) =>
+      !args.some((word) => word.startsWith(`${updateUnitName(name)}.`));
+    this.stopping = manager.stop.filter(isItsOwn);
+    this.disabling = manager.disable.filter(isItsOwn);
+    this.starting = [...manager.enable({ isUpdated: false }), ...manager.restart];
+    this.#isActive = manager.isActive;
     this.#parts = parts;
     this.#name = name;
   }
 
-  /** What is run to do what. */
-  get commands(): Pick<ServiceManager, "stop" | "disable" | "enable" | "restart"> {
-    return this.#manager;
-  }
-
-  /** Whether it runs now. */
-  async isActive(signal: AbortSignal): Promise<boolean> {
-    const { code } = await this.#parts.tools.run(this.#manager.isActive, { signal });
-    return code === 0;
-  }
-
-  /**
-   * Stops it until the machine starts anew, or somebody starts it.
-   *
-   * @throws {Error} When it goes on running (`Cannot stop …`).
-   */
+  /** @throws {Error} When it goes on running (`Cannot stop …`). */
   async stop(signal: AbortSignal): Promise<void> {
-    await runTools(this.#manager.stop, { tools: this.#parts.tools, signal });
-    if (await this.isActive(signal)) {
+    await this.#run(this.stopping, signal);
+    if (await this.#runs(signal)) {
       throw new Error(`Cannot stop ${this.#name}: it goes on running`);
     }
   }
 
   /** It no longer starts with the machine. */
   async disable(signal: AbortSignal): Promise<void> {
-    await runTools(this.#manager.disable, { tools: this.#parts.tools, signal });
+    await this.#run(this.disabling, signal);
   }
 
   /**
@@ -66,16 +60,24 @@ export class OfficialSwitch {
    * @throws {Error} When it does not.
    */
   async bringBack(signal: AbortSignal): Promise<void> {
-    const { tools, pace = PACE } = this.#parts;
-    const { enable, restart } = this.#manager;
-    await runTools([...enable({ isUpdated: false }), ...restart], { tools, signal });
-    for (let seenMs = 0; seenMs < pace.steadyMs; seenMs += pace.beatMs) {
-      await delay(pace.beatMs, { signal });
-      if (!await this.isActive(signal)) {
+    const { steadyMs, beatMs } = this.#parts.pace ?? PACE;
+    await this.#run(this.starting, signal);
+    for (let seenMs = 0; seenMs < steadyMs; seenMs += beatMs) {
+      await delay(beatMs, { signal });
+      if (!await this.#runs(signal)) {
         throw new Error(
           `Cannot bring back ${this.#name}: it was started and does not go on running`,
         );
       }
     }
+  }
+
+  async #run(commands: readonly ToolCommand[], signal: AbortSignal): Promise<void> {
+    await runTools(commands, { tools: this.#parts.tools, signal });
+  }
+
+  async #runs(signal: AbortSignal): Promise<boolean> {
+    const { code } = await this.#parts.tools.run(this.#isActive, { signal });
+    return code === 0;
   }
 }

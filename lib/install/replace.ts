@@ -10,7 +10,7 @@ import { type TakenOver, takeOver } from "../service/take_over.ts";
 import { detectManager } from "./detect_manager.ts";
 import { findFacts } from "./find_facts.ts";
 import { install, type InstallOptions, printSteps } from "./install.ts";
-import { findOfficialAgents, readTextBelow } from "./official_services.ts";
+import { onlyOfficialAgent, readTextBelow } from "./official_services.ts";
 import { OfficialSwitch, type SwitchParts } from "./official_switch.ts";
 import { readReplaced } from "./replaced_agent.ts";
 import { replaceOfficial } from "./replacement.ts";
@@ -54,7 +54,7 @@ export async function replace(
         "first, or stop the official agent by hand",
     );
   }
-  const official = onlyOne(findOfficialAgents({ ...site, kind: detectManager(site), scope }));
+  const official = onlyOfficialAgent({ ...site, kind: detectManager(site), scope });
   const taken = takeOver(official, readTextBelow(site.root));
   const own = options.reconsider(taken);
   requireNode(own);
@@ -63,11 +63,10 @@ export async function replace(
 
   const officialSwitch = new OfficialSwitch(official, { ...site, ...pacing(options) });
   const beforeStart = (service: ServicePlan) => trafficSteps(service, { taken, own, site });
-  const { stop, disable } = officialSwitch.commands;
   if (print) {
-    printSteps(stop.map(runStep), { site, secrets: own.secrets });
+    printSteps(officialSwitch.stopping.map(runStep), { site, secrets: own.secrets });
     await install(own, site, { ...options, beforeStart });
-    printSteps(disable.map(runStep), { site, secrets: own.secrets });
+    printSteps(officialSwitch.disabling.map(runStep), { site, secrets: own.secrets });
     return undefined;
   }
   await replaceOfficial({
@@ -86,22 +85,6 @@ export async function replace(
 
 function pacing({ pace }: ReplaceOptions): Pick<SwitchParts, "pace"> {
   return pace === undefined ? {} : { pace };
-}
-
-/** @throws {Error} When there is none, or more than one. */
-export function onlyOne(found: readonly OfficialAgent[]): OfficialAgent {
-  const [official, ...others] = found;
-  if (official === undefined) {
-    throw new Error("Cannot find an official agent: no service of this machine starts one");
-  }
-  if (others.length > 0) {
-    const names = found.map(({ serviceName, unitPath }) => `${serviceName} (${unitPath})`);
-    throw new Error(
-      `Cannot choose between ${found.length} official agents: ${names.join(", ")}; ` +
-        "remove the services that are not meant",
-    );
-  }
-  return official;
 }
 
 /** Copies what the official agent has noted of the month, if that is reported here. */

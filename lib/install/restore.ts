@@ -7,13 +7,15 @@ import { servicePlaces } from "../service/service_places.ts";
 import { runTools } from "../service/tool_command.ts";
 import { detectManager } from "./detect_manager.ts";
 import { printSteps } from "./install.ts";
-import { findOfficialAgents } from "./official_services.ts";
+import { onlyOfficialAgent } from "./official_services.ts";
 import { OfficialSwitch, type SwitchParts } from "./official_switch.ts";
 import { readReplaced, removeReplaced, type ReplacedAgent } from "./replaced_agent.ts";
-import { onlyOne } from "./replace.ts";
 import { scopeOf, type Site } from "./site.ts";
 import { runStep } from "./step.ts";
 import { uninstall } from "./uninstall.ts";
+
+/** Going back may take so long, whatever has ended the way there. */
+const KEEP_MS = 90_000;
 
 /**
  * Brings an official agent back whose place was taken, and takes this one away.
@@ -33,15 +35,14 @@ export async function restore(
   const places = servicePlaces(serviceName, { ...site, scope });
   const folder = site.root + places.configFolder;
   const official = readReplaced(folder) ??
-    onlyOne(findOfficialAgents({ ...site, kind: detectManager(site), scope }));
+    onlyOfficialAgent({ ...site, kind: detectManager(site), scope });
   requireThere(official, site);
   const parts = { ...site, ...(pace !== undefined && { pace }) };
   const officialSwitch = new OfficialSwitch(official, parts);
   const record = readInstallRecord(site.root + places.record);
   const own = record && managerOf(record, site);
   if (print) {
-    const { enable, restart } = officialSwitch.commands;
-    const commands = [...own?.stop ?? [], ...enable({ isUpdated: false }), ...restart];
+    const commands = [...own?.stop ?? [], ...officialSwitch.starting];
     printSteps(commands.map(runStep), { site, secrets: [] });
     return await uninstall(site, { serviceName, print, signal });
   }
@@ -49,15 +50,22 @@ export async function restore(
   try {
     await officialSwitch.bringBack(signal);
   } catch (error) {
-    // Better this one than none.
-    if (own !== undefined) {
-      await runTools(own.restart, { tools, signal: AbortSignal.timeout(60_000) });
-    }
+    if (own !== undefined) await keepOwn(own, { officialSwitch, tools });
     throw error;
   }
   say(`The official agent (${official.serviceName}) runs again, and starts with the machine.`);
   if (record !== undefined) await uninstall(site, { serviceName, print, signal });
   removeReplaced(folder);
+}
+
+/** Better this agent than none, and better one than two. */
+async function keepOwn(
+  own: ServiceManager,
+  { officialSwitch, tools }: { officialSwitch: OfficialSwitch; tools: Site["tools"] },
+): Promise<void> {
+  const signal = AbortSignal.timeout(KEEP_MS);
+  const { stopping, disabling } = officialSwitch;
+  await runTools([...stopping, ...disabling, ...own.restart], { tools, signal });
 }
 
 /** @throws {Error} When what was replaced was removed since. */
