@@ -10,6 +10,7 @@ function resolve(
     env?: Record<string, string>;
     files?: Record<string, string>;
     modes?: Record<string, number>;
+    takenOver?: ReadonlyMap<string, string>;
   } = {},
 ): Config {
   const sources: ConfigSources = {
@@ -21,6 +22,7 @@ function resolve(
       return text;
     },
     readMode: (path) => rest.modes?.[path],
+    ...(rest.takenOver !== undefined && { takenOver: rest.takenOver }),
   };
   return resolveConfig(sources);
 }
@@ -51,6 +53,18 @@ Deno.test("resolveConfig() has the documented defaults", () => {
   assertEquals(config.ipServices, "default");
   assertEquals(config.logLevel, "info");
   assertEquals(config.notices, []);
+});
+
+Deno.test("resolveConfig() puts everything over what an official agent was told", () => {
+  const takenOver = new Map([["interval", "7"], ["token", "taken"], ["month_rotate", "5"]]);
+  const files = { "c.json": '{"interval": 8}', token: "own" };
+  const config = resolve(["--config", "c.json"], { files, takenOver });
+  assertEquals([config.intervalSeconds, config.token, config.monthRotate], [8, "taken", 5]);
+  assertEquals(config.install.given.get("month_rotate"), "5");
+  assertEquals(config.secrets.includes("taken"), true);
+  assertEquals(resolve(["--token-file", "token"], { files, takenOver }).token, "own");
+  const wrong = new Map([["interval", "x"]]);
+  assertStringIncludes(refusal([], { takenOver: wrong }), "interval of the official agent");
 });
 
 Deno.test("resolveConfig() puts flags over environment over file over defaults", () => {

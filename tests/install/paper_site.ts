@@ -108,7 +108,11 @@ export class PaperSite implements AsyncDisposable {
 /** What a command line asks for, with the files that an installed service may have left there. */
 export function configOf(
   args: readonly string[],
-  { env = {}, root = "" }: { env?: Record<string, string>; root?: string } = {},
+  { env = {}, root = "", ...more }: {
+    env?: Record<string, string>;
+    root?: string;
+    takenOver?: ReadonlyMap<string, string>;
+  } = {},
 ): Config {
   return resolveConfig({
     args,
@@ -116,5 +120,6 @@ export function configOf(
     readText: (path) => Deno.readTextFileSync(path),
     readMode: () => 0o600,
     installedConfigs: (name) => root === "" ? [] : [`${root}/etc/${name}/config.json`],
+    ...more,
   });
 }
