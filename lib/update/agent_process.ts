@@ -1,15 +1,10 @@
 import { delay } from "@std/async/delay";
 import { type Health, readHealth } from "../host/health_file.ts";
 import { RESTART_SIGNAL } from "../host/restart_signal.ts";
-import { runTools, type ToolCommand, type Tools } from "../service/tool_command.ts";
+import { runTools } from "../service/tool_command.ts";
+import { type AgentService, serviceOfProcess } from "./agent_service.ts";
 import { endsWithProcess, isProcessOf } from "./process_look.ts";
 import type { RestartableAgent } from "./updater.ts";
-
-/** The service that the agent is, where this program has installed it. */
-export interface AgentService {
-  readonly restart: readonly ToolCommand[];
-  readonly tools: Tools;
-}
 
 /** An agent tells of its end, which takes a second at most, before it is ended by force. */
 const END_WITHIN_MS = 10_000;
@@ -19,9 +14,12 @@ const LOOK_EVERY_MS = 100;
 export class AgentProcess implements RestartableAgent {
   readonly #path: string;
   readonly #folders: readonly string[];
-  readonly #service: AgentService | undefined;
+  #service: AgentService | undefined;
 
-  /** `folders` are where it says how it is; without a service, whoever started it starts it again. */
+  /**
+   * `folders` are where it says how it is, `service` the one that this program has made. Without
+   * any, whoever has started it starts it again.
+   */
   constructor(
     { path, folders, service }: {
       path: string;
@@ -50,20 +48,24 @@ export class AgentProcess implements RestartableAgent {
           "and nobody would look after the new version",
       );
     }
+    this.#service ??= serviceOfProcess(pid);
   }
 
   async restart(signal: AbortSignal): Promise<void> {
-    if (this.#service === undefined) return await this.#restartByItself(signal);
-    const { restart, tools } = this.#service;
-    await runTools(restart, { tools, signal });
-  }
-
-  async #restartByItself(signal: AbortSignal): Promise<void> {
     const pid = this.#runningPid();
-    if (pid === undefined) return;
-    if (!await isProcessOf(pid, this.#path)) {
+    if (pid !== undefined && !await isProcessOf(pid, this.#path)) {
       throw new Error(`Cannot restart process ${pid}: it is none of ${this.#path}`);
     }
+    this.#service ??= pid === undefined ? undefined : serviceOfProcess(pid);
+    if (this.#service !== undefined) {
+      const { restart, tools } = this.#service;
+      await runTools(restart, { tools, signal });
+    } else if (pid !== undefined) {
+      await this.#end(pid, signal);
+    }
+  }
+
+  async #end(pid: number, signal: AbortSignal): Promise<void> {
     Deno.kill(pid, RESTART_SIGNAL);
     for (let waitedMs = 0; this.#runningPid() === pid; waitedMs += LOOK_EVERY_MS) {
       if (waitedMs === END_WITHIN_MS) Deno.kill(pid, "SIGKILL");

@@ -2,7 +2,14 @@ import { readInstallRecord } from "../host/installed.ts";
 import { ToolRunner } from "../host/tool_runner.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
-import type { AgentService } from "./agent_process.ts";
+import type { ToolCommand, Tools } from "../service/tool_command.ts";
+import { unitOfProcess } from "./process_look.ts";
+
+/** How a service is restarted. */
+export interface AgentService {
+  readonly restart: readonly ToolCommand[];
+  readonly tools: Tools;
+}
 
 /** What the tools of service managers need to find theirs. */
 const NEEDED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
@@ -31,6 +38,23 @@ export function agentService(path: string, names: readonly string[]): AgentServi
     return { restart, tools: new ToolRunner({ env: neededVariables() }) };
   }
   return undefined;
+}
+
+/**
+ * The service of systemd's that somebody else has made and that a process is the main one of, where
+ * this user may restart it.
+ *
+ * A service that ends again and again is given up sooner or later, and starts anew only by a word.
+ */
+export function serviceOfProcess(pid: number): AgentService | undefined {
+  const unit = unitOfProcess(pid);
+  if (unit?.scope !== (Deno.uid() === 0 ? "system" : "user")) return undefined;
+  const systemctl = (verb: string, mayFail: boolean): ToolCommand => {
+    const scope = unit.scope === "user" ? ["--user"] : [];
+    return { tool: "systemctl", args: ["--no-ask-password", ...scope, verb, unit.name], mayFail };
+  };
+  const restart = [systemctl("reset-failed", true), systemctl("restart", false)];
+  return { restart, tools: new ToolRunner({ env: neededVariables() }) };
 }
 
 function isSameFile(one: string, other: string): boolean {

@@ -1,4 +1,5 @@
 import { parseProcessStat } from "../parse/process_stat.ts";
+import { type SystemdUnit, systemdUnitOf } from "../parse/systemd_unit_of.ts";
 
 /** The kernel's word for a program whose file has another in its place now. */
 const DELETED = " (deleted)";
@@ -26,18 +27,27 @@ export async function isProcessOf(pid: number, path: string): Promise<boolean> {
   }
 }
 
+/** The service of systemd's that a process is the main one of; `undefined` when it is of none. */
+export function unitOfProcess(pid: number): SystemdUnit | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    const { parent } = parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
+    if (Deno.readTextFileSync(`/proc/${parent}/comm`).trim() !== "systemd") return undefined;
+    return systemdUnitOf(Deno.readTextFileSync(`/proc/${pid}/cgroup`));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Whether this process ends when systemd restarts the service that a process is the main one of:
  * whatever was started from within a service belongs to it.
  */
 export function endsWithProcess(pid: number): boolean {
-  if (Deno.build.os !== "linux") return false;
+  if (unitOfProcess(pid) === undefined) return false;
   try {
     const theirs = Deno.readTextFileSync(`/proc/${pid}/cgroup`);
-    const own = Deno.readTextFileSync("/proc/self/cgroup");
-    if (theirs !== own || !/\.service$/m.test(theirs)) return false;
-    const { parent } = parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
-    return Deno.readTextFileSync(`/proc/${parent}/comm`).trim() === "systemd";
+    return Deno.readTextFileSync("/proc/self/cgroup") === theirs;
   } catch {
     return false;
   }

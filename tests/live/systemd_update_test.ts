@@ -1,0 +1,151 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { buildPortable } from "../../build/portable.ts";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { formatUpdateState } from "../../lib/parse/update_state.ts";
+import { ReleaseServer } from "../update/release_server.ts";
+import { SystemdContainer } from "./systemd_container.ts";
+
+const PROGRAM = "/build/komari-agent-deno-portable";
+const SERVICE = "komari-agent-deno";
+const UPDATE = `${SERVICE}-update`;
+
+/** It passes for a newer version until it has to report. */
+const BROKEN = `#!/bin/sh\n[ "$1" = version ] && echo '{"version": "1.3.0"}' || exit 9\n`;
+
+const lack = SystemdContainer.missing();
+if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
+
+interface World {
+  readonly panel: StandInPanel;
+  readonly machine: SystemdContainer;
+  readonly releases: ReleaseServer;
+  /** Version 1.3.0 of this checkout; 1.2.3 lies on the machine. */
+  readonly newer: Uint8Array<ArrayBuffer>;
+}
+
+async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.chmod(folder, 0o755);
+    const newer = await Deno.readFile(await buildPortable({ version: "1.3.0", folder }));
+    await buildPortable({ version: "1.2.3", folder });
+    const panel = await startStandInPanel({ port: 0 });
+    await using releases = new ReleaseServer();
+    try {
+      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
+      await using machine = await SystemdContainer.start({ mounts });
+      await act({ panel, machine, releases, newer });
+    } finally {
+      await panel.close();
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Waits until the panel hears from a version. */
+async function reportsAs(version: string, { state }: StandInPanel): Promise<void> {
+  const end = performance.now() + 120_000;
+  while (state.basicInfos.at(-1)?.value.version !== version) {
+    assert(performance.now() < end, `version ${version} never reported`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function log({ machine }: World, unit: string): Promise<string> {
+  return await machine.run(`journalctl -u ${unit} --no-pager -o cat`);
+}
+
+Deno.test({
+  name:
+    "the timer's unit updates what was installed on a real systemd, and takes back what is broken",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine, releases, newer } = world;
+      const before = await machine.files();
+      const options = `-e ${panel.url} --ip-services off --update-url ${releases.url}`;
+      await machine.run(`${PROGRAM} install ${options}`, { AGENT_TOKEN: panel.token });
+      await reportsAs("1.2.3", panel);
+      await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
+
+      releases.publish("1.3.0", newer);
+      await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
+      await reportsAs("1.3.0", panel);
+      const done = await log(world, UPDATE);
+      assertStringIncludes(done, "Updated from version 1.2.3 to 1.3.0");
+      assertEquals(done.includes(panel.token), false);
+      const place = `/opt/${SERVICE}/${SERVICE}`;
+      assertStringIncludes(await machine.run(`${place} version`), "1.3.0");
+      assertStringIncludes(await machine.run(`${place}.old version`), "1.2.3");
+      assertEquals(await machine.run(`stat -c '%a %U' ${place}`), "755 root\n");
+
+      releases.publish("1.4.0", BROKEN.replace("1.3.0", "1.4.0"));
+      assertEquals((await machine.tries(`systemctl start ${UPDATE}`)).code, 1);
+      await machine.run(`systemctl is-active --quiet ${SERVICE}`);
+      assertStringIncludes(await log(world, UPDATE), "1.3.0 is back, and 1.4.0 is not tried again");
+      assertStringIncludes(await machine.run(`${place} version`), "1.3.0");
+      await machine.run(`systemctl start ${UPDATE}`);
+      assertStringIncludes(await log(world, UPDATE), "1.4.0 is there, but has failed here before");
+
+      await machine.run(`${PROGRAM} uninstall`);
+      assertEquals(await machine.changes(before), []);
+      assertEquals(panel.state.violations, []);
+    }),
+});
+
+/** A unit that somebody has written by hand; the agent sees to updates by itself then. */
+async function startByHand({ panel, machine, releases }: World): Promise<void> {
+  const path = "/opt/own/agent";
+  await machine.run(`mkdir -p ${path}.update && cp ${PROGRAM} ${path}`);
+  const trial = {
+    ...{ from: "1.2.2", to: "1.2.3", sha256: "0".repeat(64) },
+    ...{ startedAtMs: 0, resumes: 0, isReturning: false },
+  };
+  // Where one seems to have been cut off, the agent does not wait an hour.
+  await machine.write(`${path}.update/update.json`, formatUpdateState({ failed: [], trial }));
+  await machine.write(
+    "/etc/systemd/system/own.service",
+    [
+      "[Service]",
+      `ExecStart=${path} -e ${panel.url} --ip-services off --update-url ${releases.url}`,
+      `Environment=AGENT_TOKEN=${panel.token} DENO_DIR=/run/deno`,
+      "Restart=on-failure",
+      "RestartSec=1",
+    ].join("\n"),
+  );
+  await machine.run("systemctl daemon-reload && systemctl start own");
+}
+
+Deno.test({
+  name: "an agent of a unit by hand updates itself on a real systemd, from outside of its service",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine, releases, newer } = world;
+      releases.publish("1.3.0", newer);
+      await startByHand(world);
+      await reportsAs("1.3.0", panel);
+      await machine.comes("grep -q '\"failed\":\\[\\]' /opt/own/agent.update/update.json");
+      await machine.comes("journalctl -o cat | grep -q 'accepts the reports of version 1.3.0'");
+      assertEquals(panel.state.violations, []);
+    }),
+});
+
+Deno.test({
+  name: "an agent of a unit by hand comes back on a real systemd when its update is broken",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine, releases } = world;
+      releases.publish("1.3.0", BROKEN);
+      await startByHand(world);
+      await machine.comes(
+        'grep -q \'"failed":\\["1.3.0"\\]\' /opt/own/agent.update/update.json',
+        120_000,
+      );
+      await machine.comes("systemctl is-active --quiet own");
+      await reportsAs("1.2.3", panel);
+      assertStringIncludes(await machine.run("/opt/own/agent version"), "1.2.3");
+    }),
+});
