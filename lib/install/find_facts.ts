@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import { readInstallRecord } from "../host/installed.ts";
 import { servicePlaces } from "../service/service_places.ts";
+import { NO_VIEW_CODE, VIEW_TEST } from "../service/systemd_sandbox.ts";
 import { detectManager } from "./detect_manager.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { readableDeno } from "./readable_deno.ts";
@@ -28,6 +29,7 @@ export async function findFacts(
   const kind = detectManager(site);
   const scope = scopeOf(site);
   const places = servicePlaces(install.serviceName, { ...site, scope });
+  requireNoOther(install.serviceName, site);
   const before = readInstallRecord(root + places.record);
   const user = await serviceUser({
     service: install.serviceName,
@@ -38,6 +40,9 @@ export async function findFacts(
     kind,
     places,
     user,
+    sandbox: kind === "systemd" && scope === "system" && !install.print
+      ? await possibleSandbox(site, signal)
+      : "full",
     before,
     deno: program.form === "portable"
       ? readableDeno(site.denoPath, { user: user.name })
@@ -49,12 +54,33 @@ export async function findFacts(
   };
 }
 
+/** Two agents with one token would take the panel's connection from each other. */
+function requireNoOther(serviceName: string, site: Site): void {
+  if (scopeOf(site) === "system") return;
+  const { record } = servicePlaces(serviceName, { ...site, scope: "system" });
+  if (!isThere(site.root + record)) return;
+  throw new UsageError(
+    `Cannot install ${serviceName} for this user: root has installed it for the machine ` +
+      `(${record}); run this as root, or give another --install-service-name`,
+  );
+}
+
+/** Some containers let no service mount anything, and one that wants to would never start. */
+async function possibleSandbox(
+  { tools }: Pick<Site, "tools">,
+  signal: AbortSignal,
+): Promise<InstallFacts["sandbox"]> {
+  const { code } = await tools.run(VIEW_TEST, { signal });
+  return code === NO_VIEW_CODE ? "without view" : "full";
+}
+
 function linkPlace(path: string, isOurs: boolean): InstallFacts["link"] {
   if (!isThere(path.slice(0, path.lastIndexOf("/")))) return "no folder";
   return isOurs || !isThere(path) ? "free" : "taken";
 }
 
-function isThere(path: string): boolean {
+/** Whether there is something at a path. */
+export function isThere(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;

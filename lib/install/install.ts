@@ -96,6 +96,9 @@ function tellPlaces(
   if (notLingering !== undefined && !isLingering(notLingering, site)) {
     say(`  It ends with your login; by root: loginctl enable-linger ${notLingering}`);
   }
+  if (service.sandbox === "without view") {
+    say("  Protected by less than usual: this machine lets no service have a view of its own");
+  }
   if (config.remoteControl && scope === "system" && service.user !== "root") {
     say("  Remote control sees the machine as that user does, and can't change it; see --as-root");
   }

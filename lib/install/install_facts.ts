@@ -10,6 +10,8 @@ export interface InstallFacts {
   readonly user: ServiceUser;
   /** The Deno for a portable build; `undefined` for one that needs none. */
   readonly deno: string | undefined;
+  /** How far this machine lets a service be shut off. */
+  readonly sandbox: "full" | "without view";
   /** What was installed before. */
   readonly before: InstallRecord | undefined;
   /** Whether the program can be linked to where it is found by its name; or what is wrong there. */

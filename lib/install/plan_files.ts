@@ -40,6 +40,10 @@ export function planFiles(
         ...(kind === "launchd" && ownedBy(user)),
       } as const,
     ]),
+    // Nobody makes it for a daemon that does not run as root.
+    ...(kind === "launchd" && user !== ""
+      ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, ...ownedBy(user) } as const]
+      : []),
     ...manager.files(service).map((file): Step => ({ do: "file", ...file })),
   ];
 }

@@ -25,7 +25,7 @@ export function planService(config: Config, site: Site, facts: InstallFacts): Se
     runtimeFolder: places.runtimeFolder,
     logFile: places.logFile,
     deno,
-    isSandboxed: !(user.name === "root" && config.remoteControl),
+    sandbox: user.name === "root" && config.remoteControl ? "none" : facts.sandbox,
     usesDevices: config.gpu,
     // Elsewhere nobody but root could write the program.
     isUpdated: kind === "systemd" && update.automatic,

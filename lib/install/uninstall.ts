@@ -4,6 +4,7 @@ import type { InstallRecord } from "../service/install_record.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
 import type { ToolCommand } from "../service/tool_command.ts";
+import { isThere } from "./find_facts.ts";
 import { printSteps } from "./install.ts";
 import { replacedNote } from "./replaced_agent.ts";
 import { removeUser } from "./service_user.ts";
@@ -34,6 +35,7 @@ export async function uninstall(
   const { record: path } = servicePlaces(serviceName, { ...site, scope: scopeOf(site) });
   const record = readInstallRecord(site.root + path);
   if (record === undefined) {
+    requireRoot(serviceName, site);
     site.say(`Nothing is installed as ${serviceName}: there is no ${path}`);
     return;
   }
@@ -44,6 +46,12 @@ export async function uninstall(
   for (const left of leftIn([...record.folders, record.stateFolder], site)) {
     site.say(`  ${left} stays: it was not made by the installation`);
   }
+}
+
+function requireRoot(serviceName: string, site: Site): void {
+  const { record } = servicePlaces(serviceName, { ...site, scope: "system" });
+  if (scopeOf(site) === "system" || !isThere(site.root + record)) return;
+  throw new Error(`Cannot remove ${serviceName}: root has installed it; run this as root`);
 }
 
 /** All that is done, in its order; the record goes last, so that it can be done again. */

@@ -21,13 +21,19 @@ export interface ServicePlan {
   readonly logFile: string;
   /** Full path of the Deno that a portable build is run with; `undefined` where it needs none. */
   readonly deno: string | undefined;
-  /** Whether it is shut off from what it has no need for; remote control as root is not. */
-  readonly isSandboxed: boolean;
+  /** How far it is shut off from what it has no need for. */
+  readonly sandbox: Sandbox;
   /** Whether it asks graphics cards, which are devices. */
   readonly usesDevices: boolean;
   /** Whether newer versions are taken without being asked. */
   readonly isUpdated: boolean;
 }
+
+/**
+ * How far a service is shut off: as far as it can be; without a view of the file system of its own,
+ * which some containers refuse; or not at all, for remote control as root.
+ */
+export type Sandbox = "full" | "without view" | "none";
 
 /** What the service is called in the manager's lists. */
 export const DESCRIPTION = "Komari agent";

@@ -7,22 +7,16 @@ import type { ServicePlan } from "./service_plan.ts";
  * the list of all processes (they are counted), limits of resources (the probes' shell sets one),
  * and the sight of `/home`, since what lies there is counted as disk space.
  */
-export function systemdSandbox({ usesDevices }: Pick<ServicePlan, "usesDevices">): string[] {
+export function systemdSandbox(
+  { sandbox, usesDevices }: Pick<ServicePlan, "sandbox" | "usesDevices">,
+): string[] {
+  if (sandbox === "none") return [];
   return [
     "# An echo by `ping` needs this one right; there is no way to any other.",
     "AmbientCapabilities=CAP_NET_RAW",
     "CapabilityBoundingSet=CAP_NET_RAW",
     "NoNewPrivileges=yes",
-    "ProtectSystem=strict",
-    "ProtectHome=read-only",
-    "PrivateTmp=yes",
-    ...(usesDevices ? ["# Graphics cards are asked by their devices."] : ["PrivateDevices=yes"]),
-    "ProtectClock=yes",
-    "ProtectControlGroups=yes",
-    "ProtectHostname=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelTunables=yes",
+    ...(sandbox === "full" ? ownView(usesDevices) : []),
     "LockPersonality=yes",
     "KeyringMode=private",
     "RemoveIPC=yes",
@@ -35,3 +29,34 @@ export function systemdSandbox({ usesDevices }: Pick<ServicePlan, "usesDevices">
     "SystemCallErrorNumber=EPERM",
   ];
 }
+
+/** What systemd does by mounting: the rest of the system is there to be read only. */
+function ownView(usesDevices: boolean): string[] {
+  return [
+    "ProtectSystem=strict",
+    "ProtectHome=read-only",
+    "PrivateTmp=yes",
+    ...(usesDevices ? ["# Graphics cards are asked by their devices."] : ["PrivateDevices=yes"]),
+    "ProtectClock=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+  ];
+}
+
+/** The exit code by which systemd says that it could not give a service a view of its own. */
+export const NO_VIEW_CODE = 226;
+
+/** Ends with {@linkcode NO_VIEW_CODE} where services can't have a view of their own. */
+export const VIEW_TEST = {
+  tool: "systemd-run",
+  args: [
+    "--quiet",
+    "--wait",
+    "--collect",
+    ...ownView(false).flatMap((line) => ["-p", line]),
+    "/bin/true",
+  ],
+} as const;

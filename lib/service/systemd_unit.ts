@@ -25,7 +25,7 @@ export function systemdUnit(plan: ServicePlan): string {
     "Restart=always",
     "RestartSec=5",
     ...folders(plan),
-    ...(ofSystem && plan.isSandboxed ? systemdSandbox(plan) : []),
+    ...(ofSystem ? systemdSandbox(plan) : []),
     "",
     "[Install]",
     `WantedBy=${ofSystem ? "multi-user.target" : "default.target"}`,
@@ -56,9 +56,9 @@ function environmentOf(plan: ServicePlan): Record<string, string> {
   };
 }
 
-function folders({ name, scope, stateFolder, isSandboxed }: ServicePlan): string[] {
+function folders({ name, scope, stateFolder, sandbox }: ServicePlan): string[] {
   const ofManager = scope === "system" && stateFolder === `/var/lib/${name}`;
-  const writable = scope === "system" && !ofManager && isSandboxed;
+  const writable = scope === "system" && !ofManager && sandbox === "full";
   return [
     `RuntimeDirectory=${systemdPath(name)}`,
     ...(ofManager ? [`StateDirectory=${systemdPath(name)}`, "StateDirectoryMode=0700"] : []),

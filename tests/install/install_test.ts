@@ -255,6 +255,51 @@ Deno.test("install() stops at a step that fails, and what was done can be taken 
   assertEquals(paper.tree(), before);
 });
 
+Deno.test("install() asks for no view of its own where services can't have one", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system"],
+    fakes: { ...USERS, systemctl: "", journalctl: "", "systemd-run": "exit 226" },
+  });
+  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  const unit = paper.text(`/etc/systemd/system/${NAME}.service`);
+  assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
+  assertStringIncludes(paper.said.join("\n"), "Protected by less than usual");
+});
+
+Deno.test("install() makes a daemon's log on a Mac, where it runs as who has become root", async () => {
+  await using paper = new PaperSite({
+    folders: ["Library/LaunchDaemons", "var/log", "users"],
+    fakes: { id: `echo ${Deno.uid()}`, launchctl: "", tail: "" },
+    site: { os: "darwin", sudoUser: "ann" },
+  });
+  const before = paper.tree();
+  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  assertEquals(paper.calls().slice(0, 3), [
+    `launchctl bootout system/${NAME}`,
+    `launchctl bootstrap system /Library/LaunchDaemons/${NAME}.plist`,
+    `launchctl enable system/${NAME}`,
+  ]);
+  assertStringIncludes(paper.text(`/Library/LaunchDaemons/${NAME}.plist`), "<string>ann</string>");
+  assert(paper.tree().includes(`/var/log/${NAME}.log 640`));
+  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
+  assertEquals(paper.tree(), before);
+});
+
+Deno.test("install() and uninstall() leave to root what root has installed", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system", "home/ann"],
+    fakes: { ...USERS, systemctl: "", journalctl: "" },
+  });
+  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  const before = paper.tree();
+  const ann = { ...paper.site, uid: 1000, home: "/home/ann" };
+  const why = "root has installed it";
+  await assertRejects(() => install(configOf(ARGS), ann, { signal }), UsageError, why);
+  const options = { serviceName: NAME, print: false, signal };
+  await assertRejects(() => uninstall(ann, options), Error, why);
+  assertEquals(paper.tree(), before);
+});
+
 Deno.test("install() refuses what it can't do before it does anything", async () => {
   await using paper = openrc();
   const before = paper.tree();

@@ -13,7 +13,7 @@ export const USUAL_PLAN: ServicePlan = {
   runtimeFolder: "/run/komari-agent-deno",
   logFile: "/var/log/komari-agent-deno.log",
   deno: undefined,
-  isSandboxed: true,
+  sandbox: "full",
   usesDevices: false,
   isUpdated: true,
 };

@@ -11,8 +11,16 @@ Deno.test("systemdUnit() quotes what has blanks, quotes, % and $ in it", () => {
 });
 
 Deno.test("systemdUnit() leaves root the whole system where remote control is for it", () => {
-  const plan = { ...USUAL_PLAN, user: "root", isSandboxed: false };
+  const plan = { ...USUAL_PLAN, user: "root", sandbox: "none" } as const;
   assertEquals(systemdUnit(plan), golden("root.service"));
+});
+
+Deno.test("systemdUnit() mounts nothing where a machine lets no service do that", () => {
+  const unit = systemdUnit({ ...USUAL_PLAN, sandbox: "without view" });
+  assertEquals(/^(Protect|Private|ReadWrite).*/m.exec(unit)?.[0], undefined);
+  assert(
+    unit.includes("NoNewPrivileges=yes") && unit.includes("CapabilityBoundingSet=CAP_NET_RAW"),
+  );
 });
 
 Deno.test("systemdUnit() asks a user's manager for nothing that it can't do", () => {
