@@ -96,6 +96,9 @@ function tellPlaces(
   if (notLingering !== undefined && !isLingering(notLingering, site)) {
     say(`  It ends with your login; by root: loginctl enable-linger ${notLingering}`);
   }
+  if (!record.trees.includes(service.stateFolder)) {
+    say(`  ${service.stateFolder} was there before: see to it that the service may write in it`);
+  }
   if (service.sandbox === "without view") {
     say("  Protected by less than usual: this machine lets no service have a view of its own");
   }
@@ -117,7 +120,12 @@ async function tellLog(
 ): Promise<void> {
   const { output } = await site.tools.run(manager.lastLog, { signal });
   const lines = output.trim().split("\n").slice(-5).filter((line) => line !== "");
-  site.say(`${service.name} runs and goes on trying, but nothing was accepted so far.`);
+  const { code } = await site.tools.run(manager.isActive, { signal });
+  site.say(
+    code === 0
+      ? `${service.name} runs and goes on trying, but nothing was accepted so far.`
+      : `${service.name} was started and does not run.`,
+  );
   if (lines.length > 0) site.say("The last lines of its log:");
   for (const line of lines) site.say(`  ${line}`);
 }

@@ -46,7 +46,8 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
       { do: "folder", path: folderOf(service.program), mode: 0o755 },
       { do: "copy", path: service.program, from: site.program.path, mode: 0o755 },
       ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
-      ...(isMadeByManager(service, facts)
+      // Nobody's folder with other things in it is given away.
+      ...(isMadeByManager(service, facts) || !record.trees.includes(service.stateFolder)
         ? []
         : [{ do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const]),
       ...(service.isUpdated ? [] : manager.disableUpdates.map(runStep)),

@@ -18,13 +18,12 @@ export function planRecord(
   paths.delete(config);
   const links = facts.link === "free" ? [places.link] : [];
   const folders = missingFolders([program, config, stateFolder, ...paths, ...links], site);
-  const madeState = missingFolders([`${stateFolder}/any`], site).includes(stateFolder);
   const trees = [
     places.stateFolder,
     service.updateFolder,
     runtimeFolder,
     // One that was there before may hold what is not ours.
-    ...(madeState ? [stateFolder] : []),
+    ...(isFreeFolder(site.root + stateFolder) ? [stateFolder] : []),
   ];
   return {
     service: service.name,
@@ -45,4 +44,13 @@ export function planRecord(
     ],
     trees: [...new Set([...trees, ...before?.trees ?? []])],
   };
+}
+
+/** Whether nothing is there that would not be the service's. */
+function isFreeFolder(path: string): boolean {
+  try {
+    return Deno.readDirSync(path)[Symbol.iterator]().next().done ?? false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
 }

@@ -87,10 +87,11 @@ Deno.test("install() brings up to date what is there, and keeps what is not spok
   const again = configOf(["install", "-i", "5"], { root });
   await install(again, site, { signal, patience: PATIENCE });
   assertEquals(paper.tree(), once);
-  assertEquals(paper.calls().map((line) => line.split(" ")[0]), [
-    "rc-service",
-    "rc-update",
-    "tail",
+  assertEquals(paper.calls(), [
+    `rc-service ${NAME} restart`,
+    `rc-update add ${NAME} default`,
+    "tail -n 5 /var/log/komari-agent-deno.log",
+    `rc-service ${NAME} status`,
   ]);
   assertEquals(JSON.parse(paper.text(`/etc/${NAME}/config.json`)), {
     endpoint: "https://p.example",
@@ -122,6 +123,15 @@ Deno.test("install() says why when the panel accepts nothing, and leaves the ser
   assertEquals(refusal, "the panel has accepted no report within 0 s");
   assertStringIncludes(paper.said.join("\n"), "panel: refused");
   assert(!paper.calls().some((line) => line.includes("stop")), "it goes on trying");
+});
+
+Deno.test("install() says so when what it has started does not run", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/openrc", "etc/init.d"],
+    fakes: { ...OPENRC, "rc-service": '[ "$2" != status ]' },
+  });
+  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  assertStringIncludes(paper.said.join("\n"), "was started and does not run");
 });
 
 Deno.test("install() waits for a report of the agent that it has started", async () => {
@@ -178,10 +188,10 @@ Deno.test("install() hands the script to procd, by a script that can be run", as
   const site = { ...paper.site, tools };
   const before = paper.tree();
   await install(configOf([...ARGS, "--as-root"]), site, { signal, patience: PATIENCE });
-  assertEquals(calls, ["restart", "enable"]);
+  assertEquals(calls, ["restart", "enable", "running"]);
   assertStringIncludes(paper.text(script), "procd_set_param user 'root'");
   await uninstall(site, { serviceName: NAME, print: false, signal });
-  assertEquals(calls.slice(2), ["stop", "disable"]);
+  assertEquals(calls.slice(3), ["stop", "disable"]);
   assertEquals(paper.tree(), before);
 });
 
@@ -192,6 +202,8 @@ Deno.test("install() leaves a state folder with what was in it before", async ()
   await install(config, paper.site, { signal, patience: PATIENCE });
   await uninstall(paper.site, { serviceName: NAME, print: false, signal });
   assertEquals(paper.text("/srv/data/photo.jpg"), "mine");
+  assert(paper.tree().includes("/srv/data/ 755"), "whose folder it is stays as it is");
+  assertStringIncludes(paper.said.join("\n"), "/srv/data was there before");
   assertStringIncludes(paper.said.at(-1) ?? "", "/srv/data/photo.jpg stays");
 });
 
@@ -211,6 +223,7 @@ Deno.test("install() makes a user's own service without root", async () => {
     `systemctl --user enable --now ${NAME}-update.timer`,
     "loginctl --no-ask-password enable-linger ann",
     `journalctl --user -u ${NAME}.service -n 5 --no-pager -o cat`,
+    `systemctl --user is-active --quiet ${NAME}.service`,
   ]);
   const made = paper.tree().filter((line) => !before.includes(line));
   assert(made.every((line) => line.startsWith(home)), made.join("\n"));
@@ -264,6 +277,16 @@ Deno.test("install() asks for no view of its own where services can't have one",
   const unit = paper.text(`/etc/systemd/system/${NAME}.service`);
   assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
   assertStringIncludes(paper.said.join("\n"), "Protected by less than usual");
+});
+
+Deno.test("install() tells a portable build where its Deno is", async () => {
+  await using paper = openrc();
+  const { path } = paper.site.program;
+  const site = { ...paper.site, program: { form: "portable", path } as const };
+  await install(configOf([...ARGS, "--as-root"]), site, { signal, patience: PATIENCE });
+  const script = paper.text(`/etc/init.d/${NAME}`);
+  assertStringIncludes(script, `export DENO='${Deno.realPathSync(Deno.execPath())}'`);
+  assertStringIncludes(script, `export DENO_DIR='/var/lib/${NAME}/deno'`);
 });
 
 Deno.test("install() makes a daemon's log on a Mac, where it runs as who has become root", async () => {
