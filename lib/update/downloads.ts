@@ -11,6 +11,10 @@ export interface DownloadOptions {
   readonly silenceMs?: number;
 }
 
+/** However slowly it comes, it has to come to an end. */
+const TEXT_WITHIN_MS = 60_000;
+const FILE_WITHIN_MS = 30 * 60_000;
+
 /** GitHub takes one, a mirror may take two more. */
 const MAX_REDIRECTS = 5;
 const SILENCE_MS = 30_000;
@@ -35,10 +39,13 @@ export class Downloads {
    *
    * @throws {Error} When it can't be had (`Cannot get …`); the message has no query.
    */
-  async text(url: string, options: { maxBytes: number; signal: AbortSignal }): Promise<string> {
+  async text(
+    url: string,
+    options: { maxBytes: number; signal: AbortSignal; withinMs?: number },
+  ): Promise<string> {
     const parts: Uint8Array[] = [];
     let length = 0;
-    await this.#get(url, options.signal, (part) => {
+    await this.#get(url, { withinMs: TEXT_WITHIN_MS, ...options }, (part) => {
       length += part.length;
       if (length > options.maxBytes) {
         throw new RangeError(`it is longer than ${options.maxBytes} bytes`);
@@ -64,7 +71,7 @@ export class Downloads {
     { file, sizeBytes, signal }: { file: Deno.FsFile; sizeBytes: number; signal: AbortSignal },
   ): Promise<void> {
     let length = 0;
-    await this.#get(url, signal, async (part) => {
+    await this.#get(url, { withinMs: FILE_WITHIN_MS, signal }, async (part) => {
       length += part.length;
       if (length > sizeBytes) throw new RangeError(`it is longer than ${sizeBytes} bytes`);
       for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
@@ -76,11 +83,12 @@ export class Downloads {
 
   async #get(
     url: string,
-    signal: AbortSignal,
+    { signal, withinMs }: { signal: AbortSignal; withinMs: number },
     use: (part: Uint8Array) => void | Promise<void>,
   ): Promise<void> {
     const silence = new Silence(this.#options.silenceMs ?? SILENCE_MS);
-    const ends = AbortSignal.any([signal, silence.signal]);
+    const late = AbortSignal.timeout(withinMs);
+    const ends = AbortSignal.any([signal, silence.signal, late]);
     try {
       await this.#follow(url, ends, async (body) => {
         for await (const part of body) {
@@ -91,7 +99,11 @@ export class Downloads {
     } catch (cause) {
       signal.throwIfAborted();
       throw new Error(`Cannot get ${plain(url)}`, {
-        cause: silence.signal.aborted ? silence.signal.reason : cause,
+        cause: silence.signal.aborted
+          ? silence.signal.reason
+          : late.aborted
+          ? new Error(`it did not end within ${withinMs / 60_000} min`)
+          : cause,
       });
     } finally {
       silence.end();

@@ -96,6 +96,23 @@ Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
   }, { silenceMs: 100 });
 });
 
+Deno.test("Downloads.text() gives up what only trickles", async () => {
+  const trickle = () => {
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const body = new ReadableStream({
+      start(controller) {
+        timer = setInterval(() => controller.enqueue(new Uint8Array(1)), 10);
+      },
+      cancel: () => clearInterval(timer),
+    });
+    return new Response(body);
+  };
+  await withServer(trickle, async (origin, downloads) => {
+    const got = downloads.text(origin, { maxBytes: 1e6, signal: never(), withinMs: 300 });
+    assertStringIncludes(await failure(got), "it did not end within 0.005 min");
+  });
+});
+
 Deno.test("Downloads.text() ends by the signal", async () => {
   const asked = Promise.withResolvers<void>();
   const answer: Answer = () => {

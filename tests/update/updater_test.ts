@@ -371,9 +371,12 @@ for (const step of STEPS_OF_BAD) {
       world.server.publish("1.3.0", PROGRAM);
       await killedAt(world, step);
       if (rebooted) await world.parts().agent.start();
-      assertEquals((await world.run()).kind, "returned");
+      const parts = world.parts();
+      assertEquals((await runUpdate(parts, new AbortController().signal)).kind, "returned");
       assertEquals(versionIn(world.path), "1.2.3");
-      assertEquals(world.parts().agent.health()?.version, "1.2.3");
+      assertEquals(parts.agent.health()?.version, "1.2.3");
+      const isBack = rebooted && step === "returned";
+      assertEquals(parts.agent.restarts, step === "in place" && !rebooted ? 2 : isBack ? 0 : 1);
       assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
     });
   }

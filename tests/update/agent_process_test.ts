@@ -1,0 +1,86 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { AgentProcess } from "../../lib/update/agent_process.ts";
+
+const HOLDER = new URL("health_holder.ts", import.meta.url).pathname;
+const PROGRAM = Deno.realPathSync(Deno.execPath());
+const never = () => new AbortController().signal;
+
+/** A process that passes for an agent, in a folder of its own. */
+async function withAgent(
+  use: (folder: string, child: Deno.ChildProcess) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const child = new Deno.Command(PROGRAM, {
+    args: ["run", "-A", "--no-prompt", "--no-check", HOLDER, folder],
+    stdin: "null",
+  }).spawn();
+  try {
+    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    const end = performance.now() + 20_000;
+    while (agent.health()?.acceptedAtMs === undefined) {
+      assert(performance.now() < end, "it never came up");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await use(folder, child);
+  } finally {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await child.status;
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("AgentProcess.restart() has an agent end as what failed, and waits for that", async () => {
+  await withAgent(async (folder, child) => {
+    const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
+    const health = agent.health();
+    assert(health !== undefined);
+    await agent.requireRestart(health);
+    await agent.restart(never());
+    assertEquals(agent.health(), undefined);
+    assertEquals((await child.status).code, 75);
+    await agent.restart(never());
+  });
+});
+
+Deno.test({
+  name: "AgentProcess touches no process of another program",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withAgent(async (folder) => {
+      const agent = new AgentProcess({ path: "/opt/x", folders: [folder], service: undefined });
+      const health = agent.health();
+      assert(health !== undefined);
+      await assertRejects(() => agent.requireRestart(health), Error, "does not run /opt/x");
+      await assertRejects(() => agent.restart(never()), Error, "it is none of /opt/x");
+      assertEquals(agent.health()?.isRunning, true);
+    }),
+});
+
+Deno.test("AgentProcess.restart() asks the service's manager where one is known", async () => {
+  await withAgent(async (folder) => {
+    const ran: string[] = [];
+    let code = 0;
+    const agent = new AgentProcess({
+      path: PROGRAM,
+      folders: [folder],
+      service: {
+        restart: [{ tool: "systemctl", args: ["restart", "x"] }],
+        tools: {
+          run({ tool, args }) {
+            ran.push([tool, ...args].join(" "));
+            return Promise.resolve({ code, output: "no such unit" });
+          },
+        },
+      },
+    });
+    await agent.restart(never());
+    code = 5;
+    await assertRejects(() => agent.restart(never()), Error, "no such unit");
+    assertEquals(ran, ["systemctl restart x", "systemctl restart x"]);
+    assertEquals(agent.health()?.isRunning, true);
+  });
+});

@@ -1,0 +1,16 @@
+/**
+ * An agent as far as its health goes, in a folder; it ends by the signal to restart.
+ *
+ * @module
+ */
+
+import { HealthFile } from "../../lib/host/health_file.ts";
+import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "../../lib/host/restart_signal.ts";
+
+const file = HealthFile.open([Deno.args[0] ?? ""], { version: "1.2.3", intervalMs: 1000 });
+Deno.addSignalListener(RESTART_SIGNAL, () => {
+  file?.close();
+  Deno.exit(RESTART_EXIT_CODE);
+});
+file?.accepted();
+setInterval(() => {}, 1000);
