@@ -97,6 +97,13 @@ Deno.test("replace() goes on where it was cut off", async () => {
   assertEquals(machine.tree(), before);
 });
 
+Deno.test("replace() leaves the month's traffic where no month is reported", async () => {
+  await using machine = new OfficialMachine();
+  using _panel = machine.accepting();
+  await run(machine);
+  assertEquals(machine.tree().some((line) => line.startsWith(`/var/lib/${NAME}/net_`)), false);
+});
+
 Deno.test("replace() does nothing with --print, and shows no token", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();

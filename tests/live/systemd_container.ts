@@ -1,7 +1,8 @@
 import { outputOf, succeeds } from "./command.ts";
 
-const IMAGE = "localhost/komari-agent-deno-test-systemd:12";
-const PACKAGES = "systemd,systemd-sysv,dbus,procps";
+const IMAGE = "localhost/komari-agent-deno-test-systemd:12-users";
+/** The last one is for services of users. */
+const PACKAGES = "systemd,systemd-sysv,dbus,procps,libpam-systemd";
 /** What podman needs on a machine that is itself a container. */
 const PODMAN = ["--storage-driver=vfs", "--runtime=runc", "--cgroup-manager=cgroupfs"];
 const LIMITS = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=4096:4096"];
@@ -27,16 +28,26 @@ export class SystemdContainer implements AsyncDisposable {
     this.name = name;
   }
 
-  /** What this machine lacks for it; `undefined` when it lacks nothing. */
+  /**
+   * What this machine lacks for it; `undefined` when it lacks nothing.
+   *
+   * The image is made at the first time, which takes a minute and packages of Debian's, and kept.
+   */
   static missing(): string | undefined {
     if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "no root on Linux";
     const tools = ["podman", "runc", "mmdebstrap"];
     const missing = tools.filter((tool) => !succeeds("sh", "-c", `command -v ${tool}`));
-    return missing.length === 0 ? undefined : `no ${missing.join(", no ")}`;
+    if (missing.length > 0) return `no ${missing.join(", no ")}`;
+    try {
+      if (!succeeds("podman", ...PODMAN, "image", "exists", IMAGE)) makeImage();
+      return undefined;
+    } catch (error) {
+      return `no image: ${error instanceof Error ? error.message.slice(-300) : error}`;
+    }
   }
 
   /**
-   * Starts one and waits until it has booted. The image is made at the first time and kept.
+   * Starts one and waits until it has booted.
    *
    * Each of `mounts` is a file or folder of this machine's by its path within, where it can't be
    * written.
@@ -46,7 +57,6 @@ export class SystemdContainer implements AsyncDisposable {
   static async start(
     { mounts = {} }: { mounts?: Readonly<Record<string, string>> } = {},
   ): Promise<SystemdContainer> {
-    if (!succeeds("podman", ...PODMAN, "image", "exists", IMAGE)) makeImage();
     const container = new SystemdContainer(`komari-agent-deno-${crypto.randomUUID().slice(0, 8)}`);
     const volumes = Object.entries(mounts).flatMap(([to, from]) => ["-v", `${from}:${to}:ro`]);
     const start = ["run", "-d", "--name", container.name, "--privileged", "--systemd=always"];

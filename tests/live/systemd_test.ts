@@ -190,3 +190,44 @@ Deno.test({
       assertEquals(await machine.changes(before), []);
     }),
 });
+
+Deno.test({
+  name: "install, replace and uninstall as a user of a real systemd",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine } = world;
+      await machine.run("useradd -m ann && loginctl enable-linger ann");
+      await machine.comes("systemctl is-active --quiet user@1000");
+      const asAnn = (line: string): string => {
+        const places = "DENO_DIR=/tmp/deno-of-ann XDG_RUNTIME_DIR=/run/user/1000";
+        return `su ann -c 'cd && export ${places} && ${line}'`;
+      };
+      const before = await machine.files();
+      const [line, env] = install(world);
+      await machine.run(asAnn(line), env);
+      await reports(panel);
+      await machine.reboot();
+      await reports(panel);
+      await machine.run(asAnn(`${PROGRAM} uninstall`));
+      assertEquals(await machine.changes(before), []);
+
+      await machine.write("/opt/komari/agent", OFFICIAL_PROGRAM, "755");
+      await machine.write(
+        "/home/ann/.config/systemd/user/komari-agent.service",
+        `[Service]\nExecStart=/opt/komari/agent -e ${panel.url} -t ${panel.token}\n` +
+          "[Install]\nWantedBy=default.target\n",
+      );
+      await machine.run("chown -R ann /home/ann/.config");
+      const state = "systemctl --user is-active komari-agent";
+      await machine.run(asAnn("systemctl --user enable --now komari-agent 2>&1"));
+      const official = await machine.files();
+      await machine.run(asAnn(`${PROGRAM} install --replace --ip-services off`));
+      await reports(panel);
+      assertEquals((await machine.tries(asAnn(state))).output, "inactive\n");
+      await machine.run(asAnn(`${PROGRAM} uninstall --restore`));
+      assertEquals(await machine.run(asAnn(state)), "active\n");
+      assertEquals(await machine.changes(official), []);
+      assertEquals(panel.state.violations, []);
+    }),
+});
