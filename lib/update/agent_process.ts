@@ -3,7 +3,7 @@ import { type Health, readHealth } from "../host/health_file.ts";
 import { RESTART_SIGNAL } from "../host/restart_signal.ts";
 import { runTools } from "../service/tool_command.ts";
 import { type AgentService, serviceOfProcess } from "./agent_service.ts";
-import { endsWithProcess, isProcessOf } from "./process_look.ts";
+import { endsWithProcess, isAtTerminal, isProcessOf } from "./process_look.ts";
 import type { RestartableAgent } from "./updater.ts";
 
 /** An agent tells of its end, which takes a second at most, before it is ended by force. */
@@ -28,7 +28,8 @@ export class AgentProcess implements RestartableAgent {
     },
   ) {
     this.#path = path;
-    this.#folders = folders;
+    const ofService = service?.runtimeFolder;
+    this.#folders = ofService === undefined ? folders : [ofService, ...folders];
     this.#service = service;
   }
 
@@ -40,6 +41,12 @@ export class AgentProcess implements RestartableAgent {
     if (!await isProcessOf(pid, this.#path)) {
       throw new Error(
         `Cannot update: the agent that runs (process ${pid}) does not run ${this.#path}`,
+      );
+    }
+    if (isAtTerminal(pid)) {
+      throw new Error(
+        `Cannot update while the agent runs at a terminal (process ${pid}): nobody would start it ` +
+          "again; end it first",
       );
     }
     if (endsWithProcess(pid)) {

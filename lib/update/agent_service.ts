@@ -9,6 +9,8 @@ import { unitOfProcess } from "./process_look.ts";
 export interface AgentService {
   readonly restart: readonly ToolCommand[];
   readonly tools: Tools;
+  /** Where the agent says how it is, as far as that is known. */
+  readonly runtimeFolder?: string;
 }
 
 /** What the tools of service managers need to find theirs. */
@@ -33,9 +35,9 @@ export function agentService(path: string, names: readonly string[]): AgentServi
   for (const name of names) {
     const record = readInstallRecord(servicePlaces(name, owner).record);
     if (record === undefined || !isSameFile(record.program, path)) continue;
-    const { manager, service, scope, logFile } = record;
+    const { manager, service, scope, logFile, runtimeFolder } = record;
     const { restart } = serviceManager(manager, { name: service, scope, logFile, home, uid });
-    return { restart, tools: new ToolRunner({ env: neededVariables() }) };
+    return { restart, tools: new ToolRunner({ env: neededVariables() }), runtimeFolder };
   }
   return undefined;
 }

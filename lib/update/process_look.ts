@@ -27,6 +27,16 @@ export async function isProcessOf(pid: number, path: string): Promise<boolean> {
   }
 }
 
+/** Whether a process reads from a terminal: a user has started it, and no service. */
+export function isAtTerminal(pid: number): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    return /^\/dev\/(?:pts\/|tty|console)/.test(Deno.readLinkSync(`/proc/${pid}/fd/0`));
+  } catch {
+    return false;
+  }
+}
+
 /** The service of systemd's that a process is the main one of; `undefined` when it is of none. */
 export function unitOfProcess(pid: number): SystemdUnit | undefined {
   if (Deno.build.os !== "linux") return undefined;

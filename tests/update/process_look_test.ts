@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { endsWithProcess, isProcessOf } from "../../lib/update/process_look.ts";
+import { endsWithProcess, isAtTerminal, isProcessOf } from "../../lib/update/process_look.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -63,3 +63,42 @@ Deno.test("endsWithProcess() is about services of systemd, and not about what a 
   }
   return child.status.then(() => {});
 });
+
+Deno.test("isAtTerminal() knows what a user has started", async () => {
+  const piped = new Deno.Command("sleep", { args: ["1000"], stdin: "null" }).spawn();
+  assertEquals(isAtTerminal(piped.pid), false);
+  piped.kill("SIGKILL");
+  await piped.status;
+  if (Deno.build.os !== "linux" || !hasScript()) return console.log("skipped: no script(1)");
+  const folder = Deno.makeTempDirSync();
+  try {
+    const line = `echo $$ >${folder}/pid; mv ${folder}/pid ${folder}/there; exec sleep 1000`;
+    const script = new Deno.Command("script", {
+      args: ["-qec", line, "/dev/null"],
+      stdin: "null",
+      stdout: "null",
+    }).spawn();
+    let pid = 0;
+    for (const end = performance.now() + 10_000; pid === 0 && performance.now() < end;) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      try {
+        pid = Number(Deno.readTextFileSync(`${folder}/there`));
+      } catch {
+        // Not yet.
+      }
+    }
+    assertEquals(isAtTerminal(pid), true);
+    Deno.kill(pid, "SIGKILL");
+    await script.status;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+function hasScript(): boolean {
+  try {
+    return new Deno.Command("script", { args: ["--version"], stdout: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
