@@ -1,5 +1,4 @@
 import type { MemoryMode } from "../types.ts";
-import { UsageError } from "../errors.ts";
 import { type Command, parseArguments } from "./args.ts";
 import { readConfigFile } from "./config_file.ts";
 import { type ConnectionConfig, pickConnection } from "./connection.ts";
@@ -10,6 +9,7 @@ import { givenOptions } from "./given.ts";
 import { installedConfig } from "./installed_config.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
+import { refuseOptionsOfOthers } from "./options_of_others.ts";
 import { secretsOf } from "./secrets.ts";
 import { type RuntimePlaces, runtimePlaces } from "./runtime_places.ts";
 import { type StatePlaces, statePlaces } from "./state_places.ts";
@@ -214,25 +214,6 @@ export function resolveConfig(sources: ConfigSources): Config {
       proxies: connection.proxies,
     }),
   };
-}
-
-/** Refuses options that are about another command, where they would do nothing. */
-function refuseOptionsOfOthers(find: Find, command: Command): void {
-  const panel = command === "report" ? [OPTIONS.fault, OPTIONS.port] : [];
-  const totals = command === "traffic set" ? [] : [OPTIONS.up, OPTIONS.down];
-  refuse(find, panel, 'the stand-in panel of the command "demo"');
-  const updates = command === "update" ? [] : [OPTIONS.check, OPTIONS.now];
-  refuse(find, totals, 'the command "traffic set"');
-  refuse(find, updates, 'the command "update"');
-}
-
-function refuse(find: Find, options: readonly Option<unknown>[], subject: string): void {
-  for (const option of options) {
-    const found = find(option);
-    if (found !== undefined) {
-      throw new UsageError(`Cannot use ${found.origin} here: it is about ${subject}`);
-    }
-  }
 }
 
 function pickInterval(
