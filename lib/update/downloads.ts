@@ -1,37 +1,26 @@
-import { Proxies, type ProxySettings } from "../line/proxies.ts";
-import type { Proxy } from "../parse/proxy.ts";
+import { type FetchOptions, ReleaseFetch } from "./release_fetch.ts";
+import { Silence } from "./silence.ts";
 
 /** How releases are reached. */
-export interface DownloadOptions {
-  readonly userAgent: string;
-  readonly proxies: ProxySettings;
-  /** PEM texts of certificates to trust beside the well-known ones. */
-  readonly caCerts: readonly string[];
+export interface DownloadOptions extends FetchOptions {
   /** How long nothing may arrive: 30 s. */
   readonly silenceMs?: number;
 }
 
+const SILENCE_MS = 30_000;
 /** However slowly it comes, it has to come to an end. */
 const TEXT_WITHIN_MS = 60_000;
 const FILE_WITHIN_MS = 30 * 60_000;
 
-/** GitHub takes one, a mirror may take two more. */
-const MAX_REDIRECTS = 5;
-const SILENCE_MS = 30_000;
-
-/**
- * Gets texts and files from the servers of releases, within bounds of size and time.
- *
- * Certificates are always verified, also with `--ignore-unsafe-cert`, which is about the panel: what
- * comes from here will run.
- */
+/** Gets texts and files from the servers of releases, within bounds of size and time. */
 export class Downloads {
-  readonly #options: DownloadOptions;
-  readonly #proxies: Proxies;
+  readonly #fetch: ReleaseFetch;
+  readonly #silenceMs: number;
 
+  /** @throws {RangeError} When a proxy can't be used. */
   constructor(options: DownloadOptions) {
-    this.#options = options;
-    this.#proxies = new Proxies(options.proxies);
+    this.#fetch = new ReleaseFetch(options);
+    this.#silenceMs = options.silenceMs ?? SILENCE_MS;
   }
 
   /**
@@ -43,22 +32,16 @@ export class Downloads {
     url: string,
     options: { maxBytes: number; signal: AbortSignal; withinMs?: number },
   ): Promise<string> {
-    const parts: Uint8Array[] = [];
+    const { maxBytes, signal, withinMs = TEXT_WITHIN_MS } = options;
+    const decoder = new TextDecoder();
+    let text = "";
     let length = 0;
-    await this.#get(url, { withinMs: TEXT_WITHIN_MS, ...options }, (part) => {
+    await this.#get(url, { withinMs, signal }, (part) => {
       length += part.length;
-      if (length > options.maxBytes) {
-        throw new RangeError(`it is longer than ${options.maxBytes} bytes`);
-      }
-      parts.push(part);
+      if (length > maxBytes) throw new RangeError(`it is longer than ${maxBytes} bytes`);
+      text += decoder.decode(part, { stream: true });
     });
-    const bytes = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return new TextDecoder().decode(bytes);
+    return text + decoder.decode();
   }
 
   /**
@@ -86,112 +69,25 @@ export class Downloads {
     { signal, withinMs }: { signal: AbortSignal; withinMs: number },
     use: (part: Uint8Array) => void | Promise<void>,
   ): Promise<void> {
-    const silence = new Silence(this.#options.silenceMs ?? SILENCE_MS);
+    const silence = new Silence(this.#silenceMs);
     const late = AbortSignal.timeout(withinMs);
-    const ends = AbortSignal.any([signal, silence.signal, late]);
     try {
-      await this.#follow(url, ends, async (body) => {
-        for await (const part of body) {
-          silence.broken();
-          await use(part);
-        }
+      await this.#fetch.get(url, AbortSignal.any([signal, silence.signal, late]), (part) => {
+        silence.broken();
+        return use(part);
       });
-    } catch (cause) {
+    } catch (error) {
       signal.throwIfAborted();
-      throw new Error(`Cannot get ${plain(url)}`, {
-        cause: silence.signal.aborted
-          ? silence.signal.reason
-          : late.aborted
-          ? new Error(`it did not end within ${withinMs / 60_000} min`)
-          : cause,
-      });
+      const cause = silence.signal.aborted
+        ? silence.signal.reason
+        : late.aborted
+        ? new Error(`it did not end within ${withinMs / 60_000} min`)
+        : error;
+      throw new Error(`Cannot get ${plain(url)}`, { cause });
     } finally {
       silence.end();
     }
   }
-
-  /** Follows redirects by itself, since the proxy depends on the host, and HTTPS must stay so. */
-  async #follow(
-    start: string,
-    signal: AbortSignal,
-    use: (body: AsyncIterable<Uint8Array>) => Promise<void>,
-  ): Promise<void> {
-    let url = new URL(start);
-    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      using client = this.#client(url);
-      const response = await fetch(url, {
-        client,
-        signal,
-        redirect: "manual",
-        headers: { "user-agent": this.#options.userAgent, "accept-encoding": "identity" },
-      });
-      const location = response.headers.get("location");
-      if (response.status < 300 || response.status > 399 || location === null) {
-        if (response.status === 200 && response.body) return await use(response.body);
-        await response.body?.cancel();
-        throw new Error(`${url.host} answered with status ${response.status}`);
-      }
-      await response.body?.cancel();
-      const next = URL.parse(location, url);
-      if (next === null || !isAllowed(next, url)) {
-        throw new Error(`${url.host} sends us where we don't go, from HTTPS to something else`);
-      }
-      url = next;
-    }
-    throw new Error(`there are more than ${MAX_REDIRECTS} redirects`);
-  }
-
-  #client(url: URL): Deno.HttpClient {
-    const isSecure = url.protocol === "https:";
-    const port = Number(url.port) || (isSecure ? 443 : 80);
-    const host = url.hostname.replace(/^\[|\]$/g, "");
-    const proxy = this.#proxies.find({ host, port }, { isSecure });
-    return Deno.createHttpClient({
-      caCerts: [...this.#options.caCerts],
-      poolMaxIdlePerHost: 0,
-      ...(proxy && { proxy: proxyOf(proxy) }),
-    });
-  }
-}
-
-/** A time in which something has to arrive, again and again. */
-class Silence {
-  readonly #ms: number;
-  readonly #controller = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(ms: number) {
-    this.#ms = ms;
-    this.broken();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  broken(): void {
-    clearTimeout(this.#timer);
-    const reason = new Error(`nothing came for ${this.#ms / 1000} s`);
-    this.#timer = setTimeout(() => this.#controller.abort(reason), this.#ms);
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-  }
-}
-
-function isAllowed(next: URL, from: URL): boolean {
-  if (next.protocol === "https:") return true;
-  return next.protocol === "http:" && from.protocol === "http:";
-}
-
-function proxyOf({ kind, host, port, login }: Proxy): Deno.Proxy {
-  const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  return {
-    transport: kind === "http" ? "http" : "socks5",
-    url: `${kind}://${place}`,
-    ...(login && { basicAuth: { username: login.user, password: login.password } }),
-  };
 }
 
 /** Without what may be secret. */

@@ -1,8 +1,8 @@
-import { delay } from "@std/async/delay";
 import type { Health } from "../host/health_file.ts";
 import type { StateFile } from "../host/state_file.ts";
 import { formatUpdateState, type Trial, type UpdateState } from "../parse/update_state.ts";
 import type { ProgramFiles } from "./program_files.ts";
+import { provesItself, type Watch } from "./proves_itself.ts";
 import type { TellStep } from "./update_step.ts";
 
 /** The agent that runs the program which is renewed. */
@@ -14,14 +14,11 @@ export interface UpdatedAgent {
 }
 
 /** What a trial works with. */
-export interface TrialParts {
+export interface TrialParts extends Watch {
   readonly files: ProgramFiles;
   readonly state: StateFile<UpdateState>;
   readonly agent: UpdatedAgent;
   readonly tell: TellStep;
-  /** How long a new version has to prove itself: 60 s. */
-  readonly watchMs?: number;
-  readonly lookEveryMs?: number;
 }
 
 /** How a trial ended: the new version is in use, in its place only, or the one before is back. */
@@ -31,8 +28,6 @@ export interface TrialOutcome {
   readonly to: string;
 }
 
-const WATCH_MS = 60_000;
-const LOOK_EVERY_MS = 500;
 /** A trial that was cut off so often is no accident. */
 const MAX_RESUMES = 2;
 
@@ -135,26 +130,13 @@ export class TrialRun {
 
   async #judge(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
     const { from, to } = trial;
-    if (!await this.#provesItself(to, signal)) return await this.#return(trial, signal);
+    const health = () => this.#parts.agent.health();
+    if (!await provesItself(to, { health, watch: this.#parts, signal })) {
+      return await this.#return(trial, signal);
+    }
     await this.#write(this.#failed);
     this.#parts.tell("accepted", `The panel accepts the reports of version ${to}`);
     return { kind: "updated", from, to };
-  }
-
-  /** Two looks have to see it, for an agent that just starts has not set its mark yet. */
-  async #provesItself(version: string, signal: AbortSignal): Promise<boolean> {
-    const { agent, watchMs = WATCH_MS, lookEveryMs = LOOK_EVERY_MS } = this.#parts;
-    const end = performance.now() + watchMs;
-    let seen: number | undefined;
-    while (performance.now() < end) {
-      const health = agent.health();
-      const reports = health?.isRunning === true && health.version === version &&
-        health.acceptedAtMs !== undefined;
-      if (reports && seen === health.pid) return true;
-      seen = reports ? health.pid : undefined;
-      await delay(lookEveryMs, { signal });
-    }
-    return false;
   }
 
   async #return(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {

@@ -4,6 +4,7 @@ import { askVersion } from "./ask_version.ts";
 import type { Downloads } from "./downloads.ts";
 import { fetchProgram } from "./fetch_program.ts";
 import { findRelease, type FoundRelease } from "./find_release.ts";
+import { LOOK_EVERY_MS, WATCH_MS } from "./proves_itself.ts";
 import { type TrialOutcome, type TrialParts, TrialRun, type UpdatedAgent } from "./trial_run.ts";
 
 /** An agent that can say whether it may be restarted at all. */
@@ -31,8 +32,6 @@ export type UpdateOutcome = TrialOutcome | {
   readonly release: FoundRelease;
 };
 
-const WATCH_MS = 60_000;
-const LOOK_EVERY_MS = 500;
 /** So many intervals may pass between two accepted reports of an agent that is well. */
 const INTERVALS = 3;
 const LEAST_ACCEPTED_MS = 30_000;
