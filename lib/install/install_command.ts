@@ -6,7 +6,9 @@
 
 import type { Config } from "../config/config.ts";
 import { servicePlaces } from "../service/service_places.ts";
+import { toolLine } from "../service/tool_command.ts";
 import { install } from "./install.ts";
+import { OfficialSwitch } from "./official_switch.ts";
 import { replace, type ReplaceOptions } from "./replace.ts";
 import { readReplaced } from "./replaced_agent.ts";
 import { restore } from "./restore.ts";
@@ -53,7 +55,11 @@ export async function uninstallCommand(config: Config, options: CommandOptions):
   const replaced = readReplaced(site.root + configFolder);
   await uninstall(site, { serviceName, print, signal });
   if (replaced !== undefined && !print) {
-    say(`The official agent (${replaced.serviceName}) is still there and does not run.`);
+    const { starting } = new OfficialSwitch(replaced, site);
+    say(
+      `The official agent (${replaced.serviceName}) is still there and does not run; start it by`,
+    );
+    say(`  ${starting.map(toolLine).join(" && ")}`);
   }
   return 0;
 }

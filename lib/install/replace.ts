@@ -12,7 +12,7 @@ import { findFacts } from "./find_facts.ts";
 import { install, type InstallOptions, printSteps } from "./install.ts";
 import { onlyOfficialAgent, readTextBelow } from "./official_services.ts";
 import { OfficialSwitch, type SwitchParts } from "./official_switch.ts";
-import { readReplaced } from "./replaced_agent.ts";
+import { readReplaced, type ReplacedAgent } from "./replaced_agent.ts";
 import { replaceOfficial } from "./replacement.ts";
 import { scopeOf, type Site } from "./site.ts";
 import { runStep, type Step } from "./step.ts";
@@ -43,10 +43,7 @@ export async function replace(
   const places = servicePlaces(serviceName, { ...site, scope });
   const folder = site.root + places.configFolder;
   const note = readReplaced(folder);
-  if (note?.isDone) {
-    site.say(`The place of the official agent (${note.serviceName}) was taken before.`);
-    return await install(config, site, options);
-  }
+  if (note?.isDone) return await replaceAgain(note, { config, site, options });
   // What was cut off left its note; its configuration is only half of what is to be taken over.
   if (note === undefined && readInstallRecord(site.root + places.record) !== undefined) {
     throw new Error(
@@ -81,6 +78,21 @@ export async function replace(
     say: site.say,
   }, options.signal);
   return undefined;
+}
+
+/** Brings this agent up to date; the official one may have been started since. */
+async function replaceAgain(
+  note: ReplacedAgent,
+  { config, site, options }: { config: Config; site: Site; options: ReplaceOptions },
+): Promise<string | undefined> {
+  site.say(`The place of the official agent (${note.serviceName}) was taken before.`);
+  const refusal = await install(config, site, options);
+  if (refusal === undefined && !config.install.print) {
+    const officialSwitch = new OfficialSwitch(note, { ...site, ...pacing(options) });
+    await officialSwitch.stop(options.signal);
+    await officialSwitch.disable(options.signal);
+  }
+  return refusal;
 }
 
 function pacing({ pace }: ReplaceOptions): Pick<SwitchParts, "pace"> {
@@ -118,8 +130,7 @@ function tell(
   say(`  Service        ${serviceName} (${manager}), ${unitPath}`);
   say(`  Program        ${binary}`);
   say(`  Panel          ${own.endpoint}`);
-  const hasToken = taken.given.has("token");
-  say(`  Token          ${hasToken ? "taken over" : "not known; this agent registers anew"}`);
+  say(`  Token          ${tokenWords(own.token, taken)}`);
   const options = optionWords(taken.given);
   if (options !== "") say(`  Options        ${options}`);
   const proxies = Object.keys(taken.proxies);
@@ -131,6 +142,11 @@ function tell(
   if (taken.remoteControl && !own.remoteControl) {
     say("  Remote control was on there and is off here; --enable-remote-control turns it on");
   }
+}
+
+function tokenWords(token: string, { given }: TakenOver): string {
+  if (token === "") return "not known; this agent registers anew";
+  return token === given.get("token") ? "taken over" : "the one that was given now";
 }
 
 /** Options by their keys, and none that is secret or said apart. */

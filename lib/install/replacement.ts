@@ -38,7 +38,7 @@ export async function replaceOfficial(parts: ReplacementParts, signal: AbortSign
     const refusal = await parts.install(signal);
     if (refusal !== undefined) throw new Error(refusal);
   } catch (error) {
-    say(`Not accepted: ${describeError(error)}`);
+    say(signal.aborted ? "Interrupted." : `Not accepted: ${describeError(error)}`);
     await undo(parts, error);
     throw new Error(
       `Cannot take the place of ${serviceName}, so it was put back and runs again`,

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { OfficialSwitch } from "../../lib/install/official_switch.ts";
+import { toolLine } from "../../lib/service/tool_command.ts";
 import { FakeTools } from "./fake_tools.ts";
 
 const OFFICIAL = {
@@ -56,4 +57,30 @@ Deno.test("OfficialSwitch disable() keeps it from starting with the machine", as
   const { tools, official } = make();
   await official.disable(NEVER);
   assertEquals(tools.lines.includes("systemctl disable komari-agent.service"), true);
+});
+
+Deno.test("OfficialSwitch runs what each manager understands, on no service but the one", () => {
+  const at = (official: ConstructorParameters<typeof OfficialSwitch>[0]) => {
+    const made = new OfficialSwitch(official, { tools: new FakeTools(), home: "/root", uid: 501 });
+    return [made.stopping, made.disabling, made.starting].map((them) => them.map(toolLine));
+  };
+  const unit = "komari-agent.service";
+  assertEquals(at(OFFICIAL), [
+    [`systemctl stop ${unit}`],
+    [`systemctl disable ${unit}`, `systemctl reset-failed ${unit}`],
+    [`systemctl enable ${unit}`, `systemctl restart ${unit}`],
+  ]);
+  const script = "/etc/init.d/komari-agent";
+  assertEquals(at({ ...OFFICIAL, manager: "procd", unitPath: script }), [
+    [`${script} stop`],
+    [`${script} disable`],
+    [`${script} enable`, `${script} restart`],
+  ]);
+  const label = "com.komari.komari-agent";
+  const [stopping, , starting] = at({ ...OFFICIAL, manager: "launchd", serviceName: label });
+  assertEquals(stopping, [`launchctl bootout system/${label}`]);
+  assertEquals(
+    starting?.at(-1),
+    `launchctl bootstrap system /Library/LaunchDaemons/${label}.plist`,
+  );
 });

@@ -91,7 +91,7 @@ Deno.test("replaceOfficial() puts it back when any step fails", async () => {
 });
 
 Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
-  await inWorld(async ({ parts, deeds }) => {
+  await inWorld(async ({ parts, deeds, said }) => {
     const user = new AbortController();
     const stopping = {
       ...parts,
@@ -102,6 +102,7 @@ Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
     };
     await assertRejects(() => replaceOfficial(stopping, user.signal), Error, "was put back");
     assertEquals(deeds.at(-1), "bring back false");
+    assertEquals(said.includes("Interrupted."), true);
   });
 });
 
