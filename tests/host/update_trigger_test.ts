@@ -67,3 +67,22 @@ Deno.test("UpdateTrigger goes on when it can't fire, and tells that once", async
     assertEquals([fired.length, errors.length], [5, 2]);
   });
 });
+
+Deno.test("UpdateTrigger starts none when it is stopped while one is being started", async () => {
+  const clock = install({ now: 0, toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const started = Promise.withResolvers<void>();
+    const told: unknown[] = [];
+    const trigger = new UpdateTrigger({
+      start: () => started.promise,
+      isTrialOpen: true,
+      onError: (error) => told.push(error),
+    });
+    trigger.stop();
+    started.reject(new Error("the shell has ended"));
+    await clock.tickAsync(24 * HOUR);
+    assertEquals([clock.countTimers(), told], [0, []]);
+  } finally {
+    clock.uninstall();
+  }
+});
