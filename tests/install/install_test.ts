@@ -77,6 +77,7 @@ Deno.test("install() puts everything into its place on OpenRC, and uninstall() l
 Deno.test("install() brings up to date what is there, and keeps what is not spoken of", async () => {
   await using paper = openrc();
   const { site, root } = paper;
+  const before = paper.tree();
   const first = configOf([...ARGS, "-i", "2", "--gpu"], {
     env: { HTTPS_PROXY: "http://proxy:3128" },
   });
@@ -102,7 +103,7 @@ Deno.test("install() brings up to date what is there, and keeps what is not spok
   assertEquals(paper.text(`/etc/${NAME}/environment`), environment);
   assertStringIncludes(paper.text(`/etc/init.d/${NAME}`), "/environment");
   await uninstall(site, { serviceName: NAME, print: false, signal });
-  assert(!paper.tree().some((line) => line.includes(NAME)), "the user was made by the first one");
+  assertEquals(paper.tree(), before, "what the first one has made goes too");
 });
 
 Deno.test("install() moves the program, and leaves none behind where it was", async () => {
@@ -235,6 +236,35 @@ Deno.test("install() makes a user's own service without root", async () => {
   );
   await uninstall(paper.site, { serviceName: NAME, print: false, signal });
   assertStringIncludes(paper.calls().join("\n"), "disable-linger ann");
+  assertEquals(paper.tree(), before);
+});
+
+Deno.test("install() goes on as root where root was wanted before", async () => {
+  await using paper = openrc();
+  await install(configOf([...ARGS, "--as-root"]), paper.site, { signal, patience: PATIENCE });
+  const again = configOf(["install"], { root: paper.root });
+  await install(again, paper.site, { signal, patience: PATIENCE });
+  assertStringIncludes(paper.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
+});
+
+Deno.test("install() remembers that it has made a user linger, when that is so by now", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system", "home/ann", "run/user/1000", "var/lib/systemd/linger"],
+    fakes: {
+      id: "echo ann",
+      systemctl: "",
+      journalctl: "",
+      loginctl: 'file="$ROOT/var/lib/systemd/linger/$3"\n' +
+        'case $2 in enable-linger) : >"$file" ;; *) /bin/rm "$file" ;; esac',
+    },
+    site: { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000" },
+  });
+  const before = paper.tree();
+  for (let round = 0; round < 2; round++) {
+    await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  }
+  assert(!paper.said.join("\n").includes("It ends with your login"));
+  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
   assertEquals(paper.tree(), before);
 });
 
