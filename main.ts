@@ -36,6 +36,7 @@ async function main(): Promise<number> {
       env: Deno.env.toObject(),
       readText: (path: string) => Deno.readTextFileSync(path),
       readMode: (path: string) => Deno.statSync(path).mode ?? undefined,
+      isOwn: (path: string) => Deno.statSync(path).uid === Deno.uid(),
       installedConfigs: (name: string) => installedConfigs(name, Deno.env.toObject()),
     };
     format = wantedLogFormat(sources);

@@ -16,15 +16,16 @@ const ABOUT_THE_INSTALLED: readonly string[] = [
  */
 export function installedConfig(
   command: Command,
-  { serviceName, installedConfigs, readText }:
-    & Pick<ConfigSources, "installedConfigs" | "readText">
+  { serviceName, installedConfigs, readText, isOwn }:
+    & Pick<ConfigSources, "installedConfigs" | "readText" | "isOwn">
     & { serviceName: string },
 ): string | undefined {
   if (!ABOUT_THE_INSTALLED.includes(command)) return undefined;
   return installedConfigs?.(serviceName).find((path) => {
     try {
       readText(path);
-      return true;
+      // An agent that was taken over must not tell root where to take programs from.
+      return command !== "update" || isOwn === undefined || isOwn(path);
     } catch {
       return false;
     }

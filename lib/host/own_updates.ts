@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { releaseFlags } from "../config/release_flags.ts";
 import { getLogger } from "../log.ts";
 import { REPOSITORY } from "../version.ts";
 import { isInContainerImage, type ThisProgram, thisProgram } from "./this_program.ts";
@@ -13,9 +14,6 @@ export interface UpdateCommand {
 
 /** What it needs of the agent's: where the agent says how it is, and where things are found. */
 const NEEDED_VARIABLES = ["HOME", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR", "DENO_DIR"];
-
-/** Options that are about servers of releases too. */
-const NEEDED_OPTIONS = { update_url: "update-url", mirror: "mirror", ca_cert: "ca-cert" };
 
 /**
  * The command by which an agent looks for newer versions of itself; `undefined` where it does not.
@@ -35,10 +33,7 @@ export function updateCommand(
   const hasReleases = update.url !== "" || REPOSITORY !== "";
   if (command !== "report" || !update.automatic || !hasReleases) return undefined;
   if (program.form === "source" || isAtTerminal || isInContainerImage()) return undefined;
-  const options = Object.entries(NEEDED_OPTIONS).flatMap(([key, flag]) => {
-    const value = install.given.get(key);
-    return value === undefined ? [] : [`--${flag}`, value];
-  });
+  const options = releaseFlags(install.given);
   const variables = NEEDED_VARIABLES.flatMap((name) => {
     const value = env[name];
     return value === undefined ? [] : [[name, value]];

@@ -1,6 +1,8 @@
 import type { Config } from "../config/config.ts";
+import { releaseFlags } from "../config/release_flags.ts";
 import { updateFolder } from "../host/update_folder.ts";
 import type { ServicePlan } from "../service/service_plan.ts";
+import { fullPaths } from "./full_paths.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { scopeOf, type Site } from "./site.ts";
 
@@ -27,6 +29,7 @@ export function planService(config: Config, site: Site, facts: InstallFacts): Se
     deno,
     sandbox: user.name === "root" && config.remoteControl ? "none" : facts.sandbox,
     usesDevices: config.gpu,
+    releaseFlags: releaseFlags(fullPaths(install.given, site.folder)),
     // Elsewhere nobody but root could write the program.
     isUpdated: kind === "systemd" && update.automatic,
   };

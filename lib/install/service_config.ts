@@ -1,9 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { configText } from "../config/config_text.ts";
-import type { Option } from "../config/option.ts";
-import { OPTIONS } from "../config/options.ts";
-
-const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
+import { fullPaths } from "./full_paths.ts";
 
 /**
  * The configuration file of a service that does what this one was asked to do.
@@ -15,12 +12,7 @@ export function serviceConfigText(
   { install, token }: Pick<Config, "install" | "token">,
   { folder, stateFolder }: { folder: string; stateFolder: string | undefined },
 ): string {
-  const given = new Map<string, string>();
-  for (const [key, text] of install.given) {
-    const { placeholder = "" } = ROWS.find((row) => row.key === key) ?? {};
-    const isPath = ["FILE", "FOLDER"].includes(placeholder) && text !== "";
-    given.set(key, isPath && !text.startsWith("/") ? `${folder}/${text}` : text);
-  }
+  const given = fullPaths(install.given, folder);
   if (token !== "") given.set("token", token);
   if (stateFolder !== undefined) given.set("state_dir", stateFolder);
   return configText(given);

@@ -25,6 +25,8 @@ export interface ServicePlan {
   readonly sandbox: Sandbox;
   /** Whether it asks graphics cards, which are devices. */
   readonly usesDevices: boolean;
+  /** What looks for newer versions has to be told about where they are, as flags. */
+  readonly releaseFlags: readonly string[];
   /** Whether newer versions are taken without being asked. */
   readonly isUpdated: boolean;
 }

@@ -25,7 +25,7 @@ export function systemdUpdateUnit(plan: ServicePlan): string {
     "",
     "[Service]",
     "Type=oneshot",
-    `ExecStart=${commandLine([plan.program, "update", "--now", "--config", plan.config])}`,
+    `ExecStart=${commandLine([plan.program, "update", "--now", ...plan.releaseFlags])}`,
     ...environmentLines({
       ...denoVariables(plan, { folder: plan.updateFolder }),
       // Where the agent says that its reports are accepted.

@@ -34,6 +34,19 @@ Deno.test("installedConfig() is not used by an agent that is started here and no
   for (const args of [[], ["--dry-run"], ["demo"], ["version"]]) assertEquals(endpointOf(args), "");
 });
 
+Deno.test("installedConfig() is not used by an update when it is another user's", () => {
+  const sources = {
+    env: {},
+    readText: () => '{"mirror": "https://evil.example"}',
+    readMode: () => 0o600,
+    installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+    isOwn: () => false,
+  };
+  assertEquals(resolveConfig({ ...sources, args: ["update"] }).update.mirror, "");
+  const own = resolveConfig({ ...sources, args: ["update"], isOwn: () => true });
+  assertEquals(own.update.mirror, "https://evil.example");
+});
+
 Deno.test("installedConfig() is of the service that is named", () => {
   const args = ["install", "--install-service-name"];
   assertEquals(endpointOf([...args, "node-2"]), "https://q.example");

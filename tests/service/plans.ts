@@ -15,6 +15,7 @@ export const USUAL_PLAN: ServicePlan = {
   deno: undefined,
   sandbox: "full",
   usesDevices: false,
+  releaseFlags: [],
   isUpdated: true,
 };
 
@@ -32,6 +33,7 @@ export const ODD_PLAN: ServicePlan = {
   logFile: "/var/log/node-2.log",
   deno: `/opt/de no/100%/"deno"`,
   usesDevices: true,
+  releaseFlags: ["--mirror", "https://m.example/a b"],
 };
 
 /** A service of a user's own. */
