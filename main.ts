@@ -19,7 +19,7 @@ import { print, printError } from "./lib/host/standard_streams.ts";
 import { thisProgram } from "./lib/host/this_program.ts";
 import { versionText } from "./lib/host/version_text.ts";
 import { describeError, getLogger, hideSecrets, setUpLog } from "./lib/log.ts";
-import { dryRun, reportTo } from "./lib/reporting.ts";
+import { reportTo } from "./lib/reporting.ts";
 import type { Platform } from "./lib/this_machine.ts";
 
 // Not awaited: the runtime keeps the compiled code for the next start when the module's evaluation
@@ -145,6 +145,7 @@ async function runDryRun(
   options: Platform & { signal: AbortSignal },
 ): Promise<number> {
   startLog(config, config.secrets);
+  const { dryRun } = await import("./lib/dry_run_command.ts");
   if (!config.json || Deno.stderr.isTerminal()) {
     printError(`Looking twice, ${secondsBetweenLooks(config.intervalSeconds)} s apart …`);
   }

@@ -4,30 +4,26 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
 import { type AfterFirstReport, Agent } from "./agent.ts";
 import { Connection } from "./connection.ts";
 import { RemoteControl } from "./control/remote_control.ts";
 import type { Config } from "./config/config.ts";
-import { unmatchedNotices } from "./config/unmatched.ts";
-import { dryRunTable, secondsBetweenLooks, toDryRun } from "./dry_run.ts";
 import { HealthFile } from "./host/health_file.ts";
 import { type OwnUpdates, ownUpdates } from "./host/own_updates.ts";
 import { Programs } from "./host/programs.ts";
 import { runtimeFolders } from "./host/runtime_folders.ts";
 import { seal } from "./host/seal.ts";
-import { Shell, type ShellOptions } from "./host/shell.ts";
+import type { Shell } from "./host/shell.ts";
 import { UpdateTrigger } from "./host/update_trigger.ts";
 import { describeError, getLogger } from "./log.ts";
-import type { Machine } from "./machine.ts";
 import { Measuring } from "./measuring.ts";
 import type { OutcomeListener } from "./panel/panel_log.ts";
 import { OnDemandProbes, type ProbeOrder } from "./probe/on_demand.ts";
 import { Prober } from "./probe/prober.ts";
 import { ProbeSchedule } from "./probe/schedule.ts";
-import { toWireBasicInfo, toWireCommandResult, toWireReport } from "./protocol.ts";
-import type { OpenMachine } from "./open_machine.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { toWireCommandResult } from "./protocol.ts";
+import { startShell } from "./start_shell.ts";
+import { sayWhatCounts, sayWhatIsAllowed, sayWhoReports } from "./start_story.ts";
 import type { ProbeResult, ProbeTask } from "./types.ts";
 import { openThisMachine, type Platform, publicAddresses } from "./this_machine.ts";
 import { VERSION } from "./version.ts";
@@ -42,73 +38,6 @@ export interface Node extends OutcomeListener {
 
 /** Time between two reports where nobody has set it: over HTTP; over WebSocket it is shorter. */
 const LONGEST_USUAL_SECONDS = 5;
-
-/** What would be reported, as text; `signal` ends the wait between the two looks. */
-export async function dryRun(
-  config: Config,
-  options: Platform & { signal: AbortSignal },
-): Promise<string> {
-  const open = await openThisMachine(config, options);
-  try {
-    return await lookTwice(open, config, options.signal);
-  } finally {
-    await open.close?.();
-  }
-}
-
-async function lookTwice(
-  open: OpenMachine,
-  config: Config,
-  signal: AbortSignal,
-): Promise<string> {
-  const { machine, host } = open;
-  const addresses = publicAddresses(config, open);
-  const secondsBetween = secondsBetweenLooks(config.intervalSeconds);
-  const month = config.monthRotate === 0
-    ? undefined
-    : (await import("./month.ts")).seeMonth(config, open);
-  const collectors = month?.collectors ?? machine.collectors;
-  takeSnapshot(collectors);
-  const [found] = await Promise.all([
-    addresses.lookup(signal),
-    delay(secondsBetween * 1000, { signal }),
-    askNvidia(open, signal),
-  ]);
-  await machine.refresh?.();
-  const snapshot = takeSnapshot(collectors);
-  const told = toDryRun({
-    machine: month === undefined
-      ? machine
-      : { ...machine, sources: { ...machine.sources, traffic: month.source() } },
-    basicInfo: toWireBasicInfo({
-      facts: machine.readFacts(),
-      snapshot,
-      addresses: found,
-      version: VERSION,
-      withoutNewColumns: false,
-    }),
-    report: toWireReport(snapshot),
-    secondsBetween,
-    proc: host.roots.proc,
-    addressSource: addresses.source,
-  });
-  for (const notice of unmatched(config, machine)) {
-    getLogger("agent").warning("{notice}", { notice });
-  }
-  return config.json ? JSON.stringify(told, null, 2) + "\n" : dryRunTable(told);
-}
-
-/** Asks NVIDIA's cards once, where details of cards are wanted; they answer through a shell only. */
-async function askNvidia({ machine: { gpu }, host }: OpenMachine, signal: AbortSignal) {
-  if (gpu === undefined) return;
-  const shell = startShell({ ...host.roots, gpu: true });
-  try {
-    gpu.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi({ signal }));
-    await gpu.nvidia.settled();
-  } finally {
-    await shell?.close();
-  }
-}
 
 /** Reports this machine to a panel until `signal` aborts. */
 export async function reportTo(
@@ -151,6 +80,7 @@ export async function reportTo(
     open.tree.useShell(shell);
     open.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     sayWhatCounts(open.machine, config);
+    sayWhatIsAllowed(config);
     trigger = updates && shell && startUpdates(shell, updates);
     const prober = new Prober({ shell });
     const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
@@ -215,62 +145,4 @@ function startUpdates(shell: Shell, { isTrialOpen }: OwnUpdates): UpdateTrigger 
     isTrialOpen,
     onError: (error) => getLogger("update").warning("{error}", { error: describeError(error) }),
   });
-}
-
-/** The one thing that can start programs after the seal; without it there are no ICMP probes. */
-function startShell(options: ShellOptions): Shell | undefined {
-  try {
-    return Shell.start(options);
-  } catch (error) {
-    getLogger("agent").warning("{error}", { error: describeError(error) });
-    return undefined;
-  }
-}
-
-function sayWhoReports({ endpoint }: Node): void {
-  const { host, pathname } = new URL(endpoint);
-  getLogger("agent").info("komari-agent-deno {version} reports to {panel}", {
-    version: VERSION,
-    panel: host + pathname.replace(/\/$/, ""),
-  });
-}
-
-function sayWhatCounts(machine: Machine, config: Config): void {
-  const log = getLogger("agent");
-  const { traffic, disk } = machine.collectors;
-  const notices = unmatched(config, machine);
-  const text = "Counting the traffic of {interfaces}, and the space of {mountPoints}";
-  const values = {
-    interfaces: counted(traffic.interfaces()),
-    mountPoints: counted(disk.mounts().map((it) => ({ ...it, name: it.mountPoint }))),
-    notices: notices.join("; "),
-  };
-  if (notices.length === 0) log.info(text, values);
-  else log.warning(`${text}: {notices}`, values);
-  sayWhatIsAllowed(config);
-}
-
-function sayWhatIsAllowed({ remoteControl }: Config): void {
-  const log = getLogger("control");
-  if (remoteControl) {
-    log.warning(
-      "Remote control is on: whoever has the panel can run anything on this machine as this user",
-    );
-  } else {
-    log.info("Remote control is off, and the process has given up the right to start programs");
-  }
-}
-
-/** What the user asked for and this machine does not have. */
-function unmatched(config: Config, { collectors: { traffic, disk }, gpu }: Machine): string[] {
-  return unmatchedNotices(config, {
-    interfaces: traffic.interfaces(),
-    mountPoints: disk.mounts(),
-    asksCards: gpu !== undefined,
-  });
-}
-
-function counted(decisions: readonly { name: string; counted: boolean }[]): string {
-  const names = decisions.filter((it) => it.counted).map((it) => it.name);
-  return names.length === 0 ? "nothing" : names.join(", ");
 }

@@ -1,12 +1,6 @@
 import { PanelError } from "../errors.ts";
-import {
-  parseTaskList,
-  type TaskList,
-  type WireBasicInfo,
-  type WireCommandResult,
-  type WireProbeResult,
-  type WireReport,
-} from "../protocol.ts";
+import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "../protocol.ts";
+import { parseTaskList, type TaskList } from "../task_list.ts";
 import { type Exchange, type Exchanger, isHtml, refusal } from "./exchange.ts";
 
 /** Which panel, as which node. */
