@@ -8,6 +8,8 @@ export function toolPath(path = ""): string {
 
 /** A service manager waits 90 s for a service that does not stop. */
 const LIMIT_MS = 120_000;
+/** A script may have something to tidy up when it is asked to end. */
+const GRACE_MS = 5_000;
 const MAX_OUTPUT = 64 * 1024;
 /** A service that was started may hold its starter's streams open for as long as it lives. */
 const TAIL_MS = 200;
@@ -16,12 +18,19 @@ const TAIL_MS = 200;
 export class ToolRunner implements Tools {
   readonly #env: Record<string, string>;
   readonly #limitMs: number;
+  readonly #graceMs: number;
 
-  /** `env` is all that the programs get; they are looked for on its `PATH`. */
-  constructor(options: { env: Readonly<Record<string, string>>; limitMs?: number }) {
+  /**
+   * `env` is all that the programs get; they are looked for on its `PATH`. What does not end in
+   * time is asked to, and ended by force when it takes `graceMs` over that.
+   */
+  constructor(
+    options: { env: Readonly<Record<string, string>>; limitMs?: number; graceMs?: number },
+  ) {
     // Texts are shown to the user, and looked at: always the same ones.
     this.#env = { ...options.env, LC_ALL: "C" };
     this.#limitMs = options.limitMs ?? LIMIT_MS;
+    this.#graceMs = options.graceMs ?? GRACE_MS;
   }
 
   /** Whether there is such a program. */
@@ -46,7 +55,7 @@ export class ToolRunner implements Tools {
     }).spawn();
     const streams = [new BoundedText(process.stdout), new BoundedText(process.stderr)];
     const read = Promise.all(streams.map((stream) => stream.ended));
-    const { code } = await process.status;
+    const { code } = await this.#statusOf(process, ended);
     await orAfter(TAIL_MS, read);
     await Promise.all(streams.map((stream) => stream.stop()));
     signal.throwIfAborted();
@@ -55,6 +64,19 @@ export class ToolRunner implements Tools {
       code: ended.aborted ? 124 : code,
       output: streams.map(({ text }) => text).join("") + late,
     };
+  }
+
+  /** The runtime only asks it to end. */
+  async #statusOf(process: Deno.ChildProcess, ended: AbortSignal): Promise<Deno.CommandStatus> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const force = () => timer = setTimeout(() => process.kill("SIGKILL"), this.#graceMs);
+    ended.addEventListener("abort", force, { once: true });
+    try {
+      return await process.status;
+    } finally {
+      ended.removeEventListener("abort", force);
+      clearTimeout(timer);
+    }
   }
 
   #find(tool: string): string | undefined {

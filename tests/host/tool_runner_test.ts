@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { toolPath, ToolRunner } from "../../lib/host/tool_runner.ts";
 
 const { signal } = new AbortController();
@@ -32,6 +38,14 @@ Deno.test("ToolRunner ends a program that takes too long", async () => {
   const { code, output } = await hasty.run({ tool: "sleep", args: ["60"] }, { signal });
   assertEquals(code, 124);
   assertStringIncludes(output, "did not end");
+});
+
+Deno.test("ToolRunner ends a program by force that does not want to end", async () => {
+  const hasty = new ToolRunner({ env: { PATH: toolPath() }, limitMs: 50, graceMs: 50 });
+  const stubborn = sh("trap '' TERM; echo $$; while :; do sleep 0.1; done");
+  const { code, output } = await hasty.run(stubborn, { signal });
+  assertEquals(code, 124);
+  assertThrows(() => Deno.kill(Number.parseInt(output), "SIGCONT"), Deno.errors.NotFound);
 });
 
 Deno.test("ToolRunner ends a program when it is asked to", async () => {
