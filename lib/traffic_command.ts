@@ -7,6 +7,7 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "./config/config.ts";
 import { UsageError } from "./errors.ts";
+import { actAsOwner } from "./host/act_as_owner.ts";
 import { isFolderLocked, lockFolder } from "./host/state_lock.ts";
 import { isOrderWaiting, leaveOrder, takeOrder } from "./host/state_order.ts";
 import { type Month, monthFile, openMonth } from "./month.ts";
@@ -33,6 +34,7 @@ const LOOK_AGAIN_MS = 200;
  */
 export async function showTraffic(config: Config, options: TrafficOptions): Promise<string> {
   const file = monthFile(config);
+  await actAsOwner(file.folder);
   const { value: state, troubles } = file.read();
   if (state === undefined) {
     const why = troubles.length === 0 ? `there is no ${file.path}` : troubles.join("; ");
@@ -64,6 +66,7 @@ export async function setTraffic(config: Config, options: TrafficOptions): Promi
     ...(down !== undefined && { receivedBytes: down }),
   };
   const { folder } = monthFile(config);
+  await actAsOwner(folder);
   const lock = lockFolder(folder);
   if (lock === undefined) {
     await setThroughAgent(folder, order, options.signal);

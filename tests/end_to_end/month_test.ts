@@ -107,6 +107,27 @@ Deno.test("traffic show and set work without an agent, and say what is missing",
   await agent.stop();
 });
 
+Deno.test({
+  name: "traffic set by root leaves nothing that the agent's own user can't read",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using place = await Place.open();
+    const nobody = 65534;
+    Deno.chmodSync(place.folder, 0o711);
+    Deno.mkdirSync(place.state, { mode: 0o700 });
+    Deno.chownSync(place.state, nobody, nobody);
+    const options = ["--up", "3GiB", "--month-rotate", "1", "--include-nics", "lo"];
+    for (let times = 0; times < 2; times++) {
+      const { code, output } = await place.traffic("set", ...options);
+      assertEquals(code, 0, output);
+    }
+    const owners = Array.from(Deno.readDirSync(place.state), ({ name }) => {
+      return [name, Deno.statSync(`${place.state}/${name}`).uid];
+    }).sort();
+    assertEquals(owners, [["lock", nobody], ["month.json", nobody], ["month.json.bak", nobody]]);
+  },
+});
+
 Deno.test("a damaged state is told, its copy is used, and a second agent only counts along", async () => {
   await using place = await Place.open();
   await place.traffic("set", "--up", "3GiB", "--month-rotate", "1", "--include-nics", "lo");
