@@ -13,6 +13,9 @@ export interface Health {
 const NAME = "health";
 /** More than was ever written here. */
 const MAX_BYTES = 1024;
+/** How often a lock is tried that another process has, and how long between. */
+const LOCK_TRIES = 10;
+const PAUSE_MS = 5;
 /** Of JSON that is an object. */
 const FIRST_BYTE = new TextEncoder().encode("{");
 
@@ -33,17 +36,18 @@ export class HealthFile {
 
   /**
    * Makes the file in the first folder that lets it be made; `undefined` when none does, or when
-   * another agent has it.
+   * another agent has it. `pause` waits a little.
    */
   static open(
     folders: readonly string[],
     about: { version: string; intervalMs: number },
+    { pause = aMoment }: { pause?: () => void } = {},
   ): HealthFile | undefined {
     for (const folder of folders) {
       const path = `${folder}/${NAME}`;
       const file = openOwn(folder, path);
       if (file === undefined) continue;
-      if (!file.tryLockSync(true)) {
+      if (!takeLock(file, pause)) {
         file.close();
         return undefined;
       }
@@ -80,11 +84,27 @@ export class HealthFile {
   }
 }
 
+/** Whoever looks how an agent is has the lock for a blink, and an agent that starts must not miss it. */
+function takeLock(file: Deno.FsFile, pause: () => void): boolean {
+  for (let tries = 1; !file.tryLockSync(true); tries++) {
+    if (tries === LOCK_TRIES) return false;
+    pause();
+  }
+  return true;
+}
+
+function aMoment(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+}
+
 /** What the agent says that uses the first of these folders in which there is one. */
 export function readHealth(folders: readonly string[]): Health | undefined {
   for (const folder of folders) {
     try {
-      using file = Deno.openSync(`${folder}/${NAME}`, { read: true });
+      const path = `${folder}/${NAME}`;
+      // Root looks into folders of others: to open a pipe waits for ever, and a link leads anywhere.
+      if (!Deno.lstatSync(path).isFile) continue;
+      using file = Deno.openSync(path, { read: true });
       const { size, mtime } = file.statSync();
       if (size > MAX_BYTES) continue;
       const bytes = new Uint8Array(size);

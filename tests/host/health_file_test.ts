@@ -3,17 +3,17 @@ import { HealthFile, readHealth } from "../../lib/host/health_file.ts";
 
 const ABOUT = { version: "1.2.3", intervalMs: 3000 };
 
-function withFolder(use: (folder: string) => void): void {
+async function withFolder(use: (folder: string) => void | Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "health-" });
   try {
-    use(folder);
+    await use(folder);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
 }
 
-Deno.test("HealthFile tells of the last accepted report, and is gone when the agent ends", () => {
-  withFolder((parent) => {
+Deno.test("HealthFile tells of the last accepted report, and is gone when the agent ends", async () => {
+  await withFolder((parent) => {
     const folder = `${parent}/run`;
     assertEquals(readHealth([folder]), undefined);
     const file = HealthFile.open(["/dev/null/run", folder], ABOUT);
@@ -73,8 +73,8 @@ Deno.test({
   },
 });
 
-Deno.test("HealthFile.open() leaves a file to the agent that has it", () => {
-  withFolder((folder) => {
+Deno.test("HealthFile.open() leaves a file to the agent that has it", async () => {
+  await withFolder((folder) => {
     const first = HealthFile.open([folder], ABOUT);
     assertEquals(HealthFile.open([folder], { version: "2", intervalMs: 1 }), undefined);
     assertEquals(readHealth([folder])?.version, "1.2.3");
@@ -82,8 +82,19 @@ Deno.test("HealthFile.open() leaves a file to the agent that has it", () => {
   });
 });
 
-Deno.test("HealthFile.open() follows no link that somebody has put there", () => {
-  withFolder((parent) => {
+Deno.test("HealthFile.open() takes no look at how an agent is for another agent", async () => {
+  await withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/health`, "{}");
+    const look = Deno.openSync(`${folder}/health`);
+    assert(look.tryLockSync(false));
+    const file = HealthFile.open([folder], ABOUT, { pause: () => look.close() });
+    assertEquals(readHealth([folder])?.isRunning, true);
+    file?.close();
+  });
+});
+
+Deno.test("HealthFile.open() follows no link that somebody has put there", async () => {
+  await withFolder((parent) => {
     Deno.mkdirSync(`${parent}/theirs`);
     Deno.symlinkSync(`${parent}/theirs`, `${parent}/run`);
     assertEquals(HealthFile.open([`${parent}/run`], ABOUT), undefined);
@@ -91,15 +102,26 @@ Deno.test("HealthFile.open() follows no link that somebody has put there", () =>
   });
 });
 
-Deno.test("readHealth() says of an agent that was killed that it does not run", () => {
-  withFolder((folder) => {
+Deno.test("readHealth() says of an agent that was killed that it does not run", async () => {
+  await withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 1, ...ABOUT }));
     assertEquals(readHealth([folder])?.isRunning, false);
   });
 });
 
-Deno.test("readHealth() takes nothing that no agent has written", () => {
-  withFolder((folder) => {
+Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/elsewhere`, JSON.stringify({ pid: 1, ...ABOUT }));
+    Deno.symlinkSync("elsewhere", `${folder}/health`);
+    assertEquals(readHealth([folder]), undefined);
+    Deno.removeSync(`${folder}/health`);
+    await new Deno.Command("mkfifo", { args: [`${folder}/health`] }).output();
+    assertEquals(readHealth([folder]), undefined);
+  });
+});
+
+Deno.test("readHealth() takes nothing that no agent has written", async () => {
+  await withFolder((folder) => {
     for (const text of ["", "{", "null", "[]", '{"pid":"1"}', "1", `"${"x".repeat(2000)}"`]) {
       Deno.writeTextFileSync(`${folder}/health`, text);
       assertEquals(readHealth([folder]), undefined, text);
