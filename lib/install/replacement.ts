@@ -14,9 +14,11 @@ export interface ReplacementParts {
   uninstall(signal: AbortSignal): Promise<void>;
   /** Tells the user what goes on. */
   say(line: string): void;
+  /** How long each step of the way back may take: 90 s when absent. */
+  readonly undoMs?: number;
 }
 
-/** The way back may take so long, whatever has ended the way there. */
+/** Whatever has ended the way there. */
 const UNDO_MS = 90_000;
 
 /**
@@ -53,18 +55,18 @@ export async function replaceOfficial(parts: ReplacementParts, signal: AbortSign
 
 /** @throws {Error} When the official one does not run again, with the commands that are left. */
 async function undo(parts: ReplacementParts, reason: unknown): Promise<void> {
-  const { official, officialSwitch, folder, say } = parts;
+  const { official, officialSwitch, folder, say, undoMs = UNDO_MS } = parts;
   // Whoever has stopped the way there wants the way back all the more.
-  const signal = AbortSignal.timeout(UNDO_MS);
   say("Putting the official agent back …");
   let trouble: unknown;
   try {
-    await parts.uninstall(signal);
+    await parts.uninstall(AbortSignal.timeout(undoMs));
   } catch (error) {
     trouble = error;
   }
   try {
-    await officialSwitch.bringBack(signal);
+    // With time of its own: an agent that does not end must not keep the official one from starting.
+    await officialSwitch.bringBack(AbortSignal.timeout(undoMs));
   } catch (error) {
     trouble ??= error;
   }

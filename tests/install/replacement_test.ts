@@ -1,4 +1,5 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { readReplaced } from "../../lib/install/replaced_agent.ts";
 import { type ReplacementParts, replaceOfficial } from "../../lib/install/replacement.ts";
 
@@ -104,6 +105,23 @@ Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
     assertEquals(deeds.at(-1), "bring back false");
     assertEquals(said.includes("Interrupted."), true);
   });
+});
+
+Deno.test("replaceOfficial() starts the official agent however long it takes to remove this one", async () => {
+  await inWorld(async ({ parts }) => {
+    let wasInTime = false;
+    const officialSwitch = {
+      ...parts.officialSwitch,
+      bringBack: (signal: AbortSignal) => {
+        wasInTime = !signal.aborted;
+        return Promise.resolve();
+      },
+    };
+    const uninstall = (signal: AbortSignal) => delay(60_000, { signal });
+    const slow = { ...parts, officialSwitch, uninstall, undoMs: 20 };
+    await assertRejects(() => replaceOfficial(slow, NEVER), Error, "Cannot put komari-agent back");
+    assert(wasInTime);
+  }, "the panel refused it");
 });
 
 Deno.test("replaceOfficial() keeps its note and says so when nothing goes", async () => {
