@@ -41,7 +41,7 @@ export async function replaceOfficial(parts: ReplacementParts, signal: AbortSign
     if (refusal !== undefined) throw new Error(refusal);
   } catch (error) {
     say(signal.aborted ? "Interrupted." : `Not accepted: ${describeError(error)}`);
-    await undo(parts, error);
+    await undo(parts, { reason: error, isStopped: signal.aborted });
     throw new Error(
       `Cannot take the place of ${serviceName}, so it was put back and runs again`,
       { cause: error },
@@ -54,7 +54,10 @@ export async function replaceOfficial(parts: ReplacementParts, signal: AbortSign
 }
 
 /** @throws {Error} When the official one does not run again, with the commands that are left. */
-async function undo(parts: ReplacementParts, reason: unknown): Promise<void> {
+async function undo(
+  parts: ReplacementParts,
+  { reason, isStopped }: { reason: unknown; isStopped: boolean },
+): Promise<void> {
   const { official, officialSwitch, folder, say, undoMs = UNDO_MS } = parts;
   // Whoever has stopped the way there wants the way back all the more.
   say("Putting the official agent back …");
@@ -74,9 +77,9 @@ async function undo(parts: ReplacementParts, reason: unknown): Promise<void> {
     removeReplaced(folder);
     return say(`The official agent (${official.serviceName}) runs again.`);
   }
-  throw new Error(
-    `Cannot put ${official.serviceName} back (${describeError(trouble)}) after ` +
-      `${describeError(reason)}; \`komari-agent-deno uninstall --restore\` tries it again`,
-    { cause: trouble },
-  );
+  const words = `Cannot put ${official.serviceName} back (${describeError(trouble)}) after ` +
+    `${describeError(reason)}; \`komari-agent-deno uninstall --restore\` tries it again`;
+  // Whoever has stopped it is told no error, but has to know that nothing reports now.
+  if (isStopped) say(words);
+  throw new Error(words, { cause: trouble });
 }

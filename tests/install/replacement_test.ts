@@ -107,6 +107,16 @@ Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
   });
 });
 
+Deno.test("replaceOfficial() tells the user who has stopped it what could not be put back", async () => {
+  await inWorld(async ({ parts, failing, said }) => {
+    failing.add("bring back");
+    const stopped = AbortSignal.abort(new Error("it was stopped"));
+    const { message } = await assertRejects(() => replaceOfficial(parts, stopped), Error);
+    assertStringIncludes(message, "Cannot put komari-agent back (no bring back)");
+    assertEquals(said.at(-1), message);
+  });
+});
+
 Deno.test("replaceOfficial() starts the official agent however long it takes to remove this one", async () => {
   await inWorld(async ({ parts }) => {
     let wasInTime = false;
