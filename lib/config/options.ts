@@ -212,7 +212,7 @@ export const OPTIONS = {
   json: toggle({
     flag: "json",
     group: "Running",
-    help: "Output of --dry-run and `traffic show` as JSON",
+    help: "Output of --dry-run and of the commands that tell something, as JSON",
   }),
   logLevel: choice({
     flag: "log-level",
