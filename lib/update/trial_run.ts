@@ -122,6 +122,8 @@ export class TrialRun {
       signal.throwIfAborted();
       await files.swapBack();
       await this.#write(this.#failed);
+      // It may have ended the agent before it failed. What fails again is told by the cause.
+      await this.#leave(trial, signal).catch(() => {});
       throw new Error(`Cannot try version ${trial.to}: the agent can't be restarted`, { cause });
     }
     tell("restarted", `The agent is restarted as version ${trial.to}`);
@@ -151,13 +153,12 @@ export class TrialRun {
     trial: Trial,
     { failed, signal }: { failed: readonly string[]; signal: AbortSignal },
   ): Promise<TrialOutcome> {
-    const { files, agent, tell } = this.#parts;
+    const { files, tell } = this.#parts;
     const { from, to } = trial;
     try {
       if (await files.isInPlace(trial.sha256)) await files.swapBack();
       tell("returned", `Version ${from} is back in its place; ${to} is not tried again`);
-      const health = agent.health();
-      if (health?.isRunning !== true || health.version === to) await agent.restart(signal);
+      await this.#leave(trial, signal);
     } catch (cause) {
       signal.throwIfAborted();
       await this.#write(failed);
@@ -165,6 +166,13 @@ export class TrialRun {
     }
     await this.#write(failed);
     return { kind: "returned", from, to };
+  }
+
+  /** Has the agent run the version before, unless it does already. */
+  async #leave({ to }: Trial, signal: AbortSignal): Promise<void> {
+    const { agent } = this.#parts;
+    const health = agent.health();
+    if (health?.isRunning !== true || health.version === to) await agent.restart(signal);
   }
 
   async #write(failed: readonly string[], trial?: Trial): Promise<void> {

@@ -290,6 +290,22 @@ Deno.test("runUpdate() puts the old version back when the agent can't be restart
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
+Deno.test("runUpdate() starts the old version when a restart has only ended the agent", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", PROGRAM);
+  Deno.mkdirSync(`${world.path}.update`);
+  const parts = world.parts();
+  const restart = () => parts.agent.start();
+  parts.agent.restart = () => {
+    parts.agent.stop();
+    parts.agent.restart = restart;
+    return Promise.reject(new Error("it did not start"));
+  };
+  const error = await assertRejects(() => runUpdate(parts, new AbortController().signal), Error);
+  assertStringIncludes(describeError(error), "the agent can't be restarted: it did not start");
+  assertEquals(parts.agent.health()?.version, "1.2.3");
+});
+
 Deno.test("runUpdate() goes back at once after a trial that was cut off again and again", async () => {
   await using world = await World.open();
   world.mute.push("1.3.0");
