@@ -65,8 +65,10 @@ export class NodeStore {
   async prove(): Promise<void> {
     const path = `${this.path}.try`;
     try {
+      // One that is there was left by a process that was killed, or leads elsewhere.
+      await Deno.remove(path).catch(() => {});
+      using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
       try {
-        using file = await Deno.open(path, { write: true, create: true, mode: 0o600 });
         const written = await file.write(new Uint8Array(PROOF_BYTES));
         if (written < PROOF_BYTES) throw new Error("no space is left");
         await file.sync();

@@ -86,17 +86,23 @@ function textOf(path: string): string | undefined {
 }
 
 async function writeToDisk(path: string, text: string): Promise<void> {
-  using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
+  await removeIfThere(path);
+  // Never what a link leads to: root may write here, and the folder be another's.
+  using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
   const bytes = new TextEncoder().encode(text);
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
   await file.sync();
 }
 
+async function removeIfThere(path: string): Promise<void> {
+  await Deno.remove(path).catch(unlessGone);
+}
+
 async function renameIfThere(from: string, to: string): Promise<void> {
-  try {
-    await Deno.rename(from, to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await Deno.rename(from, to).catch(unlessGone);
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

@@ -67,6 +67,19 @@ Deno.test("NodeStore.prove() leaves nothing behind, and throws where nothing can
   });
 });
 
+Deno.test("NodeStore.prove() writes to nothing that a link leads to, and says why it can't", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/auto-discovery.json.try`;
+    Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
+    Deno.symlinkSync("theirs", path);
+    await open(folder).prove();
+    assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
+    Deno.mkdirSync(`${path}/full`, { recursive: true });
+    const { cause } = await assertRejects(() => open(folder).prove(), Error);
+    assert(cause instanceof Deno.errors.AlreadyExists, String(cause));
+  });
+});
+
 Deno.test("NodeStore.prove() throws when no space is left, and leaves nothing of its own", async () => {
   await withFolder(async (folder) => {
     if (!await run("mount", "-t", "tmpfs", "-o", "size=8k", "tiny", folder)) {

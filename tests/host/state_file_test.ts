@@ -44,6 +44,17 @@ Deno.test("StateFile.read() gives what was written, and nothing where there is n
   });
 });
 
+Deno.test("StateFile.write() writes to nothing that a link leads to", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
+    Deno.symlinkSync("theirs", `${folder}/state.json.new`);
+    await open(folder).write(text(1));
+    assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
+    assertEquals(open(folder).read().value, { number: 1 });
+    assert(Deno.lstatSync(`${folder}/state.json`).isFile);
+  });
+});
+
 const DAMAGES: Record<string, string> = {
   empty: "",
   cut: '{"number": 1',
