@@ -9,6 +9,7 @@ import { givenOptions } from "./given.ts";
 import { installedConfig } from "./installed_config.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
+import { passOverRootKeys } from "./root_keys.ts";
 import { refuseOptionsOfOthers } from "./options_of_others.ts";
 import { secretsOf } from "./secrets.ts";
 import { type RuntimePlaces, runtimePlaces } from "./runtime_places.ts";
@@ -77,6 +78,8 @@ export interface InstallConfig {
   readonly serviceName: string;
   /** What the service is to be given, by the keys of the configuration file, without the token. */
   readonly given: ReadonlyMap<string, string>;
+  /** What the installed configuration says and what does not count, for it is another user's. */
+  readonly passedOver: ReadonlyMap<string, string>;
 }
 
 /** What was asked about newer versions. */
@@ -109,7 +112,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     ? installedConfig(command, { serviceName, ...sources })
     : undefined;
   const path = inFlags ?? installed ?? inVariable;
-  const file = readConfigFile(path, {
+  const inFile = readConfigFile(path, {
     option: inFlags !== undefined
       ? "--config"
       : installed !== undefined
@@ -117,6 +120,11 @@ export function resolveConfig(sources: ConfigSources): Config {
       : "AGENT_CONFIG_FILE",
     readText: sources.readText,
   });
+  const isOthers = command === "install" && installed !== undefined &&
+    sources.isOwn?.(installed) === false;
+  const { file, passedOver } = isOthers
+    ? passOverRootKeys(inFile)
+    : { file: inFile, passedOver: new Map<string, string>() };
 
   function find(option: Option<unknown>): Found | undefined {
     const { flag, variable = "", key = "" } = option;
@@ -188,6 +196,7 @@ export function resolveConfig(sources: ConfigSources): Config {
       folder: pick(OPTIONS.installDir),
       serviceName: pick(OPTIONS.installServiceName),
       given: givenOptions(find),
+      passedOver,
     },
     update: {
       automatic: !pick(OPTIONS.disableAutoUpdate),

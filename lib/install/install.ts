@@ -6,6 +6,7 @@ import { VERSION } from "../version.ts";
 import { findFacts, isLingering } from "./find_facts.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { type InstallPlan, planInstall } from "./install_plan.ts";
+import { remembering } from "./remembering.ts";
 import type { Site } from "./site.ts";
 import { describeStep, type Step } from "./step.ts";
 import { takeSteps } from "./take_step.ts";
@@ -30,12 +31,13 @@ export interface InstallOptions {
  * @throws {Error} When a step failed; whatever was done before it is in the record.
  */
 export async function install(
-  config: Config,
+  asked: Config,
   site: Site,
   { signal, patience = USUAL_PATIENCE, beforeStart = () => [] }: InstallOptions,
 ): Promise<string | undefined> {
-  requireNode(config);
-  const facts = await findFacts(config, site, signal);
+  requireNode(asked);
+  const facts = await findFacts(asked, site, signal);
+  const config = remembering(asked, facts.before);
   const plan = planInstall(config, site, facts);
   for (const notice of config.notices) site.say(`Note: ${notice}`);
   if (config.install.print) {

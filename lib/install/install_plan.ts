@@ -28,7 +28,7 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
   const { home, uid } = site;
   const manager = serviceManager(facts.kind, { name, scope, logFile, home, uid });
   const files = planFiles(config, service, { site, facts, manager });
-  const record = planRecord(service, { site, facts, files });
+  const record = planRecord(service, { given: config.install.given, site, facts, files });
   const { before } = facts;
   const stale = before?.files.filter((path) => !record.files.includes(path)) ?? [];
   const oldProgram = before?.program === service.program ? undefined : before?.program;

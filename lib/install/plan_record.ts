@@ -1,6 +1,8 @@
 import type { InstallRecord } from "../service/install_record.ts";
+import { ROOT_KEYS } from "../config/root_keys.ts";
 import type { ServicePlan } from "../service/service_plan.ts";
 import type { InstallFacts } from "./install_facts.ts";
+import { fullPaths } from "./full_paths.ts";
 import { missingFolders } from "./missing_folders.ts";
 import { folderOf } from "./plan_service.ts";
 import type { Site } from "./site.ts";
@@ -9,7 +11,12 @@ import type { Step } from "./step.ts";
 /** Notes what this installation makes, and what the one before has made. */
 export function planRecord(
   service: ServicePlan,
-  { site, facts, files }: { site: Site; facts: InstallFacts; files: readonly Step[] },
+  { given, site, facts, files }: {
+    given: ReadonlyMap<string, string>;
+    site: Site;
+    facts: InstallFacts;
+    files: readonly Step[];
+  },
 ): InstallRecord {
   const { places, before, kind, user } = facts;
   const { program, config, stateFolder, runtimeFolder, logFile, environmentFile } = service;
@@ -43,6 +50,9 @@ export function planRecord(
       ...new Set([folderOf(program), places.configFolder, ...folders, ...before?.folders ?? []]),
     ],
     trees: [...new Set([...trees, ...before?.trees ?? []])],
+    told: Object.fromEntries(
+      Array.from(fullPaths(given, site.folder)).filter(([key]) => ROOT_KEYS.includes(key)),
+    ),
   };
 }
 

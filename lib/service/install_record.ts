@@ -24,6 +24,8 @@ export interface InstallRecord {
   readonly folders: readonly string[];
   /** Folders that go with everything in them. */
   readonly trees: readonly string[];
+  /** What root was told that root goes by, by the keys of the configuration file. */
+  readonly told: Readonly<Record<string, string>>;
 }
 
 /** The record as it is written. */
@@ -64,6 +66,7 @@ export function parseInstallRecord(text: string): InstallRecord {
     folders: paths("folders"),
     // No folder that holds the system is ever ours with all that is in it.
     trees: paths("trees", { depth: 2 }),
+    told: texts(fields.told),
   };
 
   function path(name: string): string {
@@ -80,6 +83,16 @@ export function parseInstallRecord(text: string): InstallRecord {
       return value;
     });
   }
+}
+
+function texts(value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null) throw wrong("told");
+  return Object.fromEntries(
+    Object.entries(value).map(([key, text]) => {
+      if (typeof text !== "string") throw wrong("told");
+      return [key, text];
+    }),
+  );
 }
 
 function isFullPath(value: unknown): value is string {

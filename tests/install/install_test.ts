@@ -106,6 +106,36 @@ Deno.test("install() brings up to date what is there, and keeps what is not spok
   assertEquals(paper.tree(), before, "what the first one has made goes too");
 });
 
+Deno.test("install() goes by what root was told, not by what the service's user has written", async () => {
+  await using paper = openrc();
+  const { site, root, said } = paper;
+  const told = ["--mirror", "https://mirror.example", "--state-dir", "/srv/state"];
+  await install(configOf([...ARGS, ...told]), site, { signal, patience: PATIENCE });
+  const path = `/etc/${NAME}/config.json`;
+  const first = paper.text(path);
+  const again = () => configOf(["install"], { root, isOwn: () => false });
+  const evil = { state_dir: "/etc/evil.d", mirror: "https://evil.example", ca_cert: "/evil" };
+  paper.write(path, JSON.stringify({ ...JSON.parse(first), ...evil, interval: 9 }));
+  await install(again(), site, { signal, patience: PATIENCE });
+  assertEquals(JSON.parse(paper.text(path)), { ...JSON.parse(first), interval: 9 });
+  assertEquals(paper.tree().filter((line) => line.includes("evil")), []);
+  const notes = said.filter((line) => line.startsWith("Note: key "));
+  assertEquals(notes.map((note) => note.split(" ")[2]), ["state_dir", "mirror", "ca_cert"]);
+
+  said.length = 0;
+  await install(again(), site, { signal, patience: PATIENCE });
+  for (const args of [[...ARGS, "--install-service-name", "node-2"], NODE_2]) {
+    await install(configOf(args, { root, isOwn: () => false }), site, {
+      signal,
+      patience: PATIENCE,
+    });
+  }
+  assertEquals(JSON.parse(paper.text("/etc/node-2/config.json")).state_dir, "/var/lib/node-2");
+  assertEquals(said.filter((line) => line.startsWith("Note: key ")), []);
+});
+
+const NODE_2 = ["install", "--install-service-name", "node-2"];
+
 Deno.test("install() moves the program, and leaves none behind where it was", async () => {
   await using paper = openrc();
   const { site, root } = paper;

@@ -112,6 +112,7 @@ export function configOf(
     env?: Record<string, string>;
     root?: string;
     takenOver?: ReadonlyMap<string, string>;
+    isOwn?: () => boolean;
   } = {},
 ): Config {
   return resolveConfig({

@@ -21,6 +21,7 @@ const RECORD: InstallRecord = {
   links: ["/usr/local/bin/komari-agent-deno"],
   folders: ["/opt/komari-agent-deno", "/opt"],
   trees: ["/var/lib/komari-agent-deno"],
+  told: { mirror: "https://mirror.example" },
 };
 
 Deno.test("parseInstallRecord() reads what formatInstallRecord() wrote", () => {
@@ -34,6 +35,8 @@ Deno.test("parseInstallRecord() refuses what would take away more than was made"
     { trees: ["/var/lib/../.."] },
     { trees: ["/var/lib/x/"] },
     { trees: "/var/lib/x" },
+    { told: undefined },
+    { told: { mirror: 1 } },
     { files: ["etc/passwd"] },
     { files: [7] },
     { folders: [""] },
