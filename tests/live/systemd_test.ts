@@ -81,7 +81,7 @@ Deno.test({
     inWorld(async (world) => {
       const { panel, machine } = world;
       const before = await machine.files();
-      const outcome = await machine.run(...install(world));
+      const outcome = await machine.run(...install(world, "--month-rotate 1"));
       assertStringIncludes(outcome, "journalctl -u komari-agent-deno");
       assertEquals(outcome.includes(panel.token), false);
       await reports(panel);
@@ -105,6 +105,9 @@ Deno.test({
       const security = await machine.run(`systemd-analyze security --no-pager ${SERVICE}`);
       const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(security)?.[1]);
       assert(exposure < 3, security);
+      // The agent has to be able to read what root leaves for it.
+      const set = await machine.run(`${PROGRAM} traffic set --up 5GiB`);
+      assertStringIncludes(set, "an agent is running");
 
       const files = await machine.files();
       await machine.run(...install(world));
