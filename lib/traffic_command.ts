@@ -88,7 +88,10 @@ async function setThroughAgent(
   await leaveOrder(folder, formatMonthOrder(order));
   for (let waitedMs = 0; isOrderWaiting(folder); waitedMs += LOOK_AGAIN_MS) {
     if (waitedMs >= PATIENCE_MS) {
-      throw new Error(`The agent has not taken the totals yet: they wait in ${folder}`);
+      throw new Error(
+        "Cannot say that the month's traffic is set: the agent has not taken it so far, and it " +
+          `waits in ${folder}`,
+      );
     }
     await delay(LOOK_AGAIN_MS, { signal });
   }

@@ -16,6 +16,11 @@ export interface AgentService {
 /** What the tools of service managers need to find theirs. */
 const NEEDED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
 
+/** What the service of a program may be called: as was said, or like the file, as `install` has it. */
+export function serviceNames(path: string, said: string): string[] {
+  return [...new Set([said, path.slice(path.lastIndexOf("/") + 1)])];
+}
+
 /**
  * The service that runs a program, where `install` has made it for this user; `undefined` where
  * nobody knows of one.

@@ -15,7 +15,7 @@ import { getLogger } from "../log.ts";
 import { parseUpdateState, type UpdateState } from "../parse/update_state.ts";
 import { REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
 import { AgentProcess } from "./agent_process.ts";
-import { agentService } from "./agent_service.ts";
+import { agentService, serviceNames } from "./agent_service.ts";
 import { Downloads } from "./downloads.ts";
 import { findRelease, newestReleaseUrl } from "./find_release.ts";
 import { ProgramFiles } from "./program_files.ts";
@@ -80,7 +80,7 @@ async function updateNow(
       agent: new AgentProcess({
         path,
         folders: runtimeFolders(config),
-        service: agentService(path, [config.install.serviceName, folderName(path)]),
+        service: agentService(path, serviceNames(path, config.install.serviceName)),
       }),
       downloads: downloadsOf(config),
       tell(step, words) {
@@ -95,11 +95,6 @@ async function updateNow(
   } finally {
     lock.close();
   }
-}
-
-/** Services are called like the folders that their programs are installed in. */
-function folderName(path: string): string {
-  return path.split("/").at(-2) ?? "";
 }
 
 function requireReplaceable({ form }: ThisProgram): void {

@@ -1,0 +1,28 @@
+import { assert, assertEquals } from "@std/assert";
+import { servicePlaces } from "../../lib/service/service_places.ts";
+import { serviceNames } from "../../lib/update/agent_service.ts";
+import { install } from "../../lib/install/install.ts";
+import { readInstallRecord } from "../../lib/host/installed.ts";
+import { configOf, PaperSite, USERS } from "../install/paper_site.ts";
+
+const { signal } = new AbortController();
+
+Deno.test("serviceNames() finds what install has called a service, wherever its program lies", async () => {
+  const fakes = { ...USERS, "rc-service": "", "rc-update": "", tail: "" };
+  await using paper = new PaperSite({ folders: ["run/openrc", "srv/agents"], fakes });
+  const args = ["install", "-e", "https://p.example", "-t", "secret"];
+  const where = ["--install-dir", "/srv/agents", "--install-service-name", "node-2"];
+  const patience = { limitMs: 0, beatMs: 1 };
+  await install(configOf([...args, ...where]), paper.site, { signal, patience });
+  const places = servicePlaces("node-2", { ...paper.site, scope: "system" });
+  const record = readInstallRecord(paper.root + places.record);
+  assert(record !== undefined);
+  const names = serviceNames(record.program, "komari-agent-deno");
+  assertEquals(names, ["komari-agent-deno", record.service]);
+});
+
+Deno.test("serviceNames() names none twice", () => {
+  assertEquals(serviceNames("/opt/komari-agent-deno/komari-agent-deno", "komari-agent-deno"), [
+    "komari-agent-deno",
+  ]);
+});
