@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
 import type { ManagerKind } from "../service/managed_service.ts";
+import { isThere } from "./is_there.ts";
 import { scopeOf, type Site } from "./site.ts";
 
 /**
@@ -30,13 +31,4 @@ function kindOf({ root, os, tools }: Pick<Site, "root" | "os" | "tools">): Manag
   if (isThere(`${root}/run/openrc`) && tools.has("rc-service")) return "openrc";
   if (isThere(`${root}/etc/openwrt_release`) || isThere(`${root}/sbin/procd`)) return "procd";
   return undefined;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -5,6 +5,7 @@ import { servicePlaces } from "../service/service_places.ts";
 import { NO_VIEW_CODE, VIEW_TEST } from "../service/systemd_sandbox.ts";
 import { detectManager } from "./detect_manager.ts";
 import type { InstallFacts } from "./install_facts.ts";
+import { isThere } from "./is_there.ts";
 import { readableDeno } from "./readable_deno.ts";
 import { serviceUser } from "./service_user.ts";
 import { scopeOf, type Site } from "./site.ts";
@@ -77,16 +78,6 @@ async function possibleSandbox(
 function linkPlace(path: string, isOurs: boolean): InstallFacts["link"] {
   if (!isThere(path.slice(0, path.lastIndexOf("/")))) return "no folder";
   return isOurs || !isThere(path) ? "free" : "taken";
-}
-
-/** Whether there is something at a path. */
-export function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The user, unless his services outlive his logins already. */

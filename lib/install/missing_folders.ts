@@ -1,3 +1,5 @@
+import { isThere } from "./is_there.ts";
+
 /**
  * Folders that are not there yet on the way to these paths, the deepest first; so they can be taken
  * away again when nothing else has come into them.
@@ -12,13 +14,4 @@ export function missingFolders(paths: readonly string[], { root }: { root: strin
     }
   }
   return [...missing].sort((one, other) => other.length - one.length);
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
