@@ -157,12 +157,18 @@ export class TrialRun {
     const { from, to } = trial;
     try {
       if (await files.isInPlace(trial.sha256)) await files.swapBack();
-      tell("returned", `Version ${from} is back in its place; ${to} is not tried again`);
-      await this.#leave(trial, signal);
     } catch (cause) {
       signal.throwIfAborted();
       await this.#write(failed);
       throw new Error(`Cannot go back to version ${from}`, { cause });
+    }
+    tell("returned", `Version ${from} is back in its place; ${to} is not tried again`);
+    try {
+      await this.#leave(trial, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      // The trial stays open, so the next run takes it up here.
+      throw new Error(`Cannot restart the agent as version ${from}, which is back`, { cause });
     }
     await this.#write(failed);
     return { kind: "returned", from, to };

@@ -306,6 +306,24 @@ Deno.test("runUpdate() starts the old version when a restart has only ended the 
   assertEquals(parts.agent.health()?.version, "1.2.3");
 });
 
+Deno.test("runUpdate() ends the version that has failed the next time, when that failed too", async () => {
+  await using world = await World.open();
+  world.mute.push("1.3.0");
+  world.server.publish("1.3.0", PROGRAM);
+  Deno.mkdirSync(`${world.path}.update`);
+  const parts = world.parts();
+  parts.agent.restart = async () => {
+    await parts.agent.start();
+    parts.agent.restart = () => Promise.reject(new Error("too busy"));
+  };
+  const error = await assertRejects(() => runUpdate(parts, new AbortController().signal), Error);
+  assertStringIncludes(describeError(error), "as version 1.2.3, which is back: too busy");
+  assertEquals(versionIn(world.path), "1.2.3");
+  assertEquals((await world.run()).kind, "returned");
+  assertEquals(world.parts().agent.health()?.version, "1.2.3");
+  assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
+});
+
 Deno.test("runUpdate() goes back at once after a trial that was cut off again and again", async () => {
   await using world = await World.open();
   world.mute.push("1.3.0");
