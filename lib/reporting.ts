@@ -56,10 +56,8 @@ export async function reportTo(
     monotonicMs: () => open.host.monotonicMs(),
   });
   const addresses = publicAddresses(config, open);
-  const health = HealthFile.open(runtimeFolders(config), {
-    version: VERSION,
-    intervalMs: (config.intervalSeconds ?? LONGEST_USUAL_SECONDS) * 1000,
-  });
+  let health: HealthFile | undefined;
+  let isAccepted = false;
   let shell: Shell | undefined;
   let trigger: UpdateTrigger | undefined;
 
@@ -67,6 +65,11 @@ export async function reportTo(
 
   function afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport {
     const facts = open.machine.readFacts();
+    health = HealthFile.open(runtimeFolders(config), {
+      version: VERSION,
+      intervalMs: (config.intervalSeconds ?? LONGEST_USUAL_SECONDS) * 1000,
+    });
+    if (isAccepted) health?.accepted();
     // A new version of an agent that can't say how it is could not be judged.
     const updates = health && ownUpdates(config);
     shell = startShell({
@@ -109,7 +112,10 @@ export async function reportTo(
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
       takeSnapshot: () => measuring.take(),
-      onAccepted: () => health?.accepted(),
+      onAccepted() {
+        isAccepted = true;
+        health?.accepted();
+      },
       lookUpAddresses: (signal) => addresses.lookup(signal),
       afterFirstReport,
     }).run(options.signal);
