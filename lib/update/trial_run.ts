@@ -80,6 +80,8 @@ export class TrialRun {
       tell("in place", `Version ${to} is in its place, ${files.path}`);
     } catch (cause) {
       await files.removeUnfinished();
+      // A disk may fail after the new name was given and before it is kept for good.
+      if (await files.isInPlace(sha256)) await files.swapBack();
       if (isRunning) await this.#write(this.#failed);
       throw new Error(`Cannot put version ${to} in its place`, { cause });
     }

@@ -290,6 +290,22 @@ Deno.test("runUpdate() puts the old version back when the agent can't be restart
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
+Deno.test("runUpdate() leaves no untried version in place when the disk fails in the swap", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", PROGRAM);
+  Deno.mkdirSync(`${world.path}.update`);
+  const parts = world.parts();
+  const { files } = parts;
+  const swapIn = files.swapIn.bind(files);
+  files.swapIn = async () => {
+    await swapIn();
+    throw new Error("input/output error");
+  };
+  await assertRejects(() => runUpdate(parts, new AbortController().signal), Error, "Cannot put");
+  assertEquals(versionIn(world.path), "1.2.3");
+  assertEquals(world.parts().state.read().value, { failed: [] });
+});
+
 Deno.test("runUpdate() starts the old version when a restart has only ended the agent", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
