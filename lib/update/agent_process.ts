@@ -3,7 +3,7 @@ import { type Health, readHealth } from "../host/health_file.ts";
 import { RESTART_SIGNAL } from "../host/restart_signal.ts";
 import { runTools } from "../service/tool_command.ts";
 import { type AgentService, serviceOfProcess } from "./agent_service.ts";
-import { endsWithProcess, isAtTerminal, isProcessOf } from "./process_look.ts";
+import { endsWithProcess, isAtTerminal, isChildOfSystemd, isProcessOf } from "./process_look.ts";
 import type { RestartableAgent } from "./updater.ts";
 
 /** An agent tells of its end, which takes a second at most, before it is ended by force. */
@@ -37,7 +37,7 @@ export class AgentProcess implements RestartableAgent {
     return readHealth(this.#folders);
   }
 
-  async requireRestart({ pid }: Health): Promise<void> {
+  async requireRestart({ pid }: Health, signal: AbortSignal): Promise<void> {
     if (!await isProcessOf(pid, this.#path)) {
       throw new Error(
         `Cannot update: the agent that runs (process ${pid}) does not run ${this.#path}`,
@@ -55,7 +55,15 @@ export class AgentProcess implements RestartableAgent {
           "and nobody would look after the new version",
       );
     }
-    this.#service ??= serviceOfProcess(pid);
+    if (this.#service !== undefined) return;
+    const found = await serviceOfProcess(pid, { signal });
+    this.#service = found?.service;
+    if (found === undefined && isChildOfSystemd(pid)) {
+      throw new Error(
+        `Cannot update: the agent (process ${pid}) belongs to no service, and nobody would start ` +
+          "it again; end it first, or make it a service",
+      );
+    }
   }
 
   async restart(signal: AbortSignal): Promise<void> {
@@ -63,7 +71,7 @@ export class AgentProcess implements RestartableAgent {
     if (pid !== undefined && !await isProcessOf(pid, this.#path)) {
       throw new Error(`Cannot restart process ${pid}: it is none of ${this.#path}`);
     }
-    this.#service ??= pid === undefined ? undefined : serviceOfProcess(pid);
+    if (pid !== undefined) this.#service ??= (await serviceOfProcess(pid, { signal }))?.service;
     if (this.#service !== undefined) {
       const { restart, tools } = this.#service;
       await runTools(restart, { tools, signal });

@@ -47,21 +47,35 @@ export function agentService(path: string, names: readonly string[]): AgentServi
   return undefined;
 }
 
+/** A service of systemd's that somebody else has made. */
+export interface ForeignService {
+  /** How it is restarted; `undefined` where this user may not. */
+  readonly service: AgentService | undefined;
+}
+
 /**
- * The service of systemd's that somebody else has made and that a process is the main one of, where
- * this user may restart it.
+ * The service that a process is the main one of; `undefined` when there is none.
  *
  * A service that ends again and again is given up sooner or later, and starts anew only by a word.
  */
-export function serviceOfProcess(pid: number): AgentService | undefined {
+export async function serviceOfProcess(
+  pid: number,
+  { signal }: { signal: AbortSignal },
+): Promise<ForeignService | undefined> {
   const unit = unitOfProcess(pid);
-  if (unit?.scope !== (Deno.uid() === 0 ? "system" : "user")) return undefined;
+  if (unit === undefined) return undefined;
+  const tools = new ToolRunner({ env: neededVariables() });
+  const scope = unit.scope === "user" ? ["--user"] : [];
+  const show = ["show", "--property=MainPID", unit.name];
+  const { output } = await tools.run({ tool: "systemctl", args: [...scope, ...show] }, { signal });
+  // What a service has left behind is taken on by systemd, and is in its group still.
+  if (output.trim() !== `MainPID=${pid}`) return undefined;
+  if (unit.scope !== (Deno.uid() === 0 ? "system" : "user")) return { service: undefined };
   const systemctl = (verb: string, mayFail: boolean): ToolCommand => {
-    const scope = unit.scope === "user" ? ["--user"] : [];
     return { tool: "systemctl", args: ["--no-ask-password", ...scope, verb, unit.name], mayFail };
   };
   const restart = [systemctl("reset-failed", true), systemctl("restart", false)];
-  return { restart, tools: new ToolRunner({ env: neededVariables() }) };
+  return { service: { restart, tools } };
 }
 
 function isSameFile(one: string, other: string): boolean {

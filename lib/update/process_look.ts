@@ -37,12 +37,24 @@ export function isAtTerminal(pid: number): boolean {
   }
 }
 
-/** The service of systemd's that a process is the main one of; `undefined` when it is of none. */
-export function unitOfProcess(pid: number): SystemdUnit | undefined {
-  if (Deno.build.os !== "linux") return undefined;
+/** Whether systemd has started a process, or has taken it on when whoever did had ended. */
+export function isChildOfSystemd(pid: number): boolean {
+  if (Deno.build.os !== "linux") return false;
   try {
     const { parent } = parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
-    if (Deno.readTextFileSync(`/proc/${parent}/comm`).trim() !== "systemd") return undefined;
+    return Deno.readTextFileSync(`/proc/${parent}/comm`).trim() === "systemd";
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The service of systemd's that a process has come from without another between; `undefined` when
+ * it has come from none. Only systemd knows whether it still is the main one of it.
+ */
+export function unitOfProcess(pid: number): SystemdUnit | undefined {
+  if (!isChildOfSystemd(pid)) return undefined;
+  try {
     return systemdUnitOf(Deno.readTextFileSync(`/proc/${pid}/cgroup`));
   } catch {
     return undefined;

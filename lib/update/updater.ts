@@ -10,7 +10,7 @@ import { type TrialOutcome, type TrialParts, TrialRun, type UpdatedAgent } from 
 /** An agent that can say whether it may be restarted at all. */
 export interface RestartableAgent extends UpdatedAgent {
   /** @throws {Error} When a restart would not come to a good end. */
-  requireRestart(health: Health): Promise<void>;
+  requireRestart(health: Health, signal: AbortSignal): Promise<void>;
 }
 
 /** What an update works with. */
@@ -85,7 +85,7 @@ async function requireWellAgent(parts: UpdaterParts, signal: AbortSignal): Promi
   const { agent, watchMs = WATCH_MS, lookEveryMs = LOOK_EVERY_MS } = parts;
   const health = agent.health();
   if (health?.isRunning !== true) return;
-  await agent.requireRestart(health);
+  await agent.requireRestart(health, signal);
   const end = performance.now() + watchMs;
   while (!isWell(agent.health())) {
     if (performance.now() >= end) {

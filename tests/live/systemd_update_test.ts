@@ -149,3 +149,30 @@ Deno.test({
       assertStringIncludes(await machine.run("/opt/own/agent version"), "1.2.3");
     }),
 });
+
+Deno.test({
+  name: "an agent that nobody would start again is left alone on a real systemd",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { panel, machine, releases, newer } = world;
+      releases.publish("1.3.0", newer);
+      const path = "/opt/own/agent";
+      await machine.run(`mkdir -p /opt/own && cp ${PROGRAM} ${path}`);
+      const line = `${path} -e ${panel.url} --ip-services off </dev/null >/dev/null 2>&1 &`;
+      const pid = `${path} health --json | sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p'`;
+      // From the shell of a user who has gone, and left behind by a service that goes on.
+      for (
+        const start of [line, `systemd-run --quiet -E AGENT_TOKEN sh -c '(${line}) && sleep 1000'`]
+      ) {
+        await machine.run(start, { AGENT_TOKEN: panel.token });
+        await machine.comes(`${path} health`);
+        const update = `${path} update --now --update-url ${releases.url}`;
+        const { code, output } = await machine.tries(update);
+        assertEquals(code, 1, output);
+        assertStringIncludes(output, "belongs to no service");
+        await machine.run(`${path} health && kill $(${pid})`);
+        await machine.comes(`! ${path} health`);
+      }
+    }),
+});

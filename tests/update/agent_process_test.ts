@@ -38,7 +38,7 @@ Deno.test("AgentProcess.restart() has an agent end as what failed, and waits for
     const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
     const health = agent.health();
     assert(health !== undefined);
-    await agent.requireRestart(health);
+    await agent.requireRestart(health, never());
     await agent.restart(never());
     assertEquals(agent.health(), undefined);
     assertEquals((await child.status).code, 75);
@@ -54,7 +54,11 @@ Deno.test({
       const agent = new AgentProcess({ path: "/opt/x", folders: [folder], service: undefined });
       const health = agent.health();
       assert(health !== undefined);
-      await assertRejects(() => agent.requireRestart(health), Error, "does not run /opt/x");
+      await assertRejects(
+        () => agent.requireRestart(health, never()),
+        Error,
+        "does not run /opt/x",
+      );
       await assertRejects(() => agent.restart(never()), Error, "it is none of /opt/x");
       assertEquals(agent.health()?.isRunning, true);
     }),
