@@ -75,7 +75,8 @@ function uninstallSteps(
     ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
     ...manager.reload.map(runStep),
     ...[...trees, updateFolder(program)].map((path): Step => ({ do: "remove folder", path })),
-    ...(record.madeUser ? removeUser(record.user, { tools }).map(runStep) : []),
+    // It is called as the service is, whomever that runs as by now.
+    ...(record.madeUser ? removeUser(service, { tools }).map(runStep) : []),
     ...(madeLinger === "" ? [] : [runStep(noLinger(madeLinger))]),
     { do: "remove", path: recordPath },
     ...folders.map((path): Step => ({ do: "remove empty folder", path })),

@@ -67,6 +67,16 @@ Deno.test("uninstall() leaves a user that was there before", async () => {
   assert(paper.tree().some((line) => line.startsWith(`/users/${NAME}`)));
 });
 
+Deno.test("uninstall() removes the user that was made, not the one that came after", async () => {
+  await using paper = await installed();
+  const config = configOf(["install", "--as-root"], { root: paper.root });
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  paper.calls();
+  await uninstall(paper.site, OPTIONS);
+  const removed = paper.calls().filter((line) => /^(user|group)del/.test(line));
+  assertEquals(removed, [`userdel ${NAME}`, `groupdel ${NAME}`]);
+});
+
 Deno.test("uninstall() goes on when the service is gone already", async () => {
   await using paper = await installed();
   const tools = {
