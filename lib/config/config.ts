@@ -70,7 +70,8 @@ export interface Config extends ConnectionConfig, StatePlaces, RuntimePlaces {
 export interface InstallConfig {
   /** Nothing is done, only told. */
   readonly print: boolean;
-  readonly asRoot: boolean;
+  /** `undefined` where nothing was said: what was installed before stays then. */
+  readonly asRoot: boolean | undefined;
   readonly replace: boolean;
   readonly restore: boolean;
   /** Empty when the usual one is meant. */
@@ -190,7 +191,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     help,
     install: {
       print: pick(OPTIONS.print),
-      asRoot: pick(OPTIONS.asRoot),
+      asRoot: find(OPTIONS.asRoot) === undefined ? undefined : pick(OPTIONS.asRoot),
       replace: pick(OPTIONS.replace),
       restore: pick(OPTIONS.restore),
       folder: pick(OPTIONS.installDir),

@@ -34,7 +34,7 @@ export async function findFacts(
   const before = readInstallRecord(root + places.record);
   const user = await serviceUser({
     service: install.serviceName,
-    asRoot: install.asRoot || before?.user === "root",
+    asRoot: install.asRoot ?? before?.user === "root",
     site,
   }, signal);
   return {

@@ -47,9 +47,10 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
       { do: "copy", path: service.program, from: site.program.path, mode: 0o755 },
       ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
       // Nobody's folder with other things in it is given away.
-      ...(isMadeByManager(service, facts) || !record.trees.includes(service.stateFolder)
-        ? []
-        : [{ do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const]),
+      ...(isMadeByManager(service, facts) || !record.trees.includes(service.stateFolder) ? [] : [
+        { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
+        ...handOver(service, { before }),
+      ]),
       ...(service.isUpdated ? [] : manager.disableUpdates.map(runStep)),
       ...[...stale, ...(oldProgram === undefined ? [] : [oldProgram])].map((path): Step => ({
         do: "remove",
@@ -60,6 +61,17 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
     ],
     start: [...manager.restart, ...manager.enable(service), ...linger(facts)].map(runStep),
   };
+}
+
+/** What root's service has written in its folder is closed to the user who comes after root. */
+function handOver(
+  { user, stateFolder }: ServicePlan,
+  { before }: Pick<InstallFacts, "before">,
+): Step[] {
+  const isNeeded = before?.user === "root" && before.stateFolder === stateFolder &&
+    user !== "root";
+  // No link is followed, wherever it leads.
+  return isNeeded ? [runStep({ tool: "chown", args: ["-hR", `${user}:`, stateFolder] })] : [];
 }
 
 function linger({ notLingering }: InstallFacts) {

@@ -277,6 +277,27 @@ Deno.test("install() goes on as root where root was wanted before", async () => 
   assertStringIncludes(paper.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
 });
 
+Deno.test("install() gives the service back to its user when --as-root=false says so", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/openrc", "etc/init.d", "var/log"],
+    fakes: { ...OPENRC, chown: "" },
+  });
+  const { site, root } = paper;
+  const again = async (...words: string[]) => {
+    const config = configOf(["install", ...words], { root });
+    await install(config, site, { signal, patience: PATIENCE });
+    return /command_user='(.*)'/.exec(paper.text(`/etc/init.d/${NAME}`))?.[1];
+  };
+  await install(configOf([...ARGS, "--as-root"]), site, { signal, patience: PATIENCE });
+  paper.calls();
+  assertEquals(await again("--as-root=false"), `${NAME}:${NAME}`);
+  const handed = `chown -hR ${NAME}: /var/lib/${NAME}`;
+  assertEquals(paper.calls().filter((line) => line.startsWith("chown")), [handed]);
+  assertEquals(await again(), `${NAME}:${NAME}`);
+  assertEquals(paper.calls().filter((line) => line.startsWith("chown")), []);
+  assertEquals(await again("--as-root"), "root:root");
+});
+
 Deno.test("install() remembers that it has made a user linger, when that is so by now", async () => {
   await using paper = new PaperSite({
     folders: ["run/systemd/system", "home/ann", "run/user/1000", "var/lib/systemd/linger"],
