@@ -13,7 +13,13 @@ import { OFFICIAL_OPTIONS } from "./official_options.ts";
 import { checked, choice, list, number, text, toggle } from "./option.ts";
 import { REMOTE_OPTIONS } from "./remote_options.ts";
 import { UPDATE_OPTIONS } from "./update_options.ts";
-import { parseAddress, parseEndpoint, parseServices, parseToken } from "./values.ts";
+import {
+  parseAddress,
+  parseDiscoveryKey,
+  parseEndpoint,
+  parseServices,
+  parseToken,
+} from "./values.ts";
 
 /** Every option of the program. */
 export const OPTIONS = {
@@ -49,14 +55,16 @@ export const OPTIONS = {
     help: "A file that holds the token",
     initialText: "$CREDENTIALS_DIRECTORY/token",
   }),
-  autoDiscovery: text({
+  autoDiscovery: checked<string>({
     flag: "auto-discovery",
     variable: "AGENT_AUTO_DISCOVERY_KEY",
     key: "auto_discovery_key",
     placeholder: "KEY",
     group: "Panel",
     help: "Register this node by itself with this key of the panel's, and remember its token",
+    initial: "",
     secret: true,
+    parse: parseDiscoveryKey,
   }),
   rediscover: toggle({
     flag: "rediscover",

@@ -36,6 +36,22 @@ export function parseToken(value: string): string {
   return token;
 }
 
+/** Panels take no shorter ones. */
+const SHORTEST_DISCOVERY_KEY = 12;
+
+/**
+ * A panel's key by which nodes register themselves.
+ *
+ * @throws {RangeError} When it is too short for any panel's.
+ */
+export function parseDiscoveryKey(value: string): string {
+  const key = value.trim();
+  if (key.length < SHORTEST_DISCOVERY_KEY) {
+    throw new RangeError(`the panel's key, ${SHORTEST_DISCOVERY_KEY} letters at least`);
+  }
+  return key;
+}
+
 /** @throws {RangeError} When it is no literal address of that family. */
 export function parseAddress(value: string, family: 4 | 6): string {
   if (ipFamily(value) !== family) throw new RangeError(`an IPv${family} address`);

@@ -42,8 +42,10 @@ export function takeOver(
   const variables = readVariables(official.env);
   const configPath = variables.get("config_file") ?? flags.get("config_file") ?? "";
   const file = readFile(pathFrom(official, configPath), { readText, notes });
-  const told = usable(new Map([...flags, ...variables, ...file]), notes);
-  const registered = told.has("auto_discovery_key") ? registeredToken(official, readText) : "";
+  const asked = new Map([...flags, ...variables, ...file]);
+  const told = usable(asked, notes);
+  // It may have registered when the panel still took such a key.
+  const registered = asked.has("auto_discovery_key") ? registeredToken(official, readText) : "";
   const given = new Map([...told].filter(([key]) => !LEFT_OUT.includes(key)));
   if (registered !== "") given.set("token", registered);
   if (given.has("token")) given.delete("auto_discovery_key");

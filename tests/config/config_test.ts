@@ -4,6 +4,9 @@ import { UsageError } from "../../lib/errors.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { ConfigSources } from "../../lib/config/sources.ts";
 
+/** As short as a panel takes it. */
+const KEY = "d1scovery-k3";
+
 function resolve(
   args: readonly string[],
   rest: {
@@ -226,16 +229,36 @@ Deno.test("resolveConfig() splits lists", () => {
 
 Deno.test("resolveConfig() says when a key to register with is not used, or is missing", () => {
   const notices = (...args: string[]) => resolve(args).notices.join();
-  assertEquals(notices("--auto-discovery", "k", "--rediscover"), "");
-  assertStringIncludes(notices("-t", "t", "--auto-discovery", "k"), "--auto-discovery is not used");
+  assertEquals(notices("--auto-discovery", KEY, "--rediscover"), "");
+  assertStringIncludes(notices("-t", "t", "--auto-discovery", KEY), "--auto-discovery is not used");
   assertStringIncludes(notices("-t", "t", "--rediscover"), "no effect without --auto-discovery");
   assertEquals(notices("-t", "t", "--rediscover", "false"), "");
-  const { autoDiscoveryKey, secrets } = resolve(["--auto-discovery", "k3y"]);
-  assertEquals([autoDiscoveryKey, secrets], ["k3y", ["k3y"]]);
+  const { autoDiscoveryKey, secrets } = resolve(["--auto-discovery", KEY]);
+  assertEquals([autoDiscoveryKey, secrets], [KEY, [KEY]]);
+});
+
+Deno.test("resolveConfig() refuses a key that no panel takes, for every command, and never shows it", () => {
+  const rule = "the panel's key, 12 letters at least";
+  for (
+    const command of [[], ["install"], ["uninstall"], ["traffic", "show"], ["demo"], ["health"]]
+  ) {
+    assertEquals(
+      refusal([...command, "--auto-discovery", "  sh0rt-k3y  "]),
+      `Cannot use the value of flag --auto-discovery: allowed is ${rule}`,
+    );
+  }
+  assertEquals(
+    refusal([], { env: { AGENT_AUTO_DISCOVERY_KEY: KEY.slice(1) } }),
+    `Cannot use the value of variable AGENT_AUTO_DISCOVERY_KEY: allowed is ${rule}`,
+  );
+  const files = { "c.json": '{"auto_discovery_key": "k"}' };
+  assertStringIncludes(refusal(["--config", "c.json"], { files }), `allowed is ${rule}`);
+  assertStringIncludes(refusal(["--auto-discovery="]), `allowed is ${rule}`);
+  assertEquals(resolve(["--auto-discovery", ` ${KEY}\u00a0`]).autoDiscoveryKey, KEY);
 });
 
 Deno.test("resolveConfig() accepts every name of the official agent", () => {
-  const flags = "auto-discovery=k max-retries=3 reconnect-interval=5 protocol-version=2 " +
+  const flags = `auto-discovery=${KEY} max-retries=3 reconnect-interval=5 protocol-version=2 ` +
     "disable-compression prefer-ip-version=4 ignore-unsafe-cert custom-dns=1.1.1.1 include-nics=a " +
     "exclude-nics=b include-mountpoint=/ month-rotate=1 memory-include-cache memory-exclude-bcf gpu " +
     "custom-ipv4=1.2.3.4 custom-ipv6=2606::1 get-ip-addr-from-nic disable-web-ssh " +
@@ -249,8 +272,10 @@ Deno.test("resolveConfig() accepts every name of the official agent", () => {
     "MEMORY_REPORT_RAW_USED GET_IP_ADDR_FROM_NIC DISABLE_WEB_SSH DISABLE_AUTO_UPDATE " +
     "MEMORY_MODE_AVAILABLE";
   const values = Object.fromEntries([
-    ...variables.split(" ").map((name) => [name, name === "PREFER_IP_VERSION" ? "4" : "1"]),
+    ...variables.split(" ").map((name) => [name, "1"]),
     ...switches.split(" ").map((name) => [name, "true"]),
+    ["PREFER_IP_VERSION", "4"],
+    ["AUTO_DISCOVERY_KEY", KEY],
   ]);
   const env = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [`AGENT_${name}`, String(value)]),

@@ -246,7 +246,7 @@ Deno.test("install() makes a user's own service without root", async () => {
     site: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
   });
   const before = paper.tree();
-  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  await install(configOf([...ARGS, "--update-url", "https://u.example"]), paper.site, { signal, patience: PATIENCE });
   assertEquals(paper.calls(), [
     "systemctl --user daemon-reload",
     `systemctl --user restart ${NAME}.service`,
@@ -325,7 +325,7 @@ Deno.test("install() takes the timer away when no updates are wanted any more", 
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
   const timer = `/etc/systemd/system/${NAME}-update.timer`;
-  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  await install(configOf([...ARGS, ...RELEASES]), paper.site, { signal, patience: PATIENCE });
   assertStringIncludes(paper.text(timer), "OnUnitActiveSec=6h");
   paper.calls();
   const config = configOf(["install", "--disable-auto-update"], { root: paper.root });
@@ -415,7 +415,7 @@ Deno.test("install() refuses what it can't do before it does anything", async ()
     const promise = install(configOf(args), { ...paper.site, ...site }, { signal });
     await assertRejects(() => promise, UsageError, why);
   };
-  await refused(["install"], {}, "Cannot report without --endpoint URL");
+  await refused(["install"], {}, "Cannot install without --endpoint URL");
   await refused(ARGS, { program: { form: "source", path: "/x/main.ts" } }, "from sources");
   await refused(ARGS, { uid: 1000 }, "without root");
   await refused([...ARGS, "--install-service-name", "Node@2"], {}, "Cannot name a user");
@@ -426,7 +426,14 @@ Deno.test("install() refuses what it can't do before it does anything", async ()
 
 Deno.test("install() gives the key of a node that registers itself to the service alone", async () => {
   await using paper = openrc();
-  const args = ["install", "-e", "https://p.example", "--auto-discovery", "the-key", "--print"];
+  const args = [
+    "install",
+    "-e",
+    "https://p.example",
+    "--auto-discovery",
+    "the-key-of-it",
+    "--print",
+  ];
   await install(configOf(args), paper.site, { signal });
   const said = paper.said.join("\n");
   assertStringIncludes(said, '"auto_discovery_key": "…"');

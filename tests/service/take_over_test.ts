@@ -101,11 +101,11 @@ Deno.test("takeOver() takes the token with which the official agent has register
 });
 
 Deno.test("takeOver() keeps the key of one that has not registered yet", () => {
-  const args = "-e https://panel --auto-discovery key";
+  const args = "-e https://panel --auto-discovery d1scovery-k3y";
   for (const text of ["{}", "null", "[", '{"token": 5}', '{"token": "a b"}']) {
     const taken = takeOver(official(args), from({ "/opt/komari/auto-discovery.json": text }));
     assertEquals(taken.given.has("token"), false);
-    assertEquals(taken.given.get("auto_discovery_key"), "key");
+    assertEquals(taken.given.get("auto_discovery_key"), "d1scovery-k3y");
   }
 });
 
