@@ -40,7 +40,7 @@ LABEL org.opencontainers.image.title="komari-agent-deno" \
 COPY --from=build /image /
 # What is kept has a volume's place. The authorities are those of the file above, so that another one
 # can be mounted there.
-ENV PATH=/bin STATE_DIRECTORY=/var/lib/komari-agent-deno DENO_TLS_CA_STORE=system
+ENV PATH=/bin:/ STATE_DIRECTORY=/var/lib/komari-agent-deno DENO_TLS_CA_STORE=system
 USER 65532:65532
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["/komari-agent-deno", "health"]
 ENTRYPOINT ["/komari-agent-deno"]

@@ -12,7 +12,7 @@ import { secondsBetweenLooks } from "./lib/dry_run.ts";
 import { UsageError } from "./lib/errors.ts";
 import { explainError } from "./lib/host/explain_error.ts";
 import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/restart_signal.ts";
-import { installedConfigs } from "./lib/host/installed_configs.ts";
+import { installedConfigs, installedTold } from "./lib/host/installed_configs.ts";
 import type { CommandOptions } from "./lib/install/install_command.ts";
 import { runtimeFolders } from "./lib/host/runtime_folders.ts";
 import { print, printError } from "./lib/host/standard_streams.ts";
@@ -37,6 +37,7 @@ async function main(): Promise<number> {
       readText: (path: string) => Deno.readTextFileSync(path),
       readMode: (path: string) => Deno.statSync(path).mode ?? undefined,
       isOwn: (path: string) => Deno.statSync(path).uid === Deno.uid(),
+      installedTold: (name: string) => installedTold(name, Deno.env.toObject()),
       installedConfigs: (name: string) => installedConfigs(name, Deno.env.toObject()),
     };
     format = wantedLogFormat(sources);
@@ -91,7 +92,7 @@ async function run(config: Config, { secrets, reconsider }: Surroundings): Promi
   if (config.command === "update") return await runUpdate(config, options);
   if (config.command === "demo") return await runDemo(config, options);
   if (config.dryRun) return await runDryRun(config, options);
-  requireNode(config);
+  requireNode(config, { verb: "report" });
   startLog(config, secrets);
   if (config.token !== "") await reportTo(config, config, options);
   else await reportDiscovered(config, { ...options, secrets });

@@ -34,7 +34,7 @@ export interface LinkListener {
   takeReport(): WireReport;
   onOrder(order: PanelOrder): void;
   onWay(way: Way | undefined): void;
-  onAccepted(): void;
+  onAccepted(intervalMs: number): void;
 }
 
 /** The part of a link that an agent uses. */
@@ -55,8 +55,8 @@ export interface AgentParts {
   readonly infoIntervalMs: number;
   readonly version: string;
   takeSnapshot(): Snapshot;
-  /** Called at each report that the panel has accepted; must not throw. */
-  onAccepted(): void;
+  /** Called at each report that the panel has accepted, with the time to the next; must not throw. */
+  onAccepted(intervalMs: number): void;
   /** Never rejects but by the signal; what can't be found out is absent. */
   lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
   /** Called once, when the first report is out and before anything that a panel asks for is done. */
@@ -120,7 +120,7 @@ export class Agent {
       takeReport: () => this.#takeReport(),
       onOrder: (order) => this.#obey(order),
       onWay: (way) => this.#onWay(way),
-      onAccepted: () => this.#parts.onAccepted(),
+      onAccepted: (intervalMs) => this.#parts.onAccepted(intervalMs),
     }, { signal, calls: this.#calls.signal });
     const results = new Outbox<ProbeResult>({
       deliver: (result) => this.#sendResult(link, result),

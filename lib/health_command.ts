@@ -38,7 +38,7 @@ export function tellHealth(
     ...(health !== undefined && {
       pid: health.pid,
       version: health.version,
-      intervalSeconds: health.intervalMs / 1000,
+      ...(health.intervalMs > 0 && { intervalSeconds: health.intervalMs / 1000 }),
       acceptedAt: health.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
     }),
   };

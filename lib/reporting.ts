@@ -36,9 +36,6 @@ export interface Node extends OutcomeListener {
   readonly token: string;
 }
 
-/** Time between two reports where nobody has set it: over HTTP; over WebSocket it is shorter. */
-const LONGEST_USUAL_SECONDS = 5;
-
 /** Reports this machine to a panel until `signal` aborts. */
 export async function reportTo(
   node: Node,
@@ -57,7 +54,7 @@ export async function reportTo(
   });
   const addresses = publicAddresses(config, open);
   let health: HealthFile | undefined;
-  let isAccepted = false;
+  let acceptedEveryMs = 0;
   let shell: Shell | undefined;
   let trigger: UpdateTrigger | undefined;
 
@@ -65,11 +62,8 @@ export async function reportTo(
 
   function afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport {
     const facts = open.machine.readFacts();
-    health = HealthFile.open(runtimeFolders(config), {
-      version: VERSION,
-      intervalMs: (config.intervalSeconds ?? LONGEST_USUAL_SECONDS) * 1000,
-    });
-    if (isAccepted) health?.accepted();
+    health = HealthFile.open(runtimeFolders(config), { version: VERSION });
+    if (acceptedEveryMs > 0) health?.accepted(acceptedEveryMs);
     // A new version of an agent that can't say how it is could not be judged.
     const updates = health && ownUpdates(config);
     shell = startShell({
@@ -112,9 +106,9 @@ export async function reportTo(
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
       takeSnapshot: () => measuring.take(),
-      onAccepted() {
-        isAccepted = true;
-        health?.accepted();
+      onAccepted(intervalMs) {
+        acceptedEveryMs = intervalMs;
+        health?.accepted(intervalMs);
       },
       lookUpAddresses: (signal) => addresses.lookup(signal),
       afterFirstReport,

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { tellHealth } from "../lib/health_command.ts";
 import { HealthFile } from "../lib/host/health_file.ts";
 
-const ABOUT = { version: "1.2.3", intervalMs: 3000 };
+const ABOUT = { version: "1.2.3" };
 
 function withFolder(use: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync({ prefix: "health-command-" });
@@ -18,6 +18,7 @@ function withFolder(use: (folder: string) => void): void {
 function withAgent(acceptedAtMs: number, use: (folder: string) => void): void {
   withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
+    file?.accepted(3000);
     Deno.utimeSync(`${folder}/health`, acceptedAtMs / 1000, acceptedAtMs / 1000);
     try {
       use(folder);
@@ -52,7 +53,7 @@ Deno.test("tellHealth() says that there is no agent, or that it was killed", () 
       text: "Unhealthy: no agent runs here that this user can see\n",
       isHealthy: false,
     });
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 7, ...ABOUT }));
+    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 7, intervalMs: 3000, ...ABOUT }));
     assertEquals(tellHealth([folder]), {
       text: "Unhealthy: the agent has ended without a word\n",
       isHealthy: false,

@@ -14,6 +14,7 @@ import { refuseOptionsOfOthers } from "./options_of_others.ts";
 import { secretsOf } from "./secrets.ts";
 import { type RuntimePlaces, runtimePlaces } from "./runtime_places.ts";
 import { type StatePlaces, statePlaces } from "./state_places.ts";
+import { RELEASE_KEYS } from "./release_flags.ts";
 import type { ConfigSources } from "./sources.ts";
 import { findToken } from "./token.ts";
 
@@ -139,6 +140,10 @@ export function resolveConfig(sources: ConfigSources): Config {
     }
     const ofKey = file.get(key);
     if (ofKey) return { text: ofKey, name: key, origin: `key ${key} of ${path}`, rank: 2 };
+    const told = command === "update" && RELEASE_KEYS.includes(key)
+      ? sources.installedTold?.(serviceName).get(key)
+      : undefined;
+    if (told) return { text: told, name: key, origin: `${key} of the installation`, rank: 3 };
     const taken = sources.takenOver?.get(key);
     if (taken) return { text: taken, name: key, origin: `${key} of the official agent`, rank: 3 };
     return undefined;

@@ -7,7 +7,6 @@ const ABOUT_THE_INSTALLED: readonly string[] = [
   "traffic show",
   "traffic set",
   "health",
-  "update",
 ];
 
 /**
@@ -16,16 +15,15 @@ const ABOUT_THE_INSTALLED: readonly string[] = [
  */
 export function installedConfig(
   command: Command,
-  { serviceName, installedConfigs, readText, isOwn }:
-    & Pick<ConfigSources, "installedConfigs" | "readText" | "isOwn">
+  { serviceName, installedConfigs, readText }:
+    & Pick<ConfigSources, "installedConfigs" | "readText">
     & { serviceName: string },
 ): string | undefined {
   if (!ABOUT_THE_INSTALLED.includes(command)) return undefined;
   return installedConfigs?.(serviceName).find((path) => {
     try {
       readText(path);
-      // An agent that was taken over must not tell root where to take programs from.
-      return command !== "update" || isOwn === undefined || isOwn(path);
+      return true;
     } catch {
       return false;
     }

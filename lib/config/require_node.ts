@@ -8,11 +8,19 @@ export interface NodeWords {
   readonly autoDiscoveryKey: string;
 }
 
-/** @throws {UsageError} When it was not said which panel to report to, or as which node. */
-export function requireNode({ endpoint, token, autoDiscoveryKey }: NodeWords): void {
+/**
+ * `verb` is what can't be done without.
+ *
+ * @throws {UsageError} When it was not said which panel to report to, or as which node.
+ */
+export function requireNode(
+  { endpoint, token, autoDiscoveryKey }: NodeWords,
+  { verb }: { verb: "report" | "install" },
+): void {
   if (endpoint !== "" && (token !== "" || autoDiscoveryKey !== "")) return;
   const missing = endpoint === ""
     ? "--endpoint URL"
     : "--token TOKEN, --token-file FILE or --auto-discovery KEY";
-  throw new UsageError(`Cannot report without ${missing}; see --help, or try it with "demo"`);
+  const hint = verb === "report" ? 'see --help, or try it with "demo"' : "see --help";
+  throw new UsageError(`Cannot ${verb} without ${missing}; ${hint}`);
 }

@@ -13,6 +13,8 @@ export interface ConfigSources {
   readonly readMode: (path: string) => number | undefined;
   /** Where the configuration of an installed service of this name may be, the likeliest first. */
   readonly installedConfigs?: (serviceName: string) => readonly string[];
+  /** What whoever has installed a service of this name told it, by keys; not what it says itself. */
+  readonly installedTold?: (serviceName: string) => ReadonlyMap<string, string>;
   /** Whether a file is this user's own, so that nobody else has written it. */
   readonly isOwn?: (path: string) => boolean;
   /** What an official agent was told whose place is taken, by keys; everything else wins over it. */

@@ -2,7 +2,7 @@
 export interface Health {
   readonly pid: number;
   readonly version: string;
-  /** Time between two reports. */
+  /** Time between two reports; 0 before the first was accepted. */
   readonly intervalMs: number;
   /** When the panel last accepted a report, by this machine's clock; `undefined` before the first. */
   readonly acceptedAtMs: number | undefined;
@@ -28,10 +28,15 @@ const FIRST_BYTE = new TextEncoder().encode("{");
 export class HealthFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
+  readonly #version: string;
+  #intervalMs = 0;
 
-  private constructor(path: string, file: Deno.FsFile) {
+  private constructor(path: string, file: Deno.FsFile, version: string) {
     this.path = path;
     this.#file = file;
+    this.#version = version;
+    this.#write();
+    file.utimeSync(0, 0);
   }
 
   /**
@@ -40,7 +45,7 @@ export class HealthFile {
    */
   static open(
     folders: readonly string[],
-    about: { version: string; intervalMs: number },
+    { version }: { version: string },
     { pause = aMoment }: { pause?: () => void } = {},
   ): HealthFile | undefined {
     for (const folder of folders) {
@@ -51,26 +56,34 @@ export class HealthFile {
         file.close();
         return undefined;
       }
-      file.truncateSync(0);
-      file.writeSync(new TextEncoder().encode(JSON.stringify({ pid: Deno.pid, ...about })));
-      file.utimeSync(0, 0);
-      return new HealthFile(path, file);
+      return new HealthFile(path, file, version);
     }
     return undefined;
   }
 
   /**
-   * The panel has accepted a report just now.
+   * The panel has accepted a report just now, and the next one is due after `intervalMs`.
    *
    * The first byte is written again, since after the seal no time can be set below `/dev`.
    */
-  accepted(): void {
+  accepted(intervalMs: number): void {
     try {
+      if (intervalMs !== this.#intervalMs) {
+        this.#intervalMs = intervalMs;
+        return this.#write();
+      }
       this.#file.seekSync(0, Deno.SeekMode.Start);
       this.#file.writeSync(FIRST_BYTE);
     } catch {
       // A disk that is full keeps nobody from reporting.
     }
+  }
+
+  #write(): void {
+    const about = { pid: Deno.pid, version: this.#version, intervalMs: this.#intervalMs };
+    this.#file.truncateSync(0);
+    this.#file.seekSync(0, Deno.SeekMode.Start);
+    this.#file.writeSync(new TextEncoder().encode(JSON.stringify(about)));
   }
 
   /** Takes the file away. */

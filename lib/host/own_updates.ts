@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
+import { knowsReleases } from "../config/knows_releases.ts";
 import { releaseFlags } from "../config/release_flags.ts";
 import { getLogger } from "../log.ts";
-import { REPOSITORY } from "../version.ts";
 import { isInContainerImage, type ThisProgram, thisProgram } from "./this_program.ts";
 import { isTrialOpen, updateFolder } from "./update_folder.ts";
 
@@ -30,8 +30,7 @@ export function updateCommand(
   },
 ): UpdateCommand | undefined {
   const { update, install, logFormat, proxies, command } = config;
-  const hasReleases = update.url !== "" || REPOSITORY !== "";
-  if (command !== "report" || !update.automatic || !hasReleases) return undefined;
+  if (command !== "report" || !update.automatic || !knowsReleases(update)) return undefined;
   if (program.form === "source" || isAtTerminal || isInContainerImage()) return undefined;
   const options = releaseFlags(install.given);
   const variables = NEEDED_VARIABLES.flatMap((name) => {

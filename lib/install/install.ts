@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { knowsReleases } from "../config/knows_releases.ts";
 import { requireNode } from "../config/require_node.ts";
 import type { ServicePlan } from "../service/service_plan.ts";
 import { environmentWord } from "../service/environment_text.ts";
@@ -35,7 +36,7 @@ export async function install(
   site: Site,
   { signal, patience = USUAL_PATIENCE, beforeStart = () => [] }: InstallOptions,
 ): Promise<string | undefined> {
-  requireNode(asked);
+  requireNode(asked, { verb: "install" });
   const facts = await findFacts(asked, site, signal);
   const config = remembering(asked, facts.before);
   const plan = planInstall(config, site, facts);
@@ -112,6 +113,7 @@ function tellPlaces(
 function updatesOf({ isUpdated, user }: InstallPlan["service"], { update }: Config): string {
   if (isUpdated) return "every 6 h, by a timer";
   if (!update.automatic) return "off";
+  if (!knowsReleases(update)) return "off: this build does not know where releases are";
   // Only root can write the program there.
   return user === "root" || user === "" ? "every 6 h" : "by `update --now` as root";
 }

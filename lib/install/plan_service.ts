@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { knowsReleases } from "../config/knows_releases.ts";
 import { releaseFlags } from "../config/release_flags.ts";
 import { updateFolder } from "../host/update_folder.ts";
 import type { ServicePlan } from "../service/service_plan.ts";
@@ -31,7 +32,7 @@ export function planService(config: Config, site: Site, facts: InstallFacts): Se
     usesDevices: config.gpu,
     releaseFlags: releaseFlags(fullPaths(install.given, site.folder)),
     // Elsewhere nobody but root could write the program.
-    isUpdated: kind === "systemd" && update.automatic,
+    isUpdated: kind === "systemd" && update.automatic && knowsReleases(update),
   };
 }
 

@@ -54,7 +54,7 @@ export async function replace(
   const official = onlyOfficialAgent({ ...site, kind: detectManager(site), scope });
   const taken = takeOver(official, readTextBelow(site.root));
   const own = options.reconsider(taken);
-  requireNode(own);
+  requireNode(own, { verb: "install" });
   await findFacts(own, site, options.signal);
   tell(official, { taken, own, site });
 

@@ -32,7 +32,7 @@ export class Beat {
     clearTimeout(this.#timer);
     this.#way = way;
     this.#pace = way && new Pace(performance.now(), {
-      intervalMs: this.#intervalMs(way),
+      intervalMs: this.#intervalToKeep(way),
       random: Math.random,
     });
   }
@@ -45,11 +45,17 @@ export class Beat {
     this.#timer = setTimeout(() => this.#options.onDue(way), ms);
   }
 
-  #intervalMs(way: Way): number {
-    const { intervalMs, onClamp } = this.#options;
-    if (!isSocket(way)) return intervalMs ?? POST_INTERVAL_MS;
-    const wantedMs = intervalMs ?? SOCKET_INTERVAL_MS;
-    if (wantedMs > LONGEST_SOCKET_INTERVAL_MS) onClamp();
-    return Math.min(wantedMs, LONGEST_SOCKET_INTERVAL_MS);
+  /** Time between two reports by a way. */
+  intervalMs(way: Way): number {
+    const { intervalMs } = this.#options;
+    return isSocket(way)
+      ? Math.min(intervalMs ?? SOCKET_INTERVAL_MS, LONGEST_SOCKET_INTERVAL_MS)
+      : intervalMs ?? POST_INTERVAL_MS;
+  }
+
+  #intervalToKeep(way: Way): number {
+    const { intervalMs: wantedMs = 0, onClamp } = this.#options;
+    if (isSocket(way) && wantedMs > LONGEST_SOCKET_INTERVAL_MS) onClamp();
+    return this.intervalMs(way);
   }
 }

@@ -39,8 +39,8 @@ export interface LinkParts extends Omit<CarrierParts, "socket"> {
   onOrder(order: PanelOrder): void;
   /** The way has changed; absent while nothing goes through. */
   onWay(way: Way | undefined): void;
-  /** The panel has accepted a report; must not throw. */
-  onAccepted(): void;
+  /** The panel has accepted a report, and the next is due an interval later; must not throw. */
+  onAccepted(intervalMs: number): void;
 }
 
 /** When a link has to end. */
@@ -214,7 +214,7 @@ export class PanelLink {
       const events = await this.#carrier.report(report, { way, timeoutMs, signal: calls });
       if (trial) this.#story.found(way, { expected: !this.#wantsNewer() });
       this.#story.accepted(way);
-      this.#parts.onAccepted();
+      this.#parts.onAccepted(this.#beat.intervalMs(way));
       this.#happened({ kind: "accepted", way });
       this.#takeEvents(events);
       if (!isSocket(way) || before !== way) this.#beat.next(way, true);

@@ -5,6 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { knowsReleases } from "../config/knows_releases.ts";
 import { UsageError } from "../errors.ts";
 import { runtimeFolders } from "../host/runtime_folders.ts";
 import { StateFile } from "../host/state_file.ts";
@@ -110,7 +111,7 @@ function requireReplaceable({ form }: ThisProgram): void {
 
 function placesOf({ update }: Config): { url: string; mirror: string } {
   const { url, mirror } = update;
-  if (url === "" && REPOSITORY === "") {
+  if (!knowsReleases(update)) {
     throw new Error(
       "Cannot look for a newer version: this build does not know where releases are; " +
         "--update-url URL says it",

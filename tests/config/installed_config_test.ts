@@ -25,7 +25,7 @@ function endpointOf(args: readonly string[], env: Record<string, string> = {}): 
 }
 
 Deno.test("installedConfig() is used by commands about the installed agent", () => {
-  for (const command of ["install", "traffic show", "traffic set", "health", "update"]) {
+  for (const command of ["install", "traffic show", "traffic set", "health"]) {
     assertEquals(endpointOf(command.split(" ")), "https://p.example", command);
   }
 });
@@ -34,17 +34,20 @@ Deno.test("installedConfig() is not used by an agent that is started here and no
   for (const args of [[], ["--dry-run"], ["demo"], ["version"]]) assertEquals(endpointOf(args), "");
 });
 
-Deno.test("installedConfig() is not used by an update when it is another user's", () => {
+Deno.test("an update goes by what root was told, and not by what the agent owns", () => {
   const sources = {
     env: {},
     readText: () => '{"mirror": "https://evil.example"}',
     readMode: () => 0o600,
     installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
-    isOwn: () => false,
   };
+  const told = new Map([["mirror", "https://m.example"], ["token_file", "/not/there"]]);
+  const mirrorOf = (args: readonly string[]) =>
+    resolveConfig({ ...sources, args, installedTold: () => told }).update.mirror;
   assertEquals(resolveConfig({ ...sources, args: ["update"] }).update.mirror, "");
-  const own = resolveConfig({ ...sources, args: ["update"], isOwn: () => true });
-  assertEquals(own.update.mirror, "https://evil.example");
+  assertEquals(mirrorOf(["update"]), "https://m.example");
+  assertEquals(mirrorOf(["update", "--mirror", "https://own.example"]), "https://own.example");
+  assertEquals(mirrorOf([]), "");
 });
 
 Deno.test("installedConfig() is of the service that is named", () => {
@@ -54,8 +57,8 @@ Deno.test("installedConfig() is of the service that is named", () => {
 });
 
 Deno.test("installedConfig() gives way to a file that is named", () => {
-  assertEquals(endpointOf(["update", "--config", "/own.json"]), "https://own.example");
-  assertEquals(endpointOf(["update"], { AGENT_CONFIG_FILE: "/own.json" }), "https://own.example");
+  assertEquals(endpointOf(["health", "--config", "/own.json"]), "https://own.example");
+  assertEquals(endpointOf(["health"], { AGENT_CONFIG_FILE: "/own.json" }), "https://own.example");
 });
 
 Deno.test("installedConfig() is named when it is broken", () => {

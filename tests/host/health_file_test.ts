@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { HealthFile, readHealth } from "../../lib/host/health_file.ts";
 
-const ABOUT = { version: "1.2.3", intervalMs: 3000 };
+const ABOUT = { version: "1.2.3" };
 
 async function withFolder(use: (folder: string) => void | Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "health-" });
@@ -18,11 +18,18 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
     assertEquals(readHealth([folder]), undefined);
     const file = HealthFile.open(["/dev/null/run", folder], ABOUT);
     assert(file !== undefined);
-    const before = { ...ABOUT, pid: Deno.pid, isRunning: true, acceptedAtMs: undefined };
+    const before = {
+      ...ABOUT,
+      pid: Deno.pid,
+      intervalMs: 0,
+      isRunning: true,
+      acceptedAtMs: undefined,
+    };
     assertEquals(readHealth(["/nowhere", folder]), before);
     const soonest = Date.now();
-    file.accepted();
-    const { acceptedAtMs = 0 } = readHealth([folder]) ?? {};
+    file.accepted(3000);
+    const { acceptedAtMs = 0, intervalMs } = readHealth([folder]) ?? {};
+    assertEquals(intervalMs, 3000);
     assert(acceptedAtMs >= soonest - 20 && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
     file.close();
     assertEquals(readHealth([folder]), undefined);
@@ -36,7 +43,7 @@ import { seal } from "${new URL("../../lib/host/seal.ts", import.meta.url)}";
 const [folder] = Deno.args;
 const file = HealthFile.open([folder], ${JSON.stringify(ABOUT)});
 seal();
-file.accepted();
+file.accepted(3000);
 console.log("accepted");
 for await (const _ of Deno.stdin.readable) { /* until its end */ }
 file.close();
@@ -59,7 +66,7 @@ Deno.test({
       const reader = child.stdout.getReader();
       await reader.read();
       const { acceptedAtMs = 0, ...about } = readHealth([folder]) ?? {};
-      assertEquals(about, { ...ABOUT, pid: child.pid, isRunning: true });
+      assertEquals(about, { ...ABOUT, pid: child.pid, intervalMs: 3000, isRunning: true });
       // The kernel's stamp is that of its last tick.
       assert(acceptedAtMs >= soonest - 20 && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
       await child.stdin.close();
@@ -76,7 +83,7 @@ Deno.test({
 Deno.test("HealthFile.open() leaves a file to the agent that has it", async () => {
   await withFolder((folder) => {
     const first = HealthFile.open([folder], ABOUT);
-    assertEquals(HealthFile.open([folder], { version: "2", intervalMs: 1 }), undefined);
+    assertEquals(HealthFile.open([folder], { version: "2" }), undefined);
     assertEquals(readHealth([folder])?.version, "1.2.3");
     first?.close();
   });
@@ -104,7 +111,7 @@ Deno.test("HealthFile.open() follows no link that somebody has put there", async
 
 Deno.test("readHealth() says of an agent that was killed that it does not run", async () => {
   await withFolder((folder) => {
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 1, ...ABOUT }));
+    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }));
     assertEquals(readHealth([folder])?.isRunning, false);
   });
 });

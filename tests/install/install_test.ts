@@ -8,6 +8,8 @@ const { signal } = new AbortController();
 const PATIENCE = { limitMs: 0, beatMs: 1 };
 const NAME = "komari-agent-deno";
 const ARGS = ["install", "-e", "https://p.example", "-t", "top-secret"];
+/** What a build of the sources does not know by itself. */
+const RELEASES = ["--update-url", "https://u.example"];
 
 const OPENRC: Fakes = {
   ...USERS,
@@ -246,7 +248,7 @@ Deno.test("install() makes a user's own service without root", async () => {
     site: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
   });
   const before = paper.tree();
-  await install(configOf([...ARGS, "--update-url", "https://u.example"]), paper.site, { signal, patience: PATIENCE });
+  await install(configOf([...ARGS, ...RELEASES]), paper.site, { signal, patience: PATIENCE });
   assertEquals(paper.calls(), [
     "systemctl --user daemon-reload",
     `systemctl --user restart ${NAME}.service`,
@@ -358,6 +360,16 @@ Deno.test("install() asks for no view of its own where services can't have one",
   const unit = paper.text(`/etc/systemd/system/${NAME}.service`);
   assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
   assertStringIncludes(paper.said.join("\n"), "Protected by less than usual");
+});
+
+Deno.test("install() makes no timer for a build that knows no releases, and says so", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system"],
+    fakes: { ...USERS, systemctl: "", journalctl: "" },
+  });
+  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  assert(!paper.tree().some((line) => line.includes("update.timer")));
+  assertStringIncludes(paper.said.join("\n"), "off: this build does not know where releases are");
 });
 
 Deno.test("install() tells a portable build where its Deno is", async () => {

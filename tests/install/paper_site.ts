@@ -90,8 +90,7 @@ export class PaperSite implements AsyncDisposable {
 
   /** What an agent does that runs there and whose reports are accepted. */
   acceptedAgent(runtimeFolder: string): HealthFile {
-    const about = { version: "1.0.0", intervalMs: 1000 };
-    const health = HealthFile.open([this.root + runtimeFolder], about);
+    const health = HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
     if (health === undefined) throw new Error("Cannot play an agent");
     // It is to come after the start, for which the caller takes its time.
     const later = new Date(Date.now() + 60_000);

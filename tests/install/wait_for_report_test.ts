@@ -12,7 +12,7 @@ Deno.test("waitForReport() ends with the first report that is accepted", async (
     const sinceMs = Date.now() - 1000;
     const waiting = waitForReport({ folder, sinceMs, patience }, signal);
     const health = HealthFile.open([folder], ABOUT);
-    health?.accepted();
+    health?.accepted(3000);
     assertEquals(await waiting, true);
     const later = { folder, sinceMs: Date.now() + 60_000, patience: { limitMs: 3, beatMs: 1 } };
     assertEquals(await waitForReport(later, signal), false);

@@ -7,10 +7,10 @@
 import { HealthFile } from "../../lib/host/health_file.ts";
 import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "../../lib/host/restart_signal.ts";
 
-const file = HealthFile.open([Deno.args[0] ?? ""], { version: "1.2.3", intervalMs: 1000 });
+const file = HealthFile.open([Deno.args[0] ?? ""], { version: "1.2.3" });
 Deno.addSignalListener(RESTART_SIGNAL, () => {
   file?.close();
   Deno.exit(RESTART_EXIT_CODE);
 });
-file?.accepted();
+file?.accepted(1000);
 setInterval(() => {}, 1000);
