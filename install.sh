@@ -142,7 +142,7 @@ make_folder() {
 # fetch URL FILE
 fetch() {
   if has curl; then
-    curl -fsSL --connect-timeout 20 --speed-limit 1 --speed-time 30 --retry 2 \
+    curl -fsSL --connect-timeout 20 --speed-limit 1 --speed-time 30 --max-time 1800 --retry 2 \
       -o "$2" "$1" 2>"$folder/log" && return
   elif has wget; then
     # Busybox has no such options, or a time-out by which it crashes.

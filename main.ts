@@ -107,26 +107,19 @@ async function runInstall(
   const { installCommand, uninstallCommand } = await import("./lib/install/install_command.ts");
   const act = config.command === "install" ? installCommand : uninstallCommand;
   const say = (line: string) => print(`${line}\n`);
-  try {
-    return await act(config, { env: Deno.env.toObject(), say, ...options });
-  } catch (error) {
-    if (options.signal.aborted) return 130;
-    throw error;
-  }
+  const env = Deno.env.toObject();
+  return await unlessStopped(options.signal, () => act(config, { env, say, ...options }));
 }
 
 async function runUpdate(config: Config, options: { signal: AbortSignal }): Promise<number> {
   startLog({ ...config, notices: [] }, config.secrets);
   const { update } = await import("./lib/update/update_command.ts");
-  try {
+  // What was cut off goes on with the next one.
+  return await unlessStopped(options.signal, async () => {
     const { text, isGood } = await update(config, { program: thisProgram(), ...options });
     print(text);
     return isGood ? 0 : 1;
-  } catch (error) {
-    // What was cut off goes on with the next one.
-    if (options.signal.aborted) return 130;
-    throw error;
-  }
+  });
 }
 
 /** Reports as the node that this machine has registered as, or registers as now. */
@@ -150,11 +143,20 @@ async function runDryRun(
   if (!config.json || Deno.stderr.isTerminal()) {
     printError(`Looking twice, ${secondsBetweenLooks(config.intervalSeconds)} s apart …`);
   }
+  return await unlessStopped(options.signal, async () => show(await dryRun(config, options)));
+}
+
+/**
+ * Does something to its end, or until it is stopped, which is told as a shell tells an end by Ctrl-C:
+ * whoever stopped it needs no words, but a script a sign. What went wrong besides is told all the same.
+ */
+async function unlessStopped(signal: AbortSignal, act: () => Promise<number>): Promise<number> {
   try {
-    return show(await dryRun(config, options));
+    return await act();
   } catch (error) {
-    // As a shell tells an end by Ctrl-C: whoever ended it needs no words, but a script a sign.
-    if (options.signal.aborted) return 130;
+    for (let at = error; at instanceof Error; at = at.cause) {
+      if (signal.aborted && at === signal.reason) return 130;
+    }
     throw error;
   }
 }

@@ -44,6 +44,8 @@ export function writeReplaced(folder: string, replaced: ReplacedAgent): void {
       file.syncSync();
     }
     Deno.renameSync(`${path}.new`, path);
+    using names = Deno.openSync(folder);
+    names.syncSync();
   } catch (cause) {
     throw new Error(`Cannot write ${path}`, { cause });
   }

@@ -1,4 +1,6 @@
+import { syncFolder } from "../host/sync_folder.ts";
 import { runTools } from "../service/tool_command.ts";
+import { folderOf } from "./plan_service.ts";
 import type { Site } from "./site.ts";
 import type { Step } from "./step.ts";
 
@@ -47,7 +49,7 @@ async function takeStep(
     case "copy":
       return await copyFile(step, path, { site, signal });
     case "link":
-      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      await Deno.mkdir(folderOf(path), { recursive: true });
       await removeIfThere(path);
       return await Deno.symlink(step.to, path);
     case "remove":
@@ -77,6 +79,7 @@ async function replaceFile(
   await giveTo(owner, fresh, site, signal);
   await Deno.chmod(fresh, mode);
   await Deno.rename(fresh, path);
+  await syncFolder(folderOf(path));
 }
 
 async function copyFile(
@@ -95,6 +98,7 @@ async function copyFile(
     await file.sync();
   }
   await Deno.rename(fresh, path);
+  await syncFolder(folderOf(path));
 }
 
 async function isSameFile(one: string, other: string): Promise<boolean> {
