@@ -1,6 +1,7 @@
 import { deadline } from "@std/async/deadline";
 import { DARWIN_SHELL_SCRIPT } from "./darwin_shell_script.ts";
 import { RequestChannel } from "./request_channel.ts";
+import { shellMenu } from "./shell_menu.ts";
 
 /** What can be asked about a Mac: each is one command with arguments that never change. */
 export type DarwinQuestion =
@@ -61,12 +62,13 @@ export class DarwinShell {
    * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
    */
   static start(options: { path?: string; answerWithinMs?: number } = {}): DarwinShell {
+    const menu = shellMenu(DARWIN_SHELL_SCRIPT);
     try {
       const child = new Deno.Command("/bin/sh", {
-        args: ["-c", DARWIN_SHELL_SCRIPT],
+        args: [...menu.words],
         // The agent's environment may hold its token, and a process shows its own to its user.
         clearEnv: true,
-        env: { LC_ALL: "C", PATH: options.path ?? SYSTEM_PATH },
+        env: { LC_ALL: "C", PATH: options.path ?? SYSTEM_PATH, ...menu.env },
         // A session of its own: Ctrl-C at the terminal is the agent's to answer.
         detached: true,
         stdin: "piped",

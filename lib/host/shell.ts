@@ -4,6 +4,7 @@ import type { Roots } from "./host.ts";
 import { type InterfaceTraits, isTunnelType } from "./interface_traits.ts";
 import { RequestChannel } from "./request_channel.ts";
 import type { UpdateCommand } from "./own_updates.ts";
+import { shellMenu } from "./shell_menu.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 
 /** What is asked of one shell. */
@@ -57,13 +58,12 @@ export class Shell {
   /** @throws {Error} When there is no shell or it may not be started (`Cannot start …`). */
   static start(options: ShellOptions): Shell {
     const [command, ...prefix] = options.shell ?? ["/bin/sh"];
+    const menu = shellMenu(SHELL_SCRIPT);
     try {
       const child = new Deno.Command(command, {
         args: [
           ...prefix,
-          "-c",
-          SHELL_SCRIPT,
-          "sh",
+          ...menu.words,
           options.proc,
           options.sys,
           options.gpu ? "gpu" : "",
@@ -76,6 +76,7 @@ export class Shell {
           ...options.update?.env,
           LC_ALL: "C",
           PATH: options.path ?? `${Deno.env.get("PATH") ?? ""}:${SYSTEM_PATH}`,
+          ...menu.env,
         },
         // A session of its own: Ctrl-C at the terminal is the agent's to answer, and all of it can
         // be ended at once.

@@ -27,16 +27,26 @@ function words(error: unknown): string {
 }
 
 Deno.test("DarwinShell.ask() runs each command with the arguments that belong to it", async () => {
-  const say = 'echo "$0 $*"; echo "second line, $LC_ALL"';
+  const say = 'echo "$0 $*"; echo "second line, $LC_ALL ${KOMARI_AGENT_MENU-}"';
   const all = { sysctl: say, netstat: say, vm_stat: say, mount: say };
   await withCommands(all, async (shell, folder) => {
     const asked = async (question: DarwinQuestion) =>
       (await shell.ask(question)).replace(`${folder}/`, "").split("\n");
-    assertEquals(await asked("interfaces"), ["netstat -ibn", "second line, C"]);
-    assertEquals(await asked("memory"), ["vm_stat ", "second line, C"]);
-    assertEquals(await asked("mounts"), ["mount ", "second line, C"]);
+    assertEquals(await asked("interfaces"), ["netstat -ibn", "second line, C "]);
+    assertEquals(await asked("memory"), ["vm_stat ", "second line, C "]);
+    assertEquals(await asked("mounts"), ["mount ", "second line, C "]);
     assertEquals((await asked("sockets"))[0], "sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount");
     assertMatch((await asked("facts"))[0] ?? "", /^sysctl hw\.model .*machdep\.cpu\.brand_string$/);
+  });
+});
+
+Deno.test("DarwinShell.start() shows by few words what it is", async () => {
+  const vm_stat = '/bin/ps -ww -o args= -p "$PPID"';
+  await withCommands({ vm_stat }, async (shell) => {
+    assertEquals(
+      await shell.ask("memory"),
+      '/bin/sh -c eval "$KOMARI_AGENT_MENU" komari-agent-deno-shell',
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { Shell, type ShellOptions } from "../../lib/host/shell.ts";
+import { shellMenu } from "../../lib/host/shell_menu.ts";
 import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
@@ -127,7 +128,7 @@ for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"
     const script = `#!/bin/sh
 for address; do :; done
 echo "PING $address"
-printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none}" >&2
+printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}" >&2
 `;
     await withPing(
       script,
@@ -140,7 +141,9 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none}" >&2
           const answers = await Promise.all(addresses.map((address) => shell.ping(address)));
           assertEquals(
             answers.map((answer) => answer?.trim()),
-            addresses.map((address) => `PING ${address}\n-n -c 1 -W 3 -- ${address} \\n %s C none`),
+            addresses.map((address) =>
+              `PING ${address}\n-n -c 1 -W 3 -- ${address} \\n %s C none none`
+            ),
           );
         }),
     );
@@ -216,7 +219,7 @@ for (const shell of shellsHere) {
 
   Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked`, async () => {
     const script = `#!/bin/sh
-echo "$*, \${AGENT_TOKEN-none}"
+echo "$*, \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}"
 echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 `;
     await withNvidiaSmi(
@@ -226,7 +229,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
           assertEquals(
             await shell.nvidiaSmi(),
             "--format=csv,noheader,nounits --query-gpu=name,memory.total,memory.used," +
-              "utilization.gpu,temperature.gpu, none\nNVIDIA L4, 23034, 1, 0, 35\n",
+              "utilization.gpu,temperature.gpu, none none\nNVIDIA L4, 23034, 1, 0, 35\n",
           );
         }),
     );
@@ -315,8 +318,10 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
     const folder = await Deno.makeTempDir();
     try {
+      const { words, env } = shellMenu(SHELL_SCRIPT);
       const command = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), "-c", SHELL_SCRIPT, "sh", "/proc", "/sys"],
+        args: [...shell.slice(1), ...words, "/proc", "/sys"],
+        env,
         stdin: "piped",
         stdout: "piped",
         stderr: "piped",
@@ -472,6 +477,20 @@ Deno.test("Shell answers with an error when the shell was killed", async () => {
   );
 });
 
+for (const shell of shellsHere) {
+  Deno.test(`Shell.start() shows under ${shell.join(" ")} by few words what it is`, async () => {
+    await withShell({ shell, gpu: true }, async (opened, below) => {
+      await opened.countProcesses();
+      const [{ pid } = { pid: 0 }] = below();
+      const line = Deno.readTextFileSync(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
+      assertEquals(
+        line,
+        `${shell.join(" ")} -c eval "$KOMARI_AGENT_MENU" komari-agent-deno-shell /proc /sys gpu  `,
+      );
+    });
+  });
+}
+
 Deno.test("Shell.start() throws when there is no shell", () => {
   const error = assertThrows(
     () => Shell.start({ ...ROOTS, shell: ["/nonexistent/sh"] }),
@@ -526,6 +545,8 @@ cd "$1" || exit 1
 {
   echo "$$ $(ps -o sid= -p $$) \${AGENT_TOKEN-none} $http_proxy"
   grep SigIgn "/proc/$$/status"
+  env | sed 's/=.*//' | sort | tr '\\n' ' '
+  echo
   shift
   printf '%s\\n' "$@"
 } >started.new
@@ -549,11 +570,18 @@ for (const shell of shellsHere) {
         await eventually(() => exists(`${folder}/started`));
         assert(await shell.countProcesses() > 0, "its words are not lost on other requests");
       });
-      const [ids = "", ignored = "", ...given] = Deno.readTextFileSync(`${folder}/started`)
+      const [ids = "", ignored = "", names = "", ...given] = Deno.readTextFileSync(
+        `${folder}/started`,
+      )
         .trimEnd().split("\n");
       assertEquals(given, ["it's", "a  word", "$(id)"]);
       const [pid, session, token, proxy] = ids.split(/\s+/);
       assertEquals([session, token, proxy], [pid, "none", "http://proxy"]);
+      const ofTheShell = ["PWD", "OLDPWD", "SHLVL", "_"];
+      assertEquals(
+        names.trim().split(" ").filter((name) => !ofTheShell.includes(name)),
+        ["LC_ALL", "PATH", "http_proxy"],
+      );
       const isIgnored = (signal: number) => (parseInt(ignored.slice(-8), 16) >> (signal - 1)) & 1;
       assertEquals([1, 15].map(isIgnored), [0, 0], "it can be ended");
       assert(isAlive(Number(pid)), "it went with the shell");
