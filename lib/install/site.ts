@@ -31,7 +31,8 @@ export function thisSite(
   { env, say }: { env: Readonly<Record<string, string>>; say: (line: string) => void },
 ): Site {
   const uid = Deno.uid() ?? 0;
-  const userRuntimeDir = env.XDG_RUNTIME_DIR || usualRuntimeDir(uid);
+  const userRuntimeDir =
+    [env.XDG_RUNTIME_DIR ?? "", `/run/user/${uid}`].find((path) => isFolderOf(uid, path)) ?? "";
   return {
     root: "",
     os: Deno.build.os,
@@ -59,11 +60,12 @@ export function scopeOf({ uid }: Pick<Site, "uid">): "system" | "user" {
   return uid === 0 ? "system" : "user";
 }
 
-function usualRuntimeDir(uid: number): string {
-  const path = `/run/user/${uid}`;
+/** Whoever becomes another user without a login has the folder of the one before in the variable. */
+function isFolderOf(uid: number, path: string): boolean {
   try {
-    return Deno.statSync(path).isDirectory ? path : "";
+    const { isDirectory, uid: owner } = Deno.statSync(path);
+    return isDirectory && owner === uid;
   } catch {
-    return "";
+    return false;
   }
 }
