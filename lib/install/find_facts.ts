@@ -1,11 +1,14 @@
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import { readInstallRecord } from "../host/installed.ts";
+import type { ServiceManager } from "../service/managed_service.ts";
+import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
 import { NO_VIEW_CODE, VIEW_TEST } from "../service/systemd_sandbox.ts";
 import { detectManager } from "./detect_manager.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { isThere } from "./is_there.ts";
+import { managerTrouble } from "./manager_trouble.ts";
 import { readableDeno } from "./readable_deno.ts";
 import { serviceUser } from "./service_user.ts";
 import { scopeOf, type Site } from "./site.ts";
@@ -31,6 +34,10 @@ export async function findFacts(
   const scope = scopeOf(site);
   const places = servicePlaces(install.serviceName, { ...site, scope });
   requireNoOther(install.serviceName, site);
+  if (!install.print) {
+    const manager = serviceManager(kind, { name: install.serviceName, scope, ...places, ...site });
+    await requireManager(manager, site, signal);
+  }
   const before = readInstallRecord(root + places.record);
   const user = await serviceUser({
     service: install.serviceName,
@@ -66,6 +73,22 @@ function requireNoOther(serviceName: string, site: Site): void {
   );
 }
 
+/** Nothing is to be written, a token least of all, where nothing could be started. */
+async function requireManager(
+  manager: ServiceManager,
+  site: Site,
+  signal: AbortSignal,
+): Promise<void> {
+  const trouble = await managerTrouble(manager, site, signal);
+  if (trouble === undefined) return;
+  const name = await userName(site, signal) ?? site.uid;
+  throw new UsageError(
+    `Cannot install for this user: its service manager does not answer (${trouble}); log in as ` +
+      `${name} by ssh or \`machinectl shell ${name}@\`, or let root \`loginctl enable-linger ` +
+      `${name}\` and set XDG_RUNTIME_DIR=/run/user/${site.uid}`,
+  );
+}
+
 /** Some containers let no service mount anything, and one that wants to would never start. */
 async function possibleSandbox(
   { tools }: Pick<Site, "tools">,
@@ -81,14 +104,17 @@ function linkPlace(path: string, isOurs: boolean): InstallFacts["link"] {
 }
 
 /** The user, unless his services outlive his logins already. */
-async function notLingering(
-  { tools, root }: Site,
+async function notLingering(site: Site, signal: AbortSignal): Promise<string | undefined> {
+  const name = await userName(site, signal);
+  return name === undefined || isLingering(name, site) ? undefined : name;
+}
+
+async function userName(
+  { tools }: Pick<Site, "tools">,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { code, output } = await tools.run({ tool: "id", args: ["-un"] }, { signal });
-  const name = output.trim();
-  if (code !== 0 || name === "") return undefined;
-  return isLingering(name, { root }) ? undefined : name;
+  return code === 0 && output.trim() !== "" ? output.trim() : undefined;
 }
 
 /** Whether a user's services outlive his logins. */

@@ -1,11 +1,13 @@
 import { readInstallRecord } from "../host/installed.ts";
 import { updateFolder } from "../host/update_folder.ts";
 import type { InstallRecord } from "../service/install_record.ts";
+import type { ServiceManager } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
 import type { ToolCommand } from "../service/tool_command.ts";
 import { printSteps } from "./install.ts";
 import { isThere } from "./is_there.ts";
+import { managerTrouble } from "./manager_trouble.ts";
 import { replacedNote } from "./replaced_agent.ts";
 import { removeUser } from "./service_user.ts";
 import { scopeOf, type Site } from "./site.ts";
@@ -39,7 +41,16 @@ export async function uninstall(
     site.say(`Nothing is installed as ${serviceName}: there is no ${path}`);
     return;
   }
-  const steps = uninstallSteps(record, { site, recordPath: path, keepsNote });
+  const manager = managerOf(record, site);
+  const trouble = await managerTrouble(manager, site, signal);
+  if (trouble !== undefined) {
+    site.say(
+      `This user's service manager does not answer (${trouble}): the files go without it; should ` +
+        "the service run, it ends with that manager",
+    );
+  }
+  const isReached = trouble === undefined;
+  const steps = uninstallSteps(record, { manager, isReached, site, recordPath: path, keepsNote });
   if (print) return printSteps(steps, { site, secrets: [] });
   await takeSteps(steps, { site, signal });
   site.say(`Removed ${serviceName}, with its service, configuration and state.`);
@@ -57,12 +68,17 @@ function requireRoot(serviceName: string, site: Site): void {
 /** All that is done, in its order; the record goes last, so that it can be done again. */
 function uninstallSteps(
   record: InstallRecord,
-  { site, recordPath, keepsNote }: { site: Site; recordPath: string; keepsNote: boolean },
+  { manager, isReached, site, recordPath, keepsNote }: {
+    manager: ServiceManager;
+    /** Whether the manager can be asked for anything. */
+    isReached: boolean;
+    site: Site;
+    recordPath: string;
+    keepsNote: boolean;
+  },
 ): Step[] {
-  const { service, scope, program, config, files, links, folders, trees } = record;
-  const { home, uid, tools } = site;
-  const { logFile, madeLinger } = record;
-  const manager = serviceManager(record.manager, { name: service, scope, logFile, home, uid });
+  const { service, program, config, files, links, folders, trees, logFile, madeLinger } = record;
+  const { tools } = site;
   // What an update leaves beside the program, and what was cut off while it was written.
   const programs = [program, `${program}.old`, `${program}.new`];
   const note = keepsNote ? [] : [replacedNote(recordPath.slice(0, recordPath.lastIndexOf("/")))];
@@ -70,10 +86,15 @@ function uninstallSteps(
     path,
   ) => [path, `${path}.new`]);
   const ownLinks = links.filter((path) => leadsTo(site.root + path, program));
+  const enabled = isReached ? [] : manager.ofUser?.links ?? [];
   return [
-    ...[...manager.stop, ...manager.disable].map(runStep),
+    ...(isReached ? [...manager.stop, ...manager.disable] : []).map(runStep),
+    ...enabled.flatMap((path): Step[] => [
+      { do: "remove", path },
+      { do: "remove empty folder", path: path.slice(0, path.lastIndexOf("/")) },
+    ]),
     ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
-    ...manager.reload.map(runStep),
+    ...(isReached ? manager.reload : []).map(runStep),
     ...[...trees, updateFolder(program)].map((path): Step => ({ do: "remove folder", path })),
     // It is called as the service is, whomever that runs as by now.
     ...(record.madeUser ? removeUser(service, { tools }).map(runStep) : []),
@@ -81,6 +102,11 @@ function uninstallSteps(
     { do: "remove", path: recordPath },
     ...folders.map((path): Step => ({ do: "remove empty folder", path })),
   ];
+}
+
+function managerOf(record: InstallRecord, { home, uid }: Site): ServiceManager {
+  const { manager, service: name, scope, logFile } = record;
+  return serviceManager(manager, { name, scope, logFile, home, uid });
 }
 
 function noLinger(user: string): ToolCommand {

@@ -21,6 +21,13 @@ export interface ServiceManager {
   readonly disable: readonly ToolCommand[];
   /** Stops and forgets what it has for updates, and nothing else. */
   readonly disableUpdates: readonly ToolCommand[];
+  /** A user's own manager, which may not be there or not be found; absent for the machine's. */
+  readonly ofUser?: {
+    /** Ends with code 0 when it answers. */
+    readonly answers: ToolCommand;
+    /** The links that `enable` makes; only the manager takes them away. */
+    readonly links: readonly string[];
+  };
   /** Ends with code 0 while the service runs. */
   readonly isActive: ToolCommand;
   /** Writes the last few lines of the log. */

@@ -40,6 +40,12 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
       may(systemctl("reset-failed", unit)),
     ],
     disableUpdates: [may(systemctl("disable", "--now", timer))],
+    ...(scope === "user" && {
+      ofUser: {
+        answers: systemctl("show", "--property=Version"),
+        links: [`${folder}/default.target.wants/${unit}`, `${folder}/timers.target.wants/${timer}`],
+      },
+    }),
     isActive: systemctl("is-active", "--quiet", unit),
     lastLog: {
       tool: "journalctl",

@@ -250,6 +250,7 @@ Deno.test("install() makes a user's own service without root", async () => {
   const before = paper.tree();
   await install(configOf([...ARGS, ...RELEASES]), paper.site, { signal, patience: PATIENCE });
   assertEquals(paper.calls(), [
+    "systemctl --user show --property=Version",
     "systemctl --user daemon-reload",
     `systemctl --user restart ${NAME}.service`,
     `systemctl --user enable ${NAME}.service`,
@@ -269,6 +270,29 @@ Deno.test("install() makes a user's own service without root", async () => {
   await uninstall(paper.site, { serviceName: NAME, print: false, signal });
   assertStringIncludes(paper.calls().join("\n"), "disable-linger ann");
   assertEquals(paper.tree(), before);
+});
+
+Deno.test("install() writes nothing where the user's service manager does not answer", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system", "home/ann"],
+    fakes: {
+      id: "echo ann",
+      systemctl: "echo Failed to connect to bus: No medium found >&2; exit 1",
+    },
+    site: { uid: 1000, home: "/home/ann" },
+  });
+  const before = paper.tree();
+  const refused = await assertRejects(
+    () => install(configOf(ARGS), paper.site, { signal, patience: PATIENCE }),
+    UsageError,
+    "Cannot install for this user: its service manager does not answer (Failed to connect to " +
+      "bus: No medium found)",
+  );
+  for (const way of ["by ssh", "machinectl shell ann@", "enable-linger ann", "/run/user/1000"]) {
+    assertStringIncludes(refused.message, way);
+  }
+  assertEquals(paper.tree(), before);
+  assertEquals(paper.calls(), ["systemctl --user show --property=Version"]);
 });
 
 Deno.test("install() goes on as root where root was wanted before", async () => {

@@ -90,6 +90,42 @@ Deno.test("uninstall() goes on when the service is gone already", async () => {
   assert(!paper.tree().some((line) => line.includes(`/${NAME}`)));
 });
 
+Deno.test("uninstall() removes a user's files without the manager that does not answer", async () => {
+  const home = "/home/ann";
+  const units = `${home}/.config/systemd/user`;
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
+    fakes: {
+      id: "echo ann",
+      systemctl: '[ ! -e "$ROOT/users/alone" ] || { echo Failed to connect to bus >&2; exit 1; }',
+      journalctl: "",
+      loginctl: "",
+    },
+    site: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
+  });
+  const before = paper.tree();
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  // As the manager enables it.
+  for (
+    const link of [
+      `default.target.wants/${NAME}.service`,
+      `timers.target.wants/${NAME}-update.timer`,
+    ]
+  ) {
+    paper.write(`${units}/${link}`, "");
+  }
+  paper.write("/users/alone", "");
+  paper.calls();
+  await uninstall(paper.site, OPTIONS);
+  await Deno.remove(`${paper.root}/users/alone`);
+  assertEquals(paper.tree(), before);
+  assertEquals(paper.calls().filter((line) => line.startsWith("systemctl")), [
+    "systemctl --user show --property=Version",
+  ]);
+  assertStringIncludes(paper.said.join("\n"), "does not answer (Failed to connect to bus)");
+});
+
 Deno.test("uninstall() keeps the note of a replaced agent for whoever brings that one back", async () => {
   for (const keepsNote of [true, false]) {
     await using paper = await installed();

@@ -48,6 +48,15 @@ Deno.test("serviceManager() speaks to a user's own systemd", () => {
   assertEquals(manager.restart.map(toolLine), [
     "systemctl --user restart komari-agent-deno.service",
   ]);
+  const { links = [] } = manager.ofUser ?? {};
+  // Where units are linked to is what they say themselves.
+  const wanted = manager.files(USERS_PLAN).flatMap(({ path, text }) => {
+    const [folder, name] = [path.slice(0, path.lastIndexOf("/")), path.split("/").at(-1)];
+    const target = /^WantedBy=(.*)$/m.exec(text)?.[1];
+    return target === undefined ? [] : [`${folder}/${target}.wants/${name}`];
+  });
+  assertEquals(links, wanted);
+  assertEquals(serviceManager("systemd", SERVICE).ofUser, undefined);
   assertEquals(manager.logHint, "journalctl --user -u komari-agent-deno -f");
 });
 
