@@ -1,16 +1,15 @@
 import type { Config } from "../config/config.ts";
-import { knowsReleases } from "../config/knows_releases.ts";
 import { requireNode } from "../config/require_node.ts";
 import type { ServicePlan } from "../service/service_plan.ts";
 import { environmentWord } from "../service/environment_text.ts";
 import { VERSION } from "../version.ts";
-import { findFacts, isLingering } from "./find_facts.ts";
-import type { InstallFacts } from "./install_facts.ts";
+import { findFacts } from "./find_facts.ts";
 import { type InstallPlan, planInstall } from "./install_plan.ts";
 import { remembering } from "./remembering.ts";
 import type { Site } from "./site.ts";
 import { describeStep, type Step } from "./step.ts";
 import { takeSteps } from "./take_step.ts";
+import { tellInstalled } from "./tell_installed.ts";
 import { type Patience, USUAL_PATIENCE, waitForReport } from "./wait_for_report.ts";
 
 /** What ends the waiting, and how long it takes. */
@@ -19,6 +18,8 @@ export interface InstallOptions {
   readonly patience?: Patience;
   /** What else is done when all is in its place, and before it starts. */
   readonly beforeStart?: (service: ServicePlan) => readonly Step[];
+  /** Whether all of it goes again when no report is accepted. */
+  readonly isTrial?: boolean;
 }
 
 /**
@@ -34,7 +35,7 @@ export interface InstallOptions {
 export async function install(
   asked: Config,
   site: Site,
-  { signal, patience = USUAL_PATIENCE, beforeStart = () => [] }: InstallOptions,
+  { signal, patience = USUAL_PATIENCE, beforeStart = () => [], isTrial = false }: InstallOptions,
 ): Promise<string | undefined> {
   requireNode(asked, { verb: "install" });
   const facts = await findFacts(asked, site, signal);
@@ -50,15 +51,18 @@ export async function install(
   await takeSteps(beforeStart(plan.service), { site, signal });
   const sinceMs = Date.now();
   await takeSteps(plan.start, { site, signal });
-  tellPlaces(plan, { site, facts, config });
-  site.say("Waiting for the panel to accept a report …");
+  if (isTrial) site.say(`Started komari-agent-deno ${VERSION}, which stays if it is accepted.`);
+  else tellInstalled(plan, { site, facts, config });
+  const limit = `${patience.limitMs / 1000} s`;
+  site.say(`Waiting up to ${limit} for the first accepted report …`);
   const folder = site.root + plan.service.runtimeFolder;
   if (await waitForReport({ folder, sinceMs, patience }, signal)) {
     site.say("The panel accepts its reports.");
+    if (isTrial) tellInstalled(plan, { site, facts, config });
     return undefined;
   }
-  await tellLog(plan, { site, signal });
-  return `the panel has accepted no report within ${patience.limitMs / 1000} s`;
+  await tellLog(plan, { site, signal, isTrial });
+  return `the panel has accepted no report within ${limit}`;
 }
 
 /** Tells what would be done, without any of the secrets. */
@@ -75,59 +79,18 @@ export function printSteps(
   for (const step of steps) site.say(describeStep(step, spellings));
 }
 
-function tellPlaces(
-  { service, manager, record }: InstallPlan,
-  { site, facts, config }: { site: Site; facts: InstallFacts; config: Config },
-): void {
-  const { say } = site;
-  const { name, scope } = service;
-  const isUsual = name === "komari-agent-deno";
-  const command = record.links.length > 0 && scope === "system" ? name : service.program;
-  const remove = `${command} uninstall${isUsual ? "" : ` --install-service-name ${name}`}`;
-  const user = scope === "user" ? "of this user" : `as user ${service.user}`;
-  say(`Installed komari-agent-deno ${VERSION}:`);
-  say(`  Program        ${service.program}`);
-  say(`  Configuration  ${service.config}`);
-  say(`  Service        ${name} (${facts.kind}), ${user}`);
-  say(`  Updates        ${updatesOf(service, config)}`);
-  say(`  Log            ${manager.logHint}`);
-  say(`  Remove it by   ${remove}`);
-  if (facts.link === "taken") {
-    say(`  ${facts.places.link} is not made: another file is in its place`);
-  }
-  const { notLingering } = facts;
-  if (notLingering !== undefined && !isLingering(notLingering, site)) {
-    say(`  It ends with your login; by root: loginctl enable-linger ${notLingering}`);
-  }
-  if (!record.trees.includes(service.stateFolder)) {
-    say(`  ${service.stateFolder} was there before: see to it that the service may write in it`);
-  }
-  if (service.sandbox === "without view") {
-    say("  Protected by less than usual: this machine lets no service have a view of its own");
-  }
-  if (config.remoteControl && scope === "system" && service.user !== "root") {
-    say("  Remote control sees the machine as that user does, and can't change it; see --as-root");
-  }
-}
-
-function updatesOf({ isUpdated, user }: InstallPlan["service"], { update }: Config): string {
-  if (isUpdated) return "every 6 h, by a timer";
-  if (!update.automatic) return "off";
-  if (!knowsReleases(update)) return "off: this build does not know where releases are";
-  // Only root can write the program there.
-  return user === "root" || user === "" ? "every 6 h" : "by `update --now` as root";
-}
-
 async function tellLog(
   { manager, service }: InstallPlan,
-  { site, signal }: { site: Site; signal: AbortSignal },
+  { site, signal, isTrial }: { site: Site; signal: AbortSignal; isTrial: boolean },
 ): Promise<void> {
   const { output } = await site.tools.run(manager.lastLog, { signal });
   const lines = output.trim().split("\n").slice(-5).filter((line) => line !== "");
   const { code } = await site.tools.run(manager.isActive, { signal });
   site.say(
     code === 0
-      ? `${service.name} runs and goes on trying, but nothing was accepted so far.`
+      ? `${service.name} runs${
+        isTrial ? "" : " and goes on trying"
+      }, but nothing was accepted so far.`
       : `${service.name} was started and does not run.`,
   );
   if (lines.length > 0) site.say("The last lines of its log:");

@@ -19,7 +19,7 @@ import { runStep, type Step } from "./step.ts";
 import { uninstall } from "./uninstall.ts";
 
 /** What a replacement needs beside what an installation does. */
-export interface ReplaceOptions extends Omit<InstallOptions, "beforeStart"> {
+export interface ReplaceOptions extends Omit<InstallOptions, "beforeStart" | "isTrial"> {
   /** What was asked for, with what the official agent was told below it. */
   reconsider(taken: Pick<TakenOver, "given" | "proxies">): Config;
   readonly pace?: SwitchParts["pace"];
@@ -70,7 +70,7 @@ export async function replace(
     official,
     officialSwitch,
     folder,
-    install: (signal) => install(own, site, { ...options, signal, beforeStart }),
+    install: (signal) => install(own, site, { ...options, signal, beforeStart, isTrial: true }),
     uninstall: (signal) => {
       const quiet = { ...site, say: () => {} };
       return uninstall(quiet, { serviceName, print: false, keepsNote: true, signal });

@@ -75,7 +75,10 @@ async function undo(
   }
   if (trouble === undefined) {
     removeReplaced(folder);
-    return say(`The official agent (${official.serviceName}) runs again.`);
+    return say(
+      `The official agent (${official.serviceName}) runs again; all that was installed in its ` +
+        "place was removed.",
+    );
   }
   const words = `Cannot put ${official.serviceName} back (${describeError(trouble)}) after ` +
     `${describeError(reason)}; \`komari-agent-deno uninstall --restore\` tries it again`;

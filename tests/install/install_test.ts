@@ -154,7 +154,15 @@ Deno.test("install() says why when the panel accepts nothing, and leaves the ser
   await using paper = openrc();
   const refusal = await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
   assertEquals(refusal, "the panel has accepted no report within 0 s");
-  assertStringIncludes(paper.said.join("\n"), "panel: refused");
+  const said = paper.said.join("\n");
+  const order = [
+    "Remove it by",
+    "Waiting up to 0 s for the first",
+    "goes on trying",
+    "panel: refused",
+  ]
+    .map((words) => said.indexOf(words));
+  assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
   assert(!paper.calls().some((line) => line.includes("stop")), "it goes on trying");
 });
 

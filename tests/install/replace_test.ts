@@ -55,7 +55,14 @@ Deno.test("replace() takes over what the official agent was told", async () => {
   assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, true);
   const said = machine.said.join("\n");
   assertEquals(said.includes("token123"), false);
-  for (const words of ["/etc/init.d/komari-agent", "Remote control was on there", "--restore"]) {
+  for (
+    const words of [
+      "/etc/init.d/komari-agent",
+      "Remote control was on there",
+      "Installed",
+      "--restore",
+    ]
+  ) {
     assertStringIncludes(said, words);
   }
 
@@ -78,7 +85,19 @@ Deno.test("replace() puts the official agent back when no report is accepted", a
   await assertRejects(() => run(machine, ["-t", "other"]), Error, "was put back and runs again");
   assertEquals(machine.tree(), before);
   assertStringIncludes(machine.said.join("\n"), "the one that was given now");
-  assertEquals(machine.said.at(-1), "The official agent (komari-agent) runs again.");
+  assertEquals(machine.said.slice(-7), [
+    "Waiting up to 0 s for the first accepted report …",
+    `${NAME} runs, but nothing was accepted so far.`,
+    "The last lines of its log:",
+    "  refused",
+    "Not accepted: the panel has accepted no report within 0 s",
+    "Putting the official agent back …",
+    "The official agent (komari-agent) runs again; all that was installed in its place was " +
+    "removed.",
+  ]);
+  for (const untrue of ["Installed", "Remove it by", "goes on trying"]) {
+    assertEquals(machine.said.join("\n").includes(untrue), false, untrue);
+  }
 });
 
 Deno.test("replace() goes on where it was cut off", async () => {
