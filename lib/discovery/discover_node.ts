@@ -21,7 +21,7 @@ export interface DiscoveryConfig extends ConnectionConfig, StatePlaces {
  * `onToken` is told of each token before it is used or spoken of; `signal` ends what goes on later,
  * too.
  *
- * @throws {Error} When the panel does not take the key, or nothing could be kept.
+ * @throws {Error} When nothing could be kept.
  */
 export async function discoverNode(
   config: DiscoveryConfig,

@@ -1,4 +1,5 @@
 import { delay } from "@std/async/delay";
+import type { PanelError } from "../errors.ts";
 import { readOfficialNode } from "../host/official_node.ts";
 import { describeError, getLogger } from "../log.ts";
 import { PanelLog } from "../panel/panel_log.ts";
@@ -20,11 +21,16 @@ export interface EnrolmentParts {
 /** How often it is looked whether another process has registered this machine. */
 const LOOK_MS = 1_000;
 
+/** How often it is told that the panel refuses the key. */
+const TELL_AGAIN_MS = 60 * 60_000;
+
 /** Finds out as which node this machine reports, and makes it one where it is none yet. */
 export class Enrolment {
   readonly #parts: EnrolmentParts;
   readonly #log = getLogger("panel");
   readonly #troubles = new PanelLog();
+  /** When it was told that the panel refuses the key, on a clock that only runs forward. */
+  #toldRefusalMs: number | undefined;
 
   constructor(parts: EnrolmentParts) {
     this.#parts = parts;
@@ -34,7 +40,7 @@ export class Enrolment {
    * The node: the one that is known, else an official agent's, else a new one; tried until there is
    * one. `onNew` is called at once with one that is not kept yet, under the lock of the store.
    *
-   * @throws {Error} When the panel does not take the key, or what it answers could not be kept.
+   * @throws {Error} When what the panel answers could not be kept.
    * @throws The signal's reason when it aborts.
    */
   async enrol(
@@ -100,27 +106,54 @@ export class Enrolment {
         signal.throwIfAborted();
         this.#troubles.failed("registration", error);
       }
-      await delay(registrationWaitMs({ failed, doubtful: 0 }, Math.random()), { signal });
+      await delay(registrationWaitMs({ failed, doubtful: 0, refused: 0 }, Math.random()), {
+        signal,
+      });
     }
   }
 
   async #register(signal: AbortSignal): Promise<KnownNode> {
     const { endpoint, registrar } = this.#parts;
-    let tries: Tries = { failed: 0, doubtful: 0 };
+    let tries: Tries = { failed: 0, doubtful: 0, refused: 0 };
     while (true) {
       // Before each try: what can't be kept would be a new node at every start.
       await this.#prove();
       const outcome = await registrar.register(signal);
-      if (outcome.kind === "refused") throw refused(outcome.error);
       if (outcome.kind === "registered") {
         this.#troubles.succeeded("registration");
         return { endpoint, ...outcome.node, registeredAtMs: Date.now() };
       }
-      const { failed, doubtful } = tries;
-      tries = { failed: failed + 1, doubtful: doubtful + (outcome.isDoubtful ? 1 : 0) };
-      this.#troubles.failed("registration", outcome.error);
+      const { failed, doubtful, refused } = tries;
+      if (outcome.kind === "refused") {
+        tries = { failed: 0, doubtful, refused: refused + 1 };
+        this.#refused(outcome.error);
+      } else {
+        tries = {
+          failed: failed + 1,
+          doubtful: doubtful + (outcome.isDoubtful ? 1 : 0),
+          refused: 0,
+        };
+        this.#troubles.failed("registration", outcome.error);
+      }
       await delay(registrationWaitMs(tries, Math.random()), { signal });
     }
+  }
+
+  /** An end would help nobody: a service manager would start the agent again every few seconds. */
+  #refused(cause: PanelError): void {
+    // It answers, whatever it says.
+    this.#troubles.succeeded("registration");
+    const nowMs = performance.now();
+    if (nowMs - (this.#toldRefusalMs ?? -Infinity) < TELL_AGAIN_MS) return;
+    this.#toldRefusalMs = nowMs;
+    const error = new Error(
+      "Cannot register this machine: the panel refuses the key of --auto-discovery, or something " +
+        "before the panel does",
+      { cause },
+    );
+    this.#log.error("{error}; trying again, after an hour at most", {
+      error: describeError(error),
+    });
   }
 
   async #prove(): Promise<void> {
@@ -136,15 +169,6 @@ function unkept(cause: unknown): Error {
   return new Error(
     "Cannot register this machine: its token could not be kept, and each start would make " +
       "another node; --state-dir names a folder that can be written to",
-    { cause },
-  );
-}
-
-/** The panel's word is final, since every further try would get the same. */
-function refused(cause: unknown): Error {
-  return new Error(
-    "Cannot register this machine: the panel does not take the key of --auto-discovery, or " +
-      "something before the panel does not let it through",
     { cause },
   );
 }

@@ -46,13 +46,15 @@ class World {
   }
 }
 
-async function withClock(use: (clock: Clock) => Promise<void>): Promise<string[]> {
+async function withClock(
+  use: (clock: Clock, lines: string[]) => Promise<void>,
+): Promise<string[]> {
   const clock = install({
     now: 1_000,
     toFake: ["setTimeout", "clearTimeout", "performance", "Date"],
   });
   try {
-    return await collectedLog(() => use(clock));
+    return await collectedLog((lines) => use(clock, lines));
   } finally {
     clock.uninstall();
   }
@@ -86,12 +88,78 @@ Deno.test("Enrolment.enrol() asks nobody when nothing can be kept", async () => 
   assertEquals(world.asked, []);
 });
 
-Deno.test("Enrolment.enrol() ends when the panel refuses the key", async () => {
+const REFUSED = "error   panel: Cannot register this machine: the panel refuses the key of " +
+  "--auto-discovery, or something before the panel does: Cannot register: status 403; " +
+  "trying again, after an hour at most";
+
+Deno.test("Enrolment.enrol() tells of a key that is refused, and registers when it is taken", async () => {
   const world = new World();
   world.answer = () => ({ kind: "refused", error: wrong });
-  const error = await assertRejects(() => world.enrol(), Error, "does not take the key");
-  assertStringIncludes(describeError(error), "status 403");
-  assertEquals(world.asked.length, 1);
+  const log = await withClock(async (clock) => {
+    const enrolling = world.enrol();
+    await clock.tickAsync(50 * 60_000);
+    assert(world.asked.length >= 4 && world.asked.length <= 7, `${world.asked.length} tries`);
+    const { answer } = new World();
+    world.answer = answer;
+    await clock.tickAsync(60 * 60_000);
+    assertEquals((await enrolling).token, "t");
+  });
+  assertEquals(log.map((line) => line.replace(/^\S+ /, "")), [REFUSED]);
+  const waits = world.asked.map((second, index) => second - (world.asked[index - 1] ?? second));
+  assert(waits.slice(1).every((wait) => wait >= 60 && wait <= 3600), waits.join());
+});
+
+Deno.test("Enrolment.enrol() tells of a key that stays refused once an hour at most", async () => {
+  const world = new World();
+  world.answer = () => ({ kind: "refused", error: wrong });
+  const told: number[] = [];
+  await withClock(async (clock, lines) => {
+    const enrolling = world.enrol().catch(() => {});
+    for (let minute = 0; minute < 24 * 60; minute++) {
+      await clock.tickAsync(60_000);
+      while (told.length < lines.length) told.push(minute);
+    }
+    world.stop.abort();
+    await enrolling;
+  });
+  assert(told.length >= 12 && told.length <= 24, `${told.length} lines`);
+  for (const [index, minute] of told.entries()) {
+    assert(minute - (told[index - 1] ?? -60) >= 60, told.join());
+  }
+  assert(world.asked.length < 60, `${world.asked.length} tries in a day`);
+});
+
+Deno.test("Enrolment.enrol() soon asks a panel again that has fallen silent after it refused", async () => {
+  const world = new World();
+  const outcomes: Registration[] = [
+    { kind: "failed", error: down, isDoubtful: false },
+    { kind: "refused", error: wrong },
+    { kind: "failed", error: down, isDoubtful: false },
+  ];
+  const { answer } = new World();
+  world.answer = () => outcomes.shift() ?? answer();
+  const log = await withClock(async (clock) => {
+    const enrolling = world.enrol();
+    await clock.tickAsync(130_000);
+    assertEquals((await enrolling).token, "t");
+  });
+  assertEquals(log.map((line) => line.replace(/^\S+ /, "").replace(/after .*/, "after …")), [
+    "warning panel: Cannot register: refused; trying again",
+    "info    panel: The panel answers again after …",
+    REFUSED.replace(/after .*/, "after …"),
+    "warning panel: Cannot register: refused; trying again",
+    "info    panel: The panel answers again after …",
+  ]);
+});
+
+Deno.test("Enrolment.enrol() ends with the signal while it waits for a key to be taken", async () => {
+  const world = new World();
+  world.answer = () => ({ kind: "refused", error: wrong });
+  await collectedLog(async () => {
+    const enrolling = world.enrol();
+    queueMicrotask(() => world.stop.abort());
+    await assertRejects(() => enrolling, DOMException);
+  });
 });
 
 Deno.test("Enrolment.enrol() tries until the panel answers, and tells of it once", async () => {
