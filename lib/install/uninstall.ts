@@ -5,6 +5,7 @@ import type { ServiceManager } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
 import type { ToolCommand } from "../service/tool_command.ts";
+import { effectiveSteps } from "./effective_steps.ts";
 import { printSteps } from "./install.ts";
 import { isThere } from "./is_there.ts";
 import { managerTrouble } from "./manager_trouble.ts";
@@ -51,7 +52,7 @@ export async function uninstall(
   }
   const isReached = trouble === undefined;
   const steps = uninstallSteps(record, { manager, isReached, site, recordPath: path, keepsNote });
-  if (print) return printSteps(steps, { site, secrets: [] });
+  if (print) return printSteps(effectiveSteps(steps, site), { site, secrets: [] });
   await takeSteps(steps, { site, signal });
   site.say(`Removed ${serviceName}, with its service, configuration and state.`);
   for (const left of leftIn([...record.folders, record.stateFolder], site)) {
@@ -80,7 +81,7 @@ function uninstallSteps(
   const { service, program, config, files, links, folders, trees, logFile, madeLinger } = record;
   const { tools } = site;
   // What an update leaves beside the program, and what was cut off while it was written.
-  const programs = [program, `${program}.old`, `${program}.new`];
+  const programs = [program, `${program}.old`];
   const note = keepsNote ? [] : [replacedNote(recordPath.slice(0, recordPath.lastIndexOf("/")))];
   const written = [...note, ...files, config, logFile, ...programs].flatMap((
     path,

@@ -20,19 +20,41 @@ async function installed(): Promise<PaperSite> {
 
 Deno.test("uninstall() with --print shows what would go, and takes nothing", async () => {
   await using paper = await installed();
+  const program = `/opt/${NAME}/${NAME}`;
+  // Of this list everything is there, and nothing else.
+  for (
+    const path of [`${program}.old`, `${program}.update/update.json`, `/var/lib/${NAME}/state`]
+  ) {
+    paper.write(path, "");
+  }
+  paper.said.length = 0;
   const before = paper.tree();
   await uninstall(paper.site, { ...OPTIONS, print: true });
   assertEquals(paper.tree(), before);
   assertEquals(paper.calls(), []);
-  const said = paper.said.join("\n");
-  for (
-    const shown of [
-      `Run systemctl stop ${NAME}.service`,
-      `Remove /etc/${NAME}/config.json`,
-      `Remove /var/lib/${NAME} and all that is in it`,
-      `Run userdel ${NAME}`,
-    ]
-  ) assertStringIncludes(said, shown);
+  assertEquals(paper.said, [
+    `Run systemctl stop ${NAME}-update.timer`,
+    `Run systemctl stop ${NAME}-update.service`,
+    `Run systemctl stop ${NAME}.service`,
+    `Run systemctl disable ${NAME}-update.timer`,
+    `Run systemctl disable ${NAME}.service`,
+    `Run systemctl reset-failed ${NAME}-update.service`,
+    `Run systemctl reset-failed ${NAME}.service`,
+    `Remove /etc/systemd/system/${NAME}.service`,
+    `Remove /etc/${NAME}/config.json`,
+    `Remove /opt/${NAME}/${NAME}`,
+    `Remove /opt/${NAME}/${NAME}.old`,
+    `Remove /usr/local/bin/${NAME}`,
+    "Run systemctl daemon-reload",
+    `Remove /var/lib/${NAME} and all that is in it`,
+    `Remove /opt/${NAME}/${NAME}.update and all that is in it`,
+    `Run userdel ${NAME}`,
+    `Run groupdel ${NAME}`,
+    `Remove /etc/${NAME}/install.json`,
+    `Remove /opt/${NAME}, if nothing else is in it`,
+    `Remove /etc/${NAME}, if nothing else is in it`,
+    "Remove /opt, if nothing else is in it",
+  ]);
 });
 
 Deno.test("uninstall() leaves and names what it has not made", async () => {
