@@ -5,6 +5,7 @@ import { environmentWord } from "../service/environment_text.ts";
 import { VERSION } from "../version.ts";
 import { findFacts } from "./find_facts.ts";
 import { type InstallPlan, planInstall } from "./install_plan.ts";
+import { officialBeside } from "./official_beside.ts";
 import { remembering } from "./remembering.ts";
 import type { Site } from "./site.ts";
 import { describeStep, type Step } from "./step.ts";
@@ -53,6 +54,10 @@ export async function install(
   await takeSteps(plan.start, { site, signal });
   if (isTrial) site.say(`Started komari-agent-deno ${VERSION}, which stays if it is accepted.`);
   else tellInstalled(plan, { site, facts, config });
+  const beside = config.install.replace
+    ? undefined
+    : await officialBeside(facts.kind, site, signal);
+  if (beside !== undefined) site.say(`  ${beside}`);
   const limit = `${patience.limitMs / 1000} s`;
   site.say(`Waiting up to ${limit} for the first accepted report …`);
   const folder = site.root + plan.service.runtimeFolder;
