@@ -195,6 +195,36 @@ Deno.test({
 });
 
 Deno.test({
+  name: "install and uninstall as a user whom no systemd answers",
+  ignore: lack !== undefined,
+  fn: () =>
+    inWorld(async (world) => {
+      const { machine } = world;
+      await machine.run("useradd -m ann");
+      const asAnn = (line: string): string =>
+        "cd /home/ann && setpriv --reuid ann --regid ann --clear-groups " +
+        // As of the root session it comes from.
+        `env HOME=/home/ann DENO_DIR=/tmp/deno-of-ann XDG_RUNTIME_DIR=/run ${line}`;
+      const before = await machine.files();
+      const [line, env] = install(world);
+      const refused = await machine.tries(asAnn(line), env);
+      assertEquals(refused.code, 2, refused.output);
+      assertStringIncludes(refused.output, "Cannot install for this user: its service manager");
+      assertStringIncludes(refused.output, "loginctl enable-linger ann");
+      assertEquals(await machine.changes(before), []);
+
+      await machine.run("loginctl enable-linger ann");
+      await machine.comes("systemctl is-active --quiet user@1000");
+      await machine.run(asAnn(line), env);
+      await reports(world.panel);
+      await machine.run("loginctl disable-linger ann && systemctl stop user@1000");
+      const removed = await machine.run(asAnn(`${PROGRAM} uninstall`));
+      assertStringIncludes(removed, "does not answer");
+      assertEquals(await machine.changes(before), []);
+    }),
+});
+
+Deno.test({
   name: "install, replace and uninstall as a user of a real systemd",
   ignore: lack !== undefined,
   fn: () =>
