@@ -3,6 +3,7 @@ import { formatInstallRecord, type InstallRecord } from "../service/install_reco
 import type { ServiceManager } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import type { ServicePlan } from "../service/service_plan.ts";
+import { hasUpdateService } from "../service/update_service.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { ownedBy, planFiles } from "./plan_files.ts";
 import { planRecord } from "./plan_record.ts";
@@ -24,7 +25,7 @@ export interface InstallPlan {
 /** Says what an installation does and where. */
 export function planInstall(config: Config, site: Site, facts: InstallFacts): InstallPlan {
   const service = planService(config, site, facts);
-  const { name, scope, logFile } = service;
+  const { name, scope, logFile, isUpdated } = service;
   const { home, uid } = site;
   const manager = serviceManager(facts.kind, { name, scope, logFile, home, uid });
   const files = planFiles(config, service, { site, facts, manager });
@@ -40,7 +41,9 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
     manager,
     prepare: [
       { do: "folder", path: configFolder, mode: scope === "user" ? 0o700 : 0o755 },
-      // The first of all, so that whatever comes after can be taken away.
+      ...(isUpdated ? [] : endUpdates(manager, { before })),
+      ...stale.map(removeStep),
+      // Before all that is made, so that whatever comes after can be taken away.
       { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
       ...facts.user.make.map(runStep),
       { do: "folder", path: folderOf(service.program), mode: 0o755 },
@@ -51,16 +54,24 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
         { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
         ...handOver(service, { before }),
       ]),
-      ...(service.isUpdated ? [] : manager.disableUpdates.map(runStep)),
-      ...[...stale, ...(oldProgram === undefined ? [] : [oldProgram])].map((path): Step => ({
-        do: "remove",
-        path,
-      })),
+      ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
       ...files,
       ...manager.reload.map(runStep),
     ],
     start: [...manager.restart, ...manager.enable(service), ...linger(facts)].map(runStep),
   };
+}
+
+/** While the record still tells of them. */
+function endUpdates(
+  { disableUpdates }: ServiceManager,
+  { before }: Pick<InstallFacts, "before">,
+): Step[] {
+  return before !== undefined && hasUpdateService(before) ? disableUpdates.map(runStep) : [];
+}
+
+function removeStep(path: string): Step {
+  return { do: "remove", path };
 }
 
 /** What root's service has written in its folder is closed to the user who comes after root. */

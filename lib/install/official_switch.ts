@@ -1,7 +1,6 @@
 import { delay } from "@std/async/delay";
 import type { ManagedService } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";
-import { updateUnitName } from "../service/systemd_update.ts";
 import { runTools, type ToolCommand, type Tools } from "../service/tool_command.ts";
 import type { ReplacedAgent } from "./replaced_agent.ts";
 
@@ -30,11 +29,9 @@ export class OfficialSwitch {
   constructor(official: Omit<ReplacedAgent, "isDone">, parts: SwitchParts) {
     const { scope, serviceName: name, manager: kind } = official;
     const manager = serviceManager(kind, { ...parts, scope, name, logFile: "/dev/null" });
-    // Ours have a second unit; what has such a name there is somebody else's.
-    const isItsOwn = ({ args }: ToolCommand) =>
-      !args.some((word) => word.startsWith(`${updateUnitName(name)}.`));
-    this.stopping = manager.stop.filter(isItsOwn);
-    this.disabling = manager.disable.filter(isItsOwn);
+    // Nothing about updates: what has such a name there is somebody else's.
+    this.stopping = manager.stop;
+    this.disabling = manager.disable;
     this.starting = [...manager.enable({ isUpdated: false }), ...manager.restart];
     this.#isActive = manager.isActive;
     this.#parts = parts;

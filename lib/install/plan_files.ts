@@ -20,6 +20,7 @@ export function planFiles(
     ...(https !== undefined && { HTTPS_PROXY: https }),
     ...(none !== undefined && { NO_PROXY: none }),
   };
+  const proxies = environmentText(variables);
   const text = serviceConfigText(config, {
     folder: site.folder,
     stateFolder: service.name === "komari-agent-deno" && service.scope === "system"
@@ -34,11 +35,12 @@ export function planFiles(
       {
         do: "file",
         path: places.environmentFile,
-        text: environmentText(variables),
+        text: proxies,
         mode: 0o600,
         // Elsewhere root reads it, as commands: then nobody else may write it.
         ...(kind === "launchd" && ownedBy(user)),
       } as const,
+      ...updatesOwn(service, { text: proxies }),
     ]),
     // Nobody makes it for a daemon that does not run as root.
     ...(kind === "launchd" && user !== ""
@@ -46,6 +48,15 @@ export function planFiles(
       : []),
     ...manager.files(service).map((file): Step => ({ do: "file", ...file })),
   ];
+}
+
+/** Updates read the same file where root owns it. */
+function updatesOwn(
+  { environmentFile, updateEnvironmentFile: path }: ServicePlan,
+  { text }: { text: string },
+): Step[] {
+  if (path === undefined || path === environmentFile) return [];
+  return [{ do: "file", path, text, mode: 0o600 }];
 }
 
 /** Nothing is given away by a user who installs for himself. */

@@ -19,9 +19,12 @@ export function planRecord(
   },
 ): InstallRecord {
   const { places, before, kind, user } = facts;
-  const { program, config, stateFolder, runtimeFolder, logFile, environmentFile } = service;
+  const { program, config, stateFolder, runtimeFolder, logFile } = service;
+  const { environmentFile, updateEnvironmentFile } = service;
   const paths = new Set(files.flatMap((step) => step.do === "file" ? [step.path] : []));
-  if (environmentFile !== undefined) paths.add(environmentFile);
+  for (const path of [environmentFile, updateEnvironmentFile]) {
+    if (path !== undefined) paths.add(path);
+  }
   paths.delete(config);
   const links = facts.link === "free" ? [places.link] : [];
   const folders = missingFolders([program, config, stateFolder, ...paths, ...links], site);

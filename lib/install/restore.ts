@@ -5,6 +5,7 @@ import type { ServiceManager } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
 import { runTools } from "../service/tool_command.ts";
+import { hasUpdateService } from "../service/update_service.ts";
 import { detectManager } from "./detect_manager.ts";
 import { printSteps } from "./install.ts";
 import { onlyOfficialAgent } from "./official_services.ts";
@@ -41,16 +42,19 @@ export async function restore(
   const officialSwitch = new OfficialSwitch(official, parts);
   const record = readInstallRecord(site.root + places.record);
   const own = record && managerOf(record, site);
+  const isUpdated = record !== undefined && hasUpdateService(record);
+  // An update that is under way would start it again.
+  const stopping = [...(isUpdated ? own?.disableUpdates ?? [] : []), ...own?.stop ?? []];
   if (print) {
-    const commands = [...own?.stop ?? [], ...officialSwitch.starting];
+    const commands = [...stopping, ...officialSwitch.starting];
     printSteps(commands.map(runStep), { site, secrets: [] });
     return await uninstall(site, { serviceName, print, signal });
   }
-  if (own !== undefined) await runTools(own.stop, { tools, signal });
+  await runTools(stopping, { tools, signal });
   try {
     await officialSwitch.bringBack(signal);
   } catch (error) {
-    if (own !== undefined) await keepOwn(own, { officialSwitch, tools });
+    if (own !== undefined) await keepOwn(own, { officialSwitch, tools, isUpdated });
     throw error;
   }
   say(`The official agent (${official.serviceName}) runs again, and starts with the machine.`);
@@ -61,11 +65,16 @@ export async function restore(
 /** Better this agent than none, and better one than two. */
 async function keepOwn(
   own: ServiceManager,
-  { officialSwitch, tools }: { officialSwitch: OfficialSwitch; tools: Site["tools"] },
+  { officialSwitch, tools, isUpdated }: {
+    officialSwitch: OfficialSwitch;
+    tools: Site["tools"];
+    isUpdated: boolean;
+  },
 ): Promise<void> {
   const signal = AbortSignal.timeout(KEEP_MS);
   const { stopping, disabling } = officialSwitch;
-  await runTools([...stopping, ...disabling, ...own.restart], { tools, signal });
+  const starting = [...own.restart, ...own.enable({ isUpdated })];
+  await runTools([...stopping, ...disabling, ...starting], { tools, signal });
 }
 
 /** @throws {Error} When what was replaced was removed since. */

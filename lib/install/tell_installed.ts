@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { knowsReleases } from "../config/knows_releases.ts";
+import { updateServiceName } from "../service/update_service.ts";
 import { VERSION } from "../version.ts";
 import { isLingering } from "./find_facts.ts";
 import type { InstallFacts } from "./install_facts.ts";
@@ -42,8 +43,11 @@ export function tellInstalled(
   }
 }
 
-function updatesOf({ isUpdated, user }: InstallPlan["service"], { update }: Config): string {
-  if (isUpdated) return "every 6 h, by a timer";
+function updatesOf(
+  { isUpdated, name, user }: InstallPlan["service"],
+  { update }: Config,
+): string {
+  if (isUpdated) return `every 6 h, by ${updateServiceName(name)}`;
   if (!update.automatic) return "off";
   if (!knowsReleases(update)) return "off: this build does not know where releases are";
   // Only root can write the program there.

@@ -5,6 +5,7 @@ import type { ServiceManager } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
 import type { ToolCommand } from "../service/tool_command.ts";
+import { hasUpdateService } from "../service/update_service.ts";
 import { effectiveSteps } from "./effective_steps.ts";
 import { printSteps } from "./install.ts";
 import { isThere } from "./is_there.ts";
@@ -88,8 +89,9 @@ function uninstallSteps(
   ) => [path, `${path}.new`]);
   const ownLinks = links.filter((path) => leadsTo(site.root + path, program));
   const enabled = isReached ? [] : manager.ofUser?.links ?? [];
+  const updates = hasUpdateService(record) ? manager.disableUpdates : [];
   return [
-    ...(isReached ? [...manager.stop, ...manager.disable] : []).map(runStep),
+    ...(isReached ? [...updates, ...manager.stop, ...manager.disable] : []).map(runStep),
     ...enabled.flatMap((path): Step[] => [
       { do: "remove", path },
       { do: "remove empty folder", path: path.slice(0, path.lastIndexOf("/")) },

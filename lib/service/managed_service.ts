@@ -17,9 +17,13 @@ export interface ServiceManager {
   enable(options: { isUpdated: boolean }): readonly ToolCommand[];
   /** Starts it, or starts it anew when it runs. */
   readonly restart: readonly ToolCommand[];
+  /** Stops it, and nothing of what it has for updates. */
   readonly stop: readonly ToolCommand[];
   readonly disable: readonly ToolCommand[];
-  /** Stops and forgets what it has for updates, and nothing else. */
+  /**
+   * Stops and forgets what it has for updates, and nothing else. It goes before `stop`: an update
+   * that is under way would start the service again.
+   */
   readonly disableUpdates: readonly ToolCommand[];
   /** A user's own manager, which may not be there or not be found; absent for the machine's. */
   readonly ofUser?: {

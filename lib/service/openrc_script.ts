@@ -1,4 +1,4 @@
-import { denoVariables } from "./deno_variables.ts";
+import { agentVariables } from "./agent_variables.ts";
 import { PROXY_VARIABLES } from "./environment_text.ts";
 import { DESCRIPTION, ORIGIN, type ServicePlan } from "./service_plan.ts";
 import { shellWord } from "./shell_word.ts";
@@ -7,11 +7,6 @@ import { shellWord } from "./shell_word.ts";
 export function openrcScript(plan: ServicePlan): string {
   const { user, environmentFile, stateFolder, runtimeFolder, logFile } = plan;
   const owner = shellWord(`${user}:${user}`);
-  const exports = Object.entries({
-    ...denoVariables(plan, { folder: plan.stateFolder }),
-    STATE_DIRECTORY: stateFolder,
-    RUNTIME_DIRECTORY: runtimeFolder,
-  });
   return [
     "#!/sbin/openrc-run",
     `# ${ORIGIN}`,
@@ -26,13 +21,7 @@ export function openrcScript(plan: ServicePlan): string {
     `output_log=${shellWord(logFile)}`,
     `error_log=${shellWord(logFile)}`,
     "",
-    ...exports.map(([name, value]) => `export ${name}=${shellWord(value)}`),
-    ...(environmentFile === undefined ? [] : [
-      `if [ -r ${shellWord(environmentFile)} ]; then`,
-      `  . ${shellWord(environmentFile)}`,
-      `  export ${PROXY_VARIABLES.join(" ")}`,
-      "fi",
-    ]),
+    ...openrcExports(agentVariables(plan), { file: environmentFile }),
     "",
     "depend() {",
     "  use net dns logger",
@@ -52,4 +41,20 @@ export function openrcScript(plan: ServicePlan): string {
     "}",
     "",
   ].join("\n");
+}
+
+/** Lines that hand variables on, and those about proxies of a file. */
+export function openrcExports(
+  variables: Readonly<Record<string, string>>,
+  { file }: { file: string | undefined },
+): string[] {
+  return [
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${shellWord(value)}`),
+    ...(file === undefined ? [] : [
+      `if [ -r ${shellWord(file)} ]; then`,
+      `  . ${shellWord(file)}`,
+      `  export ${PROXY_VARIABLES.join(" ")}`,
+      "fi",
+    ]),
+  ];
 }

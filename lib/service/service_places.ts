@@ -4,6 +4,8 @@ export interface ServicePlaces {
   readonly configFolder: string;
   readonly config: string;
   readonly environmentFile: string;
+  /** The proxies once more, where the service's user owns those. */
+  readonly updateEnvironmentFile: string;
   readonly record: string;
   readonly programFolder: string;
   readonly stateFolder: string;
@@ -34,6 +36,7 @@ export function servicePlaces(name: string, owner: ServiceOwner): ServicePlaces 
     configFolder,
     config: `${configFolder}/config.json`,
     environmentFile: `${configFolder}/environment`,
+    updateEnvironmentFile: `${configFolder}/update-environment`,
     record: `${configFolder}/install.json`,
     programFolder: ofSystem ? `/opt/${name}` : `${home}/.local/share/${name}`,
     stateFolder,

@@ -10,6 +10,8 @@ export interface ServicePlan {
   readonly config: string;
   /** Full path of the file with proxies; `undefined` where there are none. */
   readonly environmentFile: string | undefined;
+  /** The one for updates, which nobody else may write than who they run as. */
+  readonly updateEnvironmentFile: string | undefined;
   /** Whom a service of the machine's runs as; a user's own service runs as that user. */
   readonly user: string;
   readonly stateFolder: string;

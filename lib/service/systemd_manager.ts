@@ -1,14 +1,15 @@
 import type { ManagedService, ServiceManager } from "./managed_service.ts";
 import { systemdUnit } from "./systemd_unit.ts";
-import { systemdUpdateTimer, systemdUpdateUnit, updateUnitName } from "./systemd_update.ts";
+import { systemdUpdateTimer, systemdUpdateUnit } from "./systemd_update.ts";
 import type { ToolCommand } from "./tool_command.ts";
+import { updateServiceName } from "./update_service.ts";
 
 /** A service of systemd's, the machine's or a user's. */
 export function systemdManager({ name, scope, home }: ManagedService): ServiceManager {
   const folder = scope === "system" ? "/etc/systemd/system" : `${home}/.config/systemd/user`;
   const user = scope === "system" ? [] : ["--user"];
   const unit = `${name}.service`;
-  const update = updateUnitName(name);
+  const update = updateServiceName(name);
   const timer = `${update}.timer`;
   const systemctl = (...args: string[]): ToolCommand => ({
     tool: "systemctl",
@@ -31,15 +32,17 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
       ...(isUpdated ? [systemctl("enable", "--now", timer)] : []),
     ],
     restart: [systemctl("restart", unit)],
-    stop: [timer, `${update}.service`, unit].map((it) => may(systemctl("stop", it))),
+    stop: [may(systemctl("stop", unit))],
     disable: [
-      may(systemctl("disable", timer)),
       may(systemctl("disable", unit)),
       // Otherwise one that had failed is remembered when its file is gone.
-      may(systemctl("reset-failed", `${update}.service`)),
       may(systemctl("reset-failed", unit)),
     ],
-    disableUpdates: [may(systemctl("disable", "--now", timer))],
+    disableUpdates: [
+      may(systemctl("disable", "--now", timer)),
+      may(systemctl("stop", `${update}.service`)),
+      may(systemctl("reset-failed", `${update}.service`)),
+    ],
     ...(scope === "user" && {
       ofUser: {
         answers: systemctl("show", "--property=Version"),

@@ -1,21 +1,11 @@
-import { denoVariables } from "./deno_variables.ts";
 import { DESCRIPTION, ORIGIN, type ServicePlan } from "./service_plan.ts";
 import { commandLine, environmentLines } from "./systemd_unit.ts";
 import { systemdPath } from "./systemd_word.ts";
+import { updateCommand, updateVariables } from "./update_service.ts";
 
-/** What the unit that looks for newer versions, and its timer, are called without their endings. */
-export function updateUnitName(service: string): string {
-  return `${service}-update`;
-}
-
-/**
- * The unit that takes a newer version once, `NAME-update.service`.
- *
- * It runs as the program's owner, apart from the agent, which is not allowed to write its own
- * program. What it and its Deno remember lies where the agent can't write.
- */
+/** The unit that takes a newer version once, `NAME-update.service`. */
 export function systemdUpdateUnit(plan: ServicePlan): string {
-  const { scope, environmentFile } = plan;
+  const { scope, updateEnvironmentFile: file } = plan;
   const ofSystem = scope === "system";
   return [
     `# ${ORIGIN}`,
@@ -25,13 +15,9 @@ export function systemdUpdateUnit(plan: ServicePlan): string {
     "",
     "[Service]",
     "Type=oneshot",
-    `ExecStart=${commandLine([plan.program, "update", "--now", ...plan.releaseFlags])}`,
-    ...environmentLines({
-      ...denoVariables(plan, { folder: plan.updateFolder }),
-      // Where the agent says that its reports are accepted.
-      RUNTIME_DIRECTORY: plan.runtimeFolder,
-    }),
-    ...(environmentFile === undefined ? [] : [`EnvironmentFile=-${systemdPath(environmentFile)}`]),
+    `ExecStart=${commandLine(updateCommand(plan))}`,
+    ...environmentLines(updateVariables(plan)),
+    ...(file === undefined ? [] : [`EnvironmentFile=-${systemdPath(file)}`]),
     ...(ofSystem ? ["NoNewPrivileges=yes"] : []),
     "Nice=10",
     "",

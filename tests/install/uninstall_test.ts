@@ -33,12 +33,8 @@ Deno.test("uninstall() with --print shows what would go, and takes nothing", asy
   assertEquals(paper.tree(), before);
   assertEquals(paper.calls(), []);
   assertEquals(paper.said, [
-    `Run systemctl stop ${NAME}-update.timer`,
-    `Run systemctl stop ${NAME}-update.service`,
     `Run systemctl stop ${NAME}.service`,
-    `Run systemctl disable ${NAME}-update.timer`,
     `Run systemctl disable ${NAME}.service`,
-    `Run systemctl reset-failed ${NAME}-update.service`,
     `Run systemctl reset-failed ${NAME}.service`,
     `Remove /etc/systemd/system/${NAME}.service`,
     `Remove /etc/${NAME}/config.json`,

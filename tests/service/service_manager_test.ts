@@ -39,6 +39,30 @@ Deno.test("serviceManager() makes a timer for newer versions, and none where non
   ]);
 });
 
+Deno.test("serviceManager() gives each manager a second service for newer versions, where wanted", () => {
+  for (const kind of MANAGERS) {
+    const manager = serviceManager(kind, SERVICE);
+    const lines = (isUpdated: boolean) => manager.enable({ isUpdated }).map(toolLine);
+    const update = `${SERVICE.name}-update`;
+    const isOfUpdates = (line: string) => line.includes(update);
+    assertEquals(lines(true).some(isOfUpdates), true, kind);
+    assertEquals(lines(false).some(isOfUpdates), false, kind);
+    assertEquals(
+      manager.files(USUAL_PLAN).map(({ path }) => path).filter(isOfUpdates).length,
+      kind === "systemd" ? 2 : 1,
+    );
+    // Each can be ended without the other: it is an update that restarts the service.
+    assertEquals(manager.disableUpdates.map(toolLine).every(isOfUpdates), true, kind);
+    const ofService = [...manager.restart, ...manager.stop, ...manager.disable].map(toolLine);
+    assertEquals(ofService.some(isOfUpdates), false, kind);
+    assertEquals(manager.disableUpdates.every(({ mayFail }) => mayFail), true, kind);
+  }
+});
+
+Deno.test("serviceManager() leaves a Mac's user to update the own agent by itself", () => {
+  assertEquals(serviceManager("launchd", { ...SERVICE, scope: "user" }).disableUpdates, []);
+});
+
 Deno.test("serviceManager() speaks to a user's own systemd", () => {
   const manager = serviceManager("systemd", { ...SERVICE, scope: "user" });
   assertEquals(

@@ -1,0 +1,36 @@
+import type { ServicePlan } from "./service_plan.ts";
+import { updateCommand, updateServiceName } from "./update_service.ts";
+
+/** Between which whole seconds a pause is drawn. */
+type Bounds = readonly [least: number, most: number];
+
+/** How long it waits before the first look for a newer version, and then between two. */
+export interface UpdatePauses {
+  readonly first: Bounds;
+  readonly between: Bounds;
+}
+
+/** Soon after a start, since an update that was cut off goes on then; later four times a day. */
+const USUAL_PAUSES: UpdatePauses = { first: [300, 3_600], between: [3 * 3_600, 9 * 3_600] };
+
+/**
+ * The words that look for newer versions for ever, for a manager that has no timers: a shell that
+ * sleeps, which costs a megabyte where the program would cost fifty.
+ *
+ * A SIGTERM ends it at once, with whatever it waits for. When it can't sleep it ends too, rather
+ * than ask without a pause.
+ */
+export function updateLoop(plan: ServicePlan, pauses: UpdatePauses = USUAL_PAUSES): string[] {
+  const { first, between } = pauses;
+  // One line without two blanks in a row or what looks like a pattern: OpenRC lets a shell split it
+  // once more than it says. Not every shell draws numbers, but the kernel does.
+  const script = [
+    "end() { kill $! 2>/dev/null; wait $!; exit 0; };",
+    "trap end TERM;",
+    "pause() { read -r id </proc/sys/kernel/random/uuid || exit 1;",
+    "sleep $(($1 + 0x${id%%-*} % ($2 - $1 + 1))) & wait $! || exit 1; };",
+    `pause ${first.join(" ")};`,
+    `while :; do "$@" & wait $!; pause ${between.join(" ")}; done`,
+  ].join(" ");
+  return ["/bin/sh", "-c", script, updateServiceName(plan.name), ...updateCommand(plan)];
+}

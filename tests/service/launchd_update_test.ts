@@ -1,0 +1,36 @@
+import { assertEquals } from "@std/assert";
+import { parseLaunchdCommand } from "../../lib/service/launchd_command.ts";
+import { launchdUpdatePlist } from "../../lib/service/launchd_update.ts";
+import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
+
+Deno.test("launchdUpdatePlist() takes a newer version as root, soon after a start and every 6 h", () => {
+  assertEquals(launchdUpdatePlist(USUAL_PLAN), golden("usual-update.plist"));
+});
+
+Deno.test("launchdUpdatePlist() has the proxies too, and no words of a shell in its words", () => {
+  assertEquals(launchdUpdatePlist(ODD_PLAN), golden("odd-update.plist"));
+});
+
+Deno.test("launchdUpdatePlist() starts the program with variables that only root has written", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const environment = `${folder}/environment`;
+    const program = `${folder}/program`;
+    Deno.writeTextFileSync(environment, 'HTTPS_PROXY="http://proxy:3128"\n');
+    Deno.writeTextFileSync(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n', { mode: 0o755 });
+    for (const [path, proxy] of [[environment, "http://proxy:3128"], [undefined, ""]] as const) {
+      const plan = { ...USUAL_PLAN, program, updateEnvironmentFile: path };
+      const { words: [shell = "", ...args] } = parseLaunchdCommand(launchdUpdatePlist(plan));
+      // Nothing sleeps for as long as that here.
+      Deno.writeTextFileSync(`${folder}/sleep`, "#!/bin/sh\n", { mode: 0o755 });
+      const { stdout } = new Deno.Command(shell, {
+        args,
+        env: { PATH: folder },
+        clearEnv: true,
+      }).outputSync();
+      assertEquals(new TextDecoder().decode(stdout), `${proxy} update --now\n`);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,19 @@
+import { assertEquals } from "@std/assert";
+import { procdUpdateScript } from "../../lib/service/procd_update.ts";
+import { updateLoop } from "../../lib/service/update_loop.ts";
+import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
+
+Deno.test("procdUpdateScript() has procd run a loop as root", () => {
+  assertEquals(procdUpdateScript(USUAL_PLAN), golden("usual-update.procd"));
+});
+
+Deno.test("procdUpdateScript() hands the loop's words on as they are", () => {
+  const script = procdUpdateScript(ODD_PLAN);
+  assertEquals(script, golden("odd-update.procd"));
+  const fakes = "procd_open_instance() { :; }; procd_close_instance() { :; }\n" +
+    `procd_set_param() { [ "$1" = command ] && shift && printf '%s\\n' "$@"; }`;
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", `${script}\n${fakes}\nstart_service`],
+  }).outputSync();
+  assertEquals(new TextDecoder().decode(stdout), updateLoop(ODD_PLAN).join("\n") + "\n");
+});

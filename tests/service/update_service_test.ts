@@ -1,0 +1,17 @@
+import { assertEquals } from "@std/assert";
+import { MANAGERS } from "../../lib/service/managed_service.ts";
+import { serviceManager } from "../../lib/service/service_manager.ts";
+import { hasUpdateService } from "../../lib/service/update_service.ts";
+import { USUAL_PLAN } from "./plans.ts";
+
+Deno.test("hasUpdateService() knows what each manager is given for updates", () => {
+  const { name: service, scope, logFile } = USUAL_PLAN;
+  for (const kind of MANAGERS) {
+    const manager = serviceManager(kind, { name: service, scope, logFile, home: "", uid: 0 });
+    for (const isUpdated of [true, false]) {
+      const files = manager.files({ ...USUAL_PLAN, isUpdated }).map(({ path }) => path);
+      const others = [...files, "/etc/komari-agent-deno/update-environment"];
+      assertEquals(hasUpdateService({ service, files: others }), isUpdated, kind);
+    }
+  }
+});
