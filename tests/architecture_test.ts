@@ -20,6 +20,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["agent.ts", "dry_run.ts"],
   ["connection.ts", "month.ts", "open_machine.ts", "this_machine.ts", "this_mac.ts"],
   ["start_shell.ts", "start_story.ts"],
+  ["duties.ts"],
   ["reporting.ts", "dry_run_command.ts", "traffic_command.ts", "health_command.ts"],
   ["install/"],
   ["update/"],
