@@ -6,7 +6,7 @@ import type { InstallRecord } from "../service/install_record.ts";
  * where the service's configuration says otherwise.
  */
 export function remembering(config: Config, before: InstallRecord | undefined): Config {
-  const { install, notices } = config;
+  const { install, notices, update } = config;
   const given = new Map([...Object.entries(before?.told ?? {}), ...install.given]);
   // Services of another name have it in their configuration without being told.
   const known = new Map([["state_dir", before?.stateFolder], ...given]);
@@ -14,6 +14,7 @@ export function remembering(config: Config, before: InstallRecord | undefined): 
   return {
     ...config,
     install: { ...install, given },
+    update: { ...update, url: update.url || (given.get("update_url") ?? "") },
     notices: [
       ...notices,
       ...differing.map(([key]) =>

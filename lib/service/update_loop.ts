@@ -25,7 +25,7 @@ export function updateLoop(plan: ServicePlan, pauses: UpdatePauses = USUAL_PAUSE
   // One line without two blanks in a row or what looks like a pattern: OpenRC lets a shell split it
   // once more than it says. Not every shell draws numbers, but the kernel does.
   const script = [
-    "end() { kill $! 2>/dev/null; wait $!; exit 0; };",
+    "end() { { kill $!; wait $!; } 2>/dev/null; exit 0; };",
     "trap end TERM;",
     "pause() { read -r id </proc/sys/kernel/random/uuid || exit 1;",
     "sleep $(($1 + 0x${id%%-*} % ($2 - $1 + 1))) & wait $! || exit 1; };",

@@ -82,7 +82,9 @@ Deno.test("replace() takes over what the official agent was told", async () => {
 Deno.test("replace() puts the official agent back when no report is accepted", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
-  await assertRejects(() => run(machine, ["-t", "other"]), Error, "was put back and runs again");
+  const words = ["-t", "other", "--update-url", "https://u.example"];
+  await assertRejects(() => run(machine, words), Error, "was put back and runs again");
+  assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
   assertEquals(machine.tree(), before);
   assertStringIncludes(machine.said.join("\n"), "the one that was given now");
   assertEquals(machine.said.slice(-7), [

@@ -85,3 +85,25 @@ Deno.test("restore() does nothing with --print", async () => {
   assertEquals(machine.calls(), []);
   assertStringIncludes(machine.said.join("\n"), "Run rc-service komari-agent restart");
 });
+
+Deno.test("restore() ends updates before they could start this agent again, and has them back with it", async () => {
+  await using machine = new OfficialMachine();
+  const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"];
+  Deno.removeSync(`${machine.root}/users/up-komari-agent`);
+  writeReplaced(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  await install(configOf(words), machine.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  machine.calls();
+  const update = `${NAME}-update`;
+  machine.write("/users/broken-komari-agent", "");
+  await assertRejects(() => run(machine), Error, "does not go on running");
+  assertEquals(machine.calls().slice(0, 3), [
+    `rc-service ${update} stop`,
+    `rc-update del ${update} default`,
+    `rc-service ${NAME} stop`,
+  ]);
+  assertEquals([machine.isUp(NAME), machine.isUp(update)], [true, true]);
+  Deno.removeSync(`${machine.root}/users/broken-komari-agent`);
+  await run(machine);
+  assertEquals([machine.isUp(NAME), machine.isUp(update)], [false, false]);
+  assertEquals(machine.tree().some((line) => line.includes(`/etc/init.d/${update}`)), false);
+});
