@@ -13,6 +13,8 @@ const isThere = ([path = ""]: readonly string[]) =>
 class Loop implements AsyncDisposable {
   readonly #folder = Deno.makeTempDirSync();
   readonly #process: Deno.ChildProcess;
+  /** How it has ended; `undefined` while it runs. */
+  status: Deno.CommandStatus | undefined;
 
   constructor(
     [shell = "", ...options]: readonly string[],
@@ -37,6 +39,7 @@ class Loop implements AsyncDisposable {
       stdout: "null",
       stderr: "null",
     }).spawn();
+    this.#process.status.then((status) => this.status = status);
   }
 
   #script(name: string, body: string): void {
@@ -54,10 +57,6 @@ class Loop implements AsyncDisposable {
     return child !== "" && Deno.readTextFileSync(`/proc/${child}/comm`) === "sleep\n"
       ? Number(child)
       : undefined;
-  }
-
-  get ended(): Promise<Deno.CommandStatus> {
-    return this.#process.status;
   }
 
   /** Asks it to end and gives how it did. */
@@ -164,7 +163,8 @@ Deno.test({
   ignore: !isThere(["/bin/dash"]),
   async fn() {
     await using loop = new Loop(["/bin/dash"], { sleep: "exit 1" });
-    assertEquals((await loop.ended).code, 1);
+    await comes(() => loop.status !== undefined);
+    assertEquals(loop.status?.code, 1);
     assert(/^sleep \d+\n$/.test(loop.log()), loop.log());
   },
 });
