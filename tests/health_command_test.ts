@@ -53,7 +53,10 @@ Deno.test("tellHealth() says that there is no agent, or that it was killed", () 
       text: "Unhealthy: no agent runs here that this user can see\n",
       isHealthy: false,
     });
-    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 7, intervalMs: 3000, ...ABOUT }));
+    Deno.writeTextFileSync(
+      `${folder}/health`,
+      JSON.stringify({ pid: 7, intervalMs: 3000, ...ABOUT }),
+    );
     assertEquals(tellHealth([folder]), {
       text: "Unhealthy: the agent has ended without a word\n",
       isHealthy: false,
