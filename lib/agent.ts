@@ -60,7 +60,7 @@ export interface AgentParts {
   /** Never rejects but by the signal; what can't be found out is absent. */
   lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
   /** Called once, when the first report is out and before anything that a panel asks for is done. */
-  afterFirstReport(onResult: (result: ProbeResult) => void): Promise<AfterFirstReport>;
+  afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport;
 }
 
 /** What is only needed when the first report is out. */
@@ -131,7 +131,7 @@ export class Agent {
     await Promise.race([link.firstOutcome, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
     // Files can be opened only until then, also when there is no way to report yet.
     if (this.#snapshot === undefined) this.#takeReport();
-    const ready = await this.#parts.afterFirstReport((result) => results.add(result));
+    const ready = this.#parts.afterFirstReport((result) => results.add(result));
     this.#ready = ready;
     for (const order of this.#early.splice(0)) this.#obey(order);
     try {

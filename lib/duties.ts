@@ -1,6 +1,6 @@
 /**
  * What an agent does beside reporting: probes, commands and terminals, updates, and telling how it
- * is. Loaded when the first report is on its way, which must not wait for any of it.
+ * is. All of it is started when the first report is on its way, which must not wait for it.
  *
  * @module
  */

@@ -7,7 +7,7 @@
 import { Agent } from "./agent.ts";
 import type { Config } from "./config/config.ts";
 import { Connection } from "./connection.ts";
-import type { Duties } from "./duties.ts";
+import { Duties } from "./duties.ts";
 import { Measuring } from "./measuring.ts";
 import type { OutcomeListener } from "./panel/panel_log.ts";
 import { sayWhoReports } from "./start_story.ts";
@@ -56,8 +56,7 @@ export async function reportTo(
         duties?.accepted(intervalMs);
       },
       lookUpAddresses: (signal) => addresses.lookup(signal),
-      async afterFirstReport(onResult) {
-        const { Duties } = await import("./duties.ts");
+      afterFirstReport(onResult) {
         duties = new Duties({ open, config, connection, os: options.os, onResult });
         if (acceptedEveryMs !== undefined) duties.accepted(acceptedEveryMs);
         return duties;

@@ -89,7 +89,7 @@ class PaperWorld {
         this.deliver = onResult;
         const update = (tasks: readonly ProbeTask[]) => void this.updates.push(tasks);
         const note = (what: string) => (of: unknown) => void this.obeyed.push({ what, of });
-        return Promise.resolve({
+        return {
           facts: () => ({ arch: "amd64", logicalCores: this.cores }),
           probes: { update, runOnce: note("probe"), stop: () => this.stopped = true },
           control: {
@@ -97,7 +97,7 @@ class PaperWorld {
             openTerminal: note("terminal"),
             close: () => Promise.resolve(),
           },
-        });
+        };
       },
     };
   }
