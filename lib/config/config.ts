@@ -128,6 +128,8 @@ export function resolveConfig(sources: ConfigSources): Config {
     ? passOverRootKeys(inFile)
     : { file: inFile, passedOver: new Map<string, string>() };
 
+  const installedTold = command === "update" ? sources.installedTold?.(serviceName) : undefined;
+
   function find(option: Option<unknown>): Found | undefined {
     const { flag, variable = "", key = "" } = option;
     const ofFlag = flags.get(option);
@@ -140,9 +142,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     }
     const ofKey = file.get(key);
     if (ofKey) return { text: ofKey, name: key, origin: `key ${key} of ${path}`, rank: 2 };
-    const told = command === "update" && RELEASE_KEYS.includes(key)
-      ? sources.installedTold?.(serviceName).get(key)
-      : undefined;
+    const told = RELEASE_KEYS.includes(key) ? installedTold?.get(key) : undefined;
     if (told) return { text: told, name: key, origin: `${key} of the installation`, rank: 3 };
     const taken = sources.takenOver?.get(key);
     if (taken) return { text: taken, name: key, origin: `${key} of the official agent`, rank: 3 };

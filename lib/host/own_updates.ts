@@ -4,6 +4,7 @@ import { releaseFlags } from "../config/release_flags.ts";
 import { getLogger } from "../log.ts";
 import { isInContainerImage, type ThisProgram, thisProgram } from "./this_program.ts";
 import { isTrialOpen, updateFolder } from "./update_folder.ts";
+import { pickVariables } from "../config/pick_variables.ts";
 
 /** How this program is started to look for a newer version of itself. */
 export interface UpdateCommand {
@@ -33,14 +34,10 @@ export function updateCommand(
   if (command !== "report" || !update.automatic || !knowsReleases(update)) return undefined;
   if (program.form === "source" || isAtTerminal || isInContainerImage()) return undefined;
   const options = releaseFlags(install.given);
-  const variables = NEEDED_VARIABLES.flatMap((name) => {
-    const value = env[name];
-    return value === undefined ? [] : [[name, value]];
-  });
   return {
     words: [program.path, "update", "--now", "--log-format", logFormat, ...options],
     env: {
-      ...Object.fromEntries(variables),
+      ...pickVariables(env, NEEDED_VARIABLES),
       // A portable build needs to know by what it is run.
       ...(program.form === "portable" && { DENO: Deno.execPath() }),
       ...(proxies.http !== undefined && { http_proxy: proxies.http }),

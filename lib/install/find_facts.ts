@@ -12,6 +12,7 @@ import { managerTrouble } from "./manager_trouble.ts";
 import { readableDeno } from "./readable_deno.ts";
 import { serviceUser } from "./service_user.ts";
 import { scopeOf, type Site } from "./site.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 /**
  * Looks at the machine; changes nothing.
@@ -99,7 +100,7 @@ async function possibleSandbox(
 }
 
 function linkPlace(path: string, isOurs: boolean): InstallFacts["link"] {
-  if (!isThere(path.slice(0, path.lastIndexOf("/")))) return "no folder";
+  if (!isThere(folderOf(path))) return "no folder";
   return isOurs || !isThere(path) ? "free" : "taken";
 }
 

@@ -7,9 +7,10 @@ import { hasUpdateService } from "../service/update_service.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { ownedBy, planFiles } from "./plan_files.ts";
 import { planRecord } from "./plan_record.ts";
-import { folderOf, isMadeByManager, planService } from "./plan_service.ts";
+import { isMadeByManager, planService } from "./plan_service.ts";
 import type { Site } from "./site.ts";
 import { runStep, type Step } from "./step.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 /** All that is going to be done, in its order. */
 export interface InstallPlan {

@@ -4,9 +4,9 @@ import type { ServicePlan } from "../service/service_plan.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { fullPaths } from "./full_paths.ts";
 import { missingFolders } from "./missing_folders.ts";
-import { folderOf } from "./plan_service.ts";
 import type { Site } from "./site.ts";
 import type { Step } from "./step.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 /** Notes what this installation makes, and what the one before has made. */
 export function planRecord(

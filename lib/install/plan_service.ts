@@ -6,6 +6,7 @@ import type { ServicePlan } from "../service/service_plan.ts";
 import { fullPaths } from "./full_paths.ts";
 import type { InstallFacts } from "./install_facts.ts";
 import { scopeOf, type Site } from "./site.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 /** Says what the service is, from what was asked for and what was installed before. */
 export function planService(config: Config, site: Site, facts: InstallFacts): ServicePlan {
@@ -55,9 +56,4 @@ function updateEnvironmentFile({ kind, user, places }: InstallFacts): string {
 export function isMadeByManager(service: ServicePlan, { kind, places }: InstallFacts): boolean {
   return kind === "systemd" && service.scope === "system" &&
     service.stateFolder === places.stateFolder;
-}
-
-/** The folder in which a path lies; empty for what is no path. */
-export function folderOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }

@@ -1,8 +1,8 @@
 import { syncFolder } from "../host/sync_folder.ts";
 import { runTools } from "../service/tool_command.ts";
-import { folderOf } from "./plan_service.ts";
 import type { Site } from "./site.ts";
 import type { Step } from "./step.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 type Doing = Pick<Site, "root" | "tools">;
 
@@ -66,7 +66,7 @@ async function replaceFile(
   { text, mode, owner }: { text: string; mode: number; owner?: string },
   { site, signal }: { site: Doing; signal: AbortSignal },
 ): Promise<void> {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  await Deno.mkdir(folderOf(path), { recursive: true });
   const fresh = `${path}.new`;
   await removeIfThere(fresh);
   {

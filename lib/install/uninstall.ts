@@ -15,6 +15,7 @@ import { removeUser } from "./service_user.ts";
 import { scopeOf, type Site } from "./site.ts";
 import { runStep, type Step } from "./step.ts";
 import { takeSteps } from "./take_step.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 /** Which service goes, and whether that is only told. */
 export interface UninstallOptions {
@@ -83,7 +84,7 @@ function uninstallSteps(
   const { tools } = site;
   // What an update leaves beside the program, and what was cut off while it was written.
   const programs = [program, `${program}.old`];
-  const note = keepsNote ? [] : [replacedNote(recordPath.slice(0, recordPath.lastIndexOf("/")))];
+  const note = keepsNote ? [] : [replacedNote(folderOf(recordPath))];
   const written = [...note, ...files, config, logFile, ...programs].flatMap((
     path,
   ) => [path, `${path}.new`]);
@@ -94,7 +95,7 @@ function uninstallSteps(
     ...(isReached ? [...updates, ...manager.stop, ...manager.disable] : []).map(runStep),
     ...enabled.flatMap((path): Step[] => [
       { do: "remove", path },
-      { do: "remove empty folder", path: path.slice(0, path.lastIndexOf("/")) },
+      { do: "remove empty folder", path: folderOf(path) },
     ]),
     ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
     ...(isReached ? manager.reload : []).map(runStep),

@@ -1,3 +1,5 @@
+import { splitQuotedWords } from "./quoted_words.ts";
+
 const ESCAPES: Readonly<Record<string, string>> = {
   a: "\x07",
   b: "\b",
@@ -17,29 +19,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * and `systemd.syntax(7)` know; a quotation that is not closed ends with the line.
  */
 export function splitSystemdWords(line: string): string[] {
-  const words: string[] = [];
-  let word: string | undefined;
-  let quote = "";
-  for (let at = 0; at < line.length; at++) {
-    const letter = line.charAt(at);
-    if (quote === "" && /\s/.test(letter)) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else if (letter === "\\") {
-      const { text, length } = unescape(line.slice(at + 1));
-      word = (word ?? "") + text;
-      at += length;
-    } else if (letter === quote) {
-      quote = "";
-    } else if (quote === "" && (letter === '"' || letter === "'")) {
-      quote = letter;
-      word ??= "";
-    } else {
-      word = (word ?? "") + letter;
-    }
-  }
-  if (word !== undefined) words.push(word);
-  return words;
+  return splitQuotedWords(line, unescape);
 }
 
 /** What an escape stands for, and how long it is behind its backslash. */

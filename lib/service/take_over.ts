@@ -2,6 +2,7 @@ import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/options.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 import { OFFICIAL_KEYS, readOfficialFlags } from "./official_flags.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 /** What an official agent was told, in the words of this one. */
 export interface TakenOver {
@@ -147,7 +148,7 @@ function switchText(value: string): string {
 
 /** The token with which the official agent has registered itself, beside its binary. */
 function registeredToken(official: OfficialAgent, readText: (path: string) => string): string {
-  const folder = official.binary.slice(0, official.binary.lastIndexOf("/"));
+  const folder = folderOf(official.binary);
   try {
     const { token }: Record<string, unknown> = {
       ...JSON.parse(readText(`${folder}/auto-discovery.json`)),

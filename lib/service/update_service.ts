@@ -10,6 +10,7 @@
 import { denoVariables } from "./deno_variables.ts";
 import type { InstallRecord } from "./install_record.ts";
 import type { ServicePlan } from "./service_plan.ts";
+import { nameOf } from "../parse/path_parts.ts";
 
 /** What that service is called; under systemd its unit and its timer, without their endings. */
 export function updateServiceName(service: string): string {
@@ -21,11 +22,7 @@ export function hasUpdateService(
   { service, files }: Pick<InstallRecord, "service" | "files">,
 ): boolean {
   const name = updateServiceName(service);
-  return files.some((path) => [name, `${name}.timer`, `${name}.plist`].includes(lastOf(path)));
-}
-
-function lastOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
+  return files.some((path) => [name, `${name}.timer`, `${name}.plist`].includes(nameOf(path)));
 }
 
 /** What takes a newer version once. */

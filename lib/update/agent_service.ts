@@ -4,6 +4,8 @@ import { serviceManager } from "../service/service_manager.ts";
 import { servicePlaces } from "../service/service_places.ts";
 import type { ToolCommand, Tools } from "../service/tool_command.ts";
 import { unitOfProcess } from "./process_look.ts";
+import { nameOf } from "../parse/path_parts.ts";
+import { pickVariables } from "../config/pick_variables.ts";
 
 /** How a service is restarted. */
 export interface AgentService {
@@ -18,7 +20,7 @@ const NEEDED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_A
 
 /** What the service of a program may be called: as was said, or like the file, as `install` has it. */
 export function serviceNames(path: string, said: string): string[] {
-  return [...new Set([said, path.slice(path.lastIndexOf("/") + 1)])];
+  return [...new Set([said, nameOf(path)])];
 }
 
 /**
@@ -87,8 +89,5 @@ function isSameFile(one: string, other: string): boolean {
 }
 
 function neededVariables(): Record<string, string> {
-  return Object.fromEntries(NEEDED_VARIABLES.flatMap((name) => {
-    const value = Deno.env.get(name);
-    return value === undefined ? [] : [[name, value]];
-  }));
+  return pickVariables(Deno.env.toObject(), NEEDED_VARIABLES);
 }

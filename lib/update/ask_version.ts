@@ -1,4 +1,5 @@
 import { abortable } from "@std/async/abortable";
+import { pickVariables } from "../config/pick_variables.ts";
 
 /** A compiled program starts within a second, on the slowest machine within a few. */
 const WITHIN_MS = 10_000;
@@ -71,12 +72,8 @@ class ShortProgram implements AsyncDisposable {
 }
 
 function environment(): Record<string, string> {
-  const found = NEEDED_VARIABLES.flatMap((name) => {
-    const value = Deno.env.get(name);
-    return value === undefined ? [] : [[name, value]];
-  });
   // A portable build needs to know by what it is run; compiled ones don't look at it.
-  return { ...Object.fromEntries(found), DENO: Deno.execPath() };
+  return { ...pickVariables(Deno.env.toObject(), NEEDED_VARIABLES), DENO: Deno.execPath() };
 }
 
 function versionIn(output: string): string {

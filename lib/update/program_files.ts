@@ -1,5 +1,6 @@
 import { syncFolder } from "../host/sync_folder.ts";
 import { fileSha256 } from "./file_sha256.ts";
+import { folderOf } from "../parse/path_parts.ts";
 
 /**
  * The program's file, and what lies beside it while it is renewed: `PATH.new` before it takes its
@@ -19,7 +20,7 @@ export class ProgramFiles {
     this.fresh = `${path}.new`;
     this.old = `${path}.old`;
     this.#copy = `${path}.old.new`;
-    this.#folder = path.slice(0, path.lastIndexOf("/")) || "/";
+    this.#folder = folderOf(path) || "/";
   }
 
   /** Makes the new file, with the rights of its owner alone. @throws {Error} When it can't be made. */
