@@ -1,5 +1,4 @@
-/** Where programs lie when the agent was started without a `PATH`. */
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+import { SYSTEM_PATH } from "../host/system_path.ts";
 
 /**
  * The agent's own: options with their secrets, and what its service manager tells it alone (where

@@ -6,6 +6,7 @@ import { RequestChannel } from "./request_channel.ts";
 import type { UpdateCommand } from "./own_updates.ts";
 import { shellMenu } from "./shell_menu.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
+import { SYSTEM_PATH } from "./system_path.ts";
 
 /** What is asked of one shell. */
 export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
@@ -20,8 +21,6 @@ export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
   /** What it may start to update the program. */
   update?: UpdateCommand;
 }
-
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** How long ended pings may stay zombies. */
 const REAP_AFTER_MS = 200;

@@ -1,4 +1,5 @@
 import { syncFolder } from "./sync_folder.ts";
+import { writeToDisk } from "./write_to_disk.ts";
 
 /** What was found of a state that was kept. */
 export interface FoundState<T> {
@@ -61,7 +62,7 @@ export class StateFile<T> {
       for (const path of this.#damaged) await renameIfThere(path, `${path}.damaged`);
       this.#damaged = [];
       const fresh = `${this.path}.new`;
-      await writeToDisk(fresh, text);
+      await writeToDisk(fresh, { text, mode: 0o600 });
       await renameIfThere(this.path, `${this.path}.bak`);
       await Deno.rename(fresh, this.path);
       await syncFolder(this.folder);
@@ -83,20 +84,6 @@ function textOf(path: string): string | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new Error(`Cannot read ${path}`, { cause: error });
   }
-}
-
-async function writeToDisk(path: string, text: string): Promise<void> {
-  await removeIfThere(path);
-  // Never what a link leads to: root may write here, and the folder be another's.
-  using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-  const bytes = new TextEncoder().encode(text);
-  let written = 0;
-  while (written < bytes.length) written += await file.write(bytes.subarray(written));
-  await file.sync();
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  await Deno.remove(path).catch(unlessGone);
 }
 
 async function renameIfThere(from: string, to: string): Promise<void> {

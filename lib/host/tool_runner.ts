@@ -1,9 +1,9 @@
+import { SYSTEM_PATH } from "./system_path.ts";
 import type { ToolCommand, ToolResult, Tools } from "../service/tool_command.ts";
 
 /** A user's `PATH` and then the folders of the system's own programs, which it may leave out. */
 export function toolPath(path = ""): string {
-  const system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  return path === "" ? system : `${path}:${system}`;
+  return path === "" ? SYSTEM_PATH : `${path}:${SYSTEM_PATH}`;
 }
 
 /** A service manager waits 90 s for a service that does not stop. */

@@ -1,4 +1,5 @@
 import { syncFolder } from "../host/sync_folder.ts";
+import { writeToDisk } from "../host/write_to_disk.ts";
 import { runTools } from "../service/tool_command.ts";
 import type { Site } from "./site.ts";
 import type { Step } from "./step.ts";
@@ -68,14 +69,8 @@ async function replaceFile(
 ): Promise<void> {
   await Deno.mkdir(folderOf(path), { recursive: true });
   const fresh = `${path}.new`;
-  await removeIfThere(fresh);
-  {
-    // Nobody else may read it before it has its owner.
-    using file = await Deno.open(fresh, { write: true, createNew: true, mode: mode & 0o700 });
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
-  }
+  // Nobody else may read it before it has its owner.
+  await writeToDisk(fresh, { text, mode: mode & 0o700 });
   await giveTo(owner, fresh, site, signal);
   await Deno.chmod(fresh, mode);
   await Deno.rename(fresh, path);
