@@ -5,7 +5,7 @@ import { type ConnectionConfig, pickConnection } from "./connection.ts";
 import { type Find, type Found, parseFound, type PickValue } from "./found.ts";
 import { pickMemoryMode } from "./memory_mode.ts";
 import { configNotices } from "./notices.ts";
-import { givenOptions } from "./given.ts";
+import { type InstallConfig, pickInstall } from "./install.ts";
 import { installedConfig } from "./installed_config.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
@@ -13,6 +13,7 @@ import { passOverRootKeys } from "./root_keys.ts";
 import { refuseOptionsOfOthers } from "./options_of_others.ts";
 import { secretsOf } from "./secrets.ts";
 import { type RuntimePlaces, runtimePlaces } from "./runtime_places.ts";
+import { pickUpdate, type UpdateConfig } from "./update.ts";
 import { type StatePlaces, statePlaces } from "./state_places.ts";
 import { RELEASE_KEYS } from "./release_flags.ts";
 import type { ConfigSources } from "./sources.ts";
@@ -65,34 +66,6 @@ export interface Config extends ConnectionConfig, StatePlaces, RuntimePlaces {
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
   readonly secrets: readonly string[];
-}
-
-/** What was asked of `install` and `uninstall`. */
-export interface InstallConfig {
-  /** Nothing is done, only told. */
-  readonly print: boolean;
-  /** `undefined` where nothing was said: what was installed before stays then. */
-  readonly asRoot: boolean | undefined;
-  readonly replace: boolean;
-  readonly restore: boolean;
-  /** Empty when the usual one is meant. */
-  readonly folder: string;
-  readonly serviceName: string;
-  /** What the service is to be given, by the keys of the configuration file, without the token. */
-  readonly given: ReadonlyMap<string, string>;
-  /** What the installed configuration says and what does not count, for it is another user's. */
-  readonly passedOver: ReadonlyMap<string, string>;
-}
-
-/** What was asked about newer versions. */
-export interface UpdateConfig {
-  readonly automatic: boolean;
-  /** Empty when the project's own releases are meant. */
-  readonly url: string;
-  /** Without a slash at its end; empty when there is none. */
-  readonly mirror: string;
-  readonly check: boolean;
-  readonly now: boolean;
 }
 
 /** Whoever watches a demo wants to see something move. */
@@ -194,23 +167,8 @@ export function resolveConfig(sources: ConfigSources): Config {
     logLevel: pick(OPTIONS.logLevel),
     logFormat: pick(OPTIONS.logFormat),
     help,
-    install: {
-      print: pick(OPTIONS.print),
-      asRoot: find(OPTIONS.asRoot) === undefined ? undefined : pick(OPTIONS.asRoot),
-      replace: pick(OPTIONS.replace),
-      restore: pick(OPTIONS.restore),
-      folder: pick(OPTIONS.installDir),
-      serviceName: pick(OPTIONS.installServiceName),
-      given: givenOptions(find),
-      passedOver,
-    },
-    update: {
-      automatic: !pick(OPTIONS.disableAutoUpdate),
-      url: pick(OPTIONS.updateUrl),
-      mirror: pick(OPTIONS.mirror),
-      check: pick(OPTIONS.check),
-      now: pick(OPTIONS.now),
-    },
+    install: pickInstall({ find, pick }, { passedOver }),
+    update: pickUpdate(pick),
     port: pick(OPTIONS.port),
     fault: pick(OPTIONS.fault),
     notices: configNotices(find, {
