@@ -149,7 +149,7 @@ Deno.test("every test lies where the file that it tests lies", () => {
   const known = new Set(files.map((file) => file.name.replace(/\.ts$/, "")));
   const apart = [
     "architecture",
-    "readme",
+    "docs",
     "machines",
     "build/",
     "end_to_end/",

@@ -1,0 +1,289 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Option } from "../lib/config/option.ts";
+import { OPTIONS } from "../lib/config/options.ts";
+
+/** A part of a page; the text of a table is its rows, a line each. */
+interface Block {
+  readonly kind: "heading" | "code" | "table" | "item" | "comment" | "paragraph";
+  readonly text: string;
+}
+
+/** A page in both languages, each by its path within the repository. */
+interface Page {
+  readonly english: string;
+  readonly chinese: string;
+}
+
+/** Largest size of a README, so that it can be read at once. */
+const README_MAX_BYTES = 10 * 1024;
+/** Stands for the repository on GitHub while `deno.json` names none. */
+const PLACEHOLDER = "OWNER/NAME";
+
+const root = new URL("../", import.meta.url);
+const english = namesIn("docs/");
+const pages: readonly Page[] = [
+  { english: "README.md", chinese: "README.zh-CN.md" },
+  ...english.map((name) => ({ english: `docs/${name}`, chinese: `docs/zh-CN/${name}` })),
+];
+const paths = pages.flatMap((page) => [page.english, page.chinese]);
+const readmes = paths.filter((path) => path.startsWith("README"));
+const texts = new Map(paths.map((path) => [path, Deno.readTextFileSync(new URL(path, root))]));
+const blocks = new Map([...texts].map(([path, text]) => [path, blocksOf(text)]));
+
+Deno.test("docs/ has the same pages in both languages", () => {
+  assert(english.length > 0);
+  assertEquals(namesIn("docs/zh-CN/"), english);
+});
+
+for (const path of readmes) {
+  Deno.test(`${path} has at most 10 KB`, () => {
+    const { size } = Deno.statSync(new URL(path, root));
+    assert(size <= README_MAX_BYTES, `${size} bytes`);
+  });
+
+  Deno.test(`${path} leads to every page of its language`, () => {
+    const folder = path === "README.md" ? "docs/" : "docs/zh-CN/";
+    const links = linksOf(path);
+    for (const name of english) assert(links.includes(folder + name), `no link to ${name}`);
+  });
+}
+
+for (const path of ["docs/options.md", "docs/zh-CN/options.md"]) {
+  Deno.test(`${path} has every option by its names`, () => {
+    const text = textOf(path);
+    const options: readonly Option<unknown>[] = Object.values(OPTIONS);
+    for (const { flag, variable, key } of options) {
+      if (flag !== undefined) assertStringIncludes(text, `--${flag}`);
+      if (variable !== undefined) assertStringIncludes(text, variable);
+      if (key !== undefined) assertStringIncludes(text, `\`${key}\``);
+    }
+  });
+}
+
+Deno.test("CI runs a test command of the README", () => {
+  const run = Deno.readTextFileSync(new URL(".ci/run", root));
+  const command = "npx --yes deno@2.9.6 task test";
+  assertStringIncludes(run, command);
+  for (const path of readmes) assertStringIncludes(textOf(path), command);
+});
+
+Deno.test("the pages name the repository of deno.json, or the placeholder", () => {
+  const manifest: { repository: string } = JSON.parse(
+    Deno.readTextFileSync(new URL("deno.json", root)),
+  );
+  const repository = manifest.repository || PLACEHOLDER;
+  for (const path of readmes) {
+    assertStringIncludes(textOf(path), `https://github.com/${repository}/releases/latest`);
+  }
+  for (const [path, text] of texts) {
+    if (repository !== PLACEHOLDER) assert(!text.includes(PLACEHOLDER), path);
+    const named = text.matchAll(/github\.com\/([^/\s]+\/[^/\s]+)\/releases|--repo (\S+\/[^\s`]+)/g);
+    for (const [, address, argument] of named) assertEquals(address ?? argument, repository, path);
+  }
+});
+
+Deno.test("each message of the troubleshooting tables is one of the program's", () => {
+  const source = sourceText();
+  for (const path of ["README.md", "docs/troubleshooting.md"]) {
+    const messages = messagesIn(path);
+    assert(messages.length > 0, path);
+    const unknown = messages.filter((message) =>
+      !message.split("…").every((part) => isOfProgram(part.trim(), source))
+    );
+    assertEquals(unknown, [], path);
+  }
+});
+
+for (const page of pages) {
+  Deno.test(`${page.english} has the same headings and kinds of blocks as ${page.chinese}`, () => {
+    assertEquals(outline(blocksIn(page.chinese)), outline(blocksIn(page.english)));
+  });
+
+  Deno.test(`${page.english} has the same code blocks as ${page.chinese} but for comments`, () => {
+    assertEquals(commands(blocksIn(page.chinese)), commands(blocksIn(page.english)));
+  });
+
+  Deno.test(`${page.english} has the same rows and code in tables as ${page.chinese}`, () => {
+    assertEquals(codeInTables(blocksIn(page.chinese)), codeInTables(blocksIn(page.english)));
+  });
+
+  Deno.test(`${page.english} has the same options in its text as ${page.chinese}`, () => {
+    assertEquals(optionsInText(blocksIn(page.chinese)), optionsInText(blocksIn(page.english)));
+  });
+
+  Deno.test(`${page.english} links to the same pages as ${page.chinese}`, () => {
+    assertEquals(targets(page.chinese), targets(page.english));
+  });
+}
+
+for (const path of paths) {
+  Deno.test(`every link of ${path} within the repository leads somewhere`, () => {
+    const headings = textsOf(blocksIn(path), "heading");
+    assertEquals(new Set(headings.map(anchor)).size, headings.length, "two headings are alike");
+    const links = linksOf(path);
+    assert(links.includes(otherLanguage(path)), "no link to the other language");
+    for (const link of links) {
+      if (isOutside(link)) continue;
+      const [file = "", fragment] = link.split("#");
+      const target = file === "" ? path : resolve(file, path);
+      Deno.statSync(new URL(target, root));
+      if (fragment === undefined) continue;
+      const anchors = textsOf(blocksIn(target), "heading").map(anchor);
+      assert(anchors.includes(fragment), `no heading for ${link}`);
+    }
+  });
+}
+
+function namesIn(folder: string): string[] {
+  const entries = [...Deno.readDirSync(new URL(folder, root))];
+  return entries.map(({ name }) => name).filter((name) => name.endsWith(".md")).sort();
+}
+
+function textOf(path: string): string {
+  const text = texts.get(path);
+  assert(text !== undefined, `${path} is no page`);
+  return text;
+}
+
+function blocksIn(path: string): readonly Block[] {
+  const found = blocks.get(path);
+  assert(found !== undefined, `${path} is no page`);
+  return found;
+}
+
+/** Takes Markdown apart, as `deno fmt` writes it. */
+function blocksOf(markdown: string): Block[] {
+  const found: Block[] = [];
+  let block: { kind: Block["kind"]; lines: string[] } | undefined;
+  const end = () => {
+    if (block) found.push({ kind: block.kind, text: block.lines.join("\n") });
+    block = undefined;
+  };
+  for (const line of markdown.split("\n")) {
+    if (block?.kind === "code") {
+      block.lines.push(line);
+      if (line === "```") end();
+      continue;
+    }
+    const kind = kindOf(line);
+    if (kind === "blank" || kind === "code" || kind === "item" || kind === "heading") end();
+    if (kind === "blank") continue;
+    block ??= { kind, lines: [] };
+    block.lines.push(line);
+  }
+  end();
+  return found;
+}
+
+function kindOf(line: string): Block["kind"] | "blank" {
+  if (line === "") return "blank";
+  if (line.startsWith("```")) return "code";
+  if (/^#+ /.test(line)) return "heading";
+  if (line.startsWith("|")) return "table";
+  if (line.startsWith("<!--")) return "comment";
+  return /^(?:-|\d+\.) /.test(line) ? "item" : "paragraph";
+}
+
+function textsOf(all: readonly Block[], kind: Block["kind"]): string[] {
+  return all.filter((block) => block.kind === kind).map(({ text }) => text);
+}
+
+function outline(all: readonly Block[]): string[] {
+  return all.map(({ kind, text }) => {
+    if (kind === "heading") return text.replace(/ .*/, "");
+    return kind === "comment" ? text : kind;
+  });
+}
+
+function commands(all: readonly Block[]): string[] {
+  return textsOf(all, "code").map((text) => text.replaceAll(/(^|\s+)#.*$/gm, ""));
+}
+
+function codeInTables(all: readonly Block[]): string[][] {
+  return textsOf(all, "table").map((text) =>
+    text.split("\n").map((row) =>
+      row.split(/(?<!\\)\|/).map((cell) => codeIn(cell).sort().join(" ")).join(" | ")
+    )
+  );
+}
+
+/** The flags and variables that each item and paragraph names. */
+function optionsInText(all: readonly Block[]): string[] {
+  return all.filter(({ kind }) => kind === "item" || kind === "paragraph").map(({ text }) =>
+    [...new Set(codeIn(text).flatMap((code) => code.match(/--[a-z-]+|\b[A-Z]+_[A-Z_]+/g) ?? []))]
+      .sort().join(" ")
+  );
+}
+
+function codeIn(text: string): string[] {
+  return text.replaceAll(/\s*\n\s*/g, " ").match(/`[^`]+`/g) ?? [];
+}
+
+function linksOf(path: string): string[] {
+  return blocksIn(path).filter(({ kind }) => kind !== "code").flatMap(({ text }) =>
+    [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link)
+  );
+}
+
+/** An address of its own, or a page that GitHub makes. */
+function isOutside(link: string): boolean {
+  return /^https?:|^(?:\.\.\/)+releases\//.test(link);
+}
+
+/** The path within the repository of a link on a page. */
+function resolve(link: string, path: string): string {
+  return new URL(link, new URL(path, "file:///")).pathname.slice(1);
+}
+
+function otherLanguage(path: string): string {
+  if (readmes.includes(path)) return path === "README.md" ? "README.zh-CN.md" : "README.md";
+  return path.startsWith("docs/zh-CN/")
+    ? path.replace("docs/zh-CN/", "../")
+    : path.replace("docs/", "zh-CN/");
+}
+
+/** The pages that a page links to in their English form, without its link to itself. */
+function targets(path: string): string[] {
+  return linksOf(path).filter((link) => link !== otherLanguage(path)).map((link) => {
+    if (isOutside(link)) return link.replace(/^(?:\.\.\/)+/, "../");
+    const [file = ""] = link.split("#");
+    if (file === "") return "#";
+    return resolve(file, path).replace("docs/zh-CN/", "docs/").replace(".zh-CN.md", ".md");
+  }).sort();
+}
+
+/** Whether a text stands in the program, in one piece or in two that it joins. */
+function isOfProgram(text: string, source: string): boolean {
+  if (source.includes(text)) return true;
+  const words = text.split(" ");
+  return words.some((_, index) =>
+    index > 0 && source.includes(words.slice(0, index).join(" ")) &&
+    source.includes(words.slice(index).join(" "))
+  );
+}
+
+/** The program's messages in the first column of a page's tables about messages. */
+function messagesIn(path: string): string[] {
+  return textsOf(blocksIn(path), "table").flatMap((table) => {
+    const [head = "", , ...rows] = table.split("\n");
+    if (!/^\| (?:message|problem) /.test(head)) return [];
+    return rows.flatMap((row) => codeIn(row.split(/(?<!\\)\|/)[1] ?? ""))
+      .map((code) => code.slice(1, -1));
+  });
+}
+
+/** All code of the program, each of its texts in one piece where it is joined from several. */
+function sourceText(folder = new URL("lib/", root)): string {
+  return [...Deno.readDirSync(folder)].map((entry) => {
+    if (entry.isDirectory) return sourceText(new URL(`${entry.name}/`, folder));
+    if (!entry.name.endsWith(".ts")) return "";
+    const text = Deno.readTextFileSync(new URL(entry.name, folder));
+    return text.replaceAll(/["`] \+\s+["`]/g, "").replaceAll('\\"', '"');
+  }).join("\n");
+}
+
+/** The anchor that GitHub gives to a heading that is like no other. */
+function anchor(heading: string): string {
+  return heading.replace(/^#+ /, "").toLowerCase().replaceAll(/[^\p{L}\p{M}\p{N}_ -]/gu, "")
+    .replaceAll(" ", "-");
+}
