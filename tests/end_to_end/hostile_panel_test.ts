@@ -1,14 +1,13 @@
 // A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.
 
 import type { FaultName } from "../../lib/demo/fault.ts";
-import type { Ordeal } from "./ordeal.ts";
-import { undergoAll } from "./ordeals.ts";
+import { runScenarios, type StressScenario } from "./ordeal.ts";
 
 /** So long a WebSocket may be mute before it is given up. */
 const SILENCE_MS = 10_000;
 
 /** What comes over WebSockets alone, while POST works. */
-function overSockets(name: FaultName): Ordeal {
+function overSockets(name: FaultName): StressScenario {
   return {
     title: `${name} over WebSockets`,
     fault: { name, calls: ["upgrade"] },
@@ -18,12 +17,12 @@ function overSockets(name: FaultName): Ordeal {
 }
 
 /** What comes as the answer to every call, so that no report gets through by POST. */
-function everywhere(name: FaultName): Ordeal {
+function everywhere(name: FaultName): StressScenario {
   return { title: `${name} everywhere`, fault: { name }, reports: 4, lines: 12, gapMs: 4000 };
 }
 
 Deno.test("the agent stands what is huge, senseless, refused, mute or cut off", async (context) => {
-  await undergoAll(context, [
+  await runScenarios(context, [
     overSockets("huge-message"),
     overSockets("garbage-message"),
     overSockets("deep-message"),
