@@ -272,13 +272,14 @@ function messagesIn(path: string): string[] {
   });
 }
 
-/** All code of the program, each of its texts in one piece where it is joined from several. */
+/** All code of the program without comments, with texts that it joins in one piece. */
 function sourceText(folder = new URL("lib/", root)): string {
   return [...Deno.readDirSync(folder)].map((entry) => {
     if (entry.isDirectory) return sourceText(new URL(`${entry.name}/`, folder));
     if (!entry.name.endsWith(".ts")) return "";
     const text = Deno.readTextFileSync(new URL(entry.name, folder));
-    return text.replaceAll(/["`] \+\s+["`]/g, "").replaceAll('\\"', '"');
+    const code = text.replaceAll(/\/\*\*.*?\*\/|^\s*\/\/[^\n]*$/gms, "");
+    return code.replaceAll(/["`] \+\s+["`]/g, "").replaceAll('\\"', '"');
   }).join("\n");
 }
 
