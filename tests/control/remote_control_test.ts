@@ -4,8 +4,11 @@ import { Programs } from "../../lib/host/programs.ts";
 import type { CommandResult } from "../../lib/types.ts";
 import { collectedLog } from "./collected_log.ts";
 import { FakeSocket } from "./fake_socket.ts";
-import { childrenOfThis, eventually, marked, newMark } from "./processes_below.ts";
+import { FakeTime } from "../fake_time.ts";
+import { StartedProcesses } from "../started_processes.ts";
+import { eventually, marked, newMark } from "./processes_below.ts";
 
+const started = new StartedProcesses();
 const programs = new Programs();
 const noScript = programs.find("script", Deno.env.get("PATH") ?? "") === undefined;
 
@@ -20,7 +23,6 @@ async function withControl(
   options: Partial<RemoteControlOptions>,
   use: (panel: Panel) => Promise<void>,
 ): Promise<void> {
-  const before = new Set(childrenOfThis());
   const results: CommandResult[] = [];
   const sockets = new Map<string, FakeSocket>();
   const control = new RemoteControl({
@@ -41,11 +43,9 @@ async function withControl(
   try {
     await use({ control, results, sockets });
   } finally {
-    const start = performance.now();
     await control.close();
-    assert(performance.now() - start < 2000);
   }
-  assertEquals(childrenOfThis().filter((pid) => !before.has(pid)), []);
+  assertEquals(started.children(), []);
 }
 
 Deno.test("RemoteControl.runCommand() uploads what the command said", async () => {
@@ -121,6 +121,11 @@ Deno.test("RemoteControl.runCommand() does not hoard commands without measure", 
     const command = "#".repeat(1024 * 1024);
     for (let i = 4; i < 10; i++) control.runCommand({ taskId: `${i}`, command });
     await eventually(() => results.length === 2);
+    for (const { exitCode, output } of results) {
+      assertEquals(exitCode, -1);
+      assertMatch(output, /too many others wait/);
+    }
+    assertEquals(marked(`sleep ${mark}`).length, 4);
   });
 });
 
@@ -282,6 +287,25 @@ Deno.test({
     assertEquals(lines.filter((line) => line.includes("was broken off")).length, 4);
     assert(!lines.some((line) => line.includes("late")));
   },
+});
+
+Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends", async () => {
+  using time = new FakeTime();
+  const uploading = Promise.withResolvers<void>();
+  const control = new RemoteControl({
+    programs,
+    execTimeoutMs: 60_000,
+    terminalIdleMs: 60_000,
+    uploadResult: () => {
+      uploading.resolve();
+      return new Promise(() => {});
+    },
+    dialTerminal: () => new Promise(() => {}),
+  });
+  control.openTerminal("a");
+  control.runCommand({ taskId: "b", command: "true" });
+  await uploading.promise;
+  assertEquals(await time.until(control.close(), { withinMs: 10_000, stepMs: 1 }), 450);
 });
 
 Deno.test("RemoteControl.close() closes a connection that comes about too late", async () => {

@@ -3,8 +3,10 @@ import { delay } from "@std/async/delay";
 import { runTerminal, type TerminalOptions } from "../../lib/control/terminal.ts";
 import { Programs } from "../../lib/host/programs.ts";
 import { FakeSocket } from "./fake_socket.ts";
-import { childrenOfThis, eventually, marked, newMark } from "./processes_below.ts";
+import { StartedProcesses } from "../started_processes.ts";
+import { eventually, marked, newMark } from "./processes_below.ts";
 
+const started = new StartedProcesses();
 const programs = new Programs();
 const PATH = Deno.env.get("PATH") ?? "";
 const ignore = programs.find("script", PATH) === undefined; // There is nothing to open a pty with.
@@ -30,7 +32,6 @@ async function withTerminal(
 ): Promise<void> {
   const home = await Deno.makeTempDir();
   await Deno.writeTextFile(`${home}/.hushlogin`, "");
-  const before = new Set(childrenOfThis());
   const socket = new FakeSocket();
   const controller = new AbortController();
   const ended = runTerminal(socket, {
@@ -60,7 +61,7 @@ async function withTerminal(
     await Deno.remove(home, { recursive: true });
   }
   assert(socket.isClosed);
-  assertEquals(childrenOfThis().filter((pid) => !before.has(pid)), []);
+  assertEquals(started.children(), []);
 }
 
 function test(name: string, options: { needs?: string[] }, fn: () => Promise<void>): void {
@@ -186,21 +187,24 @@ test("runTerminal() stops reading when the connection does not take it", {}, asy
     await enter("echo go", "\r\ngo");
     const { promise, resolve } = Promise.withResolvers<void>();
     socket.stuck = promise;
-    const before = Deno.memoryUsage().rss;
-    socket.type("yes\r");
-    await eventually(() => marked("yes").some(({ words }) => words === "yes"));
+    const mark = newMark();
+    socket.type(`yes ${mark}\r`);
+    const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`);
+    await eventually(() => yes() !== undefined);
+    const { pid } = yes() ?? {};
     // It has come to a halt when it works no more.
     let work = "";
     for (let stood = 0; stood < 5; await delay(20)) {
-      const yes = marked("yes").find(({ words }) => words === "yes");
-      const now = Deno.readTextFileSync(`/proc/${yes?.pid}/stat`).split(" ").slice(13, 15).join();
+      const now = Deno.readTextFileSync(`/proc/${pid}/stat`).split(" ").slice(13, 15).join();
       stood = now === work ? stood + 1 : 0;
       work = now;
     }
-    assert(Deno.memoryUsage().rss - before < 20 * 1024 * 1024);
+    const { 1: writtenBytes } = /^wchar: (\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`)) ??
+      [];
+    assert(Number(writtenBytes) < 20 * 1024 * 1024, `${writtenBytes} bytes are on the way`);
     resolve();
     socket.stuck = undefined;
-    await eventually(() => socket.text.includes("y\r\ny\r\n"));
+    await eventually(() => socket.text.includes(`${mark}\r\n${mark}\r\n`));
     assertEquals(socket.mostAtATime, 1);
     for (const frame of socket.frames) assert(frame.length <= 32 * 1024);
   });

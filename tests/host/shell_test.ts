@@ -6,8 +6,10 @@ import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
+import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
+const started = new StartedProcesses();
 
 /** The shells that `/bin/sh` is on common systems, as far as they are here. */
 const SHELLS: readonly (readonly [string, ...string[]])[] = [
@@ -20,12 +22,12 @@ const SHELLS: readonly (readonly [string, ...string[]])[] = [
 /** Hands out a shell, and a look at what has come below this process since before it was started. */
 async function withShell(
   options: Partial<ShellOptions>,
-  use: (shell: Shell, below: () => Process[]) => Promise<void>,
+  use: (shell: Shell, below: () => SeenChild[]) => Promise<void>,
 ): Promise<void> {
-  const before = new Set(descendants().map(({ pid }) => pid));
+  const before = new Set(started.descendants().map(({ pid }) => pid));
   const shell = Shell.start({ ...ROOTS, ...options });
   try {
-    await use(shell, () => descendants().filter(({ pid }) => !before.has(pid)));
+    await use(shell, () => started.descendants().filter(({ pid }) => !before.has(pid)));
   } finally {
     await shell.close();
   }
@@ -67,40 +69,6 @@ function exists(path: string): boolean {
   }
 }
 
-interface Process {
-  pid: number;
-  state: string;
-  name: string;
-  rssPages: number;
-}
-
-/** Processes below this one. */
-function descendants(): Process[] {
-  const all = [...Deno.readDirSync("/proc")].flatMap(({ name }) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
-      const close = stat.lastIndexOf(")");
-      const fields = stat.slice(close + 2).split(" ");
-      return [{
-        pid: Number(name),
-        parent: Number(fields[1]),
-        state: fields[0] ?? "",
-        name: stat.slice(stat.indexOf("(") + 1, close),
-        rssPages: Number(fields[21]),
-      }];
-    } catch {
-      return [];
-    }
-  });
-  const found = new Set([Deno.pid]);
-  for (let size = 0; size !== found.size;) {
-    size = found.size;
-    for (const { pid, parent } of all) if (found.has(parent)) found.add(pid);
-  }
-  return all.filter(({ pid }) => pid !== Deno.pid && found.has(pid));
-}
-
 /** Whether a process does anything; whoever adopted it may take its time to bury it. */
 function isAlive(pid: number | undefined): boolean {
   try {
@@ -111,7 +79,7 @@ function isAlive(pid: number | undefined): boolean {
 }
 
 /** Looks again and again, for other processes take their time. */
-async function eventually(check: () => boolean, withinMs = 5000): Promise<void> {
+async function eventually(check: () => boolean, withinMs = 30_000): Promise<void> {
   for (const end = performance.now() + withinMs; !check();) {
     assert(performance.now() < end, "it did not happen in time");
     await delay(20);
@@ -192,12 +160,12 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
     await withPing("#!/bin/sh\nexec /bin/sleep 60\n", async (path) => {
       const opened = Shell.start({ ...ROOTS, shell, path });
       const asked = assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
-      const sleeper = () => descendants().find(({ name }) => name === "sleep");
+      const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
       await eventually(() => sleeper() !== undefined);
       const pid = sleeper()?.pid;
       await opened.close();
       await asked;
-      await eventually(() => !isAlive(pid), 1000);
+      await eventually(() => !isAlive(pid));
       await assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
     });
   });
@@ -253,12 +221,12 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     await withNvidiaSmi("#!/bin/sh\nexec sleep 60\n", async (path) => {
       const opened = Shell.start({ ...ROOTS, shell, path, gpu: true });
       const asked = assertRejects(() => opened.nvidiaSmi(), Error, "it has ended");
-      const sleeper = () => descendants().find(({ name }) => name === "sleep");
+      const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
       await eventually(() => sleeper() !== undefined);
       const pid = sleeper()?.pid;
       await opened.close();
       await asked;
-      await eventually(() => !isAlive(pid), 1000);
+      await eventually(() => !isAlive(pid));
     });
   });
 
@@ -378,7 +346,7 @@ Deno.test("Shell.nvidiaSmi() ends one that hangs, under each shell", async () =>
         )
       ),
     );
-    await eventually(() => !descendants().some(({ name }) => name === "sleep"));
+    await eventually(() => !started.descendants().some(({ name }) => name === "sleep"));
   });
 });
 
@@ -517,13 +485,13 @@ await shell.ping("127.0.0.1");
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
-    const sleeper = () => descendants().find(({ name }) => name === "sleep");
-    await eventually(() => sleeper() !== undefined, 20_000);
+    const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
+    await eventually(() => sleeper() !== undefined);
     const pid = sleeper()?.pid;
     agent.kill("SIGKILL");
     const { stdout } = await agent.output();
     assertMatch(new TextDecoder().decode(stdout), /^\d+\n$/);
-    await eventually(() => !isAlive(pid), 1000);
+    await eventually(() => !isAlive(pid));
   });
 });
 

@@ -1,0 +1,51 @@
+import { assert } from "@std/assert";
+import { type Clock, install } from "@sinonjs/fake-timers";
+
+const { setTimeout: setRealTimeout } = globalThis;
+
+/** Lets processes and sockets do what they can do at once, in real time. */
+export function realTurn(): Promise<void> {
+  return new Promise((resolve) => void setRealTimeout(resolve, 1));
+}
+
+/**
+ * A fake clock for timers and `performance`, under which processes and sockets go on in real time.
+ *
+ * Its time passes only when a test says so; a test that uses it must not wait by `setTimeout`.
+ */
+export class FakeTime implements Disposable {
+  readonly #clock: Clock;
+
+  constructor() {
+    this.#clock = install({ now: 0, toFake: ["setTimeout", "clearTimeout", "performance"] });
+  }
+
+  /** Lets so many milliseconds pass, in steps, with real turns between them. */
+  async pass(ms: number, { stepMs = 10 }: { stepMs?: number } = {}): Promise<void> {
+    for (let leftMs = ms; leftMs > 0; leftMs -= stepMs) {
+      await realTurn();
+      await this.#clock.tickAsync(Math.min(stepMs, leftMs));
+    }
+    await realTurn();
+  }
+
+  /** Lets time pass until the promise has settled; the milliseconds that it took. */
+  async until(
+    promise: Promise<unknown>,
+    { withinMs, stepMs = 10 }: { withinMs: number; stepMs?: number },
+  ): Promise<number> {
+    let settled = false;
+    const settles = () => void (settled = true);
+    promise.then(settles, settles);
+    const startMs = this.#clock.now;
+    while (!settled) {
+      assert(this.#clock.now - startMs < withinMs, `it did not settle within ${withinMs} ms`);
+      await this.pass(stepMs, { stepMs });
+    }
+    return this.#clock.now - startMs;
+  }
+
+  [Symbol.dispose](): void {
+    this.#clock.uninstall();
+  }
+}
