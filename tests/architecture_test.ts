@@ -157,6 +157,7 @@ Deno.test("every test lies where the file that it tests lies", () => {
     "fixtures/",
     "soak/",
     "live/",
+    "security/",
     "install_script",
   ];
   for (const { name } of walk(new URL("tests/", root))) {

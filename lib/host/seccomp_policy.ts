@@ -1,0 +1,301 @@
+/**
+ * The system calls of a sealed agent: everything that is not listed here fails with EPERM.
+ *
+ * A filter sees numbers, never the memory behind a pointer. A call whose effect hides behind a
+ * pointer is therefore left out as a whole (`openat2`, `clone3`, `io_uring_enter`).
+ *
+ * @module
+ */
+
+/** Architectures that there is a table for, by Go's names. */
+export type SeccompArchitecture = "amd64" | "arm64";
+
+/** A condition on the lower half of an argument, which is all that the kernel reads of an `int`. */
+export type ArgumentTest =
+  /** `(argument & mask)` is one of the values. */
+  | { readonly argument: number; readonly mask: number; readonly values: readonly number[] }
+  | { readonly argument: number; readonly below: number }
+  /** Both halves are zero. */
+  | { readonly argument: number; readonly isNull: true };
+
+/** Allowed when all tests of at least one alternative hold; otherwise EPERM. */
+export type ArgumentRule = readonly (readonly ArgumentTest[])[];
+
+/** Numbers on amd64 and arm64; `undefined` where the architecture lacks the call. */
+type Numbers = readonly [amd64: number | undefined, arm64: number | undefined];
+
+/** The highest number of Linux 6.18; a higher one gets ENOSYS, as a kernel without the call answers. */
+const NEWEST_SYSCALL = 469;
+
+/** Numbers that no kernel has given to a 64-bit call. */
+const UNASSIGNED = { amd64: [[337, 423]], arm64: [[244, 259], [295, 423]] } as const;
+
+/** Allowed with any arguments: they act on this process, on open files, or only read. */
+const ALLOWED: Readonly<Record<string, Numbers>> = {
+  // Files that are open, and looking at those that are not.
+  read: [0, 63],
+  pread64: [17, 67],
+  readv: [19, 65],
+  preadv: [295, 69],
+  preadv2: [327, 286],
+  lseek: [8, 62],
+  write: [1, 64],
+  pwrite64: [18, 68],
+  writev: [20, 66],
+  pwritev: [296, 70],
+  pwritev2: [328, 287],
+  close: [3, 57],
+  close_range: [436, 436],
+  dup: [32, 23],
+  dup2: [33, undefined],
+  dup3: [292, 24],
+  fsync: [74, 82],
+  fdatasync: [75, 83],
+  flock: [73, 32],
+  fadvise64: [221, 223],
+  fstat: [5, 80],
+  stat: [4, undefined],
+  lstat: [6, undefined],
+  newfstatat: [262, 79],
+  statx: [332, 291],
+  statfs: [137, 43],
+  fstatfs: [138, 44],
+  access: [21, undefined],
+  faccessat: [269, 48],
+  faccessat2: [439, 439],
+  readlink: [89, undefined],
+  readlinkat: [267, 78],
+  getcwd: [79, 17],
+  getdents64: [217, 61],
+
+  // Memory.
+  brk: [12, 214],
+  mmap: [9, 222],
+  munmap: [11, 215],
+  mremap: [25, 216],
+  mprotect: [10, 226],
+  msync: [26, 227],
+  mincore: [27, 232],
+  membarrier: [324, 283],
+  pkey_alloc: [330, 289],
+  pkey_free: [331, 290],
+  pkey_mprotect: [329, 288],
+  mseal: [462, 462],
+  get_mempolicy: [239, 236],
+
+  // Threads, and reading what the process is.
+  exit: [60, 93],
+  exit_group: [231, 94],
+  futex: [202, 98],
+  futex_waitv: [449, 449],
+  futex_wake: [454, 454],
+  futex_wait: [455, 455],
+  futex_requeue: [456, 456],
+  rseq: [334, 293],
+  set_robust_list: [273, 99],
+  set_tid_address: [218, 96],
+  sched_yield: [24, 124],
+  sched_getaffinity: [204, 123],
+  sched_getparam: [143, 121],
+  sched_getscheduler: [145, 120],
+  sched_get_priority_max: [146, 125],
+  sched_get_priority_min: [147, 126],
+  getcpu: [309, 168],
+  gettid: [186, 178],
+  getpid: [39, 172],
+  getppid: [110, 173],
+  getuid: [102, 174],
+  geteuid: [107, 175],
+  getgid: [104, 176],
+  getegid: [108, 177],
+  getgroups: [115, 158],
+  getresuid: [118, 148],
+  getresgid: [120, 150],
+  getpgrp: [111, undefined],
+  getpgid: [121, 155],
+  getsid: [124, 156],
+  getpriority: [140, 141],
+  getrlimit: [97, 163],
+  capget: [125, 90],
+  arch_prctl: [158, undefined],
+  // The kernel itself makes these two when an administrator traces the program.
+  uretprobe: [335, undefined],
+  uprobe: [336, undefined],
+  // The helper shell is a child, and its end is noticed.
+  wait4: [61, 260],
+  waitid: [247, 95],
+
+  // Signals of its own.
+  rt_sigaction: [13, 134],
+  rt_sigprocmask: [14, 135],
+  rt_sigreturn: [15, 139],
+  rt_sigpending: [127, 136],
+  rt_sigsuspend: [130, 133],
+  rt_sigtimedwait: [128, 137],
+  sigaltstack: [131, 132],
+  restart_syscall: [219, 128],
+
+  // Time, and facts of the machine.
+  clock_gettime: [228, 113],
+  clock_getres: [229, 114],
+  clock_nanosleep: [230, 115],
+  nanosleep: [35, 101],
+  gettimeofday: [96, 169],
+  time: [201, undefined],
+  times: [100, 153],
+  timerfd_create: [283, 85],
+  timerfd_settime: [286, 86],
+  timerfd_gettime: [287, 87],
+  getrusage: [98, 165],
+  sysinfo: [99, 179],
+  uname: [63, 160],
+  getrandom: [318, 278],
+
+  // Waiting for several files.
+  poll: [7, undefined],
+  ppoll: [271, 73],
+  select: [23, undefined],
+  pselect6: [270, 72],
+  epoll_create: [213, undefined],
+  epoll_create1: [291, 20],
+  epoll_ctl: [233, 21],
+  epoll_wait: [232, undefined],
+  epoll_pwait: [281, 22],
+  epoll_pwait2: [441, 441],
+  eventfd: [284, undefined],
+  eventfd2: [290, 19],
+  pipe: [22, undefined],
+  pipe2: [293, 59],
+
+  // The network, over sockets that `socket` allows.
+  connect: [42, 203],
+  bind: [49, 200],
+  listen: [50, 201],
+  accept: [43, 202],
+  accept4: [288, 242],
+  getsockname: [51, 204],
+  getpeername: [52, 205],
+  getsockopt: [55, 209],
+  shutdown: [48, 210],
+  sendto: [44, 206],
+  sendmsg: [46, 211],
+  sendmmsg: [307, 269],
+  recvfrom: [45, 207],
+  recvmsg: [47, 212],
+  recvmmsg: [299, 243],
+};
+
+/** Answered as by a kernel without them, so that the C library takes the older call. */
+const UNSUPPORTED: Readonly<Record<string, Numbers>> = {
+  clone3: [435, 435],
+};
+
+/** Of `open`: the access mode is "read only", and nothing is created, emptied or a nameless new file. */
+const NOT_READING = 0o3 | 0o100 | 0o1000 | 0o20000000;
+/** Of `clone`: the new one shares memory and process, and gets no namespace of its own. */
+const CLONE_THREAD = 0x100 | 0x10000;
+const CLONE_NEW_NAMESPACE = 0x7e020000;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_NETLINK = 16;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
+/** Above the type lie the flags for closing and not blocking. */
+const SOCK_TYPE = 0xf;
+const ANY_BIT = 0xffffffff;
+/** Options from here on belong to the packet filter, which an administrator's process could rewrite. */
+const FIRST_NETFILTER_OPTION = 64;
+/** Advice from here on damages pages of the machine. */
+const MADV_HWPOISON = 100;
+
+/** Conditional calls, each with its numbers. */
+function conditional(pid: number): readonly (readonly [string, Numbers, ArgumentRule])[] {
+  return [
+    ["open", [2, undefined], [[masked(1, NOT_READING, 0)]]],
+    ["openat", [257, 56], [[masked(2, NOT_READING, 0)]]],
+    ["clone", [56, 220], [[masked(0, CLONE_THREAD | CLONE_NEW_NAMESPACE, CLONE_THREAD)]]],
+    // Signals to itself only: not to its group (0) nor to everybody (-1).
+    ["kill", [62, 129], [[equals(0, pid)]]],
+    ["tgkill", [234, 131], [[equals(0, pid)]]],
+    ["socket", [41, 198], [
+      [
+        equals(0, AF_INET, AF_INET6),
+        masked(1, SOCK_TYPE, SOCK_STREAM),
+        equals(2, 0, 6), // TCP
+      ],
+      [
+        equals(0, AF_INET, AF_INET6),
+        masked(1, SOCK_TYPE, SOCK_DGRAM),
+        equals(2, 0, 17), // UDP
+      ],
+      // Interfaces and their addresses are read over it, also by the resolver of the C library.
+      [equals(0, AF_NETLINK), masked(1, SOCK_TYPE, SOCK_DGRAM, SOCK_RAW), equals(2, 0)], // ROUTE
+    ]],
+    ["setsockopt", [54, 208], [
+      [equals(1, 1, 6)], // SOL_SOCKET, TCP
+      [equals(1, 0, 41), { argument: 2, below: FIRST_NETFILTER_OPTION }], // IP, IPv6
+    ]],
+    // Duplicates, flags and locks; no owner that signals would be sent to, no lease, no seal.
+    ["fcntl", [72, 25], [[equals(1, 0, 1, 2, 3, 4, 5, 6, 7, 1030)]]],
+    ["ioctl", [16, 29], [[equals(
+      1,
+      0x5401, // TCGETS
+      0x5413, // TIOCGWINSZ
+      0x541b, // FIONREAD
+      0x5421, // FIONBIO
+      0x5450, // FIONCLEX
+      0x5451, // FIOCLEX
+      0x8910, // SIOCGIFNAME
+      0x8912, // SIOCGIFCONF
+      0x8913, // SIOCGIFFLAGS
+      0x8933, // SIOCGIFINDEX
+    )]]],
+    ["prctl", [157, 167], [[equals(
+      0,
+      3, // PR_GET_DUMPABLE
+      15, // PR_SET_NAME
+      16, // PR_GET_NAME
+      21, // PR_GET_SECCOMP
+      23, // PR_CAPBSET_READ
+      39, // PR_GET_NO_NEW_PRIVS
+      0x53564d41, // PR_SET_VMA
+    )]]],
+    // Reading its own limits.
+    ["prlimit64", [302, 261], [[equals(0, 0), { argument: 2, isNull: true }]]],
+    ["madvise", [28, 233], [[{ argument: 2, below: MADV_HWPOISON }]]],
+  ];
+}
+
+/** How a system call is answered. */
+export type SyscallAction = "allow" | "unsupported" | ArgumentRule;
+
+/** A table for one architecture; a number that is in none of these fails with EPERM. */
+export interface SeccompPolicy {
+  readonly actions: ReadonlyMap<number, SyscallAction>;
+  /** First and last number of ranges that no call has. */
+  readonly unassigned: readonly (readonly [number, number])[];
+  readonly newestSyscall: number;
+}
+
+/** The policy of an agent whose process has the number `pid`. */
+export function seccompPolicy(architecture: SeccompArchitecture, pid: number): SeccompPolicy {
+  const column = architecture === "amd64" ? 0 : 1;
+  const actions = new Map<number, SyscallAction>();
+  const add = (numbers: Numbers, action: SyscallAction) => {
+    const number = numbers[column];
+    if (number !== undefined) actions.set(number, action);
+  };
+  for (const numbers of Object.values(ALLOWED)) add(numbers, "allow");
+  for (const numbers of Object.values(UNSUPPORTED)) add(numbers, "unsupported");
+  for (const [, numbers, rule] of conditional(pid)) add(numbers, rule);
+  return { actions, unassigned: UNASSIGNED[architecture], newestSyscall: NEWEST_SYSCALL };
+}
+
+function equals(argument: number, ...values: readonly number[]): ArgumentTest {
+  return { argument, mask: ANY_BIT, values };
+}
+
+function masked(argument: number, mask: number, ...values: readonly number[]): ArgumentTest {
+  return { argument, mask, values };
+}

@@ -1,0 +1,388 @@
+/**
+ * Attacks from inside the agent's process: `attacks.ts sealed|open FOLDER ATTACK…` tries each and
+ * prints a line `{name, succeeded, error}` for it.
+ *
+ * The process has all of the runtime's permissions and opened native calls before the seal, as an
+ * attacker with native code in it would have them: only the kernel's filter stands in the way.
+ *
+ * @module
+ */
+
+import { execFileSync } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { installSeccompFilter } from "../../lib/host/seccomp.ts";
+
+/** Tries something; resolves to whether it has had its effect. */
+type Attack = (place: Place) => unknown;
+
+/** Files and a process of the test's, for the attacker to reach for. */
+interface Place {
+  readonly folder: string;
+  /** A process that was started before the seal, as the helper shell is. */
+  readonly victim: Deno.ChildProcess;
+}
+
+const word = "usize";
+const libc = Deno.dlopen("libc.so.6", {
+  syscall: { parameters: ["i64", word, word, word, word, word, word], result: "i64" },
+  system: { parameters: ["buffer"], result: "i32" },
+  _exit: { parameters: ["i32"], result: "void" },
+  mmap: { parameters: [word, word, "i32", "i32", "i32", "i64"], result: word },
+  memcpy: { parameters: [word, "buffer", word], result: word },
+}).symbols;
+
+type Argument = number | bigint | string | Uint8Array<ArrayBuffer>;
+const isAmd64 = Deno.build.arch === "x86_64";
+/** Keeps buffers alive while the kernel reads them. */
+const kept: Uint8Array<ArrayBuffer>[] = [];
+
+/** Makes a system call; `numbers` are those of amd64 and arm64. @throws {Error} When it fails. */
+function syscall(numbers: readonly [number, number], ...args: readonly Argument[]): number {
+  const words = Array.from({ length: 6 }, (_, index) => toWord(args[index] ?? 0));
+  const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words;
+  const number = BigInt(numbers[isAmd64 ? 0 : 1]);
+  const result = Number(libc.syscall(number, a, b, c, d, e, f));
+  if (result < 0) throw new Error(`system call ${number} failed`);
+  return result;
+}
+
+function toWord(value: Argument): bigint {
+  if (typeof value === "number") return BigInt.asUintN(64, BigInt(value));
+  if (typeof value === "bigint") return value;
+  const bytes = typeof value === "string" ? cString(value) : value;
+  kept.push(bytes);
+  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+}
+
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+/** `char *[]`, ended by a null pointer. */
+function strings(...texts: readonly string[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(BigUint64Array.from([...texts.map(toWord), 0n]).buffer);
+}
+
+/** A copy of the process that ends at once. */
+function endIfChild(pid: number): boolean {
+  if (pid === 0) libc._exit(0);
+  return pid > 0;
+}
+
+const AT_FDCWD = -100;
+const O_WRONLY = 1;
+const O_RDWR = 2;
+const O_CREAT = 0o100;
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function contains(path: string, text: string): boolean {
+  return Deno.readTextFileSync(path).includes(text);
+}
+
+/** Runs code in a worker; resolves to what it posts, and rejects with what it throws. */
+async function inWorker(code: string): Promise<unknown> {
+  const wrapped = `try { ${code}; postMessage("") } catch (error) { postMessage(error.message) }`;
+  const worker = new Worker(`data:text/javascript,${encodeURIComponent(wrapped)}`, {
+    type: "module",
+  });
+  const message = await new Promise<unknown>((resolve) => {
+    worker.onmessage = ({ data }) => resolve(data);
+  });
+  worker.terminate();
+  if (message !== "") throw new Error(String(message));
+  return true;
+}
+
+const PROGRAMS: Readonly<Record<string, Attack>> = {
+  "Deno.Command": () => new Deno.Command("/bin/true").outputSync().success,
+  "Deno.Command in a worker": () => inWorker(`new Deno.Command("/bin/true").outputSync()`),
+  "node:child_process": () => execFileSync("/bin/true") !== undefined,
+  "node:child_process in a worker": () =>
+    inWorker(`(await import("node:child_process")).execFileSync("/bin/true")`),
+  "system() of the C library": () => libc.system(cString("exit 7")) === 7 << 8,
+  "fork": () => endIfChild(syscall(isAmd64 ? [57, 0] : [0, 220], isAmd64 ? 0 : 17)),
+  "clone as a process": () => endIfChild(syscall([56, 220], 17)),
+  "clone3 as a process": () => {
+    const args = new BigUint64Array(11);
+    args[4] = 17n;
+    return endIfChild(syscall([435, 435], new Uint8Array(args.buffer), 88));
+  },
+  "memfd_create": () => syscall([319, 279], "program", 0) > 0,
+};
+
+/** These end in another program, so each needs a process of its own. */
+const REPLACEMENTS: Readonly<Record<string, Attack>> = {
+  "execve": () => syscall([59, 221], "/bin/sh", reportSuccess("execve"), strings()),
+  "execveat": () =>
+    syscall([322, 281], AT_FDCWD, "/bin/sh", reportSuccess("execveat"), strings(), 0),
+};
+
+/** The words of a shell that reports in the attack's place. */
+function reportSuccess(name: string): Uint8Array<ArrayBuffer> {
+  return strings("sh", "-c", `echo '${JSON.stringify({ name, succeeded: true })}'`);
+}
+
+const FILES: Readonly<Record<string, Attack>> = {
+  "append to authorized_keys": ({ folder }) => {
+    const path = `${folder}/authorized_keys`;
+    Deno.writeTextFileSync(path, "ssh-ed25519 attacker", { append: true });
+    return contains(path, "attacker");
+  },
+  "append without blocking": async ({ folder }) => {
+    const path = `${folder}/authorized_keys`;
+    await Deno.writeTextFile(path, "ssh-ed25519 later", { append: true });
+    return contains(path, "later");
+  },
+  "append by node:fs": ({ folder }) => {
+    const path = `${folder}/authorized_keys`;
+    appendFileSync(path, "ssh-ed25519 node");
+    return contains(path, "node");
+  },
+  "append in a worker": async ({ folder }) => {
+    const path = JSON.stringify(`${folder}/authorized_keys`);
+    await inWorker(`Deno.writeTextFileSync(${path}, "from a worker", { append: true })`);
+    return contains(`${folder}/authorized_keys`, "from a worker");
+  },
+  "create a cron job": ({ folder }) => {
+    Deno.writeTextFileSync(`${folder}/cron.d/job`, "* * * * * root attack");
+    return exists(`${folder}/cron.d/job`);
+  },
+  "overwrite its own program": ({ folder }) => {
+    Deno.writeTextFileSync(`${folder}/agent`, "attacker's");
+    return contains(`${folder}/agent`, "attacker's");
+  },
+  "overwrite its own configuration": ({ folder }) => {
+    Deno.writeTextFileSync(`${folder}/config.json`, `{"enable_remote_control": true}`);
+    return contains(`${folder}/config.json`, "enable_remote_control");
+  },
+  "openat for writing": ({ folder }) =>
+    syscall([257, 56], AT_FDCWD, `${folder}/agent`, O_WRONLY) > 0,
+  "openat for writing, with high bits": ({ folder }) =>
+    syscall([257, 56], AT_FDCWD, `${folder}/agent`, (1n << 32n) | BigInt(O_RDWR)) > 0,
+  "openat that creates": ({ folder }) =>
+    syscall([257, 56], AT_FDCWD, `${folder}/created`, O_CREAT, 0o600) > 0,
+  "openat that empties": ({ folder }) => {
+    syscall([257, 56], AT_FDCWD, `${folder}/emptied`, 0o1000);
+    return Deno.statSync(`${folder}/emptied`).size === 0;
+  },
+  "openat of a nameless file": ({ folder }) =>
+    syscall([257, 56], AT_FDCWD, folder, O_RDWR | 0o20000000 | (isAmd64 ? 0o200000 : 0o40000)) > 0,
+  "openat2 for writing": ({ folder }) => {
+    const how = new Uint8Array(BigUint64Array.from([BigInt(O_WRONLY), 0n, 0n]).buffer);
+    return syscall([437, 437], AT_FDCWD, `${folder}/agent`, how, 24) > 0;
+  },
+  "reopen of an open file for writing": ({ folder }) => {
+    const fd = syscall([257, 56], AT_FDCWD, `${folder}/agent`, 0);
+    return syscall([257, 56], AT_FDCWD, `/proc/self/fd/${fd}`, O_WRONLY) > 0;
+  },
+  "io_uring": () => syscall([425, 425], 4, new Uint8Array(120)) > 0,
+  "rename": ({ folder }) => {
+    Deno.renameSync(`${folder}/new`, `${folder}/renamed`);
+    return exists(`${folder}/renamed`);
+  },
+  "renameat2": ({ folder }) => {
+    syscall([316, 276], AT_FDCWD, `${folder}/other`, AT_FDCWD, `${folder}/moved`, 0);
+    return exists(`${folder}/moved`);
+  },
+  "link": ({ folder }) => {
+    Deno.linkSync(`${folder}/agent`, `${folder}/linked`);
+    return exists(`${folder}/linked`);
+  },
+  "symlink": ({ folder }) => {
+    Deno.symlinkSync("/etc/passwd", `${folder}/symlink`);
+    return exists(`${folder}/symlink`);
+  },
+  "unlink": ({ folder }) => {
+    Deno.removeSync(`${folder}/removable`);
+    return !exists(`${folder}/removable`);
+  },
+  "mkdir": ({ folder }) => {
+    Deno.mkdirSync(`${folder}/made`);
+    return exists(`${folder}/made`);
+  },
+  "rmdir": ({ folder }) => {
+    Deno.removeSync(`${folder}/empty`);
+    return !exists(`${folder}/empty`);
+  },
+  "mknod": ({ folder }) => syscall([259, 33], AT_FDCWD, `${folder}/fifo`, 0o10600, 0) === 0,
+  "chmod": ({ folder }) => {
+    Deno.chmodSync(`${folder}/agent`, 0o4755);
+    return Deno.statSync(`${folder}/agent`).mode === 0o104755;
+  },
+  "fchmod of a file that is open for reading": ({ folder }) => {
+    const fd = syscall([257, 56], AT_FDCWD, `${folder}/agent`, 0);
+    return syscall([91, 52], fd, 0o777) === 0;
+  },
+  "fchmodat2": ({ folder }) => syscall([452, 452], AT_FDCWD, `${folder}/agent`, 0o777, 0) === 0,
+  "chown": ({ folder }) => {
+    Deno.chownSync(`${folder}/agent`, Deno.uid() ?? 0, Deno.gid() ?? 0);
+    return true;
+  },
+  "truncate": ({ folder }) => {
+    Deno.truncateSync(`${folder}/truncated`);
+    return Deno.statSync(`${folder}/truncated`).size === 0;
+  },
+  "utimensat": ({ folder }) => {
+    Deno.utimeSync(`${folder}/agent`, 1, 1);
+    return Deno.statSync(`${folder}/agent`).mtime?.getTime() === 1000;
+  },
+  "setxattr": ({ folder }) =>
+    syscall([188, 5], `${folder}/agent`, "user.attack", "attack", 6, 0) === 0,
+  "shmget": () => syscall([29, 194], 0, 4096, 0o1600) >= 0,
+  "mq_open": () => syscall([240, 180], `komari-attack-${Deno.pid}`, O_RDWR | O_CREAT, 0o600, 0) > 0,
+};
+
+const PROCESSES: Readonly<Record<string, Attack>> = {
+  "write its own memory through /proc": () => {
+    using memory = Deno.openSync("/proc/self/mem", { write: true });
+    return memory.isTerminal() === false;
+  },
+  "write a child's memory through /proc": ({ victim }) => {
+    using memory = Deno.openSync(`/proc/${victim.pid}/mem`, { write: true });
+    return memory.isTerminal() === false;
+  },
+  "Deno.kill": ({ victim }) => {
+    Deno.kill(victim.pid, "SIGCONT");
+    return true;
+  },
+  "kill of its group": () => syscall([62, 129], 0, 0) === 0,
+  "tkill": ({ victim }) => syscall([200, 130], victim.pid, 0) === 0,
+  "tgkill": ({ victim }) => syscall([234, 131], victim.pid, victim.pid, 0) === 0,
+  "pidfd_send_signal": ({ victim }) => {
+    const fd = syscall([434, 434], victim.pid, 0);
+    return syscall([424, 424], fd, 0, 0, 0) === 0;
+  },
+  "fcntl that sends signals": ({ victim }) =>
+    syscall([72, 25], syscall([290, 19], 0, 0), 8, victim.pid) === 0,
+  "process_vm_readv": ({ victim }) =>
+    syscall([310, 270], victim.pid, new Uint8Array(16), 0, new Uint8Array(16), 0, 0) === 0,
+  "process_vm_writev": ({ victim }) =>
+    syscall([311, 271], victim.pid, new Uint8Array(16), 0, new Uint8Array(16), 0, 0) === 0,
+  "prlimit64 of a child": ({ victim }) =>
+    syscall([302, 261], victim.pid, 7, 0, new Uint8Array(16)) === 0,
+  "setpriority of a child": ({ victim }) => syscall([141, 140], 0, victim.pid, 5) === 0,
+  "sched_setaffinity of a child": ({ victim }) =>
+    syscall([203, 122], victim.pid, 8, Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 0])) === 0,
+  "ptrace": ({ victim }) => syscall([101, 117], 0x4206, victim.pid, 0, 0) === 0,
+};
+
+const SOCKETS: Readonly<Record<string, Attack>> = {
+  "connect to a unix socket": async ({ folder }) => {
+    using connection = await Deno.connect({ transport: "unix", path: `${folder}/socket` });
+    return connection.localAddr !== undefined;
+  },
+  "listen at a unix socket": ({ folder }) => {
+    using listener = Deno.listen({ transport: "unix", path: `${folder}/listening` });
+    return listener.addr !== undefined;
+  },
+  "unix datagrams": () => syscall([41, 198], 1, 2, 0) > 0,
+  "socketpair": () => syscall([53, 199], 1, 2, 0, new Uint8Array(8)) === 0,
+  "netlink of the audit system": () => syscall([41, 198], 16, 3, 9) > 0,
+};
+
+const SYSTEM: Readonly<Record<string, Attack>> = {
+  "unshare": () => syscall([272, 97], 0x200) === 0,
+  "setuid": () => syscall([105, 146], Deno.uid() ?? 0) === 0,
+  "setgid": () => syscall([106, 144], Deno.gid() ?? 0) === 0,
+  "prctl that asks for a signal": () => syscall([157, 167], 1, 0) === 0,
+  "setrlimit": () => {
+    const limit = new Uint8Array(16);
+    syscall([302, 261], 0, 4, 0, limit);
+    return syscall([302, 261], 0, 4, limit, 0) === 0;
+  },
+  "personality": () => syscall([135, 92], 0xffffffff) >= 0,
+  "chdir": () => syscall([80, 49], "/") === 0,
+  "umask": () => syscall([95, 166], 0o77) >= 0,
+  "keyctl": () => syscall([250, 219], 0, -3, 0) !== 0,
+};
+
+/** A test that is not the superuser's can't show that these work without the filter. */
+const SUPERUSER: Readonly<Record<string, Attack>> = {
+  "raw sockets": () => syscall([41, 198], 2, 3, 1) > 0,
+  "packet sockets": () => syscall([41, 198], 17, 3, 0) > 0,
+  "chroot": () => syscall([161, 51], "/") === 0,
+  "a namespace of its own": () => syscall([272, 97], 0x08000000) === 0,
+  "sethostname": () => {
+    const name = Deno.hostname();
+    return syscall([170, 161], name, name.length) === 0;
+  },
+  "open_by_handle_at": ({ folder }) => {
+    const handle = new Uint8Array(8 + 128);
+    new DataView(handle.buffer).setUint32(0, 128, true);
+    const mount = new Uint8Array(4);
+    syscall([303, 264], AT_FDCWD, `${folder}/agent`, handle, mount, 0);
+    const fd = syscall([257, 56], AT_FDCWD, folder, 0);
+    return syscall([304, 265], fd, handle, O_WRONLY) > 0;
+  },
+  "bpf": () => {
+    const map = new Uint32Array([2, 4, 4, 1, ...Array.from({ length: 28 }, () => 0)]);
+    return syscall([321, 280], 0, new Uint8Array(map.buffer), 72) > 0;
+  },
+};
+
+/** Only there where the kernel runs programs of 32 bits beside those of 64. */
+const AMD64: Readonly<Record<string, Attack>> = {
+  "a system call of 32 bits": () => {
+    const memory = libc.mmap(0n, 4096n, 7, 0x22, -1, 0n);
+    // push rbx; mov eax, 20 (getpid of i386); int 0x80; pop rbx; ret
+    libc.memcpy(memory, Uint8Array.from([0x53, 0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0x5b, 0xc3]), 10n);
+    const definition = { parameters: [], result: "i32" } as const;
+    const pointer = Deno.UnsafePointer.create<typeof definition>(memory);
+    return pointer !== null &&
+      new Deno.UnsafeFnPointer(pointer, definition).call() === Deno.pid;
+  },
+};
+
+/** All attacks by name, in the rooms that a test's steps are grouped by. */
+export const ATTACKS = {
+  programs: PROGRAMS,
+  replacements: REPLACEMENTS,
+  files: FILES,
+  processes: PROCESSES,
+  sockets: SOCKETS,
+  system: SYSTEM,
+  superuser: SUPERUSER,
+  amd64: AMD64,
+} as const;
+
+/** How an attack went. */
+export interface AttackResult {
+  readonly name: string;
+  readonly succeeded: boolean;
+  readonly error?: string;
+}
+
+async function attempt(name: string, place: Place): Promise<AttackResult> {
+  const attack = Object.values(ATTACKS).map((room) => room[name]).find((it) => it !== undefined);
+  if (attack === undefined) throw new RangeError(`Cannot try "${name}": there is no such attack`);
+  try {
+    return { name, succeeded: await attack(place) === true };
+  } catch (error) {
+    return { name, succeeded: false, error: error instanceof Error ? error.message : `${error}` };
+  }
+}
+
+if (import.meta.main) {
+  const [mode, folder = "", ...names] = Deno.args;
+  const victim = new Deno.Command("/bin/sleep", {
+    args: ["600"],
+    // The test reads this process's output to its end, and the victim outlives it.
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  if (mode === "sealed") installSeccompFilter();
+  for (const name of names) {
+    console.log(JSON.stringify(await attempt(name, { folder, victim })));
+  }
+  // The test ends the victim: a sealed process can't.
+  console.log(JSON.stringify({ victim: victim.pid }));
+  Deno.exit(0);
+}

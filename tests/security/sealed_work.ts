@@ -1,0 +1,107 @@
+/**
+ * Everything that an agent does after it has sealed itself: `sealed_work.ts FOLDER` ends with 0 when
+ * all of it works under the filter, and with the first failure otherwise.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { Libc } from "../../lib/host/libc.ts";
+import { LocalHost } from "../../lib/host/local_host.ts";
+import { installSeccompFilter } from "../../lib/host/seccomp.ts";
+import { Shell } from "../../lib/host/shell.ts";
+
+const [folder = ""] = Deno.args;
+const host = new LocalHost();
+const libc = new Libc();
+const uptime = host.open("/proc/uptime");
+const shell = Shell.start(host.roots);
+const state = Deno.openSync(`${folder}/state`, { read: true, write: true, create: true });
+// The runtime makes the pipe that signals arrive by with the first listener, as the agent does at its start.
+Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
+
+installSeccompFilter();
+
+const WORK: Readonly<Record<string, () => unknown>> = {
+  "reads files that are open": () => assert(Number(uptime.read()?.split(" ")[0]) > 0),
+  "reads other files": () => assert((host.list("/proc/self/fd") ?? []).length > 0),
+  "writes and syncs files that are open": async () => {
+    await state.write(new TextEncoder().encode("kept"));
+    state.syncDataSync();
+    await state.syncData();
+    assert(state.tryLockSync(true));
+    assertEquals(Deno.readTextFileSync(`${folder}/state`), "kept");
+  },
+  "asks for space, also beside other work": async () => {
+    assert(libc.statfs("/").blocks > 0);
+    await Promise.all(Array.from({ length: 40 }, () => libc.statfsAsync("/")));
+  },
+  "asks the helper shell": async () => {
+    assert(await shell.countProcesses() > 0);
+    await shell.ping("127.0.0.1");
+  },
+  "answers over HTTP, by name": async () => {
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => new Response("answer"),
+    );
+    const answer = await fetch(`http://localhost:${server.addr.port}/`);
+    assertEquals(await answer.text(), "answer");
+    await server.shutdown();
+  },
+  "talks over TCP": async () => {
+    using listener = Deno.listen({ port: 0, hostname: "::1" });
+    using connection = await Deno.connect({ hostname: "::1", port: listener.addr.port });
+    connection.setNoDelay(true);
+    connection.setKeepAlive(true);
+    (await listener.accept()).close();
+  },
+  "looks for names": async () => {
+    // Whether there is an answer depends on the machine: asking is allowed in any case.
+    for (const name of ["name.invalid", "localhost"]) {
+      try {
+        (await Deno.connect({ hostname: name, port: 1 })).close();
+      } catch (error) {
+        assert(error instanceof Error && !error.message.includes("not permitted"), `${error}`);
+      }
+    }
+  },
+  "lists interfaces": () => assert(Deno.networkInterfaces().length > 0),
+  "starts workers": async () => {
+    const worker = new Worker("data:text/javascript,postMessage(7)", { type: "module" });
+    assertEquals(await new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data)), 7);
+    worker.terminate();
+  },
+  "takes and gives back memory": () => {
+    for (let round = 0; round < 5; round++) assert(new Uint8Array(30 * 2 ** 20).fill(1).length > 0);
+    assert(Array.from({ length: 300_000 }, (_, index) => ({ index })).length > 0);
+  },
+  "loads what is loaded late": async () => {
+    const { parseProcessStat } = await import("../../lib/parse/process_stat.ts");
+    assert(parseProcessStat !== undefined);
+  },
+  "encrypts and draws": async () => {
+    assertEquals((await crypto.subtle.digest("SHA-256", new Uint8Array(5))).byteLength, 32);
+    crypto.getRandomValues(new Uint8Array(16));
+  },
+  "waits": () => new Promise((resolve) => setTimeout(resolve, 1)),
+  "notices its signals": async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    Deno.addSignalListener("SIGUSR1", resolve);
+    Deno.kill(Deno.pid, "SIGUSR1");
+    await promise;
+    Deno.removeSignalListener("SIGUSR1", resolve);
+  },
+  "ends the helper shell": () => shell.close(),
+};
+
+for (const [name, act] of Object.entries(WORK)) {
+  try {
+    await act();
+    console.log(name);
+  } catch (error) {
+    console.log(`FAILED ${name}: ${error instanceof Error ? error.stack : error}`);
+    Deno.exit(1);
+  }
+}
+Deno.exit(0);
