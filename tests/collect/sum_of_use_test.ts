@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { isSameSpace, sumOfUse } from "../../lib/collect/sum_of_use.ts";
 
@@ -30,6 +30,14 @@ Deno.test("sumOfUse() counts a pool's free space once", () => {
   });
 });
 
+function totalBytesOf({ blocks, blockSizeBytes }: ReturnType<typeof use>): number {
+  return blocks * blockSizeBytes;
+}
+
+function usedBytesOf({ blocks, freeBlocks, blockSizeBytes }: ReturnType<typeof use>): number {
+  return Math.max(0, blocks - freeBlocks) * blockSizeBytes;
+}
+
 Deno.test("sumOfUse() never uses more than there is nor less than nothing", () => {
   const count = fc.nat({ max: 2 ** 31 });
   const answer = fc.record({
@@ -41,7 +49,14 @@ Deno.test("sumOfUse() never uses more than there is nor less than nothing", () =
   });
   fc.assert(fc.property(fc.array(answer, { minLength: 1 }), (answers) => {
     const sum = sumOfUse(answers);
-    assert(sum !== undefined && sum.usedBytes >= 0 && sum.usedBytes <= sum.totalBytes);
+    const usedBytes = answers.reduce((sum, { use }) => sum + usedBytesOf(use), 0);
+    const pools = Map.groupBy(answers, ({ pool }, index) => pool ?? index);
+    const freeBytes = [...pools.values()].reduce(
+      (sum, pooled) =>
+        sum + Math.max(...pooled.map(({ use }) => totalBytesOf(use) - usedBytesOf(use))),
+      0,
+    );
+    assertEquals(sum, { totalBytes: usedBytes + freeBytes, usedBytes });
   }));
 });
 

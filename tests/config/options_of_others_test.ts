@@ -1,5 +1,5 @@
-import { assertThrows } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/errors.ts";
 
 const NOTHING = { env: {}, readText: () => "", readMode: () => undefined };
@@ -23,14 +23,37 @@ Deno.test("refuseOptionsOfOthers() names what an option is about, where it would
 });
 
 Deno.test("refuseOptionsOfOthers() lets each command have its own", () => {
-  for (
-    const args of [
-      "demo --fault help --port 1",
+  const own: [args: string, values: (config: Config) => unknown, expected: unknown][] = [
+    ["demo --fault help --port 1", ({ fault, port }) => ({ fault, port }), {
+      fault: "help",
+      port: 1,
+    }],
+    [
       "traffic set --up 5 --down 6 --install-service-name x",
+      ({ totals, install }) => [totals, install.serviceName],
+      [{ up: 5, down: 6 }, "x"],
+    ],
+    [
       "update --now --install-service-name x",
+      ({ update, install }) => [update.now, update.check, install.serviceName],
+      [true, false, "x"],
+    ],
+    [
       "install --as-root --replace --print --install-dir /opt/x --install-service-name x",
+      ({ install: { asRoot, replace, print, folder, serviceName } }) => {
+        return { asRoot, replace, print, folder, serviceName };
+      },
+      { asRoot: true, replace: true, print: true, folder: "/opt/x", serviceName: "x" },
+    ],
+    [
       "uninstall --restore --print",
-      "--help --print",
-    ]
-  ) resolveConfig({ ...NOTHING, args: args.split(" ") });
+      ({ install: { restore, print } }) => ({ restore, print }),
+      { restore: true, print: true },
+    ],
+    ["--help --print", ({ help, install }) => [help, install.print], [true, true]],
+  ];
+  for (const [args, values, expected] of own) {
+    const config = resolveConfig({ ...NOTHING, args: args.split(" ") });
+    assertEquals(values(config), expected, args);
+  }
 });

@@ -58,7 +58,8 @@ Deno.test("RemoteControl.runCommand() uploads what the command said", async () =
 });
 
 Deno.test("RemoteControl.runCommand() hides the agent's secrets from commands", async () => {
-  Deno.env.set("AGENT_TOKEN", "a-secret");
+  // No option, since other tests may run in this process.
+  Deno.env.set("AGENT_SECRET_OF_A_TEST", "a-secret");
   try {
     await withControl({}, async ({ control, results }) => {
       control.runCommand({ taskId: "a", command: "env; echo at $PWD" });
@@ -67,7 +68,7 @@ Deno.test("RemoteControl.runCommand() hides the agent's secrets from commands", 
       assertMatch(results[0]?.output ?? "", /^PATH=/m);
     });
   } finally {
-    Deno.env.delete("AGENT_TOKEN");
+    Deno.env.delete("AGENT_SECRET_OF_A_TEST");
   }
 });
 

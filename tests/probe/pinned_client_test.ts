@@ -1,22 +1,19 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { createPinnedClient } from "../../lib/probe/pinned_client.ts";
-import { Relay } from "../../lib/probe/relay.ts";
+import { assertEquals } from "@std/assert";
 import { RawServer, write } from "./raw_server.ts";
 
-const signal = new AbortController().signal;
+const PROGRAM = new URL("pinned_fetch.ts", import.meta.url).pathname;
 
-/** Sets variables while `use` runs. */
-async function withEnv(variables: Record<string, string>, use: () => Promise<void>): Promise<void> {
-  const before = Object.keys(variables).map((name) => [name, Deno.env.get(name)] as const);
-  for (const [name, value] of Object.entries(variables)) Deno.env.set(name, value);
-  try {
-    await use();
-  } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) Deno.env.delete(name);
-      else Deno.env.set(name, value);
-    }
-  }
+/** Fetches in a process of its own, since files that are tested in parallel share their environment. */
+async function pinnedFetch(
+  variables: Record<string, string>,
+  args: readonly string[],
+): Promise<{ status: number; error: string; changed: string[] }> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", PROGRAM, ...args],
+    env: variables,
+    stderr: "inherit",
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
 }
 
 for (
@@ -31,17 +28,8 @@ for (
   Deno.test(`createPinnedClient() takes no notice of ${told} in the environment`, async () => {
     const server = new RawServer((_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"));
     try {
-      await withEnv(variables, async () => {
-        using relay = new Relay(["127.0.0.1"], { port: server.port, signal });
-        using client = createPinnedClient(relay.url);
-        // A name that nothing but the relay leads anywhere.
-        const response = await fetch("http://pinned.invalid/", { client });
-        await response.body?.cancel();
-        assertEquals(response.status, 200);
-        for (const [name, value] of Object.entries(variables)) {
-          assertEquals(Deno.env.get(name), value);
-        }
-      });
+      const outcome = await pinnedFetch(variables, [`${server.port}`]);
+      assertEquals(outcome, { status: 200, error: "", changed: [] });
     } finally {
       await server.close();
     }
@@ -49,8 +37,10 @@ for (
 }
 
 Deno.test("createPinnedClient() leaves the environment as it was when the client can't be made", async () => {
-  await withEnv({ NO_PROXY: "some.example" }, async () => {
-    await assertRejects(() => Promise.try(() => createPinnedClient("nowhere at all://")), Error);
-    assert(Deno.env.get("NO_PROXY") === "some.example");
-  });
+  const { status, error, changed } = await pinnedFetch(
+    { NO_PROXY: "some.example" },
+    ["1", "nowhere at all://"],
+  );
+  assertEquals([status, changed], [0, []]);
+  assertEquals(error === "", false);
 });

@@ -23,16 +23,17 @@ async function failure(path: string, withinMs?: number): Promise<string> {
 }
 
 Deno.test("askVersion() asks for JSON, and hands on nothing that may be secret", async () => {
-  Deno.env.set("AGENT_TOKEN", "s3cret");
+  // No option, since other tests may run in this process.
+  Deno.env.set("AGENT_SECRET_OF_A_TEST", "s3cret");
   try {
-    const script = `echo "{\\"version\\": \\"$* \${AGENT_TOKEN-none} \${DENO##*/}\\"}"`;
+    const script = `echo "{\\"version\\": \\"$* \${AGENT_SECRET_OF_A_TEST-none} \${DENO##*/}\\"}"`;
     await withProgram(script, async (path) => {
       const runtime = Deno.execPath().split("/").at(-1);
       const said = await askVersion(path, { signal: never() });
       assertEquals(said, `version --json none ${runtime}`);
     });
   } finally {
-    Deno.env.delete("AGENT_TOKEN");
+    Deno.env.delete("AGENT_SECRET_OF_A_TEST");
   }
 });
 

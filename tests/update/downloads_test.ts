@@ -181,7 +181,8 @@ Deno.test("Downloads.file() does not take a broken answer for a whole one", asyn
   const downloads = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
   await withFile(async (_, file) => {
     const url = `http://127.0.0.1:${listener.addr.port}/x`;
-    await failure(downloads.file(url, { file, sizeBytes: 4, signal: never() }));
+    const words = await failure(downloads.file(url, { file, sizeBytes: 4, signal: never() }));
+    assertStringIncludes(words, `Cannot get ${url}: error reading a body`);
   });
   await served;
 });
