@@ -9,7 +9,7 @@ import { helpText } from "./lib/config/help.ts";
 import { wantedLogFormat } from "./lib/config/log_format.ts";
 import { requireNode } from "./lib/config/require_node.ts";
 import { secondsBetweenLooks } from "./lib/dry_run.ts";
-import { UsageError } from "./lib/errors.ts";
+import { UsageError } from "./lib/config/usage_error.ts";
 import { explainError } from "./lib/host/explain_error.ts";
 import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/restart_signal.ts";
 import { installedConfigs, installedTold } from "./lib/host/installed_configs.ts";

@@ -5,10 +5,10 @@
  */
 
 import { delay } from "@std/async/delay";
-import { PanelError } from "./errors.ts";
+import { PanelError } from "./panel/panel_error.ts";
 import { getLogger } from "./log.ts";
 import type { HttpPanel } from "./panel/http_panel.ts";
-import type { PanelLink } from "./panel/link.ts";
+import type { LinkListener, PanelLink } from "./panel/link.ts";
 import type { Way } from "./panel/link_state.ts";
 import { Outbox } from "./panel/outbox.ts";
 import type { PanelLog } from "./panel/panel_log.ts";
@@ -28,14 +28,6 @@ const RESULTS_WAITING = 1000;
 const FIRST_INFO_RETRY_MS = 5_000;
 /** Orders that come before the agent is ready for them; more is no panel's usual way. */
 const EARLY_ORDERS = 200;
-
-/** What an agent is told by its link. */
-export interface LinkListener {
-  takeReport(): WireReport;
-  onOrder(order: PanelOrder): void;
-  onWay(way: Way | undefined): void;
-  onAccepted(intervalMs: number): void;
-}
 
 /** The part of a link that an agent uses. */
 export type AgentLink = Pick<

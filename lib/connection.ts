@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { LinkListener } from "./agent.ts";
 import type { Config } from "./config/config.ts";
 import { LineDialler } from "./line/line_dialler.ts";
 import { exchanger } from "./panel/exchange.ts";
 import { HttpClient } from "./panel/http_client.ts";
 import { HttpPanel, type PanelAccess } from "./panel/http_panel.ts";
-import { type LinkSignals, PanelLink } from "./panel/link.ts";
+import { type LinkListener, type LinkSignals, PanelLink } from "./panel/link.ts";
 import { type OutcomeListener, PanelLog } from "./panel/panel_log.ts";
 import { RpcPost } from "./panel/rpc_post.ts";
 import type { Socket } from "./panel/socket.ts";

@@ -40,7 +40,7 @@ function parseJson(text: string): unknown {
 }
 
 function toProbeTask(item: unknown): ProbeTask | string {
-  if (!isFields(item)) return "one that is no object";
+  if (!isFieldsTaskList(item)) return "one that is no object";
   const { id, type, target, interval } = item;
   if (!isPositiveInteger(id)) return "one without an id";
   if (type !== "icmp" && type !== "tcp" && type !== "http") {
@@ -54,7 +54,7 @@ function toProbeTask(item: unknown): ProbeTask | string {
 }
 
 /** Not by a copy: there may be 10,000 of them. */
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+function isFieldsTaskList(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 

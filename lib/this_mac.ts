@@ -1,6 +1,6 @@
 import type { Config } from "./config/config.ts";
 import { openDarwinMachine } from "./darwin_machine.ts";
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./config/usage_error.ts";
 import { openDarwinHost } from "./host/darwin_host.ts";
 import { DarwinShell } from "./host/darwin_shell.ts";
 import { OWN_PROC } from "./machine.ts";

@@ -6,7 +6,7 @@
 
 import { PublicAddresses } from "./address/public_addresses.ts";
 import type { Config } from "./config/config.ts";
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./config/usage_error.ts";
 import { KernelTree } from "./host/kernel_tree.ts";
 import { LocalHost } from "./host/local_host.ts";
 import { openMachine, OWN_PROC } from "./machine.ts";

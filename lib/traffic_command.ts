@@ -6,7 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { Config } from "./config/config.ts";
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./config/usage_error.ts";
 import { actAsOwner } from "./host/act_as_owner.ts";
 import { isFolderLocked, lockFolder } from "./host/state_lock.ts";
 import { isOrderWaiting, leaveOrder, takeOrder } from "./host/state_order.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import { Agent, type AgentParts } from "../lib/agent.ts";
-import { PanelError } from "../lib/errors.ts";
+import { PanelError } from "../lib/panel/panel_error.ts";
 import { setUpLog } from "../lib/log.ts";
 import { PanelLink } from "../lib/panel/link.ts";
 import type { Way } from "../lib/panel/link_state.ts";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { resolveConfig } from "../lib/config/config.ts";
 import { Connection } from "../lib/connection.ts";
 import { startStandInPanel } from "../lib/demo/stand_in_panel.ts";
-import { PanelError } from "../lib/errors.ts";
+import { PanelError } from "../lib/panel/panel_error.ts";
 import { toWireReport } from "../lib/protocol.ts";
 
 const none = () => {};

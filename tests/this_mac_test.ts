@@ -1,6 +1,6 @@
 import { assertRejects } from "@std/assert";
 import { resolveConfig } from "../lib/config/config.ts";
-import { UsageError } from "../lib/errors.ts";
+import { UsageError } from "../lib/config/usage_error.ts";
 import { openThisMachine } from "../lib/this_machine.ts";
 
 function config(args: string[], env: Record<string, string> = {}) {

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 
-type Files = Pick<Host, "roots" | "readText" | "exists" | "list">;
+type FilesVirtualMachineKind = Pick<Host, "roots" | "readText" | "exists" | "list">;
 
 const DMI_FILES = [
   "product_name",
@@ -55,7 +55,10 @@ const XEN_FIRST_DOMAIN = 1 << 11;
  * Reads DMI (`/sys/class/dmi/id`), the hypervisor's own files, the clocks on offer and the device
  * tree; `underHypervisor` is what the processor says, for those that leave no other sign.
  */
-export function virtualMachineKind(host: Files, underHypervisor: boolean): string | undefined {
+export function virtualMachineKind(
+  host: FilesVirtualMachineKind,
+  underHypervisor: boolean,
+): string | undefined {
   const { proc, sys } = host.roots;
   const signed = byDmi(host);
   if (signed !== undefined && signed !== "qemu" && signed !== "none") return signed;
@@ -71,7 +74,7 @@ export function virtualMachineKind(host: Files, underHypervisor: boolean): strin
     (underHypervisor ? "vm-other" : undefined);
 }
 
-function byDmi(host: Files): string | undefined {
+function byDmi(host: FilesVirtualMachineKind): string | undefined {
   const texts = DMI_FILES.map((name) =>
     host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
   );
@@ -82,7 +85,7 @@ function byDmi(host: Files): string | undefined {
   return find(DMI_SIGNS, (sign) => texts.some((text) => text.startsWith(sign)));
 }
 
-function byXen(host: Files): string | undefined {
+function byXen(host: FilesVirtualMachineKind): string | undefined {
   const { proc, sys } = host.roots;
   const type = host.readText(`${sys}/hypervisor/type`)?.trim();
   if (type !== "xen" && !host.exists(`${proc}/xen`)) return undefined;
@@ -94,7 +97,7 @@ function byXen(host: Files): string | undefined {
   return isFirst ? "none" : "xen";
 }
 
-function byDeviceTree(host: Files): string | undefined {
+function byDeviceTree(host: FilesVirtualMachineKind): string | undefined {
   const tree = `${host.roots.proc}/device-tree`;
   const hypervisor = host.readText(`${tree}/hypervisor/compatible`);
   if (hypervisor !== undefined) {

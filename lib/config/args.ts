@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
 import type { Option } from "./option.ts";
 import { didYouMean } from "./nearest.ts";
 import { OPTIONS } from "./options.ts";

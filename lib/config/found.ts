@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
 import type { Option } from "./option.ts";
 
 /** Where a value was found; the order of ranks is the order of precedence. */

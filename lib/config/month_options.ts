@@ -7,7 +7,7 @@
 import { parseByteCount } from "../parse/byte_count.ts";
 import { checked, number } from "./option.ts";
 
-const GROUP = "Monthly traffic";
+const GROUP_MONTH_OPTIONS = "Monthly traffic";
 
 /** Part of the option table, apart for its length only. */
 export const MONTH_OPTIONS = {
@@ -16,7 +16,7 @@ export const MONTH_OPTIONS = {
     variable: "AGENT_MONTH_ROTATE",
     key: "month_rotate",
     placeholder: "DAY",
-    group: GROUP,
+    group: GROUP_MONTH_OPTIONS,
     help:
       "Report the traffic since this day of the month, 1 to 31; 0 reports it since the machine's start",
     initial: 0,
@@ -29,17 +29,17 @@ export const MONTH_OPTIONS = {
     variable: "AGENT_STATE_DIR",
     key: "state_dir",
     placeholder: "FOLDER",
-    group: GROUP,
+    group: GROUP_MONTH_OPTIONS,
     help:
       "Where what outlives the agent is kept: the month's traffic, and as which node it registered",
     initial: "",
     initialText: "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's",
-    parse: parseFolder,
+    parse: parseFolderMonthOptions,
   }),
   up: checked<number | undefined>({
     flag: "up",
     placeholder: "BYTES",
-    group: GROUP,
+    group: GROUP_MONTH_OPTIONS,
     help: "For `traffic set`: what was sent this month, such as 12.5GiB or 300GB",
     initial: undefined,
     parse: parseByteCount,
@@ -47,7 +47,7 @@ export const MONTH_OPTIONS = {
   down: checked<number | undefined>({
     flag: "down",
     placeholder: "BYTES",
-    group: GROUP,
+    group: GROUP_MONTH_OPTIONS,
     help: "For `traffic set`: what was received this month",
     initial: undefined,
     parse: parseByteCount,
@@ -55,7 +55,7 @@ export const MONTH_OPTIONS = {
 } as const;
 
 /** A relative folder would be another one after the next start. */
-function parseFolder(value: string): string {
+function parseFolderMonthOptions(value: string): string {
   if (!value.startsWith("/")) throw new RangeError("a full path, such as /var/lib/komari");
   return value.replace(/(?<=.)\/+$/, "");
 }

@@ -11,7 +11,7 @@ const NOTHING = "there is nothing for it to do here";
 /** Part of the option table, apart for its length only. */
 export const OFFICIAL_OPTIONS = {
   maxRetries: number({
-    ...names("max-retries", "MAX_RETRIES"),
+    ...namesOfficialOptions("max-retries", "MAX_RETRIES"),
     short: "r",
     help: "Tries before falling back",
     noEffect: "it never gives up on the panel, so there are no tries to count",
@@ -44,10 +44,10 @@ function officialSwitch(
   variable: string | undefined,
   row: OfficialRow,
 ): Option<boolean> {
-  return toggle({ ...names(flag, variable), ...row });
+  return toggle({ ...namesOfficialOptions(flag, variable), ...row });
 }
 
-function names(flag: string, variable: string | undefined) {
+function namesOfficialOptions(flag: string, variable: string | undefined) {
   const group = "Of the official agent, without effect here" as const;
   if (variable === undefined) return { flag, group };
   return { flag, group, variable: `AGENT_${variable}`, key: variable.toLowerCase() };

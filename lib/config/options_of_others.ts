@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
 import type { Command } from "./args.ts";
 import type { Find } from "./found.ts";
 import type { Option } from "./option.ts";

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
 import { parseProxy } from "../parse/proxy.ts";
 
 /** Proxies by the scheme of what is asked for, as URLs; and who is asked without one. */

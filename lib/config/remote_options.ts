@@ -9,15 +9,15 @@ import { number, toggle } from "./option.ts";
 /** Part of the option table, apart for its length only. */
 export const REMOTE_OPTIONS = {
   enableRemoteControl: toggle({
-    ...names("enable-remote-control"),
+    ...namesRemoteOptions("enable-remote-control"),
     help: "Let the panel run commands and open terminals here, with this process's rights",
   }),
   disableWebSsh: toggle({
-    ...names("disable-web-ssh"),
+    ...namesRemoteOptions("disable-web-ssh"),
     help: "The official switch against it; wins over --enable-remote-control",
   }),
   execTimeout: number({
-    ...names("exec-timeout"),
+    ...namesRemoteOptions("exec-timeout"),
     placeholder: "MINUTES",
     help: "How long a command of the panel's may run",
     initial: 10,
@@ -25,7 +25,7 @@ export const REMOTE_OPTIONS = {
     max: 1440,
   }),
   terminalIdle: number({
-    ...names("terminal-idle"),
+    ...namesRemoteOptions("terminal-idle"),
     placeholder: "MINUTES",
     help: "How long a terminal may lie idle before it is closed",
     initial: 15,
@@ -34,7 +34,7 @@ export const REMOTE_OPTIONS = {
   }),
 } as const;
 
-function names(flag: string) {
+function namesRemoteOptions(flag: string) {
   const key = flag.replaceAll("-", "_");
   const group = "Remote control" as const;
   return { flag, variable: `AGENT_${key.toUpperCase()}`, key, group };

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** What says which panel to report to, and as which node. */
 export interface NodeWords {

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** Reads a file's text. @throws When it can't. */
 export type ReadText = (path: string) => string;

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "./usage_error.ts";
 import { type Find, parseFound } from "./found.ts";
 import { OPTIONS } from "./options.ts";
 import { type ConfigSources, readOrRefuse } from "./sources.ts";

@@ -7,7 +7,7 @@
 import { checked, toggle } from "./option.ts";
 import { parseEndpoint } from "./values.ts";
 
-const GROUP = "Updates";
+const GROUP_UPDATE_OPTIONS = "Updates";
 
 /** Part of the option table, apart for its length only. */
 export const UPDATE_OPTIONS = {
@@ -15,7 +15,7 @@ export const UPDATE_OPTIONS = {
     flag: "disable-auto-update",
     variable: "AGENT_DISABLE_AUTO_UPDATE",
     key: "disable_auto_update",
-    group: GROUP,
+    group: GROUP_UPDATE_OPTIONS,
     help: "Don't update by itself",
   }),
   updateUrl: checked<string>({
@@ -23,7 +23,7 @@ export const UPDATE_OPTIONS = {
     variable: "AGENT_UPDATE_URL",
     key: "update_url",
     placeholder: "URL",
-    group: GROUP,
+    group: GROUP_UPDATE_OPTIONS,
     help: "Where the newest release is described, in the form of GitHub's API",
     initial: "",
     initialText: "the project's releases on GitHub",
@@ -34,7 +34,7 @@ export const UPDATE_OPTIONS = {
     variable: "AGENT_MIRROR",
     key: "mirror",
     placeholder: "PREFIX",
-    group: GROUP,
+    group: GROUP_UPDATE_OPTIONS,
     help: "Put before every address of GitHub, such as https://mirror.example.com",
     initial: "",
     initialText: "none",
@@ -42,12 +42,12 @@ export const UPDATE_OPTIONS = {
   }),
   check: toggle({
     flag: "check",
-    group: GROUP,
+    group: GROUP_UPDATE_OPTIONS,
     help: "For `update`: say whether there is a newer version, and change nothing",
   }),
   now: toggle({
     flag: "now",
-    group: GROUP,
+    group: GROUP_UPDATE_OPTIONS,
     help: "For `update`: take a newer version at once",
   }),
 } as const;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../config/usage_error.ts";
 
 /** What each fault does, in one line. */
 export const faults = {

@@ -18,7 +18,7 @@ export interface WirePingResult {
   readonly finishedAt: string;
 }
 
-const shape = fields({
+const shapePingResultContract = fields({
   task_id: { kind: "integer", accepted: [0, LARGEST_COUNT], allowed: [1, LARGEST_COUNT] },
   value: { kind: "integer", allowed: [-1, LARGEST_COUNT] },
   ping_type: { kind: "string" },
@@ -41,7 +41,7 @@ export function checkPingResult(
       ["ping result: is no JSON object"],
     );
   }
-  const findings = examine(result, shape);
+  const findings = examine(result, shapePingResultContract);
   const violations = findings.map((finding) => `ping result: ${finding.text}`);
   const refusal = gravest(findings, { fraction: 400, type: 400, "out of range": 400 });
   if (refusal !== undefined) {

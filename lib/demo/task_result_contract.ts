@@ -16,7 +16,7 @@ export interface WireTaskResult {
   readonly finishedAt: string;
 }
 
-const shape = fields({
+const shapeTaskResultContract = fields({
   task_id: { kind: "string" },
   result: { kind: "string" },
   exit_code: { kind: "integer", allowed: [-(2 ** 31), 2 ** 31 - 1] },
@@ -35,7 +35,7 @@ export function checkTaskResult(
       ["task result: is no JSON object"],
     );
   }
-  const findings = examine(result, shape);
+  const findings = examine(result, shapeTaskResultContract);
   const violations = findings.map((finding) => `task result: ${finding.text}`);
   if (gravest(findings, { fraction: 400, type: 400 }) !== undefined) {
     return refuse(

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { PanelError } from "../errors.ts";
+import type { PanelError } from "../panel/panel_error.ts";
 import { readOfficialNode } from "../host/official_node.ts";
 import { describeError, getLogger } from "../log.ts";
 import { PanelLog } from "../panel/panel_log.ts";

@@ -1,5 +1,5 @@
 import type { ConnectionConfig } from "../config/connection.ts";
-import { PanelError } from "../errors.ts";
+import { PanelError } from "../panel/panel_error.ts";
 import { LineDialler } from "../line/line_dialler.ts";
 import { type Exchange, exchanger, isHtml, type PanelAnswer, refusal } from "../panel/exchange.ts";
 import { HttpClient } from "../panel/http_client.ts";

@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "../panel/panel_error.ts";
 
 /** For so long a panel may be confused, or be another for a while, until its word is taken. */
 const PATIENCE_MS = 10 * 60_000;

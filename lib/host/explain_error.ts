@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../config/usage_error.ts";
 import { describeError } from "../log.ts";
 
 /** What ended the program, in one line for its user. */

@@ -1,5 +1,3 @@
-import type { RuntimePlaces } from "../config/runtime_places.ts";
-
 /** Where a service of the system has it. */
 const OF_THE_SYSTEM = "/run/komari-agent-deno";
 
@@ -8,7 +6,9 @@ const OF_THE_SYSTEM = "/run/komari-agent-deno";
  * first: systemd's, the system's for the superuser, the user's, and what every container has. Other
  * users can read the system's.
  */
-export function runtimeFolders({ runtimeDir, userRuntimeDir }: RuntimePlaces): string[] {
+export function runtimeFolders(
+  { runtimeDir, userRuntimeDir }: { readonly runtimeDir: string; readonly userRuntimeDir: string },
+): string[] {
   const uid = Deno.uid();
   return [
     runtimeDir,

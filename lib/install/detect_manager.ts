@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../config/usage_error.ts";
 import type { ManagerKind } from "../service/managed_service.ts";
 import { isThere } from "./is_there.ts";
 import { scopeOf, type Site } from "./site.ts";

@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../config/usage_error.ts";
 import { readInstallRecord } from "../host/installed.ts";
 import type { ServiceManager } from "../service/managed_service.ts";
 import { serviceManager } from "../service/service_manager.ts";

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../config/usage_error.ts";
 
 /**
  * The Deno that a portable build is to be run with, by a user who owns none of what lies on the way

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../config/usage_error.ts";
 import type { ToolCommand } from "../service/tool_command.ts";
 import { scopeOf, type Site } from "./site.ts";
 

@@ -1,4 +1,4 @@
-import { LineError } from "../errors.ts";
+import { LineError } from "../net/errors.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import { type Connect, connectOrClose } from "./dial.ts";

@@ -1,4 +1,4 @@
-import { LineError } from "../errors.ts";
+import { LineError } from "../net/errors.ts";
 import { parseProxy, type Proxy } from "../parse/proxy.ts";
 import { isExemptFromProxy } from "../parse/proxy_exemption.ts";
 import { closedOnAbort } from "./close_quietly.ts";

@@ -1,4 +1,4 @@
-import { LineError } from "../errors.ts";
+import { LineError } from "../net/errors.ts";
 import { closedOnAbort, closeQuietly } from "./close_quietly.ts";
 import { ConnectionLine } from "./connection_line.ts";
 import type { Endpoint } from "./connector.ts";

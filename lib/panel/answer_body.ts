@@ -1,4 +1,4 @@
-import { AnswerError } from "../errors.ts";
+import { AnswerError } from "../net/errors.ts";
 import { BoundedBytes } from "../parse/bounded_bytes.ts";
 import { ChunkedBody } from "../parse/chunked_body.ts";
 import type { ResponseHead } from "../parse/http_head.ts";

@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import type { PanelEvent } from "../panel_message.ts";
 import type { WireBasicInfo, WireProbeResult, WireReport } from "../protocol.ts";
 import type { HttpPanel } from "./http_panel.ts";

@@ -1,4 +1,5 @@
-import { AnswerError, LineError, PanelError, type PanelFailure } from "../errors.ts";
+import { AnswerError, LineError } from "../net/errors.ts";
+import { PanelError, type PanelFailure } from "./panel_error.ts";
 import { describeError } from "../log.ts";
 import type { HttpClient } from "./http_client.ts";
 

@@ -1,4 +1,4 @@
-import { AnswerError } from "../errors.ts";
+import { AnswerError } from "../net/errors.ts";
 import type { Dialler, OpenLine } from "../line/line.ts";
 import { writeAll } from "../line/pass.ts";
 import { readBody } from "./answer_body.ts";

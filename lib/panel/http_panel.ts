@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "../protocol.ts";
 import { parseTaskList, type TaskList } from "../task_list.ts";
 import { type Exchange, type Exchanger, isHtml, refusal } from "./exchange.ts";

@@ -1,4 +1,4 @@
-import { AnswerError } from "../errors.ts";
+import { AnswerError } from "../net/errors.ts";
 import type { Line } from "../line/line.ts";
 import { headEnd, parseResponseHead, type ResponseHead } from "../parse/http_head.ts";
 

@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import type { PanelEvent, PanelMessage, PanelOrder } from "../panel_message.ts";
 import type { WireBasicInfo, WireProbeResult, WireReport } from "../protocol.ts";
 import { Beat } from "./beat.ts";
@@ -25,14 +25,8 @@ const REPORT_MS = 10_000;
 /** A try whether POST goes through at all. */
 const TRIAL_MS = 6_000;
 
-/** What a link works with. */
-export interface LinkParts extends Omit<CarrierParts, "socket"> {
-  readonly settings: LinkSettings;
-  /** Time between two reports; each kind of way has its own when absent. */
-  readonly intervalMs: number | undefined;
-  readonly rpc: Pick<RpcPost, "report" | "call" | "pull">;
-  readonly door: Pick<SocketDoor, "open" | "troubleOf">;
-  readonly log: PanelLog;
+/** What a link asks of its owner, and tells it. */
+export interface LinkListener {
   /** Looks at the machine; called right before a report leaves. */
   takeReport(): WireReport;
   /** The panel wants something done; must not throw. */
@@ -41,6 +35,16 @@ export interface LinkParts extends Omit<CarrierParts, "socket"> {
   onWay(way: Way | undefined): void;
   /** The panel has accepted a report, and the next is due an interval later; must not throw. */
   onAccepted(intervalMs: number): void;
+}
+
+/** What a link works with. */
+export interface LinkParts extends Omit<CarrierParts, "socket">, LinkListener {
+  readonly settings: LinkSettings;
+  /** Time between two reports; each kind of way has its own when absent. */
+  readonly intervalMs: number | undefined;
+  readonly rpc: Pick<RpcPost, "report" | "call" | "pull">;
+  readonly door: Pick<SocketDoor, "open" | "troubleOf">;
+  readonly log: PanelLog;
 }
 
 /** When a link has to end. */

@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import { isSocket, type Way } from "./link_state.ts";
 import type { PanelLog } from "./panel_log.ts";
 import { RIVAL_AT, SHORT_LIFE_MS } from "./step_link.ts";

@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import type { PanelMessage } from "../panel_message.ts";
 import { parsePanelMessage } from "../panel_message.ts";
 import type { WireProbeResult, WireReport } from "../protocol.ts";

@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import { type PanelEvent, parsePanelMessage, rpcCall } from "../panel_message.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { type Exchange, type Exchanger, isHtml, type PanelAnswer, refusal } from "./exchange.ts";

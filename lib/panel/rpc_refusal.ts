@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import type { RpcError } from "../panel_message.ts";
 
 /** The panel has answered a call with an error. */

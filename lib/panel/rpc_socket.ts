@@ -1,4 +1,4 @@
-import { PanelError } from "../errors.ts";
+import { PanelError } from "./panel_error.ts";
 import { type PanelMessage, parsePanelMessage, rpcCall } from "../panel_message.ts";
 import { timeoutError } from "./exchange.ts";
 import type { RpcRequest } from "./rpc_post.ts";

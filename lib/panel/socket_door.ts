@@ -1,4 +1,5 @@
-import { LineError, PanelError, UpgradeRefused } from "../errors.ts";
+import { LineError, UpgradeRefused } from "../net/errors.ts";
+import { PanelError } from "./panel_error.ts";
 import type { Dialler } from "../line/line.ts";
 import { isHtml, lineFailure, refusal } from "./exchange.ts";
 import type { PanelAccess } from "./http_panel.ts";

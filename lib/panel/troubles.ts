@@ -1,4 +1,4 @@
-import { PanelError, type PanelFailure } from "../errors.ts";
+import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** What should be said about the panel. */
 export interface TroubleEvent {

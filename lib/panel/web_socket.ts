@@ -1,4 +1,4 @@
-import { AnswerError, UpgradeRefused } from "../errors.ts";
+import { AnswerError, UpgradeRefused } from "../net/errors.ts";
 import type { Dialler, Line } from "../line/line.ts";
 import { writeAll } from "../line/pass.ts";
 import { BoundedBytes } from "../parse/bounded_bytes.ts";

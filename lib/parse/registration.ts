@@ -13,7 +13,7 @@ export interface RegisteredNode {
  */
 export function parseRegistration(text: string): RegisteredNode {
   const { status, data } = objectOf(text);
-  if (status !== "success") throw refusal();
+  if (status !== "success") throw unreadable();
   return nodeOf(data);
 }
 
@@ -28,10 +28,10 @@ export function parseOfficialNode(text: string): RegisteredNode {
 
 /** Takes a node out of a value that came from outside. @throws {SyntaxError} When it is none. */
 export function nodeOf(value: unknown): RegisteredNode {
-  if (typeof value !== "object" || value === null) throw refusal();
+  if (typeof value !== "object" || value === null) throw unreadable();
   const { uuid, token }: Record<string, unknown> = { ...value };
-  if (typeof uuid !== "string" || !/^[\w-]{1,64}$/.test(uuid)) throw refusal();
-  if (typeof token !== "string" || !/^[!-~]{1,256}$/.test(token)) throw refusal();
+  if (typeof uuid !== "string" || !/^[\w-]{1,64}$/.test(uuid)) throw unreadable();
+  if (typeof token !== "string" || !/^[!-~]{1,256}$/.test(token)) throw unreadable();
   return { uuid, token };
 }
 
@@ -41,11 +41,11 @@ function objectOf(text: string): Record<string, unknown> {
     value = JSON.parse(text);
   } catch {
     // The parser's own error quotes the text.
-    throw refusal();
+    throw unreadable();
   }
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
-function refusal(): SyntaxError {
+function unreadable(): SyntaxError {
   return new SyntaxError("Cannot read the node: there is no uuid with a token");
 }

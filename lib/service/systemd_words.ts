@@ -19,11 +19,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * and `systemd.syntax(7)` know; a quotation that is not closed ends with the line.
  */
 export function splitSystemdWords(line: string): string[] {
-  return splitQuotedWords(line, unescape);
+  return splitQuotedWords(line, unescapeSystemdWords);
 }
 
 /** What an escape stands for, and how long it is behind its backslash. */
-function unescape(rest: string): { text: string; length: number } {
+function unescapeSystemdWords(rest: string): { text: string; length: number } {
   const named = ESCAPES[rest.charAt(0)];
   if (named !== undefined) return { text: named, length: 1 };
   const hex = /^(?:x([0-9a-f]{2})|u([0-9a-f]{4}))/i.exec(rest);

@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { knowsReleases } from "../config/knows_releases.ts";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../config/usage_error.ts";
 import { runtimeFolders } from "../host/runtime_folders.ts";
 import { StateFile } from "../host/state_file.ts";
 import { lockFolder } from "../host/state_lock.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseArguments } from "../../lib/config/args.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 
 Deno.test("parseArguments() takes commands of one and of two words", () => {
   assertEquals(parseArguments([]).command, "report");

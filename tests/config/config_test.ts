@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import type { Config } from "../../lib/config/config.ts";
 import type { ConfigSources } from "../../lib/config/sources.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 
 const FILES: Readonly<Record<string, string>> = {
   "/etc/komari-agent-deno/config.json": '{"endpoint": "https://p.example", "interval": 7}',

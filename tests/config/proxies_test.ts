@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { proxiesOf } from "../../lib/config/proxies.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 
 Deno.test("proxiesOf() prefers small letters, and falls back to the proxy for all", () => {
   const env = { HTTP_PROXY: "http://big", http_proxy: "http://small", ALL_PROXY: "socks5://all" };

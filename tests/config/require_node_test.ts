@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { requireNode } from "../../lib/config/require_node.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 
 const NOTHING = { endpoint: "", token: "", autoDiscoveryKey: "" };
 const endpoint = "https://panel.example";

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import { DiscoveredNode } from "../../lib/discovery/discovered_node.ts";
 import type { Registration } from "../../lib/discovery/registrar.ts";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { collectedLog } from "../control/collected_log.ts";
 import { PaperStore } from "./paper_store.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { type Clock, install } from "@sinonjs/fake-timers";
 import { Enrolment } from "../../lib/discovery/enrolment.ts";
 import type { Registration } from "../../lib/discovery/registrar.ts";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { describeError } from "../../lib/log.ts";
 import type { KnownNode } from "../../lib/parse/known_nodes.ts";
 import { collectedLog } from "../control/collected_log.ts";

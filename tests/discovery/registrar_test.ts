@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Registrar, type Registration } from "../../lib/discovery/registrar.ts";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { startHttpProxy } from "../line/proxies.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { TokenWatch } from "../../lib/discovery/token_watch.ts";
-import { PanelError, type PanelFailure } from "../../lib/errors.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 
 const MINUTE_MS = 60_000;
 

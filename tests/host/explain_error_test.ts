@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { explainError } from "../../lib/host/explain_error.ts";
 
 Deno.test("explainError() says how to give the runtime's rights, however deep the cause lies", () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { detectManager } from "../../lib/install/detect_manager.ts";
 import { type Fakes, PaperSite } from "./paper_site.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { install } from "../../lib/install/install.ts";
 import { uninstall } from "../../lib/install/uninstall.ts";
 import { configOf, type Fakes, PaperSite, USERS } from "./paper_site.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { readableDeno } from "../../lib/install/readable_deno.ts";
 
 Deno.test("readableDeno() refuses a Deno that lies in somebody's closed home", async () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { removeUser, serviceUser } from "../../lib/install/service_user.ts";
 import { toolLine } from "../../lib/service/tool_command.ts";
 import { type Fakes, PaperSite, USERS } from "./paper_site.ts";

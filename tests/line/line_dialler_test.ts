@@ -2,7 +2,7 @@ import { install } from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
-import { LineError } from "../../lib/errors.ts";
+import { LineError } from "../../lib/net/errors.ts";
 import { LineDialler, type LineDiallerOptions } from "../../lib/line/line_dialler.ts";
 import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./name_server.ts";

@@ -1,7 +1,7 @@
 import { install } from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { LineError } from "../../lib/errors.ts";
+import { LineError } from "../../lib/net/errors.ts";
 import type { Line } from "../../lib/line/line.ts";
 import { Tls, type TrustOptions } from "../../lib/line/tls.ts";
 import { EchoServer } from "./echo_server.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Carrier } from "../../lib/panel/carrier.ts";
 import type { Way } from "../../lib/panel/link_state.ts";
 import { LiveSocket } from "../../lib/panel/live_socket.ts";

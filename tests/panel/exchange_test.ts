@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { install } from "@sinonjs/fake-timers";
-import { AnswerError, LineError, PanelError, type PanelFailure } from "../../lib/errors.ts";
+import { AnswerError, LineError } from "../../lib/net/errors.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import {
   type Exchange,
   exchanger,

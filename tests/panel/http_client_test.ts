@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { gzipSync } from "node:zlib";
 import { install } from "@sinonjs/fake-timers";
-import { AnswerError } from "../../lib/errors.ts";
+import { AnswerError } from "../../lib/net/errors.ts";
 import { type HttpAnswer, HttpClient, type HttpRequest } from "../../lib/panel/http_client.ts";
 import { countedSignal } from "./counted_signal.ts";
 import { LoopbackDialler } from "./loopback_dialler.ts";

@@ -5,7 +5,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { PanelError, type PanelFailure } from "../../lib/errors.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { describeError } from "../../lib/log.ts";
 import { LineDialler } from "../../lib/line/line_dialler.ts";
 import { exchanger } from "../../lib/panel/exchange.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { LinkStory } from "../../lib/panel/link_story.ts";
 import { PanelLog } from "../../lib/panel/panel_log.ts";
 import { panelLines } from "./panel_lines.ts";

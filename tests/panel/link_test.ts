@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { setUpLog } from "../../lib/log.ts";
 import { PanelLink } from "../../lib/panel/link.ts";
 import type { DialFailure, LinkSettings, Way } from "../../lib/panel/link_state.ts";

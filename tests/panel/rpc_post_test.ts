@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { PanelError, type PanelFailure } from "../../lib/errors.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import type { Exchange, PanelAnswer } from "../../lib/panel/exchange.ts";
 import { RpcPost } from "../../lib/panel/rpc_post.ts";
 

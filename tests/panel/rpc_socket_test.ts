@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { RpcSocket } from "../../lib/panel/rpc_socket.ts";
 import type { PanelMessage } from "../../lib/panel_message.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { AnswerError, LineError, type PanelFailure, UpgradeRefused } from "../../lib/errors.ts";
+import { AnswerError, LineError, UpgradeRefused } from "../../lib/net/errors.ts";
+import type { PanelFailure } from "../../lib/panel/panel_error.ts";
 import type { DialFailure } from "../../lib/panel/link_state.ts";
 import { SocketDoor, type SocketPurpose } from "../../lib/panel/socket_door.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { PanelError } from "../../lib/errors.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Troubles } from "../../lib/panel/troubles.ts";
 
 const refused = new PanelError("Cannot send report: refused", { failure: "unreachable" });

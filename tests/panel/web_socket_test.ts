@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { AnswerError, UpgradeRefused } from "../../lib/errors.ts";
+import { AnswerError, UpgradeRefused } from "../../lib/net/errors.ts";
 import type { Socket } from "../../lib/panel/socket.ts";
 import { openWebSocket, type WebSocketOptions } from "../../lib/panel/web_socket.ts";
 import { serverFrame } from "../parse/server_frames.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import type { ProgramForm } from "../../lib/host/this_program.ts";
 import { update } from "../../lib/update/update_command.ts";
 import { VERSION } from "../../lib/version.ts";
