@@ -6,21 +6,21 @@
 
 import { type Config, resolveConfig } from "./lib/config/config.ts";
 import { helpText } from "./lib/config/help.ts";
-import { wantedLogFormat } from "./lib/config/log_format.ts";
-import { requireNode } from "./lib/config/require_node.ts";
-import { secondsBetweenLooks } from "./lib/dry_run.ts";
+import { wantedLogFormat } from "./lib/config/config.ts";
+import { requireNode } from "./lib/config/credentials.ts";
+import { secondsBetweenLooks } from "./lib/cli/dry_run.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
-import { explainError } from "./lib/host/explain_error.ts";
-import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/restart_signal.ts";
-import { installedConfigs, installedTold } from "./lib/host/installed_configs.ts";
-import type { CommandOptions } from "./lib/install/install_command.ts";
-import { runtimeFolders } from "./lib/host/runtime_folders.ts";
-import { print, printError } from "./lib/host/standard_streams.ts";
+import { explainError } from "./lib/cli/output.ts";
+import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/this_program.ts";
+import { installedConfigs, installedTold } from "./lib/service/install_record.ts";
+import type { CommandOptions } from "./lib/cli/install.ts";
+import { runtimeFolders } from "./lib/host/paths.ts";
+import { print, printError } from "./lib/cli/output.ts";
 import { thisProgram } from "./lib/host/this_program.ts";
-import { versionText } from "./lib/host/version_text.ts";
-import { describeError, getLogger, hideSecrets, setUpLog } from "./lib/log.ts";
-import { reportTo } from "./lib/reporting.ts";
-import type { Platform } from "./lib/this_machine.ts";
+import { versionText } from "./lib/host/this_program.ts";
+import { describeError, getLogger, hideSecrets, setUpLog } from "./lib/log/log.ts";
+import { reportTo } from "./lib/agent/run_agent.ts";
+import type { Platform } from "./lib/metrics/open_machine.ts";
 
 // Not awaited: the runtime keeps the compiled code for the next start when the module's evaluation
 // ends, and all that it compiled with in memory until then.
@@ -71,7 +71,7 @@ async function run(config: Config, { secrets, reconsider }: Surroundings): Promi
   if (config.help) return show(helpText());
   if (config.command === "version") return show(versionText(config));
   if (config.command === "health") {
-    const { tellHealth } = await import("./lib/health_command.ts");
+    const { tellHealth } = await import("./lib/cli/health.ts");
     const { text, isHealthy } = tellHealth(runtimeFolders(config), config);
     print(text);
     return isHealthy ? 0 : 1;
@@ -82,7 +82,7 @@ async function run(config: Config, { secrets, reconsider }: Surroundings): Promi
   }
   const options = { ...stopSignal(), os, arch };
   if (config.command === "traffic show" || config.command === "traffic set") {
-    const { setTraffic, showTraffic } = await import("./lib/traffic_command.ts");
+    const { setTraffic, showTraffic } = await import("./lib/cli/traffic.ts");
     const act = config.command === "traffic show" ? showTraffic : setTraffic;
     return show(await act(config, options));
   }
@@ -104,7 +104,7 @@ async function runInstall(
   config: Config,
   options: Pick<CommandOptions, "signal" | "reconsider">,
 ): Promise<number> {
-  const { installCommand, uninstallCommand } = await import("./lib/install/install_command.ts");
+  const { installCommand, uninstallCommand } = await import("./lib/cli/install.ts");
   const act = config.command === "install" ? installCommand : uninstallCommand;
   const say = (line: string) => print(`${line}\n`);
   const env = Deno.env.toObject();
@@ -113,7 +113,7 @@ async function runInstall(
 
 async function runUpdate(config: Config, options: { signal: AbortSignal }): Promise<number> {
   startLog({ ...config, notices: [] }, config.secrets);
-  const { update } = await import("./lib/update/update_command.ts");
+  const { update } = await import("./lib/cli/update.ts");
   // What was cut off goes on with the next one.
   return await unlessStopped(options.signal, async () => {
     const { text, isGood } = await update(config, { program: thisProgram(), ...options });
@@ -128,7 +128,7 @@ async function reportDiscovered(
   options: Platform & { signal: AbortSignal; secrets: string[] },
 ): Promise<void> {
   const { signal, secrets } = options;
-  const { discoverNode } = await import("./lib/discovery/discover_node.ts");
+  const { discoverNode } = await import("./lib/panel/registered_node.ts");
   const onToken = (token: string) => void secrets.push(token);
   await using node = await discoverNode(config, { signal, onToken });
   if (node !== undefined) await reportTo(node, config, options);
@@ -139,7 +139,7 @@ async function runDryRun(
   options: Platform & { signal: AbortSignal },
 ): Promise<number> {
   startLog(config, config.secrets);
-  const { dryRun } = await import("./lib/dry_run_command.ts");
+  const { dryRun } = await import("./lib/cli/dry_run_command.ts");
   if (!config.json || Deno.stderr.isTerminal()) {
     printError(`Looking twice, ${secondsBetweenLooks(config.intervalSeconds)} s apart …`);
   }
@@ -168,7 +168,7 @@ async function runDemo(
   const { describeFaults, parseFault } = await import("./lib/demo/fault.ts");
   if (config.fault === "help") return show(`${describeFaults()}\n`);
   const fault = config.fault === "" ? {} : { fault: parseFault(config.fault) };
-  const { startDemo } = await import("./lib/demo/demo.ts");
+  const { startDemo } = await import("./lib/demo/stand_in_panel.ts");
   const panel = await startDemo({
     port: config.port,
     remoteControl: config.remoteControl,

@@ -1,4 +1,4 @@
-import { EXECUTABLE_HEAD_BYTES, executableTarget } from "../lib/parse/executable_target.ts";
+import { EXECUTABLE_HEAD_BYTES, executableTarget } from "../lib/update/fetch_program.ts";
 import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 import { run } from "./run.ts";
 import { TARGETS } from "./targets.ts";

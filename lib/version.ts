@@ -12,3 +12,8 @@ export const REPOSITORY: string = build.repository;
 
 /** How the program names itself to servers. */
 export const USER_AGENT = `komari-agent-deno/${VERSION}`;
+
+/** Whether it is known where newer versions come from: by the build, or because somebody said it. */
+export function knowsReleases({ url }: { readonly url: string }): boolean {
+  return url !== "" || REPOSITORY !== "";
+}

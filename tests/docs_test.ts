@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Option } from "../lib/config/option.ts";
-import { OPTIONS } from "../lib/config/options.ts";
+import { OPTIONS } from "../lib/config/option_table.ts";
 
 /** A part of a page; the text of a table is its rows, a line each. */
 interface Block {

@@ -1,23 +1,229 @@
 import type { MemoryMode } from "../types.ts";
-import { type Command, parseArguments } from "./args.ts";
-import { readConfigFile } from "./config_file.ts";
-import { type ConnectionConfig, pickConnection } from "./connection.ts";
-import { type Find, type Found, parseFound, type PickValue } from "./found.ts";
-import { pickMemoryMode } from "./memory_mode.ts";
+import { type Command, parseArguments } from "./command_line.ts";
+import { passOverRootKeys, readConfigFile } from "./config_file.ts";
+import { findToken, secretsOf } from "./credentials.ts";
 import { configNotices } from "./notices.ts";
-import { type InstallConfig, pickInstall } from "./install.ts";
-import { installedConfig } from "./installed_config.ts";
 import type { Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
-import { passOverRootKeys } from "./root_keys.ts";
-import { refuseOptionsOfOthers } from "./options_of_others.ts";
-import { secretsOf } from "./secrets.ts";
-import { type RuntimePlaces, runtimePlaces } from "./runtime_places.ts";
-import { pickUpdate, type UpdateConfig } from "./update.ts";
-import { type StatePlaces, statePlaces } from "./state_places.ts";
-import { RELEASE_KEYS } from "./release_flags.ts";
-import type { ConfigSources } from "./sources.ts";
-import { findToken } from "./token.ts";
+import {
+  type ConfigSources,
+  type Find,
+  type Found,
+  givenOptions,
+  parseFound,
+  type PickValue,
+  readOrRefuse,
+} from "./option_lookup.ts";
+import { OPTIONS } from "./option_table.ts";
+import {
+  type Header,
+  type NameServer,
+  parseCertificates,
+  type Proxies,
+  proxiesOf,
+  withHeaders,
+} from "./parsers.ts";
+import {
+  installedConfig,
+  type RuntimePlaces,
+  runtimePlaces,
+  type StatePlaces,
+  statePlaces,
+} from "./paths.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** What was asked for about the way to the panel. */
+export interface ConnectionConfig {
+  readonly transport: "auto" | "http";
+  readonly protocolVersion: 1 | 2;
+  readonly reconnectIntervalSeconds: number;
+  readonly compression: boolean;
+  /** For every request and upgrade; names are HTTP tokens, values printable ASCII. */
+  readonly headers: readonly Header[];
+  /** PEM texts of certificates to trust beside the well-known ones, one certificate each. */
+  readonly caCerts: readonly string[];
+  /** Any certificate is trusted. */
+  readonly anyCertificate: boolean;
+  readonly preferFamily: 4 | 6 | undefined;
+  /** `undefined` when the system's are meant. */
+  readonly nameServer: NameServer | undefined;
+  readonly proxies: Proxies;
+}
+
+/**
+ * Picks what is about the way to the panel. The stand-in panel is on this machine, where no proxy
+ * leads.
+ *
+ * @throws {UsageError} When a value can't be used.
+ */
+export function pickConnection(
+  { find, pick }: { find: Find; pick: PickValue },
+  sources: ConfigSources & { readonly usesProxies: boolean },
+): ConnectionConfig {
+  const family = pick(OPTIONS.preferIpVersion);
+  return {
+    transport: pick(OPTIONS.transport),
+    protocolVersion: pick(OPTIONS.protocolVersion) === "1" ? 1 : 2,
+    reconnectIntervalSeconds: pick(OPTIONS.reconnectInterval),
+    compression: !pick(OPTIONS.disableCompression),
+    headers: withHeaders(pick(OPTIONS.header), [
+      ["CF-Access-Client-Id", pick(OPTIONS.cfAccessClientId)],
+      ["CF-Access-Client-Secret", pick(OPTIONS.cfAccessClientSecret)],
+    ]),
+    caCerts: caCerts(find, sources),
+    anyCertificate: pick(OPTIONS.ignoreUnsafeCert),
+    preferFamily: family === "" ? undefined : family === "4" ? 4 : 6,
+    nameServer: pick(OPTIONS.customDns),
+    proxies: sources.usesProxies ? proxiesOf(sources.env) : {},
+  };
+}
+
+function caCerts(find: Find, { readText }: ConfigSources): readonly string[] {
+  const found = find(OPTIONS.caCert);
+  if (found === undefined || found.text === "") return [];
+  const text = readOrRefuse(found.name, found.text, readText);
+  return parseCertificates(text, `${found.name} ${found.text}`);
+}
+
+/** The mode by its own name; else by the official switches, in whichever place is stronger. */
+export function pickMemoryMode(find: Find, pick: PickValue): MemoryMode {
+  if (find(OPTIONS.memoryMode) !== undefined) return pick(OPTIONS.memoryMode);
+  return pick(OPTIONS.memoryIncludeCache) && !pick(OPTIONS.memoryExcludeBcf)
+    ? "all"
+    : OPTIONS.memoryMode.initial;
+}
+
+/** What was asked of `install` and `uninstall`. */
+export interface InstallConfig {
+  /** Nothing is done, only told. */
+  readonly print: boolean;
+  /** `undefined` where nothing was said: what was installed before stays then. */
+  readonly asRoot: boolean | undefined;
+  readonly replace: boolean;
+  readonly restore: boolean;
+  /** Empty when the usual one is meant. */
+  readonly folder: string;
+  readonly serviceName: string;
+  /** What the service is to be given, by the keys of the configuration file, without the token. */
+  readonly given: ReadonlyMap<string, string>;
+  /** What the installed configuration says and what does not count, for it is another user's. */
+  readonly passedOver: ReadonlyMap<string, string>;
+}
+
+/** Picks what is about installing. @throws {UsageError} When a value can't be used. */
+export function pickInstall(
+  { find, pick }: { find: Find; pick: PickValue },
+  { passedOver }: Pick<InstallConfig, "passedOver">,
+): InstallConfig {
+  return {
+    print: pick(OPTIONS.print),
+    asRoot: find(OPTIONS.asRoot) === undefined ? undefined : pick(OPTIONS.asRoot),
+    replace: pick(OPTIONS.replace),
+    restore: pick(OPTIONS.restore),
+    folder: pick(OPTIONS.installDir),
+    serviceName: pick(OPTIONS.installServiceName),
+    given: givenOptions(find),
+    passedOver,
+  };
+}
+
+/** Options that are about some commands only, and what those are called. */
+const ABOUT: readonly {
+  readonly commands: readonly Command[];
+  readonly options: readonly Option<unknown>[];
+  readonly subject: string;
+}[] = [
+  {
+    commands: ["demo"],
+    options: [OPTIONS.fault, OPTIONS.port],
+    subject: 'the stand-in panel of the command "demo"',
+  },
+  {
+    commands: ["traffic set"],
+    options: [OPTIONS.up, OPTIONS.down],
+    subject: 'the command "traffic set"',
+  },
+  {
+    commands: ["update"],
+    options: [OPTIONS.check, OPTIONS.now],
+    subject: 'the command "update"',
+  },
+  {
+    commands: ["install"],
+    options: [OPTIONS.asRoot, OPTIONS.replace, OPTIONS.installDir],
+    subject: 'the command "install"',
+  },
+  {
+    commands: ["uninstall"],
+    options: [OPTIONS.restore],
+    subject: 'the command "uninstall"',
+  },
+  {
+    commands: ["install", "uninstall"],
+    options: [OPTIONS.print],
+    subject: 'the commands "install" and "uninstall"',
+  },
+  {
+    commands: ["install", "uninstall", "update", "health", "traffic show", "traffic set"],
+    options: [OPTIONS.installServiceName],
+    subject: "an installed service",
+  },
+];
+
+/**
+ * Refuses options that are about another command, where they would do nothing.
+ *
+ * @throws {UsageError} One line that names the option and what it is about.
+ */
+export function refuseOptionsOfOthers(find: Find, command: Command): void {
+  for (const { commands, options, subject } of ABOUT) {
+    if (commands.includes(command)) continue;
+    for (const option of options) {
+      const found = find(option);
+      if (found !== undefined) {
+        throw new UsageError(`Cannot use ${found.origin} here: it is about ${subject}`);
+      }
+    }
+  }
+}
+
+/** What was asked about newer versions. */
+export interface UpdateConfig {
+  readonly automatic: boolean;
+  /** Empty when the project's own releases are meant. */
+  readonly url: string;
+  /** Without a slash at its end; empty when there is none. */
+  readonly mirror: string;
+  readonly check: boolean;
+  readonly now: boolean;
+}
+
+/** Picks what is about newer versions. @throws {UsageError} When a value can't be used. */
+export function pickUpdate(pick: PickValue): UpdateConfig {
+  return {
+    automatic: !pick(OPTIONS.disableAutoUpdate),
+    url: pick(OPTIONS.updateUrl),
+    mirror: pick(OPTIONS.mirror),
+    check: pick(OPTIONS.check),
+    now: pick(OPTIONS.now),
+  };
+}
+
+/** Options about the servers of releases, by their keys. */
+const FLAGS = { update_url: "--update-url", mirror: "--mirror", ca_cert: "--ca-cert" };
+
+/** Keys of what `update` needs of what an agent was told. */
+export const RELEASE_KEYS: readonly string[] = Object.keys(FLAGS);
+
+/**
+ * The same as flags. They go on its command line: the file with the token belongs to the agent, and
+ * what root puts in a program's place must not.
+ */
+export function releaseFlags(given: ReadonlyMap<string, string>): string[] {
+  return Object.entries(FLAGS).flatMap(([key, flag]) => {
+    const value = given.get(key);
+    return value === undefined ? [] : [flag, value];
+  });
+}
 
 /** What the program was asked to do, complete and checked. */
 export interface Config extends ConnectionConfig, StatePlaces, RuntimePlaces {
@@ -200,4 +406,34 @@ function pickInterval(
 /** Bits of others and of the group, which are not the owner's. */
 function isOpenToOthers(mode: number | undefined): boolean {
   return ((mode ?? 0) & 0o044) !== 0;
+}
+
+/**
+ * The wanted form of log lines, for an error that is found before the configuration stands.
+ *
+ * Looks in the same places, but never throws: what can't be read counts as not there.
+ */
+export function wantedLogFormat(
+  { args, env, readText }: Pick<ConfigSources, "args" | "env" | "readText">,
+): "text" | "json" {
+  const format = flagValue(args, "--log-format") ?? (env.AGENT_LOG_FORMAT || undefined) ??
+    ofFile(flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE, readText);
+  return format === "json" ? "json" : "text";
+}
+
+function flagValue(args: readonly string[], flag: string): string | undefined {
+  const attached = args.findLast((arg) => arg.startsWith(`${flag}=`));
+  if (attached !== undefined) return attached.slice(flag.length + 1);
+  const at = args.lastIndexOf(flag);
+  return at === -1 ? undefined : args[at + 1];
+}
+
+function ofFile(path: string | undefined, readText: (path: string) => string): unknown {
+  if (!path) return undefined;
+  try {
+    const values: Record<string, unknown> = { ...JSON.parse(readText(path)) };
+    return values.log_format;
+  } catch {
+    return undefined;
+  }
 }

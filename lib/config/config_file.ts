@@ -1,8 +1,8 @@
-import { UsageError } from "./usage_error.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "./command_line.ts";
 import type { Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
-import { readOrRefuse, type ReadText } from "./sources.ts";
+import { readOrRefuse, type ReadText } from "./option_lookup.ts";
+import { OPTIONS } from "./option_table.ts";
+import { UsageError } from "./usage_error.ts";
 
 const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
 
@@ -85,4 +85,46 @@ function parseJsonObject(text: string, name: string): Record<string, unknown> {
     throw new UsageError(`Cannot use ${name}: allowed is one JSON object`);
   }
   return { ...parsed };
+}
+
+/**
+ * A configuration file with what was given, by its keys: switches and numbers as such, lists as
+ * arrays, everything else as text.
+ */
+export function configText(given: ReadonlyMap<string, string>): string {
+  const entries = Array.from(given, ([key, text]) => [key, typed(key, text)]);
+  return JSON.stringify(Object.fromEntries(entries), null, 2) + "\n";
+}
+
+function typed(key: string, text: string): unknown {
+  const option = ROWS.find((row) => row.key === key);
+  const value: unknown = option?.parse(text);
+  if (typeof value === "boolean" || typeof value === "number") return value;
+  const isList = Array.isArray(value) && value.every((word) => typeof word === "string");
+  return isList ? value : text;
+}
+
+/**
+ * Options by which root makes folders, reads files and takes programs from somewhere, by their keys.
+ *
+ * The configuration of a service belongs to its user, who could have written anything there. What
+ * root goes by must have another source.
+ */
+export const ROOT_KEYS: readonly string[] = [
+  "state_dir",
+  "update_url",
+  "mirror",
+  "ca_cert",
+  "token_file",
+];
+
+/** Divides a configuration that is not this user's own: what counts, and what does not. */
+export function passOverRootKeys(
+  file: ReadonlyMap<string, string>,
+): { file: Map<string, string>; passedOver: Map<string, string> } {
+  const isRoots = ([key]: [string, string]) => ROOT_KEYS.includes(key);
+  return {
+    file: new Map([...file].filter((entry) => !isRoots(entry))),
+    passedOver: new Map([...file].filter(isRoots)),
+  };
 }

@@ -1,5 +1,5 @@
 import { type Option, OPTION_GROUPS } from "./option.ts";
-import { OPTIONS } from "./options.ts";
+import { OPTIONS } from "./option_table.ts";
 
 const INTRODUCTION = `Reports this machine to a Komari panel.
 

@@ -5,15 +5,14 @@
  */
 
 import { type Answer, jsonAnswer, textAnswer } from "./answer.ts";
-import { callName, RPC_PATH } from "./call_name.ts";
-import type { Exchange, RequestHead } from "./exchange.ts";
+import { taskList } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
-import type { Intake, MessageKind } from "./intake.ts";
+import { callName, type Exchange, type RequestHead, RPC_PATH } from "./http_call.ts";
+import type { Intake, MessageKind } from "./message_sink.ts";
 import type { Node } from "./node.ts";
 import type { PanelState } from "./panel_state.ts";
 import type { Registry } from "./registry.ts";
 import { answerRpc } from "./rpc.ts";
-import { taskList } from "./wire_task.ts";
 
 /** What an answer depends on. */
 export interface ApiContext {

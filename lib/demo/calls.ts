@@ -8,14 +8,18 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { jsonAnswer, textAnswer } from "./answer.ts";
 import { answerCall } from "./api.ts";
-import { callName } from "./call_name.ts";
-import { type Exchange, readExchange } from "./exchange.ts";
 import { type Fault, isOrders, strikes } from "./fault.ts";
-import { faultAnswer, playFault, writeAnswer } from "./fault_player.ts";
+import {
+  faultAnswer,
+  playFault,
+  playOnSocket,
+  type RawSocket,
+  writeAnswer,
+} from "./fault_player.ts";
+import { callName, type Exchange, readExchange } from "./http_call.ts";
 import type { Listener } from "./listener.ts";
 import { playOrders } from "./order_faults.ts";
-import { rpcError } from "./rpc_reply.ts";
-import { playOnSocket, type RawSocket } from "./socket_faults.ts";
+import { rpcError } from "./rpc.ts";
 import { answerUpgrade, type UpgradeContext } from "./upgrade.ts";
 
 type Standing = RawSocket & { readonly call: "upgrade" | "terminal" };

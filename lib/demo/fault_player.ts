@@ -1,5 +1,11 @@
 /**
+ * 512 MiB of zeros in half a MiB.
+ *
+ * Messages that no panel would mean.
+ *
  * Plays a fault on an open connection.
+ *
+ * Plays a fault on a WebSocket that stands.
  *
  * @module
  */
@@ -7,11 +13,107 @@
 import type { ServerResponse } from "node:http";
 import type { Writable } from "node:stream";
 import { delay } from "@std/async/delay";
+import type { Socket } from "node:net";
+import type { WebSocket } from "ws";
 import { type Answer, htmlAnswer, jsonAnswer } from "./answer.ts";
 import type { Fault } from "./fault.ts";
-import { gzipBomb } from "./bomb.ts";
-import { deepMessage, garbageAnswer } from "./hostile_messages.ts";
 import { hostileTaskList } from "./hostile_tasks.ts";
+
+const PART_BYTES = 1024 * 1024;
+const PARTS = 512;
+/** The CRC-32 of 512 MiB of zeros, counted once. */
+const CRC = 0x6db88320;
+
+/** As a file of gzip. */
+export async function gzipBomb(): Promise<Uint8Array<ArrayBuffer>> {
+  const head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+  const tail = new DataView(new ArrayBuffer(8));
+  tail.setUint32(0, CRC, true);
+  tail.setUint32(4, PARTS * PART_BYTES, true);
+  // An empty last block ends the stream.
+  return await joined([Uint8Array.from(head), await zeros(), Uint8Array.of(3, 0), tail]);
+}
+
+/**
+ * As a whole frame from a server to a client: a text with the bit of permessage-deflate.
+ */
+export async function bombFrame(): Promise<Uint8Array<ArrayBuffer>> {
+  const payload = await zeros();
+  const head = new DataView(new ArrayBuffer(10));
+  head.setUint8(0, 0xc1);
+  head.setUint8(1, 127);
+  head.setUint32(6, payload.length);
+  return await joined([head, payload]);
+}
+
+/** Zeros as deflate packs them; each part ends on a byte, so one serves for all. */
+async function zeros(): Promise<Uint8Array<ArrayBuffer>> {
+  const { constants, deflateRawSync } = await import("node:zlib");
+  const options = { level: 9, finishFlush: constants.Z_FULL_FLUSH };
+  const part = new Uint8Array(deflateRawSync(new Uint8Array(PART_BYTES), options));
+  return await joined(Array.from({ length: PARTS }, () => part));
+}
+
+async function joined(parts: (ArrayBufferView<ArrayBuffer>)[]): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+const texts = [
+  "",
+  "\u0000",
+  "{",
+  "null",
+  "7",
+  "[]",
+  '"ping"',
+  "{}",
+  '{"jsonrpc":"2.0"}',
+  '{"jsonrpc":"2.0","method":7,"params":[]}',
+  '{"jsonrpc":"2.0","method":"agent.reboot","params":{}}',
+  '{"jsonrpc":"2.0","method":"__proto__","params":{"__proto__":{"a":1}}}',
+  '{"jsonrpc":"2.0","method":"agent.ping"}',
+  '{"jsonrpc":"2.0","method":"agent.ping","params":null}',
+  '{"jsonrpc":"2.0","method":"agent.ping","params":{"ping_task_id":"1","ping_type":[],"ping_target":{}}}',
+  '{"jsonrpc":"2.0","method":"agent.ping","params":{"ping_task_id":1e400,"ping_type":"tcp","ping_target":""}}',
+  '{"jsonrpc":"2.0","method":"agent.exec","params":{"task_id":1,"command":["reboot"]}}',
+  '{"jsonrpc":"2.0","method":"agent.exec","params":{}}',
+  '{"jsonrpc":"2.0","method":"agent.terminal.request","params":{"request_id":"../../x?id=&token="}}',
+  '{"jsonrpc":"2.0","method":"agent.message","params":"\\u001b]0;title\\u0007\\r\\n\\u202e"}',
+  '{"jsonrpc":"2.0","method":"agent.event","params":[[[]]]}',
+  '{"jsonrpc":"2.0","id":999999,"result":{"events":[]}}',
+  '{"jsonrpc":"2.0","id":1,"result":{"events":[null,7,{},{"id":7,"method":"agent.exec"}]}}',
+  '{"jsonrpc":"2.0","id":1,"error":{"code":"x","message":{"a":1}}}',
+  '{"jsonrpc":"2.0","error":{"code":-32700,"message":"parse error"}}',
+  '{"message":"ping"}',
+  '{"message":"terminal","request_id":""}',
+  '{"message":"terminal","request_id":7}',
+  '{"message":"exec","task_id":null,"command":null}',
+  '{"message":["exec"]}',
+  '{"status":"error","error":{}}',
+  '{"status":"error"}',
+];
+
+/** Rubbish of every kind, each a message of its own. */
+export function garbageMessages(): (string | Uint8Array<ArrayBuffer>)[] {
+  const noise = crypto.getRandomValues(new Uint8Array(4096));
+  return [...texts, noise, new Uint8Array(), Uint8Array.of(0xff, 0xfe, 0x7b)];
+}
+
+/** One of the texts as an answer to a call. */
+export function garbageAnswer(): Answer {
+  const index = crypto.getRandomValues(new Uint8Array(1))[0] ?? 0;
+  return { ...jsonAnswer(200, null), body: texts[index % texts.length] ?? "" };
+}
+
+/** 100,000 lists within each other. */
+export function deepMessage(): string {
+  return "[".repeat(100_000) + "]".repeat(100_000);
+}
+
+/** A text of 64 MiB, as bytes. */
+export function hugeMessage(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(64 * 1024 * 1024).fill(0x20);
+}
 
 const proxyPage =
   "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>";
@@ -126,4 +228,42 @@ function drained(response: Writable): Promise<void> {
     response.once("drain", done);
     response.once("close", done);
   });
+}
+
+/** A WebSocket and the connection below it. */
+export interface RawSocket {
+  readonly webSocket: WebSocket;
+  readonly socket: Socket;
+}
+
+/** Sends or does what the fault wants; nothing when it concerns no WebSocket that stands. */
+export async function playOnSocket(
+  fault: Fault,
+  { webSocket, socket }: RawSocket,
+): Promise<void> {
+  switch (fault.name) {
+    case "close-after-upgrade":
+      socket.destroy();
+      return;
+    case "drop-mid-frame":
+      // The head of a text of 100 bytes, and fewer of them.
+      socket.write(Uint8Array.from([0x81, 100, ...new TextEncoder().encode('{"jsonrpc":')]));
+      socket.destroySoon();
+      return;
+    case "huge-message":
+      webSocket.send(hugeMessage(), { binary: false, compress: false }, () => {});
+      return;
+    case "garbage-message":
+      for (const message of garbageMessages()) {
+        webSocket.send(message, { binary: typeof message !== "string" }, () => {});
+      }
+      // A text that is no UTF-8.
+      webSocket.send(Uint8Array.of(0xc3, 0x28), { binary: false }, () => {});
+      return;
+    case "deep-message":
+      webSocket.send(deepMessage(), { compress: false }, () => {});
+      return;
+    case "bomb":
+      socket.write(await bombFrame());
+  }
 }

@@ -1,4 +1,6 @@
 /**
+ * Messages over a WebSocket of v1.
+ *
  * A WebSocket of the node, from its opening to its end.
  *
  * @module
@@ -7,11 +9,51 @@
 import { delay } from "@std/async/delay";
 import type { WebSocket } from "ws";
 import type { ApiContext } from "./api.ts";
-import { rpcCallName, socketCallName } from "./call_name.ts";
 import { type Fault, isMute, strikes } from "./fault.ts";
-import type { NodeSocket } from "./node.ts";
+import { rpcCallName, socketCallName } from "./http_call.ts";
+import type { Intake } from "./message_sink.ts";
+import type { Node, NodeSocket } from "./node.ts";
 import { answerRpc } from "./rpc.ts";
-import { takeV1Message } from "./v1_message.ts";
+import { parseWireObject, stringIn, writeWireJson } from "./wire_json.ts";
+
+/** Takes a message; gives the error that is answered, and nothing to a good one. */
+export function takeV1Message(
+  message: string,
+  context: { atMs: number; intake: Intake; node: Node },
+): string | undefined {
+  const { atMs, intake, node } = context;
+  const by = "v1 websocket";
+  intake.search(message, { what: by, atMs });
+  const object = parseWireObject(message);
+  if (object === undefined) {
+    intake.refuse(`${by}: is no JSON object`, atMs);
+    return "Invalid JSON";
+  }
+  if (Object.hasOwn(object, "jsonrpc")) {
+    // The panel stores a report of zeros and says nothing.
+    intake.note([`${by}: a message of v2`], atMs);
+    node.reported(1, { presence: false });
+    return undefined;
+  }
+  const { type, ...rest } = object;
+  const kind = type === undefined ? "" : stringIn(object, "type");
+  if (kind === "ping_result") {
+    const verdict = intake.take("ping result", { body: writeWireJson(rest), atMs, by });
+    return verdict.accepted ? undefined : "Invalid ping result format";
+  }
+  if (kind !== "" && kind !== "report") {
+    intake.refuse(`${by}: the type is unknown`, atMs);
+    return "Unknown message type";
+  }
+  const verdict = intake.take("report", { body: writeWireJson(rest), atMs, by });
+  if (verdict.accepted) {
+    node.reported(1, { presence: false });
+    return undefined;
+  }
+  return verdict.answer.status === 400
+    ? "Invalid report format"
+    : verdict.violations[0] ?? "out of range";
+}
 
 /** What a WebSocket of the node works with. */
 export type NodeSocketContext = Omit<ApiContext, "oldPanel" | "fault"> & {

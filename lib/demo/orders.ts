@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Intake } from "./intake.ts";
+import type { Intake } from "./message_sink.ts";
 import type { Node } from "./node.ts";
 import { TerminalSession } from "./terminal_session.ts";
 

@@ -4,16 +4,18 @@
  * The page is told by Server-Sent Events: the whole state when it connects, then each arrival as
  * it comes, so that nothing is asked for or sent while nothing happens.
  *
+ * The files of the terminal emulator that the page shows terminals with.
+ *
  * @module
  */
 
 import type { ServerResponse } from "node:http";
+import manifest from "../../deno.json" with { type: "json" };
 import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./answer.ts";
 import { faultNames, faults } from "./fault.ts";
-import type { Arrival, News } from "./panel_news.ts";
-import type { PanelState } from "./panel_state.ts";
-import type { WireReport } from "./report_contract.ts";
 import text from "./page.html" with { type: "text" };
+import type { Arrival, News, PanelState } from "./panel_state.ts";
+import type { WireReport } from "./report_contract.ts";
 
 /** How much of a stream may wait for a page that does not read. */
 const MOST_PENDING_BYTES = 4 * 1024 * 1024;
@@ -140,4 +142,34 @@ async function hashOf(element: "script" | "style"): Promise<string> {
   const inner = text.slice(start, text.indexOf(`</${element}>`, start));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(inner));
   return `'sha256-${new Uint8Array(digest).toBase64()}'`;
+}
+
+/**
+ * The emulator's script or style sheet.
+ *
+ * Asked of the runtime when a page wants it, and named in no import: the bundle would hold half a MB
+ * more for everybody.
+ *
+ * @throws {Error} When the package is neither there nor to be had (`Cannot load …`).
+ */
+export async function emulatorAnswer(file: "xterm.js" | "xterm.css"): Promise<Answer> {
+  const name: string = manifest.imports["@xterm/xterm"];
+  const isScript = file === "xterm.js";
+  try {
+    // The runtime finds a text only in a package that it has met as a module.
+    await import(`${name}/package.json`, { with: { type: "json" } });
+    const path = `${name}/${isScript ? "lib" : "css"}/${file}`;
+    const text: { default: string } = await import(path, { with: { type: "text" } });
+    return {
+      status: 200,
+      headers: {
+        "content-type": `text/${isScript ? "javascript" : "css"}; charset=utf-8`,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+      },
+      body: text.default,
+    };
+  } catch (cause) {
+    throw new Error(`Cannot load ${name}`, { cause });
+  }
 }

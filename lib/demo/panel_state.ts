@@ -1,17 +1,121 @@
 /**
+ * What can happen at the stand-in panel.
+ *
  * What the stand-in panel wants, and what has arrived at it.
  *
  * @module
  */
 
-import { Listeners } from "./listeners.ts";
-import type { WireBasicInfo } from "./basic_info_contract.ts";
+import type { WireBasicInfo, WirePingResult, WireTask, WireTaskResult } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
-import type { Arrival, Call, Counts, News, Sockets, Violation } from "./panel_news.ts";
-import type { WirePingResult } from "./ping_result_contract.ts";
 import type { WireReport } from "./report_contract.ts";
-import type { WireTaskResult } from "./task_result_contract.ts";
-import type { WireTask } from "./wire_task.ts";
+
+/** Who wants to hear of something, and a way to wait until it has come to a certain point. */
+export class Listeners<T> {
+  readonly #all = new Set<(news: T) => void>();
+
+  /** Calls `listener` with all news until the signal aborts. */
+  add(listener: (news: T) => void, options: { signal: AbortSignal }): void {
+    if (options.signal.aborted) return;
+    this.#all.add(listener);
+    options.signal.addEventListener("abort", () => this.#all.delete(listener), { once: true });
+  }
+
+  /** Tells all that listen. */
+  tell(news: T): void {
+    for (const listener of [...this.#all]) listener(news);
+  }
+
+  /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
+  until(condition: () => boolean, options: { signal?: AbortSignal } = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (condition()) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const settled = new AbortController();
+    this.add(() => {
+      try {
+        if (condition()) resolve();
+      } catch (error) {
+        reject(error);
+      }
+    }, { signal: settled.signal });
+    options.signal?.addEventListener("abort", () => reject(options.signal?.reason), {
+      once: true,
+      signal: settled.signal,
+    });
+    return promise.finally(() => settled.abort());
+  }
+}
+
+/** The way by which a message came: the version of the interface and what carried it. */
+export type Transport = "v2 websocket" | "v2 post" | "v1 websocket" | "v1 post";
+
+/** A message that was taken. */
+export interface Arrival<T> {
+  /** When it came, in milliseconds since 1970. */
+  readonly atMs: number;
+  readonly by: Transport;
+  /** The message as it stood on the wire, without its envelope. */
+  readonly body: string;
+  readonly value: T;
+}
+
+/** Something that the contract forbids. */
+export interface Violation {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** A call, whatever became of it. */
+export interface Call {
+  readonly atMs: number;
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** 101 when it became a WebSocket; absent when a fault kept the answer back. */
+  readonly status?: number;
+}
+
+/** The node's WebSockets, without those of terminals. */
+export interface Sockets {
+  /** What the present one speaks; absent when there is none. */
+  readonly present?: "v1" | "v2";
+  /** How many were opened since the start. */
+  readonly opened: number;
+  readonly closed: number;
+}
+
+/** How often each thing happened, since the start. */
+export interface Counts {
+  readonly connections: number;
+  readonly calls: number;
+  readonly reports: number;
+  readonly basicInfos: number;
+  readonly pingResults: number;
+  readonly taskLists: number;
+  readonly pulls: number;
+  readonly commandResults: number;
+  /** Messages over WebSockets, readable or not. */
+  readonly socketMessages: number;
+  /** Messages that the contract refused. */
+  readonly refused: number;
+  readonly violations: number;
+}
+
+/** News that the state tells its listeners. */
+export type News =
+  | { readonly report: Arrival<WireReport> }
+  | { readonly basicInfo: Arrival<WireBasicInfo> }
+  | { readonly pingResult: Arrival<WirePingResult> }
+  | { readonly commandResult: Arrival<WireTaskResult> }
+  | { readonly violation: Violation }
+  | { readonly call: Call }
+  | { readonly count: keyof Counts }
+  | { readonly sockets: Sockets }
+  | { readonly tasks: readonly WireTask[] }
+  | { readonly fault: Fault | undefined };
 
 /** How many of each are kept. */
 const KEPT = 720;

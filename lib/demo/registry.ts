@@ -1,5 +1,5 @@
 import { type Answer, jsonAnswer } from "./answer.ts";
-import type { RequestHead } from "./exchange.ts";
+import type { RequestHead } from "./http_call.ts";
 
 /** A node that has registered itself. */
 export interface Registration {

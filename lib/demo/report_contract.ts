@@ -4,8 +4,8 @@
  * @module
  */
 
-import { count, examine, fields, LARGEST_COUNT } from "./shape.ts";
-import { accept, gravest, refuse, type Verdict } from "./verdict.ts";
+import { count, examine, fields, LARGEST_COUNT } from "./schema.ts";
+import { accept, gravest, refuse, type Verdict } from "./validation.ts";
 import {
   numberIn,
   objectIn,

@@ -1,25 +1,26 @@
 /**
  * A panel for demonstration, development and tests: real HTTP on loopback, one node.
  *
+ * The `demo` command's own part: a stand-in panel with one probe of each kind.
+ *
  * @module
  */
 
 import { Calls } from "./calls.ts";
-import { headOf } from "./exchange.ts";
+import { loopbackTasks, type WireTask } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
-import { Intake } from "./intake.ts";
+import { headOf } from "./http_call.ts";
 import { Listener } from "./listener.ts";
+import { Intake } from "./message_sink.ts";
 import { Node } from "./node.ts";
 import { Orders } from "./orders.ts";
 import { pageAnswer } from "./page.ts";
-import { answerPage } from "./page_calls.ts";
-import { answerPageTerminal, TERMINAL_PATH } from "./page_terminal.ts";
+import { answerPage, answerPageTerminal, TERMINAL_PATH } from "./page_calls.ts";
 import { PanelState } from "./panel_state.ts";
 import { schedulePings } from "./ping_schedule.ts";
 import { type Registration, Registry } from "./registry.ts";
 import type { TerminalSession } from "./terminal_session.ts";
-import { WebSockets } from "./web_sockets.ts";
-import type { WireTask } from "./wire_task.ts";
+import { WebSockets } from "./websockets.ts";
 
 /** The port that is tried first. */
 export const DEFAULT_PORT = 25774;
@@ -178,4 +179,17 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
 
 function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(16)).toHex();
+}
+
+/**
+ * Starts the panel that an agent then reports to, by its `url` and `token`.
+ *
+ * @throws {Error} When no port is free (`Cannot listen on …`).
+ */
+export async function startDemo(
+  options: { port?: number; fault?: Fault; remoteControl?: boolean; signal?: AbortSignal } = {},
+): Promise<StandInPanel> {
+  const panel = await startStandInPanel(options);
+  panel.state.tasks = loopbackTasks(panel.port);
+  return panel;
 }

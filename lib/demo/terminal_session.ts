@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Listeners } from "./listeners.ts";
 import type { WebSocket } from "ws";
+import { Listeners } from "./panel_state.ts";
 
 /** How much output is kept. */
 const MOST_OUTPUT_BYTES = 1024 * 1024;

@@ -10,13 +10,12 @@ import { delay } from "@std/async/delay";
 import type { WebSocket } from "ws";
 import { type Answer, jsonAnswer } from "./answer.ts";
 import { refuseStranger, socketKind } from "./api.ts";
-import { headOf, type RequestHead } from "./exchange.ts";
 import { isMute, strikes } from "./fault.ts";
-import { faultAnswer, pour } from "./fault_player.ts";
+import { faultAnswer, playOnSocket, pour, type RawSocket } from "./fault_player.ts";
+import { headOf, type RequestHead } from "./http_call.ts";
 import { type NodeSocketContext, serveNodeSocket } from "./node_socket.ts";
 import type { Orders } from "./orders.ts";
-import { playOnSocket, type RawSocket } from "./socket_faults.ts";
-import type { WebSockets } from "./web_sockets.ts";
+import type { WebSockets } from "./websockets.ts";
 
 /** What a request for a WebSocket is answered with. */
 export interface UpgradeContext {

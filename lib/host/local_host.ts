@@ -1,6 +1,95 @@
-import { FileSource, type Scratch } from "./file_source.ts";
 import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "./host.ts";
 import { Libc } from "./libc.ts";
+
+/** Kernel text beyond this is refused: no file that is read here is as long. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The kernel fills a page and hands it out, and nothing in these files is longer than half a page
+ * without a place to cut: a piece that is shorter than that is the last, and asking for more of it
+ * would cost as much as the piece itself.
+ */
+const LAST_PIECE_BYTES = 2048;
+
+/** The buffer that all sources of a host share; it grows to the longest file. */
+export interface Scratch {
+  bytes: Uint8Array<ArrayBuffer>;
+  readonly decoder: TextDecoder;
+}
+
+/** A handle that is rewound and read again: cheaper than opening anew, and it outlives the seal. */
+export class FileSource implements Source {
+  readonly #path: string;
+  readonly #scratch: Scratch;
+  readonly #file: Deno.FsFile | undefined;
+  readonly #openError: unknown;
+
+  constructor(path: string, scratch: Scratch) {
+    this.#path = path;
+    this.#scratch = scratch;
+    try {
+      this.#file = Deno.openSync(path);
+    } catch (error) {
+      this.#openError = error;
+    }
+  }
+
+  read(): string | undefined {
+    const length = this.#fill();
+    if (length === undefined) return undefined;
+    return this.#scratch.decoder.decode(this.#scratch.bytes.subarray(0, length));
+  }
+
+  readFirstLine(): string | undefined {
+    const file = this.#opened();
+    if (file === undefined) return undefined;
+    const { bytes, decoder } = this.#scratch;
+    try {
+      file.seekSync(0, Deno.SeekMode.Start);
+      const length = file.readSync(bytes) ?? 0;
+      const end = bytes.subarray(0, length).indexOf(0x0a);
+      return decoder.decode(bytes.subarray(0, end === -1 ? length : end));
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  #fill(): number | undefined {
+    const file = this.#opened();
+    if (file === undefined) return undefined;
+    let length = 0;
+    try {
+      file.seekSync(0, Deno.SeekMode.Start);
+      while (true) {
+        if (length === this.#scratch.bytes.length) this.#grow();
+        const count = file.readSync(this.#scratch.bytes.subarray(length));
+        length += count ?? 0;
+        if (count === null || count < LAST_PIECE_BYTES) return length;
+      }
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  #opened(): Deno.FsFile | undefined {
+    if (this.#openError !== undefined && !(this.#openError instanceof Deno.errors.NotFound)) {
+      throw this.#readError(this.#openError);
+    }
+    return this.#file;
+  }
+
+  #grow(): void {
+    const { bytes } = this.#scratch;
+    if (bytes.length * 2 > MAX_BYTES) throw new RangeError(`more than ${MAX_BYTES} bytes`);
+    const larger = new Uint8Array(bytes.length * 2);
+    larger.set(bytes);
+    this.#scratch.bytes = larger;
+  }
+
+  #readError(cause: unknown): Error {
+    return new Error(`Cannot read ${this.#path}`, { cause });
+  }
+}
 
 /** The machine that the program runs on. */
 export class LocalHost implements Host {
@@ -58,5 +147,28 @@ function optional<T>(ask: () => T): T | undefined {
     return ask();
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * The kernel's name of this boot, another one each time; empty where it has none.
+ *
+ * From `/proc/sys/kernel/random/boot_id`, which can only be read before the process is sealed.
+ */
+export function readBootId(proc: string): string {
+  try {
+    const text = Deno.readTextFileSync(`${proc}/sys/kernel/random/boot_id`).trim();
+    return /^[0-9a-f-]{1,64}$/.test(text) ? text : "";
+  } catch {
+    return "";
+  }
+}
+
+/** What this machine calls itself; empty when that can't be found out. */
+export function hostName(): string {
+  try {
+    return Deno.hostname();
+  } catch {
+    return "";
   }
 }

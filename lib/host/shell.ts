@@ -2,11 +2,32 @@ import { deadline } from "@std/async/deadline";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { Roots } from "./host.ts";
 import { type InterfaceTraits, isTunnelType } from "./interface_traits.ts";
-import { RequestChannel } from "./request_channel.ts";
-import type { UpdateCommand } from "./own_updates.ts";
-import { shellMenu } from "./shell_menu.ts";
+import { RequestChannel } from "./line_rpc.ts";
+import type { UpdateCommand } from "./self_update.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
-import { SYSTEM_PATH } from "./system_path.ts";
+import { SYSTEM_PATH } from "./tool_runner.ts";
+
+/** How a `/bin/sh` is given what it runs for its whole life. */
+export interface ShellMenu {
+  /** What comes after the shell's own name, before what its script is given. */
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const VARIABLE = "KOMARI_AGENT_MENU";
+
+/**
+ * How a shell gets its script: by a variable, since the words of a process stand in every list of
+ * processes, where a long script hides the rest and looks like somebody else's.
+ *
+ * The variable is gone before the script starts anything, so no program inherits it.
+ */
+export function shellMenu(script: string): ShellMenu {
+  return {
+    words: ["-c", `eval "$${VARIABLE}"`, "komari-agent-deno-shell"],
+    env: { [VARIABLE]: `unset ${VARIABLE}\n${script}` },
+  };
+}
 
 /** What is asked of one shell. */
 export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {

@@ -1,5 +1,4 @@
-import { syncFolder } from "./sync_folder.ts";
-import { writeToDisk } from "./write_to_disk.ts";
+import { syncFolder, writeToDisk } from "./atomic_write.ts";
 
 /** What was found of a state that was kept. */
 export interface FoundState<T> {

@@ -1,3 +1,5 @@
+import { COMMIT, VERSION } from "../version.ts";
+
 /** What is running: one file of its own, the same for a Deno that is there, or sources. */
 export type ProgramForm = "binary" | "portable" | "source";
 
@@ -49,3 +51,22 @@ function startsAsScript(path: string): boolean {
     return false;
   }
 }
+
+/** What `version` prints: a line for people, or as JSON all that tells one build from another. */
+export function versionText(options: { json: boolean }): string {
+  const target = machineTarget();
+  const { form } = thisProgram();
+  if (options.json) {
+    const { deno, v8 } = Deno.version;
+    const told = { version: VERSION, commit: COMMIT, deno, v8, target, form };
+    return `${JSON.stringify(told, null, 2)}\n`;
+  }
+  const notes = [COMMIT.slice(0, 12), target, form === "binary" ? "" : form];
+  return `komari-agent-deno ${VERSION} (${notes.filter((note) => note !== "").join(", ")})\n`;
+}
+
+/** Asks an agent to end in such a way that its service starts it again. */
+export const RESTART_SIGNAL = "SIGUSR2";
+
+/** How it ends then: some services start again only what has failed. */
+export const RESTART_EXIT_CODE = 75;

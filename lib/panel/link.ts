@@ -1,8 +1,6 @@
-import { PanelError } from "./panel_error.ts";
-import type { PanelEvent, PanelMessage, PanelOrder } from "../panel_message.ts";
-import type { WireBasicInfo, WireProbeResult, WireReport } from "../protocol.ts";
-import { Beat } from "./beat.ts";
-import { Carrier, type CarrierParts } from "./carrier.ts";
+import { SparseLines } from "../log/rate_limit.ts";
+import type { RpcPost } from "./client_v2.ts";
+import { LinkStory } from "./link_log.ts";
 import {
   INITIAL_LINK,
   isSocket,
@@ -10,16 +8,18 @@ import {
   type LinkEvent,
   type LinkSettings,
   type LinkState,
+  stepLink,
   type Way,
-} from "./link_state.ts";
-import { LinkStory } from "./link_story.ts";
-import { LiveSocket } from "./live_socket.ts";
-import { SparseLines } from "./sparse_lines.ts";
-import type { PanelLog } from "./panel_log.ts";
-import { pullLoop } from "./pull_loop.ts";
-import type { RpcPost } from "./rpc_post.ts";
-import type { SocketDoor } from "./socket_door.ts";
-import { stepLink } from "./step_link.ts";
+} from "./link_machine.ts";
+import { pullLoop } from "./long_poll.ts";
+import { Carrier, type CarrierParts } from "./message_sender.ts";
+import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
+import type { PanelLog } from "./outages.ts";
+import { PanelError } from "./panel_error.ts";
+import { LiveSocket } from "./panel_socket.ts";
+import type { WireBasicInfo, WireProbeResult, WireReport } from "./protocol.ts";
+import { Beat } from "./report_timer.ts";
+import type { SocketDoor } from "./websocket_opener.ts";
 
 const REPORT_MS = 10_000;
 /** A try whether POST goes through at all. */

@@ -1,4 +1,4 @@
-import { lineAt } from "./line_at.ts";
+import { lineAt } from "./scan.ts";
 
 /** The cache of ZFS, in bytes. */
 export interface ArcStats {

@@ -1,5 +1,5 @@
 import type { LoadAverage } from "../types.ts";
-import { lineAt } from "./line_at.ts";
+import { lineAt } from "./scan.ts";
 
 const PATTERN = /^(\d+(?:\.\d+)?) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)(?:\s|$)/;
 

@@ -1,5 +1,4 @@
-import { decimalAt } from "./decimal_at.ts";
-import { lineAt } from "./line_at.ts";
+import { decimalAt, lineAt } from "./scan.ts";
 
 /** What the kernel says of its memory, in bytes; `undefined` is what an old kernel does not say. */
 export interface MemoryCounters {

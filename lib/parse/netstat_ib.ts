@@ -1,5 +1,5 @@
-import { lineAt } from "./line_at.ts";
 import type { InterfaceCounters } from "./net_dev.ts";
+import { lineAt } from "./scan.ts";
 
 /** The columns before the first that the header names last: name, MTU and network are in each row. */
 const LEADING_COLUMNS = 3;

@@ -1,4 +1,4 @@
-import { lineAt } from "./line_at.ts";
+import { lineAt } from "./scan.ts";
 
 /** What time goes to, in the kernel's order. */
 export type CpuState =

@@ -1,5 +1,4 @@
-import { decimalAt } from "./decimal_at.ts";
-import { lineAt } from "./line_at.ts";
+import { decimalAt, lineAt } from "./scan.ts";
 
 /** Sockets of one address family, as the kernel counts them. */
 export interface SocketCounts {

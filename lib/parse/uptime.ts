@@ -1,4 +1,4 @@
-import { lineAt } from "./line_at.ts";
+import { lineAt } from "./scan.ts";
 
 const PATTERN = /^(\d+(?:\.\d+)?)(?:\s|$)/;
 

@@ -1,4 +1,4 @@
-import { lineAt } from "./line_at.ts";
+import { lineAt } from "./scan.ts";
 
 /** Where a Mac's memory is, in bytes. */
 export interface DarwinMemory {

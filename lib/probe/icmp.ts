@@ -1,6 +1,6 @@
-import { describeError, getLogger } from "../log.ts";
 import type { Shell } from "../host/shell.ts";
-import { reachFirst, UnreachableError } from "../line/reach.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import { reachFirst, UnreachableError } from "../net/happy_eyeballs.ts";
 import { parsePingOutput, type PingOutcome } from "../parse/ping_output.ts";
 
 const MISSING = 'there is no "ping" command: install iputils-ping (Debian, Ubuntu) or ' +

@@ -1,6 +1,5 @@
-import { describeError, getLogger } from "../log.ts";
-import { parseProbeTarget } from "../parse/probe_target.ts";
-import type { ProbeTarget } from "../parse/probe_target.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { ProbeKind, ProbeResult } from "../types.ts";
 import { LOST_MS } from "./prober.ts";
 import { RunQueue } from "./run_queue.ts";

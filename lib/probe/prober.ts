@@ -1,6 +1,6 @@
-import { describeError, getLogger } from "../log.ts";
 import type { Shell } from "../host/shell.ts";
-import { Resolver } from "../line/resolve.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import { Resolver } from "../net/dns.ts";
 import { bareHost, type ProbeTarget } from "../parse/probe_target.ts";
 import { probeHttp } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";

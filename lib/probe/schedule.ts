@@ -1,5 +1,5 @@
 import { BinaryHeap } from "@std/data-structures/binary-heap";
-import { describeError, getLogger } from "../log.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
 import { LOST_MS } from "./prober.ts";

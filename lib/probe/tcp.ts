@@ -1,4 +1,4 @@
-import { dial, type DialOptions } from "../line/dial.ts";
+import { dial, type DialOptions } from "../net/happy_eyeballs.ts";
 
 /**
  * Milliseconds that a TCP handshake took.

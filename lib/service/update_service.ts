@@ -7,10 +7,10 @@
  * @module
  */
 
-import { denoVariables } from "./deno_variables.ts";
+import { nameOf } from "../parse/path.ts";
 import type { InstallRecord } from "./install_record.ts";
-import type { ServicePlan } from "./service_plan.ts";
-import { nameOf } from "../parse/path_parts.ts";
+import { denoVariables } from "./service_environment.ts";
+import type { ServicePlan } from "./service_manager.ts";
 
 /** What that service is called; under systemd its unit and its timer, without their endings. */
 export function updateServiceName(service: string): string {
@@ -37,4 +37,38 @@ export function updateVariables(plan: ServicePlan): Record<string, string> {
     // Where the agent says that its reports are accepted.
     RUNTIME_DIRECTORY: plan.runtimeFolder,
   };
+}
+
+/** Between which whole seconds a pause is drawn. */
+type Bounds = readonly [least: number, most: number];
+
+/** How long it waits before the first look for a newer version, and then between two. */
+export interface UpdatePauses {
+  readonly first: Bounds;
+  readonly between: Bounds;
+}
+
+/** Soon after a start, since an update that was cut off goes on then; later four times a day. */
+const USUAL_PAUSES: UpdatePauses = { first: [300, 3_600], between: [3 * 3_600, 9 * 3_600] };
+
+/**
+ * The words that look for newer versions for ever, for a manager that has no timers: a shell that
+ * sleeps, which costs a megabyte where the program would cost fifty.
+ *
+ * A SIGTERM ends it at once, with whatever it waits for. When it can't sleep it ends too, rather
+ * than ask without a pause.
+ */
+export function updateLoop(plan: ServicePlan, pauses: UpdatePauses = USUAL_PAUSES): string[] {
+  const { first, between } = pauses;
+  // One line without two blanks in a row or what looks like a pattern: OpenRC lets a shell split it
+  // once more than it says. Not every shell draws numbers, but the kernel does.
+  const script = [
+    "end() { { kill $!; wait $!; } 2>/dev/null; exit 0; };",
+    "trap end TERM;",
+    "pause() { read -r id </proc/sys/kernel/random/uuid || exit 1;",
+    "sleep $(($1 + 0x${id%%-*} % ($2 - $1 + 1))) & wait $! || exit 1; };",
+    `pause ${first.join(" ")};`,
+    `while :; do "$@" & wait $!; pause ${between.join(" ")}; done`,
+  ].join(" ");
+  return ["/bin/sh", "-c", script, updateServiceName(plan.name), ...updateCommand(plan)];
 }

@@ -1,9 +1,9 @@
 import { delay } from "@std/async/delay";
 import { type Health, readHealth } from "../host/health_file.ts";
-import { RESTART_SIGNAL } from "../host/restart_signal.ts";
-import { runTools } from "../service/tool_command.ts";
+import { RESTART_SIGNAL } from "../host/this_program.ts";
+import { runTools } from "../host/tool_runner.ts";
 import { type AgentService, serviceOfProcess } from "./agent_service.ts";
-import { endsWithProcess, isAtTerminal, isChildOfSystemd, isProcessOf } from "./process_look.ts";
+import { endsWithProcess, isAtTerminal, isChildOfSystemd, isProcessOf } from "./processes.ts";
 import type { RestartableAgent } from "./updater.ts";
 
 /** An agent tells of its end, which takes a second at most, before it is ended by force. */

@@ -1,11 +1,10 @@
-import { readInstallRecord } from "../host/installed.ts";
-import { ToolRunner } from "../host/tool_runner.ts";
-import { serviceManager } from "../service/service_manager.ts";
-import { servicePlaces } from "../service/service_places.ts";
-import type { ToolCommand, Tools } from "../service/tool_command.ts";
-import { unitOfProcess } from "./process_look.ts";
-import { nameOf } from "../parse/path_parts.ts";
-import { pickVariables } from "../config/pick_variables.ts";
+import { pickVariables } from "../config/paths.ts";
+import { type ToolCommand, ToolRunner, type Tools } from "../host/tool_runner.ts";
+import { nameOf } from "../parse/path.ts";
+import { readInstallRecord } from "../service/install_record.ts";
+import { serviceManager } from "../service/managers.ts";
+import { servicePlaces } from "../service/service_paths.ts";
+import { unitOfProcess } from "./processes.ts";
 
 /** How a service is restarted. */
 export interface AgentService {

@@ -1,9 +1,52 @@
-import { EXECUTABLE_HEAD_BYTES, executableTarget } from "../parse/executable_target.ts";
-import type { ReleaseFile } from "../parse/release.ts";
-import { findSha256 } from "../parse/sha256_sums.ts";
-import type { Downloads } from "./downloads.ts";
-import { fileSha256 } from "./file_sha256.ts";
-import type { ProgramFiles } from "./program_files.ts";
+import type { Downloads } from "./download.ts";
+import { fileSha256, type ProgramFiles } from "./program_files.ts";
+import type { ReleaseFile } from "./releases.ts";
+
+/** So many bytes of a file's beginning tell what it is for. */
+export const EXECUTABLE_HEAD_BYTES = 20;
+
+/** Where processors have their number in an ELF file, and which. */
+const ELF_MACHINE_AT = 18;
+const ELF_MACHINES: ReadonlyMap<number, string> = new Map([[0x3e, "amd64"], [0xb7, "arm64"]]);
+const MACH_PROCESSORS: ReadonlyMap<number, string> = new Map([
+  [0x0100_0007, "amd64"],
+  [0x0100_000c, "arm64"],
+]);
+const MACH_64 = 0xfeed_facf;
+
+/**
+ * What an executable file is for, by its first bytes: `linux-amd64`, `darwin-arm64` and so on for 64
+ * bits, `portable` for a script; `undefined` for anything else, such as the page of a mirror.
+ */
+export function executableTarget(head: Uint8Array): string | undefined {
+  if (head[0] === 0x23 && head[1] === 0x21) return "portable";
+  if (head.length < EXECUTABLE_HEAD_BYTES) return undefined;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  if (view.getUint32(0, true) === MACH_64) {
+    return target("darwin", MACH_PROCESSORS.get(view.getUint32(4, true)));
+  }
+  const isElf = view.getUint32(0) === 0x7f45_4c46;
+  const is64Bits = head[4] === 2 && head[5] === 1;
+  if (!isElf || !is64Bits) return undefined;
+  return target("linux", ELF_MACHINES.get(view.getUint16(ELF_MACHINE_AT, true)));
+}
+
+function target(os: string, arch: string | undefined): string | undefined {
+  return arch === undefined ? undefined : `${os}-${arch}`;
+}
+
+/**
+ * The SHA-256 of a file by a list that `sha256sum` has written, in small hexadecimal digits;
+ * `undefined` when the file is not in it, or twice with different ones.
+ */
+export function findSha256(sums: string, name: string): string | undefined {
+  const found = new Set<string>();
+  for (const line of sums.split(/\r?\n/)) {
+    const [, sum, file] = /^([0-9a-f]{64}) [ *](.+)$/i.exec(line) ?? [];
+    if (sum !== undefined && file === name) found.add(sum.toLowerCase());
+  }
+  return found.size === 1 ? [...found][0] : undefined;
+}
 
 /** The list of hashes among a release's files. */
 const SUMS = "SHA256SUMS";

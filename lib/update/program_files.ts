@@ -1,6 +1,19 @@
-import { syncFolder } from "../host/sync_folder.ts";
-import { fileSha256 } from "./file_sha256.ts";
-import { folderOf } from "../parse/path_parts.ts";
+import { syncFolder } from "../host/atomic_write.ts";
+import { folderOf } from "../parse/path.ts";
+
+/**
+ * The SHA-256 of a file, in small hexadecimal digits; a part of it is in memory at a time.
+ *
+ * @throws {Error} When it can't be read.
+ */
+export async function fileSha256(path: string): Promise<string> {
+  const { createHash } = await import("node:crypto");
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const part = new Uint8Array(64 * 1024);
+  for (let count; (count = await file.read(part)) !== null;) hash.update(part.subarray(0, count));
+  return hash.digest("hex");
+}
 
 /**
  * The program's file, and what lies beside it while it is renewed: `PATH.new` before it takes its

@@ -1,10 +1,10 @@
-// Ratios, each measured side by side in this one run: machines differ, and are never quiet.
-// `deno task bench` runs it; nothing here fails by the clock.
-
 import project from "../../deno.json" with { type: "json" };
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { MeasuredProcess, median } from "./process_cost.ts";
 import { snapshotMs, snapshotOverBareReading, snapshotWithCrowd } from "./snapshot_cost.ts";
+
+// Ratios, each measured side by side in this one run: machines differ, and are never quiet.
+// `deno task bench` runs it; nothing here fails by the clock.
 
 const REPORTS = 200;
 const WARM_UP = 30;

@@ -1,7 +1,7 @@
-import { KernelTree } from "../../lib/host/kernel_tree.ts";
+import { KernelTree } from "../../lib/host/kernel_lookup.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { openMachine } from "../../lib/machine.ts";
-import { takeSnapshot } from "../../lib/snapshot.ts";
+import { openMachine } from "../../lib/metrics/machine.ts";
+import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { MeasuredProcess, median } from "./process_cost.ts";
 
 /** What a report reads each time. */
@@ -52,7 +52,7 @@ export function snapshotMs(): number {
   return median(Array.from({ length: ROUNDS }, () => timed(snapshot))) / PER_ROUND;
 }
 
-const CROWD = new URL("./crowd.ts", import.meta.url).pathname;
+const CROWD = new URL("crowd.ts", import.meta.url).pathname;
 
 function snapshotTaker(): () => void {
   const host = new LocalHost();

@@ -1,8 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import type { ConfigSources } from "../../lib/config/option_lookup.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import type { Config } from "../../lib/config/config.ts";
-import type { ConfigSources } from "../../lib/config/sources.ts";
 
 /** As short as a panel takes it. */
 const KEY = "d1scovery-k3";

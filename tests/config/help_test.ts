@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { helpText } from "../../lib/config/help.ts";
 import type { Option } from "../../lib/config/option.ts";
-import { OPTIONS } from "../../lib/config/options.ts";
+import { OPTIONS } from "../../lib/config/option_table.ts";
 
 Deno.test("helpText() shows every option and variable of the table", () => {
   const help = helpText();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { describeFaults, faults, isMute, parseFault, strikes } from "../../lib/demo/fault.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { describeFaults, faults, isMute, parseFault, strikes } from "../../lib/demo/fault.ts";
 
 Deno.test("parseFault() gives every fault of the table", () => {
   for (const name of Object.keys(faults)) assertEquals(String(parseFault(name).name), name);

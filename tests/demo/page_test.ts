@@ -6,8 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { Page } from "playwright-core";
-import { startDemo } from "../../lib/demo/demo.ts";
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { type StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
 import { dial } from "./fake_agent.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "./fake_reporter.ts";
 

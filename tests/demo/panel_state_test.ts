@@ -1,6 +1,5 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
-import type { News } from "../../lib/demo/panel_news.ts";
-import { PanelState } from "../../lib/demo/panel_state.ts";
+import { type News, PanelState } from "../../lib/demo/panel_state.ts";
 import { REPORT } from "./fake_reporter.ts";
 
 const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, body: "{}", value: REPORT });

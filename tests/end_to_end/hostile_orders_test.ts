@@ -1,9 +1,9 @@
-// A panel that orders more than anybody should, and an agent that is looked at from outside.
-
 import { assertEquals } from "@std/assert";
-import type { WireTask } from "../../lib/demo/wire_task.ts";
+import type { WireTask } from "../../lib/demo/contracts.ts";
 import { openBlackHole } from "./black_hole.ts";
 import { runScenarios } from "./ordeal.ts";
+
+// A panel that orders more than anybody should, and an agent that is looked at from outside.
 
 const PROBES = 10_000;
 /** As many as a list of a MiB can hold: no longer one is read. */

@@ -1,7 +1,7 @@
-// A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.
-
 import type { FaultName } from "../../lib/demo/fault.ts";
 import { runScenarios, type StressScenario } from "./ordeal.ts";
+
+// A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.
 
 /** So long a WebSocket may be mute before it is given up. */
 const SILENCE_MS = 10_000;

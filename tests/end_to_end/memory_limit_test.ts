@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { containerKind } from "../../lib/collect/container_kind.ts";
-import { LocalHost } from "../../lib/host/local_host.ts";
-import { cgroupFolders, type MemoryCgroup, parseMemoryCgroup } from "../../lib/parse/cgroup.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { LocalHost } from "../../lib/host/local_host.ts";
+import { containerKind } from "../../lib/metrics/virtualization.ts";
+import { cgroupFolders, type MemoryCgroup, parseMemoryCgroup } from "../../lib/parse/cgroup.ts";
 import { parseMountinfo } from "../../lib/parse/mountinfo.ts";
 import { AgentProcess } from "./agent_process.ts";
 

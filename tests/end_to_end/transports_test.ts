@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
-import type { Transport } from "../../lib/demo/panel_news.ts";
+import type { Transport } from "../../lib/demo/panel_state.ts";
 import {
   type StandInPanel,
   type StandInPanelOptions,

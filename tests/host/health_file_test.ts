@@ -49,7 +49,7 @@ function stampMs(folder: string): number {
 /** What an agent does that has given up its rights; run apart, since the seal holds for good. */
 const SEALED = `
 import { HealthFile } from "${new URL("../../lib/host/health_file.ts", import.meta.url)}";
-import { seal } from "${new URL("../../lib/host/seal.ts", import.meta.url)}";
+import { seal } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
 const [folder] = Deno.args;
 const file = HealthFile.open([folder], ${JSON.stringify(ABOUT)});
 seal();

@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { Shell, type ShellOptions } from "../../lib/host/shell.ts";
-import { shellMenu } from "../../lib/host/shell_menu.ts";
-import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
-import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
+import { Shell, shellMenu, type ShellOptions } from "../../lib/host/shell.ts";
+import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
+import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };

@@ -1,5 +1,6 @@
-/** Writes one state after the other, as fast as the disk takes them, and tells each that is written. */
 import { StateFile } from "../../lib/host/state_file.ts";
+
+/** Writes one state after the other, as fast as the disk takes them, and tells each that is written. */
 
 const [folder = ""] = Deno.args;
 const file = new StateFile(folder, { name: "state.json", parse: JSON.parse });

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
-import { loopbackTasks } from "../../lib/demo/wire_task.ts";
+import { loopbackTasks } from "../../lib/demo/contracts.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { comesTo, ContainerImage, podman, tries } from "./container_image.ts";
-import { podmanArguments } from "./compose.ts";
 import { outputOf, succeeds } from "./command.ts";
+import { podmanArguments } from "./compose.ts";
+import { comesTo, ContainerImage, podman, tries } from "./container_image.ts";
 import { dryRun } from "./dry_run.ts";
 
 const VERSION = "9.8.7";

@@ -1,4 +1,4 @@
-import type { DryRun } from "../../lib/dry_run.ts";
+import type { DryRun } from "../../lib/cli/dry_run.ts";
 
 /** What `main.ts --dry-run --json` says as a process of its own; `through` is a command that starts it. */
 export async function dryRun(

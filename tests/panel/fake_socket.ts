@@ -1,4 +1,4 @@
-import type { Socket } from "../../lib/panel/socket.ts";
+import type { Socket } from "../../lib/net/websocket.ts";
 
 type Received = string | Uint8Array<ArrayBuffer>;
 

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
-import { PanelError } from "../../lib/panel/panel_error.ts";
-import { setUpLog } from "../../lib/log.ts";
+import { setUpLog } from "../../lib/log/log.ts";
+import type { Socket } from "../../lib/net/websocket.ts";
 import { PanelLink } from "../../lib/panel/link.ts";
-import type { DialFailure, LinkSettings, Way } from "../../lib/panel/link_state.ts";
-import { PanelLog } from "../../lib/panel/panel_log.ts";
-import type { Socket } from "../../lib/panel/socket.ts";
-import type { PanelEvent, PanelOrder } from "../../lib/panel_message.ts";
-import { toWireReport } from "../../lib/protocol.ts";
+import type { DialFailure, LinkSettings, Way } from "../../lib/panel/link_machine.ts";
+import type { PanelEvent, PanelOrder } from "../../lib/panel/messages.ts";
+import { PanelLog } from "../../lib/panel/outages.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
+import { toWireReport } from "../../lib/panel/protocol.ts";
 
 const AUTO: LinkSettings = { httpOnly: false, version: 2, remoteControl: false, reconnectMs: 2000 };
 const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });

@@ -1,5 +1,5 @@
 import { install } from "@sinonjs/fake-timers";
-import { setUpLog } from "../../lib/log.ts";
+import { setUpLog } from "../../lib/log/log.ts";
 
 /** What the panel's room logs meanwhile, in the order of time; the clock stands still. */
 export function panelLines(use: () => void): string[] {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { isExemptFromProxy } from "../../lib/parse/proxy_exemption.ts";
+import { isExemptFromProxy } from "../../lib/parse/proxy.ts";
 
 const TABLE: readonly [list: string, exempt: readonly string[], not: readonly string[]][] = [
   ["", [], ["panel.example", "127.0.0.1", "localhost"]],

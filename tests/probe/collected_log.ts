@@ -1,4 +1,4 @@
-import { setUpLog } from "../../lib/log.ts";
+import { setUpLog } from "../../lib/log/log.ts";
 
 /** Runs `use` with the log going into a list, and gives the list. */
 export async function collectedLog(use: (lines: string[]) => Promise<void>): Promise<string[]> {

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { describeError } from "../../lib/log.ts";
+import { describeError } from "../../lib/log/log.ts";
+import { Resolver } from "../../lib/net/dns.ts";
 import { probeHttp } from "../../lib/probe/http.ts";
-import { Resolver } from "../../lib/line/resolve.ts";
+import { makeCertificate } from "../net/test_authority.ts";
 import { RawServer, write } from "./raw_server.ts";
-import { makeCertificate } from "../line/test_authority.ts";
 
 const signal = new AbortController().signal;
 const resolver = new Resolver();

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Shell } from "../../lib/host/shell.ts";
+import { UnreachableError } from "../../lib/net/happy_eyeballs.ts";
 import { IcmpProbe } from "../../lib/probe/icmp.ts";
-import { UnreachableError } from "../../lib/line/reach.ts";
 import { collectedLog } from "./collected_log.ts";
 
 const signal = new AbortController().signal;

@@ -1,7 +1,6 @@
-// Fetches by a pinned client, in a process whose environment names proxies; prints JSON.
+import { createPinnedClient, Relay } from "../../lib/probe/http.ts";
 
-import { createPinnedClient } from "../../lib/probe/pinned_client.ts";
-import { Relay } from "../../lib/probe/relay.ts";
+// Fetches by a pinned client, in a process whose environment names proxies; prints JSON.
 
 const [port = "", proxyUrl] = Deno.args;
 const before = Deno.env.toObject();

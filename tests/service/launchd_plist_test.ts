@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { parseLaunchdCommand } from "../../lib/service/launchd_command.ts";
-import { launchdPlist } from "../../lib/service/launchd_plist.ts";
+import { launchdPlist } from "../../lib/service/launchd.ts";
+import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
 import { golden, ODD_PLAN, USERS_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("launchdPlist() names the user of a daemon, and none in an agent of a user's", () => {

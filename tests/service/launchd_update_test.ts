@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { parseLaunchdCommand } from "../../lib/service/launchd_command.ts";
-import { launchdUpdatePlist } from "../../lib/service/launchd_update.ts";
+import { launchdUpdatePlist } from "../../lib/service/launchd.ts";
+import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
 import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("launchdUpdatePlist() takes a newer version as root, soon after a start and every 6 h", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { openrcScript } from "../../lib/service/openrc_script.ts";
+import { openrcScript } from "../../lib/service/openrc.ts";
 import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("openrcScript() makes the folders and leaves the rest to the supervisor", () => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { openrcUpdateScript } from "../../lib/service/openrc_update.ts";
-import { updateLoop } from "../../lib/service/update_loop.ts";
+import { openrcUpdateScript } from "../../lib/service/openrc.ts";
+import { updateLoop } from "../../lib/service/update_service.ts";
 import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("openrcUpdateScript() has the supervisor run a loop as root", () => {

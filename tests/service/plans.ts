@@ -1,4 +1,4 @@
-import type { ServicePlan } from "../../lib/service/service_plan.ts";
+import type { ServicePlan } from "../../lib/service/service_manager.ts";
 
 /** A service as most have it: the machine's, with a user of its own. */
 export const USUAL_PLAN: ServicePlan = {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { procdScript } from "../../lib/service/procd_script.ts";
+import { procdScript } from "../../lib/service/procd.ts";
 import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("procdScript() makes the folders and hands the command to procd", () => {

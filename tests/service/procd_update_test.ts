@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { procdUpdateScript } from "../../lib/service/procd_update.ts";
-import { updateLoop } from "../../lib/service/update_loop.ts";
+import { procdUpdateScript } from "../../lib/service/procd.ts";
+import { updateLoop } from "../../lib/service/update_service.ts";
 import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("procdUpdateScript() has procd run a loop as root", () => {

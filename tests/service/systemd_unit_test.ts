@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { systemdUnit } from "../../lib/service/systemd_unit.ts";
+import { systemdUnit } from "../../lib/service/systemd.ts";
 import { golden, ODD_PLAN, USERS_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("systemdUnit() shuts the machine's service off from what it does not need", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { systemdUpdateTimer, systemdUpdateUnit } from "../../lib/service/systemd_update.ts";
+import { systemdUpdateTimer, systemdUpdateUnit } from "../../lib/service/systemd.ts";
 import { golden, ODD_PLAN, USERS_PLAN, USUAL_PLAN } from "./plans.ts";
 
 Deno.test("systemdUpdateUnit() takes a newer version as root, apart from the agent", () => {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { systemdArgument, systemdWord } from "../../lib/service/systemd_word.ts";
-import { expandSystemdWords, splitSystemdWords } from "../../lib/service/systemd_words.ts";
+import { expandSystemdWords, splitSystemdWords } from "../../lib/service/official_commands.ts";
+import { systemdArgument, systemdWord } from "../../lib/service/systemd.ts";
 
 /** What a path or a value may have: everything but line feeds and other control characters. */
 const words = fc.string({ minLength: 1 }).filter((word) => !/\p{Cc}/u.test(word));

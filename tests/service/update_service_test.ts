@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { MANAGERS } from "../../lib/service/managed_service.ts";
-import { serviceManager } from "../../lib/service/service_manager.ts";
+import { serviceManager } from "../../lib/service/managers.ts";
+import { MANAGERS } from "../../lib/service/service_manager.ts";
 import { hasUpdateService } from "../../lib/service/update_service.ts";
 import { USUAL_PLAN } from "./plans.ts";
 

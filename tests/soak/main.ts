@@ -1,11 +1,11 @@
-// An hour at ten reports a second with faults at random: does every recovery come, does memory stay?
-// `deno run -A tests/soak/main.ts [SECONDS]` runs it by hand; nothing here is part of the tests.
-
-import project from "../../deno.json" with { type: "json" };
 import { delay } from "@std/async/delay";
+import project from "../../deno.json" with { type: "json" };
 import type { FaultName } from "../../lib/demo/fault.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { MeasuredProcess } from "../bench/process_cost.ts";
+
+// An hour at ten reports a second with faults at random: does every recovery come, does memory stay?
+// `deno run -A tests/soak/main.ts [SECONDS]` runs it by hand; nothing here is part of the tests.
 
 const [seconds = "3600"] = Deno.args;
 const RUN_MS = Number(seconds) * 1000;

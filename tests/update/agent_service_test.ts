@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { servicePlaces } from "../../lib/service/service_places.ts";
+import { install } from "../../lib/service/install.ts";
+import { readInstallRecord } from "../../lib/service/install_record.ts";
+import { servicePlaces } from "../../lib/service/service_paths.ts";
 import { serviceNames } from "../../lib/update/agent_service.ts";
-import { install } from "../../lib/install/install.ts";
-import { readInstallRecord } from "../../lib/host/installed.ts";
-import { configOf, PaperSite, USERS } from "../install/paper_site.ts";
+import { configOf, PaperSite, USERS } from "../service/fake_system.ts";
 
 const { signal } = new AbortController();
 

@@ -1,6 +1,5 @@
 import type { Health } from "../../lib/host/health_file.ts";
-import { askVersion } from "../../lib/update/ask_version.ts";
-import type { RestartableAgent } from "../../lib/update/updater.ts";
+import { askVersion, type RestartableAgent } from "../../lib/update/updater.ts";
 
 /** What a fake agent remembers in a file, so that it outlives a process that is killed. */
 interface Kept {

@@ -5,7 +5,7 @@
  */
 
 import { HealthFile } from "../../lib/host/health_file.ts";
-import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "../../lib/host/restart_signal.ts";
+import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "../../lib/host/this_program.ts";
 
 const file = HealthFile.open([Deno.args[0] ?? ""], { version: "1.2.3" });
 Deno.addSignalListener(RESTART_SIGNAL, () => {

@@ -1,10 +1,14 @@
 import { StateFile } from "../../lib/host/state_file.ts";
 import { lockFolder } from "../../lib/host/state_lock.ts";
-import { UPDATE_STATE, updateFolder } from "../../lib/host/update_folder.ts";
-import { parseUpdateState, type UpdateState } from "../../lib/parse/update_state.ts";
-import { Downloads } from "../../lib/update/downloads.ts";
+import {
+  parseUpdateState,
+  UPDATE_STATE,
+  updateFolder,
+  type UpdateState,
+} from "../../lib/host/update_state.ts";
+import { Downloads } from "../../lib/update/download.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
-import type { UpdateStep } from "../../lib/update/update_step.ts";
+import type { UpdateStep } from "../../lib/update/trial.ts";
 import { runUpdate, type UpdateOutcome, type UpdaterParts } from "../../lib/update/updater.ts";
 import { FakeAgent } from "./fake_agent.ts";
 import { programOf } from "./release_server.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { describeError } from "../../lib/log.ts";
-import type { FoundRelease } from "../../lib/update/find_release.ts";
-import type { UpdateStep } from "../../lib/update/update_step.ts";
+import { describeError } from "../../lib/log/log.ts";
+import type { FoundRelease } from "../../lib/update/releases.ts";
+import type { UpdateStep } from "../../lib/update/trial.ts";
 import { runUpdate } from "../../lib/update/updater.ts";
 import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
 import { partsOf, updateThere, versionIn } from "./update_place.ts";

@@ -1,0 +1,300 @@
+/**
+ * What the agent does beside reporting: basic info, probe tasks, and what the panel orders.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { getLogger } from "../log/log.ts";
+import { SparseLines } from "../log/rate_limit.ts";
+import type { HttpPanel } from "../panel/client_v1.ts";
+import { Outbox } from "../panel/delivery_queue.ts";
+import type { LinkListener, PanelLink } from "../panel/link.ts";
+import type { Way } from "../panel/link_machine.ts";
+import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelLog } from "../panel/outages.ts";
+import { PanelError } from "../panel/panel_error.ts";
+import {
+  toWireBasicInfo,
+  toWireProbeResult,
+  toWireReport,
+  type WireReport,
+} from "../panel/protocol.ts";
+import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
+
+const TASKS_INTERVAL_MS = 30_000;
+/** A first report that hangs does not keep the rest from starting. */
+const FIRST_REPORT_GRACE_MS = 250;
+/** What is under way when the agent is told to stop has so long to arrive. */
+const STOP_GRACE_MS = 500;
+const RESULTS_AT_A_TIME = 16;
+/** The panel dates a result by its arrival, so a long queue would be a false one. */
+const RESULTS_WAITING = 1000;
+const FIRST_INFO_RETRY_MS = 5_000;
+/** Orders that come before the agent is ready for them; more is no panel's usual way. */
+const EARLY_ORDERS = 200;
+
+/** The part of a link that an agent uses. */
+export type AgentLink = Pick<
+  PanelLink,
+  "run" | "close" | "firstOutcome" | "sendBasicInfo" | "sendProbeResult"
+>;
+
+/** What the agent works with. */
+export interface AgentParts {
+  /** Makes the link; `signal` ends its loops, `calls` what is still under way a moment later. */
+  openLink(
+    listener: LinkListener,
+    signals: { signal: AbortSignal; calls: AbortSignal },
+  ): AgentLink;
+  readonly http: Pick<HttpPanel, "fetchTasks">;
+  readonly panelLog: PanelLog;
+  readonly infoIntervalMs: number;
+  readonly version: string;
+  takeSnapshot(): Snapshot;
+  /** Called at each report that the panel has accepted, with the time to the next; must not throw. */
+  onAccepted(intervalMs: number): void;
+  /** Never rejects but by the signal; what can't be found out is absent. */
+  lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
+  /** Called once, when the first report is out and before anything that a panel asks for is done. */
+  afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport;
+}
+
+/** What is only needed when the first report is out. */
+export interface AfterFirstReport {
+  /** Asked for at each basic info: cores may come and go. */
+  readonly facts: () => MachineFacts;
+  readonly probes: ProbeRunner;
+  readonly control: Controller;
+}
+
+/** What runs the probes. */
+export interface ProbeRunner {
+  /** Repeats these from now on, each at its own interval, and no others. */
+  update(tasks: readonly ProbeTask[]): void;
+  /** Runs one once. */
+  runOnce(order: PanelOrder & { kind: "probe" }): void;
+  stop(): void;
+}
+
+/** What deals with commands and terminals. */
+export interface Controller {
+  runCommand(order: { readonly taskId: string; readonly command: string }): void;
+  openTerminal(requestId: string): void;
+  close(): Promise<void>;
+}
+
+/** Reports to one panel until it is told to stop. */
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #log = getLogger("panel");
+  readonly #notices = new SparseLines((text) => {
+    this.#log.info("The panel says: {text}", { text });
+  });
+  /** Ends the calls that are under way, a moment after the loops. */
+  readonly #calls = new AbortController();
+  #snapshot: Snapshot | undefined;
+  #withoutNewColumns = false;
+  #skippedTasks = "";
+  #way: Way | undefined;
+  /** Aborts at the next change of the way, and at the end. */
+  #moved = new AbortController();
+  #early: PanelOrder[] = [];
+  #ready: AfterFirstReport | undefined;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when everything has ended after `signal` aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    let grace: ReturnType<typeof setTimeout> | undefined;
+    signal.addEventListener("abort", () => {
+      grace = setTimeout(() => this.#calls.abort(), STOP_GRACE_MS);
+      this.#moved.abort();
+    }, { once: true });
+    const link = this.#parts.openLink({
+      takeReport: () => this.#takeReport(),
+      onOrder: (order) => this.#obey(order),
+      onWay: (way) => this.#onWay(way),
+      onAccepted: (intervalMs) => this.#parts.onAccepted(intervalMs),
+    }, { signal, calls: this.#calls.signal });
+    const results = new Outbox<ProbeResult>({
+      deliver: (result) => this.#sendResult(link, result),
+      parallel: RESULTS_AT_A_TIME,
+      capacity: RESULTS_WAITING,
+    });
+    const running = link.run();
+    await Promise.race([link.firstOutcome, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
+    // Files can be opened only until then, also when there is no way to report yet.
+    if (this.#snapshot === undefined) this.#takeReport();
+    const ready = this.#parts.afterFirstReport((result) => results.add(result));
+    this.#ready = ready;
+    for (const order of this.#early.splice(0)) this.#obey(order);
+    try {
+      await Promise.all([
+        running,
+        this.#infoLoop(link, ready.facts, signal),
+        this.#taskLoop(ready.probes, signal),
+      ]);
+    } finally {
+      ready.probes.stop();
+      await Promise.all([results.close(), ready.control.close()]);
+      clearTimeout(grace);
+      this.#calls.abort();
+      link.close();
+    }
+  }
+
+  #takeReport(): WireReport {
+    this.#snapshot = this.#parts.takeSnapshot();
+    return toWireReport(this.#snapshot);
+  }
+
+  #onWay(way: Way | undefined): void {
+    this.#way = way;
+    this.#moved.abort();
+    this.#moved = new AbortController();
+  }
+
+  #obey(order: PanelOrder): void {
+    if (this.#ready === undefined) {
+      if (this.#early.length < EARLY_ORDERS) this.#early.push(order);
+      return;
+    }
+    const { probes, control } = this.#ready;
+    switch (order.kind) {
+      case "probe":
+        return probes.runOnce(order);
+      case "command":
+        return control.runCommand(order);
+      case "terminal":
+        return control.openTerminal(order.requestId);
+      case "notice":
+        return this.#notices.note(order.text);
+    }
+  }
+
+  async #infoLoop(link: AgentLink, facts: () => MachineFacts, signal: AbortSignal): Promise<void> {
+    const { infoIntervalMs } = this.#parts;
+    let retryMs = FIRST_INFO_RETRY_MS;
+    let addresses: Addresses = {};
+    while (!signal.aborted) {
+      await this.#anyWay(signal);
+      const lookup = this.#parts.lookUpAddresses(signal).catch((): Addresses => ({}));
+      let accepted = await this.#sendBasicInfo(link, facts, addresses);
+      const found = await lookup;
+      const isNew = found.ipv4 !== addresses.ipv4 || found.ipv6 !== addresses.ipv6;
+      addresses = found;
+      if (isNew && accepted && !signal.aborted) {
+        accepted = await this.#sendBasicInfo(link, facts, addresses);
+      }
+      await quietDelay(accepted ? infoIntervalMs : Math.min(retryMs, infoIntervalMs), signal);
+      retryMs = accepted ? FIRST_INFO_RETRY_MS : retryMs * 2;
+    }
+  }
+
+  async #sendBasicInfo(
+    link: AgentLink,
+    facts: () => MachineFacts,
+    addresses: Addresses,
+  ): Promise<boolean> {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return false;
+    const send = () => {
+      const withoutNewColumns = this.#withoutNewColumns;
+      const { version } = this.#parts;
+      return link.sendBasicInfo(
+        toWireBasicInfo({ facts: facts(), snapshot, addresses, version, withoutNewColumns }),
+      );
+    };
+    return await this.#try("basic info", async () => {
+      try {
+        await send();
+      } catch (error) {
+        if (!isRejected(error) || this.#withoutNewColumns) throw error;
+        this.#withoutNewColumns = true;
+        try {
+          await send();
+          this.#log.info("The panel takes basic info only without the newer fields");
+        } catch {
+          this.#withoutNewColumns = false;
+          throw error;
+        }
+      }
+    });
+  }
+
+  /** Asks for tasks while that is how the panel makes them known; else it orders each run. */
+  async #taskLoop(probes: ProbeRunner, signal: AbortSignal): Promise<void> {
+    let asking = false;
+    while (!signal.aborted) {
+      const moved = this.#moved.signal;
+      if (this.#way === "v1 POST") {
+        asking = true;
+        await this.#try("task list", async () => {
+          const { tasks, skipped } = await this.#parts.http.fetchTasks(this.#calls.signal);
+          if (!signal.aborted && this.#way === "v1 POST") probes.update(tasks);
+          this.#tellSkipped(skipped);
+        });
+        await quietDelay(TASKS_INTERVAL_MS, moved);
+      } else {
+        // While nothing goes through, what was asked for goes on.
+        if (this.#way !== undefined && asking) {
+          asking = false;
+          probes.update([]);
+        }
+        await aborted(moved);
+      }
+    }
+  }
+
+  /** Waits until something goes through. */
+  async #anyWay(signal: AbortSignal): Promise<void> {
+    while (this.#way === undefined && !signal.aborted) await aborted(this.#moved.signal);
+  }
+
+  /** Says once which tasks can't be run, and again when they change. */
+  #tellSkipped(skipped: readonly string[]): void {
+    const text = skipped.slice(0, 5).join(", ");
+    if (text !== this.#skippedTasks && text !== "") {
+      const more = skipped.length > 5 ? ` and ${skipped.length - 5} more` : "";
+      this.#log.warning("Skipping probe tasks that can't be run: {text}", { text: text + more });
+    }
+    this.#skippedTasks = text;
+  }
+
+  async #sendResult(link: AgentLink, result: ProbeResult): Promise<void> {
+    await this.#try("probe result", () => link.sendProbeResult(toWireProbeResult(result)));
+  }
+
+  /** Makes a call, and says what is new about the panel; whether the call went well. */
+  async #try(name: string, call: () => Promise<void>): Promise<boolean> {
+    const { panelLog } = this.#parts;
+    try {
+      await call();
+      panelLog.succeeded(name);
+      return true;
+    } catch (error) {
+      if (!this.#calls.signal.aborted) panelLog.failed(name, error);
+      return false;
+    }
+  }
+}
+
+function isRejected(error: unknown): boolean {
+  return error instanceof PanelError && error.failure === "rejected";
+}
+
+/** Waits, and ends without an error when the signal does. */
+async function quietDelay(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, { signal }).catch(() => {});
+}
+
+/** Resolves when the signal aborts. */
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

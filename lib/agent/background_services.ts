@@ -1,0 +1,123 @@
+/**
+ * What an agent does beside reporting: probes, commands and terminals, updates, and telling how it
+ * is. All of it is started when the first report is on its way, which must not wait for it.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { HealthFile } from "../host/health_file.ts";
+import { runtimeFolders } from "../host/paths.ts";
+import { Programs } from "../host/programs.ts";
+import { seal } from "../host/sandbox.ts";
+import { type OwnUpdates, ownUpdates, UpdateTrigger } from "../host/self_update.ts";
+import type { Shell } from "../host/shell.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import type { OpenMachine } from "../metrics/machine.ts";
+import type { Connection } from "../panel/panel_connection.ts";
+import { toWireCommandResult } from "../panel/protocol.ts";
+import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
+import { Prober } from "../probe/prober.ts";
+import { ProbeSchedule } from "../probe/schedule.ts";
+import { RemoteControl } from "../remote/remote_control.ts";
+import type { MachineFacts, ProbeResult, ProbeTask } from "../types.ts";
+import { VERSION } from "../version.ts";
+import type { AfterFirstReport, Controller, ProbeRunner } from "./agent.ts";
+import { startShell } from "./start_shell.ts";
+import { sayWhatCounts, sayWhatIsAllowed } from "./startup_log.ts";
+
+/** What the duties are done with. */
+export interface DutiesParts {
+  readonly open: OpenMachine;
+  readonly config: Config;
+  readonly connection: Connection;
+  /** The runtime's name of the system. */
+  readonly os: string;
+  onResult(result: ProbeResult): void;
+}
+
+/** Reads what never changes, starts what has to be started, and seals the process between them. */
+export class Duties implements AfterFirstReport {
+  readonly facts: () => MachineFacts;
+  readonly probes: ProbeRunner;
+  readonly control: Controller;
+  readonly #health: HealthFile | undefined;
+  readonly #shell: Shell | undefined;
+  readonly #trigger: UpdateTrigger | undefined;
+
+  /** @throws {Error} When the process can't be sealed; it must not go on then. */
+  constructor({ open, config, connection, os, onResult }: DutiesParts) {
+    const facts = open.machine.readFacts();
+    this.facts = () => open.machine.currentFacts?.(facts) ?? facts;
+    this.#health = HealthFile.open(runtimeFolders(config), { version: VERSION });
+    // A new version of an agent that can't say how it is could not be judged.
+    const updates = this.#health && ownUpdates(config);
+    const shell = startShell({
+      ...open.host.roots,
+      os,
+      gpu: config.gpu,
+      ...(updates && { update: updates.command }),
+    });
+    this.#shell = shell;
+    // Whoever wants commands run can't give up the right to run them.
+    if (!config.remoteControl) seal();
+    open.tree.useShell(shell);
+    open.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
+    sayWhatCounts(open.machine, config);
+    sayWhatIsAllowed(config);
+    this.#trigger = updates && shell && startUpdates(shell, updates);
+    this.probes = startProbes(shell, onResult);
+    this.control = remoteControl(config, connection);
+  }
+
+  /** The panel has accepted a report, and the next is due an interval later. */
+  accepted(intervalMs: number): void {
+    this.#health?.accepted(intervalMs);
+  }
+
+  /** Ends what the agent does not end itself. */
+  async close(): Promise<void> {
+    this.#trigger?.stop();
+    this.#health?.close();
+    await this.#shell?.close();
+  }
+}
+
+function startProbes(
+  shell: Shell | undefined,
+  onResult: (result: ProbeResult) => void,
+): ProbeRunner {
+  const prober = new Prober({ shell });
+  const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
+  const schedule = new ProbeSchedule({ probe, onResult });
+  const onDemand = new OnDemandProbes({ probe, onResult });
+  return {
+    update: (tasks: readonly ProbeTask[]) => schedule.update(tasks),
+    runOnce: (order: ProbeOrder) => onDemand.order(order),
+    stop() {
+      schedule.stop();
+      onDemand.stop();
+    },
+  };
+}
+
+/** What deals with commands and terminals: by a refusal, unless the user wants them. */
+function remoteControl(config: Config, connection: Connection): RemoteControl {
+  return new RemoteControl({
+    programs: config.remoteControl ? new Programs() : undefined,
+    execTimeoutMs: config.execTimeoutMinutes * 60_000,
+    terminalIdleMs: config.terminalIdleMinutes * 60_000,
+    uploadResult: (result, signal) =>
+      connection.http.sendCommandResult(toWireCommandResult(result), signal),
+    dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
+  });
+}
+
+/** Looks for newer versions from time to time, by processes of their own. */
+function startUpdates(shell: Shell, { isTrialOpen }: OwnUpdates): UpdateTrigger {
+  return new UpdateTrigger({
+    start: () => shell.startUpdate(),
+    isTrialOpen,
+    onError: (error) => getLogger("update").warning("{error}", { error: describeError(error) }),
+  });
+}

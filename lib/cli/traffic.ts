@@ -1,0 +1,200 @@
+/**
+ * The command `traffic`: shows what is remembered of the month's traffic, and sets it.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import type { Config } from "../config/config.ts";
+import { UsageError } from "../config/usage_error.ts";
+import { isFolderLocked, lockFolder } from "../host/state_lock.ts";
+import { isOrderWaiting, leaveOrder, takeOrder } from "../host/state_persister.ts";
+import { openThisMachine, type Platform } from "../metrics/open_machine.ts";
+import { formatByteCount } from "../parse/byte_size.ts";
+import { monthPeriod } from "../traffic/billing_period.ts";
+import { type Month, monthFile, openMonth } from "../traffic/persistent_traffic.ts";
+import {
+  formatMonthOrder,
+  formatMonthState,
+  type MonthOrder,
+  type MonthState,
+} from "../traffic/traffic_state.ts";
+import type { BothWays } from "../types.ts";
+
+/**
+ * Lets root act as a folder's owner from now on, for the rest of the process's life.
+ *
+ * What root made in an agent's folder the agent could not read, and a link that the agent has put
+ * there could lead root anywhere. Nothing changes for others, and where there is no such folder.
+ *
+ * @throws {Error} When the system does not allow it.
+ */
+export async function actAsOwner(folder: string): Promise<void> {
+  const owner = Deno.uid() === 0 ? ownerOf(folder) : undefined;
+  if (owner === undefined || owner.uid === 0) return;
+  const { default: process } = await import("node:process");
+  // The group first: whoever is not root can't change it any more.
+  process.setegid?.(owner.gid);
+  process.seteuid?.(owner.uid);
+  if (process.geteuid?.() !== owner.uid) {
+    throw new Error(`Cannot act as the owner of ${folder}, user ${owner.uid}`);
+  }
+}
+
+function ownerOf(folder: string): { uid: number; gid: number } | undefined {
+  try {
+    const { uid, gid } = Deno.statSync(folder);
+    return uid === null || gid === null ? undefined : { uid, gid };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What ends the command, and what it runs on. */
+export interface TrafficOptions extends Platform {
+  readonly signal: AbortSignal;
+}
+
+/** An agent looks for orders every 10 s. */
+const PATIENCE_MS = 25_000;
+const LOOK_AGAIN_MS = 200;
+
+/**
+ * The month's traffic as it stands now, for people or as JSON.
+ *
+ * @throws {Error} When nothing is remembered, or what is can't be read.
+ */
+export async function showTraffic(config: Config, options: TrafficOptions): Promise<string> {
+  const file = monthFile(config);
+  await actAsOwner(file.folder);
+  const { value: state, troubles } = file.read();
+  if (state === undefined) {
+    const why = troubles.length === 0 ? `there is no ${file.path}` : troubles.join("; ");
+    throw new Error(
+      `Cannot show the month's traffic: ${why}; an agent with --month-rotate makes it`,
+    );
+  }
+  const total = await withMachine(config, { ...options, state, day: state.day }, ({ traffic }) => {
+    return traffic.total();
+  });
+  return told({ config, total, state, path: file.path, isRunning: isFolderLocked(file.folder) });
+}
+
+/**
+ * Sets the month's totals: through the agent that runs on the same state, else in the state itself.
+ *
+ * @throws {UsageError} When it is not said what they are, or on which day they start anew.
+ * @throws {Error} When the state can't be read or written, or the agent does not take it.
+ */
+export async function setTraffic(config: Config, options: TrafficOptions): Promise<string> {
+  const { up, down } = config.totals;
+  if (up === undefined && down === undefined) {
+    throw new UsageError(
+      "Cannot set the month's traffic: --up BYTES, --down BYTES or both are needed",
+    );
+  }
+  const order: MonthOrder = {
+    ...(up !== undefined && { sentBytes: up }),
+    ...(down !== undefined && { receivedBytes: down }),
+  };
+  const { folder } = monthFile(config);
+  await actAsOwner(folder);
+  const lock = lockFolder(folder);
+  if (lock === undefined) {
+    await setThroughAgent(folder, order, options.signal);
+  } else {
+    try {
+      await setInFile(config, order, options);
+    } finally {
+      lock.close();
+    }
+  }
+  return await showTraffic(config, options);
+}
+
+async function setThroughAgent(
+  folder: string,
+  order: MonthOrder,
+  signal: AbortSignal,
+): Promise<void> {
+  await leaveOrder(folder, formatMonthOrder(order));
+  for (let waitedMs = 0; isOrderWaiting(folder); waitedMs += LOOK_AGAIN_MS) {
+    if (waitedMs >= PATIENCE_MS) {
+      throw new Error(
+        "Cannot say that the month's traffic is set: the agent has not taken it so far, and it " +
+          `waits in ${folder}`,
+      );
+    }
+    await delay(LOOK_AGAIN_MS, { signal });
+  }
+}
+
+async function setInFile(
+  config: Config,
+  order: MonthOrder,
+  options: TrafficOptions,
+): Promise<void> {
+  const { value: state } = monthFile(config).read();
+  const day = config.monthRotate || (state?.day ?? 0);
+  if (day === 0) {
+    throw new UsageError(
+      "Cannot set the month's traffic: --month-rotate DAY has to say when it starts anew",
+    );
+  }
+  await withMachine(config, { ...options, state, day }, async ({ traffic, file }) => {
+    traffic.set(order);
+    const changed = traffic.state();
+    if (changed === undefined) throw new Error("Cannot count this machine's traffic");
+    // What an agent has not taken while it ran is of yesterday.
+    await takeOrder(file.folder);
+    await file.write(formatMonthState(changed));
+  });
+}
+
+/** Looks at the machine once, going on from the state, by the interfaces that it has. */
+async function withMachine<T>(
+  config: Config,
+  options: TrafficOptions & { state: MonthState | undefined; day: number },
+  use: (month: Month) => T | Promise<T>,
+): Promise<T> {
+  const { state, day } = options;
+  const known = [...state?.interfaces.keys() ?? []];
+  const includeNics = known.length > 0 ? known : config.includeNics;
+  const open = await openThisMachine({ ...config, includeNics }, options);
+  try {
+    const month = openMonth(config, { day, open });
+    // So it knows what has to be put aside when it is written.
+    month.file.read();
+    if (state !== undefined) month.traffic.adopt(state);
+    month.traffic.look();
+    return await use(month);
+  } finally {
+    await open.close?.();
+  }
+}
+
+function told(
+  { config, total, state, path, isRunning }: {
+    config: Config;
+    total: (BothWays & { start: string }) | undefined;
+    state: MonthState;
+    path: string;
+    isRunning: boolean;
+  },
+): string {
+  const { sentBytes = 0, receivedBytes = 0, start = state.current.start } = total ?? {};
+  const next = monthPeriod(monthPeriod(Date.now(), state.day).endMs, state.day).start;
+  const interfaces = [...state.interfaces.keys()];
+  if (config.json) {
+    const shown = { since: start, next, up: sentBytes, down: receivedBytes };
+    return JSON.stringify({ ...shown, interfaces, state: path, isRunning }, null, 2) + "\n";
+  }
+  const rows = [
+    ["Since", `${start}, next reset ${next}`],
+    ["Up", `${formatByteCount(sentBytes)} (${sentBytes} bytes)`],
+    ["Down", `${formatByteCount(receivedBytes)} (${receivedBytes} bytes)`],
+    ["Interfaces", interfaces.join(", ")],
+    ["State", `${path}, ${isRunning ? "an agent is running" : "no agent is running"}`],
+  ];
+  return rows.map(([name = "", value]) => `${name.padEnd(11)} ${value}\n`).join("");
+}

@@ -1,0 +1,26 @@
+/**
+ * Writes a file anew and brings it to the disk, never what a link at its place leads to: root may
+ * write here, and the folder be another's.
+ *
+ * @throws {Error} When it can't be written.
+ */
+export async function writeToDisk(
+  path: string,
+  { text, mode }: { text: string; mode: number },
+): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  using file = await Deno.open(path, { write: true, createNew: true, mode });
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await file.sync();
+}
+
+/** Brings a folder's list of names to the disk, so that a rename in it outlives a power loss. */
+export async function syncFolder(path: string): Promise<void> {
+  using folder = await Deno.open(path);
+  await folder.sync();
+}

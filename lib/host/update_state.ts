@@ -1,0 +1,103 @@
+/** A version that is tried, until it has proved itself or is gone. */
+export interface Trial {
+  readonly from: string;
+  readonly to: string;
+  /** The new file's; tells whether it is in its place. */
+  readonly sha256: string;
+  /** When it began, in milliseconds since 1970; told, but nothing depends on it. */
+  readonly startedAtMs: number;
+  /** How often it was taken up again by another process. */
+  readonly resumes: number;
+  /** Whether the one before is to be put back. */
+  readonly isReturning: boolean;
+}
+
+/** What is remembered of updates. */
+export interface UpdateState {
+  readonly trial?: Trial;
+  /** Versions that have failed and are not tried again, the latest last. */
+  readonly failed: readonly string[];
+}
+
+/** Nobody publishes so many that fail and that are still offered. */
+const MAX_FAILED = 50;
+const VERSION = 1;
+
+/** The state as it is written. */
+export function formatUpdateState({ trial, failed }: UpdateState): string {
+  const kept = failed.slice(-MAX_FAILED);
+  return JSON.stringify({ version: VERSION, ...(trial && { trial }), failed: kept }) + "\n";
+}
+
+/**
+ * Reads what {@linkcode formatUpdateState} has written.
+ *
+ * @throws {SyntaxError} When it is anything else.
+ */
+export function parseUpdateState(text: string): UpdateState {
+  const { version, trial, failed } = object(parseJson(text));
+  if (version !== VERSION) throw unreadable("version");
+  if (!Array.isArray(failed) || failed.length > MAX_FAILED) throw unreadable("failed");
+  return {
+    ...(trial !== undefined && { trial: parseTrial(object(trial)) }),
+    failed: failed.map((it) => words(it, "failed")),
+  };
+}
+
+function parseTrial(trial: Record<string, unknown>): Trial {
+  const { startedAtMs, resumes, isReturning } = trial;
+  if (typeof startedAtMs !== "number") throw unreadable("startedAtMs");
+  if (typeof resumes !== "number" || resumes < 0) throw unreadable("resumes");
+  if (typeof isReturning !== "boolean") throw unreadable("isReturning");
+  const sha256 = words(trial.sha256, "sha256");
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw unreadable("sha256");
+  const from = words(trial.from, "from");
+  return { from, to: words(trial.to, "to"), sha256, startedAtMs, resumes, isReturning };
+}
+
+function words(value: unknown, name: string): string {
+  if (typeof value !== "string" || value === "" || value.length > 100) throw unreadable(name);
+  return value;
+}
+
+function object(value: unknown): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unreadable("it");
+  return { ...value };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError("Cannot parse the state of updates: it is no JSON", { cause });
+  }
+}
+
+function unreadable(what: string): SyntaxError {
+  return new SyntaxError(`Cannot parse the state of updates: ${what}`);
+}
+
+/** The file in it that remembers trials. */
+export const UPDATE_STATE = "update.json";
+
+/**
+ * Where updates of a program keep what they remember: beside the program.
+ *
+ * Whoever writes there could write the program too. The agent's own folders would not do: an update
+ * often runs as root, the agent does not, and must have no say in what root puts where.
+ *
+ * @param path The program's file.
+ */
+export function updateFolder(path: string): string {
+  return `${path}.update`;
+}
+
+/** Whether a trial of a new version was cut off. */
+export function isTrialOpen(path: string): boolean {
+  try {
+    const text = Deno.readTextFileSync(`${updateFolder(path)}/${UPDATE_STATE}`);
+    return parseUpdateState(text).trial !== undefined;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,35 @@
+import type { CoreTimes, DarwinHost } from "../host/host_darwin.ts";
+import { growth } from "./traffic_total.ts";
+
+const BUSY = ["user", "nice", "sys", "irq"] as const;
+
+/** How busy all cores of a Mac together are, from `os.cpus()` of `node:os`. */
+export class DarwinCpu {
+  readonly #host: Pick<DarwinHost, "cores">;
+  #before: readonly CoreTimes[] = [];
+  #percent: number | undefined;
+
+  constructor(host: Pick<DarwinHost, "cores">) {
+    this.#host = host;
+  }
+
+  /**
+   * Percent, 0 to 100, since the call before; since boot in the first one.
+   *
+   * Counted core by core, since each core's counters wrap for themselves, within 500 days. When no
+   * time went by, the last value stays.
+   */
+  collect(): number | undefined {
+    const cores = this.#host.cores();
+    let busy = 0;
+    let idle = 0;
+    cores.forEach((now, index) => {
+      const before = this.#before[index];
+      for (const name of BUSY) busy += growth(before?.[name] ?? 0, now[name]) ?? 0;
+      idle += growth(before?.idle ?? 0, now.idle) ?? 0;
+    });
+    this.#before = cores;
+    if (busy + idle > 0) this.#percent = 100 * (busy / (busy + idle));
+    return this.#percent;
+  }
+}

@@ -1,0 +1,153 @@
+import type { FileSystemUse } from "../host/host.ts";
+import type { DarwinHost } from "../host/host_darwin.ts";
+import { type DarwinMount, parseDarwinMounts } from "../parse/mounts_darwin.ts";
+import type { Usage } from "../types.ts";
+import { sumOfUse } from "./disk.ts";
+import { leaveOut, type MountVerdict } from "./mount_filter.ts";
+import { PatientStatfs } from "./nonblocking_statfs.ts";
+import type { LateText } from "./polled_command.ts";
+
+/** A mount of a Mac and why it is counted or not. */
+export interface DarwinMountVerdict extends MountVerdict {
+  /** Never to be asked synchronously: another machine or a program has to answer. */
+  mayHang: boolean;
+}
+
+/**
+ * Decides which mounts make up a Mac's disk space, each container of volumes once.
+ *
+ * All volumes of an APFS container share its space and each claims all of it, so one speaks for it:
+ * the root for its own. Where the user's list `include` has any, only those count. The answer has
+ * the root first.
+ */
+export function chooseDarwinMounts(
+  mounts: readonly DarwinMount[],
+  include: readonly string[],
+): DarwinMountVerdict[] {
+  const wanted = new Set(include.map((path) => path.replace(/(?<=.)\/+$/, "")));
+  const present = [...new Map(mounts.map((mount) => [mount.mountPoint, mount])).values()];
+  const rootFirst = present.toSorted((a, b) =>
+    Number(b.mountPoint === "/") - Number(a.mountPoint === "/")
+  );
+  const speakers = new Map<string, string>();
+  const verdicts = rootFirst.map((mount): DarwinMountVerdict => {
+    const mayHang = !isDisk(mount);
+    const { mountPoint, source, type } = mount;
+    const space = spaceOf(mount);
+    const speaker = speakers.get(space);
+    const unwanted = wanted.size > 0 && !wanted.has(mountPoint);
+    const rule = unwanted
+      ? "not in --include-mountpoint"
+      : speaker !== undefined
+      ? `shares the space of ${speaker}`
+      : wanted.size > 0
+      ? undefined
+      : whyLeftOut(mount);
+    if (rule !== undefined) return { ...leaveOut(mount, rule), mayHang };
+    speakers.set(space, mountPoint);
+    const reason = wanted.size > 0
+      ? "included by --include-mountpoint"
+      : mountPoint === "/"
+      ? "the root"
+      : `disk: ${type}`;
+    return { mountPoint, source, type, counted: true, rule: reason, mayHang };
+  });
+  const there = new Set(present.map(({ mountPoint }) => mountPoint));
+  const missing = [...wanted].filter((path) => !there.has(path)).map((mountPoint) => ({
+    ...leaveOut({ mountPoint, source: "", type: "" }, "nothing is mounted there"),
+    mayHang: false,
+  }));
+  return [...verdicts, ...missing];
+}
+
+function whyLeftOut(mount: DarwinMount): string | undefined {
+  const { mountPoint, source, type, readOnly } = mount;
+  if (mountPoint === "/") return undefined;
+  if (type === "autofs") return `mounted on demand: ${type}`;
+  if (/@\/dev\/\w+$/.test(source)) return "snapshot";
+  if (!isDisk(mount)) return `no disk of this machine: ${type}`;
+  // Disk images, simulators and the system's own extensions are; what is being filled is not.
+  if (readOnly) return `read-only: ${type}`;
+  return mountPoint.startsWith("/System/Volumes/") ? "part of /System/Volumes" : undefined;
+}
+
+function isDisk({ source, local }: DarwinMount): boolean {
+  return local && /^(?:.*@)?\/dev\//.test(source);
+}
+
+/** `/dev/disk3s1s1` is a snapshot of volume 1 in container 3; other file systems are alone on theirs. */
+function spaceOf({ source, type }: DarwinMount): string {
+  const container = type === "apfs" ? /^\/dev\/(disk\d+)s\d/.exec(source)?.[1] : undefined;
+  return container ?? source;
+}
+
+/**
+ * Disk space of a Mac, each container of volumes once: all of it, and what can't be had any more.
+ *
+ * The mounts are chosen anew from each output of `mount`. What may hang is asked beside the reports
+ * and counts with its last answer.
+ */
+export class DarwinDisk {
+  readonly #host: Pick<DarwinHost, "statfs">;
+  readonly #mounts: LateText;
+  readonly #include: readonly string[];
+  readonly #patient: PatientStatfs;
+  #verdicts: DarwinMountVerdict[] = [];
+  #chosenAtMs: number | undefined;
+
+  constructor(
+    host: Pick<DarwinHost, "statfs" | "statfsAsync" | "monotonicMs">,
+    mounts: LateText,
+    options: { includeMountPoints: readonly string[] },
+  ) {
+    this.#host = host;
+    this.#mounts = mounts;
+    this.#include = options.includeMountPoints;
+    this.#patient = new PatientStatfs(host);
+  }
+
+  /**
+   * The space of all counted mounts together; `undefined` before the first output of `mount`, and
+   * when no file system has answered.
+   *
+   * @throws {Error} When the output can't be had or read.
+   */
+  collect(): Usage | undefined {
+    const text = this.#mounts.read();
+    if (text === undefined) return undefined;
+    if (this.#mounts.atMs !== this.#chosenAtMs) {
+      this.#verdicts = chooseDarwinMounts(parseDarwinMounts(text), this.#include);
+      this.#chosenAtMs = this.#mounts.atMs;
+      const paths = this.#verdicts.filter((it) => it.counted && it.mayHang);
+      this.#patient.keepOnly(new Set(paths.map(({ mountPoint }) => mountPoint)));
+    }
+    const answers: { use: FileSystemUse }[] = [];
+    this.#verdicts = this.#verdicts.map((verdict) => {
+      if (!verdict.counted) return verdict;
+      const use = this.#ask(verdict);
+      if (use instanceof Error) {
+        return { ...leaveOut(verdict, "its space can't be asked for"), mayHang: verdict.mayHang };
+      }
+      // A volume's own free part counts what other volumes of its container have taken.
+      if (use) answers.push({ use: { ...use, freeBlocks: use.availableBlocks } });
+      return verdict;
+    });
+    return sumOfUse(answers);
+  }
+
+  /** What was decided for each mount, the root first; empty before the first look. */
+  mounts(): MountVerdict[] {
+    return this.#verdicts.map(({ mountPoint, source, type, counted, rule }) => {
+      return { mountPoint, source, type, counted, rule };
+    });
+  }
+
+  #ask({ mountPoint, mayHang }: DarwinMountVerdict): FileSystemUse | Error | undefined {
+    if (mayHang) return this.#patient.ask(mountPoint);
+    try {
+      return this.#host.statfs(mountPoint);
+    } catch (cause) {
+      return new Error(`Cannot ask ${mountPoint} for its space`, { cause });
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { DarwinHost } from "../host/host_darwin.ts";
+import { parseSysctl } from "../parse/sysctl.ts";
+import type { MachineFacts } from "../types.ts";
+
+/** How makers of virtual Macs call them, by the start of `hw.model`. */
+const VIRTUAL_MODELS: ReadonlyArray<readonly [string, string]> = [
+  ["VMware", "vmware"],
+  ["Parallels", "parallels"],
+  ["VirtualMac", "apple"],
+];
+
+/**
+ * What does not change while a Mac runs, from one output of `sysctl`; what that does not tell is
+ * absent.
+ *
+ * `arch` is Go's name of the architecture. The graphics card is known where it is part of the
+ * processor, as in all of Apple's own; elsewhere only a slow command could tell it.
+ */
+export function darwinFacts(
+  host: Pick<DarwinHost, "cores">,
+  options: { sysctl: string; arch: string },
+): MachineFacts {
+  const values = parseSysctl(options.sysctl);
+  const text = (name: string): string | undefined => values.get(name) || undefined;
+  const count = (name: string): number | undefined => {
+    const value = text(name) ?? "";
+    return /^[1-9]\d{0,4}$/.test(value) ? Number(value) : undefined;
+  };
+  const cpuName = text("machdep.cpu.brand_string");
+  const logicalCores = count("hw.logicalcpu") ?? (host.cores().length || undefined);
+  const physicalCores = count("hw.physicalcpu");
+  const version = text("kern.osproductversion");
+  const kernelVersion = text("kern.osrelease");
+  const virtualization = enclosure(text("kern.hv_vmm_present"), text("hw.model") ?? "");
+  const gpuName = cpuName !== undefined && /^Apple M\d[\w ]*$/.test(cpuName) ? cpuName : undefined;
+  return {
+    arch: options.arch,
+    osName: version === undefined ? "macOS" : `macOS ${version}`,
+    ...(cpuName !== undefined && { cpuName }),
+    ...(logicalCores !== undefined && { logicalCores }),
+    ...(physicalCores !== undefined && { physicalCores }),
+    ...(gpuName !== undefined && { gpuName }),
+    ...(kernelVersion !== undefined && { kernelVersion }),
+    ...(virtualization !== undefined && { virtualization }),
+  };
+}
+
+/** The kernel's name of this boot, another one each time, from the same output. */
+export function darwinBootId(sysctl: string): { bootId?: string } {
+  const bootId = parseSysctl(sysctl).get("kern.bootsessionuuid")?.toLowerCase() ?? "";
+  return /^[0-9a-f-]{1,64}$/.test(bootId) ? { bootId } : {};
+}
+
+/** In the words of systemd-detect-virt; the model alone proves nothing, for it can be chosen. */
+function enclosure(underHypervisor: string | undefined, model: string): string | undefined {
+  if (underHypervisor === undefined) return undefined;
+  if (underHypervisor === "0") return "none";
+  return VIRTUAL_MODELS.find(([start]) => model.startsWith(start))?.[1] ?? "vm-other";
+}

@@ -1,0 +1,139 @@
+import type { Host, Source } from "../host/host.ts";
+import {
+  cgroupFolders,
+  type MemoryCgroup,
+  type MemoryStat,
+  parseByteLimit,
+  parseMemoryCgroup,
+  parseMemoryStat,
+} from "../parse/cgroup.ts";
+import { parseMountinfo } from "../parse/mountinfo.ts";
+import { containerKind } from "./virtualization.ts";
+
+type GroupHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
+
+/** A container's memory: what it may have, and what it has. */
+export interface GroupMemory extends MemoryStat {
+  limitBytes: number;
+  /** Everything that is counted, caches included. */
+  currentBytes: number;
+  /** Absent where swap is not counted. */
+  swap?: {
+    /** `undefined` where there is no limit but the machine's. */
+    limitBytes: number | undefined;
+    usedBytes: number;
+  };
+}
+
+/** What the two versions of the interface call their files. */
+const FILES = {
+  1: {
+    limit: "memory.limit_in_bytes",
+    current: "memory.usage_in_bytes",
+    // Memory and swap together.
+    swapLimit: "memory.memsw.limit_in_bytes",
+  },
+  2: { limit: "memory.max", current: "memory.current", swapLimit: "memory.swap.max" },
+} as const;
+
+/** The control group whose memory limit binds a container, by files that are open already. */
+export class MemoryGroup {
+  /** Where the kernel shows it. */
+  readonly folder: string;
+  readonly #version: 1 | 2;
+  readonly #limit: Source;
+  readonly #current: Source;
+  readonly #stat: Source;
+  readonly #swapLimit: Source;
+  readonly #swapCurrent: Source;
+
+  constructor(host: Pick<Host, "open">, group: { version: 1 | 2; folder: string }) {
+    const { version, folder } = group;
+    const files = FILES[version];
+    this.folder = folder;
+    this.#version = version;
+    this.#limit = host.open(`${folder}/${files.limit}`);
+    this.#current = host.open(`${folder}/${files.current}`);
+    this.#stat = host.open(`${folder}/memory.stat`);
+    this.#swapLimit = host.open(`${folder}/${files.swapLimit}`);
+    this.#swapCurrent = host.open(`${folder}/memory.swap.current`);
+  }
+
+  /**
+   * Bytes; `undefined` when the limit was lifted.
+   *
+   * @throws {SyntaxError} When the kernel's text can't be read.
+   */
+  collect(): GroupMemory | undefined {
+    const limitBytes = limitOf(this.#limit.read());
+    const current = this.#current.read();
+    const statText = this.#stat.read();
+    if (limitBytes === undefined || current === undefined || statText === undefined) {
+      return undefined;
+    }
+    const stat = parseMemoryStat(statText, this.#version);
+    const swap = this.#version === 1 ? this.#sharedSwap(limitBytes, stat) : this.#ownSwap();
+    const memory = { ...stat, limitBytes, currentBytes: parseByteLimit(current) ?? 0 };
+    return swap === undefined ? memory : { ...memory, swap };
+  }
+
+  #ownSwap(): GroupMemory["swap"] {
+    const used = this.#swapCurrent.read();
+    if (used === undefined) return undefined;
+    return { limitBytes: limitOf(this.#swapLimit.read()), usedBytes: parseByteLimit(used) ?? 0 };
+  }
+
+  #sharedSwap(memoryLimitBytes: number, stat: MemoryStat): GroupMemory["swap"] {
+    if (stat.swapBytes === undefined) return undefined;
+    const both = limitOf(this.#swapLimit.read());
+    const limitBytes = both === undefined ? undefined : Math.max(both - memoryLimitBytes, 0);
+    return { limitBytes, usedBytes: stat.swapBytes };
+  }
+}
+
+/**
+ * Opens the control group with the tightest memory limit among the container's own and those around
+ * it that can be seen; `undefined` where nothing limits it, or where this is no container.
+ */
+export function openMemoryGroup(host: GroupHost): MemoryGroup | undefined {
+  try {
+    return tightestGroup(host);
+  } catch {
+    // A hierarchy of another form limits nothing that is known; the machine's numbers remain.
+    return undefined;
+  }
+}
+
+function tightestGroup(host: GroupHost): MemoryGroup | undefined {
+  const group = containerGroup(host);
+  if (group === undefined) return undefined;
+  const { version } = group;
+  const mounts = parseMountinfo(host.readText(`${host.roots.proc}/self/mountinfo`) ?? "");
+  let tightest: { folder: string; limitBytes: number } | undefined;
+  for (const folder of cgroupFolders(group, mounts)) {
+    const limitBytes = limitOf(host.readText(`${folder}/${FILES[version].limit}`));
+    if (limitBytes === undefined || limitBytes >= (tightest?.limitBytes ?? Infinity)) continue;
+    tightest = { folder, limitBytes };
+  }
+  // Outside of a container a limit is the agent's own, and tells nothing of the machine.
+  if (tightest === undefined || containerKind(host) === undefined) return undefined;
+  return new MemoryGroup(host, { version, folder: tightest.folder });
+}
+
+/**
+ * The agent's group, or the container's around it: where systemd runs the container its first
+ * process is in `init.scope`, and a service beside it may have a limit of its own.
+ */
+function containerGroup(host: GroupHost): MemoryCgroup | undefined {
+  const { proc } = host.roots;
+  const own = parseMemoryCgroup(host.readText(`${proc}/self/cgroup`) ?? "");
+  const first = parseMemoryCgroup(host.readText(`${proc}/1/cgroup`) ?? "");
+  const around = /^(.*)\/init\.scope$/.exec(first?.path ?? "")?.[1];
+  if (own === undefined || around === undefined) return own;
+  // The pid namespace may be the host's, whose first process is nothing of ours.
+  return `${own.path}/`.startsWith(`${around}/`) ? { ...own, path: around || "/" } : own;
+}
+
+function limitOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseByteLimit(text);
+}

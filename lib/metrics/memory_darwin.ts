@@ -1,0 +1,50 @@
+import type { Source } from "../host/host.ts";
+import type { DarwinHost } from "../host/host_darwin.ts";
+import { parseVmStat } from "../parse/vm_stat.ts";
+import type { MemoryMode, Usage } from "../types.ts";
+
+/** Memory and swap of a Mac, from `Deno.systemMemoryInfo()`, and from `vm_stat` what is used of it. */
+export class DarwinMemory {
+  readonly #host: Pick<DarwinHost, "memory">;
+  readonly #vmStat: Source;
+  /** The mode that is counted by. */
+  readonly effectiveMode: MemoryMode;
+
+  constructor(
+    host: Pick<DarwinHost, "memory">,
+    vmStat: Source,
+    mode: MemoryMode,
+  ) {
+    this.#host = host;
+    this.#vmStat = vmStat;
+    this.effectiveMode = mode;
+  }
+
+  /**
+   * Bytes. In mode `htop` used is what Activity Monitor calls Memory Used: memory of programs, wired
+   * and compressed.
+   *
+   * @throws {Error} When the output of `vm_stat` can't be had or read.
+   */
+  collect(): { memory?: Usage; swap?: Usage } {
+    const { total, free, available, swapTotal, swapFree } = this.#host.memory();
+    const swap = usage(swapTotal, swapTotal - swapFree);
+    const used = this.effectiveMode === "available"
+      ? total - available
+      : this.effectiveMode === "all"
+      ? total - free
+      : this.#usedByActivityMonitor();
+    return used === undefined || total <= 0 ? { swap } : { memory: usage(total, used), swap };
+  }
+
+  #usedByActivityMonitor(): number | undefined {
+    const text = this.#vmStat.read();
+    if (text === undefined) return undefined;
+    const { anonymousBytes, purgeableBytes, wiredBytes, compressorBytes } = parseVmStat(text);
+    return anonymousBytes - purgeableBytes + wiredBytes + compressorBytes;
+  }
+}
+
+function usage(totalBytes: number, usedBytes: number): Usage {
+  return { totalBytes, usedBytes: Math.min(Math.max(usedBytes, 0), totalBytes) };
+}

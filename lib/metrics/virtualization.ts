@@ -1,0 +1,211 @@
+import type { Host } from "../host/host.ts";
+import type { CpuInfo } from "../parse/cpuinfo.ts";
+
+type Files = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
+
+/** The pid namespace of a process that is in no container; the kernel fixes the number. */
+const FIRST_NAMESPACE = "pid:[4026531836]";
+
+/** What a container manager writes for its guests, as far as it is one of systemd's words. */
+const MANAGERS: ReadonlySet<string> = new Set([
+  "docker",
+  "lxc",
+  "lxc-libvirt",
+  "podman",
+  "pouch",
+  "proot",
+  "rkt",
+  "systemd-nspawn",
+  "wsl",
+]);
+
+/** Traces in the control groups' names, for guests whose manager left no other. */
+const GROUP_NAMES: ReadonlyArray<readonly [RegExp, string]> = [
+  [/[/-]libpod[-_]/, "podman"],
+  [/\/docker[/-]/, "docker"],
+  [/\/lxc[./]/, "lxc"],
+  [/kubepods/, "container-other"],
+];
+
+/**
+ * The kind of container that the root folder is in, in systemd's words; `undefined` when in none.
+ *
+ * Reads marker files, the first process's environment and its control groups. Nothing is started,
+ * and what may not be read tells nothing.
+ */
+export function containerKind(host: Files): string | undefined {
+  const { proc, root } = host.roots;
+  if (host.exists(`${proc}/vz`) && !host.exists(`${proc}/bc`)) return "openvz";
+  const kernel = host.readText(`${proc}/sys/kernel/osrelease`) ?? "";
+  if (/microsoft|WSL/i.test(kernel)) return "wsl";
+  const written = host.readText(`${root}/run/systemd/container`)?.trim() ||
+    containerVariable(host.readText(`${proc}/1/environ`));
+  if (written && MANAGERS.has(written)) return written;
+  if (host.exists(`${root}/run/.containerenv`)) return "podman";
+  if (host.exists(`${root}/.dockerenv`)) return "docker";
+  if (written) return "container-other";
+  return bySideEffects(host);
+}
+
+function containerVariable(environment: string | undefined): string | undefined {
+  return environment?.split("\0").find((entry) => entry.startsWith("container="))?.slice(10);
+}
+
+function bySideEffects(host: Files): string | undefined {
+  const { proc, root } = host.roots;
+  const groups = host.readText(`${proc}/1/cgroup`) ?? "";
+  for (const [pattern, kind] of GROUP_NAMES) {
+    if (pattern.test(groups)) return kind;
+  }
+  // LXC lays its own view over single files of the kernel's.
+  if (/ \/proc\/\w+ fuse\.lxcfs /.test(host.readText(`${proc}/mounts`) ?? "")) return "lxc";
+  // Process 1 may be another user's; the agent shares its namespace, unless these trees are a host's.
+  const namespace = host.readLink(`${proc}/1/ns/pid`) ??
+    (root === "/" ? host.readLink(`${proc}/self/ns/pid`) : undefined);
+  return namespace === undefined || namespace === FIRST_NAMESPACE ? undefined : "container-other";
+}
+
+type FilesVirtualMachineKind = Pick<Host, "roots" | "readText" | "exists" | "list">;
+
+const DMI_FILES = [
+  "product_name",
+  "sys_vendor",
+  "board_vendor",
+  "bios_vendor",
+  "product_version",
+  "chassis_vendor",
+] as const;
+
+/** How the makers of virtual hardware sign it, by the start of a DMI text. */
+const DMI_SIGNS: ReadonlyArray<readonly [string, string]> = [
+  ["KVM", "kvm"],
+  ["OpenStack", "kvm"],
+  ["KubeVirt", "kvm"],
+  ["Amazon EC2", "amazon"],
+  ["QEMU", "qemu"],
+  ["VMware", "vmware"],
+  ["VMW", "vmware"],
+  ["innotek GmbH", "oracle"],
+  ["VirtualBox", "oracle"],
+  ["Xen", "xen"],
+  ["Bochs", "bochs"],
+  ["Parallels", "parallels"],
+  ["BHYVE", "bhyve"],
+  ["Hyper-V", "microsoft"],
+  ["Apple Virtualization", "apple"],
+  ["Google Compute Engine", "google"],
+];
+
+/** Clocks that only a guest is offered. */
+const CLOCKS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/\bkvm-clock\b/, "kvm"],
+  [/\bhyperv_/, "microsoft"],
+  [/\bxen\b/, "xen"],
+];
+
+/** Hypervisors that the device tree names, by the start of `hypervisor/compatible`. */
+const TREE_SIGNS: ReadonlyArray<readonly [string, string]> = [
+  ["linux,kvm", "kvm"],
+  ["xen", "xen"],
+  ["vmware", "vmware"],
+];
+
+/** The bit of `/sys/hypervisor/properties/features`, a hexadecimal number, that the first domain has. */
+const XEN_FIRST_DOMAIN = 1 << 11;
+
+/**
+ * The hypervisor that the machine runs on, in systemd's words; `undefined` when there is no sign
+ * of one.
+ *
+ * Reads DMI (`/sys/class/dmi/id`), the hypervisor's own files, the clocks on offer and the device
+ * tree; `underHypervisor` is what the processor says, for those that leave no other sign.
+ */
+export function virtualMachineKind(
+  host: FilesVirtualMachineKind,
+  underHypervisor: boolean,
+): string | undefined {
+  const { proc, sys } = host.roots;
+  const signed = byDmi(host);
+  if (signed !== undefined && signed !== "qemu" && signed !== "none") return signed;
+  const xen = byXen(host);
+  if (xen !== undefined) return xen === "none" ? undefined : xen;
+  if (signed === "none") return undefined;
+  // QEMU signs guests that KVM runs just as those that it emulates; the clock tells them apart.
+  const clocks = host.readText(
+    `${sys}/devices/system/clocksource/clocksource0/available_clocksource`,
+  );
+  return find(CLOCKS, (pattern) => pattern.test(clocks ?? "")) ??
+    signed ?? byDeviceTree(host) ?? byControlProgram(host.readText(`${proc}/sysinfo`)) ??
+    (underHypervisor ? "vm-other" : undefined);
+}
+
+function byDmi(host: FilesVirtualMachineKind): string | undefined {
+  const texts = DMI_FILES.map((name) =>
+    host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
+  );
+  const [product = "", vendor = ""] = texts;
+  // Amazon signs whole machines as it signs shares of them.
+  if (vendor === "Amazon EC2" && product.includes(".metal")) return "none";
+  if (vendor === "Microsoft Corporation" && product === "Virtual Machine") return "microsoft";
+  return find(DMI_SIGNS, (sign) => texts.some((text) => text.startsWith(sign)));
+}
+
+function byXen(host: FilesVirtualMachineKind): string | undefined {
+  const { proc, sys } = host.roots;
+  const type = host.readText(`${sys}/hypervisor/type`)?.trim();
+  if (type !== "xen" && !host.exists(`${proc}/xen`)) return undefined;
+  // The first domain is the machine itself, with the hypervisor below it.
+  const features = parseInt(host.readText(`${sys}/hypervisor/properties/features`) ?? "", 16);
+  const isFirst = Number.isNaN(features)
+    ? host.readText(`${proc}/xen/capabilities`)?.includes("control_d") ?? false
+    : (features & XEN_FIRST_DOMAIN) !== 0;
+  return isFirst ? "none" : "xen";
+}
+
+function byDeviceTree(host: FilesVirtualMachineKind): string | undefined {
+  const tree = `${host.roots.proc}/device-tree`;
+  const hypervisor = host.readText(`${tree}/hypervisor/compatible`);
+  if (hypervisor !== undefined) {
+    return find(TREE_SIGNS, (sign) => hypervisor.startsWith(sign)) ?? "vm-other";
+  }
+  // IBM's firmware partitions a machine; QEMU plays the same one for its own guests.
+  const isPartition = host.exists(`${tree}/ibm,partition-name`) &&
+    host.exists(`${tree}/hmc-managed?`) && !host.exists(`${tree}/chosen/qemu,graphic-width`);
+  if (isPartition) return "powervm";
+  const model = host.readText(`${tree}/model`) ?? "";
+  const compatible = host.readText(`${tree}/compatible`) ?? "";
+  const isEmulated = model.startsWith("linux,dummy-virt") || compatible.includes("qemu,") ||
+    (host.list(tree) ?? []).some((name) => name.startsWith("fw-cfg"));
+  return isEmulated ? "qemu" : undefined;
+}
+
+/** On s390x, `VM00 Control Program: z/VM 7.2.0`. */
+function byControlProgram(sysinfo: string | undefined): string | undefined {
+  const program = /^VM00 Control Program:\s*(.*)$/m.exec(sysinfo ?? "")?.[1];
+  if (program === undefined) return undefined;
+  return program.startsWith("z/VM") ? "zvm" : "kvm";
+}
+
+function find<T>(
+  rows: ReadonlyArray<readonly [T, string]>,
+  matches: (sign: T) => boolean,
+): string | undefined {
+  return rows.find(([sign]) => matches(sign))?.[1];
+}
+
+/**
+ * What the system is enclosed in, in the words of systemd-detect-virt: the container first, then
+ * the hypervisor, `none` on bare metal; `undefined` when the machine tells nothing at all.
+ *
+ * Which machine is meant is a matter of `host.roots`: with a host's `/proc` and root folder it is
+ * that host, whatever container the agent runs in.
+ */
+export function virtualization(
+  host: Pick<Host, "roots" | "readText" | "exists" | "readLink" | "list">,
+  cpu: CpuInfo | undefined,
+): string | undefined {
+  return containerKind(host) ??
+    (cpu?.vendor === "User Mode Linux" ? "uml" : undefined) ??
+    virtualMachineKind(host, cpu?.underHypervisor ?? false) ??
+    (cpu === undefined ? undefined : "none");
+}

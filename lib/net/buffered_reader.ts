@@ -1,0 +1,99 @@
+import type { Line } from "./byte_stream.ts";
+import { AnswerError } from "./errors.ts";
+import { headEnd, parseResponseHead, type ResponseHead } from "./http_head.ts";
+
+const BUFFER_BYTES = 8 * 1024;
+const HEAD_LIMIT = 32 * 1024;
+/** Answers of 1xx come before the one that counts. */
+const INTERIM_LIMIT = 8;
+
+/** Reads a line through one buffer for all its life. */
+export class LineReader {
+  readonly #line: Line;
+  #buffer = new Uint8Array(BUFFER_BYTES);
+  /** What lies from here to the end was read from the line, but not yet by anybody here. */
+  #start = 0;
+  #end = 0;
+  /** Whether anything has come since this was last set to false. */
+  heard = false;
+
+  constructor(line: Line) {
+    this.#line = line;
+  }
+
+  /** The next bytes, a view until the next call; `undefined` at the end. */
+  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (this.#start === this.#end && !await this.#fill()) return undefined;
+    const bytes = this.#buffer.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return bytes;
+  }
+
+  /** Whether bytes have come that nobody has read. */
+  get hasUnread(): boolean {
+    return this.#start < this.#end;
+  }
+
+  /** Gives the last bytes of what was read last back, to be read again. */
+  unread(count: number): void {
+    this.#start -= count;
+  }
+
+  /**
+   * The head of the answer that counts, with all that comes before its body.
+   *
+   * @throws {AnswerError} When there is none, or no sane one.
+   */
+  async readHead(): Promise<ResponseHead> {
+    for (let count = 0; count < INTERIM_LIMIT; count++) {
+      const text = await this.#readHeadText();
+      let head: ResponseHead;
+      try {
+        head = parseResponseHead(text);
+      } catch (cause) {
+        throw new AnswerError("the answer is not HTTP", { kind: "malformed", cause });
+      }
+      if (head.status >= 200 || head.status === 101) return head;
+    }
+    throw new AnswerError("the answer never comes to its point", { kind: "malformed" });
+  }
+
+  async #readHeadText(): Promise<string> {
+    for (let searched = 0;;) {
+      const unread = this.#buffer.subarray(this.#start, this.#end);
+      const length = headEnd(unread, searched);
+      if (length !== -1) {
+        this.#start += length;
+        // Byte for character, whatever encoding it may be meant in.
+        return new TextDecoder("latin1").decode(unread.subarray(0, length));
+      }
+      if (unread.length >= HEAD_LIMIT) {
+        throw new AnswerError("the head of the answer has no end", { kind: "too long" });
+      }
+      searched = Math.max(0, unread.length - 2);
+      if (!await this.#fill()) {
+        throw new AnswerError("the connection was closed without an answer", { kind: "closed" });
+      }
+    }
+  }
+
+  /** Reads more from the line behind what is unread; `false` at its end. */
+  async #fill(): Promise<boolean> {
+    if (this.#start === this.#end) this.#start = this.#end = 0;
+    if (this.#end === this.#buffer.length) this.#makeRoom();
+    const free = this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
+    const count = await this.#line.read(free);
+    if (count === null) return false;
+    this.heard = true;
+    this.#end += count;
+    return true;
+  }
+
+  #makeRoom(): void {
+    const unread = this.#buffer.subarray(this.#start, this.#end);
+    if (this.#start === 0) this.#buffer = new Uint8Array(2 * this.#buffer.length);
+    this.#buffer.set(unread);
+    this.#start = 0;
+    this.#end = unread.length;
+  }
+}

@@ -1,0 +1,52 @@
+import { bareHost } from "../parse/probe_target.ts";
+import { closeQuietly, ConnectionLine, type Dialler, type OpenLine } from "./byte_stream.ts";
+import { Connector, type ConnectorOptions } from "./connector.ts";
+import { basicAuthorization, Proxies, type ProxySettings } from "./proxy.ts";
+import { Tls, type TrustOptions } from "./tls.ts";
+
+/** How lines are opened. */
+export interface LineDiallerOptions extends ConnectorOptions, TrustOptions {
+  readonly proxies?: ProxySettings;
+}
+
+/** Opens lines as the user wants them: by name server, family, proxy and trust. */
+export class LineDialler implements Dialler {
+  readonly #connector: Connector;
+  readonly #proxies: Proxies;
+  readonly #tls: Tls;
+
+  /** @throws {RangeError} When a proxy's URL can't be used; the message has no password. */
+  constructor(options: LineDiallerOptions = {}) {
+    this.#connector = new Connector(options);
+    this.#proxies = new Proxies(options.proxies ?? {});
+    this.#tls = new Tls(options);
+  }
+
+  async open(url: URL, { signal }: { signal: AbortSignal }): Promise<OpenLine> {
+    const isSecure = url.protocol === "https:" || url.protocol === "wss:";
+    const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port);
+    const target = { host: bareHost(url), port };
+    const connector = this.#connector;
+    const proxy = this.#proxies.find(target, { isSecure });
+    const connection = proxy
+      ? await connector.connect(proxy, { signal, role: "the proxy" })
+      : await connector.connect(target, { signal });
+    try {
+      if (proxy?.kind === "http" && url.protocol === "http:") {
+        const authorization = basicAuthorization(proxy);
+        const forward = authorization === undefined ? {} : { authorization };
+        return { line: new ConnectionLine(connection), forward };
+      }
+      if (proxy) {
+        await this.#proxies.passThrough(connection, { proxy, target, connector, signal });
+      }
+      const line = isSecure
+        ? await this.#tls.start(connection, { ...target, signal })
+        : new ConnectionLine(connection);
+      return { line };
+    } catch (error) {
+      closeQuietly(connection);
+      throw error;
+    }
+  }
+}

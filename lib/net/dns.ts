@@ -1,0 +1,165 @@
+import { abortable } from "@std/async/abortable";
+import { ipFamily } from "../parse/ip_address.ts";
+import { withTimeLimit } from "./timeout.ts";
+
+/** Asks the system for all addresses of a host name. */
+export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
+
+/** A lookup can't be called off; so many may hang at once before new ones are refused. */
+const LOOKUPS_LIMIT = 64;
+
+/** Host names to addresses, as the system does it (`/etc/hosts`, DNS), each time anew. */
+export class Resolver {
+  readonly #lookup: Lookup;
+  readonly #underWay = new Map<string, Promise<string[]>>();
+
+  constructor(options: { lookup?: Lookup } = {}) {
+    this.#lookup = options.lookup ?? systemLookup;
+  }
+
+  /**
+   * At most two addresses in the order to try them: the first of IPv4, then the first of IPv6, for
+   * a machine may have a route to only one. A literal is its own address.
+   *
+   * @throws {Error} When the name has no address (`Cannot resolve …`).
+   */
+  async resolve(host: string, options: { signal: AbortSignal }): Promise<string[]> {
+    const addresses = await this.resolveAll(host, options);
+    return [4, 6].flatMap((family) =>
+      addresses.find((address) => ipFamily(address) === family) ?? []
+    );
+  }
+
+  /**
+   * All addresses in the system's order, at least one. A literal is its own address.
+   *
+   * @throws {Error} When the name has no address (`Cannot resolve …`).
+   */
+  async resolveAll(host: string, options: { signal: AbortSignal }): Promise<readonly string[]> {
+    const { signal } = options;
+    signal.throwIfAborted();
+    if (ipFamily(host) !== undefined) return [host];
+    return await abortable(this.#shared(host), signal);
+  }
+
+  /** One lookup a name at a time, however many probes ask for it. */
+  #shared(host: string): Promise<string[]> {
+    const running = this.#underWay.get(host);
+    if (running) return running;
+    if (this.#underWay.size >= LOOKUPS_LIMIT) {
+      return Promise.reject(new Error(`Cannot resolve ${host}: too many lookups hang`));
+    }
+    const lookup = this.#addresses(host).finally(() => this.#underWay.delete(host));
+    // Whoever asked may have given up by the time it fails.
+    lookup.catch(() => {});
+    this.#underWay.set(host, lookup);
+    return lookup;
+  }
+
+  async #addresses(host: string): Promise<string[]> {
+    let found: readonly { address: string }[];
+    try {
+      found = await this.#lookup(host);
+    } catch (cause) {
+      throw new Error(`Cannot resolve ${host}`, { cause });
+    }
+    const addresses = found.map(({ address }) => address)
+      .filter((address) => ipFamily(address) !== undefined);
+    if (addresses.length === 0) throw new Error(`Cannot resolve ${host}: it has no address`);
+    return addresses;
+  }
+}
+
+async function systemLookup(host: string): Promise<readonly { address: string }[]> {
+  // Loaded on first use: it takes megabytes that an agent without probes need not pay.
+  const { lookup } = await import("node:dns/promises");
+  return await lookup(host, { all: true });
+}
+
+/**
+ * The addresses that `/etc/hosts` gives a name, in its order; none when it does not know it.
+ *
+ * Lines that can't be read are passed over, as the system does it.
+ */
+export function hostsFileAddresses(text: string, host: string): string[] {
+  const wanted = host.toLowerCase();
+  const addresses: string[] = [];
+  for (const line of text.split("\n")) {
+    const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
+    if (ipFamily(address) === undefined) continue;
+    if (names.some((name) => name.toLowerCase() === wanted)) addresses.push(address);
+  }
+  return addresses;
+}
+
+/** Where a name server is; its port is 53 as a rule. */
+export interface NameServerAddress {
+  /** An IP literal without brackets, or a name that the system knows. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a name server is asked with; all of it is for tests. */
+export interface NameServerOptions {
+  system?: Pick<Resolver, "resolve">;
+  /** The text of `/etc/hosts`. */
+  readHosts?: () => Promise<string>;
+}
+
+const QUESTION_MS = 5000;
+
+/** Some routers never answer for IPv6; once the one family is there, the other gets so long. */
+const OTHER_FAMILY_MS = 500;
+
+/** Host names to addresses by a name server of the user's choice, each time anew. */
+export class NameServer {
+  readonly #address: NameServerAddress;
+  readonly #system: Pick<Resolver, "resolve">;
+  readonly #readHosts: () => Promise<string>;
+
+  constructor(address: NameServerAddress, options: NameServerOptions = {}) {
+    this.#address = address;
+    this.#system = options.system ?? new Resolver();
+    this.#readHosts = options.readHosts ?? (() => Deno.readTextFile("/etc/hosts"));
+  }
+
+  /**
+   * All addresses, IPv4 before IPv6, at least one. The server is not asked about literals,
+   * `localhost` and the names in `/etc/hosts`.
+   *
+   * @throws {Error} When there is none, or no answer for 5 s.
+   */
+  async resolveAll(host: string, options: { signal: AbortSignal }): Promise<readonly string[]> {
+    const { signal } = options;
+    signal.throwIfAborted();
+    if (ipFamily(host) !== undefined) return [host];
+    const name = host.replace(/\.$/, "");
+    const known = hostsFileAddresses(await this.#readHosts().catch(() => ""), name);
+    if (known.length > 0) return known;
+    if (name === "localhost" || name.endsWith(".localhost")) return ["127.0.0.1", "::1"];
+    return await withTimeLimit((signal) => this.#ask(host, signal), { ms: QUESTION_MS, signal });
+  }
+
+  async #ask(host: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { host: server, port } = this.#address;
+    const [ipAddr = server] = await this.#system.resolve(server, { signal });
+    const late = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const questions = (["A", "AAAA"] as const).map(async (type) => {
+      const found = await Deno.resolveDns(host, type, {
+        nameServer: { ipAddr, port },
+        signal: AbortSignal.any([signal, late.signal]),
+      });
+      timer ??= setTimeout(() => late.abort(), OTHER_FAMILY_MS);
+      return found;
+    });
+    const answers = await Promise.allSettled(questions);
+    clearTimeout(timer);
+    signal.throwIfAborted();
+    const addresses = answers.flatMap((answer) => answer.status === "fulfilled" ? answer.value : [])
+      .filter((address) => ipFamily(address) !== undefined);
+    if (addresses.length > 0) return addresses;
+    const cause = answers.find((answer) => answer.status === "rejected")?.reason;
+    throw new Error(`Cannot resolve ${host}: it has no address`, { cause });
+  }
+}

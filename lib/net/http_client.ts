@@ -1,0 +1,140 @@
+import { LineReader } from "./buffered_reader.ts";
+import { type Dialler, type OpenLine, writeAll } from "./byte_stream.ts";
+import { AnswerError } from "./errors.ts";
+import { readBody, requestBytes } from "./http1.ts";
+
+/** One request; a redirect is an answer like any other. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string | URL;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
+/** What was answered. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly text: string;
+}
+
+interface Connection extends OpenLine {
+  readonly reader: LineReader;
+  usedAtMs: number;
+}
+
+/** What proxies and servers keep open at the least. */
+const IDLE_MS = 60_000;
+const IDLE_LIMIT = 4;
+
+/**
+ * HTTP/1.1 over lines that are kept for the next request; answers are bounded.
+ *
+ * Own code, since it costs less CPU and memory than `fetch`, bounds what it takes, and goes by the
+ * same lines as WebSockets, with every option of them.
+ */
+export class HttpClient {
+  readonly #dialler: Dialler;
+  /** By origin, the one used last at the end. */
+  readonly #idle = new Map<string, Connection[]>();
+  #closed = false;
+
+  constructor(options: { dialler: Dialler }) {
+    this.#dialler = options.dialler;
+  }
+
+  /**
+   * Makes a request. When a kept connection turns out to be dead, a new one takes its place, once.
+   *
+   * @throws {AnswerError} When there is no sane answer.
+   * @throws {LineError} When there is no way to the server.
+   * @throws {TypeError} When a header can't be sent.
+   * @throws The signal's reason when it aborts; the connection is closed then.
+   */
+  async request(request: HttpRequest, options: { signal: AbortSignal }): Promise<HttpAnswer> {
+    const { signal } = options;
+    signal.throwIfAborted();
+    const url = new URL(request.url);
+    const call = { ...request, url, signal };
+    const kept = this.#takeIdle(url.origin);
+    if (kept !== undefined) {
+      try {
+        return await this.#exchange(kept, call);
+      } catch (error) {
+        signal.throwIfAborted();
+        const isDead = error instanceof AnswerError && error.kind === "closed";
+        if (!isDead || kept.reader.heard) throw error;
+        // A server that has given up one has given up those that were kept longer.
+        this.#dropIdle(url.origin);
+      }
+    }
+    const opened = await this.#dialler.open(url, { signal });
+    const connection = { ...opened, reader: new LineReader(opened.line), usedAtMs: 0 };
+    return await this.#exchange(connection, call);
+  }
+
+  /** Ends the kept connections, and keeps none from now on. */
+  close(): void {
+    this.#closed = true;
+    for (const origin of [...this.#idle.keys()]) this.#dropIdle(origin);
+  }
+
+  async #exchange(
+    connection: Connection,
+    call: HttpRequest & { url: URL; signal: AbortSignal },
+  ): Promise<HttpAnswer> {
+    const { signal } = call;
+    const { line, reader, forward } = connection;
+    const abort = () => line.close();
+    signal.addEventListener("abort", abort, { once: true });
+    let reusable = false;
+    try {
+      signal.throwIfAborted();
+      reader.heard = false;
+      const bytes = requestBytes({ ...call, forward });
+      let unsent: unknown;
+      // A server may answer and hang up before it has read everything.
+      await writeAll(line, bytes).catch((error) => unsent = error);
+      const head = await reader.readHead().catch((error) => {
+        throw unsent ?? error;
+      });
+      if (head.status === 101) throw new AnswerError("nobody asked for 101", { kind: "malformed" });
+      const body = await readBody(reader, head);
+      reusable = body.reusable && unsent === undefined;
+      return { status: head.status, headers: head.headers, text: body.text };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof AnswerError || error instanceof TypeError
+        ? error
+        : new AnswerError("the connection was lost", { kind: "closed", cause: error });
+    } finally {
+      signal.removeEventListener("abort", abort);
+      if (reusable && !signal.aborted && !this.#closed) this.#keep(call.url.origin, connection);
+      else line.close();
+    }
+  }
+
+  /** Without a timer: what is too old is dropped when somebody asks next, whatever its origin. */
+  #takeIdle(origin: string): Connection | undefined {
+    const oldestMs = performance.now() - IDLE_MS;
+    for (const [key, kept] of this.#idle) {
+      while (kept[0] !== undefined && kept[0].usedAtMs <= oldestMs) kept.shift()?.line.close();
+      if (kept.length === 0) this.#idle.delete(key);
+    }
+    return this.#idle.get(origin)?.pop();
+  }
+
+  #keep(origin: string, connection: Connection): void {
+    connection.usedAtMs = performance.now();
+    const kept = this.#idle.get(origin) ?? [];
+    this.#idle.set(origin, kept);
+    kept.push(connection);
+    if (kept.length > IDLE_LIMIT) kept.shift()?.line.close();
+  }
+
+  #dropIdle(origin: string): void {
+    for (const { line } of this.#idle.get(origin) ?? []) line.close();
+    this.#idle.delete(origin);
+  }
+}

@@ -1,0 +1,174 @@
+import { ipFamily } from "../parse/ip_address.ts";
+import { closedOnAbort, closeQuietly, type Line, writeAll } from "./byte_stream.ts";
+
+type NodeStream = typeof import("node:stream");
+type Duplex = InstanceType<NodeStream["Duplex"]>;
+
+const BUFFER_BYTES = 16 * 1024;
+
+/**
+ * A connection as one of Node's streams, which reads only while it is thirsty.
+ *
+ * TLS on top of a stream takes whatever comes and keeps it, read or not; so the other side could
+ * fill the memory.
+ */
+export class ThirstySource {
+  readonly duplex: Duplex;
+  readonly #connection: Deno.TcpConn;
+  #isThirsty = false;
+  #isAsked = false;
+  #isReading = false;
+
+  /** @param duplex Node's class, which is loaded by who uses it. */
+  constructor(connection: Deno.TcpConn, duplex: NodeStream["Duplex"]) {
+    this.#connection = connection;
+    this.duplex = new duplex({
+      read: () => {
+        this.#isAsked = true;
+        this.#read();
+      },
+      write: (chunk: Uint8Array, _encoding, done) => {
+        writeAll(connection, chunk).then(() => done(), done);
+      },
+      final: (done) => {
+        connection.closeWrite().then(() => done(), () => done());
+      },
+      destroy: (error, done) => {
+        closeQuietly(connection);
+        done(error);
+      },
+    });
+  }
+
+  /** Whether bytes may come in. */
+  set isThirsty(value: boolean) {
+    this.#isThirsty = value;
+    this.#read();
+  }
+
+  async #read(): Promise<void> {
+    if (!this.#isThirsty || !this.#isAsked || this.#isReading) return;
+    this.#isAsked = false;
+    this.#isReading = true;
+    try {
+      const buffer = new Uint8Array(BUFFER_BYTES);
+      const count = await this.#connection.read(buffer);
+      this.#isReading = false;
+      this.duplex.push(count === null ? null : buffer.subarray(0, count));
+    } catch (error) {
+      this.duplex.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+/** TLS with whoever answers. */
+export interface UnverifiedTlsOptions {
+  hostname: string;
+  protocols: string[];
+  signal: AbortSignal;
+}
+
+type TlsSocket = import("node:tls").TLSSocket;
+
+/**
+ * Starts TLS on a connection without a look at the other side's certificate.
+ *
+ * The runtime's own TLS always looks, so this is Node's, on top of the connection; it is loaded on
+ * first use, for it takes megabytes.
+ *
+ * @throws The library's error when the handshake fails; what was opened is closed then.
+ */
+export async function openUnverified(
+  connection: Deno.TcpConn,
+  options: UnverifiedTlsOptions,
+): Promise<Line> {
+  const { hostname, protocols, signal } = options;
+  const [{ connect }, { Duplex }] = await Promise.all([
+    import("node:tls"),
+    import("node:stream"),
+  ]);
+  signal.throwIfAborted();
+  const source = new ThirstySource(connection, Duplex);
+  const socket = connect({
+    socket: source.duplex,
+    rejectUnauthorized: false,
+    ALPNProtocols: protocols,
+    ...(ipFamily(hostname) === undefined ? { servername: hostname } : {}),
+  });
+  const line = new SocketLine(socket, source);
+  using _ = closedOnAbort(line, signal);
+  try {
+    await line.secure();
+    signal.throwIfAborted();
+    return line;
+  } catch (error) {
+    line.close();
+    throw error;
+  }
+}
+
+/** A line that is one of Node's sockets. */
+class SocketLine implements Line {
+  readonly #socket: TlsSocket;
+  readonly #source: ThirstySource;
+  #rest: Uint8Array = new Uint8Array();
+  #error: unknown;
+  #wake: () => void = () => {};
+
+  constructor(socket: TlsSocket, source: ThirstySource) {
+    this.#socket = socket;
+    this.#source = source;
+    socket.on("error", (error) => this.#error ??= error);
+    for (const event of ["secureConnect", "readable", "end", "close"]) {
+      socket.on(event, () => this.#wake());
+    }
+  }
+
+  /** Waits for the handshake. */
+  async secure(): Promise<void> {
+    let isSecure = false;
+    this.#socket.once("secureConnect", () => isSecure = true);
+    while (!isSecure) {
+      if (this.#socket.destroyed) throw this.#error ?? new Error("unexpected end of file");
+      await this.#change();
+    }
+  }
+
+  async read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
+    while (this.#rest.length === 0) {
+      if (this.#error !== undefined) throw this.#error;
+      const chunk: unknown = this.#socket.read();
+      if (chunk instanceof Uint8Array) this.#rest = chunk;
+      else if (this.#socket.readableEnded) return null;
+      else if (this.#socket.destroyed) throw new Error("Cannot read: the line was closed");
+      else await this.#change();
+    }
+    const count = Math.min(into.length, this.#rest.length);
+    into.set(this.#rest.subarray(0, count));
+    this.#rest = this.#rest.subarray(count);
+    return count;
+  }
+
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#socket.write(bytes, (error) => {
+        if (error) reject(this.#error ?? error);
+        else resolve(bytes.length);
+      });
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+    this.#source.duplex.destroy();
+  }
+
+  /** Lets bytes in until something happens. */
+  async #change(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    this.#source.isThirsty = true;
+    await promise;
+    this.#source.isThirsty = false;
+  }
+}

@@ -1,0 +1,209 @@
+import { BoundedBytes } from "./bounded_bytes.ts";
+
+/** What a frame holds. */
+export const OPCODE = {
+  continuation: 0x0,
+  text: 0x1,
+  binary: 0x2,
+  close: 0x8,
+  ping: 0x9,
+  pong: 0xA,
+} as const;
+
+const CONTROL_LIMIT = 125;
+
+/** What a server has sent. */
+export type FrameEvent =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "binary"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "ping"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "pong" }
+  | { readonly kind: "close"; readonly code?: number; readonly reason: string };
+
+/** A frame whose head has come. */
+interface Frame {
+  readonly final: boolean;
+  readonly opcode: number;
+  /** Bytes of its payload that are still to come. */
+  rest: number;
+}
+
+/**
+ * Takes a server's frames apart, however their bytes are split. No extension is ever agreed on.
+ *
+ * Own code: the runtime's WebSocket takes messages of 64 MiB, and keeps its frames to itself.
+ */
+export class FrameDecoder {
+  readonly #limit: number;
+  readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  /** What has come of a head. */
+  readonly #head = new DataView(new ArrayBuffer(10));
+  #headLength = 0;
+  #frame: Frame | undefined;
+  readonly #control = new BoundedBytes(CONTROL_LIMIT);
+  readonly #message: BoundedBytes;
+  /** What the message is that has begun. */
+  #messageOpcode: number | undefined;
+
+  /** A message of more bytes than `limit` is refused as soon as its head tells. */
+  constructor(options: { limit: number }) {
+    this.#limit = options.limit;
+    this.#message = new BoundedBytes(options.limit);
+  }
+
+  /**
+   * Takes bytes as they come, and gives what is complete; they may be reused after the last.
+   *
+   * @throws {SyntaxError} When a server may not send this; nothing can be made of the rest then.
+   * @throws {RangeError} When a message is too long.
+   */
+  *take(bytes: Uint8Array<ArrayBuffer>): Generator<FrameEvent, void> {
+    for (let at = 0;;) {
+      while (this.#frame === undefined) {
+        const byte = bytes[at++];
+        if (byte === undefined) return;
+        this.#head.setUint8(this.#headLength++, byte);
+        this.#frame = this.#readHead();
+      }
+      const frame = this.#frame;
+      const part = bytes.subarray(at, at + frame.rest);
+      (frame.opcode >= OPCODE.close ? this.#control : this.#message).add(part);
+      at += part.length;
+      frame.rest -= part.length;
+      if (frame.rest > 0) return;
+      this.#frame = undefined;
+      const event = frame.opcode >= OPCODE.close ? this.#takeControl(frame) : this.#takeData(frame);
+      if (event !== undefined) yield event;
+    }
+  }
+
+  #readHead(): Frame | undefined {
+    if (this.#headLength < 2) return undefined;
+    const first = this.#head.getUint8(0);
+    const second = this.#head.getUint8(1);
+    const opcode = first & 0x0F;
+    const final = first >= 0x80;
+    const short = second & 0x7F;
+    if ((first & 0x70) !== 0) throw refusal("it uses an extension that was not agreed on");
+    if (second >= 0x80) throw refusal("a server's frames have no mask");
+    if (opcode >= OPCODE.close) {
+      if (opcode > OPCODE.pong) throw refusal(`it is of unknown kind ${opcode}`);
+      if (!final) throw refusal("a control frame has no fragments");
+      if (short > CONTROL_LIMIT) throw refusal("a control frame is too long");
+    } else {
+      if (opcode > OPCODE.binary) throw refusal(`it is of unknown kind ${opcode}`);
+      if ((opcode === OPCODE.continuation) !== (this.#messageOpcode !== undefined)) {
+        throw refusal("its fragments are out of order");
+      }
+    }
+    if (this.#headLength < (short === 127 ? 10 : short === 126 ? 4 : 2)) return undefined;
+    this.#headLength = 0;
+    const rest = short === 127
+      ? Number(this.#head.getBigUint64(2))
+      : short === 126
+      ? this.#head.getUint16(2)
+      : short;
+    if (opcode < OPCODE.close && this.#message.length + rest > this.#limit) {
+      throw new RangeError(`Cannot take a message of more than ${this.#limit} bytes`);
+    }
+    return { final, opcode, rest };
+  }
+
+  #takeControl({ opcode }: Frame): FrameEvent {
+    const bytes = this.#control.bytes.slice();
+    this.#control.clear();
+    if (opcode === OPCODE.ping) return { kind: "ping", bytes };
+    if (opcode === OPCODE.pong) return { kind: "pong" };
+    const [high, low] = bytes;
+    if (high === undefined) return { kind: "close", reason: "" };
+    if (low === undefined) throw refusal("half a code is no reason to close");
+    return { kind: "close", code: high * 256 + low, reason: this.#decode(bytes.subarray(2)) };
+  }
+
+  #takeData({ opcode, final }: Frame): FrameEvent | undefined {
+    this.#messageOpcode ??= opcode;
+    if (!final) return undefined;
+    const isText = this.#messageOpcode === OPCODE.text;
+    this.#messageOpcode = undefined;
+    const { bytes } = this.#message;
+    const event: FrameEvent = isText
+      ? { kind: "text", text: this.#decode(bytes) }
+      : { kind: "binary", bytes: bytes.slice() };
+    this.#message.clear();
+    return event;
+  }
+
+  #decode(bytes: Uint8Array<ArrayBuffer>): string {
+    try {
+      return this.#text.decode(bytes);
+    } catch (cause) {
+      throw new SyntaxError("Cannot take a message: its text is no UTF-8", { cause });
+    }
+  }
+}
+
+function refusal(why: string): SyntaxError {
+  return new SyntaxError(`Cannot take a frame: ${why}`);
+}
+
+/** The longest head has 14 bytes; two more put mask and payload on the bounds of words. */
+const PAYLOAD_AT = 16;
+const MASK_WORD = 3;
+
+const SMALL_BYTES = 4096;
+
+/**
+ * Makes a client's frames, masked.
+ *
+ * Own code, as all of WebSockets here: the runtime's can neither bound a message nor ping.
+ */
+export class FrameEncoder {
+  readonly #encoder = new TextEncoder();
+  /** Small frames, which is nearly all, need no memory of their own. */
+  readonly #small = new Uint8Array(SMALL_BYTES);
+  readonly #smallWords = new Uint32Array(this.#small.buffer);
+  readonly #smallPayload = this.#small.subarray(PAYLOAD_AT);
+
+  /** A whole message, or a control frame of at most 125 bytes: a view, good until the next call. */
+  encode(opcode: number, payload: string | Uint8Array): Uint8Array<ArrayBuffer> {
+    if (typeof payload !== "string") {
+      if (payload.length > this.#smallPayload.length) return this.#big(opcode, payload);
+      this.#smallPayload.set(payload);
+      return finish(this.#small, { words: this.#smallWords, opcode, length: payload.length });
+    }
+    const { read, written } = this.#encoder.encodeInto(payload, this.#smallPayload);
+    if (read < payload.length) return this.#big(opcode, this.#encoder.encode(payload));
+    return finish(this.#small, { words: this.#smallWords, opcode, length: written });
+  }
+
+  #big(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+    const { length } = payload;
+    const words = new Uint32Array(Math.ceil((PAYLOAD_AT + length) / 4));
+    const frame = new Uint8Array(words.buffer);
+    frame.set(payload, PAYLOAD_AT);
+    return finish(frame, { words, opcode, length });
+  }
+}
+
+/** Puts head and mask before the payload, and masks it, a word at a time. */
+function finish(
+  frame: Uint8Array<ArrayBuffer>,
+  parts: { words: Uint32Array<ArrayBuffer>; opcode: number; length: number },
+): Uint8Array<ArrayBuffer> {
+  const { words, opcode, length } = parts;
+  const extended = length <= 125 ? 0 : length <= 0xFFFF ? 2 : 8;
+  const start = PAYLOAD_AT - 4 - extended - 2;
+  frame[start] = 0x80 | opcode;
+  frame[start + 1] = 0x80 | (extended === 0 ? length : extended === 2 ? 126 : 127);
+  let rest = length;
+  for (let at = start + 1 + extended; at > start + 1; at--) {
+    frame[at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  crypto.getRandomValues(words.subarray(MASK_WORD, MASK_WORD + 1));
+  const mask = words[MASK_WORD] ?? 0;
+  const end = Math.ceil((PAYLOAD_AT + length) / 4);
+  // What lies behind the payload in its last word is masked too, and not sent.
+  for (let at = MASK_WORD + 1; at < end; at++) words[at] = (words[at] ?? 0) ^ mask;
+  return frame.subarray(start, PAYLOAD_AT + length);
+}

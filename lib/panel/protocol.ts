@@ -1,0 +1,253 @@
+/**
+ * The panel's JSON as it goes out, and every quirk of it: placeholders, rounding, ranges.
+ *
+ * Nothing else decides what a number looks like on the wire.
+ *
+ * @module
+ */
+
+import type {
+  Addresses,
+  CommandResult,
+  GraphicsCard,
+  MachineFacts,
+  ProbeKind,
+  ProbeResult,
+  Snapshot,
+  Usage,
+} from "../types.ts";
+
+/** The least CPU use that is sent: the panel stores a 0 as "no value". */
+const MIN_CPU_PERCENT = 0.001;
+/** Beyond it the panel refuses the load of one minute; it takes the other two as they are. */
+const MAX_LOAD1 = 1000;
+const MAX_LOAD = 1_000_000;
+
+/** Beyond it a message is of no use to anybody who reads it on a panel. */
+const MAX_MESSAGE_LENGTH = 400;
+
+/** A report as the panel takes it. */
+export interface WireReport {
+  cpu: { usage: number };
+  ram: WireUsage;
+  swap: WireUsage;
+  load: { load1: number; load5: number; load15: number };
+  disk: WireUsage;
+  network: { up: number; down: number; totalUp: number; totalDown: number };
+  connections: { tcp: number; udp: number };
+  uptime: number;
+  process: number;
+  message: string;
+  gpu?: WireGpu;
+}
+
+/** Graphics cards as the panel takes them; sizes in bytes, whole degrees Celsius. */
+export interface WireGpu {
+  count: number;
+  average_usage: number;
+  detailed_info: {
+    name: string;
+    memory_total: number;
+    memory_used: number;
+    utilization: number;
+    temperature: number;
+  }[];
+}
+
+interface WireUsage {
+  total: number;
+  used: number;
+}
+
+/** A basic info as the panel takes it; what is absent stays as it is there. */
+export interface WireBasicInfo {
+  arch: string;
+  cpu_name: string;
+  cpu_cores: number;
+  cpu_physical_cores?: number;
+  gpu_name: string;
+  ipv4?: string;
+  ipv6?: string;
+  mem_total: number;
+  swap_total: number;
+  disk_total: number;
+  os: string;
+  kernel_version?: string;
+  virtualization: string;
+  version: string;
+}
+
+/**
+ * What a snapshot looks like on the wire.
+ *
+ * What could not be measured is sent as the least value that the panel takes, and `message` says so:
+ * the panel refuses half a report.
+ */
+export function toWireReport(snapshot: Snapshot): WireReport {
+  const { load, traffic, connections, graphicsCards = [] } = snapshot;
+  return {
+    cpu: { usage: Math.max(MIN_CPU_PERCENT, decimal(snapshot.cpuPercent, 100)) },
+    ram: toWireUsage(snapshot.memory),
+    swap: toWireUsage(snapshot.swap),
+    load: {
+      load1: decimal(load?.oneMinute, MAX_LOAD1),
+      load5: decimal(load?.fiveMinutes, MAX_LOAD),
+      load15: decimal(load?.fifteenMinutes, MAX_LOAD),
+    },
+    disk: toWireUsage(snapshot.disk),
+    network: {
+      up: count(traffic?.sentBytesPerSecond),
+      down: count(traffic?.receivedBytesPerSecond),
+      totalUp: count(traffic?.sentBytes),
+      totalDown: count(traffic?.receivedBytes),
+    },
+    connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
+    uptime: count(snapshot.uptimeSeconds),
+    process: count(snapshot.processes),
+    message: message(snapshot.failures),
+    ...(graphicsCards.length > 0 && { gpu: toWireGpu(graphicsCards) }),
+  };
+}
+
+/** The average is that of the cards that tell their use. */
+function toWireGpu(cards: readonly GraphicsCard[]): WireGpu {
+  const uses = cards.flatMap(({ usePercent }) => usePercent ?? []);
+  const sum = uses.reduce((before, use) => before + use, 0);
+  return {
+    count: cards.length,
+    average_usage: decimal(sum / Math.max(uses.length, 1), 100),
+    detailed_info: cards.map((card) => ({
+      name: card.name,
+      memory_total: count(card.memory?.totalBytes),
+      memory_used: count(card.memory?.usedBytes),
+      utilization: decimal(card.usePercent, 100),
+      temperature: degrees(card.temperatureCelsius),
+    })),
+  };
+}
+
+/** What basic info is made of. */
+export interface BasicInfoParts {
+  facts: MachineFacts;
+  /** For the totals of memory, swap and disk. */
+  snapshot: Snapshot;
+  addresses: Addresses;
+  version: string;
+  /** Leaves out the columns that panels up to 1.2.0 don't have. */
+  withoutNewColumns: boolean;
+}
+
+/**
+ * What the machine looks like on the wire.
+ *
+ * Unknown addresses are left out: an empty one would erase what the panel knows, and when it gets
+ * none it takes the address that the call came from.
+ *
+ * @throws {TypeError} When a value is of the wrong type: it would break the panel for every node.
+ */
+export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
+  const { facts, snapshot, addresses } = parts;
+  const info: WireBasicInfo = {
+    arch: facts.arch,
+    cpu_name: facts.cpuName ?? "",
+    cpu_cores: count(facts.logicalCores),
+    gpu_name: facts.gpuName ?? "None",
+    mem_total: count(snapshot.memory?.totalBytes),
+    swap_total: count(snapshot.swap?.totalBytes),
+    disk_total: count(snapshot.disk?.totalBytes),
+    os: facts.osName ?? "",
+    virtualization: facts.virtualization ?? "",
+    version: parts.version,
+  };
+  if (!parts.withoutNewColumns) {
+    info.cpu_physical_cores = count(facts.physicalCores);
+    if (facts.kernelVersion !== undefined) info.kernel_version = facts.kernelVersion;
+  }
+  if (addresses.ipv4 !== undefined) info.ipv4 = addresses.ipv4;
+  if (addresses.ipv6 !== undefined) info.ipv6 = addresses.ipv6;
+  checkBasicInfo(info);
+  return info;
+}
+
+/** @throws {TypeError} When a number has a fraction or is out of range, or a text is none. */
+export function checkBasicInfo(info: Readonly<WireBasicInfo>): void {
+  for (const [field, value] of Object.entries(info)) {
+    const fine = NUMBERS_OF_BASIC_INFO.has(field)
+      ? Number.isSafeInteger(value) && Number(value) >= 0
+      : typeof value === "string";
+    if (!fine) throw new TypeError(`Cannot send basic info: ${field} is ${JSON.stringify(value)}`);
+  }
+}
+
+const NUMBERS_OF_BASIC_INFO: ReadonlySet<string> = new Set([
+  "cpu_cores",
+  "cpu_physical_cores",
+  "mem_total",
+  "swap_total",
+  "disk_total",
+]);
+
+/** A probe's result as the panel takes it. */
+export interface WireProbeResult {
+  task_id: number;
+  value: number;
+  ping_type: ProbeKind;
+  finished_at: string;
+}
+
+/** What a probe found, on the wire: whole milliseconds, or -1 when it was lost. */
+export function toWireProbeResult(result: ProbeResult): WireProbeResult {
+  return {
+    task_id: result.taskId,
+    value: result.valueMs >= 0 ? count(result.valueMs) : -1,
+    ping_type: result.kind,
+    finished_at: result.finishedAt.toISOString(),
+  };
+}
+
+/** A command's result as the panel takes it. */
+export interface WireCommandResult {
+  task_id: string;
+  result: string;
+  exit_code: number;
+  finished_at: string;
+}
+
+/** What a command came to, on the wire; old panels refuse a result without a word. */
+export function toWireCommandResult(result: CommandResult): WireCommandResult {
+  return {
+    task_id: result.taskId,
+    result: result.output === "" ? " " : result.output,
+    exit_code: Math.trunc(result.exitCode),
+    finished_at: result.finishedAt.toISOString(),
+  };
+}
+
+/** What failed, in the words of those who measured, cut to a length that can be read. */
+function message(failures: readonly string[]): string {
+  const all = failures.join("; ");
+  if (all.length <= MAX_MESSAGE_LENGTH) return all;
+  return `${all.slice(0, MAX_MESSAGE_LENGTH - 1)}…`;
+}
+
+function toWireUsage(usage: Usage | undefined): WireUsage {
+  return { total: count(usage?.totalBytes), used: count(usage?.usedBytes) };
+}
+
+/** A count as the panel takes it: whole, not negative, exact. */
+function count(value: number | undefined): number {
+  if (value === undefined || !Number.isFinite(value) || value <= 0) return 0;
+  return Math.min(Math.round(value), Number.MAX_SAFE_INTEGER);
+}
+
+/** Whole degrees; what is colder than anything and hotter than a flame was not measured. */
+function degrees(celsius: number | undefined): number {
+  const whole = Math.round(celsius ?? 0);
+  return whole > -273 && whole < 1000 ? whole : 0;
+}
+
+/** A decimal from 0 to `max` with three places. */
+function decimal(value: number | undefined, max: number): number {
+  if (value === undefined || !Number.isFinite(value) || value <= 0) return 0;
+  return Math.round(Math.min(value, max) * 1000) / 1000;
+}

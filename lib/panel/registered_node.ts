@@ -1,0 +1,234 @@
+import { delay } from "@std/async/delay";
+import type { ConnectionConfig } from "../config/config.ts";
+import type { StatePlaces } from "../config/paths.ts";
+import { hostName } from "../host/local_host.ts";
+import { stateFolder } from "../host/paths.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import { type KnownNode, NodeStore } from "./node_store.ts";
+import { PanelError } from "./panel_error.ts";
+import { Registrar } from "./registrar.ts";
+import { Enrolment } from "./registration.ts";
+
+/** For so long a panel may be confused, or be another for a while, until its word is taken. */
+const PATIENCE_MS = 10 * 60_000;
+
+/** Sees when a panel has not known the token for ten minutes without a break. */
+export class TokenWatch {
+  readonly #nowMs: () => number;
+  #sinceMs: number | undefined;
+
+  /** `nowMs` is a clock that only runs forward. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * Notes how a call went, `undefined` when it went well; whether the ten minutes are over. They
+   * begin anew then.
+   */
+  note(error: unknown): boolean {
+    const failure = error instanceof PanelError ? error.failure : undefined;
+    // Of a WebSocket that is barred nothing is known but that.
+    if (failure === "barred") return false;
+    if (failure !== "unauthorized") {
+      this.#sinceMs = undefined;
+      return false;
+    }
+    const nowMs = this.#nowMs();
+    this.#sinceMs ??= nowMs;
+    if (nowMs - this.#sinceMs < PATIENCE_MS) return false;
+    this.#sinceMs = undefined;
+    return true;
+  }
+}
+
+/** What a node that was discovered works with. */
+export interface DiscoveredNodeParts {
+  readonly store: Pick<NodeStore, "path" | "find" | "lock" | "prove" | "keep">;
+  readonly registrar: Pick<Registrar, "register">;
+  /** Whether it may register anew when the panel has forgotten it. */
+  readonly rediscover: boolean;
+  /** Is told of each token before it is used or spoken of. */
+  readonly onToken: (token: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+const KEEP_AGAIN_MS = 60_000;
+
+/** A node that has registered itself; its token may become another while the agent runs. */
+export class DiscoveredNode {
+  readonly #parts: DiscoveredNodeParts;
+  readonly #log = getLogger("panel");
+  readonly #watch = new TokenWatch(() => performance.now());
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  readonly #signal: AbortSignal;
+  #node: KnownNode;
+  #isTold = false;
+  /** When it was last tried to register anew; the panel may have made a node then. */
+  #triedAtMs: number | undefined;
+
+  constructor(node: KnownNode, parts: DiscoveredNodeParts) {
+    this.#node = node;
+    this.#parts = parts;
+    this.#signal = AbortSignal.any([parts.signal, this.#closing.signal]);
+    parts.onToken(node.token);
+  }
+
+  /** The panel's base URL without a slash at its end. */
+  get endpoint(): string {
+    return this.#node.endpoint;
+  }
+
+  /** The token of the moment. */
+  get token(): string {
+    return this.#node.token;
+  }
+
+  /** Notes how a call to the panel went; `undefined` when it went well. */
+  heard(error: unknown): void {
+    if (!this.#watch.note(error)) return;
+    if (this.#parts.rediscover) this.#follow(this.#registerAnew());
+    else if (!this.#isTold) {
+      this.#isTold = true;
+      this.#log.warning(
+        "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
+          "with --rediscover it registers anew",
+      );
+    }
+  }
+
+  /** Uses a node that is not kept yet, and keeps it, by and by if it has to be. */
+  async adopt(node: KnownNode): Promise<void> {
+    this.#parts.onToken(node.token);
+    const isNew = node.registeredAtMs !== undefined;
+    this.#node = node;
+    const { path } = this.#parts.store;
+    try {
+      await this.#parts.store.keep(node);
+      if (isNew) {
+        const { uuid } = node;
+        this.#log.info("Registered at the panel as node {uuid}; kept in {path}", { uuid, path });
+      }
+    } catch (error) {
+      this.#log.error("{error}; the next start would make another node at the panel", {
+        error: describeError(error),
+      });
+      this.#follow(this.#keepLater(node));
+    }
+  }
+
+  /** Ends what goes on, and resolves when what can't be interrupted has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  async #follow(work: Promise<void>): Promise<void> {
+    this.#underWay.add(work);
+    await work;
+    this.#underWay.delete(work);
+  }
+
+  async #keepLater(node: KnownNode): Promise<void> {
+    const { store } = this.#parts;
+    while (!this.#signal.aborted && this.#node === node) {
+      await delay(KEEP_AGAIN_MS, { signal: this.#signal }).catch(() => {});
+      try {
+        await store.keep(node);
+        this.#log.info("The node is kept in {path} now", { path: store.path });
+        return;
+      } catch {
+        // It was told.
+      }
+    }
+  }
+
+  /** Never rejects. */
+  async #registerAnew(): Promise<void> {
+    try {
+      using lock = this.#parts.store.lock();
+      // Another process does it at present; its node is found in ten minutes.
+      if (lock !== undefined) await this.#registerLocked();
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#log.warning("Cannot register anew: {error}", { error: describeError(error) });
+    }
+  }
+
+  async #registerLocked(): Promise<void> {
+    const { store, registrar } = this.#parts;
+    const kept = store.find(this.endpoint);
+    if (kept !== undefined && kept.token !== this.token) {
+      this.#parts.onToken(kept.token);
+      this.#node = kept;
+      this.#log.info("Another process has registered anew; reporting as node {uuid}", {
+        uuid: kept.uuid,
+      });
+      return;
+    }
+    const lastMs = this.#triedAtMs ?? this.#node.registeredAtMs ?? -Infinity;
+    if (Math.abs(Date.now() - lastMs) < DAY_MS) {
+      this.#log.warning("The panel has forgotten this node; it registers once a day at most");
+      return;
+    }
+    await store.prove();
+    const outcome = await registrar.register(this.#signal);
+    if (outcome.kind === "registered") {
+      this.#triedAtMs = Date.now();
+      this.#log.info("The panel has not known this node for 10 minutes: it has registered anew");
+      await this.adopt({
+        endpoint: this.endpoint,
+        ...outcome.node,
+        registeredAtMs: this.#triedAtMs,
+      });
+      return;
+    }
+    if (outcome.kind === "failed" && outcome.isDoubtful) this.#triedAtMs = Date.now();
+    throw outcome.error;
+  }
+}
+
+/** What the user asked for. */
+export interface DiscoveryConfig extends ConnectionConfig, StatePlaces {
+  readonly endpoint: string;
+  readonly autoDiscoveryKey: string;
+  readonly rediscover: boolean;
+}
+
+/**
+ * As which node this machine reports: the one that it has registered as, or the one that it becomes
+ * now; `undefined` when `signal` aborts before that.
+ *
+ * `onToken` is told of each token before it is used or spoken of; `signal` ends what goes on later,
+ * too.
+ *
+ * @throws {Error} When nothing could be kept.
+ */
+export async function discoverNode(
+  config: DiscoveryConfig,
+  options: { readonly onToken: (token: string) => void; readonly signal: AbortSignal },
+): Promise<DiscoveredNode | undefined> {
+  const { endpoint, rediscover } = config;
+  const { signal } = options;
+  const store = new NodeStore(stateFolder(config), { forgives: rediscover });
+  const registrar = new Registrar({
+    endpoint,
+    key: config.autoDiscoveryKey,
+    name: hostName(),
+    way: config,
+  });
+  let fresh: DiscoveredNode | undefined;
+  const parts = { store, registrar, rediscover, ...options };
+  try {
+    const node = await new Enrolment({ endpoint, store, registrar }).enrol(async (node) => {
+      fresh = new DiscoveredNode(node, parts);
+      await fresh.adopt(node);
+    }, signal);
+    return signal.aborted ? undefined : fresh ?? new DiscoveredNode(node, parts);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}

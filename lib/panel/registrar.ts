@@ -1,0 +1,195 @@
+import type { ConnectionConfig } from "../config/config.ts";
+import { LineDialler } from "../net/dialer.ts";
+import { HttpClient } from "../net/http_client.ts";
+import { USER_AGENT } from "../version.ts";
+import { HttpPanel } from "./client_v1.ts";
+import { type Exchange, exchanger, isHtml, type PanelAnswer, refusal } from "./http_exchange.ts";
+import { PanelError } from "./panel_error.ts";
+
+/** A node that has registered itself at a panel. */
+export interface RegisteredNode {
+  readonly uuid: string;
+  /** The node's secret. */
+  readonly token: string;
+}
+
+/**
+ * Reads what a panel answers to a registration.
+ *
+ * @throws {SyntaxError} When it names no node; the message has nothing of the text, for that may
+ * hold a token.
+ */
+export function parseRegistration(text: string): RegisteredNode {
+  const { status, data } = objectOf(text);
+  if (status !== "success") throw unreadable();
+  return nodeOf(data);
+}
+
+/**
+ * Reads the file `auto-discovery.json` of an official agent.
+ *
+ * @throws {SyntaxError} When it names no node; the message has nothing of the text.
+ */
+export function parseOfficialNode(text: string): RegisteredNode {
+  return nodeOf(objectOf(text));
+}
+
+/** Takes a node out of a value that came from outside. @throws {SyntaxError} When it is none. */
+export function nodeOf(value: unknown): RegisteredNode {
+  if (typeof value !== "object" || value === null) throw unreadable();
+  const { uuid, token }: Record<string, unknown> = { ...value };
+  if (typeof uuid !== "string" || !/^[\w-]{1,64}$/.test(uuid)) throw unreadable();
+  if (typeof token !== "string" || !/^[!-~]{1,256}$/.test(token)) throw unreadable();
+  return { uuid, token };
+}
+
+function objectOf(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's own error quotes the text.
+    throw unreadable();
+  }
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+function unreadable(): SyntaxError {
+  return new SyntaxError("Cannot read the node: there is no uuid with a token");
+}
+
+/** What became of a try to register. */
+export type Registration =
+  | { readonly kind: "registered"; readonly node: RegisteredNode }
+  /** The key is not the panel's, or registering is off there. */
+  | { readonly kind: "refused"; readonly error: PanelError }
+  | {
+    readonly kind: "failed";
+    readonly error: PanelError;
+    /** The panel may have made a node, only that nobody has heard of it. */
+    readonly isDoubtful: boolean;
+  };
+
+/** At which panel, by which way, and as whom. */
+export interface RegistrarOptions {
+  readonly endpoint: string;
+  readonly key: string;
+  /** The node's name, which the panel puts `Auto-` before. */
+  readonly name: string;
+  readonly way: ConnectionConfig;
+}
+
+const TIMEOUT_MS = 30_000;
+
+/** What the panel has done in answer to a call that is under way must not be lost by a stop. */
+const STOP_GRACE_MS = 500;
+
+/** Registers this machine at a panel, by the same way as reports go. */
+export class Registrar {
+  readonly #options: RegistrarOptions;
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes one try; each that succeeds makes another node, so one that is under way when `signal`
+   * aborts has a moment to end.
+   *
+   * @throws The signal's reason.
+   */
+  async register(signal: AbortSignal): Promise<Registration> {
+    signal.throwIfAborted();
+    const ended = new AbortController();
+    let grace: ReturnType<typeof setTimeout> | undefined;
+    const stop = () => grace = setTimeout(() => ended.abort(signal.reason), STOP_GRACE_MS);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      return await this.#register(ended.signal);
+    } finally {
+      signal.removeEventListener("abort", stop);
+      clearTimeout(grace);
+    }
+  }
+
+  async #register(signal: AbortSignal): Promise<Registration> {
+    const { endpoint, key, name } = this.#options;
+    const call: Exchange = {
+      name: "register (POST /api/clients/register)",
+      url: `${endpoint}/api/clients/register?name=${encodeURIComponent(name)}`,
+      method: "POST",
+      headers: [["accept", "application/json"], ["authorization", `Bearer ${key}`]],
+      timeoutMs: TIMEOUT_MS,
+    };
+    // A proxy's own login can't go along: the panel wants the key in its place.
+    const others = this.#headers().filter(([header]) => header.toLowerCase() !== "authorization");
+    let isSent = false;
+    const dialler = new LineDialler(this.#options.way);
+    const client = new HttpClient({
+      dialler: {
+        async open(url, options) {
+          const line = await dialler.open(url, options);
+          isSent = true;
+          return line;
+        },
+      },
+    });
+    try {
+      return outcomeOf(await exchanger(client, others)(call, signal), call);
+    } catch (error) {
+      if (!(error instanceof PanelError)) throw error;
+      return { kind: "failed", error, isDoubtful: isSent };
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Whether the panel knows a token. @throws {PanelError} When it does not say. */
+  async knows(token: string, signal: AbortSignal): Promise<boolean> {
+    const { endpoint, way } = this.#options;
+    const client = new HttpClient({ dialler: new LineDialler(way) });
+    const panel = new HttpPanel({ endpoint, token }, {
+      exchange: exchanger(client, this.#headers()),
+    });
+    try {
+      await panel.fetchTasks(signal);
+      return true;
+    } catch (error) {
+      if (error instanceof PanelError && error.failure === "unauthorized") return false;
+      throw error;
+    } finally {
+      client.close();
+    }
+  }
+
+  #headers(): (readonly [string, string])[] {
+    return [["user-agent", USER_AGENT], ...this.#options.way.headers];
+  }
+}
+
+/** Answers of what stands before a panel when that took too long. */
+const LATE = [408, 504, 522, 524];
+
+function outcomeOf(answer: PanelAnswer, { name }: Exchange): Registration {
+  const { status, text } = answer;
+  if (status === 200) return registered(text, name);
+  const error = status === 401
+    ? new PanelError(`Cannot ${name}: status 401`, { failure: "unauthorized", status })
+    : refusal(name, answer);
+  return status === 401 || status === 403
+    ? { kind: "refused", error }
+    : { kind: "failed", error, isDoubtful: LATE.includes(status) };
+}
+
+function registered(text: string, name: string): Registration {
+  try {
+    return { kind: "registered", node: parseRegistration(text) };
+  } catch (cause) {
+    const isPage = isHtml(text);
+    const what = isPage
+      ? "the answer is a page of HTML, not a panel's; is the address right?"
+      : "the answer names no node";
+    const error = new PanelError(`Cannot ${name}: ${what}`, { failure: "unreadable", cause });
+    return { kind: "failed", error, isDoubtful: !isPage };
+  }
+}

@@ -1,0 +1,91 @@
+import type { Dialler } from "../net/byte_stream.ts";
+import { LineError, UpgradeRefused } from "../net/errors.ts";
+import { openWebSocket, type Socket } from "../net/websocket.ts";
+import type { PanelAccess } from "./client_v1.ts";
+import { isHtml, lineFailure, refusal } from "./http_exchange.ts";
+import type { DialFailure } from "./link_machine.ts";
+import { PanelError } from "./panel_error.ts";
+
+/** A proxy that swallows upgrades must not keep reports back for long. */
+const OPEN_TIMEOUT_MS = 5_000;
+
+/** What a WebSocket is for. */
+export type SocketPurpose = { readonly version: 1 | 2 } | { readonly terminal: string };
+
+/** A WebSocket did not come about. */
+export interface DialTrouble {
+  readonly why: DialFailure;
+  /** In words for the log, without the query. */
+  readonly error: PanelError;
+}
+
+/** Opens the panel's WebSockets. */
+export class SocketDoor {
+  readonly #access: PanelAccess;
+  readonly #options: {
+    dialler: Dialler;
+    headers: readonly (readonly [string, string])[];
+  };
+
+  constructor(
+    access: PanelAccess,
+    options: { dialler: Dialler; headers: readonly (readonly [string, string])[] },
+  ) {
+    this.#access = access;
+    this.#options = options;
+  }
+
+  /**
+   * Opens one.
+   *
+   * @throws {LineError} When there is no line, or another error when no WebSocket came of it;
+   * {@linkcode troubleOf} tells what either means.
+   * @throws The signal's reason when it aborts.
+   */
+  async open(purpose: SocketPurpose, signal: AbortSignal): Promise<Socket> {
+    const { endpoint, token } = this.#access;
+    const path = pathOf(purpose);
+    const id = "terminal" in purpose ? `&id=${encodeURIComponent(purpose.terminal)}` : "";
+    const url = `${endpoint}${path}?token=${encodeURIComponent(token)}${id}`;
+    const openTimeoutMs = OPEN_TIMEOUT_MS;
+    return await openWebSocket(url, { ...this.#options, signal, openTimeoutMs });
+  }
+
+  /** What the failure of {@linkcode open} means. */
+  troubleOf(purpose: SocketPurpose, cause: unknown): DialTrouble {
+    const name = `open a WebSocket (GET ${pathOf(purpose)})`;
+    if (cause instanceof UpgradeRefused) {
+      const { status, text, location } = cause;
+      if (status === 200) {
+        const what = isHtml(text) ? "a page of HTML" : "no WebSocket";
+        const error = new PanelError(`Cannot ${name}: the answer is ${what}`, {
+          failure: "unspoken",
+          status,
+        });
+        return { why: "answered", error };
+      }
+      return { why: "answered", error: refusal(name, { status, text, location }) };
+    }
+    const error = lineFailure(name, cause);
+    if (!(cause instanceof LineError)) return { why: "answered", error };
+    return { why: LINE_FAILURES[cause.stage](cause), error };
+  }
+}
+
+const LINE_FAILURES: Readonly<Record<LineError["stage"], (error: LineError) => DialFailure>> = {
+  lookup: () => "silent",
+  connect: (error) => isRefused(error) ? "refused" : "silent",
+  tls: () => "refused",
+  // What a proxy refuses to a WebSocket it may allow to a plain request.
+  proxy: () => "answered",
+};
+
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error instanceof Deno.errors.ConnectionRefused || isRefused(error.cause);
+}
+
+function pathOf(purpose: SocketPurpose): string {
+  if ("terminal" in purpose) return "/api/clients/terminal";
+  return purpose.version === 2 ? "/api/clients/v2/rpc" : "/api/clients/report";
+}

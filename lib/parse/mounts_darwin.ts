@@ -1,0 +1,37 @@
+import { lineAt } from "./scan.ts";
+
+/** A mounted file system of macOS. */
+export interface DarwinMount {
+  /** `/dev/disk3s5`, `//user@server/share`, `map auto_home`. */
+  source: string;
+  mountPoint: string;
+  type: string;
+  /** Its disk is at this machine. */
+  local: boolean;
+  readOnly: boolean;
+}
+
+/** `SOURCE on /MOUNT POINT (TYPE, OPTION, …)`; a blank or a parenthesis may stand in either path. */
+const PATTERN = /^(.*?) on (\/.*) \(([^()]+)\)$/;
+
+/**
+ * Reads what macOS's `mount` prints, a line per mount.
+ *
+ * @throws {SyntaxError} When a line is of another form; the message quotes it.
+ */
+export function parseDarwinMounts(text: string): DarwinMount[] {
+  return text.split("\n").filter((line) => line !== "").map((line) => {
+    const [, source, mountPoint, options = ""] = PATTERN.exec(line) ?? [];
+    const [type, ...flags] = options.split(", ");
+    if (source === undefined || mountPoint === undefined || !type) {
+      throw new SyntaxError(`Cannot parse mount: "${lineAt(line, 0)}"`);
+    }
+    return {
+      source,
+      mountPoint,
+      type,
+      local: flags.includes("local"),
+      readOnly: flags.includes("read-only"),
+    };
+  });
+}

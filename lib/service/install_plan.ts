@@ -1,0 +1,292 @@
+import { type Config, releaseFlags } from "../config/config.ts";
+import { configText, ROOT_KEYS } from "../config/config_file.ts";
+import type { Option } from "../config/option.ts";
+import { OPTIONS } from "../config/option_table.ts";
+import { updateFolder } from "../host/update_state.ts";
+import { folderOf } from "../parse/path.ts";
+import { knowsReleases } from "../version.ts";
+import type { InstallFacts } from "./install_context.ts";
+import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
+import { runStep, type Step } from "./install_step.ts";
+import { serviceManager } from "./managers.ts";
+import { environmentText } from "./service_environment.ts";
+import type { ServiceManager, ServicePlan } from "./service_manager.ts";
+import { missingFolders, scopeOf, type Site } from "./target_system.ts";
+import { hasUpdateService } from "./update_service.ts";
+
+const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
+
+/** The same options with full paths, since a service starts elsewhere than in `folder`. */
+export function fullPaths(
+  given: ReadonlyMap<string, string>,
+  folder: string,
+): Map<string, string> {
+  return new Map(Array.from(given, ([key, text]) => {
+    const { placeholder = "" } = ROWS.find((row) => row.key === key) ?? {};
+    const isPath = ["FILE", "FOLDER"].includes(placeholder) && text !== "";
+    return [key, isPath && !text.startsWith("/") ? `${folder}/${text}` : text];
+  }));
+}
+
+/**
+ * The configuration file of a service that does what this one was asked to do.
+ *
+ * Paths become full, since a service starts elsewhere. `stateFolder` is written where the program
+ * would not find it by itself.
+ */
+export function serviceConfigText(
+  { install, token }: Pick<Config, "install" | "token">,
+  { folder, stateFolder }: { folder: string; stateFolder: string | undefined },
+): string {
+  const given = fullPaths(install.given, folder);
+  if (token !== "") given.set("token", token);
+  if (stateFolder !== undefined) given.set("state_dir", stateFolder);
+  return configText(given);
+}
+
+/** Writes the configuration, the proxies where there are any, and the files of the service. */
+export function planFiles(
+  config: Config,
+  service: ServicePlan,
+  { site, facts, manager }: { site: Site; facts: InstallFacts; manager: ServiceManager },
+): Step[] {
+  const { places, kind } = facts;
+  const { http, https, none } = config.proxies;
+  const variables = {
+    ...(http !== undefined && { HTTP_PROXY: http }),
+    ...(https !== undefined && { HTTPS_PROXY: https }),
+    ...(none !== undefined && { NO_PROXY: none }),
+  };
+  const proxies = environmentText(variables);
+  const text = serviceConfigText(config, {
+    folder: site.folder,
+    stateFolder: service.name === "komari-agent-deno" && service.scope === "system"
+      ? undefined
+      : service.stateFolder,
+  });
+  const { user } = service;
+  return [
+    { do: "file", path: places.config, text, mode: 0o600, ...ownedBy(user) },
+    // What was written before stays when there are none today.
+    ...(Object.keys(variables).length === 0 ? [] : [
+      {
+        do: "file",
+        path: places.environmentFile,
+        text: proxies,
+        mode: 0o600,
+        // Elsewhere root reads it, as commands: then nobody else may write it.
+        ...(kind === "launchd" && ownedBy(user)),
+      } as const,
+      ...updatesOwn(service, { text: proxies }),
+    ]),
+    // Nobody makes it for a daemon that does not run as root.
+    ...(kind === "launchd" && user !== ""
+      ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, ...ownedBy(user) } as const]
+      : []),
+    ...manager.files(service).map((file): Step => ({ do: "file", ...file })),
+  ];
+}
+
+/** Updates read the same file where root owns it. */
+function updatesOwn(
+  { environmentFile, updateEnvironmentFile: path }: ServicePlan,
+  { text }: { text: string },
+): Step[] {
+  if (path === undefined || path === environmentFile) return [];
+  return [{ do: "file", path, text, mode: 0o600 }];
+}
+
+/** Nothing is given away by a user who installs for himself. */
+export function ownedBy(user: string): { owner?: string } {
+  return user === "" ? {} : { owner: user };
+}
+
+/** Notes what this installation makes, and what the one before has made. */
+export function planRecord(
+  service: ServicePlan,
+  { given, site, facts, files }: {
+    given: ReadonlyMap<string, string>;
+    site: Site;
+    facts: InstallFacts;
+    files: readonly Step[];
+  },
+): InstallRecord {
+  const { places, before, kind, user } = facts;
+  const { program, config, stateFolder, runtimeFolder, logFile } = service;
+  const { environmentFile, updateEnvironmentFile } = service;
+  const paths = new Set(files.flatMap((step) => step.do === "file" ? [step.path] : []));
+  for (const path of [environmentFile, updateEnvironmentFile]) {
+    if (path !== undefined) paths.add(path);
+  }
+  paths.delete(config);
+  const links = facts.link === "free" ? [places.link] : [];
+  const folders = missingFolders([program, config, stateFolder, ...paths, ...links], site);
+  const trees = [
+    places.stateFolder,
+    service.updateFolder,
+    runtimeFolder,
+    // One that was there before may hold what is not ours.
+    ...(isFreeFolder(site.root + stateFolder) ? [stateFolder] : []),
+  ];
+  return {
+    service: service.name,
+    manager: kind,
+    scope: service.scope,
+    user: service.user,
+    madeUser: user.make.length > 0 || (before?.madeUser ?? false),
+    madeLinger: facts.notLingering ?? before?.madeLinger ?? "",
+    program,
+    config,
+    stateFolder,
+    runtimeFolder,
+    logFile,
+    files: [...paths],
+    links,
+    folders: [
+      ...new Set([folderOf(program), places.configFolder, ...folders, ...before?.folders ?? []]),
+    ],
+    trees: [...new Set([...trees, ...before?.trees ?? []])],
+    told: Object.fromEntries(
+      Array.from(fullPaths(given, site.folder)).filter(([key]) => ROOT_KEYS.includes(key)),
+    ),
+  };
+}
+
+/** Whether nothing is there that would not be the service's. */
+function isFreeFolder(path: string): boolean {
+  try {
+    return Deno.readDirSync(path)[Symbol.iterator]().next().done ?? false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}
+
+/** Says what the service is, from what was asked for and what was installed before. */
+export function planService(config: Config, site: Site, facts: InstallFacts): ServicePlan {
+  const { places, user, before, deno } = facts;
+  const { install, proxies, update } = config;
+  const hasProxies = Object.keys(proxies).length > 0 ||
+    (before?.files.includes(places.environmentFile) ?? false);
+  const folder = install.folder || folderOf(before?.program ?? "") || places.programFolder;
+  const program = `${folder}/${install.serviceName}`;
+  const stateFolder = install.given.get("state_dir") || places.stateFolder;
+  const isUpdated = update.automatic && knowsReleases(update) && isUpdatedApart(facts, site);
+  return {
+    name: install.serviceName,
+    scope: scopeOf(site),
+    program,
+    config: places.config,
+    environmentFile: hasProxies ? places.environmentFile : undefined,
+    updateEnvironmentFile: hasProxies && isUpdated ? updateEnvironmentFile(facts) : undefined,
+    user: user.name,
+    stateFolder,
+    updateFolder: updateFolder(program),
+    runtimeFolder: places.runtimeFolder,
+    logFile: places.logFile,
+    deno,
+    sandbox: user.name === "root" && config.remoteControl ? "none" : facts.sandbox,
+    usesDevices: config.gpu,
+    releaseFlags: releaseFlags(fullPaths(install.given, site.folder)),
+    isUpdated,
+  };
+}
+
+/** Whether newer versions come by a service of their own, since the agent can't write its program. */
+function isUpdatedApart({ kind, user, deno }: InstallFacts, site: Site): boolean {
+  if (kind === "systemd") return true;
+  if (scopeOf(site) === "user" || user.name === "root") return false;
+  // Whom it runs as on a Mac may own that Deno, which root must not start then.
+  return kind !== "launchd" || deno === undefined;
+}
+
+/** Root must not read, as commands, what the service's user may write. */
+function updateEnvironmentFile({ kind, user, places }: InstallFacts): string {
+  const isUsers = kind === "launchd" && user.name !== "";
+  return isUsers ? places.updateEnvironmentFile : places.environmentFile;
+}
+
+/** Whether the manager makes the folder of the state, with the right owner. */
+export function isMadeByManager(service: ServicePlan, { kind, places }: InstallFacts): boolean {
+  return kind === "systemd" && service.scope === "system" &&
+    service.stateFolder === places.stateFolder;
+}
+
+/** All that is going to be done, in its order. */
+export interface InstallPlan {
+  readonly service: ServicePlan;
+  readonly record: InstallRecord;
+  readonly manager: ServiceManager;
+  /** Puts everything into its place; nothing runs yet that did not before. */
+  readonly prepare: readonly Step[];
+  /** Starts the service, now and with the machine. */
+  readonly start: readonly Step[];
+}
+
+/** Says what an installation does and where. */
+export function planInstall(config: Config, site: Site, facts: InstallFacts): InstallPlan {
+  const service = planService(config, site, facts);
+  const { name, scope, logFile, isUpdated } = service;
+  const { home, uid } = site;
+  const manager = serviceManager(facts.kind, { name, scope, logFile, home, uid });
+  const files = planFiles(config, service, { site, facts, manager });
+  const record = planRecord(service, { given: config.install.given, site, facts, files });
+  const { before } = facts;
+  const stale = before?.files.filter((path) => !record.files.includes(path)) ?? [];
+  const oldProgram = before?.program === service.program ? undefined : before?.program;
+  const { configFolder, record: recordPath } = facts.places;
+  const owner = service.user;
+  return {
+    service,
+    record,
+    manager,
+    prepare: [
+      { do: "folder", path: configFolder, mode: scope === "user" ? 0o700 : 0o755 },
+      ...(isUpdated ? [] : endUpdates(manager, { before })),
+      ...stale.map(removeStep),
+      // Before all that is made, so that whatever comes after can be taken away.
+      { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
+      ...facts.user.make.map(runStep),
+      { do: "folder", path: folderOf(service.program), mode: 0o755 },
+      { do: "copy", path: service.program, from: site.program.path, mode: 0o755 },
+      ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
+      // Nobody's folder with other things in it is given away.
+      ...(isMadeByManager(service, facts) || !record.trees.includes(service.stateFolder) ? [] : [
+        { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
+        ...handOver(service, { before }),
+      ]),
+      ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
+      ...files,
+      ...manager.reload.map(runStep),
+    ],
+    start: [...manager.restart, ...manager.enable(service), ...linger(facts)].map(runStep),
+  };
+}
+
+/** While the record still tells of them. */
+function endUpdates(
+  { disableUpdates }: ServiceManager,
+  { before }: Pick<InstallFacts, "before">,
+): Step[] {
+  return before !== undefined && hasUpdateService(before) ? disableUpdates.map(runStep) : [];
+}
+
+function removeStep(path: string): Step {
+  return { do: "remove", path };
+}
+
+/** What root's service has written in its folder is closed to the user who comes after root. */
+function handOver(
+  { user, stateFolder }: ServicePlan,
+  { before }: Pick<InstallFacts, "before">,
+): Step[] {
+  const isNeeded = before?.user === "root" && before.stateFolder === stateFolder &&
+    user !== "root";
+  // No link is followed, wherever it leads.
+  return isNeeded ? [runStep({ tool: "chown", args: ["-hR", `${user}:`, stateFolder] })] : [];
+}
+
+function linger({ notLingering }: InstallFacts) {
+  if (notLingering === undefined) return [];
+  const args = ["--no-ask-password", "enable-linger", notLingering];
+  return [{ tool: "loginctl", args, mayFail: true }];
+}

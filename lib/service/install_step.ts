@@ -1,0 +1,216 @@
+import { syncFolder, writeToDisk } from "../host/atomic_write.ts";
+import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
+import { hideSecrets } from "../log/log.ts";
+import { folderOf } from "../parse/path.ts";
+import { isThere, type Site } from "./target_system.ts";
+
+/**
+ * One thing that is done to the machine.
+ *
+ * Each may be done again: what is there already is made as it is to be, and what is gone already is
+ * no trouble. Owners are names of users; without one, a thing belongs to whoever makes it.
+ */
+export type Step =
+  | { do: "folder"; path: string; mode: number; owner?: string }
+  | { do: "file"; path: string; text: string; mode: number; owner?: string }
+  | { do: "copy"; path: string; from: string; mode: number; owner?: string }
+  | { do: "link"; path: string; to: string }
+  | { do: "run"; command: ToolCommand }
+  | { do: "remove"; path: string }
+  | { do: "remove empty folder"; path: string }
+  | { do: "remove folder"; path: string };
+
+/** A step that runs a program of the system's. */
+export function runStep(command: ToolCommand): Step {
+  return { do: "run", command };
+}
+
+/** A step in words, with the content of a file, for whoever wants to see it first. */
+export function describeStep(step: Step, secrets: readonly string[]): string {
+  switch (step.do) {
+    case "folder":
+      return `Folder ${step.path} (${rights(step)})`;
+    case "file":
+      return [
+        `File ${step.path} (${rights(step)})`,
+        ...hideSecrets(step.text, secrets).trimEnd().split("\n").map((line) => `    ${line}`),
+      ].join("\n");
+    case "copy":
+      return `File ${step.path} (${rights(step)}), a copy of ${step.from}`;
+    case "link":
+      return `Link ${step.path} to ${step.to}`;
+    case "run":
+      return `Run ${hideSecrets(toolLine(step.command), secrets)}`;
+    case "remove":
+      return `Remove ${step.path}`;
+    case "remove empty folder":
+      return `Remove ${step.path}, if nothing else is in it`;
+    case "remove folder":
+      return `Remove ${step.path} and all that is in it`;
+  }
+}
+
+function rights({ mode, owner }: { mode: number; owner?: string }): string {
+  const bits = `mode ${mode.toString(8).padStart(4, "0")}`;
+  return owner === undefined ? bits : `${bits}, of ${owner}`;
+}
+
+type Doing = Pick<Site, "root" | "tools">;
+
+/**
+ * Does steps, one after the other.
+ *
+ * Files are written beside their place, brought to the disk and renamed, so that a loss of power
+ * leaves the old one or the new one.
+ *
+ * @throws {Error} When one can't be done (`Cannot …`), or when `signal` aborts.
+ */
+export async function takeSteps(
+  steps: readonly Step[],
+  { site, signal }: { site: Doing; signal: AbortSignal },
+): Promise<void> {
+  for (const step of steps) {
+    signal.throwIfAborted();
+    if (step.do === "run") {
+      await runTools([step.command], { tools: site.tools, signal });
+      continue;
+    }
+    try {
+      await takeStep(step, site, signal);
+    } catch (cause) {
+      const verb = step.do.startsWith("remove") ? "remove" : "make";
+      throw new Error(`Cannot ${verb} ${step.path}`, { cause });
+    }
+  }
+}
+
+async function takeStep(
+  step: Exclude<Step, { do: "run" }>,
+  site: Doing,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = site.root + step.path;
+  switch (step.do) {
+    case "folder":
+      await Deno.mkdir(path, { recursive: true });
+      await Deno.chmod(path, step.mode);
+      return await giveTo(step.owner, path, site, signal);
+    case "file":
+      return await replaceFile(path, step, { site, signal });
+    case "copy":
+      return await copyFile(step, path, { site, signal });
+    case "link":
+      await Deno.mkdir(folderOf(path), { recursive: true });
+      await removeIfThere(path);
+      return await Deno.symlink(step.to, path);
+    case "remove":
+      return await removeIfThere(path);
+    case "remove empty folder":
+      return await removeEmpty(path);
+    case "remove folder":
+      return await removeIfThere(path, { recursive: true });
+  }
+}
+
+async function replaceFile(
+  path: string,
+  { text, mode, owner }: { text: string; mode: number; owner?: string },
+  { site, signal }: { site: Doing; signal: AbortSignal },
+): Promise<void> {
+  await Deno.mkdir(folderOf(path), { recursive: true });
+  const fresh = `${path}.new`;
+  // Nobody else may read it before it has its owner.
+  await writeToDisk(fresh, { text, mode: mode & 0o700 });
+  await giveTo(owner, fresh, site, signal);
+  await Deno.chmod(fresh, mode);
+  await Deno.rename(fresh, path);
+  await syncFolder(folderOf(path));
+}
+
+async function copyFile(
+  { from, mode, owner }: { from: string; mode: number; owner?: string },
+  path: string,
+  { site, signal }: { site: Doing; signal: AbortSignal },
+): Promise<void> {
+  if (await isSameFile(from, path)) return await Deno.chmod(path, mode);
+  const fresh = `${path}.new`;
+  await removeIfThere(fresh);
+  await Deno.copyFile(from, fresh);
+  await giveTo(owner, fresh, site, signal);
+  await Deno.chmod(fresh, mode);
+  {
+    using file = await Deno.open(fresh);
+    await file.sync();
+  }
+  await Deno.rename(fresh, path);
+  await syncFolder(folderOf(path));
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  try {
+    const [a, b] = await Promise.all([Deno.stat(one), Deno.stat(other)]);
+    return a.dev === b.dev && a.ino === b.ino;
+  } catch {
+    return false;
+  }
+}
+
+/** Users are known to more than a file: the system is asked for them. */
+async function giveTo(
+  owner: string | undefined,
+  path: string,
+  { tools }: Doing,
+  signal: AbortSignal,
+): Promise<void> {
+  if (owner === undefined) return;
+  const [user, group] = await Promise.all(["-u", "-g"].map(async (flag) => {
+    const { code, output } = await tools.run({ tool: "id", args: [flag, owner] }, { signal });
+    const id = Number(output.trim());
+    if (code !== 0 || !/^\d+\s*$/.test(output)) throw new Error(`there is no user ${owner}`);
+    return id;
+  }));
+  await Deno.chown(path, user ?? null, group ?? null);
+}
+
+async function removeIfThere(path: string, options: Deno.RemoveOptions = {}): Promise<void> {
+  try {
+    await Deno.remove(path, options);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+/** Whatever else is in it keeps the folder. */
+async function removeEmpty(path: string): Promise<void> {
+  try {
+    for await (const _entry of Deno.readDir(path)) return;
+    await Deno.remove(path);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
+/**
+ * The steps without those that would remove what is not there, or what another one removes as well:
+ * what a user wants to see, while those who do them all miss nothing that comes up meanwhile.
+ */
+export function effectiveSteps(
+  steps: readonly Step[],
+  { root }: Pick<Site, "root">,
+): Step[] {
+  const trees = steps.flatMap((step) => step.do === "remove folder" ? [step.path] : []);
+  const seen = new Set<string>();
+  return steps.filter((step) => {
+    if (!step.do.startsWith("remove") || !("path" in step)) return true;
+    const { path } = step;
+    const isInTree = trees.some((tree) => path.startsWith(`${tree}/`)) ||
+      (step.do !== "remove folder" && trees.includes(path));
+    if (isInTree || seen.has(path) || !isThere(root + path)) return false;
+    seen.add(path);
+    return true;
+  });
+}

@@ -1,0 +1,146 @@
+import type { ToolCommand } from "../host/tool_runner.ts";
+import { agentVariables } from "./service_environment.ts";
+import {
+  type ManagedService,
+  ORIGIN,
+  type ServiceManager,
+  type ServicePlan,
+} from "./service_manager.ts";
+import { updateCommand, updateServiceName, updateVariables } from "./update_service.ts";
+
+/** A value as such a list has it, of those that are needed. */
+type PropertyValue = string | number | true | readonly PropertyValue[] | Properties;
+
+/** Values by their keys. */
+interface Properties {
+  readonly [key: string]: PropertyValue;
+}
+
+/** A property list of a Mac's, in its form as XML. */
+export function propertyList(values: Properties): string {
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<!-- ${ORIGIN} -->`,
+    '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" ' +
+    '"http://www.apple.com/DTDs/PropertyList-1.0.dtd">',
+    '<plist version="1.0">',
+    ...linesOf(values),
+    "</plist>",
+    "",
+  ].join("\n");
+}
+
+function linesOf(value: PropertyValue): string[] {
+  if (value === true) return ["<true/>"];
+  if (typeof value === "number") return [`<integer>${value}</integer>`];
+  if (typeof value === "string") return [`<string>${escaped(value)}</string>`];
+  if (isList(value)) return ["<array>", ...indented(value.flatMap(linesOf)), "</array>"];
+  const entries = Object.entries(value).flatMap(([key, inner]) => [
+    `<key>${escaped(key)}</key>`,
+    ...linesOf(inner),
+  ]);
+  return ["<dict>", ...indented(entries), "</dict>"];
+}
+
+function isList(value: object): value is readonly PropertyValue[] {
+  return Array.isArray(value);
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+/** Starts what follows with the variables of a file, which launchd itself can't read. */
+export const WITH_FILE = 'set -a; [ ! -r "$0" ] || . "$0"; exec "$@"';
+
+/** The description of a service for a Mac's launchd. */
+export function launchdPlist(plan: ServicePlan): string {
+  const { environmentFile, scope, user } = plan;
+  const command = [plan.program, "--config", plan.config];
+  return propertyList({
+    Label: plan.name,
+    ProgramArguments: environmentFile === undefined
+      ? command
+      : ["/bin/sh", "-c", WITH_FILE, environmentFile, ...command],
+    EnvironmentVariables: agentVariables(plan),
+    ...(scope === "system" && { UserName: user }),
+    RunAtLoad: true,
+    KeepAlive: true,
+    ThrottleInterval: 5,
+    StandardOutPath: plan.logFile,
+    StandardErrorPath: plan.logFile,
+  });
+}
+
+/** The Mac, and the agent on it, are up by then; and whoever installs has seen it report. */
+const PAUSE = "sleep 300; ";
+
+/**
+ * The description of what takes a newer version, for a Mac's launchd: soon after a start, since one
+ * that was cut off goes on then, and every 6 h.
+ */
+export function launchdUpdatePlist(plan: ServicePlan): string {
+  const { updateEnvironmentFile, logFile } = plan;
+  const name = updateServiceName(plan.name);
+  const start = updateEnvironmentFile === undefined
+    ? ['exec "$@"', name]
+    : [WITH_FILE, updateEnvironmentFile];
+  const [script = "", ...words] = [...start, ...updateCommand(plan)];
+  return propertyList({
+    Label: name,
+    ProgramArguments: ["/bin/sh", "-c", PAUSE + script, ...words],
+    EnvironmentVariables: updateVariables(plan),
+    RunAtLoad: true,
+    StartInterval: 21_600,
+    Nice: 10,
+    StandardOutPath: logFile,
+    StandardErrorPath: logFile,
+  });
+}
+
+/** A service of a Mac's launchd: a daemon of the machine's, or an agent of a user's. */
+export function launchdManager(
+  { name, scope, home, uid, logFile }: ManagedService,
+): ServiceManager {
+  const folder = scope === "system" ? "/Library/LaunchDaemons" : `${home}/Library/LaunchAgents`;
+  const domain = scope === "system" ? "system" : `gui/${uid}`;
+  const update = updateServiceName(name);
+  const pathOf = (label: string) => `${folder}/${label}.plist`;
+  const launchctl = (...args: string[]): ToolCommand => ({ tool: "launchctl", args });
+  const enable = (label: string) => launchctl("enable", `${domain}/${label}`);
+  const bootOut = (label: string): ToolCommand => ({
+    ...launchctl("bootout", `${domain}/${label}`),
+    mayFail: true,
+  });
+  // What is written in the file is read only when it is taken in.
+  const restart = (label: string) => [
+    bootOut(label),
+    launchctl("bootstrap", domain, pathOf(label)),
+  ];
+  return {
+    files: (plan) => [
+      { path: pathOf(name), text: launchdPlist(plan), mode: 0o644 },
+      ...(plan.isUpdated
+        ? [{ path: pathOf(update), text: launchdUpdatePlist(plan), mode: 0o644 }]
+        : []),
+    ],
+    reload: [],
+    enable: ({ isUpdated }) => [
+      enable(name),
+      ...(isUpdated ? [enable(update), ...restart(update)] : []),
+    ],
+    restart: restart(name),
+    stop: [bootOut(name)],
+    // Where its file is gone there is nothing to start; a note in launchd's own book would stay.
+    disable: [],
+    // A user's own agent may write its program.
+    disableUpdates: scope === "system" ? [bootOut(update)] : [],
+    isActive: launchctl("print", `${domain}/${name}`),
+    lastLog: { tool: "tail", args: ["-n", "5", logFile] },
+    logHint: `tail -f ${logFile}`,
+  };
+}

@@ -1,0 +1,69 @@
+import { UsageError } from "../config/usage_error.ts";
+import { launchdManager } from "./launchd.ts";
+import { openrcManager } from "./openrc.ts";
+import { procdManager } from "./procd.ts";
+import type { ManagedService, ManagerKind, ServiceManager } from "./service_manager.ts";
+import { systemdManager } from "./systemd.ts";
+import { isThere, scopeOf, type Site } from "./target_system.ts";
+
+/** The manager of a kind, for one service. */
+export function serviceManager(kind: ManagerKind, service: ManagedService): ServiceManager {
+  switch (kind) {
+    case "systemd":
+      return systemdManager(service);
+    case "openrc":
+      return openrcManager(service);
+    case "procd":
+      return procdManager(service);
+    case "launchd":
+      return launchdManager(service);
+  }
+}
+
+/**
+ * What looks after the services of this machine.
+ *
+ * @throws {UsageError} When it is none that is known, or one that has no services of users.
+ */
+export function detectManager(site: Pick<Site, "root" | "os" | "tools" | "uid">): ManagerKind {
+  const kind = kindOf(site);
+  if (kind === undefined) {
+    throw new UsageError(
+      "Cannot install a service here: neither systemd, OpenRC, procd nor launchd runs this " +
+        "machine; start komari-agent-deno by what does, with --config FILE",
+    );
+  }
+  if (scopeOf(site) === "user" && (kind === "openrc" || kind === "procd")) {
+    throw new UsageError(
+      `Cannot install without root: ${kind} has no services of users; run it as root, where the ` +
+        "service gets a user of its own",
+    );
+  }
+  return kind;
+}
+
+function kindOf({ root, os, tools }: Pick<Site, "root" | "os" | "tools">): ManagerKind | undefined {
+  if (os === "darwin") return "launchd";
+  if (isThere(`${root}/run/systemd/system`)) return "systemd";
+  if (isThere(`${root}/run/openrc`) && tools.has("rc-service")) return "openrc";
+  if (isThere(`${root}/etc/openwrt_release`) || isThere(`${root}/sbin/procd`)) return "procd";
+  return undefined;
+}
+
+/**
+ * Why a user's own service manager can't be asked for anything; `undefined` when it answers, and
+ * for the machine's.
+ *
+ * It runs while the user is logged in, and whoever has become that user by `sudo -u` or `setpriv`
+ * is not.
+ */
+export async function managerTrouble(
+  { ofUser }: Pick<ServiceManager, "ofUser">,
+  { tools }: Pick<Site, "tools">,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (ofUser === undefined) return undefined;
+  const { code, output } = await tools.run(ofUser.answers, { signal });
+  if (code === 0) return undefined;
+  return output.trim().split("\n").at(-1) || `${ofUser.answers.tool} ended with code ${code}`;
+}

@@ -1,0 +1,260 @@
+/**
+ * What the scripts of OpenRC and procd start.
+ *
+ * @module
+ */
+
+import { assignedValue } from "../parse/os_release.ts";
+import { splitQuotedWords, splitShellWords } from "./shell_words.ts";
+
+/** What a service manager starts, as far as its own file tells. */
+export interface ServiceCommand {
+  /** The program and its arguments; empty when the file names none. */
+  readonly words: readonly string[];
+  /** What the file sets, and not what the program inherits. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Empty when the file names none. */
+  readonly workingDirectory: string;
+  /** Empty when the file names none. */
+  readonly user: string;
+}
+
+/** What a property list of launchd starts, in its form as XML; of another form nothing is known. */
+export function parseLaunchdCommand(text: string): ServiceCommand {
+  const plain = text.replace(/<!--[\s\S]*?-->/g, "");
+  const variables = partOf(plain, "EnvironmentVariables", "dict");
+  const pairs = variables.matchAll(/<key>([^<]*)<\/key>\s*<string>([^<]*)<\/string>/g);
+  return {
+    words: stringsOf(partOf(plain, "ProgramArguments", "array")),
+    env: Object.fromEntries(
+      Array.from(pairs, ([, name = "", value = ""]) => [unescape(name), unescape(value)]),
+    ),
+    workingDirectory: unescape(partOf(plain, "WorkingDirectory", "string")),
+    user: unescape(partOf(plain, "UserName", "string")),
+  };
+}
+
+/** What stands within the value of a key. */
+function partOf(text: string, key: string, type: string): string {
+  const start = text.search(new RegExp(`<key>\\s*${key}\\s*</key>\\s*<${type}>`));
+  if (start === -1) return "";
+  const from = text.indexOf(`<${type}>`, start) + type.length + 2;
+  const end = text.indexOf(`</${type}>`, from);
+  return end === -1 ? "" : text.slice(from, end);
+}
+
+function stringsOf(text: string): string[] {
+  return Array.from(text.matchAll(/<string>([^<]*)<\/string>|<string\/>/g), ([, value = ""]) => {
+    return unescape(value);
+  });
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+};
+
+function unescape(text: string): string {
+  return text.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(\w+));/gi, (all, hex, decimal, name) => {
+    if (name !== undefined) return ENTITIES[name] ?? all;
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : all;
+  });
+}
+
+/** What a script of OpenRC starts: `command=` with `command_args=`, which are words of a shell. */
+export function parseOpenrcCommand(text: string): ServiceCommand {
+  const value = (key: string) => valueOf(text, key);
+  const [user = ""] = value("command_user").split(":");
+  return {
+    words: wordsOf(value("command"), splitShellWords(value("command_args"))),
+    env: exportedIn(text),
+    workingDirectory: value("directory"),
+    user,
+  };
+}
+
+/** What a script of procd starts: `PROG=` with `ARGS=`, which nothing but blanks divide. */
+export function parseProcdCommand(text: string): ServiceCommand {
+  const args = valueOf(text, "ARGS").split(/\s+/).filter((word) => word !== "");
+  const [, user = ""] = /^\s*procd_set_param\s+user\s+["']?([\w.-]+)/m.exec(text) ?? [];
+  return {
+    words: wordsOf(valueOf(text, "PROG"), args),
+    env: exportedIn(text),
+    workingDirectory: "",
+    user,
+  };
+}
+
+function wordsOf(binary: string, args: readonly string[]): string[] {
+  return binary === "" ? [] : [binary, ...args];
+}
+
+/** A value with the variables in it that the same script sets. */
+function valueOf(text: string, key: string, depth = 0): string {
+  const value = assignedValue(text, key) ?? "";
+  if (depth > 5) return value;
+  return value.replace(
+    /\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g,
+    (all, braced, bare) => valueOf(text, braced ?? bare, depth + 1) || all,
+  );
+}
+
+function exportedIn(text: string): Record<string, string> {
+  const lines = Array.from(text.matchAll(/^\s*export\s+([A-Za-z_]\w*)=(.*)$/gm));
+  return Object.fromEntries(
+    lines.map(([, name = "", value = ""]) => [name, splitShellWords(value)[0] ?? ""]),
+  );
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  s: " ",
+  "\\": "\\",
+  '"': '"',
+  "'": "'",
+};
+
+/**
+ * Splits a line of a unit file into words, with the quotes and escapes that `systemd.service(5)`
+ * and `systemd.syntax(7)` know; a quotation that is not closed ends with the line.
+ */
+export function splitSystemdWords(line: string): string[] {
+  return splitQuotedWords(line, unescapeSystemdWords);
+}
+
+/** What an escape stands for, and how long it is behind its backslash. */
+function unescapeSystemdWords(rest: string): { text: string; length: number } {
+  const named = ESCAPES[rest.charAt(0)];
+  if (named !== undefined) return { text: named, length: 1 };
+  const hex = /^(?:x([0-9a-f]{2})|u([0-9a-f]{4}))/i.exec(rest);
+  if (hex !== null) {
+    const code = Number.parseInt(hex[1] ?? hex[2] ?? "", 16);
+    return { text: String.fromCharCode(code), length: hex[0].length };
+  }
+  const octal = /^[0-3][0-7]{2}/.exec(rest);
+  if (octal !== null) {
+    return { text: String.fromCharCode(Number.parseInt(octal[0], 8)), length: 3 };
+  }
+  return { text: "\\", length: 0 };
+}
+
+/**
+ * Puts the values of variables into a command's words: `${NAME}` within a word, `$NAME` as a word
+ * that becomes as many as its value has, and `$$` for the sign itself.
+ */
+export function expandSystemdWords(
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+): string[] {
+  return words.flatMap((word) => {
+    const whole = /^\$([A-Za-z_]\w*)$/.exec(word);
+    if (whole !== null) return splitSystemdWords(env[whole[1] ?? ""] ?? "");
+    return [
+      word.replace(
+        /\$\$|\$\{([A-Za-z_]\w*)\}/g,
+        (_all, name) => name === undefined ? "$" : env[name] ?? "",
+      ),
+    ];
+  });
+}
+
+/**
+ * What a systemd unit starts.
+ *
+ * `text` is the unit's file, with those of its drop-ins behind it. `readText` gives what an
+ * `EnvironmentFile=` names and throws when it can't; such a file counts as empty.
+ */
+export function parseSystemdCommand(
+  text: string,
+  readText: (path: string) => string,
+): ServiceCommand {
+  let start = "";
+  let workingDirectory = "";
+  let user = "";
+  let assignments: string[] = [];
+  let files: string[] = [];
+  for (const [key, value] of settingsOf(text)) {
+    if (key === "ExecStart") start = value;
+    else if (key === "WorkingDirectory") workingDirectory = value.replace(/^-/, "");
+    else if (key === "User") user = value;
+    else if (key === "Environment") {
+      assignments = value === "" ? [] : [...assignments, ...splitSystemdWords(plainPercent(value))];
+    } else if (key === "EnvironmentFile") files = value === "" ? [] : [...files, value];
+  }
+  const env = Object.fromEntries([
+    ...assignments.flatMap(assignmentOf),
+    ...files.flatMap((file) => variablesOf(textOf(file.replace(/^-/, ""), readText))),
+  ]);
+  const [prefixed = "", ...args] = splitSystemdWords(plainPercent(start));
+  const [, prefix = "", binary = ""] = /^([-@:+!|]*)(.*)$/s.exec(prefixed) ?? [];
+  const words = binary === "" ? [] : [binary, ...args];
+  return {
+    words: prefix.includes(":") ? words : expandSystemdWords(words, env),
+    env,
+    workingDirectory: plainPercent(workingDirectory),
+    user,
+  };
+}
+
+/** The settings of `[Service]` in their order; lines that end in a backslash go on in the next. */
+function* settingsOf(text: string): Generator<[key: string, value: string]> {
+  let section = "";
+  let begun = "";
+  for (const line of text.split(/\r?\n/)) {
+    const trimmed = line.trim();
+    // A comment may stand within a setting that goes on.
+    if (trimmed.startsWith("#") || trimmed.startsWith(";")) continue;
+    if (line.endsWith("\\")) {
+      begun += `${line.slice(0, -1)} `;
+      continue;
+    }
+    const whole = (begun + line).trim();
+    begun = "";
+    const header = /^\[(.*)\]$/.exec(whole);
+    if (header !== null) section = header[1] ?? "";
+    const equals = whole.indexOf("=");
+    if (header !== null || section !== "Service" || equals === -1) continue;
+    yield [whole.slice(0, equals).trim(), whole.slice(equals + 1).trim()];
+  }
+}
+
+/** The files that a variable's values come from: a line each, blanks and quotes around them go. */
+function variablesOf(text: string): [name: string, value: string][] {
+  return text.split(/\r?\n/).map((line) => line.trim())
+    .filter((line) => !line.startsWith("#") && !line.startsWith(";"))
+    .flatMap((line) => {
+      const equals = line.indexOf("=");
+      if (equals === -1) return [];
+      const value = line.slice(equals + 1).trim();
+      const quoted = /^(["'])(.*)\1$/.exec(value);
+      return assignmentOf(`${line.slice(0, equals).trim()}=${quoted?.[2] ?? value}`);
+    });
+}
+
+function assignmentOf(word: string): [name: string, value: string][] {
+  const [, name, value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(word) ?? [];
+  return name === undefined ? [] : [[name, value]];
+}
+
+function textOf(path: string, readText: (path: string) => string): string {
+  try {
+    return readText(path);
+  } catch {
+    return "";
+  }
+}
+
+/** Of the signs that systemd puts in only the one for `%` itself has a meaning in such a unit. */
+function plainPercent(text: string): string {
+  return text.replaceAll("%%", "%");
+}

@@ -1,0 +1,251 @@
+import type { Option } from "../config/option.ts";
+import { OPTIONS } from "../config/option_table.ts";
+import { folderOf } from "../parse/path.ts";
+import type { OfficialAgent } from "./official_agent.ts";
+
+const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
+
+/** The options that the official agent has, or has had, by the keys of its configuration file. */
+export const OFFICIAL_KEYS: readonly string[] = [
+  "endpoint",
+  "token",
+  "auto_discovery_key",
+  "interval",
+  "info_report_interval",
+  "max_retries",
+  "reconnect_interval",
+  "protocol_version",
+  "disable_compression",
+  "prefer_ip_version",
+  "ignore_unsafe_cert",
+  "custom_dns",
+  "include_nics",
+  "exclude_nics",
+  "include_mountpoints",
+  "month_rotate",
+  "memory_include_cache",
+  "memory_report_raw_used",
+  "enable_gpu",
+  "custom_ipv4",
+  "custom_ipv6",
+  "get_ip_addr_from_nic",
+  "disable_web_ssh",
+  "disable_auto_update",
+  "config_file",
+  "host_proc",
+  "memory_mode_available",
+  "cf_access_client_id",
+  "cf_access_client_secret",
+];
+
+/** Its options that only a command line has, and that mean nothing here. */
+const SILENT_FLAGS: readonly (string | undefined)[] = ["autoUpdate", "show-warning"];
+
+/** A command line of the official agent. */
+export interface OfficialFlags {
+  /** Texts by keys. */
+  readonly values: ReadonlyMap<string, string>;
+  /** Flags that it does not know and passes over, without their values. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Takes a command line apart as the official agent does: a switch has its value behind `=` only,
+ * anything else has it behind `=` or in the next word, whatever that begins with.
+ */
+export function readOfficialFlags(args: readonly string[]): OfficialFlags {
+  const values = new Map<string, string>();
+  const unknown: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    if (arg === "--") break;
+    if (!/^-./.test(arg)) continue;
+    const { name, row, attached } = flagOf(arg);
+    if (row === undefined) {
+      unknown.push(name);
+      const isNextItsValue = attached === undefined && args[at + 1]?.startsWith("-") === false;
+      if (isNextItsValue) at++;
+      continue;
+    }
+    const isSwitch = row.placeholder === undefined;
+    const text = attached ?? (isSwitch ? "true" : args[++at] ?? "");
+    if (row.key !== undefined) values.set(row.key, text);
+  }
+  return { values, unknown };
+}
+
+interface Flag {
+  readonly name: string;
+  readonly row: Option<unknown> | undefined;
+  readonly attached: string | undefined;
+}
+
+function flagOf(arg: string): Flag {
+  const [, name = "", attached] = /^(--[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
+  if (name !== "") return { name, row: rowOf((row) => `--${row.flag}` === name), attached };
+  const short = arg.slice(0, 2);
+  const row = rowOf((row) => `-${row.short}` === short);
+  const rest = arg.slice(2).replace(/^=/, "");
+  return { name: short, row, attached: arg.length === 2 ? undefined : rest };
+}
+
+function rowOf(isIt: (row: Option<unknown>) => boolean): Option<unknown> | undefined {
+  const row = ROWS.find(isIt);
+  const isOfficial = OFFICIAL_KEYS.includes(row?.key ?? "") || SILENT_FLAGS.includes(row?.flag);
+  return isOfficial ? row : undefined;
+}
+
+/** What an official agent was told, in the words of this one. */
+export interface TakenOver {
+  /**
+   * What it was told by the keys of the configuration file, as the text that a flag would have; the
+   * token too, where it is known.
+   */
+  readonly given: ReadonlyMap<string, string>;
+  /** The variables that lead it through a proxy. */
+  readonly proxies: Readonly<Record<string, string>>;
+  /** Where it notes the month's traffic, if it does. */
+  readonly trafficPath: string;
+  /** Whether its panel may run commands and open terminals. */
+  readonly remoteControl: boolean;
+  /** What was left out and why, a line each; without any value, since it may be a secret. */
+  readonly notes: readonly string[];
+}
+
+/** Keys that are about places, or off here unless asked for. */
+const LEFT_OUT = ["config_file", "disable_web_ssh"];
+const PROXY_NAMES = /^(?:HTTP|HTTPS|ALL|NO)_PROXY$/i;
+
+/**
+ * Understands an official agent's settings as it does itself: its file over its environment over
+ * its flags, and what it doesn't know is passed over.
+ *
+ * `readText` gives a file's text and throws when it can't.
+ */
+export function takeOver(
+  official: OfficialAgent,
+  readText: (path: string) => string,
+): TakenOver {
+  const notes: string[] = [];
+  const { values: flags, unknown } = readOfficialFlags(official.args);
+  for (const name of unknown) {
+    notes.push(`${name} is left out: the official agent knows no such option`);
+  }
+  const variables = readVariables(official.env);
+  const configPath = variables.get("config_file") ?? flags.get("config_file") ?? "";
+  const file = readFile(pathFrom(official, configPath), { readText, notes });
+  const asked = new Map([...flags, ...variables, ...file]);
+  const told = usable(asked, notes);
+  // It may have registered when the panel still took such a key.
+  const registered = asked.has("auto_discovery_key") ? registeredToken(official, readText) : "";
+  const given = new Map([...told].filter(([key]) => !LEFT_OUT.includes(key)));
+  if (registered !== "") given.set("token", registered);
+  if (given.has("token")) given.delete("auto_discovery_key");
+  return {
+    given,
+    proxies: Object.fromEntries(
+      Object.entries(official.env).filter(([name, value]) =>
+        PROXY_NAMES.test(name) && value !== ""
+      ),
+    ),
+    trafficPath: pathFrom(official, "net_static.json"),
+    remoteControl: !["true", "1"].includes(told.get("disable_web_ssh") ?? ""),
+    notes,
+  };
+}
+
+/** What a service without a folder of its own is started in. */
+function pathFrom({ workingDirectory }: OfficialAgent, path: string): string {
+  if (path === "" || path.startsWith("/")) return path;
+  const folder = workingDirectory === "" ? "/" : workingDirectory;
+  return `${folder.replace(/\/+$/, "")}/${path}`;
+}
+
+function readVariables(env: Readonly<Record<string, string>>): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const { variable, key } of officialRows()) {
+    const value = env[variable ?? ""];
+    if (key !== undefined && value) values.set(key, value);
+  }
+  return values;
+}
+
+function officialRows(): Option<unknown>[] {
+  const rows: readonly Option<unknown>[] = Object.values(OPTIONS);
+  return rows.filter(({ key = "" }) => OFFICIAL_KEYS.includes(key));
+}
+
+function readFile(
+  path: string,
+  { readText, notes }: { readText: (path: string) => string; notes: string[] },
+): Map<string, string> {
+  if (path === "") return new Map();
+  const values = new Map<string, string>();
+  for (const [key, value] of Object.entries(objectOf(textOf(path, readText), path, notes))) {
+    if (!OFFICIAL_KEYS.includes(key)) {
+      notes.push(`key ${key} of ${path} is left out: the official agent knows no such option`);
+    } else if (typeof value !== "object" && value !== "") values.set(key, String(value));
+  }
+  return values;
+}
+
+function objectOf(
+  text: string | undefined,
+  path: string,
+  notes: string[],
+): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(text ?? "");
+    if (typeof parsed === "object" && parsed !== null) return { ...parsed };
+  } catch {
+    // Said below; the parser's own words would quote a text that may hold the token.
+  }
+  notes.push(`${path} is left out: ${text === undefined ? "it can't be read" : "it is no JSON"}`);
+  return {};
+}
+
+function textOf(path: string, readText: (path: string) => string): string | undefined {
+  try {
+    return readText(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Leaves out what says nothing, and with a note what this program can't use. */
+function usable(values: ReadonlyMap<string, string>, notes: string[]): Map<string, string> {
+  const kept = new Map<string, string>();
+  for (const option of officialRows()) {
+    const { key = "", noEffect } = option;
+    const value = values.get(key);
+    if (value === undefined || noEffect !== undefined) continue;
+    const text = option.placeholder === undefined ? switchText(value) : value;
+    try {
+      option.parse(text);
+      kept.set(key, text);
+    } catch (error) {
+      const allowed = error instanceof Error ? error.message : String(error);
+      notes.push(`${key} is left out: its value can't be used, allowed is ${allowed}`);
+    }
+  }
+  return kept;
+}
+
+/** Switches have more spellings there. */
+function switchText(value: string): string {
+  if (/^(?:t|true)$/i.test(value)) return "true";
+  return /^(?:f|false)$/i.test(value) ? "false" : value;
+}
+
+/** The token with which the official agent has registered itself, beside its binary. */
+function registeredToken(official: OfficialAgent, readText: (path: string) => string): string {
+  const folder = folderOf(official.binary);
+  try {
+    const { token }: Record<string, unknown> = {
+      ...JSON.parse(readText(`${folder}/auto-discovery.json`)),
+    };
+    return typeof token === "string" ? OPTIONS.token.parse(token) : "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,133 @@
+import type { ToolCommand } from "../host/tool_runner.ts";
+import { agentVariables, PROXY_VARIABLES } from "./service_environment.ts";
+import {
+  DESCRIPTION,
+  type ManagedService,
+  ORIGIN,
+  type ServiceManager,
+  type ServicePlan,
+} from "./service_manager.ts";
+import { shellWord } from "./shell_words.ts";
+import { updateLoop, updateServiceName, updateVariables } from "./update_service.ts";
+
+/** The script of a service for OpenRC, `/etc/init.d/NAME`; its supervisor starts it again. */
+export function openrcScript(plan: ServicePlan): string {
+  const { user, environmentFile, stateFolder, runtimeFolder, logFile } = plan;
+  const owner = shellWord(`${user}:${user}`);
+  return [
+    "#!/sbin/openrc-run",
+    `# ${ORIGIN}`,
+    `description=${shellWord(DESCRIPTION)}`,
+    "supervisor=supervise-daemon",
+    `command=${shellWord(plan.program)}`,
+    // It is read by the shell a second time.
+    `command_args=${shellWord(`--config ${shellWord(plan.config)}`)}`,
+    `command_user=${owner}`,
+    "respawn_delay=5",
+    "respawn_max=0",
+    `output_log=${shellWord(logFile)}`,
+    `error_log=${shellWord(logFile)}`,
+    "",
+    ...openrcExports(agentVariables(plan), { file: environmentFile }),
+    "",
+    "depend() {",
+    "  use net dns logger",
+    "  after firewall",
+    "}",
+    "",
+    "start_pre() {",
+    `  checkpath -d -m 0700 -o ${owner} ${shellWord(stateFolder)}`,
+    `  checkpath -d -m 0755 -o ${owner} ${shellWord(runtimeFolder)}`,
+    `  checkpath -f -m 0640 -o ${owner} ${shellWord(logFile)}`,
+    ...(user === "root" ? [] : [
+      "  # An echo by `ping` may need this right; older versions can't hand it on.",
+      "  if supervise-daemon --help 2>&1 | grep -q -- --capabilities; then",
+      "    capabilities='^cap_net_raw'",
+      "  fi",
+    ]),
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** Lines that hand variables on, and those about proxies of a file. */
+export function openrcExports(
+  variables: Readonly<Record<string, string>>,
+  { file }: { file: string | undefined },
+): string[] {
+  return [
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${shellWord(value)}`),
+    ...(file === undefined ? [] : [
+      `if [ -r ${shellWord(file)} ]; then`,
+      `  . ${shellWord(file)}`,
+      `  export ${PROXY_VARIABLES.join(" ")}`,
+      "fi",
+    ]),
+  ];
+}
+
+/**
+ * The script of what takes newer versions for OpenRC, `/etc/init.d/NAME-update`.
+ *
+ * It depends on the agent in nothing, since it restarts it and would be restarted along.
+ */
+export function openrcUpdateScript(plan: ServicePlan): string {
+  const { name, updateEnvironmentFile, logFile } = plan;
+  const [shell = "", ...words] = updateLoop(plan);
+  return [
+    "#!/sbin/openrc-run",
+    `# ${ORIGIN}`,
+    `description=${shellWord(`${DESCRIPTION}: take newer versions`)}`,
+    "supervisor=supervise-daemon",
+    `command=${shell}`,
+    // It is read by the shell a second time.
+    `command_args=${shellWord(words.map(shellWord).join(" "))}`,
+    "respawn_delay=60",
+    "respawn_max=0",
+    "# What is under way leaves things whole within a few seconds.",
+    "retry=TERM/15/KILL/5",
+    `output_log=${shellWord(logFile)}`,
+    `error_log=${shellWord(logFile)}`,
+    "",
+    ...openrcExports(updateVariables(plan), { file: updateEnvironmentFile }),
+    "",
+    "depend() {",
+    "  use net dns logger",
+    `  after firewall ${name}`,
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** A service of OpenRC's. */
+export function openrcManager({ name, logFile }: ManagedService): ServiceManager {
+  const update = updateServiceName(name);
+  const run = (tool: string, ...args: string[]): ToolCommand => ({ tool, args });
+  const add = (service: string) => run("rc-update", "add", service, "default");
+  const restart = (service: string) => run("rc-service", service, "restart");
+  const stop = (service: string) => ({ ...run("rc-service", service, "stop"), mayFail: true });
+  const del = (service: string) => ({
+    ...run("rc-update", "del", service, "default"),
+    mayFail: true,
+  });
+  return {
+    files: (plan) => [
+      { path: `/etc/init.d/${name}`, text: openrcScript(plan), mode: 0o755 },
+      ...(plan.isUpdated
+        ? [{ path: `/etc/init.d/${update}`, text: openrcUpdateScript(plan), mode: 0o755 }]
+        : []),
+    ],
+    reload: [],
+    enable: ({ isUpdated }) => [
+      add(name),
+      ...(isUpdated ? [add(update), restart(update)] : []),
+    ],
+    restart: [restart(name)],
+    stop: [stop(name)],
+    disable: [del(name)],
+    disableUpdates: [stop(update), del(update)],
+    isActive: run("rc-service", name, "status"),
+    lastLog: run("tail", "-n", "5", logFile),
+    logHint: `tail -f ${logFile}`,
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * The month's traffic: counted, and kept from one run to the next.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import type { Host } from "../host/host.ts";
+import { readBootId } from "../host/local_host.ts";
+import { readOfficialTraffic } from "../host/official_files.ts";
+import { stateFolder } from "../host/paths.ts";
+import { StateFile } from "../host/state_file.ts";
+import { StateKeeper } from "../host/state_persister.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import type { Machine } from "../metrics/machine.ts";
+import type { Collectors } from "../metrics/snapshot.ts";
+import { MonthTraffic } from "./monthly_traffic.ts";
+import { type NetStaticSum, sumNetStatic } from "./net_static.ts";
+import {
+  formatMonthState,
+  type MonthState,
+  parseMonthOrder,
+  parseMonthState,
+} from "./traffic_state.ts";
+
+/** The machine whose traffic is counted. */
+export interface MonthMachine {
+  readonly host: Pick<Host, "roots" | "monotonicMs">;
+  readonly machine: Pick<Machine, "collectors" | "bootId">;
+}
+
+/** The month's traffic of a machine. */
+export interface Month {
+  readonly traffic: MonthTraffic;
+  readonly file: StateFile<MonthState>;
+}
+
+/** The month's traffic, from the next `day` of a month on; nothing is read or written yet. */
+export function openMonth(
+  config: Config,
+  { day, open: { host, machine } }: { day: number; open: MonthMachine },
+): Month {
+  const file = monthFile(config);
+  const { traffic, uptime } = machine.collectors;
+  const isCounted = (name: string) => traffic.sum.counters().has(name);
+  return {
+    file,
+    traffic: new MonthTraffic({
+      traffic,
+      day,
+      bootId: machine.bootId ?? readBootId(host.roots.proc),
+      uptimeSeconds: () => uptime.collect(),
+      official: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
+      nowMs: () => Date.now(),
+      monotonicMs: () => host.monotonicMs(),
+    }),
+  };
+}
+
+/** Where the state is kept. */
+export function monthFile(config: Config): StateFile<MonthState> {
+  return new StateFile(stateFolder(config), { name: "month.json", parse: parseMonthState });
+}
+
+/** A month that is kept while the agent runs. */
+export interface KeptMonth {
+  /** The machine's collectors, with the month's totals. */
+  readonly collectors: Collectors;
+  /** Keeps what is counted until `signal` aborts, and once more then. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Takes the state up and keeps it. */
+export function keepMonth(config: Config, open: MonthMachine): KeptMonth {
+  const { traffic, file } = openMonth(config, { day: config.monthRotate, open });
+  const keeper = new StateKeeper(file, {
+    name: "The month's traffic",
+    generation: () => traffic.generation,
+    adopt: (state) => traffic.adopt(state),
+    text() {
+      try {
+        traffic.look();
+      } catch {
+        // The next report says so.
+      }
+      const state = traffic.state();
+      return state && formatMonthState(state);
+    },
+    obey(order) {
+      try {
+        traffic.set(parseMonthOrder(order));
+      } catch (error) {
+        getLogger("agent").warning("{error}", { error: describeError(error) });
+      }
+    },
+  });
+  keeper.open();
+  return {
+    collectors: { ...open.machine.collectors, traffic },
+    run: (signal) => keeper.run(signal),
+  };
+}
+
+/** A month that is looked at and left as it is. */
+export interface SeenMonth {
+  /** The machine's collectors, with the month's totals. */
+  readonly collectors: Collectors;
+  /** Where they come from, in words; to be called after a look. */
+  source(): string;
+}
+
+/** What a report would tell of the month. @throws {Error} When the state can't be read. */
+export function seeMonth(config: Config, open: MonthMachine): SeenMonth {
+  const { traffic, file } = openMonth(config, { day: config.monthRotate, open });
+  const { value, troubles } = file.read();
+  if (value !== undefined) traffic.adopt(value);
+  const state = [value === undefined ? `no ${file.path} yet` : file.path, ...troubles].join("; ");
+  return {
+    collectors: { ...open.machine.collectors, traffic },
+    source: () => `since ${traffic.total()?.start ?? "the start"}, ${state}`,
+  };
+}
+
+function importOfficial(
+  folder: string,
+  wish: { sinceMs: number; isCounted: (name: string) => boolean },
+): NetStaticSum | undefined {
+  const found = readOfficialTraffic(folder);
+  if (found === undefined) return undefined;
+  const { path } = found;
+  try {
+    const sum = sumNetStatic(found.text, wish);
+    getLogger("agent").info(
+      "Took over the month's traffic that the official agent left in {path}",
+      {
+        path,
+      },
+    );
+    return sum;
+  } catch (error) {
+    getLogger("agent").warning("Cannot take over {path}: {error}", {
+      path,
+      error: describeError(error),
+    });
+    return undefined;
+  }
+}

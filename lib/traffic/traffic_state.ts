@@ -1,0 +1,155 @@
+import type { BothWays } from "../types.ts";
+
+/** How much had passed when a period began; less than nothing when its total was set to more. */
+export interface PeriodMark extends BothWays {
+  /** The day the period began, as `2026-11-01`. */
+  readonly start: string;
+  /** The last moment that was seen in it, in milliseconds since 1970. */
+  readonly seenMs: number;
+}
+
+/** What is remembered of the month's traffic from one run to the next. */
+export interface MonthState {
+  /** The day of the month on which it starts anew. */
+  readonly day: number;
+  /** The kernel's name of the boot that the counters are of; empty where it is not known. */
+  readonly bootId: string;
+  /** All that has ever been counted: it only grows. */
+  readonly passed: BothWays;
+  readonly current: PeriodMark;
+  /** Periods that the clock has left, the latest first. */
+  readonly others: readonly PeriodMark[];
+  /** The last counters of each interface. */
+  readonly interfaces: ReadonlyMap<string, BothWays>;
+}
+
+/** Periods that are kept beside the current one. */
+export const MAX_OTHER_PERIODS = 3;
+/** Interfaces whose counters are kept. */
+export const MAX_KEPT_INTERFACES = 128;
+
+const VERSION = 1;
+/** What the largest state takes, and much more than any usual one. */
+const MAX_LENGTH = 32 * 1024;
+/** The kernel counts in 64 bits. */
+const MAX_BYTES = 2 ** 65;
+/** The last moment that a date can show. */
+const MAX_TIME_MS = 8.64e15;
+
+/** The state as it is written: one JSON object, arrays are bytes sent and bytes received. */
+export function formatMonthState(state: MonthState): string {
+  const both = ({ sentBytes, receivedBytes }: BothWays) => [sentBytes, receivedBytes];
+  const mark = (it: PeriodMark) => ({ start: it.start, seenMs: it.seenMs, passed: both(it) });
+  const kept = [...state.interfaces].slice(-MAX_KEPT_INTERFACES);
+  return JSON.stringify({
+    version: VERSION,
+    day: state.day,
+    bootId: state.bootId,
+    passed: both(state.passed),
+    current: mark(state.current),
+    others: state.others.slice(0, MAX_OTHER_PERIODS).map(mark),
+    interfaces: Object.fromEntries(kept.map(([name, bytes]) => [name, both(bytes)])),
+  }) + "\n";
+}
+
+/**
+ * Reads what {@linkcode formatMonthState} has written.
+ *
+ * @throws {SyntaxError} When it is anything else, be it by one field.
+ */
+export function parseMonthState(text: string): MonthState {
+  if (text.length > MAX_LENGTH) throw unreadable("it is too long");
+  const state = object(parseJson(text), "it");
+  if (state.version !== VERSION) throw unreadable("its version is not known");
+  const { bootId, others } = state;
+  if (typeof bootId !== "string" || bootId.length > 64) throw unreadable("bootId");
+  if (!Array.isArray(others) || others.length > MAX_OTHER_PERIODS) throw unreadable("others");
+  const interfaces = Object.entries(object(state.interfaces, "interfaces"));
+  if (interfaces.length > MAX_KEPT_INTERFACES) throw unreadable("interfaces");
+  return {
+    day: whole(state.day, { name: "day", min: 1, max: 31 }),
+    bootId,
+    passed: bothWays(state.passed, { name: "passed", min: 0 }),
+    current: periodMark(state.current),
+    others: others.map(periodMark),
+    interfaces: new Map(
+      interfaces.map(([name, value]) => [name, bothWays(value, { name: "interfaces", min: 0 })]),
+    ),
+  };
+}
+
+function periodMark(value: unknown): PeriodMark {
+  const { start, seenMs, passed } = object(value, "a period");
+  if (typeof start !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(start)) throw unreadable("start");
+  return {
+    start,
+    seenMs: whole(seenMs, { name: "seenMs", min: -MAX_TIME_MS, max: MAX_TIME_MS }),
+    ...bothWays(passed, { name: "passed", min: -MAX_BYTES }),
+  };
+}
+
+function bothWays(value: unknown, { name, min }: { name: string; min: number }): BothWays {
+  if (!Array.isArray(value) || value.length !== 2) throw unreadable(name);
+  const [sentBytes, receivedBytes] = value.map((it) => whole(it, { name, min, max: MAX_BYTES }));
+  if (sentBytes === undefined || receivedBytes === undefined) throw unreadable(name);
+  return { sentBytes, receivedBytes };
+}
+
+function whole(value: unknown, bounds: { name: string; min: number; max: number }): number {
+  const fits = typeof value === "number" && Number.isInteger(value) &&
+    value >= bounds.min && value <= bounds.max;
+  if (!fits) throw unreadable(bounds.name);
+  return value;
+}
+
+function object(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unreadable(name);
+  return { ...value };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError("Cannot parse the month's state: it is no JSON", { cause });
+  }
+}
+
+function unreadable(what: string): SyntaxError {
+  return new SyntaxError(`Cannot parse the month's state: ${what}`);
+}
+
+/** What the period's totals are to be; what is absent stays as it is. */
+export type MonthOrder = Partial<BothWays>;
+
+/** The order as it is left for a running agent. */
+export function formatMonthOrder({ sentBytes, receivedBytes }: MonthOrder): string {
+  return JSON.stringify({ sentBytes, receivedBytes });
+}
+
+/**
+ * Reads what {@linkcode formatMonthOrder} has written.
+ *
+ * @throws {SyntaxError} When it is anything else.
+ */
+export function parseMonthOrder(text: string): MonthOrder {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError("Cannot parse the order about the month's traffic", { cause });
+  }
+  const order: { sentBytes?: number; receivedBytes?: number } = {};
+  const fields = typeof parsed === "object" && parsed !== null ? Object.entries(parsed) : [];
+  for (const [name, value] of fields) {
+    const isKnown = name === "sentBytes" || name === "receivedBytes";
+    if (!isKnown || !Number.isSafeInteger(value) || value < 0) {
+      throw new SyntaxError(`Cannot parse the order about the month's traffic: ${name}`);
+    }
+    order[name] = Number(value);
+  }
+  if (fields.length === 0) {
+    throw new SyntaxError("Cannot parse the order about the month's traffic");
+  }
+  return order;
+}

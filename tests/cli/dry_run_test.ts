@@ -1,0 +1,68 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { type DryRun, dryRunTable, secondsBetweenLooks } from "../../lib/cli/dry_run.ts";
+import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
+import type { Snapshot } from "../../lib/types.ts";
+
+function dryRunOf(snapshot: Snapshot): DryRun {
+  return {
+    basicInfo: toWireBasicInfo({
+      facts: { arch: "arm64", osName: "Debian" },
+      snapshot,
+      addresses: { ipv6: "2001:db8::1" },
+      version: "1.2.3",
+      withoutNewColumns: false,
+    }),
+    report: toWireReport(snapshot),
+    secondsBetween: 5,
+    sources: {
+      ram: "/proc/meminfo, mode htop",
+      addresses: "IPv6 of interface eth0",
+      interfaces: "/proc/net/dev and /sys/class/net",
+    },
+    interfaces: [
+      { name: "eth0", counted: true, rule: "has a device" },
+      { name: "docker0", counted: false, rule: "virtual: docker*" },
+    ],
+    mountPoints: [{ name: "/ (ext4 of /dev/vda)", counted: true, rule: "the root" }],
+  };
+}
+
+Deno.test("dryRunTable() shows values in units, their source, and each decision with its rule", () => {
+  const table = dryRunTable(dryRunOf({
+    memory: { totalBytes: 2 ** 31, usedBytes: 1536 },
+    traffic: { sentBytes: 5, receivedBytes: 2 ** 40, sentBytesPerSecond: 1023 },
+    failures: ["cannot measure load"],
+  }));
+  assertMatch(table, /^ {2}Memory +1\.5 KiB of 2\.0 GiB +\/proc\/meminfo, mode htop$/m);
+  assertMatch(table, /^ {2}Network +up 1023 B\/s, down 0 B\/s/m);
+  assertMatch(table, /^ {2}Traffic +up 5 B, down 1\.0 TiB/m);
+  assertMatch(table, /^ {2}Message +cannot measure load/m);
+  assertMatch(table, /^ {2}mem_total +2\.0 GiB$/m);
+  assertMatch(table, /^ {2}ipv6 +2001:db8::1$/m);
+  assertMatch(table, /^Interfaces, by \/proc\/net\/dev and \/sys\/class\/net$/m);
+  assertMatch(table, /^Mount points$/m);
+  assertMatch(table, /^ {2}eth0 +counted +has a device$/m);
+  assertMatch(table, /^ {2}docker0 +left out +virtual: docker\*$/m);
+  assertStringIncludes(table, "/ (ext4 of /dev/vda)");
+});
+
+Deno.test("dryRunTable() leaves no blanks at the ends of lines", () => {
+  for (const line of dryRunTable(dryRunOf({ failures: [] })).split("\n")) {
+    assertEquals(line, line.trimEnd());
+  }
+});
+
+Deno.test("secondsBetweenLooks() is the interval where that is short", () => {
+  assertEquals(secondsBetweenLooks(undefined), 3);
+  assertEquals(secondsBetweenLooks(0.2), 0.2);
+  assertEquals(secondsBetweenLooks(60), 5);
+});
+
+Deno.test("dryRunTable() shows graphics cards where they were asked for", () => {
+  const dryRun = dryRunOf({ failures: [] });
+  assertEquals(dryRunTable(dryRun).includes("Graphics cards"), false);
+  assertMatch(dryRunTable({ ...dryRun, graphicsCards: [] }), /^ {2}none +no card was found$/m);
+  const card = { name: "A (5.0 %, 45 °C)", counted: true, rule: "nvidia-smi" };
+  const table = dryRunTable({ ...dryRun, graphicsCards: [card] });
+  assertMatch(table, /^Graphics cards\n {2}A \(5\.0 %, 45 °C\) +counted +nvidia-smi$/m);
+});

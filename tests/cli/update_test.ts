@@ -1,0 +1,58 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { update } from "../../lib/cli/update.ts";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import type { ProgramForm } from "../../lib/host/this_program.ts";
+import { VERSION } from "../../lib/version.ts";
+import { programOf, ReleaseServer } from "../update/release_server.ts";
+
+/** Runs the command for a program of this version in a folder of its own. */
+async function run(
+  args: readonly string[],
+  { form = "portable" }: { form?: ProgramForm } = {},
+): Promise<{ text: string; isGood: boolean; names: string[] }> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/agent`;
+    await Deno.writeTextFile(path, programOf(VERSION), { mode: 0o755 });
+    const config = resolveConfig({
+      args: ["update", ...args],
+      env: { RUNTIME_DIRECTORY: `${folder}/run` },
+      readText: () => "",
+      readMode: () => undefined,
+    });
+    const { signal } = new AbortController();
+    const result = await update(config, { program: { form, path }, signal });
+    const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+    return { ...result, names };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("update() refuses what does not go together", async () => {
+  await assertRejects(() => run(["--check", "--now"]), UsageError, "--check and --now");
+});
+
+Deno.test("update() says what a build without a home lacks", async () => {
+  await assertRejects(() => run([]), Error, "--update-url URL says it");
+});
+
+Deno.test("update() leaves a checkout alone, and tells of releases all the same", async () => {
+  await using server = new ReleaseServer();
+  server.publish("999.0.0", programOf("999.0.0"));
+  const place = ["--update-url", server.url];
+  await assertRejects(() => run([...place, "--now"], { form: "source" }), Error, "git");
+  const { text, isGood, names } = await run(place, { form: "source" });
+  const expected = `Version 999.0.0 is there, ${VERSION} is here: "update --now" takes it\n`;
+  assertEquals([text, isGood, names], [expected, true, ["agent"]]);
+});
+
+Deno.test("update() tells in JSON what there is", async () => {
+  await using server = new ReleaseServer();
+  server.publish(VERSION, programOf(VERSION));
+  const { text, names } = await run(["--update-url", server.url, "--now", "--json"]);
+  const expected = { outcome: "nothing", present: VERSION, newest: VERSION, verdict: "not newer" };
+  assertEquals(JSON.parse(text), expected);
+  assertEquals(names, ["agent", "agent.update"]);
+});

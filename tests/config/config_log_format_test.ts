@@ -1,0 +1,20 @@
+import { assertEquals } from "@std/assert";
+import { wantedLogFormat } from "../../lib/config/config.ts";
+
+Deno.test("wantedLogFormat() looks where the configuration does, and never throws", () => {
+  const readText = (path: string) => {
+    if (path === "c") return '{"log_format": "json", "unknown": 1}';
+    if (path === "bad") return "{";
+    throw new Error("gone");
+  };
+  const of = (args: string[], env: Record<string, string> = {}) =>
+    wantedLogFormat({ args, env, readText });
+  assertEquals(of(["--log-format", "json", "--wrong"]), "json");
+  assertEquals(of(["--log-format=json"]), "json");
+  assertEquals(of([], { AGENT_LOG_FORMAT: "json" }), "json");
+  assertEquals(of(["--config", "c"]), "json");
+  assertEquals(of([], { AGENT_CONFIG_FILE: "c" }), "json");
+  assertEquals(of(["--log-format", "text"], { AGENT_LOG_FORMAT: "json" }), "text");
+  for (const path of ["bad", "gone", ""]) assertEquals(of(["--config", path]), "text");
+  assertEquals(of(["--log-format"]), "text");
+});

@@ -1,0 +1,17 @@
+import { assertEquals } from "@std/assert";
+import { secretsOf } from "../../lib/config/credentials.ts";
+
+const NONE = { tokens: [], headers: [], proxies: {} };
+
+Deno.test("secretsOf() has a proxy's password in every spelling, whatever is in it", () => {
+  const secrets = (http: string) => secretsOf({ ...NONE, proxies: { http } });
+  assertEquals(secrets("http://u:a%3Ab%2F@h"), ["a%3Ab%2F", "a:b/"]);
+  assertEquals(secrets("http://u:p@ss/w:d@h:1"), ["p@ss/w:d"]);
+  assertEquals(secrets("http://u:100%safe@h"), ["100%safe"]);
+  assertEquals(secrets("http://user@host:3128"), []);
+  assertEquals(secrets("socks5://host:1080"), []);
+});
+
+Deno.test("secretsOf() leaves out what would hide parts of ordinary words", () => {
+  assertEquals(secretsOf({ ...NONE, tokens: ["t"], headers: [["X", "1"], ["Y", ""]] }), ["t"]);
+});

@@ -1,0 +1,37 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { proxiesOf } from "../../lib/config/parsers.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+
+Deno.test("proxiesOf() prefers small letters, and falls back to the proxy for all", () => {
+  const env = { HTTP_PROXY: "http://big", http_proxy: "http://small", ALL_PROXY: "socks5://all" };
+  assertEquals(proxiesOf(env), { http: "http://small", https: "socks5://all" });
+  assertEquals(proxiesOf({ HTTPS_PROXY: "socks5h://s:1", no_proxy: "a,b", NO_PROXY: "c" }), {
+    https: "socks5h://s:1",
+    none: "a,b",
+  });
+  assertEquals(proxiesOf({ HTTP_PROXY: "", ALL_PROXY: " " }), {});
+});
+
+Deno.test("proxiesOf() takes a proxy without a scheme for an HTTP one", () => {
+  assertEquals(proxiesOf({ http_proxy: "u:p@proxy:3128" }), { http: "http://u:p@proxy:3128" });
+});
+
+Deno.test("proxiesOf() refuses other kinds of proxies without their password", () => {
+  for (const scheme of ["https", "socks4", "ftp"]) {
+    const env = { ALL_PROXY: `${scheme}://me:s3cret@proxy` };
+    const { message } = assertThrows(() => proxiesOf(env), UsageError);
+    assertStringIncludes(message, "variable ALL_PROXY");
+    assertStringIncludes(message, "socks5h://");
+    assertEquals(message.includes("s3cret"), false);
+  }
+});
+
+Deno.test("proxiesOf() names the variable of a proxy that is none, and no password", () => {
+  for (
+    const value of ["http://me:s3cret@[::1", "socks4://me:s3cret@host", "http://me:s3cret@:80"]
+  ) {
+    const error = assertThrows(() => proxiesOf({ HTTPS_PROXY: value }), UsageError);
+    assertStringIncludes(error.message, "HTTPS_PROXY");
+    assertEquals(error.message.includes("s3cret"), false, error.message);
+  }
+});

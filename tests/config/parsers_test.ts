@@ -1,0 +1,22 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseNameServer } from "../../lib/config/parsers.ts";
+
+Deno.test("parseNameServer() takes hosts with and without a port", () => {
+  const right: [string, string, number][] = [
+    ["192.0.2.1", "192.0.2.1", 53],
+    ["192.0.2.1:5353", "192.0.2.1", 5353],
+    ["dns.example", "dns.example", 53],
+    ["[2001:db8::1]", "2001:db8::1", 53],
+    ["[2001:db8::1]:5353", "2001:db8::1", 5353],
+    ["2001:db8::1", "2001:db8::1", 53],
+  ];
+  for (const [text, host, port] of right) assertEquals(parseNameServer(text), { host, port });
+  assertEquals(parseNameServer(""), undefined);
+});
+
+Deno.test("parseNameServer() refuses everything else", () => {
+  const wrong = "h:0 h:65536 h: :53 [1.2.3.4] [x]:53 a,b https://dns [2001:db8::1 ::1:z h:5:5";
+  for (const text of [...wrong.split(" "), "a b"]) {
+    assertThrows(() => parseNameServer(text), RangeError, "HOST", text);
+  }
+});

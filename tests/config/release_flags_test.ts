@@ -1,8 +1,0 @@
-import { assertEquals } from "@std/assert";
-import { releaseFlags } from "../../lib/config/release_flags.ts";
-
-Deno.test("releaseFlags() has what is about servers of releases, and nothing else", () => {
-  const given = new Map([["token", "t"], ["ca_cert", "/ca.pem"], ["mirror", "https://m.example"]]);
-  assertEquals(releaseFlags(given), ["--mirror", "https://m.example", "--ca-cert", "/ca.pem"]);
-  assertEquals(releaseFlags(new Map()), []);
-});

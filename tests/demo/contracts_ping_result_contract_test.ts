@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { checkPingResult, loopbackTasks } from "../../lib/demo/contracts.ts";
+import { PING_RESULT } from "./fake_reporter.ts";
+
+const options = { tasks: loopbackTasks(25774) };
+const check = (change: Record<string, unknown>) =>
+  checkPingResult(JSON.stringify({ ...PING_RESULT, ...change }), options);
+
+Deno.test("checkPingResult() takes an answer and a loss and finds nothing", () => {
+  for (const value of [0, 12, -1]) {
+    const verdict = check({ value });
+    assert(verdict.accepted);
+    assertEquals(verdict.value.valueMs, value);
+    assertEquals(verdict.violations, []);
+  }
+});
+
+Deno.test("checkPingResult() takes every way to write a time with a zone", () => {
+  for (const time of ["2026-01-02T03:04:05Z", "2026-12-31T23:59:59.123456789+05:30"]) {
+    assertEquals(check({ finished_at: time }).violations, []);
+  }
+});
+
+const refused: [what: string, body: string][] = [
+  ["no body", ""],
+  ["a list", "[]"],
+  ["half a body", "{"],
+  ["a fraction", '{"task_id":1,"value":1.5,"ping_type":"icmp","finished_at":"x"}'],
+  ["a fraction of 0", '{"task_id":1,"value":2.0,"ping_type":"icmp","finished_at":"x"}'],
+  ["a negative task", '{"task_id":-1,"value":1,"ping_type":"icmp","finished_at":"x"}'],
+  ["a value in quotes", '{"task_id":1,"value":"1","ping_type":"icmp","finished_at":"x"}'],
+  ["a type that is a number", '{"task_id":1,"value":1,"ping_type":7,"finished_at":"x"}'],
+];
+
+for (const [what, body] of refused) {
+  Deno.test(`checkPingResult() refuses ${what} with 400`, () => {
+    const verdict = checkPingResult(body, options);
+    assert(!verdict.accepted);
+    assertEquals(verdict.answer.status, 400);
+    assert(verdict.violations.length > 0);
+  });
+}
+
+const noted: [what: string, change: Record<string, unknown>, violation: string][] = [
+  ["task 0", { task_id: 0 }, "task_id is not allowed: 0"],
+  ["a task that there is not", { task_id: 99 }, "task_id is of no task: 99"],
+  ["a value below -1", { value: -2 }, "value is not allowed: -2"],
+  ["another type than the task's", { ping_type: "tcp" }, 'must be "icmp", is "tcp"'],
+  ["a time without a zone", { finished_at: "2026-01-02T03:04:05" }, "no time with a zone"],
+  ["a time in words", { finished_at: "yesterday" }, "no time with a zone"],
+  ["an unknown field", { uuid: "x" }, "uuid is not part of the contract"],
+];
+
+for (const [what, change, violation] of noted) {
+  Deno.test(`checkPingResult() takes ${what} and says so`, () => {
+    const verdict = check(change);
+    assert(verdict.accepted);
+    assertStringIncludes(verdict.violations.join("\n"), violation);
+  });
+}
+
+Deno.test("checkPingResult() never throws", () => {
+  fc.assert(fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
+    checkPingResult(text, options);
+  }));
+});

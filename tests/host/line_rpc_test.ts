@@ -1,0 +1,104 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { RequestChannel } from "../../lib/host/line_rpc.ts";
+
+/** The other side of a channel: what it was asked, and a way to answer. */
+class Peer {
+  readonly asked: string[] = [];
+  readonly channel: RequestChannel;
+  answersSeen = 0;
+  #answers: ReadableStreamDefaultController<Uint8Array> | undefined;
+
+  constructor(options: { deaf?: boolean } = {}) {
+    const answers = new ReadableStream<Uint8Array>({
+      start: (controller) => void (this.#answers = controller),
+    });
+    const requests = new WritableStream<Uint8Array>({
+      write: (bytes) => {
+        this.asked.push(new TextDecoder().decode(bytes));
+        return options.deaf ? new Promise(() => {}) : undefined;
+      },
+    });
+    this.channel = new RequestChannel({ requests, answers, onAnswer: () => this.answersSeen++ });
+  }
+
+  say(text: string): void {
+    this.#answers?.enqueue(new TextEncoder().encode(text));
+  }
+
+  end(): void {
+    this.#answers?.close();
+  }
+}
+
+Deno.test("RequestChannel.ask() matches answers that come in another order and in pieces", async () => {
+  const peer = new Peer();
+  const first = peer.channel.ask("one");
+  const second = peer.channel.ask("two");
+  peer.say("2 ok se");
+  peer.say("cond\n1 ok first\n");
+  assertEquals(await Promise.all([first, second]), ["ok first", "ok second"]);
+  assertEquals(peer.asked, ["1 one\n", "2 two\n"]);
+  peer.end();
+});
+
+Deno.test("RequestChannel.ask() rejects with the signal's reason, and drops the late answer", async () => {
+  const peer = new Peer();
+  const controller = new AbortController();
+  const asked = peer.channel.ask("one", { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => asked, Error, "enough");
+  await assertRejects(
+    () => peer.channel.ask("two", { signal: controller.signal }),
+    Error,
+    "enough",
+  );
+  const next = peer.channel.ask("three");
+  peer.say("1 ok late\n7 ok never asked\nnonsense\n2 ok\n");
+  assertEquals(await next, "ok");
+  assertEquals(peer.answersSeen, 4);
+  peer.end();
+});
+
+Deno.test("RequestChannel.ask() rejects when the other side ends, then and later", async () => {
+  const peer = new Peer();
+  const asked = peer.channel.ask("one");
+  peer.end();
+  await assertRejects(() => asked, Error, "Cannot ask the shell: it has ended");
+  assertEquals(peer.channel.ended, true);
+  await assertRejects(() => peer.channel.ask("two"), Error, "it has ended");
+});
+
+Deno.test("RequestChannel.ask() rejects when an answer has no end", async () => {
+  const peer = new Peer();
+  const asked = peer.channel.ask("one");
+  peer.say("1 " + "x".repeat(9000));
+  await assertRejects(() => asked, Error, "it has ended");
+});
+
+Deno.test("RequestChannel.ask() refuses more when the other side does not read", async () => {
+  const peer = new Peer({ deaf: true });
+  const asked = Array.from({ length: 256 }, () => peer.channel.ask("one"));
+  await assertRejects(() => peer.channel.ask("one more"), Error, "it does not read");
+  peer.end();
+  for (const answer of asked) await assertRejects(() => answer, Error, "it has ended");
+});
+
+Deno.test("RequestChannel.tell() needs no answer", async () => {
+  const peer = new Peer();
+  peer.channel.tell("reap");
+  await delay(0);
+  assertEquals(peer.asked, ["0 reap\n"]);
+  peer.end();
+  peer.channel.tell("reap");
+});
+
+Deno.test("RequestChannel.close() rejects what is still asked", async () => {
+  const peer = new Peer();
+  const asked = peer.channel.ask("one");
+  peer.end();
+  await Promise.all([
+    peer.channel.close(),
+    assertRejects(() => asked, Error, "it has ended"),
+  ]);
+});

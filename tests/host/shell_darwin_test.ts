@@ -1,0 +1,150 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { type DarwinQuestion, DarwinShell } from "../../lib/host/shell_darwin.ts";
+
+/** A shell whose commands are these scripts and no others. */
+async function withCommands(
+  scripts: Readonly<Record<string, string>>,
+  use: (shell: DarwinShell, folder: string) => Promise<void>,
+  options: { answerWithinMs?: number } = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  for (const [name, script] of Object.entries(scripts)) {
+    await Deno.writeTextFile(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  const shell = DarwinShell.start({ path: folder, ...options });
+  try {
+    await use(shell, folder);
+  } finally {
+    await shell.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What an error and all its causes say. */
+function words(error: unknown): string {
+  return error instanceof Error ? `${error.message}; ${words(error.cause)}` : "";
+}
+
+Deno.test("DarwinShell.ask() runs each command with the arguments that belong to it", async () => {
+  const say = 'echo "$0 $*"; echo "second line, $LC_ALL ${KOMARI_AGENT_MENU-}"';
+  const all = { sysctl: say, netstat: say, vm_stat: say, mount: say };
+  await withCommands(all, async (shell, folder) => {
+    const asked = async (question: DarwinQuestion) =>
+      (await shell.ask(question)).replace(`${folder}/`, "").split("\n");
+    assertEquals(await asked("interfaces"), ["netstat -ibn", "second line, C "]);
+    assertEquals(await asked("memory"), ["vm_stat ", "second line, C "]);
+    assertEquals(await asked("mounts"), ["mount ", "second line, C "]);
+    assertEquals((await asked("sockets"))[0], "sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount");
+    assertMatch((await asked("facts"))[0] ?? "", /^sysctl hw\.model .*machdep\.cpu\.brand_string$/);
+  });
+});
+
+Deno.test("DarwinShell.start() shows by few words what it is", async () => {
+  const vm_stat = '/bin/ps -ww -o args= -p "$PPID"';
+  await withCommands({ vm_stat }, async (shell) => {
+    assertEquals(
+      await shell.ask("memory"),
+      '/bin/sh -c eval "$KOMARI_AGENT_MENU" komari-agent-deno-shell',
+    );
+  });
+});
+
+Deno.test("DarwinShell.ask() counts processes", async () => {
+  const ps = '[ "$*" = "-A -o pid=" ] && printf "  1\\n 20\\n300\\n"';
+  await withCommands({ ps }, async (shell) => assertEquals(await shell.ask("processes"), "3"));
+});
+
+Deno.test("DarwinShell.ask() takes the output for what it is, stars and backslashes included", async () => {
+  const mount = `printf '%s\\n' '/dev/disk1 on /Volumes/* \\n %s \$HOME (hfs)'`;
+  await withCommands({ mount }, async (shell) => {
+    assertEquals(await shell.ask("mounts"), "/dev/disk1 on /Volumes/* \\n %s $HOME (hfs)");
+  });
+});
+
+Deno.test("DarwinShell.ask() keeps long outputs apart when much is asked at once", async () => {
+  const row = `en0 1500 <Link#4> ${"x".repeat(60)}`;
+  const netstat = `i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); echo "$i ${row}"; done`;
+  const all = { netstat, mount: netstat, vm_stat: "echo pages" };
+  await withCommands(all, async (shell) => {
+    for (let round = 0; round < 3; round++) {
+      const [rows, pages, mounts] = await Promise.all([
+        shell.ask("interfaces"),
+        shell.ask("memory"),
+        shell.ask("mounts"),
+      ]);
+      assertEquals(rows.split("\n").length, 2000);
+      assertEquals(rows.split("\n").at(-1), `2000 ${row}`);
+      assertEquals(mounts, rows);
+      assertEquals(pages, "pages");
+    }
+  });
+});
+
+Deno.test("DarwinShell.ask() says when a command is missing or says nothing", async () => {
+  await withCommands({ vm_stat: "exit 1", ps: ":" }, async (shell) => {
+    const missing = await assertRejects(() => shell.ask("interfaces"), Error);
+    assertEquals(words(missing), "Cannot ask netstat; there is no such command; ");
+    const silent = await assertRejects(() => shell.ask("memory"), Error);
+    assertEquals(words(silent), "Cannot ask vm_stat; it said nothing; ");
+    assertEquals(await shell.ask("processes"), "0");
+  });
+});
+
+Deno.test("DarwinShell.ask() gives up on a command that hangs, and others answer meanwhile", async () => {
+  // The reader ends when somebody writes to the pipe, or when it is killed with the shell.
+  const vm_stat = 'read -r line <"$0.pipe"; echo "$line"';
+  await withCommands({ vm_stat, netstat: "echo rows" }, async (shell, folder) => {
+    const made = await new Deno.Command("mkfifo", { args: [`${folder}/vm_stat.pipe`] }).output();
+    assert(made.success);
+    const error = await assertRejects(() => shell.ask("memory"), Error);
+    assertEquals(words(error), "Cannot ask vm_stat; it did not answer within 0.2 s; ");
+    assertEquals(await shell.ask("interfaces"), "rows");
+    const again = await assertRejects(() => shell.ask("memory"), Error);
+    assertEquals(words(again), "Cannot ask vm_stat; the last one still hangs; ");
+    await Deno.writeTextFile(`${folder}/vm_stat.pipe`, "late\nmore\n");
+    for (let answer = ""; answer !== "pages";) {
+      await Deno.writeTextFile(`${folder}/vm_stat`, "#!/bin/sh\necho pages\n");
+      answer = await shell.ask("memory").catch(() => "");
+    }
+  }, { answerWithinMs: 200 });
+});
+
+Deno.test("DarwinShell.ask() is ended by an answer without end, and fails from then on", async () => {
+  const vm_stat = 'i=0; while [ $i -lt 6000 ]; do i=$((i + 1)); echo "$i$PADDING"; done';
+  const padding = "x".repeat(100);
+  await withCommands({ vm_stat: `PADDING=${padding}\n${vm_stat}` }, async (shell) => {
+    await assertRejects(() => shell.ask("memory"), Error);
+    await assertRejects(() => shell.ask("interfaces"), Error);
+  });
+});
+
+Deno.test("DarwinShell.close() ends what still runs", async () => {
+  let pid = 0;
+  await withCommands(
+    { mount: 'echo $$ >"$0.pid"; while :; do read -r line <"$0.pipe"; done' },
+    async (shell, folder) => {
+      await new Deno.Command("mkfifo", { args: [`${folder}/mount.pipe`] }).output();
+      const asked = assertRejects(() => shell.ask("mounts"), Error);
+      while (pid === 0) {
+        await delay(10);
+        try {
+          pid = Number(await Deno.readTextFile(`${folder}/mount.pid`));
+        } catch {
+          // It has not begun.
+        }
+      }
+      await shell.close();
+      await asked;
+    },
+  );
+  while (isAlive(pid)) await delay(10);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return !Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,69 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  formatUpdateState,
+  parseUpdateState,
+  type UpdateState,
+} from "../../lib/host/update_state.ts";
+
+const TRIAL = {
+  from: "1.2.3",
+  to: "1.3.0",
+  sha256: "ab".repeat(32),
+  startedAtMs: 1_700_000_000_000,
+  resumes: 1,
+  isReturning: false,
+};
+
+Deno.test("parseUpdateState() reads what formatUpdateState() has written", () => {
+  const states: UpdateState[] = [
+    { failed: [] },
+    { failed: ["1.2.4", "1.2.5"] },
+    { failed: [], trial: TRIAL },
+    { failed: ["1.3.0"], trial: { ...TRIAL, isReturning: true } },
+  ];
+  for (const state of states) assertEquals(parseUpdateState(formatUpdateState(state)), state);
+});
+
+Deno.test("formatUpdateState() forgets the versions that failed first", () => {
+  const failed = Array.from({ length: 70 }, (_, index) => `1.0.${index}`);
+  const kept = parseUpdateState(formatUpdateState({ failed })).failed;
+  assertEquals([kept.length, kept[0], kept.at(-1)], [50, "1.0.20", "1.0.69"]);
+});
+
+Deno.test("parseUpdateState() refuses what is wrong by one field", () => {
+  const good = { version: 1, failed: ["1.0.0"], trial: TRIAL };
+  parseUpdateState(JSON.stringify(good));
+  const damages = [
+    { version: 2 },
+    { failed: "1.0.0" },
+    { failed: [1] },
+    { failed: [""] },
+    { failed: Array(51).fill("1.0.0") },
+    { trial: null },
+    { trial: { ...TRIAL, sha256: "ab" } },
+    { trial: { ...TRIAL, resumes: -1 } },
+    { trial: { ...TRIAL, resumes: "1" } },
+    { trial: { ...TRIAL, isReturning: 0 } },
+    { trial: { ...TRIAL, to: "" } },
+    { trial: { ...TRIAL, from: "x".repeat(101) } },
+    { trial: { ...TRIAL, startedAtMs: undefined } },
+  ];
+  for (const damage of damages) {
+    const text = JSON.stringify({ ...good, ...damage });
+    assertThrows(() => parseUpdateState(text), SyntaxError, "Cannot parse the state", text);
+  }
+  for (const text of ["", "{", "null", "[]", "7"]) {
+    assertThrows(() => parseUpdateState(text), SyntaxError, "Cannot parse the state", text);
+  }
+});
+
+Deno.test("parseUpdateState() gives a state or a SyntaxError, whatever JSON comes", () => {
+  fc.assert(fc.property(fc.json(), (json) => {
+    try {
+      parseUpdateState(json);
+    } catch (error) {
+      assert(error instanceof SyntaxError);
+    }
+  }));
+});

@@ -1,0 +1,83 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  describeError,
+  getLogger,
+  hideQueries,
+  type LogOptions,
+  setUpLog,
+} from "../../lib/log/log.ts";
+
+const SECRET = `s3c"r&t+/=`;
+
+function logged(options: Partial<LogOptions>, say: () => void): string[] {
+  const lines: string[] = [];
+  setUpLog({
+    level: "info",
+    format: "text",
+    secrets: [SECRET],
+    forJournal: false,
+    write: (line) => lines.push(line),
+    ...options,
+  });
+  say();
+  return lines;
+}
+
+Deno.test("setUpLog() writes one line per event with time, level and room", () => {
+  const lines = logged({}, () => getLogger("panel").warning("It is {what}", { what: "gone\nnow" }));
+  assertEquals(lines.length, 1);
+  assertMatch(lines[0] ?? "", /^\d{4}-\d\d-\d\dT[\d:.]+Z warning panel: It is gone now$/);
+});
+
+Deno.test("setUpLog() leaves the time to journald and puts the level in front", () => {
+  const lines = logged({ forJournal: true }, () => {
+    getLogger("agent").info("Started");
+    getLogger("agent").error("Broken");
+  });
+  assertEquals(lines, ["<6>agent: Started", "<3>agent: Broken"]);
+});
+
+Deno.test("setUpLog() writes JSON objects", () => {
+  const [line = ""] = logged({ format: "json" }, () => getLogger("probe").info('A "quoted" word'));
+  const { time, ...rest } = JSON.parse(line);
+  assertMatch(time, /Z$/);
+  assertEquals(rest, { level: "info", room: "probe", message: 'A "quoted" word' });
+});
+
+Deno.test("setUpLog() drops what is below the level", () => {
+  assertEquals(logged({ level: "warning" }, () => getLogger("agent").info("x")), []);
+  assertEquals(logged({ level: "debug" }, () => getLogger("agent").debug("x")).length, 1);
+});
+
+Deno.test("setUpLog() hides the token in every spelling, causes included", () => {
+  const url = `http://p.example/api/clients/report?token=${encodeURIComponent(SECRET)}`;
+  const error = new Error("outer", { cause: new Error(`request for url (${url}): refused`) });
+  for (const format of ["text", "json"] as const) {
+    const lines = logged({ format }, () => {
+      getLogger("panel").error("Failed: {error}", { error });
+      getLogger("panel").error(`Raw ${SECRET} and ${encodeURIComponent(SECRET)} and ${url}`);
+    });
+    const text = lines.join("\n");
+    assertEquals(text.includes(SECRET), false);
+    assertEquals(text.includes(encodeURIComponent(SECRET)), false);
+    assertStringIncludes(text, "refused");
+  }
+});
+
+Deno.test("describeError() joins the causes and says nothing twice", () => {
+  const inner = new Error("no route");
+  assertEquals(describeError(new Error("Cannot send", { cause: inner })), "Cannot send: no route");
+  assertEquals(
+    describeError(new Error("Cannot send: no route", { cause: inner })),
+    "Cannot send: no route",
+  );
+  assertEquals(describeError("text"), "text");
+  const circle = new Error("a");
+  circle.cause = circle;
+  assertEquals(describeError(circle), "a");
+});
+
+Deno.test("hideQueries() takes queries out of URLs and leaves questions alone", () => {
+  assertEquals(hideQueries("(http://a/b?token=x&y=z): refused"), "(http://a/b?…): refused");
+  assertEquals(hideQueries("is it right? yes"), "is it right? yes");
+});

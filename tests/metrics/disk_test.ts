@@ -1,0 +1,225 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { FileSystemUse, Source } from "../../lib/host/host.ts";
+import { LocalHost } from "../../lib/host/local_host.ts";
+import { Disk } from "../../lib/metrics/disk.ts";
+
+function use(blocks: number, freeBlocks: number): FileSystemUse {
+  return { blockSizeBytes: 1_000, blocks, freeBlocks, availableBlocks: freeBlocks };
+}
+
+class NoFolder extends Error {
+  readonly code = "ENOTDIR";
+}
+
+class Machine {
+  atMs = 0;
+  reads = 0;
+  readonly statfsCalls: string[] = [];
+  readonly asyncCalls: PromiseWithResolvers<FileSystemUse>[] = [];
+  readonly files = new Set<string>();
+  readonly disk: Disk;
+
+  constructor(
+    public mountinfo: string | undefined,
+    readonly uses: Record<string, FileSystemUse>,
+    options: { include?: string[]; visible?: string } = {},
+  ) {
+    const { include = [], visible } = options;
+    this.disk = new Disk(
+      {
+        statfs: (path) => this.#statfs(path),
+        statfsAsync: () => {
+          const call = Promise.withResolvers<FileSystemUse>();
+          this.asyncCalls.push(call);
+          return call.promise;
+        },
+        monotonicMs: () => this.atMs,
+      },
+      source(() => {
+        this.reads++;
+        return this.mountinfo;
+      }),
+      {
+        includeMountPoints: include,
+        ...(visible === undefined ? {} : { visible: source(() => visible) }),
+      },
+    );
+  }
+
+  /** Used and total in blocks, a report later. */
+  step(afterMs = 5_000): [used: number, total: number] | undefined {
+    this.atMs += afterMs;
+    const usage = this.disk.collect();
+    return usage && [usage.usedBytes / 1_000, usage.totalBytes / 1_000];
+  }
+
+  rule(mountPoint: string): string | undefined {
+    return this.disk.mounts().find((it) => it.mountPoint === mountPoint)?.rule;
+  }
+
+  #statfs(path: string): FileSystemUse {
+    this.statfsCalls.push(path);
+    const folder = path.replace(/\/\.$/, "");
+    if (folder !== path && this.files.has(folder)) throw new NoFolder();
+    const use = this.uses[folder];
+    if (use === undefined) throw new Error("ENOENT");
+    return use;
+  }
+}
+
+function source(read: () => string | undefined): Source {
+  return { read, readFirstLine: () => undefined };
+}
+
+function fixture(path: string): string {
+  return Deno.readTextFileSync(new URL(`../fixtures/${path}`, import.meta.url));
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+}
+
+const ROOT = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n";
+const USB = "2 1 8:17 / /usb rw - ext4 /dev/sdb1 rw\n";
+const NFS = "3 1 0:50 / /nas rw - nfs4 nas:/a rw\n";
+
+Deno.test("Disk.collect() adds up size and used of each disk", () => {
+  const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
+  assertEquals(machine.step(), [70, 150]);
+});
+
+Deno.test("Disk.collect() counts ZFS by pool", () => {
+  const machine = new Machine(fixture("proxmox/proc/self/mountinfo"), {
+    ...{ "/": use(1_010, 1_000), "/rpool": use(1_001, 1_000), "/rpool/ROOT": use(1_001, 1_000) },
+    ...{ "/rpool/data": use(1_001, 1_000), "/rpool/data/subvol-101-disk-0": use(80, 50) },
+    ...{ "/tank": use(30_000, 20_000), "/boot/efi": use(5, 4) },
+  });
+  assertEquals(machine.step(), [
+    (10 + 1 + 1 + 1 + 30) + 10_000 + 1,
+    (10 + 1 + 1 + 1 + 30 + 1_000) + 30_000 + 5,
+  ]);
+});
+
+Deno.test("Disk.collect() takes a data set's new size for what it is, and its end too", () => {
+  const tank = "2 1 0:46 / /tank rw - zfs tank rw\n";
+  const machine = new Machine(ROOT + tank, { "/": use(100, 30), "/tank": use(1_000, 900) });
+  assertEquals(machine.step(), [170, 1_100]);
+  machine.uses["/tank"] = use(990, 890);
+  assertEquals(machine.step(), [170, 1_090]);
+  assertEquals(machine.reads, 1);
+  machine.mountinfo = ROOT;
+  delete machine.uses["/tank"];
+  assertEquals(machine.step(), [70, 100]);
+});
+
+Deno.test("Disk.collect() does not count a router's overlay beside its disk", () => {
+  const machine = new Machine(fixture("openwrt/proc/self/mountinfo"), {
+    "/": use(5_000, 4_000),
+    "/overlay": use(5_000, 4_001),
+  });
+  assertEquals(machine.step(), [1_000, 5_000]);
+  assertEquals(machine.rule("/overlay"), "same space as /");
+});
+
+Deno.test("Disk.collect() counts a container's disk once, and no files", () => {
+  const uses = { "/": use(900, 300), "/data": use(900, 300), "/etc/hosts": use(900, 300) };
+  const machine = new Machine(fixture("docker/proc/self/mountinfo"), uses);
+  machine.files.add("/etc/hosts").add("/app/app.json");
+  assertEquals(machine.step(), [600, 900]);
+  assertEquals(machine.rule("/data"), "same space as /");
+  const otherDisk = new Machine(machine.mountinfo, { ...uses, "/data": use(7_000, 6_000) });
+  assertEquals(otherDisk.step(), [1_600, 7_900]);
+});
+
+Deno.test("Disk.collect() asks a host's disks at the container's own paths", () => {
+  const machine = new Machine(fixture("docker-host/proc/1/mountinfo"), { "/data": use(900, 300) }, {
+    visible: fixture("docker/proc/self/mountinfo"),
+  });
+  assertEquals(machine.step(), [600, 900]);
+  assertEquals(machine.rule("/srv"), "not visible from here");
+});
+
+Deno.test("Disk.collect() asks nothing of a host that can't be seen at all", () => {
+  const machine = new Machine(ROOT, { "/": use(1, 1) }, { visible: "" });
+  assertEquals(machine.step(), undefined);
+  assertEquals(machine.statfsCalls, []);
+});
+
+Deno.test("Disk.collect() reads the mounts again once a minute", () => {
+  const machine = new Machine(ROOT, { "/": use(100, 30), "/usb": use(50, 50) });
+  machine.step();
+  machine.mountinfo = ROOT + USB;
+  for (let report = 0; report < 11; report++) assertEquals(machine.step(), [70, 100]);
+  assertEquals(machine.reads, 1);
+  assertEquals(machine.step(), [70, 150]);
+  assertEquals(machine.reads, 2);
+});
+
+Deno.test("Disk.collect() sees at once that a disk was unmounted", () => {
+  const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
+  assertEquals(machine.step(), [70, 150]);
+  machine.mountinfo = ROOT;
+  // The folder is there still, but of the root's file system now.
+  machine.uses["/usb"] = use(100, 30);
+  assertEquals(machine.step(), [70, 100]);
+});
+
+Deno.test("Disk.collect() leaves out a disk that can't be asked, without looking for it every time", () => {
+  const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
+  machine.step();
+  delete machine.uses["/usb"];
+  assertEquals(machine.step(), [70, 100]);
+  assertEquals(machine.rule("/usb"), "its space can't be asked for");
+  assertEquals(machine.step(), [70, 100]);
+  assertEquals(machine.reads, 2);
+});
+
+Deno.test("Disk.collect() never waits for a file system that hangs", async () => {
+  const machine = new Machine(ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
+  for (let report = 0; report < 20; report++) assertEquals(machine.step(), [70, 100]);
+  assertEquals(machine.asyncCalls.length, 1);
+  machine.asyncCalls[0]?.resolve(use(1_000, 500));
+  await settle();
+  for (let report = 0; report < 20; report++) assertEquals(machine.step(), [570, 1_100]);
+  assertEquals(machine.asyncCalls.length, 2);
+  assertEquals(machine.statfsCalls.includes("/nas"), false);
+});
+
+Deno.test("Disk.collect() has no data while only hanging file systems are listed", () => {
+  const machine = new Machine(ROOT + NFS, {}, { include: ["/nas"] });
+  assertEquals(machine.step(), undefined);
+});
+
+Deno.test("Disk.collect() has no data without mountinfo", () => {
+  const machine = new Machine(undefined, {});
+  assertEquals(machine.step(), undefined);
+  assertEquals(machine.disk.mounts(), []);
+});
+
+Deno.test("Disk.collect() throws on spoilt text", () => {
+  const machine = new Machine("spoilt\n", {});
+  assertThrows(() => machine.step(), SyntaxError, '"spoilt"');
+});
+
+Deno.test("Disk.mounts() tells what was decided and nothing else", () => {
+  const machine = new Machine(NFS + ROOT, { "/": use(100, 30) });
+  machine.step();
+  assertEquals(machine.disk.mounts(), [
+    { mountPoint: "/", source: "/dev/sda1", type: "ext4", counted: true, rule: "the root" },
+    {
+      ...{ mountPoint: "/nas", source: "nas:/a", type: "nfs4" },
+      ...{ counted: false, rule: "network file system: nfs4" },
+    },
+  ]);
+});
+
+Deno.test("Disk.collect() agrees with df on this machine's root", async () => {
+  const host = new LocalHost();
+  const own = { read: () => host.readText("/proc/self/mountinfo"), readFirstLine: () => undefined };
+  const usage = new Disk(host, own, { includeMountPoints: ["/"] }).collect();
+  const df = await new Deno.Command("df", { args: ["-B1", "--output=size,used", "/"] }).output();
+  const [, numbers = ""] = new TextDecoder().decode(df.stdout).split("\n");
+  const [size, used] = numbers.trim().split(/\s+/).map(Number);
+  assertEquals(usage?.totalBytes, size);
+  assert(Math.abs((usage?.usedBytes ?? NaN) - (used ?? NaN)) < 512 * 1024 * 1024);
+});

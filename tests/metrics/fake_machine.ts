@@ -1,0 +1,106 @@
+import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "../../lib/host/host.ts";
+import { paperSource } from "./fake_host.ts";
+import { PaperTree } from "./fake_tree.ts";
+
+/** What a machine's `machine.json` tells beside its trees. */
+export interface MachineSheet {
+  /** The runtime's name of the architecture. */
+  readonly arch: string;
+  /** Between the two looks. */
+  readonly seconds: number;
+  /** Processes that `/proc` lists, and those that its link count has; the second are all of the kernel's. */
+  readonly processes: { readonly listed: number; readonly linked?: number };
+  /** Block size, blocks, free and available blocks by mount point, at both looks. */
+  readonly statfs: Readonly<Record<string, readonly [number, number, number, number]>>;
+  /** What of `statfs` is another at the second look. */
+  readonly laterStatfs?: MachineSheet["statfs"];
+  /** Mount points that are files. */
+  readonly files?: readonly string[];
+  /** Where the agent's container has the machine's root; its own trees are below `own/`. */
+  readonly mountedAt?: string;
+}
+
+class NoFolder extends Error {
+  readonly code = "ENOTDIR";
+}
+
+/** A machine that stands in a folder of tests/fixtures/, at one look and then at another. */
+export class PaperMachine implements Host {
+  readonly roots: Roots;
+  readonly sheet: MachineSheet;
+  readonly #tree: PaperTree;
+  #statfs: MachineSheet["statfs"];
+  #atMs = 0;
+
+  constructor(name: string) {
+    const folder = new URL(`../fixtures/${name}/`, import.meta.url);
+    const sheet: MachineSheet = JSON.parse(Deno.readTextFileSync(new URL("machine.json", folder)));
+    this.sheet = sheet;
+    this.#statfs = sheet.statfs;
+    const at = sheet.mountedAt ?? "";
+    this.roots = { proc: `${at}/proc`, sys: `${at}/sys`, root: at === "" ? "/" : at };
+    this.#tree = new PaperTree(folder, at);
+  }
+
+  /** Goes on to the second look. */
+  later(): void {
+    this.#atMs += this.sheet.seconds * 1000;
+    this.#statfs = { ...this.#statfs, ...this.sheet.laterStatfs };
+    this.#tree.layOver("later/");
+  }
+
+  open(path: string): Source {
+    return paperSource(() => this.readText(path));
+  }
+
+  readText(path: string): string | undefined {
+    return this.#tree.readText(path);
+  }
+
+  list(path: string): string[] | undefined {
+    const names = this.#tree.list(path);
+    if (path !== this.roots.proc || names === undefined) return names;
+    const { listed } = this.sheet.processes;
+    const others = names.filter((name) => !/^\d+$/.test(name));
+    return [...others, ...Array.from({ length: listed }, (_, index) => `${index + 1}`)];
+  }
+
+  readLink(path: string): string | undefined {
+    return this.#tree.readLink(path);
+  }
+
+  exists(path: string): boolean {
+    return this.#tree.exists(path);
+  }
+
+  openLinkCount(path: string): (() => number) | undefined {
+    const { linked } = this.sheet.processes;
+    const names = this.#tree.list(path);
+    if (linked === undefined || names === undefined) return undefined;
+    const folders = names.filter((name) =>
+      !/^\d+$/.test(name) && this.#tree.readText(`${path}/${name}`) === undefined
+    );
+    return () => 2 + folders.length + linked;
+  }
+
+  statfs(path: string): FileSystemUse {
+    const folder = path.replace(/(?<=.)\/\.$/, "");
+    if (folder !== path && this.sheet.files?.includes(folder)) throw new NoFolder();
+    const answer = this.#statfs[folder === "/." ? "/" : folder];
+    if (answer === undefined) throw new Error(`Cannot ask for ${path}`);
+    const [blockSizeBytes, blocks, freeBlocks, availableBlocks] = answer;
+    return { blockSizeBytes, blocks, freeBlocks, availableBlocks };
+  }
+
+  statfsAsync(path: string): Promise<FileSystemUse> {
+    return Promise.try(() => this.statfs(path));
+  }
+
+  interfaceAddresses(): InterfaceAddress[] {
+    return [];
+  }
+
+  monotonicMs(): number {
+    return this.#atMs;
+  }
+}

@@ -1,0 +1,112 @@
+import { assertEquals } from "@std/assert";
+import { GpuUse } from "../../lib/metrics/gpu.ts";
+import { PaperMachine } from "./fake_machine.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What is found on a machine of tests/fixtures/ at both looks, with `nvidia-smi` beside its trees. */
+async function measured(name: string) {
+  const host = new PaperMachine(name);
+  const gpu = new GpuUse(host);
+  const collect = () => gpu.collectors.flatMap((collector) => collector.collect() ?? []);
+  gpu.nvidia.useNvidiaSmi(() => Promise.resolve(host.readText("/nvidia-smi.txt")));
+  await gpu.nvidia.settled();
+  const first = collect();
+  host.later();
+  collect();
+  await gpu.nvidia.settled();
+  return { first, later: collect(), verdicts: gpu.verdicts().map(({ card: _, ...rest }) => rest) };
+}
+
+Deno.test("GpuUse measures a workstation with a card and a processor of AMD", async () => {
+  const navi = "AMD Navi 31 [Radeon RX 7900 XTX]";
+  const { first, later, verdicts } = await measured("amd-workstation");
+  assertEquals(first, [
+    {
+      name: navi,
+      usePercent: 4,
+      memory: { totalBytes: 25753026560, usedBytes: 1812045824 },
+      temperatureCelsius: 47,
+    },
+    {
+      name: "AMD Raphael",
+      usePercent: 0,
+      memory: { totalBytes: 536870912, usedBytes: 20111360 },
+      temperatureCelsius: 41,
+    },
+  ]);
+  assertEquals(later, [
+    {
+      name: navi,
+      usePercent: 97,
+      memory: { totalBytes: 25753026560, usedBytes: 20401094656 },
+      temperatureCelsius: 71.5,
+    },
+    {
+      name: "AMD Raphael",
+      asleep: true,
+      usePercent: 0,
+      memory: { totalBytes: 536870912, usedBytes: 0 },
+    },
+  ]);
+  const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used";
+  assertEquals(verdicts, [
+    {
+      name: navi,
+      counted: true,
+      rule: `/sys/class/drm/card0/device: ${files}, hwmon/hwmon3/temp1_input`,
+    },
+    {
+      name: "AMD Raphael",
+      counted: true,
+      rule: "asleep, so only power/runtime_status was read; else " +
+        `/sys/class/drm/card1/device: ${files}, hwmon/hwmon4/temp1_input`,
+    },
+  ]);
+});
+
+Deno.test("GpuUse measures a server with cards of NVIDIA, one of them in parts", async () => {
+  const { first, later, verdicts } = await measured("nvidia-server");
+  const name = "NVIDIA A100 80GB PCIe";
+  const card = (used: number, rest: { usePercent?: number; temperatureCelsius: number }) => ({
+    name,
+    memory: { totalBytes: 81920 * MEBIBYTE, usedBytes: used * MEBIBYTE },
+    ...rest,
+  });
+  const second = card(87, { temperatureCelsius: 34 });
+  assertEquals(first, [card(40536, { usePercent: 97, temperatureCelsius: 63 }), second]);
+  assertEquals(later, [card(61204, { usePercent: 100, temperatureCelsius: 66 }), second]);
+  assertEquals(verdicts, [
+    { name, counted: true, rule: "nvidia-smi" },
+    { name, counted: true, rule: "nvidia-smi" },
+  ]);
+});
+
+Deno.test("GpuUse lets a laptop's card sleep, and says that the other one tells nothing", async () => {
+  const { first, later, verdicts } = await measured("hybrid-laptop");
+  const name = "NVIDIA GeForce RTX 3050 Laptop GPU";
+  assertEquals(first, [{ name, usePercent: 0, asleep: true }]);
+  assertEquals(later, [{
+    name,
+    memory: { totalBytes: 4096 * MEBIBYTE, usedBytes: 6 * MEBIBYTE },
+    usePercent: 0,
+    temperatureCelsius: 44,
+  }]);
+  assertEquals(verdicts, [
+    { name, counted: true, rule: "nvidia-smi" },
+    {
+      name: "Intel 8086:46a6",
+      counted: false,
+      rule: "nothing is told of it in /sys/class/drm/card1/device",
+    },
+  ]);
+});
+
+Deno.test("GpuUse finds nothing on a machine whose chip tells only its name", async () => {
+  const { first, later, verdicts } = await measured("raspberry-pi");
+  assertEquals([first, later], [[], []]);
+  assertEquals(verdicts.map(({ name, counted }) => [name, counted]), [[
+    "Broadcom VideoCore",
+    false,
+  ]]);
+});

@@ -1,0 +1,118 @@
+import { assertEquals } from "@std/assert";
+import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
+import { chooseInterface, type InterfaceSurroundings } from "../../lib/metrics/interface_filter.ts";
+
+const VIRTUAL: InterfaceTraits = {
+  device: false,
+  bond: false,
+  bondSlave: false,
+  bridge: false,
+  tunnel: false,
+  stacked: false,
+};
+const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
+
+function around(options: {
+  include?: string[];
+  exclude?: string[];
+  byName?: boolean;
+  alone?: boolean;
+  carried?: boolean;
+}): InterfaceSurroundings {
+  const { include = [], exclude = [], byName = false, alone = false, carried = false } = options;
+  return { lists: { include, exclude }, byName, alone, carried };
+}
+
+Deno.test("chooseInterface() goes by the device behind an interface, whatever its name", () => {
+  const table: [name: string, traits: InterfaceTraits, counted: boolean, rule: string][] = [
+    ["eth0", DEVICE, true, "has a device"],
+    ["wlo1", DEVICE, true, "has a device"],
+    ["wwan0", DEVICE, true, "has a device"],
+    ["br-lan", DEVICE, true, "has a device"],
+    ["lo", VIRTUAL, false, "loopback"],
+    ["docker0", { ...VIRTUAL, bridge: true }, false, "virtual: docker*"],
+    ["veth12ab", VIRTUAL, false, "virtual: veth*"],
+    ["br0", VIRTUAL, false, "virtual: br?"],
+    ["vif1.0", DEVICE, false, "virtual: vif*"],
+    ["office", { ...VIRTUAL, bridge: true }, false, "virtual: no device behind it"],
+    ["bond0", { ...VIRTUAL, bond: true, stacked: true }, true, "bond"],
+    ["eth0", { ...DEVICE, bondSlave: true, master: "bond0" }, false, "bond slave of bond0"],
+    ["eth0", { ...DEVICE, bondSlave: true }, false, "bond slave of another interface"],
+    ["eno1", { ...DEVICE, master: "vmbr0" }, true, "has a device"],
+    ["enP1", { ...DEVICE, deviceSlave: true, master: "eth0" }, false, "counted by eth0 already"],
+    ["lan1", { ...DEVICE, switchPort: true }, false, "port of a switch: its uplink is counted"],
+  ];
+  for (const [name, traits, counted, rule] of table) {
+    assertEquals(chooseInterface(name, traits, around({})), { counted, rule }, name);
+  }
+});
+
+Deno.test("chooseInterface() goes by the name where nothing has a device", () => {
+  const table: [name: string, traits: InterfaceTraits | undefined, counted: boolean][] = [
+    ["eth0", VIRTUAL, true],
+    ["eth0", undefined, true],
+    ["venet0", VIRTUAL, true],
+    ["ens18", undefined, true],
+    ["wlo1", undefined, true],
+    ["lo", undefined, false],
+    ["eth0.10", VIRTUAL, false],
+    ["tun0", VIRTUAL, false],
+    ["wg0", VIRTUAL, false],
+    ["fwln100i0", VIRTUAL, false],
+    ["office", { ...VIRTUAL, bridge: true }, false],
+    ["office", { ...VIRTUAL, tunnel: true }, false],
+    ["office", { ...VIRTUAL, stacked: true }, false],
+  ];
+  for (const [name, traits, counted] of table) {
+    assertEquals(chooseInterface(name, traits, around({ byName: true })).counted, counted, name);
+  }
+});
+
+Deno.test("chooseInterface() goes by the name of an interface of which nothing is known", () => {
+  assertEquals(chooseInterface("wwan0", undefined, around({})), {
+    counted: true,
+    rule: "by name: kind unknown",
+  });
+  assertEquals(chooseInterface("veth1", undefined, around({})).counted, false);
+});
+
+Deno.test("chooseInterface() counts a dial-up link unless another interface may carry it", () => {
+  assertEquals(chooseInterface("ppp0", VIRTUAL, around({})).counted, true);
+  assertEquals(chooseInterface("ppp0", VIRTUAL, around({ carried: true })), {
+    counted: false,
+    rule: "within another interface: ppp*",
+  });
+});
+
+Deno.test("chooseInterface() lets an explicit include win over everything", () => {
+  const lists = { include: ["vmbr*", "lo"], exclude: ["vmbr0"] };
+  assertEquals(chooseInterface("vmbr0", { ...VIRTUAL, bridge: true }, around(lists)), {
+    counted: true,
+    rule: "included by --include-nics vmbr*",
+  });
+  assertEquals(chooseInterface("lo", undefined, around(lists)).counted, true);
+  assertEquals(chooseInterface("eth0", DEVICE, around(lists)), {
+    counted: false,
+    rule: "not in --include-nics",
+  });
+});
+
+Deno.test("chooseInterface() leaves out what is excluded", () => {
+  assertEquals(chooseInterface("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })), {
+    counted: false,
+    rule: "excluded by --exclude-nics eth?",
+  });
+  assertEquals(chooseInterface("veth1", DEVICE, around({ exclude: ["eth?"] })).counted, true);
+});
+
+Deno.test("chooseInterface() counts a tunnel where it is the only way out, as in a container without root", () => {
+  const tunnel = { ...VIRTUAL, tunnel: true };
+  for (const name of ["tap0", "eth0", "enp1s0"]) {
+    assertEquals(chooseInterface(name, tunnel, around({ byName: true, alone: true })), {
+      counted: true,
+      rule: "a tunnel, the only way out",
+    });
+    assertEquals(chooseInterface(name, tunnel, around({ byName: true })).counted, false);
+    assertEquals(chooseInterface(name, tunnel, around({ alone: true })).counted, false);
+  }
+});

@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { darwinBootId, darwinFacts } from "../../lib/metrics/machine_facts_darwin.ts";
+
+const host = { cores: () => [{ user: 1, nice: 0, sys: 0, idle: 1, irq: 0 }] };
+const facts = (sysctl: string) => darwinFacts(host, { sysctl, arch: "arm64" });
+
+Deno.test("darwinFacts() tells what sysctl does, and a graphics card that is part of the processor", () => {
+  assertEquals(
+    facts(`hw.logicalcpu: 12
+hw.physicalcpu: 12
+kern.hv_vmm_present: 0
+hw.model: Mac14,6
+kern.osproductversion: 15.1
+kern.osrelease: 24.1.0
+machdep.cpu.brand_string: Apple M2 Max
+`),
+    {
+      arch: "arm64",
+      osName: "macOS 15.1",
+      cpuName: "Apple M2 Max",
+      logicalCores: 12,
+      physicalCores: 12,
+      gpuName: "Apple M2 Max",
+      kernelVersion: "24.1.0",
+      virtualization: "none",
+    },
+  );
+});
+
+Deno.test("darwinFacts() leaves out what sysctl does not tell, and counts cores by itself", () => {
+  assertEquals(facts(""), { arch: "arm64", osName: "macOS", logicalCores: 1 });
+  assertEquals(facts("hw.logicalcpu: many\nhw.physicalcpu: 0\nkern.osrelease: \n"), {
+    arch: "arm64",
+    osName: "macOS",
+    logicalCores: 1,
+  });
+});
+
+for (
+  const name of [
+    "Intel(R) Core(TM) i5-8500B CPU @ 3.00GHz",
+    "Apple processor",
+    "Apple M1 (Virtual)",
+  ]
+) {
+  Deno.test(`darwinFacts() knows no graphics card beside ${name}`, () => {
+    assertEquals(facts(`machdep.cpu.brand_string: ${name}\n`).gpuName, undefined);
+  });
+}
+
+for (
+  const [present, model, kind] of [
+    ["1", "VMware20,1", "vmware"],
+    ["1", "Parallels18,1", "parallels"],
+    ["1", "VirtualMac2,1", "apple"],
+    ["1", "iMacPro1,1", "vm-other"],
+    ["0", "VMware20,1", "none"],
+  ] as const
+) {
+  Deno.test(`darwinFacts() calls a ${model} ${kind} when hv_vmm_present is ${present}`, () => {
+    const text = `hw.model: ${model}\nkern.hv_vmm_present: ${present}\n`;
+    assertEquals(facts(text).virtualization, kind);
+  });
+}
+
+Deno.test("darwinBootId() gives the boot's name in small letters, or none", () => {
+  assertEquals(darwinBootId("kern.bootsessionuuid: 0B4C7E6A-5D1F\n"), { bootId: "0b4c7e6a-5d1f" });
+  for (const text of ["", "kern.bootsessionuuid: \n", "kern.bootsessionuuid: ../x\n"]) {
+    assertEquals(darwinBootId(text), {});
+  }
+});

@@ -1,0 +1,147 @@
+import { assertEquals } from "@std/assert";
+import type { Host, Roots } from "../../lib/host/host.ts";
+import { KernelTree } from "../../lib/host/kernel_lookup.ts";
+import { type Machine, openMachine } from "../../lib/metrics/machine.ts";
+import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { paperHost } from "./fake_host.ts";
+
+const OWN: Roots = { proc: "/proc", sys: "/sys", root: "/" };
+const HOSTS: Roots = { proc: "/host/proc", sys: "/host/sys", root: "/host" };
+
+/** The trees of one machine, each of whose numbers is made of `n`. */
+function trees(roots: Roots, n: number): Record<string, string> {
+  const { proc } = roots;
+  const root = roots.root === "/" ? "" : roots.root;
+  return {
+    [`${proc}/stat`]: `cpu  ${n} 0 0 ${100 - n} 0 0 0 0\n${"cpu0 1 1 1 1\n".repeat(n)}`,
+    [`${proc}/meminfo`]: `MemTotal: ${n} kB\nMemFree: 0 kB\nSwapTotal: ${n} kB\nSwapFree: 0 kB\n`,
+    [`${proc}/loadavg`]: `${n}.0 0.0 0.0 1/${n} 9\n`,
+    [`${proc}/uptime`]: `${n}.5 1.0\n`,
+    [`${proc}/cpuinfo`]: `model name : Processor ${n}\n`,
+    [`${proc}/sys/kernel/osrelease`]: `6.${n}.0\n`,
+    [`${root}/etc/os-release`]: `PRETTY_NAME="System ${n}"\n`,
+    [`${roots.sys}/class/dmi/id/sys_vendor`]: n === 7 ? "QEMU\n" : "VMware\n",
+  };
+}
+
+/** The files of a network namespace. */
+function network(folder: string, n: number): Record<string, string> {
+  const zeros = " 0".repeat(7);
+  return {
+    [`${folder}/dev`]: `head |\nhead |\n  eth0: ${n}${zeros} ${n}${zeros}\n`,
+    [`${folder}/sockstat`]: `TCP: inuse ${n} orphan 0 tw 0 alloc 0 mem 0\nUDP: inuse ${n} mem 0\n`,
+    [`${folder}/sockstat6`]: "TCP6: inuse 0\nUDP6: inuse 0\n",
+  };
+}
+
+/** A container of 7s on a machine of 40s. */
+const FILES: Readonly<Record<string, string>> = {
+  ...trees(OWN, 7),
+  ...network("/proc/net", 7),
+  "/proc/self/mountinfo": "1 0 8:1 / / rw - ext4 /dev/a rw\n9 1 8:2 / /host rw - ext4 /dev/b rw\n",
+  "/proc/7/stat": "",
+  ...trees(HOSTS, 40),
+  // What the host's /proc calls `net` is still the reader's own.
+  ...network("/host/proc/net", 7),
+  ...network("/host/proc/1/net", 40),
+  "/host/proc/1/mountinfo": "1 0 8:2 / / rw - ext4 /dev/b rw\n",
+  "/host/proc/40/stat": "",
+  "/host/proc/41/stat": "",
+};
+
+const OPTIONS = {
+  includeNics: ["eth0"],
+  excludeNics: [],
+  includeMountPoints: [],
+  memoryMode: "htop",
+  gpu: false,
+  arch: "x86_64",
+} as const;
+
+function machineAt(roots: Roots): { machine: Machine; opened: string[] } {
+  const opened: string[] = [];
+  const paper = paperHost(FILES);
+  const host: Host = {
+    ...paper,
+    roots,
+    open(path) {
+      opened.push(path);
+      return paper.open(path);
+    },
+    openLinkCount: () => undefined,
+    statfs: (path) => {
+      const blocks = path.startsWith("/host") ? 40 : 7;
+      return { blockSizeBytes: 1024, blocks, freeBlocks: 0, availableBlocks: 0 };
+    },
+    statfsAsync: () => Promise.reject(new Error("not asked")),
+    interfaceAddresses: () => [],
+    monotonicMs: () => 0,
+  };
+  return { machine: openMachine(host, new KernelTree(host), OPTIONS), opened };
+}
+
+function numbers({ collectors }: Machine) {
+  const { failures, ...snapshot } = takeSnapshot(collectors);
+  assertEquals(failures, []);
+  return {
+    cpu: Math.round(snapshot.cpuPercent ?? NaN),
+    memory: (snapshot.memory?.totalBytes ?? NaN) / 1024,
+    swap: (snapshot.swap?.totalBytes ?? NaN) / 1024,
+    disk: (snapshot.disk?.totalBytes ?? NaN) / 1024,
+    load: snapshot.load?.oneMinute,
+    traffic: snapshot.traffic?.sentBytes,
+    tcp: snapshot.connections?.tcp,
+    udp: snapshot.connections?.udp,
+    uptime: Math.floor(snapshot.uptimeSeconds ?? NaN),
+    processes: snapshot.processes,
+  };
+}
+
+function all(n: number, processes: number): ReturnType<typeof numbers> {
+  return {
+    cpu: n,
+    memory: n,
+    swap: n,
+    disk: n,
+    load: n,
+    traffic: n,
+    tcp: n,
+    udp: n,
+    uptime: n,
+    processes,
+  };
+}
+
+Deno.test("openMachine() measures what the container sees when no other /proc is named", () => {
+  // Both file systems are mounted there.
+  assertEquals(numbers(machineAt(OWN).machine), { ...all(7, 1), disk: 47 });
+});
+
+Deno.test("openMachine() measures the host by its /proc alone when that is named", () => {
+  const { machine, opened } = machineAt(HOSTS);
+  assertEquals(numbers(machine), all(40, 3));
+  const others = opened.filter((path) => !path.startsWith("/host/proc/"));
+  // By its own mounts it knows where the host's are seen.
+  assertEquals(others, ["/proc/self/mountinfo"]);
+  const nets = opened.filter((path) => /\/net\//.test(path));
+  assertEquals(nets.filter((path) => !path.startsWith("/host/proc/1/net/")), []);
+});
+
+Deno.test("readFacts() describes the machine whose trees are named", () => {
+  const own = machineAt(OWN).machine.readFacts();
+  const host = machineAt(HOSTS).machine.readFacts();
+  const told = [own, host].map((facts) =>
+    [facts.cpuName, facts.kernelVersion, facts.osName, facts.virtualization].join()
+  );
+  assertEquals(told, [
+    "Processor 7,6.7.0,System 7,qemu",
+    "Processor 40,6.40.0,System 40,vmware",
+  ]);
+});
+
+Deno.test("currentFacts() counts the cores of the machine whose /proc is named", () => {
+  for (const [roots, cores] of [[OWN, 7], [HOSTS, 40]] as const) {
+    const { machine } = machineAt(roots);
+    assertEquals(machine.currentFacts?.({ arch: "amd64" }), { arch: "amd64", logicalCores: cores });
+  }
+});

@@ -1,0 +1,133 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { openMemoryGroup } from "../../lib/metrics/memory_cgroup.ts";
+import { paperHost } from "./fake_host.ts";
+
+const MIB = 2 ** 20;
+const TOP = "/sys/fs/cgroup";
+const STAT_2 = `anon 1\ninactive_file ${30 * MIB}\nactive_file ${20 * MIB}\nslab_reclaimable 5\n`;
+const STAT_1 =
+  `inactive_file 1\nactive_file 1\ntotal_swap ${MIB}\ntotal_inactive_file ${30 * MIB}\n` +
+  `total_active_file ${20 * MIB}\n`;
+
+function mount(type: string, mountPoint: string, root = "/"): string {
+  return `35 31 0:32 ${root} ${mountPoint} ro,relatime - ${type} ${type} rw\n`;
+}
+
+/** A container of version 2 with a namespace of its own. */
+function container(changed: Record<string, string> = {}): Record<string, string> {
+  return {
+    "/.dockerenv": "",
+    "/proc/self/cgroup": "0::/\n",
+    "/proc/1/cgroup": "0::/\n",
+    "/proc/self/mountinfo": mount("cgroup2", TOP),
+    [`${TOP}/memory.max`]: `${512 * MIB}\n`,
+    [`${TOP}/memory.current`]: `${200 * MIB}\n`,
+    [`${TOP}/memory.stat`]: STAT_2,
+    [`${TOP}/memory.swap.max`]: "max\n",
+    [`${TOP}/memory.swap.current`]: "4096\n",
+    ...changed,
+  };
+}
+
+Deno.test("openMemoryGroup() reads a container's limit and use by version 2", () => {
+  const group = openMemoryGroup(paperHost(container()));
+  assertEquals(group?.folder, TOP);
+  assertEquals(group?.collect(), {
+    limitBytes: 512 * MIB,
+    currentBytes: 200 * MIB,
+    inactiveFileBytes: 30 * MIB,
+    activeFileBytes: 20 * MIB,
+    reclaimableBytes: 5,
+    swapBytes: undefined,
+    swap: { limitBytes: undefined, usedBytes: 4096 },
+  });
+});
+
+Deno.test("openMemoryGroup() reads a container's limit and use by version 1", () => {
+  const folder = `${TOP}/memory`;
+  const group = openMemoryGroup(paperHost({
+    "/proc/self/cgroup": "5:cpuset:/docker/1\n4:memory:/docker/1\n0::/\n",
+    "/proc/1/cgroup": "4:memory:/docker/1\n",
+    "/proc/self/mountinfo": mount("cgroup", `${TOP}/cpuset`, "/docker/1") +
+      mount("cgroup", folder, "/docker/1"),
+    [`${TOP}/cpuset/cpuset.cpus`]: "0\n",
+    [`${folder}/memory.limit_in_bytes`]: `${512 * MIB}\n`,
+    [`${folder}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
+    [`${folder}/memory.stat`]: STAT_1,
+    [`${folder}/memory.memsw.limit_in_bytes`]: `${768 * MIB}\n`,
+  }));
+  assertEquals(group?.folder, folder);
+  const memory = group?.collect();
+  assertEquals([memory?.limitBytes, memory?.currentBytes], [512 * MIB, 200 * MIB]);
+  assertEquals(memory?.inactiveFileBytes, 30 * MIB);
+  assertEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });
+});
+
+Deno.test("openMemoryGroup() takes the tightest of the limits around the container", () => {
+  const group = openMemoryGroup(paperHost(container({
+    "/proc/self/cgroup": "0::/kubepods/pod1/c1\n",
+    [`${TOP}/memory.max`]: "max\n",
+    [`${TOP}/kubepods/memory.max`]: `${900 * MIB}\n`,
+    [`${TOP}/kubepods/pod1/memory.max`]: `${256 * MIB}\n`,
+    [`${TOP}/kubepods/pod1/c1/memory.max`]: `${512 * MIB}\n`,
+  })));
+  assertEquals(group?.folder, `${TOP}/kubepods/pod1`);
+});
+
+Deno.test("openMemoryGroup() looks at the container when systemd in it limits the agent's unit", () => {
+  const group = openMemoryGroup(paperHost(container({
+    "/proc/self/cgroup": "0::/system.slice/agent.service\n",
+    "/proc/1/cgroup": "0::/init.scope\n",
+    [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
+  })));
+  assertEquals(group?.folder, TOP);
+});
+
+Deno.test("openMemoryGroup() finds no limit when the agent's unit alone has one", () => {
+  const files = container({
+    "/proc/self/cgroup": "0::/system.slice/agent.service\n",
+    "/proc/1/cgroup": "0::/init.scope\n",
+    [`${TOP}/memory.max`]: "max\n",
+    [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
+  });
+  assertEquals(openMemoryGroup(paperHost(files)), undefined);
+});
+
+Deno.test("openMemoryGroup() finds nothing when there is no container", () => {
+  const { "/.dockerenv": _, ...machine } = container();
+  assertEquals(openMemoryGroup(paperHost(machine)), undefined);
+});
+
+const WITHOUT_LIMIT: readonly Record<string, string>[] = [
+  { [`${TOP}/memory.max`]: "max\n" },
+  { [`${TOP}/memory.max`]: "512M\n" },
+  { "/proc/self/cgroup": "" },
+  { "/proc/self/cgroup": "0::/../elsewhere\n" },
+  { "/proc/self/mountinfo": "" },
+  { "/proc/self/mountinfo": "bent\n" },
+];
+
+for (const changed of WITHOUT_LIMIT) {
+  Deno.test(`openMemoryGroup() finds nothing when there is ${JSON.stringify(changed)}`, () => {
+    assertEquals(openMemoryGroup(paperHost(container(changed))), undefined);
+  });
+}
+
+Deno.test("MemoryGroup.collect() follows the limit, and gives nothing when it was lifted", () => {
+  const files = container();
+  const group = openMemoryGroup(paperHost(files));
+  files[`${TOP}/memory.max`] = `${128 * MIB}\n`;
+  assertEquals(group?.collect()?.limitBytes, 128 * MIB);
+  files[`${TOP}/memory.max`] = "max\n";
+  assertEquals(group?.collect(), undefined);
+});
+
+Deno.test("MemoryGroup.collect() leaves swap out when it is not counted", () => {
+  const { [`${TOP}/memory.swap.current`]: _, ...files } = container();
+  assertEquals("swap" in (openMemoryGroup(paperHost(files))?.collect() ?? {}), false);
+});
+
+Deno.test("MemoryGroup.collect() throws when the kernel's text is bent", () => {
+  const group = openMemoryGroup(paperHost(container({ [`${TOP}/memory.stat`]: "anon\n" })));
+  assertThrows(() => group?.collect(), SyntaxError, '"anon"');
+});

@@ -1,0 +1,160 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { Memory } from "../../lib/metrics/memory.ts";
+import type { GroupMemory } from "../../lib/metrics/memory_cgroup.ts";
+import type { MemoryMode } from "../../lib/types.ts";
+import { paperSource } from "./fake_host.ts";
+
+const KIB = 1024;
+const MEMINFO = `MemTotal:        1000 kB
+MemFree:          100 kB
+MemAvailable:     550 kB
+Buffers:           20 kB
+Cached:           300 kB
+SwapCached:        30 kB
+SwapTotal:        400 kB
+SwapFree:         250 kB
+Shmem:             40 kB
+SReclaimable:      60 kB
+`;
+
+Deno.test("Memory.collect() counts as htop does by default", () => {
+  assertEquals(new Memory(paperSource(() => MEMINFO)).collect(), {
+    memory: { totalBytes: 1000 * KIB, usedBytes: 560 * KIB },
+    swap: { totalBytes: 400 * KIB, usedBytes: 120 * KIB },
+  });
+});
+
+for (const [mode, used] of [["htop", 560], ["available", 450], ["all", 900]] as const) {
+  Deno.test(`Memory.collect() has ${used} KiB in use when the mode is ${mode}`, () => {
+    const memory = new Memory(paperSource(() => MEMINFO), { mode });
+    assertEquals(memory.collect()?.memory.usedBytes, used * KIB);
+    assertEquals(memory.effectiveMode, mode);
+    assertEquals(memory.isFallback, false);
+  });
+}
+
+Deno.test("Memory.collect() counts as htop does and says so when the kernel knows nothing of available", () => {
+  const text = MEMINFO.replace(/MemAvailable.*\n/, "");
+  const memory = new Memory(paperSource(() => text), { mode: "available" });
+  assertEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
+  assertEquals(memory.effectiveMode, "htop");
+  assertEquals(memory.isFallback, true);
+});
+
+Deno.test("Memory.collect() has nothing in use when a container's numbers don't add up", () => {
+  const text = MEMINFO.replace("Cached:           300", "Cached:          3000");
+  assertEquals(new Memory(paperSource(() => text)).collect()?.memory.usedBytes, 0);
+});
+
+Deno.test("Memory.collect() has no swap in use when all of it is cached", () => {
+  const text = MEMINFO.replace("SwapCached:        30", "SwapCached:       170");
+  assertEquals(new Memory(paperSource(() => text)).collect()?.swap?.usedBytes, 0);
+});
+
+Deno.test("Memory.collect() leaves swap out when the kernel does not speak of it", () => {
+  const text = MEMINFO.replace(/Swap.*\n/g, "");
+  assertEquals(Object.keys(new Memory(paperSource(() => text)).collect() ?? {}), ["memory"]);
+});
+
+Deno.test("Memory.collect() gives nothing when there is no such file", () => {
+  assertEquals(new Memory(paperSource(() => undefined)).collect(), undefined);
+});
+
+Deno.test("Memory.collect() throws when the file is bent", () => {
+  assertThrows(() => new Memory(paperSource(() => "MemTotal: x\n")).collect(), SyntaxError, "x");
+});
+
+Deno.test("Memory.collect() never has more in use than there is, or less than nothing", () => {
+  const values = fc.array(fc.nat(), { minLength: 10, maxLength: 10 });
+  const mode = fc.constantFrom("htop", "available", "all");
+  fc.assert(fc.property(values, mode, (values, mode) => {
+    let next = 0;
+    const text = MEMINFO.replace(/\d+/g, () => `${values[next++]}`);
+    for (
+      const usage of Object.values(new Memory(paperSource(() => text), { mode }).collect() ?? {})
+    ) {
+      assert(usage.usedBytes >= 0 && usage.usedBytes <= usage.totalBytes);
+    }
+  }));
+});
+
+/** ZFS with 150 KiB, of which it keeps 50. */
+const ARCSTATS = `9 1 0x01\nname type data\nc_min 4 ${50 * KIB}\nsize 4 ${150 * KIB}\n`;
+
+for (const [mode, used] of [["htop", 460], ["available", 350], ["all", 900]] as const) {
+  Deno.test(`Memory.collect() has ${used} KiB in use beside ZFS when the mode is ${mode}`, () => {
+    const arcstats = paperSource(() => ARCSTATS);
+    const memory = new Memory(paperSource(() => MEMINFO), { mode, arcstats });
+    assertEquals(memory.collect()?.memory.usedBytes, used * KIB);
+  });
+}
+
+Deno.test("Memory.collect() takes nothing off when ZFS is below its least size", () => {
+  const arcstats = paperSource(() => ARCSTATS.replace("size 4 153600", "size 4 1"));
+  const memory = new Memory(paperSource(() => MEMINFO), { arcstats });
+  assertEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
+});
+
+const GROUP: GroupMemory = {
+  limitBytes: 500 * KIB,
+  currentBytes: 300 * KIB,
+  inactiveFileBytes: 50 * KIB,
+  activeFileBytes: 20 * KIB,
+  reclaimableBytes: 10 * KIB,
+  swapBytes: undefined,
+  swap: { limitBytes: 100 * KIB, usedBytes: 30 * KIB },
+};
+
+function limited(changed: Partial<GroupMemory>, mode?: MemoryMode): Memory {
+  const group = { folder: "/sys/fs/cgroup", collect: () => ({ ...GROUP, ...changed }) };
+  return new Memory(paperSource(() => MEMINFO), { group, ...(mode && { mode }) });
+}
+
+for (const [mode, used] of [["htop", 250], ["available", 220], ["all", 300]] as const) {
+  Deno.test(`Memory.collect() has ${used} KiB of a limit in use when the mode is ${mode}`, () => {
+    const memory = limited({}, mode);
+    assertEquals(memory.collect(), {
+      memory: { totalBytes: 500 * KIB, usedBytes: used * KIB },
+      swap: { totalBytes: 100 * KIB, usedBytes: 30 * KIB },
+    });
+    assertEquals([memory.limitedBy, memory.effectiveMode], ["/sys/fs/cgroup", mode]);
+  });
+}
+
+Deno.test("Memory.collect() gives the machine's numbers when the limit is beyond them", () => {
+  const memory = limited({ limitBytes: 1000 * KIB });
+  assertEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });
+  assertEquals(memory.limitedBy, undefined);
+});
+
+Deno.test("Memory.collect() allows no more swap than the machine has", () => {
+  const totals = [undefined, 9000 * KIB, 0].map((limitBytes) =>
+    limited({ swap: { limitBytes, usedBytes: KIB } }).collect()?.swap?.totalBytes
+  );
+  assertEquals(totals, [400 * KIB, 400 * KIB, 0]);
+});
+
+Deno.test("Memory.collect() leaves swap out when the group does not count it", () => {
+  const { swap: _, ...group } = GROUP;
+  const memory = new Memory(paperSource(() => MEMINFO), {
+    group: { folder: "/", collect: () => group },
+  });
+  assertEquals(Object.keys(memory.collect() ?? {}), ["memory"]);
+});
+
+Deno.test("Memory.collect() never has more in use than the limit, or less than nothing", () => {
+  const bytes = fc.maxSafeNat();
+  const stat = fc.record({
+    limitBytes: bytes,
+    currentBytes: bytes,
+    inactiveFileBytes: bytes,
+    activeFileBytes: bytes,
+    swap: fc.record({ limitBytes: fc.option(bytes, { nil: undefined }), usedBytes: bytes }),
+  });
+  fc.assert(fc.property(stat, fc.constantFrom("htop", "available", "all"), (stat, mode) => {
+    for (const usage of Object.values(limited(stat, mode).collect() ?? {})) {
+      assert(usage.usedBytes >= 0 && usage.usedBytes <= usage.totalBytes);
+    }
+  }));
+});

@@ -1,0 +1,55 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { DarwinTraffic } from "../../lib/metrics/network_darwin.ts";
+import { LateText } from "../../lib/metrics/polled_command.ts";
+
+const HEADING = "Name Mtu Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll\n";
+const rows = (received: number, sent: number) =>
+  `${HEADING}lo0 16384 <Link#1> 1 0 999 1 0 999 0\nen0 1500 <Link#4> 1 0 ${received} 1 0 ${sent} 0\n`;
+
+async function trafficOf(lists = { include: [], exclude: [] }) {
+  const state = { nowMs: 0, text: rows(1_000, 100) };
+  const netstat = new LateText(() => Promise.resolve(state.text), {
+    monotonicMs: () => state.nowMs,
+  });
+  await netstat.refresh();
+  return { state, netstat, traffic: new DarwinTraffic(netstat, lists) };
+}
+
+Deno.test("DarwinTraffic.collect() has speeds between the last two outputs", async () => {
+  const { state, netstat, traffic } = await trafficOf();
+  assertEquals(traffic.collect(), { receivedBytes: 1_000, sentBytes: 100 });
+  state.nowMs = 2_000;
+  state.text = rows(5_000, 300);
+  await netstat.refresh();
+  const expected = {
+    receivedBytes: 5_000,
+    sentBytes: 300,
+    receivedBytesPerSecond: 2_000,
+    sentBytesPerSecond: 100,
+  };
+  assertEquals(traffic.collect(), expected);
+  state.nowMs = 2_500;
+  assertEquals(
+    traffic.collect(),
+    expected,
+    "the same output once more is no interval without traffic",
+  );
+  assertEquals(traffic.sum.total(), { receivedBytes: 5_000, sentBytes: 300 });
+});
+
+Deno.test("DarwinTraffic.interfaces() tells each with its rule", async () => {
+  const { traffic } = await trafficOf();
+  traffic.collect();
+  assertEquals(traffic.interfaces(), [
+    { name: "lo0", counted: false, rule: "loopback" },
+    { name: "en0", counted: true, rule: "has a device" },
+  ]);
+});
+
+Deno.test("DarwinTraffic.collect() throws when the output can't be read", async () => {
+  const { state, netstat, traffic } = await trafficOf();
+  state.text = "netstat: no\n";
+  state.nowMs = 3_000;
+  await netstat.refresh();
+  assertThrows(() => traffic.collect(), SyntaxError);
+});

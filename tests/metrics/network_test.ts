@@ -1,0 +1,237 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { Source } from "../../lib/host/host.ts";
+import { type InterfaceTraits, readInterfaceTraits } from "../../lib/host/interface_traits.ts";
+import { LocalHost } from "../../lib/host/local_host.ts";
+import type { InterfaceLists } from "../../lib/metrics/interface_filter.ts";
+import { type AskTraits, Network } from "../../lib/metrics/network.ts";
+
+const VIRTUAL: InterfaceTraits = {
+  device: false,
+  bond: false,
+  bondSlave: false,
+  bridge: false,
+  tunnel: false,
+  stacked: false,
+};
+const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
+
+/** Received bytes of each interface; as many are sent. */
+type Counters = Record<string, number>;
+
+class Machine {
+  counters: Counters | undefined;
+  text: string | undefined;
+  atMs = 0;
+  readonly asked: string[] = [];
+  readonly network: Network;
+
+  constructor(counters: Counters, traits: AskTraits, lists: Partial<InterfaceLists> = {}) {
+    this.counters = counters;
+    const source: Source = { read: () => this.#read(), readFirstLine: () => undefined };
+    const ask: AskTraits = (name) => {
+      this.asked.push(name);
+      return traits(name);
+    };
+    this.network = new Network(source, ask, {
+      lists: { include: [], exclude: [], ...lists },
+      monotonicMs: () => this.atMs,
+    });
+  }
+
+  /** One second later: total and speed of what was received. */
+  step(counters?: Counters): [total: number, speed: number | undefined] | undefined {
+    if (counters) this.counters = counters;
+    this.atMs += 1_000;
+    const traffic = this.network.collect();
+    return traffic && [traffic.receivedBytes, traffic.receivedBytesPerSecond];
+  }
+
+  counted(): string[] {
+    return this.network.interfaces().filter(({ counted }) => counted).map(({ name }) => name);
+  }
+
+  #read(): string | undefined {
+    if (this.text !== undefined || this.counters === undefined) return this.text;
+    const lines = Object.entries(this.counters).map(([name, bytes]) =>
+      `  ${name}: ${bytes} 0 0 0 0 0 0 0 ${bytes} 0 0 0 0 0 0 0\n`
+    );
+    return lines.join("");
+  }
+}
+
+function named(traits: Record<string, InterfaceTraits>): AskTraits {
+  return (name) => traits[name] ?? VIRTUAL;
+}
+
+Deno.test("Network.collect() counts what is real on each machine", () => {
+  const table: Record<string, { counted: string[]; received: number; sent: number }> = {
+    "debian-vm": { counted: ["eth0"], received: 329660166, sent: 621419 },
+    "docker-host": { counted: ["eth0"], received: 37818, sent: 37568 },
+    lxc: { counted: ["eth0"], received: 25058, sent: 24882 },
+    proxmox: { counted: ["eno1"], received: 50238, sent: 52072 },
+    "bonded-server": {
+      counted: ["bond0", "eno3", "enp65s0f0"],
+      received: 19365017719255 + 7700,
+      sent: 154729109220 + 3300,
+    },
+  };
+  for (const [machine, expected] of Object.entries(table)) {
+    const root = new URL(`../fixtures/${machine}/`, import.meta.url).pathname;
+    const host = new LocalHost({ proc: `${root}proc`, sys: `${root}sys`, root });
+    const source = {
+      read: () => host.readText(`${root}proc/net/dev`),
+      readFirstLine: () => undefined,
+    };
+    const network = new Network(source, (name) => readInterfaceTraits(host, name), {
+      lists: { include: [], exclude: [] },
+      monotonicMs: () => 0,
+    });
+    assertEquals(network.collect(), {
+      receivedBytes: expected.received,
+      sentBytes: expected.sent,
+    }, machine);
+    const counted = network.interfaces().filter(({ counted }) => counted).map(({ name }) => name);
+    assertEquals(counted, expected.counted, machine);
+  }
+});
+
+Deno.test("Network.collect() counts a tunnel where nothing else leads out, and only there", () => {
+  const tunnel: InterfaceTraits = { ...VIRTUAL, tunnel: true };
+  const traits = named({ tap0: tunnel, tun0: tunnel });
+  const rootless = new Machine({ lo: 1, tap0: 70, tun0: 60 }, traits);
+  assertEquals(rootless.step(), [70, undefined]);
+  assertEquals(rootless.counted(), ["tap0"]);
+  assertEquals(rootless.step({ lo: 1, tap0: 75, tun0: 64 }), [75, 5]);
+
+  const container = new Machine({ lo: 1, tun0: 60, eth0: 70 }, traits);
+  container.step();
+  assertEquals(container.counted(), ["eth0"]);
+  container.step({ lo: 1, tap0: 5, eth0: 70 });
+  assertEquals(container.counted(), ["eth0"]);
+
+  const idleHost = new Machine({ tun0: 60, eth0: 0 }, named({ tun0: tunnel, eth0: DEVICE }));
+  idleHost.step();
+  assertEquals(idleHost.counted(), ["eth0"]);
+});
+
+Deno.test("Network.collect() asks about each interface once", () => {
+  const machine = new Machine({ lo: 1, eth0: 5 }, named({ eth0: DEVICE }));
+  machine.step();
+  machine.step({ lo: 2, eth0: 6 });
+  machine.step({ lo: 2, eth0: 6, wwan0: 1 });
+  machine.step();
+  assertEquals(machine.asked, ["eth0", "wwan0"]);
+});
+
+Deno.test("Network.collect() counts an interface that comes later", () => {
+  const machine = new Machine({ eth0: 100 }, named({ eth0: DEVICE, wwan0: DEVICE }));
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.step({ eth0: 150, wwan0: 1_000 }), [1_150, 50]);
+  assertEquals(machine.step({ eth0: 150, wwan0: 1_010 }), [1_160, 10]);
+});
+
+Deno.test("Network.collect() keeps the total when an interface goes, returns and starts anew", () => {
+  const machine = new Machine({ eth0: 100, usb0: 70 }, named({ eth0: DEVICE, usb0: DEVICE }));
+  assertEquals(machine.step(), [170, undefined]);
+  assertEquals(machine.step({ eth0: 100 }), [170, 0]);
+  assertEquals(machine.step({ eth0: 110, usb0: 75 }), [185, 10]);
+  assertEquals(machine.step({ eth0: 110, usb0: 3 }), [185, 0]);
+  assertEquals(machine.step({ eth0: 110, usb0: 5 }), [187, 2]);
+  assertEquals(machine.asked, ["eth0", "usb0", "usb0"]);
+});
+
+Deno.test("Network.collect() waits for a late answer, then adds all bytes without a jump in speed", async () => {
+  const answers = new Map<string, PromiseWithResolvers<InterfaceTraits | undefined>>();
+  const machine = new Machine({ eth0: 100 }, (name) => {
+    if (name === "eth0") return DEVICE;
+    const answer = Promise.withResolvers<InterfaceTraits | undefined>();
+    answers.set(name, answer);
+    return answer.promise;
+  });
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.step({ eth0: 100, wwan0: 5_000 }), [100, 0]);
+  assertEquals(machine.network.interfaces()[1], {
+    name: "wwan0",
+    counted: false,
+    rule: "not known yet",
+  });
+  answers.get("wwan0")?.resolve(DEVICE);
+  await Promise.resolve().then(() => {}).then(() => {});
+  assertEquals(machine.step({ eth0: 110, wwan0: 6_000 }), [6_110, 10]);
+  assertEquals(machine.step({ eth0: 110, wwan0: 6_020 }), [6_130, 20]);
+});
+
+Deno.test("Network.collect() counts a device while the answer on another interface is late", () => {
+  const machine = new Machine({ wwan0: 7, eth0: 100 }, (name) => {
+    return name === "eth0" ? DEVICE : new Promise(() => {});
+  });
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.step({ wwan0: 7, eth0: 110, eth1: 1 }), [110, 10]);
+});
+
+Deno.test("Network.collect() has no data while the first interfaces are not known", async () => {
+  const eth0 = Promise.withResolvers<InterfaceTraits | undefined>();
+  const machine = new Machine({ lo: 1, office: 9, eth0: 100 }, (name) => {
+    return name === "eth0" ? eth0.promise : VIRTUAL;
+  });
+  assertEquals(machine.step(), undefined);
+  eth0.resolve(DEVICE);
+  await Promise.resolve().then(() => {}).then(() => {});
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.counted(), ["eth0"]);
+});
+
+Deno.test("Network.collect() goes by the name when the answer fails", async () => {
+  const machine = new Machine(
+    { eth0: 100, veth1: 1 },
+    () => Promise.reject(new Error("the shell has ended")),
+  );
+  assertEquals(machine.step(), undefined);
+  await Promise.resolve().then(() => {}).then(() => {});
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.counted(), ["eth0"]);
+});
+
+Deno.test("Network.collect() counts a dial-up link by a modem, not one within another interface", () => {
+  const modem = new Machine({ eth0: 0, ppp0: 7 }, named({ eth0: DEVICE }));
+  assertEquals(modem.step(), [7, undefined]);
+  const dsl = new Machine({ ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
+  assertEquals(dsl.step(), [100, undefined]);
+});
+
+Deno.test("Network.collect() takes the lists as they are given", () => {
+  const counters = { lo: 1, eth0: 10, eth1: 100, vmbr0: 1_000 };
+  const traits = named({ eth0: DEVICE, eth1: DEVICE });
+  const included = new Machine(counters, traits, { include: ["vmbr0", "lo"], exclude: ["*"] });
+  assertEquals(included.step(), [1_001, undefined]);
+  assertEquals(included.asked, []);
+  const excluded = new Machine(counters, traits, { exclude: ["eth1"] });
+  assertEquals(excluded.step(), [10, undefined]);
+  // The excluded device still shows that this is a machine with devices.
+  const all = new Machine({ eth0: 1, office: 5 }, traits, { exclude: ["eth0"] });
+  assertEquals(all.step(), [0, undefined]);
+});
+
+Deno.test("Network.collect() has no data without net/dev and goes on when it is back", () => {
+  const machine = new Machine({ eth0: 5 }, named({ eth0: DEVICE }));
+  const { counters } = machine;
+  machine.counters = undefined;
+  assertEquals(machine.step(), undefined);
+  machine.counters = counters;
+  assertEquals(machine.step(), [5, undefined]);
+});
+
+Deno.test("Network.collect() throws on spoilt text and recovers after it", () => {
+  const machine = new Machine({ eth0: 5 }, named({ eth0: DEVICE }));
+  machine.step();
+  machine.text = "eth0: spoilt\n";
+  assertThrows(() => machine.step(), SyntaxError, '"eth0: spoilt"');
+  machine.text = undefined;
+  assertEquals(machine.step({ eth0: 25 }), [25, 10]);
+});
+
+Deno.test("Network.collect() does not grow with interfaces that come and go", () => {
+  const machine = new Machine({}, () => VIRTUAL);
+  for (let number = 0; number < 500; number++) machine.step({ eth0: 1, [`veth${number}`]: 1 });
+  assertEquals(machine.network.interfaces().map(({ name }) => name), ["eth0", "veth499"]);
+});

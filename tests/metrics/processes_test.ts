@@ -1,0 +1,125 @@
+import { assert, assertEquals } from "@std/assert";
+import { LocalHost } from "../../lib/host/local_host.ts";
+import { Processes, type ProcessHost } from "../../lib/metrics/processes.ts";
+
+interface PaperProc {
+  /** What the kernel makes in `/proc` itself. */
+  folders?: string[];
+  listed: number;
+  /** Hard links at the first reading and later; the last one stays. */
+  links: number[];
+  namespace?: string;
+}
+
+function proc(
+  { folders = ["bus", "fs", "sys"], listed, links, namespace }: PaperProc,
+): ProcessHost {
+  let next = 0;
+  const processes = Array.from({ length: listed }, (_, at) => `${at + 1}`);
+  return {
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    list: () => [...processes, ...folders, "meminfo", "self", "net"],
+    exists: (path) =>
+      path === "/proc" || /\/(?:self|net)\//.test(path) ||
+      folders.some((name) => path === `/proc/${name}/.`),
+    readLink: (path) =>
+      path === "/proc/self/ns/pid" ? namespace : /\/(?:self|net)$/.test(path) ? "7" : undefined,
+    openLinkCount: () => () => links[Math.min(next++, links.length - 1)] ?? 0,
+  };
+}
+
+const unasked = (): number => {
+  throw new Error("The listing is not to be asked");
+};
+
+Deno.test("Processes.collect() follows the link count when it agrees with the listing", () => {
+  const processes = new Processes(proc({ listed: 70, links: [75, 75, 75, 80, 60] }), unasked);
+  assert(processes.byLinks);
+  assertEquals([processes.collect(), processes.collect(), processes.collect()], [70, 75, 55]);
+});
+
+Deno.test("Processes.collect() trusts the listing when the kernel made a folder that is not seen", () => {
+  const processes = new Processes(proc({ listed: 70, links: [77] }), unasked);
+  assertEquals(processes.collect(), 70);
+});
+
+Deno.test("Processes looks again when a process starts meanwhile", () => {
+  const processes = new Processes(proc({ listed: 70, links: [74, 75, 75, 75] }), unasked);
+  assertEquals(processes.collect(), 70);
+});
+
+Deno.test("Processes counts the folders when the machine never rests", () => {
+  const links = [75, 76, 75, 76, 75, 76, 75, 76, 75, 76, 80];
+  assertEquals(new Processes(proc({ listed: 70, links }), unasked).collect(), 75);
+});
+
+Deno.test("Processes.collect() lists within a pid namespace, where links count the host's", () => {
+  let listed = 3;
+  const host = proc({ listed: 3, links: [200], namespace: "pid:[4026532198]" });
+  const processes = new Processes(host, () => listed);
+  assert(!processes.byLinks);
+  assertEquals(processes.collect(), 3);
+  listed = 5;
+  assertEquals(processes.collect(), 5);
+});
+
+Deno.test("Processes.collect() counts what hidepid hides when there is no namespace", () => {
+  const host = proc({ listed: 3, links: [200], namespace: "pid:[4026531836]" });
+  assertEquals(new Processes(host, unasked).collect(), 195);
+});
+
+Deno.test("Processes.collect() lists when a kernel counts no processes as links", () => {
+  const host = proc({ listed: 70, links: [5], namespace: "pid:[4026531836]" });
+  assertEquals(new Processes(host, () => 70).collect(), 70);
+});
+
+Deno.test("Processes.collect() lists when /proc is missing", () => {
+  const host = { ...proc({ listed: 0, links: [0] }), exists: () => false };
+  assertEquals(new Processes(host, () => undefined).collect(), undefined);
+});
+
+Deno.test({
+  name: "Processes.collect() sees programs start and end on the machine",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const host = new LocalHost();
+    const listed = (): number | undefined =>
+      host.list("/proc")?.filter((name) => /^\d+$/.test(name)).length;
+    const processes = new Processes(host, listed);
+    const before = processes.collect() ?? 0;
+    const programs = Array.from(
+      { length: 40 },
+      () => new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn(),
+    );
+    const during = processes.collect() ?? 0;
+    await Promise.all(programs.map(async (program) => {
+      await program.stdin.close();
+      await program.status;
+    }));
+    const after = processes.collect() ?? 0;
+    // Other tests start programs as well, though not by dozens.
+    assert(during - before > 20 && during - after > 20, `got ${[before, during, after]}`);
+  },
+});
+
+const AS_ROOT = Deno.build.os === "linux" && Deno.uid() === 0;
+
+Deno.test({
+  name: "Processes.collect() counts one process in a new pid namespace",
+  ignore: !AS_ROOT,
+  async fn() {
+    const program = `
+      import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
+      import { Processes } from "${new URL("../../lib/metrics/processes.ts", import.meta.url)}";
+      const host = new LocalHost();
+      const listed = () => host.list("/proc")?.filter((name) => /^\\d+$/.test(name)).length;
+      const processes = new Processes(host, listed);
+      console.log(processes.byLinks, processes.collect());
+    `;
+    const { stdout, stderr } = await new Deno.Command("unshare", {
+      args: ["-pf", "--mount-proc", Deno.execPath(), "eval", program],
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals(decoder.decode(stdout), "false 1\n", decoder.decode(stderr));
+  },
+});

@@ -1,0 +1,180 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { LOOK_AGAIN_MS } from "../../lib/metrics/gpu_devices.ts";
+import { DriverCard } from "../../lib/metrics/sysfs_gpu.ts";
+import { paperHost, paperSource } from "./fake_host.ts";
+
+const FOLDER = "/sys/class/drm/card0/device";
+const CARD = { name: "AMD Navi 31", folder: FOLDER, vendor: "1002" };
+
+/** A card of files that a test may change, and what was read of it. */
+class PaperCard {
+  readonly files: Record<string, string | Error>;
+  readonly opened: string[] = [];
+  read: string[] = [];
+  atMs = 0;
+  readonly card: DriverCard;
+
+  constructor(files: Record<string, string | Error>) {
+    this.files = { ...files };
+    const texts = Object.keys(files).map((path) => [`${FOLDER}/${path}`, ""]);
+    this.card = new DriverCard({
+      ...paperHost(Object.fromEntries(texts)),
+      open: (path) => {
+        this.opened.push(path.slice(FOLDER.length + 1));
+        return paperSource(() => this.#text(path.slice(FOLDER.length + 1)));
+      },
+      monotonicMs: () => this.atMs,
+    }, CARD);
+  }
+
+  /** What the next look finds. */
+  look() {
+    this.atMs += LOOK_AGAIN_MS;
+    this.read = [];
+    return this.card.collect();
+  }
+
+  #text(path: string): string | undefined {
+    this.read.push(path);
+    const text = this.files[path];
+    if (text instanceof Error) throw text;
+    return text;
+  }
+}
+
+const AMD = {
+  "power/runtime_status": "active\n",
+  "gpu_busy_percent": "37\n",
+  "mem_info_vram_total": "17163091968\n",
+  "mem_info_vram_used": "1234567168\n",
+  "hwmon/hwmon4/temp1_input": "45500\n",
+};
+
+Deno.test("DriverCard.collect() gives use, memory and temperature", () => {
+  assertEquals(new PaperCard(AMD).card.collect(), [{
+    name: "AMD Navi 31",
+    usePercent: 37,
+    memory: { totalBytes: 17163091968, usedBytes: 1234567168 },
+    temperatureCelsius: 45.5,
+  }]);
+});
+
+Deno.test("DriverCard.collect() looks every 10 s, and gives what it found until then", () => {
+  const paper = new PaperCard(AMD);
+  paper.card.collect();
+  paper.files.gpu_busy_percent = "90\n";
+  paper.read = [];
+  for (const atMs of [1_000, 5_000, 9_400]) {
+    paper.atMs = atMs;
+    assertEquals(paper.card.collect()?.[0]?.usePercent, 37);
+  }
+  assertEquals(paper.read, []);
+  // Reports that are 10 s apart are never so to the millisecond.
+  paper.atMs = 9_990;
+  assertEquals(paper.card.collect()?.[0]?.usePercent, 90);
+});
+
+Deno.test("DriverCard.collect() reads nothing but the power state of a card that sleeps", () => {
+  const paper = new PaperCard(AMD);
+  paper.card.collect();
+  for (const status of ["suspended\n", "suspending\n"]) {
+    paper.files["power/runtime_status"] = status;
+    assertEquals(paper.look(), [{
+      name: "AMD Navi 31",
+      asleep: true,
+      usePercent: 0,
+      memory: { totalBytes: 17163091968, usedBytes: 0 },
+    }]);
+    assertEquals(paper.read, ["power/runtime_status"]);
+  }
+  paper.files["power/runtime_status"] = "active\n";
+  assertEquals(paper.look()?.[0]?.usePercent, 37);
+});
+
+Deno.test("DriverCard.collect() does not know the memory of a card that never was awake", () => {
+  const paper = new PaperCard({ ...AMD, "power/runtime_status": "suspended\n" });
+  assertEquals(paper.card.collect(), [{ name: "AMD Navi 31", asleep: true, usePercent: 0 }]);
+  assertEquals(paper.read, ["power/runtime_status"]);
+});
+
+Deno.test("DriverCard.collect() gives the temperature alone where the driver tells no more", () => {
+  const intel = new PaperCard({
+    "hwmon/hwmon5/name": "xe",
+    "hwmon/hwmon5/temp3_input": "60000\n",
+    "hwmon/hwmon5/temp2_input": "52000\n",
+    "hwmon/hwmon5/energy1_input": "1\n",
+  });
+  assertEquals(intel.card.collect(), [{ name: "AMD Navi 31", temperatureCelsius: 52 }]);
+  assertEquals(intel.opened, ["power/runtime_status", "hwmon/hwmon5/temp2_input"]);
+});
+
+Deno.test("DriverCard.tells is false when the driver tells nothing of the card", () => {
+  assertEquals(new PaperCard({ "power/runtime_status": "active\n" }).card.tells, false);
+  assertEquals(new PaperCard({ "hwmon/hwmon5/name": "x" }).card.tells, false);
+  assertEquals(new PaperCard(AMD).card.tells, true);
+});
+
+Deno.test("DriverCard.collect() leaves out what can't be read or makes no sense", () => {
+  const broken = new Error("EPERM");
+  for (
+    const [files, left] of [
+      [{ gpu_busy_percent: broken }, "usePercent"],
+      [{ gpu_busy_percent: "65535\n" }, "usePercent"],
+      [{ gpu_busy_percent: "-1\n" }, "usePercent"],
+      [{ gpu_busy_percent: "\n" }, "usePercent"],
+      [{ mem_info_vram_total: "0\n" }, "memory"],
+      [{ mem_info_vram_used: broken }, "memory"],
+      [{ mem_info_vram_used: "-5\n" }, "memory"],
+      [{ "hwmon/hwmon4/temp1_input": "2147483647000\n" }, "temperatureCelsius"],
+      [{ "hwmon/hwmon4/temp1_input": "warm\n" }, "temperatureCelsius"],
+    ] as const
+  ) {
+    const [card] = new PaperCard({ ...AMD, ...files }).card.collect() ?? [];
+    const all = ["name", "usePercent", "memory", "temperatureCelsius"];
+    assertEquals(Object.keys(card ?? {}), all.filter((key) => key !== left), JSON.stringify(files));
+  }
+});
+
+Deno.test("DriverCard.collect() throws while no file can be read, and only until the next look", () => {
+  const paper = new PaperCard(AMD);
+  paper.card.collect();
+  const gone = new Error("ENODEV");
+  for (const path of Object.keys(AMD)) paper.files[path] = gone;
+  const error = assertThrows(() => paper.look(), Error, "Cannot read any file of the card");
+  assertEquals(error.cause, gone);
+  assertThrows(() => paper.card.collect(), Error, "Cannot read any file of the card");
+  Object.assign(paper.files, AMD);
+  assertEquals(paper.look()?.[0]?.usePercent, 37);
+});
+
+Deno.test("DriverCard.verdicts() names the files, and says when the card sleeps", () => {
+  const paper = new PaperCard(AMD);
+  paper.card.collect();
+  const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used, " +
+    "hwmon/hwmon4/temp1_input";
+  assertEquals(paper.card.verdicts().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
+  paper.files["power/runtime_status"] = "suspended\n";
+  paper.look();
+  assertEquals(paper.card.verdicts().map(({ rule }) => rule), [
+    `asleep, so only power/runtime_status was read; else ${FOLDER}: ${files}`,
+  ]);
+});
+
+Deno.test("DriverCard.collect() gives bounded values whatever the files say", () => {
+  const text = fc.oneof(fc.string(), fc.integer().map(String), fc.bigInt().map(String));
+  fc.assert(fc.property(fc.array(text, { minLength: 5, maxLength: 5 }), (texts) => {
+    const paths = Object.keys(AMD);
+    const files = Object.fromEntries(paths.map((path, index) => [path, texts[index] ?? ""]));
+    try {
+      const [card] = new PaperCard(files).card.collect() ?? [];
+      const { usePercent = 0, temperatureCelsius = 0, memory } = card ?? {};
+      const { totalBytes, usedBytes } = memory ?? { totalBytes: 0, usedBytes: 0 };
+      assertEquals(usePercent >= 0 && usePercent <= 100, true);
+      assertEquals(temperatureCelsius > -273 && temperatureCelsius < 1000, true);
+      assertEquals(usedBytes >= 0 && usedBytes <= totalBytes, true);
+    } catch (error) {
+      assertEquals(error instanceof Error && error.message, "Cannot read any file of the card");
+    }
+  }));
+});

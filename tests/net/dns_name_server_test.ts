@@ -1,0 +1,101 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { NameServer } from "../../lib/net/dns.ts";
+import { TestNameServer } from "./fake_name_server.ts";
+
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
+const signal = new AbortController().signal;
+const readHosts = () => Promise.resolve("192.0.2.7 known.test\n");
+
+function lookUp(server: TestNameServer, host: string): Promise<readonly string[]> {
+  const names = new NameServer({ host: "127.0.0.1", port: server.port }, { readHosts });
+  return names.resolveAll(host, { signal });
+}
+
+Deno.test("NameServer.resolveAll() gives all addresses, IPv4 before IPv6", sanitized, async () => {
+  await using server = await TestNameServer.start({
+    "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
+    "old.test": { A: ["192.0.2.3"] },
+    "new.test": { AAAA: ["::3"] },
+  });
+  const both = await lookUp(server, "both.test");
+  assertEquals(both.slice(0, 2).toSorted(), ["192.0.2.1", "192.0.2.2"]);
+  assertEquals(both.slice(2).toSorted(), ["::1", "::2"]);
+  assertEquals(await lookUp(server, "old.test"), ["192.0.2.3"]);
+  assertEquals(await lookUp(server, "new.test"), ["::3"]);
+});
+
+Deno.test(
+  "NameServer.resolveAll() does not ask about literals, localhost and the hosts file",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({});
+    assertEquals(await lookUp(server, "192.0.2.1"), ["192.0.2.1"]);
+    assertEquals(await lookUp(server, "::1"), ["::1"]);
+    assertEquals(await lookUp(server, "known.test"), ["192.0.2.7"]);
+    assertEquals(await lookUp(server, "known.test."), ["192.0.2.7"]);
+    assertEquals(await lookUp(server, "localhost"), ["127.0.0.1", "::1"]);
+    assertEquals(await lookUp(server, "panel.localhost"), ["127.0.0.1", "::1"]);
+    assertEquals(server.questions, []);
+  },
+);
+
+Deno.test("NameServer.resolveAll() goes on without a hosts file", sanitized, async () => {
+  await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
+  const names = new NameServer({ host: "127.0.0.1", port: server.port }, {
+    readHosts: () => Promise.reject(new Deno.errors.NotFound("no such file")),
+  });
+  assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
+});
+
+Deno.test("NameServer.resolveAll() finds a server that is a name itself", sanitized, async () => {
+  await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
+  const system = {
+    resolve: (host: string) => Promise.resolve([host === "dns" ? "127.0.0.1" : ""]),
+  };
+  const names = new NameServer({ host: "dns", port: server.port }, { readHosts, system });
+  assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
+});
+
+Deno.test(
+  "NameServer.resolveAll() does not wait for ever for a family that has no answer",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start(
+      { "a.test": { A: ["192.0.2.1"] } },
+      { mute: ["AAAA"] },
+    );
+    assertEquals(await lookUp(server, "a.test"), ["192.0.2.1"]);
+  },
+);
+
+Deno.test(
+  "NameServer.resolveAll() rejects when there is no such name, or no address",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({ "empty.test": {} });
+    for (const host of ["unknown.test", "empty.test"]) {
+      const error = await assertRejects(
+        () => lookUp(server, host),
+        Error,
+        `Cannot resolve ${host}: it has no address`,
+      );
+      assertEquals(error.cause instanceof Deno.errors.NotFound, true);
+    }
+  },
+);
+
+Deno.test(
+  "NameServer.resolveAll() rejects with the signal's reason when the server is mute",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
+    const names = new NameServer({ host: "127.0.0.1", port: server.port }, { readHosts });
+    const controller = new AbortController();
+    const asked = names.resolveAll("a.test", { signal: controller.signal });
+    while (server.questions.length < 2) await delay(1);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => asked, Error, "enough");
+  },
+);

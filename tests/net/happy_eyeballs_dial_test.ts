@@ -1,0 +1,97 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { type Connect, dial, UnreachableError } from "../../lib/net/happy_eyeballs.ts";
+
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
+const signal = new AbortController().signal;
+
+/** Fails as the kernel does when it has no way to an address. */
+class NoRoute extends Error {
+  readonly code = "ENETUNREACH";
+}
+
+Deno.test(
+  "dial() takes the second address when there is no way to the first",
+  sanitized,
+  async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const tried: string[] = [];
+    const connect: Connect = (options) => {
+      tried.push(options.hostname);
+      if (options.hostname === "192.0.2.1") return Promise.reject(new NoRoute("no route"));
+      return Deno.connect({ ...options, hostname: "127.0.0.1" });
+    };
+    const { connection } = await dial(["192.0.2.1", "2001:db8::1"], {
+      port: listener.addr.port,
+      signal,
+      connect,
+    });
+    connection.close();
+    assertEquals(tried, ["192.0.2.1", "2001:db8::1"]);
+    (await listener.accept()).close();
+    await assertRejects(
+      () => dial(["192.0.2.1"], { port: 80, signal, connect }),
+      UnreachableError,
+      "Cannot reach 192.0.2.1",
+    );
+  },
+);
+
+Deno.test(
+  "dial() rejects with the signal's reason when a black hole never answers",
+  sanitized,
+  async () => {
+    const controller = new AbortController();
+    const connect: Connect = ({ signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
+      });
+    const dialled = dial(["192.0.2.1"], { port: 80, signal: controller.signal, connect });
+    controller.abort(new Error("enough"));
+    await assertRejects(() => dialled, Error, "enough");
+  },
+);
+
+Deno.test(
+  "dial() leaves no connection behind when it is aborted at any moment",
+  sanitized,
+  async () => {
+    const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    let open = 0;
+    const serve = async () => {
+      try {
+        for await (const connection of listener) {
+          open++;
+          connection.read(new Uint8Array(1)).catch(() => null).then(() => {
+            connection.close();
+            open--;
+          });
+        }
+      } catch {
+        // The test is over.
+      }
+    };
+    const served = serve();
+    const one = async (index: number) => {
+      const controller = new AbortController();
+      const dialled = dial(["127.0.0.1"], { port, signal: controller.signal })
+        .then(({ connection }) => connection.close(), () => {});
+      setTimeout(() => controller.abort(), index % 3);
+      await dialled;
+    };
+    // What the runtime opens once for all is not a leak.
+    await Promise.all(Array.from({ length: 16 }, (_, index) => one(index)));
+    while (open > 0) await delay(1);
+    const before = count();
+    for (let round = 0; round < 50; round++) {
+      await Promise.all(Array.from({ length: 16 }, (_, i) => one(i)));
+    }
+    while (open > 0) await delay(1);
+    assertEquals(count(), before);
+    listener.close();
+    await served;
+  },
+);

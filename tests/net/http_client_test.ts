@@ -1,0 +1,583 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { createServer } from "node:http";
+import { createServer as createTcpServer, type Server } from "node:net";
+import { gzipSync } from "node:zlib";
+import { install } from "@sinonjs/fake-timers";
+import { AnswerError } from "../../lib/net/errors.ts";
+import { type HttpAnswer, HttpClient, type HttpRequest } from "../../lib/net/http_client.ts";
+import { countedSignal } from "../panel/counted_signal.ts";
+import { LoopbackDialler } from "./loopback_dialer.ts";
+import { packed } from "./packed.ts";
+import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
+
+/** The runner looks for what is left behind only when told to. */
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
+const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
+
+interface Client {
+  readonly server: RawServer;
+  readonly dialler: LoopbackDialler;
+  readonly client: HttpClient;
+  /** A POST to the server, when nothing else is said. */
+  request(request?: Partial<HttpRequest>, signal?: AbortSignal): Promise<HttpAnswer>;
+}
+
+/** A client and a server; no line may be left when the client was closed. */
+async function withClient(
+  serve: (peer: RawPeer, index: number) => Promise<void>,
+  use: (client: Client) => Promise<void>,
+  dialler = new LoopbackDialler(),
+): Promise<void> {
+  await withRawServer(serve, async (server) => {
+    const client = new HttpClient({ dialler });
+    const never = new AbortController().signal;
+    const usual = { method: "POST", url: `${server.origin}/p?token=t`, headers: [], body: "b" };
+    try {
+      await use({
+        server,
+        dialler,
+        client,
+        request: (request, signal = never) =>
+          client.request({ ...usual, method: "POST", ...request }, { signal }),
+      });
+    } finally {
+      client.close();
+      assertEquals(dialler.openLines, 0);
+    }
+  });
+}
+
+/** Answers every request with its body. */
+async function echo(peer: RawPeer): Promise<void> {
+  for (let asked; (asked = await peer.request()) !== undefined;) await peer.answer(asked.body);
+}
+
+Deno.test(
+  "HttpClient.request() sends head and body by one write, and gives what is answered",
+  sanitized,
+  async () => {
+    let head = "";
+    await withClient(async (peer) => {
+      head = (await peer.request())?.head ?? "";
+      await peer.answer("päng", ["Content-Type: text/plain", "A: b", "a: c"], "418 I'm a teapot");
+    }, async ({ request, dialler }) => {
+      const { status, headers, text } = await request({ headers: [["user-agent", "x"]] });
+      assertEquals([status, text], [418, "päng"]);
+      assertEquals(headers.get("content-type"), "text/plain");
+      assertEquals(headers.get("a"), "b, c");
+      assertMatch(head, /^POST \/p\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
+      assertMatch(head, /\r\nuser-agent: x\r\n.*content-length: 1\r\n\r\n$/s);
+      assertEquals(dialler.writes, 1);
+    });
+  },
+);
+
+Deno.test("HttpClient.request() uses a connection again and again", sanitized, async () => {
+  await withClient(echo, async ({ request, server }) => {
+    for (let count = 0; count < 20; count++) {
+      assertEquals((await request({ body: `number ${count}` })).text, `number ${count}`);
+    }
+    assertEquals((await request({ method: "GET", body: "" })).text, "");
+    assertEquals(server.accepted, 1);
+  });
+});
+
+Deno.test(
+  "HttpClient.request() writes on when the system takes but a part",
+  sanitized,
+  async () => {
+    const dialler = new LoopbackDialler({ longestWrite: 1000 });
+    await withClient(echo, async ({ request }) => {
+      const body = "0123456789".repeat(1000);
+      assertEquals((await request({ body })).text, body);
+      assertEquals((await request({ body: new TextEncoder().encode(body) })).text, body);
+    }, dialler);
+  },
+);
+
+Deno.test("HttpClient.request() names the whole URL to a proxy", sanitized, async () => {
+  let head = "";
+  await withClient(async (peer) => {
+    head = (await peer.request())?.head ?? "";
+    await peer.answer("");
+  }, async ({ request, server }) => {
+    await request();
+    assert(head.startsWith(`POST ${server.origin}/p?token=t HTTP/1.1\r\n`), head);
+    assert(head.includes("\r\nproxy-authorization: Basic eA==\r\n"), head);
+  }, new LoopbackDialler({ forward: { authorization: "Basic eA==" } }));
+});
+
+Deno.test(
+  "HttpClient.request() skips interim answers, but not without end",
+  sanitized,
+  async () => {
+    const interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
+    await withClient(async (peer, index) => {
+      await peer.request();
+      await peer.write(`HTTP/1.1 100 Continue\r\n\r\n${interim.repeat(index === 0 ? 3 : 1000)}`);
+      await peer.answer("last");
+    }, async ({ request }) => {
+      assertEquals((await request()).text, "last");
+      await assertRejects(() => request(), AnswerError, "never comes to its point");
+    });
+  },
+);
+
+// What ends a connection after an answer that is complete.
+for (
+  const [what, answer] of [
+    ["says so", "HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 1\r\n\r\na"],
+    ["speaks HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na"],
+    ["says more", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab"],
+    ["says more than its chunks", `HTTP/1.1 200 OK\r\n${CHUNKED}1\r\na\r\n0\r\n\r\nb`],
+    [
+      "tells the end in two ways",
+      `HTTP/1.1 200 OK\r\nContent-Length: 9\r\n${CHUNKED}1\r\na\r\n0\r\n\r\n`,
+    ],
+  ] as const
+) {
+  Deno.test(
+    `HttpClient.request() does not use a connection again when the server ${what}`,
+    sanitized,
+    async () => {
+      await withClient(async (peer) => {
+        while (await peer.request() !== undefined) await peer.write(answer);
+      }, async ({ request, server, dialler }) => {
+        assertEquals((await request()).text, "a");
+        assertEquals(dialler.openLines, 0);
+        assertEquals((await request()).text, "a");
+        assertEquals(server.accepted, 2);
+      });
+    },
+  );
+}
+
+for (
+  const [what, answer] of [
+    [
+      "of HTTP/1.0 that is kept",
+      "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ["without content", "HTTP/1.1 204 No Content\r\n\r\n"],
+    ["that nothing has changed", "HTTP/1.1 304 Not Modified\r\nContent-Length: 50\r\n\r\n"],
+  ] as const
+) {
+  Deno.test(
+    `HttpClient.request() uses a connection again after an answer ${what}`,
+    sanitized,
+    async () => {
+      await withClient(async (peer) => {
+        while (await peer.request() !== undefined) await peer.write(answer);
+      }, async ({ request, server }) => {
+        assertEquals((await request()).text, "");
+        assertEquals((await request()).text, "");
+        assertEquals(server.accepted, 1);
+      });
+    },
+  );
+}
+
+Deno.test("HttpClient.request() asks anew when a kept connection is dead", sanitized, async () => {
+  await withClient(async (peer) => {
+    const asked = await peer.request();
+    await peer.answer(asked?.body ?? "");
+    // And hangs up without having said so.
+  }, async ({ request, server }) => {
+    for (let count = 1; count <= 3; count++) {
+      assertEquals((await request({ body: `${count}` })).text, `${count}`);
+      assertEquals(server.accepted, count);
+    }
+  });
+});
+
+Deno.test(
+  "HttpClient.request() asks but once more, and a new connection never",
+  sanitized,
+  async () => {
+    await withClient(async (peer, index) => {
+      await peer.request();
+      if (index === 0) await peer.answer("");
+      if (index === 0) await peer.request();
+    }, async ({ request, server }) => {
+      await request();
+      const error = await assertRejects(() => request(), AnswerError, "without an answer");
+      assertEquals(error.kind, "closed");
+      assertEquals(server.accepted, 2);
+      await assertRejects(() => request(), AnswerError);
+      assertEquals(server.accepted, 3);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() does not ask again when an answer has begun",
+  sanitized,
+  async () => {
+    await withClient(async (peer) => {
+      await peer.request();
+      await peer.answer("");
+      await peer.request();
+      await peer.write("HTTP/1.1 200");
+    }, async ({ request, server }) => {
+      await request();
+      const error = await assertRejects(() => request(), AnswerError);
+      assertEquals(error.kind, "closed");
+      assertEquals(server.accepted, 1);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() drops all that is kept when one of it is dead",
+  sanitized,
+  async () => {
+    const both = Promise.withResolvers<void>();
+    let asked = 0;
+    await withClient(async (peer, index) => {
+      while (await peer.request() !== undefined) {
+        if (index < 2 && ++asked === 2) both.resolve();
+        await both.promise;
+        await peer.answer("");
+        if (index < 2) return;
+      }
+    }, async ({ request, server, dialler }) => {
+      await Promise.all([request(), request()]);
+      assertEquals(dialler.openLines, 2);
+      await request();
+      assertEquals([server.accepted, dialler.openLines], [3, 1]);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() does not use what was kept for a minute, and closes it",
+  sanitized,
+  async () => {
+    const clock = install({ toFake: ["performance"] });
+    try {
+      await withClient(echo, async ({ request, server, dialler }) => {
+        await request();
+        clock.tick(59_999);
+        await request();
+        assertEquals(server.accepted, 1);
+        clock.tick(60_001);
+        await request();
+        assertEquals([server.accepted, dialler.openLines], [2, 1]);
+        // Also when another server is asked.
+        await withRawServer(echo, async (other) => {
+          clock.tick(60_001);
+          await request({ url: other.origin });
+          assertEquals(dialler.openLines, 1);
+        });
+      });
+    } finally {
+      clock.uninstall();
+    }
+  },
+);
+
+Deno.test("HttpClient keeps four connections at most", sanitized, async () => {
+  const all = Promise.withResolvers<void>();
+  let asked = 0;
+  await withClient(async (peer) => {
+    await peer.request();
+    if (++asked === 7) all.resolve();
+    await all.promise;
+    await peer.answer("");
+    await peer.ended();
+  }, async ({ request, dialler }) => {
+    await Promise.all(Array.from({ length: 7 }, () => request()));
+    assertEquals(dialler.openLines, 4);
+  });
+});
+
+Deno.test(
+  "HttpClient.close() ends what is kept, and lets what is under way be answered",
+  sanitized,
+  async () => {
+    const closed = Promise.withResolvers<void>();
+    await withClient(async (peer) => {
+      for (let asked; (asked = await peer.request()) !== undefined;) {
+        if (asked.body === "slow") await closed.promise;
+        await peer.answer(asked.body);
+      }
+    }, async ({ request, client, dialler }) => {
+      const slow = request({ body: "slow" });
+      await request();
+      assertEquals(dialler.openLines, 2);
+      client.close();
+      assertEquals(dialler.openLines, 1);
+      closed.resolve();
+      assertEquals((await slow).text, "slow");
+      assertEquals(dialler.openLines, 0);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() throws the signal's reason at once and closes the connection",
+  sanitized,
+  async () => {
+    const reason = new Error("enough");
+    for (
+      const part of [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
+      ]
+    ) {
+      const controller = new AbortController();
+      await withClient(async (peer) => {
+        await peer.request();
+        await peer.write(part);
+        controller.abort(reason);
+        await peer.ended();
+      }, async ({ request, dialler, server }) => {
+        const error = await assertRejects(() => request({}, controller.signal), Error);
+        assertEquals(error, reason);
+        assertEquals(dialler.openLines, 0);
+        await assertRejects(() => request({}, controller.signal), Error, "enough");
+        assertEquals(server.accepted, 1);
+      });
+    }
+  },
+);
+
+Deno.test(
+  "HttpClient.request() leaves no listener at a signal that lives on",
+  sanitized,
+  async () => {
+    const { signal, listeners } = countedSignal();
+    await withClient(async (peer, index) => {
+      if (index === 0) await echo(peer);
+    }, async ({ request, client }) => {
+      await request({}, signal);
+      client.close();
+      await assertRejects(() => request({}, signal), AnswerError);
+      assertEquals(listeners(), 0);
+    });
+  },
+);
+
+Deno.test("HttpClient.request() passes on why there is no line", sanitized, async () => {
+  const failure = new Error("no way");
+  const client = new HttpClient({ dialler: { open: () => Promise.reject(failure) } });
+  const { signal } = new AbortController();
+  const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
+  assertEquals(await assertRejects(() => client.request(call, { signal }), Error), failure);
+});
+
+Deno.test(
+  "HttpClient.request() throws when a header can't be sent, and closes the line",
+  sanitized,
+  async () => {
+    await withClient((peer) => peer.ended(), async ({ request, dialler }) => {
+      await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
+      assertEquals(dialler.openLines, 0);
+    });
+  },
+);
+
+Deno.test("HttpClient.request() tells a reset", sanitized, async () => {
+  const server = createTcpServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.resetAndDestroy());
+  });
+  const port = await listen(server);
+  const dialler = new LoopbackDialler();
+  const client = new HttpClient({ dialler });
+  const { signal } = new AbortController();
+  const call = { method: "GET", url: `http://127.0.0.1:${port}/`, headers: [] } as const;
+  const error = await assertRejects(
+    () => client.request(call, { signal }),
+    AnswerError,
+    "the connection was lost",
+  );
+  assertEquals([error.kind, dialler.openLines], ["closed", 0]);
+  assert(error.cause instanceof Deno.errors.ConnectionReset);
+  await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test(
+  "HttpClient.request() takes an answer that comes before all was read",
+  sanitized,
+  async () => {
+    await withClient(async (peer) => {
+      await peer.read(1);
+      await peer.answer("too big", ["Connection: close"], "413 Content Too Large");
+      await peer.ended();
+    }, async ({ request }) => {
+      assertEquals((await request({ body: "x".repeat(1_000_000) })).status, 413);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() reads what was answered when the request can't be written",
+  sanitized,
+  async () => {
+    const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
+    let closed = 0;
+    const line = {
+      read: (into: Uint8Array) => {
+        into.set(answer);
+        return Promise.resolve(answer.length);
+      },
+      write: () => Promise.reject(new Error("broken pipe")),
+      close: () => void closed++,
+    };
+    const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
+    const { signal } = new AbortController();
+    const call = { method: "POST", url: "http://panel.test/", headers: [] } as const;
+    assertEquals((await client.request(call, { signal })).status, 401);
+    assertEquals(closed, 1);
+    line.read = () => Promise.reject(new Error("reset"));
+    const error = await assertRejects(() => client.request(call, { signal }), AnswerError);
+    assert(error.cause instanceof Error && error.cause.message === "broken pipe");
+  },
+);
+
+const HEAD = "HTTP/1.1 200 OK\r\n";
+const MIB = 1024 * 1024;
+
+for (
+  const [what, answer, kind, words] of [
+    ["is no HTTP", "SSH-2.0-OpenSSH_9.6\r\n\r\n", "malformed", "not HTTP"],
+    ["ends in its head", `${HEAD}Content-`, "closed", "without an answer"],
+    ["ends in its body", `${HEAD}Content-Length: 9\r\n\r\nabc`, "closed", "in mid-answer"],
+    ["ends in its chunks", `${HEAD}${CHUNKED}5\r\nab`, "closed", "in mid-answer"],
+    ["has chunks that are none", `${HEAD}${CHUNKED}oh\r\n`, "malformed", "malformed"],
+    ["has a length that is none", `${HEAD}Content-Length: -1\r\n\r\n`, "malformed", "length"],
+    ["has an unknown coding", `${HEAD}Transfer-Encoding: gzip\r\n\r\n`, "malformed", "coding"],
+    ["is packed as nobody asked", `${HEAD}Content-Encoding: br\r\n\r\na`, "malformed", "encoding"],
+    ["is not packed as it says", `${HEAD}Content-Encoding: gzip\r\n\r\na`, "malformed", "unpacked"],
+    ["switches the protocol", "HTTP/1.1 101 Yes\r\n\r\n", "malformed", "101"],
+    ["has a head without end", `${HEAD}${"A: b\r\n".repeat(20_000)}`, "too long", "head"],
+    ["says that it is too long", `${HEAD}Content-Length: ${MIB + 1}\r\n\r\n`, "too long", `${MIB}`],
+    ["is too long", `${HEAD}\r\n${"a".repeat(MIB + 1)}`, "too long", `longer than ${MIB} bytes`],
+    [
+      "is too long in chunks",
+      `${HEAD}${CHUNKED}${`1000\r\n${"a".repeat(4096)}\r\n`.repeat(257)}`,
+      "too long",
+      `longer than ${MIB} bytes`,
+    ],
+  ] as const
+) {
+  Deno.test(`HttpClient.request() throws when the answer ${what}`, sanitized, async () => {
+    await withClient(async (peer) => {
+      await peer.request();
+      await peer.write(answer);
+      // The client needs no end of what is malformed or too long.
+      if (kind !== "closed" && !what.includes("packed")) await peer.ended();
+    }, async ({ request, dialler }) => {
+      const error = await assertRejects(() => request(), AnswerError, words);
+      assertEquals(error.kind, kind);
+      assertEquals(dialler.openLines, 0);
+    });
+  });
+}
+
+Deno.test(
+  "HttpClient.request() reads long answers, and those that end with the connection",
+  sanitized,
+  async () => {
+    const text = "abcdefgh".repeat(MIB / 8);
+    await withClient(async (peer, index) => {
+      await peer.request();
+      if (index === 0) await peer.answer(text);
+      else await peer.write(`${HEAD}\r\n${text}`);
+    }, async ({ request }) => {
+      assert((await request()).text === text);
+      assert((await request()).text === text);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() gives the same answer however its bytes come",
+  sanitized,
+  async () => {
+    const answers = [
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nä€b",
+      `HTTP/1.1 200 OK\nA: b\n${CHUNKED}3;x=y\r\nä\xe2\r\n3\r\n\x82\xacb\r\n0\r\nC: d\r\n\r\n`,
+    ].map((text, index) =>
+      index === 0
+        ? new TextEncoder().encode(text)
+        : Uint8Array.from(text.replace("ä", "\xc3\xa4"), (letter) => letter.charCodeAt(0))
+    );
+    for (const bytes of answers) {
+      for (let step = 1; step <= bytes.length; step++) {
+        let at = 0;
+        const line = {
+          read: (into: Uint8Array) => {
+            const part = bytes.subarray(at, at += step);
+            into.set(part);
+            return Promise.resolve(part.length || null);
+          },
+          write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+          close: () => {},
+        };
+        const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
+        const { signal } = new AbortController();
+        const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
+        assertEquals((await client.request(call, { signal })).text, "ä€b");
+      }
+    }
+  },
+);
+
+for (const encoding of ["gzip", "deflate"] as const) {
+  Deno.test(`HttpClient.request() unpacks ${encoding}, but no bombs`, sanitized, async () => {
+    const small = await packed(new TextEncoder().encode("päng"), encoding);
+    const bomb = await packed(new Uint8Array(MIB + 1), encoding);
+    await withClient(async (peer) => {
+      for (let asked; (asked = await peer.request()) !== undefined;) {
+        const bytes = asked.body === "small" ? small : bomb;
+        const length = `Content-Length: ${bytes.length}\r\n\r\n`;
+        await peer.write(`${HEAD}Content-Encoding: ${encoding}\r\n${length}`);
+        await peer.write(bytes);
+      }
+    }, async ({ request }) => {
+      assertEquals((await request({ body: "small" })).text, "päng");
+      const error = await assertRejects(() => request({ body: "bomb" }), AnswerError);
+      assertEquals(error.kind, "too long");
+    });
+  });
+}
+
+Deno.test("HttpClient.request() gets on with the HTTP server of Node", sanitized, async () => {
+  let connections = 0;
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const part of request) body += part;
+    if (request.url === "/packed") {
+      response.setHeader("content-encoding", "gzip");
+      response.end(gzipSync(body));
+    } else if (request.url === "/whole") {
+      response.end(body);
+    } else {
+      for (const letter of body) response.write(letter);
+      response.end();
+    }
+  }).on("connection", () => connections++);
+  const port = await listen(server);
+  const dialler = new LoopbackDialler();
+  const client = new HttpClient({ dialler });
+  const { signal } = new AbortController();
+  for (const path of ["whole", "chunked", "packed", "whole", "chunked"]) {
+    const url = `http://127.0.0.1:${port}/${path}`;
+    const call = { method: "POST", url, headers: [], body: `päng ${path}` } as const;
+    assertEquals((await client.request(call, { signal })).text, call.body);
+  }
+  assertEquals(connections, 1);
+  client.close();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  assert(typeof address === "object" && address !== null);
+  return address.port;
+}

@@ -1,0 +1,302 @@
+import { install } from "@sinonjs/fake-timers";
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import type { Line } from "../../lib/net/byte_stream.ts";
+import { LineError } from "../../lib/net/errors.ts";
+import { Tls, type TrustOptions } from "../../lib/net/tls.ts";
+import { EchoServer } from "./echo_server.ts";
+import { roundTrip } from "./round_trip.ts";
+import { makeCertificate } from "./test_authority.ts";
+
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
+const signal = new AbortController().signal;
+const certificate = await makeCertificate();
+const needsOpenssl = { ignore: certificate === undefined };
+const trust = certificate ? { caCerts: [certificate.authority] } : {};
+
+const TRUSTS: readonly TrustOptions[] = [trust, { anyCertificate: true }];
+
+function told(options: TrustOptions): string {
+  return options.anyCertificate ? "without a look at certificates" : "with verified certificates";
+}
+
+async function start(
+  tls: Tls,
+  port: number,
+  options: { host?: string; signal?: AbortSignal } = {},
+): Promise<Line> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  return await tls.start(connection, { host: "localhost", port, signal, ...options });
+}
+
+/** Answers each connection so; afterwards it is open until the other side ends it. */
+class OddServer {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #open = new Set<Deno.TcpConn>();
+  readonly #done: Promise<void>;
+
+  constructor(answer: (connection: Deno.TcpConn) => Promise<"end" | void>) {
+    this.#done = this.#serve(answer);
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Ends all connections. */
+  end(): void {
+    for (const connection of this.#open) connection.close();
+    this.#open.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    this.end();
+    await this.#done;
+  }
+
+  async #serve(answer: (connection: Deno.TcpConn) => Promise<"end" | void>): Promise<void> {
+    const running: Promise<void>[] = [];
+    try {
+      while (true) {
+        const connection = await this.#listener.accept();
+        this.#open.add(connection);
+        running.push(this.#answer(connection, answer));
+      }
+    } catch {
+      // It was closed.
+    }
+    await Promise.all(running);
+  }
+
+  async #answer(
+    connection: Deno.TcpConn,
+    answer: (connection: Deno.TcpConn) => Promise<"end" | void>,
+  ): Promise<void> {
+    const buffer = new Uint8Array(4096);
+    try {
+      await connection.read(buffer);
+      if (await answer(connection) !== "end") { while (await connection.read(buffer) !== null); }
+    } catch {
+      // It was closed.
+    }
+    if (this.#open.delete(connection)) connection.close();
+  }
+}
+
+const mute = () => Promise.resolve();
+
+Deno.test({
+  ...sanitized,
+  name: "Tls.start() rejects certificates that can't be trusted, and says why (needs openssl)",
+  ...needsOpenssl,
+  fn: async () => {
+    if (!certificate) return;
+    await using server = new EchoServer({ certificate });
+    const table: [TrustOptions, string, string][] = [
+      [{}, "localhost", "it is of no authority that this machine knows"],
+      [trust, "other.test", "it is for other names"],
+      [trust, "127.0.0.2", "it is for other names"],
+    ];
+    for (const [options, host, reason] of table) {
+      const error = await assertRejects(
+        () => start(new Tls(options), server.port, { host }),
+        LineError,
+      );
+      assertEquals(error.message, `Cannot trust the certificate of ${host}: ${reason}`);
+      assertEquals(error.stage, "tls");
+      assert(error.cause instanceof Error);
+    }
+    while (server.open > 0) await delay(1);
+  },
+});
+
+Deno.test({
+  ...sanitized,
+  name: "Tls.start() takes a name with a final dot (needs openssl)",
+  ...needsOpenssl,
+  fn: async () => {
+    if (!certificate) return;
+    await using server = new EchoServer({ certificate });
+    const line = await start(new Tls(trust), server.port, { host: "localhost." });
+    await roundTrip(line, 10);
+    line.close();
+  },
+});
+
+for (const options of TRUSTS) {
+  Deno.test(
+    `Tls.start() says so when the server speaks no TLS, ${told(options)}`,
+    sanitized,
+    async () => {
+      const answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+      await using server = new OddServer(async (connection) => {
+        await connection.write(new TextEncoder().encode(answer));
+      });
+      const error = await assertRejects(() => start(new Tls(options), server.port), LineError);
+      assertEquals(
+        error.message,
+        `localhost port ${server.port} does not speak TLS; is it an http:// address?`,
+      );
+      while (server.open > 0) await delay(1);
+    },
+  );
+
+  Deno.test(
+    `Tls.start() rejects when the server hangs up, ${told(options)}`,
+    sanitized,
+    async () => {
+      await using server = new OddServer(() => Promise.resolve("end"));
+      const error = await assertRejects(() => start(new Tls(options), server.port), LineError);
+      assertEquals(
+        error.message,
+        `Cannot speak TLS with localhost port ${server.port}: the other side hung up`,
+      );
+    },
+  );
+
+  Deno.test(`Tls.start() gives a mute server 10 s, ${told(options)}`, sanitized, async () => {
+    const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
+    await using server = new OddServer(() => Promise.resolve(greet()));
+    const clock = install({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const started = start(new Tls(options), server.port);
+      started.catch(() => {});
+      await greeted;
+      await clock.tickAsync(9999);
+      assertEquals(clock.countTimers(), 1);
+      await clock.tickAsync(1);
+      const error = await assertRejects(() => started, LineError);
+      assertEquals(
+        error.message,
+        `Cannot speak TLS with localhost port ${server.port}: no answer within 10 s`,
+      );
+    } finally {
+      clock.uninstall();
+    }
+  });
+
+  Deno.test(
+    `Tls.start() rejects with the signal's reason at once, ${told(options)}`,
+    sanitized,
+    async () => {
+      const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
+      await using server = new OddServer(() => Promise.resolve(greet()));
+      const controller = new AbortController();
+      const started = start(new Tls(options), server.port, { signal: controller.signal });
+      await greeted;
+      controller.abort(new Error("enough"));
+      await assertRejects(() => started, Error, "enough");
+    },
+  );
+
+  Deno.test({
+    ...sanitized,
+    name: `Tls.start() gives a line that waits when a side does not read, ${told(options)}`,
+    ...needsOpenssl,
+    fn: async () => {
+      if (!certificate) return;
+      await using server = new EchoServer({ certificate });
+      const line = await start(new Tls(options), server.port);
+      // Nobody reads what comes back, so both directions fill up.
+      let sent = 0;
+      let ended: unknown;
+      const sending = (async () => {
+        while (true) sent += await line.write(new Uint8Array(65_536));
+      })().catch((error) => ended = error);
+      for (let last = -1, same = 0; same < 20; await delay(5)) {
+        same = sent === last ? same + 1 : 0;
+        last = sent;
+        assertLess(sent, 64 * 1024 * 1024);
+      }
+      line.close();
+      await sending;
+      assert(ended instanceof Error);
+      server.end();
+    },
+  });
+
+  Deno.test({
+    ...sanitized,
+    name: `Tls.start() gives a line that tells the other side's end, ${told(options)}`,
+    ...needsOpenssl,
+    fn: async () => {
+      if (!certificate) return;
+      using listener = Deno.listenTls({
+        hostname: "127.0.0.1",
+        port: 0,
+        cert: certificate.certificate,
+        key: certificate.key,
+      });
+      const [line, server] = await Promise.all([
+        start(new Tls(options), listener.addr.port),
+        listener.accept().then(async (connection) => {
+          await connection.handshake();
+          return connection;
+        }),
+      ]);
+      const buffer = new Uint8Array(3);
+      const early = line.read(buffer);
+      await server.write(new TextEncoder().encode("hello"));
+      assertEquals(await early, 3);
+      server.close();
+      assertEquals(await line.read(buffer), 2);
+      assertEquals(await line.read(buffer), null);
+      assertEquals(await line.read(buffer), null);
+      line.close();
+    },
+  });
+
+  Deno.test({
+    ...sanitized,
+    name: `Tls.start() gives a line whose close() ends a read under way, ${told(options)}`,
+    ...needsOpenssl,
+    fn: async () => {
+      if (!certificate) return;
+      await using server = new EchoServer({ certificate });
+      const line = await start(new Tls(options), server.port);
+      const reading = line.read(new Uint8Array(1));
+      line.close();
+      await assertRejects(() => reading, Error);
+      while (server.open > 0) await delay(1);
+    },
+  });
+}
+
+Deno.test({
+  ...sanitized,
+  name: "Tls.start() ends connections to a mute server from the second on, until one answers",
+  ...needsOpenssl,
+  fn: async () => {
+    if (!certificate) return;
+    await using muteServer = new OddServer(mute);
+    const tls = new Tls(trust);
+    const giveUp = async () => {
+      const controller = new AbortController();
+      const open = muteServer.open;
+      const started = start(tls, muteServer.port, { signal: controller.signal });
+      started.catch(() => {});
+      while (muteServer.open === open) await delay(1);
+      controller.abort(new Error("enough"));
+      await assertRejects(() => started, Error, "enough");
+    };
+    await giveUp();
+    for (let count = 0; count < 5; count++) {
+      await giveUp();
+      while (muteServer.open > 1) await delay(1);
+    }
+    await using server = new EchoServer({ certificate });
+    for (let count = 0; count < 2; count++) {
+      const line = await start(tls, server.port);
+      await roundTrip(line);
+      line.close();
+      while (server.open > 0) await delay(1);
+    }
+    muteServer.end();
+  },
+});

@@ -1,0 +1,166 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { FrameDecoder, type FrameEvent, OPCODE } from "../../lib/net/websocket_frames.ts";
+import { joined, serverFrame } from "./server_frames.ts";
+import { cuts, split } from "./split.ts";
+
+const MIB = 1024 * 1024;
+
+function take(decoder: FrameDecoder, pieces: Iterable<Uint8Array<ArrayBuffer>>): FrameEvent[] {
+  return [...pieces].flatMap((piece) => {
+    const events = [...decoder.take(piece)];
+    // Whoever reads uses one buffer for all.
+    piece.fill(0xAA);
+    return events;
+  });
+}
+
+/** What is in a message, with control frames between its fragments. */
+const message = fc.record({
+  text: fc.string({ unit: "binary", maxLength: 400 }).map((text) => text.toWellFormed()),
+  isText: fc.boolean(),
+  fragments: cuts,
+  between: fc.array(fc.constantFrom("ping", "pong"), { maxLength: 3 }),
+});
+
+Deno.test("FrameDecoder gives the same events however messages and bytes are split", () => {
+  fc.assert(fc.property(fc.array(message, { maxLength: 6 }), cuts, (messages, cuts) => {
+    const frames: Uint8Array[] = [];
+    const expected: FrameEvent[] = [];
+    for (const { text, isText, fragments, between } of messages) {
+      const whole = new TextEncoder().encode(text);
+      const parts = split(whole, fragments);
+      parts.forEach((part, index) => {
+        const opcode = index > 0 ? OPCODE.continuation : isText ? OPCODE.text : OPCODE.binary;
+        frames.push(serverFrame(opcode, part, { final: index === parts.length - 1 }));
+        const control = index === parts.length - 1 ? undefined : between[index];
+        if (control === "ping") {
+          frames.push(serverFrame(OPCODE.ping, `${index}`));
+          expected.push({ kind: "ping", bytes: new TextEncoder().encode(`${index}`) });
+        } else if (control === "pong") {
+          frames.push(serverFrame(OPCODE.pong, "anything"));
+          expected.push({ kind: "pong" });
+        }
+      });
+      expected.push(isText ? { kind: "text", text } : { kind: "binary", bytes: whole });
+    }
+    frames.push(serverFrame(OPCODE.close, joined([Uint8Array.of(3, 233), whyBytes])));
+    expected.push({ kind: "close", code: 1001, reason: "going away" });
+    const events = take(new FrameDecoder({ limit: MIB }), split(joined(frames), cuts));
+    assertEquals(events, expected);
+  }));
+});
+
+const whyBytes = new TextEncoder().encode("going away");
+
+for (const length of [0, 125, 126, 65_535, 65_536, MIB]) {
+  Deno.test(`FrameDecoder takes a message of ${length} bytes`, () => {
+    const payload = Uint8Array.from({ length }, (_, index) => index * 3);
+    const bytes = serverFrame(OPCODE.binary, payload);
+    const events = [...new FrameDecoder({ limit: MIB }).take(bytes)];
+    assertEquals(events.length, 1);
+    const [event] = events;
+    assert(event?.kind === "binary");
+    assertEquals(event.bytes.length, length);
+    assert(event.bytes.every((byte, index) => byte === payload[index]));
+  });
+}
+
+Deno.test("FrameDecoder takes a close frame without a code", () => {
+  const events = take(new FrameDecoder({ limit: MIB }), [serverFrame(OPCODE.close)]);
+  assertEquals(events, [{ kind: "close", reason: "" }]);
+});
+
+for (
+  const [what, frames, words] of [
+    ["a reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x40 })], "extension"],
+    ["a masked frame", [serverFrame(OPCODE.text, "a", { masked: true })], "mask"],
+    ["an unknown kind of message", [serverFrame(3, "a")], "unknown kind 3"],
+    ["an unknown kind of control frame", [serverFrame(11)], "unknown kind 11"],
+    ["a ping in fragments", [serverFrame(OPCODE.ping, "", { final: false })], "fragments"],
+    ["a ping of 126 bytes", [serverFrame(OPCODE.ping, "a".repeat(126))], "too long"],
+    ["half a code", [serverFrame(OPCODE.close, "a")], "half a code"],
+    ["a fragment without a start", [serverFrame(OPCODE.continuation, "a")], "out of order"],
+    ["a message within another", [
+      serverFrame(OPCODE.text, "a", { final: false }),
+      serverFrame(OPCODE.text, "b"),
+    ], "out of order"],
+    ["text that is no UTF-8", [serverFrame(OPCODE.text, Uint8Array.of(0xC3, 0x28))], "UTF-8"],
+    ["text that ends within a letter", [
+      serverFrame(OPCODE.text, "a", { final: false }),
+      serverFrame(OPCODE.continuation, Uint8Array.of(0xC3)),
+    ], "UTF-8"],
+    [
+      "a reason that is no UTF-8",
+      [serverFrame(OPCODE.close, Uint8Array.of(3, 232, 0xFF))],
+      "UTF-8",
+    ],
+  ] as const
+) {
+  Deno.test(`FrameDecoder throws when a server sends ${what}`, () => {
+    const bytes = joined(frames);
+    assertThrows(
+      () => take(new FrameDecoder({ limit: MIB }), [bytes.slice()]),
+      SyntaxError,
+      words,
+    );
+    const singly = split(bytes, Array.from(bytes, (_, index) => index));
+    assertThrows(() => take(new FrameDecoder({ limit: MIB }), singly), SyntaxError, words);
+  });
+}
+
+for (const declared of [BigInt(MIB + 1), 64n * BigInt(MIB), 1n << 63n, (1n << 64n) - 1n]) {
+  Deno.test(`FrameDecoder refuses a message of ${declared} bytes by its head alone`, () => {
+    const head = serverFrame(OPCODE.binary, "", { declared });
+    assertThrows(() => take(new FrameDecoder({ limit: MIB }), [head]), RangeError, `${MIB}`);
+  });
+}
+
+Deno.test("FrameDecoder refuses fragments that are too long together", () => {
+  const decoder = new FrameDecoder({ limit: 1000 });
+  const half = "a".repeat(500);
+  take(decoder, [serverFrame(OPCODE.text, half, { final: false })]);
+  take(decoder, [serverFrame(OPCODE.continuation, half, { final: false })]);
+  take(decoder, [serverFrame(OPCODE.continuation, "", { final: false })]);
+  const last = serverFrame(OPCODE.continuation, "a");
+  assertThrows(() => take(decoder, [last]), RangeError, "more than 1000 bytes");
+});
+
+Deno.test("FrameDecoder counts each message anew", () => {
+  const decoder = new FrameDecoder({ limit: 1000 });
+  for (let count = 0; count < 5; count++) {
+    assertEquals(take(decoder, [serverFrame(OPCODE.text, "a".repeat(1000))]).length, 1);
+  }
+});
+
+Deno.test("FrameDecoder throws nothing but SyntaxErrors and RangeErrors, whatever comes", () => {
+  const odd = fc.tuple(
+    fc.constantFrom(0, 0, 1, 2, 8, 9, 10, 11),
+    fc.uint8Array({ maxLength: 130 }),
+    fc.record({
+      final: fc.boolean(),
+      reserved: fc.constantFrom(0, 0, 0, 0, 16),
+      masked: fc.constantFrom(false, false, false, true),
+    }),
+  ).map((parts) => serverFrame(...parts));
+  const junk = fc.oneof(
+    { weight: 5, arbitrary: fc.array(odd).map(joined) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }) },
+  );
+  fc.assert(fc.property(junk, cuts, (bytes, cuts) => {
+    const outcomes = [[bytes.slice()], split(bytes, cuts)].map((pieces) => {
+      const events: FrameEvent[] = [];
+      const decoder = new FrameDecoder({ limit: 200 });
+      try {
+        for (const piece of pieces) {
+          for (const event of decoder.take(Uint8Array.from(piece))) events.push(event);
+        }
+      } catch (error) {
+        assert(error instanceof SyntaxError || error instanceof RangeError);
+        return { events, message: error.message };
+      }
+      return { events, message: "" };
+    });
+    assertEquals(outcomes[1], outcomes[0]);
+  }));
+});

@@ -1,0 +1,321 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { type WebSocket, WebSocketServer } from "ws";
+import { LineReader } from "../../lib/net/buffered_reader.ts";
+import type { Line } from "../../lib/net/byte_stream.ts";
+import { LineSocket, openWebSocket, type Socket } from "../../lib/net/websocket.ts";
+import { LoopbackDialler } from "./loopback_dialer.ts";
+import { type RawPeer, withRawServer } from "./raw_server.ts";
+import { framesToTheEnd, upgrade } from "./raw_upgrade.ts";
+import { joined, serverFrame } from "./server_frames.ts";
+
+/** The runner looks for what is left behind only when told to. */
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
+async function dial(port: number, dialler: LoopbackDialler): Promise<Socket> {
+  return await openWebSocket(`ws://127.0.0.1:${port}/`, {
+    dialler,
+    headers: [],
+    signal: new AbortController().signal,
+    openTimeoutMs: 60_000,
+  });
+}
+
+/** A socket to a server that has agreed to it; closed after `use`, which has to end `serve`. */
+async function withSocket(
+  serve: (peer: RawPeer) => Promise<void>,
+  use: (socket: Socket, dialler: LoopbackDialler) => Promise<void>,
+  dialler = new LoopbackDialler(),
+): Promise<void> {
+  const served = Promise.withResolvers<void>();
+  await withRawServer(async (peer) => {
+    await upgrade(peer);
+    served.resolve(serve(peer));
+    await served.promise;
+  }, async ({ port }) => {
+    const socket = await dial(port, dialler);
+    try {
+      await use(socket, dialler);
+    } finally {
+      socket.close();
+      assertEquals(dialler.openLines, 0);
+      await served.promise;
+    }
+  });
+}
+
+/** A socket to the server of the `ws` library, which would like to compress. */
+async function withWs(
+  serve: (socket: WebSocket) => void,
+  use: (socket: Socket) => Promise<void>,
+): Promise<void> {
+  const server = new WebSocketServer({
+    host: "127.0.0.1",
+    port: 0,
+    perMessageDeflate: { threshold: 0 },
+  });
+  await new Promise<void>((resolve) => server.on("listening", resolve));
+  const ended: Promise<void>[] = [];
+  server.on("connection", (socket) => {
+    ended.push(new Promise((resolve) => socket.on("close", () => resolve())));
+    serve(socket);
+  });
+  const dialler = new LoopbackDialler();
+  const socket = await dial(server.address().port, dialler);
+  try {
+    await use(socket);
+  } finally {
+    socket.close();
+    assertEquals(dialler.openLines, 0);
+    await Promise.all(ended);
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}
+
+Deno.test(
+  "LineSocket exchanges messages of all sizes with a server that would compress",
+  sanitized,
+  async () => {
+    await withWs((peer) => {
+      peer.on("message", (data, binary) => peer.send(data, { binary }));
+    }, async (socket) => {
+      for (const length of [0, 1, 125, 126, 5000, 65_535, 65_536, 300_000]) {
+        const text = "é".repeat(length / 2);
+        await socket.send(text);
+        assert(await socket.receive() === text);
+        const bytes = Uint8Array.from({ length }, (_, index) => index * 11);
+        await socket.send(bytes);
+        const received = await socket.receive();
+        assert(received instanceof Uint8Array && received.length === length);
+        assert(received.every((byte, index) => byte === bytes[index]));
+      }
+    });
+  },
+);
+
+Deno.test(
+  "LineSocket puts fragments together, and answers pings between them",
+  sanitized,
+  async () => {
+    const pong = Promise.withResolvers<string>();
+    await withWs((peer) => {
+      peer.on("pong", (data) => pong.resolve(new TextDecoder().decode(data)));
+      peer.send("one, ", { fin: false });
+      peer.ping("are you there?");
+      peer.send("two, ", { fin: false });
+      peer.send("three", { fin: true });
+    }, async (socket) => {
+      assertEquals(await socket.receive(), "one, two, three");
+      assertEquals(await pong.promise, "are you there?");
+    });
+  },
+);
+
+Deno.test("LineSocket.ping() is answered, and that is heard", sanitized, async () => {
+  const closed = Promise.withResolvers<void>();
+  await withWs((peer) => {
+    peer.on("ping", () => setTimeout(() => peer.close(1000, "done"), 0));
+    peer.on("close", () => closed.resolve());
+  }, async (socket) => {
+    const before = socket.heardAtMs;
+    await socket.ping();
+    assertEquals(await socket.receive(), undefined);
+    assert(socket.heardAtMs > before);
+    assertEquals(socket.ending, 'the panel ended the connection (1000, "done")');
+    await closed.promise;
+  });
+});
+
+Deno.test(
+  "LineSocket.send() keeps the order of what is sent at once, also by small writes",
+  sanitized,
+  async () => {
+    const messages = Array.from({ length: 50 }, (_, index) => `${index} `.repeat(index * 10));
+    let received: string[] = [];
+    await withSocket(async (peer) => {
+      const frames = await framesToTheEnd(peer);
+      received = frames.filter(({ opcode }) => opcode === 1)
+        .map(({ payload }) => new TextDecoder().decode(payload));
+    }, async (socket) => {
+      await Promise.all(messages.map((message) => socket.send(message)));
+    }, new LoopbackDialler({ longestWrite: 700 }));
+    assertEquals(received, messages);
+  },
+);
+
+Deno.test("LineSocket.close() says farewell, and ends what waits", sanitized, async () => {
+  let opcodes: unknown[] = [];
+  await withSocket(async (peer) => {
+    const frames = await framesToTheEnd(peer);
+    opcodes = frames.map(({ opcode, payload, masked }) => [opcode, [...payload], masked]);
+  }, async (socket) => {
+    const received = socket.receive();
+    socket.close();
+    socket.close();
+    assertEquals(await received, undefined);
+    assertEquals(socket.ending, "it was closed here");
+    assertEquals(await socket.receive(), undefined);
+    await assertRejects(() => socket.send("a"), Error, "Cannot send: it was closed here");
+    await assertRejects(() => socket.ping(), Error, "Cannot send");
+  });
+  assertEquals(opcodes, [[8, [3, 232], true]]);
+});
+
+Deno.test(
+  "LineSocket.close() does not wait for a server that reads nothing",
+  sanitized,
+  async () => {
+    const line = deafLine();
+    const socket = new LineSocket(line, new LineReader(line));
+    const sent = ["a", "b"].map((text) =>
+      assertRejects(() => socket.send(text), Error, "closed here")
+    );
+    await delay(0);
+    assertEquals(line.writes, 1);
+    socket.close();
+    assertEquals(line.closed, 1);
+    await Promise.all(sent);
+    assertEquals(line.writes, 1);
+  },
+);
+
+Deno.test("LineSocket.close() closes at once when its farewell is not taken", sanitized, () => {
+  const line = deafLine();
+  new LineSocket(line, new LineReader(line)).close();
+  assertEquals([line.writes, line.closed], [1, 1]);
+});
+
+/** A line that takes nothing and says what it is given. */
+function deafLine(said: readonly Uint8Array[] = []): Line & { writes: number; closed: number } {
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => {});
+  const rest = [...said];
+  return {
+    writes: 0,
+    closed: 0,
+    read(into) {
+      const next = rest.shift();
+      if (next === undefined) return ended.promise;
+      into.set(next);
+      return Promise.resolve(next.length);
+    },
+    write() {
+      this.writes++;
+      return ended.promise;
+    },
+    close() {
+      this.closed++;
+      ended.reject(new Error("closed"));
+    },
+  };
+}
+
+Deno.test(
+  "LineSocket owes one pong at most, however many pings come, and answers the last",
+  sanitized,
+  async () => {
+    const pings = Array.from({ length: 500 }, (_, index) => serverFrame(9, `${index}`));
+    const line = deafLine([joined(pings), serverFrame(1, "a")]);
+    const written: number[][] = [];
+    const taken = Promise.withResolvers<void>();
+    line.write = async (bytes) => {
+      written.push([...bytes]);
+      await taken.promise;
+      return bytes.length;
+    };
+    const socket = new LineSocket(line, new LineReader(line));
+    assertEquals(await socket.receive(), "a");
+    taken.resolve();
+    // Goes out after all that is owed.
+    await socket.send("b");
+    assert(written.length <= 3, `${written.length} frames`);
+    const last = Uint8Array.from(written.at(-2) ?? []);
+    const payload = last.slice(6).map((byte, index) => byte ^ (last[2 + index % 4] ?? 0));
+    assertEquals([last[0], new TextDecoder().decode(payload)], [0x8A, "499"]);
+    socket.close();
+  },
+);
+
+Deno.test("LineSocket reads nothing that nobody receives", sanitized, async () => {
+  const mib = serverFrame(2, new Uint8Array(1024 * 1024));
+  let sent = 0;
+  await withSocket(async (peer) => {
+    while (await peer.write(mib)) sent++;
+  }, async (socket) => {
+    const first = await socket.receive();
+    assert(first instanceof Uint8Array);
+    // The kernel's buffers fill up, and then nothing moves any more.
+    for (let before = -1; before !== sent;) {
+      before = sent;
+      await delay(50);
+    }
+    assert(sent < 60, `${sent} MiB were sent`);
+  });
+});
+
+for (
+  const [what, bytes, ending, code] of [
+    [
+      "a close frame",
+      serverFrame(8, Uint8Array.of(3, 233)),
+      "the panel ended the connection (1001)",
+      [3, 233],
+    ],
+    ["a close frame without a code", serverFrame(8), "the panel ended the connection", []],
+    ["a masked frame", serverFrame(1, "a", { masked: true }), "no WebSocket message", [3, 234]],
+    ["a compressed frame", serverFrame(1, "a", { reserved: 64 }), "no WebSocket message", [3, 234]],
+    ["no text", serverFrame(1, Uint8Array.of(255)), "no WebSocket message", [3, 234]],
+    ["64 MiB", serverFrame(2, "", { declared: 67_108_864n }), "too long", [3, 241]],
+  ] as const
+) {
+  Deno.test(`LineSocket ends when a server sends ${what}`, sanitized, async () => {
+    let last: unknown;
+    await withSocket(async (peer) => {
+      await peer.write(joined([serverFrame(1, "before"), bytes, serverFrame(1, "behind")]));
+      const frames = await framesToTheEnd(peer);
+      last = frames.map(({ opcode, payload }) => [opcode, [...payload]]);
+    }, async (socket, dialler) => {
+      assertEquals(await socket.receive(), "before");
+      assertEquals(socket.ending, "");
+      assertEquals(await socket.receive(), undefined);
+      assertEquals(socket.ending.includes(ending), true, socket.ending);
+      assertEquals(dialler.openLines, 0);
+      assertEquals(await socket.receive(), undefined);
+    });
+    assertEquals(last, [[8, [...code]]]);
+  });
+}
+
+Deno.test(
+  "LineSocket ends when the connection ends in the middle of a frame, or is reset",
+  sanitized,
+  async () => {
+    await withSocket(async (peer) => {
+      await peer.write(serverFrame(1, "hello").subarray(0, 4));
+    }, async (socket) => {
+      assertEquals(await socket.receive(), undefined);
+      assertEquals(socket.ending, "the panel closed the connection");
+      await assertRejects(() => socket.send("a"), Error, "Cannot send: the panel closed");
+    });
+    const line = deafLine();
+    line.read = () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer"));
+    const socket = new LineSocket(line, new LineReader(line));
+    assertEquals(await socket.receive(), undefined);
+    assertEquals([socket.ending, line.closed], ["the connection was lost", 1]);
+  },
+);
+
+Deno.test(
+  "LineSocket.receive() waits when a server is mute, until it is closed here",
+  sanitized,
+  async () => {
+    await withSocket((peer) => peer.ended(), async (socket) => {
+      const before = socket.heardAtMs;
+      const received = socket.receive();
+      await socket.send("anybody?");
+      assertEquals(socket.heardAtMs, before);
+      socket.close();
+      assertEquals(await received, undefined);
+    });
+  },
+);

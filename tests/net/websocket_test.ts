@@ -1,0 +1,265 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { AnswerError, UpgradeRefused } from "../../lib/net/errors.ts";
+import { openWebSocket, type Socket, type WebSocketOptions } from "../../lib/net/websocket.ts";
+import { countedSignal } from "../panel/counted_signal.ts";
+import { LoopbackDialler } from "./loopback_dialer.ts";
+import { type RawPeer, withRawServer } from "./raw_server.ts";
+import { agreement, upgrade } from "./raw_upgrade.ts";
+import { serverFrame } from "./server_frames.ts";
+
+/** The runner looks for what is left behind only when told to. */
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
+/** Dials a server; no line may be left when the socket was closed or did not come about. */
+async function withDial(
+  serve: (peer: RawPeer) => Promise<void>,
+  use: (dial: (options?: Partial<WebSocketOptions>) => Promise<Socket>) => Promise<void>,
+  dialler = new LoopbackDialler(),
+): Promise<void> {
+  await withRawServer(serve, async ({ origin }) => {
+    await use((options) =>
+      openWebSocket(`${origin}/ws?token=t`, {
+        dialler,
+        headers: [],
+        signal: new AbortController().signal,
+        openTimeoutMs: 60_000,
+        ...options,
+      })
+    );
+    assertEquals(dialler.openLines, 0);
+  });
+}
+
+Deno.test(
+  "openWebSocket() asks as a WebSocket must, without Origin and extensions",
+  sanitized,
+  async () => {
+    let head = "";
+    const dialler = new LoopbackDialler();
+    await withDial(async (peer) => {
+      head = await upgrade(peer);
+      await peer.ended();
+    }, async (dial) => {
+      (await dial({ headers: [["X-Own", "a"]] })).close();
+    }, dialler);
+    assertMatch(head, /^GET \/ws\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
+    assertMatch(head, /^x-own: a\r$/im);
+    assertMatch(head, /^upgrade: websocket\r$/im);
+    assertMatch(head, /^connection: upgrade\r$/im);
+    assertMatch(head, /^sec-websocket-version: 13\r$/im);
+    assertMatch(head, /^sec-websocket-key: [\w+/]{22}==\r$/im);
+    assert(!/^(origin|sec-websocket-(extensions|protocol)|content-length):/im.test(head), head);
+    // A dialler has to know that this line is for a WebSocket.
+    assertMatch(dialler.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
+  },
+);
+
+Deno.test(
+  "openWebSocket() names the whole URL to a proxy that reads requests",
+  sanitized,
+  async () => {
+    let head = "";
+    await withDial(
+      async (peer) => {
+        head = await upgrade(peer);
+        await peer.ended();
+      },
+      async (dial) => (await dial()).close(),
+      new LoopbackDialler({ forward: {} }),
+    );
+    assertMatch(head, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
+  },
+);
+
+Deno.test(
+  "openWebSocket() keeps what a server says in one breath with its answer",
+  sanitized,
+  async () => {
+    await withDial(async (peer) => {
+      await upgrade(peer, serverFrame(1, "hello"));
+      await peer.ended();
+    }, async (dial) => {
+      const socket = await dial();
+      assertEquals(await socket.receive(), "hello");
+      socket.close();
+    });
+  },
+);
+
+for (
+  const [what, answer, refusal] of [
+    [
+      "a status and words",
+      "HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nno t",
+      { status: 401, text: "no t", location: undefined },
+    ],
+    [
+      "a page",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n",
+      { status: 200, text: "<html>", location: undefined },
+    ],
+    [
+      "another place",
+      "HTTP/1.1 302 Found\r\nLocation: https://login.test/\r\nContent-Length: 0\r\n\r\n",
+      { status: 302, text: "", location: "https://login.test/" },
+    ],
+    [
+      "nothing but a status",
+      "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+      { status: 403, text: "", location: undefined },
+    ],
+    [
+      "a body that breaks off",
+      "HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nno size\r\n",
+      { status: 502, text: "", location: undefined },
+    ],
+    [
+      "a body without end",
+      `HTTP/1.1 503 Busy\r\n\r\n${"é".repeat(100_000)}`,
+      { status: 503, text: "é".repeat(512), location: undefined },
+    ],
+    [
+      "a letter cut in two",
+      `HTTP/1.1 503 Busy\r\n\r\nx${"é".repeat(100_000)}`,
+      { status: 503, text: `x${"é".repeat(511)}`, location: undefined },
+    ],
+  ] as const
+) {
+  Deno.test(
+    `openWebSocket() tells that an upgrade was answered with ${what}`,
+    sanitized,
+    async () => {
+      await withDial(async (peer) => {
+        await peer.request();
+        await peer.write(answer);
+        await peer.ended();
+      }, async (dial) => {
+        const { status, text, location } = await assertRejects(() => dial(), UpgradeRefused);
+        assertEquals({ status, text, location }, refusal);
+      });
+    },
+  );
+}
+
+Deno.test(
+  "openWebSocket() tells the status when the body that belongs to it does not come",
+  sanitized,
+  async () => {
+    await withDial(async (peer) => {
+      await peer.request();
+      await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
+      await peer.ended();
+    }, async (dial) => {
+      const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeRefused);
+      assertEquals([error.status, error.text], [403, "not "]);
+    });
+  },
+);
+
+for (
+  const [what, change] of [
+    ["proves nothing", (head: string) => head.replace(/^Sec-WebSocket-Accept.*\r\n/m, "")],
+    ["proves something else", (head: string) => head.replace("Accept: ", "Accept: x")],
+    ["upgrades to something else", (head: string) => head.replace("WebSocket\r", "h2c\r")],
+    ["does not upgrade the connection", (head: string) => head.replace(", Upgrade", "")],
+    [
+      "agrees to an extension",
+      (head: string) =>
+        head.replace(/\r\n$/, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+    ],
+    [
+      "agrees to a subprotocol",
+      (head: string) => head.replace(/\r\n$/, "Sec-WebSocket-Protocol: chat\r\n\r\n"),
+    ],
+    ["is no HTTP", () => "SSH-2.0-OpenSSH_9.6\r\n\r\n"],
+  ] as const
+) {
+  Deno.test(`openWebSocket() throws when the answer ${what}`, sanitized, async () => {
+    await withDial(async (peer) => {
+      const asked = await peer.request();
+      await peer.write(change(await agreement(asked?.head ?? "")));
+      await peer.ended();
+    }, async (dial) => {
+      assertEquals((await assertRejects(() => dial(), AnswerError)).kind, "malformed");
+    });
+  });
+}
+
+Deno.test(
+  "openWebSocket() throws when the connection ends before there is an answer",
+  sanitized,
+  async () => {
+    for (const part of ["", "HTTP/1.1 101 Switching Protocols\r\n"]) {
+      await withDial(async (peer) => {
+        await peer.request();
+        await peer.write(part);
+      }, async (dial) => {
+        assertEquals((await assertRejects(() => dial(), AnswerError)).kind, "closed");
+      });
+    }
+  },
+);
+
+Deno.test("openWebSocket() throws when nothing is answered in time", sanitized, async () => {
+  await withDial((peer) => peer.ended(), async (dial) => {
+    const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), AnswerError);
+    assertEquals([error.kind, error.message], ["timeout", "no answer within 0.02 s"]);
+  });
+});
+
+Deno.test(
+  "openWebSocket() throws the signal's reason when that aborts, but not once it stands",
+  sanitized,
+  async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    await withDial(async (peer) => {
+      await peer.request();
+      controller.abort(reason);
+      await peer.ended();
+    }, async (dial) => {
+      const { signal } = controller;
+      assertEquals(await assertRejects(() => dial({ signal }), Error), reason);
+    });
+    const later = new AbortController();
+    await withDial(async (peer) => {
+      await upgrade(peer);
+      await peer.read(7);
+      await peer.write(serverFrame(1, "still here"));
+      await peer.ended();
+    }, async (dial) => {
+      const socket = await dial({ signal: later.signal });
+      later.abort();
+      await socket.send("a");
+      assertEquals(await socket.receive(), "still here");
+      socket.close();
+    });
+  },
+);
+
+Deno.test(
+  "openWebSocket() passes on why there is no line, and what can't be sent",
+  sanitized,
+  async () => {
+    const failure = new Error("no way");
+    await withDial((peer) => peer.ended(), async (dial) => {
+      const dialler = { open: () => Promise.reject(failure) };
+      assertEquals(await assertRejects(() => dial({ dialler }), Error), failure);
+      await assertRejects(() => dial({ headers: [["a", "b\n"]] }), TypeError, 'header "a"');
+    });
+  },
+);
+
+Deno.test("openWebSocket() leaves no listener at a signal that lives on", sanitized, async () => {
+  const { signal, listeners } = countedSignal();
+  let count = 0;
+  await withDial(async (peer) => {
+    if (count++ > 0) return;
+    await upgrade(peer);
+    await peer.ended();
+  }, async (dial) => {
+    (await dial({ signal })).close();
+    await assertRejects(() => dial({ signal }), AnswerError);
+    assertEquals(listeners(), 0);
+  });
+});

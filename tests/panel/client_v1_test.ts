@@ -1,0 +1,200 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { describeError } from "../../lib/log/log.ts";
+import { LineDialler } from "../../lib/net/dialer.ts";
+import { HttpClient } from "../../lib/net/http_client.ts";
+import { HttpPanel } from "../../lib/panel/client_v1.ts";
+import { exchanger } from "../../lib/panel/http_exchange.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
+import {
+  toWireBasicInfo,
+  toWireCommandResult,
+  toWireProbeResult,
+  toWireReport,
+} from "../../lib/panel/protocol.ts";
+
+const TOKEN = "s3cret/+&=";
+const SUCCESS = '{"status":"success"}';
+const REPORT = toWireReport({ failures: [] });
+const INFO = toWireBasicInfo({
+  facts: { arch: "amd64" },
+  snapshot: { failures: [] },
+  addresses: {},
+  version: "0",
+  withoutNewColumns: false,
+});
+const never = new AbortController().signal;
+
+const WITHIN = { timeoutMs: 10_000, signal: never };
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+async function withServer(handler: Handler, use: (url: string) => Promise<void>): Promise<void> {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
+  try {
+    await use(`http://127.0.0.1:${server.addr.port}`);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+async function withPanel(
+  endpoint: string,
+  use: (panel: HttpPanel) => Promise<void>,
+): Promise<void> {
+  const client = new HttpClient({ dialler: new LineDialler() });
+  const exchange = exchanger(client, [["user-agent", "komari-agent-deno/0"]]);
+  try {
+    await use(new HttpPanel({ endpoint, token: TOKEN }, { exchange }));
+  } finally {
+    client.close();
+  }
+}
+
+async function failureOf(handler: Handler): Promise<PanelError> {
+  const errors: PanelError[] = [];
+  await withServer(handler, (url) =>
+    withPanel(url, async (panel) => {
+      errors.push(await assertRejects(() => panel.sendReport(REPORT, WITHIN), PanelError));
+    }));
+  const [error] = errors;
+  assert(error !== undefined);
+  assertEquals(Deno.inspect(error).includes("s3cret"), false, "no token in the error");
+  return error;
+}
+
+Deno.test("HttpPanel calls the panel's paths with the encoded token and no Origin", async () => {
+  const seen: string[] = [];
+  const headers: Headers[] = [];
+  await withServer(async (request) => {
+    const { pathname, search } = new URL(request.url);
+    seen.push(`${request.method} ${pathname}${search} ${await request.text()}`);
+    headers.push(request.headers);
+    return new Response(request.method === "GET" ? "[]" : SUCCESS);
+  }, (url) =>
+    withPanel(`${url}/base`, async (panel) => {
+      const finishedAt = new Date(0);
+      await panel.sendReport(REPORT, WITHIN);
+      await panel.sendBasicInfo(INFO, never);
+      const result = toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 5, finishedAt });
+      await panel.sendProbeResult(result, never);
+      const command = toWireCommandResult({ taskId: "c", output: "", exitCode: 0, finishedAt });
+      await panel.sendCommandResult(command, never);
+      assertEquals(await panel.fetchTasks(never), { tasks: [], skipped: [] });
+    }));
+  const query = `?token=${encodeURIComponent(TOKEN)}`;
+  assertEquals(seen, [
+    `POST /base/api/clients/report${query} ${JSON.stringify(REPORT)}`,
+    `POST /base/api/clients/uploadBasicInfo${query} ${JSON.stringify(INFO)}`,
+    `POST /base/api/clients/ping/result${query} ` +
+    '{"task_id":1,"value":5,"ping_type":"tcp","finished_at":"1970-01-01T00:00:00.000Z"}',
+    `POST /base/api/clients/task/result${query} ` +
+    '{"task_id":"c","result":" ","exit_code":0,"finished_at":"1970-01-01T00:00:00.000Z"}',
+    `GET /base/api/clients/ping/tasks${query} `,
+  ]);
+  for (const header of headers) {
+    assertEquals(header.get("origin"), null);
+    assertEquals(header.get("user-agent"), "komari-agent-deno/0");
+  }
+  assertEquals(headers[0]?.get("content-type"), "application/json");
+  assertEquals(headers[0]?.get("content-encoding"), null);
+});
+
+Deno.test("HttpPanel tells the kinds of refusal apart", async () => {
+  const html = { headers: { "content-type": "text/html" } };
+  const cases: [() => Response, PanelFailure, string][] = [
+    [
+      () => Response.json({ status: "error", message: "Unauthorized." }, { status: 401 }),
+      "unauthorized",
+      "token",
+    ],
+    [() => Response.json({ error: "bad row" }, { status: 500 }), "rejected", '"bad row"'],
+    [() => Response.json({ error: {}, status: "error" }, { status: 500 }), "rejected", "500"],
+    [() => new Response("", { status: 500 }), "rejected", "500"],
+    [() => new Response("no", { status: 400 }), "rejected", "400"],
+    [() => new Response("<html>bad gateway", { ...html, status: 502 }), "unavailable", "HTML"],
+    [
+      () => Response.json({ message: "Not found in install mode" }, { status: 404 }),
+      "unavailable",
+      "install mode",
+    ],
+    [() => new Response("<html>login", html), "unreadable", "HTML"],
+    [() => new Response("{}"), "unreadable", "not a panel's"],
+    [() => new Response("", { status: 200 }), "unreadable", "not a panel's"],
+    [
+      () =>
+        new Response("", {
+          status: 302,
+          headers: { location: "https://sso.example/login?next=s3cret" },
+        }),
+      "redirected",
+      "https://sso.example/login (",
+    ],
+    [() => new Response("", { status: 302 }), "redirected", "sends us to"],
+  ];
+  for (const [answer, failure, words] of cases) {
+    const error = await failureOf(answer);
+    assertEquals(error.failure, failure, error.message);
+    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, "Cannot send report (POST /api/clients/report): ");
+  }
+});
+
+Deno.test("HttpPanel cuts off answers that have no end, also packed ones", async () => {
+  const chunk = new Uint8Array(64 * 1024).fill(0x20);
+  const endless = () =>
+    new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
+  assertStringIncludes((await failureOf(endless)).message, "longer than");
+  const bomb = () => {
+    let left = 500;
+    const zeros = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull(controller) {
+        if (left-- === 0) controller.close();
+        else controller.enqueue(chunk);
+      },
+    });
+    return new Response(zeros.pipeThrough(new CompressionStream("gzip")), {
+      headers: { "content-encoding": "gzip" },
+    });
+  };
+  assertStringIncludes((await failureOf(bomb)).message, "longer than");
+});
+
+Deno.test("HttpPanel says why there was no connection, without the URL", async () => {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  await withPanel(`http://127.0.0.1:${port}`, async (panel) => {
+    const error = await assertRejects(() => panel.sendReport(REPORT, WITHIN), PanelError);
+    assertEquals(error.failure, "unreachable");
+    assertStringIncludes(error.message, "refused");
+    assertEquals(error.message.includes("token"), false);
+    assertEquals(describeError(error).includes("s3cret"), false);
+  });
+});
+
+Deno.test("HttpPanel.fetchTasks() reads a list anew only when it has changed", async () => {
+  const task = { id: 1, type: "tcp", target: "127.0.0.1", interval: 5 };
+  let tasks = [task];
+  await withServer(() => Response.json(tasks), (url) =>
+    withPanel(url, async (panel) => {
+      const first = await panel.fetchTasks(never);
+      assertStrictEquals(await panel.fetchTasks(never), first);
+      tasks = [{ ...task, interval: 6 }];
+      const second = await panel.fetchTasks(never);
+      assertEquals(second.tasks.map((it) => it.intervalSeconds), [6]);
+    }));
+});
+
+Deno.test("HttpPanel.fetchTasks() refuses what is no list", async () => {
+  await withServer(() => new Response("{broken"), (url) =>
+    withPanel(url, async (panel) => {
+      const error = await assertRejects(() => panel.fetchTasks(never), PanelError);
+      assertEquals(error.failure, "unreadable");
+    }));
+});

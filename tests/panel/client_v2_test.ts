@@ -1,0 +1,225 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { RpcPost } from "../../lib/panel/client_v2.ts";
+import type { Exchange, PanelAnswer } from "../../lib/panel/http_exchange.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
+
+const TOKEN = "s3cret/+&=";
+const signal = new AbortController().signal;
+const WITHIN = { timeoutMs: 10_000, signal };
+const HTML = "<!doctype html><title>panel</title>";
+
+interface Sent {
+  readonly call: Exchange;
+  readonly packed: boolean;
+  readonly id: number;
+  readonly method: string;
+  readonly params: Record<string, unknown>;
+}
+
+type Panel = (sent: Sent) => PanelAnswer | Promise<PanelAnswer>;
+
+/** An RpcPost whose calls `panel` answers, and all that was sent. */
+function rpcTo(panel: Panel, options = { compresses: false }): { rpc: RpcPost; sent: Sent[] } {
+  const sent: Sent[] = [];
+  const exchange = async (call: Exchange) => {
+    const packed = call.headers.some(([name]) => name === "content-encoding");
+    const { id, method, params } = JSON.parse(await textOf(call.body, packed));
+    sent.push({ call, packed, id, method, params });
+    return await panel({ call, packed, id, method, params });
+  };
+  const access = { endpoint: "http://panel/base", token: TOKEN };
+  return { rpc: new RpcPost(access, { exchange, ...options }), sent };
+}
+
+async function textOf(body: Exchange["body"], packed: boolean): Promise<string> {
+  if (body === undefined || typeof body === "string") return body ?? "";
+  assert(packed, "bytes are packed ones");
+  const unpacked = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return await new Response(unpacked).text();
+}
+
+function json(status: number, message: unknown): PanelAnswer {
+  return { status, text: JSON.stringify(message) };
+}
+
+function success({ id }: Sent, events: readonly unknown[] = []): PanelAnswer {
+  return json(200, { jsonrpc: "2.0", id, result: { status: "success", events } });
+}
+
+function notice(id: string): unknown {
+  return { id, method: "agent.message", params: id };
+}
+
+Deno.test("RpcPost.report() calls agent.report with the encoded token", async () => {
+  const { rpc, sent } = rpcTo(success);
+  assertEquals(await rpc.report({ cpu: 1 }, WITHIN), []);
+  const [first] = sent;
+  assertEquals(first?.call.url, `http://panel/base/api/clients/v2/rpc?token=s3cret%2F%2B%26%3D`);
+  assertEquals(first?.call.name, "send agent.report (POST /api/clients/v2/rpc)");
+  assertEquals(first?.call.headers, [["content-type", "application/json"]]);
+  assertEquals(
+    first?.call.body,
+    '{"jsonrpc":"2.0","method":"agent.report",' +
+      '"params":{"report":{"cpu":1}},"id":1}',
+  );
+});
+
+Deno.test("RpcPost.pull() says what the agent can do, and waits for longer than the panel", async () => {
+  const { rpc, sent } = rpcTo(success);
+  await rpc.pull(signal);
+  assertEquals(sent[0]?.method, "agent.pull");
+  assertEquals(sent[0]?.params, { capabilities: ["exec", "ping", "message", "event", "terminal"] });
+  assertEquals(sent[0]?.call.timeoutMs, 40_000);
+});
+
+Deno.test("RpcPost acknowledges events in the very next report or pull, until that is answered", async () => {
+  let isDown = false;
+  const { rpc, sent } = rpcTo((call) => {
+    if (isDown) return { status: 502, text: HTML };
+    const acknowledged = call.params["ack_event_ids"];
+    return success(call, acknowledged === undefined ? [notice("a"), notice("b")] : []);
+  });
+  const events = await rpc.report({}, WITHIN);
+  assertEquals(events.map(({ id }) => id), ["a", "b"]);
+  isDown = true;
+  await assertRejects(() => rpc.pull(signal), PanelError);
+  await rpc.call({ method: "agent.pingResult", params: {}, ...WITHIN }).catch(() => {});
+  isDown = false;
+  assertEquals(await rpc.pull(signal), []);
+  assertEquals((await rpc.report({}, WITHIN)).length, 0, "both are known");
+  assertEquals(sent.map(({ params }) => params["ack_event_ids"]), [
+    undefined,
+    ["a", "b"],
+    undefined,
+    ["a", "b"],
+    undefined,
+  ]);
+});
+
+Deno.test("RpcPost gives an event once when a report and a pull both bring it", async () => {
+  const { rpc } = rpcTo((call) => success(call, [notice("a")]));
+  const answers = await Promise.all([rpc.report({}, WITHIN), rpc.pull(signal)]);
+  assertEquals(answers.flat().map(({ id }) => id), ["a"]);
+});
+
+Deno.test("RpcPost tells the kinds of refusal apart", async () => {
+  const cases: [PanelAnswer, PanelFailure, number | undefined, string][] = [
+    [json(400, { id: 1, error: { code: -32601, message: "no method" } }), "rejected", -32601, "no"],
+    [
+      json(400, { id: 1, error: { code: -32000, message: "x", data: "y" } }),
+      "rejected",
+      -32000,
+      "x, y",
+    ],
+    [json(400, { id: 1, error: { code: -32602 } }), "rejected", -32602, "error -32602"],
+    [json(200, { id: 1, error: { code: -32000 } }), "rejected", -32000, "error -32000"],
+    // What has no code of JSON-RPC is no sign of version 2.
+    [json(400, { error: "bad request" }), "rejected", undefined, '"bad request"'],
+    [json(400, { error: {} }), "rejected", undefined, "error without a word"],
+    [json(400, { status: "error", message: "no" }), "rejected", undefined, "status 400"],
+    [{ status: 400, text: HTML }, "rejected", undefined, "HTML"],
+    [{ status: 404, text: "404 page not found" }, "unspoken", undefined, "status 404"],
+    [json(404, { message: "Not found in install mode" }), "unspoken", undefined, "status 404"],
+    [{ status: 404, text: HTML }, "unspoken", undefined, "a page of HTML"],
+    [{ status: 405, text: "" }, "unspoken", undefined, "status 405"],
+    [{ status: 200, text: HTML }, "unspoken", undefined, "a page of HTML"],
+    [{ status: 200, text: "" }, "unreadable", undefined, "not a panel's"],
+    [json(200, { status: "success" }), "unreadable", undefined, "not a panel's"],
+    [json(200, { method: "agent.exec" }), "unreadable", undefined, "not a panel's"],
+    [json(400, { id: 1, result: {} }), "rejected", undefined, "status 400"],
+    [json(401, { message: "Unauthorized." }), "unauthorized", undefined, "token"],
+    ...[403, 429, 502, 503, 504, 520].map((
+      status,
+    ): [PanelAnswer, PanelFailure, undefined, string] => [
+      { status, text: HTML },
+      "unavailable",
+      undefined,
+      `status ${status}`,
+    ]),
+    [
+      { status: 302, text: "", location: "/login?next=s3cret" },
+      "redirected",
+      undefined,
+      "/login (",
+    ],
+  ];
+  for (const [answer, failure, code, words] of cases) {
+    const { rpc } = rpcTo(() => answer);
+    const error = await assertRejects(() => rpc.report({}, WITHIN), PanelError);
+    assertEquals([error.failure, error.code], [failure, code], error.message);
+    assertStringIncludes(error.message, words);
+    assertStringIncludes(error.message, "Cannot send agent.report (POST /api/clients/v2/rpc): ");
+    assertEquals(Deno.inspect(error).includes("s3cret"), false);
+  }
+});
+
+Deno.test("RpcPost.call() gives on what the exchange throws", async () => {
+  const gone = new PanelError("Cannot ask: refused", { failure: "unreachable" });
+  const { rpc, sent } = rpcTo(() => Promise.reject(gone), { compresses: true });
+  const params = { text: "x".repeat(1000) };
+  const error = await assertRejects(
+    () => rpc.call({ method: "agent.basicInfo", params, ...WITHIN }),
+    PanelError,
+  );
+  assertEquals(error, gone);
+  assertEquals(sent.length, 1, "it is not tried again");
+});
+
+Deno.test("RpcPost packs what is worth it", async () => {
+  const { rpc, sent } = rpcTo(success, { compresses: true });
+  await rpc.report({ message: "short" }, WITHIN);
+  await rpc.report({ message: "x".repeat(300) }, WITHIN);
+  assertEquals(sent.map(({ packed }) => packed), [false, true]);
+  assertEquals(sent[1]?.params, { report: { message: "x".repeat(300) } });
+  const body = sent[1]?.call.body;
+  assert(body instanceof Uint8Array && body.length < 200);
+});
+
+Deno.test("RpcPost sends plain bodies for good when packed ones are not understood", async () => {
+  const refusals: PanelAnswer[] = [
+    { status: 400, text: HTML },
+    { status: 415, text: "" },
+    json(400, { error: "bad request" }),
+    json(400, { id: null, error: { code: -32700, message: "parse error" } }),
+  ];
+  for (const refusal of refusals) {
+    const panel: Panel = (call) => call.packed ? refusal : success(call, [notice("a")]);
+    const { rpc, sent } = rpcTo(panel, { compresses: true });
+    const report = { message: "x".repeat(300) };
+    assertEquals((await rpc.report(report, WITHIN)).length, 1);
+    await rpc.report(report, WITHIN);
+    assertEquals(sent.map(({ packed }) => packed), [true, false, false]);
+  }
+});
+
+Deno.test("RpcPost goes on packing when a plain body is refused as well", async () => {
+  const { rpc, sent } = rpcTo(() => ({ status: 400, text: HTML }), { compresses: true });
+  const report = { message: "x".repeat(300) };
+  for (let n = 0; n < 2; n++) await assertRejects(() => rpc.report(report, WITHIN), PanelError);
+  assertEquals(sent.map(({ packed }) => packed), [true, false, true, false]);
+});
+
+Deno.test("RpcPost does not repeat what was refused for what it says, or was not packed", async () => {
+  const saved = json(400, { id: 1, error: { code: -32000, message: "not saved" } });
+  const cases: [PanelAnswer, number][] = [[saved, 300], [{ status: 400, text: HTML }, 10]];
+  for (const [answer, length] of cases) {
+    const { rpc, sent } = rpcTo(() => answer, { compresses: true });
+    const report = { message: "x".repeat(length) };
+    await assertRejects(() => rpc.report(report, WITHIN), PanelError);
+    assertEquals(sent.length, 1);
+  }
+});
+
+Deno.test("RpcPost tells of each event once when that is answered, however many come", async () => {
+  let count = 0;
+  const { rpc, sent } = rpcTo((call) =>
+    success(call, Array.from({ length: 200 }, () => notice(`${count++}`)))
+  );
+  for (let n = 0; n < 20; n++) await rpc.pull(signal);
+  const longest = Math.max(...sent.map(({ params }) => ackedIn(params)));
+  assertEquals(longest, 200, "what was answered is not told again");
+});
+
+function ackedIn({ ack_event_ids: ids }: Record<string, unknown>): number {
+  return Array.isArray(ids) ? ids.length : 0;
+}

@@ -1,0 +1,149 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { install } from "@sinonjs/fake-timers";
+import { AnswerError, LineError } from "../../lib/net/errors.ts";
+import type { HttpAnswer, HttpRequest } from "../../lib/net/http_client.ts";
+import {
+  type Exchange,
+  exchanger,
+  isHtml,
+  lineFailure,
+  type PanelAnswer,
+  refusal,
+} from "../../lib/panel/http_exchange.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
+
+const CALL: Exchange = {
+  name: "ask (GET /x)",
+  url: "http://panel/x?token=s3cret",
+  method: "GET",
+  headers: [["accept", "application/json"]],
+  timeoutMs: 5_000,
+};
+
+/** A client whose requests end as `request` says. */
+function client(
+  request: (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>,
+): Parameters<typeof exchanger>[0] {
+  return { request: (call, { signal }) => request(call, signal) };
+}
+
+/** A client whose answer never comes. */
+const mute = client((_, signal) =>
+  new Promise((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+  )
+);
+
+Deno.test("exchanger() sends the common headers and those of the call, and gives any answer", async () => {
+  const seen: HttpRequest[] = [];
+  const exchange = exchanger(
+    client((request) => {
+      seen.push(request);
+      const headers = new Map([["location", "/login"]]);
+      return Promise.resolve({ status: 302, headers, text: "moved" });
+    }),
+    [["user-agent", "agent/0"]],
+  );
+  const answer = await exchange(CALL, new AbortController().signal);
+  assertEquals(answer, { status: 302, text: "moved", location: "/login" });
+  assertEquals(seen, [{
+    url: CALL.url,
+    method: "GET",
+    headers: [["user-agent", "agent/0"], ["accept", "application/json"]],
+  }]);
+});
+
+Deno.test("exchanger() ends with a time-out when no answer comes", async () => {
+  const clock = install();
+  try {
+    const asking = exchanger(mute, [])(CALL, new AbortController().signal);
+    const failing = assertRejects(() => asking, PanelError);
+    await clock.tickAsync(4_999);
+    assertEquals(clock.countTimers(), 1);
+    await clock.tickAsync(1);
+    const error = await failing;
+    assertEquals(error.failure, "timeout");
+    assertEquals(error.message, "Cannot ask (GET /x): no answer within 5 s");
+    assertEquals(clock.countTimers(), 0);
+  } finally {
+    clock.uninstall();
+  }
+});
+
+Deno.test("exchanger() gives the signal's reason when it is told to stop, and leaves nothing", async () => {
+  const clock = install();
+  try {
+    const stop = new AbortController();
+    const asking = exchanger(mute, [])(CALL, stop.signal);
+    stop.abort(new Error("told to stop"));
+    await assertRejects(() => asking, Error, "told to stop");
+    await assertRejects(() => exchanger(mute, [])(CALL, stop.signal), Error, "told to stop");
+    assertEquals(clock.countTimers(), 0);
+  } finally {
+    clock.uninstall();
+  }
+});
+
+Deno.test("exchanger() says what went wrong on the line, without the URL", async () => {
+  const cause = new TypeError("cannot read http://panel/x?token=s3cret");
+  const exchange = exchanger(client(() => Promise.reject(cause)), []);
+  const asking = () => exchange(CALL, new AbortController().signal);
+  const error = await assertRejects(asking, PanelError);
+  assertEquals(error.failure, "unreachable");
+  assertEquals(Deno.inspect(error).includes("s3cret"), false);
+});
+
+Deno.test("lineFailure() tells what was no answer from what did not come", () => {
+  const cases: [Error, PanelFailure][] = [
+    [new AnswerError("closed", { kind: "closed" }), "unreachable"],
+    [new AnswerError("late", { kind: "timeout" }), "timeout"],
+    [new AnswerError("no HTTP", { kind: "malformed" }), "unreadable"],
+    [new AnswerError("endless", { kind: "too long" }), "unreadable"],
+    [new LineError("no such name", { stage: "lookup" }), "unreachable"],
+    [new Error("odd"), "unreachable"],
+  ];
+  for (const [cause, failure] of cases) {
+    const error = lineFailure("ask", cause);
+    assertEquals(error.failure, failure);
+    assertEquals(error.message, `Cannot ask: ${cause.message}`);
+  }
+});
+
+Deno.test("refusal() says where a redirect leads, without a query or a password", () => {
+  const cases: [string | undefined, string][] = [
+    ["https://user:s3cret@sso.example/login?next=s3cret", "to https://sso.example/login ("],
+    ["/login?next=s3cret#s3cret", "to /login ("],
+    ["//sso.example/", "to http://sso.example/ ("],
+    [undefined, "to / ("],
+    ["http://[", "to an unreadable address"],
+    ["/" + "x".repeat(10_000), "x ("],
+  ];
+  for (const [location, words] of cases) {
+    const { failure, status, message } = refusal("ask", { status: 302, text: "", location });
+    assertEquals([failure, status], ["redirected", 302]);
+    assertStringIncludes(message, words);
+    assertEquals(message.includes("s3cret"), false);
+    assert(message.length < 400);
+  }
+});
+
+Deno.test("refusal() doubts the address only when what answers 404 is no panel", () => {
+  const hint = "is the path of the panel's address right?";
+  const page: PanelAnswer = { status: 404, text: "404 page not found" };
+  assertStringIncludes(refusal("ask", page).message, hint);
+  const panel: PanelAnswer = { status: 404, text: '{"message":"Not found in install mode"}' };
+  assertEquals(
+    refusal("ask", panel).message,
+    'Cannot ask: status 404, "Not found in install mode"',
+  );
+});
+
+Deno.test("refusal() quotes a long reason in part", () => {
+  const text = JSON.stringify({ error: "x".repeat(100_000) });
+  assertEquals(refusal("ask", { status: 500, text }).message.length < 300, true);
+});
+
+Deno.test("isHtml() knows a page by its first sign", () => {
+  assertEquals(["<html>", " \n<!doctype html>"].every(isHtml), true);
+  assertEquals(["", "{}", "404 <page> not found"].some(isHtml), false);
+});

@@ -1,0 +1,145 @@
+import { assertEquals } from "@std/assert";
+import { LinkStory } from "../../lib/panel/link_log.ts";
+import { PanelLog } from "../../lib/panel/outages.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
+import { panelLines } from "./panel_lines.ts";
+
+const BARRED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
+const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
+
+function told(use: (story: LinkStory) => void): string[] {
+  return panelLines(() => use(new LinkStory(new PanelLog())));
+}
+
+Deno.test("LinkStory tells of the first report, and of no other", () => {
+  const lines = told((story) => {
+    story.accepted("v2 WebSocket");
+    story.accepted("v2 WebSocket");
+    story.accepted("v2 POST");
+  });
+  assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
+});
+
+Deno.test("LinkStory tells of a WebSocket that is barred only when POST goes through", () => {
+  const lines = told((story) => {
+    story.notOpened(BARRED, { goesOn: false, maybePost: true });
+    story.found("v2 POST", { expected: false });
+    story.accepted("v2 POST");
+    for (let n = 0; n < 100; n++) story.notOpened(BARRED, { goesOn: true, maybePost: true });
+    story.accepted("v2 POST");
+    story.accepted("v2 WebSocket");
+  });
+  assertEquals(lines, [
+    "warning Cannot open a WebSocket: status 403; reports go by POST; trying again",
+    "info First report accepted, by v2 POST",
+    "info The WebSocket goes through again after 0 s and 101 failed calls",
+  ]);
+});
+
+Deno.test("LinkStory tells how a link was lost, and once why it does not come back", () => {
+  const lines = told((story) => {
+    story.accepted("v2 WebSocket");
+    story.ended("the panel closed the connection", { goesOn: false, livedMs: 60_000 });
+    story.failed(new PanelError("Cannot send agent.report: gone", { failure: "unreachable" }));
+    for (let n = 0; n < 10; n++) story.notOpened(REFUSED, { goesOn: false, maybePost: false });
+    story.accepted("v2 WebSocket");
+  });
+  assertEquals(lines, [
+    "info First report accepted, by v2 WebSocket",
+    "warning Cannot keep the WebSocket: the panel closed the connection; trying again",
+    "warning Cannot send agent.report: gone; trying again",
+    "info The panel answers again after 0 s and 12 failed calls",
+  ]);
+});
+
+Deno.test("LinkStory says that reports go on by POST when a WebSocket does not last", () => {
+  const lines = told((story) =>
+    story.ended("no sign of life within 10 s", { goesOn: true, livedMs: 60_000 })
+  );
+  assertEquals(lines, [
+    "warning Cannot keep the WebSocket: no sign of life within 10 s; reports go by POST; trying again",
+  ]);
+});
+
+Deno.test("LinkStory does not tell of an old trouble that a WebSocket has ended since", () => {
+  const lines = told((story) => {
+    story.notOpened(BARRED, { goesOn: false, maybePost: true });
+    story.accepted("v2 WebSocket");
+    story.found("v2 POST", { expected: false });
+  });
+  assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
+});
+
+Deno.test("LinkStory says once that the panel is an older one, and again when it has become one", () => {
+  const line = "info The panel speaks the older version of its protocol";
+  const older: boolean[] = [];
+  const lines = told((story) => {
+    const note = () => older.push(story.older);
+    note();
+    story.found("v1 POST", { expected: false });
+    note();
+    story.found("v1 POST", { expected: false });
+    story.found("v2 POST", { expected: false });
+    note();
+    story.found("v1 POST", { expected: false });
+    note();
+    story.accepted("v2 WebSocket");
+    note();
+  });
+  assertEquals(lines.filter((said) => said === line).length, 2);
+  assertEquals(older, [false, true, false, true, false]);
+});
+
+Deno.test("LinkStory tells in few lines of WebSockets that come and go while POST works", () => {
+  const lines = told((story) => {
+    story.accepted("v2 WebSocket");
+    for (let n = 0; n < 50; n++) {
+      story.ended("nonsense", { goesOn: false, livedMs: 100 });
+      if (n > 1) {
+        story.found("v2 POST", { expected: false });
+        story.accepted("v2 POST");
+      }
+      story.accepted("v2 WebSocket");
+    }
+    story.accepted("v2 WebSocket");
+  });
+  const lost = "warning Cannot keep the WebSocket: nonsense; trying again";
+  const back = "info The panel answers again after 0 s and 1 failed call";
+  assertEquals(lines.slice(1), [
+    ...[lost, back, lost, back],
+    "warning Cannot keep the WebSocket: nonsense; reports go by POST; trying again",
+    "info The WebSocket goes through again after 0 s and 48 failed calls",
+  ]);
+});
+
+Deno.test("LinkStory tells in few lines of WebSockets that come and go while nothing else works", () => {
+  const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
+  const lines = told((story) => {
+    story.accepted("v2 WebSocket");
+    for (let n = 0; n < 50; n++) {
+      story.ended("nonsense", { goesOn: false, livedMs: 100 });
+      if (n > 1) story.failed(unreadable);
+      story.accepted("v2 WebSocket");
+    }
+  });
+  assertEquals(lines.slice(5), ["warning Cannot send agent.report; trying again"]);
+});
+
+Deno.test("LinkStory finds nothing old in what the user has asked for", () => {
+  const lines = told((story) => {
+    story.found("v1 POST", { expected: true });
+    assertEquals(story.older, false);
+  });
+  assertEquals(lines, []);
+});
+
+Deno.test("LinkStory tells of a rival and, once, of an interval that is too long", () => {
+  const lines = told((story) => {
+    story.clamped();
+    story.clamped();
+    story.rival();
+  });
+  assertEquals(lines.length, 2);
+  assertEquals(lines[0]?.startsWith("info Reports go every 10 s"), true);
+  assertEquals(lines[1]?.startsWith("warning The panel closes each connection"), true);
+});

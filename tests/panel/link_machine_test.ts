@@ -1,0 +1,394 @@
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import fc from "fast-check";
+import {
+  INITIAL_LINK,
+  type LinkEffect,
+  type LinkEvent,
+  type LinkSettings,
+  type LinkState,
+  type SocketEnd,
+  stepLink,
+} from "../../lib/panel/link_machine.ts";
+
+const AUTO: LinkSettings = { httpOnly: false, version: 2, remoteControl: false, reconnectMs: 2000 };
+const CONTROLLED: LinkSettings = { ...AUTO, remoteControl: true };
+const OLDER: LinkSettings = { ...AUTO, version: 1 };
+
+const START: LinkEvent = { kind: "start" };
+const DUE: LinkEvent = { kind: "due" };
+const OPENED: LinkEvent = { kind: "opened" };
+const BARRED: LinkEvent = { kind: "dial failed", why: "answered" };
+const REFUSED: LinkEvent = { kind: "dial failed", why: "refused" };
+const SILENT: LinkEvent = { kind: "dial failed", why: "silent" };
+const closed = (livedMs: number, end: SocketEnd = "gone"): LinkEvent => ({
+  kind: "closed",
+  livedMs,
+  end,
+});
+const accepted = (way: "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST"): LinkEvent => ({
+  kind: "accepted",
+  way,
+});
+const lost = (way: "v2 WebSocket" | "v2 POST" | "v1 POST"): LinkEvent => ({
+  kind: "failed",
+  way,
+  why: "lost",
+});
+const UNSPOKEN: LinkEvent = { kind: "failed", way: "v2 POST", why: "unspoken" };
+const rejected = (way: "v2 WebSocket" | "v2 POST"): LinkEvent => ({
+  kind: "failed",
+  way,
+  why: "rejected",
+});
+
+/** Lets events happen one after another, at the same moment and with middling luck. */
+function play(
+  events: readonly LinkEvent[],
+  settings: LinkSettings = AUTO,
+  options: { nowMs?: number; random?: number; from?: LinkState } = {},
+): { state: LinkState; effects: readonly LinkEffect[]; told: string } {
+  let state = options.from ?? INITIAL_LINK;
+  let effects: readonly LinkEffect[] = [];
+  const { nowMs = 0, random = 0.5 } = options;
+  for (const event of events) {
+    ({ state, effects } = stepLink(state, event, { nowMs, random, settings }));
+  }
+  return { state, effects, told: effects.map(inWords).join(", ") };
+}
+
+function inWords(effect: LinkEffect): string {
+  switch (effect.kind) {
+    case "dial":
+      return `dial v${effect.version}`;
+    case "report":
+      return `report by ${effect.way}`;
+    case "wait":
+      return `wait ${effect.ms}`;
+    default:
+      return effect.kind;
+  }
+}
+
+const UP: readonly LinkEvent[] = [START, OPENED, accepted("v2 WebSocket")];
+const BY_POST: readonly LinkEvent[] = [START, BARRED, accepted("v2 POST")];
+const BY_OLD: readonly LinkEvent[] = [START, BARRED, UNSPOKEN, accepted("v1 POST")];
+
+/** What has happened, by which way reports go then, and what is done about the last of it. */
+const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | undefined, string][] = [
+  ["the start", AUTO, [START], undefined, "dial v2"],
+  ["a WebSocket that opens", AUTO, [START, OPENED], "v2 WebSocket", "report by v2 WebSocket"],
+  ["a report that is answered", AUTO, UP, "v2 WebSocket", ""],
+  [
+    "a report that is refused (-32000, -32601)",
+    AUTO,
+    [START, OPENED, rejected("v2 WebSocket")],
+    "v2 WebSocket",
+    "",
+  ],
+  ["a connection refused", AUTO, [START, REFUSED], undefined, "wait 1000"],
+  ["a failure of TLS", AUTO, [START, REFUSED, DUE], undefined, "dial v2"],
+  ["a failure of DNS", AUTO, [START, SILENT], undefined, "wait 1000"],
+  ["a hang at connect", AUTO, [START, SILENT, DUE], undefined, "dial v2"],
+  // 401, 404, 405, 429, 502-504, 520-530, 302, 200 with HTML, and an upgrade without an answer.
+  ["an upgrade that is answered otherwise", AUTO, [START, BARRED], undefined, "report by v2 POST"],
+  ["POST that works where the upgrade does not", AUTO, BY_POST, "v2 POST", "wait 3000"],
+  [
+    "POST that is answered 401, 302, 429 or 5xx as well",
+    AUTO,
+    [START, BARRED, lost("v2 POST")],
+    undefined,
+    "wait 1000",
+  ],
+  [
+    "POST that is refused for what it says",
+    AUTO,
+    [START, BARRED, rejected("v2 POST")],
+    "v2 POST",
+    "wait 3000",
+  ],
+  [
+    "POST that is not version 2: 404, 405, HTML",
+    AUTO,
+    [START, BARRED, UNSPOKEN],
+    undefined,
+    "report by v1 POST",
+  ],
+  ["a panel without version 2", AUTO, BY_OLD, "v1 POST", ""],
+  [
+    "a wrong path, or a panel that is not set up",
+    AUTO,
+    [START, BARRED, UNSPOKEN, lost("v1 POST")],
+    undefined,
+    "wait 1000",
+  ],
+  ["a panel without version 2, with remote control", CONTROLLED, BY_OLD, "v1 POST", "dial v1"],
+  [
+    "the older WebSocket",
+    CONTROLLED,
+    [...BY_OLD, OPENED],
+    "v1 WebSocket",
+    "report by v1 WebSocket",
+  ],
+  ["the older WebSocket, barred", CONTROLLED, [...BY_OLD, BARRED], "v1 POST", "wait 3000"],
+  [
+    "the older WebSocket, lost",
+    CONTROLLED,
+    [...BY_OLD, OPENED, accepted("v1 WebSocket"), closed(60_000)],
+    undefined,
+    "wait 500",
+  ],
+  [
+    "the older WebSocket, lost: the newer one is tried again",
+    CONTROLLED,
+    [...BY_OLD, OPENED, accepted("v1 WebSocket"), closed(60_000), DUE],
+    undefined,
+    "dial v2",
+  ],
+  [
+    "the older interface, lost: the newer one is tried again",
+    AUTO,
+    [...BY_OLD, lost("v1 POST"), DUE],
+    undefined,
+    "dial v2",
+  ],
+  ["a WebSocket that is lost", AUTO, [...UP, closed(60_000)], undefined, "wait 500"],
+  ["a drop in mid-frame", AUTO, [...UP, closed(60_000), DUE], undefined, "dial v2"],
+  [
+    "a WebSocket that goes mute",
+    AUTO,
+    [...UP, lost("v2 WebSocket"), closed(60_000, "mute")],
+    undefined,
+    "report by v2 POST",
+  ],
+  [
+    "a WebSocket that was mute from the start",
+    AUTO,
+    [START, OPENED, closed(10_000, "mute")],
+    undefined,
+    "report by v2 POST",
+  ],
+  [
+    "a close right after the upgrade",
+    AUTO,
+    [START, OPENED, closed(5)],
+    undefined,
+    "report by v2 POST",
+  ],
+  ["a WebSocket tried again while POST works", AUTO, [...BY_POST, DUE], "v2 POST", "dial v2"],
+  [
+    "one that opens: one report tries it",
+    AUTO,
+    [...BY_POST, DUE, OPENED],
+    "v2 POST",
+    "report by v2 WebSocket",
+  ],
+  [
+    "one that proves itself",
+    AUTO,
+    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket")],
+    "v2 WebSocket",
+    "",
+  ],
+  [
+    "one that proves itself by a refusal",
+    AUTO,
+    [...BY_POST, DUE, OPENED, rejected("v2 WebSocket")],
+    "v2 WebSocket",
+    "",
+  ],
+  [
+    "one whose first report gets no answer",
+    AUTO,
+    [...BY_POST, DUE, OPENED, lost("v2 WebSocket")],
+    "v2 POST",
+    "",
+  ],
+  [
+    "one that does not",
+    AUTO,
+    [...BY_POST, DUE, OPENED, closed(10_000, "mute")],
+    "v2 POST",
+    "wait 6000",
+  ],
+  ["POST that fails after it worked", AUTO, [...BY_POST, lost("v2 POST")], undefined, "wait 1000"],
+  [
+    "POST that fails while a WebSocket is dialled",
+    AUTO,
+    [...BY_POST, DUE, lost("v2 POST"), DUE, BARRED],
+    undefined,
+    "report by v2 POST",
+  ],
+  [
+    "a late answer by POST after the WebSocket took over",
+    AUTO,
+    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket"), accepted("v2 POST")],
+    "v2 WebSocket",
+    "",
+  ],
+  [
+    "a late failure of POST after the WebSocket took over",
+    AUTO,
+    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket"), lost("v2 POST")],
+    "v2 WebSocket",
+    "",
+  ],
+  ["HTTP only", { ...AUTO, httpOnly: true }, [START], "v1 POST", "report by v1 POST"],
+  [
+    "HTTP only, with a failure",
+    { ...AUTO, httpOnly: true },
+    [START, lost("v1 POST")],
+    "v1 POST",
+    "",
+  ],
+  ["version 1", OLDER, [START], "v1 POST", "report by v1 POST"],
+  [
+    "version 1 with remote control",
+    { ...OLDER, remoteControl: true },
+    [START],
+    undefined,
+    "dial v1",
+  ],
+  [
+    "version 1 with remote control, barred",
+    { ...OLDER, remoteControl: true },
+    [START, BARRED],
+    undefined,
+    "report by v1 POST",
+  ],
+  [
+    "version 1 with remote control, by POST",
+    { ...OLDER, remoteControl: true },
+    [START, BARRED, accepted("v1 POST")],
+    "v1 POST",
+    "wait 3000",
+  ],
+];
+
+for (const [what, settings, events, way, effects] of TABLE) {
+  Deno.test(`stepLink() answers ${what} with "${effects || "nothing"}"`, () => {
+    const { state, told } = play(events, settings);
+    assertEquals(told, effects);
+    assertEquals(state.way, way);
+  });
+}
+
+Deno.test("stepLink() waits at most so long between tries, and longer when trouble lasts", () => {
+  const lives = (why: LinkEvent) => (nowMs: number, tries: number) => {
+    let { state } = play([START, why]);
+    let effects: readonly LinkEffect[] = [];
+    for (let count = 0; count < tries; count++) {
+      ({ state, effects } = play([DUE, why], AUTO, { nowMs, random: 0.999, from: state }));
+    }
+    return effects.flatMap((it) => it.kind === "wait" ? [Math.round(it.ms)] : []);
+  };
+  assertEquals(lives(REFUSED)(59_000, 20), [1998], "eager for a minute");
+  assertEquals(lives(REFUSED)(61_000, 1), [3996]);
+  assertEquals(lives(REFUSED)(61_000, 20), [29_970], "30 s at most");
+  assertEquals(lives(SILENT)(61_000, 20), [9_990], "10 s at most while nothing is heard");
+});
+
+Deno.test("stepLink() spreads agents that lose their connections in the same instant", () => {
+  const waits = [0, 0.25, 0.999].map((random) =>
+    play([closed(60_000)], AUTO, { random, from: play(UP).state }).told
+  );
+  assertEquals(waits, ["wait 0", "wait 250", "wait 999"]);
+});
+
+Deno.test("stepLink() goes on trying for a WebSocket at least every 30 s while POST works", () => {
+  let { state } = play(BY_POST);
+  for (let count = 0; count < 20; count++) {
+    const step = play([DUE, BARRED], AUTO, { random: 0.999, from: state });
+    state = step.state;
+    const [effect] = step.effects;
+    assert(effect?.kind === "wait");
+    assertLessOrEqual(effect.ms, 30_000);
+    assertEquals(state.way, "v2 POST");
+  }
+});
+
+Deno.test("stepLink() names a rival once, after three closes soon after opening", () => {
+  let { state } = play(UP);
+  const told: string[] = [];
+  for (let count = 0; count < 6; count++) {
+    const end = play([closed(800)], AUTO, { from: state });
+    told.push(...end.effects.map((it) => it.kind));
+    const byPost = end.effects.some((it) => it.kind === "report");
+    const again = byPost
+      ? [accepted("v2 POST"), DUE, OPENED, accepted("v2 WebSocket")]
+      : [DUE, OPENED, accepted("v2 WebSocket")];
+    ({ state } = play(again, AUTO, { from: end.state }));
+  }
+  assertEquals(told.filter((kind) => kind === "tell of a rival").length, 1);
+  assertEquals(told.filter((kind) => kind === "report").length, 4, "reports go by POST meanwhile");
+  const { state: settled } = play([closed(60_000)], AUTO, { from: state });
+  assertEquals(settled.shortLives, 0);
+});
+
+Deno.test("stepLink() suspects no rival of what a panel says itself", () => {
+  let { state } = play(UP);
+  const told: string[] = [];
+  for (let count = 0; count < 6; count++) {
+    const end = play([closed(800, "senseless")], AUTO, { from: state });
+    told.push(...end.effects.map((it) => it.kind));
+    const again = [accepted("v2 POST"), DUE, OPENED, accepted("v2 WebSocket")];
+    ({ state } = play(again, AUTO, { from: end.state }));
+  }
+  assertEquals(told, ["wait", "wait", "report", "report", "report", "report"]);
+});
+
+Deno.test("stepLink() never leaves a link without a next step", () => {
+  const event = fc.constantFrom<LinkEvent>(
+    DUE,
+    OPENED,
+    BARRED,
+    REFUSED,
+    SILENT,
+    closed(5),
+    closed(60_000),
+    closed(10_000, "mute"),
+    accepted("v2 WebSocket"),
+    accepted("v2 POST"),
+    accepted("v1 POST"),
+    lost("v2 POST"),
+    lost("v1 POST"),
+    UNSPOKEN,
+    rejected("v2 POST"),
+  );
+  const settings = fc.constantFrom(AUTO, CONTROLLED, OLDER, { ...AUTO, httpOnly: true });
+  fc.assert(fc.property(settings, fc.array(event, { maxLength: 40 }), (wanted, events) => {
+    let state = play([START], wanted).state;
+    /** What is still to come of its own accord. */
+    let waiting = false;
+    let trial = state.trying;
+    for (const next of events) {
+      if (!canHappen(state, next, waiting)) continue;
+      if (next.kind === "due") waiting = false;
+      const step = play([next], wanted, { from: state });
+      state = step.state;
+      waiting ||= step.effects.some((it) => it.kind === "wait");
+      trial = state.trying;
+      const goesOn = state.way !== undefined || state.socket !== "none" || waiting ||
+        trial !== undefined;
+      assert(goesOn, `stuck after ${JSON.stringify(next)}: ${JSON.stringify(state)}`);
+    }
+  }));
+});
+
+/** Whether a driver could report this in that state. */
+function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolean {
+  switch (event.kind) {
+    case "due":
+      return waiting;
+    case "opened":
+    case "dial failed":
+      return state.socket === "dialling";
+    case "closed":
+      return state.socket === "open";
+    case "accepted":
+    case "failed":
+      return event.way === state.way || event.way === state.trying ||
+        (event.way === "v2 WebSocket" && state.socket === "open" && state.version === 2);
+    default:
+      return false;
+  }
+}

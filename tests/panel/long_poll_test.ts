@@ -1,0 +1,126 @@
+import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { type Clock, install } from "@sinonjs/fake-timers";
+import { pullLoop } from "../../lib/panel/long_poll.ts";
+import type { PanelEvent } from "../../lib/panel/messages.ts";
+
+const EVENT: PanelEvent = { id: "e", message: { kind: "notice", text: "e" } };
+
+/** Runs a loop on a fake clock; `pull` is told the number of the question, from 1 on. */
+async function withLoop(
+  pull: (count: number, signal: AbortSignal) => Promise<readonly PanelEvent[]>,
+  use: (bench: {
+    clock: Clock;
+    askedAtMs: number[];
+    events: PanelEvent[];
+    outcomes: unknown[];
+    stop: AbortController;
+  }) => Promise<void>,
+): Promise<void> {
+  const clock = install();
+  const stop = new AbortController();
+  const askedAtMs: number[] = [];
+  const events: PanelEvent[] = [];
+  const outcomes: unknown[] = [];
+  const loop = pullLoop(stop.signal, {
+    pull(signal) {
+      askedAtMs.push(clock.now);
+      return pull(askedAtMs.length, signal);
+    },
+    onEvents: (come) => events.push(...come),
+    onOutcome: (error) => outcomes.push(error),
+  });
+  try {
+    await use({ clock, stop, askedAtMs, events, outcomes });
+    stop.abort();
+    await loop;
+    assertEquals(clock.countTimers(), 0, "no timer is left");
+  } finally {
+    clock.uninstall();
+  }
+}
+
+/** An answer without events, after so long. */
+async function after(ms: number, signal: AbortSignal): Promise<readonly PanelEvent[]> {
+  await delay(ms, { signal });
+  return [];
+}
+
+Deno.test("pullLoop() asks again soon after an answer that was worth the wait", async () => {
+  await withLoop((_, signal) => after(25_000, signal), async ({ clock, askedAtMs, outcomes }) => {
+    await clock.tickAsync(76_000);
+    assertEquals(askedAtMs, [0, 25_200, 50_400, 75_600]);
+    assertEquals(outcomes, [undefined, undefined, undefined]);
+  });
+});
+
+Deno.test("pullLoop() hands on events and asks again soon", async () => {
+  const pull = () => Promise.resolve([EVENT]);
+  await withLoop(pull, async ({ clock, askedAtMs, events }) => {
+    await clock.tickAsync(1_000);
+    assertEquals(askedAtMs, [0, 200, 400, 600, 800, 1000]);
+    assertEquals(events.length, 6);
+  });
+});
+
+Deno.test("pullLoop() is no busy loop when the panel answers nothing at once", async () => {
+  await withLoop(() => Promise.resolve([]), async ({ clock, askedAtMs }) => {
+    await clock.tickAsync(60_000);
+    assertEquals(askedAtMs, [0, 400, 1_200, 2_800, 6_000, 12_400, 22_400, 32_400, 42_400, 52_400]);
+  });
+});
+
+Deno.test("pullLoop() tells of failures, goes on ever slower, and recovers", async () => {
+  const trouble = new Error("refused");
+  const pull = (count: number, signal: AbortSignal) =>
+    count <= 3 ? Promise.reject(trouble) : after(1_000, signal);
+  await withLoop(pull, async ({ clock, askedAtMs, outcomes }) => {
+    await clock.tickAsync(5_200);
+    assertEquals(askedAtMs, [0, 400, 1_200, 2_800, 4_000, 5_200]);
+    assertEquals(outcomes, [trouble, trouble, trouble, undefined, undefined]);
+  });
+});
+
+Deno.test("pullLoop() ends without a word when the signal aborts the question", async () => {
+  const pull = (_: number, signal: AbortSignal) =>
+    new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+    );
+  await withLoop(pull, async ({ clock, stop, askedAtMs, outcomes }) => {
+    await clock.tickAsync(100);
+    stop.abort();
+    await clock.tickAsync(60_000);
+    assertEquals(askedAtMs, [0]);
+    assertEquals(outcomes, []);
+  });
+});
+
+Deno.test("pullLoop() ends in the midst of a pause", async () => {
+  await withLoop(() => Promise.resolve([]), async ({ clock, stop, askedAtMs }) => {
+    await clock.tickAsync(10_000);
+    assert(clock.countTimers() === 1);
+    stop.abort();
+    assertEquals(clock.countTimers(), 0);
+    await clock.tickAsync(60_000);
+    assertEquals(askedAtMs.length, 5);
+  });
+});
+
+Deno.test("pullLoop() hands on events that come along with the abort", async () => {
+  const answer = Promise.withResolvers<readonly PanelEvent[]>();
+  await withLoop(() => answer.promise, async ({ clock, stop, events, askedAtMs }) => {
+    answer.resolve([EVENT]);
+    stop.abort();
+    await clock.tickAsync(1_000);
+    assertEquals(events, [EVENT]);
+    assertEquals(askedAtMs, [0]);
+  });
+});
+
+Deno.test("pullLoop() asks nothing when the signal has aborted already", async () => {
+  await pullLoop(AbortSignal.abort(), {
+    pull: () => Promise.reject(new Error("asked all the same")),
+    onEvents: () => assert(false),
+    onOutcome: () => assert(false),
+  });
+});

@@ -1,0 +1,242 @@
+import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { type PanelMessage, parsePanelMessage, rpcCall } from "../../lib/panel/messages.ts";
+
+function read(message: unknown): PanelMessage {
+  return parsePanelMessage(JSON.stringify(message));
+}
+
+function order(method: string, params: unknown): PanelMessage {
+  return read({ jsonrpc: "2.0", method, params });
+}
+
+Deno.test("parsePanelMessage() reads orders in both shapes", () => {
+  const probe = { ping_task_id: 7, ping_type: "tcp", ping_target: "host:443" };
+  const command = { task_id: "c-1", command: "uname -a" };
+  const terminal = { request_id: "r-1" };
+  const cases: [string, string, object, PanelMessage][] = [
+    ["agent.ping", "ping", probe, { kind: "probe", taskId: 7, probe: "tcp", target: "host:443" }],
+    ["agent.exec", "exec", command, { kind: "command", taskId: "c-1", command: "uname -a" }],
+    ["agent.terminal.request", "terminal", terminal, { kind: "terminal", requestId: "r-1" }],
+  ];
+  for (const [method, older, params, expected] of cases) {
+    assertEquals(order(method, params), expected);
+    assertEquals(read({ message: older, ...params }), expected);
+  }
+});
+
+Deno.test("parsePanelMessage() reads an empty command, which is answered too", () => {
+  const expected: PanelMessage = { kind: "command", taskId: "c", command: "" };
+  assertEquals(order("agent.exec", { task_id: "c", command: "" }), expected);
+});
+
+Deno.test("parsePanelMessage() shows any params of a notice, cut short", () => {
+  assertEquals(order("agent.message", { text: "hello" }), {
+    kind: "notice",
+    text: '{"text":"hello"}',
+  });
+  assertEquals(order("agent.event", "hello"), { kind: "notice", text: '"hello"' });
+  assertEquals(order("agent.event", [1, null]), { kind: "notice", text: "[1,null]" });
+  assertEquals(order("agent.event", undefined), { kind: "notice", text: "nothing" });
+  const long = order("agent.message", "x".repeat(100_000));
+  assertEquals(long, { kind: "notice", text: `"${"x".repeat(199)}` });
+});
+
+Deno.test("parsePanelMessage() reads answers, with their errors and their events", () => {
+  assertEquals(read({ jsonrpc: "2.0", id: 3, result: { status: "success" } }), {
+    kind: "answer",
+    id: 3,
+    events: [],
+  });
+  assertEquals(read({ id: 3, result: null }), { kind: "answer", id: 3, events: [] });
+  assertEquals(
+    read({ id: 4, error: { code: -32000, message: "not saved", data: "no such column" } }),
+    {
+      kind: "answer",
+      id: 4,
+      error: { code: -32000, text: "not saved, no such column" },
+      events: [],
+    },
+  );
+  assertEquals(read({ id: null, error: { code: -32700, message: "parse error" } }), {
+    kind: "answer",
+    error: { code: -32700, text: "parse error" },
+    events: [],
+  });
+  const events = [
+    { id: "e1", method: "agent.exec", params: { task_id: "c", command: "id" }, created_at: "x" },
+    { id: "e2", method: "agent.nonsense" },
+    { id: "e3" },
+    { id: "", method: "agent.event" },
+    { id: 5, method: "agent.event" },
+    "e6",
+    null,
+  ];
+  assertEquals(read({ id: 5, result: { events } }), {
+    kind: "answer",
+    id: 5,
+    events: [
+      { id: "e1", message: { kind: "command", taskId: "c", command: "id" } },
+      {
+        id: "e2",
+        message: { kind: "unusable", reason: 'an order of name "agent.nonsense"' },
+      },
+      { id: "e3", message: { kind: "unusable", reason: "an event without a name" } },
+    ],
+  });
+});
+
+Deno.test("parsePanelMessage() gives no code of JSON-RPC to errors that have none", () => {
+  const expected: PanelMessage = { kind: "answer", error: { text: "bad report" }, events: [] };
+  assertEquals(read({ status: "error", error: "bad report" }), expected);
+  assertEquals(read({ error: { code: "-32000", message: "bad report" } }), expected);
+  assertEquals(read({ status: "error", error: {} }), {
+    kind: "answer",
+    error: { text: "" },
+    events: [],
+  });
+});
+
+Deno.test("parsePanelMessage() says why an order can't be followed", () => {
+  const probe = { ping_task_id: 1, ping_type: "icmp", ping_target: "host" };
+  const cases: [PanelMessage, string][] = [
+    [parsePanelMessage("<html>"), 'no JSON: "<html>"'],
+    [parsePanelMessage(""), "no JSON"],
+    [read([]), "no object"],
+    [read(null), "no object"],
+    [read({}), "no known shape"],
+    [read({ message: { a: 1 } }), "no known shape"],
+    [order("agent.ping", null), "without an id"],
+    ...[0, -1, 1.5, 1e300, "1", null].map((ping_task_id): [PanelMessage, string] => [
+      order("agent.ping", { ...probe, ping_task_id }),
+      "a probe without an id",
+    ]),
+    [order("agent.ping", { ...probe, ping_type: "mtr" }), 'a probe of type "mtr"'],
+    [order("agent.ping", { ...probe, ping_type: undefined }), "a probe of type nothing"],
+    [order("agent.ping", { ...probe, ping_type: "x".repeat(9_000) }), "a probe of type"],
+    [order("agent.ping", { ...probe, ping_target: "x".repeat(2049) }), "without a target"],
+    [order("agent.exec", { command: "id" }), "a command without an id"],
+    [order("agent.exec", { task_id: "x".repeat(201), command: "id" }), "a command without an id"],
+    [order("agent.exec", { task_id: "c", command: ["id"] }), "a command without words"],
+    [order("agent.exec", { task_id: "c", command: "x".repeat(2 ** 20 + 1) }), "without words"],
+    [order("agent.terminal.request", { request_id: 5 }), "a terminal request without an id"],
+  ];
+  for (const [message, words] of cases) {
+    assert(message.kind === "unusable", JSON.stringify(message));
+    assertStringIncludes(message.reason, words);
+    assertBounded(message);
+  }
+});
+
+Deno.test("parsePanelMessage() takes names of the language's own for nothing special", () => {
+  for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    assertEquals(order(name, {}).kind, "unusable");
+    assertEquals(read({ message: name }).kind, "unusable");
+  }
+  const inherited = '{"__proto__":{"method":"agent.exec","task_id":"c","command":"id"}}';
+  assertEquals(parsePanelMessage(inherited).kind, "unusable");
+  const hidden = `{"method":"agent.exec","params":${inherited}}`;
+  assertEquals(parsePanelMessage(hidden).kind, "unusable");
+});
+
+Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
+  const depth = 100_000;
+  const deep = "[".repeat(depth) + "]".repeat(depth);
+  for (const place of ["params", "error", "result", "id", "message"]) {
+    assert(parsePanelMessage(`{"method":"agent.event","${place}":${deep}}`).kind !== "answer");
+    assert(parsePanelMessage(`{"${place}":${deep}}`).kind !== "notice");
+  }
+  // This name makes the engine write recursively.
+  assertEquals(parsePanelMessage(`{"method":"agent.event","params":{"toJSON":0,"x":${deep}}}`), {
+    kind: "notice",
+    text: "something nested deep",
+  });
+  const answers = '{"id":"e","result":{"events":['.repeat(depth) + "]}}".repeat(depth);
+  const message = parsePanelMessage(answers);
+  assert(message.kind === "answer");
+  assertEquals(message.events, [
+    { id: "e", message: { kind: "unusable", reason: "an event without a name" } },
+  ]);
+});
+
+Deno.test("parsePanelMessage() takes so many events at a time, whoever sends 10,000", () => {
+  const events = Array.from({ length: 10_000 }, (_, n) => ({ id: `${n}`, method: "agent.event" }));
+  const message = read({ id: 1, result: { events } });
+  assert(message.kind === "answer");
+  assertEquals(message.events.length, 256);
+  assertEquals(message.events.at(-1)?.id, "255");
+});
+
+/** Whether nothing of a message is longer than it may be. */
+function assertBounded(message: PanelMessage): void {
+  switch (message.kind) {
+    case "unusable":
+      return assertLessOrEqual(message.reason.length, 300);
+    case "notice":
+      return assertLessOrEqual(message.text.length, 200);
+    case "command":
+      assertLessOrEqual(message.taskId.length, 200);
+      return assertLessOrEqual(message.command.length, 2 ** 20);
+    case "terminal":
+      return assertLessOrEqual(message.requestId.length, 200);
+    case "probe":
+      assert(Number.isSafeInteger(message.taskId) && message.taskId > 0);
+      return assertLessOrEqual(message.target.length, 2048);
+    case "answer":
+      assertLessOrEqual(message.error?.text.length ?? 0, 200);
+      assertLessOrEqual(message.events.length, 256);
+      for (const { id, message: inner } of message.events) {
+        assertLessOrEqual(id.length, 200);
+        assertBounded(inner);
+      }
+  }
+}
+
+/** Messages that look right here and there. */
+function likely(): fc.Arbitrary<unknown> {
+  const odd = fc.oneof(
+    fc.jsonValue(),
+    fc.string({ maxLength: 5000, size: "max" }),
+    fc.integer(),
+    fc.constantFrom("icmp", "tcp", "http", "__proto__", ""),
+  );
+  const method = fc.oneof(
+    fc.constantFrom(
+      "agent.ping",
+      "agent.exec",
+      "agent.terminal.request",
+      "agent.message",
+      "agent.event",
+      "constructor",
+    ),
+    odd,
+  );
+  const fields = fc.record({
+    ping_task_id: odd,
+    ping_type: odd,
+    ping_target: odd,
+    task_id: odd,
+    command: odd,
+    request_id: odd,
+  }, { requiredKeys: [] });
+  const call = fc.record({ id: odd, method, params: fc.oneof(fields, odd) }, { requiredKeys: [] });
+  const error = fc.oneof(fc.record({ code: odd, message: odd, data: odd }), odd);
+  const result = fc.oneof(fc.record({ events: fc.oneof(fc.array(call), odd) }), odd);
+  const answer = fc.record({ id: odd, error, result }, { requiredKeys: [] });
+  const older = fc.tuple(fields, fc.constantFrom("ping", "exec", "terminal", "odd"))
+    .map(([rest, message]) => ({ message, ...rest }));
+  return fc.oneof(call, answer, older, odd);
+}
+
+Deno.test("parsePanelMessage() never throws, and what it gives is bounded", () => {
+  fc.assert(fc.property(fc.string(), (text) => assertBounded(parsePanelMessage(text))));
+  fc.assert(fc.property(fc.json(), (text) => assertBounded(parsePanelMessage(text))));
+  fc.assert(fc.property(likely(), (message) => assertBounded(read(message))), { numRuns: 500 });
+});
+
+Deno.test("rpcCall() puts a call into its envelope", () => {
+  assertEquals(
+    rpcCall("agent.report", { report: {} }, 5),
+    '{"jsonrpc":"2.0","method":"agent.report","params":{"report":{}},"id":5}',
+  );
+});

@@ -1,0 +1,48 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { formatKnownNodes, parseKnownNodes, withNode } from "../../lib/panel/node_store.ts";
+import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
+
+const HERE = { endpoint: "https://here.example", uuid: "u-1", token: "t1", registeredAtMs: 17 };
+const THERE = { endpoint: "https://there.example/base", uuid: "u-2", token: "t2" };
+
+Deno.test("parseKnownNodes() reads what formatKnownNodes() writes", () => {
+  for (const nodes of [[], [HERE], [THERE, HERE]]) {
+    assertEquals(parseKnownNodes(formatKnownNodes(nodes)), nodes);
+  }
+});
+
+const BAD: Record<string, string> = {
+  "an official agent's file": '{"uuid":"u","token":"t"}',
+  "another version": '{"version":2,"nodes":[]}',
+  "a node without a panel": '{"version":1,"nodes":[{"uuid":"u","token":"t"}]}',
+  "a node without a token": '{"version":1,"nodes":[{"endpoint":"https://a","uuid":"u"}]}',
+  "a time that is none": `{"version":1,"nodes":[${
+    JSON.stringify({ ...HERE, registeredAtMs: -1 })
+  }]}`,
+  "a node that is null": '{"version":1,"nodes":[null]}',
+  "a text that is cut off": formatKnownNodes([HERE]).slice(0, -20),
+  "nothing": "",
+};
+
+for (const [kind, text] of Object.entries(BAD)) {
+  Deno.test(`parseKnownNodes() throws for ${kind}`, () => {
+    assertThrows(() => parseKnownNodes(text), SyntaxError);
+  });
+}
+
+Deno.test("parseKnownNodes() throws SyntaxErrors only", () => {
+  onlySyntaxErrors(parseKnownNodes, [formatKnownNodes([HERE, THERE])]);
+});
+
+Deno.test("withNode() puts a node first, in the place of what was known of its panel", () => {
+  const anew = { ...HERE, token: "t3" };
+  assertEquals(withNode([THERE, HERE], anew), [anew, THERE]);
+});
+
+Deno.test("withNode() keeps so many panels, those used last", () => {
+  const panel = (number: number) => ({ ...THERE, endpoint: `https://p${number}.example` });
+  let nodes = withNode([], panel(0));
+  for (let number = 1; number < 40; number++) nodes = withNode(nodes, panel(number));
+  assertEquals(nodes.length, 16);
+  assertEquals(nodes[0], panel(39));
+});

@@ -1,0 +1,66 @@
+import { assertEquals } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { Connection } from "../../lib/panel/panel_connection.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
+import { toWireReport } from "../../lib/panel/protocol.ts";
+
+const none = () => {};
+const config = resolveConfig({
+  args: ["--interval", "0.1"],
+  env: {},
+  readText: () => "",
+  readMode: () => undefined,
+});
+
+for (const fault of [undefined, { name: "upgrade-403" }] as const) {
+  const way = fault === undefined ? "WebSocket" : "POST";
+  Deno.test(`Connection reports by the token of the moment over ${way}, and tells of refusals`, async () => {
+    const panel = await startStandInPanel({
+      port: 0,
+      discoveryKey: "d1scovery-k3y",
+      ...(fault === undefined ? {} : { fault }),
+    });
+    const refused = Promise.withResolvers<void>();
+    const node = {
+      endpoint: panel.url,
+      token: panel.token,
+      heard(error: unknown) {
+        if (error instanceof PanelError && error.failure === "unauthorized") refused.resolve();
+      },
+    };
+    const stop = new AbortController();
+    const { signal } = stop;
+    const connection = new Connection(node, config);
+    const listener = {
+      takeReport: () => toWireReport({ failures: [] }),
+      onOrder: none,
+      onWay: none,
+      onAccepted: none,
+    };
+    const link = connection.openLink(listener, { signal, calls: signal });
+    const running = link.run();
+    try {
+      await panel.state.until(({ counts }) => counts.reports > 1);
+      panel.forget(panel.token);
+      panel.dropConnections();
+      await refused.promise;
+      const headers = { authorization: "Bearer d1scovery-k3y" };
+      const answer = await fetch(`${panel.url}/api/clients/register?name=a`, {
+        method: "POST",
+        headers,
+      });
+      const { data } = await answer.json();
+      const { reports } = panel.state.counts;
+      node.token = data.token;
+      await panel.state.until(({ counts }) => counts.reports > reports + 1);
+      assertEquals(panel.state.violations, []);
+    } finally {
+      stop.abort();
+      await running;
+      link.close();
+      connection.close();
+      await panel.close();
+    }
+  });
+}

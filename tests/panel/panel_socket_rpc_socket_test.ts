@@ -1,0 +1,129 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { type Clock, install } from "@sinonjs/fake-timers";
+import type { PanelMessage } from "../../lib/panel/messages.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
+import { RpcSocket } from "../../lib/panel/panel_socket.ts";
+import { FakeSocket, settle } from "./fake_socket.ts";
+
+interface Bench {
+  readonly clock: Clock;
+  readonly socket: FakeSocket;
+  readonly stop: AbortController;
+  readonly messages: PanelMessage[];
+  call(method?: string): Promise<void>;
+}
+
+/** Runs an RpcSocket on a fake clock, and sees that nothing is left of it. */
+async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
+  const clock = install();
+  try {
+    const socket = new FakeSocket();
+    const messages: PanelMessage[] = [];
+    const rpc = new RpcSocket(socket, { onMessage: (message) => messages.push(message) });
+    const stop = new AbortController();
+    const running = rpc.run();
+    const call = (method = "agent.report") =>
+      rpc.call({ method, params: {}, timeoutMs: 10_000, signal: stop.signal });
+    await use({ clock, socket, stop, messages, call });
+    socket.end("the panel closed the connection");
+    await running;
+    assertEquals(clock.countTimers(), 0, "no timer is left");
+  } finally {
+    clock.uninstall();
+  }
+}
+
+Deno.test("RpcSocket.call() is answered by id, in whichever order", async () => {
+  await withRpc(async ({ socket, call, messages }) => {
+    const ended: number[] = [];
+    const calls = [1, 2, 3].map((n) => call().then(() => ended.push(n)));
+    assertEquals(socket.calls.map(({ id }) => id), [1, 2, 3]);
+    for (const id of [3, 1, 2]) {
+      socket.say({ jsonrpc: "2.0", id, result: {} });
+      await settle();
+    }
+    await Promise.all(calls);
+    assertEquals(ended, [3, 1, 2]);
+    assertEquals(messages, []);
+  });
+});
+
+Deno.test("RpcSocket.call() throws what the panel says against it", async () => {
+  await withRpc(async ({ socket, call }) => {
+    const refused = assertRejects(() => call(), PanelError);
+    socket.say({ id: 1, error: { code: -32000, message: "not saved", data: "out of range" } });
+    const { failure, code, message } = await refused;
+    assertEquals([failure, code], ["rejected", -32000]);
+    assertEquals(
+      message,
+      'Cannot send agent.report by WebSocket: the panel says "not saved, out of range"',
+    );
+  });
+});
+
+Deno.test("RpcSocket.call() waits so long and no longer, also when nothing gets away", async () => {
+  for (const stuck of [false, true]) {
+    await withRpc(async ({ clock, socket, call }) => {
+      socket.stuck = stuck;
+      const late = assertRejects(() => call(), PanelError, "no answer within 10 s");
+      await clock.tickAsync(10_000);
+      assertEquals((await late).failure, "timeout");
+      socket.say({ id: 1, result: {} });
+      await settle();
+    });
+  }
+});
+
+Deno.test("RpcSocket.call() gives the signal's reason when that aborts", async () => {
+  await withRpc(async ({ clock, socket, call, stop }) => {
+    const first = call();
+    stop.abort(new Error("told to stop"));
+    await assertRejects(() => first, Error, "told to stop");
+    await assertRejects(() => call(), Error, "told to stop");
+    assertEquals(socket.sent.length, 1);
+    assertEquals(clock.countTimers(), 0);
+  });
+});
+
+Deno.test("RpcSocket.call() fails at once when the connection ends, and after that", async () => {
+  for (const stuck of [false, true]) {
+    await withRpc(async ({ socket, call }) => {
+      socket.stuck = stuck;
+      const calls = [call(), call()].map((promise) => assertRejects(() => promise, PanelError));
+      socket.end("the panel closed the connection");
+      for (const { failure, message } of await Promise.all(calls)) {
+        assertEquals(failure, "unreachable");
+        assertEquals(
+          message,
+          "Cannot send agent.report by WebSocket: the panel closed the connection",
+        );
+      }
+      await settle();
+      assertEquals((await assertRejects(() => call(), PanelError)).failure, "unreachable");
+    });
+  }
+});
+
+Deno.test("RpcSocket.run() hands on what answers no call of its own, and drops false answers", async () => {
+  await withRpc(async ({ socket, call, messages }) => {
+    const waiting = call();
+    socket.say({ id: 2, result: {} });
+    socket.say({ id: 1e308, error: { code: 1 } });
+    socket.say({ id: "1", error: { code: -32700, message: "parse error" } });
+    socket.say({ status: "error", error: "unreadable" });
+    socket.say({ method: "agent.exec", params: { task_id: "c", command: "id" } });
+    socket.say({ message: "terminal", request_id: "r" });
+    socket.say(Uint8Array.of(1, 2, 3));
+    socket.say("{");
+    await settle();
+    assertEquals(messages, [
+      { kind: "answer", error: { code: -32700, text: "parse error" }, events: [] },
+      { kind: "answer", error: { text: "unreadable" }, events: [] },
+      { kind: "command", taskId: "c", command: "id" },
+      { kind: "terminal", requestId: "r" },
+      { kind: "unusable", reason: 'no JSON: "{"' },
+    ]);
+    socket.say({ id: 1, result: {} });
+    await waiting;
+  });
+});

@@ -1,0 +1,258 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  checkBasicInfo,
+  toWireBasicInfo,
+  toWireCommandResult,
+  toWireProbeResult,
+  toWireReport,
+} from "../../lib/panel/protocol.ts";
+import type { MachineFacts, Snapshot } from "../../lib/types.ts";
+
+const FACTS: MachineFacts = { arch: "amd64", cpuName: "A CPU", logicalCores: 4, physicalCores: 2 };
+
+function snapshotOf(value: number): Snapshot {
+  const usage = { totalBytes: value, usedBytes: value };
+  return {
+    cpuPercent: value,
+    memory: usage,
+    swap: usage,
+    disk: usage,
+    load: { oneMinute: value, fiveMinutes: value, fifteenMinutes: value },
+    traffic: {
+      sentBytes: value,
+      receivedBytes: value,
+      sentBytesPerSecond: value,
+      receivedBytesPerSecond: value,
+    },
+    connections: { tcp: value, udp: value },
+    uptimeSeconds: value,
+    processes: value,
+    failures: [],
+  };
+}
+
+/** Every number of a report that must be whole, by its path. */
+function counts(report: ReturnType<typeof toWireReport>): number[] {
+  return [
+    ...Object.values(report.ram),
+    ...Object.values(report.swap),
+    ...Object.values(report.disk),
+    ...Object.values(report.network),
+    ...Object.values(report.connections),
+    report.uptime,
+    report.process,
+  ];
+}
+
+function assertFitForTheWire(report: ReturnType<typeof toWireReport>): void {
+  for (const value of counts(report)) {
+    assert(Number.isSafeInteger(value) && value >= 0, `count ${value}`);
+    assert(/^\d+$/.test(JSON.stringify(value)), `written as ${JSON.stringify(value)}`);
+  }
+  assert(report.cpu.usage >= 0.001 && report.cpu.usage <= 100, `cpu ${report.cpu.usage}`);
+  assert(report.load.load1 >= 0 && report.load.load1 <= 1000, `load ${report.load.load1}`);
+  for (const load of Object.values(report.load)) assert(Number.isFinite(load) && load >= 0);
+}
+
+Deno.test("toWireReport() keeps type and range whatever was measured", () => {
+  const odd = [0, -0, -1, 0.4, 1e-9, 2 ** 53, 2 ** 63, 1e21, NaN, Infinity, -Infinity, 101, 1000.5];
+  for (const value of odd) assertFitForTheWire(toWireReport(snapshotOf(value)));
+  fc.assert(
+    fc.property(fc.double(), (value) => assertFitForTheWire(toWireReport(snapshotOf(value)))),
+  );
+});
+
+Deno.test("toWireReport() rounds to the nearest and keeps what is whole", () => {
+  const report = toWireReport(snapshotOf(41.6));
+  assertEquals(report.ram, { total: 42, used: 42 });
+  assertEquals(report.network, { up: 42, down: 42, totalUp: 42, totalDown: 42 });
+  assertEquals(report.cpu.usage, 41.6);
+  assertEquals(toWireReport(snapshotOf(2 ** 53 - 1)).ram.total, 2 ** 53 - 1);
+});
+
+Deno.test("toWireReport() fills what is absent, since the panel refuses half a report", () => {
+  const report = toWireReport({ failures: ["cannot measure load", "cannot measure memory"] });
+  assertEquals(report, {
+    cpu: { usage: 0.001 },
+    ram: { total: 0, used: 0 },
+    swap: { total: 0, used: 0 },
+    load: { load1: 0, load5: 0, load15: 0 },
+    disk: { total: 0, used: 0 },
+    network: { up: 0, down: 0, totalUp: 0, totalDown: 0 },
+    connections: { tcp: 0, udp: 0 },
+    uptime: 0,
+    process: 0,
+    message: "cannot measure load; cannot measure memory",
+  });
+});
+
+Deno.test("toWireBasicInfo() has only fields that the panel knows, and leaves out unknown addresses", () => {
+  const info = toWireBasicInfo({
+    facts: {
+      ...FACTS,
+      osName: "Debian",
+      kernelVersion: "6.1",
+      virtualization: "kvm",
+      gpuName: "G",
+    },
+    snapshot: snapshotOf(10.5),
+    addresses: { ipv4: "192.0.2.1" },
+    version: "1.0.0",
+    withoutNewColumns: false,
+  });
+  assertEquals(info, {
+    arch: "amd64",
+    cpu_name: "A CPU",
+    cpu_cores: 4,
+    cpu_physical_cores: 2,
+    gpu_name: "G",
+    ipv4: "192.0.2.1",
+    mem_total: 11,
+    swap_total: 11,
+    disk_total: 11,
+    os: "Debian",
+    kernel_version: "6.1",
+    virtualization: "kvm",
+    version: "1.0.0",
+  });
+});
+
+Deno.test("toWireBasicInfo() leaves the newer columns out for old panels", () => {
+  const info = toWireBasicInfo({
+    facts: { ...FACTS, kernelVersion: "6.1" },
+    snapshot: { failures: [] },
+    addresses: {},
+    version: "1",
+    withoutNewColumns: true,
+  });
+  assertEquals("kernel_version" in info || "cpu_physical_cores" in info, false);
+  assertEquals([info.mem_total, info.swap_total, info.disk_total, info.gpu_name], [
+    0,
+    0,
+    0,
+    "None",
+  ]);
+});
+
+Deno.test("toWireBasicInfo() never lets a fraction out", () => {
+  fc.assert(fc.property(fc.double(), fc.double(), (cores, bytes) => {
+    const info = toWireBasicInfo({
+      facts: { arch: "arm64", logicalCores: cores, physicalCores: cores },
+      snapshot: snapshotOf(bytes),
+      addresses: {},
+      version: "1",
+      withoutNewColumns: false,
+    });
+    for (
+      const value of [info.cpu_cores, info.cpu_physical_cores, info.mem_total, info.disk_total]
+    ) {
+      assert(Number.isSafeInteger(value), String(value));
+    }
+  }));
+});
+
+Deno.test("checkBasicInfo() refuses fractions and values of another type", () => {
+  const good = toWireBasicInfo({
+    facts: FACTS,
+    snapshot: { failures: [] },
+    addresses: {},
+    version: "1",
+    withoutNewColumns: false,
+  });
+  checkBasicInfo(good);
+  for (const wrong of [{ mem_total: 1.5 }, { cpu_cores: -1 }, { disk_total: 2 ** 53 }]) {
+    const error = assertThrows(() => checkBasicInfo({ ...good, ...wrong }), TypeError);
+    assertStringIncludes(error.message, Object.keys(wrong)[0] ?? "");
+  }
+});
+
+Deno.test("toWireProbeResult() sends whole milliseconds, -1 for lost ones, and a zone", () => {
+  const finishedAt = new Date("2026-02-21T23:29:10.123Z");
+  const result = { taskId: 7, kind: "tcp" as const, valueMs: 12.6, finishedAt };
+  assertEquals(toWireProbeResult(result), {
+    task_id: 7,
+    value: 13,
+    ping_type: "tcp",
+    finished_at: "2026-02-21T23:29:10.123Z",
+  });
+  assertEquals(toWireProbeResult({ ...result, valueMs: -1 }).value, -1);
+  assertEquals(toWireProbeResult({ ...result, valueMs: NaN }).value, -1);
+  assertEquals(toWireProbeResult({ ...result, valueMs: 0.2 }).value, 0);
+});
+
+Deno.test("toWireCommandResult() sends a space for no output, and a whole exit code", () => {
+  const result = { taskId: "c-1", output: "out\nerr\n", exitCode: -1, finishedAt: new Date(0) };
+  assertEquals(toWireCommandResult(result), {
+    task_id: "c-1",
+    result: "out\nerr\n",
+    exit_code: -1,
+    finished_at: "1970-01-01T00:00:00.000Z",
+  });
+  assertEquals(toWireCommandResult({ ...result, output: "" }).result, " ");
+  assertEquals(toWireCommandResult({ ...result, exitCode: 1.5 }).exit_code, 1);
+});
+
+Deno.test("toWireReport() bounds the message, however much has failed", () => {
+  const failures = Array.from({ length: 100 }, (_, at) => `cannot measure ${at}`);
+  const { message } = toWireReport({ failures });
+  assertEquals([message.length, message.slice(0, 16), message.at(-1)], [
+    400,
+    "cannot measure 0",
+    "…",
+  ]);
+});
+
+Deno.test("toWireReport() tells of graphics cards only where there are some", () => {
+  assertEquals("gpu" in toWireReport({ failures: [] }), false);
+  assertEquals("gpu" in toWireReport({ failures: [], graphicsCards: [] }), false);
+  const memory = { totalBytes: 2 ** 34, usedBytes: 1000.4 };
+  const { gpu } = toWireReport({
+    failures: [],
+    graphicsCards: [
+      { name: "A", usePercent: 33.3333, memory, temperatureCelsius: 45.5 },
+      { name: "B", temperatureCelsius: -3.2 },
+      { name: "C", usePercent: 0, asleep: true },
+    ],
+  });
+  const nothing = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
+  assertEquals(gpu, {
+    count: 3,
+    // B does not tell its use, and is no card of 0.
+    average_usage: 16.667,
+    detailed_info: [
+      {
+        name: "A",
+        memory_total: 2 ** 34,
+        memory_used: 1000,
+        utilization: 33.333,
+        temperature: 46,
+      },
+      { ...nothing, name: "B", temperature: -3 },
+      { ...nothing, name: "C" },
+    ],
+  });
+});
+
+Deno.test("toWireReport() keeps the types of graphics cards whatever was measured", () => {
+  fc.assert(fc.property(fc.array(fc.double(), { minLength: 4, maxLength: 4 }), (values) => {
+    const [use = 0, total = 0, used = 0, temperature = 0] = values;
+    const { gpu } = toWireReport({
+      failures: [],
+      graphicsCards: [{
+        name: "A",
+        usePercent: use,
+        memory: { totalBytes: total, usedBytes: used },
+        temperatureCelsius: temperature,
+      }],
+    });
+    const [card] = gpu?.detailed_info ?? [];
+    assert(gpu && card);
+    for (const whole of [card.memory_total, card.memory_used, card.temperature]) {
+      assert(/^-?\d+$/.test(JSON.stringify(whole)), JSON.stringify(whole));
+    }
+    for (const percent of [gpu.average_usage, card.utilization]) {
+      assert(percent >= 0 && percent <= 100);
+    }
+  }));
+});

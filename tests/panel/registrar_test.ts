@@ -1,0 +1,159 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
+import { Registrar, type Registration } from "../../lib/panel/registrar.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
+import { startHttpProxy } from "../net/fake_proxies.ts";
+import { withRawServer } from "../net/raw_server.ts";
+
+const KEY = "d1scovery-k3y";
+const never = new AbortController().signal;
+
+function registrar(
+  endpoint: string,
+  options: { args?: string[]; env?: Record<string, string>; name?: string } = {},
+): Registrar {
+  const way = resolveConfig({
+    args: options.args ?? [],
+    env: options.env ?? {},
+    readText: () => "",
+    readMode: () => undefined,
+  });
+  return new Registrar({ endpoint, key: KEY, name: options.name ?? "host", way });
+}
+
+/** What becomes of a try when the panel answers so. */
+async function answered(status: number, body: string): Promise<Registration> {
+  const outcomes: Registration[] = [];
+  await withRawServer(async (peer) => {
+    await peer.request();
+    await peer.answer(body, [], `${status} Whatever`);
+  }, async ({ origin }) => {
+    outcomes.push(await registrar(origin).register(never));
+  });
+  const [outcome] = outcomes;
+  assert(outcome !== undefined);
+  return outcome;
+}
+
+const NODE = { uuid: "u-1", token: "s3cret" };
+const SUCCESS = JSON.stringify({ status: "success", message: "", data: NODE });
+
+Deno.test("Registrar.register() gives the panel the key and the name, and takes its node", async () => {
+  const requests: string[] = [];
+  await withRawServer(async (peer) => {
+    requests.push((await peer.request())?.head ?? "");
+    await peer.answer(SUCCESS);
+  }, async ({ origin }) => {
+    const args = ["--header", "X-Door: open", "--header", "Authorization: Basic cHJveHk="];
+    const one = registrar(`${origin}/base`, { args, name: "a b/ü" });
+    assertEquals(await one.register(never), { kind: "registered", node: NODE });
+  });
+  const [head = ""] = requests;
+  assertStringIncludes(head, "POST /base/api/clients/register?name=a%20b%2F%C3%BC HTTP/1.1\r\n");
+  assertStringIncludes(head.toLowerCase(), "x-door: open\r\n");
+  assertStringIncludes(head.toLowerCase(), "user-agent: komari-agent-deno/");
+  assertEquals(head.match(/^authorization: .*$/gim), [`authorization: Bearer ${KEY}`]);
+});
+
+Deno.test("Registrar.register() goes by the proxy that everything goes by", async () => {
+  await using proxy = startHttpProxy({
+    answer: `HTTP/1.1 200 OK\r\nContent-Length: ${SUCCESS.length}\r\n\r\n${SUCCESS}`,
+  });
+  const env = { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` };
+  const outcome = await registrar("http://panel.invalid", { env }).register(never);
+  assertEquals(outcome.kind, "registered");
+  assertStringIncludes(
+    proxy.requests.join(),
+    "http://panel.invalid/api/clients/register?name=host",
+  );
+});
+
+Deno.test("Registrar.register() is refused by 401 and 403, and says in which words", async () => {
+  const words = '{"status":"error","message":"Invalid AutoDiscovery Key"}';
+  for (const status of [401, 403]) {
+    const outcome = await answered(status, words);
+    assert(outcome.kind === "refused");
+    assertStringIncludes(outcome.error.message, `(POST /api/clients/register): status ${status}`);
+    assertEquals(Deno.inspect(outcome).includes(KEY), false);
+  }
+});
+
+/** Answers by which nothing is registered, and those by which the panel may have made a node. */
+const ANSWERS: readonly [number, string, boolean][] = [
+  [302, "", false],
+  [404, "404 page not found", false],
+  [404, '{"status":"error","message":"Not found in install mode"}', false],
+  [429, "", false],
+  [500, '{"status":"error","message":"Failed to create client"}', false],
+  [502, "<html>Bad Gateway</html>", false],
+  [200, "<!DOCTYPE html><html>", false],
+  [200, '{"status":"success","data":{}}', true],
+  [200, SUCCESS.slice(0, -9), true],
+  [504, "<html>Gateway Time-out</html>", true],
+  [524, "", true],
+];
+
+for (const [status, body, isDoubtful] of ANSWERS) {
+  const name = `status ${status} and ${JSON.stringify(body.slice(0, 30))}`;
+  Deno.test(`Registrar.register() ${isDoubtful ? "is in doubt" : "has failed"} at ${name}`, async () => {
+    const outcome = await answered(status, body);
+    assert(outcome.kind === "failed", outcome.kind);
+    assertEquals(outcome.isDoubtful, isDoubtful);
+    assertEquals(Deno.inspect(outcome).includes("s3cret"), false, "nothing is quoted of a token");
+  });
+}
+
+Deno.test("Registrar.register() is in doubt when the line ends after it was asked, not before", async () => {
+  await withRawServer(async (peer) => {
+    await peer.request();
+  }, async ({ origin }) => {
+    const outcome = await registrar(origin).register(never);
+    assert(outcome.kind === "failed" && outcome.isDoubtful);
+  });
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const outcome = await registrar(`http://127.0.0.1:${port}`).register(never);
+  assert(outcome.kind === "failed" && !outcome.isDoubtful);
+  assertEquals(outcome.error.failure, "unreachable");
+});
+
+Deno.test("Registrar.register() takes an answer that comes soon after the signal, and no later one", async () => {
+  const stop = new AbortController();
+  await withRawServer(async (peer) => {
+    await peer.request();
+    stop.abort();
+    await peer.answer(SUCCESS);
+  }, async ({ origin }) => {
+    assertEquals((await registrar(origin).register(stop.signal)).kind, "registered");
+    await assertRejects(() => registrar(origin).register(stop.signal), DOMException);
+  });
+  using time = new FakeTime();
+  const other = new AbortController();
+  await withRawServer(async (peer) => {
+    await peer.request();
+    other.abort();
+    await peer.readSome();
+  }, async ({ origin }) => {
+    const registration = registrar(origin).register(other.signal);
+    registration.catch(() => {});
+    while (!other.signal.aborted) await realTurn();
+    assertEquals(await time.until(registration, { withinMs: 30_000 }), 500);
+    await assertRejects(() => registration, DOMException);
+  });
+});
+
+Deno.test("Registrar.knows() tells whether the panel knows a token, and throws when it does not say", async () => {
+  const statuses = ["200 OK", "401 Unauthorized", "502 Bad Gateway"];
+  await withRawServer(async (peer, index) => {
+    const { head = "" } = await peer.request() ?? {};
+    assertStringIncludes(head, "GET /api/clients/ping/tasks?token=s3cret%2F ");
+    await peer.answer("[]", [], statuses[index]);
+  }, async ({ origin }) => {
+    const one = registrar(origin);
+    assertEquals(await one.knows("s3cret/", never), true);
+    assertEquals(await one.knows("s3cret/", never), false);
+    await assertRejects(() => one.knows("s3cret/", never), PanelError);
+  });
+});

@@ -1,0 +1,111 @@
+import { assertEquals } from "@std/assert";
+import { type Clock, install } from "@sinonjs/fake-timers";
+import type { Way } from "../../lib/panel/link_machine.ts";
+import { Beat } from "../../lib/panel/report_timer.ts";
+
+/** A beat on a fake clock; what is due is sent at once, and goes well as long as `goesWell`. */
+function withBeat(
+  intervalMs: number | undefined,
+  use: (bench: {
+    clock: Clock;
+    beat: Beat;
+    due: string[];
+    clamped: () => number;
+    outcome: { goesWell: boolean };
+  }) => void,
+): void {
+  const clock = install();
+  try {
+    const due: string[] = [];
+    let clamps = 0;
+    const outcome = { goesWell: true };
+    const beat = new Beat({
+      intervalMs,
+      onClamp: () => clamps++,
+      onDue: (way) => {
+        due.push(`${way} ${clock.now}`);
+        beat.next(way, outcome.goesWell);
+      },
+    });
+    use({ clock, beat, due, clamped: () => clamps, outcome });
+    beat.start(undefined);
+    assertEquals(clock.countTimers(), 0, "no timer is left");
+  } finally {
+    clock.uninstall();
+  }
+}
+
+Deno.test("Beat keeps an interval of its own for each kind of way", () => {
+  const cases: [Way, number | undefined, number][] = [
+    ["v2 WebSocket", undefined, 3_000],
+    ["v1 WebSocket", undefined, 3_000],
+    ["v2 POST", undefined, 5_000],
+    ["v1 POST", undefined, 5_000],
+    ["v2 WebSocket", 1_000, 1_000],
+    ["v2 WebSocket", 10_000, 10_000],
+    ["v1 POST", 60_000, 60_000],
+  ];
+  for (const [way, intervalMs, expectedMs] of cases) {
+    withBeat(intervalMs, ({ clock, beat, due, clamped }) => {
+      beat.start(way);
+      assertEquals(clock.countTimers(), 0, "the first report is not the beat's to send");
+      beat.next(way, true);
+      clock.tick(3 * expectedMs);
+      assertEquals(due, [1, 2, 3].map((n) => `${way} ${n * expectedMs}`));
+      assertEquals(clamped(), 0);
+    });
+  }
+});
+
+Deno.test("Beat keeps a WebSocket alive when the interval is longer than it bears", () => {
+  withBeat(60_000, ({ clock, beat, due, clamped }) => {
+    beat.start("v2 WebSocket");
+    beat.next("v2 WebSocket", true);
+    clock.tick(20_000);
+    assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 20000"]);
+    assertEquals(clamped(), 1);
+  });
+});
+
+Deno.test("Beat.start() ends the beat of the way before", () => {
+  withBeat(undefined, ({ clock, beat, due }) => {
+    beat.start("v2 POST");
+    beat.next("v2 POST", true);
+    beat.start("v2 WebSocket");
+    beat.next("v2 POST", true);
+    assertEquals(clock.countTimers(), 0);
+    beat.next("v2 WebSocket", true);
+    clock.tick(3_000);
+    assertEquals(due, ["v2 WebSocket 3000"]);
+    beat.start(undefined);
+    beat.next("v2 WebSocket", true);
+    clock.tick(60_000);
+    assertEquals(due, ["v2 WebSocket 3000"]);
+  });
+});
+
+Deno.test("Beat.next() has one timer, however many reports are under way", () => {
+  withBeat(undefined, ({ clock, beat }) => {
+    beat.start("v2 WebSocket");
+    for (let n = 0; n < 5; n++) beat.next("v2 WebSocket", true);
+    assertEquals(clock.countTimers(), 1);
+  });
+});
+
+Deno.test("Beat slows down when reports fail for long", () => {
+  withBeat(1_000, ({ clock, beat, due, outcome }) => {
+    outcome.goesWell = false;
+    beat.start("v1 POST");
+    beat.next("v1 POST", false);
+    clock.tick(300_000);
+    const eager = due.length;
+    clock.tick(300_000);
+    assertEquals(eager >= 299, true);
+    assertEquals(due.length - eager <= 30, true, "30 s apart in the end");
+    outcome.goesWell = true;
+    clock.tick(31_000);
+    due.length = 0;
+    clock.tick(10_000);
+    assertEquals(due.length, 10);
+  });
+});

@@ -1,0 +1,52 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { formatByteCount, parseByteCount } from "../../lib/parse/byte_size.ts";
+
+Deno.test("parseByteCount() takes units of both kinds, in any letters", () => {
+  const table: Record<string, number> = {
+    "0": 0,
+    "1048576": 1048576,
+    "1b": 1,
+    "12.5GiB": 12.5 * 1024 ** 3,
+    "300GB": 300e9,
+    " 300 gb ": 300e9,
+    "1.5k": 1500,
+    "2T": 2e12,
+    "0.3B": 0,
+  };
+  for (const [text, bytes] of Object.entries(table)) {
+    assertEquals(parseByteCount(text), bytes, text);
+  }
+});
+
+Deno.test("parseByteCount() refuses everything else", () => {
+  for (
+    const text of [
+      "",
+      "GB",
+      "-1",
+      "1e3",
+      "1,5GB",
+      "1 PB",
+      "1GBit",
+      "0x10",
+      "9007199254740993",
+      "1..5",
+    ]
+  ) {
+    assertThrows(() => parseByteCount(text), RangeError, "12.5GiB", text);
+  }
+});
+
+Deno.test("formatByteCount() takes the largest unit that leaves a number of at least 1", () => {
+  assertEquals(formatByteCount(1023), "1023 B");
+  assertEquals(formatByteCount(1024), "1.0 KiB");
+  assertEquals(formatByteCount(12.5 * 1024 ** 3), "12.5 GiB");
+  assertEquals(formatByteCount(5000 * 1024 ** 5), "5000.0 PiB");
+});
+
+Deno.test("parseByteCount() reads a plain count as it is", () => {
+  fc.assert(fc.property(fc.maxSafeNat(), (bytes) => {
+    assertEquals(parseByteCount(String(bytes)), bytes);
+  }));
+});

@@ -1,0 +1,43 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { assignedValue } from "../../lib/parse/os_release.ts";
+
+for (
+  const [line, value] of [
+    ['PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"', "Debian GNU/Linux 12 (bookworm)"],
+    ["PRETTY_NAME='Arch Linux'", "Arch Linux"],
+    ["PRETTY_NAME=Gentoo", "Gentoo"],
+    ["PRETTY_NAME=Alpine\\ Linux", "Alpine Linux"],
+    ["  PRETTY_NAME=Gentoo\r", "Gentoo"],
+    [`PRETTY_NAME="A \\"quoted\\" \\$name \\\\ \\n"`, `A "quoted" $name \\ \\n`],
+    [`PRETTY_NAME='no \\ escape'`, "no \\ escape"],
+    [`PRETTY_NAME="it's"`, "it's"],
+    ['PRETTY_NAME="cut off', "cut off"],
+    ["PRETTY_NAME=a=b", "a=b"],
+    ["PRETTY_NAME=\\", undefined],
+    ['PRETTY_NAME=""', undefined],
+    ["PRETTY_NAME=", undefined],
+    ["PRETTY_NAME", undefined],
+    ["#PRETTY_NAME=x", undefined],
+    ["MY_PRETTY_NAME=x", undefined],
+    ["PRETTY_NAME_2=x", undefined],
+  ] as const
+) {
+  Deno.test(`assignedValue() gives ${value} when the line is ${JSON.stringify(line)}`, () => {
+    assertEquals(assignedValue(`ID=x\n${line}\nVERSION_ID="1"\n`, "PRETTY_NAME"), value);
+  });
+}
+
+Deno.test("assignedValue() takes the last of several lines", () => {
+  assertEquals(assignedValue("NAME=one\nNAME=two\n", "NAME"), "two");
+});
+
+Deno.test("assignedValue() reads back what a shell would quote, and never throws", () => {
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => {
+    const value = text.replace(/\s/g, " ").trim();
+    const quoted = `"${value.replace(/["\\$`]/g, "\\$&")}"`;
+    assertEquals(assignedValue(`A=1\nNAME=${quoted}\nB=2`, "NAME"), value || undefined);
+    assignedValue(text, "NAME");
+    assignedValue(`NAME=${text}`, "NAME");
+  }));
+});

@@ -1,0 +1,17 @@
+import { setUpLog } from "../../lib/log/log.ts";
+
+/** Runs `use` with the log going into a list, and gives the list. */
+export async function collectedLog(
+  use: (lines: string[]) => Promise<void>,
+  options: { level?: "debug" | "info" } = {},
+): Promise<string[]> {
+  const lines: string[] = [];
+  const shared = { format: "text", secrets: [], forJournal: false } as const;
+  setUpLog({ ...shared, level: options.level ?? "info", write: (line) => lines.push(line) });
+  try {
+    await use(lines);
+  } finally {
+    setUpLog({ ...shared, level: "error", write: () => {} });
+  }
+  return lines;
+}

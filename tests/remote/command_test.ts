@@ -1,0 +1,183 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { Programs } from "../../lib/host/programs.ts";
+import { type CommandOptions, OUTPUT_LIMIT_BYTES, runCommand } from "../../lib/remote/command.ts";
+import { FakeTime } from "../fake_time.ts";
+import { eventually, marked, newMark } from "./processes_below.ts";
+
+const PATH = Deno.env.get("PATH") ?? "";
+
+function run(command: string, options: Partial<CommandOptions> = {}) {
+  return runCommand(command, {
+    programs: new Programs(),
+    env: { PATH },
+    cwd: "/",
+    timeoutMs: 60_000,
+    signal: new AbortController().signal,
+    ...options,
+  });
+}
+
+for (
+  const [command, output, exitCode] of [
+    ["echo one; echo two", "one\ntwo\n", 0],
+    ["echo error >&2; echo output", "output\nerror\n", 0],
+    ["printf output; printf error >&2", "output\nerror", 0],
+    ["printf error >&2", "error", 0],
+    ["exit 3", "", 3],
+    ["kill -TERM $$", "", 143],
+    ["kill -KILL $$", "", 137],
+    ["pwd", "/\n", 0],
+    ["", "No command provided", 0],
+    [" \n\t", "No command provided", 0],
+    ["printf 'gr\\303\\274n\\377\\303'", "grün��", 0],
+    ["echo $((1 + 1)) # a comment", "2\n", 0],
+    ["cat <<END\nhere\nEND", "here\n", 0],
+    ["exit 0\n" + "# long\n".repeat(50_000), "", 0],
+    ["trap 'echo bye' EXIT", "bye\n", 0],
+  ] as const
+) {
+  Deno.test(`runCommand() gives ${JSON.stringify(output)} for ${JSON.stringify(command.slice(0, 40))}`, async () => {
+    assertEquals(await run(command), { output, exitCode });
+  });
+}
+
+Deno.test("runCommand() gives the environment that it was given, and no more", async () => {
+  const { output } = await run("env", { env: { PATH, ONE: "1" } });
+  const names = output.trim().split("\n").map((line) => line.split("=")[0] ?? "").sort();
+  assertEquals(names.filter((name) => !["PWD", "_", "SHLVL", "OLDPWD"].includes(name)), [
+    "ONE",
+    "PATH",
+  ]);
+});
+
+Deno.test("runCommand() says why when nothing can be started", async () => {
+  const { output, exitCode } = await run("true", { cwd: "/nowhere/at/all" });
+  assertMatch(output, /^Cannot start \/bin\/sh/);
+  assertEquals(exitCode, -1);
+});
+
+Deno.test("runCommand() ends a command that takes too long, and keeps what it said", async () => {
+  const mark = newMark();
+  const { output, exitCode } = await run(`echo before; sleep ${mark}`, { timeoutMs: 200 });
+  assertEquals(output, "before\n[ended after 0.2 s: the command took too long]");
+  assertEquals(exitCode, 124);
+  assertEquals(marked(mark), []);
+});
+
+Deno.test("runCommand() lets a command that takes too long put its things in order", async () => {
+  const command = "trap 'sleep 0.3; echo tidied; exit 7' TERM; while :; do sleep 0.05; done";
+  const { output, exitCode } = await run(command, { timeoutMs: 200 });
+  assertMatch(output, /^(Terminated\n)*tidied\n/);
+  assertEquals(exitCode, 124);
+});
+
+Deno.test("runCommand() kills what does not take SIGTERM after 5 s, grandchildren included", async () => {
+  using time = new FakeTime();
+  const mark = newMark();
+  const command =
+    `trap '' TERM; sh -c 'trap "" TERM; sleep ${mark} & sleep ${mark}' & sleep ${mark}`;
+  const running = run(command, { timeoutMs: 200 });
+  await eventually(() => marked(`sleep ${mark}`).length === 4);
+  await time.pass(200 + 4900);
+  assertEquals(marked(`sleep ${mark}`).length, 4, "they have time to end by themselves");
+  await time.until(running, { withinMs: 30_000 });
+  assertEquals((await running).exitCode, 124);
+  assertEquals(marked(mark), []);
+});
+
+Deno.test("runCommand() answers soon when children keep the output open, and ends them", async () => {
+  using time = new FakeTime();
+  const mark = newMark();
+  const running = run(`sleep ${mark} & (sleep ${mark} &) ; echo done; exit 5`);
+  await eventually(() => {
+    const left = marked(mark);
+    return left.length === 2 && left.every(({ words }) => words.startsWith("sleep"));
+  });
+  // Not as long as the time-out, which ends a command with exit code 124.
+  const tookMs = await time.until(running, { withinMs: 60_000 });
+  assert(tookMs >= 1000, "children have time to write what they have to");
+  assertEquals(await running, { output: "done\n", exitCode: 5 });
+  assertEquals(marked(mark), []);
+});
+
+Deno.test("runCommand() waits for what children say right after the shell", async () => {
+  const { output } = await run("(sleep 0.2; echo late) &");
+  assertEquals(output, "late\n");
+});
+
+Deno.test("runCommand() ends jobs that have groups of their own", async () => {
+  const mark = newMark();
+  await run(`set -m; sleep ${mark} >/dev/null 2>&1 & echo started`);
+  assertEquals(marked(mark), []);
+});
+
+Deno.test("runCommand() does not wait for what has left the session", async () => {
+  using time = new FakeTime();
+  const mark = newMark();
+  const running = run(`setsid sleep ${mark} & echo done`);
+  await eventually(() => marked(mark).some(({ words }) => words === `sleep ${mark}`));
+  await time.until(running, { withinMs: 60_000 });
+  assertEquals(await running, { output: "done\n", exitCode: 0 });
+  const left = marked(mark);
+  for (const { pid } of left) Deno.kill(pid, "SIGKILL");
+  assertEquals(left.length, 1);
+});
+
+Deno.test("runCommand() leaves nothing behind when it is broken off", async () => {
+  using time = new FakeTime();
+  const mark = newMark();
+  const controller = new AbortController();
+  const command = `trap '' TERM HUP; sleep ${mark} & set -m; sleep ${mark} & wait`;
+  const running = run(command, { signal: controller.signal });
+  running.catch(() => {});
+  await eventually(() => marked(`sleep ${mark}`).length === 2);
+  controller.abort(new Error("enough"));
+  // Nothing gets the 5 s that a command has to end by itself.
+  await time.until(running, { withinMs: 5000, stepMs: 1 });
+  await assertRejects(() => running, Error, "enough");
+  assertEquals(marked(mark), []);
+});
+
+Deno.test("runCommand() keeps the beginning of 200 MB, in constant memory", async () => {
+  // In a process of its own, since other tests take memory of this one.
+  const program = new URL("output_memory.ts", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", program],
+    stderr: "inherit",
+  }).output();
+  const { grewBytes, exitCode, length, end } = JSON.parse(new TextDecoder().decode(stdout));
+  assertEquals(exitCode, 4);
+  assert(length < OUTPUT_LIMIT_BYTES + 200);
+  assertMatch(end, /\nerror\n\[198951430 more bytes of output were cut off\]$/);
+  assert(grewBytes < 40 * 1024 * 1024, `grew by ${grewBytes}`);
+});
+
+Deno.test("runCommand() cuts no character in two", async () => {
+  const { output } = await run("printf x; yes € | head -c 3000000 | tr -d '\\n'");
+  assertMatch(output.slice(0, 10), /^x€+$/);
+  assert(!output.includes("\ufffd"));
+  assertMatch(output.slice(-70), /€\n\[\d+ more bytes of output were cut off\]$/);
+});
+
+Deno.test("runCommand() keeps errors when there is too much output as well", async () => {
+  const { output } = await run("yes o | head -c 2000000; yes e | head -c 2000000 >&2");
+  assertStringIncludes(output, "o\no\n");
+  assertStringIncludes(output, "e\ne\n");
+  assertMatch(output, /\[2951424 more bytes of output were cut off\]$/);
+});
+
+Deno.test("runCommand() ends a command that never stops talking, and lets other work go on", async () => {
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5);
+  const { exitCode, output } = await run("yes", { timeoutMs: 500 });
+  clearInterval(timer);
+  assertEquals(exitCode, 124);
+  assertMatch(output.slice(-150), /cut off\]\n\[ended after 0.5 s: the command took too long\]$/);
+  assert(ticks > 20, `${ticks}`);
+});

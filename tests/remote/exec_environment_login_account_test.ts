@@ -1,0 +1,43 @@
+import { assertEquals } from "@std/assert";
+import { loginAccount } from "../../lib/remote/exec_environment.ts";
+
+function machine(programs: string[], folders: string[]) {
+  return {
+    isProgram: (path: string) => programs.includes(path),
+    isFolder: (path: string) => folders.includes(path),
+  };
+}
+
+const passwd =
+  "root:x:0:0::/root:/bin/zsh\nagent:x:9:9::/var/agent:/usr/sbin/nologin\nx:x:8:8::./x:\n";
+
+for (
+  const [what, uid, programs, folders, account] of [
+    ["its own", 0, ["/bin/zsh", "/bin/bash"], ["/root"], ["root", "/root", "/bin/zsh"]],
+    ["bash where its own is missing", 0, ["/bin/bash"], ["/root"], ["root", "/root", "/bin/bash"]],
+    [
+      "bash where nobody logs in",
+      9,
+      ["/usr/sbin/nologin", "/usr/bin/bash"],
+      ["/var/agent"],
+      ["agent", "/var/agent", "/usr/bin/bash"],
+    ],
+    ["sh where there is no bash", 9, ["/usr/sbin/nologin"], [], ["agent", "/", "/bin/sh"]],
+    ["sh where none is named, and no odd home", 8, [], ["./x"], ["x", "/", "/bin/sh"]],
+    ["sh where the account is unknown", 1000, [], [], ["1000", "/", "/bin/sh"]],
+  ] as const
+) {
+  Deno.test(`loginAccount() takes ${what}`, () => {
+    const [name, home, shell] = account;
+    const found = loginAccount(machine([...programs], [...folders]), { uid, passwd });
+    assertEquals(found, { name, home, shell });
+  });
+}
+
+Deno.test("loginAccount() knows root where there is no list of accounts", () => {
+  assertEquals(loginAccount(machine([], ["/root"]), { uid: 0, passwd: "" }), {
+    name: "root",
+    home: "/root",
+    shell: "/bin/sh",
+  });
+});

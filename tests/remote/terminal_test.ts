@@ -1,0 +1,293 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { Programs } from "../../lib/host/programs.ts";
+import { runTerminal, type TerminalOptions } from "../../lib/remote/terminal.ts";
+import { StartedProcesses } from "../started_processes.ts";
+import { FakeSocket } from "./fake_socket.ts";
+import { eventually, marked, newMark } from "./processes_below.ts";
+
+const started = new StartedProcesses();
+const programs = new Programs();
+const PATH = Deno.env.get("PATH") ?? "";
+const ignore = programs.find("script", PATH) === undefined; // There is nothing to open a pty with.
+
+function has(program: string): boolean {
+  return programs.find(program, PATH) !== undefined;
+}
+
+interface Open {
+  socket: FakeSocket;
+  controller: AbortController;
+  ended: Promise<string>;
+  /** Waits for the shell to ask for a line. */
+  ready(): Promise<void>;
+  /** Types a line when the shell asks for one, and waits for what it should show. */
+  enter(line: string, shows: string): Promise<void>;
+}
+
+/** A terminal with a plain shell, and a look at what it leaves behind. */
+async function withTerminal(
+  options: Partial<TerminalOptions> & { shell?: string },
+  use: (open: Open) => Promise<void>,
+): Promise<void> {
+  const home = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${home}/.hushlogin`, "");
+  const socket = new FakeSocket();
+  const controller = new AbortController();
+  const ended = runTerminal(socket, {
+    programs,
+    account: { name: "somebody", home, shell: options.shell ?? "/bin/sh" },
+    env: { PATH },
+    idleMs: 60_000,
+    signal: controller.signal,
+    timers: globalThis,
+    monotonicMs: () => performance.now(),
+    ...options,
+  });
+  const told = () => socket.text.slice(-2000);
+  function ready(): Promise<void> {
+    return eventually(() => ["# ", "$ "].some((prompt) => socket.text.endsWith(prompt)), { told });
+  }
+  async function enter(line: string, shows: string): Promise<void> {
+    await ready();
+    socket.type(`${line}\r`);
+    await eventually(() => socket.text.includes(shows), { told });
+  }
+  try {
+    await use({ socket, controller, ended, ready, enter });
+  } finally {
+    controller.abort();
+    await ended;
+    await Deno.remove(home, { recursive: true });
+  }
+  assert(socket.isClosed);
+  assertEquals(started.children(), []);
+}
+
+function test(name: string, options: { needs?: string[] }, fn: () => Promise<void>): void {
+  const missing = options.needs?.find((program) => !has(program));
+  const reason = missing ? ` (skipped: there is no ${missing})` : "";
+  Deno.test({ name: name + reason, ignore: ignore || missing !== undefined, fn });
+}
+
+test("runTerminal() gives a login shell in a terminal", {}, async () => {
+  await withTerminal({}, async ({ socket, ended, enter }) => {
+    await enter('tty; echo "$USER $TERM $SHELL" "$0"', "somebody xterm-256color /bin/sh");
+    assertMatch(socket.text, /\/dev\/pts\/\d+\r\n/);
+    // What is typed is shown.
+    assertStringIncludes(socket.text, 'tty; echo "$USER');
+    await enter('[ "$PWD" = "$HOME" ] && echo "at "home', "at home");
+    socket.type("exit\r");
+    assertEquals(await ended, "the shell has ended");
+  });
+});
+
+test("runTerminal() reads the profile, as a login shell does", { needs: ["bash"] }, async () => {
+  await withTerminal({ shell: programs.find("bash", PATH) ?? "" }, async ({ enter }) => {
+    await enter("shopt login_shell", "login_shell    \ton");
+  });
+});
+
+test("runTerminal() passes keys as bytes, JSON and text", {}, async () => {
+  await withTerminal({}, async ({ socket, ready, enter }) => {
+    await enter('echo "by"tes', "\r\nbytes");
+    await ready();
+    socket.push('{"type":"input","input":"echo js\\"\\"on\\r"}', '{"type":"heartbeat","at":1}');
+    await eventually(() => socket.text.includes("\r\njson"));
+    await ready();
+    socket.push('{"type":"other","input":"exit\\r"}', 'echo te""xt\r');
+    await eventually(() => socket.text.includes("\r\ntext"));
+  });
+});
+
+test("runTerminal() tells the program in the foreground of a new size", {}, async () => {
+  await withTerminal({}, async ({ socket, enter }) => {
+    await enter("stty size", "24 80\r\n");
+    await enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
+    for (let cols = 81; cols < 140; cols++) {
+      socket.push(JSON.stringify({ type: "resize", cols, rows: 50 }));
+    }
+    socket.push('{"type":"resize","cols":0,"rows":0}', '{"type":"resize","cols":"1","rows":1}');
+    await eventually(() => /size: 50 139/.test((socket.push("\r"), socket.text)));
+    // Of the burst only a few were applied.
+    assert(socket.text.split("size: ").length < 10, socket.text);
+  });
+});
+
+test("runTerminal() takes a size that comes before the terminal stands", {}, async () => {
+  await withTerminal({}, async ({ socket, enter }) => {
+    socket.push('{"type":"resize","cols":111,"rows":33}');
+    await enter("until [ \"$(stty size)\" = '33 111' ]; do :; done; echo agr''eed", "\r\nagreed");
+  });
+});
+
+test("runTerminal() leaves characters whole that come in two frames", {}, async () => {
+  await withTerminal({}, async ({ socket, ready }) => {
+    await ready();
+    const bytes = new TextEncoder().encode("printf '<%s>\\n' grüße€𝄞\r");
+    for (const byte of bytes) socket.push(Uint8Array.of(byte));
+    await eventually(() => socket.text.includes("\r\n<grüße€𝄞>"), { told: () => socket.text });
+  });
+});
+
+test("runTerminal() leaves no process when the connection ends, trap or not", {}, async () => {
+  const mark = newMark();
+  await withTerminal({}, async ({ socket, ended, enter }) => {
+    await enter("trap '' HUP TERM INT; echo trap''ped", "\r\ntrapped");
+    socket.type(`nohup sleep ${mark} >/dev/null 2>&1 &\r(sleep ${mark} &)\r`);
+    socket.type(`sh -c 'setsid sleep ${mark}; :' & sleep ${mark}\r`);
+    // Two in the background, a shell and its child in a session of its own, one in the foreground.
+    await eventually(() => marked(mark).length === 5);
+    socket.ending = "the network is gone";
+    socket.close();
+    assertEquals(await ended, "the connection has ended: the network is gone");
+    assertEquals(marked(mark), []);
+  });
+});
+
+test("runTerminal() leaves no process when the shell ends", {}, async () => {
+  const mark = newMark();
+  await withTerminal({}, async ({ socket, ended }) => {
+    socket.type(`nohup sleep ${mark} >/dev/null 2>&1 &\r`);
+    await eventually(() => marked(`sleep ${mark}`).length > 0);
+    socket.type("exit\r");
+    await ended;
+    assertEquals(marked(mark), []);
+  });
+});
+
+test("runTerminal() leaves alone what has left the session", { needs: ["setsid"] }, async () => {
+  const mark = newMark();
+  await withTerminal({}, async ({ socket, ended, ready }) => {
+    await ready();
+    socket.type(`(setsid sleep ${mark} >/dev/null 2>&1 &)\r`);
+    await eventually(() => marked(`sleep ${mark}`).some(({ parent }) => parent !== Deno.pid));
+    await ready();
+    socket.type("exit\r");
+    await ended;
+    const left = marked(mark);
+    for (const { pid } of left) Deno.kill(pid, "SIGKILL");
+    assertEquals(left.length, 1);
+  });
+});
+
+test("runTerminal() ends at once when the agent does", {}, async () => {
+  const mark = newMark();
+  await withTerminal({}, async ({ socket, controller, ended }) => {
+    socket.type(`trap '' HUP; sleep ${mark}\r`);
+    await eventually(() => marked(`sleep ${mark}`).length > 0);
+    controller.abort();
+    assertEquals(await ended, "the agent ends");
+    assertEquals(marked(mark), []);
+  });
+});
+
+test("runTerminal() stops reading when the connection does not take it", {}, async () => {
+  await withTerminal({}, async ({ socket, enter }) => {
+    await enter("echo go", "\r\ngo");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    socket.stuck = promise;
+    const mark = newMark();
+    socket.type(`yes ${mark}\r`);
+    const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`);
+    await eventually(() => yes() !== undefined);
+    const { pid } = yes() ?? {};
+    // It has come to a halt when it works no more.
+    let work = "";
+    for (let stood = 0; stood < 5; await delay(20)) {
+      const now = Deno.readTextFileSync(`/proc/${pid}/stat`).split(" ").slice(13, 15).join();
+      stood = now === work ? stood + 1 : 0;
+      work = now;
+    }
+    const { 1: writtenBytes } = /^wchar: (\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`)) ??
+      [];
+    assert(Number(writtenBytes) < 20 * 1024 * 1024, `${writtenBytes} bytes are on the way`);
+    resolve();
+    socket.stuck = undefined;
+    await eventually(() => socket.text.includes(`${mark}\r\n${mark}\r\n`));
+    assertEquals(socket.mostAtATime, 1);
+    for (const frame of socket.frames) assert(frame.length <= 32 * 1024);
+  });
+});
+
+test("runTerminal() lets other work go on while a program never stops talking", {}, async () => {
+  await withTerminal({}, async ({ socket, enter }) => {
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    socket.type("yes\r");
+    await eventually(() => socket.text.length > 500_000, { withinMs: 30_000 });
+    await eventually(() => ticks > 20);
+    clearInterval(timer);
+    // Ctrl-C gets through.
+    socket.type("\x03");
+    await enter('echo "still "here', "still here");
+  });
+});
+
+test("runTerminal() goes on when more is typed than anybody reads", {}, async () => {
+  const mark = newMark();
+  await withTerminal({}, async ({ socket, ended, enter }) => {
+    await enter("echo go", "\r\ngo");
+    socket.type(`sleep ${mark}\r`);
+    await eventually(() => marked(`sleep ${mark}`).length > 0);
+    for (let i = 0; i < 40; i++) socket.type("x\r".repeat(5000));
+    socket.close();
+    assertMatch(await ended, /^the connection has ended/);
+    assertEquals(marked(mark), []);
+  });
+});
+
+test("runTerminal() ends when no key was pressed for long", {}, async () => {
+  await withTerminal({ idleMs: 300 }, async ({ socket, ended }) => {
+    assertMatch(await ended, /no key was pressed/);
+    assertStringIncludes(socket.text, "The terminal is closed: no key was pressed");
+  });
+});
+
+test("runTerminal() ends when it is idle and nobody reads", {}, async () => {
+  await withTerminal({ idleMs: 300 }, async ({ socket, ended }) => {
+    socket.stuck = new Promise(() => {});
+    assertMatch(await ended, /no key was pressed/);
+  });
+});
+
+test("runTerminal() says so when the shell can't be started", {}, async () => {
+  await withTerminal({ shell: "/nowhere/it's a shell" }, async ({ socket, ended }) => {
+    assertEquals(await ended, "the shell has ended");
+    assertStringIncludes(socket.text, "not found");
+  });
+});
+
+Deno.test('runTerminal() says what to install when there is no "script"', async () => {
+  await withTerminal({ env: { PATH: "/nowhere" } }, async ({ socket, ended }) => {
+    assertMatch(await ended, /there is no "script" command/);
+    assertMatch(socket.text, /^Cannot open a terminal: there is no "script" command; install/);
+  });
+});
+
+test("runTerminal() serves programs that fill the screen", { needs: ["top", "less"] }, async () => {
+  await withTerminal({}, async ({ socket, ready, enter }) => {
+    await ready();
+    socket.type("top\r");
+    await eventually(() => socket.text.includes("load average"), { told: () => socket.text });
+    socket.type("q");
+    await enter('echo "top "ended', "top ended");
+    await ready();
+    socket.type("ls -R /usr/bin | less\r");
+    // Less takes the alternate screen.
+    await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
+    socket.type("q");
+    await enter('echo "less "ended', "less ended");
+  });
+});
+
+test("runTerminal() serves vim", { needs: ["vim"] }, async () => {
+  await withTerminal({}, async ({ socket, ready, enter }) => {
+    await ready();
+    socket.type("vim -u NONE text\r");
+    await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
+    socket.type("ihello\x1b:wq\r");
+    await enter("cat text; echo en''d", "\r\nend");
+    assertStringIncludes(socket.text, "hello\r\nend");
+  });
+});

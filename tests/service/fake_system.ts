@@ -1,0 +1,124 @@
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { HealthFile } from "../../lib/host/health_file.ts";
+import { ToolRunner } from "../../lib/host/tool_runner.ts";
+import type { Site } from "../../lib/service/target_system.ts";
+
+/** What a fake command does beside being recorded; `$ROOT` is the root. */
+export type Fakes = Readonly<Record<string, string>>;
+
+/** Fake commands of a machine with users as most have them. */
+export const USERS: Fakes = {
+  // Whoever is there owns what this test may give away.
+  id: `[ "$2" = root ] || [ -e "$ROOT/users/$2" ] || exit 1; echo ${Deno.uid()}`,
+  useradd: 'for name; do :; done; : >"$ROOT/users/$name"',
+  userdel: '/bin/rm "$ROOT/users/$1"',
+  groupdel: "exit 6",
+};
+
+/** A machine that is thrown away: a root with fake commands that record how they are called. */
+export class PaperSite implements AsyncDisposable {
+  readonly root: string;
+  readonly site: Site;
+  /** What the user was told. */
+  readonly said: string[] = [];
+
+  constructor(options: { folders: readonly string[]; fakes: Fakes; site?: Partial<Site> }) {
+    this.root = Deno.makeTempDirSync();
+    // What every machine has, and what is ours: outside of the root, which is compared.
+    for (const folder of ["users", "usr/local/bin", "etc", "var/lib", ...options.folders]) {
+      Deno.mkdirSync(`${this.root}/${folder}`, { recursive: true });
+    }
+    const bin = Deno.makeTempDirSync();
+    for (const [name, body] of Object.entries(options.fakes)) this.#fake(bin, name, body);
+    const program = `${bin}/new-program`;
+    Deno.writeTextFileSync(program, "#!/bin/sh\necho this is it\n");
+    Deno.writeTextFileSync(`${bin}/calls`, "");
+    this.#bin = bin;
+    this.site = {
+      root: this.root,
+      os: "linux",
+      uid: 0,
+      home: "/root",
+      userRuntimeDir: "",
+      sudoUser: "",
+      tools: new ToolRunner({ env: { PATH: bin, ROOT: this.root } }),
+      program: { form: "binary", path: program },
+      denoPath: Deno.execPath(),
+      folder: "/srv/here",
+      say: (line) => void this.said.push(line),
+      ...options.site,
+    };
+  }
+
+  readonly #bin: string;
+
+  #fake(bin: string, name: string, body: string): void {
+    const path = name.startsWith("/") ? this.root + name : `${bin}/${name}`;
+    Deno.writeTextFileSync(
+      path,
+      `#!/bin/sh\necho "${name} $*" >>'${bin}/calls'\n${body}\n`,
+      { mode: 0o755 },
+    );
+  }
+
+  /** The commands that were run since the last call, but questions for users. */
+  calls(): string[] {
+    const path = `${this.#bin}/calls`;
+    const lines = Deno.readTextFileSync(path).split("\n");
+    Deno.writeTextFileSync(path, "");
+    return lines.filter((line) => line !== "" && !line.startsWith("id "));
+  }
+
+  /** The paths of all that is in the root, with what a file is and who may do what. */
+  tree(folder = ""): string[] {
+    return Array.from(Deno.readDirSync(this.root + folder)).flatMap((entry) => {
+      const path = `${folder}/${entry.name}`;
+      const mode = ((Deno.lstatSync(this.root + path).mode ?? 0) & 0o7777).toString(8);
+      return entry.isDirectory ? [`${path}/ ${mode}`, ...this.tree(path)] : [`${path} ${mode}`];
+    }).sort();
+  }
+
+  text(path: string): string {
+    return Deno.readTextFileSync(this.root + path);
+  }
+
+  write(path: string, text: string): void {
+    Deno.mkdirSync(this.root + path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(this.root + path, text);
+  }
+
+  /** What an agent does that runs there and whose reports are accepted. */
+  acceptedAgent(runtimeFolder: string): HealthFile {
+    const health = HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
+    if (health === undefined) throw new Error("Cannot play an agent");
+    // It is to come after the start, for which the caller takes its time.
+    const later = new Date(Date.now() + 60_000);
+    Deno.utimeSync(health.path, later, later);
+    return health;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.root, { recursive: true });
+    await Deno.remove(this.#bin, { recursive: true });
+  }
+}
+
+/** What a command line asks for, with the files that an installed service may have left there. */
+export function configOf(
+  args: readonly string[],
+  { env = {}, root = "", ...more }: {
+    env?: Record<string, string>;
+    root?: string;
+    takenOver?: ReadonlyMap<string, string>;
+    isOwn?: () => boolean;
+  } = {},
+): Config {
+  return resolveConfig({
+    args,
+    env,
+    readText: (path) => Deno.readTextFileSync(path),
+    readMode: () => 0o600,
+    installedConfigs: (name) => root === "" ? [] : [`${root}/etc/${name}/config.json`],
+    ...more,
+  });
+}

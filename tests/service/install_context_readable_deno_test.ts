@@ -1,0 +1,26 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import { readableDeno } from "../../lib/service/install_context.ts";
+
+Deno.test("readableDeno() refuses a Deno that lies in somebody's closed home", async () => {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    // The folder itself is closed to others, as such ones are.
+    await Deno.mkdir(`${folder}/bin`);
+    await Deno.writeTextFile(`${folder}/bin/deno`, "", { mode: 0o755 });
+    const path = `${folder}/bin/deno`;
+    assertThrows(
+      () => readableDeno(path, { user: "agent" }),
+      UsageError,
+      `Cannot let agent start ${path}: ${folder} is closed to other users`,
+    );
+    assertEquals(readableDeno(path, { user: "root" }), path);
+    await Deno.chmod(folder, 0o755);
+    await Deno.symlink(path, `${folder}/link`);
+    assertEquals(readableDeno(`${folder}/link`, { user: "agent" }), path);
+    await Deno.chmod(path, 0o700);
+    assertThrows(() => readableDeno(path, { user: "agent" }), UsageError, `: ${path} is closed`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,31 @@
+import { assertEquals } from "@std/assert";
+import { serviceConfigText } from "../../lib/service/install_plan.ts";
+import { configOf } from "./fake_system.ts";
+
+Deno.test("serviceConfigText() makes paths full, and leaves other texts", () => {
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret", "--gpu"]);
+  const given = new Map([...config.install.given, ["ca_cert", "own/ca.pem"]]);
+  const text = serviceConfigText({ ...config, install: { ...config.install, given } }, {
+    folder: "/home/ann",
+    stateFolder: "/var/lib/node-2",
+  });
+  assertEquals(JSON.parse(text), {
+    endpoint: "https://p.example",
+    ca_cert: "/home/ann/own/ca.pem",
+    enable_gpu: true,
+    token: "secret",
+    state_dir: "/var/lib/node-2",
+  });
+});
+
+Deno.test("serviceConfigText() has the token of a file, not the file", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, "from-a-file\n");
+    const config = configOf(["install", "-e", "https://p.example", "--token-file", file]);
+    const text = serviceConfigText(config, { folder: "/", stateFolder: undefined });
+    assertEquals(JSON.parse(text), { endpoint: "https://p.example", token: "from-a-file" });
+  } finally {
+    await Deno.remove(file);
+  }
+});

@@ -1,0 +1,42 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { HealthFile } from "../../lib/host/health_file.ts";
+import { waitForReport } from "../../lib/service/install.ts";
+
+const { signal } = new AbortController();
+const ABOUT = { version: "1.0.0", intervalMs: 1000 };
+
+Deno.test("waitForReport() ends with the first report that is accepted", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const patience = { limitMs: 60_000, beatMs: 1 };
+    const sinceMs = Date.now() - 1000;
+    const waiting = waitForReport({ folder, sinceMs, patience }, signal);
+    const health = HealthFile.open([folder], ABOUT);
+    health?.accepted(3000);
+    assertEquals(await waiting, true);
+    const later = { folder, sinceMs: Date.now() + 60_000, patience: { limitMs: 3, beatMs: 1 } };
+    assertEquals(await waitForReport(later, signal), false);
+    health?.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("waitForReport() takes no word of an agent that is gone", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/health`, JSON.stringify({ pid: 1, ...ABOUT }));
+    const patience = { limitMs: 3, beatMs: 1 };
+    assertEquals(await waitForReport({ folder, sinceMs: 0, patience }, signal), false);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("waitForReport() ends when it is asked to", async () => {
+  const patience = { limitMs: 60_000, beatMs: 60_000 };
+  await assertRejects(
+    () => waitForReport({ folder: "/nowhere", sinceMs: 0, patience }, AbortSignal.timeout(1)),
+    DOMException,
+  );
+});

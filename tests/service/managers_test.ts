@@ -1,0 +1,93 @@
+import { assertEquals } from "@std/assert";
+import { toolLine } from "../../lib/host/tool_runner.ts";
+import { serviceManager } from "../../lib/service/managers.ts";
+import { type ManagedService, MANAGERS } from "../../lib/service/service_manager.ts";
+import { USERS_PLAN, USUAL_PLAN } from "./plans.ts";
+
+const SERVICE: ManagedService = {
+  name: "komari-agent-deno",
+  scope: "system",
+  logFile: USUAL_PLAN.logFile,
+  home: "/home/ann",
+  uid: 501,
+};
+
+Deno.test("serviceManager() has a file and a way to start and end it for each manager", () => {
+  for (const kind of MANAGERS) {
+    const manager = serviceManager(kind, SERVICE);
+    assertEquals(manager.files(USUAL_PLAN).every(({ path }) => path.includes(SERVICE.name)), true);
+    for (const commands of [manager.restart, manager.stop, manager.enable({ isUpdated: true })]) {
+      assertEquals(commands.length > 0, true, kind);
+    }
+    // Whoever uninstalls what is gone already must not be stopped by it.
+    assertEquals([...manager.stop, ...manager.disable].every(({ mayFail }) => mayFail), true, kind);
+  }
+});
+
+Deno.test("serviceManager() makes a timer for newer versions, and none where none are wanted", () => {
+  const manager = serviceManager("systemd", SERVICE);
+  const paths = (isUpdated: boolean) =>
+    manager.files({ ...USUAL_PLAN, isUpdated }).map(({ path }) => path.split("/").at(-1));
+  assertEquals(paths(true), [
+    "komari-agent-deno.service",
+    "komari-agent-deno-update.service",
+    "komari-agent-deno-update.timer",
+  ]);
+  assertEquals(paths(false), ["komari-agent-deno.service"]);
+  assertEquals(manager.enable({ isUpdated: false }).map(toolLine), [
+    "systemctl enable komari-agent-deno.service",
+  ]);
+});
+
+Deno.test("serviceManager() gives each manager a second service for newer versions, where wanted", () => {
+  for (const kind of MANAGERS) {
+    const manager = serviceManager(kind, SERVICE);
+    const lines = (isUpdated: boolean) => manager.enable({ isUpdated }).map(toolLine);
+    const update = `${SERVICE.name}-update`;
+    const isOfUpdates = (line: string) => line.includes(update);
+    assertEquals(lines(true).some(isOfUpdates), true, kind);
+    assertEquals(lines(false).some(isOfUpdates), false, kind);
+    assertEquals(
+      manager.files(USUAL_PLAN).map(({ path }) => path).filter(isOfUpdates).length,
+      kind === "systemd" ? 2 : 1,
+    );
+    // Each can be ended without the other: it is an update that restarts the service.
+    assertEquals(manager.disableUpdates.map(toolLine).every(isOfUpdates), true, kind);
+    const ofService = [...manager.restart, ...manager.stop, ...manager.disable].map(toolLine);
+    assertEquals(ofService.some(isOfUpdates), false, kind);
+    assertEquals(manager.disableUpdates.every(({ mayFail }) => mayFail), true, kind);
+  }
+});
+
+Deno.test("serviceManager() leaves a Mac's user to update the own agent by itself", () => {
+  assertEquals(serviceManager("launchd", { ...SERVICE, scope: "user" }).disableUpdates, []);
+});
+
+Deno.test("serviceManager() speaks to a user's own systemd", () => {
+  const manager = serviceManager("systemd", { ...SERVICE, scope: "user" });
+  assertEquals(
+    manager.files(USERS_PLAN)[0]?.path,
+    "/home/ann/.config/systemd/user/komari-agent-deno.service",
+  );
+  assertEquals(manager.restart.map(toolLine), [
+    "systemctl --user restart komari-agent-deno.service",
+  ]);
+  const { links = [] } = manager.ofUser ?? {};
+  // Where units are linked to is what they say themselves.
+  const wanted = manager.files(USERS_PLAN).flatMap(({ path, text }) => {
+    const [folder, name] = [path.slice(0, path.lastIndexOf("/")), path.split("/").at(-1)];
+    const target = /^WantedBy=(.*)$/m.exec(text)?.[1];
+    return target === undefined ? [] : [`${folder}/${target}.wants/${name}`];
+  });
+  assertEquals(links, wanted);
+  assertEquals(serviceManager("systemd", SERVICE).ofUser, undefined);
+  assertEquals(manager.logHint, "journalctl --user -u komari-agent-deno -f");
+});
+
+Deno.test("serviceManager() takes a Mac's file in anew when it starts it", () => {
+  const manager = serviceManager("launchd", { ...SERVICE, scope: "user" });
+  assertEquals(manager.restart.map(toolLine), [
+    "launchctl bootout gui/501/komari-agent-deno",
+    "launchctl bootstrap gui/501 /home/ann/Library/LaunchAgents/komari-agent-deno.plist",
+  ]);
+});

@@ -1,0 +1,98 @@
+import { assertEquals } from "@std/assert";
+import { findOfficialAgents, readTextBelow } from "../../lib/service/official_agent.ts";
+import type { ManagerKind } from "../../lib/service/service_manager.ts";
+
+function fixture(name: string): string {
+  return Deno.readTextFileSync(new URL(`../fixtures/official/${name}`, import.meta.url));
+}
+
+/** A root with these files in it, which is gone after `look`. */
+function inRoot(files: Record<string, string>, look: (root: string) => void): void {
+  const root = Deno.makeTempDirSync();
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      Deno.mkdirSync(`${root}${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
+      Deno.writeTextFileSync(root + path, text);
+    }
+    look(root);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+}
+
+function namesIn(root: string, kind: ManagerKind, scope: "system" | "user" = "system"): string[] {
+  return findOfficialAgents({ root, kind, scope, home: "/home/me" }).map((agent) =>
+    `${agent.serviceName} ${agent.unitPath} ${agent.binary} ${agent.args.length}`
+  );
+}
+
+const UNIT = fixture("komari-agent.service");
+
+Deno.test("findOfficialAgents() finds units of systemd, and no other's", () => {
+  inRoot({
+    "/etc/systemd/system/komari-agent.service": UNIT,
+    "/etc/systemd/system/komari-agent.service.d/10.conf":
+      "[Service]\nExecStart=\nExecStart=/opt/komari/agent -e x\n",
+    "/etc/systemd/system/komari-agent.service.d/ignored": "[Service]\nExecStart=/bin/false\n",
+    "/usr/lib/systemd/system/komari-agent.service": "[Service]\nExecStart=/opt/komari/agent\n",
+    "/etc/systemd/system/ssh.service": "[Service]\nExecStart=/usr/sbin/sshd -D\n",
+    "/etc/systemd/system/komari-agent-deno.service":
+      "[Service]\nExecStart=/opt/komari-agent-deno/komari-agent-deno --config x\n",
+    "/etc/systemd/system/agent@.service": UNIT,
+    "/etc/systemd/system/large.service": UNIT + "#".repeat(300_000),
+    "/home/me/.config/systemd/user/other.service": UNIT,
+  }, (root) => {
+    Deno.symlinkSync("komari-agent.service", `${root}/etc/systemd/system/alias.service`);
+    assertEquals(namesIn(root, "systemd"), [
+      "komari-agent /etc/systemd/system/komari-agent.service /opt/komari/agent 2",
+    ]);
+    assertEquals(namesIn(root, "systemd", "user"), [
+      "other /home/me/.config/systemd/user/other.service /opt/komari/agent 9",
+    ]);
+  });
+});
+
+Deno.test("findOfficialAgents() finds scripts and property lists", () => {
+  inRoot({
+    "/etc/init.d/komari-agent": fixture("komari-agent.openrc"),
+    "/etc/init.d/second": fixture("komari-agent.procd"),
+    "/Library/LaunchDaemons/com.komari.komari-agent.plist": fixture(
+      "com.komari.komari-agent.plist",
+    ),
+  }, (root) => {
+    assertEquals(namesIn(root, "openrc"), [
+      "komari-agent /etc/init.d/komari-agent /opt/komari/agent 6",
+    ]);
+    assertEquals(namesIn(root, "procd"), ["second /etc/init.d/second /opt/komari/agent 6"]);
+    assertEquals(namesIn(root, "launchd"), [
+      "com.komari.komari-agent /Library/LaunchDaemons/com.komari.komari-agent.plist " +
+      "/usr/local/komari/agent 4",
+    ]);
+  });
+});
+
+Deno.test("findOfficialAgents() finds several, and none where there is nothing", () => {
+  const other = UNIT.replaceAll("/opt/komari", "/srv/komari");
+  inRoot({
+    "/etc/systemd/system/b.service": other,
+    "/etc/systemd/system/a.service": UNIT,
+  }, (root) => {
+    assertEquals(namesIn(root, "systemd").map((name) => name.split(" ")[0]), ["a", "b"]);
+    assertEquals(namesIn(root, "procd"), []);
+  });
+});
+
+Deno.test("readTextBelow() reads nothing but small files", () => {
+  inRoot({ "/a/b": "text" }, (root) => {
+    assertEquals(readTextBelow(root)("/a/b"), "text");
+    for (const path of ["/a", "/a/c"]) {
+      let failed = false;
+      try {
+        readTextBelow(root)(path);
+      } catch {
+        failed = true;
+      }
+      assertEquals(failed, true, path);
+    }
+  });
+});

@@ -1,0 +1,98 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { parseSystemdCommand } from "../../lib/service/official_commands.ts";
+
+const unit = Deno.readTextFileSync(
+  new URL("../fixtures/official/komari-agent.service", import.meta.url),
+);
+
+function refuse(path: string): string {
+  throw new Deno.errors.NotFound(path);
+}
+
+Deno.test("parseSystemdCommand() reads the unit that the official installer leaves", () => {
+  assertEquals(parseSystemdCommand(unit, refuse), {
+    words: [
+      "/opt/komari/agent",
+      "-e",
+      "https://panel.example.com",
+      "-t",
+      "-tokenWithADash",
+      "--month-rotate",
+      "5",
+      "--include-nics",
+      "eth0,wg*",
+      "--disable-web-ssh",
+    ],
+    env: {},
+    workingDirectory: "/opt/komari",
+    user: "root",
+  });
+});
+
+Deno.test("parseSystemdCommand() joins lines and passes over comments", () => {
+  const text =
+    "[Service]\nExecStart=/opt/komari/agent \\\n# a comment\n  -e x \\\n; and\n  -t y\r\n";
+  assertEquals(parseSystemdCommand(text, refuse).words, [
+    "/opt/komari/agent",
+    "-e",
+    "x",
+    "-t",
+    "y",
+  ]);
+});
+
+Deno.test("parseSystemdCommand() takes variables from the unit and from files", () => {
+  const text = `[Service]
+Environment=AGENT_TOKEN=of-unit "AGENT_INCLUDE_NICS=a b" PERCENT=50%%
+Environment='AGENT_ENDPOINT=https://x'
+EnvironmentFile=-/etc/default/missing
+EnvironmentFile=/etc/default/agent
+ExecStart=-/opt/komari/agent -e \${AGENT_ENDPOINT} $ARGS
+`;
+  const files: Record<string, string> = {
+    "/etc/default/agent": '# c\nAGENT_TOKEN = "of file"\nARGS=-i 5\nno line\n1=2\n',
+  };
+  const parsed = parseSystemdCommand(text, (path) => files[path] ?? refuse(path));
+  assertEquals(parsed.env, {
+    AGENT_TOKEN: "of file",
+    AGENT_INCLUDE_NICS: "a b",
+    PERCENT: "50%",
+    AGENT_ENDPOINT: "https://x",
+    ARGS: "-i 5",
+  });
+  assertEquals(parsed.words, ["/opt/komari/agent", "-e", "https://x", "-i", "5"]);
+});
+
+Deno.test("parseSystemdCommand() lets a drop-in set anew", () => {
+  const dropIn = `
+[Unit]
+ExecStart=/not/here
+[Service]
+Environment=
+Environment=A=2
+ExecStart=
+ExecStart=:/opt/komari/agent -t $$x
+User=komari
+`;
+  const text = `[Service]\nEnvironment=B=1\nExecStart=/opt/komari/agent -t old\n${dropIn}`;
+  const parsed = parseSystemdCommand(text, refuse);
+  assertEquals(parsed.env, { A: "2" });
+  assertEquals(parsed.words, ["/opt/komari/agent", "-t", "$$x"]);
+  assertEquals(parsed.user, "komari");
+});
+
+Deno.test("parseSystemdCommand() finds no program where none is named", () => {
+  for (
+    const text of ["", "[Service]", "[Service]\nExecStart=", "[Service\nExecStart=/x", "=\n[]\n"]
+  ) {
+    assertEquals(parseSystemdCommand(text, refuse).words, []);
+  }
+});
+
+Deno.test("parseSystemdCommand() takes any text", () => {
+  const line = fc.constantFrom("[Service]", "ExecStart=/a $B", "Environment=B='", "\\", "# x", "=");
+  fc.assert(fc.property(fc.array(fc.oneof(line, fc.string())), (lines) => {
+    parseSystemdCommand(lines.join("\n"), refuse);
+  }));
+});

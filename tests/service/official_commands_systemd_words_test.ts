@@ -1,0 +1,33 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { expandSystemdWords, splitSystemdWords } from "../../lib/service/official_commands.ts";
+
+Deno.test("splitSystemdWords() knows quotes and escapes", () => {
+  assertEquals(
+    splitSystemdWords(String.raw`a  "b c" 'd "e' f\x20g\s\"h\\ "" \101 \u00e4 \q`),
+    ["a", "b c", 'd "e', 'f g "h\\', "", "A", "ä", "\\q"],
+  );
+});
+
+Deno.test("splitSystemdWords() ends a quotation with the line", () => {
+  assertEquals(splitSystemdWords('a "b c'), ["a", "b c"]);
+  assertEquals(splitSystemdWords("a\\"), ["a\\"]);
+  assertEquals(splitSystemdWords(" \t "), []);
+});
+
+Deno.test("splitSystemdWords() gives back what was quoted", () => {
+  const word = fc.string();
+  fc.assert(fc.property(fc.array(word), (words) => {
+    const line = words.map((it) => `"${it.replace(/["\\]/g, "\\$&")}"`).join(" ");
+    assertEquals(splitSystemdWords(line), words);
+  }));
+});
+
+Deno.test("expandSystemdWords() puts values in, within a word and as words", () => {
+  const env = { URL: "https://x", MORE: "-t 'a b'", EMPTY: "" };
+  assertEquals(
+    expandSystemdWords(["-e=${URL}/p", "$MORE", "$EMPTY", "$MISSING", "${MISSING}", "a$$b"], env),
+    ["-e=https://x/p", "-t", "a b", "", "a$b"],
+  );
+  assertEquals(expandSystemdWords(["a$URL"], env), ["a$URL"]);
+});

@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
+
+const plist = Deno.readTextFileSync(
+  new URL("../fixtures/official/com.komari.komari-agent.plist", import.meta.url),
+);
+
+Deno.test("parseLaunchdCommand() reads the list that the official installer leaves", () => {
+  assertEquals(parseLaunchdCommand(plist), {
+    words: ["/usr/local/komari/agent", "-e", "https://panel.example.com/a&b", "-t", "token123"],
+    env: { HTTPS_PROXY: "http://proxy.example.com:3128" },
+    workingDirectory: "/usr/local/komari",
+    user: "root",
+  });
+});
+
+Deno.test("parseLaunchdCommand() knows signs by their numbers", () => {
+  const text =
+    "<key>ProgramArguments</key><array><string>&#65;&#x42;&lt;&none;&#x110000;</string>" +
+    "<string/></array>";
+  assertEquals(parseLaunchdCommand(text).words, ["AB<&none;&#x110000;", ""]);
+});
+
+Deno.test("parseLaunchdCommand() finds nothing in other texts", () => {
+  for (const text of ["", "bplist00", plist.slice(0, 500).replaceAll("array", "dict")]) {
+    assertEquals(parseLaunchdCommand(text).words, []);
+  }
+  fc.assert(fc.property(fc.nat(plist.length), (length) => {
+    parseLaunchdCommand(plist.slice(0, length));
+  }));
+});

@@ -1,0 +1,38 @@
+import type { HealthFile } from "../../lib/host/health_file.ts";
+import { PaperSite, USERS } from "./fake_system.ts";
+
+export const NAME = "komari-agent-deno";
+
+/** A service is up while there is a file of its name. */
+const RC_SERVICE = `
+up="$ROOT/users/up-$1"
+case $2 in
+  restart) [ -e "$ROOT/users/broken-$1" ] || : >"$up" ;;
+  stop) /bin/rm -f "$up" ;;
+  status) [ -e "$up" ] ;;
+esac`;
+
+/** A machine of OpenRC's on which an official agent runs. */
+export class OfficialMachine extends PaperSite {
+  constructor() {
+    const folders = ["run/openrc", "etc/init.d", "var/log", "opt/komari"];
+    const fakes = { ...USERS, "rc-update": "", "rc-service": RC_SERVICE, tail: "echo refused" };
+    super({ folders, fakes });
+    const script = new URL("../fixtures/official/komari-agent.openrc", import.meta.url);
+    this.write("/etc/init.d/komari-agent", Deno.readTextFileSync(script));
+    this.write("/opt/komari/agent", "the official agent");
+    this.write("/opt/komari/net_static.json", '{"interfaces": {}}');
+    this.write("/users/up-komari-agent", "");
+  }
+
+  /** Whether services run, by their names. */
+  isUp(name: string): boolean {
+    return this.tree("/users").some((line) => line.startsWith(`/users/up-${name} `));
+  }
+
+  /** The panel accepts the reports of whatever is installed until this is closed. */
+  accepting(): Disposable {
+    const health: HealthFile = this.acceptedAgent(`/run/${NAME}`);
+    return { [Symbol.dispose]: () => health.close() };
+  }
+}

@@ -1,0 +1,117 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { OfficialAgent } from "../../lib/service/official_agent.ts";
+import { takeOver } from "../../lib/service/official_options.ts";
+
+function official(args: string, more: Partial<OfficialAgent> = {}): OfficialAgent {
+  const words = args.split(" ").filter((word) => word !== "");
+  return {
+    manager: "systemd",
+    scope: "system",
+    serviceName: "komari-agent",
+    unitPath: "/etc/systemd/system/komari-agent.service",
+    binary: "/opt/komari/agent",
+    args: words,
+    words: ["/opt/komari/agent", ...words],
+    env: {},
+    workingDirectory: "/opt/komari",
+    user: "root",
+    ...more,
+  };
+}
+
+function from(files: Record<string, string>): (path: string) => string {
+  return (path) => {
+    const text = files[path];
+    if (text === undefined) throw new Deno.errors.NotFound(path);
+    return text;
+  };
+}
+
+Deno.test("takeOver() takes over endpoint, token and options", () => {
+  const taken = takeOver(
+    official("-e https://panel/ -t tok --month-rotate 5 --gpu -r 7 --autoUpdate --disable-web-ssh"),
+    from({}),
+  );
+  assertEquals(taken, {
+    given: new Map([
+      ["endpoint", "https://panel/"],
+      ["token", "tok"],
+      ["month_rotate", "5"],
+      ["enable_gpu", "true"],
+    ]),
+    proxies: {},
+    trafficPath: "/opt/komari/net_static.json",
+    remoteControl: false,
+    notes: [],
+  });
+});
+
+Deno.test("takeOver() puts the file over the environment and both over flags", () => {
+  const taken = takeOver(
+    official("-e https://flag -t flag -i 1 --config agent.json", {
+      env: {
+        AGENT_ENDPOINT: "https://variable",
+        AGENT_TOKEN: "variable",
+        HTTPS_PROXY: "http://p:1",
+      },
+      workingDirectory: "/srv/agent/",
+    }),
+    from({ "/srv/agent/agent.json": '{"token": "file", "gpu": true, "custom_dns": ""}' }),
+  );
+  assertEquals(
+    taken.given,
+    new Map([["endpoint", "https://variable"], ["token", "file"], ["interval", "1"]]),
+  );
+  assertEquals(taken.proxies, { HTTPS_PROXY: "http://p:1" });
+  assertEquals(taken.notes, [
+    "key gpu of /srv/agent/agent.json is left out: the official agent knows no such option",
+  ]);
+});
+
+Deno.test("takeOver() names what it leaves out, and never a value", () => {
+  const taken = takeOver(
+    official("-e https://panel -t secret1 --made-up secret2 -i secret3 --custom-ipv4 secret4", {
+      env: { AGENT_CONFIG_FILE: "/etc/agent.json" },
+    }),
+    from({ "/etc/agent.json": '{"token": "secret5' }),
+  );
+  const notes = taken.notes.join("\n");
+  assertEquals(taken.notes.length, 4);
+  for (const word of ["--made-up", "interval", "custom_ipv4", "/etc/agent.json"]) {
+    assertStringIncludes(notes, word);
+  }
+  assertEquals(notes.includes("secret"), false);
+  assertEquals([...taken.given.keys()], ["endpoint", "token"]);
+});
+
+Deno.test("takeOver() says that a file can't be read, and goes on", () => {
+  const taken = takeOver(official("-e https://panel -t tok --config /gone"), from({}));
+  assertEquals(taken.notes, ["/gone is left out: it can't be read"]);
+  assertEquals(taken.given.get("token"), "tok");
+});
+
+Deno.test("takeOver() takes the token with which the official agent has registered", () => {
+  const args = "-e https://panel --auto-discovery key";
+  const file = { "/opt/komari/auto-discovery.json": '{"uuid": "u", "token": "registered"}' };
+  const taken = takeOver(official(args), from(file));
+  assertEquals(taken.given.get("token"), "registered");
+  assertEquals(taken.given.has("auto_discovery_key"), false);
+  // Without a key it never looks there.
+  assertEquals(takeOver(official("-e https://panel"), from(file)).given.has("token"), false);
+});
+
+Deno.test("takeOver() keeps the key of one that has not registered yet", () => {
+  const args = "-e https://panel --auto-discovery d1scovery-k3y";
+  for (const text of ["{}", "null", "[", '{"token": 5}', '{"token": "a b"}']) {
+    const taken = takeOver(official(args), from({ "/opt/komari/auto-discovery.json": text }));
+    assertEquals(taken.given.has("token"), false);
+    assertEquals(taken.given.get("auto_discovery_key"), "d1scovery-k3y");
+  }
+});
+
+Deno.test("takeOver() knows the spellings of switches", () => {
+  const env = { AGENT_DISABLE_WEB_SSH: "T", AGENT_ENABLE_GPU: "TRUE" };
+  const taken = takeOver(official("--disable-auto-update=0", { env }), from({}));
+  assertEquals(taken.remoteControl, false);
+  assertEquals(Object.fromEntries(taken.given), { enable_gpu: "true", disable_auto_update: "0" });
+});

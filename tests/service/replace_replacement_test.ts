@@ -1,0 +1,151 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { readReplaced } from "../../lib/service/official_backup.ts";
+import { type ReplacementParts, replaceOfficial } from "../../lib/service/replace.ts";
+
+const OFFICIAL = {
+  manager: "systemd",
+  scope: "system",
+  serviceName: "komari-agent",
+  unitPath: "/etc/systemd/system/komari-agent.service",
+  binary: "/opt/komari/agent",
+} as const;
+
+interface World {
+  readonly parts: ReplacementParts;
+  /** What was done, in its order. */
+  readonly deeds: string[];
+  readonly said: string[];
+  /** Deeds that fail. */
+  readonly failing: Set<string>;
+  note(): boolean | undefined;
+}
+
+async function inWorld(
+  act: (world: World) => Promise<void>,
+  refusal?: string,
+): Promise<void> {
+  const root = Deno.makeTempDirSync();
+  const folder = `${root}/etc`;
+  const deeds: string[] = [];
+  const said: string[] = [];
+  const failing = new Set<string>();
+  const note = () => readReplaced(folder)?.isDone;
+  const deed = (name: string) => (signal: AbortSignal): Promise<void> => {
+    deeds.push(`${name} ${note()}`);
+    if (failing.has(name)) return Promise.reject(new Error(`no ${name}`));
+    return signal.aborted ? Promise.reject(signal.reason) : Promise.resolve();
+  };
+  const officialSwitch = {
+    stop: deed("stop"),
+    disable: deed("disable"),
+    bringBack: deed("bring back"),
+  };
+  const install = async (signal: AbortSignal): Promise<string | undefined> => {
+    await deed("install")(signal);
+    return refusal;
+  };
+  const parts = {
+    official: OFFICIAL,
+    officialSwitch,
+    folder,
+    install,
+    uninstall: deed("uninstall"),
+    say: (line: string) => void said.push(line),
+  };
+  try {
+    await act({ parts, deeds, said, failing, note });
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+Deno.test("replaceOfficial() disables the official agent when this one was accepted", async () => {
+  await inWorld(async ({ parts, deeds, note, said }) => {
+    await replaceOfficial(parts, NEVER);
+    assertEquals(deeds, ["stop false", "install false", "disable false"]);
+    assertEquals(note(), true);
+    assertStringIncludes(said.join("\n"), "uninstall --restore");
+  });
+});
+
+Deno.test("replaceOfficial() puts the official agent back when this one was refused", async () => {
+  await inWorld(async ({ parts, deeds, note }) => {
+    const error = await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was put back");
+    assertStringIncludes(String(error.cause), "the panel refused it");
+    assertEquals(deeds, ["stop false", "install false", "uninstall false", "bring back false"]);
+    assertEquals(note(), undefined);
+  }, "the panel refused it");
+});
+
+Deno.test("replaceOfficial() puts it back when any step fails", async () => {
+  for (const step of ["stop", "install"]) {
+    await inWorld(async ({ parts, deeds, failing, note }) => {
+      failing.add(step);
+      await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was put back");
+      assertEquals(deeds.slice(-2), ["uninstall false", "bring back false"]);
+      assertEquals(note(), undefined);
+    });
+  }
+});
+
+Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
+  await inWorld(async ({ parts, deeds, said }) => {
+    const user = new AbortController();
+    const stopping = {
+      ...parts,
+      install: async (): Promise<undefined> => {
+        user.abort();
+        await parts.install(user.signal);
+      },
+    };
+    await assertRejects(() => replaceOfficial(stopping, user.signal), Error, "was put back");
+    assertEquals(deeds.at(-1), "bring back false");
+    assertEquals(said.includes("Interrupted."), true);
+  });
+});
+
+Deno.test("replaceOfficial() tells the user who has stopped it what could not be put back", async () => {
+  await inWorld(async ({ parts, failing, said }) => {
+    failing.add("bring back");
+    const stopped = AbortSignal.abort(new Error("it was stopped"));
+    const { message } = await assertRejects(() => replaceOfficial(parts, stopped), Error);
+    assertStringIncludes(message, "Cannot put komari-agent back (no bring back)");
+    assertEquals(said.at(-1), message);
+  });
+});
+
+Deno.test("replaceOfficial() starts the official agent however long it takes to remove this one", async () => {
+  await inWorld(async ({ parts }) => {
+    let wasInTime = false;
+    const officialSwitch = {
+      ...parts.officialSwitch,
+      bringBack: (signal: AbortSignal) => {
+        wasInTime = !signal.aborted;
+        return Promise.resolve();
+      },
+    };
+    const uninstall = (signal: AbortSignal) => delay(60_000, { signal });
+    const slow = { ...parts, officialSwitch, uninstall, undoMs: 20 };
+    await assertRejects(() => replaceOfficial(slow, NEVER), Error, "Cannot put komari-agent back");
+    assert(wasInTime);
+  }, "the panel refused it");
+});
+
+Deno.test("replaceOfficial() keeps its note and says so when nothing goes", async () => {
+  for (const step of ["uninstall", "bring back"]) {
+    await inWorld(async ({ parts, deeds, failing, note }) => {
+      failing.add(step);
+      await assertRejects(
+        () => replaceOfficial(parts, NEVER),
+        Error,
+        `Cannot put komari-agent back (no ${step}) after the panel refused it; ` +
+          "`komari-agent-deno uninstall --restore` tries it again",
+      );
+      assertEquals(deeds.at(-1), "bring back false");
+      assertEquals(note(), false);
+    }, "the panel refused it");
+  }
+});

@@ -1,0 +1,195 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { install } from "../../lib/service/install.ts";
+import { readReplaced, writeReplaced } from "../../lib/service/official_backup.ts";
+import { replace, type ReplaceOptions } from "../../lib/service/replace.ts";
+import { uninstall } from "../../lib/service/uninstall.ts";
+import { configOf, PaperSite, USERS } from "./fake_system.ts";
+import { NAME, OfficialMachine } from "./official_machine.ts";
+
+const { signal } = new AbortController();
+const PATIENCE = { limitMs: 0, beatMs: 1 };
+
+/** As `install --replace` with more words behind it. */
+async function run(
+  machine: PaperSite,
+  words: string[] = [],
+  more: Partial<ReplaceOptions> = {},
+): Promise<string | undefined> {
+  const args = ["install", "--replace", ...words];
+  return await replace(configOf(args, { root: machine.root }), machine.site, {
+    signal,
+    patience: PATIENCE,
+    pace: { steadyMs: 2, beatMs: 1 },
+    reconsider: ({ given, proxies }) =>
+      configOf(args, { env: { ...proxies }, root: machine.root, takenOver: given }),
+    ...more,
+  });
+}
+
+Deno.test("replace() takes over what the official agent was told", async () => {
+  await using machine = new OfficialMachine();
+  const before = machine.tree();
+  {
+    using _panel = machine.accepting();
+    const words = ["--month-rotate", "5", "-e", "https://other.example"];
+    assertEquals(await run(machine, words), undefined);
+  }
+  assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
+  const calls = machine.calls().filter((line) => line.startsWith("rc-"));
+  assertEquals(calls, [
+    "rc-service komari-agent stop",
+    "rc-service komari-agent status",
+    `rc-service ${NAME} restart`,
+    `rc-update add ${NAME} default`,
+    "rc-update del komari-agent default",
+  ]);
+  assertEquals(JSON.parse(machine.text(`/etc/${NAME}/config.json`)), {
+    endpoint: "https://other.example",
+    include_mountpoints: ["/", "/data disk"],
+    month_rotate: 5,
+    token: "token123",
+  });
+  assertEquals(machine.text(`/var/lib/${NAME}/net_static.json`), '{"interfaces": {}}');
+  const traffic = `/var/lib/${NAME}/net_static.json 600`;
+  assert(machine.tree().includes(traffic));
+  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, true);
+  const said = machine.said.join("\n");
+  assertEquals(said.includes("token123"), false);
+  for (
+    const words of [
+      "/etc/init.d/komari-agent",
+      "Remote control was on there",
+      "Installed",
+      "--restore",
+    ]
+  ) {
+    assertStringIncludes(said, words);
+  }
+
+  // Again, when somebody has started the other one by hand.
+  machine.write("/users/up-komari-agent", "");
+  {
+    using _panel = machine.accepting();
+    assertEquals(await run(machine), undefined);
+  }
+  assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
+
+  await uninstall(machine.site, { serviceName: NAME, print: false, signal });
+  machine.write("/users/up-komari-agent", "");
+  assertEquals(machine.tree(), before);
+});
+
+Deno.test("replace() puts the official agent back when no report is accepted", async () => {
+  await using machine = new OfficialMachine();
+  const before = machine.tree();
+  const words = ["-t", "other", "--update-url", "https://u.example"];
+  await assertRejects(() => run(machine, words), Error, "was put back and runs again");
+  assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
+  assertEquals(machine.tree(), before);
+  assertStringIncludes(machine.said.join("\n"), "the one that was given now");
+  assertEquals(machine.said.slice(-7), [
+    "Waiting up to 0 s for the first accepted report …",
+    `${NAME} runs, but nothing was accepted so far.`,
+    "The last lines of its log:",
+    "  refused",
+    "Not accepted: the panel has accepted no report within 0 s",
+    "Putting the official agent back …",
+    "The official agent (komari-agent) runs again; all that was installed in its place was " +
+    "removed.",
+  ]);
+  for (const untrue of ["Installed", "Remove it by", "goes on trying"]) {
+    assertEquals(machine.said.join("\n").includes(untrue), false, untrue);
+  }
+});
+
+Deno.test("replace() goes on where it was cut off", async () => {
+  await using machine = new OfficialMachine();
+  const before = machine.tree();
+  // The panel accepts nothing, and whoever waits is killed: nobody puts anything back.
+  const killed = new Error("killed");
+  const site = {
+    ...machine.site,
+    say(line: string) {
+      if (line.startsWith("Not accepted")) throw killed;
+    },
+  };
+  await assertRejects(() => run(Object.assign(Object.create(machine), { site })), Error, "killed");
+  assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
+  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, false);
+  await assertRejects(() => run(machine), Error, "was put back and runs again");
+  assertEquals(machine.tree(), before);
+});
+
+Deno.test("replace() leaves the month's traffic where no month is reported", async () => {
+  await using machine = new OfficialMachine();
+  using _panel = machine.accepting();
+  await run(machine);
+  assertEquals(machine.tree().some((line) => line.startsWith(`/var/lib/${NAME}/net_`)), false);
+});
+
+Deno.test("replace() does nothing with --print, and shows no token", async () => {
+  await using machine = new OfficialMachine();
+  const before = machine.tree();
+  await run(machine, ["--print", "--month-rotate", "1"]);
+  assertEquals(machine.tree(), before);
+  assertEquals(machine.calls(), []);
+  const said = machine.said.join("\n");
+  assertEquals(said.includes("token123"), false);
+  const order = ["Run rc-service komari-agent stop", "net_static.json", `${NAME} restart`].map(
+    (words) => said.indexOf(words, said.indexOf("Run ")),
+  );
+  assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
+});
+
+Deno.test("replace() leaves what can't be replaced running", async () => {
+  await using machine = new OfficialMachine();
+  const script = machine.text("/etc/init.d/komari-agent");
+
+  machine.write("/etc/init.d/second", script);
+  const two = await assertRejects(() => run(machine), Error, "Cannot choose between 2");
+  assertStringIncludes(two.message, "komari-agent (/etc/init.d/komari-agent), second (");
+  Deno.removeSync(`${machine.root}/etc/init.d/second`);
+
+  machine.write("/etc/init.d/komari-agent", script.replace("-e https://panel.example.com", ""));
+  await assertRejects(() => run(machine), Error, "--endpoint");
+  machine.write("/etc/init.d/komari-agent", script);
+
+  assertEquals(machine.isUp("komari-agent"), true);
+  assertEquals(machine.calls(), []);
+});
+
+Deno.test("replace() finds nothing on a machine without an official agent", async () => {
+  await using machine = new PaperSite({ folders: ["etc/init.d"], fakes: USERS });
+  machine.write("/etc/openwrt_release", "");
+  await assertRejects(() => run(machine), Error, "Cannot find an official agent");
+});
+
+Deno.test("replace() refuses where this agent was installed by itself", async () => {
+  await using machine = new OfficialMachine();
+  const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
+  await install(config, machine.site, { signal, patience: PATIENCE });
+  await assertRejects(() => run(machine), Error, "is installed already");
+  assertEquals(machine.isUp("komari-agent"), true);
+});
+
+Deno.test("replace() says what it can't put back", async () => {
+  await using machine = new OfficialMachine();
+  machine.write("/users/broken-komari-agent", "");
+  await assertRejects(() => run(machine), Error, "uninstall --restore` tries it again");
+  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, false);
+});
+
+Deno.test("replace() believes its own note alone that it is done", async () => {
+  await using machine = new OfficialMachine();
+  const official = {
+    manager: "openrc",
+    scope: "system",
+    serviceName: "gone",
+    unitPath: "/etc/init.d/gone",
+    binary: "/opt/komari/gone",
+  } as const;
+  writeReplaced(`${machine.root}/etc/${NAME}`, { ...official, isDone: false });
+  using _panel = machine.accepting();
+  await run(machine);
+  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");
+});

@@ -1,0 +1,109 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { install } from "../../lib/service/install.ts";
+import { readReplaced, writeReplaced } from "../../lib/service/official_backup.ts";
+import { restore } from "../../lib/service/restore.ts";
+import { configOf } from "./fake_system.ts";
+import { NAME, OfficialMachine } from "./official_machine.ts";
+
+const { signal } = new AbortController();
+const OFFICIAL = {
+  manager: "openrc",
+  scope: "system",
+  serviceName: "komari-agent",
+  unitPath: "/etc/init.d/komari-agent",
+  binary: "/opt/komari/agent",
+  isDone: true,
+} as const;
+
+async function run(machine: OfficialMachine, ...words: string[]): Promise<void> {
+  const config = configOf(["uninstall", "--restore", ...words]);
+  await restore(config, machine.site, { signal, pace: { steadyMs: 2, beatMs: 1 } });
+}
+
+/** A machine on which this agent has taken the official one's place. */
+async function replaced(machine: OfficialMachine): Promise<void> {
+  Deno.removeSync(`${machine.root}/users/up-komari-agent`);
+  writeReplaced(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
+  await install(config, machine.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  machine.calls();
+}
+
+Deno.test("restore() brings the official agent back before this one goes", async () => {
+  await using machine = new OfficialMachine();
+  const before = machine.tree();
+  await replaced(machine);
+  await run(machine);
+  assertEquals(machine.tree(), before);
+  const calls = machine.calls();
+  assertEquals(calls.slice(0, 5), [
+    `rc-service ${NAME} stop`,
+    "rc-update add komari-agent default",
+    "rc-service komari-agent restart",
+    "rc-service komari-agent status",
+    "rc-service komari-agent status",
+  ]);
+});
+
+Deno.test("restore() keeps this agent when the official one does not run", async () => {
+  await using machine = new OfficialMachine();
+  await replaced(machine);
+  machine.write("/users/broken-komari-agent", "");
+  await assertRejects(() => run(machine), Error, "does not go on running");
+  assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
+  assertEquals(machine.calls().includes("rc-update del komari-agent default"), true);
+  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, true);
+});
+
+Deno.test("restore() changes nothing when the official agent was removed", async () => {
+  for (const path of ["/opt/komari/agent", "/etc/init.d/komari-agent"]) {
+    await using machine = new OfficialMachine();
+    await replaced(machine);
+    Deno.removeSync(machine.root + path);
+    await assertRejects(() => run(machine), Error, `${path} is not there any more`);
+    assertEquals(machine.calls(), []);
+    assertEquals(machine.isUp(NAME), true);
+  }
+});
+
+Deno.test("restore() finds the official agent without a note and without this agent", async () => {
+  await using machine = new OfficialMachine();
+  const before = machine.tree();
+  Deno.removeSync(`${machine.root}/users/up-komari-agent`);
+  await run(machine);
+  assertEquals(machine.tree(), before);
+  Deno.removeSync(`${machine.root}/etc/init.d/komari-agent`);
+  await assertRejects(() => run(machine), Error, "Cannot find an official agent");
+});
+
+Deno.test("restore() does nothing with --print", async () => {
+  await using machine = new OfficialMachine();
+  await replaced(machine);
+  const before = machine.tree();
+  await run(machine, "--print");
+  assertEquals(machine.tree(), before);
+  assertEquals(machine.calls(), []);
+  assertStringIncludes(machine.said.join("\n"), "Run rc-service komari-agent restart");
+});
+
+Deno.test("restore() ends updates before they could start this agent again, and has them back with it", async () => {
+  await using machine = new OfficialMachine();
+  const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"];
+  Deno.removeSync(`${machine.root}/users/up-komari-agent`);
+  writeReplaced(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  await install(configOf(words), machine.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  machine.calls();
+  const update = `${NAME}-update`;
+  machine.write("/users/broken-komari-agent", "");
+  await assertRejects(() => run(machine), Error, "does not go on running");
+  assertEquals(machine.calls().slice(0, 3), [
+    `rc-service ${update} stop`,
+    `rc-update del ${update} default`,
+    `rc-service ${NAME} stop`,
+  ]);
+  assertEquals([machine.isUp(NAME), machine.isUp(update)], [true, true]);
+  Deno.removeSync(`${machine.root}/users/broken-komari-agent`);
+  await run(machine);
+  assertEquals([machine.isUp(NAME), machine.isUp(update)], [false, false]);
+  assertEquals(machine.tree().some((line) => line.includes(`/etc/init.d/${update}`)), false);
+});

@@ -1,0 +1,26 @@
+import { assertEquals } from "@std/assert";
+import { servicePlaces } from "../../lib/service/service_paths.ts";
+
+const OWNER = { home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
+
+Deno.test("servicePlaces() gives every service folders of its own", () => {
+  const { config, programFolder, stateFolder, runtimeFolder } = servicePlaces(
+    "node-2",
+    { ...OWNER, scope: "system" },
+  );
+  assertEquals([config, programFolder, stateFolder, runtimeFolder], [
+    "/etc/node-2/config.json",
+    "/opt/node-2",
+    "/var/lib/node-2",
+    "/run/node-2",
+  ]);
+});
+
+Deno.test("servicePlaces() keeps a user's service in the user's home and memory", () => {
+  const places = servicePlaces("node-2", { ...OWNER, scope: "user" });
+  const { runtimeFolder, ...others } = places;
+  assertEquals(runtimeFolder, "/run/user/1000/node-2");
+  assertEquals(Object.values(others).filter((path) => !path.startsWith("/home/ann/")), []);
+  const mac = servicePlaces("node-2", { ...OWNER, os: "darwin", scope: "user" });
+  assertEquals(mac.runtimeFolder, `${mac.stateFolder}/run`);
+});

@@ -1,0 +1,161 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { install } from "../../lib/service/install.ts";
+import { uninstall } from "../../lib/service/uninstall.ts";
+import { configOf, PaperSite, USERS } from "./fake_system.ts";
+
+const { signal } = new AbortController();
+const NAME = "komari-agent-deno";
+const OPTIONS = { serviceName: NAME, print: false, signal };
+
+async function installed(): Promise<PaperSite> {
+  const paper = new PaperSite({
+    folders: ["run/systemd/system", "etc/systemd/system"],
+    fakes: { ...USERS, systemctl: "", journalctl: "" },
+  });
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  paper.calls();
+  return paper;
+}
+
+Deno.test("uninstall() with --print shows what would go, and takes nothing", async () => {
+  await using paper = await installed();
+  const program = `/opt/${NAME}/${NAME}`;
+  // Of this list everything is there, and nothing else.
+  for (
+    const path of [`${program}.old`, `${program}.update/update.json`, `/var/lib/${NAME}/state`]
+  ) {
+    paper.write(path, "");
+  }
+  paper.said.length = 0;
+  const before = paper.tree();
+  await uninstall(paper.site, { ...OPTIONS, print: true });
+  assertEquals(paper.tree(), before);
+  assertEquals(paper.calls(), []);
+  assertEquals(paper.said, [
+    `Run systemctl stop ${NAME}.service`,
+    `Run systemctl disable ${NAME}.service`,
+    `Run systemctl reset-failed ${NAME}.service`,
+    `Remove /etc/systemd/system/${NAME}.service`,
+    `Remove /etc/${NAME}/config.json`,
+    `Remove /opt/${NAME}/${NAME}`,
+    `Remove /opt/${NAME}/${NAME}.old`,
+    `Remove /usr/local/bin/${NAME}`,
+    "Run systemctl daemon-reload",
+    `Remove /var/lib/${NAME} and all that is in it`,
+    `Remove /opt/${NAME}/${NAME}.update and all that is in it`,
+    `Run userdel ${NAME}`,
+    `Run groupdel ${NAME}`,
+    `Remove /etc/${NAME}/install.json`,
+    `Remove /opt/${NAME}, if nothing else is in it`,
+    `Remove /etc/${NAME}, if nothing else is in it`,
+    "Remove /opt, if nothing else is in it",
+  ]);
+});
+
+Deno.test("uninstall() leaves and names what it has not made", async () => {
+  await using paper = await installed();
+  paper.write(`/etc/${NAME}/notes.txt`, "mine");
+  await uninstall(paper.site, OPTIONS);
+  assertEquals(paper.text(`/etc/${NAME}/notes.txt`), "mine");
+  assertEquals(
+    paper.said.at(-1),
+    `  /etc/${NAME}/notes.txt stays: it was not made by the installation`,
+  );
+});
+
+Deno.test("uninstall() leaves a link that leads elsewhere by now", async () => {
+  await using paper = await installed();
+  const link = `${paper.root}/usr/local/bin/${NAME}`;
+  await Deno.remove(link);
+  await Deno.symlink("/bin/true", link);
+  await uninstall(paper.site, OPTIONS);
+  assertEquals(await Deno.readLink(link), "/bin/true");
+});
+
+Deno.test("uninstall() leaves a user that was there before", async () => {
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system"],
+    fakes: { ...USERS, systemctl: "", journalctl: "" },
+  });
+  paper.write(`/users/${NAME}`, "");
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  await uninstall(paper.site, OPTIONS);
+  assert(paper.tree().some((line) => line.startsWith(`/users/${NAME}`)));
+});
+
+Deno.test("uninstall() removes the user that was made, not the one that came after", async () => {
+  await using paper = await installed();
+  const config = configOf(["install", "--as-root"], { root: paper.root });
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  paper.calls();
+  await uninstall(paper.site, OPTIONS);
+  const removed = paper.calls().filter((line) => /^(user|group)del/.test(line));
+  assertEquals(removed, [`userdel ${NAME}`, `groupdel ${NAME}`]);
+});
+
+Deno.test("uninstall() goes on when the service is gone already", async () => {
+  await using paper = await installed();
+  const tools = {
+    has: () => true,
+    run: () => Promise.resolve({ code: 5, output: "Unit not loaded." }),
+  };
+  // The manager itself has to answer, which is all that may not fail.
+  const site = { ...paper.site, tools };
+  await assertRejects(() => uninstall(site, OPTIONS), Error, "daemon-reload");
+  await uninstall(paper.site, OPTIONS);
+  assert(!paper.tree().some((line) => line.includes(`/${NAME}`)));
+});
+
+Deno.test("uninstall() removes a user's files without the manager that does not answer", async () => {
+  const home = "/home/ann";
+  const units = `${home}/.config/systemd/user`;
+  await using paper = new PaperSite({
+    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
+    fakes: {
+      id: "echo ann",
+      systemctl: '[ ! -e "$ROOT/users/alone" ] || { echo Failed to connect to bus >&2; exit 1; }',
+      journalctl: "",
+      loginctl: "",
+    },
+    site: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
+  });
+  const before = paper.tree();
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  // As the manager enables it.
+  for (
+    const link of [
+      `default.target.wants/${NAME}.service`,
+      `timers.target.wants/${NAME}-update.timer`,
+    ]
+  ) {
+    paper.write(`${units}/${link}`, "");
+  }
+  paper.write("/users/alone", "");
+  paper.calls();
+  await uninstall(paper.site, OPTIONS);
+  await Deno.remove(`${paper.root}/users/alone`);
+  assertEquals(paper.tree(), before);
+  assertEquals(paper.calls().filter((line) => line.startsWith("systemctl")), [
+    "systemctl --user show --property=Version",
+  ]);
+  assertStringIncludes(paper.said.join("\n"), "does not answer (Failed to connect to bus)");
+});
+
+Deno.test("uninstall() keeps the note of a replaced agent for whoever brings that one back", async () => {
+  for (const keepsNote of [true, false]) {
+    await using paper = await installed();
+    paper.write(`/etc/${NAME}/replaced.json`, "{}");
+    await uninstall(paper.site, { ...OPTIONS, keepsNote });
+    const left = paper.tree().filter((line) => line.includes("replaced.json"));
+    assertEquals(left.length, keepsNote ? 1 : 0);
+  }
+});
+
+Deno.test("uninstall() refuses a record that is damaged, rather than guess", async () => {
+  await using paper = await installed();
+  paper.write(`/etc/${NAME}/install.json`, "{}");
+  await assertRejects(() => uninstall(paper.site, OPTIONS), Error, "Cannot read");
+});

@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { monthPeriod } from "../../lib/traffic/billing_period.ts";
+
+/** A moment in local time. */
+function at(text: string): number {
+  return new Date(text).getTime();
+}
+
+Deno.test("monthPeriod() begins on the day, or on the first of the next month without it", () => {
+  const table: [now: string, day: number, start: string, end: string][] = [
+    ["2026-11-24T12:00:00", 1, "2026-11-01", "2026-12-01"],
+    ["2026-11-24T12:00:00", 24, "2026-11-24", "2026-12-24"],
+    ["2026-11-23T23:59:59", 24, "2026-10-24", "2026-11-24"],
+    ["2026-01-10T00:00:00", 15, "2025-12-15", "2026-01-15"],
+    // No 31st in November, no 29th to 31st in February.
+    ["2026-11-24T12:00:00", 31, "2026-10-31", "2026-12-01"],
+    ["2026-12-01T00:00:00", 31, "2026-12-01", "2026-12-31"],
+    ["2026-02-28T23:00:00", 29, "2026-01-29", "2026-03-01"],
+    ["2026-03-01T00:00:00", 29, "2026-03-01", "2026-03-29"],
+    ["2026-03-05T00:00:00", 31, "2026-03-01", "2026-03-31"],
+    ["2028-02-29T00:00:00", 29, "2028-02-29", "2028-03-29"],
+    ["2028-02-28T00:00:00", 30, "2028-01-30", "2028-03-01"],
+    ["1970-01-01T00:00:10", 2, "1969-12-02", "1970-01-02"],
+  ];
+  for (const [now, day, start, end] of table) {
+    assertEquals(monthPeriod(at(now), day), {
+      start,
+      startMs: at(`${start}T00:00:00`),
+      endMs: at(`${end}T00:00:00`),
+    }, `${now}, day ${day}`);
+  }
+});
+
+Deno.test("monthPeriod() holds every moment, and the next begins where it ends", () => {
+  const moment = fc.date({
+    min: new Date("1901-01-01"),
+    max: new Date("8990-01-01"),
+    noInvalidDate: true,
+  });
+  fc.assert(fc.property(moment, fc.integer({ min: 1, max: 31 }), (now, day) => {
+    const period = monthPeriod(now.getTime(), day);
+    assert(period.startMs <= now.getTime() && now.getTime() < period.endMs);
+    const next = monthPeriod(period.endMs, day);
+    assertEquals(next.startMs, period.endMs);
+    assert(next.start > period.start, "names are in the order of time");
+    assertEquals(monthPeriod(period.endMs - 1, day), period);
+  }));
+});
+
+Deno.test("monthPeriod() takes any clock", () => {
+  for (const now of [-8.64e15, 8.64e15, -1e14, 1e15]) {
+    assert(/^\d{4}-\d\d-\d\d$/.test(monthPeriod(now, 31).start), String(now));
+  }
+});
+
+Deno.test("monthPeriod() goes by local time", async () => {
+  const url = new URL("../../lib/traffic/billing_period.ts", import.meta.url).href;
+  const code = `const { monthPeriod } = await import("${url}");
+    console.log(JSON.stringify(monthPeriod(Date.UTC(2026, 10, 30, 20), 1)));`;
+  const starts: string[] = [];
+  for (const zone of ["Asia/Shanghai", "America/New_York"]) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", code],
+      env: { TZ: zone, NO_COLOR: "1" },
+    }).output();
+    starts.push(JSON.parse(new TextDecoder().decode(stdout)).start);
+  }
+  assertEquals(starts, ["2026-12-01", "2026-11-01"]);
+});

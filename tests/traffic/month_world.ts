@@ -1,0 +1,95 @@
+import { Network } from "../../lib/metrics/network.ts";
+import { MonthTraffic } from "../../lib/traffic/monthly_traffic.ts";
+import type { NetStaticSum } from "../../lib/traffic/net_static.ts";
+import { formatMonthState, parseMonthState } from "../../lib/traffic/traffic_state.ts";
+
+/** A machine with its interfaces and clocks, and an agent on it that is started again and again. */
+export class MonthWorld {
+  /** Sent bytes of each interface; twice as many are received. */
+  readonly counters = new Map<string, number>();
+  day: number;
+  nowMs: number;
+  monotonicMs = 0;
+  bootedAtMs: number;
+  boots = 1;
+  include: readonly string[] = ["eth*"];
+  official: NetStaticSum | undefined;
+  /** What is on the disk. */
+  disk: string | undefined;
+  month: MonthTraffic;
+  #uptimeMs: number;
+
+  constructor(now: string, options: { day?: number; bootedAt?: string } = {}) {
+    this.nowMs = new Date(now).getTime();
+    this.bootedAtMs = new Date(options.bootedAt ?? now).getTime();
+    this.#uptimeMs = this.nowMs - this.bootedAtMs;
+    this.day = options.day ?? 1;
+    this.month = this.start();
+  }
+
+  /** Starts the agent with what is on the disk. */
+  start(): MonthTraffic {
+    const source = { read: () => this.#netDev(), readFirstLine: () => undefined };
+    const traffic = new Network(source, () => undefined, {
+      lists: { include: this.include, exclude: [] },
+      monotonicMs: () => this.monotonicMs,
+    });
+    this.month = new MonthTraffic({
+      traffic,
+      day: this.day,
+      bootId: `b00${this.boots}`,
+      uptimeSeconds: () => this.#uptimeMs / 1000,
+      official: () => this.official,
+      nowMs: () => this.nowMs,
+      monotonicMs: () => this.monotonicMs,
+    });
+    if (this.disk !== undefined) this.month.adopt(parseMonthState(this.disk));
+    return this.month;
+  }
+
+  /** A report, whose state is written: the period's start and sent bytes. */
+  look(): [start: string, sent: number] {
+    const traffic = this.month.collect();
+    const state = this.month.state();
+    if (traffic === undefined || state === undefined) throw new Error("nothing was measured");
+    if (traffic.receivedBytes !== 2 * traffic.sentBytes) throw new Error("both ways differ");
+    this.disk = formatMonthState(state);
+    return [state.current.start, traffic.sentBytes];
+  }
+
+  /** Something passes through an interface, which comes up with it. */
+  pass(bytes: number, name = "eth0"): void {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + bytes);
+  }
+
+  /** Time goes by on all clocks. */
+  wait(ms: number): void {
+    this.nowMs += ms;
+    this.monotonicMs += ms;
+    this.#uptimeMs += ms;
+  }
+
+  /** The clock on the wall is set. */
+  setClock(now: string): void {
+    this.nowMs = new Date(now).getTime();
+  }
+
+  /** A new kernel with counters from 0, and a new agent. */
+  reboot(): void {
+    this.boots++;
+    this.bootedAtMs = this.nowMs;
+    this.#uptimeMs = 0;
+    for (const name of this.counters.keys()) this.counters.set(name, 0);
+    this.start();
+  }
+
+  #netDev(): string {
+    return Array.from(
+      this.counters,
+      ([name, sent]) => `${name}: ${2 * sent} 0 0 0 0 0 0 0 ${sent} 0 0 0 0 0 0 0\n`,
+    ).join("");
+  }
+}
+
+export const MINUTE_MS = 60_000;
+export const DAY_MS = 24 * 60 * MINUTE_MS;

@@ -1,0 +1,348 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { parseMonthState } from "../../lib/traffic/traffic_state.ts";
+import { DAY_MS, MINUTE_MS, MonthWorld } from "./month_world.ts";
+
+Deno.test("MonthTraffic.collect() counts on while the agent is down, and after a reboot", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-09-01T00:00:00" });
+  world.pass(5_000);
+  assertEquals(world.look(), ["2026-11-01", 0], "what passed before may be of other months");
+  world.pass(100);
+  assertEquals(world.look(), ["2026-11-01", 100]);
+  world.pass(20);
+  world.start();
+  assertEquals(world.look(), ["2026-11-01", 120], "the same boot: what the counters grew by");
+  world.reboot();
+  world.pass(3);
+  world.start();
+  assertEquals(world.look(), ["2026-11-01", 123], "a new boot: all that they show");
+});
+
+Deno.test("MonthTraffic.collect() leaves speeds and a missing net/dev as they are", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00");
+  world.pass(1_000);
+  assertEquals(world.month.collect(), { sentBytes: 1_000, receivedBytes: 2_000 });
+  world.wait(2_000);
+  world.pass(10);
+  // A look in between takes nothing of the speed.
+  world.month.look();
+  world.pass(10);
+  assertEquals(world.month.collect(), {
+    sentBytes: 1_020,
+    receivedBytes: 2_040,
+    sentBytesPerSecond: 10,
+    receivedBytesPerSecond: 20,
+  });
+});
+
+Deno.test("MonthTraffic.collect() begins with what a machine booted in this period shows", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
+  world.pass(5_000);
+  assertEquals(world.look(), ["2026-11-01", 5_000]);
+});
+
+Deno.test("MonthTraffic.collect() starts anew on the day, also when the agent was down", () => {
+  const world = new MonthWorld("2026-11-30T23:59:00", { bootedAt: "2026-01-01T00:00:00" });
+  world.look();
+  world.pass(70);
+  assertEquals(world.look(), ["2026-11-01", 70]);
+  world.wait(2 * MINUTE_MS);
+  assertEquals(world.look(), ["2026-12-01", 0]);
+  world.pass(5);
+  world.wait(32 * DAY_MS);
+  world.start();
+  assertEquals(world.look(), ["2027-01-01", 0], "nobody knows when the 5 passed");
+  world.wait(40 * DAY_MS);
+  world.reboot();
+  world.pass(9);
+  assertEquals(world.look(), ["2027-02-01", 9], "a machine booted since has sent all of it since");
+});
+
+Deno.test("MonthTraffic.collect() makes no jump when interfaces go, return and start anew", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00");
+  world.pass(100);
+  world.pass(1_000, "eth1");
+  assertEquals(world.look()[1], 1_100);
+  world.counters.delete("eth1");
+  world.start();
+  assertEquals(world.look()[1], 1_100, "gone before the start");
+  world.counters.set("eth1", 1_010);
+  assertEquals(world.look()[1], 1_110, "back with its counters");
+  world.counters.set("eth1", 4);
+  assertEquals(world.look()[1], 1_110, "started anew under the eyes of the agent");
+  world.counters.set("eth1", 2);
+  world.start();
+  assertEquals(world.look()[1], 1_112, "started anew while it was down");
+});
+
+Deno.test("MonthTraffic.collect() makes no jump when an old interface is counted from now on", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-03-01T00:00:00" });
+  world.pass(1);
+  world.pass(1_000_000, "wlan0");
+  world.look();
+  world.include = ["eth*", "wlan*"];
+  world.start();
+  assertEquals(world.look()[1], 0);
+  world.pass(3, "wlan0");
+  assertEquals(world.look()[1], 3);
+});
+
+Deno.test("MonthTraffic.collect() keeps the month while the clock lives in the past", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00");
+  world.pass(100);
+  world.look();
+  world.setClock("1970-01-01T00:00:05");
+  world.reboot();
+  world.pass(10);
+  assertEquals(world.look(), ["2026-11-01", 110]);
+  world.wait(9 * MINUTE_MS);
+  assertEquals(world.look(), ["2026-11-01", 110]);
+  world.setClock("2026-11-10T12:10:00");
+  world.pass(1);
+  assertEquals(world.look(), ["2026-11-01", 111]);
+});
+
+Deno.test("MonthTraffic.collect() goes on with the month that a clock had run ahead of", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00");
+  world.pass(100);
+  world.look();
+  world.setClock("2038-01-19T03:14:08");
+  assertEquals(world.look(), ["2038-01-01", 0]);
+  world.pass(10);
+  world.look();
+  world.setClock("2026-11-10T12:01:00");
+  assertEquals(world.look(), ["2038-01-01", 10], "it may be this one that is wrong");
+  world.pass(1);
+  world.wait(10 * MINUTE_MS);
+  assertEquals(world.look(), ["2026-11-01", 111]);
+  world.start();
+  assertEquals(world.look(), ["2026-11-01", 111]);
+});
+
+Deno.test("MonthTraffic.collect() returns to the true month when it was the past that was wrong", () => {
+  const world = new MonthWorld("2026-11-10T12:00:00");
+  world.pass(100);
+  world.look();
+  world.setClock("2026-08-01T00:00:00");
+  world.look();
+  world.wait(3 * DAY_MS);
+  world.pass(10);
+  assertEquals(world.look(), ["2026-08-01", 110]);
+  world.setClock("2026-11-13T12:00:00");
+  assertEquals(world.look(), ["2026-11-01", 110]);
+});
+
+Deno.test("MonthTraffic.collect() begins a true month anew that a clock had made up before", () => {
+  const world = new MonthWorld("2026-11-14T00:00:00");
+  world.pass(100);
+  world.look();
+  world.setClock("2026-12-14T00:00:00");
+  world.look();
+  world.setClock("2026-11-14T00:00:00");
+  world.look();
+  world.wait(DAY_MS);
+  world.pass(20);
+  assertEquals(world.look(), ["2026-11-01", 120]);
+  world.wait(16 * DAY_MS);
+  assertEquals(world.look(), ["2026-12-01", 0]);
+});
+
+Deno.test("MonthTraffic.collect() keeps the total of a month whose day is changed", () => {
+  const world = new MonthWorld("2026-11-20T12:00:00");
+  world.pass(100);
+  world.look();
+  world.day = 15;
+  world.start();
+  assertEquals(world.look(), ["2026-11-15", 100]);
+  world.day = 28;
+  world.start();
+  assertEquals(world.look(), ["2026-10-28", 100]);
+});
+
+Deno.test("MonthTraffic.set() makes it the total, from which it goes on", () => {
+  const world = new MonthWorld("2026-11-20T12:00:00");
+  assertEquals(world.month.set({ sentBytes: 1 }), false, "nothing is counted yet");
+  world.pass(100);
+  world.look();
+  assertEquals(world.month.set({ sentBytes: 7_000, receivedBytes: 14_000 }), true);
+  assertEquals(world.look(), ["2026-11-01", 7_000]);
+  world.pass(5);
+  world.start();
+  assertEquals(world.look(), ["2026-11-01", 7_005]);
+  world.month.set({ receivedBytes: 3 });
+  assertEquals(world.month.total(), { start: "2026-11-01", sentBytes: 7_005, receivedBytes: 3 });
+});
+
+Deno.test("MonthTraffic.adopt() goes on from a state that is found in the middle of a run", () => {
+  const world = new MonthWorld("2026-11-20T12:00:00", { bootedAt: "2026-01-01T00:00:00" });
+  world.pass(1_000);
+  world.look();
+  world.pass(100);
+  assertEquals(world.look()[1], 100);
+  const { disk = "" } = world;
+  world.disk = undefined;
+  world.start();
+  world.pass(10);
+  assertEquals(world.look()[1], 0, "without the state nothing is known");
+  world.pass(1);
+  world.month.adopt(parseMonthState(disk));
+  assertEquals(world.look()[1], 111);
+  world.pass(5);
+  assertEquals(world.look()[1], 116);
+});
+
+Deno.test("MonthTraffic.collect() takes over the official agent's count once", () => {
+  const world = new MonthWorld("2026-11-20T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
+  const untilMs = new Date("2026-11-20T11:00:00").getTime();
+  world.official = { sentBytes: 300, receivedBytes: 600, untilMs };
+  world.pass(1_000);
+  assertEquals(world.look(), ["2026-11-01", 300], "what the counters show is in it already");
+  world.pass(1);
+  world.start();
+  assertEquals(world.look(), ["2026-11-01", 301]);
+});
+
+/** What can happen to a machine. */
+type Event =
+  | { kind: "pass"; name: string; bytes: number }
+  | { kind: "wait"; ms: number }
+  | { kind: "look" | "restart" | "reboot" }
+  | { kind: "vanish" | "reset"; name: string }
+  | { kind: "clock"; days: number };
+
+const name = fc.constantFrom("eth0", "eth1", "eth2");
+const calm = [
+  fc.record({ kind: fc.constant("pass" as const), name, bytes: fc.nat(1_000_000) }),
+  fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(20 * DAY_MS) }),
+  fc.record({ kind: fc.constantFrom("look" as const, "restart" as const, "reboot" as const) }),
+];
+const wild = [
+  ...calm,
+  fc.record({ kind: fc.constantFrom("vanish" as const, "reset" as const), name }),
+  fc.record({ kind: fc.constant("clock" as const), days: fc.integer({ min: -9000, max: 9000 }) }),
+];
+
+function happen(world: MonthWorld, event: Event): void {
+  switch (event.kind) {
+    case "pass":
+      return world.pass(event.bytes, event.name);
+    case "wait":
+      return world.wait(event.ms);
+    case "restart":
+      return void world.start();
+    case "reboot":
+      return world.reboot();
+    case "vanish":
+      return void world.counters.delete(event.name);
+    case "reset":
+      return void world.counters.set(event.name, 0);
+    case "clock":
+      world.nowMs += event.days * DAY_MS;
+  }
+}
+
+Deno.test("MonthTraffic never falls within a period, nor exceeds what passed, whatever happens", () => {
+  const events = fc.array(fc.oneof(...wild), { maxLength: 60 });
+  fc.assert(
+    fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
+      const world = new MonthWorld("2026-11-10T12:00:00", { day });
+      let before = world.look();
+      let passed = 0;
+      for (const event of events) {
+        if (event.kind === "pass") passed += event.bytes;
+        happen(world, event);
+        const now = world.look();
+        assert(now[1] >= 0 && now[1] <= passed, `${now} of ${passed}`);
+        if (now[0] === before[0] && event.kind !== "clock") {
+          assert(now[1] >= before[1], `${now} after ${before}`);
+        }
+        before = now;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("MonthTraffic has the whole month again when a clock that went astray is right again", () => {
+  const astray = fc.record({
+    days: fc.integer({ min: -9000, max: 9000 }),
+    minutes: fc.nat(30),
+    bytes: fc.nat(1_000_000),
+    restart: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(astray, { maxLength: 9 }), (times) => {
+      const world = new MonthWorld("2026-11-10T12:00:00");
+      world.pass(0);
+      world.look();
+      let passed = 0;
+      for (const { days, minutes, bytes, restart } of times) {
+        world.nowMs += days * DAY_MS;
+        if (restart) world.start();
+        for (const part of [bytes, 1]) {
+          world.pass(part);
+          passed += part;
+          world.look();
+          world.wait(minutes * MINUTE_MS / 2);
+        }
+        world.look();
+        world.nowMs -= days * DAY_MS;
+        world.look();
+        world.wait(10 * MINUTE_MS);
+        assertEquals(world.look(), ["2026-11-01", passed]);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("MonthTraffic is exact when the clock is right and interfaces stay", () => {
+  const events = fc.array(fc.oneof(...calm), { maxLength: 60 });
+  fc.assert(
+    fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
+      const world = new MonthWorld("2026-11-10T12:00:00", { day });
+      for (const name of ["eth0", "eth1", "eth2"]) world.pass(0, name);
+      let [start, expected] = world.look();
+      let unseen = 0;
+      let bootedUnseen = false;
+      for (const event of events) {
+        // What a kernel takes with it unseen nobody can know.
+        if (event.kind === "reboot") {
+          [start, expected] = step();
+          bootedUnseen = true;
+        }
+        if (event.kind === "pass") unseen += event.bytes;
+        happen(world, event);
+        if (event.kind === "look") [start, expected] = step();
+      }
+      step();
+
+      function step(): [string, number] {
+        const bootedInPeriod = bootedUnseen &&
+          world.bootedAtMs >= new Date(`${startOf(world)}T00:00:00`).getTime();
+        const [now, total] = world.look();
+        const fresh = now !== start;
+        assertEquals(total, fresh ? (bootedInPeriod ? unseen : 0) : expected + unseen);
+        unseen = 0;
+        bootedUnseen = false;
+        return [now, total];
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+/** The day that began the period in which the world's clock stands, by counting days back. */
+function startOf({ nowMs, day }: MonthWorld): string {
+  const date = new Date(nowMs);
+  date.setHours(0, 0, 0, 0);
+  while (!begins(date, day)) date.setDate(date.getDate() - 1);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+function begins(date: Date, day: number): boolean {
+  if (date.getDate() === day) return true;
+  const lastOfMonthBefore = new Date(date.getFullYear(), date.getMonth(), 0).getDate();
+  return date.getDate() === 1 && lastOfMonthBefore < day;
+}

@@ -1,0 +1,93 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  formatMonthState,
+  MAX_KEPT_INTERFACES,
+  MAX_OTHER_PERIODS,
+  type MonthState,
+  parseMonthState,
+} from "../../lib/traffic/traffic_state.ts";
+import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
+
+const STATE: MonthState = {
+  day: 15,
+  bootId: "17977a6f-cc5d-4ae1-a7bd-0e62d4ddcc27",
+  passed: { sentBytes: 10, receivedBytes: 2 ** 60 },
+  current: { start: "2026-11-15", seenMs: 1795553719494, sentBytes: -5, receivedBytes: 7 },
+  others: [{ start: "2026-10-15", seenMs: -1, sentBytes: 1, receivedBytes: 2 }],
+  interfaces: new Map([["eth0", { sentBytes: 10, receivedBytes: 20 }]]),
+};
+
+const count = fc.maxSafeNat();
+const both = fc.record({ sentBytes: count, receivedBytes: count });
+const mark = fc.record({
+  start: fc.date({
+    min: new Date("1000-01-01"),
+    max: new Date("9000-01-01"),
+    noInvalidDate: true,
+  }).map((date) => date.toISOString().slice(0, 10)),
+  seenMs: fc.integer(),
+  sentBytes: fc.maxSafeInteger(),
+  receivedBytes: fc.maxSafeInteger(),
+});
+const state: fc.Arbitrary<MonthState> = fc.record({
+  day: fc.integer({ min: 1, max: 31 }),
+  bootId: fc.constantFrom("", "17977a6f-cc5d-4ae1-a7bd-0e62d4ddcc27"),
+  passed: both,
+  current: mark,
+  others: fc.array(mark, { maxLength: MAX_OTHER_PERIODS }),
+  interfaces: fc.array(fc.tuple(fc.string({ maxLength: 15 }), both), { maxLength: 9 })
+    .map((pairs) => new Map(pairs)),
+});
+
+Deno.test("parseMonthState() reads what formatMonthState() writes", () => {
+  assertEquals(parseMonthState(formatMonthState(STATE)), STATE);
+  fc.assert(fc.property(state, (value) => {
+    assertEquals(parseMonthState(formatMonthState(value)), value);
+  }));
+});
+
+Deno.test("formatMonthState() takes a few hundred bytes, and the latest of too many interfaces", () => {
+  assert(formatMonthState(STATE).length < 400);
+  const many = Array.from(
+    { length: 500 },
+    (_, index): [string, { sentBytes: number; receivedBytes: number }] => {
+      return [`interface-${index}`, { sentBytes: 2 ** 62, receivedBytes: 2 ** 62 }];
+    },
+  );
+  const { interfaces } = parseMonthState(formatMonthState({ ...STATE, interfaces: new Map(many) }));
+  assertEquals(interfaces.size, MAX_KEPT_INTERFACES);
+  assert(interfaces.has("interface-499"));
+});
+
+Deno.test("parseMonthState() refuses a state that is cut off anywhere", () => {
+  const text = formatMonthState(STATE).trimEnd();
+  for (let length = 0; length < text.length; length++) {
+    assertThrows(() => parseMonthState(text.slice(0, length)), SyntaxError);
+  }
+});
+
+Deno.test("parseMonthState() refuses a state with one field that is wrong", () => {
+  const fields: Record<string, unknown> = JSON.parse(formatMonthState(STATE));
+  const wrong: Record<string, unknown[]> = {
+    version: [2, "1", undefined],
+    day: [0, 32, 1.5, "1", null],
+    bootId: [1, null, "x".repeat(65)],
+    passed: [[1], [1, -1], [1, "2"], [1, 2, 3], {}, [1, 1e300], [1, null]],
+    current: [null, {}, { start: "yesterday", seenMs: 1, passed: [1, 2] }, { start: "2026-11-15" }],
+    others: [{}, [1], Array(4).fill(fields.current)],
+    interfaces: [[], { eth0: 1 }, { eth0: [-1, 0] }, null],
+  };
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      const text = JSON.stringify({ ...fields, [name]: value });
+      assertThrows(() => parseMonthState(text), SyntaxError, "month's state", text);
+    }
+  }
+  assertThrows(() => parseMonthState(" ".repeat(40_000)), SyntaxError, "too long");
+});
+
+Deno.test("parseMonthState() throws nothing but a SyntaxError", () => {
+  // Marks may be below 0, which is checked for elsewhere.
+  onlySyntaxErrors((text) => parseMonthState(text).interfaces, [formatMonthState(STATE)]);
+});

@@ -1,0 +1,229 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { describeError } from "../../lib/log/log.ts";
+import { Downloads } from "../../lib/update/download.ts";
+import { makeCertificate } from "../net/test_authority.ts";
+
+type Answer = (request: Request) => Response | Promise<Response>;
+
+/** Downloads from a server of its own. */
+async function withServer(
+  answer: Answer,
+  use: (origin: string, downloads: Downloads) => Promise<void>,
+  options: Partial<ConstructorParameters<typeof Downloads>[0]> = {},
+): Promise<void> {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
+  const downloads = new Downloads({ userAgent: "agent/1", proxies: {}, caCerts: [], ...options });
+  try {
+    await use(`http://127.0.0.1:${server.addr.port}`, downloads);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+const never = () => new AbortController().signal;
+
+function text(downloads: Downloads, url: string, signal = never()): Promise<string> {
+  return downloads.text(url, { maxBytes: 100, signal });
+}
+
+/** The error's message with those of its causes. */
+async function failure(promise: Promise<unknown>): Promise<string> {
+  return describeError(await assertRejects(() => promise, Error, "Cannot get"));
+}
+
+Deno.test("Downloads.text() gives the text, and says who asks", async () => {
+  const answer: Answer = (request) => new Response(`by ${request.headers.get("user-agent")}`);
+  await withServer(answer, async (origin, downloads) => {
+    assertEquals(await text(downloads, `${origin}/x`), "by agent/1");
+  });
+});
+
+Deno.test("Downloads.text() follows redirects, but not for ever", async () => {
+  const answer: Answer = (request) => {
+    const rest = Number(new URL(request.url).pathname.slice(1));
+    return rest === 0
+      ? new Response("there")
+      : new Response(null, { status: 302, headers: { location: `/${rest - 1}` } });
+  };
+  await withServer(answer, async (origin, downloads) => {
+    assertEquals(await text(downloads, `${origin}/5`), "there");
+    assertStringIncludes(await failure(text(downloads, `${origin}/6`)), "more than 5 redirects");
+  });
+});
+
+Deno.test("Downloads.text() goes nowhere but to servers", async () => {
+  for (const location of ["file:///etc/passwd", "data:,x", "http://"]) {
+    const answer = () => new Response(null, { status: 302, headers: { location } });
+    await withServer(answer, async (origin, downloads) => {
+      assertStringIncludes(await failure(text(downloads, origin)), "sends us where we don't go");
+    });
+  }
+});
+
+Deno.test("Downloads.text() tells the status, and no query", async () => {
+  for (const status of [404, 500, 204, 304, 403]) {
+    const answer = () => new Response(status === 404 ? "<html>" : null, { status });
+    await withServer(answer, async (origin, downloads) => {
+      const words = await failure(text(downloads, `${origin}/x?token=secret`));
+      assertStringIncludes(words, `/x: 127.0.0.1:`);
+      assertStringIncludes(words, `answered with status ${status}`);
+      assertEquals(words.includes("secret"), false);
+    });
+  }
+});
+
+Deno.test("Downloads.text() takes no more than was wanted, also of an answer without end", async () => {
+  const endless = () => {
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(64)),
+    });
+    return new Response(body);
+  };
+  await withServer(endless, async (origin, downloads) => {
+    assertStringIncludes(await failure(text(downloads, origin)), "longer than 100 bytes");
+  });
+});
+
+Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
+  const silent = () => {
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("begin")),
+    });
+    return new Response(body);
+  };
+  await withServer(silent, async (origin, downloads) => {
+    assertStringIncludes(await failure(text(downloads, origin)), "nothing came for 0.1 s");
+  }, { silenceMs: 100 });
+});
+
+Deno.test("Downloads.text() gives up what only trickles", async () => {
+  const trickle = () => {
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const body = new ReadableStream({
+      start(controller) {
+        timer = setInterval(() => controller.enqueue(new Uint8Array(1)), 10);
+      },
+      cancel: () => clearInterval(timer),
+    });
+    return new Response(body);
+  };
+  await withServer(trickle, async (origin, downloads) => {
+    const got = downloads.text(origin, { maxBytes: 1e6, signal: never(), withinMs: 300 });
+    assertStringIncludes(await failure(got), "it did not end within 0.005 min");
+  });
+});
+
+Deno.test("Downloads.text() ends by the signal", async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer: Answer = () => {
+    asked.resolve();
+    return new Promise<Response>((resolve) =>
+      stop.signal.addEventListener("abort", () => resolve(new Response("late")))
+    );
+  };
+  const stop = new AbortController();
+  await withServer(answer, async (origin, downloads) => {
+    const got = text(downloads, origin, stop.signal);
+    await asked.promise;
+    const reason = new Error("enough");
+    stop.abort(reason);
+    assertEquals(await got.catch((error: unknown) => error), reason);
+  });
+});
+
+Deno.test("Downloads.text() says that nobody is there", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const downloads = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
+  const words = await failure(text(downloads, `http://127.0.0.1:${port}/x`));
+  assertStringIncludes(words, "refused");
+});
+
+/** A file of its own to download into. */
+async function withFile(use: (path: string, file: Deno.FsFile) => Promise<void>): Promise<void> {
+  const path = await Deno.makeTempFile();
+  try {
+    using file = await Deno.open(path, { write: true });
+    await use(path, file);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+Deno.test("Downloads.file() writes just as many bytes as were promised", async () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+  await withServer(() => new Response(bytes), async (origin, downloads) => {
+    await withFile(async (path, file) => {
+      await downloads.file(origin, { file, sizeBytes: 60_000, signal: never() });
+      assertEquals(await Deno.readFile(path), bytes);
+    });
+    await withFile(async (path, file) => {
+      const more = downloads.file(origin, { file, sizeBytes: 59_999, signal: never() });
+      assertStringIncludes(await failure(more), "longer than 59999 bytes");
+      assert((await Deno.stat(path)).size <= 59_999);
+    });
+    await withFile(async (_, file) => {
+      const less = downloads.file(origin, { file, sizeBytes: 60_001, signal: never() });
+      assertStringIncludes(await failure(less), "ends after 60000 of 60001 bytes");
+    });
+  });
+});
+
+Deno.test("Downloads.file() does not take a broken answer for a whole one", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const served = listener.accept().then(async (connection) => {
+    await connection.read(new Uint8Array(4096));
+    const answer = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+    await connection.write(new TextEncoder().encode(answer));
+    connection.close();
+  });
+  const downloads = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
+  await withFile(async (_, file) => {
+    const url = `http://127.0.0.1:${listener.addr.port}/x`;
+    const words = await failure(downloads.file(url, { file, sizeBytes: 4, signal: never() }));
+    assertStringIncludes(words, `Cannot get ${url}: error reading a body`);
+  });
+  await served;
+});
+
+Deno.test("Downloads go by the proxy, but not to whoever is exempt", async () => {
+  const seen: string[] = [];
+  const proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    seen.push(`${request.url} ${request.headers.get("proxy-authorization")}`);
+    return new Response("by the proxy");
+  });
+  const http = `http://user:p%40ss@127.0.0.1:${proxy.addr.port}`;
+  try {
+    await withServer(() => new Response("directly"), async (origin, downloads) => {
+      assertEquals(await text(downloads, "http://releases.example/x"), "by the proxy");
+      assertEquals(await text(downloads, `${origin}/x`), "directly");
+    }, { proxies: { http, none: "127.0.0.0/8" } });
+    assertEquals(seen, [`http://releases.example/x Basic ${btoa("user:p@ss")}`]);
+  } finally {
+    await proxy.shutdown();
+  }
+});
+
+Deno.test("Downloads verify certificates, and stay with HTTPS", async () => {
+  const certificate = await makeCertificate();
+  if (certificate === undefined) return console.log("skipped: there is no openssl");
+  const { authority, certificate: cert, key } = certificate;
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
+    ({ url }) =>
+      url.endsWith("/leave")
+        ? new Response(null, { status: 302, headers: { location: "http://127.0.0.1:9/" } })
+        : new Response("verified"),
+  );
+  const origin = `https://127.0.0.1:${server.addr.port}`;
+  const trusting = new Downloads({ userAgent: "x", proxies: {}, caCerts: [authority] });
+  const strict = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
+  try {
+    assertEquals(await text(trusting, `${origin}/x`), "verified");
+    assertStringIncludes(await failure(text(trusting, `${origin}/leave`)), "from HTTPS to");
+    assertStringIncludes(await failure(text(strict, `${origin}/x`)), "certificate");
+  } finally {
+    await server.shutdown();
+  }
+});

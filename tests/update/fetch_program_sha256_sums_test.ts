@@ -1,0 +1,37 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { findSha256 } from "../../lib/update/fetch_program.ts";
+
+const A = "0a".repeat(32);
+const B = "0b".repeat(32);
+
+Deno.test("findSha256() finds a file by its whole name", () => {
+  const sums = `${A}  agent-linux-amd64\n${B} *agent-linux-amd64.sig\n`;
+  assertEquals(findSha256(sums, "agent-linux-amd64"), A);
+  assertEquals(findSha256(sums, "agent-linux-amd64.sig"), B);
+  assertEquals(findSha256(sums, "agent"), undefined);
+});
+
+Deno.test("findSha256() reads capitals and the line ends of Windows", () => {
+  assertEquals(findSha256(`${A.toUpperCase()}  x\r\n${B}  y\r\n`, "x"), A);
+});
+
+Deno.test("findSha256() finds nothing where it is not clear", () => {
+  assertEquals(findSha256(`${A}  x\n${B}  x\n`, "x"), undefined);
+  assertEquals(findSha256(`${A}  x\n${A}  x\n`, "x"), A);
+});
+
+Deno.test("findSha256() finds nothing in what is no such list", () => {
+  for (const text of ["", "<html>x</html>", `${A.slice(1)}  x`, `${A}x`, `${A}  `, ` ${A}  x`]) {
+    assertEquals(findSha256(text, "x"), undefined, text);
+  }
+});
+
+Deno.test("findSha256() finds each file of any list", () => {
+  const names = fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9._-]{0,20}$/), { minLength: 1 });
+  fc.assert(fc.property(names, (names) => {
+    const sumOf = (index: number) => index.toString(16).padStart(64, "0");
+    const list = names.map((name, index) => `${sumOf(index)}  ${name}\n`).join("");
+    names.forEach((name, index) => assertEquals(findSha256(list, name), sumOf(index)));
+  }));
+});

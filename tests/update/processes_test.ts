@@ -1,0 +1,104 @@
+import { assertEquals } from "@std/assert";
+import { endsWithProcess, isAtTerminal, isProcessOf } from "../../lib/update/processes.ts";
+
+const isLinux = Deno.build.os === "linux";
+
+Deno.test({
+  name: "isProcessOf() knows a program by its file, also when another has taken its place",
+  ignore: !isLinux,
+  fn: async () => {
+    assertEquals(await isProcessOf(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
+    const folder = Deno.realPathSync(Deno.makeTempDirSync());
+    try {
+      const path = `${folder}/agent`;
+      Deno.copyFileSync("/bin/sleep", path);
+      const child = new Deno.Command(path, { args: ["1000"] }).spawn();
+      assertEquals(await isProcessOf(child.pid, path), true);
+      Deno.writeTextFileSync(`${path}.new`, "");
+      Deno.renameSync(`${path}.new`, path);
+      assertEquals(await isProcessOf(child.pid, path), true);
+      assertEquals(await isProcessOf(child.pid, `${folder}/other`), false);
+      child.kill("SIGKILL");
+      await child.status;
+      assertEquals(await isProcessOf(child.pid, path), false);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "isProcessOf() knows a script among a process's words, however it was called",
+  ignore: !isLinux,
+  fn: async () => {
+    const folder = Deno.realPathSync(Deno.makeTempDirSync());
+    try {
+      const path = `${folder}/agent`;
+      Deno.writeTextFileSync(path, "#!/bin/sh\necho there\nread -r word\n", { mode: 0o755 });
+      Deno.symlinkSync(path, `${folder}/link`);
+      for (const called of ["./agent", path, "./link"]) {
+        const child = new Deno.Command(called, { cwd: folder, stdin: "piped", stdout: "piped" })
+          .spawn();
+        const reader = child.stdout.getReader();
+        await reader.read();
+        assertEquals(await isProcessOf(child.pid, path), true, called);
+        assertEquals(await isProcessOf(child.pid, `${folder}/link`), false);
+        await reader.cancel();
+        await child.stdin.close();
+        await child.status;
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("endsWithProcess() is about services of systemd, and not about what a shell has started", () => {
+  const child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+  try {
+    assertEquals(endsWithProcess(child.pid), false);
+    assertEquals(endsWithProcess(2 ** 22 + 1), false);
+  } finally {
+    child.kill("SIGKILL");
+  }
+  return child.status.then(() => {});
+});
+
+Deno.test("isAtTerminal() knows what a user has started", async () => {
+  const piped = new Deno.Command("sleep", { args: ["1000"], stdin: "null" }).spawn();
+  assertEquals(isAtTerminal(piped.pid), false);
+  piped.kill("SIGKILL");
+  await piped.status;
+  if (Deno.build.os !== "linux" || !hasScript()) return console.log("skipped: no script(1)");
+  const folder = Deno.makeTempDirSync();
+  try {
+    const line = `echo $$ >${folder}/pid; mv ${folder}/pid ${folder}/there; exec sleep 1000`;
+    const script = new Deno.Command("script", {
+      args: ["-qec", line, "/dev/null"],
+      stdin: "null",
+      stdout: "null",
+    }).spawn();
+    let pid = 0;
+    for (const end = performance.now() + 10_000; pid === 0 && performance.now() < end;) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      try {
+        pid = Number(Deno.readTextFileSync(`${folder}/there`));
+      } catch {
+        // Not yet.
+      }
+    }
+    assertEquals(isAtTerminal(pid), true);
+    Deno.kill(pid, "SIGKILL");
+    await script.status;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+function hasScript(): boolean {
+  try {
+    return new Deno.Command("script", { args: ["--version"], stdout: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,101 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { parseRelease } from "../../lib/update/releases.ts";
+
+const SHA = "ab".repeat(32);
+
+/** As the API answers, with fields that nobody here asks for. */
+function answer(changes: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    url: "https://api.github.com/repos/o/n/releases/1",
+    tag_name: "v1.2.3",
+    draft: false,
+    prerelease: false,
+    assets: [asset()],
+    body: "Notes",
+    ...changes,
+  });
+}
+
+function asset(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    name: "komari-agent-deno-linux-amd64",
+    state: "uploaded",
+    size: 1234,
+    digest: `sha256:${SHA.toUpperCase()}`,
+    browser_download_url: "https://github.com/o/n/releases/download/v1.2.3/x",
+    ...changes,
+  };
+}
+
+Deno.test("parseRelease() reads the tag and the files", () => {
+  assertEquals(parseRelease(answer()), {
+    tag: "v1.2.3",
+    isUnfinished: false,
+    files: [{
+      name: "komari-agent-deno-linux-amd64",
+      sizeBytes: 1234,
+      url: "https://github.com/o/n/releases/download/v1.2.3/x",
+      sha256: SHA,
+    }],
+  });
+});
+
+Deno.test("parseRelease() knows drafts and previews", () => {
+  assertEquals(parseRelease(answer({ draft: true })).isUnfinished, true);
+  assertEquals(parseRelease(answer({ prerelease: true })).isUnfinished, true);
+});
+
+Deno.test("parseRelease() goes without a digest, also one that is none", () => {
+  for (const digest of [undefined, null, "md5:00", `sha256:${SHA}0`, 7]) {
+    const { files } = parseRelease(answer({ assets: [asset({ digest })] }));
+    assertEquals(files[0]?.sha256, undefined);
+    assertEquals(files.length, 1);
+  }
+});
+
+Deno.test("parseRelease() leaves out files with an odd description", () => {
+  const odd = [
+    { size: -1 },
+    { size: 1.5 },
+    { size: "1" },
+    { name: 1 },
+    { browser_download_url: "file:///etc/passwd" },
+    { browser_download_url: "https://" },
+    { browser_download_url: undefined },
+  ];
+  const assets = [...odd.map(asset), null, 1, "x", []];
+  assertEquals(parseRelease(answer({ assets })).files, []);
+});
+
+Deno.test("parseRelease() takes no more files than any release has", () => {
+  const assets = Array.from({ length: 5000 }, () => asset());
+  assertEquals(parseRelease(answer({ assets })).files.length, 200);
+});
+
+Deno.test("parseRelease() refuses what is no release, and quotes how it begins", () => {
+  const others = [
+    "",
+    "<html>Not found</html>",
+    "null",
+    "[]",
+    "{}",
+    '{"message":"API rate limit exceeded"}',
+    answer({ assets: null }),
+    answer({ tag_name: 7 }),
+    answer({ tag_name: "v".repeat(1000) }),
+  ];
+  for (const text of others) assertThrows(() => parseRelease(text), SyntaxError, "it begins with");
+  const error = assertThrows(() => parseRelease("x".repeat(1000)), SyntaxError);
+  assert(error.message.length < 200);
+});
+
+Deno.test("parseRelease() gives a release or a SyntaxError, whatever JSON comes", () => {
+  fc.assert(fc.property(fc.json(), (json) => {
+    try {
+      parseRelease(json);
+    } catch (error) {
+      assert(error instanceof SyntaxError);
+    }
+  }));
+});

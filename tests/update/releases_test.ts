@@ -1,0 +1,49 @@
+import { assertEquals } from "@std/assert";
+import { Downloads } from "../../lib/update/download.ts";
+import { findRelease, newestReleaseUrl } from "../../lib/update/releases.ts";
+import { ReleaseServer } from "./release_server.ts";
+
+const DOWNLOADS = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
+const { signal } = new AbortController();
+
+Deno.test("findRelease() asks GitHub by the mirror, and gives the files' addresses by it", async () => {
+  await using server = new ReleaseServer();
+  const mirror = `${server.origin}/gh`;
+  const file = "https://github.com/o/n/releases/download/v1.3.0/x";
+  server.faults = {
+    answer: {
+      "/gh/": () =>
+        Response.json({
+          tag_name: "v1.3.0",
+          assets: [file, `${mirror}/${file}`, "https://files.example/x"].map((url, index) => ({
+            name: `${index}`,
+            size: 1,
+            browser_download_url: url,
+          })),
+        }),
+    },
+  };
+  const question = { url: newestReleaseUrl("o/n"), mirror, present: "1.2.3", failed: [] };
+  const found = await findRelease(question, { downloads: DOWNLOADS, signal });
+  assertEquals([found.version, found.verdict], ["1.3.0", "newer"]);
+  assertEquals(found.files.map(({ url }) => url), [
+    `${mirror}/${file}`,
+    `${mirror}/${file}`,
+    "https://files.example/x",
+  ]);
+  assertEquals(server.asked, ["/gh/https://api.github.com/repos/o/n/releases/latest"]);
+});
+
+Deno.test("findRelease() holds a release against what is there and what has failed", async () => {
+  await using server = new ReleaseServer();
+  server.publish("1.3.0", "");
+  const verdict = async (present: string, failed: string[] = []) => {
+    const question = { url: server.url, mirror: "", present, failed };
+    return (await findRelease(question, { downloads: DOWNLOADS, signal })).verdict;
+  };
+  assertEquals(await verdict("1.2.9"), "newer");
+  assertEquals(await verdict("1.3.0-rc.1"), "newer");
+  assertEquals(await verdict("1.3.0"), "not newer");
+  assertEquals(await verdict("2.0.0"), "not newer");
+  assertEquals(await verdict("1.2.9", ["1.2.8", "1.3.0"]), "failed before");
+});

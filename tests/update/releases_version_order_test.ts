@@ -1,0 +1,51 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { isNewerVersion, stableVersionOf } from "../../lib/update/releases.ts";
+
+Deno.test("stableVersionOf() takes tags of stable versions alone", () => {
+  for (const tag of ["v1.2.3", "1.2.3", "v01.2.3", "v1.2.3+build.5"]) {
+    assertEquals(stableVersionOf(tag), "1.2.3", tag);
+  }
+  const others = [
+    "",
+    "v1.2",
+    "1.2.3.4",
+    "v1.2.3-rc.1",
+    "latest",
+    "v1.2.x",
+    "-1.2.3",
+    "v1.2.3 ",
+    "vv1.2.3",
+  ];
+  for (const tag of others) assertEquals(stableVersionOf(tag), undefined, tag);
+});
+
+Deno.test("isNewerVersion() orders by numbers, not by letters", () => {
+  assertEquals(isNewerVersion("1.10.0", "1.9.9"), true);
+  assertEquals(isNewerVersion("2.0.0", "1.99.99"), true);
+  assertEquals(isNewerVersion("1.2.3", "1.2.3"), false);
+  assertEquals(isNewerVersion("1.2.3", "1.2.10"), false);
+  assertEquals(isNewerVersion("0.9.0", "1.0.0"), false);
+});
+
+Deno.test("isNewerVersion() puts a preview before what it is one of", () => {
+  assertEquals(isNewerVersion("1.2.3", "1.2.3-rc.1"), true);
+  assertEquals(isNewerVersion("1.2.2", "1.2.3-rc.1"), false);
+  assertEquals(isNewerVersion("1.2.4-rc.1", "1.2.3"), false);
+});
+
+Deno.test("isNewerVersion() knows nothing of what is no version", () => {
+  assertEquals(isNewerVersion("2.0.0", "unknown"), false);
+  assertEquals(isNewerVersion("latest", "1.0.0"), false);
+});
+
+const version = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map((parts) => parts.join("."));
+
+Deno.test("isNewerVersion() is an order: never both ways, never of itself, and one follows on", () => {
+  fc.assert(fc.property(version, version, version, (a, b, c) => {
+    assertEquals(isNewerVersion(a, a), false);
+    assertEquals(isNewerVersion(a, b) && isNewerVersion(b, a), false);
+    assertEquals(isNewerVersion(a, b) || isNewerVersion(b, a), a !== b);
+    if (isNewerVersion(a, b) && isNewerVersion(b, c)) assertEquals(isNewerVersion(a, c), true);
+  }));
+});

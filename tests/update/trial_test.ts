@@ -1,0 +1,61 @@
+import { assertEquals } from "@std/assert";
+import type { Health } from "../../lib/host/health_file.ts";
+import { StateFile } from "../../lib/host/state_file.ts";
+import { parseUpdateState } from "../../lib/host/update_state.ts";
+import { ProgramFiles } from "../../lib/update/program_files.ts";
+import { TrialRun } from "../../lib/update/trial.ts";
+import { sha256 } from "./release_server.ts";
+
+const NEW = { pid: 2, version: "1.3.0", intervalMs: 1000, acceptedAtMs: 1, isRunning: true };
+
+/** Tries a new version with an agent that says one thing after the other, and then the last one. */
+async function outcomeOf(said: readonly (Partial<Health> | undefined)[]): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/agent`;
+    await Deno.writeTextFile(path, "one");
+    await Deno.writeTextFile(`${path}.new`, "two");
+    const left: (Partial<Health> | undefined)[] = [{ version: "1.2.3" }, ...said];
+    const trial = new TrialRun({
+      files: new ProgramFiles(path),
+      state: new StateFile(folder, { name: "state.json", parse: parseUpdateState }),
+      agent: {
+        health() {
+          const next = left.length > 1 ? left.shift() : left[0];
+          return next && { ...NEW, ...next };
+        },
+        restart: () => Promise.resolve(),
+      },
+      tell() {},
+      watchMs: 200,
+      lookEveryMs: 10,
+    });
+    const hash = sha256(new TextEncoder().encode("two"));
+    const { signal } = new AbortController();
+    return (await trial.begin({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal)).kind;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("TrialRun.begin() believes a new version that has reported", async () => {
+  assertEquals(await outcomeOf([undefined, { acceptedAtMs: undefined }, {}]), "updated");
+});
+
+Deno.test("TrialRun.begin() looks twice, for an agent that starts has not set its mark yet", async () => {
+  assertEquals(await outcomeOf([{}, { acceptedAtMs: undefined }]), "returned");
+  assertEquals(await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]), "returned");
+});
+
+const MUTE: Record<string, Partial<Health> | undefined> = {
+  "is not there": undefined,
+  "has ended": { isRunning: false },
+  "has had no report accepted": { acceptedAtMs: undefined },
+  "is still the old one": { version: "1.2.3" },
+};
+
+for (const [kind, health] of Object.entries(MUTE)) {
+  Deno.test(`TrialRun.begin() goes back when the agent ${kind}`, async () => {
+    assertEquals(await outcomeOf([health]), "returned");
+  });
+}
