@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Option } from "../lib/config/option.ts";
 import { OPTIONS } from "../lib/config/option_table.ts";
 
@@ -60,18 +60,21 @@ for (const path of ["docs/options.md", "docs/zh-CN/options.md"]) {
   });
 }
 
-Deno.test("CI runs a test command of the README", () => {
-  const run = Deno.readTextFileSync(new URL(".ci/run", root));
-  const command = "npx --yes deno@2.9.6 task test";
-  assertStringIncludes(run, command);
-  for (const path of readmes) assertStringIncludes(textOf(path), command);
+Deno.test("CI runs every test task of deno.json, and both READMEs name it", () => {
+  const { tasks }: { tasks: Record<string, string> } = readManifest();
+  const commands = Object.keys(tasks).filter((name) => /^test\b/.test(name))
+    .map((name) => `npx --yes deno@2.9.6 task ${name}`);
+  assert(commands.length > 0);
+  for (const command of commands) {
+    const asWhole = new RegExp(`${command}(?![\\w:])`);
+    assertMatch(Deno.readTextFileSync(new URL(".ci/run", root)), asWhole);
+    for (const path of readmes) assertMatch(textOf(path), asWhole);
+  }
 });
 
 Deno.test("the pages name the repository of deno.json, or the placeholder", () => {
-  const manifest: { repository: string } = JSON.parse(
-    Deno.readTextFileSync(new URL("deno.json", root)),
-  );
-  const repository = manifest.repository || PLACEHOLDER;
+  const { repository: named }: { repository: string } = readManifest();
+  const repository = named || PLACEHOLDER;
   for (const path of readmes) {
     assertStringIncludes(textOf(path), `https://github.com/${repository}/releases/latest`);
   }
@@ -132,6 +135,10 @@ for (const path of paths) {
       assert(anchors.includes(fragment), `no heading for ${link}`);
     }
   });
+}
+
+function readManifest() {
+  return JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
 }
 
 function namesIn(folder: string): string[] {
