@@ -347,7 +347,8 @@ Deno.test("resolveConfig() warns of a token file that others can read", () => {
     const [notice = ""] = resolve(["--token-file", "t"], { files, modes: { t: mode } }).notices;
     assertStringIncludes(notice, "--token-file t can be read by other users");
   }
-  for (const modes of [{ t: 0o600 }, { t: 0o100400 }, {}]) {
+  const closed: Record<string, number>[] = [{ t: 0o600 }, { t: 0o100400 }, {}];
+  for (const modes of closed) {
     assertEquals(resolve(["--token-file", "t"], { files, modes }).notices, []);
   }
   assertEquals(resolve(["-t", "x"], { files, modes: { t: 0o644 } }).notices, []);

@@ -16,14 +16,14 @@ async function pinnedFetch(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-for (
-  const variables of [
-    { HTTP_PROXY: "http://127.0.0.1:1", ALL_PROXY: "http://127.0.0.1:1" },
-    { NO_PROXY: "*" },
-    { no_proxy: "pinned.invalid" },
-    { NO_PROXY: "", no_proxy: "*" },
-  ]
-) {
+const ENVIRONMENTS: readonly Record<string, string>[] = [
+  { HTTP_PROXY: "http://127.0.0.1:1", ALL_PROXY: "http://127.0.0.1:1" },
+  { NO_PROXY: "*" },
+  { no_proxy: "pinned.invalid" },
+  { NO_PROXY: "", no_proxy: "*" },
+];
+
+for (const variables of ENVIRONMENTS) {
   const told = JSON.stringify(variables);
   Deno.test(`createPinnedClient() takes no notice of ${told} in the environment`, async () => {
     const server = new RawServer((_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"));
