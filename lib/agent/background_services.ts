@@ -1,6 +1,5 @@
 /**
- * What an agent does beside reporting: probes, commands and terminals, updates, and telling how it
- * is. All of it is started when the first report is on its way, which must not wait for it.
+ * What an agent does beside reporting: probes, commands and terminals, and telling how it is. All of it is started when the first report is on its way, which must not wait for it.
  *
  * @module
  */
@@ -10,9 +9,7 @@ import { HealthFile } from "../host/health_file.ts";
 import { runtimeFolders } from "../host/paths.ts";
 import { Programs } from "../host/programs.ts";
 import { seal } from "../host/sandbox.ts";
-import { type OwnUpdates, ownUpdates, UpdateTrigger } from "../host/self_update.ts";
 import type { Shell } from "../host/shell.ts";
-import { describeError, getLogger } from "../log/log.ts";
 import type { OpenMachine } from "../metrics/machine.ts";
 import type { Connection } from "../panel/panel_connection.ts";
 import { toWireCommandResult } from "../panel/protocol.ts";
@@ -43,20 +40,16 @@ export class Duties implements AfterFirstReport {
   readonly control: Controller;
   readonly #health: HealthFile | undefined;
   readonly #shell: Shell | undefined;
-  readonly #trigger: UpdateTrigger | undefined;
 
   /** @throws {Error} When the process can't be sealed; it must not go on then. */
   constructor({ open, config, connection, os, onResult }: DutiesParts) {
     const facts = open.machine.readFacts();
     this.facts = () => open.machine.currentFacts?.(facts) ?? facts;
     this.#health = HealthFile.open(runtimeFolders(config), { version: VERSION });
-    // A new version of an agent that can't say how it is could not be judged.
-    const updates = this.#health && ownUpdates(config);
     const shell = startShell({
       ...open.host.roots,
       os,
       gpu: config.gpu,
-      ...(updates && { update: updates.command }),
     });
     this.#shell = shell;
     // Whoever wants commands run can't give up the right to run them.
@@ -65,7 +58,6 @@ export class Duties implements AfterFirstReport {
     open.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     sayWhatCounts(open.machine, config);
     sayWhatIsAllowed(config);
-    this.#trigger = updates && shell && startUpdates(shell, updates);
     this.probes = startProbes(shell, onResult);
     this.control = remoteControl(config, connection);
   }
@@ -77,7 +69,6 @@ export class Duties implements AfterFirstReport {
 
   /** Ends what the agent does not end itself. */
   async close(): Promise<void> {
-    this.#trigger?.stop();
     this.#health?.close();
     await this.#shell?.close();
   }
@@ -110,14 +101,5 @@ function remoteControl(config: Config, connection: Connection): RemoteControl {
     uploadResult: (result, signal) =>
       connection.http.sendCommandResult(toWireCommandResult(result), signal),
     dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
-  });
-}
-
-/** Looks for newer versions from time to time, by processes of their own. */
-function startUpdates(shell: Shell, { isTrialOpen }: OwnUpdates): UpdateTrigger {
-  return new UpdateTrigger({
-    start: () => shell.startUpdate(),
-    isTrialOpen,
-    onError: (error) => getLogger("update").warning("{error}", { error: describeError(error) }),
   });
 }

@@ -3,7 +3,6 @@ import { ipFamily } from "../parse/ip_address.ts";
 import type { Roots } from "./host.ts";
 import { type InterfaceTraits, isTunnelType } from "./interface_traits.ts";
 import { RequestChannel } from "./line_rpc.ts";
-import type { UpdateCommand } from "./self_update.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 import { SYSTEM_PATH } from "./tool_runner.ts";
 
@@ -39,8 +38,6 @@ export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
   gpu?: boolean;
   /** The runtime's name of the system, whose `ping` it is; that of Linux by default. */
   os?: string;
-  /** What it may start to update the program. */
-  update?: UpdateCommand;
 }
 
 /** How long ended pings may stay zombies. */
@@ -88,12 +85,10 @@ export class Shell {
           options.sys,
           options.gpu ? "gpu" : "",
           options.os ?? "",
-          ...options.update?.words ?? [],
         ],
         // The agent's environment may hold its token, and a process shows its own to its user.
         clearEnv: true,
         env: {
-          ...options.update?.env,
           LC_ALL: "C",
           PATH: options.path ?? `${Deno.env.get("PATH") ?? ""}:${SYSTEM_PATH}`,
           ...menu.env,
@@ -103,8 +98,7 @@ export class Shell {
         detached: true,
         stdin: "piped",
         stdout: "piped",
-        // What an update has to tell is told in the agent's log, if that still is there.
-        stderr: options.update === undefined ? "null" : "inherit",
+        stderr: "null",
       }).spawn();
       return new Shell(child);
     } catch (cause) {
@@ -188,18 +182,6 @@ export class Shell {
       switchPort: found.includes("lower/dsa"),
       ...(master ? { master } : {}),
     };
-  }
-
-  /**
-   * Starts the command that updates the program, and does not wait for its end; it goes on when the
-   * shell has ended.
-   *
-   * @throws {Error} When none was named, or the shell has ended.
-   */
-  async startUpdate(options: { signal?: AbortSignal } = {}): Promise<void> {
-    if (await this.#ask("update", options) === undefined) {
-      throw new Error("Cannot start an update: the shell was given none");
-    }
   }
 
   /** Ends the shell and its pings; what is still asked is answered with an error. */

@@ -10,31 +10,25 @@
  *                     ID missing          there is no such interface
  * ID nvidia-smi       ID ok OUTPUT        a card a line, joined by tabs, then "exit STATUS"
  *                     ID missing          there is no such command, or it was not asked for
- * ID update           ID ok               the update that was named at the start is under way
- *                     ID missing          none was named
  * 0 reap              (nothing)
  * ```
  *
  * Everything else is answered `ID refused`. The menu holds here, not at the sender: whoever has
  * taken over the agent can write what he likes into this pipe.
  *
- * Arguments are the roots of proc and sys, `gpu` where details of graphics cards were asked for, the
- * runtime's name of the system, and the words of the command that updates, if any. On macOS `ping` has
- * other words for its limit of time, and `ping6` none, which ends by itself after 10 s.
- * Nothing is ever started but `ping`, `nvidia-smi` where it was asked for, and that one command. Output is read line by
+ * Arguments are the roots of proc and sys, `gpu` where details of graphics cards were asked for, and
+ * the runtime's name of the system. On macOS `ping` has other words for its limit of time, and `ping6`
+ * none, which ends by itself after 10 s.
+ * Nothing is ever started but `ping`, and `nvidia-smi` where it was asked for. Output is read line by
  * line up to a limit, for what is short fits into one write that no other answer can cut in two; who
  * talks on is ended by the closed pipe. A `ping` that spins is ended by the limit on CPU time, and an
  * `nvidia-smi` that hangs by `timeout`, without which it is not started; it stays in the shell's
  * process group, so that it ends with the shell. One that not even that can end keeps the answer
  * waiting, and whoever waits for it asks for no second one.
- *
- * An update has to outlive the agent and this shell: it gets a session of its own, and where systemd
- * would end it with the agent's service a scope of its own. What it has to tell goes to the standard
- * error of the agent; that of everything else goes nowhere.
  */
 export const SHELL_SCRIPT = `
 trap '' HUP INT TERM
-exec 3>&2 2>/dev/null
+exec 2>/dev/null
 proc=$1 sys=$2 tab='	'
 ping4=$(command -v ping) ping6=$(command -v ping6)
 wait4='-W 3' wait6='-W 3'
@@ -43,7 +37,7 @@ smi= limit= same_group=
 if [ "$3" = gpu ] && smi=$(command -v nvidia-smi) && limit=$(command -v timeout); then
   case $("$limit" --help 2>&1 </dev/null) in *--foreground*) same_group=--foreground ;; esac
 fi
-[ $# -gt 4 ] && shift 4 || set --
+set --
 
 echo_once() {
   tool=\${ping4:-ping} wait=$wait4
@@ -102,23 +96,6 @@ count_processes() {
   echo "$id ok $#"
 }
 
-update() {
-  [ $# -gt 1 ] || { echo "$1 missing"; return; }
-  echo "$1 ok"
-  shift
-  exec 2>&3 3>&- >/dev/null </dev/null
-  trap - HUP INT TERM
-  apart= user=--user
-  command -v setsid >/dev/null && apart=setsid
-  [ "$(id -u)" = 0 ] && user=--system
-  if [ -d /run/systemd/system ] && systemd-run $user --scope --quiet true 2>/dev/null; then
-    exec $apart systemd-run $user --scope --quiet -- "$@"
-  fi
-  [ -n "$apart" ] && exec $apart "$@"
-  set -m
-  "$@" &
-}
-
 while IFS=' ' read -r id verb word; do
   jobs >/dev/null
   case $id in ''|*[!0-9]*) continue ;; esac
@@ -128,7 +105,6 @@ while IFS=' ' read -r id verb word; do
     ping:*) echo_once "$id" "$word" & ;;
     nvidia-smi:) cards "$id" & ;;
     processes:) count_processes "$id" ;;
-    update:) update "$id" "$@" & ;;
     interface:*[!A-Za-z0-9_.@:-]*|interface:|interface:.|interface:..) echo "$id refused" ;;
     interface:*) traits "$id" "$word" ;;
     *) echo "$id refused" ;;

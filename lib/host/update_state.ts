@@ -91,13 +91,3 @@ export const UPDATE_STATE = "update.json";
 export function updateFolder(path: string): string {
   return `${path}.update`;
 }
-
-/** Whether a trial of a new version was cut off. */
-export function isTrialOpen(path: string): boolean {
-  try {
-    const text = Deno.readTextFileSync(`${updateFolder(path)}/${UPDATE_STATE}`);
-    return parseUpdateState(text).trial !== undefined;
-  } catch {
-    return false;
-  }
-}

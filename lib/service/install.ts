@@ -74,14 +74,13 @@ export function tellInstalled(
 }
 
 function updatesOf(
-  { isUpdated, name, user }: InstallPlan["service"],
+  { isUpdated, name }: InstallPlan["service"],
   { update }: Config,
 ): string {
   if (isUpdated) return `every 6 h, by ${updateServiceName(name)}`;
   if (!update.automatic) return "off";
   if (!knowsReleases(update)) return "off: this build does not know where releases are";
-  // Only root can write the program there.
-  return user === "root" || user === "" ? "every 6 h" : "by `update --now` as root";
+  return "by `update --now` as root";
 }
 
 /** How long the panel has for the first report, and how often is looked. */

@@ -191,12 +191,11 @@ export function planService(config: Config, site: Site, facts: InstallFacts): Se
   };
 }
 
-/** Whether newer versions come by a service of their own, since the agent can't write its program. */
+/** Whether newer versions come by a service of their own, since no agent writes its program. */
 function isUpdatedApart({ kind, user, deno }: InstallFacts, site: Site): boolean {
-  if (kind === "systemd") return true;
-  if (scopeOf(site) === "user" || user.name === "root") return false;
   // Whom it runs as on a Mac may own that Deno, which root must not start then.
-  return kind !== "launchd" || deno === undefined;
+  return kind !== "launchd" || deno === undefined || scopeOf(site) === "user" ||
+    user.name === "root";
 }
 
 /** Root must not read, as commands, what the service's user may write. */

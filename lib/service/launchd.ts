@@ -137,8 +137,7 @@ export function launchdManager(
     stop: [bootOut(name)],
     // Where its file is gone there is nothing to start; a note in launchd's own book would stay.
     disable: [],
-    // A user's own agent may write its program.
-    disableUpdates: scope === "system" ? [bootOut(update)] : [],
+    disableUpdates: [bootOut(update)],
     isActive: launchctl("print", `${domain}/${name}`),
     lastLog: { tool: "tail", args: ["-n", "5", logFile] },
     logHint: `tail -f ${logFile}`,

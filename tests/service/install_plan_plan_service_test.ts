@@ -76,17 +76,23 @@ Deno.test("planService() goes on with updates from where root was told, whoever 
   }
 });
 
-Deno.test("planService() takes that service away when it is not wanted or not needed any more", async () => {
-  for (const words of [["--disable-auto-update"], ["--as-root"]]) {
-    await using paper = openrc();
-    await installed(called(paper), [...ARGS, ...RELEASES]);
-    assertEquals(await installed(called(paper), ["install", ...words]), [
-      `rc-service ${UPDATE} stop`,
-      `rc-update del ${UPDATE} default`,
-    ]);
-    assert(!paper.tree().some((line) => line.includes(UPDATE)));
-    assertEquals(await installed(called(paper), ["install"]), [], "nothing is left to be ended");
-  }
+Deno.test("planService() takes that service away when it is not wanted any more", async () => {
+  await using paper = openrc();
+  await installed(called(paper), [...ARGS, ...RELEASES]);
+  assertEquals(await installed(called(paper), ["install", "--disable-auto-update"]), [
+    `rc-service ${UPDATE} stop`,
+    `rc-update del ${UPDATE} default`,
+  ]);
+  assert(!paper.tree().some((line) => line.includes(UPDATE)));
+  assertEquals(await installed(called(paper), ["install"]), [], "nothing is left to be ended");
+});
+
+Deno.test("planService() has that service renew an agent of root's as well", async () => {
+  await using paper = openrc();
+  assertEquals(await installed(called(paper), [...ARGS, ...RELEASES, "--as-root"]), [
+    `rc-update add ${UPDATE} default`,
+    `rc-service ${UPDATE} restart`,
+  ]);
 });
 
 Deno.test("planService() stops updates while the record tells of them, however it is cut off", async () => {

@@ -59,8 +59,15 @@ Deno.test("serviceManager() gives each manager a second service for newer versio
   }
 });
 
-Deno.test("serviceManager() leaves a Mac's user to update the own agent by itself", () => {
-  assertEquals(serviceManager("launchd", { ...SERVICE, scope: "user" }).disableUpdates, []);
+Deno.test("serviceManager() updates a Mac user's own agent by a job of that user", () => {
+  const { disableUpdates, files } = serviceManager("launchd", { ...SERVICE, scope: "user" });
+  assertEquals(disableUpdates.map(toolLine), [
+    "launchctl bootout gui/501/komari-agent-deno-update",
+  ]);
+  assertEquals(files(USERS_PLAN).map(({ path }) => path), [
+    "/home/ann/Library/LaunchAgents/komari-agent-deno.plist",
+    "/home/ann/Library/LaunchAgents/komari-agent-deno-update.plist",
+  ]);
 });
 
 Deno.test("serviceManager() speaks to a user's own systemd", () => {
