@@ -1,0 +1,129 @@
+import { posix } from "node:path";
+
+/** Longest path in UTF-16 code units; the kernel takes 4096 bytes. */
+const MAX_PATH_LENGTH = 4096;
+
+/** An operation has 12 of them. */
+const MAX_ARGUMENTS = 32;
+
+/**
+ * The arguments of one file request, checked on access.
+ *
+ * They come from the panel: any of them may be missing, of another type or out of range.
+ */
+export class FileArguments {
+  readonly #args: Readonly<Record<string, unknown>>;
+  readonly #home: string;
+
+  /**
+   * Keeps texts, numbers and flags; what else there is has no meaning here.
+   *
+   * @param options `home`: the folder that `~` stands for.
+   * @throws {TypeError} When a text is longer than any path.
+   */
+  constructor(args: Readonly<Record<string, unknown>>, options: { home: string }) {
+    const kept = Object.entries(args).slice(0, MAX_ARGUMENTS).filter(([, value]) =>
+      typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    );
+    for (const [name, value] of kept) {
+      if (typeof value === "string" && value.length > MAX_PATH_LENGTH) {
+        throw new TypeError(`file name too long: ${name.slice(0, 20)}`);
+      }
+    }
+    this.#args = Object.fromEntries(kept);
+    this.#home = options.home;
+  }
+
+  /** The path that a request is about, for the log: shortened, whatever is in it. */
+  get subject(): string {
+    const path = this.#args["path"] ?? this.#args["source"];
+    return typeof path === "string" ? JSON.stringify(path.slice(0, 200)) : "no path";
+  }
+
+  /** Whether an argument was given. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.#args, name);
+  }
+
+  /** A text; empty when it is missing. @throws {TypeError} When it is no text. */
+  text(name: string): string {
+    const value = this.has(name) ? this.#args[name] : "";
+    if (typeof value === "string") return value;
+    throw new TypeError(`invalid argument: ${name} is not a text`);
+  }
+
+  /**
+   * An absolute path without `.`, `..` and a slash at its end. Empty is `/`; `~` is the home folder.
+   *
+   * @throws {TypeError} When the path is relative or can't be one.
+   */
+  path(name: string): string {
+    const text = this.text(name);
+    if (text.includes("\0")) {
+      throw new TypeError("invalid argument: a path contains a NUL character");
+    }
+    const isInHome = text === "~" || text.startsWith("~/");
+    const path = isInHome ? `${this.#home}/${text.slice(1)}` : text || "/";
+    if (!path.startsWith("/")) {
+      throw new TypeError("invalid argument: a path must begin with / or ~/");
+    }
+    return posix.resolve(path);
+  }
+
+  /** A path that is not `/`. @throws {TypeError} As {@linkcode FileArguments.path}. */
+  pathBelowRoot(name: string): string {
+    const path = this.path(name);
+    if (path === "/") throw new TypeError("operation not permitted: the path is the root folder");
+    return path;
+  }
+
+  /** A flag; false when it is missing. */
+  flag(name: string): boolean {
+    return this.#args[name] === true;
+  }
+
+  /**
+   * A whole number from `min` to `max`, which defaults to 2^53 - 1.
+   *
+   * @throws {RangeError} When it is missing or none.
+   */
+  integer(
+    name: string,
+    { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number },
+  ): number {
+    const value = this.#args[name];
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max) {
+      return value;
+    }
+    throw new RangeError(`invalid argument: ${name} must be a whole number from ${min} to ${max}`);
+  }
+
+  /**
+   * Permission bits from octal text such as `755` or `0o644`; `undefined` when it is empty.
+   *
+   * @throws {RangeError} When it is no octal number of up to four digits.
+   */
+  mode(name: string): number | undefined {
+    const text = this.text(name).trim();
+    if (text === "") return undefined;
+    const [, digits] = /^(?:0o)?(0?[0-7]{1,4})$/.exec(text) ?? [];
+    if (digits === undefined) {
+      throw new RangeError(
+        `invalid argument: ${JSON.stringify(text.slice(0, 20))} is no octal mode`,
+      );
+    }
+    return parseInt(digits, 8);
+  }
+
+  /**
+   * The identifier of an upload or a transfer: letters, digits, `-`, `_`, 128 at most. It becomes
+   * part of a file name or of a URL's path.
+   *
+   * @throws {TypeError} When it is missing or has other characters.
+   */
+  id(name: string): string {
+    const text = this.text(name).trim();
+    if (/^[\w-]{1,128}$/.test(text)) return text;
+    throw new TypeError(`invalid argument: ${name} must be 1 to 128 letters, digits, - or _`);
+  }
+}

@@ -1,0 +1,170 @@
+import { posix } from "node:path";
+import type { FileArguments } from "./file_arguments.ts";
+import {
+  createPrivateFile,
+  FILE_BUFFER_BYTES,
+  openRegularFile,
+  writeFully,
+} from "./regular_file.ts";
+
+/** Deeper folders are refused: each level keeps a folder open. */
+const MAX_DEPTH = 256;
+
+/** What a copy works with. */
+interface CopyContext {
+  readonly signal: AbortSignal;
+  /** Makes the names of temporary files unique. */
+  readonly temporaryName: string;
+  /** Devices, FIFOs and sockets that were left out. */
+  skipped: number;
+}
+
+/**
+ * Moves a file, a link or a folder, to another file system too. Folders above the destination are
+ * made; a file at the destination is replaced.
+ *
+ * @throws {Error} When it can't be moved. After a failure between two file systems the source is
+ * whole, and a part of it may be at the destination.
+ */
+export async function moveFile(args: FileArguments, signal: AbortSignal): Promise<object> {
+  const source = args.pathBelowRoot("source");
+  const destination = args.pathBelowRoot("destination");
+  if (source === destination) return { moved: true };
+  await Deno.lstat(source);
+  await Deno.mkdir(posix.dirname(destination), { recursive: true });
+  try {
+    await Deno.rename(source, destination);
+  } catch (error) {
+    if (!isOtherFileSystem(error)) throw error;
+    const skipped = await copyAll(source, { destination, signal });
+    if (skipped > 0) {
+      throw new Error(`${skipped} devices, FIFOs or sockets can't be moved; the source was kept`);
+    }
+    await Deno.remove(source, { recursive: true });
+  }
+  return { moved: true };
+}
+
+/**
+ * Copies a file, a link or a folder with all in it. Links are copied as links; devices, FIFOs and
+ * sockets in a folder are left out and counted. Each file appears whole at its destination.
+ *
+ * @throws {Error} When it can't be copied; what was copied before stays.
+ */
+export async function copyFile(args: FileArguments, signal: AbortSignal): Promise<object> {
+  const source = args.path("source");
+  const destination = args.pathBelowRoot("destination");
+  if (source === destination) throw new TypeError("source and destination are the same");
+  await Deno.lstat(source);
+  await Deno.mkdir(posix.dirname(destination), { recursive: true });
+  const skipped = await copyAll(source, { destination, signal });
+  return skipped === 0 ? { copied: true } : { copied: true, skipped };
+}
+
+/** Copies, and gives the number of devices, FIFOs and sockets that were left out. */
+async function copyAll(
+  source: string,
+  { destination, signal }: { destination: string; signal: AbortSignal },
+): Promise<number> {
+  const info = await Deno.lstat(source);
+  if (info.isDirectory) await refuseCopyIntoItself(source, destination);
+  const temporaryName = `.komari-copy-${crypto.randomUUID()}.part`;
+  const context = { signal, temporaryName, skipped: 0 };
+  await copyEntry(source, { destination, context });
+  // Of a single one the caller has to know.
+  if (context.skipped > 0 && !info.isDirectory) throw new TypeError("not a regular file");
+  return context.skipped;
+}
+
+/** A copy of a folder into itself would not end. */
+async function refuseCopyIntoItself(source: string, destination: string): Promise<void> {
+  const from = await Deno.realPath(source);
+  const into = await Deno.realPath(posix.dirname(destination));
+  const to = posix.join(into, posix.basename(destination));
+  if (from === "/" || to === from || to.startsWith(`${from}/`)) {
+    throw new TypeError("cannot copy a folder into itself");
+  }
+}
+
+async function copyEntry(
+  source: string,
+  options: { destination: string; context: CopyContext; depth?: number },
+): Promise<void> {
+  const { destination, context, depth = 0 } = options;
+  context.signal.throwIfAborted();
+  if (depth > MAX_DEPTH) throw new RangeError(`folders are nested more than ${MAX_DEPTH} deep`);
+  const info = await Deno.lstat(source);
+  if (info.isSymlink) {
+    await replaceWith(destination, context, async (temporary) => {
+      await Deno.symlink(await Deno.readLink(source), temporary);
+    });
+  } else if (info.isFile) {
+    await replaceWith(destination, context, (temporary) => {
+      return copyContent(source, { temporary, info, signal: context.signal });
+    });
+  } else if (info.isDirectory) {
+    await Deno.mkdir(destination, { recursive: true });
+    for await (const { name } of Deno.readDir(source)) {
+      const [from, to] = [posix.join(source, name), posix.join(destination, name)];
+      await copyEntry(from, { destination: to, context, depth: depth + 1 });
+    }
+    // Only now: the copy may lack the right to write into itself.
+    await Deno.chmod(destination, (info.mode ?? 0o755) & 0o7777);
+    await keepTime(destination, info);
+  } else {
+    context.skipped++;
+  }
+}
+
+/** Makes something under a temporary name, and gives it its own name when it is whole. */
+async function replaceWith(
+  destination: string,
+  context: CopyContext,
+  make: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = posix.join(posix.dirname(destination), context.temporaryName);
+  try {
+    await make(temporary);
+    await Deno.rename(temporary, destination);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+async function copyContent(
+  source: string,
+  options: { temporary: string; info: Deno.FileInfo; signal: AbortSignal },
+): Promise<void> {
+  const { temporary, info, signal } = options;
+  const input = await openRegularFile(source);
+  try {
+    const output = await createPrivateFile(temporary);
+    try {
+      const buffer = new Uint8Array(FILE_BUFFER_BYTES);
+      for (let position = 0;;) {
+        signal.throwIfAborted();
+        const { bytesRead } = await input.read(buffer, 0, buffer.length, position);
+        if (bytesRead === 0) break;
+        await writeFully(output, buffer.subarray(0, bytesRead), position);
+        position += bytesRead;
+      }
+      // Without the bits that give the rights of the owner: the copy may have another one.
+      await output.chmod((info.mode ?? 0o644) & 0o777);
+    } finally {
+      await output.close();
+    }
+  } finally {
+    await input.close();
+  }
+  await keepTime(temporary, info);
+}
+
+/** The time of the source; a file system that keeps none is no reason to fail. */
+async function keepTime(path: string, { atime, mtime }: Deno.FileInfo): Promise<void> {
+  if (mtime !== null) await Deno.utime(path, atime ?? mtime, mtime).catch(() => {});
+}
+
+function isOtherFileSystem(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EXDEV";
+}

@@ -1,0 +1,115 @@
+import { createPrivateFile } from "./regular_file.ts";
+import type { FileArguments } from "./file_arguments.ts";
+import { describeFile, type FileInfo, readOwnerNames } from "./file_info.ts";
+
+/** A folder with more entries than this is not listed: the answer would be too large. */
+const MAX_ENTRIES = 20_000;
+
+/** Largest user and group number; the one above means "unchanged" to the kernel. */
+const MAX_ID = 2 ** 32 - 2;
+
+/**
+ * Lists a folder: folders first, then by name regardless of case. What disappears meanwhile is left
+ * out.
+ *
+ * @throws {Error} When it is no folder, can't be read or has more than 20,000 entries.
+ */
+export async function listFolder(args: FileArguments, signal: AbortSignal): Promise<FileInfo[]> {
+  const path = args.path("path");
+  const owners = await readOwnerNames();
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(path)) {
+    if (names.length === MAX_ENTRIES) {
+      throw new RangeError(`the folder has more than ${MAX_ENTRIES} entries: use a terminal`);
+    }
+    names.push(name);
+  }
+  const infos: FileInfo[] = [];
+  for (const name of names) {
+    signal.throwIfAborted();
+    const info = await describeFile(path === "/" ? `/${name}` : `${path}/${name}`, owners)
+      .catch(() => undefined);
+    if (info !== undefined) infos.push(info);
+  }
+  const keys = new Map(infos.map((info) => [info, info.name.toLowerCase()]));
+  return infos.sort((a, b) =>
+    Number(b.is_dir) - Number(a.is_dir) || compare(keys.get(a) ?? "", keys.get(b) ?? "")
+  );
+}
+
+/** Lists where paths begin: `/` alone. */
+export async function listRoots(): Promise<FileInfo[]> {
+  return [await describeFile("/", await readOwnerNames())];
+}
+
+/** Describes one file. @throws {Error} When there is none. */
+export async function statFile(args: FileArguments): Promise<FileInfo> {
+  return await describeFile(args.path("path"), await readOwnerNames());
+}
+
+/** Creates an empty file. @throws {Error} When there is something at its place. */
+export async function createFile(args: FileArguments): Promise<object> {
+  const handle = await createPrivateFile(args.pathBelowRoot("path"));
+  try {
+    await handle.chmod(0o644);
+  } finally {
+    await handle.close();
+  }
+  return { created: true, size: 0 };
+}
+
+/** Makes a folder and those above it that are missing. One that exists already is no error. */
+export async function makeFolder(args: FileArguments): Promise<object> {
+  const path = args.path("path");
+  const mode = args.mode("mode");
+  const existed = await Deno.stat(path).then(() => true, () => false);
+  await Deno.mkdir(path, { recursive: true });
+  // The process's own mask must not take bits away that were asked for.
+  if (mode !== undefined && !existed) await Deno.chmod(path, mode);
+  return { created: true };
+}
+
+/** Deletes a file, a link or a folder with all in it. Links are never followed. */
+export async function deleteFile(args: FileArguments): Promise<object> {
+  await Deno.remove(args.pathBelowRoot("path"), { recursive: true });
+  return { deleted: true };
+}
+
+/** Sets the permission bits of a file. @throws {Error} When `mode` is missing or not octal. */
+export async function changeMode(args: FileArguments): Promise<object> {
+  const path = args.path("path");
+  const mode = args.mode("mode");
+  if (mode === undefined) throw new TypeError("invalid argument: mode is required");
+  await Deno.chmod(path, mode);
+  return { mode: mode.toString(8).padStart(4, "0") };
+}
+
+/** Sets owner and group of a file, each by number or by name; -1 in the answer is "unchanged". */
+export async function changeOwner(args: FileArguments): Promise<object> {
+  const path = args.path("path");
+  const { users, groups } = await readOwnerNames();
+  const uid = accountId(args, { number: "uid", name: "owner", names: users });
+  const gid = accountId(args, { number: "gid", name: "group", names: groups });
+  if (uid === null && gid === null) throw new TypeError("invalid argument: no owner and no group");
+  await Deno.chown(path, uid, gid);
+  return { uid: uid ?? -1, gid: gid ?? -1 };
+}
+
+function accountId(
+  args: FileArguments,
+  fields: { number: string; name: string; names: ReadonlyMap<number, string> },
+): number | null {
+  const name = args.text(fields.name).trim();
+  if (name !== "") {
+    for (const [id, known] of fields.names) if (known === name) return id;
+    if (/^\d{1,10}$/.test(name) && Number(name) <= MAX_ID) return Number(name);
+    throw new TypeError(`invalid argument: ${fields.name} is unknown on this machine`);
+  }
+  if (!args.has(fields.number)) return null;
+  const id = args.integer(fields.number, { min: -1, max: MAX_ID });
+  return id === -1 ? null : id;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

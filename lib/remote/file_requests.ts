@@ -1,0 +1,228 @@
+import { describeError, getLogger } from "../log.ts";
+import { SeenIds } from "../control/seen_ids.ts";
+import { Turns } from "../control/turns.ts";
+import { FileArguments } from "./file_arguments.ts";
+import { copyFile, moveFile } from "./file_copy.ts";
+import { sendFilePart } from "./file_download.ts";
+import {
+  changeMode,
+  changeOwner,
+  createFile,
+  deleteFile,
+  listFolder,
+  listRoots,
+  makeFolder,
+  statFile,
+} from "./file_operations.ts";
+import { searchFiles } from "./file_search.ts";
+import type { FileTransfers } from "./file_transfer.ts";
+import { FileUploads } from "./file_uploads.ts";
+
+/** One operation on files that the panel wants; nothing in it is checked but its type. */
+export interface FileRequest {
+  readonly requestId: string;
+  readonly op: string;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+/** The answer to a {@linkcode FileRequest}. */
+export interface FileResult {
+  readonly requestId: string;
+  readonly ok: boolean;
+  /** What was asked for, in the names of the wire; absent after a failure. */
+  readonly result?: unknown;
+  /** Why it failed, in words that panels know; empty when it went well. */
+  readonly error: string;
+}
+
+/** What file requests work with. */
+export interface FileRequestsOptions {
+  /** The folder that `~` stands for. */
+  readonly home: string;
+  readonly transfers: FileTransfers;
+  /** Takes an answer, to be brought to the panel; must not throw. */
+  answer(result: FileResult): void;
+  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+  /** Milliseconds on a clock that only runs forward. */
+  monotonicMs(): number;
+}
+
+/** How an operation is run. */
+interface Operation {
+  /** Operations of a lane wait for each other only. */
+  readonly lane: "quick" | "slow" | "transfer";
+  /** The panel is answered within this time, whatever happens. */
+  readonly answerMs: number;
+  /** Goes on after a late answer, for half of it would be worse; ended when the agent ends. */
+  readonly continues?: boolean;
+  /** Changes what is on the disk, which the log tells. */
+  readonly changes?: boolean;
+  run(args: FileArguments, signal: AbortSignal): Promise<unknown>;
+}
+
+/** Requests of one lane that wait. */
+const CAPACITY = 128;
+
+const REMEMBERED_IDS = 1024;
+
+/** The panel waits for most answers for 30 s, for some longer. */
+const QUICK_MS = 25_000;
+const CREATE_MS = 55_000;
+const SLOW_MS = 85_000;
+const TRANSFER_MS = 29 * 60_000;
+
+const TOO_MANY = "too many file requests wait: try again later";
+
+/** Runs the panel's file requests: a few at a time, each answered once and in time. */
+export class FileRequests {
+  readonly #options: FileRequestsOptions;
+  readonly #log = getLogger("control");
+  readonly #ended = new AbortController();
+  readonly #seen = new SeenIds(REMEMBERED_IDS);
+  readonly #lanes = {
+    quick: new Turns({ parallel: 4, capacity: CAPACITY }),
+    slow: new Turns({ parallel: 2, capacity: CAPACITY }),
+    transfer: new Turns({ parallel: 4, capacity: CAPACITY }),
+  };
+  readonly #uploads: FileUploads;
+  readonly #operations: ReadonlyMap<string, Operation>;
+
+  constructor(options: FileRequestsOptions) {
+    this.#options = options;
+    this.#uploads = new FileUploads(options);
+    this.#operations = this.#allOperations();
+  }
+
+  /** Runs a request when its turn comes and answers it; one that came before is ignored. */
+  handle({ requestId, op, args }: FileRequest): void {
+    if (this.#ended.signal.aborted || !this.#seen.add(requestId)) return;
+    const operation = this.#operations.get(op);
+    if (operation === undefined) {
+      this.#answer(requestId, { error: `unsupported file operation: ${op.slice(0, 40)}` });
+      return;
+    }
+    try {
+      const checked = new FileArguments(args, this.#options);
+      this.#enqueue({ requestId, op, operation, args: checked });
+    } catch (error) {
+      this.#answer(requestId, { error: fileErrorText(error) });
+    }
+  }
+
+  /** Ends all that is in progress and removes what was not uploaded whole. */
+  async close(): Promise<void> {
+    this.#ended.abort(new DOMException("The agent ends", "AbortError"));
+    const { quick, slow, transfer } = this.#lanes;
+    await Promise.all([quick.close(), slow.close(), transfer.close()]);
+    await this.#uploads.close();
+  }
+
+  #enqueue(
+    request: { requestId: string; op: string; operation: Operation; args: FileArguments },
+  ): void {
+    const { requestId, op, operation, args } = request;
+    const { timers } = this.#options;
+    const late = new AbortController();
+    let state: "waiting" | "running" | "answered" = "waiting";
+    const answer = (outcome: { result: unknown } | { error: string }) => {
+      if (state === "answered") return;
+      state = "answered";
+      timers.clearTimeout(timer);
+      this.#answer(requestId, outcome);
+    };
+    const timer = timers.setTimeout(() => {
+      const seconds = Math.round(operation.answerMs / 1000);
+      if (state === "waiting") answer({ error: TOO_MANY });
+      else if (operation.continues) answer({ error: `${op} goes on after ${seconds} s` });
+      else answer({ error: `${op} did not end within ${seconds} s` });
+      if (!operation.continues) late.abort(new DOMException("The time is over", "TimeoutError"));
+    }, operation.answerMs);
+    const isTaken = this.#lanes[operation.lane].add(async () => {
+      // Nothing may be changed for a request that the panel takes for failed.
+      if (state === "answered" || this.#ended.signal.aborted) return;
+      state = "running";
+      const signal = AbortSignal.any([this.#ended.signal, late.signal]);
+      try {
+        const result = await operation.run(args, signal);
+        this.#logOutcome(request, "done");
+        answer({ result });
+      } catch (error) {
+        const text = fileErrorText(error);
+        this.#logOutcome(request, text);
+        if (!this.#ended.signal.aborted) answer({ error: text });
+      } finally {
+        timers.clearTimeout(timer);
+      }
+    });
+    if (!isTaken) answer({ error: TOO_MANY });
+  }
+
+  #answer(requestId: string, outcome: { result: unknown } | { error: string }): void {
+    if ("error" in outcome) {
+      this.#options.answer({ requestId, ok: false, error: outcome.error });
+    } else {
+      this.#options.answer({ requestId, ok: true, result: outcome.result, error: "" });
+    }
+  }
+
+  #logOutcome(
+    { op, operation, args }: { op: string; operation: Operation; args: FileArguments },
+    outcome: string,
+  ): void {
+    const level = operation.changes ? "info" : "debug";
+    this.#log[level]("File request {op} of {path}: {outcome}", { op, path: args.subject, outcome });
+  }
+
+  #allOperations(): ReadonlyMap<string, Operation> {
+    const { transfers, monotonicMs } = this.#options;
+    const uploads = this.#uploads;
+    const quick = { lane: "quick", answerMs: QUICK_MS } as const;
+    const change = { ...quick, changes: true } as const;
+    const tree = { lane: "slow", answerMs: QUICK_MS, continues: true, changes: true } as const;
+    const transfer = { lane: "transfer", answerMs: TRANSFER_MS } as const;
+    return new Map<string, Operation>([
+      ["list", { ...quick, run: listFolder }],
+      ["list_roots", { ...quick, run: listRoots }],
+      ["stat", { ...quick, run: statFile }],
+      ["create", { ...change, answerMs: CREATE_MS, run: createFile }],
+      ["mkdir", { ...change, run: makeFolder }],
+      ["chmod", { ...change, run: changeMode }],
+      ["chown", { ...change, run: changeOwner }],
+      ["delete", { ...tree, run: deleteFile }],
+      ["move", { ...tree, run: moveFile }],
+      ["copy", { ...tree, run: copyFile }],
+      ["search", {
+        lane: "slow",
+        answerMs: SLOW_MS,
+        run: (args, signal) => searchFiles(args, { signal, monotonicMs }),
+      }],
+      ["download_stream", {
+        ...transfer,
+        run: (args, signal) => sendFilePart(args, { transfers, signal }),
+      }],
+      ["upload_stream", {
+        ...transfer,
+        run: (args, signal) => uploads.receivePart(args, signal),
+      }],
+      ["upload_commit", {
+        ...change,
+        answerMs: SLOW_MS,
+        run: (args) => uploads.commit(args),
+      }],
+      ["upload_cancel", { ...quick, run: (args) => uploads.cancel(args) }],
+    ]);
+  }
+}
+
+/**
+ * The reason of a failure in the words that panels look for, in small letters: `permission denied`,
+ * `no such file or directory`. Paths and the runtime's own additions are left out.
+ */
+export function fileErrorText(error: unknown): string {
+  const text = describeError(error);
+  // "ENOENT: no such file or directory, open '/x'", "Not a directory (os error 20): readdir '/x'"
+  const [, words = text] =
+    /^(?:E[A-Z0-9]+: )?(.*?)(?: \(os error \d+\)|, [a-z]+ '|$)/s.exec(text) ??
+      [];
+  return words.toLowerCase();
+}

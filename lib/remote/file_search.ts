@@ -1,0 +1,134 @@
+import { posix } from "node:path";
+import type { FileArguments } from "./file_arguments.ts";
+import { openRegularFile } from "./regular_file.ts";
+
+/** One file found; the names are those of the wire. */
+export interface SearchMatch {
+  readonly path: string;
+  /** The first line that has the text, from 1 on; 0 when the file's name was searched. */
+  readonly line: number;
+  /** The start of that line. */
+  readonly text?: string | undefined;
+  readonly is_dir: boolean;
+}
+
+/** What a search found. */
+export interface SearchResult {
+  readonly matches: readonly SearchMatch[];
+  /** Whether the search ended early: there may be more. */
+  readonly limited: boolean;
+}
+
+const MAX_MATCHES = 500;
+
+/** The panel waits 90 s. */
+const MAX_DURATION_MS = 60_000;
+
+/** Longer files are not searched for content. */
+const MAX_FILE_BYTES = 10 * 1024 * 1024;
+
+const BUFFER_BYTES = 64 * 1024;
+
+/** A longer line is searched in pieces. */
+const MAX_LINE_LENGTH = 64 * 1024;
+
+const MAX_TEXT_LENGTH = 300;
+
+/** Folders that wait to be searched; more of them end the search early. */
+const MAX_PENDING_FOLDERS = 50_000;
+
+/** Views of the kernel without end; searched only when the search begins there. */
+const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
+
+/**
+ * Searches a folder and all below it for a name, or with `content` for a line, regardless of case.
+ *
+ * Links are not followed, binary files and those over 10 MiB not read. After 500 matches or 60 s it
+ * gives what it has.
+ *
+ * @throws {Error} When `query` is missing or the folder can't be read. What can't be read below it is
+ * left out.
+ */
+export async function searchFiles(
+  args: FileArguments,
+  { signal, monotonicMs }: { signal: AbortSignal; monotonicMs: () => number },
+): Promise<SearchResult> {
+  const root = args.path("path");
+  const query = args.text("query").toLowerCase();
+  if (query === "") throw new TypeError("invalid argument: query is required");
+  const endMs = monotonicMs() + MAX_DURATION_MS;
+  const isContent = args.flag("content");
+  const matches: SearchMatch[] = [];
+  const pending = [root];
+  for await (const { path, entry } of walk(pending)) {
+    signal.throwIfAborted();
+    if (monotonicMs() >= endMs || pending.length >= MAX_PENDING_FOLDERS) {
+      return { matches, limited: true };
+    }
+    const { name, isDirectory, isFile } = entry;
+    if (!isContent) {
+      if (name.toLowerCase().includes(query)) matches.push({ path, line: 0, is_dir: isDirectory });
+    } else if (isFile) {
+      const found = await findLine(path, { query, endMs, monotonicMs }).catch(() => undefined);
+      if (found !== undefined) matches.push({ path, ...found, is_dir: false });
+    }
+    if (matches.length === MAX_MATCHES) return { matches, limited: true };
+  }
+  return { matches, limited: false };
+}
+
+/** All entries below the one folder in `pending`, which has those that are still to be read. */
+async function* walk(pending: string[]): AsyncGenerator<{ path: string; entry: Deno.DirEntry }> {
+  const [root] = pending;
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    try {
+      for await (const entry of Deno.readDir(folder)) {
+        const path = posix.join(folder, entry.name);
+        if (entry.isDirectory && !KERNEL_FOLDERS.has(path)) pending.push(path);
+        yield { path, entry };
+      }
+    } catch (error) {
+      if (folder === root) throw error;
+    }
+  }
+}
+
+/** The first line of a text file that has the query; `undefined` when there is none. */
+async function findLine(
+  path: string,
+  options: { query: string; endMs: number; monotonicMs: () => number },
+): Promise<{ line: number; text: string } | undefined> {
+  const { query, endMs, monotonicMs } = options;
+  const handle = await openRegularFile(path);
+  try {
+    if ((await handle.stat()).size > MAX_FILE_BYTES) return undefined;
+    const decoder = new TextDecoder();
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    let rest = "";
+    let line = 1;
+    // Files of the kernel say that they are empty and have no end.
+    for (let readBytes = 0; readBytes < MAX_FILE_BYTES && monotonicMs() < endMs;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+      const bytes = buffer.subarray(0, bytesRead);
+      if (bytes.includes(0)) return undefined;
+      readBytes += bytesRead;
+      const lines = (rest + decoder.decode(bytes, { stream: bytesRead > 0 })).split("\n");
+      const last = lines.pop() ?? "";
+      const isEnd = bytesRead === 0;
+      for (const text of isEnd ? [...lines, last] : lines) {
+        const found = text.toLowerCase().includes(query);
+        if (found) return { line, text: text.replace(/\r$/, "").slice(0, MAX_TEXT_LENGTH) };
+        line++;
+      }
+      if (isEnd) return undefined;
+      if (last.length > MAX_LINE_LENGTH && last.toLowerCase().includes(query)) {
+        return { line, text: last.slice(0, MAX_TEXT_LENGTH) };
+      }
+      // A match may lie across the border of two pieces.
+      rest = last.length > MAX_LINE_LENGTH ? last.slice(-query.length) : last;
+    }
+    return undefined;
+  } finally {
+    await handle.close();
+  }
+}

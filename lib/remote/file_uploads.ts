@@ -1,0 +1,328 @@
+import { posix } from "node:path";
+import { syncFolder } from "../host/sync_folder.ts";
+import type { FileArguments } from "./file_arguments.ts";
+import { type FileTransfers, MAX_TRANSFER_BYTES } from "./file_transfer.ts";
+import { createPrivateFile, openForWriting, writeFully } from "./regular_file.ts";
+
+/** What uploads work with. */
+export interface FileUploadsOptions {
+  readonly transfers: FileTransfers;
+  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+  /** Milliseconds on a clock that only runs forward. */
+  monotonicMs(): number;
+}
+
+/** One file that arrives in parts. */
+interface Upload {
+  /** As the panel names it. */
+  readonly path: string;
+  /** Where the file goes: behind a link at `path`. */
+  readonly target: string;
+  readonly temporary: string;
+  /** Of the temporary file: another one at its place is not written to. */
+  readonly inode: number;
+  readonly totalBytes: number;
+  readonly chunkBytes: number;
+  readonly received: Set<number>;
+  /** Parts that arrive now. */
+  readonly streams: Set<Promise<unknown>>;
+  readonly ended: AbortController;
+  usedAtMs: number;
+}
+
+/** Uploads at the same time. */
+const MAX_UPLOADS = 64;
+
+const MAX_CHUNKS = 65_536;
+
+/** An upload of which nothing came for so long was abandoned. */
+const ABANDONED_MS = 30 * 60_000;
+
+/** A temporary file of an agent that was killed is removed when it is older. */
+const LEFT_BEHIND_MS = 24 * 60 * 60_000;
+
+/** Entries of a folder that are looked at for files left behind. */
+const MAX_LOOKED_AT = 10_000;
+
+/** Commits that are remembered, for a panel that asks again. */
+const REMEMBERED_COMMITS = 64;
+
+const PREFIX = ".komari-upload-";
+
+const SUFFIX = ".part";
+
+/**
+ * Files that the panel uploads: each into a temporary file beside its target, which takes the
+ * target's name when all parts are there.
+ */
+export class FileUploads {
+  readonly #options: FileUploadsOptions;
+  /** By id; a promise, since parts may come before the first one's file is there. */
+  readonly #uploads = new Map<string, Promise<Upload>>();
+  readonly #committed = new Map<string, { path: string; totalBytes: number }>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: FileUploadsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Receives one part. Parts may come in any order and at the same time, but the first of them has
+   * to say so; one that comes again is written again.
+   *
+   * @throws {Error} When the part does not belong to the upload, or does not arrive whole.
+   */
+  async receivePart(args: FileArguments, signal: AbortSignal): Promise<object> {
+    const id = args.id("upload_id");
+    const index = args.integer("chunk_index", { min: 0, max: MAX_CHUNKS });
+    const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
+    if (args.flag("first")) await this.#begin(id, args);
+    const upload = await this.#find(id, args);
+    const offset = index * upload.chunkBytes;
+    if (args.integer("offset", { min: 0 }) !== offset || offset >= upload.totalBytes) {
+      throw new RangeError(`invalid argument: part ${index} has a wrong offset`);
+    }
+    const lengthBytes = Math.min(upload.chunkBytes, upload.totalBytes - offset);
+    const both = AbortSignal.any([signal, upload.ended.signal]);
+    upload.received.delete(index);
+    const receiving = this.#receive(upload, { transfer, offset, lengthBytes, signal: both });
+    upload.streams.add(receiving);
+    try {
+      await receiving;
+      both.throwIfAborted();
+      upload.received.add(index);
+    } finally {
+      upload.streams.delete(receiving);
+      upload.usedAtMs = this.#options.monotonicMs();
+    }
+    return { received: lengthBytes, offset: offset + lengthBytes };
+  }
+
+  /**
+   * Gives the file its name. One that was at its place keeps its permissions and, if possible, its
+   * owner; a new one is readable by all.
+   *
+   * @throws {Error} When parts are missing or the file can't be renamed; the upload goes on then.
+   */
+  async commit(args: FileArguments): Promise<object> {
+    const id = args.id("upload_id");
+    const done = this.#committed.get(id);
+    if (done !== undefined && done.path === args.path("path")) {
+      return { received: 0, final: true, offset: done.totalBytes };
+    }
+    const upload = await this.#find(id, args);
+    const { target, temporary, totalBytes, chunkBytes, received, streams, path } = upload;
+    const count = Math.ceil(totalBytes / chunkBytes);
+    if (streams.size > 0 || received.size < count) {
+      throw new Error(`the upload is incomplete: ${received.size} of ${count} parts are here`);
+    }
+    const handle = await openForWriting(temporary);
+    try {
+      const { size, ino } = await handle.stat();
+      if (size !== totalBytes || ino !== upload.inode) throw new Error("the upload was disturbed");
+      const before = await Deno.lstat(target).catch(() => undefined);
+      if (before !== undefined && !before.isFile && !before.isSymlink) {
+        throw new Error(before.isDirectory ? "is a directory" : "not a regular file");
+      }
+      if (before?.isFile) {
+        await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
+        await handle.chmod((before.mode ?? 0o644) & 0o777);
+      } else {
+        await handle.chmod(0o644);
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await Deno.rename(temporary, target);
+    this.#uploads.delete(id);
+    this.#remember(id, { path, totalBytes });
+    await syncFolder(posix.dirname(target)).catch(() => {});
+    return { received: 0, final: true, offset: totalBytes };
+  }
+
+  /** Ends an upload and removes its temporary file; one that is unknown is no error. */
+  async cancel(args: FileArguments): Promise<object> {
+    const id = args.id("upload_id");
+    const path = args.path("path");
+    const upload = await this.#uploads.get(id)?.catch(() => undefined);
+    if (upload !== undefined && (!args.has("path") || upload.path === path)) {
+      await this.#discard(id, upload);
+    } else if (args.has("path")) {
+      // An agent that was started anew knows nothing of it.
+      await Deno.remove(temporaryOf(await targetOf(path), id)).catch(() => {});
+    }
+    return { cancelled: true };
+  }
+
+  /** Ends all uploads and removes their temporary files. */
+  async close(): Promise<void> {
+    this.#options.timers.clearTimeout(this.#timer);
+    const ids = [...this.#uploads.keys()];
+    await Promise.all(ids.map((id) => this.#discardById(id)));
+  }
+
+  /** Begins an upload; anew if there is another one with this id, not if it is the same. */
+  async #begin(id: string, args: FileArguments): Promise<void> {
+    const path = args.pathBelowRoot("path");
+    const totalBytes = args.integer("total_size", { min: 1 });
+    const chunkBytes = args.integer("chunk_size", { min: 1, max: MAX_TRANSFER_BYTES });
+    if (Math.ceil(totalBytes / chunkBytes) > MAX_CHUNKS) {
+      throw new RangeError(`invalid argument: more than ${MAX_CHUNKS} parts`);
+    }
+    const before = this.#uploads.get(id);
+    if (before === undefined && this.#uploads.size >= MAX_UPLOADS) {
+      throw new Error("too many uploads at the same time: try again later");
+    }
+    this.#committed.delete(id);
+    const file = { path, totalBytes, chunkBytes };
+    // In the map before anything is awaited: other parts may be close behind.
+    const beginning = (async () => {
+      const old = await before?.catch(() => undefined);
+      if (old !== undefined && isSame(old, file)) return old;
+      if (old !== undefined) await this.#end(old);
+      return await this.#create(id, file);
+    })();
+    this.#uploads.set(id, beginning);
+    try {
+      await beginning;
+      this.#watch();
+    } catch (error) {
+      if (this.#uploads.get(id) === beginning) this.#uploads.delete(id);
+      throw error;
+    }
+  }
+
+  async #create(id: string, file: UploadedFile): Promise<Upload> {
+    const target = await targetOf(file.path);
+    const folder = posix.dirname(target);
+    await Deno.mkdir(folder, { recursive: true });
+    await removeLeftBehind(folder);
+    const temporary = temporaryOf(target, id);
+    await Deno.remove(temporary).catch(() => {});
+    const handle = await createPrivateFile(temporary);
+    try {
+      const { ino: inode } = await handle.stat();
+      return {
+        ...file,
+        target,
+        temporary,
+        inode,
+        received: new Set(),
+        streams: new Set(),
+        ended: new AbortController(),
+        usedAtMs: this.#options.monotonicMs(),
+      };
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #find(id: string, args: FileArguments): Promise<Upload> {
+    const upload = await this.#uploads.get(id);
+    if (upload === undefined) throw new Error("unknown upload: its first part did not come");
+    const totalBytes = args.integer("total_size", { min: 1 });
+    const chunkBytes = args.integer("chunk_size", { min: 1 });
+    if (isSame(upload, { path: args.path("path"), totalBytes, chunkBytes })) return upload;
+    throw new Error("path or sizes are not those that the upload began with");
+  }
+
+  async #receive(
+    upload: Upload,
+    part: {
+      transfer: { id: string; token: string };
+      offset: number;
+      lengthBytes: number;
+      signal: AbortSignal;
+    },
+  ): Promise<void> {
+    const { transfer, offset, lengthBytes, signal } = part;
+    const handle = await openForWriting(upload.temporary);
+    try {
+      if ((await handle.stat()).ino !== upload.inode) throw new Error("the upload was disturbed");
+      let position = offset;
+      await this.#options.transfers.receive(transfer, {
+        lengthBytes,
+        async write(bytes) {
+          signal.throwIfAborted();
+          await writeFully(handle, bytes, position);
+          position += bytes.length;
+        },
+      }, signal);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #discardById(id: string): Promise<void> {
+    const upload = await this.#uploads.get(id)?.catch(() => undefined);
+    if (upload !== undefined) await this.#discard(id, upload);
+  }
+
+  async #discard(id: string, upload: Upload): Promise<void> {
+    this.#uploads.delete(id);
+    await this.#end(upload);
+  }
+
+  async #end(upload: Upload): Promise<void> {
+    upload.ended.abort(new Error("the upload was cancelled"));
+    await Promise.allSettled(upload.streams);
+    await Deno.remove(upload.temporary).catch(() => {});
+  }
+
+  #remember(id: string, commit: { path: string; totalBytes: number }): void {
+    this.#committed.set(id, commit);
+    const [oldest] = this.#committed.keys();
+    if (this.#committed.size > REMEMBERED_COMMITS && oldest !== undefined) {
+      this.#committed.delete(oldest);
+    }
+  }
+
+  /** Ends abandoned uploads from time to time, while there are any. */
+  #watch(): void {
+    if (this.#timer !== undefined) return;
+    const { timers, monotonicMs } = this.#options;
+    this.#timer = timers.setTimeout(async () => {
+      this.#timer = undefined;
+      for (const [id, beginning] of [...this.#uploads]) {
+        const upload = await beginning.catch(() => undefined);
+        const isIdle = upload !== undefined && upload.streams.size === 0 &&
+          monotonicMs() - upload.usedAtMs >= ABANDONED_MS;
+        if (isIdle) await this.#discard(id, upload);
+      }
+      if (this.#uploads.size > 0) this.#watch();
+    }, ABANDONED_MS);
+  }
+}
+
+/** The file of an upload. */
+type UploadedFile = Pick<Upload, "path" | "totalBytes" | "chunkBytes">;
+
+function isSame(a: UploadedFile, b: UploadedFile): boolean {
+  return a.path === b.path && a.totalBytes === b.totalBytes && a.chunkBytes === b.chunkBytes;
+}
+
+/** Where a path leads: through a link that leads to a file, else to the path itself. */
+async function targetOf(path: string): Promise<string> {
+  return await Deno.realPath(path).catch(() => path);
+}
+
+function temporaryOf(target: string, id: string): string {
+  return posix.join(posix.dirname(target), PREFIX + id + SUFFIX);
+}
+
+/** Removes temporary files of agents that were killed long ago. */
+async function removeLeftBehind(folder: string): Promise<void> {
+  let count = 0;
+  try {
+    for await (const { name, isFile } of Deno.readDir(folder)) {
+      if (++count > MAX_LOOKED_AT) return;
+      if (!isFile || !name.startsWith(PREFIX) || !name.endsWith(SUFFIX)) continue;
+      const path = posix.join(folder, name);
+      const { mtime } = await Deno.lstat(path);
+      if (mtime !== null && Date.now() - mtime.getTime() > LEFT_BEHIND_MS) await Deno.remove(path);
+    }
+  } catch {
+    // A folder that can't be read may still be written to.
+  }
+}

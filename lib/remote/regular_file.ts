@@ -1,0 +1,65 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+
+/** Bytes read or written at a time. */
+export const FILE_BUFFER_BYTES = 128 * 1024;
+
+const NOT_REGULAR = "not a regular file";
+
+/**
+ * Opens a regular file for reading, without ever waiting for one end of a FIFO, touching a device
+ * or becoming the owner of a terminal.
+ *
+ * @throws {Error} When it can't be opened or is no regular file.
+ */
+export async function openRegularFile(path: string): Promise<FileHandle> {
+  // Opening alone can have an effect: a tape rewinds, a watchdog starts.
+  const { isFile } = await Deno.stat(path);
+  if (!isFile) throw new TypeError(NOT_REGULAR);
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  return await checked(await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+}
+
+/**
+ * Creates a file that nobody else can read yet; neither a file nor a link may be at its place.
+ *
+ * @throws {Error} When it can't be created.
+ */
+export async function createPrivateFile(path: string): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  return await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+}
+
+/**
+ * Opens a regular file for writing, without following a link at its place.
+ *
+ * @throws {Error} When it can't be opened or is no regular file.
+ */
+export async function openForWriting(path: string): Promise<FileHandle> {
+  const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  return await checked(await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK));
+}
+
+/** Writes all of `bytes` at a position. @throws {Error} When the disk takes no more. */
+export async function writeFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, position + at);
+    if (bytesWritten === 0) throw new Error("input/output error: nothing was written");
+    at += bytesWritten;
+  }
+}
+
+async function checked(handle: FileHandle): Promise<FileHandle> {
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new TypeError(NOT_REGULAR);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { withFiles } from "./file_requests_fixture.ts";
+
+async function makeTree(folder: string): Promise<void> {
+  await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
+  await Deno.writeTextFile(`${folder}/tree/a`, "A".repeat(300_000));
+  await Deno.chmod(`${folder}/tree/a`, 0o751);
+  await Deno.utime(`${folder}/tree/a`, 1000, 1000);
+  await Deno.symlink("../a", `${folder}/tree/deep/link`);
+  await Deno.symlink(`${folder}/tree`, `${folder}/tree/deep/loop`);
+}
+
+async function checkTree(path: string, folder: string): Promise<void> {
+  assertEquals(await Deno.readTextFile(`${path}/a`), "A".repeat(300_000));
+  const { mode, mtime } = await Deno.stat(`${path}/a`);
+  assertEquals([mode! & 0o777, mtime?.getTime()], [0o751, 1_000_000]);
+  assertEquals(await Deno.readLink(`${path}/deep/link`), "../a");
+  assertEquals(await Deno.readLink(`${path}/deep/loop`), `${folder}/tree`);
+  assertEquals([...Deno.readDirSync(path)].map(({ name }) => name).sort(), ["a", "deep"]);
+}
+
+Deno.test("copyFile() copies a tree with its links, modes and times", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makeTree(folder);
+    const args = { source: "~/tree", destination: "~/new/copy" };
+    assertEquals(await files.result("copy", args), { copied: true });
+    await checkTree(`${folder}/tree`, folder);
+    await checkTree(`${folder}/new/copy`, folder);
+    // Once more over what is there.
+    await files.result("copy", args);
+    await checkTree(`${folder}/new/copy`, folder);
+  });
+});
+
+Deno.test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", async () => {
+  await withFiles(async (files) => {
+    await makeTree(files.folder);
+    await new Deno.Command("mkfifo", { args: [`${files.folder}/tree/fifo`] }).output();
+    const args = { source: "~/tree", destination: "~/copy" };
+    assertEquals(await files.result("copy", args), { copied: true, skipped: 1 });
+    await checkTree(`${files.folder}/copy`, files.folder);
+    const single = { source: "~/tree/fifo", destination: "~/fifo" };
+    assertEquals(await files.error("copy", single), "not a regular file");
+    assertEquals(
+      await files.error("copy", { source: "/dev/zero", destination: "~/zero" }),
+      "not a regular file",
+    );
+  });
+});
+
+Deno.test("copyFile() replaces a link at its destination, not what the link leads to", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.writeTextFile(`${folder}/new`, "new");
+    await Deno.writeTextFile(`${folder}/kept`, "kept");
+    await Deno.symlink("kept", `${folder}/link`);
+    await files.result("copy", { source: "~/new", destination: "~/link" });
+    assertEquals(await Deno.readTextFile(`${folder}/kept`), "kept");
+    assertEquals(await Deno.readTextFile(`${folder}/link`), "new");
+  });
+});
+
+Deno.test("copyFile() refuses to copy a folder into itself, through a link too", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makeTree(folder);
+    await Deno.symlink("tree/deep", `${folder}/inside`);
+    for (const destination of ["~/tree/deep/copy", "~/inside/copy"]) {
+      assertMatch(await files.error("copy", { source: "~/tree", destination }), /into itself/);
+    }
+    assertMatch(await files.error("copy", { source: "~/tree", destination: "~/tree" }), /the same/);
+    assertMatch(await files.error("copy", { source: "/", destination: "~/all" }), /into itself/);
+  });
+});
+
+Deno.test("copyFile() leaves nothing of a file that could not be copied whole", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.writeTextFile(`${folder}/source`, "x".repeat(1000));
+    await Deno.mkdir(`${folder}/destination/sub`, { recursive: true });
+    await files.error("copy", { source: "~/source", destination: "~/destination" });
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+    assertEquals(names, ["destination", "source"]);
+  });
+});
+
+Deno.test("moveFile() makes missing folders, replaces files and refuses a move into itself", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makeTree(folder);
+    await Deno.writeTextFile(`${folder}/x`, "1");
+    await Deno.writeTextFile(`${folder}/y`, "2");
+    await files.result("move", { source: "~/x", destination: "~/y" });
+    assertEquals(await Deno.readTextFile(`${folder}/y`), "1");
+    assertEquals(await files.result("move", { source: "~/y", destination: "~/y" }), {
+      moved: true,
+    });
+    assertEquals(await files.result("move", { source: "~/tree", destination: "~/p/q/t" }), {
+      moved: true,
+    });
+    await checkTree(`${folder}/p/q/t`, folder);
+    await files.error("move", { source: "~/p", destination: "~/p/q/p" });
+    await files.error("move", { source: "~/p", destination: "/" });
+  });
+});
+
+Deno.test({
+  name: "moveFile() copies and deletes between two file systems",
+  ignore: !isOtherFileSystem(),
+  fn: async () => {
+    const other = await Deno.makeTempDir({ dir: "/dev/shm" });
+    try {
+      await withFiles(async (files) => {
+        const { folder } = files;
+        await makeTree(folder);
+        await files.result("move", { source: "~/tree", destination: `${other}/tree` });
+        await checkTree(`${other}/tree`, folder);
+        assertEquals([...Deno.readDirSync(folder)], []);
+      });
+    } finally {
+      await Deno.remove(other, { recursive: true });
+    }
+  },
+});
+
+function isOtherFileSystem(): boolean {
+  try {
+    return Deno.statSync("/dev/shm").dev !== Deno.statSync("/tmp").dev;
+  } catch {
+    return false;
+  }
+}

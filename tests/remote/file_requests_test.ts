@@ -1,0 +1,117 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { createClock } from "@sinonjs/fake-timers";
+import { fileErrorText } from "../../lib/remote/file_requests.ts";
+import { FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+
+Deno.test("FileRequests answers operations that it does not know", async () => {
+  await withFiles(async (files) => {
+    assertEquals(await files.error("read_link"), "unsupported file operation: read_link");
+    assertEquals(await files.error("constructor"), "unsupported file operation: constructor");
+    assertEquals((await files.error("x".repeat(10_000))).length, 68);
+  });
+});
+
+Deno.test("FileRequests ignores a request that came before, and any that has no id", async () => {
+  await withFiles(async (files) => {
+    const request = { requestId: "twice", op: "create", args: { path: "~/x" } };
+    files.requests.handle(request);
+    files.requests.handle(request);
+    files.requests.handle({ ...request, requestId: "" });
+    await files.result("list_roots");
+    await files.requests.close();
+    assertEquals(files.answers.filter(({ requestId }) => requestId !== "r1"), [
+      { requestId: "twice", ok: true, result: { created: true, size: 0 }, error: "" },
+    ]);
+  });
+});
+
+Deno.test("FileRequests runs a hundred requests at once, a few at a time", async () => {
+  await withFiles(async (files) => {
+    let running = 0;
+    let most = 0;
+    files.transfers.beforePiece = async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      running--;
+    };
+    await Deno.writeTextFile(`${files.folder}/x`, "12345");
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, at) => {
+      const transfer = { transfer_id: `t${at}`, transfer_token: "x" };
+      return files.ask("download_stream", { path: "~/x", offset: 0, length: 5, ...transfer });
+    }));
+    assert(answers.every(({ ok }) => ok));
+    assertEquals(most, 4);
+  });
+});
+
+Deno.test("FileRequests refuses what is too much at once, and answers everything", async () => {
+  await withFiles(async (files) => {
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, () => files.ask("stat", { path: "~" })),
+    );
+    const refused = answers.filter(({ ok }) => !ok);
+    assertEquals(refused.length, 1000 - 4 - 128);
+    assert(refused.every(({ error }) => /^too many file requests/.test(error)));
+  });
+});
+
+Deno.test("FileRequests answers in time, and does not run what has waited for too long", async () => {
+  const clock = createClock();
+  await withFiles(async (files) => {
+    await Deno.writeTextFile(`${files.folder}/x`, "12345");
+    const hung = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    let aborted = 0;
+    files.transfers.beforePiece = async (_transfer, signal) => {
+      if (++aborted === 4) started.resolve();
+      signal.addEventListener("abort", () => aborted--);
+      await hung.promise;
+    };
+    const asked = Array.from({ length: 5 }, (_, at) => {
+      const transfer = { transfer_id: `t${at}`, transfer_token: "x" };
+      return files.ask("download_stream", { path: "~/x", offset: 0, length: 5, ...transfer });
+    });
+    await started.promise;
+    clock.tick(29 * 60_000);
+    const errors = (await Promise.all(asked)).map(({ error }) => error);
+    assertEquals(errors.slice(0, 4), Array(4).fill("download_stream did not end within 1740 s"));
+    assertMatch(errors[4] ?? "", /^too many file requests wait/);
+    assertEquals(aborted, 0);
+    hung.resolve();
+    await files.requests.close();
+    assertEquals([files.answers.length, files.transfers.sent.has("t4")], [5, false]);
+    assertEquals(clock.countTimers(), 0);
+  }, { timers: clock });
+});
+
+Deno.test("FileRequests.close() ends what waits without an answer", async () => {
+  const folder = await Deno.makeTempDir();
+  const files = new FilesUnderTest(folder);
+  for (let count = 0; count < 20; count++) files.ask("list", { path: folder });
+  await files.requests.close();
+  const { length } = files.answers;
+  files.ask("list", { path: folder });
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(files.answers.length, length);
+  await Deno.remove(folder);
+});
+
+Deno.test("FileRequests drops arguments that are no text, number or flag", async () => {
+  await withFiles(async (files) => {
+    const deep = JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`);
+    const info = await files.result("stat", { path: null, deep });
+    assert(typeof info === "object" && info !== null && "path" in info);
+    assertEquals(info.path, "/");
+  });
+});
+
+Deno.test("fileErrorText() keeps the system's words and leaves paths and queries out", () => {
+  const texts = [
+    ["ENOENT: no such file or directory, open '/a/Not Found'", "no such file or directory"],
+    ["Permission denied (os error 13): readdir '/root'", "permission denied"],
+    ["Invalid cross-device link (os error 18): rename '/a' -> '/b'", "invalid cross-device link"],
+    ["No space left on device (os error 28)", "no space left on device"],
+    ["Cannot GET http://h/x?token=secret", "cannot get http://h/x?…"],
+  ];
+  for (const [text, words] of texts) assertEquals(fileErrorText(new Error(text)), words);
+});

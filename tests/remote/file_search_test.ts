@@ -1,0 +1,87 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { withFiles } from "./file_requests_fixture.ts";
+
+Deno.test("searchFiles() finds names regardless of case, and does not follow links", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.mkdir(`${folder}/a/Needle/c`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/a/Needle/c/my-nEEdle.txt`, "");
+    await Deno.writeTextFile(`${folder}/a/other`, "needle");
+    await Deno.symlink(folder, `${folder}/a/loop-needle`);
+    const result = await files.result("search", { path: folder, query: "needle" });
+    const matches = matchesOf(result);
+    assertEquals(matches.map(({ path, is_dir, line }) => [path, is_dir, line]).sort(), [
+      [`${folder}/a/Needle`, true, 0],
+      [`${folder}/a/Needle/c/my-nEEdle.txt`, false, 0],
+      [`${folder}/a/loop-needle`, false, 0],
+    ]);
+    assert(typeof result === "object" && result !== null && "limited" in result);
+    assertEquals(result.limited, false);
+  });
+});
+
+Deno.test("searchFiles() finds the first line of text files, whatever the buffers cut", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    const long = "x".repeat(64 * 1024 - 3);
+    await Deno.writeTextFile(`${folder}/1`, `one\r\ntwo NEEDLE ${"y".repeat(500)}\r\nneedle\n`);
+    await Deno.writeTextFile(`${folder}/2`, `${long}needle`);
+    await Deno.writeTextFile(`${folder}/3`, `${long}${long}${long}\n${long}need\nle`);
+    await Deno.writeTextFile(`${folder}/4`, `needle\0binary`);
+    await Deno.writeTextFile(`${folder}/5`, `${"z".repeat(11 * 1024 * 1024)}needle`);
+    await Deno.writeTextFile(`${folder}/6`, "ends without a line feed needle");
+    await new Deno.Command("mkfifo", { args: [`${folder}/7`] }).output();
+    await Deno.symlink("1", `${folder}/8`);
+    const result = await files.result("search", { path: folder, query: "Needle", content: true });
+    const matches = matchesOf(result).sort((a, b) => a.path < b.path ? -1 : 1);
+    assertEquals(matches.map(({ path, line }) => [path.slice(folder.length), line]), [
+      ["/1", 2],
+      ["/2", 1],
+      ["/6", 1],
+    ]);
+    assertEquals(matches[0]?.text.length, 300);
+    assertMatch(matches[0]?.text ?? "", /^two NEEDLE y+$/);
+  });
+});
+
+Deno.test("searchFiles() stops at 500 matches", async () => {
+  await withFiles(async (files) => {
+    for (let i = 0; i < 510; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
+    const result = await files.result("search", { path: files.folder, query: "f" });
+    assertEquals(matchesOf(result).length, 500);
+    assert(typeof result === "object" && result !== null && "limited" in result);
+    assertEquals(result.limited, true);
+  });
+});
+
+Deno.test("searchFiles() stops after a minute with what it has", async () => {
+  let nowMs = 0;
+  await withFiles(async (files) => {
+    for (let i = 0; i < 50; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
+    const result = await files.result("search", { path: files.folder, query: "f" });
+    assert(matchesOf(result).length < 10);
+    assert(typeof result === "object" && result !== null && "limited" in result);
+    assertEquals(result.limited, true);
+  }, { monotonicMs: () => nowMs += 10_000 });
+});
+
+Deno.test("searchFiles() fails when there is no folder or no query", async () => {
+  await withFiles(async (files) => {
+    const error = await files.error("search", { path: "~/none", query: "x" });
+    assertEquals(error, "no such file or directory");
+    assertMatch(await files.error("search", { path: "~", query: "" }), /query is required/);
+  });
+});
+
+interface Match {
+  path: string;
+  line: number;
+  text: string;
+  is_dir: boolean;
+}
+
+function matchesOf(result: unknown): Match[] {
+  assert(typeof result === "object" && result !== null && "matches" in result);
+  assert(Array.isArray(result.matches));
+  return result.matches;
+}

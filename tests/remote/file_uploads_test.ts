@@ -1,0 +1,238 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { createClock } from "@sinonjs/fake-timers";
+import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+
+const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
+
+/** The arguments for a part of {@linkcode CONTENT}, which is uploaded in three. */
+function part(files: FilesUnderTest, index: number, more: Record<string, unknown> = {}) {
+  const offset = index * 2000;
+  const transferId = `t${index}-${crypto.randomUUID()}`;
+  files.transfers.offered.set(transferId, CONTENT.slice(offset, offset + 2000));
+  return {
+    ...UPLOAD,
+    offset,
+    chunk_index: index,
+    first: index === 0,
+    final: false,
+    transfer_id: transferId,
+    transfer_token: "secret",
+    ...more,
+  };
+}
+
+const UPLOAD = {
+  path: "~/file",
+  upload_id: "u1",
+  chunk_count: 3,
+  total_size: 5000,
+  chunk_size: 2000,
+};
+
+const COMMIT = { ...UPLOAD, offset: 5000, chunk_index: 3, first: false, final: true };
+
+function namesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
+Deno.test("FileUploads puts parts together in any order, and names the file at the commit", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.writeTextFile(`${folder}/file`, "before");
+    await Deno.chmod(`${folder}/file`, 0o640);
+    // All at once, the second and third before the first has begun its file.
+    const results = await Promise.all(
+      [0, 2, 1].map((index) => files.result("upload_stream", part(files, index))),
+    );
+    assertEquals(results, [
+      { received: 2000, offset: 2000 },
+      { received: 1000, offset: 5000 },
+      { received: 2000, offset: 4000 },
+    ]);
+    assertEquals(await Deno.readTextFile(`${folder}/file`), "before");
+    assertEquals(namesIn(folder), [".komari-upload-u1.part", "file"]);
+    assertEquals((await Deno.stat(`${folder}/.komari-upload-u1.part`)).mode! & 0o777, 0o600);
+    const done = { received: 0, final: true, offset: 5000 };
+    assertEquals(await files.result("upload_commit", COMMIT), done);
+    assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
+    assertEquals((await Deno.stat(`${folder}/file`)).mode! & 0o777, 0o640);
+    assertEquals(namesIn(folder), ["file"]);
+    // The panel may not have got the answer.
+    assertEquals(await files.result("upload_commit", COMMIT), done);
+  });
+});
+
+Deno.test("FileUploads makes missing folders, and a new file is readable by all", async () => {
+  await withFiles(async (files) => {
+    const path = "~/a/b/file";
+    for (const index of [0, 1, 2]) {
+      await files.result("upload_stream", part(files, index, { path }));
+    }
+    await files.result("upload_commit", { ...COMMIT, path });
+    assertEquals((await Deno.stat(`${files.folder}/a/b/file`)).mode! & 0o777, 0o644);
+  });
+});
+
+Deno.test("FileUploads writes through a link to the file behind it", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.mkdir(`${folder}/real`);
+    await Deno.writeTextFile(`${folder}/real/file`, "before");
+    await Deno.symlink("real/file", `${folder}/file`);
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    await files.result("upload_commit", COMMIT);
+    assertEquals(await Deno.readLink(`${folder}/file`), "real/file");
+    assertEquals(await Deno.readFile(`${folder}/real/file`), CONTENT);
+    assertEquals(namesIn(`${folder}/real`), ["file"]);
+  });
+});
+
+Deno.test("FileUploads takes a part again that was cut off, the first one too", async () => {
+  await withFiles(async (files) => {
+    await files.result("upload_stream", part(files, 0));
+    await files.result("upload_stream", part(files, 1));
+    for (const index of [0, 2]) {
+      const cut = part(files, index);
+      files.transfers.offered.set(cut.transfer_id, CONTENT.slice(0, 500));
+      assertMatch(await files.error("upload_stream", cut), /cut off/);
+      assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
+    }
+    await files.result("upload_stream", part(files, 2));
+    assertMatch(await files.error("upload_commit", COMMIT), /incomplete: 2 of 3/);
+    await files.result("upload_stream", part(files, 0));
+    await files.result("upload_commit", COMMIT);
+    assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);
+  });
+});
+
+Deno.test("FileUploads.cancel() ends parts that arrive, and removes the temporary file", async () => {
+  await withFiles(async (files) => {
+    const arriving = Promise.withResolvers<void>();
+    files.transfers.beforePiece = async (_transfer, signal) => {
+      arriving.resolve();
+      await new Promise<void>((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    };
+    const first = files.ask("upload_stream", part(files, 0));
+    await arriving.promise;
+    assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
+    const cancel = { upload_id: "u1", path: "~/file" };
+    assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
+    assertMatch((await first).error, /cancelled/);
+    assertEquals(namesIn(files.folder), []);
+    assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
+    assertMatch(await files.error("upload_stream", part(files, 1)), /unknown upload/);
+  });
+});
+
+Deno.test("FileUploads.cancel() removes what an agent that was killed has left", async () => {
+  await withFiles(async (files) => {
+    await Deno.writeTextFile(`${files.folder}/.komari-upload-u9.part`, "x");
+    await files.result("upload_cancel", { upload_id: "u9", path: "~/file" });
+    assertEquals(namesIn(files.folder), []);
+  });
+});
+
+Deno.test("FileUploads removes what killed agents left a day ago when it begins", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    const now = Date.now() / 1000;
+    await Deno.writeTextFile(`${folder}/.komari-upload-old.part`, "x");
+    await Deno.utime(`${folder}/.komari-upload-old.part`, now, now - 2 * 86400);
+    await Deno.writeTextFile(`${folder}/.komari-upload-new.part`, "x");
+    await Deno.writeTextFile(`${folder}/old.part`, "x");
+    await Deno.utime(`${folder}/old.part`, now, now - 2 * 86400);
+    await files.result("upload_stream", part(files, 0));
+    assertEquals(namesIn(folder), [
+      ".komari-upload-new.part",
+      ".komari-upload-u1.part",
+      "old.part",
+    ]);
+  });
+});
+
+Deno.test("FileUploads.close() removes temporary files", async () => {
+  await withFiles(async (files) => {
+    await files.result("upload_stream", part(files, 0));
+    await files.requests.close();
+    assertEquals(namesIn(files.folder), []);
+  });
+});
+
+Deno.test("FileUploads removes an upload of which nothing came for half an hour", async () => {
+  const clock = createClock();
+  await withFiles(async (files) => {
+    await files.result("upload_stream", part(files, 0));
+    const events = Deno.watchFs(files.folder);
+    clock.tick(30 * 60_000);
+    for await (const { kind } of events) {
+      if (kind === "remove") break;
+    }
+    assertEquals(namesIn(files.folder), []);
+    assertEquals(clock.countTimers(), 0);
+  }, { timers: clock, monotonicMs: () => clock.now });
+});
+
+Deno.test("FileUploads refuses parts that do not belong together", async () => {
+  await withFiles(async (files) => {
+    await files.result("upload_stream", part(files, 0));
+    const wrong: [Record<string, unknown>, RegExp][] = [
+      [{ path: "~/other" }, /not those that the upload began with/],
+      [{ total_size: 6000 }, /not those that the upload began with/],
+      [{ chunk_size: 1999 }, /not those that the upload began with/],
+      [{ upload_id: "u2" }, /unknown upload/],
+      [{ upload_id: "../../x" }, /^invalid argument/],
+      [{ upload_id: "" }, /^invalid argument/],
+      [{ offset: 1 }, /wrong offset/],
+      [{ chunk_index: 3, offset: 6000 }, /wrong offset/],
+      [{ chunk_index: -1 }, /^invalid argument/],
+      [{ path: "/", first: true, upload_id: "u3" }, /^operation not permitted/],
+      [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 2 ** 40 }, /more than 65536/],
+      [{ first: true, upload_id: "u4", chunk_size: 2 ** 28 }, /^invalid argument/],
+    ];
+    for (const [change, words] of wrong) {
+      assertMatch(await files.error("upload_stream", part(files, 1, change)), words);
+    }
+    assertEquals(namesIn(files.folder), [".komari-upload-u1.part"]);
+  });
+});
+
+Deno.test("FileUploads does not write into another file at the place of its own", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await files.result("upload_stream", part(files, 0));
+    await Deno.writeTextFile(`${folder}/victim`, "kept");
+    await Deno.remove(`${folder}/.komari-upload-u1.part`);
+    await Deno.symlink("victim", `${folder}/.komari-upload-u1.part`);
+    await files.error("upload_stream", part(files, 1));
+    await Deno.remove(`${folder}/.komari-upload-u1.part`);
+    await Deno.link(`${folder}/victim`, `${folder}/.komari-upload-u1.part`);
+    assertMatch(await files.error("upload_stream", part(files, 1)), /disturbed/);
+    assertEquals(await Deno.readTextFile(`${folder}/victim`), "kept");
+  });
+});
+
+Deno.test("FileUploads does not replace a folder, a FIFO or a device", async () => {
+  await withFiles(async (files) => {
+    await Deno.mkdir(`${files.folder}/file`);
+    for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
+    assertEquals(await files.error("upload_commit", COMMIT), "is a directory");
+    await Deno.remove(`${files.folder}/file`);
+    await new Deno.Command("mkfifo", { args: [`${files.folder}/file`] }).output();
+    assertEquals(await files.error("upload_commit", COMMIT), "not a regular file");
+    await Deno.remove(`${files.folder}/file`);
+    await files.result("upload_commit", COMMIT);
+  });
+});
+
+Deno.test("FileUploads bounds the number of uploads", async () => {
+  await withFiles(async (files) => {
+    for (let count = 0; count < 64; count++) {
+      await files.result("upload_stream", part(files, 0, { upload_id: `many${count}` }));
+    }
+    assertMatch(await files.error("upload_stream", part(files, 0)), /too many uploads/);
+    await files.result("upload_cancel", { upload_id: "many5" });
+    await files.result("upload_stream", part(files, 0));
+  });
+});
