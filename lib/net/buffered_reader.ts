@@ -10,15 +10,16 @@ const INTERIM_LIMIT = 8;
 /** Reads a line through one buffer for all its life. */
 export class LineReader {
   readonly #line: Line;
-  #buffer = new Uint8Array(BUFFER_BYTES);
+  #buffer: Uint8Array<ArrayBuffer>;
   /** What lies from here to the end was read from the line, but not yet by anybody here. */
   #start = 0;
   #end = 0;
   /** Whether anything has come since this was last set to false. */
   heard = false;
 
-  constructor(line: Line) {
+  constructor(line: Line, { bufferBytes = BUFFER_BYTES }: { bufferBytes?: number } = {}) {
     this.#line = line;
+    this.#buffer = new Uint8Array(bufferBytes);
   }
 
   /** The next bytes, a view until the next call; `undefined` at the end. */

@@ -151,13 +151,19 @@ export async function readBody(reader: LineReader, head: ResponseHead): Promise<
   }
 }
 
+/** Takes a body piece by piece. */
+export interface BodySink {
+  /** Takes a piece, which is good until this settles; whether it wants more. */
+  add(bytes: Uint8Array<ArrayBuffer>): boolean | Promise<boolean>;
+}
+
 /**
  * Reads the body that belongs to a head into `whole`, until that is full; whether all of it fitted.
  *
  * @throws {AnswerError} When it is cut off or malformed; what has come is in `whole` then.
  */
 export async function readBodyInto(
-  whole: BoundedBytes,
+  whole: BodySink,
   { reader, head }: { reader: LineReader; head: ResponseHead },
 ): Promise<boolean> {
   if (head.status === 204 || head.status === 304) return true;
@@ -171,20 +177,20 @@ export async function readBodyInto(
     if (bytes === undefined && length === Infinity) break;
     if (bytes === undefined) throw cutOff();
     const surplus = Math.max(0, bytes.length - rest);
-    if (!whole.add(surplus === 0 ? bytes : bytes.subarray(0, rest))) return false;
+    if (!await whole.add(surplus === 0 ? bytes : bytes.subarray(0, rest))) return false;
     reader.unread(surplus);
     rest -= bytes.length;
   }
   return true;
 }
 
-async function readChunks(whole: BoundedBytes, reader: LineReader): Promise<boolean> {
+async function readChunks(whole: BodySink, reader: LineReader): Promise<boolean> {
   const body = new ChunkedBody();
   while (!body.ended) {
     const bytes = await reader.read();
     if (bytes === undefined) throw cutOff();
     for (const part of partsOf(body, bytes)) {
-      if (!whole.add(part)) return false;
+      if (!await whole.add(part)) return false;
     }
   }
   reader.unread(body.surplus);
@@ -273,7 +279,12 @@ export function requestBytes(request: WireRequest): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-function requestHead(request: WireRequest, bodyLength: number | undefined): string {
+/**
+ * The head alone, for a body that is written after it.
+ *
+ * @throws {TypeError} When a header would break out of its line.
+ */
+export function requestHead(request: WireRequest, bodyLength: number | undefined): string {
   const { method, url, forward } = request;
   const path = url.pathname + url.search;
   const target = forward === undefined ? path : `http://${url.host}${path}`;

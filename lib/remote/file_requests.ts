@@ -1,6 +1,5 @@
-import { describeError, getLogger } from "../log.ts";
-import { SeenIds } from "../control/seen_ids.ts";
-import { Turns } from "../control/turns.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import { SeenIds, Turns } from "./task_queue.ts";
 import { FileArguments } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
 import { sendFilePart } from "./file_download.ts";

@@ -1,0 +1,184 @@
+import { LineReader } from "./buffered_reader.ts";
+import { type Dialler, type Line, writeAll } from "./byte_stream.ts";
+import { AnswerError } from "./errors.ts";
+import { readBody, readBodyInto, requestHead } from "./http1.ts";
+import type { HttpAnswer } from "./http_client.ts";
+import type { ResponseHead } from "./http_head.ts";
+
+/** A request whose body, or whose answer's body, is too long for memory. */
+export interface StreamedRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string | URL;
+  readonly headers: readonly (readonly [string, string])[];
+  /** The body; without it the request has none. */
+  readonly source?: ByteSource | undefined;
+  /** Takes the body of an answer of status 200; any other body becomes text. */
+  readonly sink?: ByteSink | undefined;
+}
+
+/** Gives the bytes of a body. */
+export interface ByteSource {
+  readonly lengthBytes: number;
+  /** Fills the start of a buffer and gives the count, which is at least 1. */
+  read(into: Uint8Array<ArrayBuffer>): Promise<number>;
+}
+
+/** Takes the bytes of a body. */
+export interface ByteSink {
+  /** A body of another length is refused. */
+  readonly lengthBytes: number;
+  /** The bytes are good until this settles. */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+const BUFFER_BYTES = 64 * 1024;
+
+/** How often it is checked whether bytes still move. */
+const CHECKS_PER_LIMIT = 4;
+
+/**
+ * Makes one request over a connection of its own, with bodies of any length and one buffer in each
+ * direction. It is never repeated: the source can be read once only.
+ *
+ * @param options `stallMs`: ends the request when no byte has moved for so long.
+ * @throws {AnswerError} When there is no sane answer, or its body has another length than `sink`.
+ * @throws {LineError} When there is no connection to the server.
+ * @throws What source and sink throw, and the signal's reason when it aborts.
+ */
+export async function streamRequest(
+  dialler: Dialler,
+  request: StreamedRequest,
+  { signal, stallMs }: { signal: AbortSignal; stallMs: number },
+): Promise<HttpAnswer> {
+  signal.throwIfAborted();
+  const url = new URL(request.url);
+  const { line, forward } = await dialler.open(url, { signal });
+  const stream = new RequestStream(line);
+  const stop = stream.closeOnStall(stallMs);
+  const abort = () => line.close();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    const { source, sink, method } = request;
+    const headers = [...request.headers, ["connection", "close"] as const];
+    const head = requestHead({ method, url, headers, forward }, source?.lengthBytes);
+    return await stream.exchange(new TextEncoder().encode(head), { source, sink });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    stop();
+    signal.removeEventListener("abort", abort);
+    line.close();
+  }
+}
+
+class RequestStream {
+  readonly #line: Line;
+  readonly #reader: LineReader;
+  #movedAtMs = performance.now();
+  #isStalled = false;
+
+  constructor(line: Line) {
+    this.#line = line;
+    this.#reader = new LineReader(line, { bufferBytes: BUFFER_BYTES });
+  }
+
+  /** Closes the connection when no byte moves for `stallMs`; until the function given is called. */
+  closeOnStall(stallMs: number): () => void {
+    const timer = setInterval(() => {
+      if (performance.now() - this.#movedAtMs < stallMs) return;
+      this.#isStalled = true;
+      this.#line.close();
+    }, stallMs / CHECKS_PER_LIMIT);
+    return () => clearInterval(timer);
+  }
+
+  async exchange(
+    head: Uint8Array<ArrayBuffer>,
+    { source, sink }: Pick<StreamedRequest, "source" | "sink">,
+  ): Promise<HttpAnswer> {
+    // Read from the start: a server may refuse the request before all of it was sent.
+    const answering = this.#network(this.#reader.readHead());
+    let isAnswered = false;
+    answering.then(() => isAnswered = true, () => isAnswered = true);
+    let unsent: unknown;
+    await this.#network(writeAll(this.#line, head)).catch((error) => unsent = error);
+    if (source !== undefined && unsent === undefined) {
+      unsent = await this.#send(source, () => isAnswered);
+    }
+    const answer = await answering.catch((error) => {
+      throw unsent ?? error;
+    });
+    // A refusal may come early, but nobody can have accepted what was not sent.
+    if (unsent !== undefined && answer.status < 300) throw unsent;
+    return await this.#receive(answer, sink);
+  }
+
+  /** Sends a body, at most until there is an answer; gives why not all of it was sent. */
+  async #send(source: ByteSource, isAnswered: () => boolean): Promise<unknown> {
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    for (let left = source.lengthBytes; left > 0;) {
+      if (isAnswered()) {
+        return new AnswerError("the answer came before the body was sent", { kind: "malformed" });
+      }
+      const count = await source.read(buffer.subarray(0, Math.min(left, buffer.length)));
+      if (count === 0) throw new RangeError("the source of a body ended early");
+      try {
+        await this.#network(writeAll(this.#line, buffer.subarray(0, count)));
+      } catch (error) {
+        return error;
+      }
+      left -= count;
+      this.#movedAtMs = performance.now();
+    }
+    return undefined;
+  }
+
+  async #receive(head: ResponseHead, sink: ByteSink | undefined): Promise<HttpAnswer> {
+    const { status, headers } = head;
+    if (status === 101) throw new AnswerError("unexpected status 101", { kind: "malformed" });
+    if (sink === undefined || status !== 200) {
+      const { text } = await this.#network(readBody(this.#reader, head));
+      return { status, headers, text };
+    }
+    if ((headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity") {
+      throw new AnswerError("the answer has an encoding that was not asked for", {
+        kind: "malformed",
+      });
+    }
+    let left = sink.lengthBytes;
+    let failure: { readonly error: unknown } | undefined;
+    const add = async (bytes: Uint8Array<ArrayBuffer>) => {
+      this.#movedAtMs = performance.now();
+      left -= bytes.length;
+      if (left < 0) return false;
+      try {
+        await sink.write(bytes);
+        return true;
+      } catch (error) {
+        failure = { error };
+        return false;
+      }
+    };
+    await this.#network(readBodyInto({ add }, { reader: this.#reader, head }));
+    if (failure !== undefined) throw failure.error;
+    if (left !== 0) {
+      throw new AnswerError(`the answer does not have ${sink.lengthBytes} bytes`, {
+        kind: left < 0 ? "too long" : "closed",
+      });
+    }
+    return { status, headers, text: "" };
+  }
+
+  /** Says of a failure of the connection what it was. */
+  async #network<T>(moving: Promise<T>): Promise<T> {
+    try {
+      return await moving;
+    } catch (cause) {
+      if (this.#isStalled) throw new AnswerError("no byte moved any more", { kind: "timeout" });
+      if (cause instanceof AnswerError || cause instanceof TypeError) throw cause;
+      throw new AnswerError("the connection was lost", { kind: "closed", cause });
+    }
+  }
+}

@@ -1,0 +1,95 @@
+import type { Dialler } from "../net/byte_stream.ts";
+import { AnswerError, LineError } from "../net/errors.ts";
+import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
+import type { PanelAccess } from "./client_v1.ts";
+import { lineFailure, refusal, timeoutError } from "./http_exchange.ts";
+import { PanelError } from "./panel_error.ts";
+
+/** A transfer that the panel has opened, good for one use. */
+export interface TransferTicket {
+  readonly id: string;
+  readonly token: string;
+}
+
+/** A transfer of which no byte moves for so long is ended. */
+const STALL_MS = 60_000;
+
+/** Moves parts of files from and to the panel, by `/api/clients/transfer/…`. */
+export class FileTransferClient {
+  readonly #access: PanelAccess;
+  readonly #options: { dialler: Dialler; headers: readonly (readonly [string, string])[] };
+
+  constructor(
+    access: PanelAccess,
+    options: { dialler: Dialler; headers: readonly (readonly [string, string])[] },
+  ) {
+    this.#access = access;
+    this.#options = options;
+  }
+
+  /**
+   * Sends exactly the bytes of a source.
+   *
+   * @throws {PanelError} When the panel did not take them; or what the source throws.
+   */
+  async send(ticket: TransferTicket, source: ByteSource, signal: AbortSignal): Promise<void> {
+    const text = await this.#request(ticket, { source, signal });
+    // Proxies answer 200 with a page of their own.
+    if (receivedBytes(text) === source.lengthBytes) return;
+    throw new PanelError("Cannot send a part of a file: the answer is not a panel's", {
+      failure: "unreadable",
+    });
+  }
+
+  /**
+   * Receives exactly the bytes that a sink wants.
+   *
+   * @throws {PanelError} When the panel gave others; or what the sink throws.
+   */
+  async receive(ticket: TransferTicket, sink: ByteSink, signal: AbortSignal): Promise<void> {
+    await this.#request(ticket, { sink, signal });
+  }
+
+  async #request(
+    { id, token }: TransferTicket,
+    { source, sink, signal }: { source?: ByteSource; sink?: ByteSink; signal: AbortSignal },
+  ): Promise<string> {
+    const { endpoint, token: nodeToken } = this.#access;
+    const { dialler, headers } = this.#options;
+    const path = `/api/clients/transfer/${encodeURIComponent(id)}`;
+    const name = `${source ? "send" : "receive"} a part of a file (POST ${path})`;
+    const request = {
+      method: "POST",
+      url: `${endpoint}${path}?token=${encodeURIComponent(nodeToken)}`,
+      headers: [
+        ...headers,
+        ["x-komari-transfer-token", token],
+        ["content-type", "application/octet-stream"],
+      ],
+      source,
+      sink,
+    } as const;
+    try {
+      const answer = await streamRequest(dialler, request, { signal, stallMs: STALL_MS });
+      if (answer.status === 200) return answer.text;
+      throw refusal(name, { ...answer, location: answer.headers.get("location") });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof AnswerError && error.kind === "timeout") {
+        throw timeoutError(name, STALL_MS);
+      }
+      const isNetwork = error instanceof AnswerError || error instanceof LineError;
+      throw isNetwork ? lineFailure(name, error) : error;
+    }
+  }
+}
+
+/** How many bytes a panel says that it has received. */
+function receivedBytes(text: string): unknown {
+  try {
+    const { received }: Record<string, unknown> = { ...JSON.parse(text) };
+    return received;
+  } catch {
+    return undefined;
+  }
+}

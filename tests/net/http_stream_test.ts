@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { install } from "@sinonjs/fake-timers";
+import { AnswerError } from "../../lib/net/errors.ts";
+import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
+import { LoopbackDialler } from "./loopback_dialer.ts";
+import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
+
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+
+const never = new AbortController().signal;
+
+/** A request to a server; no connection may be left. */
+async function withStream(
+  serve: (peer: RawPeer) => Promise<void>,
+  use: (
+    request: (
+      request: Partial<StreamedRequest>,
+      signal?: AbortSignal,
+    ) => ReturnType<typeof streamRequest>,
+    server: RawServer,
+  ) => Promise<void>,
+  dialler = new LoopbackDialler(),
+): Promise<void> {
+  await withRawServer(serve, async (server) => {
+    await use(
+      (request, signal = never) =>
+        streamRequest(
+          dialler,
+          { method: "POST", url: `${server.origin}/t?token=x`, headers: [], ...request },
+          { signal, stallMs: 60_000 },
+        ),
+      server,
+    );
+    assertEquals(dialler.openLines, 0);
+  });
+}
+
+/** Gives `text` in pieces. */
+function sourceOf(text: string, lengthBytes = text.length) {
+  let at = 0;
+  return {
+    lengthBytes,
+    read(into: Uint8Array<ArrayBuffer>) {
+      const bytes = new TextEncoder().encode(text.slice(at, at + Math.min(7, into.length)));
+      into.set(bytes);
+      at += bytes.length;
+      return Promise.resolve(bytes.length);
+    },
+  };
+}
+
+/** Keeps what it is given. */
+function sinkOf(lengthBytes: number) {
+  const sink = {
+    lengthBytes,
+    text: "",
+    async write(bytes: Uint8Array<ArrayBuffer>) {
+      await Promise.resolve();
+      sink.text += new TextDecoder().decode(bytes);
+    },
+  };
+  return sink;
+}
+
+Deno.test("streamRequest() sends exactly the bytes of its source", sanitized, async () => {
+  let head = "";
+  await withStream(async (peer) => {
+    const asked = await peer.request();
+    head = asked?.head ?? "";
+    await peer.answer(asked?.body ?? "");
+  }, async (request) => {
+    const text = "0123456789".repeat(5000);
+    const answer = await request({ source: sourceOf(text), headers: [["x-a", "b"]] });
+    assertEquals([answer.status, answer.text], [200, text]);
+    assertMatch(head, /^POST \/t\?token=x HTTP\/1\.1\r\n/);
+    assertMatch(head, /^content-length: 50000\r$/m);
+    assertMatch(head, /^x-a: b\r$/m);
+    assertMatch(head, /^connection: close\r$/m);
+  }, new LoopbackDialler({ longestWrite: 1000 }));
+});
+
+for (const chunked of [false, true]) {
+  Deno.test(
+    `streamRequest() gives its sink a body ${chunked ? "in chunks" : "of a length"}`,
+    sanitized,
+    async () => {
+      const text = "abcdefghij".repeat(3000);
+      await withStream(async (peer) => {
+        assertMatch((await peer.request())?.head ?? "", /^content-length: 0\r$/m);
+        if (!chunked) return await peer.answer(text);
+        await peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await peer.write(`2710\r\n${text.slice(0, 10_000)}\r\n`);
+        await peer.write(`4e20\r\n${text.slice(10_000)}\r\n0\r\n\r\n`);
+      }, async (request) => {
+        const sink = sinkOf(30_000);
+        const answer = await request({ sink });
+        assertEquals([answer.status, answer.text, sink.text], [200, "", text]);
+      });
+    },
+  );
+}
+
+Deno.test(
+  "streamRequest() refuses a body of another length, or that was cut off",
+  sanitized,
+  async () => {
+    const answers = [
+      "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n123456",
+      "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n1234",
+      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n123",
+      "HTTP/1.1 200 OK\r\n\r\n123",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n123",
+      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n12345",
+      "SSH-2.0-OpenSSH\r\n\r\n",
+      "",
+    ];
+    let at = 0;
+    await withStream(async (peer) => {
+      await peer.request();
+      await peer.write(answers[at] ?? "");
+    }, async (request) => {
+      for (; at < answers.length; at++) {
+        await assertRejects(
+          () => request({ sink: sinkOf(5) }),
+          AnswerError,
+          undefined,
+          answers[at],
+        );
+      }
+    });
+  },
+);
+
+Deno.test("streamRequest() gives a refusal as text, and its sink nothing", sanitized, async () => {
+  await withStream(async (peer) => {
+    await peer.request();
+    await peer.answer("expired", [], "401 Unauthorized");
+  }, async (request) => {
+    const sink = sinkOf(5);
+    const { status, text } = await request({ sink });
+    assertEquals([status, text, sink.text], [401, "expired", ""]);
+  });
+});
+
+Deno.test("streamRequest() stops sending when it is refused early", sanitized, async () => {
+  let sentBytes = 0;
+  const endless = {
+    lengthBytes: 1e12,
+    async read(into: Uint8Array<ArrayBuffer>) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      sentBytes += into.length;
+      return into.length;
+    },
+  };
+  await withStream(async (peer) => {
+    await peer.answer("used", [], "409 Conflict");
+    await peer.ended();
+  }, async (request) => {
+    const { status } = await request({ source: endless });
+    assertEquals(status, 409);
+    assert(sentBytes < 1e9);
+  });
+});
+
+Deno.test("streamRequest() does not believe who accepts what was not sent", sanitized, async () => {
+  await withStream(async (peer) => {
+    await peer.answer("{}");
+    await peer.ended();
+  }, async (request) => {
+    const endless = {
+      lengthBytes: 1e12,
+      async read(into: Uint8Array<ArrayBuffer>) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        return into.length;
+      },
+    };
+    await assertRejects(() => request({ source: endless }), AnswerError, "before the body");
+  });
+});
+
+Deno.test("streamRequest() throws what source and sink throw", sanitized, async () => {
+  await withStream(async (peer) => {
+    await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
+    await peer.ended();
+  }, async (request) => {
+    const write = () => Promise.reject(new Error("the disk is full"));
+    await assertRejects(() => request({ sink: { lengthBytes: 5, write } }), Error, "disk is full");
+  });
+  await withStream(async (peer) => {
+    await peer.ended();
+  }, async (request) => {
+    const read = () => Promise.reject(new Error("input/output error"));
+    const failing = { lengthBytes: 5, read };
+    await assertRejects(() => request({ source: failing }), Error, "input/output error");
+    await assertRejects(() => request({ source: sourceOf("123", 5) }), RangeError, "ended early");
+  });
+});
+
+Deno.test("streamRequest() ends when its signal aborts", sanitized, async () => {
+  const controller = new AbortController();
+  await withStream(async (peer) => {
+    await peer.request();
+    controller.abort(new Error("enough"));
+    await peer.ended();
+  }, async (request) => {
+    await assertRejects(() => request({ sink: sinkOf(5) }, controller.signal), Error, "enough");
+    await assertRejects(() => request({}, controller.signal), Error, "enough");
+  });
+});
+
+Deno.test("streamRequest() ends when no byte moves any more", async () => {
+  const clock = install({ toFake: ["setInterval", "clearInterval", "performance"] });
+  try {
+    await withStream(async (peer) => {
+      await peer.request();
+      await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12");
+      await peer.ended();
+    }, async (request) => {
+      const sink = sinkOf(5);
+      const began = Promise.withResolvers<void>();
+      const write = (bytes: Uint8Array<ArrayBuffer>) => {
+        began.resolve();
+        return sink.write(bytes);
+      };
+      const asking = request({ sink: { lengthBytes: 5, write } });
+      asking.catch(() => {});
+      await began.promise;
+      clock.tick(59_000);
+      assertEquals(sink.text.length <= 2, true);
+      clock.tick(16_000);
+      const error = await assertRejects(() => asking, AnswerError, "no byte moved");
+      assertEquals(error.kind, "timeout");
+    });
+  } finally {
+    clock.uninstall();
+  }
+});
