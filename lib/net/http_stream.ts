@@ -100,39 +100,41 @@ class RequestStream {
   ): Promise<HttpAnswer> {
     // Read from the start: a server may refuse the request before all of it was sent.
     const answering = this.#network(this.#reader.readHead());
-    let isAnswered = false;
-    answering.then(() => isAnswered = true, () => isAnswered = true);
-    let unsent: unknown;
-    await this.#network(writeAll(this.#line, head)).catch((error) => unsent = error);
-    if (source !== undefined && unsent === undefined) {
-      unsent = await this.#send(source, () => isAnswered);
-    }
-    const answer = await answering.catch((error) => {
-      throw unsent ?? error;
+    let isSettled = false;
+    answering.catch(() => {}).finally(() => isSettled = true);
+    const { error, leftBytes } = await this.#send(head, { source, isWanted: () => !isSettled });
+    const answer = await answering.catch((cause) => {
+      throw error ?? cause;
     });
-    // A refusal may come early, but nobody can have accepted what was not sent.
-    if (unsent !== undefined && answer.status < 300) throw unsent;
+    // Nobody can have accepted what was not sent.
+    if (leftBytes > 0 && answer.status < 300) {
+      throw error ?? new AnswerError("the answer came before the body was sent", {
+        kind: "malformed",
+      });
+    }
     return await this.#receive(answer, sink);
   }
 
-  /** Sends a body, at most until there is an answer; gives why not all of it was sent. */
-  async #send(source: ByteSource, isAnswered: () => boolean): Promise<unknown> {
-    const buffer = new Uint8Array(BUFFER_BYTES);
-    for (let left = source.lengthBytes; left > 0;) {
-      if (isAnswered()) {
-        return new AnswerError("the answer came before the body was sent", { kind: "malformed" });
-      }
-      const count = await source.read(buffer.subarray(0, Math.min(left, buffer.length)));
-      if (count === 0) throw new RangeError("the source of a body ended early");
+  /** Sends a request as long as it is wanted; gives what is left of the body, and why. */
+  async #send(
+    head: Uint8Array<ArrayBuffer>,
+    { source, isWanted }: { source: ByteSource | undefined; isWanted: () => boolean },
+  ): Promise<{ leftBytes: number; error?: unknown }> {
+    let leftBytes = source?.lengthBytes ?? 0;
+    const buffer = new Uint8Array(source === undefined ? 0 : BUFFER_BYTES);
+    for (let piece = head;;) {
       try {
-        await this.#network(writeAll(this.#line, buffer.subarray(0, count)));
+        await this.#network(writeAll(this.#line, piece));
       } catch (error) {
-        return error;
+        return { leftBytes, error };
       }
-      left -= count;
       this.#movedAtMs = performance.now();
+      if (piece !== head) leftBytes -= piece.length;
+      if (source === undefined || leftBytes === 0 || !isWanted()) return { leftBytes };
+      const count = await source.read(buffer.subarray(0, Math.min(leftBytes, buffer.length)));
+      if (count === 0) throw new RangeError("the source of a body ended early");
+      piece = buffer.subarray(0, count);
     }
-    return undefined;
   }
 
   async #receive(head: ResponseHead, sink: ByteSink | undefined): Promise<HttpAnswer> {
