@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { syncFolder } from "../host/sync_folder.ts";
+import { syncFolder } from "../host/atomic_write.ts";
 import type { FileArguments } from "./file_arguments.ts";
 import { type FileTransfers, MAX_TRANSFER_BYTES } from "./file_transfer.ts";
 import { createPrivateFile, openForWriting, writeFully } from "./regular_file.ts";
