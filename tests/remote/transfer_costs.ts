@@ -49,12 +49,16 @@ function upload(index: number, parts: number): Record<string, unknown> {
   };
 }
 
-/** Sockets and temporary files that are open; the runtime opens caches of its own at any time. */
+/** Connections and temporary files that are open; the runtime opens others at any time. */
 function openDescriptors(): number {
+  const connections = Deno.readTextFileSync("/proc/self/net/tcp");
   let count = 0;
   for (const { name } of Deno.readDirSync("/proc/self/fd")) {
     try {
-      if (/^socket:|\/tmp\//.test(Deno.readLinkSync(`/proc/self/fd/${name}`))) count++;
+      const target = Deno.readLinkSync(`/proc/self/fd/${name}`);
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(target) ?? [];
+      const isConnection = inode !== undefined && connections.includes(` ${inode} `);
+      if (isConnection || target.includes("komari-upload")) count++;
     } catch {
       // The one that the folder itself is read by.
     }
