@@ -21,7 +21,7 @@ export interface LoadAverage {
 }
 
 /** Bytes of both directions. */
-export interface BothWays {
+export interface TrafficBytes {
   readonly sentBytes: number;
   readonly receivedBytes: number;
 }
@@ -45,14 +45,14 @@ export interface Connections {
 }
 
 /** A graphics card, as far as it tells; it is listed only when it tells more than its name. */
-export interface GraphicsCard {
+export interface Gpu {
   name: string;
   /** 0 to 100. */
   usePercent?: number;
   memory?: Usage;
   temperatureCelsius?: number;
   /** It is switched off for want of work and was left alone; its use and memory are 0 then. */
-  asleep?: true;
+  isSuspended?: true;
 }
 
 /** One look at the machine: what a report is made of. */
@@ -68,7 +68,7 @@ export interface Snapshot {
   uptimeSeconds?: number;
   processes?: number;
   /** Only where details of graphics cards were asked for. */
-  graphicsCards?: readonly GraphicsCard[];
+  gpus?: readonly Gpu[];
   /** What could not be measured, in words fit for the public. */
   failures: string[];
 }

@@ -10,7 +10,7 @@ import { runtimeFolders } from "../host/paths.ts";
 import { Programs } from "../host/programs.ts";
 import { seal } from "../host/sandbox.ts";
 import type { Shell } from "../host/shell.ts";
-import type { OpenMachine } from "../metrics/machine.ts";
+import type { OpenedMachine } from "../metrics/machine.ts";
 import type { Connection } from "../panel/panel_connection.ts";
 import { toWireCommandResult } from "../panel/protocol.ts";
 import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
@@ -25,7 +25,7 @@ import { sayWhatCounts, sayWhatIsAllowed } from "./startup_log.ts";
 
 /** What the duties are done with. */
 export interface DutiesParts {
-  readonly open: OpenMachine;
+  readonly open: OpenedMachine;
   readonly config: Config;
   readonly connection: Connection;
   /** The runtime's name of the system. */

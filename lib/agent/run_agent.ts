@@ -5,8 +5,8 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { Measuring } from "../metrics/monitored_snapshot.ts";
-import { openThisMachine, type Platform, publicAddresses } from "../metrics/open_machine.ts";
+import { Sampler } from "../metrics/monitored_snapshot.ts";
+import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import type { OutcomeListener } from "../panel/outages.ts";
 import { Connection } from "../panel/panel_connection.ts";
 import { VERSION } from "../version.ts";
@@ -28,17 +28,17 @@ export async function reportTo(
   config: Config,
   options: Platform & { signal: AbortSignal },
 ): Promise<void> {
-  const open = await openThisMachine(config, options);
+  const open = await openMachine(config, options);
   const month = config.monthRotate === 0
     ? undefined
     // Whoever does not want it needs nothing of it in memory.
-    : (await import("../traffic/persistent_traffic.ts")).keepMonth(config, open);
+    : (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, open);
   const ended = new AbortController();
   const keeping = month?.run(AbortSignal.any([options.signal, ended.signal]));
-  const measuring = new Measuring(month?.collectors ?? open.machine.collectors, {
+  const measuring = new Sampler(month?.collectors ?? open.machine.collectors, {
     monotonicMs: () => open.host.monotonicMs(),
   });
-  const addresses = publicAddresses(config, open);
+  const addresses = openPublicAddresses(config, open);
   const connection = new Connection(node, config);
   let duties: Duties | undefined;
   let acceptedEveryMs: number | undefined;
@@ -50,7 +50,7 @@ export async function reportTo(
       panelLog: connection.log,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
-      takeSnapshot: () => measuring.take(),
+      takeSnapshot: () => measuring.sample(),
       onAccepted(intervalMs) {
         acceptedEveryMs = intervalMs;
         duties?.accepted(intervalMs);

@@ -5,7 +5,7 @@
  */
 
 import { OPTIONS } from "../config/option_table.ts";
-import type { CardVerdict } from "../metrics/gpu_devices.ts";
+import type { GpuDecision } from "../metrics/gpu_devices.ts";
 import { type Machine, networkFolder } from "../metrics/machine.ts";
 import { memoryRule } from "../metrics/memory.ts";
 import type { WireBasicInfo, WireReport } from "../panel/protocol.ts";
@@ -78,12 +78,12 @@ export function toDryRun(parts: DryRunParts): DryRun {
       counted,
       rule,
     })),
-    ...(machine.gpu && { graphicsCards: machine.gpu.verdicts().map(cardDecision) }),
+    ...(machine.gpu && { graphicsCards: machine.gpu.decisions().map(cardDecision) }),
   };
 }
 
 /** What a card tells stands behind its name; what it does not tell is left out. */
-function cardDecision({ name, counted, rule, card }: CardVerdict): Decision {
+function cardDecision({ name, counted, rule, gpu: card }: GpuDecision): Decision {
   const { usePercent, memory, temperatureCelsius } = card ?? {};
   const told = [
     usePercent === undefined ? "" : `${usePercent.toFixed(1)} %`,

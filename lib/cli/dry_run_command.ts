@@ -9,8 +9,8 @@ import { startShell } from "../agent/start_shell.ts";
 import { unmatched } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";
-import type { OpenMachine } from "../metrics/machine.ts";
-import { openThisMachine, type Platform, publicAddresses } from "../metrics/open_machine.ts";
+import type { OpenedMachine } from "../metrics/machine.ts";
+import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../panel/protocol.ts";
 import { VERSION } from "../version.ts";
@@ -21,7 +21,7 @@ export async function dryRun(
   config: Config,
   options: Platform & { signal: AbortSignal },
 ): Promise<string> {
-  const open = await openThisMachine(config, options);
+  const open = await openMachine(config, options);
   try {
     return await lookTwice(open, config, options.signal);
   } finally {
@@ -30,16 +30,16 @@ export async function dryRun(
 }
 
 async function lookTwice(
-  open: OpenMachine,
+  open: OpenedMachine,
   config: Config,
   signal: AbortSignal,
 ): Promise<string> {
   const { machine, host } = open;
-  const addresses = publicAddresses(config, open);
+  const addresses = openPublicAddresses(config, open);
   const secondsBetween = secondsBetweenLooks(config.intervalSeconds);
   const month = config.monthRotate === 0
     ? undefined
-    : (await import("../traffic/persistent_traffic.ts")).seeMonth(config, open);
+    : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, open);
   const collectors = month?.collectors ?? machine.collectors;
   takeSnapshot(collectors);
   const [found] = await Promise.all([
@@ -72,7 +72,7 @@ async function lookTwice(
 }
 
 /** Asks NVIDIA's cards once, where details of cards are wanted; they answer through a shell only. */
-async function askNvidia({ machine: { gpu }, host }: OpenMachine, signal: AbortSignal) {
+async function askNvidia({ machine: { gpu }, host }: OpenedMachine, signal: AbortSignal) {
   if (gpu === undefined) return;
   const shell = startShell({ ...host.roots, gpu: true });
   try {

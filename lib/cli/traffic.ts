@@ -9,17 +9,21 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { isFolderLocked, lockFolder } from "../host/state_lock.ts";
 import { isOrderWaiting, leaveOrder, takeOrder } from "../host/state_persister.ts";
-import { openThisMachine, type Platform } from "../metrics/open_machine.ts";
+import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
-import { monthPeriod } from "../traffic/billing_period.ts";
-import { type Month, monthFile, openMonth } from "../traffic/persistent_traffic.ts";
+import { billingPeriodAt } from "../traffic/billing_period.ts";
 import {
-  formatMonthOrder,
-  formatMonthState,
-  type MonthOrder,
-  type MonthState,
+  openMonthlyTraffic,
+  type StoredTraffic,
+  trafficStateFile,
+} from "../traffic/persistent_traffic.ts";
+import {
+  formatTrafficOrder,
+  formatTrafficState,
+  type TrafficOrder,
+  type TrafficState,
 } from "../traffic/traffic_state.ts";
-import type { BothWays } from "../types.ts";
+import type { TrafficBytes } from "../types.ts";
 
 /**
  * Lets root act as a folder's owner from now on, for the rest of the process's life.
@@ -65,7 +69,7 @@ const LOOK_AGAIN_MS = 200;
  * @throws {Error} When nothing is remembered, or what is can't be read.
  */
 export async function showTraffic(config: Config, options: TrafficOptions): Promise<string> {
-  const file = monthFile(config);
+  const file = trafficStateFile(config);
   await actAsOwner(file.folder);
   const { value: state, troubles } = file.read();
   if (state === undefined) {
@@ -93,11 +97,11 @@ export async function setTraffic(config: Config, options: TrafficOptions): Promi
       "Cannot set the month's traffic: --up BYTES, --down BYTES or both are needed",
     );
   }
-  const order: MonthOrder = {
+  const order: TrafficOrder = {
     ...(up !== undefined && { sentBytes: up }),
     ...(down !== undefined && { receivedBytes: down }),
   };
-  const { folder } = monthFile(config);
+  const { folder } = trafficStateFile(config);
   await actAsOwner(folder);
   const lock = lockFolder(folder);
   if (lock === undefined) {
@@ -114,10 +118,10 @@ export async function setTraffic(config: Config, options: TrafficOptions): Promi
 
 async function setThroughAgent(
   folder: string,
-  order: MonthOrder,
+  order: TrafficOrder,
   signal: AbortSignal,
 ): Promise<void> {
-  await leaveOrder(folder, formatMonthOrder(order));
+  await leaveOrder(folder, formatTrafficOrder(order));
   for (let waitedMs = 0; isOrderWaiting(folder); waitedMs += LOOK_AGAIN_MS) {
     if (waitedMs >= PATIENCE_MS) {
       throw new Error(
@@ -131,10 +135,10 @@ async function setThroughAgent(
 
 async function setInFile(
   config: Config,
-  order: MonthOrder,
+  order: TrafficOrder,
   options: TrafficOptions,
 ): Promise<void> {
-  const { value: state } = monthFile(config).read();
+  const { value: state } = trafficStateFile(config).read();
   const day = config.monthRotate || (state?.day ?? 0);
   if (day === 0) {
     throw new UsageError(
@@ -147,26 +151,26 @@ async function setInFile(
     if (changed === undefined) throw new Error("Cannot count this machine's traffic");
     // What an agent has not taken while it ran is of yesterday.
     await takeOrder(file.folder);
-    await file.write(formatMonthState(changed));
+    await file.write(formatTrafficState(changed));
   });
 }
 
 /** Looks at the machine once, going on from the state, by the interfaces that it has. */
 async function withMachine<T>(
   config: Config,
-  options: TrafficOptions & { state: MonthState | undefined; day: number },
-  use: (month: Month) => T | Promise<T>,
+  options: TrafficOptions & { state: TrafficState | undefined; day: number },
+  use: (month: StoredTraffic) => T | Promise<T>,
 ): Promise<T> {
   const { state, day } = options;
   const known = [...state?.interfaces.keys() ?? []];
   const includeNics = known.length > 0 ? known : config.includeNics;
-  const open = await openThisMachine({ ...config, includeNics }, options);
+  const open = await openMachine({ ...config, includeNics }, options);
   try {
-    const month = openMonth(config, { day, open });
+    const month = openMonthlyTraffic(config, { day, open });
     // So it knows what has to be put aside when it is written.
     month.file.read();
-    if (state !== undefined) month.traffic.adopt(state);
-    month.traffic.look();
+    if (state !== undefined) month.traffic.restore(state);
+    month.traffic.sample();
     return await use(month);
   } finally {
     await open.close?.();
@@ -176,14 +180,14 @@ async function withMachine<T>(
 function told(
   { config, total, state, path, isRunning }: {
     config: Config;
-    total: (BothWays & { start: string }) | undefined;
-    state: MonthState;
+    total: (TrafficBytes & { start: string }) | undefined;
+    state: TrafficState;
     path: string;
     isRunning: boolean;
   },
 ): string {
   const { sentBytes = 0, receivedBytes = 0, start = state.current.start } = total ?? {};
-  const next = monthPeriod(monthPeriod(Date.now(), state.day).endMs, state.day).start;
+  const next = billingPeriodAt(billingPeriodAt(Date.now(), state.day).endMs, state.day).start;
   const interfaces = [...state.interfaces.keys()];
   if (config.json) {
     const shown = { since: start, next, up: sentBytes, down: receivedBytes };

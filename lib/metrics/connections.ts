@@ -7,7 +7,7 @@ import type { Connections as Counts } from "../types.ts";
  *
  * The cost does not grow with them; for `net/tcp` the kernel walks its whole hash table.
  */
-export class Connections {
+export class ConnectionCollector {
   readonly #ipv4: Source;
   readonly #ipv6: Source;
 

@@ -8,7 +8,7 @@ import type { Connections } from "../types.ts";
  *
  * The cost does not grow with them; `netstat -an` lists them all.
  */
-export class DarwinConnections {
+export class DarwinConnectionCollector {
   readonly #sysctl: Source;
 
   constructor(sysctl: Source) {

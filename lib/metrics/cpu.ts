@@ -4,19 +4,19 @@ import { type CpuState, parseCpuTicks } from "../parse/proc_stat.ts";
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 
 /** How busy all cores together are, from `/proc/stat`. */
-export class Cpu {
+export class CpuCollector {
   readonly #stat: Source;
   // Counter by counter rather than by the sum: idle and iowait fall on some kernels, steal on some
   // hypervisors, and one that fell must not eat another's growth.
-  readonly #clocks: Readonly<Record<CpuState, TickClock>> = {
-    user: new TickClock(),
-    nice: new TickClock(),
-    system: new TickClock(),
-    idle: new TickClock(),
-    iowait: new TickClock(),
-    irq: new TickClock(),
-    softirq: new TickClock(),
-    steal: new TickClock(),
+  readonly #counters: Readonly<Record<CpuState, TickCounter>> = {
+    user: new TickCounter(),
+    nice: new TickCounter(),
+    system: new TickCounter(),
+    idle: new TickCounter(),
+    iowait: new TickCounter(),
+    irq: new TickCounter(),
+    softirq: new TickCounter(),
+    steal: new TickCounter(),
   };
   #percent: number | undefined;
 
@@ -39,9 +39,9 @@ export class Cpu {
     // Without it there is no share; the next look covers this one's time too.
     if (ticks.idle === undefined) return this.#percent;
     let busy = 0;
-    for (const state of BUSY) busy += Math.max(this.#clocks[state].advance(ticks[state]), 0);
-    const waiting = Math.max(this.#clocks.iowait.advance(ticks.iowait), 0);
-    const idle = this.#clocks.idle.advance(ticks.idle);
+    for (const state of BUSY) busy += Math.max(this.#counters[state].advance(ticks[state]), 0);
+    const waiting = Math.max(this.#counters.iowait.advance(ticks.iowait), 0);
+    const idle = this.#counters.idle.advance(ticks.idle);
     // A little backwards is jitter of cores that never rest; more than went by is a core that left.
     if (busy + waiting + idle <= 0) return this.#percent;
     // Divided first: a share never exceeds 1, but a product may be rounded to above 100.
@@ -51,7 +51,7 @@ export class Cpu {
 }
 
 /** One of the kernel's sums of time. */
-class TickClock {
+class TickCounter {
   #last = 0;
   #highest = 0;
 

@@ -1,12 +1,12 @@
 import type { CoreTimes, DarwinHost } from "../host/host_darwin.ts";
-import { growth } from "./traffic_total.ts";
+import { counterIncrease } from "./traffic_total.ts";
 
 const BUSY = ["user", "nice", "sys", "irq"] as const;
 
 /** How busy all cores of a Mac together are, from `os.cpus()` of `node:os`. */
-export class DarwinCpu {
+export class DarwinCpuCollector {
   readonly #host: Pick<DarwinHost, "cores">;
-  #before: readonly CoreTimes[] = [];
+  #previous: readonly CoreTimes[] = [];
   #percent: number | undefined;
 
   constructor(host: Pick<DarwinHost, "cores">) {
@@ -24,11 +24,11 @@ export class DarwinCpu {
     let busy = 0;
     let idle = 0;
     cores.forEach((now, index) => {
-      const before = this.#before[index];
-      for (const name of BUSY) busy += growth(before?.[name] ?? 0, now[name]) ?? 0;
-      idle += growth(before?.idle ?? 0, now.idle) ?? 0;
+      const before = this.#previous[index];
+      for (const name of BUSY) busy += counterIncrease(before?.[name] ?? 0, now[name]) ?? 0;
+      idle += counterIncrease(before?.idle ?? 0, now.idle) ?? 0;
     });
-    this.#before = cores;
+    this.#previous = cores;
     if (busy + idle > 0) this.#percent = 100 * (busy / (busy + idle));
     return this.#percent;
   }

@@ -2,16 +2,16 @@ import type { FileSystemUse, Host, Source } from "../host/host.ts";
 import { parseMountinfo } from "../parse/mountinfo.ts";
 import type { Usage } from "../types.ts";
 import {
-  chooseMounts,
   type CountedMount,
+  filterMounts,
+  ignoreMount,
   isLayered,
-  leaveOut,
-  type MountVerdict,
+  type MountDecision,
 } from "./mount_filter.ts";
-import { PatientStatfs } from "./nonblocking_statfs.ts";
+import { NonblockingStatfs } from "./nonblocking_statfs.ts";
 
 /** A file system's answer, and the pool that it shares its free space with others of. */
-export interface PooledUse {
+export interface PooledUsage {
   use: FileSystemUse;
   pool?: string | undefined;
 }
@@ -22,7 +22,7 @@ export interface PooledUse {
  * Each data set of a pool claims all of the pool's free space for its own: there the used parts are
  * added, and the largest free part once. Snapshots and volumes of a pool are not in its data sets' answers.
  */
-export function sumOfUse(answers: readonly PooledUse[]): Usage | undefined {
+export function sumUsage(answers: readonly PooledUsage[]): Usage | undefined {
   if (answers.length === 0) return undefined;
   const sum: Usage = { totalBytes: 0, usedBytes: 0 };
   const freeOfPools = new Map<string, number>();
@@ -44,13 +44,13 @@ export function sumOfUse(answers: readonly PooledUse[]): Usage | undefined {
  * Whether two answers are most likely of the same file system: the same size, and as good as the
  * same free space, since something may be written between the two.
  */
-export function isSameSpace(one: FileSystemUse, other: FileSystemUse): boolean {
+export function hasSameUsage(one: FileSystemUse, other: FileSystemUse): boolean {
   return one.blockSizeBytes === other.blockSizeBytes && one.blocks === other.blocks &&
     Math.abs(one.freeBlocks - other.freeBlocks) <= one.blocks / 1_000;
 }
 
 /** How long a choice of mounts holds, unless one of them changes before. */
-const CHOICE_MS = 60_000;
+const REFRESH_MS = 60_000;
 
 interface Answer {
   readonly mount: CountedMount;
@@ -58,7 +58,7 @@ interface Answer {
   readonly use: FileSystemUse;
 }
 
-interface Watched {
+interface WatchedMount {
   readonly mount: CountedMount;
   /** Its size when it was chosen, where that stays. */
   readonly blocks: number | undefined;
@@ -71,14 +71,14 @@ interface Watched {
  * counted is gone or has another size. A file system that may hang is asked beside the reports and
  * counts with its last answer; until the first it is left out of the sum.
  */
-export class Disk {
+export class DiskCollector {
   readonly #host: Pick<Host, "statfs" | "monotonicMs">;
   readonly #mountinfo: Source;
   readonly #options: { includeMountPoints: readonly string[]; visible?: Source };
-  readonly #patient: PatientStatfs;
-  #verdicts: MountVerdict[] = [];
-  #watched: Watched[] = [];
-  #chosenAtMs: number | undefined;
+  readonly #statfs: NonblockingStatfs;
+  #decisions: MountDecision[] = [];
+  #watched: WatchedMount[] = [];
+  #decidedAtMs: number | undefined;
 
   /**
    * `mountinfo` is that of the root whose disks are meant, `/proc/self/mountinfo` for one's own; when it
@@ -92,7 +92,7 @@ export class Disk {
     this.#host = host;
     this.#mountinfo = mountinfo;
     this.#options = options;
-    this.#patient = new PatientStatfs(host);
+    this.#statfs = new NonblockingStatfs(host);
   }
 
   /**
@@ -102,23 +102,23 @@ export class Disk {
    */
   collect(): Usage | undefined {
     const nowMs = this.#host.monotonicMs();
-    const holds = this.#chosenAtMs !== undefined && nowMs - this.#chosenAtMs < CHOICE_MS;
-    const answers = (holds ? this.#askAgain() : undefined) ?? this.#chooseAndAsk(nowMs);
-    return answers && sumOfUse(answers);
+    const holds = this.#decidedAtMs !== undefined && nowMs - this.#decidedAtMs < REFRESH_MS;
+    const answers = (holds ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
+    return answers && sumUsage(answers);
   }
 
   /** What was decided for each mount, the root first; empty before the first look. */
-  mounts(): MountVerdict[] {
-    return this.#verdicts.map(({ mountPoint, source, type, counted, rule }) => {
+  mounts(): MountDecision[] {
+    return this.#decisions.map(({ mountPoint, source, type, counted, rule }) => {
       return { mountPoint, source, type, counted, rule };
     });
   }
 
   /** `undefined` when a mount is not what it was: its path may now lead into another file system. */
-  #askAgain(): Answer[] | undefined {
+  #queryWatched(): Answer[] | undefined {
     const answers: Answer[] = [];
     for (const { mount, blocks } of this.#watched) {
-      const use = this.#ask(mount);
+      const use = this.#query(mount);
       if (use instanceof Error || (blocks !== undefined && use?.blocks !== blocks)) {
         return undefined;
       }
@@ -127,32 +127,32 @@ export class Disk {
     return answers;
   }
 
-  #chooseAndAsk(nowMs: number): Answer[] | undefined {
+  #decideAndQuery(nowMs: number): Answer[] | undefined {
     const text = this.#mountinfo.read();
     if (text === undefined) return undefined;
     const { visible } = this.#options;
-    const verdicts = chooseMounts(parseMountinfo(text), {
+    const verdicts = filterMounts(parseMountinfo(text), {
       include: this.#options.includeMountPoints,
       isFile: (path) => this.#isFile(path),
       ...(visible ? { visible: parseMountinfo(visible.read() ?? "") } : {}),
     });
-    this.#chosenAtMs = nowMs;
+    this.#decidedAtMs = nowMs;
     this.#watched = [];
     const answers: Answer[] = [];
-    this.#verdicts = verdicts.map((it) => it.counted ? this.#askFirst(it, answers) : it);
-    this.#patient.keepOnly(new Set(this.#watched.map(({ mount }) => mount.path)));
+    this.#decisions = verdicts.map((it) => it.counted ? this.#queryFirst(it, answers) : it);
+    this.#statfs.prune(new Set(this.#watched.map(({ mount }) => mount.path)));
     return answers;
   }
 
   /** Asks a mount for the first time, adds its answer to the others and tells whether it stays counted. */
-  #askFirst(mount: CountedMount, answers: Answer[]): MountVerdict {
-    const use = this.#ask(mount);
-    if (use instanceof Error) return leaveOut(mount, "its space can't be asked for");
+  #queryFirst(mount: CountedMount, answers: Answer[]): MountDecision {
+    const use = this.#query(mount);
+    if (use instanceof Error) return ignoreMount(mount, "its space can't be asked for");
     const same = use &&
       answers.find((other) =>
-        (isLayered(mount.type) || isLayered(other.mount.type)) && isSameSpace(use, other.use)
+        (isLayered(mount.type) || isLayered(other.mount.type)) && hasSameUsage(use, other.use)
       );
-    if (same) return leaveOut(mount, `same space as ${same.mount.mountPoint}`);
+    if (same) return ignoreMount(mount, `same space as ${same.mount.mountPoint}`);
     // The size of a ZFS data set changes with every byte that another one takes.
     const isSteady = !mount.mayHang && mount.pool === undefined;
     this.#watched.push({ mount, blocks: isSteady ? use?.blocks : undefined });
@@ -160,8 +160,8 @@ export class Disk {
     return mount;
   }
 
-  #ask(mount: CountedMount): FileSystemUse | Error | undefined {
-    if (mount.mayHang) return this.#patient.ask(mount.path);
+  #query(mount: CountedMount): FileSystemUse | Error | undefined {
+    if (mount.mayHang) return this.#statfs.query(mount.path);
     try {
       return this.#host.statfs(mount.path);
     } catch (cause) {

@@ -2,13 +2,13 @@ import type { FileSystemUse } from "../host/host.ts";
 import type { DarwinHost } from "../host/host_darwin.ts";
 import { type DarwinMount, parseDarwinMounts } from "../parse/mounts_darwin.ts";
 import type { Usage } from "../types.ts";
-import { sumOfUse } from "./disk.ts";
-import { leaveOut, type MountVerdict } from "./mount_filter.ts";
-import { PatientStatfs } from "./nonblocking_statfs.ts";
-import type { LateText } from "./polled_command.ts";
+import { sumUsage } from "./disk.ts";
+import { ignoreMount, type MountDecision } from "./mount_filter.ts";
+import { NonblockingStatfs } from "./nonblocking_statfs.ts";
+import type { PolledCommand } from "./polled_command.ts";
 
 /** A mount of a Mac and why it is counted or not. */
-export interface DarwinMountVerdict extends MountVerdict {
+export interface DarwinMountDecision extends MountDecision {
   /** Never to be asked synchronously: another machine or a program has to answer. */
   mayHang: boolean;
 }
@@ -20,20 +20,20 @@ export interface DarwinMountVerdict extends MountVerdict {
  * the root for its own. Where the user's list `include` has any, only those count. The answer has
  * the root first.
  */
-export function chooseDarwinMounts(
+export function filterDarwinMounts(
   mounts: readonly DarwinMount[],
   include: readonly string[],
-): DarwinMountVerdict[] {
+): DarwinMountDecision[] {
   const wanted = new Set(include.map((path) => path.replace(/(?<=.)\/+$/, "")));
   const present = [...new Map(mounts.map((mount) => [mount.mountPoint, mount])).values()];
   const rootFirst = present.toSorted((a, b) =>
     Number(b.mountPoint === "/") - Number(a.mountPoint === "/")
   );
   const speakers = new Map<string, string>();
-  const verdicts = rootFirst.map((mount): DarwinMountVerdict => {
+  const verdicts = rootFirst.map((mount): DarwinMountDecision => {
     const mayHang = !isDisk(mount);
     const { mountPoint, source, type } = mount;
-    const space = spaceOf(mount);
+    const space = containerOf(mount);
     const speaker = speakers.get(space);
     const unwanted = wanted.size > 0 && !wanted.has(mountPoint);
     const rule = unwanted
@@ -42,8 +42,8 @@ export function chooseDarwinMounts(
       ? `shares the space of ${speaker}`
       : wanted.size > 0
       ? undefined
-      : whyLeftOut(mount);
-    if (rule !== undefined) return { ...leaveOut(mount, rule), mayHang };
+      : darwinIgnoreReason(mount);
+    if (rule !== undefined) return { ...ignoreMount(mount, rule), mayHang };
     speakers.set(space, mountPoint);
     const reason = wanted.size > 0
       ? "included by --include-mountpoint"
@@ -54,13 +54,13 @@ export function chooseDarwinMounts(
   });
   const there = new Set(present.map(({ mountPoint }) => mountPoint));
   const missing = [...wanted].filter((path) => !there.has(path)).map((mountPoint) => ({
-    ...leaveOut({ mountPoint, source: "", type: "" }, "nothing is mounted there"),
+    ...ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there"),
     mayHang: false,
   }));
   return [...verdicts, ...missing];
 }
 
-function whyLeftOut(mount: DarwinMount): string | undefined {
+function darwinIgnoreReason(mount: DarwinMount): string | undefined {
   const { mountPoint, source, type, readOnly } = mount;
   if (mountPoint === "/") return undefined;
   if (type === "autofs") return `mounted on demand: ${type}`;
@@ -76,7 +76,7 @@ function isDisk({ source, local }: DarwinMount): boolean {
 }
 
 /** `/dev/disk3s1s1` is a snapshot of volume 1 in container 3; other file systems are alone on theirs. */
-function spaceOf({ source, type }: DarwinMount): string {
+function containerOf({ source, type }: DarwinMount): string {
   const container = type === "apfs" ? /^\/dev\/(disk\d+)s\d/.exec(source)?.[1] : undefined;
   return container ?? source;
 }
@@ -87,23 +87,23 @@ function spaceOf({ source, type }: DarwinMount): string {
  * The mounts are chosen anew from each output of `mount`. What may hang is asked beside the reports
  * and counts with its last answer.
  */
-export class DarwinDisk {
+export class DarwinDiskCollector {
   readonly #host: Pick<DarwinHost, "statfs">;
-  readonly #mounts: LateText;
+  readonly #mounts: PolledCommand;
   readonly #include: readonly string[];
-  readonly #patient: PatientStatfs;
-  #verdicts: DarwinMountVerdict[] = [];
-  #chosenAtMs: number | undefined;
+  readonly #statfs: NonblockingStatfs;
+  #decisions: DarwinMountDecision[] = [];
+  #decidedAtMs: number | undefined;
 
   constructor(
     host: Pick<DarwinHost, "statfs" | "statfsAsync" | "monotonicMs">,
-    mounts: LateText,
+    mounts: PolledCommand,
     options: { includeMountPoints: readonly string[] },
   ) {
     this.#host = host;
     this.#mounts = mounts;
     this.#include = options.includeMountPoints;
-    this.#patient = new PatientStatfs(host);
+    this.#statfs = new NonblockingStatfs(host);
   }
 
   /**
@@ -115,35 +115,38 @@ export class DarwinDisk {
   collect(): Usage | undefined {
     const text = this.#mounts.read();
     if (text === undefined) return undefined;
-    if (this.#mounts.atMs !== this.#chosenAtMs) {
-      this.#verdicts = chooseDarwinMounts(parseDarwinMounts(text), this.#include);
-      this.#chosenAtMs = this.#mounts.atMs;
-      const paths = this.#verdicts.filter((it) => it.counted && it.mayHang);
-      this.#patient.keepOnly(new Set(paths.map(({ mountPoint }) => mountPoint)));
+    if (this.#mounts.atMs !== this.#decidedAtMs) {
+      this.#decisions = filterDarwinMounts(parseDarwinMounts(text), this.#include);
+      this.#decidedAtMs = this.#mounts.atMs;
+      const paths = this.#decisions.filter((it) => it.counted && it.mayHang);
+      this.#statfs.prune(new Set(paths.map(({ mountPoint }) => mountPoint)));
     }
     const answers: { use: FileSystemUse }[] = [];
-    this.#verdicts = this.#verdicts.map((verdict) => {
+    this.#decisions = this.#decisions.map((verdict) => {
       if (!verdict.counted) return verdict;
-      const use = this.#ask(verdict);
+      const use = this.#query(verdict);
       if (use instanceof Error) {
-        return { ...leaveOut(verdict, "its space can't be asked for"), mayHang: verdict.mayHang };
+        return {
+          ...ignoreMount(verdict, "its space can't be asked for"),
+          mayHang: verdict.mayHang,
+        };
       }
       // A volume's own free part counts what other volumes of its container have taken.
       if (use) answers.push({ use: { ...use, freeBlocks: use.availableBlocks } });
       return verdict;
     });
-    return sumOfUse(answers);
+    return sumUsage(answers);
   }
 
   /** What was decided for each mount, the root first; empty before the first look. */
-  mounts(): MountVerdict[] {
-    return this.#verdicts.map(({ mountPoint, source, type, counted, rule }) => {
+  mounts(): MountDecision[] {
+    return this.#decisions.map(({ mountPoint, source, type, counted, rule }) => {
       return { mountPoint, source, type, counted, rule };
     });
   }
 
-  #ask({ mountPoint, mayHang }: DarwinMountVerdict): FileSystemUse | Error | undefined {
-    if (mayHang) return this.#patient.ask(mountPoint);
+  #query({ mountPoint, mayHang }: DarwinMountDecision): FileSystemUse | Error | undefined {
+    if (mayHang) return this.#statfs.query(mountPoint);
     try {
       return this.#host.statfs(mountPoint);
     } catch (cause) {

@@ -1,12 +1,12 @@
 import type { Host } from "../host/host.ts";
-import { assignedValue } from "../parse/os_release.ts";
-import { pciName } from "../parse/pci_ids.ts";
-import type { GraphicsCard } from "../types.ts";
+import { lookupVariable } from "../parse/os_release.ts";
+import { lookupPciNames } from "../parse/pci_ids.ts";
+import type { Gpu } from "../types.ts";
 
-type Files = Pick<Host, "roots" | "readText" | "list">;
+type GpuFiles = Pick<Host, "roots" | "readText" | "list">;
 
 /** A graphics processor that `/sys/class/drm` lists. */
-export interface DrmCard {
+export interface DrmGpu {
   /** Maker and model, as far as they are known. */
   name: string;
   /** Its folder in `/sys`, of which all that the driver tells lies below. */
@@ -16,7 +16,7 @@ export interface DrmCard {
 }
 
 /** A card that NVIDIA's own driver has taken. */
-export interface NvidiaDriverCard {
+export interface NvidiaDriverGpu {
   /** Its folder in `/sys`. */
   folder: string;
   /** The name that is on the box; absent when the driver does not tell. */
@@ -37,7 +37,7 @@ const VENDORS: Readonly<Record<string, string>> = {
 };
 
 /** Adapters of virtual machines and of servers' remote consoles, by vendor: they only draw a screen. */
-const SCREEN_ONLY: ReadonlySet<string> = new Set([
+const DISPLAY_ONLY: ReadonlySet<string> = new Set([
   "1013", // Cirrus, in QEMU
   "102b", // Matrox, in servers
   "1234", // Bochs, in QEMU
@@ -76,11 +76,11 @@ const PCI_IDS = ["usr/share/misc/pci.ids", "usr/share/hwdata/pci.ids"] as const;
  *
  * Reads only what the kernel knows by heart; no card is woken.
  */
-export function drmCards(host: Files): DrmCard[] {
+export function listDrmGpus(host: GpuFiles): DrmGpu[] {
   const folder = `${host.roots.sys}/class/drm`;
-  const ids = new PciIds(host);
-  const cards: DrmCard[] = [];
-  const chips = new Map<string, DrmCard>();
+  const ids = new PciDatabase(host);
+  const cards: DrmGpu[] = [];
+  const chips = new Map<string, DrmGpu>();
   for (const entry of (host.list(folder) ?? []).sort()) {
     if (!/^card\d+$/.test(entry)) continue;
     const device = `${folder}/${entry}/device`;
@@ -88,7 +88,7 @@ export function drmCards(host: Files): DrmCard[] {
     if (vendor === undefined) {
       const name = chipName(host.readText(`${device}/uevent`) ?? "");
       if (name !== undefined && !chips.has(name)) chips.set(name, { name, folder: device });
-    } else if (!SCREEN_ONLY.has(vendor)) {
+    } else if (!DISPLAY_ONLY.has(vendor)) {
       const name = ids.nameOf(vendor, pciId(host.readText(`${device}/device`)));
       if (name !== undefined) cards.push({ name, folder: device, vendor });
     }
@@ -97,7 +97,7 @@ export function drmCards(host: Files): DrmCard[] {
 }
 
 /** The cards that NVIDIA's driver lists in `/proc`, in the order of their slots. */
-export function nvidiaDriverCards(host: Files): NvidiaDriverCard[] {
+export function listNvidiaDriverGpus(host: GpuFiles): NvidiaDriverGpu[] {
   const { proc, sys } = host.roots;
   const list = `${proc}/driver/nvidia/gpus`;
   return (host.list(list) ?? []).sort().map((slot) => {
@@ -116,23 +116,23 @@ function pciId(text: string | undefined): string | undefined {
 }
 
 function chipName(uevent: string): string | undefined {
-  const driver = assignedValue(uevent, "DRIVER");
+  const driver = lookupVariable(uevent, "DRIVER");
   return driver === undefined ? undefined : CHIP_DRIVERS[driver];
 }
 
 /** The list of PCI ids, which is long: it is read when it is first needed, and once. */
-class PciIds {
-  readonly #host: Files;
+class PciDatabase {
+  readonly #host: GpuFiles;
   #text: string | undefined;
 
-  constructor(host: Files) {
+  constructor(host: GpuFiles) {
     this.#host = host;
   }
 
   nameOf(vendor: string, device: string | undefined): string | undefined {
     if (device === undefined) return VENDORS[vendor];
     this.#text ??= this.#read();
-    const listed = pciName(this.#text, { vendor, device });
+    const listed = lookupPciNames(this.#text, { vendor, device });
     const maker = VENDORS[vendor] ?? listed.vendor ?? "PCI";
     return `${maker} ${listed.device ?? `${vendor}:${device}`}`;
   }
@@ -147,26 +147,26 @@ class PciIds {
 }
 
 /** What measures one graphics card, or all that one source tells of. */
-export interface GraphicsCollector {
+export interface GpuCollector {
   /** What it measures, in words fit for the public. */
   readonly subject: string;
   /**
-   * What was found at the last look, which is repeated every {@linkcode LOOK_AGAIN_MS} at most.
+   * What was found at the last look, which is repeated every {@linkcode GPU_POLL_MS} at most.
    *
    * @throws {Error} When that look failed.
    */
-  collect(): readonly GraphicsCard[] | undefined;
+  collect(): readonly Gpu[] | undefined;
   /** Whether each card is reported, and from which source. */
-  verdicts(): readonly CardVerdict[];
+  decisions(): readonly GpuDecision[];
 }
 
 /** A card and why it is reported or not. */
-export interface CardVerdict {
+export interface GpuDecision {
   readonly name: string;
   readonly counted: boolean;
   readonly rule: string;
   /** What was found at the last look, where it is reported. */
-  readonly card?: GraphicsCard;
+  readonly gpu?: Gpu;
 }
 
 /**
@@ -174,7 +174,7 @@ export interface CardVerdict {
  * never so to the millisecond. Longer than the 5 s after which a driver lets an idle card sleep, for
  * each look counts as work.
  */
-export const LOOK_AGAIN_MS = 9_500;
+export const GPU_POLL_MS = 9_500;
 
 /**
  * The graphics processors, `NVIDIA GA102 [GeForce RTX 3090]`; `undefined` when there is none.
@@ -183,8 +183,8 @@ export const LOOK_AGAIN_MS = 9_500;
  */
 export function gpuName(host: Pick<Host, "roots" | "readText" | "list">): string | undefined {
   // NVIDIA's own driver knows the names that are on the box.
-  const models = nvidiaDriverCards(host).flatMap(({ model }) => model ?? []);
-  const others = drmCards(host).filter(({ vendor }) =>
+  const models = listNvidiaDriverGpus(host).flatMap(({ model }) => model ?? []);
+  const others = listDrmGpus(host).filter(({ vendor }) =>
     models.length === 0 || vendor !== NVIDIA_VENDOR
   );
   const counts = new Map<string, number>();
@@ -196,7 +196,7 @@ export function gpuName(host: Pick<Host, "roots" | "readText" | "list">): string
 }
 
 /** Tells whether a card sleeps, from the one file that does not wake it. */
-export class CardPower {
+export class GpuPowerState {
   readonly #status: ReturnType<Host["open"]>;
 
   /** `folder` is the card's in `/sys`. */
@@ -205,7 +205,7 @@ export class CardPower {
   }
 
   /** A card whose driver does not tell is awake. */
-  isAsleep(): boolean {
+  isSuspended(): boolean {
     let status: string | undefined;
     try {
       status = this.#status.read()?.trim();

@@ -2,7 +2,7 @@ import type { InterfaceTraits } from "../host/interface_traits.ts";
 import { matchesGlob } from "../parse/glob.ts";
 
 /** The user's globs; `include` wins over everything, and where it has any only those count. */
-export interface InterfaceLists {
+export interface InterfaceGlobs {
   include: readonly string[];
   exclude: readonly string[];
 }
@@ -14,14 +14,14 @@ export interface InterfaceDecision {
 }
 
 /** What else the machine has, as far as it matters for one interface. */
-export interface InterfaceSurroundings {
-  lists: InterfaceLists;
+export interface InterfaceContext {
+  globs: InterfaceGlobs;
   /** No interface of this machine has a device behind it, as in most containers. */
-  byName: boolean;
+  noDevices: boolean;
   /** No interface is counted so far. */
-  alone: boolean;
+  isOnlyLink: boolean;
   /** A counted interface has moved bytes already, so a dial-up link may lie within them. */
-  carried: boolean;
+  hasTraffic: boolean;
 }
 
 /** Made by software over or beside the real interfaces; what passes there passes a real one too, or never leaves. */
@@ -48,21 +48,21 @@ const DIAL_UP = "ppp*";
  * nothing else has moved a byte that could have carried it. Where a tunnel is the only way out, as in
  * containers without root, it counts.
  */
-export function chooseInterface(
+export function decideInterface(
   name: string,
   traits: InterfaceTraits | undefined,
-  around: InterfaceSurroundings,
+  around: InterfaceContext,
 ): InterfaceDecision {
-  const { include, exclude } = around.lists;
+  const { include, exclude } = around.globs;
   if (include.length > 0) {
     const glob = include.find((glob) => matchesGlob(name, glob));
     return glob === undefined
-      ? left("not in --include-nics")
+      ? ignored("not in --include-nics")
       : counted(`included by --include-nics ${glob}`);
   }
   const excluded = exclude.find((glob) => matchesGlob(name, glob));
-  if (excluded !== undefined) return left(`excluded by --exclude-nics ${excluded}`);
-  return name === "lo" || name === "lo0" ? left("loopback") : byKind(name, traits, around);
+  if (excluded !== undefined) return ignored(`excluded by --exclude-nics ${excluded}`);
+  return name === "lo" || name === "lo0" ? ignored("loopback") : decideByKind(name, traits, around);
 }
 
 /** Whether the name is one of a link that a modem brings up. */
@@ -71,43 +71,45 @@ export function isDialUp(name: string): boolean {
 }
 
 /** Whether it is a link that may lie within another interface: such ones are judged last. */
-export function mayLieWithin(name: string, traits: InterfaceTraits | undefined): boolean {
+export function mayBeEncapsulated(name: string, traits: InterfaceTraits | undefined): boolean {
   return isDialUp(name) || traits?.tunnel === true;
 }
 
-function byKind(
+function decideByKind(
   name: string,
   traits: InterfaceTraits | undefined,
-  around: InterfaceSurroundings,
+  around: InterfaceContext,
 ): InterfaceDecision {
   const master = traits?.master ?? "another interface";
-  if (traits?.bondSlave) return left(`bond slave of ${master}`);
-  if (traits?.deviceSlave) return left(`counted by ${master} already`);
-  if (traits?.switchPort) return left("port of a switch: its uplink is counted");
+  if (traits?.bondSlave) return ignored(`bond slave of ${master}`);
+  if (traits?.deviceSlave) return ignored(`counted by ${master} already`);
+  if (traits?.switchPort) return ignored("port of a switch: its uplink is counted");
   if (traits?.bond) return counted("bond");
   if (traits?.device) {
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
-    return glob === undefined ? counted("has a device") : left(`virtual: ${glob}`);
+    return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);
   }
-  if (traits?.tunnel && around.byName && around.alone) return counted("a tunnel, the only way out");
+  if (traits?.tunnel && around.noDevices && around.isOnlyLink) {
+    return counted("a tunnel, the only way out");
+  }
   const glob = VIRTUAL_NAMES.find((glob) => matchesGlob(name, glob));
-  if (glob !== undefined) return left(`virtual: ${glob}`);
+  if (glob !== undefined) return ignored(`virtual: ${glob}`);
   if (isDialUp(name)) {
-    return around.carried
-      ? left(`within another interface: ${DIAL_UP}`)
+    return around.hasTraffic
+      ? ignored(`within another interface: ${DIAL_UP}`)
       : counted(`a link of its own: ${DIAL_UP}`);
   }
-  if (traits && !around.byName) return left("virtual: no device behind it");
-  if (traits?.bridge) return left("virtual: a bridge");
-  if (traits?.tunnel) return left("virtual: a tunnel");
-  if (traits?.stacked) return left("virtual: over another interface");
-  return counted(around.byName ? "by name: no interface has a device" : "by name: kind unknown");
+  if (traits && !around.noDevices) return ignored("virtual: no device behind it");
+  if (traits?.bridge) return ignored("virtual: a bridge");
+  if (traits?.tunnel) return ignored("virtual: a tunnel");
+  if (traits?.stacked) return ignored("virtual: over another interface");
+  return counted(around.noDevices ? "by name: no interface has a device" : "by name: kind unknown");
 }
 
 function counted(rule: string): InterfaceDecision {
   return { counted: true, rule };
 }
 
-function left(rule: string): InterfaceDecision {
+function ignored(rule: string): InterfaceDecision {
   return { counted: false, rule };
 }

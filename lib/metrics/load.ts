@@ -3,7 +3,7 @@ import { parseLoadavg } from "../parse/loadavg.ts";
 import type { LoadAverage } from "../types.ts";
 
 /** Load averages, from `/proc/loadavg`: a system call would answer for a container's host. */
-export class Load {
+export class LoadCollector {
   readonly #loadavg: Source;
 
   constructor(loadavg: Source) {

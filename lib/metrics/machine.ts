@@ -7,17 +7,17 @@
 import type { Host } from "../host/host.ts";
 import type { KernelTree } from "../host/kernel_lookup.ts";
 import type { MachineFacts, MemoryMode } from "../types.ts";
-import { Connections } from "./connections.ts";
-import { Cpu } from "./cpu.ts";
-import { Disk } from "./disk.ts";
-import { GpuUse } from "./gpu.ts";
-import { Load } from "./load.ts";
-import { machineFacts, withCoresOnline } from "./machine_facts.ts";
-import { type Memory, openMemory } from "./memory.ts";
-import { Network } from "./network.ts";
-import { Processes } from "./processes.ts";
+import { ConnectionCollector } from "./connections.ts";
+import { CpuCollector } from "./cpu.ts";
+import { DiskCollector } from "./disk.ts";
+import { GpuCollectors } from "./gpu.ts";
+import { LoadCollector } from "./load.ts";
+import { machineFacts, withOnlineCores } from "./machine_facts.ts";
+import { type MemoryCollector, openMemory } from "./memory.ts";
+import { NetworkCollector } from "./network.ts";
+import { ProcessCollector } from "./processes.ts";
 import type { Collectors } from "./snapshot.ts";
-import { Uptime } from "./uptime.ts";
+import { UptimeCollector } from "./uptime.ts";
 
 /** What the user chose about measuring. */
 export interface MachineOptions {
@@ -35,14 +35,14 @@ export interface MachineOptions {
 export interface Machine {
   readonly collectors: Collectors & {
     memory:
-      & Pick<Memory, "effectiveMode">
-      & Partial<Pick<Memory, "limitedBy" | "knowsZfs" | "isFallback">>;
-    disk: Pick<Disk, "collect" | "mounts">;
-    traffic: Pick<Network, "collect" | "interfaces" | "look" | "sum">;
-    processes: Pick<Processes, "collect" | "byLinks">;
+      & Pick<MemoryCollector, "effectiveMode">
+      & Partial<Pick<MemoryCollector, "limitedBy" | "knowsZfs" | "isFallback">>;
+    disk: Pick<DiskCollector, "collect" | "mounts">;
+    traffic: Pick<NetworkCollector, "collect" | "interfaces" | "sample" | "total">;
+    processes: Pick<ProcessCollector, "collect" | "byLinks">;
   };
   /** Present where details of graphics cards are wanted. */
-  readonly gpu?: Pick<GpuUse, "nvidia" | "verdicts">;
+  readonly gpu?: Pick<GpuCollectors, "nvidia" | "decisions">;
   /** Reads what does not change; only before the process is sealed. */
   readFacts(): MachineFacts;
   /** Those facts with what has changed since, where anything can; also when the process is sealed. */
@@ -67,7 +67,7 @@ export function networkFolder(proc: string): string {
 }
 
 /** Opens everything that reports need, so that the process can be sealed afterwards. */
-export function openMachine(host: Host, tree: KernelTree, options: MachineOptions): Machine {
+export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineOptions): Machine {
   const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
   const stat = host.open(`${proc}/stat`);
@@ -75,30 +75,30 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
   const lists = { include: options.includeNics, exclude: options.excludeNics };
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
   const { includeMountPoints } = options;
-  const gpu = options.gpu ? new GpuUse(host) : undefined;
+  const gpu = options.gpu ? new GpuCollectors(host) : undefined;
   return {
     collectors: {
-      cpu: new Cpu(stat),
+      cpu: new CpuCollector(stat),
       memory: openMemory(host, { mode: options.memoryMode, isOwn }),
-      disk: new Disk(
+      disk: new DiskCollector(
         host,
         host.open(mountinfo),
         isOwn
           ? { includeMountPoints }
           : { includeMountPoints, visible: host.open(`${OWN_PROC}/self/mountinfo`) },
       ),
-      load: new Load(host.open(`${proc}/loadavg`)),
-      traffic: new Network(
+      load: new LoadCollector(host.open(`${proc}/loadavg`)),
+      traffic: new NetworkCollector(
         host.open(`${network}/dev`),
         (name) => tree.interfaceTraits(name),
         { lists, monotonicMs: () => host.monotonicMs() },
       ),
-      connections: new Connections(
+      connections: new ConnectionCollector(
         host.open(`${network}/sockstat`),
         host.open(`${network}/sockstat6`),
       ),
-      uptime: new Uptime(host.open(`${proc}/uptime`)),
-      processes: new Processes(host, () => tree.processCount()),
+      uptime: new UptimeCollector(host.open(`${proc}/uptime`)),
+      processes: new ProcessCollector(host, () => tree.processCount()),
       ...(gpu && {
         graphicsCards: gpu.collectors.map((collector) => {
           return { subject: collector.subject, collector };
@@ -113,12 +113,12 @@ export function openMachine(host: Host, tree: KernelTree, options: MachineOption
         ? mountinfo
         : `${mountinfo}, asked where ${OWN_PROC}/self/mountinfo has them`,
     },
-    currentFacts: (facts) => withCoresOnline(facts, stat.read()),
+    currentFacts: (facts) => withOnlineCores(facts, stat.read()),
   };
 }
 
 /** A machine, and what looks at it. */
-export interface OpenMachine {
+export interface OpenedMachine {
   readonly host: Pick<Host, "roots" | "interfaceAddresses" | "monotonicMs">;
   readonly tree: Pick<KernelTree, "useShell">;
   readonly machine: Machine;

@@ -12,22 +12,22 @@ import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
 import { DARWIN_COMMANDS, type DarwinQuestion, DarwinShell } from "../host/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { LoadAverage } from "../types.ts";
-import { DarwinConnections } from "./connections_darwin.ts";
-import { DarwinCpu } from "./cpu_darwin.ts";
-import { DarwinDisk } from "./disk_darwin.ts";
-import { type Machine, type MachineOptions, type OpenMachine, OWN_PROC } from "./machine.ts";
+import { DarwinConnectionCollector } from "./connections_darwin.ts";
+import { DarwinCpuCollector } from "./cpu_darwin.ts";
+import { DarwinDiskCollector } from "./disk_darwin.ts";
+import { type Machine, type MachineOptions, type OpenedMachine, OWN_PROC } from "./machine.ts";
 import { goArchitecture } from "./machine_facts.ts";
 import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
-import { DarwinMemory } from "./memory_darwin.ts";
-import { DarwinTraffic } from "./network_darwin.ts";
-import { LateText } from "./polled_command.ts";
-import { DarwinProcesses } from "./processes_darwin.ts";
+import { DarwinMemoryCollector } from "./memory_darwin.ts";
+import { DarwinNetworkCollector } from "./network_darwin.ts";
+import { PolledCommand } from "./polled_command.ts";
+import { DarwinProcessCollector } from "./processes_darwin.ts";
 
 /** The first report waits so long for the commands, which take a hundredth of it. */
-const FIRST_ANSWERS_MS = 2_000;
+const FIRST_OUTPUT_TIMEOUT_MS = 2_000;
 /** Counting processes means listing them. */
-const COUNT_EVERY_MS = 10_000;
-const MOUNTS_EVERY_MS = 60_000;
+const PROCESS_COUNT_INTERVAL_MS = 10_000;
+const MOUNTS_INTERVAL_MS = 60_000;
 
 /** Opens a Mac; resolves when its commands have answered for the first time, or when one takes too long. */
 export async function openDarwinMachine(
@@ -37,12 +37,12 @@ export async function openDarwinMachine(
 ): Promise<Machine> {
   const monotonicMs = () => host.monotonicMs();
   const late = (question: DarwinQuestion, everyMs = 0) =>
-    new LateText(() => shell.ask(question), { monotonicMs, everyMs });
+    new PolledCommand(() => shell.ask(question), { monotonicMs, intervalMs: everyMs });
   const sockets = late("sockets");
   const interfaces = late("interfaces");
   const memory = late("memory");
-  const processes = late("processes", COUNT_EVERY_MS);
-  const mounts = late("mounts", MOUNTS_EVERY_MS);
+  const processes = late("processes", PROCESS_COUNT_INTERVAL_MS);
+  const mounts = late("mounts", MOUNTS_INTERVAL_MS);
   const { includeMountPoints, memoryMode } = options;
   const needed = [sockets, interfaces, processes, mounts];
   // Only one mode needs the command.
@@ -59,20 +59,20 @@ export async function openDarwinMachine(
     }
   };
   // Who takes longer is late: its value is missing in the first report.
-  await deadline(Promise.all([readFacts(), refresh()]), FIRST_ANSWERS_MS).catch(() => {});
+  await deadline(Promise.all([readFacts(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS).catch(() => {});
   return {
     collectors: {
-      cpu: new DarwinCpu(host),
-      memory: new DarwinMemory(host, memory, memoryMode),
-      disk: new DarwinDisk(host, mounts, { includeMountPoints }),
+      cpu: new DarwinCpuCollector(host),
+      memory: new DarwinMemoryCollector(host, memory, memoryMode),
+      disk: new DarwinDiskCollector(host, mounts, { includeMountPoints }),
       load: { collect: () => loadOf(host.load()) },
-      traffic: new DarwinTraffic(interfaces, {
+      traffic: new DarwinNetworkCollector(interfaces, {
         include: options.includeNics,
         exclude: options.excludeNics,
       }),
-      connections: new DarwinConnections(sockets),
+      connections: new DarwinConnectionCollector(sockets),
       uptime: { collect: () => host.uptime() },
-      processes: new DarwinProcesses(processes),
+      processes: new DarwinProcessCollector(processes),
     },
     ...darwinBootId(facts),
     readFacts: () => darwinFacts(host, { sysctl: facts, arch: goArchitecture(options.arch) }),
@@ -109,7 +109,7 @@ function loadOf(averages: readonly number[]): LoadAverage | undefined {
  * @throws {UsageError} When the configuration wants what only Linux has.
  * @throws {Error} When there is no shell to ask.
  */
-export async function openThisMac(config: Config, arch: string): Promise<OpenMachine> {
+export async function openMac(config: Config, arch: string): Promise<OpenedMachine> {
   if (config.remoteControl) {
     throw new UsageError("Cannot turn on remote control: on macOS it is not supported yet");
   }

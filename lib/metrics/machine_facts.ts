@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { armPartName, type CpuInfo, parseCpuinfo } from "../parse/cpuinfo.ts";
-import { assignedValue } from "../parse/os_release.ts";
+import { lookupVariable } from "../parse/os_release.ts";
 import { countLogicalCores } from "../parse/proc_stat.ts";
 import type { MachineFacts } from "../types.ts";
 import { gpuName } from "./gpu_devices.ts";
@@ -17,7 +17,7 @@ export function cpuFacts(
   host: Pick<Host, "roots" | "readText" | "list">,
   info: CpuInfo | undefined,
 ): CpuFacts {
-  const cpuName = info && nameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
+  const cpuName = info && cpuNameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
   const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "");
   const told = info?.physicalCores ?? countSiblingGroups(host);
   // Within LXC `/sys` may show the cores of the machine, while `/proc` shows the container's.
@@ -30,7 +30,7 @@ export function cpuFacts(
 }
 
 /** The facts with the cores that are online by now, from the text of `/proc/stat`. */
-export function withCoresOnline(facts: MachineFacts, stat: string | undefined): MachineFacts {
+export function withOnlineCores(facts: MachineFacts, stat: string | undefined): MachineFacts {
   const logicalCores = countLogicalCores(stat ?? "");
   if (logicalCores === undefined) return facts;
   const { physicalCores } = facts;
@@ -41,7 +41,7 @@ export function withCoresOnline(facts: MachineFacts, stat: string | undefined): 
   };
 }
 
-function nameOf(info: CpuInfo, deviceTreeModel: string | undefined): string | undefined {
+function cpuNameOf(info: CpuInfo, deviceTreeModel: string | undefined): string | undefined {
   const { modelName } = info;
   // 32-bit ARM names the instruction set here, `ARMv7 Processor rev 4 (v7l)`.
   const isGeneric = modelName !== undefined && /^(?:ARMv\d|AArch64)\S* processor/i.test(modelName);
@@ -91,10 +91,10 @@ export function osName(host: Files): string | undefined {
     if (special !== undefined) return special;
   }
   const release = osRelease(host);
-  const name = assignedValue(release, "NAME");
-  const version = assignedValue(release, "VERSION");
+  const name = lookupVariable(release, "NAME");
+  const version = lookupVariable(release, "VERSION");
   // What has no such file, as a container of one program, is still of the kernel's kind.
-  return assignedValue(release, "PRETTY_NAME") ?? (name && joined(name, version)) ??
+  return lookupVariable(release, "PRETTY_NAME") ?? (name && joinWords(name, version)) ??
     (host.readText(`${host.roots.proc}/sys/kernel/ostype`)?.trim() || undefined);
 }
 
@@ -113,8 +113,8 @@ function proxmox(host: Files): string | undefined {
   const end = packages.indexOf("\n\n", start);
   const section = start === -1 ? "" : packages.slice(start, end === -1 ? undefined : end);
   const version = /^Version: ([^\s~]+)/m.exec(section)?.[1];
-  const codename = assignedValue(osRelease(host), "VERSION_CODENAME");
-  return joined("Proxmox VE", version, codename && `(${codename})`);
+  const codename = lookupVariable(osRelease(host), "VERSION_CODENAME");
+  return joinWords("Proxmox VE", version, codename && `(${codename})`);
 }
 
 /** `Synology DS920+ DSM 7.2`. */
@@ -124,11 +124,11 @@ function synology(host: Files): string | undefined {
     host.readText(`${root}/etc.defaults/synoinfo.conf`);
   if (info === undefined) return undefined;
   const version = host.readText(`${root}/etc.defaults/VERSION`) ?? "";
-  return joined(
+  return joinWords(
     "Synology",
-    assignedValue(info, "upnpmodelname"),
+    lookupVariable(info, "upnpmodelname"),
     "DSM",
-    assignedValue(version, "productversion"),
+    lookupVariable(version, "productversion"),
   );
 }
 
@@ -141,16 +141,16 @@ function fnos(host: Files): string | undefined {
 /** `Android 14 (brand model)`. */
 function android(host: Files): string | undefined {
   const properties = host.readText(`${host.roots.root}/system/build.prop`);
-  const version = properties && assignedValue(properties, "ro.build.version.release");
+  const version = properties && lookupVariable(properties, "ro.build.version.release");
   if (!version) return undefined;
   const product = (name: string): string | undefined =>
-    assignedValue(properties, `ro.product.${name}`) ??
-      assignedValue(properties, `ro.product.system.${name}`);
-  const device = joined(product("brand"), product("model"));
-  return joined("Android", version, device && `(${device})`);
+    lookupVariable(properties, `ro.product.${name}`) ??
+      lookupVariable(properties, `ro.product.system.${name}`);
+  const device = joinWords(product("brand"), product("model"));
+  return joinWords("Android", version, device && `(${device})`);
 }
 
-function joined(...words: (string | undefined)[]): string {
+function joinWords(...words: (string | undefined)[]): string {
   return words.filter(Boolean).join(" ");
 }
 

@@ -1,8 +1,12 @@
 import type { Host, Source } from "../host/host.ts";
-import { parseArcStats } from "../parse/arcstats.ts";
-import { type MemoryCounters, parseMeminfo } from "../parse/meminfo.ts";
+import { parseArcstats } from "../parse/arcstats.ts";
+import { type Meminfo, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
-import { type GroupMemory, type MemoryGroup, openMemoryGroup } from "./memory_cgroup.ts";
+import {
+  type CgroupMemory,
+  type CgroupMemoryCollector,
+  openMemoryCgroup,
+} from "./memory_cgroup.ts";
 
 /** How memory is counted, and what there is beside `/proc/meminfo`. */
 export interface MemoryOptions {
@@ -10,11 +14,11 @@ export interface MemoryOptions {
   /** `/proc/spl/kstat/zfs/arcstats`, where ZFS runs: the kernel counts its cache as plain use. */
   readonly arcstats?: Source | undefined;
   /** What limits the container that the agent runs in. */
-  readonly group?: Pick<MemoryGroup, "folder" | "collect"> | undefined;
+  readonly cgroup?: Pick<CgroupMemoryCollector, "folder" | "collect"> | undefined;
 }
 
 /** Memory and swap in use, from `/proc/meminfo`, or from the control group that limits a container. */
-export class Memory {
+export class MemoryCollector {
   readonly #meminfo: Source;
   readonly #options: MemoryOptions;
   readonly #mode: MemoryMode;
@@ -57,34 +61,34 @@ export class Memory {
     const text = this.#meminfo.read();
     if (text === undefined) return undefined;
     const machine = parseMeminfo(text);
-    const group = this.#options.group?.collect();
+    const group = this.#options.cgroup?.collect();
     const binds = group !== undefined && group.limitBytes < machine.totalBytes;
-    this.#limitedBy = binds ? this.#options.group?.folder : undefined;
+    this.#limitedBy = binds ? this.#options.cgroup?.folder : undefined;
     const isUnknown = !binds && machine.availableBytes === undefined;
     this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
     const memory = binds
-      ? usage(group.limitBytes, groupUsedBytes(group, this.#mode))
+      ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
       : this.#machineUsage(machine);
-    const swap = binds ? groupSwap(group, machine) : swapUsage(machine);
+    const swap = binds ? cgroupSwap(group, machine) : swapUsage(machine);
     return swap === undefined ? { memory } : { memory, swap };
   }
 
-  #machineUsage(counters: MemoryCounters): Usage {
+  #machineUsage(counters: Meminfo): Usage {
     const { totalBytes } = counters;
     const mode = this.#effectiveMode;
-    const cache = mode === "all" ? 0 : shrinkableBytes(this.#options.arcstats?.read());
+    const cache = mode === "all" ? 0 : reclaimableArcBytes(this.#options.arcstats?.read());
     return usage(totalBytes, totalBytes - unusedBytes(counters, mode) - cache);
   }
 }
 
 /** What ZFS gives back when memory gets short; htop takes it for cache too. */
-function shrinkableBytes(arcstats: string | undefined): number {
+function reclaimableArcBytes(arcstats: string | undefined): number {
   if (arcstats === undefined) return 0;
-  const { sizeBytes, minimumBytes } = parseArcStats(arcstats);
+  const { sizeBytes, minimumBytes } = parseArcstats(arcstats);
   return Math.max(sizeBytes - minimumBytes, 0);
 }
 
-function unusedBytes(counters: MemoryCounters, mode: MemoryMode): number {
+function unusedBytes(counters: Meminfo, mode: MemoryMode): number {
   switch (mode) {
     case "all":
       return counters.freeBytes;
@@ -97,7 +101,7 @@ function unusedBytes(counters: MemoryCounters, mode: MemoryMode): number {
 }
 
 /** What users compare with here is `docker stats` and its like: all but files not used of late. */
-function groupUsedBytes(group: GroupMemory, mode: MemoryMode): number {
+function cgroupUsedBytes(group: CgroupMemory, mode: MemoryMode): number {
   switch (mode) {
     case "all":
       return group.currentBytes;
@@ -110,13 +114,13 @@ function groupUsedBytes(group: GroupMemory, mode: MemoryMode): number {
 }
 
 /** A group may be allowed more swap than the machine has. */
-function groupSwap({ swap }: GroupMemory, machine: MemoryCounters): Usage | undefined {
+function cgroupSwap({ swap }: CgroupMemory, machine: Meminfo): Usage | undefined {
   if (swap === undefined || machine.swapTotalBytes === undefined) return undefined;
   const limitBytes = swap.limitBytes ?? machine.swapTotalBytes;
   return usage(Math.min(limitBytes, machine.swapTotalBytes), swap.usedBytes);
 }
 
-function swapUsage(counters: MemoryCounters): Usage | undefined {
+function swapUsage(counters: Meminfo): Usage | undefined {
   const { swapTotalBytes, swapFreeBytes, swapCachedBytes } = counters;
   if (swapTotalBytes === undefined || swapFreeBytes === undefined) return undefined;
   return usage(swapTotalBytes, swapTotalBytes - swapFreeBytes - (swapCachedBytes ?? 0));
@@ -128,7 +132,7 @@ function usage(totalBytes: number, usedBytes: number): Usage {
 }
 
 /** What decides how memory is counted. */
-export interface MemoryCounting {
+export interface MemoryRuleOptions {
   readonly mode: MemoryMode;
   /** Whether the numbers are those of a container's control group. */
   readonly limited: boolean;
@@ -136,22 +140,22 @@ export interface MemoryCounting {
   readonly fallback: boolean;
 }
 
-const OF_MACHINE: Readonly<Record<MemoryMode, string>> = {
+const MEMINFO_RULES: Readonly<Record<MemoryMode, string>> = {
   htop: "total - free - buffers - cached - reclaimable + shared",
   available: "total - available",
   all: "total - free",
 };
 
-const OF_GROUP: Readonly<Record<MemoryMode, string>> = {
+const CGROUP_RULES: Readonly<Record<MemoryMode, string>> = {
   htop: "all in use - files not used of late",
   available: "all in use - files - reclaimable",
   all: "all in use",
 };
 
 /** How used memory is counted, in plain words: `mode all: total - free`. */
-export function memoryRule({ mode, limited, fallback }: MemoryCounting): string {
+export function memoryRule({ mode, limited, fallback }: MemoryRuleOptions): string {
   const why = fallback ? ", since this kernel does not tell what is available" : "";
-  return `mode ${mode}${why}: ${(limited ? OF_GROUP : OF_MACHINE)[mode]}`;
+  return `mode ${mode}${why}: ${(limited ? CGROUP_RULES : MEMINFO_RULES)[mode]}`;
 }
 
 type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
@@ -165,21 +169,23 @@ type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "ope
 export function openMemory(
   host: MemoryHost,
   options: { mode: MemoryMode; isOwn: boolean },
-): Memory {
+): MemoryCollector {
   const { proc } = host.roots;
   const { mode } = options;
   const meminfo = host.open(`${proc}/meminfo`);
   // lxcfs and its like show the container's share, without the cache of the machine's ZFS.
-  if (options.isOwn && isLaidOver(host, `${proc}/meminfo`)) return new Memory(meminfo, { mode });
+  if (options.isOwn && isMountPoint(host, `${proc}/meminfo`)) {
+    return new MemoryCollector(meminfo, { mode });
+  }
   const arcstats = `${proc}/spl/kstat/zfs/arcstats`;
-  return new Memory(meminfo, {
+  return new MemoryCollector(meminfo, {
     mode,
     arcstats: host.exists(arcstats) ? host.open(arcstats) : undefined,
-    group: options.isOwn ? openMemoryGroup(host) : undefined,
+    cgroup: options.isOwn ? openMemoryCgroup(host) : undefined,
   });
 }
 
-function isLaidOver(host: MemoryHost, path: string): boolean {
+function isMountPoint(host: MemoryHost, path: string): boolean {
   const mounts = host.readText(`${host.roots.proc}/self/mountinfo`) ?? "";
   return mounts.split("\n").some((line) => line.split(" ", 5)[4] === path);
 }

@@ -1,10 +1,10 @@
 import type { Host, Source } from "../host/host.ts";
 import {
-  cgroupFolders,
+  type CgroupMemoryStat,
+  cgroupMountFolders,
   type MemoryCgroup,
-  type MemoryStat,
-  parseByteLimit,
   parseMemoryCgroup,
+  parseMemoryLimit,
   parseMemoryStat,
 } from "../parse/cgroup.ts";
 import { parseMountinfo } from "../parse/mountinfo.ts";
@@ -13,7 +13,7 @@ import { containerKind } from "./virtualization.ts";
 type GroupHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
 
 /** A container's memory: what it may have, and what it has. */
-export interface GroupMemory extends MemoryStat {
+export interface CgroupMemory extends CgroupMemoryStat {
   limitBytes: number;
   /** Everything that is counted, caches included. */
   currentBytes: number;
@@ -37,7 +37,7 @@ const FILES = {
 } as const;
 
 /** The control group whose memory limit binds a container, by files that are open already. */
-export class MemoryGroup {
+export class CgroupMemoryCollector {
   /** Where the kernel shows it. */
   readonly folder: string;
   readonly #version: 1 | 2;
@@ -64,28 +64,31 @@ export class MemoryGroup {
    *
    * @throws {SyntaxError} When the kernel's text can't be read.
    */
-  collect(): GroupMemory | undefined {
-    const limitBytes = limitOf(this.#limit.read());
+  collect(): CgroupMemory | undefined {
+    const limitBytes = parseLimit(this.#limit.read());
     const current = this.#current.read();
     const statText = this.#stat.read();
     if (limitBytes === undefined || current === undefined || statText === undefined) {
       return undefined;
     }
     const stat = parseMemoryStat(statText, this.#version);
-    const swap = this.#version === 1 ? this.#sharedSwap(limitBytes, stat) : this.#ownSwap();
-    const memory = { ...stat, limitBytes, currentBytes: parseByteLimit(current) ?? 0 };
+    const swap = this.#version === 1 ? this.#swapV1(limitBytes, stat) : this.#swapV2();
+    const memory = { ...stat, limitBytes, currentBytes: parseMemoryLimit(current) ?? 0 };
     return swap === undefined ? memory : { ...memory, swap };
   }
 
-  #ownSwap(): GroupMemory["swap"] {
+  #swapV2(): CgroupMemory["swap"] {
     const used = this.#swapCurrent.read();
     if (used === undefined) return undefined;
-    return { limitBytes: limitOf(this.#swapLimit.read()), usedBytes: parseByteLimit(used) ?? 0 };
+    return {
+      limitBytes: parseLimit(this.#swapLimit.read()),
+      usedBytes: parseMemoryLimit(used) ?? 0,
+    };
   }
 
-  #sharedSwap(memoryLimitBytes: number, stat: MemoryStat): GroupMemory["swap"] {
+  #swapV1(memoryLimitBytes: number, stat: CgroupMemoryStat): CgroupMemory["swap"] {
     if (stat.swapBytes === undefined) return undefined;
-    const both = limitOf(this.#swapLimit.read());
+    const both = parseLimit(this.#swapLimit.read());
     const limitBytes = both === undefined ? undefined : Math.max(both - memoryLimitBytes, 0);
     return { limitBytes, usedBytes: stat.swapBytes };
   }
@@ -95,36 +98,36 @@ export class MemoryGroup {
  * Opens the control group with the tightest memory limit among the container's own and those around
  * it that can be seen; `undefined` where nothing limits it, or where this is no container.
  */
-export function openMemoryGroup(host: GroupHost): MemoryGroup | undefined {
+export function openMemoryCgroup(host: GroupHost): CgroupMemoryCollector | undefined {
   try {
-    return tightestGroup(host);
+    return tightestCgroup(host);
   } catch {
     // A hierarchy of another form limits nothing that is known; the machine's numbers remain.
     return undefined;
   }
 }
 
-function tightestGroup(host: GroupHost): MemoryGroup | undefined {
-  const group = containerGroup(host);
+function tightestCgroup(host: GroupHost): CgroupMemoryCollector | undefined {
+  const group = containerCgroup(host);
   if (group === undefined) return undefined;
   const { version } = group;
   const mounts = parseMountinfo(host.readText(`${host.roots.proc}/self/mountinfo`) ?? "");
   let tightest: { folder: string; limitBytes: number } | undefined;
-  for (const folder of cgroupFolders(group, mounts)) {
-    const limitBytes = limitOf(host.readText(`${folder}/${FILES[version].limit}`));
+  for (const folder of cgroupMountFolders(group, mounts)) {
+    const limitBytes = parseLimit(host.readText(`${folder}/${FILES[version].limit}`));
     if (limitBytes === undefined || limitBytes >= (tightest?.limitBytes ?? Infinity)) continue;
     tightest = { folder, limitBytes };
   }
   // Outside of a container a limit is the agent's own, and tells nothing of the machine.
   if (tightest === undefined || containerKind(host) === undefined) return undefined;
-  return new MemoryGroup(host, { version, folder: tightest.folder });
+  return new CgroupMemoryCollector(host, { version, folder: tightest.folder });
 }
 
 /**
  * The agent's group, or the container's around it: where systemd runs the container its first
  * process is in `init.scope`, and a service beside it may have a limit of its own.
  */
-function containerGroup(host: GroupHost): MemoryCgroup | undefined {
+function containerCgroup(host: GroupHost): MemoryCgroup | undefined {
   const { proc } = host.roots;
   const own = parseMemoryCgroup(host.readText(`${proc}/self/cgroup`) ?? "");
   const first = parseMemoryCgroup(host.readText(`${proc}/1/cgroup`) ?? "");
@@ -134,6 +137,6 @@ function containerGroup(host: GroupHost): MemoryCgroup | undefined {
   return `${own.path}/`.startsWith(`${around}/`) ? { ...own, path: around || "/" } : own;
 }
 
-function limitOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseByteLimit(text);
+function parseLimit(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseMemoryLimit(text);
 }

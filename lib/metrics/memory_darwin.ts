@@ -4,7 +4,7 @@ import { parseVmStat } from "../parse/vm_stat.ts";
 import type { MemoryMode, Usage } from "../types.ts";
 
 /** Memory and swap of a Mac, from `Deno.systemMemoryInfo()`, and from `vm_stat` what is used of it. */
-export class DarwinMemory {
+export class DarwinMemoryCollector {
   readonly #host: Pick<DarwinHost, "memory">;
   readonly #vmStat: Source;
   /** The mode that is counted by. */
@@ -33,11 +33,11 @@ export class DarwinMemory {
       ? total - available
       : this.effectiveMode === "all"
       ? total - free
-      : this.#usedByActivityMonitor();
+      : this.#activityMonitorUsedBytes();
     return used === undefined || total <= 0 ? { swap } : { memory: usage(total, used), swap };
   }
 
-  #usedByActivityMonitor(): number | undefined {
+  #activityMonitorUsedBytes(): number | undefined {
     const text = this.#vmStat.read();
     if (text === undefined) return undefined;
     const { anonymousBytes, purgeableBytes, wiredBytes, compressorBytes } = parseVmStat(text);

@@ -3,10 +3,10 @@ import type { Snapshot } from "../types.ts";
 import { type Collector, type Collectors, takeSnapshot } from "./snapshot.ts";
 
 /** How long a value may stand in for one that can't be measured, in milliseconds. */
-const LONGEST_MS = 60_000;
+const MAX_AGE_MS = 60_000;
 
 /** A collector whose last value can stand in for a while when it fails. */
-export class Lasting<T> {
+export class LastKnown<T> {
   readonly #collector: { collect(): T | undefined };
   readonly #monotonicMs: () => number;
   #last: { value: T | undefined; atMs: number } | undefined;
@@ -29,19 +29,19 @@ export class Lasting<T> {
   /** What it last gave; `undefined` when that is more than a minute ago. */
   recall(): T | undefined {
     if (this.#last === undefined) return undefined;
-    if (this.#monotonicMs() - this.#last.atMs > LONGEST_MS) this.#last = undefined;
+    if (this.#monotonicMs() - this.#last.atMs > MAX_AGE_MS) this.#last = undefined;
     return this.#last?.value;
   }
 }
 
 /** Takes snapshots, bridges short failures, and says once when something can't be measured, and once when it can again. */
-export class Measuring {
+export class Sampler {
   readonly #collectors: Collectors;
   readonly #log = getLogger("agent");
   #failing = new Map<string, string>();
 
   constructor(collectors: Collectors, options: { monotonicMs: () => number }) {
-    const lasting = <T>(collector: Collector<T>): Lasting<T> => new Lasting(collector, options);
+    const lasting = <T>(collector: Collector<T>): LastKnown<T> => new LastKnown(collector, options);
     this.#collectors = {
       ...collectors,
       cpu: lasting(collectors.cpu),
@@ -61,16 +61,16 @@ export class Measuring {
   }
 
   /** Measures everything once; what fails is named, and keeps its last value for a minute. */
-  take(): Snapshot {
+  sample(): Snapshot {
     const failing = new Map<string, string>();
     const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {
       failing.set(subject, describeError(error));
     });
-    if (failing.size > 0 || this.#failing.size > 0) this.#tellChanges(failing);
+    if (failing.size > 0 || this.#failing.size > 0) this.#logChanges(failing);
     return snapshot;
   }
 
-  #tellChanges(failing: Map<string, string>): void {
+  #logChanges(failing: Map<string, string>): void {
     for (const [subject, reason] of failing) {
       if (this.#failing.get(subject) === reason) continue;
       this.#log.warning("Cannot measure {subject}: {reason}", { subject, reason });

@@ -1,51 +1,73 @@
 import type { Mount } from "../parse/mountinfo.ts";
 
-const NETWORK = new Set([
+const NETWORK_TYPES = new Set([
   ...["nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "ncpfs", "9p", "afs", "coda", "ceph"],
   ...["lustre", "beegfs", "gpfs", "orangefs", "pvfs2"],
 ]);
-const SHARED_FOLDER = new Set(["virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fakeowner"]);
-const LAYERS = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
-const IMAGE = new Set(["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"]);
-const MEMORY = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
+const SHARED_FOLDER_TYPES = new Set([
+  "virtiofs",
+  "vboxsf",
+  "prl_fs",
+  "vmhgfs",
+  "drvfs",
+  "fakeowner",
+]);
+const LAYERED_TYPES = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
+const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"]);
+const MEMORY_TYPES = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
 
 /** Of all others the source is a device file, or what is mounted is no disk. */
-const NAMES_ITS_SOURCE = new Set(["zfs", "btrfs", "bcachefs", "ubifs", "jffs2", "yaffs2", "simfs"]);
+const TYPES_WITHOUT_DEVICE = new Set([
+  "zfs",
+  "btrfs",
+  "bcachefs",
+  "ubifs",
+  "jffs2",
+  "yaffs2",
+  "simfs",
+]);
 
 /** Trees for what passes by, or that show again what is on disk elsewhere. */
-const TREES = [
+const IGNORED_TREES = [
   ...["/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys", "/nix/store"],
   // Android's packages: images that lie in its system and on its data disk.
   "/apex",
 ];
 
 /** Why a mount is not counted by default, in plain words; `undefined` when it is. */
-export function whyLeftOut({ mountPoint, type, source }: Mount): string | undefined {
+export function ignoreReason({ mountPoint, type, source }: Mount): string | undefined {
   if (mountPoint === "/") return undefined;
-  const tree = TREES.find((tree) => mountPoint === tree || mountPoint.startsWith(`${tree}/`));
-  if (NETWORK.has(type)) return `network file system: ${type}`;
-  if (SHARED_FOLDER.has(type)) return `shared by the host: ${type}`;
+  const tree = IGNORED_TREES.find((tree) =>
+    mountPoint === tree || mountPoint.startsWith(`${tree}/`)
+  );
+  if (NETWORK_TYPES.has(type)) return `network file system: ${type}`;
+  if (SHARED_FOLDER_TYPES.has(type)) return `shared by the host: ${type}`;
   if (type === "autofs") return `mounted on demand: ${type}`;
   if (isFuse(type)) return `served by a program: ${type}`;
-  if (LAYERS.has(type)) return `layers over another file system: ${type}`;
-  if (IMAGE.has(type)) return `read-only image: ${type}`;
-  if (MEMORY.has(type) || /^\/dev\/(?:block\/)?z?ram\d/.test(source)) return `in memory: ${type}`;
+  if (LAYERED_TYPES.has(type)) return `layers over another file system: ${type}`;
+  if (IMAGE_TYPES.has(type)) return `read-only image: ${type}`;
+  if (MEMORY_TYPES.has(type) || /^\/dev\/(?:block\/)?z?ram\d/.test(source)) {
+    return `in memory: ${type}`;
+  }
   if (tree !== undefined) return `part of ${tree}`;
   if (/^\/dev\/(?:block\/)?loop\d/.test(source)) return "loop device";
   if (type === "zfs" && source.includes("@")) return "snapshot";
-  return source.startsWith("/dev/") || NAMES_ITS_SOURCE.has(type) ? undefined : `no disk: ${type}`;
+  return source.startsWith("/dev/") || TYPES_WITHOUT_DEVICE.has(type)
+    ? undefined
+    : `no disk: ${type}`;
 }
 
 /** Whether asking for its space may hang: another machine or a program has to answer. */
 export function mayHang({ mountPoint, type }: Mount): boolean {
   // When the root hangs the agent hangs, asked or not.
   if (mountPoint === "/") return false;
-  return NETWORK.has(type) || SHARED_FOLDER.has(type) || type === "autofs" || isFuse(type);
+  return NETWORK_TYPES.has(type) || SHARED_FOLDER_TYPES.has(type) || type === "autofs" ||
+    isFuse(type);
 }
 
 /** Whether its space is that of another file system, which may be mounted as well. */
 export function isLayered(type: string): boolean {
-  return LAYERS.has(type);
+  return LAYERED_TYPES.has(type);
 }
 
 /** `fuseblk` is a disk by its device; only its driver is a program. */
@@ -54,7 +76,7 @@ function isFuse(type: string): boolean {
 }
 
 /** A mount and why it is counted or not. */
-export interface MountVerdict {
+export interface MountDecision {
   mountPoint: string;
   source: string;
   type: string;
@@ -63,7 +85,7 @@ export interface MountVerdict {
 }
 
 /** A mount whose space is asked for. */
-export interface CountedMount extends MountVerdict {
+export interface CountedMount extends MountDecision {
   counted: true;
   /** Where to ask. */
   path: string;
@@ -74,12 +96,12 @@ export interface CountedMount extends MountVerdict {
 }
 
 /** A mount that is left out. */
-export interface LeftMount extends MountVerdict {
+export interface IgnoredMount extends MountDecision {
   counted: false;
 }
 
 /** What decides beside the mounts themselves. */
-export interface MountSurroundings {
+export interface MountContext {
   /** The user's list; where it has any, only those count, whatever they are. */
   include: readonly string[];
   /** The process's own mounts, when the mounts to choose from are those of another root. */
@@ -95,25 +117,25 @@ export interface MountSurroundings {
  * of it is mounted: then each is asked for at a mount of the same device that this process can see.
  * The answer has the root first, then the kernel's order.
  */
-export function chooseMounts(
+export function filterMounts(
   mounts: readonly Mount[],
-  around: MountSurroundings,
-): (CountedMount | LeftMount)[] {
+  around: MountContext,
+): (CountedMount | IgnoredMount)[] {
   const include = new Set(around.include.map((path) => path.replace(/(?<=.)\/+$/, "")));
-  const present = onTop(mounts);
+  const present = visibleMounts(mounts);
   const visible = around.visible && visibleByDevice(around.visible);
   const names = new Map<string, string>();
-  const verdicts = new Map<Mount, CountedMount | LeftMount>();
+  const verdicts = new Map<Mount, CountedMount | IgnoredMount>();
   const judge = (mount: Mount) => {
-    const rule = whyNot(mount, include);
-    if (rule !== undefined) return leaveOut(mount, rule);
-    const keys = identities(mount);
+    const rule = ignoreReasonFor(mount, include);
+    if (rule !== undefined) return ignoreMount(mount, rule);
+    const keys = identityKeys(mount);
     const same = keys.map((key) => names.get(key)).find((name) => name !== undefined);
-    if (same !== undefined) return leaveOut(mount, `same file system as ${same}`);
+    if (same !== undefined) return ignoreMount(mount, `same file system as ${same}`);
     const path = visible ? visible(mount) : mount.mountPoint;
-    if (path === undefined) return leaveOut(mount, "not visible from here");
+    if (path === undefined) return ignoreMount(mount, "not visible from here");
     const isWanted = include.size > 0;
-    if (!visible && !isWanted && isFileBind(mount, around)) return leaveOut(mount, "a file");
+    if (!visible && !isWanted && isFileBind(mount, around)) return ignoreMount(mount, "a file");
     for (const key of keys) names.set(key, mount.mountPoint);
     return counted(mount, { path, isWanted });
   };
@@ -124,23 +146,23 @@ export function chooseMounts(
   return [
     ...chosen,
     ...missing.map((mountPoint) =>
-      leaveOut({ mountPoint, source: "", type: "" }, "nothing is mounted there")
+      ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there")
     ),
   ];
 }
 
-function whyNot(mount: Mount, include: ReadonlySet<string>): string | undefined {
-  if (include.size === 0) return whyLeftOut(mount);
+function ignoreReasonFor(mount: Mount, include: ReadonlySet<string>): string | undefined {
+  if (include.size === 0) return ignoreReason(mount);
   return include.has(mount.mountPoint) ? undefined : "not in --include-mountpoint";
 }
 
 /** A whole file system has a folder at its root. */
-function isFileBind(mount: Mount, { isFile }: MountSurroundings): boolean {
+function isFileBind(mount: Mount, { isFile }: MountContext): boolean {
   return mount.root !== "/" && !mayHang(mount) && isFile(mount.mountPoint);
 }
 
 /** A later mount hides an earlier one of the same mount point; the root comes first. */
-function onTop(mounts: readonly Mount[]): Mount[] {
+function visibleMounts(mounts: readonly Mount[]): Mount[] {
   const byPath = new Map(mounts.map((mount) => [mount.mountPoint, mount]));
   const root = byPath.get("/");
   byPath.delete("/");
@@ -157,12 +179,12 @@ function rank({ mountPoint, root }: Mount): number {
 }
 
 /** What tells a file system apart; some kernels give each btrfs subvolume a device number of its own. */
-function identities({ device, type, source }: Mount): string[] {
+function identityKeys({ device, type, source }: Mount): string[] {
   return type === "btrfs" && source.startsWith("/") ? [device, source] : [device];
 }
 
 function visibleByDevice(own: readonly Mount[]): (mount: Mount) => string | undefined {
-  const byDevice = Map.groupBy(onTop(own), ({ device }) => device);
+  const byDevice = Map.groupBy(visibleMounts(own), ({ device }) => device);
   return ({ device, root }) => {
     const mounts = byDevice.get(device);
     return (mounts?.find((mount) => mount.root === root) ?? mounts?.[0])?.mountPoint;
@@ -191,9 +213,9 @@ function counted(
 }
 
 /** The verdict on a mount that does not count after all. */
-export function leaveOut(
+export function ignoreMount(
   { mountPoint, source, type }: Pick<Mount, "mountPoint" | "source" | "type">,
   rule: string,
-): LeftMount {
+): IgnoredMount {
   return { mountPoint, source, type, counted: false, rule };
 }

@@ -3,30 +3,30 @@ import type { InterfaceTraits } from "../host/interface_traits.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { Traffic } from "../types.ts";
 import {
-  chooseInterface,
+  decideInterface,
   type InterfaceDecision,
-  type InterfaceLists,
+  type InterfaceGlobs,
   isDialUp,
-  mayLieWithin,
+  mayBeEncapsulated,
 } from "./interface_filter.ts";
-import { TrafficSum } from "./traffic_total.ts";
+import { TrafficTotal } from "./traffic_total.ts";
 
 /** Tells the traits of an interface seen for the first time; `undefined` when nothing is known of it. */
-export type AskTraits = (
+export type LookupTraits = (
   name: string,
 ) => InterfaceTraits | undefined | Promise<InterfaceTraits | undefined>;
 
 /** An interface and why it is counted or not. */
-export interface InterfaceVerdict extends InterfaceDecision {
+export interface InterfaceStatus extends InterfaceDecision {
   name: string;
 }
 
-interface Nic {
+interface TrackedInterface {
   readonly name: string;
   traits: InterfaceTraits | undefined;
   answered: boolean;
   decision: InterfaceDecision | undefined;
-  seenInRound: number;
+  lastRound: number;
 }
 
 /**
@@ -34,18 +34,18 @@ interface Nic {
  *
  * Each interface is judged once, when it is first seen, and anew when it returns after it went. One
  * that comes later adds what it brings along to the total, but not to the speed; how its bytes are
- * added up is told in {@linkcode TrafficSum}.
+ * added up is told in {@linkcode TrafficTotal}.
  */
-export class Network {
+export class NetworkCollector {
   readonly #source: Source;
-  readonly #traits: AskTraits;
-  readonly #lists: InterfaceLists;
+  readonly #traits: LookupTraits;
+  readonly #globs: InterfaceGlobs;
   readonly #monotonicMs: () => number;
   readonly #parse: typeof parseNetDev;
-  readonly #nics = new Map<string, Nic>();
-  readonly #undecided = new Set<Nic>();
+  readonly #interfaces = new Map<string, TrackedInterface>();
+  readonly #undecided = new Set<TrackedInterface>();
   /** What has passed so far. */
-  readonly sum = new TrafficSum();
+  readonly total = new TrafficTotal();
   #deviceSeen = false;
   #round = 0;
   #seen = 0;
@@ -56,16 +56,16 @@ export class Network {
    */
   constructor(
     source: Source,
-    traits: AskTraits,
+    traits: LookupTraits,
     options: {
-      lists: InterfaceLists;
+      lists: InterfaceGlobs;
       monotonicMs: () => number;
       parse?: typeof parseNetDev;
     },
   ) {
     this.#source = source;
     this.#traits = traits;
-    this.#lists = options.lists;
+    this.#globs = options.lists;
     this.#monotonicMs = options.monotonicMs;
     this.#parse = options.parse ?? parseNetDev;
   }
@@ -76,59 +76,59 @@ export class Network {
    * @throws {SyntaxError} When the kernel's text can't be read.
    */
   collect(): Traffic | undefined {
-    const atMs = this.look();
-    return atMs === undefined ? undefined : this.sum.at(atMs);
+    const atMs = this.sample();
+    return atMs === undefined ? undefined : this.total.trafficAt(atMs);
   }
 
   /**
    * Adds what has passed to the sum, without a step of the speed; the moment of the look, or
-   * `undefined` as for {@linkcode Network.collect}.
+   * `undefined` as for {@linkcode NetworkCollector.collect}.
    *
    * @throws {SyntaxError} When the kernel's text can't be read.
    */
-  look(): number | undefined {
+  sample(): number | undefined {
     const text = this.#source.read();
     if (text === undefined) return undefined;
     const atMs = this.#monotonicMs();
     this.#round++;
     this.#seen = 0;
-    const counters = this.#parse(text, (name) => this.#wants(name));
-    if (this.#undecided.size > 0) this.#judge(counters);
+    const counters = this.#parse(text, (name) => this.#isWanted(name));
+    if (this.#undecided.size > 0) this.#decide(counters);
     for (const now of counters) {
-      if (this.#nics.get(now.name)?.decision?.counted) this.sum.add(now);
+      if (this.#interfaces.get(now.name)?.decision?.counted) this.total.add(now);
     }
-    if (this.#seen !== this.#nics.size) this.#forgetGone();
-    if (this.#undecided.size > 0 && this.sum.isEmpty()) return undefined;
+    if (this.#seen !== this.#interfaces.size) this.#pruneMissing();
+    if (this.#undecided.size > 0 && this.total.isEmpty()) return undefined;
     return atMs;
   }
 
   /** What was decided for each interface that was there at the last look, in the kernel's order. */
-  interfaces(): InterfaceVerdict[] {
+  interfaces(): InterfaceStatus[] {
     return Array.from(
-      this.#nics.values(),
+      this.#interfaces.values(),
       ({ name, decision }) => ({ name, ...decision ?? { counted: false, rule: "not known yet" } }),
     );
   }
 
-  #wants(name: string): boolean {
-    const nic = this.#nics.get(name) ?? this.#meet(name);
-    if (nic.seenInRound !== this.#round) this.#seen++;
-    nic.seenInRound = this.#round;
+  #isWanted(name: string): boolean {
+    const nic = this.#interfaces.get(name) ?? this.#track(name);
+    if (nic.lastRound !== this.#round) this.#seen++;
+    nic.lastRound = this.#round;
     return nic.decision?.counted ?? true;
   }
 
-  #meet(name: string): Nic {
-    const nic: Nic = {
+  #track(name: string): TrackedInterface {
+    const nic: TrackedInterface = {
       name,
       traits: undefined,
       answered: true,
       decision: undefined,
-      seenInRound: 0,
+      lastRound: 0,
     };
-    this.#nics.set(name, nic);
+    this.#interfaces.set(name, nic);
     this.#undecided.add(nic);
     // The include list decides alone, and the loopback interface is known by its name.
-    if (this.#lists.include.length > 0 || name === "lo") return nic;
+    if (this.#globs.include.length > 0 || name === "lo") return nic;
     const answer = this.#traits(name);
     if (!(answer instanceof Promise)) {
       nic.traits = answer;
@@ -139,7 +139,7 @@ export class Network {
     return nic;
   }
 
-  #judge(counters: InterfaceCounters[]): void {
+  #decide(counters: InterfaceCounters[]): void {
     let allAnswered = true;
     for (const nic of this.#undecided) {
       if (nic.traits?.device) this.#deviceSeen = true;
@@ -148,38 +148,39 @@ export class Network {
     // Whether links that may lie within others count depends on what the others are and have moved.
     for (const last of [false, true]) {
       for (const nic of this.#undecided) {
-        if (!nic.answered || mayLieWithin(nic.name, nic.traits) !== last) continue;
+        if (!nic.answered || mayBeEncapsulated(nic.name, nic.traits) !== last) continue;
         if (!this.#deviceSeen && !allAnswered && nic.name !== "lo") continue;
-        nic.decision = chooseInterface(nic.name, nic.traits, {
-          lists: this.#lists,
-          byName: !this.#deviceSeen,
-          alone: last && this.#isAlone(),
-          carried: last && this.#isCarried(counters),
+        nic.decision = decideInterface(nic.name, nic.traits, {
+          globs: this.#globs,
+          noDevices: !this.#deviceSeen,
+          isOnlyLink: last && this.#hasNoneCounted(),
+          hasTraffic: last && this.#hasTraffic(counters),
         });
         this.#undecided.delete(nic);
       }
     }
   }
 
-  #isAlone(): boolean {
-    for (const { decision } of this.#nics.values()) {
+  #hasNoneCounted(): boolean {
+    for (const { decision } of this.#interfaces.values()) {
       if (decision?.counted) return false;
     }
     return true;
   }
 
-  #isCarried(counters: InterfaceCounters[]): boolean {
+  #hasTraffic(counters: InterfaceCounters[]): boolean {
     return counters.some(({ name, sentBytes, receivedBytes }) =>
-      sentBytes + receivedBytes > 0 && !isDialUp(name) && this.#nics.get(name)?.decision?.counted
+      sentBytes + receivedBytes > 0 && !isDialUp(name) &&
+      this.#interfaces.get(name)?.decision?.counted
     );
   }
 
-  #forgetGone(): void {
-    for (const nic of this.#nics.values()) {
-      if (nic.seenInRound === this.#round) continue;
-      this.#nics.delete(nic.name);
+  #pruneMissing(): void {
+    for (const nic of this.#interfaces.values()) {
+      if (nic.lastRound === this.#round) continue;
+      this.#interfaces.delete(nic.name);
       this.#undecided.delete(nic);
-      this.sum.leave(nic.name);
+      this.total.markGone(nic.name);
     }
   }
 }

@@ -1,10 +1,10 @@
 import type { InterfaceTraits } from "../host/interface_traits.ts";
 import { parseNetstatIb } from "../parse/netstat_ib.ts";
 import type { Traffic } from "../types.ts";
-import type { InterfaceLists } from "./interface_filter.ts";
-import { type InterfaceVerdict, Network } from "./network.ts";
-import type { LateText } from "./polled_command.ts";
-import type { TrafficSum } from "./traffic_total.ts";
+import type { InterfaceGlobs } from "./interface_filter.ts";
+import { type InterfaceStatus, NetworkCollector } from "./network.ts";
+import type { PolledCommand } from "./polled_command.ts";
+import type { TrafficTotal } from "./traffic_total.ts";
 
 /** macOS names its interfaces by their driver: Ethernet and Wi-Fi are `en`, FireWire is `fw`. */
 const DEVICES = /^(?:en|fw)\d+$/;
@@ -30,15 +30,15 @@ export function darwinInterfaceTraits(name: string): InterfaceTraits {
  *
  * Speeds are those between the last two outputs, by the times at which they came.
  */
-export class DarwinTraffic {
-  readonly #netstat: LateText;
-  readonly #network: Network;
+export class DarwinNetworkCollector {
+  readonly #netstat: PolledCommand;
+  readonly #network: NetworkCollector;
   #atMs: number | undefined;
   #traffic: Traffic | undefined;
 
-  constructor(netstat: LateText, lists: InterfaceLists) {
+  constructor(netstat: PolledCommand, lists: InterfaceGlobs) {
     this.#netstat = netstat;
-    this.#network = new Network(netstat, darwinInterfaceTraits, {
+    this.#network = new NetworkCollector(netstat, darwinInterfaceTraits, {
       lists,
       monotonicMs: () => netstat.atMs,
       parse: parseNetstatIb,
@@ -56,18 +56,18 @@ export class DarwinTraffic {
     return this.#traffic;
   }
 
-  /** As that of {@linkcode Network.look}. */
-  look(): number | undefined {
-    return this.#network.look();
+  /** As that of {@linkcode NetworkCollector.sample}. */
+  sample(): number | undefined {
+    return this.#network.sample();
   }
 
   /** What has passed so far. */
-  get sum(): TrafficSum {
-    return this.#network.sum;
+  get total(): TrafficTotal {
+    return this.#network.total;
   }
 
   /** What was decided for each interface that was there at the last look. */
-  interfaces(): InterfaceVerdict[] {
+  interfaces(): InterfaceStatus[] {
     return this.#network.interfaces();
   }
 }

@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { KernelTree } from "../host/kernel_lookup.ts";
 import { LocalHost } from "../host/local_host.ts";
-import { type OpenMachine, openMachine, OWN_PROC } from "./machine.ts";
+import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
 import { PublicAddresses } from "./public_addresses.ts";
 
 /** What the program runs on, by the runtime's names. */
@@ -23,22 +23,22 @@ export interface Platform {
  * @throws {UsageError} When there is no `/proc` where one was named, or when a Mac can't do what is
  * wanted.
  */
-export async function openThisMachine(
+export async function openMachine(
   config: Config,
   { os, arch }: Platform,
-): Promise<OpenMachine> {
+): Promise<OpenedMachine> {
   if (os === "darwin") {
     // Other systems need nothing of it in memory.
-    const { openThisMac } = await import("./machine_darwin.ts");
+    const { openMac: openThisMac } = await import("./machine_darwin.ts");
     return await openThisMac(config, arch);
   }
-  const host = hostWith(config.hostProc);
+  const host = openHost(config.hostProc);
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must name a Linux machine's /proc`);
   }
   const tree = new KernelTree(host);
-  return { host, tree, machine: openMachine(host, tree, { ...config, arch }) };
+  return { host, tree, machine: openLinuxMachine(host, tree, { ...config, arch }) };
 }
 
 /**
@@ -46,7 +46,7 @@ export async function openThisMachine(
  * its `/proc` it is taken; else what its first process sees, which takes more rights than many
  * containers have.
  */
-function hostWith(hostProc: string): LocalHost {
+function openHost(hostProc: string): LocalHost {
   const own = new LocalHost();
   if (hostProc === "" || hostProc === OWN_PROC) return own;
   const around = hostProc.slice(0, hostProc.lastIndexOf("/"));
@@ -57,7 +57,10 @@ function hostWith(hostProc: string): LocalHost {
 }
 
 /** Finds out the public addresses as the configuration wants it. */
-export function publicAddresses(config: Config, { host, machine }: OpenMachine): PublicAddresses {
+export function openPublicAddresses(
+  config: Config,
+  { host, machine }: OpenedMachine,
+): PublicAddresses {
   const counted = (name: string) =>
     machine.collectors.traffic.interfaces().some((it) => it.counted && it.name === name);
   return new PublicAddresses({

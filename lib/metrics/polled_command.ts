@@ -1,14 +1,14 @@
 import type { Source } from "../host/host.ts";
 
 /** An answer that is younger is not asked for again: nothing would have grown since. */
-const YOUNG_MS = 800;
+const MIN_INTERVAL_MS = 800;
 
 /** How a text is asked for. */
-export interface LateTextOptions {
+export interface PolledCommandOptions {
   /** Milliseconds on a clock that only runs forward. */
   monotonicMs(): number;
   /** Milliseconds from one question to the next; at every reading by default. */
-  everyMs?: number;
+  intervalMs?: number;
 }
 
 /**
@@ -17,22 +17,22 @@ export interface LateTextOptions {
  * Nobody waits: a reading gives the last answer and asks for the next, one question at a time. So
  * what a report tells is as old as the report before.
  */
-export class LateText implements Source {
-  readonly #ask: () => Promise<string>;
-  readonly #options: LateTextOptions;
-  #answer: { text: string; atMs: number } | undefined;
+export class PolledCommand implements Source {
+  readonly #run: () => Promise<string>;
+  readonly #options: PolledCommandOptions;
+  #output: { text: string; updatedAtMs: number } | undefined;
   #error: unknown;
-  #underWay: Promise<void> | undefined;
-  #askedAtMs: number | undefined;
+  #inFlight: Promise<void> | undefined;
+  #startedAtMs: number | undefined;
 
-  constructor(ask: () => Promise<string>, options: LateTextOptions) {
-    this.#ask = ask;
+  constructor(ask: () => Promise<string>, options: PolledCommandOptions) {
+    this.#run = ask;
     this.#options = options;
   }
 
   /** When the last answer came, on the clock given; 0 before the first. */
   get atMs(): number {
-    return this.#answer?.atMs ?? 0;
+    return this.#output?.updatedAtMs ?? 0;
   }
 
   /**
@@ -42,10 +42,10 @@ export class LateText implements Source {
    */
   read(): string | undefined {
     const nowMs = this.#options.monotonicMs();
-    const since = nowMs - (this.#askedAtMs ?? -Infinity);
-    if (since >= Math.max(this.#options.everyMs ?? 0, YOUNG_MS)) this.refresh();
+    const since = nowMs - (this.#startedAtMs ?? -Infinity);
+    if (since >= Math.max(this.#options.intervalMs ?? 0, MIN_INTERVAL_MS)) this.refresh();
     if (this.#error !== undefined) throw this.#error;
-    return this.#answer?.text;
+    return this.#output?.text;
   }
 
   readFirstLine(): string | undefined {
@@ -54,16 +54,16 @@ export class LateText implements Source {
 
   /** Asks anew, unless that is under way; resolves when there is an answer, or none to be had. */
   refresh(): Promise<void> {
-    this.#underWay ??= this.#askOnce().finally(() => this.#underWay = undefined);
-    return this.#underWay;
+    this.#inFlight ??= this.#runOnce().finally(() => this.#inFlight = undefined);
+    return this.#inFlight;
   }
 
-  async #askOnce(): Promise<void> {
+  async #runOnce(): Promise<void> {
     const { monotonicMs } = this.#options;
-    this.#askedAtMs = monotonicMs();
+    this.#startedAtMs = monotonicMs();
     try {
-      const text = await this.#ask();
-      this.#answer = { text, atMs: monotonicMs() };
+      const text = await this.#run();
+      this.#output = { text, updatedAtMs: monotonicMs() };
       this.#error = undefined;
     } catch (error) {
       this.#error = error;

@@ -16,7 +16,7 @@ const MAX_TRIES = 5;
  * for each folder that it made there. Within a pid namespace that counts the host's processes too,
  * which shows in a listing that is much shorter; there each count lists anew.
  */
-export class Processes {
+export class ProcessCollector {
   readonly #count: () => number | undefined;
   readonly #byLinks: boolean;
 
@@ -43,13 +43,13 @@ function linkCounter(host: ProcessHost): (() => number) | undefined {
   if (!host.exists(proc)) return undefined;
   const linkCount = host.openLinkCount(proc);
   if (linkCount === undefined) return undefined;
-  const look = steadyLook(host, linkCount);
+  const look = stableSample(host, linkCount);
   if (look === undefined) return undefined;
   const fixed = 2 + look.folders;
   const hidden = look.links - fixed - look.processes;
-  if (Math.abs(hidden) <= TOLERANCE + look.unrest) {
+  if (Math.abs(hidden) <= TOLERANCE + look.churn) {
     // Between two equal readings the listing is exact, and better than counting the folders.
-    const base = look.unrest === 0 ? look.links - look.processes : fixed;
+    const base = look.churn === 0 ? look.links - look.processes : fixed;
     return () => linkCount() - base;
   }
   // With `hidepid` a listing lacks other users' processes though this is the whole machine.
@@ -57,19 +57,19 @@ function linkCounter(host: ProcessHost): (() => number) | undefined {
   return whole ? () => linkCount() - fixed : undefined;
 }
 
-interface Look {
+interface ProcSample {
   links: number;
   processes: number;
   folders: number;
   /** By how much the link count changed meanwhile. */
-  unrest: number;
+  churn: number;
 }
 
 /** Looks until no process comes or goes in between, or for the last time. */
-function steadyLook(host: ProcessHost, linkCount: () => number): Look | undefined {
+function stableSample(host: ProcessHost, linkCount: () => number): ProcSample | undefined {
   const { proc } = host.roots;
-  let last: Look | undefined;
-  for (let tries = 0; tries < MAX_TRIES && last?.unrest !== 0; tries++) {
+  let last: ProcSample | undefined;
+  for (let tries = 0; tries < MAX_TRIES && last?.churn !== 0; tries++) {
     const before = linkCount();
     const names = host.list(proc);
     const links = linkCount();
@@ -79,7 +79,7 @@ function steadyLook(host: ProcessHost, linkCount: () => number): Look | undefine
       links,
       processes: names.length - others.length,
       folders: others.filter((name) => isFolder(host, `${proc}/${name}`)).length,
-      unrest: Math.abs(links - before),
+      churn: Math.abs(links - before),
     };
   }
   return last;

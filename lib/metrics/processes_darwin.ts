@@ -1,7 +1,7 @@
 import type { Source } from "../host/host.ts";
 
 /** Counts the processes of a Mac: the lines of `ps -A`, which the shell has counted. */
-export class DarwinProcesses {
+export class DarwinProcessCollector {
   /** The kernel tells no count of its own. */
   readonly byLinks = false;
   readonly #count: Source;

@@ -43,12 +43,12 @@ export function parseAddressAnswer(text: string, family: 4 | 6): string | undefi
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** An address and the host that told it. */
-export interface ToldAddress {
+export interface AddressAnswer {
   address: string;
   host: string;
 }
 
-const AT_ONCE = 3;
+const PARALLEL_REQUESTS = 3;
 const MAX_ANSWER_BYTES = 1024;
 
 /**
@@ -58,31 +58,31 @@ const MAX_ANSWER_BYTES = 1024;
  * `undefined` when none did. Never rejects: a service that fails is like one that knows nothing, and
  * when `signal` aborts nothing is known.
  */
-export async function askServices(
+export async function queryServices(
   urls: readonly string[],
   family: 4 | 6,
   options: { fetch: Fetch; signal: AbortSignal },
-): Promise<ToldAddress | undefined> {
+): Promise<AddressAnswer | undefined> {
   const found = new AbortController();
   const signal = AbortSignal.any([options.signal, found.signal]);
   const queue = urls.values();
-  let told: ToldAddress | undefined;
+  let told: AddressAnswer | undefined;
   async function askInTurn(): Promise<void> {
     // All take from one queue, so that a slow service holds up no more than its own place.
     for (const url of queue) {
       if (signal.aborted) return;
-      const text = await ask(url, { fetch: options.fetch, signal });
+      const text = await queryService(url, { fetch: options.fetch, signal });
       const address = text === undefined ? undefined : parseAddressAnswer(text, family);
       if (address === undefined || told) continue;
       told = { address, host: new URL(url).host };
       found.abort();
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, askInTurn));
+  await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, askInTurn));
   return told;
 }
 
-async function ask(
+async function queryService(
   url: string,
   { fetch, signal }: { fetch: Fetch; signal: AbortSignal },
 ): Promise<string | undefined> {
@@ -90,7 +90,7 @@ async function ask(
     // A redirect leads to a login page, not to an answer.
     const headers = { accept: "text/plain" };
     const response = await fetch(url, { signal, redirect: "error", headers });
-    if (response.ok) return await shortText(response);
+    if (response.ok) return await readShortText(response);
     await response.body?.cancel();
   } catch {
     // Which of the many ways to fail it was changes nothing.
@@ -99,7 +99,7 @@ async function ask(
 }
 
 /** The whole body, unless it is longer than any address. */
-async function shortText({ body }: Response): Promise<string | undefined> {
+async function readShortText({ body }: Response): Promise<string | undefined> {
   if (body === null) return undefined;
   const decoder = new TextDecoder();
   let length = 0;
@@ -119,7 +119,7 @@ async function shortText({ body }: Response): Promise<string | undefined> {
  *
  * Others count too, since on a host of virtual machines the bridge has the address, not the card in it.
  */
-export function ownPublicAddress(
+export function publicInterfaceAddress(
   addresses: readonly InterfaceAddress[],
   family: InterfaceAddress["family"],
   options: { isCounted: (name: string) => boolean },
@@ -132,7 +132,7 @@ export function ownPublicAddress(
  * What stays the same while the machine is at the same place in the network: its addresses but those
  * that every interface gives itself, which come and go with containers.
  */
-export function placeInNetwork(addresses: readonly InterfaceAddress[]): string {
+export function networkFingerprint(addresses: readonly InterfaceAddress[]): string {
   const lasting = addresses.filter(({ address }) => {
     const scope = addressScope(address);
     return scope !== "loopback" && scope !== "link-local";
@@ -184,7 +184,7 @@ const RETRY_MS = 5 * 60_000;
 export class PublicAddresses {
   readonly #options: PublicAddressOptions;
   readonly #answers = new Map<Family, Answer>();
-  #place: string | undefined;
+  #fingerprint: string | undefined;
 
   constructor(options: PublicAddressOptions) {
     this.#options = options;
@@ -198,9 +198,9 @@ export class PublicAddresses {
   async lookup(signal: AbortSignal): Promise<Addresses> {
     signal.throwIfAborted();
     const own = this.#ownAddresses();
-    const place = placeInNetwork(own);
-    if (place !== this.#place) this.#answers.clear();
-    this.#place = place;
+    const place = networkFingerprint(own);
+    if (place !== this.#fingerprint) this.#answers.clear();
+    this.#fingerprint = place;
     const [ipv4, ipv6] = await Promise.all([
       this.#lookup("ipv4", own, { signal }),
       this.#lookup("ipv6", own, { signal }),
@@ -223,12 +223,12 @@ export class PublicAddresses {
     const now = this.#now();
     const known = this.#answers.get(family);
     if (known && isFresh(known, now)) return known.address;
-    const answer = this.#answerAtOnce(family, own) ?? await this.#ask(family, options);
+    const answer = this.#answerLocally(family, own) ?? await this.#query(family, options);
     if (!options.signal.aborted) this.#answers.set(family, { ...answer, askedAt: now });
     return answer.address;
   }
 
-  #answerAtOnce(
+  #answerLocally(
     family: Family,
     own: readonly InterfaceAddress[],
   ): Omit<Answer, "askedAt"> | undefined {
@@ -236,7 +236,7 @@ export class PublicAddresses {
     const address = custom?.[family];
     if (address) return { address, source: `given by --custom-${family}` };
     const isCounted = (name: string) => this.#options.isCounted?.(name) ?? true;
-    const ownPublic = ownPublicAddress(own, NAMES[family], { isCounted });
+    const ownPublic = publicInterfaceAddress(own, NAMES[family], { isCounted });
     if (fromInterfaces) {
       return ownPublic
         ? { address: ownPublic.address, source: `of interface ${ownPublic.name}` }
@@ -248,7 +248,7 @@ export class PublicAddresses {
     return undefined;
   }
 
-  async #ask(
+  async #query(
     family: Family,
     { signal }: { signal: AbortSignal },
   ): Promise<Omit<Answer, "askedAt">> {
@@ -256,7 +256,7 @@ export class PublicAddresses {
     const known = services === "default" ? ADDRESS_SERVICES[family] : services;
     const urls = known === "off" ? [] : known;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const told = await askServices(urls, NUMBERS[family], { fetch, signal: limited });
+    const told = await queryServices(urls, NUMBERS[family], { fetch, signal: limited });
     return told
       ? { address: told.address, source: `told by ${told.host}` }
       : { source: "absent: no service answered" };

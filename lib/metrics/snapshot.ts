@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { Connections, GraphicsCard, LoadAverage, Snapshot, Traffic, Usage } from "../types.ts";
+import type { Connections, Gpu, LoadAverage, Snapshot, Traffic, Usage } from "../types.ts";
 
 /** Something that is measured anew at every report; `undefined` means "no data". */
 export interface Collector<T> {
   /** @throws {Error} When the source is there but can't be read. */
   collect(): T | undefined;
   /** What stands in for the value when the collector has failed. */
-  recall?(): T | undefined;
+  lastKnown?(): T | undefined;
 }
 
 /** The collectors of a machine. */
@@ -27,7 +27,7 @@ export interface Collectors {
   /** Only where details of graphics cards were asked for; each in words fit for the public. */
   readonly graphicsCards?: readonly {
     readonly subject: string;
-    readonly collector: Collector<readonly GraphicsCard[]>;
+    readonly collector: Collector<readonly Gpu[]>;
   }[];
 }
 
@@ -54,7 +54,7 @@ export function takeSnapshot(
     } catch (error) {
       failures.push(`cannot measure ${subject}`);
       onFailure({ subject, error });
-      return collector.recall?.();
+      return collector.lastKnown?.();
     }
   }
 
@@ -77,7 +77,7 @@ export function takeSnapshot(
   const processes = measure("process count", collectors.processes);
   if (processes !== undefined) snapshot.processes = processes;
   if (collectors.graphicsCards !== undefined) {
-    snapshot.graphicsCards = collectors.graphicsCards.flatMap(({ subject, collector }) =>
+    snapshot.gpus = collectors.graphicsCards.flatMap(({ subject, collector }) =>
       measure(subject, collector) ?? []
     );
   }

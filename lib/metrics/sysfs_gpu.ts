@@ -1,15 +1,15 @@
 import type { Host, Source } from "../host/host.ts";
-import type { GraphicsCard } from "../types.ts";
+import type { Gpu } from "../types.ts";
 import {
-  CardPower,
-  type CardVerdict,
-  type DrmCard,
-  type GraphicsCollector,
-  LOOK_AGAIN_MS,
+  type DrmGpu,
+  GPU_POLL_MS,
+  type GpuCollector,
+  type GpuDecision,
+  GpuPowerState,
 } from "./gpu_devices.ts";
 
 /** What is opened of a card. */
-export type DriverCardHost = Pick<Host, "open" | "exists" | "list" | "monotonicMs">;
+export type SysfsGpuHost = Pick<Host, "open" | "exists" | "list" | "monotonicMs">;
 
 interface Files {
   use?: Source;
@@ -25,24 +25,24 @@ interface Files {
  * While it sleeps nothing but its power state is read, for everything else would wake it. It does
  * nothing then, and its memory is empty.
  */
-export class DriverCard implements GraphicsCollector {
+export class SysfsGpuCollector implements GpuCollector {
   readonly subject: string;
-  readonly #card: DrmCard;
-  readonly #power: CardPower;
+  readonly #card: DrmGpu;
+  readonly #power: GpuPowerState;
   readonly #files: Files = {};
   readonly #names: string[] = [];
   readonly #monotonicMs: () => number;
-  #lookedAtMs = -Infinity;
-  #last: GraphicsCard | undefined;
+  #sampledAtMs = -Infinity;
+  #last: Gpu | undefined;
   #error: unknown;
   #memoryTotalBytes: number | undefined;
 
-  constructor(host: DriverCardHost, card: DrmCard) {
+  constructor(host: SysfsGpuHost, card: DrmGpu) {
     this.subject = `graphics card ${card.name}`;
     this.#card = card;
     this.#monotonicMs = () => host.monotonicMs();
-    this.#power = new CardPower(host, card.folder);
-    const thermometer = thermometerOf(host, card.folder);
+    this.#power = new GpuPowerState(host, card.folder);
+    const thermometer = findTemperatureFile(host, card.folder);
     this.#open(host, "use", "gpu_busy_percent");
     this.#open(host, "memoryTotal", "mem_info_vram_total");
     this.#open(host, "memoryUsed", "mem_info_vram_used");
@@ -50,53 +50,55 @@ export class DriverCard implements GraphicsCollector {
   }
 
   /** Whether the driver tells more of it than its name; else there is nothing to collect. */
-  get tells(): boolean {
+  get hasMetrics(): boolean {
     return this.#names.length > 0;
   }
 
-  collect(): readonly GraphicsCard[] | undefined {
+  collect(): readonly Gpu[] | undefined {
     const nowMs = this.#monotonicMs();
-    if (nowMs - this.#lookedAtMs >= LOOK_AGAIN_MS) this.#look(nowMs);
+    if (nowMs - this.#sampledAtMs >= GPU_POLL_MS) this.#sample(nowMs);
     if (this.#error !== undefined) throw this.#error;
     return this.#last === undefined ? undefined : [this.#last];
   }
 
-  verdicts(): CardVerdict[] {
+  decisions(): GpuDecision[] {
     const { name, folder } = this.#card;
-    const asleep = this.#last?.asleep ? "asleep, so only power/runtime_status was read; else " : "";
+    const asleep = this.#last?.isSuspended
+      ? "asleep, so only power/runtime_status was read; else "
+      : "";
     const rule = `${asleep}${folder}: ${this.#names.join(", ")}`;
-    return [{ name, counted: true, rule, ...(this.#last && { card: this.#last }) }];
+    return [{ name, counted: true, rule, ...(this.#last && { gpu: this.#last }) }];
   }
 
-  #open(host: DriverCardHost, kind: keyof Files, path: string): void {
+  #open(host: SysfsGpuHost, kind: keyof Files, path: string): void {
     const whole = `${this.#card.folder}/${path}`;
     if (!host.exists(whole)) return;
     this.#files[kind] = host.open(whole);
     this.#names.push(path);
   }
 
-  #look(nowMs: number): void {
-    this.#lookedAtMs = nowMs;
+  #sample(nowMs: number): void {
+    this.#sampledAtMs = nowMs;
     try {
-      this.#last = this.#power.isAsleep() ? this.#asleep() : this.#awake();
+      this.#last = this.#power.isSuspended() ? this.#suspendedCard() : this.#readCard();
       this.#error = undefined;
     } catch (error) {
       this.#error = error;
     }
   }
 
-  #asleep(): GraphicsCard {
+  #suspendedCard(): Gpu {
     const total = this.#memoryTotalBytes;
     return {
       name: this.#card.name,
-      asleep: true,
+      isSuspended: true,
       ...(this.#files.use !== undefined && { usePercent: 0 }),
       ...(total !== undefined && { memory: { totalBytes: total, usedBytes: 0 } }),
     };
   }
 
   /** What one file does not tell is absent; a card of which no file can be read is broken. */
-  #awake(): GraphicsCard {
+  #readCard(): Gpu {
     const failures: unknown[] = [];
     const read = (source: Source | undefined): number | undefined => {
       if (source === undefined) return undefined;
@@ -114,7 +116,7 @@ export class DriverCard implements GraphicsCollector {
     if (failures.length === this.#names.length) {
       throw new Error("Cannot read any file of the card", { cause: failures[0] });
     }
-    const card: GraphicsCard = { name: this.#card.name };
+    const card: Gpu = { name: this.#card.name };
     // Some drivers give a nonsense number instead of none.
     if (use !== undefined && use >= 0 && use <= 100) card.usePercent = use;
     if (total !== undefined && total > 0) {
@@ -130,7 +132,7 @@ export class DriverCard implements GraphicsCollector {
 }
 
 /** The first thermometer of the card: on most the edge of the chip. */
-function thermometerOf(host: Pick<Host, "list">, folder: string): string | undefined {
+function findTemperatureFile(host: Pick<Host, "list">, folder: string): string | undefined {
   for (const monitor of (host.list(`${folder}/hwmon`) ?? []).sort()) {
     const inputs = (host.list(`${folder}/hwmon/${monitor}`) ?? []).flatMap((name) =>
       /^temp(\d+)_input$/.exec(name)?.[1] ?? []

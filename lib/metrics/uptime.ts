@@ -2,7 +2,7 @@ import type { Source } from "../host/host.ts";
 import { parseUptime } from "../parse/uptime.ts";
 
 /** Time since boot, from `/proc/uptime`: a system call would answer for a container's host. */
-export class Uptime {
+export class UptimeCollector {
   readonly #uptime: Source;
 
   constructor(uptime: Source) {

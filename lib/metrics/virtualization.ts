@@ -1,13 +1,13 @@
 import type { Host } from "../host/host.ts";
 import type { CpuInfo } from "../parse/cpuinfo.ts";
 
-type Files = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
+type ContainerFiles = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
 
 /** The pid namespace of a process that is in no container; the kernel fixes the number. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
 
 /** What a container manager writes for its guests, as far as it is one of systemd's words. */
-const MANAGERS: ReadonlySet<string> = new Set([
+const CONTAINER_MANAGERS: ReadonlySet<string> = new Set([
   "docker",
   "lxc",
   "lxc-libvirt",
@@ -20,7 +20,7 @@ const MANAGERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Traces in the control groups' names, for guests whose manager left no other. */
-const GROUP_NAMES: ReadonlyArray<readonly [RegExp, string]> = [
+const CGROUP_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   [/[/-]libpod[-_]/, "podman"],
   [/\/docker[/-]/, "docker"],
   [/\/lxc[./]/, "lxc"],
@@ -33,28 +33,28 @@ const GROUP_NAMES: ReadonlyArray<readonly [RegExp, string]> = [
  * Reads marker files, the first process's environment and its control groups. Nothing is started,
  * and what may not be read tells nothing.
  */
-export function containerKind(host: Files): string | undefined {
+export function containerKind(host: ContainerFiles): string | undefined {
   const { proc, root } = host.roots;
   if (host.exists(`${proc}/vz`) && !host.exists(`${proc}/bc`)) return "openvz";
   const kernel = host.readText(`${proc}/sys/kernel/osrelease`) ?? "";
   if (/microsoft|WSL/i.test(kernel)) return "wsl";
   const written = host.readText(`${root}/run/systemd/container`)?.trim() ||
     containerVariable(host.readText(`${proc}/1/environ`));
-  if (written && MANAGERS.has(written)) return written;
+  if (written && CONTAINER_MANAGERS.has(written)) return written;
   if (host.exists(`${root}/run/.containerenv`)) return "podman";
   if (host.exists(`${root}/.dockerenv`)) return "docker";
   if (written) return "container-other";
-  return bySideEffects(host);
+  return containerKindByTraces(host);
 }
 
 function containerVariable(environment: string | undefined): string | undefined {
   return environment?.split("\0").find((entry) => entry.startsWith("container="))?.slice(10);
 }
 
-function bySideEffects(host: Files): string | undefined {
+function containerKindByTraces(host: ContainerFiles): string | undefined {
   const { proc, root } = host.roots;
   const groups = host.readText(`${proc}/1/cgroup`) ?? "";
-  for (const [pattern, kind] of GROUP_NAMES) {
+  for (const [pattern, kind] of CGROUP_PATTERNS) {
     if (pattern.test(groups)) return kind;
   }
   // LXC lays its own view over single files of the kernel's.
@@ -65,7 +65,7 @@ function bySideEffects(host: Files): string | undefined {
   return namespace === undefined || namespace === FIRST_NAMESPACE ? undefined : "container-other";
 }
 
-type FilesVirtualMachineKind = Pick<Host, "roots" | "readText" | "exists" | "list">;
+type VirtualMachineFiles = Pick<Host, "roots" | "readText" | "exists" | "list">;
 
 const DMI_FILES = [
   "product_name",
@@ -77,7 +77,7 @@ const DMI_FILES = [
 ] as const;
 
 /** How the makers of virtual hardware sign it, by the start of a DMI text. */
-const DMI_SIGNS: ReadonlyArray<readonly [string, string]> = [
+const DMI_PREFIXES: ReadonlyArray<readonly [string, string]> = [
   ["KVM", "kvm"],
   ["OpenStack", "kvm"],
   ["KubeVirt", "kvm"],
@@ -97,14 +97,14 @@ const DMI_SIGNS: ReadonlyArray<readonly [string, string]> = [
 ];
 
 /** Clocks that only a guest is offered. */
-const CLOCKS: ReadonlyArray<readonly [RegExp, string]> = [
+const CLOCK_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bkvm-clock\b/, "kvm"],
   [/\bhyperv_/, "microsoft"],
   [/\bxen\b/, "xen"],
 ];
 
 /** Hypervisors that the device tree names, by the start of `hypervisor/compatible`. */
-const TREE_SIGNS: ReadonlyArray<readonly [string, string]> = [
+const DEVICE_TREE_PREFIXES: ReadonlyArray<readonly [string, string]> = [
   ["linux,kvm", "kvm"],
   ["xen", "xen"],
   ["vmware", "vmware"],
@@ -121,7 +121,7 @@ const XEN_FIRST_DOMAIN = 1 << 11;
  * tree; `underHypervisor` is what the processor says, for those that leave no other sign.
  */
 export function virtualMachineKind(
-  host: FilesVirtualMachineKind,
+  host: VirtualMachineFiles,
   underHypervisor: boolean,
 ): string | undefined {
   const { proc, sys } = host.roots;
@@ -134,12 +134,12 @@ export function virtualMachineKind(
   const clocks = host.readText(
     `${sys}/devices/system/clocksource/clocksource0/available_clocksource`,
   );
-  return find(CLOCKS, (pattern) => pattern.test(clocks ?? "")) ??
+  return lookup(CLOCK_PATTERNS, (pattern) => pattern.test(clocks ?? "")) ??
     signed ?? byDeviceTree(host) ?? byControlProgram(host.readText(`${proc}/sysinfo`)) ??
     (underHypervisor ? "vm-other" : undefined);
 }
 
-function byDmi(host: FilesVirtualMachineKind): string | undefined {
+function byDmi(host: VirtualMachineFiles): string | undefined {
   const texts = DMI_FILES.map((name) =>
     host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
   );
@@ -147,10 +147,10 @@ function byDmi(host: FilesVirtualMachineKind): string | undefined {
   // Amazon signs whole machines as it signs shares of them.
   if (vendor === "Amazon EC2" && product.includes(".metal")) return "none";
   if (vendor === "Microsoft Corporation" && product === "Virtual Machine") return "microsoft";
-  return find(DMI_SIGNS, (sign) => texts.some((text) => text.startsWith(sign)));
+  return lookup(DMI_PREFIXES, (sign) => texts.some((text) => text.startsWith(sign)));
 }
 
-function byXen(host: FilesVirtualMachineKind): string | undefined {
+function byXen(host: VirtualMachineFiles): string | undefined {
   const { proc, sys } = host.roots;
   const type = host.readText(`${sys}/hypervisor/type`)?.trim();
   if (type !== "xen" && !host.exists(`${proc}/xen`)) return undefined;
@@ -162,11 +162,11 @@ function byXen(host: FilesVirtualMachineKind): string | undefined {
   return isFirst ? "none" : "xen";
 }
 
-function byDeviceTree(host: FilesVirtualMachineKind): string | undefined {
+function byDeviceTree(host: VirtualMachineFiles): string | undefined {
   const tree = `${host.roots.proc}/device-tree`;
   const hypervisor = host.readText(`${tree}/hypervisor/compatible`);
   if (hypervisor !== undefined) {
-    return find(TREE_SIGNS, (sign) => hypervisor.startsWith(sign)) ?? "vm-other";
+    return lookup(DEVICE_TREE_PREFIXES, (sign) => hypervisor.startsWith(sign)) ?? "vm-other";
   }
   // IBM's firmware partitions a machine; QEMU plays the same one for its own guests.
   const isPartition = host.exists(`${tree}/ibm,partition-name`) &&
@@ -186,7 +186,7 @@ function byControlProgram(sysinfo: string | undefined): string | undefined {
   return program.startsWith("z/VM") ? "zvm" : "kvm";
 }
 
-function find<T>(
+function lookup<T>(
   rows: ReadonlyArray<readonly [T, string]>,
   matches: (sign: T) => boolean,
 ): string | undefined {

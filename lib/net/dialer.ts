@@ -1,4 +1,4 @@
-import { bareHost } from "../parse/probe_target.ts";
+import { urlHost } from "../parse/probe_target.ts";
 import { closeQuietly, ConnectionLine, type Dialler, type OpenLine } from "./byte_stream.ts";
 import { Connector, type ConnectorOptions } from "./connector.ts";
 import { basicAuthorization, Proxies, type ProxySettings } from "./proxy.ts";
@@ -25,7 +25,7 @@ export class LineDialler implements Dialler {
   async open(url: URL, { signal }: { signal: AbortSignal }): Promise<OpenLine> {
     const isSecure = url.protocol === "https:" || url.protocol === "wss:";
     const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port);
-    const target = { host: bareHost(url), port };
+    const target = { host: urlHost(url), port };
     const connector = this.#connector;
     const proxy = this.#proxies.find(target, { isSecure });
     const connection = proxy

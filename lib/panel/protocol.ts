@@ -9,7 +9,7 @@
 import type {
   Addresses,
   CommandResult,
-  GraphicsCard,
+  Gpu,
   MachineFacts,
   ProbeKind,
   ProbeResult,
@@ -84,7 +84,7 @@ export interface WireBasicInfo {
  * the panel refuses half a report.
  */
 export function toWireReport(snapshot: Snapshot): WireReport {
-  const { load, traffic, connections, graphicsCards = [] } = snapshot;
+  const { load, traffic, connections, gpus: graphicsCards = [] } = snapshot;
   return {
     cpu: { usage: Math.max(MIN_CPU_PERCENT, decimal(snapshot.cpuPercent, 100)) },
     ram: toWireUsage(snapshot.memory),
@@ -110,7 +110,7 @@ export function toWireReport(snapshot: Snapshot): WireReport {
 }
 
 /** The average is that of the cards that tell their use. */
-function toWireGpu(cards: readonly GraphicsCard[]): WireGpu {
+function toWireGpu(cards: readonly Gpu[]): WireGpu {
   const uses = cards.flatMap(({ usePercent }) => usePercent ?? []);
   const sum = uses.reduce((before, use) => before + use, 0);
   return {

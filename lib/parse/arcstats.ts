@@ -1,7 +1,7 @@
 import { lineAt } from "./scan.ts";
 
 /** The cache of ZFS, in bytes. */
-export interface ArcStats {
+export interface Arcstats {
   sizeBytes: number;
   /** It does not shrink below this. */
   minimumBytes: number;
@@ -12,11 +12,11 @@ export interface ArcStats {
  *
  * @throws {SyntaxError} When size or least size is missing or no number; the message quotes the line.
  */
-export function parseArcStats(text: string): ArcStats {
-  return { sizeBytes: value(text, "size"), minimumBytes: value(text, "c_min") };
+export function parseArcstats(text: string): Arcstats {
+  return { sizeBytes: parseField(text, "size"), minimumBytes: parseField(text, "c_min") };
 }
 
-function value(text: string, name: string): number {
+function parseField(text: string, name: string): number {
   const at = text.indexOf(`\n${name} `) + 1;
   const line = lineAt(text, at);
   const bytes = at === 0 ? NaN : Number(/^\w+ +\d+ +(\d+)\s*$/.exec(line)?.[1]);

@@ -29,22 +29,25 @@ export function parseMemoryCgroup(text: string): MemoryCgroup | undefined {
  * Where a control group and those around it may be looked at, the innermost first, by the mounts
  * that are seen; for version 1 also in the hierarchies of other controllers, which lack its files.
  */
-export function cgroupFolders({ version, path }: MemoryCgroup, mounts: readonly Mount[]): string[] {
+export function cgroupMountFolders(
+  { version, path }: MemoryCgroup,
+  mounts: readonly Mount[],
+): string[] {
   const type = version === 1 ? "cgroup" : "cgroup2";
   return mounts.filter((mount) => mount.type === type).flatMap(({ root, mountPoint }) => {
-    const below = pathBelow(path, root);
-    return below === undefined ? [] : withParents(mountPoint, below);
+    const below = relativePath(path, root);
+    return below === undefined ? [] : parentFolders(mountPoint, below);
   });
 }
 
 /** A path that leaves the namespace (`/..`), or that the mount does not show, leads nowhere. */
-function pathBelow(path: string, root: string): string | undefined {
+function relativePath(path: string, root: string): string | undefined {
   if (`${path}/`.includes("/../") || root.includes("/../")) return undefined;
   const folder = root === "/" ? "" : root;
   return path === root || path.startsWith(`${folder}/`) ? path.slice(folder.length) : undefined;
 }
 
-function withParents(top: string, below: string): string[] {
+function parentFolders(top: string, below: string): string[] {
   const names = below.split("/").filter((name) => name !== "");
   return Array.from(
     { length: names.length + 1 },
@@ -61,7 +64,7 @@ function withParents(top: string, below: string): string[] {
  *
  * @throws {SyntaxError} When it is neither; the message quotes it.
  */
-export function parseByteLimit(text: string): number | undefined {
+export function parseMemoryLimit(text: string): number | undefined {
   const word = text.trimEnd();
   if (word === "max") return undefined;
   if (/^\d{1,20}$/.test(word)) return decimalAt(word, 0);
@@ -69,7 +72,7 @@ export function parseByteLimit(text: string): number | undefined {
 }
 
 /** What a control group's memory is made of, as far as it can be given back, in bytes. */
-export interface MemoryStat {
+export interface CgroupMemoryStat {
   /** File pages that were not used of late. */
   inactiveFileBytes: number;
   activeFileBytes: number;
@@ -86,25 +89,25 @@ export interface MemoryStat {
  * @throws {SyntaxError} When a counter of file pages is missing or a counter is no number; the
  * message quotes the line.
  */
-export function parseMemoryStat(text: string, version: 1 | 2): MemoryStat {
+export function parseMemoryStat(text: string, version: 1 | 2): CgroupMemoryStat {
   const prefix = version === 1 ? "total_" : "";
   return {
-    inactiveFileBytes: required(text, `${prefix}inactive_file`),
-    activeFileBytes: required(text, `${prefix}active_file`),
-    reclaimableBytes: optional(text, "slab_reclaimable"),
-    swapBytes: optional(text, "total_swap"),
+    inactiveFileBytes: requiredCounter(text, `${prefix}inactive_file`),
+    activeFileBytes: requiredCounter(text, `${prefix}active_file`),
+    reclaimableBytes: optionalCounter(text, "slab_reclaimable"),
+    swapBytes: optionalCounter(text, "total_swap"),
   };
 }
 
-function required(text: string, key: string): number {
-  const value = optional(text, key);
+function requiredCounter(text: string, key: string): number {
+  const value = optionalCounter(text, key);
   if (value === undefined) {
     throw new SyntaxError(`Cannot parse memory.stat: no "${key}" after "${lineAt(text, 0)}"`);
   }
   return value;
 }
 
-function optional(text: string, key: string): number | undefined {
+function optionalCounter(text: string, key: string): number | undefined {
   const sign = `\n${key} `;
   const at = text.startsWith(sign.slice(1)) ? 0 : text.indexOf(sign) + 1;
   if (at === 0 && !text.startsWith(sign.slice(1))) return undefined;

@@ -30,20 +30,20 @@ export function parseCpuinfo(text: string): CpuInfo {
   const cores = new Set<string>();
   const parts = new Map<string, ArmPart>();
   for (const block of text.split("\n\n")) {
-    const fields = fieldsOf(block);
+    const fields = parseFields(block);
     for (const [key, value] of fields) {
       if (!first.has(key)) first.set(key, value);
     }
     const socket = fields.get("physical id");
     const core = fields.get("core id");
     if (socket !== undefined && core !== undefined) cores.add(`${socket}/${core}`);
-    const part = armPart(fields);
+    const part = parseArmPart(fields);
     if (part !== undefined) parts.set(`${part.implementer}/${part.part}`, part);
   }
   return {
     modelName: first.get("model name")?.replace(/\s+/g, " "),
     designName: first.get("cpu model") ?? first.get("cpu")?.split(",")[0] ?? first.get("uarch") ??
-      machineName(first),
+      s390xName(first),
     armParts: [...parts.values()],
     physicalCores: cores.size === 0 ? undefined : cores.size,
     underHypervisor: / hypervisor(?: |$)/.test(` ${first.get("flags") ?? ""}`),
@@ -51,7 +51,7 @@ export function parseCpuinfo(text: string): CpuInfo {
   };
 }
 
-function fieldsOf(block: string): Map<string, string> {
+function parseFields(block: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const line of block.split("\n")) {
     const colon = line.indexOf(":");
@@ -63,24 +63,24 @@ function fieldsOf(block: string): Map<string, string> {
   return fields;
 }
 
-function armPart(fields: Map<string, string>): ArmPart | undefined {
+function parseArmPart(fields: Map<string, string>): ArmPart | undefined {
   const implementer = Number(fields.get("cpu implementer"));
   const part = Number(fields.get("cpu part"));
-  return isCode(implementer) && isCode(part) ? { implementer, part } : undefined;
+  return isPartNumber(implementer) && isPartNumber(part) ? { implementer, part } : undefined;
 }
 
-function isCode(value: number): boolean {
+function isPartNumber(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** s390x has one line for each processor, `processor 0: version = FF, …, machine = 3906`. */
-function machineName(fields: Map<string, string>): string | undefined {
+function s390xName(fields: Map<string, string>): string | undefined {
   const machine = /machine = (\w+)/.exec(fields.get("processor 0") ?? "")?.[1];
   return machine && `${fields.get("vendor_id") ?? "IBM/S390"} ${machine}`;
 }
 
 /** ARM Ltd's own numbers; the last digits are of no system. */
-const ARM: Readonly<Record<number, string>> = {
+const ARM_PARTS: Readonly<Record<number, string>> = {
   0xb76: "ARM1176",
   0xc05: "Cortex-A5",
   0xc07: "Cortex-A7",
@@ -130,7 +130,7 @@ const IMPLEMENTERS: Readonly<Record<number, string>> = {
   0xc0: "Ampere",
 };
 
-const OTHERS: Readonly<Record<string, string>> = {
+const OTHER_PARTS: Readonly<Record<string, string>> = {
   "0x43/0xaf": "ThunderX2",
   "0x46/0x1": "A64FX",
   "0x48/0xd01": "Kunpeng-920",
@@ -145,11 +145,13 @@ const OTHERS: Readonly<Record<string, string>> = {
  * in the list, `undefined` where neither is.
  */
 export function armPartName({ implementer, part }: ArmPart): string | undefined {
-  const known = implementer === 0x41 ? ARM[part] : OTHERS[`${hex(implementer)}/${hex(part)}`];
+  const known = implementer === 0x41
+    ? ARM_PARTS[part]
+    : OTHER_PARTS[`${toHex(implementer)}/${toHex(part)}`];
   const maker = IMPLEMENTERS[implementer];
-  return known ?? (maker && `${maker} ${hex(part)}`);
+  return known ?? (maker && `${maker} ${toHex(part)}`);
 }
 
-function hex(value: number): string {
+function toHex(value: number): string {
   return `0x${value.toString(16)}`;
 }

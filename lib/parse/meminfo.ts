@@ -1,7 +1,7 @@
 import { decimalAt, lineAt } from "./scan.ts";
 
 /** What the kernel says of its memory, in bytes; `undefined` is what an old kernel does not say. */
-export interface MemoryCounters {
+export interface Meminfo {
   totalBytes: number;
   freeBytes: number;
   /** What new programs could get without swapping; since Linux 3.14. */
@@ -25,30 +25,30 @@ export interface MemoryCounters {
  * @throws {SyntaxError} When a counter is not a number of kB, or total or free is missing; the
  * message quotes the line.
  */
-export function parseMeminfo(text: string): MemoryCounters {
+export function parseMeminfo(text: string): Meminfo {
   return {
-    totalBytes: required(text, "MemTotal:"),
-    freeBytes: required(text, "MemFree:"),
-    availableBytes: optional(text, "MemAvailable:"),
-    buffersBytes: optional(text, "Buffers:"),
-    cachedBytes: optional(text, "Cached:"),
-    sharedBytes: optional(text, "Shmem:"),
-    reclaimableBytes: optional(text, "SReclaimable:"),
-    swapTotalBytes: optional(text, "SwapTotal:"),
-    swapFreeBytes: optional(text, "SwapFree:"),
-    swapCachedBytes: optional(text, "SwapCached:"),
+    totalBytes: requiredField(text, "MemTotal:"),
+    freeBytes: requiredField(text, "MemFree:"),
+    availableBytes: optionalField(text, "MemAvailable:"),
+    buffersBytes: optionalField(text, "Buffers:"),
+    cachedBytes: optionalField(text, "Cached:"),
+    sharedBytes: optionalField(text, "Shmem:"),
+    reclaimableBytes: optionalField(text, "SReclaimable:"),
+    swapTotalBytes: optionalField(text, "SwapTotal:"),
+    swapFreeBytes: optionalField(text, "SwapFree:"),
+    swapCachedBytes: optionalField(text, "SwapCached:"),
   };
 }
 
-function required(text: string, key: string): number {
-  const value = optional(text, key);
+function requiredField(text: string, key: string): number {
+  const value = optionalField(text, key);
   if (value === undefined) {
     throw new SyntaxError(`Cannot parse meminfo: no "${key}" after "${lineAt(text, 0)}"`);
   }
   return value;
 }
 
-function optional(text: string, key: string): number | undefined {
+function optionalField(text: string, key: string): number | undefined {
   let at = text.indexOf(key);
   // "Cached:" is also the end of "SwapCached:".
   while (at > 0 && text[at - 1] !== "\n") at = text.indexOf(key, at + 1);

@@ -40,15 +40,15 @@ function parseLine(line: string): Mount {
   }
   return {
     device,
-    root: unescape(root),
-    mountPoint: unescape(mountPoint),
-    type: unescape(type),
-    source: unescape(source),
+    root: unescapeOctal(root),
+    mountPoint: unescapeOctal(mountPoint),
+    type: unescapeOctal(type),
+    source: unescapeOctal(source),
   };
 }
 
 /** The kernel writes blanks, line feeds, backslashes and `#` as three octal digits. */
-function unescape(text: string): string {
+function unescapeOctal(text: string): string {
   if (!text.includes("\\")) return text;
   return text.replace(
     /\\([01][0-7]{2})/g,

@@ -31,17 +31,17 @@ export function parseNetDev(
     const colon = text.indexOf(":", start);
     if (colon >= 0 && colon < end) {
       const name = text.slice(skipBlanks(text, start), colon);
-      if (name === "") throw unreadable(text, start, end);
-      if (wants(name)) found.push(counters(name, text, { start, colon, end }));
+      if (name === "") throw parseError(text, start, end);
+      if (wants(name)) found.push(parseCounters(name, text, { start, colon, end }));
     } else if (!isHeading(text, start, end)) {
-      throw unreadable(text, start, end);
+      throw parseError(text, start, end);
     }
     start = end + 1;
   }
   return found;
 }
 
-function counters(
+function parseCounters(
   name: string,
   text: string,
   line: { start: number; colon: number; end: number },
@@ -52,7 +52,7 @@ function counters(
   for (let column = 0; column < 8; column++) at = skipBlanks(text, skipWord(text, at));
   const sentBytes = numberAt(text, at);
   if (receivedBytes === undefined || sentBytes === undefined) {
-    throw unreadable(text, line.start, line.end);
+    throw parseError(text, line.start, line.end);
   }
   return { name, receivedBytes, sentBytes };
 }
@@ -90,7 +90,7 @@ function isHeading(text: string, start: number, end: number): boolean {
   return (bar >= 0 && bar < end) || skipBlanks(text, start) >= end;
 }
 
-function unreadable(text: string, start: number, end: number): SyntaxError {
+function parseError(text: string, start: number, end: number): SyntaxError {
   return new SyntaxError(
     `Cannot parse net/dev: "${text.slice(start, Math.min(end, start + 200))}"`,
   );

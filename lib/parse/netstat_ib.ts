@@ -20,7 +20,7 @@ export function parseNetstatIb(
   wants: (name: string) => boolean = () => true,
 ): InterfaceCounters[] {
   const [heading = "", ...rows] = text.split("\n");
-  const headings = words(heading);
+  const headings = splitWords(heading);
   const received = headings.lastIndexOf("Ibytes") - headings.length;
   const sent = headings.lastIndexOf("Obytes") - headings.length;
   if (headings[0] !== "Name" || -received > headings.length || -sent > headings.length) {
@@ -28,7 +28,7 @@ export function parseNetstatIb(
   }
   const found = new Map<string, InterfaceCounters>();
   for (const row of rows) {
-    const cells = words(row);
+    const cells = splitWords(row);
     const name = cells[0]?.replace(/\*$/, "") ?? "";
     if (!/^<Link#\d+>$/.test(cells[2] ?? "") || found.has(name)) continue;
     const receivedBytes = cells.length + received < LEADING_COLUMNS
@@ -48,7 +48,7 @@ export function parseNetstatIb(
   return [...found.values()];
 }
 
-function words(line: string): string[] {
+function splitWords(line: string): string[] {
   return line.split(/\s+/).filter((word) => word !== "");
 }
 

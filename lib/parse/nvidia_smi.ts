@@ -1,4 +1,4 @@
-import type { GraphicsCard } from "../types.ts";
+import type { Gpu } from "../types.ts";
 
 const MEBIBYTE = 1024 * 1024;
 /** What is asked of each card behind its name: memory in all and in use, use, temperature. */
@@ -15,9 +15,9 @@ const VALUE = /^(?:-?\d{1,9}(?:\.\d{1,6})?|\[[^\]]*\]|N\/A)$/;
  *
  * @throws {SyntaxError} When no line is a card's; the message quotes the first one.
  */
-export function parseNvidiaSmi(text: string): GraphicsCard[] {
+export function parseNvidiaSmi(text: string): Gpu[] {
   const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const cards = lines.flatMap((line) => toCard(line) ?? []);
+  const cards = lines.flatMap((line) => parseCard(line) ?? []);
   if (cards.length === 0) {
     const first = JSON.stringify(lines[0]?.slice(0, MAX_NAME_LENGTH) ?? "");
     throw new SyntaxError(`Cannot parse nvidia-smi: there is no card in ${first}`);
@@ -25,7 +25,7 @@ export function parseNvidiaSmi(text: string): GraphicsCard[] {
   return cards;
 }
 
-function toCard(line: string): GraphicsCard | undefined {
+function parseCard(line: string): Gpu | undefined {
   const fields = line.split(",").map((field) => field.trim());
   const values = fields.slice(-NUMBERS);
   const name = fields.slice(0, -NUMBERS).join(", ").slice(0, MAX_NAME_LENGTH);
@@ -33,9 +33,12 @@ function toCard(line: string): GraphicsCard | undefined {
   const [total, used, use, temperature] = values.map((value) =>
     /\d$/.test(value) ? Number(value) : undefined
   );
-  const card: GraphicsCard = { name: name.startsWith("[") ? "NVIDIA" : name };
+  const card: Gpu = { name: name.startsWith("[") ? "NVIDIA" : name };
   if (total !== undefined && used !== undefined && total > 0 && used >= 0) {
-    card.memory = { totalBytes: bytes(total), usedBytes: bytes(Math.min(used, total)) };
+    card.memory = {
+      totalBytes: mebibytesToBytes(total),
+      usedBytes: mebibytesToBytes(Math.min(used, total)),
+    };
   }
   if (use !== undefined && use >= 0 && use <= 100) card.usePercent = use;
   if (temperature !== undefined && temperature > -273 && temperature < 1000) {
@@ -44,6 +47,6 @@ function toCard(line: string): GraphicsCard | undefined {
   return card;
 }
 
-function bytes(mebibytes: number): number {
+function mebibytesToBytes(mebibytes: number): number {
   return Math.round(mebibytes * MEBIBYTE);
 }

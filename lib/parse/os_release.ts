@@ -5,7 +5,7 @@
  * of several lines the last one counts. A quotation that is not closed ends with its line, since
  * people edit these files by hand.
  */
-export function assignedValue(text: string, key: string): string | undefined {
+export function lookupVariable(text: string, key: string): string | undefined {
   let value: string | undefined;
   for (const line of text.split("\n")) {
     const trimmed = line.trim();
@@ -23,13 +23,14 @@ function unquote(word: string): string {
     const character = word.charAt(at);
     if (character === quote) quote = "";
     else if (quote === "" && (character === '"' || character === "'")) quote = character;
-    else if (character === "\\" && escapes(quote, word.charAt(at + 1))) result += word.charAt(++at);
-    else result += character;
+    else if (character === "\\" && isEscape(quote, word.charAt(at + 1))) {
+      result += word.charAt(++at);
+    } else result += character;
   }
   return result.trim();
 }
 
 /** A backslash stands for itself within single quotes, and within double ones before most letters. */
-function escapes(quote: string, next: string): boolean {
+function isEscape(quote: string, next: string): boolean {
   return quote === "" || (quote === '"' && '"$`\\'.includes(next));
 }

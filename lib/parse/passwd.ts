@@ -13,7 +13,7 @@ export interface Account {
  * The first of several counts, as it does for the C library. Lines that are none of an account
  * (comments, includes of other databases, broken ones) are passed over.
  */
-export function accountOf(passwd: string, uid: number): Account | undefined {
+export function findAccount(passwd: string, uid: number): Account | undefined {
   for (const line of passwd.split("\n")) {
     const [name, , id, , , home, shell, ...more] = line.split(":");
     if (!name || id !== String(uid) || shell === undefined || more.length > 0) continue;

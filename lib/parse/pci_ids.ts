@@ -1,5 +1,5 @@
 /** What a device is called in the list of PCI ids; `undefined` is what the list does not know. */
-export interface PciName {
+export interface PciNames {
   vendor: string | undefined;
   device: string | undefined;
 }
@@ -8,10 +8,10 @@ export interface PciName {
  * Looks a device up in the text of `pci.ids`, where a vendor's line starts with its four hex
  * digits and its devices follow, each behind a tab.
  */
-export function pciName(text: string, id: { vendor: string; device: string }): PciName {
+export function lookupPciNames(text: string, id: { vendor: string; device: string }): PciNames {
   const vendorAt = text.indexOf(`\n${id.vendor}  `);
   if (vendorAt === -1) return { vendor: undefined, device: undefined };
-  const section = sectionAt(text, vendorAt + 1);
+  const section = vendorSection(text, vendorAt + 1);
   return {
     vendor: nameAt(section, 0),
     device: nameAt(section, section.indexOf(`\n\t${id.device}  `) + 2),
@@ -19,7 +19,7 @@ export function pciName(text: string, id: { vendor: string; device: string }): P
 }
 
 /** From a vendor's line up to the next vendor's. */
-function sectionAt(text: string, start: number): string {
+function vendorSection(text: string, start: number): string {
   let end = text.indexOf("\n", start);
   while (end !== -1 && (text[end + 1] === "\t" || text[end + 1] === "#")) {
     end = text.indexOf("\n", end + 1);

@@ -27,12 +27,12 @@ export function parsePingOutput(text: string): PingOutcome {
     start = end + 1;
     if (line.includes("bytes from")) return { kind: "reply", ms: roundTrip(line) };
     if (line.includes("packets transmitted")) {
-      if (!/, 0 (packets )?received/.test(line)) throw unreadable(line);
+      if (!/, 0 (packets )?received/.test(line)) throw parseError(line);
       summary = true;
     } else if (isForbidden(line)) {
       return { kind: "forbidden", reason: line.slice(0, REASON_LIMIT) };
     } else if (/^usage:|(invalid|unrecognized) option/i.test(line)) {
-      throw unreadable(line);
+      throw parseError(line);
     } else if (/(^|\/)ping6?: |^connect: /.test(line)) {
       complaint ??= line.slice(0, REASON_LIMIT);
     }
@@ -40,7 +40,7 @@ export function parsePingOutput(text: string): PingOutcome {
   // A sum means that the echo was on its way, whatever was said before.
   if (summary) return { kind: "lost" };
   if (complaint !== undefined) return { kind: "unreachable", reason: complaint };
-  throw unreadable(text.trim());
+  throw parseError(text.trim());
 }
 
 const REASON_LIMIT = 200;
@@ -53,11 +53,11 @@ function isForbidden(line: string): boolean {
 
 function roundTrip(line: string): number {
   const digits = /\btime[=<](\d{1,9}(?:\.\d{1,9})?) ?ms\b/.exec(line)?.[1];
-  if (digits === undefined) throw unreadable(line);
+  if (digits === undefined) throw parseError(line);
   return Number(digits);
 }
 
-function unreadable(line: string): SyntaxError {
+function parseError(line: string): SyntaxError {
   return new SyntaxError(
     `Cannot parse ping's output: no result in ${JSON.stringify(line.slice(0, REASON_LIMIT))}`,
   );

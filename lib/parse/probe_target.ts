@@ -27,21 +27,21 @@ const TARGET_LIMIT = 2048;
  * message quotes it without query and user.
  */
 export function parseProbeTarget(kind: ProbeKind, text: string): ProbeTarget {
-  if (text.length > TARGET_LIMIT) throw refusal(text, "it is too long");
-  if (text === "") throw refusal(text, "it is empty");
+  if (text.length > TARGET_LIMIT) throw targetError(text, "it is too long");
+  if (text === "") throw targetError(text, "it is empty");
   if (/[\s\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) {
-    throw refusal(text, "it has spaces or control characters");
+    throw targetError(text, "it has spaces or control characters");
   }
-  if (text.startsWith("-")) throw refusal(text, "it begins like an option");
-  if (kind === "http") return { kind, url: httpUrl(text) };
-  const { host, port } = endpoint(text);
+  if (text.startsWith("-")) throw targetError(text, "it begins like an option");
+  if (kind === "http") return { kind, url: parseHttpUrl(text) };
+  const { host, port } = parseEndpoint(text);
   return kind === "icmp" ? { kind, host } : { kind, host, port: port ?? DEFAULT_PORT };
 }
 
-function endpoint(text: string): { host: string; port?: number } {
+function parseEndpoint(text: string): { host: string; port?: number } {
   if (text.includes("://")) {
-    const url = httpUrl(text);
-    return { host: bareHost(url), port: urlPort(url) };
+    const url = parseHttpUrl(text);
+    return { host: urlHost(url), port: urlPort(url) };
   }
   if (ipFamily(text) !== undefined) return { host: text };
   const [, bracketed, name, digits] =
@@ -49,16 +49,16 @@ function endpoint(text: string): { host: string; port?: number } {
       [];
   let host: string;
   if (bracketed !== undefined) {
-    if (ipFamily(bracketed) !== 6) throw refusal(text, "no IPv6 address is in the brackets");
+    if (ipFamily(bracketed) !== 6) throw targetError(text, "no IPv6 address is in the brackets");
     host = bracketed;
   } else if (name !== undefined) {
     host = asciiHost(name, text);
   } else {
-    throw refusal(text, "it is neither a host nor a host with a port");
+    throw targetError(text, "it is neither a host nor a host with a port");
   }
   if (digits === undefined) return { host };
   const port = Number(digits);
-  if (port < 1 || port > 65_535) throw refusal(text, "the port is out of range");
+  if (port < 1 || port > 65_535) throw targetError(text, "the port is out of range");
   return { host, port };
 }
 
@@ -66,40 +66,40 @@ function asciiHost(name: string, text: string): string {
   if (ipFamily(name) === 4) return name;
   const host = URL.parse(`http://${name}`)?.hostname ?? "";
   // A URL takes `127.1` and `0x7f000001` for addresses, which a reader of the task list does not.
-  if (ipFamily(host) !== undefined) throw refusal(text, "the address is not written in full");
-  return checkedName(host, text);
+  if (ipFamily(host) !== undefined) throw targetError(text, "the address is not written in full");
+  return checkHostName(host, text);
 }
 
-function checkedName(host: string, text: string): string {
+function checkHostName(host: string, text: string): string {
   const name = host.endsWith(".") ? host.slice(0, -1) : host;
-  if (name.length > HOST_LIMIT) throw refusal(text, "the host name is too long");
+  if (name.length > HOST_LIMIT) throw targetError(text, "the host name is too long");
   if (!/^(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(name)) {
-    throw refusal(text, "that is no host name");
+    throw targetError(text, "that is no host name");
   }
   return host;
 }
 
-function httpUrl(text: string): URL {
+function parseHttpUrl(text: string): URL {
   const written = text.includes("://")
     ? text
     : ipFamily(text) === 6
     ? `http://[${text}]`
     : `http://${text}`;
   const scheme = written.slice(0, written.indexOf("://")).toLowerCase();
-  if (scheme !== "http" && scheme !== "https") throw refusal(text, "the scheme is not http(s)");
-  if (/^[^/]+:\/\/[^/?#\\]*@/.test(written)) throw refusal(text, "it names a user");
+  if (scheme !== "http" && scheme !== "https") throw targetError(text, "the scheme is not http(s)");
+  if (/^[^/]+:\/\/[^/?#\\]*@/.test(written)) throw targetError(text, "it names a user");
   const url = URL.parse(written);
-  if (!url) throw refusal(text, "that is no URL");
-  if (url.port === "0") throw refusal(text, "the port is out of range");
+  if (!url) throw targetError(text, "that is no URL");
+  if (url.port === "0") throw targetError(text, "the port is out of range");
   if (!url.hostname.startsWith("[") && ipFamily(url.hostname) === undefined) {
-    checkedName(url.hostname, text);
+    checkHostName(url.hostname, text);
   }
   url.hash = "";
   return url;
 }
 
 /** A URL's host as it is dialled: IPv6 without its brackets. */
-export function bareHost(url: URL): string {
+export function urlHost(url: URL): string {
   return url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname;
 }
 
@@ -109,12 +109,12 @@ export function urlPort(url: URL): number {
   return url.protocol === "https:" ? 443 : 80;
 }
 
-function refusal(text: string, reason: string): SyntaxError {
-  return new SyntaxError(`Cannot parse probe target ${quoted(text)}: ${reason}`);
+function targetError(text: string, reason: string): SyntaxError {
+  return new SyntaxError(`Cannot parse probe target ${quoteForLog(text)}: ${reason}`);
 }
 
 /** Fit for a log: neither query nor user, nothing that a terminal would obey. */
-function quoted(text: string): string {
+function quoteForLog(text: string): string {
   const [beforeQuery = ""] = text.split(/[?#]/, 1);
   const withoutUser = beforeQuery.slice(beforeQuery.lastIndexOf("@") + 1);
   const short = withoutUser.length > 80 ? `${withoutUser.slice(0, 80)}…` : withoutUser;

@@ -29,11 +29,11 @@ export function parseCpuTicks(line: string): CpuTicks {
   const columns = line.trimEnd().split(" ");
   // The kernel puts two spaces behind "cpu", so that the columns of all lines stay together.
   const first = columns[1] === "" ? 2 : 1;
-  if (columns[0] !== "cpu" || columns.length < first + 4) throw unreadable(line);
+  if (columns[0] !== "cpu" || columns.length < first + 4) throw parseError(line);
   const tick = (index: number): number | undefined => {
     const column = columns[first + index];
     if (column === undefined) return 0;
-    if (!/^\d+$/.test(column)) throw unreadable(line);
+    if (!/^\d+$/.test(column)) throw parseError(line);
     const value = Number(column);
     // The kernel's idle sums have been seen below zero, which shows as just under 2^64.
     return Number.isSafeInteger(value) ? value : undefined;
@@ -55,6 +55,6 @@ export function countLogicalCores(text: string): number | undefined {
   return text.match(/^cpu\d+ /gm)?.length;
 }
 
-function unreadable(line: string): SyntaxError {
+function parseError(line: string): SyntaxError {
   return new SyntaxError(`Cannot parse stat: no CPU times in "${lineAt(line, 0)}"`);
 }

@@ -2,10 +2,10 @@
 export interface ProcessStat {
   pid: number;
   /** It has ended, and only its parent's interest keeps its number. */
-  ended: boolean;
-  parent: number;
-  group: number;
-  session: number;
+  hasExited: boolean;
+  parentPid: number;
+  processGroupId: number;
+  sessionId: number;
   /** Ticks since boot; tells a process from a later one with the same number. */
   startTicks: number;
 }
@@ -27,10 +27,10 @@ export function parseProcessStat(text: string): ProcessStat {
   };
   return {
     pid: number(/^\d+(?= \()/.exec(text)?.[0]),
-    ended: state === "Z" || state === "X",
-    parent: number(fields[FIELD.parent]),
-    group: number(fields[FIELD.group]),
-    session: number(fields[FIELD.session]),
+    hasExited: state === "Z" || state === "X",
+    parentPid: number(fields[FIELD.parent]),
+    processGroupId: number(fields[FIELD.group]),
+    sessionId: number(fields[FIELD.session]),
     startTicks: number(fields[FIELD.startTicks]),
   };
 }

@@ -24,41 +24,41 @@ const FORM =
  * the rest may hold a password.
  */
 export function parseProxy(text: string): Proxy {
-  const [, scheme = "http", login, literal, name, digits] = FORM.exec(text) ?? refuse("is no URL");
-  const kind = kindOf(scheme);
+  const [, scheme = "http", login, literal, name, digits] = FORM.exec(text) ?? fail("is no URL");
+  const kind = parseKind(scheme);
   const host = literal ?? asciiHost(name ?? "");
-  if (literal !== undefined && ipFamily(literal) !== 6) refuse("has no IPv6 address in brackets");
+  if (literal !== undefined && ipFamily(literal) !== 6) fail("has no IPv6 address in brackets");
   const port = digits === undefined ? DEFAULT_PORTS[kind] : Number(digits);
-  if (port < 1 || port > 65_535) refuse("has a port out of range");
+  if (port < 1 || port > 65_535) fail("has a port out of range");
   return { kind, host, port, ...(login ? { login: parseLogin(login) } : {}) };
 }
 
-function kindOf(scheme: string): Proxy["kind"] {
+function parseKind(scheme: string): Proxy["kind"] {
   const kind = scheme.toLowerCase();
   if (kind === "http" || kind === "socks5" || kind === "socks5h") return kind;
-  return refuse(`is of kind ${kind}://; known are http://, socks5:// and socks5h://`);
+  return fail(`is of kind ${kind}://; known are http://, socks5:// and socks5h://`);
 }
 
 function asciiHost(name: string): string {
-  return URL.parse(`http://${name}`)?.hostname || refuse("names no host");
+  return URL.parse(`http://${name}`)?.hostname || fail("names no host");
 }
 
 function parseLogin(text: string): { user: string; password: string } {
   const colon = text.indexOf(":");
   const user = colon < 0 ? text : text.slice(0, colon);
   const password = colon < 0 ? "" : text.slice(colon + 1);
-  return { user: unescaped(user), password: unescaped(password) };
+  return { user: decodePercent(user), password: decodePercent(password) };
 }
 
-function unescaped(text: string): string {
+function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return refuse('has a "%" in user or password that is no escape; write it as %25');
+    return fail('has a "%" in user or password that is no escape; write it as %25');
   }
 }
 
-function refuse(reason: string): never {
+function fail(reason: string): never {
   throw new RangeError(`Cannot use a proxy whose URL ${reason}`);
 }
 
@@ -77,13 +77,13 @@ export interface ProxiedTarget {
  * Loopback is as any other address. What can't be read exempts nothing.
  */
 export function isExemptFromProxy(list: string, target: ProxiedTarget): boolean {
-  const host = plainName(target.host);
+  const host = normalizeName(target.host);
   const address = addressBytes(host);
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === "*") return true;
     const { pattern, port } = parseEntry(entry);
     if (pattern === "" || (port !== undefined && port !== target.port)) return false;
-    return address ? isInRange(address, pattern) : isWithin(host, plainName(pattern));
+    return address ? isInRange(address, pattern) : matchesDomain(host, normalizeName(pattern));
   });
 }
 
@@ -95,11 +95,11 @@ function parseEntry(entry: string): { pattern: string; port?: number } {
   return digits === undefined ? { pattern } : { pattern, port: Number(digits) };
 }
 
-function plainName(name: string): string {
+function normalizeName(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
 
-function isWithin(host: string, pattern: string): boolean {
+function matchesDomain(host: string, pattern: string): boolean {
   const suffix = pattern.replace(/^\./, "");
   return suffix !== "" && (host === suffix || host.endsWith(`.${suffix}`));
 }

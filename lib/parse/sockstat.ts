@@ -15,15 +15,15 @@ export interface SocketCounts {
  * @throws {SyntaxError} When TCP or UDP has no line or no count; the message quotes the line.
  */
 export function parseSockstat(text: string): SocketCounts {
-  const tcp = lineOf(text, "TCP");
+  const tcp = protocolLine(text, "TCP");
   return {
-    tcp: count(tcp, " inuse "),
-    tcpTimeWait: tcp.includes(" tw ") ? count(tcp, " tw ") : 0,
-    udp: count(lineOf(text, "UDP"), " inuse "),
+    tcp: countAfter(tcp, " inuse "),
+    tcpTimeWait: tcp.includes(" tw ") ? countAfter(tcp, " tw ") : 0,
+    udp: countAfter(protocolLine(text, "UDP"), " inuse "),
   };
 }
 
-function lineOf(text: string, protocol: string): string {
+function protocolLine(text: string, protocol: string): string {
   let at = text.indexOf(protocol);
   while (at !== -1) {
     const startsLine = at === 0 || text[at - 1] === "\n";
@@ -36,7 +36,7 @@ function lineOf(text: string, protocol: string): string {
   throw new SyntaxError(`Cannot parse sockstat: no ${protocol} after "${lineAt(text, 0)}"`);
 }
 
-function count(line: string, name: string): number {
+function countAfter(line: string, name: string): number {
   const at = line.indexOf(name);
   const value = at === -1 ? undefined : decimalAt(line, at + name.length);
   if (value === undefined) {

@@ -1,7 +1,7 @@
 import { lineAt } from "./scan.ts";
 
 /** Where a Mac's memory is, in bytes. */
-export interface DarwinMemory {
+export interface VmStat {
   /** Held by the kernel: it can neither be written out nor compressed. */
   wiredBytes: number;
   /** Of programs, without a file behind it. */
@@ -17,7 +17,7 @@ export interface DarwinMemory {
  *
  * @throws {SyntaxError} When a line is missing or has no count; the message names it.
  */
-export function parseVmStat(text: string): DarwinMemory {
+export function parseVmStat(text: string): VmStat {
   const pageBytes = Number(/\(page size of (\d{1,8}) bytes\)/.exec(text)?.[1]);
   if (!Number.isSafeInteger(pageBytes) || pageBytes === 0) {
     throw new SyntaxError(`Cannot parse vm_stat: no page size in "${lineAt(text, 0)}"`);

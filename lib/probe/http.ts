@@ -2,7 +2,7 @@ import { describeError } from "../log/log.ts";
 import { closeQuietly as close, pass, writeAll } from "../net/byte_stream.ts";
 import type { Resolver } from "../net/dns.ts";
 import { dial, type DialOptions } from "../net/happy_eyeballs.ts";
-import { bareHost, parseProbeTarget, urlPort } from "../parse/probe_target.ts";
+import { parseProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
 
 /** What exempts hosts from proxies. */
 const EXEMPTIONS = ["NO_PROXY", "no_proxy"] as const;
@@ -184,7 +184,7 @@ interface Hop {
 
 async function exchange(url: URL, options: HttpProbeOptions): Promise<Hop> {
   const { signal, resolver, caCerts } = options;
-  const addresses = await resolver.resolve(bareHost(url), { signal });
+  const addresses = await resolver.resolve(urlHost(url), { signal });
   if (url.protocol === "https:") await rouseCryptography();
   using relay = new Relay(addresses, { port: urlPort(url), signal });
   using client = createPinnedClient(relay.url, caCerts ? { caCerts } : {});

@@ -1,7 +1,7 @@
 import type { Shell } from "../host/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { Resolver } from "../net/dns.ts";
-import { bareHost, type ProbeTarget } from "../parse/probe_target.ts";
+import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
 import { probeHttp } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";
 import { measure } from "./measure.ts";
@@ -34,7 +34,7 @@ export class Prober {
     if (!measured.lost) return measured.ms;
     this.#log.debug("{kind} probe of {host} lost: {reason}", {
       kind,
-      host: kind === "http" ? bareHost(target.url) : target.host,
+      host: kind === "http" ? urlHost(target.url) : target.host,
       reason: describeError(measured.reason),
     });
     return LOST_MS;

@@ -1,6 +1,6 @@
 import type { Programs } from "../host/programs.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
-import { type Account, accountOf } from "../parse/passwd.ts";
+import { type Account, findAccount } from "../parse/passwd.ts";
 
 /**
  * The agent's own: options with their secrets, and what its service manager tells it alone (where
@@ -35,7 +35,7 @@ export function loginAccount(
   options: { uid: number; passwd: string },
 ): Account {
   const { uid, passwd } = options;
-  const { name, home, shell } = accountOf(passwd, uid) ??
+  const { name, home, shell } = findAccount(passwd, uid) ??
     { name: uid === 0 ? "root" : String(uid), home: uid === 0 ? "/root" : "/", shell: "" };
   const own = NO_SHELL.test(shell) ? [] : [shell];
   return {

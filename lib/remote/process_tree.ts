@@ -38,7 +38,7 @@ export class ProcessFamily {
     await this.#look();
     // The root's group is reached at once, before one of them can start another.
     if (!sparesRoot) this.#programs.killGroup(this.#root, signal);
-    for (const { pid, group } of this.#living()) {
+    for (const { pid, processGroupId: group } of this.#living()) {
       const isReached = sparesRoot ? pid === this.#root : group === this.#root;
       if (!isReached) this.#programs.kill(pid, signal);
     }
@@ -69,21 +69,25 @@ export class ProcessFamily {
   #living(): ProcessStat[] {
     for (const { pid, startTicks } of this.#seen.values()) {
       const now = this.#programs.process(pid);
-      if (now === undefined || now.ended || now.startTicks !== startTicks) this.#seen.delete(pid);
+      if (now === undefined || now.hasExited || now.startTicks !== startTicks) {
+        this.#seen.delete(pid);
+      }
     }
     return [...this.#seen.values()];
   }
 
   async #look(): Promise<void> {
     const all = await this.#programs.processes();
-    const children = Map.groupBy(all, ({ parent }) => parent);
-    const next = all.filter(({ pid, session }) => pid === this.#root || session === this.#session);
+    const children = Map.groupBy(all, ({ parentPid: parent }) => parent);
+    const next = all.filter(({ pid, sessionId: session }) =>
+      pid === this.#root || session === this.#session
+    );
     next.push(...this.#living());
     const met = new Set<number>();
     for (let process = next.pop(); process !== undefined; process = next.pop()) {
       if (met.has(process.pid)) continue;
       met.add(process.pid);
-      if (!process.ended) this.#seen.set(process.pid, process);
+      if (!process.hasExited) this.#seen.set(process.pid, process);
       next.push(...children.get(process.pid) ?? []);
     }
   }

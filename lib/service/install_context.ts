@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { folderOf } from "../parse/path.ts";
+import { dirname } from "../parse/path.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { detectManager, managerTrouble, serviceManager } from "./managers.ts";
 import type { ManagerKind, ServiceManager } from "./service_manager.ts";
@@ -136,7 +136,7 @@ async function possibleSandbox(
 }
 
 function linkPlace(path: string, isOurs: boolean): InstallFacts["link"] {
-  if (!isThere(folderOf(path))) return "no folder";
+  if (!isThere(dirname(path))) return "no folder";
   return isOurs || !isThere(path) ? "free" : "taken";
 }
 

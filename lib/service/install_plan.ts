@@ -3,7 +3,7 @@ import { configText, ROOT_KEYS } from "../config/config_file.ts";
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
 import { updateFolder } from "../host/update_state.ts";
-import { folderOf } from "../parse/path.ts";
+import { dirname } from "../parse/path.ts";
 import { knowsReleases } from "../version.ts";
 import type { InstallFacts } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
@@ -143,7 +143,7 @@ export function planRecord(
     files: [...paths],
     links,
     folders: [
-      ...new Set([folderOf(program), places.configFolder, ...folders, ...before?.folders ?? []]),
+      ...new Set([dirname(program), places.configFolder, ...folders, ...before?.folders ?? []]),
     ],
     trees: [...new Set([...trees, ...before?.trees ?? []])],
     told: Object.fromEntries(
@@ -167,7 +167,7 @@ export function planService(config: Config, site: Site, facts: InstallFacts): Se
   const { install, proxies, update } = config;
   const hasProxies = Object.keys(proxies).length > 0 ||
     (before?.files.includes(places.environmentFile) ?? false);
-  const folder = install.folder || folderOf(before?.program ?? "") || places.programFolder;
+  const folder = install.folder || dirname(before?.program ?? "") || places.programFolder;
   const program = `${folder}/${install.serviceName}`;
   const stateFolder = install.given.get("state_dir") || places.stateFolder;
   const isUpdated = update.automatic && knowsReleases(update) && isUpdatedApart(facts, site);
@@ -245,7 +245,7 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
       // Before all that is made, so that whatever comes after can be taken away.
       { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
       ...facts.user.make.map(runStep),
-      { do: "folder", path: folderOf(service.program), mode: 0o755 },
+      { do: "folder", path: dirname(service.program), mode: 0o755 },
       { do: "copy", path: service.program, from: site.program.path, mode: 0o755 },
       ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
       // Nobody's folder with other things in it is given away.

@@ -1,7 +1,7 @@
 import { syncFolder, writeToDisk } from "../host/atomic_write.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { hideSecrets } from "../log/log.ts";
-import { folderOf } from "../parse/path.ts";
+import { dirname } from "../parse/path.ts";
 import { isThere, type Site } from "./target_system.ts";
 
 /**
@@ -100,7 +100,7 @@ async function takeStep(
     case "copy":
       return await copyFile(step, path, { site, signal });
     case "link":
-      await Deno.mkdir(folderOf(path), { recursive: true });
+      await Deno.mkdir(dirname(path), { recursive: true });
       await removeIfThere(path);
       return await Deno.symlink(step.to, path);
     case "remove":
@@ -117,14 +117,14 @@ async function replaceFile(
   { text, mode, owner }: { text: string; mode: number; owner?: string },
   { site, signal }: { site: Doing; signal: AbortSignal },
 ): Promise<void> {
-  await Deno.mkdir(folderOf(path), { recursive: true });
+  await Deno.mkdir(dirname(path), { recursive: true });
   const fresh = `${path}.new`;
   // Nobody else may read it before it has its owner.
   await writeToDisk(fresh, { text, mode: mode & 0o700 });
   await giveTo(owner, fresh, site, signal);
   await Deno.chmod(fresh, mode);
   await Deno.rename(fresh, path);
-  await syncFolder(folderOf(path));
+  await syncFolder(dirname(path));
 }
 
 async function copyFile(
@@ -143,7 +143,7 @@ async function copyFile(
     await file.sync();
   }
   await Deno.rename(fresh, path);
-  await syncFolder(folderOf(path));
+  await syncFolder(dirname(path));
 }
 
 async function isSameFile(one: string, other: string): Promise<boolean> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assignedValue } from "../parse/os_release.ts";
+import { lookupVariable } from "../parse/os_release.ts";
 import { splitQuotedWords, splitShellWords } from "./shell_words.ts";
 
 /** What a service manager starts, as far as its own file tells. */
@@ -95,7 +95,7 @@ function wordsOf(binary: string, args: readonly string[]): string[] {
 
 /** A value with the variables in it that the same script sets. */
 function valueOf(text: string, key: string, depth = 0): string {
-  const value = assignedValue(text, key) ?? "";
+  const value = lookupVariable(text, key) ?? "";
   if (depth > 5) return value;
   return value.replace(
     /\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g,

@@ -1,6 +1,6 @@
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
-import { folderOf } from "../parse/path.ts";
+import { dirname } from "../parse/path.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 
 const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
@@ -239,7 +239,7 @@ function switchText(value: string): string {
 
 /** The token with which the official agent has registered itself, beside its binary. */
 function registeredToken(official: OfficialAgent, readText: (path: string) => string): string {
-  const folder = folderOf(official.binary);
+  const folder = dirname(official.binary);
   try {
     const { token }: Record<string, unknown> = {
       ...JSON.parse(readText(`${folder}/auto-discovery.json`)),

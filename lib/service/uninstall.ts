@@ -1,6 +1,6 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../host/update_state.ts";
-import { folderOf } from "../parse/path.ts";
+import { dirname } from "../parse/path.ts";
 import { printSteps } from "./install.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { effectiveSteps, runStep, type Step, takeSteps } from "./install_step.ts";
@@ -79,7 +79,7 @@ function uninstallSteps(
   const { tools } = site;
   // What an update leaves beside the program, and what was cut off while it was written.
   const programs = [program, `${program}.old`];
-  const note = keepsNote ? [] : [replacedNote(folderOf(recordPath))];
+  const note = keepsNote ? [] : [replacedNote(dirname(recordPath))];
   const written = [...note, ...files, config, logFile, ...programs].flatMap((
     path,
   ) => [path, `${path}.new`]);
@@ -90,7 +90,7 @@ function uninstallSteps(
     ...(isReached ? [...updates, ...manager.stop, ...manager.disable] : []).map(runStep),
     ...enabled.flatMap((path): Step[] => [
       { do: "remove", path },
-      { do: "remove empty folder", path: folderOf(path) },
+      { do: "remove empty folder", path: dirname(path) },
     ]),
     ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
     ...(isReached ? manager.reload : []).map(runStep),

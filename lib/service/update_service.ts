@@ -7,7 +7,7 @@
  * @module
  */
 
-import { nameOf } from "../parse/path.ts";
+import { basename } from "../parse/path.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { denoVariables } from "./service_environment.ts";
 import type { ServicePlan } from "./service_manager.ts";
@@ -22,7 +22,7 @@ export function hasUpdateService(
   { service, files }: Pick<InstallRecord, "service" | "files">,
 ): boolean {
   const name = updateServiceName(service);
-  return files.some((path) => [name, `${name}.timer`, `${name}.plist`].includes(nameOf(path)));
+  return files.some((path) => [name, `${name}.timer`, `${name}.plist`].includes(basename(path)));
 }
 
 /** What takes a newer version once. */

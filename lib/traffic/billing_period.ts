@@ -1,24 +1,24 @@
-import { broughtAlong } from "../metrics/traffic_total.ts";
-import type { BothWays } from "../types.ts";
+import { initialBytes } from "../metrics/traffic_total.ts";
+import type { TrafficBytes } from "../types.ts";
 import type { NetStaticSum } from "./net_static.ts";
-import { MAX_OTHER_PERIODS, type MonthState, type PeriodMark } from "./traffic_state.ts";
+import { MAX_OTHER_PERIODS, type PeriodBaseline, type TrafficState } from "./traffic_state.ts";
 
 /** How long a clock must show an earlier period before it is believed. */
-export const PATIENCE_MS = 10 * 60_000;
+export const EARLIER_PERIOD_DELAY_MS = 10 * 60_000;
 
 /** The period that counts, and those that the clock has left. */
-export interface MonthMarks {
-  readonly current: PeriodMark;
-  readonly others: readonly PeriodMark[];
+export interface Periods {
+  readonly current: PeriodBaseline;
+  readonly others: readonly PeriodBaseline[];
 }
 
 /** What the clock shows, and for how long. */
-export interface ClockLook {
+export interface ClockReading {
   /** The day that began the period in which the clock stands. */
   readonly start: string;
   readonly nowMs: number;
   /** All that has passed so far. */
-  readonly passed: BothWays;
+  readonly countedBytes: TrafficBytes;
   /** For how long it has shown a period before the current one, on a clock that only runs forward. */
   readonly earlierForMs: number;
 }
@@ -34,7 +34,7 @@ export interface ClockLook {
  *
  * A mark is how much had passed when its period began, so no byte is lost by going to and fro.
  */
-export function turnMarks(marks: MonthMarks, look: ClockLook): MonthMarks {
+export function advancePeriods(marks: Periods, look: ClockReading): Periods {
   const { current } = marks;
   if (look.start === current.start) return marks;
   const known = marks.others.find(({ start }) => start === look.start);
@@ -42,15 +42,15 @@ export function turnMarks(marks: MonthMarks, look: ClockLook): MonthMarks {
   const others = rest.slice(0, MAX_OTHER_PERIODS);
   if (look.start > current.start) {
     const goesOn = known !== undefined && look.nowMs >= known.seenMs;
-    return { current: goesOn ? known : markOf(look, look.passed), others };
+    return { current: goesOn ? known : newBaseline(look, look.countedBytes), others };
   }
-  if (look.earlierForMs < PATIENCE_MS) return marks;
+  if (look.earlierForMs < EARLIER_PERIOD_DELAY_MS) return marks;
   // When it began nobody has seen: all that the later one has counted is known to be of it.
-  return { current: known ?? markOf(look, current), others };
+  return { current: known ?? newBaseline(look, current), others };
 }
 
 /** What has passed in the current period. */
-export function periodTotal({ current }: MonthMarks, passed: BothWays): BothWays {
+export function periodTotal({ current }: Periods, passed: TrafficBytes): TrafficBytes {
   return {
     sentBytes: passed.sentBytes - current.sentBytes,
     receivedBytes: passed.receivedBytes - current.receivedBytes,
@@ -58,7 +58,11 @@ export function periodTotal({ current }: MonthMarks, passed: BothWays): BothWays
 }
 
 /** The mark that makes `total` the current period's total. */
-export function markFor(current: PeriodMark, passed: BothWays, total: BothWays): PeriodMark {
+export function baselineForTotal(
+  current: PeriodBaseline,
+  passed: TrafficBytes,
+  total: TrafficBytes,
+): PeriodBaseline {
   return {
     ...current,
     sentBytes: passed.sentBytes - total.sentBytes,
@@ -66,12 +70,15 @@ export function markFor(current: PeriodMark, passed: BothWays, total: BothWays):
   };
 }
 
-function markOf({ start, nowMs }: ClockLook, { sentBytes, receivedBytes }: BothWays): PeriodMark {
+function newBaseline(
+  { start, nowMs }: ClockReading,
+  { sentBytes, receivedBytes }: TrafficBytes,
+): PeriodBaseline {
   return { start, seenMs: nowMs, sentBytes, receivedBytes };
 }
 
 /** The time from one reset of the month's traffic to the next, in local time. */
-export interface MonthPeriod {
+export interface BillingPeriod {
   /** The day it begins, as `2026-11-01`: the same in every time zone, and in the order of time. */
   readonly start: string;
   /** Milliseconds since 1970. */
@@ -81,56 +88,56 @@ export interface MonthPeriod {
 }
 
 /** The years that a clock is believed to show; what lies beyond is taken for the nearest of them. */
-const CLOCK = { firstMs: Date.UTC(1900, 0, 2), lastMs: Date.UTC(9000, 0, 1) };
+const CLOCK_RANGE = { firstMs: Date.UTC(1900, 0, 2), lastMs: Date.UTC(9000, 0, 1) };
 
 /**
  * The period that a moment lies in when the traffic starts anew on `day` (1 to 31).
  *
  * In a month that doesn't have the day it starts anew on the first of the next.
  */
-export function monthPeriod(nowMs: number, day: number): MonthPeriod {
-  const believedMs = Math.min(Math.max(nowMs, CLOCK.firstMs), CLOCK.lastMs);
+export function billingPeriodAt(nowMs: number, day: number): BillingPeriod {
+  const believedMs = Math.min(Math.max(nowMs, CLOCK_RANGE.firstMs), CLOCK_RANGE.lastMs);
   const now = new Date(believedMs);
   const year = now.getFullYear();
   let month = now.getMonth();
-  if (resetIn(year, month, day).getTime() > believedMs) month--;
-  const start = resetIn(year, month, day);
+  if (resetDate(year, month, day).getTime() > believedMs) month--;
+  const start = resetDate(year, month, day);
   const startMs = start.getTime();
-  return { start: dateText(start), startMs, endMs: resetIn(year, month + 1, day).getTime() };
+  return { start: formatDate(start), startMs, endMs: resetDate(year, month + 1, day).getTime() };
 }
 
 /** The reset that belongs to a month; months count on across years. */
-function resetIn(year: number, month: number, day: number): Date {
+function resetDate(year: number, month: number, day: number): Date {
   const date = new Date(year, month, day);
   const inMonth = date.getMonth() === ((month % 12) + 12) % 12;
   return inMonth ? date : new Date(year, month + 1, 1);
 }
 
-function dateText(date: Date): string {
+function formatDate(date: Date): string {
   const parts = [date.getMonth() + 1, date.getDate()];
   const [month, day] = parts.map((part) => String(part).padStart(2, "0"));
   return `${date.getFullYear()}-${month}-${day}`;
 }
 
 /** What a machine's traffic looks like when the month is taken up. */
-export interface MonthSight {
+export interface TrafficContext {
   readonly day: number;
   readonly nowMs: number;
-  readonly period: MonthPeriod;
+  readonly period: BillingPeriod;
   readonly bootId: string;
   /** By the same clock as `nowMs`; `undefined` where the kernel does not tell. */
   readonly bootedAtMs: number | undefined;
   /** The present counters of what is counted. */
-  readonly counters: ReadonlyMap<string, BothWays>;
+  readonly counters: ReadonlyMap<string, TrafficBytes>;
 }
 
 /** How much has passed in all, and when the periods began. */
-export interface MonthCount {
-  readonly passed: BothWays;
-  readonly marks: MonthMarks;
+export interface TrafficCount {
+  readonly countedBytes: TrafficBytes;
+  readonly periods: Periods;
 }
 
-const NOTHING: BothWays = { sentBytes: 0, receivedBytes: 0 };
+const NOTHING: TrafficBytes = { sentBytes: 0, receivedBytes: 0 };
 
 /**
  * Goes on from what an earlier run has left: what passed since then is counted.
@@ -140,30 +147,35 @@ const NOTHING: BothWays = { sentBytes: 0, receivedBytes: 0 };
  * period. What passed over a reset without anybody to see when belongs to the period before, unless
  * the machine was booted since.
  */
-export function continueMonth(state: MonthState, sight: MonthSight): MonthCount {
+export function continueCount(state: TrafficState, sight: TrafficContext): TrafficCount {
   const { period, bootedAtMs, nowMs } = sight;
   const sameBoot = isSameBoot(state, sight.bootId);
   const bootedSince = bootedAtMs !== undefined && bootedAtMs >= period.startMs;
-  const brought = (name: string, now: BothWays): BothWays => {
+  const brought = (name: string, now: TrafficBytes): TrafficBytes => {
     const last = sameBoot ? state.interfaces.get(name) : undefined;
     if (last === undefined && sameBoot) {
       return bootedSince && period.start === state.current.start ? now : NOTHING;
     }
-    return broughtAlong(last, now);
+    return initialBytes(last, now);
   };
   const passed = [...sight.counters].reduce(
     (sum, [name, now]) => add(sum, brought(name, now)),
-    state.passed,
+    state.countedBytes,
   );
   const { current, others } = state;
   // Whoever chooses another day keeps what the last reset has left, up to the next one.
   const marks = state.day === sight.day
     ? { current, others }
     : { current: { ...current, start: period.start }, others: [] };
-  const begins = !sameBoot && bootedSince ? state.passed : passed;
+  const begins = !sameBoot && bootedSince ? state.countedBytes : passed;
   return {
-    passed,
-    marks: turnMarks(marks, { start: period.start, nowMs, passed: begins, earlierForMs: 0 }),
+    countedBytes: passed,
+    periods: advancePeriods(marks, {
+      start: period.start,
+      nowMs,
+      countedBytes: begins,
+      earlierForMs: 0,
+    }),
   };
 }
 
@@ -171,7 +183,10 @@ export function continueMonth(state: MonthState, sight: MonthSight): MonthCount 
  * Begins without any state. What the counters show is of this period when the machine was booted in
  * it, and after the last of what the official agent has counted; else it is not known, and left out.
  */
-export function beginMonth(sight: MonthSight, official: NetStaticSum | undefined): MonthCount {
+export function beginCount(
+  sight: TrafficContext,
+  official: NetStaticSum | undefined,
+): TrafficCount {
   const { period, bootedAtMs = -Infinity } = sight;
   const knownUntilMs = Math.max(period.startMs, official?.untilMs ?? -Infinity);
   const passed = bootedAtMs >= knownUntilMs
@@ -183,15 +198,15 @@ export function beginMonth(sight: MonthSight, official: NetStaticSum | undefined
     sentBytes: 0 - (official?.sentBytes ?? 0),
     receivedBytes: 0 - (official?.receivedBytes ?? 0),
   };
-  return { passed, marks: { current, others: [] } };
+  return { countedBytes: passed, periods: { current, others: [] } };
 }
 
 /** Whether counters can go on from the state's; where no boot has a name, they show it themselves. */
-export function isSameBoot(state: MonthState, bootId: string): boolean {
+export function isSameBoot(state: TrafficState, bootId: string): boolean {
   return state.bootId === bootId || state.bootId === "" || bootId === "";
 }
 
-function add(a: BothWays, b: BothWays): BothWays {
+function add(a: TrafficBytes, b: TrafficBytes): TrafficBytes {
   return {
     sentBytes: a.sentBytes + b.sentBytes,
     receivedBytes: a.receivedBytes + b.receivedBytes,
@@ -199,7 +214,7 @@ function add(a: BothWays, b: BothWays): BothWays {
 }
 
 /** The clocks that a month is counted by. */
-export interface MonthClocks {
+export interface Clocks {
   /** The clock on the wall, which may be wrong. */
   nowMs(): number;
   /** A clock that only runs forward. */
@@ -207,27 +222,27 @@ export interface MonthClocks {
 }
 
 /** In which period the clock stands, and for how long it has stood before the one that counts. */
-export class MonthClock {
-  readonly #clocks: MonthClocks;
+export class PeriodClock {
+  readonly #clocks: Clocks;
   readonly #day: number;
-  #period: MonthPeriod | undefined;
+  #period: BillingPeriod | undefined;
   #earlierSinceMs: number | undefined;
 
   /** `day` is the one of the month, 1 to 31, on which a period begins. */
-  constructor(day: number, clocks: MonthClocks) {
+  constructor(day: number, clocks: Clocks) {
     this.#day = day;
     this.#clocks = clocks;
   }
 
   /** The moment, and the period that it lies in. */
-  look(): { nowMs: number; period: MonthPeriod } {
+  read(): { nowMs: number; period: BillingPeriod } {
     const nowMs = this.#clocks.nowMs();
     const known = this.#period;
     // A look at the calendar costs more than all the rest of a report's traffic.
     if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) {
       return { nowMs, period: known };
     }
-    const period = monthPeriod(nowMs, this.#day);
+    const period = billingPeriodAt(nowMs, this.#day);
     this.#period = period;
     return { nowMs, period };
   }

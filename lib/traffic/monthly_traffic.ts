@@ -1,50 +1,50 @@
 import { getLogger } from "../log/log.ts";
-import type { Network } from "../metrics/network.ts";
+import type { NetworkCollector } from "../metrics/network.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
-import type { BothWays, Traffic } from "../types.ts";
+import type { Traffic, TrafficBytes } from "../types.ts";
 import {
-  beginMonth,
-  continueMonth,
+  advancePeriods,
+  baselineForTotal,
+  beginCount,
+  type Clocks,
+  continueCount,
   isSameBoot,
-  markFor,
-  MonthClock,
-  type MonthClocks,
-  type MonthCount,
+  PeriodClock,
   periodTotal,
-  turnMarks,
+  type TrafficCount,
 } from "./billing_period.ts";
 import type { NetStaticSum } from "./net_static.ts";
-import type { MonthState } from "./traffic_state.ts";
+import type { TrafficState } from "./traffic_state.ts";
 
 /** What the month's traffic is counted with. */
-export interface MonthParts extends MonthClocks {
-  readonly traffic: Pick<Network, "collect" | "look" | "sum">;
+export interface MonthlyTrafficOptions extends Clocks {
+  readonly network: Pick<NetworkCollector, "collect" | "sample" | "total">;
   /** The day of the month on which it starts anew, 1 to 31. */
   readonly day: number;
   /** The kernel's name of this boot; empty where it is not known. */
   readonly bootId: string;
   uptimeSeconds(): number | undefined;
   /** What the official agent has counted since a moment; asked once, when there is no state. */
-  official(sinceMs: number): NetStaticSum | undefined;
+  importOfficial(sinceMs: number): NetStaticSum | undefined;
 }
 
-interface Counting extends MonthCount {
+interface Count extends TrafficCount {
   /** The total of all interfaces at the last look. */
-  readonly seen: BothWays;
+  readonly seen: TrafficBytes;
 }
 
 /** The traffic with totals since the month's last reset; speeds are those of the interfaces. */
-export class MonthTraffic {
-  readonly #parts: MonthParts;
-  readonly #clock: MonthClock;
+export class MonthlyTraffic {
+  readonly #options: MonthlyTrafficOptions;
+  readonly #clock: PeriodClock;
   readonly #log = getLogger("agent");
-  #found: MonthState | undefined;
-  #counting: Counting | undefined;
+  #restored: TrafficState | undefined;
+  #count: Count | undefined;
   #generation = 0;
 
-  constructor(parts: MonthParts) {
-    this.#parts = parts;
-    this.#clock = new MonthClock(parts.day, parts);
+  constructor(parts: MonthlyTrafficOptions) {
+    this.#options = parts;
+    this.#clock = new PeriodClock(parts.day, parts);
   }
 
   /** Grows with everything that a state should be written for. */
@@ -53,9 +53,9 @@ export class MonthTraffic {
   }
 
   /** What has passed since the day that began the current period; `undefined` before the first look. */
-  total(): (BothWays & { start: string }) | undefined {
-    if (this.#counting === undefined) return undefined;
-    const { marks, passed } = this.#counting;
+  total(): (TrafficBytes & { start: string }) | undefined {
+    if (this.#count === undefined) return undefined;
+    const { periods: marks, countedBytes: passed } = this.#count;
     return { ...periodTotal(marks, passed), start: marks.current.start };
   }
 
@@ -65,49 +65,56 @@ export class MonthTraffic {
    * @throws {SyntaxError} When the kernel's text can't be read.
    */
   collect(): Traffic | undefined {
-    const traffic = this.#parts.traffic.collect();
+    const traffic = this.#options.network.collect();
     if (traffic === undefined) return undefined;
-    const { marks, passed } = this.#take();
+    const { periods: marks, countedBytes: passed } = this.#update();
     return { ...traffic, ...periodTotal(marks, passed) };
   }
 
   /** Counts what has passed without a report. @throws {SyntaxError} As `collect()` does. */
-  look(): void {
-    if (this.#parts.traffic.look() !== undefined) this.#take();
+  sample(): void {
+    if (this.#options.network.sample() !== undefined) this.#update();
   }
 
   /** Goes on from a state, whether or not something was counted already. */
-  adopt(state: MonthState): void {
-    this.#found = state;
-    if (this.#counting !== undefined) this.#counting = this.#begin();
+  restore(state: TrafficState): void {
+    this.#restored = state;
+    if (this.#count !== undefined) this.#count = this.#begin();
   }
 
   /** Sets the period's totals, where there are any yet; what is absent stays as it is. */
-  set(total: Partial<BothWays>): boolean {
-    const counting = this.#counting;
+  set(total: Partial<TrafficBytes>): boolean {
+    const counting = this.#count;
     if (counting === undefined) return false;
-    const { marks, passed } = counting;
+    const { periods: marks, countedBytes: passed } = counting;
     const wanted = { ...periodTotal(marks, passed), ...total };
-    const current = markFor(marks.current, passed, wanted);
-    this.#counting = { ...counting, marks: { ...marks, current } };
+    const current = baselineForTotal(marks.current, passed, wanted);
+    this.#count = { ...counting, periods: { ...marks, current } };
     this.#generation++;
-    this.#tell("The month's traffic was set");
+    this.#logTotals("The month's traffic was set");
     return true;
   }
 
   /** What has to be remembered; `undefined` before the first look. */
-  state(): MonthState | undefined {
-    if (this.#counting === undefined) return undefined;
-    const { passed, marks: { current, others } } = this.#counting;
-    const { day, bootId, traffic } = this.#parts;
-    return { day, bootId, passed, current, others, interfaces: traffic.sum.counters() };
+  state(): TrafficState | undefined {
+    if (this.#count === undefined) return undefined;
+    const { countedBytes: passed, periods: { current, others } } = this.#count;
+    const { day, bootId, network: traffic } = this.#options;
+    return {
+      day,
+      bootId,
+      countedBytes: passed,
+      current,
+      others,
+      interfaces: traffic.total.counters(),
+    };
   }
 
-  #take(): Counting {
-    const before = this.#counting ?? this.#begin();
-    const seen = this.#parts.traffic.sum.total();
-    const sentBytes = before.passed.sentBytes + seen.sentBytes - before.seen.sentBytes;
-    const receivedBytes = before.passed.receivedBytes + seen.receivedBytes -
+  #update(): Count {
+    const before = this.#count ?? this.#begin();
+    const seen = this.#options.network.total.bytes();
+    const sentBytes = before.countedBytes.sentBytes + seen.sentBytes - before.seen.sentBytes;
+    const receivedBytes = before.countedBytes.receivedBytes + seen.receivedBytes -
       before.seen.receivedBytes;
     if (
       seen.sentBytes !== before.seen.sentBytes || seen.receivedBytes !== before.seen.receivedBytes
@@ -115,56 +122,58 @@ export class MonthTraffic {
       this.#generation++;
     }
     const passed = { sentBytes, receivedBytes };
-    const counting = this.#turn({ passed, marks: before.marks, seen });
-    this.#counting = counting;
+    const counting = this.#advancePeriod({ countedBytes: passed, periods: before.periods, seen });
+    this.#count = counting;
     return counting;
   }
 
-  #turn(counting: Counting): Counting {
-    const { nowMs, period: { start } } = this.#clock.look();
-    const { passed, marks } = counting;
+  #advancePeriod(counting: Count): Count {
+    const { nowMs, period: { start } } = this.#clock.read();
+    const { countedBytes: passed, periods: marks } = counting;
     const { current } = marks;
     const earlierForMs = this.#clock.earlierForMs(start, current.start);
     if (start === current.start) {
-      return { ...counting, marks: { ...marks, current: { ...current, seenMs: nowMs } } };
+      return { ...counting, periods: { ...marks, current: { ...current, seenMs: nowMs } } };
     }
-    const turned = turnMarks(marks, { start, nowMs, passed, earlierForMs });
+    const turned = advancePeriods(marks, { start, nowMs, countedBytes: passed, earlierForMs });
     if (turned === marks) return counting;
     this.#generation++;
-    this.#tell(
+    this.#logTotals(
       start > current.start
         ? "The month's traffic starts anew; that of the month before"
         : "The clock ran ahead, and the traffic of an earlier month goes on; that of the later",
       counting,
     );
-    return { ...counting, marks: turned };
+    return { ...counting, periods: turned };
   }
 
-  #begin(): Counting {
-    const { day, bootId, traffic, uptimeSeconds } = this.#parts;
-    const { nowMs, period } = this.#clock.look();
+  #begin(): Count {
+    const { day, bootId, network: traffic, uptimeSeconds } = this.#options;
+    const { nowMs, period } = this.#clock.read();
     const uptime = uptimeSeconds();
     const bootedAtMs = uptime === undefined ? undefined : nowMs - uptime * 1000;
-    const counters = traffic.sum.counters();
+    const counters = traffic.total.counters();
     const sight = { day, nowMs, period, bootId, bootedAtMs, counters };
-    const state = this.#found;
+    const state = this.#restored;
     const count = state === undefined
-      ? beginMonth(sight, this.#parts.official(period.startMs))
-      : continueMonth(state, sight);
+      ? beginCount(sight, this.#options.importOfficial(period.startMs))
+      : continueCount(state, sight);
     if (state !== undefined && isSameBoot(state, bootId)) {
       for (const [name, last] of state.interfaces) {
-        if (!counters.has(name)) traffic.sum.remember(name, last);
+        if (!counters.has(name)) traffic.total.restore(name, last);
       }
     }
     this.#generation++;
-    this.#counting = { ...count, seen: traffic.sum.total() };
-    this.#tell(state === undefined ? "The month's traffic begins" : "The month's traffic goes on");
-    return this.#counting;
+    this.#count = { ...count, seen: traffic.total.bytes() };
+    this.#logTotals(
+      state === undefined ? "The month's traffic begins" : "The month's traffic goes on",
+    );
+    return this.#count;
   }
 
-  #tell(what: string, counting = this.#counting): void {
+  #logTotals(what: string, counting = this.#count): void {
     if (counting === undefined) return;
-    const { marks, passed } = counting;
+    const { periods: marks, countedBytes: passed } = counting;
     const { sentBytes, receivedBytes } = periodTotal(marks, passed);
     this.#log.info("{what}: up {up}, down {down} since {start}", {
       what,

@@ -1,13 +1,13 @@
-import type { BothWays } from "../types.ts";
+import type { TrafficBytes } from "../types.ts";
 
 /** What a file of the official agent says of a stretch of time. */
-export interface NetStaticSum extends BothWays {
+export interface NetStaticSum extends TrafficBytes {
   /** The last entry's moment, in milliseconds since 1970; `undefined` without any entry. */
   readonly untilMs: number | undefined;
 }
 
 /** What is wanted of such a file. */
-export interface NetStaticWish {
+export interface NetStaticOptions {
   /** Entries before this moment don't count, in milliseconds since 1970. */
   readonly sinceMs: number;
   isCounted(name: string): boolean;
@@ -21,38 +21,38 @@ export interface NetStaticWish {
  *
  * @throws {SyntaxError} When it is no such file.
  */
-export function sumNetStatic(text: string, { sinceMs, isCounted }: NetStaticWish): NetStaticSum {
+export function sumNetStatic(text: string, { sinceMs, isCounted }: NetStaticOptions): NetStaticSum {
   let sentBytes = 0;
   let receivedBytes = 0;
   let untilMs: number | undefined;
-  for (const [name, entries] of Object.entries(fieldsOf(fieldsOf(parseJson(text)).interfaces))) {
+  for (const [name, entries] of Object.entries(toRecord(toRecord(parseJson(text)).interfaces))) {
     if (!isCounted(name)) continue;
-    if (!Array.isArray(entries)) throw unreadable("an interface has no list of entries");
+    if (!Array.isArray(entries)) throw parseError("an interface has no list of entries");
     for (const entry of entries) {
-      const { timestamp, tx, rx } = fieldsOf(entry);
-      const atMs = count(timestamp) * 1000;
+      const { timestamp, tx, rx } = toRecord(entry);
+      const atMs = checkCount(timestamp) * 1000;
       if (atMs < sinceMs) continue;
-      sentBytes += count(tx);
-      receivedBytes += count(rx);
+      sentBytes += checkCount(tx);
+      receivedBytes += checkCount(rx);
       untilMs = Math.max(untilMs ?? atMs, atMs);
     }
   }
   if (!Number.isSafeInteger(sentBytes) || !Number.isSafeInteger(receivedBytes)) {
-    throw unreadable("more bytes than a machine can send");
+    throw parseError("more bytes than a machine can send");
   }
   return { sentBytes, receivedBytes, untilMs };
 }
 
-function count(value: unknown): number {
+function checkCount(value: unknown): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
-    throw unreadable("an entry without its three numbers");
+    throw parseError("an entry without its three numbers");
   }
   return value;
 }
 
-function fieldsOf(value: unknown): Record<string, unknown> {
+function toRecord(value: unknown): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw unreadable("no object where one belongs");
+    throw parseError("no object where one belongs");
   }
   return { ...value };
 }
@@ -65,6 +65,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function unreadable(what: string): SyntaxError {
+function parseError(what: string): SyntaxError {
   return new SyntaxError(`Cannot parse net_static.json: ${what}`);
 }

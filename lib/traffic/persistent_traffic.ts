@@ -14,43 +14,43 @@ import { StateKeeper } from "../host/state_persister.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import type { Collectors } from "../metrics/snapshot.ts";
-import { MonthTraffic } from "./monthly_traffic.ts";
+import { MonthlyTraffic } from "./monthly_traffic.ts";
 import { type NetStaticSum, sumNetStatic } from "./net_static.ts";
 import {
-  formatMonthState,
-  type MonthState,
-  parseMonthOrder,
-  parseMonthState,
+  formatTrafficState,
+  parseTrafficOrder,
+  parseTrafficState,
+  type TrafficState,
 } from "./traffic_state.ts";
 
 /** The machine whose traffic is counted. */
-export interface MonthMachine {
+export interface TrafficMachine {
   readonly host: Pick<Host, "roots" | "monotonicMs">;
   readonly machine: Pick<Machine, "collectors" | "bootId">;
 }
 
 /** The month's traffic of a machine. */
-export interface Month {
-  readonly traffic: MonthTraffic;
-  readonly file: StateFile<MonthState>;
+export interface StoredTraffic {
+  readonly traffic: MonthlyTraffic;
+  readonly file: StateFile<TrafficState>;
 }
 
 /** The month's traffic, from the next `day` of a month on; nothing is read or written yet. */
-export function openMonth(
+export function openMonthlyTraffic(
   config: Config,
-  { day, open: { host, machine } }: { day: number; open: MonthMachine },
-): Month {
-  const file = monthFile(config);
+  { day, open: { host, machine } }: { day: number; open: TrafficMachine },
+): StoredTraffic {
+  const file = trafficStateFile(config);
   const { traffic, uptime } = machine.collectors;
-  const isCounted = (name: string) => traffic.sum.counters().has(name);
+  const isCounted = (name: string) => traffic.total.counters().has(name);
   return {
     file,
-    traffic: new MonthTraffic({
-      traffic,
+    traffic: new MonthlyTraffic({
+      network: traffic,
       day,
       bootId: machine.bootId ?? readBootId(host.roots.proc),
       uptimeSeconds: () => uptime.collect(),
-      official: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
+      importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
       nowMs: () => Date.now(),
       monotonicMs: () => host.monotonicMs(),
     }),
@@ -58,12 +58,12 @@ export function openMonth(
 }
 
 /** Where the state is kept. */
-export function monthFile(config: Config): StateFile<MonthState> {
-  return new StateFile(stateFolder(config), { name: "month.json", parse: parseMonthState });
+export function trafficStateFile(config: Config): StateFile<TrafficState> {
+  return new StateFile(stateFolder(config), { name: "month.json", parse: parseTrafficState });
 }
 
 /** A month that is kept while the agent runs. */
-export interface KeptMonth {
+export interface PersistentTraffic {
   /** The machine's collectors, with the month's totals. */
   readonly collectors: Collectors;
   /** Keeps what is counted until `signal` aborts, and once more then. */
@@ -71,24 +71,24 @@ export interface KeptMonth {
 }
 
 /** Takes the state up and keeps it. */
-export function keepMonth(config: Config, open: MonthMachine): KeptMonth {
-  const { traffic, file } = openMonth(config, { day: config.monthRotate, open });
+export function persistTraffic(config: Config, open: TrafficMachine): PersistentTraffic {
+  const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, open });
   const keeper = new StateKeeper(file, {
     name: "The month's traffic",
     generation: () => traffic.generation,
-    adopt: (state) => traffic.adopt(state),
+    adopt: (state) => traffic.restore(state),
     text() {
       try {
-        traffic.look();
+        traffic.sample();
       } catch {
         // The next report says so.
       }
       const state = traffic.state();
-      return state && formatMonthState(state);
+      return state && formatTrafficState(state);
     },
     obey(order) {
       try {
-        traffic.set(parseMonthOrder(order));
+        traffic.set(parseTrafficOrder(order));
       } catch (error) {
         getLogger("agent").warning("{error}", { error: describeError(error) });
       }
@@ -102,7 +102,7 @@ export function keepMonth(config: Config, open: MonthMachine): KeptMonth {
 }
 
 /** A month that is looked at and left as it is. */
-export interface SeenMonth {
+export interface ReadOnlyTraffic {
   /** The machine's collectors, with the month's totals. */
   readonly collectors: Collectors;
   /** Where they come from, in words; to be called after a look. */
@@ -110,10 +110,10 @@ export interface SeenMonth {
 }
 
 /** What a report would tell of the month. @throws {Error} When the state can't be read. */
-export function seeMonth(config: Config, open: MonthMachine): SeenMonth {
-  const { traffic, file } = openMonth(config, { day: config.monthRotate, open });
+export function readTraffic(config: Config, open: TrafficMachine): ReadOnlyTraffic {
+  const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, open });
   const { value, troubles } = file.read();
-  if (value !== undefined) traffic.adopt(value);
+  if (value !== undefined) traffic.restore(value);
   const state = [value === undefined ? `no ${file.path} yet` : file.path, ...troubles].join("; ");
   return {
     collectors: { ...open.machine.collectors, traffic },

@@ -1,7 +1,7 @@
-import type { BothWays } from "../types.ts";
+import type { TrafficBytes } from "../types.ts";
 
 /** How much had passed when a period began; less than nothing when its total was set to more. */
-export interface PeriodMark extends BothWays {
+export interface PeriodBaseline extends TrafficBytes {
   /** The day the period began, as `2026-11-01`. */
   readonly start: string;
   /** The last moment that was seen in it, in milliseconds since 1970. */
@@ -9,18 +9,18 @@ export interface PeriodMark extends BothWays {
 }
 
 /** What is remembered of the month's traffic from one run to the next. */
-export interface MonthState {
+export interface TrafficState {
   /** The day of the month on which it starts anew. */
   readonly day: number;
   /** The kernel's name of the boot that the counters are of; empty where it is not known. */
   readonly bootId: string;
   /** All that has ever been counted: it only grows. */
-  readonly passed: BothWays;
-  readonly current: PeriodMark;
+  readonly countedBytes: TrafficBytes;
+  readonly current: PeriodBaseline;
   /** Periods that the clock has left, the latest first. */
-  readonly others: readonly PeriodMark[];
+  readonly others: readonly PeriodBaseline[];
   /** The last counters of each interface. */
-  readonly interfaces: ReadonlyMap<string, BothWays>;
+  readonly interfaces: ReadonlyMap<string, TrafficBytes>;
 }
 
 /** Periods that are kept beside the current one. */
@@ -37,15 +37,15 @@ const MAX_BYTES = 2 ** 65;
 const MAX_TIME_MS = 8.64e15;
 
 /** The state as it is written: one JSON object, arrays are bytes sent and bytes received. */
-export function formatMonthState(state: MonthState): string {
-  const both = ({ sentBytes, receivedBytes }: BothWays) => [sentBytes, receivedBytes];
-  const mark = (it: PeriodMark) => ({ start: it.start, seenMs: it.seenMs, passed: both(it) });
+export function formatTrafficState(state: TrafficState): string {
+  const both = ({ sentBytes, receivedBytes }: TrafficBytes) => [sentBytes, receivedBytes];
+  const mark = (it: PeriodBaseline) => ({ start: it.start, seenMs: it.seenMs, passed: both(it) });
   const kept = [...state.interfaces].slice(-MAX_KEPT_INTERFACES);
   return JSON.stringify({
     version: VERSION,
     day: state.day,
     bootId: state.bootId,
-    passed: both(state.passed),
+    passed: both(state.countedBytes),
     current: mark(state.current),
     others: state.others.slice(0, MAX_OTHER_PERIODS).map(mark),
     interfaces: Object.fromEntries(kept.map(([name, bytes]) => [name, both(bytes)])),
@@ -53,57 +53,64 @@ export function formatMonthState(state: MonthState): string {
 }
 
 /**
- * Reads what {@linkcode formatMonthState} has written.
+ * Reads what {@linkcode formatTrafficState} has written.
  *
  * @throws {SyntaxError} When it is anything else, be it by one field.
  */
-export function parseMonthState(text: string): MonthState {
-  if (text.length > MAX_LENGTH) throw unreadable("it is too long");
-  const state = object(parseJson(text), "it");
-  if (state.version !== VERSION) throw unreadable("its version is not known");
+export function parseTrafficState(text: string): TrafficState {
+  if (text.length > MAX_LENGTH) throw parseError("it is too long");
+  const state = parseObject(parseJson(text), "it");
+  if (state.version !== VERSION) throw parseError("its version is not known");
   const { bootId, others } = state;
-  if (typeof bootId !== "string" || bootId.length > 64) throw unreadable("bootId");
-  if (!Array.isArray(others) || others.length > MAX_OTHER_PERIODS) throw unreadable("others");
-  const interfaces = Object.entries(object(state.interfaces, "interfaces"));
-  if (interfaces.length > MAX_KEPT_INTERFACES) throw unreadable("interfaces");
+  if (typeof bootId !== "string" || bootId.length > 64) throw parseError("bootId");
+  if (!Array.isArray(others) || others.length > MAX_OTHER_PERIODS) throw parseError("others");
+  const interfaces = Object.entries(parseObject(state.interfaces, "interfaces"));
+  if (interfaces.length > MAX_KEPT_INTERFACES) throw parseError("interfaces");
   return {
-    day: whole(state.day, { name: "day", min: 1, max: 31 }),
+    day: parseInteger(state.day, { name: "day", min: 1, max: 31 }),
     bootId,
-    passed: bothWays(state.passed, { name: "passed", min: 0 }),
-    current: periodMark(state.current),
-    others: others.map(periodMark),
+    countedBytes: parseTrafficBytes(state.passed, { name: "passed", min: 0 }),
+    current: parseBaseline(state.current),
+    others: others.map(parseBaseline),
     interfaces: new Map(
-      interfaces.map(([name, value]) => [name, bothWays(value, { name: "interfaces", min: 0 })]),
+      interfaces.map((
+        [name, value],
+      ) => [name, parseTrafficBytes(value, { name: "interfaces", min: 0 })]),
     ),
   };
 }
 
-function periodMark(value: unknown): PeriodMark {
-  const { start, seenMs, passed } = object(value, "a period");
-  if (typeof start !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(start)) throw unreadable("start");
+function parseBaseline(value: unknown): PeriodBaseline {
+  const { start, seenMs, passed } = parseObject(value, "a period");
+  if (typeof start !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(start)) throw parseError("start");
   return {
     start,
-    seenMs: whole(seenMs, { name: "seenMs", min: -MAX_TIME_MS, max: MAX_TIME_MS }),
-    ...bothWays(passed, { name: "passed", min: -MAX_BYTES }),
+    seenMs: parseInteger(seenMs, { name: "seenMs", min: -MAX_TIME_MS, max: MAX_TIME_MS }),
+    ...parseTrafficBytes(passed, { name: "passed", min: -MAX_BYTES }),
   };
 }
 
-function bothWays(value: unknown, { name, min }: { name: string; min: number }): BothWays {
-  if (!Array.isArray(value) || value.length !== 2) throw unreadable(name);
-  const [sentBytes, receivedBytes] = value.map((it) => whole(it, { name, min, max: MAX_BYTES }));
-  if (sentBytes === undefined || receivedBytes === undefined) throw unreadable(name);
+function parseTrafficBytes(
+  value: unknown,
+  { name, min }: { name: string; min: number },
+): TrafficBytes {
+  if (!Array.isArray(value) || value.length !== 2) throw parseError(name);
+  const [sentBytes, receivedBytes] = value.map((it) =>
+    parseInteger(it, { name, min, max: MAX_BYTES })
+  );
+  if (sentBytes === undefined || receivedBytes === undefined) throw parseError(name);
   return { sentBytes, receivedBytes };
 }
 
-function whole(value: unknown, bounds: { name: string; min: number; max: number }): number {
+function parseInteger(value: unknown, bounds: { name: string; min: number; max: number }): number {
   const fits = typeof value === "number" && Number.isInteger(value) &&
     value >= bounds.min && value <= bounds.max;
-  if (!fits) throw unreadable(bounds.name);
+  if (!fits) throw parseError(bounds.name);
   return value;
 }
 
-function object(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unreadable(name);
+function parseObject(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw parseError(name);
   return { ...value };
 }
 
@@ -115,24 +122,24 @@ function parseJson(text: string): unknown {
   }
 }
 
-function unreadable(what: string): SyntaxError {
+function parseError(what: string): SyntaxError {
   return new SyntaxError(`Cannot parse the month's state: ${what}`);
 }
 
 /** What the period's totals are to be; what is absent stays as it is. */
-export type MonthOrder = Partial<BothWays>;
+export type TrafficOrder = Partial<TrafficBytes>;
 
 /** The order as it is left for a running agent. */
-export function formatMonthOrder({ sentBytes, receivedBytes }: MonthOrder): string {
+export function formatTrafficOrder({ sentBytes, receivedBytes }: TrafficOrder): string {
   return JSON.stringify({ sentBytes, receivedBytes });
 }
 
 /**
- * Reads what {@linkcode formatMonthOrder} has written.
+ * Reads what {@linkcode formatTrafficOrder} has written.
  *
  * @throws {SyntaxError} When it is anything else.
  */
-export function parseMonthOrder(text: string): MonthOrder {
+export function parseTrafficOrder(text: string): TrafficOrder {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

@@ -1,6 +1,6 @@
 import { pickVariables } from "../config/paths.ts";
 import { type ToolCommand, ToolRunner, type Tools } from "../host/tool_runner.ts";
-import { nameOf } from "../parse/path.ts";
+import { basename } from "../parse/path.ts";
 import { readInstallRecord } from "../service/install_record.ts";
 import { serviceManager } from "../service/managers.ts";
 import { servicePlaces } from "../service/service_paths.ts";
@@ -19,7 +19,7 @@ const NEEDED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_A
 
 /** What the service of a program may be called: as was said, or like the file, as `install` has it. */
 export function serviceNames(path: string, said: string): string[] {
-  return [...new Set([said, nameOf(path)])];
+  return [...new Set([said, basename(path)])];
 }
 
 /**

@@ -67,7 +67,7 @@ export function isAtTerminal(pid: number): boolean {
 export function isChildOfSystemd(pid: number): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
-    const { parent } = parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
+    const { parentPid: parent } = parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
     return Deno.readTextFileSync(`/proc/${parent}/comm`).trim() === "systemd";
   } catch {
     return false;

@@ -1,5 +1,5 @@
 import { syncFolder } from "../host/atomic_write.ts";
-import { folderOf } from "../parse/path.ts";
+import { dirname } from "../parse/path.ts";
 
 /**
  * The SHA-256 of a file, in small hexadecimal digits; a part of it is in memory at a time.
@@ -33,7 +33,7 @@ export class ProgramFiles {
     this.fresh = `${path}.new`;
     this.old = `${path}.old`;
     this.#copy = `${path}.old.new`;
-    this.#folder = folderOf(path) || "/";
+    this.#folder = dirname(path) || "/";
   }
 
   /** Makes the new file, with the rights of its owner alone. @throws {Error} When it can't be made. */

@@ -1,6 +1,6 @@
 import { KernelTree } from "../../lib/host/kernel_lookup.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { openMachine } from "../../lib/metrics/machine.ts";
+import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { MeasuredProcess, median } from "./process_cost.ts";
 
@@ -56,7 +56,7 @@ const CROWD = new URL("crowd.ts", import.meta.url).pathname;
 
 function snapshotTaker(): () => void {
   const host = new LocalHost();
-  const { collectors } = openMachine(host, new KernelTree(host), {
+  const { collectors } = openLinuxMachine(host, new KernelTree(host), {
     includeNics: [],
     excludeNics: [],
     includeMountPoints: [],

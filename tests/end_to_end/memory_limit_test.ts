@@ -3,7 +3,11 @@ import { delay } from "@std/async/delay";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { containerKind } from "../../lib/metrics/virtualization.ts";
-import { cgroupFolders, type MemoryCgroup, parseMemoryCgroup } from "../../lib/parse/cgroup.ts";
+import {
+  cgroupMountFolders,
+  type MemoryCgroup,
+  parseMemoryCgroup,
+} from "../../lib/parse/cgroup.ts";
 import { parseMountinfo } from "../../lib/parse/mountinfo.ts";
 import { AgentProcess } from "./agent_process.ts";
 
@@ -30,7 +34,7 @@ class LimitedGroup implements AsyncDisposable {
   static make(): LimitedGroup {
     const group = parseMemoryCgroup(Deno.readTextFileSync("/proc/self/cgroup"));
     const mounts = parseMountinfo(Deno.readTextFileSync("/proc/self/mountinfo"));
-    const folders = group === undefined ? [] : cgroupFolders(group, mounts);
+    const folders = group === undefined ? [] : cgroupMountFolders(group, mounts);
     const top = folders.findLast((folder) => folder.includes("memory") || group?.version === 2);
     if (group === undefined || top === undefined) throw new Error("Cannot find a control group");
     return new LimitedGroup(top, group.version);

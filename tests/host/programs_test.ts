@@ -17,9 +17,9 @@ Deno.test("Programs.start() gives a session, a group and an environment of its o
     cwd: "/",
   });
   const process = programs.process(child.pid);
-  assertEquals(process?.session, child.pid);
-  assertEquals(process?.group, child.pid);
-  assertEquals(process?.parent, Deno.pid);
+  assertEquals(process?.sessionId, child.pid);
+  assertEquals(process?.processGroupId, child.pid);
+  assertEquals(process?.parentPid, Deno.pid);
   assert((await programs.processes()).some(({ pid }) => pid === child.pid));
   await child.stdin.close();
   const [output] = await Promise.all([new Response(child.stdout).text(), child.stderr.cancel()]);
@@ -84,7 +84,7 @@ Deno.test("Programs.processes() passes over what is none or can't be read", asyn
     await Deno.writeTextFile(`${proc}/1/stat`, `1 (init) S 0 1 1 ${rest}77 0\n`);
     await Deno.writeTextFile(`${proc}/2/stat`, "nonsense");
     assertEquals(await new Programs({ proc }).processes(), [
-      { pid: 1, ended: false, parent: 0, group: 1, session: 1, startTicks: 77 },
+      { pid: 1, hasExited: false, parentPid: 0, processGroupId: 1, sessionId: 1, startTicks: 77 },
     ]);
   } finally {
     await Deno.remove(proc, { recursive: true });

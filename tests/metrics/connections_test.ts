@@ -1,36 +1,39 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Connections } from "../../lib/metrics/connections.ts";
-import { paperSource } from "./fake_host.ts";
+import { ConnectionCollector } from "../../lib/metrics/connections.ts";
+import { fakeSource } from "./fake_host.ts";
 
 const IPV4 = "sockets: used 290\nTCP: inuse 9 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 2 mem 1\n";
 const IPV6 = "TCP6: inuse 6\nUDP6: inuse 3\n";
-const none = paperSource(() => undefined);
+const none = fakeSource(() => undefined);
 
-Deno.test("Connections.collect() adds both families and TIME_WAIT", () => {
-  const connections = new Connections(paperSource(() => IPV4), paperSource(() => IPV6));
+Deno.test("ConnectionCollector.collect() adds both families and TIME_WAIT", () => {
+  const connections = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => IPV6));
   assertEquals(connections.collect(), { tcp: 19, udp: 5 });
 });
 
-Deno.test("Connections.collect() counts IPv4 alone when the machine has no IPv6", () => {
-  assertEquals(new Connections(paperSource(() => IPV4), none).collect(), { tcp: 13, udp: 2 });
+Deno.test("ConnectionCollector.collect() counts IPv4 alone when the machine has no IPv6", () => {
+  assertEquals(new ConnectionCollector(fakeSource(() => IPV4), none).collect(), {
+    tcp: 13,
+    udp: 2,
+  });
 });
 
-Deno.test("Connections.collect() gives nothing when there is no such file", () => {
-  assertEquals(new Connections(none, paperSource(() => IPV6)).collect(), undefined);
+Deno.test("ConnectionCollector.collect() gives nothing when there is no such file", () => {
+  assertEquals(new ConnectionCollector(none, fakeSource(() => IPV6)).collect(), undefined);
 });
 
-Deno.test("Connections.collect() throws when a file is bent", () => {
-  const bent = new Connections(paperSource(() => IPV4), paperSource(() => "TCP6: inuse\n"));
+Deno.test("ConnectionCollector.collect() throws when a file is bent", () => {
+  const bent = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => "TCP6: inuse\n"));
   assertThrows(() => bent.collect(), SyntaxError, '"TCP6: inuse"');
 });
 
 Deno.test({
-  name: "Connections.collect() sees a socket open and close on the machine",
+  name: "ConnectionCollector.collect() sees a socket open and close on the machine",
   ignore: Deno.build.os !== "linux",
   fn() {
     const host = new LocalHost();
-    const connections = new Connections(
+    const connections = new ConnectionCollector(
       host.open("/proc/net/sockstat"),
       host.open("/proc/net/sockstat6"),
     );

@@ -1,19 +1,19 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { CoreTimes } from "../../lib/host/host_darwin.ts";
-import { DarwinCpu } from "../../lib/metrics/cpu_darwin.ts";
+import { DarwinCpuCollector } from "../../lib/metrics/cpu_darwin.ts";
 
 function core(user: number, idle: number, rest: Partial<CoreTimes> = {}): CoreTimes {
   return { user, nice: 0, sys: 0, idle, irq: 0, ...rest };
 }
 
 /** Shows one list of cores after the other, the last one for ever. */
-function cpuOf(...looks: CoreTimes[][]): DarwinCpu {
+function cpuOf(...looks: CoreTimes[][]): DarwinCpuCollector {
   let next = 0;
-  return new DarwinCpu({ cores: () => looks[Math.min(next++, looks.length - 1)] ?? [] });
+  return new DarwinCpuCollector({ cores: () => looks[Math.min(next++, looks.length - 1)] ?? [] });
 }
 
-Deno.test("DarwinCpu.collect() counts since boot, then since the call before", () => {
+Deno.test("DarwinCpuCollector.collect() counts since boot, then since the call before", () => {
   const cpu = cpuOf(
     [core(10, 90), core(30, 70)],
     [core(60, 90, { sys: 25, nice: 25 }), core(30, 170)],
@@ -22,13 +22,13 @@ Deno.test("DarwinCpu.collect() counts since boot, then since the call before", (
   assertEquals(cpu.collect(), 50);
 });
 
-Deno.test("DarwinCpu.collect() gives the last value when no time went by", () => {
+Deno.test("DarwinCpuCollector.collect() gives the last value when no time went by", () => {
   const cpu = cpuOf([core(25, 75)]);
   assertEquals(cpu.collect(), 25);
   assertEquals(cpu.collect(), 25);
 });
 
-Deno.test("DarwinCpu.collect() lets a core's counter wrap without the others", () => {
+Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap without the others", () => {
   const cpu = cpuOf(
     [core(4_294_967_290, 100), core(100, 100)],
     [core(5, 200), core(150, 150)],
@@ -37,11 +37,11 @@ Deno.test("DarwinCpu.collect() lets a core's counter wrap without the others", (
   assertAlmostEquals(cpu.collect() ?? 0, 25);
 });
 
-Deno.test("DarwinCpu.collect() knows nothing without cores", () => {
+Deno.test("DarwinCpuCollector.collect() knows nothing without cores", () => {
   assertEquals(cpuOf([]).collect(), undefined);
 });
 
-Deno.test("DarwinCpu.collect() stays between 0 and 100 whatever the counters do", () => {
+Deno.test("DarwinCpuCollector.collect() stays between 0 and 100 whatever the counters do", () => {
   const count = fc.maxSafeNat();
   const cores = fc.array(
     fc.record({ user: count, nice: count, sys: count, idle: count, irq: count }),

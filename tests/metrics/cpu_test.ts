@@ -1,45 +1,45 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Cpu } from "../../lib/metrics/cpu.ts";
-import { paperFilm, paperSource } from "./fake_host.ts";
+import { CpuCollector } from "../../lib/metrics/cpu.ts";
+import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
 
 /** Lets a Cpu look at one line after the other and gives what it saw. */
 function percents(...lines: string[]): (number | undefined)[] {
-  const cpu = new Cpu(paperFilm(...lines));
+  const cpu = new CpuCollector(fakeSourceSequence(...lines));
   return lines.map(() => cpu.collect());
 }
 
-Deno.test("Cpu.collect() gives the mean since boot at first, then since the call before", () => {
+Deno.test("CpuCollector.collect() gives the mean since boot at first, then since the call before", () => {
   assertEquals(percents("cpu  30 0 0 70 0 0 0 0 0 0", "cpu  40 0 0 160 0 0 0 0 0 0"), [30, 10]);
 });
 
-Deno.test("Cpu.collect() counts iowait as idle, and nice, irq, softirq and steal as busy", () => {
+Deno.test("CpuCollector.collect() counts iowait as idle, and nice, irq, softirq and steal as busy", () => {
   const zero = "cpu  0 0 0 0 0 0 0 0 0 0";
   assertEquals(percents(zero, "cpu  0 0 0 40 40 0 0 20 0 0")[1], 20);
   assertEquals(percents(zero, "cpu  1 2 3 0 80 4 5 5 0 0")[1], 20);
 });
 
-Deno.test("Cpu.collect() does not count guest time twice", () => {
+Deno.test("CpuCollector.collect() does not count guest time twice", () => {
   assertEquals(percents("cpu  50 0 0 50 0 0 0 0 50 0"), [50]);
 });
 
-Deno.test("Cpu.collect() keeps the last value when the clocks stand still", () => {
+Deno.test("CpuCollector.collect() keeps the last value when the clocks stand still", () => {
   const line = "cpu  30 0 0 70 0 0 0 0 0 0";
   assertEquals(percents(line, line, line), [30, 30, 30]);
 });
 
-Deno.test("Cpu.collect() gives nothing when no time ever went by", () => {
+Deno.test("CpuCollector.collect() gives nothing when no time ever went by", () => {
   assertEquals(percents("cpu  0 0 0 0 0 0 0 0 0 0"), [undefined]);
 });
 
-Deno.test("Cpu.collect() does not let a counter that fell eat another's growth", () => {
+Deno.test("CpuCollector.collect() does not let a counter that fell eat another's growth", () => {
   const [, idleFell] = percents("cpu  10 0 0 900 50 0 0 0 0 0", "cpu  20 0 0 910 10 0 0 0 0 0");
   assertEquals(idleFell, 50);
   const [, stealFell] = percents("cpu  10 0 0 900 0 0 0 90 0 0", "cpu  20 0 0 930 0 0 0 5 0 0");
   assertEquals(stealFell, 25);
 });
 
-Deno.test("Cpu.collect() starts over when a whole core's counters are gone", () => {
+Deno.test("CpuCollector.collect() starts over when a whole core's counters are gone", () => {
   const [, fell, next] = percents(
     "cpu  1000 0 0 9000 0 0 0 0 0 0",
     "cpu  500 0 0 4500 0 0 0 0 0 0",
@@ -48,7 +48,7 @@ Deno.test("Cpu.collect() starts over when a whole core's counters are gone", () 
   assertEquals([fell, next], [10, 25]);
 });
 
-Deno.test("Cpu.collect() keeps the last value when a core leaves, and does not sleep when it returns", () => {
+Deno.test("CpuCollector.collect() keeps the last value when a core leaves, and does not sleep when it returns", () => {
   assertEquals(
     percents(
       "cpu  1000 0 0 9000 0 0 0 0 0 0",
@@ -64,12 +64,12 @@ Deno.test("Cpu.collect() keeps the last value when a core leaves, and does not s
   );
 });
 
-Deno.test("Cpu.collect() is at 100 when busy cores let the idle time fall by a tick", () => {
+Deno.test("CpuCollector.collect() is at 100 when busy cores let the idle time fall by a tick", () => {
   const [, percent] = percents("cpu  1000 0 0 9000 0 0 0 0", "cpu  1800 0 0 8999 0 0 0 0");
   assertEquals(percent, 100);
 });
 
-Deno.test("Cpu.collect() keeps the last value while idle time makes no sense, and then covers all", () => {
+Deno.test("CpuCollector.collect() keeps the last value while idle time makes no sense, and then covers all", () => {
   const below = "18446744073709551000";
   assertEquals(
     percents(
@@ -81,28 +81,28 @@ Deno.test("Cpu.collect() keeps the last value while idle time makes no sense, an
   );
 });
 
-Deno.test("Cpu.collect() goes by the others when another counter makes no sense", () => {
+Deno.test("CpuCollector.collect() goes by the others when another counter makes no sense", () => {
   const below = "18446744073709551000";
   const lines = [1, 2, 3].map((at) => `cpu  ${at * 10} 0 0 ${at * 90} ${below} 0 0 ${below}`);
   assertEquals(percents(...lines), [10, 10, 10]);
 });
 
-Deno.test("Cpu.collect() gives nothing when there is no such file", () => {
-  assertEquals(new Cpu(paperSource(() => undefined)).collect(), undefined);
+Deno.test("CpuCollector.collect() gives nothing when there is no such file", () => {
+  assertEquals(new CpuCollector(fakeSource(() => undefined)).collect(), undefined);
 });
 
-Deno.test("Cpu.collect() throws when the file is bent, and goes on when it is right again", () => {
-  const cpu = new Cpu(paperFilm("cpu  30 0 0 70", "cpu  ?", "cpu  40 0 0 160"));
+Deno.test("CpuCollector.collect() throws when the file is bent, and goes on when it is right again", () => {
+  const cpu = new CpuCollector(fakeSourceSequence("cpu  30 0 0 70", "cpu  ?", "cpu  40 0 0 160"));
   cpu.collect();
   assertThrows(() => cpu.collect(), SyntaxError, '"cpu  ?"');
   assertEquals(cpu.collect(), 10);
 });
 
-Deno.test("Cpu.collect() does not round to above 100", () => {
+Deno.test("CpuCollector.collect() does not round to above 100", () => {
   assertEquals(percents("cpu  6898735948855979 0 0 0 0"), [100]);
 });
 
-Deno.test("Cpu.collect() stays between 0 and 100 whatever the counters do", () => {
+Deno.test("CpuCollector.collect() stays between 0 and 100 whatever the counters do", () => {
   const line = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), {
     minLength: 4,
     maxLength: 10,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { chooseDarwinMounts } from "../../lib/metrics/disk_darwin.ts";
+import { filterDarwinMounts } from "../../lib/metrics/disk_darwin.ts";
 import type { DarwinMount } from "../../lib/parse/mounts_darwin.ts";
 
 function mount(source: string, mountPoint: string, rest: Partial<DarwinMount> = {}): DarwinMount {
@@ -9,7 +9,7 @@ function mount(source: string, mountPoint: string, rest: Partial<DarwinMount> = 
 /** The rules by mount point. */
 function rules(mounts: DarwinMount[], include: string[] = []): Record<string, string> {
   return Object.fromEntries(
-    chooseDarwinMounts(mounts, include).map(({ mountPoint, counted, rule }) => [
+    filterDarwinMounts(mounts, include).map(({ mountPoint, counted, rule }) => [
       mountPoint,
       `${counted ? "+" : "-"} ${rule}`,
     ]),
@@ -19,14 +19,14 @@ function rules(mounts: DarwinMount[], include: string[] = []): Record<string, st
 const ROOT = mount("/dev/disk3s1s1", "/", { readOnly: true });
 const DATA = mount("/dev/disk3s5", "/System/Volumes/Data");
 
-Deno.test("chooseDarwinMounts() lets the root speak for its container, wherever it is listed", () => {
+Deno.test("filterDarwinMounts() lets the root speak for its container, wherever it is listed", () => {
   assertEquals(rules([DATA, ROOT]), {
     "/": "+ the root",
     "/System/Volumes/Data": "- shares the space of /",
   });
 });
 
-Deno.test("chooseDarwinMounts() tells containers apart whose numbers begin alike", () => {
+Deno.test("filterDarwinMounts() tells containers apart whose numbers begin alike", () => {
   assertEquals(
     rules([ROOT, mount("/dev/disk30s1", "/Volumes/a"), mount("/dev/disk30s2", "/Volumes/b")]),
     {
@@ -37,7 +37,7 @@ Deno.test("chooseDarwinMounts() tells containers apart whose numbers begin alike
   );
 });
 
-Deno.test("chooseDarwinMounts() counts partitions of another kind each for itself", () => {
+Deno.test("filterDarwinMounts() counts partitions of another kind each for itself", () => {
   const exfat = { type: "exfat" };
   assertEquals(
     rules([
@@ -55,7 +55,7 @@ Deno.test("chooseDarwinMounts() counts partitions of another kind each for itsel
   );
 });
 
-Deno.test("chooseDarwinMounts() leaves out what is no disk, an image, a snapshot or the system's own", () => {
+Deno.test("filterDarwinMounts() leaves out what is no disk, an image, a snapshot or the system's own", () => {
   assertEquals(
     rules([
       ROOT,
@@ -82,7 +82,7 @@ Deno.test("chooseDarwinMounts() leaves out what is no disk, an image, a snapshot
   );
 });
 
-Deno.test("chooseDarwinMounts() counts what the user names, once, and says what is not there", () => {
+Deno.test("filterDarwinMounts() counts what the user names, once, and says what is not there", () => {
   const share = mount("//me@nas/share", "/Volumes/share", { type: "smbfs", local: false });
   assertEquals(rules([ROOT, DATA, share], ["/System/Volumes/Data/", "/Volumes/share", "/gone"]), {
     "/": "- not in --include-mountpoint",
@@ -96,15 +96,15 @@ Deno.test("chooseDarwinMounts() counts what the user names, once, and says what 
   );
 });
 
-Deno.test("chooseDarwinMounts() never lets the process wait for another machine", () => {
+Deno.test("filterDarwinMounts() never lets the process wait for another machine", () => {
   const far = mount("//me@nas/share", "/Volumes/share", { type: "smbfs", local: false });
-  assertEquals(chooseDarwinMounts([ROOT, far], []).map(({ mayHang }) => mayHang), [false, true]);
+  assertEquals(filterDarwinMounts([ROOT, far], []).map(({ mayHang }) => mayHang), [false, true]);
 });
 
-Deno.test("chooseDarwinMounts() takes the later of two mounts of one place", () => {
+Deno.test("filterDarwinMounts() takes the later of two mounts of one place", () => {
   const over = mount("/dev/disk8s1", "/Volumes/a", { type: "hfs" });
   assertEquals(
-    chooseDarwinMounts([ROOT, mount("/dev/disk4s1", "/Volumes/a"), over], []).map(({ source }) =>
+    filterDarwinMounts([ROOT, mount("/dev/disk4s1", "/Volumes/a"), over], []).map(({ source }) =>
       source
     ),
     ["/dev/disk3s1s1", "/dev/disk8s1"],

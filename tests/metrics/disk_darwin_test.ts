@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { FileSystemUse } from "../../lib/host/host.ts";
-import { DarwinDisk } from "../../lib/metrics/disk_darwin.ts";
-import { LateText } from "../../lib/metrics/polled_command.ts";
+import { DarwinDiskCollector } from "../../lib/metrics/disk_darwin.ts";
+import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 
 const MOUNT = `/dev/disk3s1s1 on / (apfs, sealed, local, read-only)
 /dev/disk3s5 on /System/Volumes/Data (apfs, local)
@@ -32,10 +32,13 @@ async function diskOf(include: string[] = []) {
     asked: 0,
   };
   const monotonicMs = () => state.nowMs;
-  const mounts = new LateText(() => Promise.resolve(state.text), { monotonicMs, everyMs: 60_000 });
+  const mounts = new PolledCommand(() => Promise.resolve(state.text), {
+    monotonicMs,
+    intervalMs: 60_000,
+  });
   await mounts.refresh();
   const answers: Readonly<Record<string, FileSystemUse>> = state.answers;
-  const disk = new DarwinDisk(
+  const disk = new DarwinDiskCollector(
     {
       statfs(path) {
         const use = answers[path];
@@ -54,13 +57,13 @@ async function diskOf(include: string[] = []) {
   return { disk, state, mounts };
 }
 
-Deno.test("DarwinDisk.collect() counts a container once, by what can still be had of it", async () => {
+Deno.test("DarwinDiskCollector.collect() counts a container once, by what can still be had of it", async () => {
   const { disk, state } = await diskOf();
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
   assertEquals(state.asked, 0, "what is not counted is not asked");
 });
 
-Deno.test("DarwinDisk.collect() leaves out a disk that was taken away, until it is mounted anew", async () => {
+Deno.test("DarwinDiskCollector.collect() leaves out a disk that was taken away, until it is mounted anew", async () => {
   const { disk, state, mounts } = await diskOf();
   state.gone.add("/Volumes/Stick");
   assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
@@ -73,7 +76,7 @@ Deno.test("DarwinDisk.collect() leaves out a disk that was taken away, until it 
   assertEquals(rule(), "disk: exfat");
 });
 
-Deno.test("DarwinDisk.collect() does not wait for another machine", async () => {
+Deno.test("DarwinDiskCollector.collect() does not wait for another machine", async () => {
   const { disk, state } = await diskOf(["/", "/Volumes/share"]);
   assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
   assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
@@ -83,19 +86,19 @@ Deno.test("DarwinDisk.collect() does not wait for another machine", async () => 
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
 });
 
-Deno.test("DarwinDisk.collect() has nothing before mount has answered", () => {
-  const mounts = new LateText(() => new Promise(() => {}), { monotonicMs: () => 0 });
+Deno.test("DarwinDiskCollector.collect() has nothing before mount has answered", () => {
+  const mounts = new PolledCommand(() => new Promise(() => {}), { monotonicMs: () => 0 });
   const host = {
     statfs: () => APFS,
     statfsAsync: () => Promise.resolve(APFS),
     monotonicMs: () => 0,
   };
-  const disk = new DarwinDisk(host, mounts, { includeMountPoints: [] });
+  const disk = new DarwinDiskCollector(host, mounts, { includeMountPoints: [] });
   assertEquals(disk.collect(), undefined);
   assertEquals(disk.mounts(), []);
 });
 
-Deno.test("DarwinDisk.collect() throws when the output can't be read", async () => {
+Deno.test("DarwinDiskCollector.collect() throws when the output can't be read", async () => {
   const { disk, state, mounts } = await diskOf();
   state.text = "nonsense\n";
   state.nowMs = 60_000;

@@ -1,21 +1,21 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { isSameSpace, sumOfUse } from "../../lib/metrics/disk.ts";
+import { hasSameUsage, sumUsage } from "../../lib/metrics/disk.ts";
 
 function use(blocks: number, freeBlocks: number, blockSizeBytes = 1) {
   return { blockSizeBytes, blocks, freeBlocks, availableBlocks: freeBlocks };
 }
 
-Deno.test("sumOfUse() has no data where nothing answered", () => {
-  assertEquals(sumOfUse([]), undefined);
+Deno.test("sumUsage() has no data where nothing answered", () => {
+  assertEquals(sumUsage([]), undefined);
 });
 
-Deno.test("sumOfUse() counts what is reserved for root as free, as df does in Used", () => {
+Deno.test("sumUsage() counts what is reserved for root as free, as df does in Used", () => {
   const reserved = { blockSizeBytes: 4096, blocks: 100, freeBlocks: 40, availableBlocks: 35 };
-  assertEquals(sumOfUse([{ use: reserved }]), { totalBytes: 409_600, usedBytes: 245_760 });
+  assertEquals(sumUsage([{ use: reserved }]), { totalBytes: 409_600, usedBytes: 245_760 });
 });
 
-Deno.test("sumOfUse() counts a pool's free space once", () => {
+Deno.test("sumUsage() counts a pool's free space once", () => {
   const answers = [
     { use: use(1_000, 900), pool: "tank" },
     { use: use(950, 900), pool: "tank" },
@@ -24,7 +24,7 @@ Deno.test("sumOfUse() counts a pool's free space once", () => {
     { use: use(500, 400), pool: "rpool" },
     { use: use(70, 30) },
   ];
-  assertEquals(sumOfUse(answers), {
+  assertEquals(sumUsage(answers), {
     totalBytes: (100 + 50 + 20 + 900) + (100 + 400) + 70,
     usedBytes: (100 + 50 + 20) + 100 + 40,
   });
@@ -38,7 +38,7 @@ function usedBytesOf({ blocks, freeBlocks, blockSizeBytes }: ReturnType<typeof u
   return Math.max(0, blocks - freeBlocks) * blockSizeBytes;
 }
 
-Deno.test("sumOfUse() never uses more than there is nor less than nothing", () => {
+Deno.test("sumUsage() never uses more than there is nor less than nothing", () => {
   const count = fc.nat({ max: 2 ** 31 });
   const answer = fc.record({
     use: fc.record({
@@ -48,7 +48,7 @@ Deno.test("sumOfUse() never uses more than there is nor less than nothing", () =
     pool: fc.constantFrom(undefined, "tank", "rpool"),
   });
   fc.assert(fc.property(fc.array(answer, { minLength: 1 }), (answers) => {
-    const sum = sumOfUse(answers);
+    const sum = sumUsage(answers);
     const usedBytes = answers.reduce((sum, { use }) => sum + usedBytesOf(use), 0);
     const pools = Map.groupBy(answers, ({ pool }, index) => pool ?? index);
     const freeBytes = [...pools.values()].reduce(
@@ -60,9 +60,9 @@ Deno.test("sumOfUse() never uses more than there is nor less than nothing", () =
   }));
 });
 
-Deno.test("isSameSpace() bears what is written between two answers, not another size", () => {
-  assertEquals(isSameSpace(use(10_000, 500), use(10_000, 505)), true);
-  assertEquals(isSameSpace(use(10_000, 500), use(10_000, 600)), false);
-  assertEquals(isSameSpace(use(10_000, 500), use(10_001, 500)), false);
-  assertEquals(isSameSpace(use(10_000, 500, 512), use(10_000, 500, 4096)), false);
+Deno.test("hasSameUsage() bears what is written between two answers, not another size", () => {
+  assertEquals(hasSameUsage(use(10_000, 500), use(10_000, 505)), true);
+  assertEquals(hasSameUsage(use(10_000, 500), use(10_000, 600)), false);
+  assertEquals(hasSameUsage(use(10_000, 500), use(10_001, 500)), false);
+  assertEquals(hasSameUsage(use(10_000, 500, 512), use(10_000, 500, 4096)), false);
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { FileSystemUse, Source } from "../../lib/host/host.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Disk } from "../../lib/metrics/disk.ts";
+import { DiskCollector } from "../../lib/metrics/disk.ts";
 
 function use(blocks: number, freeBlocks: number): FileSystemUse {
   return { blockSizeBytes: 1_000, blocks, freeBlocks, availableBlocks: freeBlocks };
@@ -17,7 +17,7 @@ class Machine {
   readonly statfsCalls: string[] = [];
   readonly asyncCalls: PromiseWithResolvers<FileSystemUse>[] = [];
   readonly files = new Set<string>();
-  readonly disk: Disk;
+  readonly disk: DiskCollector;
 
   constructor(
     public mountinfo: string | undefined,
@@ -25,7 +25,7 @@ class Machine {
     options: { include?: string[]; visible?: string } = {},
   ) {
     const { include = [], visible } = options;
-    this.disk = new Disk(
+    this.disk = new DiskCollector(
       {
         statfs: (path) => this.#statfs(path),
         statfsAsync: () => {
@@ -83,12 +83,12 @@ const ROOT = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n";
 const USB = "2 1 8:17 / /usb rw - ext4 /dev/sdb1 rw\n";
 const NFS = "3 1 0:50 / /nas rw - nfs4 nas:/a rw\n";
 
-Deno.test("Disk.collect() adds up size and used of each disk", () => {
+Deno.test("DiskCollector.collect() adds up size and used of each disk", () => {
   const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   assertEquals(machine.step(), [70, 150]);
 });
 
-Deno.test("Disk.collect() counts ZFS by pool", () => {
+Deno.test("DiskCollector.collect() counts ZFS by pool", () => {
   const machine = new Machine(fixture("proxmox/proc/self/mountinfo"), {
     ...{ "/": use(1_010, 1_000), "/rpool": use(1_001, 1_000), "/rpool/ROOT": use(1_001, 1_000) },
     ...{ "/rpool/data": use(1_001, 1_000), "/rpool/data/subvol-101-disk-0": use(80, 50) },
@@ -100,7 +100,7 @@ Deno.test("Disk.collect() counts ZFS by pool", () => {
   ]);
 });
 
-Deno.test("Disk.collect() takes a data set's new size for what it is, and its end too", () => {
+Deno.test("DiskCollector.collect() takes a data set's new size for what it is, and its end too", () => {
   const tank = "2 1 0:46 / /tank rw - zfs tank rw\n";
   const machine = new Machine(ROOT + tank, { "/": use(100, 30), "/tank": use(1_000, 900) });
   assertEquals(machine.step(), [170, 1_100]);
@@ -112,7 +112,7 @@ Deno.test("Disk.collect() takes a data set's new size for what it is, and its en
   assertEquals(machine.step(), [70, 100]);
 });
 
-Deno.test("Disk.collect() does not count a router's overlay beside its disk", () => {
+Deno.test("DiskCollector.collect() does not count a router's overlay beside its disk", () => {
   const machine = new Machine(fixture("openwrt/proc/self/mountinfo"), {
     "/": use(5_000, 4_000),
     "/overlay": use(5_000, 4_001),
@@ -121,7 +121,7 @@ Deno.test("Disk.collect() does not count a router's overlay beside its disk", ()
   assertEquals(machine.rule("/overlay"), "same space as /");
 });
 
-Deno.test("Disk.collect() counts a container's disk once, and no files", () => {
+Deno.test("DiskCollector.collect() counts a container's disk once, and no files", () => {
   const uses = { "/": use(900, 300), "/data": use(900, 300), "/etc/hosts": use(900, 300) };
   const machine = new Machine(fixture("docker/proc/self/mountinfo"), uses);
   machine.files.add("/etc/hosts").add("/app/app.json");
@@ -131,7 +131,7 @@ Deno.test("Disk.collect() counts a container's disk once, and no files", () => {
   assertEquals(otherDisk.step(), [1_600, 7_900]);
 });
 
-Deno.test("Disk.collect() asks a host's disks at the container's own paths", () => {
+Deno.test("DiskCollector.collect() asks a host's disks at the container's own paths", () => {
   const machine = new Machine(fixture("docker-host/proc/1/mountinfo"), { "/data": use(900, 300) }, {
     visible: fixture("docker/proc/self/mountinfo"),
   });
@@ -139,13 +139,13 @@ Deno.test("Disk.collect() asks a host's disks at the container's own paths", () 
   assertEquals(machine.rule("/srv"), "not visible from here");
 });
 
-Deno.test("Disk.collect() asks nothing of a host that can't be seen at all", () => {
+Deno.test("DiskCollector.collect() asks nothing of a host that can't be seen at all", () => {
   const machine = new Machine(ROOT, { "/": use(1, 1) }, { visible: "" });
   assertEquals(machine.step(), undefined);
   assertEquals(machine.statfsCalls, []);
 });
 
-Deno.test("Disk.collect() reads the mounts again once a minute", () => {
+Deno.test("DiskCollector.collect() reads the mounts again once a minute", () => {
   const machine = new Machine(ROOT, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   machine.mountinfo = ROOT + USB;
@@ -155,7 +155,7 @@ Deno.test("Disk.collect() reads the mounts again once a minute", () => {
   assertEquals(machine.reads, 2);
 });
 
-Deno.test("Disk.collect() sees at once that a disk was unmounted", () => {
+Deno.test("DiskCollector.collect() sees at once that a disk was unmounted", () => {
   const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   assertEquals(machine.step(), [70, 150]);
   machine.mountinfo = ROOT;
@@ -164,7 +164,7 @@ Deno.test("Disk.collect() sees at once that a disk was unmounted", () => {
   assertEquals(machine.step(), [70, 100]);
 });
 
-Deno.test("Disk.collect() leaves out a disk that can't be asked, without looking for it every time", () => {
+Deno.test("DiskCollector.collect() leaves out a disk that can't be asked, without looking for it every time", () => {
   const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   delete machine.uses["/usb"];
@@ -174,7 +174,7 @@ Deno.test("Disk.collect() leaves out a disk that can't be asked, without looking
   assertEquals(machine.reads, 2);
 });
 
-Deno.test("Disk.collect() never waits for a file system that hangs", async () => {
+Deno.test("DiskCollector.collect() never waits for a file system that hangs", async () => {
   const machine = new Machine(ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
   for (let report = 0; report < 20; report++) assertEquals(machine.step(), [70, 100]);
   assertEquals(machine.asyncCalls.length, 1);
@@ -185,23 +185,23 @@ Deno.test("Disk.collect() never waits for a file system that hangs", async () =>
   assertEquals(machine.statfsCalls.includes("/nas"), false);
 });
 
-Deno.test("Disk.collect() has no data while only hanging file systems are listed", () => {
+Deno.test("DiskCollector.collect() has no data while only hanging file systems are listed", () => {
   const machine = new Machine(ROOT + NFS, {}, { include: ["/nas"] });
   assertEquals(machine.step(), undefined);
 });
 
-Deno.test("Disk.collect() has no data without mountinfo", () => {
+Deno.test("DiskCollector.collect() has no data without mountinfo", () => {
   const machine = new Machine(undefined, {});
   assertEquals(machine.step(), undefined);
   assertEquals(machine.disk.mounts(), []);
 });
 
-Deno.test("Disk.collect() throws on spoilt text", () => {
+Deno.test("DiskCollector.collect() throws on spoilt text", () => {
   const machine = new Machine("spoilt\n", {});
   assertThrows(() => machine.step(), SyntaxError, '"spoilt"');
 });
 
-Deno.test("Disk.mounts() tells what was decided and nothing else", () => {
+Deno.test("DiskCollector.mounts() tells what was decided and nothing else", () => {
   const machine = new Machine(NFS + ROOT, { "/": use(100, 30) });
   machine.step();
   assertEquals(machine.disk.mounts(), [
@@ -213,10 +213,10 @@ Deno.test("Disk.mounts() tells what was decided and nothing else", () => {
   ]);
 });
 
-Deno.test("Disk.collect() agrees with df on this machine's root", async () => {
+Deno.test("DiskCollector.collect() agrees with df on this machine's root", async () => {
   const host = new LocalHost();
   const own = { read: () => host.readText("/proc/self/mountinfo"), readFirstLine: () => undefined };
-  const usage = new Disk(host, own, { includeMountPoints: ["/"] }).collect();
+  const usage = new DiskCollector(host, own, { includeMountPoints: ["/"] }).collect();
   const df = await new Deno.Command("df", { args: ["-B1", "--output=size,used", "/"] }).output();
   const [, numbers = ""] = new TextDecoder().decode(df.stdout).split("\n");
   const [size, used] = numbers.trim().split(/\s+/).map(Number);

@@ -1,14 +1,14 @@
 import type { Host, Source } from "../../lib/host/host.ts";
 
 /** What the paper machine can do. */
-export type PaperHost = Pick<Host, "roots" | "readText" | "list" | "exists" | "readLink" | "open">;
+export type FakeHost = Pick<Host, "roots" | "readText" | "list" | "exists" | "readLink" | "open">;
 
 /**
  * A machine made of texts by path, with its trees at their usual places.
  *
  * A text that starts with `-> ` is a symbolic link.
  */
-export function paperHost(files: Readonly<Record<string, string>>): PaperHost {
+export function fakeHost(files: Readonly<Record<string, string>>): FakeHost {
   const paths = Object.keys(files);
   const at = (path: string): string => path.replace(/\/\.?$/, "").replaceAll("//", "/");
   const readText = (path: string): string | undefined => files[at(path)];
@@ -26,17 +26,17 @@ export function paperHost(files: Readonly<Record<string, string>>): PaperHost {
       const text = readText(path);
       return text?.startsWith("-> ") ? text.slice(3) : undefined;
     },
-    open: (path) => paperSource(() => readText(path)),
+    open: (path) => fakeSource(() => readText(path)),
   };
 }
 
 /** A file whose text is asked for at each reading. */
-export function paperSource(text: () => string | undefined): Source {
+export function fakeSource(text: () => string | undefined): Source {
   return { read: text, readFirstLine: () => text()?.split("\n")[0] };
 }
 
 /** A file that reads one text after the other, the last one for ever. */
-export function paperFilm(...texts: string[]): Source {
+export function fakeSourceSequence(...texts: string[]): Source {
   let next = 0;
-  return paperSource(() => texts[Math.min(next++, texts.length - 1)]);
+  return fakeSource(() => texts[Math.min(next++, texts.length - 1)]);
 }

@@ -1,9 +1,9 @@
 import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "../../lib/host/host.ts";
-import { paperSource } from "./fake_host.ts";
-import { PaperTree } from "./fake_tree.ts";
+import { fakeSource } from "./fake_host.ts";
+import { FakeTree } from "./fake_tree.ts";
 
 /** What a machine's `machine.json` tells beside its trees. */
-export interface MachineSheet {
+export interface MachineDescription {
   /** The runtime's name of the architecture. */
   readonly arch: string;
   /** Between the two looks. */
@@ -13,7 +13,7 @@ export interface MachineSheet {
   /** Block size, blocks, free and available blocks by mount point, at both looks. */
   readonly statfs: Readonly<Record<string, readonly [number, number, number, number]>>;
   /** What of `statfs` is another at the second look. */
-  readonly laterStatfs?: MachineSheet["statfs"];
+  readonly laterStatfs?: MachineDescription["statfs"];
   /** Mount points that are files. */
   readonly files?: readonly string[];
   /** Where the agent's container has the machine's root; its own trees are below `own/`. */
@@ -25,32 +25,34 @@ class NoFolder extends Error {
 }
 
 /** A machine that stands in a folder of tests/fixtures/, at one look and then at another. */
-export class PaperMachine implements Host {
+export class FakeMachine implements Host {
   readonly roots: Roots;
-  readonly sheet: MachineSheet;
-  readonly #tree: PaperTree;
-  #statfs: MachineSheet["statfs"];
+  readonly description: MachineDescription;
+  readonly #tree: FakeTree;
+  #statfs: MachineDescription["statfs"];
   #atMs = 0;
 
   constructor(name: string) {
     const folder = new URL(`../fixtures/${name}/`, import.meta.url);
-    const sheet: MachineSheet = JSON.parse(Deno.readTextFileSync(new URL("machine.json", folder)));
-    this.sheet = sheet;
+    const sheet: MachineDescription = JSON.parse(
+      Deno.readTextFileSync(new URL("machine.json", folder)),
+    );
+    this.description = sheet;
     this.#statfs = sheet.statfs;
     const at = sheet.mountedAt ?? "";
     this.roots = { proc: `${at}/proc`, sys: `${at}/sys`, root: at === "" ? "/" : at };
-    this.#tree = new PaperTree(folder, at);
+    this.#tree = new FakeTree(folder, at);
   }
 
   /** Goes on to the second look. */
-  later(): void {
-    this.#atMs += this.sheet.seconds * 1000;
-    this.#statfs = { ...this.#statfs, ...this.sheet.laterStatfs };
-    this.#tree.layOver("later/");
+  advance(): void {
+    this.#atMs += this.description.seconds * 1000;
+    this.#statfs = { ...this.#statfs, ...this.description.laterStatfs };
+    this.#tree.overlay("later/");
   }
 
   open(path: string): Source {
-    return paperSource(() => this.readText(path));
+    return fakeSource(() => this.readText(path));
   }
 
   readText(path: string): string | undefined {
@@ -60,7 +62,7 @@ export class PaperMachine implements Host {
   list(path: string): string[] | undefined {
     const names = this.#tree.list(path);
     if (path !== this.roots.proc || names === undefined) return names;
-    const { listed } = this.sheet.processes;
+    const { listed } = this.description.processes;
     const others = names.filter((name) => !/^\d+$/.test(name));
     return [...others, ...Array.from({ length: listed }, (_, index) => `${index + 1}`)];
   }
@@ -74,7 +76,7 @@ export class PaperMachine implements Host {
   }
 
   openLinkCount(path: string): (() => number) | undefined {
-    const { linked } = this.sheet.processes;
+    const { linked } = this.description.processes;
     const names = this.#tree.list(path);
     if (linked === undefined || names === undefined) return undefined;
     const folders = names.filter((name) =>
@@ -85,7 +87,7 @@ export class PaperMachine implements Host {
 
   statfs(path: string): FileSystemUse {
     const folder = path.replace(/(?<=.)\/\.$/, "");
-    if (folder !== path && this.sheet.files?.includes(folder)) throw new NoFolder();
+    if (folder !== path && this.description.files?.includes(folder)) throw new NoFolder();
     const answer = this.#statfs[folder === "/." ? "/" : folder];
     if (answer === undefined) throw new Error(`Cannot ask for ${path}`);
     const [blockSizeBytes, blocks, freeBlocks, availableBlocks] = answer;

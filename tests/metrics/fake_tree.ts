@@ -1,4 +1,4 @@
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 /** Small files of one line each, as `grep -r ''` prints them, and links as `PATH -> TARGET`. */
 const ONE_LINERS = "lines.txt";
@@ -6,45 +6,45 @@ const ONE_LINERS = "lines.txt";
 const ASIDE = new Set(["later", "machine.json", "expected.json", "README.md"]);
 
 /** The files of a machine that stands in a folder of tests/fixtures/, at their places. */
-export class PaperTree {
+export class FakeTree {
   readonly #folder: URL;
   readonly #mountedAt: string;
   #files: Readonly<Record<string, string>> = {};
-  #host = paperHost({});
+  #host = fakeHost({});
 
   /** `mountedAt` is where the machine's root is; what lies below `own/` is at `/`. */
   constructor(folder: URL, mountedAt: string) {
     this.#folder = folder;
     this.#mountedAt = mountedAt;
-    this.layOver("");
+    this.overlay("");
   }
 
   /** Lays the files of a folder, `later/`, over those that there are. */
-  layOver(layer: string): void {
+  overlay(layer: string): void {
     const found: Record<string, string> = { ...this.#files };
     for (const path of this.#walk(layer)) {
-      if (path === layer + ONE_LINERS) Object.assign(found, this.#oneLiners(path));
-      else found[this.#placeOf(path.slice(layer.length))] = this.#textOrLink(path);
+      if (path === layer + ONE_LINERS) Object.assign(found, this.#parseLines(path));
+      else found[this.#targetPath(path.slice(layer.length))] = this.#textOrLink(path);
     }
     this.#files = found;
-    this.#host = paperHost(found);
+    this.#host = fakeHost(found);
   }
 
   readText(path: string): string | undefined {
-    return this.#host.readText(this.#followed(path));
+    return this.#host.readText(this.#resolveLinks(path));
   }
 
   list(path: string): string[] | undefined {
-    return this.#host.list(this.#followed(path));
+    return this.#host.list(this.#resolveLinks(path));
   }
 
   readLink(path: string): string | undefined {
     const slash = path.lastIndexOf("/");
-    return this.#host.readLink(this.#followed(path.slice(0, slash)) + path.slice(slash));
+    return this.#host.readLink(this.#resolveLinks(path.slice(0, slash)) + path.slice(slash));
   }
 
   exists(path: string): boolean {
-    return this.#host.exists(this.#followed(path));
+    return this.#host.exists(this.#resolveLinks(path));
   }
 
   *#walk(folder: string): Generator<string> {
@@ -56,29 +56,29 @@ export class PaperTree {
     }
   }
 
-  #oneLiners(path: string): Record<string, string> {
+  #parseLines(path: string): Record<string, string> {
     const found: Record<string, string> = {};
     for (const line of this.#text(path).split("\n")) {
       const [, name = "", sign, value = ""] = /^(.*?)(:| -> )(.*)$/.exec(line) ?? [];
       if (name === "") continue;
-      found[this.#placeOf(name)] = sign === ":" ? `${value}\n` : `-> ${value}`;
+      found[this.#targetPath(name)] = sign === ":" ? `${value}\n` : `-> ${value}`;
     }
     return found;
   }
 
-  #placeOf(path: string): string {
+  #targetPath(path: string): string {
     return path.startsWith("own/") ? path.slice("own".length) : `${this.#mountedAt}/${path}`;
   }
 
   /** The path without the links that lead to it. */
-  #followed(path: string): string {
+  #resolveLinks(path: string): string {
     let place = "";
     for (const name of path.split("/").filter((name) => name !== "" && name !== ".")) {
       place = name === ".." ? place.replace(/\/[^/]*$/, "") : `${place}/${name}`;
       const target = this.#host.readLink(place);
       if (target === undefined) continue;
       const base = target.startsWith("/") ? "" : place.replace(/[^/]*$/, "");
-      place = this.#followed(base + target);
+      place = this.#resolveLinks(base + target);
     }
     return place || "/";
   }

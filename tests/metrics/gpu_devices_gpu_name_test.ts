@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { gpuName } from "../../lib/metrics/gpu_devices.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const LIST = {
   "/usr/share/misc/pci.ids":
@@ -27,7 +27,7 @@ function nvidia(slot: string, model: string): Record<string, string> {
 }
 
 function nameOf(files: Record<string, string>): string | undefined {
-  return gpuName(paperHost(files));
+  return gpuName(fakeHost(files));
 }
 
 Deno.test("gpuName() gives nothing when there is no card", () => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { drmCards, nvidiaDriverCards } from "../../lib/metrics/gpu_devices.ts";
-import { paperHost } from "./fake_host.ts";
+import { listDrmGpus, listNvidiaDriverGpus } from "../../lib/metrics/gpu_devices.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const CARDS = {
   "/sys/class/drm/card0/device/vendor": "0x1a03\n",
@@ -11,18 +11,18 @@ const CARDS = {
   "/sys/class/drm/card3/device/uevent": "DRIVER=vc4-drm\n",
 };
 
-Deno.test("drmCards() gives each processor's name and folder, and no mere screen", () => {
-  assertEquals(drmCards(paperHost(CARDS)), [
+Deno.test("listDrmGpus() gives each processor's name and folder, and no mere screen", () => {
+  assertEquals(listDrmGpus(fakeHost(CARDS)), [
     { name: "AMD 1002:744c", folder: "/sys/class/drm/card1/device", vendor: "1002" },
     { name: "Broadcom VideoCore", folder: "/sys/class/drm/card2/device" },
   ]);
 });
 
-Deno.test("drmCards() reads the long list of names once, and only for what is on the bus", () => {
+Deno.test("listDrmGpus() reads the long list of names once, and only for what is on the bus", () => {
   let reads = 0;
   const listed = (files: Record<string, string>) => {
-    const host = paperHost(files);
-    return drmCards({
+    const host = fakeHost(files);
+    return listDrmGpus({
       ...host,
       readText(path) {
         if (path.endsWith("pci.ids")) reads++;
@@ -46,14 +46,14 @@ Deno.test("drmCards() reads the long list of names once, and only for what is on
   assertEquals(reads, 2);
 });
 
-Deno.test("nvidiaDriverCards() gives slots in their order, with the model where it is told", () => {
-  const host = paperHost({
+Deno.test("listNvidiaDriverGpus() gives slots in their order, with the model where it is told", () => {
+  const host = fakeHost({
     "/proc/driver/nvidia/gpus/0000:81:00.0/information": "Model: \t\t NVIDIA L4\n",
     "/proc/driver/nvidia/gpus/0000:01:00.0/information": "IRQ: 5\n",
   });
-  assertEquals(nvidiaDriverCards(host), [
+  assertEquals(listNvidiaDriverGpus(host), [
     { folder: "/sys/bus/pci/devices/0000:01:00.0" },
     { folder: "/sys/bus/pci/devices/0000:81:00.0", model: "NVIDIA L4" },
   ]);
-  assertEquals(nvidiaDriverCards(paperHost({})), []);
+  assertEquals(listNvidiaDriverGpus(fakeHost({})), []);
 });

@@ -1,24 +1,24 @@
 import { assertEquals } from "@std/assert";
-import { GpuUse } from "../../lib/metrics/gpu.ts";
-import { PaperMachine } from "./fake_machine.ts";
+import { GpuCollectors } from "../../lib/metrics/gpu.ts";
+import { FakeMachine } from "./fake_machine.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
 /** What is found on a machine of tests/fixtures/ at both looks, with `nvidia-smi` beside its trees. */
 async function measured(name: string) {
-  const host = new PaperMachine(name);
-  const gpu = new GpuUse(host);
+  const host = new FakeMachine(name);
+  const gpu = new GpuCollectors(host);
   const collect = () => gpu.collectors.flatMap((collector) => collector.collect() ?? []);
   gpu.nvidia.useNvidiaSmi(() => Promise.resolve(host.readText("/nvidia-smi.txt")));
   await gpu.nvidia.settled();
   const first = collect();
-  host.later();
+  host.advance();
   collect();
   await gpu.nvidia.settled();
-  return { first, later: collect(), verdicts: gpu.verdicts().map(({ card: _, ...rest }) => rest) };
+  return { first, later: collect(), verdicts: gpu.decisions().map(({ gpu: _, ...rest }) => rest) };
 }
 
-Deno.test("GpuUse measures a workstation with a card and a processor of AMD", async () => {
+Deno.test("GpuCollectors measures a workstation with a card and a processor of AMD", async () => {
   const navi = "AMD Navi 31 [Radeon RX 7900 XTX]";
   const { first, later, verdicts } = await measured("amd-workstation");
   assertEquals(first, [
@@ -44,7 +44,7 @@ Deno.test("GpuUse measures a workstation with a card and a processor of AMD", as
     },
     {
       name: "AMD Raphael",
-      asleep: true,
+      isSuspended: true,
       usePercent: 0,
       memory: { totalBytes: 536870912, usedBytes: 0 },
     },
@@ -65,7 +65,7 @@ Deno.test("GpuUse measures a workstation with a card and a processor of AMD", as
   ]);
 });
 
-Deno.test("GpuUse measures a server with cards of NVIDIA, one of them in parts", async () => {
+Deno.test("GpuCollectors measures a server with cards of NVIDIA, one of them in parts", async () => {
   const { first, later, verdicts } = await measured("nvidia-server");
   const name = "NVIDIA A100 80GB PCIe";
   const card = (used: number, rest: { usePercent?: number; temperatureCelsius: number }) => ({
@@ -82,10 +82,10 @@ Deno.test("GpuUse measures a server with cards of NVIDIA, one of them in parts",
   ]);
 });
 
-Deno.test("GpuUse lets a laptop's card sleep, and says that the other one tells nothing", async () => {
+Deno.test("GpuCollectors lets a laptop's card sleep, and says that the other one tells nothing", async () => {
   const { first, later, verdicts } = await measured("hybrid-laptop");
   const name = "NVIDIA GeForce RTX 3050 Laptop GPU";
-  assertEquals(first, [{ name, usePercent: 0, asleep: true }]);
+  assertEquals(first, [{ name, usePercent: 0, isSuspended: true }]);
   assertEquals(later, [{
     name,
     memory: { totalBytes: 4096 * MEBIBYTE, usedBytes: 6 * MEBIBYTE },
@@ -102,7 +102,7 @@ Deno.test("GpuUse lets a laptop's card sleep, and says that the other one tells 
   ]);
 });
 
-Deno.test("GpuUse finds nothing on a machine whose chip tells only its name", async () => {
+Deno.test("GpuCollectors finds nothing on a machine whose chip tells only its name", async () => {
   const { first, later, verdicts } = await measured("raspberry-pi");
   assertEquals([first, later], [[], []]);
   assertEquals(verdicts.map(({ name, counted }) => [name, counted]), [[

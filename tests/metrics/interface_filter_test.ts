@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
-import { chooseInterface, type InterfaceSurroundings } from "../../lib/metrics/interface_filter.ts";
+import { decideInterface, type InterfaceContext } from "../../lib/metrics/interface_filter.ts";
 
 const VIRTUAL: InterfaceTraits = {
   device: false,
@@ -18,12 +18,12 @@ function around(options: {
   byName?: boolean;
   alone?: boolean;
   carried?: boolean;
-}): InterfaceSurroundings {
+}): InterfaceContext {
   const { include = [], exclude = [], byName = false, alone = false, carried = false } = options;
-  return { lists: { include, exclude }, byName, alone, carried };
+  return { globs: { include, exclude }, noDevices: byName, isOnlyLink: alone, hasTraffic: carried };
 }
 
-Deno.test("chooseInterface() goes by the device behind an interface, whatever its name", () => {
+Deno.test("decideInterface() goes by the device behind an interface, whatever its name", () => {
   const table: [name: string, traits: InterfaceTraits, counted: boolean, rule: string][] = [
     ["eth0", DEVICE, true, "has a device"],
     ["wlo1", DEVICE, true, "has a device"],
@@ -43,11 +43,11 @@ Deno.test("chooseInterface() goes by the device behind an interface, whatever it
     ["lan1", { ...DEVICE, switchPort: true }, false, "port of a switch: its uplink is counted"],
   ];
   for (const [name, traits, counted, rule] of table) {
-    assertEquals(chooseInterface(name, traits, around({})), { counted, rule }, name);
+    assertEquals(decideInterface(name, traits, around({})), { counted, rule }, name);
   }
 });
 
-Deno.test("chooseInterface() goes by the name where nothing has a device", () => {
+Deno.test("decideInterface() goes by the name where nothing has a device", () => {
   const table: [name: string, traits: InterfaceTraits | undefined, counted: boolean][] = [
     ["eth0", VIRTUAL, true],
     ["eth0", undefined, true],
@@ -64,55 +64,55 @@ Deno.test("chooseInterface() goes by the name where nothing has a device", () =>
     ["office", { ...VIRTUAL, stacked: true }, false],
   ];
   for (const [name, traits, counted] of table) {
-    assertEquals(chooseInterface(name, traits, around({ byName: true })).counted, counted, name);
+    assertEquals(decideInterface(name, traits, around({ byName: true })).counted, counted, name);
   }
 });
 
-Deno.test("chooseInterface() goes by the name of an interface of which nothing is known", () => {
-  assertEquals(chooseInterface("wwan0", undefined, around({})), {
+Deno.test("decideInterface() goes by the name of an interface of which nothing is known", () => {
+  assertEquals(decideInterface("wwan0", undefined, around({})), {
     counted: true,
     rule: "by name: kind unknown",
   });
-  assertEquals(chooseInterface("veth1", undefined, around({})).counted, false);
+  assertEquals(decideInterface("veth1", undefined, around({})).counted, false);
 });
 
-Deno.test("chooseInterface() counts a dial-up link unless another interface may carry it", () => {
-  assertEquals(chooseInterface("ppp0", VIRTUAL, around({})).counted, true);
-  assertEquals(chooseInterface("ppp0", VIRTUAL, around({ carried: true })), {
+Deno.test("decideInterface() counts a dial-up link unless another interface may carry it", () => {
+  assertEquals(decideInterface("ppp0", VIRTUAL, around({})).counted, true);
+  assertEquals(decideInterface("ppp0", VIRTUAL, around({ carried: true })), {
     counted: false,
     rule: "within another interface: ppp*",
   });
 });
 
-Deno.test("chooseInterface() lets an explicit include win over everything", () => {
+Deno.test("decideInterface() lets an explicit include win over everything", () => {
   const lists = { include: ["vmbr*", "lo"], exclude: ["vmbr0"] };
-  assertEquals(chooseInterface("vmbr0", { ...VIRTUAL, bridge: true }, around(lists)), {
+  assertEquals(decideInterface("vmbr0", { ...VIRTUAL, bridge: true }, around(lists)), {
     counted: true,
     rule: "included by --include-nics vmbr*",
   });
-  assertEquals(chooseInterface("lo", undefined, around(lists)).counted, true);
-  assertEquals(chooseInterface("eth0", DEVICE, around(lists)), {
+  assertEquals(decideInterface("lo", undefined, around(lists)).counted, true);
+  assertEquals(decideInterface("eth0", DEVICE, around(lists)), {
     counted: false,
     rule: "not in --include-nics",
   });
 });
 
-Deno.test("chooseInterface() leaves out what is excluded", () => {
-  assertEquals(chooseInterface("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })), {
+Deno.test("decideInterface() leaves out what is excluded", () => {
+  assertEquals(decideInterface("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })), {
     counted: false,
     rule: "excluded by --exclude-nics eth?",
   });
-  assertEquals(chooseInterface("veth1", DEVICE, around({ exclude: ["eth?"] })).counted, true);
+  assertEquals(decideInterface("veth1", DEVICE, around({ exclude: ["eth?"] })).counted, true);
 });
 
-Deno.test("chooseInterface() counts a tunnel where it is the only way out, as in a container without root", () => {
+Deno.test("decideInterface() counts a tunnel where it is the only way out, as in a container without root", () => {
   const tunnel = { ...VIRTUAL, tunnel: true };
   for (const name of ["tap0", "eth0", "enp1s0"]) {
-    assertEquals(chooseInterface(name, tunnel, around({ byName: true, alone: true })), {
+    assertEquals(decideInterface(name, tunnel, around({ byName: true, alone: true })), {
       counted: true,
       rule: "a tunnel, the only way out",
     });
-    assertEquals(chooseInterface(name, tunnel, around({ byName: true })).counted, false);
-    assertEquals(chooseInterface(name, tunnel, around({ alone: true })).counted, false);
+    assertEquals(decideInterface(name, tunnel, around({ byName: true })).counted, false);
+    assertEquals(decideInterface(name, tunnel, around({ alone: true })).counted, false);
   }
 });

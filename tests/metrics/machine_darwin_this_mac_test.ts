@@ -1,7 +1,7 @@
 import { assertRejects } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { openThisMachine } from "../../lib/metrics/open_machine.ts";
+import { openMachine } from "../../lib/metrics/open_machine.ts";
 
 function config(args: string[], env: Record<string, string> = {}) {
   return resolveConfig({
@@ -14,14 +14,14 @@ function config(args: string[], env: Record<string, string> = {}) {
 
 const MAC = { os: "darwin", arch: "aarch64" };
 
-Deno.test("openThisMac() refuses what only Linux has", async () => {
+Deno.test("openMac() refuses what only Linux has", async () => {
   await assertRejects(
-    () => openThisMachine(config(["--enable-remote-control"]), MAC),
+    () => openMachine(config(["--enable-remote-control"]), MAC),
     UsageError,
     "remote control",
   );
   await assertRejects(
-    () => openThisMachine(config([], { HOST_PROC: "/host/proc" }), MAC),
+    () => openMachine(config([], { HOST_PROC: "/host/proc" }), MAC),
     UsageError,
     "HOST_PROC",
   );

@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type CpuFacts, cpuFacts, withCoresOnline } from "../../lib/metrics/machine_facts.ts";
+import { type CpuFacts, cpuFacts, withOnlineCores } from "../../lib/metrics/machine_facts.ts";
 import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const CORTEX_A72 = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n";
 const ARM_V7 = `processor\t: 0\nmodel name\t: ARMv7 Processor rev 4 (v7l)\n`;
 
 function facts(cpuinfo: string, files: Record<string, string> = {}): CpuFacts {
-  return cpuFacts(paperHost(files), parseCpuinfo(cpuinfo));
+  return cpuFacts(fakeHost(files), parseCpuinfo(cpuinfo));
 }
 
 Deno.test("cpuFacts() gives the processor's own name first", () => {
@@ -40,7 +40,7 @@ Deno.test("cpuFacts() falls back to the instruction set's name, then to the make
 
 Deno.test("cpuFacts() leaves out what the machine does not tell", () => {
   assertEquals(facts(""), {});
-  assertEquals(cpuFacts(paperHost({}), undefined), {});
+  assertEquals(cpuFacts(fakeHost({}), undefined), {});
 });
 
 Deno.test("cpuFacts() counts the cores by topology when cpuinfo has none", () => {
@@ -104,12 +104,12 @@ Deno.test("cpuFacts() counts whole numbers of cores above 0, or none, whatever t
   }));
 });
 
-Deno.test("withCoresOnline() follows the threads, and has no more cores than that", () => {
+Deno.test("withOnlineCores() follows the threads, and has no more cores than that", () => {
   const facts = { arch: "amd64", logicalCores: 8, physicalCores: 4 };
   const stat = (count: number): string =>
     "cpu  1 1 1 1\n" + Array.from({ length: count }, (_, at) => `cpu${at} 1 1 1 1\n`).join("");
-  assertEquals(withCoresOnline(facts, stat(6)), { ...facts, logicalCores: 6 });
-  assertEquals(withCoresOnline(facts, stat(3)), { ...facts, logicalCores: 3, physicalCores: 3 });
-  assertEquals(withCoresOnline({ arch: "amd64" }, stat(3)), { arch: "amd64", logicalCores: 3 });
-  for (const text of [undefined, "", "bent"]) assertEquals(withCoresOnline(facts, text), facts);
+  assertEquals(withOnlineCores(facts, stat(6)), { ...facts, logicalCores: 6 });
+  assertEquals(withOnlineCores(facts, stat(3)), { ...facts, logicalCores: 3, physicalCores: 3 });
+  assertEquals(withOnlineCores({ arch: "amd64" }, stat(3)), { arch: "amd64", logicalCores: 3 });
+  for (const text of [undefined, "", "bent"]) assertEquals(withOnlineCores(facts, text), facts);
 });

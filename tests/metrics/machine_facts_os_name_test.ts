@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { osName } from "../../lib/metrics/machine_facts.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const DEBIAN = `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
 NAME="Debian GNU/Linux"
@@ -21,7 +21,7 @@ Version: 5.9-4
 `;
 
 function nameOf(files: Record<string, string>): string | undefined {
-  return osName(paperHost(files));
+  return osName(fakeHost(files));
 }
 
 Deno.test("osName() gives the pretty name of os-release", () => {
@@ -101,7 +101,7 @@ Deno.test("osName() knows Android by its properties", () => {
 });
 
 Deno.test("osName() reads below the root that it is given", () => {
-  const host = paperHost({
+  const host = fakeHost({
     "/etc/os-release": DEBIAN,
     "/host/proc/1/root/etc/os-release": "NAME=Host\n",
   });

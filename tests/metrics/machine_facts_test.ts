@@ -1,7 +1,7 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { machineFacts } from "../../lib/metrics/machine_facts.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 Deno.test("machineFacts() describes a captured machine", () => {
   const root = "tests/fixtures/docker-kvm";
@@ -18,7 +18,7 @@ Deno.test("machineFacts() describes a captured machine", () => {
 });
 
 Deno.test("machineFacts() describes a board on arm64", () => {
-  const host = paperHost({
+  const host = fakeHost({
     "/proc/cpuinfo": "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n",
     "/proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\n",
     "/proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
@@ -38,7 +38,7 @@ Deno.test("machineFacts() describes a board on arm64", () => {
 });
 
 Deno.test("machineFacts() leaves out everything that an empty machine does not tell", () => {
-  assertEquals(machineFacts(paperHost({}), { arch: "riscv64" }), { arch: "riscv64" });
+  assertEquals(machineFacts(fakeHost({}), { arch: "riscv64" }), { arch: "riscv64" });
 });
 
 Deno.test({

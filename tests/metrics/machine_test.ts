@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import type { Host, Roots } from "../../lib/host/host.ts";
 import { KernelTree } from "../../lib/host/kernel_lookup.ts";
-import { type Machine, openMachine } from "../../lib/metrics/machine.ts";
+import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const OWN: Roots = { proc: "/proc", sys: "/sys", root: "/" };
 const HOSTS: Roots = { proc: "/host/proc", sys: "/host/sys", root: "/host" };
@@ -60,7 +60,7 @@ const OPTIONS = {
 
 function machineAt(roots: Roots): { machine: Machine; opened: string[] } {
   const opened: string[] = [];
-  const paper = paperHost(FILES);
+  const paper = fakeHost(FILES);
   const host: Host = {
     ...paper,
     roots,
@@ -77,7 +77,7 @@ function machineAt(roots: Roots): { machine: Machine; opened: string[] } {
     interfaceAddresses: () => [],
     monotonicMs: () => 0,
   };
-  return { machine: openMachine(host, new KernelTree(host), OPTIONS), opened };
+  return { machine: openLinuxMachine(host, new KernelTree(host), OPTIONS), opened };
 }
 
 function numbers({ collectors }: Machine) {
@@ -112,12 +112,12 @@ function all(n: number, processes: number): ReturnType<typeof numbers> {
   };
 }
 
-Deno.test("openMachine() measures what the container sees when no other /proc is named", () => {
+Deno.test("openLinuxMachine() measures what the container sees when no other /proc is named", () => {
   // Both file systems are mounted there.
   assertEquals(numbers(machineAt(OWN).machine), { ...all(7, 1), disk: 47 });
 });
 
-Deno.test("openMachine() measures the host by its /proc alone when that is named", () => {
+Deno.test("openLinuxMachine() measures the host by its /proc alone when that is named", () => {
   const { machine, opened } = machineAt(HOSTS);
   assertEquals(numbers(machine), all(40, 3));
   const others = opened.filter((path) => !path.startsWith("/host/proc/"));

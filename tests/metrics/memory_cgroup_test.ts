@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { openMemoryGroup } from "../../lib/metrics/memory_cgroup.ts";
-import { paperHost } from "./fake_host.ts";
+import { openMemoryCgroup } from "../../lib/metrics/memory_cgroup.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const MIB = 2 ** 20;
 const TOP = "/sys/fs/cgroup";
@@ -29,8 +29,8 @@ function container(changed: Record<string, string> = {}): Record<string, string>
   };
 }
 
-Deno.test("openMemoryGroup() reads a container's limit and use by version 2", () => {
-  const group = openMemoryGroup(paperHost(container()));
+Deno.test("openMemoryCgroup() reads a container's limit and use by version 2", () => {
+  const group = openMemoryCgroup(fakeHost(container()));
   assertEquals(group?.folder, TOP);
   assertEquals(group?.collect(), {
     limitBytes: 512 * MIB,
@@ -43,9 +43,9 @@ Deno.test("openMemoryGroup() reads a container's limit and use by version 2", ()
   });
 });
 
-Deno.test("openMemoryGroup() reads a container's limit and use by version 1", () => {
+Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", () => {
   const folder = `${TOP}/memory`;
-  const group = openMemoryGroup(paperHost({
+  const group = openMemoryCgroup(fakeHost({
     "/proc/self/cgroup": "5:cpuset:/docker/1\n4:memory:/docker/1\n0::/\n",
     "/proc/1/cgroup": "4:memory:/docker/1\n",
     "/proc/self/mountinfo": mount("cgroup", `${TOP}/cpuset`, "/docker/1") +
@@ -63,8 +63,8 @@ Deno.test("openMemoryGroup() reads a container's limit and use by version 1", ()
   assertEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });
 });
 
-Deno.test("openMemoryGroup() takes the tightest of the limits around the container", () => {
-  const group = openMemoryGroup(paperHost(container({
+Deno.test("openMemoryCgroup() takes the tightest of the limits around the container", () => {
+  const group = openMemoryCgroup(fakeHost(container({
     "/proc/self/cgroup": "0::/kubepods/pod1/c1\n",
     [`${TOP}/memory.max`]: "max\n",
     [`${TOP}/kubepods/memory.max`]: `${900 * MIB}\n`,
@@ -74,8 +74,8 @@ Deno.test("openMemoryGroup() takes the tightest of the limits around the contain
   assertEquals(group?.folder, `${TOP}/kubepods/pod1`);
 });
 
-Deno.test("openMemoryGroup() looks at the container when systemd in it limits the agent's unit", () => {
-  const group = openMemoryGroup(paperHost(container({
+Deno.test("openMemoryCgroup() looks at the container when systemd in it limits the agent's unit", () => {
+  const group = openMemoryCgroup(fakeHost(container({
     "/proc/self/cgroup": "0::/system.slice/agent.service\n",
     "/proc/1/cgroup": "0::/init.scope\n",
     [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
@@ -83,19 +83,19 @@ Deno.test("openMemoryGroup() looks at the container when systemd in it limits th
   assertEquals(group?.folder, TOP);
 });
 
-Deno.test("openMemoryGroup() finds no limit when the agent's unit alone has one", () => {
+Deno.test("openMemoryCgroup() finds no limit when the agent's unit alone has one", () => {
   const files = container({
     "/proc/self/cgroup": "0::/system.slice/agent.service\n",
     "/proc/1/cgroup": "0::/init.scope\n",
     [`${TOP}/memory.max`]: "max\n",
     [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
   });
-  assertEquals(openMemoryGroup(paperHost(files)), undefined);
+  assertEquals(openMemoryCgroup(fakeHost(files)), undefined);
 });
 
-Deno.test("openMemoryGroup() finds nothing when there is no container", () => {
+Deno.test("openMemoryCgroup() finds nothing when there is no container", () => {
   const { "/.dockerenv": _, ...machine } = container();
-  assertEquals(openMemoryGroup(paperHost(machine)), undefined);
+  assertEquals(openMemoryCgroup(fakeHost(machine)), undefined);
 });
 
 const WITHOUT_LIMIT: readonly Record<string, string>[] = [
@@ -108,26 +108,26 @@ const WITHOUT_LIMIT: readonly Record<string, string>[] = [
 ];
 
 for (const changed of WITHOUT_LIMIT) {
-  Deno.test(`openMemoryGroup() finds nothing when there is ${JSON.stringify(changed)}`, () => {
-    assertEquals(openMemoryGroup(paperHost(container(changed))), undefined);
+  Deno.test(`openMemoryCgroup() finds nothing when there is ${JSON.stringify(changed)}`, () => {
+    assertEquals(openMemoryCgroup(fakeHost(container(changed))), undefined);
   });
 }
 
-Deno.test("MemoryGroup.collect() follows the limit, and gives nothing when it was lifted", () => {
+Deno.test("CgroupMemoryCollector.collect() follows the limit, and gives nothing when it was lifted", () => {
   const files = container();
-  const group = openMemoryGroup(paperHost(files));
+  const group = openMemoryCgroup(fakeHost(files));
   files[`${TOP}/memory.max`] = `${128 * MIB}\n`;
   assertEquals(group?.collect()?.limitBytes, 128 * MIB);
   files[`${TOP}/memory.max`] = "max\n";
   assertEquals(group?.collect(), undefined);
 });
 
-Deno.test("MemoryGroup.collect() leaves swap out when it is not counted", () => {
+Deno.test("CgroupMemoryCollector.collect() leaves swap out when it is not counted", () => {
   const { [`${TOP}/memory.swap.current`]: _, ...files } = container();
-  assertEquals("swap" in (openMemoryGroup(paperHost(files))?.collect() ?? {}), false);
+  assertEquals("swap" in (openMemoryCgroup(fakeHost(files))?.collect() ?? {}), false);
 });
 
-Deno.test("MemoryGroup.collect() throws when the kernel's text is bent", () => {
-  const group = openMemoryGroup(paperHost(container({ [`${TOP}/memory.stat`]: "anon\n" })));
+Deno.test("CgroupMemoryCollector.collect() throws when the kernel's text is bent", () => {
+  const group = openMemoryCgroup(fakeHost(container({ [`${TOP}/memory.stat`]: "anon\n" })));
   assertThrows(() => group?.collect(), SyntaxError, '"anon"');
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DarwinMemory } from "../../lib/metrics/memory_darwin.ts";
-import { paperSource } from "./fake_host.ts";
+import { DarwinMemoryCollector } from "../../lib/metrics/memory_darwin.ts";
+import { fakeSource } from "./fake_host.ts";
 
 const INFO = { total: 1_000_000, free: 100_000, available: 400_000, swapTotal: 50, swapFree: 20 };
 const host = { memory: () => INFO };
@@ -12,16 +12,16 @@ Pages occupied by compressor:  40.
 `;
 const swap = { totalBytes: 50, usedBytes: 30 };
 
-Deno.test("DarwinMemory.collect() counts in mode htop as Activity Monitor does", () => {
-  const memory = new DarwinMemory(host, paperSource(() => VM_STAT), "htop");
+Deno.test("DarwinMemoryCollector.collect() counts in mode htop as Activity Monitor does", () => {
+  const memory = new DarwinMemoryCollector(host, fakeSource(() => VM_STAT), "htop");
   assertEquals(memory.collect(), { memory: { totalBytes: 1_000_000, usedBytes: 450_000 }, swap });
 });
 
 for (const [mode, usedBytes] of [["available", 600_000], ["all", 900_000]] as const) {
-  Deno.test(`DarwinMemory.collect() needs no command in mode ${mode}`, () => {
-    const memory = new DarwinMemory(
+  Deno.test(`DarwinMemoryCollector.collect() needs no command in mode ${mode}`, () => {
+    const memory = new DarwinMemoryCollector(
       host,
-      paperSource(() => {
+      fakeSource(() => {
         throw new Error("asked");
       }),
       mode,
@@ -31,21 +31,25 @@ for (const [mode, usedBytes] of [["available", 600_000], ["all", 900_000]] as co
   });
 }
 
-Deno.test("DarwinMemory.collect() has no memory before vm_stat has answered, or without a total", () => {
-  assertEquals(new DarwinMemory(host, paperSource(() => undefined), "htop").collect(), { swap });
+Deno.test("DarwinMemoryCollector.collect() has no memory before vm_stat has answered, or without a total", () => {
+  assertEquals(new DarwinMemoryCollector(host, fakeSource(() => undefined), "htop").collect(), {
+    swap,
+  });
   const empty = { memory: () => ({ ...INFO, total: 0 }) };
-  assertEquals(new DarwinMemory(empty, paperSource(() => VM_STAT), "htop").collect(), { swap });
+  assertEquals(new DarwinMemoryCollector(empty, fakeSource(() => VM_STAT), "htop").collect(), {
+    swap,
+  });
 });
 
-Deno.test("DarwinMemory.collect() never uses more than there is, or less than nothing", () => {
+Deno.test("DarwinMemoryCollector.collect() never uses more than there is, or less than nothing", () => {
   const small = { memory: () => ({ ...INFO, total: 1_000, swapFree: 60 }) };
-  assertEquals(new DarwinMemory(small, paperSource(() => VM_STAT), "htop").collect(), {
+  assertEquals(new DarwinMemoryCollector(small, fakeSource(() => VM_STAT), "htop").collect(), {
     memory: { totalBytes: 1_000, usedBytes: 1_000 },
     swap: { totalBytes: 50, usedBytes: 0 },
   });
 });
 
-Deno.test("DarwinMemory.collect() throws when vm_stat can't be read", () => {
-  const memory = new DarwinMemory(host, paperSource(() => "vm_stat: no"), "htop");
+Deno.test("DarwinMemoryCollector.collect() throws when vm_stat can't be read", () => {
+  const memory = new DarwinMemoryCollector(host, fakeSource(() => "vm_stat: no"), "htop");
   assertThrows(() => memory.collect(), SyntaxError);
 });

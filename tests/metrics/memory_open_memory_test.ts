@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { openMemory } from "../../lib/metrics/memory.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const KIB = 1024;
 const TOP = "/sys/fs/cgroup";
@@ -21,7 +21,7 @@ const ARCSTATS = {
 };
 
 function kibibytes(files: Record<string, string>, isOwn = true): number[] {
-  const { memory } = openMemory(paperHost(files), { mode: "htop", isOwn }).collect() ?? {};
+  const { memory } = openMemory(fakeHost(files), { mode: "htop", isOwn }).collect() ?? {};
   return [(memory?.totalBytes ?? NaN) / KIB, (memory?.usedBytes ?? NaN) / KIB];
 }
 

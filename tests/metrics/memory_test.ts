@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Memory } from "../../lib/metrics/memory.ts";
-import type { GroupMemory } from "../../lib/metrics/memory_cgroup.ts";
+import { MemoryCollector } from "../../lib/metrics/memory.ts";
+import type { CgroupMemory } from "../../lib/metrics/memory_cgroup.ts";
 import type { MemoryMode } from "../../lib/types.ts";
-import { paperSource } from "./fake_host.ts";
+import { fakeSource } from "./fake_host.ts";
 
 const KIB = 1024;
 const MEMINFO = `MemTotal:        1000 kB
@@ -18,61 +18,69 @@ Shmem:             40 kB
 SReclaimable:      60 kB
 `;
 
-Deno.test("Memory.collect() counts as htop does by default", () => {
-  assertEquals(new Memory(paperSource(() => MEMINFO)).collect(), {
+Deno.test("MemoryCollector.collect() counts as htop does by default", () => {
+  assertEquals(new MemoryCollector(fakeSource(() => MEMINFO)).collect(), {
     memory: { totalBytes: 1000 * KIB, usedBytes: 560 * KIB },
     swap: { totalBytes: 400 * KIB, usedBytes: 120 * KIB },
   });
 });
 
 for (const [mode, used] of [["htop", 560], ["available", 450], ["all", 900]] as const) {
-  Deno.test(`Memory.collect() has ${used} KiB in use when the mode is ${mode}`, () => {
-    const memory = new Memory(paperSource(() => MEMINFO), { mode });
+  Deno.test(`MemoryCollector.collect() has ${used} KiB in use when the mode is ${mode}`, () => {
+    const memory = new MemoryCollector(fakeSource(() => MEMINFO), { mode });
     assertEquals(memory.collect()?.memory.usedBytes, used * KIB);
     assertEquals(memory.effectiveMode, mode);
     assertEquals(memory.isFallback, false);
   });
 }
 
-Deno.test("Memory.collect() counts as htop does and says so when the kernel knows nothing of available", () => {
+Deno.test("MemoryCollector.collect() counts as htop does and says so when the kernel knows nothing of available", () => {
   const text = MEMINFO.replace(/MemAvailable.*\n/, "");
-  const memory = new Memory(paperSource(() => text), { mode: "available" });
+  const memory = new MemoryCollector(fakeSource(() => text), { mode: "available" });
   assertEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
   assertEquals(memory.effectiveMode, "htop");
   assertEquals(memory.isFallback, true);
 });
 
-Deno.test("Memory.collect() has nothing in use when a container's numbers don't add up", () => {
+Deno.test("MemoryCollector.collect() has nothing in use when a container's numbers don't add up", () => {
   const text = MEMINFO.replace("Cached:           300", "Cached:          3000");
-  assertEquals(new Memory(paperSource(() => text)).collect()?.memory.usedBytes, 0);
+  assertEquals(new MemoryCollector(fakeSource(() => text)).collect()?.memory.usedBytes, 0);
 });
 
-Deno.test("Memory.collect() has no swap in use when all of it is cached", () => {
+Deno.test("MemoryCollector.collect() has no swap in use when all of it is cached", () => {
   const text = MEMINFO.replace("SwapCached:        30", "SwapCached:       170");
-  assertEquals(new Memory(paperSource(() => text)).collect()?.swap?.usedBytes, 0);
+  assertEquals(new MemoryCollector(fakeSource(() => text)).collect()?.swap?.usedBytes, 0);
 });
 
-Deno.test("Memory.collect() leaves swap out when the kernel does not speak of it", () => {
+Deno.test("MemoryCollector.collect() leaves swap out when the kernel does not speak of it", () => {
   const text = MEMINFO.replace(/Swap.*\n/g, "");
-  assertEquals(Object.keys(new Memory(paperSource(() => text)).collect() ?? {}), ["memory"]);
+  assertEquals(Object.keys(new MemoryCollector(fakeSource(() => text)).collect() ?? {}), [
+    "memory",
+  ]);
 });
 
-Deno.test("Memory.collect() gives nothing when there is no such file", () => {
-  assertEquals(new Memory(paperSource(() => undefined)).collect(), undefined);
+Deno.test("MemoryCollector.collect() gives nothing when there is no such file", () => {
+  assertEquals(new MemoryCollector(fakeSource(() => undefined)).collect(), undefined);
 });
 
-Deno.test("Memory.collect() throws when the file is bent", () => {
-  assertThrows(() => new Memory(paperSource(() => "MemTotal: x\n")).collect(), SyntaxError, "x");
+Deno.test("MemoryCollector.collect() throws when the file is bent", () => {
+  assertThrows(
+    () => new MemoryCollector(fakeSource(() => "MemTotal: x\n")).collect(),
+    SyntaxError,
+    "x",
+  );
 });
 
-Deno.test("Memory.collect() never has more in use than there is, or less than nothing", () => {
+Deno.test("MemoryCollector.collect() never has more in use than there is, or less than nothing", () => {
   const values = fc.array(fc.nat(), { minLength: 10, maxLength: 10 });
   const mode = fc.constantFrom("htop", "available", "all");
   fc.assert(fc.property(values, mode, (values, mode) => {
     let next = 0;
     const text = MEMINFO.replace(/\d+/g, () => `${values[next++]}`);
     for (
-      const usage of Object.values(new Memory(paperSource(() => text), { mode }).collect() ?? {})
+      const usage of Object.values(
+        new MemoryCollector(fakeSource(() => text), { mode }).collect() ?? {},
+      )
     ) {
       assert(usage.usedBytes >= 0 && usage.usedBytes <= usage.totalBytes);
     }
@@ -83,20 +91,20 @@ Deno.test("Memory.collect() never has more in use than there is, or less than no
 const ARCSTATS = `9 1 0x01\nname type data\nc_min 4 ${50 * KIB}\nsize 4 ${150 * KIB}\n`;
 
 for (const [mode, used] of [["htop", 460], ["available", 350], ["all", 900]] as const) {
-  Deno.test(`Memory.collect() has ${used} KiB in use beside ZFS when the mode is ${mode}`, () => {
-    const arcstats = paperSource(() => ARCSTATS);
-    const memory = new Memory(paperSource(() => MEMINFO), { mode, arcstats });
+  Deno.test(`MemoryCollector.collect() has ${used} KiB in use beside ZFS when the mode is ${mode}`, () => {
+    const arcstats = fakeSource(() => ARCSTATS);
+    const memory = new MemoryCollector(fakeSource(() => MEMINFO), { mode, arcstats });
     assertEquals(memory.collect()?.memory.usedBytes, used * KIB);
   });
 }
 
-Deno.test("Memory.collect() takes nothing off when ZFS is below its least size", () => {
-  const arcstats = paperSource(() => ARCSTATS.replace("size 4 153600", "size 4 1"));
-  const memory = new Memory(paperSource(() => MEMINFO), { arcstats });
+Deno.test("MemoryCollector.collect() takes nothing off when ZFS is below its least size", () => {
+  const arcstats = fakeSource(() => ARCSTATS.replace("size 4 153600", "size 4 1"));
+  const memory = new MemoryCollector(fakeSource(() => MEMINFO), { arcstats });
   assertEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
 });
 
-const GROUP: GroupMemory = {
+const GROUP: CgroupMemory = {
   limitBytes: 500 * KIB,
   currentBytes: 300 * KIB,
   inactiveFileBytes: 50 * KIB,
@@ -106,13 +114,13 @@ const GROUP: GroupMemory = {
   swap: { limitBytes: 100 * KIB, usedBytes: 30 * KIB },
 };
 
-function limited(changed: Partial<GroupMemory>, mode?: MemoryMode): Memory {
+function limited(changed: Partial<CgroupMemory>, mode?: MemoryMode): MemoryCollector {
   const group = { folder: "/sys/fs/cgroup", collect: () => ({ ...GROUP, ...changed }) };
-  return new Memory(paperSource(() => MEMINFO), { group, ...(mode && { mode }) });
+  return new MemoryCollector(fakeSource(() => MEMINFO), { cgroup: group, ...(mode && { mode }) });
 }
 
 for (const [mode, used] of [["htop", 250], ["available", 220], ["all", 300]] as const) {
-  Deno.test(`Memory.collect() has ${used} KiB of a limit in use when the mode is ${mode}`, () => {
+  Deno.test(`MemoryCollector.collect() has ${used} KiB of a limit in use when the mode is ${mode}`, () => {
     const memory = limited({}, mode);
     assertEquals(memory.collect(), {
       memory: { totalBytes: 500 * KIB, usedBytes: used * KIB },
@@ -122,28 +130,28 @@ for (const [mode, used] of [["htop", 250], ["available", 220], ["all", 300]] as 
   });
 }
 
-Deno.test("Memory.collect() gives the machine's numbers when the limit is beyond them", () => {
+Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit is beyond them", () => {
   const memory = limited({ limitBytes: 1000 * KIB });
   assertEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });
   assertEquals(memory.limitedBy, undefined);
 });
 
-Deno.test("Memory.collect() allows no more swap than the machine has", () => {
+Deno.test("MemoryCollector.collect() allows no more swap than the machine has", () => {
   const totals = [undefined, 9000 * KIB, 0].map((limitBytes) =>
     limited({ swap: { limitBytes, usedBytes: KIB } }).collect()?.swap?.totalBytes
   );
   assertEquals(totals, [400 * KIB, 400 * KIB, 0]);
 });
 
-Deno.test("Memory.collect() leaves swap out when the group does not count it", () => {
+Deno.test("MemoryCollector.collect() leaves swap out when the group does not count it", () => {
   const { swap: _, ...group } = GROUP;
-  const memory = new Memory(paperSource(() => MEMINFO), {
-    group: { folder: "/", collect: () => group },
+  const memory = new MemoryCollector(fakeSource(() => MEMINFO), {
+    cgroup: { folder: "/", collect: () => group },
   });
   assertEquals(Object.keys(memory.collect() ?? {}), ["memory"]);
 });
 
-Deno.test("Memory.collect() never has more in use than the limit, or less than nothing", () => {
+Deno.test("MemoryCollector.collect() never has more in use than the limit, or less than nothing", () => {
   const bytes = fc.maxSafeNat();
   const stat = fc.record({
     limitBytes: bytes,

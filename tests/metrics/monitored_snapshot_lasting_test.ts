@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Lasting } from "../../lib/metrics/monitored_snapshot.ts";
+import { LastKnown } from "../../lib/metrics/monitored_snapshot.ts";
 
 /** A collector of which each call gives what `next` holds at that time. */
 function lasting() {
@@ -10,10 +10,10 @@ function lasting() {
       return state.next;
     },
   };
-  return { state, collector: new Lasting(inner, { monotonicMs: () => state.ms }) };
+  return { state, collector: new LastKnown(inner, { monotonicMs: () => state.ms }) };
 }
 
-Deno.test("Lasting.recall() gives the last value for a minute after it was measured", () => {
+Deno.test("LastKnown.recall() gives the last value for a minute after it was measured", () => {
   const { state, collector } = lasting();
   collector.collect();
   Object.assign(state, { ms: 5000, next: 2 });
@@ -27,11 +27,11 @@ Deno.test("Lasting.recall() gives the last value for a minute after it was measu
   assertEquals(recalled, [2, 2, undefined]);
 });
 
-Deno.test("Lasting.recall() gives nothing before anything was measured", () => {
+Deno.test("LastKnown.recall() gives nothing before anything was measured", () => {
   assertEquals(lasting().collector.recall(), undefined);
 });
 
-Deno.test("Lasting.recall() does not go back beyond a measurement without data", () => {
+Deno.test("LastKnown.recall() does not go back beyond a measurement without data", () => {
   const { state, collector } = lasting();
   collector.collect();
   state.next = undefined;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
-import { Measuring } from "../../lib/metrics/monitored_snapshot.ts";
+import { Sampler } from "../../lib/metrics/monitored_snapshot.ts";
 import type { Collectors } from "../../lib/metrics/snapshot.ts";
 
 function of<T>(value: T): { collect(): T } {
@@ -31,7 +31,7 @@ const broken = {
 function machine() {
   const parts = { ...WORKING };
   const clock = { ms: 1000 };
-  const measuring = new Measuring(
+  const measuring = new Sampler(
     {
       cpu: { collect: () => parts.cpu.collect() },
       memory: { collect: () => parts.memory.collect() },
@@ -47,7 +47,7 @@ function machine() {
   return { parts, clock, measuring };
 }
 
-Deno.test("Measuring.take() says once that something can't be measured, and once that it can", () => {
+Deno.test("Sampler.sample() says once that something can't be measured, and once that it can", () => {
   const lines: string[] = [];
   setUpLog({
     level: "info",
@@ -57,67 +57,67 @@ Deno.test("Measuring.take() says once that something can't be measured, and once
     write: (line) => lines.push(line),
   });
   const { parts, measuring } = machine();
-  measuring.take();
+  measuring.sample();
   Object.assign(parts, { load: broken });
-  measuring.take();
-  assertEquals(measuring.take().failures, ["cannot measure load"]);
+  measuring.sample();
+  assertEquals(measuring.sample().failures, ["cannot measure load"]);
   Object.assign(parts, { load: of(undefined) });
-  measuring.take();
-  measuring.take();
+  measuring.sample();
+  measuring.sample();
   assertEquals(lines, [
     '<4>agent: Cannot measure load: Cannot parse loadavg: "x"',
     "<6>agent: Measuring load again",
   ]);
 });
 
-Deno.test("Measuring.take() keeps the last value for a minute, and names the failure at once", () => {
+Deno.test("Sampler.sample() keeps the last value for a minute, and names the failure at once", () => {
   const { parts, clock, measuring } = machine();
-  measuring.take();
+  measuring.sample();
   Object.assign(parts, { load: broken });
   for (const [ms, load] of [[1000, LOAD], [61_000, LOAD], [61_001, undefined]] as const) {
     clock.ms = ms;
-    const snapshot = measuring.take();
+    const snapshot = measuring.sample();
     assertEquals([snapshot.load, snapshot.failures], [load, ["cannot measure load"]], `at ${ms}`);
   }
   Object.assign(parts, { load: WORKING.load });
-  assertEquals([measuring.take().load, measuring.take().failures], [LOAD, []]);
+  assertEquals([measuring.sample().load, measuring.sample().failures], [LOAD, []]);
 });
 
-Deno.test("Measuring.take() keeps every value for a minute, and none for longer", () => {
+Deno.test("Sampler.sample() keeps every value for a minute, and none for longer", () => {
   const { parts, clock, measuring } = machine();
-  const { failures: _, ...values } = measuring.take();
+  const { failures: _, ...values } = measuring.sample();
   for (const key of Object.keys(WORKING)) Object.assign(parts, { [key]: broken });
   clock.ms += 60_000;
-  const { failures, ...kept } = measuring.take();
+  const { failures, ...kept } = measuring.sample();
   assertEquals(kept, values);
   assertEquals(failures.length, Object.keys(WORKING).length);
   clock.ms += 1;
-  const { failures: still, ...left } = measuring.take();
+  const { failures: still, ...left } = measuring.sample();
   assertEquals([left, still], [{}, failures]);
 });
 
-Deno.test("Measuring.take() has nothing to keep when nothing was ever measured", () => {
+Deno.test("Sampler.sample() has nothing to keep when nothing was ever measured", () => {
   const { parts, measuring } = machine();
   Object.assign(parts, { uptime: broken });
-  assertEquals("uptimeSeconds" in measuring.take(), false);
+  assertEquals("uptimeSeconds" in measuring.sample(), false);
 });
 
-Deno.test("Measuring.take() keeps a card that fails for a minute, beside those that don't", () => {
+Deno.test("Sampler.sample() keeps a card that fails for a minute, beside those that don't", () => {
   const clock = { ms: 0 };
   const first = { collect: () => [{ name: "A", usePercent: 1 }] };
-  const measuring = new Measuring({
+  const measuring = new Sampler({
     ...WORKING,
     graphicsCards: [
       { subject: "graphics card A", collector: { collect: () => first.collect() } },
       { subject: "graphics card B", collector: of([{ name: "B", usePercent: 2 }]) },
     ],
   }, { monotonicMs: () => clock.ms });
-  const names = () => measuring.take().graphicsCards?.map(({ name }) => name);
+  const names = () => measuring.sample().gpus?.map(({ name }) => name);
   assertEquals(names(), ["A", "B"]);
   Object.assign(first, broken);
   clock.ms = 60_000;
   assertEquals(names(), ["A", "B"]);
   clock.ms = 60_001;
   assertEquals(names(), ["B"]);
-  assertEquals(measuring.take().failures, ["cannot measure graphics card A"]);
+  assertEquals(measuring.sample().failures, ["cannot measure graphics card A"]);
 });

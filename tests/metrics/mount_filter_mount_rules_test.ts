@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { isLayered, mayHang, whyLeftOut } from "../../lib/metrics/mount_filter.ts";
+import { ignoreReason, isLayered, mayHang } from "../../lib/metrics/mount_filter.ts";
 
 function mount(mountPoint: string, type = "ext4", source = "/dev/sda1") {
   return { device: "8:1", root: "/", mountPoint, type, source };
 }
 
-Deno.test("whyLeftOut() keeps disks", () => {
+Deno.test("ignoreReason() keeps disks", () => {
   const kept = [
     mount("/home"),
     mount("/data", "xfs", "/dev/mapper/vg-data"),
@@ -21,15 +21,15 @@ Deno.test("whyLeftOut() keeps disks", () => {
     mount("/nix"),
     mount("/system"),
   ];
-  for (const it of kept) assertEquals(whyLeftOut(it), undefined, it.mountPoint);
+  for (const it of kept) assertEquals(ignoreReason(it), undefined, it.mountPoint);
 });
 
-Deno.test("whyLeftOut() keeps the root, whatever it is", () => {
+Deno.test("ignoreReason() keeps the root, whatever it is", () => {
   const types = ["overlay", "tmpfs", "nfs", "squashfs", "fuse.fuse-overlayfs", "rootfs"];
-  for (const type of types) assertEquals(whyLeftOut(mount("/", type, "/dev/loop0")), undefined);
+  for (const type of types) assertEquals(ignoreReason(mount("/", type, "/dev/loop0")), undefined);
 });
 
-Deno.test("whyLeftOut() names the rule by which a mount is left out", () => {
+Deno.test("ignoreReason() names the rule by which a mount is left out", () => {
   const table: [rule: string, ...mounts: ReturnType<typeof mount>[]][] = [
     ["network file system: nfs4", mount("/a", "nfs4", "server:/a")],
     ["network file system: cifs", mount("/a", "cifs", "//server/a")],
@@ -55,7 +55,7 @@ Deno.test("whyLeftOut() names the rule by which a mount is left out", () => {
     ["no disk: lxd", mount("/a", "lxd", "")],
   ];
   for (const [rule, ...mounts] of table) {
-    for (const it of mounts) assertEquals(whyLeftOut(it), rule);
+    for (const it of mounts) assertEquals(ignoreReason(it), rule);
   }
 });
 

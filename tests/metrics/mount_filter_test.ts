@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { chooseMounts, type MountSurroundings } from "../../lib/metrics/mount_filter.ts";
+import { filterMounts, type MountContext } from "../../lib/metrics/mount_filter.ts";
 import { parseMountinfo } from "../../lib/parse/mountinfo.ts";
 
-function choose(path: string, around: Partial<MountSurroundings> = {}) {
+function choose(path: string, around: Partial<MountContext> = {}) {
   const text = Deno.readTextFileSync(new URL(`../fixtures/${path}`, import.meta.url));
-  return chooseMounts(parseMountinfo(text), { include: [], isFile: () => false, ...around });
+  return filterMounts(parseMountinfo(text), { include: [], isFile: () => false, ...around });
 }
 
 function rules(verdicts: ReturnType<typeof choose>): Record<string, string> {
@@ -17,11 +17,11 @@ function counted(verdicts: ReturnType<typeof choose>): string[] {
   return verdicts.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
 }
 
-Deno.test("chooseMounts() counts the one disk of a virtual machine", () => {
+Deno.test("filterMounts() counts the one disk of a virtual machine", () => {
   assertEquals(counted(choose("debian-vm/proc/self/mountinfo")), ["/"]);
 });
 
-Deno.test("chooseMounts() counts a file system once, subvolumes and bind mounts or not", () => {
+Deno.test("filterMounts() counts a file system once, subvolumes and bind mounts or not", () => {
   const found = rules(choose("storage-server/proc/self/mountinfo"));
   assertEquals(found["/"], "counted: the root");
   assertEquals(found["/mnt/vol1"], "counted: disk: btrfs");
@@ -34,7 +34,7 @@ Deno.test("chooseMounts() counts a file system once, subvolumes and bind mounts 
   assertEquals(found["/mnt/data"], "left out: in memory: tmpfs");
 });
 
-Deno.test("chooseMounts() knows btrfs by its source where subvolumes have devices of their own", () => {
+Deno.test("filterMounts() knows btrfs by its source where subvolumes have devices of their own", () => {
   const found = rules(choose("synology/proc/self/mountinfo"));
   assertEquals(found["/volume1"], "counted: disk: btrfs");
   assertEquals(found["/volume1/@docker"], "left out: same file system as /volume1");
@@ -42,7 +42,7 @@ Deno.test("chooseMounts() knows btrfs by its source where subvolumes have device
   assertEquals(found["/volumeUSB1/usbshare"], "counted: disk: fuseblk");
 });
 
-Deno.test("chooseMounts() drops single files but keeps folders of the same disk", () => {
+Deno.test("filterMounts() drops single files but keeps folders of the same disk", () => {
   const verdicts = choose("docker/proc/self/mountinfo", {
     isFile: (path) => path.startsWith("/etc/") || path.endsWith(".json"),
   });
@@ -54,7 +54,7 @@ Deno.test("chooseMounts() drops single files but keeps folders of the same disk"
   assertEquals(rules(onlyFiles)["/etc/hosts"], "left out: a file");
 });
 
-Deno.test("chooseMounts() asks only about folders that would count whether they are files", () => {
+Deno.test("filterMounts() asks only about folders that would count whether they are files", () => {
   const asked: string[] = [];
   choose("storage-server/proc/self/mountinfo", {
     isFile: (path) => {
@@ -65,7 +65,7 @@ Deno.test("chooseMounts() asks only about folders that would count whether they 
   assertEquals(asked, []);
 });
 
-Deno.test("chooseMounts() names the pool of each ZFS data set", () => {
+Deno.test("filterMounts() names the pool of each ZFS data set", () => {
   const verdicts = choose("proxmox/proc/self/mountinfo");
   const pools = verdicts.map((it) => [it.mountPoint, it.counted ? it.pool : false]);
   assertEquals(pools.filter(([, pool]) => pool !== false), [
@@ -79,7 +79,7 @@ Deno.test("chooseMounts() names the pool of each ZFS data set", () => {
   ]);
 });
 
-Deno.test("chooseMounts() counts only the user's list, whatever it names", () => {
+Deno.test("filterMounts() counts only the user's list, whatever it names", () => {
   const verdicts = choose("proxmox/proc/self/mountinfo", {
     include: ["/mnt/pve/backup/", "/run", "/nowhere"],
     isFile: () => true,
@@ -93,11 +93,11 @@ Deno.test("chooseMounts() counts only the user's list, whatever it names", () =>
   assertEquals(found["/nowhere"], "left out: nothing is mounted there");
 });
 
-Deno.test("chooseMounts() counts the root when it is listed", () => {
+Deno.test("filterMounts() counts the root when it is listed", () => {
   assertEquals(counted(choose("debian-vm/proc/self/mountinfo", { include: ["/"] })), ["/"]);
 });
 
-Deno.test("chooseMounts() asks for a host's file systems where a container sees their devices", () => {
+Deno.test("filterMounts() asks for a host's file systems where a container sees their devices", () => {
   const text = Deno.readTextFileSync(
     new URL("../fixtures/docker/proc/self/mountinfo", import.meta.url),
   );
@@ -121,7 +121,7 @@ Deno.test("chooseMounts() asks for a host's file systems where a container sees 
   });
 });
 
-Deno.test("chooseMounts() lets the whole file system speak for its parts, the root for all", () => {
+Deno.test("filterMounts() lets the whole file system speak for its parts, the root for all", () => {
   const text = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
 2 1 8:1 /a /a rw - ext4 /dev/sda1 rw
 3 1 8:2 /x /x rw - xfs /dev/sda2 rw
@@ -131,22 +131,22 @@ Deno.test("chooseMounts() lets the whole file system speak for its parts, the ro
 `;
   const mounts = parseMountinfo(text);
   const around = { include: [], isFile: () => false };
-  assertEquals(counted(chooseMounts(mounts, around)), ["/", "/long/path", "/short"]);
+  assertEquals(counted(filterMounts(mounts, around)), ["/", "/long/path", "/short"]);
   // The container's own view has parts first too: those that are the same are asked.
   const visible = parseMountinfo(`1 0 8:2 /x /host/x rw - xfs /dev/sda2 rw
 2 0 8:2 / /host/whole rw - xfs /dev/sda2 rw
 `);
-  const found = chooseMounts(mounts, { ...around, visible });
+  const found = filterMounts(mounts, { ...around, visible });
   assertEquals(found.flatMap((it) => it.counted ? [it.path] : []), ["/host/whole"]);
 });
 
-Deno.test("chooseMounts() takes the later of two mounts of one mount point", () => {
+Deno.test("filterMounts() takes the later of two mounts of one mount point", () => {
   const text = `1 0 0:1 / / rw - rootfs rootfs rw
 2 1 8:1 / / rw - ext4 /dev/sda1 rw
 3 2 8:2 / /a rw - ext4 /dev/sda2 rw
 4 3 0:9 / /a rw - tmpfs tmpfs rw
 `;
-  const verdicts = chooseMounts(parseMountinfo(text), { include: [], isFile: () => false });
+  const verdicts = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
   assertEquals(verdicts.map(({ source, counted }) => [source, counted]), [
     ["/dev/sda1", true],
     ["tmpfs", false],

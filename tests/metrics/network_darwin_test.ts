@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DarwinTraffic } from "../../lib/metrics/network_darwin.ts";
-import { LateText } from "../../lib/metrics/polled_command.ts";
+import { DarwinNetworkCollector } from "../../lib/metrics/network_darwin.ts";
+import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 
 const HEADING = "Name Mtu Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll\n";
 const rows = (received: number, sent: number) =>
@@ -8,14 +8,14 @@ const rows = (received: number, sent: number) =>
 
 async function trafficOf(lists = { include: [], exclude: [] }) {
   const state = { nowMs: 0, text: rows(1_000, 100) };
-  const netstat = new LateText(() => Promise.resolve(state.text), {
+  const netstat = new PolledCommand(() => Promise.resolve(state.text), {
     monotonicMs: () => state.nowMs,
   });
   await netstat.refresh();
-  return { state, netstat, traffic: new DarwinTraffic(netstat, lists) };
+  return { state, netstat, traffic: new DarwinNetworkCollector(netstat, lists) };
 }
 
-Deno.test("DarwinTraffic.collect() has speeds between the last two outputs", async () => {
+Deno.test("DarwinNetworkCollector.collect() has speeds between the last two outputs", async () => {
   const { state, netstat, traffic } = await trafficOf();
   assertEquals(traffic.collect(), { receivedBytes: 1_000, sentBytes: 100 });
   state.nowMs = 2_000;
@@ -34,10 +34,10 @@ Deno.test("DarwinTraffic.collect() has speeds between the last two outputs", asy
     expected,
     "the same output once more is no interval without traffic",
   );
-  assertEquals(traffic.sum.total(), { receivedBytes: 5_000, sentBytes: 300 });
+  assertEquals(traffic.total.bytes(), { receivedBytes: 5_000, sentBytes: 300 });
 });
 
-Deno.test("DarwinTraffic.interfaces() tells each with its rule", async () => {
+Deno.test("DarwinNetworkCollector.interfaces() tells each with its rule", async () => {
   const { traffic } = await trafficOf();
   traffic.collect();
   assertEquals(traffic.interfaces(), [
@@ -46,7 +46,7 @@ Deno.test("DarwinTraffic.interfaces() tells each with its rule", async () => {
   ]);
 });
 
-Deno.test("DarwinTraffic.collect() throws when the output can't be read", async () => {
+Deno.test("DarwinNetworkCollector.collect() throws when the output can't be read", async () => {
   const { state, netstat, traffic } = await trafficOf();
   state.text = "netstat: no\n";
   state.nowMs = 3_000;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { FileSystemUse } from "../../lib/host/host.ts";
-import { PatientStatfs } from "../../lib/metrics/nonblocking_statfs.ts";
+import { NonblockingStatfs } from "../../lib/metrics/nonblocking_statfs.ts";
 import { collectedLog } from "../remote/collected_log.ts";
 
 const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5, availableBlocks: 5 };
@@ -25,60 +25,60 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
-Deno.test("PatientStatfs.ask() has one call under way, however long it takes", async () => {
+Deno.test("NonblockingStatfs.query() has one call under way, however long it takes", async () => {
   const disk = new SlowDisk();
-  const patient = new PatientStatfs(disk);
-  for (let time = 0; time < 3; time++) assertEquals(patient.ask("/nfs"), undefined);
+  const patient = new NonblockingStatfs(disk);
+  for (let time = 0; time < 3; time++) assertEquals(patient.query("/nfs"), undefined);
   assertEquals(disk.asked.length, 1);
   disk.asked[0]?.resolve(USE);
   await settle();
-  for (let time = 0; time < 3; time++) assertEquals(patient.ask("/nfs"), USE);
+  for (let time = 0; time < 3; time++) assertEquals(patient.query("/nfs"), USE);
   assertEquals(disk.asked.length, 2);
 });
 
-Deno.test("PatientStatfs.ask() forgets its answer when the next one is an error", async () => {
+Deno.test("NonblockingStatfs.query() forgets its answer when the next one is an error", async () => {
   const disk = new SlowDisk();
-  const patient = new PatientStatfs(disk);
-  patient.ask("/nfs");
+  const patient = new NonblockingStatfs(disk);
+  patient.query("/nfs");
   disk.asked[0]?.resolve(USE);
   await settle();
-  patient.ask("/nfs");
+  patient.query("/nfs");
   disk.asked[1]?.reject(new Error("stale handle"));
   await settle();
-  assertEquals(patient.ask("/nfs"), undefined);
+  assertEquals(patient.query("/nfs"), undefined);
   assertEquals(disk.asked.length, 3);
 });
 
-Deno.test("PatientStatfs.keepOnly() forgets other paths, but never asks one twice at once", async () => {
+Deno.test("NonblockingStatfs.prune() forgets other paths, but never asks one twice at once", async () => {
   const disk = new SlowDisk();
-  const patient = new PatientStatfs(disk);
-  patient.ask("/a");
+  const patient = new NonblockingStatfs(disk);
+  patient.query("/a");
   disk.asked[0]?.resolve(USE);
   await settle();
-  patient.ask("/a");
-  patient.keepOnly(new Set(["/b"]));
-  assertEquals(patient.ask("/a"), undefined);
+  patient.query("/a");
+  patient.prune(new Set(["/b"]));
+  assertEquals(patient.query("/a"), undefined);
   assertEquals(disk.asked.length, 2);
 });
 
-Deno.test("PatientStatfs.ask() names a silent path once, and once more when it answers again", async () => {
+Deno.test("NonblockingStatfs.query() names a silent path once, and once more when it answers again", async () => {
   const disk = new SlowDisk();
-  const patient = new PatientStatfs(disk);
+  const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async () => {
-    patient.ask("/nfs");
+    patient.query("/nfs");
     for (const atMs of [1_000, 2_999, 3_000, 4_000, 500_000]) {
       disk.atMs = atMs;
-      patient.ask("/nfs");
+      patient.query("/nfs");
     }
     // Late is no sign that all is well: the next one has to be in time.
     disk.asked[0]?.resolve(USE);
     await settle();
-    patient.ask("/nfs");
+    patient.query("/nfs");
     disk.atMs += 5_000;
-    patient.ask("/nfs");
+    patient.query("/nfs");
     disk.asked[1]?.resolve(USE);
     await settle();
-    patient.ask("/nfs");
+    patient.query("/nfs");
     disk.asked[2]?.resolve(USE);
     await settle();
   });
@@ -88,16 +88,16 @@ Deno.test("PatientStatfs.ask() names a silent path once, and once more when it a
   ]);
 });
 
-Deno.test("PatientStatfs.ask() names a path that fell silent with its last answer", async () => {
+Deno.test("NonblockingStatfs.query() names a path that fell silent with its last answer", async () => {
   const disk = new SlowDisk();
-  const patient = new PatientStatfs(disk);
+  const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async () => {
-    patient.ask("/nfs");
+    patient.query("/nfs");
     disk.asked[0]?.resolve(USE);
     await settle();
-    patient.ask("/nfs");
+    patient.query("/nfs");
     disk.atMs = 3_000;
-    assertEquals(patient.ask("/nfs"), USE);
+    assertEquals(patient.query("/nfs"), USE);
   });
   assertEquals(lines.map((line) => line.slice(line.indexOf("/nfs"))), [
     "/nfs does not answer when asked for its space: its last answer stays",

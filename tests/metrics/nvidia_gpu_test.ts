@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { LOOK_AGAIN_MS } from "../../lib/metrics/gpu_devices.ts";
-import { NvidiaCards } from "../../lib/metrics/nvidia_gpu.ts";
-import { paperHost } from "./fake_host.ts";
+import { GPU_POLL_MS } from "../../lib/metrics/gpu_devices.ts";
+import { NvidiaGpuCollector } from "../../lib/metrics/nvidia_gpu.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const SLOTS = ["0000:01:00.0", "0000:02:00.0"] as const;
@@ -9,7 +9,7 @@ const SLOTS = ["0000:01:00.0", "0000:02:00.0"] as const;
 /** NVIDIA's cards on paper, and an `nvidia-smi` that answers what it is told to. */
 class PaperCards {
   readonly power: Record<string, string> = {};
-  readonly cards: NvidiaCards;
+  readonly cards: NvidiaGpuCollector;
   answer: () => Promise<string | undefined> = () => Promise.resolve("A, 100, 10, 5, 40\n");
   asked = 0;
   atMs = 1_000;
@@ -18,8 +18,8 @@ class PaperCards {
     for (const slot of slots) {
       this.power[`/proc/driver/nvidia/gpus/${slot}/information`] = "Model: \t\t NVIDIA A\n";
     }
-    this.cards = new NvidiaCards(
-      { ...paperHost(this.power), monotonicMs: () => this.atMs },
+    this.cards = new NvidiaGpuCollector(
+      { ...fakeHost(this.power), monotonicMs: () => this.atMs },
       drm.map((folder) => ({ name: "NVIDIA 10de:1", folder, vendor: "10de" })),
     );
   }
@@ -51,13 +51,13 @@ const CARD = {
   temperatureCelsius: 40,
 };
 
-Deno.test("NvidiaCards knows nothing before it has somebody to ask", () => {
+Deno.test("NvidiaGpuCollector knows nothing before it has somebody to ask", () => {
   const paper = new PaperCards();
   assertEquals(paper.cards.collect(), undefined);
-  assertEquals(paper.cards.verdicts(), []);
+  assertEquals(paper.cards.decisions(), []);
 });
 
-Deno.test("NvidiaCards asks at once, then every 10 s, and gives the last answer until then", async () => {
+Deno.test("NvidiaGpuCollector asks at once, then every 10 s, and gives the last answer until then", async () => {
   const paper = new PaperCards();
   paper.start();
   assertEquals(paper.cards.collect(), undefined, "it is not answered yet");
@@ -68,46 +68,49 @@ Deno.test("NvidiaCards asks at once, then every 10 s, and gives the last answer 
   paper.answer = () => Promise.resolve("A, 100, 90, 80, 70\n");
   assertEquals((await paper.after(1_000))?.[0]?.usePercent, 80);
   assertEquals(paper.asked, 2);
-  assertEquals(paper.cards.verdicts().map(({ name, rule }) => [name, rule]), [["A", "nvidia-smi"]]);
+  assertEquals(paper.cards.decisions().map(({ name, rule }) => [name, rule]), [[
+    "A",
+    "nvidia-smi",
+  ]]);
 });
 
-Deno.test("NvidiaCards leaves out cards that tell their name alone", async () => {
+Deno.test("NvidiaGpuCollector leaves out cards that tell their name alone", async () => {
   const paper = new PaperCards(SLOTS);
   paper.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, [N/A], [N/A], [N/A], [N/A]\n");
   paper.start();
   assertEquals(await paper.after(0), [CARD]);
 });
 
-Deno.test("NvidiaCards asks nothing while a card sleeps, and says that it does nothing", async () => {
+Deno.test("NvidiaGpuCollector asks nothing while a card sleeps, and says that it does nothing", async () => {
   const paper = new PaperCards();
   paper.setPower(SLOTS[0], "suspended");
   paper.start();
-  assertEquals(paper.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, asleep: true }]);
+  assertEquals(paper.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, isSuspended: true }]);
   paper.setPower(SLOTS[0], "active");
-  assertEquals(await paper.after(LOOK_AGAIN_MS), [CARD]);
+  assertEquals(await paper.after(GPU_POLL_MS), [CARD]);
   paper.setPower(SLOTS[0], "suspending");
-  assertEquals(await paper.after(LOOK_AGAIN_MS), [{
+  assertEquals(await paper.after(GPU_POLL_MS), [{
     name: "A",
     usePercent: 0,
     memory: { totalBytes: 100 * MEBIBYTE, usedBytes: 0 },
-    asleep: true,
+    isSuspended: true,
   }]);
   assertEquals(paper.asked, 1);
-  const [verdict] = paper.cards.verdicts();
+  const [verdict] = paper.cards.decisions();
   assertEquals(verdict?.rule, "asleep, so nvidia-smi was not asked");
 });
 
-Deno.test("NvidiaCards reports the sleeping ones alone, since it can't ask for one", async () => {
+Deno.test("NvidiaGpuCollector reports the sleeping ones alone, since it can't ask for one", async () => {
   const paper = new PaperCards(SLOTS);
   paper.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, 200, 20, 50, 60\n");
   paper.start();
   await paper.after(0);
   paper.setPower(SLOTS[1], "suspended");
-  assertEquals((await paper.after(LOOK_AGAIN_MS))?.map(({ name }) => name), ["B"]);
+  assertEquals((await paper.after(GPU_POLL_MS))?.map(({ name }) => name), ["B"]);
   assertEquals(paper.asked, 1);
 });
 
-Deno.test("NvidiaCards looks at the power of cards that only the kernel lists", () => {
+Deno.test("NvidiaGpuCollector looks at the power of cards that only the kernel lists", () => {
   const paper = new PaperCards([], ["/sys/class/drm/card0/device"]);
   paper.power["/sys/class/drm/card0/device/power/runtime_status"] = "suspended\n";
   paper.start();
@@ -115,30 +118,30 @@ Deno.test("NvidiaCards looks at the power of cards that only the kernel lists", 
   assertEquals(paper.asked, 0);
 });
 
-Deno.test("NvidiaCards.collect() throws while nvidia-smi fails, and goes on when it does not", async () => {
+Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and goes on when it does not", async () => {
   const paper = new PaperCards();
   paper.start();
   await paper.after(0);
   paper.answer = () => Promise.reject(new Error("it ended with 9"));
-  paper.atMs += LOOK_AGAIN_MS;
+  paper.atMs += GPU_POLL_MS;
   assertEquals(paper.cards.collect(), [CARD], "the answer is still to come");
   await paper.cards.settled();
   assertThrows(() => paper.cards.collect(), Error, "it ended with 9");
-  const [verdict] = paper.cards.verdicts();
+  const [verdict] = paper.cards.decisions();
   assertEquals([verdict?.counted, verdict?.rule], [false, "it ended with 9"]);
   paper.answer = () => Promise.resolve("No devices were found\n");
-  paper.atMs += LOOK_AGAIN_MS;
+  paper.atMs += GPU_POLL_MS;
   assertThrows(() => paper.cards.collect(), Error, "it ended with 9");
   await paper.cards.settled();
   assertThrows(() => paper.cards.collect(), SyntaxError, "there is no card in");
   paper.answer = () => Promise.resolve("A, 100, 10, 5, 40\n");
-  paper.atMs += LOOK_AGAIN_MS;
+  paper.atMs += GPU_POLL_MS;
   assertThrows(() => paper.cards.collect(), SyntaxError);
   await paper.cards.settled();
   assertEquals(paper.cards.collect(), [CARD]);
 });
 
-Deno.test("NvidiaCards has one question under way at most, and says when it hangs", async () => {
+Deno.test("NvidiaGpuCollector has one question under way at most, and says when it hangs", async () => {
   const paper = new PaperCards();
   const { promise, resolve } = Promise.withResolvers<string>();
   paper.answer = () => promise;
@@ -155,14 +158,14 @@ Deno.test("NvidiaCards has one question under way at most, and says when it hang
   assertEquals(paper.cards.collect(), [CARD]);
 });
 
-Deno.test("NvidiaCards says what is missing where NVIDIA's driver is, and asks no more", async () => {
+Deno.test("NvidiaGpuCollector says what is missing where NVIDIA's driver is, and asks no more", async () => {
   const paper = new PaperCards();
   paper.answer = () => Promise.resolve(undefined);
   paper.start();
   await paper.cards.settled();
   assertThrows(() => paper.cards.collect(), Error, "it is not there, or may not be started");
   paper.setPower(SLOTS[0], "suspended");
-  paper.atMs += LOOK_AGAIN_MS;
+  paper.atMs += GPU_POLL_MS;
   assertThrows(() => paper.cards.collect(), Error, "it is not there");
   assertEquals(paper.asked, 1);
 });
@@ -173,23 +176,23 @@ const NOTHING: Record<string, () => Promise<undefined>> = {
 };
 
 for (const [what, answer] of Object.entries(NOTHING)) {
-  Deno.test(`NvidiaCards gives up in silence where no card is and nvidia-smi ${what}`, async () => {
+  Deno.test(`NvidiaGpuCollector gives up in silence where no card is and nvidia-smi ${what}`, async () => {
     const paper = new PaperCards([]);
     paper.answer = answer;
     paper.start();
     await paper.cards.settled();
-    assertEquals(await paper.after(LOOK_AGAIN_MS), undefined);
+    assertEquals(await paper.after(GPU_POLL_MS), undefined);
     assertEquals(paper.asked, 1);
-    assertEquals(paper.cards.verdicts(), []);
+    assertEquals(paper.cards.decisions(), []);
   });
 }
 
-Deno.test("NvidiaCards believes an nvidia-smi that knows cards of which the kernel does not", async () => {
+Deno.test("NvidiaGpuCollector believes an nvidia-smi that knows cards of which the kernel does not", async () => {
   const paper = new PaperCards([]);
   paper.start();
   assertEquals(await paper.after(0), [CARD]);
   paper.answer = () => Promise.reject(new Error("no"));
-  paper.atMs += LOOK_AGAIN_MS;
+  paper.atMs += GPU_POLL_MS;
   paper.cards.collect();
   await paper.cards.settled();
   assertThrows(() => paper.cards.collect(), Error, "no");

@@ -1,12 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { LateText } from "../../lib/metrics/polled_command.ts";
+import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 
 /** Somebody who is asked, answers when told to, and a clock. */
 class Oracle {
   nowMs = 0;
   asked = 0;
   #pending: PromiseWithResolvers<string> | undefined;
-  readonly text: LateText;
+  readonly text: PolledCommand;
 
   constructor(everyMs?: number) {
     const ask = () => {
@@ -15,9 +15,9 @@ class Oracle {
       return this.#pending.promise;
     };
     const monotonicMs = () => this.nowMs;
-    this.text = new LateText(
+    this.text = new PolledCommand(
       ask,
-      everyMs === undefined ? { monotonicMs } : { monotonicMs, everyMs },
+      everyMs === undefined ? { monotonicMs } : { monotonicMs, intervalMs: everyMs },
     );
   }
 
@@ -28,7 +28,7 @@ class Oracle {
   }
 }
 
-Deno.test("LateText.read() gives the last answer and asks for the next", async () => {
+Deno.test("PolledCommand.read() gives the last answer and asks for the next", async () => {
   const oracle = new Oracle();
   assertEquals(oracle.text.read(), undefined);
   await oracle.answer("first");
@@ -44,7 +44,7 @@ Deno.test("LateText.read() gives the last answer and asks for the next", async (
   assertEquals(oracle.asked, 2, "it is too young to be asked for again");
 });
 
-Deno.test("LateText.read() has one question under way", async () => {
+Deno.test("PolledCommand.read() has one question under way", async () => {
   const oracle = new Oracle();
   for (const nowMs of [0, 3_000, 6_000]) {
     oracle.nowMs = nowMs;
@@ -57,7 +57,7 @@ Deno.test("LateText.read() has one question under way", async () => {
   assertEquals(oracle.asked, 2);
 });
 
-Deno.test("LateText.read() keeps to its own pace", async () => {
+Deno.test("PolledCommand.read() keeps to its own pace", async () => {
   const oracle = new Oracle(10_000);
   oracle.text.read();
   await oracle.answer("first");
@@ -69,7 +69,7 @@ Deno.test("LateText.read() keeps to its own pace", async () => {
   assertEquals(oracle.asked, 2);
 });
 
-Deno.test("LateText.read() throws when the last question had no answer, until one has", async () => {
+Deno.test("PolledCommand.read() throws when the last question had no answer, until one has", async () => {
   const oracle = new Oracle();
   oracle.text.read();
   await oracle.answer("first");
@@ -82,7 +82,7 @@ Deno.test("LateText.read() throws when the last question had no answer, until on
   assertEquals(oracle.text.read(), "back");
 });
 
-Deno.test("LateText.refresh() resolves with the answer, also when that is an error", async () => {
+Deno.test("PolledCommand.refresh() resolves with the answer, also when that is an error", async () => {
   const oracle = new Oracle();
   const refreshed = oracle.text.refresh();
   assertEquals(oracle.text.refresh(), refreshed, "that is under way");

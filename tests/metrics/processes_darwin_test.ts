@@ -1,14 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DarwinProcesses } from "../../lib/metrics/processes_darwin.ts";
-import { paperSource } from "./fake_host.ts";
+import { DarwinProcessCollector } from "../../lib/metrics/processes_darwin.ts";
+import { fakeSource } from "./fake_host.ts";
 
-Deno.test("DarwinProcesses.collect() gives the count, and nothing before there is one", () => {
-  assertEquals(new DarwinProcesses(paperSource(() => "512")).collect(), 512);
-  assertEquals(new DarwinProcesses(paperSource(() => undefined)).collect(), undefined);
+Deno.test("DarwinProcessCollector.collect() gives the count, and nothing before there is one", () => {
+  assertEquals(new DarwinProcessCollector(fakeSource(() => "512")).collect(), 512);
+  assertEquals(new DarwinProcessCollector(fakeSource(() => undefined)).collect(), undefined);
 });
 
 for (const text of ["0", "", "-3", "many", "1 2"]) {
-  Deno.test(`DarwinProcesses.collect() throws when the count is ${JSON.stringify(text)}`, () => {
-    assertThrows(() => new DarwinProcesses(paperSource(() => text)).collect(), SyntaxError);
+  Deno.test(`DarwinProcessCollector.collect() throws when the count is ${JSON.stringify(text)}`, () => {
+    assertThrows(() => new DarwinProcessCollector(fakeSource(() => text)).collect(), SyntaxError);
   });
 }

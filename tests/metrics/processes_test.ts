@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Processes, type ProcessHost } from "../../lib/metrics/processes.ts";
+import { ProcessCollector, type ProcessHost } from "../../lib/metrics/processes.ts";
 
 interface PaperProc {
   /** What the kernel makes in `/proc` itself. */
@@ -32,60 +32,63 @@ const unasked = (): number => {
   throw new Error("The listing is not to be asked");
 };
 
-Deno.test("Processes.collect() follows the link count when it agrees with the listing", () => {
-  const processes = new Processes(proc({ listed: 70, links: [75, 75, 75, 80, 60] }), unasked);
+Deno.test("ProcessCollector.collect() follows the link count when it agrees with the listing", () => {
+  const processes = new ProcessCollector(
+    proc({ listed: 70, links: [75, 75, 75, 80, 60] }),
+    unasked,
+  );
   assert(processes.byLinks);
   assertEquals([processes.collect(), processes.collect(), processes.collect()], [70, 75, 55]);
 });
 
-Deno.test("Processes.collect() trusts the listing when the kernel made a folder that is not seen", () => {
-  const processes = new Processes(proc({ listed: 70, links: [77] }), unasked);
+Deno.test("ProcessCollector.collect() trusts the listing when the kernel made a folder that is not seen", () => {
+  const processes = new ProcessCollector(proc({ listed: 70, links: [77] }), unasked);
   assertEquals(processes.collect(), 70);
 });
 
 Deno.test("Processes looks again when a process starts meanwhile", () => {
-  const processes = new Processes(proc({ listed: 70, links: [74, 75, 75, 75] }), unasked);
+  const processes = new ProcessCollector(proc({ listed: 70, links: [74, 75, 75, 75] }), unasked);
   assertEquals(processes.collect(), 70);
 });
 
 Deno.test("Processes counts the folders when the machine never rests", () => {
   const links = [75, 76, 75, 76, 75, 76, 75, 76, 75, 76, 80];
-  assertEquals(new Processes(proc({ listed: 70, links }), unasked).collect(), 75);
+  assertEquals(new ProcessCollector(proc({ listed: 70, links }), unasked).collect(), 75);
 });
 
-Deno.test("Processes.collect() lists within a pid namespace, where links count the host's", () => {
+Deno.test("ProcessCollector.collect() lists within a pid namespace, where links count the host's", () => {
   let listed = 3;
   const host = proc({ listed: 3, links: [200], namespace: "pid:[4026532198]" });
-  const processes = new Processes(host, () => listed);
+  const processes = new ProcessCollector(host, () => listed);
   assert(!processes.byLinks);
   assertEquals(processes.collect(), 3);
   listed = 5;
   assertEquals(processes.collect(), 5);
 });
 
-Deno.test("Processes.collect() counts what hidepid hides when there is no namespace", () => {
+Deno.test("ProcessCollector.collect() counts what hidepid hides when there is no namespace", () => {
   const host = proc({ listed: 3, links: [200], namespace: "pid:[4026531836]" });
-  assertEquals(new Processes(host, unasked).collect(), 195);
+  assertEquals(new ProcessCollector(host, unasked).collect(), 195);
 });
 
-Deno.test("Processes.collect() lists when a kernel counts no processes as links", () => {
+Deno.test("ProcessCollector.collect() lists when a kernel counts no processes as links", () => {
   const host = proc({ listed: 70, links: [5], namespace: "pid:[4026531836]" });
-  assertEquals(new Processes(host, () => 70).collect(), 70);
+  assertEquals(new ProcessCollector(host, () => 70).collect(), 70);
 });
 
-Deno.test("Processes.collect() lists when /proc is missing", () => {
+Deno.test("ProcessCollector.collect() lists when /proc is missing", () => {
   const host = { ...proc({ listed: 0, links: [0] }), exists: () => false };
-  assertEquals(new Processes(host, () => undefined).collect(), undefined);
+  assertEquals(new ProcessCollector(host, () => undefined).collect(), undefined);
 });
 
 Deno.test({
-  name: "Processes.collect() sees programs start and end on the machine",
+  name: "ProcessCollector.collect() sees programs start and end on the machine",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const host = new LocalHost();
     const listed = (): number | undefined =>
       host.list("/proc")?.filter((name) => /^\d+$/.test(name)).length;
-    const processes = new Processes(host, listed);
+    const processes = new ProcessCollector(host, listed);
     const before = processes.collect() ?? 0;
     const programs = Array.from(
       { length: 40 },
@@ -105,7 +108,7 @@ Deno.test({
 const AS_ROOT = Deno.build.os === "linux" && Deno.uid() === 0;
 
 Deno.test({
-  name: "Processes.collect() counts one process in a new pid namespace",
+  name: "ProcessCollector.collect() counts one process in a new pid namespace",
   ignore: !AS_ROOT,
   async fn() {
     const program = `

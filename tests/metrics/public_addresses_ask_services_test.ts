@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { askServices } from "../../lib/metrics/public_addresses.ts";
+import { queryServices } from "../../lib/metrics/public_addresses.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -42,14 +42,14 @@ function redirectTo(location: string): Response {
 
 const mute = (_: Request, never: Promise<Response>) => never;
 
-Deno.test("askServices() gives the first good answer and who gave it", async () => {
+Deno.test("queryServices() gives the first good answer and who gave it", async () => {
   await using services = new Services(say("9.9.9.9\n"));
-  const told = await askServices(services.urls, 4, { fetch, signal: NEVER });
+  const told = await queryServices(services.urls, 4, { fetch, signal: NEVER });
   const [url = ""] = services.urls;
   assertEquals(told, { address: "9.9.9.9", host: new URL(url).host });
 });
 
-Deno.test("askServices() passes over whatever is no good answer", async () => {
+Deno.test("queryServices() passes over whatever is no good answer", async () => {
   await using services = new Services(
     say("9.9.9.9", { status: 500 }),
     ({ url }) => url.endsWith("/login") ? new Response("9.9.9.9") : redirectTo("/login"),
@@ -61,22 +61,22 @@ Deno.test("askServices() passes over whatever is no good answer", async () => {
     say("ip=8.8.4.4\n"),
   );
   const refused = ["http://127.0.0.1:1/", "no url"];
-  const told = await askServices([...refused, ...services.urls], 4, { fetch, signal: NEVER });
+  const told = await queryServices([...refused, ...services.urls], 4, { fetch, signal: NEVER });
   assertEquals(told?.address, "8.8.4.4");
   assertEquals(services.asked.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
-Deno.test("askServices() asks three at once and gives the slow ones up for the first good answer", async () => {
+Deno.test("queryServices() asks three at once and gives the slow ones up for the first good answer", async () => {
   await using services = new Services(mute, mute, say("9.9.9.9"), say("8.8.8.8"));
-  const told = await askServices(services.urls, 4, { fetch, signal: NEVER });
+  const told = await queryServices(services.urls, 4, { fetch, signal: NEVER });
   assertEquals(told?.address, "9.9.9.9");
   assertEquals(services.asked.includes(3), false);
 });
 
-Deno.test("askServices() asks no fourth while three are mute, and ends when it is aborted", async () => {
+Deno.test("queryServices() asks no fourth while three are mute, and ends when it is aborted", async () => {
   const stop = new AbortController();
   const asked: string[] = [];
-  const told = askServices(["http://a/", "http://b/", "http://c/", "http://d/"], 4, {
+  const told = queryServices(["http://a/", "http://b/", "http://c/", "http://d/"], 4, {
     fetch: (url, { signal }) => {
       asked.push(url);
       const { promise, reject } = Promise.withResolvers<Response>();
@@ -92,20 +92,20 @@ Deno.test("askServices() asks no fourth while three are mute, and ends when it i
   assertEquals(asked.length, 3);
 });
 
-Deno.test("askServices() knows nothing when nobody does", async () => {
-  assertEquals(await askServices([], 4, { fetch, signal: NEVER }), undefined);
+Deno.test("queryServices() knows nothing when nobody does", async () => {
+  assertEquals(await queryServices([], 4, { fetch, signal: NEVER }), undefined);
   await using services = new Services(say("no idea"));
-  assertEquals(await askServices(services.urls, 4, { fetch, signal: NEVER }), undefined);
+  assertEquals(await queryServices(services.urls, 4, { fetch, signal: NEVER }), undefined);
 });
 
-Deno.test("askServices() asks nobody when it was aborted before", async () => {
+Deno.test("queryServices() asks nobody when it was aborted before", async () => {
   await using services = new Services(say("9.9.9.9"));
-  const told = await askServices(services.urls, 4, { fetch, signal: AbortSignal.abort() });
+  const told = await queryServices(services.urls, 4, { fetch, signal: AbortSignal.abort() });
   assertEquals(told, undefined);
   assertEquals(services.asked, []);
 });
 
-Deno.test("askServices() stops reading an endless answer", async () => {
+Deno.test("queryServices() stops reading an endless answer", async () => {
   let sent = 0;
   const ended = Promise.withResolvers<void>();
   const endless = () =>
@@ -119,7 +119,7 @@ Deno.test("askServices() stops reading an endless answer", async () => {
       }),
     );
   await using services = new Services(endless);
-  assertEquals(await askServices(services.urls, 4, { fetch, signal: NEVER }), undefined);
+  assertEquals(await queryServices(services.urls, 4, { fetch, signal: NEVER }), undefined);
   await ended.promise;
   assert(sent < 10_000);
 });

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { toDryRun } from "../../lib/cli/dry_run.ts";
 import { KernelTree } from "../../lib/host/kernel_lookup.ts";
-import { type Machine, openMachine } from "../../lib/metrics/machine.ts";
+import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
-import { PaperMachine } from "./fake_machine.ts";
+import { FakeMachine } from "./fake_machine.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);
 
@@ -32,13 +32,13 @@ function byRule(
 
 /** What the panel gets of a machine, and what was decided on the way. */
 function measured(name: string) {
-  const host = new PaperMachine(name);
-  const machine: Machine = openMachine(host, new KernelTree(host), {
+  const host = new FakeMachine(name);
+  const machine: Machine = openLinuxMachine(host, new KernelTree(host), {
     includeNics: [],
     excludeNics: [],
     includeMountPoints: [],
     memoryMode: "htop",
-    arch: host.sheet.arch,
+    arch: host.description.arch,
   });
   const { collectors } = machine;
   const snapshot = takeSnapshot(collectors);
@@ -50,10 +50,10 @@ function measured(name: string) {
     withoutNewColumns: false,
   });
   const report = toWireReport(snapshot);
-  host.later();
+  host.advance();
   const laterReport = toWireReport(takeSnapshot(collectors));
   const { sources, interfaces } = toDryRun({
-    ...{ machine, basicInfo, report: laterReport, secondsBetween: host.sheet.seconds },
+    ...{ machine, basicInfo, report: laterReport, secondsBetween: host.description.seconds },
     ...{ proc: host.roots.proc, addressSource: "" },
   });
   const mounts = collectors.disk.mounts().map((it) => ({ ...it, name: it.mountPoint }));

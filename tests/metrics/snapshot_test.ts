@@ -74,6 +74,6 @@ Deno.test("takeSnapshot() puts the graphics cards of all collectors together", (
     { subject: "the rest", collector: of([{ name: "D" }, { name: "E" }]) },
   ];
   const snapshot = takeSnapshot(collectors({ graphicsCards: cards }));
-  assertEquals(snapshot.graphicsCards?.map(({ name }) => name), ["A", "D", "E"]);
+  assertEquals(snapshot.gpus?.map(({ name }) => name), ["A", "D", "E"]);
   assertEquals(snapshot.failures, ["cannot measure graphics card B"]);
 });

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { LOOK_AGAIN_MS } from "../../lib/metrics/gpu_devices.ts";
-import { DriverCard } from "../../lib/metrics/sysfs_gpu.ts";
-import { paperHost, paperSource } from "./fake_host.ts";
+import { GPU_POLL_MS } from "../../lib/metrics/gpu_devices.ts";
+import { SysfsGpuCollector } from "../../lib/metrics/sysfs_gpu.ts";
+import { fakeHost, fakeSource } from "./fake_host.ts";
 
 const FOLDER = "/sys/class/drm/card0/device";
 const CARD = { name: "AMD Navi 31", folder: FOLDER, vendor: "1002" };
@@ -13,16 +13,16 @@ class PaperCard {
   readonly opened: string[] = [];
   read: string[] = [];
   atMs = 0;
-  readonly card: DriverCard;
+  readonly card: SysfsGpuCollector;
 
   constructor(files: Record<string, string | Error>) {
     this.files = { ...files };
     const texts = Object.keys(files).map((path) => [`${FOLDER}/${path}`, ""]);
-    this.card = new DriverCard({
-      ...paperHost(Object.fromEntries(texts)),
+    this.card = new SysfsGpuCollector({
+      ...fakeHost(Object.fromEntries(texts)),
       open: (path) => {
         this.opened.push(path.slice(FOLDER.length + 1));
-        return paperSource(() => this.#text(path.slice(FOLDER.length + 1)));
+        return fakeSource(() => this.#text(path.slice(FOLDER.length + 1)));
       },
       monotonicMs: () => this.atMs,
     }, CARD);
@@ -30,7 +30,7 @@ class PaperCard {
 
   /** What the next look finds. */
   look() {
-    this.atMs += LOOK_AGAIN_MS;
+    this.atMs += GPU_POLL_MS;
     this.read = [];
     return this.card.collect();
   }
@@ -51,7 +51,7 @@ const AMD = {
   "hwmon/hwmon4/temp1_input": "45500\n",
 };
 
-Deno.test("DriverCard.collect() gives use, memory and temperature", () => {
+Deno.test("SysfsGpuCollector.collect() gives use, memory and temperature", () => {
   assertEquals(new PaperCard(AMD).card.collect(), [{
     name: "AMD Navi 31",
     usePercent: 37,
@@ -60,7 +60,7 @@ Deno.test("DriverCard.collect() gives use, memory and temperature", () => {
   }]);
 });
 
-Deno.test("DriverCard.collect() looks every 10 s, and gives what it found until then", () => {
+Deno.test("SysfsGpuCollector.collect() looks every 10 s, and gives what it found until then", () => {
   const paper = new PaperCard(AMD);
   paper.card.collect();
   paper.files.gpu_busy_percent = "90\n";
@@ -75,14 +75,14 @@ Deno.test("DriverCard.collect() looks every 10 s, and gives what it found until 
   assertEquals(paper.card.collect()?.[0]?.usePercent, 90);
 });
 
-Deno.test("DriverCard.collect() reads nothing but the power state of a card that sleeps", () => {
+Deno.test("SysfsGpuCollector.collect() reads nothing but the power state of a card that sleeps", () => {
   const paper = new PaperCard(AMD);
   paper.card.collect();
   for (const status of ["suspended\n", "suspending\n"]) {
     paper.files["power/runtime_status"] = status;
     assertEquals(paper.look(), [{
       name: "AMD Navi 31",
-      asleep: true,
+      isSuspended: true,
       usePercent: 0,
       memory: { totalBytes: 17163091968, usedBytes: 0 },
     }]);
@@ -92,13 +92,13 @@ Deno.test("DriverCard.collect() reads nothing but the power state of a card that
   assertEquals(paper.look()?.[0]?.usePercent, 37);
 });
 
-Deno.test("DriverCard.collect() does not know the memory of a card that never was awake", () => {
+Deno.test("SysfsGpuCollector.collect() does not know the memory of a card that never was awake", () => {
   const paper = new PaperCard({ ...AMD, "power/runtime_status": "suspended\n" });
-  assertEquals(paper.card.collect(), [{ name: "AMD Navi 31", asleep: true, usePercent: 0 }]);
+  assertEquals(paper.card.collect(), [{ name: "AMD Navi 31", isSuspended: true, usePercent: 0 }]);
   assertEquals(paper.read, ["power/runtime_status"]);
 });
 
-Deno.test("DriverCard.collect() gives the temperature alone where the driver tells no more", () => {
+Deno.test("SysfsGpuCollector.collect() gives the temperature alone where the driver tells no more", () => {
   const intel = new PaperCard({
     "hwmon/hwmon5/name": "xe",
     "hwmon/hwmon5/temp3_input": "60000\n",
@@ -109,13 +109,13 @@ Deno.test("DriverCard.collect() gives the temperature alone where the driver tel
   assertEquals(intel.opened, ["power/runtime_status", "hwmon/hwmon5/temp2_input"]);
 });
 
-Deno.test("DriverCard.tells is false when the driver tells nothing of the card", () => {
-  assertEquals(new PaperCard({ "power/runtime_status": "active\n" }).card.tells, false);
-  assertEquals(new PaperCard({ "hwmon/hwmon5/name": "x" }).card.tells, false);
-  assertEquals(new PaperCard(AMD).card.tells, true);
+Deno.test("SysfsGpuCollector.hasMetrics is false when the driver tells nothing of the card", () => {
+  assertEquals(new PaperCard({ "power/runtime_status": "active\n" }).card.hasMetrics, false);
+  assertEquals(new PaperCard({ "hwmon/hwmon5/name": "x" }).card.hasMetrics, false);
+  assertEquals(new PaperCard(AMD).card.hasMetrics, true);
 });
 
-Deno.test("DriverCard.collect() leaves out what can't be read or makes no sense", () => {
+Deno.test("SysfsGpuCollector.collect() leaves out what can't be read or makes no sense", () => {
   const broken = new Error("EPERM");
   for (
     const [files, left] of [
@@ -136,7 +136,7 @@ Deno.test("DriverCard.collect() leaves out what can't be read or makes no sense"
   }
 });
 
-Deno.test("DriverCard.collect() throws while no file can be read, and only until the next look", () => {
+Deno.test("SysfsGpuCollector.collect() throws while no file can be read, and only until the next look", () => {
   const paper = new PaperCard(AMD);
   paper.card.collect();
   const gone = new Error("ENODEV");
@@ -148,20 +148,20 @@ Deno.test("DriverCard.collect() throws while no file can be read, and only until
   assertEquals(paper.look()?.[0]?.usePercent, 37);
 });
 
-Deno.test("DriverCard.verdicts() names the files, and says when the card sleeps", () => {
+Deno.test("SysfsGpuCollector.decisions() names the files, and says when the card sleeps", () => {
   const paper = new PaperCard(AMD);
   paper.card.collect();
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used, " +
     "hwmon/hwmon4/temp1_input";
-  assertEquals(paper.card.verdicts().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
+  assertEquals(paper.card.decisions().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
   paper.files["power/runtime_status"] = "suspended\n";
   paper.look();
-  assertEquals(paper.card.verdicts().map(({ rule }) => rule), [
+  assertEquals(paper.card.decisions().map(({ rule }) => rule), [
     `asleep, so only power/runtime_status was read; else ${FOLDER}: ${files}`,
   ]);
 });
 
-Deno.test("DriverCard.collect() gives bounded values whatever the files say", () => {
+Deno.test("SysfsGpuCollector.collect() gives bounded values whatever the files say", () => {
   const text = fc.oneof(fc.string(), fc.integer().map(String), fc.bigInt().map(String));
   fc.assert(fc.property(fc.array(text, { minLength: 5, maxLength: 5 }), (texts) => {
     const paths = Object.keys(AMD);

@@ -1,26 +1,26 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { TrafficSum } from "../../lib/metrics/traffic_total.ts";
+import { TrafficTotal } from "../../lib/metrics/traffic_total.ts";
 
 function nic(name: string, receivedBytes: number, sentBytes: number) {
   return { name, receivedBytes, sentBytes };
 }
 
-Deno.test("TrafficSum.at() gives what interfaces brought along, and no speed at first", () => {
-  const sum = new TrafficSum();
+Deno.test("TrafficTotal.trafficAt() gives what interfaces brought along, and no speed at first", () => {
+  const sum = new TrafficTotal();
   assertEquals(sum.isEmpty(), true);
   sum.add(nic("eth0", 100, 10));
   sum.add(nic("eth1", 200, 20));
-  assertEquals(sum.at(0), { sentBytes: 30, receivedBytes: 300 });
+  assertEquals(sum.trafficAt(0), { sentBytes: 30, receivedBytes: 300 });
   assertEquals(sum.isEmpty(), false);
 });
 
-Deno.test("TrafficSum.at() gives speeds over the time that went by", () => {
-  const sum = new TrafficSum();
+Deno.test("TrafficTotal.trafficAt() gives speeds over the time that went by", () => {
+  const sum = new TrafficTotal();
   sum.add(nic("eth0", 100, 10));
-  sum.at(1_000);
+  sum.trafficAt(1_000);
   sum.add(nic("eth0", 1_100, 30));
-  assertEquals(sum.at(3_000), {
+  assertEquals(sum.trafficAt(3_000), {
     sentBytes: 30,
     receivedBytes: 1_100,
     sentBytesPerSecond: 10,
@@ -28,51 +28,51 @@ Deno.test("TrafficSum.at() gives speeds over the time that went by", () => {
   });
 });
 
-Deno.test("TrafficSum.at() gives no speed when no time went by", () => {
-  const sum = new TrafficSum();
+Deno.test("TrafficTotal.trafficAt() gives no speed when no time went by", () => {
+  const sum = new TrafficTotal();
   sum.add(nic("eth0", 100, 10));
-  sum.at(1_000);
-  assertEquals(sum.at(1_000), { sentBytes: 10, receivedBytes: 100 });
+  sum.trafficAt(1_000);
+  assertEquals(sum.trafficAt(1_000), { sentBytes: 10, receivedBytes: 100 });
 });
 
-Deno.test("TrafficSum.add() adds nothing for a step in which a counter fell", () => {
-  const sum = new TrafficSum();
+Deno.test("TrafficTotal.add() adds nothing for a step in which a counter fell", () => {
+  const sum = new TrafficTotal();
   sum.add(nic("eth0", 4_000_000_000, 50));
-  sum.at(0);
+  sum.trafficAt(0);
   sum.add(nic("eth0", 7, 60));
-  assertEquals(sum.at(1_000), {
+  assertEquals(sum.trafficAt(1_000), {
     sentBytes: 60,
     receivedBytes: 4_000_000_000,
     sentBytesPerSecond: 10,
     receivedBytesPerSecond: 0,
   });
   sum.add(nic("eth0", 17, 60));
-  assertEquals(sum.at(2_000).receivedBytes, 4_000_000_010);
+  assertEquals(sum.trafficAt(2_000).receivedBytes, 4_000_000_010);
 });
 
-Deno.test("TrafficSum.add() takes a later interface into the total, not into the speed", () => {
-  const sum = new TrafficSum();
+Deno.test("TrafficTotal.add() takes a later interface into the total, not into the speed", () => {
+  const sum = new TrafficTotal();
   sum.add(nic("eth0", 0, 0));
-  sum.at(0);
+  sum.trafficAt(0);
   sum.add(nic("ppp0", 5_000_000, 1_000));
-  assertEquals(sum.at(1_000), {
+  assertEquals(sum.trafficAt(1_000), {
     sentBytes: 1_000,
     receivedBytes: 5_000_000,
     sentBytesPerSecond: 0,
     receivedBytesPerSecond: 0,
   });
   sum.add(nic("ppp0", 5_000_100, 1_000));
-  assertEquals(sum.at(2_000).receivedBytesPerSecond, 100);
+  assertEquals(sum.trafficAt(2_000).receivedBytesPerSecond, 100);
 });
 
-Deno.test("TrafficSum.leave() keeps the bytes, and a device that returns goes on from them", () => {
-  const sum = new TrafficSum();
+Deno.test("TrafficTotal.markGone() keeps the bytes, and a device that returns goes on from them", () => {
+  const sum = new TrafficTotal();
   sum.add(nic("eth0", 1_000, 100));
-  sum.at(0);
-  sum.leave("eth0");
-  assertEquals(sum.at(1_000).receivedBytes, 1_000);
+  sum.trafficAt(0);
+  sum.markGone("eth0");
+  assertEquals(sum.trafficAt(1_000).receivedBytes, 1_000);
   sum.add(nic("eth0", 1_200, 100));
-  assertEquals(sum.at(2_000), {
+  assertEquals(sum.trafficAt(2_000), {
     sentBytes: 100,
     receivedBytes: 1_200,
     sentBytesPerSecond: 0,
@@ -80,27 +80,27 @@ Deno.test("TrafficSum.leave() keeps the bytes, and a device that returns goes on
   });
 });
 
-Deno.test("TrafficSum.leave() lets another device of the same name begin at 0", () => {
-  const sum = new TrafficSum();
+Deno.test("TrafficTotal.markGone() lets another device of the same name begin at 0", () => {
+  const sum = new TrafficTotal();
   sum.add(nic("usb0", 1_000, 100));
-  sum.leave("usb0");
+  sum.markGone("usb0");
   sum.add(nic("usb0", 30, 200));
-  assertEquals(sum.at(0), { sentBytes: 300, receivedBytes: 1_030 });
+  assertEquals(sum.trafficAt(0), { sentBytes: 300, receivedBytes: 1_030 });
 });
 
-Deno.test("TrafficSum.at() never falls, never jumps and is never broken", () => {
+Deno.test("TrafficTotal.trafficAt() never falls, never jumps and is never broken", () => {
   const bytes = fc.nat({ max: 1_000_000 });
   const step = fc.oneof(
     fc.record({ name: fc.constantFrom("a", "b", "c"), received: bytes, sent: bytes }),
     fc.record({ name: fc.constantFrom("a", "b", "c") }),
   );
   fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-    const sum = new TrafficSum();
-    let before = sum.at(0);
+    const sum = new TrafficTotal();
+    let before = sum.trafficAt(0);
     for (const [index, now] of steps.entries()) {
       if ("received" in now) sum.add(nic(now.name, now.received, now.sent));
-      else sum.leave(now.name);
-      const after = sum.at((index + 1) * 1_000);
+      else sum.markGone(now.name);
+      const after = sum.trafficAt((index + 1) * 1_000);
       assert(after.receivedBytes >= before.receivedBytes && after.sentBytes >= before.sentBytes);
       assert(after.receivedBytes - before.receivedBytes <= 1_000_000);
       const speed = after.receivedBytesPerSecond ?? NaN;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { containerKind } from "../../lib/metrics/virtualization.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const LXCFS = "lxcfs /proc/meminfo fuse.lxcfs rw,nosuid,nodev,relatime 0 0\n";
 
@@ -36,12 +36,12 @@ const ROWS: ReadonlyArray<readonly [string | undefined, Record<string, string>]>
 
 for (const [kind, files] of ROWS) {
   Deno.test(`containerKind() is ${kind} when there is ${JSON.stringify(files)}`, () => {
-    assertEquals(containerKind(paperHost(files)), kind);
+    assertEquals(containerKind(fakeHost(files)), kind);
   });
 }
 
 Deno.test("containerKind() describes the host when the roots are the host's", () => {
-  const host = paperHost({
+  const host = fakeHost({
     "/.dockerenv": "",
     "/host/proc/1/environ": "HOME=/\0",
     "/host/proc/self/ns/pid": "-> pid:[4026532198]",

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { virtualMachineKind } from "../../lib/metrics/virtualization.ts";
-import { paperHost } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const CLOCKS = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
 
@@ -90,11 +90,11 @@ const ROWS: ReadonlyArray<readonly [string | undefined, Record<string, string>]>
 
 for (const [kind, files] of ROWS) {
   Deno.test(`virtualMachineKind() is ${kind} when there is ${JSON.stringify(files)}`, () => {
-    assertEquals(virtualMachineKind(paperHost(files), false), kind);
+    assertEquals(virtualMachineKind(fakeHost(files), false), kind);
   });
 }
 
 Deno.test("virtualMachineKind() believes the processor when nothing else tells", () => {
-  assertEquals(virtualMachineKind(paperHost({}), true), "vm-other");
-  assertEquals(virtualMachineKind(paperHost(QEMU_PC), true), "qemu");
+  assertEquals(virtualMachineKind(fakeHost({}), true), "vm-other");
+  assertEquals(virtualMachineKind(fakeHost(QEMU_PC), true), "qemu");
 });

@@ -205,14 +205,14 @@ Deno.test("toWireReport() bounds the message, however much has failed", () => {
 
 Deno.test("toWireReport() tells of graphics cards only where there are some", () => {
   assertEquals("gpu" in toWireReport({ failures: [] }), false);
-  assertEquals("gpu" in toWireReport({ failures: [], graphicsCards: [] }), false);
+  assertEquals("gpu" in toWireReport({ failures: [], gpus: [] }), false);
   const memory = { totalBytes: 2 ** 34, usedBytes: 1000.4 };
   const { gpu } = toWireReport({
     failures: [],
-    graphicsCards: [
+    gpus: [
       { name: "A", usePercent: 33.3333, memory, temperatureCelsius: 45.5 },
       { name: "B", temperatureCelsius: -3.2 },
-      { name: "C", usePercent: 0, asleep: true },
+      { name: "C", usePercent: 0, isSuspended: true },
     ],
   });
   const nothing = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
@@ -239,7 +239,7 @@ Deno.test("toWireReport() keeps the types of graphics cards whatever was measure
     const [use = 0, total = 0, used = 0, temperature = 0] = values;
     const { gpu } = toWireReport({
       failures: [],
-      graphicsCards: [{
+      gpus: [{
         name: "A",
         usePercent: use,
         memory: { totalBytes: total, usedBytes: used },

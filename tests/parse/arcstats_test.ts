@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseArcStats } from "../../lib/parse/arcstats.ts";
+import { parseArcstats } from "../../lib/parse/arcstats.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 /** In the form of OpenZFS 2; lines of other counters left out. */
@@ -16,8 +16,8 @@ compressed_size                 4    10737418240
 overhead_size                   4    1073741824
 `;
 
-Deno.test("parseArcStats() reads size and least size", () => {
-  assertEquals(parseArcStats(ARCSTATS), { sizeBytes: 12884901888, minimumBytes: 1030266880 });
+Deno.test("parseArcstats() reads size and least size", () => {
+  assertEquals(parseArcstats(ARCSTATS), { sizeBytes: 12884901888, minimumBytes: 1030266880 });
 });
 
 for (
@@ -29,18 +29,18 @@ for (
     [ARCSTATS.replace("12884901888", "99999999999999999999"), "99999999999999999999"],
   ] as const
 ) {
-  Deno.test(`parseArcStats() throws and quotes ${quoted} when the text is bent`, () => {
-    assertThrows(() => parseArcStats(text), SyntaxError, quoted);
+  Deno.test(`parseArcstats() throws and quotes ${quoted} when the text is bent`, () => {
+    assertThrows(() => parseArcstats(text), SyntaxError, quoted);
   });
 }
 
-Deno.test("parseArcStats() throws nothing but SyntaxError", () => {
-  onlySyntaxErrors(parseArcStats, [ARCSTATS]);
+Deno.test("parseArcstats() throws nothing but SyntaxError", () => {
+  onlySyntaxErrors(parseArcstats, [ARCSTATS]);
 });
 
-Deno.test("parseArcStats() reads back what the kernel would write", () => {
+Deno.test("parseArcstats() reads back what the kernel would write", () => {
   fc.assert(fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (size, least) => {
     const text = ARCSTATS.replace("12884901888", `${size}`).replace("1030266880", `${least}`);
-    assertEquals(parseArcStats(text), { sizeBytes: size, minimumBytes: least });
+    assertEquals(parseArcstats(text), { sizeBytes: size, minimumBytes: least });
   }));
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { cgroupFolders, parseMemoryCgroup } from "../../lib/parse/cgroup.ts";
+import { cgroupMountFolders, parseMemoryCgroup } from "../../lib/parse/cgroup.ts";
 import type { Mount } from "../../lib/parse/mountinfo.ts";
 
 function mount(type: string, mountPoint: string, root = "/"): Mount {
@@ -28,36 +28,36 @@ Deno.test("parseMemoryCgroup() gives nothing when memory is counted nowhere", ()
   }
 });
 
-Deno.test("cgroupFolders() gives the group and those around it, the innermost first", () => {
-  assertEquals(cgroupFolders({ version: 2, path: "/a.slice/b.scope" }, [UNIFIED]), [
+Deno.test("cgroupMountFolders() gives the group and those around it, the innermost first", () => {
+  assertEquals(cgroupMountFolders({ version: 2, path: "/a.slice/b.scope" }, [UNIFIED]), [
     "/sys/fs/cgroup/a.slice/b.scope",
     "/sys/fs/cgroup/a.slice",
     "/sys/fs/cgroup",
   ]);
-  assertEquals(cgroupFolders({ version: 2, path: "/" }, [UNIFIED]), ["/sys/fs/cgroup"]);
+  assertEquals(cgroupMountFolders({ version: 2, path: "/" }, [UNIFIED]), ["/sys/fs/cgroup"]);
 });
 
-Deno.test("cgroupFolders() starts where the mount starts when it shows a part alone", () => {
+Deno.test("cgroupMountFolders() starts where the mount starts when it shows a part alone", () => {
   const memory = mount("cgroup", "/sys/fs/cgroup/memory", "/docker/0123abc");
-  const folders = (path: string) => cgroupFolders({ version: 1, path }, [memory, UNIFIED]);
+  const folders = (path: string) => cgroupMountFolders({ version: 1, path }, [memory, UNIFIED]);
   assertEquals(folders("/docker/0123abc"), ["/sys/fs/cgroup/memory"]);
   assertEquals(folders("/docker/0123abc/x"), ["/sys/fs/cgroup/memory/x", "/sys/fs/cgroup/memory"]);
   assertEquals(folders("/docker/0123abcd"), []);
   assertEquals(folders("/"), []);
 });
 
-Deno.test("cgroupFolders() finds nothing when the group lies outside of the namespace", () => {
-  assertEquals(cgroupFolders({ version: 2, path: "/../other" }, [UNIFIED]), []);
-  assertEquals(cgroupFolders({ version: 2, path: "/.." }, [UNIFIED]), []);
+Deno.test("cgroupMountFolders() finds nothing when the group lies outside of the namespace", () => {
+  assertEquals(cgroupMountFolders({ version: 2, path: "/../other" }, [UNIFIED]), []);
+  assertEquals(cgroupMountFolders({ version: 2, path: "/.." }, [UNIFIED]), []);
   const outside = mount("cgroup2", "/host/cgroup", "/../..");
-  assertEquals(cgroupFolders({ version: 2, path: "/" }, [outside]), []);
+  assertEquals(cgroupMountFolders({ version: 2, path: "/" }, [outside]), []);
 });
 
-Deno.test("cgroupFolders() never leaves the mount, whatever the kernel writes", () => {
+Deno.test("cgroupMountFolders() never leaves the mount, whatever the kernel writes", () => {
   fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), (text) => {
     const group = parseMemoryCgroup(`0::/${text}`);
     if (group === undefined) return;
-    for (const folder of cgroupFolders(group, [UNIFIED])) {
+    for (const folder of cgroupMountFolders(group, [UNIFIED])) {
       assert(folder.startsWith("/sys/fs/cgroup"), folder);
       assert(!`${folder}/`.includes("/../"), folder);
     }

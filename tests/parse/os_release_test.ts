@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { assignedValue } from "../../lib/parse/os_release.ts";
+import { lookupVariable } from "../../lib/parse/os_release.ts";
 
 for (
   const [line, value] of [
@@ -23,21 +23,21 @@ for (
     ["PRETTY_NAME_2=x", undefined],
   ] as const
 ) {
-  Deno.test(`assignedValue() gives ${value} when the line is ${JSON.stringify(line)}`, () => {
-    assertEquals(assignedValue(`ID=x\n${line}\nVERSION_ID="1"\n`, "PRETTY_NAME"), value);
+  Deno.test(`lookupVariable() gives ${value} when the line is ${JSON.stringify(line)}`, () => {
+    assertEquals(lookupVariable(`ID=x\n${line}\nVERSION_ID="1"\n`, "PRETTY_NAME"), value);
   });
 }
 
-Deno.test("assignedValue() takes the last of several lines", () => {
-  assertEquals(assignedValue("NAME=one\nNAME=two\n", "NAME"), "two");
+Deno.test("lookupVariable() takes the last of several lines", () => {
+  assertEquals(lookupVariable("NAME=one\nNAME=two\n", "NAME"), "two");
 });
 
-Deno.test("assignedValue() reads back what a shell would quote, and never throws", () => {
+Deno.test("lookupVariable() reads back what a shell would quote, and never throws", () => {
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => {
     const value = text.replace(/\s/g, " ").trim();
     const quoted = `"${value.replace(/["\\$`]/g, "\\$&")}"`;
-    assertEquals(assignedValue(`A=1\nNAME=${quoted}\nB=2`, "NAME"), value || undefined);
-    assignedValue(text, "NAME");
-    assignedValue(`NAME=${text}`, "NAME");
+    assertEquals(lookupVariable(`A=1\nNAME=${quoted}\nB=2`, "NAME"), value || undefined);
+    lookupVariable(text, "NAME");
+    lookupVariable(`NAME=${text}`, "NAME");
   }));
 });

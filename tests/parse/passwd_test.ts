@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { accountOf } from "../../lib/parse/passwd.ts";
+import { findAccount } from "../../lib/parse/passwd.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/bash
 # a comment:x:1:1::/:/bin/sh
@@ -12,19 +12,19 @@ long:x:8:8::/:/bin/sh:more
 agent:x:997:997:Komari Agent,,,:/nonexistent:
 `;
 
-Deno.test("accountOf() gives name, home and shell of the first account with the uid", () => {
-  assertEquals(accountOf(PASSWD, 0), { name: "root", home: "/root", shell: "/bin/bash" });
-  assertEquals(accountOf(PASSWD, 997), { name: "agent", home: "/nonexistent", shell: "" });
+Deno.test("findAccount() gives name, home and shell of the first account with the uid", () => {
+  assertEquals(findAccount(PASSWD, 0), { name: "root", home: "/root", shell: "/bin/bash" });
+  assertEquals(findAccount(PASSWD, 997), { name: "agent", home: "/nonexistent", shell: "" });
 });
 
-Deno.test("accountOf() gives nothing for a uid that is not there or whose line is broken", () => {
-  for (const uid of [2, 7, 8, -1, NaN]) assertEquals(accountOf(PASSWD, uid), undefined);
-  assertEquals(accountOf("", 0), undefined);
+Deno.test("findAccount() gives nothing for a uid that is not there or whose line is broken", () => {
+  for (const uid of [2, 7, 8, -1, NaN]) assertEquals(findAccount(PASSWD, uid), undefined);
+  assertEquals(findAccount("", 0), undefined);
 });
 
-Deno.test("accountOf() never throws", () => {
+Deno.test("findAccount() never throws", () => {
   fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), fc.nat(), (text, uid) => {
-    accountOf(text, uid);
-    accountOf(PASSWD + text, uid);
+    findAccount(text, uid);
+    findAccount(PASSWD + text, uid);
   }));
 });

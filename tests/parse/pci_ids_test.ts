@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { pciName } from "../../lib/parse/pci_ids.ts";
+import { lookupPciNames } from "../../lib/parse/pci_ids.ts";
 
 const LIST = `#
 #	List of PCI ID's
@@ -13,34 +13,34 @@ const LIST = `#
 10de  NVIDIA Corporation
 	2204  GA102 [GeForce RTX 3090]`;
 
-Deno.test("pciName() finds vendor and device", () => {
-  assertEquals(pciName(LIST, { vendor: "10de", device: "2204" }), {
+Deno.test("lookupPciNames() finds vendor and device", () => {
+  assertEquals(lookupPciNames(LIST, { vendor: "10de", device: "2204" }), {
     vendor: "NVIDIA Corporation",
     device: "GA102 [GeForce RTX 3090]",
   });
   assertEquals(
-    pciName(LIST, { vendor: "1002", device: "744c" }).device,
+    lookupPciNames(LIST, { vendor: "1002", device: "744c" }).device,
     "Navi 31 [Radeon RX 7900 XT/7900 XTX]",
   );
 });
 
-Deno.test("pciName() does not look among another vendor's devices or subsystems", () => {
-  const { vendor, device } = pciName(LIST, { vendor: "1002", device: "2204" });
+Deno.test("lookupPciNames() does not look among another vendor's devices or subsystems", () => {
+  const { vendor, device } = lookupPciNames(LIST, { vendor: "1002", device: "2204" });
   assertEquals([vendor, device], ["Advanced Micro Devices, Inc. [AMD/ATI]", undefined]);
 });
 
-Deno.test("pciName() knows nothing of a vendor that is not in the list", () => {
+Deno.test("lookupPciNames() knows nothing of a vendor that is not in the list", () => {
   const unknown = { vendor: undefined, device: undefined };
-  assertEquals(pciName(LIST, { vendor: "8086", device: "2204" }), unknown);
-  assertEquals(pciName("", { vendor: "8086", device: "2204" }), unknown);
+  assertEquals(lookupPciNames(LIST, { vendor: "8086", device: "2204" }), unknown);
+  assertEquals(lookupPciNames("", { vendor: "8086", device: "2204" }), unknown);
 });
 
-Deno.test("pciName() never throws", () => {
+Deno.test("lookupPciNames() never throws", () => {
   const piece = fc.oneof(
     fc.string(),
     fc.constantFrom("\n", "\t", "10de  ", "\n10de  ", "\t2204  "),
   );
   fc.assert(fc.property(fc.array(piece), (pieces) => {
-    pciName(pieces.join(""), { vendor: "10de", device: "2204" });
+    lookupPciNames(pieces.join(""), { vendor: "10de", device: "2204" });
   }));
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { bareHost, parseProbeTarget, urlPort } from "../../lib/parse/probe_target.ts";
+import { parseProbeTarget, urlHost, urlPort } from "../../lib/parse/probe_target.ts";
 import type { ProbeKind } from "../../lib/types.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
@@ -164,7 +164,7 @@ Deno.test("parseProbeTarget() gives only hosts that are safe as an argument, for
         assert(error instanceof SyntaxError);
         return;
       }
-      const host = target.kind === "http" ? bareHost(target.url) : target.host;
+      const host = target.kind === "http" ? urlHost(target.url) : target.host;
       assert(/^[0-9a-z_.:][0-9a-z_.:-]{0,253}$/i.test(host), host);
     }),
     { numRuns: 2000 },

@@ -9,10 +9,10 @@ const LINE =
 Deno.test("parseProcessStat() reads whom a process belongs to", () => {
   assertEquals(parseProcessStat(LINE), {
     pid: 18093,
-    ended: false,
-    parent: 18087,
-    group: 18090,
-    session: 18091,
+    hasExited: false,
+    parentPid: 18087,
+    processGroupId: 18090,
+    sessionId: 18091,
     startTicks: 114777,
   });
 });
@@ -23,7 +23,7 @@ Deno.test("parseProcessStat() is not misled by a process's name", () => {
 });
 
 Deno.test("parseProcessStat() tells a zombie", () => {
-  assertEquals(parseProcessStat(LINE.replace(" S ", " Z ")).ended, true);
+  assertEquals(parseProcessStat(LINE.replace(" S ", " Z ")).hasExited, true);
 });
 
 Deno.test("parseProcessStat() throws when the line is cut off or a number is none", () => {

@@ -14,13 +14,20 @@ class PaperProcesses implements ProcessControl {
   }
 
   start([pid, parent, group, session]: Row, startTicks = 1): void {
-    this.living.set(pid, { pid, parent, group, session, startTicks, ended: false });
+    this.living.set(pid, {
+      pid,
+      parentPid: parent,
+      processGroupId: group,
+      sessionId: session,
+      startTicks,
+      hasExited: false,
+    });
   }
 
   /** Ends one; the first process adopts its children. */
   end(pid: number): void {
     this.living.delete(pid);
-    for (const it of this.living.values()) if (it.parent === pid) it.parent = 1;
+    for (const it of this.living.values()) if (it.parentPid === pid) it.parentPid = 1;
   }
 
   kill(pid: number, signal: Deno.Signal): void {
@@ -31,7 +38,7 @@ class PaperProcesses implements ProcessControl {
   killGroup(group: number, signal: Deno.Signal): void {
     this.signals.push(`${signal} group ${group}`);
     if (signal !== "SIGKILL") return;
-    for (const it of [...this.living.values()]) if (it.group === group) this.end(it.pid);
+    for (const it of [...this.living.values()]) if (it.processGroupId === group) this.end(it.pid);
   }
 
   process(pid: number): ProcessStat | undefined {

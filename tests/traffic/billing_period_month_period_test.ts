@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { monthPeriod } from "../../lib/traffic/billing_period.ts";
+import { billingPeriodAt } from "../../lib/traffic/billing_period.ts";
 
 /** A moment in local time. */
 function at(text: string): number {
   return new Date(text).getTime();
 }
 
-Deno.test("monthPeriod() begins on the day, or on the first of the next month without it", () => {
+Deno.test("billingPeriodAt() begins on the day, or on the first of the next month without it", () => {
   const table: [now: string, day: number, start: string, end: string][] = [
     ["2026-11-24T12:00:00", 1, "2026-11-01", "2026-12-01"],
     ["2026-11-24T12:00:00", 24, "2026-11-24", "2026-12-24"],
@@ -24,7 +24,7 @@ Deno.test("monthPeriod() begins on the day, or on the first of the next month wi
     ["1970-01-01T00:00:10", 2, "1969-12-02", "1970-01-02"],
   ];
   for (const [now, day, start, end] of table) {
-    assertEquals(monthPeriod(at(now), day), {
+    assertEquals(billingPeriodAt(at(now), day), {
       start,
       startMs: at(`${start}T00:00:00`),
       endMs: at(`${end}T00:00:00`),
@@ -32,29 +32,29 @@ Deno.test("monthPeriod() begins on the day, or on the first of the next month wi
   }
 });
 
-Deno.test("monthPeriod() holds every moment, and the next begins where it ends", () => {
+Deno.test("billingPeriodAt() holds every moment, and the next begins where it ends", () => {
   const moment = fc.date({
     min: new Date("1901-01-01"),
     max: new Date("8990-01-01"),
     noInvalidDate: true,
   });
   fc.assert(fc.property(moment, fc.integer({ min: 1, max: 31 }), (now, day) => {
-    const period = monthPeriod(now.getTime(), day);
+    const period = billingPeriodAt(now.getTime(), day);
     assert(period.startMs <= now.getTime() && now.getTime() < period.endMs);
-    const next = monthPeriod(period.endMs, day);
+    const next = billingPeriodAt(period.endMs, day);
     assertEquals(next.startMs, period.endMs);
     assert(next.start > period.start, "names are in the order of time");
-    assertEquals(monthPeriod(period.endMs - 1, day), period);
+    assertEquals(billingPeriodAt(period.endMs - 1, day), period);
   }));
 });
 
-Deno.test("monthPeriod() takes any clock", () => {
+Deno.test("billingPeriodAt() takes any clock", () => {
   for (const now of [-8.64e15, 8.64e15, -1e14, 1e15]) {
-    assert(/^\d{4}-\d\d-\d\d$/.test(monthPeriod(now, 31).start), String(now));
+    assert(/^\d{4}-\d\d-\d\d$/.test(billingPeriodAt(now, 31).start), String(now));
   }
 });
 
-Deno.test("monthPeriod() goes by local time", async () => {
+Deno.test("billingPeriodAt() goes by local time", async () => {
   const url = new URL("../../lib/traffic/billing_period.ts", import.meta.url).href;
   const code = `const { monthPeriod } = await import("${url}");
     console.log(JSON.stringify(monthPeriod(Date.UTC(2026, 10, 30, 20), 1)));`;

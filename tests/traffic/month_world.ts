@@ -1,7 +1,7 @@
-import { Network } from "../../lib/metrics/network.ts";
-import { MonthTraffic } from "../../lib/traffic/monthly_traffic.ts";
+import { NetworkCollector } from "../../lib/metrics/network.ts";
+import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import type { NetStaticSum } from "../../lib/traffic/net_static.ts";
-import { formatMonthState, parseMonthState } from "../../lib/traffic/traffic_state.ts";
+import { formatTrafficState, parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 
 /** A machine with its interfaces and clocks, and an agent on it that is started again and again. */
 export class MonthWorld {
@@ -16,7 +16,7 @@ export class MonthWorld {
   official: NetStaticSum | undefined;
   /** What is on the disk. */
   disk: string | undefined;
-  month: MonthTraffic;
+  month: MonthlyTraffic;
   #uptimeMs: number;
 
   constructor(now: string, options: { day?: number; bootedAt?: string } = {}) {
@@ -28,22 +28,22 @@ export class MonthWorld {
   }
 
   /** Starts the agent with what is on the disk. */
-  start(): MonthTraffic {
+  start(): MonthlyTraffic {
     const source = { read: () => this.#netDev(), readFirstLine: () => undefined };
-    const traffic = new Network(source, () => undefined, {
+    const traffic = new NetworkCollector(source, () => undefined, {
       lists: { include: this.include, exclude: [] },
       monotonicMs: () => this.monotonicMs,
     });
-    this.month = new MonthTraffic({
-      traffic,
+    this.month = new MonthlyTraffic({
+      network: traffic,
       day: this.day,
       bootId: `b00${this.boots}`,
       uptimeSeconds: () => this.#uptimeMs / 1000,
-      official: () => this.official,
+      importOfficial: () => this.official,
       nowMs: () => this.nowMs,
       monotonicMs: () => this.monotonicMs,
     });
-    if (this.disk !== undefined) this.month.adopt(parseMonthState(this.disk));
+    if (this.disk !== undefined) this.month.restore(parseTrafficState(this.disk));
     return this.month;
   }
 
@@ -53,7 +53,7 @@ export class MonthWorld {
     const state = this.month.state();
     if (traffic === undefined || state === undefined) throw new Error("nothing was measured");
     if (traffic.receivedBytes !== 2 * traffic.sentBytes) throw new Error("both ways differ");
-    this.disk = formatMonthState(state);
+    this.disk = formatTrafficState(state);
     return [state.current.start, traffic.sentBytes];
   }
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseMonthState } from "../../lib/traffic/traffic_state.ts";
+import { parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 import { DAY_MS, MINUTE_MS, MonthWorld } from "./month_world.ts";
 
-Deno.test("MonthTraffic.collect() counts on while the agent is down, and after a reboot", () => {
+Deno.test("MonthlyTraffic.collect() counts on while the agent is down, and after a reboot", () => {
   const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-09-01T00:00:00" });
   world.pass(5_000);
   assertEquals(world.look(), ["2026-11-01", 0], "what passed before may be of other months");
@@ -18,14 +18,14 @@ Deno.test("MonthTraffic.collect() counts on while the agent is down, and after a
   assertEquals(world.look(), ["2026-11-01", 123], "a new boot: all that they show");
 });
 
-Deno.test("MonthTraffic.collect() leaves speeds and a missing net/dev as they are", () => {
+Deno.test("MonthlyTraffic.collect() leaves speeds and a missing net/dev as they are", () => {
   const world = new MonthWorld("2026-11-10T12:00:00");
   world.pass(1_000);
   assertEquals(world.month.collect(), { sentBytes: 1_000, receivedBytes: 2_000 });
   world.wait(2_000);
   world.pass(10);
   // A look in between takes nothing of the speed.
-  world.month.look();
+  world.month.sample();
   world.pass(10);
   assertEquals(world.month.collect(), {
     sentBytes: 1_020,
@@ -35,13 +35,13 @@ Deno.test("MonthTraffic.collect() leaves speeds and a missing net/dev as they ar
   });
 });
 
-Deno.test("MonthTraffic.collect() begins with what a machine booted in this period shows", () => {
+Deno.test("MonthlyTraffic.collect() begins with what a machine booted in this period shows", () => {
   const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
   world.pass(5_000);
   assertEquals(world.look(), ["2026-11-01", 5_000]);
 });
 
-Deno.test("MonthTraffic.collect() starts anew on the day, also when the agent was down", () => {
+Deno.test("MonthlyTraffic.collect() starts anew on the day, also when the agent was down", () => {
   const world = new MonthWorld("2026-11-30T23:59:00", { bootedAt: "2026-01-01T00:00:00" });
   world.look();
   world.pass(70);
@@ -58,7 +58,7 @@ Deno.test("MonthTraffic.collect() starts anew on the day, also when the agent wa
   assertEquals(world.look(), ["2027-02-01", 9], "a machine booted since has sent all of it since");
 });
 
-Deno.test("MonthTraffic.collect() makes no jump when interfaces go, return and start anew", () => {
+Deno.test("MonthlyTraffic.collect() makes no jump when interfaces go, return and start anew", () => {
   const world = new MonthWorld("2026-11-10T12:00:00");
   world.pass(100);
   world.pass(1_000, "eth1");
@@ -75,7 +75,7 @@ Deno.test("MonthTraffic.collect() makes no jump when interfaces go, return and s
   assertEquals(world.look()[1], 1_112, "started anew while it was down");
 });
 
-Deno.test("MonthTraffic.collect() makes no jump when an old interface is counted from now on", () => {
+Deno.test("MonthlyTraffic.collect() makes no jump when an old interface is counted from now on", () => {
   const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-03-01T00:00:00" });
   world.pass(1);
   world.pass(1_000_000, "wlan0");
@@ -87,7 +87,7 @@ Deno.test("MonthTraffic.collect() makes no jump when an old interface is counted
   assertEquals(world.look()[1], 3);
 });
 
-Deno.test("MonthTraffic.collect() keeps the month while the clock lives in the past", () => {
+Deno.test("MonthlyTraffic.collect() keeps the month while the clock lives in the past", () => {
   const world = new MonthWorld("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
@@ -102,7 +102,7 @@ Deno.test("MonthTraffic.collect() keeps the month while the clock lives in the p
   assertEquals(world.look(), ["2026-11-01", 111]);
 });
 
-Deno.test("MonthTraffic.collect() goes on with the month that a clock had run ahead of", () => {
+Deno.test("MonthlyTraffic.collect() goes on with the month that a clock had run ahead of", () => {
   const world = new MonthWorld("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
@@ -119,7 +119,7 @@ Deno.test("MonthTraffic.collect() goes on with the month that a clock had run ah
   assertEquals(world.look(), ["2026-11-01", 111]);
 });
 
-Deno.test("MonthTraffic.collect() returns to the true month when it was the past that was wrong", () => {
+Deno.test("MonthlyTraffic.collect() returns to the true month when it was the past that was wrong", () => {
   const world = new MonthWorld("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
@@ -132,7 +132,7 @@ Deno.test("MonthTraffic.collect() returns to the true month when it was the past
   assertEquals(world.look(), ["2026-11-01", 110]);
 });
 
-Deno.test("MonthTraffic.collect() begins a true month anew that a clock had made up before", () => {
+Deno.test("MonthlyTraffic.collect() begins a true month anew that a clock had made up before", () => {
   const world = new MonthWorld("2026-11-14T00:00:00");
   world.pass(100);
   world.look();
@@ -147,7 +147,7 @@ Deno.test("MonthTraffic.collect() begins a true month anew that a clock had made
   assertEquals(world.look(), ["2026-12-01", 0]);
 });
 
-Deno.test("MonthTraffic.collect() keeps the total of a month whose day is changed", () => {
+Deno.test("MonthlyTraffic.collect() keeps the total of a month whose day is changed", () => {
   const world = new MonthWorld("2026-11-20T12:00:00");
   world.pass(100);
   world.look();
@@ -159,7 +159,7 @@ Deno.test("MonthTraffic.collect() keeps the total of a month whose day is change
   assertEquals(world.look(), ["2026-10-28", 100]);
 });
 
-Deno.test("MonthTraffic.set() makes it the total, from which it goes on", () => {
+Deno.test("MonthlyTraffic.set() makes it the total, from which it goes on", () => {
   const world = new MonthWorld("2026-11-20T12:00:00");
   assertEquals(world.month.set({ sentBytes: 1 }), false, "nothing is counted yet");
   world.pass(100);
@@ -173,7 +173,7 @@ Deno.test("MonthTraffic.set() makes it the total, from which it goes on", () => 
   assertEquals(world.month.total(), { start: "2026-11-01", sentBytes: 7_005, receivedBytes: 3 });
 });
 
-Deno.test("MonthTraffic.adopt() goes on from a state that is found in the middle of a run", () => {
+Deno.test("MonthlyTraffic.restore() goes on from a state that is found in the middle of a run", () => {
   const world = new MonthWorld("2026-11-20T12:00:00", { bootedAt: "2026-01-01T00:00:00" });
   world.pass(1_000);
   world.look();
@@ -185,13 +185,13 @@ Deno.test("MonthTraffic.adopt() goes on from a state that is found in the middle
   world.pass(10);
   assertEquals(world.look()[1], 0, "without the state nothing is known");
   world.pass(1);
-  world.month.adopt(parseMonthState(disk));
+  world.month.restore(parseTrafficState(disk));
   assertEquals(world.look()[1], 111);
   world.pass(5);
   assertEquals(world.look()[1], 116);
 });
 
-Deno.test("MonthTraffic.collect() takes over the official agent's count once", () => {
+Deno.test("MonthlyTraffic.collect() takes over the official agent's count once", () => {
   const world = new MonthWorld("2026-11-20T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
   const untilMs = new Date("2026-11-20T11:00:00").getTime();
   world.official = { sentBytes: 300, receivedBytes: 600, untilMs };
@@ -241,7 +241,7 @@ function happen(world: MonthWorld, event: Event): void {
   }
 }
 
-Deno.test("MonthTraffic never falls within a period, nor exceeds what passed, whatever happens", () => {
+Deno.test("MonthlyTraffic never falls within a period, nor exceeds what passed, whatever happens", () => {
   const events = fc.array(fc.oneof(...wild), { maxLength: 60 });
   fc.assert(
     fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
@@ -263,7 +263,7 @@ Deno.test("MonthTraffic never falls within a period, nor exceeds what passed, wh
   );
 });
 
-Deno.test("MonthTraffic has the whole month again when a clock that went astray is right again", () => {
+Deno.test("MonthlyTraffic has the whole month again when a clock that went astray is right again", () => {
   const astray = fc.record({
     days: fc.integer({ min: -9000, max: 9000 }),
     minutes: fc.nat(30),
@@ -296,7 +296,7 @@ Deno.test("MonthTraffic has the whole month again when a clock that went astray 
   );
 });
 
-Deno.test("MonthTraffic is exact when the clock is right and interfaces stay", () => {
+Deno.test("MonthlyTraffic is exact when the clock is right and interfaces stay", () => {
   const events = fc.array(fc.oneof(...calm), { maxLength: 60 });
   fc.assert(
     fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {

@@ -1,16 +1,16 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { formatMonthOrder, parseMonthOrder } from "../../lib/traffic/traffic_state.ts";
+import { formatTrafficOrder, parseTrafficOrder } from "../../lib/traffic/traffic_state.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
-Deno.test("parseMonthOrder() reads what formatMonthOrder() writes", () => {
+Deno.test("parseTrafficOrder() reads what formatTrafficOrder() writes", () => {
   for (
     const order of [{ sentBytes: 1 }, { receivedBytes: 0 }, { sentBytes: 5, receivedBytes: 7 }]
   ) {
-    assertEquals(parseMonthOrder(formatMonthOrder(order)), order);
+    assertEquals(parseTrafficOrder(formatTrafficOrder(order)), order);
   }
 });
 
-Deno.test("parseMonthOrder() refuses everything else", () => {
+Deno.test("parseTrafficOrder() refuses everything else", () => {
   for (
     const text of [
       "",
@@ -26,7 +26,7 @@ Deno.test("parseMonthOrder() refuses everything else", () => {
       '{"sentBytes":1',
     ]
   ) {
-    assertThrows(() => parseMonthOrder(text), SyntaxError, "Cannot parse", text);
+    assertThrows(() => parseTrafficOrder(text), SyntaxError, "Cannot parse", text);
   }
-  onlySyntaxErrors(parseMonthOrder, [formatMonthOrder({ sentBytes: 5, receivedBytes: 7 })]);
+  onlySyntaxErrors(parseTrafficOrder, [formatTrafficOrder({ sentBytes: 5, receivedBytes: 7 })]);
 });

@@ -1,18 +1,18 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
-  formatMonthState,
+  formatTrafficState,
   MAX_KEPT_INTERFACES,
   MAX_OTHER_PERIODS,
-  type MonthState,
-  parseMonthState,
+  parseTrafficState,
+  type TrafficState,
 } from "../../lib/traffic/traffic_state.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
-const STATE: MonthState = {
+const STATE: TrafficState = {
   day: 15,
   bootId: "17977a6f-cc5d-4ae1-a7bd-0e62d4ddcc27",
-  passed: { sentBytes: 10, receivedBytes: 2 ** 60 },
+  countedBytes: { sentBytes: 10, receivedBytes: 2 ** 60 },
   current: { start: "2026-11-15", seenMs: 1795553719494, sentBytes: -5, receivedBytes: 7 },
   others: [{ start: "2026-10-15", seenMs: -1, sentBytes: 1, receivedBytes: 2 }],
   interfaces: new Map([["eth0", { sentBytes: 10, receivedBytes: 20 }]]),
@@ -30,45 +30,47 @@ const mark = fc.record({
   sentBytes: fc.maxSafeInteger(),
   receivedBytes: fc.maxSafeInteger(),
 });
-const state: fc.Arbitrary<MonthState> = fc.record({
+const state: fc.Arbitrary<TrafficState> = fc.record({
   day: fc.integer({ min: 1, max: 31 }),
   bootId: fc.constantFrom("", "17977a6f-cc5d-4ae1-a7bd-0e62d4ddcc27"),
-  passed: both,
+  countedBytes: both,
   current: mark,
   others: fc.array(mark, { maxLength: MAX_OTHER_PERIODS }),
   interfaces: fc.array(fc.tuple(fc.string({ maxLength: 15 }), both), { maxLength: 9 })
     .map((pairs) => new Map(pairs)),
 });
 
-Deno.test("parseMonthState() reads what formatMonthState() writes", () => {
-  assertEquals(parseMonthState(formatMonthState(STATE)), STATE);
+Deno.test("parseTrafficState() reads what formatTrafficState() writes", () => {
+  assertEquals(parseTrafficState(formatTrafficState(STATE)), STATE);
   fc.assert(fc.property(state, (value) => {
-    assertEquals(parseMonthState(formatMonthState(value)), value);
+    assertEquals(parseTrafficState(formatTrafficState(value)), value);
   }));
 });
 
-Deno.test("formatMonthState() takes a few hundred bytes, and the latest of too many interfaces", () => {
-  assert(formatMonthState(STATE).length < 400);
+Deno.test("formatTrafficState() takes a few hundred bytes, and the latest of too many interfaces", () => {
+  assert(formatTrafficState(STATE).length < 400);
   const many = Array.from(
     { length: 500 },
     (_, index): [string, { sentBytes: number; receivedBytes: number }] => {
       return [`interface-${index}`, { sentBytes: 2 ** 62, receivedBytes: 2 ** 62 }];
     },
   );
-  const { interfaces } = parseMonthState(formatMonthState({ ...STATE, interfaces: new Map(many) }));
+  const { interfaces } = parseTrafficState(
+    formatTrafficState({ ...STATE, interfaces: new Map(many) }),
+  );
   assertEquals(interfaces.size, MAX_KEPT_INTERFACES);
   assert(interfaces.has("interface-499"));
 });
 
-Deno.test("parseMonthState() refuses a state that is cut off anywhere", () => {
-  const text = formatMonthState(STATE).trimEnd();
+Deno.test("parseTrafficState() refuses a state that is cut off anywhere", () => {
+  const text = formatTrafficState(STATE).trimEnd();
   for (let length = 0; length < text.length; length++) {
-    assertThrows(() => parseMonthState(text.slice(0, length)), SyntaxError);
+    assertThrows(() => parseTrafficState(text.slice(0, length)), SyntaxError);
   }
 });
 
-Deno.test("parseMonthState() refuses a state with one field that is wrong", () => {
-  const fields: Record<string, unknown> = JSON.parse(formatMonthState(STATE));
+Deno.test("parseTrafficState() refuses a state with one field that is wrong", () => {
+  const fields: Record<string, unknown> = JSON.parse(formatTrafficState(STATE));
   const wrong: Record<string, unknown[]> = {
     version: [2, "1", undefined],
     day: [0, 32, 1.5, "1", null],
@@ -81,13 +83,13 @@ Deno.test("parseMonthState() refuses a state with one field that is wrong", () =
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
       const text = JSON.stringify({ ...fields, [name]: value });
-      assertThrows(() => parseMonthState(text), SyntaxError, "month's state", text);
+      assertThrows(() => parseTrafficState(text), SyntaxError, "month's state", text);
     }
   }
-  assertThrows(() => parseMonthState(" ".repeat(40_000)), SyntaxError, "too long");
+  assertThrows(() => parseTrafficState(" ".repeat(40_000)), SyntaxError, "too long");
 });
 
-Deno.test("parseMonthState() throws nothing but a SyntaxError", () => {
+Deno.test("parseTrafficState() throws nothing but a SyntaxError", () => {
   // Marks may be below 0, which is checked for elsewhere.
-  onlySyntaxErrors((text) => parseMonthState(text).interfaces, [formatMonthState(STATE)]);
+  onlySyntaxErrors((text) => parseTrafficState(text).interfaces, [formatTrafficState(STATE)]);
 });
