@@ -6,7 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import { getLogger } from "../log/log.ts";
-import { SparseLines } from "../log/rate_limit.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import type { HttpPanel } from "../panel/client_v1.ts";
 import { Outbox } from "../panel/delivery_queue.ts";
 import type { LinkListener, PanelLink } from "../panel/link.ts";
@@ -88,9 +88,7 @@ export interface Controller {
 export class Agent {
   readonly #parts: AgentParts;
   readonly #log = getLogger("panel");
-  readonly #notices = new SparseLines((text) => {
-    this.#log.info("The panel says: {text}", { text });
-  });
+  readonly #noticeLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   /** Ends the calls that are under way, a moment after the loops. */
   readonly #calls = new AbortController();
   #snapshot: Snapshot | undefined;
@@ -171,8 +169,14 @@ export class Agent {
       case "terminal":
         return control.openTerminal(order.requestId);
       case "notice":
-        return this.#notices.note(order.text);
+        return this.#logNotice(order.text);
     }
+  }
+
+  #logNotice(text: string): void {
+    if (!this.#noticeLog.allows()) return;
+    const more = this.#noticeLog.takeSuppressed();
+    this.#log.info("The panel says: {text}{more}", { text, more });
   }
 
   async #infoLoop(link: AgentLink, facts: () => MachineFacts, signal: AbortSignal): Promise<void> {

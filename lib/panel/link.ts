@@ -1,4 +1,4 @@
-import { SparseLines } from "../log/rate_limit.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import type { RpcPost } from "./client_v2.ts";
 import { LinkStory } from "./link_log.ts";
 import {
@@ -60,7 +60,7 @@ export class PanelLink {
   readonly #parts: LinkParts;
   readonly #signals: LinkSignals;
   readonly #carrier: Carrier;
-  readonly #odd: SparseLines;
+  readonly #unusableLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #story: LinkStory;
   readonly #beat: Beat;
   readonly #firstOutcome = Promise.withResolvers<void>();
@@ -75,9 +75,6 @@ export class PanelLink {
     this.#signals = signals;
     this.#carrier = new Carrier({ ...parts, socket: () => this.#socket });
     this.#story = new LinkStory(parts.log);
-    this.#odd = new SparseLines((text) => {
-      parts.log.warning(`The panel says something odd: ${text}`);
-    });
     this.#beat = new Beat({
       intervalMs: parts.intervalMs,
       onClamp: () => this.#story.clamped(),
@@ -260,14 +257,20 @@ export class PanelLink {
     switch (message.kind) {
       case "answer":
         // Over the older version only what was refused is answered.
-        if (message.error) this.#odd.note(`"${message.error.text}"`);
+        if (message.error) this.#logUnusable(`"${message.error.text}"`);
         return;
       case "unusable":
-        this.#odd.note(message.reason);
+        this.#logUnusable(message.reason);
         return;
       default:
         this.#parts.onOrder(message);
     }
+  }
+
+  #logUnusable(text: string): void {
+    if (!this.#unusableLog.allows()) return;
+    const more = this.#unusableLog.takeSuppressed();
+    this.#parts.log.warning(`The panel says something odd: ${text}${more}`);
   }
 }
 

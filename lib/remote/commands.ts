@@ -1,6 +1,6 @@
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { ToldFew, WarnOnce } from "../log/rate_limit.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import type { CommandResult } from "../types.ts";
 import { NOT_RUN, runCommand } from "./command.ts";
 import { surroundings } from "./exec_environment.ts";
@@ -41,8 +41,8 @@ const WAITING_REFUSALS = 64;
 
 const REMEMBERED_IDS = 1024;
 
-/** Commands of a minute that the log tells one by one. */
-const TOLD_A_MINUTE = 5;
+/** Commands of a minute that are logged one by one at the level info. */
+const LOGGED_A_MINUTE = 5;
 
 const DISABLED = "Remote control is disabled.";
 
@@ -52,18 +52,19 @@ const TOO_MANY = "The command was not run: too many others wait already. Try aga
 export class Commands {
   readonly #options: CommandsOptions;
   readonly #log = getLogger("control");
-  readonly #warnings = new WarnOnce();
+  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #ended = new AbortController();
   readonly #seen = new SeenIds(REMEMBERED_IDS);
   readonly #turns = new Turns({ parallel: AT_A_TIME, capacity: WAITING_COMMANDS });
   readonly #uploads: ResultUploads;
-  readonly #told: ToldFew;
+  readonly #commandLog: LogRateLimit;
   #waitingLength = 0;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
     const monotonicMs = () => options.monotonicMs();
-    this.#told = new ToldFew({ most: TOLD_A_MINUTE, everyMs: 60_000, monotonicMs });
+    this.#commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000, monotonicMs });
     this.#uploads = new ResultUploads({
       ...options,
       upload: (result, signal) => options.uploadResult(result, signal),
@@ -75,7 +76,9 @@ export class Commands {
     if (this.#ended.signal.aborted || !this.#seen.add(taskId)) return;
     const { programs } = this.#options;
     if (programs === undefined) {
-      this.#warnings.warn("A command of the panel's was refused: remote control is off");
+      if (this.#refusalLog.allows()) {
+        this.#log.warning("A command of the panel's was refused: remote control is off");
+      }
       return this.#refuse(taskId, DISABLED);
     }
     const isRoom = this.#waitingLength + command.length <= WAITING_LENGTH;
@@ -123,22 +126,25 @@ export class Commands {
     }
   }
 
-  /** How loud the log tells of the next command. */
+  /** The level at which the next command is logged. */
   #levelOfNext(): "info" | "debug" {
-    const next = this.#told.next();
-    if (next === "too many") {
+    if (this.#commandLog.allows()) {
+      this.#commandLog.takeSuppressed();
+      return "info";
+    }
+    if (this.#commandLog.suppressed === 1) {
       this.#log.warning(
-        "The panel sends many commands: for a minute the level debug tells of each",
+        "The panel sends many commands: for a minute they are logged at level debug",
       );
     }
-    return next === "yes" ? "info" : "debug";
+    return "debug";
   }
 
   #refuse(taskId: string, output: string): void {
     if (this.#uploads.waiting < WAITING_REFUSALS) {
       this.#upload(taskId, { output, exitCode: NOT_RUN });
-    } else {
-      this.#warnings.warn("Too many commands come from the panel; some get no answer");
+    } else if (this.#dropLog.allows()) {
+      this.#log.warning("Too many commands come from the panel; some get no answer");
     }
   }
 

@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { WarnOnce } from "../log/rate_limit.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import type { Socket } from "../net/websocket.ts";
 import { surroundings } from "./exec_environment.ts";
 import { SeenIds, Turns } from "./task_queue.ts";
@@ -38,7 +38,8 @@ const TOO_MANY = `Cannot open a terminal: ${AT_A_TIME} are open already. Close o
 export class Terminals {
   readonly #options: TerminalsOptions;
   readonly #log = getLogger("control");
-  readonly #warnings = new WarnOnce();
+  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #ended = new AbortController();
   readonly #seen = new SeenIds(REMEMBERED_IDS);
   readonly #open = new Turns({ parallel: AT_A_TIME, capacity: 0 });
@@ -53,7 +54,9 @@ export class Terminals {
     if (this.#ended.signal.aborted || !this.#seen.add(requestId)) return;
     const { programs } = this.#options;
     if (programs === undefined) {
-      this.#warnings.warn("A terminal of the panel's was refused: remote control is off");
+      if (this.#refusalLog.allows()) {
+        this.#log.warning("A terminal of the panel's was refused: remote control is off");
+      }
       this.#refuse(requestId, DISABLED);
     } else if (!this.#open.add(() => this.#serve(programs, requestId))) {
       this.#refuse(requestId, TOO_MANY);
@@ -127,8 +130,8 @@ export class Terminals {
         this.#log.debug("{error}", { error: describeError(error) });
       }
     });
-    if (!isTaken) {
-      this.#warnings.warn("Too many terminals are asked for; some requests are dropped");
+    if (!isTaken && this.#dropLog.allows()) {
+      this.#log.warning("Too many terminals are asked for; some requests are dropped");
     }
   }
 }

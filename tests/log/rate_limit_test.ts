@@ -1,27 +1,41 @@
 import { assertEquals } from "@std/assert";
 import { install } from "@sinonjs/fake-timers";
-import { SparseLines } from "../../lib/log/rate_limit.ts";
+import { LogRateLimit } from "../../lib/log/rate_limit.ts";
 
-Deno.test("SparseLines tells one line a minute, and how many it has kept to itself", () => {
+Deno.test("LogRateLimit.allows() allows one line a minute, and counts the others", () => {
   const clock = install();
   try {
-    const told: string[] = [];
-    const odd = new SparseLines((text) => told.push(text));
-    for (let n = 0; n < 10_000; n++) odd.note("no JSON");
-    assertEquals(told, ["no JSON"]);
+    const limit = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+    assertEquals([limit.allows(), limit.takeSuppressed()], [true, ""]);
+    for (let n = 0; n < 9999; n++) assertEquals(limit.allows(), false);
     clock.tick(59_999);
-    odd.note("no object");
-    assertEquals(told.length, 1);
+    assertEquals(limit.allows(), false);
     clock.tick(1);
-    odd.note("no shape");
-    assertEquals(
-      told.at(-1),
-      "no shape (and 10000 more such since the last line)",
-    );
+    assertEquals(limit.allows(), true);
+    assertEquals(limit.suppressed, 10_000);
+    assertEquals(limit.takeSuppressed(), " (and 10000 more since the last line)");
     clock.tick(60_000);
-    odd.note("no JSON");
-    assertEquals(told.at(-1), "no JSON");
+    assertEquals([limit.allows(), limit.takeSuppressed()], [true, ""]);
   } finally {
     clock.uninstall();
   }
+});
+
+Deno.test("LogRateLimit.allows() allows so many lines in each period", () => {
+  let nowMs = 0;
+  const limit = new LogRateLimit({ lines: 2, periodMs: 1000, monotonicMs: () => nowMs });
+  const allowed = () => limit.allows();
+  assertEquals([allowed(), allowed(), allowed(), allowed()], [true, true, false, false]);
+  nowMs = 999;
+  assertEquals(allowed(), false);
+  nowMs = 1000;
+  assertEquals([allowed(), allowed(), allowed()], [true, true, false]);
+});
+
+Deno.test("LogRateLimit.allows() allows no second line when the period has no end", () => {
+  let nowMs = 0;
+  const limit = new LogRateLimit({ lines: 1, periodMs: Infinity, monotonicMs: () => nowMs });
+  assertEquals(limit.allows(), true);
+  nowMs = 1e15;
+  assertEquals(limit.allows(), false);
 });
