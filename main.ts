@@ -12,7 +12,7 @@ import { secondsBetweenLooks } from "./lib/cli/dry_run.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
 import { explainError } from "./lib/cli/output.ts";
 import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "./lib/host/this_program.ts";
-import { installedConfigs, installedTold } from "./lib/service/install_record.ts";
+import { installedConfigPaths, installedRootOptions } from "./lib/service/install_record.ts";
 import type { CommandOptions } from "./lib/cli/install.ts";
 import { runtimeFolders } from "./lib/host/paths.ts";
 import { print, printError } from "./lib/cli/output.ts";
@@ -37,13 +37,13 @@ async function main(): Promise<number> {
       readText: (path: string) => Deno.readTextFileSync(path),
       readMode: (path: string) => Deno.statSync(path).mode ?? undefined,
       isOwn: (path: string) => Deno.statSync(path).uid === Deno.uid(),
-      installedTold: (name: string) => installedTold(name, Deno.env.toObject()),
-      installedConfigs: (name: string) => installedConfigs(name, Deno.env.toObject()),
+      installedRootOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),
+      installedConfigPaths: (name: string) => installedConfigPaths(name, Deno.env.toObject()),
     };
     format = wantedLogFormat(sources);
     return await run(resolveConfig(sources), {
       secrets,
-      reconsider({ given, proxies }) {
+      resolveWith({ given, proxies }) {
         const env = { ...proxies, ...sources.env };
         const config = resolveConfig({ ...sources, env, takenOver: given });
         secrets.push(...config.secrets);
@@ -62,11 +62,11 @@ async function main(): Promise<number> {
 }
 
 /** What a command may need beside what it was told. */
-interface Surroundings extends Pick<CommandOptions, "reconsider"> {
+interface Surroundings extends Pick<CommandOptions, "resolveWith"> {
   readonly secrets: string[];
 }
 
-async function run(config: Config, { secrets, reconsider }: Surroundings): Promise<number> {
+async function run(config: Config, { secrets, resolveWith }: Surroundings): Promise<number> {
   secrets.push(...config.secrets);
   if (config.help) return show(helpText());
   if (config.command === "version") return show(versionText(config));
@@ -87,7 +87,7 @@ async function run(config: Config, { secrets, reconsider }: Surroundings): Promi
     return show(await act(config, options));
   }
   if (config.command === "install" || config.command === "uninstall") {
-    return await runInstall(config, { ...options, reconsider });
+    return await runInstall(config, { ...options, resolveWith });
   }
   if (config.command === "update") return await runUpdate(config, options);
   if (config.command === "demo") return await runDemo(config, options);
@@ -102,13 +102,13 @@ async function run(config: Config, { secrets, reconsider }: Surroundings): Promi
 
 async function runInstall(
   config: Config,
-  options: Pick<CommandOptions, "signal" | "reconsider">,
+  options: Pick<CommandOptions, "signal" | "resolveWith">,
 ): Promise<number> {
   const { installCommand, uninstallCommand } = await import("./lib/cli/install.ts");
   const act = config.command === "install" ? installCommand : uninstallCommand;
-  const say = (line: string) => print(`${line}\n`);
+  const printLine = (line: string) => print(`${line}\n`);
   const env = Deno.env.toObject();
-  return await unlessStopped(options.signal, () => act(config, { env, say, ...options }));
+  return await unlessStopped(options.signal, () => act(config, { env, printLine, ...options }));
 }
 
 async function runUpdate(config: Config, options: { signal: AbortSignal }): Promise<number> {
@@ -116,9 +116,9 @@ async function runUpdate(config: Config, options: { signal: AbortSignal }): Prom
   const { update } = await import("./lib/cli/update.ts");
   // What was cut off goes on with the next one.
   return await unlessStopped(options.signal, async () => {
-    const { text, isGood } = await update(config, { program: thisProgram(), ...options });
+    const { text, isSuccess } = await update(config, { program: thisProgram(), ...options });
     print(text);
-    return isGood ? 0 : 1;
+    return isSuccess ? 0 : 1;
   });
 }
 

@@ -7,12 +7,12 @@
 import type { Config } from "../config/config.ts";
 import { toolLine } from "../host/tool_runner.ts";
 import { install } from "../service/install.ts";
-import { readReplaced } from "../service/official_backup.ts";
-import { OfficialSwitch } from "../service/official_switch.ts";
-import { replace, type ReplaceOptions } from "../service/replace.ts";
-import { restore } from "../service/restore.ts";
-import { servicePlaces } from "../service/service_paths.ts";
-import { scopeOf, thisSite } from "../service/target_system.ts";
+import { readOfficialRecord } from "../service/official_record.ts";
+import { OfficialService } from "../service/official_service.ts";
+import { replace, type ReplaceOptions } from "../service/replace_official.ts";
+import { restore } from "../service/restore_official.ts";
+import { servicePaths } from "../service/service_paths.ts";
+import { currentSystem, scopeOf } from "../service/target_system.ts";
 import { uninstall } from "../service/uninstall.ts";
 
 /** What a command may use. */
@@ -20,9 +20,9 @@ export interface CommandOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Takes a line for the user. */
-  say(line: string): void;
+  printLine(line: string): void;
   /** What was asked for, with what an official agent was told below it. */
-  readonly reconsider: ReplaceOptions["reconsider"];
+  readonly resolveWith: ReplaceOptions["resolveWith"];
 }
 
 /**
@@ -33,7 +33,7 @@ export interface CommandOptions {
  */
 export async function installCommand(config: Config, options: CommandOptions): Promise<number> {
   const act = config.install.replace ? replace : install;
-  const refusal = await act(config, thisSite(options), options);
+  const refusal = await act(config, currentSystem(options), options);
   return refusal === undefined ? 0 : 1;
 }
 
@@ -45,21 +45,21 @@ export async function installCommand(config: Config, options: CommandOptions): P
  */
 export async function uninstallCommand(config: Config, options: CommandOptions): Promise<number> {
   const { serviceName, print } = config.install;
-  const { signal, say } = options;
-  const site = thisSite(options);
+  const { signal, printLine } = options;
+  const system = currentSystem(options);
   if (config.install.restore) {
-    await restore(config, site, options);
+    await restore(config, system, options);
     return 0;
   }
-  const { configFolder } = servicePlaces(serviceName, { ...site, scope: scopeOf(site) });
-  const replaced = readReplaced(site.root + configFolder);
-  await uninstall(site, { serviceName, print, signal });
+  const { configFolder } = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
+  const replaced = readOfficialRecord(system.root + configFolder);
+  await uninstall(system, { serviceName, print, signal });
   if (replaced !== undefined && !print) {
-    const { starting } = new OfficialSwitch(replaced, site);
-    say(
+    const { startCommands } = new OfficialService(replaced, system);
+    printLine(
       `The official agent (${replaced.serviceName}) is still there and does not run; start it by`,
     );
-    say(`  ${starting.map(toolLine).join(" && ")}`);
+    printLine(`  ${startCommands.map(toolLine).join(" && ")}`);
   }
   return 0;
 }

@@ -21,28 +21,28 @@ import { AgentProcess } from "../update/agent_process.ts";
 import { agentService, serviceNames } from "../update/agent_service.ts";
 import { Downloads } from "../update/download.ts";
 import { ProgramFiles } from "../update/program_files.ts";
-import { findRelease, type FoundRelease, newestReleaseUrl } from "../update/releases.ts";
+import { findRelease, type FoundRelease, latestReleaseUrl } from "../update/releases.ts";
 import { runUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
 
 /** What `update --check` prints: a sentence, or JSON. */
 export function checkText(
   release: FoundRelease,
-  { present, json }: { present: string; json: boolean },
+  { currentVersion, json }: { currentVersion: string; json: boolean },
 ): string {
-  if (json) return jsonText({ present, ...describe(release) });
-  return `${sentence(release, present)}\n`;
+  if (json) return jsonText({ present: currentVersion, ...describe(release) });
+  return `${sentence(release, currentVersion)}\n`;
 }
 
 /** What `update --now` prints when it is done: a sentence, or JSON. */
 export function nowText(
   outcome: UpdateOutcome,
-  { present, json }: { present: string; json: boolean },
+  { currentVersion, json }: { currentVersion: string; json: boolean },
 ): string {
   if (outcome.kind === "nothing") {
     const { kind, release } = outcome;
-    if (json) return jsonText({ outcome: kind, present, ...describe(release) });
-    return `${sentence(release, present)}\n`;
+    if (json) return jsonText({ outcome: kind, present: currentVersion, ...describe(release) });
+    return `${sentence(release, currentVersion)}\n`;
   }
   const { kind, from, to } = outcome;
   if (json) return jsonText({ outcome: kind, from, to });
@@ -55,20 +55,20 @@ export function nowText(
   return `${sentences[kind]}\n`;
 }
 
-function describe({ version, tag, verdict }: FoundRelease): Record<string, unknown> {
-  return { newest: version ?? tag, verdict };
+function describe({ version, tag, decision }: FoundRelease): Record<string, unknown> {
+  return { newest: version ?? tag, verdict: decision };
 }
 
-function sentence({ version, tag, verdict }: FoundRelease, present: string): string {
-  switch (verdict) {
+function sentence({ version, tag, decision }: FoundRelease, currentVersion: string): string {
+  switch (decision) {
     case "newer":
-      return `Version ${version} is there, ${present} is here: "update --now" takes it`;
+      return `Version ${version} is there, ${currentVersion} is here: "update --now" takes it`;
     case "not newer":
-      return `Version ${present} is here, and none is newer: the newest release is ${version}`;
+      return `Version ${currentVersion} is here, and none is newer: the newest release is ${version}`;
     case "failed before":
-      return `Version ${version} is there, but has failed here before: ${present} stays`;
+      return `Version ${version} is there, but has failed here before: ${currentVersion} stays`;
     case "not stable":
-      return `Version ${present} is here; the newest release, ${tag}, is not a stable one`;
+      return `Version ${currentVersion} is here; the newest release, ${tag}, is not a stable one`;
   }
 }
 
@@ -85,7 +85,7 @@ export interface UpdateOptions {
 /** What there is to say, and whether things are as they were wanted. */
 export interface UpdateResult {
   readonly text: string;
-  readonly isGood: boolean;
+  readonly isSuccess: boolean;
 }
 
 /**
@@ -97,37 +97,40 @@ export interface UpdateResult {
 export async function update(config: Config, options: UpdateOptions): Promise<UpdateResult> {
   const { check, now } = config.update;
   if (check && now) throw new UsageError("Cannot use --check and --now together");
-  return now ? await updateNow(config, options) : await checkOnly(config, options);
+  return now ? await updateNow(config, options) : await checkForUpdate(config, options);
 }
 
-async function checkOnly(
+async function checkForUpdate(
   config: Config,
   { program, signal }: UpdateOptions,
 ): Promise<UpdateResult> {
   const release = await findRelease({
     ...placesOf(config),
-    present: VERSION,
-    failed: failedBefore(program),
-  }, { downloads: downloadsOf(config), signal });
-  return { text: checkText(release, { present: VERSION, json: config.json }), isGood: true };
+    currentVersion: VERSION,
+    failed: failedVersions(program),
+  }, { downloads: createDownloads(config), signal });
+  return {
+    text: checkText(release, { currentVersion: VERSION, json: config.json }),
+    isSuccess: true,
+  };
 }
 
 async function updateNow(
   config: Config,
   { program, signal }: UpdateOptions,
 ): Promise<UpdateResult> {
-  requireReplaceable(program);
+  requireUpdatable(program);
   const path = await Deno.realPath(program.path);
   const places = placesOf(config);
   const lock = lockFolder(updateFolder(path));
   if (lock === undefined) throw new Error("Cannot update: another update is under way");
   try {
     const log = getLogger("update");
-    const state = stateOf(path);
+    const state = openUpdateState(path);
     for (const trouble of state.read().troubles) log.warning("{trouble}", { trouble });
     const outcome = await runUpdate({
       ...places,
-      present: VERSION,
+      currentVersion: VERSION,
       target: thisTarget(program),
       files: new ProgramFiles(path),
       state,
@@ -136,22 +139,22 @@ async function updateNow(
         folders: runtimeFolders(config),
         service: agentService(path, serviceNames(path, config.install.serviceName)),
       }),
-      downloads: downloadsOf(config),
-      tell(step, words) {
+      downloads: createDownloads(config),
+      onStep(step, words) {
         if (step === "returning" || step === "returned") log.warning("{words}", { words });
         else log.info("{words}", { words });
       },
     }, signal);
     return {
-      text: nowText(outcome, { present: VERSION, json: config.json }),
-      isGood: outcome.kind !== "returned",
+      text: nowText(outcome, { currentVersion: VERSION, json: config.json }),
+      isSuccess: outcome.kind !== "returned",
     };
   } finally {
     lock.close();
   }
 }
 
-function requireReplaceable({ form }: ThisProgram): void {
+function requireUpdatable({ form }: ThisProgram): void {
   if (isInContainerImage()) {
     throw new Error(
       "Cannot update inside a container image: a newer version comes with a newer image",
@@ -170,21 +173,21 @@ function placesOf({ update }: Config): { url: string; mirror: string } {
         "--update-url URL says it",
     );
   }
-  return { url: url === "" ? newestReleaseUrl(REPOSITORY) : url, mirror };
+  return { url: url === "" ? latestReleaseUrl(REPOSITORY) : url, mirror };
 }
 
-function downloadsOf({ proxies, caCerts }: Config): Downloads {
+function createDownloads({ proxies, caCerts }: Config): Downloads {
   return new Downloads({ userAgent: USER_AGENT, proxies, caCerts });
 }
 
-function stateOf(path: string): StateFile<UpdateState> {
+function openUpdateState(path: string): StateFile<UpdateState> {
   return new StateFile(updateFolder(path), { name: UPDATE_STATE, parse: parseUpdateState });
 }
 
 /** Whoever may not read it is told of the release all the same. */
-function failedBefore({ path }: ThisProgram): readonly string[] {
+function failedVersions({ path }: ThisProgram): readonly string[] {
   try {
-    return stateOf(Deno.realPathSync(path)).read().value?.failed ?? [];
+    return openUpdateState(Deno.realPathSync(path)).read().value?.failed ?? [];
   } catch {
     return [];
   }

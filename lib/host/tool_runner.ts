@@ -1,3 +1,5 @@
+import { quoteShellWord } from "../parse/shell_words.ts";
+
 /** The folders of the system's own programs, which a user's or a service's `PATH` may leave out. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -42,9 +44,8 @@ export async function runTools(
 
 /** A command as it would be typed. */
 export function toolLine({ tool, args }: ToolCommand): string {
-  return [tool, ...args].map((word) =>
-    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
-  ).join(" ");
+  return [tool, ...args].map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : quoteShellWord(word))
+    .join(" ");
 }
 
 /** A user's `PATH` and then the folders of the system's own programs, which it may leave out. */

@@ -1,5 +1,6 @@
 import type { Programs } from "../host/programs.ts";
 import type { Account } from "../parse/passwd.ts";
+import { quoteShellWord } from "../parse/shell_words.ts";
 import { ProcessFamily } from "./process_tree.ts";
 import type { TerminalSize } from "./terminal_messages.ts";
 
@@ -19,7 +20,7 @@ export const START_PTY = 'exec 3>&2; exec script -q -f -c "$1" /dev/null';
  * `script` leaves the echo off when its own input is no terminal.
  */
 export function ptyCommand(shell: string): string {
-  const path = `'${shell.replaceAll("'", "'\\''")}'`;
+  const path = quoteShellWord(shell);
   return `
 stty sane 2>/dev/null
 stty iutf8 2>/dev/null

@@ -2,28 +2,28 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { dirname } from "../parse/path.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
-import { detectManager, managerTrouble, serviceManager } from "./managers.ts";
+import { detectManager, managerError, serviceManager } from "./managers.ts";
 import type { ManagerKind, ServiceManager } from "./service_manager.ts";
-import { type ServicePlaces, servicePlaces } from "./service_paths.ts";
+import { type ServicePaths, servicePaths } from "./service_paths.ts";
 import { type ServiceUser, serviceUser } from "./service_user.ts";
-import { NO_VIEW_CODE, VIEW_TEST } from "./systemd.ts";
-import { isThere, scopeOf, type Site } from "./target_system.ts";
+import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
+import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
 
 /** What is known before anything is done. */
-export interface InstallFacts {
+export interface InstallContext {
   readonly kind: ManagerKind;
-  readonly places: ServicePlaces;
+  readonly paths: ServicePaths;
   readonly user: ServiceUser;
   /** The Deno for a portable build; `undefined` for one that needs none. */
   readonly deno: string | undefined;
   /** How far this machine lets a service be shut off. */
   readonly sandbox: "full" | "without view";
   /** What was installed before. */
-  readonly before: InstallRecord | undefined;
+  readonly previous: InstallRecord | undefined;
   /** Whether the program can be linked to where it is found by its name; or what is wrong there. */
   readonly link: "free" | "taken" | "no folder";
   /** The user whose services end with his logins, so far; `undefined` where there is none. */
-  readonly notLingering: string | undefined;
+  readonly lingerUser: string | undefined;
 }
 
 /**
@@ -32,7 +32,7 @@ export interface InstallFacts {
  *
  * @throws {UsageError} When that user could not start it.
  */
-export function readableDeno(path: string, { user }: { user: string }): string {
+export function trustedDeno(path: string, { user }: { user: string }): string {
   const real = Deno.realPathSync(path);
   if (user === "root" || user === "") return real;
   const parts = real.split("/");
@@ -55,55 +55,55 @@ export function readableDeno(path: string, { user }: { user: string }): string {
  *
  * @throws {UsageError} When what was asked for can't be installed here.
  */
-export async function findFacts(
+export async function readInstallContext(
   { install }: Pick<Config, "install">,
-  site: Site,
+  system: TargetSystem,
   signal: AbortSignal,
-): Promise<InstallFacts> {
-  const { program, root } = site;
+): Promise<InstallContext> {
+  const { program, root } = system;
   if (program.form === "source") {
     throw new UsageError(
       "Cannot install from sources: build one file by `deno task compile --portable`, and let " +
         "that install itself",
     );
   }
-  const kind = detectManager(site);
-  const scope = scopeOf(site);
-  const places = servicePlaces(install.serviceName, { ...site, scope });
-  requireNoOther(install.serviceName, site);
+  const kind = detectManager(system);
+  const scope = scopeOf(system);
+  const paths = servicePaths(install.serviceName, { ...system, scope });
+  requireNoSystemInstall(install.serviceName, system);
   if (!install.print) {
-    const manager = serviceManager(kind, { name: install.serviceName, scope, ...places, ...site });
-    await requireManager(manager, site, signal);
+    const manager = serviceManager(kind, { name: install.serviceName, scope, ...paths, ...system });
+    await requireManager(manager, system, signal);
   }
-  const before = readInstallRecord(root + places.record);
+  const previous = readInstallRecord(root + paths.record);
   const user = await serviceUser({
     service: install.serviceName,
-    asRoot: install.asRoot ?? before?.user === "root",
-    site,
+    asRoot: install.asRoot ?? previous?.user === "root",
+    system,
   }, signal);
   return {
     kind,
-    places,
+    paths,
     user,
     sandbox: kind === "systemd" && scope === "system" && !install.print
-      ? await possibleSandbox(site, signal)
+      ? await detectSandbox(system, signal)
       : "full",
-    before,
+    previous,
     deno: program.form === "portable"
-      ? readableDeno(site.denoPath, { user: user.name })
+      ? trustedDeno(system.denoPath, { user: user.name })
       : undefined,
-    link: linkPlace(root + places.link, before?.links.includes(places.link) ?? false),
-    notLingering: kind === "systemd" && scope === "user"
-      ? await notLingering(site, signal)
+    link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
+    lingerUser: kind === "systemd" && scope === "user"
+      ? await lingerUser(system, signal)
       : undefined,
   };
 }
 
 /** Two agents with one token would take the panel's connection from each other. */
-function requireNoOther(serviceName: string, site: Site): void {
-  if (scopeOf(site) === "system") return;
-  const { record } = servicePlaces(serviceName, { ...site, scope: "system" });
-  if (!isThere(site.root + record)) return;
+function requireNoSystemInstall(serviceName: string, system: TargetSystem): void {
+  if (scopeOf(system) === "system") return;
+  const { record } = servicePaths(serviceName, { ...system, scope: "system" });
+  if (!pathExists(system.root + record)) return;
   throw new UsageError(
     `Cannot install ${serviceName} for this user: root has installed it for the machine ` +
       `(${record}); run this as root, or give another --install-service-name`,
@@ -113,41 +113,41 @@ function requireNoOther(serviceName: string, site: Site): void {
 /** Nothing is to be written, a token least of all, where nothing could be started. */
 async function requireManager(
   manager: ServiceManager,
-  site: Site,
+  system: TargetSystem,
   signal: AbortSignal,
 ): Promise<void> {
-  const trouble = await managerTrouble(manager, site, signal);
+  const trouble = await managerError(manager, system, signal);
   if (trouble === undefined) return;
-  const name = await userName(site, signal) ?? site.uid;
+  const name = await userName(system, signal) ?? system.uid;
   throw new UsageError(
     `Cannot install for this user: its service manager does not answer (${trouble}); log in as ` +
       `${name} by ssh or \`machinectl shell ${name}@\`, or let root \`loginctl enable-linger ` +
-      `${name}\` and set XDG_RUNTIME_DIR=/run/user/${site.uid}`,
+      `${name}\` and set XDG_RUNTIME_DIR=/run/user/${system.uid}`,
   );
 }
 
 /** Some containers let no service mount anything, and one that wants to would never start. */
-async function possibleSandbox(
-  { tools }: Pick<Site, "tools">,
+async function detectSandbox(
+  { tools }: Pick<TargetSystem, "tools">,
   signal: AbortSignal,
-): Promise<InstallFacts["sandbox"]> {
-  const { code } = await tools.run(VIEW_TEST, { signal });
-  return code === NO_VIEW_CODE ? "without view" : "full";
+): Promise<InstallContext["sandbox"]> {
+  const { code } = await tools.run(SANDBOX_TEST, { signal });
+  return code === NAMESPACE_FAILED_CODE ? "without view" : "full";
 }
 
-function linkPlace(path: string, isOurs: boolean): InstallFacts["link"] {
-  if (!isThere(dirname(path))) return "no folder";
-  return isOurs || !isThere(path) ? "free" : "taken";
+function linkState(path: string, isOurs: boolean): InstallContext["link"] {
+  if (!pathExists(dirname(path))) return "no folder";
+  return isOurs || !pathExists(path) ? "free" : "taken";
 }
 
 /** The user, unless his services outlive his logins already. */
-async function notLingering(site: Site, signal: AbortSignal): Promise<string | undefined> {
-  const name = await userName(site, signal);
-  return name === undefined || isLingering(name, site) ? undefined : name;
+async function lingerUser(system: TargetSystem, signal: AbortSignal): Promise<string | undefined> {
+  const name = await userName(system, signal);
+  return name === undefined || isLingering(name, system) ? undefined : name;
 }
 
 async function userName(
-  { tools }: Pick<Site, "tools">,
+  { tools }: Pick<TargetSystem, "tools">,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { code, output } = await tools.run({ tool: "id", args: ["-un"] }, { signal });
@@ -155,7 +155,7 @@ async function userName(
 }
 
 /** Whether a user's services outlive his logins. */
-export function isLingering(name: string, { root }: Pick<Site, "root">): boolean {
+export function isLingering(name: string, { root }: Pick<TargetSystem, "root">): boolean {
   try {
     return Deno.statSync(`${root}/var/lib/systemd/linger/${name}`).isFile;
   } catch {

@@ -5,13 +5,13 @@ import { OPTIONS } from "../config/option_table.ts";
 import { updateFolder } from "../host/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import { knowsReleases } from "../version.ts";
-import type { InstallFacts } from "./install_context.ts";
+import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
-import { runStep, type Step } from "./install_step.ts";
+import { commandStep, type Step } from "./install_step.ts";
 import { serviceManager } from "./managers.ts";
 import { environmentText } from "./service_environment.ts";
 import type { ServiceManager, ServicePlan } from "./service_manager.ts";
-import { missingFolders, scopeOf, type Site } from "./target_system.ts";
+import { missingFolders, scopeOf, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./update_service.ts";
 
 const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
@@ -45,12 +45,16 @@ export function serviceConfigText(
 }
 
 /** Writes the configuration, the proxies where there are any, and the files of the service. */
-export function planFiles(
+export function planFileSteps(
   config: Config,
   service: ServicePlan,
-  { site, facts, manager }: { site: Site; facts: InstallFacts; manager: ServiceManager },
+  { system, context, manager }: {
+    system: TargetSystem;
+    context: InstallContext;
+    manager: ServiceManager;
+  },
 ): Step[] {
-  const { places, kind } = facts;
+  const { paths, kind } = context;
   const { http, https, none } = config.proxies;
   const variables = {
     ...(http !== undefined && { HTTP_PROXY: http }),
@@ -59,25 +63,25 @@ export function planFiles(
   };
   const proxies = environmentText(variables);
   const text = serviceConfigText(config, {
-    folder: site.folder,
+    folder: system.folder,
     stateFolder: service.name === "komari-agent-deno" && service.scope === "system"
       ? undefined
       : service.stateFolder,
   });
   const { user } = service;
   return [
-    { do: "file", path: places.config, text, mode: 0o600, ...ownedBy(user) },
+    { do: "file", path: paths.config, text, mode: 0o600, ...ownedBy(user) },
     // What was written before stays when there are none today.
     ...(Object.keys(variables).length === 0 ? [] : [
       {
         do: "file",
-        path: places.environmentFile,
+        path: paths.environmentFile,
         text: proxies,
         mode: 0o600,
         // Elsewhere root reads it, as commands: then nobody else may write it.
         ...(kind === "launchd" && ownedBy(user)),
       } as const,
-      ...updatesOwn(service, { text: proxies }),
+      ...updateEnvironmentStep(service, { text: proxies }),
     ]),
     // Nobody makes it for a daemon that does not run as root.
     ...(kind === "launchd" && user !== ""
@@ -88,7 +92,7 @@ export function planFiles(
 }
 
 /** Updates read the same file where root owns it. */
-function updatesOwn(
+function updateEnvironmentStep(
   { environmentFile, updateEnvironmentFile: path }: ServicePlan,
   { text }: { text: string },
 ): Step[] {
@@ -104,50 +108,50 @@ export function ownedBy(user: string): { owner?: string } {
 /** Notes what this installation makes, and what the one before has made. */
 export function planRecord(
   service: ServicePlan,
-  { given, site, facts, files }: {
+  { given, system, context, files }: {
     given: ReadonlyMap<string, string>;
-    site: Site;
-    facts: InstallFacts;
+    system: TargetSystem;
+    context: InstallContext;
     files: readonly Step[];
   },
 ): InstallRecord {
-  const { places, before, kind, user } = facts;
+  const { paths, previous, kind, user } = context;
   const { program, config, stateFolder, runtimeFolder, logFile } = service;
   const { environmentFile, updateEnvironmentFile } = service;
-  const paths = new Set(files.flatMap((step) => step.do === "file" ? [step.path] : []));
+  const written = new Set(files.flatMap((step) => step.do === "file" ? [step.path] : []));
   for (const path of [environmentFile, updateEnvironmentFile]) {
-    if (path !== undefined) paths.add(path);
+    if (path !== undefined) written.add(path);
   }
-  paths.delete(config);
-  const links = facts.link === "free" ? [places.link] : [];
-  const folders = missingFolders([program, config, stateFolder, ...paths, ...links], site);
+  written.delete(config);
+  const links = context.link === "free" ? [paths.link] : [];
+  const folders = missingFolders([program, config, stateFolder, ...written, ...links], system);
   const trees = [
-    places.stateFolder,
+    paths.stateFolder,
     service.updateFolder,
     runtimeFolder,
     // One that was there before may hold what is not ours.
-    ...(isFreeFolder(site.root + stateFolder) ? [stateFolder] : []),
+    ...(isFreeFolder(system.root + stateFolder) ? [stateFolder] : []),
   ];
   return {
     service: service.name,
     manager: kind,
     scope: service.scope,
     user: service.user,
-    madeUser: user.make.length > 0 || (before?.madeUser ?? false),
-    madeLinger: facts.notLingering ?? before?.madeLinger ?? "",
+    createdUser: user.createCommands.length > 0 || (previous?.createdUser ?? false),
+    madeLinger: context.lingerUser ?? previous?.madeLinger ?? "",
     program,
     config,
     stateFolder,
     runtimeFolder,
     logFile,
-    files: [...paths],
+    files: [...written],
     links,
     folders: [
-      ...new Set([dirname(program), places.configFolder, ...folders, ...before?.folders ?? []]),
+      ...new Set([dirname(program), paths.configFolder, ...folders, ...previous?.folders ?? []]),
     ],
-    trees: [...new Set([...trees, ...before?.trees ?? []])],
-    told: Object.fromEntries(
-      Array.from(fullPaths(given, site.folder)).filter(([key]) => ROOT_KEYS.includes(key)),
+    trees: [...new Set([...trees, ...previous?.trees ?? []])],
+    rootOptions: Object.fromEntries(
+      Array.from(fullPaths(given, system.folder)).filter(([key]) => ROOT_KEYS.includes(key)),
     ),
   };
 }
@@ -162,52 +166,59 @@ function isFreeFolder(path: string): boolean {
 }
 
 /** Says what the service is, from what was asked for and what was installed before. */
-export function planService(config: Config, site: Site, facts: InstallFacts): ServicePlan {
-  const { places, user, before, deno } = facts;
+export function planService(
+  config: Config,
+  system: TargetSystem,
+  context: InstallContext,
+): ServicePlan {
+  const { paths, user, previous, deno } = context;
   const { install, proxies, update } = config;
   const hasProxies = Object.keys(proxies).length > 0 ||
-    (before?.files.includes(places.environmentFile) ?? false);
-  const folder = install.folder || dirname(before?.program ?? "") || places.programFolder;
+    (previous?.files.includes(paths.environmentFile) ?? false);
+  const folder = install.folder || dirname(previous?.program ?? "") || paths.programFolder;
   const program = `${folder}/${install.serviceName}`;
-  const stateFolder = install.given.get("state_dir") || places.stateFolder;
-  const isUpdated = update.automatic && knowsReleases(update) && isUpdatedApart(facts, site);
+  const stateFolder = install.given.get("state_dir") || paths.stateFolder;
+  const isUpdated = update.automatic && knowsReleases(update) && hasUpdateJob(context, system);
   return {
     name: install.serviceName,
-    scope: scopeOf(site),
+    scope: scopeOf(system),
     program,
-    config: places.config,
-    environmentFile: hasProxies ? places.environmentFile : undefined,
-    updateEnvironmentFile: hasProxies && isUpdated ? updateEnvironmentFile(facts) : undefined,
+    config: paths.config,
+    environmentFile: hasProxies ? paths.environmentFile : undefined,
+    updateEnvironmentFile: hasProxies && isUpdated ? updateEnvironmentFile(context) : undefined,
     user: user.name,
     stateFolder,
     updateFolder: updateFolder(program),
-    runtimeFolder: places.runtimeFolder,
-    logFile: places.logFile,
+    runtimeFolder: paths.runtimeFolder,
+    logFile: paths.logFile,
     deno,
-    sandbox: user.name === "root" && config.remoteControl ? "none" : facts.sandbox,
+    sandbox: user.name === "root" && config.remoteControl ? "none" : context.sandbox,
     usesDevices: config.gpu,
-    releaseFlags: releaseFlags(fullPaths(install.given, site.folder)),
+    releaseFlags: releaseFlags(fullPaths(install.given, system.folder)),
     isUpdated,
   };
 }
 
 /** Whether newer versions come by a service of their own, since no agent writes its program. */
-function isUpdatedApart({ kind, user, deno }: InstallFacts, site: Site): boolean {
+function hasUpdateJob({ kind, user, deno }: InstallContext, system: TargetSystem): boolean {
   // Whom it runs as on a Mac may own that Deno, which root must not start then.
-  return kind !== "launchd" || deno === undefined || scopeOf(site) === "user" ||
+  return kind !== "launchd" || deno === undefined || scopeOf(system) === "user" ||
     user.name === "root";
 }
 
 /** Root must not read, as commands, what the service's user may write. */
-function updateEnvironmentFile({ kind, user, places }: InstallFacts): string {
+function updateEnvironmentFile({ kind, user, paths }: InstallContext): string {
   const isUsers = kind === "launchd" && user.name !== "";
-  return isUsers ? places.updateEnvironmentFile : places.environmentFile;
+  return isUsers ? paths.updateEnvironmentFile : paths.environmentFile;
 }
 
 /** Whether the manager makes the folder of the state, with the right owner. */
-export function isMadeByManager(service: ServicePlan, { kind, places }: InstallFacts): boolean {
+export function isManagedStateFolder(
+  service: ServicePlan,
+  { kind, paths }: InstallContext,
+): boolean {
   return kind === "systemd" && service.scope === "system" &&
-    service.stateFolder === places.stateFolder;
+    service.stateFolder === paths.stateFolder;
 }
 
 /** All that is going to be done, in its order. */
@@ -222,17 +233,21 @@ export interface InstallPlan {
 }
 
 /** Says what an installation does and where. */
-export function planInstall(config: Config, site: Site, facts: InstallFacts): InstallPlan {
-  const service = planService(config, site, facts);
+export function planInstall(
+  config: Config,
+  system: TargetSystem,
+  context: InstallContext,
+): InstallPlan {
+  const service = planService(config, system, context);
   const { name, scope, logFile, isUpdated } = service;
-  const { home, uid } = site;
-  const manager = serviceManager(facts.kind, { name, scope, logFile, home, uid });
-  const files = planFiles(config, service, { site, facts, manager });
-  const record = planRecord(service, { given: config.install.given, site, facts, files });
-  const { before } = facts;
-  const stale = before?.files.filter((path) => !record.files.includes(path)) ?? [];
-  const oldProgram = before?.program === service.program ? undefined : before?.program;
-  const { configFolder, record: recordPath } = facts.places;
+  const { home, uid } = system;
+  const manager = serviceManager(context.kind, { name, scope, logFile, home, uid });
+  const files = planFileSteps(config, service, { system, context, manager });
+  const record = planRecord(service, { given: config.install.given, system, context, files });
+  const { previous } = context;
+  const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
+  const oldProgram = previous?.program === service.program ? undefined : previous?.program;
+  const { configFolder, record: recordPath } = context.paths;
   const owner = service.user;
   return {
     service,
@@ -240,33 +255,39 @@ export function planInstall(config: Config, site: Site, facts: InstallFacts): In
     manager,
     prepare: [
       { do: "folder", path: configFolder, mode: scope === "user" ? 0o700 : 0o755 },
-      ...(isUpdated ? [] : endUpdates(manager, { before })),
+      ...(isUpdated ? [] : disableUpdateSteps(manager, { previous })),
       ...stale.map(removeStep),
       // Before all that is made, so that whatever comes after can be taken away.
       { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
-      ...facts.user.make.map(runStep),
+      ...context.user.createCommands.map(commandStep),
       { do: "folder", path: dirname(service.program), mode: 0o755 },
-      { do: "copy", path: service.program, from: site.program.path, mode: 0o755 },
+      { do: "copy", path: service.program, from: system.program.path, mode: 0o755 },
       ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
       // Nobody's folder with other things in it is given away.
-      ...(isMadeByManager(service, facts) || !record.trees.includes(service.stateFolder) ? [] : [
-        { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
-        ...handOver(service, { before }),
-      ]),
+      ...(isManagedStateFolder(service, context) || !record.trees.includes(service.stateFolder)
+        ? []
+        : [
+          { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
+          ...changeStateOwner(service, { previous }),
+        ]),
       ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
       ...files,
-      ...manager.reload.map(runStep),
+      ...manager.reload.map(commandStep),
     ],
-    start: [...manager.restart, ...manager.enable(service), ...linger(facts)].map(runStep),
+    start: [...manager.restart, ...manager.enable(service), ...lingerSteps(context)].map(
+      commandStep,
+    ),
   };
 }
 
 /** While the record still tells of them. */
-function endUpdates(
+function disableUpdateSteps(
   { disableUpdates }: ServiceManager,
-  { before }: Pick<InstallFacts, "before">,
+  { previous }: Pick<InstallContext, "previous">,
 ): Step[] {
-  return before !== undefined && hasUpdateService(before) ? disableUpdates.map(runStep) : [];
+  return previous !== undefined && hasUpdateService(previous)
+    ? disableUpdates.map(commandStep)
+    : [];
 }
 
 function removeStep(path: string): Step {
@@ -274,18 +295,18 @@ function removeStep(path: string): Step {
 }
 
 /** What root's service has written in its folder is closed to the user who comes after root. */
-function handOver(
+function changeStateOwner(
   { user, stateFolder }: ServicePlan,
-  { before }: Pick<InstallFacts, "before">,
+  { previous }: Pick<InstallContext, "previous">,
 ): Step[] {
-  const isNeeded = before?.user === "root" && before.stateFolder === stateFolder &&
+  const isNeeded = previous?.user === "root" && previous.stateFolder === stateFolder &&
     user !== "root";
   // No link is followed, wherever it leads.
-  return isNeeded ? [runStep({ tool: "chown", args: ["-hR", `${user}:`, stateFolder] })] : [];
+  return isNeeded ? [commandStep({ tool: "chown", args: ["-hR", `${user}:`, stateFolder] })] : [];
 }
 
-function linger({ notLingering }: InstallFacts) {
-  if (notLingering === undefined) return [];
-  const args = ["--no-ask-password", "enable-linger", notLingering];
+function lingerSteps({ lingerUser }: InstallContext) {
+  if (lingerUser === undefined) return [];
+  const args = ["--no-ask-password", "enable-linger", lingerUser];
   return [{ tool: "loginctl", args, mayFail: true }];
 }

@@ -1,5 +1,5 @@
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
-import { type ServicePlaces, servicePlaces } from "./service_paths.ts";
+import { type ServicePaths, servicePaths } from "./service_paths.ts";
 
 /** What an installation has made, so that it can be changed and taken away again. */
 export interface InstallRecord {
@@ -9,7 +9,7 @@ export interface InstallRecord {
   /** Whom the service runs as; empty for a user's own service. */
   readonly user: string;
   /** Whether that user was made for it. */
-  readonly madeUser: boolean;
+  readonly createdUser: boolean;
   /** The user whose services were made to outlive his logins; empty where nobody's were. */
   readonly madeLinger: string;
   readonly program: string;
@@ -26,7 +26,7 @@ export interface InstallRecord {
   /** Folders that go with everything in them. */
   readonly trees: readonly string[];
   /** What root was told that root goes by, by the keys of the configuration file. */
-  readonly told: Readonly<Record<string, string>>;
+  readonly rootOptions: Readonly<Record<string, string>>;
 }
 
 /** The record as it is written. */
@@ -42,20 +42,20 @@ export function formatInstallRecord(record: InstallRecord): string {
  */
 export function parseInstallRecord(text: string): InstallRecord {
   const parsed: unknown = JSON.parse(text);
-  if (typeof parsed !== "object" || parsed === null) throw wrong("it is no object");
+  if (typeof parsed !== "object" || parsed === null) throw invalidRecord("it is no object");
   const fields: Record<string, unknown> = { ...parsed };
   const manager = MANAGERS.find((kind) => kind === fields.manager);
-  if (manager === undefined) throw wrong("manager");
+  if (manager === undefined) throw invalidRecord("manager");
   const { scope, user, service } = fields;
-  if (scope !== "system" && scope !== "user") throw wrong("scope");
-  if (typeof user !== "string") throw wrong("user");
-  if (typeof service !== "string" || !/^[\w.@-]+$/.test(service)) throw wrong("service");
+  if (scope !== "system" && scope !== "user") throw invalidRecord("scope");
+  if (typeof user !== "string") throw invalidRecord("user");
+  if (typeof service !== "string" || !/^[\w.@-]+$/.test(service)) throw invalidRecord("service");
   return {
     service,
     manager,
     scope,
     user,
-    madeUser: fields.madeUser === true,
+    createdUser: fields.createdUser === true,
     madeLinger: typeof fields.madeLinger === "string" ? fields.madeLinger : "",
     program: path("program"),
     config: path("config"),
@@ -67,30 +67,30 @@ export function parseInstallRecord(text: string): InstallRecord {
     folders: paths("folders"),
     // No folder that holds the system is ever ours with all that is in it.
     trees: paths("trees", { depth: 2 }),
-    told: texts(fields.told),
+    rootOptions: parseRootOptions(fields.rootOptions ?? fields.told),
   };
 
   function path(name: string): string {
     const value = fields[name];
-    if (!isFullPath(value)) throw wrong(name);
+    if (!isFullPath(value)) throw invalidRecord(name);
     return value;
   }
 
   function paths(name: string, { depth = 1 } = {}): string[] {
     const values: unknown = fields[name];
-    if (!Array.isArray(values)) throw wrong(name);
+    if (!Array.isArray(values)) throw invalidRecord(name);
     return values.map((value: unknown) => {
-      if (!isFullPath(value) || value.split("/").length <= depth) throw wrong(name);
+      if (!isFullPath(value) || value.split("/").length <= depth) throw invalidRecord(name);
       return value;
     });
   }
 }
 
-function texts(value: unknown): Record<string, string> {
-  if (typeof value !== "object" || value === null) throw wrong("told");
+function parseRootOptions(value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null) throw invalidRecord("told");
   return Object.fromEntries(
     Object.entries(value).map(([key, text]) => {
-      if (typeof text !== "string") throw wrong("told");
+      if (typeof text !== "string") throw invalidRecord("told");
       return [key, text];
     }),
   );
@@ -101,7 +101,7 @@ function isFullPath(value: unknown): value is string {
     !/\/\.\.?(\/|$)/.test(value);
 }
 
-function wrong(what: string): SyntaxError {
+function invalidRecord(what: string): SyntaxError {
   return new SyntaxError(`Cannot use the record of the installation: ${what}`);
 }
 
@@ -120,25 +120,25 @@ export function readInstallRecord(path: string): InstallRecord | undefined {
 }
 
 /** Where this user's installed service may have its configuration, and then the machine's. */
-export function installedConfigs(
+export function installedConfigPaths(
   name: string,
   env: Readonly<Record<string, string>>,
 ): readonly string[] {
-  return placesOf(name, env).map(({ config }) => config);
+  return pathsForUser(name, env).map(({ config }) => config);
 }
 
 /**
  * What was told to `install` that root goes by, by keys, from the first record that there is; it
  * belongs to whoever has installed the service, and not to its user.
  */
-export function installedTold(
+export function installedRootOptions(
   name: string,
   env: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
-  for (const { record } of placesOf(name, env)) {
+  for (const { record } of pathsForUser(name, env)) {
     try {
-      const told = readInstallRecord(record)?.told;
-      if (told !== undefined) return new Map(Object.entries(told));
+      const rootOptions = readInstallRecord(record)?.rootOptions;
+      if (rootOptions !== undefined) return new Map(Object.entries(rootOptions));
     } catch {
       // It can't be read, or is none: then nothing is known.
     }
@@ -146,9 +146,12 @@ export function installedTold(
   return new Map();
 }
 
-function placesOf(name: string, { HOME = "" }: Readonly<Record<string, string>>): ServicePlaces[] {
+function pathsForUser(
+  name: string,
+  { HOME = "" }: Readonly<Record<string, string>>,
+): ServicePaths[] {
   const owner = { home: HOME, userRuntimeDir: "", os: Deno.build.os };
-  const ofSystem = servicePlaces(name, { ...owner, scope: "system" });
+  const ofSystem = servicePaths(name, { ...owner, scope: "system" });
   if (Deno.uid() === 0 || !HOME.startsWith("/")) return [ofSystem];
-  return [servicePlaces(name, { ...owner, scope: "user" }), ofSystem];
+  return [servicePaths(name, { ...owner, scope: "user" }), ofSystem];
 }

@@ -2,7 +2,7 @@ import { syncFolder, writeToDisk } from "../host/atomic_write.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { hideSecrets } from "../log/log.ts";
 import { dirname } from "../parse/path.ts";
-import { isThere, type Site } from "./target_system.ts";
+import { pathExists, type TargetSystem } from "./target_system.ts";
 
 /**
  * One thing that is done to the machine.
@@ -21,7 +21,7 @@ export type Step =
   | { do: "remove folder"; path: string };
 
 /** A step that runs a program of the system's. */
-export function runStep(command: ToolCommand): Step {
+export function commandStep(command: ToolCommand): Step {
   return { do: "run", command };
 }
 
@@ -29,14 +29,14 @@ export function runStep(command: ToolCommand): Step {
 export function describeStep(step: Step, secrets: readonly string[]): string {
   switch (step.do) {
     case "folder":
-      return `Folder ${step.path} (${rights(step)})`;
+      return `Folder ${step.path} (${describeMode(step)})`;
     case "file":
       return [
-        `File ${step.path} (${rights(step)})`,
+        `File ${step.path} (${describeMode(step)})`,
         ...hideSecrets(step.text, secrets).trimEnd().split("\n").map((line) => `    ${line}`),
       ].join("\n");
     case "copy":
-      return `File ${step.path} (${rights(step)}), a copy of ${step.from}`;
+      return `File ${step.path} (${describeMode(step)}), a copy of ${step.from}`;
     case "link":
       return `Link ${step.path} to ${step.to}`;
     case "run":
@@ -50,12 +50,12 @@ export function describeStep(step: Step, secrets: readonly string[]): string {
   }
 }
 
-function rights({ mode, owner }: { mode: number; owner?: string }): string {
+function describeMode({ mode, owner }: { mode: number; owner?: string }): string {
   const bits = `mode ${mode.toString(8).padStart(4, "0")}`;
   return owner === undefined ? bits : `${bits}, of ${owner}`;
 }
 
-type Doing = Pick<Site, "root" | "tools">;
+type StepSystem = Pick<TargetSystem, "root" | "tools">;
 
 /**
  * Does steps, one after the other.
@@ -65,18 +65,18 @@ type Doing = Pick<Site, "root" | "tools">;
  *
  * @throws {Error} When one can't be done (`Cannot …`), or when `signal` aborts.
  */
-export async function takeSteps(
+export async function applySteps(
   steps: readonly Step[],
-  { site, signal }: { site: Doing; signal: AbortSignal },
+  { system, signal }: { system: StepSystem; signal: AbortSignal },
 ): Promise<void> {
   for (const step of steps) {
     signal.throwIfAborted();
     if (step.do === "run") {
-      await runTools([step.command], { tools: site.tools, signal });
+      await runTools([step.command], { tools: system.tools, signal });
       continue;
     }
     try {
-      await takeStep(step, site, signal);
+      await applyStep(step, system, signal);
     } catch (cause) {
       const verb = step.do.startsWith("remove") ? "remove" : "make";
       throw new Error(`Cannot ${verb} ${step.path}`, { cause });
@@ -84,44 +84,44 @@ export async function takeSteps(
   }
 }
 
-async function takeStep(
+async function applyStep(
   step: Exclude<Step, { do: "run" }>,
-  site: Doing,
+  system: StepSystem,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = site.root + step.path;
+  const path = system.root + step.path;
   switch (step.do) {
     case "folder":
       await Deno.mkdir(path, { recursive: true });
       await Deno.chmod(path, step.mode);
-      return await giveTo(step.owner, path, site, signal);
+      return await changeOwner(step.owner, path, system, signal);
     case "file":
-      return await replaceFile(path, step, { site, signal });
+      return await replaceFile(path, step, { system, signal });
     case "copy":
-      return await copyFile(step, path, { site, signal });
+      return await copyFile(step, path, { system, signal });
     case "link":
       await Deno.mkdir(dirname(path), { recursive: true });
-      await removeIfThere(path);
+      await removeIfExists(path);
       return await Deno.symlink(step.to, path);
     case "remove":
-      return await removeIfThere(path);
+      return await removeIfExists(path);
     case "remove empty folder":
       return await removeEmpty(path);
     case "remove folder":
-      return await removeIfThere(path, { recursive: true });
+      return await removeIfExists(path, { recursive: true });
   }
 }
 
 async function replaceFile(
   path: string,
   { text, mode, owner }: { text: string; mode: number; owner?: string },
-  { site, signal }: { site: Doing; signal: AbortSignal },
+  { system, signal }: { system: StepSystem; signal: AbortSignal },
 ): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const fresh = `${path}.new`;
   // Nobody else may read it before it has its owner.
   await writeToDisk(fresh, { text, mode: mode & 0o700 });
-  await giveTo(owner, fresh, site, signal);
+  await changeOwner(owner, fresh, system, signal);
   await Deno.chmod(fresh, mode);
   await Deno.rename(fresh, path);
   await syncFolder(dirname(path));
@@ -130,13 +130,13 @@ async function replaceFile(
 async function copyFile(
   { from, mode, owner }: { from: string; mode: number; owner?: string },
   path: string,
-  { site, signal }: { site: Doing; signal: AbortSignal },
+  { system, signal }: { system: StepSystem; signal: AbortSignal },
 ): Promise<void> {
   if (await isSameFile(from, path)) return await Deno.chmod(path, mode);
   const fresh = `${path}.new`;
-  await removeIfThere(fresh);
+  await removeIfExists(fresh);
   await Deno.copyFile(from, fresh);
-  await giveTo(owner, fresh, site, signal);
+  await changeOwner(owner, fresh, system, signal);
   await Deno.chmod(fresh, mode);
   {
     using file = await Deno.open(fresh);
@@ -156,10 +156,10 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
 }
 
 /** Users are known to more than a file: the system is asked for them. */
-async function giveTo(
+async function changeOwner(
   owner: string | undefined,
   path: string,
-  { tools }: Doing,
+  { tools }: StepSystem,
   signal: AbortSignal,
 ): Promise<void> {
   if (owner === undefined) return;
@@ -172,11 +172,11 @@ async function giveTo(
   await Deno.chown(path, user ?? null, group ?? null);
 }
 
-async function removeIfThere(path: string, options: Deno.RemoveOptions = {}): Promise<void> {
+async function removeIfExists(path: string, options: Deno.RemoveOptions = {}): Promise<void> {
   try {
     await Deno.remove(path, options);
   } catch (error) {
-    if (!isGone(error)) throw error;
+    if (!isNotFound(error)) throw error;
   }
 }
 
@@ -186,11 +186,11 @@ async function removeEmpty(path: string): Promise<void> {
     for await (const _entry of Deno.readDir(path)) return;
     await Deno.remove(path);
   } catch (error) {
-    if (!isGone(error)) throw error;
+    if (!isNotFound(error)) throw error;
   }
 }
 
-function isGone(error: unknown): boolean {
+function isNotFound(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
@@ -200,7 +200,7 @@ function isGone(error: unknown): boolean {
  */
 export function effectiveSteps(
   steps: readonly Step[],
-  { root }: Pick<Site, "root">,
+  { root }: Pick<TargetSystem, "root">,
 ): Step[] {
   const trees = steps.flatMap((step) => step.do === "remove folder" ? [step.path] : []);
   const seen = new Set<string>();
@@ -209,7 +209,7 @@ export function effectiveSteps(
     const { path } = step;
     const isInTree = trees.some((tree) => path.startsWith(`${tree}/`)) ||
       (step.do !== "remove folder" && trees.includes(path));
-    if (isInTree || seen.has(path) || !isThere(root + path)) return false;
+    if (isInTree || seen.has(path) || !pathExists(root + path)) return false;
     seen.add(path);
     return true;
   });

@@ -24,20 +24,20 @@ export function propertyList(values: Properties): string {
     '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" ' +
     '"http://www.apple.com/DTDs/PropertyList-1.0.dtd">',
     '<plist version="1.0">',
-    ...linesOf(values),
+    ...valueLines(values),
     "</plist>",
     "",
   ].join("\n");
 }
 
-function linesOf(value: PropertyValue): string[] {
+function valueLines(value: PropertyValue): string[] {
   if (value === true) return ["<true/>"];
   if (typeof value === "number") return [`<integer>${value}</integer>`];
   if (typeof value === "string") return [`<string>${escaped(value)}</string>`];
-  if (isList(value)) return ["<array>", ...indented(value.flatMap(linesOf)), "</array>"];
+  if (isList(value)) return ["<array>", ...indented(value.flatMap(valueLines)), "</array>"];
   const entries = Object.entries(value).flatMap(([key, inner]) => [
     `<key>${escaped(key)}</key>`,
-    ...linesOf(inner),
+    ...valueLines(inner),
   ]);
   return ["<dict>", ...indented(entries), "</dict>"];
 }
@@ -55,7 +55,7 @@ function escaped(text: string): string {
 }
 
 /** Starts what follows with the variables of a file, which launchd itself can't read. */
-export const WITH_FILE = 'set -a; [ ! -r "$0" ] || . "$0"; exec "$@"';
+export const SOURCE_FILE = 'set -a; [ ! -r "$0" ] || . "$0"; exec "$@"';
 
 /** The description of a service for a Mac's launchd. */
 export function launchdPlist(plan: ServicePlan): string {
@@ -65,7 +65,7 @@ export function launchdPlist(plan: ServicePlan): string {
     Label: plan.name,
     ProgramArguments: environmentFile === undefined
       ? command
-      : ["/bin/sh", "-c", WITH_FILE, environmentFile, ...command],
+      : ["/bin/sh", "-c", SOURCE_FILE, environmentFile, ...command],
     EnvironmentVariables: agentVariables(plan),
     ...(scope === "system" && { UserName: user }),
     RunAtLoad: true,
@@ -77,7 +77,7 @@ export function launchdPlist(plan: ServicePlan): string {
 }
 
 /** The Mac, and the agent on it, are up by then; and whoever installs has seen it report. */
-const PAUSE = "sleep 300; ";
+const UPDATE_DELAY = "sleep 300; ";
 
 /**
  * The description of what takes a newer version, for a Mac's launchd: soon after a start, since one
@@ -88,11 +88,11 @@ export function launchdUpdatePlist(plan: ServicePlan): string {
   const name = updateServiceName(plan.name);
   const start = updateEnvironmentFile === undefined
     ? ['exec "$@"', name]
-    : [WITH_FILE, updateEnvironmentFile];
+    : [SOURCE_FILE, updateEnvironmentFile];
   const [script = "", ...words] = [...start, ...updateCommand(plan)];
   return propertyList({
     Label: name,
-    ProgramArguments: ["/bin/sh", "-c", PAUSE + script, ...words],
+    ProgramArguments: ["/bin/sh", "-c", UPDATE_DELAY + script, ...words],
     EnvironmentVariables: updateVariables(plan),
     RunAtLoad: true,
     StartInterval: 21_600,
@@ -112,13 +112,13 @@ export function launchdManager(
   const pathOf = (label: string) => `${folder}/${label}.plist`;
   const launchctl = (...args: string[]): ToolCommand => ({ tool: "launchctl", args });
   const enable = (label: string) => launchctl("enable", `${domain}/${label}`);
-  const bootOut = (label: string): ToolCommand => ({
+  const bootout = (label: string): ToolCommand => ({
     ...launchctl("bootout", `${domain}/${label}`),
     mayFail: true,
   });
   // What is written in the file is read only when it is taken in.
   const restart = (label: string) => [
-    bootOut(label),
+    bootout(label),
     launchctl("bootstrap", domain, pathOf(label)),
   ];
   return {
@@ -134,12 +134,12 @@ export function launchdManager(
       ...(isUpdated ? [enable(update), ...restart(update)] : []),
     ],
     restart: restart(name),
-    stop: [bootOut(name)],
+    stop: [bootout(name)],
     // Where its file is gone there is nothing to start; a note in launchd's own book would stay.
     disable: [],
-    disableUpdates: [bootOut(update)],
+    disableUpdates: [bootout(update)],
     isActive: launchctl("print", `${domain}/${name}`),
-    lastLog: { tool: "tail", args: ["-n", "5", logFile] },
+    logTail: { tool: "tail", args: ["-n", "5", logFile] },
     logHint: `tail -f ${logFile}`,
   };
 }

@@ -4,7 +4,7 @@ import { openrcManager } from "./openrc.ts";
 import { procdManager } from "./procd.ts";
 import type { ManagedService, ManagerKind, ServiceManager } from "./service_manager.ts";
 import { systemdManager } from "./systemd.ts";
-import { isThere, scopeOf, type Site } from "./target_system.ts";
+import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
 
 /** The manager of a kind, for one service. */
 export function serviceManager(kind: ManagerKind, service: ManagedService): ServiceManager {
@@ -25,15 +25,17 @@ export function serviceManager(kind: ManagerKind, service: ManagedService): Serv
  *
  * @throws {UsageError} When it is none that is known, or one that has no services of users.
  */
-export function detectManager(site: Pick<Site, "root" | "os" | "tools" | "uid">): ManagerKind {
-  const kind = kindOf(site);
+export function detectManager(
+  system: Pick<TargetSystem, "root" | "os" | "tools" | "uid">,
+): ManagerKind {
+  const kind = kindOf(system);
   if (kind === undefined) {
     throw new UsageError(
       "Cannot install a service here: neither systemd, OpenRC, procd nor launchd runs this " +
         "machine; start komari-agent-deno by what does, with --config FILE",
     );
   }
-  if (scopeOf(site) === "user" && (kind === "openrc" || kind === "procd")) {
+  if (scopeOf(system) === "user" && (kind === "openrc" || kind === "procd")) {
     throw new UsageError(
       `Cannot install without root: ${kind} has no services of users; run it as root, where the ` +
         "service gets a user of its own",
@@ -42,11 +44,13 @@ export function detectManager(site: Pick<Site, "root" | "os" | "tools" | "uid">)
   return kind;
 }
 
-function kindOf({ root, os, tools }: Pick<Site, "root" | "os" | "tools">): ManagerKind | undefined {
+function kindOf(
+  { root, os, tools }: Pick<TargetSystem, "root" | "os" | "tools">,
+): ManagerKind | undefined {
   if (os === "darwin") return "launchd";
-  if (isThere(`${root}/run/systemd/system`)) return "systemd";
-  if (isThere(`${root}/run/openrc`) && tools.has("rc-service")) return "openrc";
-  if (isThere(`${root}/etc/openwrt_release`) || isThere(`${root}/sbin/procd`)) return "procd";
+  if (pathExists(`${root}/run/systemd/system`)) return "systemd";
+  if (pathExists(`${root}/run/openrc`) && tools.has("rc-service")) return "openrc";
+  if (pathExists(`${root}/etc/openwrt_release`) || pathExists(`${root}/sbin/procd`)) return "procd";
   return undefined;
 }
 
@@ -57,13 +61,13 @@ function kindOf({ root, os, tools }: Pick<Site, "root" | "os" | "tools">): Manag
  * It runs while the user is logged in, and whoever has become that user by `sudo -u` or `setpriv`
  * is not.
  */
-export async function managerTrouble(
-  { ofUser }: Pick<ServiceManager, "ofUser">,
-  { tools }: Pick<Site, "tools">,
+export async function managerError(
+  { userManager }: Pick<ServiceManager, "userManager">,
+  { tools }: Pick<TargetSystem, "tools">,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (ofUser === undefined) return undefined;
-  const { code, output } = await tools.run(ofUser.answers, { signal });
+  if (userManager === undefined) return undefined;
+  const { code, output } = await tools.run(userManager.answers, { signal });
   if (code === 0) return undefined;
-  return output.trim().split("\n").at(-1) || `${ofUser.answers.tool} ended with code ${code}`;
+  return output.trim().split("\n").at(-1) || `${userManager.answers.tool} ended with code ${code}`;
 }

@@ -7,7 +7,7 @@ import {
   type ServiceCommand,
 } from "./official_commands.ts";
 import type { ManagedService, ManagerKind } from "./service_manager.ts";
-import { scopeOf, type Site } from "./target_system.ts";
+import { scopeOf, type TargetSystem } from "./target_system.ts";
 
 /** A service of the official agent. */
 export interface OfficialAgent extends ServiceCommand {
@@ -34,10 +34,10 @@ export interface FoundService {
 
 /** The official agent in a service; `undefined` when it is any other program's. */
 export function officialAgentIn(found: FoundService): OfficialAgent | undefined {
-  const { command, ...place } = found;
+  const { command, ...location } = found;
   const [binary = "", ...args] = command.words;
-  if (!isOfficialBinary(binary, place.serviceName)) return undefined;
-  return { ...place, ...command, binary, args };
+  if (!isOfficialBinary(binary, location.serviceName)) return undefined;
+  return { ...location, ...command, binary, args };
 }
 
 /**
@@ -51,7 +51,7 @@ function isOfficialBinary(path: string, serviceName: string): boolean {
 }
 
 /** Where services are looked for. */
-export interface ServicePlace extends Pick<ManagedService, "scope" | "home"> {
+export interface ServiceLocation extends Pick<ManagedService, "scope" | "home"> {
   readonly kind: ManagerKind;
   /** Put before every path; empty but in a root that was made to be thrown away. */
   readonly root: string;
@@ -61,16 +61,16 @@ export interface ServicePlace extends Pick<ManagedService, "scope" | "home"> {
 const MAX_BYTES = 256 * 1024;
 
 /** The services of official agents in this manager's hands, by their names. */
-export function findOfficialAgents(place: ServicePlace): OfficialAgent[] {
+export function findOfficialAgents(location: ServiceLocation): OfficialAgent[] {
   const found = new Map<string, OfficialAgent>();
-  for (const folder of foldersOf(place)) {
-    for (const name of namesIn(place.root + folder).sort()) {
-      const serviceName = serviceNameOf(name, place.kind);
+  for (const folder of serviceFolders(location)) {
+    for (const name of entryNames(location.root + folder).sort()) {
+      const serviceName = serviceNameFromFile(name, location.kind);
       if (serviceName === undefined || found.has(serviceName)) continue;
       const unitPath = `${folder}/${name}`;
-      const command = commandOf(unitPath, place);
+      const command = readServiceCommand(unitPath, location);
       if (command === undefined) continue;
-      const { kind: manager, scope } = place;
+      const { kind: manager, scope } = location;
       const agent = officialAgentIn({ manager, scope, serviceName, unitPath, command });
       if (agent !== undefined) found.set(serviceName, agent);
     }
@@ -83,11 +83,11 @@ export function findOfficialAgents(place: ServicePlace): OfficialAgent[] {
  *
  * @throws {Error} When there is none, or more than one; the message names them.
  */
-export function onlyOfficialAgent(place: ServicePlace): OfficialAgent {
-  const found = findOfficialAgents(place);
+export function onlyOfficialAgent(location: ServiceLocation): OfficialAgent {
+  const found = findOfficialAgents(location);
   const [official, ...others] = found;
   if (official === undefined) {
-    const where = place.scope === "system"
+    const where = location.scope === "system"
       ? "no service of this machine starts one"
       : "no service of this user starts one, and those of the machine are root's";
     throw new Error(`Cannot find an official agent: ${where}`);
@@ -103,7 +103,7 @@ export function onlyOfficialAgent(place: ServicePlace): OfficialAgent {
 }
 
 /** Reads a text within a root. @throws {Error} When there is none, or one that is too large. */
-export function readTextBelow(root: string): (path: string) => string {
+export function boundedReader(root: string): (path: string) => string {
   return (path) => {
     const { size, isFile } = Deno.statSync(root + path);
     if (!isFile || size > MAX_BYTES) throw new Error(`Cannot read ${path}: it is no small file`);
@@ -112,7 +112,7 @@ export function readTextBelow(root: string): (path: string) => string {
 }
 
 /** Those that win over others of the same name come first. */
-function foldersOf({ kind, scope, home }: ServicePlace): string[] {
+function serviceFolders({ kind, scope, home }: ServiceLocation): string[] {
   switch (kind) {
     case "systemd":
       return scope === "user"
@@ -127,21 +127,24 @@ function foldersOf({ kind, scope, home }: ServicePlace): string[] {
 }
 
 /** The name by which a manager knows what stands in a file; templates are no services. */
-function serviceNameOf(name: string, kind: ManagerKind): string | undefined {
+function serviceNameFromFile(name: string, kind: ManagerKind): string | undefined {
   const ending = kind === "systemd" ? ".service" : kind === "launchd" ? ".plist" : "";
   const isService = name.endsWith(ending) && !name.startsWith(".") && !name.endsWith("@.service");
   return isService ? name.slice(0, name.length - ending.length) : undefined;
 }
 
-function commandOf(path: string, { kind, root }: ServicePlace): ServiceCommand | undefined {
-  const read = readTextBelow(root);
+function readServiceCommand(
+  path: string,
+  { kind, root }: ServiceLocation,
+): ServiceCommand | undefined {
+  const read = boundedReader(root);
   try {
     // A second name for a service is a link.
     if (Deno.lstatSync(root + path).isSymlink) return undefined;
     const text = read(path);
     switch (kind) {
       case "systemd":
-        return parseSystemdCommand([text, ...dropInsOf(path, root)].join("\n"), read);
+        return parseSystemdCommand([text, ...readDropIns(path, root)].join("\n"), read);
       case "openrc":
         return parseOpenrcCommand(text);
       case "procd":
@@ -155,12 +158,12 @@ function commandOf(path: string, { kind, root }: ServicePlace): ServiceCommand |
   }
 }
 
-function dropInsOf(path: string, root: string): string[] {
-  const names = namesIn(`${root}${path}.d`).filter((name) => name.endsWith(".conf")).sort();
-  return names.map((name) => readTextBelow(root)(`${path}.d/${name}`));
+function readDropIns(path: string, root: string): string[] {
+  const names = entryNames(`${root}${path}.d`).filter((name) => name.endsWith(".conf")).sort();
+  return names.map((name) => boundedReader(root)(`${path}.d/${name}`));
 }
 
-function namesIn(folder: string): string[] {
+function entryNames(folder: string): string[] {
   try {
     return Array.from(Deno.readDirSync(folder), ({ name }) => name);
   } catch {
@@ -172,21 +175,21 @@ function namesIn(folder: string): string[] {
  * What is to be said of official agents that run beside this one, in a line; `undefined` when none
  * does.
  */
-export async function officialBeside(
+export async function officialAgentWarning(
   kind: ManagerKind,
-  site: Site,
+  system: TargetSystem,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const scope = scopeOf(site);
-  const { root, home } = site;
+  const scope = scopeOf(system);
+  const { root, home } = system;
   // The machine's run for a user as well.
   const scopes = scope === "user" ? [scope, "system"] as const : [scope];
   const found = scopes.flatMap((it) => findOfficialAgents({ kind, root, home, scope: it }));
   const running = [];
   for (const official of found) {
     const { serviceName: name } = official;
-    const place = { ...site, name, scope: official.scope, logFile: "/dev/null" };
-    const { code } = await site.tools.run(serviceManager(kind, place).isActive, { signal });
+    const location = { ...system, name, scope: official.scope, logFile: "/dev/null" };
+    const { code } = await system.tools.run(serviceManager(kind, location).isActive, { signal });
     if (code === 0) running.push(official);
   }
   if (running.length === 0) return undefined;

@@ -5,7 +5,7 @@
  */
 
 import { lookupVariable } from "../parse/os_release.ts";
-import { splitQuotedWords, splitShellWords } from "./shell_words.ts";
+import { splitQuotedWords, splitShellWords } from "../parse/shell_words.ts";
 
 /** What a service manager starts, as far as its own file tells. */
 export interface ServiceCommand {
@@ -22,20 +22,20 @@ export interface ServiceCommand {
 /** What a property list of launchd starts, in its form as XML; of another form nothing is known. */
 export function parseLaunchdCommand(text: string): ServiceCommand {
   const plain = text.replace(/<!--[\s\S]*?-->/g, "");
-  const variables = partOf(plain, "EnvironmentVariables", "dict");
+  const variables = elementText(plain, "EnvironmentVariables", "dict");
   const pairs = variables.matchAll(/<key>([^<]*)<\/key>\s*<string>([^<]*)<\/string>/g);
   return {
-    words: stringsOf(partOf(plain, "ProgramArguments", "array")),
+    words: stringValues(elementText(plain, "ProgramArguments", "array")),
     env: Object.fromEntries(
       Array.from(pairs, ([, name = "", value = ""]) => [unescape(name), unescape(value)]),
     ),
-    workingDirectory: unescape(partOf(plain, "WorkingDirectory", "string")),
-    user: unescape(partOf(plain, "UserName", "string")),
+    workingDirectory: unescape(elementText(plain, "WorkingDirectory", "string")),
+    user: unescape(elementText(plain, "UserName", "string")),
   };
 }
 
 /** What stands within the value of a key. */
-function partOf(text: string, key: string, type: string): string {
+function elementText(text: string, key: string, type: string): string {
   const start = text.search(new RegExp(`<key>\\s*${key}\\s*</key>\\s*<${type}>`));
   if (start === -1) return "";
   const from = text.indexOf(`<${type}>`, start) + type.length + 2;
@@ -43,7 +43,7 @@ function partOf(text: string, key: string, type: string): string {
   return end === -1 ? "" : text.slice(from, end);
 }
 
-function stringsOf(text: string): string[] {
+function stringValues(text: string): string[] {
   return Array.from(text.matchAll(/<string>([^<]*)<\/string>|<string\/>/g), ([, value = ""]) => {
     return unescape(value);
   });
@@ -67,11 +67,11 @@ function unescape(text: string): string {
 
 /** What a script of OpenRC starts: `command=` with `command_args=`, which are words of a shell. */
 export function parseOpenrcCommand(text: string): ServiceCommand {
-  const value = (key: string) => valueOf(text, key);
+  const value = (key: string) => variableValue(text, key);
   const [user = ""] = value("command_user").split(":");
   return {
-    words: wordsOf(value("command"), splitShellWords(value("command_args"))),
-    env: exportedIn(text),
+    words: commandWords(value("command"), splitShellWords(value("command_args"))),
+    env: exportedVariables(text),
     workingDirectory: value("directory"),
     user,
   };
@@ -79,31 +79,31 @@ export function parseOpenrcCommand(text: string): ServiceCommand {
 
 /** What a script of procd starts: `PROG=` with `ARGS=`, which nothing but blanks divide. */
 export function parseProcdCommand(text: string): ServiceCommand {
-  const args = valueOf(text, "ARGS").split(/\s+/).filter((word) => word !== "");
+  const args = variableValue(text, "ARGS").split(/\s+/).filter((word) => word !== "");
   const [, user = ""] = /^\s*procd_set_param\s+user\s+["']?([\w.-]+)/m.exec(text) ?? [];
   return {
-    words: wordsOf(valueOf(text, "PROG"), args),
-    env: exportedIn(text),
+    words: commandWords(variableValue(text, "PROG"), args),
+    env: exportedVariables(text),
     workingDirectory: "",
     user,
   };
 }
 
-function wordsOf(binary: string, args: readonly string[]): string[] {
+function commandWords(binary: string, args: readonly string[]): string[] {
   return binary === "" ? [] : [binary, ...args];
 }
 
 /** A value with the variables in it that the same script sets. */
-function valueOf(text: string, key: string, depth = 0): string {
+function variableValue(text: string, key: string, depth = 0): string {
   const value = lookupVariable(text, key) ?? "";
   if (depth > 5) return value;
   return value.replace(
     /\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g,
-    (all, braced, bare) => valueOf(text, braced ?? bare, depth + 1) || all,
+    (all, braced, bare) => variableValue(text, braced ?? bare, depth + 1) || all,
   );
 }
 
-function exportedIn(text: string): Record<string, string> {
+function exportedVariables(text: string): Record<string, string> {
   const lines = Array.from(text.matchAll(/^\s*export\s+([A-Za-z_]\w*)=(.*)$/gm));
   return Object.fromEntries(
     lines.map(([, name = "", value = ""]) => [name, splitShellWords(value)[0] ?? ""]),
@@ -129,11 +129,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * and `systemd.syntax(7)` know; a quotation that is not closed ends with the line.
  */
 export function splitSystemdWords(line: string): string[] {
-  return splitQuotedWords(line, unescapeSystemdWords);
+  return splitQuotedWords(line, unescapeSystemd);
 }
 
 /** What an escape stands for, and how long it is behind its backslash. */
-function unescapeSystemdWords(rest: string): { text: string; length: number } {
+function unescapeSystemd(rest: string): { text: string; length: number } {
   const named = ESCAPES[rest.charAt(0)];
   if (named !== undefined) return { text: named, length: 1 };
   const hex = /^(?:x([0-9a-f]{2})|u([0-9a-f]{4}))/i.exec(rest);
@@ -183,31 +183,35 @@ export function parseSystemdCommand(
   let user = "";
   let assignments: string[] = [];
   let files: string[] = [];
-  for (const [key, value] of settingsOf(text)) {
+  for (const [key, value] of serviceSettings(text)) {
     if (key === "ExecStart") start = value;
     else if (key === "WorkingDirectory") workingDirectory = value.replace(/^-/, "");
     else if (key === "User") user = value;
     else if (key === "Environment") {
-      assignments = value === "" ? [] : [...assignments, ...splitSystemdWords(plainPercent(value))];
+      assignments = value === ""
+        ? []
+        : [...assignments, ...splitSystemdWords(unescapePercent(value))];
     } else if (key === "EnvironmentFile") files = value === "" ? [] : [...files, value];
   }
   const env = Object.fromEntries([
-    ...assignments.flatMap(assignmentOf),
-    ...files.flatMap((file) => variablesOf(textOf(file.replace(/^-/, ""), readText))),
+    ...assignments.flatMap(parseAssignment),
+    ...files.flatMap((file) =>
+      parseEnvironmentFile(readOptional(file.replace(/^-/, ""), readText))
+    ),
   ]);
-  const [prefixed = "", ...args] = splitSystemdWords(plainPercent(start));
+  const [prefixed = "", ...args] = splitSystemdWords(unescapePercent(start));
   const [, prefix = "", binary = ""] = /^([-@:+!|]*)(.*)$/s.exec(prefixed) ?? [];
   const words = binary === "" ? [] : [binary, ...args];
   return {
     words: prefix.includes(":") ? words : expandSystemdWords(words, env),
     env,
-    workingDirectory: plainPercent(workingDirectory),
+    workingDirectory: unescapePercent(workingDirectory),
     user,
   };
 }
 
 /** The settings of `[Service]` in their order; lines that end in a backslash go on in the next. */
-function* settingsOf(text: string): Generator<[key: string, value: string]> {
+function* serviceSettings(text: string): Generator<[key: string, value: string]> {
   let section = "";
   let begun = "";
   for (const line of text.split(/\r?\n/)) {
@@ -229,7 +233,7 @@ function* settingsOf(text: string): Generator<[key: string, value: string]> {
 }
 
 /** The files that a variable's values come from: a line each, blanks and quotes around them go. */
-function variablesOf(text: string): [name: string, value: string][] {
+function parseEnvironmentFile(text: string): [name: string, value: string][] {
   return text.split(/\r?\n/).map((line) => line.trim())
     .filter((line) => !line.startsWith("#") && !line.startsWith(";"))
     .flatMap((line) => {
@@ -237,16 +241,16 @@ function variablesOf(text: string): [name: string, value: string][] {
       if (equals === -1) return [];
       const value = line.slice(equals + 1).trim();
       const quoted = /^(["'])(.*)\1$/.exec(value);
-      return assignmentOf(`${line.slice(0, equals).trim()}=${quoted?.[2] ?? value}`);
+      return parseAssignment(`${line.slice(0, equals).trim()}=${quoted?.[2] ?? value}`);
     });
 }
 
-function assignmentOf(word: string): [name: string, value: string][] {
+function parseAssignment(word: string): [name: string, value: string][] {
   const [, name, value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(word) ?? [];
   return name === undefined ? [] : [[name, value]];
 }
 
-function textOf(path: string, readText: (path: string) => string): string {
+function readOptional(path: string, readText: (path: string) => string): string {
   try {
     return readText(path);
   } catch {
@@ -255,6 +259,6 @@ function textOf(path: string, readText: (path: string) => string): string {
 }
 
 /** Of the signs that systemd puts in only the one for `%` itself has a meaning in such a unit. */
-function plainPercent(text: string): string {
+function unescapePercent(text: string): string {
   return text.replaceAll("%%", "%");
 }

@@ -60,7 +60,7 @@ export function readOfficialFlags(args: readonly string[]): OfficialFlags {
     const arg = args[at] ?? "";
     if (arg === "--") break;
     if (!/^-./.test(arg)) continue;
-    const { name, row, attached } = flagOf(arg);
+    const { name, row, attached } = parseFlag(arg);
     if (row === undefined) {
       unknown.push(name);
       const isNextItsValue = attached === undefined && args[at + 1]?.startsWith("-") === false;
@@ -80,23 +80,23 @@ interface Flag {
   readonly attached: string | undefined;
 }
 
-function flagOf(arg: string): Flag {
+function parseFlag(arg: string): Flag {
   const [, name = "", attached] = /^(--[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
-  if (name !== "") return { name, row: rowOf((row) => `--${row.flag}` === name), attached };
+  if (name !== "") return { name, row: findRow((row) => `--${row.flag}` === name), attached };
   const short = arg.slice(0, 2);
-  const row = rowOf((row) => `-${row.short}` === short);
+  const row = findRow((row) => `-${row.short}` === short);
   const rest = arg.slice(2).replace(/^=/, "");
   return { name: short, row, attached: arg.length === 2 ? undefined : rest };
 }
 
-function rowOf(isIt: (row: Option<unknown>) => boolean): Option<unknown> | undefined {
+function findRow(isIt: (row: Option<unknown>) => boolean): Option<unknown> | undefined {
   const row = ROWS.find(isIt);
   const isOfficial = OFFICIAL_KEYS.includes(row?.key ?? "") || SILENT_FLAGS.includes(row?.flag);
   return isOfficial ? row : undefined;
 }
 
 /** What an official agent was told, in the words of this one. */
-export interface TakenOver {
+export interface ImportedSettings {
   /**
    * What it was told by the keys of the configuration file, as the text that a flag would have; the
    * token too, where it is known.
@@ -122,10 +122,10 @@ const PROXY_NAMES = /^(?:HTTP|HTTPS|ALL|NO)_PROXY$/i;
  *
  * `readText` gives a file's text and throws when it can't.
  */
-export function takeOver(
+export function importSettings(
   official: OfficialAgent,
   readText: (path: string) => string,
-): TakenOver {
+): ImportedSettings {
   const notes: string[] = [];
   const { values: flags, unknown } = readOfficialFlags(official.args);
   for (const name of unknown) {
@@ -133,9 +133,9 @@ export function takeOver(
   }
   const variables = readVariables(official.env);
   const configPath = variables.get("config_file") ?? flags.get("config_file") ?? "";
-  const file = readFile(pathFrom(official, configPath), { readText, notes });
+  const file = readFile(resolvePath(official, configPath), { readText, notes });
   const asked = new Map([...flags, ...variables, ...file]);
-  const told = usable(asked, notes);
+  const told = keepValid(asked, notes);
   // It may have registered when the panel still took such a key.
   const registered = asked.has("auto_discovery_key") ? registeredToken(official, readText) : "";
   const given = new Map([...told].filter(([key]) => !LEFT_OUT.includes(key)));
@@ -148,14 +148,14 @@ export function takeOver(
         PROXY_NAMES.test(name) && value !== ""
       ),
     ),
-    trafficPath: pathFrom(official, "net_static.json"),
+    trafficPath: resolvePath(official, "net_static.json"),
     remoteControl: !["true", "1"].includes(told.get("disable_web_ssh") ?? ""),
     notes,
   };
 }
 
 /** What a service without a folder of its own is started in. */
-function pathFrom({ workingDirectory }: OfficialAgent, path: string): string {
+function resolvePath({ workingDirectory }: OfficialAgent, path: string): string {
   if (path === "" || path.startsWith("/")) return path;
   const folder = workingDirectory === "" ? "/" : workingDirectory;
   return `${folder.replace(/\/+$/, "")}/${path}`;
@@ -181,7 +181,9 @@ function readFile(
 ): Map<string, string> {
   if (path === "") return new Map();
   const values = new Map<string, string>();
-  for (const [key, value] of Object.entries(objectOf(textOf(path, readText), path, notes))) {
+  for (
+    const [key, value] of Object.entries(parseObject(readOptional(path, readText), path, notes))
+  ) {
     if (!OFFICIAL_KEYS.includes(key)) {
       notes.push(`key ${key} of ${path} is left out: the official agent knows no such option`);
     } else if (typeof value !== "object" && value !== "") values.set(key, String(value));
@@ -189,7 +191,7 @@ function readFile(
   return values;
 }
 
-function objectOf(
+function parseObject(
   text: string | undefined,
   path: string,
   notes: string[],
@@ -204,7 +206,7 @@ function objectOf(
   return {};
 }
 
-function textOf(path: string, readText: (path: string) => string): string | undefined {
+function readOptional(path: string, readText: (path: string) => string): string | undefined {
   try {
     return readText(path);
   } catch {
@@ -213,7 +215,7 @@ function textOf(path: string, readText: (path: string) => string): string | unde
 }
 
 /** Leaves out what says nothing, and with a note what this program can't use. */
-function usable(values: ReadonlyMap<string, string>, notes: string[]): Map<string, string> {
+function keepValid(values: ReadonlyMap<string, string>, notes: string[]): Map<string, string> {
   const kept = new Map<string, string>();
   for (const option of officialRows()) {
     const { key = "", noEffect } = option;

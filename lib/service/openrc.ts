@@ -7,26 +7,26 @@ import {
   type ServiceManager,
   type ServicePlan,
 } from "./service_manager.ts";
-import { shellWord } from "./shell_words.ts";
+import { quoteShellWord } from "../parse/shell_words.ts";
 import { updateLoop, updateServiceName, updateVariables } from "./update_service.ts";
 
 /** The script of a service for OpenRC, `/etc/init.d/NAME`; its supervisor starts it again. */
 export function openrcScript(plan: ServicePlan): string {
   const { user, environmentFile, stateFolder, runtimeFolder, logFile } = plan;
-  const owner = shellWord(`${user}:${user}`);
+  const owner = quoteShellWord(`${user}:${user}`);
   return [
     "#!/sbin/openrc-run",
     `# ${ORIGIN}`,
-    `description=${shellWord(DESCRIPTION)}`,
+    `description=${quoteShellWord(DESCRIPTION)}`,
     "supervisor=supervise-daemon",
-    `command=${shellWord(plan.program)}`,
+    `command=${quoteShellWord(plan.program)}`,
     // It is read by the shell a second time.
-    `command_args=${shellWord(`--config ${shellWord(plan.config)}`)}`,
+    `command_args=${quoteShellWord(`--config ${quoteShellWord(plan.config)}`)}`,
     `command_user=${owner}`,
     "respawn_delay=5",
     "respawn_max=0",
-    `output_log=${shellWord(logFile)}`,
-    `error_log=${shellWord(logFile)}`,
+    `output_log=${quoteShellWord(logFile)}`,
+    `error_log=${quoteShellWord(logFile)}`,
     "",
     ...openrcExports(agentVariables(plan), { file: environmentFile }),
     "",
@@ -36,9 +36,9 @@ export function openrcScript(plan: ServicePlan): string {
     "}",
     "",
     "start_pre() {",
-    `  checkpath -d -m 0700 -o ${owner} ${shellWord(stateFolder)}`,
-    `  checkpath -d -m 0755 -o ${owner} ${shellWord(runtimeFolder)}`,
-    `  checkpath -f -m 0640 -o ${owner} ${shellWord(logFile)}`,
+    `  checkpath -d -m 0700 -o ${owner} ${quoteShellWord(stateFolder)}`,
+    `  checkpath -d -m 0755 -o ${owner} ${quoteShellWord(runtimeFolder)}`,
+    `  checkpath -f -m 0640 -o ${owner} ${quoteShellWord(logFile)}`,
     ...(user === "root" ? [] : [
       "  # An echo by `ping` may need this right; older versions can't hand it on.",
       "  if supervise-daemon --help 2>&1 | grep -q -- --capabilities; then",
@@ -56,10 +56,10 @@ export function openrcExports(
   { file }: { file: string | undefined },
 ): string[] {
   return [
-    ...Object.entries(variables).map(([name, value]) => `export ${name}=${shellWord(value)}`),
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoteShellWord(value)}`),
     ...(file === undefined ? [] : [
-      `if [ -r ${shellWord(file)} ]; then`,
-      `  . ${shellWord(file)}`,
+      `if [ -r ${quoteShellWord(file)} ]; then`,
+      `  . ${quoteShellWord(file)}`,
       `  export ${PROXY_VARIABLES.join(" ")}`,
       "fi",
     ]),
@@ -77,17 +77,17 @@ export function openrcUpdateScript(plan: ServicePlan): string {
   return [
     "#!/sbin/openrc-run",
     `# ${ORIGIN}`,
-    `description=${shellWord(`${DESCRIPTION}: take newer versions`)}`,
+    `description=${quoteShellWord(`${DESCRIPTION}: take newer versions`)}`,
     "supervisor=supervise-daemon",
     `command=${shell}`,
     // It is read by the shell a second time.
-    `command_args=${shellWord(words.map(shellWord).join(" "))}`,
+    `command_args=${quoteShellWord(words.map(quoteShellWord).join(" "))}`,
     "respawn_delay=60",
     "respawn_max=0",
     "# What is under way leaves things whole within a few seconds.",
     "retry=TERM/15/KILL/5",
-    `output_log=${shellWord(logFile)}`,
-    `error_log=${shellWord(logFile)}`,
+    `output_log=${quoteShellWord(logFile)}`,
+    `error_log=${quoteShellWord(logFile)}`,
     "",
     ...openrcExports(updateVariables(plan), { file: updateEnvironmentFile }),
     "",
@@ -127,7 +127,7 @@ export function openrcManager({ name, logFile }: ManagedService): ServiceManager
     disable: [del(name)],
     disableUpdates: [stop(update), del(update)],
     isActive: run("rc-service", name, "status"),
-    lastLog: run("tail", "-n", "5", logFile),
+    logTail: run("tail", "-n", "5", logFile),
     logHint: `tail -f ${logFile}`,
   };
 }

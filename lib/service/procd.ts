@@ -6,13 +6,13 @@ import {
   type ServiceManager,
   type ServicePlan,
 } from "./service_manager.ts";
-import { shellWord } from "./shell_words.ts";
+import { quoteShellWord } from "../parse/shell_words.ts";
 import { updateLoop, updateServiceName, updateVariables } from "./update_service.ts";
 
 /** The script of a service for OpenWrt's procd, `/etc/init.d/NAME`. */
 export function procdScript(plan: ServicePlan): string {
   const { user, environmentFile, stateFolder, runtimeFolder } = plan;
-  const folders = `${shellWord(stateFolder)} ${shellWord(runtimeFolder)}`;
+  const folders = `${quoteShellWord(stateFolder)} ${quoteShellWord(runtimeFolder)}`;
   return [
     "#!/bin/sh /etc/rc.common",
     `# ${ORIGIN}`,
@@ -22,12 +22,14 @@ export function procdScript(plan: ServicePlan): string {
     "",
     "start_service() {",
     `  mkdir -p ${folders}`,
-    `  chown ${shellWord(`${user}:`)} ${folders}`,
-    `  chmod 0700 ${shellWord(stateFolder)}`,
+    `  chown ${quoteShellWord(`${user}:`)} ${folders}`,
+    `  chmod 0700 ${quoteShellWord(stateFolder)}`,
     "  procd_open_instance",
-    `  procd_set_param command ${shellWord(plan.program)} --config ${shellWord(plan.config)}`,
+    `  procd_set_param command ${quoteShellWord(plan.program)} --config ${
+      quoteShellWord(plan.config)
+    }`,
     ...procdEnvironment(agentVariables(plan), { file: environmentFile }),
-    `  procd_set_param user ${shellWord(user)}`,
+    `  procd_set_param user ${quoteShellWord(user)}`,
     "  # Again after 5 s, without a limit.",
     "  procd_set_param respawn 3600 5 0",
     "  procd_set_param stdout 1",
@@ -43,12 +45,14 @@ export function procdEnvironment(
   variables: Readonly<Record<string, string>>,
   { file }: { file: string | undefined },
 ): string[] {
-  const words = Object.entries(variables).map(([name, value]) => shellWord(`${name}=${value}`));
+  const words = Object.entries(variables).map(([name, value]) =>
+    quoteShellWord(`${name}=${value}`)
+  );
   return [
     `  procd_set_param env ${words.join(" ")}`,
     ...(file === undefined ? [] : [
-      `  if [ -r ${shellWord(file)} ]; then`,
-      `    . ${shellWord(file)}`,
+      `  if [ -r ${quoteShellWord(file)} ]; then`,
+      `    . ${quoteShellWord(file)}`,
       ...PROXY_VARIABLES.map((name) =>
         `    [ -z "$${name}" ] || procd_append_param env "${name}=$${name}"`
       ),
@@ -68,7 +72,7 @@ export function procdUpdateScript(plan: ServicePlan): string {
     "",
     "start_service() {",
     "  procd_open_instance",
-    `  procd_set_param command ${updateLoop(plan).map(shellWord).join(" ")}`,
+    `  procd_set_param command ${updateLoop(plan).map(quoteShellWord).join(" ")}`,
     ...procdEnvironment(updateVariables(plan), { file: plan.updateEnvironmentFile }),
     "  procd_set_param respawn 3600 60 0",
     "  # What is under way leaves things whole within a few seconds.",
@@ -87,7 +91,7 @@ export function procdManager({ name }: ManagedService): ServiceManager {
   const path = `/etc/init.d/${name}`;
   const update = `/etc/init.d/${updateServiceName(name)}`;
   const run = (tool: string, word: string): ToolCommand => ({ tool, args: [word] });
-  const may = (command: ToolCommand): ToolCommand => ({ ...command, mayFail: true });
+  const optional = (command: ToolCommand): ToolCommand => ({ ...command, mayFail: true });
   return {
     files: (plan) => [
       { path, text: procdScript(plan), mode: 0o755 },
@@ -99,11 +103,11 @@ export function procdManager({ name }: ManagedService): ServiceManager {
       ...(isUpdated ? [run(update, "enable"), run(update, "restart")] : []),
     ],
     restart: [run(path, "restart")],
-    stop: [may(run(path, "stop"))],
-    disable: [may(run(path, "disable"))],
-    disableUpdates: [may(run(update, "stop")), may(run(update, "disable"))],
+    stop: [optional(run(path, "stop"))],
+    disable: [optional(run(path, "disable"))],
+    disableUpdates: [optional(run(update, "stop")), optional(run(update, "disable"))],
     isActive: run(path, "running"),
-    lastLog: { tool: "logread", args: ["-l", "5", "-e", name] },
+    logTail: { tool: "logread", args: ["-l", "5", "-e", name] },
     logHint: `logread -f -e ${name}`,
   };
 }

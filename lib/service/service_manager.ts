@@ -80,7 +80,7 @@ export interface ServiceManager {
    */
   readonly disableUpdates: readonly ToolCommand[];
   /** A user's own manager, which may not be there or not be found; absent for the machine's. */
-  readonly ofUser?: {
+  readonly userManager?: {
     /** Ends with code 0 when it answers. */
     readonly answers: ToolCommand;
     /** The links that `enable` makes; only the manager takes them away. */
@@ -89,7 +89,7 @@ export interface ServiceManager {
   /** Ends with code 0 while the service runs. */
   readonly isActive: ToolCommand;
   /** Writes the last few lines of the log. */
-  readonly lastLog: ToolCommand;
+  readonly logTail: ToolCommand;
   /** What a user types to follow the log. */
   readonly logHint: string;
 }

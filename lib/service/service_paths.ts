@@ -1,5 +1,5 @@
 /** Where what belongs to a service lies, by its name. */
-export interface ServicePlaces {
+export interface ServicePaths {
   /** The configuration, the proxies, and the record of what was installed. */
   readonly configFolder: string;
   readonly config: string;
@@ -26,7 +26,7 @@ export interface ServiceOwner {
 }
 
 /** The usual places of a service. */
-export function servicePlaces(name: string, owner: ServiceOwner): ServicePlaces {
+export function servicePaths(name: string, owner: ServiceOwner): ServicePaths {
   const { scope, home, userRuntimeDir, os } = owner;
   const ofSystem = scope === "system";
   const configFolder = ofSystem ? `/etc/${name}` : `${home}/.config/${name}`;

@@ -1,13 +1,13 @@
 import { UsageError } from "../config/usage_error.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
-import { scopeOf, type Site } from "./target_system.ts";
+import { scopeOf, type TargetSystem } from "./target_system.ts";
 
 /** What makes and removes a user without a password, a shell or a home. */
 export interface ServiceUser {
   /** Empty for a user's own service. */
   readonly name: string;
   /** What makes it; empty where it is there. */
-  readonly make: readonly ToolCommand[];
+  readonly createCommands: readonly ToolCommand[];
 }
 
 /** What all tools for users take. */
@@ -19,39 +19,42 @@ const NAME_RULE = /^[a-z_][a-z0-9_-]{0,30}$/;
  * @throws {UsageError} When there is no way to make one.
  */
 export async function serviceUser(
-  { service, asRoot, site }: {
+  { service, asRoot, system }: {
     service: string;
     asRoot: boolean;
-    site: Pick<Site, "uid" | "os" | "tools" | "sudoUser">;
+    system: Pick<TargetSystem, "uid" | "os" | "tools" | "sudoUser">;
   },
   signal: AbortSignal,
 ): Promise<ServiceUser> {
-  if (scopeOf(site) === "user") {
+  if (scopeOf(system) === "user") {
     if (asRoot) {
       throw new UsageError("Cannot use --as-root: only root can install a service of root's");
     }
-    return { name: "", make: [] };
+    return { name: "", createCommands: [] };
   }
-  if (asRoot) return { name: "root", make: [] };
-  if (site.os === "darwin") return { name: macUser(site.sudoUser), make: [] };
+  if (asRoot) return { name: "root", createCommands: [] };
+  if (system.os === "darwin") return { name: sudoUserName(system.sudoUser), createCommands: [] };
   if (!NAME_RULE.test(service)) {
     throw new UsageError(
       `Cannot name a user ${service}, as its service is called: allowed are small letters, ` +
         "digits, _ and -, 31 at most; or give --as-root",
     );
   }
-  const { code } = await site.tools.run({ tool: "id", args: ["-u", service] }, { signal });
-  return { name: service, make: code === 0 ? [] : makeUser(service, site) };
+  const { code } = await system.tools.run({ tool: "id", args: ["-u", service] }, { signal });
+  return { name: service, createCommands: code === 0 ? [] : createUserCommands(service, system) };
 }
 
 /** What removes a user that was made here, and its group. */
-export function removeUser(name: string, { tools }: Pick<Site, "tools">): ToolCommand[] {
+export function removeUserCommands(
+  name: string,
+  { tools }: Pick<TargetSystem, "tools">,
+): ToolCommand[] {
   const [user, group] = tools.has("userdel") ? ["userdel", "groupdel"] : ["deluser", "delgroup"];
   // Most tools take the group along with its user.
   return [user, group].map((tool) => ({ tool, args: [name], mayFail: true }));
 }
 
-function makeUser(name: string, { tools }: Pick<Site, "tools">): ToolCommand[] {
+function createUserCommands(name: string, { tools }: Pick<TargetSystem, "tools">): ToolCommand[] {
   const home = "/nonexistent";
   if (tools.has("useradd")) {
     const shell = ["--shell", "/usr/sbin/nologin", "--home-dir", home, "--no-create-home"];
@@ -73,7 +76,7 @@ function makeUser(name: string, { tools }: Pick<Site, "tools">): ToolCommand[] {
   );
 }
 
-function macUser(sudoUser: string): string {
+function sudoUserName(sudoUser: string): string {
   if (sudoUser !== "" && sudoUser !== "root") return sudoUser;
   throw new UsageError(
     "Cannot tell whom the service is to run as: run this by sudo as that user, or give --as-root",

@@ -25,7 +25,7 @@ export function systemdSandbox(
     "AmbientCapabilities=CAP_NET_RAW",
     "CapabilityBoundingSet=CAP_NET_RAW",
     "NoNewPrivileges=yes",
-    ...(sandbox === "full" ? ownView(usesDevices) : []),
+    ...(sandbox === "full" ? mountNamespaceSettings(usesDevices) : []),
     "LockPersonality=yes",
     "KeyringMode=private",
     "RemoveIPC=yes",
@@ -40,7 +40,7 @@ export function systemdSandbox(
 }
 
 /** What systemd does by mounting: the rest of the system is there to be read only. */
-function ownView(usesDevices: boolean): string[] {
+function mountNamespaceSettings(usesDevices: boolean): string[] {
   return [
     "ProtectSystem=strict",
     "ProtectHome=read-only",
@@ -56,16 +56,16 @@ function ownView(usesDevices: boolean): string[] {
 }
 
 /** The exit code by which systemd says that it could not give a service a view of its own. */
-export const NO_VIEW_CODE = 226;
+export const NAMESPACE_FAILED_CODE = 226;
 
-/** Ends with {@linkcode NO_VIEW_CODE} where services can't have a view of their own. */
-export const VIEW_TEST = {
+/** Ends with {@linkcode NAMESPACE_FAILED_CODE} where services can't have a view of their own. */
+export const SANDBOX_TEST = {
   tool: "systemd-run",
   args: [
     "--quiet",
     "--wait",
     "--collect",
-    ...ownView(false).flatMap((line) => ["-p", line]),
+    ...mountNamespaceSettings(false).flatMap((line) => ["-p", line]),
     "/bin/true",
   ],
 } as const;
@@ -145,11 +145,11 @@ function environmentOf(plan: ServicePlan): Record<string, string> {
 }
 
 function folders({ name, scope, stateFolder, sandbox }: ServicePlan): string[] {
-  const ofManager = scope === "system" && stateFolder === `/var/lib/${name}`;
-  const writable = scope === "system" && !ofManager && sandbox === "full";
+  const isManaged = scope === "system" && stateFolder === `/var/lib/${name}`;
+  const writable = scope === "system" && !isManaged && sandbox === "full";
   return [
     `RuntimeDirectory=${systemdPath(name)}`,
-    ...(ofManager ? [`StateDirectory=${systemdPath(name)}`, "StateDirectoryMode=0700"] : []),
+    ...(isManaged ? [`StateDirectory=${systemdPath(name)}`, "StateDirectoryMode=0700"] : []),
     ...(writable ? [`ReadWritePaths=${systemdWord(stateFolder)}`] : []),
   ];
 }
@@ -206,7 +206,7 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
     tool: "systemctl",
     args: [...user, ...args],
   });
-  const may = (command: ToolCommand): ToolCommand => ({ ...command, mayFail: true });
+  const optional = (command: ToolCommand): ToolCommand => ({ ...command, mayFail: true });
   return {
     files: (plan) => [
       { path: `${folder}/${unit}`, text: systemdUnit(plan), mode: 0o644 },
@@ -223,25 +223,25 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
       ...(isUpdated ? [systemctl("enable", "--now", timer)] : []),
     ],
     restart: [systemctl("restart", unit)],
-    stop: [may(systemctl("stop", unit))],
+    stop: [optional(systemctl("stop", unit))],
     disable: [
-      may(systemctl("disable", unit)),
+      optional(systemctl("disable", unit)),
       // Otherwise one that had failed is remembered when its file is gone.
-      may(systemctl("reset-failed", unit)),
+      optional(systemctl("reset-failed", unit)),
     ],
     disableUpdates: [
-      may(systemctl("disable", "--now", timer)),
-      may(systemctl("stop", `${update}.service`)),
-      may(systemctl("reset-failed", `${update}.service`)),
+      optional(systemctl("disable", "--now", timer)),
+      optional(systemctl("stop", `${update}.service`)),
+      optional(systemctl("reset-failed", `${update}.service`)),
     ],
     ...(scope === "user" && {
-      ofUser: {
+      userManager: {
         answers: systemctl("show", "--property=Version"),
         links: [`${folder}/default.target.wants/${unit}`, `${folder}/timers.target.wants/${timer}`],
       },
     }),
     isActive: systemctl("is-active", "--quiet", unit),
-    lastLog: {
+    logTail: {
       tool: "journalctl",
       args: [...user, "-u", unit, "-n", "5", "--no-pager", "-o", "cat"],
     },

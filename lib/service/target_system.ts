@@ -2,7 +2,7 @@ import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
 
 /** The machine, and the user on it, that something is installed for. */
-export interface Site {
+export interface TargetSystem {
   /** Put before every path; empty but in a root that was made to be thrown away. */
   readonly root: string;
   readonly os: string;
@@ -21,16 +21,17 @@ export interface Site {
   /** What relative paths of options start from. */
   readonly folder: string;
   /** Tells the user, a line at a time. */
-  say(line: string): void;
+  printLine(line: string): void;
 }
 
 /** This machine, for the user who runs this. */
-export function thisSite(
-  { env, say }: { env: Readonly<Record<string, string>>; say: (line: string) => void },
-): Site {
+export function currentSystem(
+  { env, printLine }: { env: Readonly<Record<string, string>>; printLine: (line: string) => void },
+): TargetSystem {
   const uid = Deno.uid() ?? 0;
   const userRuntimeDir =
-    [env.XDG_RUNTIME_DIR ?? "", `/run/user/${uid}`].find((path) => isFolderOf(uid, path)) ?? "";
+    [env.XDG_RUNTIME_DIR ?? "", `/run/user/${uid}`].find((path) => isFolderOwnedBy(uid, path)) ??
+      "";
   return {
     root: "",
     os: Deno.build.os,
@@ -49,17 +50,17 @@ export function thisSite(
     program: thisProgram(),
     denoPath: Deno.execPath(),
     folder: Deno.cwd(),
-    say,
+    printLine,
   };
 }
 
 /** Whose service is installed: root's are the machine's. */
-export function scopeOf({ uid }: Pick<Site, "uid">): "system" | "user" {
+export function scopeOf({ uid }: Pick<TargetSystem, "uid">): "system" | "user" {
   return uid === 0 ? "system" : "user";
 }
 
 /** Whoever becomes another user without a login has the folder of the one before in the variable. */
-function isFolderOf(uid: number, path: string): boolean {
+function isFolderOwnedBy(uid: number, path: string): boolean {
   try {
     const { isDirectory, uid: owner } = Deno.statSync(path);
     return isDirectory && owner === uid;
@@ -69,7 +70,7 @@ function isFolderOf(uid: number, path: string): boolean {
 }
 
 /** Whether there is something at a path, be it a link that leads nowhere. */
-export function isThere(path: string): boolean {
+export function pathExists(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;
@@ -87,7 +88,7 @@ export function missingFolders(paths: readonly string[], { root }: { root: strin
   for (const path of paths) {
     for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
       const folder = path.slice(0, end);
-      if (isThere(root + folder)) break;
+      if (pathExists(root + folder)) break;
       missing.add(folder);
     }
   }

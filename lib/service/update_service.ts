@@ -40,16 +40,16 @@ export function updateVariables(plan: ServicePlan): Record<string, string> {
 }
 
 /** Between which whole seconds a pause is drawn. */
-type Bounds = readonly [least: number, most: number];
+type SecondsRange = readonly [least: number, most: number];
 
 /** How long it waits before the first look for a newer version, and then between two. */
-export interface UpdatePauses {
-  readonly first: Bounds;
-  readonly between: Bounds;
+export interface UpdateSchedule {
+  readonly first: SecondsRange;
+  readonly between: SecondsRange;
 }
 
 /** Soon after a start, since an update that was cut off goes on then; later four times a day. */
-const USUAL_PAUSES: UpdatePauses = { first: [300, 3_600], between: [3 * 3_600, 9 * 3_600] };
+const DEFAULT_SCHEDULE: UpdateSchedule = { first: [300, 3_600], between: [3 * 3_600, 9 * 3_600] };
 
 /**
  * The words that look for newer versions for ever, for a manager that has no timers: a shell that
@@ -58,8 +58,11 @@ const USUAL_PAUSES: UpdatePauses = { first: [300, 3_600], between: [3 * 3_600, 9
  * A SIGTERM ends it at once, with whatever it waits for. When it can't sleep it ends too, rather
  * than ask without a pause.
  */
-export function updateLoop(plan: ServicePlan, pauses: UpdatePauses = USUAL_PAUSES): string[] {
-  const { first, between } = pauses;
+export function updateLoop(
+  plan: ServicePlan,
+  schedule: UpdateSchedule = DEFAULT_SCHEDULE,
+): string[] {
+  const { first, between } = schedule;
   // One line without two blanks in a row or what looks like a pattern: OpenRC lets a shell split it
   // once more than it says. Not every shell draws numbers, but the kernel does.
   const script = [

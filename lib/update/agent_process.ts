@@ -3,12 +3,17 @@ import { type Health, readHealth } from "../host/health_file.ts";
 import { RESTART_SIGNAL } from "../host/this_program.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { type AgentService, serviceOfProcess } from "./agent_service.ts";
-import { endsWithProcess, isAtTerminal, isChildOfSystemd, isProcessOf } from "./processes.ts";
+import {
+  isAttachedToTerminal,
+  isChildOfSystemd,
+  runsProgram,
+  sharesServiceWith,
+} from "./processes.ts";
 import type { RestartableAgent } from "./updater.ts";
 
 /** An agent tells of its end, which takes a second at most, before it is ended by force. */
-const END_WITHIN_MS = 10_000;
-const LOOK_EVERY_MS = 100;
+const EXIT_TIMEOUT_MS = 10_000;
+const POLL_INTERVAL_MS = 100;
 
 /** The agent on this machine that runs a program's file. */
 export class AgentProcess implements RestartableAgent {
@@ -38,18 +43,18 @@ export class AgentProcess implements RestartableAgent {
   }
 
   async requireRestart({ pid }: Health, signal: AbortSignal): Promise<void> {
-    if (!await isProcessOf(pid, this.#path)) {
+    if (!await runsProgram(pid, this.#path)) {
       throw new Error(
         `Cannot update: the agent that runs (process ${pid}) does not run ${this.#path}`,
       );
     }
-    if (isAtTerminal(pid)) {
+    if (isAttachedToTerminal(pid)) {
       throw new Error(
         `Cannot update while the agent runs at a terminal (process ${pid}): nobody would start it ` +
           "again; end it first",
       );
     }
-    if (endsWithProcess(pid)) {
+    if (sharesServiceWith(pid)) {
       throw new Error(
         "Cannot update from within the agent's own service: this process would end with the agent, " +
           "and nobody would look after the new version",
@@ -68,7 +73,7 @@ export class AgentProcess implements RestartableAgent {
 
   async restart(signal: AbortSignal): Promise<void> {
     const pid = this.#runningPid();
-    if (pid !== undefined && !await isProcessOf(pid, this.#path)) {
+    if (pid !== undefined && !await runsProgram(pid, this.#path)) {
       throw new Error(`Cannot restart process ${pid}: it is none of ${this.#path}`);
     }
     if (pid !== undefined) this.#service ??= (await serviceOfProcess(pid, { signal }))?.service;
@@ -82,10 +87,10 @@ export class AgentProcess implements RestartableAgent {
 
   async #end(pid: number, signal: AbortSignal): Promise<void> {
     Deno.kill(pid, RESTART_SIGNAL);
-    for (let waitedMs = 0; this.#runningPid() === pid; waitedMs += LOOK_EVERY_MS) {
-      if (waitedMs === END_WITHIN_MS) Deno.kill(pid, "SIGKILL");
-      if (waitedMs > 2 * END_WITHIN_MS) throw new Error(`Cannot end process ${pid}`);
-      await delay(LOOK_EVERY_MS, { signal });
+    for (let waitedMs = 0; this.#runningPid() === pid; waitedMs += POLL_INTERVAL_MS) {
+      if (waitedMs === EXIT_TIMEOUT_MS) Deno.kill(pid, "SIGKILL");
+      if (waitedMs > 2 * EXIT_TIMEOUT_MS) throw new Error(`Cannot end process ${pid}`);
+      await delay(POLL_INTERVAL_MS, { signal });
     }
   }
 

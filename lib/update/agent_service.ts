@@ -3,7 +3,7 @@ import { type ToolCommand, ToolRunner, type Tools } from "../host/tool_runner.ts
 import { basename } from "../parse/path.ts";
 import { readInstallRecord } from "../service/install_record.ts";
 import { serviceManager } from "../service/managers.ts";
-import { servicePlaces } from "../service/service_paths.ts";
+import { servicePaths } from "../service/service_paths.ts";
 import { unitOfProcess } from "./processes.ts";
 
 /** How a service is restarted. */
@@ -15,11 +15,11 @@ export interface AgentService {
 }
 
 /** What the tools of service managers need to find theirs. */
-const NEEDED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+const INHERITED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
 
 /** What the service of a program may be called: as was said, or like the file, as `install` has it. */
-export function serviceNames(path: string, said: string): string[] {
-  return [...new Set([said, basename(path)])];
+export function serviceNames(path: string, printed: string): string[] {
+  return [...new Set([printed, basename(path)])];
 }
 
 /**
@@ -39,11 +39,11 @@ export function agentService(path: string, names: readonly string[]): AgentServi
     os: Deno.build.os,
   } as const;
   for (const name of names) {
-    const record = readInstallRecord(servicePlaces(name, owner).record);
+    const record = readInstallRecord(servicePaths(name, owner).record);
     if (record === undefined || !isSameFile(record.program, path)) continue;
     const { manager, service, scope, logFile, runtimeFolder } = record;
     const { restart } = serviceManager(manager, { name: service, scope, logFile, home, uid });
-    return { restart, tools: new ToolRunner({ env: neededVariables() }), runtimeFolder };
+    return { restart, tools: new ToolRunner({ env: serviceVariables() }), runtimeFolder };
   }
   return undefined;
 }
@@ -65,7 +65,7 @@ export async function serviceOfProcess(
 ): Promise<ForeignService | undefined> {
   const unit = unitOfProcess(pid);
   if (unit === undefined) return undefined;
-  const tools = new ToolRunner({ env: neededVariables() });
+  const tools = new ToolRunner({ env: serviceVariables() });
   const scope = unit.scope === "user" ? ["--user"] : [];
   const show = ["show", "--property=MainPID", unit.name];
   const { output } = await tools.run({ tool: "systemctl", args: [...scope, ...show] }, { signal });
@@ -87,6 +87,6 @@ function isSameFile(one: string, other: string): boolean {
   }
 }
 
-function neededVariables(): Record<string, string> {
-  return pickVariables(Deno.env.toObject(), NEEDED_VARIABLES);
+function serviceVariables(): Record<string, string> {
+  return pickVariables(Deno.env.toObject(), INHERITED_VARIABLES);
 }

@@ -53,7 +53,7 @@ export class ReleaseFetch {
         return;
       }
       await response.body?.cancel();
-      url = nextOf(response, url);
+      url = redirectTarget(response, url);
     }
     throw new Error(`there are more than ${MAX_REDIRECTS} redirects`);
   }
@@ -72,7 +72,7 @@ export class ReleaseFetch {
 }
 
 /** Where an answer sends us. @throws {Error} When it sends us nowhere, or where we don't go. */
-function nextOf({ status, headers }: Response, url: URL): URL {
+function redirectTarget({ status, headers }: Response, url: URL): URL {
   const location = headers.get("location");
   if (status < 300 || status > 399 || location === null) {
     throw new Error(`${url.host} answered with status ${status}`);
@@ -96,14 +96,14 @@ function proxyOf({ kind, host, port, login }: Proxy): Deno.Proxy {
 }
 
 /** A time in which something has to arrive, again and again. */
-export class Silence {
+export class IdleTimeout {
   readonly #ms: number;
   readonly #controller = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ms: number) {
     this.#ms = ms;
-    this.broken();
+    this.reset();
   }
 
   /** Aborts when nothing has come for so long. */
@@ -112,7 +112,7 @@ export class Silence {
   }
 
   /** Something has come. */
-  broken(): void {
+  reset(): void {
     clearTimeout(this.#timer);
     const reason = new Error(`nothing came for ${this.#ms / 1000} s`);
     this.#timer = setTimeout(() => this.#controller.abort(reason), this.#ms);
@@ -127,23 +127,23 @@ export class Silence {
 /** How releases are reached. */
 export interface DownloadOptions extends FetchOptions {
   /** How long nothing may arrive: 30 s. */
-  readonly silenceMs?: number;
+  readonly idleTimeoutMs?: number;
 }
 
-const SILENCE_MS = 30_000;
+const IDLE_TIMEOUT_MS = 30_000;
 /** However slowly it comes, it has to come to an end. */
-const TEXT_WITHIN_MS = 60_000;
-const FILE_WITHIN_MS = 30 * 60_000;
+const TEXT_TIMEOUT_MS = 60_000;
+const FILE_TIMEOUT_MS = 30 * 60_000;
 
 /** Gets texts and files from the servers of releases, within bounds of size and time. */
 export class Downloads {
   readonly #fetch: ReleaseFetch;
-  readonly #silenceMs: number;
+  readonly #idleTimeoutMs: number;
 
   /** @throws {RangeError} When a proxy can't be used. */
   constructor(options: DownloadOptions) {
     this.#fetch = new ReleaseFetch(options);
-    this.#silenceMs = options.silenceMs ?? SILENCE_MS;
+    this.#idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
   }
 
   /**
@@ -153,13 +153,13 @@ export class Downloads {
    */
   async text(
     url: string,
-    options: { maxBytes: number; signal: AbortSignal; withinMs?: number },
+    options: { maxBytes: number; signal: AbortSignal; timeoutMs?: number },
   ): Promise<string> {
-    const { maxBytes, signal, withinMs = TEXT_WITHIN_MS } = options;
+    const { maxBytes, signal, timeoutMs = TEXT_TIMEOUT_MS } = options;
     const decoder = new TextDecoder();
     let text = "";
     let length = 0;
-    await this.#get(url, { withinMs, signal }, (part) => {
+    await this.#get(url, { timeoutMs, signal }, (part) => {
       length += part.length;
       if (length > maxBytes) throw new RangeError(`it is longer than ${maxBytes} bytes`);
       text += decoder.decode(part, { stream: true });
@@ -177,44 +177,46 @@ export class Downloads {
     { file, sizeBytes, signal }: { file: Deno.FsFile; sizeBytes: number; signal: AbortSignal },
   ): Promise<void> {
     let length = 0;
-    await this.#get(url, { withinMs: FILE_WITHIN_MS, signal }, async (part) => {
+    await this.#get(url, { timeoutMs: FILE_TIMEOUT_MS, signal }, async (part) => {
       length += part.length;
       if (length > sizeBytes) throw new RangeError(`it is longer than ${sizeBytes} bytes`);
       for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
     });
     if (length < sizeBytes) {
-      throw new Error(`Cannot get ${plain(url)}: it ends after ${length} of ${sizeBytes} bytes`);
+      throw new Error(
+        `Cannot get ${withoutQuery(url)}: it ends after ${length} of ${sizeBytes} bytes`,
+      );
     }
   }
 
   async #get(
     url: string,
-    { signal, withinMs }: { signal: AbortSignal; withinMs: number },
+    { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number },
     use: (part: Uint8Array) => void | Promise<void>,
   ): Promise<void> {
-    const silence = new Silence(this.#silenceMs);
-    const late = AbortSignal.timeout(withinMs);
+    const idleTimeout = new IdleTimeout(this.#idleTimeoutMs);
+    const late = AbortSignal.timeout(timeoutMs);
     try {
-      await this.#fetch.get(url, AbortSignal.any([signal, silence.signal, late]), (part) => {
-        silence.broken();
+      await this.#fetch.get(url, AbortSignal.any([signal, idleTimeout.signal, late]), (part) => {
+        idleTimeout.reset();
         return use(part);
       });
     } catch (error) {
       signal.throwIfAborted();
-      const cause = silence.signal.aborted
-        ? silence.signal.reason
+      const cause = idleTimeout.signal.aborted
+        ? idleTimeout.signal.reason
         : late.aborted
-        ? new Error(`it did not end within ${withinMs / 60_000} min`)
+        ? new Error(`it did not end within ${timeoutMs / 60_000} min`)
         : error;
-      throw new Error(`Cannot get ${plain(url)}`, { cause });
+      throw new Error(`Cannot get ${withoutQuery(url)}`, { cause });
     } finally {
-      silence.end();
+      idleTimeout.end();
     }
   }
 }
 
 /** Without what may be secret. */
-function plain(url: string): string {
+function withoutQuery(url: string): string {
   const { origin, pathname } = new URL(url);
   return origin + pathname;
 }

@@ -71,34 +71,34 @@ export async function fetchProgram(
     signal: AbortSignal;
   },
 ): Promise<string> {
-  const promised = release.find(({ name }) => name === `komari-agent-deno-${target}`);
-  if (promised === undefined) {
+  const asset = release.find(({ name }) => name === `komari-agent-deno-${target}`);
+  if (asset === undefined) {
     throw new Error(`Cannot update: the release has no program for ${target}`);
   }
-  const sha256 = await promisedSha256(release, { promised, downloads, signal });
+  const sha256 = await expectedSha256(release, { asset, downloads, signal });
   try {
     {
-      using file = await files.openFresh();
-      await downloads.file(promised.url, { file, sizeBytes: promised.sizeBytes, signal });
+      using file = await files.createStaged();
+      await downloads.file(asset.url, { file, sizeBytes: asset.sizeBytes, signal });
     }
-    await verify(files.fresh, { target, sha256 });
-    await files.finishFresh();
+    await verify(files.stagedPath, { target, sha256 });
+    await files.finishStaged();
     return sha256;
   } catch (error) {
-    await files.removeUnfinished();
+    await files.removeTemporary();
     throw error;
   }
 }
 
-async function promisedSha256(
+async function expectedSha256(
   release: readonly ReleaseFile[],
-  { promised, downloads, signal }: {
-    promised: ReleaseFile;
+  { asset, downloads, signal }: {
+    asset: ReleaseFile;
     downloads: Downloads;
     signal: AbortSignal;
   },
 ): Promise<string> {
-  const { name, sizeBytes, sha256: attested } = promised;
+  const { name, sizeBytes, sha256: apiSha256 } = asset;
   if (sizeBytes === 0 || sizeBytes > MAX_PROGRAM_BYTES) {
     throw new Error(`Cannot update: ${name} has ${sizeBytes} bytes, which no program has`);
   }
@@ -107,22 +107,22 @@ async function promisedSha256(
   const sums = await downloads.text(list.url, { maxBytes: MAX_SUMS_BYTES, signal });
   const sha256 = findSha256(sums, name);
   if (sha256 === undefined) throw new Error(`Cannot update: ${SUMS} does not tell of ${name}`);
-  if (attested !== undefined && attested !== sha256) {
+  if (apiSha256 !== undefined && apiSha256 !== sha256) {
     throw new Error(`Cannot update: ${SUMS} and the release's description differ on ${name}`);
   }
   return sha256;
 }
 
-async function verify(path: string, promised: { target: string; sha256: string }): Promise<void> {
-  if (await fileSha256(path) !== promised.sha256) {
+async function verify(path: string, asset: { target: string; sha256: string }): Promise<void> {
+  if (await fileSha256(path) !== asset.sha256) {
     throw new Error("Cannot update: the file that was downloaded has another SHA-256");
   }
   const head = new Uint8Array(EXECUTABLE_HEAD_BYTES);
   using file = await Deno.open(path);
   const length = await file.read(head) ?? 0;
   const target = executableTarget(head.subarray(0, length));
-  if (target !== promised.target) {
+  if (target !== asset.target) {
     const what = target === undefined ? "no program" : `a program for ${target}`;
-    throw new Error(`Cannot update: the file for ${promised.target} is ${what}`);
+    throw new Error(`Cannot update: the file for ${asset.target} is ${what}`);
   }
 }

@@ -37,7 +37,7 @@ const DELETED = " (deleted)";
  * The number comes from a file that the agent writes, and is not believed blindly: a signal to a
  * process of somebody else's would be the harm.
  */
-export async function isProcessOf(pid: number, path: string): Promise<boolean> {
+export async function runsProgram(pid: number, path: string): Promise<boolean> {
   if (Deno.build.os !== "linux") return true;
   try {
     const program = Deno.readLinkSync(`/proc/${pid}/exe`);
@@ -54,7 +54,7 @@ export async function isProcessOf(pid: number, path: string): Promise<boolean> {
 }
 
 /** Whether a process reads from a terminal: a user has started it, and no service. */
-export function isAtTerminal(pid: number): boolean {
+export function isAttachedToTerminal(pid: number): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
     return /^\/dev\/(?:pts\/|tty|console)/.test(Deno.readLinkSync(`/proc/${pid}/fd/0`));
@@ -91,7 +91,7 @@ export function unitOfProcess(pid: number): SystemdUnit | undefined {
  * Whether this process ends when systemd restarts the service that a process is the main one of:
  * whatever was started from within a service belongs to it.
  */
-export function endsWithProcess(pid: number): boolean {
+export function sharesServiceWith(pid: number): boolean {
   if (unitOfProcess(pid) === undefined) return false;
   try {
     const theirs = Deno.readTextFileSync(`/proc/${pid}/cgroup`);

@@ -23,26 +23,31 @@ export async function fileSha256(path: string): Promise<string> {
  */
 export class ProgramFiles {
   readonly path: string;
-  readonly fresh: string;
-  readonly old: string;
+  readonly stagedPath: string;
+  readonly backupPath: string;
   readonly #copy: string;
   readonly #folder: string;
 
   constructor(path: string) {
     this.path = path;
-    this.fresh = `${path}.new`;
-    this.old = `${path}.old`;
+    this.stagedPath = `${path}.new`;
+    this.backupPath = `${path}.old`;
     this.#copy = `${path}.old.new`;
     this.#folder = dirname(path) || "/";
   }
 
   /** Makes the new file, with the rights of its owner alone. @throws {Error} When it can't be made. */
-  async openFresh(): Promise<Deno.FsFile> {
+  async createStaged(): Promise<Deno.FsFile> {
     try {
-      await removeIfThere(this.fresh);
-      return await Deno.open(this.fresh, { read: true, write: true, createNew: true, mode: 0o600 });
+      await removeIfExists(this.stagedPath);
+      return await Deno.open(this.stagedPath, {
+        read: true,
+        write: true,
+        createNew: true,
+        mode: 0o600,
+      });
     } catch (cause) {
-      throw new Error(`Cannot write ${this.fresh}`, { cause });
+      throw new Error(`Cannot write ${this.stagedPath}`, { cause });
     }
   }
 
@@ -51,23 +56,23 @@ export class ProgramFiles {
    *
    * @throws {Error} When it can't.
    */
-  async finishFresh(): Promise<void> {
+  async finishStaged(): Promise<void> {
     const { mode, uid, gid } = await Deno.stat(this.path);
-    if (Deno.uid() === 0) await Deno.chown(this.fresh, uid, gid);
-    await Deno.chmod(this.fresh, (mode ?? 0o755) & 0o777);
-    await syncFile(this.fresh);
+    if (Deno.uid() === 0) await Deno.chown(this.stagedPath, uid, gid);
+    await Deno.chmod(this.stagedPath, (mode ?? 0o755) & 0o777);
+    await syncFile(this.stagedPath);
   }
 
   /** Throws away what was not finished. */
-  async removeUnfinished(): Promise<void> {
-    await removeIfThere(this.fresh);
-    await removeIfThere(this.#copy);
+  async removeTemporary(): Promise<void> {
+    await removeIfExists(this.stagedPath);
+    await removeIfExists(this.#copy);
   }
 
   /** Keeps the present program as the old one. @throws {Error} When it can't be kept. */
-  async keepOld(): Promise<void> {
+  async backUp(): Promise<void> {
     const copy = this.#copy;
-    await removeIfThere(copy);
+    await removeIfExists(copy);
     try {
       await Deno.link(this.path, copy);
     } catch {
@@ -75,30 +80,30 @@ export class ProgramFiles {
       await Deno.copyFile(this.path, copy);
       await syncFile(copy);
     }
-    await Deno.rename(copy, this.old);
+    await Deno.rename(copy, this.backupPath);
     // Where both are links to the same file already, that has done nothing.
-    await removeIfThere(copy);
+    await removeIfExists(copy);
     await syncFolder(this.#folder);
   }
 
   /** Puts the new file in the program's place. @throws {Error} When it can't. */
-  async swapIn(): Promise<void> {
-    await Deno.rename(this.fresh, this.path);
+  async activate(): Promise<void> {
+    await Deno.rename(this.stagedPath, this.path);
     await syncFolder(this.#folder);
   }
 
   /** Puts the old file back in the program's place. @throws {Error} When there is none. */
-  async swapBack(): Promise<void> {
+  async rollBack(): Promise<void> {
     try {
-      await Deno.rename(this.old, this.path);
+      await Deno.rename(this.backupPath, this.path);
       await syncFolder(this.#folder);
     } catch (cause) {
-      throw new Error(`Cannot put back ${this.old}`, { cause });
+      throw new Error(`Cannot put back ${this.backupPath}`, { cause });
     }
   }
 
   /** Whether the file with this hash is in the program's place. */
-  async isInPlace(sha256: string): Promise<boolean> {
+  async isActive(sha256: string): Promise<boolean> {
     return await fileSha256(this.path) === sha256;
   }
 }
@@ -108,7 +113,7 @@ async function syncFile(path: string): Promise<void> {
   await file.sync();
 }
 
-async function removeIfThere(path: string): Promise<void> {
+async function removeIfExists(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch (error) {

@@ -15,10 +15,10 @@ export function mirroredUrl(url: string, mirror: string): string {
   while (rest.startsWith(prefix) && /^https?:\/\//.test(rest.slice(prefix.length))) {
     rest = rest.slice(prefix.length);
   }
-  return rest !== url || isOfGitHub(rest) ? prefix + rest : url;
+  return rest !== url || isGitHubUrl(rest) ? prefix + rest : url;
 }
 
-function isOfGitHub(url: string): boolean {
+function isGitHubUrl(url: string): boolean {
   const host = URL.parse(url)?.hostname ?? "";
   return /(?:^|\.)(?:github\.com|githubusercontent\.com)$/.test(host);
 }
@@ -27,7 +27,7 @@ function isOfGitHub(url: string): boolean {
 export interface Release {
   readonly tag: string;
   /** A draft, or a preview of what is to come. */
-  readonly isUnfinished: boolean;
+  readonly isPrerelease: boolean;
   readonly files: readonly ReleaseFile[];
 }
 
@@ -54,12 +54,12 @@ export function parseRelease(text: string): Release {
   const release = parseObject(text);
   const { tag_name: tag, draft, prerelease, assets } = release ?? {};
   if (typeof tag !== "string" || tag.length > 100 || !Array.isArray(assets)) {
-    const begin = JSON.stringify(text.slice(0, 80));
-    throw new SyntaxError(`Cannot parse the release: it begins with ${begin}`);
+    const start = JSON.stringify(text.slice(0, 80));
+    throw new SyntaxError(`Cannot parse the release: it begins with ${start}`);
   }
   return {
     tag,
-    isUnfinished: draft === true || prerelease === true,
+    isPrerelease: draft === true || prerelease === true,
     files: assets.slice(0, MAX_FILES).flatMap((it) => parseFile(it) ?? []),
   };
 }
@@ -99,9 +99,9 @@ export function stableVersionOf(tag: string): string | undefined {
  * preview comes before what it is a preview of. What is no version comes after nothing, and nothing
  * after it.
  */
-export function isNewerVersion(stable: string, present: string): boolean {
+export function isNewerVersion(stable: string, currentVersion: string): boolean {
   const [whole, ...theirs] = FORM.exec(stable) ?? [];
-  const [found, ...ours] = FORM.exec(present) ?? [];
+  const [found, ...ours] = FORM.exec(currentVersion) ?? [];
   if (whole === undefined || found === undefined || theirs[3] !== undefined) return false;
   for (let part = 0; part < 3; part++) {
     const difference = Number(theirs[part]) - Number(ours[part]);
@@ -111,12 +111,12 @@ export function isNewerVersion(stable: string, present: string): boolean {
 }
 
 /** Where releases are, and what they are held against. */
-export interface ReleaseQuestion {
+export interface ReleaseQuery {
   /** The newest release, in the form of GitHub's API. */
   readonly url: string;
   readonly mirror: string;
   /** The version that is there. */
-  readonly present: string;
+  readonly currentVersion: string;
   /** Versions that have failed here. */
   readonly failed: readonly string[];
 }
@@ -128,7 +128,7 @@ export interface FoundRelease {
   /** How it is called there. */
   readonly tag: string;
   /** Whether it should be taken, or why not. */
-  readonly verdict: "newer" | "not newer" | "not stable" | "failed before";
+  readonly decision: "newer" | "not newer" | "not stable" | "failed before";
   /** Its files, at addresses by the mirror. */
   readonly files: readonly ReleaseFile[];
 }
@@ -136,7 +136,7 @@ export interface FoundRelease {
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Where GitHub tells a repository's newest release. */
-export function newestReleaseUrl(repository: string): string {
+export function latestReleaseUrl(repository: string): string {
   return `https://api.github.com/repos/${repository}/releases/latest`;
 }
 
@@ -147,27 +147,27 @@ export function newestReleaseUrl(repository: string): string {
  * @throws {Error} When it can't be found out.
  */
 export async function findRelease(
-  question: ReleaseQuestion,
+  query: ReleaseQuery,
   { downloads, signal }: { downloads: Downloads; signal: AbortSignal },
 ): Promise<FoundRelease> {
-  const { mirror, present, failed } = question;
-  const url = mirroredUrl(question.url, mirror);
+  const { mirror, currentVersion, failed } = query;
+  const url = mirroredUrl(query.url, mirror);
   const text = await downloads.text(url, { maxBytes: MAX_ANSWER_BYTES, signal });
-  const { tag, isUnfinished, files } = parseRelease(text);
-  const version = isUnfinished ? undefined : stableVersionOf(tag);
+  const { tag, isPrerelease, files } = parseRelease(text);
+  const version = isPrerelease ? undefined : stableVersionOf(tag);
   return {
     tag,
     version,
-    verdict: verdictOn(version, { present, failed }),
+    decision: decide(version, { currentVersion, failed }),
     files: files.map((file) => ({ ...file, url: mirroredUrl(file.url, mirror) })),
   };
 }
 
-function verdictOn(
+function decide(
   version: string | undefined,
-  { present, failed }: Pick<ReleaseQuestion, "present" | "failed">,
-): FoundRelease["verdict"] {
+  { currentVersion, failed }: Pick<ReleaseQuery, "currentVersion" | "failed">,
+): FoundRelease["decision"] {
   if (version === undefined) return "not stable";
-  if (!isNewerVersion(version, present)) return "not newer";
+  if (!isNewerVersion(version, currentVersion)) return "not newer";
   return failed.includes(version) ? "failed before" : "newer";
 }

@@ -5,16 +5,16 @@ import { formatUpdateState, type Trial, type UpdateState } from "../host/update_
 import type { ProgramFiles } from "./program_files.ts";
 
 /** How long is looked where nothing else is said. */
-export const WATCH_MS = 60_000;
+export const HEALTH_TIMEOUT_MS = 60_000;
 /** How often is looked where nothing else is said. */
-export const LOOK_EVERY_MS = 500;
+export const POLL_INTERVAL_MS = 500;
 
 /** How long is looked, and how often. */
-export interface Watch {
+export interface HealthCheckOptions {
   /** 60 s when absent. */
-  readonly watchMs?: number;
+  readonly healthTimeoutMs?: number;
   /** 500 ms when absent. */
-  readonly lookEveryMs?: number;
+  readonly pollIntervalMs?: number;
 }
 
 /**
@@ -22,15 +22,19 @@ export interface Watch {
  *
  * Two looks have to see it, for an agent that just starts has not set its mark yet.
  */
-export async function provesItself(
+export async function passesHealthCheck(
   version: string,
-  { health, watch: { watchMs = WATCH_MS, lookEveryMs = LOOK_EVERY_MS }, signal }: {
+  {
+    health,
+    watch: { healthTimeoutMs = HEALTH_TIMEOUT_MS, pollIntervalMs = POLL_INTERVAL_MS },
+    signal,
+  }: {
     health: () => Health | undefined;
-    watch: Watch;
+    watch: HealthCheckOptions;
     signal: AbortSignal;
   },
 ): Promise<boolean> {
-  const end = performance.now() + watchMs;
+  const end = performance.now() + healthTimeoutMs;
   let seen: number | undefined;
   while (performance.now() < end) {
     const found = health();
@@ -38,7 +42,7 @@ export async function provesItself(
       found.acceptedAtMs !== undefined;
     if (reports && seen === found.pid) return true;
     seen = reports ? found.pid : undefined;
-    await delay(lookEveryMs, { signal });
+    await delay(pollIntervalMs, { signal });
   }
   return false;
 }
@@ -62,7 +66,7 @@ export type UpdateStep =
   | "returned";
 
 /** Tells a step in words. */
-export type TellStep = (step: UpdateStep, words: string) => void;
+export type StepListener = (step: UpdateStep, words: string) => void;
 
 /** The agent that runs the program which is renewed. */
 export interface UpdatedAgent {
@@ -73,11 +77,11 @@ export interface UpdatedAgent {
 }
 
 /** What a trial works with. */
-export interface TrialParts extends Watch {
+export interface TrialOptions extends HealthCheckOptions {
   readonly files: ProgramFiles;
   readonly state: StateFile<UpdateState>;
   readonly agent: UpdatedAgent;
-  readonly tell: TellStep;
+  readonly onStep: StepListener;
 }
 
 /** How a trial ended: the new version is in use, in its place only, or the one before is back. */
@@ -97,12 +101,12 @@ const MAX_RESUMES = 2;
  * loss what was under way.
  */
 export class TrialRun {
-  readonly #parts: TrialParts;
+  readonly #parts: TrialOptions;
   readonly #failed: readonly string[];
   readonly #found: Trial | undefined;
 
   /** @throws {Error} When the state is there and can't be read. */
-  constructor(parts: TrialParts) {
+  constructor(parts: TrialOptions) {
     this.#parts = parts;
     const { failed = [], trial } = parts.state.read().value ?? {};
     this.#failed = failed;
@@ -121,26 +125,26 @@ export class TrialRun {
    * @throws {Error} When it can't take the place, or the agent can't be restarted; the version
    * before is in its place then.
    */
-  async begin(
+  async start(
     { from, to, sha256 }: Pick<Trial, "from" | "to" | "sha256">,
     signal: AbortSignal,
   ): Promise<TrialOutcome> {
-    const { files, agent, tell } = this.#parts;
+    const { files, agent, onStep } = this.#parts;
     const trial = { from, to, sha256, startedAtMs: Date.now(), resumes: 0, isReturning: false };
     const isRunning = agent.health()?.isRunning === true;
     try {
       if (isRunning) {
         await this.#write(this.#failed, trial);
-        tell("trial written", `Trying version ${to}`);
+        onStep("trial written", `Trying version ${to}`);
       }
-      await files.keepOld();
-      tell("old kept", `Version ${from} is kept as ${files.old}`);
-      await files.swapIn();
-      tell("in place", `Version ${to} is in its place, ${files.path}`);
+      await files.backUp();
+      onStep("old kept", `Version ${from} is kept as ${files.backupPath}`);
+      await files.activate();
+      onStep("in place", `Version ${to} is in its place, ${files.path}`);
     } catch (cause) {
-      await files.removeUnfinished();
+      await files.removeTemporary();
       // A disk may fail after the new name was given and before it is kept for good.
-      if (await files.isInPlace(sha256)) await files.swapBack();
+      if (await files.isActive(sha256)) await files.rollBack();
       if (isRunning) await this.#write(this.#failed);
       throw new Error(`Cannot put version ${to} in its place`, { cause });
     }
@@ -154,51 +158,51 @@ export class TrialRun {
 
   /** Goes on with what was cut off; `undefined` when nothing was, or nothing had happened yet. */
   async resume(signal: AbortSignal): Promise<TrialOutcome | undefined> {
-    const { files, agent, tell } = this.#parts;
+    const { files, agent, onStep } = this.#parts;
     const trial = this.#found;
     if (trial === undefined) {
-      await files.removeUnfinished();
+      await files.removeTemporary();
       return undefined;
     }
     if (trial.isReturning) return await this.#finishReturn(trial, { failed: this.#failed, signal });
-    if (!await files.isInPlace(trial.sha256)) {
-      await files.removeUnfinished();
+    if (!await files.isActive(trial.sha256)) {
+      await files.removeTemporary();
       await this.#write(this.#failed);
       return undefined;
     }
     if (trial.resumes >= MAX_RESUMES) return await this.#return(trial, signal);
     await this.#write(this.#failed, { ...trial, resumes: trial.resumes + 1 });
-    tell("resumed", `Going on with the trial of version ${trial.to}, which was cut off`);
+    onStep("resumed", `Going on with the trial of version ${trial.to}, which was cut off`);
     const health = agent.health();
     const isOld = health?.isRunning === true && health.version !== trial.to;
     return isOld ? await this.#try(trial, signal) : await this.#judge(trial, signal);
   }
 
   async #try(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
-    const { files, agent, tell } = this.#parts;
+    const { files, agent, onStep } = this.#parts;
     try {
       await agent.restart(signal);
     } catch (cause) {
       // Cut off here, it is taken up again.
       signal.throwIfAborted();
-      await files.swapBack();
+      await files.rollBack();
       await this.#write(this.#failed);
       // It may have ended the agent before it failed. What fails again is told by the cause.
       await this.#leave(trial, signal).catch(() => {});
       throw new Error(`Cannot try version ${trial.to}: the agent can't be restarted`, { cause });
     }
-    tell("restarted", `The agent is restarted as version ${trial.to}`);
+    onStep("restarted", `The agent is restarted as version ${trial.to}`);
     return await this.#judge(trial, signal);
   }
 
   async #judge(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
     const { from, to } = trial;
     const health = () => this.#parts.agent.health();
-    if (!await provesItself(to, { health, watch: this.#parts, signal })) {
+    if (!await passesHealthCheck(to, { health, watch: this.#parts, signal })) {
       return await this.#return(trial, signal);
     }
     await this.#write(this.#failed);
-    this.#parts.tell("accepted", `The panel accepts the reports of version ${to}`);
+    this.#parts.onStep("accepted", `The panel accepts the reports of version ${to}`);
     return { kind: "updated", from, to };
   }
 
@@ -206,7 +210,7 @@ export class TrialRun {
     const { to, from } = trial;
     const failed = [...this.#failed.filter((it) => it !== to), to];
     await this.#write(failed, { ...trial, isReturning: true });
-    this.#parts.tell("returning", `Version ${to} has not reported: going back to ${from}`);
+    this.#parts.onStep("returning", `Version ${to} has not reported: going back to ${from}`);
     return await this.#finishReturn(trial, { failed, signal });
   }
 
@@ -214,16 +218,16 @@ export class TrialRun {
     trial: Trial,
     { failed, signal }: { failed: readonly string[]; signal: AbortSignal },
   ): Promise<TrialOutcome> {
-    const { files, tell } = this.#parts;
+    const { files, onStep } = this.#parts;
     const { from, to } = trial;
     try {
-      if (await files.isInPlace(trial.sha256)) await files.swapBack();
+      if (await files.isActive(trial.sha256)) await files.rollBack();
     } catch (cause) {
       signal.throwIfAborted();
       await this.#write(failed);
       throw new Error(`Cannot go back to version ${from}`, { cause });
     }
-    tell("returned", `Version ${from} is back in its place; ${to} is not tried again`);
+    onStep("returned", `Version ${from} is back in its place; ${to} is not tried again`);
     try {
       await this.#leave(trial, signal);
     } catch (cause) {

@@ -6,20 +6,20 @@ import type { Downloads } from "./download.ts";
 import { fetchProgram } from "./fetch_program.ts";
 import { findRelease, type FoundRelease } from "./releases.ts";
 import {
-  LOOK_EVERY_MS,
+  HEALTH_TIMEOUT_MS,
+  POLL_INTERVAL_MS,
+  type TrialOptions,
   type TrialOutcome,
-  type TrialParts,
   TrialRun,
   type UpdatedAgent,
-  WATCH_MS,
 } from "./trial.ts";
 
 /** A compiled program starts within a second, on the slowest machine within a few. */
-const WITHIN_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const MAX_OUTPUT = 64 * 1024;
 
 /** What a program may need to start. */
-const NEEDED_VARIABLES = ["PATH", "HOME", "TMPDIR", "DENO_DIR", "LD_LIBRARY_PATH"];
+const INHERITED_VARIABLES = ["PATH", "HOME", "TMPDIR", "DENO_DIR", "LD_LIBRARY_PATH"];
 
 /**
  * Runs a program file with `version --json`, and gives the version that it says it is.
@@ -28,24 +28,24 @@ const NEEDED_VARIABLES = ["PATH", "HOME", "TMPDIR", "DENO_DIR", "LD_LIBRARY_PATH
  *
  * @throws {Error} When it does not run, fails, hangs or says something else.
  */
-export async function askVersion(
+export async function readProgramVersion(
   path: string,
-  { signal, withinMs = WITHIN_MS }: { signal: AbortSignal; withinMs?: number },
+  { signal, timeoutMs = TIMEOUT_MS }: { signal: AbortSignal; timeoutMs?: number },
 ): Promise<string> {
-  const late = AbortSignal.timeout(withinMs);
+  const late = AbortSignal.timeout(timeoutMs);
   try {
-    await using program = new ShortProgram(path);
+    await using program = new VersionProcess(path);
     const output = await abortable(program.output(), AbortSignal.any([signal, late]));
-    return versionIn(output);
+    return parseVersionOutput(output);
   } catch (cause) {
     signal.throwIfAborted();
-    const reason = new Error(`it did not answer within ${withinMs / 1000} s`);
+    const reason = new Error(`it did not answer within ${timeoutMs / 1000} s`);
     throw new Error(`Cannot run ${path}`, { cause: late.aborted ? reason : cause });
   }
 }
 
 /** A program that says something and ends; in the end by force, with all that it has started. */
-class ShortProgram implements AsyncDisposable {
+class VersionProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   #text = "";
 
@@ -86,14 +86,16 @@ class ShortProgram implements AsyncDisposable {
 
 function environment(): Record<string, string> {
   // A portable build needs to know by what it is run; compiled ones don't look at it.
-  return { ...pickVariables(Deno.env.toObject(), NEEDED_VARIABLES), DENO: Deno.execPath() };
+  return { ...pickVariables(Deno.env.toObject(), INHERITED_VARIABLES), DENO: Deno.execPath() };
 }
 
-function versionIn(output: string): string {
+function parseVersionOutput(output: string): string {
   try {
-    const said: unknown = JSON.parse(output);
-    const isObject = typeof said === "object" && said !== null;
-    if (isObject && "version" in said && typeof said.version === "string") return said.version;
+    const printed: unknown = JSON.parse(output);
+    const isObject = typeof printed === "object" && printed !== null;
+    if (isObject && "version" in printed && typeof printed.version === "string") {
+      return printed.version;
+    }
   } catch {
     // It is told below.
   }
@@ -107,14 +109,14 @@ export interface RestartableAgent extends UpdatedAgent {
 }
 
 /** What an update works with. */
-export interface UpdaterParts extends TrialParts {
+export interface UpdaterOptions extends TrialOptions {
   readonly agent: RestartableAgent;
   readonly downloads: Downloads;
   /** Where the newest release is described. */
   readonly url: string;
   readonly mirror: string;
   /** The version that is there. */
-  readonly present: string;
+  readonly currentVersion: string;
   /** Which of a release's programs is for here. */
   readonly target: string;
 }
@@ -136,37 +138,40 @@ const LEAST_ACCEPTED_MS = 30_000;
  *
  * @throws {Error} When something fails; a version that starts is in its place all the same.
  */
-export async function runUpdate(parts: UpdaterParts, signal: AbortSignal): Promise<UpdateOutcome> {
-  const { downloads, present, files, tell } = parts;
+export async function runUpdate(
+  parts: UpdaterOptions,
+  signal: AbortSignal,
+): Promise<UpdateOutcome> {
+  const { downloads, currentVersion, files, onStep } = parts;
   const trial = new TrialRun(parts);
   const resumed = await trial.resume(signal);
   if (resumed !== undefined) return resumed;
   const release = await findRelease({ ...parts, failed: trial.failed }, { downloads, signal });
-  const { version: to, verdict } = release;
-  if (to === undefined || verdict !== "newer") return { kind: "nothing", release };
-  await requireWellAgent(parts, signal);
+  const { version: to, decision } = release;
+  if (to === undefined || decision !== "newer") return { kind: "nothing", release };
+  await requireHealthyAgent(parts, signal);
   const sha256 = await fetchProgram(release.files, { ...parts, signal });
-  tell("fetched", `Version ${to} is downloaded and is what the release says it is`);
+  onStep("fetched", `Version ${to} is downloaded and is what the release says it is`);
   try {
-    await requireVersion(to, { path: files.fresh, signal });
+    await requireVersion(to, { path: files.stagedPath, signal });
   } catch (error) {
-    await files.removeUnfinished();
+    await files.removeTemporary();
     signal.throwIfAborted();
     // It is what the release says it is, so the next time it would be no better.
     await trial.reject(to);
     throw error;
   }
-  tell("runs", `Version ${to} starts on this machine`);
-  return await trial.begin({ from: present, to, sha256 }, signal);
+  onStep("runs", `Version ${to} starts on this machine`);
+  return await trial.start({ from: currentVersion, to, sha256 }, signal);
 }
 
 async function requireVersion(
   version: string,
   { path, signal }: { path: string; signal: AbortSignal },
 ): Promise<void> {
-  const said = await askVersion(path, { signal });
-  if (said !== version) {
-    throw new Error(`Cannot use version ${version}: its program says that it is ${said}`);
+  const printed = await readProgramVersion(path, { signal });
+  if (printed !== version) {
+    throw new Error(`Cannot use version ${version}: its program says that it is ${printed}`);
   }
 }
 
@@ -174,24 +179,24 @@ async function requireVersion(
  * Nothing would show whether a new version works where the one that runs does not report; a panel
  * that is down would make every new version look broken.
  */
-async function requireWellAgent(parts: UpdaterParts, signal: AbortSignal): Promise<void> {
-  const { agent, watchMs = WATCH_MS, lookEveryMs = LOOK_EVERY_MS } = parts;
+async function requireHealthyAgent(parts: UpdaterOptions, signal: AbortSignal): Promise<void> {
+  const { agent, healthTimeoutMs = HEALTH_TIMEOUT_MS, pollIntervalMs = POLL_INTERVAL_MS } = parts;
   const health = agent.health();
   if (health?.isRunning !== true) return;
   await agent.requireRestart(health, signal);
-  const end = performance.now() + watchMs;
-  while (!isWell(agent.health())) {
+  const end = performance.now() + healthTimeoutMs;
+  while (!isHealthy(agent.health())) {
     if (performance.now() >= end) {
       throw new Error(
         "Cannot try a newer version now: the panel accepts no reports of the agent that runs, so " +
           "nothing would show whether the new one works",
       );
     }
-    await delay(lookEveryMs, { signal });
+    await delay(pollIntervalMs, { signal });
   }
 }
 
-function isWell(health: Health | undefined): boolean {
+function isHealthy(health: Health | undefined): boolean {
   if (health?.acceptedAtMs === undefined || !health.isRunning) return false;
   const agoMs = Math.abs(Date.now() - health.acceptedAtMs);
   return agoMs <= Math.max(INTERVALS * health.intervalMs, LEAST_ACCEPTED_MS);

@@ -10,7 +10,7 @@ import { programOf, ReleaseServer } from "../update/release_server.ts";
 async function run(
   args: readonly string[],
   { form = "portable" }: { form?: ProgramForm } = {},
-): Promise<{ text: string; isGood: boolean; names: string[] }> {
+): Promise<{ text: string; isSuccess: boolean; names: string[] }> {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/agent`;
@@ -43,9 +43,9 @@ Deno.test("update() leaves a checkout alone, and tells of releases all the same"
   server.publish("999.0.0", programOf("999.0.0"));
   const place = ["--update-url", server.url];
   await assertRejects(() => run([...place, "--now"], { form: "source" }), Error, "git");
-  const { text, isGood, names } = await run(place, { form: "source" });
+  const { text, isSuccess, names } = await run(place, { form: "source" });
   const expected = `Version 999.0.0 is there, ${VERSION} is here: "update --now" takes it\n`;
-  assertEquals([text, isGood, names], [expected, true, ["agent"]]);
+  assertEquals([text, isSuccess, names], [expected, true, ["agent"]]);
 });
 
 Deno.test("update() tells in JSON what there is", async () => {

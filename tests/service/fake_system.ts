@@ -1,7 +1,7 @@
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { HealthFile } from "../../lib/host/health_file.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
-import type { Site } from "../../lib/service/target_system.ts";
+import type { TargetSystem } from "../../lib/service/target_system.ts";
 
 /** What a fake command does beside being recorded; `$ROOT` is the root. */
 export type Fakes = Readonly<Record<string, string>>;
@@ -16,13 +16,15 @@ export const USERS: Fakes = {
 };
 
 /** A machine that is thrown away: a root with fake commands that record how they are called. */
-export class PaperSite implements AsyncDisposable {
+export class FakeSystem implements AsyncDisposable {
   readonly root: string;
-  readonly site: Site;
+  readonly system: TargetSystem;
   /** What the user was told. */
-  readonly said: string[] = [];
+  readonly printed: string[] = [];
 
-  constructor(options: { folders: readonly string[]; fakes: Fakes; site?: Partial<Site> }) {
+  constructor(
+    options: { folders: readonly string[]; fakes: Fakes; system?: Partial<TargetSystem> },
+  ) {
     this.root = Deno.makeTempDirSync();
     // What every machine has, and what is ours: outside of the root, which is compared.
     for (const folder of ["users", "usr/local/bin", "etc", "var/lib", ...options.folders]) {
@@ -34,7 +36,7 @@ export class PaperSite implements AsyncDisposable {
     Deno.writeTextFileSync(program, "#!/bin/sh\necho this is it\n");
     Deno.writeTextFileSync(`${bin}/calls`, "");
     this.#bin = bin;
-    this.site = {
+    this.system = {
       root: this.root,
       os: "linux",
       uid: 0,
@@ -45,8 +47,8 @@ export class PaperSite implements AsyncDisposable {
       program: { form: "binary", path: program },
       denoPath: Deno.execPath(),
       folder: "/srv/here",
-      say: (line) => void this.said.push(line),
-      ...options.site,
+      printLine: (line) => void this.printed.push(line),
+      ...options.system,
     };
   }
 

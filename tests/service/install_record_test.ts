@@ -10,7 +10,7 @@ const RECORD: InstallRecord = {
   manager: "systemd",
   scope: "system",
   user: "komari-agent-deno",
-  madeUser: true,
+  createdUser: true,
   madeLinger: "",
   program: "/opt/komari-agent-deno/komari-agent-deno",
   config: "/etc/komari-agent-deno/config.json",
@@ -21,7 +21,7 @@ const RECORD: InstallRecord = {
   links: ["/usr/local/bin/komari-agent-deno"],
   folders: ["/opt/komari-agent-deno", "/opt"],
   trees: ["/var/lib/komari-agent-deno"],
-  told: { mirror: "https://mirror.example" },
+  rootOptions: { mirror: "https://mirror.example" },
 };
 
 Deno.test("parseInstallRecord() reads what formatInstallRecord() wrote", () => {
@@ -35,8 +35,8 @@ Deno.test("parseInstallRecord() refuses what would take away more than was made"
     { trees: ["/var/lib/../.."] },
     { trees: ["/var/lib/x/"] },
     { trees: "/var/lib/x" },
-    { told: undefined },
-    { told: { mirror: 1 } },
+    { rootOptions: undefined },
+    { rootOptions: { mirror: 1 } },
     { files: ["etc/passwd"] },
     { files: [7] },
     { folders: [""] },

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { install } from "../../lib/service/install.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, type Fakes, PaperSite, USERS } from "./fake_system.ts";
+import { configOf, type Fakes, FakeSystem, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
-const PATIENCE = { limitMs: 0, beatMs: 1 };
+const PATIENCE = { timeoutMs: 0, pollIntervalMs: 1 };
 const NAME = "komari-agent-deno";
 const ARGS = ["install", "-e", "https://p.example", "-t", "top-secret"];
 /** What a build of the sources does not know by itself. */
@@ -18,24 +18,28 @@ const OPENRC: Fakes = {
   tail: "echo panel: refused",
 };
 
-function openrc(site: ConstructorParameters<typeof PaperSite>[0]["site"] = {}): PaperSite {
-  return new PaperSite({ folders: ["run/openrc", "etc/init.d", "var/log"], fakes: OPENRC, site });
+function openrc(system: ConstructorParameters<typeof FakeSystem>[0]["system"] = {}): FakeSystem {
+  return new FakeSystem({
+    folders: ["run/openrc", "etc/init.d", "var/log"],
+    fakes: OPENRC,
+    system,
+  });
 }
 
 Deno.test("install() puts everything into its place on OpenRC, and uninstall() leaves nothing", async () => {
-  await using paper = openrc();
-  const { site } = paper;
-  const before = paper.tree();
+  await using fake = openrc();
+  const { system } = fake;
+  const before = fake.tree();
   {
-    using _agent = closing(paper.acceptedAgent(`/run/${NAME}`));
-    assertEquals(await install(configOf(ARGS), site, { signal, patience: PATIENCE }), undefined);
+    using _agent = closing(fake.acceptedAgent(`/run/${NAME}`));
+    assertEquals(await install(configOf(ARGS), system, { signal, wait: PATIENCE }), undefined);
   }
-  assertEquals(paper.calls(), [
+  assertEquals(fake.calls(), [
     `useradd --system --user-group --shell /usr/sbin/nologin --home-dir /nonexistent --no-create-home ${NAME}`,
     `rc-service ${NAME} restart`,
     `rc-update add ${NAME} default`,
   ]);
-  const made = paper.tree().filter((line) => !before.includes(line));
+  const made = fake.tree().filter((line) => !before.includes(line));
   assertEquals(made, [
     `/etc/init.d/${NAME} 755`,
     `/etc/${NAME}/ 755`,
@@ -49,151 +53,151 @@ Deno.test("install() puts everything into its place on OpenRC, and uninstall() l
     `/usr/local/bin/${NAME} 777`,
     `/var/lib/${NAME}/ 700`,
   ]);
-  assertEquals(JSON.parse(paper.text(`/etc/${NAME}/config.json`)), {
+  assertEquals(JSON.parse(fake.text(`/etc/${NAME}/config.json`)), {
     endpoint: "https://p.example",
     token: "top-secret",
   });
-  assertEquals(paper.text(`/opt/${NAME}/${NAME}`), Deno.readTextFileSync(site.program.path));
+  assertEquals(fake.text(`/opt/${NAME}/${NAME}`), Deno.readTextFileSync(system.program.path));
   assertEquals(
-    Deno.readLinkSync(`${paper.root}/usr/local/bin/${NAME}`),
+    Deno.readLinkSync(`${fake.root}/usr/local/bin/${NAME}`),
     `/opt/${NAME}/${NAME}`,
   );
-  assertStringIncludes(paper.said.join("\n"), "The panel accepts its reports.");
+  assertStringIncludes(fake.printed.join("\n"), "The panel accepts its reports.");
 
-  paper.write(`/var/lib/${NAME}/traffic.json`, "{}");
-  paper.write(`/var/log/${NAME}.log`, "a line");
-  paper.write(`/opt/${NAME}/${NAME}.old`, "the version before");
-  await uninstall(site, { serviceName: NAME, print: false, signal });
-  assertEquals(paper.calls(), [
+  fake.write(`/var/lib/${NAME}/traffic.json`, "{}");
+  fake.write(`/var/log/${NAME}.log`, "a line");
+  fake.write(`/opt/${NAME}/${NAME}.old`, "the version before");
+  await uninstall(system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.calls(), [
     `rc-service ${NAME} stop`,
     `rc-update del ${NAME} default`,
     `userdel ${NAME}`,
     `groupdel ${NAME}`,
   ]);
-  assertEquals(paper.tree(), before);
-  await uninstall(site, { serviceName: NAME, print: false, signal });
-  assertEquals(paper.calls(), []);
-  assertStringIncludes(paper.said.at(-1) ?? "", "Nothing is installed");
+  assertEquals(fake.tree(), before);
+  await uninstall(system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.calls(), []);
+  assertStringIncludes(fake.printed.at(-1) ?? "", "Nothing is installed");
 });
 
 Deno.test("install() brings up to date what is there, and keeps what is not spoken of", async () => {
-  await using paper = openrc();
-  const { site, root } = paper;
-  const before = paper.tree();
+  await using fake = openrc();
+  const { system, root } = fake;
+  const before = fake.tree();
   const first = configOf([...ARGS, "-i", "2", "--gpu"], {
     env: { HTTPS_PROXY: "http://proxy:3128" },
   });
-  await install(first, site, { signal, patience: PATIENCE });
-  const once = paper.tree();
-  const environment = paper.text(`/etc/${NAME}/environment`);
-  paper.calls();
+  await install(first, system, { signal, wait: PATIENCE });
+  const once = fake.tree();
+  const environment = fake.text(`/etc/${NAME}/environment`);
+  fake.calls();
   const again = configOf(["install", "-i", "5"], { root });
-  await install(again, site, { signal, patience: PATIENCE });
-  assertEquals(paper.tree(), once);
-  assertEquals(paper.calls(), [
+  await install(again, system, { signal, wait: PATIENCE });
+  assertEquals(fake.tree(), once);
+  assertEquals(fake.calls(), [
     `rc-service ${NAME} restart`,
     `rc-update add ${NAME} default`,
     "tail -n 5 /var/log/komari-agent-deno.log",
     `rc-service ${NAME} status`,
   ]);
-  assertEquals(JSON.parse(paper.text(`/etc/${NAME}/config.json`)), {
+  assertEquals(JSON.parse(fake.text(`/etc/${NAME}/config.json`)), {
     endpoint: "https://p.example",
     interval: 5,
     enable_gpu: true,
     token: "top-secret",
   });
-  assertEquals(paper.text(`/etc/${NAME}/environment`), environment);
-  assertStringIncludes(paper.text(`/etc/init.d/${NAME}`), "/environment");
-  await uninstall(site, { serviceName: NAME, print: false, signal });
-  assertEquals(paper.tree(), before, "what the first one has made goes too");
+  assertEquals(fake.text(`/etc/${NAME}/environment`), environment);
+  assertStringIncludes(fake.text(`/etc/init.d/${NAME}`), "/environment");
+  await uninstall(system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.tree(), before, "what the first one has made goes too");
 });
 
 Deno.test("install() goes by what root was told, not by what the service's user has written", async () => {
-  await using paper = openrc();
-  const { site, root, said } = paper;
-  const told = ["--mirror", "https://mirror.example", "--state-dir", "/srv/state"];
-  await install(configOf([...ARGS, ...told]), site, { signal, patience: PATIENCE });
+  await using fake = openrc();
+  const { system, root, printed } = fake;
+  const rootOptions = ["--mirror", "https://mirror.example", "--state-dir", "/srv/state"];
+  await install(configOf([...ARGS, ...rootOptions]), system, { signal, wait: PATIENCE });
   const path = `/etc/${NAME}/config.json`;
-  const first = paper.text(path);
+  const first = fake.text(path);
   const again = () => configOf(["install"], { root, isOwn: () => false });
   const evil = { state_dir: "/etc/evil.d", mirror: "https://evil.example", ca_cert: "/evil" };
-  paper.write(path, JSON.stringify({ ...JSON.parse(first), ...evil, interval: 9 }));
-  await install(again(), site, { signal, patience: PATIENCE });
-  assertEquals(JSON.parse(paper.text(path)), { ...JSON.parse(first), interval: 9 });
-  assertEquals(paper.tree().filter((line) => line.includes("evil")), []);
-  const notes = said.filter((line) => line.startsWith("Note: key "));
+  fake.write(path, JSON.stringify({ ...JSON.parse(first), ...evil, interval: 9 }));
+  await install(again(), system, { signal, wait: PATIENCE });
+  assertEquals(JSON.parse(fake.text(path)), { ...JSON.parse(first), interval: 9 });
+  assertEquals(fake.tree().filter((line) => line.includes("evil")), []);
+  const notes = printed.filter((line) => line.startsWith("Note: key "));
   assertEquals(notes.map((note) => note.split(" ")[2]), ["state_dir", "mirror", "ca_cert"]);
 
-  said.length = 0;
-  await install(again(), site, { signal, patience: PATIENCE });
+  printed.length = 0;
+  await install(again(), system, { signal, wait: PATIENCE });
   for (const args of [[...ARGS, "--install-service-name", "node-2"], NODE_2]) {
-    await install(configOf(args, { root, isOwn: () => false }), site, {
+    await install(configOf(args, { root, isOwn: () => false }), system, {
       signal,
-      patience: PATIENCE,
+      wait: PATIENCE,
     });
   }
-  assertEquals(JSON.parse(paper.text("/etc/node-2/config.json")).state_dir, "/var/lib/node-2");
-  assertEquals(said.filter((line) => line.startsWith("Note: key ")), []);
+  assertEquals(JSON.parse(fake.text("/etc/node-2/config.json")).state_dir, "/var/lib/node-2");
+  assertEquals(printed.filter((line) => line.startsWith("Note: key ")), []);
 });
 
 const NODE_2 = ["install", "--install-service-name", "node-2"];
 
 Deno.test("install() moves the program, and leaves none behind where it was", async () => {
-  await using paper = openrc();
-  const { site, root } = paper;
-  await install(configOf(ARGS), site, { signal, patience: PATIENCE });
+  await using fake = openrc();
+  const { system, root } = fake;
+  await install(configOf(ARGS), system, { signal, wait: PATIENCE });
   const moved = configOf(["install", "--install-dir", "/srv/agent"], { root });
-  await install(moved, site, { signal, patience: PATIENCE });
-  const programs = paper.tree().filter((line) => line.endsWith(`${NAME} 755`));
+  await install(moved, system, { signal, wait: PATIENCE });
+  const programs = fake.tree().filter((line) => line.endsWith(`${NAME} 755`));
   assertEquals(programs, [`/etc/init.d/${NAME} 755`, `/srv/agent/${NAME} 755`]);
-  await install(configOf(["install"], { root }), site, { signal, patience: PATIENCE });
-  assertEquals(paper.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
+  await install(configOf(["install"], { root }), system, { signal, wait: PATIENCE });
+  assertEquals(fake.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
 });
 
 Deno.test("install() says why when the panel accepts nothing, and leaves the service running", async () => {
-  await using paper = openrc();
-  const refusal = await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  await using fake = openrc();
+  const refusal = await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
   assertEquals(refusal, "the panel has accepted no report within 0 s");
-  const said = paper.said.join("\n");
+  const printed = fake.printed.join("\n");
   const order = [
     "Remove it by",
     "Waiting up to 0 s for the first",
     "goes on trying",
     "panel: refused",
   ]
-    .map((words) => said.indexOf(words));
+    .map((words) => printed.indexOf(words));
   assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
-  assert(!paper.calls().some((line) => line.includes("stop")), "it goes on trying");
+  assert(!fake.calls().some((line) => line.includes("stop")), "it goes on trying");
 });
 
 Deno.test("install() says so when what it has started does not run", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d"],
     fakes: { ...OPENRC, "rc-service": '[ "$2" != status ]' },
   });
-  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
-  assertStringIncludes(paper.said.join("\n"), "was started and does not run");
+  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  assertStringIncludes(fake.printed.join("\n"), "was started and does not run");
 });
 
 Deno.test("install() waits for a report of the agent that it has started", async () => {
-  await using paper = openrc();
-  using agent = closing(paper.acceptedAgent(`/run/${NAME}`));
+  await using fake = openrc();
+  using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
   const yesterday = new Date(Date.now() - 86_400_000);
   Deno.utimeSync(agent.path, yesterday, yesterday);
-  const refusal = await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+  const refusal = await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
   assertStringIncludes(refusal ?? "", "no report");
 });
 
 Deno.test("install() with --print shows every file and command, no secret, and does nothing", async () => {
-  await using paper = openrc();
-  const before = paper.tree();
+  await using fake = openrc();
+  const before = fake.tree();
   const config = configOf([...ARGS, "--print", "--header", 'X-Key: very"secret'], {
     env: { HTTP_PROXY: "http://me:pass$word@proxy" },
   });
-  assertEquals(await install(config, paper.site, { signal }), undefined);
-  assertEquals(paper.tree(), before);
-  assertEquals(paper.calls(), []);
-  const said = paper.said.join("\n");
+  assertEquals(await install(config, fake.system, { signal }), undefined);
+  assertEquals(fake.tree(), before);
+  assertEquals(fake.calls(), []);
+  const printed = fake.printed.join("\n");
   for (
     const shown of [
       `File /etc/${NAME}/config.json (mode 0600, of ${NAME})`,
@@ -203,61 +207,61 @@ Deno.test("install() with --print shows every file and command, no secret, and d
       `Run rc-service ${NAME} restart`,
       `File /opt/${NAME}/${NAME} (mode 0755), a copy of`,
     ]
-  ) assertStringIncludes(said, shown);
+  ) assertStringIncludes(printed, shown);
   for (const secret of ["top-secret", 'very"secret', 'very\\"secret', "pass$word", "pass\\$word"]) {
-    assert(!said.includes(secret), secret);
+    assert(!printed.includes(secret), secret);
   }
 });
 
 Deno.test("install() hands the script to procd, by a script that can be run", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["etc/init.d"],
     fakes: { ...USERS, logread: "" },
   });
-  paper.write("/etc/openwrt_release", "");
+  fake.write("/etc/openwrt_release", "");
   const script = `/etc/init.d/${NAME}`;
   // Such a script is run by its path, which is below the root here.
   const calls: string[] = [];
   const tools = {
-    has: (tool: string) => paper.site.tools.has(tool),
-    run(...[command, options]: Parameters<typeof paper.site.tools.run>) {
-      if (command.tool !== script) return paper.site.tools.run(command, options);
+    has: (tool: string) => fake.system.tools.has(tool),
+    run(...[command, options]: Parameters<typeof fake.system.tools.run>) {
+      if (command.tool !== script) return fake.system.tools.run(command, options);
       calls.push(command.args.join(" "));
       return Promise.resolve({ code: 0, output: "" });
     },
   };
-  const site = { ...paper.site, tools };
-  const before = paper.tree();
-  await install(configOf([...ARGS, "--as-root"]), site, { signal, patience: PATIENCE });
+  const system = { ...fake.system, tools };
+  const before = fake.tree();
+  await install(configOf([...ARGS, "--as-root"]), system, { signal, wait: PATIENCE });
   assertEquals(calls, ["restart", "enable", "running"]);
-  assertStringIncludes(paper.text(script), "procd_set_param user 'root'");
-  await uninstall(site, { serviceName: NAME, print: false, signal });
+  assertStringIncludes(fake.text(script), "procd_set_param user 'root'");
+  await uninstall(system, { serviceName: NAME, print: false, signal });
   assertEquals(calls.slice(3), ["stop", "disable"]);
-  assertEquals(paper.tree(), before);
+  assertEquals(fake.tree(), before);
 });
 
 Deno.test("install() leaves a state folder with what was in it before", async () => {
-  await using paper = openrc();
-  paper.write("/srv/data/photo.jpg", "mine");
+  await using fake = openrc();
+  fake.write("/srv/data/photo.jpg", "mine");
   const config = configOf([...ARGS, "--state-dir", "/srv/data"]);
-  await install(config, paper.site, { signal, patience: PATIENCE });
-  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
-  assertEquals(paper.text("/srv/data/photo.jpg"), "mine");
-  assert(paper.tree().includes("/srv/data/ 755"), "whose folder it is stays as it is");
-  assertStringIncludes(paper.said.join("\n"), "/srv/data was there before");
-  assertStringIncludes(paper.said.at(-1) ?? "", "/srv/data/photo.jpg stays");
+  await install(config, fake.system, { signal, wait: PATIENCE });
+  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.text("/srv/data/photo.jpg"), "mine");
+  assert(fake.tree().includes("/srv/data/ 755"), "whose folder it is stays as it is");
+  assertStringIncludes(fake.printed.join("\n"), "/srv/data was there before");
+  assertStringIncludes(fake.printed.at(-1) ?? "", "/srv/data/photo.jpg stays");
 });
 
 Deno.test("install() makes a user's own service without root", async () => {
   const home = "/home/ann";
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann", "run/user/1000"],
     fakes: { id: "echo ann", systemctl: "", loginctl: "", journalctl: "" },
-    site: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
+    system: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
   });
-  const before = paper.tree();
-  await install(configOf([...ARGS, ...RELEASES]), paper.site, { signal, patience: PATIENCE });
-  assertEquals(paper.calls(), [
+  const before = fake.tree();
+  await install(configOf([...ARGS, ...RELEASES]), fake.system, { signal, wait: PATIENCE });
+  assertEquals(fake.calls(), [
     "systemctl --user show --property=Version",
     "systemctl --user daemon-reload",
     `systemctl --user restart ${NAME}.service`,
@@ -267,31 +271,31 @@ Deno.test("install() makes a user's own service without root", async () => {
     `journalctl --user -u ${NAME}.service -n 5 --no-pager -o cat`,
     `systemctl --user is-active --quiet ${NAME}.service`,
   ]);
-  const made = paper.tree().filter((line) => !before.includes(line));
+  const made = fake.tree().filter((line) => !before.includes(line));
   assert(made.every((line) => line.startsWith(home)), made.join("\n"));
   assertStringIncludes(made.join("\n"), `${home}/.config/${NAME}/config.json 600`);
-  assertStringIncludes(paper.said.join("\n"), "by root: loginctl enable-linger ann");
+  assertStringIncludes(fake.printed.join("\n"), "by root: loginctl enable-linger ann");
   assertEquals(
-    JSON.parse(paper.text(`${home}/.config/${NAME}/config.json`)).state_dir,
+    JSON.parse(fake.text(`${home}/.config/${NAME}/config.json`)).state_dir,
     `${home}/.local/state/${NAME}`,
   );
-  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
-  assertStringIncludes(paper.calls().join("\n"), "disable-linger ann");
-  assertEquals(paper.tree(), before);
+  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  assertStringIncludes(fake.calls().join("\n"), "disable-linger ann");
+  assertEquals(fake.tree(), before);
 });
 
 Deno.test("install() writes nothing where the user's service manager does not answer", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann"],
     fakes: {
       id: "echo ann",
       systemctl: "echo Failed to connect to bus: No medium found >&2; exit 1",
     },
-    site: { uid: 1000, home: "/home/ann" },
+    system: { uid: 1000, home: "/home/ann" },
   });
-  const before = paper.tree();
+  const before = fake.tree();
   const refused = await assertRejects(
-    () => install(configOf(ARGS), paper.site, { signal, patience: PATIENCE }),
+    () => install(configOf(ARGS), fake.system, { signal, wait: PATIENCE }),
     UsageError,
     "Cannot install for this user: its service manager does not answer (Failed to connect to " +
       "bus: No medium found)",
@@ -299,41 +303,41 @@ Deno.test("install() writes nothing where the user's service manager does not an
   for (const way of ["by ssh", "machinectl shell ann@", "enable-linger ann", "/run/user/1000"]) {
     assertStringIncludes(refused.message, way);
   }
-  assertEquals(paper.tree(), before);
-  assertEquals(paper.calls(), ["systemctl --user show --property=Version"]);
+  assertEquals(fake.tree(), before);
+  assertEquals(fake.calls(), ["systemctl --user show --property=Version"]);
 });
 
 Deno.test("install() goes on as root where root was wanted before", async () => {
-  await using paper = openrc();
-  await install(configOf([...ARGS, "--as-root"]), paper.site, { signal, patience: PATIENCE });
-  const again = configOf(["install"], { root: paper.root });
-  await install(again, paper.site, { signal, patience: PATIENCE });
-  assertStringIncludes(paper.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
+  await using fake = openrc();
+  await install(configOf([...ARGS, "--as-root"]), fake.system, { signal, wait: PATIENCE });
+  const again = configOf(["install"], { root: fake.root });
+  await install(again, fake.system, { signal, wait: PATIENCE });
+  assertStringIncludes(fake.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
 });
 
 Deno.test("install() gives the service back to its user when --as-root=false says so", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d", "var/log"],
     fakes: { ...OPENRC, chown: "" },
   });
-  const { site, root } = paper;
+  const { system, root } = fake;
   const again = async (...words: string[]) => {
     const config = configOf(["install", ...words], { root });
-    await install(config, site, { signal, patience: PATIENCE });
-    return /command_user='(.*)'/.exec(paper.text(`/etc/init.d/${NAME}`))?.[1];
+    await install(config, system, { signal, wait: PATIENCE });
+    return /command_user='(.*)'/.exec(fake.text(`/etc/init.d/${NAME}`))?.[1];
   };
-  await install(configOf([...ARGS, "--as-root"]), site, { signal, patience: PATIENCE });
-  paper.calls();
+  await install(configOf([...ARGS, "--as-root"]), system, { signal, wait: PATIENCE });
+  fake.calls();
   assertEquals(await again("--as-root=false"), `${NAME}:${NAME}`);
   const handed = `chown -hR ${NAME}: /var/lib/${NAME}`;
-  assertEquals(paper.calls().filter((line) => line.startsWith("chown")), [handed]);
+  assertEquals(fake.calls().filter((line) => line.startsWith("chown")), [handed]);
   assertEquals(await again(), `${NAME}:${NAME}`);
-  assertEquals(paper.calls().filter((line) => line.startsWith("chown")), []);
+  assertEquals(fake.calls().filter((line) => line.startsWith("chown")), []);
   assertEquals(await again("--as-root"), "root:root");
 });
 
 Deno.test("install() remembers that it has made a user linger, when that is so by now", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann", "run/user/1000", "var/lib/systemd/linger"],
     fakes: {
       id: "echo ann",
@@ -342,121 +346,121 @@ Deno.test("install() remembers that it has made a user linger, when that is so b
       loginctl: 'file="$ROOT/var/lib/systemd/linger/$3"\n' +
         'case $2 in enable-linger) : >"$file" ;; *) /bin/rm "$file" ;; esac',
     },
-    site: { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000" },
+    system: { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000" },
   });
-  const before = paper.tree();
+  const before = fake.tree();
   for (let round = 0; round < 2; round++) {
-    await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
+    await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
   }
-  assert(!paper.said.join("\n").includes("It ends with your login"));
-  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
-  assertEquals(paper.tree(), before);
+  assert(!fake.printed.join("\n").includes("It ends with your login"));
+  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.tree(), before);
 });
 
 Deno.test("install() takes the timer away when no updates are wanted any more", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
   const timer = `/etc/systemd/system/${NAME}-update.timer`;
-  await install(configOf([...ARGS, ...RELEASES]), paper.site, { signal, patience: PATIENCE });
-  assertStringIncludes(paper.text(timer), "OnUnitActiveSec=6h");
-  paper.calls();
-  const config = configOf(["install", "--disable-auto-update"], { root: paper.root });
-  await install(config, paper.site, { signal, patience: PATIENCE });
-  assert(!paper.tree().some((line) => line.startsWith(timer)));
-  assertStringIncludes(paper.calls().join("\n"), `disable --now ${NAME}-update.timer`);
+  await install(configOf([...ARGS, ...RELEASES]), fake.system, { signal, wait: PATIENCE });
+  assertStringIncludes(fake.text(timer), "OnUnitActiveSec=6h");
+  fake.calls();
+  const config = configOf(["install", "--disable-auto-update"], { root: fake.root });
+  await install(config, fake.system, { signal, wait: PATIENCE });
+  assert(!fake.tree().some((line) => line.startsWith(timer)));
+  assertStringIncludes(fake.calls().join("\n"), `disable --now ${NAME}-update.timer`);
 });
 
 Deno.test("install() stops at a step that fails, and what was done can be taken away", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d"],
     fakes: { ...OPENRC, "rc-service": "echo no such runlevel >&2; exit 1" },
   });
-  const before = paper.tree();
+  const before = fake.tree();
   await assertRejects(
-    () => install(configOf(ARGS), paper.site, { signal, patience: PATIENCE }),
+    () => install(configOf(ARGS), fake.system, { signal, wait: PATIENCE }),
     Error,
     `Cannot run "rc-service ${NAME} restart": no such runlevel`,
   );
-  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
-  assertEquals(paper.tree(), before);
+  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.tree(), before);
 });
 
 Deno.test("install() asks for no view of its own where services can't have one", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "", "systemd-run": "exit 226" },
   });
-  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
-  const unit = paper.text(`/etc/systemd/system/${NAME}.service`);
+  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
   assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
-  assertStringIncludes(paper.said.join("\n"), "Protected by less than usual");
+  assertStringIncludes(fake.printed.join("\n"), "Protected by less than usual");
 });
 
 Deno.test("install() makes no timer for a build that knows no releases, and says so", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
-  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
-  assert(!paper.tree().some((line) => line.includes("update.timer")));
-  assertStringIncludes(paper.said.join("\n"), "off: this build does not know where releases are");
+  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  assert(!fake.tree().some((line) => line.includes("update.timer")));
+  assertStringIncludes(fake.printed.join("\n"), "off: this build does not know where releases are");
 });
 
 Deno.test("install() tells a portable build where its Deno is", async () => {
-  await using paper = openrc();
-  const { path } = paper.site.program;
-  const site = { ...paper.site, program: { form: "portable", path } as const };
-  await install(configOf([...ARGS, "--as-root"]), site, { signal, patience: PATIENCE });
-  const script = paper.text(`/etc/init.d/${NAME}`);
+  await using fake = openrc();
+  const { path } = fake.system.program;
+  const system = { ...fake.system, program: { form: "portable", path } as const };
+  await install(configOf([...ARGS, "--as-root"]), system, { signal, wait: PATIENCE });
+  const script = fake.text(`/etc/init.d/${NAME}`);
   assertStringIncludes(script, `export DENO='${Deno.realPathSync(Deno.execPath())}'`);
   assertStringIncludes(script, `export DENO_DIR='/var/lib/${NAME}/deno'`);
 });
 
 Deno.test("install() makes a daemon's log on a Mac, where it runs as who has become root", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["Library/LaunchDaemons", "var/log", "users"],
     fakes: { id: `echo ${Deno.uid()}`, launchctl: "", tail: "" },
-    site: { os: "darwin", sudoUser: "ann" },
+    system: { os: "darwin", sudoUser: "ann" },
   });
-  const before = paper.tree();
-  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
-  assertEquals(paper.calls().slice(0, 3), [
+  const before = fake.tree();
+  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  assertEquals(fake.calls().slice(0, 3), [
     `launchctl bootout system/${NAME}`,
     `launchctl bootstrap system /Library/LaunchDaemons/${NAME}.plist`,
     `launchctl enable system/${NAME}`,
   ]);
-  assertStringIncludes(paper.text(`/Library/LaunchDaemons/${NAME}.plist`), "<string>ann</string>");
-  assert(paper.tree().includes(`/var/log/${NAME}.log 640`));
-  await uninstall(paper.site, { serviceName: NAME, print: false, signal });
-  assertEquals(paper.tree(), before);
+  assertStringIncludes(fake.text(`/Library/LaunchDaemons/${NAME}.plist`), "<string>ann</string>");
+  assert(fake.tree().includes(`/var/log/${NAME}.log 640`));
+  await uninstall(fake.system, { serviceName: NAME, print: false, signal });
+  assertEquals(fake.tree(), before);
 });
 
 Deno.test("install() and uninstall() leave to root what root has installed", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
-  await install(configOf(ARGS), paper.site, { signal, patience: PATIENCE });
-  const before = paper.tree();
-  const ann = { ...paper.site, uid: 1000, home: "/home/ann" };
+  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  const before = fake.tree();
+  const ann = { ...fake.system, uid: 1000, home: "/home/ann" };
   const why = "root has installed it";
   await assertRejects(() => install(configOf(ARGS), ann, { signal }), UsageError, why);
   const options = { serviceName: NAME, print: false, signal };
   await assertRejects(() => uninstall(ann, options), Error, why);
-  assertEquals(paper.tree(), before);
+  assertEquals(fake.tree(), before);
 });
 
 Deno.test("install() refuses what it can't do before it does anything", async () => {
-  await using paper = openrc();
-  const before = paper.tree();
+  await using fake = openrc();
+  const before = fake.tree();
   const refused = async (
     args: readonly string[],
-    site: Partial<typeof paper.site>,
+    system: Partial<typeof fake.system>,
     why: string,
   ) => {
-    const promise = install(configOf(args), { ...paper.site, ...site }, { signal });
+    const promise = install(configOf(args), { ...fake.system, ...system }, { signal });
     await assertRejects(() => promise, UsageError, why);
   };
   await refused(["install"], {}, "Cannot install without --endpoint URL");
@@ -464,12 +468,12 @@ Deno.test("install() refuses what it can't do before it does anything", async ()
   await refused(ARGS, { uid: 1000 }, "without root");
   await refused([...ARGS, "--install-service-name", "Node@2"], {}, "Cannot name a user");
   await refused(ARGS, { os: "darwin" }, "whom the service is to run as");
-  assertEquals(paper.tree(), before);
-  assertEquals(paper.calls(), []);
+  assertEquals(fake.tree(), before);
+  assertEquals(fake.calls(), []);
 });
 
 Deno.test("install() gives the key of a node that registers itself to the service alone", async () => {
-  await using paper = openrc();
+  await using fake = openrc();
   const args = [
     "install",
     "-e",
@@ -478,10 +482,10 @@ Deno.test("install() gives the key of a node that registers itself to the servic
     "the-key-of-it",
     "--print",
   ];
-  await install(configOf(args), paper.site, { signal });
-  const said = paper.said.join("\n");
-  assertStringIncludes(said, '"auto_discovery_key": "…"');
-  assert(!said.includes("the-key"));
+  await install(configOf(args), fake.system, { signal });
+  const printed = fake.printed.join("\n");
+  assertStringIncludes(printed, '"auto_discovery_key": "…"');
+  assert(!printed.includes("the-key"));
 });
 
 function closing<T extends { close(): void }>(it: T): T & Disposable {

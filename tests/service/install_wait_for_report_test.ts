@@ -8,13 +8,17 @@ const ABOUT = { version: "1.0.0", intervalMs: 1000 };
 Deno.test("waitForReport() ends with the first report that is accepted", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const patience = { limitMs: 60_000, beatMs: 1 };
+    const wait = { timeoutMs: 60_000, pollIntervalMs: 1 };
     const sinceMs = Date.now() - 1000;
-    const waiting = waitForReport({ folder, sinceMs, patience }, signal);
+    const waiting = waitForReport({ folder, sinceMs, wait }, signal);
     const health = HealthFile.open([folder], ABOUT);
     health?.accepted(3000);
     assertEquals(await waiting, true);
-    const later = { folder, sinceMs: Date.now() + 60_000, patience: { limitMs: 3, beatMs: 1 } };
+    const later = {
+      folder,
+      sinceMs: Date.now() + 60_000,
+      wait: { timeoutMs: 3, pollIntervalMs: 1 },
+    };
     assertEquals(await waitForReport(later, signal), false);
     health?.close();
   } finally {
@@ -26,17 +30,17 @@ Deno.test("waitForReport() takes no word of an agent that is gone", async () => 
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/health`, JSON.stringify({ pid: 1, ...ABOUT }));
-    const patience = { limitMs: 3, beatMs: 1 };
-    assertEquals(await waitForReport({ folder, sinceMs: 0, patience }, signal), false);
+    const wait = { timeoutMs: 3, pollIntervalMs: 1 };
+    assertEquals(await waitForReport({ folder, sinceMs: 0, wait }, signal), false);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 });
 
 Deno.test("waitForReport() ends when it is asked to", async () => {
-  const patience = { limitMs: 60_000, beatMs: 60_000 };
+  const wait = { timeoutMs: 60_000, pollIntervalMs: 60_000 };
   await assertRejects(
-    () => waitForReport({ folder: "/nowhere", sinceMs: 0, patience }, AbortSignal.timeout(1)),
+    () => waitForReport({ folder: "/nowhere", sinceMs: 0, wait }, AbortSignal.timeout(1)),
     DOMException,
   );
 });

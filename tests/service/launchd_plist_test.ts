@@ -1,24 +1,24 @@
 import { assertEquals } from "@std/assert";
 import { launchdPlist } from "../../lib/service/launchd.ts";
 import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
-import { golden, ODD_PLAN, USERS_PLAN, USUAL_PLAN } from "./plans.ts";
+import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 Deno.test("launchdPlist() names the user of a daemon, and none in an agent of a user's", () => {
-  assertEquals(launchdPlist(USUAL_PLAN), golden("usual.plist"));
-  assertEquals(launchdPlist(USERS_PLAN), golden("user.plist"));
+  assertEquals(launchdPlist(SYSTEM_PLAN), golden("usual.plist"));
+  assertEquals(launchdPlist(USER_PLAN), golden("user.plist"));
 });
 
 Deno.test("launchdPlist() has the proxies read from their file, and escapes what is XML's", () => {
-  const plist = launchdPlist(ODD_PLAN);
+  const plist = launchdPlist(ESCAPED_PLAN);
   assertEquals(plist, golden("odd.plist"));
   const words = parseLaunchdCommand(plist)?.words ?? [];
-  assertEquals(words.slice(-3), [ODD_PLAN.program, "--config", ODD_PLAN.config]);
+  assertEquals(words.slice(-3), [ESCAPED_PLAN.program, "--config", ESCAPED_PLAN.config]);
 });
 
 Deno.test("launchdPlist() starts the program by a command that a shell takes", () => {
-  const [shell = "", ...args] = parseLaunchdCommand(launchdPlist(ODD_PLAN))?.words ?? [];
+  const [shell = "", ...args] = parseLaunchdCommand(launchdPlist(ESCAPED_PLAN))?.words ?? [];
   const { stdout } = new Deno.Command(shell, {
     args: [...args.slice(0, 2), "/dev/null", "printf", "%s\n", ...args.slice(-2)],
   }).outputSync();
-  assertEquals(new TextDecoder().decode(stdout), `--config\n${ODD_PLAN.config}\n`);
+  assertEquals(new TextDecoder().decode(stdout), `--config\n${ESCAPED_PLAN.config}\n`);
 });

@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { launchdUpdatePlist } from "../../lib/service/launchd.ts";
 import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
-import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
+import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
 Deno.test("launchdUpdatePlist() takes a newer version as root, soon after a start and every 6 h", () => {
-  assertEquals(launchdUpdatePlist(USUAL_PLAN), golden("usual-update.plist"));
+  assertEquals(launchdUpdatePlist(SYSTEM_PLAN), golden("usual-update.plist"));
 });
 
 Deno.test("launchdUpdatePlist() has the proxies too, and no words of a shell in its words", () => {
-  assertEquals(launchdUpdatePlist(ODD_PLAN), golden("odd-update.plist"));
+  assertEquals(launchdUpdatePlist(ESCAPED_PLAN), golden("odd-update.plist"));
 });
 
 Deno.test("launchdUpdatePlist() starts the program with variables that only root has written", () => {
@@ -19,7 +19,7 @@ Deno.test("launchdUpdatePlist() starts the program with variables that only root
     Deno.writeTextFileSync(environment, 'HTTPS_PROXY="http://proxy:3128"\n');
     Deno.writeTextFileSync(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n', { mode: 0o755 });
     for (const [path, proxy] of [[environment, "http://proxy:3128"], [undefined, ""]] as const) {
-      const plan = { ...USUAL_PLAN, program, updateEnvironmentFile: path };
+      const plan = { ...SYSTEM_PLAN, program, updateEnvironmentFile: path };
       const { words: [shell = "", ...args] } = parseLaunchdCommand(launchdUpdatePlist(plan));
       // Nothing sleeps for as long as that here.
       Deno.writeTextFileSync(`${folder}/sleep`, "#!/bin/sh\n", { mode: 0o755 });

@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { detectManager } from "../../lib/service/managers.ts";
-import { type Fakes, PaperSite } from "./fake_system.ts";
+import { type Fakes, FakeSystem } from "./fake_system.ts";
 
-async function detected(folders: string[], fakes: Fakes = {}, site = {}): Promise<string> {
-  await using paper = new PaperSite({ folders, fakes, site });
-  return detectManager(paper.site);
+async function detected(folders: string[], fakes: Fakes = {}, system = {}): Promise<string> {
+  await using fake = new FakeSystem({ folders, fakes, system });
+  return detectManager(fake.system);
 }
 
 Deno.test("detectManager() knows each by what runs, not by what is installed", async () => {
@@ -17,8 +17,8 @@ Deno.test("detectManager() knows each by what runs, not by what is installed", a
 });
 
 Deno.test("detectManager() throws where there is none, and where users have no services", async () => {
-  await using bare = new PaperSite({ folders: ["usr/lib/systemd/system"], fakes: {} });
-  assertThrows(() => detectManager(bare.site), UsageError, "neither systemd");
-  await using procd = new PaperSite({ folders: ["sbin/procd"], fakes: {}, site: { uid: 1000 } });
-  assertThrows(() => detectManager(procd.site), UsageError, "procd has no services of users");
+  await using bare = new FakeSystem({ folders: ["usr/lib/systemd/system"], fakes: {} });
+  assertThrows(() => detectManager(bare.system), UsageError, "neither systemd");
+  await using procd = new FakeSystem({ folders: ["sbin/procd"], fakes: {}, system: { uid: 1000 } });
+  assertThrows(() => detectManager(procd.system), UsageError, "procd has no services of users");
 });

@@ -2,12 +2,12 @@ import { assertEquals } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { serviceManager } from "../../lib/service/managers.ts";
 import { type ManagedService, MANAGERS } from "../../lib/service/service_manager.ts";
-import { USERS_PLAN, USUAL_PLAN } from "./plans.ts";
+import { SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 const SERVICE: ManagedService = {
   name: "komari-agent-deno",
   scope: "system",
-  logFile: USUAL_PLAN.logFile,
+  logFile: SYSTEM_PLAN.logFile,
   home: "/home/ann",
   uid: 501,
 };
@@ -15,7 +15,7 @@ const SERVICE: ManagedService = {
 Deno.test("serviceManager() has a file and a way to start and end it for each manager", () => {
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, SERVICE);
-    assertEquals(manager.files(USUAL_PLAN).every(({ path }) => path.includes(SERVICE.name)), true);
+    assertEquals(manager.files(SYSTEM_PLAN).every(({ path }) => path.includes(SERVICE.name)), true);
     for (const commands of [manager.restart, manager.stop, manager.enable({ isUpdated: true })]) {
       assertEquals(commands.length > 0, true, kind);
     }
@@ -27,7 +27,7 @@ Deno.test("serviceManager() has a file and a way to start and end it for each ma
 Deno.test("serviceManager() makes a timer for newer versions, and none where none are wanted", () => {
   const manager = serviceManager("systemd", SERVICE);
   const paths = (isUpdated: boolean) =>
-    manager.files({ ...USUAL_PLAN, isUpdated }).map(({ path }) => path.split("/").at(-1));
+    manager.files({ ...SYSTEM_PLAN, isUpdated }).map(({ path }) => path.split("/").at(-1));
   assertEquals(paths(true), [
     "komari-agent-deno.service",
     "komari-agent-deno-update.service",
@@ -48,7 +48,7 @@ Deno.test("serviceManager() gives each manager a second service for newer versio
     assertEquals(lines(true).some(isOfUpdates), true, kind);
     assertEquals(lines(false).some(isOfUpdates), false, kind);
     assertEquals(
-      manager.files(USUAL_PLAN).map(({ path }) => path).filter(isOfUpdates).length,
+      manager.files(SYSTEM_PLAN).map(({ path }) => path).filter(isOfUpdates).length,
       kind === "systemd" ? 2 : 1,
     );
     // Each can be ended without the other: it is an update that restarts the service.
@@ -64,7 +64,7 @@ Deno.test("serviceManager() updates a Mac user's own agent by a job of that user
   assertEquals(disableUpdates.map(toolLine), [
     "launchctl bootout gui/501/komari-agent-deno-update",
   ]);
-  assertEquals(files(USERS_PLAN).map(({ path }) => path), [
+  assertEquals(files(USER_PLAN).map(({ path }) => path), [
     "/home/ann/Library/LaunchAgents/komari-agent-deno.plist",
     "/home/ann/Library/LaunchAgents/komari-agent-deno-update.plist",
   ]);
@@ -73,21 +73,21 @@ Deno.test("serviceManager() updates a Mac user's own agent by a job of that user
 Deno.test("serviceManager() speaks to a user's own systemd", () => {
   const manager = serviceManager("systemd", { ...SERVICE, scope: "user" });
   assertEquals(
-    manager.files(USERS_PLAN)[0]?.path,
+    manager.files(USER_PLAN)[0]?.path,
     "/home/ann/.config/systemd/user/komari-agent-deno.service",
   );
   assertEquals(manager.restart.map(toolLine), [
     "systemctl --user restart komari-agent-deno.service",
   ]);
-  const { links = [] } = manager.ofUser ?? {};
+  const { links = [] } = manager.userManager ?? {};
   // Where units are linked to is what they say themselves.
-  const wanted = manager.files(USERS_PLAN).flatMap(({ path, text }) => {
+  const wanted = manager.files(USER_PLAN).flatMap(({ path, text }) => {
     const [folder, name] = [path.slice(0, path.lastIndexOf("/")), path.split("/").at(-1)];
     const target = /^WantedBy=(.*)$/m.exec(text)?.[1];
     return target === undefined ? [] : [`${folder}/${target}.wants/${name}`];
   });
   assertEquals(links, wanted);
-  assertEquals(serviceManager("systemd", SERVICE).ofUser, undefined);
+  assertEquals(serviceManager("systemd", SERVICE).userManager, undefined);
   assertEquals(manager.logHint, "journalctl --user -u komari-agent-deno -f");
 });
 

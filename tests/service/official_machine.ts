@@ -1,5 +1,5 @@
 import type { HealthFile } from "../../lib/host/health_file.ts";
-import { PaperSite, USERS } from "./fake_system.ts";
+import { FakeSystem, USERS } from "./fake_system.ts";
 
 export const NAME = "komari-agent-deno";
 
@@ -13,7 +13,7 @@ case $2 in
 esac`;
 
 /** A machine of OpenRC's on which an official agent runs. */
-export class OfficialMachine extends PaperSite {
+export class OfficialMachine extends FakeSystem {
   constructor() {
     const folders = ["run/openrc", "etc/init.d", "var/log", "opt/komari"];
     const fakes = { ...USERS, "rc-update": "", "rc-service": RC_SERVICE, tail: "echo refused" };

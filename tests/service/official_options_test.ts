@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { OfficialAgent } from "../../lib/service/official_agent.ts";
-import { takeOver } from "../../lib/service/official_options.ts";
+import { importSettings } from "../../lib/service/official_options.ts";
 
 function official(args: string, more: Partial<OfficialAgent> = {}): OfficialAgent {
   const words = args.split(" ").filter((word) => word !== "");
@@ -27,8 +27,8 @@ function from(files: Record<string, string>): (path: string) => string {
   };
 }
 
-Deno.test("takeOver() takes over endpoint, token and options", () => {
-  const taken = takeOver(
+Deno.test("importSettings() takes over endpoint, token and options", () => {
+  const taken = importSettings(
     official("-e https://panel/ -t tok --month-rotate 5 --gpu -r 7 --autoUpdate --disable-web-ssh"),
     from({}),
   );
@@ -46,8 +46,8 @@ Deno.test("takeOver() takes over endpoint, token and options", () => {
   });
 });
 
-Deno.test("takeOver() puts the file over the environment and both over flags", () => {
-  const taken = takeOver(
+Deno.test("importSettings() puts the file over the environment and both over flags", () => {
+  const taken = importSettings(
     official("-e https://flag -t flag -i 1 --config agent.json", {
       env: {
         AGENT_ENDPOINT: "https://variable",
@@ -68,8 +68,8 @@ Deno.test("takeOver() puts the file over the environment and both over flags", (
   ]);
 });
 
-Deno.test("takeOver() names what it leaves out, and never a value", () => {
-  const taken = takeOver(
+Deno.test("importSettings() names what it leaves out, and never a value", () => {
+  const taken = importSettings(
     official("-e https://panel -t secret1 --made-up secret2 -i secret3 --custom-ipv4 secret4", {
       env: { AGENT_CONFIG_FILE: "/etc/agent.json" },
     }),
@@ -84,34 +84,34 @@ Deno.test("takeOver() names what it leaves out, and never a value", () => {
   assertEquals([...taken.given.keys()], ["endpoint", "token"]);
 });
 
-Deno.test("takeOver() says that a file can't be read, and goes on", () => {
-  const taken = takeOver(official("-e https://panel -t tok --config /gone"), from({}));
+Deno.test("importSettings() says that a file can't be read, and goes on", () => {
+  const taken = importSettings(official("-e https://panel -t tok --config /gone"), from({}));
   assertEquals(taken.notes, ["/gone is left out: it can't be read"]);
   assertEquals(taken.given.get("token"), "tok");
 });
 
-Deno.test("takeOver() takes the token with which the official agent has registered", () => {
+Deno.test("importSettings() takes the token with which the official agent has registered", () => {
   const args = "-e https://panel --auto-discovery key";
   const file = { "/opt/komari/auto-discovery.json": '{"uuid": "u", "token": "registered"}' };
-  const taken = takeOver(official(args), from(file));
+  const taken = importSettings(official(args), from(file));
   assertEquals(taken.given.get("token"), "registered");
   assertEquals(taken.given.has("auto_discovery_key"), false);
   // Without a key it never looks there.
-  assertEquals(takeOver(official("-e https://panel"), from(file)).given.has("token"), false);
+  assertEquals(importSettings(official("-e https://panel"), from(file)).given.has("token"), false);
 });
 
-Deno.test("takeOver() keeps the key of one that has not registered yet", () => {
+Deno.test("importSettings() keeps the key of one that has not registered yet", () => {
   const args = "-e https://panel --auto-discovery d1scovery-k3y";
   for (const text of ["{}", "null", "[", '{"token": 5}', '{"token": "a b"}']) {
-    const taken = takeOver(official(args), from({ "/opt/komari/auto-discovery.json": text }));
+    const taken = importSettings(official(args), from({ "/opt/komari/auto-discovery.json": text }));
     assertEquals(taken.given.has("token"), false);
     assertEquals(taken.given.get("auto_discovery_key"), "d1scovery-k3y");
   }
 });
 
-Deno.test("takeOver() knows the spellings of switches", () => {
+Deno.test("importSettings() knows the spellings of switches", () => {
   const env = { AGENT_DISABLE_WEB_SSH: "T", AGENT_ENABLE_GPU: "TRUE" };
-  const taken = takeOver(official("--disable-auto-update=0", { env }), from({}));
+  const taken = importSettings(official("--disable-auto-update=0", { env }), from({}));
   assertEquals(taken.remoteControl, false);
   assertEquals(Object.fromEntries(taken.given), { enable_gpu: "true", disable_auto_update: "0" });
 });

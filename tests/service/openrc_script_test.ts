@@ -1,19 +1,19 @@
 import { assertEquals } from "@std/assert";
 import { openrcScript } from "../../lib/service/openrc.ts";
-import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
+import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
 Deno.test("openrcScript() makes the folders and leaves the rest to the supervisor", () => {
-  assertEquals(openrcScript(USUAL_PLAN), golden("usual.openrc"));
+  assertEquals(openrcScript(SYSTEM_PLAN), golden("usual.openrc"));
 });
 
 Deno.test("openrcScript() quotes what the shell reads once, and what it reads twice", () => {
-  const script = openrcScript(ODD_PLAN);
+  const script = openrcScript(ESCAPED_PLAN);
   assertEquals(script, golden("odd.openrc"));
   const { stdout } = new Deno.Command("sh", {
     args: ["-c", `${script}\neval printf "'%s\\n'" "'$command'" $command_args`],
   }).outputSync();
   assertEquals(
     new TextDecoder().decode(stdout),
-    `${ODD_PLAN.program}\n--config\n${ODD_PLAN.config}\n`,
+    `${ESCAPED_PLAN.program}\n--config\n${ESCAPED_PLAN.config}\n`,
   );
 });

@@ -1,17 +1,17 @@
 import { assertEquals } from "@std/assert";
 import { openrcUpdateScript } from "../../lib/service/openrc.ts";
 import { updateLoop } from "../../lib/service/update_service.ts";
-import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
+import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
 Deno.test("openrcUpdateScript() has the supervisor run a loop as root", () => {
-  assertEquals(openrcUpdateScript(USUAL_PLAN), golden("usual-update.openrc"));
+  assertEquals(openrcUpdateScript(SYSTEM_PLAN), golden("usual-update.openrc"));
 });
 
 Deno.test("openrcUpdateScript() hands the loop's words on as they are, read by the shell twice", () => {
-  const script = openrcUpdateScript(ODD_PLAN);
+  const script = openrcUpdateScript(ESCAPED_PLAN);
   assertEquals(script, golden("odd-update.openrc"));
   const { stdout } = new Deno.Command("sh", {
     args: ["-c", `${script}\neval printf "'%s\\n'" $command $command_args`],
   }).outputSync();
-  assertEquals(new TextDecoder().decode(stdout), updateLoop(ODD_PLAN).join("\n") + "\n");
+  assertEquals(new TextDecoder().decode(stdout), updateLoop(ESCAPED_PLAN).join("\n") + "\n");
 });

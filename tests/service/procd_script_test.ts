@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { procdScript } from "../../lib/service/procd.ts";
-import { golden, ODD_PLAN, USUAL_PLAN } from "./plans.ts";
+import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
 Deno.test("procdScript() makes the folders and hands the command to procd", () => {
-  assertEquals(procdScript(USUAL_PLAN), golden("usual.procd"));
+  assertEquals(procdScript(SYSTEM_PLAN), golden("usual.procd"));
 });
 
 Deno.test("procdScript() quotes what has blanks, quotes and $ in it", () => {
-  const script = procdScript(ODD_PLAN);
+  const script = procdScript(ESCAPED_PLAN);
   assertEquals(script, golden("odd.procd"));
   const fakes = "mkdir() { :; }; chown() { :; }; chmod() { :; }; procd_open_instance() { :; }; " +
     "procd_close_instance() { :; }; procd_append_param() { :; }; " +
@@ -17,6 +17,6 @@ Deno.test("procdScript() quotes what has blanks, quotes and $ in it", () => {
   }).outputSync();
   assertEquals(
     new TextDecoder().decode(stdout),
-    `${ODD_PLAN.program}\n--config\n${ODD_PLAN.config}\n`,
+    `${ESCAPED_PLAN.program}\n--config\n${ESCAPED_PLAN.config}\n`,
   );
 });

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { servicePlaces } from "../../lib/service/service_paths.ts";
+import { servicePaths } from "../../lib/service/service_paths.ts";
 
 const OWNER = { home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
 
-Deno.test("servicePlaces() gives every service folders of its own", () => {
-  const { config, programFolder, stateFolder, runtimeFolder } = servicePlaces(
+Deno.test("servicePaths() gives every service folders of its own", () => {
+  const { config, programFolder, stateFolder, runtimeFolder } = servicePaths(
     "node-2",
     { ...OWNER, scope: "system" },
   );
@@ -16,11 +16,11 @@ Deno.test("servicePlaces() gives every service folders of its own", () => {
   ]);
 });
 
-Deno.test("servicePlaces() keeps a user's service in the user's home and memory", () => {
-  const places = servicePlaces("node-2", { ...OWNER, scope: "user" });
-  const { runtimeFolder, ...others } = places;
+Deno.test("servicePaths() keeps a user's service in the user's home and memory", () => {
+  const paths = servicePaths("node-2", { ...OWNER, scope: "user" });
+  const { runtimeFolder, ...others } = paths;
   assertEquals(runtimeFolder, "/run/user/1000/node-2");
   assertEquals(Object.values(others).filter((path) => !path.startsWith("/home/ann/")), []);
-  const mac = servicePlaces("node-2", { ...OWNER, os: "darwin", scope: "user" });
+  const mac = servicePaths("node-2", { ...OWNER, os: "darwin", scope: "user" });
   assertEquals(mac.runtimeFolder, `${mac.stateFolder}/run`);
 });

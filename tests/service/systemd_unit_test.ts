@@ -1,22 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
 import { systemdUnit } from "../../lib/service/systemd.ts";
-import { golden, ODD_PLAN, USERS_PLAN, USUAL_PLAN } from "./plans.ts";
+import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 Deno.test("systemdUnit() shuts the machine's service off from what it does not need", () => {
-  assertEquals(systemdUnit(USUAL_PLAN), golden("usual.service"));
+  assertEquals(systemdUnit(SYSTEM_PLAN), golden("usual.service"));
 });
 
 Deno.test("systemdUnit() quotes what has blanks, quotes, % and $ in it", () => {
-  assertEquals(systemdUnit(ODD_PLAN), golden("odd.service"));
+  assertEquals(systemdUnit(ESCAPED_PLAN), golden("odd.service"));
 });
 
 Deno.test("systemdUnit() leaves root the whole system where remote control is for it", () => {
-  const plan = { ...USUAL_PLAN, user: "root", sandbox: "none" } as const;
+  const plan = { ...SYSTEM_PLAN, user: "root", sandbox: "none" } as const;
   assertEquals(systemdUnit(plan), golden("root.service"));
 });
 
 Deno.test("systemdUnit() mounts nothing where a machine lets no service do that", () => {
-  const unit = systemdUnit({ ...USUAL_PLAN, sandbox: "without view" });
+  const unit = systemdUnit({ ...SYSTEM_PLAN, sandbox: "without view" });
   assertEquals(/^(Protect|Private|ReadWrite).*/m.exec(unit)?.[0], undefined);
   assert(
     unit.includes("NoNewPrivileges=yes") && unit.includes("CapabilityBoundingSet=CAP_NET_RAW"),
@@ -24,14 +24,14 @@ Deno.test("systemdUnit() mounts nothing where a machine lets no service do that"
 });
 
 Deno.test("systemdUnit() asks a user's manager for nothing that it can't do", () => {
-  assertEquals(systemdUnit(USERS_PLAN), golden("user.service"));
+  assertEquals(systemdUnit(USER_PLAN), golden("user.service"));
 });
 
 Deno.test({
   name: "systemdUnit() makes a unit that systemd takes, exposed less than 3 of 10",
   ignore: !hasAnalyze(),
   async fn() {
-    for (const plan of [USUAL_PLAN, ODD_PLAN, { ...USUAL_PLAN, usesDevices: true }]) {
+    for (const plan of [SYSTEM_PLAN, ESCAPED_PLAN, { ...SYSTEM_PLAN, usesDevices: true }]) {
       const folder = await Deno.makeTempDir();
       try {
         const path = `${folder}/${plan.name}.service`;

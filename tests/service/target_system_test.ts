@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { thisSite } from "../../lib/service/target_system.ts";
+import { currentSystem } from "../../lib/service/target_system.ts";
 
 function runtimeDir(path: string): string {
-  return thisSite({ env: { XDG_RUNTIME_DIR: path }, say: () => {} }).userRuntimeDir;
+  return currentSystem({ env: { XDG_RUNTIME_DIR: path }, printLine: () => {} }).userRuntimeDir;
 }
 
-Deno.test("thisSite() takes the folder in memory that is said, when it is this user's", () => {
+Deno.test("currentSystem() takes the folder in memory that is said, when it is this user's", () => {
   const folder = Deno.makeTempDirSync();
   try {
     assertEquals(runtimeDir(folder), folder);
@@ -14,7 +14,7 @@ Deno.test("thisSite() takes the folder in memory that is said, when it is this u
   }
 });
 
-Deno.test("thisSite() takes no folder in memory that is gone, or another user's", () => {
+Deno.test("currentSystem() takes no folder in memory that is gone, or another user's", () => {
   const usual = runtimeDir("");
   assertEquals(runtimeDir("/no/such/folder"), usual);
   // Nobody else can give one away.

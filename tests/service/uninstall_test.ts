@@ -1,38 +1,38 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { install } from "../../lib/service/install.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, PaperSite, USERS } from "./fake_system.ts";
+import { configOf, FakeSystem, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
 const OPTIONS = { serviceName: NAME, print: false, signal };
 
-async function installed(): Promise<PaperSite> {
-  const paper = new PaperSite({
+async function installed(): Promise<FakeSystem> {
+  const fake = new FakeSystem({
     folders: ["run/systemd/system", "etc/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
-  paper.calls();
-  return paper;
+  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  fake.calls();
+  return fake;
 }
 
 Deno.test("uninstall() with --print shows what would go, and takes nothing", async () => {
-  await using paper = await installed();
+  await using fake = await installed();
   const program = `/opt/${NAME}/${NAME}`;
   // Of this list everything is there, and nothing else.
   for (
     const path of [`${program}.old`, `${program}.update/update.json`, `/var/lib/${NAME}/state`]
   ) {
-    paper.write(path, "");
+    fake.write(path, "");
   }
-  paper.said.length = 0;
-  const before = paper.tree();
-  await uninstall(paper.site, { ...OPTIONS, print: true });
-  assertEquals(paper.tree(), before);
-  assertEquals(paper.calls(), []);
-  assertEquals(paper.said, [
+  fake.printed.length = 0;
+  const before = fake.tree();
+  await uninstall(fake.system, { ...OPTIONS, print: true });
+  assertEquals(fake.tree(), before);
+  assertEquals(fake.calls(), []);
+  assertEquals(fake.printed, [
     `Run systemctl stop ${NAME}.service`,
     `Run systemctl disable ${NAME}.service`,
     `Run systemctl reset-failed ${NAME}.service`,
@@ -54,64 +54,64 @@ Deno.test("uninstall() with --print shows what would go, and takes nothing", asy
 });
 
 Deno.test("uninstall() leaves and names what it has not made", async () => {
-  await using paper = await installed();
-  paper.write(`/etc/${NAME}/notes.txt`, "mine");
-  await uninstall(paper.site, OPTIONS);
-  assertEquals(paper.text(`/etc/${NAME}/notes.txt`), "mine");
+  await using fake = await installed();
+  fake.write(`/etc/${NAME}/notes.txt`, "mine");
+  await uninstall(fake.system, OPTIONS);
+  assertEquals(fake.text(`/etc/${NAME}/notes.txt`), "mine");
   assertEquals(
-    paper.said.at(-1),
+    fake.printed.at(-1),
     `  /etc/${NAME}/notes.txt stays: it was not made by the installation`,
   );
 });
 
 Deno.test("uninstall() leaves a link that leads elsewhere by now", async () => {
-  await using paper = await installed();
-  const link = `${paper.root}/usr/local/bin/${NAME}`;
+  await using fake = await installed();
+  const link = `${fake.root}/usr/local/bin/${NAME}`;
   await Deno.remove(link);
   await Deno.symlink("/bin/true", link);
-  await uninstall(paper.site, OPTIONS);
+  await uninstall(fake.system, OPTIONS);
   assertEquals(await Deno.readLink(link), "/bin/true");
 });
 
 Deno.test("uninstall() leaves a user that was there before", async () => {
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
-  paper.write(`/users/${NAME}`, "");
+  fake.write(`/users/${NAME}`, "");
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
-  await uninstall(paper.site, OPTIONS);
-  assert(paper.tree().some((line) => line.startsWith(`/users/${NAME}`)));
+  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  await uninstall(fake.system, OPTIONS);
+  assert(fake.tree().some((line) => line.startsWith(`/users/${NAME}`)));
 });
 
 Deno.test("uninstall() removes the user that was made, not the one that came after", async () => {
-  await using paper = await installed();
-  const config = configOf(["install", "--as-root"], { root: paper.root });
-  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
-  paper.calls();
-  await uninstall(paper.site, OPTIONS);
-  const removed = paper.calls().filter((line) => /^(user|group)del/.test(line));
+  await using fake = await installed();
+  const config = configOf(["install", "--as-root"], { root: fake.root });
+  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  fake.calls();
+  await uninstall(fake.system, OPTIONS);
+  const removed = fake.calls().filter((line) => /^(user|group)del/.test(line));
   assertEquals(removed, [`userdel ${NAME}`, `groupdel ${NAME}`]);
 });
 
 Deno.test("uninstall() goes on when the service is gone already", async () => {
-  await using paper = await installed();
+  await using fake = await installed();
   const tools = {
     has: () => true,
     run: () => Promise.resolve({ code: 5, output: "Unit not loaded." }),
   };
   // The manager itself has to answer, which is all that may not fail.
-  const site = { ...paper.site, tools };
-  await assertRejects(() => uninstall(site, OPTIONS), Error, "daemon-reload");
-  await uninstall(paper.site, OPTIONS);
-  assert(!paper.tree().some((line) => line.includes(`/${NAME}`)));
+  const system = { ...fake.system, tools };
+  await assertRejects(() => uninstall(system, OPTIONS), Error, "daemon-reload");
+  await uninstall(fake.system, OPTIONS);
+  assert(!fake.tree().some((line) => line.includes(`/${NAME}`)));
 });
 
 Deno.test("uninstall() removes a user's files without the manager that does not answer", async () => {
   const home = "/home/ann";
   const units = `${home}/.config/systemd/user`;
-  await using paper = new PaperSite({
+  await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann", "run/user/1000"],
     fakes: {
       id: "echo ann",
@@ -119,11 +119,11 @@ Deno.test("uninstall() removes a user's files without the manager that does not 
       journalctl: "",
       loginctl: "",
     },
-    site: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
+    system: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
   });
-  const before = paper.tree();
+  const before = fake.tree();
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await install(config, paper.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
   // As the manager enables it.
   for (
     const link of [
@@ -131,31 +131,31 @@ Deno.test("uninstall() removes a user's files without the manager that does not 
       `timers.target.wants/${NAME}-update.timer`,
     ]
   ) {
-    paper.write(`${units}/${link}`, "");
+    fake.write(`${units}/${link}`, "");
   }
-  paper.write("/users/alone", "");
-  paper.calls();
-  await uninstall(paper.site, OPTIONS);
-  await Deno.remove(`${paper.root}/users/alone`);
-  assertEquals(paper.tree(), before);
-  assertEquals(paper.calls().filter((line) => line.startsWith("systemctl")), [
+  fake.write("/users/alone", "");
+  fake.calls();
+  await uninstall(fake.system, OPTIONS);
+  await Deno.remove(`${fake.root}/users/alone`);
+  assertEquals(fake.tree(), before);
+  assertEquals(fake.calls().filter((line) => line.startsWith("systemctl")), [
     "systemctl --user show --property=Version",
   ]);
-  assertStringIncludes(paper.said.join("\n"), "does not answer (Failed to connect to bus)");
+  assertStringIncludes(fake.printed.join("\n"), "does not answer (Failed to connect to bus)");
 });
 
 Deno.test("uninstall() keeps the note of a replaced agent for whoever brings that one back", async () => {
-  for (const keepsNote of [true, false]) {
-    await using paper = await installed();
-    paper.write(`/etc/${NAME}/replaced.json`, "{}");
-    await uninstall(paper.site, { ...OPTIONS, keepsNote });
-    const left = paper.tree().filter((line) => line.includes("replaced.json"));
-    assertEquals(left.length, keepsNote ? 1 : 0);
+  for (const keepsOfficialRecord of [true, false]) {
+    await using fake = await installed();
+    fake.write(`/etc/${NAME}/replaced.json`, "{}");
+    await uninstall(fake.system, { ...OPTIONS, keepsOfficialRecord });
+    const left = fake.tree().filter((line) => line.includes("replaced.json"));
+    assertEquals(left.length, keepsOfficialRecord ? 1 : 0);
   }
 });
 
 Deno.test("uninstall() refuses a record that is damaged, rather than guess", async () => {
-  await using paper = await installed();
-  paper.write(`/etc/${NAME}/install.json`, "{}");
-  await assertRejects(() => uninstall(paper.site, OPTIONS), Error, "Cannot read");
+  await using fake = await installed();
+  fake.write(`/etc/${NAME}/install.json`, "{}");
+  await assertRejects(() => uninstall(fake.system, OPTIONS), Error, "Cannot read");
 });

@@ -2,14 +2,14 @@ import { assertEquals } from "@std/assert";
 import { serviceManager } from "../../lib/service/managers.ts";
 import { MANAGERS } from "../../lib/service/service_manager.ts";
 import { hasUpdateService } from "../../lib/service/update_service.ts";
-import { USUAL_PLAN } from "./plans.ts";
+import { SYSTEM_PLAN } from "./service_plans.ts";
 
 Deno.test("hasUpdateService() knows what each manager is given for updates", () => {
-  const { name: service, scope, logFile } = USUAL_PLAN;
+  const { name: service, scope, logFile } = SYSTEM_PLAN;
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, { name: service, scope, logFile, home: "", uid: 0 });
     for (const isUpdated of [true, false]) {
-      const files = manager.files({ ...USUAL_PLAN, isUpdated }).map(({ path }) => path);
+      const files = manager.files({ ...SYSTEM_PLAN, isUpdated }).map(({ path }) => path);
       const others = [...files, "/etc/komari-agent-deno/update-environment"];
       assertEquals(hasUpdateService({ service, files: others }), isUpdated, kind);
     }

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { updateLoop, type UpdatePauses } from "../../lib/service/update_service.ts";
-import { USUAL_PLAN } from "./plans.ts";
+import { updateLoop, type UpdateSchedule } from "../../lib/service/update_service.ts";
+import { SYSTEM_PLAN } from "./service_plans.ts";
 
-const NO_PAUSES: UpdatePauses = { first: [0, 0], between: [0, 0] };
+const NO_PAUSES: UpdateSchedule = { first: [0, 0], between: [0, 0] };
 
 /** What may be `/bin/sh` where such a service runs. */
 const SHELLS = [["/bin/dash"], ["/bin/bash", "--posix"], ["/bin/busybox", "ash"]];
-const isThere = ([path = ""]: readonly string[]) =>
+const pathExists = ([path = ""]: readonly string[]) =>
   new Deno.Command("test", { args: ["-x", path] }).outputSync().success;
 
 /** A loop that runs, with a program that writes down how it is called. */
@@ -18,8 +18,8 @@ class Loop implements AsyncDisposable {
 
   constructor(
     [shell = "", ...options]: readonly string[],
-    { pauses = NO_PAUSES, program = "", sleep }: {
-      pauses?: UpdatePauses;
+    { schedule = NO_PAUSES, program = "", sleep }: {
+      schedule?: UpdateSchedule;
       /** What the program does then, as shell. */
       program?: string;
       /** What the only tool does that the shell finds, which is `sleep`. */
@@ -31,9 +31,9 @@ class Loop implements AsyncDisposable {
     this.#script("program", `for it; do printf '<%s>' "$it"; done >>${log}\n${program}`);
     if (sleep !== undefined) this.#script("sleep", `echo "sleep $1" >>${log}\n${sleep}`);
     const releaseFlags = ["--mirror", "https://m.example/a  b"];
-    const plan = { ...USUAL_PLAN, program: `${this.#folder}/program`, releaseFlags };
+    const plan = { ...SYSTEM_PLAN, program: `${this.#folder}/program`, releaseFlags };
     this.#process = new Deno.Command(shell, {
-      args: [...options, ...updateLoop(plan, pauses).slice(1)],
+      args: [...options, ...updateLoop(plan, schedule).slice(1)],
       env: { LOG: `${this.#folder}/log`, ...(sleep !== undefined && { PATH: this.#folder }) },
       stdin: "null",
       stdout: "null",
@@ -94,7 +94,7 @@ function isRunning(pid: number): boolean {
 }
 
 for (const shell of SHELLS) {
-  const ignore = Deno.build.os !== "linux" || !isThere(shell);
+  const ignore = Deno.build.os !== "linux" || !pathExists(shell);
   if (ignore) console.log(`${shell[0]} is not there to be tried`);
 
   Deno.test({
@@ -113,7 +113,7 @@ for (const shell of SHELLS) {
     ignore,
     async fn() {
       await using loop = new Loop(shell, {
-        pauses: { first: [5_000, 6_000], between: [5_000, 6_000] },
+        schedule: { first: [5_000, 6_000], between: [5_000, 6_000] },
       });
       await comes(() => loop.sleeper() !== undefined);
       const sleeper = loop.sleeper() ?? 0;
@@ -139,10 +139,10 @@ for (const shell of SHELLS) {
 
 Deno.test({
   name: "updateLoop() draws each pause between its bounds",
-  ignore: !isThere(["/bin/dash"]),
+  ignore: !pathExists(["/bin/dash"]),
   async fn() {
     await using loop = new Loop(["/bin/dash"], {
-      pauses: { first: [3, 5], between: [1_000_000_000, 2_000_000_000] },
+      schedule: { first: [3, 5], between: [1_000_000_000, 2_000_000_000] },
       sleep: "exit 0",
       program: "echo >>$LOG",
     });
@@ -160,7 +160,7 @@ Deno.test({
 
 Deno.test({
   name: "updateLoop() ends when it can't sleep, rather than ask without a pause",
-  ignore: !isThere(["/bin/dash"]),
+  ignore: !pathExists(["/bin/dash"]),
   async fn() {
     await using loop = new Loop(["/bin/dash"], { sleep: "exit 1" });
     await comes(() => loop.status !== undefined);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AgentProcess } from "../../lib/update/agent_process.ts";
 
-const HOLDER = new URL("health_holder.ts", import.meta.url).pathname;
+const HOLDER = new URL("health_process.ts", import.meta.url).pathname;
 const PROGRAM = Deno.realPathSync(Deno.execPath());
 const never = () => new AbortController().signal;
 

@@ -1,21 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
 import { install } from "../../lib/service/install.ts";
 import { readInstallRecord } from "../../lib/service/install_record.ts";
-import { servicePlaces } from "../../lib/service/service_paths.ts";
+import { servicePaths } from "../../lib/service/service_paths.ts";
 import { serviceNames } from "../../lib/update/agent_service.ts";
-import { configOf, PaperSite, USERS } from "../service/fake_system.ts";
+import { configOf, FakeSystem, USERS } from "../service/fake_system.ts";
 
 const { signal } = new AbortController();
 
 Deno.test("serviceNames() finds what install has called a service, wherever its program lies", async () => {
   const fakes = { ...USERS, "rc-service": "", "rc-update": "", tail: "" };
-  await using paper = new PaperSite({ folders: ["run/openrc", "srv/agents"], fakes });
+  await using fake = new FakeSystem({ folders: ["run/openrc", "srv/agents"], fakes });
   const args = ["install", "-e", "https://p.example", "-t", "secret"];
   const where = ["--install-dir", "/srv/agents", "--install-service-name", "node-2"];
-  const patience = { limitMs: 0, beatMs: 1 };
-  await install(configOf([...args, ...where]), paper.site, { signal, patience });
-  const places = servicePlaces("node-2", { ...paper.site, scope: "system" });
-  const record = readInstallRecord(paper.root + places.record);
+  const wait = { timeoutMs: 0, pollIntervalMs: 1 };
+  await install(configOf([...args, ...where]), fake.system, { signal, wait });
+  const places = servicePaths("node-2", { ...fake.system, scope: "system" });
+  const record = readInstallRecord(fake.root + places.record);
   assert(record !== undefined);
   const names = serviceNames(record.program, "komari-agent-deno");
   assertEquals(names, ["komari-agent-deno", record.service]);

@@ -93,7 +93,7 @@ Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
   };
   await withServer(silent, async (origin, downloads) => {
     assertStringIncludes(await failure(text(downloads, origin)), "nothing came for 0.1 s");
-  }, { silenceMs: 100 });
+  }, { idleTimeoutMs: 100 });
 });
 
 Deno.test("Downloads.text() gives up what only trickles", async () => {
@@ -108,7 +108,7 @@ Deno.test("Downloads.text() gives up what only trickles", async () => {
     return new Response(body);
   };
   await withServer(trickle, async (origin, downloads) => {
-    const got = downloads.text(origin, { maxBytes: 1e6, signal: never(), withinMs: 300 });
+    const got = downloads.text(origin, { maxBytes: 1e6, signal: never(), timeoutMs: 300 });
     assertStringIncludes(await failure(got), "it did not end within 0.005 min");
   });
 });

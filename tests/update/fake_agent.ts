@@ -1,5 +1,5 @@
 import type { Health } from "../../lib/host/health_file.ts";
-import { askVersion, type RestartableAgent } from "../../lib/update/updater.ts";
+import { readProgramVersion, type RestartableAgent } from "../../lib/update/updater.ts";
 
 /** What a fake agent remembers in a file, so that it outlives a process that is killed. */
 interface Kept {
@@ -15,18 +15,23 @@ export class FakeAgent implements RestartableAgent {
   restarts = 0;
   readonly #program: string;
   readonly #path: string;
-  readonly #mute: readonly string[];
+  readonly #silentVersions: readonly string[];
 
-  constructor(program: string, { mute = [] }: { mute?: readonly string[] } = {}) {
+  constructor(
+    program: string,
+    { silentVersions = [] }: { silentVersions?: readonly string[] } = {},
+  ) {
     this.#program = program;
     this.#path = `${program}.agent`;
-    this.#mute = mute;
+    this.#silentVersions = silentVersions;
   }
 
   /** Starts it, as a service does after a power loss too. */
   async start(): Promise<void> {
-    const version = await askVersion(this.#program, { signal: new AbortController().signal });
-    const kept: Kept = { version, reports: !this.#mute.includes(version) };
+    const version = await readProgramVersion(this.#program, {
+      signal: new AbortController().signal,
+    });
+    const kept: Kept = { version, reports: !this.#silentVersions.includes(version) };
     await Deno.writeTextFile(this.#path, JSON.stringify(kept));
   }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { updateThere } from "./update_place.ts";
+import { runFakeUpdate } from "./fake_installation.ts";
 
-const [path = "", url = "", mute = "", at = ""] = Deno.args;
-await updateThere({ path, url, mute: mute.split(",") }, (step) => {
+const [path = "", url = "", silentVersions = "", at = ""] = Deno.args;
+await runFakeUpdate({ path, url, silentVersions: silentVersions.split(",") }, (step) => {
   if (step === at) Deno.kill(Deno.pid, "SIGKILL");
 });

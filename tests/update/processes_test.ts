@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { endsWithProcess, isAtTerminal, isProcessOf } from "../../lib/update/processes.ts";
+import {
+  isAttachedToTerminal,
+  runsProgram,
+  sharesServiceWith,
+} from "../../lib/update/processes.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -7,20 +11,20 @@ Deno.test({
   name: "isProcessOf() knows a program by its file, also when another has taken its place",
   ignore: !isLinux,
   fn: async () => {
-    assertEquals(await isProcessOf(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
+    assertEquals(await runsProgram(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
     const folder = Deno.realPathSync(Deno.makeTempDirSync());
     try {
       const path = `${folder}/agent`;
       Deno.copyFileSync("/bin/sleep", path);
       const child = new Deno.Command(path, { args: ["1000"] }).spawn();
-      assertEquals(await isProcessOf(child.pid, path), true);
+      assertEquals(await runsProgram(child.pid, path), true);
       Deno.writeTextFileSync(`${path}.new`, "");
       Deno.renameSync(`${path}.new`, path);
-      assertEquals(await isProcessOf(child.pid, path), true);
-      assertEquals(await isProcessOf(child.pid, `${folder}/other`), false);
+      assertEquals(await runsProgram(child.pid, path), true);
+      assertEquals(await runsProgram(child.pid, `${folder}/other`), false);
       child.kill("SIGKILL");
       await child.status;
-      assertEquals(await isProcessOf(child.pid, path), false);
+      assertEquals(await runsProgram(child.pid, path), false);
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
@@ -41,8 +45,8 @@ Deno.test({
           .spawn();
         const reader = child.stdout.getReader();
         await reader.read();
-        assertEquals(await isProcessOf(child.pid, path), true, called);
-        assertEquals(await isProcessOf(child.pid, `${folder}/link`), false);
+        assertEquals(await runsProgram(child.pid, path), true, called);
+        assertEquals(await runsProgram(child.pid, `${folder}/link`), false);
         await reader.cancel();
         await child.stdin.close();
         await child.status;
@@ -53,20 +57,20 @@ Deno.test({
   },
 });
 
-Deno.test("endsWithProcess() is about services of systemd, and not about what a shell has started", () => {
+Deno.test("sharesServiceWith() is about services of systemd, and not about what a shell has started", () => {
   const child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
   try {
-    assertEquals(endsWithProcess(child.pid), false);
-    assertEquals(endsWithProcess(2 ** 22 + 1), false);
+    assertEquals(sharesServiceWith(child.pid), false);
+    assertEquals(sharesServiceWith(2 ** 22 + 1), false);
   } finally {
     child.kill("SIGKILL");
   }
   return child.status.then(() => {});
 });
 
-Deno.test("isAtTerminal() knows what a user has started", async () => {
+Deno.test("isAttachedToTerminal() knows what a user has started", async () => {
   const piped = new Deno.Command("sleep", { args: ["1000"], stdin: "null" }).spawn();
-  assertEquals(isAtTerminal(piped.pid), false);
+  assertEquals(isAttachedToTerminal(piped.pid), false);
   piped.kill("SIGKILL");
   await piped.status;
   if (Deno.build.os !== "linux" || !hasScript()) return console.log("skipped: no script(1)");
@@ -87,7 +91,7 @@ Deno.test("isAtTerminal() knows what a user has started", async () => {
         // Not yet.
       }
     }
-    assertEquals(isAtTerminal(pid), true);
+    assertEquals(isAttachedToTerminal(pid), true);
     Deno.kill(pid, "SIGKILL");
     await script.status;
   } finally {

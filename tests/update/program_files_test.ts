@@ -21,50 +21,50 @@ async function withProgram(
 }
 
 async function writeFresh(files: ProgramFiles, text: string): Promise<void> {
-  using file = await files.openFresh();
+  using file = await files.createStaged();
   await file.write(new TextEncoder().encode(text));
 }
 
 Deno.test("ProgramFiles renews the program and brings it back", async () => {
   await withProgram(async (files, read) => {
     await writeFresh(files, "two");
-    assertEquals((Deno.statSync(files.fresh).mode ?? 0) & 0o777, 0o600);
-    await files.finishFresh();
-    assertEquals((Deno.statSync(files.fresh).mode ?? 0) & 0o777, 0o750);
-    await files.keepOld();
+    assertEquals((Deno.statSync(files.stagedPath).mode ?? 0) & 0o777, 0o600);
+    await files.finishStaged();
+    assertEquals((Deno.statSync(files.stagedPath).mode ?? 0) & 0o777, 0o750);
+    await files.backUp();
     assertEquals(read(), { "agent": "one", "agent.new": "two", "agent.old": "one" });
-    await files.swapIn();
+    await files.activate();
     assertEquals(read(), { "agent": "two", "agent.old": "one" });
-    assertEquals(await files.isInPlace(sha256(new TextEncoder().encode("two"))), true);
-    await files.swapBack();
+    assertEquals(await files.isActive(sha256(new TextEncoder().encode("two"))), true);
+    await files.rollBack();
     assertEquals(read(), { "agent": "one" });
-    assertEquals(await files.isInPlace(sha256(new TextEncoder().encode("two"))), false);
+    assertEquals(await files.isActive(sha256(new TextEncoder().encode("two"))), false);
   });
 });
 
-Deno.test("ProgramFiles.keepOld() leaves one old file, however often it is called", async () => {
+Deno.test("ProgramFiles.backUp() leaves one old file, however often it is called", async () => {
   await withProgram(async (files, read) => {
-    await files.keepOld();
-    await files.keepOld();
+    await files.backUp();
+    await files.backUp();
     assertEquals(read(), { "agent": "one", "agent.old": "one" });
   });
 });
 
-Deno.test("ProgramFiles.openFresh() follows no link that lies there", async () => {
+Deno.test("ProgramFiles.createStaged() follows no link that lies there", async () => {
   await withProgram(async (files, read) => {
     Deno.writeTextFileSync(`${files.path}.other`, "theirs");
-    Deno.symlinkSync(`${files.path}.other`, files.fresh);
+    Deno.symlinkSync(`${files.path}.other`, files.stagedPath);
     await writeFresh(files, "two");
     assertEquals(read(), { "agent": "one", "agent.new": "two", "agent.other": "theirs" });
-    await files.removeUnfinished();
-    await files.removeUnfinished();
+    await files.removeTemporary();
+    await files.removeTemporary();
     assertEquals(read(), { "agent": "one", "agent.other": "theirs" });
   });
 });
 
-Deno.test("ProgramFiles.swapBack() throws when there is no old file", async () => {
+Deno.test("ProgramFiles.rollBack() throws when there is no old file", async () => {
   await withProgram(async (files, read) => {
-    await assertRejects(() => files.swapBack(), Error, `Cannot put back ${files.old}`);
+    await assertRejects(() => files.rollBack(), Error, `Cannot put back ${files.backupPath}`);
     assertEquals(read(), { "agent": "one" });
   });
 });

@@ -16,7 +16,7 @@ export interface ServerFaults {
 export class ReleaseServer implements AsyncDisposable {
   faults: ServerFaults = {};
   /** Paths that were asked for. */
-  readonly asked: string[] = [];
+  readonly requestedPaths: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   #tag = "v0.0.0";
   #files = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -51,7 +51,7 @@ export class ReleaseServer implements AsyncDisposable {
 
   #answer(request: Request): Response | Promise<Response> {
     const { pathname } = new URL(request.url);
-    this.asked.push(pathname);
+    this.requestedPaths.push(pathname);
     for (const [word, answer] of Object.entries(this.faults.answer ?? {})) {
       if (pathname.includes(word)) return answer(request);
     }

@@ -31,7 +31,7 @@ function asset(changes: Record<string, unknown> = {}): Record<string, unknown> {
 Deno.test("parseRelease() reads the tag and the files", () => {
   assertEquals(parseRelease(answer()), {
     tag: "v1.2.3",
-    isUnfinished: false,
+    isPrerelease: false,
     files: [{
       name: "komari-agent-deno-linux-amd64",
       sizeBytes: 1234,
@@ -42,8 +42,8 @@ Deno.test("parseRelease() reads the tag and the files", () => {
 });
 
 Deno.test("parseRelease() knows drafts and previews", () => {
-  assertEquals(parseRelease(answer({ draft: true })).isUnfinished, true);
-  assertEquals(parseRelease(answer({ prerelease: true })).isUnfinished, true);
+  assertEquals(parseRelease(answer({ draft: true })).isPrerelease, true);
+  assertEquals(parseRelease(answer({ prerelease: true })).isPrerelease, true);
 });
 
 Deno.test("parseRelease() goes without a digest, also one that is none", () => {

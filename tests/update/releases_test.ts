@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Downloads } from "../../lib/update/download.ts";
-import { findRelease, newestReleaseUrl } from "../../lib/update/releases.ts";
+import { findRelease, latestReleaseUrl } from "../../lib/update/releases.ts";
 import { ReleaseServer } from "./release_server.ts";
 
 const DOWNLOADS = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
@@ -23,27 +23,27 @@ Deno.test("findRelease() asks GitHub by the mirror, and gives the files' address
         }),
     },
   };
-  const question = { url: newestReleaseUrl("o/n"), mirror, present: "1.2.3", failed: [] };
+  const question = { url: latestReleaseUrl("o/n"), mirror, currentVersion: "1.2.3", failed: [] };
   const found = await findRelease(question, { downloads: DOWNLOADS, signal });
-  assertEquals([found.version, found.verdict], ["1.3.0", "newer"]);
+  assertEquals([found.version, found.decision], ["1.3.0", "newer"]);
   assertEquals(found.files.map(({ url }) => url), [
     `${mirror}/${file}`,
     `${mirror}/${file}`,
     "https://files.example/x",
   ]);
-  assertEquals(server.asked, ["/gh/https://api.github.com/repos/o/n/releases/latest"]);
+  assertEquals(server.requestedPaths, ["/gh/https://api.github.com/repos/o/n/releases/latest"]);
 });
 
 Deno.test("findRelease() holds a release against what is there and what has failed", async () => {
   await using server = new ReleaseServer();
   server.publish("1.3.0", "");
-  const verdict = async (present: string, failed: string[] = []) => {
-    const question = { url: server.url, mirror: "", present, failed };
-    return (await findRelease(question, { downloads: DOWNLOADS, signal })).verdict;
+  const decision = async (currentVersion: string, failed: string[] = []) => {
+    const question = { url: server.url, mirror: "", currentVersion, failed };
+    return (await findRelease(question, { downloads: DOWNLOADS, signal })).decision;
   };
-  assertEquals(await verdict("1.2.9"), "newer");
-  assertEquals(await verdict("1.3.0-rc.1"), "newer");
-  assertEquals(await verdict("1.3.0"), "not newer");
-  assertEquals(await verdict("2.0.0"), "not newer");
-  assertEquals(await verdict("1.2.9", ["1.2.8", "1.3.0"]), "failed before");
+  assertEquals(await decision("1.2.9"), "newer");
+  assertEquals(await decision("1.3.0-rc.1"), "newer");
+  assertEquals(await decision("1.3.0"), "not newer");
+  assertEquals(await decision("2.0.0"), "not newer");
+  assertEquals(await decision("1.2.9", ["1.2.8", "1.3.0"]), "failed before");
 });

@@ -9,13 +9,13 @@ import { sha256 } from "./release_server.ts";
 const NEW = { pid: 2, version: "1.3.0", intervalMs: 1000, acceptedAtMs: 1, isRunning: true };
 
 /** Tries a new version with an agent that says one thing after the other, and then the last one. */
-async function outcomeOf(said: readonly (Partial<Health> | undefined)[]): Promise<string> {
+async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Promise<string> {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/agent`;
     await Deno.writeTextFile(path, "one");
     await Deno.writeTextFile(`${path}.new`, "two");
-    const left: (Partial<Health> | undefined)[] = [{ version: "1.2.3" }, ...said];
+    const left: (Partial<Health> | undefined)[] = [{ version: "1.2.3" }, ...printed];
     const trial = new TrialRun({
       files: new ProgramFiles(path),
       state: new StateFile(folder, { name: "state.json", parse: parseUpdateState }),
@@ -26,23 +26,23 @@ async function outcomeOf(said: readonly (Partial<Health> | undefined)[]): Promis
         },
         restart: () => Promise.resolve(),
       },
-      tell() {},
-      watchMs: 200,
-      lookEveryMs: 10,
+      onStep() {},
+      healthTimeoutMs: 200,
+      pollIntervalMs: 10,
     });
     const hash = sha256(new TextEncoder().encode("two"));
     const { signal } = new AbortController();
-    return (await trial.begin({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal)).kind;
+    return (await trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal)).kind;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-Deno.test("TrialRun.begin() believes a new version that has reported", async () => {
+Deno.test("TrialRun.start() believes a new version that has reported", async () => {
   assertEquals(await outcomeOf([undefined, { acceptedAtMs: undefined }, {}]), "updated");
 });
 
-Deno.test("TrialRun.begin() looks twice, for an agent that starts has not set its mark yet", async () => {
+Deno.test("TrialRun.start() looks twice, for an agent that starts has not set its mark yet", async () => {
   assertEquals(await outcomeOf([{}, { acceptedAtMs: undefined }]), "returned");
   assertEquals(await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]), "returned");
 });
@@ -55,7 +55,7 @@ const MUTE: Record<string, Partial<Health> | undefined> = {
 };
 
 for (const [kind, health] of Object.entries(MUTE)) {
-  Deno.test(`TrialRun.begin() goes back when the agent ${kind}`, async () => {
+  Deno.test(`TrialRun.start() goes back when the agent ${kind}`, async () => {
     assertEquals(await outcomeOf([health]), "returned");
   });
 }

@@ -4,14 +4,14 @@ import type { FoundRelease } from "../../lib/update/releases.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
 import { runUpdate } from "../../lib/update/updater.ts";
 import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
-import { partsOf, updateThere, versionIn } from "./update_place.ts";
+import { runFakeUpdate, updaterOptions, versionIn } from "./fake_installation.ts";
 
 /** A program of version 1.2.3 with an agent, a server of releases; all of it is gone afterwards. */
 class World implements AsyncDisposable {
   readonly folder: string = Deno.makeTempDirSync({ prefix: "update-" });
   readonly path = `${this.folder}/agent`;
   readonly server = new ReleaseServer();
-  readonly mute: string[] = [];
+  readonly silentVersions: string[] = [];
 
   static async open(): Promise<World> {
     const world = new World();
@@ -20,16 +20,16 @@ class World implements AsyncDisposable {
     return world;
   }
 
-  parts(): ReturnType<typeof partsOf> {
-    return partsOf(this.place);
+  parts(): ReturnType<typeof updaterOptions> {
+    return updaterOptions(this.place);
   }
 
-  get place(): { path: string; url: string; mute: string[] } {
-    return { path: this.path, url: this.server.url, mute: this.mute };
+  get place(): { path: string; url: string; silentVersions: string[] } {
+    return { path: this.path, url: this.server.url, silentVersions: this.silentVersions };
   }
 
-  async run(steps: UpdateStep[] = []): ReturnType<typeof updateThere> {
-    return await updateThere(this.place, (step) => steps.push(step));
+  async run(steps: UpdateStep[] = []): ReturnType<typeof runFakeUpdate> {
+    return await runFakeUpdate(this.place, (step) => steps.push(step));
   }
 
   /** The words of the failure that an update ends with. */
@@ -75,7 +75,7 @@ Deno.test("runUpdate() takes a newer version, restarts the agent and keeps the o
 
 Deno.test("runUpdate() goes back when the new version does not report, and never tries it again", async () => {
   await using world = await World.open();
-  world.mute.push("1.3.0");
+  world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", programOf("1.3.0"));
   const steps: UpdateStep[] = [];
   assertEquals(await world.run(steps), { kind: "returned", from: "1.2.3", to: "1.3.0" });
@@ -85,10 +85,10 @@ Deno.test("runUpdate() goes back when the new version does not report, and never
   assertEquals(world.failed(), ["1.3.0"]);
   assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
 
-  const before = world.server.asked.length;
+  const before = world.server.requestedPaths.length;
   const outcome = await world.run();
-  assertEquals(outcome.kind === "nothing" && outcome.release.verdict, "failed before");
-  assertEquals(world.server.asked.slice(before), ["/latest"]);
+  assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
+  assertEquals(world.server.requestedPaths.slice(before), ["/latest"]);
   world.server.publish("1.3.1", programOf("1.3.1"));
   assertEquals((await world.run()).kind, "updated");
 });
@@ -102,7 +102,7 @@ Deno.test("runUpdate() only swaps the file where no agent runs", async () => {
   assertEquals(world.parts().state.read().value, undefined);
 });
 
-const NOT_TAKEN: Record<string, [string, ServerFaults, FoundRelease["verdict"]]> = {
+const NOT_TAKEN: Record<string, [string, ServerFaults, FoundRelease["decision"]]> = {
   "the same": ["1.2.3", {}, "not newer"],
   "an older": ["1.2.2", {}, "not newer"],
   "an older one by number": ["1.1.10", {}, "not newer"],
@@ -112,14 +112,14 @@ const NOT_TAKEN: Record<string, [string, ServerFaults, FoundRelease["verdict"]]>
   "an oddly called": ["latest", {}, "not stable"],
 };
 
-for (const [kind, [version, faults, verdict]] of Object.entries(NOT_TAKEN)) {
+for (const [kind, [version, faults, decision]] of Object.entries(NOT_TAKEN)) {
   Deno.test(`runUpdate() leaves ${kind} version alone`, async () => {
     await using world = await World.open();
     world.server.publish(version, programOf(version));
     world.server.faults = faults;
     const outcome = await world.run();
-    assertEquals(outcome.kind === "nothing" && outcome.release.verdict, verdict);
-    assertEquals(world.server.asked, ["/latest"]);
+    assertEquals(outcome.kind === "nothing" && outcome.release.decision, decision);
+    assertEquals(world.server.requestedPaths, ["/latest"]);
     assertEquals(versionIn(world.path), "1.2.3");
   });
 }
@@ -262,20 +262,20 @@ for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
     assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
     assertEquals(versionIn(world.path), "1.2.3");
     const outcome = await world.run();
-    assertEquals(outcome.kind === "nothing" && outcome.release.verdict, "failed before");
+    assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
   });
 }
 
 Deno.test("runUpdate() tries nothing while the panel takes no reports anyway", async () => {
   await using world = await World.open();
-  world.mute.push("1.2.3");
+  world.silentVersions.push("1.2.3");
   await world.parts().agent.start();
   world.server.publish("1.3.0", PROGRAM);
   assertStringIncludes(
     await world.failure(),
     "the panel accepts no reports of the agent that runs",
   );
-  assertEquals(world.server.asked, ["/latest"]);
+  assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
 Deno.test("runUpdate() puts the old version back when the agent can't be restarted", async () => {
@@ -296,9 +296,9 @@ Deno.test("runUpdate() leaves no untried version in place when the disk fails in
   Deno.mkdirSync(`${world.path}.update`);
   const parts = world.parts();
   const { files } = parts;
-  const swapIn = files.swapIn.bind(files);
-  files.swapIn = async () => {
-    await swapIn();
+  const activate = files.activate.bind(files);
+  files.activate = async () => {
+    await activate();
     throw new Error("input/output error");
   };
   await assertRejects(() => runUpdate(parts, new AbortController().signal), Error, "Cannot put");
@@ -324,7 +324,7 @@ Deno.test("runUpdate() starts the old version when a restart has only ended the 
 
 Deno.test("runUpdate() ends the version that has failed the next time, when that failed too", async () => {
   await using world = await World.open();
-  world.mute.push("1.3.0");
+  world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
   const parts = world.parts();
@@ -342,7 +342,7 @@ Deno.test("runUpdate() ends the version that has failed the next time, when that
 
 Deno.test("runUpdate() goes back at once after a trial that was cut off again and again", async () => {
   await using world = await World.open();
-  world.mute.push("1.3.0");
+  world.silentVersions.push("1.3.0");
   await Deno.rename(world.path, `${world.path}.old`);
   await Deno.writeTextFile(world.path, PROGRAM, { mode: 0o755 });
   await world.parts().agent.start();
@@ -363,10 +363,10 @@ Deno.test("runUpdate() goes back at once after a trial that was cut off again an
 
 Deno.test("runUpdate() says so when there is nothing to go back to, and does not loop", async () => {
   await using world = await World.open();
-  world.mute.push("1.3.0");
+  world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", PROGRAM);
   const error = await assertRejects(() =>
-    updateThere(world.place, (step) => {
+    runFakeUpdate(world.place, (step) => {
       if (step === "restarted") Deno.removeSync(`${world.path}.old`);
     }), Error);
   assertStringIncludes(describeError(error), "Cannot go back to version 1.2.3: Cannot put back");
@@ -376,9 +376,19 @@ Deno.test("runUpdate() says so when there is nothing to go back to, and does not
 
 /** Runs an update in a process that kills itself at a step. */
 async function killedAt(world: World, step: UpdateStep): Promise<void> {
-  const { path, url, mute } = world.place;
+  const { path, url, silentVersions } = world.place;
   const { signal } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", KILLED_UPDATE, path, url, mute.join(), step],
+    args: [
+      "run",
+      "-A",
+      "--no-prompt",
+      "--no-check",
+      KILLED_UPDATE,
+      path,
+      url,
+      silentVersions.join(),
+      step,
+    ],
     stderr: "null",
   }).output();
   assertEquals(signal, "SIGKILL", `it never came to "${step}"`);
@@ -417,7 +427,7 @@ for (const step of STEPS_OF_BAD) {
     const end = rebooted ? "a power loss" : "a kill";
     Deno.test(`runUpdate() goes back from a mute version after ${end} at "${step}"`, async () => {
       await using world = await World.open();
-      world.mute.push("1.3.0");
+      world.silentVersions.push("1.3.0");
       world.server.publish("1.3.0", PROGRAM);
       await killedAt(world, step);
       if (rebooted) await world.parts().agent.start();
@@ -440,9 +450,9 @@ Deno.test("runUpdate() says so when the disk is full, and leaves all as it was",
   try {
     const path = `${disk}/agent`;
     await Deno.writeTextFile(path, programOf("1.2.3"), { mode: 0o755 });
-    await partsOf({ ...world.place, path }).agent.start();
+    await updaterOptions({ ...world.place, path }).agent.start();
     world.server.publish("1.3.0", `${PROGRAM}${"#".repeat(300_000)}\n${PROGRAM.slice(10)}`);
-    const run = () => updateThere({ ...world.place, path });
+    const run = () => runFakeUpdate({ ...world.place, path });
     const error = await assertRejects(run, Error);
     assertStringIncludes(describeError(error), "No space left on device");
     assertEquals(versionIn(path), "1.2.3");

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { readReplaced } from "../../lib/service/official_backup.ts";
-import { type ReplacementParts, replaceOfficial } from "../../lib/service/replace.ts";
+import { readOfficialRecord } from "../../lib/service/official_record.ts";
+import { type ReplacementOptions, replaceOfficial } from "../../lib/service/replace_official.ts";
 
 const OFFICIAL = {
   manager: "systemd",
@@ -12,10 +12,10 @@ const OFFICIAL = {
 } as const;
 
 interface World {
-  readonly parts: ReplacementParts;
+  readonly parts: ReplacementOptions;
   /** What was done, in its order. */
   readonly deeds: string[];
-  readonly said: string[];
+  readonly printed: string[];
   /** Deeds that fail. */
   readonly failing: Set<string>;
   note(): boolean | undefined;
@@ -28,18 +28,18 @@ async function inWorld(
   const root = Deno.makeTempDirSync();
   const folder = `${root}/etc`;
   const deeds: string[] = [];
-  const said: string[] = [];
+  const printed: string[] = [];
   const failing = new Set<string>();
-  const note = () => readReplaced(folder)?.isDone;
+  const note = () => readOfficialRecord(folder)?.isDone;
   const deed = (name: string) => (signal: AbortSignal): Promise<void> => {
     deeds.push(`${name} ${note()}`);
     if (failing.has(name)) return Promise.reject(new Error(`no ${name}`));
     return signal.aborted ? Promise.reject(signal.reason) : Promise.resolve();
   };
-  const officialSwitch = {
+  const officialService = {
     stop: deed("stop"),
     disable: deed("disable"),
-    bringBack: deed("bring back"),
+    start: deed("bring back"),
   };
   const install = async (signal: AbortSignal): Promise<string | undefined> => {
     await deed("install")(signal);
@@ -47,14 +47,14 @@ async function inWorld(
   };
   const parts = {
     official: OFFICIAL,
-    officialSwitch,
+    officialService,
     folder,
     install,
     uninstall: deed("uninstall"),
-    say: (line: string) => void said.push(line),
+    printLine: (line: string) => void printed.push(line),
   };
   try {
-    await act({ parts, deeds, said, failing, note });
+    await act({ parts, deeds, printed, failing, note });
   } finally {
     Deno.removeSync(root, { recursive: true });
   }
@@ -63,11 +63,11 @@ async function inWorld(
 const NEVER = new AbortController().signal;
 
 Deno.test("replaceOfficial() disables the official agent when this one was accepted", async () => {
-  await inWorld(async ({ parts, deeds, note, said }) => {
+  await inWorld(async ({ parts, deeds, note, printed }) => {
     await replaceOfficial(parts, NEVER);
     assertEquals(deeds, ["stop false", "install false", "disable false"]);
     assertEquals(note(), true);
-    assertStringIncludes(said.join("\n"), "uninstall --restore");
+    assertStringIncludes(printed.join("\n"), "uninstall --restore");
   });
 });
 
@@ -92,43 +92,43 @@ Deno.test("replaceOfficial() puts it back when any step fails", async () => {
 });
 
 Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
-  await inWorld(async ({ parts, deeds, said }) => {
+  await inWorld(async ({ parts, deeds, printed }) => {
     const user = new AbortController();
-    const stopping = {
+    const stopCommands = {
       ...parts,
       install: async (): Promise<undefined> => {
         user.abort();
         await parts.install(user.signal);
       },
     };
-    await assertRejects(() => replaceOfficial(stopping, user.signal), Error, "was put back");
+    await assertRejects(() => replaceOfficial(stopCommands, user.signal), Error, "was put back");
     assertEquals(deeds.at(-1), "bring back false");
-    assertEquals(said.includes("Interrupted."), true);
+    assertEquals(printed.includes("Interrupted."), true);
   });
 });
 
 Deno.test("replaceOfficial() tells the user who has stopped it what could not be put back", async () => {
-  await inWorld(async ({ parts, failing, said }) => {
+  await inWorld(async ({ parts, failing, printed }) => {
     failing.add("bring back");
     const stopped = AbortSignal.abort(new Error("it was stopped"));
     const { message } = await assertRejects(() => replaceOfficial(parts, stopped), Error);
     assertStringIncludes(message, "Cannot put komari-agent back (no bring back)");
-    assertEquals(said.at(-1), message);
+    assertEquals(printed.at(-1), message);
   });
 });
 
 Deno.test("replaceOfficial() starts the official agent however long it takes to remove this one", async () => {
   await inWorld(async ({ parts }) => {
     let wasInTime = false;
-    const officialSwitch = {
-      ...parts.officialSwitch,
-      bringBack: (signal: AbortSignal) => {
+    const officialService = {
+      ...parts.officialService,
+      start: (signal: AbortSignal) => {
         wasInTime = !signal.aborted;
         return Promise.resolve();
       },
     };
     const uninstall = (signal: AbortSignal) => delay(60_000, { signal });
-    const slow = { ...parts, officialSwitch, uninstall, undoMs: 20 };
+    const slow = { ...parts, officialService, uninstall, undoMs: 20 };
     await assertRejects(() => replaceOfficial(slow, NEVER), Error, "Cannot put komari-agent back");
     assert(wasInTime);
   }, "the panel refused it");

@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { effectiveSteps, runStep, type Step } from "../../lib/service/install_step.ts";
-import { PaperSite } from "./fake_system.ts";
+import { commandStep, effectiveSteps, type Step } from "../../lib/service/install_step.ts";
+import { FakeSystem } from "./fake_system.ts";
 
 Deno.test("effectiveSteps() leaves out what is not there, comes twice, or goes with its folder", async () => {
-  await using paper = new PaperSite({ folders: ["srv/state/run", "srv/empty"], fakes: {} });
-  paper.write("/srv/state/log", "");
-  paper.write("/srv/config", "");
+  await using fake = new FakeSystem({ folders: ["srv/state/run", "srv/empty"], fakes: {} });
+  fake.write("/srv/state/log", "");
+  fake.write("/srv/config", "");
   const config: Step = { do: "remove", path: "/srv/config" };
-  const run = runStep({ tool: "true", args: [] });
+  const run = commandStep({ tool: "true", args: [] });
   const state: Step = { do: "remove folder", path: "/srv/state" };
   const empty: Step = { do: "remove empty folder", path: "/srv/empty" };
   const steps: Step[] = [
@@ -24,5 +24,5 @@ Deno.test("effectiveSteps() leaves out what is not there, comes twice, or goes w
     config,
     run,
   ];
-  assertEquals(effectiveSteps(steps, paper.site), [config, run, state, empty, run]);
+  assertEquals(effectiveSteps(steps, fake.system), [config, run, state, empty, run]);
 });

@@ -1,7 +1,7 @@
 import type { ServicePlan } from "../../lib/service/service_manager.ts";
 
 /** A service as most have it: the machine's, with a user of its own. */
-export const USUAL_PLAN: ServicePlan = {
+export const SYSTEM_PLAN: ServicePlan = {
   name: "komari-agent-deno",
   scope: "system",
   program: "/opt/komari-agent-deno/komari-agent-deno",
@@ -21,8 +21,8 @@ export const USUAL_PLAN: ServicePlan = {
 };
 
 /** Everything the other way round, with signs in its values that each format takes for its own. */
-export const ODD_PLAN: ServicePlan = {
-  ...USUAL_PLAN,
+export const ESCAPED_PLAN: ServicePlan = {
+  ...SYSTEM_PLAN,
   name: "node-2",
   program: "/srv/my odd 100% $HOME/agent",
   config: `/etc/node 2/"config" & $HOME's more.json`,
@@ -39,8 +39,8 @@ export const ODD_PLAN: ServicePlan = {
 };
 
 /** A service of a user's own. */
-export const USERS_PLAN: ServicePlan = {
-  ...USUAL_PLAN,
+export const USER_PLAN: ServicePlan = {
+  ...SYSTEM_PLAN,
   scope: "user",
   user: "",
   program: "/home/ann/.local/share/komari-agent-deno/komari-agent-deno",

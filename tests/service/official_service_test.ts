@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { OfficialSwitch } from "../../lib/service/official_switch.ts";
+import { OfficialService } from "../../lib/service/official_service.ts";
 import { FakeTools } from "./fake_tools.ts";
 
 const OFFICIAL = {
@@ -10,19 +10,19 @@ const OFFICIAL = {
   unitPath: "/etc/systemd/system/komari-agent.service",
   binary: "/opt/komari/agent",
 } as const;
-const PACE = { steadyMs: 3, beatMs: 1 };
+const PACE = { settleMs: 3, pollIntervalMs: 1 };
 const NEVER = new AbortController().signal;
 
-function make(): { tools: FakeTools; official: OfficialSwitch } {
+function createCommands(): { tools: FakeTools; official: OfficialService } {
   const tools = new FakeTools();
   return {
     tools,
-    official: new OfficialSwitch(OFFICIAL, { tools, home: "/root", uid: 0, pace: PACE }),
+    official: new OfficialService(OFFICIAL, { tools, home: "/root", uid: 0, timing: PACE }),
   };
 }
 
 Deno.test("OfficialSwitch stop() stops the service and makes sure of it", async () => {
-  const { tools, official } = make();
+  const { tools, official } = createCommands();
   tools.answer = (line) => line.includes("is-active") ? 3 : undefined;
   await official.stop(NEVER);
   assertEquals(tools.lines.includes("systemctl stop komari-agent.service"), true);
@@ -30,9 +30,9 @@ Deno.test("OfficialSwitch stop() stops the service and makes sure of it", async 
   await assertRejects(() => official.stop(NEVER), Error, "Cannot stop komari-agent");
 });
 
-Deno.test("OfficialSwitch bringBack() enables and starts it and sees it run on", async () => {
-  const { tools, official } = make();
-  await official.bringBack(NEVER);
+Deno.test("OfficialSwitch start() enables and starts it and sees it run on", async () => {
+  const { tools, official } = createCommands();
+  await official.start(NEVER);
   assertEquals(tools.lines, [
     "systemctl enable komari-agent.service",
     "systemctl restart komari-agent.service",
@@ -40,29 +40,31 @@ Deno.test("OfficialSwitch bringBack() enables and starts it and sees it run on",
   ]);
 });
 
-Deno.test("OfficialSwitch bringBack() fails when it starts and ends", async () => {
-  const { tools, official } = make();
+Deno.test("OfficialSwitch start() fails when it starts and ends", async () => {
+  const { tools, official } = createCommands();
   let looks = 0;
   tools.answer = (line) => line.includes("is-active") && ++looks === 2 ? 3 : undefined;
-  await assertRejects(() => official.bringBack(NEVER), Error, "does not go on running");
+  await assertRejects(() => official.start(NEVER), Error, "does not go on running");
 });
 
-Deno.test("OfficialSwitch bringBack() fails when it can't be started", async () => {
-  const { tools, official } = make();
+Deno.test("OfficialSwitch start() fails when it can't be started", async () => {
+  const { tools, official } = createCommands();
   tools.answer = (line) => line.includes("restart") ? 5 : undefined;
-  await assertRejects(() => official.bringBack(NEVER), Error, "systemctl restart komari-agent");
+  await assertRejects(() => official.start(NEVER), Error, "systemctl restart komari-agent");
 });
 
 Deno.test("OfficialSwitch disable() keeps it from starting with the machine", async () => {
-  const { tools, official } = make();
+  const { tools, official } = createCommands();
   await official.disable(NEVER);
   assertEquals(tools.lines.includes("systemctl disable komari-agent.service"), true);
 });
 
 Deno.test("OfficialSwitch runs what each manager understands, on no service but the one", () => {
-  const at = (official: ConstructorParameters<typeof OfficialSwitch>[0]) => {
-    const made = new OfficialSwitch(official, { tools: new FakeTools(), home: "/root", uid: 501 });
-    return [made.stopping, made.disabling, made.starting].map((them) => them.map(toolLine));
+  const at = (official: ConstructorParameters<typeof OfficialService>[0]) => {
+    const made = new OfficialService(official, { tools: new FakeTools(), home: "/root", uid: 501 });
+    return [made.stopCommands, made.disableCommands, made.startCommands].map((them) =>
+      them.map(toolLine)
+    );
   };
   const unit = "komari-agent.service";
   assertEquals(at(OFFICIAL), [
@@ -77,10 +79,14 @@ Deno.test("OfficialSwitch runs what each manager understands, on no service but 
     [`${script} enable`, `${script} restart`],
   ]);
   const label = "com.komari.komari-agent";
-  const [stopping, , starting] = at({ ...OFFICIAL, manager: "launchd", serviceName: label });
-  assertEquals(stopping, [`launchctl bootout system/${label}`]);
+  const [stopCommands, , startCommands] = at({
+    ...OFFICIAL,
+    manager: "launchd",
+    serviceName: label,
+  });
+  assertEquals(stopCommands, [`launchctl bootout system/${label}`]);
   assertEquals(
-    starting?.at(-1),
+    startCommands?.at(-1),
     `launchctl bootstrap system /Library/LaunchDaemons/${label}.plist`,
   );
 });

@@ -4,28 +4,28 @@ import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
 import { describeError } from "../log/log.ts";
 import { install, type InstallOptions, printSteps } from "./install.ts";
-import { findFacts } from "./install_context.ts";
+import { readInstallContext } from "./install_context.ts";
 import { readInstallRecord } from "./install_record.ts";
-import { runStep, type Step } from "./install_step.ts";
+import { commandStep, type Step } from "./install_step.ts";
 import { detectManager } from "./managers.ts";
-import { type OfficialAgent, onlyOfficialAgent, readTextBelow } from "./official_agent.ts";
+import { boundedReader, type OfficialAgent, onlyOfficialAgent } from "./official_agent.ts";
 import {
-  readReplaced,
-  removeReplaced,
-  type ReplacedAgent,
-  writeReplaced,
-} from "./official_backup.ts";
-import { type TakenOver, takeOver } from "./official_options.ts";
-import { OfficialSwitch, type SwitchParts } from "./official_switch.ts";
+  type OfficialRecord,
+  readOfficialRecord,
+  removeOfficialRecord,
+  writeOfficialRecord,
+} from "./official_record.ts";
+import { type ImportedSettings, importSettings } from "./official_options.ts";
+import { OfficialService, type OfficialServiceOptions } from "./official_service.ts";
 import type { ServicePlan } from "./service_manager.ts";
-import { servicePlaces } from "./service_paths.ts";
-import { scopeOf, type Site } from "./target_system.ts";
+import { servicePaths } from "./service_paths.ts";
+import { scopeOf, type TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
 
 /** What a replacement is made of. */
-export interface ReplacementParts {
-  readonly official: Omit<ReplacedAgent, "isDone">;
-  readonly officialSwitch: Pick<OfficialSwitch, "stop" | "disable" | "bringBack">;
+export interface ReplacementOptions {
+  readonly official: Omit<OfficialRecord, "isDone">;
+  readonly officialService: Pick<OfficialService, "stop" | "disable" | "start">;
   /** Where it is noted what was replaced. */
   readonly folder: string;
   /** Puts this agent there, starts it, and waits; the reason when its reports were not accepted. */
@@ -33,7 +33,7 @@ export interface ReplacementParts {
   /** Takes away all that `install` has made. */
   uninstall(signal: AbortSignal): Promise<void>;
   /** Tells the user what goes on. */
-  say(line: string): void;
+  printLine(line: string): void;
   /** How long each step of the way back may take: 90 s when absent. */
   readonly undoMs?: number;
 }
@@ -50,37 +50,40 @@ const UNDO_MS = 90_000;
  *
  * @throws {Error} When this agent is not there in the end; the message says what is.
  */
-export async function replaceOfficial(parts: ReplacementParts, signal: AbortSignal): Promise<void> {
-  const { official, officialSwitch, folder, say } = parts;
+export async function replaceOfficial(
+  parts: ReplacementOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { official, officialService, folder, printLine } = parts;
   const { serviceName } = official;
-  writeReplaced(folder, { ...official, isDone: false });
+  writeOfficialRecord(folder, { ...official, isDone: false });
   try {
-    say(`Stopping the official agent (${serviceName}) …`);
-    await officialSwitch.stop(signal);
+    printLine(`Stopping the official agent (${serviceName}) …`);
+    await officialService.stop(signal);
     const refusal = await parts.install(signal);
     if (refusal !== undefined) throw new Error(refusal);
   } catch (error) {
-    say(signal.aborted ? "Interrupted." : `Not accepted: ${describeError(error)}`);
+    printLine(signal.aborted ? "Interrupted." : `Not accepted: ${describeError(error)}`);
     await undo(parts, { reason: error, isStopped: signal.aborted });
     throw new Error(
       `Cannot take the place of ${serviceName}, so it was put back and runs again`,
       { cause: error },
     );
   }
-  await officialSwitch.disable(signal);
-  writeReplaced(folder, { ...official, isDone: true });
-  say(`The official agent (${serviceName}) is stopped and no longer starts by itself;`);
-  say("`komari-agent-deno uninstall --restore` brings it back.");
+  await officialService.disable(signal);
+  writeOfficialRecord(folder, { ...official, isDone: true });
+  printLine(`The official agent (${serviceName}) is stopped and no longer starts by itself;`);
+  printLine("`komari-agent-deno uninstall --restore` brings it back.");
 }
 
 /** @throws {Error} When the official one does not run again, with the commands that are left. */
 async function undo(
-  parts: ReplacementParts,
+  parts: ReplacementOptions,
   { reason, isStopped }: { reason: unknown; isStopped: boolean },
 ): Promise<void> {
-  const { official, officialSwitch, folder, say, undoMs = UNDO_MS } = parts;
+  const { official, officialService, folder, printLine, undoMs = UNDO_MS } = parts;
   // Whoever has stopped the way there wants the way back all the more.
-  say("Putting the official agent back …");
+  printLine("Putting the official agent back …");
   let trouble: unknown;
   try {
     await parts.uninstall(AbortSignal.timeout(undoMs));
@@ -89,13 +92,13 @@ async function undo(
   }
   try {
     // With time of its own: an agent that does not end must not keep the official one from starting.
-    await officialSwitch.bringBack(AbortSignal.timeout(undoMs));
+    await officialService.start(AbortSignal.timeout(undoMs));
   } catch (error) {
     trouble ??= error;
   }
   if (trouble === undefined) {
-    removeReplaced(folder);
-    return say(
+    removeOfficialRecord(folder);
+    return printLine(
       `The official agent (${official.serviceName}) runs again; all that was installed in its ` +
         "place was removed.",
     );
@@ -103,15 +106,15 @@ async function undo(
   const words = `Cannot put ${official.serviceName} back (${describeError(trouble)}) after ` +
     `${describeError(reason)}; \`komari-agent-deno uninstall --restore\` tries it again`;
   // Whoever has stopped it is told no error, but has to know that nothing reports now.
-  if (isStopped) say(words);
+  if (isStopped) printLine(words);
   throw new Error(words, { cause: trouble });
 }
 
 /** What a replacement needs beside what an installation does. */
 export interface ReplaceOptions extends Omit<InstallOptions, "beforeStart" | "isTrial"> {
   /** What was asked for, with what the official agent was told below it. */
-  reconsider(taken: Pick<TakenOver, "given" | "proxies">): Config;
-  readonly pace?: SwitchParts["pace"];
+  resolveWith(imported: Pick<ImportedSettings, "given" | "proxies">): Config;
+  readonly timing?: OfficialServiceOptions["timing"];
 }
 
 /**
@@ -124,76 +127,77 @@ export interface ReplaceOptions extends Omit<InstallOptions, "beforeStart" | "is
  */
 export async function replace(
   config: Config,
-  site: Site,
+  system: TargetSystem,
   options: ReplaceOptions,
 ): Promise<string | undefined> {
   const { serviceName, print } = config.install;
-  const scope = scopeOf(site);
-  const places = servicePlaces(serviceName, { ...site, scope });
-  const folder = site.root + places.configFolder;
-  const note = readReplaced(folder);
-  if (note?.isDone) return await replaceAgain(note, { config, site, options });
+  const scope = scopeOf(system);
+  const paths = servicePaths(serviceName, { ...system, scope });
+  const folder = system.root + paths.configFolder;
+  const note = readOfficialRecord(folder);
+  if (note?.isDone) return await updateReplacement(note, { config, system, options });
   // What was cut off left its note; its configuration is only half of what is to be taken over.
-  if (note === undefined && readInstallRecord(site.root + places.record) !== undefined) {
+  if (note === undefined && readInstallRecord(system.root + paths.record) !== undefined) {
     throw new Error(
       `Cannot take an official agent's place: ${serviceName} is installed already; uninstall it ` +
         "first, or stop the official agent by hand",
     );
   }
-  const official = onlyOfficialAgent({ ...site, kind: detectManager(site), scope });
-  const taken = takeOver(official, readTextBelow(site.root));
-  const own = options.reconsider(taken);
+  const official = onlyOfficialAgent({ ...system, kind: detectManager(system), scope });
+  const imported = importSettings(official, boundedReader(system.root));
+  const own = options.resolveWith(imported);
   requireNode(own, { verb: "install" });
-  await findFacts(own, site, options.signal);
-  tell(official, { taken, own, site });
+  await readInstallContext(own, system, options.signal);
+  printImport(official, { imported, own, system });
 
-  const officialSwitch = new OfficialSwitch(official, { ...site, ...pacing(options) });
-  const beforeStart = (service: ServicePlan) => trafficSteps(service, { taken, own, site });
+  const officialService = new OfficialService(official, { ...system, ...pacing(options) });
+  const beforeStart = (service: ServicePlan) =>
+    trafficCopySteps(service, { imported, own, system });
   if (print) {
-    printSteps(officialSwitch.stopping.map(runStep), { site, secrets: own.secrets });
-    await install(own, site, { ...options, beforeStart });
-    printSteps(officialSwitch.disabling.map(runStep), { site, secrets: own.secrets });
+    printSteps(officialService.stopCommands.map(commandStep), { system, secrets: own.secrets });
+    await install(own, system, { ...options, beforeStart });
+    printSteps(officialService.disableCommands.map(commandStep), { system, secrets: own.secrets });
     return undefined;
   }
   await replaceOfficial({
     official,
-    officialSwitch,
+    officialService,
     folder,
-    install: (signal) => install(own, site, { ...options, signal, beforeStart, isTrial: true }),
+    install: (signal) => install(own, system, { ...options, signal, beforeStart, isTrial: true }),
     uninstall: (signal) => {
-      const quiet = { ...site, say: () => {} };
-      return uninstall(quiet, { serviceName, print: false, keepsNote: true, signal });
+      const quiet = { ...system, printLine: () => {} };
+      return uninstall(quiet, { serviceName, print: false, keepsOfficialRecord: true, signal });
     },
-    say: site.say,
+    printLine: system.printLine,
   }, options.signal);
   return undefined;
 }
 
 /** Brings this agent up to date; the official one may have been started since. */
-async function replaceAgain(
-  note: ReplacedAgent,
-  { config, site, options }: { config: Config; site: Site; options: ReplaceOptions },
+async function updateReplacement(
+  note: OfficialRecord,
+  { config, system, options }: { config: Config; system: TargetSystem; options: ReplaceOptions },
 ): Promise<string | undefined> {
-  site.say(`The place of the official agent (${note.serviceName}) was taken before.`);
-  const refusal = await install(config, site, options);
+  system.printLine(`The place of the official agent (${note.serviceName}) was taken before.`);
+  const refusal = await install(config, system, options);
   if (refusal === undefined && !config.install.print) {
-    const officialSwitch = new OfficialSwitch(note, { ...site, ...pacing(options) });
-    await officialSwitch.stop(options.signal);
-    await officialSwitch.disable(options.signal);
+    const officialService = new OfficialService(note, { ...system, ...pacing(options) });
+    await officialService.stop(options.signal);
+    await officialService.disable(options.signal);
   }
   return refusal;
 }
 
-function pacing({ pace }: ReplaceOptions): Pick<SwitchParts, "pace"> {
-  return pace === undefined ? {} : { pace };
+function pacing({ timing }: ReplaceOptions): Pick<OfficialServiceOptions, "timing"> {
+  return timing === undefined ? {} : { timing };
 }
 
 /** Copies what the official agent has noted of the month, if that is reported here. */
-function trafficSteps(
+function trafficCopySteps(
   { stateFolder, user }: ServicePlan,
-  { taken, own, site }: { taken: TakenOver; own: Config; site: Site },
+  { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): Step[] {
-  const from = site.root + taken.trafficPath;
+  const from = system.root + imported.trafficPath;
   if (own.monthRotate === 0 || !isFile(from)) return [];
   const owner = user === "" ? {} : { owner: user };
   return [
@@ -210,36 +214,36 @@ function isFile(path: string): boolean {
   }
 }
 
-function tell(
+function printImport(
   { serviceName, manager, unitPath, binary }: OfficialAgent,
-  { taken, own, site }: { taken: TakenOver; own: Config; site: Site },
+  { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): void {
-  const { say } = site;
-  say("Taking the place of the official agent:");
-  say(`  Service        ${serviceName} (${manager}), ${unitPath}`);
-  say(`  Program        ${binary}`);
-  say(`  Panel          ${own.endpoint}`);
-  say(`  Token          ${tokenWords(own.token, taken)}`);
-  const options = optionWords(taken.given);
-  if (options !== "") say(`  Options        ${options}`);
-  const proxies = Object.keys(taken.proxies);
-  if (proxies.length > 0) say(`  Proxies        ${proxies.join(", ")}`);
-  if (own.monthRotate > 0 && isFile(site.root + taken.trafficPath)) {
-    say(`  Month          ${taken.trafficPath}`);
+  const { printLine } = system;
+  printLine("Taking the place of the official agent:");
+  printLine(`  Service        ${serviceName} (${manager}), ${unitPath}`);
+  printLine(`  Program        ${binary}`);
+  printLine(`  Panel          ${own.endpoint}`);
+  printLine(`  Token          ${describeToken(own.token, imported)}`);
+  const options = describeOptions(imported.given);
+  if (options !== "") printLine(`  Options        ${options}`);
+  const proxies = Object.keys(imported.proxies);
+  if (proxies.length > 0) printLine(`  Proxies        ${proxies.join(", ")}`);
+  if (own.monthRotate > 0 && isFile(system.root + imported.trafficPath)) {
+    printLine(`  Month          ${imported.trafficPath}`);
   }
-  for (const note of taken.notes) say(`  Note           ${note}`);
-  if (taken.remoteControl && !own.remoteControl) {
-    say("  Remote control was on there and is off here; --enable-remote-control turns it on");
+  for (const note of imported.notes) printLine(`  Note           ${note}`);
+  if (imported.remoteControl && !own.remoteControl) {
+    printLine("  Remote control was on there and is off here; --enable-remote-control turns it on");
   }
 }
 
-function tokenWords(token: string, { given }: TakenOver): string {
+function describeToken(token: string, { given }: ImportedSettings): string {
   if (token === "") return "not known; this agent registers anew";
   return token === given.get("token") ? "taken over" : "the one that was given now";
 }
 
 /** Options by their keys, and none that is secret or said apart. */
-function optionWords(given: ReadonlyMap<string, string>): string {
+function describeOptions(given: ReadonlyMap<string, string>): string {
   const rows: readonly Option<unknown>[] = Object.values(OPTIONS);
   return Array.from(given, ([key, text]) => {
     if (key === "endpoint" || key === "token") return "";

@@ -1,20 +1,20 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { type Step, takeSteps } from "../../lib/service/install_step.ts";
-import { PaperSite, USERS } from "./fake_system.ts";
+import { applySteps, type Step } from "../../lib/service/install_step.ts";
+import { FakeSystem, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
 const CONFIG: Step = { do: "file", path: "/etc/a/config", text: "new", mode: 0o600, owner: "root" };
 
-function paper(): PaperSite {
-  return new PaperSite({ folders: [], fakes: USERS });
+function fake(): FakeSystem {
+  return new FakeSystem({ folders: [], fakes: USERS });
 }
 
-Deno.test("takeSteps() replaces a file as a whole, with its rights", async () => {
-  await using it = paper();
+Deno.test("applySteps() replaces a file as a whole, with its rights", async () => {
+  await using it = fake();
   it.write("/etc/a/config", "old and longer");
   await Deno.chmod(`${it.root}/etc/a/config`, 0o666);
   it.write("/etc/a/config.new", "cut off");
-  await takeSteps([CONFIG], { site: it.site, signal });
+  await applySteps([CONFIG], { system: it.system, signal });
   assertEquals(it.text("/etc/a/config"), "new");
   assertEquals(it.tree().filter((line) => line.startsWith("/etc/a/")), [
     "/etc/a/ 755",
@@ -22,49 +22,49 @@ Deno.test("takeSteps() replaces a file as a whole, with its rights", async () =>
   ]);
 });
 
-Deno.test("takeSteps() leaves a file as it was when its owner is not there", async () => {
-  await using it = paper();
+Deno.test("applySteps() leaves a file as it was when its owner is not there", async () => {
+  await using it = fake();
   it.write("/etc/a/config", "old");
   const steps = [{ ...CONFIG, owner: "nobody-of-this-name" }];
   await assertRejects(
-    () => takeSteps(steps, { site: it.site, signal }),
+    () => applySteps(steps, { system: it.system, signal }),
     Error,
     "Cannot make /etc/a/config",
   );
   assertEquals(it.text("/etc/a/config"), "old");
 });
 
-Deno.test("takeSteps() writes to no place that a link leads to", async () => {
-  await using it = paper();
+Deno.test("applySteps() writes to no place that a link leads to", async () => {
+  await using it = fake();
   it.write("/etc/passwd", "root");
   it.write("/etc/a/other", "");
   await Deno.symlink(`${it.root}/etc/passwd`, `${it.root}/etc/a/config`);
   await Deno.symlink(`${it.root}/etc/passwd`, `${it.root}/etc/a/config.new`);
-  await takeSteps([CONFIG], { site: it.site, signal });
+  await applySteps([CONFIG], { system: it.system, signal });
   assertEquals([it.text("/etc/passwd"), it.text("/etc/a/config")], ["root", "new"]);
 });
 
-Deno.test("takeSteps() copies a program over one that runs, and not over itself", async () => {
-  await using it = paper();
+Deno.test("applySteps() copies a program over one that runs, and not over itself", async () => {
+  await using it = fake();
   const path = "/opt/program";
   it.write(path, "old");
   const open = await Deno.open(it.root + path);
-  const copy: Step = { do: "copy", path, from: it.site.program.path, mode: 0o755 };
-  await takeSteps([copy], { site: it.site, signal });
+  const copy: Step = { do: "copy", path, from: it.system.program.path, mode: 0o755 };
+  await applySteps([copy], { system: it.system, signal });
   const old = await new Response(open.readable).text();
   assertEquals(old, "old");
   const text = it.text(path);
-  await takeSteps([{ ...copy, from: it.root + path }], { site: it.site, signal });
+  await applySteps([{ ...copy, from: it.root + path }], { system: it.system, signal });
   assertEquals(it.text(path), text);
 });
 
-Deno.test("takeSteps() takes away what is there, and is content when it is gone", async () => {
-  await using it = paper();
+Deno.test("applySteps() takes away what is there, and is content when it is gone", async () => {
+  await using it = fake();
   it.write("/opt/a/b", "");
   it.write("/opt/c/d", "");
   const before = it.tree();
   const empty: Step = { do: "remove empty folder", path: "/opt/a" };
-  await takeSteps([empty], { site: it.site, signal });
+  await applySteps([empty], { system: it.system, signal });
   assertEquals(it.tree(), before);
   const steps: Step[] = [
     { do: "remove", path: "/opt/a/b" },
@@ -72,16 +72,16 @@ Deno.test("takeSteps() takes away what is there, and is content when it is gone"
     { do: "remove folder", path: "/opt/c" },
     { do: "remove", path: "/opt/c/d/e" },
   ];
-  for (let round = 0; round < 2; round++) await takeSteps(steps, { site: it.site, signal });
+  for (let round = 0; round < 2; round++) await applySteps(steps, { system: it.system, signal });
   assertEquals(it.tree().filter((line) => line.startsWith("/opt/")), ["/opt/ 755"]);
 });
 
-Deno.test("takeSteps() stops when it is asked to", async () => {
-  await using it = paper();
+Deno.test("applySteps() stops when it is asked to", async () => {
+  await using it = fake();
   const before = it.tree();
   const steps: Step[] = [{ do: "folder", path: "/opt/a", mode: 0o755 }];
   await assertRejects(
-    () => takeSteps(steps, { site: it.site, signal: AbortSignal.abort() }),
+    () => applySteps(steps, { system: it.system, signal: AbortSignal.abort() }),
     DOMException,
   );
   assertEquals(it.tree(), before);

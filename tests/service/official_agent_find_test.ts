@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findOfficialAgents, readTextBelow } from "../../lib/service/official_agent.ts";
+import { boundedReader, findOfficialAgents } from "../../lib/service/official_agent.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 
 function fixture(name: string): string {
@@ -82,13 +82,13 @@ Deno.test("findOfficialAgents() finds several, and none where there is nothing",
   });
 });
 
-Deno.test("readTextBelow() reads nothing but small files", () => {
+Deno.test("boundedReader() reads nothing but small files", () => {
   inRoot({ "/a/b": "text" }, (root) => {
-    assertEquals(readTextBelow(root)("/a/b"), "text");
+    assertEquals(boundedReader(root)("/a/b"), "text");
     for (const path of ["/a", "/a/c"]) {
       let failed = false;
       try {
-        readTextBelow(root)(path);
+        boundedReader(root)(path);
       } catch {
         failed = true;
       }

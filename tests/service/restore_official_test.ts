@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { install } from "../../lib/service/install.ts";
-import { readReplaced, writeReplaced } from "../../lib/service/official_backup.ts";
-import { restore } from "../../lib/service/restore.ts";
+import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
+import { restore } from "../../lib/service/restore_official.ts";
 import { configOf } from "./fake_system.ts";
 import { NAME, OfficialMachine } from "./official_machine.ts";
 
@@ -17,15 +17,15 @@ const OFFICIAL = {
 
 async function run(machine: OfficialMachine, ...words: string[]): Promise<void> {
   const config = configOf(["uninstall", "--restore", ...words]);
-  await restore(config, machine.site, { signal, pace: { steadyMs: 2, beatMs: 1 } });
+  await restore(config, machine.system, { signal, timing: { settleMs: 2, pollIntervalMs: 1 } });
 }
 
 /** A machine on which this agent has taken the official one's place. */
 async function replaced(machine: OfficialMachine): Promise<void> {
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
-  writeReplaced(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
   const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
-  await install(config, machine.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  await install(config, machine.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
   machine.calls();
 }
 
@@ -52,7 +52,7 @@ Deno.test("restore() keeps this agent when the official one does not run", async
   await assertRejects(() => run(machine), Error, "does not go on running");
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
   assertEquals(machine.calls().includes("rc-update del komari-agent default"), true);
-  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, true);
+  assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
 });
 
 Deno.test("restore() changes nothing when the official agent was removed", async () => {
@@ -83,15 +83,18 @@ Deno.test("restore() does nothing with --print", async () => {
   await run(machine, "--print");
   assertEquals(machine.tree(), before);
   assertEquals(machine.calls(), []);
-  assertStringIncludes(machine.said.join("\n"), "Run rc-service komari-agent restart");
+  assertStringIncludes(machine.printed.join("\n"), "Run rc-service komari-agent restart");
 });
 
 Deno.test("restore() ends updates before they could start this agent again, and has them back with it", async () => {
   await using machine = new OfficialMachine();
   const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"];
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
-  writeReplaced(`${machine.root}/etc/${NAME}`, OFFICIAL);
-  await install(configOf(words), machine.site, { signal, patience: { limitMs: 0, beatMs: 1 } });
+  writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  await install(configOf(words), machine.system, {
+    signal,
+    wait: { timeoutMs: 0, pollIntervalMs: 1 },
+  });
   machine.calls();
   const update = `${NAME}-update`;
   machine.write("/users/broken-komari-agent", "");

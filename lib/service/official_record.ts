@@ -2,22 +2,22 @@ import type { OfficialAgent } from "./official_agent.ts";
 import { MANAGERS } from "./service_manager.ts";
 
 /** The official agent whose place was taken, as it is noted beside the configuration. */
-export interface ReplacedAgent
+export interface OfficialRecord
   extends Pick<OfficialAgent, "manager" | "scope" | "serviceName" | "unitPath" | "binary"> {
   /** Whether the panel has accepted this agent in its place. */
   readonly isDone: boolean;
 }
 
 /** Where the note is kept in a folder. */
-export function replacedNote(folder: string): string {
+export function officialRecordPath(folder: string): string {
   return `${folder}/replaced.json`;
 }
 
 /** The note of what was replaced; `undefined` when there is none that can be used. */
-export function readReplaced(folder: string): ReplacedAgent | undefined {
+export function readOfficialRecord(folder: string): OfficialRecord | undefined {
   try {
     const note: Record<string, unknown> = {
-      ...JSON.parse(Deno.readTextFileSync(replacedNote(folder))),
+      ...JSON.parse(Deno.readTextFileSync(officialRecordPath(folder))),
     };
     const manager = MANAGERS.find((kind) => kind === note.manager);
     const { serviceName, unitPath, binary, isDone } = note;
@@ -31,8 +31,8 @@ export function readReplaced(folder: string): ReplacedAgent | undefined {
 }
 
 /** Brings the note to the disk. @throws {Error} When it can't be written. */
-export function writeReplaced(folder: string, replaced: ReplacedAgent): void {
-  const path = replacedNote(folder);
+export function writeOfficialRecord(folder: string, replaced: OfficialRecord): void {
+  const path = officialRecordPath(folder);
   try {
     const { manager, scope, serviceName, unitPath, binary, isDone } = replaced;
     const note = { manager, scope, serviceName, unitPath, binary, isDone };
@@ -52,8 +52,8 @@ export function writeReplaced(folder: string, replaced: ReplacedAgent): void {
 }
 
 /** Takes the note away, if there is one, and the folder, if nothing else is in it. */
-export function removeReplaced(folder: string): void {
-  for (const path of [replacedNote(folder), `${replacedNote(folder)}.new`]) {
+export function removeOfficialRecord(folder: string): void {
+  for (const path of [officialRecordPath(folder), `${officialRecordPath(folder)}.new`]) {
     try {
       Deno.removeSync(path);
     } catch (error) {

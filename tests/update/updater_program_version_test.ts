@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
-import { askVersion } from "../../lib/update/updater.ts";
+import { readProgramVersion } from "../../lib/update/updater.ts";
 
 /** A program of its own, which is gone afterwards. */
 async function withProgram(script: string, use: (path: string) => Promise<void>): Promise<void> {
@@ -16,28 +16,32 @@ async function withProgram(script: string, use: (path: string) => Promise<void>)
 
 const never = () => new AbortController().signal;
 
-async function failure(path: string, withinMs?: number): Promise<string> {
-  const options = { signal: never(), ...(withinMs !== undefined && { withinMs }) };
-  const error = await assertRejects(() => askVersion(path, options), Error, `Cannot run ${path}`);
+async function failure(path: string, timeoutMs?: number): Promise<string> {
+  const options = { signal: never(), ...(timeoutMs !== undefined && { timeoutMs }) };
+  const error = await assertRejects(
+    () => readProgramVersion(path, options),
+    Error,
+    `Cannot run ${path}`,
+  );
   return describeError(error);
 }
 
-Deno.test("askVersion() asks for JSON, and hands on nothing that may be secret", async () => {
+Deno.test("readProgramVersion() asks for JSON, and hands on nothing that may be secret", async () => {
   // No option, since other tests may run in this process.
   Deno.env.set("AGENT_SECRET_OF_A_TEST", "s3cret");
   try {
     const script = `echo "{\\"version\\": \\"$* \${AGENT_SECRET_OF_A_TEST-none} \${DENO##*/}\\"}"`;
     await withProgram(script, async (path) => {
       const runtime = Deno.execPath().split("/").at(-1);
-      const said = await askVersion(path, { signal: never() });
-      assertEquals(said, `version --json none ${runtime}`);
+      const printed = await readProgramVersion(path, { signal: never() });
+      assertEquals(printed, `version --json none ${runtime}`);
     });
   } finally {
     Deno.env.delete("AGENT_SECRET_OF_A_TEST");
   }
 });
 
-Deno.test("askVersion() ends a program that hangs, with all that it has started", async () => {
+Deno.test("readProgramVersion() ends a program that hangs, with all that it has started", async () => {
   const script = `trap '' TERM\nsleep 1000 & echo $! >"$0.pid"\nwait\nsleep 1000`;
   await withProgram(script, async (path) => {
     assertStringIncludes(await failure(path, 300), "it did not answer within 0.3 s");
@@ -46,21 +50,24 @@ Deno.test("askVersion() ends a program that hangs, with all that it has started"
   });
 });
 
-Deno.test("askVersion() ends a program that talks without end", async () => {
+Deno.test("readProgramVersion() ends a program that talks without end", async () => {
   await withProgram("while :; do echo babble; done", async (path) => {
     assertStringIncludes(await failure(path), "it talks without end");
   });
 });
 
-Deno.test("askVersion() waits no longer than its caller wants", async () => {
+Deno.test("readProgramVersion() waits no longer than its caller wants", async () => {
   await withProgram("sleep 1000", async (path) => {
     const reason = new Error("enough");
     const stop = AbortSignal.abort(reason);
-    assertEquals(await askVersion(path, { signal: stop }).catch((error: unknown) => error), reason);
+    assertEquals(
+      await readProgramVersion(path, { signal: stop }).catch((error: unknown) => error),
+      reason,
+    );
   });
 });
 
-Deno.test("askVersion() tells what is wrong", async () => {
+Deno.test("readProgramVersion() tells what is wrong", async () => {
   const wrong: Record<string, string> = {
     "exit 7": "it ended with code 7",
     'echo "{}"': "instead of its version",

@@ -1,26 +1,26 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { install } from "../../lib/service/install.ts";
-import { readReplaced, writeReplaced } from "../../lib/service/official_backup.ts";
-import { replace, type ReplaceOptions } from "../../lib/service/replace.ts";
+import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
+import { replace, type ReplaceOptions } from "../../lib/service/replace_official.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, PaperSite, USERS } from "./fake_system.ts";
+import { configOf, FakeSystem, USERS } from "./fake_system.ts";
 import { NAME, OfficialMachine } from "./official_machine.ts";
 
 const { signal } = new AbortController();
-const PATIENCE = { limitMs: 0, beatMs: 1 };
+const PATIENCE = { timeoutMs: 0, pollIntervalMs: 1 };
 
 /** As `install --replace` with more words behind it. */
 async function run(
-  machine: PaperSite,
+  machine: FakeSystem,
   words: string[] = [],
   more: Partial<ReplaceOptions> = {},
 ): Promise<string | undefined> {
   const args = ["install", "--replace", ...words];
-  return await replace(configOf(args, { root: machine.root }), machine.site, {
+  return await replace(configOf(args, { root: machine.root }), machine.system, {
     signal,
-    patience: PATIENCE,
-    pace: { steadyMs: 2, beatMs: 1 },
-    reconsider: ({ given, proxies }) =>
+    wait: PATIENCE,
+    timing: { settleMs: 2, pollIntervalMs: 1 },
+    resolveWith: ({ given, proxies }) =>
       configOf(args, { env: { ...proxies }, root: machine.root, takenOver: given }),
     ...more,
   });
@@ -52,9 +52,9 @@ Deno.test("replace() takes over what the official agent was told", async () => {
   assertEquals(machine.text(`/var/lib/${NAME}/net_static.json`), '{"interfaces": {}}');
   const traffic = `/var/lib/${NAME}/net_static.json 600`;
   assert(machine.tree().includes(traffic));
-  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, true);
-  const said = machine.said.join("\n");
-  assertEquals(said.includes("token123"), false);
+  assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
+  const printed = machine.printed.join("\n");
+  assertEquals(printed.includes("token123"), false);
   for (
     const words of [
       "/etc/init.d/komari-agent",
@@ -63,7 +63,7 @@ Deno.test("replace() takes over what the official agent was told", async () => {
       "--restore",
     ]
   ) {
-    assertStringIncludes(said, words);
+    assertStringIncludes(printed, words);
   }
 
   // Again, when somebody has started the other one by hand.
@@ -74,7 +74,7 @@ Deno.test("replace() takes over what the official agent was told", async () => {
   }
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
 
-  await uninstall(machine.site, { serviceName: NAME, print: false, signal });
+  await uninstall(machine.system, { serviceName: NAME, print: false, signal });
   machine.write("/users/up-komari-agent", "");
   assertEquals(machine.tree(), before);
 });
@@ -86,8 +86,8 @@ Deno.test("replace() puts the official agent back when no report is accepted", a
   await assertRejects(() => run(machine, words), Error, "was put back and runs again");
   assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
   assertEquals(machine.tree(), before);
-  assertStringIncludes(machine.said.join("\n"), "the one that was given now");
-  assertEquals(machine.said.slice(-7), [
+  assertStringIncludes(machine.printed.join("\n"), "the one that was given now");
+  assertEquals(machine.printed.slice(-7), [
     "Waiting up to 0 s for the first accepted report …",
     `${NAME} runs, but nothing was accepted so far.`,
     "The last lines of its log:",
@@ -98,7 +98,7 @@ Deno.test("replace() puts the official agent back when no report is accepted", a
     "removed.",
   ]);
   for (const untrue of ["Installed", "Remove it by", "goes on trying"]) {
-    assertEquals(machine.said.join("\n").includes(untrue), false, untrue);
+    assertEquals(machine.printed.join("\n").includes(untrue), false, untrue);
   }
 });
 
@@ -107,15 +107,19 @@ Deno.test("replace() goes on where it was cut off", async () => {
   const before = machine.tree();
   // The panel accepts nothing, and whoever waits is killed: nobody puts anything back.
   const killed = new Error("killed");
-  const site = {
-    ...machine.site,
-    say(line: string) {
+  const system = {
+    ...machine.system,
+    printLine(line: string) {
       if (line.startsWith("Not accepted")) throw killed;
     },
   };
-  await assertRejects(() => run(Object.assign(Object.create(machine), { site })), Error, "killed");
+  await assertRejects(
+    () => run(Object.assign(Object.create(machine), { system })),
+    Error,
+    "killed",
+  );
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
-  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, false);
+  assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
   await assertRejects(() => run(machine), Error, "was put back and runs again");
   assertEquals(machine.tree(), before);
 });
@@ -133,10 +137,10 @@ Deno.test("replace() does nothing with --print, and shows no token", async () =>
   await run(machine, ["--print", "--month-rotate", "1"]);
   assertEquals(machine.tree(), before);
   assertEquals(machine.calls(), []);
-  const said = machine.said.join("\n");
-  assertEquals(said.includes("token123"), false);
+  const printed = machine.printed.join("\n");
+  assertEquals(printed.includes("token123"), false);
   const order = ["Run rc-service komari-agent stop", "net_static.json", `${NAME} restart`].map(
-    (words) => said.indexOf(words, said.indexOf("Run ")),
+    (words) => printed.indexOf(words, printed.indexOf("Run ")),
   );
   assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
 });
@@ -159,7 +163,7 @@ Deno.test("replace() leaves what can't be replaced running", async () => {
 });
 
 Deno.test("replace() finds nothing on a machine without an official agent", async () => {
-  await using machine = new PaperSite({ folders: ["etc/init.d"], fakes: USERS });
+  await using machine = new FakeSystem({ folders: ["etc/init.d"], fakes: USERS });
   machine.write("/etc/openwrt_release", "");
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
 });
@@ -167,7 +171,7 @@ Deno.test("replace() finds nothing on a machine without an official agent", asyn
 Deno.test("replace() refuses where this agent was installed by itself", async () => {
   await using machine = new OfficialMachine();
   const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
-  await install(config, machine.site, { signal, patience: PATIENCE });
+  await install(config, machine.system, { signal, wait: PATIENCE });
   await assertRejects(() => run(machine), Error, "is installed already");
   assertEquals(machine.isUp("komari-agent"), true);
 });
@@ -176,7 +180,7 @@ Deno.test("replace() says what it can't put back", async () => {
   await using machine = new OfficialMachine();
   machine.write("/users/broken-komari-agent", "");
   await assertRejects(() => run(machine), Error, "uninstall --restore` tries it again");
-  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.isDone, false);
+  assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
 });
 
 Deno.test("replace() believes its own note alone that it is done", async () => {
@@ -188,8 +192,8 @@ Deno.test("replace() believes its own note alone that it is done", async () => {
     unitPath: "/etc/init.d/gone",
     binary: "/opt/komari/gone",
   } as const;
-  writeReplaced(`${machine.root}/etc/${NAME}`, { ...official, isDone: false });
+  writeOfficialRecord(`${machine.root}/etc/${NAME}`, { ...official, isDone: false });
   using _panel = machine.accepting();
   await run(machine);
-  assertEquals(readReplaced(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");
+  assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");
 });

@@ -49,6 +49,6 @@ function unescape(rest: string, quote: string): { text: string; length: number }
 }
 
 /** A word as a POSIX shell takes it, whatever is in it. */
-export function shellWord(word: string): string {
+export function quoteShellWord(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

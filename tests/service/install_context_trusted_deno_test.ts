@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { readableDeno } from "../../lib/service/install_context.ts";
+import { trustedDeno } from "../../lib/service/install_context.ts";
 
-Deno.test("readableDeno() refuses a Deno that lies in somebody's closed home", async () => {
+Deno.test("trustedDeno() refuses a Deno that lies in somebody's closed home", async () => {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   try {
     // The folder itself is closed to others, as such ones are.
@@ -10,16 +10,16 @@ Deno.test("readableDeno() refuses a Deno that lies in somebody's closed home", a
     await Deno.writeTextFile(`${folder}/bin/deno`, "", { mode: 0o755 });
     const path = `${folder}/bin/deno`;
     assertThrows(
-      () => readableDeno(path, { user: "agent" }),
+      () => trustedDeno(path, { user: "agent" }),
       UsageError,
       `Cannot let agent start ${path}: ${folder} is closed to other users`,
     );
-    assertEquals(readableDeno(path, { user: "root" }), path);
+    assertEquals(trustedDeno(path, { user: "root" }), path);
     await Deno.chmod(folder, 0o755);
     await Deno.symlink(path, `${folder}/link`);
-    assertEquals(readableDeno(`${folder}/link`, { user: "agent" }), path);
+    assertEquals(trustedDeno(`${folder}/link`, { user: "agent" }), path);
     await Deno.chmod(path, 0o700);
-    assertThrows(() => readableDeno(path, { user: "agent" }), UsageError, `: ${path} is closed`);
+    assertThrows(() => trustedDeno(path, { user: "agent" }), UsageError, `: ${path} is closed`);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

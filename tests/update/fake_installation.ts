@@ -9,47 +9,47 @@ import {
 import { Downloads } from "../../lib/update/download.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
-import { runUpdate, type UpdateOutcome, type UpdaterParts } from "../../lib/update/updater.ts";
+import { runUpdate, type UpdateOutcome, type UpdaterOptions } from "../../lib/update/updater.ts";
 import { FakeAgent } from "./fake_agent.ts";
 import { programOf } from "./release_server.ts";
 
 /** Where a program lies, with an agent that runs it. */
-export interface UpdatePlace {
+export interface FakeInstallation {
   readonly path: string;
   /** Where releases are described. */
   readonly url: string;
   /** Versions of which no report is ever accepted. */
-  readonly mute: readonly string[];
+  readonly silentVersions: readonly string[];
 }
 
 /** All that an update works with, with steps that are handed to `onStep`. */
-export function partsOf(
-  { path, url, mute }: UpdatePlace,
+export function updaterOptions(
+  { path, url, silentVersions }: FakeInstallation,
   onStep: (step: UpdateStep) => void = () => {},
-): UpdaterParts & { agent: FakeAgent; state: StateFile<UpdateState> } {
+): UpdaterOptions & { agent: FakeAgent; state: StateFile<UpdateState> } {
   return {
     url,
     mirror: "",
-    present: versionIn(path),
+    currentVersion: versionIn(path),
     target: "portable",
     files: new ProgramFiles(path),
     state: new StateFile(updateFolder(path), { name: UPDATE_STATE, parse: parseUpdateState }),
-    agent: new FakeAgent(path, { mute }),
-    downloads: new Downloads({ userAgent: "agent", proxies: {}, caCerts: [], silenceMs: 2000 }),
-    tell: onStep,
-    watchMs: 400,
-    lookEveryMs: 20,
+    agent: new FakeAgent(path, { silentVersions }),
+    downloads: new Downloads({ userAgent: "agent", proxies: {}, caCerts: [], idleTimeoutMs: 2000 }),
+    onStep,
+    healthTimeoutMs: 400,
+    pollIntervalMs: 20,
   };
 }
 
 /** Runs an update as the command does, under its lock. */
-export async function updateThere(
-  place: UpdatePlace,
+export async function runFakeUpdate(
+  place: FakeInstallation,
   onStep?: (step: UpdateStep) => void,
 ): Promise<UpdateOutcome> {
   using lock = lockFolder(updateFolder(place.path));
   if (lock === undefined) throw new Error("another update is under way");
-  return await runUpdate(partsOf(place, onStep), new AbortController().signal);
+  return await runUpdate(updaterOptions(place, onStep), new AbortController().signal);
 }
 
 /** The version of a program's file, which is whole. */

@@ -1,0 +1,44 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { install } from "../../lib/service/install.ts";
+import { officialAgentWarning } from "../../lib/service/official_agent.ts";
+import { configOf, FakeSystem } from "./fake_system.ts";
+import { OfficialMachine } from "./official_machine.ts";
+
+const { signal } = new AbortController();
+const UNIT = "[Service]\nExecStart=/opt/komari/agent -e https://p.example -t secret\n";
+
+Deno.test("officialAgentWarning() says nothing where no official agent runs", async () => {
+  await using machine = new OfficialMachine();
+  Deno.removeSync(`${machine.root}/users/up-komari-agent`);
+  assertEquals(await officialAgentWarning("openrc", machine.system, signal), undefined);
+  Deno.removeSync(`${machine.root}/etc/init.d/komari-agent`);
+  assertEquals(await officialAgentWarning("openrc", machine.system, signal), undefined);
+  assertEquals(machine.calls(), ["rc-service komari-agent status"]);
+});
+
+Deno.test("officialAgentWarning() names all that run, of the machine and of the user", async () => {
+  await using fake = new FakeSystem({
+    folders: ["home/ann"],
+    fakes: { systemctl: '[ "$3" != idle.service ]' },
+    system: { uid: 1000, home: "/home/ann" },
+  });
+  const own = "/home/ann/.config/systemd/user";
+  fake.write(`${own}/mine.service`, UNIT);
+  fake.write("/etc/systemd/system/idle.service", UNIT);
+  const userManager = await officialAgentWarning("systemd", fake.system, signal) ?? "";
+  assertStringIncludes(userManager, "runs here too (mine): ");
+  assertStringIncludes(userManager, "`install --replace` takes its place");
+  fake.write("/etc/systemd/system/komari-agent.service", UNIT);
+  const ofBoth = await officialAgentWarning("systemd", fake.system, signal) ?? "";
+  assertStringIncludes(ofBoth, "runs here too (mine, komari-agent): ");
+  assertStringIncludes(ofBoth, "`install --replace` as root takes its place");
+});
+
+Deno.test("install() says that an official agent runs beside it", async () => {
+  await using machine = new OfficialMachine();
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  await install(config, machine.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  const lines = machine.printed.filter((line) => line.includes("official agent"));
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0] ?? "", "runs here too (komari-agent): both report");
+});

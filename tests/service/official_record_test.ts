@@ -1,0 +1,65 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  type OfficialRecord,
+  readOfficialRecord,
+  removeOfficialRecord,
+  writeOfficialRecord,
+} from "../../lib/service/official_record.ts";
+
+const REPLACED: OfficialRecord = {
+  manager: "systemd",
+  scope: "system",
+  serviceName: "komari-agent",
+  unitPath: "/etc/systemd/system/komari-agent.service",
+  binary: "/opt/komari/agent",
+  isDone: true,
+};
+
+Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote, until removeOfficialRecord()", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    assertEquals(readOfficialRecord(`${folder}/new`), undefined);
+    writeOfficialRecord(`${folder}/new`, { ...REPLACED, isDone: false });
+    assertEquals(readOfficialRecord(`${folder}/new`), { ...REPLACED, isDone: false });
+    writeOfficialRecord(`${folder}/new`, REPLACED);
+    assertEquals(readOfficialRecord(`${folder}/new`), REPLACED);
+    removeOfficialRecord(`${folder}/new`);
+    removeOfficialRecord(`${folder}/new`);
+    assertEquals([...Deno.readDirSync(folder)], []);
+    writeOfficialRecord(folder, REPLACED);
+    Deno.writeTextFileSync(`${folder}/config.json`, "{}");
+    removeOfficialRecord(folder);
+    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["config.json"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("readOfficialRecord() takes no note that is damaged", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    for (
+      const text of [
+        "",
+        "null",
+        "[]",
+        '{"manager": "systemd"}',
+        JSON.stringify({ ...REPLACED, manager: "upstart" }),
+        JSON.stringify({ ...REPLACED, binary: 5 }),
+      ]
+    ) {
+      Deno.writeTextFileSync(`${folder}/replaced.json`, text);
+      assertEquals(readOfficialRecord(folder), undefined, text);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("writeOfficialRecord() says what it can't write", () => {
+  assertThrows(
+    () => writeOfficialRecord("/dev/null/x", REPLACED),
+    Error,
+    "Cannot write /dev/null/x",
+  );
+});
