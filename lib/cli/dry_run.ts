@@ -83,8 +83,8 @@ export function toDryRun(parts: DryRunParts): DryRun {
 }
 
 /** What a card tells stands behind its name; what it does not tell is left out. */
-function cardDecision({ name, counted, rule, gpu: card }: GpuDecision): Decision {
-  const { usePercent, memory, temperatureCelsius } = card ?? {};
+function cardDecision({ name, counted, rule, gpu }: GpuDecision): Decision {
+  const { usePercent, memory, temperatureCelsius } = gpu ?? {};
   const told = [
     usePercent === undefined ? "" : `${usePercent.toFixed(1)} %`,
     memory === undefined ? "" : `${bytes(memory.usedBytes)} of ${bytes(memory.totalBytes)}`,

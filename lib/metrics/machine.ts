@@ -100,7 +100,7 @@ export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineO
       uptime: new UptimeCollector(host.open(`${proc}/uptime`)),
       processes: new ProcessCollector(host, () => tree.processCount()),
       ...(gpu && {
-        graphicsCards: gpu.collectors.map((collector) => {
+        gpus: gpu.collectors.map((collector) => {
           return { subject: collector.subject, collector };
         }),
       }),

@@ -27,7 +27,7 @@ export class LastKnown<T> {
   }
 
   /** What it last gave; `undefined` when that is more than a minute ago. */
-  recall(): T | undefined {
+  lastKnown(): T | undefined {
     if (this.#last === undefined) return undefined;
     if (this.#monotonicMs() - this.#last.atMs > MAX_AGE_MS) this.#last = undefined;
     return this.#last?.value;
@@ -52,8 +52,8 @@ export class Sampler {
       connections: lasting(collectors.connections),
       uptime: lasting(collectors.uptime),
       processes: lasting(collectors.processes),
-      ...(collectors.graphicsCards && {
-        graphicsCards: collectors.graphicsCards.map(({ subject, collector }) => {
+      ...(collectors.gpus && {
+        gpus: collectors.gpus.map(({ subject, collector }) => {
           return { subject, collector: lasting(collector) };
         }),
       }),

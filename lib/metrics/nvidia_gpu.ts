@@ -89,7 +89,7 @@ export class NvidiaGpuCollector implements GpuCollector {
       name: card.name,
       counted: true,
       rule: card.isSuspended ? "asleep, so nvidia-smi was not asked" : "nvidia-smi",
-      card,
+      gpu: card,
     }));
   }
 

@@ -29,8 +29,8 @@ export async function openMachine(
 ): Promise<OpenedMachine> {
   if (os === "darwin") {
     // Other systems need nothing of it in memory.
-    const { openMac: openThisMac } = await import("./machine_darwin.ts");
-    return await openThisMac(config, arch);
+    const { openMac } = await import("./machine_darwin.ts");
+    return await openMac(config, arch);
   }
   const host = openHost(config.hostProc);
   const { proc } = host.roots;

@@ -25,7 +25,7 @@ export interface Collectors {
   readonly uptime: Collector<number>;
   readonly processes: Collector<number>;
   /** Only where details of graphics cards were asked for; each in words fit for the public. */
-  readonly graphicsCards?: readonly {
+  readonly gpus?: readonly {
     readonly subject: string;
     readonly collector: Collector<readonly Gpu[]>;
   }[];
@@ -76,8 +76,8 @@ export function takeSnapshot(
   if (uptimeSeconds !== undefined) snapshot.uptimeSeconds = uptimeSeconds;
   const processes = measure("process count", collectors.processes);
   if (processes !== undefined) snapshot.processes = processes;
-  if (collectors.graphicsCards !== undefined) {
-    snapshot.gpus = collectors.graphicsCards.flatMap(({ subject, collector }) =>
+  if (collectors.gpus !== undefined) {
+    snapshot.gpus = collectors.gpus.flatMap(({ subject, collector }) =>
       measure(subject, collector) ?? []
     );
   }

@@ -84,7 +84,7 @@ export interface WireBasicInfo {
  * the panel refuses half a report.
  */
 export function toWireReport(snapshot: Snapshot): WireReport {
-  const { load, traffic, connections, gpus: graphicsCards = [] } = snapshot;
+  const { load, traffic, connections, gpus = [] } = snapshot;
   return {
     cpu: { usage: Math.max(MIN_CPU_PERCENT, decimal(snapshot.cpuPercent, 100)) },
     ram: toWireUsage(snapshot.memory),
@@ -105,7 +105,7 @@ export function toWireReport(snapshot: Snapshot): WireReport {
     uptime: count(snapshot.uptimeSeconds),
     process: count(snapshot.processes),
     message: message(snapshot.failures),
-    ...(graphicsCards.length > 0 && { gpu: toWireGpu(graphicsCards) }),
+    ...(gpus.length > 0 && { gpu: toWireGpu(gpus) }),
   };
 }
 

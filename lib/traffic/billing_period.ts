@@ -158,19 +158,19 @@ export function continueCount(state: TrafficState, sight: TrafficContext): Traff
     }
     return initialBytes(last, now);
   };
-  const passed = [...sight.counters].reduce(
+  const countedBytes = [...sight.counters].reduce(
     (sum, [name, now]) => add(sum, brought(name, now)),
     state.countedBytes,
   );
   const { current, others } = state;
   // Whoever chooses another day keeps what the last reset has left, up to the next one.
-  const marks = state.day === sight.day
+  const periods = state.day === sight.day
     ? { current, others }
     : { current: { ...current, start: period.start }, others: [] };
-  const begins = !sameBoot && bootedSince ? state.countedBytes : passed;
+  const begins = !sameBoot && bootedSince ? state.countedBytes : countedBytes;
   return {
-    countedBytes: passed,
-    periods: advancePeriods(marks, {
+    countedBytes: countedBytes,
+    periods: advancePeriods(periods, {
       start: period.start,
       nowMs,
       countedBytes: begins,
@@ -189,7 +189,7 @@ export function beginCount(
 ): TrafficCount {
   const { period, bootedAtMs = -Infinity } = sight;
   const knownUntilMs = Math.max(period.startMs, official?.untilMs ?? -Infinity);
-  const passed = bootedAtMs >= knownUntilMs
+  const countedBytes = bootedAtMs >= knownUntilMs
     ? [...sight.counters.values()].reduce(add, NOTHING)
     : NOTHING;
   const current = {
@@ -198,7 +198,7 @@ export function beginCount(
     sentBytes: 0 - (official?.sentBytes ?? 0),
     receivedBytes: 0 - (official?.receivedBytes ?? 0),
   };
-  return { countedBytes: passed, periods: { current, others: [] } };
+  return { countedBytes: countedBytes, periods: { current, others: [] } };
 }
 
 /** Whether counters can go on from the state's; where no boot has a name, they show it themselves. */

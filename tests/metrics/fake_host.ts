@@ -1,6 +1,6 @@
 import type { Host, Source } from "../../lib/host/host.ts";
 
-/** What the paper machine can do. */
+/** What the fake machine can do. */
 export type FakeHost = Pick<Host, "roots" | "readText" | "list" | "exists" | "readLink" | "open">;
 
 /**

@@ -19,7 +19,7 @@ interface Sheet {
 }
 
 /** A Mac of `tests/fixtures/`: its commands are scripts in a folder, and a real shell runs them. */
-export class PaperMac implements AsyncDisposable {
+export class FakeMac implements AsyncDisposable {
   readonly sheet: Sheet;
   readonly host: DarwinHost;
   readonly shell: DarwinShell;

@@ -6,7 +6,7 @@ import { openDarwinMachine } from "../../lib/metrics/machine_darwin.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
-import { PaperMac } from "./fake_mac.ts";
+import { FakeMac } from "./fake_mac.ts";
 
 const NOTHING_WANTED = {
   includeNics: [],
@@ -15,7 +15,7 @@ const NOTHING_WANTED = {
   memoryMode: "htop",
 } as const;
 
-async function open(mac: PaperMac, options: Partial<MachineOptions> = {}): Promise<Machine> {
+async function open(mac: FakeMac, options: Partial<MachineOptions> = {}): Promise<Machine> {
   const { arch } = mac.sheet;
   return await openDarwinMachine(mac.host, mac.shell, { ...NOTHING_WANTED, arch, ...options });
 }
@@ -32,7 +32,7 @@ function basicInfo(machine: Machine, snapshot: Snapshot) {
 
 for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
   Deno.test(`openDarwinMachine() measures ${name} as it should`, async () => {
-    await using mac = new PaperMac(name);
+    await using mac = new FakeMac(name);
     const machine = await open(mac);
     const { collectors } = machine;
     const first = takeSnapshot(collectors);
@@ -70,7 +70,7 @@ function gaps(snapshot: Snapshot): { missing: string[]; failures: string[] } {
 }
 
 Deno.test("openDarwinMachine() measures the rest when commands are missing", async () => {
-  await using mac = new PaperMac("macbook-arm64");
+  await using mac = new FakeMac("macbook-arm64");
   for (const name of ["netstat", "mount", "sysctl"]) mac.command(name, undefined);
   const machine = await open(mac);
   assertEquals(gaps(takeSnapshot(machine.collectors)), {
@@ -85,7 +85,7 @@ Deno.test("openDarwinMachine() measures the rest when commands are missing", asy
 });
 
 Deno.test("openDarwinMachine() measures the rest when outputs make no sense", async () => {
-  await using mac = new PaperMac("macbook-arm64");
+  await using mac = new FakeMac("macbook-arm64");
   for (const name of ["netstat", "mount", "sysctl", "vm_stat"]) mac.command(name, "echo nonsense");
   mac.command("ps", ":");
   const machine = await open(mac);
@@ -102,7 +102,7 @@ Deno.test("openDarwinMachine() measures the rest when outputs make no sense", as
 });
 
 Deno.test("openDarwinMachine() goes on without a command that hangs, and with it when it answers", async () => {
-  await using mac = new PaperMac("macbook-arm64", { answerWithinMs: 100 });
+  await using mac = new FakeMac("macbook-arm64", { answerWithinMs: 100 });
   // It stands still until somebody opens the pipe for writing.
   mac.command("netstat", ': <"$0.pipe"');
   await new Deno.Command("mkfifo", { args: [`${mac.folder}/netstat.pipe`] }).output();
@@ -121,7 +121,7 @@ Deno.test("openDarwinMachine() goes on without a command that hangs, and with it
 });
 
 Deno.test("openDarwinMachine() asks beside the reports, and each has the answers of the one before", async () => {
-  await using mac = new PaperMac("macbook-arm64");
+  await using mac = new FakeMac("macbook-arm64");
   const { collectors } = await open(mac);
   const first = takeSnapshot(collectors).traffic;
   mac.later(4);
@@ -140,7 +140,7 @@ Deno.test("openDarwinMachine() asks beside the reports, and each has the answers
 });
 
 Deno.test("openDarwinMachine() asks each question once per report, and the slow ones at their own pace", async () => {
-  await using mac = new PaperMac("macbook-arm64");
+  await using mac = new FakeMac("macbook-arm64");
   const asked: Partial<Record<DarwinQuestion, number>> = {};
   const machine = await openDarwinMachine(mac.host, {
     ask(question) {
@@ -164,7 +164,7 @@ Deno.test("openDarwinMachine() asks each question once per report, and the slow 
 });
 
 Deno.test("openDarwinMachine() follows the user's lists and mode", async () => {
-  await using mac = new PaperMac("macbook-arm64");
+  await using mac = new FakeMac("macbook-arm64");
   const machine = await open(mac, {
     excludeNics: ["en1"],
     includeMountPoints: ["/Volumes/Photos"],
@@ -191,8 +191,8 @@ import { openDarwinMachine } from "${new URL(
 import { openDarwinHost } from "${new URL("../../lib/host/host_darwin.ts", import.meta.url)}";
 import { seal } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
 import { takeSnapshot } from "${new URL("../../lib/metrics/snapshot.ts", import.meta.url)}";
-import { PaperMac } from "${new URL("fake_mac.ts", import.meta.url)}";
-const mac = new PaperMac("macbook-arm64");
+import { FakeMac } from "${new URL("fake_mac.ts", import.meta.url)}";
+const mac = new FakeMac("macbook-arm64");
 const machine = await openDarwinMachine(mac.host, mac.shell, {
   includeNics: [], excludeNics: [], includeMountPoints: [], memoryMode: "htop", arch: "aarch64",
 });

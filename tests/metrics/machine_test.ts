@@ -60,13 +60,13 @@ const OPTIONS = {
 
 function machineAt(roots: Roots): { machine: Machine; opened: string[] } {
   const opened: string[] = [];
-  const paper = fakeHost(FILES);
+  const fake = fakeHost(FILES);
   const host: Host = {
-    ...paper,
+    ...fake,
     roots,
     open(path) {
       opened.push(path);
-      return paper.open(path);
+      return fake.open(path);
     },
     openLinkCount: () => undefined,
     statfs: (path) => {

@@ -22,13 +22,13 @@ Deno.test("LastKnown.recall() gives the last value for a minute after it was mea
   assertThrows(() => collector.collect(), Error, "bent");
   const recalled = [5000, 65_000, 65_001].map((ms) => {
     state.ms = ms;
-    return collector.recall();
+    return collector.lastKnown();
   });
   assertEquals(recalled, [2, 2, undefined]);
 });
 
 Deno.test("LastKnown.recall() gives nothing before anything was measured", () => {
-  assertEquals(lasting().collector.recall(), undefined);
+  assertEquals(lasting().collector.lastKnown(), undefined);
 });
 
 Deno.test("LastKnown.recall() does not go back beyond a measurement without data", () => {
@@ -36,5 +36,5 @@ Deno.test("LastKnown.recall() does not go back beyond a measurement without data
   collector.collect();
   state.next = undefined;
   collector.collect();
-  assertEquals(collector.recall(), undefined);
+  assertEquals(collector.lastKnown(), undefined);
 });

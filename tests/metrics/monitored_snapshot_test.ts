@@ -107,7 +107,7 @@ Deno.test("Sampler.sample() keeps a card that fails for a minute, beside those t
   const first = { collect: () => [{ name: "A", usePercent: 1 }] };
   const measuring = new Sampler({
     ...WORKING,
-    graphicsCards: [
+    gpus: [
       { subject: "graphics card A", collector: { collect: () => first.collect() } },
       { subject: "graphics card B", collector: of([{ name: "B", usePercent: 2 }]) },
     ],

@@ -6,8 +6,8 @@ import { fakeHost } from "./fake_host.ts";
 const MEBIBYTE = 1024 * 1024;
 const SLOTS = ["0000:01:00.0", "0000:02:00.0"] as const;
 
-/** NVIDIA's cards on paper, and an `nvidia-smi` that answers what it is told to. */
-class PaperCards {
+/** NVIDIA's cards on fake, and an `nvidia-smi` that answers what it is told to. */
+class FakeNvidia {
   readonly power: Record<string, string> = {};
   readonly cards: NvidiaGpuCollector;
   answer: () => Promise<string | undefined> = () => Promise.resolve("A, 100, 10, 5, 40\n");
@@ -52,122 +52,122 @@ const CARD = {
 };
 
 Deno.test("NvidiaGpuCollector knows nothing before it has somebody to ask", () => {
-  const paper = new PaperCards();
-  assertEquals(paper.cards.collect(), undefined);
-  assertEquals(paper.cards.decisions(), []);
+  const fake = new FakeNvidia();
+  assertEquals(fake.cards.collect(), undefined);
+  assertEquals(fake.cards.decisions(), []);
 });
 
 Deno.test("NvidiaGpuCollector asks at once, then every 10 s, and gives the last answer until then", async () => {
-  const paper = new PaperCards();
-  paper.start();
-  assertEquals(paper.cards.collect(), undefined, "it is not answered yet");
-  await paper.cards.settled();
-  assertEquals(paper.cards.collect(), [CARD]);
-  for (let second = 0; second < 9; second++) await paper.after(1_000);
-  assertEquals(paper.asked, 1);
-  paper.answer = () => Promise.resolve("A, 100, 90, 80, 70\n");
-  assertEquals((await paper.after(1_000))?.[0]?.usePercent, 80);
-  assertEquals(paper.asked, 2);
-  assertEquals(paper.cards.decisions().map(({ name, rule }) => [name, rule]), [[
+  const fake = new FakeNvidia();
+  fake.start();
+  assertEquals(fake.cards.collect(), undefined, "it is not answered yet");
+  await fake.cards.settled();
+  assertEquals(fake.cards.collect(), [CARD]);
+  for (let second = 0; second < 9; second++) await fake.after(1_000);
+  assertEquals(fake.asked, 1);
+  fake.answer = () => Promise.resolve("A, 100, 90, 80, 70\n");
+  assertEquals((await fake.after(1_000))?.[0]?.usePercent, 80);
+  assertEquals(fake.asked, 2);
+  assertEquals(fake.cards.decisions().map(({ name, rule }) => [name, rule]), [[
     "A",
     "nvidia-smi",
   ]]);
 });
 
 Deno.test("NvidiaGpuCollector leaves out cards that tell their name alone", async () => {
-  const paper = new PaperCards(SLOTS);
-  paper.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, [N/A], [N/A], [N/A], [N/A]\n");
-  paper.start();
-  assertEquals(await paper.after(0), [CARD]);
+  const fake = new FakeNvidia(SLOTS);
+  fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, [N/A], [N/A], [N/A], [N/A]\n");
+  fake.start();
+  assertEquals(await fake.after(0), [CARD]);
 });
 
 Deno.test("NvidiaGpuCollector asks nothing while a card sleeps, and says that it does nothing", async () => {
-  const paper = new PaperCards();
-  paper.setPower(SLOTS[0], "suspended");
-  paper.start();
-  assertEquals(paper.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, isSuspended: true }]);
-  paper.setPower(SLOTS[0], "active");
-  assertEquals(await paper.after(GPU_POLL_MS), [CARD]);
-  paper.setPower(SLOTS[0], "suspending");
-  assertEquals(await paper.after(GPU_POLL_MS), [{
+  const fake = new FakeNvidia();
+  fake.setPower(SLOTS[0], "suspended");
+  fake.start();
+  assertEquals(fake.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, isSuspended: true }]);
+  fake.setPower(SLOTS[0], "active");
+  assertEquals(await fake.after(GPU_POLL_MS), [CARD]);
+  fake.setPower(SLOTS[0], "suspending");
+  assertEquals(await fake.after(GPU_POLL_MS), [{
     name: "A",
     usePercent: 0,
     memory: { totalBytes: 100 * MEBIBYTE, usedBytes: 0 },
     isSuspended: true,
   }]);
-  assertEquals(paper.asked, 1);
-  const [verdict] = paper.cards.decisions();
+  assertEquals(fake.asked, 1);
+  const [verdict] = fake.cards.decisions();
   assertEquals(verdict?.rule, "asleep, so nvidia-smi was not asked");
 });
 
 Deno.test("NvidiaGpuCollector reports the sleeping ones alone, since it can't ask for one", async () => {
-  const paper = new PaperCards(SLOTS);
-  paper.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, 200, 20, 50, 60\n");
-  paper.start();
-  await paper.after(0);
-  paper.setPower(SLOTS[1], "suspended");
-  assertEquals((await paper.after(GPU_POLL_MS))?.map(({ name }) => name), ["B"]);
-  assertEquals(paper.asked, 1);
+  const fake = new FakeNvidia(SLOTS);
+  fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, 200, 20, 50, 60\n");
+  fake.start();
+  await fake.after(0);
+  fake.setPower(SLOTS[1], "suspended");
+  assertEquals((await fake.after(GPU_POLL_MS))?.map(({ name }) => name), ["B"]);
+  assertEquals(fake.asked, 1);
 });
 
 Deno.test("NvidiaGpuCollector looks at the power of cards that only the kernel lists", () => {
-  const paper = new PaperCards([], ["/sys/class/drm/card0/device"]);
-  paper.power["/sys/class/drm/card0/device/power/runtime_status"] = "suspended\n";
-  paper.start();
-  assertEquals(paper.cards.collect()?.[0]?.name, "NVIDIA 10de:1");
-  assertEquals(paper.asked, 0);
+  const fake = new FakeNvidia([], ["/sys/class/drm/card0/device"]);
+  fake.power["/sys/class/drm/card0/device/power/runtime_status"] = "suspended\n";
+  fake.start();
+  assertEquals(fake.cards.collect()?.[0]?.name, "NVIDIA 10de:1");
+  assertEquals(fake.asked, 0);
 });
 
 Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and goes on when it does not", async () => {
-  const paper = new PaperCards();
-  paper.start();
-  await paper.after(0);
-  paper.answer = () => Promise.reject(new Error("it ended with 9"));
-  paper.atMs += GPU_POLL_MS;
-  assertEquals(paper.cards.collect(), [CARD], "the answer is still to come");
-  await paper.cards.settled();
-  assertThrows(() => paper.cards.collect(), Error, "it ended with 9");
-  const [verdict] = paper.cards.decisions();
+  const fake = new FakeNvidia();
+  fake.start();
+  await fake.after(0);
+  fake.answer = () => Promise.reject(new Error("it ended with 9"));
+  fake.atMs += GPU_POLL_MS;
+  assertEquals(fake.cards.collect(), [CARD], "the answer is still to come");
+  await fake.cards.settled();
+  assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
+  const [verdict] = fake.cards.decisions();
   assertEquals([verdict?.counted, verdict?.rule], [false, "it ended with 9"]);
-  paper.answer = () => Promise.resolve("No devices were found\n");
-  paper.atMs += GPU_POLL_MS;
-  assertThrows(() => paper.cards.collect(), Error, "it ended with 9");
-  await paper.cards.settled();
-  assertThrows(() => paper.cards.collect(), SyntaxError, "there is no card in");
-  paper.answer = () => Promise.resolve("A, 100, 10, 5, 40\n");
-  paper.atMs += GPU_POLL_MS;
-  assertThrows(() => paper.cards.collect(), SyntaxError);
-  await paper.cards.settled();
-  assertEquals(paper.cards.collect(), [CARD]);
+  fake.answer = () => Promise.resolve("No devices were found\n");
+  fake.atMs += GPU_POLL_MS;
+  assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
+  await fake.cards.settled();
+  assertThrows(() => fake.cards.collect(), SyntaxError, "there is no card in");
+  fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\n");
+  fake.atMs += GPU_POLL_MS;
+  assertThrows(() => fake.cards.collect(), SyntaxError);
+  await fake.cards.settled();
+  assertEquals(fake.cards.collect(), [CARD]);
 });
 
 Deno.test("NvidiaGpuCollector has one question under way at most, and says when it hangs", async () => {
-  const paper = new PaperCards();
+  const fake = new FakeNvidia();
   const { promise, resolve } = Promise.withResolvers<string>();
-  paper.answer = () => promise;
-  paper.start();
-  paper.atMs += 7_000;
-  assertEquals(paper.cards.collect(), undefined);
+  fake.answer = () => promise;
+  fake.start();
+  fake.atMs += 7_000;
+  assertEquals(fake.cards.collect(), undefined);
   for (const ms of [2_000, 10_000, 100_000]) {
-    paper.atMs += ms;
-    assertThrows(() => paper.cards.collect(), Error, "it hangs");
+    fake.atMs += ms;
+    assertThrows(() => fake.cards.collect(), Error, "it hangs");
   }
-  assertEquals(paper.asked, 1);
+  assertEquals(fake.asked, 1);
   resolve("A, 100, 10, 5, 40\n");
-  await paper.cards.settled();
-  assertEquals(paper.cards.collect(), [CARD]);
+  await fake.cards.settled();
+  assertEquals(fake.cards.collect(), [CARD]);
 });
 
 Deno.test("NvidiaGpuCollector says what is missing where NVIDIA's driver is, and asks no more", async () => {
-  const paper = new PaperCards();
-  paper.answer = () => Promise.resolve(undefined);
-  paper.start();
-  await paper.cards.settled();
-  assertThrows(() => paper.cards.collect(), Error, "it is not there, or may not be started");
-  paper.setPower(SLOTS[0], "suspended");
-  paper.atMs += GPU_POLL_MS;
-  assertThrows(() => paper.cards.collect(), Error, "it is not there");
-  assertEquals(paper.asked, 1);
+  const fake = new FakeNvidia();
+  fake.answer = () => Promise.resolve(undefined);
+  fake.start();
+  await fake.cards.settled();
+  assertThrows(() => fake.cards.collect(), Error, "it is not there, or may not be started");
+  fake.setPower(SLOTS[0], "suspended");
+  fake.atMs += GPU_POLL_MS;
+  assertThrows(() => fake.cards.collect(), Error, "it is not there");
+  assertEquals(fake.asked, 1);
 });
 
 const NOTHING: Record<string, () => Promise<undefined>> = {
@@ -177,23 +177,23 @@ const NOTHING: Record<string, () => Promise<undefined>> = {
 
 for (const [what, answer] of Object.entries(NOTHING)) {
   Deno.test(`NvidiaGpuCollector gives up in silence where no card is and nvidia-smi ${what}`, async () => {
-    const paper = new PaperCards([]);
-    paper.answer = answer;
-    paper.start();
-    await paper.cards.settled();
-    assertEquals(await paper.after(GPU_POLL_MS), undefined);
-    assertEquals(paper.asked, 1);
-    assertEquals(paper.cards.decisions(), []);
+    const fake = new FakeNvidia([]);
+    fake.answer = answer;
+    fake.start();
+    await fake.cards.settled();
+    assertEquals(await fake.after(GPU_POLL_MS), undefined);
+    assertEquals(fake.asked, 1);
+    assertEquals(fake.cards.decisions(), []);
   });
 }
 
 Deno.test("NvidiaGpuCollector believes an nvidia-smi that knows cards of which the kernel does not", async () => {
-  const paper = new PaperCards([]);
-  paper.start();
-  assertEquals(await paper.after(0), [CARD]);
-  paper.answer = () => Promise.reject(new Error("no"));
-  paper.atMs += GPU_POLL_MS;
-  paper.cards.collect();
-  await paper.cards.settled();
-  assertThrows(() => paper.cards.collect(), Error, "no");
+  const fake = new FakeNvidia([]);
+  fake.start();
+  assertEquals(await fake.after(0), [CARD]);
+  fake.answer = () => Promise.reject(new Error("no"));
+  fake.atMs += GPU_POLL_MS;
+  fake.cards.collect();
+  await fake.cards.settled();
+  assertThrows(() => fake.cards.collect(), Error, "no");
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { ProcessCollector, type ProcessHost } from "../../lib/metrics/processes.ts";
 
-interface PaperProc {
+interface FakeProc {
   /** What the kernel makes in `/proc` itself. */
   folders?: string[];
   listed: number;
@@ -12,7 +12,7 @@ interface PaperProc {
 }
 
 function proc(
-  { folders = ["bus", "fs", "sys"], listed, links, namespace }: PaperProc,
+  { folders = ["bus", "fs", "sys"], listed, links, namespace }: FakeProc,
 ): ProcessHost {
   let next = 0;
   const processes = Array.from({ length: listed }, (_, at) => `${at + 1}`);
@@ -113,10 +113,10 @@ Deno.test({
   async fn() {
     const program = `
       import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
-      import { Processes } from "${new URL("../../lib/metrics/processes.ts", import.meta.url)}";
+      import { ProcessCollector } from "${new URL("../../lib/metrics/processes.ts", import.meta.url)}";
       const host = new LocalHost();
       const listed = () => host.list("/proc")?.filter((name) => /^\\d+$/.test(name)).length;
-      const processes = new Processes(host, listed);
+      const processes = new ProcessCollector(host, listed);
       console.log(processes.byLinks, processes.collect());
     `;
     const { stdout, stderr } = await new Deno.Command("unshare", {

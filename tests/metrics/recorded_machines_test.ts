@@ -76,7 +76,7 @@ for (const name of names) {
   });
 }
 
-Deno.test("each machine on paper has a line that tells how it was made", () => {
+Deno.test("each machine on fake has a line that tells how it was made", () => {
   assert(names.length >= 14, `only ${names.length} machines`);
   const readme = Deno.readTextFileSync(new URL("README.md", fixtures));
   for (const name of names) assertStringIncludes(readme, `| \`${name}\` |`);

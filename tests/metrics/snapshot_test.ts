@@ -59,7 +59,7 @@ Deno.test("takeSnapshot() goes on when a collector fails, and names it for the p
 Deno.test("takeSnapshot() takes what a failed collector recalls, and names it all the same", () => {
   const recalling = {
     ...broken,
-    recall: () => ({ oneMinute: 3, fiveMinutes: 2, fifteenMinutes: 1 }),
+    lastKnown: () => ({ oneMinute: 3, fiveMinutes: 2, fifteenMinutes: 1 }),
   };
   const snapshot = takeSnapshot(collectors({ load: recalling }));
   assertEquals(snapshot.load?.oneMinute, 3);
@@ -73,7 +73,7 @@ Deno.test("takeSnapshot() puts the graphics cards of all collectors together", (
     { subject: "graphics card C", collector: of(undefined) },
     { subject: "the rest", collector: of([{ name: "D" }, { name: "E" }]) },
   ];
-  const snapshot = takeSnapshot(collectors({ graphicsCards: cards }));
+  const snapshot = takeSnapshot(collectors({ gpus: cards }));
   assertEquals(snapshot.gpus?.map(({ name }) => name), ["A", "D", "E"]);
   assertEquals(snapshot.failures, ["cannot measure graphics card B"]);
 });

@@ -8,7 +8,7 @@ const FOLDER = "/sys/class/drm/card0/device";
 const CARD = { name: "AMD Navi 31", folder: FOLDER, vendor: "1002" };
 
 /** A card of files that a test may change, and what was read of it. */
-class PaperCard {
+class FakeCard {
   readonly files: Record<string, string | Error>;
   readonly opened: string[] = [];
   read: string[] = [];
@@ -52,7 +52,7 @@ const AMD = {
 };
 
 Deno.test("SysfsGpuCollector.collect() gives use, memory and temperature", () => {
-  assertEquals(new PaperCard(AMD).card.collect(), [{
+  assertEquals(new FakeCard(AMD).card.collect(), [{
     name: "AMD Navi 31",
     usePercent: 37,
     memory: { totalBytes: 17163091968, usedBytes: 1234567168 },
@@ -61,45 +61,45 @@ Deno.test("SysfsGpuCollector.collect() gives use, memory and temperature", () =>
 });
 
 Deno.test("SysfsGpuCollector.collect() looks every 10 s, and gives what it found until then", () => {
-  const paper = new PaperCard(AMD);
-  paper.card.collect();
-  paper.files.gpu_busy_percent = "90\n";
-  paper.read = [];
+  const fake = new FakeCard(AMD);
+  fake.card.collect();
+  fake.files.gpu_busy_percent = "90\n";
+  fake.read = [];
   for (const atMs of [1_000, 5_000, 9_400]) {
-    paper.atMs = atMs;
-    assertEquals(paper.card.collect()?.[0]?.usePercent, 37);
+    fake.atMs = atMs;
+    assertEquals(fake.card.collect()?.[0]?.usePercent, 37);
   }
-  assertEquals(paper.read, []);
+  assertEquals(fake.read, []);
   // Reports that are 10 s apart are never so to the millisecond.
-  paper.atMs = 9_990;
-  assertEquals(paper.card.collect()?.[0]?.usePercent, 90);
+  fake.atMs = 9_990;
+  assertEquals(fake.card.collect()?.[0]?.usePercent, 90);
 });
 
 Deno.test("SysfsGpuCollector.collect() reads nothing but the power state of a card that sleeps", () => {
-  const paper = new PaperCard(AMD);
-  paper.card.collect();
+  const fake = new FakeCard(AMD);
+  fake.card.collect();
   for (const status of ["suspended\n", "suspending\n"]) {
-    paper.files["power/runtime_status"] = status;
-    assertEquals(paper.look(), [{
+    fake.files["power/runtime_status"] = status;
+    assertEquals(fake.look(), [{
       name: "AMD Navi 31",
       isSuspended: true,
       usePercent: 0,
       memory: { totalBytes: 17163091968, usedBytes: 0 },
     }]);
-    assertEquals(paper.read, ["power/runtime_status"]);
+    assertEquals(fake.read, ["power/runtime_status"]);
   }
-  paper.files["power/runtime_status"] = "active\n";
-  assertEquals(paper.look()?.[0]?.usePercent, 37);
+  fake.files["power/runtime_status"] = "active\n";
+  assertEquals(fake.look()?.[0]?.usePercent, 37);
 });
 
 Deno.test("SysfsGpuCollector.collect() does not know the memory of a card that never was awake", () => {
-  const paper = new PaperCard({ ...AMD, "power/runtime_status": "suspended\n" });
-  assertEquals(paper.card.collect(), [{ name: "AMD Navi 31", isSuspended: true, usePercent: 0 }]);
-  assertEquals(paper.read, ["power/runtime_status"]);
+  const fake = new FakeCard({ ...AMD, "power/runtime_status": "suspended\n" });
+  assertEquals(fake.card.collect(), [{ name: "AMD Navi 31", isSuspended: true, usePercent: 0 }]);
+  assertEquals(fake.read, ["power/runtime_status"]);
 });
 
 Deno.test("SysfsGpuCollector.collect() gives the temperature alone where the driver tells no more", () => {
-  const intel = new PaperCard({
+  const intel = new FakeCard({
     "hwmon/hwmon5/name": "xe",
     "hwmon/hwmon5/temp3_input": "60000\n",
     "hwmon/hwmon5/temp2_input": "52000\n",
@@ -110,9 +110,9 @@ Deno.test("SysfsGpuCollector.collect() gives the temperature alone where the dri
 });
 
 Deno.test("SysfsGpuCollector.hasMetrics is false when the driver tells nothing of the card", () => {
-  assertEquals(new PaperCard({ "power/runtime_status": "active\n" }).card.hasMetrics, false);
-  assertEquals(new PaperCard({ "hwmon/hwmon5/name": "x" }).card.hasMetrics, false);
-  assertEquals(new PaperCard(AMD).card.hasMetrics, true);
+  assertEquals(new FakeCard({ "power/runtime_status": "active\n" }).card.hasMetrics, false);
+  assertEquals(new FakeCard({ "hwmon/hwmon5/name": "x" }).card.hasMetrics, false);
+  assertEquals(new FakeCard(AMD).card.hasMetrics, true);
 });
 
 Deno.test("SysfsGpuCollector.collect() leaves out what can't be read or makes no sense", () => {
@@ -130,33 +130,33 @@ Deno.test("SysfsGpuCollector.collect() leaves out what can't be read or makes no
       [{ "hwmon/hwmon4/temp1_input": "warm\n" }, "temperatureCelsius"],
     ] as const
   ) {
-    const [card] = new PaperCard({ ...AMD, ...files }).card.collect() ?? [];
+    const [card] = new FakeCard({ ...AMD, ...files }).card.collect() ?? [];
     const all = ["name", "usePercent", "memory", "temperatureCelsius"];
     assertEquals(Object.keys(card ?? {}), all.filter((key) => key !== left), JSON.stringify(files));
   }
 });
 
 Deno.test("SysfsGpuCollector.collect() throws while no file can be read, and only until the next look", () => {
-  const paper = new PaperCard(AMD);
-  paper.card.collect();
+  const fake = new FakeCard(AMD);
+  fake.card.collect();
   const gone = new Error("ENODEV");
-  for (const path of Object.keys(AMD)) paper.files[path] = gone;
-  const error = assertThrows(() => paper.look(), Error, "Cannot read any file of the card");
+  for (const path of Object.keys(AMD)) fake.files[path] = gone;
+  const error = assertThrows(() => fake.look(), Error, "Cannot read any file of the card");
   assertEquals(error.cause, gone);
-  assertThrows(() => paper.card.collect(), Error, "Cannot read any file of the card");
-  Object.assign(paper.files, AMD);
-  assertEquals(paper.look()?.[0]?.usePercent, 37);
+  assertThrows(() => fake.card.collect(), Error, "Cannot read any file of the card");
+  Object.assign(fake.files, AMD);
+  assertEquals(fake.look()?.[0]?.usePercent, 37);
 });
 
 Deno.test("SysfsGpuCollector.decisions() names the files, and says when the card sleeps", () => {
-  const paper = new PaperCard(AMD);
-  paper.card.collect();
+  const fake = new FakeCard(AMD);
+  fake.card.collect();
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used, " +
     "hwmon/hwmon4/temp1_input";
-  assertEquals(paper.card.decisions().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
-  paper.files["power/runtime_status"] = "suspended\n";
-  paper.look();
-  assertEquals(paper.card.decisions().map(({ rule }) => rule), [
+  assertEquals(fake.card.decisions().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
+  fake.files["power/runtime_status"] = "suspended\n";
+  fake.look();
+  assertEquals(fake.card.decisions().map(({ rule }) => rule), [
     `asleep, so only power/runtime_status was read; else ${FOLDER}: ${files}`,
   ]);
 });
@@ -167,7 +167,7 @@ Deno.test("SysfsGpuCollector.collect() gives bounded values whatever the files s
     const paths = Object.keys(AMD);
     const files = Object.fromEntries(paths.map((path, index) => [path, texts[index] ?? ""]));
     try {
-      const [card] = new PaperCard(files).card.collect() ?? [];
+      const [card] = new FakeCard(files).card.collect() ?? [];
       const { usePercent = 0, temperatureCelsius = 0, memory } = card ?? {};
       const { totalBytes, usedBytes } = memory ?? { totalBytes: 0, usedBytes: 0 };
       assertEquals(usePercent >= 0 && usePercent <= 100, true);

@@ -56,8 +56,8 @@ Deno.test("billingPeriodAt() takes any clock", () => {
 
 Deno.test("billingPeriodAt() goes by local time", async () => {
   const url = new URL("../../lib/traffic/billing_period.ts", import.meta.url).href;
-  const code = `const { monthPeriod } = await import("${url}");
-    console.log(JSON.stringify(monthPeriod(Date.UTC(2026, 10, 30, 20), 1)));`;
+  const code = `const { billingPeriodAt } = await import("${url}");
+    console.log(JSON.stringify(billingPeriodAt(Date.UTC(2026, 10, 30, 20), 1)));`;
   const starts: string[] = [];
   for (const zone of ["Asia/Shanghai", "America/New_York"]) {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
