@@ -29,7 +29,11 @@ Deno.test({
       Deno.chownSync(`${folder}/theirs`, NOBODY, NOBODY);
       Deno.writeTextFileSync(`${folder}/program.js`, PROGRAM);
       const { stdout } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-prompt", "--no-check", `${folder}/program.js`, folder],
+        args: [
+          ...["run", "-A", "--no-prompt", "--no-check"],
+          ...["--config", new URL("../../deno.json", import.meta.url).pathname],
+          ...[`${folder}/program.js`, folder],
+        ],
         stderr: "inherit",
       }).output();
       assertEquals(new TextDecoder().decode(stdout), "PermissionDenied\n");

@@ -113,7 +113,10 @@ Deno.test({
   async fn() {
     const program = `
       import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
-      import { ProcessCollector } from "${new URL("../../lib/metrics/processes.ts", import.meta.url)}";
+      import { ProcessCollector } from "${new URL(
+      "../../lib/metrics/processes.ts",
+      import.meta.url,
+    )}";
       const host = new LocalHost();
       const listed = () => host.list("/proc")?.filter((name) => /^\\d+$/.test(name)).length;
       const processes = new ProcessCollector(host, listed);
