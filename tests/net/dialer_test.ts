@@ -4,6 +4,7 @@ import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import { LineDialler, type LineDiallerOptions } from "../../lib/net/dialer.ts";
 import { LineError } from "../../lib/net/errors.ts";
+import { isolatedTest } from "../own_process.ts";
 import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.ts";
@@ -41,11 +42,14 @@ async function use(
 function bySchemes(
   name: string,
   run: (scheme: string, server: EchoServer) => Promise<void>,
-  options: { hostname?: string } = {},
+  options: { hostname?: string; isIsolated?: boolean } = {},
 ): void {
+  const test = options.isIsolated === true
+    ? (definition: Deno.TestDefinition) => isolatedTest(import.meta.url, definition)
+    : Deno.test;
   for (const scheme of ["http", "https", "ws", "wss"]) {
     const isSecure = scheme.endsWith("s") && scheme !== "ws";
-    Deno.test({
+    test({
       ...sanitized,
       name: `LineDialler.open() ${name} (${scheme}:)`,
       ignore: isSecure && certificate === undefined,
@@ -444,4 +448,4 @@ bySchemes("leaves nothing behind when it is aborted at any moment", async (schem
   for (let round = 0; round < 8; round++) await batch();
   // The runtime opens and closes a few of its own; of 192 lines a leak would show as dozens.
   assertLessOrEqual(await settled(), before + 8);
-});
+}, { isIsolated: true });

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { type Connect, dial, UnreachableError } from "../../lib/net/happy_eyeballs.ts";
+import { isolatedTest } from "../own_process.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
@@ -53,10 +54,10 @@ Deno.test(
   },
 );
 
-Deno.test(
-  "dial() leaves no connection behind when it is aborted at any moment",
-  sanitized,
-  async () => {
+isolatedTest(import.meta.url, {
+  ...sanitized,
+  name: "dial() leaves no connection behind when it is aborted at any moment",
+  fn: async () => {
     const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr;
@@ -94,4 +95,4 @@ Deno.test(
     listener.close();
     await served;
   },
-);
+});

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { unpacked } from "../../lib/net/http1.ts";
+import { isolatedTest } from "../own_process.ts";
 import { packed } from "./packed.ts";
 
 /** The runner looks for what is left behind only when told to. */
@@ -32,10 +33,10 @@ function peakKib(): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1]);
 }
 
-Deno.test(
-  "unpacked() takes little more than the limit when a bomb is unpacked",
-  sanitized,
-  async (test) => {
+isolatedTest(import.meta.url, {
+  ...sanitized,
+  name: "unpacked() takes little more than the limit when a bomb is unpacked",
+  fn: async (test) => {
     const mib = new Uint8Array(1024 * 1024);
     const nothing = ReadableStream.from(Array.from({ length: 256 }, () => mib));
     const stream = nothing.pipeThrough(new CompressionStream("gzip"));
@@ -52,7 +53,7 @@ Deno.test(
       fn: () => assert(took < 64 * 1024, `it took ${took} KiB`),
     });
   },
-);
+});
 
 Deno.test(
   "unpacked() throws when bytes are not packed, or not all of them",

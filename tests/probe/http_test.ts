@@ -4,6 +4,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { Resolver } from "../../lib/net/dns.ts";
 import { probeHttp } from "../../lib/probe/http.ts";
 import { makeCertificate } from "../net/test_authority.ts";
+import { isolatedTest } from "../own_process.ts";
 import { RawServer, write } from "./raw_server.ts";
 
 const signal = new AbortController().signal;
@@ -323,10 +324,14 @@ Deno.test({
   },
 });
 
-Deno.test("probeHttp() leaves nothing open after 200 probes of all outcomes", {
+isolatedTest(import.meta.url, {
+  name: "probeHttp() leaves nothing open after 200 probes of all outcomes",
   sanitizeResources: true,
   sanitizeOps: true,
-}, async () => {
+  fn: () => leavesNothingOpen(),
+});
+
+async function leavesNothingOpen(): Promise<void> {
   const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
   const answer: Answer = async (path, connection) => {
     if (path === "/ok") await write(connection, "HTTP/1.1 200 OK\r\n\r\nbody");
@@ -373,4 +378,4 @@ Deno.test("probeHttp() leaves nothing open after 200 probes of all outcomes", {
       assertEquals(await settled(), before);
       assertEquals(server.open + muteServer.open, 0);
     }));
-});
+}
