@@ -98,7 +98,7 @@ function remoteControl(config: Config, connection: Connection): RemoteControl {
     programs: config.remoteControl ? new Programs() : undefined,
     execTimeoutMs: config.execTimeoutMinutes * 60_000,
     terminalIdleMs: config.terminalIdleMinutes * 60_000,
-    uploadResult: (result, signal) =>
+    sendResult: (result, signal) =>
       connection.http.sendCommandResult(toWireCommandResult(result), signal),
     dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
   });

@@ -36,7 +36,7 @@ export function sayWhatCounts(machine: Machine, config: Config): void {
 
 /** What a panel can do to this machine. */
 export function sayWhatIsAllowed({ remoteControl }: Config): void {
-  const log = getLogger("control");
+  const log = getLogger("remote");
   if (remoteControl) {
     log.warning(
       "Remote control is on: whoever has the panel can run anything on this machine as this user",

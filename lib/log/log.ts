@@ -15,7 +15,7 @@ import {
 const ROOT = "komari-agent";
 
 /** The rooms that log. */
-export type LogRoom = "agent" | "panel" | "probe" | "control" | "update";
+export type LogRoom = "agent" | "panel" | "probe" | "remote" | "update";
 
 /** How the log is written. */
 export interface LogOptions {

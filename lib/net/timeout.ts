@@ -36,3 +36,26 @@ export async function withTimeLimit<T>(
     signal.removeEventListener("abort", abort);
   }
 }
+
+/**
+ * Waits for a promise, for `ms` at most and not beyond the signal; whether it has settled. Never
+ * rejects.
+ */
+export async function settlesWithin(
+  promise: Promise<unknown>,
+  ms: number,
+  options: { signal?: AbortSignal } = {},
+): Promise<boolean> {
+  const { signal } = options;
+  const { promise: timedOut, resolve } = Promise.withResolvers<boolean>();
+  const giveUp = () => resolve(false);
+  const timer = setTimeout(giveUp, ms);
+  signal?.addEventListener("abort", giveUp, { once: true });
+  if (signal?.aborted) giveUp();
+  try {
+    return await Promise.race([promise.then(() => true, () => true), timedOut]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
+  }
+}

@@ -1,153 +1,57 @@
 import type { Programs } from "../host/programs.ts";
 import { describeError } from "../log/log.ts";
-import { ProcessFamily } from "./process_tree.ts";
-import { settlesWithin } from "./settles_within.ts";
+import { settlesWithin } from "../net/timeout.ts";
+import { OutputReader } from "./bounded_output.ts";
+import { ProcessTree } from "./process_tree.ts";
 
-/** The smallest buffer. */
-const FIRST_BYTES = 4096;
-
-/** The beginning of what a program said; the rest is counted only. */
-export class KeptOutput {
-  readonly #limitBytes: number;
-  #bytes = new Uint8Array(0);
-  #keptBytes = 0;
-  #totalBytes = 0;
-
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
-  }
-
-  /** Bytes that were said in all. */
-  get totalBytes(): number {
-    return this.#totalBytes;
-  }
-
-  /** Bytes that are kept. */
-  get keptBytes(): number {
-    return this.#keptBytes;
-  }
-
-  /** Takes what was said next; the bytes are copied. */
-  add(bytes: Uint8Array): void {
-    this.#totalBytes += bytes.length;
-    const taken = bytes.subarray(0, this.#limitBytes - this.#keptBytes);
-    if (taken.length === 0) return;
-    this.#makeRoom(this.#keptBytes + taken.length);
-    this.#bytes.set(taken, this.#keptBytes);
-    this.#keptBytes += taken.length;
-  }
-
-  /**
-   * The first bytes as text, at most so many. What is no UTF-8 becomes a replacement character; a
-   * character that does not fit is left out as a whole.
-   */
-  text(limitBytes: number): string {
-    const bytes = this.#bytes.subarray(0, Math.min(limitBytes, this.#keptBytes));
-    const isCut = bytes.length < this.#totalBytes;
-    // A decoder that expects more holds a character's first bytes back.
-    return new TextDecoder().decode(bytes, { stream: isCut });
-  }
-
-  #makeRoom(bytes: number): void {
-    if (bytes <= this.#bytes.length) return;
-    const size = Math.max(bytes, FIRST_BYTES, this.#bytes.length * 2);
-    const larger = new Uint8Array(Math.min(size, this.#limitBytes));
-    larger.set(this.#bytes.subarray(0, this.#keptBytes));
-    this.#bytes = larger;
-  }
-}
-
-const CHUNK_BYTES = 64 * 1024;
-
-/** So many chunks are read before others get their turn. */
-const CHUNKS_AT_A_TIME = 4;
-
-/** Reads all that a program says, so that it never has to wait, and keeps the beginning. */
-export class OutputReader {
-  readonly kept: KeptOutput;
-  /** Settles when the program has closed its end, or after {@linkcode cancel}; never rejects. */
-  readonly ended: Promise<void>;
-  readonly #reader: ReadableStreamBYOBReader;
-
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>, options: { limitBytes: number }) {
-    this.kept = new KeptOutput(options.limitBytes);
-    this.#reader = stream.getReader({ mode: "byob" });
-    this.ended = this.#readAll();
-  }
-
-  /** Reads no more. */
-  async cancel(): Promise<void> {
-    await this.#reader.cancel().catch(() => {});
-    await this.ended;
-  }
-
-  async #readAll(): Promise<void> {
-    // One buffer goes back and forth, so that 200 MB of output leave no garbage.
-    let buffer = new ArrayBuffer(CHUNK_BYTES);
-    try {
-      for (let chunks = 1;; chunks++) {
-        const { value, done } = await this.#reader.read(new Uint8Array(buffer));
-        if (done) return;
-        this.kept.add(value);
-        buffer = value.buffer;
-        // A pipe that is never empty would keep timers and other connections from their turn.
-        if (chunks % CHUNKS_AT_A_TIME === 0) await new Promise((turn) => setTimeout(turn, 0));
-      }
-    } catch {
-      // The other end is gone in a way that is no end; what came before counts all the same.
-    }
-  }
-}
-
-/** What a command works with. */
+/** Settings of a command. */
 export interface CommandOptions {
   readonly programs: Programs;
-  /** All of its environment. */
+  /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** The folder that it runs in. */
+  /** The working directory. */
   readonly cwd: string;
   readonly timeoutMs: number;
-  /** Ends it at once. */
+  /** Kills the command. */
   readonly signal: AbortSignal;
 }
 
-/** What a command said, and how it ended. */
+/** Output and exit code of a command. */
 export interface CommandOutcome {
   readonly output: string;
   readonly exitCode: number;
 }
 
-/** More than this is not kept of what a command says. */
+/** Limit of a command's output; the rest is cut off. */
 export const OUTPUT_LIMIT_BYTES = 1024 * 1024;
 
-/** What errors get of it at least, when there is more of both than fits. */
-const ERRORS_SHARE_BYTES = OUTPUT_LIMIT_BYTES / 4;
+/** Share of the limit that standard error has when both streams exceed it together. */
+const STDERR_SHARE_BYTES = OUTPUT_LIMIT_BYTES / 4;
 
-/** A command that is asked to end has so long for it. */
-const TERM_MS = 5000;
+/** Time between SIGTERM and SIGKILL. */
+const TERM_GRACE_MS = 5000;
 
-/** What was said before the shell ended lies in the pipes; reading it takes no longer. */
+/** Limit for reading what is left in the pipes when the shell has exited. */
 const DRAIN_MS = 1000;
 
-/** Reading what is left when all are killed takes no longer. */
-const LAST_WORDS_MS = 250;
+/** Limit for reading what is left in the pipes when all processes were killed. */
+const DRAIN_AFTER_KILL_MS = 250;
 
-/** The exit code of `timeout(1)`. */
+/** Exit code of a command that timed out, as `timeout(1)` has it. */
 const TIMED_OUT = 124;
 
-/** The exit code of a command that was not started. */
-export const NOT_RUN = -1;
+/** Exit code of a command that was not started. */
+export const NOT_STARTED = -1;
 
 /**
- * Runs `sh -s` with the command on its standard input, and gives standard output, then standard
+ * Runs `sh -s` with the command on its standard input, and returns standard output, then standard
  * error, each on its own line.
  *
- * When the shell has ended, its children end too: those that still hold its output get a second to
- * say what they have to say, then all of its session is killed. What is to go on has to leave the
- * session, as with `setsid`. A command that takes longer than `timeoutMs` is sent SIGTERM, and what
- * is left of it 5 s later SIGKILL; its exit code is 124.
+ * When the shell has exited, its children have a second to finish their output, then all processes
+ * of the session are killed. A process that is to go on has to leave the session, as with `setsid`.
+ * A command that exceeds `timeoutMs` is sent SIGTERM and 5 s later SIGKILL; its exit code is 124.
  *
- * @throws The signal's reason when it aborts; nothing of the command is left then.
+ * @throws The signal's reason when it aborts; no process of the command is left then.
  */
 export async function runCommand(
   command: string,
@@ -160,37 +64,39 @@ export async function runCommand(
   try {
     child = programs.start("/bin/sh", { args: ["-s"], env, cwd });
   } catch (error) {
-    return { output: describeError(error), exitCode: NOT_RUN };
+    return { output: describeError(error), exitCode: NOT_STARTED };
   }
-  const family = new ProcessFamily(programs, { root: child.pid, session: child.pid });
+  const tree = new ProcessTree(programs, { rootPid: child.pid, sessionId: child.pid });
   const limit = { limitBytes: OUTPUT_LIMIT_BYTES };
-  const out = new OutputReader(child.stdout, limit);
-  const errors = new OutputReader(child.stderr, limit);
-  const fed = feed(child.stdin, command);
+  const stdout = new OutputReader(child.stdout, limit);
+  const stderr = new OutputReader(child.stderr, limit);
+  const written = writeCommand(child.stdin, command);
   let inTime: boolean;
   try {
     inTime = await settlesWithin(child.status, options.timeoutMs, { signal });
     if (!inTime && !signal.aborted) {
-      await family.signal("SIGTERM");
-      await settlesWithin(family.gone(TERM_MS), TERM_MS, { signal });
+      await tree.signal("SIGTERM");
+      await settlesWithin(tree.exited(TERM_GRACE_MS), TERM_GRACE_MS, { signal });
     }
-    if (inTime) await settlesWithin(Promise.all([out.ended, errors.ended]), DRAIN_MS, { signal });
+    if (inTime) {
+      await settlesWithin(Promise.all([stdout.ended, stderr.ended]), DRAIN_MS, { signal });
+    }
   } finally {
-    await family.kill();
-    // What they said last lies in the pipes; whoever has left the session may hold them for ever.
-    const ended = Promise.all([out.ended, errors.ended, fed]);
-    await settlesWithin(ended, LAST_WORDS_MS, { signal });
-    await Promise.all([out.cancel(), errors.cancel()]);
+    await tree.kill();
+    // A process that has left the session may keep the pipes open for ever.
+    const ended = Promise.all([stdout.ended, stderr.ended, written]);
+    await settlesWithin(ended, DRAIN_AFTER_KILL_MS, { signal });
+    await Promise.all([stdout.cancel(), stderr.cancel()]);
   }
   const { code } = await child.status;
   signal.throwIfAborted();
   const seconds = options.timeoutMs / 1000;
   const note = inTime ? "" : `[ended after ${seconds} s: the command took too long]`;
-  return { output: textOf(out, errors, note), exitCode: inTime ? code : TIMED_OUT };
+  return { output: joinOutput({ stdout, stderr, note }), exitCode: inTime ? code : TIMED_OUT };
 }
 
-/** A shell that ends before it has read everything is no error. */
-async function feed(stdin: WritableStream<Uint8Array>, command: string): Promise<void> {
+/** Writes the command to the shell. A shell that exits before it has read all of it is no error. */
+async function writeCommand(stdin: WritableStream<Uint8Array>, command: string): Promise<void> {
   const writer = stdin.getWriter();
   try {
     await writer.write(new TextEncoder().encode(`${command}\n`));
@@ -200,16 +106,22 @@ async function feed(stdin: WritableStream<Uint8Array>, command: string): Promise
   }
 }
 
-function textOf({ kept: out }: OutputReader, { kept: errors }: OutputReader, note: string): string {
-  const errorsBytes = Math.min(
-    errors.keptBytes,
-    Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, ERRORS_SHARE_BYTES),
+function joinOutput(
+  { stdout: { output: out }, stderr: { output: err }, note }: {
+    stdout: OutputReader;
+    stderr: OutputReader;
+    note: string;
+  },
+): string {
+  const errBytes = Math.min(
+    err.keptBytes,
+    Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, STDERR_SHARE_BYTES),
   );
-  const outBytes = Math.min(out.keptBytes, OUTPUT_LIMIT_BYTES - errorsBytes);
-  const cutBytes = out.totalBytes - outBytes + errors.totalBytes - errorsBytes;
+  const outBytes = Math.min(out.keptBytes, OUTPUT_LIMIT_BYTES - errBytes);
+  const cutBytes = out.totalBytes - outBytes + err.totalBytes - errBytes;
   const cut = cutBytes === 0 ? "" : `[${cutBytes} more bytes of output were cut off]`;
   let text = "";
-  for (const part of [out.text(outBytes), errors.text(errorsBytes), cut, note]) {
+  for (const part of [out.text(outBytes), err.text(errBytes), cut, note]) {
     if (part !== "" && text !== "" && !text.endsWith("\n")) text += "\n";
     text += part;
   }

@@ -2,18 +2,18 @@ import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { CommandResult } from "../types.ts";
-import { NOT_RUN, runCommand } from "./command.ts";
-import { surroundings } from "./exec_environment.ts";
-import { ResultUploads } from "./result_queue.ts";
-import { SeenIds, Turns } from "./task_queue.ts";
+import { NOT_STARTED, runCommand } from "./command.ts";
+import { execEnvironment } from "./exec_environment.ts";
+import { ResultQueue } from "./result_queue.ts";
+import { RecentIds, TaskQueue } from "./task_queue.ts";
 
-/** What the commands work with. */
+/** Settings of the panel's commands. */
 export interface CommandsOptions {
-  /** `undefined` when remote control is off: every command is answered with a refusal. */
+  /** `undefined` when remote control is off: every command is refused. */
   readonly programs: Programs | undefined;
   readonly execTimeoutMs: number;
-  /** One try to bring a result to the panel; rejects when it was not accepted. */
-  uploadResult(result: CommandResult, signal: AbortSignal): Promise<void>;
+  /** One attempt to send a result; rejects when the panel has not accepted it. */
+  sendResult(result: CommandResult, signal: AbortSignal): Promise<void>;
   readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   monotonicMs(): number;
@@ -23,87 +23,92 @@ export interface CommandsOptions {
   random(): number;
 }
 
-/** A command that the panel sends. */
+/** A command from the panel. */
 export interface CommandRequest {
   readonly taskId: string;
   readonly command: string;
 }
 
-const AT_A_TIME = 4;
+const PARALLEL_COMMANDS = 4;
 
-const WAITING_COMMANDS = 100;
+const MAX_WAITING = 100;
 
 /** All commands that wait, together, in UTF-16 code units. */
-const WAITING_LENGTH = 4 * 1024 * 1024;
+const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
 
-/** Refusals that wait for the panel: whoever sends more gets no answer. */
-const WAITING_REFUSALS = 64;
+/** Refusals that wait for the panel; commands beyond that get no answer. */
+const MAX_REFUSALS = 64;
 
 const REMEMBERED_IDS = 1024;
 
 /** Commands of a minute that are logged one by one at the level info. */
 const LOGGED_A_MINUTE = 5;
 
+const RESULT_EXPIRES_MS = 60 * 60_000;
+
 const DISABLED = "Remote control is disabled.";
 
 const TOO_MANY = "The command was not run: too many others wait already. Try again later.";
 
-/** The panel's commands: a few at a time, some that wait, and a refusal for the others. */
+/** The panel's commands: a few run at a time, some wait, all others are refused. */
 export class Commands {
   readonly #options: CommandsOptions;
-  readonly #log = getLogger("control");
+  readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #ended = new AbortController();
-  readonly #seen = new SeenIds(REMEMBERED_IDS);
-  readonly #turns = new Turns({ parallel: AT_A_TIME, capacity: WAITING_COMMANDS });
-  readonly #uploads: ResultUploads;
   readonly #commandLog: LogRateLimit;
+  readonly #ended = new AbortController();
+  readonly #recent = new RecentIds(REMEMBERED_IDS);
+  readonly #queue = new TaskQueue({ parallel: PARALLEL_COMMANDS, capacity: MAX_WAITING });
+  readonly #results: ResultQueue<CommandResult>;
   #waitingLength = 0;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
     const monotonicMs = () => options.monotonicMs();
     this.#commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000, monotonicMs });
-    this.#uploads = new ResultUploads({
+    this.#results = new ResultQueue({
       ...options,
-      upload: (result, signal) => options.uploadResult(result, signal),
+      send: (result, signal) => options.sendResult(result, signal),
+      nameOf: ({ taskId }) => `the result of command ${taskId}`,
+      sizeOf: ({ output }) => output.length * 2,
+      expiresAfterMs: RESULT_EXPIRES_MS,
     });
   }
 
-  /** Runs a command when its turn comes, and uploads its result; one that came before is ignored. */
+  /** Runs a command as soon as there is room, and sends its result; a duplicate is ignored. */
   add({ taskId, command }: CommandRequest): void {
-    if (this.#ended.signal.aborted || !this.#seen.add(taskId)) return;
+    if (this.#ended.signal.aborted || !this.#recent.add(taskId)) return;
     const { programs } = this.#options;
     if (programs === undefined) {
       if (this.#refusalLog.allows()) {
-        this.#log.warning("A command of the panel's was refused: remote control is off");
+        this.#log.warning("Refused a command of the panel: remote control is off");
       }
       return this.#refuse(taskId, DISABLED);
     }
-    const isRoom = this.#waitingLength + command.length <= WAITING_LENGTH;
-    const isTaken = isRoom && this.#turns.add(() => {
+    const hasRoom = this.#waitingLength + command.length <= MAX_WAITING_LENGTH;
+    const isAccepted = hasRoom && this.#queue.add(() => {
       this.#waitingLength -= command.length;
       return this.#run(programs, { taskId, command });
     });
-    if (!isTaken) return this.#refuse(taskId, TOO_MANY);
+    if (!isAccepted) return this.#refuse(taskId, TOO_MANY);
     this.#waitingLength += command.length;
   }
 
-  /** Kills what runs and forgets what waits; resolves when nothing is left. */
+  /** Kills all commands and drops those that wait; resolves when nothing is left. */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    await Promise.all([this.#turns.close(), this.#uploads.close()]);
+    await Promise.all([this.#queue.close(), this.#results.close()]);
   }
 
   async #run(programs: Programs, { taskId, command }: CommandRequest): Promise<void> {
     const startMs = this.#options.monotonicMs();
-    const level = this.#levelOfNext();
+    const level = this.#nextLevel();
     this.#log[level]("Command {taskId} starts", { taskId });
-    // It may hold a password.
+    // A command may contain a password.
     this.#log.debug("Command {taskId} is {command}", { taskId, command });
     try {
-      const { account, env } = surroundings(programs);
+      const { account, env } = execEnvironment(programs);
       const { output, exitCode } = await runCommand(command, {
         programs,
         env: { HOME: account.home, ...env },
@@ -117,9 +122,9 @@ export class Commands {
         duration,
         exitCode,
       });
-      this.#upload(taskId, { output, exitCode });
+      this.#send(taskId, { output, exitCode });
     } catch (error) {
-      this.#log.info("Command {taskId} was broken off: {error}", {
+      this.#log.info("Command {taskId} was aborted: {error}", {
         taskId,
         error: describeError(error),
       });
@@ -127,7 +132,7 @@ export class Commands {
   }
 
   /** The level at which the next command is logged. */
-  #levelOfNext(): "info" | "debug" {
+  #nextLevel(): "info" | "debug" {
     if (this.#commandLog.allows()) {
       this.#commandLog.takeSuppressed();
       return "info";
@@ -141,15 +146,15 @@ export class Commands {
   }
 
   #refuse(taskId: string, output: string): void {
-    if (this.#uploads.waiting < WAITING_REFUSALS) {
-      this.#upload(taskId, { output, exitCode: NOT_RUN });
+    if (this.#results.size < MAX_REFUSALS) {
+      this.#send(taskId, { output, exitCode: NOT_STARTED });
     } else if (this.#dropLog.allows()) {
-      this.#log.warning("Too many commands come from the panel; some get no answer");
+      this.#log.warning("The panel sends too many commands: some get no answer");
     }
   }
 
-  #upload(taskId: string, { output, exitCode }: { output: string; exitCode: number }): void {
+  #send(taskId: string, { output, exitCode }: { output: string; exitCode: number }): void {
     const finishedAt = this.#options.wallClock();
-    this.#uploads.add({ taskId, output, exitCode, finishedAt });
+    this.#results.add({ taskId, output, exitCode, finishedAt });
   }
 }

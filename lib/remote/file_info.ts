@@ -1,4 +1,4 @@
-import { accountNames } from "../parse/account_names.ts";
+import { accountNames } from "../parse/passwd.ts";
 
 /** One file as the panel shows it. The names are those of the wire. */
 export interface FileInfo {

@@ -1,8 +1,8 @@
 import { describeError, getLogger } from "../log/log.ts";
-import { SeenIds, Turns } from "./task_queue.ts";
+import { RecentIds, TaskQueue } from "./task_queue.ts";
 import { FileArguments } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
-import { sendFilePart } from "./file_download.ts";
+
 import {
   changeMode,
   changeOwner,
@@ -14,7 +14,7 @@ import {
   statFile,
 } from "./file_operations.ts";
 import { searchFiles } from "./file_search.ts";
-import type { FileTransfers } from "./file_transfer.ts";
+import { type FileTransfers, sendFilePart } from "./file_transfer.ts";
 import { FileUploads } from "./file_uploads.ts";
 
 /** One operation on files that the panel wants; nothing in it is checked but its type. */
@@ -75,13 +75,13 @@ const TOO_MANY = "too many file requests wait: try again later";
 /** Runs the panel's file requests: a few at a time, each answered once and in time. */
 export class FileRequests {
   readonly #options: FileRequestsOptions;
-  readonly #log = getLogger("control");
+  readonly #log = getLogger("remote");
   readonly #ended = new AbortController();
-  readonly #seen = new SeenIds(REMEMBERED_IDS);
+  readonly #recent = new RecentIds(REMEMBERED_IDS);
   readonly #lanes = {
-    quick: new Turns({ parallel: 4, capacity: CAPACITY }),
-    slow: new Turns({ parallel: 2, capacity: CAPACITY }),
-    transfer: new Turns({ parallel: 4, capacity: CAPACITY }),
+    quick: new TaskQueue({ parallel: 4, capacity: CAPACITY }),
+    slow: new TaskQueue({ parallel: 2, capacity: CAPACITY }),
+    transfer: new TaskQueue({ parallel: 4, capacity: CAPACITY }),
   };
   readonly #uploads: FileUploads;
   readonly #operations: ReadonlyMap<string, Operation>;
@@ -94,7 +94,7 @@ export class FileRequests {
 
   /** Runs a request when its turn comes and answers it; one that came before is ignored. */
   handle({ requestId, op, args }: FileRequest): void {
-    if (this.#ended.signal.aborted || !this.#seen.add(requestId)) return;
+    if (this.#ended.signal.aborted || !this.#recent.add(requestId)) return;
     const operation = this.#operations.get(op);
     if (operation === undefined) {
       this.#answer(requestId, { error: `unsupported file operation: ${op.slice(0, 40)}` });

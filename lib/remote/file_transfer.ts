@@ -1,9 +1,5 @@
-/**
- * What moves the bytes of a file between this machine and the panel: one part of it at a time, by a
- * transfer that the panel has opened.
- *
- * @module
- */
+import type { FileArguments } from "./file_arguments.ts";
+import { openRegularFile } from "./regular_file.ts";
 
 /** A transfer of the panel's, good for one use. */
 export interface Transfer {
@@ -38,3 +34,51 @@ export interface FileTransfers {
 
 /** Largest part of a file in one transfer. */
 export const MAX_TRANSFER_BYTES = 128 * 1024 * 1024;
+
+/**
+ * Sends a part of a file to the panel.
+ *
+ * @throws {Error} When the file is not the one that the download began with, is no regular file, or
+ * the panel does not take the part.
+ */
+export async function sendFilePart(
+  args: FileArguments,
+  { transfers, signal }: { transfers: FileTransfers; signal: AbortSignal },
+): Promise<object> {
+  const path = args.path("path");
+  const offset = args.integer("offset", { min: 0 });
+  const lengthBytes = args.integer("length", { min: 1, max: MAX_TRANSFER_BYTES });
+  const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
+  const handle = await openRegularFile(path);
+  try {
+    const { size, mtime } = await handle.stat();
+    const isSame = size === expectedSize(args, size) && isSameTime(args.text("modified_at"), mtime);
+    if (!isSame || offset + lengthBytes > size) throw new Error(CHANGED);
+    let sentBytes = 0;
+    await transfers.send(transfer, {
+      lengthBytes,
+      async read(into) {
+        const { bytesRead } = await handle.read(into, 0, into.length, offset + sentBytes);
+        if (bytesRead === 0) throw new Error(CHANGED);
+        sentBytes += bytesRead;
+        return bytesRead;
+      },
+    }, signal);
+    return { sent: lengthBytes };
+  } finally {
+    await handle.close();
+  }
+}
+
+const CHANGED = "the file has changed since the download began";
+
+function expectedSize(args: FileArguments, size: number): number {
+  return args.has("file_size") ? args.integer("file_size", { min: 0 }) : size;
+}
+
+/** Whether a time is the one that the panel was given; without one every time is. */
+function isSameTime(expected: string, actual: Date): boolean {
+  const expectedMs = Date.parse(expected);
+  // Go's zero time stands for "none".
+  return !(expectedMs > 0) || expectedMs === Math.floor(actual.getTime());
+}

@@ -2,92 +2,92 @@ import { delay } from "@std/async/delay";
 import type { Programs } from "../host/programs.ts";
 import type { ProcessStat } from "../parse/process_stat.ts";
 
-/** How often it is looked whether a family has gone. */
-const LOOK_EVERY_MS = 20;
+/** How often it is checked whether all processes have exited. */
+const POLL_MS = 20;
 
-/** Whoever starts processes faster than they are found is looked for so many times. */
-const ROUNDS = 10;
+/** Passes over all processes, for a program that starts new ones faster than they are found. */
+const MAX_PASSES = 10;
 
-/** What it takes to find processes and to end them. */
+/** Finds processes and sends them signals. */
 export type ProcessControl = Pick<Programs, "kill" | "killGroup" | "process" | "processes">;
 
 /**
- * A process, all that it has started, and all that belong to a session: what a command or a
- * terminal leaves no trace of when it ends.
+ * A process, its descendants, and all processes of a session: everything that a command or a
+ * terminal has started.
  *
- * Only a process that has left the session and whose parent has ended is out of reach: that is how
- * a program becomes a service of its own, and `setsid` how a user says so.
+ * Only a process that has left the session and whose parent has exited is out of reach. That is how
+ * a program becomes a daemon, and what `setsid` is for.
  */
-export class ProcessFamily {
+export class ProcessTree {
   readonly #programs: ProcessControl;
-  readonly #root: number;
-  readonly #session: number;
-  /** Those that were seen and may live, by number; once the parent is gone nothing leads to them. */
-  readonly #seen = new Map<number, ProcessStat>();
+  readonly #rootPid: number;
+  readonly #sessionId: number;
+  /** Processes that were found, by pid; they are out of reach once their parent has exited. */
+  readonly #known = new Map<number, ProcessStat>();
 
-  /** `session` is the number of the session's leader; it may have ended. */
-  constructor(programs: ProcessControl, options: { root: number; session: number }) {
+  /** @param options `sessionId`: the pid of the session's leader, which may have exited. */
+  constructor(programs: ProcessControl, options: { rootPid: number; sessionId: number }) {
     this.#programs = programs;
-    this.#root = options.root;
-    this.#session = options.session;
+    this.#rootPid = options.rootPid;
+    this.#sessionId = options.sessionId;
   }
 
-  /** Sends a signal to all of them; to all but the root with `sparesRoot`. */
+  /** Sends a signal to all processes; to all but the root with `sparesRoot`. */
   async signal(signal: Deno.Signal, options: { sparesRoot?: boolean } = {}): Promise<void> {
     const { sparesRoot = false } = options;
-    await this.#look();
-    // The root's group is reached at once, before one of them can start another.
-    if (!sparesRoot) this.#programs.killGroup(this.#root, signal);
-    for (const { pid, processGroupId: group } of this.#living()) {
-      const isReached = sparesRoot ? pid === this.#root : group === this.#root;
-      if (!isReached) this.#programs.kill(pid, signal);
+    await this.#find();
+    // The whole group at once, before one of them can start another.
+    if (!sparesRoot) this.#programs.killGroup(this.#rootPid, signal);
+    for (const { pid, processGroupId } of this.#alive()) {
+      const isDone = sparesRoot ? pid === this.#rootPid : processGroupId === this.#rootPid;
+      if (!isDone) this.#programs.kill(pid, signal);
     }
   }
 
-  /** Waits until nobody of those that were seen lives, but not longer than `ms`. */
-  async gone(ms: number): Promise<void> {
+  /** Waits until all processes that were found have exited, for `ms` at most. */
+  async exited(ms: number): Promise<void> {
     for (const end = performance.now() + ms; performance.now() < end;) {
-      if (this.#living().length === 0) return;
-      await delay(LOOK_EVERY_MS);
+      if (this.#alive().length === 0) return;
+      await delay(POLL_MS);
     }
   }
 
-  /** Ends all of them for good. */
+  /** Kills all processes. */
   async kill(): Promise<void> {
-    // At once for most of them; the rest has to be looked for.
-    this.#programs.killGroup(this.#root, "SIGKILL");
-    for (let round = 0; round < ROUNDS; round++) {
-      await this.#look();
-      const living = this.#living();
-      if (living.length === 0) return;
-      for (const { pid } of living) this.#programs.kill(pid, "SIGKILL");
+    // Most of them are in the root's group; the others have to be found.
+    this.#programs.killGroup(this.#rootPid, "SIGKILL");
+    for (let pass = 0; pass < MAX_PASSES; pass++) {
+      await this.#find();
+      const alive = this.#alive();
+      if (alive.length === 0) return;
+      for (const { pid } of alive) this.#programs.kill(pid, "SIGKILL");
       await delay(1);
     }
   }
 
-  /** Those that were seen, as far as they are still the same processes. */
-  #living(): ProcessStat[] {
-    for (const { pid, startTicks } of this.#seen.values()) {
+  /** The known processes that are still running; a pid may belong to another process by now. */
+  #alive(): ProcessStat[] {
+    for (const { pid, startTicks } of this.#known.values()) {
       const now = this.#programs.process(pid);
       if (now === undefined || now.hasExited || now.startTicks !== startTicks) {
-        this.#seen.delete(pid);
+        this.#known.delete(pid);
       }
     }
-    return [...this.#seen.values()];
+    return [...this.#known.values()];
   }
 
-  async #look(): Promise<void> {
+  async #find(): Promise<void> {
     const all = await this.#programs.processes();
-    const children = Map.groupBy(all, ({ parentPid: parent }) => parent);
-    const next = all.filter(({ pid, sessionId: session }) =>
-      pid === this.#root || session === this.#session
+    const children = Map.groupBy(all, ({ parentPid }) => parentPid);
+    const next = all.filter(({ pid, sessionId }) =>
+      pid === this.#rootPid || sessionId === this.#sessionId
     );
-    next.push(...this.#living());
-    const met = new Set<number>();
+    next.push(...this.#alive());
+    const visited = new Set<number>();
     for (let process = next.pop(); process !== undefined; process = next.pop()) {
-      if (met.has(process.pid)) continue;
-      met.add(process.pid);
-      if (!process.hasExited) this.#seen.set(process.pid, process);
+      if (visited.has(process.pid)) continue;
+      visited.add(process.pid);
+      if (!process.hasExited) this.#known.set(process.pid, process);
       next.push(...children.get(process.pid) ?? []);
     }
   }

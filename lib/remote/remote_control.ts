@@ -1,8 +1,8 @@
 import type { Programs } from "../host/programs.ts";
+import { settlesWithin } from "../net/timeout.ts";
 import type { Socket } from "../net/websocket.ts";
 import type { CommandResult } from "../types.ts";
 import { type CommandRequest, Commands } from "./commands.ts";
-import { settlesWithin } from "./settles_within.ts";
 import { Terminals } from "./terminals.ts";
 
 /** What remote control works with; all from `timers` on is for tests. */
@@ -12,7 +12,7 @@ export interface RemoteControlOptions {
   readonly execTimeoutMs: number;
   readonly terminalIdleMs: number;
   /** One try to bring a result to the panel; rejects when it was not accepted. */
-  uploadResult(result: CommandResult, signal: AbortSignal): Promise<void>;
+  sendResult(result: CommandResult, signal: AbortSignal): Promise<void>;
   /** Opens the connection that the panel waits for. */
   dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket>;
   readonly timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;

@@ -1,71 +1,74 @@
 import { describeError, getLogger } from "../log/log.ts";
-import type { CommandResult } from "../types.ts";
 
-/** What the uploads work with. */
-export interface ResultUploadsOptions {
-  /** One try; rejects when the panel has not accepted the result. */
-  upload(result: CommandResult, signal: AbortSignal): Promise<void>;
-  timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+/** Settings of a queue of results. */
+export interface ResultQueueOptions<T> {
+  /** One attempt; rejects when the panel has not accepted the result. */
+  send(result: T, signal: AbortSignal): Promise<void>;
+  /** Names a result in the log: `the result of command 5`. */
+  nameOf(result: T): string;
+  /** Bytes that a result takes in memory, roughly. */
+  sizeOf(result: T): number;
+  /** A result that was not accepted for so long is given up. */
+  readonly expiresAfterMs: number;
+  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   monotonicMs(): number;
   /** 0 to below 1. */
   random(): number;
 }
 
-interface Entry {
-  readonly result: CommandResult;
+interface Entry<T> {
+  readonly result: T;
   readonly bytes: number;
-  readonly sinceMs: number;
+  readonly addedAtMs: number;
   readonly controller: AbortController;
-  state: "due" | "underWay" | "resting";
+  state: "ready" | "in flight" | "backing off";
   delayMs: number;
   timer?: ReturnType<typeof setTimeout>;
 }
 
-const TRIES_AT_A_TIME = 4;
+const PARALLEL_ATTEMPTS = 4;
 
 const FIRST_DELAY_MS = 2000;
 
-const LONGEST_DELAY_MS = 60_000;
+const MAX_DELAY_MS = 60_000;
 
-const GIVE_UP_AFTER_MS = 60 * 60_000;
-
-/** All that waits, together. */
+/** Memory of all results that wait. */
 const CAPACITY_BYTES = 8 * 1024 * 1024;
 
-/** What a result costs beside its text; so their number is bounded too. */
+/** Added to the size of each result, so that their number is bounded too. */
 const OVERHEAD_BYTES = 1024;
 
 /**
- * Brings results to the panel: each is tried until it is accepted or an hour has passed, and a
- * result that rests between two tries holds up no other.
+ * Results on their way to the panel: each is tried with growing delays until it is accepted or has
+ * expired, and one that waits for its next attempt holds up no other.
  */
-export class ResultUploads {
-  readonly #options: ResultUploadsOptions;
-  readonly #log = getLogger("control");
+export class ResultQueue<T> {
+  readonly #options: ResultQueueOptions<T>;
+  readonly #log = getLogger("remote");
   /** Oldest first. */
-  readonly #entries = new Set<Entry>();
-  readonly #tries = new Set<Promise<void>>();
+  readonly #entries = new Set<Entry<T>>();
+  readonly #attempts = new Set<Promise<void>>();
   #bytes = 0;
   #isFailing = false;
 
-  constructor(options: ResultUploadsOptions) {
+  constructor(options: ResultQueueOptions<T>) {
     this.#options = options;
   }
 
-  /** How many results have not been accepted yet. */
-  get waiting(): number {
+  /** Results that have not been accepted yet. */
+  get size(): number {
     return this.#entries.size;
   }
 
-  /** Takes a result over; the oldest ones make room for it. */
-  add(result: CommandResult): void {
-    const entry: Entry = {
+  /** Adds a result; the oldest ones are given up when there is too little room. */
+  add(result: T): void {
+    const entry: Entry<T> = {
       result,
-      bytes: result.output.length * 2 + OVERHEAD_BYTES,
-      sinceMs: this.#options.monotonicMs(),
+      bytes: this.#options.sizeOf(result) + OVERHEAD_BYTES,
+      addedAtMs: this.#options.monotonicMs(),
       controller: new AbortController(),
-      state: "due",
+      state: "ready",
       delayMs: FIRST_DELAY_MS,
     };
     this.#entries.add(entry);
@@ -77,62 +80,59 @@ export class ResultUploads {
     this.#startNext();
   }
 
-  /** Forgets all results, and resolves when no try is under way. */
+  /** Drops all results, and resolves when no attempt is in flight. */
   async close(): Promise<void> {
-    for (const entry of this.#entries) this.#forget(entry);
-    await Promise.all(this.#tries);
+    for (const entry of this.#entries) this.#remove(entry);
+    await Promise.all(this.#attempts);
   }
 
   #startNext(): void {
     for (const entry of this.#entries) {
-      if (this.#tries.size >= TRIES_AT_A_TIME) return;
-      if (entry.state !== "due") continue;
-      entry.state = "underWay";
+      if (this.#attempts.size >= PARALLEL_ATTEMPTS) return;
+      if (entry.state !== "ready") continue;
+      entry.state = "in flight";
       const attempt = this.#try(entry).finally(() => {
-        this.#tries.delete(attempt);
+        this.#attempts.delete(attempt);
         this.#startNext();
       });
-      this.#tries.add(attempt);
+      this.#attempts.add(attempt);
     }
   }
 
-  async #try(entry: Entry): Promise<void> {
+  async #try(entry: Entry<T>): Promise<void> {
     const { result, controller: { signal } } = entry;
     try {
-      await this.#options.upload(result, signal);
-      this.#forget(entry);
+      await this.#options.send(result, signal);
+      this.#remove(entry);
       this.#isFailing = false;
     } catch (error) {
-      if (!signal.aborted) this.#rest(entry, describeError(error));
+      if (!signal.aborted) this.#backOff(entry, describeError(error));
     }
   }
 
-  #rest(entry: Entry, error: string): void {
-    const { timers, monotonicMs, random } = this.#options;
-    if (monotonicMs() - entry.sinceMs >= GIVE_UP_AFTER_MS) return this.#giveUp(entry, error);
+  #backOff(entry: Entry<T>, error: string): void {
+    const { timers, monotonicMs, random, nameOf, expiresAfterMs } = this.#options;
+    if (monotonicMs() - entry.addedAtMs >= expiresAfterMs) return this.#giveUp(entry, error);
     if (!this.#isFailing) {
-      const { taskId } = entry.result;
-      this.#log.warning("Cannot upload the result of command {taskId} yet: {error}", {
-        taskId,
-        error,
-      });
+      const name = nameOf(entry.result);
+      this.#log.warning("Cannot send {name} yet: {error}", { name, error });
     }
     this.#isFailing = true;
-    entry.state = "resting";
+    entry.state = "backing off";
     entry.timer = timers.setTimeout(() => {
-      entry.state = "due";
+      entry.state = "ready";
       this.#startNext();
     }, entry.delayMs * (0.5 + random() / 2));
-    entry.delayMs = Math.min(entry.delayMs * 2, LONGEST_DELAY_MS);
+    entry.delayMs = Math.min(entry.delayMs * 2, MAX_DELAY_MS);
   }
 
-  #giveUp(entry: Entry, reason: string): void {
-    this.#forget(entry);
-    const { taskId } = entry.result;
-    this.#log.warning("Gave up the result of command {taskId}: {reason}", { taskId, reason });
+  #giveUp(entry: Entry<T>, reason: string): void {
+    this.#remove(entry);
+    const name = this.#options.nameOf(entry.result);
+    this.#log.warning("Gave up {name}: {reason}", { name, reason });
   }
 
-  #forget(entry: Entry): void {
+  #remove(entry: Entry<T>): void {
     if (!this.#entries.delete(entry)) return;
     this.#bytes -= entry.bytes;
     this.#options.timers.clearTimeout(entry.timer);

@@ -1,44 +1,53 @@
-/** Runs work in the order in which it came: so much at a time, and so much that may wait. */
-export class Turns {
+/** Runs tasks in order: a bounded number at a time, and a bounded number that wait. */
+export class TaskQueue {
   readonly #parallel: number;
   readonly #capacity: number;
   #waiting: (() => Promise<void>)[] = [];
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
 
+  /** @param options `parallel`: tasks that run at a time; `capacity`: tasks that may wait. */
   constructor(options: { parallel: number; capacity: number }) {
     this.#parallel = options.parallel;
     this.#capacity = options.capacity;
   }
 
-  /** Runs work when its turn comes, never at once; `false` when too much waits. It must not reject. */
-  add(work: () => Promise<void>): boolean {
-    if (this.#underWay.size < this.#parallel) this.#run(work);
-    else if (this.#waiting.length < this.#capacity) this.#waiting.push(work);
+  /**
+   * Runs a task as soon as there is room, but not before the caller goes on; `false` when too many
+   * wait. The task must not reject.
+   */
+  add(task: () => Promise<void>): boolean {
+    if (this.#running.size < this.#parallel) this.#run(task);
+    else if (this.#waiting.length < this.#capacity) this.#waiting.push(task);
     else return false;
     return true;
   }
 
-  /** Forgets what waits, and resolves when what is under way has ended. */
+  /** Drops the tasks that wait, and resolves when those that run have ended. */
   async close(): Promise<void> {
     this.#waiting = [];
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#running);
   }
 
-  #run(work: () => Promise<void>): void {
-    const running = Promise.resolve().then(work).finally(() => {
-      this.#underWay.delete(running);
+  #run(task: () => Promise<void>): void {
+    const running = Promise.resolve().then(task).finally(() => {
+      this.#running.delete(running);
       const next = this.#waiting.shift();
       if (next !== undefined) this.#run(next);
     });
-    this.#underWay.add(running);
+    this.#running.add(running);
   }
 }
 
-/** An id of the panel's is a UUID; who sends longer ones means no good. */
-const LONGEST = 256;
+/** The panel's ids are UUIDs of 36 characters. */
+const MAX_ID_LENGTH = 256;
 
-/** Remembers the last ids that came, since a panel sends its requests again after each loss. */
-export class SeenIds {
+/** Whether a text can be an id of the panel's. */
+export function isValidId(id: string): boolean {
+  return id !== "" && id.length <= MAX_ID_LENGTH;
+}
+
+/** The last ids that came: a panel sends its requests again after a lost connection. */
+export class RecentIds {
   readonly #capacity: number;
   readonly #ids = new Set<string>();
 
@@ -46,9 +55,9 @@ export class SeenIds {
     this.#capacity = capacity;
   }
 
-  /** Takes note of an id; `false` when it came before, or can't be one. */
+  /** Adds an id; `false` when it is a duplicate or invalid. The oldest id is forgotten for it. */
   add(id: string): boolean {
-    if (id === "" || id.length > LONGEST || this.#ids.has(id)) return false;
+    if (!isValidId(id) || this.#ids.has(id)) return false;
     this.#ids.add(id);
     if (this.#ids.size > this.#capacity) {
       const [oldest = ""] = this.#ids;

@@ -112,10 +112,10 @@ class Terminal {
       return this.#end.resolve(this.#connectionEnd());
     }
     if (signal.aborted) return;
-    const { complaint } = this.#pty;
-    if (complaint === "") return this.#end.resolve("the shell has ended");
-    await this.#say(`Cannot open a terminal: ${complaint}`);
-    this.#end.resolve(`it could not be opened: ${complaint}`);
+    const { startError } = this.#pty;
+    if (startError === "") return this.#end.resolve("the shell has ended");
+    await this.#say(`Cannot open a terminal: ${startError}`);
+    this.#end.resolve(`it could not be opened: ${startError}`);
   }
 
   /** Keys and sizes from the panel. */

@@ -3,8 +3,8 @@ import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { Socket } from "../net/websocket.ts";
-import { surroundings } from "./exec_environment.ts";
-import { SeenIds, Turns } from "./task_queue.ts";
+import { execEnvironment } from "./exec_environment.ts";
+import { RecentIds, TaskQueue } from "./task_queue.ts";
 import { runTerminal, sendLine } from "./terminal.ts";
 
 /** What the terminals work with. */
@@ -37,13 +37,13 @@ const TOO_MANY = `Cannot open a terminal: ${AT_A_TIME} are open already. Close o
 /** The panel's terminals: a few at a time, and a line that says why for the others. */
 export class Terminals {
   readonly #options: TerminalsOptions;
-  readonly #log = getLogger("control");
+  readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #ended = new AbortController();
-  readonly #seen = new SeenIds(REMEMBERED_IDS);
-  readonly #open = new Turns({ parallel: AT_A_TIME, capacity: 0 });
-  readonly #refusals = new Turns({ parallel: AT_A_TIME, capacity: WAITING_REFUSALS });
+  readonly #seen = new RecentIds(REMEMBERED_IDS);
+  readonly #open = new TaskQueue({ parallel: AT_A_TIME, capacity: 0 });
+  readonly #refusals = new TaskQueue({ parallel: AT_A_TIME, capacity: WAITING_REFUSALS });
 
   constructor(options: TerminalsOptions) {
     this.#options = options;
@@ -76,7 +76,7 @@ export class Terminals {
       this.#log.info("Terminal {requestId} starts", { requestId });
       const why = await runTerminal(socket, {
         programs,
-        ...surroundings(programs),
+        ...execEnvironment(programs),
         idleMs: this.#options.terminalIdleMs,
         signal: this.#ended.signal,
         timers: this.#options.timers,

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { findAccount } from "../../lib/parse/passwd.ts";
+import { accountNames, findAccount } from "../../lib/parse/passwd.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/bash
 # a comment:x:1:1::/:/bin/sh
@@ -27,4 +27,17 @@ Deno.test("findAccount() never throws", () => {
     findAccount(text, uid);
     findAccount(PASSWD + text, uid);
   }));
+});
+
+Deno.test("accountNames() reads names by number from passwd and group alike", () => {
+  const passwd =
+    "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\nme:x:1000:100:,,,:/home/me:\n";
+  assertEquals([...accountNames(passwd)], [[0, "root"], [1000, "me"]]);
+  assertEquals([...accountNames("root:x:0:\nusers:x:100:me,you\n")], [[0, "root"], [100, "users"]]);
+});
+
+Deno.test("accountNames() ignores lines of another shape", () => {
+  const text =
+    "\n# comment\n+::::::\n:x:5:\nname\nname:x\nname:x:\nname:x:-1:\nname:x:1e3:\nx:y:007:\n";
+  assertEquals([...accountNames(text)], [[7, "x"]]);
 });

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { cleanedEnvironment } from "../../lib/remote/exec_environment.ts";
+import { withoutOwnVariables } from "../../lib/remote/exec_environment.ts";
 
-Deno.test("cleanedEnvironment() leaves out what is the agent's own", () => {
+Deno.test("withoutOwnVariables() leaves out what is the agent's own", () => {
   const environment = {
     PATH: "/bin",
     HOME: "/root",
@@ -17,7 +17,7 @@ Deno.test("cleanedEnvironment() leaves out what is the agent's own", () => {
     JOURNAL_STREAM: "8:1",
     SSH_AGENT_PID: "1",
   };
-  assertEquals(cleanedEnvironment(environment), {
+  assertEquals(withoutOwnVariables(environment), {
     PATH: "/bin",
     HOME: "/root",
     HTTP_PROXY: "http://proxy",
@@ -25,8 +25,8 @@ Deno.test("cleanedEnvironment() leaves out what is the agent's own", () => {
   });
 });
 
-Deno.test("cleanedEnvironment() gives a PATH where there is none", () => {
-  assertEquals(cleanedEnvironment({}), {
+Deno.test("withoutOwnVariables() gives a PATH where there is none", () => {
+  assertEquals(withoutOwnVariables({}), {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   });
 });

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { ProcessStat } from "../../lib/parse/process_stat.ts";
-import { type ProcessControl, ProcessFamily } from "../../lib/remote/process_tree.ts";
+import { type ProcessControl, ProcessTree } from "../../lib/remote/process_tree.ts";
 
-/** Processes on paper: number, parent, group, session. */
+/** Processes on fake: number, parent, group, session. */
 type Row = readonly [pid: number, parent: number, group: number, session: number];
 
-class PaperProcesses implements ProcessControl {
+class FakeProcesses implements ProcessControl {
   readonly signals: string[] = [];
   readonly living = new Map<number, ProcessStat>();
 
@@ -51,69 +51,69 @@ class PaperProcesses implements ProcessControl {
 }
 
 const STRANGERS: Row[] = [[1, 0, 1, 1], [50, 1, 50, 50], [51, 50, 50, 50]];
-const FAMILY = { root: 100, session: 101 };
+const TREE = { rootPid: 100, sessionId: 101 };
 
-Deno.test("ProcessFamily.kill() ends the root, the session and all below them", async () => {
-  const paper = new PaperProcesses(
+Deno.test("ProcessTree.kill() ends the root, the session and all below them", async () => {
+  const fake = new FakeProcesses(
     ...STRANGERS,
     [100, 50, 100, 100],
     [101, 100, 101, 101],
     [102, 101, 102, 101],
     // Its parent has ended.
     [103, 1, 103, 101],
-    // A session of their own, but a parent in the family.
+    // A session of their own, but a parent in the tree.
     [104, 102, 104, 104],
     [105, 104, 104, 104],
     [106, 103, 106, 106],
   );
-  await new ProcessFamily(paper, FAMILY).kill();
-  assertEquals([...paper.living.keys()], [1, 50, 51]);
+  await new ProcessTree(fake, TREE).kill();
+  assertEquals([...fake.living.keys()], [1, 50, 51]);
 });
 
-Deno.test("ProcessFamily.kill() reaches those whose parents have ended since they were seen", async () => {
-  const paper = new PaperProcesses(
+Deno.test("ProcessTree.kill() reaches those whose parents have ended since they were seen", async () => {
+  const fake = new FakeProcesses(
     ...STRANGERS,
     [100, 50, 100, 100],
     [101, 100, 101, 101],
     [104, 101, 104, 104],
   );
-  const family = new ProcessFamily(paper, FAMILY);
-  await family.signal("SIGHUP");
-  paper.end(100);
-  paper.end(101);
-  paper.start([105, 104, 104, 104]);
-  await family.kill();
-  assertEquals([...paper.living.keys()], [1, 50, 51]);
+  const tree = new ProcessTree(fake, TREE);
+  await tree.signal("SIGHUP");
+  fake.end(100);
+  fake.end(101);
+  fake.start([105, 104, 104, 104]);
+  await tree.kill();
+  assertEquals([...fake.living.keys()], [1, 50, 51]);
 });
 
-Deno.test("ProcessFamily.kill() spares a stranger that has got a number anew", async () => {
-  const paper = new PaperProcesses(...STRANGERS, [100, 50, 100, 100], [104, 100, 104, 104]);
-  const family = new ProcessFamily(paper, FAMILY);
-  await family.signal("SIGHUP");
-  paper.end(104);
-  paper.start([104, 50, 104, 104], 2);
-  await family.kill();
-  assertEquals([...paper.living.keys()], [1, 50, 51, 104]);
+Deno.test("ProcessTree.kill() spares a stranger that has got a number anew", async () => {
+  const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100], [104, 100, 104, 104]);
+  const tree = new ProcessTree(fake, TREE);
+  await tree.signal("SIGHUP");
+  fake.end(104);
+  fake.start([104, 50, 104, 104], 2);
+  await tree.kill();
+  assertEquals([...fake.living.keys()], [1, 50, 51, 104]);
 });
 
-Deno.test("ProcessFamily.signal() reaches each once", async () => {
+Deno.test("ProcessTree.signal() reaches each once", async () => {
   const rows: Row[] = [[100, 50, 100, 100], [101, 100, 100, 100], [102, 101, 102, 102]];
-  const paper = new PaperProcesses(...STRANGERS, ...rows);
-  const family = new ProcessFamily(paper, FAMILY);
-  await family.signal("SIGTERM");
-  assertEquals(paper.signals.splice(0), ["SIGTERM group 100", "SIGTERM 102"]);
-  await family.signal("SIGHUP", { sparesRoot: true });
-  assertEquals(paper.signals.sort(), ["SIGHUP 101", "SIGHUP 102"]);
+  const fake = new FakeProcesses(...STRANGERS, ...rows);
+  const tree = new ProcessTree(fake, TREE);
+  await tree.signal("SIGTERM");
+  assertEquals(fake.signals.splice(0), ["SIGTERM group 100", "SIGTERM 102"]);
+  await tree.signal("SIGHUP", { sparesRoot: true });
+  assertEquals(fake.signals.sort(), ["SIGHUP 101", "SIGHUP 102"]);
 });
 
-Deno.test("ProcessFamily.gone() waits until nobody lives that was seen", async () => {
-  const paper = new PaperProcesses(...STRANGERS, [100, 50, 100, 100]);
-  const family = new ProcessFamily(paper, FAMILY);
-  await family.signal("SIGTERM");
-  let isGone = false;
-  const waiting = family.gone(60_000).then(() => isGone = true);
-  await family.gone(1);
-  assertEquals(isGone, false);
-  paper.end(100);
+Deno.test("ProcessTree.exited() waits until the processes that were found have exited", async () => {
+  const fake = new FakeProcesses(...STRANGERS, [100, 50, 100, 100]);
+  const tree = new ProcessTree(fake, TREE);
+  await tree.signal("SIGTERM");
+  let hasExited = false;
+  const waiting = tree.exited(60_000).then(() => hasExited = true);
+  await tree.exited(1);
+  assertEquals(hasExited, false);
+  fake.end(100);
   await waiting;
 });

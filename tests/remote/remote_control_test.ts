@@ -29,7 +29,7 @@ async function withControl(
     programs,
     execTimeoutMs: 60_000,
     terminalIdleMs: 60_000,
-    uploadResult: (result) => {
+    sendResult: (result) => {
       results.push(result);
       return Promise.resolve();
     },
@@ -143,7 +143,7 @@ Deno.test("RemoteControl.runCommand() takes no command that has no usable id", a
 
 Deno.test("RemoteControl.runCommand() never throws, whatever the panel's side does", async () => {
   const options: Partial<RemoteControlOptions> = {
-    uploadResult: () => {
+    sendResult: () => {
       throw new Error("broken");
     },
     dialTerminal: () => {
@@ -155,7 +155,7 @@ Deno.test("RemoteControl.runCommand() never throws, whatever the panel's side do
       withControl(each, async ({ control }) => {
         control.runCommand({ taskId: "a", command: "true" });
         control.openTerminal("b");
-        await eventually(() => lines.some((line) => line.includes("Cannot upload")));
+        await eventually(() => lines.some((line) => line.includes("Cannot send")));
       })
     );
     assert(lines.some((line) => line.includes("of command a yet: broken")), lines.join("\n"));
@@ -169,7 +169,7 @@ Deno.test("RemoteControl.runCommand() logs start and end, and the command only a
         control.runCommand({ taskId: "task 1", command: "echo password; exit 2" });
         await eventually(() => results.length === 1);
       }), { level });
-    assert(lines.some((line) => /info +control: Command task 1 starts$/.test(line)));
+    assert(lines.some((line) => /info +remote: Command task 1 starts$/.test(line)));
     assert(lines.some((line) => /task 1 ended after \d+\.\d s with exit code 2$/.test(line)));
     assertEquals(lines.some((line) => line.includes("password")), level === "debug");
   }
@@ -195,7 +195,7 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
   const lines = await collectedLog(() =>
     withControl({
       programs: undefined,
-      uploadResult: async (result) => {
+      sendResult: async (result) => {
         await gate.promise;
         results.push(result);
       },
@@ -285,7 +285,7 @@ Deno.test({
       })
     );
     assert(lines.some((line) => /Terminal t ended after .*: the agent ends$/.test(line)));
-    assertEquals(lines.filter((line) => line.includes("was broken off")).length, 4);
+    assertEquals(lines.filter((line) => line.includes("was aborted")).length, 4);
     assert(!lines.some((line) => line.includes("late")));
   },
 });
@@ -297,7 +297,7 @@ Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends
     programs,
     execTimeoutMs: 60_000,
     terminalIdleMs: 60_000,
-    uploadResult: () => {
+    sendResult: () => {
       uploading.resolve();
       return new Promise(() => {});
     },

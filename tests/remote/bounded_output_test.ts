@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { KeptOutput } from "../../lib/remote/command.ts";
+import { BoundedOutput } from "../../lib/remote/bounded_output.ts";
 
-Deno.test("KeptOutput.text() gives the beginning, whatever pieces it came in", () => {
+Deno.test("BoundedOutput.text() gives the beginning, whatever pieces it came in", () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 20 });
   fc.assert(fc.property(pieces, fc.integer({ min: 1, max: 300 }), (pieces, limit) => {
-    const kept = new KeptOutput(limit);
+    const kept = new BoundedOutput(limit);
     for (const piece of pieces) kept.add(piece);
     const all = Uint8Array.from(pieces.flatMap((piece) => [...piece]));
     assertEquals(kept.totalBytes, all.length);
@@ -17,10 +17,10 @@ Deno.test("KeptOutput.text() gives the beginning, whatever pieces it came in", (
   }));
 });
 
-Deno.test("KeptOutput.text() never splits a character", () => {
+Deno.test("BoundedOutput.text() never splits a character", () => {
   const text = "aé€𝄞".repeat(10);
   const bytes = new TextEncoder().encode(text);
-  const kept = new KeptOutput(bytes.length);
+  const kept = new BoundedOutput(bytes.length);
   kept.add(bytes);
   for (let limit = 0; limit <= bytes.length; limit++) {
     assertEquals(text.startsWith(kept.text(limit)), true, `at ${limit}`);
@@ -28,8 +28,8 @@ Deno.test("KeptOutput.text() never splits a character", () => {
   assertEquals(kept.text(bytes.length), text);
 });
 
-Deno.test("KeptOutput.text() replaces a character that was never finished", () => {
-  const kept = new KeptOutput(10);
+Deno.test("BoundedOutput.text() replaces a character that was never finished", () => {
+  const kept = new BoundedOutput(10);
   kept.add(Uint8Array.of(0x61, 0xe2, 0x82));
   assertEquals(kept.text(10), "a\ufffd");
 });

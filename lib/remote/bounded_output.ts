@@ -1,0 +1,94 @@
+/** Size of the first buffer. */
+const INITIAL_BYTES = 4096;
+
+/** The beginning of a program's output, up to a limit; the rest is only counted. */
+export class BoundedOutput {
+  readonly #limitBytes: number;
+  #buffer = new Uint8Array(0);
+  #keptBytes = 0;
+  #totalBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Bytes that were added. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** Bytes that are kept. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** Adds output; the bytes are copied. */
+  add(bytes: Uint8Array): void {
+    this.#totalBytes += bytes.length;
+    const kept = bytes.subarray(0, this.#limitBytes - this.#keptBytes);
+    if (kept.length === 0) return;
+    this.#grow(this.#keptBytes + kept.length);
+    this.#buffer.set(kept, this.#keptBytes);
+    this.#keptBytes += kept.length;
+  }
+
+  /**
+   * The first bytes as text, at most `limitBytes` of them. Invalid UTF-8 becomes a replacement
+   * character; a character that the limit would cut is left out.
+   */
+  text(limitBytes: number): string {
+    const bytes = this.#buffer.subarray(0, Math.min(limitBytes, this.#keptBytes));
+    const isCut = bytes.length < this.#totalBytes;
+    // A streaming decoder holds back the first bytes of an incomplete character.
+    return new TextDecoder().decode(bytes, { stream: isCut });
+  }
+
+  #grow(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const size = Math.max(bytes, INITIAL_BYTES, this.#buffer.length * 2);
+    const larger = new Uint8Array(Math.min(size, this.#limitBytes));
+    larger.set(this.#buffer.subarray(0, this.#keptBytes));
+    this.#buffer = larger;
+  }
+}
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** Chunks that are read before timers and other connections get their turn. */
+const CHUNKS_PER_TURN = 4;
+
+/** Reads all of a program's output, so that the program never blocks, and keeps the beginning. */
+export class OutputReader {
+  readonly output: BoundedOutput;
+  /** Settles when the program has closed its end, or after {@linkcode cancel}; never rejects. */
+  readonly ended: Promise<void>;
+  readonly #reader: ReadableStreamBYOBReader;
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>, options: { limitBytes: number }) {
+    this.output = new BoundedOutput(options.limitBytes);
+    this.#reader = stream.getReader({ mode: "byob" });
+    this.ended = this.#readAll();
+  }
+
+  /** Stops reading. */
+  async cancel(): Promise<void> {
+    await this.#reader.cancel().catch(() => {});
+    await this.ended;
+  }
+
+  async #readAll(): Promise<void> {
+    // The same buffer is used for every chunk, so that 200 MB of output leave no garbage.
+    let buffer = new ArrayBuffer(CHUNK_BYTES);
+    try {
+      for (let chunks = 1;; chunks++) {
+        const { value, done } = await this.#reader.read(new Uint8Array(buffer));
+        if (done) return;
+        this.output.add(value);
+        buffer = value.buffer;
+        if (chunks % CHUNKS_PER_TURN === 0) await new Promise((turn) => setTimeout(turn, 0));
+      }
+    } catch {
+      // A pipe that breaks ends the output; the bytes before count.
+    }
+  }
+}
