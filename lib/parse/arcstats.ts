@@ -1,16 +1,16 @@
 import { lineAt } from "./scan.ts";
 
-/** The cache of ZFS, in bytes. */
+/** Size of the ZFS cache (ARC), in bytes. */
 export interface Arcstats {
   sizeBytes: number;
-  /** It does not shrink below this. */
+  /** The kernel never shrinks the cache below this. */
   minimumBytes: number;
 }
 
 /**
- * Reads `/proc/spl/kstat/zfs/arcstats`, lines of name, type and value.
+ * Parses `/proc/spl/kstat/zfs/arcstats`: a name, type and value per line.
  *
- * @throws {SyntaxError} When size or least size is missing or no number; the message quotes the line.
+ * @throws {SyntaxError} When `size` or `c_min` is missing or not a number; the message quotes the line.
  */
 export function parseArcstats(text: string): Arcstats {
   return { sizeBytes: parseField(text, "size"), minimumBytes: parseField(text, "c_min") };

@@ -18,9 +18,9 @@ const UNITS: Readonly<Record<string, number>> = {
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
 /**
- * Bytes from a text such as `1048576`, `12.5GiB` or `300 GB`; capitals don't matter.
+ * Parses a number of bytes such as `1048576`, `12.5GiB` or `300 GB`; units are case-insensitive.
  *
- * @throws {RangeError} When it is none; the message says what is allowed.
+ * @throws {RangeError} When the text is not a size; the message is the expected form.
  */
 export function parseByteCount(text: string): number {
   const [, digits = "", unit = ""] = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim()) ?? [];
@@ -31,7 +31,7 @@ export function parseByteCount(text: string): number {
   return bytes;
 }
 
-/** Bytes in the largest binary unit that leaves a number of at least 1, such as `12.5 GiB`. */
+/** Formats bytes in the largest binary unit that gives at least 1, such as `12.5 GiB`. */
 export function formatByteCount(count: number): string {
   let value = count;
   let unit = 0;

@@ -1,23 +1,23 @@
 import type { Mount } from "./mountinfo.ts";
 import { decimalAt, lineAt } from "./scan.ts";
 
-/** The control group that a process's memory is counted in. */
+/** The cgroup that accounts for a process's memory. */
 export interface MemoryCgroup {
-  /** Of the interface: 1 has a hierarchy of its own for memory, 2 one for everything. */
+  /** cgroup version: 1 has a hierarchy per controller, 2 a single one. */
   version: 1 | 2;
-  /** From the hierarchy's root, `/` being the root itself or that of the cgroup namespace. */
+  /** Path from the root of the hierarchy or of the cgroup namespace. */
   path: string;
 }
 
 /**
- * Reads `/proc/PID/cgroup`; `undefined` when no line tells where memory is counted.
+ * Parses `/proc/PID/cgroup`; `undefined` when no line names a memory cgroup.
  *
- * Lines that make no sense are passed over: names of hierarchies may hold anything.
+ * Malformed lines are skipped: names of hierarchies may contain anything.
  */
 export function parseMemoryCgroup(text: string): MemoryCgroup | undefined {
   let unified: MemoryCgroup | undefined;
   for (const line of text.split("\n")) {
-    // ID:CONTROLLERS:PATH, and the path may hold colons too.
+    // ID:CONTROLLERS:PATH, and the path may contain colons too.
     const [, id, controllers = "", path = ""] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
     if (controllers.split(",").includes("memory")) return { version: 1, path };
     if (id === "0" && controllers === "") unified = { version: 2, path };
@@ -26,8 +26,9 @@ export function parseMemoryCgroup(text: string): MemoryCgroup | undefined {
 }
 
 /**
- * Where a control group and those around it may be looked at, the innermost first, by the mounts
- * that are seen; for version 1 also in the hierarchies of other controllers, which lack its files.
+ * Lists the folders that show a cgroup and its ancestors, innermost first.
+ *
+ * For version 1 this includes hierarchies of other controllers, which have no memory files.
  */
 export function cgroupMountFolders(
   { version, path }: MemoryCgroup,
@@ -40,7 +41,7 @@ export function cgroupMountFolders(
   });
 }
 
-/** A path that leaves the namespace (`/..`), or that the mount does not show, leads nowhere. */
+/** `undefined` for a path outside the namespace (`/..`) or outside the mounted subtree. */
 function relativePath(path: string, root: string): string | undefined {
   if (`${path}/`.includes("/../") || root.includes("/../")) return undefined;
   const folder = root === "/" ? "" : root;
@@ -56,13 +57,12 @@ function parentFolders(top: string, below: string): string[] {
 }
 
 /**
- * Reads a control group's limit in bytes, `memory.max` or `memory.limit_in_bytes`; `undefined`
- * when there is none.
+ * Parses a byte count of `memory.max`, `memory.limit_in_bytes` and similar files; `undefined` means
+ * unlimited.
  *
- * Version 2 writes `max` for none, version 1 the largest number of whole pages, which is far beyond
- * what can be told exactly.
+ * Version 2 writes `max` for unlimited, version 1 a number beyond `Number.MAX_SAFE_INTEGER`.
  *
- * @throws {SyntaxError} When it is neither; the message quotes it.
+ * @throws {SyntaxError} When the text is neither; the message quotes it.
  */
 export function parseMemoryLimit(text: string): number | undefined {
   const word = text.trimEnd();
@@ -71,22 +71,21 @@ export function parseMemoryLimit(text: string): number | undefined {
   throw new SyntaxError(`Cannot parse a memory limit: no bytes in "${lineAt(text, 0)}"`);
 }
 
-/** What a control group's memory is made of, as far as it can be given back, in bytes. */
+/** Reclaimable parts of a cgroup's memory, in bytes. */
 export interface CgroupMemoryStat {
-  /** File pages that were not used of late. */
+  /** File pages that were not used recently. */
   inactiveFileBytes: number;
   activeFileBytes: number;
-  /** Kernel objects that go when memory gets short; version 1 does not tell. */
+  /** Kernel objects that are freed under memory pressure; absent in version 1. */
   reclaimableBytes: number | undefined;
-  /** What lies in swap; only version 1 tells, and only where swap is counted. */
+  /** Swapped-out memory; only in version 1, and only where swap is accounted. */
   swapBytes: number | undefined;
 }
 
 /**
- * Reads a control group's `memory.stat`, with all groups within it; version 1 calls those sums
- * `total_…`.
+ * Parses a cgroup's `memory.stat`, descendants included (`total_…` in version 1).
  *
- * @throws {SyntaxError} When a counter of file pages is missing or a counter is no number; the
+ * @throws {SyntaxError} When a counter of file pages is missing or a counter is not a number; the
  * message quotes the line.
  */
 export function parseMemoryStat(text: string, version: 1 | 2): CgroupMemoryStat {

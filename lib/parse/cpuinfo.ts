@@ -1,29 +1,29 @@
-/** A core's design, as ARM numbers it. */
+/** ARM's numbers for a core design. */
 export interface ArmPart {
   implementer: number;
   part: number;
 }
 
-/** What `/proc/cpuinfo` tells of the processors; every architecture tells something else. */
+/** Contents of `/proc/cpuinfo`; the fields present depend on the architecture. */
 export interface CpuInfo {
-  /** The processor's own words: x86, LoongArch, 32-bit ARM. */
+  /** `model name`: x86, LoongArch, 32-bit ARM. */
   modelName: string | undefined;
-  /** What takes a name's place elsewhere: POWER, MIPS, RISC-V, s390x. */
+  /** Equivalent of a model name on POWER, MIPS, RISC-V and s390x. */
   designName: string | undefined;
-  /** The different kinds of ARM cores in the order of the cores, as in big.LITTLE. */
+  /** Distinct ARM core designs in the order of the cores, as in big.LITTLE. */
   armParts: ArmPart[];
-  /** Different pairs of socket and core; `undefined` when the file does not tell. */
+  /** Number of distinct (socket, core) pairs. */
   physicalCores: number | undefined;
-  /** Whether the processor says that it runs under a hypervisor; x86 alone can. */
+  /** The x86 `hypervisor` flag. */
   underHypervisor: boolean;
   /** `vendor_id` of the first processor. */
   vendor: string | undefined;
 }
 
 /**
- * Reads `/proc/cpuinfo`.
+ * Parses `/proc/cpuinfo`.
  *
- * Lines that make no sense are passed over: no two kernels agree on this file's form.
+ * Malformed lines are skipped: the format differs between kernels and architectures.
  */
 export function parseCpuinfo(text: string): CpuInfo {
   const first = new Map<string, string>();
@@ -73,13 +73,13 @@ function isPartNumber(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** s390x has one line for each processor, `processor 0: version = FF, …, machine = 3906`. */
+/** s390x has one line per processor: `processor 0: version = FF, …, machine = 3906`. */
 function s390xName(fields: Map<string, string>): string | undefined {
   const machine = /machine = (\w+)/.exec(fields.get("processor 0") ?? "")?.[1];
   return machine && `${fields.get("vendor_id") ?? "IBM/S390"} ${machine}`;
 }
 
-/** ARM Ltd's own numbers; the last digits are of no system. */
+/** Part numbers of ARM Ltd. */
 const ARM_PARTS: Readonly<Record<number, string>> = {
   0xb76: "ARM1176",
   0xc05: "Cortex-A5",
@@ -141,8 +141,8 @@ const OTHER_PARTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What an ARM core is called, `Neoverse-N1`; the implementer and the number where the core is not
- * in the list, `undefined` where neither is.
+ * Name of an ARM core such as `Neoverse-N1`; implementer and part number for unlisted parts,
+ * `undefined` for unlisted implementers.
  */
 export function armPartName({ implementer, part }: ArmPart): string | undefined {
   const known = implementer === 0x41

@@ -1,13 +1,13 @@
 /**
- * Whether a whole name matches a glob: `*` stands for any text, `?` for one character.
+ * Matches a whole name against a glob: `*` is any text, `?` one character, everything else is
+ * literal and case-sensitive.
  *
- * Everything else stands for itself, case included. The time grows with the product of the lengths
- * at worst, whatever the pattern.
+ * Takes at most time proportional to the product of both lengths.
  */
 export function matchesGlob(name: string, pattern: string): boolean {
   let at = 0;
   let patternAt = 0;
-  // Where to go on when what follows the last star did not fit: one character further.
+  // Backtracking position: the last star takes one more character.
   let retryAt = -1;
   let retryPatternAt = -1;
   while (at < name.length) {

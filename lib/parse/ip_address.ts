@@ -1,19 +1,20 @@
 /**
- * Who may be reached at an IP address, and whether a text is one at all.
+ * IP address literals and their scope, by IANA's special-purpose address registries.
  *
- * The ranges are those of IANA's special-purpose registries.
+ * `ipaddr.js` is not used: it takes 3fff::/20, fec0::/10 and unassigned IPv6 space for unicast, and
+ * as a CommonJS module it costs 1.4 MB of anonymous memory (5 MB RSS) and 10 ms when run from source.
  *
  * @module
  */
 
-/** How far an address reaches; `reserved` covers documentation, multicast, transition and unassigned ranges. */
+/** Reach of an address; `reserved` covers documentation, multicast, transition and unassigned ranges. */
 export type AddressScope = "public" | "private" | "link-local" | "loopback" | "reserved";
 
 /**
- * The family of an IP address literal; `undefined` for everything else.
+ * Family of an IP address literal; `undefined` for any other text.
  *
- * IPv4 has four decimal parts without leading zeros. Brackets, ports and prefix lengths are not
- * part of an address. A zone (`fe80::1%eth0`) is accepted only with `zone: true`.
+ * IPv4 needs four decimal parts without leading zeros. Brackets, ports and prefix lengths are
+ * rejected. A zone (`fe80::1%eth0`) is accepted only with `zone: true`.
  */
 export function ipFamily(text: string, options: { zone?: boolean } = {}): 4 | 6 | undefined {
   if (ipv4Parts(text)) return 4;
@@ -25,12 +26,12 @@ export function ipFamily(text: string, options: { zone?: boolean } = {}): 4 | 6 
   return ipv6Groups(text) ? 6 : undefined;
 }
 
-/** The 4 or 16 bytes of an IP address literal without zone; `undefined` for everything else. */
+/** The 4 or 16 bytes of an IP address literal without zone; `undefined` for any other text. */
 export function addressBytes(text: string): readonly number[] | undefined {
   return ipv4Parts(text) ?? ipv6Groups(text)?.flatMap((group) => [group >> 8, group & 0xff]);
 }
 
-/** How far an IPv4 or IPv6 literal reaches, its zone ignored; `undefined` when the text is no address. */
+/** Scope of an IPv4 or IPv6 literal, its zone ignored; `undefined` when the text is not an address. */
 export function addressScope(text: string): AddressScope | undefined {
   const ipv4 = ipv4Parts(text);
   if (ipv4) return ipv4Scope(ipv4);
@@ -40,7 +41,7 @@ export function addressScope(text: string): AddressScope | undefined {
   return groups && ipv6Scope(groups);
 }
 
-/** Whether the text is an address that the whole internet can reach: global unicast, not set aside for a purpose. */
+/** Whether the text is a globally reachable unicast address. */
 export function isPublicAddress(text: string): boolean {
   return addressScope(text) === "public";
 }
@@ -98,7 +99,7 @@ function ipv4Scope([a = 0, b = 0, c = 0]: number[]): AddressScope {
   if (a === 127) return "loopback";
   if (a === 169 && b === 254) return "link-local";
   if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)) return "private";
-  // Shared by the customers of a carrier's NAT: as unreachable from outside as a private one.
+  // 100.64.0.0/10 is shared by customers behind carrier-grade NAT.
   if (a === 100 && b >= 64 && b < 128) return "private";
   if (a === 0 || a >= 224) return "reserved";
   if (a === 192 && b === 0 && (c === 0 || c === 2)) return "reserved";
@@ -112,7 +113,7 @@ function ipv6Scope(groups: number[]): AddressScope {
   const [a = 0, b = 0] = groups;
   if (groups.slice(0, 7).every((group) => group === 0) && groups[7] === 1) return "loopback";
   if (a >= 0xfe80 && a <= 0xfebf) return "link-local";
-  // fec0::/10 was "site-local" before unique local addresses took its place.
+  // fec0::/10 was "site-local" before unique local addresses replaced it.
   if ((a >= 0xfc00 && a <= 0xfdff) || (a >= 0xfec0 && a <= 0xfeff)) return "private";
   if (a < 0x2000 || a > 0x3fff) return "reserved";
   // 2001::/23 is protocol assignments (Teredo among them), 2002::/16 is 6to4.

@@ -4,7 +4,7 @@ import { lineAt } from "./scan.ts";
 const PATTERN = /^(\d+(?:\.\d+)?) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)(?:\s|$)/;
 
 /**
- * Reads `/proc/loadavg`: runnable and uninterruptible tasks, averaged over 1, 5 and 15 minutes.
+ * Parses `/proc/loadavg`: runnable and uninterruptible tasks, averaged over 1, 5 and 15 minutes.
  *
  * @throws {SyntaxError} When it does not start with three numbers; the message quotes the line.
  */

@@ -1,29 +1,29 @@
 import { decimalAt, lineAt } from "./scan.ts";
 
-/** What the kernel says of its memory, in bytes; `undefined` is what an old kernel does not say. */
+/** Fields of `/proc/meminfo`, in bytes; `undefined` where an old kernel has no such field. */
 export interface Meminfo {
   totalBytes: number;
   freeBytes: number;
-  /** What new programs could get without swapping; since Linux 3.14. */
+  /** Memory that new programs can get without swapping; since Linux 3.14. */
   availableBytes: number | undefined;
   buffersBytes: number | undefined;
   /** The page cache, shared memory included. */
   cachedBytes: number | undefined;
   /** Shared memory and tmpfs. */
   sharedBytes: number | undefined;
-  /** Kernel objects that go when memory gets short. */
+  /** Kernel objects that are freed under memory pressure. */
   reclaimableBytes: number | undefined;
   swapTotalBytes: number | undefined;
   swapFreeBytes: number | undefined;
-  /** Pages that are in memory and, unchanged, in swap. */
+  /** Pages that are in memory and also, unchanged, in swap. */
   swapCachedBytes: number | undefined;
 }
 
 /**
- * Reads `/proc/meminfo`, which counts in KiB.
+ * Parses `/proc/meminfo`, which counts in KiB.
  *
- * @throws {SyntaxError} When a counter is not a number of kB, or total or free is missing; the
- * message quotes the line.
+ * @throws {SyntaxError} When a field is not a number of kB, or `MemTotal` or `MemFree` is missing;
+ * the message quotes the line.
  */
 export function parseMeminfo(text: string): Meminfo {
   return {

@@ -1,20 +1,20 @@
-/** A mounted file system, or a part of one. */
+/** A mounted file system, or a part of one (bind mount, subvolume). */
 export interface Mount {
-  /** `major:minor` of the file system: the same wherever else it is mounted. */
+  /** `major:minor`; the same for all mounts of one file system. */
   device: string;
-  /** Which folder, or file, of the file system is mounted; `/` is all of it. */
+  /** Path within the file system that is mounted; `/` for all of it. */
   root: string;
   mountPoint: string;
   /** `ext4`, `fuse.sshfs`, … */
   type: string;
-  /** What the file system calls its origin: a device file, a server's path, a data set; may be empty. */
+  /** Device file, server path, ZFS data set, …; may be empty. */
   source: string;
 }
 
 /**
- * Reads `/proc/self/mountinfo`, in the kernel's order.
+ * Parses `/proc/self/mountinfo`, in the kernel's order.
  *
- * @throws {SyntaxError} When a line lacks what belongs there; the message quotes it.
+ * @throws {SyntaxError} When a line is malformed; the message quotes it.
  */
 export function parseMountinfo(text: string): Mount[] {
   const mounts: Mount[] = [];
@@ -47,7 +47,7 @@ function parseLine(line: string): Mount {
   };
 }
 
-/** The kernel writes blanks, line feeds, backslashes and `#` as three octal digits. */
+/** The kernel escapes blanks, line feeds, backslashes and `#` as three octal digits. */
 function unescapeOctal(text: string): string {
   if (!text.includes("\\")) return text;
   return text.replace(

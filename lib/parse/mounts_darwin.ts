@@ -6,18 +6,18 @@ export interface DarwinMount {
   source: string;
   mountPoint: string;
   type: string;
-  /** Its disk is at this machine. */
+  /** Whether the file system is on this machine's own disks. */
   local: boolean;
   readOnly: boolean;
 }
 
-/** `SOURCE on /MOUNT POINT (TYPE, OPTION, …)`; a blank or a parenthesis may stand in either path. */
+/** `SOURCE on /MOUNT POINT (TYPE, OPTION, …)`; both paths may contain blanks and parentheses. */
 const PATTERN = /^(.*?) on (\/.*) \(([^()]+)\)$/;
 
 /**
- * Reads what macOS's `mount` prints, a line per mount.
+ * Parses the output of macOS's `mount`, a line per mount.
  *
- * @throws {SyntaxError} When a line is of another form; the message quotes it.
+ * @throws {SyntaxError} When a line is malformed; the message quotes it.
  */
 export function parseDarwinMounts(text: string): DarwinMount[] {
   return text.split("\n").filter((line) => line !== "").map((line) => {

@@ -1,4 +1,4 @@
-/** What passed through one interface since it came up, in bytes. */
+/** Byte counters of one interface since it was created. */
 export interface InterfaceCounters {
   name: string;
   receivedBytes: number;
@@ -12,16 +12,16 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * Reads `/proc/net/dev`.
+ * Parses `/proc/net/dev`.
  *
- * A host of many containers has many interfaces of no interest: the numbers of those for which
- * `wants` is false are skipped, and they are not in the answer.
+ * Interfaces for which `isWanted` is false are left out without parsing their counters, because
+ * container hosts have hundreds of them.
  *
- * @throws {SyntaxError} When a line has no name or not all of its counters; the message quotes it.
+ * @throws {SyntaxError} When a line has no name or lacks counters; the message quotes it.
  */
 export function parseNetDev(
   text: string,
-  wants: (name: string) => boolean = () => true,
+  isWanted: (name: string) => boolean = () => true,
 ): InterfaceCounters[] {
   const found: InterfaceCounters[] = [];
   let start = 0;
@@ -32,7 +32,7 @@ export function parseNetDev(
     if (colon >= 0 && colon < end) {
       const name = text.slice(skipBlanks(text, start), colon);
       if (name === "") throw parseError(text, start, end);
-      if (wants(name)) found.push(parseCounters(name, text, { start, colon, end }));
+      if (isWanted(name)) found.push(parseCounters(name, text, { start, colon, end }));
     } else if (!isHeading(text, start, end)) {
       throw parseError(text, start, end);
     }
@@ -57,7 +57,7 @@ function parseCounters(
   return { name, receivedBytes, sentBytes };
 }
 
-/** The digits that begin at `at`, up to a blank or the line's end. */
+/** The number of digits from `at` to a blank or the end of the line; `undefined` for anything else. */
 function numberAt(text: string, at: number): number | undefined {
   const end = skipWord(text, at);
   let value = 0;
@@ -84,7 +84,7 @@ function skipWord(text: string, at: number): number {
   return at;
 }
 
-/** The two lines of headings are ruled by bars; the kernel's text has no other line without a colon. */
+/** The two heading lines contain bars; every other line has a colon. */
 function isHeading(text: string, start: number, end: number): boolean {
   const bar = text.indexOf("|", start);
   return (bar >= 0 && bar < end) || skipBlanks(text, start) >= end;

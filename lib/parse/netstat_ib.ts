@@ -1,23 +1,22 @@
 import type { InterfaceCounters } from "./net_dev.ts";
 import { lineAt } from "./scan.ts";
 
-/** The columns before the first that the header names last: name, MTU and network are in each row. */
+/** Name, MTU and network are present in every row. */
 const LEADING_COLUMNS = 3;
 
 /**
- * Reads what macOS's `netstat -ibn` prints.
+ * Parses the output of macOS's `netstat -ibn`.
  *
- * An interface has a row per address, all with the same counters; the one of its link, whose network
- * is `<Link#4>`, is taken. Only some links have an address, so columns are counted from the right.
- * An asterisk behind the name marks an interface that is down. Rows of interfaces for which `wants`
- * is false are not in the answer; neither is a second link of one name, as older systems have them,
- * which cut names off.
+ * An interface has a row per address, all with the same counters; the link row (network `<Link#4>`)
+ * is used. Only some links have an address, so columns are counted from the right. An asterisk after
+ * the name marks an interface that is down. Interfaces for which `isWanted` is false are left out,
+ * and so is a second link of the same name, which older systems print because they truncate names.
  *
  * @throws {SyntaxError} When the headings or a link's counters are missing; the message quotes the line.
  */
 export function parseNetstatIb(
   text: string,
-  wants: (name: string) => boolean = () => true,
+  isWanted: (name: string) => boolean = () => true,
 ): InterfaceCounters[] {
   const [heading = "", ...rows] = text.split("\n");
   const headings = splitWords(heading);
@@ -38,7 +37,7 @@ export function parseNetstatIb(
     if (!isCount(receivedBytes) || !isCount(sentBytes)) {
       throw new SyntaxError(`Cannot parse netstat: no counters in "${lineAt(row, 0)}"`);
     }
-    if (!wants(name)) continue;
+    if (!isWanted(name)) continue;
     found.set(name, {
       name,
       receivedBytes: Number(receivedBytes),

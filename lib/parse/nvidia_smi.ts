@@ -1,19 +1,19 @@
 import type { Gpu } from "../types.ts";
 
 const MEBIBYTE = 1024 * 1024;
-/** What is asked of each card behind its name: memory in all and in use, use, temperature. */
+/** Numeric columns after the name: total and used memory, utilization, temperature. */
 const NUMBERS = 4;
 const MAX_NAME_LENGTH = 100;
-/** A value, or in its place `[N/A]`, `[Not Supported]`, `[Unknown Error]`, `N/A`. */
+/** A number, or `[N/A]`, `[Not Supported]`, `[Unknown Error]`, `N/A`. */
 const VALUE = /^(?:-?\d{1,9}(?:\.\d{1,6})?|\[[^\]]*\]|N\/A)$/;
 
 /**
- * Reads the lines of `nvidia-smi`, a card each: name, memory in MiB in all and in use, use in
- * percent, degrees Celsius, by commas.
+ * Parses the CSV output of `nvidia-smi`, a card per line: name, total and used memory in MiB,
+ * utilization in percent, degrees Celsius.
  *
- * What a card does not tell is absent. Lines that are no card's, such as warnings, are skipped.
+ * Values that a card does not report are absent. Other lines, such as warnings, are skipped.
  *
- * @throws {SyntaxError} When no line is a card's; the message quotes the first one.
+ * @throws {SyntaxError} When no line describes a card; the message quotes the first line.
  */
 export function parseNvidiaSmi(text: string): Gpu[] {
   const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");

@@ -1,9 +1,9 @@
 /**
- * The value that a file of `KEY=value` lines gives to `key`, or `undefined` when it gives none.
+ * Value of `key` in a file of `KEY=value` lines such as `/etc/os-release`; `undefined` when it is
+ * missing or empty.
  *
- * Understands shell quoting, as `/etc/os-release` asks for it; an empty value counts as none, and
- * of several lines the last one counts. A quotation that is not closed ends with its line, since
- * people edit these files by hand.
+ * Shell quoting is understood. The last of several lines counts. An unclosed quotation ends with its
+ * line, because these files are edited by hand.
  */
 export function lookupVariable(text: string, key: string): string | undefined {
   let value: string | undefined;
@@ -30,7 +30,7 @@ function unquote(word: string): string {
   return result.trim();
 }
 
-/** A backslash stands for itself within single quotes, and within double ones before most letters. */
+/** A backslash is literal within single quotes, and within double quotes before most characters. */
 function isEscape(quote: string, next: string): boolean {
   return quote === "" || (quote === '"' && '"$`\\'.includes(next));
 }

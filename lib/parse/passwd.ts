@@ -1,17 +1,17 @@
-/** An account of the machine, as far as a login needs it. */
+/** A user account of this machine. */
 export interface Account {
   name: string;
-  /** Its folder; empty when none is named. */
+  /** Home folder; may be empty. */
   home: string;
-  /** Its login shell; empty when none is named. */
+  /** Login shell; may be empty. */
   shell: string;
 }
 
 /**
- * The account that `/etc/passwd` has for a uid; `undefined` when it has none.
+ * Finds the account of a uid in `/etc/passwd`; `undefined` when there is none.
  *
- * The first of several counts, as it does for the C library. Lines that are none of an account
- * (comments, includes of other databases, broken ones) are passed over.
+ * The first of several counts, as in the C library. Other lines (comments, NIS includes, malformed
+ * ones) are skipped.
  */
 export function findAccount(passwd: string, uid: number): Account | undefined {
   for (const line of passwd.split("\n")) {

@@ -1,9 +1,9 @@
-/** The folder in which a full path lies; empty for what is no path, and for what lies in the root. */
+/** Parent folder of an absolute path, without its trailing slash: empty for `/name` and for a bare name. */
 export function dirname(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
-/** The last part of a path. */
+/** Last component of a path. */
 export function basename(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }

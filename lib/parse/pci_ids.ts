@@ -1,12 +1,12 @@
-/** What a device is called in the list of PCI ids; `undefined` is what the list does not know. */
+/** Names of a device in `pci.ids`; `undefined` where the list has none. */
 export interface PciNames {
   vendor: string | undefined;
   device: string | undefined;
 }
 
 /**
- * Looks a device up in the text of `pci.ids`, where a vendor's line starts with its four hex
- * digits and its devices follow, each behind a tab.
+ * Looks up a device in the text of `pci.ids`: a vendor's line starts with four hex digits, its
+ * devices follow, indented by a tab.
  */
 export function lookupPciNames(text: string, id: { vendor: string; device: string }): PciNames {
   const vendorAt = text.indexOf(`\n${id.vendor}  `);
@@ -18,7 +18,7 @@ export function lookupPciNames(text: string, id: { vendor: string; device: strin
   };
 }
 
-/** From a vendor's line up to the next vendor's. */
+/** Text from a vendor's line to the next vendor. */
 function vendorSection(text: string, start: number): string {
   let end = text.indexOf("\n", start);
   while (end !== -1 && (text[end + 1] === "\t" || text[end + 1] === "#")) {
@@ -27,7 +27,7 @@ function vendorSection(text: string, start: number): string {
   return text.slice(start, end === -1 ? text.length : end);
 }
 
-/** What follows four digits and two spaces. */
+/** Text after four hex digits and two spaces. */
 function nameAt(section: string, at: number): string | undefined {
   if (at === 1) return undefined;
   const end = section.indexOf("\n", at);

@@ -1,8 +1,6 @@
 /**
- * What one run of `ping -c 1` found.
- *
- * `lost` is an echo without a reply, `unreachable` one that could not be sent at all, `forbidden` a
- * `ping` that may not open its socket or may not be run.
+ * Result of `ping -c 1`: `lost` is an echo without a reply, `unreachable` one that could not be sent,
+ * `forbidden` a `ping` without the permission to open its socket or to run.
  */
 export type PingOutcome =
   | { kind: "reply"; ms: number }
@@ -10,11 +8,11 @@ export type PingOutcome =
   | { kind: "unreachable" | "forbidden"; reason: string };
 
 /**
- * Reads the output of `ping -n -c 1` in the C locale: iputils, busybox and inetutils.
+ * Parses the output of `ping -n -c 1` in the C locale: iputils, busybox and inetutils.
  *
- * Standard error belongs to the text, for it alone tells why nothing was sent.
+ * The text must include standard error, which explains why nothing was sent.
  *
- * @throws {SyntaxError} When the text is no ping's, is cut off, or its options were refused; the
+ * @throws {SyntaxError} When the text is not ping's, is truncated, or ping rejected its options; the
  * message quotes the line.
  */
 export function parsePingOutput(text: string): PingOutcome {
@@ -37,7 +35,7 @@ export function parsePingOutput(text: string): PingOutcome {
       complaint ??= line.slice(0, REASON_LIMIT);
     }
   }
-  // A sum means that the echo was on its way, whatever was said before.
+  // A summary means that the echo was sent, whatever was printed before.
   if (summary) return { kind: "lost" };
   if (complaint !== undefined) return { kind: "unreachable", reason: complaint };
   throw parseError(text.trim());
@@ -45,7 +43,7 @@ export function parsePingOutput(text: string): PingOutcome {
 
 const REASON_LIMIT = 200;
 
-/** A refused socket is a matter of rights; a refused packet is a firewall's doing. */
+/** A refused socket is a lack of permission; a refused packet is a firewall's decision. */
 function isForbidden(line: string): boolean {
   return /not permitted|permission denied|lacking privilege|cap_net_raw/i.test(line) &&
     !/\b(sendto|sendmsg|connect)\b/.test(line);

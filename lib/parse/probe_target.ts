@@ -1,29 +1,29 @@
 import type { ProbeKind } from "../types.ts";
 import { ipFamily } from "./ip_address.ts";
 
-/** What a probe reaches for; hosts are IP literals without brackets or names in ASCII. */
+/** Parsed target of a probe; hosts are IP literals without brackets or names in ASCII. */
 export type ProbeTarget =
   | { kind: "icmp"; host: string }
   | { kind: "tcp"; host: string; port: number }
   | { kind: "http"; url: URL };
 
-/** The port of a TCP probe whose target names none. */
+/** Port of a TCP probe without one. */
 const DEFAULT_PORT = 80;
 
-/** A name in DNS, without its final dot. */
+/** Length limit of a DNS name, without its final dot. */
 const HOST_LIMIT = 253;
 
-/** Beyond it proxies and servers give up as well. */
+/** Length limit of a target; proxies and servers reject longer URLs. */
 const TARGET_LIMIT = 2048;
 
 /**
- * Reads a target as the panel's administrators write it: `1.1.1.1`, `host`, `host:443`,
+ * Parses a probe target as administrators write it in the panel: `1.1.1.1`, `host`, `host:443`,
  * `[2606::1]:443`, `::1`, `https://host/path`.
  *
- * A target is accepted in every form for every kind: ICMP takes the host out of it, TCP the host
- * and the port (the scheme's when a URL names none). International names come out in ASCII.
+ * Every form is accepted for every kind: ICMP uses the host, TCP the host and the port (by default
+ * the scheme's). International names are converted to ASCII.
  *
- * @throws {SyntaxError} When the target is none of these forms or could be taken for an option; the
+ * @throws {SyntaxError} When the target has none of these forms or looks like an option; the
  * message quotes it without query and user.
  */
 export function parseProbeTarget(kind: ProbeKind, text: string): ProbeTarget {
@@ -32,7 +32,7 @@ export function parseProbeTarget(kind: ProbeKind, text: string): ProbeTarget {
   if (/[\s\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) {
     throw targetError(text, "it has spaces or control characters");
   }
-  if (text.startsWith("-")) throw targetError(text, "it begins like an option");
+  if (text.startsWith("-")) throw targetError(text, "it starts like an option");
   if (kind === "http") return { kind, url: parseHttpUrl(text) };
   const { host, port } = parseEndpoint(text);
   return kind === "icmp" ? { kind, host } : { kind, host, port: port ?? DEFAULT_PORT };
@@ -49,7 +49,7 @@ function parseEndpoint(text: string): { host: string; port?: number } {
       [];
   let host: string;
   if (bracketed !== undefined) {
-    if (ipFamily(bracketed) !== 6) throw targetError(text, "no IPv6 address is in the brackets");
+    if (ipFamily(bracketed) !== 6) throw targetError(text, "the brackets contain no IPv6 address");
     host = bracketed;
   } else if (name !== undefined) {
     host = asciiHost(name, text);
@@ -65,7 +65,7 @@ function parseEndpoint(text: string): { host: string; port?: number } {
 function asciiHost(name: string, text: string): string {
   if (ipFamily(name) === 4) return name;
   const host = URL.parse(`http://${name}`)?.hostname ?? "";
-  // A URL takes `127.1` and `0x7f000001` for addresses, which a reader of the task list does not.
+  // URL parses `127.1` and `0x7f000001` as addresses, which is not obvious in a task list.
   if (ipFamily(host) !== undefined) throw targetError(text, "the address is not written in full");
   return checkHostName(host, text);
 }
@@ -74,7 +74,7 @@ function checkHostName(host: string, text: string): string {
   const name = host.endsWith(".") ? host.slice(0, -1) : host;
   if (name.length > HOST_LIMIT) throw targetError(text, "the host name is too long");
   if (!/^(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(name)) {
-    throw targetError(text, "that is no host name");
+    throw targetError(text, "it is not a host name");
   }
   return host;
 }
@@ -87,9 +87,9 @@ function parseHttpUrl(text: string): URL {
     : `http://${text}`;
   const scheme = written.slice(0, written.indexOf("://")).toLowerCase();
   if (scheme !== "http" && scheme !== "https") throw targetError(text, "the scheme is not http(s)");
-  if (/^[^/]+:\/\/[^/?#\\]*@/.test(written)) throw targetError(text, "it names a user");
+  if (/^[^/]+:\/\/[^/?#\\]*@/.test(written)) throw targetError(text, "it contains a user name");
   const url = URL.parse(written);
-  if (!url) throw targetError(text, "that is no URL");
+  if (!url) throw targetError(text, "it is not a URL");
   if (url.port === "0") throw targetError(text, "the port is out of range");
   if (!url.hostname.startsWith("[") && ipFamily(url.hostname) === undefined) {
     checkHostName(url.hostname, text);
@@ -98,12 +98,12 @@ function parseHttpUrl(text: string): URL {
   return url;
 }
 
-/** A URL's host as it is dialled: IPv6 without its brackets. */
+/** Host of a URL, IPv6 without its brackets. */
 export function urlHost(url: URL): string {
   return url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname;
 }
 
-/** A URL's port, or its scheme's when it names none. */
+/** Port of a URL, by default the scheme's. */
 export function urlPort(url: URL): number {
   if (url.port !== "") return Number(url.port);
   return url.protocol === "https:" ? 443 : 80;
@@ -113,7 +113,7 @@ function targetError(text: string, reason: string): SyntaxError {
   return new SyntaxError(`Cannot parse probe target ${quoteForLog(text)}: ${reason}`);
 }
 
-/** Fit for a log: neither query nor user, nothing that a terminal would obey. */
+/** Quotes a target for a log line: without query, user and control characters. */
 function quoteForLog(text: string): string {
   const [beforeQuery = ""] = text.split(/[?#]/, 1);
   const withoutUser = beforeQuery.slice(beforeQuery.lastIndexOf("@") + 1);

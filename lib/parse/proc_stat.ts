@@ -1,6 +1,6 @@
 import { lineAt } from "./scan.ts";
 
-/** What time goes to, in the kernel's order. */
+/** CPU states, in the kernel's order. */
 export type CpuState =
   | "user"
   | "nice"
@@ -12,22 +12,21 @@ export type CpuState =
   | "steal";
 
 /**
- * Time of all cores together since boot, in clock ticks, by what it went to; `undefined` where the
- * kernel's sum makes no sense.
+ * Time of all cores together since boot by state, in clock ticks; `undefined` where the kernel's
+ * counter is out of range.
  */
 export type CpuTicks = Record<CpuState, number | undefined>;
 
 /**
- * Reads the first line of `/proc/stat`, in clock ticks.
+ * Parses the first line of `/proc/stat`, in clock ticks.
  *
- * Guest time is left out: the kernel has it in `user` and `nice` already. Columns that an old
- * kernel lacks count as 0.
+ * Guest time is omitted, because `user` and `nice` include it. Columns missing in old kernels are 0.
  *
- * @throws {SyntaxError} When it is no `cpu` line or has no four counters; the message quotes it.
+ * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
 export function parseCpuTicks(line: string): CpuTicks {
   const columns = line.trimEnd().split(" ");
-  // The kernel puts two spaces behind "cpu", so that the columns of all lines stay together.
+  // The kernel writes two spaces after "cpu".
   const first = columns[1] === "" ? 2 : 1;
   if (columns[0] !== "cpu" || columns.length < first + 4) throw parseError(line);
   const tick = (index: number): number | undefined => {
@@ -35,7 +34,7 @@ export function parseCpuTicks(line: string): CpuTicks {
     if (column === undefined) return 0;
     if (!/^\d+$/.test(column)) throw parseError(line);
     const value = Number(column);
-    // The kernel's idle sums have been seen below zero, which shows as just under 2^64.
+    // Idle counters have been seen below zero, printed as just under 2^64.
     return Number.isSafeInteger(value) ? value : undefined;
   };
   return {
@@ -50,7 +49,7 @@ export function parseCpuTicks(line: string): CpuTicks {
   };
 }
 
-/** Counts the cores that are online by the `cpuN` lines of `/proc/stat`; `undefined` when it has none. */
+/** Counts online cores by the `cpuN` lines of `/proc/stat`; `undefined` when there are none. */
 export function countLogicalCores(text: string): number | undefined {
   return text.match(/^cpu\d+ /gm)?.length;
 }

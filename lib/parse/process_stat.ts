@@ -1,22 +1,22 @@
-/** A process and whom it belongs to. */
+/** A process, its parent, group and session. */
 export interface ProcessStat {
   pid: number;
-  /** It has ended, and only its parent's interest keeps its number. */
+  /** Zombie or dead: only its parent has yet to wait for it. */
   hasExited: boolean;
   parentPid: number;
   processGroupId: number;
   sessionId: number;
-  /** Ticks since boot; tells a process from a later one with the same number. */
+  /** Start in clock ticks since boot; distinguishes processes that reuse a pid. */
   startTicks: number;
 }
 
-/** Where these stand behind the name, which may hold anything. */
+/** Field positions after the name, which may contain anything. */
 const FIELD = { state: 0, parent: 1, group: 2, session: 3, startTicks: 19 } as const;
 
 /**
- * Reads `/proc/PID/stat`.
+ * Parses `/proc/PID/stat`.
  *
- * @throws {SyntaxError} When it is no such line; the message quotes it.
+ * @throws {SyntaxError} When the line is malformed; the message quotes it.
  */
 export function parseProcessStat(text: string): ProcessStat {
   const fields = text.slice(text.lastIndexOf(")") + 1).trim().split(" ");

@@ -1,13 +1,13 @@
 import { addressBytes, ipFamily } from "./ip_address.ts";
 
-/** A proxy as its URL describes it. */
+/** A proxy server from its URL. */
 export interface Proxy {
-  /** `socks5h` looks names up itself, for `socks5` that is done here. */
+  /** `socks5h` resolves names at the proxy, `socks5` here. */
   readonly kind: "http" | "socks5" | "socks5h";
   /** An IP literal without brackets, or a name in ASCII. */
   readonly host: string;
   readonly port: number;
-  /** Without percent signs; absent when the proxy is not told who asks. */
+  /** Percent-decoded; absent for a proxy without authentication. */
   readonly login?: { readonly user: string; readonly password: string };
 }
 
@@ -17,14 +17,14 @@ const FORM =
   /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:([^/]*)@)?(?:\[([^\]]+)\]|([^:@/?#[\]\\]+))(?::(\d{1,5}))?\/?$/i;
 
 /**
- * Reads a proxy as `HTTP_PROXY` and its like name it: `http://user:password@host:port`,
- * `socks5://host`, `host:port`.
+ * Parses a proxy URL as in `HTTP_PROXY`: `http://user:password@host:port`, `socks5://host`,
+ * `host:port`.
  *
- * @throws {RangeError} When it is none that can be used; the message shows at most the scheme, since
- * the rest may hold a password.
+ * @throws {RangeError} When the URL is not usable; the message shows at most the scheme, because
+ * the rest may contain a password.
  */
 export function parseProxy(text: string): Proxy {
-  const [, scheme = "http", login, literal, name, digits] = FORM.exec(text) ?? fail("is no URL");
+  const [, scheme = "http", login, literal, name, digits] = FORM.exec(text) ?? fail("is not valid");
   const kind = parseKind(scheme);
   const host = literal ?? asciiHost(name ?? "");
   if (literal !== undefined && ipFamily(literal) !== 6) fail("has no IPv6 address in brackets");
@@ -36,11 +36,11 @@ export function parseProxy(text: string): Proxy {
 function parseKind(scheme: string): Proxy["kind"] {
   const kind = scheme.toLowerCase();
   if (kind === "http" || kind === "socks5" || kind === "socks5h") return kind;
-  return fail(`is of kind ${kind}://; known are http://, socks5:// and socks5h://`);
+  return fail(`has the scheme ${kind}://; supported are http://, socks5:// and socks5h://`);
 }
 
 function asciiHost(name: string): string {
-  return URL.parse(`http://${name}`)?.hostname || fail("names no host");
+  return URL.parse(`http://${name}`)?.hostname || fail("has no host");
 }
 
 function parseLogin(text: string): { user: string; password: string } {
@@ -54,7 +54,7 @@ function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return fail('has a "%" in user or password that is no escape; write it as %25');
+    return fail('has a "%" in user or password that starts no escape; write it as %25');
   }
 }
 
@@ -62,7 +62,7 @@ function fail(reason: string): never {
   throw new RangeError(`Cannot use a proxy whose URL ${reason}`);
 }
 
-/** Who is asked for. */
+/** Destination of a connection. */
 export interface ProxiedTarget {
   /** An IP literal without brackets, or a name in ASCII. */
   readonly host: string;
@@ -70,11 +70,11 @@ export interface ProxiedTarget {
 }
 
 /**
- * Whether `NO_PROXY` exempts a target: `*`, names with all that end in them (`example.com`,
- * `.example.com`), addresses and their ranges (`10.0.0.0/8`, `fd00::/8`), each with or without a
- * port, between commas or spaces.
+ * Whether `NO_PROXY` exempts a target. Entries are separated by commas or spaces: `*`, a domain with
+ * its subdomains (`example.com`, `.example.com`), an address or range (`10.0.0.0/8`, `fd00::/8`),
+ * each with an optional port.
  *
- * Loopback is as any other address. What can't be read exempts nothing.
+ * Loopback is not special. Malformed entries exempt nothing.
  */
 export function isExemptFromProxy(list: string, target: ProxiedTarget): boolean {
   const host = normalizeName(target.host);
@@ -90,7 +90,7 @@ export function isExemptFromProxy(list: string, target: ProxiedTarget): boolean 
 function parseEntry(entry: string): { pattern: string; port?: number } {
   const [, bracketed, name, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(entry) ??
     [];
-  // What is left is an IPv6 address or range without brackets.
+  // Anything else is an IPv6 address or range without brackets.
   const pattern = bracketed ?? name ?? entry;
   return digits === undefined ? { pattern } : { pattern, port: Number(digits) };
 }

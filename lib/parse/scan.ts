@@ -1,7 +1,7 @@
-/** Longest quotation in an error; kernel text that is bent may have no line ends at all. */
+/** Longest quotation in an error message; malformed text may have no line ends at all. */
 const MAX_LENGTH = 120;
 
-/** The line that `offset` lies in, without its line feed, cut to what an error message can quote. */
+/** The line around `offset`, without its line feed, truncated for quotation in an error message. */
 export function lineAt(text: string, offset: number): string {
   const start = offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
   const end = text.indexOf("\n", offset);
@@ -13,11 +13,10 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * The whole number that starts at `offset`, after any spaces; `undefined` when there is none or
- * when it can't be held exactly.
+ * The whole number that starts at `offset`, after any spaces; `undefined` when there is none or it
+ * exceeds `Number.MAX_SAFE_INTEGER`.
  *
- * Reads in place, because a slice and a conversion per number would cost more than the rest of a
- * report's parsing.
+ * Reads in place: a slice and a conversion per number would cost more than the rest of the parsing.
  */
 export function decimalAt(text: string, offset: number): number | undefined {
   let at = offset;

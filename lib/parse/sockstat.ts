@@ -1,16 +1,16 @@
 import { decimalAt, lineAt } from "./scan.ts";
 
-/** Sockets of one address family, as the kernel counts them. */
+/** Numbers of sockets of one address family. */
 export interface SocketCounts {
   /** TCP sockets in every state but TIME_WAIT. */
   tcp: number;
-  /** TCP sockets in TIME_WAIT; only the IPv4 file has them, for both families. */
+  /** TCP sockets in TIME_WAIT; only in the IPv4 file, for both families. */
   tcpTimeWait: number;
   udp: number;
 }
 
 /**
- * Reads `/proc/net/sockstat` or `/proc/net/sockstat6`.
+ * Parses `/proc/net/sockstat` or `/proc/net/sockstat6`.
  *
  * @throws {SyntaxError} When TCP or UDP has no line or no count; the message quotes the line.
  */

@@ -1,8 +1,7 @@
 /**
- * Reads what macOS's `sysctl NAME…` prints: a line per name, `hw.ncpu: 8`.
+ * Parses the output of macOS's `sysctl NAME…`: a line per name, `hw.ncpu: 8`.
  *
- * A name that the kernel doesn't know has no line, and none is in the answer. Lines without a colon
- * belong to nothing that is asked for and are skipped.
+ * Names unknown to the kernel have no line. Lines without a colon are skipped.
  */
 export function parseSysctl(text: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();

@@ -3,7 +3,7 @@ import { lineAt } from "./scan.ts";
 const PATTERN = /^(\d+(?:\.\d+)?)(?:\s|$)/;
 
 /**
- * Reads `/proc/uptime`: seconds since boot, with their fraction.
+ * Parses `/proc/uptime`: seconds since boot, with a fraction.
  *
  * @throws {SyntaxError} When it does not start with a number; the message quotes the line.
  */

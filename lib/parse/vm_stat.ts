@@ -1,19 +1,19 @@
 import { lineAt } from "./scan.ts";
 
-/** Where a Mac's memory is, in bytes. */
+/** Memory of a Mac by use, in bytes. */
 export interface VmStat {
-  /** Held by the kernel: it can neither be written out nor compressed. */
+  /** Kernel memory that can't be paged out or compressed. */
   wiredBytes: number;
-  /** Of programs, without a file behind it. */
+  /** Memory of programs without a backing file. */
   anonymousBytes: number;
-  /** The part of the anonymous memory that programs let the kernel throw away. */
+  /** Part of the anonymous memory that the kernel may discard. */
   purgeableBytes: number;
-  /** What holds compressed memory. */
+  /** Memory occupied by compressed pages. */
   compressorBytes: number;
 }
 
 /**
- * Reads what macOS's `vm_stat` prints: pages by kind, and their size in the first line.
+ * Parses the output of macOS's `vm_stat`: pages by kind, and the page size in the first line.
  *
  * @throws {SyntaxError} When a line is missing or has no count; the message names it.
  */

@@ -16,7 +16,7 @@ compressed_size                 4    10737418240
 overhead_size                   4    1073741824
 `;
 
-Deno.test("parseArcstats() reads size and least size", () => {
+Deno.test("parseArcstats() reads size and minimum size", () => {
   assertEquals(parseArcstats(ARCSTATS), { sizeBytes: 12884901888, minimumBytes: 1030266880 });
 });
 
@@ -29,7 +29,7 @@ for (
     [ARCSTATS.replace("12884901888", "99999999999999999999"), "99999999999999999999"],
   ] as const
 ) {
-  Deno.test(`parseArcstats() throws and quotes ${quoted} when the text is bent`, () => {
+  Deno.test(`parseArcstats() throws and quotes ${quoted} when the text is malformed`, () => {
     assertThrows(() => parseArcstats(text), SyntaxError, quoted);
   });
 }

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { formatByteCount, parseByteCount } from "../../lib/parse/byte_size.ts";
 
-Deno.test("parseByteCount() takes units of both kinds, in any letters", () => {
+Deno.test("parseByteCount() accepts decimal and binary units, case-insensitively", () => {
   const table: Record<string, number> = {
     "0": 0,
     "1048576": 1048576,
@@ -19,7 +19,7 @@ Deno.test("parseByteCount() takes units of both kinds, in any letters", () => {
   }
 });
 
-Deno.test("parseByteCount() refuses everything else", () => {
+Deno.test("parseByteCount() throws for any other text", () => {
   for (
     const text of [
       "",
@@ -38,14 +38,14 @@ Deno.test("parseByteCount() refuses everything else", () => {
   }
 });
 
-Deno.test("formatByteCount() takes the largest unit that leaves a number of at least 1", () => {
+Deno.test("formatByteCount() uses the largest unit that gives at least 1", () => {
   assertEquals(formatByteCount(1023), "1023 B");
   assertEquals(formatByteCount(1024), "1.0 KiB");
   assertEquals(formatByteCount(12.5 * 1024 ** 3), "12.5 GiB");
   assertEquals(formatByteCount(5000 * 1024 ** 5), "5000.0 PiB");
 });
 
-Deno.test("parseByteCount() reads a plain count as it is", () => {
+Deno.test("parseByteCount() reads a plain number of bytes", () => {
   fc.assert(fc.property(fc.maxSafeNat(), (bytes) => {
     assertEquals(parseByteCount(String(bytes)), bytes);
   }));

@@ -1,7 +1,13 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { cgroupMountFolders, parseMemoryCgroup } from "../../lib/parse/cgroup.ts";
+import {
+  cgroupMountFolders,
+  parseMemoryCgroup,
+  parseMemoryLimit,
+  parseMemoryStat,
+} from "../../lib/parse/cgroup.ts";
 import type { Mount } from "../../lib/parse/mountinfo.ts";
+import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 function mount(type: string, mountPoint: string, root = "/"): Mount {
   return { device: "0:30", root, mountPoint, type, source: type };
@@ -15,20 +21,20 @@ Deno.test("parseMemoryCgroup() reads the one line of version 2", () => {
   assertEquals(parseMemoryCgroup("0::/\n"), { version: 2, path: "/" });
 });
 
-Deno.test("parseMemoryCgroup() takes the hierarchy of version 1 that counts memory", () => {
+Deno.test("parseMemoryCgroup() uses the memory hierarchy of version 1", () => {
   const text = "9:name=systemd:/\n4:memory:/docker/0123abc\n3:cpuset:/x\n0::/system.slice\n";
   assertEquals(parseMemoryCgroup(text), { version: 1, path: "/docker/0123abc" });
   const shared = "2:cpu,memory:/a:b\n";
   assertEquals(parseMemoryCgroup(shared), { version: 1, path: "/a:b" });
 });
 
-Deno.test("parseMemoryCgroup() gives nothing when memory is counted nowhere", () => {
+Deno.test("parseMemoryCgroup() returns undefined without a memory cgroup", () => {
   for (const text of ["", "3:cpuset:/\n", "0::\n", "x::/\n", "1:name=memory:/\n", "0:/\n"]) {
     assertEquals(parseMemoryCgroup(text), undefined, text);
   }
 });
 
-Deno.test("cgroupMountFolders() gives the group and those around it, the innermost first", () => {
+Deno.test("cgroupMountFolders() lists a cgroup and its ancestors, innermost first", () => {
   assertEquals(cgroupMountFolders({ version: 2, path: "/a.slice/b.scope" }, [UNIFIED]), [
     "/sys/fs/cgroup/a.slice/b.scope",
     "/sys/fs/cgroup/a.slice",
@@ -37,7 +43,7 @@ Deno.test("cgroupMountFolders() gives the group and those around it, the innermo
   assertEquals(cgroupMountFolders({ version: 2, path: "/" }, [UNIFIED]), ["/sys/fs/cgroup"]);
 });
 
-Deno.test("cgroupMountFolders() starts where the mount starts when it shows a part alone", () => {
+Deno.test("cgroupMountFolders() starts at the mount's root when it shows a subtree", () => {
   const memory = mount("cgroup", "/sys/fs/cgroup/memory", "/docker/0123abc");
   const folders = (path: string) => cgroupMountFolders({ version: 1, path }, [memory, UNIFIED]);
   assertEquals(folders("/docker/0123abc"), ["/sys/fs/cgroup/memory"]);
@@ -46,7 +52,7 @@ Deno.test("cgroupMountFolders() starts where the mount starts when it shows a pa
   assertEquals(folders("/"), []);
 });
 
-Deno.test("cgroupMountFolders() finds nothing when the group lies outside of the namespace", () => {
+Deno.test("cgroupMountFolders() finds nothing when the cgroup is outside the namespace", () => {
   assertEquals(cgroupMountFolders({ version: 2, path: "/../other" }, [UNIFIED]), []);
   assertEquals(cgroupMountFolders({ version: 2, path: "/.." }, [UNIFIED]), []);
   const outside = mount("cgroup2", "/host/cgroup", "/../..");
@@ -61,5 +67,107 @@ Deno.test("cgroupMountFolders() never leaves the mount, whatever the kernel writ
       assert(folder.startsWith("/sys/fs/cgroup"), folder);
       assert(!`${folder}/`.includes("/../"), folder);
     }
+  }));
+});
+
+Deno.test("parseMemoryLimit() reads a limit in bytes", () => {
+  assertEquals(parseMemoryLimit("536870912\n"), 536870912);
+  assertEquals(parseMemoryLimit("0\n"), 0);
+});
+
+for (
+  const text of ["max\n", "9223372036854771712\n", "9223372036854710272\n", "18446744073709551615"]
+) {
+  Deno.test(`parseMemoryLimit() returns undefined when the kernel writes ${text.trim()}`, () => {
+    assertEquals(parseMemoryLimit(text), undefined);
+  });
+}
+
+for (const text of ["", "-1\n", "1.5", "512M", "max 5", "9".repeat(21), " 5"]) {
+  Deno.test(`parseMemoryLimit() throws when the text is "${text.trim()}"`, () => {
+    assertThrows(() => parseMemoryLimit(text), SyntaxError, `"${text.split("\n")[0]}"`);
+  });
+}
+
+Deno.test("parseMemoryLimit() throws nothing but SyntaxError", () => {
+  onlySyntaxErrors(parseMemoryLimit, ["536870912\n", "max\n"]);
+});
+
+/** Captured from a kernel 6.18, the middle left out. */
+const VERSION_1 = `cache 9420800
+swap 0
+inactive_anon 0
+active_anon 1531904
+inactive_file 12288
+active_file 339968
+unevictable 21778432
+hierarchical_memory_limit 9223372036854771712
+total_cache 991625216
+total_swap 4096
+total_swapcached 0
+total_inactive_file 251277312
+total_active_file 731283456
+total_unevictable 21778432
+`;
+
+const VERSION_2 = `anon 818249728
+file 991625216
+kernel 30011392
+slab 12345678
+inactive_anon 803774464
+active_anon 1671168
+inactive_file 251277312
+active_file 731283456
+slab_reclaimable 9000000
+slab_unreclaimable 3345678
+workingset_refault_file 680180
+`;
+
+Deno.test("parseMemoryStat() reads version 1, descendants included", () => {
+  assertEquals(parseMemoryStat(VERSION_1, 1), {
+    inactiveFileBytes: 251277312,
+    activeFileBytes: 731283456,
+    reclaimableBytes: undefined,
+    swapBytes: 4096,
+  });
+});
+
+Deno.test("parseMemoryStat() reads version 2", () => {
+  assertEquals(parseMemoryStat(VERSION_2, 2), {
+    inactiveFileBytes: 251277312,
+    activeFileBytes: 731283456,
+    reclaimableBytes: 9000000,
+    swapBytes: undefined,
+  });
+});
+
+Deno.test("parseMemoryStat() finds a counter in the first line", () => {
+  assertEquals(parseMemoryStat("inactive_file 5\nactive_file 7", 2).inactiveFileBytes, 5);
+});
+
+for (
+  const [text, quoted] of [
+    ["", `"inactive_file" after ""`],
+    ["anon 5\ninactive_file 5\n", `"active_file" after "anon 5"`],
+    ["inactive_file x\nactive_file 5\n", `"inactive_file x"`],
+    ["inactive_file 5\nactive_file -5\n", `"active_file -5"`],
+    ["inactive_file 5\nactive_file 5\nslab_reclaimable \n", `"slab_reclaimable "`],
+  ] as const
+) {
+  Deno.test(`parseMemoryStat() throws when the text is ${JSON.stringify(text)}`, () => {
+    assertThrows(() => parseMemoryStat(text, 2), SyntaxError, quoted);
+  });
+}
+
+Deno.test("parseMemoryStat() throws nothing but SyntaxError", () => {
+  onlySyntaxErrors((text) => parseMemoryStat(text, 1), [VERSION_1]);
+  onlySyntaxErrors((text) => parseMemoryStat(text, 2), [VERSION_2]);
+});
+
+Deno.test("parseMemoryStat() reads back what the kernel would write", () => {
+  fc.assert(fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (inactive, active) => {
+    const text = `anon 1\nactive_file ${active}\ninactive_file ${inactive}\n`;
+    const stat = parseMemoryStat(text, 2);
+    assertEquals([stat.inactiveFileBytes, stat.activeFileBytes], [inactive, active]);
   }));
 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
+import { armPartName, parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const RASPBERRY_PI = `processor	: 0
@@ -56,7 +56,7 @@ Deno.test("parseCpuinfo() reads a captured x86 guest", () => {
   });
 });
 
-Deno.test("parseCpuinfo() counts a core once for its two threads, and again on another socket", () => {
+Deno.test("parseCpuinfo() counts a core once for two threads, and separately per socket", () => {
   const thread = (socket: number, core: number): string =>
     `processor\t: 0\nmodel name\t: Intel(R) Xeon(R) CPU           E5520\n` +
     `physical id\t: ${socket}\ncore id\t\t: ${core}\nflags\t\t: fpu vmx\n\n`;
@@ -67,18 +67,18 @@ Deno.test("parseCpuinfo() counts a core once for its two threads, and again on a
   assertEquals(info.underHypervisor, false);
 });
 
-Deno.test("parseCpuinfo() leaves the cores open when the file does not tell", () => {
+Deno.test("parseCpuinfo() has no core count when the file has none", () => {
   assertEquals(parseCpuinfo(RASPBERRY_PI).physicalCores, undefined);
 });
 
-Deno.test("parseCpuinfo() lists each kind of ARM core once", () => {
+Deno.test("parseCpuinfo() lists each ARM core design once", () => {
   assertEquals(parseCpuinfo(RASPBERRY_PI).armParts, [{ implementer: 0x41, part: 0xd08 }]);
   const bigLittle =
     `CPU implementer : 0x41\nCPU part : 0xd05\n\nCPU implementer : 0x41\nCPU part : 0xd0b\n`;
   assertEquals(parseCpuinfo(bigLittle).armParts.map(({ part }) => part), [0xd05, 0xd0b]);
 });
 
-Deno.test("parseCpuinfo() reads the form of s390x", () => {
+Deno.test("parseCpuinfo() reads s390x", () => {
   const info = parseCpuinfo(S390X);
   assertEquals(info.designName, "IBM/S390 3906");
   assertEquals(info.physicalCores, 2);
@@ -92,12 +92,12 @@ Deno.test("parseCpuinfo() reads the names of POWER, MIPS, RISC-V and LoongArch",
   assertEquals(parseCpuinfo("Model Name\t: Loongson-3A5000\n").modelName, "Loongson-3A5000");
 });
 
-Deno.test("parseCpuinfo() does not take a flag that ends alike for the hypervisor's", () => {
+Deno.test("parseCpuinfo() does not confuse similar flags with `hypervisor`", () => {
   assertEquals(parseCpuinfo("flags\t: fpu nohypervisor hypervisors\n").underHypervisor, false);
   assertEquals(parseCpuinfo("flags\t: hypervisor\n").underHypervisor, true);
 });
 
-Deno.test("parseCpuinfo() makes nothing of senseless text", () => {
+Deno.test("parseCpuinfo() skips malformed lines", () => {
   const info = parseCpuinfo(
     "no colon\n: no key\nphysical id:\ncore id: 5\nCPU part: x\nCPU implementer: -1\n",
   );
@@ -121,4 +121,18 @@ Deno.test("parseCpuinfo() counts the cores that the kernel would write", () => {
     const expected = new Set(threads.map(String)).size;
     assertEquals(parseCpuinfo(text.join("")).physicalCores, expected);
   }));
+});
+
+Deno.test("armPartName() knows common cores", () => {
+  assertEquals(armPartName({ implementer: 0x41, part: 0xd0c }), "Neoverse-N1");
+  assertEquals(armPartName({ implementer: 0x48, part: 0xd01 }), "Kunpeng-920");
+});
+
+Deno.test("armPartName() names implementer and number of an unlisted core", () => {
+  assertEquals(armPartName({ implementer: 0x61, part: 0x22 }), "Apple 0x22");
+  assertEquals(armPartName({ implementer: 0x41, part: 0xfff }), "ARM 0xfff");
+});
+
+Deno.test("armPartName() returns undefined when the implementer is unknown", () => {
+  assertEquals(armPartName({ implementer: 0x99, part: 0xd0c }), undefined);
 });

@@ -8,7 +8,7 @@ import {
   isPublicAddress,
 } from "../../lib/parse/ip_address.ts";
 
-Deno.test("ipFamily() tells the family of literals", () => {
+Deno.test("ipFamily() returns the family of literals", () => {
   for (const text of ["0.0.0.0", "1.2.3.4", "255.255.255.255"]) assertEquals(ipFamily(text), 4);
   const ipv6 = ["::", "::1", "2606::1", "1:2:3:4:5:6:7:8", "1::", "FE80::A", "::ffff:1.2.3.4"];
   for (const text of [...ipv6, "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7::"]) {
@@ -16,7 +16,7 @@ Deno.test("ipFamily() tells the family of literals", () => {
   }
 });
 
-Deno.test("ipFamily() refuses what is no address", () => {
+Deno.test("ipFamily() returns undefined for other text", () => {
   const bad = [
     "",
     ".",
@@ -44,7 +44,7 @@ Deno.test("ipFamily() refuses what is no address", () => {
   for (const text of bad) assertEquals(ipFamily(text), undefined, JSON.stringify(text));
 });
 
-Deno.test("ipFamily() accepts a zone only when it is asked to", () => {
+Deno.test("ipFamily() accepts a zone only with the option zone", () => {
   assertEquals(ipFamily("fe80::1%eth0"), undefined);
   assertEquals(ipFamily("fe80::1%eth0", { zone: true }), 6);
   assertEquals(ipFamily("fe80::1%", { zone: true }), undefined);
@@ -53,7 +53,7 @@ Deno.test("ipFamily() accepts a zone only when it is asked to", () => {
   assertEquals(ipFamily("1.2.3.4%eth0", { zone: true }), undefined);
 });
 
-Deno.test("addressScope() knows the special ranges and where they end", () => {
+Deno.test("addressScope() knows the special ranges and their bounds", () => {
   const table: Record<string, string[]> = {
     public: ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.0.1"],
     private: ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.0.1", "100.64.0.1", "fd00::1"],

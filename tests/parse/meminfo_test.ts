@@ -30,7 +30,7 @@ Deno.test("parseMeminfo() reads a captured file, in bytes", () => {
   });
 });
 
-Deno.test("parseMeminfo() leaves open what an old kernel does not say", () => {
+Deno.test("parseMeminfo() leaves fields undefined that an old kernel lacks", () => {
   const counters = parseMeminfo(OLD_KERNEL);
   assertEquals(counters.cachedBytes, 966712 * 1024);
   assertEquals(counters.swapCachedBytes, 12 * 1024);
@@ -39,7 +39,7 @@ Deno.test("parseMeminfo() leaves open what an old kernel does not say", () => {
   assertEquals(counters.reclaimableBytes, undefined);
 });
 
-Deno.test("parseMeminfo() finds Cached before and behind SwapCached", () => {
+Deno.test("parseMeminfo() finds Cached before and after SwapCached", () => {
   const head = "MemTotal: 9 kB\nMemFree: 8 kB\n";
   assertEquals(parseMeminfo(`${head}SwapCached: 1 kB\nCached: 2 kB\n`).cachedBytes, 2048);
   assertEquals(parseMeminfo(`${head}SwapCached: 1 kB\n`).cachedBytes, undefined);

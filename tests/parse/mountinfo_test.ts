@@ -19,7 +19,7 @@ Deno.test("parseMountinfo() reads a virtual machine's mounts", () => {
   });
 });
 
-Deno.test("parseMountinfo() restores blanks and finds folders and files of file systems", () => {
+Deno.test("parseMountinfo() unescapes blanks and reads bind mounts of folders and files", () => {
   const mounts = parseMountinfo(fixture("storage-server"));
   const disk = mounts.find(({ source }) => source === "/dev/loop0");
   assertEquals(disk?.mountPoint, "/mnt/my disk");
@@ -40,7 +40,7 @@ Deno.test("parseMountinfo() reads lines with tags and any number of them", () =>
   }
 });
 
-Deno.test("parseMountinfo() accepts an empty source and octal signs of all kinds", () => {
+Deno.test("parseMountinfo() accepts an empty source and every octal escape", () => {
   const [mount] = parseMountinfo(
     String.raw`1 0 0:5 / /a\040b\011c\134040\043\777\9 rw - tmpfs  rw`,
   );
@@ -48,12 +48,12 @@ Deno.test("parseMountinfo() accepts an empty source and octal signs of all kinds
   assertEquals(mount?.mountPoint, String.raw`/a b	c\040#\777\9`);
 });
 
-Deno.test("parseMountinfo() finds nothing in an empty text", () => {
+Deno.test("parseMountinfo() returns nothing for an empty text", () => {
   assertEquals(parseMountinfo(""), []);
   assertEquals(parseMountinfo("\n\n"), []);
 });
 
-Deno.test("parseMountinfo() throws and quotes the line when it is spoilt", () => {
+Deno.test("parseMountinfo() throws and quotes the line when it is malformed", () => {
   const lines = [
     "x",
     "1 0 8:1 / /a rw",

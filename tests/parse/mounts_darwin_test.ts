@@ -5,7 +5,7 @@ import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const TEXT = Deno.readTextFileSync(new URL("../fixtures/macbook-arm64/mount", import.meta.url));
 
-Deno.test("parseDarwinMounts() gives source, place, type and what matters of the options", () => {
+Deno.test("parseDarwinMounts() returns source, mount point, type and relevant options", () => {
   const mounts = parseDarwinMounts(TEXT);
   assertEquals(mounts.length, 15);
   assertEquals(mounts[0], {
@@ -24,7 +24,7 @@ Deno.test("parseDarwinMounts() gives source, place, type and what matters of the
   });
 });
 
-Deno.test("parseDarwinMounts() takes blanks, parentheses and ' on ' in a name as part of it", () => {
+Deno.test("parseDarwinMounts() accepts blanks, parentheses and ' on ' within names", () => {
   const text = "/dev/disk2s2 on /Volumes/Work on (old) disks (hfs, local)\n" +
     "map auto_home on /home (autofs)\n";
   assertEquals(parseDarwinMounts(text).map(({ source, mountPoint }) => [source, mountPoint]), [

@@ -29,7 +29,7 @@ Deno.test("parseNetDev() reads names that fill the column", () => {
   assertEquals(found.length, 7);
 });
 
-Deno.test("parseNetDev() leaves out what is not wanted, unread", () => {
+Deno.test("parseNetDev() leaves out unwanted interfaces without parsing them", () => {
   const text = `${HEADINGS}  lo: spoilt\n  eth0: 1 0 0 0 0 0 0 0 2 0 0 0 0 0 0 0\n`;
   assertEquals(parseNetDev(text, (name) => name !== "lo"), [
     { name: "eth0", receivedBytes: 1, sentBytes: 2 },
@@ -47,13 +47,13 @@ Deno.test("parseNetDev() reads counters of 64 bits and a last line without line 
   assertEquals(eth0, { name: "eth0", receivedBytes: 2 ** 64, sentBytes: 7 });
 });
 
-Deno.test("parseNetDev() finds nothing in an empty text", () => {
+Deno.test("parseNetDev() returns nothing for an empty text", () => {
   assertEquals(parseNetDev(""), []);
   assertEquals(parseNetDev(HEADINGS), []);
   assertEquals(parseNetDev("\n \n"), []);
 });
 
-Deno.test("parseNetDev() throws and quotes the line when it is spoilt", () => {
+Deno.test("parseNetDev() throws and quotes the line when it is malformed", () => {
   const lines = [
     "eth0: ",
     "eth0: 1 2 3",

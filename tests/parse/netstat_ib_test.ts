@@ -10,7 +10,7 @@ const MINI = fixture("mac-mini-amd64/netstat");
 const HEADING =
   "Name  Mtu   Network       Address            Ipkts Ierrs     Ibytes    Opkts Oerrs     Obytes  Coll";
 
-Deno.test("parseNetstatIb() takes the row of each link, with and without an address", () => {
+Deno.test("parseNetstatIb() uses the link row of each interface, with and without an address", () => {
   const found = parseNetstatIb(MACBOOK);
   assertEquals(found.filter(({ receivedBytes }) => receivedBytes > 0), [
     { name: "lo0", receivedBytes: 301234567, sentBytes: 301234567 },
@@ -21,17 +21,17 @@ Deno.test("parseNetstatIb() takes the row of each link, with and without an addr
   assertEquals(found.length, 12);
 });
 
-Deno.test("parseNetstatIb() takes the asterisk off an interface that is down", () => {
+Deno.test("parseNetstatIb() strips the asterisk of an interface that is down", () => {
   assertEquals(parseNetstatIb(MACBOOK).some(({ name }) => name === "gif0"), true);
 });
 
-Deno.test("parseNetstatIb() takes the first of two links whose names were cut off alike", () => {
+Deno.test("parseNetstatIb() uses the first of two links with the same truncated name", () => {
   assertEquals(parseNetstatIb(MINI, (name) => name === "bridg"), [
     { name: "bridg", receivedBytes: 88, sentBytes: 111 },
   ]);
 });
 
-Deno.test("parseNetstatIb() leaves out what is not wanted, and finds columns by their headings", () => {
+Deno.test("parseNetstatIb() leaves out unwanted interfaces and finds columns by their headings", () => {
   const drops =
     `${HEADING}  Drop\nen0 1500 <Link#4> 1 0 20 3 0 40 0 7\nen1 1500 <Link#5> 1 0 2 3 0 4 0 0\n`;
   assertEquals(parseNetstatIb(drops, (name) => name === "en0"), [

@@ -4,7 +4,7 @@ import { parseNvidiaSmi } from "../../lib/parse/nvidia_smi.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-Deno.test("parseNvidiaSmi() reads a card a line", () => {
+Deno.test("parseNvidiaSmi() reads a card per line", () => {
   const text = "NVIDIA A100-SXM4-80GB, 81920, 40536, 97, 63\n" +
     "NVIDIA A100-SXM4-80GB, 81920, 0, 0, 31\n";
   assertEquals(parseNvidiaSmi(text), [
@@ -23,7 +23,7 @@ Deno.test("parseNvidiaSmi() reads a card a line", () => {
   ]);
 });
 
-Deno.test("parseNvidiaSmi() leaves out what a card does not tell", () => {
+Deno.test("parseNvidiaSmi() leaves out values that a card does not report", () => {
   const of = (line: string) => parseNvidiaSmi(line)[0];
   assertEquals(of("NVIDIA GB10, [N/A], [N/A], 3, 41"), {
     name: "NVIDIA GB10",
@@ -41,7 +41,7 @@ Deno.test("parseNvidiaSmi() leaves out what a card does not tell", () => {
   });
 });
 
-Deno.test("parseNvidiaSmi() takes nothing out of range", () => {
+Deno.test("parseNvidiaSmi() ignores values out of range", () => {
   const of = (line: string) => parseNvidiaSmi(line)[0];
   assertEquals(of("X, 0, 0, 101, 1000"), { name: "X" });
   assertEquals(of("X, -1, 5, -1, -274"), { name: "X" });
@@ -53,7 +53,7 @@ Deno.test("parseNvidiaSmi() takes nothing out of range", () => {
   });
 });
 
-Deno.test("parseNvidiaSmi() passes over lines that are no card's", () => {
+Deno.test("parseNvidiaSmi() skips other lines", () => {
   const text = "WARNING: infoROM is corrupted at gpu 0000:3B:00.0\r\n" +
     "\nOdd, but true, 8192, 1024, 7, 50\r\n, 1, 1, 1, 1\nX, 1, 1, 1\nX, 1, 1, one, 1\n" +
     "X, 1e9, 1, 1, 1\nX, 99999999999999, 1, 1, 1\n";
@@ -95,7 +95,7 @@ Deno.test("parseNvidiaSmi() gives bounded values for any text, or throws a Synta
   );
 });
 
-Deno.test("parseNvidiaSmi() reads back what it is told", () => {
+Deno.test("parseNvidiaSmi() reads back what nvidia-smi would write", () => {
   const card = fc.record({
     total: fc.integer({ min: 1, max: 1_000_000 }),
     used: fc.integer({ min: 0, max: 1_000_000 }),

@@ -2,11 +2,11 @@ import { assert } from "@std/assert";
 import fc from "fast-check";
 
 /**
- * Checks that no text makes a parser throw anything but a SyntaxError, and that every number it
- * gives is finite and not below 0: any text, and each of `samples` with pieces cut out and put in.
+ * Checks that no text makes a parser throw anything but a SyntaxError, and that every number
+ * it returns is finite and not negative: for any text, and for each of `samples` with pieces replaced.
  */
 export function onlySyntaxErrors(parse: (text: string) => unknown, samples: string[]): void {
-  const bent = fc.tuple(
+  const malformed = fc.tuple(
     fc.constantFrom(...samples),
     fc.nat(),
     fc.nat({ max: 40 }),
@@ -27,7 +27,7 @@ export function onlySyntaxErrors(parse: (text: string) => unknown, samples: stri
     const at = seed % (sample.length + 1);
     return sample.slice(0, at) + piece + sample.slice(at + length);
   });
-  const text = fc.oneof(fc.string({ unit: "binary-ascii" }), bent);
+  const text = fc.oneof(fc.string({ unit: "binary-ascii" }), malformed);
   fc.assert(fc.property(text, (text) => checkNumbers(attempt(() => parse(text)))), {
     numRuns: 500,
   });

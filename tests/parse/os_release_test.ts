@@ -23,12 +23,12 @@ for (
     ["PRETTY_NAME_2=x", undefined],
   ] as const
 ) {
-  Deno.test(`lookupVariable() gives ${value} when the line is ${JSON.stringify(line)}`, () => {
+  Deno.test(`lookupVariable() returns ${value} when the line is ${JSON.stringify(line)}`, () => {
     assertEquals(lookupVariable(`ID=x\n${line}\nVERSION_ID="1"\n`, "PRETTY_NAME"), value);
   });
 }
 
-Deno.test("lookupVariable() takes the last of several lines", () => {
+Deno.test("lookupVariable() uses the last of several lines", () => {
   assertEquals(lookupVariable("NAME=one\nNAME=two\n", "NAME"), "two");
 });
 

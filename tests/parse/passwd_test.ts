@@ -17,7 +17,7 @@ Deno.test("findAccount() gives name, home and shell of the first account with th
   assertEquals(findAccount(PASSWD, 997), { name: "agent", home: "/nonexistent", shell: "" });
 });
 
-Deno.test("findAccount() gives nothing for a uid that is not there or whose line is broken", () => {
+Deno.test("findAccount() returns undefined for an unknown uid or a malformed line", () => {
   for (const uid of [2, 7, 8, -1, NaN]) assertEquals(findAccount(PASSWD, uid), undefined);
   assertEquals(findAccount("", 0), undefined);
 });

@@ -45,7 +45,7 @@ Deno.test("parsePingOutput() reads the round trip of each implementation", () =>
   for (const [text, ms] of replies) assertEquals(parsePingOutput(text), { kind: "reply", ms });
 });
 
-Deno.test("parsePingOutput() says lost when an echo left and no reply came", () => {
+Deno.test("parsePingOutput() returns lost when an echo got no reply", () => {
   const unreachable = `PING 10.6.0.9 (10.6.0.9) 56(84) bytes of data.
 From 10.6.0.1 icmp_seq=1 Destination Host Unreachable
 
@@ -58,7 +58,7 @@ From 10.6.0.1 icmp_seq=1 Destination Host Unreachable
   }
 });
 
-Deno.test("parsePingOutput() says unreachable when nothing could be sent", () => {
+Deno.test("parsePingOutput() returns unreachable when nothing could be sent", () => {
   const texts: [string, string][] = [
     ["ping: connect: Network is unreachable\n", "ping: connect: Network is unreachable"],
     ["connect: Network is unreachable", "connect: Network is unreachable"],
@@ -80,7 +80,7 @@ Deno.test("parsePingOutput() says unreachable when nothing could be sent", () =>
   }
 });
 
-Deno.test("parsePingOutput() says forbidden when ping lacks a right", () => {
+Deno.test("parsePingOutput() returns forbidden when ping lacks a permission", () => {
   const texts: [string, string][] = [
     [MISSING_CAPABILITY, "ping: socket: Operation not permitted"],
     [

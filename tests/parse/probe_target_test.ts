@@ -29,13 +29,13 @@ Deno.test("parseProbeTarget() reads every form for every kind", () => {
   }
 });
 
-Deno.test("parseProbeTarget() takes a path without a scheme for HTTP alone", () => {
+Deno.test("parseProbeTarget() accepts a path without a scheme for HTTP only", () => {
   const target = parseProbeTarget("http", "host:8080/a?b");
   assertEquals(target.kind === "http" && target.url.href, "http://host:8080/a?b");
   assertThrows(() => parseProbeTarget("tcp", "host:8080/a"), SyntaxError, "neither a host");
 });
 
-Deno.test("parseProbeTarget() refuses what could be an option, a trick or a mistake", () => {
+Deno.test("parseProbeTarget() rejects options, tricks and mistakes", () => {
   const long = `${"a".repeat(63)}.`.repeat(4) + "example";
   const texts = [
     "",
@@ -109,10 +109,10 @@ Deno.test("parseProbeTarget() refuses what could be an option, a trick or a mist
   }
 });
 
-Deno.test("parseProbeTarget() says what is wrong with a target", () => {
+Deno.test("parseProbeTarget() names the reason", () => {
   for (
     const [text, reason] of [
-      ["-f", '"-f": it begins like an option'],
+      ["-f", '"-f": it starts like an option'],
       ["a b", '"a b": it has spaces or control characters'],
       ["ftp://host", '"ftp://host": the scheme is not http(s)'],
       ["host:70000", '"host:70000": the port is out of range'],
@@ -135,7 +135,7 @@ Deno.test("parseProbeTarget() quotes neither query, user nor control characters"
   }
 });
 
-Deno.test("parseProbeTarget() gives back any host and port it is given", () => {
+Deno.test("parseProbeTarget() returns any host and port unchanged", () => {
   const port = fc.integer({ min: 1, max: 65_535 });
   const endpoint = fc.oneof(
     fc.tuple(fc.oneof(fc.domain(), fc.ipV4()), port).map(([host, port]) => ({
@@ -150,7 +150,7 @@ Deno.test("parseProbeTarget() gives back any host and port it is given", () => {
   }));
 });
 
-Deno.test("parseProbeTarget() gives only hosts that are safe as an argument, for any text", () => {
+Deno.test("parseProbeTarget() returns only hosts that are safe as an argument, for any text", () => {
   const text = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.string({ unit: fc.constantFrom(..."-.:/[]@%?#\\ 0aé\n") }),
@@ -171,7 +171,7 @@ Deno.test("parseProbeTarget() gives only hosts that are safe as an argument, for
   );
 });
 
-Deno.test("parseProbeTarget() throws nothing but SyntaxError for bent targets", () => {
+Deno.test("parseProbeTarget() throws nothing but SyntaxError for malformed targets", () => {
   for (const kind of KINDS) {
     onlySyntaxErrors((text) => {
       const target = parseProbeTarget(kind, text);

@@ -5,7 +5,7 @@ import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const LINE = "cpu  19391 7 8377 354366 1611 3 112 46 5 2";
 
-Deno.test("parseCpuTicks() reads the kernel's columns and leaves guest time out", () => {
+Deno.test("parseCpuTicks() reads the kernel's columns and omits guest time", () => {
   assertEquals(parseCpuTicks(LINE), {
     user: 19391,
     nice: 7,
@@ -18,12 +18,12 @@ Deno.test("parseCpuTicks() reads the kernel's columns and leaves guest time out"
   });
 });
 
-Deno.test("parseCpuTicks() counts 0 for the columns of later kernels", () => {
+Deno.test("parseCpuTicks() reads missing columns of old kernels as 0", () => {
   const ticks = parseCpuTicks("cpu 1 2 3 4");
   assertEquals([ticks.idle, ticks.iowait, ticks.steal], [4, 0, 0]);
 });
 
-Deno.test("parseCpuTicks() leaves a counter that fell below zero open", () => {
+Deno.test("parseCpuTicks() returns undefined for a counter that fell below zero", () => {
   assertEquals(parseCpuTicks("cpu  1 2 3 4 18446744073709551615 0 0 0").iowait, undefined);
 });
 
@@ -59,6 +59,6 @@ Deno.test("countLogicalCores() counts the cores that are online", () => {
   assertEquals(countLogicalCores("cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu17 1 1 1 1\nintr 5\n"), 2);
 });
 
-Deno.test("countLogicalCores() finds none when there is no line for a core", () => {
+Deno.test("countLogicalCores() returns undefined without a line of a core", () => {
   assertEquals(countLogicalCores("cpu  1 1 1 1\nintr 5 cpu0 \n"), undefined);
 });

@@ -6,7 +6,7 @@ const REST = "2147221247 0 0 1 0 0 17 0 0 0 0 0 0 9388 9387 9389 140 141 142 143
 const LINE =
   `18093 (script) S 18087 18090 18091 0 -1 4194560 193 0 2 0 0 0 0 0 20 0 1 0 114777 ${REST}\n`;
 
-Deno.test("parseProcessStat() reads whom a process belongs to", () => {
+Deno.test("parseProcessStat() reads parent, group and session", () => {
   assertEquals(parseProcessStat(LINE), {
     pid: 18093,
     hasExited: false,
@@ -17,16 +17,16 @@ Deno.test("parseProcessStat() reads whom a process belongs to", () => {
   });
 });
 
-Deno.test("parseProcessStat() is not misled by a process's name", () => {
+Deno.test("parseProcessStat() ignores digits and parentheses in a process's name", () => {
   const named = LINE.replace("(script)", "(a) Z 1 1 (b\n) c)");
   assertEquals(parseProcessStat(named), parseProcessStat(LINE));
 });
 
-Deno.test("parseProcessStat() tells a zombie", () => {
+Deno.test("parseProcessStat() recognizes a zombie", () => {
   assertEquals(parseProcessStat(LINE.replace(" S ", " Z ")).hasExited, true);
 });
 
-Deno.test("parseProcessStat() throws when the line is cut off or a number is none", () => {
+Deno.test("parseProcessStat() throws when the line is truncated or a number is malformed", () => {
   for (const text of ["", "1", "1 (a)", "1 (a) S 1 2 3", LINE.replace("18087", "-1")]) {
     assertThrows(() => parseProcessStat(text), SyntaxError, "Cannot parse a process's stat");
   }

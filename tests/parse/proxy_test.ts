@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseProxy, type Proxy } from "../../lib/parse/proxy.ts";
+import { isExemptFromProxy, parseProxy, type Proxy } from "../../lib/parse/proxy.ts";
 
-Deno.test("parseProxy() reads proxies as the environment names them", () => {
+Deno.test("parseProxy() reads proxy URLs of the environment", () => {
   const table: [string, Proxy][] = [
     ["http://proxy.lan:3128", { kind: "http", host: "proxy.lan", port: 3128 }],
     ["HTTP://Proxy.LAN:3128/", { kind: "http", host: "proxy.lan", port: 3128 }],
@@ -37,22 +37,25 @@ Deno.test("parseProxy() reads proxies as the environment names them", () => {
   for (const [text, proxy] of table) assertEquals(parseProxy(text), proxy, text);
 });
 
-Deno.test("parseProxy() throws for what it can't use, and shows no password", () => {
+Deno.test("parseProxy() throws for an unusable URL without showing the password", () => {
   const table: [string, string][] = [
-    ["", "is no URL"],
-    ["http://", "is no URL"],
-    ["http://me:secret@", "is no URL"],
-    ["http://me:secret@host/path", "is no URL"],
-    ["http://me:secret@host:port", "is no URL"],
-    ["http://me:secret@host:1:2", "is no URL"],
+    ["", "is not valid"],
+    ["http://", "is not valid"],
+    ["http://me:secret@", "is not valid"],
+    ["http://me:secret@host/path", "is not valid"],
+    ["http://me:secret@host:port", "is not valid"],
+    ["http://me:secret@host:1:2", "is not valid"],
     ["http://me:secret@host:0", "has a port out of range"],
     ["http://me:secret@host:65536", "has a port out of range"],
-    ["https://me:secret@host", "is of kind https://; known are http://, socks5:// and socks5h://"],
-    ["socks4://me:secret@host", "is of kind socks4://"],
-    ["ftp://host", "is of kind ftp://"],
-    ["http://me:secret%@host", 'has a "%" in user or password that is no escape'],
+    [
+      "https://me:secret@host",
+      "has the scheme https://; supported are http://, socks5:// and socks5h://",
+    ],
+    ["socks4://me:secret@host", "has the scheme socks4://"],
+    ["ftp://host", "has the scheme ftp://"],
+    ["http://me:secret%@host", 'has a "%" in user or password that starts no escape'],
     ["http://[10.0.0.1]", "has no IPv6 address in brackets"],
-    ["http://me:secret@a b", "names no host"],
+    ["http://me:secret@a b", "has no host"],
   ];
   for (const [text, reason] of table) {
     const error = assertThrows(() => parseProxy(text), RangeError, `a proxy whose URL ${reason}`);
@@ -60,7 +63,7 @@ Deno.test("parseProxy() throws for what it can't use, and shows no password", ()
   }
 });
 
-Deno.test("parseProxy() gives a proxy or a RangeError, whatever the text", () => {
+Deno.test("parseProxy() returns a proxy or throws a RangeError, for any text", () => {
   const pieces = fc.constantFrom("http", "socks5", "://", ":", "@", "[", "]", "::1", "/", "%", "1");
   const texts = fc.array(fc.oneof(pieces, fc.string({ maxLength: 5 }))).map((all) => all.join(""));
   fc.assert(fc.property(texts, (text) => {
@@ -70,5 +73,63 @@ Deno.test("parseProxy() gives a proxy or a RangeError, whatever the text", () =>
     } catch (error) {
       assert(error instanceof RangeError, `${error}`);
     }
+  }));
+});
+
+const TABLE: readonly [list: string, exempt: readonly string[], not: readonly string[]][] = [
+  ["", [], ["panel.example", "127.0.0.1", "localhost"]],
+  ["*", ["panel.example", "127.0.0.1", "::1"], []],
+  ["example.com", ["example.com", "a.example.com", "EXAMPLE.com.", "a.b.example.com"], [
+    "notexample.com",
+    "example.com.evil",
+    "com",
+  ]],
+  [".example.com", ["example.com", "a.example.com"], ["notexample.com"]],
+  ["Example.COM.", ["example.com"], []],
+  ["other, example.com\tthird", ["other", "example.com", "third"], ["ther", "exam"]],
+  ["example.com:8443", ["example.com 8443", "a.example.com 8443"], ["example.com"]],
+  ["10.0.0.1", ["10.0.0.1"], ["10.0.0.10", "110.0.0.1"]],
+  ["10.0.0.1:8443", ["10.0.0.1 8443"], ["10.0.0.1"]],
+  ["10.0.0.0/8", ["10.255.0.1"], ["11.0.0.1", "a.10.0.0.0", "::a00:1"]],
+  ["192.0.2.128/25", ["192.0.2.128", "192.0.2.255"], ["192.0.2.127"]],
+  ["0.0.0.0/0", ["8.8.8.8"], ["2001:db8::1", "panel.example"]],
+  ["192.0.2.1/32", ["192.0.2.1"], ["192.0.2.0"]],
+  ["192.0.2.1/33,192.0.2.1/x,192.0.2/24,/8", [], ["192.0.2.1"]],
+  ["2001:db8::1", ["2001:db8::1", "2001:DB8:0::1"], ["2001:db8::2"]],
+  ["[2001:db8::1]", ["2001:db8::1"], []],
+  ["[2001:db8::1]:8443", ["2001:db8::1 8443"], ["2001:db8::1"]],
+  ["fd00::/8", ["fd12::1"], ["fe00::1", "10.0.0.1"]],
+  ["2001:db8::/33", ["2001:db8:7fff::1"], ["2001:db8:8000::1"]],
+  [".,:,..,[],:80", [], ["panel.example", "a..", "127.0.0.1"]],
+  ["0.0.1", [], ["10.0.0.1"]],
+];
+
+/** `host`, or `host port`. */
+function target(text: string): { host: string; port: number } {
+  const [host = "", port = "443"] = text.split(" ");
+  return { host, port: Number(port) };
+}
+
+for (const [list, exempt, not] of TABLE) {
+  Deno.test(`isExemptFromProxy() matches ${JSON.stringify(list)}`, () => {
+    for (const text of exempt) assertEquals(isExemptFromProxy(list, target(text)), true, text);
+    for (const text of not) assertEquals(isExemptFromProxy(list, target(text)), false, text);
+  });
+}
+
+Deno.test("isExemptFromProxy() matches a host's own name in any list", () => {
+  fc.assert(fc.property(fc.array(fc.string()), fc.domain(), (others, host) => {
+    const list = [...others, host, ...others].join(",");
+    assertEquals(isExemptFromProxy(list, { host, port: 443 }), true);
+  }));
+});
+
+Deno.test("isExemptFromProxy() matches every address in its own range", () => {
+  const addresses = fc.oneof(
+    fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })),
+    fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })),
+  );
+  fc.assert(fc.property(addresses, ([host, bits]) => {
+    assertEquals(isExemptFromProxy(`${host}/${bits}`, { host, port: 443 }), true);
   }));
 });

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { lineAt } from "../../lib/parse/scan.ts";
+import fc from "fast-check";
+import { decimalAt, lineAt } from "../../lib/parse/scan.ts";
 
-Deno.test("lineAt() gives the line around the offset", () => {
+Deno.test("lineAt() returns the line around the offset", () => {
   const text = "one\ntwo\nthree";
   assertEquals(lineAt(text, 0), "one");
   assertEquals(lineAt(text, 3), "one");
@@ -10,6 +11,30 @@ Deno.test("lineAt() gives the line around the offset", () => {
   assertEquals(lineAt("", 0), "");
 });
 
-Deno.test("lineAt() cuts a line that no message should carry", () => {
+Deno.test("lineAt() truncates a long line", () => {
   assertEquals(lineAt("x".repeat(5000), 0).length, 120);
+});
+
+Deno.test("decimalAt() reads the number after spaces", () => {
+  assertEquals(decimalAt("MemFree:    4711 kB", 8), 4711);
+  assertEquals(decimalAt("0", 0), 0);
+});
+
+Deno.test("decimalAt() returns undefined for words, signs and empty text", () => {
+  for (const text of ["", "   ", "kB", "-1", "+1", "\t1"]) {
+    assertEquals(decimalAt(text, 0), undefined);
+  }
+  assertEquals(decimalAt("1", 5), undefined);
+});
+
+Deno.test("decimalAt() returns undefined beyond MAX_SAFE_INTEGER", () => {
+  assertEquals(decimalAt("9007199254740991", 0), Number.MAX_SAFE_INTEGER);
+  assertEquals(decimalAt("9007199254740992", 0), undefined);
+  assertEquals(decimalAt("9".repeat(400), 0), undefined);
+});
+
+Deno.test("decimalAt() reads back every number", () => {
+  fc.assert(fc.property(fc.maxSafeNat(), fc.stringMatching(/^[^ 0-9]*$/), (value, rest) => {
+    assertEquals(decimalAt(`${rest} ${value}${rest}`, rest.length), value);
+  }));
 });

@@ -17,7 +17,7 @@ RAW6: inuse 1
 FRAG6: inuse 0 memory 0
 `;
 
-Deno.test("parseSockstat() counts TIME_WAIT apart", () => {
+Deno.test("parseSockstat() counts TIME_WAIT separately", () => {
   assertEquals(parseSockstat(IPV4), { tcp: 9, tcpTimeWait: 4, udp: 2 });
 });
 
@@ -25,7 +25,7 @@ Deno.test("parseSockstat() reads the IPv6 file", () => {
   assertEquals(parseSockstat(IPV6), { tcp: 6, tcpTimeWait: 0, udp: 3 });
 });
 
-Deno.test("parseSockstat() does not take UDPLITE for UDP when it comes first", () => {
+Deno.test("parseSockstat() does not confuse UDPLITE with UDP", () => {
   assertEquals(parseSockstat("UDPLITE: inuse 7\nUDP: inuse 2 mem 1\nTCP: inuse 1\n").udp, 2);
 });
 

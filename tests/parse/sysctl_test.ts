@@ -5,14 +5,14 @@ import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const TEXT = Deno.readTextFileSync(new URL("../fixtures/macbook-arm64/sysctl", import.meta.url));
 
-Deno.test("parseSysctl() gives each name's value", () => {
+Deno.test("parseSysctl() returns each name's value", () => {
   const values = parseSysctl(TEXT);
   assertEquals(values.get("hw.logicalcpu"), "8");
   assertEquals(values.get("machdep.cpu.brand_string"), "Apple M2");
   assertEquals(values.get("hw.nothing"), undefined);
 });
 
-Deno.test("parseSysctl() keeps colons and takes an empty value as it is", () => {
+Deno.test("parseSysctl() keeps colons and empty values", () => {
   const values = parseSysctl("kern.a: b: c\nkern.empty: \nkern.bare:\nsysctl: unknown oid 'x'\n");
   assertEquals([...values], [
     ["kern.a", "b: c"],
@@ -22,7 +22,7 @@ Deno.test("parseSysctl() keeps colons and takes an empty value as it is", () => 
   ]);
 });
 
-Deno.test("parseSysctl() throws nothing, whatever the text", () => {
+Deno.test("parseSysctl() never throws", () => {
   onlySyntaxErrors(parseSysctl, [TEXT]);
 });
 

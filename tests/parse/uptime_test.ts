@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { parseUptime } from "../../lib/parse/uptime.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
-Deno.test("parseUptime() reads the seconds with their fraction", () => {
+Deno.test("parseUptime() reads seconds with a fraction", () => {
   assertEquals(parseUptime("1924.67 3543.66\n"), 1924.67);
   assertEquals(parseUptime("86400 0\n"), 86400);
 });
