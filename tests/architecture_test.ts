@@ -152,7 +152,7 @@ Deno.test("no module keeps state of its own", () => {
 });
 
 /** Folders of tests that have no room of lib/ beside them. */
-const APART = ["build/", "end_to_end/", "bench/", "fixtures/", "soak/", "live/", "security/"];
+const APART = ["build/", "end_to_end/", "slow/", "bench/", "fixtures/", "soak/", "security/"];
 /** Tests of several files, or of files outside lib/. */
 const OF_MANY = ["architecture", "docs", "install_script", "metrics/recorded_machines"];
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
-import { loopbackTasks } from "../../lib/demo/contracts.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { loopbackTasks } from "../../../lib/demo/contracts.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { podmanArguments } from "./compose.ts";
 import { comesTo, ContainerImage, podman, tries } from "./container_image.ts";
@@ -9,7 +9,7 @@ import { dryRun } from "./dry_run.ts";
 const VERSION = "9.8.7";
 /** The user of the image. */
 const UID = 65532;
-const COMPOSE = Deno.readTextFileSync(new URL("../../compose.yaml", import.meta.url));
+const COMPOSE = Deno.readTextFileSync(new URL("../../../compose.yaml", import.meta.url));
 const CONFINED = ["--network=none", "--read-only", "--cap-drop=ALL", "--cap-add=NET_RAW"];
 
 const missing = ContainerImage.missing();
@@ -75,7 +75,7 @@ async function isForbidden(image: ContainerImage): Promise<void> {
 async function isKnown(image: ContainerImage): Promise<void> {
   const code =
     'import { isInContainerImage } from "/lib/this.ts"; console.log(isInContainerImage())';
-  const file = new URL("../../lib/host/this_program.ts", import.meta.url).pathname;
+  const file = new URL("../../../lib/host/this_program.ts", import.meta.url).pathname;
   const options = [`--volume=${file}:/lib/this.ts:ro`, "--entrypoint=/bin/deno"];
   const { output } = await image.run([...CONFINED, ...options], ["eval", code]);
   assertStringIncludes(output, "true");

@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { LocalHost } from "../../lib/host/local_host.ts";
-import { containerKind } from "../../lib/metrics/virtualization.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { LocalHost } from "../../../lib/host/local_host.ts";
+import { containerKind } from "../../../lib/metrics/virtualization.ts";
 import {
   cgroupMountFolders,
   type MemoryCgroup,
   parseMemoryCgroup,
-} from "../../lib/parse/cgroup.ts";
-import { parseMountinfo } from "../../lib/parse/mountinfo.ts";
-import { AgentProcess } from "./agent_process.ts";
+} from "../../../lib/parse/cgroup.ts";
+import { parseMountinfo } from "../../../lib/parse/mountinfo.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const LIMIT_BYTES = 256 * 2 ** 20;
 
@@ -72,7 +72,7 @@ async function dryRun(group: LimitedGroup, wrapper: string) {
   const agent = `${Deno.execPath()} run -A main.ts --dry-run --json --ip-services off -i 1`;
   const { stdout, stderr, success } = await new Deno.Command("/bin/sh", {
     args: ["-c", `echo $$ >"$1/cgroup.procs" && exec ${wrapper} ${agent}`, "sh", group.folder],
-    cwd: new URL("../../", import.meta.url),
+    cwd: new URL("../../../", import.meta.url),
     env: { HOST_PROC: "" },
   }).output();
   assert(success, new TextDecoder().decode(stderr));

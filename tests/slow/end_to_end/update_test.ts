@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { buildPortable } from "../../build/portable.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { formatUpdateState } from "../../lib/host/update_state.ts";
-import { ReleaseServer, sha256 } from "../update/release_server.ts";
+import { buildPortable } from "../../../build/portable.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { formatUpdateState } from "../../../lib/host/update_state.ts";
+import { ReleaseServer, sha256 } from "../../update/release_server.ts";
 import { SupervisedAgent } from "./supervised_agent.ts";
 
 const TOKEN = "t0ken-of-the-node";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { buildPortable } from "../../build/portable.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { buildPortable } from "../../../build/portable.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
 const PROGRAM = "/build/komari-agent-deno-portable";
@@ -54,7 +54,7 @@ function install({ panel }: World, options = ""): [line: string, env: Record<str
 /** Puts an official agent there, as its installer does, and starts it. */
 async function putOfficial({ panel, machine }: World, token: string): Promise<void> {
   const recorded = await Deno.readTextFile(
-    new URL("../fixtures/official/komari-agent.service", import.meta.url),
+    new URL("../../fixtures/official/komari-agent.service", import.meta.url),
   );
   const unit = recorded.replace("https://panel.example.com", panel.url)
     .replace("-tokenWithADash", token).replace("eth0,wg*", "*");

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
-import { AgentProcess } from "./agent_process.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 async function outcome(args: readonly string[], env: Record<string, string> = {}) {
   await using agent = new AgentProcess(args, { env });

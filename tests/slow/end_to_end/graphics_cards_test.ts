@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "./agent_process.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0ken";
 const MEBIBYTE = 1024 * 1024;

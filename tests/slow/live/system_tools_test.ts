@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { DryRun } from "../../lib/cli/dry_run.ts";
+import type { DryRun } from "../../../lib/cli/dry_run.ts";
 import { outputOf } from "./command.ts";
 import { dryRun } from "./dry_run.ts";
 

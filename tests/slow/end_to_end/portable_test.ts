@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { buildPortable } from "../../build/portable.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { machineTarget } from "../../lib/host/this_program.ts";
-import { AgentProcess } from "./agent_process.ts";
+import { buildPortable } from "../../../build/portable.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { machineTarget } from "../../../lib/host/this_program.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "portable-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));

@@ -1,6 +1,6 @@
 import { assertLess } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "./agent_process.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "l0st-netw0rk";
 const PANEL_SIDE = "10.213.77.1";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import type { FaultName } from "../../lib/demo/fault.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "./agent_process.ts";
+import type { FaultName } from "../../../lib/demo/fault.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "tr0uble/token&=";
 /** Here the HTTP interface alone is in trouble; links by WebSocket have a file of their own. */

@@ -1,4 +1,4 @@
-import type { DryRun } from "../../lib/cli/dry_run.ts";
+import type { DryRun } from "../../../lib/cli/dry_run.ts";
 
 /** What `main.ts --dry-run --json` says as a process of its own; `through` is a command that starts it. */
 export async function dryRun(
@@ -32,4 +32,4 @@ export function toDryRun(text: string, complaint: string): DryRun {
   }
 }
 
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+const MAIN = new URL("../../../main.ts", import.meta.url).pathname;

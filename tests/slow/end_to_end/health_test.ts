@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "./agent_process.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 /** Asks for it again and again, until it is what was waited for. */
 async function healthUntil(

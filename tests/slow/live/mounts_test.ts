@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { succeeds } from "./command.ts";
 import { dryRun } from "./dry_run.ts";
 import { canMount, MountNamespace } from "./mount_namespace.ts";

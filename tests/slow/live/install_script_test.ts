@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { buildPortable, PORTABLE_NAME } from "../../build/portable.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { buildPortable, PORTABLE_NAME } from "../../../build/portable.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
 const KEY = "d1scovery-k3y";
-const ROOT = decodeURIComponent(new URL("../..", import.meta.url).pathname);
+const ROOT = decodeURIComponent(new URL("../../..", import.meta.url).pathname);
 const BUSYBOX = "/usr/bin/busybox";
 const STATE = "/var/lib/komari-agent-deno/auto-discovery.json";
 

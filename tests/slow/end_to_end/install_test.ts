@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { AgentProcess } from "./agent_process.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 // What is installed on this machine is none of a test's business: these names are never given.
 const NAME = ["--install-service-name", "never-installed"];

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { buildPortable } from "../../build/portable.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { formatUpdateState } from "../../lib/host/update_state.ts";
-import { ReleaseServer } from "../update/release_server.ts";
+import { buildPortable } from "../../../build/portable.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { formatUpdateState } from "../../../lib/host/update_state.ts";
+import { ReleaseServer } from "../../update/release_server.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
 const PROGRAM = "/build/komari-agent-deno-portable";

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { TestNameServer } from "../net/fake_name_server.ts";
-import { startHttpProxy, startSocksProxy, type TestProxy } from "../net/fake_proxies.ts";
-import { makeCertificate, type TestCertificate } from "../net/test_authority.ts";
-import { AgentProcess } from "./agent_process.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { TestNameServer } from "../../net/fake_name_server.ts";
+import { startHttpProxy, startSocksProxy, type TestProxy } from "../../net/fake_proxies.ts";
+import { makeCertificate, type TestCertificate } from "../../net/test_authority.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "w4y-0ptions+/&=";
 const certificate = await makeCertificate();

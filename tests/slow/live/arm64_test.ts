@@ -1,7 +1,7 @@
 import { assertEquals, assertGreater } from "@std/assert";
-import { buildPortable } from "../../build/portable.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { buildPortable } from "../../../build/portable.ts";
+import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { Arm64Machine } from "./arm64_machine.ts";
 
 const missing = Arm64Machine.missing();

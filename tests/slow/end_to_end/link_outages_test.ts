@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import type { FaultName } from "../../lib/demo/fault.ts";
-import type { Transport } from "../../lib/demo/panel_state.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "./agent_process.ts";
+import type { FaultName } from "../../../lib/demo/fault.ts";
+import type { Transport } from "../../../lib/demo/panel_state.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "l1nk-tr0uble+/&=";
 

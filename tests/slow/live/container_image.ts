@@ -1,4 +1,4 @@
-import { buildPortable } from "../../build/portable.ts";
+import { buildPortable } from "../../../build/portable.ts";
 import { outputOf, succeeds } from "./command.ts";
 
 /** Debian, with the packages that the image is made of, so that its building downloads little. */
@@ -7,7 +7,7 @@ const PACKAGES = "busybox-static,ca-certificates,libcap2-bin";
 /** What podman needs on a machine that is itself a container. */
 const PODMAN = ["--storage-driver=vfs", "--runtime=runc", "--cgroup-manager=cgroupfs"];
 const LIMITS = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=4096:4096"];
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = new URL("../../../", import.meta.url).pathname;
 const PATIENCE_MS = 60_000;
 const BEAT_MS = 200;
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { dryRun } from "./dry_run.ts";
 import { canMakeNetworks, layCable, type Moved, NetworkNamespace } from "./network_namespace.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { WireTask } from "../../lib/demo/contracts.ts";
+import type { WireTask } from "../../../lib/demo/contracts.ts";
 import { openBlackHole } from "./black_hole.ts";
-import { runScenarios } from "./ordeal.ts";
+import { runScenarios } from "./stress_scenario.ts";
 
 // A panel that orders more than anybody should, and an agent that is looked at from outside.
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import type { WireTask } from "../../lib/demo/contracts.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "./agent_process.ts";
+import type { WireTask } from "../../../lib/demo/contracts.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0k-e/n+&";
 

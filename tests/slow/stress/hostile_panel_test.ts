@@ -1,5 +1,5 @@
-import type { FaultName } from "../../lib/demo/fault.ts";
-import { runScenarios, type StressScenario } from "./ordeal.ts";
+import type { FaultName } from "../../../lib/demo/fault.ts";
+import { runScenarios, type StressScenario } from "./stress_scenario.ts";
 
 // A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
-import project from "../../deno.json" with { type: "json" };
-import type { WireTask } from "../../lib/demo/contracts.ts";
-import type { Fault } from "../../lib/demo/fault.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { AgentProcess } from "./agent_process.ts";
+import project from "../../../deno.json" with { type: "json" };
+import type { WireTask } from "../../../lib/demo/contracts.ts";
+import type { Fault } from "../../../lib/demo/fault.ts";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { residentMb, type SeenProcess, seeProcess } from "./seen_process.ts";
 
 /** One kind of abuse that an agent must survive. */

@@ -1,0 +1,126 @@
+import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { REMOTE_CONTROL, testTransport, until, withAgent } from "../../end_to_end/setup.ts";
+
+const TOKEN = "tr4nsp0rt+/&=";
+
+testTransport({
+  transport: "v2 websocket",
+  first: "v2 WebSocket",
+  setup: {},
+  takesCommands: true,
+});
+
+testTransport({
+  transport: "v1 post",
+  first: "v1 POST",
+  setup: { args: ["--transport", "http"] },
+  takesCommands: false,
+});
+
+testTransport({
+  transport: "v1 post",
+  first: "v1 POST",
+  setup: { args: ["--protocol-version", "1"] },
+  takesCommands: false,
+});
+
+testTransport({
+  transport: "v1 websocket",
+  first: "v1 WebSocket",
+  setup: { args: ["--protocol-version", "1", REMOTE_CONTROL] },
+  takesCommands: true,
+});
+
+Deno.test("the agent packs what it posts, unless it is told not to", async () => {
+  const fault = { name: "upgrade-502" } as const;
+  const encodings = (panel: StandInPanel) =>
+    new Set(
+      panel.state.calls.filter(({ method, status }) => method === "POST" && status === 200)
+        .map(({ headers }) => headers["content-encoding"] ?? "none"),
+    );
+  await withAgent({ panel: { fault } }, async (panel) => {
+    await until(panel, ({ counts }) => counts.reports >= 2);
+    assert(encodings(panel).has("gzip"));
+  });
+  await withAgent({ panel: { fault }, args: ["--disable-compression"] }, async (panel) => {
+    await until(panel, ({ counts }) => counts.reports >= 2);
+    assertEquals(encodings(panel), new Set(["none"]));
+  });
+});
+
+Deno.test("the agent opens a terminal when remote control is on", async () => {
+  await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
+    await agent.says("Remote control is on");
+    const terminal = panel.terminal(panel.requestTerminal());
+    await until(panel, () => terminal.isConnected);
+    terminal.resize(101, 33);
+    terminal.send("stty size; echo $((6 * 7))a漢\r");
+    await terminal.until(({ output }) => output.includes("42a漢"), {
+      signal: AbortSignal.timeout(60_000),
+    });
+    terminal.send("exit\r");
+    await until(panel, () => terminal.isOver);
+    assertStringIncludes(terminal.output, "33 101");
+  });
+});
+
+Deno.test("the agent refuses a terminal in a line when remote control is off", async () => {
+  await withAgent({}, async (panel, agent) => {
+    await agent.says("has given up the right to start programs");
+    const terminal = panel.terminal(panel.requestTerminal());
+    await terminal.until(({ output }) => output.includes("--enable-remote-control"), {
+      signal: AbortSignal.timeout(60_000),
+    });
+    await until(panel, () => terminal.isOver);
+  });
+});
+
+Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
+  await withAgent({ args: [REMOTE_CONTROL, "--disable-web-ssh"] }, async (panel, agent) => {
+    await agent.says("has given up the right to start programs");
+    panel.sendCommand("id");
+    await until(panel, ({ commandResults }) => commandResults.length === 1);
+    assertEquals(panel.state.commandResults[0]?.value.exitCode, -1);
+  });
+});
+
+Deno.test("a command that runs on does not hold up reports, and ends with the agent", async () => {
+  await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
+    await agent.says("Remote control is on");
+    panel.sendCommand("sleep 987654 & sleep 987654");
+    await agent.says("starts");
+    const { reports } = panel.state.counts;
+    await until(panel, ({ counts }) => counts.reports >= reports + 5);
+    const { code } = await agent.stop();
+    assertEquals(code, 0);
+    const left = new Deno.Command("pgrep", { args: ["-f", "sleep 987654"] }).outputSync();
+    assertEquals(new TextDecoder().decode(left.stdout), "", "no process is left");
+  });
+});
+
+Deno.test("a command runs out of time, and says so", async () => {
+  await withAgent({ args: [REMOTE_CONTROL, "--exec-timeout", "0.01"] }, async (panel, agent) => {
+    await agent.says("Remote control is on");
+    panel.sendCommand("echo early; sleep 987653");
+    await until(panel, ({ commandResults }) => commandResults.length === 1);
+    const { value } = panel.state.commandResults[0] ?? {};
+    assertStringIncludes(value?.result ?? "", "early");
+    assertEquals(value?.exitCode, 124);
+  });
+});
+
+Deno.test("over a WebSocket reports go every 10 s when more was asked for", async () => {
+  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  try {
+    await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "25"]);
+    await agent.says("Reports go every 10 s");
+    await until(panel, ({ counts }) => counts.reports >= 2);
+    const [first, second] = panel.state.reports;
+    assertGreater(Number(second?.atMs) - Number(first?.atMs), 9_000);
+    assertEquals(panel.state.sockets.opened, 1, "the panel did not drop it");
+  } finally {
+    await panel.close();
+  }
+});
