@@ -366,7 +366,7 @@ const SPOILT: readonly [string, (world: World) => void | Promise<void>, string][
     "it has 900000 bytes",
   ],
   [
-    "a build that is no program",
+    "a build that is not a program",
     (world) => world.release(LATEST, { [BINARY]: new Uint8Array(2_000_000) }),
     "no program for this system",
   ],

@@ -15,21 +15,21 @@ import { servicePaths } from "../service/service_paths.ts";
 import { currentSystem, scopeOf } from "../service/target_system.ts";
 import { uninstall } from "../service/uninstall.ts";
 
-/** What a command may use. */
+/** Options of both commands. */
 export interface CommandOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Takes a line for the user. */
   printLine(line: string): void;
-  /** What was asked for, with what an official agent was told below it. */
+  /** Resolves the configuration with imported settings below everything given now. */
   readonly resolveWith: ReplaceOptions["resolveWith"];
 }
 
 /**
- * Installs this program as a service; the exit code says whether the panel accepts its reports.
+ * Installs this program as a service; the exit code is 0 when the panel accepts a report.
  *
- * @throws {UsageError} When it can't be installed here as was asked.
- * @throws {Error} When something could not be made or started.
+ * @throws {UsageError} When the request can't be met on this machine.
+ * @throws {Error} When something could not be created or started.
  */
 export async function installCommand(config: Config, options: CommandOptions): Promise<number> {
   const act = config.install.replace ? replace : install;
@@ -38,10 +38,9 @@ export async function installCommand(config: Config, options: CommandOptions): P
 }
 
 /**
- * Takes away what was installed, and brings back the agent whose place it has taken if that is
- * wanted.
+ * Uninstalls the service, and with `--restore` starts the replaced official agent again.
  *
- * @throws {Error} When something can't be removed, or the other one not brought back.
+ * @throws {Error} When something can't be removed, or the official agent does not start.
  */
 export async function uninstallCommand(config: Config, options: CommandOptions): Promise<number> {
   const { serviceName, print } = config.install;
@@ -57,7 +56,7 @@ export async function uninstallCommand(config: Config, options: CommandOptions):
   if (replaced !== undefined && !print) {
     const { startCommands } = new OfficialService(replaced, system);
     printLine(
-      `The official agent (${replaced.serviceName}) is still there and does not run; start it by`,
+      `The official agent (${replaced.serviceName}) is still installed but stopped; to start it:`,
     );
     printLine(`  ${startCommands.map(toolLine).join(" && ")}`);
   }

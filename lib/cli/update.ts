@@ -1,5 +1,5 @@
 /**
- * The command `update`: says whether there is a newer version, or takes it.
+ * The command `update`: checks for a newer version, or installs it.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { findRelease, type FoundRelease, latestReleaseUrl } from "../update/rele
 import { runUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
 
-/** What `update --check` prints: a sentence, or JSON. */
+/** The output of `update --check`: a sentence, or JSON. */
 export function checkText(
   release: FoundRelease,
   { currentVersion, json }: { currentVersion: string; json: boolean },
@@ -34,7 +34,7 @@ export function checkText(
   return `${sentence(release, currentVersion)}\n`;
 }
 
-/** What `update --now` prints when it is done: a sentence, or JSON. */
+/** The output of `update --now`: a sentence, or JSON. */
 export function nowText(
   outcome: UpdateOutcome,
   { currentVersion, json }: { currentVersion: string; json: boolean },
@@ -47,10 +47,11 @@ export function nowText(
   const { kind, from, to } = outcome;
   if (json) return jsonText({ outcome: kind, from, to });
   const sentences = {
-    updated: `Updated from version ${from} to ${to}, which reports`,
-    swapped: `Version ${to} has taken the place of ${from}; no agent runs that could be restarted`,
-    returned: `Version ${to} did not report within a minute: ${from} is back, and ${to} is not ` +
-      "tried again",
+    "updated": `Updated from version ${from} to ${to}, which reports`,
+    "installed": `Version ${to} replaced ${from}; no agent was running`,
+    "rolled back":
+      `Version ${to} did not report within a minute: ${from} is installed again, and ` +
+      `${to} will not be tried again`,
   };
   return `${sentences[kind]}\n`;
 }
@@ -62,13 +63,13 @@ function describe({ version, tag, decision }: FoundRelease): Record<string, unkn
 function sentence({ version, tag, decision }: FoundRelease, currentVersion: string): string {
   switch (decision) {
     case "newer":
-      return `Version ${version} is there, ${currentVersion} is here: "update --now" takes it`;
+      return `Version ${version} is available, ${currentVersion} is installed: "update --now" installs it`;
     case "not newer":
-      return `Version ${currentVersion} is here, and none is newer: the newest release is ${version}`;
+      return `Version ${currentVersion} is up to date: the latest release is ${version}`;
     case "failed before":
-      return `Version ${version} is there, but has failed here before: ${currentVersion} stays`;
+      return `Version ${version} is available, but failed on this machine before: ${currentVersion} stays`;
     case "not stable":
-      return `Version ${currentVersion} is here; the newest release, ${tag}, is not a stable one`;
+      return `Version ${currentVersion} is installed; the latest release, ${tag}, is not stable`;
   }
 }
 
@@ -76,23 +77,23 @@ function jsonText(value: Record<string, unknown>): string {
   return JSON.stringify(value, null, 2) + "\n";
 }
 
-/** What is updated, and what ends it. */
+/** Options of {@linkcode update}. */
 export interface UpdateOptions {
   readonly program: ThisProgram;
   readonly signal: AbortSignal;
 }
 
-/** What there is to say, and whether things are as they were wanted. */
+/** The output, and whether the exit code is 0. */
 export interface UpdateResult {
   readonly text: string;
   readonly isSuccess: boolean;
 }
 
 /**
- * Does what was asked for. Not good is a new version that had to go again.
+ * Runs the command. It does not succeed when a new version was rolled back.
  *
- * @throws {UsageError} When two things were asked for that don't go together.
- * @throws {Error} When it can't be found out, or can't be done.
+ * @throws {UsageError} When options contradict each other.
+ * @throws {Error} When the check or the update fails.
  */
 export async function update(config: Config, options: UpdateOptions): Promise<UpdateResult> {
   const { check, now } = config.update;
@@ -123,7 +124,7 @@ async function updateNow(
   const path = await Deno.realPath(program.path);
   const places = placesOf(config);
   const lock = lockFolder(updateFolder(path));
-  if (lock === undefined) throw new Error("Cannot update: another update is under way");
+  if (lock === undefined) throw new Error("Cannot update: another update is in progress");
   try {
     const log = getLogger("update");
     const state = openUpdateState(path);
@@ -141,13 +142,13 @@ async function updateNow(
       }),
       downloads: createDownloads(config),
       onStep(step, words) {
-        if (step === "returning" || step === "returned") log.warning("{words}", { words });
+        if (step === "rolling back" || step === "rolled back") log.warning("{words}", { words });
         else log.info("{words}", { words });
       },
     }, signal);
     return {
       text: nowText(outcome, { currentVersion: VERSION, json: config.json }),
-      isSuccess: outcome.kind !== "returned",
+      isSuccess: outcome.kind !== "rolled back",
     };
   } finally {
     lock.close();
@@ -157,11 +158,11 @@ async function updateNow(
 function requireUpdatable({ form }: ThisProgram): void {
   if (isInContainerImage()) {
     throw new Error(
-      "Cannot update inside a container image: a newer version comes with a newer image",
+      "Cannot update in a container: use a newer image",
     );
   }
   if (form === "source") {
-    throw new Error("Cannot update a checkout of the sources: that is what git is for");
+    throw new Error("Cannot update sources: use git");
   }
 }
 
@@ -169,8 +170,7 @@ function placesOf({ update }: Config): { url: string; mirror: string } {
   const { url, mirror } = update;
   if (!knowsReleases(update)) {
     throw new Error(
-      "Cannot look for a newer version: this build does not know where releases are; " +
-        "--update-url URL says it",
+      "Cannot check for a newer version: this build has no release address; use --update-url URL",
     );
   }
   return { url: url === "" ? latestReleaseUrl(REPOSITORY) : url, mirror };
@@ -184,7 +184,7 @@ function openUpdateState(path: string): StateFile<UpdateState> {
   return new StateFile(updateFolder(path), { name: UPDATE_STATE, parse: parseUpdateState });
 }
 
-/** Whoever may not read it is told of the release all the same. */
+/** Users who can't read the state still get an answer. */
 function failedVersions({ path }: ThisProgram): readonly string[] {
   try {
     return openUpdateState(Deno.realPathSync(path)).read().value?.failed ?? [];

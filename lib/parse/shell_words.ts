@@ -1,12 +1,16 @@
-/** What stands behind a backslash, and how long that is; `undefined` when it escapes nothing. */
+/**
+ * The text of an escape after a backslash, and its length; `undefined` when the backslash is
+ * literal.
+ */
 export type Unescape = (
   rest: string,
   quote: string,
 ) => { readonly text: string; readonly length: number } | undefined;
 
 /**
- * Splits a text at blanks outside of quotations; `unescape` knows the language's escapes. A quotation
- * that is not closed ends with the text.
+ * Splits a text at blanks outside of quotes. An open quote ends with the text.
+ *
+ * @param unescape The language's escapes.
  */
 export function splitQuotedWords(text: string, unescape: Unescape): string[] {
   const words: string[] = [];
@@ -35,8 +39,8 @@ export function splitQuotedWords(text: string, unescape: Unescape): string[] {
 }
 
 /**
- * Splits a text into words as a shell does, with its quotes and backslashes and without anything
- * that it would put in; a quotation that is not closed ends with the text.
+ * Splits a text into words as a POSIX shell does, without expansions. An open quote ends with the
+ * text.
  */
 export function splitShellWords(text: string): string[] {
   return splitQuotedWords(text, unescape);
@@ -48,7 +52,7 @@ function unescape(rest: string, quote: string): { text: string; length: number }
   return isEscaped ? { text: next, length: 1 } : undefined;
 }
 
-/** A word as a POSIX shell takes it, whatever is in it. */
+/** Quotes any text as one word for a POSIX shell. */
 export function quoteShellWord(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -14,13 +14,13 @@ import type { TargetSystem } from "./target_system.ts";
 import { updateServiceName } from "./update_service.ts";
 
 /**
- * What was asked for, completed by what root was told at the last time and goes by; with a notice
- * where the service's configuration says otherwise.
+ * Completes the options given now with those that root gave to the previous installation, and adds
+ * a notice for each option that is ignored because the configuration file is not root's.
  */
 export function mergePrevious(config: Config, previous: InstallRecord | undefined): Config {
   const { install, notices, update } = config;
   const given = new Map([...Object.entries(previous?.rootOptions ?? {}), ...install.given]);
-  // Services of another name have it in their configuration without being told.
+  // A service with another name has the default folder in its configuration.
   const known = new Map([["state_dir", previous?.stateFolder], ...given]);
   const differing = Array.from(install.passedOver).filter(([key, text]) => known.get(key) !== text);
   return {
@@ -30,14 +30,14 @@ export function mergePrevious(config: Config, previous: InstallRecord | undefine
     notices: [
       ...notices,
       ...differing.map(([key]) =>
-        `key ${key} of the installed configuration is left out, for that file is not root's own; ` +
-        "a flag or a variable says it"
+        `key ${key} of the installed configuration is ignored, because root does not own that file; ` +
+        "give it as a flag or a variable"
       ),
     ],
   };
 }
 
-/** Tells the user what was installed, where, and what is to know about it. */
+/** Prints what was installed, where, and what the user should know about it. */
 export function printSummary(
   { service, manager, record }: InstallPlan,
   { system, context, config }: { system: TargetSystem; context: InstallContext; config: Config },
@@ -54,27 +54,29 @@ export function printSummary(
   printLine(`  Service        ${name} (${context.kind}), ${user}`);
   printLine(`  Updates        ${describeUpdates(service, config)}`);
   printLine(`  Log            ${manager.logHint}`);
-  printLine(`  Remove it by   ${remove}`);
+  printLine(`  Uninstall      ${remove}`);
   if (context.link === "taken") {
-    printLine(`  ${context.paths.link} is not made: another file is in its place`);
+    printLine(`  ${context.paths.link} was not created: another file has that name`);
   }
   const { lingerUser } = context;
   if (lingerUser !== undefined && !isLingering(lingerUser, system)) {
-    printLine(`  It ends with your login; by root: loginctl enable-linger ${lingerUser}`);
+    printLine(
+      `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
+    );
   }
   if (!record.trees.includes(service.stateFolder)) {
     printLine(
-      `  ${service.stateFolder} was there before: see to it that the service may write in it`,
+      `  ${service.stateFolder} existed before: make sure that the service may write to it`,
     );
   }
-  if (service.sandbox === "without view") {
+  if (service.sandbox === "no mounts") {
     printLine(
-      "  Protected by less than usual: this machine lets no service have a view of its own",
+      "  Sandbox: partial; this machine allows no mount namespaces for services",
     );
   }
   if (config.remoteControl && scope === "system" && service.user !== "root") {
     printLine(
-      "  Remote control sees the machine as that user does, and can't change it; see --as-root",
+      "  Remote control runs as that user, not as root; see --as-root",
     );
   }
 }
@@ -85,20 +87,20 @@ function describeUpdates(
 ): string {
   if (isUpdated) return `every 6 h, by ${updateServiceName(name)}`;
   if (!update.automatic) return "off";
-  if (!knowsReleases(update)) return "off: this build does not know where releases are";
-  return "by `update --now` as root";
+  if (!knowsReleases(update)) return "off: this build has no release address";
+  return "only by `update --now`, run by root";
 }
 
-/** How long the panel has for the first report, and how often is looked. */
+/** Limits of the wait for the first accepted report. */
 export interface ReportWait {
   readonly timeoutMs: number;
   readonly pollIntervalMs: number;
 }
 
-/** What users were promised. */
+/** The README promises a report within 30 s. */
 export const DEFAULT_REPORT_WAIT: ReportWait = { timeoutMs: 30_000, pollIntervalMs: 250 };
 
-/** Whether the agent that was started since then has had a report accepted, within its time. */
+/** Waits until an agent started since `sinceMs` has had a report accepted; `false` on time-out. */
 export async function waitForReport(
   { folder, sinceMs, wait }: { folder: string; sinceMs: number; wait: ReportWait },
   signal: AbortSignal,
@@ -111,25 +113,25 @@ export async function waitForReport(
   }
 }
 
-/** What ends the waiting, and how long it takes. */
+/** Options of {@linkcode install}. */
 export interface InstallOptions {
   readonly signal: AbortSignal;
   readonly wait?: ReportWait;
-  /** What else is done when all is in its place, and before it starts. */
+  /** Further steps between preparing the files and starting the service. */
   readonly beforeStart?: (service: ServicePlan) => readonly Step[];
-  /** Whether all of it goes again when no report is accepted. */
+  /** Whether the caller uninstalls again when no report is accepted. */
   readonly isTrial?: boolean;
 }
 
 /**
- * Installs this program as a service, starts it, and waits for the first accepted report; tells the
- * user what was done.
+ * Installs this program as a service, starts it, and waits for the first accepted report.
  *
- * What was installed before is brought up to date. With `--print` it is only told what would be done.
+ * An existing installation is updated. With `--print` only the steps are printed.
  *
- * @returns Why the reports were not accepted; `undefined` when they are, and with `--print`.
- * @throws {UsageError} When it can't be installed here as was asked; nothing was done then.
- * @throws {Error} When a step failed; whatever was done before it is in the record.
+ * @returns The reason when no report was accepted in time; `undefined` on success and with
+ * `--print`.
+ * @throws {UsageError} When the request can't be met on this machine; nothing was changed.
+ * @throws {Error} When a step failed; the record lists everything done before it.
  */
 export async function install(
   asked: Config,
@@ -151,7 +153,7 @@ export async function install(
   const sinceMs = Date.now();
   await applySteps(plan.start, { system, signal });
   if (isTrial) {
-    system.printLine(`Started komari-agent-deno ${VERSION}, which stays if it is accepted.`);
+    system.printLine(`Started komari-agent-deno ${VERSION}; it stays if the panel accepts it.`);
   } else printSummary(plan, { system, context, config });
   const beside = config.install.replace
     ? undefined
@@ -166,15 +168,15 @@ export async function install(
     return undefined;
   }
   await printLastLog(plan, { system, signal, isTrial });
-  return `the panel has accepted no report within ${limit}`;
+  return `the panel accepted no report within ${limit}`;
 }
 
-/** Tells what would be done, without any of the secrets. */
+/** Prints steps with all secrets hidden. */
 export function printSteps(
   steps: readonly Step[],
   { system, secrets }: { system: Pick<TargetSystem, "printLine">; secrets: readonly string[] },
 ): void {
-  // Files have them with the escapes of their format.
+  // Files contain them with the escapes of their format.
   const spellings = secrets.flatMap((secret) => [
     secret,
     JSON.stringify(secret).slice(1, -1),
@@ -192,11 +194,11 @@ async function printLastLog(
   const { code } = await system.tools.run(manager.isActive, { signal });
   system.printLine(
     code === 0
-      ? `${service.name} runs${
-        isTrial ? "" : " and goes on trying"
-      }, but nothing was accepted so far.`
-      : `${service.name} was started and does not run.`,
+      ? `${service.name} is running${
+        isTrial ? "" : " and keeps trying"
+      }, but no report has been accepted yet.`
+      : `${service.name} was started but is not running.`,
   );
-  if (lines.length > 0) system.printLine("The last lines of its log:");
+  if (lines.length > 0) system.printLine("Last lines of its log:");
   for (const line of lines) system.printLine(`  ${line}`);
 }

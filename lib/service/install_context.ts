@@ -9,28 +9,27 @@ import { type ServiceUser, serviceUser } from "./service_user.ts";
 import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
 import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
 
-/** What is known before anything is done. */
+/** Everything about the machine that an installation depends on. */
 export interface InstallContext {
   readonly kind: ManagerKind;
   readonly paths: ServicePaths;
   readonly user: ServiceUser;
-  /** The Deno for a portable build; `undefined` for one that needs none. */
+  /** The Deno that runs a portable build; `undefined` for a compiled program. */
   readonly deno: string | undefined;
-  /** How far this machine lets a service be shut off. */
-  readonly sandbox: "full" | "without view";
-  /** What was installed before. */
+  /** The strongest sandbox that this machine allows for a service. */
+  readonly sandbox: "full" | "no mounts";
+  /** The record of the previous installation. */
   readonly previous: InstallRecord | undefined;
-  /** Whether the program can be linked to where it is found by its name; or what is wrong there. */
+  /** Whether a link to the program can be created in a folder on the `PATH`. */
   readonly link: "free" | "taken" | "no folder";
-  /** The user whose services end with his logins, so far; `undefined` where there is none. */
+  /** The user whose services still stop at logout; `undefined` where that does not apply. */
   readonly lingerUser: string | undefined;
 }
 
 /**
- * The Deno that a portable build is to be run with, by a user who owns none of what lies on the way
- * to it.
+ * The real path of the Deno that runs a portable build, which `user` must be able to start.
  *
- * @throws {UsageError} When that user could not start it.
+ * @throws {UsageError} When that user can't start it.
  */
 export function trustedDeno(path: string, { user }: { user: string }): string {
   const real = Deno.realPathSync(path);
@@ -38,12 +37,12 @@ export function trustedDeno(path: string, { user }: { user: string }): string {
   const parts = real.split("/");
   for (let count = parts.length; count > 1; count--) {
     const part = parts.slice(0, count).join("/");
-    // The program itself is read as well as started.
+    // The program itself must be readable too.
     const needed = count === parts.length ? 0o005 : 0o001;
     if (((Deno.statSync(part).mode ?? 0) & needed) !== needed) {
       throw new UsageError(
-        `Cannot let ${user} start ${real}: ${part} is closed to other users; put Deno into ` +
-          "/usr/local/bin and start this with it, or give --as-root",
+        `Cannot run ${real} as ${user}: ${part} is not accessible to other users; install Deno in ` +
+          "/usr/local/bin and run this with it, or use --as-root",
       );
     }
   }
@@ -51,9 +50,9 @@ export function trustedDeno(path: string, { user }: { user: string }): string {
 }
 
 /**
- * Looks at the machine; changes nothing.
+ * Inspects the machine without changing it.
  *
- * @throws {UsageError} When what was asked for can't be installed here.
+ * @throws {UsageError} When the request can't be met on this machine.
  */
 export async function readInstallContext(
   { install }: Pick<Config, "install">,
@@ -63,8 +62,8 @@ export async function readInstallContext(
   const { program, root } = system;
   if (program.form === "source") {
     throw new UsageError(
-      "Cannot install from sources: build one file by `deno task compile --portable`, and let " +
-        "that install itself",
+      "Cannot install from sources: build one file with `deno task compile --portable`, and run " +
+        "its `install`",
     );
   }
   const kind = detectManager(system);
@@ -94,23 +93,23 @@ export async function readInstallContext(
       : undefined,
     link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
     lingerUser: kind === "systemd" && scope === "user"
-      ? await lingerUser(system, signal)
+      ? await findLingerUser(system, signal)
       : undefined,
   };
 }
 
-/** Two agents with one token would take the panel's connection from each other. */
+/** Two agents with one token would close each other's connection. */
 function requireNoSystemInstall(serviceName: string, system: TargetSystem): void {
   if (scopeOf(system) === "system") return;
   const { record } = servicePaths(serviceName, { ...system, scope: "system" });
   if (!pathExists(system.root + record)) return;
   throw new UsageError(
-    `Cannot install ${serviceName} for this user: root has installed it for the machine ` +
-      `(${record}); run this as root, or give another --install-service-name`,
+    `Cannot install ${serviceName} for this user: root has installed it system-wide ` +
+      `(${record}); run this as root, or choose another --install-service-name`,
   );
 }
 
-/** Nothing is to be written, a token least of all, where nothing could be started. */
+/** Fails before a file, or a token, is written where no service could be started. */
 async function requireManager(
   manager: ServiceManager,
   system: TargetSystem,
@@ -121,18 +120,18 @@ async function requireManager(
   const name = await userName(system, signal) ?? system.uid;
   throw new UsageError(
     `Cannot install for this user: its service manager does not answer (${trouble}); log in as ` +
-      `${name} by ssh or \`machinectl shell ${name}@\`, or let root \`loginctl enable-linger ` +
-      `${name}\` and set XDG_RUNTIME_DIR=/run/user/${system.uid}`,
+      `${name} with ssh or \`machinectl shell ${name}@\`, or have root run \`loginctl ` +
+      `enable-linger ${name}\` and set XDG_RUNTIME_DIR=/run/user/${system.uid}`,
   );
 }
 
-/** Some containers let no service mount anything, and one that wants to would never start. */
+/** Some containers forbid mount namespaces; a unit that asks for one would never start. */
 async function detectSandbox(
   { tools }: Pick<TargetSystem, "tools">,
   signal: AbortSignal,
 ): Promise<InstallContext["sandbox"]> {
   const { code } = await tools.run(SANDBOX_TEST, { signal });
-  return code === NAMESPACE_FAILED_CODE ? "without view" : "full";
+  return code === NAMESPACE_FAILED_CODE ? "no mounts" : "full";
 }
 
 function linkState(path: string, isOurs: boolean): InstallContext["link"] {
@@ -140,8 +139,11 @@ function linkState(path: string, isOurs: boolean): InstallContext["link"] {
   return isOurs || !pathExists(path) ? "free" : "taken";
 }
 
-/** The user, unless his services outlive his logins already. */
-async function lingerUser(system: TargetSystem, signal: AbortSignal): Promise<string | undefined> {
+/** The current user, unless lingering is enabled for him already. */
+async function findLingerUser(
+  system: TargetSystem,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const name = await userName(system, signal);
   return name === undefined || isLingering(name, system) ? undefined : name;
 }

@@ -16,7 +16,7 @@ import { hasUpdateService } from "./update_service.ts";
 
 const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
 
-/** The same options with full paths, since a service starts elsewhere than in `folder`. */
+/** Makes relative paths absolute, since a service starts in another folder than `folder`. */
 export function fullPaths(
   given: ReadonlyMap<string, string>,
   folder: string,
@@ -29,10 +29,9 @@ export function fullPaths(
 }
 
 /**
- * The configuration file of a service that does what this one was asked to do.
+ * The text of the service's configuration file.
  *
- * Paths become full, since a service starts elsewhere. `stateFolder` is written where the program
- * would not find it by itself.
+ * Paths are absolute. `stateFolder` is written only where the agent's default would differ.
  */
 export function serviceConfigText(
   { install, token }: Pick<Config, "install" | "token">,
@@ -44,7 +43,7 @@ export function serviceConfigText(
   return configText(given);
 }
 
-/** Writes the configuration, the proxies where there are any, and the files of the service. */
+/** Steps that write the configuration, the proxies and the service manager's files. */
 export function planFileSteps(
   config: Config,
   service: ServicePlan,
@@ -71,19 +70,19 @@ export function planFileSteps(
   const { user } = service;
   return [
     { do: "file", path: paths.config, text, mode: 0o600, ...ownedBy(user) },
-    // What was written before stays when there are none today.
+    // A file of the previous installation stays when no proxies are given now.
     ...(Object.keys(variables).length === 0 ? [] : [
       {
         do: "file",
         path: paths.environmentFile,
         text: proxies,
         mode: 0o600,
-        // Elsewhere root reads it, as commands: then nobody else may write it.
+        // Other managers source it in a root shell, so only root may write it.
         ...(kind === "launchd" && ownedBy(user)),
       } as const,
       ...updateEnvironmentStep(service, { text: proxies }),
     ]),
-    // Nobody makes it for a daemon that does not run as root.
+    // launchd does not create it for a daemon that does not run as root.
     ...(kind === "launchd" && user !== ""
       ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, ...ownedBy(user) } as const]
       : []),
@@ -91,7 +90,7 @@ export function planFileSteps(
   ];
 }
 
-/** Updates read the same file where root owns it. */
+/** The update job reads its own copy where the service's user owns the first. */
 function updateEnvironmentStep(
   { environmentFile, updateEnvironmentFile: path }: ServicePlan,
   { text }: { text: string },
@@ -100,12 +99,12 @@ function updateEnvironmentStep(
   return [{ do: "file", path, text, mode: 0o600 }];
 }
 
-/** Nothing is given away by a user who installs for himself. */
+/** The owner of a step's file; none in a user's own installation. */
 export function ownedBy(user: string): { owner?: string } {
   return user === "" ? {} : { owner: user };
 }
 
-/** Notes what this installation makes, and what the one before has made. */
+/** Records what this and previous installations created. */
 export function planRecord(
   service: ServicePlan,
   { given, system, context, files }: {
@@ -129,7 +128,7 @@ export function planRecord(
     paths.stateFolder,
     service.updateFolder,
     runtimeFolder,
-    // One that was there before may hold what is not ours.
+    // An existing folder may contain files of others.
     ...(isFreeFolder(system.root + stateFolder) ? [stateFolder] : []),
   ];
   return {
@@ -138,7 +137,7 @@ export function planRecord(
     scope: service.scope,
     user: service.user,
     createdUser: user.createCommands.length > 0 || (previous?.createdUser ?? false),
-    madeLinger: context.lingerUser ?? previous?.madeLinger ?? "",
+    enabledLinger: context.lingerUser ?? previous?.enabledLinger ?? "",
     program,
     config,
     stateFolder,
@@ -156,7 +155,7 @@ export function planRecord(
   };
 }
 
-/** Whether nothing is there that would not be the service's. */
+/** Whether a folder is missing or empty. */
 function isFreeFolder(path: string): boolean {
   try {
     return Deno.readDirSync(path)[Symbol.iterator]().next().done ?? false;
@@ -165,7 +164,7 @@ function isFreeFolder(path: string): boolean {
   }
 }
 
-/** Says what the service is, from what was asked for and what was installed before. */
+/** Describes the service, from the options and the previous installation. */
 export function planService(
   config: Config,
   system: TargetSystem,
@@ -199,20 +198,20 @@ export function planService(
   };
 }
 
-/** Whether newer versions come by a service of their own, since no agent writes its program. */
+/** Whether a timer or a second service updates the program. */
 function hasUpdateJob({ kind, user, deno }: InstallContext, system: TargetSystem): boolean {
-  // Whom it runs as on a Mac may own that Deno, which root must not start then.
+  // On a Mac the service's user may own that Deno, so root must not run it.
   return kind !== "launchd" || deno === undefined || scopeOf(system) === "user" ||
     user.name === "root";
 }
 
-/** Root must not read, as commands, what the service's user may write. */
+/** Root must not source a file that the service's user may write. */
 function updateEnvironmentFile({ kind, user, paths }: InstallContext): string {
   const isUsers = kind === "launchd" && user.name !== "";
   return isUsers ? paths.updateEnvironmentFile : paths.environmentFile;
 }
 
-/** Whether the manager makes the folder of the state, with the right owner. */
+/** Whether the service manager creates the state folder with the right owner. */
 export function isManagedStateFolder(
   service: ServicePlan,
   { kind, paths }: InstallContext,
@@ -221,18 +220,18 @@ export function isManagedStateFolder(
     service.stateFolder === paths.stateFolder;
 }
 
-/** All that is going to be done, in its order. */
+/** All steps of an installation, in order. */
 export interface InstallPlan {
   readonly service: ServicePlan;
   readonly record: InstallRecord;
   readonly manager: ServiceManager;
-  /** Puts everything into its place; nothing runs yet that did not before. */
+  /** Create all files; no service is started or restarted. */
   readonly prepare: readonly Step[];
-  /** Starts the service, now and with the machine. */
+  /** Start the service, now and at boot. */
   readonly start: readonly Step[];
 }
 
-/** Says what an installation does and where. */
+/** Plans an installation without changing anything. */
 export function planInstall(
   config: Config,
   system: TargetSystem,
@@ -257,13 +256,13 @@ export function planInstall(
       { do: "folder", path: configFolder, mode: scope === "user" ? 0o700 : 0o755 },
       ...(isUpdated ? [] : disableUpdateSteps(manager, { previous })),
       ...stale.map(removeStep),
-      // Before all that is made, so that whatever comes after can be taken away.
+      // First of all, so that everything created later can be removed.
       { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
       ...context.user.createCommands.map(commandStep),
       { do: "folder", path: dirname(service.program), mode: 0o755 },
       { do: "copy", path: service.program, from: system.program.path, mode: 0o755 },
       ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
-      // Nobody's folder with other things in it is given away.
+      // The owner of a folder with other files in it is not changed.
       ...(isManagedStateFolder(service, context) || !record.trees.includes(service.stateFolder)
         ? []
         : [
@@ -280,7 +279,7 @@ export function planInstall(
   };
 }
 
-/** While the record still tells of them. */
+/** Stops the update job while the record still lists its files. */
 function disableUpdateSteps(
   { disableUpdates }: ServiceManager,
   { previous }: Pick<InstallContext, "previous">,
@@ -294,14 +293,14 @@ function removeStep(path: string): Step {
   return { do: "remove", path };
 }
 
-/** What root's service has written in its folder is closed to the user who comes after root. */
+/** Makes state written by a service of root readable for its new user. */
 function changeStateOwner(
   { user, stateFolder }: ServicePlan,
   { previous }: Pick<InstallContext, "previous">,
 ): Step[] {
   const isNeeded = previous?.user === "root" && previous.stateFolder === stateFolder &&
     user !== "root";
-  // No link is followed, wherever it leads.
+  // -h: links are not followed.
   return isNeeded ? [commandStep({ tool: "chown", args: ["-hR", `${user}:`, stateFolder] })] : [];
 }
 

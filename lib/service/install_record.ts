@@ -1,48 +1,49 @@
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
 import { type ServicePaths, servicePaths } from "./service_paths.ts";
 
-/** What an installation has made, so that it can be changed and taken away again. */
+/** What an installation created, so that it can be updated and removed. */
 export interface InstallRecord {
   readonly service: string;
   readonly manager: ManagerKind;
   readonly scope: "system" | "user";
-  /** Whom the service runs as; empty for a user's own service. */
+  /** The user that the service runs as; empty for a user's own service. */
   readonly user: string;
-  /** Whether that user was made for it. */
+  /** Whether the installation created that user. */
   readonly createdUser: boolean;
-  /** The user whose services were made to outlive his logins; empty where nobody's were. */
-  readonly madeLinger: string;
+  /** The user for whom lingering was enabled; empty when it was not. */
+  readonly enabledLinger: string;
   readonly program: string;
   readonly config: string;
   readonly stateFolder: string;
   readonly runtimeFolder: string;
   readonly logFile: string;
-  /** Every other file that was written. */
+  /** All other files that were written. */
   readonly files: readonly string[];
   /** Links to the program. */
   readonly links: readonly string[];
-  /** Folders that go when nothing else is in them. */
+  /** Folders to remove when they are empty. */
   readonly folders: readonly string[];
-  /** Folders that go with everything in them. */
+  /** Folders to remove with everything in them. */
   readonly trees: readonly string[];
-  /** What root was told that root goes by, by the keys of the configuration file. */
+  /** Options given to `install` that root relies on, by configuration key. */
   readonly rootOptions: Readonly<Record<string, string>>;
 }
 
-/** The record as it is written. */
+/** Formats a record as JSON. */
 export function formatInstallRecord(record: InstallRecord): string {
   return JSON.stringify(record, null, 2) + "\n";
 }
 
 /**
- * Reads what {@linkcode formatInstallRecord} wrote.
+ * Parses the output of {@linkcode formatInstallRecord}.
  *
- * @throws {SyntaxError} When it is something else, or names a path that is not full: whatever it
- * names is going to be removed.
+ * @throws {SyntaxError} When a field is missing or wrong, or a path is not absolute: the listed
+ * paths are going to be removed.
  */
 export function parseInstallRecord(text: string): InstallRecord {
   const parsed: unknown = JSON.parse(text);
-  if (typeof parsed !== "object" || parsed === null) throw invalidRecord("it is no object");
+  if (typeof parsed !== "object" || parsed === null) throw invalidRecord("not an object");
+  // The first versions wrote madeUser, madeLinger and told.
   const fields: Record<string, unknown> = { ...parsed };
   const manager = MANAGERS.find((kind) => kind === fields.manager);
   if (manager === undefined) throw invalidRecord("manager");
@@ -55,8 +56,8 @@ export function parseInstallRecord(text: string): InstallRecord {
     manager,
     scope,
     user,
-    createdUser: fields.createdUser === true,
-    madeLinger: typeof fields.madeLinger === "string" ? fields.madeLinger : "",
+    createdUser: (fields.createdUser ?? fields.madeUser) === true,
+    enabledLinger: linger(fields.enabledLinger ?? fields.madeLinger),
     program: path("program"),
     config: path("config"),
     stateFolder: path("stateFolder"),
@@ -65,7 +66,7 @@ export function parseInstallRecord(text: string): InstallRecord {
     files: paths("files"),
     links: paths("links"),
     folders: paths("folders"),
-    // No folder that holds the system is ever ours with all that is in it.
+    // A top-level folder is never removed with everything in it.
     trees: paths("trees", { depth: 2 }),
     rootOptions: parseRootOptions(fields.rootOptions ?? fields.told),
   };
@@ -86,6 +87,10 @@ export function parseInstallRecord(text: string): InstallRecord {
   }
 }
 
+function linger(user: unknown): string {
+  return typeof user === "string" ? user : "";
+}
+
 function parseRootOptions(value: unknown): Record<string, string> {
   if (typeof value !== "object" || value === null) throw invalidRecord("told");
   return Object.fromEntries(
@@ -101,14 +106,14 @@ function isFullPath(value: unknown): value is string {
     !/\/\.\.?(\/|$)/.test(value);
 }
 
-function invalidRecord(what: string): SyntaxError {
-  return new SyntaxError(`Cannot use the record of the installation: ${what}`);
+function invalidRecord(field: string): SyntaxError {
+  return new SyntaxError(`Cannot parse the installation record: ${field}`);
 }
 
 /**
- * What was installed by a record's account, or `undefined` where there is none.
+ * Reads the record of an installation; `undefined` when there is none.
  *
- * @throws {Error} When there is one that can't be read or used.
+ * @throws {Error} When it can't be read or parsed.
  */
 export function readInstallRecord(path: string): InstallRecord | undefined {
   try {
@@ -119,7 +124,7 @@ export function readInstallRecord(path: string): InstallRecord | undefined {
   }
 }
 
-/** Where this user's installed service may have its configuration, and then the machine's. */
+/** Candidate configuration files of an installed service: the user's, then the system's. */
 export function installedConfigPaths(
   name: string,
   env: Readonly<Record<string, string>>,
@@ -128,8 +133,8 @@ export function installedConfigPaths(
 }
 
 /**
- * What was told to `install` that root goes by, by keys, from the first record that there is; it
- * belongs to whoever has installed the service, and not to its user.
+ * Options that root gave to `install`, from the first record found; they belong to the installer,
+ * not to the service's user.
  */
 export function installedRootOptions(
   name: string,
@@ -140,7 +145,7 @@ export function installedRootOptions(
       const rootOptions = readInstallRecord(record)?.rootOptions;
       if (rootOptions !== undefined) return new Map(Object.entries(rootOptions));
     } catch {
-      // It can't be read, or is none: then nothing is known.
+      // Unreadable or invalid: no options are known.
     }
   }
   return new Map();

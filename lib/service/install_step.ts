@@ -5,10 +5,9 @@ import { dirname } from "../parse/path.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 
 /**
- * One thing that is done to the machine.
+ * One change to the machine.
  *
- * Each may be done again: what is there already is made as it is to be, and what is gone already is
- * no trouble. Owners are names of users; without one, a thing belongs to whoever makes it.
+ * Every step is idempotent. `owner` is a user name; without one, the file belongs to the caller.
  */
 export type Step =
   | { do: "folder"; path: string; mode: number; owner?: string }
@@ -20,12 +19,12 @@ export type Step =
   | { do: "remove empty folder"; path: string }
   | { do: "remove folder"; path: string };
 
-/** A step that runs a program of the system's. */
+/** A step that runs a system command. */
 export function commandStep(command: ToolCommand): Step {
   return { do: "run", command };
 }
 
-/** A step in words, with the content of a file, for whoever wants to see it first. */
+/** Describes a step for `--print`, with the content of files. */
 export function describeStep(step: Step, secrets: readonly string[]): string {
   switch (step.do) {
     case "folder":
@@ -44,26 +43,26 @@ export function describeStep(step: Step, secrets: readonly string[]): string {
     case "remove":
       return `Remove ${step.path}`;
     case "remove empty folder":
-      return `Remove ${step.path}, if nothing else is in it`;
+      return `Remove ${step.path} if it is empty`;
     case "remove folder":
-      return `Remove ${step.path} and all that is in it`;
+      return `Remove ${step.path} and everything in it`;
   }
 }
 
 function describeMode({ mode, owner }: { mode: number; owner?: string }): string {
   const bits = `mode ${mode.toString(8).padStart(4, "0")}`;
-  return owner === undefined ? bits : `${bits}, of ${owner}`;
+  return owner === undefined ? bits : `${bits}, owner ${owner}`;
 }
 
 type StepSystem = Pick<TargetSystem, "root" | "tools">;
 
 /**
- * Does steps, one after the other.
+ * Applies steps in order.
  *
- * Files are written beside their place, brought to the disk and renamed, so that a loss of power
- * leaves the old one or the new one.
+ * Files are written beside their destination, synced and renamed, so that a power loss leaves
+ * either the old or the new one.
  *
- * @throws {Error} When one can't be done (`Cannot …`), or when `signal` aborts.
+ * @throws {Error} When a step fails (`Cannot …`), or when `signal` aborts.
  */
 export async function applySteps(
   steps: readonly Step[],
@@ -78,7 +77,7 @@ export async function applySteps(
     try {
       await applyStep(step, system, signal);
     } catch (cause) {
-      const verb = step.do.startsWith("remove") ? "remove" : "make";
+      const verb = step.do.startsWith("remove") ? "remove" : "create";
       throw new Error(`Cannot ${verb} ${step.path}`, { cause });
     }
   }
@@ -119,7 +118,7 @@ async function replaceFile(
 ): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const fresh = `${path}.new`;
-  // Nobody else may read it before it has its owner.
+  // Private until it has its owner.
   await writeToDisk(fresh, { text, mode: mode & 0o700 });
   await changeOwner(owner, fresh, system, signal);
   await Deno.chmod(fresh, mode);
@@ -155,7 +154,7 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
   }
 }
 
-/** Users are known to more than a file: the system is asked for them. */
+/** Asks the system for the ids, since users may come from other sources than /etc/passwd. */
 async function changeOwner(
   owner: string | undefined,
   path: string,
@@ -166,7 +165,7 @@ async function changeOwner(
   const [user, group] = await Promise.all(["-u", "-g"].map(async (flag) => {
     const { code, output } = await tools.run({ tool: "id", args: [flag, owner] }, { signal });
     const id = Number(output.trim());
-    if (code !== 0 || !/^\d+\s*$/.test(output)) throw new Error(`there is no user ${owner}`);
+    if (code !== 0 || !/^\d+\s*$/.test(output)) throw new Error(`user ${owner} does not exist`);
     return id;
   }));
   await Deno.chown(path, user ?? null, group ?? null);
@@ -180,7 +179,7 @@ async function removeIfExists(path: string, options: Deno.RemoveOptions = {}): P
   }
 }
 
-/** Whatever else is in it keeps the folder. */
+/** Removes a folder only if it is empty. */
 async function removeEmpty(path: string): Promise<void> {
   try {
     for await (const _entry of Deno.readDir(path)) return;
@@ -195,8 +194,8 @@ function isNotFound(error: unknown): boolean {
 }
 
 /**
- * The steps without those that would remove what is not there, or what another one removes as well:
- * what a user wants to see, while those who do them all miss nothing that comes up meanwhile.
+ * Leaves out removals of missing files and of files that another removal includes, so that
+ * `--print` shows only what would change.
  */
 export function effectiveSteps(
   steps: readonly Step[],

@@ -8,15 +8,15 @@ import {
 } from "./service_manager.ts";
 import { updateCommand, updateServiceName, updateVariables } from "./update_service.ts";
 
-/** A value as such a list has it, of those that are needed. */
+/** The property list types in use. */
 type PropertyValue = string | number | true | readonly PropertyValue[] | Properties;
 
-/** Values by their keys. */
+/** A property list dictionary. */
 interface Properties {
   readonly [key: string]: PropertyValue;
 }
 
-/** A property list of a Mac's, in its form as XML. */
+/** Formats a launchd property list as XML. */
 export function propertyList(values: Properties): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -54,10 +54,10 @@ function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** Starts what follows with the variables of a file, which launchd itself can't read. */
+/** Sources a file of variables first, since launchd has no `EnvironmentFile=`. */
 export const SOURCE_FILE = 'set -a; [ ! -r "$0" ] || . "$0"; exec "$@"';
 
-/** The description of a service for a Mac's launchd. */
+/** The property list of the agent. */
 export function launchdPlist(plan: ServicePlan): string {
   const { environmentFile, scope, user } = plan;
   const command = [plan.program, "--config", plan.config];
@@ -76,12 +76,14 @@ export function launchdPlist(plan: ServicePlan): string {
   });
 }
 
-/** The Mac, and the agent on it, are up by then; and whoever installs has seen it report. */
+/**
+ * After boot the network and the agent need time; after an installation the user has seen a report
+ * by then.
+ */
 const UPDATE_DELAY = "sleep 300; ";
 
 /**
- * The description of what takes a newer version, for a Mac's launchd: soon after a start, since one
- * that was cut off goes on then, and every 6 h.
+ * The property list of the update job: at load, which resumes an interrupted update, and every 6 h.
  */
 export function launchdUpdatePlist(plan: ServicePlan): string {
   const { updateEnvironmentFile, logFile } = plan;
@@ -102,7 +104,7 @@ export function launchdUpdatePlist(plan: ServicePlan): string {
   });
 }
 
-/** A service of a Mac's launchd: a daemon of the machine's, or an agent of a user's. */
+/** A launchd daemon of the system, or an agent of a user. */
 export function launchdManager(
   { name, scope, home, uid, logFile }: ManagedService,
 ): ServiceManager {
@@ -116,7 +118,7 @@ export function launchdManager(
     ...launchctl("bootout", `${domain}/${label}`),
     mayFail: true,
   });
-  // What is written in the file is read only when it is taken in.
+  // launchd reads the file at bootstrap only.
   const restart = (label: string) => [
     bootout(label),
     launchctl("bootstrap", domain, pathOf(label)),
@@ -135,7 +137,7 @@ export function launchdManager(
     ],
     restart: restart(name),
     stop: [bootout(name)],
-    // Where its file is gone there is nothing to start; a note in launchd's own book would stay.
+    // Without its file there is nothing to start, and `launchctl disable` would outlive it.
     disable: [],
     disableUpdates: [bootout(update)],
     isActive: launchctl("print", `${domain}/${name}`),

@@ -6,7 +6,7 @@ import type { ManagedService, ManagerKind, ServiceManager } from "./service_mana
 import { systemdManager } from "./systemd.ts";
 import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
 
-/** The manager of a kind, for one service. */
+/** The service manager of a kind, for one service. */
 export function serviceManager(kind: ManagerKind, service: ManagedService): ServiceManager {
   switch (kind) {
     case "systemd":
@@ -21,9 +21,9 @@ export function serviceManager(kind: ManagerKind, service: ManagedService): Serv
 }
 
 /**
- * What looks after the services of this machine.
+ * Detects the service manager of this machine.
  *
- * @throws {UsageError} When it is none that is known, or one that has no services of users.
+ * @throws {UsageError} When there is no supported one, or it has no services of users.
  */
 export function detectManager(
   system: Pick<TargetSystem, "root" | "os" | "tools" | "uid">,
@@ -31,14 +31,14 @@ export function detectManager(
   const kind = kindOf(system);
   if (kind === undefined) {
     throw new UsageError(
-      "Cannot install a service here: neither systemd, OpenRC, procd nor launchd runs this " +
-        "machine; start komari-agent-deno by what does, with --config FILE",
+      "Cannot install a service: this machine runs neither systemd, OpenRC, procd nor launchd; " +
+        "have its own service manager start komari-agent-deno with --config FILE",
     );
   }
   if (scopeOf(system) === "user" && (kind === "openrc" || kind === "procd")) {
     throw new UsageError(
-      `Cannot install without root: ${kind} has no services of users; run it as root, where the ` +
-        "service gets a user of its own",
+      `Cannot install without root: ${kind} has no services of users; run this as root, and the ` +
+        "service gets its own user",
     );
   }
   return kind;
@@ -55,11 +55,10 @@ function kindOf(
 }
 
 /**
- * Why a user's own service manager can't be asked for anything; `undefined` when it answers, and
- * for the machine's.
+ * The reason why a user's own service manager can't be reached; `undefined` when it answers, and
+ * for the system's.
  *
- * It runs while the user is logged in, and whoever has become that user by `sudo -u` or `setpriv`
- * is not.
+ * It runs while the user is logged in; `sudo -u` and `setpriv` are no logins.
  */
 export async function managerError(
   { userManager }: Pick<ServiceManager, "userManager">,
@@ -69,5 +68,5 @@ export async function managerError(
   if (userManager === undefined) return undefined;
   const { code, output } = await tools.run(userManager.answers, { signal });
   if (code === 0) return undefined;
-  return output.trim().split("\n").at(-1) || `${userManager.answers.tool} ended with code ${code}`;
+  return output.trim().split("\n").at(-1) || `${userManager.answers.tool} exited with code ${code}`;
 }

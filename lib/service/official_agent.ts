@@ -9,30 +9,30 @@ import {
 import type { ManagedService, ManagerKind } from "./service_manager.ts";
 import { scopeOf, type TargetSystem } from "./target_system.ts";
 
-/** A service of the official agent. */
+/** An installed service of the official agent. */
 export interface OfficialAgent extends ServiceCommand {
   readonly manager: ManagerKind;
-  /** A service of the machine's, or of one user's. */
+  /** A service of the system, or of one user. */
   readonly scope: "system" | "user";
-  /** Without the ending that its file has. */
+  /** Without the extension of its file. */
   readonly serviceName: string;
-  /** The file that describes the service. */
+  /** The unit file, script or property list. */
   readonly unitPath: string;
   readonly binary: string;
   readonly args: readonly string[];
 }
 
-/** A service, and where it was found. */
+/** A service of any program. */
 export interface FoundService {
   readonly manager: ManagerKind;
-  /** A service of the machine's, or of one user's. */
+  /** A service of the system, or of one user. */
   readonly scope: "system" | "user";
   readonly serviceName: string;
   readonly unitPath: string;
   readonly command: ServiceCommand;
 }
 
-/** The official agent in a service; `undefined` when it is any other program's. */
+/** The official agent that a service runs; `undefined` when it runs another program. */
 export function officialAgentIn(found: FoundService): OfficialAgent | undefined {
   const { command, ...location } = found;
   const [binary = "", ...args] = command.words;
@@ -41,8 +41,9 @@ export function officialAgentIn(found: FoundService): OfficialAgent | undefined 
 }
 
 /**
- * Whether a program is the official agent, by its name and the folder where its installer puts it;
- * in another folder its name says nothing, and the service's name has to.
+ * Recognizes the official agent by its file name and the installer's default folder.
+ *
+ * In another folder the file name `agent` is too common, so the service's name decides.
  */
 function isOfficialBinary(path: string, serviceName: string): boolean {
   const [name = "", folder = ""] = path.split("/").reverse();
@@ -50,17 +51,17 @@ function isOfficialBinary(path: string, serviceName: string): boolean {
   return name === "agent" && (folder === "komari" || /(^|\.)komari/.test(serviceName));
 }
 
-/** Where services are looked for. */
+/** The service manager and user whose services are searched. */
 export interface ServiceLocation extends Pick<ManagedService, "scope" | "home"> {
   readonly kind: ManagerKind;
-  /** Put before every path; empty but in a root that was made to be thrown away. */
+  /** Prefix of every path; empty outside of tests. */
   readonly root: string;
 }
 
-/** Larger than any file that describes a service. */
+/** Larger than any service file. */
 const MAX_BYTES = 256 * 1024;
 
-/** The services of official agents in this manager's hands, by their names. */
+/** Finds all services of official agents, by name. */
 export function findOfficialAgents(location: ServiceLocation): OfficialAgent[] {
   const found = new Map<string, OfficialAgent>();
   for (const folder of serviceFolders(location)) {
@@ -79,7 +80,7 @@ export function findOfficialAgents(location: ServiceLocation): OfficialAgent[] {
 }
 
 /**
- * The one official agent in this manager's hands.
+ * Finds the one official agent.
  *
  * @throws {Error} When there is none, or more than one; the message names them.
  */
@@ -88,30 +89,32 @@ export function onlyOfficialAgent(location: ServiceLocation): OfficialAgent {
   const [official, ...others] = found;
   if (official === undefined) {
     const where = location.scope === "system"
-      ? "no service of this machine starts one"
-      : "no service of this user starts one, and those of the machine are root's";
+      ? "no system service starts one"
+      : "no service of this user starts one, and system services need root";
     throw new Error(`Cannot find an official agent: ${where}`);
   }
   if (others.length > 0) {
     const names = found.map(({ serviceName, unitPath }) => `${serviceName} (${unitPath})`);
     throw new Error(
       `Cannot choose between ${found.length} official agents: ${names.join(", ")}; ` +
-        "remove the services that are not meant",
+        "remove the services that should not be replaced",
     );
   }
   return official;
 }
 
-/** Reads a text within a root. @throws {Error} When there is none, or one that is too large. */
+/** Reads files below a root. @throws {Error} When a file is missing, not regular or too large. */
 export function boundedReader(root: string): (path: string) => string {
   return (path) => {
     const { size, isFile } = Deno.statSync(root + path);
-    if (!isFile || size > MAX_BYTES) throw new Error(`Cannot read ${path}: it is no small file`);
+    if (!isFile || size > MAX_BYTES) {
+      throw new Error(`Cannot read ${path}: it is not a regular file of at most 256 KiB`);
+    }
     return Deno.readTextFileSync(root + path);
   };
 }
 
-/** Those that win over others of the same name come first. */
+/** Folders with service files, by precedence. */
 function serviceFolders({ kind, scope, home }: ServiceLocation): string[] {
   switch (kind) {
     case "systemd":
@@ -126,7 +129,7 @@ function serviceFolders({ kind, scope, home }: ServiceLocation): string[] {
   }
 }
 
-/** The name by which a manager knows what stands in a file; templates are no services. */
+/** The service's name by its file name; `undefined` for templates and other files. */
 function serviceNameFromFile(name: string, kind: ManagerKind): string | undefined {
   const ending = kind === "systemd" ? ".service" : kind === "launchd" ? ".plist" : "";
   const isService = name.endsWith(ending) && !name.startsWith(".") && !name.endsWith("@.service");
@@ -139,7 +142,7 @@ function readServiceCommand(
 ): ServiceCommand | undefined {
   const read = boundedReader(root);
   try {
-    // A second name for a service is a link.
+    // Aliases are symbolic links.
     if (Deno.lstatSync(root + path).isSymlink) return undefined;
     const text = read(path);
     switch (kind) {
@@ -153,7 +156,7 @@ function readServiceCommand(
         return parseLaunchdCommand(text);
     }
   } catch {
-    // Not for us, or gone by now.
+    // Unreadable, or removed meanwhile.
     return undefined;
   }
 }
@@ -172,8 +175,7 @@ function entryNames(folder: string): string[] {
 }
 
 /**
- * What is to be said of official agents that run beside this one, in a line; `undefined` when none
- * does.
+ * A warning about official agents that are running beside this one; `undefined` when there is none.
  */
 export async function officialAgentWarning(
   kind: ManagerKind,
@@ -182,7 +184,7 @@ export async function officialAgentWarning(
 ): Promise<string | undefined> {
   const scope = scopeOf(system);
   const { root, home } = system;
-  // The machine's run for a user as well.
+  // A user's agent may run beside one of the system.
   const scopes = scope === "user" ? [scope, "system"] as const : [scope];
   const found = scopes.flatMap((it) => findOfficialAgents({ kind, root, home, scope: it }));
   const running = [];
@@ -195,6 +197,6 @@ export async function officialAgentWarning(
   if (running.length === 0) return undefined;
   const names = running.map(({ serviceName }) => serviceName).join(", ");
   const byRoot = running.every((official) => official.scope === scope) ? "" : " as root";
-  return `The official agent runs here too (${names}): both report, as the same node if the token ` +
-    `is the same; \`uninstall\` this one, and \`install --replace\`${byRoot} takes its place`;
+  return `The official agent is running too (${names}): with the same token both report as one node; ` +
+    `to replace it, \`uninstall\` this one and run \`install --replace\`${byRoot}`;
 }

@@ -1,5 +1,6 @@
 /**
- * What the scripts of OpenRC and procd start.
+ * Parsers for the command that a service file starts: systemd units, OpenRC and procd scripts,
+ * launchd property lists.
  *
  * @module
  */
@@ -7,11 +8,11 @@
 import { lookupVariable } from "../parse/os_release.ts";
 import { splitQuotedWords, splitShellWords } from "../parse/shell_words.ts";
 
-/** What a service manager starts, as far as its own file tells. */
+/** The command of a service, as its file describes it. */
 export interface ServiceCommand {
-  /** The program and its arguments; empty when the file names none. */
+  /** Program and arguments; empty when the file names no program. */
   readonly words: readonly string[];
-  /** What the file sets, and not what the program inherits. */
+  /** Variables set by the file; inherited ones are not included. */
   readonly env: Readonly<Record<string, string>>;
   /** Empty when the file names none. */
   readonly workingDirectory: string;
@@ -19,7 +20,7 @@ export interface ServiceCommand {
   readonly user: string;
 }
 
-/** What a property list of launchd starts, in its form as XML; of another form nothing is known. */
+/** Parses a property list in XML; other formats give an empty command. */
 export function parseLaunchdCommand(text: string): ServiceCommand {
   const plain = text.replace(/<!--[\s\S]*?-->/g, "");
   const variables = elementText(plain, "EnvironmentVariables", "dict");
@@ -34,7 +35,7 @@ export function parseLaunchdCommand(text: string): ServiceCommand {
   };
 }
 
-/** What stands within the value of a key. */
+/** The text within the value of a key. */
 function elementText(text: string, key: string, type: string): string {
   const start = text.search(new RegExp(`<key>\\s*${key}\\s*</key>\\s*<${type}>`));
   if (start === -1) return "";
@@ -65,7 +66,7 @@ function unescape(text: string): string {
   });
 }
 
-/** What a script of OpenRC starts: `command=` with `command_args=`, which are words of a shell. */
+/** Parses an OpenRC script: `command=`, and `command_args=` split as a shell does. */
 export function parseOpenrcCommand(text: string): ServiceCommand {
   const value = (key: string) => variableValue(text, key);
   const [user = ""] = value("command_user").split(":");
@@ -77,7 +78,7 @@ export function parseOpenrcCommand(text: string): ServiceCommand {
   };
 }
 
-/** What a script of procd starts: `PROG=` with `ARGS=`, which nothing but blanks divide. */
+/** Parses a procd script: `PROG=`, and `ARGS=` split at blanks. */
 export function parseProcdCommand(text: string): ServiceCommand {
   const args = variableValue(text, "ARGS").split(/\s+/).filter((word) => word !== "");
   const [, user = ""] = /^\s*procd_set_param\s+user\s+["']?([\w.-]+)/m.exec(text) ?? [];
@@ -93,7 +94,7 @@ function commandWords(binary: string, args: readonly string[]): string[] {
   return binary === "" ? [] : [binary, ...args];
 }
 
-/** A value with the variables in it that the same script sets. */
+/** A variable's value, with references to other variables of the script expanded. */
 function variableValue(text: string, key: string, depth = 0): string {
   const value = lookupVariable(text, key) ?? "";
   if (depth > 5) return value;
@@ -125,14 +126,14 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Splits a line of a unit file into words, with the quotes and escapes that `systemd.service(5)`
- * and `systemd.syntax(7)` know; a quotation that is not closed ends with the line.
+ * Splits a unit file's command line into words, by the quotes and escapes of `systemd.service(5)`
+ * and `systemd.syntax(7)`. An open quote ends with the line.
  */
 export function splitSystemdWords(line: string): string[] {
   return splitQuotedWords(line, unescapeSystemd);
 }
 
-/** What an escape stands for, and how long it is behind its backslash. */
+/** The text of an escape, and its length after the backslash. */
 function unescapeSystemd(rest: string): { text: string; length: number } {
   const named = ESCAPES[rest.charAt(0)];
   if (named !== undefined) return { text: named, length: 1 };
@@ -149,8 +150,8 @@ function unescapeSystemd(rest: string): { text: string; length: number } {
 }
 
 /**
- * Puts the values of variables into a command's words: `${NAME}` within a word, `$NAME` as a word
- * that becomes as many as its value has, and `$$` for the sign itself.
+ * Expands variables: `${NAME}` within a word, `$NAME` alone into as many words as its value has,
+ * `$$` into a dollar sign.
  */
 export function expandSystemdWords(
   words: readonly string[],
@@ -169,10 +170,10 @@ export function expandSystemdWords(
 }
 
 /**
- * What a systemd unit starts.
+ * Parses a systemd unit.
  *
- * `text` is the unit's file, with those of its drop-ins behind it. `readText` gives what an
- * `EnvironmentFile=` names and throws when it can't; such a file counts as empty.
+ * @param text The unit file, followed by its drop-ins.
+ * @param readText Reads an `EnvironmentFile=`; a file for which it throws counts as empty.
  */
 export function parseSystemdCommand(
   text: string,
@@ -210,13 +211,13 @@ export function parseSystemdCommand(
   };
 }
 
-/** The settings of `[Service]` in their order; lines that end in a backslash go on in the next. */
+/** The settings of `[Service]` in order, with continuation lines joined. */
 function* serviceSettings(text: string): Generator<[key: string, value: string]> {
   let section = "";
   let begun = "";
   for (const line of text.split(/\r?\n/)) {
     const trimmed = line.trim();
-    // A comment may stand within a setting that goes on.
+    // Comments are allowed between continuation lines.
     if (trimmed.startsWith("#") || trimmed.startsWith(";")) continue;
     if (line.endsWith("\\")) {
       begun += `${line.slice(0, -1)} `;
@@ -232,7 +233,9 @@ function* serviceSettings(text: string): Generator<[key: string, value: string]>
   }
 }
 
-/** The files that a variable's values come from: a line each, blanks and quotes around them go. */
+/**
+ * Parses an `EnvironmentFile=`: one assignment per line, blanks and quotes around values removed.
+ */
 function parseEnvironmentFile(text: string): [name: string, value: string][] {
   return text.split(/\r?\n/).map((line) => line.trim())
     .filter((line) => !line.startsWith("#") && !line.startsWith(";"))
@@ -258,7 +261,7 @@ function readOptional(path: string, readText: (path: string) => string): string 
   }
 }
 
-/** Of the signs that systemd puts in only the one for `%` itself has a meaning in such a unit. */
+/** Specifiers other than `%%` are not used in such units. */
 function unescapePercent(text: string): string {
   return text.replaceAll("%%", "%");
 }

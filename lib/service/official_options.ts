@@ -5,7 +5,7 @@ import type { OfficialAgent } from "./official_agent.ts";
 
 const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
 
-/** The options that the official agent has, or has had, by the keys of its configuration file. */
+/** Configuration keys that the official agent has or had. */
 export const OFFICIAL_KEYS: readonly string[] = [
   "endpoint",
   "token",
@@ -38,20 +38,20 @@ export const OFFICIAL_KEYS: readonly string[] = [
   "cf_access_client_secret",
 ];
 
-/** Its options that only a command line has, and that mean nothing here. */
+/** Flags of the official agent without a key, ignored here. */
 const SILENT_FLAGS: readonly (string | undefined)[] = ["autoUpdate", "show-warning"];
 
-/** A command line of the official agent. */
+/** A parsed command line of the official agent. */
 export interface OfficialFlags {
-  /** Texts by keys. */
+  /** Option texts by configuration key. */
   readonly values: ReadonlyMap<string, string>;
-  /** Flags that it does not know and passes over, without their values. */
+  /** Unknown flags, without their values. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Takes a command line apart as the official agent does: a switch has its value behind `=` only,
- * anything else has it behind `=` or in the next word, whatever that begins with.
+ * Parses a command line as the official agent does: a switch takes its value after `=` only, other
+ * flags after `=` or as the next word, even one that begins with `-`.
  */
 export function readOfficialFlags(args: readonly string[]): OfficialFlags {
   const values = new Map<string, string>();
@@ -95,32 +95,29 @@ function findRow(isIt: (row: Option<unknown>) => boolean): Option<unknown> | und
   return isOfficial ? row : undefined;
 }
 
-/** What an official agent was told, in the words of this one. */
+/** Settings of an official agent, as options of this one. */
 export interface ImportedSettings {
-  /**
-   * What it was told by the keys of the configuration file, as the text that a flag would have; the
-   * token too, where it is known.
-   */
+  /** Option texts by configuration key, with the token if it is known. */
   readonly given: ReadonlyMap<string, string>;
-  /** The variables that lead it through a proxy. */
+  /** Proxy variables of its service. */
   readonly proxies: Readonly<Record<string, string>>;
-  /** Where it notes the month's traffic, if it does. */
+  /** The path of its monthly traffic file, which may not exist. */
   readonly trafficPath: string;
   /** Whether its panel may run commands and open terminals. */
   readonly remoteControl: boolean;
-  /** What was left out and why, a line each; without any value, since it may be a secret. */
+  /** Reasons for ignored settings, a line each; without values, which may be secret. */
   readonly notes: readonly string[];
 }
 
-/** Keys that are about places, or off here unless asked for. */
-const LEFT_OUT = ["config_file", "disable_web_ssh"];
+/** Keys that are not imported: paths, and remote control, which is off by default here. */
+const NOT_IMPORTED = ["config_file", "disable_web_ssh"];
 const PROXY_NAMES = /^(?:HTTP|HTTPS|ALL|NO)_PROXY$/i;
 
 /**
- * Understands an official agent's settings as it does itself: its file over its environment over
- * its flags, and what it doesn't know is passed over.
+ * Reads an official agent's settings by its own precedence: file over environment over flags;
+ * unknown options are ignored.
  *
- * `readText` gives a file's text and throws when it can't.
+ * @param readText Reads a file; throws when it can't.
  */
 export function importSettings(
   official: OfficialAgent,
@@ -129,16 +126,16 @@ export function importSettings(
   const notes: string[] = [];
   const { values: flags, unknown } = readOfficialFlags(official.args);
   for (const name of unknown) {
-    notes.push(`${name} is left out: the official agent knows no such option`);
+    notes.push(`${name} is ignored: the official agent has no such option`);
   }
   const variables = readVariables(official.env);
   const configPath = variables.get("config_file") ?? flags.get("config_file") ?? "";
   const file = readFile(resolvePath(official, configPath), { readText, notes });
   const asked = new Map([...flags, ...variables, ...file]);
   const told = keepValid(asked, notes);
-  // It may have registered when the panel still took such a key.
+  // The node may have registered with a key that is no longer valid.
   const registered = asked.has("auto_discovery_key") ? registeredToken(official, readText) : "";
-  const given = new Map([...told].filter(([key]) => !LEFT_OUT.includes(key)));
+  const given = new Map([...told].filter(([key]) => !NOT_IMPORTED.includes(key)));
   if (registered !== "") given.set("token", registered);
   if (given.has("token")) given.delete("auto_discovery_key");
   return {
@@ -154,7 +151,7 @@ export function importSettings(
   };
 }
 
-/** What a service without a folder of its own is started in. */
+/** Services without `WorkingDirectory=` start in `/`. */
 function resolvePath({ workingDirectory }: OfficialAgent, path: string): string {
   if (path === "" || path.startsWith("/")) return path;
   const folder = workingDirectory === "" ? "/" : workingDirectory;
@@ -185,7 +182,7 @@ function readFile(
     const [key, value] of Object.entries(parseObject(readOptional(path, readText), path, notes))
   ) {
     if (!OFFICIAL_KEYS.includes(key)) {
-      notes.push(`key ${key} of ${path} is left out: the official agent knows no such option`);
+      notes.push(`key ${key} of ${path} is ignored: the official agent has no such option`);
     } else if (typeof value !== "object" && value !== "") values.set(key, String(value));
   }
   return values;
@@ -200,9 +197,11 @@ function parseObject(
     const parsed: unknown = JSON.parse(text ?? "");
     if (typeof parsed === "object" && parsed !== null) return { ...parsed };
   } catch {
-    // Said below; the parser's own words would quote a text that may hold the token.
+    // Reported below; the parser's message would quote text that may contain the token.
   }
-  notes.push(`${path} is left out: ${text === undefined ? "it can't be read" : "it is no JSON"}`);
+  notes.push(
+    `${path} is ignored: ${text === undefined ? "it can't be read" : "it is not valid JSON"}`,
+  );
   return {};
 }
 
@@ -214,7 +213,7 @@ function readOptional(path: string, readText: (path: string) => string): string 
   }
 }
 
-/** Leaves out what says nothing, and with a note what this program can't use. */
+/** Drops options without effect, and, with a note, invalid values. */
 function keepValid(values: ReadonlyMap<string, string>, notes: string[]): Map<string, string> {
   const kept = new Map<string, string>();
   for (const option of officialRows()) {
@@ -227,19 +226,19 @@ function keepValid(values: ReadonlyMap<string, string>, notes: string[]): Map<st
       kept.set(key, text);
     } catch (error) {
       const allowed = error instanceof Error ? error.message : String(error);
-      notes.push(`${key} is left out: its value can't be used, allowed is ${allowed}`);
+      notes.push(`${key} is ignored: invalid value, expected ${allowed}`);
     }
   }
   return kept;
 }
 
-/** Switches have more spellings there. */
+/** The official agent accepts more spellings of booleans. */
 function switchText(value: string): string {
   if (/^(?:t|true)$/i.test(value)) return "true";
   return /^(?:f|false)$/i.test(value) ? "false" : value;
 }
 
-/** The token with which the official agent has registered itself, beside its binary. */
+/** The token of a self-registered official agent, stored beside its binary. */
 function registeredToken(official: OfficialAgent, readText: (path: string) => string): string {
   const folder = dirname(official.binary);
   try {

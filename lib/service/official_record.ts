@@ -1,19 +1,19 @@
 import type { OfficialAgent } from "./official_agent.ts";
 import { MANAGERS } from "./service_manager.ts";
 
-/** The official agent whose place was taken, as it is noted beside the configuration. */
+/** The official agent that was replaced, recorded beside the configuration. */
 export interface OfficialRecord
   extends Pick<OfficialAgent, "manager" | "scope" | "serviceName" | "unitPath" | "binary"> {
-  /** Whether the panel has accepted this agent in its place. */
+  /** Whether the panel accepted this agent in its place. */
   readonly isDone: boolean;
 }
 
-/** Where the note is kept in a folder. */
+/** The path of the record in a configuration folder. */
 export function officialRecordPath(folder: string): string {
   return `${folder}/replaced.json`;
 }
 
-/** The note of what was replaced; `undefined` when there is none that can be used. */
+/** Reads the record; `undefined` when it is missing or invalid. */
 export function readOfficialRecord(folder: string): OfficialRecord | undefined {
   try {
     const note: Record<string, unknown> = {
@@ -30,7 +30,7 @@ export function readOfficialRecord(folder: string): OfficialRecord | undefined {
   }
 }
 
-/** Brings the note to the disk. @throws {Error} When it can't be written. */
+/** Writes and syncs the record. @throws {Error} When it can't be written. */
 export function writeOfficialRecord(folder: string, replaced: OfficialRecord): void {
   const path = officialRecordPath(folder);
   try {
@@ -51,7 +51,7 @@ export function writeOfficialRecord(folder: string, replaced: OfficialRecord): v
   }
 }
 
-/** Takes the note away, if there is one, and the folder, if nothing else is in it. */
+/** Removes the record if there is one, and its folder if that is empty then. */
 export function removeOfficialRecord(folder: string): void {
   for (const path of [officialRecordPath(folder), `${officialRecordPath(folder)}.new`]) {
     try {
@@ -63,6 +63,6 @@ export function removeOfficialRecord(folder: string): void {
   try {
     Deno.removeSync(folder);
   } catch {
-    // It is not empty, or it is gone.
+    // Not empty, or missing.
   }
 }

@@ -4,23 +4,23 @@ import { serviceManager } from "./managers.ts";
 import type { OfficialRecord } from "./official_record.ts";
 import type { ManagedService } from "./service_manager.ts";
 
-/** What is needed to get hold of a service. */
+/** Options of {@linkcode OfficialService}. */
 export interface OfficialServiceOptions extends Pick<ManagedService, "home" | "uid"> {
   readonly tools: Tools;
-  /** How long it has to run on before it counts as running, and between two looks. */
+  /** How long the service must keep running after a start, and the interval of checks. */
   readonly timing?: { readonly settleMs: number; readonly pollIntervalMs: number };
 }
 
-/** A program that ends at once because of its settings has ended by then. */
+/** A program with invalid settings exits within this time. */
 const DEFAULT_TIMING = { settleMs: 3_000, pollIntervalMs: 500 };
 
-/** Stops an official agent and starts it again, by way of its service manager. */
+/** Stops and starts an official agent through its service manager. */
 export class OfficialService {
-  /** What is run to stop it until the machine starts anew, or somebody starts it. */
+  /** Stop it until the next boot or start. */
   readonly stopCommands: readonly ToolCommand[];
-  /** What is run so that it no longer starts with the machine. */
+  /** Keep it from starting at boot. */
   readonly disableCommands: readonly ToolCommand[];
-  /** What is run to start it, now and with the machine. */
+  /** Start it, now and at boot. */
   readonly startCommands: readonly ToolCommand[];
   readonly #isActive: ToolCommand;
   readonly #parts: OfficialServiceOptions;
@@ -29,7 +29,7 @@ export class OfficialService {
   constructor(official: Omit<OfficialRecord, "isDone">, parts: OfficialServiceOptions) {
     const { scope, serviceName: name, manager: kind } = official;
     const manager = serviceManager(kind, { ...parts, scope, name, logFile: "/dev/null" });
-    // Nothing about updates: what has such a name there is somebody else's.
+    // No update job: one of that name would belong to another program.
     this.stopCommands = manager.stop;
     this.disableCommands = manager.disable;
     this.startCommands = [...manager.enable({ isUpdated: false }), ...manager.restart];
@@ -38,21 +38,21 @@ export class OfficialService {
     this.#name = name;
   }
 
-  /** @throws {Error} When it goes on running (`Cannot stop …`). */
+  /** @throws {Error} When it is still running (`Cannot stop …`). */
   async stop(signal: AbortSignal): Promise<void> {
     await this.#run(this.stopCommands, signal);
     if (await this.#runs(signal)) {
-      throw new Error(`Cannot stop ${this.#name}: it goes on running`);
+      throw new Error(`Cannot stop ${this.#name}: it is still running`);
     }
   }
 
-  /** It no longer starts with the machine. */
+  /** Keeps it from starting at boot. */
   async disable(signal: AbortSignal): Promise<void> {
     await this.#run(this.disableCommands, signal);
   }
 
   /**
-   * Starts it, now and with the machine, and looks whether it goes on running.
+   * Starts it, now and at boot, and checks that it keeps running.
    *
    * @throws {Error} When it does not.
    */
@@ -63,7 +63,7 @@ export class OfficialService {
       await delay(pollIntervalMs, { signal });
       if (!await this.#runs(signal)) {
         throw new Error(
-          `Cannot bring back ${this.#name}: it was started and does not go on running`,
+          `Cannot start ${this.#name}: it exited within ${settleMs / 1000} s`,
         );
       }
     }

@@ -10,7 +10,7 @@ import {
 import { quoteShellWord } from "../parse/shell_words.ts";
 import { updateLoop, updateServiceName, updateVariables } from "./update_service.ts";
 
-/** The script of a service for OpenRC, `/etc/init.d/NAME`; its supervisor starts it again. */
+/** The OpenRC script of the agent, `/etc/init.d/NAME`, restarted by supervise-daemon. */
 export function openrcScript(plan: ServicePlan): string {
   const { user, environmentFile, stateFolder, runtimeFolder, logFile } = plan;
   const owner = quoteShellWord(`${user}:${user}`);
@@ -20,7 +20,7 @@ export function openrcScript(plan: ServicePlan): string {
     `description=${quoteShellWord(DESCRIPTION)}`,
     "supervisor=supervise-daemon",
     `command=${quoteShellWord(plan.program)}`,
-    // It is read by the shell a second time.
+    // A shell splits it a second time.
     `command_args=${quoteShellWord(`--config ${quoteShellWord(plan.config)}`)}`,
     `command_user=${owner}`,
     "respawn_delay=5",
@@ -40,7 +40,7 @@ export function openrcScript(plan: ServicePlan): string {
     `  checkpath -d -m 0755 -o ${owner} ${quoteShellWord(runtimeFolder)}`,
     `  checkpath -f -m 0640 -o ${owner} ${quoteShellWord(logFile)}`,
     ...(user === "root" ? [] : [
-      "  # An echo by `ping` may need this right; older versions can't hand it on.",
+      "  # ping may need this capability; older versions of supervise-daemon can't pass it on.",
       "  if supervise-daemon --help 2>&1 | grep -q -- --capabilities; then",
       "    capabilities='^cap_net_raw'",
       "  fi",
@@ -50,7 +50,7 @@ export function openrcScript(plan: ServicePlan): string {
   ].join("\n");
 }
 
-/** Lines that hand variables on, and those about proxies of a file. */
+/** Lines that export variables, and the proxy variables of a file. */
 export function openrcExports(
   variables: Readonly<Record<string, string>>,
   { file }: { file: string | undefined },
@@ -67,9 +67,9 @@ export function openrcExports(
 }
 
 /**
- * The script of what takes newer versions for OpenRC, `/etc/init.d/NAME-update`.
+ * The OpenRC script of the update service, `/etc/init.d/NAME-update`.
  *
- * It depends on the agent in nothing, since it restarts it and would be restarted along.
+ * It must not depend on the agent: restarting the agent would then restart the update too.
  */
 export function openrcUpdateScript(plan: ServicePlan): string {
   const { name, updateEnvironmentFile, logFile } = plan;
@@ -77,14 +77,14 @@ export function openrcUpdateScript(plan: ServicePlan): string {
   return [
     "#!/sbin/openrc-run",
     `# ${ORIGIN}`,
-    `description=${quoteShellWord(`${DESCRIPTION}: take newer versions`)}`,
+    `description=${quoteShellWord(`${DESCRIPTION}: updates`)}`,
     "supervisor=supervise-daemon",
     `command=${shell}`,
-    // It is read by the shell a second time.
+    // A shell splits it a second time.
     `command_args=${quoteShellWord(words.map(quoteShellWord).join(" "))}`,
     "respawn_delay=60",
     "respawn_max=0",
-    "# What is under way leaves things whole within a few seconds.",
+    "# An update in progress stops cleanly within a few seconds.",
     "retry=TERM/15/KILL/5",
     `output_log=${quoteShellWord(logFile)}`,
     `error_log=${quoteShellWord(logFile)}`,
@@ -99,7 +99,7 @@ export function openrcUpdateScript(plan: ServicePlan): string {
   ].join("\n");
 }
 
-/** A service of OpenRC's. */
+/** An OpenRC service. */
 export function openrcManager({ name, logFile }: ManagedService): ServiceManager {
   const update = updateServiceName(name);
   const run = (tool: string, ...args: string[]): ToolCommand => ({ tool, args });

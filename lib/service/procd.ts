@@ -9,7 +9,7 @@ import {
 import { quoteShellWord } from "../parse/shell_words.ts";
 import { updateLoop, updateServiceName, updateVariables } from "./update_service.ts";
 
-/** The script of a service for OpenWrt's procd, `/etc/init.d/NAME`. */
+/** The procd script of the agent, `/etc/init.d/NAME`. */
 export function procdScript(plan: ServicePlan): string {
   const { user, environmentFile, stateFolder, runtimeFolder } = plan;
   const folders = `${quoteShellWord(stateFolder)} ${quoteShellWord(runtimeFolder)}`;
@@ -30,7 +30,7 @@ export function procdScript(plan: ServicePlan): string {
     }`,
     ...procdEnvironment(agentVariables(plan), { file: environmentFile }),
     `  procd_set_param user ${quoteShellWord(user)}`,
-    "  # Again after 5 s, without a limit.",
+    "  # Restart after 5 s, without a limit.",
     "  procd_set_param respawn 3600 5 0",
     "  procd_set_param stdout 1",
     "  procd_set_param stderr 1",
@@ -40,7 +40,7 @@ export function procdScript(plan: ServicePlan): string {
   ].join("\n");
 }
 
-/** Lines that set variables, and those about proxies of a file. */
+/** Lines that set variables, and the proxy variables of a file. */
 export function procdEnvironment(
   variables: Readonly<Record<string, string>>,
   { file }: { file: string | undefined },
@@ -61,7 +61,7 @@ export function procdEnvironment(
   ];
 }
 
-/** The script of what takes newer versions for OpenWrt's procd, `/etc/init.d/NAME-update`. */
+/** The procd script of the update service, `/etc/init.d/NAME-update`. */
 export function procdUpdateScript(plan: ServicePlan): string {
   return [
     "#!/bin/sh /etc/rc.common",
@@ -75,7 +75,7 @@ export function procdUpdateScript(plan: ServicePlan): string {
     `  procd_set_param command ${updateLoop(plan).map(quoteShellWord).join(" ")}`,
     ...procdEnvironment(updateVariables(plan), { file: plan.updateEnvironmentFile }),
     "  procd_set_param respawn 3600 60 0",
-    "  # What is under way leaves things whole within a few seconds.",
+    "  # An update in progress stops cleanly within a few seconds.",
     "  procd_set_param term_timeout 15",
     "  procd_set_param nice 10",
     "  procd_set_param stdout 1",
@@ -86,7 +86,7 @@ export function procdUpdateScript(plan: ServicePlan): string {
   ].join("\n");
 }
 
-/** A service of OpenWrt's procd, which is run through its script. */
+/** A procd service, controlled through its script. */
 export function procdManager({ name }: ManagedService): ServiceManager {
   const path = `/etc/init.d/${name}`;
   const update = `/etc/init.d/${updateServiceName(name)}`;

@@ -22,33 +22,30 @@ import { servicePaths } from "./service_paths.ts";
 import { scopeOf, type TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
 
-/** What a replacement is made of. */
+/** Options of {@linkcode replaceOfficial}. */
 export interface ReplacementOptions {
   readonly official: Omit<OfficialRecord, "isDone">;
   readonly officialService: Pick<OfficialService, "stop" | "disable" | "start">;
-  /** Where it is noted what was replaced. */
+  /** The folder of the record of the replaced agent. */
   readonly folder: string;
-  /** Puts this agent there, starts it, and waits; the reason when its reports were not accepted. */
+  /** Installs and starts this agent, and waits; returns the reason when no report was accepted. */
   install(signal: AbortSignal): Promise<string | undefined>;
-  /** Takes away all that `install` has made. */
+  /** Removes everything that `install` created. */
   uninstall(signal: AbortSignal): Promise<void>;
-  /** Tells the user what goes on. */
+  /** Prints a line of progress. */
   printLine(line: string): void;
-  /** How long each step of the way back may take: 90 s when absent. */
-  readonly undoMs?: number;
+  /** Time limit of each step of the roll-back, in ms; 90 s by default. */
+  readonly undoTimeoutMs?: number;
 }
 
-/** Whatever has ended the way there. */
-const UNDO_MS = 90_000;
+const UNDO_TIMEOUT_MS = 90_000;
 
 /**
- * Puts this agent in the official one's place, and the official one back when the panel does not
- * accept it.
+ * Replaces the official agent, and rolls back when the panel does not accept this one.
  *
- * The official one starts with the machine until then, so that a loss of power between leaves one
- * that reports.
+ * The official agent stays enabled until then, so that it reports again after a power loss.
  *
- * @throws {Error} When this agent is not there in the end; the message says what is.
+ * @throws {Error} When this agent is not installed in the end; the message names the state.
  */
 export async function replaceOfficial(
   parts: ReplacementOptions,
@@ -66,64 +63,69 @@ export async function replaceOfficial(
     printLine(signal.aborted ? "Interrupted." : `Not accepted: ${describeError(error)}`);
     await undo(parts, { reason: error, isStopped: signal.aborted });
     throw new Error(
-      `Cannot take the place of ${serviceName}, so it was put back and runs again`,
+      `Cannot replace ${serviceName}, which was restored and is running again`,
       { cause: error },
     );
   }
   await officialService.disable(signal);
   writeOfficialRecord(folder, { ...official, isDone: true });
-  printLine(`The official agent (${serviceName}) is stopped and no longer starts by itself;`);
-  printLine("`komari-agent-deno uninstall --restore` brings it back.");
+  printLine(`The official agent (${serviceName}) is stopped and disabled;`);
+  printLine("`komari-agent-deno uninstall --restore` restores it.");
 }
 
-/** @throws {Error} When the official one does not run again, with the commands that are left. */
+/**
+ * @throws {Error} When the official agent could not be started; the message names the command to
+ * retry.
+ */
 async function undo(
   parts: ReplacementOptions,
   { reason, isStopped }: { reason: unknown; isStopped: boolean },
 ): Promise<void> {
-  const { official, officialService, folder, printLine, undoMs = UNDO_MS } = parts;
-  // Whoever has stopped the way there wants the way back all the more.
-  printLine("Putting the official agent back …");
-  let trouble: unknown;
+  const { official, officialService, folder, printLine, undoTimeoutMs = UNDO_TIMEOUT_MS } = parts;
+  // An abort ends the replacement, not the roll-back.
+  printLine("Restoring the official agent …");
+  let failure: unknown;
   try {
-    await parts.uninstall(AbortSignal.timeout(undoMs));
+    await parts.uninstall(AbortSignal.timeout(undoTimeoutMs));
   } catch (error) {
-    trouble = error;
+    failure = error;
   }
   try {
-    // With time of its own: an agent that does not end must not keep the official one from starting.
-    await officialService.start(AbortSignal.timeout(undoMs));
+    // Its own time limit: an agent that does not stop must not keep the official one from starting.
+    await officialService.start(AbortSignal.timeout(undoTimeoutMs));
   } catch (error) {
-    trouble ??= error;
+    failure ??= error;
   }
-  if (trouble === undefined) {
+  if (failure === undefined) {
     removeOfficialRecord(folder);
     return printLine(
-      `The official agent (${official.serviceName}) runs again; all that was installed in its ` +
+      `The official agent (${official.serviceName}) is running again; everything installed in its ` +
         "place was removed.",
     );
   }
-  const words = `Cannot put ${official.serviceName} back (${describeError(trouble)}) after ` +
-    `${describeError(reason)}; \`komari-agent-deno uninstall --restore\` tries it again`;
-  // Whoever has stopped it is told no error, but has to know that nothing reports now.
-  if (isStopped) printLine(words);
-  throw new Error(words, { cause: trouble });
+  const message = `Cannot restore ${official.serviceName} (${describeError(failure)}) after ` +
+    `${describeError(reason)}; \`komari-agent-deno uninstall --restore\` tries again`;
+  // After an abort no error is printed, but the user must know that no agent is running.
+  if (isStopped) printLine(message);
+  throw new Error(message, { cause: failure });
 }
 
-/** What a replacement needs beside what an installation does. */
+/** Options of {@linkcode replace}. */
 export interface ReplaceOptions extends Omit<InstallOptions, "beforeStart" | "isTrial"> {
-  /** What was asked for, with what the official agent was told below it. */
+  /** Resolves the configuration with the imported settings below everything given now. */
   resolveWith(imported: Pick<ImportedSettings, "given" | "proxies">): Config;
   readonly timing?: OfficialServiceOptions["timing"];
 }
 
 /**
- * Takes an official agent's place on this machine: its panel, token, options and month's traffic.
+ * Replaces the official agent of this machine, and imports its panel, token, options and monthly
+ * traffic.
  *
- * Where its place was taken before, this agent is brought up to date.
+ * After an earlier replacement, this agent is updated.
  *
- * @returns Why the reports were not accepted; `undefined` when they are, and with `--print`.
- * @throws {Error} When there is not exactly one, or when this agent is not there in the end.
+ * @returns The reason when no report was accepted; `undefined` on success and with `--print`.
+ * @throws {Error} When there is not exactly one official agent, or this agent is not installed in
+ * the end.
  */
 export async function replace(
   config: Config,
@@ -136,10 +138,10 @@ export async function replace(
   const folder = system.root + paths.configFolder;
   const note = readOfficialRecord(folder);
   if (note?.isDone) return await updateReplacement(note, { config, system, options });
-  // What was cut off left its note; its configuration is only half of what is to be taken over.
+  // An interrupted replacement left its record, and an incomplete configuration.
   if (note === undefined && readInstallRecord(system.root + paths.record) !== undefined) {
     throw new Error(
-      `Cannot take an official agent's place: ${serviceName} is installed already; uninstall it ` +
+      `Cannot replace the official agent: ${serviceName} is already installed; uninstall it ` +
         "first, or stop the official agent by hand",
     );
   }
@@ -173,12 +175,12 @@ export async function replace(
   return undefined;
 }
 
-/** Brings this agent up to date; the official one may have been started since. */
+/** Updates this agent, and stops the official one if it was started since. */
 async function updateReplacement(
   note: OfficialRecord,
   { config, system, options }: { config: Config; system: TargetSystem; options: ReplaceOptions },
 ): Promise<string | undefined> {
-  system.printLine(`The place of the official agent (${note.serviceName}) was taken before.`);
+  system.printLine(`The official agent (${note.serviceName}) was replaced before.`);
   const refusal = await install(config, system, options);
   if (refusal === undefined && !config.install.print) {
     const officialService = new OfficialService(note, { ...system, ...pacing(options) });
@@ -192,7 +194,7 @@ function pacing({ timing }: ReplaceOptions): Pick<OfficialServiceOptions, "timin
   return timing === undefined ? {} : { timing };
 }
 
-/** Copies what the official agent has noted of the month, if that is reported here. */
+/** Copies the official agent's monthly traffic, if this agent reports it. */
 function trafficCopySteps(
   { stateFolder, user }: ServicePlan,
   { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
@@ -219,7 +221,7 @@ function printImport(
   { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): void {
   const { printLine } = system;
-  printLine("Taking the place of the official agent:");
+  printLine("Replacing the official agent:");
   printLine(`  Service        ${serviceName} (${manager}), ${unitPath}`);
   printLine(`  Program        ${binary}`);
   printLine(`  Panel          ${own.endpoint}`);
@@ -233,16 +235,16 @@ function printImport(
   }
   for (const note of imported.notes) printLine(`  Note           ${note}`);
   if (imported.remoteControl && !own.remoteControl) {
-    printLine("  Remote control was on there and is off here; --enable-remote-control turns it on");
+    printLine("  Remote control was on and is now off; --enable-remote-control turns it on");
   }
 }
 
 function describeToken(token: string, { given }: ImportedSettings): string {
-  if (token === "") return "not known; this agent registers anew";
-  return token === given.get("token") ? "taken over" : "the one that was given now";
+  if (token === "") return "unknown; this agent registers again";
+  return token === given.get("token") ? "imported" : "given now";
 }
 
-/** Options by their keys, and none that is secret or said apart. */
+/** All imported options but endpoint and token; values of secret ones are hidden. */
 function describeOptions(given: ReadonlyMap<string, string>): string {
   const rows: readonly Option<unknown>[] = Object.values(OPTIONS);
   return Array.from(given, ([key, text]) => {

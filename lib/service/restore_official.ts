@@ -17,15 +17,16 @@ import { scopeOf, type TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
 import { hasUpdateService } from "./update_service.ts";
 
-/** Going back may take so long, whatever has ended the way there. */
-const KEEP_MS = 90_000;
+/** Independent of the signal that may have ended the restoration. */
+const RESTART_TIMEOUT_MS = 90_000;
 
 /**
- * Brings an official agent back whose place was taken, and takes this one away.
+ * Starts the replaced official agent again, and uninstalls this one.
  *
- * This one stays until the official one runs.
+ * This agent is removed only once the official one is running.
  *
- * @throws {Error} When there is none, or when it does not run; this agent goes on then.
+ * @throws {Error} When there is no official agent, or it does not start; this agent is started
+ * again then.
  */
 export async function restore(
   config: Config,
@@ -45,7 +46,7 @@ export async function restore(
   const record = readInstallRecord(system.root + paths.record);
   const own = record && managerOf(record, system);
   const isUpdated = record !== undefined && hasUpdateService(record);
-  // An update that is under way would start it again.
+  // An update in progress would start it again.
   const stopCommands = [...(isUpdated ? own?.disableUpdates ?? [] : []), ...own?.stop ?? []];
   if (print) {
     const commands = [...stopCommands, ...officialService.startCommands];
@@ -60,13 +61,13 @@ export async function restore(
     throw error;
   }
   printLine(
-    `The official agent (${official.serviceName}) runs again, and starts with the machine.`,
+    `The official agent (${official.serviceName}) is running again, and starts at boot.`,
   );
   if (record !== undefined) await uninstall(system, { serviceName, print, signal });
   removeOfficialRecord(folder);
 }
 
-/** Better this agent than none, and better one than two. */
+/** Exactly one of the two agents must run. */
 async function restartOwn(
   own: ServiceManager,
   { officialService, tools, isUpdated }: {
@@ -75,13 +76,13 @@ async function restartOwn(
     isUpdated: boolean;
   },
 ): Promise<void> {
-  const signal = AbortSignal.timeout(KEEP_MS);
+  const signal = AbortSignal.timeout(RESTART_TIMEOUT_MS);
   const { stopCommands, disableCommands } = officialService;
   const startCommands = [...own.restart, ...own.enable({ isUpdated })];
   await runTools([...stopCommands, ...disableCommands, ...startCommands], { tools, signal });
 }
 
-/** @throws {Error} When what was replaced was removed since. */
+/** @throws {Error} When files of the replaced agent were removed. */
 function requireInstalled(
   { serviceName, unitPath, binary }: Omit<OfficialRecord, "isDone">,
   { root }: TargetSystem,
@@ -90,7 +91,7 @@ function requireInstalled(
     try {
       Deno.statSync(root + path);
     } catch (cause) {
-      throw new Error(`Cannot bring back ${serviceName}: ${path} is not there any more`, { cause });
+      throw new Error(`Cannot restore ${serviceName}: ${path} is missing`, { cause });
     }
   }
 }

@@ -1,10 +1,10 @@
 import { ORIGIN, type ServicePlan } from "./service_manager.ts";
 
 /**
- * What a portable build needs to know: its Deno, and a folder for what that remembers.
+ * Variables of a portable build: its Deno, and the cache folder of that.
  *
- * That folder is never shared by two users: the one with fewer rights could make the other write
- * where he likes.
+ * Two users never share the folder: the less privileged one could make the other write to files of
+ * his choice.
  */
 export function denoVariables(
   { deno }: Pick<ServicePlan, "deno">,
@@ -13,21 +13,19 @@ export function denoVariables(
   return deno === undefined ? {} : { DENO: deno, DENO_DIR: `${folder}/deno` };
 }
 
-/** The variables that the agent gets where its manager sets none by itself. */
+/** Variables of the agent under managers that set no folders themselves. */
 export function agentVariables(plan: ServicePlan): Record<string, string> {
-  const { scope, user, stateFolder, runtimeFolder } = plan;
+  const { stateFolder, runtimeFolder } = plan;
   return {
     ...denoVariables(plan, { folder: stateFolder }),
-    // Only root can change its program.
-    ...(scope === "system" && user !== "root" && { AGENT_DISABLE_AUTO_UPDATE: "true" }),
     STATE_DIRECTORY: stateFolder,
     RUNTIME_DIRECTORY: runtimeFolder,
   };
 }
 
 /**
- * A file of variables that systemd (`EnvironmentFile=`) and a POSIX shell (`. FILE`) read alike: both
- * take the same four signs in double quotes for special.
+ * A file of variables that systemd (`EnvironmentFile=`) and a POSIX shell (`. FILE`) read alike:
+ * both escape the same four characters within double quotes.
  */
 export function environmentText(variables: Readonly<Record<string, string>>): string {
   const lines = Object.entries(variables).map(([name, value]) =>
@@ -36,10 +34,10 @@ export function environmentText(variables: Readonly<Record<string, string>>): st
   return [`# ${ORIGIN}`, ...lines, ""].join("\n");
 }
 
-/** A value as it stands there between its quotes. */
+/** Escapes a value for the double quotes of {@linkcode environmentText}. */
 export function environmentWord(value: string): string {
   return value.replace(/["\\`$]/g, "\\$&");
 }
 
-/** The variables that such a file may have: those about proxies. */
+/** The variables that the environment file may contain. */
 export const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] as const;

@@ -1,53 +1,52 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
 
-/** All that a service's files say, whatever manager they are written for. */
+/** The description of a service, for any service manager. */
 export interface ServicePlan {
-  /** The service's name, which its folders and its user have too. */
+  /** The service's name, also used for its folders and its user. */
   readonly name: string;
-  /** A service of the machine's, or of one user's. */
+  /** A service of the system, or of one user. */
   readonly scope: "system" | "user";
-  /** Full path of the program. */
+  /** Absolute path of the program. */
   readonly program: string;
-  /** Full path of the configuration file. */
+  /** Absolute path of the configuration file. */
   readonly config: string;
-  /** Full path of the file with proxies; `undefined` where there are none. */
+  /** Absolute path of the file with proxy variables; `undefined` when there are none. */
   readonly environmentFile: string | undefined;
-  /** The one for updates, which nobody else may write than who they run as. */
+  /** The same for the update job; only the user that it runs as may write it. */
   readonly updateEnvironmentFile: string | undefined;
-  /** Whom a service of the machine's runs as; a user's own service runs as that user. */
+  /** The user that a system service runs as; empty for a user's own service. */
   readonly user: string;
   readonly stateFolder: string;
-  /** Where updates keep what they remember; the agent can't write there. */
+  /** State of updates, not writable for the agent. */
   readonly updateFolder: string;
-  /** Where the agent says how it is, in memory. */
+  /** The agent's health file, in memory. */
   readonly runtimeFolder: string;
-  /** Where the log goes when the manager keeps none. */
+  /** The log, for managers that keep none. */
   readonly logFile: string;
-  /** Full path of the Deno that a portable build is run with; `undefined` where it needs none. */
+  /** Absolute path of the Deno that runs a portable build; `undefined` for a compiled program. */
   readonly deno: string | undefined;
-  /** How far it is shut off from what it has no need for. */
   readonly sandbox: Sandbox;
-  /** Whether it asks graphics cards, which are devices. */
+  /** Whether the agent reads devices, for graphics cards. */
   readonly usesDevices: boolean;
-  /** What looks for newer versions has to be told about where they are, as flags. */
+  /** Flags of the update job that name the release server. */
   readonly releaseFlags: readonly string[];
-  /** Whether newer versions are taken without being asked. */
+  /** Whether an update job is installed. */
   readonly isUpdated: boolean;
 }
 
 /**
- * How far a service is shut off: as far as it can be; without a view of the file system of its own,
- * which some containers refuse; or not at all, for remote control as root.
+ * The sandbox of a service: everything that systemd offers; all but mount namespaces, which some
+ * containers forbid; or none, for remote control as root.
  */
-export type Sandbox = "full" | "without view" | "none";
+export type Sandbox = "full" | "no mounts" | "none";
 
-/** What the service is called in the manager's lists. */
+/** The description in the service manager's lists. */
 export const DESCRIPTION = "Komari agent";
 
-/** The first line of every file that is written, after what marks it as a comment. */
-export const ORIGIN = "Written by `komari-agent-deno install`, which writes it anew.";
+/** The first comment of every written file. */
+export const ORIGIN = "Written by `komari-agent-deno install`; changes are overwritten.";
 
-/** A file of a service, as it is to be. */
+/** A file of a service. */
 export interface ServiceFile {
   readonly path: string;
   readonly text: string;
@@ -55,51 +54,51 @@ export interface ServiceFile {
   readonly mode: number;
 }
 
-/** The service managers that are known. */
+/** The supported service managers. */
 export const MANAGERS = ["systemd", "openrc", "procd", "launchd"] as const;
 
-/** One of the service managers. */
+/** A supported service manager. */
 export type ManagerKind = typeof MANAGERS[number];
 
-/** One service in the hands of its manager: which files it needs, and what is run to do what. */
+/** One service and its manager: the files it needs, and the commands that control it. */
 export interface ServiceManager {
-  /** The files of the service as it is planned. */
+  /** The files of the service. */
   files(plan: ServicePlan): readonly ServiceFile[];
-  /** After files were written or taken away. */
+  /** Make the manager read changed files. */
   readonly reload: readonly ToolCommand[];
-  /** So that it starts with the machine; also what it has for updates, when `isUpdated`. */
+  /** Start the service at boot, and the update job when `isUpdated`. */
   enable(options: { isUpdated: boolean }): readonly ToolCommand[];
-  /** Starts it, or starts it anew when it runs. */
+  /** Start the service, or restart it when it is running. */
   readonly restart: readonly ToolCommand[];
-  /** Stops it, and nothing of what it has for updates. */
+  /** Stop the service, but not its update job. */
   readonly stop: readonly ToolCommand[];
   readonly disable: readonly ToolCommand[];
   /**
-   * Stops and forgets what it has for updates, and nothing else. It goes before `stop`: an update
-   * that is under way would start the service again.
+   * Stop and disable the update job only. Runs before `stop`, since an update in progress would
+   * start the service again.
    */
   readonly disableUpdates: readonly ToolCommand[];
-  /** A user's own manager, which may not be there or not be found; absent for the machine's. */
+  /** A user's own manager, which may be unreachable; absent for the system's. */
   readonly userManager?: {
-    /** Ends with code 0 when it answers. */
+    /** Exits with code 0 when the manager is reachable. */
     readonly answers: ToolCommand;
-    /** The links that `enable` makes; only the manager takes them away. */
+    /** The links that `enable` creates; only the manager removes them. */
     readonly links: readonly string[];
   };
-  /** Ends with code 0 while the service runs. */
+  /** Exits with code 0 while the service is running. */
   readonly isActive: ToolCommand;
-  /** Writes the last few lines of the log. */
+  /** Prints the last lines of the log. */
   readonly logTail: ToolCommand;
-  /** What a user types to follow the log. */
+  /** The command that follows the log, for the user. */
   readonly logHint: string;
 }
 
-/** Which service of which user's or machine's, and how its manager gets to it. */
+/** Identifies a service. */
 export interface ManagedService {
   readonly name: string;
   readonly scope: "system" | "user";
   readonly logFile: string;
-  /** The user's home and number; a user's service needs them. */
+  /** The user's home and id; needed for a user's service. */
   readonly home: string;
   readonly uid: number;
 }

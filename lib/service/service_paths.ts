@@ -1,31 +1,31 @@
-/** Where what belongs to a service lies, by its name. */
+/** Paths of a service, by its name. */
 export interface ServicePaths {
-  /** The configuration, the proxies, and the record of what was installed. */
+  /** Configuration, proxy variables and the record of the installation. */
   readonly configFolder: string;
   readonly config: string;
   readonly environmentFile: string;
-  /** The proxies once more, where the service's user owns those. */
+  /** A copy of the proxy variables, where the service's user owns the first. */
   readonly updateEnvironmentFile: string;
   readonly record: string;
   readonly programFolder: string;
   readonly stateFolder: string;
   readonly runtimeFolder: string;
   readonly logFile: string;
-  /** Where the program is linked to, so that it is found by its name. */
+  /** A link to the program in a folder on the `PATH`. */
   readonly link: string;
 }
 
-/** Whose service it is. */
+/** The owner of a service. */
 export interface ServiceOwner {
   readonly scope: "system" | "user";
-  /** The user's home; of no meaning for the machine's services. */
+  /** The user's home; unused for system services. */
   readonly home: string;
-  /** The user's folder in memory; empty where there is none. */
+  /** The user's `$XDG_RUNTIME_DIR`; empty when there is none. */
   readonly userRuntimeDir: string;
   readonly os: string;
 }
 
-/** The usual places of a service. */
+/** The default paths of a service. */
 export function servicePaths(name: string, owner: ServiceOwner): ServicePaths {
   const { scope, home, userRuntimeDir, os } = owner;
   const ofSystem = scope === "system";
@@ -40,7 +40,7 @@ export function servicePaths(name: string, owner: ServiceOwner): ServicePaths {
     record: `${configFolder}/install.json`,
     programFolder: ofSystem ? `/opt/${name}` : `${home}/.local/share/${name}`,
     stateFolder,
-    // A Mac has no folder in memory that stays the same.
+    // macOS has no permanent folder in memory.
     runtimeFolder: os === "darwin" || runtime === "" ? `${stateFolder}/run` : `${runtime}/${name}`,
     logFile: ofSystem ? `/var/log/${name}.log` : `${stateFolder}/agent.log`,
     link: ofSystem ? `/usr/local/bin/${name}` : `${home}/.local/bin/${name}`,

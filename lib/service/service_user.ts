@@ -2,21 +2,21 @@ import { UsageError } from "../config/usage_error.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { scopeOf, type TargetSystem } from "./target_system.ts";
 
-/** What makes and removes a user without a password, a shell or a home. */
+/** The user of a service, and the commands that create it. */
 export interface ServiceUser {
   /** Empty for a user's own service. */
   readonly name: string;
-  /** What makes it; empty where it is there. */
+  /** Empty when the user exists. */
   readonly createCommands: readonly ToolCommand[];
 }
 
-/** What all tools for users take. */
+/** Accepted by all tools that create users. */
 const NAME_RULE = /^[a-z_][a-z0-9_-]{0,30}$/;
 
 /**
- * Whom the service is to run as, and how that user comes to be.
+ * Chooses the user of a service, and how to create it.
  *
- * @throws {UsageError} When there is no way to make one.
+ * @throws {UsageError} When it can't be created.
  */
 export async function serviceUser(
   { service, asRoot, system }: {
@@ -28,7 +28,7 @@ export async function serviceUser(
 ): Promise<ServiceUser> {
   if (scopeOf(system) === "user") {
     if (asRoot) {
-      throw new UsageError("Cannot use --as-root: only root can install a service of root's");
+      throw new UsageError("Cannot use --as-root without root");
     }
     return { name: "", createCommands: [] };
   }
@@ -36,21 +36,21 @@ export async function serviceUser(
   if (system.os === "darwin") return { name: sudoUserName(system.sudoUser), createCommands: [] };
   if (!NAME_RULE.test(service)) {
     throw new UsageError(
-      `Cannot name a user ${service}, as its service is called: allowed are small letters, ` +
-        "digits, _ and -, 31 at most; or give --as-root",
+      `Cannot create a user named ${service}, like the service: use at most 31 lower-case letters, ` +
+        "digits, _ and -, or --as-root",
     );
   }
   const { code } = await system.tools.run({ tool: "id", args: ["-u", service] }, { signal });
   return { name: service, createCommands: code === 0 ? [] : createUserCommands(service, system) };
 }
 
-/** What removes a user that was made here, and its group. */
+/** Commands that remove a user created by the installation, and its group. */
 export function removeUserCommands(
   name: string,
   { tools }: Pick<TargetSystem, "tools">,
 ): ToolCommand[] {
   const [user, group] = tools.has("userdel") ? ["userdel", "groupdel"] : ["deluser", "delgroup"];
-  // Most tools take the group along with its user.
+  // Most tools remove the group with its user.
   return [user, group].map((tool) => ({ tool, args: [name], mayFail: true }));
 }
 
@@ -62,7 +62,7 @@ function createUserCommands(name: string, { tools }: Pick<TargetSystem, "tools">
   }
   if (tools.has("adduser") && tools.has("addgroup")) {
     return [
-      // It may be left from a time before; then the next one tells.
+      // The group may exist; adduser fails if it is unusable.
       { tool: "addgroup", args: ["-S", name], mayFail: true },
       {
         tool: "adduser",
@@ -71,14 +71,14 @@ function createUserCommands(name: string, { tools }: Pick<TargetSystem, "tools">
     ];
   }
   throw new UsageError(
-    `Cannot make the user ${name}: neither useradd nor adduser is there; make it by hand, or give ` +
-      "--as-root",
+    `Cannot create the user ${name}: neither useradd nor adduser is installed; create it by hand, ` +
+      "or use --as-root",
   );
 }
 
 function sudoUserName(sudoUser: string): string {
   if (sudoUser !== "" && sudoUser !== "root") return sudoUser;
   throw new UsageError(
-    "Cannot tell whom the service is to run as: run this by sudo as that user, or give --as-root",
+    "Cannot choose the service's user: run this with sudo as that user, or use --as-root",
   );
 }

@@ -10,18 +10,18 @@ import {
 import { updateCommand, updateServiceName, updateVariables } from "./update_service.ts";
 
 /**
- * What a unit of the machine's is shut off from.
+ * The sandbox of a system unit.
  *
- * Left open on purpose: memory that is both written and run (the engine compiles while it runs),
- * the list of all processes (they are counted), limits of resources (the probes' shell sets one),
- * and the sight of `/home`, since what lies there is counted as disk space.
+ * Left open on purpose: writable and executable memory (V8 compiles at run time), the list of all
+ * processes (they are counted), resource limits (the probes' shell sets one), and `/home`, whose
+ * file systems count as disk space.
  */
 export function systemdSandbox(
   { sandbox, usesDevices }: Pick<ServicePlan, "sandbox" | "usesDevices">,
 ): string[] {
   if (sandbox === "none") return [];
   return [
-    "# An echo by `ping` needs this one right; there is no way to any other.",
+    "# ping needs this capability; no other can be gained.",
     "AmbientCapabilities=CAP_NET_RAW",
     "CapabilityBoundingSet=CAP_NET_RAW",
     "NoNewPrivileges=yes",
@@ -39,13 +39,15 @@ export function systemdSandbox(
   ];
 }
 
-/** What systemd does by mounting: the rest of the system is there to be read only. */
+/** Settings that need a mount namespace: the rest of the system is read-only. */
 function mountNamespaceSettings(usesDevices: boolean): string[] {
   return [
     "ProtectSystem=strict",
     "ProtectHome=read-only",
     "PrivateTmp=yes",
-    ...(usesDevices ? ["# Graphics cards are asked by their devices."] : ["PrivateDevices=yes"]),
+    ...(usesDevices
+      ? ["# Graphics cards are read through their devices."]
+      : ["PrivateDevices=yes"]),
     "ProtectClock=yes",
     "ProtectControlGroups=yes",
     "ProtectHostname=yes",
@@ -55,10 +57,10 @@ function mountNamespaceSettings(usesDevices: boolean): string[] {
   ];
 }
 
-/** The exit code by which systemd says that it could not give a service a view of its own. */
+/** The exit code of a service whose namespaces systemd could not set up (`EXIT_NAMESPACE`). */
 export const NAMESPACE_FAILED_CODE = 226;
 
-/** Ends with {@linkcode NAMESPACE_FAILED_CODE} where services can't have a view of their own. */
+/** Exits with {@linkcode NAMESPACE_FAILED_CODE} where services can't have mount namespaces. */
 export const SANDBOX_TEST = {
   tool: "systemd-run",
   args: [
@@ -71,27 +73,26 @@ export const SANDBOX_TEST = {
 } as const;
 
 /**
- * A word as a unit file's command lines and lists of variables take it.
+ * Quotes a word for command lines and `Environment=` of a unit file.
  *
- * Quotes and backslashes are escaped as in C, and a percent sign is doubled, since it names the
- * unit's own values otherwise.
+ * Quotes and backslashes are escaped as in C; a percent sign, which begins a specifier, is doubled.
  */
 export function systemdWord(word: string): string {
   if (/^[A-Za-z0-9_.,:=@/+-]+$/.test(word)) return word;
   return `"${systemdPath(word).replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** A word of a command line after the first, where a dollar sign names a variable too. */
+/** Quotes an argument of a command line, where a dollar sign begins a variable. */
 export function systemdArgument(word: string): string {
   return systemdWord(word).replaceAll("$", "$$$$");
 }
 
-/** A path that is the whole value of a line. */
+/** Quotes a path that is the whole value of a setting. */
 export function systemdPath(path: string): string {
   return path.replaceAll("%", "%%");
 }
 
-/** The unit of the agent itself, `NAME.service`. */
+/** The unit of the agent, `NAME.service`. */
 export function systemdUnit(plan: ServicePlan): string {
   const { scope, environmentFile } = plan;
   const ofSystem = scope === "system";
@@ -100,9 +101,9 @@ export function systemdUnit(plan: ServicePlan): string {
     `# ${ORIGIN}`,
     "[Unit]",
     `Description=${DESCRIPTION}`,
-    // A user's manager knows nothing of the network.
+    // A user's manager has no network targets.
     ...(ofSystem ? online : []),
-    "# It is started again for as long as it takes.",
+    "# No limit on restarts.",
     "StartLimitIntervalSec=0",
     "",
     "[Service]",
@@ -121,13 +122,13 @@ export function systemdUnit(plan: ServicePlan): string {
   ].join("\n");
 }
 
-/** A command line, each of its words as a unit file takes it. */
+/** Quotes a command line. */
 export function commandLine(words: readonly string[]): string {
   const [program = "", ...args] = words;
   return [systemdWord(program), ...args.map(systemdArgument)].join(" ");
 }
 
-/** A line for each variable. */
+/** One `Environment=` line per variable. */
 export function environmentLines(environment: Readonly<Record<string, string>>): string[] {
   return Object.entries(environment).map(([name, value]) =>
     `Environment=${systemdWord(`${name}=${value}`)}`
@@ -137,9 +138,7 @@ export function environmentLines(environment: Readonly<Record<string, string>>):
 function environmentOf(plan: ServicePlan): Record<string, string> {
   return {
     ...denoVariables(plan, { folder: plan.stateFolder }),
-    // It could not change its own program anyway: the timer does, where it is wanted.
-    AGENT_DISABLE_AUTO_UPDATE: "true",
-    // What a user's manager calls so depends on its version.
+    // Whether a user's manager sets it depends on its version.
     ...(plan.scope === "user" && { STATE_DIRECTORY: plan.stateFolder }),
   };
 }
@@ -154,14 +153,14 @@ function folders({ name, scope, stateFolder, sandbox }: ServicePlan): string[] {
   ];
 }
 
-/** The unit that takes a newer version once, `NAME-update.service`. */
+/** The unit of one update, `NAME-update.service`. */
 export function systemdUpdateUnit(plan: ServicePlan): string {
   const { scope, updateEnvironmentFile: file } = plan;
   const ofSystem = scope === "system";
   return [
     `# ${ORIGIN}`,
     "[Unit]",
-    `Description=${DESCRIPTION}: take a newer version`,
+    `Description=${DESCRIPTION}: update`,
     ...(ofSystem ? ["Wants=network-online.target", "After=network-online.target"] : []),
     "",
     "[Service]",
@@ -180,13 +179,13 @@ export function systemdUpdateTimer(): string {
   return [
     `# ${ORIGIN}`,
     "[Unit]",
-    `Description=${DESCRIPTION}: look for a newer version`,
+    `Description=${DESCRIPTION}: check for updates`,
     "",
     "[Timer]",
-    "# Soon after a start too, since one that was cut off goes on then.",
+    "# After boot too, which resumes an interrupted update.",
     "OnBootSec=2min",
     "OnUnitActiveSec=6h",
-    "# So that many machines don't ask at once.",
+    "# Spreads the requests of many machines.",
     "RandomizedDelaySec=30min",
     "",
     "[Install]",
@@ -195,7 +194,7 @@ export function systemdUpdateTimer(): string {
   ].join("\n");
 }
 
-/** A service of systemd's, the machine's or a user's. */
+/** A systemd service, of the system or of a user. */
 export function systemdManager({ name, scope, home }: ManagedService): ServiceManager {
   const folder = scope === "system" ? "/etc/systemd/system" : `${home}/.config/systemd/user`;
   const user = scope === "system" ? [] : ["--user"];
@@ -226,7 +225,7 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
     stop: [optional(systemctl("stop", unit))],
     disable: [
       optional(systemctl("disable", unit)),
-      // Otherwise one that had failed is remembered when its file is gone.
+      // A failed unit would stay listed after its file is removed.
       optional(systemctl("reset-failed", unit)),
     ],
     disableUpdates: [

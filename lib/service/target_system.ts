@@ -1,30 +1,30 @@
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
 
-/** The machine, and the user on it, that something is installed for. */
+/** The machine, and the user on it, of an installation. */
 export interface TargetSystem {
-  /** Put before every path; empty but in a root that was made to be thrown away. */
+  /** Prefix of every path; empty outside of tests. */
   readonly root: string;
   readonly os: string;
   readonly uid: number;
-  /** The user's home; empty where there is none. */
+  /** The user's home; empty when unknown. */
   readonly home: string;
-  /** The user's folder in memory; empty where there is none. */
+  /** The user's `$XDG_RUNTIME_DIR`; empty when there is none. */
   readonly userRuntimeDir: string;
-  /** Who has become root by `sudo`; empty when nobody has. */
+  /** The user who runs this with `sudo`; empty without. */
   readonly sudoUser: string;
   readonly tools: Tools & { has(tool: string): boolean };
-  /** What is installed. */
+  /** The program to install. */
   readonly program: ThisProgram;
   /** The Deno that runs a portable build. */
   readonly denoPath: string;
-  /** What relative paths of options start from. */
+  /** Base of relative paths in options. */
   readonly folder: string;
-  /** Tells the user, a line at a time. */
+  /** Prints a line for the user. */
   printLine(line: string): void;
 }
 
-/** This machine, for the user who runs this. */
+/** This machine, for the current user. */
 export function currentSystem(
   { env, printLine }: { env: Readonly<Record<string, string>>; printLine: (line: string) => void },
 ): TargetSystem {
@@ -39,7 +39,7 @@ export function currentSystem(
     home: (env.HOME ?? "").replace(/\/+$/, ""),
     userRuntimeDir,
     sudoUser: env.SUDO_USER ?? "",
-    // The user's service manager is found by this variable, which `su` does not set.
+    // `systemctl --user` needs this variable, which `su` does not set.
     tools: new ToolRunner({
       env: {
         ...env,
@@ -54,12 +54,12 @@ export function currentSystem(
   };
 }
 
-/** Whose service is installed: root's are the machine's. */
+/** Root installs for the system, everybody else for himself. */
 export function scopeOf({ uid }: Pick<TargetSystem, "uid">): "system" | "user" {
   return uid === 0 ? "system" : "user";
 }
 
-/** Whoever becomes another user without a login has the folder of the one before in the variable. */
+/** After `su` or `setpriv` the variable may name the folder of another user. */
 function isFolderOwnedBy(uid: number, path: string): boolean {
   try {
     const { isDirectory, uid: owner } = Deno.statSync(path);
@@ -69,7 +69,7 @@ function isFolderOwnedBy(uid: number, path: string): boolean {
   }
 }
 
-/** Whether there is something at a path, be it a link that leads nowhere. */
+/** Whether a path exists, even as a dangling link. */
 export function pathExists(path: string): boolean {
   try {
     Deno.lstatSync(path);
@@ -80,8 +80,8 @@ export function pathExists(path: string): boolean {
 }
 
 /**
- * Folders that are not there yet on the way to these paths, the deepest first; so they can be taken
- * away again when nothing else has come into them.
+ * Missing parent folders of these paths, deepest first, so that they can be removed again when
+ * empty.
  */
 export function missingFolders(paths: readonly string[], { root }: { root: string }): string[] {
   const missing = new Set<string>();

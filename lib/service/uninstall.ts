@@ -12,21 +12,21 @@ import { removeUserCommands } from "./service_user.ts";
 import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./update_service.ts";
 
-/** Which service goes, and whether that is only told. */
+/** Options of {@linkcode uninstall}. */
 export interface UninstallOptions {
   readonly serviceName: string;
   readonly print: boolean;
-  /** Whether the note of a replaced agent stays, for whoever is going to bring that one back. */
+  /** Whether the record of a replaced agent stays, for a later restoration. */
   readonly keepsOfficialRecord?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
- * Takes away all that an installation has made, by its record; tells the user.
+ * Removes everything that an installation created, by its record.
  *
- * What was put beside it stays, and is named. Where nothing is installed, nothing is done.
+ * Other files stay and are listed. Without an installation nothing is done.
  *
- * @throws {Error} When something can't be removed; done again, it goes on from there.
+ * @throws {Error} When something can't be removed; a second run continues.
  */
 export async function uninstall(
   system: TargetSystem,
@@ -43,8 +43,8 @@ export async function uninstall(
   const trouble = await managerError(manager, system, signal);
   if (trouble !== undefined) {
     system.printLine(
-      `This user's service manager does not answer (${trouble}): the files go without it; should ` +
-        "the service run, it ends with that manager",
+      `This user's service manager does not answer (${trouble}): the files are removed anyway; a ` +
+        "running service ends with its manager",
     );
   }
   const isReached = trouble === undefined;
@@ -59,7 +59,7 @@ export async function uninstall(
   await applySteps(steps, { system, signal });
   system.printLine(`Removed ${serviceName}, with its service, configuration and state.`);
   for (const left of remainingEntries([...record.folders, record.stateFolder], system)) {
-    system.printLine(`  ${left} stays: it was not made by the installation`);
+    system.printLine(`  ${left} stays: the installation did not create it`);
   }
 }
 
@@ -69,21 +69,21 @@ function requireRoot(serviceName: string, system: TargetSystem): void {
   throw new Error(`Cannot remove ${serviceName}: root has installed it; run this as root`);
 }
 
-/** All that is done, in its order; the record goes last, so that it can be done again. */
+/** All steps in order; the record is removed last, so that a failed run can be repeated. */
 function uninstallSteps(
   record: InstallRecord,
   { manager, isReached, system, recordPath, keepsOfficialRecord }: {
     manager: ServiceManager;
-    /** Whether the manager can be asked for anything. */
+    /** Whether the service manager answers. */
     isReached: boolean;
     system: TargetSystem;
     recordPath: string;
     keepsOfficialRecord: boolean;
   },
 ): Step[] {
-  const { service, program, config, files, links, folders, trees, logFile, madeLinger } = record;
+  const { service, program, config, files, links, folders, trees, logFile, enabledLinger } = record;
   const { tools } = system;
-  // What an update leaves beside the program, and what was cut off while it was written.
+  // The backup of an update, and interrupted writes.
   const programs = [program, `${program}.old`];
   const note = keepsOfficialRecord ? [] : [officialRecordPath(dirname(recordPath))];
   const written = [...note, ...files, config, logFile, ...programs].flatMap((
@@ -101,9 +101,9 @@ function uninstallSteps(
     ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
     ...(isReached ? manager.reload : []).map(commandStep),
     ...[...trees, updateFolder(program)].map((path): Step => ({ do: "remove folder", path })),
-    // It is called as the service is, whomever that runs as by now.
+    // Named like the service, even if that runs as another user now.
     ...(record.createdUser ? removeUserCommands(service, { tools }).map(commandStep) : []),
-    ...(madeLinger === "" ? [] : [commandStep(noLinger(madeLinger))]),
+    ...(enabledLinger === "" ? [] : [commandStep(noLinger(enabledLinger))]),
     { do: "remove", path: recordPath },
     ...folders.map((path): Step => ({ do: "remove empty folder", path })),
   ];
@@ -126,7 +126,7 @@ function isLinkTo(path: string, program: string): boolean {
   }
 }
 
-/** What is still in folders of ours; those of others are full of what is none of our business. */
+/** Entries left in folders of the installation. */
 function remainingEntries(
   folders: readonly string[],
   { root }: Pick<TargetSystem, "root">,

@@ -1,8 +1,8 @@
 /**
- * What the service that looks for newer versions has in common under each manager.
+ * The update job, as far as it is the same under every service manager.
  *
- * It runs as the program's owner, apart from the agent, which may not write its own program. What it
- * and its Deno remember lies where the agent can't write.
+ * It runs as the program's owner, separately from the agent, which may not write its own program.
+ * Its state and its Deno's cache are not writable for the agent.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import type { InstallRecord } from "./install_record.ts";
 import { denoVariables } from "./service_environment.ts";
 import type { ServicePlan } from "./service_manager.ts";
 
-/** What that service is called; under systemd its unit and its timer, without their endings. */
+/** The name of the update service; under systemd of its unit and timer, without extension. */
 export function updateServiceName(service: string): string {
   return `${service}-update`;
 }
 
-/** Whether an installation has made such a service. */
+/** Whether an installation includes an update job. */
 export function hasUpdateService(
   { service, files }: Pick<InstallRecord, "service" | "files">,
 ): boolean {
@@ -25,46 +25,46 @@ export function hasUpdateService(
   return files.some((path) => [name, `${name}.timer`, `${name}.plist`].includes(basename(path)));
 }
 
-/** What takes a newer version once. */
+/** The command that updates once. */
 export function updateCommand({ program, releaseFlags }: ServicePlan): string[] {
   return [program, "update", "--now", ...releaseFlags];
 }
 
-/** The variables that it gets beside those about proxies. */
+/** Variables of the update job besides those of proxies. */
 export function updateVariables(plan: ServicePlan): Record<string, string> {
   return {
     ...denoVariables(plan, { folder: plan.updateFolder }),
-    // Where the agent says that its reports are accepted.
+    // The folder of the agent's health file.
     RUNTIME_DIRECTORY: plan.runtimeFolder,
   };
 }
 
-/** Between which whole seconds a pause is drawn. */
+/** Bounds of a random pause, in whole seconds. */
 type SecondsRange = readonly [least: number, most: number];
 
-/** How long it waits before the first look for a newer version, and then between two. */
+/** The pauses before the first check and between two. */
 export interface UpdateSchedule {
   readonly first: SecondsRange;
   readonly between: SecondsRange;
 }
 
-/** Soon after a start, since an update that was cut off goes on then; later four times a day. */
+/** Soon after boot, which resumes an interrupted update; then four times a day. */
 const DEFAULT_SCHEDULE: UpdateSchedule = { first: [300, 3_600], between: [3 * 3_600, 9 * 3_600] };
 
 /**
- * The words that look for newer versions for ever, for a manager that has no timers: a shell that
- * sleeps, which costs a megabyte where the program would cost fifty.
+ * A command that updates for ever, for managers without timers: a sleeping shell takes one megabyte
+ * where the program would take fifty.
  *
- * A SIGTERM ends it at once, with whatever it waits for. When it can't sleep it ends too, rather
- * than ask without a pause.
+ * SIGTERM ends it at once, with the running update. It exits when it can't sleep, rather than loop
+ * without a pause.
  */
 export function updateLoop(
   plan: ServicePlan,
   schedule: UpdateSchedule = DEFAULT_SCHEDULE,
 ): string[] {
   const { first, between } = schedule;
-  // One line without two blanks in a row or what looks like a pattern: OpenRC lets a shell split it
-  // once more than it says. Not every shell draws numbers, but the kernel does.
+  // One line without double blanks or glob characters, since OpenRC splits it once more. Random
+  // numbers come from the kernel: $RANDOM is not POSIX.
   const script = [
     "end() { { kill $!; wait $!; } 2>/dev/null; exit 0; };",
     "trap end TERM;",

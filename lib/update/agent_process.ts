@@ -11,19 +11,20 @@ import {
 } from "./processes.ts";
 import type { RestartableAgent } from "./updater.ts";
 
-/** An agent tells of its end, which takes a second at most, before it is ended by force. */
+/** An agent ends within a second; after this time it is killed. */
 const EXIT_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 100;
 
-/** The agent on this machine that runs a program's file. */
+/** The agent on this machine that runs a program file. */
 export class AgentProcess implements RestartableAgent {
   readonly #path: string;
   readonly #folders: readonly string[];
   #service: AgentService | undefined;
 
   /**
-   * `folders` are where it says how it is, `service` the one that this program has made. Without
-   * any, whoever has started it starts it again.
+   * @param options.folders Folders that may hold its health file.
+   * @param options.service The service that `install` created; without one, a supervisor must
+   * restart the agent.
    */
   constructor(
     { path, folders, service }: {
@@ -45,19 +46,19 @@ export class AgentProcess implements RestartableAgent {
   async requireRestart({ pid }: Health, signal: AbortSignal): Promise<void> {
     if (!await runsProgram(pid, this.#path)) {
       throw new Error(
-        `Cannot update: the agent that runs (process ${pid}) does not run ${this.#path}`,
+        `Cannot update: the running agent (process ${pid}) does not run ${this.#path}`,
       );
     }
     if (isAttachedToTerminal(pid)) {
       throw new Error(
-        `Cannot update while the agent runs at a terminal (process ${pid}): nobody would start it ` +
-          "again; end it first",
+        `Cannot update while the agent is running at a terminal (process ${pid}), which would not ` +
+          "restart it; stop it first",
       );
     }
     if (sharesServiceWith(pid)) {
       throw new Error(
         "Cannot update from within the agent's own service: this process would end with the agent, " +
-          "and nobody would look after the new version",
+          "and the new version would not be checked",
       );
     }
     if (this.#service !== undefined) return;
@@ -65,8 +66,8 @@ export class AgentProcess implements RestartableAgent {
     this.#service = found?.service;
     if (found === undefined && isChildOfSystemd(pid)) {
       throw new Error(
-        `Cannot update: the agent (process ${pid}) belongs to no service, and nobody would start ` +
-          "it again; end it first, or make it a service",
+        `Cannot update: the agent (process ${pid}) belongs to no service that would restart it; stop ` +
+          "it first, or install it as a service",
       );
     }
   }
@@ -74,7 +75,7 @@ export class AgentProcess implements RestartableAgent {
   async restart(signal: AbortSignal): Promise<void> {
     const pid = this.#runningPid();
     if (pid !== undefined && !await runsProgram(pid, this.#path)) {
-      throw new Error(`Cannot restart process ${pid}: it is none of ${this.#path}`);
+      throw new Error(`Cannot restart process ${pid}: it does not run ${this.#path}`);
     }
     if (pid !== undefined) this.#service ??= (await serviceOfProcess(pid, { signal }))?.service;
     if (this.#service !== undefined) {
@@ -89,7 +90,7 @@ export class AgentProcess implements RestartableAgent {
     Deno.kill(pid, RESTART_SIGNAL);
     for (let waitedMs = 0; this.#runningPid() === pid; waitedMs += POLL_INTERVAL_MS) {
       if (waitedMs === EXIT_TIMEOUT_MS) Deno.kill(pid, "SIGKILL");
-      if (waitedMs > 2 * EXIT_TIMEOUT_MS) throw new Error(`Cannot end process ${pid}`);
+      if (waitedMs > 2 * EXIT_TIMEOUT_MS) throw new Error(`Cannot stop process ${pid}`);
       await delay(POLL_INTERVAL_MS, { signal });
     }
   }

@@ -6,28 +6,29 @@ import { serviceManager } from "../service/managers.ts";
 import { servicePaths } from "../service/service_paths.ts";
 import { unitOfProcess } from "./processes.ts";
 
-/** How a service is restarted. */
+/** The service of an agent, and how to restart it. */
 export interface AgentService {
   readonly restart: readonly ToolCommand[];
   readonly tools: Tools;
-  /** Where the agent says how it is, as far as that is known. */
+  /** The folder of its health file, if known. */
   readonly runtimeFolder?: string;
 }
 
-/** What the tools of service managers need to find theirs. */
+/** Variables that `systemctl` and other tools need. */
 const INHERITED_VARIABLES = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
 
-/** What the service of a program may be called: as was said, or like the file, as `install` has it. */
-export function serviceNames(path: string, printed: string): string[] {
-  return [...new Set([printed, basename(path)])];
+/**
+ * Possible service names of a program: the one given, and the file's name, which `install` uses.
+ */
+export function serviceNames(path: string, given: string): string[] {
+  return [...new Set([given, basename(path)])];
 }
 
 /**
- * The service that runs a program, where `install` has made it for this user; `undefined` where
- * nobody knows of one.
+ * The service that `install` created for a program and this user; `undefined` when there is none.
  *
- * @param names What it may be called.
- * @throws {Error} When the record of the installation can't be read.
+ * @param names Its possible names.
+ * @throws {Error} When the installation record can't be read.
  */
 export function agentService(path: string, names: readonly string[]): AgentService | undefined {
   const { HOME: home = "", XDG_RUNTIME_DIR: userRuntimeDir = "" } = Deno.env.toObject();
@@ -48,16 +49,17 @@ export function agentService(path: string, names: readonly string[]): AgentServi
   return undefined;
 }
 
-/** A service of systemd's that somebody else has made. */
+/** A systemd service that `install` did not create. */
 export interface ForeignService {
-  /** How it is restarted; `undefined` where this user may not. */
+  /** `undefined` when this user may not restart it. */
   readonly service: AgentService | undefined;
 }
 
 /**
- * The service that a process is the main one of; `undefined` when there is none.
+ * The systemd service whose main process this is; `undefined` when there is none.
  *
- * A service that ends again and again is given up sooner or later, and starts anew only by a word.
+ * Its restart resets the failure counter first: systemd stops restarting a service that exits too
+ * often.
  */
 export async function serviceOfProcess(
   pid: number,
@@ -69,7 +71,7 @@ export async function serviceOfProcess(
   const scope = unit.scope === "user" ? ["--user"] : [];
   const show = ["show", "--property=MainPID", unit.name];
   const { output } = await tools.run({ tool: "systemctl", args: [...scope, ...show] }, { signal });
-  // What a service has left behind is taken on by systemd, and is in its group still.
+  // An orphan of a service stays in its cgroup too.
   if (output.trim() !== `MainPID=${pid}`) return undefined;
   if (unit.scope !== (Deno.uid() === 0 ? "system" : "user")) return { service: undefined };
   const systemctl = (verb: string, mayFail: boolean): ToolCommand => {

@@ -1,23 +1,23 @@
 import { Proxies, type ProxySettings } from "../net/proxy.ts";
 import type { Proxy } from "../parse/proxy.ts";
 
-/** How servers of releases are reached. */
+/** Options of {@linkcode ReleaseFetch}. */
 export interface FetchOptions {
   readonly userAgent: string;
   readonly proxies: ProxySettings;
-  /** PEM texts of certificates to trust beside the well-known ones. */
+  /** Certificates in PEM to trust besides the system's. */
   readonly caCerts: readonly string[];
 }
 
-/** GitHub takes one, a mirror may take two more. */
+/** GitHub needs one redirect, a mirror up to two more. */
 const MAX_REDIRECTS = 5;
 
 /**
- * Asks servers of releases, by the proxy that leads there.
+ * Requests to release servers, through a proxy where one is set.
  *
- * Certificates are always verified, also with `--ignore-unsafe-cert`, which is about the panel: what
- * comes from here will run. Redirects are followed here, since the proxy depends on the host, and
- * what began with HTTPS must not end without.
+ * Certificates are always verified, even with `--ignore-unsafe-cert`, which applies to the panel:
+ * the downloaded program will run here. Redirects are followed here, since the proxy depends on the
+ * host, and HTTPS must not end in HTTP.
  */
 export class ReleaseFetch {
   readonly #options: FetchOptions;
@@ -30,9 +30,9 @@ export class ReleaseFetch {
   }
 
   /**
-   * Hands the body of a good answer to `use`, part by part.
+   * Passes the body of a successful answer to `use`, chunk by chunk.
    *
-   * @throws {Error} When there is no good answer, or what `use` throws.
+   * @throws {Error} When the request fails, or what `use` throws.
    */
   async get(
     start: string,
@@ -55,7 +55,7 @@ export class ReleaseFetch {
       await response.body?.cancel();
       url = redirectTarget(response, url);
     }
-    throw new Error(`there are more than ${MAX_REDIRECTS} redirects`);
+    throw new Error(`more than ${MAX_REDIRECTS} redirects`);
   }
 
   #client(url: URL): Deno.HttpClient {
@@ -71,17 +71,20 @@ export class ReleaseFetch {
   }
 }
 
-/** Where an answer sends us. @throws {Error} When it sends us nowhere, or where we don't go. */
+/**
+ * The target of a redirect. @throws {Error} When the answer is no redirect, or the target is not
+ * allowed.
+ */
 function redirectTarget({ status, headers }: Response, url: URL): URL {
   const location = headers.get("location");
   if (status < 300 || status > 399 || location === null) {
-    throw new Error(`${url.host} answered with status ${status}`);
+    throw new Error(`${url.host} answered ${status}`);
   }
   const next = URL.parse(location, url);
   const isAllowed = next?.protocol === "https:" ||
     (next?.protocol === "http:" && url.protocol === "http:");
   if (next === null || !isAllowed) {
-    throw new Error(`${url.host} sends us where we don't go, from HTTPS to something else`);
+    throw new Error(`${url.host} redirects from HTTPS to another protocol`);
   }
   return next;
 }
@@ -95,7 +98,7 @@ function proxyOf({ kind, host, port, login }: Proxy): Deno.Proxy {
   };
 }
 
-/** A time in which something has to arrive, again and again. */
+/** Aborts when nothing happens for some time. */
 export class IdleTimeout {
   readonly #ms: number;
   readonly #controller = new AbortController();
@@ -106,36 +109,36 @@ export class IdleTimeout {
     this.reset();
   }
 
-  /** Aborts when nothing has come for so long. */
+  /** Aborts after the idle time. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something has come. */
+  /** Restarts the timer. */
   reset(): void {
     clearTimeout(this.#timer);
-    const reason = new Error(`nothing came for ${this.#ms / 1000} s`);
+    const reason = new Error(`no data for ${this.#ms / 1000} s`);
     this.#timer = setTimeout(() => this.#controller.abort(reason), this.#ms);
   }
 
-  /** Nothing has to come any more. */
-  end(): void {
+  /** Stops the timer. */
+  cancel(): void {
     clearTimeout(this.#timer);
   }
 }
 
-/** How releases are reached. */
+/** Options of {@linkcode Downloads}. */
 export interface DownloadOptions extends FetchOptions {
-  /** How long nothing may arrive: 30 s. */
+  /** How long no data may arrive, in ms; 30 s by default. */
   readonly idleTimeoutMs?: number;
 }
 
 const IDLE_TIMEOUT_MS = 30_000;
-/** However slowly it comes, it has to come to an end. */
+/** Limits of a whole transfer, however slow. */
 const TEXT_TIMEOUT_MS = 60_000;
 const FILE_TIMEOUT_MS = 30 * 60_000;
 
-/** Gets texts and files from the servers of releases, within bounds of size and time. */
+/** Downloads texts and files from release servers, bounded in size and time. */
 export class Downloads {
   readonly #fetch: ReleaseFetch;
   readonly #idleTimeoutMs: number;
@@ -147,9 +150,9 @@ export class Downloads {
   }
 
   /**
-   * A text of so many bytes at most.
+   * Downloads a text of at most `maxBytes`.
    *
-   * @throws {Error} When it can't be had (`Cannot get …`); the message has no query.
+   * @throws {Error} When it can't be downloaded (`Cannot download …`); the message has no query.
    */
   async text(
     url: string,
@@ -161,16 +164,16 @@ export class Downloads {
     let length = 0;
     await this.#get(url, { timeoutMs, signal }, (part) => {
       length += part.length;
-      if (length > maxBytes) throw new RangeError(`it is longer than ${maxBytes} bytes`);
+      if (length > maxBytes) throw new RangeError(`longer than ${maxBytes} bytes`);
       text += decoder.decode(part, { stream: true });
     });
     return text + decoder.decode();
   }
 
   /**
-   * Writes what is there to an open file: exactly so many bytes.
+   * Downloads exactly `sizeBytes` to an open file.
    *
-   * @throws {Error} When it can't be had or written, or has another size.
+   * @throws {Error} When it can't be downloaded or written, or has another size.
    */
   async file(
     url: string,
@@ -179,12 +182,12 @@ export class Downloads {
     let length = 0;
     await this.#get(url, { timeoutMs: FILE_TIMEOUT_MS, signal }, async (part) => {
       length += part.length;
-      if (length > sizeBytes) throw new RangeError(`it is longer than ${sizeBytes} bytes`);
+      if (length > sizeBytes) throw new RangeError(`longer than ${sizeBytes} bytes`);
       for (let at = 0; at < part.length;) at += await file.write(part.subarray(at));
     });
     if (length < sizeBytes) {
       throw new Error(
-        `Cannot get ${withoutQuery(url)}: it ends after ${length} of ${sizeBytes} bytes`,
+        `Cannot download ${withoutQuery(url)}: it ended after ${length} of ${sizeBytes} bytes`,
       );
     }
   }
@@ -206,16 +209,16 @@ export class Downloads {
       const cause = idleTimeout.signal.aborted
         ? idleTimeout.signal.reason
         : late.aborted
-        ? new Error(`it did not end within ${timeoutMs / 60_000} min`)
+        ? new Error(`it took longer than ${timeoutMs / 60_000} min`)
         : error;
-      throw new Error(`Cannot get ${withoutQuery(url)}`, { cause });
+      throw new Error(`Cannot download ${withoutQuery(url)}`, { cause });
     } finally {
-      idleTimeout.end();
+      idleTimeout.cancel();
     }
   }
 }
 
-/** Without what may be secret. */
+/** A query may hold a secret. */
 function withoutQuery(url: string): string {
   const { origin, pathname } = new URL(url);
   return origin + pathname;

@@ -2,10 +2,10 @@ import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
 import type { ReleaseFile } from "./releases.ts";
 
-/** So many bytes of a file's beginning tell what it is for. */
+/** Enough of a file's beginning to recognize its target. */
 export const EXECUTABLE_HEAD_BYTES = 20;
 
-/** Where processors have their number in an ELF file, and which. */
+/** Offset of the machine in an ELF header, and its values. */
 const ELF_MACHINE_AT = 18;
 const ELF_MACHINES: ReadonlyMap<number, string> = new Map([[0x3e, "amd64"], [0xb7, "arm64"]]);
 const MACH_PROCESSORS: ReadonlyMap<number, string> = new Map([
@@ -15,8 +15,8 @@ const MACH_PROCESSORS: ReadonlyMap<number, string> = new Map([
 const MACH_64 = 0xfeed_facf;
 
 /**
- * What an executable file is for, by its first bytes: `linux-amd64`, `darwin-arm64` and so on for 64
- * bits, `portable` for a script; `undefined` for anything else, such as the page of a mirror.
+ * The target of an executable by its first bytes: `linux-amd64`, `darwin-arm64` and so on for 64
+ * bits, `portable` for a script; `undefined` for anything else, such as an HTML page.
  */
 export function executableTarget(head: Uint8Array): string | undefined {
   if (head[0] === 0x23 && head[1] === 0x21) return "portable";
@@ -36,8 +36,8 @@ function target(os: string, arch: string | undefined): string | undefined {
 }
 
 /**
- * The SHA-256 of a file by a list that `sha256sum` has written, in small hexadecimal digits;
- * `undefined` when the file is not in it, or twice with different ones.
+ * The SHA-256 of a file in a list by `sha256sum`, in lower-case hex; `undefined` when the file is
+ * missing, or listed twice with different sums.
  */
 export function findSha256(sums: string, name: string): string | undefined {
   const found = new Set<string>();
@@ -48,19 +48,18 @@ export function findSha256(sums: string, name: string): string | undefined {
   return found.size === 1 ? [...found][0] : undefined;
 }
 
-/** The list of hashes among a release's files. */
+/** The list of checksums among a release's files. */
 const SUMS = "SHA256SUMS";
 const MAX_SUMS_BYTES = 64 * 1024;
-/** Several times what a build has. */
+/** Several times the size of a build. */
 const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 
 /**
- * Downloads a release's program for a target beside the present one, and gives its SHA-256.
+ * Downloads a release's program for a target beside the present one, and returns its SHA-256.
  *
- * It is on the disk then, whole, and what the release says it is; nothing of it has run. When
- * something is wrong nothing is left of it.
+ * The file is synced and verified, and has not been run. After a failure nothing is left of it.
  *
- * @throws {Error} When it is missing, can't be had or written, or is not what was promised.
+ * @throws {Error} When it is missing, can't be downloaded or written, or fails verification.
  */
 export async function fetchProgram(
   release: readonly ReleaseFile[],
@@ -100,29 +99,29 @@ async function expectedSha256(
 ): Promise<string> {
   const { name, sizeBytes, sha256: apiSha256 } = asset;
   if (sizeBytes === 0 || sizeBytes > MAX_PROGRAM_BYTES) {
-    throw new Error(`Cannot update: ${name} has ${sizeBytes} bytes, which no program has`);
+    throw new Error(`Cannot update: ${name} has ${sizeBytes} bytes, which is not plausible`);
   }
   const list = release.find((file) => file.name === SUMS);
   if (list === undefined) throw new Error(`Cannot update: the release has no ${SUMS}`);
   const sums = await downloads.text(list.url, { maxBytes: MAX_SUMS_BYTES, signal });
   const sha256 = findSha256(sums, name);
-  if (sha256 === undefined) throw new Error(`Cannot update: ${SUMS} does not tell of ${name}`);
+  if (sha256 === undefined) throw new Error(`Cannot update: ${SUMS} does not list ${name}`);
   if (apiSha256 !== undefined && apiSha256 !== sha256) {
-    throw new Error(`Cannot update: ${SUMS} and the release's description differ on ${name}`);
+    throw new Error(`Cannot update: ${SUMS} and the GitHub API disagree on ${name}`);
   }
   return sha256;
 }
 
 async function verify(path: string, asset: { target: string; sha256: string }): Promise<void> {
   if (await fileSha256(path) !== asset.sha256) {
-    throw new Error("Cannot update: the file that was downloaded has another SHA-256");
+    throw new Error("Cannot update: the downloaded file has the wrong SHA-256");
   }
   const head = new Uint8Array(EXECUTABLE_HEAD_BYTES);
   using file = await Deno.open(path);
   const length = await file.read(head) ?? 0;
   const target = executableTarget(head.subarray(0, length));
   if (target !== asset.target) {
-    const what = target === undefined ? "no program" : `a program for ${target}`;
+    const what = target === undefined ? "not a program" : `a program for ${target}`;
     throw new Error(`Cannot update: the file for ${asset.target} is ${what}`);
   }
 }

@@ -1,16 +1,16 @@
 import { parseProcessStat } from "../parse/process_stat.ts";
 
-/** A service of systemd's, the machine's or a user's. */
+/** A systemd service. */
 export interface SystemdUnit {
-  /** With its ending, as in `agent.service`. */
+  /** With its extension, such as `agent.service`. */
   readonly name: string;
   readonly scope: "system" | "user";
 }
 
 /**
- * The service that a process belongs to, by `/proc/PID/cgroup`; `undefined` when it is in none.
+ * The service of a process, by `/proc/PID/cgroup`; `undefined` when it belongs to none.
  *
- * A user's manager is itself a service of the machine's, and its services lie within.
+ * A user's manager is a system service, and contains that user's services.
  */
 export function systemdUnitOf(text: string): SystemdUnit | undefined {
   for (const line of text.split("\n")) {
@@ -27,15 +27,15 @@ function isUserManager(name: string): boolean {
   return /^user@\d+\.service$/.test(name);
 }
 
-/** The kernel's word for a program whose file has another in its place now. */
+/** Appended by the kernel to the path of a replaced executable. */
 const DELETED = " (deleted)";
 
 /**
- * Whether a process runs the program of a file: a compiled one, or a script that is among the
- * process's words. Where there is no `/proc` nobody can tell, and it is taken for one.
+ * Whether a process runs a program file, compiled or as a script among its arguments. Always true
+ * without `/proc`.
  *
- * The number comes from a file that the agent writes, and is not believed blindly: a signal to a
- * process of somebody else's would be the harm.
+ * The pid comes from a file that the agent writes, so it is checked before the process is
+ * signalled.
  */
 export async function runsProgram(pid: number, path: string): Promise<boolean> {
   if (Deno.build.os !== "linux") return true;
@@ -53,7 +53,7 @@ export async function runsProgram(pid: number, path: string): Promise<boolean> {
   }
 }
 
-/** Whether a process reads from a terminal: a user has started it, and no service. */
+/** Whether a process reads from a terminal, so a user started it, not a service. */
 export function isAttachedToTerminal(pid: number): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
@@ -63,7 +63,7 @@ export function isAttachedToTerminal(pid: number): boolean {
   }
 }
 
-/** Whether systemd has started a process, or has taken it on when whoever did had ended. */
+/** Whether systemd started a process, or adopted it as an orphan. */
 export function isChildOfSystemd(pid: number): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
@@ -75,8 +75,8 @@ export function isChildOfSystemd(pid: number): boolean {
 }
 
 /**
- * The service of systemd's that a process has come from without another between; `undefined` when
- * it has come from none. Only systemd knows whether it still is the main one of it.
+ * The systemd service that started a process directly; `undefined` when there is none. Only systemd
+ * knows whether it is the main process.
  */
 export function unitOfProcess(pid: number): SystemdUnit | undefined {
   if (!isChildOfSystemd(pid)) return undefined;
@@ -87,10 +87,7 @@ export function unitOfProcess(pid: number): SystemdUnit | undefined {
   }
 }
 
-/**
- * Whether this process ends when systemd restarts the service that a process is the main one of:
- * whatever was started from within a service belongs to it.
- */
+/** Whether this process ends when systemd restarts the service of another one. */
 export function sharesServiceWith(pid: number): boolean {
   if (unitOfProcess(pid) === undefined) return false;
   try {

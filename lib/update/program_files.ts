@@ -2,7 +2,7 @@ import { syncFolder } from "../host/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 
 /**
- * The SHA-256 of a file, in small hexadecimal digits; a part of it is in memory at a time.
+ * The SHA-256 of a file in lower-case hex, read in chunks.
  *
  * @throws {Error} When it can't be read.
  */
@@ -16,10 +16,10 @@ export async function fileSha256(path: string): Promise<string> {
 }
 
 /**
- * The program's file, and what lies beside it while it is renewed: `PATH.new` before it takes its
- * place, and `PATH.old`, the one before.
+ * The program file, and its neighbours during an update: `PATH.new`, the staged version, and
+ * `PATH.old`, the backup.
  *
- * At its own path there is a whole program at every moment: it changes by one rename.
+ * The program's path holds a complete program at any time: it changes by one rename.
  */
 export class ProgramFiles {
   readonly path: string;
@@ -36,7 +36,7 @@ export class ProgramFiles {
     this.#folder = dirname(path) || "/";
   }
 
-  /** Makes the new file, with the rights of its owner alone. @throws {Error} When it can't be made. */
+  /** Creates the staged file, private to its owner. @throws {Error} When it can't be created. */
   async createStaged(): Promise<Deno.FsFile> {
     try {
       await removeIfExists(this.stagedPath);
@@ -52,9 +52,9 @@ export class ProgramFiles {
   }
 
   /**
-   * Gives the new file the owner and the rights of the program, and brings all of it to the disk.
+   * Copies owner and mode of the program to the staged file, and syncs it.
    *
-   * @throws {Error} When it can't.
+   * @throws {Error} When that fails.
    */
   async finishStaged(): Promise<void> {
     const { mode, uid, gid } = await Deno.stat(this.path);
@@ -63,13 +63,13 @@ export class ProgramFiles {
     await syncFile(this.stagedPath);
   }
 
-  /** Throws away what was not finished. */
+  /** Removes unfinished files. */
   async removeTemporary(): Promise<void> {
     await removeIfExists(this.stagedPath);
     await removeIfExists(this.#copy);
   }
 
-  /** Keeps the present program as the old one. @throws {Error} When it can't be kept. */
+  /** Keeps the present program as the backup. @throws {Error} When that fails. */
   async backUp(): Promise<void> {
     const copy = this.#copy;
     await removeIfExists(copy);
@@ -81,28 +81,28 @@ export class ProgramFiles {
       await syncFile(copy);
     }
     await Deno.rename(copy, this.backupPath);
-    // Where both are links to the same file already, that has done nothing.
+    // rename() does nothing when both are links to one file.
     await removeIfExists(copy);
     await syncFolder(this.#folder);
   }
 
-  /** Puts the new file in the program's place. @throws {Error} When it can't. */
+  /** Replaces the program with the staged file. @throws {Error} When that fails. */
   async activate(): Promise<void> {
     await Deno.rename(this.stagedPath, this.path);
     await syncFolder(this.#folder);
   }
 
-  /** Puts the old file back in the program's place. @throws {Error} When there is none. */
+  /** Replaces the program with the backup. @throws {Error} When there is none. */
   async rollBack(): Promise<void> {
     try {
       await Deno.rename(this.backupPath, this.path);
       await syncFolder(this.#folder);
     } catch (cause) {
-      throw new Error(`Cannot put back ${this.backupPath}`, { cause });
+      throw new Error(`Cannot restore ${this.backupPath}`, { cause });
     }
   }
 
-  /** Whether the file with this hash is in the program's place. */
+  /** Whether the program file has this SHA-256. */
   async isActive(sha256: string): Promise<boolean> {
     return await fileSha256(this.path) === sha256;
   }

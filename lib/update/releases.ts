@@ -1,12 +1,12 @@
 import type { Downloads } from "./download.ts";
 
 /**
- * An address of GitHub with the mirror's before it, as in `https://mirror/https://github.com/…`.
+ * Prefixes a GitHub address with the mirror, as in `https://mirror/https://github.com/…`.
  *
- * Others stay as they are, and so do those that lead by the mirror already; a mirror that stands
- * there twice stands there once.
+ * Other addresses, and those that already have the prefix, stay the same; a repeated prefix is
+ * reduced to one.
  *
- * @param mirror Without a slash at its end; empty when there is none.
+ * @param mirror Without a trailing slash; empty when there is none.
  */
 export function mirroredUrl(url: string, mirror: string): string {
   if (mirror === "") return url;
@@ -23,10 +23,10 @@ function isGitHubUrl(url: string): boolean {
   return /(?:^|\.)(?:github\.com|githubusercontent\.com)$/.test(host);
 }
 
-/** A release, as GitHub's API describes it. */
+/** A release in GitHub's API. */
 export interface Release {
   readonly tag: string;
-  /** A draft, or a preview of what is to come. */
+  /** Also true for a draft. */
   readonly isPrerelease: boolean;
   readonly files: readonly ReleaseFile[];
 }
@@ -36,7 +36,7 @@ export interface ReleaseFile {
   readonly name: string;
   readonly sizeBytes: number;
   readonly url: string;
-  /** In small hexadecimal digits; absent where the API does not tell it. */
+  /** In lower-case hex; absent where the API does not state it. */
   readonly sha256?: string;
 }
 
@@ -44,11 +44,11 @@ export interface ReleaseFile {
 const MAX_FILES = 200;
 
 /**
- * Reads the answer of `GET /repos/OWNER/NAME/releases/latest`.
+ * Parses the answer of `GET /repos/OWNER/NAME/releases/latest`.
  *
- * Files whose description is odd are left out, since whoever looks for one sees that it is missing.
+ * Files with invalid fields are ignored; whoever needs one reports it as missing.
  *
- * @throws {SyntaxError} When it is no such answer; the message quotes how it begins.
+ * @throws {SyntaxError} When the text is no release; the message quotes its beginning.
  */
 export function parseRelease(text: string): Release {
   const release = parseObject(text);
@@ -87,7 +87,7 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 
 const FORM = /^v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
 
-/** The version that a tag names, without its `v`; `undefined` when it is none, or not a stable one. */
+/** The version of a tag, without `v`; `undefined` for pre-releases and other tags. */
 export function stableVersionOf(tag: string): string | undefined {
   const [, major, minor, patch, preview] = FORM.exec(tag) ?? [];
   if (major === undefined || preview !== undefined) return undefined;
@@ -95,9 +95,8 @@ export function stableVersionOf(tag: string): string | undefined {
 }
 
 /**
- * Whether a stable version comes after the present one, by the order of semantic versioning; a
- * preview comes before what it is a preview of. What is no version comes after nothing, and nothing
- * after it.
+ * Whether a stable version is newer than the current one, by semantic versioning. False when either
+ * is no version.
  */
 export function isNewerVersion(stable: string, currentVersion: string): boolean {
   const [whole, ...theirs] = FORM.exec(stable) ?? [];
@@ -110,41 +109,40 @@ export function isNewerVersion(stable: string, currentVersion: string): boolean 
   return ours[3] !== undefined;
 }
 
-/** Where releases are, and what they are held against. */
+/** The release server, and the versions to compare with. */
 export interface ReleaseQuery {
-  /** The newest release, in the form of GitHub's API. */
+  /** The latest release, in the form of GitHub's API. */
   readonly url: string;
   readonly mirror: string;
-  /** The version that is there. */
   readonly currentVersion: string;
-  /** Versions that have failed here. */
+  /** Versions that failed on this machine. */
   readonly failed: readonly string[];
 }
 
-/** What there is. */
+/** The latest release, and whether to install it. */
 export interface FoundRelease {
-  /** The newest version; `undefined` when it is none for everybody, such as a preview. */
+  /** `undefined` for a pre-release or an unknown tag. */
   readonly version: string | undefined;
-  /** How it is called there. */
+  /** The tag as it is. */
   readonly tag: string;
-  /** Whether it should be taken, or why not. */
+  /** Whether to install it, or why not. */
   readonly decision: "newer" | "not newer" | "not stable" | "failed before";
-  /** Its files, at addresses by the mirror. */
+  /** Addresses with the mirror's prefix. */
   readonly files: readonly ReleaseFile[];
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Where GitHub tells a repository's newest release. */
+/** GitHub's API address of a repository's latest release. */
 export function latestReleaseUrl(repository: string): string {
   return `https://api.github.com/repos/${repository}/releases/latest`;
 }
 
 /**
- * Asks for the newest release, and judges whether it is one to take: a stable one, later than the
- * present one, that has not failed here.
+ * Queries the latest release and decides: it must be stable, newer than the current version, and
+ * not have failed here.
  *
- * @throws {Error} When it can't be found out.
+ * @throws {Error} When the query fails.
  */
 export async function findRelease(
   query: ReleaseQuery,

@@ -4,23 +4,24 @@ import type { StateFile } from "../host/state_file.ts";
 import { formatUpdateState, type Trial, type UpdateState } from "../host/update_state.ts";
 import type { ProgramFiles } from "./program_files.ts";
 
-/** How long is looked where nothing else is said. */
+/** Default time limit of a health check, in ms. */
 export const HEALTH_TIMEOUT_MS = 60_000;
-/** How often is looked where nothing else is said. */
+/** Default interval of a health check, in ms. */
 export const POLL_INTERVAL_MS = 500;
 
-/** How long is looked, and how often. */
+/** Options of a health check. */
 export interface HealthCheckOptions {
-  /** 60 s when absent. */
+  /** 60 s by default. */
   readonly healthTimeoutMs?: number;
-  /** 500 ms when absent. */
+  /** 500 ms by default. */
   readonly pollIntervalMs?: number;
 }
 
 /**
- * Whether the panel accepts a report of a version within the time.
+ * Whether the panel accepts a report of a version within the time limit.
  *
- * Two looks have to see it, for an agent that just starts has not set its mark yet.
+ * Two consecutive polls must see it, since the health file of a starting agent may still be the
+ * previous one's.
  */
 export async function passesHealthCheck(
   version: string,
@@ -48,10 +49,9 @@ export async function passesHealthCheck(
 }
 
 /**
- * How far an update has come; after each step a power loss leaves what the next run goes on from.
+ * Progress of an update; after each step an interrupted update can be resumed.
  *
- * `fetched` and `runs` are of the new file beside the program, `trial written` and `old kept` come
- * before it is `in place`.
+ * `fetched` and `runs` refer to the staged file; `trial written` and `old kept` precede `in place`.
  */
 export type UpdateStep =
   | "fetched"
@@ -62,21 +62,21 @@ export type UpdateStep =
   | "restarted"
   | "resumed"
   | "accepted"
-  | "returning"
-  | "returned";
+  | "rolling back"
+  | "rolled back";
 
-/** Tells a step in words. */
+/** Receives each step, with a message for the log. */
 export type StepListener = (step: UpdateStep, words: string) => void;
 
-/** The agent that runs the program which is renewed. */
+/** The agent that runs the program to update. */
 export interface UpdatedAgent {
-  /** What it says of itself; `undefined` where none does. */
+  /** Its health file; `undefined` when there is none. */
   health(): Health | undefined;
-  /** Ends it and has it started from the program's file. @throws {Error} When that fails. */
+  /** Restarts it from the program file. @throws {Error} When that fails. */
   restart(signal: AbortSignal): Promise<void>;
 }
 
-/** What a trial works with. */
+/** Options of {@linkcode TrialRun}. */
 export interface TrialOptions extends HealthCheckOptions {
   readonly files: ProgramFiles;
   readonly state: StateFile<UpdateState>;
@@ -84,46 +84,48 @@ export interface TrialOptions extends HealthCheckOptions {
   readonly onStep: StepListener;
 }
 
-/** How a trial ended: the new version is in use, in its place only, or the one before is back. */
+/**
+ * The outcome: the new version reports, is installed without a running agent, or was rolled back.
+ */
 export interface TrialOutcome {
-  readonly kind: "updated" | "swapped" | "returned";
+  readonly kind: "updated" | "installed" | "rolled back";
   readonly from: string;
   readonly to: string;
 }
 
-/** A trial that was cut off so often is no accident. */
+/** A trial that was interrupted more often is rolled back. */
 const MAX_RESUMES = 2;
 
 /**
- * Puts a new version in the program's place, and takes it out again unless it reports.
+ * Installs a new version, and rolls back unless it reports.
  *
- * Each step is on the disk before the next, so {@linkcode resume} knows after a kill or a power
- * loss what was under way.
+ * Each step is synced before the next, so that {@linkcode resume} can continue after a kill or a
+ * power loss.
  */
 export class TrialRun {
   readonly #parts: TrialOptions;
   readonly #failed: readonly string[];
-  readonly #found: Trial | undefined;
+  readonly #openTrial: Trial | undefined;
 
   /** @throws {Error} When the state is there and can't be read. */
   constructor(parts: TrialOptions) {
     this.#parts = parts;
     const { failed = [], trial } = parts.state.read().value ?? {};
     this.#failed = failed;
-    this.#found = trial;
+    this.#openTrial = trial;
   }
 
-  /** Versions that have failed here. */
+  /** Versions that failed on this machine. */
   get failed(): readonly string[] {
     return this.#failed;
   }
 
   /**
-   * Tries the new file that lies ready. Without an agent that runs nothing can be tried: the file
-   * takes the program's place, and that is all.
+   * Tries the staged file. Without a running agent there is nothing to check, and the file just
+   * replaces the program.
    *
-   * @throws {Error} When it can't take the place, or the agent can't be restarted; the version
-   * before is in its place then.
+   * @throws {Error} When the file can't be installed or the agent can't be restarted; the previous
+   * version is in place then.
    */
   async start(
     { from, to, sha256 }: Pick<Trial, "from" | "to" | "sha256">,
@@ -140,81 +142,88 @@ export class TrialRun {
       await files.backUp();
       onStep("old kept", `Version ${from} is kept as ${files.backupPath}`);
       await files.activate();
-      onStep("in place", `Version ${to} is in its place, ${files.path}`);
+      onStep("in place", `Version ${to} is installed as ${files.path}`);
     } catch (cause) {
       await files.removeTemporary();
-      // A disk may fail after the new name was given and before it is kept for good.
+      // The disk may fail between the rename and its sync.
       if (await files.isActive(sha256)) await files.rollBack();
       if (isRunning) await this.#write(this.#failed);
-      throw new Error(`Cannot put version ${to} in its place`, { cause });
+      throw new Error(`Cannot install version ${to}`, { cause });
     }
-    return isRunning ? await this.#try(trial, signal) : { kind: "swapped", from, to };
+    return isRunning ? await this.#restartAndCheck(trial, signal) : { kind: "installed", from, to };
   }
 
-  /** Remembers that a version is not to be tried. @throws {Error} When it can't be written. */
+  /** Records a version that is never to be tried. @throws {Error} When it can't be written. */
   async reject(version: string): Promise<void> {
     await this.#write([...this.#failed, version]);
   }
 
-  /** Goes on with what was cut off; `undefined` when nothing was, or nothing had happened yet. */
+  /**
+   * Continues an interrupted trial; `undefined` when there was none, or it had not changed
+   * anything.
+   */
   async resume(signal: AbortSignal): Promise<TrialOutcome | undefined> {
     const { files, agent, onStep } = this.#parts;
-    const trial = this.#found;
+    const trial = this.#openTrial;
     if (trial === undefined) {
       await files.removeTemporary();
       return undefined;
     }
-    if (trial.isReturning) return await this.#finishReturn(trial, { failed: this.#failed, signal });
+    if (trial.isReturning) {
+      return await this.#finishRollBack(trial, { failed: this.#failed, signal });
+    }
     if (!await files.isActive(trial.sha256)) {
       await files.removeTemporary();
       await this.#write(this.#failed);
       return undefined;
     }
-    if (trial.resumes >= MAX_RESUMES) return await this.#return(trial, signal);
+    if (trial.resumes >= MAX_RESUMES) return await this.#rollBack(trial, signal);
     await this.#write(this.#failed, { ...trial, resumes: trial.resumes + 1 });
-    onStep("resumed", `Going on with the trial of version ${trial.to}, which was cut off`);
+    onStep("resumed", `Resuming the trial of version ${trial.to}, which was interrupted`);
     const health = agent.health();
     const isOld = health?.isRunning === true && health.version !== trial.to;
-    return isOld ? await this.#try(trial, signal) : await this.#judge(trial, signal);
+    return isOld
+      ? await this.#restartAndCheck(trial, signal)
+      : await this.#checkHealth(trial, signal);
   }
 
-  async #try(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
+  async #restartAndCheck(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
     const { files, agent, onStep } = this.#parts;
     try {
       await agent.restart(signal);
     } catch (cause) {
-      // Cut off here, it is taken up again.
+      // An abort leaves the trial to be resumed.
       signal.throwIfAborted();
       await files.rollBack();
       await this.#write(this.#failed);
-      // It may have ended the agent before it failed. What fails again is told by the cause.
-      await this.#leave(trial, signal).catch(() => {});
+      // The failed restart may have stopped the agent. A second failure is in the cause.
+      await this.#restartPrevious(trial, signal).catch(() => {});
       throw new Error(`Cannot try version ${trial.to}: the agent can't be restarted`, { cause });
     }
-    onStep("restarted", `The agent is restarted as version ${trial.to}`);
-    return await this.#judge(trial, signal);
+    onStep("restarted", `The agent was restarted as version ${trial.to}`);
+    return await this.#checkHealth(trial, signal);
   }
 
-  async #judge(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
+  async #checkHealth(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
     const { from, to } = trial;
     const health = () => this.#parts.agent.health();
     if (!await passesHealthCheck(to, { health, watch: this.#parts, signal })) {
-      return await this.#return(trial, signal);
+      return await this.#rollBack(trial, signal);
     }
     await this.#write(this.#failed);
-    this.#parts.onStep("accepted", `The panel accepts the reports of version ${to}`);
+    this.#parts.onStep("accepted", `The panel accepts reports of version ${to}`);
     return { kind: "updated", from, to };
   }
 
-  async #return(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
+  async #rollBack(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
     const { to, from } = trial;
     const failed = [...this.#failed.filter((it) => it !== to), to];
     await this.#write(failed, { ...trial, isReturning: true });
-    this.#parts.onStep("returning", `Version ${to} has not reported: going back to ${from}`);
-    return await this.#finishReturn(trial, { failed, signal });
+    this.#parts.onStep("rolling back", `Version ${to} did not report: rolling back to ${from}`);
+    return await this.#finishRollBack(trial, { failed, signal });
   }
 
-  async #finishReturn(
+  async #finishRollBack(
     trial: Trial,
     { failed, signal }: { failed: readonly string[]; signal: AbortSignal },
   ): Promise<TrialOutcome> {
@@ -225,22 +234,24 @@ export class TrialRun {
     } catch (cause) {
       signal.throwIfAborted();
       await this.#write(failed);
-      throw new Error(`Cannot go back to version ${from}`, { cause });
+      throw new Error(`Cannot roll back to version ${from}`, { cause });
     }
-    onStep("returned", `Version ${from} is back in its place; ${to} is not tried again`);
+    onStep("rolled back", `Version ${from} is installed again; ${to} will not be tried again`);
     try {
-      await this.#leave(trial, signal);
+      await this.#restartPrevious(trial, signal);
     } catch (cause) {
       signal.throwIfAborted();
-      // The trial stays open, so the next run takes it up here.
-      throw new Error(`Cannot restart the agent as version ${from}, which is back`, { cause });
+      // The trial stays open, so the next run continues here.
+      throw new Error(`Cannot restart the agent as version ${from}, which is installed again`, {
+        cause,
+      });
     }
     await this.#write(failed);
-    return { kind: "returned", from, to };
+    return { kind: "rolled back", from, to };
   }
 
-  /** Has the agent run the version before, unless it does already. */
-  async #leave({ to }: Trial, signal: AbortSignal): Promise<void> {
+  /** Restarts the agent as the previous version, unless it runs that already. */
+  async #restartPrevious({ to }: Trial, signal: AbortSignal): Promise<void> {
     const { agent } = this.#parts;
     const health = agent.health();
     if (health?.isRunning !== true || health.version === to) await agent.restart(signal);

@@ -14,19 +14,19 @@ import {
   type UpdatedAgent,
 } from "./trial.ts";
 
-/** A compiled program starts within a second, on the slowest machine within a few. */
+/** A compiled program starts within a second, on the slowest machines within a few. */
 const TIMEOUT_MS = 10_000;
 const MAX_OUTPUT = 64 * 1024;
 
-/** What a program may need to start. */
+/** Variables that a program may need to start. */
 const INHERITED_VARIABLES = ["PATH", "HOME", "TMPDIR", "DENO_DIR", "LD_LIBRARY_PATH"];
 
 /**
- * Runs a program file with `version --json`, and gives the version that it says it is.
+ * Runs a program file with `version --json`, and returns the version.
  *
- * It gets 10 s, and nothing of this process's environment that may be secret.
+ * It gets 10 s, and no variables that may be secret.
  *
- * @throws {Error} When it does not run, fails, hangs or says something else.
+ * @throws {Error} When it can't be run, fails, hangs or prints something else.
  */
 export async function readProgramVersion(
   path: string,
@@ -39,12 +39,12 @@ export async function readProgramVersion(
     return parseVersionOutput(output);
   } catch (cause) {
     signal.throwIfAborted();
-    const reason = new Error(`it did not answer within ${timeoutMs / 1000} s`);
+    const reason = new Error(`no answer within ${timeoutMs / 1000} s`);
     throw new Error(`Cannot run ${path}`, { cause: late.aborted ? reason : cause });
   }
 }
 
-/** A program that says something and ends; in the end by force, with all that it has started. */
+/** A short-lived process, killed with its children in the end. */
 class VersionProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   #text = "";
@@ -54,7 +54,7 @@ class VersionProcess implements AsyncDisposable {
       args: ["version", "--json"],
       clearEnv: true,
       env: environment(),
-      // The leader of a group, which can be ended as one.
+      // The leader of a process group, which can be killed as one.
       detached: true,
       stdin: "null",
       stdout: "piped",
@@ -62,15 +62,17 @@ class VersionProcess implements AsyncDisposable {
     }).spawn();
   }
 
-  /** All that it says, when it has ended well. */
+  /** Its output, after a successful exit. */
   async output(): Promise<string> {
     const decoder = new TextDecoder();
     for await (const part of this.#child.stdout.values({ preventCancel: true })) {
       this.#text += decoder.decode(part, { stream: true });
-      if (this.#text.length > MAX_OUTPUT) throw new Error("it talks without end");
+      if (this.#text.length > MAX_OUTPUT) {
+        throw new Error(`more than ${MAX_OUTPUT} characters of output`);
+      }
     }
     const { code } = await this.#child.status;
-    if (code !== 0) throw new Error(`it ended with code ${code}`);
+    if (code !== 0) throw new Error(`exit code ${code}`);
     return this.#text;
   }
 
@@ -78,14 +80,14 @@ class VersionProcess implements AsyncDisposable {
     try {
       Deno.kill(-this.#child.pid, "SIGKILL");
     } catch {
-      // All of it has ended by itself.
+      // The group has ended.
     }
     await this.#child.status;
   }
 }
 
 function environment(): Record<string, string> {
-  // A portable build needs to know by what it is run; compiled ones don't look at it.
+  // A portable build needs the path of its Deno; compiled ones ignore it.
   return { ...pickVariables(Deno.env.toObject(), INHERITED_VARIABLES), DENO: Deno.execPath() };
 }
 
@@ -97,46 +99,45 @@ function parseVersionOutput(output: string): string {
       return printed.version;
     }
   } catch {
-    // It is told below.
+    // Reported below.
   }
-  throw new Error(`it says ${JSON.stringify(output.slice(0, 80))} instead of its version`);
+  throw new Error(`it printed ${JSON.stringify(output.slice(0, 80))} instead of its version`);
 }
 
-/** An agent that can say whether it may be restarted at all. */
+/** An agent that can tell whether it may be restarted. */
 export interface RestartableAgent extends UpdatedAgent {
-  /** @throws {Error} When a restart would not come to a good end. */
+  /** @throws {Error} When the agent would not come back after a restart. */
   requireRestart(health: Health, signal: AbortSignal): Promise<void>;
 }
 
-/** What an update works with. */
+/** Options of {@linkcode runUpdate}. */
 export interface UpdaterOptions extends TrialOptions {
   readonly agent: RestartableAgent;
   readonly downloads: Downloads;
-  /** Where the newest release is described. */
+  /** The latest release, in the form of GitHub's API. */
   readonly url: string;
   readonly mirror: string;
-  /** The version that is there. */
   readonly currentVersion: string;
-  /** Which of a release's programs is for here. */
+  /** The build for this machine, such as `linux-amd64`. */
   readonly target: string;
 }
 
-/** How an update ended. */
+/** The outcome of an update. */
 export type UpdateOutcome = TrialOutcome | {
   readonly kind: "nothing";
   readonly release: FoundRelease;
 };
 
-/** So many intervals may pass between two accepted reports of an agent that is well. */
+/** An agent is healthy if a report was accepted within so many intervals. */
 const INTERVALS = 3;
 const LEAST_ACCEPTED_MS = 30_000;
 
 /**
- * Goes on with an update that was cut off, else looks for a newer version and takes it.
+ * Resumes an interrupted update, or installs a newer version if there is one.
  *
- * The caller sees to it that no two run at the same time.
+ * The caller makes sure that no two updates run at once.
  *
- * @throws {Error} When something fails; a version that starts is in its place all the same.
+ * @throws {Error} When the update fails; the program in place starts in any case.
  */
 export async function runUpdate(
   parts: UpdaterOptions,
@@ -151,13 +152,13 @@ export async function runUpdate(
   if (to === undefined || decision !== "newer") return { kind: "nothing", release };
   await requireHealthyAgent(parts, signal);
   const sha256 = await fetchProgram(release.files, { ...parts, signal });
-  onStep("fetched", `Version ${to} is downloaded and is what the release says it is`);
+  onStep("fetched", `Version ${to} was downloaded and verified`);
   try {
     await requireVersion(to, { path: files.stagedPath, signal });
   } catch (error) {
     await files.removeTemporary();
     signal.throwIfAborted();
-    // It is what the release says it is, so the next time it would be no better.
+    // The file is authentic, so another download would not help.
     await trial.reject(to);
     throw error;
   }
@@ -171,13 +172,13 @@ async function requireVersion(
 ): Promise<void> {
   const printed = await readProgramVersion(path, { signal });
   if (printed !== version) {
-    throw new Error(`Cannot use version ${version}: its program says that it is ${printed}`);
+    throw new Error(`Cannot install version ${version}: its program reports version ${printed}`);
   }
 }
 
 /**
- * Nothing would show whether a new version works where the one that runs does not report; a panel
- * that is down would make every new version look broken.
+ * If the running agent does not report, a new version could not be judged: a panel that is down
+ * would make every version look broken.
  */
 async function requireHealthyAgent(parts: UpdaterOptions, signal: AbortSignal): Promise<void> {
   const { agent, healthTimeoutMs = HEALTH_TIMEOUT_MS, pollIntervalMs = POLL_INTERVAL_MS } = parts;
@@ -188,8 +189,8 @@ async function requireHealthyAgent(parts: UpdaterOptions, signal: AbortSignal): 
   while (!isHealthy(agent.health())) {
     if (performance.now() >= end) {
       throw new Error(
-        "Cannot try a newer version now: the panel accepts no reports of the agent that runs, so " +
-          "nothing would show whether the new one works",
+        "Cannot update now: the panel accepts no reports of the running agent, so a new version " +
+          "could not be checked",
       );
     }
     await delay(pollIntervalMs, { signal });

@@ -35,7 +35,7 @@ Deno.test("update() refuses what does not go together", async () => {
 });
 
 Deno.test("update() says what a build without a home lacks", async () => {
-  await assertRejects(() => run([]), Error, "--update-url URL says it");
+  await assertRejects(() => run([]), Error, "use --update-url URL");
 });
 
 Deno.test("update() leaves a checkout alone, and tells of releases all the same", async () => {
@@ -44,7 +44,8 @@ Deno.test("update() leaves a checkout alone, and tells of releases all the same"
   const place = ["--update-url", server.url];
   await assertRejects(() => run([...place, "--now"], { form: "source" }), Error, "git");
   const { text, isSuccess, names } = await run(place, { form: "source" });
-  const expected = `Version 999.0.0 is there, ${VERSION} is here: "update --now" takes it\n`;
+  const expected =
+    `Version 999.0.0 is available, ${VERSION} is installed: "update --now" installs it\n`;
   assertEquals([text, isSuccess, names], [expected, true, ["agent"]]);
 });
 

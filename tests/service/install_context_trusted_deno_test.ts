@@ -12,7 +12,7 @@ Deno.test("trustedDeno() refuses a Deno that lies in somebody's closed home", as
     assertThrows(
       () => trustedDeno(path, { user: "agent" }),
       UsageError,
-      `Cannot let agent start ${path}: ${folder} is closed to other users`,
+      `Cannot run ${path} as agent: ${folder} is not accessible to other users`,
     );
     assertEquals(trustedDeno(path, { user: "root" }), path);
     await Deno.chmod(folder, 0o755);

@@ -53,7 +53,6 @@ Deno.test("planService() has a service of root's renew what OpenRC's agent may n
   assertStringIncludes(text, "--update-url");
   assertStringIncludes(text, `. '/etc/${NAME}/environment'`);
   assert(!text.includes("command_user"), "it is root's");
-  assertStringIncludes(fake.text(`/etc/init.d/${NAME}`), "AGENT_DISABLE_AUTO_UPDATE='true'");
   assertStringIncludes(fake.printed.join("\n"), `every 6 h, by ${UPDATE}`);
 
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
@@ -145,7 +144,7 @@ Deno.test("planService() lets root on a Mac run no Deno that the service's user 
   const system = { ...fake.system, program, denoPath: "/bin/sh" };
   const words = [...ARGS, ...RELEASES];
   assertEquals(await installed({ ...called(fake), system }, words), []);
-  assertStringIncludes(fake.printed.join("\n"), "by `update --now` as root");
+  assertStringIncludes(fake.printed.join("\n"), "only by `update --now`, run by root");
 });
 
 Deno.test("planService() has procd run that service by its script", async () => {

@@ -11,7 +11,7 @@ const RECORD: InstallRecord = {
   scope: "system",
   user: "komari-agent-deno",
   createdUser: true,
-  madeLinger: "",
+  enabledLinger: "",
   program: "/opt/komari-agent-deno/komari-agent-deno",
   config: "/etc/komari-agent-deno/config.json",
   stateFolder: "/var/lib/komari-agent-deno",
@@ -49,7 +49,11 @@ Deno.test("parseInstallRecord() refuses what would take away more than was made"
   ];
   for (const change of bad) {
     const text = JSON.stringify({ ...RECORD, ...change });
-    assertThrows(() => parseInstallRecord(text), SyntaxError, "Cannot use the record");
+    assertThrows(
+      () => parseInstallRecord(text),
+      SyntaxError,
+      "Cannot parse the installation record",
+    );
   }
   for (const text of ["", "null", "[]", '"x"', "{"]) {
     assertThrows(() => parseInstallRecord(text), SyntaxError);

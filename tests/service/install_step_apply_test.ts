@@ -29,7 +29,7 @@ Deno.test("applySteps() leaves a file as it was when its owner is not there", as
   await assertRejects(
     () => applySteps(steps, { system: it.system, signal }),
     Error,
-    "Cannot make /etc/a/config",
+    "Cannot create /etc/a/config",
   );
   assertEquals(it.text("/etc/a/config"), "old");
 });

@@ -157,17 +157,17 @@ Deno.test("install() moves the program, and leaves none behind where it was", as
 Deno.test("install() says why when the panel accepts nothing, and leaves the service running", async () => {
   await using fake = openrc();
   const refusal = await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
-  assertEquals(refusal, "the panel has accepted no report within 0 s");
+  assertEquals(refusal, "the panel accepted no report within 0 s");
   const printed = fake.printed.join("\n");
   const order = [
-    "Remove it by",
+    "Uninstall",
     "Waiting up to 0 s for the first",
-    "goes on trying",
+    "keeps trying",
     "panel: refused",
   ]
     .map((words) => printed.indexOf(words));
   assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
-  assert(!fake.calls().some((line) => line.includes("stop")), "it goes on trying");
+  assert(!fake.calls().some((line) => line.includes("stop")), "it keeps trying");
 });
 
 Deno.test("install() says so when what it has started does not run", async () => {
@@ -176,7 +176,7 @@ Deno.test("install() says so when what it has started does not run", async () =>
     fakes: { ...OPENRC, "rc-service": '[ "$2" != status ]' },
   });
   await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
-  assertStringIncludes(fake.printed.join("\n"), "was started and does not run");
+  assertStringIncludes(fake.printed.join("\n"), "was started but is not running");
 });
 
 Deno.test("install() waits for a report of the agent that it has started", async () => {
@@ -200,7 +200,7 @@ Deno.test("install() with --print shows every file and command, no secret, and d
   const printed = fake.printed.join("\n");
   for (
     const shown of [
-      `File /etc/${NAME}/config.json (mode 0600, of ${NAME})`,
+      `File /etc/${NAME}/config.json (mode 0600, owner ${NAME})`,
       '"endpoint": "https://p.example"',
       "supervisor=supervise-daemon",
       "Run useradd --system",
@@ -248,7 +248,7 @@ Deno.test("install() leaves a state folder with what was in it before", async ()
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
   assertEquals(fake.text("/srv/data/photo.jpg"), "mine");
   assert(fake.tree().includes("/srv/data/ 755"), "whose folder it is stays as it is");
-  assertStringIncludes(fake.printed.join("\n"), "/srv/data was there before");
+  assertStringIncludes(fake.printed.join("\n"), "/srv/data existed before");
   assertStringIncludes(fake.printed.at(-1) ?? "", "/srv/data/photo.jpg stays");
 });
 
@@ -274,7 +274,7 @@ Deno.test("install() makes a user's own service without root", async () => {
   const made = fake.tree().filter((line) => !before.includes(line));
   assert(made.every((line) => line.startsWith(home)), made.join("\n"));
   assertStringIncludes(made.join("\n"), `${home}/.config/${NAME}/config.json 600`);
-  assertStringIncludes(fake.printed.join("\n"), "by root: loginctl enable-linger ann");
+  assertStringIncludes(fake.printed.join("\n"), "root runs: loginctl enable-linger ann");
   assertEquals(
     JSON.parse(fake.text(`${home}/.config/${NAME}/config.json`)).state_dir,
     `${home}/.local/state/${NAME}`,
@@ -300,7 +300,7 @@ Deno.test("install() writes nothing where the user's service manager does not an
     "Cannot install for this user: its service manager does not answer (Failed to connect to " +
       "bus: No medium found)",
   );
-  for (const way of ["by ssh", "machinectl shell ann@", "enable-linger ann", "/run/user/1000"]) {
+  for (const way of ["with ssh", "machinectl shell ann@", "enable-linger ann", "/run/user/1000"]) {
     assertStringIncludes(refused.message, way);
   }
   assertEquals(fake.tree(), before);
@@ -395,7 +395,7 @@ Deno.test("install() asks for no view of its own where services can't have one",
   await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
   const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
   assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
-  assertStringIncludes(fake.printed.join("\n"), "Protected by less than usual");
+  assertStringIncludes(fake.printed.join("\n"), "Sandbox: partial");
 });
 
 Deno.test("install() makes no timer for a build that knows no releases, and says so", async () => {
@@ -405,7 +405,7 @@ Deno.test("install() makes no timer for a build that knows no releases, and says
   });
   await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
   assert(!fake.tree().some((line) => line.includes("update.timer")));
-  assertStringIncludes(fake.printed.join("\n"), "off: this build does not know where releases are");
+  assertStringIncludes(fake.printed.join("\n"), "off: this build has no release address");
 });
 
 Deno.test("install() tells a portable build where its Deno is", async () => {
@@ -466,8 +466,8 @@ Deno.test("install() refuses what it can't do before it does anything", async ()
   await refused(["install"], {}, "Cannot install without --endpoint URL");
   await refused(ARGS, { program: { form: "source", path: "/x/main.ts" } }, "from sources");
   await refused(ARGS, { uid: 1000 }, "without root");
-  await refused([...ARGS, "--install-service-name", "Node@2"], {}, "Cannot name a user");
-  await refused(ARGS, { os: "darwin" }, "whom the service is to run as");
+  await refused([...ARGS, "--install-service-name", "Node@2"], {}, "Cannot create a user");
+  await refused(ARGS, { os: "darwin" }, "the service's user");
   assertEquals(fake.tree(), before);
   assertEquals(fake.calls(), []);
 });

@@ -26,12 +26,12 @@ Deno.test("officialAgentWarning() names all that run, of the machine and of the 
   fake.write(`${own}/mine.service`, UNIT);
   fake.write("/etc/systemd/system/idle.service", UNIT);
   const userManager = await officialAgentWarning("systemd", fake.system, signal) ?? "";
-  assertStringIncludes(userManager, "runs here too (mine): ");
-  assertStringIncludes(userManager, "`install --replace` takes its place");
+  assertStringIncludes(userManager, "is running too (mine): ");
+  assertStringIncludes(userManager, "run `install --replace`");
   fake.write("/etc/systemd/system/komari-agent.service", UNIT);
   const ofBoth = await officialAgentWarning("systemd", fake.system, signal) ?? "";
-  assertStringIncludes(ofBoth, "runs here too (mine, komari-agent): ");
-  assertStringIncludes(ofBoth, "`install --replace` as root takes its place");
+  assertStringIncludes(ofBoth, "is running too (mine, komari-agent): ");
+  assertStringIncludes(ofBoth, "`install --replace` as root");
 });
 
 Deno.test("install() says that an official agent runs beside it", async () => {
@@ -40,5 +40,5 @@ Deno.test("install() says that an official agent runs beside it", async () => {
   await install(config, machine.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
   const lines = machine.printed.filter((line) => line.includes("official agent"));
   assertEquals(lines.length, 1);
-  assertStringIncludes(lines[0] ?? "", "runs here too (komari-agent): both report");
+  assertStringIncludes(lines[0] ?? "", "is running too (komari-agent)");
 });

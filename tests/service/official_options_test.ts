@@ -64,7 +64,7 @@ Deno.test("importSettings() puts the file over the environment and both over fla
   );
   assertEquals(taken.proxies, { HTTPS_PROXY: "http://p:1" });
   assertEquals(taken.notes, [
-    "key gpu of /srv/agent/agent.json is left out: the official agent knows no such option",
+    "key gpu of /srv/agent/agent.json is ignored: the official agent has no such option",
   ]);
 });
 
@@ -86,7 +86,7 @@ Deno.test("importSettings() names what it leaves out, and never a value", () => 
 
 Deno.test("importSettings() says that a file can't be read, and goes on", () => {
   const taken = importSettings(official("-e https://panel -t tok --config /gone"), from({}));
-  assertEquals(taken.notes, ["/gone is left out: it can't be read"]);
+  assertEquals(taken.notes, ["/gone is ignored: it can't be read"]);
   assertEquals(taken.given.get("token"), "tok");
 });
 

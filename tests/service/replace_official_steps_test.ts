@@ -73,7 +73,7 @@ Deno.test("replaceOfficial() disables the official agent when this one was accep
 
 Deno.test("replaceOfficial() puts the official agent back when this one was refused", async () => {
   await inWorld(async ({ parts, deeds, note }) => {
-    const error = await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was put back");
+    const error = await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was restored");
     assertStringIncludes(String(error.cause), "the panel refused it");
     assertEquals(deeds, ["stop false", "install false", "uninstall false", "bring back false"]);
     assertEquals(note(), undefined);
@@ -84,7 +84,7 @@ Deno.test("replaceOfficial() puts it back when any step fails", async () => {
   for (const step of ["stop", "install"]) {
     await inWorld(async ({ parts, deeds, failing, note }) => {
       failing.add(step);
-      await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was put back");
+      await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was restored");
       assertEquals(deeds.slice(-2), ["uninstall false", "bring back false"]);
       assertEquals(note(), undefined);
     });
@@ -101,7 +101,7 @@ Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
         await parts.install(user.signal);
       },
     };
-    await assertRejects(() => replaceOfficial(stopCommands, user.signal), Error, "was put back");
+    await assertRejects(() => replaceOfficial(stopCommands, user.signal), Error, "was restored");
     assertEquals(deeds.at(-1), "bring back false");
     assertEquals(printed.includes("Interrupted."), true);
   });
@@ -112,7 +112,7 @@ Deno.test("replaceOfficial() tells the user who has stopped it what could not be
     failing.add("bring back");
     const stopped = AbortSignal.abort(new Error("it was stopped"));
     const { message } = await assertRejects(() => replaceOfficial(parts, stopped), Error);
-    assertStringIncludes(message, "Cannot put komari-agent back (no bring back)");
+    assertStringIncludes(message, "Cannot restore komari-agent (no bring back)");
     assertEquals(printed.at(-1), message);
   });
 });
@@ -128,8 +128,8 @@ Deno.test("replaceOfficial() starts the official agent however long it takes to 
       },
     };
     const uninstall = (signal: AbortSignal) => delay(60_000, { signal });
-    const slow = { ...parts, officialService, uninstall, undoMs: 20 };
-    await assertRejects(() => replaceOfficial(slow, NEVER), Error, "Cannot put komari-agent back");
+    const slow = { ...parts, officialService, uninstall, undoTimeoutMs: 20 };
+    await assertRejects(() => replaceOfficial(slow, NEVER), Error, "Cannot restore komari-agent");
     assert(wasInTime);
   }, "the panel refused it");
 });
@@ -141,8 +141,8 @@ Deno.test("replaceOfficial() keeps its note and says so when nothing goes", asyn
       await assertRejects(
         () => replaceOfficial(parts, NEVER),
         Error,
-        `Cannot put komari-agent back (no ${step}) after the panel refused it; ` +
-          "`komari-agent-deno uninstall --restore` tries it again",
+        `Cannot restore komari-agent (no ${step}) after the panel refused it; ` +
+          "`komari-agent-deno uninstall --restore` tries again",
       );
       assertEquals(deeds.at(-1), "bring back false");
       assertEquals(note(), false);

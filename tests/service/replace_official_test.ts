@@ -58,7 +58,7 @@ Deno.test("replace() takes over what the official agent was told", async () => {
   for (
     const words of [
       "/etc/init.d/komari-agent",
-      "Remote control was on there",
+      "Remote control was on and is now off",
       "Installed",
       "--restore",
     ]
@@ -83,21 +83,21 @@ Deno.test("replace() puts the official agent back when no report is accepted", a
   await using machine = new OfficialMachine();
   const before = machine.tree();
   const words = ["-t", "other", "--update-url", "https://u.example"];
-  await assertRejects(() => run(machine, words), Error, "was put back and runs again");
+  await assertRejects(() => run(machine, words), Error, "was restored and is running again");
   assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
   assertEquals(machine.tree(), before);
-  assertStringIncludes(machine.printed.join("\n"), "the one that was given now");
+  assertStringIncludes(machine.printed.join("\n"), "given now");
   assertEquals(machine.printed.slice(-7), [
     "Waiting up to 0 s for the first accepted report …",
-    `${NAME} runs, but nothing was accepted so far.`,
-    "The last lines of its log:",
+    `${NAME} is running, but no report has been accepted yet.`,
+    "Last lines of its log:",
     "  refused",
-    "Not accepted: the panel has accepted no report within 0 s",
-    "Putting the official agent back …",
-    "The official agent (komari-agent) runs again; all that was installed in its place was " +
+    "Not accepted: the panel accepted no report within 0 s",
+    "Restoring the official agent …",
+    "The official agent (komari-agent) is running again; everything installed in its place was " +
     "removed.",
   ]);
-  for (const untrue of ["Installed", "Remove it by", "goes on trying"]) {
+  for (const untrue of ["Installed", "Uninstall", "keeps trying"]) {
     assertEquals(machine.printed.join("\n").includes(untrue), false, untrue);
   }
 });
@@ -120,7 +120,7 @@ Deno.test("replace() goes on where it was cut off", async () => {
   );
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
-  await assertRejects(() => run(machine), Error, "was put back and runs again");
+  await assertRejects(() => run(machine), Error, "was restored and is running again");
   assertEquals(machine.tree(), before);
 });
 
@@ -172,14 +172,14 @@ Deno.test("replace() refuses where this agent was installed by itself", async ()
   await using machine = new OfficialMachine();
   const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
   await install(config, machine.system, { signal, wait: PATIENCE });
-  await assertRejects(() => run(machine), Error, "is installed already");
+  await assertRejects(() => run(machine), Error, "is already installed");
   assertEquals(machine.isUp("komari-agent"), true);
 });
 
 Deno.test("replace() says what it can't put back", async () => {
   await using machine = new OfficialMachine();
   machine.write("/users/broken-komari-agent", "");
-  await assertRejects(() => run(machine), Error, "uninstall --restore` tries it again");
+  await assertRejects(() => run(machine), Error, "uninstall --restore` tries again");
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
 });
 

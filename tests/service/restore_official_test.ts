@@ -49,7 +49,7 @@ Deno.test("restore() keeps this agent when the official one does not run", async
   await using machine = new OfficialMachine();
   await replaced(machine);
   machine.write("/users/broken-komari-agent", "");
-  await assertRejects(() => run(machine), Error, "does not go on running");
+  await assertRejects(() => run(machine), Error, "it exited within");
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
   assertEquals(machine.calls().includes("rc-update del komari-agent default"), true);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
@@ -60,7 +60,7 @@ Deno.test("restore() changes nothing when the official agent was removed", async
     await using machine = new OfficialMachine();
     await replaced(machine);
     Deno.removeSync(machine.root + path);
-    await assertRejects(() => run(machine), Error, `${path} is not there any more`);
+    await assertRejects(() => run(machine), Error, `${path} is missing`);
     assertEquals(machine.calls(), []);
     assertEquals(machine.isUp(NAME), true);
   }
@@ -98,7 +98,7 @@ Deno.test("restore() ends updates before they could start this agent again, and 
   machine.calls();
   const update = `${NAME}-update`;
   machine.write("/users/broken-komari-agent", "");
-  await assertRejects(() => run(machine), Error, "does not go on running");
+  await assertRejects(() => run(machine), Error, "it exited within");
   assertEquals(machine.calls().slice(0, 3), [
     `rc-service ${update} stop`,
     `rc-update del ${update} default`,

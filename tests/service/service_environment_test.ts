@@ -1,11 +1,29 @@
 import { assertEquals } from "@std/assert";
-import { agentVariables } from "../../lib/service/service_environment.ts";
-import { SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
+import { agentVariables, environmentText } from "../../lib/service/service_environment.ts";
+import { SYSTEM_PLAN } from "./service_plans.ts";
 
-Deno.test("agentVariables() leaves updates to who may write the program", () => {
-  const { AGENT_DISABLE_AUTO_UPDATE: off } = agentVariables(SYSTEM_PLAN);
-  assertEquals(off, "true");
-  for (const plan of [{ ...SYSTEM_PLAN, user: "root" }, USER_PLAN]) {
-    assertEquals("AGENT_DISABLE_AUTO_UPDATE" in agentVariables(plan), false);
-  }
+const ODD = `http://me:p"a$$w\`o\\r'd%20@proxy:3128/ #x`;
+
+Deno.test("environmentText() is read by a shell as it was meant", () => {
+  const text = environmentText({ HTTP_PROXY: ODD, NO_PROXY: "a,b" });
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", `${text}\nprintf '%s|%s' "$HTTP_PROXY" "$NO_PROXY"`],
+  }).outputSync();
+  assertEquals(new TextDecoder().decode(stdout), `${ODD}|a,b`);
+});
+
+Deno.test("environmentText() escapes only what systemd takes an escape of", () => {
+  const text = environmentText({ HTTP_PROXY: ODD });
+  assertEquals(
+    text.split("\n")[1],
+    'HTTP_PROXY="http://me:p\\"a\\$\\$w\\`o\\\\r\'d%20@proxy:3128/ #x"',
+  );
+});
+
+Deno.test("agentVariables() names the agent's folders, and Deno for a portable build", () => {
+  assertEquals(agentVariables(SYSTEM_PLAN), {
+    STATE_DIRECTORY: "/var/lib/komari-agent-deno",
+    RUNTIME_DIRECTORY: "/run/komari-agent-deno",
+  });
+  assertEquals(agentVariables({ ...SYSTEM_PLAN, deno: "/usr/bin/deno" }).DENO, "/usr/bin/deno");
 });

@@ -45,5 +45,5 @@ Deno.test("serviceUser() makes none for root, for a user, and on a Mac", async (
 Deno.test("serviceUser() throws where there is no way to make one", async () => {
   await assertRejects(() => userOf({ id: "exit 1" }), UsageError, "neither useradd nor adduser");
   const asUser = { asRoot: true, system: { uid: 1000 } };
-  await assertRejects(() => userOf(USERS, asUser), UsageError, "only root can");
+  await assertRejects(() => userOf(USERS, asUser), UsageError, "without root");
 });

@@ -16,7 +16,7 @@ Deno.test("systemdUnit() leaves root the whole system where remote control is fo
 });
 
 Deno.test("systemdUnit() mounts nothing where a machine lets no service do that", () => {
-  const unit = systemdUnit({ ...SYSTEM_PLAN, sandbox: "without view" });
+  const unit = systemdUnit({ ...SYSTEM_PLAN, sandbox: "no mounts" });
   assertEquals(/^(Protect|Private|ReadWrite).*/m.exec(unit)?.[0], undefined);
   assert(
     unit.includes("NoNewPrivileges=yes") && unit.includes("CapabilityBoundingSet=CAP_NET_RAW"),

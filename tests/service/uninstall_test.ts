@@ -42,14 +42,14 @@ Deno.test("uninstall() with --print shows what would go, and takes nothing", asy
     `Remove /opt/${NAME}/${NAME}.old`,
     `Remove /usr/local/bin/${NAME}`,
     "Run systemctl daemon-reload",
-    `Remove /var/lib/${NAME} and all that is in it`,
-    `Remove /opt/${NAME}/${NAME}.update and all that is in it`,
+    `Remove /var/lib/${NAME} and everything in it`,
+    `Remove /opt/${NAME}/${NAME}.update and everything in it`,
     `Run userdel ${NAME}`,
     `Run groupdel ${NAME}`,
     `Remove /etc/${NAME}/install.json`,
-    `Remove /opt/${NAME}, if nothing else is in it`,
-    `Remove /etc/${NAME}, if nothing else is in it`,
-    "Remove /opt, if nothing else is in it",
+    `Remove /opt/${NAME} if it is empty`,
+    `Remove /etc/${NAME} if it is empty`,
+    "Remove /opt if it is empty",
   ]);
 });
 
@@ -60,7 +60,7 @@ Deno.test("uninstall() leaves and names what it has not made", async () => {
   assertEquals(fake.text(`/etc/${NAME}/notes.txt`), "mine");
   assertEquals(
     fake.printed.at(-1),
-    `  /etc/${NAME}/notes.txt stays: it was not made by the installation`,
+    `  /etc/${NAME}/notes.txt stays: the installation did not create it`,
   );
 });
 

@@ -59,7 +59,7 @@ Deno.test({
         Error,
         "does not run /opt/x",
       );
-      await assertRejects(() => agent.restart(never()), Error, "it is none of /opt/x");
+      await assertRejects(() => agent.restart(never()), Error, "it does not run /opt/x");
       assertEquals(agent.health()?.isRunning, true);
     }),
 });

@@ -28,7 +28,7 @@ function text(downloads: Downloads, url: string, signal = never()): Promise<stri
 
 /** The error's message with those of its causes. */
 async function failure(promise: Promise<unknown>): Promise<string> {
-  return describeError(await assertRejects(() => promise, Error, "Cannot get"));
+  return describeError(await assertRejects(() => promise, Error, "Cannot download"));
 }
 
 Deno.test("Downloads.text() gives the text, and says who asks", async () => {
@@ -55,7 +55,10 @@ Deno.test("Downloads.text() goes nowhere but to servers", async () => {
   for (const location of ["file:///etc/passwd", "data:,x", "http://"]) {
     const answer = () => new Response(null, { status: 302, headers: { location } });
     await withServer(answer, async (origin, downloads) => {
-      assertStringIncludes(await failure(text(downloads, origin)), "sends us where we don't go");
+      assertStringIncludes(
+        await failure(text(downloads, origin)),
+        "redirects from HTTPS to another protocol",
+      );
     });
   }
 });
@@ -66,7 +69,7 @@ Deno.test("Downloads.text() tells the status, and no query", async () => {
     await withServer(answer, async (origin, downloads) => {
       const words = await failure(text(downloads, `${origin}/x?token=secret`));
       assertStringIncludes(words, `/x: 127.0.0.1:`);
-      assertStringIncludes(words, `answered with status ${status}`);
+      assertStringIncludes(words, `answered ${status}`);
       assertEquals(words.includes("secret"), false);
     });
   }
@@ -92,7 +95,7 @@ Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
     return new Response(body);
   };
   await withServer(silent, async (origin, downloads) => {
-    assertStringIncludes(await failure(text(downloads, origin)), "nothing came for 0.1 s");
+    assertStringIncludes(await failure(text(downloads, origin)), "no data for 0.1 s");
   }, { idleTimeoutMs: 100 });
 });
 
@@ -109,7 +112,7 @@ Deno.test("Downloads.text() gives up what only trickles", async () => {
   };
   await withServer(trickle, async (origin, downloads) => {
     const got = downloads.text(origin, { maxBytes: 1e6, signal: never(), timeoutMs: 300 });
-    assertStringIncludes(await failure(got), "it did not end within 0.005 min");
+    assertStringIncludes(await failure(got), "it took longer than 0.005 min");
   });
 });
 
@@ -165,7 +168,7 @@ Deno.test("Downloads.file() writes just as many bytes as were promised", async (
     });
     await withFile(async (_, file) => {
       const less = downloads.file(origin, { file, sizeBytes: 60_001, signal: never() });
-      assertStringIncludes(await failure(less), "ends after 60000 of 60001 bytes");
+      assertStringIncludes(await failure(less), "ended after 60000 of 60001 bytes");
     });
   });
 });
@@ -182,7 +185,7 @@ Deno.test("Downloads.file() does not take a broken answer for a whole one", asyn
   await withFile(async (_, file) => {
     const url = `http://127.0.0.1:${listener.addr.port}/x`;
     const words = await failure(downloads.file(url, { file, sizeBytes: 4, signal: never() }));
-    assertStringIncludes(words, `Cannot get ${url}: error reading a body`);
+    assertStringIncludes(words, `Cannot download ${url}: error reading a body`);
   });
   await served;
 });

@@ -64,7 +64,11 @@ Deno.test("ProgramFiles.createStaged() follows no link that lies there", async (
 
 Deno.test("ProgramFiles.rollBack() throws when there is no old file", async () => {
   await withProgram(async (files, read) => {
-    await assertRejects(() => files.rollBack(), Error, `Cannot put back ${files.backupPath}`);
+    await assertRejects(
+      () => files.rollBack(),
+      Error,
+      `Cannot restore ${files.backupPath}`,
+    );
     assertEquals(read(), { "agent": "one" });
   });
 });

@@ -43,8 +43,11 @@ Deno.test("TrialRun.start() believes a new version that has reported", async () 
 });
 
 Deno.test("TrialRun.start() looks twice, for an agent that starts has not set its mark yet", async () => {
-  assertEquals(await outcomeOf([{}, { acceptedAtMs: undefined }]), "returned");
-  assertEquals(await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]), "returned");
+  assertEquals(await outcomeOf([{}, { acceptedAtMs: undefined }]), "rolled back");
+  assertEquals(
+    await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]),
+    "rolled back",
+  );
 });
 
 const MUTE: Record<string, Partial<Health> | undefined> = {
@@ -56,6 +59,6 @@ const MUTE: Record<string, Partial<Health> | undefined> = {
 
 for (const [kind, health] of Object.entries(MUTE)) {
   Deno.test(`TrialRun.start() goes back when the agent ${kind}`, async () => {
-    assertEquals(await outcomeOf([health]), "returned");
+    assertEquals(await outcomeOf([health]), "rolled back");
   });
 }

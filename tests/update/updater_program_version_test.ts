@@ -44,7 +44,7 @@ Deno.test("readProgramVersion() asks for JSON, and hands on nothing that may be 
 Deno.test("readProgramVersion() ends a program that hangs, with all that it has started", async () => {
   const script = `trap '' TERM\nsleep 1000 & echo $! >"$0.pid"\nwait\nsleep 1000`;
   await withProgram(script, async (path) => {
-    assertStringIncludes(await failure(path, 300), "it did not answer within 0.3 s");
+    assertStringIncludes(await failure(path, 300), "no answer within 0.3 s");
     const pid = Deno.readTextFileSync(`${path}.pid`).trim();
     assert(await eventually(() => !isAlive(pid)), "its child has stayed");
   });
@@ -52,7 +52,7 @@ Deno.test("readProgramVersion() ends a program that hangs, with all that it has 
 
 Deno.test("readProgramVersion() ends a program that talks without end", async () => {
   await withProgram("while :; do echo babble; done", async (path) => {
-    assertStringIncludes(await failure(path), "it talks without end");
+    assertStringIncludes(await failure(path), "characters of output");
   });
 });
 
@@ -69,12 +69,12 @@ Deno.test("readProgramVersion() waits no longer than its caller wants", async ()
 
 Deno.test("readProgramVersion() tells what is wrong", async () => {
   const wrong: Record<string, string> = {
-    "exit 7": "it ended with code 7",
+    "exit 7": "exit code 7",
     'echo "{}"': "instead of its version",
     'echo "null"': "instead of its version",
-    ":": 'it says "" instead of its version',
+    ":": 'it printed "" instead of its version',
     [`echo '{"version": 1}'`]: "instead of its version",
-    "kill -9 $$": "it ended with code 137",
+    "kill -9 $$": "exit code 137",
   };
   for (const [script, words] of Object.entries(wrong)) {
     await withProgram(script, async (path) => assertStringIncludes(await failure(path), words));

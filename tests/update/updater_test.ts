@@ -73,13 +73,13 @@ Deno.test("runUpdate() takes a newer version, restarts the agent and keeps the o
   assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.1", "1.3.0"]);
 });
 
-Deno.test("runUpdate() goes back when the new version does not report, and never tries it again", async () => {
+Deno.test("runUpdate() goes back when the new version does not report, and never tries again", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", programOf("1.3.0"));
   const steps: UpdateStep[] = [];
-  assertEquals(await world.run(steps), { kind: "returned", from: "1.2.3", to: "1.3.0" });
-  assertEquals(steps.slice(-3), ["restarted", "returning", "returned"]);
+  assertEquals(await world.run(steps), { kind: "rolled back", from: "1.2.3", to: "1.3.0" });
+  assertEquals(steps.slice(-3), ["restarted", "rolling back", "rolled back"]);
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals(world.parts().agent.health()?.version, "1.2.3");
   assertEquals(world.failed(), ["1.3.0"]);
@@ -97,7 +97,7 @@ Deno.test("runUpdate() only swaps the file where no agent runs", async () => {
   await using world = await World.open();
   world.parts().agent.stop();
   world.server.publish("1.3.0", programOf("1.3.0"));
-  assertEquals(await world.run(), { kind: "swapped", from: "1.2.3", to: "1.3.0" });
+  assertEquals(await world.run(), { kind: "installed", from: "1.2.3", to: "1.3.0" });
   assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.0", "1.2.3"]);
   assertEquals(world.parts().state.read().value, undefined);
 });
@@ -141,7 +141,7 @@ const FAULTS: Record<
 > = {
   "nobody describes it": {
     faults: { answer: { latest: () => new Response("busy", { status: 503 }) } },
-    words: "answered with status 503",
+    words: "answered 503",
   },
   "the description is a page": {
     faults: { answer: { latest: body("<!DOCTYPE html><html>") } },
@@ -169,19 +169,19 @@ const FAULTS: Record<
   },
   "the list of hashes is a page": {
     faults: { sums: "<html>" },
-    words: "SHA256SUMS does not tell of komari-agent-deno-portable",
+    words: "SHA256SUMS does not list komari-agent-deno-portable",
   },
   "the list and the description differ": {
     faults: { sums: `${"0".repeat(64)}  komari-agent-deno-portable\n` },
-    words: "differ on komari-agent-deno-portable",
+    words: "disagree on komari-agent-deno-portable",
   },
   "the hash is wrong": {
     faults: { answer: { portable: body(PROGRAM.replace("1.3.0", "1.3.9")) } },
-    words: "has another SHA-256",
+    words: "has the wrong SHA-256",
   },
   "the file is short": {
     faults: { answer: { portable: body(PROGRAM.slice(0, -10)) } },
-    words: `ends after ${LENGTH - 10} of ${LENGTH} bytes`,
+    words: `ended after ${LENGTH - 10} of ${LENGTH} bytes`,
   },
   "the file is longer": {
     faults: { answer: { portable: body(`${PROGRAM}more`) } },
@@ -189,11 +189,11 @@ const FAULTS: Record<
   },
   "the file is a page": {
     faults: { answer: { portable: body("<!DOCTYPE html>") } },
-    words: `ends after 15 of ${LENGTH} bytes`,
+    words: `ended after 15 of ${LENGTH} bytes`,
   },
   "the file is missing": {
     faults: { answer: { portable: () => new Response("no", { status: 404 }) } },
-    words: "answered with status 404",
+    words: "answered 404",
   },
   "redirects go round": {
     faults: {
@@ -205,19 +205,19 @@ const FAULTS: Record<
   },
   "the size is none": {
     faults: { asset: { size: 0 } },
-    words: "has 0 bytes, which no program has",
+    words: "has 0 bytes, which is not plausible",
   },
   "the size is mad": {
     faults: { asset: { size: 2 ** 40 } },
-    words: "which no program has",
+    words: "which is not plausible",
   },
   "it is a page with the right hash": {
     program: "<!DOCTYPE html>",
-    words: "the file for portable is no program",
+    words: "the file for portable is not a program",
   },
   "it is for another machine": {
     program: new Uint8Array(ELF_FOR_ARM32),
-    words: "the file for portable is no program",
+    words: "the file for portable is not a program",
   },
   "it is for another system": {
     program: elfForArm64(),
@@ -248,9 +248,12 @@ for (const [kind, { faults = {}, program = PROGRAM, words }] of Object.entries(F
 }
 
 const BAD_PROGRAMS: Record<string, [string, string]> = {
-  "says another version": [programOf("1.3.1"), "its program says that it is 1.3.1"],
-  "says something else": ["#!/bin/sh\necho hello\n", 'it says "hello\\n" instead of its version'],
-  "fails": [programOf("1.3.0", "exit 3"), "it ended with code 3"],
+  "says another version": [programOf("1.3.1"), "its program reports version 1.3.1"],
+  "says something else": [
+    "#!/bin/sh\necho hello\n",
+    'it printed "hello\\n" instead of its version',
+  ],
+  "fails": [programOf("1.3.0", "exit 3"), "exit code 3"],
   "can't be started": ["#!/nowhere/sh\n", "Cannot run"],
 };
 
@@ -273,7 +276,7 @@ Deno.test("runUpdate() tries nothing while the panel takes no reports anyway", a
   world.server.publish("1.3.0", PROGRAM);
   assertStringIncludes(
     await world.failure(),
-    "the panel accepts no reports of the agent that runs",
+    "the panel accepts no reports of the running agent",
   );
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
@@ -301,7 +304,11 @@ Deno.test("runUpdate() leaves no untried version in place when the disk fails in
     await activate();
     throw new Error("input/output error");
   };
-  await assertRejects(() => runUpdate(parts, new AbortController().signal), Error, "Cannot put");
+  await assertRejects(
+    () => runUpdate(parts, new AbortController().signal),
+    Error,
+    "Cannot install version",
+  );
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
@@ -333,9 +340,12 @@ Deno.test("runUpdate() ends the version that has failed the next time, when that
     parts.agent.restart = () => Promise.reject(new Error("too busy"));
   };
   const error = await assertRejects(() => runUpdate(parts, new AbortController().signal), Error);
-  assertStringIncludes(describeError(error), "as version 1.2.3, which is back: too busy");
+  assertStringIncludes(
+    describeError(error),
+    "as version 1.2.3, which is installed again: too busy",
+  );
   assertEquals(versionIn(world.path), "1.2.3");
-  assertEquals((await world.run()).kind, "returned");
+  assertEquals((await world.run()).kind, "rolled back");
   assertEquals(world.parts().agent.health()?.version, "1.2.3");
   assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
 });
@@ -356,8 +366,8 @@ Deno.test("runUpdate() goes back at once after a trial that was cut off again an
     JSON.stringify({ version: 1, trial, failed: [] }),
   );
   const steps: UpdateStep[] = [];
-  assertEquals((await world.run(steps)).kind, "returned");
-  assertEquals(steps, ["returning", "returned"]);
+  assertEquals((await world.run(steps)).kind, "rolled back");
+  assertEquals(steps, ["rolling back", "rolled back"]);
   assertEquals(versionIn(world.path), "1.2.3");
 });
 
@@ -369,7 +379,10 @@ Deno.test("runUpdate() says so when there is nothing to go back to, and does not
     runFakeUpdate(world.place, (step) => {
       if (step === "restarted") Deno.removeSync(`${world.path}.old`);
     }), Error);
-  assertStringIncludes(describeError(error), "Cannot go back to version 1.2.3: Cannot put back");
+  assertStringIncludes(
+    describeError(error),
+    "Cannot roll back to version 1.2.3: Cannot restore",
+  );
   assertEquals(versionIn(world.path), "1.3.0");
   assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
 });
@@ -421,7 +434,12 @@ for (const step of STEPS_OF_GOOD) {
   }
 }
 
-const STEPS_OF_BAD: readonly UpdateStep[] = ["in place", "restarted", "returning", "returned"];
+const STEPS_OF_BAD: readonly UpdateStep[] = [
+  "in place",
+  "restarted",
+  "rolling back",
+  "rolled back",
+];
 for (const step of STEPS_OF_BAD) {
   for (const rebooted of [false, true]) {
     const end = rebooted ? "a power loss" : "a kill";
@@ -432,10 +450,10 @@ for (const step of STEPS_OF_BAD) {
       await killedAt(world, step);
       if (rebooted) await world.parts().agent.start();
       const parts = world.parts();
-      assertEquals((await runUpdate(parts, new AbortController().signal)).kind, "returned");
+      assertEquals((await runUpdate(parts, new AbortController().signal)).kind, "rolled back");
       assertEquals(versionIn(world.path), "1.2.3");
       assertEquals(parts.agent.health()?.version, "1.2.3");
-      const isBack = rebooted && step === "returned";
+      const isBack = rebooted && step === "rolled back";
       assertEquals(parts.agent.restarts, step === "in place" && !rebooted ? 2 : isBack ? 0 : 1);
       assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
     });

@@ -126,7 +126,7 @@ Deno.test("update goes back when the new version never reports", async () => {
   place.releases.publish("1.3.0", broken);
   const { code, output, told } = await place.update("--now", "--json");
   assertEquals(code, 1, told);
-  assertEquals(JSON.parse(output), { outcome: "returned", from: "1.2.3", to: "1.3.0" });
+  assertEquals(JSON.parse(output), { outcome: "rolled back", from: "1.2.3", to: "1.3.0" });
   await place.reportsAs("1.2.3");
   assert(agent.ends.includes(9), agent.ends.join());
   const again = await place.update("--check");
