@@ -128,9 +128,10 @@ async function reportDiscovered(
   options: Platform & { signal: AbortSignal; secrets: string[] },
 ): Promise<void> {
   const { signal, secrets } = options;
-  const { discoverNode } = await import("./lib/panel/registered_node.ts");
+  const { openDiscovery } = await import("./lib/panel/registered_node.ts");
   const onToken = (token: string) => void secrets.push(token);
-  await using node = await discoverNode(config, { signal, onToken });
+  using discovery = await openDiscovery(config);
+  await using node = await discovery.discover({ signal, onToken });
   if (node !== undefined) await reportTo(node, config, options);
 }
 

@@ -32,7 +32,7 @@ export async function reportTo(
   const month = config.monthRotate === 0
     ? undefined
     // Whoever does not want it needs nothing of it in memory.
-    : (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, open);
+    : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, open);
   const ended = new AbortController();
   const keeping = month?.run(AbortSignal.any([options.signal, ended.signal]));
   const measuring = new Sampler(month?.collectors ?? open.machine.collectors, {

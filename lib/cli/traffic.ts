@@ -4,11 +4,9 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { isFolderLocked, lockFolder } from "../host/state_lock.ts";
-import { isOrderWaiting, leaveOrder, takeOrder } from "../host/state_persister.ts";
+import { FolderLock, isFolderLocked } from "../host/state_lock.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { billingPeriodAt } from "../traffic/billing_period.ts";
@@ -17,12 +15,7 @@ import {
   type StoredTraffic,
   trafficStateFile,
 } from "../traffic/persistent_traffic.ts";
-import {
-  formatTrafficOrder,
-  formatTrafficState,
-  type TrafficOrder,
-  type TrafficState,
-} from "../traffic/traffic_state.ts";
+import { formatTrafficState, type TrafficState } from "../traffic/traffic_state.ts";
 import type { TrafficBytes } from "../types.ts";
 
 /**
@@ -59,10 +52,6 @@ export interface TrafficOptions extends Platform {
   readonly signal: AbortSignal;
 }
 
-/** An agent looks for orders every 10 s. */
-const PATIENCE_MS = 25_000;
-const LOOK_AGAIN_MS = 200;
-
 /**
  * The month's traffic as it stands now, for people or as JSON.
  *
@@ -71,9 +60,9 @@ const LOOK_AGAIN_MS = 200;
 export async function showTraffic(config: Config, options: TrafficOptions): Promise<string> {
   const file = trafficStateFile(config);
   await actAsOwner(file.folder);
-  const { value: state, troubles } = file.read();
+  const { value: state, problems } = file.read();
   if (state === undefined) {
-    const why = troubles.length === 0 ? `there is no ${file.path}` : troubles.join("; ");
+    const why = problems.length === 0 ? `there is no ${file.path}` : problems.join("; ");
     throw new Error(
       `Cannot show the month's traffic: ${why}; an agent with --month-rotate makes it`,
     );
@@ -85,10 +74,11 @@ export async function showTraffic(config: Config, options: TrafficOptions): Prom
 }
 
 /**
- * Sets the month's totals: through the agent that runs on the same state, else in the state itself.
+ * Sets the month's totals in the state, which no agent may be using meanwhile. When it fails, nothing
+ * has changed.
  *
- * @throws {UsageError} When it is not said what they are, or on which day they start anew.
- * @throws {Error} When the state can't be read or written, or the agent does not take it.
+ * @throws {UsageError} When the totals are missing, or the day on which they start anew.
+ * @throws {Error} When an agent uses the state, or it can't be read or written.
  */
 export async function setTraffic(config: Config, options: TrafficOptions): Promise<string> {
   const { up, down } = config.totals;
@@ -97,47 +87,9 @@ export async function setTraffic(config: Config, options: TrafficOptions): Promi
       "Cannot set the month's traffic: --up BYTES, --down BYTES or both are needed",
     );
   }
-  const order: TrafficOrder = {
-    ...(up !== undefined && { sentBytes: up }),
-    ...(down !== undefined && { receivedBytes: down }),
-  };
   const { folder } = trafficStateFile(config);
   await actAsOwner(folder);
-  const lock = lockFolder(folder);
-  if (lock === undefined) {
-    await setThroughAgent(folder, order, options.signal);
-  } else {
-    try {
-      await setInFile(config, order, options);
-    } finally {
-      lock.close();
-    }
-  }
-  return await showTraffic(config, options);
-}
-
-async function setThroughAgent(
-  folder: string,
-  order: TrafficOrder,
-  signal: AbortSignal,
-): Promise<void> {
-  await leaveOrder(folder, formatTrafficOrder(order));
-  for (let waitedMs = 0; isOrderWaiting(folder); waitedMs += LOOK_AGAIN_MS) {
-    if (waitedMs >= PATIENCE_MS) {
-      throw new Error(
-        "Cannot say that the month's traffic is set: the agent has not taken it so far, and it " +
-          `waits in ${folder}`,
-      );
-    }
-    await delay(LOOK_AGAIN_MS, { signal });
-  }
-}
-
-async function setInFile(
-  config: Config,
-  order: TrafficOrder,
-  options: TrafficOptions,
-): Promise<void> {
+  if (isFolderLocked(folder)) throw agentIsRunning(folder);
   const { value: state } = trafficStateFile(config).read();
   const day = config.monthRotate || (state?.day ?? 0);
   if (day === 0) {
@@ -146,13 +98,25 @@ async function setInFile(
     );
   }
   await withMachine(config, { ...options, state, day }, async ({ traffic, file }) => {
-    traffic.set(order);
+    traffic.set({
+      ...(up !== undefined && { sentBytes: up }),
+      ...(down !== undefined && { receivedBytes: down }),
+    });
     const changed = traffic.state();
     if (changed === undefined) throw new Error("Cannot count this machine's traffic");
-    // What an agent has not taken while it ran is of yesterday.
-    await takeOrder(file.folder);
-    await file.write(formatTrafficState(changed));
+    using lock = FolderLock.open(folder);
+    if (!lock.tryLock()) throw agentIsRunning(folder);
+    using opened = file;
+    await opened.write(formatTrafficState(changed));
   });
+  return await showTraffic(config, options);
+}
+
+function agentIsRunning(folder: string): Error {
+  return new Error(
+    `Cannot set the month's traffic: an agent uses ${folder}; stop it first, and start it again ` +
+      "afterwards",
+  );
 }
 
 /** Looks at the machine once, going on from the state, by the interfaces that it has. */
@@ -167,8 +131,6 @@ async function withMachine<T>(
   const open = await openMachine({ ...config, includeNics }, options);
   try {
     const month = openMonthlyTraffic(config, { day, open });
-    // So it knows what has to be put aside when it is written.
-    month.file.read();
     if (state !== undefined) month.traffic.restore(state);
     month.traffic.sample();
     return await use(month);

@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { runtimeFolders } from "../host/paths.ts";
 import { StateFile } from "../host/state_file.ts";
-import { lockFolder } from "../host/state_lock.ts";
+import { FolderLock } from "../host/state_lock.ts";
 import { isInContainerImage, type ThisProgram, thisTarget } from "../host/this_program.ts";
 import {
   parseUpdateState,
@@ -123,12 +123,12 @@ async function updateNow(
   requireUpdatable(program);
   const path = await Deno.realPath(program.path);
   const places = placesOf(config);
-  const lock = lockFolder(updateFolder(path));
-  if (lock === undefined) throw new Error("Cannot update: another update is in progress");
+  const lock = FolderLock.open(updateFolder(path));
+  if (!lock.tryLock()) throw new Error("Cannot update: another update is in progress");
   try {
     const log = getLogger("update");
     const state = openUpdateState(path);
-    for (const trouble of state.read().troubles) log.warning("{trouble}", { trouble });
+    for (const problem of (await state.open()).problems) log.warning("{problem}", { problem });
     const outcome = await runUpdate({
       ...places,
       currentVersion: VERSION,
@@ -151,7 +151,7 @@ async function updateNow(
       isSuccess: outcome.kind !== "rolled back",
     };
   } finally {
-    lock.close();
+    lock[Symbol.dispose]();
   }
 }
 

@@ -1,83 +1,168 @@
-import { syncFolder, writeToDisk } from "./atomic_write.ts";
+import { syncFolder } from "./atomic_write.ts";
+import { openRegularFile } from "./regular_file.ts";
+import { SlotFile } from "./slot_file.ts";
 
-/** What was found of a state that was kept. */
-export interface FoundState<T> {
+/** A state that was read. */
+export interface StateContent<T> {
   /** `undefined` when there is none that can be read. */
   readonly value: T | undefined;
-  /** What was wrong with it, a sentence each. */
-  readonly troubles: readonly string[];
+  /** Damages that were found, a sentence each. */
+  readonly problems: readonly string[];
 }
 
 /**
- * A small file that survives crashes, power losses and full disks: there is always one that can be
- * read, the last that was written or the one before.
+ * A small file that survives crashes, power losses and full disks: the last state that was written,
+ * or the one before, can always be read.
  *
- * A new one is written beside it, brought to the disk, and renamed; the one before stays as a copy.
+ * Once {@linkcode open} has been called, no path is needed any more: the file can be written after
+ * the process has been sealed.
  */
-export class StateFile<T> {
+export class StateFile<T> implements Disposable {
   readonly folder: string;
+  /** `FOLDER/NAME.state`; older versions kept `FOLDER/NAME.json`. */
   readonly path: string;
+  readonly #olderPath: string;
   readonly #parse: (text: string) => T;
-  /** Damaged files, to be put aside before anything is written. */
-  #damaged: string[] = [];
+  #slots: SlotFile | undefined;
 
   /** `parse` throws an error when a text is not one that was written here. */
   constructor(folder: string, { name, parse }: { name: string; parse: (text: string) => T }) {
     this.folder = folder;
-    this.path = `${folder}/${name}`;
+    this.path = `${folder}/${name}.state`;
+    this.#olderPath = `${folder}/${name}.json`;
     this.#parse = parse;
   }
 
+  /** Whether an open file has been deleted, so that nothing written to it would be found again. */
+  get isDeleted(): boolean {
+    return this.#slots?.isDeleted ?? false;
+  }
+
   /**
-   * Reads the file, or its copy when it is damaged or gone.
+   * Reads the state, the one before where the last is damaged, or that of an older version.
    *
-   * @throws {Error} When one is there and the system refuses to give it.
+   * @throws {Error} When there is one and the system refuses to give it.
    */
-  read(): FoundState<T> {
-    const copy = `${this.path}.bak`;
-    const troubles: string[] = [];
-    this.#damaged = [];
-    for (const path of [this.path, copy]) {
-      const text = textOf(path);
-      if (text === undefined) continue;
-      try {
-        const value = this.#parse(text);
-        if (path === copy) troubles.push(`${copy} is used, the copy from before`);
-        return { value, troubles };
-      } catch {
-        troubles.push(`${path} is damaged`);
-        this.#damaged.push(path);
-      }
+  read(): StateContent<T> {
+    if (this.#slots !== undefined) return this.#readSlots(this.#slots);
+    let file: Deno.FsFile;
+    try {
+      file = Deno.openSync(this.path);
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) return this.#readOlder();
+      throw new Error(`Cannot read ${this.path}`, { cause });
     }
-    if (troubles.length > 0) {
-      troubles.push("all is counted anew, and what is damaged is kept beside it as .damaged");
+    using slots = new SlotFile(file);
+    return this.#readSlots(slots);
+  }
+
+  /**
+   * Reads the state, and keeps the file open for {@linkcode write}; the folder is made if it is
+   * missing. A state of an older version is moved over: its file stays for a version that is rolled
+   * back to. A file without a state that can be read is renamed to `NAME.state.damaged`.
+   *
+   * @throws {Error} When the file can't be read, made or written.
+   */
+  async open(): Promise<StateContent<T>> {
+    try {
+      Deno.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      const content = this.read();
+      const isDamaged = content.value === undefined && content.problems.length > 0;
+      if (isDamaged) await this.#setAside();
+      const isNew = !exists(this.path);
+      this.#slots ??= new SlotFile(openRegularFile(this.path, { mode: 0o600 }));
+      if (isNew) await syncFolder(this.folder);
+      const { text } = this.#slots.read();
+      const older = text === undefined && !isDamaged ? this.#olderText() : undefined;
+      if (older !== undefined) await this.#slots.write(older);
+      return content;
+    } catch (cause) {
+      throw new Error(`Cannot use ${this.path}`, { cause });
     }
-    return { value: undefined, troubles };
   }
 
   /** @throws {Error} When it can't be written, or can't be brought to the disk. */
   async write(text: string): Promise<void> {
     try {
-      for (const path of this.#damaged) await renameIfThere(path, `${path}.damaged`);
-      this.#damaged = [];
-      const fresh = `${this.path}.new`;
-      await writeToDisk(fresh, { text, mode: 0o600 });
-      await renameIfThere(this.path, `${this.path}.bak`);
-      await Deno.rename(fresh, this.path);
-      await syncFolder(this.folder);
+      if (this.#slots === undefined) await this.open();
+      await this.#slots?.write(text);
     } catch (cause) {
       throw new Error(`Cannot write ${this.path}`, { cause });
     }
   }
+
+  /** Checks that a state of `bytes` could be written. @throws {Error} When it could not. */
+  async checkWritable(bytes: number): Promise<void> {
+    try {
+      if (this.#slots === undefined) await this.open();
+      await this.#slots?.checkWritable(bytes);
+    } catch (cause) {
+      throw new Error(`Cannot write ${this.path}`, { cause });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#slots?.[Symbol.dispose]();
+    this.#slots = undefined;
+  }
+
+  #readSlots(slots: SlotFile): StateContent<T> {
+    const { text, damaged } = slots.read();
+    if (text === undefined && damaged === 0) return this.#readOlder();
+    const value = text === undefined ? undefined : this.#parsed(text);
+    if (value === undefined) return { value, problems: [`${this.path} is damaged`, STARTS_ANEW] };
+    const problems = damaged === 0 ? [] : [`${this.path} is damaged, and an older state is used`];
+    return { value, problems };
+  }
+
+  #readOlder(): StateContent<T> {
+    const problems: string[] = [];
+    for (const path of this.#olderPaths()) {
+      const text = readOlderText(path);
+      if (text === undefined) continue;
+      const value = this.#parsed(text);
+      if (value !== undefined) return { value, problems };
+      problems.push(`${path} is damaged`);
+    }
+    if (problems.length > 0) problems.push(STARTS_ANEW);
+    return { value: undefined, problems };
+  }
+
+  #olderPaths(): readonly string[] {
+    return [this.#olderPath, `${this.#olderPath}.bak`];
+  }
+
+  /** The text of an older version that can be read. */
+  #olderText(): string | undefined {
+    return this.#olderPaths().map(readOlderText)
+      .find((text) => text !== undefined && this.#parsed(text) !== undefined);
+  }
+
+  #parsed(text: string): T | undefined {
+    try {
+      return this.#parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #setAside(): Promise<void> {
+    this[Symbol.dispose]();
+    for (const path of [this.path, ...this.#olderPaths()]) {
+      if (exists(path)) await Deno.rename(path, `${path}.damaged`);
+    }
+  }
 }
 
-/** Larger than any state: what is, was not written here. */
-const MAX_BYTES = 1024 * 1024;
+const STARTS_ANEW = "it starts anew, and the damaged file is kept as .damaged";
+/** Larger than any state of an older version. */
+const MAX_OLDER_BYTES = 1024 * 1024;
 
-function textOf(path: string): string | undefined {
+/** `undefined` when there is no such file. @throws {Error} When the system refuses to give it. */
+function readOlderText(path: string): string | undefined {
   try {
     const { size, isFile } = Deno.statSync(path);
-    if (!isFile || size > MAX_BYTES) return "";
+    if (!isFile || size > MAX_OLDER_BYTES) return "";
     return Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
@@ -85,10 +170,11 @@ function textOf(path: string): string | undefined {
   }
 }
 
-async function renameIfThere(from: string, to: string): Promise<void> {
-  await Deno.rename(from, to).catch(unlessGone);
-}
-
-function unlessGone(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

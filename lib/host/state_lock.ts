@@ -1,30 +1,53 @@
+import { openRegularFile } from "./regular_file.ts";
+
 /**
- * Takes a folder for this process alone; `undefined` when another has it.
+ * A lock of a folder, for one process at a time.
  *
- * The kernel holds the lock and lets go of it when the process ends, however it ends, so there are
- * no stale ones, and processes in several containers see each other's. The folder is made if it is
- * missing. Locks of other names are other locks.
- *
- * @throws {Error} When the folder can't be made or written to.
+ * The kernel holds it and releases it when the process ends, however it ends, so there are no stale
+ * ones, and processes in several containers see each other's. It is opened before the process is
+ * sealed and can be taken at any time.
  */
-export function lockFolder(
-  folder: string,
-  { name = "lock" }: { name?: string } = {},
-): Deno.FsFile | undefined {
-  let file: Deno.FsFile | undefined;
-  try {
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    file = Deno.openSync(`${folder}/${name}`, { write: true, create: true, mode: 0o600 });
-    if (file.tryLockSync(true)) return file;
-    file.close();
-    return undefined;
-  } catch (cause) {
-    file?.close();
-    throw new Error(`Cannot use the folder ${folder}`, { cause });
+export class FolderLock implements Disposable {
+  readonly #file: Deno.FsFile;
+
+  private constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  /**
+   * Opens the lock without taking it; the folder is made if it is missing. Locks of other names are
+   * other locks.
+   *
+   * @throws {Error} When the folder can't be made or written to.
+   */
+  static open(folder: string, { name = "lock" }: { name?: string } = {}): FolderLock {
+    try {
+      Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return new FolderLock(openRegularFile(`${folder}/${name}`, { mode: 0o600 }));
+    } catch (cause) {
+      throw new Error(`Cannot use the folder ${folder}`, { cause });
+    }
+  }
+
+  /** Takes the lock; whether it could be had. */
+  tryLock(): boolean {
+    return this.#file.tryLockSync(true);
+  }
+
+  /** Releases the lock, which can be taken again. */
+  unlock(): void {
+    this.#file.unlockSync();
+  }
+
+  /** Releases the lock for good. */
+  [Symbol.dispose](): void {
+    // A child that is just being started holds a copy of the handle for a moment, and the lock by it.
+    this.unlock();
+    this.#file.close();
   }
 }
 
-/** Whether a process has taken the folder. */
+/** Whether a process has locked the folder. */
 export function isFolderLocked(folder: string): boolean {
   try {
     using file = Deno.openSync(`${folder}/lock`, { write: true });

@@ -3,195 +3,150 @@ import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
 import type { StateFile } from "./state_file.ts";
-import { lockFolder } from "./state_lock.ts";
+import { FolderLock } from "./state_lock.ts";
 
-/** Where one process leaves word for another that has the folder. */
-const NAME = "order.json";
-/** Orders are a few words long. */
-const MAX_BYTES = 4096;
-
-/** Leaves an order for the process that has the folder. @throws {Error} When it can't be written. */
-export async function leaveOrder(folder: string, order: string): Promise<void> {
-  const path = `${folder}/${NAME}`;
-  try {
-    await Deno.writeTextFile(`${path}.new`, order, { mode: 0o600 });
-    await Deno.rename(`${path}.new`, path);
-  } catch (cause) {
-    throw new Error(`Cannot write ${path}`, { cause });
-  }
-}
-
-/** Whether an order lies there that nobody has taken. */
-export function isOrderWaiting(folder: string): boolean {
-  try {
-    return Deno.statSync(`${folder}/${NAME}`).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Takes the order that lies there; `undefined` when there is none. One that can't be taken away is
- * not taken, since it would be obeyed again and again.
- *
- * @throws {Error} When it can't be read or taken away.
- */
-export async function takeOrder(folder: string): Promise<string | undefined> {
-  const path = `${folder}/${NAME}`;
-  if (!isOrderWaiting(folder)) return undefined;
-  const { size } = await Deno.stat(path);
-  const order = size > MAX_BYTES ? "" : await Deno.readTextFile(path);
-  await Deno.remove(path);
-  return order;
-}
-
-/** What is kept. */
-export interface Kept<T> {
+/** A state that is to be persisted. */
+export interface PersistentState<T> {
   /** In the words of the log, as the start of a sentence. */
   readonly name: string;
   /** Grows whenever there is something new to write. */
   generation(): number;
-  /** Goes on from what was found. */
-  adopt(found: T): void;
+  /** Continues with a state that was read. */
+  adopt(state: T): void;
   /** The text to be written, brought up to date; `undefined` while there is nothing. */
   text(): string | undefined;
-  /** Does what another process has left word of. */
-  obey(order: string): void;
 }
 
-/** How long it is until orders are looked for, at first and later. */
-export interface KeeperPace {
+/** Times until the first write, and between two. */
+export interface PersisterTimes {
   readonly firstMs: number;
-  readonly beatMs: number;
+  readonly intervalMs: number;
 }
 
-/** The first look comes soon, for whoever tries it; later ones so often that nobody waits long. */
-const PACE: KeeperPace = { firstMs: 1_000, beatMs: 10_000 };
-/** A state is written once a minute at most. */
-const BEATS_PER_WRITE = 6;
-/** The end of the process waits so long for the last write. */
+/** The first write comes soon, for someone who tries the option; later ones spare the disk. */
+const TIMES: PersisterTimes = { firstMs: 1_000, intervalMs: 60_000 };
+/** The process waits so long for the last write when it ends. */
 const LAST_WRITE_MS = 400;
 
 /**
- * Keeps a state in its file, alone: whoever comes second only counts along.
+ * Keeps a state in its file, one process at a time: a second one counts along and writes nothing.
  *
- * Where nothing can be written, that is said once, and tried again every minute.
+ * File and lock are opened once, since a sealed process can't open them later. When that fails, or a
+ * write does, the log says so once.
  */
-export class StateKeeper<T> {
+export class StatePersister<T> {
   readonly #file: StateFile<T>;
-  readonly #kept: Kept<T>;
+  readonly #state: PersistentState<T>;
   readonly #log = getLogger("agent");
-  readonly #pace: KeeperPace;
-  #lock: Deno.FsFile | undefined;
-  #written = 0;
-  #trouble = "";
+  readonly #times: PersisterTimes;
+  #lock: FolderLock | undefined;
+  #isLocked = false;
+  #writtenGeneration = 0;
+  #problem = "";
 
-  constructor(file: StateFile<T>, kept: Kept<T>, options: { pace?: KeeperPace } = {}) {
+  constructor(
+    file: StateFile<T>,
+    state: PersistentState<T>,
+    options: { times?: PersisterTimes } = {},
+  ) {
     this.#file = file;
-    this.#kept = kept;
-    this.#pace = options.pace ?? PACE;
+    this.#state = state;
+    this.#times = options.times ?? TIMES;
   }
 
-  /** Reads what there is, before anything is counted; to be called once. */
-  open(): void {
+  /** Opens and reads the file, before anything is counted and before the process is sealed. */
+  async open(): Promise<void> {
+    const { folder } = this.#file;
     try {
-      this.#lock = lockFolder(this.#file.folder);
-    } catch {
-      // Whatever is wrong is still wrong at the first beat, and told then.
-    }
-    try {
-      this.#read();
-    } catch {
-      this.#letGo();
+      this.#lock = FolderLock.open(folder);
+      this.#isLocked = this.#lock.tryLock();
+      this.#adopt(this.#isLocked ? await this.#file.open() : this.#file.read());
+      if (!this.#isLocked) await this.#file.open();
+    } catch (error) {
+      this.#close();
+      this.#setProblem(`${describeError(error)}; restart the agent when that is repaired`);
     }
   }
 
-  /** Writes at its pace until `signal` aborts, and once more then. */
+  /** Writes at its intervals until `signal` aborts, and once more then. */
   async run(signal: AbortSignal): Promise<void> {
-    const beating = this.#beatUntil(signal);
+    const writing = this.#writeUntil(signal);
     try {
-      await abortable(beating, signal).catch(() => {});
+      await abortable(writing, signal).catch(() => {});
       // A write that hangs must not keep the process from ending.
-      await deadline(beating.then(() => this.#save()), LAST_WRITE_MS).catch(() => {});
+      await deadline(writing.then(() => this.#write()), LAST_WRITE_MS).catch(() => {});
     } finally {
-      this.#letGo();
+      this.#close();
     }
   }
 
-  async #beatUntil(signal: AbortSignal): Promise<void> {
-    const { firstMs, beatMs } = this.#pace;
-    for (let beat = 0; !signal.aborted; beat++) {
-      await delay(beat === 0 ? firstMs : beatMs, { signal }).catch(() => {});
-      if (!signal.aborted) await this.#beat(beat % BEATS_PER_WRITE === 0);
+  async #writeUntil(signal: AbortSignal): Promise<void> {
+    const { firstMs, intervalMs } = this.#times;
+    for (let round = 0; !signal.aborted; round++) {
+      await delay(round === 0 ? firstMs : intervalMs, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      this.#tryLock();
+      await this.#write();
     }
   }
 
-  async #beat(isTimeToWrite: boolean): Promise<void> {
-    if (isTimeToWrite) this.#takeOver();
-    if (this.#lock === undefined) return;
-    const order = await takeOrder(this.#file.folder).catch(() => undefined);
-    if (order !== undefined) this.#kept.obey(order);
-    if (isTimeToWrite || order !== undefined) await this.#save();
-  }
-
-  /** Takes the folder, when that was not possible before, with what lies there by now. */
-  #takeOver(): void {
-    if (this.#lock !== undefined) return;
+  /** Takes the folder when another process has left it, and continues with its state. */
+  #tryLock(): void {
+    if (this.#isLocked || this.#lock === undefined) return;
     const { folder } = this.#file;
     try {
-      this.#lock = lockFolder(folder);
-      if (this.#lock !== undefined) return this.#read();
-      this.#tell(`another agent uses ${folder}; give each a --state-dir of its own`);
+      this.#isLocked = this.#lock.tryLock();
+      if (this.#isLocked) this.#adopt(this.#file.read());
+      else this.#setProblem(`another agent uses ${folder}; give each a --state-dir of its own`);
     } catch (error) {
-      this.#letGo();
-      this.#tell(describeError(error));
+      this.#setProblem(describeError(error));
     }
   }
 
-  /** @throws {Error} When there is something that can't be read. */
-  #read(): void {
-    const { value, troubles } = this.#file.read();
-    if (troubles.length > 0) {
-      const trouble = troubles.join("; ");
-      this.#log.warning("{name}: {trouble}", { name: this.#kept.name, trouble });
+  #adopt({ value, problems }: ReturnType<StateFile<T>["read"]>): void {
+    const { name } = this.#state;
+    if (problems.length > 0) {
+      this.#log.warning("{name}: {problems}", { name, problems: problems.join("; ") });
     }
-    if (value !== undefined) this.#kept.adopt(value);
+    if (value !== undefined) this.#state.adopt(value);
   }
 
-  /** What can't be read must not be written over. */
-  #letGo(): void {
-    this.#lock?.close();
-    this.#lock = undefined;
-  }
-
-  async #save(): Promise<void> {
-    if (this.#lock === undefined) return;
-    const text = this.#kept.text();
-    const generation = this.#kept.generation();
-    if (generation === this.#written || text === undefined) return;
+  async #write(): Promise<void> {
+    if (!this.#isLocked) return;
+    const text = this.#state.text();
+    const generation = this.#state.generation();
+    if (generation === this.#writtenGeneration || text === undefined) return;
     try {
+      if (this.#file.isDeleted) {
+        throw new Error(`${this.#file.path} was deleted; restart the agent to make it anew`);
+      }
       await this.#file.write(text);
-      this.#written = generation;
-      this.#tell("");
+      this.#writtenGeneration = generation;
+      this.#setProblem("");
     } catch (error) {
-      // Without its folder the lock is one on nothing; both are made anew at the next try.
-      if (error instanceof Error && error.cause instanceof Deno.errors.NotFound) this.#letGo();
-      this.#tell(describeError(error));
+      this.#setProblem(describeError(error));
     }
   }
 
-  /** Says a trouble when it starts, when it changes and when it ends. */
-  #tell(trouble: string): void {
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    const { name } = this.#kept;
+  #close(): void {
+    this.#isLocked = false;
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+    this.#file[Symbol.dispose]();
+  }
+
+  /** Logs a problem when it starts, when it changes and when it ends. */
+  #setProblem(problem: string): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    const { name } = this.#state;
     const { folder } = this.#file;
-    if (trouble === "") {
+    if (problem === "") {
       this.#log.info("{name} is kept in {folder} again", { name, folder });
     } else {
       this.#log.warning(
-        "{name} can't be kept: {trouble}; it is counted in memory only, and would be lost",
-        { name, trouble },
+        "{name} can't be kept: {problem}; it is counted in memory only, and would be lost",
+        { name, problem },
       );
     }
   }

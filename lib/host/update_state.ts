@@ -77,8 +77,8 @@ function unreadable(what: string): SyntaxError {
   return new SyntaxError(`Cannot parse the state of updates: ${what}`);
 }
 
-/** The file in it that remembers trials. */
-export const UPDATE_STATE = "update.json";
+/** The name of the state in that folder. */
+export const UPDATE_STATE = "update";
 
 /**
  * Where updates of a program keep what they remember: beside the program.

@@ -1,5 +1,5 @@
 import { StateFile } from "../host/state_file.ts";
-import { lockFolder } from "../host/state_lock.ts";
+import { FolderLock } from "../host/state_lock.ts";
 import { getLogger } from "../log/log.ts";
 import { nodeOf, type RegisteredNode } from "./registrar.ts";
 
@@ -49,14 +49,15 @@ function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-const NAME = "auto-discovery.json";
-/** The file and what the disk needs around it. */
-const PROOF_BYTES = 8 * 1024;
+const NAME = "auto-discovery";
+/** More than the file and what the disk needs around it. */
+const SPARE_BYTES = 8 * 1024;
 
 /** As which nodes this machine has registered, kept from one run to the next. */
-export class NodeStore {
+export class NodeStore implements Disposable {
   readonly #file: StateFile<KnownNode[]>;
   readonly #forgives: boolean;
+  #lock: FolderLock | undefined;
 
   /** `forgives` says that a damaged file counts as none, and is no error. */
   constructor(folder: string, options: { forgives: boolean }) {
@@ -69,21 +70,39 @@ export class NodeStore {
   }
 
   /**
+   * Opens the file and its lock; everything else works without a path then, so that the process can
+   * be sealed.
+   *
+   * @throws {Error} When they can't be made or written, or as {@linkcode read} does.
+   */
+  async open(): Promise<void> {
+    this.read();
+    const lock = FolderLock.open(this.#file.folder, { name: `${NAME}.lock` });
+    try {
+      await this.#file.open();
+      this.#lock = lock;
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
    * Every node that is known, the newest first.
    *
    * @throws {Error} When there is a file that can't be read: to register anew would make a second
    * node at the panel.
    */
   read(): readonly KnownNode[] {
-    const { value, troubles } = this.#file.read();
-    if (value === undefined && troubles.length > 0 && !this.#forgives) {
+    const { value, problems } = this.#file.read();
+    if (value === undefined && problems.length > 0 && !this.#forgives) {
       throw new Error(
         `Cannot read ${this.path}: it is damaged; without it the panel gets a second node, and ` +
           "--rediscover allows that",
       );
     }
-    if (troubles.length > 0) {
-      getLogger("panel").warning("{troubles}", { troubles: troubles.join("; ") });
+    if (problems.length > 0) {
+      getLogger("panel").warning("{problems}", { problems: problems.join("; ") });
     }
     return value ?? [];
   }
@@ -94,35 +113,28 @@ export class NodeStore {
   }
 
   /**
-   * Takes the right to register for this process alone; `undefined` when another has it.
-   *
-   * @throws {Error} When the folder can't be made or written to.
+   * Takes the right to register for this process alone, until the result is disposed of; `undefined`
+   * when another process has it.
    */
-  lock(): Deno.FsFile | undefined {
-    return lockFolder(this.#file.folder, { name: "auto-discovery.lock" });
+  lock(): Disposable | undefined {
+    const lock = this.#lock;
+    if (lock === undefined || !lock.tryLock()) return undefined;
+    return { [Symbol.dispose]: () => lock.unlock() };
   }
 
-  /** Shows that a node could be kept. @throws {Error} When it could not. */
-  async prove(): Promise<void> {
-    const path = `${this.path}.try`;
-    try {
-      // One that is there was left by a process that was killed, or leads elsewhere.
-      await Deno.remove(path).catch(() => {});
-      using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-      try {
-        const written = await file.write(new Uint8Array(PROOF_BYTES));
-        if (written < PROOF_BYTES) throw new Error("no space is left");
-        await file.sync();
-      } finally {
-        await Deno.remove(path);
-      }
-    } catch (cause) {
-      throw new Error(`Cannot write to the folder ${this.#file.folder}`, { cause });
-    }
+  /** Checks that a node could be kept. @throws {Error} When it could not. */
+  async checkWritable(): Promise<void> {
+    await this.#file.checkWritable(SPARE_BYTES);
   }
 
   /** Keeps a node. @throws {Error} When it can't be written. */
   async keep(node: KnownNode): Promise<void> {
     await this.#file.write(formatKnownNodes(withNode(this.read(), node)));
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+    this.#file[Symbol.dispose]();
   }
 }

@@ -2,12 +2,13 @@ import { delay } from "@std/async/delay";
 import type { ConnectionConfig } from "../config/config.ts";
 import type { StatePlaces } from "../config/paths.ts";
 import { hostName } from "../host/local_host.ts";
+import { readOfficialNode } from "../host/official_files.ts";
 import { stateFolder } from "../host/paths.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { type KnownNode, NodeStore } from "./node_store.ts";
 import { PanelError } from "./panel_error.ts";
 import { Registrar } from "./registrar.ts";
-import { Enrolment } from "./registration.ts";
+import { cannotKeep, Enrolment } from "./registration.ts";
 
 /** For so long a panel may be confused, or be another for a while, until its word is taken. */
 const PATIENCE_MS = 10 * 60_000;
@@ -44,7 +45,7 @@ export class TokenWatch {
 
 /** What a node that was discovered works with. */
 export interface DiscoveredNodeParts {
-  readonly store: Pick<NodeStore, "path" | "find" | "lock" | "prove" | "keep">;
+  readonly store: Pick<NodeStore, "path" | "find" | "lock" | "checkWritable" | "keep">;
   readonly registrar: Pick<Registrar, "register">;
   /** Whether it may register anew when the panel has forgotten it. */
   readonly rediscover: boolean;
@@ -173,7 +174,7 @@ export class DiscoveredNode {
       this.#log.warning("The panel has forgotten this node; it registers once a day at most");
       return;
     }
-    await store.prove();
+    await store.checkWritable();
     const outcome = await registrar.register(this.#signal);
     if (outcome.kind === "registered") {
       this.#triedAtMs = Date.now();
@@ -197,38 +198,60 @@ export interface DiscoveryConfig extends ConnectionConfig, StatePlaces {
   readonly rediscover: boolean;
 }
 
+/** A machine that registers itself, with everything open that it needs of its files. */
+export interface Discovery extends Disposable {
+  /**
+   * The node that this machine reports as: the one that it has registered as, or the one that it
+   * becomes now; `undefined` when `signal` aborts before that.
+   *
+   * `onToken` is told of each token before it is used or spoken of; `signal` ends what goes on later,
+   * too.
+   *
+   * @throws {Error} When nothing could be kept.
+   */
+  discover(
+    options: { readonly onToken: (token: string) => void; readonly signal: AbortSignal },
+  ): Promise<DiscoveredNode | undefined>;
+}
+
 /**
- * As which node this machine reports: the one that it has registered as, or the one that it becomes
- * now; `undefined` when `signal` aborts before that.
+ * Opens and reads the files about registering, before the process is sealed; the panel is not asked
+ * yet.
  *
- * `onToken` is told of each token before it is used or spoken of; `signal` ends what goes on later,
- * too.
- *
- * @throws {Error} When nothing could be kept.
+ * @throws {Error} When nothing could be kept, and this machine is no node yet.
  */
-export async function discoverNode(
-  config: DiscoveryConfig,
-  options: { readonly onToken: (token: string) => void; readonly signal: AbortSignal },
-): Promise<DiscoveredNode | undefined> {
+export async function openDiscovery(config: DiscoveryConfig): Promise<Discovery> {
   const { endpoint, rediscover } = config;
-  const { signal } = options;
   const store = new NodeStore(stateFolder(config), { forgives: rediscover });
+  const known = store.find(endpoint);
+  try {
+    await store.open();
+  } catch (cause) {
+    if (known === undefined) throw cannotKeep(cause);
+  }
   const registrar = new Registrar({
     endpoint,
     key: config.autoDiscoveryKey,
     name: hostName(),
     way: config,
   });
-  let fresh: DiscoveredNode | undefined;
-  const parts = { store, registrar, rediscover, ...options };
-  try {
-    const node = await new Enrolment({ endpoint, store, registrar }).enrol(async (node) => {
-      fresh = new DiscoveredNode(node, parts);
-      await fresh.adopt(node);
-    }, signal);
-    return signal.aborted ? undefined : fresh ?? new DiscoveredNode(node, parts);
-  } catch (error) {
-    if (signal.aborted) return undefined;
-    throw error;
-  }
+  const official = known === undefined ? readOfficialNode() : undefined;
+  const enrolment = new Enrolment({ endpoint, store, registrar, readOfficial: () => official });
+  return {
+    async discover({ signal, onToken }) {
+      let fresh: DiscoveredNode | undefined;
+      const parts = { store, registrar, rediscover, signal, onToken };
+      try {
+        const node = await enrolment.enrol(async (node) => {
+          fresh = new DiscoveredNode(node, parts);
+          await fresh.adopt(node);
+        }, signal);
+        return signal.aborted ? undefined : fresh ?? new DiscoveredNode(node, parts);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        throw error;
+      }
+    },
+    [Symbol.dispose]: () => store[Symbol.dispose](),
+  };
 }

@@ -48,7 +48,7 @@ function longest(count: number, { firstMs, slowestMs }: Waits): number {
 /** What an enrolment works with. */
 export interface EnrolmentParts {
   readonly endpoint: string;
-  readonly store: Pick<NodeStore, "path" | "read" | "find" | "lock" | "prove">;
+  readonly store: Pick<NodeStore, "path" | "read" | "find" | "lock" | "checkWritable">;
   readonly registrar: Pick<Registrar, "register" | "knows">;
   /** The file of an official agent; looked for in the usual places when absent. */
   readonly readOfficial?: typeof readOfficialNode;
@@ -95,15 +95,10 @@ export class Enrolment {
   }
 
   /** Waits until no other process registers this machine. */
-  async #lock(signal: AbortSignal): Promise<Deno.FsFile> {
+  async #lock(signal: AbortSignal): Promise<Disposable> {
     const { store } = this.#parts;
     for (let looks = 0;; looks++) {
-      let lock: Deno.FsFile | undefined;
-      try {
-        lock = store.lock();
-      } catch (cause) {
-        throw unkept(cause);
-      }
+      const lock = store.lock();
       if (lock !== undefined) return lock;
       if (looks === 0) {
         this.#log.info("Waiting for another process that registers this machine at the panel");
@@ -126,7 +121,7 @@ export class Enrolment {
       this.#log.warning("Cannot take over {path}: {error}", { path, error: describeError(error) });
       return undefined;
     }
-    await this.#prove();
+    await this.#checkWritable();
     for (let failed = 1;; failed++) {
       try {
         const isKnown = await registrar.knows(node.token, signal);
@@ -153,7 +148,7 @@ export class Enrolment {
     let tries: Tries = { failed: 0, doubtful: 0, refused: 0 };
     while (true) {
       // Before each try: what can't be kept would be a new node at every start.
-      await this.#prove();
+      await this.#checkWritable();
       const outcome = await registrar.register(signal);
       if (outcome.kind === "registered") {
         this.#troubles.succeeded("registration");
@@ -192,16 +187,17 @@ export class Enrolment {
     });
   }
 
-  async #prove(): Promise<void> {
+  async #checkWritable(): Promise<void> {
     try {
-      await this.#parts.store.prove();
+      await this.#parts.store.checkWritable();
     } catch (cause) {
-      throw unkept(cause);
+      throw cannotKeep(cause);
     }
   }
 }
 
-function unkept(cause: unknown): Error {
+/** The error of a machine that can't register, since it could not keep its token. */
+export function cannotKeep(cause: unknown): Error {
   return new Error(
     "Cannot register this machine: its token could not be kept, and each start would make " +
       "another node; --state-dir names a folder that can be written to",

@@ -10,18 +10,13 @@ import { readBootId } from "../host/local_host.ts";
 import { readOfficialTraffic } from "../host/official_files.ts";
 import { stateFolder } from "../host/paths.ts";
 import { StateFile } from "../host/state_file.ts";
-import { StateKeeper } from "../host/state_persister.ts";
+import { StatePersister } from "../host/state_persister.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import type { Collectors } from "../metrics/snapshot.ts";
 import { MonthlyTraffic } from "./monthly_traffic.ts";
 import { type NetStaticSum, sumNetStatic } from "./net_static.ts";
-import {
-  formatTrafficState,
-  parseTrafficOrder,
-  parseTrafficState,
-  type TrafficState,
-} from "./traffic_state.ts";
+import { formatTrafficState, parseTrafficState, type TrafficState } from "./traffic_state.ts";
 
 /** The machine whose traffic is counted. */
 export interface TrafficMachine {
@@ -59,7 +54,7 @@ export function openMonthlyTraffic(
 
 /** Where the state is kept. */
 export function trafficStateFile(config: Config): StateFile<TrafficState> {
-  return new StateFile(stateFolder(config), { name: "month.json", parse: parseTrafficState });
+  return new StateFile(stateFolder(config), { name: "month", parse: parseTrafficState });
 }
 
 /** A month that is kept while the agent runs. */
@@ -71,9 +66,12 @@ export interface PersistentTraffic {
 }
 
 /** Takes the state up and keeps it. */
-export function persistTraffic(config: Config, open: TrafficMachine): PersistentTraffic {
+export async function persistTraffic(
+  config: Config,
+  open: TrafficMachine,
+): Promise<PersistentTraffic> {
   const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, open });
-  const keeper = new StateKeeper(file, {
+  const persister = new StatePersister(file, {
     name: "The month's traffic",
     generation: () => traffic.generation,
     adopt: (state) => traffic.restore(state),
@@ -86,18 +84,11 @@ export function persistTraffic(config: Config, open: TrafficMachine): Persistent
       const state = traffic.state();
       return state && formatTrafficState(state);
     },
-    obey(order) {
-      try {
-        traffic.set(parseTrafficOrder(order));
-      } catch (error) {
-        getLogger("agent").warning("{error}", { error: describeError(error) });
-      }
-    },
   });
-  keeper.open();
+  await persister.open();
   return {
     collectors: { ...open.machine.collectors, traffic },
-    run: (signal) => keeper.run(signal),
+    run: (signal) => persister.run(signal),
   };
 }
 
@@ -112,9 +103,9 @@ export interface ReadOnlyTraffic {
 /** What a report would tell of the month. @throws {Error} When the state can't be read. */
 export function readTraffic(config: Config, open: TrafficMachine): ReadOnlyTraffic {
   const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, open });
-  const { value, troubles } = file.read();
+  const { value, problems } = file.read();
   if (value !== undefined) traffic.restore(value);
-  const state = [value === undefined ? `no ${file.path} yet` : file.path, ...troubles].join("; ");
+  const state = [value === undefined ? `no ${file.path} yet` : file.path, ...problems].join("; ");
   return {
     collectors: { ...open.machine.collectors, traffic },
     source: () => `since ${traffic.total()?.start ?? "the start"}, ${state}`,

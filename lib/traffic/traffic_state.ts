@@ -125,38 +125,3 @@ function parseJson(text: string): unknown {
 function parseError(what: string): SyntaxError {
   return new SyntaxError(`Cannot parse the month's state: ${what}`);
 }
-
-/** What the period's totals are to be; what is absent stays as it is. */
-export type TrafficOrder = Partial<TrafficBytes>;
-
-/** The order as it is left for a running agent. */
-export function formatTrafficOrder({ sentBytes, receivedBytes }: TrafficOrder): string {
-  return JSON.stringify({ sentBytes, receivedBytes });
-}
-
-/**
- * Reads what {@linkcode formatTrafficOrder} has written.
- *
- * @throws {SyntaxError} When it is anything else.
- */
-export function parseTrafficOrder(text: string): TrafficOrder {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw new SyntaxError("Cannot parse the order about the month's traffic", { cause });
-  }
-  const order: { sentBytes?: number; receivedBytes?: number } = {};
-  const fields = typeof parsed === "object" && parsed !== null ? Object.entries(parsed) : [];
-  for (const [name, value] of fields) {
-    const isKnown = name === "sentBytes" || name === "receivedBytes";
-    if (!isKnown || !Number.isSafeInteger(value) || value < 0) {
-      throw new SyntaxError(`Cannot parse the order about the month's traffic: ${name}`);
-    }
-    order[name] = Number(value);
-  }
-  if (fields.length === 0) {
-    throw new SyntaxError("Cannot parse the order about the month's traffic");
-  }
-  return order;
-}

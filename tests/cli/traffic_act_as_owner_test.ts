@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 
 const NOBODY = 65534;
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 /** Run apart, since it holds for the rest of a process's life. */
 const PROGRAM = `
@@ -27,13 +28,10 @@ Deno.test({
       Deno.mkdirSync(`${folder}/theirs`, { mode: 0o700 });
       Deno.symlinkSync("../of-root", `${folder}/theirs/link`);
       Deno.chownSync(`${folder}/theirs`, NOBODY, NOBODY);
-      Deno.writeTextFileSync(`${folder}/program.js`, PROGRAM);
+      const program = `${folder}/program.js`;
+      Deno.writeTextFileSync(program, PROGRAM);
       const { stdout } = await new Deno.Command(Deno.execPath(), {
-        args: [
-          ...["run", "-A", "--no-prompt", "--no-check"],
-          ...["--config", new URL("../../deno.json", import.meta.url).pathname],
-          ...[`${folder}/program.js`, folder],
-        ],
+        args: ["run", "-A", "--no-prompt", "--no-check", "--config", CONFIG, program, folder],
         stderr: "inherit",
       }).output();
       assertEquals(new TextDecoder().decode(stdout), "PermissionDenied\n");

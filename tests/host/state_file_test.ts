@@ -11,7 +11,7 @@ function parse(text: string): Numbered {
   return { number };
 }
 
-/** A state file in a folder of its own, which is gone afterwards. */
+/** A folder of its own, which is gone afterwards. */
 async function withFolder(use: (folder: string) => Promise<void> | void): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "state-file-" });
   try {
@@ -22,36 +22,83 @@ async function withFolder(use: (folder: string) => Promise<void> | void): Promis
   }
 }
 
-function open(folder: string): StateFile<Numbered> {
-  return new StateFile(folder, { name: "state.json", parse });
+function stateFile(folder: string): StateFile<Numbered> {
+  return new StateFile(folder, { name: "state", parse });
+}
+
+/** Writes numbers one after the other, as one process would. */
+async function write(folder: string, ...numbers: readonly number[]): Promise<void> {
+  using file = stateFile(folder);
+  await file.open();
+  for (const number of numbers) await file.write(text(number));
 }
 
 function text(number: number): string {
   return JSON.stringify({ number });
 }
 
+function names(folder: string): string[] {
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+}
+
 Deno.test("StateFile.read() gives what was written, and nothing where there is nothing", async () => {
   await withFolder(async (folder) => {
-    assertEquals(open(folder).read(), { value: undefined, troubles: [] });
-    await open(folder).write(text(1));
-    await open(folder).write(text(2));
-    assertEquals(open(folder).read(), { value: { number: 2 }, troubles: [] });
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-    assertEquals(names, ["state.json", "state.json.bak"]);
-    for (const name of names) {
-      assertEquals((Deno.statSync(`${folder}/${name}`).mode ?? 0) & 0o777, 0o600);
-    }
+    assertEquals(stateFile(folder).read(), { value: undefined, problems: [] });
+    assertEquals(names(folder), []);
+    await write(folder, 1, 2);
+    assertEquals(stateFile(folder).read(), { value: { number: 2 }, problems: [] });
+    assertEquals(names(folder), ["state.state"]);
+    assertEquals((Deno.statSync(`${folder}/state.state`).mode ?? 0) & 0o777, 0o600);
   });
 });
 
-Deno.test("StateFile.write() writes to nothing that a link leads to", async () => {
+Deno.test("StateFile.write() works without a path once the file is open", async () => {
   await withFolder(async (folder) => {
+    using file = stateFile(`${folder}/a`);
+    await file.open();
+    await file.write(text(1));
+    Deno.renameSync(`${folder}/a`, `${folder}/b`);
+    await file.write(text(2));
+    assertEquals(file.read(), { value: { number: 2 }, problems: [] });
+    assertEquals(stateFile(`${folder}/b`).read().value, { number: 2 });
+    assertEquals(names(folder), ["b"]);
+    assertEquals(file.isDeleted, false);
+    Deno.removeSync(`${folder}/b`, { recursive: true });
+    assertEquals(file.isDeleted, true);
+  });
+});
+
+Deno.test("StateFile.open() writes to nothing that a link leads to, and takes nothing but a file", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/state.state`;
     Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
-    Deno.symlinkSync("theirs", `${folder}/state.json.new`);
-    await open(folder).write(text(1));
+    Deno.symlinkSync("theirs", path);
+    await write(folder, 1);
     assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
-    assertEquals(open(folder).read().value, { number: 1 });
-    assert(Deno.lstatSync(`${folder}/state.json`).isFile);
+    assertEquals(Deno.lstatSync(path).isFile, true);
+    assertEquals(names(folder), ["state.state", "state.state.damaged", "theirs"]);
+    Deno.removeSync(`${path}.damaged`);
+    Deno.removeSync(path);
+    Deno.symlinkSync("nowhere", path);
+    await assertRejects(() => write(folder, 1), Error, "Cannot use");
+    assertEquals(names(folder), ["state.state", "theirs"]);
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+    await assertRejects(() => write(folder, 1), Error, "Cannot use");
+  });
+});
+
+Deno.test("StateFile.open() moves over the state of an older version, once", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/state.json`, text(7));
+    assertEquals(stateFile(folder).read(), { value: { number: 7 }, problems: [] });
+    assertEquals(names(folder), ["state.json"]);
+    await write(folder);
+    assertEquals(names(folder), ["state.json", "state.state"]);
+    Deno.writeTextFileSync(`${folder}/state.json`, text(8));
+    assertEquals(stateFile(folder).read(), { value: { number: 7 }, problems: [] });
+    await write(folder, 9);
+    assertEquals(stateFile(folder).read().value, { number: 9 });
   });
 });
 
@@ -64,84 +111,98 @@ const DAMAGES: Record<string, string> = {
 };
 
 for (const [kind, damage] of Object.entries(DAMAGES)) {
-  Deno.test(`StateFile.read() takes the copy when the file is ${kind}, and keeps it beside`, async () => {
+  Deno.test(`StateFile.read() takes an older version's copy when its file is ${kind}`, async () => {
     await withFolder(async (folder) => {
-      await open(folder).write(text(1));
-      await open(folder).write(text(2));
-      await Deno.writeTextFile(`${folder}/state.json`, damage);
-      const file = open(folder);
-      assertEquals(file.read(), {
-        value: { number: 1 },
-        troubles: [
-          `${folder}/state.json is damaged`,
-          `${folder}/state.json.bak is used, the copy from before`,
-        ],
-      });
-      await file.write(text(3));
-      assertEquals(await Deno.readTextFile(`${folder}/state.json.damaged`), damage);
-      assertEquals(open(folder).read(), { value: { number: 3 }, troubles: [] });
-      await Deno.remove(`${folder}/state.json`);
-      assertEquals(open(folder).read().value, { number: 1 }, "the good copy is not lost");
+      Deno.writeTextFileSync(`${folder}/state.json`, damage);
+      Deno.writeTextFileSync(`${folder}/state.json.bak`, text(1));
+      const expected = { value: { number: 1 }, problems: [`${folder}/state.json is damaged`] };
+      assertEquals(stateFile(folder).read(), expected);
+      using file = stateFile(folder);
+      assertEquals(await file.open(), expected);
+      assertEquals(stateFile(folder).read(), { value: { number: 1 }, problems: [] });
     });
   });
 }
 
-Deno.test("StateFile.read() says that all starts anew when both are damaged", async () => {
+Deno.test("StateFile.read() gives the state before when the last one is damaged", async () => {
+  await withFolder(async (folder) => {
+    await write(folder, 1, 2, 3);
+    const bytes = Deno.readFileSync(`${folder}/state.state`);
+    const at = new TextDecoder("latin1").decode(bytes).indexOf('"number":3');
+    bytes[at + 9] = 0x34;
+    Deno.writeFileSync(`${folder}/state.state`, bytes);
+    const { value, problems } = stateFile(folder).read();
+    assertEquals(value, { number: 2 });
+    assertEquals(problems, [`${folder}/state.state is damaged, and an older state is used`]);
+    await write(folder, 5);
+    assertEquals(stateFile(folder).read(), { value: { number: 5 }, problems: [] });
+  });
+});
+
+Deno.test("StateFile.open() keeps what is damaged beside, and starts anew", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/state.state`, "not ours");
+    const { value, problems } = stateFile(folder).read();
+    assertEquals(value, undefined);
+    assert(problems.join("; ").endsWith("the damaged file is kept as .damaged"), `${problems}`);
+    using file = stateFile(folder);
+    assertEquals(await file.open(), { value, problems });
+    assertEquals(Deno.readTextFileSync(`${folder}/state.state.damaged`), "not ours");
+    assertEquals(file.read(), { value: undefined, problems: [] });
+    await file.write(text(1));
+    assertEquals(stateFile(folder).read(), { value: { number: 1 }, problems: [] });
+  });
+});
+
+Deno.test("StateFile.open() keeps damaged files of an older version beside, too", async () => {
   await withFolder(async (folder) => {
     for (const name of ["state.json", "state.json.bak"]) {
       Deno.writeTextFileSync(`${folder}/${name}`, name);
     }
-    const file = open(folder);
-    const { value, troubles } = file.read();
-    assertEquals(value, undefined);
-    assert(troubles.join("; ").endsWith("is kept beside it as .damaged"), troubles.join("; "));
-    await file.write(text(1));
+    assertEquals(stateFile(folder).read().problems.length, 3);
+    await write(folder, 1);
     for (const name of ["state.json", "state.json.bak"]) {
       assertEquals(Deno.readTextFileSync(`${folder}/${name}.damaged`), name);
     }
-    assertEquals(open(folder).read(), { value: { number: 1 }, troubles: [] });
+    assertEquals(stateFile(folder).read(), { value: { number: 1 }, problems: [] });
   });
 });
 
 Deno.test("StateFile.read() throws when the system refuses to give the file", async () => {
   await withFolder(async (folder) => {
-    await Deno.symlink("state.json", `${folder}/state.json`);
-    assertThrows(() => open(folder).read(), Error, `Cannot read ${folder}/state.json`);
+    for (const name of ["state.json", "state.state"]) {
+      await Deno.symlink(name, `${folder}/${name}`);
+      assertThrows(() => stateFile(folder).read(), Error, `Cannot read ${folder}/${name}`);
+    }
   });
 });
 
-Deno.test("StateFile.write() throws where there is no folder, and works when there is", async () => {
+Deno.test("StateFile.write() makes the folder where there is none, and throws where none can be", async () => {
   await withFolder(async (folder) => {
-    const file = open(`${folder}/later`);
-    await assertRejects(
-      () => file.write(text(1)),
-      Error,
-      `Cannot write ${folder}/later/state.json`,
-    );
-    await Deno.mkdir(`${folder}/later`);
+    using file = stateFile(`${folder}/later`);
     await file.write(text(1));
     assertEquals(file.read().value, { number: 1 });
+    assertEquals((Deno.statSync(`${folder}/later`).mode ?? 0) & 0o777, 0o700);
+    await assertRejects(() => write("/dev/null/state", 1), Error, "Cannot use /dev/null/state");
   });
 });
 
 Deno.test({
-  name: "StateFile.write() leaves the file as it was when the folder can only be read",
+  name: "StateFile.open() throws when the folder can only be read",
   // The superuser may write everywhere.
   ignore: Deno.uid() === 0,
   fn: () =>
     withFolder(async (folder) => {
-      const file = open(folder);
-      await file.write(text(1));
       await Deno.chmod(folder, 0o500);
-      await assertRejects(() => file.write(text(2)), Error, "Cannot write");
-      assertEquals(file.read(), { value: { number: 1 }, troubles: [] });
+      await assertRejects(() => write(folder, 2), Error, "Cannot use");
+      assertEquals(stateFile(folder).read(), { value: undefined, problems: [] });
     }),
 });
 
 /** A tiny file system of its own; `undefined` where it can't be made. */
 async function mountTiny(folder: string): Promise<boolean> {
   if (Deno.uid() !== 0) return false;
-  const { success } = await run("mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "tiny", folder);
+  const { success } = await run("mount", "-t", "tmpfs", "-o", "size=32k,mode=0700", "tiny", folder);
   return success;
 }
 
@@ -157,18 +218,22 @@ Deno.test("StateFile.write() survives a disk that is full or read-only", async (
   await withFolder(async (folder) => {
     if (!await mountTiny(folder)) return console.log("skipped: no file system can be mounted here");
     try {
-      const file = open(folder);
-      await file.write(text(1));
-      await file.write(text(2));
+      await write(folder, 1);
       await fill(`${folder}/filler`);
-      await assertRejects(() => file.write(text(3)), Error, "Cannot write");
-      assertEquals(open(folder).read(), { value: { number: 2 }, troubles: [] });
+      await assertRejects(() => write(folder, 2), Error, "Cannot write");
+      using file = stateFile(folder);
+      await file.open();
+      await assertRejects(() => file.checkWritable(8192), Error, "Cannot write");
+      assertEquals(stateFile(folder).read(), { value: { number: 1 }, problems: [] });
       await Deno.remove(`${folder}/filler`);
+      await file.checkWritable(8192);
+      assertEquals(stateFile(folder).read(), { value: { number: 1 }, problems: [] });
       await file.write(text(4));
-      assertEquals(open(folder).read(), { value: { number: 4 }, troubles: [] });
+      assertEquals(stateFile(folder).read(), { value: { number: 4 }, problems: [] });
+      file[Symbol.dispose]();
       await run("mount", "-o", "remount,ro", folder);
-      await assertRejects(() => file.write(text(5)), Error, "Cannot write");
-      assertEquals(open(folder).read(), { value: { number: 4 }, troubles: [] });
+      await assertRejects(() => write(folder, 5), Error, "Cannot use");
+      assertEquals(stateFile(folder).read(), { value: { number: 4 }, problems: [] });
     } finally {
       await run("umount", folder);
     }
@@ -189,9 +254,9 @@ Deno.test("StateFile is readable, and one write old at most, after 200 kills", a
     let told = 0;
     for (let kill = 0; kill < 200; kill++) {
       told = await writeUntilKilled(folder, told);
-      const { value } = open(folder).read();
-      assert(value !== undefined, "there is always one that can be read");
-      assert(value.number >= told - 1, `${value.number} after ${told} was written`);
+      const { value, problems } = stateFile(folder).read();
+      assert(value !== undefined, `${problems}`);
+      assert(value.number >= told, `${value.number} after ${told} was written`);
       told = value.number;
     }
   });

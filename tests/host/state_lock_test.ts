@@ -1,33 +1,52 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { isFolderLocked, lockFolder } from "../../lib/host/state_lock.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { FolderLock, isFolderLocked } from "../../lib/host/state_lock.ts";
 
-Deno.test("lockFolder() makes the folder, for its owner alone, and gives it to one at a time", () => {
+/** Whether the folder could be locked just now. */
+function canLock(folder: string): boolean {
+  using lock = FolderLock.open(folder);
+  return lock.tryLock();
+}
+
+Deno.test("FolderLock makes the folder, for its owner alone, and gives it to one at a time", () => {
   const parent = Deno.makeTempDirSync({ prefix: "state-lock-" });
   try {
     const folder = `${parent}/a/b`;
     assertEquals(isFolderLocked(folder), false);
-    const lock = lockFolder(folder);
-    assert(lock !== undefined);
+    const lock = FolderLock.open(folder);
+    assertEquals(isFolderLocked(folder), false, "it is only open");
+    assertEquals(lock.tryLock(), true);
     assertEquals((Deno.statSync(folder).mode ?? 0) & 0o777, 0o700);
-    assertEquals(lockFolder(folder), undefined);
+    assertEquals(canLock(folder), false);
     assertEquals(isFolderLocked(folder), true);
-    lock.close();
+    lock.unlock();
+    assertEquals(canLock(folder), true);
+    assertEquals(lock.tryLock(), true);
+    lock[Symbol.dispose]();
     assertEquals(isFolderLocked(folder), false);
-    lockFolder(folder)?.close();
+    assertEquals(canLock(folder), true);
   } finally {
     Deno.removeSync(parent, { recursive: true });
   }
 });
 
-Deno.test("lockFolder() throws where no folder can be", () => {
-  assertThrows(() => lockFolder("/dev/null/state"), Error, "Cannot use the folder /dev/null/state");
+Deno.test("FolderLock.open() follows no link", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
+  Deno.symlinkSync("elsewhere", `${folder}/lock`);
+  assertThrows(() => FolderLock.open(folder), Error, `Cannot use the folder ${folder}`);
+  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["lock"]);
+  Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("lockFolder() leaves nothing behind a process that was killed", async () => {
+Deno.test("FolderLock.open() throws where no folder can be", () => {
+  assertThrows(() => FolderLock.open("/dev/null/state"), Error, "Cannot use the folder /dev/null/");
+});
+
+Deno.test("FolderLock leaves nothing behind a process that was killed", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
   const url = new URL("../../lib/host/state_lock.ts", import.meta.url).href;
-  const code = `import { lockFolder } from "${url}";
-    globalThis.kept = lockFolder(${JSON.stringify(folder)});
+  const code = `import { FolderLock } from "${url}";
+    globalThis.kept = FolderLock.open(${JSON.stringify(folder)});
+    globalThis.kept.tryLock();
     console.log("locked"); setInterval(() => {}, 1000);`;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["eval", code],
@@ -37,13 +56,11 @@ Deno.test("lockFolder() leaves nothing behind a process that was killed", async 
   try {
     const reader = child.stdout.getReader();
     await reader.read();
-    assertEquals(lockFolder(folder), undefined);
+    assertEquals(canLock(folder), false);
     child.kill("SIGKILL");
     await child.status;
     await reader.cancel();
-    const lock = lockFolder(folder);
-    assert(lock !== undefined);
-    lock.close();
+    assertEquals(canLock(folder), true);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -2,7 +2,7 @@ import { type KnownNode, type NodeStore, withNode } from "../../lib/panel/node_s
 
 /** A store of paper, which can be locked by others and refuse to be written to. */
 export class PaperStore implements Pick<NodeStore, keyof NodeStore> {
-  readonly path = "/state/auto-discovery.json";
+  readonly path = "/state/auto-discovery.state";
   nodes: readonly KnownNode[] = [];
   /** What happened, in its order. */
   readonly story: string[] = [];
@@ -18,14 +18,18 @@ export class PaperStore implements Pick<NodeStore, keyof NodeStore> {
     return this.nodes.find((node) => node.endpoint === endpoint);
   }
 
-  lock(): Deno.FsFile | undefined {
-    if (this.isLocked) return undefined;
-    this.story.push("locked");
-    return Deno.openSync("/dev/null");
+  open(): Promise<void> {
+    return Promise.resolve();
   }
 
-  prove(): Promise<void> {
-    this.story.push("proved");
+  lock(): Disposable | undefined {
+    if (this.isLocked) return undefined;
+    this.story.push("locked");
+    return { [Symbol.dispose]() {} };
+  }
+
+  checkWritable(): Promise<void> {
+    this.story.push("checked");
     return this.#written();
   }
 
@@ -34,6 +38,8 @@ export class PaperStore implements Pick<NodeStore, keyof NodeStore> {
     await this.#written();
     this.nodes = withNode(this.nodes, node);
   }
+
+  [Symbol.dispose](): void {}
 
   #written(): Promise<void> {
     return this.trouble === undefined ? Promise.resolve() : Promise.reject(this.trouble);

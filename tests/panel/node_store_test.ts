@@ -13,82 +13,109 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-function open(folder: string, forgives = false): NodeStore {
+function store(folder: string, forgives = false): NodeStore {
   return new NodeStore(folder, { forgives });
+}
+
+async function keep(folder: string, node: typeof NODE, forgives = false): Promise<void> {
+  using opened = store(folder, forgives);
+  await opened.open();
+  await opened.keep(node);
+}
+
+function names(folder: string): string[] {
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 }
 
 Deno.test("NodeStore keeps a node for each panel, for its owner alone", async () => {
   await withFolder(async (folder) => {
-    assertEquals(open(folder).read(), []);
-    await open(folder).keep(NODE);
-    await open(folder).keep(OTHER);
-    assertEquals(open(folder).find(NODE.endpoint), NODE);
-    assertEquals(open(folder).find(OTHER.endpoint), OTHER);
-    assertEquals(open(folder).find("https://third.example"), undefined);
-    await open(folder).keep({ ...NODE, token: "t3" });
-    assertEquals(open(folder).find(NODE.endpoint)?.token, "t3");
-    assertEquals((Deno.statSync(open(folder).path).mode ?? 0) & 0o777, 0o600);
+    assertEquals(store(folder).read(), []);
+    assertEquals(names(folder), []);
+    await keep(folder, NODE);
+    await keep(folder, OTHER);
+    assertEquals(store(folder).find(NODE.endpoint), NODE);
+    assertEquals(store(folder).find(OTHER.endpoint), OTHER);
+    assertEquals(store(folder).find("https://third.example"), undefined);
+    await keep(folder, { ...NODE, token: "t3" });
+    assertEquals(store(folder).find(NODE.endpoint)?.token, "t3");
+    assertEquals((Deno.statSync(store(folder).path).mode ?? 0) & 0o777, 0o600);
+  });
+});
+
+Deno.test("NodeStore takes the nodes of an older version", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/auto-discovery.json`;
+    Deno.writeTextFileSync(path, JSON.stringify({ version: 1, nodes: [NODE] }));
+    assertEquals(store(folder).find(NODE.endpoint), NODE);
+    await keep(folder, OTHER);
+    Deno.removeSync(path);
+    assertEquals(store(folder).read(), [OTHER, NODE]);
   });
 });
 
 Deno.test("NodeStore does not take a damaged file for none, unless it is to forgive", async () => {
-  await withFolder(async (folder) => {
-    Deno.writeTextFileSync(`${folder}/auto-discovery.json`, '{"version":1,');
-    assertThrows(() => open(folder).find(NODE.endpoint), Error, "it is damaged");
-    await assertRejects(() => open(folder).keep(NODE), Error, "it is damaged");
-    const store = open(folder, true);
-    assertEquals(store.read(), []);
-    await store.keep(NODE);
-    assertEquals(open(folder).read(), [NODE]);
-    assertEquals(Deno.readTextFileSync(`${folder}/auto-discovery.json.damaged`), '{"version":1,');
-  });
+  for (const name of ["auto-discovery.state", "auto-discovery.json"]) {
+    await withFolder(async (folder) => {
+      Deno.writeTextFileSync(`${folder}/${name}`, '{"version":1,');
+      assertThrows(() => store(folder).find(NODE.endpoint), Error, "it is damaged");
+      await assertRejects(() => keep(folder, NODE), Error, "it is damaged");
+      assertEquals(names(folder), [name]);
+      assertEquals(store(folder, true).read(), []);
+      await keep(folder, NODE, true);
+      assertEquals(store(folder).read(), [NODE]);
+      assertEquals(Deno.readTextFileSync(`${folder}/${name}.damaged`), '{"version":1,');
+    });
+  }
 });
 
 Deno.test("NodeStore.lock() is given to one at a time, and apart from that of the month", async () => {
   await withFolder(async (folder) => {
-    const lock = open(`${folder}/new`).lock();
+    using one = store(`${folder}/new`);
+    using other = store(`${folder}/new`);
+    assertEquals(one.lock(), undefined, "it is not open yet");
+    await one.open();
+    await other.open();
+    const lock = one.lock();
     assert(lock !== undefined);
-    assertEquals(open(`${folder}/new`).lock(), undefined);
-    lock.close();
-    open(`${folder}/new`).lock()?.close();
-    assertEquals([...Deno.readDirSync(`${folder}/new`)].map(({ name }) => name), [
-      "auto-discovery.lock",
-    ]);
-    await Promise.resolve();
+    assertEquals(other.lock(), undefined);
+    lock[Symbol.dispose]();
+    other.lock()?.[Symbol.dispose]();
+    assert(one.lock() !== undefined);
+    assertEquals(names(`${folder}/new`), ["auto-discovery.lock", "auto-discovery.state"]);
   });
 });
 
-Deno.test("NodeStore.prove() leaves nothing behind, and throws where nothing can be written", async () => {
+Deno.test("NodeStore.checkWritable() leaves the nodes that are kept", async () => {
   await withFolder(async (folder) => {
-    await open(folder).prove();
-    assertEquals([...Deno.readDirSync(folder)], []);
-    await assertRejects(() => open(`${folder}/none`).prove(), Error, "Cannot write to the folder");
-    assertThrows(() => open("/dev/null/state").lock(), Error, "Cannot use the folder");
+    using opened = store(folder);
+    await opened.open();
+    await opened.checkWritable();
+    assertEquals(opened.read(), []);
+    await opened.keep(NODE);
+    await opened.checkWritable();
+    assertEquals(opened.read(), [NODE]);
   });
 });
 
-Deno.test("NodeStore.prove() writes to nothing that a link leads to, and says why it can't", async () => {
+Deno.test("NodeStore.open() throws where nothing can be written, and writes to nothing that a link leads to", async () => {
+  await assertRejects(() => store("/dev/null/state").open(), Error, "Cannot ");
   await withFolder(async (folder) => {
-    const path = `${folder}/auto-discovery.json.try`;
-    Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
-    Deno.symlinkSync("theirs", path);
-    await open(folder).prove();
-    assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
-    Deno.mkdirSync(`${path}/full`, { recursive: true });
-    const { cause } = await assertRejects(() => open(folder).prove(), Error);
-    assert(cause instanceof Deno.errors.AlreadyExists, String(cause));
+    Deno.symlinkSync("elsewhere", `${folder}/auto-discovery.lock`);
+    await assertRejects(() => store(folder).open(), Error, "Cannot use the folder");
+    assertEquals(names(folder), ["auto-discovery.lock"]);
   });
 });
 
-Deno.test("NodeStore.prove() throws when no space is left, and leaves nothing of its own", async () => {
+Deno.test("NodeStore.checkWritable() throws when no space is left", async () => {
   await withFolder(async (folder) => {
-    if (!await run("mount", "-t", "tmpfs", "-o", "size=8k", "tiny", folder)) {
+    if (!await run("mount", "-t", "tmpfs", "-o", "size=16k", "tiny", folder)) {
       return console.log("skipped: no file system can be mounted here");
     }
     try {
-      Deno.writeFileSync(`${folder}/big`, new Uint8Array(8192));
-      await assertRejects(() => open(folder).prove(), Error, "Cannot write to the folder");
-      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["big"]);
+      using opened = store(folder);
+      await opened.open();
+      Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 4096));
+      await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
     } finally {
       await run("umount", folder);
     }

@@ -79,7 +79,7 @@ Deno.test("DiscoveredNode registers anew when it was forgotten for ten minutes, 
     await pass(60);
   });
   assertEquals(world.store.nodes.map(({ token }) => token), ["new1"]);
-  assertEquals(world.store.story, ["locked", "proved", "kept new1"]);
+  assertEquals(world.store.story, ["locked", "checked", "kept new1"]);
   assertEquals(world.tokens, ["old", "new1"], "the log hides both");
   assertEquals([world.asked, world.node.endpoint], [1, NODE.endpoint]);
   assertStringIncludes(log.join("\n"), "Registered at the panel as node u1");
@@ -143,7 +143,7 @@ Deno.test("DiscoveredNode asks nobody while another process does, or when nothin
 
 Deno.test("DiscoveredNode.adopt() uses a node that can't be kept, and keeps it when it can", async () => {
   const world = new World({ rediscover: false });
-  world.store.trouble = new Error("Cannot write /state/auto-discovery.json");
+  world.store.trouble = new Error("Cannot write /state/auto-discovery.state");
   const log = await live(world, async (pass) => {
     await world.node.adopt({ ...NODE, token: "new", registeredAtMs: 1 });
     assertEquals([world.node.token, world.store.nodes], ["new", [NODE]]);
@@ -159,13 +159,13 @@ Deno.test("DiscoveredNode.adopt() uses a node that can't be kept, and keeps it w
     "no more often than each minute, and not when it is kept",
   );
   assertStringIncludes(log[0] ?? "", "the next start would make another node");
-  assertStringIncludes(log[1] ?? "", "kept in /state/auto-discovery.json now");
+  assertStringIncludes(log[1] ?? "", "kept in /state/auto-discovery.state now");
   assertEquals(log.length, 2);
 });
 
 Deno.test("DiscoveredNode ends at once, also while a node waits to be kept", async () => {
   const world = new World({ rediscover: false });
-  world.store.trouble = new Error("Cannot write /state/auto-discovery.json");
+  world.store.trouble = new Error("Cannot write /state/auto-discovery.state");
   await live(world, () => world.node.adopt({ ...NODE, token: "new", registeredAtMs: 1 }));
   assertEquals(world.store.nodes, [NODE]);
 });

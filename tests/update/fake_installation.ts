@@ -1,5 +1,5 @@
 import { StateFile } from "../../lib/host/state_file.ts";
-import { lockFolder } from "../../lib/host/state_lock.ts";
+import { FolderLock } from "../../lib/host/state_lock.ts";
 import {
   parseUpdateState,
   UPDATE_STATE,
@@ -47,9 +47,12 @@ export async function runFakeUpdate(
   place: FakeInstallation,
   onStep?: (step: UpdateStep) => void,
 ): Promise<UpdateOutcome> {
-  using lock = lockFolder(updateFolder(place.path));
-  if (lock === undefined) throw new Error("another update is under way");
-  return await runUpdate(updaterOptions(place, onStep), new AbortController().signal);
+  using lock = FolderLock.open(updateFolder(place.path));
+  if (!lock.tryLock()) throw new Error("another update is running");
+  const parts = updaterOptions(place, onStep);
+  // It stays open while the process lives.
+  using _state = parts.state;
+  return await runUpdate(parts, new AbortController().signal);
 }
 
 /** The version of a program's file, which is whole. */

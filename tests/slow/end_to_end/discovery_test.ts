@@ -70,7 +70,7 @@ Deno.test("an agent with a key registers once, and is the same node after each r
       "no secret",
     );
   }
-  const file = `${place.state}/auto-discovery.json`;
+  const file = `${place.state}/auto-discovery.state`;
   assertEquals((Deno.statSync(file).mode ?? 0) & 0o777, 0o600);
 });
 

@@ -40,14 +40,6 @@ class Place implements AsyncDisposable {
     return { up: network?.totalUp ?? NaN, down: network?.totalDown ?? NaN };
   }
 
-  onDisk(): string | undefined {
-    try {
-      return Deno.readTextFileSync(`${this.state}/month.json`);
-    } catch {
-      return undefined;
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     assertEquals(this.panel.state.violations, []);
     await this.panel.close();
@@ -55,13 +47,19 @@ class Place implements AsyncDisposable {
   }
 }
 
-Deno.test("traffic set tells a running agent, which keeps the month when it is killed", async () => {
+Deno.test("traffic set asks to stop a running agent first, which keeps the month when it is killed", async () => {
   await using place = await Place.open();
-  await using first = place.agent();
-  await first.says("has given up the right");
+  await using agent = place.agent();
+  await agent.says("has given up the right");
+  const refused = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
+  assertEquals(refused.code, 1);
+  assertMatch(refused.output, /^Cannot set the month's traffic: an agent uses .*; stop it first/);
+  await agent.stop();
   const set = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
   assertEquals(set.code, 0, set.output);
-  assertStringIncludes(set.output, "an agent is running");
+  assertStringIncludes(set.output, "no agent is running");
+
+  await using first = place.agent();
   const { up, down } = await place.totals();
   assert(up >= 5 * GIB && up < 5.1 * GIB && down >= 7 * GIB, `${up}, ${down}`);
   await first.stop("SIGKILL");
@@ -85,10 +83,10 @@ Deno.test("traffic show and set work without an agent, and say what is missing",
   await using place = await Place.open();
   const nothing = await place.traffic("show");
   assertEquals(nothing.code, 1);
-  assertMatch(nothing.output, /^Cannot show the month's traffic: there is no .*month\.json/);
+  assertMatch(nothing.output, /^Cannot show the month's traffic: there is no .*month\.state/);
   assertEquals((await place.traffic("set")).code, 2);
   const noDay = await place.traffic("set", "--up", "1GB");
-  assertEquals([noDay.code, place.onDisk()], [2, undefined]);
+  assertEquals([noDay.code, exists(place.state)], [2, false], "nothing is left behind");
   assertStringIncludes(noDay.output, "--month-rotate DAY has to say");
   const set = await place.traffic(
     "set",
@@ -124,26 +122,41 @@ Deno.test({
     const owners = Array.from(Deno.readDirSync(place.state), ({ name }) => {
       return [name, Deno.statSync(`${place.state}/${name}`).uid];
     }).sort();
-    assertEquals(owners, [["lock", nobody], ["month.json", nobody], ["month.json.bak", nobody]]);
+    assertEquals(owners, [["lock", nobody], ["month.state", nobody]]);
   },
 });
 
-Deno.test("a damaged state is told, its copy is used, and a second agent only counts along", async () => {
+Deno.test("a damaged state is told, the one before is used, and a second agent only counts along", async () => {
   await using place = await Place.open();
   await place.traffic("set", "--up", "3GiB", "--month-rotate", "1", "--include-nics", "lo");
   await place.traffic("set", "--up", "4GiB");
-  Deno.writeTextFileSync(`${place.state}/month.json`, "");
+  damageNewest(`${place.state}/month.state`);
   await using first = place.agent();
   await first.says("The month's traffic goes on: up 3.0 GiB");
-  assertEquals(first.lines("month.json is damaged").length, 1);
+  assertEquals(first.lines("month.state is damaged, and an older state is used").length, 1);
   await using second = place.agent();
   await second.says("another agent uses");
   await second.says("The month's traffic goes on: up 3.0 GiB");
   assertEquals((await second.stop()).code, 0);
   assertEquals((await first.stop()).code, 0);
-  assertMatch(place.onDisk() ?? "", /^\{"version":1,/);
-  assertEquals(Deno.readTextFileSync(`${place.state}/month.json.damaged`), "");
 });
+
+/** Changes a byte of the text that was written second. */
+function damageNewest(path: string): void {
+  const bytes = Deno.readFileSync(path);
+  const header = new TextDecoder("latin1").decode(bytes).indexOf("komari-agent-state-1 2 ");
+  bytes[header + 60] = (bytes[header + 60] ?? 0) ^ 1;
+  Deno.writeFileSync(path, bytes);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 Deno.test("the agent reports on without a place for the month, and takes over the official count", async () => {
   await using place = await Place.open();
@@ -178,6 +191,6 @@ Deno.test("--dry-run tells the month's traffic and writes nothing", async () => 
     ...["--dry-run", "--json", "-i", "0.2", "--month-rotate", "1", "--state-dir", place.state],
   ]);
   assertEquals((await process.ends()).code, 0, process.output);
-  assertMatch(process.output, /"traffic": "since \d{4}-\d{2}-01, no .*month\.json yet"/);
-  assertEquals(place.onDisk(), undefined);
+  assertMatch(process.output, /"traffic": "since \d{4}-\d{2}-01, no .*month\.state yet"/);
+  assertEquals(exists(place.state), false);
 });

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
-import { formatUpdateState } from "../../../lib/host/update_state.ts";
-import { ReleaseServer, sha256 } from "../../update/release_server.ts";
+import { ReleaseServer } from "../../update/release_server.ts";
 import { SupervisedAgent } from "./supervised_agent.ts";
 
 const TOKEN = "t0ken-of-the-node";
@@ -80,10 +79,6 @@ class Place implements AsyncDisposable {
     return Array.from(Deno.readDirSync(this.folder), ({ name }) => name).sort();
   }
 
-  state(): string {
-    return Deno.readTextFileSync(`${this.path}.update/update.json`);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     assertEquals(this.panel.state.violations, []);
     await this.panel.close();
@@ -131,20 +126,4 @@ Deno.test("update goes back when the new version never reports", async () => {
   assert(agent.ends.includes(9), agent.ends.join());
   const again = await place.update("--check");
   assertStringIncludes(again.output, "Version 1.3.0 is there, but has failed here before");
-});
-
-Deno.test("the agent goes on by itself with a trial that was cut off", async () => {
-  await using place = await Place.open("1.3.0");
-  Deno.mkdirSync(`${place.path}.update`);
-  const trial = {
-    ...{ from: "1.2.3", to: "1.3.0", sha256: sha256(await build("1.3.0")) },
-    ...{ startedAtMs: Date.now(), resumes: 0, isReturning: false },
-  };
-  const state = formatUpdateState({ failed: ["1.2.9"], trial });
-  Deno.writeTextFileSync(`${place.path}.update/update.json`, state);
-  await using agent = place.agent();
-  await place.panel.state.until(() => place.state() === formatUpdateState({ failed: ["1.2.9"] }));
-  await place.panel.state.until(() => agent.log.includes("accepts the reports of version 1.3.0"));
-  assertStringIncludes(agent.log, "Going on with the trial of version 1.3.0");
-  assertEquals(agent.ends, []);
 });

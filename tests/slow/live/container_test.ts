@@ -132,7 +132,7 @@ async function reports(image: ContainerImage): Promise<void> {
       "--format={{.Mountpoint}}",
       surroundings.volumes.state,
     );
-    assert(succeeds("test", "-s", `${volume.trim()}/month.json`), outputOf("ls", volume.trim()));
+    assert(succeeds("test", "-s", `${volume.trim()}/month.state`), outputOf("ls", volume.trim()));
   } finally {
     await panel.close();
     await Deno.remove(secret);

@@ -6,7 +6,7 @@ import { SystemdContainer } from "./systemd_container.ts";
 const KEY = "d1scovery-k3y";
 const ROOT = decodeURIComponent(new URL("../../..", import.meta.url).pathname);
 const BUSYBOX = "/usr/bin/busybox";
-const STATE = "/var/lib/komari-agent-deno/auto-discovery.json";
+const STATE = "/var/lib/komari-agent-deno/auto-discovery.state";
 
 function isFile(path: string): boolean {
   try {

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
-import { formatUpdateState } from "../../../lib/host/update_state.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
@@ -91,62 +90,6 @@ Deno.test({
       await machine.run(`${PROGRAM} uninstall`);
       assertEquals(await machine.changes(before), []);
       assertEquals(panel.state.violations, []);
-    }),
-});
-
-/** A unit that somebody has written by hand; the agent sees to updates by itself then. */
-async function startByHand({ panel, machine, releases }: World): Promise<void> {
-  const path = "/opt/own/agent";
-  await machine.run(`mkdir -p ${path}.update && cp ${PROGRAM} ${path}`);
-  const trial = {
-    ...{ from: "1.2.2", to: "1.2.3", sha256: "0".repeat(64) },
-    ...{ startedAtMs: 0, resumes: 0, isReturning: false },
-  };
-  // Where one seems to have been cut off, the agent does not wait an hour.
-  await machine.write(`${path}.update/update.json`, formatUpdateState({ failed: [], trial }));
-  await machine.write(
-    "/etc/systemd/system/own.service",
-    [
-      "[Service]",
-      `ExecStart=${path} -e ${panel.url} --ip-services off --update-url ${releases.url}`,
-      `Environment=AGENT_TOKEN=${panel.token} DENO_DIR=/run/deno`,
-      "Restart=on-failure",
-      "RestartSec=1",
-    ].join("\n"),
-  );
-  await machine.run("systemctl daemon-reload && systemctl start own");
-}
-
-Deno.test({
-  name: "an agent of a unit by hand updates itself on a real systemd, from outside of its service",
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const { panel, machine, releases, newer } = world;
-      releases.publish("1.3.0", newer);
-      await startByHand(world);
-      await reportsAs("1.3.0", panel);
-      await machine.comes("grep -q '\"failed\":\\[\\]' /opt/own/agent.update/update.json");
-      await machine.comes("journalctl -o cat | grep -q 'accepts the reports of version 1.3.0'");
-      assertEquals(panel.state.violations, []);
-    }),
-});
-
-Deno.test({
-  name: "an agent of a unit by hand comes back on a real systemd when its update is broken",
-  ignore: lack !== undefined,
-  fn: () =>
-    inWorld(async (world) => {
-      const { panel, machine, releases } = world;
-      releases.publish("1.3.0", BROKEN);
-      await startByHand(world);
-      await machine.comes(
-        'grep -q \'"failed":\\["1.3.0"\\]\' /opt/own/agent.update/update.json',
-        120_000,
-      );
-      await machine.comes("systemctl is-active --quiet own");
-      await reportsAs("1.2.3", panel);
-      assertStringIncludes(await machine.run("/opt/own/agent version"), "1.2.3");
     }),
 });
 
