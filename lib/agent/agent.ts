@@ -80,7 +80,7 @@ export interface ProbeRunner {
 /** What deals with commands and terminals. */
 export interface Controller {
   runCommand(order: { readonly taskId: string; readonly command: string }): void;
-  openTerminal(requestId: string): void;
+  openTerminal(request: { readonly requestId: string; readonly resumable: boolean }): void;
   close(): Promise<void>;
 }
 
@@ -167,7 +167,7 @@ export class Agent {
       case "command":
         return control.runCommand(order);
       case "terminal":
-        return control.openTerminal(order.requestId);
+        return control.openTerminal(order);
       case "notice":
         return this.#logNotice(order.text);
     }

@@ -15,7 +15,12 @@ export type PanelOrder =
     readonly target: string;
   }
   | { readonly kind: "command"; readonly taskId: string; readonly command: string }
-  | { readonly kind: "terminal"; readonly requestId: string }
+  | {
+    readonly kind: "terminal";
+    readonly requestId: string;
+    /** Whether the panel asks again with the same id when its user comes back: from 1.5 on. */
+    readonly resumable: boolean;
+  }
   /** Words for the log. */
   | { readonly kind: "notice"; readonly text: string };
 
@@ -83,7 +88,10 @@ function readMessage(message: Fields): PanelMessage {
   if (typeof method === "string") return readOrder(method, params);
   if ("result" in message || isFields(message.error) || "id" in message) return readAnswer(message);
   const older = message.message;
-  if (typeof older === "string") return readOrder(OLDER_NAMES.get(older) ?? older, message);
+  if (typeof older === "string") {
+    const order = readOrder(OLDER_NAMES.get(older) ?? older, message);
+    return order.kind === "terminal" ? { ...order, resumable: false } : order;
+  }
   if (typeof message.error === "string") {
     return { kind: "answer", error: { text: words(message.error) }, events: [] };
   }
@@ -113,7 +121,7 @@ function readOrder(method: string, params: unknown): PanelOrder | UnusableMessag
     case "agent.terminal.request": {
       const { request_id: requestId } = fields;
       return isId(requestId)
-        ? { kind: "terminal", requestId }
+        ? { kind: "terminal", requestId, resumable: true }
         : unusable("a terminal request without an id");
     }
     case "agent.message":

@@ -57,14 +57,22 @@ export class Connection {
     }, signals);
   }
 
-  /** Opens the WebSocket of a terminal. @throws {PanelError} When it does not come about. */
-  async dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket> {
+  /**
+   * Opens the WebSocket of a terminal; `undefined` when the panel has no such session, since its
+   * user has gone.
+   *
+   * @throws {PanelError} When it can't be opened.
+   */
+  async dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket | undefined> {
     const purpose = { terminal: requestId };
     try {
       return await this.#door.open(purpose, signal);
     } catch (cause) {
       signal.throwIfAborted();
-      throw this.#door.troubleOf(purpose, cause).error;
+      const { error } = this.#door.troubleOf(purpose, cause);
+      const isGone = error.status === 404 && error.message.includes("Session not found");
+      if (isGone) return undefined;
+      throw error;
     }
   }
 

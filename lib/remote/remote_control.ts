@@ -3,18 +3,18 @@ import { settlesWithin } from "../net/timeout.ts";
 import type { Socket } from "../net/websocket.ts";
 import type { CommandResult } from "../types.ts";
 import { type CommandRequest, Commands } from "./commands.ts";
-import { Terminals } from "./terminals.ts";
+import { type TerminalRequest, Terminals } from "./terminals.ts";
 
-/** What remote control works with; all from `timers` on is for tests. */
+/** Settings of remote control; all from `timers` on is for tests. */
 export interface RemoteControlOptions {
-  /** `undefined` when remote control is off: every request is answered with a refusal. */
+  /** `undefined` when remote control is off: every request is refused. */
   readonly programs: Programs | undefined;
   readonly execTimeoutMs: number;
   readonly terminalIdleMs: number;
-  /** One try to bring a result to the panel; rejects when it was not accepted. */
+  /** One attempt to send a result; rejects when the panel has not accepted it. */
   sendResult(result: CommandResult, signal: AbortSignal): Promise<void>;
-  /** Opens the connection that the panel waits for. */
-  dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket>;
+  /** Opens the connection that the panel waits for; `undefined` when it waits for none any more. */
+  dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket | undefined>;
   readonly timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   readonly monotonicMs?: () => number;
@@ -24,13 +24,13 @@ export interface RemoteControlOptions {
   readonly random?: () => number;
 }
 
-/** All has to be over when the agent ends. */
+/** Limit for ending everything, as the agent ends. */
 const CLOSE_MS = 450;
 
 /**
- * Runs what the panel wants run, or refuses it.
+ * Runs the panel's commands and terminals, or refuses them.
  *
- * Whatever is asked, the caller goes on at once and hears of no failure; all that is done is bounded.
+ * No method waits or throws, whatever the panel sends; everything is bounded.
  */
 export class RemoteControl {
   readonly #commands: Commands;
@@ -47,17 +47,17 @@ export class RemoteControl {
     this.#terminals = new Terminals({ ...seams, ...options });
   }
 
-  /** Runs a command when its turn comes, and uploads its result; one that came before is ignored. */
+  /** Runs a command as soon as there is room, and sends its result; a duplicate is ignored. */
   runCommand(request: CommandRequest): void {
     this.#commands.add(request);
   }
 
-  /** Opens a terminal for the panel's request; one that came before is ignored. */
-  openTerminal(requestId: string): void {
-    this.#terminals.add(requestId);
+  /** Opens a terminal for the panel's request, or connects the one of the same id again. */
+  openTerminal(request: TerminalRequest): void {
+    this.#terminals.add(request);
   }
 
-  /** Ends all commands and terminals with all that they have started; takes half a second at most. */
+  /** Ends all commands and terminals with all their processes; takes half a second at most. */
   async close(): Promise<void> {
     await settlesWithin(Promise.all([this.#commands.close(), this.#terminals.close()]), CLOSE_MS);
   }

@@ -4,24 +4,37 @@ import type { Socket } from "../net/websocket.ts";
 import { Pty, type PtyOptions } from "./pty.ts";
 import { parseTerminalMessage } from "./terminal_messages.ts";
 
-/** What a terminal works with. */
+/** Settings of a terminal. */
 export interface TerminalOptions extends PtyOptions {
-  /** Ends it when no key was pressed for so long. */
+  /** Ends the terminal when no key was pressed for so long. */
   readonly idleMs: number;
   /** Ends it at once. */
   readonly signal: AbortSignal;
   readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   monotonicMs(): number;
+  /**
+   * Gives the connection that follows one that has ended; `undefined` ends the terminal. Without
+   * this function a terminal ends with its first connection.
+   *
+   * @param signal Aborts when the terminal ends.
+   */
+  nextSocket?(signal: AbortSignal): Promise<Socket | undefined>;
 }
 
-/** So much may be typed that the terminal has not taken; then the connection has to wait. */
-const TYPED_AHEAD_BYTES = 1024 * 1024;
+/** Input that the terminal has not read yet; with more of it the connection has to wait. */
+const MAX_PENDING_INPUT_BYTES = 1024 * 1024;
 
-/** A last line waits so long for a connection that is slow. */
-const LAST_LINE_MS = 500;
+/** Output of the time without a connection that is shown on the next one. */
+const MAX_MISSED_BYTES = 64 * 1024;
 
-const MISSING =
+/** Pause between two pieces of output that are not shown now. */
+const UNSEEN_PAUSE_MS = 20;
+
+/** A line to the user waits this long for a slow connection. */
+const SEND_LINE_MS = 500;
+
+const NO_SCRIPT =
   'Cannot open a terminal: there is no "script" command; install util-linux (util-linux-misc on Alpine)';
 
 /** Shows one line; gives up soon when the other side does not read. Never rejects. */
@@ -30,28 +43,30 @@ export async function sendLine(
   options: { line: string; timers: TerminalOptions["timers"] },
 ): Promise<void> {
   const { timers, line } = options;
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = timers.setTimeout(resolve, LAST_LINE_MS);
+  const { promise: timedOut, resolve } = Promise.withResolvers<void>();
+  const timer = timers.setTimeout(resolve, SEND_LINE_MS);
   const bytes = new TextEncoder().encode(`${line}\r\n`);
-  await Promise.race([socket.send(bytes).catch(() => {}), late]);
+  await Promise.race([socket.send(bytes).catch(() => {}), timedOut]);
   timers.clearTimeout(timer);
 }
 
 /**
- * Joins a connection of the panel's and a login shell in a terminal, until either ends.
+ * Connects a login shell in a terminal with the panel, until the shell ends, the user closes the
+ * terminal, or its connection ends and no other follows.
  *
- * Afterwards the connection is closed, and nothing that ran in the terminal is left. Output goes out
- * at the pace at which the connection takes it. Gives the reason of the end, in words for the log.
+ * Afterwards the connection is closed and no process of the terminal is left. Output is sent at the
+ * pace at which the connection takes it; without a connection the last 64 KiB of it are kept for the
+ * next one. Returns the reason of the end, for the log.
  */
 export async function runTerminal(socket: Socket, options: TerminalOptions): Promise<string> {
   let pty: Pty | undefined;
   try {
     if (options.programs.find("script", options.env["PATH"] ?? "") === undefined) {
-      await sendLine(socket, { line: MISSING, timers: options.timers });
+      await sendLine(socket, { line: NO_SCRIPT, timers: options.timers });
       return 'there is no "script" command';
     }
     pty = Pty.start(options);
-    return await new Terminal(socket, pty, options).run();
+    return await new Terminal(pty, options).run(socket);
   } catch (error) {
     const line = `Cannot open a terminal: ${describeError(error)}`;
     await sendLine(socket, { line, timers: options.timers });
@@ -63,112 +78,179 @@ export async function runTerminal(socket: Socket, options: TerminalOptions): Pro
 }
 
 class Terminal {
-  readonly #socket: Socket;
   readonly #pty: Pty;
   readonly #options: TerminalOptions;
-  /** Ends what waits for the connection. */
+  /** Aborts when the terminal has ended. */
   readonly #over = new AbortController();
   readonly #end = Promise.withResolvers<string>();
   readonly #encoder = new TextEncoder();
-  #typedAheadBytes = 0;
-  #keyAtMs: number;
+  readonly #missed = new OutputTail(MAX_MISSED_BYTES);
+  /** Where output goes. */
+  #connection:
+    | { readonly socket: Socket; readonly ended: AbortController; readonly signal: AbortSignal }
+    | undefined;
+  #pendingInputBytes = 0;
+  #lastKeyAtMs: number;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: Socket, pty: Pty, options: TerminalOptions) {
-    this.#socket = socket;
+  constructor(pty: Pty, options: TerminalOptions) {
     this.#pty = pty;
     this.#options = options;
-    this.#keyAtMs = options.monotonicMs();
+    this.#lastKeyAtMs = options.monotonicMs();
   }
 
-  async run(): Promise<string> {
+  async run(socket: Socket): Promise<string> {
     const { signal, timers, idleMs } = this.#options;
     const stop = () => this.#end.resolve("the agent ends");
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     this.#watchKeys(idleMs);
-    this.#show();
-    this.#listen();
+    this.#serveAll(socket);
+    this.#readOutput();
     try {
       return await this.#end.promise;
     } finally {
       this.#over.abort();
+      this.#connection?.socket.close();
       timers.clearTimeout(this.#idleTimer);
       signal.removeEventListener("abort", stop);
     }
   }
 
-  /** Output to the panel. */
-  async #show(): Promise<void> {
-    const { signal } = this.#over;
+  /** Serves one connection after another. */
+  async #serveAll(first: Socket): Promise<void> {
+    let reason = "";
+    for (let socket: Socket | undefined = first; socket !== undefined;) {
+      await this.#serve(socket);
+      const { ending } = socket;
+      reason = `the connection has ended${ending && `: ${ending}`}`;
+      if (this.#over.signal.aborted) break;
+      socket = await this.#options.nextSocket?.(this.#over.signal);
+    }
+    this.#end.resolve(reason);
+  }
+
+  /** Shows what was missed, then passes output and input until the connection ends. */
+  async #serve(socket: Socket): Promise<void> {
+    const ended = new AbortController();
+    const signal = AbortSignal.any([ended.signal, this.#over.signal]);
+    const reading = this.#readInput(socket, signal).finally(() => ended.abort());
     try {
-      for (let bytes = await this.#pty.read(); bytes; bytes = await this.#pty.read()) {
-        await abortable(this.#socket.send(bytes), signal);
-        // A program that never stops must not keep others from their turn.
-        await new Promise((turn) => setTimeout(turn, 0));
-        if (signal.aborted) return;
+      for (let bytes = this.#missed.take(); bytes.length > 0; bytes = this.#missed.take()) {
+        await abortable(socket.send(bytes), signal);
       }
+      this.#connection = { socket, ended, signal };
     } catch {
-      return this.#end.resolve(this.#connectionEnd());
+      ended.abort();
+    }
+    await reading;
+    this.#connection = undefined;
+    socket.close();
+  }
+
+  /** Passes the shell's output on, or keeps the end of it. */
+  async #readOutput(): Promise<void> {
+    const { signal } = this.#over;
+    for (let bytes = await this.#pty.read(); bytes; bytes = await this.#pty.read()) {
+      await this.#send(bytes);
+      // A program that never stops must not keep others from their turn, nor a CPU busy for nobody.
+      const pauseMs = this.#connection === undefined ? UNSEEN_PAUSE_MS : 0;
+      await new Promise((turn) => setTimeout(turn, pauseMs));
+      if (signal.aborted) return;
     }
     if (signal.aborted) return;
     const { startError } = this.#pty;
     if (startError === "") return this.#end.resolve("the shell has ended");
-    await this.#say(`Cannot open a terminal: ${startError}`);
+    await this.#sendLine(`Cannot open a terminal: ${startError}`);
     this.#end.resolve(`it could not be opened: ${startError}`);
   }
 
-  /** Keys and sizes from the panel. */
-  async #listen(): Promise<void> {
-    const { signal } = this.#over;
+  async #send(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return this.#missed.add(bytes);
+    const { socket, ended, signal } = connection;
+    try {
+      await abortable(socket.send(bytes), signal);
+    } catch {
+      this.#missed.add(bytes);
+      ended.abort();
+    }
+  }
+
+  /** Passes keys and sizes on until the connection ends. Never rejects. */
+  async #readInput(socket: Socket, signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
-        const frame = await abortable(this.#socket.receive(), signal);
-        if (frame === undefined) break;
+        const frame = await abortable(socket.receive(), signal);
+        if (frame === undefined) return;
         if (typeof frame !== "string") {
-          await this.#type(frame);
+          await this.#write(frame, signal);
           continue;
         }
         const message = parseTerminalMessage(frame);
-        if (message?.kind === "keys") await this.#type(this.#encoder.encode(message.text));
+        if (message?.kind === "keys") await this.#write(this.#encoder.encode(message.text), signal);
         else if (message?.kind === "resize") this.#pty.resize(message.size);
+        else if (message?.kind === "close") this.#end.resolve("the user has closed it");
       }
     } catch {
-      // What it was is told by the connection itself.
+      // The connection itself tells why it has ended.
     }
-    this.#end.resolve(this.#connectionEnd());
   }
 
-  /** Waits only when much is typed that nobody reads, for a connection that ends has to be noticed. */
-  async #type(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    this.#keyAtMs = this.#options.monotonicMs();
-    this.#typedAheadBytes += bytes.length;
-    const taken = this.#pty.write(bytes).then(
-      () => void (this.#typedAheadBytes -= bytes.length),
-      // The shell has gone; its output tells when.
+  /** Waits only when much input is pending, for the end of a connection has to be noticed. */
+  async #write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
+    this.#lastKeyAtMs = this.#options.monotonicMs();
+    this.#pendingInputBytes += bytes.length;
+    const written = this.#pty.write(bytes).then(
+      () => void (this.#pendingInputBytes -= bytes.length),
+      // The shell has gone; the end of its output is the end of the terminal.
       () => {},
     );
-    if (this.#typedAheadBytes > TYPED_AHEAD_BYTES) await abortable(taken, this.#over.signal);
+    if (this.#pendingInputBytes > MAX_PENDING_INPUT_BYTES) await abortable(written, signal);
   }
 
   #watchKeys(inMs: number): void {
     const { timers, idleMs, monotonicMs } = this.#options;
     this.#idleTimer = timers.setTimeout(async () => {
-      const leftMs = idleMs - (monotonicMs() - this.#keyAtMs);
+      const leftMs = idleMs - (monotonicMs() - this.#lastKeyAtMs);
       if (leftMs > 0) return this.#watchKeys(leftMs);
       const minutes = Math.round(idleMs / 60_000);
       const idle = `no key was pressed for ${minutes} minute${minutes === 1 ? "" : "s"}`;
-      await this.#say(`\r\nThe terminal is closed: ${idle}`);
+      await this.#sendLine(`\r\nThe terminal is closed: ${idle}`);
       this.#end.resolve(idle);
     }, inMs);
   }
 
-  #say(line: string): Promise<void> {
-    return sendLine(this.#socket, { line, timers: this.#options.timers });
+  async #sendLine(line: string): Promise<void> {
+    const socket = this.#connection?.socket;
+    if (socket !== undefined) await sendLine(socket, { line, timers: this.#options.timers });
+  }
+}
+
+/** The end of an output: the last bytes of it, up to a limit. */
+class OutputTail {
+  readonly #limitBytes: number;
+  #bytes = new Uint8Array(0);
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
   }
 
-  #connectionEnd(): string {
-    const { ending } = this.#socket;
-    return `the connection has ended${ending && `: ${ending}`}`;
+  /** Adds bytes; they are copied. */
+  add(bytes: Uint8Array): void {
+    const added = bytes.subarray(Math.max(0, bytes.length - this.#limitBytes));
+    const keptBytes = Math.min(this.#bytes.length, this.#limitBytes - added.length);
+    const joined = new Uint8Array(keptBytes + added.length);
+    joined.set(this.#bytes.subarray(this.#bytes.length - keptBytes));
+    joined.set(added, keptBytes);
+    this.#bytes = joined;
+  }
+
+  /** Gives what there is, from the start of a character on, and forgets it. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#bytes;
+    this.#bytes = new Uint8Array(0);
+    const start = bytes.findIndex((byte) => (byte & 0xC0) !== 0x80);
+    return bytes.subarray(Math.max(0, Math.min(start, 3)));
   }
 }

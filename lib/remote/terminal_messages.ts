@@ -8,6 +8,8 @@ export interface TerminalSize {
 export type TerminalMessage =
   | { kind: "keys"; text: string }
   | { kind: "resize"; size: TerminalSize }
+  /** The user has closed the terminal. */
+  | { kind: "close" }
   | { kind: "heartbeat" };
 
 const LARGEST = 1000;
@@ -24,6 +26,8 @@ export function parseTerminalMessage(text: string): TerminalMessage | undefined 
   switch (message["type"]) {
     case "heartbeat":
       return { kind: "heartbeat" };
+    case "close":
+      return { kind: "close" };
     case "input": {
       const input = message["input"];
       return typeof input === "string" ? { kind: "keys", text: input } : undefined;

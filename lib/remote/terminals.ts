@@ -4,35 +4,55 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { Socket } from "../net/websocket.ts";
 import { execEnvironment } from "./exec_environment.ts";
-import { RecentIds, TaskQueue } from "./task_queue.ts";
+import { isValidId, TaskQueue } from "./task_queue.ts";
 import { runTerminal, sendLine } from "./terminal.ts";
 
-/** What the terminals work with. */
+/** Settings of the panel's terminals. */
 export interface TerminalsOptions {
   /** `undefined` when remote control is off: every request is answered with a refusal. */
   readonly programs: Programs | undefined;
   readonly terminalIdleMs: number;
-  /** Opens the connection that the panel waits for. */
-  dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket>;
+  /** Opens the connection that the panel waits for; `undefined` when it waits for none any more. */
+  dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket | undefined>;
   readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   monotonicMs(): number;
 }
 
-const AT_A_TIME = 4;
+/** A request for a terminal. */
+export interface TerminalRequest {
+  readonly requestId: string;
+  /**
+   * Whether the panel asks again with the same id when its user comes back. Panels before 1.5 don't:
+   * there the shell ends with its connection.
+   */
+  readonly resumable: boolean;
+}
 
-/** Refusals that wait: whoever asks for more gets no answer. */
-const WAITING_REFUSALS = 64;
+/** A terminal that is open. */
+interface OpenTerminal {
+  /** Set while it has no connection: connects it again, or ends it. */
+  resume: ((isWanted: boolean) => void) | undefined;
+}
 
-const REMEMBERED_IDS = 1024;
+const MAX_OPEN = 4;
 
-/** The panel waits so long for a terminal's connection. */
+/** Refusals that wait; further requests are dropped. */
+const MAX_REFUSALS = 64;
+
+/** How long a panel waits for a terminal's connection, at least. */
 const DIAL_MS = 30_000;
+
+/** How long a shell lives on without a connection; so long the panel keeps its session. */
+const DETACHED_MS = 5 * 60_000;
+
+/** Terminals of a minute that are logged at the levels info and warning; the others at debug. */
+const LOGGED_A_MINUTE = 5;
 
 const DISABLED =
   "Remote control is disabled. To turn it on, start the agent with --enable-remote-control.";
 
-const TOO_MANY = `Cannot open a terminal: ${AT_A_TIME} are open already. Close one and try again.`;
+const TOO_MANY = `Cannot open a terminal: ${MAX_OPEN} are open already. Close one and try again.`;
 
 /** The panel's terminals: a few at a time, and a line that says why for the others. */
 export class Terminals {
@@ -40,98 +60,195 @@ export class Terminals {
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #terminalLog: LogRateLimit;
   readonly #ended = new AbortController();
-  readonly #seen = new RecentIds(REMEMBERED_IDS);
-  readonly #open = new TaskQueue({ parallel: AT_A_TIME, capacity: 0 });
-  readonly #refusals = new TaskQueue({ parallel: AT_A_TIME, capacity: WAITING_REFUSALS });
+  /** By request, the one without a connection for longest first. */
+  readonly #open = new Map<string, OpenTerminal>();
+  readonly #running = new Set<Promise<void>>();
+  readonly #refused = new Set<string>();
+  readonly #refusals = new TaskQueue({ parallel: 4, capacity: MAX_REFUSALS });
 
   constructor(options: TerminalsOptions) {
     this.#options = options;
+    const monotonicMs = () => options.monotonicMs();
+    this.#terminalLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000, monotonicMs });
   }
 
-  /** Opens a terminal for the panel's request; one that came before is ignored. */
-  add(requestId: string): void {
-    if (this.#ended.signal.aborted || !this.#seen.add(requestId)) return;
+  /**
+   * Opens a terminal for the panel's request, or connects the one of the same id again. While that
+   * is connected or being connected, the request is a duplicate and ignored.
+   */
+  add(request: TerminalRequest): void {
+    const { requestId } = request;
+    if (this.#ended.signal.aborted || !isValidId(requestId)) return;
+    const open = this.#open.get(requestId);
+    if (open !== undefined) return open.resume?.(true);
     const { programs } = this.#options;
     if (programs === undefined) {
       if (this.#refusalLog.allows()) {
-        this.#log.warning("A terminal of the panel's was refused: remote control is off");
+        this.#log.warning("Refused a terminal of the panel: remote control is off");
       }
-      this.#refuse(requestId, DISABLED);
-    } else if (!this.#open.add(() => this.#serve(programs, requestId))) {
-      this.#refuse(requestId, TOO_MANY);
+      return this.#refuse(requestId, DISABLED);
     }
+    if (this.#open.size >= MAX_OPEN && !this.#endDetached()) {
+      return this.#refuse(requestId, TOO_MANY);
+    }
+    const running = this.#run(programs, request).finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 
-  /** Hangs all up; resolves when nothing of them is left. */
+  /** Ends all terminals; resolves when nothing of them is left. */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    await Promise.all([this.#open.close(), this.#refusals.close()]);
+    await Promise.all([...this.#running, this.#refusals.close()]);
   }
 
-  async #serve(programs: Programs, requestId: string): Promise<void> {
-    const startMs = this.#options.monotonicMs();
+  async #run(programs: Programs, { requestId, resumable }: TerminalRequest): Promise<void> {
+    const { timers, monotonicMs, terminalIdleMs } = this.#options;
+    const startMs = monotonicMs();
+    const isLogged = this.#terminalLog.allows();
+    const level = isLogged ? "info" : "debug";
+    const open: OpenTerminal = { resume: undefined };
+    this.#open.set(requestId, open);
     try {
       const socket = await this.#dial(requestId);
-      this.#log.info("Terminal {requestId} starts", { requestId });
-      const why = await runTerminal(socket, {
+      if (socket === undefined) return;
+      this.#log[level]("Terminal {requestId} starts", { requestId });
+      const reason = await runTerminal(socket, {
         programs,
         ...execEnvironment(programs),
-        idleMs: this.#options.terminalIdleMs,
+        idleMs: terminalIdleMs,
         signal: this.#ended.signal,
-        timers: this.#options.timers,
-        monotonicMs: this.#options.monotonicMs,
+        timers,
+        monotonicMs,
+        nextSocket: resumable
+          ? (signal) => this.#nextSocket(open, { requestId, signal })
+          : undefined,
       });
-      const duration = `${((this.#options.monotonicMs() - startMs) / 1000).toFixed(1)} s`;
-      this.#log.info("Terminal {requestId} ended after {duration}: {why}", {
+      const duration = `${((monotonicMs() - startMs) / 1000).toFixed(1)} s`;
+      this.#log[level]("Terminal {requestId} ended after {duration}: {reason}", {
         requestId,
         duration,
-        why,
+        reason,
       });
     } catch (error) {
-      if (this.#ended.signal.aborted) return;
-      this.#log.warning("Terminal {requestId} failed: {error}", {
-        requestId,
-        error: describeError(error),
-      });
+      this.#logFailure(requestId, { error, level: isLogged ? "warning" : "debug" });
+    } finally {
+      if (this.#open.get(requestId) === open) this.#open.delete(requestId);
     }
   }
 
-  /** The connection, within the time that the panel waits for it. */
-  async #dial(requestId: string): Promise<Socket> {
+  /** Waits for the panel to ask again; `undefined` when it does not. */
+  async #nextSocket(
+    open: OpenTerminal,
+    { requestId, signal }: { requestId: string; signal: AbortSignal },
+  ): Promise<Socket | undefined> {
+    const { monotonicMs } = this.#options;
+    const endMs = monotonicMs() + DETACHED_MS;
+    // Behind those that have been without a connection for longer.
+    this.#open.delete(requestId);
+    this.#open.set(requestId, open);
+    this.#log.debug("Terminal {requestId} has no connection", { requestId });
+    while (await this.#isResumed(open, { ms: endMs - monotonicMs(), signal })) {
+      try {
+        const socket = await this.#dial(requestId, signal);
+        if (socket !== undefined) return socket;
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#logFailure(requestId, { error, level: "debug" });
+      }
+    }
+    return undefined;
+  }
+
+  /** Waits for a request for this terminal, within `ms`. */
+  async #isResumed(
+    open: OpenTerminal,
+    { ms, signal }: { ms: number; signal: AbortSignal },
+  ): Promise<boolean> {
+    const { timers } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const end = () => resolve(false);
+    const timer = timers.setTimeout(end, Math.max(0, ms));
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+    open.resume = resolve;
+    try {
+      return await promise;
+    } finally {
+      open.resume = undefined;
+      timers.clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+    }
+  }
+
+  /** Ends the terminal that has been without a connection for longest; whether there is one. */
+  #endDetached(): boolean {
+    for (const [requestId, open] of this.#open) {
+      if (open.resume === undefined) continue;
+      open.resume(false);
+      this.#open.delete(requestId);
+      return true;
+    }
+    return false;
+  }
+
+  /** Connects within the time that the panel waits; `undefined` when it waits no more. */
+  async #dial(requestId: string, terminal?: AbortSignal): Promise<Socket | undefined> {
     const { timers } = this.#options;
     const late = new AbortController();
     const timer = timers.setTimeout(() => {
       late.abort(new DOMException(`no connection within ${DIAL_MS / 1000} s`, "TimeoutError"));
     }, DIAL_MS);
-    const signal = AbortSignal.any([this.#ended.signal, late.signal]);
+    const signal = AbortSignal.any([
+      this.#ended.signal,
+      late.signal,
+      ...terminal ? [terminal] : [],
+    ]);
     const dialling = Promise.resolve().then(() => this.#options.dialTerminal(requestId, signal));
     try {
       return await abortable(dialling, signal);
     } catch (cause) {
-      // One that comes about all the same is not wanted any more.
-      dialling.then((socket) => socket.close(), () => {});
+      // A connection that is established all the same is not used any more.
+      dialling.then((socket) => socket?.close(), () => {});
       throw new Error("Cannot connect the terminal to the panel", { cause });
     } finally {
       timers.clearTimeout(timer);
     }
   }
 
+  #logFailure(
+    requestId: string,
+    { error, level }: { error: unknown; level: "warning" | "debug" },
+  ): void {
+    if (this.#ended.signal.aborted) return;
+    this.#log[level]("Terminal {requestId} failed: {error}", {
+      requestId,
+      error: describeError(error),
+    });
+  }
+
   #refuse(requestId: string, line: string): void {
     const { timers, monotonicMs } = this.#options;
-    const askedMs = monotonicMs();
-    const isTaken = this.#refusals.add(async () => {
-      if (monotonicMs() - askedMs >= DIAL_MS) return;
+    const requestedAtMs = monotonicMs();
+    if (this.#refused.has(requestId)) return;
+    const isAccepted = this.#refusals.add(async () => {
       try {
+        if (monotonicMs() - requestedAtMs >= DIAL_MS) return;
         const socket = await this.#dial(requestId);
+        if (socket === undefined) return;
         await sendLine(socket, { line, timers });
         socket.close();
       } catch (error) {
         this.#log.debug("{error}", { error: describeError(error) });
+      } finally {
+        this.#refused.delete(requestId);
       }
     });
-    if (!isTaken && this.#dropLog.allows()) {
-      this.#log.warning("Too many terminals are asked for; some requests are dropped");
+    if (isAccepted) {
+      this.#refused.add(requestId);
+    } else if (this.#dropLog.allows()) {
+      this.#log.warning("The panel asks for too many terminals: some requests are dropped");
     }
   }
 }

@@ -279,19 +279,20 @@ Deno.test("Agent.run() passes on what the panel orders, also what came before it
   world.onReport = () => held.promise;
   const probe = { kind: "probe", taskId: 1, probe: "tcp", target: "h" } as const;
   const command = { kind: "command", taskId: "c", command: "id" } as const;
+  const terminal = { kind: "terminal", requestId: "t", resumable: true } as const;
   await live(world, async (clock) => {
     world.order(probe);
     assertEquals(world.obeyed, [], "not before the process is sealed");
     await clock.tickAsync(300);
     world.order(command);
-    world.order({ kind: "terminal", requestId: "t" });
+    world.order(terminal);
     for (let count = 0; count < 10_000; count++) world.order({ kind: "notice", text: "hello" });
     held.resolve();
   });
   assertEquals(world.obeyed, [
     { what: "probe", of: probe },
     { what: "command", of: command },
-    { what: "terminal", of: "t" },
+    { what: "terminal", of: terminal },
   ]);
   assertEquals(world.log.filter((line) => line.includes("The panel says: hello")).length, 1);
 });

@@ -13,16 +13,21 @@ function order(method: string, params: unknown): PanelMessage {
 Deno.test("parsePanelMessage() reads orders in both shapes", () => {
   const probe = { ping_task_id: 7, ping_type: "tcp", ping_target: "host:443" };
   const command = { task_id: "c-1", command: "uname -a" };
-  const terminal = { request_id: "r-1" };
   const cases: [string, string, object, PanelMessage][] = [
     ["agent.ping", "ping", probe, { kind: "probe", taskId: 7, probe: "tcp", target: "host:443" }],
     ["agent.exec", "exec", command, { kind: "command", taskId: "c-1", command: "uname -a" }],
-    ["agent.terminal.request", "terminal", terminal, { kind: "terminal", requestId: "r-1" }],
   ];
   for (const [method, older, params, expected] of cases) {
     assertEquals(order(method, params), expected);
     assertEquals(read({ message: older, ...params }), expected);
   }
+});
+
+Deno.test("parsePanelMessage() knows by a terminal request's shape whether it may come again", () => {
+  const terminal = { kind: "terminal", requestId: "r-1" } as const;
+  const params = { request_id: "r-1" };
+  assertEquals(order("agent.terminal.request", params), { ...terminal, resumable: true });
+  assertEquals(read({ message: "terminal", ...params }), { ...terminal, resumable: false });
 });
 
 Deno.test("parsePanelMessage() reads an empty command, which is answered too", () => {

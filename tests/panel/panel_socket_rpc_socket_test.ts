@@ -120,7 +120,7 @@ Deno.test("RpcSocket.run() hands on what answers no call of its own, and drops f
       { kind: "answer", error: { code: -32700, text: "parse error" }, events: [] },
       { kind: "answer", error: { text: "unreadable" }, events: [] },
       { kind: "command", taskId: "c", command: "id" },
-      { kind: "terminal", requestId: "r" },
+      { kind: "terminal", requestId: "r", resumable: false },
       { kind: "unusable", reason: 'no JSON: "{"' },
     ]);
     socket.say({ id: 1, result: {} });

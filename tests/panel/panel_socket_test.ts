@@ -157,7 +157,7 @@ Deno.test("LiveSocket.run() hands on orders, in either version", async () => {
       await settle();
       assertEquals(messages, [
         { kind: "command", taskId: "c", command: "id" },
-        { kind: "terminal", requestId: "r" },
+        { kind: "terminal", requestId: "r", resumable: true },
       ]);
       live.close();
       await running;

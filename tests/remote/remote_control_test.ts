@@ -154,7 +154,7 @@ Deno.test("RemoteControl.runCommand() never throws, whatever the panel's side do
     const lines = await collectedLog((lines) =>
       withControl(each, async ({ control }) => {
         control.runCommand({ taskId: "a", command: "true" });
-        control.openTerminal("b");
+        control.openTerminal({ requestId: "b", resumable: false });
         await eventually(() => lines.some((line) => line.includes("Cannot send")));
       })
     );
@@ -208,7 +208,7 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
     }, async ({ control }) => {
       for (let i = 0; i < 10_000; i++) {
         control.runCommand({ taskId: `${i}`, command: "echo bad" });
-        control.openTerminal(`${i}`);
+        control.openTerminal({ requestId: `${i}`, resumable: false });
       }
       await eventually(() => dialled.length === 4);
       gate.resolve();
@@ -236,7 +236,7 @@ Deno.test("RemoteControl gives up a refusal that nobody reads", async () => {
       return Promise.resolve(socket);
     },
   }, async ({ control }) => {
-    control.openTerminal("a");
+    control.openTerminal({ requestId: "a", resumable: false });
     await eventually(() => sockets[0]?.isClosed === true);
   });
 });
@@ -246,7 +246,9 @@ Deno.test({
   ignore: noScript, // There is nothing to open a terminal with.
   async fn() {
     await withControl({}, async ({ control, sockets }) => {
-      for (const id of ["1", "1", "2", "3", "4", "5"]) control.openTerminal(id);
+      for (const id of ["1", "1", "2", "3", "4", "5"]) {
+        control.openTerminal({ requestId: id, resumable: false });
+      }
       await eventually(() => sockets.get("5")?.isClosed === true);
       assertMatch(sockets.get("5")?.text ?? "", /^Cannot open a terminal: 4 are open already/);
       for (const id of ["1", "2", "3", "4"]) {
@@ -257,7 +259,7 @@ Deno.test({
       sockets.get("1")?.close();
       let next = 6;
       await eventually(() => {
-        control.openTerminal(`${next++}`);
+        control.openTerminal({ requestId: `${next++}`, resumable: false });
         return [...sockets.values()].slice(5).some((socket) => !socket.isClosed);
       });
     });
@@ -273,7 +275,7 @@ Deno.test({
       withControl({}, async ({ control, sockets }) => {
         const command = `trap '' TERM HUP; sleep ${mark} & sleep ${mark}`;
         for (let i = 0; i < 8; i++) control.runCommand({ taskId: `${i}`, command });
-        control.openTerminal("t");
+        control.openTerminal({ requestId: "t", resumable: false });
         await eventually(() => sockets.size === 1);
         sockets.get("t")?.type(`${command}\r`);
         await eventually(() => marked(`sleep ${mark}`).length === 10);
@@ -281,7 +283,7 @@ Deno.test({
         assertEquals(marked(mark), []);
         assertEquals(sockets.get("t")?.isClosed, true);
         control.runCommand({ taskId: "late", command: "echo late" });
-        control.openTerminal("late");
+        control.openTerminal({ requestId: "late", resumable: false });
       })
     );
     assert(lines.some((line) => /Terminal t ended after .*: the agent ends$/.test(line)));
@@ -303,7 +305,7 @@ Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends
     },
     dialTerminal: () => new Promise(() => {}),
   });
-  control.openTerminal("a");
+  control.openTerminal({ requestId: "a", resumable: false });
   control.runCommand({ taskId: "b", command: "true" });
   await uploading.promise;
   assertEquals(await time.until(control.close(), { withinMs: 10_000, stepMs: 1 }), 450);
@@ -313,7 +315,7 @@ Deno.test("RemoteControl.close() closes a connection that comes about too late",
   const socket = new FakeSocket();
   const { promise, resolve } = Promise.withResolvers<FakeSocket>();
   await withControl({ dialTerminal: () => promise }, async ({ control }) => {
-    control.openTerminal("a");
+    control.openTerminal({ requestId: "a", resumable: false });
     await Promise.resolve();
     await control.close();
   });

@@ -67,3 +67,8 @@ Deno.test("parseTerminalMessage() takes brackets without end for keys", () => {
   const text = '{"a":'.repeat(100_000);
   assertEquals(parseTerminalMessage(text), { kind: "keys", text });
 });
+
+Deno.test("parseTerminalMessage() reads that the user has closed the terminal", () => {
+  assertEquals(parseTerminalMessage('{"type":"close"}'), { kind: "close" });
+  assertEquals(parseTerminalMessage("close"), { kind: "keys", text: "close" });
+});

@@ -16,6 +16,7 @@ function has(program: string): boolean {
 }
 
 interface Open {
+  home: string;
   socket: FakeSocket;
   controller: AbortController;
   ended: Promise<string>;
@@ -54,7 +55,7 @@ async function withTerminal(
     await eventually(() => socket.text.includes(shows), { told });
   }
   try {
-    await use({ socket, controller, ended, ready, enter });
+    await use({ home, socket, controller, ended, ready, enter });
   } finally {
     controller.abort();
     await ended;
@@ -291,3 +292,111 @@ test("runTerminal() serves vim", { needs: ["vim"] }, async () => {
     assertStringIncludes(socket.text, "hello\r\nend");
   });
 });
+
+/** Gives a terminal one connection after another, as the test hands them over. */
+class NextSockets {
+  #waiting: ((socket: FakeSocket | undefined) => void) | undefined;
+  /** How often the terminal has asked for a connection. */
+  asked = 0;
+
+  readonly next = (signal: AbortSignal): Promise<FakeSocket | undefined> => {
+    this.asked++;
+    const { promise, resolve } = Promise.withResolvers<FakeSocket | undefined>();
+    this.#waiting = resolve;
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    return promise;
+  };
+
+  give(socket: FakeSocket | undefined): void {
+    this.#waiting?.(socket);
+  }
+}
+
+test("runTerminal() goes on with the same shell on its next connection", {}, async () => {
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter, ready }) => {
+    await enter("word=kept; echo fir''st", "\r\nfirst");
+    await ready();
+    socket.close();
+    await eventually(() => sockets.asked === 1);
+    const second = new FakeSocket();
+    sockets.give(second);
+    second.type("echo $word ag''ain\r");
+    await eventually(() => second.text.includes("kept again"));
+    second.type("exit\r");
+    assertEquals(await ended, "the shell has ended");
+    assert(second.isClosed);
+  });
+});
+
+/** A line that does something once the file `go` is in the home folder. */
+function whenTold(line: string): string {
+  return `until [ -e $HOME/go ]; do sleep 0.01; done; ${line}; echo > $HOME/done; sleep 1000\r`;
+}
+
+test("runTerminal() shows the last 64 KiB of what came without a connection", {}, async () => {
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+    await ready();
+    socket.type(whenTold("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st"));
+    await eventually(() => socket.text.includes("sleep 1000"));
+    socket.close();
+    await eventually(() => sockets.asked === 1);
+    await Deno.writeTextFile(`${home}/go`, "");
+    await eventually(() => exists(`${home}/done`));
+    const second = new FakeSocket();
+    sockets.give(second);
+    await eventually(() => second.text.includes("last"));
+    assertEquals(second.frames[0]?.length, 64 * 1024);
+    // Beside it only what lay in the pipes.
+    assert(second.text.length < 300_000, `${second.text.length}`);
+    assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
+  });
+});
+
+test("runTerminal() ends at once when the user closes it", {}, async () => {
+  const mark = newMark();
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter }) => {
+    await enter("echo go", "\r\ngo");
+    socket.type(`sleep ${mark}\r`);
+    await eventually(() => marked(`sleep ${mark}`).length > 0);
+    socket.push('{"type":"close"}');
+    assertEquals(await ended, "the user has closed it");
+    assertEquals([marked(mark), sockets.asked], [[], 0]);
+  });
+});
+
+test("runTerminal() ends when no connection follows", {}, async () => {
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter }) => {
+    await enter("echo go", "\r\ngo");
+    socket.ending = "it was reset";
+    socket.close();
+    await eventually(() => sockets.asked === 1);
+    sockets.give(undefined);
+    assertEquals(await ended, "the connection has ended: it was reset");
+  });
+});
+
+test("runTerminal() ends when the shell ends without a connection", {}, async () => {
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ended, ready }) => {
+    await ready();
+    socket.type(whenTold("exit"));
+    await eventually(() => socket.text.includes("sleep 1000"));
+    socket.close();
+    await eventually(() => sockets.asked === 1);
+    await Deno.writeTextFile(`${home}/go`, "");
+    assertEquals(await ended, "the shell has ended");
+  });
+});
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
