@@ -18,7 +18,7 @@ import { runtimeFolders } from "./lib/host/paths.ts";
 import { print, printError } from "./lib/cli/output.ts";
 import { thisProgram } from "./lib/host/this_program.ts";
 import { versionText } from "./lib/host/this_program.ts";
-import { describeError, getLogger, hideSecrets, setUpLog } from "./lib/log/log.ts";
+import { describeError, getLogger, redactSecrets, setUpLog } from "./lib/log/log.ts";
 import { reportTo } from "./lib/agent/run_agent.ts";
 import type { Platform } from "./lib/metrics/open_machine.ts";
 
@@ -51,7 +51,7 @@ async function main(): Promise<number> {
       },
     });
   } catch (error) {
-    const text = hideSecrets(explainError(error), secrets);
+    const text = redactSecrets(explainError(error), secrets);
     if (format === "text") printError(text);
     else {
       setUpLog({ level: "error", format, forJournal: false, secrets: [], write: printError });

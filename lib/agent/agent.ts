@@ -7,10 +7,10 @@
 import { delay } from "@std/async/delay";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import type { HttpPanel } from "../panel/client_v1.ts";
+import type { ClientV1 } from "../panel/client_v1.ts";
 import { Outbox } from "../panel/delivery_queue.ts";
 import type { LinkListener, PanelLink } from "../panel/link.ts";
-import type { Way } from "../panel/link_machine.ts";
+import type { Transport } from "../panel/link_machine.ts";
 import type { PanelOrder } from "../panel/messages.ts";
 import type { PanelLog } from "../panel/outages.ts";
 import { PanelError } from "../panel/panel_error.ts";
@@ -47,7 +47,7 @@ export interface AgentParts {
     listener: LinkListener,
     signals: { signal: AbortSignal; calls: AbortSignal },
   ): AgentLink;
-  readonly http: Pick<HttpPanel, "fetchTasks">;
+  readonly http: Pick<ClientV1, "fetchTasks">;
   readonly panelLog: PanelLog;
   readonly infoIntervalMs: number;
   readonly version: string;
@@ -94,9 +94,9 @@ export class Agent {
   #snapshot: Snapshot | undefined;
   #withoutNewColumns = false;
   #skippedTasks = "";
-  #way: Way | undefined;
+  #transport: Transport | undefined;
   /** Aborts at the next change of the way, and at the end. */
-  #moved = new AbortController();
+  #transportChanged = new AbortController();
   #early: PanelOrder[] = [];
   #ready: AfterFirstReport | undefined;
 
@@ -109,12 +109,12 @@ export class Agent {
     let grace: ReturnType<typeof setTimeout> | undefined;
     signal.addEventListener("abort", () => {
       grace = setTimeout(() => this.#calls.abort(), STOP_GRACE_MS);
-      this.#moved.abort();
+      this.#transportChanged.abort();
     }, { once: true });
     const link = this.#parts.openLink({
-      takeReport: () => this.#takeReport(),
-      onOrder: (order) => this.#obey(order),
-      onWay: (way) => this.#onWay(way),
+      createReport: () => this.#createReport(),
+      onOrder: (order) => this.#handleOrder(order),
+      onTransport: (transport) => this.#onTransport(transport),
       onAccepted: (intervalMs) => this.#parts.onAccepted(intervalMs),
     }, { signal, calls: this.#calls.signal });
     const results = new Outbox<ProbeResult>({
@@ -125,10 +125,10 @@ export class Agent {
     const running = link.run();
     await Promise.race([link.firstOutcome, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
     // Files can be opened only until then, also when there is no way to report yet.
-    if (this.#snapshot === undefined) this.#takeReport();
+    if (this.#snapshot === undefined) this.#createReport();
     const ready = this.#parts.afterFirstReport((result) => results.add(result));
     this.#ready = ready;
-    for (const order of this.#early.splice(0)) this.#obey(order);
+    for (const order of this.#early.splice(0)) this.#handleOrder(order);
     try {
       await Promise.all([
         running,
@@ -144,18 +144,18 @@ export class Agent {
     }
   }
 
-  #takeReport(): WireReport {
+  #createReport(): WireReport {
     this.#snapshot = this.#parts.takeSnapshot();
     return toWireReport(this.#snapshot);
   }
 
-  #onWay(way: Way | undefined): void {
-    this.#way = way;
-    this.#moved.abort();
-    this.#moved = new AbortController();
+  #onTransport(transport: Transport | undefined): void {
+    this.#transport = transport;
+    this.#transportChanged.abort();
+    this.#transportChanged = new AbortController();
   }
 
-  #obey(order: PanelOrder): void {
+  #handleOrder(order: PanelOrder): void {
     if (this.#ready === undefined) {
       if (this.#early.length < EARLY_ORDERS) this.#early.push(order);
       return;
@@ -184,7 +184,7 @@ export class Agent {
     let retryMs = FIRST_INFO_RETRY_MS;
     let addresses: Addresses = {};
     while (!signal.aborted) {
-      await this.#anyWay(signal);
+      await this.#waitForTransport(signal);
       const lookup = this.#parts.lookUpAddresses(signal).catch((): Addresses => ({}));
       let accepted = await this.#sendBasicInfo(link, facts, addresses);
       const found = await lookup;
@@ -233,33 +233,35 @@ export class Agent {
   async #taskLoop(probes: ProbeRunner, signal: AbortSignal): Promise<void> {
     let asking = false;
     while (!signal.aborted) {
-      const moved = this.#moved.signal;
-      if (this.#way === "v1 POST") {
+      const changed = this.#transportChanged.signal;
+      if (this.#transport === "v1 POST") {
         asking = true;
         await this.#try("task list", async () => {
           const { tasks, skipped } = await this.#parts.http.fetchTasks(this.#calls.signal);
-          if (!signal.aborted && this.#way === "v1 POST") probes.update(tasks);
-          this.#tellSkipped(skipped);
+          if (!signal.aborted && this.#transport === "v1 POST") probes.update(tasks);
+          this.#logSkipped(skipped);
         });
-        await quietDelay(TASKS_INTERVAL_MS, moved);
+        await quietDelay(TASKS_INTERVAL_MS, changed);
       } else {
         // While nothing goes through, what was asked for goes on.
-        if (this.#way !== undefined && asking) {
+        if (this.#transport !== undefined && asking) {
           asking = false;
           probes.update([]);
         }
-        await aborted(moved);
+        await aborted(changed);
       }
     }
   }
 
   /** Waits until something goes through. */
-  async #anyWay(signal: AbortSignal): Promise<void> {
-    while (this.#way === undefined && !signal.aborted) await aborted(this.#moved.signal);
+  async #waitForTransport(signal: AbortSignal): Promise<void> {
+    while (this.#transport === undefined && !signal.aborted) {
+      await aborted(this.#transportChanged.signal);
+    }
   }
 
   /** Says once which tasks can't be run, and again when they change. */
-  #tellSkipped(skipped: readonly string[]): void {
+  #logSkipped(skipped: readonly string[]): void {
     const text = skipped.slice(0, 5).join(", ");
     if (text !== this.#skippedTasks && text !== "") {
       const more = skipped.length > 5 ? ` and ${skipped.length - 5} more` : "";

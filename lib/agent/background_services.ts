@@ -11,7 +11,7 @@ import { Programs } from "../host/programs.ts";
 import { seal } from "../host/sandbox.ts";
 import type { Shell } from "../host/shell.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
-import type { Connection } from "../panel/panel_connection.ts";
+import type { PanelConnection } from "../panel/panel_connection.ts";
 import { toWireCommandResult } from "../panel/protocol.ts";
 import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
 import { Prober } from "../probe/prober.ts";
@@ -27,7 +27,7 @@ import { sayWhatCounts, sayWhatIsAllowed } from "./startup_log.ts";
 export interface DutiesParts {
   readonly open: OpenedMachine;
   readonly config: Config;
-  readonly connection: Connection;
+  readonly connection: PanelConnection;
   /** The runtime's name of the system. */
   readonly os: string;
   onResult(result: ProbeResult): void;
@@ -93,13 +93,13 @@ function startProbes(
 }
 
 /** What deals with commands and terminals: by a refusal, unless the user wants them. */
-function remoteControl(config: Config, connection: Connection): RemoteControl {
+function remoteControl(config: Config, connection: PanelConnection): RemoteControl {
   return new RemoteControl({
     programs: config.remoteControl ? new Programs() : undefined,
     execTimeoutMs: config.execTimeoutMinutes * 60_000,
     terminalIdleMs: config.terminalIdleMinutes * 60_000,
     sendResult: (result, signal) =>
-      connection.http.sendCommandResult(toWireCommandResult(result), signal),
+      connection.clientV1.sendCommandResult(toWireCommandResult(result), signal),
     dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
   });
 }

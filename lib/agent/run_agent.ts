@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { Sampler } from "../metrics/monitored_snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import type { OutcomeListener } from "../panel/outages.ts";
-import { Connection } from "../panel/panel_connection.ts";
+import { PanelConnection } from "../panel/panel_connection.ts";
 import { VERSION } from "../version.ts";
 import { Agent } from "./agent.ts";
 import { Duties } from "./background_services.ts";
@@ -39,14 +39,14 @@ export async function reportTo(
     monotonicMs: () => open.host.monotonicMs(),
   });
   const addresses = openPublicAddresses(config, open);
-  const connection = new Connection(node, config);
+  const connection = new PanelConnection(node, config);
   let duties: Duties | undefined;
   let acceptedEveryMs: number | undefined;
 
   try {
     const running = new Agent({
       openLink: (listener, signals) => connection.openLink(listener, signals),
-      http: connection.http,
+      http: connection.clientV1,
       panelLog: connection.log,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,

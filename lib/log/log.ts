@@ -62,11 +62,11 @@ export function describeError(error: unknown): string {
     if (!words.some((word) => word.includes(text))) words.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
-  return hideQueries(words.join(": "));
+  return redactQueries(words.join(": "));
 }
 
 /** Text without the query strings of the URLs in it. */
-export function hideQueries(text: string): string {
+export function redactQueries(text: string): string {
   return text.replace(/\?[^\s()"'<>]*=[^\s()"'<>]*/g, "?…");
 }
 
@@ -107,14 +107,14 @@ function messageOf(record: LogRecord, options: LogOptions): string {
     part instanceof Error ? describeError(part) : `${part}`
   );
   // One event is one line, whatever a panel or a kernel put into it, and reads as it was written.
-  return hideSecrets(text.join(""), options.secrets).replace(
+  return redactSecrets(text.join(""), options.secrets).replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]+/gu,
     " ",
   );
 }
 
 /** Text without any of the secrets, in any of their spellings. */
-export function hideSecrets(text: string, secrets: readonly string[]): string {
+export function redactSecrets(text: string, secrets: readonly string[]): string {
   let hidden = text;
   for (const secret of secrets) {
     if (secret === "") continue;

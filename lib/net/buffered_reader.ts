@@ -1,24 +1,24 @@
-import type { Line } from "./byte_stream.ts";
-import { AnswerError } from "./errors.ts";
-import { headEnd, parseResponseHead, type ResponseHead } from "./http_head.ts";
+import type { ByteStream } from "./byte_stream.ts";
+import { ResponseError } from "./errors.ts";
+import { findHeadEnd, parseResponseHead, type ResponseHead } from "./http_head.ts";
 
 const BUFFER_BYTES = 8 * 1024;
 const HEAD_LIMIT = 32 * 1024;
 /** Answers of 1xx come before the one that counts. */
 const INTERIM_LIMIT = 8;
 
-/** Reads a line through one buffer for all its life. */
-export class LineReader {
-  readonly #line: Line;
+/** Reads a stream through one buffer for all its life. */
+export class BufferedReader {
+  readonly #stream: ByteStream;
   #buffer: Uint8Array<ArrayBuffer>;
-  /** What lies from here to the end was read from the line, but not yet by anybody here. */
+  /** What lies from here to the end was read from the stream, but not yet by anybody here. */
   #start = 0;
   #end = 0;
   /** Whether anything has come since this was last set to false. */
-  heard = false;
+  hasReceived = false;
 
-  constructor(line: Line, { bufferBytes = BUFFER_BYTES }: { bufferBytes?: number } = {}) {
-    this.#line = line;
+  constructor(stream: ByteStream, { bufferBytes = BUFFER_BYTES }: { bufferBytes?: number } = {}) {
+    this.#stream = stream;
     this.#buffer = new Uint8Array(bufferBytes);
   }
 
@@ -43,7 +43,7 @@ export class LineReader {
   /**
    * The head of the answer that counts, with all that comes before its body.
    *
-   * @throws {AnswerError} When there is none, or no sane one.
+   * @throws {ResponseError} When there is none, or no sane one.
    */
   async readHead(): Promise<ResponseHead> {
     for (let count = 0; count < INTERIM_LIMIT; count++) {
@@ -52,40 +52,40 @@ export class LineReader {
       try {
         head = parseResponseHead(text);
       } catch (cause) {
-        throw new AnswerError("the answer is not HTTP", { kind: "malformed", cause });
+        throw new ResponseError("the answer is not HTTP", { kind: "malformed", cause });
       }
       if (head.status >= 200 || head.status === 101) return head;
     }
-    throw new AnswerError("the answer never comes to its point", { kind: "malformed" });
+    throw new ResponseError("the answer never comes to its point", { kind: "malformed" });
   }
 
   async #readHeadText(): Promise<string> {
     for (let searched = 0;;) {
       const unread = this.#buffer.subarray(this.#start, this.#end);
-      const length = headEnd(unread, searched);
+      const length = findHeadEnd(unread, searched);
       if (length !== -1) {
         this.#start += length;
         // Byte for character, whatever encoding it may be meant in.
         return new TextDecoder("latin1").decode(unread.subarray(0, length));
       }
       if (unread.length >= HEAD_LIMIT) {
-        throw new AnswerError("the head of the answer has no end", { kind: "too long" });
+        throw new ResponseError("the head of the answer has no end", { kind: "too long" });
       }
       searched = Math.max(0, unread.length - 2);
       if (!await this.#fill()) {
-        throw new AnswerError("the connection was closed without an answer", { kind: "closed" });
+        throw new ResponseError("the connection was closed without an answer", { kind: "closed" });
       }
     }
   }
 
-  /** Reads more from the line behind what is unread; `false` at its end. */
+  /** Reads more from the stream behind what is unread; `false` at its end. */
   async #fill(): Promise<boolean> {
     if (this.#start === this.#end) this.#start = this.#end = 0;
     if (this.#end === this.#buffer.length) this.#makeRoom();
     const free = this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
-    const count = await this.#line.read(free);
+    const count = await this.#stream.read(free);
     if (count === null) return false;
-    this.heard = true;
+    this.hasReceived = true;
     this.#end += count;
     return true;
   }

@@ -1,5 +1,5 @@
 /** A two-way stream of bytes to a server, whatever lies between: proxy, TLS or nothing. */
-export interface Line {
+export interface ByteStream {
   /** Bytes read into the buffer; `null` when the other side has ended. Rejects when it was closed. */
   read(into: Uint8Array<ArrayBuffer>): Promise<number | null>;
   /** How many bytes the system took, at least one. */
@@ -9,8 +9,8 @@ export interface Line {
 }
 
 /** A line that stands, and what a request over it has to know of the way. */
-export interface OpenLine {
-  readonly line: Line;
+export interface DialResult {
+  readonly stream: ByteStream;
   /**
    * Set when an HTTP proxy reads the requests: their first line must name the whole URL.
    * `authorization` is the value of `Proxy-Authorization`, when the proxy wants one.
@@ -19,7 +19,7 @@ export interface OpenLine {
 }
 
 /** Opens lines; every way to a panel goes through one. */
-export interface Dialler {
+export interface Dialer {
   /**
    * Opens a line to the host of an `http:`, `https:`, `ws:` or `wss:` URL. Names are looked up
    * anew each time.
@@ -27,7 +27,7 @@ export interface Dialler {
    * @throws {LineError} When it does not come about; the message has no query and no password.
    * @throws The signal's reason when it aborts.
    */
-  open(url: URL, options: { signal: AbortSignal }): Promise<OpenLine>;
+  dial(url: URL, options: { signal: AbortSignal }): Promise<DialResult>;
 }
 
 /** Closes what may be closed already. */
@@ -40,7 +40,7 @@ export function closeQuietly(resource: { close(): void }): void {
 }
 
 /** Closes a resource when `signal` aborts, which ends all that waits for it; until disposed of. */
-export function closedOnAbort(resource: { close(): void }, signal: AbortSignal): Disposable {
+export function closeOnAbort(resource: { close(): void }, signal: AbortSignal): Disposable {
   const close = () => closeQuietly(resource);
   if (signal.aborted) close();
   signal.addEventListener("abort", close, { once: true });
@@ -48,7 +48,7 @@ export function closedOnAbort(resource: { close(): void }, signal: AbortSignal):
 }
 
 /** A line that is a connection of the runtime, by TLS or not. */
-export class ConnectionLine implements Line {
+export class ConnectionStream implements ByteStream {
   readonly #connection: Pick<Deno.Conn, "read" | "write" | "close">;
 
   constructor(connection: Pick<Deno.Conn, "read" | "write" | "close">) {
@@ -72,7 +72,7 @@ export class ConnectionLine implements Line {
 const BUFFER_BYTES = 16 * 1024;
 
 /** Passes on all that one connection says to another, until it has said all. */
-export async function pass(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+export async function copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(BUFFER_BYTES);
   for (let count; (count = await from.read(buffer)) !== null;) {
     await writeAll(to, buffer.subarray(0, count));

@@ -1,27 +1,27 @@
 import { ipFamily } from "../parse/ip_address.ts";
 import { closeQuietly } from "./byte_stream.ts";
-import { NameServer, type NameServerAddress, Resolver } from "./dns.ts";
-import { connectWords, isLookupFailure, lookupWords } from "./error_messages.ts";
-import { LineError } from "./errors.ts";
-import { type Connect, connectOrClose, race } from "./happy_eyeballs.ts";
-import { withTimeLimit } from "./timeout.ts";
+import { type NameServerAddress, NameServerResolver, SystemResolver } from "./dns.ts";
+import { connectErrorMessage, isLookupError, lookupErrorMessage } from "./error_messages.ts";
+import { DialError } from "./errors.ts";
+import { type Connect, connectAbortable, connectHappyEyeballs } from "./happy_eyeballs.ts";
+import { withTimeout } from "./timeout.ts";
 
 /** How names become connections; the last two are for tests. */
 export interface ConnectorOptions {
   readonly preferFamily?: 4 | 6 | undefined;
   readonly nameServer?: NameServerAddress | undefined;
-  readonly resolver?: Pick<Resolver, "resolveAll"> | undefined;
+  readonly resolver?: Pick<SystemResolver, "resolveAll"> | undefined;
   readonly connect?: Connect | undefined;
 }
 
 /** A host, without brackets, and its port. */
-export interface Endpoint {
+export interface HostAndPort {
   readonly host: string;
   readonly port: number;
 }
 
 /** Who waits, and what an endpoint is called in front of its host, such as `the proxy`. */
-export interface ConnectorCall {
+export interface ConnectOptions {
   readonly signal: AbortSignal;
   readonly role?: string;
 }
@@ -36,22 +36,22 @@ const ADDRESSES_LIMIT = 16;
 /** Connects to hosts by all addresses that they have. */
 export class Connector {
   readonly #preferFamily: 4 | 6 | undefined;
-  readonly #resolver: Pick<Resolver, "resolveAll"> | undefined;
+  readonly #resolver: Pick<SystemResolver, "resolveAll"> | undefined;
   readonly #connect: Connect | undefined;
 
   constructor(options: ConnectorOptions) {
     const { preferFamily, nameServer, resolver, connect } = options;
     this.#preferFamily = preferFamily;
-    this.#resolver = resolver ?? (nameServer && new NameServer(nameServer));
+    this.#resolver = resolver ?? (nameServer && new NameServerResolver(nameServer));
     this.#connect = connect;
   }
 
   /**
    * A connection, without delay for small packets and with the kernel's own signs of life.
    *
-   * @throws {LineError} Of the stage "lookup" or "connect".
+   * @throws {DialError} Of the stage "lookup" or "connect".
    */
-  async connect(endpoint: Endpoint, call: ConnectorCall): Promise<Deno.TcpConn> {
+  async connect(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
     const isName = ipFamily(endpoint.host) === undefined;
     const connection = isName && !this.#resolver && !this.#preferFamily
       ? await this.#connectByName(endpoint, call)
@@ -70,15 +70,15 @@ export class Connector {
   /**
    * All addresses of a host in the order to try them.
    *
-   * @throws {LineError} When it has none.
+   * @throws {DialError} When it has none.
    */
-  async lookUp(host: string, call: ConnectorCall): Promise<readonly string[]> {
+  async lookUp(host: string, call: ConnectOptions): Promise<readonly string[]> {
     const { signal } = call;
-    const resolver = this.#resolver ?? new Resolver();
+    const resolver = this.#resolver ?? new SystemResolver();
     try {
-      const found = await withTimeLimit(
+      const found = await withTimeout(
         (signal) => resolver.resolveAll(host, { signal }),
-        { ms: LOOKUP_MS, signal },
+        { timeoutMs: LOOKUP_MS, signal },
       );
       return this.#ordered(found).slice(0, ADDRESSES_LIMIT);
     } catch (cause) {
@@ -91,32 +91,32 @@ export class Connector {
    * The runtime looks the name up and tries all addresses in turn, 250 ms apart, IPv6 and IPv4
    * alternating. That saves the 4.5 MB of memory that `node:dns` takes.
    */
-  async #connectByName(endpoint: Endpoint, call: ConnectorCall): Promise<Deno.TcpConn> {
+  async #connectByName(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
     const { host, port } = endpoint;
     const { signal } = call;
     const connect = this.#connect ?? Deno.connect;
     try {
-      return await withTimeLimit(
-        (signal) => connectOrClose(host, { port, signal, connect }),
-        { ms: CONNECT_MS, signal },
+      return await withTimeout(
+        (signal) => connectAbortable(host, { port, signal, connect }),
+        { timeoutMs: CONNECT_MS, signal },
       );
     } catch (cause) {
       signal.throwIfAborted();
-      throw isLookupFailure(cause)
+      throw isLookupError(cause)
         ? lookupFailure(host, { ...call, cause })
         : failure(endpoint, { ...call, cause });
     }
   }
 
-  async #connectByAddress(endpoint: Endpoint, call: ConnectorCall): Promise<Deno.TcpConn> {
+  async #connectByAddress(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
     const { host, port } = endpoint;
     const { signal } = call;
     const connect = this.#connect;
     const addresses = ipFamily(host) ? [host] : await this.lookUp(host, call);
     try {
-      return await withTimeLimit(
-        (signal) => race(addresses, { port, signal, connect }),
-        { ms: CONNECT_MS, signal },
+      return await withTimeout(
+        (signal) => connectHappyEyeballs(addresses, { port, signal, connect }),
+        { timeoutMs: CONNECT_MS, signal },
       );
     } catch (cause) {
       signal.throwIfAborted();
@@ -133,23 +133,23 @@ export class Connector {
   }
 }
 
-function lookupFailure(host: string, call: { role?: string; cause: unknown }): LineError {
+function lookupFailure(host: string, call: { role?: string; cause: unknown }): DialError {
   const { role, cause } = call;
-  const message = `Cannot look up ${named(host, role)}: ${lookupWords(cause)}`;
-  return new LineError(message, { stage: "lookup", cause });
+  const message = `Cannot look up ${named(host, role)}: ${lookupErrorMessage(cause)}`;
+  return new DialError(message, { stage: "lookup", cause });
 }
 
 function failure(
-  { host, port }: Endpoint,
+  { host, port }: HostAndPort,
   call: { role?: string; addresses?: readonly string[]; cause: unknown },
-): LineError {
+): DialError {
   const { role, addresses: [first, ...more] = [], cause } = call;
   const others = more.length > 0 ? ` and ${more.length} more` : "";
   const where = first === undefined || first === host
     ? `${named(host, role)} port ${port}`
     : `${named(host, role)} (${first}${others} port ${port})`;
-  const message = `Cannot connect to ${where}: ${connectWords(cause)}`;
-  return new LineError(message, { stage: "connect", cause });
+  const message = `Cannot connect to ${where}: ${connectErrorMessage(cause)}`;
+  return new DialError(message, { stage: "connect", cause });
 }
 
 function named(host: string, role: string | undefined): string {

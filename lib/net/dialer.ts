@@ -1,28 +1,28 @@
 import { urlHost } from "../parse/probe_target.ts";
-import { closeQuietly, ConnectionLine, type Dialler, type OpenLine } from "./byte_stream.ts";
+import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./byte_stream.ts";
 import { Connector, type ConnectorOptions } from "./connector.ts";
 import { basicAuthorization, Proxies, type ProxySettings } from "./proxy.ts";
 import { Tls, type TrustOptions } from "./tls.ts";
 
-/** How lines are opened. */
-export interface LineDiallerOptions extends ConnectorOptions, TrustOptions {
+/** How streams are opened. */
+export interface DialerOptions extends ConnectorOptions, TrustOptions {
   readonly proxies?: ProxySettings;
 }
 
-/** Opens lines as the user wants them: by name server, family, proxy and trust. */
-export class LineDialler implements Dialler {
+/** Opens streams as the user wants them: by name server, family, proxy and trust. */
+export class NetDialer implements Dialer {
   readonly #connector: Connector;
   readonly #proxies: Proxies;
   readonly #tls: Tls;
 
   /** @throws {RangeError} When a proxy's URL can't be used; the message has no password. */
-  constructor(options: LineDiallerOptions = {}) {
+  constructor(options: DialerOptions = {}) {
     this.#connector = new Connector(options);
     this.#proxies = new Proxies(options.proxies ?? {});
     this.#tls = new Tls(options);
   }
 
-  async open(url: URL, { signal }: { signal: AbortSignal }): Promise<OpenLine> {
+  async dial(url: URL, { signal }: { signal: AbortSignal }): Promise<DialResult> {
     const isSecure = url.protocol === "https:" || url.protocol === "wss:";
     const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port);
     const target = { host: urlHost(url), port };
@@ -35,15 +35,15 @@ export class LineDialler implements Dialler {
       if (proxy?.kind === "http" && url.protocol === "http:") {
         const authorization = basicAuthorization(proxy);
         const forward = authorization === undefined ? {} : { authorization };
-        return { line: new ConnectionLine(connection), forward };
+        return { stream: new ConnectionStream(connection), forward };
       }
       if (proxy) {
-        await this.#proxies.passThrough(connection, { proxy, target, connector, signal });
+        await this.#proxies.openTunnel(connection, { proxy, target, connector, signal });
       }
-      const line = isSecure
+      const stream = isSecure
         ? await this.#tls.start(connection, { ...target, signal })
-        : new ConnectionLine(connection);
-      return { line };
+        : new ConnectionStream(connection);
+      return { stream };
     } catch (error) {
       closeQuietly(connection);
       throw error;

@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { ipFamily } from "../parse/ip_address.ts";
-import { withTimeLimit } from "./timeout.ts";
+import { withTimeout } from "./timeout.ts";
 
 /** Asks the system for all addresses of a host name. */
 export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
@@ -9,9 +9,9 @@ export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
 const LOOKUPS_LIMIT = 64;
 
 /** Host names to addresses, as the system does it (`/etc/hosts`, DNS), each time anew. */
-export class Resolver {
+export class SystemResolver {
   readonly #lookup: Lookup;
-  readonly #underWay = new Map<string, Promise<string[]>>();
+  readonly #inFlight = new Map<string, Promise<string[]>>();
 
   constructor(options: { lookup?: Lookup } = {}) {
     this.#lookup = options.lookup ?? systemLookup;
@@ -44,15 +44,15 @@ export class Resolver {
 
   /** One lookup a name at a time, however many probes ask for it. */
   #shared(host: string): Promise<string[]> {
-    const running = this.#underWay.get(host);
+    const running = this.#inFlight.get(host);
     if (running) return running;
-    if (this.#underWay.size >= LOOKUPS_LIMIT) {
+    if (this.#inFlight.size >= LOOKUPS_LIMIT) {
       return Promise.reject(new Error(`Cannot resolve ${host}: too many lookups hang`));
     }
-    const lookup = this.#addresses(host).finally(() => this.#underWay.delete(host));
+    const lookup = this.#addresses(host).finally(() => this.#inFlight.delete(host));
     // Whoever asked may have given up by the time it fails.
     lookup.catch(() => {});
-    this.#underWay.set(host, lookup);
+    this.#inFlight.set(host, lookup);
     return lookup;
   }
 
@@ -81,7 +81,7 @@ async function systemLookup(host: string): Promise<readonly { address: string }[
  *
  * Lines that can't be read are passed over, as the system does it.
  */
-export function hostsFileAddresses(text: string, host: string): string[] {
+export function lookUpHostsFile(text: string, host: string): string[] {
   const wanted = host.toLowerCase();
   const addresses: string[] = [];
   for (const line of text.split("\n")) {
@@ -100,8 +100,8 @@ export interface NameServerAddress {
 }
 
 /** What a name server is asked with; all of it is for tests. */
-export interface NameServerOptions {
-  system?: Pick<Resolver, "resolve">;
+export interface NameServerResolverOptions {
+  system?: Pick<SystemResolver, "resolve">;
   /** The text of `/etc/hosts`. */
   readHosts?: () => Promise<string>;
 }
@@ -112,14 +112,14 @@ const QUESTION_MS = 5000;
 const OTHER_FAMILY_MS = 500;
 
 /** Host names to addresses by a name server of the user's choice, each time anew. */
-export class NameServer {
+export class NameServerResolver {
   readonly #address: NameServerAddress;
-  readonly #system: Pick<Resolver, "resolve">;
+  readonly #system: Pick<SystemResolver, "resolve">;
   readonly #readHosts: () => Promise<string>;
 
-  constructor(address: NameServerAddress, options: NameServerOptions = {}) {
+  constructor(address: NameServerAddress, options: NameServerResolverOptions = {}) {
     this.#address = address;
-    this.#system = options.system ?? new Resolver();
+    this.#system = options.system ?? new SystemResolver();
     this.#readHosts = options.readHosts ?? (() => Deno.readTextFile("/etc/hosts"));
   }
 
@@ -134,10 +134,13 @@ export class NameServer {
     signal.throwIfAborted();
     if (ipFamily(host) !== undefined) return [host];
     const name = host.replace(/\.$/, "");
-    const known = hostsFileAddresses(await this.#readHosts().catch(() => ""), name);
+    const known = lookUpHostsFile(await this.#readHosts().catch(() => ""), name);
     if (known.length > 0) return known;
     if (name === "localhost" || name.endsWith(".localhost")) return ["127.0.0.1", "::1"];
-    return await withTimeLimit((signal) => this.#ask(host, signal), { ms: QUESTION_MS, signal });
+    return await withTimeout((signal) => this.#ask(host, signal), {
+      timeoutMs: QUESTION_MS,
+      signal,
+    });
   }
 
   async #ask(host: string, signal: AbortSignal): Promise<readonly string[]> {

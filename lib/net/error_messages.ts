@@ -29,19 +29,19 @@ const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Why a name has no address. */
-export function lookupWords(error: unknown): string {
+export function lookupErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);
   const known = LOOKUP_WORDS.find(([pattern]) => pattern.test(`${code} ${message}`));
   return known?.[1] ?? plain(message);
 }
 
 /** Whether `Deno.connect` failed for want of an address for a name. */
-export function isLookupFailure(error: unknown): boolean {
+export function isLookupError(error: unknown): boolean {
   return rootOf(error).message.startsWith("failed to lookup address information");
 }
 
 /** Why there is no connection. */
-export function connectWords(error: unknown): string {
+export function connectErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);
   return CONNECT_WORDS[code] ?? plain(message);
 }
@@ -51,7 +51,7 @@ export function connectWords(error: unknown): string {
  *
  * @param server The host, as it was asked for.
  */
-export function tlsFailure(error: unknown, server: { host: string; port: number }): string {
+export function tlsErrorMessage(error: unknown, server: { host: string; port: number }): string {
   const { message, code } = rootOf(error);
   const { host, port } = server;
   if (/InvalidContentType|wrong.version.number/i.test(`${code} ${message}`)) {

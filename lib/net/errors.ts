@@ -1,30 +1,30 @@
 /** How far a line to a server came before it failed. */
-export type LineStage = "lookup" | "connect" | "proxy" | "tls";
+export type DialStage = "lookup" | "connect" | "proxy" | "tls";
 
 /** A line to a server did not come about; the message is for an operator and has no password. */
-export class LineError extends Error {
+export class DialError extends Error {
   override name = "LineError";
-  readonly stage: LineStage;
+  readonly stage: DialStage;
 
-  constructor(message: string, options: { stage: LineStage; cause?: unknown }) {
+  constructor(message: string, options: { stage: DialStage; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.stage = options.stage;
   }
 }
 
 /** A server was reached, but its answer did not come or was none. */
-export class AnswerError extends Error {
+export class ResponseError extends Error {
   override name = "AnswerError";
   readonly kind: "closed" | "malformed" | "too long" | "timeout";
 
-  constructor(message: string, options: { kind: AnswerError["kind"]; cause?: unknown }) {
+  constructor(message: string, options: { kind: ResponseError["kind"]; cause?: unknown }) {
     super(message, { cause: options.cause });
     this.kind = options.kind;
   }
 }
 
 /** A server answered the wish for a WebSocket with something else. */
-export class UpgradeRefused extends Error {
+export class UpgradeError extends Error {
   override name = "UpgradeRefused";
   readonly status: number;
   /** The start of what it said. */

@@ -10,7 +10,7 @@ export class UnreachableError extends Error {
  *
  * @throws {UnreachableError} When there is a way to none of them.
  */
-export async function reachFirst<T>(
+export async function firstReachable<T>(
   addresses: readonly string[],
   attempt: (address: string) => Promise<T>,
 ): Promise<T> {
@@ -45,14 +45,14 @@ export type Connect = (
 ) => Promise<Deno.TcpConn>;
 
 /** What a connection needs to know. */
-export interface DialOptions {
+export interface ReachableOptions {
   port: number;
   signal: AbortSignal;
   connect?: Connect;
 }
 
 /** A connection and when its first packet left, in milliseconds of `performance.now()`. */
-export interface Dialled {
+export interface TimedConnection {
   connection: Deno.TcpConn;
   startedAtMs: number;
 }
@@ -62,12 +62,15 @@ export interface Dialled {
  *
  * @throws {Error} When it was refused, reset, or there is no way to any of them.
  */
-export async function dial(addresses: readonly string[], options: DialOptions): Promise<Dialled> {
+export async function connectFirstReachable(
+  addresses: readonly string[],
+  options: ReachableOptions,
+): Promise<TimedConnection> {
   const { port, signal } = options;
-  return await reachFirst(addresses, async (hostname) => {
+  return await firstReachable(addresses, async (hostname) => {
     const startedAtMs = performance.now();
     try {
-      return { connection: await connectOrClose(hostname, options), startedAtMs };
+      return { connection: await connectAbortable(hostname, options), startedAtMs };
     } catch (cause) {
       signal.throwIfAborted();
       throw connectError(hostname, { port, cause });
@@ -83,9 +86,9 @@ export async function dial(addresses: readonly string[], options: DialOptions): 
  *
  * @throws The signal's reason when it aborts.
  */
-export async function connectOrClose(
+export async function connectAbortable(
   hostname: string,
-  options: DialOptions,
+  options: ReachableOptions,
 ): Promise<Deno.TcpConn> {
   const { port, signal, connect = Deno.connect } = options;
   const cancel = new AbortController();
@@ -104,7 +107,7 @@ export async function connectOrClose(
 }
 
 /** How a race is run. */
-export interface RaceOptions {
+export interface HappyEyeballsOptions {
   port: number;
   signal: AbortSignal;
   connect?: Connect | undefined;
@@ -121,9 +124,9 @@ const STAGGER_MS = 250;
  * @throws The reason of the first that failed, when all did.
  * @throws The signal's reason when it aborts.
  */
-export async function race(
+export async function connectHappyEyeballs(
   addresses: readonly string[],
-  options: RaceOptions,
+  options: HappyEyeballsOptions,
 ): Promise<Deno.TcpConn> {
   const { port, signal, connect = Deno.connect, timers = globalThis } = options;
   signal.throwIfAborted();
@@ -145,7 +148,7 @@ export async function race(
     const hostname = waiting.shift();
     if (hostname === undefined) return;
     running++;
-    connectOrClose(hostname, { port, signal: over.signal, connect }).then(win, lose);
+    connectAbortable(hostname, { port, signal: over.signal, connect }).then(win, lose);
     if (waiting.length > 0) timer = timers.setTimeout(startNext, STAGGER_MS);
   }
 

@@ -1,6 +1,6 @@
 import { BoundedBytes } from "./bounded_bytes.ts";
-import type { LineReader } from "./buffered_reader.ts";
-import { AnswerError } from "./errors.ts";
+import type { BufferedReader } from "./buffered_reader.ts";
+import { ResponseError } from "./errors.ts";
 import type { ResponseHead } from "./http_head.ts";
 
 /** A line of a chunk's size, or of a trailer, is never as long. */
@@ -12,13 +12,13 @@ const TRAILERS_LIMIT = 32 * 1024;
  *
  * Own code, as all of HTTP here; `http_client.ts` says why.
  */
-export class ChunkedBody {
+export class ChunkedDecoder {
   #line = "";
   /** Bytes of the present chunk that are still to come. */
   #rest = 0;
   #state: "size" | "data" | "after data" | "trailer" | "ended" = "size";
   #trailerBytes = 0;
-  #surplus = 0;
+  #excess = 0;
 
   /** Whether the whole body has come. */
   get ended(): boolean {
@@ -26,8 +26,8 @@ export class ChunkedBody {
   }
 
   /** How many of the bytes taken last came after the end; they are left alone. */
-  get surplus(): number {
-    return this.#surplus;
+  get excess(): number {
+    return this.#excess;
   }
 
   /**
@@ -35,7 +35,7 @@ export class ChunkedBody {
    *
    * @throws {SyntaxError} When it is no such coding.
    */
-  take(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
+  decode(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let at = 0;
     while (at < bytes.length && this.#state !== "ended") {
@@ -56,7 +56,7 @@ export class ChunkedBody {
       at = until + 1;
       if (end !== -1) this.#takeLine();
     }
-    this.#surplus = Math.max(0, bytes.length - at);
+    this.#excess = Math.max(0, bytes.length - at);
     return parts;
   }
 
@@ -127,7 +127,7 @@ function* pieces(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuff
 const LIMIT_BYTES = 1024 * 1024;
 
 /** A body that was read to its end, and whether the line can be used again. */
-export interface AnswerBody {
+export interface ResponseBody {
   readonly text: string;
   readonly reusable: boolean;
 }
@@ -135,9 +135,9 @@ export interface AnswerBody {
 /**
  * Reads the body that belongs to a head.
  *
- * @throws {AnswerError} When it is cut off, too long or in an encoding that nobody asked for.
+ * @throws {ResponseError} When it is cut off, too long or in an encoding that nobody asked for.
  */
-export async function readBody(reader: LineReader, head: ResponseHead): Promise<AnswerBody> {
+export async function readBody(reader: BufferedReader, head: ResponseHead): Promise<ResponseBody> {
   const length = lengthOf(head);
   // Nothing has to be read for that.
   if (length !== Infinity && length > LIMIT_BYTES) throw tooLong();
@@ -160,11 +160,11 @@ export interface BodySink {
 /**
  * Reads the body that belongs to a head into `whole`, until that is full; whether all of it fitted.
  *
- * @throws {AnswerError} When it is cut off or malformed; what has come is in `whole` then.
+ * @throws {ResponseError} When it is cut off or malformed; what has come is in `whole` then.
  */
 export async function readBodyInto(
   whole: BodySink,
-  { reader, head }: { reader: LineReader; head: ResponseHead },
+  { reader, head }: { reader: BufferedReader; head: ResponseHead },
 ): Promise<boolean> {
   if (head.status === 204 || head.status === 304) return true;
   const coding = head.headers.get("transfer-encoding")?.toLowerCase();
@@ -176,16 +176,16 @@ export async function readBodyInto(
     // Without a length the end of the line is that of the body.
     if (bytes === undefined && length === Infinity) break;
     if (bytes === undefined) throw cutOff();
-    const surplus = Math.max(0, bytes.length - rest);
-    if (!await whole.add(surplus === 0 ? bytes : bytes.subarray(0, rest))) return false;
-    reader.unread(surplus);
+    const excess = Math.max(0, bytes.length - rest);
+    if (!await whole.add(excess === 0 ? bytes : bytes.subarray(0, rest))) return false;
+    reader.unread(excess);
     rest -= bytes.length;
   }
   return true;
 }
 
-async function readChunks(whole: BodySink, reader: LineReader): Promise<boolean> {
-  const body = new ChunkedBody();
+async function readChunks(whole: BodySink, reader: BufferedReader): Promise<boolean> {
+  const body = new ChunkedDecoder();
   while (!body.ended) {
     const bytes = await reader.read();
     if (bytes === undefined) throw cutOff();
@@ -193,15 +193,15 @@ async function readChunks(whole: BodySink, reader: LineReader): Promise<boolean>
       if (!await whole.add(part)) return false;
     }
   }
-  reader.unread(body.surplus);
+  reader.unread(body.excess);
   return true;
 }
 
-function partsOf(body: ChunkedBody, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
+function partsOf(body: ChunkedDecoder, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
   try {
-    return body.take(bytes);
+    return body.decode(bytes);
   } catch (cause) {
-    throw new AnswerError("the answer is malformed", { kind: "malformed", cause });
+    throw new ResponseError("the answer is malformed", { kind: "malformed", cause });
   }
 }
 
@@ -233,7 +233,7 @@ async function decode(bytes: Uint8Array<ArrayBuffer>, encoding = "identity"): Pr
   try {
     plain = await unpacked(bytes, { encoding, limit: LIMIT_BYTES });
   } catch (cause) {
-    throw new AnswerError("the answer can't be unpacked", { kind: "malformed", cause });
+    throw new ResponseError("the answer can't be unpacked", { kind: "malformed", cause });
   }
   if (plain === undefined) throw tooLong();
   const text = new TextDecoder().decode(plain.bytes);
@@ -241,20 +241,20 @@ async function decode(bytes: Uint8Array<ArrayBuffer>, encoding = "identity"): Pr
   return text;
 }
 
-function tooLong(): AnswerError {
-  return new AnswerError(`the answer is longer than ${LIMIT_BYTES} bytes`, { kind: "too long" });
+function tooLong(): ResponseError {
+  return new ResponseError(`the answer is longer than ${LIMIT_BYTES} bytes`, { kind: "too long" });
 }
 
-function cutOff(): AnswerError {
-  return new AnswerError("the connection was closed in mid-answer", { kind: "closed" });
+function cutOff(): ResponseError {
+  return new ResponseError("the connection was closed in mid-answer", { kind: "closed" });
 }
 
-function malformed(why: string): AnswerError {
-  return new AnswerError(`the answer is malformed: ${why}`, { kind: "malformed" });
+function malformed(why: string): ResponseError {
+  return new ResponseError(`the answer is malformed: ${why}`, { kind: "malformed" });
 }
 
 /** A request over HTTP/1.1. */
-export interface WireRequest {
+export interface RequestMessage {
   readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers: readonly (readonly [string, string])[];
@@ -268,10 +268,10 @@ export interface WireRequest {
  *
  * @throws {TypeError} When a header would break out of its line.
  */
-export function requestBytes(request: WireRequest): Uint8Array<ArrayBuffer> {
+export function encodeRequest(request: RequestMessage): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const body = typeof request.body === "string" ? encoder.encode(request.body) : request.body;
-  const head = encoder.encode(requestHead(request, body?.length));
+  const head = encoder.encode(encodeRequestHead(request, body?.length));
   if (body === undefined) return head;
   const whole = new Uint8Array(head.length + body.length);
   whole.set(head);
@@ -284,7 +284,7 @@ export function requestBytes(request: WireRequest): Uint8Array<ArrayBuffer> {
  *
  * @throws {TypeError} When a header would break out of its line.
  */
-export function requestHead(request: WireRequest, bodyLength: number | undefined): string {
+export function encodeRequestHead(request: RequestMessage, bodyLength: number | undefined): string {
   const { method, url, forward } = request;
   const path = url.pathname + url.search;
   const target = forward === undefined ? path : `http://${url.host}${path}`;

@@ -1,7 +1,7 @@
-import { LineReader } from "./buffered_reader.ts";
-import { type Dialler, type OpenLine, writeAll } from "./byte_stream.ts";
-import { AnswerError } from "./errors.ts";
-import { readBody, requestBytes } from "./http1.ts";
+import { BufferedReader } from "./buffered_reader.ts";
+import { type Dialer, type DialResult, writeAll } from "./byte_stream.ts";
+import { ResponseError } from "./errors.ts";
+import { encodeRequest, readBody } from "./http1.ts";
 
 /** One request; a redirect is an answer like any other. */
 export interface HttpRequest {
@@ -12,15 +12,15 @@ export interface HttpRequest {
 }
 
 /** What was answered. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   /** By lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
 }
 
-interface Connection extends OpenLine {
-  readonly reader: LineReader;
+interface Connection extends DialResult {
+  readonly reader: BufferedReader;
   usedAtMs: number;
 }
 
@@ -29,30 +29,30 @@ const IDLE_MS = 60_000;
 const IDLE_LIMIT = 4;
 
 /**
- * HTTP/1.1 over lines that are kept for the next request; answers are bounded.
+ * HTTP/1.1 over streams that are kept for the next request; answers are bounded.
  *
  * Own code, since it costs less CPU and memory than `fetch`, bounds what it takes, and goes by the
- * same lines as WebSockets, with every option of them.
+ * same streams as WebSockets, with every option of them.
  */
 export class HttpClient {
-  readonly #dialler: Dialler;
+  readonly #dialer: Dialer;
   /** By origin, the one used last at the end. */
   readonly #idle = new Map<string, Connection[]>();
   #closed = false;
 
-  constructor(options: { dialler: Dialler }) {
-    this.#dialler = options.dialler;
+  constructor(options: { dialer: Dialer }) {
+    this.#dialer = options.dialer;
   }
 
   /**
    * Makes a request. When a kept connection turns out to be dead, a new one takes its place, once.
    *
-   * @throws {AnswerError} When there is no sane answer.
+   * @throws {ResponseError} When there is no sane answer.
    * @throws {LineError} When there is no way to the server.
    * @throws {TypeError} When a header can't be sent.
    * @throws The signal's reason when it aborts; the connection is closed then.
    */
-  async request(request: HttpRequest, options: { signal: AbortSignal }): Promise<HttpAnswer> {
+  async request(request: HttpRequest, options: { signal: AbortSignal }): Promise<HttpResponse> {
     const { signal } = options;
     signal.throwIfAborted();
     const url = new URL(request.url);
@@ -63,14 +63,14 @@ export class HttpClient {
         return await this.#exchange(kept, call);
       } catch (error) {
         signal.throwIfAborted();
-        const isDead = error instanceof AnswerError && error.kind === "closed";
-        if (!isDead || kept.reader.heard) throw error;
+        const isDead = error instanceof ResponseError && error.kind === "closed";
+        if (!isDead || kept.reader.hasReceived) throw error;
         // A server that has given up one has given up those that were kept longer.
         this.#dropIdle(url.origin);
       }
     }
-    const opened = await this.#dialler.open(url, { signal });
-    const connection = { ...opened, reader: new LineReader(opened.line), usedAtMs: 0 };
+    const opened = await this.#dialer.dial(url, { signal });
+    const connection = { ...opened, reader: new BufferedReader(opened.stream), usedAtMs: 0 };
     return await this.#exchange(connection, call);
   }
 
@@ -83,35 +83,37 @@ export class HttpClient {
   async #exchange(
     connection: Connection,
     call: HttpRequest & { url: URL; signal: AbortSignal },
-  ): Promise<HttpAnswer> {
+  ): Promise<HttpResponse> {
     const { signal } = call;
-    const { line, reader, forward } = connection;
-    const abort = () => line.close();
+    const { stream, reader, forward } = connection;
+    const abort = () => stream.close();
     signal.addEventListener("abort", abort, { once: true });
     let reusable = false;
     try {
       signal.throwIfAborted();
-      reader.heard = false;
-      const bytes = requestBytes({ ...call, forward });
+      reader.hasReceived = false;
+      const bytes = encodeRequest({ ...call, forward });
       let unsent: unknown;
       // A server may answer and hang up before it has read everything.
-      await writeAll(line, bytes).catch((error) => unsent = error);
+      await writeAll(stream, bytes).catch((error) => unsent = error);
       const head = await reader.readHead().catch((error) => {
         throw unsent ?? error;
       });
-      if (head.status === 101) throw new AnswerError("nobody asked for 101", { kind: "malformed" });
+      if (head.status === 101) {
+        throw new ResponseError("nobody asked for 101", { kind: "malformed" });
+      }
       const body = await readBody(reader, head);
       reusable = body.reusable && unsent === undefined;
       return { status: head.status, headers: head.headers, text: body.text };
     } catch (error) {
       signal.throwIfAborted();
-      throw error instanceof AnswerError || error instanceof TypeError
+      throw error instanceof ResponseError || error instanceof TypeError
         ? error
-        : new AnswerError("the connection was lost", { kind: "closed", cause: error });
+        : new ResponseError("the connection was lost", { kind: "closed", cause: error });
     } finally {
       signal.removeEventListener("abort", abort);
       if (reusable && !signal.aborted && !this.#closed) this.#keep(call.url.origin, connection);
-      else line.close();
+      else stream.close();
     }
   }
 
@@ -119,7 +121,7 @@ export class HttpClient {
   #takeIdle(origin: string): Connection | undefined {
     const oldestMs = performance.now() - IDLE_MS;
     for (const [key, kept] of this.#idle) {
-      while (kept[0] !== undefined && kept[0].usedAtMs <= oldestMs) kept.shift()?.line.close();
+      while (kept[0] !== undefined && kept[0].usedAtMs <= oldestMs) kept.shift()?.stream.close();
       if (kept.length === 0) this.#idle.delete(key);
     }
     return this.#idle.get(origin)?.pop();
@@ -130,11 +132,11 @@ export class HttpClient {
     const kept = this.#idle.get(origin) ?? [];
     this.#idle.set(origin, kept);
     kept.push(connection);
-    if (kept.length > IDLE_LIMIT) kept.shift()?.line.close();
+    if (kept.length > IDLE_LIMIT) kept.shift()?.stream.close();
   }
 
   #dropIdle(origin: string): void {
-    for (const { line } of this.#idle.get(origin) ?? []) line.close();
+    for (const { stream } of this.#idle.get(origin) ?? []) stream.close();
     this.#idle.delete(origin);
   }
 }

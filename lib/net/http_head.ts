@@ -11,7 +11,7 @@ const LF = 10;
 const CR = 13;
 
 /** Where the bytes behind a head begin, its end sought from `from` on; -1 when it has none yet. */
-export function headEnd(bytes: Uint8Array, from: number): number {
+export function findHeadEnd(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
     const next = bytes[at + 1] === CR ? at + 2 : at + 1;
     if (bytes[next] === LF) return next + 1;

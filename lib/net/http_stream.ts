@@ -1,8 +1,8 @@
-import { LineReader } from "./buffered_reader.ts";
-import { type Dialler, type Line, writeAll } from "./byte_stream.ts";
-import { AnswerError } from "./errors.ts";
-import { readBody, readBodyInto, requestHead } from "./http1.ts";
-import type { HttpAnswer } from "./http_client.ts";
+import { BufferedReader } from "./buffered_reader.ts";
+import { type ByteStream, type Dialer, writeAll } from "./byte_stream.ts";
+import { ResponseError } from "./errors.ts";
+import { encodeRequestHead, readBody, readBodyInto } from "./http1.ts";
+import type { HttpResponse } from "./http_client.ts";
 import type { ResponseHead } from "./http_head.ts";
 
 /** A request whose body, or whose answer's body, is too long for memory. */
@@ -41,47 +41,47 @@ const CHECKS_PER_LIMIT = 4;
  * direction. It is never repeated: the source can be read once only.
  *
  * @param options `stallMs`: ends the request when no byte has moved for so long.
- * @throws {AnswerError} When there is no sane answer, or its body has another length than `sink`.
+ * @throws {ResponseError} When there is no sane answer, or its body has another length than `sink`.
  * @throws {LineError} When there is no connection to the server.
  * @throws What source and sink throw, and the signal's reason when it aborts.
  */
 export async function streamRequest(
-  dialler: Dialler,
+  dialer: Dialer,
   request: StreamedRequest,
   { signal, stallMs }: { signal: AbortSignal; stallMs: number },
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   signal.throwIfAborted();
   const url = new URL(request.url);
-  const { line, forward } = await dialler.open(url, { signal });
-  const stream = new RequestStream(line);
-  const stop = stream.closeOnStall(stallMs);
-  const abort = () => line.close();
+  const { stream, forward } = await dialer.dial(url, { signal });
+  const exchange = new RequestStream(stream);
+  const stop = exchange.closeOnStall(stallMs);
+  const abort = () => stream.close();
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
     const { source, sink, method } = request;
     const headers = [...request.headers, ["connection", "close"] as const];
-    const head = requestHead({ method, url, headers, forward }, source?.lengthBytes);
-    return await stream.exchange(new TextEncoder().encode(head), { source, sink });
+    const head = encodeRequestHead({ method, url, headers, forward }, source?.lengthBytes);
+    return await exchange.run(new TextEncoder().encode(head), { source, sink });
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
     stop();
     signal.removeEventListener("abort", abort);
-    line.close();
+    stream.close();
   }
 }
 
 class RequestStream {
-  readonly #line: Line;
-  readonly #reader: LineReader;
+  readonly #stream: ByteStream;
+  readonly #reader: BufferedReader;
   #movedAtMs = performance.now();
   #isStalled = false;
 
-  constructor(line: Line) {
-    this.#line = line;
-    this.#reader = new LineReader(line, { bufferBytes: BUFFER_BYTES });
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
+    this.#reader = new BufferedReader(stream, { bufferBytes: BUFFER_BYTES });
   }
 
   /** Closes the connection when no byte moves for `stallMs`; until the function given is called. */
@@ -89,15 +89,15 @@ class RequestStream {
     const timer = setInterval(() => {
       if (performance.now() - this.#movedAtMs < stallMs) return;
       this.#isStalled = true;
-      this.#line.close();
+      this.#stream.close();
     }, stallMs / CHECKS_PER_LIMIT);
     return () => clearInterval(timer);
   }
 
-  async exchange(
+  async run(
     head: Uint8Array<ArrayBuffer>,
     { source, sink }: Pick<StreamedRequest, "source" | "sink">,
-  ): Promise<HttpAnswer> {
+  ): Promise<HttpResponse> {
     // Read from the start: a server may refuse the request before all of it was sent.
     const answering = this.#network(this.#reader.readHead());
     let isSettled = false;
@@ -108,7 +108,7 @@ class RequestStream {
     });
     // Nobody can have accepted what was not sent.
     if (leftBytes > 0 && answer.status < 300) {
-      throw error ?? new AnswerError("the answer came before the body was sent", {
+      throw error ?? new ResponseError("the answer came before the body was sent", {
         kind: "malformed",
       });
     }
@@ -124,7 +124,7 @@ class RequestStream {
     const buffer = new Uint8Array(source === undefined ? 0 : BUFFER_BYTES);
     for (let piece = head;;) {
       try {
-        await this.#network(writeAll(this.#line, piece));
+        await this.#network(writeAll(this.#stream, piece));
       } catch (error) {
         return { leftBytes, error };
       }
@@ -137,15 +137,15 @@ class RequestStream {
     }
   }
 
-  async #receive(head: ResponseHead, sink: ByteSink | undefined): Promise<HttpAnswer> {
+  async #receive(head: ResponseHead, sink: ByteSink | undefined): Promise<HttpResponse> {
     const { status, headers } = head;
-    if (status === 101) throw new AnswerError("unexpected status 101", { kind: "malformed" });
+    if (status === 101) throw new ResponseError("unexpected status 101", { kind: "malformed" });
     if (sink === undefined || status !== 200) {
       const { text } = await this.#network(readBody(this.#reader, head));
       return { status, headers, text };
     }
     if ((headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity") {
-      throw new AnswerError("the answer has an encoding that was not asked for", {
+      throw new ResponseError("the answer has an encoding that was not asked for", {
         kind: "malformed",
       });
     }
@@ -166,7 +166,7 @@ class RequestStream {
     await this.#network(readBodyInto({ add }, { reader: this.#reader, head }));
     if (failure !== undefined) throw failure.error;
     if (left !== 0) {
-      throw new AnswerError(`the answer does not have ${sink.lengthBytes} bytes`, {
+      throw new ResponseError(`the answer does not have ${sink.lengthBytes} bytes`, {
         kind: left < 0 ? "too long" : "closed",
       });
     }
@@ -178,9 +178,9 @@ class RequestStream {
     try {
       return await moving;
     } catch (cause) {
-      if (this.#isStalled) throw new AnswerError("no byte moved any more", { kind: "timeout" });
-      if (cause instanceof AnswerError || cause instanceof TypeError) throw cause;
-      throw new AnswerError("the connection was lost", { kind: "closed", cause });
+      if (this.#isStalled) throw new ResponseError("no byte moved any more", { kind: "timeout" });
+      if (cause instanceof ResponseError || cause instanceof TypeError) throw cause;
+      throw new ResponseError("the connection was lost", { kind: "closed", cause });
     }
   }
 }

@@ -1,5 +1,5 @@
 import { ipFamily } from "../parse/ip_address.ts";
-import { closedOnAbort, closeQuietly, type Line, writeAll } from "./byte_stream.ts";
+import { type ByteStream, closeOnAbort, closeQuietly, writeAll } from "./byte_stream.ts";
 
 type NodeStream = typeof import("node:stream");
 type Duplex = InstanceType<NodeStream["Duplex"]>;
@@ -12,11 +12,11 @@ const BUFFER_BYTES = 16 * 1024;
  * TLS on top of a stream takes whatever comes and keeps it, read or not; so the other side could
  * fill the memory.
  */
-export class ThirstySource {
+export class PausableSource {
   readonly duplex: Duplex;
   readonly #connection: Deno.TcpConn;
-  #isThirsty = false;
-  #isAsked = false;
+  #wantsData = false;
+  #isReadRequested = false;
   #isReading = false;
 
   /** @param duplex Node's class, which is loaded by who uses it. */
@@ -24,7 +24,7 @@ export class ThirstySource {
     this.#connection = connection;
     this.duplex = new duplex({
       read: () => {
-        this.#isAsked = true;
+        this.#isReadRequested = true;
         this.#read();
       },
       write: (chunk: Uint8Array, _encoding, done) => {
@@ -41,14 +41,14 @@ export class ThirstySource {
   }
 
   /** Whether bytes may come in. */
-  set isThirsty(value: boolean) {
-    this.#isThirsty = value;
+  set wantsData(value: boolean) {
+    this.#wantsData = value;
     this.#read();
   }
 
   async #read(): Promise<void> {
-    if (!this.#isThirsty || !this.#isAsked || this.#isReading) return;
-    this.#isAsked = false;
+    if (!this.#wantsData || !this.#isReadRequested || this.#isReading) return;
+    this.#isReadRequested = false;
     this.#isReading = true;
     try {
       const buffer = new Uint8Array(BUFFER_BYTES);
@@ -62,7 +62,7 @@ export class ThirstySource {
 }
 
 /** TLS with whoever answers. */
-export interface UnverifiedTlsOptions {
+export interface InsecureTlsOptions {
   hostname: string;
   protocols: string[];
   signal: AbortSignal;
@@ -78,44 +78,44 @@ type TlsSocket = import("node:tls").TLSSocket;
  *
  * @throws The library's error when the handshake fails; what was opened is closed then.
  */
-export async function openUnverified(
+export async function startInsecureTls(
   connection: Deno.TcpConn,
-  options: UnverifiedTlsOptions,
-): Promise<Line> {
+  options: InsecureTlsOptions,
+): Promise<ByteStream> {
   const { hostname, protocols, signal } = options;
   const [{ connect }, { Duplex }] = await Promise.all([
     import("node:tls"),
     import("node:stream"),
   ]);
   signal.throwIfAborted();
-  const source = new ThirstySource(connection, Duplex);
+  const source = new PausableSource(connection, Duplex);
   const socket = connect({
     socket: source.duplex,
     rejectUnauthorized: false,
     ALPNProtocols: protocols,
     ...(ipFamily(hostname) === undefined ? { servername: hostname } : {}),
   });
-  const line = new SocketLine(socket, source);
-  using _ = closedOnAbort(line, signal);
+  const stream = new NodeSocketStream(socket, source);
+  using _ = closeOnAbort(stream, signal);
   try {
-    await line.secure();
+    await stream.secure();
     signal.throwIfAborted();
-    return line;
+    return stream;
   } catch (error) {
-    line.close();
+    stream.close();
     throw error;
   }
 }
 
-/** A line that is one of Node's sockets. */
-class SocketLine implements Line {
+/** A stream that is one of Node's sockets. */
+class NodeSocketStream implements ByteStream {
   readonly #socket: TlsSocket;
-  readonly #source: ThirstySource;
+  readonly #source: PausableSource;
   #rest: Uint8Array = new Uint8Array();
   #error: unknown;
   #wake: () => void = () => {};
 
-  constructor(socket: TlsSocket, source: ThirstySource) {
+  constructor(socket: TlsSocket, source: PausableSource) {
     this.#socket = socket;
     this.#source = source;
     socket.on("error", (error) => this.#error ??= error);
@@ -130,7 +130,7 @@ class SocketLine implements Line {
     this.#socket.once("secureConnect", () => isSecure = true);
     while (!isSecure) {
       if (this.#socket.destroyed) throw this.#error ?? new Error("unexpected end of file");
-      await this.#change();
+      await this.#waitForEvent();
     }
   }
 
@@ -140,8 +140,8 @@ class SocketLine implements Line {
       const chunk: unknown = this.#socket.read();
       if (chunk instanceof Uint8Array) this.#rest = chunk;
       else if (this.#socket.readableEnded) return null;
-      else if (this.#socket.destroyed) throw new Error("Cannot read: the line was closed");
-      else await this.#change();
+      else if (this.#socket.destroyed) throw new Error("Cannot read: the stream was closed");
+      else await this.#waitForEvent();
     }
     const count = Math.min(into.length, this.#rest.length);
     into.set(this.#rest.subarray(0, count));
@@ -164,11 +164,11 @@ class SocketLine implements Line {
   }
 
   /** Lets bytes in until something happens. */
-  async #change(): Promise<void> {
+  async #waitForEvent(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    this.#source.isThirsty = true;
+    this.#source.wantsData = true;
     await promise;
-    this.#source.isThirsty = false;
+    this.#source.wantsData = false;
   }
 }

@@ -1,7 +1,7 @@
-import { closeQuietly, pass } from "./byte_stream.ts";
+import { closeQuietly, copy } from "./byte_stream.ts";
 
 /** A way round over loopback. */
-export interface Detour {
+export interface LoopbackProxy {
   /** Leads to the connection, and ends it when closed. */
   readonly near: Deno.TcpConn;
   /** Ends the connection at once, whoever holds `near`. */
@@ -9,7 +9,7 @@ export interface Detour {
 }
 
 /** Leads a connection over loopback, so that it can be ended from here whatever becomes of `near`. */
-export async function openDetour(connection: Deno.TcpConn): Promise<Detour> {
+export async function openLoopbackProxy(connection: Deno.TcpConn): Promise<LoopbackProxy> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [near, far] = await Promise.all([
     Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port }),
@@ -26,7 +26,7 @@ export async function openDetour(connection: Deno.TcpConn): Promise<Detour> {
   }
   near.setNoDelay(true);
   far.setNoDelay(true);
-  pass(far, connection).catch(() => {}).finally(close);
-  pass(connection, far).then(() => far.closeWrite()).catch(close);
+  copy(far, connection).catch(() => {}).finally(close);
+  copy(connection, far).then(() => far.closeWrite()).catch(close);
   return { near, close };
 }

@@ -1,12 +1,12 @@
 import { isExemptFromProxy, parseProxy, type Proxy } from "../parse/proxy.ts";
-import { closedOnAbort, writeAll } from "./byte_stream.ts";
-import type { Connector, Endpoint } from "./connector.ts";
-import { LineError } from "./errors.ts";
+import { closeOnAbort, writeAll } from "./byte_stream.ts";
+import type { Connector, HostAndPort } from "./connector.ts";
+import { DialError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";
-import { withTimeLimit } from "./timeout.ts";
+import { withTimeout } from "./timeout.ts";
 
 /** What a proxy says to `CONNECT`. */
-export interface ConnectAnswer {
+export interface ConnectResponse {
   status: number;
   /** Its own words for it, fit for a log; may be empty. */
   reason: string;
@@ -19,7 +19,7 @@ const REASON_LIMIT = 100;
  *
  * @throws {SyntaxError} When that is no HTTP.
  */
-export function parseConnectAnswer(head: string): ConnectAnswer {
+export function parseConnectResponse(head: string): ConnectResponse {
   const [, status, reason = ""] = /^HTTP\/1\.[01] +([1-9]\d\d)(?: +([^\r\n]*))?\r?\n/.exec(head) ??
     [];
   if (status === undefined) throw new SyntaxError("Cannot parse the proxy's answer: it is no HTTP");
@@ -37,7 +37,7 @@ const HEAD_LIMIT = 16 * 1024;
  */
 export async function openHttpTunnel(
   connection: Deno.TcpConn,
-  { target, proxy }: { target: Endpoint; proxy: Proxy },
+  { target, proxy }: { target: HostAndPort; proxy: Proxy },
 ): Promise<void> {
   const { host, port } = target;
   const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -49,7 +49,7 @@ export async function openHttpTunnel(
     "\r\n",
   ].join("\r\n");
   await writeAll(connection, new TextEncoder().encode(request));
-  const { status, reason } = parseConnectAnswer(await readHead(connection));
+  const { status, reason } = parseConnectResponse(await readHead(connection));
   if (status < 200 || status > 299) {
     throw new Error(`the proxy answers ${`${status} ${reason}`.trimEnd()}`);
   }
@@ -108,7 +108,7 @@ export class Proxies {
   }
 
   /** The proxy that leads to a target; `undefined` when none does. */
-  find(target: Endpoint, { isSecure }: { isSecure: boolean }): Proxy | undefined {
+  find(target: HostAndPort, { isSecure }: { isSecure: boolean }): Proxy | undefined {
     const proxy = isSecure ? this.#secure : this.#plain;
     return proxy && !isExemptFromProxy(this.#exempt, target) ? proxy : undefined;
   }
@@ -117,11 +117,11 @@ export class Proxies {
    * Has a proxy lead the connection to it on to `target`.
    *
    * @param options `connector` looks up the names that the proxy does not.
-   * @throws {LineError} Of the stage "proxy", or "lookup".
+   * @throws {DialError} Of the stage "proxy", or "lookup".
    */
-  async passThrough(
+  async openTunnel(
     connection: Deno.TcpConn,
-    options: { proxy: Proxy; target: Endpoint; connector: Connector; signal: AbortSignal },
+    options: { proxy: Proxy; target: HostAndPort; connector: Connector; signal: AbortSignal },
   ): Promise<void> {
     const { proxy, connector, signal } = options;
     let { target } = options;
@@ -131,16 +131,16 @@ export class Proxies {
     }
     const open = proxy.kind === "http" ? openHttpTunnel : openSocksTunnel;
     try {
-      await withTimeLimit(async (signal) => {
-        using _ = closedOnAbort(connection, signal);
+      await withTimeout(async (signal) => {
+        using _ = closeOnAbort(connection, signal);
         await open(connection, { target, proxy });
-      }, { ms: ANSWER_MS, signal });
+      }, { timeoutMs: ANSWER_MS, signal });
     } catch (cause) {
       signal.throwIfAborted();
       const reason = cause instanceof Error ? cause.message : String(cause);
       const way = `by ${proxy.host} port ${proxy.port}`;
       const message = `Cannot connect to ${options.target.host} ${way}: ${reason}`;
-      throw new LineError(message, { stage: "proxy", cause });
+      throw new DialError(message, { stage: "proxy", cause });
     }
   }
 }

@@ -1,7 +1,7 @@
 import { addressBytes } from "../parse/ip_address.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { writeAll } from "./byte_stream.ts";
-import type { Endpoint } from "./connector.ts";
+import type { HostAndPort } from "./connector.ts";
 
 const VERSION = 5;
 const LOGIN_VERSION = 1;
@@ -36,7 +36,7 @@ const REFUSALS: readonly string[] = [
  */
 export async function openSocksTunnel(
   connection: Deno.TcpConn,
-  { target, proxy }: { target: Endpoint; proxy: Proxy },
+  { target, proxy }: { target: HostAndPort; proxy: Proxy },
 ): Promise<void> {
   const methods = proxy.login ? [NO_LOGIN, LOGIN] : [NO_LOGIN];
   await writeAll(connection, Uint8Array.of(VERSION, methods.length, ...methods));

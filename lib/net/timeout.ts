@@ -1,6 +1,6 @@
 /** How long something may take, and who may end it before. */
-export interface TimeLimit {
-  ms: number;
+export interface TimeoutOptions {
+  timeoutMs: number;
   signal: AbortSignal;
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }
@@ -12,11 +12,11 @@ export interface TimeLimit {
  * @throws The reason of `limit.signal` when it aborts.
  * @throws {DOMException} `TimeoutError` when the time is up: `no answer within 10 s`.
  */
-export async function withTimeLimit<T>(
+export async function withTimeout<T>(
   run: (signal: AbortSignal) => Promise<T>,
-  limit: TimeLimit,
+  limit: TimeoutOptions,
 ): Promise<T> {
-  const { ms, signal, timers = globalThis } = limit;
+  const { timeoutMs: ms, signal, timers = globalThis } = limit;
   signal.throwIfAborted();
   const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);

@@ -1,10 +1,10 @@
-import { closedOnAbort, closeQuietly, ConnectionLine, type Line } from "./byte_stream.ts";
-import type { Endpoint } from "./connector.ts";
-import { tlsFailure } from "./error_messages.ts";
-import { LineError } from "./errors.ts";
-import { openUnverified } from "./insecure_tls.ts";
-import { openDetour } from "./loopback_proxy.ts";
-import { withTimeLimit } from "./timeout.ts";
+import { type ByteStream, closeOnAbort, closeQuietly, ConnectionStream } from "./byte_stream.ts";
+import type { HostAndPort } from "./connector.ts";
+import { tlsErrorMessage } from "./error_messages.ts";
+import { DialError } from "./errors.ts";
+import { startInsecureTls } from "./insecure_tls.ts";
+import { openLoopbackProxy } from "./loopback_proxy.ts";
+import { withTimeout } from "./timeout.ts";
 
 /** Whom to trust. */
 export interface TrustOptions {
@@ -16,7 +16,7 @@ export interface TrustOptions {
 
 const HANDSHAKE_MS = 10_000;
 
-/** All that is spoken over lines. */
+/** All that is spoken over streams. */
 const PROTOCOLS = ["http/1.1"];
 
 /** Starts TLS on connections. */
@@ -27,7 +27,7 @@ export class Tls {
    * The last handshake had to be given up. The runtime keeps the socket of such a one until the
    * other side lets go, so the next ones take a {@linkcode Detour} until one succeeds.
    */
-  #hung = false;
+  #handshakeHung = false;
 
   constructor(options: TrustOptions) {
     this.#caCerts = [...options.caCerts ?? []];
@@ -37,52 +37,52 @@ export class Tls {
   /**
    * Takes the connection over, waits for the handshake and closes all when it fails.
    *
-   * @throws {LineError} Of the stage "tls".
+   * @throws {DialError} Of the stage "tls".
    */
   async start(
     connection: Deno.TcpConn,
-    server: Endpoint & { signal: AbortSignal },
-  ): Promise<Line> {
+    server: HostAndPort & { signal: AbortSignal },
+  ): Promise<ByteStream> {
     const { signal } = server;
     // A final dot belongs to a lookup; no certificate has it.
     const hostname = server.host.replace(/\.$/, "");
     try {
-      return await withTimeLimit(
+      return await withTimeout(
         (signal) =>
           this.#anyCertificate
-            ? openUnverified(connection, { hostname, signal, protocols: PROTOCOLS })
+            ? startInsecureTls(connection, { hostname, signal, protocols: PROTOCOLS })
             : this.#startVerified(connection, { hostname, signal }),
-        { ms: HANDSHAKE_MS, signal },
+        { timeoutMs: HANDSHAKE_MS, signal },
       );
     } catch (cause) {
       closeQuietly(connection);
       signal.throwIfAborted();
-      throw new LineError(tlsFailure(cause, server), { stage: "tls", cause });
+      throw new DialError(tlsErrorMessage(cause, server), { stage: "tls", cause });
     }
   }
 
   async #startVerified(
     connection: Deno.TcpConn,
     { hostname, signal }: { hostname: string; signal: AbortSignal },
-  ): Promise<Line> {
-    const detour = this.#hung ? await openDetour(connection) : undefined;
+  ): Promise<ByteStream> {
+    const loopback = this.#handshakeHung ? await openLoopbackProxy(connection) : undefined;
     let tls: Deno.TlsConn | undefined;
     try {
-      tls = await Deno.startTls(detour?.near ?? connection, {
+      tls = await Deno.startTls(loopback?.near ?? connection, {
         hostname,
         caCerts: this.#caCerts,
         alpnProtocols: PROTOCOLS,
       });
-      using _ = closedOnAbort(tls, signal);
+      using _ = closeOnAbort(tls, signal);
       await tls.handshake();
       signal.throwIfAborted();
-      this.#hung = false;
-      return new ConnectionLine(tls);
+      this.#handshakeHung = false;
+      return new ConnectionStream(tls);
     } catch (error) {
-      if (signal.aborted) this.#hung = true;
+      if (signal.aborted) this.#handshakeHung = true;
       if (tls) closeQuietly(tls);
-      if (detour) closeQuietly(detour.near);
-      detour?.close();
+      if (loopback) closeQuietly(loopback.near);
+      loopback?.close();
       throw error;
     }
   }

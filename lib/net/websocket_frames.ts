@@ -57,7 +57,7 @@ export class FrameDecoder {
    * @throws {SyntaxError} When a server may not send this; nothing can be made of the rest then.
    * @throws {RangeError} When a message is too long.
    */
-  *take(bytes: Uint8Array<ArrayBuffer>): Generator<FrameEvent, void> {
+  *decode(bytes: Uint8Array<ArrayBuffer>): Generator<FrameEvent, void> {
     for (let at = 0;;) {
       while (this.#frame === undefined) {
         const byte = bytes[at++];

@@ -1,4 +1,4 @@
-import { type Exchange, type Exchanger, isHtml, refusal } from "./http_exchange.ts";
+import { isHtml, type PanelCall, type PanelFetch, statusError } from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
@@ -12,13 +12,13 @@ export interface PanelAccess {
 }
 
 /** A panel by its HTTP interface, the one that every version of it has. */
-export class HttpPanel {
+export class ClientV1 {
   readonly #access: PanelAccess;
-  readonly #exchange: Exchanger;
+  readonly #exchange: PanelFetch;
   /** The last list of tasks, which is most often the next one too: 10,000 of them are megabytes. */
   #tasks: { readonly text: string; readonly list: TaskList } | undefined;
 
-  constructor(access: PanelAccess, options: { exchange: Exchanger }) {
+  constructor(access: PanelAccess, options: { exchange: PanelFetch }) {
     this.#access = access;
     this.#exchange = options.exchange;
   }
@@ -75,18 +75,18 @@ export class HttpPanel {
     if (!isSuccess(text)) throw unreadable(call, text);
   }
 
-  async #answer(call: Exchange, signal: AbortSignal): Promise<string> {
+  async #answer(call: PanelCall, signal: AbortSignal): Promise<string> {
     const answer = await this.#exchange(call, signal);
-    if (answer.status !== 200) throw refusal(call.name, answer);
+    if (answer.status !== 200) throw statusError(call.name, answer);
     return answer.text;
   }
 
   #call(
-    method: Exchange["method"],
+    method: PanelCall["method"],
     verb: string,
     path: string,
-    rest: Pick<Exchange, "timeoutMs" | "body">,
-  ): Exchange {
+    rest: Pick<PanelCall, "timeoutMs" | "body">,
+  ): PanelCall {
     const { endpoint, token } = this.#access;
     return {
       name: `${verb} (${method} /api/clients/${path})`,
@@ -112,7 +112,7 @@ function isSuccess(text: string): boolean {
   }
 }
 
-function unreadable(call: Exchange, text: string, cause?: unknown): PanelError {
+function unreadable(call: PanelCall, text: string, cause?: unknown): PanelError {
   const what = isHtml(text)
     ? "the answer is a page of HTML, not a panel's; is the address right?"
     : "the answer is not a panel's";

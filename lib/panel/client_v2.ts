@@ -1,12 +1,12 @@
 import type { PanelAccess } from "./client_v1.ts";
 import {
-  type Exchange,
-  type Exchanger,
   isHtml,
-  type PanelAnswer,
-  refusal,
+  type PanelCall,
+  type PanelFetch,
+  type PanelResponse,
+  statusError,
 } from "./http_exchange.ts";
-import { type PanelEvent, parsePanelMessage, rpcCall, type RpcError } from "./messages.ts";
+import { encodeRpcCall, type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 
 /** So many events are remembered; a panel keeps 128 for a node. */
@@ -18,31 +18,31 @@ const REMEMBERED = 1024;
  */
 export class Acknowledgements {
   readonly #seen = new Set<string>();
-  readonly #due = new Set<string>();
+  readonly #pending = new Set<string>();
 
   /** What goes into the next report or pull: ids of events that the panel may still repeat. */
   get due(): string[] {
-    return [...this.#due];
+    return [...this.#pending];
   }
 
   /** The panel has answered a call that carried these. */
   confirm(ids: readonly string[]): void {
-    for (const id of ids) this.#due.delete(id);
+    for (const id of ids) this.#pending.delete(id);
   }
 
   /** Takes note of events; those that are new. */
-  take(events: readonly PanelEvent[]): PanelEvent[] {
+  add(events: readonly PanelEvent[]): PanelEvent[] {
     const fresh: PanelEvent[] = [];
     for (const event of events) {
       const { id } = event;
       if (!this.#seen.has(id)) fresh.push(event);
-      this.#due.add(id);
+      this.#pending.add(id);
       // Set again, so that what comes again is forgotten last.
       this.#seen.delete(id);
       this.#seen.add(id);
     }
     forgetOldest(this.#seen);
-    forgetOldest(this.#due);
+    forgetOldest(this.#pending);
     return fresh;
   }
 }
@@ -55,7 +55,7 @@ function forgetOldest(ids: Set<string>): void {
 }
 
 /** The panel has answered a call with an error. */
-export function rpcRefusal(name: string, { code, text }: RpcError): PanelError {
+export function toPanelError(name: string, { code, text }: RpcError): PanelError {
   const words = text === "" ? `error ${code ?? "without a word"}` : `"${text}"`;
   return new PanelError(`Cannot ${name}: the panel says ${words}`, {
     failure: "rejected",
@@ -83,14 +83,14 @@ export interface RpcRequest {
 }
 
 /** Version 2 of the panel's protocol by POST, where WebSockets don't get through. */
-export class RpcPost {
+export class ClientV2 {
   readonly #access: PanelAccess;
-  readonly #exchange: Exchanger;
+  readonly #exchange: PanelFetch;
   readonly #acknowledgements = new Acknowledgements();
   #compresses: boolean;
   #lastId = 0;
 
-  constructor(access: PanelAccess, options: { exchange: Exchanger; compresses: boolean }) {
+  constructor(access: PanelAccess, options: { exchange: PanelFetch; compresses: boolean }) {
     this.#access = access;
     this.#exchange = options.exchange;
     this.#compresses = options.compresses;
@@ -125,11 +125,11 @@ export class RpcPost {
     const params = told.length === 0 ? request.params : { ...request.params, ack_event_ids: told };
     const events = await this.#call({ ...request, params });
     this.#acknowledgements.confirm(told);
-    return this.#acknowledgements.take(events);
+    return this.#acknowledgements.add(events);
   }
 
   async #call(request: RpcRequest): Promise<readonly PanelEvent[]> {
-    const text = rpcCall(request.method, request.params, ++this.#lastId);
+    const text = encodeRpcCall(request.method, request.params, ++this.#lastId);
     if (!this.#compresses || text.length < WORTH_COMPRESSING_BYTES) {
       return await this.#send(request, text);
     }
@@ -150,7 +150,7 @@ export class RpcPost {
   ): Promise<readonly PanelEvent[]> {
     const { endpoint, token } = this.#access;
     const packed = typeof body !== "string";
-    const call: Exchange = {
+    const call: PanelCall = {
       name: `send ${request.method} (POST ${PATH})`,
       url: `${endpoint}${PATH}?token=${encodeURIComponent(token)}`,
       method: "POST",
@@ -165,21 +165,21 @@ export class RpcPost {
   }
 }
 
-function readAnswer(answer: PanelAnswer, { name }: Exchange): readonly PanelEvent[] {
+function readAnswer(answer: PanelResponse, { name }: PanelCall): readonly PanelEvent[] {
   const { status, text } = answer;
   const message = status === 200 || status === 400 ? parsePanelMessage(text) : undefined;
   if (message?.kind === "answer") {
     if (message.error === undefined && status === 200) return message.events;
-    if (message.error !== undefined) throw rpcRefusal(name, message.error);
+    if (message.error !== undefined) throw toPanelError(name, message.error);
   }
   if (status === 404 || status === 405 || (status === 200 && isHtml(text))) {
     const what = isHtml(text) ? "a page of HTML" : `status ${status}`;
     throw new PanelError(`Cannot ${name}: the answer is ${what}, not a panel's of version 2`, {
-      failure: "unspoken",
+      failure: "unsupported protocol",
       status,
     });
   }
-  if (status !== 200) throw refusal(name, answer);
+  if (status !== 200) throw statusError(name, answer);
   throw new PanelError(`Cannot ${name}: the answer is not a panel's`, { failure: "unreadable" });
 }
 

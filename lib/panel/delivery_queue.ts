@@ -12,7 +12,7 @@ export interface OutboxOptions<T> {
 export class Outbox<T> {
   readonly #options: OutboxOptions<T>;
   readonly #waiting: T[] = [];
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<void>>();
   #dropped = 0;
 
   constructor(options: OutboxOptions<T>) {
@@ -36,17 +36,17 @@ export class Outbox<T> {
   /** Forgets what waits, and resolves when what is under way has ended. */
   async close(): Promise<void> {
     this.#waiting.length = 0;
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inFlight);
   }
 
   #deliverNext(): void {
-    if (this.#underWay.size >= this.#options.parallel) return;
+    if (this.#inFlight.size >= this.#options.parallel) return;
     const item = this.#waiting.shift();
     if (item === undefined) return;
     const delivery = this.#options.deliver(item).finally(() => {
-      this.#underWay.delete(delivery);
+      this.#inFlight.delete(delivery);
       this.#deliverNext();
     });
-    this.#underWay.add(delivery);
+    this.#inFlight.add(delivery);
   }
 }

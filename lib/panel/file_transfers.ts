@@ -1,8 +1,8 @@
-import type { Dialler } from "../net/byte_stream.ts";
-import { AnswerError, LineError } from "../net/errors.ts";
+import type { Dialer } from "../net/byte_stream.ts";
+import { DialError, ResponseError } from "../net/errors.ts";
 import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
 import type { PanelAccess } from "./client_v1.ts";
-import { lineFailure, refusal, timeoutError } from "./http_exchange.ts";
+import { connectionError, statusError, timeoutError } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
 
 /** A transfer that the panel has opened, good for one use. */
@@ -17,11 +17,11 @@ const STALL_MS = 60_000;
 /** Moves parts of files from and to the panel, by `/api/clients/transfer/…`. */
 export class FileTransferClient {
   readonly #access: PanelAccess;
-  readonly #options: { dialler: Dialler; headers: readonly (readonly [string, string])[] };
+  readonly #options: { dialer: Dialer; headers: readonly (readonly [string, string])[] };
 
   constructor(
     access: PanelAccess,
-    options: { dialler: Dialler; headers: readonly (readonly [string, string])[] },
+    options: { dialer: Dialer; headers: readonly (readonly [string, string])[] },
   ) {
     this.#access = access;
     this.#options = options;
@@ -55,7 +55,7 @@ export class FileTransferClient {
     { source, sink, signal }: { source?: ByteSource; sink?: ByteSink; signal: AbortSignal },
   ): Promise<string> {
     const { endpoint, token: nodeToken } = this.#access;
-    const { dialler, headers } = this.#options;
+    const { dialer, headers } = this.#options;
     const path = `/api/clients/transfer/${encodeURIComponent(id)}`;
     const name = `${source ? "send" : "receive"} a part of a file (POST ${path})`;
     const request = {
@@ -70,16 +70,16 @@ export class FileTransferClient {
       sink,
     } as const;
     try {
-      const answer = await streamRequest(dialler, request, { signal, stallMs: STALL_MS });
+      const answer = await streamRequest(dialer, request, { signal, stallMs: STALL_MS });
       if (answer.status === 200) return answer.text;
-      throw refusal(name, { ...answer, location: answer.headers.get("location") });
+      throw statusError(name, { ...answer, location: answer.headers.get("location") });
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof AnswerError && error.kind === "timeout") {
+      if (error instanceof ResponseError && error.kind === "timeout") {
         throw timeoutError(name, STALL_MS);
       }
-      const isNetwork = error instanceof AnswerError || error instanceof LineError;
-      throw isNetwork ? lineFailure(name, error) : error;
+      const isNetwork = error instanceof ResponseError || error instanceof DialError;
+      throw isNetwork ? connectionError(name, error) : error;
     }
   }
 }

@@ -1,10 +1,10 @@
 import { describeError } from "../log/log.ts";
-import { AnswerError, LineError } from "../net/errors.ts";
+import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** One call to a panel. */
-export interface Exchange {
+export interface PanelCall {
   /** What the log calls it: method and path, without the query. */
   readonly name: string;
   readonly url: string;
@@ -15,7 +15,7 @@ export interface Exchange {
 }
 
 /** What was answered, whatever the status. */
-export interface PanelAnswer {
+export interface PanelResponse {
   readonly status: number;
   readonly text: string;
   /** Where a redirect leads. */
@@ -23,7 +23,7 @@ export interface PanelAnswer {
 }
 
 /** Makes one call. */
-export type Exchanger = (call: Exchange, signal: AbortSignal) => Promise<PanelAnswer>;
+export type PanelFetch = (call: PanelCall, signal: AbortSignal) => Promise<PanelResponse>;
 
 /**
  * Makes calls with a client; `headers` go along with each.
@@ -31,10 +31,10 @@ export type Exchanger = (call: Exchange, signal: AbortSignal) => Promise<PanelAn
  * What it returns throws a {@linkcode PanelError} when there is no answer in time, and the signal's
  * reason when that aborts.
  */
-export function exchanger(
+export function createPanelFetch(
   client: Pick<HttpClient, "request">,
   headers: readonly (readonly [string, string])[],
-): Exchanger {
+): PanelFetch {
   return async (call, signal) => {
     signal.throwIfAborted();
     const { name, timeoutMs, ...rest } = call;
@@ -51,7 +51,7 @@ export function exchanger(
     } catch (cause) {
       signal.throwIfAborted();
       if (ended.signal.aborted) throw timeoutError(name, timeoutMs);
-      throw lineFailure(name, cause);
+      throw connectionError(name, cause);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", end);
@@ -65,7 +65,7 @@ export function isHtml(text: string): boolean {
 }
 
 /** What an answer of another status than 200 means, for whichever call met it. */
-export function refusal(name: string, answer: PanelAnswer): PanelError {
+export function statusError(name: string, answer: PanelResponse): PanelError {
   const { status, text } = answer;
   if (status >= 300 && status < 400) {
     return failure(name, "redirected", `it sends us to ${placeOf(answer.location ?? "")}`, status);
@@ -87,13 +87,13 @@ export function timeoutError(name: string, timeoutMs: number): PanelError {
 }
 
 /** What went wrong before there was an answer; its words, but no cause, for that may hold the URL. */
-export function lineFailure(name: string, cause: unknown): PanelError {
-  const kind = cause instanceof AnswerError ? ANSWER_FAILURES[cause.kind] : "unreachable";
+export function connectionError(name: string, cause: unknown): PanelError {
+  const kind = cause instanceof ResponseError ? RESPONSE_FAILURES[cause.kind] : "unreachable";
   // What is said of a line is whole without the runtime's own words below it.
-  return failure(name, kind, cause instanceof LineError ? cause.message : describeError(cause));
+  return failure(name, kind, cause instanceof DialError ? cause.message : describeError(cause));
 }
 
-const ANSWER_FAILURES: Readonly<Record<AnswerError["kind"], PanelFailure>> = {
+const RESPONSE_FAILURES: Readonly<Record<ResponseError["kind"], PanelFailure>> = {
   closed: "unreachable",
   timeout: "timeout",
   malformed: "unreadable",

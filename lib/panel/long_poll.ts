@@ -7,7 +7,7 @@ const SHORTEST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 
 /** What a loop works with. */
-export interface PullLoopOptions {
+export interface LongPollOptions {
   /** Waits for events at the panel; those that are new. */
   pull(signal: AbortSignal): Promise<readonly PanelEvent[]>;
   onEvents(events: readonly PanelEvent[]): void;
@@ -20,7 +20,7 @@ export interface PullLoopOptions {
  *
  * A panel that answers at once and says nothing, or fails, is asked less and less often.
  */
-export async function pullLoop(signal: AbortSignal, options: PullLoopOptions): Promise<void> {
+export async function longPoll(signal: AbortSignal, options: LongPollOptions): Promise<void> {
   let pauseMs = SHORTEST_PAUSE_MS;
   while (!signal.aborted) {
     const askedAtMs = performance.now();

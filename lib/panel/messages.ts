@@ -25,7 +25,7 @@ export type PanelOrder =
   | { readonly kind: "notice"; readonly text: string };
 
 /** Nothing that could be dealt with. */
-export interface UnusableMessage {
+export interface InvalidMessage {
   readonly kind: "unusable";
   /** Why, in words for the log. */
   readonly reason: string;
@@ -34,7 +34,7 @@ export interface UnusableMessage {
 /** An order that waits for an acknowledgement, which is due even when it is of no use. */
 export interface PanelEvent {
   readonly id: string;
-  readonly message: PanelOrder | UnusableMessage;
+  readonly message: PanelOrder | InvalidMessage;
 }
 
 /** One message of a panel. */
@@ -49,7 +49,7 @@ export type PanelMessage =
     /** Orders that came along, oldest first. */
     readonly events: readonly PanelEvent[];
   }
-  | UnusableMessage;
+  | InvalidMessage;
 
 /** Why the panel did not take a call. */
 export interface RpcError {
@@ -79,7 +79,7 @@ export function parsePanelMessage(text: string): PanelMessage {
 }
 
 /** A call of JSON-RPC, as text. */
-export function rpcCall(method: string, params: unknown, id: number): string {
+export function encodeRpcCall(method: string, params: unknown, id: number): string {
   return JSON.stringify({ jsonrpc: "2.0", method, params, id });
 }
 
@@ -105,7 +105,7 @@ const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
   ["terminal", "agent.terminal.request"],
 ]);
 
-function readOrder(method: string, params: unknown): PanelOrder | UnusableMessage {
+function readOrder(method: string, params: unknown): PanelOrder | InvalidMessage {
   const fields = isFields(params) ? params : {};
   switch (method) {
     case "agent.ping":
@@ -132,7 +132,7 @@ function readOrder(method: string, params: unknown): PanelOrder | UnusableMessag
   }
 }
 
-function readProbe(fields: Fields): PanelOrder | UnusableMessage {
+function readProbe(fields: Fields): PanelOrder | InvalidMessage {
   const { ping_task_id: taskId, ping_type: probe, ping_target: target } = fields;
   if (typeof taskId !== "number" || !Number.isSafeInteger(taskId) || taskId <= 0) {
     return unusable("a probe without an id");
@@ -196,7 +196,7 @@ function words(text: string): string {
   return text.slice(0, WORDS_SHOWN);
 }
 
-function unusable(reason: string): UnusableMessage {
+function unusable(reason: string): InvalidMessage {
   return { kind: "unusable", reason };
 }
 

@@ -56,13 +56,13 @@ const SPARE_BYTES = 8 * 1024;
 /** As which nodes this machine has registered, kept from one run to the next. */
 export class NodeStore implements Disposable {
   readonly #file: StateFile<KnownNode[]>;
-  readonly #forgives: boolean;
+  readonly #ignoreDamage: boolean;
   #lock: FolderLock | undefined;
 
   /** `forgives` says that a damaged file counts as none, and is no error. */
-  constructor(folder: string, options: { forgives: boolean }) {
+  constructor(folder: string, options: { ignoreDamage: boolean }) {
     this.#file = new StateFile(folder, { name: NAME, parse: parseKnownNodes });
-    this.#forgives = options.forgives;
+    this.#ignoreDamage = options.ignoreDamage;
   }
 
   get path(): string {
@@ -95,7 +95,7 @@ export class NodeStore implements Disposable {
    */
   read(): readonly KnownNode[] {
     const { value, problems } = this.#file.read();
-    if (value === undefined && problems.length > 0 && !this.#forgives) {
+    if (value === undefined && problems.length > 0 && !this.#ignoreDamage) {
       throw new Error(
         `Cannot read ${this.path}: it is damaged; without it the panel gets a second node, and ` +
           "--rediscover allows that",
@@ -128,7 +128,7 @@ export class NodeStore implements Disposable {
   }
 
   /** Keeps a node. @throws {Error} When it can't be written. */
-  async keep(node: KnownNode): Promise<void> {
+  async save(node: KnownNode): Promise<void> {
     await this.#file.write(formatKnownNodes(withNode(this.read(), node)));
   }
 

@@ -2,7 +2,7 @@ import { getLogger } from "../log/log.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** What should be said about the panel. */
-export interface TroubleEvent {
+export interface OutageEvent {
   readonly kind: "started" | "changed" | "ended";
   readonly text: string;
 }
@@ -34,7 +34,7 @@ interface Trouble {
  *
  * Trouble of the panel as a whole is told once, not once for each kind of call.
  */
-export class Troubles {
+export class Outages {
   readonly #nowMs: () => number;
   /** By call; the panel's own under the empty name. */
   readonly #open = new Map<string, Trouble>();
@@ -44,7 +44,7 @@ export class Troubles {
   }
 
   /** Notes a failed call; the event, if there is something new to say. */
-  failed(call: string, error: unknown): TroubleEvent | undefined {
+  failed(call: string, error: unknown): OutageEvent | undefined {
     const text = error instanceof Error ? error.message : String(error);
     const general = error instanceof PanelError && OF_THE_PANEL.has(error.failure);
     const key = general ? `${error.failure} ${error.status ?? ""}` : text;
@@ -61,7 +61,7 @@ export class Troubles {
   }
 
   /** Notes a call that went well; the event, if it ends a trouble that it had met. */
-  succeeded(call: string): TroubleEvent | undefined {
+  succeeded(call: string): OutageEvent | undefined {
     const place = this.#open.has(call) ? call : PANEL;
     const trouble = this.#open.get(place);
     if (trouble === undefined || !trouble.calls.has(call)) return undefined;
@@ -76,13 +76,13 @@ export class Troubles {
 /** Is told how each call went. */
 export interface OutcomeListener {
   /** `undefined` when it went well; must not throw. */
-  heard?(error: unknown): void;
+  onOutcome?(error: unknown): void;
 }
 
 /** Tells the operator how it goes with the panel, in few words. */
 export class PanelLog {
   readonly #log = getLogger("panel");
-  readonly #troubles = new Troubles(() => performance.now());
+  readonly #outages = new Outages(() => performance.now());
   readonly #listener: OutcomeListener;
 
   constructor(listener: OutcomeListener = {}) {
@@ -91,15 +91,15 @@ export class PanelLog {
 
   /** A call failed. */
   failed(call: string, error: unknown): void {
-    this.#listener.heard?.(error);
-    const event = this.#troubles.failed(call, error);
+    this.#listener.onOutcome?.(error);
+    const event = this.#outages.failed(call, error);
     if (event !== undefined) this.#log.warning("{text}; trying again", { text: event.text });
   }
 
   /** A call went well. */
   succeeded(call: string): void {
-    this.#listener.heard?.(undefined);
-    const event = this.#troubles.succeeded(call);
+    this.#listener.onOutcome?.(undefined);
+    const event = this.#outages.succeeded(call);
     if (event !== undefined) this.#log.info("{text}", { text: event.text });
   }
 

@@ -5,37 +5,37 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { LineDialler } from "../net/dialer.ts";
+import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
-import type { Socket } from "../net/websocket.ts";
+import type { WebSocketConnection } from "../net/websocket.ts";
 import { USER_AGENT } from "../version.ts";
-import { HttpPanel, type PanelAccess } from "./client_v1.ts";
-import { RpcPost } from "./client_v2.ts";
-import { exchanger } from "./http_exchange.ts";
+import { ClientV1, type PanelAccess } from "./client_v1.ts";
+import { ClientV2 } from "./client_v2.ts";
+import { createPanelFetch } from "./http_exchange.ts";
 import { type LinkListener, type LinkSignals, PanelLink } from "./link.ts";
 import { type OutcomeListener, PanelLog } from "./outages.ts";
-import { SocketDoor } from "./websocket_opener.ts";
+import { WebSocketOpener } from "./websocket_opener.ts";
 
 /** Everything that leads to one panel. */
-export class Connection {
-  readonly http: HttpPanel;
+export class PanelConnection {
+  readonly clientV1: ClientV1;
   readonly log: PanelLog;
   readonly #config: Config;
   readonly #client: HttpClient;
-  readonly #rpc: RpcPost;
-  readonly #door: SocketDoor;
+  readonly #rpc: ClientV2;
+  readonly #opener: WebSocketOpener;
 
   constructor(access: PanelAccess & OutcomeListener, config: Config) {
-    const dialler = new LineDialler(config);
+    const dialer = new NetDialer(config);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
-    const client = new HttpClient({ dialler });
-    const exchange = exchanger(client, headers);
+    const client = new HttpClient({ dialer });
+    const exchange = createPanelFetch(client, headers);
     this.#config = config;
     this.#client = client;
     this.log = new PanelLog(access);
-    this.http = new HttpPanel(access, { exchange });
-    this.#rpc = new RpcPost(access, { exchange, compresses: config.compression });
-    this.#door = new SocketDoor(access, { dialler, headers });
+    this.clientV1 = new ClientV1(access, { exchange });
+    this.#rpc = new ClientV2(access, { exchange, compresses: config.compression });
+    this.#opener = new WebSocketOpener(access, { dialer, headers });
   }
 
   /** Makes the link that reports go by. */
@@ -43,15 +43,15 @@ export class Connection {
     const { intervalSeconds, transport, protocolVersion, ...config } = this.#config;
     return new PanelLink({
       settings: {
-        httpOnly: transport === "http",
+        noWebSocket: transport === "http",
         version: protocolVersion,
         remoteControl: config.remoteControl,
         reconnectMs: config.reconnectIntervalSeconds * 1000,
       },
       intervalMs: intervalSeconds === undefined ? undefined : intervalSeconds * 1000,
-      http: this.http,
-      rpc: this.#rpc,
-      door: this.#door,
+      clientV1: this.clientV1,
+      clientV2: this.#rpc,
+      opener: this.#opener,
       log: this.log,
       ...listener,
     }, signals);
@@ -63,13 +63,16 @@ export class Connection {
    *
    * @throws {PanelError} When it can't be opened.
    */
-  async dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket | undefined> {
+  async dialTerminal(
+    requestId: string,
+    signal: AbortSignal,
+  ): Promise<WebSocketConnection | undefined> {
     const purpose = { terminal: requestId };
     try {
-      return await this.#door.open(purpose, signal);
+      return await this.#opener.open(purpose, signal);
     } catch (cause) {
       signal.throwIfAborted();
-      const { error } = this.#door.troubleOf(purpose, cause);
+      const { error } = this.#opener.toOpenFailure(purpose, cause);
       const isGone = error.status === 404 && error.message.includes("Session not found");
       if (isGone) return undefined;
       throw error;

@@ -8,11 +8,11 @@ export type PanelFailure =
   | "unavailable"
   | "unreadable"
   /** The answer has no sign of the version of the protocol that was spoken. */
-  | "unspoken"
+  | "unsupported protocol"
   /** The WebSocket that reports went by has ended. */
   | "disconnected"
   /** WebSockets don't get through, while POST does. */
-  | "barred";
+  | "websocket blocked";
 
 /** An exchange with the panel failed; the message carries method and path, never the query. */
 export class PanelError extends Error {

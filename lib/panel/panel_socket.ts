@@ -1,8 +1,8 @@
-import type { Socket } from "../net/websocket.ts";
-import { rpcRefusal, type RpcRequest } from "./client_v2.ts";
+import type { WebSocketConnection } from "../net/websocket.ts";
+import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
-import { type PanelMessage, parsePanelMessage, rpcCall } from "./messages.ts";
+import { encodeRpcCall, type PanelMessage, parsePanelMessage } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 
@@ -14,13 +14,16 @@ interface Waiting {
 
 /** Version 2 of the panel's protocol over a WebSocket: every call carries an id and is answered. */
 export class RpcSocket {
-  readonly #socket: Socket;
+  readonly #socket: WebSocketConnection;
   readonly #onMessage: (message: PanelMessage) => void;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
   /** `onMessage` is told all that answers no call of ours; it must not throw. */
-  constructor(socket: Socket, options: { onMessage: (message: PanelMessage) => void }) {
+  constructor(
+    socket: WebSocketConnection,
+    options: { onMessage: (message: PanelMessage) => void },
+  ) {
     this.#socket = socket;
     this.#onMessage = options.onMessage;
   }
@@ -31,10 +34,10 @@ export class RpcSocket {
       for (;;) {
         const received = await this.#socket.receive();
         if (received === undefined) break;
-        if (typeof received === "string") this.#take(parsePanelMessage(received));
+        if (typeof received === "string") this.#handleMessage(parsePanelMessage(received));
       }
     } finally {
-      for (const { name, reject } of this.#waiting.values()) reject(this.#gone(name));
+      for (const { name, reject } of this.#waiting.values()) reject(this.#closedError(name));
       this.#waiting.clear();
     }
   }
@@ -58,7 +61,9 @@ export class RpcSocket {
     signal.addEventListener("abort", abort, { once: true });
     const timer = setTimeout(() => reject(timeoutError(name, timeoutMs)), timeoutMs);
     try {
-      this.#socket.send(rpcCall(method, params, id)).catch(() => reject(this.#gone(name)));
+      this.#socket.send(encodeRpcCall(method, params, id)).catch(() =>
+        reject(this.#closedError(name))
+      );
       await promise;
     } finally {
       clearTimeout(timer);
@@ -67,17 +72,17 @@ export class RpcSocket {
     }
   }
 
-  #take(message: PanelMessage): void {
+  #handleMessage(message: PanelMessage): void {
     // Without an id it is about something that the panel could not read.
     if (message.kind !== "answer" || message.id === undefined) return this.#onMessage(message);
     const waiting = this.#waiting.get(message.id);
     if (waiting === undefined) return;
     if (message.error === undefined) waiting.resolve();
-    else waiting.reject(rpcRefusal(waiting.name, message.error));
+    else waiting.reject(toPanelError(waiting.name, message.error));
   }
 
-  #gone(name: string): PanelError {
-    const { ending } = this.#socket;
+  #closedError(name: string): PanelError {
+    const { closeReason: ending } = this.#socket;
     const why = ending === "" ? "the connection has ended" : ending;
     return new PanelError(`Cannot ${name}: ${why}`, { failure: "unreachable" });
   }
@@ -89,20 +94,20 @@ const ANSWER_MS = 10_000;
 const PONG_MS = 4_000;
 
 /** The panel by a WebSocket that stands, in either version of the protocol. */
-export class LiveSocket {
+export class PanelSocket {
   /** When it came to stand, in milliseconds of `performance.now()`. */
   readonly openedAtMs = performance.now();
-  readonly #socket: Socket;
+  readonly #socket: WebSocketConnection;
   readonly #version: 1 | 2;
   readonly #rpc: RpcSocket;
   readonly #onMessage: (message: PanelMessage) => void;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
-  #mute = false;
+  #timedOut = false;
 
   /** `onMessage` is told all that answers no call of ours; it must not throw. */
   constructor(
-    socket: Socket,
+    socket: WebSocketConnection,
     options: { version: 1 | 2; onMessage: (message: PanelMessage) => void },
   ) {
     this.#socket = socket;
@@ -112,18 +117,20 @@ export class LiveSocket {
   }
 
   /** Whether it was given up because nothing came any more. */
-  get mute(): boolean {
-    return this.#mute;
+  get timedOut(): boolean {
+    return this.#timedOut;
   }
 
   /** Who or what has ended it, as far as it matters for what to try next. */
   get end(): SocketEnd {
-    return this.#mute ? "mute" : this.#socket.senseless ? "senseless" : "gone";
+    return this.#timedOut ? "timed out" : this.#socket.protocolError ? "protocol error" : "closed";
   }
 
   /** Why it has ended, for the log. */
-  get ending(): string {
-    return this.#mute ? `no sign of life within ${ANSWER_MS / 1000} s` : this.#socket.ending;
+  get closeReason(): string {
+    return this.#timedOut
+      ? `no sign of life within ${ANSWER_MS / 1000} s`
+      : this.#socket.closeReason;
   }
 
   /** Deals with what comes; resolves when the connection has ended. */
@@ -152,7 +159,7 @@ export class LiveSocket {
       try {
         return await this.call("agent.report", { report }, { timeoutMs: ANSWER_MS, signal });
       } catch (error) {
-        if (error instanceof PanelError && error.failure === "timeout") this.#giveUp();
+        if (error instanceof PanelError && error.failure === "timeout") this.#closeTimedOut();
         throw error;
       }
     }
@@ -188,7 +195,9 @@ export class LiveSocket {
     try {
       await this.#socket.send(text);
     } catch {
-      throw new PanelError(`Cannot send by WebSocket: ${this.ending}`, { failure: "unreachable" });
+      throw new PanelError(`Cannot send by WebSocket: ${this.closeReason}`, {
+        failure: "unreachable",
+      });
     }
   }
 
@@ -197,12 +206,12 @@ export class LiveSocket {
     const askedAtMs = performance.now();
     this.#pongTimer = setTimeout(() => {
       this.#pongTimer = undefined;
-      if (this.#socket.heardAtMs < askedAtMs) this.#giveUp();
+      if (this.#socket.lastReceivedAtMs < askedAtMs) this.#closeTimedOut();
     }, PONG_MS);
   }
 
-  #giveUp(): void {
-    this.#mute = true;
+  #closeTimedOut(): void {
+    this.#timedOut = true;
     this.#socket.close();
   }
 }

@@ -8,13 +8,13 @@ import { describeError, getLogger } from "../log/log.ts";
 import { type KnownNode, NodeStore } from "./node_store.ts";
 import { PanelError } from "./panel_error.ts";
 import { Registrar } from "./registrar.ts";
-import { cannotKeep, Enrolment } from "./registration.ts";
+import { cannotKeep, NodeRegistration } from "./registration.ts";
 
 /** For so long a panel may be confused, or be another for a while, until its word is taken. */
-const PATIENCE_MS = 10 * 60_000;
+const REJECTED_TOKEN_MS = 10 * 60_000;
 
 /** Sees when a panel has not known the token for ten minutes without a break. */
-export class TokenWatch {
+export class RejectedTokenTimer {
   readonly #nowMs: () => number;
   #sinceMs: number | undefined;
 
@@ -27,25 +27,25 @@ export class TokenWatch {
    * Notes how a call went, `undefined` when it went well; whether the ten minutes are over. They
    * begin anew then.
    */
-  note(error: unknown): boolean {
+  record(error: unknown): boolean {
     const failure = error instanceof PanelError ? error.failure : undefined;
     // Of a WebSocket that is barred nothing is known but that.
-    if (failure === "barred") return false;
+    if (failure === "websocket blocked") return false;
     if (failure !== "unauthorized") {
       this.#sinceMs = undefined;
       return false;
     }
     const nowMs = this.#nowMs();
     this.#sinceMs ??= nowMs;
-    if (nowMs - this.#sinceMs < PATIENCE_MS) return false;
+    if (nowMs - this.#sinceMs < REJECTED_TOKEN_MS) return false;
     this.#sinceMs = undefined;
     return true;
   }
 }
 
 /** What a node that was discovered works with. */
-export interface DiscoveredNodeParts {
-  readonly store: Pick<NodeStore, "path" | "find" | "lock" | "checkWritable" | "keep">;
+export interface AutoDiscoveredNodeParts {
+  readonly store: Pick<NodeStore, "path" | "find" | "lock" | "checkWritable" | "save">;
   readonly registrar: Pick<Registrar, "register">;
   /** Whether it may register anew when the panel has forgotten it. */
   readonly rediscover: boolean;
@@ -55,22 +55,22 @@ export interface DiscoveredNodeParts {
 }
 
 const DAY_MS = 24 * 60 * 60_000;
-const KEEP_AGAIN_MS = 60_000;
+const SAVE_RETRY_MS = 60_000;
 
 /** A node that has registered itself; its token may become another while the agent runs. */
-export class DiscoveredNode {
-  readonly #parts: DiscoveredNodeParts;
+export class AutoDiscoveredNode {
+  readonly #parts: AutoDiscoveredNodeParts;
   readonly #log = getLogger("panel");
-  readonly #watch = new TokenWatch(() => performance.now());
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #rejectedToken = new RejectedTokenTimer(() => performance.now());
+  readonly #inFlight = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
   #node: KnownNode;
-  #isTold = false;
+  #isLogged = false;
   /** When it was last tried to register anew; the panel may have made a node then. */
   #triedAtMs: number | undefined;
 
-  constructor(node: KnownNode, parts: DiscoveredNodeParts) {
+  constructor(node: KnownNode, parts: AutoDiscoveredNodeParts) {
     this.#node = node;
     this.#parts = parts;
     this.#signal = AbortSignal.any([parts.signal, this.#closing.signal]);
@@ -88,11 +88,11 @@ export class DiscoveredNode {
   }
 
   /** Notes how a call to the panel went; `undefined` when it went well. */
-  heard(error: unknown): void {
-    if (!this.#watch.note(error)) return;
-    if (this.#parts.rediscover) this.#follow(this.#registerAnew());
-    else if (!this.#isTold) {
-      this.#isTold = true;
+  onOutcome(error: unknown): void {
+    if (!this.#rejectedToken.record(error)) return;
+    if (this.#parts.rediscover) this.#track(this.#registerAgain());
+    else if (!this.#isLogged) {
+      this.#isLogged = true;
       this.#log.warning(
         "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
           "with --rediscover it registers anew",
@@ -107,7 +107,7 @@ export class DiscoveredNode {
     this.#node = node;
     const { path } = this.#parts.store;
     try {
-      await this.#parts.store.keep(node);
+      await this.#parts.store.save(node);
       if (isNew) {
         const { uuid } = node;
         this.#log.info("Registered at the panel as node {uuid}; kept in {path}", { uuid, path });
@@ -116,28 +116,28 @@ export class DiscoveredNode {
       this.#log.error("{error}; the next start would make another node at the panel", {
         error: describeError(error),
       });
-      this.#follow(this.#keepLater(node));
+      this.#track(this.#saveLater(node));
     }
   }
 
   /** Ends what goes on, and resolves when what can't be interrupted has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }
 
-  async #follow(work: Promise<void>): Promise<void> {
-    this.#underWay.add(work);
+  async #track(work: Promise<void>): Promise<void> {
+    this.#inFlight.add(work);
     await work;
-    this.#underWay.delete(work);
+    this.#inFlight.delete(work);
   }
 
-  async #keepLater(node: KnownNode): Promise<void> {
+  async #saveLater(node: KnownNode): Promise<void> {
     const { store } = this.#parts;
     while (!this.#signal.aborted && this.#node === node) {
-      await delay(KEEP_AGAIN_MS, { signal: this.#signal }).catch(() => {});
+      await delay(SAVE_RETRY_MS, { signal: this.#signal }).catch(() => {});
       try {
-        await store.keep(node);
+        await store.save(node);
         this.#log.info("The node is kept in {path} now", { path: store.path });
         return;
       } catch {
@@ -147,7 +147,7 @@ export class DiscoveredNode {
   }
 
   /** Never rejects. */
-  async #registerAnew(): Promise<void> {
+  async #registerAgain(): Promise<void> {
     try {
       using lock = this.#parts.store.lock();
       // Another process does it at present; its node is found in ten minutes.
@@ -192,7 +192,7 @@ export class DiscoveredNode {
 }
 
 /** What the user asked for. */
-export interface DiscoveryConfig extends ConnectionConfig, StatePlaces {
+export interface RegistrationConfig extends ConnectionConfig, StatePlaces {
   readonly endpoint: string;
   readonly autoDiscoveryKey: string;
   readonly rediscover: boolean;
@@ -211,7 +211,7 @@ export interface Discovery extends Disposable {
    */
   discover(
     options: { readonly onToken: (token: string) => void; readonly signal: AbortSignal },
-  ): Promise<DiscoveredNode | undefined>;
+  ): Promise<AutoDiscoveredNode | undefined>;
 }
 
 /**
@@ -220,9 +220,9 @@ export interface Discovery extends Disposable {
  *
  * @throws {Error} When nothing could be kept, and this machine is no node yet.
  */
-export async function openDiscovery(config: DiscoveryConfig): Promise<Discovery> {
+export async function openDiscovery(config: RegistrationConfig): Promise<Discovery> {
   const { endpoint, rediscover } = config;
-  const store = new NodeStore(stateFolder(config), { forgives: rediscover });
+  const store = new NodeStore(stateFolder(config), { ignoreDamage: rediscover });
   const known = store.find(endpoint);
   try {
     await store.open();
@@ -233,20 +233,25 @@ export async function openDiscovery(config: DiscoveryConfig): Promise<Discovery>
     endpoint,
     key: config.autoDiscoveryKey,
     name: hostName(),
-    way: config,
+    connection: config,
   });
   const official = known === undefined ? readOfficialNode() : undefined;
-  const enrolment = new Enrolment({ endpoint, store, registrar, readOfficial: () => official });
+  const enrolment = new NodeRegistration({
+    endpoint,
+    store,
+    registrar,
+    readOfficial: () => official,
+  });
   return {
     async discover({ signal, onToken }) {
-      let fresh: DiscoveredNode | undefined;
+      let fresh: AutoDiscoveredNode | undefined;
       const parts = { store, registrar, rediscover, signal, onToken };
       try {
-        const node = await enrolment.enrol(async (node) => {
-          fresh = new DiscoveredNode(node, parts);
+        const node = await enrolment.findOrRegister(async (node) => {
+          fresh = new AutoDiscoveredNode(node, parts);
           await fresh.adopt(node);
         }, signal);
-        return signal.aborted ? undefined : fresh ?? new DiscoveredNode(node, parts);
+        return signal.aborted ? undefined : fresh ?? new AutoDiscoveredNode(node, parts);
       } catch (error) {
         if (signal.aborted) return undefined;
         throw error;

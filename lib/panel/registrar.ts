@@ -1,9 +1,15 @@
 import type { ConnectionConfig } from "../config/config.ts";
-import { LineDialler } from "../net/dialer.ts";
+import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
 import { USER_AGENT } from "../version.ts";
-import { HttpPanel } from "./client_v1.ts";
-import { type Exchange, exchanger, isHtml, type PanelAnswer, refusal } from "./http_exchange.ts";
+import { ClientV1 } from "./client_v1.ts";
+import {
+  createPanelFetch,
+  isHtml,
+  type PanelCall,
+  type PanelResponse,
+  statusError,
+} from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
 
 /** A node that has registered itself at a panel. */
@@ -59,7 +65,7 @@ function unreadable(): SyntaxError {
 }
 
 /** What became of a try to register. */
-export type Registration =
+export type RegistrationOutcome =
   | { readonly kind: "registered"; readonly node: RegisteredNode }
   /** The key is not the panel's, or registering is off there. */
   | { readonly kind: "refused"; readonly error: PanelError }
@@ -76,7 +82,7 @@ export interface RegistrarOptions {
   readonly key: string;
   /** The node's name, which the panel puts `Auto-` before. */
   readonly name: string;
-  readonly way: ConnectionConfig;
+  readonly connection: ConnectionConfig;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -98,7 +104,7 @@ export class Registrar {
    *
    * @throws The signal's reason.
    */
-  async register(signal: AbortSignal): Promise<Registration> {
+  async register(signal: AbortSignal): Promise<RegistrationOutcome> {
     signal.throwIfAborted();
     const ended = new AbortController();
     let grace: ReturnType<typeof setTimeout> | undefined;
@@ -112,9 +118,9 @@ export class Registrar {
     }
   }
 
-  async #register(signal: AbortSignal): Promise<Registration> {
+  async #register(signal: AbortSignal): Promise<RegistrationOutcome> {
     const { endpoint, key, name } = this.#options;
-    const call: Exchange = {
+    const call: PanelCall = {
       name: "register (POST /api/clients/register)",
       url: `${endpoint}/api/clients/register?name=${encodeURIComponent(name)}`,
       method: "POST",
@@ -124,18 +130,18 @@ export class Registrar {
     // A proxy's own login can't go along: the panel wants the key in its place.
     const others = this.#headers().filter(([header]) => header.toLowerCase() !== "authorization");
     let isSent = false;
-    const dialler = new LineDialler(this.#options.way);
+    const dialer = new NetDialer(this.#options.connection);
     const client = new HttpClient({
-      dialler: {
-        async open(url, options) {
-          const line = await dialler.open(url, options);
+      dialer: {
+        async dial(url, options) {
+          const line = await dialer.dial(url, options);
           isSent = true;
           return line;
         },
       },
     });
     try {
-      return outcomeOf(await exchanger(client, others)(call, signal), call);
+      return outcomeOf(await createPanelFetch(client, others)(call, signal), call);
     } catch (error) {
       if (!(error instanceof PanelError)) throw error;
       return { kind: "failed", error, isDoubtful: isSent };
@@ -145,11 +151,11 @@ export class Registrar {
   }
 
   /** Whether the panel knows a token. @throws {PanelError} When it does not say. */
-  async knows(token: string, signal: AbortSignal): Promise<boolean> {
-    const { endpoint, way } = this.#options;
-    const client = new HttpClient({ dialler: new LineDialler(way) });
-    const panel = new HttpPanel({ endpoint, token }, {
-      exchange: exchanger(client, this.#headers()),
+  async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
+    const { endpoint, connection: way } = this.#options;
+    const client = new HttpClient({ dialer: new NetDialer(way) });
+    const panel = new ClientV1({ endpoint, token }, {
+      exchange: createPanelFetch(client, this.#headers()),
     });
     try {
       await panel.fetchTasks(signal);
@@ -163,25 +169,25 @@ export class Registrar {
   }
 
   #headers(): (readonly [string, string])[] {
-    return [["user-agent", USER_AGENT], ...this.#options.way.headers];
+    return [["user-agent", USER_AGENT], ...this.#options.connection.headers];
   }
 }
 
 /** Answers of what stands before a panel when that took too long. */
 const LATE = [408, 504, 522, 524];
 
-function outcomeOf(answer: PanelAnswer, { name }: Exchange): Registration {
+function outcomeOf(answer: PanelResponse, { name }: PanelCall): RegistrationOutcome {
   const { status, text } = answer;
   if (status === 200) return registered(text, name);
   const error = status === 401
     ? new PanelError(`Cannot ${name}: status 401`, { failure: "unauthorized", status })
-    : refusal(name, answer);
+    : statusError(name, answer);
   return status === 401 || status === 403
     ? { kind: "refused", error }
     : { kind: "failed", error, isDoubtful: LATE.includes(status) };
 }
 
-function registered(text: string, name: string): Registration {
+function registered(text: string, name: string): RegistrationOutcome {
   try {
     return { kind: "registered", node: parseRegistration(text) };
   } catch (cause) {

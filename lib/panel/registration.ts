@@ -7,7 +7,7 @@ import type { PanelError } from "./panel_error.ts";
 import { parseOfficialNode, type RegisteredNode, type Registrar } from "./registrar.ts";
 
 /** How the tries to register went so far. */
-export interface Tries {
+export interface RegistrationAttempts {
   /** Failures in a row, other than refusals. */
   readonly failed: number;
   /** Tries whose answer got lost: each may have left a node at the panel. */
@@ -29,7 +29,7 @@ const REFUSED: Waits = { firstMs: 2 * 60_000, slowestMs: 60 * 60_000 };
 
 /** How long to wait for the next try, in milliseconds; `random` is from 0 up to 1. */
 export function registrationWaitMs(
-  { failed, doubtful, refused }: Tries,
+  { failed, doubtful, refused }: RegistrationAttempts,
   random: number,
 ): number {
   const longestMs = Math.max(
@@ -46,29 +46,29 @@ function longest(count: number, { firstMs, slowestMs }: Waits): number {
 }
 
 /** What an enrolment works with. */
-export interface EnrolmentParts {
+export interface NodeRegistrationParts {
   readonly endpoint: string;
   readonly store: Pick<NodeStore, "path" | "read" | "find" | "lock" | "checkWritable">;
-  readonly registrar: Pick<Registrar, "register" | "knows">;
+  readonly registrar: Pick<Registrar, "register" | "isTokenKnown">;
   /** The file of an official agent; looked for in the usual places when absent. */
   readonly readOfficial?: typeof readOfficialNode;
 }
 
 /** How often it is looked whether another process has registered this machine. */
-const LOOK_MS = 1_000;
+const LOCK_POLL_MS = 1_000;
 
 /** How often it is told that the panel refuses the key. */
-const TELL_AGAIN_MS = 60 * 60_000;
+const REFUSAL_LOG_INTERVAL_MS = 60 * 60_000;
 
 /** Finds out as which node this machine reports, and makes it one where it is none yet. */
-export class Enrolment {
-  readonly #parts: EnrolmentParts;
+export class NodeRegistration {
+  readonly #parts: NodeRegistrationParts;
   readonly #log = getLogger("panel");
-  readonly #troubles = new PanelLog();
+  readonly #outages = new PanelLog();
   /** When it was told that the panel refuses the key, on a clock that only runs forward. */
-  #toldRefusalMs: number | undefined;
+  #refusalLoggedAtMs: number | undefined;
 
-  constructor(parts: EnrolmentParts) {
+  constructor(parts: NodeRegistrationParts) {
     this.#parts = parts;
   }
 
@@ -79,7 +79,7 @@ export class Enrolment {
    * @throws {Error} When what the panel answers could not be kept.
    * @throws The signal's reason when it aborts.
    */
-  async enrol(
+  async findOrRegister(
     onNew: (node: KnownNode) => Promise<void>,
     signal: AbortSignal,
   ): Promise<KnownNode> {
@@ -89,7 +89,7 @@ export class Enrolment {
     using _lock = await this.#lock(signal);
     const meanwhile = store.find(endpoint);
     if (meanwhile !== undefined) return meanwhile;
-    const node = await this.#takeOver(signal) ?? await this.#register(signal);
+    const node = await this.#importOfficialNode(signal) ?? await this.#register(signal);
     await onNew(node);
     return node;
   }
@@ -103,12 +103,12 @@ export class Enrolment {
       if (looks === 0) {
         this.#log.info("Waiting for another process that registers this machine at the panel");
       }
-      await delay(LOOK_MS, { signal });
+      await delay(LOCK_POLL_MS, { signal });
     }
   }
 
   /** The node of an official agent, if the panel knows it. */
-  async #takeOver(signal: AbortSignal): Promise<KnownNode | undefined> {
+  async #importOfficialNode(signal: AbortSignal): Promise<KnownNode | undefined> {
     const { endpoint, store, registrar, readOfficial = readOfficialNode } = this.#parts;
     // Whoever has been at another panel with this agent means what he has left there.
     const found = store.read().length === 0 ? readOfficial() : undefined;
@@ -124,8 +124,8 @@ export class Enrolment {
     await this.#checkWritable();
     for (let failed = 1;; failed++) {
       try {
-        const isKnown = await registrar.knows(node.token, signal);
-        this.#troubles.succeeded("registration");
+        const isKnown = await registrar.isTokenKnown(node.token, signal);
+        this.#outages.succeeded("registration");
         this.#log.info(
           isKnown
             ? "Took over the node that the official agent has registered, from {path}"
@@ -135,7 +135,7 @@ export class Enrolment {
         return isKnown ? { endpoint, ...node } : undefined;
       } catch (error) {
         signal.throwIfAborted();
-        this.#troubles.failed("registration", error);
+        this.#outages.failed("registration", error);
       }
       await delay(registrationWaitMs({ failed, doubtful: 0, refused: 0 }, Math.random()), {
         signal,
@@ -145,13 +145,13 @@ export class Enrolment {
 
   async #register(signal: AbortSignal): Promise<KnownNode> {
     const { endpoint, registrar } = this.#parts;
-    let tries: Tries = { failed: 0, doubtful: 0, refused: 0 };
+    let tries: RegistrationAttempts = { failed: 0, doubtful: 0, refused: 0 };
     while (true) {
       // Before each try: what can't be kept would be a new node at every start.
       await this.#checkWritable();
       const outcome = await registrar.register(signal);
       if (outcome.kind === "registered") {
-        this.#troubles.succeeded("registration");
+        this.#outages.succeeded("registration");
         return { endpoint, ...outcome.node, registeredAtMs: Date.now() };
       }
       const { failed, doubtful, refused } = tries;
@@ -164,7 +164,7 @@ export class Enrolment {
           doubtful: doubtful + (outcome.isDoubtful ? 1 : 0),
           refused: 0,
         };
-        this.#troubles.failed("registration", outcome.error);
+        this.#outages.failed("registration", outcome.error);
       }
       await delay(registrationWaitMs(tries, Math.random()), { signal });
     }
@@ -173,10 +173,10 @@ export class Enrolment {
   /** An end would help nobody: a service manager would start the agent again every few seconds. */
   #refused(cause: PanelError): void {
     // It answers, whatever it says.
-    this.#troubles.succeeded("registration");
+    this.#outages.succeeded("registration");
     const nowMs = performance.now();
-    if (nowMs - (this.#toldRefusalMs ?? -Infinity) < TELL_AGAIN_MS) return;
-    this.#toldRefusalMs = nowMs;
+    if (nowMs - (this.#refusalLoggedAtMs ?? -Infinity) < REFUSAL_LOG_INTERVAL_MS) return;
+    this.#refusalLoggedAtMs = nowMs;
     const error = new Error(
       "Cannot register this machine: the panel refuses the key of --auto-discovery, or something " +
         "before the panel does",

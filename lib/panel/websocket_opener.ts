@@ -1,8 +1,8 @@
-import type { Dialler } from "../net/byte_stream.ts";
-import { LineError, UpgradeRefused } from "../net/errors.ts";
-import { openWebSocket, type Socket } from "../net/websocket.ts";
+import type { Dialer } from "../net/byte_stream.ts";
+import { DialError, UpgradeError } from "../net/errors.ts";
+import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
 import type { PanelAccess } from "./client_v1.ts";
-import { isHtml, lineFailure, refusal } from "./http_exchange.ts";
+import { connectionError, isHtml, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
 
@@ -10,26 +10,26 @@ import { PanelError } from "./panel_error.ts";
 const OPEN_TIMEOUT_MS = 5_000;
 
 /** What a WebSocket is for. */
-export type SocketPurpose = { readonly version: 1 | 2 } | { readonly terminal: string };
+export type WebSocketPurpose = { readonly version: 1 | 2 } | { readonly terminal: string };
 
 /** A WebSocket did not come about. */
-export interface DialTrouble {
+export interface OpenFailure {
   readonly why: DialFailure;
   /** In words for the log, without the query. */
   readonly error: PanelError;
 }
 
 /** Opens the panel's WebSockets. */
-export class SocketDoor {
+export class WebSocketOpener {
   readonly #access: PanelAccess;
   readonly #options: {
-    dialler: Dialler;
+    dialer: Dialer;
     headers: readonly (readonly [string, string])[];
   };
 
   constructor(
     access: PanelAccess,
-    options: { dialler: Dialler; headers: readonly (readonly [string, string])[] },
+    options: { dialer: Dialer; headers: readonly (readonly [string, string])[] },
   ) {
     this.#access = access;
     this.#options = options;
@@ -38,11 +38,11 @@ export class SocketDoor {
   /**
    * Opens one.
    *
-   * @throws {LineError} When there is no line, or another error when no WebSocket came of it;
-   * {@linkcode troubleOf} tells what either means.
+   * @throws {DialError} When there is no line, or another error when no WebSocket came of it;
+   * {@linkcode toOpenFailure} tells what either means.
    * @throws The signal's reason when it aborts.
    */
-  async open(purpose: SocketPurpose, signal: AbortSignal): Promise<Socket> {
+  async open(purpose: WebSocketPurpose, signal: AbortSignal): Promise<WebSocketConnection> {
     const { endpoint, token } = this.#access;
     const path = pathOf(purpose);
     const id = "terminal" in purpose ? `&id=${encodeURIComponent(purpose.terminal)}` : "";
@@ -52,29 +52,29 @@ export class SocketDoor {
   }
 
   /** What the failure of {@linkcode open} means. */
-  troubleOf(purpose: SocketPurpose, cause: unknown): DialTrouble {
+  toOpenFailure(purpose: WebSocketPurpose, cause: unknown): OpenFailure {
     const name = `open a WebSocket (GET ${pathOf(purpose)})`;
-    if (cause instanceof UpgradeRefused) {
+    if (cause instanceof UpgradeError) {
       const { status, text, location } = cause;
       if (status === 200) {
         const what = isHtml(text) ? "a page of HTML" : "no WebSocket";
         const error = new PanelError(`Cannot ${name}: the answer is ${what}`, {
-          failure: "unspoken",
+          failure: "unsupported protocol",
           status,
         });
         return { why: "answered", error };
       }
-      return { why: "answered", error: refusal(name, { status, text, location }) };
+      return { why: "answered", error: statusError(name, { status, text, location }) };
     }
-    const error = lineFailure(name, cause);
-    if (!(cause instanceof LineError)) return { why: "answered", error };
-    return { why: LINE_FAILURES[cause.stage](cause), error };
+    const error = connectionError(name, cause);
+    if (!(cause instanceof DialError)) return { why: "answered", error };
+    return { why: DIAL_FAILURES[cause.stage](cause), error };
   }
 }
 
-const LINE_FAILURES: Readonly<Record<LineError["stage"], (error: LineError) => DialFailure>> = {
-  lookup: () => "silent",
-  connect: (error) => isRefused(error) ? "refused" : "silent",
+const DIAL_FAILURES: Readonly<Record<DialError["stage"], (error: DialError) => DialFailure>> = {
+  lookup: () => "no answer",
+  connect: (error) => isRefused(error) ? "refused" : "no answer",
   tls: () => "refused",
   // What a proxy refuses to a WebSocket it may allow to a plain request.
   proxy: () => "answered",
@@ -85,7 +85,7 @@ function isRefused(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionRefused || isRefused(error.cause);
 }
 
-function pathOf(purpose: SocketPurpose): string {
+function pathOf(purpose: WebSocketPurpose): string {
   if ("terminal" in purpose) return "/api/clients/terminal";
   return purpose.version === 2 ? "/api/clients/v2/rpc" : "/api/clients/report";
 }

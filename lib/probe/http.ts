@@ -1,7 +1,7 @@
 import { describeError } from "../log/log.ts";
-import { closeQuietly as close, pass, writeAll } from "../net/byte_stream.ts";
-import type { Resolver } from "../net/dns.ts";
-import { dial, type DialOptions } from "../net/happy_eyeballs.ts";
+import { closeQuietly as close, copy, writeAll } from "../net/byte_stream.ts";
+import type { SystemResolver } from "../net/dns.ts";
+import { connectFirstReachable, type ReachableOptions } from "../net/happy_eyeballs.ts";
 import { parseProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
 
 /** What exempts hosts from proxies. */
@@ -56,12 +56,12 @@ export class Relay implements Disposable {
   readonly #listener: Deno.TcpListener;
   /**
    * When the first packet to the address left, in milliseconds of `performance.now()`, told once
-   * the connection stands. Rejects with the error of {@linkcode dial} when it does not come about.
+   * the connection stands. Rejects with the error of {@linkcode connectFirstReachable} when it does not come about.
    */
   readonly started: Promise<number>;
 
   /** Dials the first address that there is a way to, as soon as it is asked to connect. */
-  constructor(addresses: readonly string[], options: DialOptions) {
+  constructor(addresses: readonly string[], options: ReachableOptions) {
     this.#listener = this.#opened.adopt(Deno.listen({ hostname: "127.0.0.1", port: 0 }), close);
     this.started = this.#serve(addresses, options);
     // Whoever waits for it is told all the same.
@@ -78,16 +78,16 @@ export class Relay implements Disposable {
     this.#opened.dispose();
   }
 
-  async #serve(addresses: readonly string[], options: DialOptions): Promise<number> {
+  async #serve(addresses: readonly string[], options: ReachableOptions): Promise<number> {
     const client = this.#keep(await this.#listener.accept());
     close(this.#listener);
     await takeRequest(client);
-    const { connection, startedAtMs } = await dial(addresses, options);
+    const { connection, startedAtMs } = await connectFirstReachable(addresses, options);
     this.#keep(connection);
     await writeAll(client, CONNECTED);
     // What a server says before it hangs up on a request counts, so only its own end is passed on.
-    pass(client, connection).catch(() => {});
-    pass(connection, client).catch(() => {}).then(() => client.closeWrite()).catch(() => {});
+    copy(client, connection).catch(() => {});
+    copy(connection, client).catch(() => {}).then(() => client.closeWrite()).catch(() => {});
     return startedAtMs;
   }
 
@@ -125,7 +125,7 @@ async function take(from: Deno.TcpConn, length: number): Promise<Uint8Array> {
 /** What a probe by HTTP works with. */
 export interface HttpProbeOptions {
   signal: AbortSignal;
-  resolver: Pick<Resolver, "resolve">;
+  resolver: Pick<SystemResolver, "resolve">;
   /** Authorities to trust beside the built-in ones, in PEM. */
   caCerts?: string[];
 }

@@ -1,6 +1,6 @@
 import type { Shell } from "../host/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { reachFirst, UnreachableError } from "../net/happy_eyeballs.ts";
+import { firstReachable, UnreachableError } from "../net/happy_eyeballs.ts";
 import { parsePingOutput, type PingOutcome } from "../parse/ping_output.ts";
 
 const MISSING = 'there is no "ping" command: install iputils-ping (Debian, Ubuntu) or ' +
@@ -33,7 +33,7 @@ export class IcmpProbe {
    * @throws {Error} When no reply came.
    */
   probe(addresses: readonly string[], options: { signal: AbortSignal }): Promise<number> {
-    return reachFirst(addresses, async (address) => {
+    return firstReachable(addresses, async (address) => {
       const outcome = await this.#ping(address, options.signal);
       if (outcome.kind === "reply") return outcome.ms;
       throw outcome.kind === "unreachable"

@@ -1,6 +1,6 @@
 import type { Shell } from "../host/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { Resolver } from "../net/dns.ts";
+import { SystemResolver } from "../net/dns.ts";
 import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
 import { probeHttp } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";
@@ -13,14 +13,14 @@ export const LOST_MS = -1;
 /** Runs probes of all kinds. */
 export class Prober {
   readonly #icmp: IcmpProbe;
-  readonly #resolver: Pick<Resolver, "resolve">;
+  readonly #resolver: Pick<SystemResolver, "resolve">;
   readonly #log = getLogger("probe");
 
   constructor(
-    options: { shell: Pick<Shell, "ping"> | undefined; resolver?: Pick<Resolver, "resolve"> },
+    options: { shell: Pick<Shell, "ping"> | undefined; resolver?: Pick<SystemResolver, "resolve"> },
   ) {
     this.#icmp = new IcmpProbe(options.shell);
-    this.#resolver = options.resolver ?? new Resolver();
+    this.#resolver = options.resolver ?? new SystemResolver();
   }
 
   /**

@@ -1,4 +1,4 @@
-import { dial, type DialOptions } from "../net/happy_eyeballs.ts";
+import { connectFirstReachable, type ReachableOptions } from "../net/happy_eyeballs.ts";
 
 /**
  * Milliseconds that a TCP handshake took.
@@ -7,9 +7,9 @@ import { dial, type DialOptions } from "../net/happy_eyeballs.ts";
  */
 export async function probeTcp(
   addresses: readonly string[],
-  options: DialOptions,
+  options: ReachableOptions,
 ): Promise<number> {
-  const { connection, startedAtMs } = await dial(addresses, options);
+  const { connection, startedAtMs } = await connectFirstReachable(addresses, options);
   const elapsedMs = performance.now() - startedAtMs;
   connection.close();
   return elapsedMs;

@@ -1,6 +1,6 @@
 import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../net/timeout.ts";
-import type { Socket } from "../net/websocket.ts";
+import type { WebSocketConnection } from "../net/websocket.ts";
 import type { CommandResult } from "../types.ts";
 import { type CommandRequest, Commands } from "./commands.ts";
 import { type TerminalRequest, Terminals } from "./terminals.ts";
@@ -14,7 +14,7 @@ export interface RemoteControlOptions {
   /** One attempt to send a result; rejects when the panel has not accepted it. */
   sendResult(result: CommandResult, signal: AbortSignal): Promise<void>;
   /** Opens the connection that the panel waits for; `undefined` when it waits for none any more. */
-  dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket | undefined>;
+  dialTerminal(requestId: string, signal: AbortSignal): Promise<WebSocketConnection | undefined>;
   readonly timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   readonly monotonicMs?: () => number;

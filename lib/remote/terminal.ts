@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { describeError } from "../log/log.ts";
-import type { Socket } from "../net/websocket.ts";
+import type { WebSocketConnection } from "../net/websocket.ts";
 import { Pty, type PtyOptions } from "./pty.ts";
 import { parseTerminalMessage } from "./terminal_messages.ts";
 
@@ -19,7 +19,7 @@ export interface TerminalOptions extends PtyOptions {
    *
    * @param signal Aborts when the terminal ends.
    */
-  nextSocket?(signal: AbortSignal): Promise<Socket | undefined>;
+  nextSocket?(signal: AbortSignal): Promise<WebSocketConnection | undefined>;
 }
 
 /** Input that the terminal has not read yet; with more of it the connection has to wait. */
@@ -39,7 +39,7 @@ const NO_SCRIPT =
 
 /** Shows one line; gives up soon when the other side does not read. Never rejects. */
 export async function sendLine(
-  socket: Pick<Socket, "send">,
+  socket: Pick<WebSocketConnection, "send">,
   options: { line: string; timers: TerminalOptions["timers"] },
 ): Promise<void> {
   const { timers, line } = options;
@@ -58,7 +58,10 @@ export async function sendLine(
  * pace at which the connection takes it; without a connection the last 64 KiB of it are kept for the
  * next one. Returns the reason of the end, for the log.
  */
-export async function runTerminal(socket: Socket, options: TerminalOptions): Promise<string> {
+export async function runTerminal(
+  socket: WebSocketConnection,
+  options: TerminalOptions,
+): Promise<string> {
   let pty: Pty | undefined;
   try {
     if (options.programs.find("script", options.env["PATH"] ?? "") === undefined) {
@@ -87,7 +90,11 @@ class Terminal {
   readonly #missed = new OutputTail(MAX_MISSED_BYTES);
   /** Where output goes. */
   #connection:
-    | { readonly socket: Socket; readonly ended: AbortController; readonly signal: AbortSignal }
+    | {
+      readonly socket: WebSocketConnection;
+      readonly ended: AbortController;
+      readonly signal: AbortSignal;
+    }
     | undefined;
   #pendingInputBytes = 0;
   #lastKeyAtMs: number;
@@ -99,7 +106,7 @@ class Terminal {
     this.#lastKeyAtMs = options.monotonicMs();
   }
 
-  async run(socket: Socket): Promise<string> {
+  async run(socket: WebSocketConnection): Promise<string> {
     const { signal, timers, idleMs } = this.#options;
     const stop = () => this.#end.resolve("the agent ends");
     signal.addEventListener("abort", stop, { once: true });
@@ -118,11 +125,11 @@ class Terminal {
   }
 
   /** Serves one connection after another. */
-  async #serveAll(first: Socket): Promise<void> {
+  async #serveAll(first: WebSocketConnection): Promise<void> {
     let reason = "";
-    for (let socket: Socket | undefined = first; socket !== undefined;) {
+    for (let socket: WebSocketConnection | undefined = first; socket !== undefined;) {
       await this.#serve(socket);
-      const { ending } = socket;
+      const { closeReason: ending } = socket;
       reason = `the connection has ended${ending && `: ${ending}`}`;
       if (this.#over.signal.aborted) break;
       socket = await this.#options.nextSocket?.(this.#over.signal);
@@ -131,7 +138,7 @@ class Terminal {
   }
 
   /** Shows what was missed, then passes output and input until the connection ends. */
-  async #serve(socket: Socket): Promise<void> {
+  async #serve(socket: WebSocketConnection): Promise<void> {
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#over.signal]);
     const reading = this.#readInput(socket, signal).finally(() => ended.abort());
@@ -178,7 +185,7 @@ class Terminal {
   }
 
   /** Passes keys and sizes on until the connection ends. Never rejects. */
-  async #readInput(socket: Socket, signal: AbortSignal): Promise<void> {
+  async #readInput(socket: WebSocketConnection, signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
         const frame = await abortable(socket.receive(), signal);

@@ -2,7 +2,7 @@ import { abortable } from "@std/async/abortable";
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import type { Socket } from "../net/websocket.ts";
+import type { WebSocketConnection } from "../net/websocket.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { isValidId, TaskQueue } from "./task_queue.ts";
 import { runTerminal, sendLine } from "./terminal.ts";
@@ -13,7 +13,7 @@ export interface TerminalsOptions {
   readonly programs: Programs | undefined;
   readonly terminalIdleMs: number;
   /** Opens the connection that the panel waits for; `undefined` when it waits for none any more. */
-  dialTerminal(requestId: string, signal: AbortSignal): Promise<Socket | undefined>;
+  dialTerminal(requestId: string, signal: AbortSignal): Promise<WebSocketConnection | undefined>;
   readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   monotonicMs(): number;
@@ -142,7 +142,7 @@ export class Terminals {
   async #nextSocket(
     open: OpenTerminal,
     { requestId, signal }: { requestId: string; signal: AbortSignal },
-  ): Promise<Socket | undefined> {
+  ): Promise<WebSocketConnection | undefined> {
     const { monotonicMs } = this.#options;
     const endMs = monotonicMs() + DETACHED_MS;
     // Behind those that have been without a connection for longer.
@@ -194,7 +194,7 @@ export class Terminals {
   }
 
   /** Connects within the time that the panel waits; `undefined` when it waits no more. */
-  async #dial(requestId: string, terminal?: AbortSignal): Promise<Socket | undefined> {
+  async #dial(requestId: string, terminal?: AbortSignal): Promise<WebSocketConnection | undefined> {
     const { timers } = this.#options;
     const late = new AbortController();
     const timer = timers.setTimeout(() => {

@@ -1,6 +1,6 @@
 import { syncFolder, writeToDisk } from "../host/atomic_write.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
-import { hideSecrets } from "../log/log.ts";
+import { redactSecrets } from "../log/log.ts";
 import { dirname } from "../parse/path.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 
@@ -32,14 +32,14 @@ export function describeStep(step: Step, secrets: readonly string[]): string {
     case "file":
       return [
         `File ${step.path} (${describeMode(step)})`,
-        ...hideSecrets(step.text, secrets).trimEnd().split("\n").map((line) => `    ${line}`),
+        ...redactSecrets(step.text, secrets).trimEnd().split("\n").map((line) => `    ${line}`),
       ].join("\n");
     case "copy":
       return `File ${step.path} (${describeMode(step)}), a copy of ${step.from}`;
     case "link":
       return `Link ${step.path} to ${step.to}`;
     case "run":
-      return `Run ${hideSecrets(toolLine(step.command), secrets)}`;
+      return `Run ${redactSecrets(toolLine(step.command), secrets)}`;
     case "remove":
       return `Remove ${step.path}`;
     case "remove empty folder":

@@ -3,7 +3,7 @@ import { type Clock, install } from "@sinonjs/fake-timers";
 import { Agent, type AgentParts } from "../../lib/agent/agent.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import { PanelLink } from "../../lib/panel/link.ts";
-import type { Way } from "../../lib/panel/link_machine.ts";
+import type { Transport } from "../../lib/panel/link_machine.ts";
 import type { PanelOrder } from "../../lib/panel/messages.ts";
 import { PanelLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
@@ -32,7 +32,7 @@ class PaperWorld {
   deliver: (result: ProbeResult) => void = () => {};
   readonly obeyed: { what: string; of: unknown }[] = [];
   order: (order: PanelOrder) => void = () => {};
-  moveTo: (way: Way | undefined) => void = () => {};
+  moveTo: (way: Transport | undefined) => void = () => {};
   snapshots = 0;
   accepted = 0;
   cores = 2;
@@ -68,13 +68,13 @@ class PaperWorld {
       panelLog,
       openLink: (listener, signals) => {
         this.order = listener.onOrder;
-        this.moveTo = listener.onWay;
+        this.moveTo = listener.onTransport;
         return new PanelLink({
-          settings: { httpOnly: true, version: 2, remoteControl: false, reconnectMs: 2000 },
+          settings: { noWebSocket: true, version: 2, remoteControl: false, reconnectMs: 2000 },
           intervalMs: 5000,
-          http,
-          rpc: { report: notWanted, call: notWanted, pull: notWanted },
-          door: { open: notWanted, troubleOf: notWanted },
+          clientV1: http,
+          clientV2: { report: notWanted, call: notWanted, pull: notWanted },
+          opener: { open: notWanted, toOpenFailure: notWanted },
           log: panelLog,
           ...listener,
         }, signals);

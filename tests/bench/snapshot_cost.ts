@@ -36,10 +36,10 @@ export async function snapshotWithCrowd(): Promise<number> {
     for (let round = 0; round < ROUNDS; round++) quiet.push(timed(snapshot));
     const listener = new MeasuredProcess([CROWD, "listen"], { stdout: "piped" });
     const port = await listener.firstLine();
-    const dialler = new MeasuredProcess([CROWD, "dial", port, "10000"], { stdout: "piped" });
-    await dialler.firstLine();
+    const dialer = new MeasuredProcess([CROWD, "dial", port, "10000"], { stdout: "piped" });
+    await dialer.firstLine();
     for (let round = 0; round < ROUNDS; round++) crowded.push(timed(snapshot));
-    await dialler.end();
+    await dialer.end();
     await listener.end();
   }
   return median(crowded) / median(quiet);

@@ -2,8 +2,8 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   describeError,
   getLogger,
-  hideQueries,
   type LogOptions,
+  redactQueries,
   setUpLog,
 } from "../../lib/log/log.ts";
 
@@ -77,7 +77,7 @@ Deno.test("describeError() joins the causes and says nothing twice", () => {
   assertEquals(describeError(circle), "a");
 });
 
-Deno.test("hideQueries() takes queries out of URLs and leaves questions alone", () => {
-  assertEquals(hideQueries("(http://a/b?token=x&y=z): refused"), "(http://a/b?…): refused");
-  assertEquals(hideQueries("is it right? yes"), "is it right? yes");
+Deno.test("redactQueries() takes queries out of URLs and leaves questions alone", () => {
+  assertEquals(redactQueries("(http://a/b?token=x&y=z): refused"), "(http://a/b?…): refused");
+  assertEquals(redactQueries("is it right? yes"), "is it right? yes");
 });

@@ -2,8 +2,8 @@ import { install } from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
-import { LineDialler, type LineDiallerOptions } from "../../lib/net/dialer.ts";
-import { LineError } from "../../lib/net/errors.ts";
+import { type DialerOptions, NetDialer } from "../../lib/net/dialer.ts";
+import { DialError } from "../../lib/net/errors.ts";
 import { isolatedTest } from "../own_process.ts";
 import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
@@ -20,21 +20,21 @@ const trust = certificate ? { caCerts: [certificate.authority] } : {};
 /** Leads all names to loopback. */
 const resolver = { resolveAll: () => Promise.resolve(["127.0.0.1"]) };
 
-/** Opens a line, has 1.2 MB go both ways, closes it and waits until the server has noticed. */
+/** Opens a stream, has 1.2 MB go both ways, closes it and waits until the server has noticed. */
 async function use(
   address: string,
   server: EchoServer,
-  options: LineDiallerOptions,
+  options: DialerOptions,
 ): Promise<void> {
   const url = new URL(address);
   url.port = `${server.port}`;
-  const { line, forward } = await new LineDialler(options).open(url, { signal });
+  const { stream, forward } = await new NetDialer(options).dial(url, { signal });
   assertEquals(forward, undefined);
-  await roundTrip(line);
-  line.close();
-  line.close();
-  await assertRejects(() => line.read(new Uint8Array(1)), Error);
-  await assertRejects(() => line.write(new Uint8Array(1)), Error);
+  await roundTrip(stream);
+  stream.close();
+  stream.close();
+  await assertRejects(() => stream.read(new Uint8Array(1)), Error);
+  await assertRejects(() => stream.write(new Uint8Array(1)), Error);
   while (server.open > 0) await delay(1);
 }
 
@@ -51,7 +51,7 @@ function bySchemes(
     const isSecure = scheme.endsWith("s") && scheme !== "ws";
     test({
       ...sanitized,
-      name: `LineDialler.open() ${name} (${scheme}:)`,
+      name: `NetDialer.dial() ${name} (${scheme}:)`,
       ignore: isSecure && certificate === undefined,
       fn: async () => {
         const secured = isSecure && certificate ? { certificate } : {};
@@ -64,10 +64,10 @@ function bySchemes(
 
 async function failure(
   url: string,
-  options: LineDiallerOptions,
+  options: DialerOptions,
   call: { signal: AbortSignal } = { signal },
-): Promise<LineError> {
-  return await assertRejects(() => new LineDialler(options).open(new URL(url), call), LineError);
+): Promise<DialError> {
+  return await assertRejects(() => new NetDialer(options).dial(new URL(url), call), DialError);
 }
 
 function refusingPort(): number {
@@ -159,7 +159,7 @@ for (const [name, start, kind] of WAYS) {
 }
 
 Deno.test(
-  "LineDialler.open() has an HTTP proxy forward what goes by http:",
+  "NetDialer.dial() has an HTTP proxy forward what goes by http:",
   sanitized,
   async () => {
     await using proxy = startHttpProxy();
@@ -169,10 +169,10 @@ Deno.test(
       }]] as const
     ) {
       const proxies = { http: `http://${login}127.0.0.1:${proxy.port}` };
-      const dialler = new LineDialler({ proxies });
-      const open = await dialler.open(new URL("http://panel.test/api?token=x"), { signal });
+      const dialer = new NetDialer({ proxies });
+      const open = await dialer.dial(new URL("http://panel.test/api?token=x"), { signal });
       assertEquals(open.forward, forward);
-      open.line.close();
+      open.stream.close();
     }
   },
 );
@@ -183,14 +183,14 @@ bySchemes("takes no proxy to a host that is exempt", async (scheme, server) => {
   await use(`${scheme}://127.0.0.1`, server, { ...trust, proxies });
 });
 
-Deno.test("new LineDialler() throws when a proxy can't be used, and shows no password", () => {
+Deno.test("new NetDialer() throws when a proxy can't be used, and shows no password", () => {
   const proxies = { http: "ftp://me:secret@host" };
-  const error = assertThrows(() => new LineDialler({ proxies }), RangeError, "ftp://");
+  const error = assertThrows(() => new NetDialer({ proxies }), RangeError, "ftp://");
   assert(!error.message.includes("secret"), error.message);
 });
 
 Deno.test(
-  "LineDialler.open() says where it failed, for an operator to read",
+  "NetDialer.dial() says where it failed, for an operator to read",
   sanitized,
   async () => {
     const port = refusingPort();
@@ -219,7 +219,7 @@ Deno.test(
   },
 );
 
-Deno.test("LineDialler.open() says so when the system knows no such name", sanitized, async () => {
+Deno.test("NetDialer.dial() says so when the system knows no such name", sanitized, async () => {
   for (const options of [{}, { preferFamily: 4 as const }]) {
     const { message, stage } = await failure("http://no-such-name.invalid", options);
     assertEquals(stage, "lookup");
@@ -268,7 +268,7 @@ const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] 
 
 for (const [kind, start, told] of REFUSALS) {
   Deno.test(
-    `LineDialler.open() rejects when a proxy (${kind}) refuses: ${told}`,
+    `NetDialer.dial() rejects when a proxy (${kind}) refuses: ${told}`,
     sanitized,
     async () => {
       await using proxy = start();
@@ -286,7 +286,7 @@ for (const [kind, start, told] of REFUSALS) {
   );
 }
 
-Deno.test("LineDialler.open() rejects when a name is too long for SOCKS 5", sanitized, async () => {
+Deno.test("NetDialer.dial() rejects when a name is too long for SOCKS 5", sanitized, async () => {
   await using proxy = startSocksProxy();
   const proxies = { https: `socks5h://127.0.0.1:${proxy.port}` };
   const { message } = await failure(`https://${"a.".repeat(200)}test`, { proxies });
@@ -295,7 +295,7 @@ Deno.test("LineDialler.open() rejects when a name is too long for SOCKS 5", sani
 
 /** A stage that hangs: until it does, `reached` is pending. */
 interface Hanging {
-  options: LineDiallerOptions;
+  options: DialerOptions;
   url: string;
   reached: Promise<void>;
   limitMs: number;
@@ -337,7 +337,7 @@ const STAGES: readonly [name: string, hang: () => Hanging | (Hanging & AsyncDisp
   ["a SOCKS 5 proxy", () => hangingProxy(startSocksProxy({ isMute: true }), "socks5h")],
 ];
 
-function hangingConnection(host: string, options: LineDiallerOptions, where: string): Hanging {
+function hangingConnection(host: string, options: DialerOptions, where: string): Hanging {
   const { promise: reached, resolve } = Promise.withResolvers<void>();
   return {
     url: `http://${host}`,
@@ -369,7 +369,7 @@ function hangingProxy(proxy: TestProxy, kind: string): Hanging & AsyncDisposable
 
 for (const [name, hang] of STAGES) {
   Deno.test(
-    `LineDialler.open() gives up ${name} that hangs, at its time or the signal's`,
+    `NetDialer.dial() gives up ${name} that hangs, at its time or the signal's`,
     sanitized,
     async () => {
       await using stack = new AsyncDisposableStack();
@@ -380,7 +380,7 @@ for (const [name, hang] of STAGES) {
       };
       const { options, url, reached } = start();
       const controller = new AbortController();
-      const opened = new LineDialler(options).open(new URL(url), { signal: controller.signal });
+      const opened = new NetDialer(options).dial(new URL(url), { signal: controller.signal });
       opened.catch(() => {});
       await reached;
       controller.abort(new Error("enough"));
@@ -405,7 +405,7 @@ bySchemes("does nothing when its signal has aborted", async (scheme, server) => 
   const url = `${scheme}://localhost:${server.port}`;
   for (const options of [{}, { preferFamily: 4 as const }, { anyCertificate: true }]) {
     const call = { signal: AbortSignal.abort(new Error("enough")) };
-    const opened = () => new LineDialler(options).open(new URL(url), call);
+    const opened = () => new NetDialer(options).dial(new URL(url), call);
     await assertRejects(opened, Error, "enough");
   }
   assertEquals(server.accepted, 0);
@@ -415,18 +415,18 @@ bySchemes("leaves nothing behind when it is aborted at any moment", async (schem
   await using proxy = startHttpProxy({ port: server.port });
   const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
   const address = `http://127.0.0.1:${proxy.port}`;
-  const all: LineDiallerOptions[] = [
+  const all: DialerOptions[] = [
     trust,
     { ...trust, resolver },
     { anyCertificate: true },
     { ...trust, proxies: { http: address, https: address } },
   ];
-  const diallers = all.map((options) => new LineDialler(options));
+  const dialers = all.map((options) => new NetDialer(options));
   const url = new URL(`${scheme}://localhost:${server.port}`);
   const one = async (index: number) => {
     const controller = new AbortController();
-    const opened = diallers[index % diallers.length]?.open(url, { signal: controller.signal });
-    const ended = opened?.then(({ line }) => line.close(), () => {});
+    const opened = dialers[index % dialers.length]?.dial(url, { signal: controller.signal });
+    const ended = opened?.then(({ stream }) => stream.close(), () => {});
     setTimeout(() => controller.abort(), index % 12);
     await ended;
   };
@@ -446,6 +446,6 @@ bySchemes("leaves nothing behind when it is aborted at any moment", async (schem
   await batch();
   const before = await settled();
   for (let round = 0; round < 8; round++) await batch();
-  // The runtime opens and closes a few of its own; of 192 lines a leak would show as dozens.
+  // The runtime opens and closes a few of its own; of 192 streams a leak would show as dozens.
   assertLessOrEqual(await settled(), before + 8);
 }, { isIsolated: true });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { hostsFileAddresses } from "../../lib/net/dns.ts";
+import { lookUpHostsFile } from "../../lib/net/dns.ts";
 
 const TEXT = `# The machine's own
 127.0.0.1\tlocalhost
@@ -15,22 +15,22 @@ panel.example
 192.0.2.5
 `;
 
-Deno.test("hostsFileAddresses() gives all addresses of a name in the file's order", () => {
-  assertEquals(hostsFileAddresses(TEXT, "panel.example"), ["192.0.2.1", "192.0.2.2"]);
-  assertEquals(hostsFileAddresses(TEXT, "PANEL"), ["192.0.2.1"]);
-  assertEquals(hostsFileAddresses(TEXT, "localhost"), ["127.0.0.1", "::1"]);
-  assertEquals(hostsFileAddresses(TEXT.replaceAll("\n", "\r\n"), "other"), ["192.0.2.4"]);
+Deno.test("lookUpHostsFile() gives all addresses of a name in the file's order", () => {
+  assertEquals(lookUpHostsFile(TEXT, "panel.example"), ["192.0.2.1", "192.0.2.2"]);
+  assertEquals(lookUpHostsFile(TEXT, "PANEL"), ["192.0.2.1"]);
+  assertEquals(lookUpHostsFile(TEXT, "localhost"), ["127.0.0.1", "::1"]);
+  assertEquals(lookUpHostsFile(TEXT.replaceAll("\n", "\r\n"), "other"), ["192.0.2.4"]);
 });
 
-Deno.test("hostsFileAddresses() gives none for a name that is not there", () => {
+Deno.test("lookUpHostsFile() gives none for a name that is not there", () => {
   for (const host of ["", "#", "and", "192.0.2.1", "example", "unknown"]) {
-    assertEquals(hostsFileAddresses(TEXT, host), [], host);
+    assertEquals(lookUpHostsFile(TEXT, host), [], host);
   }
 });
 
-Deno.test("hostsFileAddresses() passes over lines that can't be read", () => {
+Deno.test("lookUpHostsFile() passes over lines that can't be read", () => {
   fc.assert(fc.property(fc.string(), fc.string(), (before, after) => {
     const text = `${before.replace(/^[0-9a-f:.]/i, "x")}\n192.0.2.1 name\n# ${after}`;
-    assertEquals(hostsFileAddresses(text, "name").includes("192.0.2.1"), true);
+    assertEquals(lookUpHostsFile(text, "name").includes("192.0.2.1"), true);
   }));
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { NameServer } from "../../lib/net/dns.ts";
+import { NameServerResolver } from "../../lib/net/dns.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
@@ -9,25 +9,29 @@ const signal = new AbortController().signal;
 const readHosts = () => Promise.resolve("192.0.2.7 known.test\n");
 
 function lookUp(server: TestNameServer, host: string): Promise<readonly string[]> {
-  const names = new NameServer({ host: "127.0.0.1", port: server.port }, { readHosts });
+  const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, { readHosts });
   return names.resolveAll(host, { signal });
 }
 
-Deno.test("NameServer.resolveAll() gives all addresses, IPv4 before IPv6", sanitized, async () => {
-  await using server = await TestNameServer.start({
-    "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
-    "old.test": { A: ["192.0.2.3"] },
-    "new.test": { AAAA: ["::3"] },
-  });
-  const both = await lookUp(server, "both.test");
-  assertEquals(both.slice(0, 2).toSorted(), ["192.0.2.1", "192.0.2.2"]);
-  assertEquals(both.slice(2).toSorted(), ["::1", "::2"]);
-  assertEquals(await lookUp(server, "old.test"), ["192.0.2.3"]);
-  assertEquals(await lookUp(server, "new.test"), ["::3"]);
-});
+Deno.test(
+  "NameServerResolver.resolveAll() gives all addresses, IPv4 before IPv6",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({
+      "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
+      "old.test": { A: ["192.0.2.3"] },
+      "new.test": { AAAA: ["::3"] },
+    });
+    const both = await lookUp(server, "both.test");
+    assertEquals(both.slice(0, 2).toSorted(), ["192.0.2.1", "192.0.2.2"]);
+    assertEquals(both.slice(2).toSorted(), ["::1", "::2"]);
+    assertEquals(await lookUp(server, "old.test"), ["192.0.2.3"]);
+    assertEquals(await lookUp(server, "new.test"), ["::3"]);
+  },
+);
 
 Deno.test(
-  "NameServer.resolveAll() does not ask about literals, localhost and the hosts file",
+  "NameServerResolver.resolveAll() does not ask about literals, localhost and the hosts file",
   sanitized,
   async () => {
     await using server = await TestNameServer.start({});
@@ -41,25 +45,29 @@ Deno.test(
   },
 );
 
-Deno.test("NameServer.resolveAll() goes on without a hosts file", sanitized, async () => {
+Deno.test("NameServerResolver.resolveAll() goes on without a hosts file", sanitized, async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
-  const names = new NameServer({ host: "127.0.0.1", port: server.port }, {
+  const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, {
     readHosts: () => Promise.reject(new Deno.errors.NotFound("no such file")),
   });
   assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
 });
 
-Deno.test("NameServer.resolveAll() finds a server that is a name itself", sanitized, async () => {
-  await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
-  const system = {
-    resolve: (host: string) => Promise.resolve([host === "dns" ? "127.0.0.1" : ""]),
-  };
-  const names = new NameServer({ host: "dns", port: server.port }, { readHosts, system });
-  assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
-});
+Deno.test(
+  "NameServerResolver.resolveAll() finds a server that is a name itself",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
+    const system = {
+      resolve: (host: string) => Promise.resolve([host === "dns" ? "127.0.0.1" : ""]),
+    };
+    const names = new NameServerResolver({ host: "dns", port: server.port }, { readHosts, system });
+    assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
+  },
+);
 
 Deno.test(
-  "NameServer.resolveAll() does not wait for ever for a family that has no answer",
+  "NameServerResolver.resolveAll() does not wait for ever for a family that has no answer",
   sanitized,
   async () => {
     await using server = await TestNameServer.start(
@@ -71,7 +79,7 @@ Deno.test(
 );
 
 Deno.test(
-  "NameServer.resolveAll() rejects when there is no such name, or no address",
+  "NameServerResolver.resolveAll() rejects when there is no such name, or no address",
   sanitized,
   async () => {
     await using server = await TestNameServer.start({ "empty.test": {} });
@@ -87,11 +95,11 @@ Deno.test(
 );
 
 Deno.test(
-  "NameServer.resolveAll() rejects with the signal's reason when the server is mute",
+  "NameServerResolver.resolveAll() rejects with the signal's reason when the server is mute",
   sanitized,
   async () => {
     await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
-    const names = new NameServer({ host: "127.0.0.1", port: server.port }, { readHosts });
+    const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, { readHosts });
     const controller = new AbortController();
     const asked = names.resolveAll("a.test", { signal: controller.signal });
     while (server.questions.length < 2) await delay(1);

@@ -1,56 +1,60 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Resolver } from "../../lib/net/dns.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 
 const signal = new AbortController().signal;
 
-Deno.test("Resolver.resolve() gives a literal back without a lookup", async () => {
-  const resolver = new Resolver({ lookup: () => Promise.reject(new Error("asked")) });
+Deno.test("SystemResolver.resolve() gives a literal back without a lookup", async () => {
+  const resolver = new SystemResolver({ lookup: () => Promise.reject(new Error("asked")) });
   assertEquals(await resolver.resolve("192.0.2.1", { signal }), ["192.0.2.1"]);
   assertEquals(await resolver.resolve("2001:db8::1", { signal }), ["2001:db8::1"]);
 });
 
-Deno.test("Resolver.resolve() puts the first IPv4 address before the first of IPv6", async () => {
+Deno.test("SystemResolver.resolve() puts the first IPv4 address before the first of IPv6", async () => {
   const table: [string[], string[]][] = [
     [["::1", "::2", "127.0.0.2", "127.0.0.1"], ["127.0.0.2", "::1"]],
     [["::2"], ["::2"]],
     [["127.0.0.1", "127.0.0.2"], ["127.0.0.1"]],
   ];
   for (const [found, expected] of table) {
-    const resolver = new Resolver({
+    const resolver = new SystemResolver({
       lookup: () => Promise.resolve(found.map((address) => ({ address }))),
     });
     assertEquals(await resolver.resolve("host", { signal }), expected);
   }
 });
 
-Deno.test("Resolver.resolve() asks the system, hosts file included", async () => {
-  const [first] = await new Resolver().resolve("localhost", { signal });
+Deno.test("SystemResolver.resolve() asks the system, hosts file included", async () => {
+  const [first] = await new SystemResolver().resolve("localhost", { signal });
   assert(first === "127.0.0.1" || first === "::1", first);
 });
 
-Deno.test("Resolver.resolve() rejects when a name has no address", async () => {
-  const failing = new Resolver({ lookup: () => Promise.reject(new Error("ENOTFOUND")) });
+Deno.test("SystemResolver.resolve() rejects when a name has no address", async () => {
+  const failing = new SystemResolver({ lookup: () => Promise.reject(new Error("ENOTFOUND")) });
   const error = await assertRejects(
     () => failing.resolve("host", { signal }),
     Error,
     "Cannot resolve host",
   );
   assertEquals(error.cause instanceof Error && error.cause.message, "ENOTFOUND");
-  const empty = new Resolver({ lookup: () => Promise.resolve([{ address: "fe80::1%eth0" }]) });
+  const empty = new SystemResolver({
+    lookup: () => Promise.resolve([{ address: "fe80::1%eth0" }]),
+  });
   await assertRejects(() => empty.resolve("host", { signal }), Error, "it has no address");
 });
 
-Deno.test("Resolver.resolve() stops waiting when its signal aborts", async () => {
+Deno.test("SystemResolver.resolve() stops waiting when its signal aborts", async () => {
   const controller = new AbortController();
-  const resolver = new Resolver({ lookup: () => new Promise(() => {}) });
+  const resolver = new SystemResolver({ lookup: () => new Promise(() => {}) });
   const asked = resolver.resolve("host", { signal: controller.signal });
   controller.abort(new Error("enough"));
   await assertRejects(() => asked, Error, "enough");
 });
 
-Deno.test("Resolver.resolve() asks once for a name that many want at the same time", async () => {
+Deno.test("SystemResolver.resolve() asks once for a name that many want at the same time", async () => {
   const answers: ((found: { address: string }[]) => void)[] = [];
-  const resolver = new Resolver({ lookup: () => new Promise((resolve) => answers.push(resolve)) });
+  const resolver = new SystemResolver({
+    lookup: () => new Promise((resolve) => answers.push(resolve)),
+  });
   const asked = Array.from({ length: 100 }, () => resolver.resolve("host", { signal }));
   assertEquals(answers.length, 1);
   answers[0]?.([{ address: "127.0.0.1" }]);
@@ -59,8 +63,8 @@ Deno.test("Resolver.resolve() asks once for a name that many want at the same ti
   assertEquals(answers.length, 2);
 });
 
-Deno.test("Resolver.resolve() refuses new names while too many lookups hang", async () => {
-  const resolver = new Resolver({ lookup: () => new Promise(() => {}) });
+Deno.test("SystemResolver.resolve() refuses new names while too many lookups hang", async () => {
+  const resolver = new SystemResolver({ lookup: () => new Promise(() => {}) });
   for (let index = 0; index < 64; index++) void resolver.resolve(`host${index}`, { signal });
   await assertRejects(
     () => resolver.resolve("another", { signal }),
@@ -69,9 +73,9 @@ Deno.test("Resolver.resolve() refuses new names while too many lookups hang", as
   );
 });
 
-Deno.test("Resolver.resolveAll() gives all addresses in the system's order", async () => {
+Deno.test("SystemResolver.resolveAll() gives all addresses in the system's order", async () => {
   const found = ["::1", "192.0.2.2", "fe80::1%eth0", "192.0.2.1"];
-  const resolver = new Resolver({
+  const resolver = new SystemResolver({
     lookup: () => Promise.resolve(found.map((address) => ({ address }))),
   });
   assertEquals(await resolver.resolveAll("host", { signal }), ["::1", "192.0.2.2", "192.0.2.1"]);

@@ -1,6 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { type Connect, dial, UnreachableError } from "../../lib/net/happy_eyeballs.ts";
+import {
+  type Connect,
+  connectFirstReachable,
+  UnreachableError,
+} from "../../lib/net/happy_eyeballs.ts";
 import { isolatedTest } from "../own_process.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
@@ -13,7 +17,7 @@ class NoRoute extends Error {
 }
 
 Deno.test(
-  "dial() takes the second address when there is no way to the first",
+  "connectFirstReachable() takes the second address when there is no way to the first",
   sanitized,
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -23,7 +27,7 @@ Deno.test(
       if (options.hostname === "192.0.2.1") return Promise.reject(new NoRoute("no route"));
       return Deno.connect({ ...options, hostname: "127.0.0.1" });
     };
-    const { connection } = await dial(["192.0.2.1", "2001:db8::1"], {
+    const { connection } = await connectFirstReachable(["192.0.2.1", "2001:db8::1"], {
       port: listener.addr.port,
       signal,
       connect,
@@ -32,7 +36,7 @@ Deno.test(
     assertEquals(tried, ["192.0.2.1", "2001:db8::1"]);
     (await listener.accept()).close();
     await assertRejects(
-      () => dial(["192.0.2.1"], { port: 80, signal, connect }),
+      () => connectFirstReachable(["192.0.2.1"], { port: 80, signal, connect }),
       UnreachableError,
       "Cannot reach 192.0.2.1",
     );
@@ -40,7 +44,7 @@ Deno.test(
 );
 
 Deno.test(
-  "dial() rejects with the signal's reason when a black hole never answers",
+  "connectFirstReachable() rejects with the signal's reason when a black hole never answers",
   sanitized,
   async () => {
     const controller = new AbortController();
@@ -48,7 +52,11 @@ Deno.test(
       new Promise((_, reject) => {
         signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
       });
-    const dialled = dial(["192.0.2.1"], { port: 80, signal: controller.signal, connect });
+    const dialled = connectFirstReachable(["192.0.2.1"], {
+      port: 80,
+      signal: controller.signal,
+      connect,
+    });
     controller.abort(new Error("enough"));
     await assertRejects(() => dialled, Error, "enough");
   },
@@ -56,7 +64,7 @@ Deno.test(
 
 isolatedTest(import.meta.url, {
   ...sanitized,
-  name: "dial() leaves no connection behind when it is aborted at any moment",
+  name: "connectFirstReachable() leaves no connection behind when it is aborted at any moment",
   fn: async () => {
     const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -78,7 +86,7 @@ isolatedTest(import.meta.url, {
     const served = serve();
     const one = async (index: number) => {
       const controller = new AbortController();
-      const dialled = dial(["127.0.0.1"], { port, signal: controller.signal })
+      const dialled = connectFirstReachable(["127.0.0.1"], { port, signal: controller.signal })
         .then(({ connection }) => connection.close(), () => {});
       setTimeout(() => controller.abort(), index % 3);
       await dialled;

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { reachFirst, UnreachableError } from "../../lib/net/happy_eyeballs.ts";
+import { firstReachable, UnreachableError } from "../../lib/net/happy_eyeballs.ts";
 
-Deno.test("reachFirst() goes on only when there is no way to an address", async () => {
+Deno.test("firstReachable() goes on only when there is no way to an address", async () => {
   const tried: string[] = [];
   const attempt = (address: string): Promise<string> => {
     tried.push(address);
@@ -9,27 +9,27 @@ Deno.test("reachFirst() goes on only when there is no way to an address", async 
       ? Promise.reject(new UnreachableError("no way"))
       : Promise.resolve(address);
   };
-  assertEquals(await reachFirst(["1.1.1.1", "::1", "::2"], attempt), "::1");
+  assertEquals(await firstReachable(["1.1.1.1", "::1", "::2"], attempt), "::1");
   assertEquals(tried, ["1.1.1.1", "::1"]);
 });
 
-Deno.test("reachFirst() rejects with the first failure that is not a missing way", async () => {
+Deno.test("firstReachable() rejects with the first failure that is not a missing way", async () => {
   const tried: string[] = [];
   const refuse = (address: string): Promise<string> => {
     tried.push(address);
     return Promise.reject(new Error("refused"));
   };
-  await assertRejects(() => reachFirst(["1.1.1.1", "::1"], refuse), Error, "refused");
+  await assertRejects(() => firstReachable(["1.1.1.1", "::1"], refuse), Error, "refused");
   assertEquals(tried, ["1.1.1.1"]);
 });
 
-Deno.test("reachFirst() rejects with the first address's reason when there is a way to none", async () => {
+Deno.test("firstReachable() rejects with the first address's reason when there is a way to none", async () => {
   const attempt = (address: string): Promise<string> =>
     Promise.reject(new UnreachableError(`no way to ${address}`));
   await assertRejects(
-    () => reachFirst(["1.1.1.1", "::1"], attempt),
+    () => firstReachable(["1.1.1.1", "::1"], attempt),
     UnreachableError,
     "no way to 1.1.1.1",
   );
-  await assertRejects(() => reachFirst([], attempt), UnreachableError, "it has no address");
+  await assertRejects(() => firstReachable([], attempt), UnreachableError, "it has no address");
 });

@@ -1,6 +1,6 @@
 import { createClock } from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Connect, race } from "../../lib/net/happy_eyeballs.ts";
+import { type Connect, connectHappyEyeballs } from "../../lib/net/happy_eyeballs.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
@@ -39,7 +39,7 @@ async function connectionTo(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
 }
 
 Deno.test(
-  "race() starts the next address after 250 ms, and stops all others when one has connected",
+  "connectHappyEyeballs() starts the next address after 250 ms, and stops all others when one has connected",
   sanitized,
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -48,7 +48,7 @@ Deno.test(
     const clock = createClock();
     const addresses = new Addresses();
     const { connect } = addresses;
-    const raced = race(ADDRESSES, { port: 80, signal, connect, timers: clock });
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect, timers: clock });
     assertEquals(addresses.tried, ["192.0.2.1"]);
     await clock.tickAsync(249);
     assertEquals(addresses.tried.length, 1);
@@ -63,56 +63,73 @@ Deno.test(
   },
 );
 
-Deno.test("race() starts the next address at once when one fails", sanitized, async () => {
-  const clock = createClock();
-  const addresses = new Addresses();
-  const { connect } = addresses;
-  const raced = race(ADDRESSES, { port: 80, signal, connect, timers: clock });
-  raced.catch(() => {});
-  for (const address of ADDRESSES) {
-    addresses.refuse(address);
-    await clock.tickAsync(0);
-  }
-  assertEquals(addresses.tried, ADDRESSES);
-  await assertRejects(() => raced, Error, "192.0.2.1 refuses");
-  assertEquals(clock.countTimers(), 0);
-});
-
-Deno.test("race() waits for a slow address when the others have failed", sanitized, async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using connection = await connectionTo(listener);
-  (await listener.accept()).close();
-  const clock = createClock();
-  const addresses = new Addresses();
-  const { connect } = addresses;
-  const raced = race(ADDRESSES.slice(0, 2), { port: 80, signal, connect, timers: clock });
-  await clock.tickAsync(250);
-  addresses.refuse("192.0.2.2");
-  await clock.tickAsync(5000);
-  addresses.accept("192.0.2.1", connection);
-  assert(await raced === connection);
-});
-
-Deno.test("race() closes the second of two that connect at the same time", sanitized, async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
-  using served = await listener.accept();
-  using loser = await listener.accept();
-  const clock = createClock();
-  const addresses = new Addresses();
-  const { connect } = addresses;
-  const raced = race(ADDRESSES, { port: 80, signal, connect, timers: clock });
-  await clock.tickAsync(250);
-  addresses.accept("192.0.2.1", first);
-  addresses.accept("192.0.2.2", second);
-  assert(await raced === first);
-  assertEquals(await loser.read(new Uint8Array(1)), null);
-  first.close();
-  assertEquals(await served.read(new Uint8Array(1)), null);
-});
+Deno.test(
+  "connectHappyEyeballs() starts the next address at once when one fails",
+  sanitized,
+  async () => {
+    const clock = createClock();
+    const addresses = new Addresses();
+    const { connect } = addresses;
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect, timers: clock });
+    raced.catch(() => {});
+    for (const address of ADDRESSES) {
+      addresses.refuse(address);
+      await clock.tickAsync(0);
+    }
+    assertEquals(addresses.tried, ADDRESSES);
+    await assertRejects(() => raced, Error, "192.0.2.1 refuses");
+    assertEquals(clock.countTimers(), 0);
+  },
+);
 
 Deno.test(
-  "race() rejects with the signal's reason, stops all and starts no more",
+  "connectHappyEyeballs() waits for a slow address when the others have failed",
+  sanitized,
+  async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    using connection = await connectionTo(listener);
+    (await listener.accept()).close();
+    const clock = createClock();
+    const addresses = new Addresses();
+    const { connect } = addresses;
+    const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), {
+      port: 80,
+      signal,
+      connect,
+      timers: clock,
+    });
+    await clock.tickAsync(250);
+    addresses.refuse("192.0.2.2");
+    await clock.tickAsync(5000);
+    addresses.accept("192.0.2.1", connection);
+    assert(await raced === connection);
+  },
+);
+
+Deno.test(
+  "connectHappyEyeballs() closes the second of two that connect at the same time",
+  sanitized,
+  async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
+    using served = await listener.accept();
+    using loser = await listener.accept();
+    const clock = createClock();
+    const addresses = new Addresses();
+    const { connect } = addresses;
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect, timers: clock });
+    await clock.tickAsync(250);
+    addresses.accept("192.0.2.1", first);
+    addresses.accept("192.0.2.2", second);
+    assert(await raced === first);
+    assertEquals(await loser.read(new Uint8Array(1)), null);
+    first.close();
+    assertEquals(await served.read(new Uint8Array(1)), null);
+  },
+);
+
+Deno.test(
+  "connectHappyEyeballs() rejects with the signal's reason, stops all and starts no more",
   sanitized,
   async () => {
     const clock = createClock();
@@ -120,17 +137,21 @@ Deno.test(
     const { connect } = addresses;
     const controller = new AbortController();
     const options = { port: 80, signal: controller.signal, connect, timers: clock };
-    const raced = race(ADDRESSES, options);
+    const raced = connectHappyEyeballs(ADDRESSES, options);
     await clock.tickAsync(250);
     controller.abort(new Error("enough"));
     await assertRejects(() => raced, Error, "enough");
     assertEquals(addresses.stopped, ["192.0.2.1", "192.0.2.2"]);
     assertEquals(addresses.tried.length, 2);
     assertEquals(clock.countTimers(), 0);
-    await assertRejects(() => race(ADDRESSES, options), Error, "enough");
+    await assertRejects(() => connectHappyEyeballs(ADDRESSES, options), Error, "enough");
   },
 );
 
-Deno.test("race() rejects when there is no address", sanitized, async () => {
-  await assertRejects(() => race([], { port: 80, signal }), RangeError, "there is no address");
+Deno.test("connectHappyEyeballs() rejects when there is no address", sanitized, async () => {
+  await assertRejects(
+    () => connectHappyEyeballs([], { port: 80, signal }),
+    RangeError,
+    "there is no address",
+  );
 });

@@ -1,21 +1,21 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { ChunkedBody } from "../../lib/net/http1.ts";
+import { ChunkedDecoder } from "../../lib/net/http1.ts";
 import { cuts, split } from "./split.ts";
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-function take(body: ChunkedBody, pieces: Iterable<Uint8Array<ArrayBuffer>>): string {
+function take(body: ChunkedDecoder, pieces: Iterable<Uint8Array<ArrayBuffer>>): string {
   const all: number[] = [];
   for (const piece of pieces) {
-    for (const part of body.take(piece)) all.push(...part);
+    for (const part of body.decode(piece)) all.push(...part);
   }
   return new TextDecoder().decode(Uint8Array.from(all));
 }
 
-Deno.test("ChunkedBody gives the same body however its bytes are split", () => {
+Deno.test("ChunkedDecoder gives the same body however its bytes are split", () => {
   const chunk = fc.tuple(
     fc.string({ minLength: 1, maxLength: 80 }),
     fc.constantFrom("", ";a=b", " ; a"),
@@ -27,24 +27,24 @@ Deno.test("ChunkedBody gives the same body however its bytes are split", () => {
       const size = bytesOf(text).length.toString(16);
       return `${size}${extension}${ending}${text}${ending}`;
     }).join("");
-    const body = new ChunkedBody();
+    const body = new ChunkedDecoder();
     const bytes = bytesOf(`${coded}0\r\n${trailer}\r\n`);
     assertEquals(take(body, split(bytes, cuts)), chunks.map(([text]) => text).join(""));
-    assertEquals([body.ended, body.surplus], [true, 0]);
+    assertEquals([body.ended, body.excess], [true, 0]);
   }));
 });
 
-Deno.test("ChunkedBody has not ended before its last byte, and leaves the rest alone", () => {
+Deno.test("ChunkedDecoder has not ended before its last byte, and leaves the rest alone", () => {
   const coded = "5\r\nhello\r\n0\r\n\r\n";
-  const body = new ChunkedBody();
+  const body = new ChunkedDecoder();
   for (const letter of coded) {
     assertEquals(body.ended, false);
-    body.take(bytesOf(letter));
+    body.decode(bytesOf(letter));
   }
   assertEquals(body.ended, true);
-  const longer = new ChunkedBody();
+  const longer = new ChunkedDecoder();
   assertEquals(take(longer, [bytesOf(`${coded}HTTP`)]), "hello");
-  assertEquals([longer.ended, longer.surplus], [true, 4]);
+  assertEquals([longer.ended, longer.excess], [true, 4]);
 });
 
 for (
@@ -61,17 +61,17 @@ for (
     ["trailers do not end", `0\r\n${`A: ${"x".repeat(1000)}\r\n`.repeat(40)}`],
   ] as const
 ) {
-  Deno.test(`ChunkedBody throws when ${what}`, () => {
-    assertThrows(() => take(new ChunkedBody(), [bytesOf(text)]), SyntaxError, "chunked body");
+  Deno.test(`ChunkedDecoder throws when ${what}`, () => {
+    assertThrows(() => take(new ChunkedDecoder(), [bytesOf(text)]), SyntaxError, "chunked body");
     const letters = [...text].map(bytesOf);
-    assertThrows(() => take(new ChunkedBody(), letters), SyntaxError, "chunked body");
+    assertThrows(() => take(new ChunkedDecoder(), letters), SyntaxError, "chunked body");
   });
 }
 
-Deno.test("ChunkedBody throws nothing but SyntaxErrors, whatever comes", () => {
+Deno.test("ChunkedDecoder throws nothing but SyntaxErrors, whatever comes", () => {
   const piece = fc.constantFrom("0", "1", "a", "\r\n", "\n", "\r", ";", "xyz", "\0", "é");
   fc.assert(fc.property(fc.array(piece), (pieces) => {
-    const body = new ChunkedBody();
+    const body = new ChunkedDecoder();
     try {
       take(body, pieces.map(bytesOf));
     } catch (error) {

@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { requestBytes, type WireRequest } from "../../lib/net/http1.ts";
+import { encodeRequest, type RequestMessage } from "../../lib/net/http1.ts";
 
 const url = new URL("http://panel.test:8080/a%20b?token=t#f");
 
-function text(request: Partial<WireRequest>): string {
+function text(request: Partial<RequestMessage>): string {
   return new TextDecoder().decode(
-    requestBytes({ method: "GET", url, headers: [], ...request }),
+    encodeRequest({ method: "GET", url, headers: [], ...request }),
   );
 }
 
-Deno.test("requestBytes() asks for an answer that is not packed, and gives no length without a body", () => {
+Deno.test("encodeRequest() asks for an answer that is not packed, and gives no length without a body", () => {
   assertEquals(
     text({ headers: [["X-Own", "a b"]] }),
     "GET /a%20b?token=t HTTP/1.1\r\nhost: panel.test:8080\r\naccept-encoding: identity\r\n" +
@@ -17,13 +17,13 @@ Deno.test("requestBytes() asks for an answer that is not packed, and gives no le
   );
 });
 
-Deno.test("requestBytes() counts a body's bytes, not its letters", () => {
+Deno.test("encodeRequest() counts a body's bytes, not its letters", () => {
   assert(text({ method: "POST", body: "é😀" }).endsWith("content-length: 6\r\n\r\né😀"));
   assert(text({ method: "POST", body: Uint8Array.of(65, 66) }).endsWith(": 2\r\n\r\nAB"));
   assert(text({ method: "POST" }).endsWith("content-length: 0\r\n\r\n"));
 });
 
-Deno.test("requestBytes() names the whole URL to a proxy, and proves the right to use it", () => {
+Deno.test("encodeRequest() names the whole URL to a proxy, and proves the right to use it", () => {
   const first = "GET http://panel.test:8080/a%20b?token=t HTTP/1.1\r\n";
   assert(text({ forward: {} }).startsWith(first));
   assert(!text({ forward: {} }).includes("proxy-authorization"));
@@ -42,7 +42,7 @@ for (
     ["has a colon in its name", ["X: y\r\nZ", "a"]],
   ] as const
 ) {
-  Deno.test(`requestBytes() throws when a header ${what}, and tells no value`, () => {
+  Deno.test(`encodeRequest() throws when a header ${what}, and tells no value`, () => {
     const { message } = assertThrows(
       () => text({ headers: [[header[0], `${header[1]}secret`]] }),
       TypeError,

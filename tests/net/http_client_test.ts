@@ -3,8 +3,8 @@ import { createServer } from "node:http";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { gzipSync } from "node:zlib";
 import { install } from "@sinonjs/fake-timers";
-import { AnswerError } from "../../lib/net/errors.ts";
-import { type HttpAnswer, HttpClient, type HttpRequest } from "../../lib/net/http_client.ts";
+import { ResponseError } from "../../lib/net/errors.ts";
+import { HttpClient, type HttpRequest, type HttpResponse } from "../../lib/net/http_client.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialler } from "./loopback_dialer.ts";
 import { packed } from "./packed.ts";
@@ -17,33 +17,33 @@ const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
 
 interface Client {
   readonly server: RawServer;
-  readonly dialler: LoopbackDialler;
+  readonly dialer: LoopbackDialler;
   readonly client: HttpClient;
   /** A POST to the server, when nothing else is said. */
-  request(request?: Partial<HttpRequest>, signal?: AbortSignal): Promise<HttpAnswer>;
+  request(request?: Partial<HttpRequest>, signal?: AbortSignal): Promise<HttpResponse>;
 }
 
-/** A client and a server; no line may be left when the client was closed. */
+/** A client and a server; no stream may be left when the client was closed. */
 async function withClient(
   serve: (peer: RawPeer, index: number) => Promise<void>,
   use: (client: Client) => Promise<void>,
-  dialler = new LoopbackDialler(),
+  dialer = new LoopbackDialler(),
 ): Promise<void> {
   await withRawServer(serve, async (server) => {
-    const client = new HttpClient({ dialler });
+    const client = new HttpClient({ dialer });
     const never = new AbortController().signal;
     const usual = { method: "POST", url: `${server.origin}/p?token=t`, headers: [], body: "b" };
     try {
       await use({
         server,
-        dialler,
+        dialer,
         client,
         request: (request, signal = never) =>
           client.request({ ...usual, method: "POST", ...request }, { signal }),
       });
     } finally {
       client.close();
-      assertEquals(dialler.openLines, 0);
+      assertEquals(dialer.openLines, 0);
     }
   });
 }
@@ -61,14 +61,14 @@ Deno.test(
     await withClient(async (peer) => {
       head = (await peer.request())?.head ?? "";
       await peer.answer("päng", ["Content-Type: text/plain", "A: b", "a: c"], "418 I'm a teapot");
-    }, async ({ request, dialler }) => {
+    }, async ({ request, dialer }) => {
       const { status, headers, text } = await request({ headers: [["user-agent", "x"]] });
       assertEquals([status, text], [418, "päng"]);
       assertEquals(headers.get("content-type"), "text/plain");
       assertEquals(headers.get("a"), "b, c");
       assertMatch(head, /^POST \/p\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
       assertMatch(head, /\r\nuser-agent: x\r\n.*content-length: 1\r\n\r\n$/s);
-      assertEquals(dialler.writes, 1);
+      assertEquals(dialer.writes, 1);
     });
   },
 );
@@ -87,12 +87,12 @@ Deno.test(
   "HttpClient.request() writes on when the system takes but a part",
   sanitized,
   async () => {
-    const dialler = new LoopbackDialler({ longestWrite: 1000 });
+    const dialer = new LoopbackDialler({ longestWrite: 1000 });
     await withClient(echo, async ({ request }) => {
       const body = "0123456789".repeat(1000);
       assertEquals((await request({ body })).text, body);
       assertEquals((await request({ body: new TextEncoder().encode(body) })).text, body);
-    }, dialler);
+    }, dialer);
   },
 );
 
@@ -119,7 +119,7 @@ Deno.test(
       await peer.answer("last");
     }, async ({ request }) => {
       assertEquals((await request()).text, "last");
-      await assertRejects(() => request(), AnswerError, "never comes to its point");
+      await assertRejects(() => request(), ResponseError, "never comes to its point");
     });
   },
 );
@@ -143,9 +143,9 @@ for (
     async () => {
       await withClient(async (peer) => {
         while (await peer.request() !== undefined) await peer.write(answer);
-      }, async ({ request, server, dialler }) => {
+      }, async ({ request, server, dialer }) => {
         assertEquals((await request()).text, "a");
-        assertEquals(dialler.openLines, 0);
+        assertEquals(dialer.openLines, 0);
         assertEquals((await request()).text, "a");
         assertEquals(server.accepted, 2);
       });
@@ -201,10 +201,10 @@ Deno.test(
       if (index === 0) await peer.request();
     }, async ({ request, server }) => {
       await request();
-      const error = await assertRejects(() => request(), AnswerError, "without an answer");
+      const error = await assertRejects(() => request(), ResponseError, "without an answer");
       assertEquals(error.kind, "closed");
       assertEquals(server.accepted, 2);
-      await assertRejects(() => request(), AnswerError);
+      await assertRejects(() => request(), ResponseError);
       assertEquals(server.accepted, 3);
     });
   },
@@ -221,7 +221,7 @@ Deno.test(
       await peer.write("HTTP/1.1 200");
     }, async ({ request, server }) => {
       await request();
-      const error = await assertRejects(() => request(), AnswerError);
+      const error = await assertRejects(() => request(), ResponseError);
       assertEquals(error.kind, "closed");
       assertEquals(server.accepted, 1);
     });
@@ -241,11 +241,11 @@ Deno.test(
         await peer.answer("");
         if (index < 2) return;
       }
-    }, async ({ request, server, dialler }) => {
+    }, async ({ request, server, dialer }) => {
       await Promise.all([request(), request()]);
-      assertEquals(dialler.openLines, 2);
+      assertEquals(dialer.openLines, 2);
       await request();
-      assertEquals([server.accepted, dialler.openLines], [3, 1]);
+      assertEquals([server.accepted, dialer.openLines], [3, 1]);
     });
   },
 );
@@ -256,19 +256,19 @@ Deno.test(
   async () => {
     const clock = install({ toFake: ["performance"] });
     try {
-      await withClient(echo, async ({ request, server, dialler }) => {
+      await withClient(echo, async ({ request, server, dialer }) => {
         await request();
         clock.tick(59_999);
         await request();
         assertEquals(server.accepted, 1);
         clock.tick(60_001);
         await request();
-        assertEquals([server.accepted, dialler.openLines], [2, 1]);
+        assertEquals([server.accepted, dialer.openLines], [2, 1]);
         // Also when another server is asked.
         await withRawServer(echo, async (other) => {
           clock.tick(60_001);
           await request({ url: other.origin });
-          assertEquals(dialler.openLines, 1);
+          assertEquals(dialer.openLines, 1);
         });
       });
     } finally {
@@ -286,9 +286,9 @@ Deno.test("HttpClient keeps four connections at most", sanitized, async () => {
     await all.promise;
     await peer.answer("");
     await peer.ended();
-  }, async ({ request, dialler }) => {
+  }, async ({ request, dialer }) => {
     await Promise.all(Array.from({ length: 7 }, () => request()));
-    assertEquals(dialler.openLines, 4);
+    assertEquals(dialer.openLines, 4);
   });
 });
 
@@ -302,15 +302,15 @@ Deno.test(
         if (asked.body === "slow") await closed.promise;
         await peer.answer(asked.body);
       }
-    }, async ({ request, client, dialler }) => {
+    }, async ({ request, client, dialer }) => {
       const slow = request({ body: "slow" });
       await request();
-      assertEquals(dialler.openLines, 2);
+      assertEquals(dialer.openLines, 2);
       client.close();
-      assertEquals(dialler.openLines, 1);
+      assertEquals(dialer.openLines, 1);
       closed.resolve();
       assertEquals((await slow).text, "slow");
-      assertEquals(dialler.openLines, 0);
+      assertEquals(dialer.openLines, 0);
     });
   },
 );
@@ -333,10 +333,10 @@ Deno.test(
         await peer.write(part);
         controller.abort(reason);
         await peer.ended();
-      }, async ({ request, dialler, server }) => {
+      }, async ({ request, dialer, server }) => {
         const error = await assertRejects(() => request({}, controller.signal), Error);
         assertEquals(error, reason);
-        assertEquals(dialler.openLines, 0);
+        assertEquals(dialer.openLines, 0);
         await assertRejects(() => request({}, controller.signal), Error, "enough");
         assertEquals(server.accepted, 1);
       });
@@ -354,27 +354,27 @@ Deno.test(
     }, async ({ request, client }) => {
       await request({}, signal);
       client.close();
-      await assertRejects(() => request({}, signal), AnswerError);
+      await assertRejects(() => request({}, signal), ResponseError);
       assertEquals(listeners(), 0);
     });
   },
 );
 
-Deno.test("HttpClient.request() passes on why there is no line", sanitized, async () => {
+Deno.test("HttpClient.request() passes on why there is no stream", sanitized, async () => {
   const failure = new Error("no way");
-  const client = new HttpClient({ dialler: { open: () => Promise.reject(failure) } });
+  const client = new HttpClient({ dialer: { dial: () => Promise.reject(failure) } });
   const { signal } = new AbortController();
   const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
   assertEquals(await assertRejects(() => client.request(call, { signal }), Error), failure);
 });
 
 Deno.test(
-  "HttpClient.request() throws when a header can't be sent, and closes the line",
+  "HttpClient.request() throws when a header can't be sent, and closes the stream",
   sanitized,
   async () => {
-    await withClient((peer) => peer.ended(), async ({ request, dialler }) => {
+    await withClient((peer) => peer.ended(), async ({ request, dialer }) => {
       await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
-      assertEquals(dialler.openLines, 0);
+      assertEquals(dialer.openLines, 0);
     });
   },
 );
@@ -385,16 +385,16 @@ Deno.test("HttpClient.request() tells a reset", sanitized, async () => {
     socket.once("data", () => socket.resetAndDestroy());
   });
   const port = await listen(server);
-  const dialler = new LoopbackDialler();
-  const client = new HttpClient({ dialler });
+  const dialer = new LoopbackDialler();
+  const client = new HttpClient({ dialer });
   const { signal } = new AbortController();
   const call = { method: "GET", url: `http://127.0.0.1:${port}/`, headers: [] } as const;
   const error = await assertRejects(
     () => client.request(call, { signal }),
-    AnswerError,
+    ResponseError,
     "the connection was lost",
   );
-  assertEquals([error.kind, dialler.openLines], ["closed", 0]);
+  assertEquals([error.kind, dialer.openLines], ["closed", 0]);
   assert(error.cause instanceof Deno.errors.ConnectionReset);
   await new Promise((resolve) => server.close(resolve));
 });
@@ -419,7 +419,7 @@ Deno.test(
   async () => {
     const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
     let closed = 0;
-    const line = {
+    const stream = {
       read: (into: Uint8Array) => {
         into.set(answer);
         return Promise.resolve(answer.length);
@@ -427,13 +427,13 @@ Deno.test(
       write: () => Promise.reject(new Error("broken pipe")),
       close: () => void closed++,
     };
-    const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
+    const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
     const { signal } = new AbortController();
     const call = { method: "POST", url: "http://panel.test/", headers: [] } as const;
     assertEquals((await client.request(call, { signal })).status, 401);
     assertEquals(closed, 1);
-    line.read = () => Promise.reject(new Error("reset"));
-    const error = await assertRejects(() => client.request(call, { signal }), AnswerError);
+    stream.read = () => Promise.reject(new Error("reset"));
+    const error = await assertRejects(() => client.request(call, { signal }), ResponseError);
     assert(error.cause instanceof Error && error.cause.message === "broken pipe");
   },
 );
@@ -470,10 +470,10 @@ for (
       await peer.write(answer);
       // The client needs no end of what is malformed or too long.
       if (kind !== "closed" && !what.includes("packed")) await peer.ended();
-    }, async ({ request, dialler }) => {
-      const error = await assertRejects(() => request(), AnswerError, words);
+    }, async ({ request, dialer }) => {
+      const error = await assertRejects(() => request(), ResponseError, words);
       assertEquals(error.kind, kind);
-      assertEquals(dialler.openLines, 0);
+      assertEquals(dialer.openLines, 0);
     });
   });
 }
@@ -509,7 +509,7 @@ Deno.test(
     for (const bytes of answers) {
       for (let step = 1; step <= bytes.length; step++) {
         let at = 0;
-        const line = {
+        const stream = {
           read: (into: Uint8Array) => {
             const part = bytes.subarray(at, at += step);
             into.set(part);
@@ -518,7 +518,7 @@ Deno.test(
           write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
           close: () => {},
         };
-        const client = new HttpClient({ dialler: { open: () => Promise.resolve({ line }) } });
+        const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
         const { signal } = new AbortController();
         const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
         assertEquals((await client.request(call, { signal })).text, "ä€b");
@@ -540,7 +540,7 @@ for (const encoding of ["gzip", "deflate"] as const) {
       }
     }, async ({ request }) => {
       assertEquals((await request({ body: "small" })).text, "päng");
-      const error = await assertRejects(() => request({ body: "bomb" }), AnswerError);
+      const error = await assertRejects(() => request({ body: "bomb" }), ResponseError);
       assertEquals(error.kind, "too long");
     });
   });
@@ -562,8 +562,8 @@ Deno.test("HttpClient.request() gets on with the HTTP server of Node", sanitized
     }
   }).on("connection", () => connections++);
   const port = await listen(server);
-  const dialler = new LoopbackDialler();
-  const client = new HttpClient({ dialler });
+  const dialer = new LoopbackDialler();
+  const client = new HttpClient({ dialer });
   const { signal } = new AbortController();
   for (const path of ["whole", "chunked", "packed", "whole", "chunked"]) {
     const url = `http://127.0.0.1:${port}/${path}`;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { headEnd, parseResponseHead } from "../../lib/net/http_head.ts";
+import { findHeadEnd, parseResponseHead } from "../../lib/net/http_head.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
 const NGINX = `HTTP/1.1 200 OK
@@ -86,18 +86,18 @@ Deno.test("parseResponseHead() never throws anything but a SyntaxError", () => {
   onlySyntaxErrors((text) => parseResponseHead(text).status, [NGINX]);
 });
 
-Deno.test("headEnd() finds the empty line wherever it has looked before", () => {
+Deno.test("findHeadEnd() finds the empty line wherever it has looked before", () => {
   const line = fc.stringMatching(/^[a-z]{1,9}$/);
   const ending = fc.constantFrom("\n", "\r\n");
   fc.assert(fc.property(fc.array(fc.tuple(line, ending)), ending, ending, (lines, last, empty) => {
     const head = `first${last}${lines.flat().join("")}${empty}`;
     const bytes = new TextEncoder().encode(`${head}body\n\n`);
     const end = head.length;
-    assertEquals(headEnd(bytes, 0), end);
+    assertEquals(findHeadEnd(bytes, 0), end);
     // As the bytes come one by one, each time from two before the last.
     for (let come = 0; come < end; come++) {
-      assertEquals(headEnd(bytes.subarray(0, come), Math.max(0, come - 3)), -1);
+      assertEquals(findHeadEnd(bytes.subarray(0, come), Math.max(0, come - 3)), -1);
     }
-    assertEquals(headEnd(bytes.subarray(0, end), Math.max(0, end - 3)), end);
+    assertEquals(findHeadEnd(bytes.subarray(0, end), Math.max(0, end - 3)), end);
   }));
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { install } from "@sinonjs/fake-timers";
-import { AnswerError } from "../../lib/net/errors.ts";
+import { ResponseError } from "../../lib/net/errors.ts";
 import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
 import { LoopbackDialler } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
@@ -19,19 +19,19 @@ async function withStream(
     ) => ReturnType<typeof streamRequest>,
     server: RawServer,
   ) => Promise<void>,
-  dialler = new LoopbackDialler(),
+  dialer = new LoopbackDialler(),
 ): Promise<void> {
   await withRawServer(serve, async (server) => {
     await use(
       (request, signal = never) =>
         streamRequest(
-          dialler,
+          dialer,
           { method: "POST", url: `${server.origin}/t?token=x`, headers: [], ...request },
           { signal, stallMs: 60_000 },
         ),
       server,
     );
-    assertEquals(dialler.openLines, 0);
+    assertEquals(dialer.openLines, 0);
   });
 }
 
@@ -122,7 +122,7 @@ Deno.test(
       for (; at < answers.length; at++) {
         await assertRejects(
           () => request({ sink: sinkOf(5) }),
-          AnswerError,
+          ResponseError,
           undefined,
           answers[at],
         );
@@ -174,7 +174,7 @@ Deno.test("streamRequest() does not believe who accepts what was not sent", sani
         return into.length;
       },
     };
-    await assertRejects(() => request({ source: endless }), AnswerError, "before the body");
+    await assertRejects(() => request({ source: endless }), ResponseError, "before the body");
   });
 });
 
@@ -228,7 +228,7 @@ Deno.test("streamRequest() ends when no byte moves any more", async () => {
       clock.tick(59_000);
       assertEquals(sink.text.length <= 2, true);
       clock.tick(16_000);
-      const error = await assertRejects(() => asking, AnswerError, "no byte moved");
+      const error = await assertRejects(() => asking, ResponseError, "no byte moved");
       assertEquals(error.kind, "timeout");
     });
   } finally {

@@ -1,49 +1,49 @@
 import {
-  ConnectionLine,
-  type Dialler,
-  type Line,
-  type OpenLine,
+  type ByteStream,
+  ConnectionStream,
+  type Dialer,
+  type DialResult,
 } from "../../lib/net/byte_stream.ts";
 
-/** Opens lines to loopback, and knows what became of them. */
-export class LoopbackDialler implements Dialler {
+/** Opens streams to loopback, and knows what became of them. */
+export class LoopbackDialler implements Dialer {
   /** What it was asked for. */
   readonly urls: string[] = [];
-  /** How many writes there have been on all lines. */
+  /** How many writes there have been on all streams. */
   writes = 0;
-  readonly #open = new Set<Line>();
-  readonly #forward: OpenLine["forward"];
+  readonly #open = new Set<ByteStream>();
+  readonly #forward: DialResult["forward"];
   readonly #longestWrite: number;
 
-  /** `longestWrite` is how many bytes a line takes at once. */
-  constructor(options: { forward?: OpenLine["forward"]; longestWrite?: number } = {}) {
+  /** `longestWrite` is how many bytes a stream takes at once. */
+  constructor(options: { forward?: DialResult["forward"]; longestWrite?: number } = {}) {
     this.#forward = options.forward;
     this.#longestWrite = options.longestWrite ?? Infinity;
   }
 
-  /** How many lines were not closed yet. */
+  /** How many streams were not closed yet. */
   get openLines(): number {
     return this.#open.size;
   }
 
-  async open(url: URL, { signal }: { signal: AbortSignal }): Promise<OpenLine> {
+  async dial(url: URL, { signal }: { signal: AbortSignal }): Promise<DialResult> {
     this.urls.push(url.href);
     const { hostname, port } = url;
-    const connection = new ConnectionLine(
+    const connection = new ConnectionStream(
       await Deno.connect({ hostname, port: Number(port), signal }),
     );
-    const line: Line = {
+    const stream: ByteStream = {
       read: (into) => connection.read(into),
       write: (bytes) => {
         this.writes++;
         return connection.write(bytes.subarray(0, this.#longestWrite));
       },
       close: () => {
-        this.#open.delete(line);
+        this.#open.delete(stream);
         connection.close();
       },
     };
-    this.#open.add(line);
-    return this.#forward === undefined ? { line } : { line, forward: this.#forward };
+    this.#open.add(stream);
+    return this.#forward === undefined ? { stream } : { stream, forward: this.#forward };
   }
 }

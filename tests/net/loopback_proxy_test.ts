@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { openDetour } from "../../lib/net/loopback_proxy.ts";
+import { openLoopbackProxy } from "../../lib/net/loopback_proxy.ts";
 import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 
@@ -11,20 +11,20 @@ async function connectTo(server: EchoServer): Promise<Deno.TcpConn> {
 }
 
 Deno.test(
-  "openDetour() passes bytes both ways and ends with its near side",
+  "openLoopbackProxy() passes bytes both ways and ends with its near side",
   sanitized,
   async () => {
     await using server = new EchoServer();
-    const { near } = await openDetour(await connectTo(server));
+    const { near } = await openLoopbackProxy(await connectTo(server));
     await roundTrip(near);
     near.close();
     while (server.open > 0) await delay(1);
   },
 );
 
-Deno.test("openDetour() ends when the other side does", sanitized, async () => {
+Deno.test("openLoopbackProxy() ends when the other side does", sanitized, async () => {
   await using server = new EchoServer();
-  const { near, close } = await openDetour(await connectTo(server));
+  const { near, close } = await openLoopbackProxy(await connectTo(server));
   await roundTrip(near, 1);
   server.end();
   assertEquals(await near.read(new Uint8Array(1)).catch(() => null), null);
@@ -33,12 +33,12 @@ Deno.test("openDetour() ends when the other side does", sanitized, async () => {
 });
 
 Deno.test(
-  "openDetour().close() ends the connection, whoever holds the near side",
+  "openLoopbackProxy().close() ends the connection, whoever holds the near side",
   sanitized,
   async () => {
     await using server = new EchoServer();
     const connection = await connectTo(server);
-    const { near, close } = await openDetour(connection);
+    const { near, close } = await openLoopbackProxy(connection);
     close();
     close();
     while (server.open > 0) await delay(1);

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseConnectAnswer } from "../../lib/net/proxy.ts";
+import { parseConnectResponse } from "../../lib/net/proxy.ts";
 
-Deno.test("parseConnectAnswer() reads status and words", () => {
+Deno.test("parseConnectResponse() reads status and words", () => {
   const table: [string, number, string][] = [
     ["HTTP/1.1 200 Connection established\r\n\r\n", 200, "Connection established"],
     ["HTTP/1.0 407 \r\nA: b\r\n\r\n", 407, ""],
@@ -10,25 +10,25 @@ Deno.test("parseConnectAnswer() reads status and words", () => {
     ["HTTP/1.1  403  No  way \r\n", 403, "No  way"],
   ];
   for (const [head, status, reason] of table) {
-    assertEquals(parseConnectAnswer(head), { status, reason });
+    assertEquals(parseConnectResponse(head), { status, reason });
   }
 });
 
-Deno.test("parseConnectAnswer() gives words that are fit for a log", () => {
+Deno.test("parseConnectResponse() gives words that are fit for a log", () => {
   const head = `HTTP/1.1 500 \u001b[31m\u00fc\u0000${"x".repeat(500)}\r\n`;
-  const { reason } = parseConnectAnswer(head);
+  const { reason } = parseConnectResponse(head);
   assertEquals(reason, `[31m${"x".repeat(96)}`);
 });
 
-Deno.test("parseConnectAnswer() throws when it is no HTTP", () => {
+Deno.test("parseConnectResponse() throws when it is no HTTP", () => {
   const heads = ["", "\r\n", "SSH-2.0\r\n", "HTTP/2 200 OK\r\n", "HTTP/1.1 20 OK\r\n"];
   heads.push("HTTP/1.1 2000\r\n", "HTTP/1.1 200 OK", "HTTP/1.1 000 x\r\n", "x\r\nHTTP/1.1 200\r\n");
   for (const head of heads) {
-    assertThrows(() => parseConnectAnswer(head), SyntaxError, "it is no HTTP", head);
+    assertThrows(() => parseConnectResponse(head), SyntaxError, "it is no HTTP", head);
   }
   fc.assert(fc.property(fc.string(), (head) => {
     try {
-      const { status, reason } = parseConnectAnswer(`HTTP/1.1 ${head}`);
+      const { status, reason } = parseConnectResponse(`HTTP/1.1 ${head}`);
       assert(status >= 100 && status <= 999 && /^[\x20-\x7e]{0,100}$/.test(reason));
     } catch (error) {
       assert(error instanceof SyntaxError);

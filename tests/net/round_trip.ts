@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
-import type { Line } from "../../lib/net/byte_stream.ts";
+import type { ByteStream } from "../../lib/net/byte_stream.ts";
 
 /** More than what one read or write takes. */
 const ECHO_BYTES = 1_200_000;
 
 /** Writes to an echoing server while it reads what comes back, and compares them to the last byte. */
-export async function roundTrip(line: Line, length: number = ECHO_BYTES): Promise<void> {
+export async function roundTrip(line: ByteStream, length: number = ECHO_BYTES): Promise<void> {
   await Promise.all([send(line, length), expectBack(line, length)]);
 }
 
-async function send(line: Line, length: number): Promise<void> {
+async function send(line: ByteStream, length: number): Promise<void> {
   for (let sent = 0; sent < length;) {
     const bytes = patternAt(sent, Math.min(50_000, length - sent));
     for (let at = 0; at < bytes.length;) {
@@ -21,7 +21,7 @@ async function send(line: Line, length: number): Promise<void> {
   }
 }
 
-async function expectBack(line: Line, length: number): Promise<void> {
+async function expectBack(line: ByteStream, length: number): Promise<void> {
   const buffer = new Uint8Array(30_000);
   for (let read = 0; read < length;) {
     const count = await line.read(buffer);

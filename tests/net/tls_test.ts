@@ -1,8 +1,8 @@
 import { install } from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Line } from "../../lib/net/byte_stream.ts";
-import { LineError } from "../../lib/net/errors.ts";
+import type { ByteStream } from "../../lib/net/byte_stream.ts";
+import { DialError } from "../../lib/net/errors.ts";
 import { Tls, type TrustOptions } from "../../lib/net/tls.ts";
 import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
@@ -25,7 +25,7 @@ async function start(
   tls: Tls,
   port: number,
   options: { host?: string; signal?: AbortSignal } = {},
-): Promise<Line> {
+): Promise<ByteStream> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   return await tls.start(connection, { host: "localhost", port, signal, ...options });
 }
@@ -106,7 +106,7 @@ Deno.test({
     for (const [options, host, reason] of table) {
       const error = await assertRejects(
         () => start(new Tls(options), server.port, { host }),
-        LineError,
+        DialError,
       );
       assertEquals(error.message, `Cannot trust the certificate of ${host}: ${reason}`);
       assertEquals(error.stage, "tls");
@@ -123,9 +123,9 @@ Deno.test({
   fn: async () => {
     if (!certificate) return;
     await using server = new EchoServer({ certificate });
-    const line = await start(new Tls(trust), server.port, { host: "localhost." });
-    await roundTrip(line, 10);
-    line.close();
+    const stream = await start(new Tls(trust), server.port, { host: "localhost." });
+    await roundTrip(stream, 10);
+    stream.close();
   },
 });
 
@@ -138,7 +138,7 @@ for (const options of TRUSTS) {
       await using server = new OddServer(async (connection) => {
         await connection.write(new TextEncoder().encode(answer));
       });
-      const error = await assertRejects(() => start(new Tls(options), server.port), LineError);
+      const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
       assertEquals(
         error.message,
         `localhost port ${server.port} does not speak TLS; is it an http:// address?`,
@@ -152,7 +152,7 @@ for (const options of TRUSTS) {
     sanitized,
     async () => {
       await using server = new OddServer(() => Promise.resolve("end"));
-      const error = await assertRejects(() => start(new Tls(options), server.port), LineError);
+      const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
       assertEquals(
         error.message,
         `Cannot speak TLS with localhost port ${server.port}: the other side hung up`,
@@ -171,7 +171,7 @@ for (const options of TRUSTS) {
       await clock.tickAsync(9999);
       assertEquals(clock.countTimers(), 1);
       await clock.tickAsync(1);
-      const error = await assertRejects(() => started, LineError);
+      const error = await assertRejects(() => started, DialError);
       assertEquals(
         error.message,
         `Cannot speak TLS with localhost port ${server.port}: no answer within 10 s`,
@@ -197,24 +197,24 @@ for (const options of TRUSTS) {
 
   Deno.test({
     ...sanitized,
-    name: `Tls.start() gives a line that waits when a side does not read, ${told(options)}`,
+    name: `Tls.start() gives a stream that waits when a side does not read, ${told(options)}`,
     ...needsOpenssl,
     fn: async () => {
       if (!certificate) return;
       await using server = new EchoServer({ certificate });
-      const line = await start(new Tls(options), server.port);
+      const stream = await start(new Tls(options), server.port);
       // Nobody reads what comes back, so both directions fill up.
       let sent = 0;
       let ended: unknown;
       const sending = (async () => {
-        while (true) sent += await line.write(new Uint8Array(65_536));
+        while (true) sent += await stream.write(new Uint8Array(65_536));
       })().catch((error) => ended = error);
       for (let last = -1, same = 0; same < 20; await delay(5)) {
         same = sent === last ? same + 1 : 0;
         last = sent;
         assertLess(sent, 64 * 1024 * 1024);
       }
-      line.close();
+      stream.close();
       await sending;
       assert(ended instanceof Error);
       server.end();
@@ -223,7 +223,7 @@ for (const options of TRUSTS) {
 
   Deno.test({
     ...sanitized,
-    name: `Tls.start() gives a line that tells the other side's end, ${told(options)}`,
+    name: `Tls.start() gives a stream that tells the other side's end, ${told(options)}`,
     ...needsOpenssl,
     fn: async () => {
       if (!certificate) return;
@@ -233,7 +233,7 @@ for (const options of TRUSTS) {
         cert: certificate.certificate,
         key: certificate.key,
       });
-      const [line, server] = await Promise.all([
+      const [stream, server] = await Promise.all([
         start(new Tls(options), listener.addr.port),
         listener.accept().then(async (connection) => {
           await connection.handshake();
@@ -241,27 +241,27 @@ for (const options of TRUSTS) {
         }),
       ]);
       const buffer = new Uint8Array(3);
-      const early = line.read(buffer);
+      const early = stream.read(buffer);
       await server.write(new TextEncoder().encode("hello"));
       assertEquals(await early, 3);
       server.close();
-      assertEquals(await line.read(buffer), 2);
-      assertEquals(await line.read(buffer), null);
-      assertEquals(await line.read(buffer), null);
-      line.close();
+      assertEquals(await stream.read(buffer), 2);
+      assertEquals(await stream.read(buffer), null);
+      assertEquals(await stream.read(buffer), null);
+      stream.close();
     },
   });
 
   Deno.test({
     ...sanitized,
-    name: `Tls.start() gives a line whose close() ends a read under way, ${told(options)}`,
+    name: `Tls.start() gives a stream whose close() ends a read under way, ${told(options)}`,
     ...needsOpenssl,
     fn: async () => {
       if (!certificate) return;
       await using server = new EchoServer({ certificate });
-      const line = await start(new Tls(options), server.port);
-      const reading = line.read(new Uint8Array(1));
-      line.close();
+      const stream = await start(new Tls(options), server.port);
+      const reading = stream.read(new Uint8Array(1));
+      stream.close();
       await assertRejects(() => reading, Error);
       while (server.open > 0) await delay(1);
     },
@@ -292,9 +292,9 @@ Deno.test({
     }
     await using server = new EchoServer({ certificate });
     for (let count = 0; count < 2; count++) {
-      const line = await start(tls, server.port);
-      await roundTrip(line);
-      line.close();
+      const stream = await start(tls, server.port);
+      await roundTrip(stream);
+      stream.close();
       while (server.open > 0) await delay(1);
     }
     muteServer.end();

@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 
 function take(decoder: FrameDecoder, pieces: Iterable<Uint8Array<ArrayBuffer>>): FrameEvent[] {
   return [...pieces].flatMap((piece) => {
-    const events = [...decoder.take(piece)];
+    const events = [...decoder.decode(piece)];
     // Whoever reads uses one buffer for all.
     piece.fill(0xAA);
     return events;
@@ -57,7 +57,7 @@ for (const length of [0, 125, 126, 65_535, 65_536, MIB]) {
   Deno.test(`FrameDecoder takes a message of ${length} bytes`, () => {
     const payload = Uint8Array.from({ length }, (_, index) => index * 3);
     const bytes = serverFrame(OPCODE.binary, payload);
-    const events = [...new FrameDecoder({ limit: MIB }).take(bytes)];
+    const events = [...new FrameDecoder({ limit: MIB }).decode(bytes)];
     assertEquals(events.length, 1);
     const [event] = events;
     assert(event?.kind === "binary");
@@ -153,7 +153,7 @@ Deno.test("FrameDecoder throws nothing but SyntaxErrors and RangeErrors, whateve
       const decoder = new FrameDecoder({ limit: 200 });
       try {
         for (const piece of pieces) {
-          for (const event of decoder.take(Uint8Array.from(piece))) events.push(event);
+          for (const event of decoder.decode(Uint8Array.from(piece))) events.push(event);
         }
       } catch (error) {
         assert(error instanceof SyntaxError || error instanceof RangeError);

@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { type WebSocket, WebSocketServer } from "ws";
-import { LineReader } from "../../lib/net/buffered_reader.ts";
-import type { Line } from "../../lib/net/byte_stream.ts";
-import { LineSocket, openWebSocket, type Socket } from "../../lib/net/websocket.ts";
+import { BufferedReader } from "../../lib/net/buffered_reader.ts";
+import type { ByteStream } from "../../lib/net/byte_stream.ts";
+import {
+  ClientWebSocket,
+  openWebSocket,
+  type WebSocketConnection,
+} from "../../lib/net/websocket.ts";
 import { LoopbackDialler } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { framesToTheEnd, upgrade } from "./raw_upgrade.ts";
@@ -12,9 +16,9 @@ import { joined, serverFrame } from "./server_frames.ts";
 /** The runner looks for what is left behind only when told to. */
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
-async function dial(port: number, dialler: LoopbackDialler): Promise<Socket> {
+async function dial(port: number, dialer: LoopbackDialler): Promise<WebSocketConnection> {
   return await openWebSocket(`ws://127.0.0.1:${port}/`, {
-    dialler,
+    dialer,
     headers: [],
     signal: new AbortController().signal,
     openTimeoutMs: 60_000,
@@ -24,8 +28,8 @@ async function dial(port: number, dialler: LoopbackDialler): Promise<Socket> {
 /** A socket to a server that has agreed to it; closed after `use`, which has to end `serve`. */
 async function withSocket(
   serve: (peer: RawPeer) => Promise<void>,
-  use: (socket: Socket, dialler: LoopbackDialler) => Promise<void>,
-  dialler = new LoopbackDialler(),
+  use: (socket: WebSocketConnection, dialer: LoopbackDialler) => Promise<void>,
+  dialer = new LoopbackDialler(),
 ): Promise<void> {
   const served = Promise.withResolvers<void>();
   await withRawServer(async (peer) => {
@@ -33,12 +37,12 @@ async function withSocket(
     served.resolve(serve(peer));
     await served.promise;
   }, async ({ port }) => {
-    const socket = await dial(port, dialler);
+    const socket = await dial(port, dialer);
     try {
-      await use(socket, dialler);
+      await use(socket, dialer);
     } finally {
       socket.close();
-      assertEquals(dialler.openLines, 0);
+      assertEquals(dialer.openLines, 0);
       await served.promise;
     }
   });
@@ -47,7 +51,7 @@ async function withSocket(
 /** A socket to the server of the `ws` library, which would like to compress. */
 async function withWs(
   serve: (socket: WebSocket) => void,
-  use: (socket: Socket) => Promise<void>,
+  use: (socket: WebSocketConnection) => Promise<void>,
 ): Promise<void> {
   const server = new WebSocketServer({
     host: "127.0.0.1",
@@ -60,20 +64,20 @@ async function withWs(
     ended.push(new Promise((resolve) => socket.on("close", () => resolve())));
     serve(socket);
   });
-  const dialler = new LoopbackDialler();
-  const socket = await dial(server.address().port, dialler);
+  const dialer = new LoopbackDialler();
+  const socket = await dial(server.address().port, dialer);
   try {
     await use(socket);
   } finally {
     socket.close();
-    assertEquals(dialler.openLines, 0);
+    assertEquals(dialer.openLines, 0);
     await Promise.all(ended);
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 }
 
 Deno.test(
-  "LineSocket exchanges messages of all sizes with a server that would compress",
+  "ClientWebSocket exchanges messages of all sizes with a server that would compress",
   sanitized,
   async () => {
     await withWs((peer) => {
@@ -94,7 +98,7 @@ Deno.test(
 );
 
 Deno.test(
-  "LineSocket puts fragments together, and answers pings between them",
+  "ClientWebSocket puts fragments together, and answers pings between them",
   sanitized,
   async () => {
     const pong = Promise.withResolvers<string>();
@@ -111,23 +115,23 @@ Deno.test(
   },
 );
 
-Deno.test("LineSocket.ping() is answered, and that is heard", sanitized, async () => {
+Deno.test("ClientWebSocket.ping() is answered, and that is heard", sanitized, async () => {
   const closed = Promise.withResolvers<void>();
   await withWs((peer) => {
     peer.on("ping", () => setTimeout(() => peer.close(1000, "done"), 0));
     peer.on("close", () => closed.resolve());
   }, async (socket) => {
-    const before = socket.heardAtMs;
+    const before = socket.lastReceivedAtMs;
     await socket.ping();
     assertEquals(await socket.receive(), undefined);
-    assert(socket.heardAtMs > before);
-    assertEquals(socket.ending, 'the panel ended the connection (1000, "done")');
+    assert(socket.lastReceivedAtMs > before);
+    assertEquals(socket.closeReason, 'the panel ended the connection (1000, "done")');
     await closed.promise;
   });
 });
 
 Deno.test(
-  "LineSocket.send() keeps the order of what is sent at once, also by small writes",
+  "ClientWebSocket.send() keeps the order of what is sent at once, also by small writes",
   sanitized,
   async () => {
     const messages = Array.from({ length: 50 }, (_, index) => `${index} `.repeat(index * 10));
@@ -143,7 +147,7 @@ Deno.test(
   },
 );
 
-Deno.test("LineSocket.close() says farewell, and ends what waits", sanitized, async () => {
+Deno.test("ClientWebSocket.close() says farewell, and ends what waits", sanitized, async () => {
   let opcodes: unknown[] = [];
   await withSocket(async (peer) => {
     const frames = await framesToTheEnd(peer);
@@ -153,7 +157,7 @@ Deno.test("LineSocket.close() says farewell, and ends what waits", sanitized, as
     socket.close();
     socket.close();
     assertEquals(await received, undefined);
-    assertEquals(socket.ending, "it was closed here");
+    assertEquals(socket.closeReason, "it was closed here");
     assertEquals(await socket.receive(), undefined);
     await assertRejects(() => socket.send("a"), Error, "Cannot send: it was closed here");
     await assertRejects(() => socket.ping(), Error, "Cannot send");
@@ -162,31 +166,37 @@ Deno.test("LineSocket.close() says farewell, and ends what waits", sanitized, as
 });
 
 Deno.test(
-  "LineSocket.close() does not wait for a server that reads nothing",
+  "ClientWebSocket.close() does not wait for a server that reads nothing",
   sanitized,
   async () => {
-    const line = deafLine();
-    const socket = new LineSocket(line, new LineReader(line));
+    const stream = deafLine();
+    const socket = new ClientWebSocket(stream, new BufferedReader(stream));
     const sent = ["a", "b"].map((text) =>
       assertRejects(() => socket.send(text), Error, "closed here")
     );
     await delay(0);
-    assertEquals(line.writes, 1);
+    assertEquals(stream.writes, 1);
     socket.close();
-    assertEquals(line.closed, 1);
+    assertEquals(stream.closed, 1);
     await Promise.all(sent);
-    assertEquals(line.writes, 1);
+    assertEquals(stream.writes, 1);
   },
 );
 
-Deno.test("LineSocket.close() closes at once when its farewell is not taken", sanitized, () => {
-  const line = deafLine();
-  new LineSocket(line, new LineReader(line)).close();
-  assertEquals([line.writes, line.closed], [1, 1]);
-});
+Deno.test(
+  "ClientWebSocket.close() closes at once when its farewell is not taken",
+  sanitized,
+  () => {
+    const stream = deafLine();
+    new ClientWebSocket(stream, new BufferedReader(stream)).close();
+    assertEquals([stream.writes, stream.closed], [1, 1]);
+  },
+);
 
-/** A line that takes nothing and says what it is given. */
-function deafLine(said: readonly Uint8Array[] = []): Line & { writes: number; closed: number } {
+/** A stream that takes nothing and says what it is given. */
+function deafLine(
+  said: readonly Uint8Array[] = [],
+): ByteStream & { writes: number; closed: number } {
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => {});
   const rest = [...said];
@@ -211,19 +221,19 @@ function deafLine(said: readonly Uint8Array[] = []): Line & { writes: number; cl
 }
 
 Deno.test(
-  "LineSocket owes one pong at most, however many pings come, and answers the last",
+  "ClientWebSocket owes one pong at most, however many pings come, and answers the last",
   sanitized,
   async () => {
     const pings = Array.from({ length: 500 }, (_, index) => serverFrame(9, `${index}`));
-    const line = deafLine([joined(pings), serverFrame(1, "a")]);
+    const stream = deafLine([joined(pings), serverFrame(1, "a")]);
     const written: number[][] = [];
     const taken = Promise.withResolvers<void>();
-    line.write = async (bytes) => {
+    stream.write = async (bytes) => {
       written.push([...bytes]);
       await taken.promise;
       return bytes.length;
     };
-    const socket = new LineSocket(line, new LineReader(line));
+    const socket = new ClientWebSocket(stream, new BufferedReader(stream));
     assertEquals(await socket.receive(), "a");
     taken.resolve();
     // Goes out after all that is owed.
@@ -236,7 +246,7 @@ Deno.test(
   },
 );
 
-Deno.test("LineSocket reads nothing that nobody receives", sanitized, async () => {
+Deno.test("ClientWebSocket reads nothing that nobody receives", sanitized, async () => {
   const mib = serverFrame(2, new Uint8Array(1024 * 1024));
   let sent = 0;
   await withSocket(async (peer) => {
@@ -268,18 +278,18 @@ for (
     ["64 MiB", serverFrame(2, "", { declared: 67_108_864n }), "too long", [3, 241]],
   ] as const
 ) {
-  Deno.test(`LineSocket ends when a server sends ${what}`, sanitized, async () => {
+  Deno.test(`ClientWebSocket ends when a server sends ${what}`, sanitized, async () => {
     let last: unknown;
     await withSocket(async (peer) => {
       await peer.write(joined([serverFrame(1, "before"), bytes, serverFrame(1, "behind")]));
       const frames = await framesToTheEnd(peer);
       last = frames.map(({ opcode, payload }) => [opcode, [...payload]]);
-    }, async (socket, dialler) => {
+    }, async (socket, dialer) => {
       assertEquals(await socket.receive(), "before");
-      assertEquals(socket.ending, "");
+      assertEquals(socket.closeReason, "");
       assertEquals(await socket.receive(), undefined);
-      assertEquals(socket.ending.includes(ending), true, socket.ending);
-      assertEquals(dialler.openLines, 0);
+      assertEquals(socket.closeReason.includes(ending), true, socket.closeReason);
+      assertEquals(dialer.openLines, 0);
       assertEquals(await socket.receive(), undefined);
     });
     assertEquals(last, [[8, [...code]]]);
@@ -287,33 +297,33 @@ for (
 }
 
 Deno.test(
-  "LineSocket ends when the connection ends in the middle of a frame, or is reset",
+  "ClientWebSocket ends when the connection ends in the middle of a frame, or is reset",
   sanitized,
   async () => {
     await withSocket(async (peer) => {
       await peer.write(serverFrame(1, "hello").subarray(0, 4));
     }, async (socket) => {
       assertEquals(await socket.receive(), undefined);
-      assertEquals(socket.ending, "the panel closed the connection");
+      assertEquals(socket.closeReason, "the panel closed the connection");
       await assertRejects(() => socket.send("a"), Error, "Cannot send: the panel closed");
     });
-    const line = deafLine();
-    line.read = () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer"));
-    const socket = new LineSocket(line, new LineReader(line));
+    const stream = deafLine();
+    stream.read = () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer"));
+    const socket = new ClientWebSocket(stream, new BufferedReader(stream));
     assertEquals(await socket.receive(), undefined);
-    assertEquals([socket.ending, line.closed], ["the connection was lost", 1]);
+    assertEquals([socket.closeReason, stream.closed], ["the connection was lost", 1]);
   },
 );
 
 Deno.test(
-  "LineSocket.receive() waits when a server is mute, until it is closed here",
+  "ClientWebSocket.receive() waits when a server is mute, until it is closed here",
   sanitized,
   async () => {
     await withSocket((peer) => peer.ended(), async (socket) => {
-      const before = socket.heardAtMs;
+      const before = socket.lastReceivedAtMs;
       const received = socket.receive();
       await socket.send("anybody?");
-      assertEquals(socket.heardAtMs, before);
+      assertEquals(socket.lastReceivedAtMs, before);
       socket.close();
       assertEquals(await received, undefined);
     });

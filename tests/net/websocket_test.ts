@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { AnswerError, UpgradeRefused } from "../../lib/net/errors.ts";
-import { openWebSocket, type Socket, type WebSocketOptions } from "../../lib/net/websocket.ts";
+import { ResponseError, UpgradeError } from "../../lib/net/errors.ts";
+import {
+  openWebSocket,
+  type OpenWebSocketOptions,
+  type WebSocketConnection,
+} from "../../lib/net/websocket.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialler } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
@@ -10,23 +14,25 @@ import { serverFrame } from "./server_frames.ts";
 /** The runner looks for what is left behind only when told to. */
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
-/** Dials a server; no line may be left when the socket was closed or did not come about. */
+/** Dials a server; no stream may be left when the socket was closed or did not come about. */
 async function withDial(
   serve: (peer: RawPeer) => Promise<void>,
-  use: (dial: (options?: Partial<WebSocketOptions>) => Promise<Socket>) => Promise<void>,
-  dialler = new LoopbackDialler(),
+  use: (
+    dial: (options?: Partial<OpenWebSocketOptions>) => Promise<WebSocketConnection>,
+  ) => Promise<void>,
+  dialer = new LoopbackDialler(),
 ): Promise<void> {
   await withRawServer(serve, async ({ origin }) => {
     await use((options) =>
       openWebSocket(`${origin}/ws?token=t`, {
-        dialler,
+        dialer,
         headers: [],
         signal: new AbortController().signal,
         openTimeoutMs: 60_000,
         ...options,
       })
     );
-    assertEquals(dialler.openLines, 0);
+    assertEquals(dialer.openLines, 0);
   });
 }
 
@@ -35,13 +41,13 @@ Deno.test(
   sanitized,
   async () => {
     let head = "";
-    const dialler = new LoopbackDialler();
+    const dialer = new LoopbackDialler();
     await withDial(async (peer) => {
       head = await upgrade(peer);
       await peer.ended();
     }, async (dial) => {
       (await dial({ headers: [["X-Own", "a"]] })).close();
-    }, dialler);
+    }, dialer);
     assertMatch(head, /^GET \/ws\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
     assertMatch(head, /^x-own: a\r$/im);
     assertMatch(head, /^upgrade: websocket\r$/im);
@@ -49,8 +55,8 @@ Deno.test(
     assertMatch(head, /^sec-websocket-version: 13\r$/im);
     assertMatch(head, /^sec-websocket-key: [\w+/]{22}==\r$/im);
     assert(!/^(origin|sec-websocket-(extensions|protocol)|content-length):/im.test(head), head);
-    // A dialler has to know that this line is for a WebSocket.
-    assertMatch(dialler.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
+    // A dialer has to know that this stream is for a WebSocket.
+    assertMatch(dialer.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
   },
 );
 
@@ -134,7 +140,7 @@ for (
         await peer.write(answer);
         await peer.ended();
       }, async (dial) => {
-        const { status, text, location } = await assertRejects(() => dial(), UpgradeRefused);
+        const { status, text, location } = await assertRejects(() => dial(), UpgradeError);
         assertEquals({ status, text, location }, refusal);
       });
     },
@@ -150,7 +156,7 @@ Deno.test(
       await peer.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot ");
       await peer.ended();
     }, async (dial) => {
-      const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeRefused);
+      const error = await assertRejects(() => dial({ openTimeoutMs: 50 }), UpgradeError);
       assertEquals([error.status, error.text], [403, "not "]);
     });
   },
@@ -180,7 +186,7 @@ for (
       await peer.write(change(await agreement(asked?.head ?? "")));
       await peer.ended();
     }, async (dial) => {
-      assertEquals((await assertRejects(() => dial(), AnswerError)).kind, "malformed");
+      assertEquals((await assertRejects(() => dial(), ResponseError)).kind, "malformed");
     });
   });
 }
@@ -194,7 +200,7 @@ Deno.test(
         await peer.request();
         await peer.write(part);
       }, async (dial) => {
-        assertEquals((await assertRejects(() => dial(), AnswerError)).kind, "closed");
+        assertEquals((await assertRejects(() => dial(), ResponseError)).kind, "closed");
       });
     }
   },
@@ -202,7 +208,7 @@ Deno.test(
 
 Deno.test("openWebSocket() throws when nothing is answered in time", sanitized, async () => {
   await withDial((peer) => peer.ended(), async (dial) => {
-    const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), AnswerError);
+    const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), ResponseError);
     assertEquals([error.kind, error.message], ["timeout", "no answer within 0.02 s"]);
   });
 });
@@ -238,13 +244,13 @@ Deno.test(
 );
 
 Deno.test(
-  "openWebSocket() passes on why there is no line, and what can't be sent",
+  "openWebSocket() passes on why there is no stream, and what can't be sent",
   sanitized,
   async () => {
-    const failure = new Error("no way");
+    const failure = new Error("no route");
     await withDial((peer) => peer.ended(), async (dial) => {
-      const dialler = { open: () => Promise.reject(failure) };
-      assertEquals(await assertRejects(() => dial({ dialler }), Error), failure);
+      const dialer = { dial: () => Promise.reject(failure) };
+      assertEquals(await assertRejects(() => dial({ dialer }), Error), failure);
       await assertRejects(() => dial({ headers: [["a", "b\n"]] }), TypeError, 'header "a"');
     });
   },
@@ -259,7 +265,7 @@ Deno.test("openWebSocket() leaves no listener at a signal that lives on", saniti
     await peer.ended();
   }, async (dial) => {
     (await dial({ signal })).close();
-    await assertRejects(() => dial({ signal }), AnswerError);
+    await assertRejects(() => dial({ signal }), ResponseError);
     assertEquals(listeners(), 0);
   });
 });

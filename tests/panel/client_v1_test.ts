@@ -6,10 +6,10 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
-import { LineDialler } from "../../lib/net/dialer.ts";
+import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
-import { HttpPanel } from "../../lib/panel/client_v1.ts";
-import { exchanger } from "../../lib/panel/http_exchange.ts";
+import { ClientV1 } from "../../lib/panel/client_v1.ts";
+import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import {
   toWireBasicInfo,
@@ -45,12 +45,12 @@ async function withServer(handler: Handler, use: (url: string) => Promise<void>)
 
 async function withPanel(
   endpoint: string,
-  use: (panel: HttpPanel) => Promise<void>,
+  use: (panel: ClientV1) => Promise<void>,
 ): Promise<void> {
-  const client = new HttpClient({ dialler: new LineDialler() });
-  const exchange = exchanger(client, [["user-agent", "komari-agent-deno/0"]]);
+  const client = new HttpClient({ dialer: new NetDialer() });
+  const exchange = createPanelFetch(client, [["user-agent", "komari-agent-deno/0"]]);
   try {
-    await use(new HttpPanel({ endpoint, token: TOKEN }, { exchange }));
+    await use(new ClientV1({ endpoint, token: TOKEN }, { exchange }));
   } finally {
     client.close();
   }
@@ -68,7 +68,7 @@ async function failureOf(handler: Handler): Promise<PanelError> {
   return error;
 }
 
-Deno.test("HttpPanel calls the panel's paths with the encoded token and no Origin", async () => {
+Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin", async () => {
   const seen: string[] = [];
   const headers: Headers[] = [];
   await withServer(async (request) => {
@@ -105,7 +105,7 @@ Deno.test("HttpPanel calls the panel's paths with the encoded token and no Origi
   assertEquals(headers[0]?.get("content-encoding"), null);
 });
 
-Deno.test("HttpPanel tells the kinds of refusal apart", async () => {
+Deno.test("ClientV1 tells the kinds of refusal apart", async () => {
   const html = { headers: { "content-type": "text/html" } };
   const cases: [() => Response, PanelFailure, string][] = [
     [
@@ -145,7 +145,7 @@ Deno.test("HttpPanel tells the kinds of refusal apart", async () => {
   }
 });
 
-Deno.test("HttpPanel cuts off answers that have no end, also packed ones", async () => {
+Deno.test("ClientV1 cuts off answers that have no end, also packed ones", async () => {
   const chunk = new Uint8Array(64 * 1024).fill(0x20);
   const endless = () =>
     new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
@@ -165,7 +165,7 @@ Deno.test("HttpPanel cuts off answers that have no end, also packed ones", async
   assertStringIncludes((await failureOf(bomb)).message, "longer than");
 });
 
-Deno.test("HttpPanel says why there was no connection, without the URL", async () => {
+Deno.test("ClientV1 says why there was no connection, without the URL", async () => {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;
   listener.close();
@@ -178,7 +178,7 @@ Deno.test("HttpPanel says why there was no connection, without the URL", async (
   });
 });
 
-Deno.test("HttpPanel.fetchTasks() reads a list anew only when it has changed", async () => {
+Deno.test("ClientV1.fetchTasks() reads a list anew only when it has changed", async () => {
   const task = { id: 1, type: "tcp", target: "127.0.0.1", interval: 5 };
   let tasks = [task];
   await withServer(() => Response.json(tasks), (url) =>
@@ -191,7 +191,7 @@ Deno.test("HttpPanel.fetchTasks() reads a list anew only when it has changed", a
     }));
 });
 
-Deno.test("HttpPanel.fetchTasks() refuses what is no list", async () => {
+Deno.test("ClientV1.fetchTasks() refuses what is no list", async () => {
   await withServer(() => new Response("{broken"), (url) =>
     withPanel(url, async (panel) => {
       const error = await assertRejects(() => panel.fetchTasks(never), PanelError);

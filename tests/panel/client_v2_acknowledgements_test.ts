@@ -12,19 +12,19 @@ function idsOf(taken: readonly PanelEvent[]): string[] {
 
 Deno.test("Acknowledgements.take() gives each event once, also within one answer", () => {
   const acknowledgements = new Acknowledgements();
-  assertEquals(idsOf(acknowledgements.take(events("a", "b", "a"))), ["a", "b"]);
-  assertEquals(idsOf(acknowledgements.take(events("b", "c"))), ["c"]);
+  assertEquals(idsOf(acknowledgements.add(events("a", "b", "a"))), ["a", "b"]);
+  assertEquals(idsOf(acknowledgements.add(events("b", "c"))), ["c"]);
   assertEquals(acknowledgements.due, ["a", "b", "c"]);
 });
 
 Deno.test("Acknowledgements.confirm() forgets what an answered call carried, and no more", () => {
   const acknowledgements = new Acknowledgements();
-  acknowledgements.take(events("a", "b"));
+  acknowledgements.add(events("a", "b"));
   const told = acknowledgements.due;
-  acknowledgements.take(events("c"));
+  acknowledgements.add(events("c"));
   acknowledgements.confirm(told);
   assertEquals(acknowledgements.due, ["c"]);
-  assertEquals(idsOf(acknowledgements.take(events("a"))), [], "it is still known");
+  assertEquals(idsOf(acknowledgements.add(events("a"))), [], "it is still known");
   assertEquals(acknowledgements.due, ["c", "a"], "the panel has to be told again");
 });
 
@@ -32,18 +32,18 @@ Deno.test("Acknowledgements remembers what comes again and again, and 1024 event
   const acknowledgements = new Acknowledgements();
   const taken: number[] = [];
   for (let n = 0; n < 10_000; n++) {
-    taken.push(acknowledgements.take(events("again", `${n}`)).length);
+    taken.push(acknowledgements.add(events("again", `${n}`)).length);
     assertEquals(acknowledgements.due.length <= 1024, true);
   }
   assertEquals(taken.slice(0, 3), [2, 1, 1]);
   assertEquals(taken.slice(1).every((length) => length === 1), true);
-  assertEquals(idsOf(acknowledgements.take(events("9999", "0"))), ["0"]);
+  assertEquals(idsOf(acknowledgements.add(events("9999", "0"))), ["0"]);
 });
 
 Deno.test("Acknowledgements takes ids for nothing but text", () => {
   const acknowledgements = new Acknowledgements();
   const odd = ["__proto__", "constructor", ""];
-  assertEquals(idsOf(acknowledgements.take(events(...odd))), odd);
+  assertEquals(idsOf(acknowledgements.add(events(...odd))), odd);
   acknowledgements.confirm(["toString"]);
   assertEquals(acknowledgements.due, odd);
 });

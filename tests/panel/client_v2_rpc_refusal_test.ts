@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
-import { rpcRefusal } from "../../lib/panel/client_v2.ts";
+import { toPanelError } from "../../lib/panel/client_v2.ts";
 
-Deno.test("rpcRefusal() quotes the panel, or its code when it has no words", () => {
-  const error = rpcRefusal("send x", { code: -32000, text: "not saved" });
+Deno.test("toPanelError() quotes the panel, or its code when it has no words", () => {
+  const error = toPanelError("send x", { code: -32000, text: "not saved" });
   assertEquals(error.message, 'Cannot send x: the panel says "not saved"');
   assertEquals([error.failure, error.code], ["rejected", -32000]);
   assertEquals(
-    rpcRefusal("send x", { code: -32601, text: "" }).message,
+    toPanelError("send x", { code: -32601, text: "" }).message,
     "Cannot send x: the panel says error -32601",
   );
-  const bare = rpcRefusal("send x", { text: "" });
+  const bare = toPanelError("send x", { text: "" });
   assertEquals(bare.message, "Cannot send x: the panel says error without a word");
   assertEquals(bare.code, undefined);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { RpcPost } from "../../lib/panel/client_v2.ts";
-import type { Exchange, PanelAnswer } from "../../lib/panel/http_exchange.ts";
+import { ClientV2 } from "../../lib/panel/client_v2.ts";
+import type { PanelCall, PanelResponse } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 
 const TOKEN = "s3cret/+&=";
@@ -9,40 +9,40 @@ const WITHIN = { timeoutMs: 10_000, signal };
 const HTML = "<!doctype html><title>panel</title>";
 
 interface Sent {
-  readonly call: Exchange;
+  readonly call: PanelCall;
   readonly packed: boolean;
   readonly id: number;
   readonly method: string;
   readonly params: Record<string, unknown>;
 }
 
-type Panel = (sent: Sent) => PanelAnswer | Promise<PanelAnswer>;
+type Panel = (sent: Sent) => PanelResponse | Promise<PanelResponse>;
 
-/** An RpcPost whose calls `panel` answers, and all that was sent. */
-function rpcTo(panel: Panel, options = { compresses: false }): { rpc: RpcPost; sent: Sent[] } {
+/** An ClientV2 whose calls `panel` answers, and all that was sent. */
+function rpcTo(panel: Panel, options = { compresses: false }): { rpc: ClientV2; sent: Sent[] } {
   const sent: Sent[] = [];
-  const exchange = async (call: Exchange) => {
+  const exchange = async (call: PanelCall) => {
     const packed = call.headers.some(([name]) => name === "content-encoding");
     const { id, method, params } = JSON.parse(await textOf(call.body, packed));
     sent.push({ call, packed, id, method, params });
     return await panel({ call, packed, id, method, params });
   };
   const access = { endpoint: "http://panel/base", token: TOKEN };
-  return { rpc: new RpcPost(access, { exchange, ...options }), sent };
+  return { rpc: new ClientV2(access, { exchange, ...options }), sent };
 }
 
-async function textOf(body: Exchange["body"], packed: boolean): Promise<string> {
+async function textOf(body: PanelCall["body"], packed: boolean): Promise<string> {
   if (body === undefined || typeof body === "string") return body ?? "";
   assert(packed, "bytes are packed ones");
   const unpacked = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip"));
   return await new Response(unpacked).text();
 }
 
-function json(status: number, message: unknown): PanelAnswer {
+function json(status: number, message: unknown): PanelResponse {
   return { status, text: JSON.stringify(message) };
 }
 
-function success({ id }: Sent, events: readonly unknown[] = []): PanelAnswer {
+function success({ id }: Sent, events: readonly unknown[] = []): PanelResponse {
   return json(200, { jsonrpc: "2.0", id, result: { status: "success", events } });
 }
 
@@ -50,7 +50,7 @@ function notice(id: string): unknown {
   return { id, method: "agent.message", params: id };
 }
 
-Deno.test("RpcPost.report() calls agent.report with the encoded token", async () => {
+Deno.test("ClientV2.report() calls agent.report with the encoded token", async () => {
   const { rpc, sent } = rpcTo(success);
   assertEquals(await rpc.report({ cpu: 1 }, WITHIN), []);
   const [first] = sent;
@@ -64,7 +64,7 @@ Deno.test("RpcPost.report() calls agent.report with the encoded token", async ()
   );
 });
 
-Deno.test("RpcPost.pull() says what the agent can do, and waits for longer than the panel", async () => {
+Deno.test("ClientV2.pull() says what the agent can do, and waits for longer than the panel", async () => {
   const { rpc, sent } = rpcTo(success);
   await rpc.pull(signal);
   assertEquals(sent[0]?.method, "agent.pull");
@@ -72,7 +72,7 @@ Deno.test("RpcPost.pull() says what the agent can do, and waits for longer than 
   assertEquals(sent[0]?.call.timeoutMs, 40_000);
 });
 
-Deno.test("RpcPost acknowledges events in the very next report or pull, until that is answered", async () => {
+Deno.test("ClientV2 acknowledges events in the very next report or pull, until that is answered", async () => {
   let isDown = false;
   const { rpc, sent } = rpcTo((call) => {
     if (isDown) return { status: 502, text: HTML };
@@ -96,14 +96,14 @@ Deno.test("RpcPost acknowledges events in the very next report or pull, until th
   ]);
 });
 
-Deno.test("RpcPost gives an event once when a report and a pull both bring it", async () => {
+Deno.test("ClientV2 gives an event once when a report and a pull both bring it", async () => {
   const { rpc } = rpcTo((call) => success(call, [notice("a")]));
   const answers = await Promise.all([rpc.report({}, WITHIN), rpc.pull(signal)]);
   assertEquals(answers.flat().map(({ id }) => id), ["a"]);
 });
 
-Deno.test("RpcPost tells the kinds of refusal apart", async () => {
-  const cases: [PanelAnswer, PanelFailure, number | undefined, string][] = [
+Deno.test("ClientV2 tells the kinds of refusal apart", async () => {
+  const cases: [PanelResponse, PanelFailure, number | undefined, string][] = [
     [json(400, { id: 1, error: { code: -32601, message: "no method" } }), "rejected", -32601, "no"],
     [
       json(400, { id: 1, error: { code: -32000, message: "x", data: "y" } }),
@@ -118,11 +118,16 @@ Deno.test("RpcPost tells the kinds of refusal apart", async () => {
     [json(400, { error: {} }), "rejected", undefined, "error without a word"],
     [json(400, { status: "error", message: "no" }), "rejected", undefined, "status 400"],
     [{ status: 400, text: HTML }, "rejected", undefined, "HTML"],
-    [{ status: 404, text: "404 page not found" }, "unspoken", undefined, "status 404"],
-    [json(404, { message: "Not found in install mode" }), "unspoken", undefined, "status 404"],
-    [{ status: 404, text: HTML }, "unspoken", undefined, "a page of HTML"],
-    [{ status: 405, text: "" }, "unspoken", undefined, "status 405"],
-    [{ status: 200, text: HTML }, "unspoken", undefined, "a page of HTML"],
+    [{ status: 404, text: "404 page not found" }, "unsupported protocol", undefined, "status 404"],
+    [
+      json(404, { message: "Not found in install mode" }),
+      "unsupported protocol",
+      undefined,
+      "status 404",
+    ],
+    [{ status: 404, text: HTML }, "unsupported protocol", undefined, "a page of HTML"],
+    [{ status: 405, text: "" }, "unsupported protocol", undefined, "status 405"],
+    [{ status: 200, text: HTML }, "unsupported protocol", undefined, "a page of HTML"],
     [{ status: 200, text: "" }, "unreadable", undefined, "not a panel's"],
     [json(200, { status: "success" }), "unreadable", undefined, "not a panel's"],
     [json(200, { method: "agent.exec" }), "unreadable", undefined, "not a panel's"],
@@ -130,7 +135,7 @@ Deno.test("RpcPost tells the kinds of refusal apart", async () => {
     [json(401, { message: "Unauthorized." }), "unauthorized", undefined, "token"],
     ...[403, 429, 502, 503, 504, 520].map((
       status,
-    ): [PanelAnswer, PanelFailure, undefined, string] => [
+    ): [PanelResponse, PanelFailure, undefined, string] => [
       { status, text: HTML },
       "unavailable",
       undefined,
@@ -153,7 +158,7 @@ Deno.test("RpcPost tells the kinds of refusal apart", async () => {
   }
 });
 
-Deno.test("RpcPost.call() gives on what the exchange throws", async () => {
+Deno.test("ClientV2.call() gives on what the exchange throws", async () => {
   const gone = new PanelError("Cannot ask: refused", { failure: "unreachable" });
   const { rpc, sent } = rpcTo(() => Promise.reject(gone), { compresses: true });
   const params = { text: "x".repeat(1000) };
@@ -165,7 +170,7 @@ Deno.test("RpcPost.call() gives on what the exchange throws", async () => {
   assertEquals(sent.length, 1, "it is not tried again");
 });
 
-Deno.test("RpcPost packs what is worth it", async () => {
+Deno.test("ClientV2 packs what is worth it", async () => {
   const { rpc, sent } = rpcTo(success, { compresses: true });
   await rpc.report({ message: "short" }, WITHIN);
   await rpc.report({ message: "x".repeat(300) }, WITHIN);
@@ -175,8 +180,8 @@ Deno.test("RpcPost packs what is worth it", async () => {
   assert(body instanceof Uint8Array && body.length < 200);
 });
 
-Deno.test("RpcPost sends plain bodies for good when packed ones are not understood", async () => {
-  const refusals: PanelAnswer[] = [
+Deno.test("ClientV2 sends plain bodies for good when packed ones are not understood", async () => {
+  const refusals: PanelResponse[] = [
     { status: 400, text: HTML },
     { status: 415, text: "" },
     json(400, { error: "bad request" }),
@@ -192,16 +197,16 @@ Deno.test("RpcPost sends plain bodies for good when packed ones are not understo
   }
 });
 
-Deno.test("RpcPost goes on packing when a plain body is refused as well", async () => {
+Deno.test("ClientV2 goes on packing when a plain body is refused as well", async () => {
   const { rpc, sent } = rpcTo(() => ({ status: 400, text: HTML }), { compresses: true });
   const report = { message: "x".repeat(300) };
   for (let n = 0; n < 2; n++) await assertRejects(() => rpc.report(report, WITHIN), PanelError);
   assertEquals(sent.map(({ packed }) => packed), [true, false, true, false]);
 });
 
-Deno.test("RpcPost does not repeat what was refused for what it says, or was not packed", async () => {
+Deno.test("ClientV2 does not repeat what was refused for what it says, or was not packed", async () => {
   const saved = json(400, { id: 1, error: { code: -32000, message: "not saved" } });
-  const cases: [PanelAnswer, number][] = [[saved, 300], [{ status: 400, text: HTML }, 10]];
+  const cases: [PanelResponse, number][] = [[saved, 300], [{ status: 400, text: HTML }, 10]];
   for (const [answer, length] of cases) {
     const { rpc, sent } = rpcTo(() => answer, { compresses: true });
     const report = { message: "x".repeat(length) };
@@ -210,7 +215,7 @@ Deno.test("RpcPost does not repeat what was refused for what it says, or was not
   }
 });
 
-Deno.test("RpcPost tells of each event once when that is answered, however many come", async () => {
+Deno.test("ClientV2 tells of each event once when that is answered, however many come", async () => {
   let count = 0;
   const { rpc, sent } = rpcTo((call) =>
     success(call, Array.from({ length: 200 }, () => notice(`${count++}`)))

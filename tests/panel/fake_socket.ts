@@ -1,14 +1,14 @@
-import type { Socket } from "../../lib/net/websocket.ts";
+import type { WebSocketConnection } from "../../lib/net/websocket.ts";
 
 type Received = string | Uint8Array<ArrayBuffer>;
 
 /** A WebSocket without a line: a test says what comes, and looks at what was sent. */
-export class FakeSocket implements Socket {
+export class FakeSocket implements WebSocketConnection {
   readonly sent: string[] = [];
   pings = 0;
-  heardAtMs = 0;
-  ending = "";
-  senseless = false;
+  lastReceivedAtMs = 0;
+  closeReason = "";
+  protocolError = false;
   /** Whether what is sent never gets away, as over a line that is stuck. */
   stuck = false;
   readonly #come: Received[] = [];
@@ -16,13 +16,13 @@ export class FakeSocket implements Socket {
   #waiting: PromiseWithResolvers<Received | undefined> | undefined;
 
   send(message: Received): Promise<void> {
-    if (this.ending !== "") return Promise.reject(new Error("the socket is closed"));
+    if (this.closeReason !== "") return Promise.reject(new Error("the socket is closed"));
     this.sent.push(String(message));
     return this.#handOver();
   }
 
   ping(): Promise<void> {
-    if (this.ending !== "") return Promise.reject(new Error("the socket is closed"));
+    if (this.closeReason !== "") return Promise.reject(new Error("the socket is closed"));
     this.pings++;
     return this.#handOver();
   }
@@ -41,14 +41,14 @@ export class FakeSocket implements Socket {
 
   /** The panel sends something: text and bytes as they are, all else as JSON. */
   say(message: unknown): void {
-    this.heardAtMs = performance.now();
+    this.lastReceivedAtMs = performance.now();
     this.#come.push(wireOf(message));
     this.#deliver();
   }
 
   /** The connection ends. */
   end(why: string): void {
-    this.ending ||= why;
+    this.closeReason ||= why;
     for (const { reject } of this.#stuck.splice(0)) reject(new Error(why));
     this.#deliver();
   }
@@ -68,7 +68,7 @@ export class FakeSocket implements Socket {
   #deliver(): void {
     if (this.#waiting === undefined) return;
     const next = this.#come.shift();
-    if (next === undefined && this.ending === "") return;
+    if (next === undefined && this.closeReason === "") return;
     const { resolve } = this.#waiting;
     this.#waiting = undefined;
     resolve(next);

@@ -33,7 +33,7 @@ export class PaperStore implements Pick<NodeStore, keyof NodeStore> {
     return this.#written();
   }
 
-  async keep(node: KnownNode): Promise<void> {
+  async save(node: KnownNode): Promise<void> {
     this.story.push(`kept ${node.token}`);
     await this.#written();
     this.nodes = withNode(this.nodes, node);

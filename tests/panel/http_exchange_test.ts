@@ -1,18 +1,18 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { install } from "@sinonjs/fake-timers";
-import { AnswerError, LineError } from "../../lib/net/errors.ts";
-import type { HttpAnswer, HttpRequest } from "../../lib/net/http_client.ts";
+import { DialError, ResponseError } from "../../lib/net/errors.ts";
+import type { HttpRequest, HttpResponse } from "../../lib/net/http_client.ts";
 import {
-  type Exchange,
-  exchanger,
+  connectionError,
+  createPanelFetch,
   isHtml,
-  lineFailure,
-  type PanelAnswer,
-  refusal,
+  type PanelCall,
+  type PanelResponse,
+  statusError,
 } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 
-const CALL: Exchange = {
+const CALL: PanelCall = {
   name: "ask (GET /x)",
   url: "http://panel/x?token=s3cret",
   method: "GET",
@@ -22,8 +22,8 @@ const CALL: Exchange = {
 
 /** A client whose requests end as `request` says. */
 function client(
-  request: (request: HttpRequest, signal: AbortSignal) => Promise<HttpAnswer>,
-): Parameters<typeof exchanger>[0] {
+  request: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>,
+): Parameters<typeof createPanelFetch>[0] {
   return { request: (call, { signal }) => request(call, signal) };
 }
 
@@ -34,9 +34,9 @@ const mute = client((_, signal) =>
   )
 );
 
-Deno.test("exchanger() sends the common headers and those of the call, and gives any answer", async () => {
+Deno.test("createPanelFetch() sends the common headers and those of the call, and gives any answer", async () => {
   const seen: HttpRequest[] = [];
-  const exchange = exchanger(
+  const exchange = createPanelFetch(
     client((request) => {
       seen.push(request);
       const headers = new Map([["location", "/login"]]);
@@ -53,10 +53,10 @@ Deno.test("exchanger() sends the common headers and those of the call, and gives
   }]);
 });
 
-Deno.test("exchanger() ends with a time-out when no answer comes", async () => {
+Deno.test("createPanelFetch() ends with a time-out when no answer comes", async () => {
   const clock = install();
   try {
-    const asking = exchanger(mute, [])(CALL, new AbortController().signal);
+    const asking = createPanelFetch(mute, [])(CALL, new AbortController().signal);
     const failing = assertRejects(() => asking, PanelError);
     await clock.tickAsync(4_999);
     assertEquals(clock.countTimers(), 1);
@@ -70,23 +70,23 @@ Deno.test("exchanger() ends with a time-out when no answer comes", async () => {
   }
 });
 
-Deno.test("exchanger() gives the signal's reason when it is told to stop, and leaves nothing", async () => {
+Deno.test("createPanelFetch() gives the signal's reason when it is told to stop, and leaves nothing", async () => {
   const clock = install();
   try {
     const stop = new AbortController();
-    const asking = exchanger(mute, [])(CALL, stop.signal);
+    const asking = createPanelFetch(mute, [])(CALL, stop.signal);
     stop.abort(new Error("told to stop"));
     await assertRejects(() => asking, Error, "told to stop");
-    await assertRejects(() => exchanger(mute, [])(CALL, stop.signal), Error, "told to stop");
+    await assertRejects(() => createPanelFetch(mute, [])(CALL, stop.signal), Error, "told to stop");
     assertEquals(clock.countTimers(), 0);
   } finally {
     clock.uninstall();
   }
 });
 
-Deno.test("exchanger() says what went wrong on the line, without the URL", async () => {
+Deno.test("createPanelFetch() says what went wrong on the line, without the URL", async () => {
   const cause = new TypeError("cannot read http://panel/x?token=s3cret");
-  const exchange = exchanger(client(() => Promise.reject(cause)), []);
+  const exchange = createPanelFetch(client(() => Promise.reject(cause)), []);
   const asking = () => exchange(CALL, new AbortController().signal);
   const error = await assertRejects(asking, PanelError);
   assertEquals(error.failure, "unreachable");
@@ -95,15 +95,15 @@ Deno.test("exchanger() says what went wrong on the line, without the URL", async
 
 Deno.test("lineFailure() tells what was no answer from what did not come", () => {
   const cases: [Error, PanelFailure][] = [
-    [new AnswerError("closed", { kind: "closed" }), "unreachable"],
-    [new AnswerError("late", { kind: "timeout" }), "timeout"],
-    [new AnswerError("no HTTP", { kind: "malformed" }), "unreadable"],
-    [new AnswerError("endless", { kind: "too long" }), "unreadable"],
-    [new LineError("no such name", { stage: "lookup" }), "unreachable"],
+    [new ResponseError("closed", { kind: "closed" }), "unreachable"],
+    [new ResponseError("late", { kind: "timeout" }), "timeout"],
+    [new ResponseError("no HTTP", { kind: "malformed" }), "unreadable"],
+    [new ResponseError("endless", { kind: "too long" }), "unreadable"],
+    [new DialError("no such name", { stage: "lookup" }), "unreachable"],
     [new Error("odd"), "unreachable"],
   ];
   for (const [cause, failure] of cases) {
-    const error = lineFailure("ask", cause);
+    const error = connectionError("ask", cause);
     assertEquals(error.failure, failure);
     assertEquals(error.message, `Cannot ask: ${cause.message}`);
   }
@@ -119,7 +119,7 @@ Deno.test("refusal() says where a redirect leads, without a query or a password"
     ["/" + "x".repeat(10_000), "x ("],
   ];
   for (const [location, words] of cases) {
-    const { failure, status, message } = refusal("ask", { status: 302, text: "", location });
+    const { failure, status, message } = statusError("ask", { status: 302, text: "", location });
     assertEquals([failure, status], ["redirected", 302]);
     assertStringIncludes(message, words);
     assertEquals(message.includes("s3cret"), false);
@@ -129,18 +129,18 @@ Deno.test("refusal() says where a redirect leads, without a query or a password"
 
 Deno.test("refusal() doubts the address only when what answers 404 is no panel", () => {
   const hint = "is the path of the panel's address right?";
-  const page: PanelAnswer = { status: 404, text: "404 page not found" };
-  assertStringIncludes(refusal("ask", page).message, hint);
-  const panel: PanelAnswer = { status: 404, text: '{"message":"Not found in install mode"}' };
+  const page: PanelResponse = { status: 404, text: "404 page not found" };
+  assertStringIncludes(statusError("ask", page).message, hint);
+  const panel: PanelResponse = { status: 404, text: '{"message":"Not found in install mode"}' };
   assertEquals(
-    refusal("ask", panel).message,
+    statusError("ask", panel).message,
     'Cannot ask: status 404, "Not found in install mode"',
   );
 });
 
 Deno.test("refusal() quotes a long reason in part", () => {
   const text = JSON.stringify({ error: "x".repeat(100_000) });
-  assertEquals(refusal("ask", { status: 500, text }).message.length < 300, true);
+  assertEquals(statusError("ask", { status: 500, text }).message.length < 300, true);
 });
 
 Deno.test("isHtml() knows a page by its first sign", () => {

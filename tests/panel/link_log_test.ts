@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { LinkStory } from "../../lib/panel/link_log.ts";
+import { LinkLog } from "../../lib/panel/link_log.ts";
 import { PanelLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { panelLines } from "./panel_lines.ts";
@@ -7,11 +7,11 @@ import { panelLines } from "./panel_lines.ts";
 const BARRED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
 const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
 
-function told(use: (story: LinkStory) => void): string[] {
-  return panelLines(() => use(new LinkStory(new PanelLog())));
+function told(use: (story: LinkLog) => void): string[] {
+  return panelLines(() => use(new LinkLog(new PanelLog())));
 }
 
-Deno.test("LinkStory tells of the first report, and of no other", () => {
+Deno.test("LinkLog tells of the first report, and of no other", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
     story.accepted("v2 WebSocket");
@@ -20,12 +20,14 @@ Deno.test("LinkStory tells of the first report, and of no other", () => {
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
-Deno.test("LinkStory tells of a WebSocket that is barred only when POST goes through", () => {
+Deno.test("LinkLog tells of a WebSocket that is barred only when POST goes through", () => {
   const lines = told((story) => {
-    story.notOpened(BARRED, { goesOn: false, maybePost: true });
-    story.found("v2 POST", { expected: false });
+    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.transportFound("v2 POST", { expected: false });
     story.accepted("v2 POST");
-    for (let n = 0; n < 100; n++) story.notOpened(BARRED, { goesOn: true, maybePost: true });
+    for (let n = 0; n < 100; n++) {
+      story.dialFailed(BARRED, { hasFallback: true, mayFallBack: true });
+    }
     story.accepted("v2 POST");
     story.accepted("v2 WebSocket");
   });
@@ -36,12 +38,17 @@ Deno.test("LinkStory tells of a WebSocket that is barred only when POST goes thr
   ]);
 });
 
-Deno.test("LinkStory tells how a link was lost, and once why it does not come back", () => {
+Deno.test("LinkLog tells how a link was lost, and once why it does not come back", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
-    story.ended("the panel closed the connection", { goesOn: false, livedMs: 60_000 });
+    story.socketClosed("the panel closed the connection", {
+      hasFallback: false,
+      durationMs: 60_000,
+    });
     story.failed(new PanelError("Cannot send agent.report: gone", { failure: "unreachable" }));
-    for (let n = 0; n < 10; n++) story.notOpened(REFUSED, { goesOn: false, maybePost: false });
+    for (let n = 0; n < 10; n++) {
+      story.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
+    }
     story.accepted("v2 WebSocket");
   });
   assertEquals(lines, [
@@ -52,36 +59,36 @@ Deno.test("LinkStory tells how a link was lost, and once why it does not come ba
   ]);
 });
 
-Deno.test("LinkStory says that reports go on by POST when a WebSocket does not last", () => {
+Deno.test("LinkLog says that reports go on by POST when a WebSocket does not last", () => {
   const lines = told((story) =>
-    story.ended("no sign of life within 10 s", { goesOn: true, livedMs: 60_000 })
+    story.socketClosed("no sign of life within 10 s", { hasFallback: true, durationMs: 60_000 })
   );
   assertEquals(lines, [
     "warning Cannot keep the WebSocket: no sign of life within 10 s; reports go by POST; trying again",
   ]);
 });
 
-Deno.test("LinkStory does not tell of an old trouble that a WebSocket has ended since", () => {
+Deno.test("LinkLog does not tell of an old trouble that a WebSocket has ended since", () => {
   const lines = told((story) => {
-    story.notOpened(BARRED, { goesOn: false, maybePost: true });
+    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
     story.accepted("v2 WebSocket");
-    story.found("v2 POST", { expected: false });
+    story.transportFound("v2 POST", { expected: false });
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
-Deno.test("LinkStory says once that the panel is an older one, and again when it has become one", () => {
+Deno.test("LinkLog says once that the panel is an older one, and again when it has become one", () => {
   const line = "info The panel speaks the older version of its protocol";
   const older: boolean[] = [];
   const lines = told((story) => {
-    const note = () => older.push(story.older);
+    const note = () => older.push(story.isV1Only);
     note();
-    story.found("v1 POST", { expected: false });
+    story.transportFound("v1 POST", { expected: false });
     note();
-    story.found("v1 POST", { expected: false });
-    story.found("v2 POST", { expected: false });
+    story.transportFound("v1 POST", { expected: false });
+    story.transportFound("v2 POST", { expected: false });
     note();
-    story.found("v1 POST", { expected: false });
+    story.transportFound("v1 POST", { expected: false });
     note();
     story.accepted("v2 WebSocket");
     note();
@@ -90,13 +97,13 @@ Deno.test("LinkStory says once that the panel is an older one, and again when it
   assertEquals(older, [false, true, false, true, false]);
 });
 
-Deno.test("LinkStory tells in few lines of WebSockets that come and go while POST works", () => {
+Deno.test("LinkLog tells in few lines of WebSockets that come and go while POST works", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
     for (let n = 0; n < 50; n++) {
-      story.ended("nonsense", { goesOn: false, livedMs: 100 });
+      story.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
       if (n > 1) {
-        story.found("v2 POST", { expected: false });
+        story.transportFound("v2 POST", { expected: false });
         story.accepted("v2 POST");
       }
       story.accepted("v2 WebSocket");
@@ -112,12 +119,12 @@ Deno.test("LinkStory tells in few lines of WebSockets that come and go while POS
   ]);
 });
 
-Deno.test("LinkStory tells in few lines of WebSockets that come and go while nothing else works", () => {
+Deno.test("LinkLog tells in few lines of WebSockets that come and go while nothing else works", () => {
   const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
     for (let n = 0; n < 50; n++) {
-      story.ended("nonsense", { goesOn: false, livedMs: 100 });
+      story.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
       if (n > 1) story.failed(unreadable);
       story.accepted("v2 WebSocket");
     }
@@ -125,19 +132,19 @@ Deno.test("LinkStory tells in few lines of WebSockets that come and go while not
   assertEquals(lines.slice(5), ["warning Cannot send agent.report; trying again"]);
 });
 
-Deno.test("LinkStory finds nothing old in what the user has asked for", () => {
+Deno.test("LinkLog finds nothing old in what the user has asked for", () => {
   const lines = told((story) => {
-    story.found("v1 POST", { expected: true });
-    assertEquals(story.older, false);
+    story.transportFound("v1 POST", { expected: true });
+    assertEquals(story.isV1Only, false);
   });
   assertEquals(lines, []);
 });
 
-Deno.test("LinkStory tells of a rival and, once, of an interval that is too long", () => {
+Deno.test("LinkLog tells of a rival and, once, of an interval that is too long", () => {
   const lines = told((story) => {
-    story.clamped();
-    story.clamped();
-    story.rival();
+    story.intervalClamped();
+    story.intervalClamped();
+    story.duplicateAgent();
   });
   assertEquals(lines.length, 2);
   assertEquals(lines[0]?.startsWith("info Reports go every 10 s"), true);

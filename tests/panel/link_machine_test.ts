@@ -10,34 +10,41 @@ import {
   stepLink,
 } from "../../lib/panel/link_machine.ts";
 
-const AUTO: LinkSettings = { httpOnly: false, version: 2, remoteControl: false, reconnectMs: 2000 };
+const AUTO: LinkSettings = {
+  noWebSocket: false,
+  version: 2,
+  remoteControl: false,
+  reconnectMs: 2000,
+};
 const CONTROLLED: LinkSettings = { ...AUTO, remoteControl: true };
 const OLDER: LinkSettings = { ...AUTO, version: 1 };
 
 const START: LinkEvent = { kind: "start" };
-const DUE: LinkEvent = { kind: "due" };
+const DUE: LinkEvent = { kind: "timer" };
 const OPENED: LinkEvent = { kind: "opened" };
 const BARRED: LinkEvent = { kind: "dial failed", why: "answered" };
 const REFUSED: LinkEvent = { kind: "dial failed", why: "refused" };
-const SILENT: LinkEvent = { kind: "dial failed", why: "silent" };
-const closed = (livedMs: number, end: SocketEnd = "gone"): LinkEvent => ({
+const SILENT: LinkEvent = { kind: "dial failed", why: "no answer" };
+const closed = (livedMs: number, end: SocketEnd = "closed"): LinkEvent => ({
   kind: "closed",
-  livedMs,
+  durationMs: livedMs,
   end,
 });
-const accepted = (way: "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST"): LinkEvent => ({
+const accepted = (
+  transport: "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST",
+): LinkEvent => ({
   kind: "accepted",
-  way,
+  transport,
 });
-const lost = (way: "v2 WebSocket" | "v2 POST" | "v1 POST"): LinkEvent => ({
+const lost = (transport: "v2 WebSocket" | "v2 POST" | "v1 POST"): LinkEvent => ({
   kind: "failed",
-  way,
+  transport,
   why: "lost",
 });
-const UNSPOKEN: LinkEvent = { kind: "failed", way: "v2 POST", why: "unspoken" };
-const rejected = (way: "v2 WebSocket" | "v2 POST"): LinkEvent => ({
+const UNSPOKEN: LinkEvent = { kind: "failed", transport: "v2 POST", why: "unsupported protocol" };
+const rejected = (transport: "v2 WebSocket" | "v2 POST"): LinkEvent => ({
   kind: "failed",
-  way,
+  transport,
   why: "rejected",
 });
 
@@ -61,7 +68,7 @@ function inWords(effect: LinkEffect): string {
     case "dial":
       return `dial v${effect.version}`;
     case "report":
-      return `report by ${effect.way}`;
+      return `report by ${effect.transport}`;
     case "wait":
       return `wait ${effect.ms}`;
     default:
@@ -73,7 +80,7 @@ const UP: readonly LinkEvent[] = [START, OPENED, accepted("v2 WebSocket")];
 const BY_POST: readonly LinkEvent[] = [START, BARRED, accepted("v2 POST")];
 const BY_OLD: readonly LinkEvent[] = [START, BARRED, UNSPOKEN, accepted("v1 POST")];
 
-/** What has happened, by which way reports go then, and what is done about the last of it. */
+/** What has happened, by which transport reports go then, and what is done about the last of it. */
 const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | undefined, string][] = [
   ["the start", AUTO, [START], undefined, "dial v2"],
   ["a WebSocket that opens", AUTO, [START, OPENED], "v2 WebSocket", "report by v2 WebSocket"],
@@ -156,14 +163,14 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "a WebSocket that goes mute",
     AUTO,
-    [...UP, lost("v2 WebSocket"), closed(60_000, "mute")],
+    [...UP, lost("v2 WebSocket"), closed(60_000, "timed out")],
     undefined,
     "report by v2 POST",
   ],
   [
     "a WebSocket that was mute from the start",
     AUTO,
-    [START, OPENED, closed(10_000, "mute")],
+    [START, OPENED, closed(10_000, "timed out")],
     undefined,
     "report by v2 POST",
   ],
@@ -206,7 +213,7 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "one that does not",
     AUTO,
-    [...BY_POST, DUE, OPENED, closed(10_000, "mute")],
+    [...BY_POST, DUE, OPENED, closed(10_000, "timed out")],
     "v2 POST",
     "wait 6000",
   ],
@@ -232,10 +239,10 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
     "v2 WebSocket",
     "",
   ],
-  ["HTTP only", { ...AUTO, httpOnly: true }, [START], "v1 POST", "report by v1 POST"],
+  ["HTTP only", { ...AUTO, noWebSocket: true }, [START], "v1 POST", "report by v1 POST"],
   [
     "HTTP only, with a failure",
-    { ...AUTO, httpOnly: true },
+    { ...AUTO, noWebSocket: true },
     [START, lost("v1 POST")],
     "v1 POST",
     "",
@@ -264,11 +271,11 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   ],
 ];
 
-for (const [what, settings, events, way, effects] of TABLE) {
+for (const [what, settings, events, transport, effects] of TABLE) {
   Deno.test(`stepLink() answers ${what} with "${effects || "nothing"}"`, () => {
     const { state, told } = play(events, settings);
     assertEquals(told, effects);
-    assertEquals(state.way, way);
+    assertEquals(state.transport, transport);
   });
 }
 
@@ -302,7 +309,7 @@ Deno.test("stepLink() goes on trying for a WebSocket at least every 30 s while P
     const [effect] = step.effects;
     assert(effect?.kind === "wait");
     assertLessOrEqual(effect.ms, 30_000);
-    assertEquals(state.way, "v2 POST");
+    assertEquals(state.transport, "v2 POST");
   }
 });
 
@@ -318,17 +325,17 @@ Deno.test("stepLink() names a rival once, after three closes soon after opening"
       : [DUE, OPENED, accepted("v2 WebSocket")];
     ({ state } = play(again, AUTO, { from: end.state }));
   }
-  assertEquals(told.filter((kind) => kind === "tell of a rival").length, 1);
+  assertEquals(told.filter((kind) => kind === "warn of duplicate agent").length, 1);
   assertEquals(told.filter((kind) => kind === "report").length, 4, "reports go by POST meanwhile");
   const { state: settled } = play([closed(60_000)], AUTO, { from: state });
-  assertEquals(settled.shortLives, 0);
+  assertEquals(settled.shortConnections, 0);
 });
 
 Deno.test("stepLink() suspects no rival of what a panel says itself", () => {
   let { state } = play(UP);
   const told: string[] = [];
   for (let count = 0; count < 6; count++) {
-    const end = play([closed(800, "senseless")], AUTO, { from: state });
+    const end = play([closed(800, "protocol error")], AUTO, { from: state });
     told.push(...end.effects.map((it) => it.kind));
     const again = [accepted("v2 POST"), DUE, OPENED, accepted("v2 WebSocket")];
     ({ state } = play(again, AUTO, { from: end.state }));
@@ -345,7 +352,7 @@ Deno.test("stepLink() never leaves a link without a next step", () => {
     SILENT,
     closed(5),
     closed(60_000),
-    closed(10_000, "mute"),
+    closed(10_000, "timed out"),
     accepted("v2 WebSocket"),
     accepted("v2 POST"),
     accepted("v1 POST"),
@@ -362,12 +369,12 @@ Deno.test("stepLink() never leaves a link without a next step", () => {
     let trial = state.trying;
     for (const next of events) {
       if (!canHappen(state, next, waiting)) continue;
-      if (next.kind === "due") waiting = false;
+      if (next.kind === "timer") waiting = false;
       const step = play([next], wanted, { from: state });
       state = step.state;
       waiting ||= step.effects.some((it) => it.kind === "wait");
       trial = state.trying;
-      const goesOn = state.way !== undefined || state.socket !== "none" || waiting ||
+      const goesOn = state.transport !== undefined || state.socket !== "none" || waiting ||
         trial !== undefined;
       assert(goesOn, `stuck after ${JSON.stringify(next)}: ${JSON.stringify(state)}`);
     }
@@ -377,7 +384,7 @@ Deno.test("stepLink() never leaves a link without a next step", () => {
 /** Whether a driver could report this in that state. */
 function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolean {
   switch (event.kind) {
-    case "due":
+    case "timer":
       return waiting;
     case "opened":
     case "dial failed":
@@ -386,8 +393,8 @@ function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolea
       return state.socket === "open";
     case "accepted":
     case "failed":
-      return event.way === state.way || event.way === state.trying ||
-        (event.way === "v2 WebSocket" && state.socket === "open" && state.version === 2);
+      return event.transport === state.transport || event.transport === state.trying ||
+        (event.transport === "v2 WebSocket" && state.socket === "open" && state.version === 2);
     default:
       return false;
   }

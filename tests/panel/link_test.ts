@@ -1,24 +1,32 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import { setUpLog } from "../../lib/log/log.ts";
-import type { Socket } from "../../lib/net/websocket.ts";
+import type { WebSocketConnection } from "../../lib/net/websocket.ts";
 import { PanelLink } from "../../lib/panel/link.ts";
-import type { DialFailure, LinkSettings, Way } from "../../lib/panel/link_machine.ts";
+import type { DialFailure, LinkSettings, Transport } from "../../lib/panel/link_machine.ts";
 import type { PanelEvent, PanelOrder } from "../../lib/panel/messages.ts";
 import { PanelLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
 
-const AUTO: LinkSettings = { httpOnly: false, version: 2, remoteControl: false, reconnectMs: 2000 };
+const AUTO: LinkSettings = {
+  noWebSocket: false,
+  version: 2,
+  remoteControl: false,
+  reconnectMs: 2000,
+};
 const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });
-const UNSPOKEN = new PanelError("Cannot send: 404", { failure: "unspoken", status: 404 });
+const UNSPOKEN = new PanelError("Cannot send: 404", {
+  failure: "unsupported protocol",
+  status: 404,
+});
 
 /** A WebSocket of paper: what it does with a message is the test's to say. */
-class PaperSocket implements Socket {
+class PaperSocket implements WebSocketConnection {
   readonly sent: { text: string; atMs: number }[] = [];
-  heardAtMs = 0;
-  ending = "";
-  senseless = false;
+  lastReceivedAtMs = 0;
+  closeReason = "";
+  protocolError = false;
   #answers: string[] = [];
   #waiting: ((message: string | undefined) => void) | undefined;
   readonly #isMute: () => boolean;
@@ -40,12 +48,12 @@ class PaperSocket implements Socket {
   }
 
   ping(): Promise<void> {
-    if (!this.#isMute()) this.heardAtMs = performance.now();
+    if (!this.#isMute()) this.lastReceivedAtMs = performance.now();
     return Promise.resolve();
   }
 
   say(text: string): void {
-    this.heardAtMs = performance.now();
+    this.lastReceivedAtMs = performance.now();
     this.#answers.push(text);
     this.#deliver();
   }
@@ -62,12 +70,12 @@ class PaperSocket implements Socket {
   }
 
   end(why: string): void {
-    this.ending ||= why;
+    this.closeReason ||= why;
     this.#deliver();
   }
 
   #deliver(): void {
-    if (this.#answers.length === 0 && this.ending === "") return;
+    if (this.#answers.length === 0 && this.closeReason === "") return;
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.(this.#answers.shift());
@@ -78,9 +86,9 @@ class PaperSocket implements Socket {
 class PaperPanel {
   readonly sockets: PaperSocket[] = [];
   readonly dials: { version: unknown; atMs: number }[] = [];
-  readonly posts: { by: Way; atMs: number }[] = [];
+  readonly posts: { by: Transport; atMs: number }[] = [];
   readonly orders: PanelOrder[] = [];
-  readonly ways: (Way | undefined)[] = [];
+  readonly transports: (Transport | undefined)[] = [];
   readonly log: string[] = [];
   samples = 0;
   accepted = 0;
@@ -102,21 +110,21 @@ class PaperPanel {
       forJournal: true,
       write: (line) => this.log.push(line),
     });
-    const post = (by: Way) => this.posts.push({ by, atMs: Math.round(performance.now()) });
+    const post = (by: Transport) => this.posts.push({ by, atMs: Math.round(performance.now()) });
     return new PanelLink({
       ...options,
       log: new PanelLog(),
-      http: {
+      clientV1: {
         sendReport: () => (post("v1 POST"), this.onHttp()),
         sendBasicInfo: () => (post("v1 POST"), this.onHttp()),
         sendProbeResult: () => (post("v1 POST"), this.onHttp()),
       },
-      rpc: {
+      clientV2: {
         report: () => (post("v2 POST"), this.onRpc()),
         call: async () => void (post("v2 POST"), await this.onRpc()),
         pull: (signal) => this.onPull(signal),
       },
-      door: {
+      opener: {
         open: (purpose) => {
           const version = "version" in purpose ? purpose.version : purpose;
           this.dials.push({ version, atMs: Math.round(performance.now()) });
@@ -125,17 +133,17 @@ class PaperPanel {
           this.sockets.push(socket);
           return Promise.resolve(socket);
         },
-        troubleOf: () => ({
+        toOpenFailure: () => ({
           why: this.barred ?? "answered",
           error: new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" }),
         }),
       },
-      takeReport: () => {
+      createReport: () => {
         this.samples++;
         return toWireReport({ failures: [] });
       },
       onOrder: (order) => this.orders.push(order),
-      onWay: (way) => this.ways.push(way),
+      onTransport: (transport) => this.transports.push(transport),
       onAccepted: () => this.accepted++,
     }, signals);
   }
@@ -194,7 +202,7 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
   });
   assertEquals(panel.sentAtMs(), [0, 3000, 6000, 9000]);
   assertEquals(panel.posts, []);
-  assertEquals(panel.ways, ["v2 WebSocket"]);
+  assertEquals(panel.transports, ["v2 WebSocket"]);
   assertEquals(panel.lines("First report accepted, by v2 WebSocket").length, 1);
 });
 
@@ -231,7 +239,7 @@ Deno.test("PanelLink.run() goes by POST and dials anew when reports are not answ
     await clock.tickAsync(1200);
     assertEquals(panel.posts.length, 1, "10 s after the first report without an answer");
     await clock.tickAsync(4000);
-    assertEquals([panel.dials.length, panel.ways.at(-1)], [2, "v2 WebSocket"]);
+    assertEquals([panel.dials.length, panel.transports.at(-1)], [2, "v2 WebSocket"]);
     assertEquals(panel.lines("no sign of life within 10 s; trying again").length, 1);
     assertEquals(panel.lines("within 10 s; reports go by POST").length, 1, panel.log.join("\n"));
     assertEquals(panel.lines("answers again").length, 1, panel.log.join("\n"));
@@ -243,7 +251,7 @@ Deno.test("PanelLink.run() notices a dead older WebSocket within 15 s", async ()
   const settings: LinkSettings = { ...AUTO, version: 1, remoteControl: true };
   await live(panel, async (clock) => {
     await clock.tickAsync(9000);
-    assertEquals(panel.ways, ["v1 WebSocket"]);
+    assertEquals(panel.transports, ["v1 WebSocket"]);
     panel.mute = true;
     await clock.tickAsync(15_000);
     assertEquals(panel.dials.length > 1, true);
@@ -255,12 +263,12 @@ Deno.test("PanelLink.run() goes by POST where the upgrade is barred, and back, e
   panel.barred = "answered";
   await live(panel, async (clock) => {
     await clock.tickAsync(16_000);
-    assertEquals(panel.ways, ["v2 POST"]);
+    assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.posts.map(({ atMs }) => atMs), [0, 5000, 10_000, 15_000]);
     assertEquals(panel.lines("status 403; reports go by POST").length, 1, panel.log.join("\n"));
     panel.barred = undefined;
     await clock.tickAsync(30_000);
-    assertEquals(panel.ways, ["v2 POST", "v2 WebSocket"], "back within 30 s");
+    assertEquals(panel.transports, ["v2 POST", "v2 WebSocket"], "back within 30 s");
     assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
     assertEquals(panel.accepted, panel.samples);
     assertEquals(panel.lines("The WebSocket goes through again").length, 1);
@@ -275,7 +283,7 @@ Deno.test("PanelLink.run() leaves POST only for a WebSocket that has given a sig
     panel.barred = undefined;
     panel.mute = true;
     await clock.tickAsync(60_000);
-    assertEquals(panel.ways, ["v2 POST"]);
+    assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.sentAtMs().length, panel.sockets.length, "one report tries each");
     assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
     assertEquals(panel.lines("trying again").length, 2, panel.log.join("\n"));
@@ -290,7 +298,7 @@ Deno.test("PanelLink.run() finds the older interface, and says so", async () => 
   panel.onRpc = () => Promise.reject(UNSPOKEN);
   await live(panel, async (clock) => {
     await clock.tickAsync(6000);
-    assertEquals(panel.ways, ["v1 POST"]);
+    assertEquals(panel.transports, ["v1 POST"]);
     assertEquals(panel.posts.map(({ by }) => by), ["v2 POST", "v1 POST", "v1 POST"]);
     assertEquals(panel.lines("older version").length, 1);
     assertEquals(panel.lines("trying again"), [], "it is no trouble");
@@ -321,7 +329,7 @@ Deno.test("PanelLink.run() pulls while reports go by POST, and deals with what c
     assertEquals(pulls, 2, "one question after the other");
     panel.barred = undefined;
     await clock.tickAsync(30_000);
-    assertEquals(panel.ways.at(-1), "v2 WebSocket");
+    assertEquals(panel.transports.at(-1), "v2 WebSocket");
     assertEquals(pulls, 2);
   });
 });
@@ -357,7 +365,7 @@ Deno.test("PanelLink.run() tells of a panel that is down in two lines", async ()
 
 Deno.test("PanelLink.sendProbeResult() goes by POST when there is no link", async () => {
   const panel = new PaperPanel();
-  panel.barred = "silent";
+  panel.barred = "no answer";
   const result = { task_id: 1, value: 1, ping_type: "tcp" as const, finished_at: "" };
   await live(panel, async (_clock, link) => {
     await link.sendProbeResult(result);
@@ -367,5 +375,5 @@ Deno.test("PanelLink.sendProbeResult() goes by POST when there is no link", asyn
   await live(older, async (_clock, link) => {
     await link.sendProbeResult(result);
     assertEquals(older.posts.map(({ by }) => by), ["v1 POST", "v1 POST"]);
-  }, { settings: { ...AUTO, httpOnly: true } });
+  }, { settings: { ...AUTO, noWebSocket: true } });
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { type PanelMessage, parsePanelMessage, rpcCall } from "../../lib/panel/messages.ts";
+import { encodeRpcCall, type PanelMessage, parsePanelMessage } from "../../lib/panel/messages.ts";
 
 function read(message: unknown): PanelMessage {
   return parsePanelMessage(JSON.stringify(message));
@@ -241,7 +241,7 @@ Deno.test("parsePanelMessage() never throws, and what it gives is bounded", () =
 
 Deno.test("rpcCall() puts a call into its envelope", () => {
   assertEquals(
-    rpcCall("agent.report", { report: {} }, 5),
+    encodeRpcCall("agent.report", { report: {} }, 5),
     '{"jsonrpc":"2.0","method":"agent.report","params":{"report":{}},"id":5}',
   );
 });

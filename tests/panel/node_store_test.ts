@@ -14,13 +14,13 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
 }
 
 function store(folder: string, forgives = false): NodeStore {
-  return new NodeStore(folder, { forgives });
+  return new NodeStore(folder, { ignoreDamage: forgives });
 }
 
 async function keep(folder: string, node: typeof NODE, forgives = false): Promise<void> {
   using opened = store(folder, forgives);
   await opened.open();
-  await opened.keep(node);
+  await opened.save(node);
 }
 
 function names(folder: string): string[] {
@@ -91,7 +91,7 @@ Deno.test("NodeStore.checkWritable() leaves the nodes that are kept", async () =
     await opened.open();
     await opened.checkWritable();
     assertEquals(opened.read(), []);
-    await opened.keep(NODE);
+    await opened.save(NODE);
     await opened.checkWritable();
     assertEquals(opened.read(), [NODE]);
   });

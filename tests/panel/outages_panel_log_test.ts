@@ -36,7 +36,7 @@ Deno.test("PanelLog passes on how each call went, also what it does not tell aga
   const error = new PanelError("Cannot send report: refused", { failure: "unreachable" });
   const heard: unknown[] = [];
   panelLines(() => {
-    const log = new PanelLog({ heard: (error) => heard.push(error) });
+    const log = new PanelLog({ onOutcome: (error) => heard.push(error) });
     log.succeeded("report");
     log.failed("report", error);
     log.failed("pull", error);

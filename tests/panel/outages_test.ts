@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Troubles } from "../../lib/panel/outages.ts";
+import { Outages } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 
 const refused = new PanelError("Cannot send report: refused", { failure: "unreachable" });
@@ -10,10 +10,10 @@ const bad = new PanelError("Cannot send basic info: status 500", {
 
 function withClock() {
   const clock = { now: 0 };
-  return { clock, troubles: new Troubles(() => clock.now) };
+  return { clock, troubles: new Outages(() => clock.now) };
 }
 
-Deno.test("Troubles says when trouble starts and when it ends, with the count in between", () => {
+Deno.test("Outages says when trouble starts and when it ends, with the count in between", () => {
   const { clock, troubles } = withClock();
   assertEquals(troubles.failed("report", refused), { kind: "started", text: refused.message });
   assertEquals(troubles.failed("report", refused), undefined);
@@ -25,7 +25,7 @@ Deno.test("Troubles says when trouble starts and when it ends, with the count in
   assertEquals(troubles.succeeded("report"), undefined);
 });
 
-Deno.test("Troubles tells trouble of the whole panel once, whichever calls meet it", () => {
+Deno.test("Outages tells trouble of the whole panel once, whichever calls meet it", () => {
   const { troubles } = withClock();
   assertEquals(troubles.failed("report", refused)?.kind, "started");
   assertEquals(troubles.failed("task list", refused), undefined);
@@ -33,7 +33,7 @@ Deno.test("Troubles tells trouble of the whole panel once, whichever calls meet 
   assertEquals(troubles.succeeded("task list"), undefined);
 });
 
-Deno.test("Troubles does not end by the success of a call that never failed", () => {
+Deno.test("Outages does not end by the success of a call that never failed", () => {
   const { troubles } = withClock();
   troubles.failed("task list", refused);
   assertEquals(troubles.succeeded("report"), undefined);
@@ -41,7 +41,7 @@ Deno.test("Troubles does not end by the success of a call that never failed", ()
   assertEquals(troubles.succeeded("task list")?.kind, "ended");
 });
 
-Deno.test("Troubles says when trouble becomes another", () => {
+Deno.test("Outages says when trouble becomes another", () => {
   const { troubles } = withClock();
   troubles.failed("report", refused);
   const proxy = new PanelError("status 502", { failure: "unavailable", status: 502 });
@@ -49,7 +49,7 @@ Deno.test("Troubles says when trouble becomes another", () => {
   assertEquals(troubles.failed("report", proxy), undefined);
 });
 
-Deno.test("Troubles keeps a refused call apart from the panel", () => {
+Deno.test("Outages keeps a refused call apart from the panel", () => {
   const { troubles } = withClock();
   assertEquals(troubles.failed("basic info", bad)?.kind, "started");
   assertEquals(troubles.failed("report", refused)?.kind, "started");

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { Connection } from "../../lib/panel/panel_connection.ts";
+import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
 
@@ -15,7 +15,7 @@ const config = resolveConfig({
 
 for (const fault of [undefined, { name: "upgrade-403" }] as const) {
   const way = fault === undefined ? "WebSocket" : "POST";
-  Deno.test(`Connection reports by the token of the moment over ${way}, and tells of refusals`, async () => {
+  Deno.test(`PanelConnection reports by the token of the moment over ${way}, and tells of refusals`, async () => {
     const panel = await startStandInPanel({
       port: 0,
       discoveryKey: "d1scovery-k3y",
@@ -25,17 +25,17 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
     const node = {
       endpoint: panel.url,
       token: panel.token,
-      heard(error: unknown) {
+      onOutcome(error: unknown) {
         if (error instanceof PanelError && error.failure === "unauthorized") refused.resolve();
       },
     };
     const stop = new AbortController();
     const { signal } = stop;
-    const connection = new Connection(node, config);
+    const connection = new PanelConnection(node, config);
     const listener = {
-      takeReport: () => toWireReport({ failures: [] }),
+      createReport: () => toWireReport({ failures: [] }),
       onOrder: none,
-      onWay: none,
+      onTransport: none,
       onAccepted: none,
     };
     const link = connection.openLink(listener, { signal, calls: signal });

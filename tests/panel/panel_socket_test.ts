@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import type { PanelMessage } from "../../lib/panel/messages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { LiveSocket } from "../../lib/panel/panel_socket.ts";
+import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import { toWireProbeResult, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
 
@@ -18,20 +18,20 @@ const never = new AbortController().signal;
 interface Bench {
   readonly clock: Clock;
   readonly socket: FakeSocket;
-  readonly live: LiveSocket;
+  readonly live: PanelSocket;
   readonly messages: PanelMessage[];
   /** Resolves when it has ended. */
   readonly running: Promise<void>;
 }
 
-/** Runs a LiveSocket on a fake clock, and sees that nothing is left of it. */
+/** Runs a PanelSocket on a fake clock, and sees that nothing is left of it. */
 async function withLive(version: 1 | 2, use: (bench: Bench) => Promise<void>): Promise<void> {
   const clock = install({ now: 1_000_000 });
   try {
     const socket = new FakeSocket();
     const messages: PanelMessage[] = [];
     const onMessage = (message: PanelMessage) => void messages.push(message);
-    const live = new LiveSocket(socket, { version, onMessage });
+    const live = new PanelSocket(socket, { version, onMessage });
     const running = live.run();
     await use({ clock, socket, live, messages, running });
     socket.end("the panel closed the connection");
@@ -42,7 +42,7 @@ async function withLive(version: 1 | 2, use: (bench: Bench) => Promise<void>): P
   }
 }
 
-Deno.test("LiveSocket.sendReport() calls agent.report over version 2", async () => {
+Deno.test("PanelSocket.sendReport() calls agent.report over version 2", async () => {
   await withLive(2, async ({ socket, live }) => {
     const sending = live.sendReport(REPORT, never);
     const [call] = socket.calls;
@@ -50,61 +50,61 @@ Deno.test("LiveSocket.sendReport() calls agent.report over version 2", async () 
     socket.say({ id: call?.id, result: { status: "success" } });
     await sending;
     assertEquals(socket.pings, 0);
-    assertEquals([live.mute, live.ending], [false, ""]);
+    assertEquals([live.timedOut, live.closeReason], [false, ""]);
   });
 });
 
-Deno.test("LiveSocket.sendReport() gives a connection up that has gone mute, over version 2", async () => {
+Deno.test("PanelSocket.sendReport() gives a connection up that has gone mute, over version 2", async () => {
   await withLive(2, async ({ clock, socket, live, running }) => {
     const sending = assertRejects(() => live.sendReport(REPORT, never), PanelError);
     await clock.tickAsync(9_999);
-    assertEquals(live.mute, false);
+    assertEquals(live.timedOut, false);
     await clock.tickAsync(1);
     assertEquals((await sending).failure, "timeout");
     await running;
-    assertEquals([live.mute, live.ending], [true, "no sign of life within 10 s"]);
-    assertEquals(socket.ending, "it was closed here");
+    assertEquals([live.timedOut, live.closeReason], [true, "no sign of life within 10 s"]);
+    assertEquals(socket.closeReason, "it was closed here");
   });
 });
 
-Deno.test("LiveSocket.sendReport() keeps a connection whose panel refuses the report", async () => {
+Deno.test("PanelSocket.sendReport() keeps a connection whose panel refuses the report", async () => {
   await withLive(2, async ({ socket, live }) => {
     const sending = assertRejects(() => live.sendReport(REPORT, never), PanelError);
     socket.say({ id: 1, error: { code: -32000, message: "not saved" } });
     assertEquals((await sending).failure, "rejected");
-    assertEquals([live.mute, socket.ending], [false, ""]);
+    assertEquals([live.timedOut, socket.closeReason], [false, ""]);
   });
 });
 
-Deno.test("LiveSocket.sendReport() sends the bare report and a ping over version 1", async () => {
+Deno.test("PanelSocket.sendReport() sends the bare report and a ping over version 1", async () => {
   await withLive(1, async ({ clock, socket, live }) => {
     const sentAtMs: number[] = [];
     for (let n = 0; n < 5; n++) {
       await live.sendReport(REPORT, never);
       sentAtMs.push(clock.now);
       assertEquals(clock.countTimers(), 1);
-      socket.heardAtMs = performance.now();
+      socket.lastReceivedAtMs = performance.now();
       await clock.tickAsync(3_000);
     }
     assertEquals(socket.sent, Array(5).fill(JSON.stringify(REPORT)));
     assertEquals(socket.pings, 5);
-    assertEquals(live.mute, false);
+    assertEquals(live.timedOut, false);
   });
 });
 
-Deno.test("LiveSocket.sendReport() takes an answer that is here before the ping is told to have left", async () => {
+Deno.test("PanelSocket.sendReport() takes an answer that is here before the ping is told to have left", async () => {
   await withLive(1, async ({ clock, socket, live }) => {
     socket.ping = async () => {
-      socket.heardAtMs = performance.now();
+      socket.lastReceivedAtMs = performance.now();
       await clock.tickAsync(5);
     };
     await live.sendReport(REPORT, never);
     await clock.tickAsync(4_000);
-    assertEquals([live.mute, socket.ending], [false, ""]);
+    assertEquals([live.timedOut, socket.closeReason], [false, ""]);
   });
 });
 
-Deno.test("LiveSocket.sendReport() gives a connection up that has gone mute, over version 1", async () => {
+Deno.test("PanelSocket.sendReport() gives a connection up that has gone mute, over version 1", async () => {
   for (const stuck of [false, true]) {
     await withLive(1, async ({ clock, socket, live, running }) => {
       socket.say({ message: "ping" });
@@ -112,15 +112,15 @@ Deno.test("LiveSocket.sendReport() gives a connection up that has gone mute, ove
       socket.stuck = stuck;
       const sending = live.sendReport(REPORT, never).catch(() => {});
       await clock.tickAsync(3_999);
-      assertEquals(live.mute, false);
+      assertEquals(live.timedOut, false);
       await clock.tickAsync(1);
-      assertEquals(live.mute, true);
+      assertEquals(live.timedOut, true);
       await Promise.all([running, sending]);
     });
   }
 });
 
-Deno.test("LiveSocket.sendReport() starts no timer for a connection that has ended", async () => {
+Deno.test("PanelSocket.sendReport() starts no timer for a connection that has ended", async () => {
   for (const version of [1, 2] as const) {
     await withLive(version, async ({ clock, socket, live, running }) => {
       socket.end("the panel closed the connection");
@@ -134,7 +134,7 @@ Deno.test("LiveSocket.sendReport() starts no timer for a connection that has end
   }
 });
 
-Deno.test("LiveSocket.sendProbeResult() speaks the version of the connection", async () => {
+Deno.test("PanelSocket.sendProbeResult() speaks the version of the connection", async () => {
   await withLive(1, async ({ socket, live }) => {
     await live.sendProbeResult(RESULT, never);
     assertEquals(socket.sent, [JSON.stringify({ type: "ping_result", ...RESULT })]);
@@ -148,7 +148,7 @@ Deno.test("LiveSocket.sendProbeResult() speaks the version of the connection", a
   });
 });
 
-Deno.test("LiveSocket.run() hands on orders, in either version", async () => {
+Deno.test("PanelSocket.run() hands on orders, in either version", async () => {
   for (const version of [1, 2] as const) {
     await withLive(version, async ({ socket, live, messages, running }) => {
       socket.say({ message: "exec", task_id: "c", command: "id" });
@@ -161,7 +161,7 @@ Deno.test("LiveSocket.run() hands on orders, in either version", async () => {
       ]);
       live.close();
       await running;
-      assertEquals([live.mute, live.ending], [false, "it was closed here"]);
+      assertEquals([live.timedOut, live.closeReason], [false, "it was closed here"]);
     });
   }
 });

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { DiscoveredNode } from "../../lib/panel/registered_node.ts";
-import type { Registration } from "../../lib/panel/registrar.ts";
+import { AutoDiscoveredNode } from "../../lib/panel/registered_node.ts";
+import type { RegistrationOutcome } from "../../lib/panel/registrar.ts";
 import { collectedLog } from "../remote/collected_log.ts";
 import { PaperStore } from "./fake_store.ts";
 
@@ -19,18 +19,18 @@ class World {
   readonly store = new PaperStore();
   readonly tokens: string[] = [];
   asked = 0;
-  answer: () => Registration = () => ({
+  answer: () => RegistrationOutcome = () => ({
     kind: "registered",
     node: { uuid: `u${this.asked}`, token: `new${this.asked}` },
   });
   readonly stop = new AbortController();
-  node: DiscoveredNode;
+  node: AutoDiscoveredNode;
 
   constructor(options: { rediscover: boolean; registeredAtMs?: number }) {
     const { rediscover, registeredAtMs } = options;
     const node = registeredAtMs === undefined ? NODE : { ...NODE, registeredAtMs };
     this.store.nodes = [node];
-    this.node = new DiscoveredNode(node, {
+    this.node = new AutoDiscoveredNode(node, {
       store: this.store,
       registrar: {
         register: () => {
@@ -59,7 +59,7 @@ async function live(
       await using _node = world.node;
       await use(async (minutes) => {
         for (let half = 0; half < minutes * 2; half++) {
-          world.node.heard(world.node.token === "old" ? unknown : undefined);
+          world.node.onOutcome(world.node.token === "old" ? unknown : undefined);
           await clock.tickAsync(MINUTE_MS / 2);
         }
       });
@@ -69,7 +69,7 @@ async function live(
   }
 }
 
-Deno.test("DiscoveredNode registers anew when it was forgotten for ten minutes, and keeps that", async () => {
+Deno.test("AutoDiscoveredNode registers anew when it was forgotten for ten minutes, and keeps that", async () => {
   const world = new World({ rediscover: true, registeredAtMs: 0 });
   const log = await live(world, async (pass) => {
     await pass(10);
@@ -85,14 +85,14 @@ Deno.test("DiscoveredNode registers anew when it was forgotten for ten minutes, 
   assertStringIncludes(log.join("\n"), "Registered at the panel as node u1");
 });
 
-Deno.test("DiscoveredNode says once what would help where it must not register anew", async () => {
+Deno.test("AutoDiscoveredNode says once what would help where it must not register anew", async () => {
   const world = new World({ rediscover: false });
   const log = await live(world, (pass) => pass(120));
   assertEquals([world.asked, log.length], [0, 1]);
   assertStringIncludes(log.join(), "with --rediscover it registers anew");
 });
 
-Deno.test("DiscoveredNode registers once a day at most, whatever the clock does", async () => {
+Deno.test("AutoDiscoveredNode registers once a day at most, whatever the clock does", async () => {
   for (const registeredAtMs of [10 * DAY_MS - MINUTE_MS, 10 * DAY_MS + 60 * MINUTE_MS]) {
     const world = new World({ rediscover: true, registeredAtMs });
     const log = await live(world, (pass) => pass(60));
@@ -101,7 +101,7 @@ Deno.test("DiscoveredNode registers once a day at most, whatever the clock does"
   }
 });
 
-Deno.test("DiscoveredNode tries again when nothing can have come of it, and tomorrow when a node can", async () => {
+Deno.test("AutoDiscoveredNode tries again when nothing can have come of it, and tomorrow when a node can", async () => {
   for (const isDoubtful of [false, true]) {
     const world = new World({ rediscover: true });
     world.answer = () => ({ kind: "failed", error: down, isDoubtful });
@@ -112,14 +112,14 @@ Deno.test("DiscoveredNode tries again when nothing can have come of it, and tomo
   }
 });
 
-Deno.test("DiscoveredNode goes on with its token when the panel refuses the key", async () => {
+Deno.test("AutoDiscoveredNode goes on with its token when the panel refuses the key", async () => {
   const world = new World({ rediscover: true });
   world.answer = () => ({ kind: "refused", error: down });
   await live(world, (pass) => pass(11));
   assertEquals([world.asked, world.node.token], [1, "old"]);
 });
 
-Deno.test("DiscoveredNode takes the node that another process has registered meanwhile", async () => {
+Deno.test("AutoDiscoveredNode takes the node that another process has registered meanwhile", async () => {
   const world = new World({ rediscover: true });
   world.store.nodes = [{ ...NODE, token: "theirs" }];
   await live(world, (pass) => pass(11));
@@ -127,7 +127,7 @@ Deno.test("DiscoveredNode takes the node that another process has registered mea
   assertEquals(world.tokens, ["old", "theirs"]);
 });
 
-Deno.test("DiscoveredNode asks nobody while another process does, or when nothing can be kept", async () => {
+Deno.test("AutoDiscoveredNode asks nobody while another process does, or when nothing can be kept", async () => {
   for (
     const spoil of [
       (store: PaperStore) => store.isLocked = true,
@@ -141,7 +141,7 @@ Deno.test("DiscoveredNode asks nobody while another process does, or when nothin
   }
 });
 
-Deno.test("DiscoveredNode.adopt() uses a node that can't be kept, and keeps it when it can", async () => {
+Deno.test("AutoDiscoveredNode.adopt() uses a node that can't be kept, and keeps it when it can", async () => {
   const world = new World({ rediscover: false });
   world.store.trouble = new Error("Cannot write /state/auto-discovery.state");
   const log = await live(world, async (pass) => {
@@ -163,7 +163,7 @@ Deno.test("DiscoveredNode.adopt() uses a node that can't be kept, and keeps it w
   assertEquals(log.length, 2);
 });
 
-Deno.test("DiscoveredNode ends at once, also while a node waits to be kept", async () => {
+Deno.test("AutoDiscoveredNode ends at once, also while a node waits to be kept", async () => {
   const world = new World({ rediscover: false });
   world.store.trouble = new Error("Cannot write /state/auto-discovery.state");
   await live(world, () => world.node.adopt({ ...NODE, token: "new", registeredAtMs: 1 }));

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
-import { TokenWatch } from "../../lib/panel/registered_node.ts";
+import { RejectedTokenTimer } from "../../lib/panel/registered_node.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -11,19 +11,19 @@ function failed(failure: PanelFailure): PanelError {
 /** Minutes at which it says that it is time, when a call each half minute ends as `outcome` says. */
 function due(outcome: (minute: number) => unknown): number[] {
   let minute = 0;
-  const watch = new TokenWatch(() => minute * MINUTE_MS);
+  const watch = new RejectedTokenTimer(() => minute * MINUTE_MS);
   const found: number[] = [];
-  for (; minute <= 35; minute += 0.5) if (watch.note(outcome(minute))) found.push(minute);
+  for (; minute <= 35; minute += 0.5) if (watch.record(outcome(minute))) found.push(minute);
   return found;
 }
 
 const unknown = failed("unauthorized");
 
-Deno.test("TokenWatch says it when the token was unknown for ten minutes, and again ten minutes later", () => {
+Deno.test("RejectedTokenTimer says it when the token was unknown for ten minutes, and again ten minutes later", () => {
   assertEquals(due(() => unknown), [10, 20.5, 31]);
 });
 
-Deno.test("TokenWatch says nothing while calls go well, or fail otherwise", () => {
+Deno.test("RejectedTokenTimer says nothing while calls go well, or fail otherwise", () => {
   assertEquals(due(() => undefined), []);
   for (const failure of ["unreachable", "timeout", "rejected", "disconnected"] as const) {
     assertEquals(due(() => failed(failure)), []);
@@ -31,12 +31,16 @@ Deno.test("TokenWatch says nothing while calls go well, or fail otherwise", () =
   assertEquals(due(() => new Error("unauthorized")), []);
 });
 
-Deno.test("TokenWatch begins anew when a call goes well or fails otherwise in between", () => {
+Deno.test("RejectedTokenTimer begins anew when a call goes well or fails otherwise in between", () => {
   for (const between of [undefined, failed("unavailable")]) {
     assertEquals(due((minute) => minute === 9.5 ? between : unknown), [20, 30.5]);
   }
 });
 
-Deno.test("TokenWatch learns nothing from a WebSocket that is barred", () => {
-  assertEquals(due((minute) => minute === 9.5 ? failed("barred") : unknown), [10, 20.5, 31]);
+Deno.test("RejectedTokenTimer learns nothing from a WebSocket that is barred", () => {
+  assertEquals(due((minute) => minute === 9.5 ? failed("websocket blocked") : unknown), [
+    10,
+    20.5,
+    31,
+  ]);
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { Registrar, type Registration } from "../../lib/panel/registrar.ts";
+import { Registrar, type RegistrationOutcome } from "../../lib/panel/registrar.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { withRawServer } from "../net/raw_server.ts";
@@ -19,12 +19,12 @@ function registrar(
     readText: () => "",
     readMode: () => undefined,
   });
-  return new Registrar({ endpoint, key: KEY, name: options.name ?? "host", way });
+  return new Registrar({ endpoint, key: KEY, name: options.name ?? "host", connection: way });
 }
 
 /** What becomes of a try when the panel answers so. */
-async function answered(status: number, body: string): Promise<Registration> {
-  const outcomes: Registration[] = [];
+async function answered(status: number, body: string): Promise<RegistrationOutcome> {
+  const outcomes: RegistrationOutcome[] = [];
   await withRawServer(async (peer) => {
     await peer.request();
     await peer.answer(body, [], `${status} Whatever`);
@@ -152,8 +152,8 @@ Deno.test("Registrar.knows() tells whether the panel knows a token, and throws w
     await peer.answer("[]", [], statuses[index]);
   }, async ({ origin }) => {
     const one = registrar(origin);
-    assertEquals(await one.knows("s3cret/", never), true);
-    assertEquals(await one.knows("s3cret/", never), false);
-    await assertRejects(() => one.knows("s3cret/", never), PanelError);
+    assertEquals(await one.isTokenKnown("s3cret/", never), true);
+    assertEquals(await one.isTokenKnown("s3cret/", never), false);
+    await assertRejects(() => one.isTokenKnown("s3cret/", never), PanelError);
   });
 });

@@ -3,8 +3,8 @@ import { type Clock, install } from "@sinonjs/fake-timers";
 import { describeError } from "../../lib/log/log.ts";
 import type { KnownNode } from "../../lib/panel/node_store.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import type { Registration } from "../../lib/panel/registrar.ts";
-import { Enrolment } from "../../lib/panel/registration.ts";
+import type { RegistrationOutcome } from "../../lib/panel/registrar.ts";
+import { NodeRegistration } from "../../lib/panel/registration.ts";
 import { collectedLog } from "../remote/collected_log.ts";
 import { PaperStore } from "./fake_store.ts";
 
@@ -22,13 +22,16 @@ class World {
   readonly store = new PaperStore();
   /** When it was asked to register, in seconds. */
   readonly asked: number[] = [];
-  answer: () => Registration = () => ({ kind: "registered", node: { uuid: "u", token: "t" } });
+  answer: () => RegistrationOutcome = () => ({
+    kind: "registered",
+    node: { uuid: "u", token: "t" },
+  });
   knows: () => Promise<boolean> = () => Promise.resolve(true);
   official: string | undefined;
   readonly stop = new AbortController();
 
   enrol(): Promise<KnownNode> {
-    const enrolment = new Enrolment({
+    const enrolment = new NodeRegistration({
       endpoint,
       store: this.store,
       registrar: {
@@ -37,12 +40,12 @@ class World {
           this.asked.push(Math.round(performance.now() / 1000));
           return Promise.resolve(this.answer());
         },
-        knows: () => this.knows(),
+        isTokenKnown: () => this.knows(),
       },
       readOfficial: () =>
         this.official === undefined ? undefined : { path: "/opt/a.json", text: this.official },
     });
-    return enrolment.enrol((node) => this.store.keep(node), this.stop.signal);
+    return enrolment.findOrRegister((node) => this.store.save(node), this.stop.signal);
   }
 }
 
@@ -60,7 +63,7 @@ async function withClock(
   }
 }
 
-Deno.test("Enrolment.enrol() gives the node that is known, and asks nobody", async () => {
+Deno.test("NodeRegistration.findOrRegister() gives the node that is known, and asks nobody", async () => {
   const world = new World();
   world.store.nodes = [{ ...NODE, endpoint: "https://other.example" }, NODE];
   world.official = JSON.stringify({ uuid: "o", token: "official" });
@@ -68,7 +71,7 @@ Deno.test("Enrolment.enrol() gives the node that is known, and asks nobody", asy
   assertEquals(world.store.story, []);
 });
 
-Deno.test("Enrolment.enrol() sees that the answer can be kept, asks, and keeps it, in that order", async () => {
+Deno.test("NodeRegistration.findOrRegister() sees that the answer can be kept, asks, and keeps it, in that order", async () => {
   const world = new World();
   await withClock(async () => {
     assertEquals(await world.enrol(), { ...NODE, registeredAtMs: 1_000 });
@@ -76,7 +79,7 @@ Deno.test("Enrolment.enrol() sees that the answer can be kept, asks, and keeps i
   assertEquals(world.store.story, ["locked", "checked", "asked", "kept t"]);
 });
 
-Deno.test("Enrolment.enrol() asks nobody when nothing can be kept", async () => {
+Deno.test("NodeRegistration.findOrRegister() asks nobody when nothing can be kept", async () => {
   const world = new World();
   world.store.trouble = new Error("Cannot write to the folder /state");
   const error = await assertRejects(() => world.enrol(), Error, "--state-dir names a folder");
@@ -88,7 +91,7 @@ const REFUSED = "error   panel: Cannot register this machine: the panel refuses 
   "--auto-discovery, or something before the panel does: Cannot register: status 403; " +
   "trying again, after an hour at most";
 
-Deno.test("Enrolment.enrol() tells of a key that is refused, and registers when it is taken", async () => {
+Deno.test("NodeRegistration.findOrRegister() tells of a key that is refused, and registers when it is taken", async () => {
   const world = new World();
   world.answer = () => ({ kind: "refused", error: wrong });
   const log = await withClock(async (clock) => {
@@ -105,7 +108,7 @@ Deno.test("Enrolment.enrol() tells of a key that is refused, and registers when 
   assert(waits.slice(1).every((wait) => wait >= 60 && wait <= 3600), waits.join());
 });
 
-Deno.test("Enrolment.enrol() tells of a key that stays refused once an hour at most", async () => {
+Deno.test("NodeRegistration.findOrRegister() tells of a key that stays refused once an hour at most", async () => {
   const world = new World();
   world.answer = () => ({ kind: "refused", error: wrong });
   const told: number[] = [];
@@ -125,9 +128,9 @@ Deno.test("Enrolment.enrol() tells of a key that stays refused once an hour at m
   assert(world.asked.length < 60, `${world.asked.length} tries in a day`);
 });
 
-Deno.test("Enrolment.enrol() soon asks a panel again that has fallen silent after it refused", async () => {
+Deno.test("NodeRegistration.findOrRegister() soon asks a panel again that has fallen silent after it refused", async () => {
   const world = new World();
-  const outcomes: Registration[] = [
+  const outcomes: RegistrationOutcome[] = [
     { kind: "failed", error: down, isDoubtful: false },
     { kind: "refused", error: wrong },
     { kind: "failed", error: down, isDoubtful: false },
@@ -148,7 +151,7 @@ Deno.test("Enrolment.enrol() soon asks a panel again that has fallen silent afte
   ]);
 });
 
-Deno.test("Enrolment.enrol() ends with the signal while it waits for a key to be taken", async () => {
+Deno.test("NodeRegistration.findOrRegister() ends with the signal while it waits for a key to be taken", async () => {
   const world = new World();
   world.answer = () => ({ kind: "refused", error: wrong });
   await collectedLog(async () => {
@@ -158,7 +161,7 @@ Deno.test("Enrolment.enrol() ends with the signal while it waits for a key to be
   });
 });
 
-Deno.test("Enrolment.enrol() tries until the panel answers, and tells of it once", async () => {
+Deno.test("NodeRegistration.findOrRegister() tries until the panel answers, and tells of it once", async () => {
   const world = new World();
   world.answer = () => ({ kind: "failed", error: down, isDoubtful: false });
   const log = await withClock(async (clock) => {
@@ -178,7 +181,7 @@ Deno.test("Enrolment.enrol() tries until the panel answers, and tells of it once
   assertEquals(log.length, 2, "and once that it answers again");
 });
 
-Deno.test("Enrolment.enrol() asks a panel whose answers get lost few times, for each may be a node", async () => {
+Deno.test("NodeRegistration.findOrRegister() asks a panel whose answers get lost few times, for each may be a node", async () => {
   const world = new World();
   world.answer = () => ({ kind: "failed", error: late, isDoubtful: true });
   await withClock(async (clock) => {
@@ -190,7 +193,7 @@ Deno.test("Enrolment.enrol() asks a panel whose answers get lost few times, for 
   assert(world.asked.length < 60, `${world.asked.length} tries in a day`);
 });
 
-Deno.test("Enrolment.enrol() ends with the signal while it waits", async () => {
+Deno.test("NodeRegistration.findOrRegister() ends with the signal while it waits", async () => {
   const world = new World();
   world.answer = () => ({ kind: "failed", error: down, isDoubtful: false });
   await collectedLog(async () => {
@@ -200,7 +203,7 @@ Deno.test("Enrolment.enrol() ends with the signal while it waits", async () => {
   });
 });
 
-Deno.test("Enrolment.enrol() waits for another process, and takes the node that it has registered", async () => {
+Deno.test("NodeRegistration.findOrRegister() waits for another process, and takes the node that it has registered", async () => {
   const world = new World();
   world.store.isLocked = true;
   const log = await withClock(async (clock) => {
@@ -215,7 +218,7 @@ Deno.test("Enrolment.enrol() waits for another process, and takes the node that 
   assertEquals(log.filter((line) => line.includes("Waiting for another process")).length, 1);
 });
 
-Deno.test("Enrolment.enrol() takes over an official agent's node that the panel knows", async () => {
+Deno.test("NodeRegistration.findOrRegister() takes over an official agent's node that the panel knows", async () => {
   const world = new World();
   world.official = JSON.stringify({ uuid: "o", token: "official" });
   let tries = 0;
@@ -228,7 +231,7 @@ Deno.test("Enrolment.enrol() takes over an official agent's node that the panel 
   assertEquals(world.store.story, ["locked", "checked", "kept official"]);
 });
 
-Deno.test("Enrolment.enrol() registers when an official agent's node is another panel's, or damaged", async () => {
+Deno.test("NodeRegistration.findOrRegister() registers when an official agent's node is another panel's, or damaged", async () => {
   for (const official of [JSON.stringify({ uuid: "o", token: "official" }), '{"uuid":"o"', "[]"]) {
     const world = new World();
     world.official = official;
@@ -241,7 +244,7 @@ Deno.test("Enrolment.enrol() registers when an official agent's node is another 
   }
 });
 
-Deno.test("Enrolment.enrol() leaves an official agent's node where it is once this machine was another", async () => {
+Deno.test("NodeRegistration.findOrRegister() leaves an official agent's node where it is once this machine was another", async () => {
   const world = new World();
   world.official = JSON.stringify({ uuid: "o", token: "official" });
   world.store.nodes = [{ ...NODE, endpoint: "https://other.example", token: "other" }];

@@ -1,23 +1,23 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Pace } from "../../lib/panel/report_timer.ts";
+import { ReportSchedule } from "../../lib/panel/report_timer.ts";
 
 const MINUTE = 60_000;
 
-Deno.test("Pace keeps a fixed rate however long the answers take", () => {
-  const pace = new Pace(0, { intervalMs: 5000, random: () => 0 });
+Deno.test("ReportSchedule keeps a fixed rate however long the answers take", () => {
+  const pace = new ReportSchedule(0, { intervalMs: 5000, random: () => 0 });
   assertEquals(pace.next(120, true), 4880);
   assertEquals(pace.next(5300, true), 4700);
 });
 
-Deno.test("Pace drops beats that were missed", () => {
-  const pace = new Pace(0, { intervalMs: 5000, random: () => 0 });
+Deno.test("ReportSchedule drops beats that were missed", () => {
+  const pace = new ReportSchedule(0, { intervalMs: 5000, random: () => 0 });
   assertEquals(pace.next(12_000, true), 3000);
   assertEquals(pace.next(15_100, true), 4900);
 });
 
-Deno.test("Pace keeps the interval for the first five minutes of failures", () => {
-  const pace = new Pace(0, { intervalMs: 5000, random: () => 0.5 });
+Deno.test("ReportSchedule keeps the interval for the first five minutes of failures", () => {
+  const pace = new ReportSchedule(0, { intervalMs: 5000, random: () => 0.5 });
   let now = 0;
   while (now < 5 * MINUTE) {
     const delay = pace.next(now, false);
@@ -27,9 +27,9 @@ Deno.test("Pace keeps the interval for the first five minutes of failures", () =
   assert(pace.next(now, false) > 5000);
 });
 
-Deno.test("Pace slows down to at most 30 s, with jitter, and recovers at once", () => {
+Deno.test("ReportSchedule slows down to at most 30 s, with jitter, and recovers at once", () => {
   for (const random of [0, 0.5, 0.999]) {
-    const pace = new Pace(0, { intervalMs: 5000, random: () => random });
+    const pace = new ReportSchedule(0, { intervalMs: 5000, random: () => random });
     pace.next(0, false);
     let now = 6 * MINUTE;
     let delay = 0;
@@ -43,16 +43,16 @@ Deno.test("Pace slows down to at most 30 s, with jitter, and recovers at once", 
   }
 });
 
-Deno.test("Pace never waits longer than an interval of its own that is above 30 s", () => {
-  const pace = new Pace(0, { intervalMs: 60_000, random: () => 0 });
+Deno.test("ReportSchedule never waits longer than an interval of its own that is above 30 s", () => {
+  const pace = new ReportSchedule(0, { intervalMs: 60_000, random: () => 0 });
   pace.next(0, false);
   assertEquals(pace.next(10 * MINUTE, false), 60_000);
 });
 
-Deno.test("Pace always waits for some time and never longer than it may", () => {
+Deno.test("ReportSchedule always waits for some time and never longer than it may", () => {
   const steps = fc.array(fc.tuple(fc.boolean(), fc.nat(100_000)), { maxLength: 100 });
   fc.assert(fc.property(fc.integer({ min: 100, max: 40_000 }), steps, (intervalMs, outcomes) => {
-    const pace = new Pace(0, { intervalMs, random: () => 0.7 });
+    const pace = new ReportSchedule(0, { intervalMs, random: () => 0.7 });
     let now = 0;
     for (const [succeeded, tookMs] of outcomes) {
       now += tookMs;

@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
-import type { Way } from "../../lib/panel/link_machine.ts";
-import { Beat } from "../../lib/panel/report_timer.ts";
+import type { Transport } from "../../lib/panel/link_machine.ts";
+import { ReportTimer } from "../../lib/panel/report_timer.ts";
 
 /** A beat on a fake clock; what is due is sent at once, and goes well as long as `goesWell`. */
 function withBeat(
   intervalMs: number | undefined,
   use: (bench: {
     clock: Clock;
-    beat: Beat;
+    beat: ReportTimer;
     due: string[];
     clamped: () => number;
     outcome: { goesWell: boolean };
@@ -19,12 +19,12 @@ function withBeat(
     const due: string[] = [];
     let clamps = 0;
     const outcome = { goesWell: true };
-    const beat = new Beat({
+    const beat = new ReportTimer({
       intervalMs,
       onClamp: () => clamps++,
-      onDue: (way) => {
-        due.push(`${way} ${clock.now}`);
-        beat.next(way, outcome.goesWell);
+      onDue: (transport) => {
+        due.push(`${transport} ${clock.now}`);
+        beat.next(transport, outcome.goesWell);
       },
     });
     use({ clock, beat, due, clamped: () => clamps, outcome });
@@ -35,8 +35,8 @@ function withBeat(
   }
 }
 
-Deno.test("Beat keeps an interval of its own for each kind of way", () => {
-  const cases: [Way, number | undefined, number][] = [
+Deno.test("ReportTimer keeps an interval of its own for each kind of transport", () => {
+  const cases: [Transport, number | undefined, number][] = [
     ["v2 WebSocket", undefined, 3_000],
     ["v1 WebSocket", undefined, 3_000],
     ["v2 POST", undefined, 5_000],
@@ -45,19 +45,19 @@ Deno.test("Beat keeps an interval of its own for each kind of way", () => {
     ["v2 WebSocket", 10_000, 10_000],
     ["v1 POST", 60_000, 60_000],
   ];
-  for (const [way, intervalMs, expectedMs] of cases) {
+  for (const [transport, intervalMs, expectedMs] of cases) {
     withBeat(intervalMs, ({ clock, beat, due, clamped }) => {
-      beat.start(way);
+      beat.start(transport);
       assertEquals(clock.countTimers(), 0, "the first report is not the beat's to send");
-      beat.next(way, true);
+      beat.next(transport, true);
       clock.tick(3 * expectedMs);
-      assertEquals(due, [1, 2, 3].map((n) => `${way} ${n * expectedMs}`));
+      assertEquals(due, [1, 2, 3].map((n) => `${transport} ${n * expectedMs}`));
       assertEquals(clamped(), 0);
     });
   }
 });
 
-Deno.test("Beat keeps a WebSocket alive when the interval is longer than it bears", () => {
+Deno.test("ReportTimer keeps a WebSocket alive when the interval is longer than it bears", () => {
   withBeat(60_000, ({ clock, beat, due, clamped }) => {
     beat.start("v2 WebSocket");
     beat.next("v2 WebSocket", true);
@@ -67,7 +67,7 @@ Deno.test("Beat keeps a WebSocket alive when the interval is longer than it bear
   });
 });
 
-Deno.test("Beat.start() ends the beat of the way before", () => {
+Deno.test("ReportTimer.start() ends the beat of the transport before", () => {
   withBeat(undefined, ({ clock, beat, due }) => {
     beat.start("v2 POST");
     beat.next("v2 POST", true);
@@ -84,7 +84,7 @@ Deno.test("Beat.start() ends the beat of the way before", () => {
   });
 });
 
-Deno.test("Beat.next() has one timer, however many reports are under way", () => {
+Deno.test("ReportTimer.next() has one timer, however many reports are in flight", () => {
   withBeat(undefined, ({ clock, beat }) => {
     beat.start("v2 WebSocket");
     for (let n = 0; n < 5; n++) beat.next("v2 WebSocket", true);
@@ -92,7 +92,7 @@ Deno.test("Beat.next() has one timer, however many reports are under way", () =>
   });
 });
 
-Deno.test("Beat slows down when reports fail for long", () => {
+Deno.test("ReportTimer slows down when reports fail for long", () => {
   withBeat(1_000, ({ clock, beat, due, outcome }) => {
     outcome.goesWell = false;
     beat.start("v1 POST");

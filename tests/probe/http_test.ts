@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log/log.ts";
-import { Resolver } from "../../lib/net/dns.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import { probeHttp } from "../../lib/probe/http.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { isolatedTest } from "../own_process.ts";
 import { RawServer, write } from "./raw_server.ts";
 
 const signal = new AbortController().signal;
-const resolver = new Resolver();
+const resolver = new SystemResolver();
 const certificate = await makeCertificate();
 
 type Answer = (path: string, connection: Deno.TcpConn) => Promise<"keep" | undefined | void>;

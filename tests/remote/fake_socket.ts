@@ -1,10 +1,10 @@
-import type { Socket } from "../../lib/net/websocket.ts";
+import type { WebSocketConnection } from "../../lib/net/websocket.ts";
 
 /** A connection to a panel that a test plays. */
-export class FakeSocket implements Socket {
-  readonly heardAtMs = 0;
-  ending = "";
-  senseless = false;
+export class FakeSocket implements WebSocketConnection {
+  readonly lastReceivedAtMs = 0;
+  closeReason = "";
+  protocolError = false;
   isClosed = false;
   /** Frames that were sent, as text. */
   text = "";

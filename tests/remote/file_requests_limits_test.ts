@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ConnectionLine, type Dialler } from "../../lib/net/byte_stream.ts";
+import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { type TransferServer, withTransferServer } from "./transfer_server.ts";
@@ -12,10 +12,10 @@ const PARTS = Number(Deno.env.get("FILE_TEST_PARTS") ?? 2);
 /** As the agent is started. */
 const V8_FLAGS = "--v8-flags=--no-opt,--no-maglev,--max-semi-space-size=1";
 
-const dialler: Dialler = {
-  async open({ hostname, port }, { signal }) {
+const dialer: Dialer = {
+  async dial({ hostname, port }, { signal }) {
     return {
-      line: new ConnectionLine(await Deno.connect({ hostname, port: Number(port), signal })),
+      stream: new ConnectionStream(await Deno.connect({ hostname, port: Number(port), signal })),
     };
   },
 };
@@ -26,7 +26,7 @@ async function withServer(
 ): Promise<void> {
   await withTransferServer(async (server) => {
     const access = { endpoint: server.origin, token: "node" };
-    const transfers = new FileTransferClient(access, { dialler, headers: [] });
+    const transfers = new FileTransferClient(access, { dialer, headers: [] });
     await withFiles((files) => use(files, server), { transfers });
   });
 }

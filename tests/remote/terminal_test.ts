@@ -139,7 +139,7 @@ test("runTerminal() leaves no process when the connection ends, trap or not", {}
     socket.type(`sh -c 'setsid sleep ${mark}; :' & sleep ${mark}\r`);
     // Two in the background, a shell and its child in a session of its own, one in the foreground.
     await eventually(() => marked(mark).length === 5);
-    socket.ending = "the network is gone";
+    socket.closeReason = "the network is gone";
     socket.close();
     assertEquals(await ended, "the connection has ended: the network is gone");
     assertEquals(marked(mark), []);
@@ -371,7 +371,7 @@ test("runTerminal() ends when no connection follows", {}, async () => {
   const sockets = new NextSockets();
   await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter }) => {
     await enter("echo go", "\r\ngo");
-    socket.ending = "it was reset";
+    socket.closeReason = "it was reset";
     socket.close();
     await eventually(() => sockets.asked === 1);
     sockets.give(undefined);

@@ -1,5 +1,5 @@
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
-import { ConnectionLine, type Dialler } from "../../lib/net/byte_stream.ts";
+import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { type TransferServer, withTransferServer } from "./transfer_server.ts";
 
@@ -13,10 +13,10 @@ const PART_BYTES = 128 * MIB;
 /** Parts of the long file, from the command line; 16 of them are 2 GiB. */
 const PARTS = Number(Deno.args[0]);
 
-const dialler: Dialler = {
-  async open({ hostname, port }, { signal }) {
+const dialer: Dialer = {
+  async dial({ hostname, port }, { signal }) {
     return {
-      line: new ConnectionLine(await Deno.connect({ hostname, port: Number(port), signal })),
+      stream: new ConnectionStream(await Deno.connect({ hostname, port: Number(port), signal })),
     };
   },
 };
@@ -144,7 +144,7 @@ const results: Record<string, object> = {};
 for (const [name, scenario] of Object.entries({ downloads, uploads, cuts })) {
   await withTransferServer(async (server) => {
     const access = { endpoint: server.origin, token: "node" };
-    const transfers = new FileTransferClient(access, { dialler, headers: [] });
+    const transfers = new FileTransferClient(access, { dialer, headers: [] });
     await withFiles(async (files) => {
       results[name] = await scenario(files, server);
     }, { transfers });
