@@ -1,13 +1,13 @@
 import type { ProgramInfo } from "./program_info.ts";
 import { run } from "./run.ts";
 
-/** What of a checkout is part of the program. */
+/** The files that the program is built from, besides `lib/`. */
 const SOURCES = ["main.ts", "deno.json", "deno.lock", "std.d.ts"];
 
 /**
- * Bundles the program into one script and gives its text.
+ * Bundles the program into one script and returns its text.
  *
- * Works on a copy, so that neither the checkout changes nor two builds get in each other's way.
+ * Works on a copy, so that the checkout is unchanged and builds can run in parallel.
  *
  * @throws {Error} When Deno can't bundle it.
  */

@@ -4,12 +4,12 @@ import { run } from "./run.ts";
 import { TARGETS } from "./targets.ts";
 
 /**
- * Compiles a bundle into a program for one target, and gives its path.
+ * Compiles a bundle into a program for one target, and returns its path.
  *
- * The compiler puts the bundle behind a runtime of the target's, which it downloads once. Without a
- * network `$DENORT_BIN` can name that runtime as a file.
+ * The compiler appends the bundle to the target's runtime, which it downloads once. Without a
+ * network, `$DENORT_BIN` names a local copy of that runtime.
  *
- * @throws {Error} When there is no such target, or its runtime is out of reach or another's.
+ * @throws {Error} When the target is unknown, or its runtime unreachable or for another target.
  */
 export async function compileProgram(
   script: string,
@@ -52,8 +52,8 @@ function explained(error: unknown, target: string): unknown {
     /Setting up base binary|Could not find denort/.test(error.message);
   if (!outOfReach) return error;
   return new Error(
-    `Cannot compile for ${target}: its runtime can't be had from dl.deno.land; ` +
-      "DENORT_BIN=/path/of/denort names one that is there, --portable needs none",
+    `Cannot compile for ${target}: its runtime can't be downloaded from dl.deno.land; ` +
+      "set DENORT_BIN=/path/of/denort to use a local one, or build with --portable",
     { cause: error },
   );
 }

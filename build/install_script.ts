@@ -1,15 +1,15 @@
 import type { ProgramInfo } from "./program_info.ts";
 
-/** A repository's name on GitHub, or none. */
+/** A repository's name on GitHub, or empty. */
 const REPOSITORY = /^(?:[\w.-]+\/[\w.-]+)?$/;
 
-/** The line of the script that says where releases come from. */
+/** The line of the script that names the repository. */
 const REPOSITORY_LINE = /^REPOSITORY='[^']*'$/m;
 
 /**
- * Puts `install.sh` beside the programs, knowing where they are released, and gives its path.
+ * Writes `install.sh` beside the programs, stamped with their repository, and returns its path.
  *
- * @throws {Error} When the script has lost the line that says so, or the repository's name is none.
+ * @throws {Error} When the script has no line to stamp, or the repository's name is invalid.
  */
 export async function writeInstallScript(
   root: string,

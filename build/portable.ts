@@ -5,13 +5,13 @@ import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 /** The name of the portable build, here and among a release's files. */
 export const PORTABLE_NAME = "komari-agent-deno-portable";
 
-/** What the oldest Deno that runs the program and all newer ones say they are, for a shell. */
+/** Shell patterns for `deno --version` of 2.9 and newer. */
 const NEW_ENOUGH = `"deno 2.9."*|"deno 2."[1-9][0-9]*|"deno "[3-9]*|"deno "[1-9][0-9]*`;
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname).replace(/\/$/, "");
 
 /**
- * Makes a portable build of this checkout, and gives its path.
+ * Makes a portable build of this checkout, and returns its path.
  *
  * @throws {Error} When Deno can't bundle the program.
  */
@@ -23,7 +23,7 @@ export async function buildPortable(
   return await writePortable(await bundle(ROOT, { version, commit, repository }), folder);
 }
 
-/** Makes the portable build out of a bundle, in a folder that is there, and gives its path. */
+/** Writes the portable build of a bundle to an existing folder, and returns its path. */
 export async function writePortable(script: string, folder: string): Promise<string> {
   const path = `${folder}/${PORTABLE_NAME}`;
   await Deno.writeTextFile(path, `${portableHead()}${script}`);
@@ -32,11 +32,11 @@ export async function writePortable(script: string, folder: string): Promise<str
 }
 
 /**
- * The lines that make a script one that starts itself.
+ * The lines that make a script start itself.
  *
- * A shell reads commands in them, JavaScript strings and comments. So one file runs wherever there
- * is a Deno, named by `$DENO` or found on the path; and who lacks one, or has one that would only
- * tell of an error in the script, is told so.
+ * A shell reads commands in them, JavaScript strings and comments. One file runs wherever Deno is
+ * installed, named by `$DENO` or found on the path; without Deno, or with one that is too old to
+ * parse the script, it prints an error.
  */
 function portableHead(): string {
   const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js", V8_FLAGS];

@@ -1,11 +1,11 @@
 import { run } from "./run.ts";
 
-/** What a build is stamped with, as `lib/build.json` holds it. */
+/** The content of `lib/build.json`. */
 export interface ProgramInfo {
   readonly version: string;
   /** The commit's hash; empty outside of a checkout. */
   readonly commit: string;
-  /** Where its releases come from, as `owner/name` on GitHub; empty when it has no home. */
+  /** The repository of its releases, as `owner/name` on GitHub; empty when there is none. */
   readonly repository: string;
 }
 
@@ -13,10 +13,10 @@ export interface ProgramInfo {
 const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/;
 
 /**
- * What this build is to be stamped with: on GitHub the tag, commit and repository that are built,
- * elsewhere `deno.json` and git's word.
+ * Collects what a build is stamped with: on GitHub from its variables, elsewhere from `deno.json`
+ * and git.
  *
- * @throws {Error} When the version is none.
+ * @throws {Error} When the version is invalid.
  */
 export async function programInfo(
   folder: string,
@@ -40,7 +40,7 @@ async function headOf(folder: string): Promise<string> {
   try {
     return (await run("git", ["rev-parse", "HEAD"], { folder })).trim();
   } catch {
-    // Sources that were downloaded as an archive know no commit, and git may be missing.
+    // A source archive has no commit, and git may be missing.
     return "";
   }
 }

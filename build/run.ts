@@ -1,7 +1,7 @@
 /**
- * Runs a program to its end and gives what it printed.
+ * Runs a program and returns its standard output.
  *
- * @throws {Error} With what it printed to standard error, when it failed or could not be started.
+ * @throws {Error} When it fails or can't be started, with its standard error.
  */
 export async function run(
   program: string,

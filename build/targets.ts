@@ -1,4 +1,4 @@
-/** What there are compiled programs for: our names, as Go has them, and the compiler's. */
+/** Targets of compiled programs: their names, as in Go, and the compiler's. */
 export const TARGETS: Readonly<Record<string, string>> = {
   "linux-amd64": "x86_64-unknown-linux-gnu",
   "linux-arm64": "aarch64-unknown-linux-gnu",

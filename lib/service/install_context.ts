@@ -115,11 +115,11 @@ async function requireManager(
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<void> {
-  const trouble = await managerError(manager, system, signal);
-  if (trouble === undefined) return;
+  const reason = await managerError(manager, system, signal);
+  if (reason === undefined) return;
   const name = await userName(system, signal) ?? system.uid;
   throw new UsageError(
-    `Cannot install for this user: its service manager does not answer (${trouble}); log in as ` +
+    `Cannot install for this user: its service manager does not answer (${reason}); log in as ` +
       `${name} with ssh or \`machinectl shell ${name}@\`, or have root run \`loginctl ` +
       `enable-linger ${name}\` and set XDG_RUNTIME_DIR=/run/user/${system.uid}`,
   );

@@ -16,92 +16,110 @@ import { hasUpdateService } from "./update_service.ts";
 
 const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
 
-/** Makes relative paths absolute, since a service starts in another folder than `folder`. */
-export function fullPaths(
-  given: ReadonlyMap<string, string>,
-  folder: string,
-): Map<string, string> {
-  return new Map(Array.from(given, ([key, text]) => {
-    const { placeholder = "" } = ROWS.find((row) => row.key === key) ?? {};
-    const isPath = ["FILE", "FOLDER"].includes(placeholder) && text !== "";
-    return [key, isPath && !text.startsWith("/") ? `${folder}/${text}` : text];
-  }));
+/** All steps of an installation, in order. */
+export interface InstallPlan {
+  readonly service: ServicePlan;
+  readonly record: InstallRecord;
+  readonly manager: ServiceManager;
+  /** Create all files; no service is started or restarted. */
+  readonly prepare: readonly Step[];
+  /** Start the service, now and at boot. */
+  readonly start: readonly Step[];
 }
 
-/**
- * The text of the service's configuration file.
- *
- * Paths are absolute. `stateFolder` is written only where the agent's default would differ.
- */
-export function serviceConfigText(
-  { install, token }: Pick<Config, "install" | "token">,
-  { folder, stateFolder }: { folder: string; stateFolder: string | undefined },
-): string {
-  const given = fullPaths(install.given, folder);
-  if (token !== "") given.set("token", token);
-  if (stateFolder !== undefined) given.set("state_dir", stateFolder);
-  return configText(given);
-}
-
-/** Steps that write the configuration, the proxies and the service manager's files. */
-export function planFileSteps(
+/** Plans an installation without changing anything. */
+export function planInstall(
   config: Config,
-  service: ServicePlan,
-  { system, context, manager }: {
-    system: TargetSystem;
-    context: InstallContext;
-    manager: ServiceManager;
-  },
-): Step[] {
-  const { paths, kind } = context;
-  const { http, https, none } = config.proxies;
-  const variables = {
-    ...(http !== undefined && { HTTP_PROXY: http }),
-    ...(https !== undefined && { HTTPS_PROXY: https }),
-    ...(none !== undefined && { NO_PROXY: none }),
+  system: TargetSystem,
+  context: InstallContext,
+): InstallPlan {
+  const service = planService(config, system, context);
+  const { name, scope, logFile, isUpdated } = service;
+  const { home, uid } = system;
+  const manager = serviceManager(context.kind, { name, scope, logFile, home, uid });
+  const files = planFileSteps(config, service, { system, context, manager });
+  const record = planRecord(service, { given: config.install.given, system, context, files });
+  const { previous } = context;
+  const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
+  const oldProgram = previous?.program === service.program ? undefined : previous?.program;
+  const { configFolder, record: recordPath } = context.paths;
+  const owner = service.user;
+  return {
+    service,
+    record,
+    manager,
+    prepare: [
+      { do: "folder", path: configFolder, mode: scope === "user" ? 0o700 : 0o755 },
+      ...(isUpdated ? [] : disableUpdateSteps(manager, { previous })),
+      ...stale.map(removeStep),
+      // First of all, so that everything created later can be removed.
+      { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
+      ...context.user.createCommands.map(commandStep),
+      { do: "folder", path: dirname(service.program), mode: 0o755 },
+      { do: "copy", path: service.program, from: system.program.path, mode: 0o755 },
+      ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
+      // The owner of a folder with other files in it is not changed.
+      ...(isManagedStateFolder(service, context) || !record.trees.includes(service.stateFolder)
+        ? []
+        : [
+          { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
+          ...changeStateOwner(service, { previous }),
+        ]),
+      ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
+      ...files,
+      ...manager.reload.map(commandStep),
+    ],
+    start: [...manager.restart, ...manager.enable(service), ...lingerSteps(context)].map(
+      commandStep,
+    ),
   };
-  const proxies = environmentText(variables);
-  const text = serviceConfigText(config, {
-    folder: system.folder,
-    stateFolder: service.name === "komari-agent-deno" && service.scope === "system"
-      ? undefined
-      : service.stateFolder,
-  });
-  const { user } = service;
-  return [
-    { do: "file", path: paths.config, text, mode: 0o600, ...ownedBy(user) },
-    // A file of the previous installation stays when no proxies are given now.
-    ...(Object.keys(variables).length === 0 ? [] : [
-      {
-        do: "file",
-        path: paths.environmentFile,
-        text: proxies,
-        mode: 0o600,
-        // Other managers source it in a root shell, so only root may write it.
-        ...(kind === "launchd" && ownedBy(user)),
-      } as const,
-      ...updateEnvironmentStep(service, { text: proxies }),
-    ]),
-    // launchd does not create it for a daemon that does not run as root.
-    ...(kind === "launchd" && user !== ""
-      ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, ...ownedBy(user) } as const]
-      : []),
-    ...manager.files(service).map((file): Step => ({ do: "file", ...file })),
-  ];
 }
 
-/** The update job reads its own copy where the service's user owns the first. */
-function updateEnvironmentStep(
-  { environmentFile, updateEnvironmentFile: path }: ServicePlan,
-  { text }: { text: string },
-): Step[] {
-  if (path === undefined || path === environmentFile) return [];
-  return [{ do: "file", path, text, mode: 0o600 }];
+/** Describes the service, from the options and the previous installation. */
+export function planService(
+  config: Config,
+  system: TargetSystem,
+  context: InstallContext,
+): ServicePlan {
+  const { paths, user, previous, deno } = context;
+  const { install, proxies, update } = config;
+  const hasProxies = Object.keys(proxies).length > 0 ||
+    (previous?.files.includes(paths.environmentFile) ?? false);
+  const folder = install.folder || dirname(previous?.program ?? "") || paths.programFolder;
+  const program = `${folder}/${install.serviceName}`;
+  const stateFolder = install.given.get("state_dir") || paths.stateFolder;
+  const isUpdated = update.automatic && knowsReleases(update) && hasUpdateJob(context, system);
+  return {
+    name: install.serviceName,
+    scope: scopeOf(system),
+    program,
+    config: paths.config,
+    environmentFile: hasProxies ? paths.environmentFile : undefined,
+    updateEnvironmentFile: hasProxies && isUpdated ? updateEnvironmentFile(context) : undefined,
+    user: user.name,
+    stateFolder,
+    updateFolder: updateFolder(program),
+    runtimeFolder: paths.runtimeFolder,
+    logFile: paths.logFile,
+    deno,
+    sandbox: user.name === "root" && config.remoteControl ? "none" : context.sandbox,
+    usesDevices: config.gpu,
+    releaseFlags: releaseFlags(fullPaths(install.given, system.folder)),
+    isUpdated,
+  };
 }
 
-/** The owner of a step's file; none in a user's own installation. */
-export function ownedBy(user: string): { owner?: string } {
-  return user === "" ? {} : { owner: user };
+/** Whether a timer or a second service updates the program. */
+function hasUpdateJob({ kind, user, deno }: InstallContext, system: TargetSystem): boolean {
+  // On a Mac the service's user may own that Deno, so root must not run it.
+  return kind !== "launchd" || deno === undefined || scopeOf(system) === "user" ||
+    user.name === "root";
+}
+
+/** Root must not source a file that the service's user may write. */
+function updateEnvironmentFile({ kind, user, paths }: InstallContext): string {
+  const isUsers = kind === "launchd" && user.name !== "";
+  return isUsers ? paths.updateEnvironmentFile : paths.environmentFile;
 }
 
 /** Records what this and previous installations created. */
@@ -164,51 +182,92 @@ function isFreeFolder(path: string): boolean {
   }
 }
 
-/** Describes the service, from the options and the previous installation. */
-export function planService(
+/** Steps that write the configuration, the proxies and the service manager's files. */
+export function planFileSteps(
   config: Config,
-  system: TargetSystem,
-  context: InstallContext,
-): ServicePlan {
-  const { paths, user, previous, deno } = context;
-  const { install, proxies, update } = config;
-  const hasProxies = Object.keys(proxies).length > 0 ||
-    (previous?.files.includes(paths.environmentFile) ?? false);
-  const folder = install.folder || dirname(previous?.program ?? "") || paths.programFolder;
-  const program = `${folder}/${install.serviceName}`;
-  const stateFolder = install.given.get("state_dir") || paths.stateFolder;
-  const isUpdated = update.automatic && knowsReleases(update) && hasUpdateJob(context, system);
-  return {
-    name: install.serviceName,
-    scope: scopeOf(system),
-    program,
-    config: paths.config,
-    environmentFile: hasProxies ? paths.environmentFile : undefined,
-    updateEnvironmentFile: hasProxies && isUpdated ? updateEnvironmentFile(context) : undefined,
-    user: user.name,
-    stateFolder,
-    updateFolder: updateFolder(program),
-    runtimeFolder: paths.runtimeFolder,
-    logFile: paths.logFile,
-    deno,
-    sandbox: user.name === "root" && config.remoteControl ? "none" : context.sandbox,
-    usesDevices: config.gpu,
-    releaseFlags: releaseFlags(fullPaths(install.given, system.folder)),
-    isUpdated,
+  service: ServicePlan,
+  { system, context, manager }: {
+    system: TargetSystem;
+    context: InstallContext;
+    manager: ServiceManager;
+  },
+): Step[] {
+  const { paths, kind } = context;
+  const { http, https, none } = config.proxies;
+  const variables = {
+    ...(http !== undefined && { HTTP_PROXY: http }),
+    ...(https !== undefined && { HTTPS_PROXY: https }),
+    ...(none !== undefined && { NO_PROXY: none }),
   };
+  const proxies = environmentText(variables);
+  const text = serviceConfigText(config, {
+    folder: system.folder,
+    stateFolder: service.name === "komari-agent-deno" && service.scope === "system"
+      ? undefined
+      : service.stateFolder,
+  });
+  const { user } = service;
+  return [
+    { do: "file", path: paths.config, text, mode: 0o600, ...ownedBy(user) },
+    // A file of the previous installation stays when no proxies are given now.
+    ...(Object.keys(variables).length === 0 ? [] : [
+      {
+        do: "file",
+        path: paths.environmentFile,
+        text: proxies,
+        mode: 0o600,
+        // Other managers source it in a root shell, so only root may write it.
+        ...(kind === "launchd" && ownedBy(user)),
+      } as const,
+      ...updateEnvironmentStep(service, { text: proxies }),
+    ]),
+    // launchd does not create it for a daemon that does not run as root.
+    ...(kind === "launchd" && user !== ""
+      ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, ...ownedBy(user) } as const]
+      : []),
+    ...manager.files(service).map((file): Step => ({ do: "file", ...file })),
+  ];
 }
 
-/** Whether a timer or a second service updates the program. */
-function hasUpdateJob({ kind, user, deno }: InstallContext, system: TargetSystem): boolean {
-  // On a Mac the service's user may own that Deno, so root must not run it.
-  return kind !== "launchd" || deno === undefined || scopeOf(system) === "user" ||
-    user.name === "root";
+/**
+ * The text of the service's configuration file.
+ *
+ * Paths are absolute. `stateFolder` is written only where the agent's default would differ.
+ */
+export function serviceConfigText(
+  { install, token }: Pick<Config, "install" | "token">,
+  { folder, stateFolder }: { folder: string; stateFolder: string | undefined },
+): string {
+  const given = fullPaths(install.given, folder);
+  if (token !== "") given.set("token", token);
+  if (stateFolder !== undefined) given.set("state_dir", stateFolder);
+  return configText(given);
 }
 
-/** Root must not source a file that the service's user may write. */
-function updateEnvironmentFile({ kind, user, paths }: InstallContext): string {
-  const isUsers = kind === "launchd" && user.name !== "";
-  return isUsers ? paths.updateEnvironmentFile : paths.environmentFile;
+/** Makes relative paths absolute, since a service starts in another folder than `folder`. */
+export function fullPaths(
+  given: ReadonlyMap<string, string>,
+  folder: string,
+): Map<string, string> {
+  return new Map(Array.from(given, ([key, text]) => {
+    const { placeholder = "" } = ROWS.find((row) => row.key === key) ?? {};
+    const isPath = ["FILE", "FOLDER"].includes(placeholder) && text !== "";
+    return [key, isPath && !text.startsWith("/") ? `${folder}/${text}` : text];
+  }));
+}
+
+/** The update job reads its own copy where the service's user owns the first. */
+function updateEnvironmentStep(
+  { environmentFile, updateEnvironmentFile: path }: ServicePlan,
+  { text }: { text: string },
+): Step[] {
+  if (path === undefined || path === environmentFile) return [];
+  return [{ do: "file", path, text, mode: 0o600 }];
+}
+
+/** The owner of a step's file; none in a user's own installation. */
+export function ownedBy(user: string): { owner?: string } {
+  return user === "" ? {} : { owner: user };
 }
 
 /** Whether the service manager creates the state folder with the right owner. */
@@ -218,65 +277,6 @@ export function isManagedStateFolder(
 ): boolean {
   return kind === "systemd" && service.scope === "system" &&
     service.stateFolder === paths.stateFolder;
-}
-
-/** All steps of an installation, in order. */
-export interface InstallPlan {
-  readonly service: ServicePlan;
-  readonly record: InstallRecord;
-  readonly manager: ServiceManager;
-  /** Create all files; no service is started or restarted. */
-  readonly prepare: readonly Step[];
-  /** Start the service, now and at boot. */
-  readonly start: readonly Step[];
-}
-
-/** Plans an installation without changing anything. */
-export function planInstall(
-  config: Config,
-  system: TargetSystem,
-  context: InstallContext,
-): InstallPlan {
-  const service = planService(config, system, context);
-  const { name, scope, logFile, isUpdated } = service;
-  const { home, uid } = system;
-  const manager = serviceManager(context.kind, { name, scope, logFile, home, uid });
-  const files = planFileSteps(config, service, { system, context, manager });
-  const record = planRecord(service, { given: config.install.given, system, context, files });
-  const { previous } = context;
-  const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
-  const oldProgram = previous?.program === service.program ? undefined : previous?.program;
-  const { configFolder, record: recordPath } = context.paths;
-  const owner = service.user;
-  return {
-    service,
-    record,
-    manager,
-    prepare: [
-      { do: "folder", path: configFolder, mode: scope === "user" ? 0o700 : 0o755 },
-      ...(isUpdated ? [] : disableUpdateSteps(manager, { previous })),
-      ...stale.map(removeStep),
-      // First of all, so that everything created later can be removed.
-      { do: "file", path: recordPath, text: formatInstallRecord(record), mode: 0o644 },
-      ...context.user.createCommands.map(commandStep),
-      { do: "folder", path: dirname(service.program), mode: 0o755 },
-      { do: "copy", path: service.program, from: system.program.path, mode: 0o755 },
-      ...record.links.map((path): Step => ({ do: "link", path, to: service.program })),
-      // The owner of a folder with other files in it is not changed.
-      ...(isManagedStateFolder(service, context) || !record.trees.includes(service.stateFolder)
-        ? []
-        : [
-          { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
-          ...changeStateOwner(service, { previous }),
-        ]),
-      ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
-      ...files,
-      ...manager.reload.map(commandStep),
-    ],
-    start: [...manager.restart, ...manager.enable(service), ...lingerSteps(context)].map(
-      commandStep,
-    ),
-  };
 }
 
 /** Stops the update job while the record still lists its files. */

@@ -1,7 +1,7 @@
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
 import { type ServicePaths, servicePaths } from "./service_paths.ts";
 
-/** What an installation created, so that it can be updated and removed. */
+/** The files and settings of an installation, for updating and removing it. */
 export interface InstallRecord {
   readonly service: string;
   readonly manager: ManagerKind;
@@ -92,10 +92,10 @@ function linger(user: unknown): string {
 }
 
 function parseRootOptions(value: unknown): Record<string, string> {
-  if (typeof value !== "object" || value === null) throw invalidRecord("told");
+  if (typeof value !== "object" || value === null) throw invalidRecord("rootOptions");
   return Object.fromEntries(
     Object.entries(value).map(([key, text]) => {
-      if (typeof text !== "string") throw invalidRecord("told");
+      if (typeof text !== "string") throw invalidRecord("rootOptions");
       return [key, text];
     }),
   );

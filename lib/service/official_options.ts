@@ -132,10 +132,10 @@ export function importSettings(
   const configPath = variables.get("config_file") ?? flags.get("config_file") ?? "";
   const file = readFile(resolvePath(official, configPath), { readText, notes });
   const asked = new Map([...flags, ...variables, ...file]);
-  const told = keepValid(asked, notes);
+  const valid = keepValid(asked, notes);
   // The node may have registered with a key that is no longer valid.
   const registered = asked.has("auto_discovery_key") ? registeredToken(official, readText) : "";
-  const given = new Map([...told].filter(([key]) => !NOT_IMPORTED.includes(key)));
+  const given = new Map([...valid].filter(([key]) => !NOT_IMPORTED.includes(key)));
   if (registered !== "") given.set("token", registered);
   if (given.has("token")) given.delete("auto_discovery_key");
   return {
@@ -146,7 +146,7 @@ export function importSettings(
       ),
     ),
     trafficPath: resolvePath(official, "net_static.json"),
-    remoteControl: !["true", "1"].includes(told.get("disable_web_ssh") ?? ""),
+    remoteControl: !["true", "1"].includes(valid.get("disable_web_ssh") ?? ""),
     notes,
   };
 }

@@ -40,14 +40,14 @@ export async function uninstall(
     return;
   }
   const manager = managerOf(record, system);
-  const trouble = await managerError(manager, system, signal);
-  if (trouble !== undefined) {
+  const unreachable = await managerError(manager, system, signal);
+  if (unreachable !== undefined) {
     system.printLine(
-      `This user's service manager does not answer (${trouble}): the files are removed anyway; a ` +
+      `This user's service manager does not answer (${unreachable}): the files are removed anyway; a ` +
         "running service ends with its manager",
     );
   }
-  const isReached = trouble === undefined;
+  const isReached = unreachable === undefined;
   const steps = uninstallSteps(record, {
     manager,
     isReached,

@@ -46,7 +46,7 @@ const MAX_FILES = 200;
 /**
  * Parses the answer of `GET /repos/OWNER/NAME/releases/latest`.
  *
- * Files with invalid fields are ignored; whoever needs one reports it as missing.
+ * Files with invalid fields are ignored, and reported as missing when needed.
  *
  * @throws {SyntaxError} When the text is no release; the message quotes its beginning.
  */

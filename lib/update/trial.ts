@@ -107,7 +107,7 @@ export class TrialRun {
   readonly #failed: readonly string[];
   readonly #openTrial: Trial | undefined;
 
-  /** @throws {Error} When the state is there and can't be read. */
+  /** @throws {Error} When the state exists and can't be read. */
   constructor(parts: TrialOptions) {
     this.#parts = parts;
     const { failed = [], trial } = parts.state.read().value ?? {};

@@ -19,7 +19,11 @@ Deno.test("trustedDeno() refuses a Deno that lies in somebody's closed home", as
     await Deno.symlink(path, `${folder}/link`);
     assertEquals(trustedDeno(`${folder}/link`, { user: "agent" }), path);
     await Deno.chmod(path, 0o700);
-    assertThrows(() => trustedDeno(path, { user: "agent" }), UsageError, `: ${path} is closed`);
+    assertThrows(
+      () => trustedDeno(path, { user: "agent" }),
+      UsageError,
+      `: ${path} is not accessible`,
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
