@@ -1,5 +1,6 @@
 import type { Shell } from "../host/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import { firstReachable, UnreachableError } from "../net/happy_eyeballs.ts";
 import { parsePingOutput, type PingOutcome } from "../parse/ping_output.ts";
 
@@ -10,13 +11,13 @@ const FORBIDDEN = '"ping" may not open its socket: run the agent as root, grant 
   "(AmbientCapabilities= in its systemd unit, --cap-add NET_RAW for its container), or widen " +
   "net.ipv4.ping_group_range";
 
-/** Echo requests by the machine's own `ping`. */
+/** ICMP probes by the machine's own `ping`. */
 export class IcmpProbe {
   readonly #shell: Pick<Shell, "ping"> | undefined;
   readonly #log = getLogger("probe");
-  /** Why no echo can be sent at present; told once. */
-  #trouble: string | undefined;
-  #toldUnreadable = false;
+  /** Why no probe can be sent at present; logged when it changes. */
+  #failure: string | undefined;
+  readonly #unreadableLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
 
   /** Without a shell every probe fails. */
   constructor(shell: Pick<Shell, "ping"> | undefined) {
@@ -24,11 +25,11 @@ export class IcmpProbe {
   }
 
   /**
-   * Milliseconds of one round trip, as `ping` tells them, to the first address that there is a way
-   * to.
+   * Milliseconds of one round trip, as `ping` prints them, to the first address that there is a
+   * route to.
    *
-   * What keeps every echo from leaving (no `ping`, no right to use it, no shell) is logged when it
-   * starts, changes and ends.
+   * A failure that concerns all targets (no `ping`, no permission to use it, no shell) is logged
+   * when it starts, changes and ends.
    *
    * @throws {Error} When no reply came.
    */
@@ -49,26 +50,25 @@ export class IcmpProbe {
       if (text === undefined) throw new Error(MISSING);
       const outcome = parsePingOutput(text);
       if (outcome.kind === "forbidden") throw new Error(`${FORBIDDEN} (${outcome.reason})`);
-      this.#tell(undefined);
+      this.#logFailure(undefined);
       return outcome;
     } catch (cause) {
       signal.throwIfAborted();
-      if (cause instanceof SyntaxError) this.#tellUnreadable(cause);
-      else this.#tell(describeError(cause));
+      if (cause instanceof SyntaxError) this.#logUnreadable(cause);
+      else this.#logFailure(describeError(cause));
       throw new Error(`Cannot ping ${address}`, { cause });
     }
   }
 
-  /** Once for good: it may be one target's doing, and the others would end it each time. */
-  #tellUnreadable(error: SyntaxError): void {
-    if (!this.#toldUnreadable) this.#log.warning("{error}", { error: error.message });
-    this.#toldUnreadable = true;
+  /** Once for good: it may be one target's output, between probes of others that work. */
+  #logUnreadable(error: SyntaxError): void {
+    if (this.#unreadableLog.allows()) this.#log.warning("{error}", { error: error.message });
   }
 
-  #tell(trouble: string | undefined): void {
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    if (trouble === undefined) this.#log.info("ICMP probes work again");
-    else this.#log.warning("ICMP probes don't work: {trouble}", { trouble });
+  #logFailure(failure: string | undefined): void {
+    if (failure === this.#failure) return;
+    this.#failure = failure;
+    if (failure === undefined) this.#log.info("ICMP probes work again");
+    else this.#log.warning("ICMP probes don't work: {failure}", { failure });
   }
 }

@@ -3,32 +3,32 @@ import type { ProbeKind } from "../types.ts";
 /** One run of a probe: milliseconds, or why it was lost. */
 export type Measurement = { lost: false; ms: number } | { lost: true; reason: unknown };
 
-/** How a probe is measured. */
+/** Settings of a measurement. */
 export interface MeasureOptions {
   kind: ProbeKind;
   signal: AbortSignal;
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }
 
-/** After it a try counts as lost. */
+/** Time-out of one attempt. */
 const TIMEOUT_MS = 3000;
 
-/** A slower first value is checked. */
+/** A first value above this is measured again. */
 const SLOW_MS = 1000;
 
 const RETRIES = 3;
 
-/** A lost SYN is sent again after 1000 ms; what is left of them allows for 200 ms of jitter. */
+/** A lost SYN is sent again after 1000 ms; 200 ms less allow for jitter. */
 const LOST_SYN_MS = 800;
 
 /**
- * Measures by the rule that all agents keep, so that their numbers agree: 3 s a try; a first value
- * over 1000 ms is measured up to three times more, and the first value of 1000 ms or less counts,
- * unless a TCP probe became faster by more than 800 ms: then it had lost its SYN. Values are whole
- * milliseconds, cut rather than rounded.
+ * Measures by the rule that all agents follow, so that their numbers agree: 3 s an attempt; a first
+ * value over 1000 ms is measured up to three times more, and the first value of 1000 ms or less
+ * counts, unless a TCP probe became faster by more than 800 ms: its first SYN was lost then. Values
+ * are whole milliseconds, rounded down.
  *
- * @param once One try: milliseconds, or a rejection when it was lost. It is told by its signal when
- * nobody waits for it any more.
+ * @param once One attempt: gives milliseconds, or rejects when the probe was lost. Its signal aborts
+ * at the time-out.
  * @throws The reason of `options.signal` when it aborts.
  */
 export async function measure(

@@ -1,19 +1,20 @@
 import { describeError, getLogger } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { ProbeKind, ProbeResult } from "../types.ts";
 import { LOST_MS } from "./prober.ts";
 import { RunQueue } from "./run_queue.ts";
 
-/** One run that the panel wants now. */
+/** One probe that the panel orders. */
 export interface ProbeOrder {
   readonly taskId: number;
   readonly probe: ProbeKind;
   readonly target: string;
 }
 
-/** What runs on demand work with; the last two are for tests. */
+/** Settings of probes on demand; the last two are for tests. */
 export interface OnDemandProbesOptions {
-  /** One run: whole milliseconds, or -1; rejects only when the signal aborts. */
+  /** Runs a probe: whole milliseconds, or -1; rejects only when the signal aborts. */
   probe(target: ProbeTarget, options: { signal: AbortSignal }): Promise<number>;
   onResult(result: ProbeResult): void;
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
@@ -26,13 +27,10 @@ interface Entry {
   readonly orderedAtMs: number;
 }
 
-/** The panel dates a result by its arrival: what has waited for longer would tell of another time. */
+/** A probe that has waited for longer is dropped: the panel dates a result by its arrival. */
 const STALE_MS = 10_000;
 
-/** How often it is said that runs are dropped. */
-const TELL_EVERY_MS = 60_000;
-
-/** Runs probes as the panel orders them: few at a time, the same task never twice at once. */
+/** Runs probes as the panel orders them: few at a time, and each task only once at a time. */
 export class OnDemandProbes {
   readonly #options: OnDemandProbesOptions;
   readonly #monotonicMs: () => number;
@@ -40,11 +38,15 @@ export class OnDemandProbes {
   readonly #stopped = new AbortController();
   readonly #tasks = new Set<number>();
   readonly #queue: RunQueue<Entry>;
-  readonly #toldAtMs = { full: -Infinity, odd: -Infinity };
+  readonly #dropLog: LogRateLimit;
+  readonly #targetLog: LogRateLimit;
 
   constructor(options: OnDemandProbesOptions) {
     this.#options = options;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    const minute = { lines: 1, periodMs: 60_000, monotonicMs: this.#monotonicMs };
+    this.#dropLog = new LogRateLimit(minute);
+    this.#targetLog = new LogRateLimit(minute);
     this.#queue = new RunQueue({
       run: (entry) => this.#run(entry),
       isWanted: (entry) => this.#isFresh(entry),
@@ -53,17 +55,17 @@ export class OnDemandProbes {
     });
   }
 
-  /** Runs a probe soon, unless the same task is under way or too many wait. */
+  /** Runs a probe soon, unless the same task is running or too many wait. */
   order(order: ProbeOrder): void {
     if (this.#stopped.signal.aborted || this.#tasks.has(order.taskId)) return;
     const entry = { order, orderedAtMs: this.#monotonicMs() };
     this.#tasks.add(order.taskId);
     if (this.#queue.add(entry)) return;
     this.#tasks.delete(order.taskId);
-    this.#tellFull();
+    this.#logDropped();
   }
 
-  /** Ends everything, runs under way included; no result comes after it. */
+  /** Aborts all probes; no result comes after it. */
   stop(): void {
     this.#stopped.abort();
     this.#queue.clear();
@@ -73,7 +75,7 @@ export class OnDemandProbes {
   #isFresh({ order, orderedAtMs }: Entry): boolean {
     if (this.#monotonicMs() - orderedAtMs < STALE_MS) return true;
     this.#tasks.delete(order.taskId);
-    this.#tellFull();
+    this.#logDropped();
     return false;
   }
 
@@ -90,26 +92,22 @@ export class OnDemandProbes {
     try {
       return await this.#options.probe(parseProbeTarget(probe, target), { signal });
     } catch (error) {
-      if (!signal.aborted) this.#tellOdd(error);
+      if (!signal.aborted) this.#logBadTarget(error);
       return LOST_MS;
     }
   }
 
-  #tellFull(): void {
-    if (!this.#isDue("full")) return;
-    this.#log.warning("The panel orders more probes than can be run; some are dropped");
+  #logDropped(): void {
+    if (!this.#dropLog.allows()) return;
+    const more = this.#dropLog.takeSuppressed();
+    this.#log.warning("The panel orders more probes than can be run; some are dropped{more}", {
+      more,
+    });
   }
 
-  #tellOdd(error: unknown): void {
-    if (!this.#isDue("odd")) return;
-    this.#log.warning("{error}; its result is -1", { error: describeError(error) });
-  }
-
-  /** Whether such a line may be written again, which is then taken for done. */
-  #isDue(line: "full" | "odd"): boolean {
-    const nowMs = this.#monotonicMs();
-    const isDue = nowMs - this.#toldAtMs[line] >= TELL_EVERY_MS;
-    if (isDue) this.#toldAtMs[line] = nowMs;
-    return isDue;
+  #logBadTarget(error: unknown): void {
+    if (!this.#targetLog.allows()) return;
+    const more = this.#targetLog.takeSuppressed();
+    this.#log.warning("{error}; its result is -1{more}", { error: describeError(error), more });
   }
 }

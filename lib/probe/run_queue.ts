@@ -1,29 +1,29 @@
-/** What a queue works with. */
+/** Settings of a queue. */
 export interface RunQueueOptions<T> {
   /** Never rejects. */
   run(item: T): Promise<void>;
-  /** Whether an item that has waited is still to be run. */
+  /** Whether an item that has waited is still to be run; asked when its turn comes. */
   isWanted(item: T): boolean;
   timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   monotonicMs(): number;
 }
 
-const AT_A_TIME = 16;
+const MAX_RUNNING = 16;
 
-/** So many runs may start in {@linkcode WINDOW_MS}: a list of thousands must not become a flood. */
-const STARTS_A_WINDOW = 16;
+/** Probes that may start in each window: a list of thousands must not become a flood. */
+const STARTS_PER_WINDOW = 16;
 
 const WINDOW_MS = 100;
 
-const WAITING_LIMIT = 1000;
+const MAX_WAITING = 1000;
 
-/** Runs items in the order in which they came, so many at a time and so many in a while. */
+/** Runs items in order: a bounded number at a time, started at a bounded rate. */
 export class RunQueue<T> {
   readonly #options: RunQueueOptions<T>;
   #waiting: T[] = [];
   #running = 0;
-  #windowFromMs = -Infinity;
+  #windowStartMs = -Infinity;
   #started = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -33,18 +33,18 @@ export class RunQueue<T> {
 
   /** Runs an item as soon as there is room; `false` when too many wait already. */
   add(item: T): boolean {
-    if (this.#waiting.length >= WAITING_LIMIT) return false;
+    if (this.#waiting.length >= MAX_WAITING) return false;
     this.#waiting.push(item);
     this.#start();
     return true;
   }
 
-  /** Forgets what is not wanted any more. */
+  /** Drops the items that are not wanted any more. */
   prune(): void {
     this.#waiting = this.#waiting.filter(this.#options.isWanted);
   }
 
-  /** Forgets all that wait. */
+  /** Drops all items that wait. */
   clear(): void {
     this.#waiting = [];
     this.#options.timers.clearTimeout(this.#timer);
@@ -53,12 +53,12 @@ export class RunQueue<T> {
 
   #start(): void {
     const nowMs = this.#options.monotonicMs();
-    if (nowMs - this.#windowFromMs >= WINDOW_MS) {
-      this.#windowFromMs = nowMs;
+    if (nowMs - this.#windowStartMs >= WINDOW_MS) {
+      this.#windowStartMs = nowMs;
       this.#started = 0;
     }
-    while (this.#running < AT_A_TIME) {
-      if (this.#started === STARTS_A_WINDOW) return this.#startLater(nowMs);
+    while (this.#running < MAX_RUNNING) {
+      if (this.#started === STARTS_PER_WINDOW) return this.#startLater(nowMs);
       const item = this.#waiting.shift();
       if (item === undefined) return;
       if (this.#options.isWanted(item)) this.#run(item);
@@ -70,7 +70,7 @@ export class RunQueue<T> {
     this.#timer = this.#options.timers.setTimeout(() => {
       this.#timer = undefined;
       this.#start();
-    }, this.#windowFromMs + WINDOW_MS - nowMs);
+    }, this.#windowStartMs + WINDOW_MS - nowMs);
   }
 
   async #run(item: T): Promise<void> {

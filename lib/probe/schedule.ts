@@ -1,13 +1,14 @@
 import { BinaryHeap } from "@std/data-structures/binary-heap";
 import { describeError, getLogger } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
 import { LOST_MS } from "./prober.ts";
 import { RunQueue } from "./run_queue.ts";
 
-/** What a schedule works with; all but the first two are for tests. */
+/** Settings of a schedule; all but the first two are for tests. */
 export interface ProbeScheduleOptions {
-  /** One run: whole milliseconds, or -1; rejects only when the signal aborts. */
+  /** Runs a probe: whole milliseconds, or -1; rejects only when the signal aborts. */
   probe(target: ProbeTarget, options: { signal: AbortSignal }): Promise<number>;
   onResult(result: ProbeResult): void;
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
@@ -21,26 +22,28 @@ export interface ProbeScheduleOptions {
 
 interface Entry {
   readonly task: ProbeTask;
-  /** Absent when the panel's text can't be used: lost without a try. */
+  /** Absent when the panel's text is no target: the result is -1 then. */
   readonly target: ProbeTarget | undefined;
   dueMs: number;
   state: "idle" | "queued" | "running" | "gone";
-  /** Ends the run under way. */
+  /** Aborts the probe that is running. */
   controller?: AbortController;
 }
 
-/** A task's first run comes within its interval, and soon enough to be seen. */
+/** The first probe of a task comes within its interval, but not later than this. */
 const FIRST_WITHIN_MS = 60_000;
 
-/** Runs that are due within so short a time share a timer. */
-const SHORTEST_NAP_MS = 10;
+/** Probes that are due within so short a time share a timer. */
+const MIN_TIMER_MS = 10;
 
-const LONGEST_NAP_MS = 2 ** 31 - 1;
+/** The longest time that a timer can be set to. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Repeats probes, each at its own interval, a bounded number at a time.
  *
- * One timer serves all tasks. A run that is still going on when its next turn comes takes its place.
+ * One timer serves all tasks. A probe that is still running when it is due again is not started a
+ * second time.
  */
 export class ProbeSchedule {
   readonly #options: ProbeScheduleOptions;
@@ -50,7 +53,7 @@ export class ProbeSchedule {
   readonly #entries = new Map<number, Entry>();
   readonly #due = new BinaryHeap<Entry>((a, b) => a.dueMs - b.dueMs);
   readonly #queue: RunQueue<Entry>;
-  #toldFull = false;
+  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
@@ -66,7 +69,7 @@ export class ProbeSchedule {
     });
   }
 
-  /** Takes over a task list: unchanged tasks go on undisturbed, all others are stopped or started. */
+  /** Sets the tasks: unchanged ones go on, all others are stopped or started. */
   update(tasks: readonly ProbeTask[]): void {
     if (this.#stopped) return;
     const wanted = new Map(tasks.map((task) => [task.id, task]));
@@ -87,7 +90,7 @@ export class ProbeSchedule {
     this.#arm();
   }
 
-  /** Ends everything, runs under way included; no result comes after it. */
+  /** Aborts all probes; no result comes after it. */
   stop(): void {
     this.#stopped = true;
     this.#timers.clearTimeout(this.#timer);
@@ -123,8 +126,8 @@ export class ProbeSchedule {
     this.#timers.clearTimeout(this.#timer);
     const next = this.#due.peek();
     if (next === undefined) return;
-    const napMs = Math.max(SHORTEST_NAP_MS, next.dueMs - this.#monotonicMs());
-    this.#timer = this.#timers.setTimeout(() => this.#wake(), Math.min(napMs, LONGEST_NAP_MS));
+    const delayMs = Math.max(MIN_TIMER_MS, next.dueMs - this.#monotonicMs());
+    this.#timer = this.#timers.setTimeout(() => this.#wake(), Math.min(delayMs, MAX_TIMER_MS));
   }
 
   #wake(): void {
@@ -132,7 +135,7 @@ export class ProbeSchedule {
     for (let entry = this.#due.peek(); entry && entry.dueMs <= nowMs; entry = this.#due.peek()) {
       this.#due.pop();
       const everyMs = intervalMs(entry.task);
-      // Turns that were slept through are not made up for.
+      // Probes that were missed, as in a suspended machine, are not made up for.
       entry.dueMs += everyMs * (Math.floor((nowMs - entry.dueMs) / everyMs) + 1);
       this.#due.push(entry);
       if (entry.state === "idle") this.#enqueue(entry);
@@ -144,9 +147,9 @@ export class ProbeSchedule {
     entry.state = "queued";
     if (this.#queue.add(entry)) return;
     entry.state = "idle";
-    // What comes out of a longer queue would tell of a time long gone.
-    if (!this.#toldFull) this.#log.warning("Too many probes are due; some miss their turn");
-    this.#toldFull = true;
+    if (this.#dropLog.allows()) {
+      this.#log.warning("Too many probes are due; some miss their turn");
+    }
   }
 
   async #run(entry: Entry): Promise<void> {
@@ -180,7 +183,7 @@ function isSame(a: ProbeTask, b: ProbeTask): boolean {
   return a.kind === b.kind && a.target === b.target && a.intervalSeconds === b.intervalSeconds;
 }
 
-/** At least a second: whatever the list says, a probe must not become a flood. */
+/** Interval of a task; a second at least, whatever the panel says. */
 function intervalMs(task: ProbeTask): number {
   return Math.max(1, task.intervalSeconds) * 1000;
 }
