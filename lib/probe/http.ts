@@ -4,12 +4,12 @@ import type { SystemResolver } from "../net/dns.ts";
 import { connectFirstReachable, type ReachableOptions } from "../net/happy_eyeballs.ts";
 import { parseProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
 
-/** What exempts hosts from proxies. */
+/** Variables that exempt hosts from proxies. */
 const EXEMPTIONS = ["NO_PROXY", "no_proxy"] as const;
 
 /**
- * A client for `fetch` that reaches every host through `proxyUrl`, whatever proxies and exemptions
- * the environment names, by HTTP/1.1 and without keeping connections.
+ * A client for `fetch` that reaches every host through `proxyUrl`, regardless of the proxies and
+ * exemptions of the environment, with HTTP/1.1 and without keep-alive.
  *
  * @param options `caCerts`: authorities to trust beside the built-in ones, in PEM.
  */
@@ -28,8 +28,9 @@ export function createPinnedClient(
 }
 
 /**
- * The runtime reads the exemptions when a client is made and has no other way to do without them.
- * They are emptied rather than deleted, for other threads read the environment at the same time.
+ * Creates a client without the exemptions, which the runtime reads from the environment when the
+ * client is created. They are set empty rather than deleted, since other threads may read the
+ * environment at the same time.
  */
 function withoutExemptions<T>(create: () => T): T {
   const before = EXEMPTIONS.map((name) => [name, Deno.env.get(name)] as const);
@@ -41,30 +42,30 @@ function withoutExemptions<T>(create: () => T): T {
   }
 }
 
-/** SOCKS 5: no password is asked for. */
-const WELCOME = Uint8Array.of(5, 0);
+/** SOCKS 5: no authentication. */
+const NO_AUTHENTICATION = Uint8Array.of(5, 0);
 
-/** SOCKS 5: connected; from which address is left open. */
+/** SOCKS 5: connected, from 0.0.0.0 port 0. */
 const CONNECTED = Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0);
 
 /**
- * A SOCKS 5 proxy on loopback that serves one connection and leads it to addresses chosen before,
- * whatever host it asks for.
+ * A SOCKS 5 proxy on loopback for one connection, which it connects to given addresses, whatever
+ * host the client asks for.
  */
 export class Relay implements Disposable {
   readonly #opened = new DisposableStack();
   readonly #listener: Deno.TcpListener;
   /**
-   * When the first packet to the address left, in milliseconds of `performance.now()`, told once
-   * the connection stands. Rejects with the error of {@linkcode connectFirstReachable} when it does not come about.
+   * When the first packet was sent, in milliseconds of `performance.now()`; resolves when the
+   * connection is established. Rejects with the error of {@linkcode connectFirstReachable}.
    */
   readonly started: Promise<number>;
 
-  /** Dials the first address that there is a way to, as soon as it is asked to connect. */
+  /** Connects to the first reachable address as soon as the client asks. */
   constructor(addresses: readonly string[], options: ReachableOptions) {
     this.#listener = this.#opened.adopt(Deno.listen({ hostname: "127.0.0.1", port: 0 }), close);
     this.started = this.#serve(addresses, options);
-    // Whoever waits for it is told all the same.
+    // Nobody may be waiting for it.
     this.started.catch(() => {});
   }
 
@@ -73,7 +74,7 @@ export class Relay implements Disposable {
     return `socks5h://127.0.0.1:${this.#listener.addr.port}`;
   }
 
-  /** Ends whatever is under way and closes all connections. */
+  /** Closes all connections. */
   [Symbol.dispose](): void {
     this.#opened.dispose();
   }
@@ -81,11 +82,12 @@ export class Relay implements Disposable {
   async #serve(addresses: readonly string[], options: ReachableOptions): Promise<number> {
     const client = this.#keep(await this.#listener.accept());
     close(this.#listener);
-    await takeRequest(client);
+    await readRequest(client);
     const { connection, startedAtMs } = await connectFirstReachable(addresses, options);
     this.#keep(connection);
     await writeAll(client, CONNECTED);
-    // What a server says before it hangs up on a request counts, so only its own end is passed on.
+    // A response counts even if the server closes before it has read the request, so only the
+    // server's end is passed on.
     copy(client, connection).catch(() => {});
     copy(connection, client).catch(() => {}).then(() => client.closeWrite()).catch(() => {});
     return startedAtMs;
@@ -94,35 +96,35 @@ export class Relay implements Disposable {
   #keep(connection: Deno.TcpConn): Deno.TcpConn {
     if (this.#opened.disposed) {
       close(connection);
-      throw new Error("Cannot relay: nobody wants it any more");
+      throw new Error("Cannot relay: the relay was closed");
     }
-    // The relay must add no waiting of its own.
+    // The relay must not delay small packets.
     connection.setNoDelay(true);
     return this.#opened.adopt(connection, close);
   }
 }
 
-/** Reads a client's greeting and which host it asks for, which does not matter. */
-async function takeRequest(client: Deno.TcpConn): Promise<void> {
-  const [, methods = 0] = await take(client, 2);
-  await take(client, methods);
-  await writeAll(client, WELCOME);
-  const [, , , kind] = await take(client, 4);
-  const [length = 0] = kind === 1 ? [4] : kind === 4 ? [16] : await take(client, 1);
-  await take(client, length + 2);
+/** Reads a client's greeting and request; the requested host does not matter. */
+async function readRequest(client: Deno.TcpConn): Promise<void> {
+  const [, methods = 0] = await readExactly(client, 2);
+  await readExactly(client, methods);
+  await writeAll(client, NO_AUTHENTICATION);
+  const [, , , kind] = await readExactly(client, 4);
+  const [length = 0] = kind === 1 ? [4] : kind === 4 ? [16] : await readExactly(client, 1);
+  await readExactly(client, length + 2);
 }
 
-async function take(from: Deno.TcpConn, length: number): Promise<Uint8Array> {
+async function readExactly(from: Deno.TcpConn, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  for (let taken = 0; taken < length;) {
-    const count = await from.read(bytes.subarray(taken));
-    if (count === null) throw new Error("Cannot relay: the client hung up");
-    taken += count;
+  for (let read = 0; read < length;) {
+    const count = await from.read(bytes.subarray(read));
+    if (count === null) throw new Error("Cannot relay: the client closed the connection");
+    read += count;
   }
   return bytes;
 }
 
-/** What a probe by HTTP works with. */
+/** Settings of an HTTP probe. */
 export interface HttpProbeOptions {
   signal: AbortSignal;
   resolver: Pick<SystemResolver, "resolve">;
@@ -130,7 +132,7 @@ export interface HttpProbeOptions {
   caCerts?: string[];
 }
 
-const REDIRECTS_LIMIT = 10;
+const MAX_REDIRECTS = 10;
 
 const HEADERS = {
   "accept": "*/*",
@@ -138,17 +140,17 @@ const HEADERS = {
   "connection": "close",
 } as const;
 
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Milliseconds from connecting to the end of the answer's head, over all redirects, without the
- * time that names took to resolve.
+ * Milliseconds from connecting to the end of the response head, over all redirects, without name
+ * resolution.
  *
- * The address that was resolved is the one that is dialled, no proxy of the environment comes
- * between, no connection outlives the probe, and no body is read.
+ * The connection goes to the resolved address, past the proxies of the environment. No body is read
+ * and no connection is kept.
  *
- * @throws {Error} When there was no answer with a status of 200 to 399, or the port is one that
- * `fetch` does not go to, such as 6000.
+ * @throws {Error} When there was no response with a status of 200 to 399, or `fetch` refuses the
+ * port, such as 6000.
  */
 export async function probeHttp(url: URL, options: HttpProbeOptions): Promise<number> {
   let elapsedMs = 0;
@@ -157,25 +159,27 @@ export async function probeHttp(url: URL, options: HttpProbeOptions): Promise<nu
     elapsedMs += hop.elapsedMs;
     const { status, location } = hop;
     if (status < 200 || status > 399) {
-      throw new Error(`Cannot probe ${target.host}: the answer is ${status}`);
+      throw new Error(`Cannot probe ${target.host}: the status is ${status}`);
     }
-    if (!REDIRECTS.has(status) || location === undefined) return elapsedMs;
-    if (redirects === REDIRECTS_LIMIT) {
-      throw new Error(`Cannot probe ${url.host}: more than ${REDIRECTS_LIMIT} redirects`);
+    if (!REDIRECT_STATUSES.has(status) || location === undefined) return elapsedMs;
+    if (redirects === MAX_REDIRECTS) {
+      throw new Error(`Cannot probe ${url.host}: more than ${MAX_REDIRECTS} redirects`);
     }
-    target = redirected(target, location);
+    target = redirectTarget(target, location);
   }
 }
 
-function redirected(from: URL, location: string): URL {
+function redirectTarget(from: URL, location: string): URL {
   const next = URL.parse(location, from);
   if (!next) throw new Error(`Cannot probe ${from.host}: it redirects to no URL`);
   const target = parseProbeTarget("http", next.href);
-  if (target.kind !== "http") throw new Error(`Cannot probe ${from.host}: it redirects elsewhere`);
+  if (target.kind !== "http") {
+    throw new Error(`Cannot probe ${from.host}: it redirects to no HTTP URL`);
+  }
   return target.url;
 }
 
-/** What matters of an answer, and how long it took. */
+/** Outcome of one request. */
 interface Hop {
   status: number;
   location: string | undefined;
@@ -185,34 +189,33 @@ interface Hop {
 async function exchange(url: URL, options: HttpProbeOptions): Promise<Hop> {
   const { signal, resolver, caCerts } = options;
   const addresses = await resolver.resolve(urlHost(url), { signal });
-  if (url.protocol === "https:") await rouseCryptography();
+  if (url.protocol === "https:") await warmUpCryptography();
   using relay = new Relay(addresses, { port: urlPort(url), signal });
   using client = createPinnedClient(relay.url, caCerts ? { caCerts } : {});
   try {
     const request = fetch(url, { client, signal, redirect: "manual", headers: HEADERS });
-    // When there is no connection, the relay knows why, and says so first.
+    // When the connection fails, the relay rejects first, with the reason.
     const [response, startedAtMs] = await Promise.all([request, relay.started]);
     const elapsedMs = performance.now() - startedAtMs;
-    // What becomes of the body changes nothing any more.
     await response.body?.cancel().catch(() => {});
     const location = response.headers.get("location") ?? undefined;
     return { status: response.status, location, elapsedMs };
   } catch (error) {
     signal.throwIfAborted();
-    // The runtime's own error quotes the URL with its query: its words go on, the object does not.
+    // Without the cause: the runtime's own error quotes the URL with its query.
     throw new Error(`Cannot probe ${url.host}: ${reasonOf(error)}`);
   }
 }
 
 /**
- * The runtime's cryptography gathers randomness when it is first used. That takes tens of
- * milliseconds, which must not count for the first target by TLS.
+ * Lets the runtime's cryptography gather randomness, which takes tens of milliseconds at its first
+ * use and must not count for the first https target.
  */
-async function rouseCryptography(): Promise<void> {
+async function warmUpCryptography(): Promise<void> {
   await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
 }
 
-/** What went wrong, without URLs. */
+/** The reason of a failure, without URLs. */
 function reasonOf(error: unknown): string {
   const text = describeError(error);
   return /client error \([^)]*\): (.*)$/s.exec(text)?.[1] ??

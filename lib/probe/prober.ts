@@ -7,7 +7,7 @@ import { IcmpProbe } from "./icmp.ts";
 import { measure } from "./measure.ts";
 import { probeTcp } from "./tcp.ts";
 
-/** The value of a probe that was lost, as the panel knows it. */
+/** The panel's value for a lost probe. */
 export const LOST_MS = -1;
 
 /** Runs probes of all kinds. */

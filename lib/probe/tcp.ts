@@ -1,10 +1,6 @@
 import { connectFirstReachable, type ReachableOptions } from "../net/happy_eyeballs.ts";
 
-/**
- * Milliseconds that a TCP handshake took.
- *
- * @throws {Error} When there was none.
- */
+/** Milliseconds of a TCP handshake. @throws {Error} When it failed. */
 export async function probeTcp(
   addresses: readonly string[],
   options: ReachableOptions,

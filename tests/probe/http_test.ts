@@ -65,7 +65,7 @@ Deno.test("probeHttp() takes a status of 200 to 399 for success, all others not"
       for (const status of [400, 401, 404, 500, 503, 599]) {
         assertEquals(
           await failure(() => probe(`${base}/${status}`)),
-          `Cannot probe 127.0.0.1:${server.port}: the answer is ${status}`,
+          `Cannot probe 127.0.0.1:${server.port}: the status is ${status}`,
         );
       }
     },
@@ -171,7 +171,7 @@ Deno.test("probeHttp() takes a redirect without a location for success", async (
   );
 });
 
-Deno.test("probeHttp() rejects when the answer is no HTTP, is cut off or empty", async () => {
+Deno.test("probeHttp() rejects when the response is no HTTP, is cut off or empty", async () => {
   const answers = ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nServ", "", "\r\n\r\n"];
   await withServer(
     (path, connection) => write(connection, answers[Number(path[1])] ?? ""),
