@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
  * floors below.
  */
 const FLOORS: readonly (readonly string[])[] = [
-  ["parse/", "log/", "types.ts", "version.ts"],
+  ["parse/", "log/", "types.ts", "version.ts", "bounded_queue.ts"],
   ["config/", "host/", "net/"],
   ["metrics/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],
@@ -24,6 +24,7 @@ const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
 
 /** Where the runtime, the network and timers may be touched. */
 const EDGES = [
+  "bounded_queue.ts",
   "host/",
   "net/",
   "metrics/public_addresses.ts",

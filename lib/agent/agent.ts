@@ -5,10 +5,10 @@
  */
 
 import { delay } from "@std/async/delay";
+import { BoundedQueue } from "../bounded_queue.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { ClientV1 } from "../panel/client_v1.ts";
-import { Outbox } from "../panel/delivery_queue.ts";
 import type { LinkListener, PanelLink } from "../panel/link.ts";
 import type { Transport } from "../panel/link_machine.ts";
 import type { PanelOrder } from "../panel/messages.ts";
@@ -117,10 +117,11 @@ export class Agent {
       onTransport: (transport) => this.#onTransport(transport),
       onAccepted: (intervalMs) => this.#parts.onAccepted(intervalMs),
     }, { signal, calls: this.#calls.signal });
-    const results = new Outbox<ProbeResult>({
-      deliver: (result) => this.#sendResult(link, result),
-      parallel: RESULTS_AT_A_TIME,
+    const results = new BoundedQueue<ProbeResult>({
+      run: (result) => this.#sendResult(link, result),
+      concurrency: RESULTS_AT_A_TIME,
       capacity: RESULTS_WAITING,
+      whenFull: "drop oldest",
     });
     const running = link.run();
     await Promise.race([link.firstOutcome, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);

@@ -1,9 +1,10 @@
+import type { BoundedQueue } from "../bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { ProbeKind, ProbeResult } from "../types.ts";
 import { LOST_MS } from "./prober.ts";
-import { RunQueue } from "./run_queue.ts";
+import { createRunQueue } from "./run_queue.ts";
 
 /** One probe that the panel orders. */
 export interface ProbeOrder {
@@ -37,7 +38,7 @@ export class OnDemandProbes {
   readonly #log = getLogger("probe");
   readonly #stopped = new AbortController();
   readonly #tasks = new Set<number>();
-  readonly #queue: RunQueue<Entry>;
+  readonly #queue: BoundedQueue<Entry>;
   readonly #dropLog: LogRateLimit;
   readonly #targetLog: LogRateLimit;
 
@@ -47,7 +48,7 @@ export class OnDemandProbes {
     const minute = { lines: 1, periodMs: 60_000, monotonicMs: this.#monotonicMs };
     this.#dropLog = new LogRateLimit(minute);
     this.#targetLog = new LogRateLimit(minute);
-    this.#queue = new RunQueue({
+    this.#queue = createRunQueue({
       run: (entry) => this.#run(entry),
       isWanted: (entry) => this.#isFresh(entry),
       timers: options.timers ?? globalThis,

@@ -1,10 +1,11 @@
 import { BinaryHeap } from "@std/data-structures/binary-heap";
+import type { BoundedQueue } from "../bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
 import { LOST_MS } from "./prober.ts";
-import { RunQueue } from "./run_queue.ts";
+import { createRunQueue } from "./run_queue.ts";
 
 /** Settings of a schedule; all but the first two are for tests. */
 export interface ProbeScheduleOptions {
@@ -52,7 +53,7 @@ export class ProbeSchedule {
   readonly #log = getLogger("probe");
   readonly #entries = new Map<number, Entry>();
   readonly #due = new BinaryHeap<Entry>((a, b) => a.dueMs - b.dueMs);
-  readonly #queue: RunQueue<Entry>;
+  readonly #queue: BoundedQueue<Entry>;
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
@@ -61,7 +62,7 @@ export class ProbeSchedule {
     this.#options = options;
     this.#timers = options.timers ?? globalThis;
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
-    this.#queue = new RunQueue({
+    this.#queue = createRunQueue({
       run: (entry) => this.#run(entry),
       isWanted: (entry) => entry.state !== "gone",
       timers: this.#timers,

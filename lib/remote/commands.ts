@@ -5,7 +5,7 @@ import type { CommandResult } from "../types.ts";
 import { NOT_STARTED, runCommand } from "./command.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { ResultQueue } from "./result_queue.ts";
-import { RecentIds, TaskQueue } from "./task_queue.ts";
+import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
 /** Settings of the panel's commands. */
 export interface CommandsOptions {
@@ -59,7 +59,7 @@ export class Commands {
   readonly #commandLog: LogRateLimit;
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds(REMEMBERED_IDS);
-  readonly #queue = new TaskQueue({ parallel: PARALLEL_COMMANDS, capacity: MAX_WAITING });
+  readonly #queue = createTaskQueue({ concurrency: PARALLEL_COMMANDS, capacity: MAX_WAITING });
   readonly #results: ResultQueue<CommandResult>;
   #waitingLength = 0;
 

@@ -1,5 +1,5 @@
 import { describeError, getLogger } from "../log/log.ts";
-import { RecentIds, TaskQueue } from "./task_queue.ts";
+import { createTaskQueue, RecentIds } from "./task_queue.ts";
 import { FileArguments } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
 
@@ -79,9 +79,9 @@ export class FileRequests {
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds(REMEMBERED_IDS);
   readonly #lanes = {
-    quick: new TaskQueue({ parallel: 4, capacity: CAPACITY }),
-    slow: new TaskQueue({ parallel: 2, capacity: CAPACITY }),
-    transfer: new TaskQueue({ parallel: 4, capacity: CAPACITY }),
+    quick: createTaskQueue({ concurrency: 4, capacity: CAPACITY }),
+    slow: createTaskQueue({ concurrency: 2, capacity: CAPACITY }),
+    transfer: createTaskQueue({ concurrency: 4, capacity: CAPACITY }),
   };
   readonly #uploads: FileUploads;
   readonly #operations: ReadonlyMap<string, Operation>;

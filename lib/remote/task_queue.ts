@@ -1,41 +1,13 @@
-/** Runs tasks in order: a bounded number at a time, and a bounded number that wait. */
-export class TaskQueue {
-  readonly #parallel: number;
-  readonly #capacity: number;
-  #waiting: (() => Promise<void>)[] = [];
-  readonly #running = new Set<Promise<void>>();
+import { BoundedQueue } from "../bounded_queue.ts";
 
-  /** @param options `parallel`: tasks that run at a time; `capacity`: tasks that may wait. */
-  constructor(options: { parallel: number; capacity: number }) {
-    this.#parallel = options.parallel;
-    this.#capacity = options.capacity;
-  }
+/** Something to do when there is room; must not reject. */
+export type Task = () => Promise<void>;
 
-  /**
-   * Runs a task as soon as there is room, but not before the caller goes on; `false` when too many
-   * wait. The task must not reject.
-   */
-  add(task: () => Promise<void>): boolean {
-    if (this.#running.size < this.#parallel) this.#run(task);
-    else if (this.#waiting.length < this.#capacity) this.#waiting.push(task);
-    else return false;
-    return true;
-  }
-
-  /** Drops the tasks that wait, and resolves when those that run have ended. */
-  async close(): Promise<void> {
-    this.#waiting = [];
-    await Promise.all(this.#running);
-  }
-
-  #run(task: () => Promise<void>): void {
-    const running = Promise.resolve().then(task).finally(() => {
-      this.#running.delete(running);
-      const next = this.#waiting.shift();
-      if (next !== undefined) this.#run(next);
-    });
-    this.#running.add(running);
-  }
+/** Creates a queue of tasks, none of which starts before the caller of `add()` goes on. */
+export function createTaskQueue(
+  options: { concurrency: number; capacity: number },
+): BoundedQueue<Task> {
+  return new BoundedQueue({ ...options, run: (task) => Promise.resolve().then(task) });
 }
 
 /** The panel's ids are UUIDs of 36 characters. */

@@ -4,7 +4,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
 import { execEnvironment } from "./exec_environment.ts";
-import { isValidId, TaskQueue } from "./task_queue.ts";
+import { createTaskQueue, isValidId } from "./task_queue.ts";
 import { runTerminal, sendLine } from "./terminal.ts";
 
 /** Settings of the panel's terminals. */
@@ -66,7 +66,7 @@ export class Terminals {
   readonly #open = new Map<string, OpenTerminal>();
   readonly #running = new Set<Promise<void>>();
   readonly #refused = new Set<string>();
-  readonly #refusals = new TaskQueue({ parallel: 4, capacity: MAX_REFUSALS });
+  readonly #refusals = createTaskQueue({ concurrency: 4, capacity: MAX_REFUSALS });
 
   constructor(options: TerminalsOptions) {
     this.#options = options;

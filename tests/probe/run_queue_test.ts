@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { createClock } from "@sinonjs/fake-timers";
-import { RunQueue } from "../../lib/probe/run_queue.ts";
+import { createRunQueue } from "../../lib/probe/run_queue.ts";
 
 /** A queue of numbers on a clock of its own; a run takes `tookMs`. */
 function bench(tookMs: number) {
   const clock = createClock();
   const started: { item: number; atMs: number }[] = [];
   const unwanted = new Set<number>();
-  const queue = new RunQueue<number>({
+  const queue = createRunQueue<number>({
     run: (item) => {
       started.push({ item, atMs: clock.now });
       return new Promise((resolve) => void clock.setTimeout(resolve, tookMs));
@@ -23,7 +23,7 @@ function numbers(count: number): number[] {
   return [...Array(count).keys()];
 }
 
-Deno.test("RunQueue runs 16 items at a time, in the order they came", async () => {
+Deno.test("createRunQueue() runs 16 items at a time, in the order they came", async () => {
   const { clock, started, queue, items } = bench(1000);
   for (const item of numbers(40)) queue.add(item);
   await clock.tickAsync(3000);
@@ -36,7 +36,7 @@ Deno.test("RunQueue runs 16 items at a time, in the order they came", async () =
   assertEquals(clock.countTimers(), 0);
 });
 
-Deno.test("RunQueue starts no more than 16 items in 100 ms, however short they are", async () => {
+Deno.test("createRunQueue() starts no more than 16 items in 100 ms, however short they are", async () => {
   const { clock, started, queue, items } = bench(1);
   for (const item of numbers(100)) queue.add(item);
   await clock.tickAsync(99);
@@ -48,7 +48,7 @@ Deno.test("RunQueue starts no more than 16 items in 100 ms, however short they a
   assertEquals(clock.countTimers(), 0);
 });
 
-Deno.test("RunQueue.add() refuses items when a thousand wait", () => {
+Deno.test("createRunQueue() refuses items when a thousand wait", () => {
   const { queue } = bench(1000);
   assertEquals(numbers(1016).every((item) => queue.add(item)), true);
   assertEquals(queue.add(1016), false);
@@ -57,7 +57,7 @@ Deno.test("RunQueue.add() refuses items when a thousand wait", () => {
   queue.clear();
 });
 
-Deno.test("RunQueue.prune() makes room, and unwanted items are never run", async () => {
+Deno.test("createRunQueue() with prune() makes room, and unwanted items are never run", async () => {
   const { clock, queue, unwanted, items } = bench(1000);
   for (const item of numbers(1016)) queue.add(item);
   for (const item of numbers(1016).slice(20)) unwanted.add(item);
@@ -68,7 +68,7 @@ Deno.test("RunQueue.prune() makes room, and unwanted items are never run", async
   assertEquals(items(), [...numbers(18), 19, 2000]);
 });
 
-Deno.test("RunQueue.clear() leaves no timer and nothing to run", async () => {
+Deno.test("createRunQueue() with clear() leaves no timer and nothing to run", async () => {
   const { clock, queue, items } = bench(1);
   for (const item of numbers(100)) queue.add(item);
   await clock.tickAsync(5);

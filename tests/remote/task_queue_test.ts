@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { TaskQueue } from "../../lib/remote/task_queue.ts";
+import { createTaskQueue } from "../../lib/remote/task_queue.ts";
 
-Deno.test("TaskQueue.add() runs so much at a time, in order, and refuses what is too much", async () => {
-  const turns = new TaskQueue({ parallel: 2, capacity: 3 });
+Deno.test("createTaskQueue() with add() runs so much at a time, in order, and refuses what is too much", async () => {
+  const turns = createTaskQueue({ concurrency: 2, capacity: 3 });
   const started: number[] = [];
   const gates = Array.from({ length: 6 }, () => Promise.withResolvers<void>());
   const taken = gates.map(({ promise }, index) =>
