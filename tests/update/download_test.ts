@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { Downloads } from "../../lib/update/download.ts";
+import { startHttpProxy, startSocksProxy } from "../net/fake_proxies.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 
 type Answer = (request: Request) => Response | Promise<Response>;
@@ -83,6 +84,9 @@ Deno.test("Downloads.text() takes no more than was wanted, also of an answer wit
     return new Response(body);
   };
   await withServer(endless, async (origin, downloads) => {
+    assertStringIncludes(await failure(text(downloads, origin)), "longer than 1048576 bytes");
+  });
+  await withServer(() => new Response("x".repeat(101)), async (origin, downloads) => {
     assertStringIncludes(await failure(text(downloads, origin)), "longer than 100 bytes");
   });
 });
@@ -95,7 +99,7 @@ Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
     return new Response(body);
   };
   await withServer(silent, async (origin, downloads) => {
-    assertStringIncludes(await failure(text(downloads, origin)), "no data for 0.1 s");
+    assertStringIncludes(await failure(text(downloads, origin)), "no byte moved");
   }, { idleTimeoutMs: 100 });
 });
 
@@ -163,12 +167,12 @@ Deno.test("Downloads.file() writes just as many bytes as were promised", async (
     });
     await withFile(async (path, file) => {
       const more = downloads.file(origin, { file, sizeBytes: 59_999, signal: never() });
-      assertStringIncludes(await failure(more), "longer than 59999 bytes");
+      assertStringIncludes(await failure(more), "does not have 59999 bytes");
       assert((await Deno.stat(path)).size <= 59_999);
     });
     await withFile(async (_, file) => {
       const less = downloads.file(origin, { file, sizeBytes: 60_001, signal: never() });
-      assertStringIncludes(await failure(less), "ended after 60000 of 60001 bytes");
+      assertStringIncludes(await failure(less), "does not have 60001 bytes");
     });
   });
 });
@@ -185,27 +189,63 @@ Deno.test("Downloads.file() does not take a broken answer for a whole one", asyn
   await withFile(async (_, file) => {
     const url = `http://127.0.0.1:${listener.addr.port}/x`;
     const words = await failure(downloads.file(url, { file, sizeBytes: 4, signal: never() }));
-    assertStringIncludes(words, `Cannot download ${url}: error reading a body`);
+    assertStringIncludes(words, `Cannot download ${url}: the connection was closed in mid-answer`);
   });
   await served;
 });
 
-Deno.test("Downloads go by the proxy, but not to whoever is exempt", async () => {
-  const seen: string[] = [];
-  const proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    seen.push(`${request.url} ${request.headers.get("proxy-authorization")}`);
-    return new Response("by the proxy");
-  });
-  const http = `http://user:p%40ss@127.0.0.1:${proxy.addr.port}`;
+Deno.test("Downloads give a proxy its password, and the server behind it nothing of it", async () => {
+  const certificate = await makeCertificate();
+  if (certificate === undefined) return console.log("skipped: there is no openssl");
+  const { authority, certificate: cert, key } = certificate;
+  const headers: string[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
+    (request) => {
+      headers.push(...request.headers.keys());
+      return new Response("by the proxy");
+    },
+  );
+  const login = "user:p@ss";
+  await using proxy = startHttpProxy({ login });
+  await using socks = startSocksProxy({ login });
   try {
-    await withServer(() => new Response("directly"), async (origin, downloads) => {
-      assertEquals(await text(downloads, "http://releases.example/x"), "by the proxy");
-      assertEquals(await text(downloads, `${origin}/x`), "directly");
-    }, { proxies: { http, none: "127.0.0.0/8" } });
-    assertEquals(seen, [`http://releases.example/x Basic ${btoa("user:p@ss")}`]);
+    for (
+      const https of [
+        `http://user:p%40ss@127.0.0.1:${proxy.port}`,
+        `socks5://user:p%40ss@127.0.0.1:${socks.port}`,
+      ]
+    ) {
+      const options = { userAgent: "x", caCerts: [authority] };
+      const proxied = new Downloads({ ...options, proxies: { https } });
+      const url = `https://127.0.0.1:${server.addr.port}/x`;
+      assertEquals(await text(proxied, url), "by the proxy");
+      const exempt = new Downloads({ ...options, proxies: { https, none: "127.0.0.0/8" } });
+      assertEquals(await text(exempt, url), "by the proxy");
+    }
+    assertEquals([proxy.requests.length, socks.requests.length], [1, 1], "once each");
+    assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa(login)}`);
+    assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
+    assert(headers.includes("user-agent"));
   } finally {
-    await proxy.shutdown();
+    await server.shutdown();
   }
+});
+
+Deno.test("Downloads refuse plain HTTP but on loopback, whatever leads there", async () => {
+  const away = "http://releases.example/x";
+  const answer = () => new Response(null, { status: 302, headers: { location: away } });
+  await using proxy = startHttpProxy();
+  const http = `http://127.0.0.1:${proxy.port}`;
+  await withServer(answer, async (origin, downloads) => {
+    assertStringIncludes(await failure(text(downloads, `${origin}/x`)), "is refused");
+    assertStringIncludes(
+      await failure(text(downloads, "http://releases.example/x?token=secret")),
+      "plain HTTP to releases.example is refused",
+    );
+    assertStringIncludes(await failure(text(downloads, "http://[::ffff:8.8.8.8]/x")), "is refused");
+  }, { proxies: { http } });
+  assertEquals(proxy.requests, []);
 });
 
 Deno.test("Downloads verify certificates, and stay with HTTPS", async () => {

@@ -181,15 +181,15 @@ const FAULTS: Record<
   },
   "the file is short": {
     faults: { answer: { portable: body(PROGRAM.slice(0, -10)) } },
-    words: `ended after ${LENGTH - 10} of ${LENGTH} bytes`,
+    words: `does not have ${LENGTH} bytes`,
   },
   "the file is longer": {
     faults: { answer: { portable: body(`${PROGRAM}more`) } },
-    words: `longer than ${LENGTH} bytes`,
+    words: `does not have ${LENGTH} bytes`,
   },
   "the file is a page": {
     faults: { answer: { portable: body("<!DOCTYPE html>") } },
-    words: `ended after 15 of ${LENGTH} bytes`,
+    words: `does not have ${LENGTH} bytes`,
   },
   "the file is missing": {
     faults: { answer: { portable: () => new Response("no", { status: 404 }) } },
