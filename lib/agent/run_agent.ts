@@ -5,7 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { Sampler } from "../metrics/monitored_snapshot.ts";
+import { Sampler } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import type { OutcomeListener } from "../panel/outages.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";

@@ -3,9 +3,9 @@ import { parseSockstat } from "../parse/sockstat.ts";
 import type { Connections as Counts } from "../types.ts";
 
 /**
- * TCP and UDP sockets of both families, from `net/sockstat` and `net/sockstat6`.
+ * Counts TCP and UDP sockets of both families, from `net/sockstat` and `net/sockstat6`.
  *
- * The cost does not grow with them; for `net/tcp` the kernel walks its whole hash table.
+ * The cost does not depend on their number; for `net/tcp` the kernel walks its whole hash table.
  */
 export class ConnectionCollector {
   readonly #ipv4: Source;
@@ -17,9 +17,9 @@ export class ConnectionCollector {
   }
 
   /**
-   * A machine without IPv6 has no second file and no such sockets.
+   * Numbers of sockets; a machine without IPv6 has no second file.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): Counts | undefined {
     const text = this.#ipv4.read();

@@ -3,11 +3,11 @@ import { type CpuState, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 
-/** How busy all cores together are, from `/proc/stat`. */
+/** Measures the utilization of all cores together, from `/proc/stat`. */
 export class CpuCollector {
   readonly #stat: Source;
-  // Counter by counter rather than by the sum: idle and iowait fall on some kernels, steal on some
-  // hypervisors, and one that fell must not eat another's growth.
+  // One by one instead of their sum: idle and iowait fall on some kernels, steal on some hypervisors,
+  // and a counter that falls must not cancel another's increase.
   readonly #counters: Readonly<Record<CpuState, TickCounter>> = {
     user: new TickCounter(),
     nice: new TickCounter(),
@@ -25,40 +25,40 @@ export class CpuCollector {
   }
 
   /**
-   * Percent, 0 to 100, since the call before; since boot in the first one.
+   * Percent, 0 to 100, since the previous call; since boot in the first one.
    *
-   * When no time went by, when a core took its time with it, or when idle time makes no sense, the
-   * last value stays.
+   * Keeps the previous value when no time has passed, when a core went offline and took its time
+   * along, and when the idle time is out of range.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): number | undefined {
     const line = this.#stat.readFirstLine();
     if (line === undefined) return undefined;
     const ticks = parseCpuTicks(line);
-    // Without it there is no share; the next look covers this one's time too.
+    // No ratio without it; the next call covers this interval too.
     if (ticks.idle === undefined) return this.#percent;
     let busy = 0;
     for (const state of BUSY) busy += Math.max(this.#counters[state].advance(ticks[state]), 0);
     const waiting = Math.max(this.#counters.iowait.advance(ticks.iowait), 0);
     const idle = this.#counters.idle.advance(ticks.idle);
-    // A little backwards is jitter of cores that never rest; more than went by is a core that left.
+    // A small decrease is jitter of busy cores; more than the elapsed time is a core that went offline.
     if (busy + waiting + idle <= 0) return this.#percent;
-    // Divided first: a share never exceeds 1, but a product may be rounded to above 100.
+    // Divided first: a ratio never exceeds 1, but a product may be rounded to above 100.
     this.#percent = 100 * (busy / (busy + waiting + Math.max(idle, 0)));
     return this.#percent;
   }
 }
 
-/** One of the kernel's sums of time. */
+/** One tick counter of the kernel. */
 class TickCounter {
   #last = 0;
   #highest = 0;
 
-  /** Ticks since the call before; negative when it fell, 0 when it is not known. */
+  /** Ticks since the previous call; negative when the counter fell, 0 when it is unknown. */
   advance(ticks: number | undefined): number {
     if (ticks === undefined) return 0;
-    // A core that comes back brings the time along that was counted before it left.
+    // A core that returns adds the time again that it had when it went offline.
     const from = this.#last < this.#highest && ticks >= this.#highest ? this.#highest : this.#last;
     this.#last = ticks;
     this.#highest = Math.max(this.#highest, ticks);

@@ -3,7 +3,7 @@ import { counterIncrease } from "./traffic_total.ts";
 
 const BUSY = ["user", "nice", "sys", "irq"] as const;
 
-/** How busy all cores of a Mac together are, from `os.cpus()` of `node:os`. */
+/** Measures the utilization of all cores of a Mac together, from `os.cpus()` of `node:os`. */
 export class DarwinCpuCollector {
   readonly #host: Pick<DarwinHost, "cores">;
   #previous: readonly CoreTimes[] = [];
@@ -14,10 +14,10 @@ export class DarwinCpuCollector {
   }
 
   /**
-   * Percent, 0 to 100, since the call before; since boot in the first one.
+   * Percent, 0 to 100, since the previous call; since boot in the first one.
    *
-   * Counted core by core, since each core's counters wrap for themselves, within 500 days. When no
-   * time went by, the last value stays.
+   * Cores are counted separately, because each core's counters wrap on their own, within 500 days.
+   * Keeps the previous value when no time has passed.
    */
   collect(): number | undefined {
     const cores = this.#host.cores();

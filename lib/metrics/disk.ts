@@ -10,17 +10,17 @@ import {
 } from "./mount_filter.ts";
 import { NonblockingStatfs } from "./nonblocking_statfs.ts";
 
-/** A file system's answer, and the pool that it shares its free space with others of. */
+/** Usage of a file system, and the pool with which it shares free space. */
 export interface PooledUsage {
   use: FileSystemUse;
   pool?: string | undefined;
 }
 
 /**
- * Adds up what file systems have and what of it is used, in bytes; `undefined` when there is none.
+ * Adds up total and used bytes of file systems; `undefined` when there are none.
  *
- * Each data set of a pool claims all of the pool's free space for its own: there the used parts are
- * added, and the largest free part once. Snapshots and volumes of a pool are not in its data sets' answers.
+ * Each data set of a pool reports all free space of the pool as its own: used parts are added, and the
+ * largest free part is added once. Snapshots and volumes of a pool are not included.
  */
 export function sumUsage(answers: readonly PooledUsage[]): Usage | undefined {
   if (answers.length === 0) return undefined;
@@ -41,15 +41,15 @@ export function sumUsage(answers: readonly PooledUsage[]): Usage | undefined {
 }
 
 /**
- * Whether two answers are most likely of the same file system: the same size, and as good as the
- * same free space, since something may be written between the two.
+ * Whether two usages are most likely of the same file system: the same size, and free space that
+ * differs by at most 0.1 % of it, because something may be written between the two calls.
  */
 export function hasSameUsage(one: FileSystemUse, other: FileSystemUse): boolean {
   return one.blockSizeBytes === other.blockSizeBytes && one.blocks === other.blocks &&
     Math.abs(one.freeBlocks - other.freeBlocks) <= one.blocks / 1_000;
 }
 
-/** How long a choice of mounts holds, unless one of them changes before. */
+/** Interval at which mountinfo is read again, unless a counted mount changes earlier. */
 const REFRESH_MS = 60_000;
 
 interface Answer {
@@ -60,16 +60,16 @@ interface Answer {
 
 interface WatchedMount {
   readonly mount: CountedMount;
-  /** Its size when it was chosen, where that stays. */
+  /** Size when the mount was selected, if it is fixed. */
   readonly blocks: number | undefined;
 }
 
 /**
- * Disk space of the machine, each file system once: what `df` shows as Size and Used, added up.
+ * Measures disk space, each file system once: the sum of Size and Used of `df`.
  *
- * The mounts are chosen from `mountinfo`, read again every minute and at once when one of those
- * counted is gone or has another size. A file system that may hang is asked beside the reports and
- * counts with its last answer; until the first it is left out of the sum.
+ * Mounts are selected from `mountinfo`, which is read every minute and as soon as a counted mount
+ * disappears or changes its size. File systems that may hang are queried in the background and count
+ * with their last answer; before the first answer they are left out.
  */
 export class DiskCollector {
   readonly #host: Pick<Host, "statfs" | "monotonicMs">;
@@ -81,8 +81,8 @@ export class DiskCollector {
   #decidedAtMs: number | undefined;
 
   /**
-   * `mountinfo` is that of the root whose disks are meant, `/proc/self/mountinfo` for one's own; when it
-   * is another's, `visible` is one's own.
+   * `mountinfo` belongs to the measured machine; when that is not the agent's own, `visible` is the
+   * agent's own mountinfo.
    */
   constructor(
     host: Pick<Host, "statfs" | "statfsAsync" | "monotonicMs">,
@@ -96,25 +96,25 @@ export class DiskCollector {
   }
 
   /**
-   * The space of all counted mounts together; `undefined` without `mountinfo` and when none has answered.
+   * Total and used bytes of all counted mounts; `undefined` when none has answered.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): Usage | undefined {
     const nowMs = this.#host.monotonicMs();
-    const holds = this.#decidedAtMs !== undefined && nowMs - this.#decidedAtMs < REFRESH_MS;
-    const answers = (holds ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
+    const isFresh = this.#decidedAtMs !== undefined && nowMs - this.#decidedAtMs < REFRESH_MS;
+    const answers = (isFresh ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
     return answers && sumUsage(answers);
   }
 
-  /** What was decided for each mount, the root first; empty before the first look. */
+  /** Decisions on all mounts, the root first; empty before the first call of `collect()`. */
   mounts(): MountDecision[] {
     return this.#decisions.map(({ mountPoint, source, type, counted, rule }) => {
       return { mountPoint, source, type, counted, rule };
     });
   }
 
-  /** `undefined` when a mount is not what it was: its path may now lead into another file system. */
+  /** `undefined` when a mount has changed: its path may now lead to another file system. */
   #queryWatched(): Answer[] | undefined {
     const answers: Answer[] = [];
     for (const { mount, blocks } of this.#watched) {
@@ -134,7 +134,7 @@ export class DiskCollector {
     const verdicts = filterMounts(parseMountinfo(text), {
       include: this.#options.includeMountPoints,
       isFile: (path) => this.#isFile(path),
-      ...(visible ? { visible: parseMountinfo(visible.read() ?? "") } : {}),
+      visible: visible && parseMountinfo(visible.read() ?? ""),
     });
     this.#decidedAtMs = nowMs;
     this.#watched = [];
@@ -144,16 +144,16 @@ export class DiskCollector {
     return answers;
   }
 
-  /** Asks a mount for the first time, adds its answer to the others and tells whether it stays counted. */
+  /** Queries a mount for the first time, adds its answer, and decides whether the mount counts. */
   #queryFirst(mount: CountedMount, answers: Answer[]): MountDecision {
     const use = this.#query(mount);
-    if (use instanceof Error) return ignoreMount(mount, "its space can't be asked for");
+    if (use instanceof Error) return ignoreMount(mount, "statfs failed");
     const same = use &&
       answers.find((other) =>
         (isLayered(mount.type) || isLayered(other.mount.type)) && hasSameUsage(use, other.use)
       );
     if (same) return ignoreMount(mount, `same space as ${same.mount.mountPoint}`);
-    // The size of a ZFS data set changes with every byte that another one takes.
+    // The size of a ZFS data set changes with the usage of the others in its pool.
     const isSteady = !mount.mayHang && mount.pool === undefined;
     this.#watched.push({ mount, blocks: isSteady ? use?.blocks : undefined });
     if (use) answers.push({ mount, pool: mount.pool, use });
@@ -165,11 +165,11 @@ export class DiskCollector {
     try {
       return this.#host.statfs(mount.path);
     } catch (cause) {
-      return new Error(`Cannot ask ${mount.path} for its space`, { cause });
+      return new Error(`Cannot statfs ${mount.path}`, { cause });
     }
   }
 
-  /** A path goes on below a folder only. */
+  /** `PATH/.` exists only for folders. */
   #isFile(path: string): boolean {
     try {
       this.#host.statfs(`${path}/.`);

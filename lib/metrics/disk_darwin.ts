@@ -7,18 +7,18 @@ import { ignoreMount, type MountDecision } from "./mount_filter.ts";
 import { NonblockingStatfs } from "./nonblocking_statfs.ts";
 import type { PolledCommand } from "./polled_command.ts";
 
-/** A mount of a Mac and why it is counted or not. */
+/** Decision on a mount of a Mac. */
 export interface DarwinMountDecision extends MountDecision {
-  /** Never to be asked synchronously: another machine or a program has to answer. */
+  /** `statfs` may hang, because another machine or a program answers it. */
   mayHang: boolean;
 }
 
 /**
- * Decides which mounts make up a Mac's disk space, each container of volumes once.
+ * Decides which mounts count as a Mac's disk space, each APFS container once.
  *
- * All volumes of an APFS container share its space and each claims all of it, so one speaks for it:
- * the root for its own. Where the user's list `include` has any, only those count. The answer has
- * the root first.
+ * All volumes of a container share its space and each reports all of it, so only one counts: the root
+ * for its own container. With a non-empty `include` only those mount points count. The root is first
+ * in the result.
  */
 export function filterDarwinMounts(
   mounts: readonly DarwinMount[],
@@ -48,7 +48,7 @@ export function filterDarwinMounts(
     const reason = wanted.size > 0
       ? "included by --include-mountpoint"
       : mountPoint === "/"
-      ? "the root"
+      ? "root file system"
       : `disk: ${type}`;
     return { mountPoint, source, type, counted: true, rule: reason, mayHang };
   });
@@ -65,8 +65,8 @@ function darwinIgnoreReason(mount: DarwinMount): string | undefined {
   if (mountPoint === "/") return undefined;
   if (type === "autofs") return `mounted on demand: ${type}`;
   if (/@\/dev\/\w+$/.test(source)) return "snapshot";
-  if (!isDisk(mount)) return `no disk of this machine: ${type}`;
-  // Disk images, simulators and the system's own extensions are; what is being filled is not.
+  if (!isDisk(mount)) return `not a local disk: ${type}`;
+  // Disk images, simulators and system extensions are read-only.
   if (readOnly) return `read-only: ${type}`;
   return mountPoint.startsWith("/System/Volumes/") ? "part of /System/Volumes" : undefined;
 }
@@ -75,17 +75,17 @@ function isDisk({ source, local }: DarwinMount): boolean {
   return local && /^(?:.*@)?\/dev\//.test(source);
 }
 
-/** `/dev/disk3s1s1` is a snapshot of volume 1 in container 3; other file systems are alone on theirs. */
+/** `/dev/disk3s1s1` is a snapshot of volume 1 in container 3; other file systems share no space. */
 function containerOf({ source, type }: DarwinMount): string {
   const container = type === "apfs" ? /^\/dev\/(disk\d+)s\d/.exec(source)?.[1] : undefined;
   return container ?? source;
 }
 
 /**
- * Disk space of a Mac, each container of volumes once: all of it, and what can't be had any more.
+ * Measures a Mac's disk space, each APFS container once; used is what can't be allocated any more.
  *
- * The mounts are chosen anew from each output of `mount`. What may hang is asked beside the reports
- * and counts with its last answer.
+ * Mounts are selected from each output of `mount`. File systems that may hang are queried in the
+ * background and count with their last answer.
  */
 export class DarwinDiskCollector {
   readonly #host: Pick<DarwinHost, "statfs">;
@@ -107,10 +107,10 @@ export class DarwinDiskCollector {
   }
 
   /**
-   * The space of all counted mounts together; `undefined` before the first output of `mount`, and
+   * Total and used bytes of all counted mounts; `undefined` before the first output of `mount`, and
    * when no file system has answered.
    *
-   * @throws {Error} When the output can't be had or read.
+   * @throws {Error} When `mount` failed or its output is malformed.
    */
   collect(): Usage | undefined {
     const text = this.#mounts.read();
@@ -127,18 +127,18 @@ export class DarwinDiskCollector {
       const use = this.#query(verdict);
       if (use instanceof Error) {
         return {
-          ...ignoreMount(verdict, "its space can't be asked for"),
+          ...ignoreMount(verdict, "statfs failed"),
           mayHang: verdict.mayHang,
         };
       }
-      // A volume's own free part counts what other volumes of its container have taken.
+      // A volume reports as free what other volumes of its container use; available is right.
       if (use) answers.push({ use: { ...use, freeBlocks: use.availableBlocks } });
       return verdict;
     });
     return sumUsage(answers);
   }
 
-  /** What was decided for each mount, the root first; empty before the first look. */
+  /** Decisions on all mounts, the root first; empty before the first call of `collect()`. */
   mounts(): MountDecision[] {
     return this.#decisions.map(({ mountPoint, source, type, counted, rule }) => {
       return { mountPoint, source, type, counted, rule };
@@ -150,7 +150,7 @@ export class DarwinDiskCollector {
     try {
       return this.#host.statfs(mountPoint);
     } catch (cause) {
-      return new Error(`Cannot ask ${mountPoint} for its space`, { cause });
+      return new Error(`Cannot statfs ${mountPoint}`, { cause });
     }
   }
 }

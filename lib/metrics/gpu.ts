@@ -3,10 +3,10 @@ import { type GpuCollector, type GpuDecision, listDrmGpus, NVIDIA_VENDOR } from 
 import { NvidiaGpuCollector } from "./nvidia_gpu.ts";
 import { SysfsGpuCollector, type SysfsGpuHost } from "./sysfs_gpu.ts";
 
-/** Use, memory and temperature of all graphics cards; its files are opened here, before the seal. */
+/** Collectors of all graphics cards; their files are opened here, before the process is sealed. */
 export class GpuCollectors {
   readonly nvidia: NvidiaGpuCollector;
-  /** One for each card that tells of itself, and one for NVIDIA's. */
+  /** One per card with metrics in `/sys`, and one for all NVIDIA cards. */
   readonly collectors: readonly GpuCollector[];
   readonly #withoutMetrics: readonly (GpuDecision & { nvidia: boolean })[];
 
@@ -17,15 +17,15 @@ export class GpuCollectors {
     this.collectors = [...cards.filter(({ hasMetrics: tells }) => tells), this.nvidia];
     this.#withoutMetrics = found.flatMap(({ name, folder, vendor }, index) => {
       const nvidia = vendor === NVIDIA_VENDOR;
-      const rule = `nothing is told of it in ${folder}`;
+      const rule = `no metrics in ${folder}`;
       return cards[index]?.hasMetrics ? [] : [{ name, counted: false, rule, nvidia }];
     });
   }
 
-  /** Whether each card is reported at present, and why. */
+  /** Decisions on all cards: whether each is reported, and from which source. */
   decisions(): GpuDecision[] {
     const ofNvidia = this.nvidia.decisions();
-    // NVIDIA's driver is silent in /sys, and the same card speaks elsewhere.
+    // NVIDIA's driver has no metrics in /sys; nvidia-smi reports the same card.
     const silent = this.#withoutMetrics.filter(({ nvidia }) => !nvidia || ofNvidia.length === 0);
     return [
       ...this.collectors.flatMap((collector) => collector.decisions()),

@@ -5,28 +5,28 @@ import type { Gpu } from "../types.ts";
 
 type GpuFiles = Pick<Host, "roots" | "readText" | "list">;
 
-/** A graphics processor that `/sys/class/drm` lists. */
+/** A graphics processor in `/sys/class/drm`. */
 export interface DrmGpu {
-  /** Maker and model, as far as they are known. */
+  /** Vendor and model, as far as known. */
   name: string;
-  /** Its folder in `/sys`, of which all that the driver tells lies below. */
+  /** Device folder in `/sys`. */
   folder: string;
-  /** PCI id of its maker; absent for what is part of a chip and on no bus. */
+  /** PCI vendor id; absent for GPUs that are part of a SoC. */
   vendor?: string;
 }
 
-/** A card that NVIDIA's own driver has taken. */
+/** A card of NVIDIA's own driver. */
 export interface NvidiaDriverGpu {
-  /** Its folder in `/sys`. */
+  /** Device folder in `/sys`. */
   folder: string;
-  /** The name that is on the box; absent when the driver does not tell. */
+  /** Marketing name; absent when the driver does not report it. */
   model?: string;
 }
 
-/** PCI id of NVIDIA as a maker. */
+/** PCI vendor id of NVIDIA. */
 export const NVIDIA_VENDOR = "10de";
 
-/** Makers of graphics processors, by their PCI vendor id. */
+/** GPU vendors by PCI vendor id. */
 const VENDORS: Readonly<Record<string, string>> = {
   "1002": "AMD",
   [NVIDIA_VENDOR]: "NVIDIA",
@@ -36,7 +36,7 @@ const VENDORS: Readonly<Record<string, string>> = {
   "1d17": "Zhaoxin",
 };
 
-/** Adapters of virtual machines and of servers' remote consoles, by vendor: they only draw a screen. */
+/** Vendors of display adapters in virtual machines and BMCs, which have no GPU. */
 const DISPLAY_ONLY: ReadonlySet<string> = new Set([
   "1013", // Cirrus, in QEMU
   "102b", // Matrox, in servers
@@ -52,7 +52,7 @@ const DISPLAY_ONLY: ReadonlySet<string> = new Set([
   "80ee", // VirtualBox
 ]);
 
-/** Graphics processors that are part of a chip and on no bus, by their kernel driver. */
+/** GPUs that are part of a SoC, by kernel driver. */
 const CHIP_DRIVERS: Readonly<Record<string, string>> = {
   "vc4-drm": "Broadcom VideoCore",
   "v3d": "Broadcom VideoCore",
@@ -67,14 +67,14 @@ const CHIP_DRIVERS: Readonly<Record<string, string>> = {
   "tegra-host1x": "NVIDIA Tegra",
 };
 
-/** Where distributions keep the list of PCI ids. */
+/** Paths of `pci.ids` in the distributions. */
 const PCI_IDS = ["usr/share/misc/pci.ids", "usr/share/hwdata/pci.ids"] as const;
 
 /**
- * The graphics processors in `/sys/class/drm`, those on the PCI bus first. A chip counts once,
- * though its display and its renderer are two devices.
+ * Lists the GPUs in `/sys/class/drm`, those on the PCI bus first. A SoC counts once, although its
+ * display and its renderer are two devices.
  *
- * Reads only what the kernel knows by heart; no card is woken.
+ * Reads only cached attributes, which does not wake a suspended card.
  */
 export function listDrmGpus(host: GpuFiles): DrmGpu[] {
   const folder = `${host.roots.sys}/class/drm`;
@@ -96,21 +96,18 @@ export function listDrmGpus(host: GpuFiles): DrmGpu[] {
   return [...cards, ...chips.values()];
 }
 
-/** The cards that NVIDIA's driver lists in `/proc`, in the order of their slots. */
+/** Lists the cards of NVIDIA's driver in `/proc/driver/nvidia`, ordered by PCI slot. */
 export function listNvidiaDriverGpus(host: GpuFiles): NvidiaDriverGpu[] {
   const { proc, sys } = host.roots;
   const list = `${proc}/driver/nvidia/gpus`;
   return (host.list(list) ?? []).sort().map((slot) => {
     const text = host.readText(`${list}/${slot}/information`) ?? "";
     const model = /^Model:\s*(\S.*\S)\s*$/m.exec(text)?.[1];
-    return {
-      folder: `${sys}/bus/pci/devices/${slot}`,
-      ...(model !== undefined && { model }),
-    };
+    return { folder: `${sys}/bus/pci/devices/${slot}`, model };
   });
 }
 
-/** `0x10de` without its prefix. */
+/** Strips the prefix of `0x10de`. */
 function pciId(text: string | undefined): string | undefined {
   return /^0x([0-9a-f]{4})$/.exec(text?.trim() ?? "")?.[1];
 }
@@ -120,7 +117,7 @@ function chipName(uevent: string): string | undefined {
   return driver === undefined ? undefined : CHIP_DRIVERS[driver];
 }
 
-/** The list of PCI ids, which is long: it is read when it is first needed, and once. */
+/** The text of `pci.ids` (over 1 MB), read once when it is first needed. */
 class PciDatabase {
   readonly #host: GpuFiles;
   #text: string | undefined;
@@ -146,43 +143,42 @@ class PciDatabase {
   }
 }
 
-/** What measures one graphics card, or all that one source tells of. */
+/** Collector of one graphics card, or of all cards of one source. */
 export interface GpuCollector {
-  /** What it measures, in words fit for the public. */
+  /** Name of the metric as in the report's message. */
   readonly subject: string;
   /**
-   * What was found at the last look, which is repeated every {@linkcode GPU_POLL_MS} at most.
+   * Values of the last sample, which is taken every {@linkcode GPU_POLL_MS} at most.
    *
-   * @throws {Error} When that look failed.
+   * @throws {Error} When the last sample failed.
    */
   collect(): readonly Gpu[] | undefined;
-  /** Whether each card is reported, and from which source. */
+  /** Decisions on the cards: whether each is reported, and from which source. */
   decisions(): readonly GpuDecision[];
 }
 
-/** A card and why it is reported or not. */
+/** Decision on a graphics card. */
 export interface GpuDecision {
   readonly name: string;
   readonly counted: boolean;
   readonly rule: string;
-  /** What was found at the last look, where it is reported. */
+  /** Values of the last sample, if the card is reported. */
   readonly gpu?: Gpu;
 }
 
 /**
- * Time between two looks: 10 s, and a little less, since reports that are 5 s or 10 s apart are
- * never so to the millisecond. Longer than the 5 s after which a driver lets an idle card sleep, for
- * each look counts as work.
+ * Interval between samples: a little less than 10 s, because reports 5 s or 10 s apart jitter.
+ * Longer than the 5 s after which drivers suspend an idle card, because each sample counts as activity.
  */
 export const GPU_POLL_MS = 9_500;
 
 /**
- * The graphics processors, `NVIDIA GA102 [GeForce RTX 3090]`; `undefined` when there is none.
+ * Names of all GPUs, such as `NVIDIA GA102 [GeForce RTX 3090]`; `undefined` when there is none.
  *
- * Reads `/sys/class/drm` and NVIDIA's folder in `/proc`. Nothing is started, and no card is woken.
+ * Reads `/sys/class/drm` and `/proc/driver/nvidia`; starts no program and wakes no card.
  */
 export function gpuName(host: Pick<Host, "roots" | "readText" | "list">): string | undefined {
-  // NVIDIA's own driver knows the names that are on the box.
+  // NVIDIA's driver knows the marketing names.
   const models = listNvidiaDriverGpus(host).flatMap(({ model }) => model ?? []);
   const others = listDrmGpus(host).filter(({ vendor }) =>
     models.length === 0 || vendor !== NVIDIA_VENDOR
@@ -195,16 +191,16 @@ export function gpuName(host: Pick<Host, "roots" | "readText" | "list">): string
   return listed.length === 0 ? undefined : listed.join(", ");
 }
 
-/** Tells whether a card sleeps, from the one file that does not wake it. */
+/** Runtime power state of a card, from the one file that does not wake it. */
 export class GpuPowerState {
   readonly #status: ReturnType<Host["open"]>;
 
-  /** `folder` is the card's in `/sys`. */
+  /** `folder` is the device folder in `/sys`. */
   constructor(host: Pick<Host, "open">, folder: string) {
     this.#status = host.open(`${folder}/power/runtime_status`);
   }
 
-  /** A card whose driver does not tell is awake. */
+  /** False for drivers without runtime power management. */
   isSuspended(): boolean {
     let status: string | undefined;
     try {

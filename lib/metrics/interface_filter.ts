@@ -1,30 +1,30 @@
 import type { InterfaceTraits } from "../host/interface_traits.ts";
 import { matchesGlob } from "../parse/glob.ts";
 
-/** The user's globs; `include` wins over everything, and where it has any only those count. */
+/** Globs of `--include-nics` and `--exclude-nics`; with a non-empty `include` only matches count. */
 export interface InterfaceGlobs {
   include: readonly string[];
   exclude: readonly string[];
 }
 
-/** Whether an interface is part of the traffic, and the rule in plain words. */
+/** Decision on an interface, with its reason. */
 export interface InterfaceDecision {
   counted: boolean;
   rule: string;
 }
 
-/** What else the machine has, as far as it matters for one interface. */
+/** Facts about the other interfaces that a decision depends on. */
 export interface InterfaceContext {
   globs: InterfaceGlobs;
-  /** No interface of this machine has a device behind it, as in most containers. */
+  /** No interface of this machine is backed by a device, as in most containers. */
   noDevices: boolean;
-  /** No interface is counted so far. */
+  /** No other interface is counted. */
   isOnlyLink: boolean;
-  /** A counted interface has moved bytes already, so a dial-up link may lie within them. */
+  /** A counted interface has traffic that may already include that of a dial-up link. */
   hasTraffic: boolean;
 }
 
-/** Made by software over or beside the real interfaces; what passes there passes a real one too, or never leaves. */
+/** Software interfaces: their traffic passes through a real interface too, or never leaves the machine. */
 const VIRTUAL_NAMES = [
   ...["docker*", "podman*", "br-*", "br?", "br??", "veth*", "virbr*", "vnet*", "lxdbr*"],
   ...["incusbr*", "vmbr*", "fwbr*", "fwln*", "fwpr*", "tap*", "tun*", "vif*", "xenbr*", "ovs-*"],
@@ -34,19 +34,19 @@ const VIRTUAL_NAMES = [
   ...["dummy*", "ifb*", "teql*", "nlmon*"],
 ];
 
-/** Virtual machines' ends of their adapters: the kernel shows a device behind them, but none that is a card. */
+/** Host ends of virtual machines' adapters, which have a device that is not a network card. */
 const VIRTUAL_DEVICES = ["vif*"];
 
-/** Links that a modem brings up on its own, but PPPoE within another interface's frames. */
+/** Links over a modem, or PPPoE within another interface's frames. */
 const DIAL_UP = "ppp*";
 
 /**
  * Decides whether an interface's traffic is counted.
  *
- * By default those with a device behind them count, and a bond in place of its slaves; where none has
- * a device, those whose names are not ones that software makes. `ppp*` has no device: it counts when
- * nothing else has moved a byte that could have carried it. Where a tunnel is the only way out, as in
- * containers without root, it counts.
+ * By default interfaces backed by a device count, and a bond instead of its slaves; where no interface
+ * has a device, all whose names are not those of software interfaces. `ppp*` has no device: it counts
+ * unless another counted interface has traffic that may include it. A tunnel that is the only link, as
+ * in rootless containers, counts.
  */
 export function decideInterface(
   name: string,
@@ -65,12 +65,12 @@ export function decideInterface(
   return name === "lo" || name === "lo0" ? ignored("loopback") : decideByKind(name, traits, around);
 }
 
-/** Whether the name is one of a link that a modem brings up. */
+/** Whether the name is that of a dial-up link. */
 export function isDialUp(name: string): boolean {
   return matchesGlob(name, DIAL_UP);
 }
 
-/** Whether it is a link that may lie within another interface: such ones are judged last. */
+/** Whether the link may be encapsulated in another interface's traffic; such links are decided last. */
 export function mayBeEncapsulated(name: string, traits: InterfaceTraits | undefined): boolean {
   return isDialUp(name) || traits?.tunnel === true;
 }
@@ -82,27 +82,27 @@ function decideByKind(
 ): InterfaceDecision {
   const master = traits?.master ?? "another interface";
   if (traits?.bondSlave) return ignored(`bond slave of ${master}`);
-  if (traits?.deviceSlave) return ignored(`counted by ${master} already`);
-  if (traits?.switchPort) return ignored("port of a switch: its uplink is counted");
+  if (traits?.deviceSlave) return ignored(`already counted by ${master}`);
+  if (traits?.switchPort) return ignored("switch port: its uplink is counted");
   if (traits?.bond) return counted("bond");
   if (traits?.device) {
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);
   }
   if (traits?.tunnel && around.noDevices && around.isOnlyLink) {
-    return counted("a tunnel, the only way out");
+    return counted("tunnel: the only link");
   }
   const glob = VIRTUAL_NAMES.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return ignored(`virtual: ${glob}`);
   if (isDialUp(name)) {
     return around.hasTraffic
-      ? ignored(`within another interface: ${DIAL_UP}`)
-      : counted(`a link of its own: ${DIAL_UP}`);
+      ? ignored(`inside another interface: ${DIAL_UP}`)
+      : counted(`separate link: ${DIAL_UP}`);
   }
-  if (traits && !around.noDevices) return ignored("virtual: no device behind it");
-  if (traits?.bridge) return ignored("virtual: a bridge");
-  if (traits?.tunnel) return ignored("virtual: a tunnel");
-  if (traits?.stacked) return ignored("virtual: over another interface");
+  if (traits && !around.noDevices) return ignored("virtual: no device");
+  if (traits?.bridge) return ignored("virtual: bridge");
+  if (traits?.tunnel) return ignored("virtual: tunnel");
+  if (traits?.stacked) return ignored("virtual: on top of another interface");
   return counted(around.noDevices ? "by name: no interface has a device" : "by name: kind unknown");
 }
 

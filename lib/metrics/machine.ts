@@ -6,32 +6,32 @@
 
 import type { Host } from "../host/host.ts";
 import type { KernelTree } from "../host/kernel_lookup.ts";
+import { parseLoadavg } from "../parse/loadavg.ts";
+import { parseUptime } from "../parse/uptime.ts";
 import type { MachineFacts, MemoryMode } from "../types.ts";
 import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
 import { GpuCollectors } from "./gpu.ts";
-import { LoadCollector } from "./load.ts";
 import { machineFacts, withOnlineCores } from "./machine_facts.ts";
 import { type MemoryCollector, openMemory } from "./memory.ts";
 import { NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
-import type { Collectors } from "./snapshot.ts";
-import { UptimeCollector } from "./uptime.ts";
+import { type Collectors, sourceCollector } from "./snapshot.ts";
 
-/** What the user chose about measuring. */
+/** Options that affect measuring. */
 export interface MachineOptions {
   readonly includeNics: readonly string[];
   readonly excludeNics: readonly string[];
   readonly includeMountPoints: readonly string[];
   readonly memoryMode: MemoryMode;
-  /** Whether details of graphics cards are wanted. */
+  /** Whether graphics cards are measured. */
   readonly gpu?: boolean;
-  /** The runtime's name of the architecture. */
+  /** `Deno.build.arch`. */
   readonly arch: string;
 }
 
-/** What can be measured, and told about how. */
+/** A machine that is ready to be measured. */
 export interface Machine {
   readonly collectors: Collectors & {
     memory:
@@ -41,32 +41,32 @@ export interface Machine {
     traffic: Pick<NetworkCollector, "collect" | "interfaces" | "sample" | "total">;
     processes: Pick<ProcessCollector, "collect" | "byLinks">;
   };
-  /** Present where details of graphics cards are wanted. */
+  /** Present with `--gpu`. */
   readonly gpu?: Pick<GpuCollectors, "nvidia" | "decisions">;
-  /** Reads what does not change; only before the process is sealed. */
+  /** Reads facts that do not change; only before the process is sealed. */
   readFacts(): MachineFacts;
-  /** Those facts with what has changed since, where anything can; also when the process is sealed. */
+  /** Updates facts that can change, such as the number of cores; also in a sealed process. */
   currentFacts?(facts: MachineFacts): MachineFacts;
-  /** Where values and decisions come from, in the words of a dry run, where these are not the usual ones. */
+  /** Sources for the dry run that differ from the usual ones. */
   readonly sources?: Readonly<Record<string, string>>;
-  /** The kernel's name of this boot, where it is not told below `/proc`. */
+  /** Boot id, where it is not in `/proc`. */
   readonly bootId?: string;
-  /** Asks anew for all that is asked for beside the reports, where anything is. */
+  /** Runs all polled commands once. */
   refresh?(): Promise<void>;
 }
 
-/** The machine's own `/proc`, where another may be named in its place. */
+/** The machine's own `/proc`; `HOST_PROC` names another one. */
 export const OWN_PROC = "/proc";
 
 /**
- * Where a machine's network counters are. Below another `/proc`, `net` is still the reader's own;
- * process 1 is that machine's.
+ * Folder of a machine's network counters. In another machine's `/proc`, `net` still shows the
+ * reader's own network; `1/net` shows that machine's.
  */
 export function networkFolder(proc: string): string {
   return proc === OWN_PROC ? `${proc}/net` : `${proc}/1/net`;
 }
 
-/** Opens everything that reports need, so that the process can be sealed afterwards. */
+/** Opens all files that reports need, so that the process can be sealed afterwards. */
 export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineOptions): Machine {
   const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
@@ -87,7 +87,7 @@ export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineO
           ? { includeMountPoints }
           : { includeMountPoints, visible: host.open(`${OWN_PROC}/self/mountinfo`) },
       ),
-      load: new LoadCollector(host.open(`${proc}/loadavg`)),
+      load: sourceCollector(host.open(`${proc}/loadavg`), parseLoadavg),
       traffic: new NetworkCollector(
         host.open(`${network}/dev`),
         (name) => tree.interfaceTraits(name),
@@ -97,7 +97,7 @@ export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineO
         host.open(`${network}/sockstat`),
         host.open(`${network}/sockstat6`),
       ),
-      uptime: new UptimeCollector(host.open(`${proc}/uptime`)),
+      uptime: sourceCollector(host.open(`${proc}/uptime`), parseUptime),
       processes: new ProcessCollector(host, () => tree.processCount()),
       ...(gpu && {
         gpus: gpu.collectors.map((collector) => {
@@ -117,11 +117,11 @@ export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineO
   };
 }
 
-/** A machine, and what looks at it. */
+/** An opened machine and its owners. */
 export interface OpenedMachine {
   readonly host: Pick<Host, "roots" | "interfaceAddresses" | "monotonicMs">;
   readonly tree: Pick<KernelTree, "useShell">;
   readonly machine: Machine;
-  /** Ends what was started to look. */
+  /** Stops the programs that were started to measure. */
   close?(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * A Mac, ready to be measured: its collectors over what `node:os` tells, and over commands whose
- * outputs are asked for beside the reports.
+ * A Mac that is ready to be measured: collectors over `node:os` and over commands that are polled in
+ * the background.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import { UsageError } from "../config/usage_error.ts";
 import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
 import { DARWIN_COMMANDS, type DarwinQuestion, DarwinShell } from "../host/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import type { LoadAverage } from "../types.ts";
-import { DarwinConnectionCollector } from "./connections_darwin.ts";
+import { parseSysctl } from "../parse/sysctl.ts";
+import type { Connections, LoadAverage } from "../types.ts";
 import { DarwinCpuCollector } from "./cpu_darwin.ts";
 import { DarwinDiskCollector } from "./disk_darwin.ts";
 import { type Machine, type MachineOptions, type OpenedMachine, OWN_PROC } from "./machine.ts";
@@ -21,23 +21,23 @@ import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
 import { DarwinMemoryCollector } from "./memory_darwin.ts";
 import { DarwinNetworkCollector } from "./network_darwin.ts";
 import { PolledCommand } from "./polled_command.ts";
-import { DarwinProcessCollector } from "./processes_darwin.ts";
+import { sourceCollector } from "./snapshot.ts";
 
-/** The first report waits so long for the commands, which take a hundredth of it. */
+/** Time limit of the first report's wait for the commands, which take about 20 ms. */
 const FIRST_OUTPUT_TIMEOUT_MS = 2_000;
-/** Counting processes means listing them. */
+/** `ps` lists all processes, which is expensive. */
 const PROCESS_COUNT_INTERVAL_MS = 10_000;
 const MOUNTS_INTERVAL_MS = 60_000;
 
-/** Opens a Mac; resolves when its commands have answered for the first time, or when one takes too long. */
+/** Opens a Mac; resolves when all commands have run once or after {@linkcode FIRST_OUTPUT_TIMEOUT_MS}. */
 export async function openDarwinMachine(
   host: DarwinHost,
   shell: Pick<DarwinShell, "ask">,
   options: MachineOptions,
 ): Promise<Machine> {
   const monotonicMs = () => host.monotonicMs();
-  const late = (question: DarwinQuestion, everyMs = 0) =>
-    new PolledCommand(() => shell.ask(question), { monotonicMs, intervalMs: everyMs });
+  const late = (question: DarwinQuestion, intervalMs = 0) =>
+    new PolledCommand(() => shell.ask(question), { monotonicMs, intervalMs });
   const sockets = late("sockets");
   const interfaces = late("interfaces");
   const memory = late("memory");
@@ -45,7 +45,7 @@ export async function openDarwinMachine(
   const mounts = late("mounts", MOUNTS_INTERVAL_MS);
   const { includeMountPoints, memoryMode } = options;
   const needed = [sockets, interfaces, processes, mounts];
-  // Only one mode needs the command.
+  // The other modes do not use vm_stat.
   if (memoryMode === "htop") needed.push(memory);
   const refresh = async () => {
     await Promise.all(needed.map((text) => text.refresh()));
@@ -58,7 +58,7 @@ export async function openDarwinMachine(
       getLogger("agent").warning("{error}", { error: describeError(error) });
     }
   };
-  // Who takes longer is late: its value is missing in the first report.
+  // Slower commands are missing in the first report.
   await deadline(Promise.all([readFacts(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS).catch(() => {});
   return {
     collectors: {
@@ -70,9 +70,9 @@ export async function openDarwinMachine(
         include: options.includeNics,
         exclude: options.excludeNics,
       }),
-      connections: new DarwinConnectionCollector(sockets),
+      connections: sourceCollector(sockets, parseDarwinConnections),
       uptime: { collect: () => host.uptime() },
-      processes: new DarwinProcessCollector(processes),
+      processes: { byLinks: false, ...sourceCollector(processes, parseDarwinProcessCount) },
     },
     ...darwinBootId(facts),
     readFacts: () => darwinFacts(host, { sysctl: facts, arch: goArchitecture(options.arch) }),
@@ -95,6 +95,34 @@ export async function openDarwinMachine(
   };
 }
 
+/**
+ * Parses the counts of `sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount`: sockets of both
+ * families in every state. Their cost does not grow with the sockets; `netstat -an` lists them all.
+ *
+ * @throws {SyntaxError} When a count is missing.
+ */
+export function parseDarwinConnections(sysctl: string): Connections {
+  const values = parseSysctl(sysctl);
+  const count = (name: string): number => {
+    const value = values.get(name) ?? "";
+    if (!/^\d{1,15}$/.test(value)) throw new SyntaxError(`Cannot parse sysctl: no ${name}`);
+    return Number(value);
+  };
+  return { tcp: count("net.inet.tcp.pcbcount"), udp: count("net.inet.udp.pcbcount") };
+}
+
+/**
+ * Parses the number of lines of `ps -A`, which the shell has counted.
+ *
+ * @throws {SyntaxError} When it is not a number above 0: `ps` itself is always there.
+ */
+export function parseDarwinProcessCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) {
+    throw new SyntaxError(`Cannot parse process count: ${JSON.stringify(text.slice(0, 40))}`);
+  }
+  return Number(text);
+}
+
 function loadOf(averages: readonly number[]): LoadAverage | undefined {
   const [oneMinute, fiveMinutes, fifteenMinutes] = averages;
   if (oneMinute === undefined || fiveMinutes === undefined || fifteenMinutes === undefined) {
@@ -104,14 +132,14 @@ function loadOf(averages: readonly number[]): LoadAverage | undefined {
 }
 
 /**
- * Opens this Mac, measured as the configuration wants it.
+ * Opens this Mac with the given configuration.
  *
- * @throws {UsageError} When the configuration wants what only Linux has.
- * @throws {Error} When there is no shell to ask.
+ * @throws {UsageError} When the configuration uses options that only Linux supports.
+ * @throws {Error} When the helper shell can't be started.
  */
 export async function openMac(config: Config, arch: string): Promise<OpenedMachine> {
   if (config.remoteControl) {
-    throw new UsageError("Cannot turn on remote control: on macOS it is not supported yet");
+    throw new UsageError("Cannot enable remote control: it is not supported on macOS yet");
   }
   if (config.hostProc !== "" && config.hostProc !== OWN_PROC) {
     throw new UsageError("Cannot use HOST_PROC on macOS: there is no /proc");

@@ -6,12 +6,12 @@ import type { MachineFacts } from "../types.ts";
 import { gpuName } from "./gpu_devices.ts";
 import { virtualization } from "./virtualization.ts";
 
-/** The processor's name and cores. */
+/** Name and cores of the processor. */
 export type CpuFacts = Pick<MachineFacts, "cpuName" | "logicalCores" | "physicalCores">;
 
 /**
- * Tells what the machine computes with, from `/proc/cpuinfo` (read by the caller), `/proc/stat`,
- * the device tree, and the topology in `/sys/devices/system/cpu` where cpuinfo has none.
+ * Reads name and cores of the processor from `/proc/cpuinfo` (parsed by the caller), `/proc/stat`, the
+ * device tree, and `/sys/devices/system/cpu` where cpuinfo has no topology.
  */
 export function cpuFacts(
   host: Pick<Host, "roots" | "readText" | "list">,
@@ -19,17 +19,13 @@ export function cpuFacts(
 ): CpuFacts {
   const cpuName = info && cpuNameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
   const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "");
-  const told = info?.physicalCores ?? countSiblingGroups(host);
-  // Within LXC `/sys` may show the cores of the machine, while `/proc` shows the container's.
-  const physicalCores = told && Math.min(told, logicalCores ?? told);
-  return {
-    ...(cpuName !== undefined && { cpuName }),
-    ...(logicalCores !== undefined && { logicalCores }),
-    ...(physicalCores !== undefined && { physicalCores }),
-  };
+  const reported = info?.physicalCores ?? countSiblingGroups(host);
+  // In LXC `/sys` may show the cores of the machine, while `/proc` shows the container's.
+  const physicalCores = reported && Math.min(reported, logicalCores ?? reported);
+  return { cpuName, logicalCores, physicalCores };
 }
 
-/** The facts with the cores that are online by now, from the text of `/proc/stat`. */
+/** Updates the facts with the cores that are online in a text of `/proc/stat`. */
 export function withOnlineCores(facts: MachineFacts, stat: string | undefined): MachineFacts {
   const logicalCores = countLogicalCores(stat ?? "");
   if (logicalCores === undefined) return facts;
@@ -37,13 +33,13 @@ export function withOnlineCores(facts: MachineFacts, stat: string | undefined): 
   return {
     ...facts,
     logicalCores,
-    ...(physicalCores && { physicalCores: Math.min(physicalCores, logicalCores) }),
+    physicalCores: physicalCores && Math.min(physicalCores, logicalCores),
   };
 }
 
 function cpuNameOf(info: CpuInfo, deviceTreeModel: string | undefined): string | undefined {
   const { modelName } = info;
-  // 32-bit ARM names the instruction set here, `ARMv7 Processor rev 4 (v7l)`.
+  // 32-bit ARM puts the instruction set here: `ARMv7 Processor rev 4 (v7l)`.
   const isGeneric = modelName !== undefined && /^(?:ARMv\d|AArch64)\S* processor/i.test(modelName);
   if (modelName !== undefined && !isGeneric) return modelName;
   const parts = info.armParts.map(armPartName).filter((name) => name !== undefined);
@@ -51,13 +47,13 @@ function cpuNameOf(info: CpuInfo, deviceTreeModel: string | undefined): string |
   return info.designName ?? board ?? (parts.join(" + ") || undefined) ?? modelName ?? info.vendor;
 }
 
-/** Device tree strings end with a NUL; `linux,dummy-virt` and its like are ids, not names. */
+/** Device tree strings end with a NUL; `linux,dummy-virt` and similar strings are ids, not names. */
 function boardName(model: string | undefined): string | undefined {
   const name = model?.replace(/\0[^]*$/, "").trim();
   return name === undefined || name === "" || /^\w+,\S+$/.test(name) ? undefined : name;
 }
 
-/** Threads that share a core name the same siblings. */
+/** Counts cores: threads of one core have the same sibling list. */
 function countSiblingGroups(
   host: Pick<Host, "roots" | "readText" | "list">,
 ): number | undefined {
@@ -73,7 +69,7 @@ function countSiblingGroups(
 
 type Files = Pick<Host, "roots" | "readText" | "exists">;
 
-/** Systems that users know by another name than that of the distribution below them. */
+/** Systems with another name than the distribution they are built on. */
 const SPECIAL_SYSTEMS: ReadonlyArray<(host: Files) => string | undefined> = [
   proxmox,
   synology,
@@ -82,8 +78,8 @@ const SPECIAL_SYSTEMS: ReadonlyArray<(host: Files) => string | undefined> = [
 ];
 
 /**
- * What the system calls itself: `PRETTY_NAME` of `etc/os-release`, or its own name where it is a
- * special one; `Linux` where it has no name.
+ * Name of the operating system: `PRETTY_NAME` of `etc/os-release`, or the product name of a system
+ * built on a distribution; `Linux` without either.
  */
 export function osName(host: Files): string | undefined {
   for (const name of SPECIAL_SYSTEMS) {
@@ -93,7 +89,7 @@ export function osName(host: Files): string | undefined {
   const release = osRelease(host);
   const name = lookupVariable(release, "NAME");
   const version = lookupVariable(release, "VERSION");
-  // What has no such file, as a container of one program, is still of the kernel's kind.
+  // Minimal containers have no os-release.
   return lookupVariable(release, "PRETTY_NAME") ?? (name && joinWords(name, version)) ??
     (host.readText(`${host.roots.proc}/sys/kernel/ostype`)?.trim() || undefined);
 }
@@ -104,7 +100,7 @@ function osRelease(host: Files): string {
     host.readText(`${root}/usr/lib/os-release`) ?? "";
 }
 
-/** `Proxmox VE 8.4.1 (bookworm)`: the version is that of its package. */
+/** `Proxmox VE 8.4.1 (bookworm)`, with the version of its package. */
 function proxmox(host: Files): string | undefined {
   const { root } = host.roots;
   if (!host.exists(`${root}/usr/bin/pveversion`)) return undefined;
@@ -132,7 +128,7 @@ function synology(host: Files): string | undefined {
   );
 }
 
-/** `fnOS 1.1.11`; below it is a Debian that does not say so. */
+/** `fnOS 1.1.11`, which is built on Debian and has Debian's os-release. */
 function fnos(host: Files): string | undefined {
   const version = host.readText(`${host.roots.root}/usr/trim/etc/version`)?.trim();
   return version !== undefined && /^\d[\w.]*$/.test(version) ? `fnOS ${version}` : undefined;
@@ -154,20 +150,18 @@ function joinWords(...words: (string | undefined)[]): string {
   return words.filter(Boolean).join(" ");
 }
 
-/** What Go calls an architecture, where it is not the kernel's name for it. */
+/** Go's names of architectures that differ from the kernel's. */
 const GO_NAMES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
 
-/** What Go calls an architecture: `amd64` where the runtime says `x86_64`. */
+/** Go's name of an architecture: `amd64` for `x86_64`. */
 export function goArchitecture(arch: string): string {
   return GO_NAMES[arch] ?? arch;
 }
 
 /**
- * Reads what does not change while the machine runs; to be called once, before the process is
- * sealed.
+ * Reads facts that do not change while the machine runs; called once, before the process is sealed.
  *
- * `arch` is the runtime's name for the architecture, `x86_64`. What the machine does not tell is
- * absent.
+ * `arch` is `Deno.build.arch`. Unknown facts are absent.
  */
 export function machineFacts(
   host: Pick<Host, "roots" | "readText" | "list" | "exists" | "readLink">,
@@ -177,15 +171,12 @@ export function machineFacts(
   const cpuText = host.readText(`${proc}/cpuinfo`);
   const cpu = cpuText === undefined ? undefined : parseCpuinfo(cpuText);
   const kernel = host.readText(`${proc}/sys/kernel/osrelease`)?.trim();
-  const os = osName(host);
-  const gpu = gpuName(host);
-  const enclosure = virtualization(host, cpu);
   return {
     arch: goArchitecture(options.arch),
     ...cpuFacts(host, cpu),
-    ...(gpu !== undefined && { gpuName: gpu }),
-    ...(os !== undefined && { osName: os }),
-    ...(kernel && { kernelVersion: kernel }),
-    ...(enclosure !== undefined && { virtualization: enclosure }),
+    gpuName: gpuName(host),
+    osName: osName(host),
+    kernelVersion: kernel || undefined,
+    virtualization: virtualization(host, cpu),
   };
 }

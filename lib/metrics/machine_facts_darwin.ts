@@ -2,7 +2,7 @@ import type { DarwinHost } from "../host/host_darwin.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
 import type { MachineFacts } from "../types.ts";
 
-/** How makers of virtual Macs call them, by the start of `hw.model`. */
+/** Virtualization of a virtual Mac by the prefix of `hw.model`. */
 const VIRTUAL_MODELS: ReadonlyArray<readonly [string, string]> = [
   ["VMware", "vmware"],
   ["Parallels", "parallels"],
@@ -10,11 +10,10 @@ const VIRTUAL_MODELS: ReadonlyArray<readonly [string, string]> = [
 ];
 
 /**
- * What does not change while a Mac runs, from one output of `sysctl`; what that does not tell is
- * absent.
+ * Facts that do not change while a Mac runs, from the output of `sysctl`; unknown ones are absent.
  *
- * `arch` is Go's name of the architecture. The graphics card is known where it is part of the
- * processor, as in all of Apple's own; elsewhere only a slow command could tell it.
+ * `arch` is Go's name of the architecture. The GPU is known only on Apple silicon, where it is part
+ * of the processor; elsewhere only a slow command could report it.
  */
 export function darwinFacts(
   host: Pick<DarwinHost, "cores">,
@@ -36,22 +35,22 @@ export function darwinFacts(
   return {
     arch: options.arch,
     osName: version === undefined ? "macOS" : `macOS ${version}`,
-    ...(cpuName !== undefined && { cpuName }),
-    ...(logicalCores !== undefined && { logicalCores }),
-    ...(physicalCores !== undefined && { physicalCores }),
-    ...(gpuName !== undefined && { gpuName }),
-    ...(kernelVersion !== undefined && { kernelVersion }),
-    ...(virtualization !== undefined && { virtualization }),
+    cpuName,
+    logicalCores,
+    physicalCores,
+    gpuName,
+    kernelVersion,
+    virtualization,
   };
 }
 
-/** The kernel's name of this boot, another one each time, from the same output. */
+/** Boot id from the same output; different after each boot. */
 export function darwinBootId(sysctl: string): { bootId?: string } {
   const bootId = parseSysctl(sysctl).get("kern.bootsessionuuid")?.toLowerCase() ?? "";
   return /^[0-9a-f-]{1,64}$/.test(bootId) ? { bootId } : {};
 }
 
-/** In the words of systemd-detect-virt; the model alone proves nothing, for it can be chosen. */
+/** systemd-detect-virt's name; the model alone proves nothing, because it can be configured. */
 function enclosure(underHypervisor: string | undefined, model: string): string | undefined {
   if (underHypervisor === undefined) return undefined;
   if (underHypervisor === "0") return "none";

@@ -8,16 +8,16 @@ import {
   openMemoryCgroup,
 } from "./memory_cgroup.ts";
 
-/** How memory is counted, and what there is beside `/proc/meminfo`. */
+/** Counting mode and sources beside `/proc/meminfo`. */
 export interface MemoryOptions {
   readonly mode?: MemoryMode;
-  /** `/proc/spl/kstat/zfs/arcstats`, where ZFS runs: the kernel counts its cache as plain use. */
+  /** `/proc/spl/kstat/zfs/arcstats` on ZFS systems: the kernel counts the ARC as used. */
   readonly arcstats?: Source | undefined;
-  /** What limits the container that the agent runs in. */
+  /** The cgroup that limits the container in which the agent runs. */
   readonly cgroup?: Pick<CgroupMemoryCollector, "folder" | "collect"> | undefined;
 }
 
-/** Memory and swap in use, from `/proc/meminfo`, or from the control group that limits a container. */
+/** Measures memory and swap, from `/proc/meminfo` or from the cgroup that limits the container. */
 export class MemoryCollector {
   readonly #meminfo: Source;
   readonly #options: MemoryOptions;
@@ -32,30 +32,30 @@ export class MemoryCollector {
     this.#effectiveMode = this.#mode;
   }
 
-  /** The mode that the last call counted by: kernels before 3.14 don't know what is available. */
+  /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
   get effectiveMode(): MemoryMode {
     return this.#effectiveMode;
   }
 
-  /** Whether another mode was wanted, which the kernel could not serve at the last call. */
+  /** Whether the last call could not use the configured mode. */
   get isFallback(): boolean {
     return this.#effectiveMode !== this.#mode;
   }
 
-  /** The folder of the control group that the last call's numbers are of; `undefined` when of none. */
+  /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
   get limitedBy(): string | undefined {
     return this.#limitedBy;
   }
 
-  /** Whether what ZFS would give back is counted as cache. */
+  /** Whether the reclaimable part of the ZFS cache is subtracted. */
   get knowsZfs(): boolean {
     return this.#options.arcstats !== undefined;
   }
 
   /**
-   * Bytes; swap is absent where the kernel does not speak of it.
+   * Bytes; swap is absent where the kernel does not report it.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): { memory: Usage; swap?: Usage } | undefined {
     const text = this.#meminfo.read();
@@ -81,7 +81,7 @@ export class MemoryCollector {
   }
 }
 
-/** What ZFS gives back when memory gets short; htop takes it for cache too. */
+/** Bytes that ZFS frees under memory pressure; htop counts them as cache too. */
 function reclaimableArcBytes(arcstats: string | undefined): number {
   if (arcstats === undefined) return 0;
   const { sizeBytes, minimumBytes } = parseArcstats(arcstats);
@@ -100,7 +100,7 @@ function unusedBytes(counters: Meminfo, mode: MemoryMode): number {
   }
 }
 
-/** What users compare with here is `docker stats` and its like: all but files not used of late. */
+/** `docker stats` and similar tools subtract inactive file pages. */
 function cgroupUsedBytes(group: CgroupMemory, mode: MemoryMode): number {
   switch (mode) {
     case "all":
@@ -113,7 +113,7 @@ function cgroupUsedBytes(group: CgroupMemory, mode: MemoryMode): number {
   }
 }
 
-/** A group may be allowed more swap than the machine has. */
+/** A cgroup may have a higher swap limit than the machine has swap. */
 function cgroupSwap({ swap }: CgroupMemory, machine: Meminfo): Usage | undefined {
   if (swap === undefined || machine.swapTotalBytes === undefined) return undefined;
   const limitBytes = swap.limitBytes ?? machine.swapTotalBytes;
@@ -126,17 +126,17 @@ function swapUsage(counters: Meminfo): Usage | undefined {
   return usage(swapTotalBytes, swapTotalBytes - swapFreeBytes - (swapCachedBytes ?? 0));
 }
 
-/** A container's view mixes numbers of container and host, so a difference may leave the range. */
+/** Clamps a difference: a container's view mixes numbers of container and host. */
 function usage(totalBytes: number, usedBytes: number): Usage {
   return { totalBytes, usedBytes: Math.min(Math.max(usedBytes, 0), totalBytes) };
 }
 
-/** What decides how memory is counted. */
+/** Parameters of the rule by which memory is counted. */
 export interface MemoryRuleOptions {
   readonly mode: MemoryMode;
-  /** Whether the numbers are those of a container's control group. */
+  /** Whether the numbers are those of a container's cgroup. */
   readonly limited: boolean;
-  /** Whether another mode was wanted, which the kernel can't serve. */
+  /** Whether the kernel lacks a field of the configured mode. */
   readonly fallback: boolean;
 }
 
@@ -147,23 +147,23 @@ const MEMINFO_RULES: Readonly<Record<MemoryMode, string>> = {
 };
 
 const CGROUP_RULES: Readonly<Record<MemoryMode, string>> = {
-  htop: "all in use - files not used of late",
-  available: "all in use - files - reclaimable",
-  all: "all in use",
+  htop: "current - inactive files",
+  available: "current - files - reclaimable",
+  all: "current",
 };
 
-/** How used memory is counted, in plain words: `mode all: total - free`. */
+/** Describes the rule for used memory: `mode all: total - free`. */
 export function memoryRule({ mode, limited, fallback }: MemoryRuleOptions): string {
-  const why = fallback ? ", since this kernel does not tell what is available" : "";
+  const why = fallback ? ", because this kernel has no MemAvailable" : "";
   return `mode ${mode}${why}: ${(limited ? CGROUP_RULES : MEMINFO_RULES)[mode]}`;
 }
 
 type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
 
 /**
- * Opens what memory is measured by, to be called before the process is sealed.
+ * Opens the files for measuring memory, before the process is sealed.
  *
- * Another machine's `/proc` (`isOwn` being false) tells of all of that machine, whatever limits the
+ * With another machine's `/proc` (`isOwn` false) the whole machine is measured, whatever limits the
  * agent's own container.
  */
 export function openMemory(
@@ -173,7 +173,7 @@ export function openMemory(
   const { proc } = host.roots;
   const { mode } = options;
   const meminfo = host.open(`${proc}/meminfo`);
-  // lxcfs and its like show the container's share, without the cache of the machine's ZFS.
+  // lxcfs shows the container's share, which does not include the machine's ZFS cache.
   if (options.isOwn && isMountPoint(host, `${proc}/meminfo`)) {
     return new MemoryCollector(meminfo, { mode });
   }

@@ -12,20 +12,20 @@ import { containerKind } from "./virtualization.ts";
 
 type GroupHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
 
-/** A container's memory: what it may have, and what it has. */
+/** Limit and usage of a container's memory, in bytes. */
 export interface CgroupMemory extends CgroupMemoryStat {
   limitBytes: number;
-  /** Everything that is counted, caches included. */
+  /** All accounted memory, caches included. */
   currentBytes: number;
-  /** Absent where swap is not counted. */
+  /** Absent where swap is not accounted. */
   swap?: {
-    /** `undefined` where there is no limit but the machine's. */
+    /** `undefined` for no limit. */
     limitBytes: number | undefined;
     usedBytes: number;
   };
 }
 
-/** What the two versions of the interface call their files. */
+/** File names by cgroup version. */
 const FILES = {
   1: {
     limit: "memory.limit_in_bytes",
@@ -36,9 +36,9 @@ const FILES = {
   2: { limit: "memory.max", current: "memory.current", swapLimit: "memory.swap.max" },
 } as const;
 
-/** The control group whose memory limit binds a container, by files that are open already. */
+/** Measures the cgroup whose memory limit applies to a container, from files opened before the seal. */
 export class CgroupMemoryCollector {
-  /** Where the kernel shows it. */
+  /** Folder of the cgroup. */
   readonly folder: string;
   readonly #version: 1 | 2;
   readonly #limit: Source;
@@ -60,9 +60,9 @@ export class CgroupMemoryCollector {
   }
 
   /**
-   * Bytes; `undefined` when the limit was lifted.
+   * Limit and usage; `undefined` when the limit has been removed.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): CgroupMemory | undefined {
     const limitBytes = parseLimit(this.#limit.read());
@@ -73,8 +73,7 @@ export class CgroupMemoryCollector {
     }
     const stat = parseMemoryStat(statText, this.#version);
     const swap = this.#version === 1 ? this.#swapV1(limitBytes, stat) : this.#swapV2();
-    const memory = { ...stat, limitBytes, currentBytes: parseMemoryLimit(current) ?? 0 };
-    return swap === undefined ? memory : { ...memory, swap };
+    return { ...stat, limitBytes, currentBytes: parseMemoryLimit(current) ?? 0, swap };
   }
 
   #swapV2(): CgroupMemory["swap"] {
@@ -95,14 +94,14 @@ export class CgroupMemoryCollector {
 }
 
 /**
- * Opens the control group with the tightest memory limit among the container's own and those around
- * it that can be seen; `undefined` where nothing limits it, or where this is no container.
+ * Opens the cgroup with the lowest memory limit among the container's own and its visible ancestors;
+ * `undefined` without a limit or outside a container.
  */
 export function openMemoryCgroup(host: GroupHost): CgroupMemoryCollector | undefined {
   try {
     return tightestCgroup(host);
   } catch {
-    // A hierarchy of another form limits nothing that is known; the machine's numbers remain.
+    // An unknown hierarchy: the machine's numbers are used.
     return undefined;
   }
 }
@@ -118,14 +117,14 @@ function tightestCgroup(host: GroupHost): CgroupMemoryCollector | undefined {
     if (limitBytes === undefined || limitBytes >= (tightest?.limitBytes ?? Infinity)) continue;
     tightest = { folder, limitBytes };
   }
-  // Outside of a container a limit is the agent's own, and tells nothing of the machine.
+  // Outside a container the limit applies to the agent alone.
   if (tightest === undefined || containerKind(host) === undefined) return undefined;
   return new CgroupMemoryCollector(host, { version, folder: tightest.folder });
 }
 
 /**
- * The agent's group, or the container's around it: where systemd runs the container its first
- * process is in `init.scope`, and a service beside it may have a limit of its own.
+ * The agent's cgroup, or the container's: where systemd is the init of the container, its process 1 is
+ * in `init.scope`, and the agent's service may have a limit of its own.
  */
 function containerCgroup(host: GroupHost): MemoryCgroup | undefined {
   const { proc } = host.roots;
@@ -133,7 +132,7 @@ function containerCgroup(host: GroupHost): MemoryCgroup | undefined {
   const first = parseMemoryCgroup(host.readText(`${proc}/1/cgroup`) ?? "");
   const around = /^(.*)\/init\.scope$/.exec(first?.path ?? "")?.[1];
   if (own === undefined || around === undefined) return own;
-  // The pid namespace may be the host's, whose first process is nothing of ours.
+  // In the host's pid namespace process 1 is not the container's.
   return `${own.path}/`.startsWith(`${around}/`) ? { ...own, path: around || "/" } : own;
 }
 

@@ -3,11 +3,11 @@ import type { DarwinHost } from "../host/host_darwin.ts";
 import { parseVmStat } from "../parse/vm_stat.ts";
 import type { MemoryMode, Usage } from "../types.ts";
 
-/** Memory and swap of a Mac, from `Deno.systemMemoryInfo()`, and from `vm_stat` what is used of it. */
+/** Measures memory and swap of a Mac, from `Deno.systemMemoryInfo()` and `vm_stat`. */
 export class DarwinMemoryCollector {
   readonly #host: Pick<DarwinHost, "memory">;
   readonly #vmStat: Source;
-  /** The mode that is counted by. */
+  /** Mode by which used memory is counted. */
   readonly effectiveMode: MemoryMode;
 
   constructor(
@@ -21,10 +21,10 @@ export class DarwinMemoryCollector {
   }
 
   /**
-   * Bytes. In mode `htop` used is what Activity Monitor calls Memory Used: memory of programs, wired
-   * and compressed.
+   * Bytes. Used memory in mode `htop` is Activity Monitor's Memory Used: app memory, wired and
+   * compressed.
    *
-   * @throws {Error} When the output of `vm_stat` can't be had or read.
+   * @throws {Error} When `vm_stat` failed or its output is malformed.
    */
   collect(): { memory?: Usage; swap?: Usage } {
     const { total, free, available, swapTotal, swapFree } = this.#host.memory();

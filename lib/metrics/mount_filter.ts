@@ -16,7 +16,7 @@ const LAYERED_TYPES = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
 const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"]);
 const MEMORY_TYPES = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
 
-/** Of all others the source is a device file, or what is mounted is no disk. */
+/** Disk file systems whose source is not a device file. */
 const TYPES_WITHOUT_DEVICE = new Set([
   "zfs",
   "btrfs",
@@ -27,14 +27,14 @@ const TYPES_WITHOUT_DEVICE = new Set([
   "simfs",
 ]);
 
-/** Trees for what passes by, or that show again what is on disk elsewhere. */
+/** Temporary trees, and trees that show files stored elsewhere. */
 const IGNORED_TREES = [
   ...["/tmp", "/var/tmp", "/run", "/var/run", "/dev", "/proc", "/sys", "/nix/store"],
-  // Android's packages: images that lie in its system and on its data disk.
+  // Android's packages are images stored on its system and data partitions.
   "/apex",
 ];
 
-/** Why a mount is not counted by default, in plain words; `undefined` when it is. */
+/** Reason why a mount is not counted by default; `undefined` when it is counted. */
 export function ignoreReason({ mountPoint, type, source }: Mount): string | undefined {
   if (mountPoint === "/") return undefined;
   const tree = IGNORED_TREES.find((tree) =>
@@ -54,28 +54,28 @@ export function ignoreReason({ mountPoint, type, source }: Mount): string | unde
   if (type === "zfs" && source.includes("@")) return "snapshot";
   return source.startsWith("/dev/") || TYPES_WITHOUT_DEVICE.has(type)
     ? undefined
-    : `no disk: ${type}`;
+    : `not a disk: ${type}`;
 }
 
-/** Whether asking for its space may hang: another machine or a program has to answer. */
+/** Whether `statfs` may hang, because another machine or a program answers it. */
 export function mayHang({ mountPoint, type }: Mount): boolean {
-  // When the root hangs the agent hangs, asked or not.
+  // A hanging root stops the agent anyway.
   if (mountPoint === "/") return false;
   return NETWORK_TYPES.has(type) || SHARED_FOLDER_TYPES.has(type) || type === "autofs" ||
     isFuse(type);
 }
 
-/** Whether its space is that of another file system, which may be mounted as well. */
+/** Whether the type is a layer over another file system, which may be mounted as well. */
 export function isLayered(type: string): boolean {
   return LAYERED_TYPES.has(type);
 }
 
-/** `fuseblk` is a disk by its device; only its driver is a program. */
+/** `fuseblk` is excluded: it is a disk whose driver is a program. */
 function isFuse(type: string): boolean {
   return type === "fuse" || type.startsWith("fuse.");
 }
 
-/** A mount and why it is counted or not. */
+/** Decision on a mount, with its reason. */
 export interface MountDecision {
   mountPoint: string;
   source: string;
@@ -84,38 +84,38 @@ export interface MountDecision {
   rule: string;
 }
 
-/** A mount whose space is asked for. */
+/** A mount that counts. */
 export interface CountedMount extends MountDecision {
   counted: true;
-  /** Where to ask. */
+  /** Path for `statfs`. */
   path: string;
-  /** Never to be asked synchronously. */
+  /** `statfs` may hang and must not be called synchronously. */
   mayHang: boolean;
-  /** Data sets of one ZFS pool share its free space. */
+  /** ZFS pool, whose data sets share its free space. */
   pool?: string;
 }
 
-/** A mount that is left out. */
+/** A mount that does not count. */
 export interface IgnoredMount extends MountDecision {
   counted: false;
 }
 
-/** What decides beside the mounts themselves. */
+/** Inputs of the decision beside the mounts themselves. */
 export interface MountContext {
-  /** The user's list; where it has any, only those count, whatever they are. */
+  /** Mount points of `--include-mountpoint`; if there are any, only those count, whatever their type. */
   include: readonly string[];
-  /** The process's own mounts, when the mounts to choose from are those of another root. */
+  /** The process's own mounts, when `mounts` are those of another root. */
   visible?: readonly Mount[];
-  /** Whether a mount point is a file, as containers bind them; asked only of what else would count. */
+  /** Whether a mount point is a file, as in containers; called only for mounts that would count. */
   isFile(path: string): boolean;
 }
 
 /**
- * Decides which mounts make up the machine's disk space, each file system once.
+ * Decides which mounts count as disk space, each file system once.
  *
- * Another root's paths mean nothing here, but the space of a file system is the same wherever any part
- * of it is mounted: then each is asked for at a mount of the same device that this process can see.
- * The answer has the root first, then the kernel's order.
+ * Paths of another root do not exist here, but a file system has the same usage at every mount of it:
+ * then `statfs` uses a mount of the same device that is visible to this process. The result has the
+ * root first, then the kernel's order.
  */
 export function filterMounts(
   mounts: readonly Mount[],
@@ -135,7 +135,7 @@ export function filterMounts(
     const path = visible ? visible(mount) : mount.mountPoint;
     if (path === undefined) return ignoreMount(mount, "not visible from here");
     const isWanted = include.size > 0;
-    if (!visible && !isWanted && isFileBind(mount, around)) return ignoreMount(mount, "a file");
+    if (!visible && !isWanted && isFileBind(mount, around)) return ignoreMount(mount, "file");
     for (const key of keys) names.set(key, mount.mountPoint);
     return counted(mount, { path, isWanted });
   };
@@ -156,12 +156,12 @@ function ignoreReasonFor(mount: Mount, include: ReadonlySet<string>): string | u
   return include.has(mount.mountPoint) ? undefined : "not in --include-mountpoint";
 }
 
-/** A whole file system has a folder at its root. */
+/** Only a part of a file system can be a file. */
 function isFileBind(mount: Mount, { isFile }: MountContext): boolean {
   return mount.root !== "/" && !mayHang(mount) && isFile(mount.mountPoint);
 }
 
-/** A later mount hides an earlier one of the same mount point; the root comes first. */
+/** Drops mounts that are hidden by a later one at the same mount point; the root is first. */
 function visibleMounts(mounts: readonly Mount[]): Mount[] {
   const byPath = new Map(mounts.map((mount) => [mount.mountPoint, mount]));
   const root = byPath.get("/");
@@ -169,7 +169,7 @@ function visibleMounts(mounts: readonly Mount[]): Mount[] {
   return root ? [root, ...byPath.values()] : [...byPath.values()];
 }
 
-/** Of several mounts of one file system the root speaks for it, then the whole of it, then the shortest path. */
+/** Of several mounts of one file system the root counts, else the whole of it, else the shortest path. */
 function byPreference(a: Mount, b: Mount): number {
   return rank(a) - rank(b) || a.mountPoint.length - b.mountPoint.length;
 }
@@ -178,7 +178,7 @@ function rank({ mountPoint, root }: Mount): number {
   return mountPoint === "/" ? 0 : root === "/" ? 1 : 2;
 }
 
-/** What tells a file system apart; some kernels give each btrfs subvolume a device number of its own. */
+/** Keys that identify a file system; some kernels give each btrfs subvolume its own device number. */
 function identityKeys({ device, type, source }: Mount): string[] {
   return type === "btrfs" && source.startsWith("/") ? [device, source] : [device];
 }
@@ -201,18 +201,14 @@ function counted(
   const rule = isWanted
     ? "included by --include-mountpoint"
     : mountPoint === "/"
-    ? "the root"
+    ? "root file system"
     : pool === undefined
     ? `disk: ${type}`
     : `part of ZFS pool ${pool}`;
-  const hangs = mayHang(mount);
-  return {
-    ...{ mountPoint, source, type, counted: true, rule, path, mayHang: hangs },
-    ...(pool ? { pool } : {}),
-  };
+  return { mountPoint, source, type, counted: true, rule, path, mayHang: mayHang(mount), pool };
 }
 
-/** The verdict on a mount that does not count after all. */
+/** Makes the decision not to count a mount. */
 export function ignoreMount(
   { mountPoint, source, type }: Pick<Mount, "mountPoint" | "source" | "type">,
   rule: string,

@@ -11,12 +11,12 @@ import {
 } from "./interface_filter.ts";
 import { TrafficTotal } from "./traffic_total.ts";
 
-/** Tells the traits of an interface seen for the first time; `undefined` when nothing is known of it. */
+/** Looks up the traits of a new interface; `undefined` when they are unknown. */
 export type LookupTraits = (
   name: string,
 ) => InterfaceTraits | undefined | Promise<InterfaceTraits | undefined>;
 
-/** An interface and why it is counted or not. */
+/** An interface and the decision on it. */
 export interface InterfaceStatus extends InterfaceDecision {
   name: string;
 }
@@ -30,11 +30,10 @@ interface TrackedInterface {
 }
 
 /**
- * Traffic of the interfaces that matter, from `/proc/net/dev`.
+ * Measures the traffic of counted interfaces, from `/proc/net/dev`.
  *
- * Each interface is judged once, when it is first seen, and anew when it returns after it went. One
- * that comes later adds what it brings along to the total, but not to the speed; how its bytes are
- * added up is told in {@linkcode TrafficTotal}.
+ * An interface is decided once, when it appears, and again when it reappears. One that appears later
+ * adds its counters to the total, but not to the rate; see {@linkcode TrafficTotal}.
  */
 export class NetworkCollector {
   readonly #source: Source;
@@ -44,15 +43,15 @@ export class NetworkCollector {
   readonly #parse: typeof parseNetDev;
   readonly #interfaces = new Map<string, TrackedInterface>();
   readonly #undecided = new Set<TrackedInterface>();
-  /** What has passed so far. */
+  /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
   #deviceSeen = false;
   #round = 0;
   #seen = 0;
 
   /**
-   * `source` is `net/dev` of the network to be watched, below `/proc/1` where that is another's; or
-   * a text of another form, and what reads that.
+   * `source` is the `net/dev` of the measured network, or another text with its parser in
+   * `options.parse`.
    */
   constructor(
     source: Source,
@@ -71,9 +70,9 @@ export class NetworkCollector {
   }
 
   /**
-   * The traffic up to now; `undefined` without `net/dev` and while the first interfaces are not judged.
+   * Totals and rates; `undefined` without `net/dev` and while the first interfaces are undecided.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): Traffic | undefined {
     const atMs = this.sample();
@@ -81,10 +80,10 @@ export class NetworkCollector {
   }
 
   /**
-   * Adds what has passed to the sum, without a step of the speed; the moment of the look, or
-   * `undefined` as for {@linkcode NetworkCollector.collect}.
+   * Updates the total without starting a new interval for the rates. Returns the time of the sample,
+   * or `undefined` as {@linkcode NetworkCollector.collect} does.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   sample(): number | undefined {
     const text = this.#source.read();
@@ -102,11 +101,14 @@ export class NetworkCollector {
     return atMs;
   }
 
-  /** What was decided for each interface that was there at the last look, in the kernel's order. */
+  /** Decisions on all interfaces of the last sample, in the kernel's order. */
   interfaces(): InterfaceStatus[] {
     return Array.from(
       this.#interfaces.values(),
-      ({ name, decision }) => ({ name, ...decision ?? { counted: false, rule: "not known yet" } }),
+      ({ name, decision }) => ({
+        name,
+        ...decision ?? { counted: false, rule: "not decided yet" },
+      }),
     );
   }
 
@@ -127,7 +129,7 @@ export class NetworkCollector {
     };
     this.#interfaces.set(name, nic);
     this.#undecided.add(nic);
-    // The include list decides alone, and the loopback interface is known by its name.
+    // Traits are not needed with an include list and for the loopback interface.
     if (this.#globs.include.length > 0 || name === "lo") return nic;
     const answer = this.#traits(name);
     if (!(answer instanceof Promise)) {
@@ -145,7 +147,7 @@ export class NetworkCollector {
       if (nic.traits?.device) this.#deviceSeen = true;
       allAnswered &&= nic.answered;
     }
-    // Whether links that may lie within others count depends on what the others are and have moved.
+    // Links that may be encapsulated in others depend on the decisions on those and their traffic.
     for (const last of [false, true]) {
       for (const nic of this.#undecided) {
         if (!nic.answered || mayBeEncapsulated(nic.name, nic.traits) !== last) continue;

@@ -6,17 +6,17 @@ import { type InterfaceStatus, NetworkCollector } from "./network.ts";
 import type { PolledCommand } from "./polled_command.ts";
 import type { TrafficTotal } from "./traffic_total.ts";
 
-/** macOS names its interfaces by their driver: Ethernet and Wi-Fi are `en`, FireWire is `fw`. */
+/** Interface names of Ethernet and Wi-Fi (`en`) and FireWire (`fw`) drivers. */
 const DEVICES = /^(?:en|fw)\d+$/;
 const TUNNELS = /^(?:utun|ipsec|gif|stf|tun|tap|feth)\d+$/;
-/** AirDrop and its like send by the radio of an `en`; a VLAN or a bond lies over one. */
+/** AirDrop and similar services use the radio of an `en`; VLANs and bonds are on top of one. */
 const STACKED = /^(?:awdl|llw|ap|p2p|anpi|vlan|bond)\d+$/;
 
-/** What an interface's name tells of its kind on macOS. */
+/** Traits of an interface by its name, which on macOS is that of its driver. */
 export function darwinInterfaceTraits(name: string): InterfaceTraits {
   return {
     device: DEVICES.test(name),
-    // A bond's members are counted, so it is not.
+    // The members of a bond are counted instead.
     bond: false,
     bondSlave: false,
     bridge: /^bridge\d+$/.test(name),
@@ -26,9 +26,9 @@ export function darwinInterfaceTraits(name: string): InterfaceTraits {
 }
 
 /**
- * Traffic of a Mac's interfaces, from `netstat -ibn`.
+ * Measures the traffic of a Mac's interfaces, from `netstat -ibn`.
  *
- * Speeds are those between the last two outputs, by the times at which they came.
+ * Rates are those between the last two outputs.
  */
 export class DarwinNetworkCollector {
   readonly #netstat: PolledCommand;
@@ -45,10 +45,10 @@ export class DarwinNetworkCollector {
     });
   }
 
-  /** @throws {Error} When the output can't be had or read. */
+  /** @throws {Error} When `netstat` failed or its output is malformed. */
   collect(): Traffic | undefined {
     if (this.#netstat.read() === undefined) return undefined;
-    // The same output once more would look like an interval without traffic.
+    // The same output twice would look like an interval without traffic.
     if (this.#netstat.atMs !== this.#atMs) {
       this.#traffic = this.#network.collect();
       this.#atMs = this.#netstat.atMs;
@@ -56,17 +56,17 @@ export class DarwinNetworkCollector {
     return this.#traffic;
   }
 
-  /** As that of {@linkcode NetworkCollector.sample}. */
+  /** See {@linkcode NetworkCollector.sample}. */
   sample(): number | undefined {
     return this.#network.sample();
   }
 
-  /** What has passed so far. */
+  /** Bytes of all counted interfaces. */
   get total(): TrafficTotal {
     return this.#network.total;
   }
 
-  /** What was decided for each interface that was there at the last look. */
+  /** Decisions on all interfaces of the last sample. */
   interfaces(): InterfaceStatus[] {
     return this.#network.interfaces();
   }

@@ -1,19 +1,19 @@
 import type { FileSystemUse, Host } from "../host/host.ts";
 import { getLogger } from "../log/log.ts";
 
-/** A call that takes longer is told of; those to another machine take milliseconds. */
+/** Duration after which a call is logged; calls to another machine usually take milliseconds. */
 const TIMEOUT_MS = 3_000;
 
 /**
- * Asks file systems that may never answer, without anybody waiting for them.
+ * Calls `statfs` on file systems that may hang, without blocking the caller.
  *
- * One call is under way per path at most, since each holds a thread until it is answered. One that
- * does not answer is named in the log once, and once more when it answers as it should again.
+ * At most one call per path is in flight, because each occupies a thread until it returns. A timeout
+ * is logged once, and once more when the file system responds in time again.
  */
 export class NonblockingStatfs {
   readonly #host: Pick<Host, "statfsAsync" | "monotonicMs">;
   readonly #log = getLogger("agent");
-  /** Since when each call is under way. */
+  /** Start of each call in flight, in milliseconds. */
   readonly #inFlight = new Map<string, number>();
   readonly #last = new Map<string, FileSystemUse>();
   readonly #timedOut = new Set<string>();
@@ -22,7 +22,7 @@ export class NonblockingStatfs {
     this.#host = host;
   }
 
-  /** The last answer; asks for a new one unless that is under way. `undefined` when it was an error, or none came yet. */
+  /** Returns the last result and starts a new call unless one is in flight; `undefined` after an error and before the first result. */
   query(path: string): FileSystemUse | undefined {
     const askedAtMs = this.#inFlight.get(path);
     if (askedAtMs !== undefined) this.#logTimeout(path, askedAtMs);
@@ -36,7 +36,7 @@ export class NonblockingStatfs {
     return this.#last.get(path);
   }
 
-  /** Forgets the answers of all other paths. */
+  /** Forgets the results of all paths that are not in `paths`. */
   prune(paths: ReadonlySet<string>): void {
     for (const path of this.#last.keys()) {
       if (!paths.has(path)) this.#last.delete(path);
@@ -50,16 +50,16 @@ export class NonblockingStatfs {
     if (this.#timedOut.has(path) || this.#host.monotonicMs() - sinceMs < TIMEOUT_MS) return;
     this.#timedOut.add(path);
     const known = this.#last.has(path);
-    this.#log.warning("{path} does not answer when asked for its space: {consequence}", {
+    this.#log.warning("statfs on {path} timed out: {consequence}", {
       path,
-      consequence: known ? "its last answer stays" : "it is not counted until it does",
+      consequence: known ? "its last known usage is reported" : "it is not counted",
     });
   }
 
   #store(path: string, { use, sinceMs }: { use: FileSystemUse; sinceMs: number }): void {
     this.#last.set(path, use);
-    // One that is always slow would be told of with every answer.
+    // A mount that is always slow would be logged with every result.
     if (this.#host.monotonicMs() - sinceMs >= TIMEOUT_MS) return;
-    if (this.#timedOut.delete(path)) this.#log.info("{path} answers again", { path });
+    if (this.#timedOut.delete(path)) this.#log.info("statfs on {path} works again", { path });
   }
 }

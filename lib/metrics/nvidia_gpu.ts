@@ -12,10 +12,10 @@ import {
   NVIDIA_VENDOR,
 } from "./gpu_devices.ts";
 
-/** Gives what `nvidia-smi` says; `undefined` when it is not there. */
+/** Runs `nvidia-smi` and returns its output; `undefined` when it is not installed. */
 export type RunNvidiaSmi = () => Promise<string | undefined>;
 
-/** Longer than `nvidia-smi` is let run. */
+/** Longer than the helper shell lets `nvidia-smi` run. */
 const TIMEOUT_MS = 8_000;
 
 interface Slot {
@@ -24,10 +24,10 @@ interface Slot {
 }
 
 /**
- * The cards of NVIDIA's own driver, which tells of them to `nvidia-smi` alone.
+ * Measures the cards of NVIDIA's driver, which only `nvidia-smi` can query.
  *
- * That asks all cards at once and would wake those that sleep: while one of them sleeps it is not
- * asked, and only the sleeping ones are reported, with a use of 0. One question is under way at most.
+ * `nvidia-smi` queries all cards and wakes suspended ones: while a card is suspended it is not run, and
+ * only the suspended cards are reported, with a utilization of 0. At most one run is in flight.
  */
 export class NvidiaGpuCollector implements GpuCollector {
   readonly subject = "NVIDIA graphics cards";
@@ -59,13 +59,13 @@ export class NvidiaGpuCollector implements GpuCollector {
     this.#monotonicMs = () => host.monotonicMs();
   }
 
-  /** Whom to ask from now on; until then nothing is known. */
+  /** Enables the collector, which has no data before. */
   useNvidiaSmi(ask: RunNvidiaSmi): void {
     this.#run = ask;
     this.#sample(ask, this.#monotonicMs());
   }
 
-  /** Resolves when no question is under way. */
+  /** Resolves when no run is in flight. */
   async settled(): Promise<void> {
     await this.#inFlight;
   }
@@ -75,7 +75,7 @@ export class NvidiaGpuCollector implements GpuCollector {
     const nowMs = this.#monotonicMs();
     if (nowMs - this.#sampledAtMs >= GPU_POLL_MS) this.#sample(this.#run, nowMs);
     if (this.#inFlight !== undefined && nowMs - this.#startedAtMs > TIMEOUT_MS) {
-      throw new Error("Cannot ask nvidia-smi: it hangs, and nothing can end it");
+      throw new Error("Cannot run nvidia-smi: it hangs and can't be killed");
     }
     if (this.#error !== undefined) throw this.#error;
     return this.#last;
@@ -88,7 +88,7 @@ export class NvidiaGpuCollector implements GpuCollector {
     return (this.#last ?? []).map((card) => ({
       name: card.name,
       counted: true,
-      rule: card.isSuspended ? "asleep, so nvidia-smi was not asked" : "nvidia-smi",
+      rule: card.isSuspended ? "suspended: nvidia-smi was not run" : "nvidia-smi",
       gpu: card,
     }));
   }
@@ -112,13 +112,13 @@ export class NvidiaGpuCollector implements GpuCollector {
   #suspendedCards(): Gpu[] {
     return this.#slots.flatMap(({ power, name }, index): Gpu[] => {
       if (!power.isSuspended()) return [];
-      // Slots and rows have the same order, but not every slot needs to have a row.
+      // Slots and rows have the same order, but a slot may have no row.
       const row = this.#rows.length === this.#slots.length ? this.#rows[index] : undefined;
       const total = row?.memory?.totalBytes;
       return [{
         name: row?.name ?? name,
         usePercent: 0,
-        ...(total !== undefined && { memory: { totalBytes: total, usedBytes: 0 } }),
+        memory: total === undefined ? undefined : { totalBytes: total, usedBytes: 0 },
         isSuspended: true,
       }];
     });
@@ -127,7 +127,7 @@ export class NvidiaGpuCollector implements GpuCollector {
   #store(text: string | undefined): void {
     if (text === undefined) {
       this.#isDisabled = true;
-      throw new Error("Cannot ask nvidia-smi: it is not there, or may not be started");
+      throw new Error("Cannot run nvidia-smi: it is not installed or not executable");
     }
     this.#rows = parseNvidiaSmi(text);
     this.#last = this.#rows.filter((card) => Object.keys(card).length > 1);
@@ -135,7 +135,7 @@ export class NvidiaGpuCollector implements GpuCollector {
   }
 
   #fail(error: unknown): void {
-    // Without a card of its driver, nvidia-smi may well be there, but has nothing to tell.
+    // nvidia-smi may be installed without a card.
     if (!this.#hasDriver && this.#rows.length === 0) this.#isDisabled = true;
     else this.#error = error;
   }

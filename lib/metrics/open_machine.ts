@@ -1,5 +1,5 @@
 /**
- * The machine that is reported: this one, or the one that another `/proc` belongs to.
+ * Opens the machine to report: this one, or that of another `/proc` (`HOST_PROC`).
  *
  * @module
  */
@@ -11,40 +11,38 @@ import { LocalHost } from "../host/local_host.ts";
 import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
 import { PublicAddresses } from "./public_addresses.ts";
 
-/** What the program runs on, by the runtime's names. */
+/** Operating system and architecture as in `Deno.build`. */
 export interface Platform {
   readonly os: string;
   readonly arch: string;
 }
 
 /**
- * Opens this machine, measured as the configuration wants it.
+ * Opens the machine to report with the given configuration.
  *
- * @throws {UsageError} When there is no `/proc` where one was named, or when a Mac can't do what is
- * wanted.
+ * @throws {UsageError} When `HOST_PROC` is not a `/proc`, or when macOS does not support an option.
  */
 export async function openMachine(
   config: Config,
   { os, arch }: Platform,
 ): Promise<OpenedMachine> {
   if (os === "darwin") {
-    // Other systems need nothing of it in memory.
+    // Loaded only on macOS, to save memory elsewhere.
     const { openMac } = await import("./machine_darwin.ts");
     return await openMac(config, arch);
   }
   const host = openHost(config.hostProc);
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
-    throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must name a Linux machine's /proc`);
+    throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`);
   }
   const tree = new KernelTree(host);
   return { host, tree, machine: openLinuxMachine(host, tree, { ...config, arch }) };
 }
 
 /**
- * This machine, or the one that another `/proc` belongs to. Where that one's root was mounted around
- * its `/proc` it is taken; else what its first process sees, which takes more rights than many
- * containers have.
+ * Opens this machine, or that of another `/proc`. Its root is the parent folder of its `/proc` if that
+ * is one, else `1/root`, which needs more privileges than many containers have.
  */
 function openHost(hostProc: string): LocalHost {
   const own = new LocalHost();
@@ -56,7 +54,7 @@ function openHost(hostProc: string): LocalHost {
   return new LocalHost({ proc: hostProc, sys, root });
 }
 
-/** Finds out the public addresses as the configuration wants it. */
+/** Creates the lookup of public addresses for the given configuration. */
 export function openPublicAddresses(
   config: Config,
   { host, machine }: OpenedMachine,
@@ -64,10 +62,7 @@ export function openPublicAddresses(
   const counted = (name: string) =>
     machine.collectors.traffic.interfaces().some((it) => it.counted && it.name === name);
   return new PublicAddresses({
-    custom: {
-      ...(config.customIpv4 && { ipv4: config.customIpv4 }),
-      ...(config.customIpv6 && { ipv6: config.customIpv6 }),
-    },
+    custom: { ipv4: config.customIpv4 || undefined, ipv6: config.customIpv6 || undefined },
     fromInterfaces: config.addressesFromNic,
     services: config.ipServices,
     interfaceAddresses: () => host.interfaceAddresses(),

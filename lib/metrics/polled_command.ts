@@ -1,21 +1,21 @@
 import type { Source } from "../host/host.ts";
 
-/** An answer that is younger is not asked for again: nothing would have grown since. */
+/** Shortest interval between two runs. */
 const MIN_INTERVAL_MS = 800;
 
-/** How a text is asked for. */
+/** Clock and interval of a polled command. */
 export interface PolledCommandOptions {
-  /** Milliseconds on a clock that only runs forward. */
+  /** Monotonic clock, in milliseconds. */
   monotonicMs(): number;
-  /** Milliseconds from one question to the next; at every reading by default. */
+  /** Interval between runs, in milliseconds; by default at every reading. */
   intervalMs?: number;
 }
 
 /**
- * A text that has to be waited for, read as if it were a file.
+ * Output of a command, readable like a file without waiting.
  *
- * Nobody waits: a reading gives the last answer and asks for the next, one question at a time. So
- * what a report tells is as old as the report before.
+ * Reading returns the last output and starts the next run, one at a time. So values are as old as the
+ * previous report.
  */
 export class PolledCommand implements Source {
   readonly #run: () => Promise<string>;
@@ -30,15 +30,15 @@ export class PolledCommand implements Source {
     this.#options = options;
   }
 
-  /** When the last answer came, on the clock given; 0 before the first. */
+  /** Time of the last output, in milliseconds of the given clock; 0 before the first. */
   get atMs(): number {
     return this.#output?.updatedAtMs ?? 0;
   }
 
   /**
-   * The last answer; `undefined` before the first.
+   * The last output; `undefined` before the first.
    *
-   * @throws {Error} When the last question had no answer.
+   * @throws {Error} When the last run failed.
    */
   read(): string | undefined {
     const nowMs = this.#options.monotonicMs();
@@ -48,11 +48,12 @@ export class PolledCommand implements Source {
     return this.#output?.text;
   }
 
+  /** The first line of the last output. */
   readFirstLine(): string | undefined {
     return this.read()?.split("\n", 1)[0];
   }
 
-  /** Asks anew, unless that is under way; resolves when there is an answer, or none to be had. */
+  /** Runs the command unless a run is in flight; resolves when the run has ended, also if it failed. */
   refresh(): Promise<void> {
     this.#inFlight ??= this.#runOnce().finally(() => this.#inFlight = undefined);
     return this.#inFlight;

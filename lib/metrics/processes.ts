@@ -1,38 +1,38 @@
 import type { Host } from "../host/host.ts";
 
-/** What the count needs of the machine. */
+/** Parts of the host that counting needs. */
 export type ProcessHost = Pick<Host, "roots" | "list" | "exists" | "readLink" | "openLinkCount">;
 
-/** `/proc/self/ns/pid` of a process that is in no container; the kernel fixes the number. */
+/** `/proc/self/ns/pid` outside containers; the inode number is fixed in the kernel. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
-/** The number of folders that the kernel makes may be off by a few; other processes are dozens. */
+/** The number of the kernel's own folders may be off by a few; hidden processes are dozens. */
 const TOLERANCE = 4;
 const MAX_TRIES = 5;
 
 /**
- * Counts processes at a cost that does not grow with them.
+ * Counts processes at constant cost.
  *
- * The kernel counts every process as a hard link of `/proc`, beside the folder's own two and one
- * for each folder that it made there. Within a pid namespace that counts the host's processes too,
- * which shows in a listing that is much shorter; there each count lists anew.
+ * The kernel counts each process as a hard link of `/proc`, beside the folder's own two and one per
+ * other folder in it. In a pid namespace the links include the host's processes; then the listing is
+ * much shorter, and each count lists `/proc`.
  */
 export class ProcessCollector {
   readonly #count: () => number | undefined;
   readonly #byLinks: boolean;
 
-  /** `countListed` counts the process folders in `/proc`; it is asked where the links tell nothing. */
+  /** `countListed` counts the process folders in `/proc`; used where the link count is not usable. */
   constructor(host: ProcessHost, countListed: () => number | undefined) {
     const byLinks = linkCounter(host);
     this.#byLinks = byLinks !== undefined;
     this.#count = byLinks ?? countListed;
   }
 
-  /** Whether the kernel's own count serves, not a listing. */
+  /** Whether the link count is used instead of a listing. */
   get byLinks(): boolean {
     return this.#byLinks;
   }
 
-  /** Processes, zombies included. */
+  /** Number of processes, zombies included. */
   collect(): number | undefined {
     return this.#count();
   }
@@ -48,11 +48,11 @@ function linkCounter(host: ProcessHost): (() => number) | undefined {
   const fixed = 2 + look.folders;
   const hidden = look.links - fixed - look.processes;
   if (Math.abs(hidden) <= TOLERANCE + look.churn) {
-    // Between two equal readings the listing is exact, and better than counting the folders.
+    // Between two equal link counts the listing is exact.
     const base = look.churn === 0 ? look.links - look.processes : fixed;
     return () => linkCount() - base;
   }
-  // With `hidepid` a listing lacks other users' processes though this is the whole machine.
+  // With `hidepid` the listing of the whole machine lacks other users' processes.
   const whole = hidden > 0 && host.readLink(`${proc}/self/ns/pid`) === FIRST_NAMESPACE;
   return whole ? () => linkCount() - fixed : undefined;
 }
@@ -61,11 +61,11 @@ interface ProcSample {
   links: number;
   processes: number;
   folders: number;
-  /** By how much the link count changed meanwhile. */
+  /** Change of the link count during the listing. */
   churn: number;
 }
 
-/** Looks until no process comes or goes in between, or for the last time. */
+/** Samples until no process starts or ends in between, at most {@linkcode MAX_TRIES} times. */
 function stableSample(host: ProcessHost, linkCount: () => number): ProcSample | undefined {
   const { proc } = host.roots;
   let last: ProcSample | undefined;
@@ -86,6 +86,6 @@ function stableSample(host: ProcessHost, linkCount: () => number): ProcSample | 
 }
 
 function isFolder(host: ProcessHost, path: string): boolean {
-  // Only a folder has anything behind its slash, but a link to one (`self`) has it too.
+  // `PATH/.` exists for folders, but also for links to folders (`self`).
   return host.exists(`${path}/.`) && host.readLink(path) === undefined;
 }

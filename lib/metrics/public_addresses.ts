@@ -3,10 +3,10 @@ import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts"
 import type { Addresses } from "../types.ts";
 
 /**
- * Who tells a caller its public address, by the family that the service is reached over.
+ * Services that return the caller's public address, by the family over which they are reached.
  *
- * All answer in plain text over HTTPS. Different operators come first, one of them near to callers
- * in China, so that a single one that is down or blocked costs no time.
+ * All return plain text over HTTPS. The first three are of different operators, one of them in China,
+ * so that one that is down or blocked costs no time.
  */
 export const ADDRESS_SERVICES = {
   ipv4: [
@@ -28,9 +28,9 @@ export const ADDRESS_SERVICES = {
 } as const;
 
 /**
- * The caller's public address in a service's answer: the address alone, or a line `ip=ADDRESS`.
+ * Parses a service's response: the address alone, or a line `ip=ADDRESS`.
  *
- * `undefined` when there is none of the wanted family that the whole internet can reach, as in a login page.
+ * `undefined` without a public address of the family, as for a login page.
  */
 export function parseAddressAnswer(text: string, family: 4 | 6): string | undefined {
   const trimmed = text.trim();
@@ -39,10 +39,10 @@ export function parseAddressAnswer(text: string, family: 4 | 6): string | undefi
   return ipFamily(address) === family && isPublicAddress(address) ? address : undefined;
 }
 
-/** What is used of `fetch`. */
+/** The used part of `fetch`. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** An address and the host that told it. */
+/** An address and the host that returned it. */
 export interface AddressAnswer {
   address: string;
   host: string;
@@ -52,11 +52,10 @@ const PARALLEL_REQUESTS = 3;
 const MAX_ANSWER_BYTES = 1024;
 
 /**
- * Asks services for the caller's public address, three at a time, until one gives a good answer; the
- * others are given up then.
+ * Queries services for the caller's public address, three at a time, until one returns a valid
+ * address; the other requests are aborted then.
  *
- * `undefined` when none did. Never rejects: a service that fails is like one that knows nothing, and
- * when `signal` aborts nothing is known.
+ * `undefined` when none did or when `signal` aborts. Never rejects.
  */
 export async function queryServices(
   urls: readonly string[],
@@ -68,7 +67,7 @@ export async function queryServices(
   const queue = urls.values();
   let told: AddressAnswer | undefined;
   async function askInTurn(): Promise<void> {
-    // All take from one queue, so that a slow service holds up no more than its own place.
+    // Workers share one queue, so that a slow service blocks only one of them.
     for (const url of queue) {
       if (signal.aborted) return;
       const text = await queryService(url, { fetch: options.fetch, signal });
@@ -87,18 +86,18 @@ async function queryService(
   { fetch, signal }: { fetch: Fetch; signal: AbortSignal },
 ): Promise<string | undefined> {
   try {
-    // A redirect leads to a login page, not to an answer.
+    // Redirects lead to login pages.
     const headers = { accept: "text/plain" };
     const response = await fetch(url, { signal, redirect: "error", headers });
     if (response.ok) return await readShortText(response);
     await response.body?.cancel();
   } catch {
-    // Which of the many ways to fail it was changes nothing.
+    // A failed service is like one without an answer.
   }
   return undefined;
 }
 
-/** The whole body, unless it is longer than any address. */
+/** Reads the whole body; `undefined` when it is too long for an address. */
 async function readShortText({ body }: Response): Promise<string | undefined> {
   if (body === null) return undefined;
   const decoder = new TextDecoder();
@@ -114,10 +113,10 @@ async function readShortText({ body }: Response): Promise<string | undefined> {
 }
 
 /**
- * The machine's own public address of a family and the interface that has it; that of a counted
- * interface before others'.
+ * A public address of the machine's interfaces; counted interfaces first.
  *
- * Others count too, since on a host of virtual machines the bridge has the address, not the card in it.
+ * Uncounted interfaces are used too: on a host of virtual machines the bridge has the address, not its
+ * network card.
  */
 export function publicInterfaceAddress(
   addresses: readonly InterfaceAddress[],
@@ -129,8 +128,8 @@ export function publicInterfaceAddress(
 }
 
 /**
- * What stays the same while the machine is at the same place in the network: its addresses but those
- * that every interface gives itself, which come and go with containers.
+ * Fingerprint of the machine's network: all addresses except loopback and link-local ones, which
+ * change with containers.
  */
 export function networkFingerprint(addresses: readonly InterfaceAddress[]): string {
   const lasting = addresses.filter(({ address }) => {
@@ -140,28 +139,28 @@ export function networkFingerprint(addresses: readonly InterfaceAddress[]): stri
   return lasting.map(({ name, address }) => `${name} ${address}`).sort().join("\n");
 }
 
-/** How the public addresses are found out. */
+/** Options of {@linkcode PublicAddresses}. */
 export interface PublicAddressOptions {
-  /** Known ones; they win over everything. */
+  /** Configured addresses, which take precedence. */
   custom?: Addresses;
-  /** Take those of the interfaces, and ask nobody. */
+  /** Use addresses of interfaces only. */
   fromInterfaces?: boolean;
-  /** Who is asked: well-known services, these URLs for both families, or nobody. */
+  /** {@linkcode ADDRESS_SERVICES}, URLs for both families, or none. */
   services: "default" | "off" | readonly string[];
   interfaceAddresses(): InterfaceAddress[];
-  /** Whether an interface's traffic is counted; its address comes before others'. */
+  /** Whether an interface's traffic is counted; addresses of counted interfaces are preferred. */
   isCounted?(name: string): boolean;
   fetch?: Fetch;
-  /** Milliseconds; a day's clock will do. */
+  /** Wall clock, in milliseconds. */
   now?(): number;
-  /** How long all services together may take. */
+  /** Time limit for all services together. */
   timeoutMs?: number;
 }
 
 interface Answer {
-  /** Absent when nobody knew. */
+  /** Absent when no address was found. */
   address?: string;
-  /** Where it is from, in plain words. */
+  /** Description of the origin. */
   source: string;
   askedAt: number;
 }
@@ -175,11 +174,11 @@ const DAY_MS = 24 * 60 * 60_000;
 const RETRY_MS = 5 * 60_000;
 
 /**
- * The machine's public addresses: those given, else those of its interfaces if that is wanted, else
- * what services tell.
+ * Looks up the machine's public addresses: configured ones, else those of its interfaces if enabled,
+ * else those that services return.
  *
- * An answer holds for a day, "nobody knew" for five minutes, both only as long as the machine keeps
- * its own addresses. What can't be found out is absent.
+ * Addresses are cached for a day and failures for five minutes, until the machine's own addresses
+ * change. Unknown addresses are absent.
  */
 export class PublicAddresses {
   readonly #options: PublicAddressOptions;
@@ -191,9 +190,9 @@ export class PublicAddresses {
   }
 
   /**
-   * Finds out both addresses, in 5 s at most; nothing that is in a hurry should wait for it.
+   * Looks up both addresses, in 5 s at most.
    *
-   * @throws The signal's reason when it aborts before.
+   * @throws The reason of `signal` when it aborts first.
    */
   async lookup(signal: AbortSignal): Promise<Addresses> {
     signal.throwIfAborted();
@@ -206,13 +205,13 @@ export class PublicAddresses {
       this.#lookup("ipv6", own, { signal }),
     ]);
     signal.throwIfAborted();
-    return { ...(ipv4 ? { ipv4 } : {}), ...(ipv6 ? { ipv6 } : {}) };
+    return { ipv4, ipv6 };
   }
 
-  /** Where each address was found at the last look, in plain words. */
+  /** Describes the origin of both addresses at the last lookup. */
   get source(): string {
     const parts = Array.from(this.#answers, ([family, { source }]) => `${NAMES[family]} ${source}`);
-    return parts.sort().join(", ") || "not looked for yet";
+    return parts.sort().join(", ") || "not looked up yet";
   }
 
   async #lookup(
@@ -234,17 +233,19 @@ export class PublicAddresses {
   ): Omit<Answer, "askedAt"> | undefined {
     const { custom, fromInterfaces, services } = this.#options;
     const address = custom?.[family];
-    if (address) return { address, source: `given by --custom-${family}` };
+    if (address) return { address, source: `from --custom-${family}` };
     const isCounted = (name: string) => this.#options.isCounted?.(name) ?? true;
     const ownPublic = publicInterfaceAddress(own, NAMES[family], { isCounted });
     if (fromInterfaces) {
       return ownPublic
-        ? { address: ownPublic.address, source: `of interface ${ownPublic.name}` }
-        : { source: "absent: no interface has a public one" };
+        ? { address: ownPublic.address, source: `from interface ${ownPublic.name}` }
+        : { source: "absent: no interface has a public address" };
     }
     if (services === "off") return { source: "absent: --ip-services off" };
-    // IPv4 is mostly behind a translation, but nobody is reached over IPv6 without an address of it.
-    if (family === "ipv6" && !ownPublic) return { source: "absent: no interface has a public one" };
+    // IPv4 is usually behind NAT, but IPv6 needs an address of its own.
+    if (family === "ipv6" && !ownPublic) {
+      return { source: "absent: no interface has a public address" };
+    }
     return undefined;
   }
 
@@ -258,7 +259,7 @@ export class PublicAddresses {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const told = await queryServices(urls, NUMBERS[family], { fetch, signal: limited });
     return told
-      ? { address: told.address, source: `told by ${told.host}` }
+      ? { address: told.address, source: `from ${told.host}` }
       : { source: "absent: no service answered" };
   }
 
@@ -266,7 +267,7 @@ export class PublicAddresses {
     try {
       return this.#options.interfaceAddresses();
     } catch {
-      // Without the right to list interfaces, IPv4 can be asked for all the same.
+      // Without permission to list interfaces, services can still be queried for IPv4.
       return [];
     }
   }
@@ -278,6 +279,6 @@ export class PublicAddresses {
 
 function isFresh({ address, askedAt }: Answer, now: number): boolean {
   const age = now - askedAt;
-  // A clock that was set back must not keep an answer for ever.
+  // A clock that was set back must not keep an answer forever.
   return age >= 0 && age < (address === undefined ? RETRY_MS : DAY_MS);
 }

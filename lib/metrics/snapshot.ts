@@ -1,17 +1,29 @@
 /**
- * All collectors together: one look at the machine.
+ * All collectors together: one sample of the machine, which is the content of a report.
  *
  * @module
  */
 
+import type { Source } from "../host/host.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import type { Connections, Gpu, LoadAverage, Snapshot, Traffic, Usage } from "../types.ts";
 
-/** Something that is measured anew at every report; `undefined` means "no data". */
+/** Measures one metric anew at every report; `undefined` means "no data". */
 export interface Collector<T> {
-  /** @throws {Error} When the source is there but can't be read. */
+  /** @throws {Error} When the source can't be read. */
   collect(): T | undefined;
-  /** What stands in for the value when the collector has failed. */
+  /** Value to report in place of one that could not be measured. */
   lastKnown?(): T | undefined;
+}
+
+/** Makes a collector of a source and the parser of its text; no text is no data. */
+export function sourceCollector<T>(source: Source, parse: (text: string) => T): Collector<T> {
+  return {
+    collect() {
+      const text = source.read();
+      return text === undefined ? undefined : parse(text);
+    },
+  };
 }
 
 /** The collectors of a machine. */
@@ -24,23 +36,23 @@ export interface Collectors {
   readonly connections: Collector<Connections>;
   readonly uptime: Collector<number>;
   readonly processes: Collector<number>;
-  /** Only where details of graphics cards were asked for; each in words fit for the public. */
+  /** Only with `--gpu`; `subject` goes into the report's message. */
   readonly gpus?: readonly {
     readonly subject: string;
     readonly collector: Collector<readonly Gpu[]>;
   }[];
 }
 
-/** A collector that failed: in whose words, and why. */
+/** A collector that failed, and why. */
 export interface CollectorFailure {
-  /** What was to be measured, in words fit for the public. */
+  /** Name of the metric as in the report's message. */
   readonly subject: string;
   readonly error: unknown;
 }
 
 /**
- * Measures everything once. A collector that fails is named in `failures`, and its value is what it
- * recalls, or absent; the others go on.
+ * Measures everything once. A collector that fails is named in `failures` and its last known value,
+ * if any, is used; the others are not affected.
  */
 export function takeSnapshot(
   collectors: Collectors,
@@ -58,28 +70,99 @@ export function takeSnapshot(
     }
   }
 
-  const snapshot: Snapshot = { failures };
   const cpuPercent = measure("CPU use", collectors.cpu);
-  if (cpuPercent !== undefined) snapshot.cpuPercent = cpuPercent;
   const memory = measure("memory", collectors.memory);
-  if (memory?.memory !== undefined) snapshot.memory = memory.memory;
-  if (memory?.swap !== undefined) snapshot.swap = memory.swap;
-  const disk = measure("disk space", collectors.disk);
-  if (disk !== undefined) snapshot.disk = disk;
-  const load = measure("load", collectors.load);
-  if (load !== undefined) snapshot.load = load;
-  const traffic = measure("network traffic", collectors.traffic);
-  if (traffic !== undefined) snapshot.traffic = traffic;
-  const connections = measure("connections", collectors.connections);
-  if (connections !== undefined) snapshot.connections = connections;
-  const uptimeSeconds = measure("uptime", collectors.uptime);
-  if (uptimeSeconds !== undefined) snapshot.uptimeSeconds = uptimeSeconds;
-  const processes = measure("process count", collectors.processes);
-  if (processes !== undefined) snapshot.processes = processes;
-  if (collectors.gpus !== undefined) {
-    snapshot.gpus = collectors.gpus.flatMap(({ subject, collector }) =>
-      measure(subject, collector) ?? []
-    );
+  return {
+    cpuPercent,
+    memory: memory?.memory,
+    swap: memory?.swap,
+    disk: measure("disk space", collectors.disk),
+    load: measure("load", collectors.load),
+    traffic: measure("network traffic", collectors.traffic),
+    connections: measure("connections", collectors.connections),
+    uptimeSeconds: measure("uptime", collectors.uptime),
+    processes: measure("process count", collectors.processes),
+    gpus: collectors.gpus?.flatMap(({ subject, collector }) => measure(subject, collector) ?? []),
+    failures,
+  };
+}
+
+/** Age limit of a value that stands in for one that can't be measured. */
+const MAX_AGE_MS = 60_000;
+
+/** Wraps a collector and remembers its last value for a minute. */
+export class LastKnown<T> implements Collector<T> {
+  readonly #collector: Pick<Collector<T>, "collect">;
+  readonly #monotonicMs: () => number;
+  #last: { value: T | undefined; atMs: number } | undefined;
+
+  constructor(
+    collector: Pick<Collector<T>, "collect">,
+    options: { monotonicMs: () => number },
+  ) {
+    this.#collector = collector;
+    this.#monotonicMs = options.monotonicMs;
   }
-  return snapshot;
+
+  /** @throws {Error} Whatever the wrapped collector throws. */
+  collect(): T | undefined {
+    const value = this.#collector.collect();
+    this.#last = { value, atMs: this.#monotonicMs() };
+    return value;
+  }
+
+  /** The last collected value; `undefined` when it is more than a minute old. */
+  lastKnown(): T | undefined {
+    if (this.#last === undefined) return undefined;
+    if (this.#monotonicMs() - this.#last.atMs > MAX_AGE_MS) this.#last = undefined;
+    return this.#last?.value;
+  }
+}
+
+/**
+ * Takes snapshots for reports: bridges failures with values of the last minute, and logs a failure
+ * when it starts, when its reason changes and when it ends.
+ */
+export class Sampler {
+  readonly #collectors: Collectors;
+  readonly #log = getLogger("agent");
+  #failing = new Map<string, string>();
+
+  constructor(collectors: Collectors, options: { monotonicMs: () => number }) {
+    const lasting = <T>(collector: Collector<T>): LastKnown<T> => new LastKnown(collector, options);
+    this.#collectors = {
+      cpu: lasting(collectors.cpu),
+      memory: lasting(collectors.memory),
+      disk: lasting(collectors.disk),
+      load: lasting(collectors.load),
+      traffic: lasting(collectors.traffic),
+      connections: lasting(collectors.connections),
+      uptime: lasting(collectors.uptime),
+      processes: lasting(collectors.processes),
+      gpus: collectors.gpus?.map(({ subject, collector }) => {
+        return { subject, collector: lasting(collector) };
+      }),
+    };
+  }
+
+  /** Measures everything once. */
+  sample(): Snapshot {
+    const failing = new Map<string, string>();
+    const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {
+      failing.set(subject, describeError(error));
+    });
+    if (failing.size > 0 || this.#failing.size > 0) this.#logChanges(failing);
+    return snapshot;
+  }
+
+  #logChanges(failing: Map<string, string>): void {
+    for (const [subject, reason] of failing) {
+      if (this.#failing.get(subject) === reason) continue;
+      this.#log.warning("Cannot measure {subject}: {reason}", { subject, reason });
+    }
+    for (const subject of this.#failing.keys()) {
+      if (!failing.has(subject)) this.#log.info("Measuring {subject} works again", { subject });
+    }
+    this.#failing = failing;
+  }
 }

@@ -8,7 +8,7 @@ import {
   GpuPowerState,
 } from "./gpu_devices.ts";
 
-/** What is opened of a card. */
+/** Parts of the host that a card needs. */
 export type SysfsGpuHost = Pick<Host, "open" | "exists" | "list" | "monotonicMs">;
 
 interface Files {
@@ -19,11 +19,11 @@ interface Files {
 }
 
 /**
- * A card whose driver tells of it in `/sys`: `amdgpu` of use, memory and temperature, `i915`, `xe`
- * and `nouveau` of the temperature at most.
+ * Measures a card from its driver's files in `/sys`: `amdgpu` has utilization, memory and temperature,
+ * `i915`, `xe` and `nouveau` the temperature at most.
  *
- * While it sleeps nothing but its power state is read, for everything else would wake it. It does
- * nothing then, and its memory is empty.
+ * Of a suspended card only the power state is read, because everything else would wake it; its
+ * utilization and memory are 0.
  */
 export class SysfsGpuCollector implements GpuCollector {
   readonly subject: string;
@@ -49,7 +49,7 @@ export class SysfsGpuCollector implements GpuCollector {
     if (thermometer !== undefined) this.#open(host, "temperature", thermometer);
   }
 
-  /** Whether the driver tells more of it than its name; else there is nothing to collect. */
+  /** Whether the driver has any metrics of the card. */
   get hasMetrics(): boolean {
     return this.#names.length > 0;
   }
@@ -63,11 +63,11 @@ export class SysfsGpuCollector implements GpuCollector {
 
   decisions(): GpuDecision[] {
     const { name, folder } = this.#card;
-    const asleep = this.#last?.isSuspended
-      ? "asleep, so only power/runtime_status was read; else "
+    const prefix = this.#last?.isSuspended
+      ? "suspended: only power/runtime_status was read; otherwise "
       : "";
-    const rule = `${asleep}${folder}: ${this.#names.join(", ")}`;
-    return [{ name, counted: true, rule, ...(this.#last && { gpu: this.#last }) }];
+    const rule = `${prefix}${folder}: ${this.#names.join(", ")}`;
+    return [{ name, counted: true, rule, gpu: this.#last }];
   }
 
   #open(host: SysfsGpuHost, kind: keyof Files, path: string): void {
@@ -92,12 +92,12 @@ export class SysfsGpuCollector implements GpuCollector {
     return {
       name: this.#card.name,
       isSuspended: true,
-      ...(this.#files.use !== undefined && { usePercent: 0 }),
-      ...(total !== undefined && { memory: { totalBytes: total, usedBytes: 0 } }),
+      usePercent: this.#files.use === undefined ? undefined : 0,
+      memory: total === undefined ? undefined : { totalBytes: total, usedBytes: 0 },
     };
   }
 
-  /** What one file does not tell is absent; a card of which no file can be read is broken. */
+  /** Reads all files; an unreadable one is absent, but at least one must be readable. */
   #readCard(): Gpu {
     const failures: unknown[] = [];
     const read = (source: Source | undefined): number | undefined => {
@@ -117,7 +117,7 @@ export class SysfsGpuCollector implements GpuCollector {
       throw new Error("Cannot read any file of the card", { cause: failures[0] });
     }
     const card: Gpu = { name: this.#card.name };
-    // Some drivers give a nonsense number instead of none.
+    // Some drivers return numbers out of range.
     if (use !== undefined && use >= 0 && use <= 100) card.usePercent = use;
     if (total !== undefined && total > 0) {
       this.#memoryTotalBytes = total;
@@ -131,7 +131,7 @@ export class SysfsGpuCollector implements GpuCollector {
   }
 }
 
-/** The first thermometer of the card: on most the edge of the chip. */
+/** The first temperature sensor of the card, usually the edge of the chip. */
 function findTemperatureFile(host: Pick<Host, "list">, folder: string): string | undefined {
   for (const monitor of (host.list(`${folder}/hwmon`) ?? []).sort()) {
     const inputs = (host.list(`${folder}/hwmon/${monitor}`) ?? []).flatMap((name) =>
@@ -142,7 +142,7 @@ function findTemperatureFile(host: Pick<Host, "list">, folder: string): string |
   return undefined;
 }
 
-/** @throws {SyntaxError} When the driver's text is no whole number. */
+/** @throws {SyntaxError} When the driver's text is not an integer. */
 function wholeNumber(text: string | undefined): number | undefined {
   const trimmed = text?.trim();
   if (trimmed === undefined) return undefined;

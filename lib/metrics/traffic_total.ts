@@ -1,5 +1,5 @@
 /**
- * Deltas of kernel counters.
+ * Totals and rates of byte counters that may be reset.
  *
  * @module
  */
@@ -8,17 +8,15 @@ import type { InterfaceCounters } from "../parse/net_dev.ts";
 import type { Traffic, TrafficBytes } from "../types.ts";
 
 /**
- * What a counter grew by between two readings.
- *
- * `undefined` when it fell: it was reset, or it wrapped, and which of the two can't be told from
- * two readings; no growth is better than an invented one.
+ * Increase of a counter between two readings; `undefined` when it fell, because a reset and a wrap
+ * can't be told apart.
  */
 export function counterIncrease(previous: number, current: number): number | undefined {
   return current >= previous ? current - previous : undefined;
 }
 
 /**
- * Growth per second; `undefined` when no time went by, when the clock was set back, or when the
+ * Increase per second; `undefined` when no time has passed, when the clock went back, or when the
  * counter fell.
  */
 export function ratePerSecond(
@@ -31,7 +29,7 @@ export function ratePerSecond(
   return grown * 1000 / elapsedMs;
 }
 
-/** Counters of interfaces that left are kept for this many, in case they return. */
+/** Number of missing interfaces whose counters are kept in case they return. */
 const MAX_GONE = 64;
 
 interface Bytes {
@@ -40,12 +38,12 @@ interface Bytes {
 }
 
 /**
- * Adds up counters of interfaces that come, go and start anew, so that the sum never falls.
+ * Adds up the counters of interfaces that appear, disappear and restart at 0, so that the total never
+ * falls.
  *
- * The total is what each interface brought along when it was first added and what it grew by since.
- * One that leaves leaves its bytes there; one that returns with its counters goes on from them; a
- * counter that fell adds nothing for that step. Only growth between two steps is speed: what an
- * interface brings along is not.
+ * An interface adds its counters when it first appears, and their increase from then on. A missing
+ * interface keeps its share; one that returns with its counters continues from them; a counter that
+ * fell adds nothing in that step. Rates include increases only, not the counters of new interfaces.
  */
 export class TrafficTotal {
   readonly #present = new Map<string, Bytes>();
@@ -54,7 +52,7 @@ export class TrafficTotal {
   readonly #observed: Bytes = { sentBytes: 0, receivedBytes: 0 };
   #previous: (Bytes & { atMs: number }) | undefined;
 
-  /** Takes in an interface's present counters. */
+  /** Adds the current counters of an interface. */
   add(now: InterfaceCounters): void {
     const last = this.#present.get(now.name);
     this.#present.set(now.name, now);
@@ -67,27 +65,27 @@ export class TrafficTotal {
     this.#observed.receivedBytes += receivedBytes;
   }
 
-  /** Whether no interface was ever added. */
+  /** Whether no interface has been added yet. */
   isEmpty(): boolean {
     return this.#present.size + this.#gone.size === 0;
   }
 
-  /** The total alone, without a step of the speed. */
+  /** Total bytes; does not affect the rates. */
   bytes(): TrafficBytes {
     return { ...this.#total };
   }
 
-  /** The last counters of each interface, those that are gone first. */
+  /** The last counters of each interface, missing ones first. */
   counters(): Map<string, TrafficBytes> {
     return new Map([...this.#gone, ...this.#present]);
   }
 
-  /** Whether an interface is there at present. */
+  /** Whether an interface is present. */
   has(name: string): boolean {
     return this.#present.has(name);
   }
 
-  /** Notes that an interface is gone. */
+  /** Marks an interface as missing. */
   markGone(name: string): void {
     const last = this.#present.get(name);
     if (last === undefined) return;
@@ -95,14 +93,14 @@ export class TrafficTotal {
     this.restore(name, last);
   }
 
-  /** Notes the last counters of an interface that is gone, in case it returns. */
+  /** Sets the last counters of a missing interface, in case it returns. */
   restore(name: string, last: TrafficBytes): void {
     this.#gone.set(name, last);
     const [oldest] = this.#gone.keys();
     if (this.#gone.size > MAX_GONE && oldest !== undefined) this.#gone.delete(oldest);
   }
 
-  /** The sum at a moment of a clock that only runs forward; speeds since the moment asked for before. */
+  /** Totals at a time of a monotonic clock, and rates since the previous call. */
   trafficAt(atMs: number): Traffic {
     const { sentBytes, receivedBytes } = this.#observed;
     const before = this.#previous;
@@ -132,11 +130,11 @@ export class TrafficTotal {
   }
 }
 
-/** What passed through an interface while nobody looked, or all of it when its counters are new. */
+/** Bytes since the last counters of an interface, or all of them when its counters restarted. */
 export function initialBytes(last: TrafficBytes | undefined, now: TrafficBytes): TrafficBytes {
   const sentBytes = last && counterIncrease(last.sentBytes, now.sentBytes);
   const receivedBytes = last && counterIncrease(last.receivedBytes, now.receivedBytes);
-  // Both went on from where they were: the same device is back. Else it is a new one that began at 0.
+  // If either counter fell, it is a new device that started at 0.
   const same = sentBytes !== undefined && receivedBytes !== undefined;
   if (same) return { sentBytes, receivedBytes };
   return { sentBytes: now.sentBytes, receivedBytes: now.receivedBytes };

@@ -3,10 +3,10 @@ import type { CpuInfo } from "../parse/cpuinfo.ts";
 
 type ContainerFiles = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
 
-/** The pid namespace of a process that is in no container; the kernel fixes the number. */
+/** `/proc/1/ns/pid` outside containers; the inode number is fixed in the kernel. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
 
-/** What a container manager writes for its guests, as far as it is one of systemd's words. */
+/** Values of `container=` that systemd-detect-virt knows. */
 const CONTAINER_MANAGERS: ReadonlySet<string> = new Set([
   "docker",
   "lxc",
@@ -19,7 +19,7 @@ const CONTAINER_MANAGERS: ReadonlySet<string> = new Set([
   "wsl",
 ]);
 
-/** Traces in the control groups' names, for guests whose manager left no other. */
+/** Patterns of cgroup names, for containers without other markers. */
 const CGROUP_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   [/[/-]libpod[-_]/, "podman"],
   [/\/docker[/-]/, "docker"],
@@ -28,10 +28,9 @@ const CGROUP_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
 ];
 
 /**
- * The kind of container that the root folder is in, in systemd's words; `undefined` when in none.
+ * Kind of the container, as systemd-detect-virt names it; `undefined` outside a container.
  *
- * Reads marker files, the first process's environment and its control groups. Nothing is started,
- * and what may not be read tells nothing.
+ * Reads marker files, and the environment and cgroups of process 1. Unreadable files are ignored.
  */
 export function containerKind(host: ContainerFiles): string | undefined {
   const { proc, root } = host.roots;
@@ -57,9 +56,9 @@ function containerKindByTraces(host: ContainerFiles): string | undefined {
   for (const [pattern, kind] of CGROUP_PATTERNS) {
     if (pattern.test(groups)) return kind;
   }
-  // LXC lays its own view over single files of the kernel's.
+  // LXC mounts lxcfs over single files of /proc.
   if (/ \/proc\/\w+ fuse\.lxcfs /.test(host.readText(`${proc}/mounts`) ?? "")) return "lxc";
-  // Process 1 may be another user's; the agent shares its namespace, unless these trees are a host's.
+  // Process 1 may be another user's; the agent is in the same namespace, unless the root is a host's.
   const namespace = host.readLink(`${proc}/1/ns/pid`) ??
     (root === "/" ? host.readLink(`${proc}/self/ns/pid`) : undefined);
   return namespace === undefined || namespace === FIRST_NAMESPACE ? undefined : "container-other";
@@ -76,7 +75,7 @@ const DMI_FILES = [
   "chassis_vendor",
 ] as const;
 
-/** How the makers of virtual hardware sign it, by the start of a DMI text. */
+/** Hypervisors by the prefix of a DMI string. */
 const DMI_PREFIXES: ReadonlyArray<readonly [string, string]> = [
   ["KVM", "kvm"],
   ["OpenStack", "kvm"],
@@ -96,29 +95,28 @@ const DMI_PREFIXES: ReadonlyArray<readonly [string, string]> = [
   ["Google Compute Engine", "google"],
 ];
 
-/** Clocks that only a guest is offered. */
+/** Clock sources that only guests have. */
 const CLOCK_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bkvm-clock\b/, "kvm"],
   [/\bhyperv_/, "microsoft"],
   [/\bxen\b/, "xen"],
 ];
 
-/** Hypervisors that the device tree names, by the start of `hypervisor/compatible`. */
+/** Hypervisors by the prefix of the device tree's `hypervisor/compatible`. */
 const DEVICE_TREE_PREFIXES: ReadonlyArray<readonly [string, string]> = [
   ["linux,kvm", "kvm"],
   ["xen", "xen"],
   ["vmware", "vmware"],
 ];
 
-/** The bit of `/sys/hypervisor/properties/features`, a hexadecimal number, that the first domain has. */
+/** Bit of the hexadecimal `/sys/hypervisor/properties/features` that is set in Xen's dom0. */
 const XEN_FIRST_DOMAIN = 1 << 11;
 
 /**
- * The hypervisor that the machine runs on, in systemd's words; `undefined` when there is no sign
- * of one.
+ * Hypervisor of the machine, as systemd-detect-virt names it; `undefined` without a sign of one.
  *
- * Reads DMI (`/sys/class/dmi/id`), the hypervisor's own files, the clocks on offer and the device
- * tree; `underHypervisor` is what the processor says, for those that leave no other sign.
+ * Reads DMI (`/sys/class/dmi/id`), the hypervisor's own files, the clock sources and the device tree;
+ * `underHypervisor` is the processor's flag, for hypervisors without another sign.
  */
 export function virtualMachineKind(
   host: VirtualMachineFiles,
@@ -130,7 +128,7 @@ export function virtualMachineKind(
   const xen = byXen(host);
   if (xen !== undefined) return xen === "none" ? undefined : xen;
   if (signed === "none") return undefined;
-  // QEMU signs guests that KVM runs just as those that it emulates; the clock tells them apart.
+  // QEMU has the same DMI strings with KVM and with emulation; only KVM has its clock source.
   const clocks = host.readText(
     `${sys}/devices/system/clocksource/clocksource0/available_clocksource`,
   );
@@ -144,7 +142,7 @@ function byDmi(host: VirtualMachineFiles): string | undefined {
     host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
   );
   const [product = "", vendor = ""] = texts;
-  // Amazon signs whole machines as it signs shares of them.
+  // Amazon's bare-metal instances have the same DMI vendor.
   if (vendor === "Amazon EC2" && product.includes(".metal")) return "none";
   if (vendor === "Microsoft Corporation" && product === "Virtual Machine") return "microsoft";
   return lookup(DMI_PREFIXES, (sign) => texts.some((text) => text.startsWith(sign)));
@@ -154,7 +152,7 @@ function byXen(host: VirtualMachineFiles): string | undefined {
   const { proc, sys } = host.roots;
   const type = host.readText(`${sys}/hypervisor/type`)?.trim();
   if (type !== "xen" && !host.exists(`${proc}/xen`)) return undefined;
-  // The first domain is the machine itself, with the hypervisor below it.
+  // dom0 is the machine itself.
   const features = parseInt(host.readText(`${sys}/hypervisor/properties/features`) ?? "", 16);
   const isFirst = Number.isNaN(features)
     ? host.readText(`${proc}/xen/capabilities`)?.includes("control_d") ?? false
@@ -168,7 +166,7 @@ function byDeviceTree(host: VirtualMachineFiles): string | undefined {
   if (hypervisor !== undefined) {
     return lookup(DEVICE_TREE_PREFIXES, (sign) => hypervisor.startsWith(sign)) ?? "vm-other";
   }
-  // IBM's firmware partitions a machine; QEMU plays the same one for its own guests.
+  // IBM's firmware partitions a machine; QEMU emulates it for its guests.
   const isPartition = host.exists(`${tree}/ibm,partition-name`) &&
     host.exists(`${tree}/hmc-managed?`) && !host.exists(`${tree}/chosen/qemu,graphic-width`);
   if (isPartition) return "powervm";
@@ -194,11 +192,11 @@ function lookup<T>(
 }
 
 /**
- * What the system is enclosed in, in the words of systemd-detect-virt: the container first, then
- * the hypervisor, `none` on bare metal; `undefined` when the machine tells nothing at all.
+ * Virtualization as systemd-detect-virt names it: the container, else the hypervisor, else `none`;
+ * `undefined` when nothing is known.
  *
- * Which machine is meant is a matter of `host.roots`: with a host's `/proc` and root folder it is
- * that host, whatever container the agent runs in.
+ * With the `/proc` and root of a host in `host.roots` the result is that host's, whatever container
+ * the agent runs in.
  */
 export function virtualization(
   host: Pick<Host, "roots" | "readText" | "exists" | "readLink" | "list">,

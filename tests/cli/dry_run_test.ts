@@ -23,7 +23,7 @@ function dryRunOf(snapshot: Snapshot): DryRun {
       { name: "eth0", counted: true, rule: "has a device" },
       { name: "docker0", counted: false, rule: "virtual: docker*" },
     ],
-    mountPoints: [{ name: "/ (ext4 of /dev/vda)", counted: true, rule: "the root" }],
+    mountPoints: [{ name: "/ (ext4 of /dev/vda)", counted: true, rule: "root file system" }],
   };
 }
 

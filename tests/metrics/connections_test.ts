@@ -12,18 +12,18 @@ Deno.test("ConnectionCollector.collect() adds both families and TIME_WAIT", () =
   assertEquals(connections.collect(), { tcp: 19, udp: 5 });
 });
 
-Deno.test("ConnectionCollector.collect() counts IPv4 alone when the machine has no IPv6", () => {
+Deno.test("ConnectionCollector.collect() counts IPv4 only on a machine without IPv6", () => {
   assertEquals(new ConnectionCollector(fakeSource(() => IPV4), none).collect(), {
     tcp: 13,
     udp: 2,
   });
 });
 
-Deno.test("ConnectionCollector.collect() gives nothing when there is no such file", () => {
+Deno.test("ConnectionCollector.collect() returns undefined without the file", () => {
   assertEquals(new ConnectionCollector(none, fakeSource(() => IPV6)).collect(), undefined);
 });
 
-Deno.test("ConnectionCollector.collect() throws when a file is bent", () => {
+Deno.test("ConnectionCollector.collect() throws when a file is malformed", () => {
   const bent = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => "TCP6: inuse\n"));
   assertThrows(() => bent.collect(), SyntaxError, '"TCP6: inuse"');
 });

@@ -13,7 +13,7 @@ function cpuOf(...looks: CoreTimes[][]): DarwinCpuCollector {
   return new DarwinCpuCollector({ cores: () => looks[Math.min(next++, looks.length - 1)] ?? [] });
 }
 
-Deno.test("DarwinCpuCollector.collect() counts since boot, then since the call before", () => {
+Deno.test("DarwinCpuCollector.collect() counts since boot, then since the previous call", () => {
   const cpu = cpuOf(
     [core(10, 90), core(30, 70)],
     [core(60, 90, { sys: 25, nice: 25 }), core(30, 170)],
@@ -22,13 +22,13 @@ Deno.test("DarwinCpuCollector.collect() counts since boot, then since the call b
   assertEquals(cpu.collect(), 50);
 });
 
-Deno.test("DarwinCpuCollector.collect() gives the last value when no time went by", () => {
+Deno.test("DarwinCpuCollector.collect() keeps the last value when no time has passed", () => {
   const cpu = cpuOf([core(25, 75)]);
   assertEquals(cpu.collect(), 25);
   assertEquals(cpu.collect(), 25);
 });
 
-Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap without the others", () => {
+Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap independently", () => {
   const cpu = cpuOf(
     [core(4_294_967_290, 100), core(100, 100)],
     [core(5, 200), core(150, 150)],
@@ -37,11 +37,11 @@ Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap without the o
   assertAlmostEquals(cpu.collect() ?? 0, 25);
 });
 
-Deno.test("DarwinCpuCollector.collect() knows nothing without cores", () => {
+Deno.test("DarwinCpuCollector.collect() returns undefined without cores", () => {
   assertEquals(cpuOf([]).collect(), undefined);
 });
 
-Deno.test("DarwinCpuCollector.collect() stays between 0 and 100 whatever the counters do", () => {
+Deno.test("DarwinCpuCollector.collect() stays between 0 and 100 for any counters", () => {
   const count = fc.maxSafeNat();
   const cores = fc.array(
     fc.record({ user: count, nice: count, sys: count, idle: count, irq: count }),

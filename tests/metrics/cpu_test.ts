@@ -9,7 +9,7 @@ function percents(...lines: string[]): (number | undefined)[] {
   return lines.map(() => cpu.collect());
 }
 
-Deno.test("CpuCollector.collect() gives the mean since boot at first, then since the call before", () => {
+Deno.test("CpuCollector.collect() returns the mean since boot at first, then since the previous call", () => {
   assertEquals(percents("cpu  30 0 0 70 0 0 0 0 0 0", "cpu  40 0 0 160 0 0 0 0 0 0"), [30, 10]);
 });
 
@@ -23,23 +23,23 @@ Deno.test("CpuCollector.collect() does not count guest time twice", () => {
   assertEquals(percents("cpu  50 0 0 50 0 0 0 0 50 0"), [50]);
 });
 
-Deno.test("CpuCollector.collect() keeps the last value when the clocks stand still", () => {
+Deno.test("CpuCollector.collect() keeps the last value when no time has passed", () => {
   const line = "cpu  30 0 0 70 0 0 0 0 0 0";
   assertEquals(percents(line, line, line), [30, 30, 30]);
 });
 
-Deno.test("CpuCollector.collect() gives nothing when no time ever went by", () => {
+Deno.test("CpuCollector.collect() returns undefined when no time ever passed", () => {
   assertEquals(percents("cpu  0 0 0 0 0 0 0 0 0 0"), [undefined]);
 });
 
-Deno.test("CpuCollector.collect() does not let a counter that fell eat another's growth", () => {
+Deno.test("CpuCollector.collect() does not subtract a falling counter from the others", () => {
   const [, idleFell] = percents("cpu  10 0 0 900 50 0 0 0 0 0", "cpu  20 0 0 910 10 0 0 0 0 0");
   assertEquals(idleFell, 50);
   const [, stealFell] = percents("cpu  10 0 0 900 0 0 0 90 0 0", "cpu  20 0 0 930 0 0 0 5 0 0");
   assertEquals(stealFell, 25);
 });
 
-Deno.test("CpuCollector.collect() starts over when a whole core's counters are gone", () => {
+Deno.test("CpuCollector.collect() starts over when a core's counters disappear", () => {
   const [, fell, next] = percents(
     "cpu  1000 0 0 9000 0 0 0 0 0 0",
     "cpu  500 0 0 4500 0 0 0 0 0 0",
@@ -48,7 +48,7 @@ Deno.test("CpuCollector.collect() starts over when a whole core's counters are g
   assertEquals([fell, next], [10, 25]);
 });
 
-Deno.test("CpuCollector.collect() keeps the last value when a core leaves, and does not sleep when it returns", () => {
+Deno.test("CpuCollector.collect() keeps the last value when a core goes offline, and counts when it returns", () => {
   assertEquals(
     percents(
       "cpu  1000 0 0 9000 0 0 0 0 0 0",
@@ -64,12 +64,12 @@ Deno.test("CpuCollector.collect() keeps the last value when a core leaves, and d
   );
 });
 
-Deno.test("CpuCollector.collect() is at 100 when busy cores let the idle time fall by a tick", () => {
+Deno.test("CpuCollector.collect() returns 100 when the idle time of busy cores falls by a tick", () => {
   const [, percent] = percents("cpu  1000 0 0 9000 0 0 0 0", "cpu  1800 0 0 8999 0 0 0 0");
   assertEquals(percent, 100);
 });
 
-Deno.test("CpuCollector.collect() keeps the last value while idle time makes no sense, and then covers all", () => {
+Deno.test("CpuCollector.collect() keeps the last value while idle time is out of range, and covers the whole interval afterwards", () => {
   const below = "18446744073709551000";
   assertEquals(
     percents(
@@ -81,17 +81,17 @@ Deno.test("CpuCollector.collect() keeps the last value while idle time makes no 
   );
 });
 
-Deno.test("CpuCollector.collect() goes by the others when another counter makes no sense", () => {
+Deno.test("CpuCollector.collect() uses the others when another counter is out of range", () => {
   const below = "18446744073709551000";
   const lines = [1, 2, 3].map((at) => `cpu  ${at * 10} 0 0 ${at * 90} ${below} 0 0 ${below}`);
   assertEquals(percents(...lines), [10, 10, 10]);
 });
 
-Deno.test("CpuCollector.collect() gives nothing when there is no such file", () => {
+Deno.test("CpuCollector.collect() returns undefined without the file", () => {
   assertEquals(new CpuCollector(fakeSource(() => undefined)).collect(), undefined);
 });
 
-Deno.test("CpuCollector.collect() throws when the file is bent, and goes on when it is right again", () => {
+Deno.test("CpuCollector.collect() throws when the file is malformed, and recovers", () => {
   const cpu = new CpuCollector(fakeSourceSequence("cpu  30 0 0 70", "cpu  ?", "cpu  40 0 0 160"));
   cpu.collect();
   assertThrows(() => cpu.collect(), SyntaxError, '"cpu  ?"');
@@ -102,7 +102,7 @@ Deno.test("CpuCollector.collect() does not round to above 100", () => {
   assertEquals(percents("cpu  6898735948855979 0 0 0 0"), [100]);
 });
 
-Deno.test("CpuCollector.collect() stays between 0 and 100 whatever the counters do", () => {
+Deno.test("CpuCollector.collect() stays between 0 and 100 for any counters", () => {
   const line = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), {
     minLength: 4,
     maxLength: 10,

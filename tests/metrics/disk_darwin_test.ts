@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { FileSystemUse } from "../../lib/host/host.ts";
-import { DarwinDiskCollector } from "../../lib/metrics/disk_darwin.ts";
+import { DarwinDiskCollector, filterDarwinMounts } from "../../lib/metrics/disk_darwin.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
+import type { DarwinMount } from "../../lib/parse/mounts_darwin.ts";
 
 const MOUNT = `/dev/disk3s1s1 on / (apfs, sealed, local, read-only)
 /dev/disk3s5 on /System/Volumes/Data (apfs, local)
@@ -57,18 +58,18 @@ async function diskOf(include: string[] = []) {
   return { disk, state, mounts };
 }
 
-Deno.test("DarwinDiskCollector.collect() counts a container once, by what can still be had of it", async () => {
+Deno.test("DarwinDiskCollector.collect() counts a container once, by its available space", async () => {
   const { disk, state } = await diskOf();
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
   assertEquals(state.asked, 0, "what is not counted is not asked");
 });
 
-Deno.test("DarwinDiskCollector.collect() leaves out a disk that was taken away, until it is mounted anew", async () => {
+Deno.test("DarwinDiskCollector.collect() leaves out a removed disk until it is mounted again", async () => {
   const { disk, state, mounts } = await diskOf();
   state.gone.add("/Volumes/Stick");
   assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
   const rule = () => disk.mounts().find(({ mountPoint }) => mountPoint === "/Volumes/Stick")?.rule;
-  assertEquals(rule(), "its space can't be asked for");
+  assertEquals(rule(), "statfs failed");
   state.gone.clear();
   state.nowMs = 60_000;
   await mounts.refresh();
@@ -86,7 +87,7 @@ Deno.test("DarwinDiskCollector.collect() does not wait for another machine", asy
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
 });
 
-Deno.test("DarwinDiskCollector.collect() has nothing before mount has answered", () => {
+Deno.test("DarwinDiskCollector.collect() has no data before the first output of mount", () => {
   const mounts = new PolledCommand(() => new Promise(() => {}), { monotonicMs: () => 0 });
   const host = {
     statfs: () => APFS,
@@ -98,10 +99,119 @@ Deno.test("DarwinDiskCollector.collect() has nothing before mount has answered",
   assertEquals(disk.mounts(), []);
 });
 
-Deno.test("DarwinDiskCollector.collect() throws when the output can't be read", async () => {
+Deno.test("DarwinDiskCollector.collect() throws when the output is malformed", async () => {
   const { disk, state, mounts } = await diskOf();
   state.text = "nonsense\n";
   state.nowMs = 60_000;
   await mounts.refresh();
   assertThrows(() => disk.collect(), SyntaxError, "nonsense");
+});
+
+function mount(source: string, mountPoint: string, rest: Partial<DarwinMount> = {}): DarwinMount {
+  return { source, mountPoint, type: "apfs", local: true, readOnly: false, ...rest };
+}
+
+/** The rules by mount point. */
+function rules(mounts: DarwinMount[], include: string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    filterDarwinMounts(mounts, include).map(({ mountPoint, counted, rule }) => [
+      mountPoint,
+      `${counted ? "+" : "-"} ${rule}`,
+    ]),
+  );
+}
+
+const ROOT = mount("/dev/disk3s1s1", "/", { readOnly: true });
+const DATA = mount("/dev/disk3s5", "/System/Volumes/Data");
+
+Deno.test("filterDarwinMounts() counts the root for its container, in any order", () => {
+  assertEquals(rules([DATA, ROOT]), {
+    "/": "+ root file system",
+    "/System/Volumes/Data": "- shares the space of /",
+  });
+});
+
+Deno.test("filterDarwinMounts() distinguishes containers with similar numbers", () => {
+  assertEquals(
+    rules([ROOT, mount("/dev/disk30s1", "/Volumes/a"), mount("/dev/disk30s2", "/Volumes/b")]),
+    {
+      "/": "+ root file system",
+      "/Volumes/a": "+ disk: apfs",
+      "/Volumes/b": "- shares the space of /Volumes/a",
+    },
+  );
+});
+
+Deno.test("filterDarwinMounts() counts partitions of other types separately", () => {
+  const exfat = { type: "exfat" };
+  assertEquals(
+    rules([
+      ROOT,
+      mount("/dev/disk4s1", "/Volumes/a", exfat),
+      mount("/dev/disk4s2", "/Volumes/b", exfat),
+      mount("/dev/disk4s2", "/Volumes/again", exfat),
+    ]),
+    {
+      "/": "+ root file system",
+      "/Volumes/a": "+ disk: exfat",
+      "/Volumes/b": "+ disk: exfat",
+      "/Volumes/again": "- shares the space of /Volumes/b",
+    },
+  );
+});
+
+Deno.test("filterDarwinMounts() leaves out images, snapshots, system volumes and everything that is not a disk", () => {
+  assertEquals(
+    rules([
+      ROOT,
+      mount("devfs", "/dev", { type: "devfs" }),
+      mount("map auto_home", "/home", { type: "autofs", local: false }),
+      mount("//me@nas/share", "/Volumes/share", { type: "smbfs", local: false }),
+      mount("sshfs@macfuse0", "/Volumes/far", { type: "macfuse", local: false }),
+      mount("com.apple.TimeMachine.2024.local@/dev/disk3s5", "/Volumes/.tm", { readOnly: true }),
+      mount("/dev/disk9s1", "/Volumes/Image", { type: "hfs", readOnly: true }),
+      mount("/dev/disk1s3", "/System/Volumes/Hardware"),
+      mount("/dev/disk6s1", "/System/VolumesToo"),
+    ]),
+    {
+      "/": "+ root file system",
+      "/dev": "- not a local disk: devfs",
+      "/home": "- mounted on demand: autofs",
+      "/Volumes/share": "- not a local disk: smbfs",
+      "/Volumes/far": "- not a local disk: macfuse",
+      "/Volumes/.tm": "- snapshot",
+      "/Volumes/Image": "- read-only: hfs",
+      "/System/Volumes/Hardware": "- part of /System/Volumes",
+      "/System/VolumesToo": "+ disk: apfs",
+    },
+  );
+});
+
+Deno.test("filterDarwinMounts() counts included mount points once, and reports missing ones", () => {
+  const share = mount("//me@nas/share", "/Volumes/share", { type: "smbfs", local: false });
+  assertEquals(rules([ROOT, DATA, share], ["/System/Volumes/Data/", "/Volumes/share", "/gone"]), {
+    "/": "- not in --include-mountpoint",
+    "/System/Volumes/Data": "+ included by --include-mountpoint",
+    "/Volumes/share": "+ included by --include-mountpoint",
+    "/gone": "- nothing is mounted there",
+  });
+  assertEquals(
+    rules([ROOT, DATA], ["/", "/System/Volumes/Data"])["/System/Volumes/Data"],
+    "- shares the space of /",
+  );
+});
+
+Deno.test("filterDarwinMounts() marks mounts of other machines as possibly hanging", () => {
+  const far = mount("//me@nas/share", "/Volumes/share", { type: "smbfs", local: false });
+  assertEquals(filterDarwinMounts([ROOT, far], []).map(({ mayHang }) => mayHang), [false, true]);
+});
+
+Deno.test("filterDarwinMounts() uses the later of two mounts at one mount point", () => {
+  const over = mount("/dev/disk8s1", "/Volumes/a", { type: "hfs" });
+  assertEquals(
+    filterDarwinMounts([ROOT, mount("/dev/disk4s1", "/Volumes/a"), over], []).map(({ source }) =>
+      source
+    ),
+    ["/dev/disk3s1s1", "/dev/disk8s1"],
+  );
 });

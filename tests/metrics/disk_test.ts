@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import type { FileSystemUse, Source } from "../../lib/host/host.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { DiskCollector } from "../../lib/metrics/disk.ts";
+import { DiskCollector, hasSameUsage, sumUsage } from "../../lib/metrics/disk.ts";
 
 function use(blocks: number, freeBlocks: number): FileSystemUse {
   return { blockSizeBytes: 1_000, blocks, freeBlocks, availableBlocks: freeBlocks };
@@ -100,7 +101,7 @@ Deno.test("DiskCollector.collect() counts ZFS by pool", () => {
   ]);
 });
 
-Deno.test("DiskCollector.collect() takes a data set's new size for what it is, and its end too", () => {
+Deno.test("DiskCollector.collect() follows a data set's size and removal", () => {
   const tank = "2 1 0:46 / /tank rw - zfs tank rw\n";
   const machine = new Machine(ROOT + tank, { "/": use(100, 30), "/tank": use(1_000, 900) });
   assertEquals(machine.step(), [170, 1_100]);
@@ -131,7 +132,7 @@ Deno.test("DiskCollector.collect() counts a container's disk once, and no files"
   assertEquals(otherDisk.step(), [1_600, 7_900]);
 });
 
-Deno.test("DiskCollector.collect() asks a host's disks at the container's own paths", () => {
+Deno.test("DiskCollector.collect() queries a host's disks at the container's own paths", () => {
   const machine = new Machine(fixture("docker-host/proc/1/mountinfo"), { "/data": use(900, 300) }, {
     visible: fixture("docker/proc/self/mountinfo"),
   });
@@ -139,7 +140,7 @@ Deno.test("DiskCollector.collect() asks a host's disks at the container's own pa
   assertEquals(machine.rule("/srv"), "not visible from here");
 });
 
-Deno.test("DiskCollector.collect() asks nothing of a host that can't be seen at all", () => {
+Deno.test("DiskCollector.collect() queries nothing of a host without visible mounts", () => {
   const machine = new Machine(ROOT, { "/": use(1, 1) }, { visible: "" });
   assertEquals(machine.step(), undefined);
   assertEquals(machine.statfsCalls, []);
@@ -155,7 +156,7 @@ Deno.test("DiskCollector.collect() reads the mounts again once a minute", () => 
   assertEquals(machine.reads, 2);
 });
 
-Deno.test("DiskCollector.collect() sees at once that a disk was unmounted", () => {
+Deno.test("DiskCollector.collect() notices at once that a disk was unmounted", () => {
   const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   assertEquals(machine.step(), [70, 150]);
   machine.mountinfo = ROOT;
@@ -164,12 +165,12 @@ Deno.test("DiskCollector.collect() sees at once that a disk was unmounted", () =
   assertEquals(machine.step(), [70, 100]);
 });
 
-Deno.test("DiskCollector.collect() leaves out a disk that can't be asked, without looking for it every time", () => {
+Deno.test("DiskCollector.collect() leaves out a disk whose statfs fails, without re-reading mountinfo every time", () => {
   const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   delete machine.uses["/usb"];
   assertEquals(machine.step(), [70, 100]);
-  assertEquals(machine.rule("/usb"), "its space can't be asked for");
+  assertEquals(machine.rule("/usb"), "statfs failed");
   assertEquals(machine.step(), [70, 100]);
   assertEquals(machine.reads, 2);
 });
@@ -196,16 +197,16 @@ Deno.test("DiskCollector.collect() has no data without mountinfo", () => {
   assertEquals(machine.disk.mounts(), []);
 });
 
-Deno.test("DiskCollector.collect() throws on spoilt text", () => {
+Deno.test("DiskCollector.collect() throws on malformed text", () => {
   const machine = new Machine("spoilt\n", {});
   assertThrows(() => machine.step(), SyntaxError, '"spoilt"');
 });
 
-Deno.test("DiskCollector.mounts() tells what was decided and nothing else", () => {
+Deno.test("DiskCollector.mounts() returns decisions only", () => {
   const machine = new Machine(NFS + ROOT, { "/": use(100, 30) });
   machine.step();
   assertEquals(machine.disk.mounts(), [
-    { mountPoint: "/", source: "/dev/sda1", type: "ext4", counted: true, rule: "the root" },
+    { mountPoint: "/", source: "/dev/sda1", type: "ext4", counted: true, rule: "root file system" },
     {
       ...{ mountPoint: "/nas", source: "nas:/a", type: "nfs4" },
       ...{ counted: false, rule: "network file system: nfs4" },
@@ -222,4 +223,69 @@ Deno.test("DiskCollector.collect() agrees with df on this machine's root", async
   const [size, used] = numbers.trim().split(/\s+/).map(Number);
   assertEquals(usage?.totalBytes, size);
   assert(Math.abs((usage?.usedBytes ?? NaN) - (used ?? NaN)) < 512 * 1024 * 1024);
+});
+
+function usageOf(blocks: number, freeBlocks: number, blockSizeBytes = 1) {
+  return { blockSizeBytes, blocks, freeBlocks, availableBlocks: freeBlocks };
+}
+
+Deno.test("sumUsage() has no data without answers", () => {
+  assertEquals(sumUsage([]), undefined);
+});
+
+Deno.test("sumUsage() counts what is reserved for root as free, as df does in Used", () => {
+  const reserved = { blockSizeBytes: 4096, blocks: 100, freeBlocks: 40, availableBlocks: 35 };
+  assertEquals(sumUsage([{ use: reserved }]), { totalBytes: 409_600, usedBytes: 245_760 });
+});
+
+Deno.test("sumUsage() counts a pool's free space once", () => {
+  const answers = [
+    { use: usageOf(1_000, 900), pool: "tank" },
+    { use: usageOf(950, 900), pool: "tank" },
+    // A quota leaves this one less than the pool has.
+    { use: usageOf(30, 10), pool: "tank" },
+    { use: usageOf(500, 400), pool: "rpool" },
+    { use: usageOf(70, 30) },
+  ];
+  assertEquals(sumUsage(answers), {
+    totalBytes: (100 + 50 + 20 + 900) + (100 + 400) + 70,
+    usedBytes: (100 + 50 + 20) + 100 + 40,
+  });
+});
+
+function totalBytesOf({ blocks, blockSizeBytes }: ReturnType<typeof usageOf>): number {
+  return blocks * blockSizeBytes;
+}
+
+function usedBytesOf({ blocks, freeBlocks, blockSizeBytes }: ReturnType<typeof usageOf>): number {
+  return Math.max(0, blocks - freeBlocks) * blockSizeBytes;
+}
+
+Deno.test("sumUsage() keeps used bytes between 0 and the total", () => {
+  const count = fc.nat({ max: 2 ** 31 });
+  const answer = fc.record({
+    use: fc.record({
+      blockSizeBytes: fc.constantFrom(512, 4096, 131_072),
+      ...{ blocks: count, freeBlocks: count, availableBlocks: count },
+    }),
+    pool: fc.constantFrom(undefined, "tank", "rpool"),
+  });
+  fc.assert(fc.property(fc.array(answer, { minLength: 1 }), (answers) => {
+    const sum = sumUsage(answers);
+    const usedBytes = answers.reduce((sum, { use }) => sum + usedBytesOf(use), 0);
+    const pools = Map.groupBy(answers, ({ pool }, index) => pool ?? index);
+    const freeBytes = [...pools.values()].reduce(
+      (sum, pooled) =>
+        sum + Math.max(...pooled.map(({ use }) => totalBytesOf(use) - usedBytesOf(use))),
+      0,
+    );
+    assertEquals(sum, { totalBytes: usedBytes + freeBytes, usedBytes });
+  }));
+});
+
+Deno.test("hasSameUsage() tolerates small changes of free space, not of the size", () => {
+  assertEquals(hasSameUsage(usageOf(10_000, 500), usageOf(10_000, 505)), true);
+  assertEquals(hasSameUsage(usageOf(10_000, 500), usageOf(10_000, 600)), false);
+  assertEquals(hasSameUsage(usageOf(10_000, 500), usageOf(10_001, 500)), false);
+  assertEquals(hasSameUsage(usageOf(10_000, 500, 512), usageOf(10_000, 500, 4096)), false);
 });

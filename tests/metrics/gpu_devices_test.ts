@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { listDrmGpus, listNvidiaDriverGpus } from "../../lib/metrics/gpu_devices.ts";
+import { gpuName, listDrmGpus, listNvidiaDriverGpus } from "../../lib/metrics/gpu_devices.ts";
+import { assertDataEquals } from "./assert_data.ts";
 import { fakeHost } from "./fake_host.ts";
 
 const CARDS = {
@@ -11,14 +12,14 @@ const CARDS = {
   "/sys/class/drm/card3/device/uevent": "DRIVER=vc4-drm\n",
 };
 
-Deno.test("listDrmGpus() gives each processor's name and folder, and no mere screen", () => {
-  assertEquals(listDrmGpus(fakeHost(CARDS)), [
+Deno.test("listDrmGpus() returns name and folder of each GPU, without display adapters", () => {
+  assertDataEquals(listDrmGpus(fakeHost(CARDS)), [
     { name: "AMD 1002:744c", folder: "/sys/class/drm/card1/device", vendor: "1002" },
     { name: "Broadcom VideoCore", folder: "/sys/class/drm/card2/device" },
   ]);
 });
 
-Deno.test("listDrmGpus() reads the long list of names once, and only for what is on the bus", () => {
+Deno.test("listDrmGpus() reads the list of PCI ids once, and only for PCI devices", () => {
   let reads = 0;
   const listed = (files: Record<string, string>) => {
     const host = fakeHost(files);
@@ -35,25 +36,133 @@ Deno.test("listDrmGpus() reads the long list of names once, and only for what is
     "/sys/class/drm/card4/device/vendor": "0x1002\n",
     "/sys/class/drm/card4/device/device": "0x744c\n",
   };
-  assertEquals(listed({ ...CARDS, ...second, ...list }).map(({ name }) => name), [
+  assertDataEquals(listed({ ...CARDS, ...second, ...list }).map(({ name }) => name), [
     "AMD Navi 31",
     "AMD Navi 31",
     "Broadcom VideoCore",
   ]);
   // Two places are looked at, for the first of them is not there.
-  assertEquals(reads, 2);
+  assertDataEquals(reads, 2);
   listed({ "/sys/class/drm/card2/device/uevent": "DRIVER=v3d\n", ...list });
-  assertEquals(reads, 2);
+  assertDataEquals(reads, 2);
 });
 
-Deno.test("listNvidiaDriverGpus() gives slots in their order, with the model where it is told", () => {
+Deno.test("listNvidiaDriverGpus() returns slots in order, with the model where it is known", () => {
   const host = fakeHost({
     "/proc/driver/nvidia/gpus/0000:81:00.0/information": "Model: \t\t NVIDIA L4\n",
     "/proc/driver/nvidia/gpus/0000:01:00.0/information": "IRQ: 5\n",
   });
-  assertEquals(listNvidiaDriverGpus(host), [
+  assertDataEquals(listNvidiaDriverGpus(host), [
     { folder: "/sys/bus/pci/devices/0000:01:00.0" },
     { folder: "/sys/bus/pci/devices/0000:81:00.0", model: "NVIDIA L4" },
   ]);
-  assertEquals(listNvidiaDriverGpus(fakeHost({})), []);
+  assertDataEquals(listNvidiaDriverGpus(fakeHost({})), []);
+});
+
+const LIST = {
+  "/usr/share/misc/pci.ids":
+    "#\n1002  Advanced Micro Devices, Inc. [AMD/ATI]\n\t744c  Navi 31 [Radeon RX 7900 XT]\n" +
+    "1234  Technical Corp.\n126f  Silicon Motion, Inc.\n\t0750  SM750\n",
+};
+
+/** A graphics card in a PCI slot. */
+function card(name: string, vendor: string, device: string): Record<string, string> {
+  const folder = `/sys/class/drm/${name}/device`;
+  return { [`${folder}/vendor`]: `0x${vendor}\n`, [`${folder}/device`]: `0x${device}\n` };
+}
+
+/** A graphics processor within a chip. */
+function chip(name: string, driver: string): Record<string, string> {
+  return { [`/sys/class/drm/${name}/device/uevent`]: `DRIVER=${driver}\nOF_NAME=gpu\n` };
+}
+
+function nvidia(slot: string, model: string): Record<string, string> {
+  return {
+    [`/proc/driver/nvidia/gpus/${slot}/information`]:
+      `Model: \t\t ${model}\nIRQ:   \t\t 145\nBus Type: \t PCIe\n`,
+  };
+}
+
+function gpuNameOf(files: Record<string, string>): string | undefined {
+  return gpuName(fakeHost(files));
+}
+
+Deno.test("gpuName() returns undefined without a card", () => {
+  assertEquals(gpuNameOf({}), undefined);
+  assertEquals(gpuNameOf({ "/sys/class/drm/version": "drm 1.1.0\n" }), undefined);
+});
+
+Deno.test("gpuName() returns the name from the list of PCI ids", () => {
+  assertEquals(
+    gpuNameOf({ ...card("card0", "1002", "744c"), ...LIST }),
+    "AMD Navi 31 [Radeon RX 7900 XT]",
+  );
+});
+
+Deno.test("gpuName() returns vendor and id when the list is missing or too old", () => {
+  assertEquals(gpuNameOf(card("card0", "1002", "744c")), "AMD 1002:744c");
+  assertEquals(gpuNameOf({ ...card("card0", "1002", "9999"), ...LIST }), "AMD 1002:9999");
+  assertEquals(gpuNameOf({ "/sys/class/drm/card0/device/vendor": "0x8086\n" }), "Intel");
+});
+
+Deno.test("gpuName() uses the list for unknown vendors", () => {
+  assertEquals(
+    gpuNameOf({ ...card("card0", "126f", "0750"), ...LIST }),
+    "Silicon Motion, Inc. SM750",
+  );
+  assertEquals(gpuNameOf(card("card0", "126f", "0750")), "PCI 126f:0750");
+});
+
+for (const vendor of ["1234", "1af4", "1b36", "15ad", "1013", "1414", "1a03", "102b", "80ee"]) {
+  Deno.test(`gpuName() ignores a display adapter of vendor ${vendor}`, () => {
+    assertEquals(gpuNameOf({ ...card("card0", vendor, "1111"), ...LIST }), undefined);
+  });
+}
+
+Deno.test("gpuName() lists several cards, equal ones by their number", () => {
+  const files = {
+    ...card("card0", "1a03", "2000"),
+    ...card("card1", "10de", "20b0"),
+    ...card("card2", "8086", "4680"),
+    ...card("card3", "10de", "20b0"),
+  };
+  assertEquals(gpuNameOf(files), "2x NVIDIA 10de:20b0, Intel 8086:4680");
+});
+
+Deno.test("gpuName() counts cards, not their outputs", () => {
+  const files = { ...card("card0", "8086", "4680"), ...card("renderD128", "8086", "4680") };
+  assertEquals(gpuNameOf({ ...files, ...card("card0-HDMI-A-1", "8086", "1") }), "Intel 8086:4680");
+});
+
+Deno.test("gpuName() prefers NVIDIA's driver and counts its cards once", () => {
+  const files = {
+    ...nvidia("0000:01:00.0", "NVIDIA GeForce RTX 3090"),
+    ...card("card0", "10de", "2204"),
+    ...card("card1", "8086", "4680"),
+  };
+  assertEquals(gpuNameOf(files), "NVIDIA GeForce RTX 3090, Intel 8086:4680");
+});
+
+Deno.test("gpuName() falls back to PCI when NVIDIA's driver has no name", () => {
+  const silent = { "/proc/driver/nvidia/gpus/0000:01:00.0/information": "IRQ: 5\n" };
+  assertEquals(gpuNameOf({ ...silent, ...card("card0", "10de", "2204") }), "NVIDIA 10de:2204");
+});
+
+Deno.test("gpuName() names GPUs of SoCs by their driver", () => {
+  assertEquals(
+    gpuNameOf({ ...chip("card0", "v3d"), ...chip("card1", "simple-framebuffer") }),
+    "Broadcom VideoCore",
+  );
+});
+
+Deno.test("gpuName() counts a SoC once when display and renderer have separate drivers", () => {
+  assertEquals(
+    gpuNameOf({ ...chip("card0", "v3d"), ...chip("card1", "vc4-drm") }),
+    "Broadcom VideoCore",
+  );
+});
+
+Deno.test("gpuName() ignores malformed ids", () => {
+  assertEquals(gpuNameOf({ "/sys/class/drm/card0/device/vendor": "none\n" }), undefined);
+  assertEquals(gpuNameOf(card("card0", "10DEX", "../..")), undefined);
 });

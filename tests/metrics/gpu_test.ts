@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
 import { GpuCollectors } from "../../lib/metrics/gpu.ts";
 import { FakeMachine } from "./fake_machine.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -21,7 +21,7 @@ async function measured(name: string) {
 Deno.test("GpuCollectors measures a workstation with a card and a processor of AMD", async () => {
   const navi = "AMD Navi 31 [Radeon RX 7900 XTX]";
   const { first, later, verdicts } = await measured("amd-workstation");
-  assertEquals(first, [
+  assertDataEquals(first, [
     {
       name: navi,
       usePercent: 4,
@@ -35,7 +35,7 @@ Deno.test("GpuCollectors measures a workstation with a card and a processor of A
       temperatureCelsius: 41,
     },
   ]);
-  assertEquals(later, [
+  assertDataEquals(later, [
     {
       name: navi,
       usePercent: 97,
@@ -50,7 +50,7 @@ Deno.test("GpuCollectors measures a workstation with a card and a processor of A
     },
   ]);
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used";
-  assertEquals(verdicts, [
+  assertDataEquals(verdicts, [
     {
       name: navi,
       counted: true,
@@ -59,7 +59,7 @@ Deno.test("GpuCollectors measures a workstation with a card and a processor of A
     {
       name: "AMD Raphael",
       counted: true,
-      rule: "asleep, so only power/runtime_status was read; else " +
+      rule: "suspended: only power/runtime_status was read; otherwise " +
         `/sys/class/drm/card1/device: ${files}, hwmon/hwmon4/temp1_input`,
     },
   ]);
@@ -74,38 +74,38 @@ Deno.test("GpuCollectors measures a server with cards of NVIDIA, one of them in 
     ...rest,
   });
   const second = card(87, { temperatureCelsius: 34 });
-  assertEquals(first, [card(40536, { usePercent: 97, temperatureCelsius: 63 }), second]);
-  assertEquals(later, [card(61204, { usePercent: 100, temperatureCelsius: 66 }), second]);
-  assertEquals(verdicts, [
+  assertDataEquals(first, [card(40536, { usePercent: 97, temperatureCelsius: 63 }), second]);
+  assertDataEquals(later, [card(61204, { usePercent: 100, temperatureCelsius: 66 }), second]);
+  assertDataEquals(verdicts, [
     { name, counted: true, rule: "nvidia-smi" },
     { name, counted: true, rule: "nvidia-smi" },
   ]);
 });
 
-Deno.test("GpuCollectors lets a laptop's card sleep, and says that the other one tells nothing", async () => {
+Deno.test("GpuCollectors keeps a laptop's card suspended, and reports that the other one has no metrics", async () => {
   const { first, later, verdicts } = await measured("hybrid-laptop");
   const name = "NVIDIA GeForce RTX 3050 Laptop GPU";
-  assertEquals(first, [{ name, usePercent: 0, isSuspended: true }]);
-  assertEquals(later, [{
+  assertDataEquals(first, [{ name, usePercent: 0, isSuspended: true }]);
+  assertDataEquals(later, [{
     name,
     memory: { totalBytes: 4096 * MEBIBYTE, usedBytes: 6 * MEBIBYTE },
     usePercent: 0,
     temperatureCelsius: 44,
   }]);
-  assertEquals(verdicts, [
+  assertDataEquals(verdicts, [
     { name, counted: true, rule: "nvidia-smi" },
     {
       name: "Intel 8086:46a6",
       counted: false,
-      rule: "nothing is told of it in /sys/class/drm/card1/device",
+      rule: "no metrics in /sys/class/drm/card1/device",
     },
   ]);
 });
 
-Deno.test("GpuCollectors finds nothing on a machine whose chip tells only its name", async () => {
+Deno.test("GpuCollectors finds nothing on a machine whose GPU has no metrics", async () => {
   const { first, later, verdicts } = await measured("raspberry-pi");
-  assertEquals([first, later], [[], []]);
-  assertEquals(verdicts.map(({ name, counted }) => [name, counted]), [[
+  assertDataEquals([first, later], [[], []]);
+  assertDataEquals(verdicts.map(({ name, counted }) => [name, counted]), [[
     "Broadcom VideoCore",
     false,
   ]]);

@@ -23,7 +23,7 @@ function around(options: {
   return { globs: { include, exclude }, noDevices: byName, isOnlyLink: alone, hasTraffic: carried };
 }
 
-Deno.test("decideInterface() goes by the device behind an interface, whatever its name", () => {
+Deno.test("decideInterface() counts interfaces with a device, whatever their name", () => {
   const table: [name: string, traits: InterfaceTraits, counted: boolean, rule: string][] = [
     ["eth0", DEVICE, true, "has a device"],
     ["wlo1", DEVICE, true, "has a device"],
@@ -34,20 +34,20 @@ Deno.test("decideInterface() goes by the device behind an interface, whatever it
     ["veth12ab", VIRTUAL, false, "virtual: veth*"],
     ["br0", VIRTUAL, false, "virtual: br?"],
     ["vif1.0", DEVICE, false, "virtual: vif*"],
-    ["office", { ...VIRTUAL, bridge: true }, false, "virtual: no device behind it"],
+    ["office", { ...VIRTUAL, bridge: true }, false, "virtual: no device"],
     ["bond0", { ...VIRTUAL, bond: true, stacked: true }, true, "bond"],
     ["eth0", { ...DEVICE, bondSlave: true, master: "bond0" }, false, "bond slave of bond0"],
     ["eth0", { ...DEVICE, bondSlave: true }, false, "bond slave of another interface"],
     ["eno1", { ...DEVICE, master: "vmbr0" }, true, "has a device"],
-    ["enP1", { ...DEVICE, deviceSlave: true, master: "eth0" }, false, "counted by eth0 already"],
-    ["lan1", { ...DEVICE, switchPort: true }, false, "port of a switch: its uplink is counted"],
+    ["enP1", { ...DEVICE, deviceSlave: true, master: "eth0" }, false, "already counted by eth0"],
+    ["lan1", { ...DEVICE, switchPort: true }, false, "switch port: its uplink is counted"],
   ];
   for (const [name, traits, counted, rule] of table) {
     assertEquals(decideInterface(name, traits, around({})), { counted, rule }, name);
   }
 });
 
-Deno.test("decideInterface() goes by the name where nothing has a device", () => {
+Deno.test("decideInterface() uses the name where no interface has a device", () => {
   const table: [name: string, traits: InterfaceTraits | undefined, counted: boolean][] = [
     ["eth0", VIRTUAL, true],
     ["eth0", undefined, true],
@@ -68,7 +68,7 @@ Deno.test("decideInterface() goes by the name where nothing has a device", () =>
   }
 });
 
-Deno.test("decideInterface() goes by the name of an interface of which nothing is known", () => {
+Deno.test("decideInterface() uses the name of an interface with unknown traits", () => {
   assertEquals(decideInterface("wwan0", undefined, around({})), {
     counted: true,
     rule: "by name: kind unknown",
@@ -76,15 +76,15 @@ Deno.test("decideInterface() goes by the name of an interface of which nothing i
   assertEquals(decideInterface("veth1", undefined, around({})).counted, false);
 });
 
-Deno.test("decideInterface() counts a dial-up link unless another interface may carry it", () => {
+Deno.test("decideInterface() counts a dial-up link unless another interface may include it", () => {
   assertEquals(decideInterface("ppp0", VIRTUAL, around({})).counted, true);
   assertEquals(decideInterface("ppp0", VIRTUAL, around({ carried: true })), {
     counted: false,
-    rule: "within another interface: ppp*",
+    rule: "inside another interface: ppp*",
   });
 });
 
-Deno.test("decideInterface() lets an explicit include win over everything", () => {
+Deno.test("decideInterface() lets an explicit include take precedence", () => {
   const lists = { include: ["vmbr*", "lo"], exclude: ["vmbr0"] };
   assertEquals(decideInterface("vmbr0", { ...VIRTUAL, bridge: true }, around(lists)), {
     counted: true,
@@ -97,7 +97,7 @@ Deno.test("decideInterface() lets an explicit include win over everything", () =
   });
 });
 
-Deno.test("decideInterface() leaves out what is excluded", () => {
+Deno.test("decideInterface() leaves out excluded interfaces", () => {
   assertEquals(decideInterface("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })), {
     counted: false,
     rule: "excluded by --exclude-nics eth?",
@@ -105,12 +105,12 @@ Deno.test("decideInterface() leaves out what is excluded", () => {
   assertEquals(decideInterface("veth1", DEVICE, around({ exclude: ["eth?"] })).counted, true);
 });
 
-Deno.test("decideInterface() counts a tunnel where it is the only way out, as in a container without root", () => {
+Deno.test("decideInterface() counts a tunnel that is the only link, as in a rootless container", () => {
   const tunnel = { ...VIRTUAL, tunnel: true };
   for (const name of ["tap0", "eth0", "enp1s0"]) {
     assertEquals(decideInterface(name, tunnel, around({ byName: true, alone: true })), {
       counted: true,
-      rule: "a tunnel, the only way out",
+      rule: "tunnel: the only link",
     });
     assertEquals(decideInterface(name, tunnel, around({ byName: true })).counted, false);
     assertEquals(decideInterface(name, tunnel, around({ alone: true })).counted, false);

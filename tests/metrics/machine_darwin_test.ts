@@ -1,12 +1,21 @@
-import { assertEquals } from "@std/assert";
+import { assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import type { DarwinQuestion } from "../../lib/host/shell_darwin.ts";
 import type { Machine, MachineOptions } from "../../lib/metrics/machine.ts";
-import { openDarwinMachine } from "../../lib/metrics/machine_darwin.ts";
-import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import {
+  openDarwinMachine,
+  parseDarwinConnections,
+  parseDarwinProcessCount,
+} from "../../lib/metrics/machine_darwin.ts";
+import { openMachine } from "../../lib/metrics/open_machine.ts";
+import { sourceCollector, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
+import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const NOTHING_WANTED = {
   includeNics: [],
@@ -31,7 +40,7 @@ function basicInfo(machine: Machine, snapshot: Snapshot) {
 }
 
 for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
-  Deno.test(`openDarwinMachine() measures ${name} as it should`, async () => {
+  Deno.test(`openDarwinMachine() measures ${name}as recorded`, async () => {
     await using mac = new FakeMac(name);
     const machine = await open(mac);
     const { collectors } = machine;
@@ -39,7 +48,7 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
     mac.later(4);
     await machine.refresh?.();
     const later = takeSnapshot(collectors);
-    assertEquals(
+    assertDataEquals(
       {
         basicInfo: basicInfo(machine, first),
         report: toWireReport(first),
@@ -56,24 +65,16 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
 
 /** What a snapshot lacks, and the failures that it names. */
 function gaps(snapshot: Snapshot): { missing: string[]; failures: string[] } {
-  const all = [
-    "cpuPercent",
-    "memory",
-    "swap",
-    "disk",
-    "load",
-    "traffic",
-    "connections",
-    "processes",
-  ];
-  return { missing: all.filter((name) => !(name in snapshot)), failures: snapshot.failures };
+  const { uptimeSeconds: _, gpus: __, failures, ...values } = snapshot;
+  const missing = Object.entries(values).filter(([, value]) => value === undefined);
+  return { missing: missing.map(([name]) => name), failures };
 }
 
 Deno.test("openDarwinMachine() measures the rest when commands are missing", async () => {
   await using mac = new FakeMac("macbook-arm64");
   for (const name of ["netstat", "mount", "sysctl"]) mac.command(name, undefined);
   const machine = await open(mac);
-  assertEquals(gaps(takeSnapshot(machine.collectors)), {
+  assertDataEquals(gaps(takeSnapshot(machine.collectors)), {
     missing: ["disk", "traffic", "connections"],
     failures: [
       "cannot measure disk space",
@@ -81,15 +82,15 @@ Deno.test("openDarwinMachine() measures the rest when commands are missing", asy
       "cannot measure connections",
     ],
   });
-  assertEquals(machine.readFacts(), { arch: "arm64", osName: "macOS", logicalCores: 8 });
+  assertDataEquals(machine.readFacts(), { arch: "arm64", osName: "macOS", logicalCores: 8 });
 });
 
-Deno.test("openDarwinMachine() measures the rest when outputs make no sense", async () => {
+Deno.test("openDarwinMachine() measures the rest when outputs are malformed", async () => {
   await using mac = new FakeMac("macbook-arm64");
   for (const name of ["netstat", "mount", "sysctl", "vm_stat"]) mac.command(name, "echo nonsense");
   mac.command("ps", ":");
   const machine = await open(mac);
-  assertEquals(gaps(takeSnapshot(machine.collectors)), {
+  assertDataEquals(gaps(takeSnapshot(machine.collectors)), {
     missing: ["memory", "swap", "disk", "traffic", "connections", "processes"],
     failures: [
       "cannot measure memory",
@@ -101,13 +102,13 @@ Deno.test("openDarwinMachine() measures the rest when outputs make no sense", as
   });
 });
 
-Deno.test("openDarwinMachine() goes on without a command that hangs, and with it when it answers", async () => {
+Deno.test("openDarwinMachine() continues without a hanging command, and uses it once it returns", async () => {
   await using mac = new FakeMac("macbook-arm64", { answerWithinMs: 100 });
   // It stands still until somebody opens the pipe for writing.
   mac.command("netstat", ': <"$0.pipe"');
   await new Deno.Command("mkfifo", { args: [`${mac.folder}/netstat.pipe`] }).output();
   const machine = await open(mac);
-  assertEquals(gaps(takeSnapshot(machine.collectors)), {
+  assertDataEquals(gaps(takeSnapshot(machine.collectors)), {
     missing: ["traffic"],
     failures: ["cannot measure network traffic"],
   });
@@ -117,21 +118,21 @@ Deno.test("openDarwinMachine() goes on without a command that hangs, and with it
     await machine.refresh?.();
     failed = takeSnapshot(machine.collectors).failures.length;
   }
-  assertEquals(gaps(takeSnapshot(machine.collectors)), { missing: [], failures: [] });
+  assertDataEquals(gaps(takeSnapshot(machine.collectors)), { missing: [], failures: [] });
 });
 
-Deno.test("openDarwinMachine() asks beside the reports, and each has the answers of the one before", async () => {
+Deno.test("openDarwinMachine() polls between reports, and each has the outputs of the previous one", async () => {
   await using mac = new FakeMac("macbook-arm64");
   const { collectors } = await open(mac);
   const first = takeSnapshot(collectors).traffic;
   mac.later(4);
-  assertEquals(takeSnapshot(collectors).traffic, first, "nobody waits for a command");
+  assertDataEquals(takeSnapshot(collectors).traffic, first, "nobody waits for a command");
   let traffic = collectors.traffic.collect();
   while (traffic?.receivedBytes === first?.receivedBytes) {
     await delay(5);
     traffic = collectors.traffic.collect();
   }
-  assertEquals(traffic, {
+  assertDataEquals(traffic, {
     receivedBytes: 12345978901,
     sentBytes: 2345738901,
     receivedBytesPerSecond: 75000,
@@ -139,7 +140,7 @@ Deno.test("openDarwinMachine() asks beside the reports, and each has the answers
   });
 });
 
-Deno.test("openDarwinMachine() asks each question once per report, and the slow ones at their own pace", async () => {
+Deno.test("openDarwinMachine() runs each command once per report, and slow ones at their own interval", async () => {
   await using mac = new FakeMac("macbook-arm64");
   const asked: Partial<Record<DarwinQuestion, number>> = {};
   const machine = await openDarwinMachine(mac.host, {
@@ -150,20 +151,20 @@ Deno.test("openDarwinMachine() asks each question once per report, and the slow 
   }, { ...NOTHING_WANTED, memoryMode: "available", arch: "aarch64" });
   const once = { interfaces: 1, sockets: 1, processes: 1, mounts: 1, facts: 1 };
   takeSnapshot(machine.collectors);
-  assertEquals(asked, once, "the first report comes at once, and has the answers of the start");
+  assertDataEquals(asked, once, "the first report comes at once, and has the answers of the start");
   for (let report = 0; report < 21; report++) {
     mac.nowMs += 3_000;
     takeSnapshot(machine.collectors);
     // Joins what is under way, and asks nothing more.
     const before = { ...asked };
     takeSnapshot(machine.collectors);
-    assertEquals(asked, before);
+    assertDataEquals(asked, before);
     await delay(0);
   }
-  assertEquals(asked, { interfaces: 22, sockets: 22, processes: 6, mounts: 2, facts: 1 });
+  assertDataEquals(asked, { interfaces: 22, sockets: 22, processes: 6, mounts: 2, facts: 1 });
 });
 
-Deno.test("openDarwinMachine() follows the user's lists and mode", async () => {
+Deno.test("openDarwinMachine() follows the configured lists and mode", async () => {
   await using mac = new FakeMac("macbook-arm64");
   const machine = await open(mac, {
     excludeNics: ["en1"],
@@ -171,10 +172,10 @@ Deno.test("openDarwinMachine() follows the user's lists and mode", async () => {
     memoryMode: "all",
   });
   const snapshot = takeSnapshot(machine.collectors);
-  assertEquals(machine.bootId, "0b4c7e6a-5d1f-4c55-9e2b-3a1d2c4b5e6f");
-  assertEquals(snapshot.disk?.totalBytes, 1_000_000_000_000);
-  assertEquals(snapshot.memory?.usedBytes, 17179869184 - 77217792);
-  assertEquals(
+  assertDataEquals(machine.bootId, "0b4c7e6a-5d1f-4c55-9e2b-3a1d2c4b5e6f");
+  assertDataEquals(snapshot.disk?.totalBytes, 1_000_000_000_000);
+  assertDataEquals(snapshot.memory?.usedBytes, 17179869184 - 77217792);
+  assertDataEquals(
     machine.collectors.traffic.interfaces().filter(({ counted }) => counted).map(({ name }) =>
       name
     ),
@@ -182,7 +183,7 @@ Deno.test("openDarwinMachine() follows the user's lists and mode", async () => {
   );
 });
 
-Deno.test("a Mac is measured on when the process is sealed", async () => {
+Deno.test("openDarwinMachine() keeps measuring in a sealed process", async () => {
   const program = `
 import { openDarwinMachine } from "${new URL(
     "../../lib/metrics/machine_darwin.ts",
@@ -221,9 +222,74 @@ Deno.exit();
   await writer.write(new TextEncoder().encode(program));
   await writer.close();
   const { stdout } = await child.output();
-  assertEquals(JSON.parse(new TextDecoder().decode(stdout)), {
+  assertDataEquals(JSON.parse(new TextDecoder().decode(stdout)), {
     received: 12345978901,
     failures: [],
     told: true,
   });
+});
+
+const connections = (text: string | undefined) =>
+  sourceCollector(fakeSource(() => text), parseDarwinConnections);
+
+Deno.test("parseDarwinConnections() reads the kernel's counts", () => {
+  const text = "net.inet.tcp.pcbcount: 214\nnet.inet.udp.pcbcount: 67";
+  assertDataEquals(connections(text).collect(), { tcp: 214, udp: 67 });
+  assertDataEquals(connections(undefined).collect(), undefined);
+});
+
+for (
+  const text of [
+    "",
+    "net.inet.tcp.pcbcount: 214",
+    "net.inet.tcp.pcbcount: -1\nnet.inet.udp.pcbcount: 1",
+  ]
+) {
+  Deno.test(`parseDarwinConnections() throws when the output is ${JSON.stringify(text)}`, () => {
+    assertThrows(() => connections(text).collect(), SyntaxError, "pcbcount");
+  });
+}
+
+Deno.test("parseDarwinProcessCount() reads the count", () => {
+  assertDataEquals(
+    sourceCollector(fakeSource(() => "512"), parseDarwinProcessCount).collect(),
+    512,
+  );
+  assertDataEquals(
+    sourceCollector(fakeSource(() => undefined), parseDarwinProcessCount).collect(),
+    undefined,
+  );
+});
+
+for (const text of ["0", "", "-3", "many", "1 2"]) {
+  Deno.test(`parseDarwinProcessCount() throws when the count is ${JSON.stringify(text)}`, () => {
+    assertThrows(
+      () => sourceCollector(fakeSource(() => text), parseDarwinProcessCount).collect(),
+      SyntaxError,
+    );
+  });
+}
+
+function config(args: string[], env: Record<string, string> = {}) {
+  return resolveConfig({
+    args: [...args, "--dry-run"],
+    env,
+    readText: () => "",
+    readMode: () => undefined,
+  });
+}
+
+const MAC = { os: "darwin", arch: "aarch64" };
+
+Deno.test("openMac() throws for options that only Linux supports", async () => {
+  await assertRejects(
+    () => openMachine(config(["--enable-remote-control"]), MAC),
+    UsageError,
+    "remote control",
+  );
+  await assertRejects(
+    () => openMachine(config([], { HOST_PROC: "/host/proc" }), MAC),
+    UsageError,
+    "HOST_PROC",
+  );
 });

@@ -1,11 +1,11 @@
-import { assertEquals } from "@std/assert";
 import { darwinBootId, darwinFacts } from "../../lib/metrics/machine_facts_darwin.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const host = { cores: () => [{ user: 1, nice: 0, sys: 0, idle: 1, irq: 0 }] };
 const facts = (sysctl: string) => darwinFacts(host, { sysctl, arch: "arm64" });
 
-Deno.test("darwinFacts() tells what sysctl does, and a graphics card that is part of the processor", () => {
-  assertEquals(
+Deno.test("darwinFacts() reads sysctl, and the GPU of Apple silicon", () => {
+  assertDataEquals(
     facts(`hw.logicalcpu: 12
 hw.physicalcpu: 12
 kern.hv_vmm_present: 0
@@ -27,9 +27,9 @@ machdep.cpu.brand_string: Apple M2 Max
   );
 });
 
-Deno.test("darwinFacts() leaves out what sysctl does not tell, and counts cores by itself", () => {
-  assertEquals(facts(""), { arch: "arm64", osName: "macOS", logicalCores: 1 });
-  assertEquals(facts("hw.logicalcpu: many\nhw.physicalcpu: 0\nkern.osrelease: \n"), {
+Deno.test("darwinFacts() leaves out unknown facts, and falls back to node:os for cores", () => {
+  assertDataEquals(facts(""), { arch: "arm64", osName: "macOS", logicalCores: 1 });
+  assertDataEquals(facts("hw.logicalcpu: many\nhw.physicalcpu: 0\nkern.osrelease: \n"), {
     arch: "arm64",
     osName: "macOS",
     logicalCores: 1,
@@ -43,8 +43,8 @@ for (
     "Apple M1 (Virtual)",
   ]
 ) {
-  Deno.test(`darwinFacts() knows no graphics card beside ${name}`, () => {
-    assertEquals(facts(`machdep.cpu.brand_string: ${name}\n`).gpuName, undefined);
+  Deno.test(`darwinFacts() has no GPU with ${name}`, () => {
+    assertDataEquals(facts(`machdep.cpu.brand_string: ${name}\n`).gpuName, undefined);
   });
 }
 
@@ -59,13 +59,15 @@ for (
 ) {
   Deno.test(`darwinFacts() calls a ${model} ${kind} when hv_vmm_present is ${present}`, () => {
     const text = `hw.model: ${model}\nkern.hv_vmm_present: ${present}\n`;
-    assertEquals(facts(text).virtualization, kind);
+    assertDataEquals(facts(text).virtualization, kind);
   });
 }
 
-Deno.test("darwinBootId() gives the boot's name in small letters, or none", () => {
-  assertEquals(darwinBootId("kern.bootsessionuuid: 0B4C7E6A-5D1F\n"), { bootId: "0b4c7e6a-5d1f" });
+Deno.test("darwinBootId() returns the boot id in lower case, or none", () => {
+  assertDataEquals(darwinBootId("kern.bootsessionuuid: 0B4C7E6A-5D1F\n"), {
+    bootId: "0b4c7e6a-5d1f",
+  });
   for (const text of ["", "kern.bootsessionuuid: \n", "kern.bootsessionuuid: ../x\n"]) {
-    assertEquals(darwinBootId(text), {});
+    assertDataEquals(darwinBootId(text), {});
   }
 });

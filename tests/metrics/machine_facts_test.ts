@@ -1,12 +1,21 @@
-import { assertEquals, assertGreaterOrEqual } from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
+import fc from "fast-check";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { machineFacts } from "../../lib/metrics/machine_facts.ts";
+import {
+  type CpuFacts,
+  cpuFacts,
+  machineFacts,
+  osName,
+  withOnlineCores,
+} from "../../lib/metrics/machine_facts.ts";
+import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
+import { assertDataEquals } from "./assert_data.ts";
 import { fakeHost } from "./fake_host.ts";
 
 Deno.test("machineFacts() describes a captured machine", () => {
   const root = "tests/fixtures/docker-kvm";
   const host = new LocalHost({ proc: `${root}/proc`, sys: `${root}/sys`, root });
-  assertEquals(machineFacts(host, { arch: "x86_64" }), {
+  assertDataEquals(machineFacts(host, { arch: "x86_64" }), {
     arch: "amd64",
     cpuName: "AMD EPYC",
     logicalCores: 2,
@@ -26,7 +35,7 @@ Deno.test("machineFacts() describes a board on arm64", () => {
     "/sys/class/drm/card0/device/uevent": "DRIVER=v3d\n",
     "/etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
   });
-  assertEquals(machineFacts(host, { arch: "aarch64" }), {
+  assertDataEquals(machineFacts(host, { arch: "aarch64" }), {
     arch: "arm64",
     cpuName: "Raspberry Pi 4 Model B Rev 1.4",
     logicalCores: 1,
@@ -37,8 +46,8 @@ Deno.test("machineFacts() describes a board on arm64", () => {
   });
 });
 
-Deno.test("machineFacts() leaves out everything that an empty machine does not tell", () => {
-  assertEquals(machineFacts(fakeHost({}), { arch: "riscv64" }), { arch: "riscv64" });
+Deno.test("machineFacts() leaves out everything on an empty machine", () => {
+  assertDataEquals(machineFacts(fakeHost({}), { arch: "riscv64" }), { arch: "riscv64" });
 });
 
 Deno.test({
@@ -48,6 +57,227 @@ Deno.test({
     const facts = machineFacts(new LocalHost(), { arch: Deno.build.arch });
     // The runtime counts only the cores that it may use.
     assertGreaterOrEqual(facts.logicalCores, navigator.hardwareConcurrency);
-    assertEquals(facts.kernelVersion, Deno.osRelease());
+    assertDataEquals(facts.kernelVersion, Deno.osRelease());
   },
+});
+
+const CORTEX_A72 = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd08\n";
+const ARM_V7 = `processor\t: 0\nmodel name\t: ARMv7 Processor rev 4 (v7l)\n`;
+
+function facts(cpuinfo: string, files: Record<string, string> = {}): CpuFacts {
+  return cpuFacts(fakeHost(files), parseCpuinfo(cpuinfo));
+}
+
+Deno.test("cpuFacts() prefers the processor's own name", () => {
+  const board = { "/proc/device-tree/model": "Some Board\0" };
+  assertDataEquals(facts("model name\t: AMD EPYC\n", board).cpuName, "AMD EPYC");
+});
+
+Deno.test("cpuFacts() returns the board's name on ARM", () => {
+  const board = { "/proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0" };
+  assertDataEquals(facts(CORTEX_A72, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
+  assertDataEquals(facts(ARM_V7, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
+});
+
+Deno.test("cpuFacts() returns the core's name when the board has none", () => {
+  assertDataEquals(facts(CORTEX_A72).cpuName, "Cortex-A72");
+  const virtual = { "/proc/device-tree/model": "linux,dummy-virt\0" };
+  assertDataEquals(facts(CORTEX_A72, virtual).cpuName, "Cortex-A72");
+});
+
+Deno.test("cpuFacts() names both kinds of core", () => {
+  const little = CORTEX_A72.replace("0xd08", "0xd03");
+  assertDataEquals(facts(`${little}\n${CORTEX_A72}`).cpuName, "Cortex-A53 + Cortex-A72");
+});
+
+Deno.test("cpuFacts() falls back to the instruction set's name, then to the vendor's", () => {
+  assertDataEquals(facts(ARM_V7).cpuName, "ARMv7 Processor rev 4 (v7l)");
+  assertDataEquals(facts("vendor_id\t: GenuineIntel\n").cpuName, "GenuineIntel");
+});
+
+Deno.test("cpuFacts() leaves out unknown facts", () => {
+  assertDataEquals(facts(""), {});
+  assertDataEquals(cpuFacts(fakeHost({}), undefined), {});
+});
+
+Deno.test("cpuFacts() counts the cores by topology when cpuinfo has none", () => {
+  const cpu = "/sys/devices/system/cpu";
+  const { logicalCores, physicalCores } = facts(CORTEX_A72, {
+    "/proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu1 1 1 1 1\ncpu2 1 1 1 1\ncpu3 1 1 1 1\nintr 1\n",
+    [`${cpu}/cpu0/topology/thread_siblings_list`]: "0-1\n",
+    [`${cpu}/cpu1/topology/thread_siblings_list`]: "0-1\n",
+    [`${cpu}/cpu2/topology/thread_siblings_list`]: "2-3\n",
+    [`${cpu}/cpu3/topology/thread_siblings_list`]: "2-3\n",
+    [`${cpu}/cpu4/online`]: "0\n",
+    [`${cpu}/cpufreq/topology/thread_siblings_list`]: "9\n",
+  });
+  assertDataEquals([logicalCores, physicalCores], [4, 2]);
+});
+
+Deno.test("cpuFacts() never returns more cores than threads, as in LXC on ARM", () => {
+  const cpu = "/sys/devices/system/cpu";
+  const { logicalCores, physicalCores } = facts(CORTEX_A72, {
+    "/proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\n",
+    [`${cpu}/cpu0/topology/thread_siblings_list`]: "0\n",
+    [`${cpu}/cpu1/topology/thread_siblings_list`]: "1\n",
+  });
+  assertDataEquals([logicalCores, physicalCores], [1, 1]);
+});
+
+const S390X = `vendor_id       : IBM/S390
+# processors    : 2
+processor 0: version = FF,  identification = 2733E8,  machine = 3906
+processor 1: version = FF,  identification = 2733E8,  machine = 3906
+
+cpu number      : 0
+physical id     : 1
+core id         : 0
+
+cpu number      : 1
+physical id     : 1
+core id         : 0
+`;
+
+Deno.test("cpuFacts() reads s390x with two threads of one core", () => {
+  const stat = { "/proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu1 1 1 1 1\n" };
+  assertDataEquals(facts(S390X, stat), {
+    cpuName: "IBM/S390 3906",
+    logicalCores: 2,
+    physicalCores: 1,
+  });
+});
+
+Deno.test("cpuFacts() returns positive whole numbers of cores or none, for any files", () => {
+  const text = fc.string({ unit: "binary-ascii" });
+  const line = fc.oneof(text, fc.constantFrom("cpu0 1 1 1 1", "physical id: 0", "core id: 1", ""));
+  const file = fc.array(line).map((lines) => lines.join("\n"));
+  fc.assert(fc.property(file, file, text, (cpuinfo, stat, siblings) => {
+    const { logicalCores = 1, physicalCores = 1 } = facts(cpuinfo, {
+      "/proc/stat": stat,
+      "/sys/devices/system/cpu/cpu0/topology/thread_siblings_list": siblings,
+    });
+    assert(Number.isSafeInteger(physicalCores) && physicalCores > 0, `got ${physicalCores}`);
+    assert(physicalCores <= logicalCores || !stat.includes("cpu0 "), `of ${logicalCores}`);
+  }));
+});
+
+Deno.test("withOnlineCores() follows the threads, and returns no more cores than threads", () => {
+  const facts = { arch: "amd64", logicalCores: 8, physicalCores: 4 };
+  const stat = (count: number): string =>
+    "cpu  1 1 1 1\n" + Array.from({ length: count }, (_, at) => `cpu${at} 1 1 1 1\n`).join("");
+  assertDataEquals(withOnlineCores(facts, stat(6)), { ...facts, logicalCores: 6 });
+  assertDataEquals(withOnlineCores(facts, stat(3)), {
+    ...facts,
+    logicalCores: 3,
+    physicalCores: 3,
+  });
+  assertDataEquals(withOnlineCores({ arch: "amd64" }, stat(3)), { arch: "amd64", logicalCores: 3 });
+  for (const text of [undefined, "", "bent"]) assertDataEquals(withOnlineCores(facts, text), facts);
+});
+
+const DEBIAN = `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+NAME="Debian GNU/Linux"
+VERSION="12 (bookworm)"
+VERSION_CODENAME=bookworm
+ID=debian
+`;
+const PACKAGES = `Package: pve-docs
+Version: 8.4.0
+
+Package: pve-manager
+Status: install ok installed
+Depends: perl
+Version: 8.4.1~rc1
+
+Package: zsh
+Version: 5.9-4
+`;
+
+function osNameOf(files: Record<string, string>): string | undefined {
+  return osName(fakeHost(files));
+}
+
+Deno.test("osName() returns PRETTY_NAME of os-release", () => {
+  assertEquals(osNameOf({ "/etc/os-release": DEBIAN }), "Debian GNU/Linux 12 (bookworm)");
+  assertEquals(osNameOf({ "/usr/lib/os-release": DEBIAN }), "Debian GNU/Linux 12 (bookworm)");
+});
+
+Deno.test("osName() prefers the administrator's file to the distribution's", () => {
+  const both = { "/etc/os-release": "PRETTY_NAME=Ours\n", "/usr/lib/os-release": DEBIAN };
+  assertEquals(osNameOf(both), "Ours");
+});
+
+Deno.test("osName() joins NAME and VERSION without PRETTY_NAME", () => {
+  assertEquals(osNameOf({ "/etc/os-release": "NAME=Void\nVERSION=1\n" }), "Void 1");
+  assertEquals(osNameOf({ "/etc/os-release": "NAME=Void\n" }), "Void");
+});
+
+Deno.test("osName() returns undefined without os-release or with an empty one", () => {
+  assertEquals(osNameOf({}), undefined);
+  assertEquals(osNameOf({ "/etc/os-release": "ID=x\n" }), undefined);
+});
+
+Deno.test("osName() returns the kernel's name when the system has none", () => {
+  assertEquals(osNameOf({ "/proc/sys/kernel/ostype": "Linux\n" }), "Linux");
+  const nameless = { "/etc/os-release": "ID=x\n", "/proc/sys/kernel/ostype": "Linux\n" };
+  assertEquals(osNameOf(nameless), "Linux");
+});
+
+const QUOTED: ReadonlyArray<readonly [string, string]> = [
+  [`PRETTY_NAME=Alpine`, "Alpine"],
+  [`PRETTY_NAME='Alpine Linux v3.20'`, "Alpine Linux v3.20"],
+  [`PRETTY_NAME="openSUSE \\"Tumbleweed\\""`, `openSUSE "Tumbleweed"`],
+  [`  PRETTY_NAME="Arch Linux"\r`, "Arch Linux"],
+  [`PRETTY_NAME="Debian GNU/Linux`, "Debian GNU/Linux"],
+  [`#PRETTY_NAME="Old"\nPRETTY_NAME="New"`, "New"],
+  [`PRETTY_NAME=""\nNAME="Void"`, "Void"],
+  [`PRETTY_NAME_2="Other"\nNAME=Void`, "Void"],
+];
+
+for (const [text, name] of QUOTED) {
+  Deno.test(`osName() is ${name} when os-release has ${JSON.stringify(text)}`, () => {
+    assertEquals(osNameOf({ "/etc/os-release": `${text}\n` }), name);
+  });
+}
+
+Deno.test("osName() knows Proxmox VE by its package", () => {
+  const files = {
+    "/etc/os-release": DEBIAN,
+    "/usr/bin/pveversion": "",
+    "/var/lib/dpkg/status": PACKAGES,
+  };
+  assertEquals(osNameOf(files), "Proxmox VE 8.4.1 (bookworm)");
+  assertEquals(osNameOf({ "/usr/bin/pveversion": "" }), "Proxmox VE");
+});
+
+Deno.test("osName() knows Synology DSM by its model and version", () => {
+  const info = 'company_title="Synology"\nupnpmodelname="DS920+"\n';
+  const version = 'majorversion="7"\nminorversion="2"\nproductversion="7.2"\n';
+  const files = { "/etc/synoinfo.conf": info, "/etc.defaults/VERSION": version };
+  assertEquals(osNameOf(files), "Synology DS920+ DSM 7.2");
+  assertEquals(osNameOf({ "/etc.defaults/synoinfo.conf": "" }), "Synology DSM");
+});
+
+Deno.test("osName() knows fnOS by its version", () => {
+  const files = { "/etc/os-release": DEBIAN, "/usr/trim/etc/version": "1.1.11\n" };
+  assertEquals(osNameOf(files), "fnOS 1.1.11");
+  const other = { "/etc/os-release": DEBIAN, "/usr/trim/etc/version": "<html>\n" };
+  assertEquals(osNameOf(other), "Debian GNU/Linux 12 (bookworm)");
+});
+
+Deno.test("osName() knows Android by its properties", () => {
+  const release = "ro.build.version.release=14\n";
+  const device = "ro.product.system.brand=google\nro.product.model=Pixel 7\n";
+  assertEquals(osNameOf({ "/system/build.prop": release + device }), "Android 14 (google Pixel 7)");
+  assertEquals(osNameOf({ "/system/build.prop": release }), "Android 14");
+  assertEquals(osNameOf({ "/system/build.prop": "" }), undefined);
+});
+
+Deno.test("osName() reads below the given root", () => {
+  const host = fakeHost({
+    "/etc/os-release": DEBIAN,
+    "/host/proc/1/root/etc/os-release": "NAME=Host\n",
+  });
+  const roots = { proc: "/host/proc", sys: "/sys", root: "/host/proc/1/root" };
+  assertEquals(osName({ ...host, roots }), "Host");
 });

@@ -1,9 +1,9 @@
-import { assertEquals } from "@std/assert";
 import type { Host, Roots } from "../../lib/host/host.ts";
 import { KernelTree } from "../../lib/host/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { fakeHost } from "./fake_host.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const OWN: Roots = { proc: "/proc", sys: "/sys", root: "/" };
 const HOSTS: Roots = { proc: "/host/proc", sys: "/host/sys", root: "/host" };
@@ -82,7 +82,7 @@ function machineAt(roots: Roots): { machine: Machine; opened: string[] } {
 
 function numbers({ collectors }: Machine) {
   const { failures, ...snapshot } = takeSnapshot(collectors);
-  assertEquals(failures, []);
+  assertDataEquals(failures, []);
   return {
     cpu: Math.round(snapshot.cpuPercent ?? NaN),
     memory: (snapshot.memory?.totalBytes ?? NaN) / 1024,
@@ -112,36 +112,39 @@ function all(n: number, processes: number): ReturnType<typeof numbers> {
   };
 }
 
-Deno.test("openLinuxMachine() measures what the container sees when no other /proc is named", () => {
+Deno.test("openLinuxMachine() measures what the container sees without HOST_PROC", () => {
   // Both file systems are mounted there.
-  assertEquals(numbers(machineAt(OWN).machine), { ...all(7, 1), disk: 47 });
+  assertDataEquals(numbers(machineAt(OWN).machine), { ...all(7, 1), disk: 47 });
 });
 
-Deno.test("openLinuxMachine() measures the host by its /proc alone when that is named", () => {
+Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
   const { machine, opened } = machineAt(HOSTS);
-  assertEquals(numbers(machine), all(40, 3));
+  assertDataEquals(numbers(machine), all(40, 3));
   const others = opened.filter((path) => !path.startsWith("/host/proc/"));
   // By its own mounts it knows where the host's are seen.
-  assertEquals(others, ["/proc/self/mountinfo"]);
+  assertDataEquals(others, ["/proc/self/mountinfo"]);
   const nets = opened.filter((path) => /\/net\//.test(path));
-  assertEquals(nets.filter((path) => !path.startsWith("/host/proc/1/net/")), []);
+  assertDataEquals(nets.filter((path) => !path.startsWith("/host/proc/1/net/")), []);
 });
 
-Deno.test("readFacts() describes the machine whose trees are named", () => {
+Deno.test("readFacts() describes the machine of the given roots", () => {
   const own = machineAt(OWN).machine.readFacts();
   const host = machineAt(HOSTS).machine.readFacts();
   const told = [own, host].map((facts) =>
     [facts.cpuName, facts.kernelVersion, facts.osName, facts.virtualization].join()
   );
-  assertEquals(told, [
+  assertDataEquals(told, [
     "Processor 7,6.7.0,System 7,qemu",
     "Processor 40,6.40.0,System 40,vmware",
   ]);
 });
 
-Deno.test("currentFacts() counts the cores of the machine whose /proc is named", () => {
+Deno.test("currentFacts() counts the cores of the machine of HOST_PROC", () => {
   for (const [roots, cores] of [[OWN, 7], [HOSTS, 40]] as const) {
     const { machine } = machineAt(roots);
-    assertEquals(machine.currentFacts?.({ arch: "amd64" }), { arch: "amd64", logicalCores: cores });
+    assertDataEquals(machine.currentFacts?.({ arch: "amd64" }), {
+      arch: "amd64",
+      logicalCores: cores,
+    });
   }
 });

@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertThrows } from "@std/assert";
 import { openMemoryCgroup } from "../../lib/metrics/memory_cgroup.ts";
 import { fakeHost } from "./fake_host.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const MIB = 2 ** 20;
 const TOP = "/sys/fs/cgroup";
@@ -31,8 +32,8 @@ function container(changed: Record<string, string> = {}): Record<string, string>
 
 Deno.test("openMemoryCgroup() reads a container's limit and use by version 2", () => {
   const group = openMemoryCgroup(fakeHost(container()));
-  assertEquals(group?.folder, TOP);
-  assertEquals(group?.collect(), {
+  assertDataEquals(group?.folder, TOP);
+  assertDataEquals(group?.collect(), {
     limitBytes: 512 * MIB,
     currentBytes: 200 * MIB,
     inactiveFileBytes: 30 * MIB,
@@ -56,14 +57,14 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", (
     [`${folder}/memory.stat`]: STAT_1,
     [`${folder}/memory.memsw.limit_in_bytes`]: `${768 * MIB}\n`,
   }));
-  assertEquals(group?.folder, folder);
+  assertDataEquals(group?.folder, folder);
   const memory = group?.collect();
-  assertEquals([memory?.limitBytes, memory?.currentBytes], [512 * MIB, 200 * MIB]);
-  assertEquals(memory?.inactiveFileBytes, 30 * MIB);
-  assertEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });
+  assertDataEquals([memory?.limitBytes, memory?.currentBytes], [512 * MIB, 200 * MIB]);
+  assertDataEquals(memory?.inactiveFileBytes, 30 * MIB);
+  assertDataEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB });
 });
 
-Deno.test("openMemoryCgroup() takes the tightest of the limits around the container", () => {
+Deno.test("openMemoryCgroup() uses the lowest limit of the container's ancestors", () => {
   const group = openMemoryCgroup(fakeHost(container({
     "/proc/self/cgroup": "0::/kubepods/pod1/c1\n",
     [`${TOP}/memory.max`]: "max\n",
@@ -71,31 +72,31 @@ Deno.test("openMemoryCgroup() takes the tightest of the limits around the contai
     [`${TOP}/kubepods/pod1/memory.max`]: `${256 * MIB}\n`,
     [`${TOP}/kubepods/pod1/c1/memory.max`]: `${512 * MIB}\n`,
   })));
-  assertEquals(group?.folder, `${TOP}/kubepods/pod1`);
+  assertDataEquals(group?.folder, `${TOP}/kubepods/pod1`);
 });
 
-Deno.test("openMemoryCgroup() looks at the container when systemd in it limits the agent's unit", () => {
+Deno.test("openMemoryCgroup() uses the container's limit when systemd in it limits the agent's unit", () => {
   const group = openMemoryCgroup(fakeHost(container({
     "/proc/self/cgroup": "0::/system.slice/agent.service\n",
     "/proc/1/cgroup": "0::/init.scope\n",
     [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
   })));
-  assertEquals(group?.folder, TOP);
+  assertDataEquals(group?.folder, TOP);
 });
 
-Deno.test("openMemoryCgroup() finds no limit when the agent's unit alone has one", () => {
+Deno.test("openMemoryCgroup() ignores a limit of the agent's unit alone", () => {
   const files = container({
     "/proc/self/cgroup": "0::/system.slice/agent.service\n",
     "/proc/1/cgroup": "0::/init.scope\n",
     [`${TOP}/memory.max`]: "max\n",
     [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
   });
-  assertEquals(openMemoryCgroup(fakeHost(files)), undefined);
+  assertDataEquals(openMemoryCgroup(fakeHost(files)), undefined);
 });
 
-Deno.test("openMemoryCgroup() finds nothing when there is no container", () => {
+Deno.test("openMemoryCgroup() returns undefined outside a container", () => {
   const { "/.dockerenv": _, ...machine } = container();
-  assertEquals(openMemoryCgroup(fakeHost(machine)), undefined);
+  assertDataEquals(openMemoryCgroup(fakeHost(machine)), undefined);
 });
 
 const WITHOUT_LIMIT: readonly Record<string, string>[] = [
@@ -108,26 +109,27 @@ const WITHOUT_LIMIT: readonly Record<string, string>[] = [
 ];
 
 for (const changed of WITHOUT_LIMIT) {
-  Deno.test(`openMemoryCgroup() finds nothing when there is ${JSON.stringify(changed)}`, () => {
-    assertEquals(openMemoryCgroup(fakeHost(container(changed))), undefined);
+  Deno.test(`openMemoryCgroup() returns undefined when there is ${JSON.stringify(changed)}`, () => {
+    assertDataEquals(openMemoryCgroup(fakeHost(container(changed))), undefined);
   });
 }
 
-Deno.test("CgroupMemoryCollector.collect() follows the limit, and gives nothing when it was lifted", () => {
+Deno.test("CgroupMemoryCollector.collect() follows the limit, and returns undefined when it was removed", () => {
   const files = container();
   const group = openMemoryCgroup(fakeHost(files));
   files[`${TOP}/memory.max`] = `${128 * MIB}\n`;
-  assertEquals(group?.collect()?.limitBytes, 128 * MIB);
+  assertDataEquals(group?.collect()?.limitBytes, 128 * MIB);
   files[`${TOP}/memory.max`] = "max\n";
-  assertEquals(group?.collect(), undefined);
+  assertDataEquals(group?.collect(), undefined);
 });
 
-Deno.test("CgroupMemoryCollector.collect() leaves swap out when it is not counted", () => {
+Deno.test("CgroupMemoryCollector.collect() leaves out swap that is not accounted", () => {
   const { [`${TOP}/memory.swap.current`]: _, ...files } = container();
-  assertEquals("swap" in (openMemoryCgroup(fakeHost(files))?.collect() ?? {}), false);
+  const memory = openMemoryCgroup(fakeHost(files))?.collect();
+  assertDataEquals([memory?.limitBytes !== undefined, memory?.swap], [true, undefined]);
 });
 
-Deno.test("CgroupMemoryCollector.collect() throws when the kernel's text is bent", () => {
+Deno.test("CgroupMemoryCollector.collect() throws when the kernel's text is malformed", () => {
   const group = openMemoryCgroup(fakeHost(container({ [`${TOP}/memory.stat`]: "anon\n" })));
   assertThrows(() => group?.collect(), SyntaxError, '"anon"');
 });

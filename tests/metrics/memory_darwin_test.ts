@@ -18,7 +18,7 @@ Deno.test("DarwinMemoryCollector.collect() counts in mode htop as Activity Monit
 });
 
 for (const [mode, usedBytes] of [["available", 600_000], ["all", 900_000]] as const) {
-  Deno.test(`DarwinMemoryCollector.collect() needs no command in mode ${mode}`, () => {
+  Deno.test(`DarwinMemoryCollector.collect() uses no command in mode ${mode}`, () => {
     const memory = new DarwinMemoryCollector(
       host,
       fakeSource(() => {
@@ -31,7 +31,7 @@ for (const [mode, usedBytes] of [["available", 600_000], ["all", 900_000]] as co
   });
 }
 
-Deno.test("DarwinMemoryCollector.collect() has no memory before vm_stat has answered, or without a total", () => {
+Deno.test("DarwinMemoryCollector.collect() has no memory before the first output of vm_stat, or without a total", () => {
   assertEquals(new DarwinMemoryCollector(host, fakeSource(() => undefined), "htop").collect(), {
     swap,
   });
@@ -41,7 +41,7 @@ Deno.test("DarwinMemoryCollector.collect() has no memory before vm_stat has answ
   });
 });
 
-Deno.test("DarwinMemoryCollector.collect() never uses more than there is, or less than nothing", () => {
+Deno.test("DarwinMemoryCollector.collect() keeps used bytes between 0 and the total", () => {
   const small = { memory: () => ({ ...INFO, total: 1_000, swapFree: 60 }) };
   assertEquals(new DarwinMemoryCollector(small, fakeSource(() => VM_STAT), "htop").collect(), {
     memory: { totalBytes: 1_000, usedBytes: 1_000 },
@@ -49,7 +49,7 @@ Deno.test("DarwinMemoryCollector.collect() never uses more than there is, or les
   });
 });
 
-Deno.test("DarwinMemoryCollector.collect() throws when vm_stat can't be read", () => {
+Deno.test("DarwinMemoryCollector.collect() throws when the output of vm_stat is malformed", () => {
   const memory = new DarwinMemoryCollector(host, fakeSource(() => "vm_stat: no"), "htop");
   assertThrows(() => memory.collect(), SyntaxError);
 });

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { MemoryCollector } from "../../lib/metrics/memory.ts";
+import { MemoryCollector, memoryRule, openMemory } from "../../lib/metrics/memory.ts";
 import type { CgroupMemory } from "../../lib/metrics/memory_cgroup.ts";
 import type { MemoryMode } from "../../lib/types.ts";
-import { fakeSource } from "./fake_host.ts";
+import { assertDataEquals } from "./assert_data.ts";
+import { fakeHost, fakeSource } from "./fake_host.ts";
 
 const KIB = 1024;
 const MEMINFO = `MemTotal:        1000 kB
@@ -19,7 +20,7 @@ SReclaimable:      60 kB
 `;
 
 Deno.test("MemoryCollector.collect() counts as htop does by default", () => {
-  assertEquals(new MemoryCollector(fakeSource(() => MEMINFO)).collect(), {
+  assertDataEquals(new MemoryCollector(fakeSource(() => MEMINFO)).collect(), {
     memory: { totalBytes: 1000 * KIB, usedBytes: 560 * KIB },
     swap: { totalBytes: 400 * KIB, usedBytes: 120 * KIB },
   });
@@ -28,42 +29,42 @@ Deno.test("MemoryCollector.collect() counts as htop does by default", () => {
 for (const [mode, used] of [["htop", 560], ["available", 450], ["all", 900]] as const) {
   Deno.test(`MemoryCollector.collect() has ${used} KiB in use when the mode is ${mode}`, () => {
     const memory = new MemoryCollector(fakeSource(() => MEMINFO), { mode });
-    assertEquals(memory.collect()?.memory.usedBytes, used * KIB);
-    assertEquals(memory.effectiveMode, mode);
-    assertEquals(memory.isFallback, false);
+    assertDataEquals(memory.collect()?.memory.usedBytes, used * KIB);
+    assertDataEquals(memory.effectiveMode, mode);
+    assertDataEquals(memory.isFallback, false);
   });
 }
 
 Deno.test("MemoryCollector.collect() counts as htop does and says so when the kernel knows nothing of available", () => {
   const text = MEMINFO.replace(/MemAvailable.*\n/, "");
   const memory = new MemoryCollector(fakeSource(() => text), { mode: "available" });
-  assertEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
-  assertEquals(memory.effectiveMode, "htop");
-  assertEquals(memory.isFallback, true);
+  assertDataEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
+  assertDataEquals(memory.effectiveMode, "htop");
+  assertDataEquals(memory.isFallback, true);
 });
 
 Deno.test("MemoryCollector.collect() has nothing in use when a container's numbers don't add up", () => {
   const text = MEMINFO.replace("Cached:           300", "Cached:          3000");
-  assertEquals(new MemoryCollector(fakeSource(() => text)).collect()?.memory.usedBytes, 0);
+  assertDataEquals(new MemoryCollector(fakeSource(() => text)).collect()?.memory.usedBytes, 0);
 });
 
 Deno.test("MemoryCollector.collect() has no swap in use when all of it is cached", () => {
   const text = MEMINFO.replace("SwapCached:        30", "SwapCached:       170");
-  assertEquals(new MemoryCollector(fakeSource(() => text)).collect()?.swap?.usedBytes, 0);
+  assertDataEquals(new MemoryCollector(fakeSource(() => text)).collect()?.swap?.usedBytes, 0);
 });
 
 Deno.test("MemoryCollector.collect() leaves swap out when the kernel does not speak of it", () => {
   const text = MEMINFO.replace(/Swap.*\n/g, "");
-  assertEquals(Object.keys(new MemoryCollector(fakeSource(() => text)).collect() ?? {}), [
+  assertDataEquals(Object.keys(new MemoryCollector(fakeSource(() => text)).collect() ?? {}), [
     "memory",
   ]);
 });
 
-Deno.test("MemoryCollector.collect() gives nothing when there is no such file", () => {
-  assertEquals(new MemoryCollector(fakeSource(() => undefined)).collect(), undefined);
+Deno.test("MemoryCollector.collect() returns undefined without the file", () => {
+  assertDataEquals(new MemoryCollector(fakeSource(() => undefined)).collect(), undefined);
 });
 
-Deno.test("MemoryCollector.collect() throws when the file is bent", () => {
+Deno.test("MemoryCollector.collect() throws when the file is malformed", () => {
   assertThrows(
     () => new MemoryCollector(fakeSource(() => "MemTotal: x\n")).collect(),
     SyntaxError,
@@ -94,14 +95,14 @@ for (const [mode, used] of [["htop", 460], ["available", 350], ["all", 900]] as 
   Deno.test(`MemoryCollector.collect() has ${used} KiB in use beside ZFS when the mode is ${mode}`, () => {
     const arcstats = fakeSource(() => ARCSTATS);
     const memory = new MemoryCollector(fakeSource(() => MEMINFO), { mode, arcstats });
-    assertEquals(memory.collect()?.memory.usedBytes, used * KIB);
+    assertDataEquals(memory.collect()?.memory.usedBytes, used * KIB);
   });
 }
 
 Deno.test("MemoryCollector.collect() takes nothing off when ZFS is below its least size", () => {
   const arcstats = fakeSource(() => ARCSTATS.replace("size 4 153600", "size 4 1"));
   const memory = new MemoryCollector(fakeSource(() => MEMINFO), { arcstats });
-  assertEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
+  assertDataEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
 });
 
 const GROUP: CgroupMemory = {
@@ -122,25 +123,25 @@ function limited(changed: Partial<CgroupMemory>, mode?: MemoryMode): MemoryColle
 for (const [mode, used] of [["htop", 250], ["available", 220], ["all", 300]] as const) {
   Deno.test(`MemoryCollector.collect() has ${used} KiB of a limit in use when the mode is ${mode}`, () => {
     const memory = limited({}, mode);
-    assertEquals(memory.collect(), {
+    assertDataEquals(memory.collect(), {
       memory: { totalBytes: 500 * KIB, usedBytes: used * KIB },
       swap: { totalBytes: 100 * KIB, usedBytes: 30 * KIB },
     });
-    assertEquals([memory.limitedBy, memory.effectiveMode], ["/sys/fs/cgroup", mode]);
+    assertDataEquals([memory.limitedBy, memory.effectiveMode], ["/sys/fs/cgroup", mode]);
   });
 }
 
 Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit is beyond them", () => {
   const memory = limited({ limitBytes: 1000 * KIB });
-  assertEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });
-  assertEquals(memory.limitedBy, undefined);
+  assertDataEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });
+  assertDataEquals(memory.limitedBy, undefined);
 });
 
 Deno.test("MemoryCollector.collect() allows no more swap than the machine has", () => {
   const totals = [undefined, 9000 * KIB, 0].map((limitBytes) =>
     limited({ swap: { limitBytes, usedBytes: KIB } }).collect()?.swap?.totalBytes
   );
-  assertEquals(totals, [400 * KIB, 400 * KIB, 0]);
+  assertDataEquals(totals, [400 * KIB, 400 * KIB, 0]);
 });
 
 Deno.test("MemoryCollector.collect() leaves swap out when the group does not count it", () => {
@@ -148,7 +149,7 @@ Deno.test("MemoryCollector.collect() leaves swap out when the group does not cou
   const memory = new MemoryCollector(fakeSource(() => MEMINFO), {
     cgroup: { folder: "/", collect: () => group },
   });
-  assertEquals(Object.keys(memory.collect() ?? {}), ["memory"]);
+  assertDataEquals(Object.keys(memory.collect() ?? {}), ["memory"]);
 });
 
 Deno.test("MemoryCollector.collect() never has more in use than the limit, or less than nothing", () => {
@@ -165,4 +166,73 @@ Deno.test("MemoryCollector.collect() never has more in use than the limit, or le
       assert(usage.usedBytes >= 0 && usage.usedBytes <= usage.totalBytes);
     }
   }));
+});
+
+const TOP = "/sys/fs/cgroup";
+const LXCFS = "40 31 0:50 /proc/meminfo /proc/meminfo rw - fuse.lxcfs lxcfs rw\n";
+const LIMITED = {
+  "/.dockerenv": "",
+  "/proc/meminfo": "MemTotal: 1000 kB\nMemFree: 400 kB\nSwapTotal: 100 kB\nSwapFree: 50 kB\n",
+  "/proc/self/cgroup": "0::/\n",
+  "/proc/self/mountinfo": `35 31 0:32 / ${TOP} ro - cgroup2 cgroup2 rw\n`,
+  [`${TOP}/memory.max`]: `${500 * KIB}\n`,
+  [`${TOP}/memory.current`]: `${300 * KIB}\n`,
+  [`${TOP}/memory.stat`]: `inactive_file ${50 * KIB}\nactive_file ${20 * KIB}\n`,
+};
+const ARCSTATS_FILE = {
+  "/proc/spl/kstat/zfs/arcstats": `1 1 0\nname type data\nc_min 4 ${20 * KIB}\nsize 4 ${
+    120 * KIB
+  }\n`,
+};
+
+function kibibytes(files: Record<string, string>, isOwn = true): number[] {
+  const { memory } = openMemory(fakeHost(files), { mode: "htop", isOwn }).collect() ?? {};
+  return [(memory?.totalBytes ?? NaN) / KIB, (memory?.usedBytes ?? NaN) / KIB];
+}
+
+Deno.test("openMemory() uses the limit of the agent's container", () => {
+  assertEquals(kibibytes(LIMITED), [500, 250]);
+});
+
+Deno.test("openMemory() measures the whole machine of another /proc", () => {
+  assertEquals(kibibytes(LIMITED, false), [1000, 600]);
+});
+
+Deno.test("openMemory() does not limit twice when lxcfs shows the container's share", () => {
+  const shown = LIMITED["/proc/self/mountinfo"] + LXCFS;
+  assertEquals(kibibytes({ ...LIMITED, "/proc/self/mountinfo": shown }), [1000, 600]);
+});
+
+Deno.test("openMemory() knows ZFS when it runs, but not behind lxcfs", () => {
+  const { "/.dockerenv": _, ...machine } = LIMITED;
+  assertEquals(kibibytes({ ...machine, ...ARCSTATS_FILE }), [1000, 500]);
+  assertEquals(kibibytes({ ...machine, ...ARCSTATS_FILE, "/proc/self/mountinfo": LXCFS }), [
+    1000,
+    600,
+  ]);
+});
+
+Deno.test("memoryRule() tells what is subtracted from what", () => {
+  const machine = { limited: false, fallback: false };
+  assertEquals(
+    memoryRule({ mode: "htop", ...machine }),
+    "mode htop: total - free - buffers - cached - reclaimable + shared",
+  );
+  assertEquals(memoryRule({ mode: "available", ...machine }), "mode available: total - available");
+  assertEquals(memoryRule({ mode: "all", ...machine }), "mode all: total - free");
+});
+
+Deno.test("memoryRule() names the rule of a container's cgroup", () => {
+  assertEquals(
+    memoryRule({ mode: "htop", limited: true, fallback: false }),
+    "mode htop: current - inactive files",
+  );
+});
+
+Deno.test("memoryRule() explains a fallback", () => {
+  assertEquals(
+    memoryRule({ mode: "htop", limited: false, fallback: true }),
+    "mode htop, because this kernel has no MemAvailable: " +
+      "total - free - buffers - cached - reclaimable + shared",
+  );
 });

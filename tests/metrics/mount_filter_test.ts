@@ -1,6 +1,13 @@
 import { assertEquals } from "@std/assert";
-import { filterMounts, type MountContext } from "../../lib/metrics/mount_filter.ts";
+import {
+  filterMounts,
+  ignoreReason,
+  isLayered,
+  mayHang,
+  type MountContext,
+} from "../../lib/metrics/mount_filter.ts";
 import { parseMountinfo } from "../../lib/parse/mountinfo.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 function choose(path: string, around: Partial<MountContext> = {}) {
   const text = Deno.readTextFileSync(new URL(`../fixtures/${path}`, import.meta.url));
@@ -18,28 +25,28 @@ function counted(verdicts: ReturnType<typeof choose>): string[] {
 }
 
 Deno.test("filterMounts() counts the one disk of a virtual machine", () => {
-  assertEquals(counted(choose("debian-vm/proc/self/mountinfo")), ["/"]);
+  assertDataEquals(counted(choose("debian-vm/proc/self/mountinfo")), ["/"]);
 });
 
 Deno.test("filterMounts() counts a file system once, subvolumes and bind mounts or not", () => {
   const found = rules(choose("storage-server/proc/self/mountinfo"));
-  assertEquals(found["/"], "counted: the root");
-  assertEquals(found["/mnt/vol1"], "counted: disk: btrfs");
-  assertEquals(found["/mnt/vol2"], "left out: same file system as /mnt/vol1");
-  assertEquals(found["/mnt/binddir"], "left out: same file system as /mnt/vol1");
-  assertEquals(found["/mnt/bf"], "left out: same file system as /");
-  assertEquals(found["/mnt/my disk"], "left out: loop device");
-  assertEquals(found["/mnt/ov"], "left out: layers over another file system: overlay");
-  assertEquals(found["/mnt/sq"], "left out: read-only image: squashfs");
-  assertEquals(found["/mnt/data"], "left out: in memory: tmpfs");
+  assertDataEquals(found["/"], "counted: root file system");
+  assertDataEquals(found["/mnt/vol1"], "counted: disk: btrfs");
+  assertDataEquals(found["/mnt/vol2"], "left out: same file system as /mnt/vol1");
+  assertDataEquals(found["/mnt/binddir"], "left out: same file system as /mnt/vol1");
+  assertDataEquals(found["/mnt/bf"], "left out: same file system as /");
+  assertDataEquals(found["/mnt/my disk"], "left out: loop device");
+  assertDataEquals(found["/mnt/ov"], "left out: layers over another file system: overlay");
+  assertDataEquals(found["/mnt/sq"], "left out: read-only image: squashfs");
+  assertDataEquals(found["/mnt/data"], "left out: in memory: tmpfs");
 });
 
 Deno.test("filterMounts() knows btrfs by its source where subvolumes have devices of their own", () => {
   const found = rules(choose("synology/proc/self/mountinfo"));
-  assertEquals(found["/volume1"], "counted: disk: btrfs");
-  assertEquals(found["/volume1/@docker"], "left out: same file system as /volume1");
-  assertEquals(found["/volume1/@docker/btrfs"], "left out: same file system as /volume1");
-  assertEquals(found["/volumeUSB1/usbshare"], "counted: disk: fuseblk");
+  assertDataEquals(found["/volume1"], "counted: disk: btrfs");
+  assertDataEquals(found["/volume1/@docker"], "left out: same file system as /volume1");
+  assertDataEquals(found["/volume1/@docker/btrfs"], "left out: same file system as /volume1");
+  assertDataEquals(found["/volumeUSB1/usbshare"], "counted: disk: fuseblk");
 });
 
 Deno.test("filterMounts() drops single files but keeps folders of the same disk", () => {
@@ -47,14 +54,14 @@ Deno.test("filterMounts() drops single files but keeps folders of the same disk"
     isFile: (path) => path.startsWith("/etc/") || path.endsWith(".json"),
   });
   const found = rules(verdicts);
-  assertEquals(counted(verdicts), ["/", "/data"]);
-  assertEquals(found["/etc/hosts"], "left out: same file system as /data");
+  assertDataEquals(counted(verdicts), ["/", "/data"]);
+  assertDataEquals(found["/etc/hosts"], "left out: same file system as /data");
   const onlyFiles = choose("docker/proc/self/mountinfo", { isFile: () => true });
-  assertEquals(counted(onlyFiles), ["/"]);
-  assertEquals(rules(onlyFiles)["/etc/hosts"], "left out: a file");
+  assertDataEquals(counted(onlyFiles), ["/"]);
+  assertDataEquals(rules(onlyFiles)["/etc/hosts"], "left out: file");
 });
 
-Deno.test("filterMounts() asks only about folders that would count whether they are files", () => {
+Deno.test("filterMounts() calls isFile() only for mounts that would count", () => {
   const asked: string[] = [];
   choose("storage-server/proc/self/mountinfo", {
     isFile: (path) => {
@@ -62,13 +69,13 @@ Deno.test("filterMounts() asks only about folders that would count whether they 
       return false;
     },
   });
-  assertEquals(asked, []);
+  assertDataEquals(asked, []);
 });
 
 Deno.test("filterMounts() names the pool of each ZFS data set", () => {
   const verdicts = choose("proxmox/proc/self/mountinfo");
   const pools = verdicts.map((it) => [it.mountPoint, it.counted ? it.pool : false]);
-  assertEquals(pools.filter(([, pool]) => pool !== false), [
+  assertDataEquals(pools.filter(([, pool]) => pool !== false), [
     ["/", "rpool"],
     ["/rpool", "rpool"],
     ["/rpool/ROOT", "rpool"],
@@ -79,25 +86,25 @@ Deno.test("filterMounts() names the pool of each ZFS data set", () => {
   ]);
 });
 
-Deno.test("filterMounts() counts only the user's list, whatever it names", () => {
+Deno.test("filterMounts() counts only included mount points, whatever their type", () => {
   const verdicts = choose("proxmox/proc/self/mountinfo", {
     include: ["/mnt/pve/backup/", "/run", "/nowhere"],
     isFile: () => true,
   });
-  assertEquals(counted(verdicts), ["/run", "/mnt/pve/backup"]);
+  assertDataEquals(counted(verdicts), ["/run", "/mnt/pve/backup"]);
   const hanging = verdicts.filter((it) => it.counted && it.mayHang);
-  assertEquals(hanging.map(({ mountPoint }) => mountPoint), ["/mnt/pve/backup"]);
+  assertDataEquals(hanging.map(({ mountPoint }) => mountPoint), ["/mnt/pve/backup"]);
   const found = rules(verdicts);
-  assertEquals(found["/"], "left out: not in --include-mountpoint");
-  assertEquals(found["/run"], "counted: included by --include-mountpoint");
-  assertEquals(found["/nowhere"], "left out: nothing is mounted there");
+  assertDataEquals(found["/"], "left out: not in --include-mountpoint");
+  assertDataEquals(found["/run"], "counted: included by --include-mountpoint");
+  assertDataEquals(found["/nowhere"], "left out: nothing is mounted there");
 });
 
 Deno.test("filterMounts() counts the root when it is listed", () => {
-  assertEquals(counted(choose("debian-vm/proc/self/mountinfo", { include: ["/"] })), ["/"]);
+  assertDataEquals(counted(choose("debian-vm/proc/self/mountinfo", { include: ["/"] })), ["/"]);
 });
 
-Deno.test("filterMounts() asks for a host's file systems where a container sees their devices", () => {
+Deno.test("filterMounts() queries a host's file systems at visible mounts of their devices", () => {
   const text = Deno.readTextFileSync(
     new URL("../fixtures/docker/proc/self/mountinfo", import.meta.url),
   );
@@ -108,7 +115,7 @@ Deno.test("filterMounts() asks for a host's file systems where a container sees 
   ];
   const verdicts = choose("docker-host/proc/1/mountinfo", { visible, isFile: () => true });
   const paths = verdicts.map((it) => [it.mountPoint, it.counted ? it.path : it.rule]);
-  assertEquals(Object.fromEntries(paths), {
+  assertDataEquals(Object.fromEntries(paths), {
     // No mount here is of the host's whole root, but each part of it answers for all.
     "/": "/data",
     "/proc": "part of /proc",
@@ -121,7 +128,7 @@ Deno.test("filterMounts() asks for a host's file systems where a container sees 
   });
 });
 
-Deno.test("filterMounts() lets the whole file system speak for its parts, the root for all", () => {
+Deno.test("filterMounts() prefers the root, then the whole file system", () => {
   const text = `1 0 8:1 / / rw - ext4 /dev/sda1 rw
 2 1 8:1 /a /a rw - ext4 /dev/sda1 rw
 3 1 8:2 /x /x rw - xfs /dev/sda2 rw
@@ -131,24 +138,97 @@ Deno.test("filterMounts() lets the whole file system speak for its parts, the ro
 `;
   const mounts = parseMountinfo(text);
   const around = { include: [], isFile: () => false };
-  assertEquals(counted(filterMounts(mounts, around)), ["/", "/long/path", "/short"]);
+  assertDataEquals(counted(filterMounts(mounts, around)), ["/", "/long/path", "/short"]);
   // The container's own view has parts first too: those that are the same are asked.
   const visible = parseMountinfo(`1 0 8:2 /x /host/x rw - xfs /dev/sda2 rw
 2 0 8:2 / /host/whole rw - xfs /dev/sda2 rw
 `);
   const found = filterMounts(mounts, { ...around, visible });
-  assertEquals(found.flatMap((it) => it.counted ? [it.path] : []), ["/host/whole"]);
+  assertDataEquals(found.flatMap((it) => it.counted ? [it.path] : []), ["/host/whole"]);
 });
 
-Deno.test("filterMounts() takes the later of two mounts of one mount point", () => {
+Deno.test("filterMounts() uses the later of two mounts at one mount point", () => {
   const text = `1 0 0:1 / / rw - rootfs rootfs rw
 2 1 8:1 / / rw - ext4 /dev/sda1 rw
 3 2 8:2 / /a rw - ext4 /dev/sda2 rw
 4 3 0:9 / /a rw - tmpfs tmpfs rw
 `;
   const verdicts = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
-  assertEquals(verdicts.map(({ source, counted }) => [source, counted]), [
+  assertDataEquals(verdicts.map(({ source, counted }) => [source, counted]), [
     ["/dev/sda1", true],
     ["tmpfs", false],
   ]);
+});
+
+function mount(mountPoint: string, type = "ext4", source = "/dev/sda1") {
+  return { device: "8:1", root: "/", mountPoint, type, source };
+}
+
+Deno.test("ignoreReason() keeps disks", () => {
+  const kept = [
+    mount("/home"),
+    mount("/data", "xfs", "/dev/mapper/vg-data"),
+    mount("/usb", "fuseblk", "/dev/sdb1"),
+    mount("/boot/efi", "vfat"),
+    mount("/tank/a", "zfs", "tank/a"),
+    mount("/overlay", "ubifs", "ubi0:rootfs_data"),
+    mount("/unheard", "newfs", "/dev/sdz"),
+    // Only whole path components make a tree.
+    mount("/runner"),
+    mount("/run-data"),
+    mount("/tmpfiles"),
+    mount("/nix"),
+    mount("/system"),
+  ];
+  for (const it of kept) assertEquals(ignoreReason(it), undefined, it.mountPoint);
+});
+
+Deno.test("ignoreReason() keeps the root, whatever it is", () => {
+  const types = ["overlay", "tmpfs", "nfs", "squashfs", "fuse.fuse-overlayfs", "rootfs"];
+  for (const type of types) assertEquals(ignoreReason(mount("/", type, "/dev/loop0")), undefined);
+});
+
+Deno.test("ignoreReason() names the rule by which a mount is left out", () => {
+  const table: [rule: string, ...mounts: ReturnType<typeof mount>[]][] = [
+    ["network file system: nfs4", mount("/a", "nfs4", "server:/a")],
+    ["network file system: cifs", mount("/a", "cifs", "//server/a")],
+    ["network file system: 9p", mount("/a", "9p", "share")],
+    ["shared by the host: virtiofs", mount("/a", "virtiofs", "share")],
+    ["mounted on demand: autofs", mount("/a", "autofs", "systemd-1")],
+    ["served by a program: fuse.sshfs", mount("/a", "fuse.sshfs", "host:")],
+    ["served by a program: fuse", mount("/etc/pve", "fuse", "/dev/fuse")],
+    ["layers over another file system: overlay", mount("/a", "overlay", "overlay")],
+    ["read-only image: squashfs", mount("/snap/a", "squashfs", "/dev/loop1")],
+    ["read-only image: erofs", mount("/a", "erofs", "/dev/dm-1")],
+    ["read-only image: iso9660", mount("/a", "iso9660", "/dev/sr0")],
+    ["in memory: tmpfs", mount("/a", "tmpfs", "tmpfs"), mount("/run", "tmpfs", "tmpfs")],
+    ["in memory: ext4", mount("/var/log", "ext4", "/dev/zram0")],
+    ["in memory: ext4", mount("/cache", "ext4", "/dev/block/zram0")],
+    ["part of /run", mount("/run"), mount("/run/media/usb")],
+    ["part of /tmp", mount("/tmp"), mount("/tmp/a")],
+    ["part of /nix/store", mount("/nix/store")],
+    ["part of /apex", mount("/apex/com.android.art@34", "ext4", "/dev/block/dm-20")],
+    ["loop device", mount("/a", "ext4", "/dev/loop0"), mount("/a", "f2fs", "/dev/block/loop12")],
+    ["snapshot", mount("/a", "zfs", "tank/a@daily")],
+    ["not a disk: cgroup2", mount("/a", "cgroup2", "cgroup2")],
+    ["not a disk: lxd", mount("/a", "lxd", "")],
+  ];
+  for (const [rule, ...mounts] of table) {
+    for (const it of mounts) assertEquals(ignoreReason(it), rule);
+  }
+});
+
+Deno.test("mayHang() is true of what others have to answer for, but never of the root", () => {
+  for (const type of ["nfs", "cifs", "9p", "fuse", "fuse.sshfs", "autofs", "virtiofs"]) {
+    assertEquals(mayHang(mount("/a", type)), true, type);
+    assertEquals(mayHang(mount("/", type)), false, type);
+  }
+  for (const type of ["ext4", "fuseblk", "overlay", "zfs"]) {
+    assertEquals(mayHang(mount("/a", type)), false, type);
+  }
+});
+
+Deno.test("isLayered() knows overlays", () => {
+  assertEquals(isLayered("overlay"), true);
+  assertEquals(isLayered("ext4"), false);
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { DarwinNetworkCollector } from "../../lib/metrics/network_darwin.ts";
+import { darwinInterfaceTraits, DarwinNetworkCollector } from "../../lib/metrics/network_darwin.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 
 const HEADING = "Name Mtu Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll\n";
@@ -15,7 +15,7 @@ async function trafficOf(lists = { include: [], exclude: [] }) {
   return { state, netstat, traffic: new DarwinNetworkCollector(netstat, lists) };
 }
 
-Deno.test("DarwinNetworkCollector.collect() has speeds between the last two outputs", async () => {
+Deno.test("DarwinNetworkCollector.collect() has rates between the last two outputs", async () => {
   const { state, netstat, traffic } = await trafficOf();
   assertEquals(traffic.collect(), { receivedBytes: 1_000, sentBytes: 100 });
   state.nowMs = 2_000;
@@ -37,7 +37,7 @@ Deno.test("DarwinNetworkCollector.collect() has speeds between the last two outp
   assertEquals(traffic.total.bytes(), { receivedBytes: 5_000, sentBytes: 300 });
 });
 
-Deno.test("DarwinNetworkCollector.interfaces() tells each with its rule", async () => {
+Deno.test("DarwinNetworkCollector.interfaces() returns each with its rule", async () => {
   const { traffic } = await trafficOf();
   traffic.collect();
   assertEquals(traffic.interfaces(), [
@@ -46,10 +46,29 @@ Deno.test("DarwinNetworkCollector.interfaces() tells each with its rule", async 
   ]);
 });
 
-Deno.test("DarwinNetworkCollector.collect() throws when the output can't be read", async () => {
+Deno.test("DarwinNetworkCollector.collect() throws when the output is malformed", async () => {
   const { state, netstat, traffic } = await trafficOf();
   state.text = "netstat: no\n";
   state.nowMs = 3_000;
   await netstat.refresh();
   assertThrows(() => traffic.collect(), SyntaxError);
 });
+
+for (
+  const [kind, names] of Object.entries({
+    device: ["en0", "en12", "fw0"],
+    tunnel: ["utun3", "gif0", "stf0", "ipsec0", "feth1"],
+    bridge: ["bridge0", "bridge100"],
+    stacked: ["awdl0", "llw0", "ap1", "anpi2", "vlan0", "bond0"],
+    none: ["lo0", "ppp0", "en", "open0", "vmnet8", "xen0"],
+  })
+) {
+  Deno.test(`darwinInterfaceTraits() tells ${kind} of ${names.join(", ")}`, () => {
+    for (const name of names) {
+      const { device, tunnel, bridge, stacked, bond, bondSlave } = darwinInterfaceTraits(name);
+      const found = Object.entries({ device, tunnel, bridge, stacked, bond, bondSlave })
+        .filter(([, is]) => is).map(([trait]) => trait);
+      assertEquals(found, kind === "none" ? [] : [kind], name);
+    }
+  });
+}

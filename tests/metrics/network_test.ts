@@ -63,7 +63,7 @@ function named(traits: Record<string, InterfaceTraits>): LookupTraits {
   return (name) => traits[name] ?? VIRTUAL;
 }
 
-Deno.test("NetworkCollector.collect() counts what is real on each machine", () => {
+Deno.test("NetworkCollector.collect() counts real interfaces of each machine", () => {
   const table: Record<string, { counted: string[]; received: number; sent: number }> = {
     "debian-vm": { counted: ["eth0"], received: 329660166, sent: 621419 },
     "docker-host": { counted: ["eth0"], received: 37818, sent: 37568 },
@@ -95,7 +95,7 @@ Deno.test("NetworkCollector.collect() counts what is real on each machine", () =
   }
 });
 
-Deno.test("NetworkCollector.collect() counts a tunnel where nothing else leads out, and only there", () => {
+Deno.test("NetworkCollector.collect() counts a tunnel only where it is the only link", () => {
   const tunnel: InterfaceTraits = { ...VIRTUAL, tunnel: true };
   const traits = named({ tap0: tunnel, tun0: tunnel });
   const rootless = new Machine({ lo: 1, tap0: 70, tun0: 60 }, traits);
@@ -114,7 +114,7 @@ Deno.test("NetworkCollector.collect() counts a tunnel where nothing else leads o
   assertEquals(idleHost.counted(), ["eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() asks about each interface once", () => {
+Deno.test("NetworkCollector.collect() looks up each interface once", () => {
   const machine = new Machine({ lo: 1, eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
   machine.step({ lo: 2, eth0: 6 });
@@ -123,14 +123,14 @@ Deno.test("NetworkCollector.collect() asks about each interface once", () => {
   assertEquals(machine.asked, ["eth0", "wwan0"]);
 });
 
-Deno.test("NetworkCollector.collect() counts an interface that comes later", () => {
+Deno.test("NetworkCollector.collect() counts an interface that appears later", () => {
   const machine = new Machine({ eth0: 100 }, named({ eth0: DEVICE, wwan0: DEVICE }));
   assertEquals(machine.step(), [100, undefined]);
   assertEquals(machine.step({ eth0: 150, wwan0: 1_000 }), [1_150, 50]);
   assertEquals(machine.step({ eth0: 150, wwan0: 1_010 }), [1_160, 10]);
 });
 
-Deno.test("NetworkCollector.collect() keeps the total when an interface goes, returns and starts anew", () => {
+Deno.test("NetworkCollector.collect() keeps the total when an interface disappears, returns and restarts", () => {
   const machine = new Machine({ eth0: 100, usb0: 70 }, named({ eth0: DEVICE, usb0: DEVICE }));
   assertEquals(machine.step(), [170, undefined]);
   assertEquals(machine.step({ eth0: 100 }), [170, 0]);
@@ -140,7 +140,7 @@ Deno.test("NetworkCollector.collect() keeps the total when an interface goes, re
   assertEquals(machine.asked, ["eth0", "usb0", "usb0"]);
 });
 
-Deno.test("NetworkCollector.collect() waits for a late answer, then adds all bytes without a jump in speed", async () => {
+Deno.test("NetworkCollector.collect() waits for a late lookup, then adds all bytes without a jump of the rate", async () => {
   const answers = new Map<string, PromiseWithResolvers<InterfaceTraits | undefined>>();
   const machine = new Machine({ eth0: 100 }, (name) => {
     if (name === "eth0") return DEVICE;
@@ -153,7 +153,7 @@ Deno.test("NetworkCollector.collect() waits for a late answer, then adds all byt
   assertEquals(machine.network.interfaces()[1], {
     name: "wwan0",
     counted: false,
-    rule: "not known yet",
+    rule: "not decided yet",
   });
   answers.get("wwan0")?.resolve(DEVICE);
   await Promise.resolve().then(() => {}).then(() => {});
@@ -161,7 +161,7 @@ Deno.test("NetworkCollector.collect() waits for a late answer, then adds all byt
   assertEquals(machine.step({ eth0: 110, wwan0: 6_020 }), [6_130, 20]);
 });
 
-Deno.test("NetworkCollector.collect() counts a device while the answer on another interface is late", () => {
+Deno.test("NetworkCollector.collect() counts a device while the lookup of another interface is late", () => {
   const machine = new Machine({ wwan0: 7, eth0: 100 }, (name) => {
     return name === "eth0" ? DEVICE : new Promise(() => {});
   });
@@ -169,7 +169,7 @@ Deno.test("NetworkCollector.collect() counts a device while the answer on anothe
   assertEquals(machine.step({ wwan0: 7, eth0: 110, eth1: 1 }), [110, 10]);
 });
 
-Deno.test("NetworkCollector.collect() has no data while the first interfaces are not known", async () => {
+Deno.test("NetworkCollector.collect() has no data while the first interfaces are undecided", async () => {
   const eth0 = Promise.withResolvers<InterfaceTraits | undefined>();
   const machine = new Machine({ lo: 1, office: 9, eth0: 100 }, (name) => {
     return name === "eth0" ? eth0.promise : VIRTUAL;
@@ -181,7 +181,7 @@ Deno.test("NetworkCollector.collect() has no data while the first interfaces are
   assertEquals(machine.counted(), ["eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() goes by the name when the answer fails", async () => {
+Deno.test("NetworkCollector.collect() uses the name when the lookup fails", async () => {
   const machine = new Machine(
     { eth0: 100, veth1: 1 },
     () => Promise.reject(new Error("the shell has ended")),
@@ -192,14 +192,14 @@ Deno.test("NetworkCollector.collect() goes by the name when the answer fails", a
   assertEquals(machine.counted(), ["eth0"]);
 });
 
-Deno.test("NetworkCollector.collect() counts a dial-up link by a modem, not one within another interface", () => {
+Deno.test("NetworkCollector.collect() counts a dial-up link over a modem, not one inside another interface", () => {
   const modem = new Machine({ eth0: 0, ppp0: 7 }, named({ eth0: DEVICE }));
   assertEquals(modem.step(), [7, undefined]);
   const dsl = new Machine({ ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
   assertEquals(dsl.step(), [100, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() takes the lists as they are given", () => {
+Deno.test("NetworkCollector.collect() uses the globs as given", () => {
   const counters = { lo: 1, eth0: 10, eth1: 100, vmbr0: 1_000 };
   const traits = named({ eth0: DEVICE, eth1: DEVICE });
   const included = new Machine(counters, traits, { include: ["vmbr0", "lo"], exclude: ["*"] });
@@ -212,7 +212,7 @@ Deno.test("NetworkCollector.collect() takes the lists as they are given", () => 
   assertEquals(all.step(), [0, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() has no data without net/dev and goes on when it is back", () => {
+Deno.test("NetworkCollector.collect() has no data without net/dev and continues when it is back", () => {
   const machine = new Machine({ eth0: 5 }, named({ eth0: DEVICE }));
   const { counters } = machine;
   machine.counters = undefined;
@@ -221,7 +221,7 @@ Deno.test("NetworkCollector.collect() has no data without net/dev and goes on wh
   assertEquals(machine.step(), [5, undefined]);
 });
 
-Deno.test("NetworkCollector.collect() throws on spoilt text and recovers after it", () => {
+Deno.test("NetworkCollector.collect() throws on malformed text and recovers", () => {
   const machine = new Machine({ eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
   machine.text = "eth0: spoilt\n";
@@ -230,7 +230,7 @@ Deno.test("NetworkCollector.collect() throws on spoilt text and recovers after i
   assertEquals(machine.step({ eth0: 25 }), [25, 10]);
 });
 
-Deno.test("NetworkCollector.collect() does not grow with interfaces that come and go", () => {
+Deno.test("NetworkCollector.collect() does not grow with interfaces that appear and disappear", () => {
   const machine = new Machine({}, () => VIRTUAL);
   for (let number = 0; number < 500; number++) machine.step({ eth0: 1, [`veth${number}`]: 1 });
   assertEquals(machine.network.interfaces().map(({ name }) => name), ["eth0", "veth499"]);

@@ -25,7 +25,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
-Deno.test("NonblockingStatfs.query() has one call under way, however long it takes", async () => {
+Deno.test("NonblockingStatfs.query() has one call in flight, however long it takes", async () => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   for (let time = 0; time < 3; time++) assertEquals(patient.query("/nfs"), undefined);
@@ -36,7 +36,7 @@ Deno.test("NonblockingStatfs.query() has one call under way, however long it tak
   assertEquals(disk.asked.length, 2);
 });
 
-Deno.test("NonblockingStatfs.query() forgets its answer when the next one is an error", async () => {
+Deno.test("NonblockingStatfs.query() forgets its result when the next one is an error", async () => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   patient.query("/nfs");
@@ -49,7 +49,7 @@ Deno.test("NonblockingStatfs.query() forgets its answer when the next one is an 
   assertEquals(disk.asked.length, 3);
 });
 
-Deno.test("NonblockingStatfs.prune() forgets other paths, but never asks one twice at once", async () => {
+Deno.test("NonblockingStatfs.prune() forgets other paths, but never starts a second call for one", async () => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   patient.query("/a");
@@ -61,7 +61,7 @@ Deno.test("NonblockingStatfs.prune() forgets other paths, but never asks one twi
   assertEquals(disk.asked.length, 2);
 });
 
-Deno.test("NonblockingStatfs.query() names a silent path once, and once more when it answers again", async () => {
+Deno.test("NonblockingStatfs.query() logs a timeout once, and once more when statfs works again", async () => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async () => {
@@ -83,12 +83,12 @@ Deno.test("NonblockingStatfs.query() names a silent path once, and once more whe
     await settle();
   });
   assertEquals(lines.map((line) => line.slice(line.indexOf("/nfs"))), [
-    "/nfs does not answer when asked for its space: it is not counted until it does",
-    "/nfs answers again",
+    "/nfs timed out: it is not counted",
+    "/nfs works again",
   ]);
 });
 
-Deno.test("NonblockingStatfs.query() names a path that fell silent with its last answer", async () => {
+Deno.test("NonblockingStatfs.query() logs that the last known usage is reported", async () => {
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async () => {
@@ -100,6 +100,6 @@ Deno.test("NonblockingStatfs.query() names a path that fell silent with its last
     assertEquals(patient.query("/nfs"), USE);
   });
   assertEquals(lines.map((line) => line.slice(line.indexOf("/nfs"))), [
-    "/nfs does not answer when asked for its space: its last answer stays",
+    "/nfs timed out: its last known usage is reported",
   ]);
 });

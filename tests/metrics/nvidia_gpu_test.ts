@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertThrows } from "@std/assert";
 import { GPU_POLL_MS } from "../../lib/metrics/gpu_devices.ts";
 import { NvidiaGpuCollector } from "../../lib/metrics/nvidia_gpu.ts";
 import { fakeHost } from "./fake_host.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const SLOTS = ["0000:01:00.0", "0000:02:00.0"] as const;
@@ -51,84 +52,84 @@ const CARD = {
   temperatureCelsius: 40,
 };
 
-Deno.test("NvidiaGpuCollector knows nothing before it has somebody to ask", () => {
+Deno.test("NvidiaGpuCollector has no data before useNvidiaSmi()", () => {
   const fake = new FakeNvidia();
-  assertEquals(fake.cards.collect(), undefined);
-  assertEquals(fake.cards.decisions(), []);
+  assertDataEquals(fake.cards.collect(), undefined);
+  assertDataEquals(fake.cards.decisions(), []);
 });
 
-Deno.test("NvidiaGpuCollector asks at once, then every 10 s, and gives the last answer until then", async () => {
+Deno.test("NvidiaGpuCollector runs at once, then every 10 s, and returns the last result until then", async () => {
   const fake = new FakeNvidia();
   fake.start();
-  assertEquals(fake.cards.collect(), undefined, "it is not answered yet");
+  assertDataEquals(fake.cards.collect(), undefined, "it is not answered yet");
   await fake.cards.settled();
-  assertEquals(fake.cards.collect(), [CARD]);
+  assertDataEquals(fake.cards.collect(), [CARD]);
   for (let second = 0; second < 9; second++) await fake.after(1_000);
-  assertEquals(fake.asked, 1);
+  assertDataEquals(fake.asked, 1);
   fake.answer = () => Promise.resolve("A, 100, 90, 80, 70\n");
-  assertEquals((await fake.after(1_000))?.[0]?.usePercent, 80);
-  assertEquals(fake.asked, 2);
-  assertEquals(fake.cards.decisions().map(({ name, rule }) => [name, rule]), [[
+  assertDataEquals((await fake.after(1_000))?.[0]?.usePercent, 80);
+  assertDataEquals(fake.asked, 2);
+  assertDataEquals(fake.cards.decisions().map(({ name, rule }) => [name, rule]), [[
     "A",
     "nvidia-smi",
   ]]);
 });
 
-Deno.test("NvidiaGpuCollector leaves out cards that tell their name alone", async () => {
+Deno.test("NvidiaGpuCollector leaves out cards without values", async () => {
   const fake = new FakeNvidia(SLOTS);
   fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, [N/A], [N/A], [N/A], [N/A]\n");
   fake.start();
-  assertEquals(await fake.after(0), [CARD]);
+  assertDataEquals(await fake.after(0), [CARD]);
 });
 
-Deno.test("NvidiaGpuCollector asks nothing while a card sleeps, and says that it does nothing", async () => {
+Deno.test("NvidiaGpuCollector does not run while a card is suspended, and reports it as idle", async () => {
   const fake = new FakeNvidia();
   fake.setPower(SLOTS[0], "suspended");
   fake.start();
-  assertEquals(fake.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, isSuspended: true }]);
+  assertDataEquals(fake.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, isSuspended: true }]);
   fake.setPower(SLOTS[0], "active");
-  assertEquals(await fake.after(GPU_POLL_MS), [CARD]);
+  assertDataEquals(await fake.after(GPU_POLL_MS), [CARD]);
   fake.setPower(SLOTS[0], "suspending");
-  assertEquals(await fake.after(GPU_POLL_MS), [{
+  assertDataEquals(await fake.after(GPU_POLL_MS), [{
     name: "A",
     usePercent: 0,
     memory: { totalBytes: 100 * MEBIBYTE, usedBytes: 0 },
     isSuspended: true,
   }]);
-  assertEquals(fake.asked, 1);
+  assertDataEquals(fake.asked, 1);
   const [verdict] = fake.cards.decisions();
-  assertEquals(verdict?.rule, "asleep, so nvidia-smi was not asked");
+  assertDataEquals(verdict?.rule, "suspended: nvidia-smi was not run");
 });
 
-Deno.test("NvidiaGpuCollector reports the sleeping ones alone, since it can't ask for one", async () => {
+Deno.test("NvidiaGpuCollector reports suspended cards only", async () => {
   const fake = new FakeNvidia(SLOTS);
   fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, 200, 20, 50, 60\n");
   fake.start();
   await fake.after(0);
   fake.setPower(SLOTS[1], "suspended");
-  assertEquals((await fake.after(GPU_POLL_MS))?.map(({ name }) => name), ["B"]);
-  assertEquals(fake.asked, 1);
+  assertDataEquals((await fake.after(GPU_POLL_MS))?.map(({ name }) => name), ["B"]);
+  assertDataEquals(fake.asked, 1);
 });
 
-Deno.test("NvidiaGpuCollector looks at the power of cards that only the kernel lists", () => {
+Deno.test("NvidiaGpuCollector checks the power state of cards that only DRM lists", () => {
   const fake = new FakeNvidia([], ["/sys/class/drm/card0/device"]);
   fake.power["/sys/class/drm/card0/device/power/runtime_status"] = "suspended\n";
   fake.start();
-  assertEquals(fake.cards.collect()?.[0]?.name, "NVIDIA 10de:1");
-  assertEquals(fake.asked, 0);
+  assertDataEquals(fake.cards.collect()?.[0]?.name, "NVIDIA 10de:1");
+  assertDataEquals(fake.asked, 0);
 });
 
-Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and goes on when it does not", async () => {
+Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and recovers", async () => {
   const fake = new FakeNvidia();
   fake.start();
   await fake.after(0);
   fake.answer = () => Promise.reject(new Error("it ended with 9"));
   fake.atMs += GPU_POLL_MS;
-  assertEquals(fake.cards.collect(), [CARD], "the answer is still to come");
+  assertDataEquals(fake.cards.collect(), [CARD], "the answer is still to come");
   await fake.cards.settled();
   assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
   const [verdict] = fake.cards.decisions();
-  assertEquals([verdict?.counted, verdict?.rule], [false, "it ended with 9"]);
+  assertDataEquals([verdict?.counted, verdict?.rule], [false, "it ended with 9"]);
   fake.answer = () => Promise.resolve("No devices were found\n");
   fake.atMs += GPU_POLL_MS;
   assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
@@ -138,36 +139,36 @@ Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and goes 
   fake.atMs += GPU_POLL_MS;
   assertThrows(() => fake.cards.collect(), SyntaxError);
   await fake.cards.settled();
-  assertEquals(fake.cards.collect(), [CARD]);
+  assertDataEquals(fake.cards.collect(), [CARD]);
 });
 
-Deno.test("NvidiaGpuCollector has one question under way at most, and says when it hangs", async () => {
+Deno.test("NvidiaGpuCollector has one run in flight, and reports a hang", async () => {
   const fake = new FakeNvidia();
   const { promise, resolve } = Promise.withResolvers<string>();
   fake.answer = () => promise;
   fake.start();
   fake.atMs += 7_000;
-  assertEquals(fake.cards.collect(), undefined);
+  assertDataEquals(fake.cards.collect(), undefined);
   for (const ms of [2_000, 10_000, 100_000]) {
     fake.atMs += ms;
     assertThrows(() => fake.cards.collect(), Error, "it hangs");
   }
-  assertEquals(fake.asked, 1);
+  assertDataEquals(fake.asked, 1);
   resolve("A, 100, 10, 5, 40\n");
   await fake.cards.settled();
-  assertEquals(fake.cards.collect(), [CARD]);
+  assertDataEquals(fake.cards.collect(), [CARD]);
 });
 
-Deno.test("NvidiaGpuCollector says what is missing where NVIDIA's driver is, and asks no more", async () => {
+Deno.test("NvidiaGpuCollector reports a missing nvidia-smi where NVIDIA's driver is, and does not retry", async () => {
   const fake = new FakeNvidia();
   fake.answer = () => Promise.resolve(undefined);
   fake.start();
   await fake.cards.settled();
-  assertThrows(() => fake.cards.collect(), Error, "it is not there, or may not be started");
+  assertThrows(() => fake.cards.collect(), Error, "it is not installed or not executable");
   fake.setPower(SLOTS[0], "suspended");
   fake.atMs += GPU_POLL_MS;
-  assertThrows(() => fake.cards.collect(), Error, "it is not there");
-  assertEquals(fake.asked, 1);
+  assertThrows(() => fake.cards.collect(), Error, "it is not installed");
+  assertDataEquals(fake.asked, 1);
 });
 
 const NOTHING: Record<string, () => Promise<undefined>> = {
@@ -176,21 +177,21 @@ const NOTHING: Record<string, () => Promise<undefined>> = {
 };
 
 for (const [what, answer] of Object.entries(NOTHING)) {
-  Deno.test(`NvidiaGpuCollector gives up in silence where no card is and nvidia-smi ${what}`, async () => {
+  Deno.test(`NvidiaGpuCollector disables itself silently without a card when nvidia-smi ${what}`, async () => {
     const fake = new FakeNvidia([]);
     fake.answer = answer;
     fake.start();
     await fake.cards.settled();
-    assertEquals(await fake.after(GPU_POLL_MS), undefined);
-    assertEquals(fake.asked, 1);
-    assertEquals(fake.cards.decisions(), []);
+    assertDataEquals(await fake.after(GPU_POLL_MS), undefined);
+    assertDataEquals(fake.asked, 1);
+    assertDataEquals(fake.cards.decisions(), []);
   });
 }
 
-Deno.test("NvidiaGpuCollector believes an nvidia-smi that knows cards of which the kernel does not", async () => {
+Deno.test("NvidiaGpuCollector accepts cards of nvidia-smi that the kernel does not list", async () => {
   const fake = new FakeNvidia([]);
   fake.start();
-  assertEquals(await fake.after(0), [CARD]);
+  assertDataEquals(await fake.after(0), [CARD]);
   fake.answer = () => Promise.reject(new Error("no"));
   fake.atMs += GPU_POLL_MS;
   fake.cards.collect();

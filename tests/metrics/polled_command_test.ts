@@ -28,7 +28,7 @@ class Oracle {
   }
 }
 
-Deno.test("PolledCommand.read() gives the last answer and asks for the next", async () => {
+Deno.test("PolledCommand.read() returns the last output and starts the next run", async () => {
   const oracle = new Oracle();
   assertEquals(oracle.text.read(), undefined);
   await oracle.answer("first");
@@ -44,7 +44,7 @@ Deno.test("PolledCommand.read() gives the last answer and asks for the next", as
   assertEquals(oracle.asked, 2, "it is too young to be asked for again");
 });
 
-Deno.test("PolledCommand.read() has one question under way", async () => {
+Deno.test("PolledCommand.read() has one run in flight", async () => {
   const oracle = new Oracle();
   for (const nowMs of [0, 3_000, 6_000]) {
     oracle.nowMs = nowMs;
@@ -57,7 +57,7 @@ Deno.test("PolledCommand.read() has one question under way", async () => {
   assertEquals(oracle.asked, 2);
 });
 
-Deno.test("PolledCommand.read() keeps to its own pace", async () => {
+Deno.test("PolledCommand.read() keeps its interval", async () => {
   const oracle = new Oracle(10_000);
   oracle.text.read();
   await oracle.answer("first");
@@ -69,7 +69,7 @@ Deno.test("PolledCommand.read() keeps to its own pace", async () => {
   assertEquals(oracle.asked, 2);
 });
 
-Deno.test("PolledCommand.read() throws when the last question had no answer, until one has", async () => {
+Deno.test("PolledCommand.read() throws when the last run failed, until one succeeds", async () => {
   const oracle = new Oracle();
   oracle.text.read();
   await oracle.answer("first");
@@ -82,7 +82,7 @@ Deno.test("PolledCommand.read() throws when the last question had no answer, unt
   assertEquals(oracle.text.read(), "back");
 });
 
-Deno.test("PolledCommand.refresh() resolves with the answer, also when that is an error", async () => {
+Deno.test("PolledCommand.refresh() resolves when the run has ended, also when it failed", async () => {
   const oracle = new Oracle();
   const refreshed = oracle.text.refresh();
   assertEquals(oracle.text.refresh(), refreshed, "that is under way");

@@ -41,22 +41,22 @@ Deno.test("ProcessCollector.collect() follows the link count when it agrees with
   assertEquals([processes.collect(), processes.collect(), processes.collect()], [70, 75, 55]);
 });
 
-Deno.test("ProcessCollector.collect() trusts the listing when the kernel made a folder that is not seen", () => {
+Deno.test("ProcessCollector.collect() trusts the listing when a kernel folder is not visible", () => {
   const processes = new ProcessCollector(proc({ listed: 70, links: [77] }), unasked);
   assertEquals(processes.collect(), 70);
 });
 
-Deno.test("Processes looks again when a process starts meanwhile", () => {
+Deno.test("ProcessCollector samples again when a process starts meanwhile", () => {
   const processes = new ProcessCollector(proc({ listed: 70, links: [74, 75, 75, 75] }), unasked);
   assertEquals(processes.collect(), 70);
 });
 
-Deno.test("Processes counts the folders when the machine never rests", () => {
+Deno.test("ProcessCollector counts the folders when processes never stop starting", () => {
   const links = [75, 76, 75, 76, 75, 76, 75, 76, 75, 76, 80];
   assertEquals(new ProcessCollector(proc({ listed: 70, links }), unasked).collect(), 75);
 });
 
-Deno.test("ProcessCollector.collect() lists within a pid namespace, where links count the host's", () => {
+Deno.test("ProcessCollector.collect() lists in a pid namespace, where links include the host's", () => {
   let listed = 3;
   const host = proc({ listed: 3, links: [200], namespace: "pid:[4026532198]" });
   const processes = new ProcessCollector(host, () => listed);
@@ -66,12 +66,12 @@ Deno.test("ProcessCollector.collect() lists within a pid namespace, where links 
   assertEquals(processes.collect(), 5);
 });
 
-Deno.test("ProcessCollector.collect() counts what hidepid hides when there is no namespace", () => {
+Deno.test("ProcessCollector.collect() includes processes hidden by hidepid outside a namespace", () => {
   const host = proc({ listed: 3, links: [200], namespace: "pid:[4026531836]" });
   assertEquals(new ProcessCollector(host, unasked).collect(), 195);
 });
 
-Deno.test("ProcessCollector.collect() lists when a kernel counts no processes as links", () => {
+Deno.test("ProcessCollector.collect() lists when the kernel does not count processes as links", () => {
   const host = proc({ listed: 70, links: [5], namespace: "pid:[4026531836]" });
   assertEquals(new ProcessCollector(host, () => 70).collect(), 70);
 });

@@ -1,6 +1,16 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
 import type { InterfaceAddress } from "../../lib/host/host.ts";
-import { PublicAddresses, type PublicAddressOptions } from "../../lib/metrics/public_addresses.ts";
+import {
+  networkFingerprint,
+  parseAddressAnswer,
+  PublicAddresses,
+  type PublicAddressOptions,
+  publicInterfaceAddress,
+  queryServices,
+} from "../../lib/metrics/public_addresses.ts";
+import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const NEVER = new AbortController().signal;
 const DAY_MS = 24 * 60 * 60_000;
@@ -40,104 +50,104 @@ class Machine {
 
 const BOTH = { "https://v4.example/": "9.9.9.9", "https://v6.example/": "2620:fe::9" };
 
-Deno.test("PublicAddresses.lookup() takes what is given and asks nobody", async () => {
+Deno.test("PublicAddresses.lookup() uses configured addresses without a request", async () => {
   const machine = new Machine({ custom: { ipv4: "1.2.3.4", ipv6: "2606::1" } });
-  assertEquals(machine.addresses.source, "not looked for yet");
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "1.2.3.4", ipv6: "2606::1" });
-  assertEquals(machine.asked, []);
-  assertEquals(
+  assertDataEquals(machine.addresses.source, "not looked up yet");
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "1.2.3.4", ipv6: "2606::1" });
+  assertDataEquals(machine.asked, []);
+  assertDataEquals(
     machine.addresses.source,
-    "IPv4 given by --custom-ipv4, IPv6 given by --custom-ipv6",
+    "IPv4 from --custom-ipv4, IPv6 from --custom-ipv6",
   );
 });
 
-Deno.test("PublicAddresses.lookup() asks for the family that is not given", async () => {
+Deno.test("PublicAddresses.lookup() queries only the family that is not configured", async () => {
   const machine = new Machine({ custom: { ipv4: "", ipv6: "2606::1" } });
   machine.answers = BOTH;
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2606::1" });
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2606::1" });
 });
 
-Deno.test("PublicAddresses.lookup() asks for IPv6 only where an interface has a public one", async () => {
+Deno.test("PublicAddresses.lookup() queries IPv6 only where an interface has a public address", async () => {
   const machine = new Machine();
   machine.answers = BOTH;
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
   machine.own = [PRIVATE, IPV6];
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2620:fe::9" });
-  assertEquals(machine.addresses.source, "IPv4 told by v4.example, IPv6 told by v6.example");
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2620:fe::9" });
+  assertDataEquals(machine.addresses.source, "IPv4 from v4.example, IPv6 from v6.example");
 });
 
-Deno.test("PublicAddresses.lookup() takes the interfaces' own and asks nobody when that is wanted", async () => {
+Deno.test("PublicAddresses.lookup() uses the interfaces' addresses without a request if configured", async () => {
   const machine = new Machine({ fromInterfaces: true });
-  assertEquals(await machine.addresses.lookup(NEVER), {});
+  assertDataEquals(await machine.addresses.lookup(NEVER), {});
   machine.own = [PRIVATE, IPV4, IPV6];
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "8.8.8.8", ipv6: "2620:fe::fe" });
-  assertEquals(machine.asked, []);
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "8.8.8.8", ipv6: "2620:fe::fe" });
+  assertDataEquals(machine.asked, []);
 });
 
-Deno.test("PublicAddresses.lookup() asks nobody when services are off", async () => {
+Deno.test("PublicAddresses.lookup() sends no request when services are off", async () => {
   const machine = new Machine({ services: "off" });
   machine.own = [IPV4, IPV6];
-  assertEquals(await machine.addresses.lookup(NEVER), {});
-  assertEquals(machine.asked, []);
+  assertDataEquals(await machine.addresses.lookup(NEVER), {});
+  assertDataEquals(machine.asked, []);
 });
 
-Deno.test("PublicAddresses.lookup() asks well-known services by default, over HTTPS alone", async () => {
+Deno.test("PublicAddresses.lookup() queries the default services, over HTTPS only", async () => {
   const machine = new Machine({ services: "default" });
   machine.own = [IPV6];
-  assertEquals(await machine.addresses.lookup(NEVER), {});
-  assertEquals(machine.asked.length, 12);
-  assertEquals(machine.asked.filter((url) => !url.startsWith("https://")), []);
+  assertDataEquals(await machine.addresses.lookup(NEVER), {});
+  assertDataEquals(machine.asked.length, 12);
+  assertDataEquals(machine.asked.filter((url) => !url.startsWith("https://")), []);
 });
 
-Deno.test("PublicAddresses.lookup() asks again after a day, or when the machine's addresses change", async () => {
+Deno.test("PublicAddresses.lookup() queries again after a day, or when the machine's addresses change", async () => {
   const machine = new Machine();
   machine.answers = BOTH;
-  assertEquals(await machine.questions() > 0, true);
+  assertDataEquals(await machine.questions() > 0, true);
   machine.nowMs += DAY_MS - 1;
-  assertEquals(await machine.questions(), 0);
+  assertDataEquals(await machine.questions(), 0);
   machine.nowMs += 1;
-  assertEquals(await machine.questions() > 0, true);
-  assertEquals(await machine.questions(), 0);
+  assertDataEquals(await machine.questions() > 0, true);
+  assertDataEquals(await machine.questions(), 0);
   machine.own = [{ ...PRIVATE, address: "192.168.1.3" }];
-  assertEquals(await machine.questions() > 0, true);
+  assertDataEquals(await machine.questions() > 0, true);
   machine.own = [...machine.own, { name: "veth1", family: "IPv6", address: "fe80::1" }];
-  assertEquals(await machine.questions(), 0);
+  assertDataEquals(await machine.questions(), 0);
 });
 
-Deno.test("PublicAddresses.lookup() asks again when the clock was set back", async () => {
+Deno.test("PublicAddresses.lookup() queries again when the clock was set back", async () => {
   const machine = new Machine();
   machine.answers = BOTH;
   machine.nowMs = 10 * DAY_MS;
   await machine.questions();
   machine.nowMs = 0;
-  assertEquals(await machine.questions() > 0, true);
+  assertDataEquals(await machine.questions() > 0, true);
 });
 
-Deno.test("PublicAddresses.lookup() tries again five minutes after nobody knew, for that family alone", async () => {
+Deno.test("PublicAddresses.lookup() retries five minutes after a failure, for that family only", async () => {
   const machine = new Machine();
   machine.own = [PRIVATE, IPV6];
   machine.answers = { "https://v4.example/": "9.9.9.9" };
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
-  assertEquals(machine.addresses.source.includes("IPv6 absent: no service answered"), true);
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
+  assertDataEquals(machine.addresses.source.includes("IPv6 absent: no service answered"), true);
   machine.nowMs += 5 * 60_000 - 1;
-  assertEquals(await machine.questions(), 0);
+  assertDataEquals(await machine.questions(), 0);
   machine.nowMs += 1;
-  assertEquals(await machine.questions(), 2);
+  assertDataEquals(await machine.questions(), 2);
   machine.answers = BOTH;
   machine.nowMs += 5 * 60_000;
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2620:fe::9" });
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2620:fe::9" });
 });
 
-Deno.test("PublicAddresses.lookup() drops an answer of yesterday that nobody confirms", async () => {
+Deno.test("PublicAddresses.lookup() drops yesterday's answer when no service confirms it", async () => {
   const machine = new Machine();
   machine.answers = BOTH;
   await machine.addresses.lookup(NEVER);
   machine.answers = {};
   machine.nowMs += DAY_MS;
-  assertEquals(await machine.addresses.lookup(NEVER), {});
+  assertDataEquals(await machine.addresses.lookup(NEVER), {});
 });
 
-Deno.test("PublicAddresses.lookup() gives up on mute services in time", async () => {
+Deno.test("PublicAddresses.lookup() gives up on hanging services in time", async () => {
   const machine = new Machine({
     timeoutMs: 20,
     fetch: (_, { signal }) => {
@@ -148,11 +158,11 @@ Deno.test("PublicAddresses.lookup() gives up on mute services in time", async ()
   });
   // Timers of `AbortSignal.timeout` alone don't keep a process alive.
   const alive = setTimeout(() => {}, 60_000);
-  assertEquals(await machine.addresses.lookup(NEVER), {});
+  assertDataEquals(await machine.addresses.lookup(NEVER), {});
   clearTimeout(alive);
 });
 
-Deno.test("PublicAddresses.lookup() rejects when it is aborted, and remembers nothing of it", async () => {
+Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", async () => {
   const stop = new AbortController();
   const machine = new Machine({
     fetch: (_, { signal }) => {
@@ -161,15 +171,235 @@ Deno.test("PublicAddresses.lookup() rejects when it is aborted, and remembers no
     },
   });
   await assertRejects(() => machine.addresses.lookup(stop.signal), Error, "stopped");
-  assertEquals(machine.addresses.source.includes("IPv4"), false);
+  assertDataEquals(machine.addresses.source.includes("IPv4"), false);
 });
 
-Deno.test("PublicAddresses.lookup() asks for IPv4 where interfaces can't be listed", async () => {
+Deno.test("PublicAddresses.lookup() queries IPv4 where interfaces can't be listed", async () => {
   const machine = new Machine({
     interfaceAddresses: () => {
       throw new Error("not permitted");
     },
   });
   machine.answers = BOTH;
-  assertEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
+  assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
+});
+
+Deno.test("parseAddressAnswer() reads a lone address", () => {
+  assertEquals(parseAddressAnswer("9.9.9.9\n", 4), "9.9.9.9");
+  assertEquals(parseAddressAnswer(" 2620:fe::fe\r\n", 6), "2620:fe::fe");
+});
+
+Deno.test("parseAddressAnswer() reads the line of a trace", () => {
+  const trace = "fl=12f3\nh=1.1.1.1\nip=9.9.9.9\nts=1.5\nvisit_scheme=https\ncolo=FRA\n";
+  assertEquals(parseAddressAnswer(trace, 4), "9.9.9.9");
+  assertEquals(parseAddressAnswer(trace.replaceAll("\n", "\r\n"), 4), "9.9.9.9");
+  assertEquals(parseAddressAnswer(trace, 6), undefined);
+});
+
+Deno.test("parseAddressAnswer() returns undefined for anything else", () => {
+  const bad = ["", "\n", "unknown", "<html>9.9.9.9</html>", '{"ip":"9.9.9.9"}', "9.9.9.9 8.8.8.8"];
+  bad.push("10.0.0.1", "127.0.0.1", "192.0.2.1", "100.64.1.1", "2620:fe::fe", "ip=", "ip=10.1.1.1");
+  bad.push("9.9.9.9:80", "9.9.9.9/32", "::ffff:9.9.9.9", "ip=9.9.9.9;x", "Current IP: 9.9.9.9");
+  for (const text of bad) assertEquals(parseAddressAnswer(text, 4), undefined, text);
+  for (
+    const text of ["9.9.9.9", "fe80::1%eth0", "fd00::1", "::1", "2001:db8::1", "[2620:fe::fe]"]
+  ) {
+    assertEquals(parseAddressAnswer(text, 6), undefined, text);
+  }
+});
+
+Deno.test("parseAddressAnswer() never invents an address", () => {
+  const piece = fc.constantFrom(
+    "ip=",
+    "\n",
+    " ",
+    "9.9.9.9",
+    "2620:fe::fe",
+    "10.0.0.1",
+    "x",
+    "\r\n",
+  );
+  const family = fc.constantFrom<4 | 6>(4, 6);
+  fc.assert(fc.property(fc.array(piece, { maxLength: 8 }), family, (pieces, family) => {
+    const text = pieces.join("");
+    const address = parseAddressAnswer(text, family);
+    if (address === undefined) return;
+    assert(text.includes(address) && ipFamily(address) === family && isPublicAddress(address));
+  }));
+});
+
+Deno.test("parseAddressAnswer() returns any public address", () => {
+  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (address) => {
+    const family = ipFamily(address);
+    assert(family);
+    const expected = isPublicAddress(address) ? address : undefined;
+    assertEquals(parseAddressAnswer(`${address}\n`, family), expected);
+  }));
+});
+
+const NO_ABORT = new AbortController().signal;
+
+/** Real servers on loopback, one per handler; ended with the test. */
+class Services implements AsyncDisposable {
+  readonly urls: string[] = [];
+  readonly asked: number[] = [];
+  readonly #servers: Deno.HttpServer<Deno.NetAddr>[] = [];
+  readonly #mute = Promise.withResolvers<Response>();
+
+  constructor(
+    ...handlers: ((request: Request, mute: Promise<Response>) => Response | Promise<Response>)[]
+  ) {
+    for (const [index, handle] of handlers.entries()) {
+      const server = Deno.serve(
+        { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+        (request) => {
+          this.asked.push(index);
+          return handle(request, this.#mute.promise);
+        },
+      );
+      this.#servers.push(server);
+      this.urls.push(`http://127.0.0.1:${server.addr.port}/ip?key=secret`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#mute.resolve(new Response());
+    await Promise.all(this.#servers.map((server) => server.shutdown()));
+  }
+}
+
+function say(text: string, init?: ResponseInit) {
+  return () => new Response(text, init);
+}
+
+function redirectTo(location: string): Response {
+  return new Response(null, { status: 302, headers: { location } });
+}
+
+const mute = (_: Request, never: Promise<Response>) => never;
+
+Deno.test("queryServices() returns the first valid answer and its host", async () => {
+  await using services = new Services(say("9.9.9.9\n"));
+  const told = await queryServices(services.urls, 4, { fetch, signal: NO_ABORT });
+  const [url = ""] = services.urls;
+  assertEquals(told, { address: "9.9.9.9", host: new URL(url).host });
+});
+
+Deno.test("queryServices() skips invalid answers", async () => {
+  await using services = new Services(
+    say("9.9.9.9", { status: 500 }),
+    ({ url }) => url.endsWith("/login") ? new Response("9.9.9.9") : redirectTo("/login"),
+    say("<html>log in</html>"),
+    say("10.0.0.1"),
+    say("2620:fe::fe"),
+    say("9.9.9.9" + " ".repeat(1024)),
+    say(""),
+    say("ip=8.8.4.4\n"),
+  );
+  const refused = ["http://127.0.0.1:1/", "no url"];
+  const told = await queryServices([...refused, ...services.urls], 4, { fetch, signal: NO_ABORT });
+  assertEquals(told?.address, "8.8.4.4");
+  assertEquals(services.asked.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+Deno.test("queryServices() queries three at once and aborts the others after the first valid answer", async () => {
+  await using services = new Services(mute, mute, say("9.9.9.9"), say("8.8.8.8"));
+  const told = await queryServices(services.urls, 4, { fetch, signal: NO_ABORT });
+  assertEquals(told?.address, "9.9.9.9");
+  assertEquals(services.asked.includes(3), false);
+});
+
+Deno.test("queryServices() queries no fourth while three hang, and ends when aborted", async () => {
+  const stop = new AbortController();
+  const asked: string[] = [];
+  const told = queryServices(["http://a/", "http://b/", "http://c/", "http://d/"], 4, {
+    fetch: (url, { signal }) => {
+      asked.push(url);
+      const { promise, reject } = Promise.withResolvers<Response>();
+      signal?.addEventListener("abort", () => reject(signal.reason));
+      return promise;
+    },
+    signal: stop.signal,
+  });
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  assertEquals(asked, ["http://a/", "http://b/", "http://c/"]);
+  stop.abort();
+  assertEquals(await told, undefined);
+  assertEquals(asked.length, 3);
+});
+
+Deno.test("queryServices() returns undefined when no service answers", async () => {
+  assertEquals(await queryServices([], 4, { fetch, signal: NO_ABORT }), undefined);
+  await using services = new Services(say("no idea"));
+  assertEquals(await queryServices(services.urls, 4, { fetch, signal: NO_ABORT }), undefined);
+});
+
+Deno.test("queryServices() sends no request when aborted before", async () => {
+  await using services = new Services(say("9.9.9.9"));
+  const told = await queryServices(services.urls, 4, { fetch, signal: AbortSignal.abort() });
+  assertEquals(told, undefined);
+  assertEquals(services.asked, []);
+});
+
+Deno.test("queryServices() stops reading an endless body", async () => {
+  let sent = 0;
+  const ended = Promise.withResolvers<void>();
+  const endless = () =>
+    new Response(
+      new ReadableStream({
+        pull(controller) {
+          sent++;
+          controller.enqueue(new Uint8Array(512).fill(0x20));
+        },
+        cancel: () => ended.resolve(),
+      }),
+    );
+  await using services = new Services(endless);
+  assertEquals(await queryServices(services.urls, 4, { fetch, signal: NO_ABORT }), undefined);
+  await ended.promise;
+  assert(sent < 10_000);
+});
+
+function addresses(...texts: string[]): InterfaceAddress[] {
+  return texts.map((text) => {
+    const [name = "", address = ""] = text.split(" ");
+    return { name, address, family: address.includes(":") ? "IPv6" : "IPv4" };
+  });
+}
+
+const MACHINE = addresses(
+  ...["lo 127.0.0.1", "lo ::1", "docker0 172.17.0.1", "vmbr0 9.9.9.9", "vmbr0 2620:fe::1"],
+  ...["eth0 fe80::1%eth0", "eth0 10.0.0.5", "eth0 fd00::5", "eth0 8.8.8.8"],
+);
+
+Deno.test("publicInterfaceAddress() prefers counted interfaces and falls back to others", () => {
+  const isCounted = (name: string) => name === "eth0";
+  assertEquals(publicInterfaceAddress(MACHINE, "IPv4", { isCounted })?.address, "8.8.8.8");
+  assertEquals(publicInterfaceAddress(MACHINE, "IPv6", { isCounted })?.address, "2620:fe::1");
+});
+
+Deno.test("publicInterfaceAddress() ignores private, local and reserved addresses", () => {
+  const own = addresses("eth0 192.168.1.2", "eth0 100.64.0.9", "eth0 169.254.1.1", "eth0 fd00::1");
+  for (const family of ["IPv4", "IPv6"] as const) {
+    assertEquals(publicInterfaceAddress(own, family, { isCounted: () => true }), undefined);
+  }
+});
+
+Deno.test("networkFingerprint() ignores order and addresses of containers", () => {
+  const place = networkFingerprint(MACHINE);
+  assertEquals(networkFingerprint(MACHINE.toReversed()), place);
+  assertEquals(
+    networkFingerprint([...MACHINE, ...addresses("veth1 fe80::7", "veth1 169.254.3.4")]),
+    place,
+  );
+});
+
+Deno.test("networkFingerprint() changes with an address, private or public", () => {
+  const places = [
+    networkFingerprint(MACHINE),
+    networkFingerprint([...MACHINE, ...addresses("wlan0 192.168.1.7")]),
+    networkFingerprint([...MACHINE, ...addresses("wlan0 2620:fe::7")]),
+    networkFingerprint(MACHINE.slice(0, -1)),
+  ];
+  assertEquals(new Set(places).size, places.length);
 });

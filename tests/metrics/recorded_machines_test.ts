@@ -68,7 +68,7 @@ function measured(name: string) {
 }
 
 for (const name of names) {
-  Deno.test(`the basic info and reports of ${name} are what they should be`, () => {
+  Deno.test(`the basic info and reports of ${name} are as recorded`, () => {
     const expected: unknown = JSON.parse(
       Deno.readTextFileSync(new URL(`${name}/expected.json`, fixtures)),
     );
@@ -76,7 +76,7 @@ for (const name of names) {
   });
 }
 
-Deno.test("each machine on fake has a line that tells how it was made", () => {
+Deno.test("each recorded machine has a line in the README", () => {
   assert(names.length >= 14, `only ${names.length} machines`);
   const readme = Deno.readTextFileSync(new URL("README.md", fixtures));
   for (const name of names) assertStringIncludes(readme, `| \`${name}\` |`);

@@ -1,5 +1,15 @@
-import { assertEquals } from "@std/assert";
-import { type Collectors, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { setUpLog } from "../../lib/log/log.ts";
+import {
+  type Collectors,
+  LastKnown,
+  Sampler,
+  sourceCollector,
+  takeSnapshot,
+} from "../../lib/metrics/snapshot.ts";
+import { parseLoadavg } from "../../lib/parse/loadavg.ts";
+import { parseUptime } from "../../lib/parse/uptime.ts";
+import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
 
 function of<T>(value: T): { collect(): T } {
   return { collect: () => value };
@@ -26,9 +36,10 @@ const broken = {
   },
 };
 
-Deno.test("takeSnapshot() puts all collectors together", () => {
+Deno.test("takeSnapshot() combines all collectors", () => {
   const usage = { totalBytes: 10, usedBytes: 4 };
   assertEquals(takeSnapshot(collectors()), {
+    gpus: undefined,
     cpuPercent: 12,
     memory: usage,
     swap: usage,
@@ -42,13 +53,13 @@ Deno.test("takeSnapshot() puts all collectors together", () => {
   });
 });
 
-Deno.test("takeSnapshot() leaves out what has no data, and calls that no failure", () => {
+Deno.test("takeSnapshot() leaves out values without data, which is not a failure", () => {
   const snapshot = takeSnapshot(collectors({ load: of(undefined), memory: of({}) }));
-  assertEquals("load" in snapshot || "memory" in snapshot || "swap" in snapshot, false);
+  assertEquals([snapshot.load, snapshot.memory, snapshot.swap], [undefined, undefined, undefined]);
   assertEquals(snapshot.failures, []);
 });
 
-Deno.test("takeSnapshot() goes on when a collector fails, and names it for the public", () => {
+Deno.test("takeSnapshot() continues when a collector fails, and names it in failures", () => {
   const seen: unknown[] = [];
   const snapshot = takeSnapshot(collectors({ load: broken }), ({ subject }) => seen.push(subject));
   assertEquals(snapshot.failures, ["cannot measure load"]);
@@ -56,7 +67,7 @@ Deno.test("takeSnapshot() goes on when a collector fails, and names it for the p
   assertEquals(seen, ["load"]);
 });
 
-Deno.test("takeSnapshot() takes what a failed collector recalls, and names it all the same", () => {
+Deno.test("takeSnapshot() uses the last known value of a failed collector, and names it in failures", () => {
   const recalling = {
     ...broken,
     lastKnown: () => ({ oneMinute: 3, fiveMinutes: 2, fifteenMinutes: 1 }),
@@ -66,7 +77,7 @@ Deno.test("takeSnapshot() takes what a failed collector recalls, and names it al
   assertEquals(snapshot.failures, ["cannot measure load"]);
 });
 
-Deno.test("takeSnapshot() puts the graphics cards of all collectors together", () => {
+Deno.test("takeSnapshot() combines the cards of all GPU collectors", () => {
   const cards = [
     { subject: "graphics card A", collector: of([{ name: "A", usePercent: 5 }]) },
     { subject: "graphics card B", collector: broken },
@@ -76,4 +87,181 @@ Deno.test("takeSnapshot() puts the graphics cards of all collectors together", (
   const snapshot = takeSnapshot(collectors({ gpus: cards }));
   assertEquals(snapshot.gpus?.map(({ name }) => name), ["A", "D", "E"]);
   assertEquals(snapshot.failures, ["cannot measure graphics card B"]);
+});
+
+/** A collector of which each call gives what `next` holds at that time. */
+function lastKnownOf() {
+  const state: { ms: number; next: number | undefined | Error } = { ms: 0, next: 1 };
+  const inner = {
+    collect(): number | undefined {
+      if (state.next instanceof Error) throw state.next;
+      return state.next;
+    },
+  };
+  return { state, collector: new LastKnown(inner, { monotonicMs: () => state.ms }) };
+}
+
+Deno.test("LastKnown.lastKnown() returns the last value for a minute", () => {
+  const { state, collector } = lastKnownOf();
+  collector.collect();
+  Object.assign(state, { ms: 5000, next: 2 });
+  assertEquals(collector.collect(), 2);
+  state.next = new Error("malformed");
+  assertThrows(() => collector.collect(), Error, "malformed");
+  const recalled = [5000, 65_000, 65_001].map((ms) => {
+    state.ms = ms;
+    return collector.lastKnown();
+  });
+  assertEquals(recalled, [2, 2, undefined]);
+});
+
+Deno.test("LastKnown.lastKnown() returns undefined before the first value", () => {
+  assertEquals(lastKnownOf().collector.lastKnown(), undefined);
+});
+
+Deno.test("LastKnown.lastKnown() does not go back beyond a measurement without data", () => {
+  const { state, collector } = lastKnownOf();
+  collector.collect();
+  state.next = undefined;
+  collector.collect();
+  assertEquals(collector.lastKnown(), undefined);
+});
+
+const USAGE = { totalBytes: 10, usedBytes: 4 };
+const LOAD = { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 };
+
+const WORKING: Collectors = {
+  cpu: of(12),
+  memory: of({ memory: USAGE, swap: USAGE }),
+  disk: of(USAGE),
+  load: of(LOAD),
+  traffic: of({ sentBytes: 1, receivedBytes: 2 }),
+  connections: of({ tcp: 1, udp: 2 }),
+  uptime: of(99),
+  processes: of(7),
+};
+
+/** A machine whose collectors can be exchanged, and whose clock stands until it is set. */
+function machine() {
+  const parts = { ...WORKING };
+  const clock = { ms: 1000 };
+  const sampler = new Sampler(
+    {
+      cpu: { collect: () => parts.cpu.collect() },
+      memory: { collect: () => parts.memory.collect() },
+      disk: { collect: () => parts.disk.collect() },
+      load: { collect: () => parts.load.collect() },
+      traffic: { collect: () => parts.traffic.collect() },
+      connections: { collect: () => parts.connections.collect() },
+      uptime: { collect: () => parts.uptime.collect() },
+      processes: { collect: () => parts.processes.collect() },
+    },
+    { monotonicMs: () => clock.ms },
+  );
+  return { parts, clock, sampler };
+}
+
+Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
+  const lines: string[] = [];
+  setUpLog({
+    level: "info",
+    format: "text",
+    secrets: [],
+    forJournal: true,
+    write: (line) => lines.push(line),
+  });
+  const { parts, sampler } = machine();
+  sampler.sample();
+  Object.assign(parts, { load: broken });
+  sampler.sample();
+  assertEquals(sampler.sample().failures, ["cannot measure load"]);
+  Object.assign(parts, { load: of(undefined) });
+  sampler.sample();
+  sampler.sample();
+  assertEquals(lines, [
+    '<4>agent: Cannot measure load: Cannot parse loadavg: "x"',
+    "<6>agent: Measuring load works again",
+  ]);
+});
+
+Deno.test("Sampler.sample() keeps the last value for a minute, and names the failure at once", () => {
+  const { parts, clock, sampler } = machine();
+  sampler.sample();
+  Object.assign(parts, { load: broken });
+  for (const [ms, load] of [[1000, LOAD], [61_000, LOAD], [61_001, undefined]] as const) {
+    clock.ms = ms;
+    const snapshot = sampler.sample();
+    assertEquals([snapshot.load, snapshot.failures], [load, ["cannot measure load"]], `at ${ms}`);
+  }
+  Object.assign(parts, { load: WORKING.load });
+  assertEquals([sampler.sample().load, sampler.sample().failures], [LOAD, []]);
+});
+
+Deno.test("Sampler.sample() keeps every value for a minute, and none for longer", () => {
+  const { parts, clock, sampler } = machine();
+  const { failures: _, ...values } = sampler.sample();
+  for (const key of Object.keys(WORKING)) Object.assign(parts, { [key]: broken });
+  clock.ms += 60_000;
+  const { failures, ...kept } = sampler.sample();
+  assertEquals(kept, values);
+  assertEquals(failures.length, Object.keys(WORKING).length);
+  clock.ms += 1;
+  const { failures: still, ...left } = sampler.sample();
+  assertEquals(JSON.stringify(left), "{}");
+  assertEquals(still, failures);
+});
+
+Deno.test("Sampler.sample() has no value to keep when nothing was ever measured", () => {
+  const { parts, sampler } = machine();
+  Object.assign(parts, { uptime: broken });
+  assertEquals(sampler.sample().uptimeSeconds, undefined);
+});
+
+Deno.test("Sampler.sample() keeps the values of a failing card for a minute", () => {
+  const clock = { ms: 0 };
+  const first = { collect: () => [{ name: "A", usePercent: 1 }] };
+  const sampler = new Sampler({
+    ...WORKING,
+    gpus: [
+      { subject: "graphics card A", collector: { collect: () => first.collect() } },
+      { subject: "graphics card B", collector: of([{ name: "B", usePercent: 2 }]) },
+    ],
+  }, { monotonicMs: () => clock.ms });
+  const names = () => sampler.sample().gpus?.map(({ name }) => name);
+  assertEquals(names(), ["A", "B"]);
+  Object.assign(first, broken);
+  clock.ms = 60_000;
+  assertEquals(names(), ["A", "B"]);
+  clock.ms = 60_001;
+  assertEquals(names(), ["B"]);
+  assertEquals(sampler.sample().failures, ["cannot measure graphics card A"]);
+});
+
+Deno.test("sourceCollector() reads the source anew at each call", () => {
+  const load = sourceCollector(
+    fakeSourceSequence("2.72 1.41 0.57 4/109 10073\n", "1.00 1.20 0.55 1/90 10080\n"),
+    parseLoadavg,
+  );
+  assertEquals(load.collect(), { oneMinute: 2.72, fiveMinutes: 1.41, fifteenMinutes: 0.57 });
+  assertEquals(load.collect()?.oneMinute, 1);
+  const uptime = sourceCollector(
+    fakeSourceSequence("1924.67 3543.66\n", "1929.70 3553.00\n"),
+    parseUptime,
+  );
+  assertEquals([uptime.collect(), uptime.collect()], [1924.67, 1929.7]);
+});
+
+Deno.test("sourceCollector() has no data without a text", () => {
+  for (const parse of [parseLoadavg, parseUptime]) {
+    assertEquals(sourceCollector<unknown>(fakeSource(() => undefined), parse).collect(), undefined);
+  }
+});
+
+Deno.test("sourceCollector() throws when the text is malformed", () => {
+  for (const parse of [parseLoadavg, parseUptime]) {
+    assertThrows(
+      () => sourceCollector<unknown>(fakeSource(() => ""), parse).collect(),
+      SyntaxError,
+    );
+  }
 });

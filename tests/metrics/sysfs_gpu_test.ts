@@ -1,8 +1,9 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { GPU_POLL_MS } from "../../lib/metrics/gpu_devices.ts";
 import { SysfsGpuCollector } from "../../lib/metrics/sysfs_gpu.ts";
 import { fakeHost, fakeSource } from "./fake_host.ts";
+import { assertDataEquals } from "./assert_data.ts";
 
 const FOLDER = "/sys/class/drm/card0/device";
 const CARD = { name: "AMD Navi 31", folder: FOLDER, vendor: "1002" };
@@ -51,8 +52,8 @@ const AMD = {
   "hwmon/hwmon4/temp1_input": "45500\n",
 };
 
-Deno.test("SysfsGpuCollector.collect() gives use, memory and temperature", () => {
-  assertEquals(new FakeCard(AMD).card.collect(), [{
+Deno.test("SysfsGpuCollector.collect() returns utilization, memory and temperature", () => {
+  assertDataEquals(new FakeCard(AMD).card.collect(), [{
     name: "AMD Navi 31",
     usePercent: 37,
     memory: { totalBytes: 17163091968, usedBytes: 1234567168 },
@@ -60,62 +61,66 @@ Deno.test("SysfsGpuCollector.collect() gives use, memory and temperature", () =>
   }]);
 });
 
-Deno.test("SysfsGpuCollector.collect() looks every 10 s, and gives what it found until then", () => {
+Deno.test("SysfsGpuCollector.collect() samples every 10 s, and returns the last values until then", () => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   fake.files.gpu_busy_percent = "90\n";
   fake.read = [];
   for (const atMs of [1_000, 5_000, 9_400]) {
     fake.atMs = atMs;
-    assertEquals(fake.card.collect()?.[0]?.usePercent, 37);
+    assertDataEquals(fake.card.collect()?.[0]?.usePercent, 37);
   }
-  assertEquals(fake.read, []);
+  assertDataEquals(fake.read, []);
   // Reports that are 10 s apart are never so to the millisecond.
   fake.atMs = 9_990;
-  assertEquals(fake.card.collect()?.[0]?.usePercent, 90);
+  assertDataEquals(fake.card.collect()?.[0]?.usePercent, 90);
 });
 
-Deno.test("SysfsGpuCollector.collect() reads nothing but the power state of a card that sleeps", () => {
+Deno.test("SysfsGpuCollector.collect() reads only the power state of a suspended card", () => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   for (const status of ["suspended\n", "suspending\n"]) {
     fake.files["power/runtime_status"] = status;
-    assertEquals(fake.look(), [{
+    assertDataEquals(fake.look(), [{
       name: "AMD Navi 31",
       isSuspended: true,
       usePercent: 0,
       memory: { totalBytes: 17163091968, usedBytes: 0 },
     }]);
-    assertEquals(fake.read, ["power/runtime_status"]);
+    assertDataEquals(fake.read, ["power/runtime_status"]);
   }
   fake.files["power/runtime_status"] = "active\n";
-  assertEquals(fake.look()?.[0]?.usePercent, 37);
+  assertDataEquals(fake.look()?.[0]?.usePercent, 37);
 });
 
-Deno.test("SysfsGpuCollector.collect() does not know the memory of a card that never was awake", () => {
+Deno.test("SysfsGpuCollector.collect() has no memory of a card that was never active", () => {
   const fake = new FakeCard({ ...AMD, "power/runtime_status": "suspended\n" });
-  assertEquals(fake.card.collect(), [{ name: "AMD Navi 31", isSuspended: true, usePercent: 0 }]);
-  assertEquals(fake.read, ["power/runtime_status"]);
+  assertDataEquals(fake.card.collect(), [{
+    name: "AMD Navi 31",
+    isSuspended: true,
+    usePercent: 0,
+  }]);
+  assertDataEquals(fake.read, ["power/runtime_status"]);
 });
 
-Deno.test("SysfsGpuCollector.collect() gives the temperature alone where the driver tells no more", () => {
+Deno.test("SysfsGpuCollector.collect() returns the temperature only where the driver has no more", () => {
   const intel = new FakeCard({
     "hwmon/hwmon5/name": "xe",
     "hwmon/hwmon5/temp3_input": "60000\n",
     "hwmon/hwmon5/temp2_input": "52000\n",
     "hwmon/hwmon5/energy1_input": "1\n",
   });
-  assertEquals(intel.card.collect(), [{ name: "AMD Navi 31", temperatureCelsius: 52 }]);
-  assertEquals(intel.opened, ["power/runtime_status", "hwmon/hwmon5/temp2_input"]);
+  assertDataEquals(intel.card.collect(), [{ name: "AMD Navi 31", temperatureCelsius: 52 }]);
+  assertDataEquals(intel.opened, ["power/runtime_status", "hwmon/hwmon5/temp2_input"]);
 });
 
-Deno.test("SysfsGpuCollector.hasMetrics is false when the driver tells nothing of the card", () => {
-  assertEquals(new FakeCard({ "power/runtime_status": "active\n" }).card.hasMetrics, false);
-  assertEquals(new FakeCard({ "hwmon/hwmon5/name": "x" }).card.hasMetrics, false);
-  assertEquals(new FakeCard(AMD).card.hasMetrics, true);
+Deno.test("SysfsGpuCollector.hasMetrics is false when the driver has no metrics", () => {
+  assertDataEquals(new FakeCard({ "power/runtime_status": "active\n" }).card.hasMetrics, false);
+  assertDataEquals(new FakeCard({ "hwmon/hwmon5/name": "x" }).card.hasMetrics, false);
+  assertDataEquals(new FakeCard(AMD).card.hasMetrics, true);
 });
 
-Deno.test("SysfsGpuCollector.collect() leaves out what can't be read or makes no sense", () => {
+Deno.test("SysfsGpuCollector.collect() leaves out unreadable values and values out of range", () => {
   const broken = new Error("EPERM");
   for (
     const [files, left] of [
@@ -132,36 +137,40 @@ Deno.test("SysfsGpuCollector.collect() leaves out what can't be read or makes no
   ) {
     const [card] = new FakeCard({ ...AMD, ...files }).card.collect() ?? [];
     const all = ["name", "usePercent", "memory", "temperatureCelsius"];
-    assertEquals(Object.keys(card ?? {}), all.filter((key) => key !== left), JSON.stringify(files));
+    assertDataEquals(
+      Object.keys(card ?? {}),
+      all.filter((key) => key !== left),
+      JSON.stringify(files),
+    );
   }
 });
 
-Deno.test("SysfsGpuCollector.collect() throws while no file can be read, and only until the next look", () => {
+Deno.test("SysfsGpuCollector.collect() throws while no file can be read, until the next sample", () => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   const gone = new Error("ENODEV");
   for (const path of Object.keys(AMD)) fake.files[path] = gone;
   const error = assertThrows(() => fake.look(), Error, "Cannot read any file of the card");
-  assertEquals(error.cause, gone);
+  assertDataEquals(error.cause, gone);
   assertThrows(() => fake.card.collect(), Error, "Cannot read any file of the card");
   Object.assign(fake.files, AMD);
-  assertEquals(fake.look()?.[0]?.usePercent, 37);
+  assertDataEquals(fake.look()?.[0]?.usePercent, 37);
 });
 
-Deno.test("SysfsGpuCollector.decisions() names the files, and says when the card sleeps", () => {
+Deno.test("SysfsGpuCollector.decisions() names the files, and whether the card is suspended", () => {
   const fake = new FakeCard(AMD);
   fake.card.collect();
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used, " +
     "hwmon/hwmon4/temp1_input";
-  assertEquals(fake.card.decisions().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
+  assertDataEquals(fake.card.decisions().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
   fake.files["power/runtime_status"] = "suspended\n";
   fake.look();
-  assertEquals(fake.card.decisions().map(({ rule }) => rule), [
-    `asleep, so only power/runtime_status was read; else ${FOLDER}: ${files}`,
+  assertDataEquals(fake.card.decisions().map(({ rule }) => rule), [
+    `suspended: only power/runtime_status was read; otherwise ${FOLDER}: ${files}`,
   ]);
 });
 
-Deno.test("SysfsGpuCollector.collect() gives bounded values whatever the files say", () => {
+Deno.test("SysfsGpuCollector.collect() returns bounded values for any files", () => {
   const text = fc.oneof(fc.string(), fc.integer().map(String), fc.bigInt().map(String));
   fc.assert(fc.property(fc.array(text, { minLength: 5, maxLength: 5 }), (texts) => {
     const paths = Object.keys(AMD);
@@ -170,11 +179,11 @@ Deno.test("SysfsGpuCollector.collect() gives bounded values whatever the files s
       const [card] = new FakeCard(files).card.collect() ?? [];
       const { usePercent = 0, temperatureCelsius = 0, memory } = card ?? {};
       const { totalBytes, usedBytes } = memory ?? { totalBytes: 0, usedBytes: 0 };
-      assertEquals(usePercent >= 0 && usePercent <= 100, true);
-      assertEquals(temperatureCelsius > -273 && temperatureCelsius < 1000, true);
-      assertEquals(usedBytes >= 0 && usedBytes <= totalBytes, true);
+      assertDataEquals(usePercent >= 0 && usePercent <= 100, true);
+      assertDataEquals(temperatureCelsius > -273 && temperatureCelsius < 1000, true);
+      assertDataEquals(usedBytes >= 0 && usedBytes <= totalBytes, true);
     } catch (error) {
-      assertEquals(error instanceof Error && error.message, "Cannot read any file of the card");
+      assertDataEquals(error instanceof Error && error.message, "Cannot read any file of the card");
     }
   }));
 });

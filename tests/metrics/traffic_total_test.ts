@@ -6,7 +6,7 @@ function nic(name: string, receivedBytes: number, sentBytes: number) {
   return { name, receivedBytes, sentBytes };
 }
 
-Deno.test("TrafficTotal.trafficAt() gives what interfaces brought along, and no speed at first", () => {
+Deno.test("TrafficTotal.trafficAt() returns initial counters and no rate at first", () => {
   const sum = new TrafficTotal();
   assertEquals(sum.isEmpty(), true);
   sum.add(nic("eth0", 100, 10));
@@ -15,7 +15,7 @@ Deno.test("TrafficTotal.trafficAt() gives what interfaces brought along, and no 
   assertEquals(sum.isEmpty(), false);
 });
 
-Deno.test("TrafficTotal.trafficAt() gives speeds over the time that went by", () => {
+Deno.test("TrafficTotal.trafficAt() returns rates over the elapsed time", () => {
   const sum = new TrafficTotal();
   sum.add(nic("eth0", 100, 10));
   sum.trafficAt(1_000);
@@ -28,7 +28,7 @@ Deno.test("TrafficTotal.trafficAt() gives speeds over the time that went by", ()
   });
 });
 
-Deno.test("TrafficTotal.trafficAt() gives no speed when no time went by", () => {
+Deno.test("TrafficTotal.trafficAt() returns no rate when no time has passed", () => {
   const sum = new TrafficTotal();
   sum.add(nic("eth0", 100, 10));
   sum.trafficAt(1_000);
@@ -50,7 +50,7 @@ Deno.test("TrafficTotal.add() adds nothing for a step in which a counter fell", 
   assertEquals(sum.trafficAt(2_000).receivedBytes, 4_000_000_010);
 });
 
-Deno.test("TrafficTotal.add() takes a later interface into the total, not into the speed", () => {
+Deno.test("TrafficTotal.add() adds a later interface to the total, not to the rate", () => {
   const sum = new TrafficTotal();
   sum.add(nic("eth0", 0, 0));
   sum.trafficAt(0);
@@ -65,7 +65,7 @@ Deno.test("TrafficTotal.add() takes a later interface into the total, not into t
   assertEquals(sum.trafficAt(2_000).receivedBytesPerSecond, 100);
 });
 
-Deno.test("TrafficTotal.markGone() keeps the bytes, and a device that returns goes on from them", () => {
+Deno.test("TrafficTotal.markGone() keeps the bytes, and a returning device continues from them", () => {
   const sum = new TrafficTotal();
   sum.add(nic("eth0", 1_000, 100));
   sum.trafficAt(0);
@@ -80,7 +80,7 @@ Deno.test("TrafficTotal.markGone() keeps the bytes, and a device that returns go
   });
 });
 
-Deno.test("TrafficTotal.markGone() lets another device of the same name begin at 0", () => {
+Deno.test("TrafficTotal.markGone() lets another device of the same name start at 0", () => {
   const sum = new TrafficTotal();
   sum.add(nic("usb0", 1_000, 100));
   sum.markGone("usb0");
@@ -88,7 +88,7 @@ Deno.test("TrafficTotal.markGone() lets another device of the same name begin at
   assertEquals(sum.trafficAt(0), { sentBytes: 300, receivedBytes: 1_030 });
 });
 
-Deno.test("TrafficTotal.trafficAt() never falls, never jumps and is never broken", () => {
+Deno.test("TrafficTotal.trafficAt() never falls, jumps or returns invalid numbers", () => {
   const bytes = fc.nat({ max: 1_000_000 });
   const step = fc.oneof(
     fc.record({ name: fc.constantFrom("a", "b", "c"), received: bytes, sent: bytes }),

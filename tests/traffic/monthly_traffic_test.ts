@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { parseTrafficState } from "../../lib/traffic/traffic_state.ts";
-import { DAY_MS, MINUTE_MS, MonthWorld } from "./month_world.ts";
+import { DAY_MS, FakeMonth, MINUTE_MS } from "./fake_month.ts";
 
-Deno.test("MonthlyTraffic.collect() counts on while the agent is down, and after a reboot", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-09-01T00:00:00" });
+Deno.test("MonthlyTraffic.collect() counts traffic while the agent is stopped, and after a reboot", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-09-01T00:00:00" });
   world.pass(5_000);
   assertEquals(world.look(), ["2026-11-01", 0], "what passed before may be of other months");
   world.pass(100);
@@ -18,8 +18,8 @@ Deno.test("MonthlyTraffic.collect() counts on while the agent is down, and after
   assertEquals(world.look(), ["2026-11-01", 123], "a new boot: all that they show");
 });
 
-Deno.test("MonthlyTraffic.collect() leaves speeds and a missing net/dev as they are", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00");
+Deno.test("MonthlyTraffic.collect() keeps rates, and has no data without net/dev", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(1_000);
   assertEquals(world.month.collect(), { sentBytes: 1_000, receivedBytes: 2_000 });
   world.wait(2_000);
@@ -35,14 +35,14 @@ Deno.test("MonthlyTraffic.collect() leaves speeds and a missing net/dev as they 
   });
 });
 
-Deno.test("MonthlyTraffic.collect() begins with what a machine booted in this period shows", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
+Deno.test("MonthlyTraffic.collect() starts with the counters of a machine booted in this period", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
   world.pass(5_000);
   assertEquals(world.look(), ["2026-11-01", 5_000]);
 });
 
-Deno.test("MonthlyTraffic.collect() starts anew on the day, also when the agent was down", () => {
-  const world = new MonthWorld("2026-11-30T23:59:00", { bootedAt: "2026-01-01T00:00:00" });
+Deno.test("MonthlyTraffic.collect() resets on the day, also when the agent was stopped", () => {
+  const world = new FakeMonth("2026-11-30T23:59:00", { bootedAt: "2026-01-01T00:00:00" });
   world.look();
   world.pass(70);
   assertEquals(world.look(), ["2026-11-01", 70]);
@@ -58,8 +58,8 @@ Deno.test("MonthlyTraffic.collect() starts anew on the day, also when the agent 
   assertEquals(world.look(), ["2027-02-01", 9], "a machine booted since has sent all of it since");
 });
 
-Deno.test("MonthlyTraffic.collect() makes no jump when interfaces go, return and start anew", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00");
+Deno.test("MonthlyTraffic.collect() does not jump when interfaces disappear, return and restart", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.pass(1_000, "eth1");
   assertEquals(world.look()[1], 1_100);
@@ -75,8 +75,8 @@ Deno.test("MonthlyTraffic.collect() makes no jump when interfaces go, return and
   assertEquals(world.look()[1], 1_112, "started anew while it was down");
 });
 
-Deno.test("MonthlyTraffic.collect() makes no jump when an old interface is counted from now on", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00", { bootedAt: "2026-03-01T00:00:00" });
+Deno.test("MonthlyTraffic.collect() does not jump when an existing interface starts to count", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-03-01T00:00:00" });
   world.pass(1);
   world.pass(1_000_000, "wlan0");
   world.look();
@@ -87,8 +87,8 @@ Deno.test("MonthlyTraffic.collect() makes no jump when an old interface is count
   assertEquals(world.look()[1], 3);
 });
 
-Deno.test("MonthlyTraffic.collect() keeps the month while the clock lives in the past", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00");
+Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
   world.setClock("1970-01-01T00:00:05");
@@ -102,8 +102,8 @@ Deno.test("MonthlyTraffic.collect() keeps the month while the clock lives in the
   assertEquals(world.look(), ["2026-11-01", 111]);
 });
 
-Deno.test("MonthlyTraffic.collect() goes on with the month that a clock had run ahead of", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00");
+Deno.test("MonthlyTraffic.collect() continues the month after a clock ran ahead", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
   world.setClock("2038-01-19T03:14:08");
@@ -119,8 +119,8 @@ Deno.test("MonthlyTraffic.collect() goes on with the month that a clock had run 
   assertEquals(world.look(), ["2026-11-01", 111]);
 });
 
-Deno.test("MonthlyTraffic.collect() returns to the true month when it was the past that was wrong", () => {
-  const world = new MonthWorld("2026-11-10T12:00:00");
+Deno.test("MonthlyTraffic.collect() returns to the right month when the past was wrong", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
   world.setClock("2026-08-01T00:00:00");
@@ -132,8 +132,8 @@ Deno.test("MonthlyTraffic.collect() returns to the true month when it was the pa
   assertEquals(world.look(), ["2026-11-01", 110]);
 });
 
-Deno.test("MonthlyTraffic.collect() begins a true month anew that a clock had made up before", () => {
-  const world = new MonthWorld("2026-11-14T00:00:00");
+Deno.test("MonthlyTraffic.collect() restarts a month that a wrong clock had started early", () => {
+  const world = new FakeMonth("2026-11-14T00:00:00");
   world.pass(100);
   world.look();
   world.setClock("2026-12-14T00:00:00");
@@ -147,8 +147,8 @@ Deno.test("MonthlyTraffic.collect() begins a true month anew that a clock had ma
   assertEquals(world.look(), ["2026-12-01", 0]);
 });
 
-Deno.test("MonthlyTraffic.collect() keeps the total of a month whose day is changed", () => {
-  const world = new MonthWorld("2026-11-20T12:00:00");
+Deno.test("MonthlyTraffic.collect() keeps the total when the day of the month changes", () => {
+  const world = new FakeMonth("2026-11-20T12:00:00");
   world.pass(100);
   world.look();
   world.day = 15;
@@ -159,8 +159,8 @@ Deno.test("MonthlyTraffic.collect() keeps the total of a month whose day is chan
   assertEquals(world.look(), ["2026-10-28", 100]);
 });
 
-Deno.test("MonthlyTraffic.set() makes it the total, from which it goes on", () => {
-  const world = new MonthWorld("2026-11-20T12:00:00");
+Deno.test("MonthlyTraffic.set() sets the total and continues from it", () => {
+  const world = new FakeMonth("2026-11-20T12:00:00");
   assertEquals(world.month.set({ sentBytes: 1 }), false, "nothing is counted yet");
   world.pass(100);
   world.look();
@@ -173,8 +173,8 @@ Deno.test("MonthlyTraffic.set() makes it the total, from which it goes on", () =
   assertEquals(world.month.total(), { start: "2026-11-01", sentBytes: 7_005, receivedBytes: 3 });
 });
 
-Deno.test("MonthlyTraffic.restore() goes on from a state that is found in the middle of a run", () => {
-  const world = new MonthWorld("2026-11-20T12:00:00", { bootedAt: "2026-01-01T00:00:00" });
+Deno.test("MonthlyTraffic.restore() continues from a state that is restored during a run", () => {
+  const world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-01-01T00:00:00" });
   world.pass(1_000);
   world.look();
   world.pass(100);
@@ -191,8 +191,8 @@ Deno.test("MonthlyTraffic.restore() goes on from a state that is found in the mi
   assertEquals(world.look()[1], 116);
 });
 
-Deno.test("MonthlyTraffic.collect() takes over the official agent's count once", () => {
-  const world = new MonthWorld("2026-11-20T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
+Deno.test("MonthlyTraffic.collect() imports the official agent's count once", () => {
+  const world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
   const untilMs = new Date("2026-11-20T11:00:00").getTime();
   world.official = { sentBytes: 300, receivedBytes: 600, untilMs };
   world.pass(1_000);
@@ -222,7 +222,7 @@ const wild = [
   fc.record({ kind: fc.constant("clock" as const), days: fc.integer({ min: -9000, max: 9000 }) }),
 ];
 
-function happen(world: MonthWorld, event: Event): void {
+function happen(world: FakeMonth, event: Event): void {
   switch (event.kind) {
     case "pass":
       return world.pass(event.bytes, event.name);
@@ -241,11 +241,11 @@ function happen(world: MonthWorld, event: Event): void {
   }
 }
 
-Deno.test("MonthlyTraffic never falls within a period, nor exceeds what passed, whatever happens", () => {
+Deno.test("MonthlyTraffic never falls within a period, nor exceeds the real traffic, for any events", () => {
   const events = fc.array(fc.oneof(...wild), { maxLength: 60 });
   fc.assert(
     fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
-      const world = new MonthWorld("2026-11-10T12:00:00", { day });
+      const world = new FakeMonth("2026-11-10T12:00:00", { day });
       let before = world.look();
       let passed = 0;
       for (const event of events) {
@@ -263,7 +263,7 @@ Deno.test("MonthlyTraffic never falls within a period, nor exceeds what passed, 
   );
 });
 
-Deno.test("MonthlyTraffic has the whole month again when a clock that went astray is right again", () => {
+Deno.test("MonthlyTraffic recovers the whole month when a wrong clock is corrected", () => {
   const astray = fc.record({
     days: fc.integer({ min: -9000, max: 9000 }),
     minutes: fc.nat(30),
@@ -272,7 +272,7 @@ Deno.test("MonthlyTraffic has the whole month again when a clock that went astra
   });
   fc.assert(
     fc.property(fc.array(astray, { maxLength: 9 }), (times) => {
-      const world = new MonthWorld("2026-11-10T12:00:00");
+      const world = new FakeMonth("2026-11-10T12:00:00");
       world.pass(0);
       world.look();
       let passed = 0;
@@ -296,11 +296,11 @@ Deno.test("MonthlyTraffic has the whole month again when a clock that went astra
   );
 });
 
-Deno.test("MonthlyTraffic is exact when the clock is right and interfaces stay", () => {
+Deno.test("MonthlyTraffic is exact with a correct clock and fixed interfaces", () => {
   const events = fc.array(fc.oneof(...calm), { maxLength: 60 });
   fc.assert(
     fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
-      const world = new MonthWorld("2026-11-10T12:00:00", { day });
+      const world = new FakeMonth("2026-11-10T12:00:00", { day });
       for (const name of ["eth0", "eth1", "eth2"]) world.pass(0, name);
       let [start, expected] = world.look();
       let unseen = 0;
@@ -333,7 +333,7 @@ Deno.test("MonthlyTraffic is exact when the clock is right and interfaces stay",
 });
 
 /** The day that began the period in which the world's clock stands, by counting days back. */
-function startOf({ nowMs, day }: MonthWorld): string {
+function startOf({ nowMs, day }: FakeMonth): string {
   const date = new Date(nowMs);
   date.setHours(0, 0, 0, 0);
   while (!begins(date, day)) date.setDate(date.getDate() - 1);

@@ -15,18 +15,18 @@ const FILE = JSON.stringify({
 });
 const counted = (name: string) => name === "eth0";
 
-Deno.test("sumNetStatic() adds up what is counted since a moment", () => {
+Deno.test("sumNetStatic() adds up entries since a moment", () => {
   const sum = sumNetStatic(FILE, { sinceMs: 200_000, isCounted: counted });
   assertEquals(sum, { sentBytes: 110, receivedBytes: 220, untilMs: 300_000 });
 });
 
-Deno.test("sumNetStatic() has nothing where no entry is wanted", () => {
+Deno.test("sumNetStatic() returns 0 without matching entries", () => {
   const nothing = { sentBytes: 0, receivedBytes: 0, untilMs: undefined };
   assertEquals(sumNetStatic(FILE, { sinceMs: 300_001, isCounted: counted }), nothing);
   assertEquals(sumNetStatic('{"interfaces": {}}', { sinceMs: 0, isCounted: counted }), nothing);
 });
 
-Deno.test("sumNetStatic() refuses what is no such file", () => {
+Deno.test("sumNetStatic() throws for any other file", () => {
   const texts = [
     "",
     "{}",

@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
+  formatTrafficOrder,
   formatTrafficState,
   MAX_KEPT_INTERFACES,
   MAX_OTHER_PERIODS,
+  parseTrafficOrder,
   parseTrafficState,
   type TrafficState,
 } from "../../lib/traffic/traffic_state.ts";
@@ -47,7 +49,7 @@ Deno.test("parseTrafficState() reads what formatTrafficState() writes", () => {
   }));
 });
 
-Deno.test("formatTrafficState() takes a few hundred bytes, and the latest of too many interfaces", () => {
+Deno.test("formatTrafficState() writes a few hundred bytes, and the latest of too many interfaces", () => {
   assert(formatTrafficState(STATE).length < 400);
   const many = Array.from(
     { length: 500 },
@@ -62,14 +64,14 @@ Deno.test("formatTrafficState() takes a few hundred bytes, and the latest of too
   assert(interfaces.has("interface-499"));
 });
 
-Deno.test("parseTrafficState() refuses a state that is cut off anywhere", () => {
+Deno.test("parseTrafficState() throws for a truncated state", () => {
   const text = formatTrafficState(STATE).trimEnd();
   for (let length = 0; length < text.length; length++) {
     assertThrows(() => parseTrafficState(text.slice(0, length)), SyntaxError);
   }
 });
 
-Deno.test("parseTrafficState() refuses a state with one field that is wrong", () => {
+Deno.test("parseTrafficState() throws for a state with one invalid field", () => {
   const fields: Record<string, unknown> = JSON.parse(formatTrafficState(STATE));
   const wrong: Record<string, unknown[]> = {
     version: [2, "1", undefined],
@@ -92,4 +94,33 @@ Deno.test("parseTrafficState() refuses a state with one field that is wrong", ()
 Deno.test("parseTrafficState() throws nothing but a SyntaxError", () => {
   // Marks may be below 0, which is checked for elsewhere.
   onlySyntaxErrors((text) => parseTrafficState(text).interfaces, [formatTrafficState(STATE)]);
+});
+
+Deno.test("parseTrafficOrder() reads what formatTrafficOrder() writes", () => {
+  for (
+    const order of [{ sentBytes: 1 }, { receivedBytes: 0 }, { sentBytes: 5, receivedBytes: 7 }]
+  ) {
+    assertEquals(parseTrafficOrder(formatTrafficOrder(order)), order);
+  }
+});
+
+Deno.test("parseTrafficOrder() throws for anything else", () => {
+  for (
+    const text of [
+      "",
+      "{}",
+      "[]",
+      "[1]",
+      "null",
+      "7",
+      '{"sentBytes":-1}',
+      '{"sentBytes":0.5}',
+      '{"up":1}',
+      '{"sentBytes":"1"}',
+      '{"sentBytes":1',
+    ]
+  ) {
+    assertThrows(() => parseTrafficOrder(text), SyntaxError, "Cannot parse", text);
+  }
+  onlySyntaxErrors(parseTrafficOrder, [formatTrafficOrder({ sentBytes: 5, receivedBytes: 7 })]);
 });

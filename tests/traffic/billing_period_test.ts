@@ -7,7 +7,7 @@ function at(text: string): number {
   return new Date(text).getTime();
 }
 
-Deno.test("billingPeriodAt() begins on the day, or on the first of the next month without it", () => {
+Deno.test("billingPeriodAt() starts on the day, or on the first of the next month without it", () => {
   const table: [now: string, day: number, start: string, end: string][] = [
     ["2026-11-24T12:00:00", 1, "2026-11-01", "2026-12-01"],
     ["2026-11-24T12:00:00", 24, "2026-11-24", "2026-12-24"],
@@ -32,7 +32,7 @@ Deno.test("billingPeriodAt() begins on the day, or on the first of the next mont
   }
 });
 
-Deno.test("billingPeriodAt() holds every moment, and the next begins where it ends", () => {
+Deno.test("billingPeriodAt() covers every moment, without gaps", () => {
   const moment = fc.date({
     min: new Date("1901-01-01"),
     max: new Date("8990-01-01"),
@@ -48,13 +48,13 @@ Deno.test("billingPeriodAt() holds every moment, and the next begins where it en
   }));
 });
 
-Deno.test("billingPeriodAt() takes any clock", () => {
+Deno.test("billingPeriodAt() accepts any clock", () => {
   for (const now of [-8.64e15, 8.64e15, -1e14, 1e15]) {
     assert(/^\d{4}-\d\d-\d\d$/.test(billingPeriodAt(now, 31).start), String(now));
   }
 });
 
-Deno.test("billingPeriodAt() goes by local time", async () => {
+Deno.test("billingPeriodAt() uses local time", async () => {
   const url = new URL("../../lib/traffic/billing_period.ts", import.meta.url).href;
   const code = `const { billingPeriodAt } = await import("${url}");
     console.log(JSON.stringify(billingPeriodAt(Date.UTC(2026, 10, 30, 20), 1)));`;

@@ -4,7 +4,7 @@ import type { NetStaticSum } from "../../lib/traffic/net_static.ts";
 import { formatTrafficState, parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 
 /** A machine with its interfaces and clocks, and an agent on it that is started again and again. */
-export class MonthWorld {
+export class FakeMonth {
   /** Sent bytes of each interface; twice as many are received. */
   readonly counters = new Map<string, number>();
   day: number;
