@@ -1,11 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
-  formatTrafficOrder,
   formatTrafficState,
   MAX_KEPT_INTERFACES,
   MAX_OTHER_PERIODS,
-  parseTrafficOrder,
   parseTrafficState,
   type TrafficState,
 } from "../../lib/traffic/traffic_state.ts";
@@ -94,33 +92,4 @@ Deno.test("parseTrafficState() throws for a state with one invalid field", () =>
 Deno.test("parseTrafficState() throws nothing but a SyntaxError", () => {
   // Marks may be below 0, which is checked for elsewhere.
   onlySyntaxErrors((text) => parseTrafficState(text).interfaces, [formatTrafficState(STATE)]);
-});
-
-Deno.test("parseTrafficOrder() reads what formatTrafficOrder() writes", () => {
-  for (
-    const order of [{ sentBytes: 1 }, { receivedBytes: 0 }, { sentBytes: 5, receivedBytes: 7 }]
-  ) {
-    assertEquals(parseTrafficOrder(formatTrafficOrder(order)), order);
-  }
-});
-
-Deno.test("parseTrafficOrder() throws for anything else", () => {
-  for (
-    const text of [
-      "",
-      "{}",
-      "[]",
-      "[1]",
-      "null",
-      "7",
-      '{"sentBytes":-1}',
-      '{"sentBytes":0.5}',
-      '{"up":1}',
-      '{"sentBytes":"1"}',
-      '{"sentBytes":1',
-    ]
-  ) {
-    assertThrows(() => parseTrafficOrder(text), SyntaxError, "Cannot parse", text);
-  }
-  onlySyntaxErrors(parseTrafficOrder, [formatTrafficOrder({ sentBytes: 5, receivedBytes: 7 })]);
 });
