@@ -125,5 +125,15 @@ export interface CommandResult {
   finishedAt: Date;
 }
 
+/** The answer to a file request of the panel. */
+export interface FileResult {
+  readonly requestId: string;
+  readonly ok: boolean;
+  /** What was asked for, in the names of the wire; absent after a failure. */
+  readonly result?: unknown;
+  /** Why it failed, in words that panels know; empty when it went well. */
+  readonly error: string;
+}
+
 /** Which part of memory counts as used; see the README's section on numbers. */
 export type MemoryMode = "htop" | "available" | "all";

@@ -81,6 +81,7 @@ export interface ProbeRunner {
 export interface Controller {
   runCommand(order: { readonly taskId: string; readonly command: string }): void;
   openTerminal(request: { readonly requestId: string; readonly resumable: boolean }): void;
+  handleFile(request: PanelOrder & { kind: "file" }): void;
   close(): Promise<void>;
 }
 
@@ -169,6 +170,8 @@ export class Agent {
         return control.runCommand(order);
       case "terminal":
         return control.openTerminal(order);
+      case "file":
+        return control.handleFile(order);
       case "notice":
         return this.#logNotice(order.text);
     }

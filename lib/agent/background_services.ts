@@ -12,7 +12,7 @@ import { seal } from "../host/sandbox.ts";
 import type { Shell } from "../host/shell.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { toWireCommandResult } from "../panel/protocol.ts";
+import { toWireCommandResult, toWireFileResult } from "../panel/protocol.ts";
 import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
 import { Prober } from "../probe/prober.ts";
 import { ProbeSchedule } from "../probe/schedule.ts";
@@ -92,7 +92,7 @@ function startProbes(
   };
 }
 
-/** What deals with commands and terminals: by a refusal, unless the user wants them. */
+/** Runs the panel's commands, terminals and file requests, or refuses them if remote control is off. */
 function remoteControl(config: Config, connection: PanelConnection): RemoteControl {
   return new RemoteControl({
     programs: config.remoteControl ? new Programs() : undefined,
@@ -101,5 +101,8 @@ function remoteControl(config: Config, connection: PanelConnection): RemoteContr
     sendResult: (result, signal) =>
       connection.clientV1.sendCommandResult(toWireCommandResult(result), signal),
     dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
+    allowsFiles: config.remoteFiles,
+    transfers: connection.transfers,
+    sendFileResult: (result, signal) => connection.sendFileResult(toWireFileResult(result), signal),
   });
 }

@@ -257,6 +257,8 @@ export interface Config extends ConnectionConfig, StatePlaces, RuntimePlaces {
   readonly ipServices: "default" | "off" | readonly string[];
   /** Whether the panel may run commands and open terminals. */
   readonly remoteControl: boolean;
+  /** Whether remote control includes files. */
+  readonly remoteFiles: boolean;
   readonly execTimeoutMinutes: number;
   readonly terminalIdleMinutes: number;
   readonly dryRun: boolean;
@@ -366,6 +368,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     addressesFromNic: pick(OPTIONS.getIpAddrFromNic),
     ipServices: pick(OPTIONS.ipServices),
     remoteControl,
+    remoteFiles: remoteControl && !pick(OPTIONS.disableRemoteFiles),
     execTimeoutMinutes: pick(OPTIONS.execTimeout),
     terminalIdleMinutes: pick(OPTIONS.terminalIdle),
     dryRun: pick(OPTIONS.dryRun),

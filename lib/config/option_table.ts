@@ -293,11 +293,16 @@ function namesOfficialOptions(flag: string, variable: string | undefined) {
 export const REMOTE_OPTIONS = {
   enableRemoteControl: toggle({
     ...namesRemoteOptions("enable-remote-control"),
-    help: "Let the panel run commands and open terminals here, with this process's rights",
+    help: "Let the panel run commands, open terminals and handle files here, with this process's " +
+      "rights",
   }),
   disableWebSsh: toggle({
     ...namesRemoteOptions("disable-web-ssh"),
     help: "The official switch against it; wins over --enable-remote-control",
+  }),
+  disableRemoteFiles: toggle({
+    ...namesRemoteOptions("disable-remote-files"),
+    help: "Let the panel run commands and open terminals, but not read and change files",
   }),
   execTimeout: number({
     ...namesRemoteOptions("exec-timeout"),

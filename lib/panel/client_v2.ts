@@ -69,7 +69,7 @@ const PATH = "/api/clients/v2/rpc";
 const WORTH_COMPRESSING_BYTES = 256;
 
 /** What a panel is told that this agent can do. */
-const CAPABILITIES = ["exec", "ping", "message", "event", "terminal"];
+const CAPABILITIES = ["exec", "ping", "message", "event", "terminal", "file"];
 
 /** The panel answers a pull after 25 s when it has nothing to say. */
 const PULL_TIMEOUT_MS = 40_000;

@@ -21,6 +21,13 @@ export type PanelOrder =
     /** Whether the panel asks again with the same id when its user comes back: from 1.5 on. */
     readonly resumable: boolean;
   }
+  | {
+    readonly kind: "file";
+    readonly requestId: string;
+    readonly op: string;
+    /** Arguments of the operation, unchecked. */
+    readonly args: Readonly<Record<string, unknown>>;
+  }
   /** Words for the log. */
   | { readonly kind: "notice"; readonly text: string };
 
@@ -123,6 +130,12 @@ function readOrder(method: string, params: unknown): PanelOrder | InvalidMessage
       return isId(requestId)
         ? { kind: "terminal", requestId, resumable: true }
         : unusable("a terminal request without an id");
+    }
+    case "agent.file": {
+      const { request_id: requestId, op, args } = fields;
+      if (!isId(requestId)) return unusable("a file request without an id");
+      const operation = typeof op === "string" ? op : "";
+      return { kind: "file", requestId, op: operation, args: isFields(args) ? args : {} };
     }
     case "agent.message":
     case "agent.event":

@@ -11,15 +11,25 @@ import type { WebSocketConnection } from "../net/websocket.ts";
 import { USER_AGENT } from "../version.ts";
 import { ClientV1, type PanelAccess } from "./client_v1.ts";
 import { ClientV2 } from "./client_v2.ts";
+import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
 import { type LinkListener, type LinkSignals, PanelLink } from "./link.ts";
 import { type OutcomeListener, PanelLog } from "./outages.ts";
+import { PanelError } from "./panel_error.ts";
+import type { WireFileResult } from "./protocol.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
+
+/** The list of a large folder takes a while. */
+const FILE_RESULT_MS = 30_000;
+
+/** JSON-RPC error of a panel that does not wait for an answer any more, or has it already. */
+const NOT_AWAITED = -32004;
 
 /** Everything that leads to one panel. */
 export class PanelConnection {
   readonly clientV1: ClientV1;
   readonly log: PanelLog;
+  readonly transfers: FileTransferClient;
   readonly #config: Config;
   readonly #client: HttpClient;
   readonly #rpc: ClientV2;
@@ -36,6 +46,7 @@ export class PanelConnection {
     this.clientV1 = new ClientV1(access, { exchange });
     this.#rpc = new ClientV2(access, { exchange, compresses: config.compression });
     this.#opener = new WebSocketOpener(access, { dialer, headers });
+    this.transfers = new FileTransferClient(access, { dialer, headers });
   }
 
   /** Makes the link that reports go by. */
@@ -76,6 +87,20 @@ export class PanelConnection {
       const isGone = error.status === 404 && error.message.includes("Session not found");
       if (isGone) return undefined;
       throw error;
+    }
+  }
+
+  /**
+   * Sends the answer to a file request. One that the panel waits for no more is dropped.
+   *
+   * @throws {PanelError} When the panel has not accepted it.
+   */
+  async sendFileResult(result: WireFileResult, signal: AbortSignal): Promise<void> {
+    const call = { method: "agent.file.result", params: { ...result } };
+    try {
+      await this.#rpc.call({ ...call, timeoutMs: FILE_RESULT_MS, signal });
+    } catch (error) {
+      if (!(error instanceof PanelError) || error.code !== NOT_AWAITED) throw error;
     }
   }
 

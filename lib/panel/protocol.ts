@@ -9,6 +9,7 @@
 import type {
   Addresses,
   CommandResult,
+  FileResult,
   Gpu,
   MachineFacts,
   ProbeKind,
@@ -228,6 +229,23 @@ function message(failures: readonly string[]): string {
   const all = failures.join("; ");
   if (all.length <= MAX_MESSAGE_LENGTH) return all;
   return `${all.slice(0, MAX_MESSAGE_LENGTH - 1)}…`;
+}
+
+/** Answer to a file request. */
+export interface WireFileResult {
+  request_id: string;
+  ok: boolean;
+  /** What was asked for; null after a failure. */
+  result: unknown;
+  /** Why it failed, in words that panels look for; empty when it went well. */
+  error: string;
+}
+
+/** The answer to a file request as the panel takes it. */
+export function toWireFileResult(
+  { requestId, ok, result, error }: FileResult,
+): WireFileResult {
+  return { request_id: requestId, ok, result: result ?? null, error };
 }
 
 function toWireUsage(usage: Usage | undefined): WireUsage {

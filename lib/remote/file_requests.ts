@@ -1,4 +1,6 @@
 import { describeError, getLogger } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
+import type { FileResult } from "../types.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
 import { FileArguments } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
@@ -22,16 +24,6 @@ export interface FileRequest {
   readonly requestId: string;
   readonly op: string;
   readonly args: Readonly<Record<string, unknown>>;
-}
-
-/** The answer to a {@linkcode FileRequest}. */
-export interface FileResult {
-  readonly requestId: string;
-  readonly ok: boolean;
-  /** What was asked for, in the names of the wire; absent after a failure. */
-  readonly result?: unknown;
-  /** Why it failed, in words that panels know; empty when it went well. */
-  readonly error: string;
 }
 
 /** What file requests work with. */
@@ -64,6 +56,9 @@ const CAPACITY = 128;
 
 const REMEMBERED_IDS = 1024;
 
+/** Changes of a minute that are logged at the level info; all others at debug. */
+const LOGGED_A_MINUTE = 5;
+
 /** The panel waits for most answers for 30 s, for some longer. */
 const QUICK_MS = 25_000;
 const CREATE_MS = 55_000;
@@ -76,6 +71,7 @@ const TOO_MANY = "too many file requests wait: try again later";
 export class FileRequests {
   readonly #options: FileRequestsOptions;
   readonly #log = getLogger("remote");
+  readonly #changeLog: LogRateLimit;
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds(REMEMBERED_IDS);
   readonly #lanes = {
@@ -88,6 +84,8 @@ export class FileRequests {
 
   constructor(options: FileRequestsOptions) {
     this.#options = options;
+    const monotonicMs = () => options.monotonicMs();
+    this.#changeLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000, monotonicMs });
     this.#uploads = new FileUploads(options);
     this.#operations = this.#allOperations();
   }
@@ -168,7 +166,7 @@ export class FileRequests {
     { op, operation, args }: { op: string; operation: Operation; args: FileArguments },
     outcome: string,
   ): void {
-    const level = operation.changes ? "info" : "debug";
+    const level = operation.changes && this.#changeLog.allows() ? "info" : "debug";
     this.#log[level]("File request {op} of {path}: {outcome}", { op, path: args.subject, outcome });
   }
 

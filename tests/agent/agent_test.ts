@@ -95,6 +95,7 @@ class PaperWorld {
           control: {
             runCommand: note("command"),
             openTerminal: note("terminal"),
+            handleFile: note("file"),
             close: () => Promise.resolve(),
           },
         };
@@ -280,12 +281,14 @@ Deno.test("Agent.run() passes on what the panel orders, also what came before it
   const probe = { kind: "probe", taskId: 1, probe: "tcp", target: "h" } as const;
   const command = { kind: "command", taskId: "c", command: "id" } as const;
   const terminal = { kind: "terminal", requestId: "t", resumable: true } as const;
+  const file = { kind: "file", requestId: "f", op: "list", args: {} } as const;
   await live(world, async (clock) => {
     world.order(probe);
     assertEquals(world.obeyed, [], "not before the process is sealed");
     await clock.tickAsync(300);
     world.order(command);
     world.order(terminal);
+    world.order(file);
     for (let count = 0; count < 10_000; count++) world.order({ kind: "notice", text: "hello" });
     held.resolve();
   });
@@ -293,6 +296,7 @@ Deno.test("Agent.run() passes on what the panel orders, also what came before it
     { what: "probe", of: probe },
     { what: "command", of: command },
     { what: "terminal", of: terminal },
+    { what: "file", of: file },
   ]);
   assertEquals(world.log.filter((line) => line.includes("The panel says: hello")).length, 1);
 });

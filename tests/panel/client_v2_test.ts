@@ -68,7 +68,9 @@ Deno.test("ClientV2.pull() says what the agent can do, and waits for longer than
   const { rpc, sent } = rpcTo(success);
   await rpc.pull(signal);
   assertEquals(sent[0]?.method, "agent.pull");
-  assertEquals(sent[0]?.params, { capabilities: ["exec", "ping", "message", "event", "terminal"] });
+  assertEquals(sent[0]?.params, {
+    capabilities: ["exec", "ping", "message", "event", "terminal", "file"],
+  });
   assertEquals(sent[0]?.call.timeoutMs, 40_000);
 });
 

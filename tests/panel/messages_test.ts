@@ -23,6 +23,21 @@ Deno.test("parsePanelMessage() reads orders in both shapes", () => {
   }
 });
 
+Deno.test("parsePanelMessage() reads file requests, whatever is in them", () => {
+  const file = { kind: "file", requestId: "f-1", op: "list", args: { path: "/" } } as const;
+  const params = { uuid: "u", request_id: "f-1", op: "list", args: { path: "/" } };
+  assertEquals(order("agent.file", params), file);
+  for (const args of [null, [], "x", 1]) {
+    assertEquals(order("agent.file", { ...params, args }), { ...file, args: {} });
+  }
+  // It is answered, as an operation that nobody knows.
+  assertEquals(order("agent.file", { ...params, op: 1 }), { ...file, op: "" });
+  assertEquals(order("agent.file", { ...params, request_id: 5 }), {
+    kind: "unusable",
+    reason: "a file request without an id",
+  });
+});
+
 Deno.test("parsePanelMessage() knows by a terminal request's shape whether it may come again", () => {
   const terminal = { kind: "terminal", requestId: "r-1" } as const;
   const params = { request_id: "r-1" };

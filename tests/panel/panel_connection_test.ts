@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
@@ -64,3 +64,26 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
     }
   });
 }
+
+Deno.test("Connection.sendFileResult() drops an answer that the panel waits for no more", async () => {
+  const answers = [
+    { status: 200, body: { jsonrpc: "2.0", id: 1, result: { status: "success" } } },
+    { status: 400, body: { jsonrpc: "2.0", id: 1, error: { code: -32004, message: "not found" } } },
+    { status: 400, body: { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "unknown" } } },
+  ];
+  const asked: unknown[] = [];
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (it) => {
+    asked.push((await it.json()).params);
+    const answer = answers[asked.length - 1];
+    return Response.json(answer?.body, { status: answer?.status ?? 500 });
+  });
+  const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t", onOutcome() {} };
+  const { signal } = new AbortController();
+  const connection = new PanelConnection(node, { ...config, compression: false });
+  const result = { request_id: "r", ok: true, result: [], error: "" };
+  await connection.sendFileResult(result, signal);
+  await connection.sendFileResult(result, signal);
+  await assertRejects(() => connection.sendFileResult(result, signal), PanelError, "unknown");
+  assertEquals(asked, [result, result, result]);
+  connection.close();
+});

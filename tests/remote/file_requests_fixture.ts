@@ -1,8 +1,5 @@
-import {
-  FileRequests,
-  type FileRequestsOptions,
-  type FileResult,
-} from "../../lib/remote/file_requests.ts";
+import { FileRequests, type FileRequestsOptions } from "../../lib/remote/file_requests.ts";
+import type { FileResult } from "../../lib/types.ts";
 import type { FileTransfers, Transfer } from "../../lib/remote/file_transfer.ts";
 
 /** Transfers of a panel that keeps all bytes in memory. */

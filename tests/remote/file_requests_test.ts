@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createClock } from "@sinonjs/fake-timers";
 import { fileErrorText } from "../../lib/remote/file_requests.ts";
+import { collectedLog } from "./collected_log.ts";
 import { FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
 Deno.test("FileRequests answers operations that it does not know", async () => {
@@ -114,4 +115,17 @@ Deno.test("fileErrorText() keeps the system's words and leaves paths and queries
     ["Cannot GET http://h/x?token=secret", "cannot get http://h/x?…"],
   ];
   for (const [text, words] of texts) assertEquals(fileErrorText(new Error(text)), words);
+});
+
+Deno.test("FileRequests logs few of many changes, and what is only looked at not at all", async () => {
+  const lines = await collectedLog(() =>
+    withFiles(async (files) => {
+      for (let count = 0; count < 20; count++) {
+        await files.result("create", { path: `~/${count}` });
+        await files.result("stat", { path: `~/${count}` });
+      }
+    })
+  );
+  assertEquals(lines.length, 5, lines.join("\n"));
+  assert(lines[0]?.endsWith('remote: File request create of "~/0": done'), lines[0]);
 });

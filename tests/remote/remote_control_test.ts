@@ -6,6 +6,7 @@ import { FakeTime } from "../fake_time.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { collectedLog } from "./collected_log.ts";
 import { FakeSocket } from "./fake_socket.ts";
+import { FakeTransfers } from "./file_requests_fixture.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
 
 const started = new StartedProcesses();
@@ -38,6 +39,9 @@ async function withControl(
       sockets.set(requestId, socket);
       return Promise.resolve(socket);
     },
+    allowsFiles: true,
+    transfers: new FakeTransfers(),
+    sendFileResult: () => Promise.resolve(),
     ...options,
   });
   try {
@@ -304,6 +308,9 @@ Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends
       return new Promise(() => {});
     },
     dialTerminal: () => new Promise(() => {}),
+    allowsFiles: false,
+    transfers: new FakeTransfers(),
+    sendFileResult: () => new Promise(() => {}),
   });
   control.openTerminal({ requestId: "a", resumable: false });
   control.runCommand({ taskId: "b", command: "true" });
