@@ -1,13 +1,13 @@
 /**
- * The words of the domain: what is measured, in which unit.
+ * Values of the domain with their units.
  *
- * A field that is absent means "no data", never zero; what the wire puts in its
- * place is decided in `protocol.ts` alone.
+ * An absent field means "no data", never zero; placeholders for the wire are set in
+ * `panel/protocol.ts` only.
  *
  * @module
  */
 
-/** A capacity and how much of it is taken. */
+/** A capacity and its used part. */
 export interface Usage {
   totalBytes: number;
   usedBytes: number;
@@ -20,7 +20,7 @@ export interface LoadAverage {
   fifteenMinutes: number;
 }
 
-/** Bytes of both directions. */
+/** Bytes in both directions. */
 export interface TrafficBytes {
   readonly sentBytes: number;
   readonly receivedBytes: number;
@@ -28,13 +28,13 @@ export interface TrafficBytes {
 
 /** Traffic of all counted interfaces together. */
 export interface Traffic {
-  /** Bytes sent in all. */
+  /** Total of sent bytes. */
   sentBytes: number;
-  /** Bytes received in all. */
+  /** Total of received bytes. */
   receivedBytes: number;
-  /** Bytes a second since the report before; absent in the first one. */
+  /** Bytes per second since the previous report; absent in the first one. */
   sentBytesPerSecond?: number;
-  /** Bytes a second since the report before; absent in the first one. */
+  /** Bytes per second since the previous report; absent in the first one. */
   receivedBytesPerSecond?: number;
 }
 
@@ -44,20 +44,20 @@ export interface Connections {
   udp: number;
 }
 
-/** A graphics card, as far as it tells; it is listed only when it tells more than its name. */
+/** A graphics card with at least one value. */
 export interface Gpu {
   name: string;
   /** 0 to 100. */
   usePercent?: number;
   memory?: Usage;
   temperatureCelsius?: number;
-  /** It is switched off for want of work and was left alone; its use and memory are 0 then. */
+  /** Suspended while idle, and not woken for the report; utilization and memory are 0 then. */
   isSuspended?: true;
 }
 
-/** One look at the machine: what a report is made of. */
+/** One sample of the machine: the content of a report. */
 export interface Snapshot {
-  /** 0 to 100 over all cores, since the snapshot before; since boot in the first one. */
+  /** 0 to 100 over all cores, since the previous snapshot; since boot in the first one. */
   cpuPercent?: number;
   memory?: Usage;
   swap?: Usage;
@@ -67,37 +67,37 @@ export interface Snapshot {
   connections?: Connections;
   uptimeSeconds?: number;
   processes?: number;
-  /** Only where details of graphics cards were asked for. */
+  /** Only with `--gpu`. */
   gpus?: readonly Gpu[];
-  /** What could not be measured, in words fit for the public. */
+  /** Names of metrics that could not be measured, for the report's message. */
   failures: string[];
 }
 
-/** What does not change while the machine runs. */
+/** Facts that do not change while the machine runs. */
 export interface MachineFacts {
   /** Go's name of the architecture: `amd64`, `arm64`. */
   arch: string;
   cpuName?: string;
   logicalCores?: number;
-  /** Absent when the kernel does not tell. */
+  /** Absent where the kernel does not report it. */
   physicalCores?: number;
   gpuName?: string;
   osName?: string;
   kernelVersion?: string;
-  /** In the words of systemd-detect-virt: `none`, `kvm`, `docker`, … */
+  /** As systemd-detect-virt names it: `none`, `kvm`, `docker`, … */
   virtualization?: string;
 }
 
-/** The machine's public addresses, as far as they are known. */
+/** The machine's public addresses; unknown ones are absent. */
 export interface Addresses {
   ipv4?: string;
   ipv6?: string;
 }
 
-/** How a probe reaches its target. */
+/** Protocol of a probe. */
 export type ProbeKind = "icmp" | "tcp" | "http";
 
-/** A probe that the panel wants repeated. */
+/** A probe that the panel has scheduled. */
 export interface ProbeTask {
   id: number;
   kind: ProbeKind;
@@ -105,7 +105,7 @@ export interface ProbeTask {
   intervalSeconds: number;
 }
 
-/** What one run of a probe found. */
+/** Result of one run of a probe. */
 export interface ProbeResult {
   taskId: number;
   kind: ProbeKind;
@@ -114,13 +114,13 @@ export interface ProbeResult {
   finishedAt: Date;
 }
 
-/** What a remote command left behind. */
+/** Result of a remote command. */
 export interface CommandResult {
-  /** The panel's own name for the command. */
+  /** The panel's id of the command. */
   taskId: string;
-  /** Standard output, then standard error; empty when it said nothing. */
+  /** Standard output, then standard error. */
   output: string;
-  /** -1 when the command was not started at all. */
+  /** -1 when the command was not started. */
   exitCode: number;
   finishedAt: Date;
 }
@@ -129,11 +129,11 @@ export interface CommandResult {
 export interface FileResult {
   readonly requestId: string;
   readonly ok: boolean;
-  /** What was asked for, in the names of the wire; absent after a failure. */
+  /** Content in the wire's names; absent after a failure. */
   readonly result?: unknown;
-  /** Why it failed, in words that panels know; empty when it went well. */
+  /** Reason of the failure in a form that panels know; empty on success. */
   readonly error: string;
 }
 
-/** Which part of memory counts as used; see the README's section on numbers. */
+/** Rule by which memory counts as used; see `docs/metrics.md`. */
 export type MemoryMode = "htop" | "available" | "all";

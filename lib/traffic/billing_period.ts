@@ -3,70 +3,70 @@ import type { TrafficBytes } from "../types.ts";
 import type { NetStaticSum } from "./net_static.ts";
 import { MAX_OTHER_PERIODS, type PeriodBaseline, type TrafficState } from "./traffic_state.ts";
 
-/** How long a clock must show an earlier period before it is believed. */
+/** Time for which the clock must show an earlier period before the count returns to it. */
 export const EARLIER_PERIOD_DELAY_MS = 10 * 60_000;
 
-/** The period that counts, and those that the clock has left. */
+/** Baselines of the current period and of recent other ones. */
 export interface Periods {
   readonly current: PeriodBaseline;
   readonly others: readonly PeriodBaseline[];
 }
 
-/** What the clock shows, and for how long. */
+/** A reading of the wall clock. */
 export interface ClockReading {
-  /** The day that began the period in which the clock stands. */
+  /** First day of the period that the clock shows. */
   readonly start: string;
   readonly nowMs: number;
-  /** All that has passed so far. */
+  /** All bytes counted so far. */
   readonly countedBytes: TrafficBytes;
-  /** For how long it has shown a period before the current one, on a clock that only runs forward. */
+  /** Time for which it has shown a period before the current one, by the monotonic clock. */
   readonly earlierForMs: number;
 }
 
 /**
- * The marks after a look at the clock, which may be wrong.
+ * Selects the current period after a reading of the clock, which may be wrong.
  *
- * - A period later than the current one begins at once, or goes on when it was left before. One that
- *   was last seen at a later moment than now was made up by a clock that ran ahead: it begins anew.
- * - An earlier period changes nothing at first: before the time has been asked for on the network,
- *   many a machine believes in the year 1970. Only when the clock has shown it for ten minutes
- *   it was the later one that was wrong, and the earlier goes on with all that passed since.
+ * - A later period starts at once, or continues if it was current before. One that was last seen at a
+ *   later time than now belongs to a clock that ran ahead: it starts again.
+ * - An earlier period changes nothing at first: before time synchronization many machines are in
+ *   1970. When the clock has shown it for ten minutes, the later period was wrong, and the earlier one
+ *   continues with all bytes counted since.
  *
- * A mark is how much had passed when its period began, so no byte is lost by going to and fro.
+ * A baseline is the count at the start of a period, so no byte is lost by switching between periods.
  */
-export function advancePeriods(marks: Periods, look: ClockReading): Periods {
-  const { current } = marks;
-  if (look.start === current.start) return marks;
-  const known = marks.others.find(({ start }) => start === look.start);
-  const rest = [current, ...marks.others.filter((mark) => mark !== known)];
+export function advancePeriods(periods: Periods, clock: ClockReading): Periods {
+  const { current } = periods;
+  if (clock.start === current.start) return periods;
+  const known = periods.others.find(({ start }) => start === clock.start);
+  const rest = [current, ...periods.others.filter((mark) => mark !== known)];
   const others = rest.slice(0, MAX_OTHER_PERIODS);
-  if (look.start > current.start) {
-    const goesOn = known !== undefined && look.nowMs >= known.seenMs;
-    return { current: goesOn ? known : newBaseline(look, look.countedBytes), others };
+  if (clock.start > current.start) {
+    const isContinued = known !== undefined && clock.nowMs >= known.seenMs;
+    return { current: isContinued ? known : newBaseline(clock, clock.countedBytes), others };
   }
-  if (look.earlierForMs < EARLIER_PERIOD_DELAY_MS) return marks;
-  // When it began nobody has seen: all that the later one has counted is known to be of it.
-  return { current: known ?? newBaseline(look, current), others };
+  if (clock.earlierForMs < EARLIER_PERIOD_DELAY_MS) return periods;
+  // Its start was not observed: everything that the later period counted belongs to it.
+  return { current: known ?? newBaseline(clock, current), others };
 }
 
-/** What has passed in the current period. */
-export function periodTotal({ current }: Periods, passed: TrafficBytes): TrafficBytes {
+/** Bytes of the current period. */
+export function periodTotal({ current }: Periods, countedBytes: TrafficBytes): TrafficBytes {
   return {
-    sentBytes: passed.sentBytes - current.sentBytes,
-    receivedBytes: passed.receivedBytes - current.receivedBytes,
+    sentBytes: countedBytes.sentBytes - current.sentBytes,
+    receivedBytes: countedBytes.receivedBytes - current.receivedBytes,
   };
 }
 
-/** The mark that makes `total` the current period's total. */
+/** The baseline that makes `total` the total of the current period. */
 export function baselineForTotal(
   current: PeriodBaseline,
-  passed: TrafficBytes,
+  countedBytes: TrafficBytes,
   total: TrafficBytes,
 ): PeriodBaseline {
   return {
     ...current,
-    sentBytes: passed.sentBytes - total.sentBytes,
-    receivedBytes: passed.receivedBytes - total.receivedBytes,
+    sentBytes: countedBytes.sentBytes - total.sentBytes,
+    receivedBytes: countedBytes.receivedBytes - total.receivedBytes,
   };
 }
 
@@ -77,36 +77,36 @@ function newBaseline(
   return { start, seenMs: nowMs, sentBytes, receivedBytes };
 }
 
-/** The time from one reset of the month's traffic to the next, in local time. */
+/** The time from one monthly reset to the next, in local time. */
 export interface BillingPeriod {
-  /** The day it begins, as `2026-11-01`: the same in every time zone, and in the order of time. */
+  /** First day, as `2026-11-01`: independent of the time zone, and sortable. */
   readonly start: string;
   /** Milliseconds since 1970. */
   readonly startMs: number;
-  /** When the next one begins; not part of this one. */
+  /** Start of the next period, exclusive end of this one. */
   readonly endMs: number;
 }
 
-/** The years that a clock is believed to show; what lies beyond is taken for the nearest of them. */
+/** Range to which the clock is clamped. */
 const CLOCK_RANGE = { firstMs: Date.UTC(1900, 0, 2), lastMs: Date.UTC(9000, 0, 1) };
 
 /**
- * The period that a moment lies in when the traffic starts anew on `day` (1 to 31).
+ * The billing period of a time, with a reset on `day` (1 to 31) of each month.
  *
- * In a month that doesn't have the day it starts anew on the first of the next.
+ * In a month without that day the reset is on the first of the next month.
  */
 export function billingPeriodAt(nowMs: number, day: number): BillingPeriod {
-  const believedMs = Math.min(Math.max(nowMs, CLOCK_RANGE.firstMs), CLOCK_RANGE.lastMs);
-  const now = new Date(believedMs);
+  const clampedMs = Math.min(Math.max(nowMs, CLOCK_RANGE.firstMs), CLOCK_RANGE.lastMs);
+  const now = new Date(clampedMs);
   const year = now.getFullYear();
   let month = now.getMonth();
-  if (resetDate(year, month, day).getTime() > believedMs) month--;
+  if (resetDate(year, month, day).getTime() > clampedMs) month--;
   const start = resetDate(year, month, day);
   const startMs = start.getTime();
   return { start: formatDate(start), startMs, endMs: resetDate(year, month + 1, day).getTime() };
 }
 
-/** The reset that belongs to a month; months count on across years. */
+/** Date of the reset of a month; months may be beyond the year's bounds. */
 function resetDate(year: number, month: number, day: number): Date {
   const date = new Date(year, month, day);
   const inMonth = date.getMonth() === ((month % 12) + 12) % 12;
@@ -119,19 +119,19 @@ function formatDate(date: Date): string {
   return `${date.getFullYear()}-${month}-${day}`;
 }
 
-/** What a machine's traffic looks like when the month is taken up. */
+/** Clock, boot and counters at the start of counting. */
 export interface TrafficContext {
   readonly day: number;
   readonly nowMs: number;
   readonly period: BillingPeriod;
   readonly bootId: string;
-  /** By the same clock as `nowMs`; `undefined` where the kernel does not tell. */
+  /** By the same clock as `nowMs`; `undefined` where the uptime is unknown. */
   readonly bootedAtMs: number | undefined;
-  /** The present counters of what is counted. */
+  /** Current counters of the counted interfaces. */
   readonly counters: ReadonlyMap<string, TrafficBytes>;
 }
 
-/** How much has passed in all, and when the periods began. */
+/** All bytes ever counted, and the baselines of the periods. */
 export interface TrafficCount {
   readonly countedBytes: TrafficBytes;
   readonly periods: Periods;
@@ -140,68 +140,68 @@ export interface TrafficCount {
 const NOTHING: TrafficBytes = { sentBytes: 0, receivedBytes: 0 };
 
 /**
- * Goes on from what an earlier run has left: what passed since then is counted.
+ * Continues from the state of an earlier run, adding the bytes since then.
  *
- * On the same boot that is what the counters grew by, on a new one all that they show. An interface
- * that was not counted before brings its bytes along only where the machine was booted in this
- * period. What passed over a reset without anybody to see when belongs to the period before, unless
- * the machine was booted since.
+ * On the same boot these are the increases of the counters, on a new boot the whole counters. An
+ * interface that was not counted before adds its counters only if the machine was booted in this
+ * period. Bytes of a stretch that includes a reset belong to the earlier period, unless the machine
+ * was booted after the reset.
  */
-export function continueCount(state: TrafficState, sight: TrafficContext): TrafficCount {
-  const { period, bootedAtMs, nowMs } = sight;
-  const sameBoot = isSameBoot(state, sight.bootId);
+export function continueCount(state: TrafficState, context: TrafficContext): TrafficCount {
+  const { period, bootedAtMs, nowMs } = context;
+  const sameBoot = isSameBoot(state, context.bootId);
   const bootedSince = bootedAtMs !== undefined && bootedAtMs >= period.startMs;
-  const brought = (name: string, now: TrafficBytes): TrafficBytes => {
+  const newBytes = (name: string, now: TrafficBytes): TrafficBytes => {
     const last = sameBoot ? state.interfaces.get(name) : undefined;
     if (last === undefined && sameBoot) {
       return bootedSince && period.start === state.current.start ? now : NOTHING;
     }
     return initialBytes(last, now);
   };
-  const countedBytes = [...sight.counters].reduce(
-    (sum, [name, now]) => add(sum, brought(name, now)),
+  const countedBytes = [...context.counters].reduce(
+    (sum, [name, now]) => add(sum, newBytes(name, now)),
     state.countedBytes,
   );
   const { current, others } = state;
-  // Whoever chooses another day keeps what the last reset has left, up to the next one.
-  const periods = state.day === sight.day
+  // With another day of reset, the total continues until the next reset.
+  const periods = state.day === context.day
     ? { current, others }
     : { current: { ...current, start: period.start }, others: [] };
-  const begins = !sameBoot && bootedSince ? state.countedBytes : countedBytes;
+  const baseline = !sameBoot && bootedSince ? state.countedBytes : countedBytes;
   return {
-    countedBytes: countedBytes,
+    countedBytes,
     periods: advancePeriods(periods, {
       start: period.start,
       nowMs,
-      countedBytes: begins,
+      countedBytes: baseline,
       earlierForMs: 0,
     }),
   };
 }
 
 /**
- * Begins without any state. What the counters show is of this period when the machine was booted in
- * it, and after the last of what the official agent has counted; else it is not known, and left out.
+ * Starts without a state. The counters belong to this period if the machine was booted in it and after
+ * the last entry of the official agent; otherwise their period is unknown and they are not counted.
  */
-export function beginCount(
-  sight: TrafficContext,
+export function startCount(
+  context: TrafficContext,
   official: NetStaticSum | undefined,
 ): TrafficCount {
-  const { period, bootedAtMs = -Infinity } = sight;
+  const { period, bootedAtMs = -Infinity } = context;
   const knownUntilMs = Math.max(period.startMs, official?.untilMs ?? -Infinity);
   const countedBytes = bootedAtMs >= knownUntilMs
-    ? [...sight.counters.values()].reduce(add, NOTHING)
+    ? [...context.counters.values()].reduce(add, NOTHING)
     : NOTHING;
   const current = {
     start: period.start,
-    seenMs: sight.nowMs,
+    seenMs: context.nowMs,
     sentBytes: 0 - (official?.sentBytes ?? 0),
     receivedBytes: 0 - (official?.receivedBytes ?? 0),
   };
-  return { countedBytes: countedBytes, periods: { current, others: [] } };
+  return { countedBytes, periods: { current, others: [] } };
 }
 
-/** Whether counters can go on from the state's; where no boot has a name, they show it themselves. */
+/** Whether the counters may continue those of the state; true if either boot id is unknown. */
 export function isSameBoot(state: TrafficState, bootId: string): boolean {
   return state.bootId === bootId || state.bootId === "" || bootId === "";
 }
@@ -213,32 +213,32 @@ function add(a: TrafficBytes, b: TrafficBytes): TrafficBytes {
   };
 }
 
-/** The clocks that a month is counted by. */
+/** Clocks of the monthly count. */
 export interface Clocks {
-  /** The clock on the wall, which may be wrong. */
+  /** Wall clock, which may be wrong. */
   nowMs(): number;
-  /** A clock that only runs forward. */
+  /** Monotonic clock. */
   monotonicMs(): number;
 }
 
-/** In which period the clock stands, and for how long it has stood before the one that counts. */
+/** Reads the billing period off the clock, and measures for how long it shows an earlier one. */
 export class PeriodClock {
   readonly #clocks: Clocks;
   readonly #day: number;
   #period: BillingPeriod | undefined;
   #earlierSinceMs: number | undefined;
 
-  /** `day` is the one of the month, 1 to 31, on which a period begins. */
+  /** `day` of the month, 1 to 31, on which a period starts. */
   constructor(day: number, clocks: Clocks) {
     this.#day = day;
     this.#clocks = clocks;
   }
 
-  /** The moment, and the period that it lies in. */
+  /** The current time and its period. */
   read(): { nowMs: number; period: BillingPeriod } {
     const nowMs = this.#clocks.nowMs();
     const known = this.#period;
-    // A look at the calendar costs more than all the rest of a report's traffic.
+    // Calendar arithmetic costs more than the rest of the traffic metric.
     if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) {
       return { nowMs, period: known };
     }
@@ -247,7 +247,7 @@ export class PeriodClock {
     return { nowMs, period };
   }
 
-  /** For how long the looks have shown a period before `current`; to be told at each look. */
+  /** Time for which readings have shown a period before `current`; called at each reading. */
   earlierForMs(start: string, current: string): number {
     if (start >= current) {
       this.#earlierSinceMs = undefined;

@@ -5,113 +5,114 @@ import type { Traffic, TrafficBytes } from "../types.ts";
 import {
   advancePeriods,
   baselineForTotal,
-  beginCount,
   type Clocks,
   continueCount,
   isSameBoot,
   PeriodClock,
   periodTotal,
+  startCount,
   type TrafficCount,
 } from "./billing_period.ts";
 import type { NetStaticSum } from "./net_static.ts";
 import type { TrafficState } from "./traffic_state.ts";
 
-/** What the month's traffic is counted with. */
+/** Options of {@linkcode MonthlyTraffic}. */
 export interface MonthlyTrafficOptions extends Clocks {
   readonly network: Pick<NetworkCollector, "collect" | "sample" | "total">;
-  /** The day of the month on which it starts anew, 1 to 31. */
+  /** Day of the month of the reset, 1 to 31. */
   readonly day: number;
-  /** The kernel's name of this boot; empty where it is not known. */
+  /** Id of this boot; empty where it is unknown. */
   readonly bootId: string;
+  /** Seconds since boot. */
   uptimeSeconds(): number | undefined;
-  /** What the official agent has counted since a moment; asked once, when there is no state. */
+  /** Imports the official agent's count since a time; called once, without a state. */
   importOfficial(sinceMs: number): NetStaticSum | undefined;
 }
 
 interface Count extends TrafficCount {
-  /** The total of all interfaces at the last look. */
+  /** Total of the network collector at the last update. */
   readonly seen: TrafficBytes;
 }
 
-/** The traffic with totals since the month's last reset; speeds are those of the interfaces. */
+/** Measures traffic with totals since the last monthly reset; rates are those of the network collector. */
 export class MonthlyTraffic {
   readonly #options: MonthlyTrafficOptions;
   readonly #clock: PeriodClock;
   readonly #log = getLogger("agent");
   #restored: TrafficState | undefined;
-  #count: Count | undefined;
+  #current: Count | undefined;
   #generation = 0;
 
-  constructor(parts: MonthlyTrafficOptions) {
-    this.#options = parts;
-    this.#clock = new PeriodClock(parts.day, parts);
+  constructor(options: MonthlyTrafficOptions) {
+    this.#options = options;
+    this.#clock = new PeriodClock(options.day, options);
   }
 
-  /** Grows with everything that a state should be written for. */
+  /** Increases with every change that should be persisted. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** What has passed since the day that began the current period; `undefined` before the first look. */
+  /** Totals of the current period and its first day; `undefined` before the first sample. */
   total(): (TrafficBytes & { start: string }) | undefined {
-    if (this.#count === undefined) return undefined;
-    const { periods: marks, countedBytes: passed } = this.#count;
-    return { ...periodTotal(marks, passed), start: marks.current.start };
+    if (this.#current === undefined) return undefined;
+    const { periods, countedBytes } = this.#current;
+    return { ...periodTotal(periods, countedBytes), start: periods.current.start };
   }
 
   /**
-   * Measures; `undefined` when there is nothing to measure.
+   * Totals of the current period, and rates; `undefined` without network data.
    *
-   * @throws {SyntaxError} When the kernel's text can't be read.
+   * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): Traffic | undefined {
     const traffic = this.#options.network.collect();
     if (traffic === undefined) return undefined;
-    const { periods: marks, countedBytes: passed } = this.#update();
-    return { ...traffic, ...periodTotal(marks, passed) };
+    const { periods, countedBytes } = this.#update();
+    return { ...traffic, ...periodTotal(periods, countedBytes) };
   }
 
-  /** Counts what has passed without a report. @throws {SyntaxError} As `collect()` does. */
+  /** Counts without a report. @throws {SyntaxError} When the kernel's text is malformed. */
   sample(): void {
     if (this.#options.network.sample() !== undefined) this.#update();
   }
 
-  /** Goes on from a state, whether or not something was counted already. */
+  /** Continues from a state, whether or not counting has started. */
   restore(state: TrafficState): void {
     this.#restored = state;
-    if (this.#count !== undefined) this.#count = this.#begin();
+    if (this.#current !== undefined) this.#current = this.#start();
   }
 
-  /** Sets the period's totals, where there are any yet; what is absent stays as it is. */
+  /** Sets the given totals of the period; false before the first sample. */
   set(total: Partial<TrafficBytes>): boolean {
-    const counting = this.#count;
-    if (counting === undefined) return false;
-    const { periods: marks, countedBytes: passed } = counting;
-    const wanted = { ...periodTotal(marks, passed), ...total };
-    const current = baselineForTotal(marks.current, passed, wanted);
-    this.#count = { ...counting, periods: { ...marks, current } };
+    const count = this.#current;
+    if (count === undefined) return false;
+    const { periods, countedBytes } = count;
+    const wanted = { ...periodTotal(periods, countedBytes), ...total };
+    const current = baselineForTotal(periods.current, countedBytes, wanted);
+    this.#current = { ...count, periods: { ...periods, current } };
     this.#generation++;
     this.#logTotals("The month's traffic was set");
     return true;
   }
 
-  /** What has to be remembered; `undefined` before the first look. */
+  /** The state to persist; `undefined` before the first sample. */
   state(): TrafficState | undefined {
-    if (this.#count === undefined) return undefined;
-    const { countedBytes: passed, periods: { current, others } } = this.#count;
-    const { day, bootId, network: traffic } = this.#options;
+    if (this.#current === undefined) return undefined;
+    const { countedBytes, periods: { current, others } } = this.#current;
+    const { day, bootId, network } = this.#options;
     return {
       day,
       bootId,
-      countedBytes: passed,
+      countedBytes,
       current,
       others,
-      interfaces: traffic.total.counters(),
+      interfaces: network.total.counters(),
     };
   }
 
   #update(): Count {
-    const before = this.#count ?? this.#begin();
+    const before = this.#current ?? this.#start();
     const seen = this.#options.network.total.bytes();
     const sentBytes = before.countedBytes.sentBytes + seen.sentBytes - before.seen.sentBytes;
     const receivedBytes = before.countedBytes.receivedBytes + seen.receivedBytes -
@@ -121,65 +122,65 @@ export class MonthlyTraffic {
     ) {
       this.#generation++;
     }
-    const passed = { sentBytes, receivedBytes };
-    const counting = this.#advancePeriod({ countedBytes: passed, periods: before.periods, seen });
-    this.#count = counting;
-    return counting;
+    const countedBytes = { sentBytes, receivedBytes };
+    const count = this.#advancePeriod({ countedBytes, periods: before.periods, seen });
+    this.#current = count;
+    return count;
   }
 
-  #advancePeriod(counting: Count): Count {
+  #advancePeriod(count: Count): Count {
     const { nowMs, period: { start } } = this.#clock.read();
-    const { countedBytes: passed, periods: marks } = counting;
-    const { current } = marks;
+    const { countedBytes, periods } = count;
+    const { current } = periods;
     const earlierForMs = this.#clock.earlierForMs(start, current.start);
     if (start === current.start) {
-      return { ...counting, periods: { ...marks, current: { ...current, seenMs: nowMs } } };
+      return { ...count, periods: { ...periods, current: { ...current, seenMs: nowMs } } };
     }
-    const turned = advancePeriods(marks, { start, nowMs, countedBytes: passed, earlierForMs });
-    if (turned === marks) return counting;
+    const advanced = advancePeriods(periods, { start, nowMs, countedBytes, earlierForMs });
+    if (advanced === periods) return count;
     this.#generation++;
     this.#logTotals(
       start > current.start
-        ? "The month's traffic starts anew; that of the month before"
-        : "The clock ran ahead, and the traffic of an earlier month goes on; that of the later",
-      counting,
+        ? "The month's traffic was reset; previous month"
+        : "The clock ran ahead: the traffic of an earlier month continues; later month",
+      count,
     );
-    return { ...counting, periods: turned };
+    return { ...count, periods: advanced };
   }
 
-  #begin(): Count {
-    const { day, bootId, network: traffic, uptimeSeconds } = this.#options;
+  #start(): Count {
+    const { day, bootId, network, uptimeSeconds } = this.#options;
     const { nowMs, period } = this.#clock.read();
     const uptime = uptimeSeconds();
     const bootedAtMs = uptime === undefined ? undefined : nowMs - uptime * 1000;
-    const counters = traffic.total.counters();
-    const sight = { day, nowMs, period, bootId, bootedAtMs, counters };
+    const counters = network.total.counters();
+    const context = { day, nowMs, period, bootId, bootedAtMs, counters };
     const state = this.#restored;
-    const count = state === undefined
-      ? beginCount(sight, this.#options.importOfficial(period.startMs))
-      : continueCount(state, sight);
+    const started = state === undefined
+      ? startCount(context, this.#options.importOfficial(period.startMs))
+      : continueCount(state, context);
     if (state !== undefined && isSameBoot(state, bootId)) {
       for (const [name, last] of state.interfaces) {
-        if (!counters.has(name)) traffic.total.restore(name, last);
+        if (!counters.has(name)) network.total.restore(name, last);
       }
     }
     this.#generation++;
-    this.#count = { ...count, seen: traffic.total.bytes() };
+    this.#current = { ...started, seen: network.total.bytes() };
     this.#logTotals(
-      state === undefined ? "The month's traffic begins" : "The month's traffic goes on",
+      state === undefined ? "Counting the month's traffic" : "Continuing the month's traffic",
     );
-    return this.#count;
+    return this.#current;
   }
 
-  #logTotals(what: string, counting = this.#count): void {
-    if (counting === undefined) return;
-    const { periods: marks, countedBytes: passed } = counting;
-    const { sentBytes, receivedBytes } = periodTotal(marks, passed);
+  #logTotals(what: string, count = this.#current): void {
+    if (count === undefined) return;
+    const { periods, countedBytes } = count;
+    const { sentBytes, receivedBytes } = periodTotal(periods, countedBytes);
     this.#log.info("{what}: up {up}, down {down} since {start}", {
       what,
       up: formatByteCount(sentBytes),
       down: formatByteCount(receivedBytes),
-      start: marks.current.start,
+      start: periods.current.start,
     });
   }
 }

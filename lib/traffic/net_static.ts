@@ -1,14 +1,14 @@
 import type { TrafficBytes } from "../types.ts";
 
-/** What a file of the official agent says of a stretch of time. */
+/** Traffic of the official agent's `net_static.json` over a time. */
 export interface NetStaticSum extends TrafficBytes {
-  /** The last entry's moment, in milliseconds since 1970; `undefined` without any entry. */
+  /** Time of the last entry, in milliseconds since 1970; `undefined` without entries. */
   readonly untilMs: number | undefined;
 }
 
-/** What is wanted of such a file. */
-export interface NetStaticOptions {
-  /** Entries before this moment don't count, in milliseconds since 1970. */
+/** Entries to add up. */
+export interface NetStaticFilter {
+  /** Start, in milliseconds since 1970; earlier entries don't count. */
   readonly sinceMs: number;
   isCounted(name: string): boolean;
 }
@@ -16,18 +16,18 @@ export interface NetStaticOptions {
 /**
  * Adds up the entries of the official agent's `net_static.json`.
  *
- * An interface has a list of entries, `{"timestamp": seconds, "tx": bytes, "rx": bytes}`, each with
- * the bytes since the one before.
+ * Each interface has a list of entries `{"timestamp": seconds, "tx": bytes, "rx": bytes}` with the
+ * bytes since the previous entry.
  *
- * @throws {SyntaxError} When it is no such file.
+ * @throws {SyntaxError} When the file is malformed.
  */
-export function sumNetStatic(text: string, { sinceMs, isCounted }: NetStaticOptions): NetStaticSum {
+export function sumNetStatic(text: string, { sinceMs, isCounted }: NetStaticFilter): NetStaticSum {
   let sentBytes = 0;
   let receivedBytes = 0;
   let untilMs: number | undefined;
   for (const [name, entries] of Object.entries(toRecord(toRecord(parseJson(text)).interfaces))) {
     if (!isCounted(name)) continue;
-    if (!Array.isArray(entries)) throw parseError("an interface has no list of entries");
+    if (!Array.isArray(entries)) throw parseError("an interface without a list of entries");
     for (const entry of entries) {
       const { timestamp, tx, rx } = toRecord(entry);
       const atMs = checkCount(timestamp) * 1000;
@@ -52,7 +52,7 @@ function checkCount(value: unknown): number {
 
 function toRecord(value: unknown): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw parseError("no object where one belongs");
+    throw parseError("not an object");
   }
   return { ...value };
 }
@@ -61,7 +61,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError("Cannot parse net_static.json: it is no JSON", { cause });
+    throw new SyntaxError("Cannot parse net_static.json: invalid JSON", { cause });
   }
 }
 

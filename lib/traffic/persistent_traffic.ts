@@ -1,5 +1,5 @@
 /**
- * The month's traffic: counted, and kept from one run to the next.
+ * The month's traffic, persisted from one run of the agent to the next.
  *
  * @module
  */
@@ -24,13 +24,13 @@ export interface TrafficMachine {
   readonly machine: Pick<Machine, "collectors" | "bootId">;
 }
 
-/** The month's traffic of a machine. */
+/** The month's traffic and its state file. */
 export interface StoredTraffic {
   readonly traffic: MonthlyTraffic;
   readonly file: StateFile<TrafficState>;
 }
 
-/** The month's traffic, from the next `day` of a month on; nothing is read or written yet. */
+/** Creates the count with a reset on `day` of each month; reads and writes nothing yet. */
 export function openMonthlyTraffic(
   config: Config,
   { day, open: { host, machine } }: { day: number; open: TrafficMachine },
@@ -52,20 +52,20 @@ export function openMonthlyTraffic(
   };
 }
 
-/** Where the state is kept. */
+/** The state file. */
 export function trafficStateFile(config: Config): StateFile<TrafficState> {
   return new StateFile(stateFolder(config), { name: "month", parse: parseTrafficState });
 }
 
-/** A month that is kept while the agent runs. */
+/** The month's traffic of a running agent. */
 export interface PersistentTraffic {
   /** The machine's collectors, with the month's totals. */
   readonly collectors: Collectors;
-  /** Keeps what is counted until `signal` aborts, and once more then. */
+  /** Persists the count until `signal` aborts, and once more then. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Takes the state up and keeps it. */
+/** Restores the state and opens it for writing. @throws {Error} When the state folder is not usable. */
 export async function persistTraffic(
   config: Config,
   open: TrafficMachine,
@@ -92,15 +92,15 @@ export async function persistTraffic(
   };
 }
 
-/** A month that is looked at and left as it is. */
+/** The month's traffic of a dry run, which does not write. */
 export interface ReadOnlyTraffic {
   /** The machine's collectors, with the month's totals. */
   readonly collectors: Collectors;
-  /** Where they come from, in words; to be called after a look. */
+  /** Describes the origin of the totals; called after a sample. */
   source(): string;
 }
 
-/** What a report would tell of the month. @throws {Error} When the state can't be read. */
+/** Restores the state without writing. @throws {Error} When the state can't be read. */
 export function readTraffic(config: Config, open: TrafficMachine): ReadOnlyTraffic {
   const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, open });
   const { value, problems } = file.read();
@@ -122,14 +122,14 @@ function importOfficial(
   try {
     const sum = sumNetStatic(found.text, wish);
     getLogger("agent").info(
-      "Took over the month's traffic that the official agent left in {path}",
+      "Imported the month's traffic of the official agent from {path}",
       {
         path,
       },
     );
     return sum;
   } catch (error) {
-    getLogger("agent").warning("Cannot take over {path}: {error}", {
+    getLogger("agent").warning("Cannot import {path}: {error}", {
       path,
       error: describeError(error),
     });

@@ -1,42 +1,42 @@
 import type { TrafficBytes } from "../types.ts";
 
-/** How much had passed when a period began; less than nothing when its total was set to more. */
+/** Count at the start of a period; negative when its total was set to more than was counted. */
 export interface PeriodBaseline extends TrafficBytes {
-  /** The day the period began, as `2026-11-01`. */
+  /** First day of the period, as `2026-11-01`. */
   readonly start: string;
-  /** The last moment that was seen in it, in milliseconds since 1970. */
+  /** Last time that was read in it, in milliseconds since 1970. */
   readonly seenMs: number;
 }
 
-/** What is remembered of the month's traffic from one run to the next. */
+/** Persisted state of the month's traffic. */
 export interface TrafficState {
-  /** The day of the month on which it starts anew. */
+  /** Day of the month of the reset. */
   readonly day: number;
-  /** The kernel's name of the boot that the counters are of; empty where it is not known. */
+  /** Boot id of the counters; empty where it is unknown. */
   readonly bootId: string;
-  /** All that has ever been counted: it only grows. */
+  /** All bytes ever counted: it only grows. */
   readonly countedBytes: TrafficBytes;
   readonly current: PeriodBaseline;
-  /** Periods that the clock has left, the latest first. */
+  /** Periods that were current before, the latest first. */
   readonly others: readonly PeriodBaseline[];
   /** The last counters of each interface. */
   readonly interfaces: ReadonlyMap<string, TrafficBytes>;
 }
 
-/** Periods that are kept beside the current one. */
+/** Number of baselines kept beside the current one. */
 export const MAX_OTHER_PERIODS = 3;
-/** Interfaces whose counters are kept. */
+/** Number of interfaces whose counters are kept. */
 export const MAX_KEPT_INTERFACES = 128;
 
 const VERSION = 1;
-/** What the largest state takes, and much more than any usual one. */
+/** Size limit, in characters; usual states have a few hundred. */
 const MAX_LENGTH = 32 * 1024;
 /** The kernel counts in 64 bits. */
 const MAX_BYTES = 2 ** 65;
-/** The last moment that a date can show. */
+/** Latest time of a `Date`. */
 const MAX_TIME_MS = 8.64e15;
 
-/** The state as it is written: one JSON object, arrays are bytes sent and bytes received. */
+/** Formats the state as one JSON object; arrays are bytes sent and bytes received. */
 export function formatTrafficState(state: TrafficState): string {
   const both = ({ sentBytes, receivedBytes }: TrafficBytes) => [sentBytes, receivedBytes];
   const mark = (it: PeriodBaseline) => ({ start: it.start, seenMs: it.seenMs, passed: both(it) });
@@ -53,9 +53,9 @@ export function formatTrafficState(state: TrafficState): string {
 }
 
 /**
- * Reads what {@linkcode formatTrafficState} has written.
+ * Parses the output of {@linkcode formatTrafficState}.
  *
- * @throws {SyntaxError} When it is anything else, be it by one field.
+ * @throws {SyntaxError} When any field is missing or invalid.
  */
 export function parseTrafficState(text: string): TrafficState {
   if (text.length > MAX_LENGTH) throw parseError("it is too long");
@@ -118,7 +118,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError("Cannot parse the month's state: it is no JSON", { cause });
+    throw new SyntaxError("Cannot parse the month's state: invalid JSON", { cause });
   }
 }
 

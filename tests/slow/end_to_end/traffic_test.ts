@@ -65,7 +65,7 @@ Deno.test("traffic set asks to stop a running agent first, which keeps the month
   await first.stop("SIGKILL");
 
   await using second = place.agent();
-  await second.says("The month's traffic goes on: up 5.0 GiB, down 7.0 GiB");
+  await second.says("Continuing the month's traffic: up 5.0 GiB, down 7.0 GiB");
   const later = await place.totals();
   assert(later.up > up, "what passed while no agent ran is counted too");
   const { code, tookMs } = await second.stop();
@@ -101,7 +101,7 @@ Deno.test("traffic show and set work without an agent, and say what is missing",
   assertMatch(set.output, /^Up +279\.4 GiB \(3000\d+ bytes\)$/m);
   assertMatch(set.output, /^State .*no agent is running$/m);
   await using agent = place.agent();
-  await agent.says("The month's traffic goes on: up 279.4 GiB");
+  await agent.says("Continuing the month's traffic: up 279.4 GiB");
   await agent.stop();
 });
 
@@ -132,11 +132,11 @@ Deno.test("a damaged state is told, the one before is used, and a second agent o
   await place.traffic("set", "--up", "4GiB");
   damageNewest(`${place.state}/month.state`);
   await using first = place.agent();
-  await first.says("The month's traffic goes on: up 3.0 GiB");
+  await first.says("Continuing the month's traffic: up 3.0 GiB");
   assertEquals(first.lines("month.state is damaged, and an older state is used").length, 1);
   await using second = place.agent();
   await second.says("another agent uses");
-  await second.says("The month's traffic goes on: up 3.0 GiB");
+  await second.says("Continuing the month's traffic: up 3.0 GiB");
   assertEquals((await second.stop()).code, 0);
   assertEquals((await first.stop()).code, 0);
 });
@@ -175,7 +175,7 @@ Deno.test("the agent reports on without a place for the month, and takes over th
     JSON.stringify({ interfaces: { lo: entries, eth9: entries }, config: {} }),
   );
   for (
-    const words of ["Took over the month's traffic", "The month's traffic goes on: up 2.0 GiB"]
+    const words of ["Imported the month's traffic", "Continuing the month's traffic: up 2.0 GiB"]
   ) {
     await using agent = place.agent();
     await agent.says(words);
