@@ -87,42 +87,6 @@ export class ChunkedDecoder {
   }
 }
 
-/** A piece of so many bytes can't become more than 64 KiB. */
-const PIECE_BYTES = 64;
-
-/**
- * Bytes that were packed by `gzip` or `deflate`; `undefined` when there are more than `limit`.
- *
- * They are unpacked a small piece at a time, since the runtime unpacks all that it is given before
- * anybody can look: a MiB would become a GiB.
- *
- * @throws {TypeError} When they are not packed that way.
- */
-export async function unpacked(
-  bytes: Uint8Array<ArrayBuffer>,
-  options: { encoding: "gzip" | "deflate"; limit: number },
-): Promise<BoundedBytes | undefined> {
-  const whole = new BoundedBytes(options.limit);
-  const stream = ReadableStream.from(pieces(bytes))
-    .pipeThrough(new DecompressionStream(options.encoding));
-  for await (const part of stream) {
-    const fits = whole.add(part);
-    // Many of them come in no time, and would wait for the engine to collect them.
-    part.buffer.transfer(0);
-    if (!fits) {
-      whole.clear();
-      return undefined;
-    }
-  }
-  return whole;
-}
-
-function* pieces(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    yield bytes.subarray(at, at + PIECE_BYTES);
-  }
-}
-
 /** No answer of a panel is as long; what is longer is refused. */
 const LIMIT_BYTES = 1024 * 1024;
 
@@ -138,13 +102,14 @@ export interface ResponseBody {
  * @throws {ResponseError} When it is cut off, too long or in an encoding that nobody asked for.
  */
 export async function readBody(reader: BufferedReader, head: ResponseHead): Promise<ResponseBody> {
+  checkEncoding(head);
   const length = lengthOf(head);
   // Nothing has to be read for that.
   if (length !== Infinity && length > LIMIT_BYTES) throw tooLong();
   const whole = new BoundedBytes(LIMIT_BYTES);
   try {
     if (!await readBodyInto(whole, { reader, head })) throw tooLong();
-    const text = await decode(whole.bytes, head.headers.get("content-encoding")?.toLowerCase());
+    const text = new TextDecoder().decode(whole.bytes);
     return { text, reusable: keepsLine(head) && !reader.hasUnread };
   } finally {
     whole.clear();
@@ -224,21 +189,15 @@ function keepsLine({ headers, status, version }: ResponseHead): boolean {
   return keeps && isFramed && !connection.includes("close");
 }
 
-async function decode(bytes: Uint8Array<ArrayBuffer>, encoding = "identity"): Promise<string> {
-  if (encoding === "identity" || bytes.length === 0) return new TextDecoder().decode(bytes);
-  if (encoding !== "gzip" && encoding !== "deflate") {
-    throw malformed("it has an encoding that nobody asked for");
-  }
-  let plain: BoundedBytes | undefined;
-  try {
-    plain = await unpacked(bytes, { encoding, limit: LIMIT_BYTES });
-  } catch (cause) {
-    throw new ResponseError("the answer can't be unpacked", { kind: "malformed", cause });
-  }
-  if (plain === undefined) throw tooLong();
-  const text = new TextDecoder().decode(plain.bytes);
-  plain.clear();
-  return text;
+/**
+ * Refuses a compressed body: every request asks for none, and a small one may become any size.
+ *
+ * @throws {ResponseError} When a head announces one.
+ */
+export function checkEncoding({ headers }: ResponseHead): void {
+  const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (encoding === "identity") return;
+  throw malformed(`it has the encoding ${JSON.stringify(encoding.slice(0, 40))}, not identity`);
 }
 
 function tooLong(): ResponseError {

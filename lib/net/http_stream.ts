@@ -1,7 +1,7 @@
 import { BufferedReader } from "./buffered_reader.ts";
 import { type ByteStream, type Dialer, writeAll } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
-import { encodeRequestHead, readBody, readBodyInto } from "./http1.ts";
+import { checkEncoding, encodeRequestHead, readBody, readBodyInto } from "./http1.ts";
 import type { HttpResponse } from "./http_client.ts";
 import type { ResponseHead } from "./http_head.ts";
 
@@ -144,11 +144,7 @@ class RequestStream {
       const { text } = await this.#network(readBody(this.#reader, head));
       return { status, headers, text };
     }
-    if ((headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity") {
-      throw new ResponseError("the answer has an encoding that was not asked for", {
-        kind: "malformed",
-      });
-    }
+    checkEncoding(head);
     let left = sink.lengthBytes;
     let failure: { readonly error: unknown } | undefined;
     const add = async (bytes: Uint8Array<ArrayBuffer>) => {

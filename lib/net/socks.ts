@@ -1,6 +1,6 @@
 import { addressBytes } from "../parse/ip_address.ts";
 import type { Proxy } from "../parse/proxy.ts";
-import { writeAll } from "./byte_stream.ts";
+import { readExact, writeAll } from "./byte_stream.ts";
 import type { HostAndPort } from "./connector.ts";
 
 const VERSION = 5;
@@ -40,7 +40,7 @@ export async function openSocksTunnel(
 ): Promise<void> {
   const methods = proxy.login ? [NO_LOGIN, LOGIN] : [NO_LOGIN];
   await writeAll(connection, Uint8Array.of(VERSION, methods.length, ...methods));
-  const [version, method] = await take(connection, 2);
+  const [version, method] = await read(connection, 2);
   if (version !== VERSION) throw new Error("the proxy does not speak SOCKS 5");
   if (method === LOGIN && proxy.login) {
     await logIn(connection, proxy.login);
@@ -50,7 +50,7 @@ export async function openSocksTunnel(
   const { port } = target;
   const request = [VERSION, CONNECT, 0, ...addressOf(target.host), port >> 8, port & 0xff];
   await writeAll(connection, Uint8Array.from(request));
-  await takeAnswer(connection);
+  await readReply(connection);
 }
 
 async function logIn(
@@ -59,7 +59,7 @@ async function logIn(
 ): Promise<void> {
   const proof = [LOGIN_VERSION, ...counted(user, "user"), ...counted(password, "password")];
   await writeAll(connection, Uint8Array.from(proof));
-  const [, status] = await take(connection, 2);
+  const [, status] = await read(connection, 2);
   if (status !== 0) throw new Error("the proxy answers that user or password is wrong");
 }
 
@@ -75,22 +75,15 @@ function counted(text: string, what: string): number[] {
   return [bytes.length, ...bytes];
 }
 
-async function takeAnswer(connection: Deno.TcpConn): Promise<void> {
-  const [version, code = 1, , kind] = await take(connection, 4);
+async function readReply(connection: Deno.TcpConn): Promise<void> {
+  const [version, code = 1, , kind] = await read(connection, 4);
   if (version !== VERSION) throw new Error("the proxy does not speak SOCKS 5");
   if (code !== 0) throw new Error(`the proxy answers ${REFUSALS[code] ?? `failure ${code}`}`);
   // From which address it connected does not matter, but has to be read.
-  const length = kind === IPV4 ? 4 : kind === IPV6 ? 16 : (await take(connection, 1))[0] ?? 0;
-  await take(connection, length + 2);
+  const length = kind === IPV4 ? 4 : kind === IPV6 ? 16 : (await read(connection, 1))[0] ?? 0;
+  await read(connection, length + 2);
 }
 
-/** So many bytes and none of what may follow them. */
-async function take(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let taken = 0; taken < length;) {
-    const count = await connection.read(bytes.subarray(taken));
-    if (count === null) throw new Error("the proxy hung up");
-    taken += count;
-  }
-  return bytes;
+function read(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
+  return readExact(connection, { length, ended: "the proxy hung up" });
 }

@@ -1,5 +1,5 @@
 import { describeError } from "../log/log.ts";
-import { closeQuietly as close, copy, writeAll } from "../net/byte_stream.ts";
+import { closeQuietly as close, copy, readExact, writeAll } from "../net/byte_stream.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { connectFirstReachable, type ReachableOptions } from "../net/happy_eyeballs.ts";
 import { parseProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
@@ -114,14 +114,8 @@ async function readRequest(client: Deno.TcpConn): Promise<void> {
   await readExactly(client, length + 2);
 }
 
-async function readExactly(from: Deno.TcpConn, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let read = 0; read < length;) {
-    const count = await from.read(bytes.subarray(read));
-    if (count === null) throw new Error("Cannot relay: the client closed the connection");
-    read += count;
-  }
-  return bytes;
+function readExactly(from: Deno.TcpConn, length: number): Promise<Uint8Array> {
+  return readExact(from, { length, ended: "Cannot relay: the client hung up" });
 }
 
 /** Settings of an HTTP probe. */
