@@ -1,11 +1,11 @@
-/** A buffer of this size is worth keeping for the next bytes. */
+/** A buffer up to this size is kept for the next bytes. */
 const KEPT_BYTES = 4096;
 
 /**
- * Bytes gathered bit by bit, up to a limit; however small the bits, they cost no more than the sum.
+ * A growing buffer with a limit. Memory is at most twice its bytes, however small the parts.
  *
- * Memory that is no longer needed is given back at once: the engine would keep it until it collects,
- * which a program that does little may not do for hours.
+ * Memory that is no longer needed is freed at once: the engine would keep it until it collects
+ * garbage, which an idle program may not do for hours.
  */
 export class BoundedBytes {
   readonly #limit: number;
@@ -16,17 +16,17 @@ export class BoundedBytes {
     this.#limit = limit;
   }
 
-  /** How many there are. */
+  /** Bytes that were added. */
   get length(): number {
     return this.#length;
   }
 
-  /** What there is: a view, good until the next call. */
+  /** The bytes: a view, valid until the next call. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** Adds what fits below the limit; whether that was all. */
+  /** Adds bytes up to the limit; `false` when some did not fit. */
   add(part: Uint8Array): boolean {
     const end = Math.min(this.#length + part.length, this.#limit);
     this.#makeRoom(end);
@@ -36,7 +36,7 @@ export class BoundedBytes {
     return taken === part.length;
   }
 
-  /** Forgets them all. */
+  /** Removes all bytes. */
   clear(): void {
     this.#length = 0;
     if (this.#buffer.length > KEPT_BYTES) this.#resize(0);

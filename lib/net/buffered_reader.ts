@@ -4,17 +4,17 @@ import { findHeadEnd, parseResponseHead, type ResponseHead } from "./http_head.t
 
 const BUFFER_BYTES = 8 * 1024;
 const HEAD_LIMIT = 32 * 1024;
-/** Answers of 1xx come before the one that counts. */
+/** Interim responses (1xx) that may precede the final one. */
 const INTERIM_LIMIT = 8;
 
-/** Reads a stream through one buffer for all its life. */
+/** Reads a stream through one buffer that is reused. */
 export class BufferedReader {
   readonly #stream: ByteStream;
   #buffer: Uint8Array<ArrayBuffer>;
-  /** What lies from here to the end was read from the stream, but not yet by anybody here. */
+  /** Bytes from here to `#end` were read from the stream and not yet consumed. */
   #start = 0;
   #end = 0;
-  /** Whether anything has come since this was last set to false. */
+  /** Whether bytes were received since this was last set to false. */
   hasReceived = false;
 
   constructor(stream: ByteStream, { bufferBytes = BUFFER_BYTES }: { bufferBytes?: number } = {}) {
@@ -22,7 +22,7 @@ export class BufferedReader {
     this.#buffer = new Uint8Array(bufferBytes);
   }
 
-  /** The next bytes, a view until the next call; `undefined` at the end. */
+  /** Reads the next bytes, a view until the next call; `undefined` at the end. */
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (this.#start === this.#end && !await this.#fill()) return undefined;
     const bytes = this.#buffer.subarray(this.#start, this.#end);
@@ -30,20 +30,20 @@ export class BufferedReader {
     return bytes;
   }
 
-  /** Whether bytes have come that nobody has read. */
+  /** Whether received bytes are still unread. */
   get hasUnread(): boolean {
     return this.#start < this.#end;
   }
 
-  /** Gives the last bytes of what was read last back, to be read again. */
+  /** Puts back the last `count` bytes of the last read. */
   unread(count: number): void {
     this.#start -= count;
   }
 
   /**
-   * The head of the answer that counts, with all that comes before its body.
+   * Reads the head of the final response; interim responses are skipped.
    *
-   * @throws {ResponseError} When there is none, or no sane one.
+   * @throws {ResponseError} When there is none, or it is malformed or too long.
    */
   async readHead(): Promise<ResponseHead> {
     for (let count = 0; count < INTERIM_LIMIT; count++) {
@@ -56,7 +56,7 @@ export class BufferedReader {
       }
       if (head.status >= 200 || head.status === 101) return head;
     }
-    throw new ResponseError("the answer never comes to its point", { kind: "malformed" });
+    throw new ResponseError("there are too many interim responses", { kind: "malformed" });
   }
 
   async #readHeadText(): Promise<string> {
@@ -65,11 +65,11 @@ export class BufferedReader {
       const length = findHeadEnd(unread, searched);
       if (length !== -1) {
         this.#start += length;
-        // Byte for character, whatever encoding it may be meant in.
+        // One byte is one character: the encoding of header values is unknown.
         return new TextDecoder("latin1").decode(unread.subarray(0, length));
       }
       if (unread.length >= HEAD_LIMIT) {
-        throw new ResponseError("the head of the answer has no end", { kind: "too long" });
+        throw new ResponseError("the head of the answer is too long", { kind: "too long" });
       }
       searched = Math.max(0, unread.length - 2);
       if (!await this.#fill()) {
@@ -78,7 +78,7 @@ export class BufferedReader {
     }
   }
 
-  /** Reads more from the stream behind what is unread; `false` at its end. */
+  /** Reads more bytes from the stream; `false` at its end. */
   async #fill(): Promise<boolean> {
     if (this.#start === this.#end) this.#start = this.#end = 0;
     if (this.#end === this.#buffer.length) this.#makeRoom();

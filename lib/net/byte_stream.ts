@@ -1,36 +1,36 @@
-/** A two-way stream of bytes to a server, whatever lies between: proxy, TLS or nothing. */
+/** A bidirectional stream of bytes to a server: TCP, TLS, or either through a proxy. */
 export interface ByteStream {
-  /** Bytes read into the buffer; `null` when the other side has ended. Rejects when it was closed. */
+  /** Reads into the buffer and gives the count; `null` at the end. Rejects when it was closed. */
   read(into: Uint8Array<ArrayBuffer>): Promise<number | null>;
-  /** How many bytes the system took, at least one. */
+  /** Writes the start of the bytes and gives the count, at least one. */
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
-  /** Ends both directions at once; closing twice does nothing. */
+  /** Closes both directions at once; closing twice does nothing. */
   close(): void;
 }
 
-/** A line that stands, and what a request over it has to know of the way. */
+/** An open stream to a server. */
 export interface DialResult {
   readonly stream: ByteStream;
   /**
-   * Set when an HTTP proxy reads the requests: their first line must name the whole URL.
-   * `authorization` is the value of `Proxy-Authorization`, when the proxy wants one.
+   * Set when an HTTP proxy forwards the requests: the request line must hold the whole URL.
+   * `authorization` is the value of `Proxy-Authorization`, if the proxy needs one.
    */
   readonly forward?: { readonly authorization?: string };
 }
 
-/** Opens lines; every way to a panel goes through one. */
+/** Opens streams to servers. */
 export interface Dialer {
   /**
-   * Opens a line to the host of an `http:`, `https:`, `ws:` or `wss:` URL. Names are looked up
-   * anew each time.
+   * Opens a stream to the host of an `http:`, `https:`, `ws:` or `wss:` URL. Names are resolved
+   * each time.
    *
-   * @throws {LineError} When it does not come about; the message has no query and no password.
+   * @throws {DialError} When that fails; the message has no query and no password.
    * @throws The signal's reason when it aborts.
    */
   dial(url: URL, options: { signal: AbortSignal }): Promise<DialResult>;
 }
 
-/** Closes what may be closed already. */
+/** Closes a resource that may be closed already. */
 export function closeQuietly(resource: { close(): void }): void {
   try {
     resource.close();
@@ -39,7 +39,7 @@ export function closeQuietly(resource: { close(): void }): void {
   }
 }
 
-/** Closes a resource when `signal` aborts, which ends all that waits for it; until disposed of. */
+/** Closes a resource when `signal` aborts, until the result is disposed of. */
 export function closeOnAbort(resource: { close(): void }, signal: AbortSignal): Disposable {
   const close = () => closeQuietly(resource);
   if (signal.aborted) close();
@@ -47,7 +47,7 @@ export function closeOnAbort(resource: { close(): void }, signal: AbortSignal): 
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", close) };
 }
 
-/** A line that is a connection of the runtime, by TLS or not. */
+/** A TCP or TLS connection of the runtime as a stream. */
 export class ConnectionStream implements ByteStream {
   readonly #connection: Pick<Deno.Conn, "read" | "write" | "close">;
 
@@ -68,10 +68,9 @@ export class ConnectionStream implements ByteStream {
   }
 }
 
-/** At most so much is on its way. */
 const BUFFER_BYTES = 16 * 1024;
 
-/** Passes on all that one connection says to another, until it has said all. */
+/** Copies bytes from one connection to another until the first ends. */
 export async function copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
   const buffer = new Uint8Array(BUFFER_BYTES);
   for (let count; (count = await from.read(buffer)) !== null;) {
@@ -79,7 +78,7 @@ export async function copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> 
   }
 }
 
-/** Writes bytes to their last; one write may take a part only. */
+/** Writes all bytes, however many single writes that takes. */
 export async function writeAll<B extends ArrayBufferLike>(
   to: { write(bytes: Uint8Array<B>): Promise<number> },
   bytes: Uint8Array<B>,

@@ -6,7 +6,7 @@ import { DialError } from "./errors.ts";
 import { type Connect, connectAbortable, connectHappyEyeballs } from "./happy_eyeballs.ts";
 import { withTimeout } from "./timeout.ts";
 
-/** How names become connections; the last two are for tests. */
+/** Options of a connector; the last two are for tests. */
 export interface ConnectorOptions {
   readonly preferFamily?: 4 | 6 | undefined;
   readonly nameServer?: NameServerAddress | undefined;
@@ -20,7 +20,7 @@ export interface HostAndPort {
   readonly port: number;
 }
 
-/** Who waits, and what an endpoint is called in front of its host, such as `the proxy`. */
+/** Options of one connection; `role` names the host in errors, such as `the proxy`. */
 export interface ConnectOptions {
   readonly signal: AbortSignal;
   readonly role?: string;
@@ -30,10 +30,10 @@ const LOOKUP_MS = 5000;
 
 const CONNECT_MS = 10_000;
 
-/** A name server may list hundreds. */
+/** Addresses that are tried: a name server may list hundreds. */
 const ADDRESSES_LIMIT = 16;
 
-/** Connects to hosts by all addresses that they have. */
+/** Opens TCP connections to hosts, by all of their addresses. */
 export class Connector {
   readonly #preferFamily: 4 | 6 | undefined;
   readonly #resolver: Pick<SystemResolver, "resolveAll"> | undefined;
@@ -47,7 +47,7 @@ export class Connector {
   }
 
   /**
-   * A connection, without delay for small packets and with the kernel's own signs of life.
+   * Opens a connection, with `TCP_NODELAY` and the kernel's keep-alive.
    *
    * @throws {DialError} Of the stage "lookup" or "connect".
    */
@@ -60,7 +60,7 @@ export class Connector {
       connection.setNoDelay(true);
       connection.setKeepAlive(true);
     } catch (cause) {
-      // The other side was quick to hang up.
+      // The peer has already closed it.
       closeQuietly(connection);
       throw failure(endpoint, { ...call, cause });
     }
@@ -68,9 +68,9 @@ export class Connector {
   }
 
   /**
-   * All addresses of a host in the order to try them.
+   * Resolves all addresses of a host, in the order to try them.
    *
-   * @throws {DialError} When it has none.
+   * @throws {DialError} When there is none.
    */
   async lookUp(host: string, call: ConnectOptions): Promise<readonly string[]> {
     const { signal } = call;
@@ -88,8 +88,8 @@ export class Connector {
   }
 
   /**
-   * The runtime looks the name up and tries all addresses in turn, 250 ms apart, IPv6 and IPv4
-   * alternating. That saves the 4.5 MB of memory that `node:dns` takes.
+   * Lets the runtime resolve the name and try its addresses, 250 ms apart, IPv6 and IPv4
+   * alternating. That saves the 4.5 MB of memory that `node:dns` costs.
    */
   async #connectByName(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
     const { host, port } = endpoint;
@@ -135,7 +135,7 @@ export class Connector {
 
 function lookupFailure(host: string, call: { role?: string; cause: unknown }): DialError {
   const { role, cause } = call;
-  const message = `Cannot look up ${named(host, role)}: ${lookupErrorMessage(cause)}`;
+  const message = `Cannot resolve ${named(host, role)}: ${lookupErrorMessage(cause)}`;
   return new DialError(message, { stage: "lookup", cause });
 }
 

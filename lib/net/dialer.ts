@@ -4,12 +4,12 @@ import { Connector, type ConnectorOptions } from "./connector.ts";
 import { basicAuthorization, Proxies, type ProxySettings } from "./proxy.ts";
 import { Tls, type TrustOptions } from "./tls.ts";
 
-/** How streams are opened. */
+/** Options of a dialer. */
 export interface DialerOptions extends ConnectorOptions, TrustOptions {
   readonly proxies?: ProxySettings;
 }
 
-/** Opens streams as the user wants them: by name server, family, proxy and trust. */
+/** Opens streams with the configured name server, address family, proxy and trust. */
 export class NetDialer implements Dialer {
   readonly #connector: Connector;
   readonly #proxies: Proxies;

@@ -2,13 +2,13 @@ import { abortable } from "@std/async/abortable";
 import { ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "./timeout.ts";
 
-/** Asks the system for all addresses of a host name. */
+/** Resolves all addresses of a host name by the system. */
 export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
 
-/** A lookup can't be called off; so many may hang at once before new ones are refused. */
+/** Lookups that may hang: they can't be cancelled, so more are refused. */
 const LOOKUPS_LIMIT = 64;
 
-/** Host names to addresses, as the system does it (`/etc/hosts`, DNS), each time anew. */
+/** Resolves host names as the system does (`/etc/hosts`, DNS), without a cache. */
 export class SystemResolver {
   readonly #lookup: Lookup;
   readonly #inFlight = new Map<string, Promise<string[]>>();
@@ -18,8 +18,8 @@ export class SystemResolver {
   }
 
   /**
-   * At most two addresses in the order to try them: the first of IPv4, then the first of IPv6, for
-   * a machine may have a route to only one. A literal is its own address.
+   * Resolves to the first IPv4 and the first IPv6 address, in this order: a machine may have a
+   * route to one of them only. An IP literal is its own address.
    *
    * @throws {Error} When the name has no address (`Cannot resolve …`).
    */
@@ -31,7 +31,7 @@ export class SystemResolver {
   }
 
   /**
-   * All addresses in the system's order, at least one. A literal is its own address.
+   * Resolves to all addresses in the system's order, at least one. An IP literal is its own address.
    *
    * @throws {Error} When the name has no address (`Cannot resolve …`).
    */
@@ -42,7 +42,7 @@ export class SystemResolver {
     return await abortable(this.#shared(host), signal);
   }
 
-  /** One lookup a name at a time, however many probes ask for it. */
+  /** Shares one lookup between all callers that want the same name. */
   #shared(host: string): Promise<string[]> {
     const running = this.#inFlight.get(host);
     if (running) return running;
@@ -50,7 +50,7 @@ export class SystemResolver {
       return Promise.reject(new Error(`Cannot resolve ${host}: too many lookups hang`));
     }
     const lookup = this.#addresses(host).finally(() => this.#inFlight.delete(host));
-    // Whoever asked may have given up by the time it fails.
+    // All callers may have aborted by the time it fails.
     lookup.catch(() => {});
     this.#inFlight.set(host, lookup);
     return lookup;
@@ -71,15 +71,15 @@ export class SystemResolver {
 }
 
 async function systemLookup(host: string): Promise<readonly { address: string }[]> {
-  // Loaded on first use: it takes megabytes that an agent without probes need not pay.
+  // Loaded on first use: it costs megabytes that an agent without probes saves.
   const { lookup } = await import("node:dns/promises");
   return await lookup(host, { all: true });
 }
 
 /**
- * The addresses that `/etc/hosts` gives a name, in its order; none when it does not know it.
+ * Finds the addresses of a name in the text of `/etc/hosts`, in its order.
  *
- * Lines that can't be read are passed over, as the system does it.
+ * Malformed lines are ignored, as the system does.
  */
 export function lookUpHostsFile(text: string, host: string): string[] {
   const wanted = host.toLowerCase();
@@ -92,26 +92,26 @@ export function lookUpHostsFile(text: string, host: string): string[] {
   return addresses;
 }
 
-/** Where a name server is; its port is 53 as a rule. */
+/** The address of a name server; its port is usually 53. */
 export interface NameServerAddress {
   /** An IP literal without brackets, or a name that the system knows. */
   readonly host: string;
   readonly port: number;
 }
 
-/** What a name server is asked with; all of it is for tests. */
+/** Options for tests. */
 export interface NameServerResolverOptions {
   system?: Pick<SystemResolver, "resolve">;
   /** The text of `/etc/hosts`. */
   readHosts?: () => Promise<string>;
 }
 
-const QUESTION_MS = 5000;
+const QUERY_MS = 5000;
 
-/** Some routers never answer for IPv6; once the one family is there, the other gets so long. */
+/** Time for the second family once the first has answered: some routers drop AAAA queries. */
 const OTHER_FAMILY_MS = 500;
 
-/** Host names to addresses by a name server of the user's choice, each time anew. */
+/** Resolves host names by a configured name server, without a cache. */
 export class NameServerResolver {
   readonly #address: NameServerAddress;
   readonly #system: Pick<SystemResolver, "resolve">;
@@ -124,8 +124,8 @@ export class NameServerResolver {
   }
 
   /**
-   * All addresses, IPv4 before IPv6, at least one. The server is not asked about literals,
-   * `localhost` and the names in `/etc/hosts`.
+   * Resolves to all addresses, IPv4 before IPv6, at least one. The server is not asked about IP
+   * literals, `localhost` and the names in `/etc/hosts`.
    *
    * @throws {Error} When there is none, or no answer for 5 s.
    */
@@ -138,7 +138,7 @@ export class NameServerResolver {
     if (known.length > 0) return known;
     if (name === "localhost" || name.endsWith(".localhost")) return ["127.0.0.1", "::1"];
     return await withTimeout((signal) => this.#ask(host, signal), {
-      timeoutMs: QUESTION_MS,
+      timeoutMs: QUERY_MS,
       signal,
     });
   }

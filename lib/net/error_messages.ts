@@ -1,5 +1,5 @@
 /**
- * Few words for what the runtime and its libraries say when a line does not come about.
+ * Readable messages for connection errors of the runtime and its libraries.
  *
  * @module
  */
@@ -7,8 +7,8 @@
 const CONNECT_WORDS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection reset",
-  ENETUNREACH: "this machine has no way to its network",
-  EHOSTUNREACH: "no way to the host",
+  ENETUNREACH: "network is unreachable",
+  EHOSTUNREACH: "host is unreachable",
   EADDRNOTAVAIL: "this machine has no address of that family",
   EAFNOSUPPORT: "this machine has no address of that family",
   ETIMEDOUT: "no answer",
@@ -20,51 +20,51 @@ const LOOKUP_WORDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
-  [/UnknownIssuer/, "it is of no authority that this machine knows"],
-  [/CaUsedAsEndEntity/, "it has signed itself"],
-  [/not valid for (any )?name|NotValidForName/, "it is for other names"],
+  [/UnknownIssuer/, "its issuer is unknown to this machine"],
+  [/CaUsedAsEndEntity/, "it is self-signed"],
+  [/not valid for (any )?name|NotValidForName/, "it is for another name"],
   [/expired/i, "it has expired, or this machine's clock is wrong"],
   [/not valid yet|NotValidYet/i, "it is not valid yet, or this machine's clock is wrong"],
   [/revoked/i, "it was revoked"],
 ];
 
-/** Why a name has no address. */
+/** Describes why a name could not be resolved. */
 export function lookupErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);
   const known = LOOKUP_WORDS.find(([pattern]) => pattern.test(`${code} ${message}`));
   return known?.[1] ?? plain(message);
 }
 
-/** Whether `Deno.connect` failed for want of an address for a name. */
+/** Whether `Deno.connect` failed because a name could not be resolved. */
 export function isLookupError(error: unknown): boolean {
   return rootOf(error).message.startsWith("failed to lookup address information");
 }
 
-/** Why there is no connection. */
+/** Describes why a connection could not be opened. */
 export function connectErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);
   return CONNECT_WORDS[code] ?? plain(message);
 }
 
 /**
- * What to tell about a TLS handshake that failed.
+ * Describes why a TLS handshake failed, as a whole message.
  *
- * @param server The host, as it was asked for.
+ * @param server The host as it was requested.
  */
 export function tlsErrorMessage(error: unknown, server: { host: string; port: number }): string {
   const { message, code } = rootOf(error);
   const { host, port } = server;
   if (/InvalidContentType|wrong.version.number/i.test(`${code} ${message}`)) {
-    return `${host} port ${port} does not speak TLS; is it an http:// address?`;
+    return `Cannot connect to ${host} port ${port}: it does not speak TLS; is it an http:// address?`;
   }
   if (/invalid peer certificate/.test(message)) {
     const known = CERTIFICATE_WORDS.find(([pattern]) => pattern.test(message));
     return `Cannot trust the certificate of ${host}: ${known?.[1] ?? plain(message)}`;
   }
   const words = /end of file|eof|reset by peer|disconnected|broken pipe/i.test(message)
-    ? "the other side hung up"
+    ? "the server closed the connection"
     : plain(message);
-  return `Cannot speak TLS with ${host} port ${port}: ${words}`;
+  return `Cannot start TLS with ${host} port ${port}: ${words}`;
 }
 
 function rootOf(error: unknown): { message: string; code: string } {

@@ -1,7 +1,7 @@
-/** How far a line to a server came before it failed. */
+/** The step at which dialing failed. */
 export type DialStage = "lookup" | "connect" | "proxy" | "tls";
 
-/** A line to a server did not come about; the message is for an operator and has no password. */
+/** A server could not be reached; the message is for an operator and has no password. */
 export class DialError extends Error {
   override name = "LineError";
   readonly stage: DialStage;
@@ -12,7 +12,7 @@ export class DialError extends Error {
   }
 }
 
-/** A server was reached, but its answer did not come or was none. */
+/** A server was reached, but sent no valid response. */
 export class ResponseError extends Error {
   override name = "AnswerError";
   readonly kind: "closed" | "malformed" | "too long" | "timeout";
@@ -23,17 +23,17 @@ export class ResponseError extends Error {
   }
 }
 
-/** A server answered the wish for a WebSocket with something else. */
+/** A server answered a WebSocket upgrade with another status than 101. */
 export class UpgradeError extends Error {
   override name = "UpgradeRefused";
   readonly status: number;
-  /** The start of what it said. */
+  /** The start of the body. */
   readonly text: string;
-  /** Where it sends us instead. */
+  /** The `Location` header of a redirect. */
   readonly location: string | undefined;
 
   constructor(status: number, options: { text: string; location: string | undefined }) {
-    super(`The upgrade to a WebSocket was answered with status ${status}`);
+    super(`Cannot open a WebSocket: the server answered with status ${status}`);
     this.status = status;
     this.text = options.text;
     this.location = options.location;

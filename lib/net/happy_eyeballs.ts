@@ -1,14 +1,14 @@
-/** Nothing could be sent: this machine has no way to the address. */
+/** This machine has no route to an address, so nothing was sent. */
 export class UnreachableError extends Error {
   override name = "UnreachableError";
 }
 
 /**
- * Tries addresses in turn and gives the result of the first that this machine has a way to.
+ * Tries addresses in turn and gives the result of the first that this machine has a route to.
  *
- * Only a missing way leads to the next address; every other failure is the probe's result.
+ * Only a missing route leads to the next address; every other failure is the probe's result.
  *
- * @throws {UnreachableError} When there is a way to none of them.
+ * @throws {UnreachableError} When there is a route to none of them.
  */
 export async function firstReachable<T>(
   addresses: readonly string[],
@@ -26,41 +26,41 @@ export async function firstReachable<T>(
   throw reason ?? new UnreachableError("Cannot reach the target: it has no address");
 }
 
-/** The kernel's words for "no route", "no address of this family" and "no such family". */
-const NO_WAY = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+/** Errors of the kernel for "no route", "no address of this family" and "no such family". */
+const NO_ROUTE = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
-/** What to throw for a connection that did not come about: {@linkcode UnreachableError} if there was no way. */
+/** The error for a failed connection: {@linkcode UnreachableError} when there is no route. */
 export function connectError(address: string, options: { port: number; cause: unknown }): Error {
   const { port, cause } = options;
-  const noWay = cause instanceof Error && "code" in cause && typeof cause.code === "string" &&
-    NO_WAY.has(cause.code);
-  return noWay
+  const hasNoRoute = cause instanceof Error && "code" in cause && typeof cause.code === "string" &&
+    NO_ROUTE.has(cause.code);
+  return hasNoRoute
     ? new UnreachableError(`Cannot reach ${address}`, { cause })
     : new Error(`Cannot connect to ${address} port ${port}`, { cause });
 }
 
-/** Opens a TCP connection to an IP address or a name; `Deno.connect`, but for tests. */
+/** Opens a TCP connection to an IP address or a name; `Deno.connect` except in tests. */
 export type Connect = (
   options: { hostname: string; port: number; signal: AbortSignal },
 ) => Promise<Deno.TcpConn>;
 
-/** What a connection needs to know. */
+/** Options of a connection. */
 export interface ReachableOptions {
   port: number;
   signal: AbortSignal;
   connect?: Connect;
 }
 
-/** A connection and when its first packet left, in milliseconds of `performance.now()`. */
+/** A connection, and when its first packet was sent, in milliseconds of `performance.now()`. */
 export interface TimedConnection {
   connection: Deno.TcpConn;
   startedAtMs: number;
 }
 
 /**
- * Connects to the first address that there is a way to.
+ * Connects to the first address that there is a route to.
  *
- * @throws {Error} When it was refused, reset, or there is no way to any of them.
+ * @throws {Error} When the connection was refused or reset, or there is no route to any of them.
  */
 export async function connectFirstReachable(
   addresses: readonly string[],
@@ -79,10 +79,10 @@ export async function connectFirstReachable(
 }
 
 /**
- * Connects with a signal that never loses a connection.
+ * Connects with a signal and never leaks a connection.
  *
- * When the abort comes just after the kernel has connected, `Deno.connect` has the connection and
- * throws it away unclosed, for it asks the signal once more. So it gets one that says nothing then.
+ * When the signal aborts just after the kernel has connected, `Deno.connect` checks it once more and
+ * drops the connection without closing it. The signal that it gets here does not throw then.
  *
  * @throws The signal's reason when it aborts.
  */
@@ -106,7 +106,7 @@ export async function connectAbortable(
   }
 }
 
-/** How a race is run. */
+/** Options of {@linkcode connectHappyEyeballs}. */
 export interface HappyEyeballsOptions {
   port: number;
   signal: AbortSignal;
@@ -114,14 +114,14 @@ export interface HappyEyeballsOptions {
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }
 
-/** When an address has not connected by then, the next one starts as well (RFC 8305). */
+/** Delay until the next address is tried as well (RFC 8305). */
 const STAGGER_MS = 250;
 
 /**
- * Connects to the first address that answers. They start in turn, the next as soon as one fails or
- * lets itself be waited for; whoever comes too late is closed.
+ * Connects to the first address that answers (RFC 8305). The next address is tried when one fails or
+ * takes longer than 250 ms; connections that come too late are closed.
  *
- * @throws The reason of the first that failed, when all did.
+ * @throws The error of the address that failed first, when all failed.
  * @throws The signal's reason when it aborts.
  */
 export async function connectHappyEyeballs(
@@ -153,7 +153,7 @@ export async function connectHappyEyeballs(
   }
 
   function win(connection: Deno.TcpConn): void {
-    // Two may have connected at the same time, or nobody waits for it any more.
+    // Another one has won, or the signal has aborted.
     if (over.signal.aborted) {
       connection.close();
       return lose(signal.reason);

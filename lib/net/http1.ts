@@ -3,37 +3,35 @@ import type { BufferedReader } from "./buffered_reader.ts";
 import { ResponseError } from "./errors.ts";
 import type { ResponseHead } from "./http_head.ts";
 
-/** A line of a chunk's size, or of a trailer, is never as long. */
+/** Longest line of a chunk size or a trailer. */
 const LINE_LIMIT = 4096;
 const TRAILERS_LIMIT = 32 * 1024;
 
 /**
- * Takes the chunked transfer coding off a body, piece by piece.
- *
- * Own code, as all of HTTP here; `http_client.ts` says why.
+ * Decodes the chunked transfer coding incrementally.
  */
 export class ChunkedDecoder {
   #line = "";
-  /** Bytes of the present chunk that are still to come. */
+  /** Bytes of the current chunk that are still missing. */
   #rest = 0;
   #state: "size" | "data" | "after data" | "trailer" | "ended" = "size";
   #trailerBytes = 0;
   #excess = 0;
 
-  /** Whether the whole body has come. */
+  /** Whether the body is complete. */
   get ended(): boolean {
     return this.#state === "ended";
   }
 
-  /** How many of the bytes taken last came after the end; they are left alone. */
+  /** Bytes of the last call that follow the end of the body. */
   get excess(): number {
     return this.#excess;
   }
 
   /**
-   * Takes bytes as they come, and gives the parts of them that are the body's; they are views.
+   * Decodes the next bytes, and gives the parts of them that belong to the body, as views.
    *
-   * @throws {SyntaxError} When it is no such coding.
+   * @throws {SyntaxError} When the coding is malformed.
    */
   decode(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
     const parts: Uint8Array<ArrayBuffer>[] = [];
@@ -50,7 +48,7 @@ export class ChunkedDecoder {
       const end = bytes.indexOf(10, at);
       const until = end === -1 ? bytes.length : end;
       if (this.#line.length + until - at > LINE_LIMIT) {
-        throw new SyntaxError("Cannot parse a chunked body: a line has no end");
+        throw new SyntaxError("Cannot parse a chunked body: a line is too long");
       }
       this.#line += String.fromCharCode(...bytes.subarray(at, until));
       at = until + 1;
@@ -64,14 +62,14 @@ export class ChunkedDecoder {
     const line = this.#line.replace(/\r$/, "");
     this.#line = "";
     if (this.#state === "after data") {
-      if (line !== "") throw new SyntaxError("Cannot parse a chunked body: a chunk has no end");
+      if (line !== "") throw new SyntaxError("Cannot parse a chunked body: a chunk does not end");
       this.#state = "size";
       return;
     }
     if (this.#state === "trailer") {
       this.#trailerBytes += line.length;
       if (this.#trailerBytes > TRAILERS_LIMIT) {
-        throw new SyntaxError("Cannot parse a chunked body: its trailers have no end");
+        throw new SyntaxError("Cannot parse a chunked body: its trailers are too long");
       }
       if (line === "") this.#state = "ended";
       return;
@@ -87,24 +85,23 @@ export class ChunkedDecoder {
   }
 }
 
-/** No answer of a panel is as long; what is longer is refused. */
+/** Longest body that is read into memory. */
 const LIMIT_BYTES = 1024 * 1024;
 
-/** A body that was read to its end, and whether the line can be used again. */
+/** A complete body, and whether the connection can be reused. */
 export interface ResponseBody {
   readonly text: string;
   readonly reusable: boolean;
 }
 
 /**
- * Reads the body that belongs to a head.
+ * Reads the body that follows a head.
  *
- * @throws {ResponseError} When it is cut off, too long or in an encoding that nobody asked for.
+ * @throws {ResponseError} When it is incomplete, too long or compressed.
  */
 export async function readBody(reader: BufferedReader, head: ResponseHead): Promise<ResponseBody> {
   checkEncoding(head);
   const length = lengthOf(head);
-  // Nothing has to be read for that.
   if (length !== Infinity && length > LIMIT_BYTES) throw tooLong();
   const whole = new BoundedBytes(LIMIT_BYTES);
   try {
@@ -116,46 +113,47 @@ export async function readBody(reader: BufferedReader, head: ResponseHead): Prom
   }
 }
 
-/** Takes a body piece by piece. */
+/** Receives a body piece by piece. */
 export interface BodySink {
-  /** Takes a piece, which is good until this settles; whether it wants more. */
+  /** Receives a piece, valid until this settles; `false` when no more is wanted. */
   add(bytes: Uint8Array<ArrayBuffer>): boolean | Promise<boolean>;
 }
 
 /**
- * Reads the body that belongs to a head into `whole`, until that is full; whether all of it fitted.
+ * Reads the body that follows a head into `sink`, while it wants more; `false` when it did not take
+ * all of it.
  *
- * @throws {ResponseError} When it is cut off or malformed; what has come is in `whole` then.
+ * @throws {ResponseError} When the body is incomplete or malformed; `sink` has its start then.
  */
 export async function readBodyInto(
-  whole: BodySink,
+  sink: BodySink,
   { reader, head }: { reader: BufferedReader; head: ResponseHead },
 ): Promise<boolean> {
   if (head.status === 204 || head.status === 304) return true;
   const coding = head.headers.get("transfer-encoding")?.toLowerCase();
-  if (coding === "chunked") return await readChunks(whole, reader);
+  if (coding === "chunked") return await readChunks(sink, reader);
   if (coding !== undefined) throw malformed("it has an unknown transfer coding");
   const length = lengthOf(head);
   for (let rest = length; rest > 0;) {
     const bytes = await reader.read();
-    // Without a length the end of the line is that of the body.
+    // Without a length the body ends with the connection.
     if (bytes === undefined && length === Infinity) break;
     if (bytes === undefined) throw cutOff();
     const excess = Math.max(0, bytes.length - rest);
-    if (!await whole.add(excess === 0 ? bytes : bytes.subarray(0, rest))) return false;
+    if (!await sink.add(excess === 0 ? bytes : bytes.subarray(0, rest))) return false;
     reader.unread(excess);
     rest -= bytes.length;
   }
   return true;
 }
 
-async function readChunks(whole: BodySink, reader: BufferedReader): Promise<boolean> {
+async function readChunks(sink: BodySink, reader: BufferedReader): Promise<boolean> {
   const body = new ChunkedDecoder();
   while (!body.ended) {
     const bytes = await reader.read();
     if (bytes === undefined) throw cutOff();
     for (const part of partsOf(body, bytes)) {
-      if (!await whole.add(part)) return false;
+      if (!await sink.add(part)) return false;
     }
   }
   reader.unread(body.excess);
@@ -170,20 +168,20 @@ function partsOf(body: ChunkedDecoder, bytes: Uint8Array<ArrayBuffer>): Uint8Arr
   }
 }
 
-/** How many bytes follow a head; infinite when it does not say. */
+/** The length of the body in bytes; infinite when the head does not tell. */
 function lengthOf({ headers }: ResponseHead): number {
   const field = headers.get("content-length");
   if (field === undefined || headers.has("transfer-encoding")) return Infinity;
-  if (!/^\d+$/.test(field)) throw malformed("its length is no number");
+  if (!/^\d+$/.test(field)) throw malformed("its Content-Length is not a number");
   return Number(field);
 }
 
-/** Whether the line goes on behind the body. */
+/** Whether the connection stays open after the body. */
 function keepsLine({ headers, status, version }: ResponseHead): boolean {
   const connection = headers.get("connection")?.toLowerCase().split(/[\s,]+/) ?? [];
   const hasLength = headers.has("content-length");
   const hasCoding = headers.has("transfer-encoding");
-  // With both, somebody on the way may see the end elsewhere.
+  // With both, an intermediary may see another end (request smuggling).
   const isFramed = hasLength !== hasCoding || status === 204 || status === 304;
   const keeps = version === "1.1" || connection.includes("keep-alive");
   return keeps && isFramed && !connection.includes("close");
@@ -205,27 +203,29 @@ function tooLong(): ResponseError {
 }
 
 function cutOff(): ResponseError {
-  return new ResponseError("the connection was closed in mid-answer", { kind: "closed" });
+  return new ResponseError("the connection was closed in the middle of the answer", {
+    kind: "closed",
+  });
 }
 
 function malformed(why: string): ResponseError {
   return new ResponseError(`the answer is malformed: ${why}`, { kind: "malformed" });
 }
 
-/** A request over HTTP/1.1. */
+/** An HTTP/1.1 request. */
 export interface RequestMessage {
   readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers: readonly (readonly [string, string])[];
   readonly body?: string | Uint8Array<ArrayBuffer>;
-  /** Set when an HTTP proxy reads the request: it wants the whole URL. */
+  /** Set when an HTTP proxy forwards the request: the request line must hold the whole URL. */
   readonly forward?: { readonly authorization?: string } | undefined;
 }
 
 /**
- * Head and body in one piece, to be written at once.
+ * Encodes head and body, to be written at once.
  *
- * @throws {TypeError} When a header would break out of its line.
+ * @throws {TypeError} When a header name or value is invalid.
  */
 export function encodeRequest(request: RequestMessage): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
@@ -239,9 +239,9 @@ export function encodeRequest(request: RequestMessage): Uint8Array<ArrayBuffer> 
 }
 
 /**
- * The head alone, for a body that is written after it.
+ * Encodes the head alone, for a body that is written later.
  *
- * @throws {TypeError} When a header would break out of its line.
+ * @throws {TypeError} When a header name or value is invalid.
  */
 export function encodeRequestHead(request: RequestMessage, bodyLength: number | undefined): string {
   const { method, url, forward } = request;

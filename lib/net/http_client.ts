@@ -3,7 +3,7 @@ import { type Dialer, type DialResult, writeAll } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { encodeRequest, readBody } from "./http1.ts";
 
-/** One request; a redirect is an answer like any other. */
+/** A request; redirects are not followed. */
 export interface HttpRequest {
   readonly method: "GET" | "POST";
   readonly url: string | URL;
@@ -11,7 +11,7 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array<ArrayBuffer>;
 }
 
-/** What was answered. */
+/** A response with its whole body. */
 export interface HttpResponse {
   readonly status: number;
   /** By lower-case name. */
@@ -24,19 +24,16 @@ interface Connection extends DialResult {
   usedAtMs: number;
 }
 
-/** What proxies and servers keep open at the least. */
+/** Idle time after which a connection is not reused: less than most servers and proxies allow. */
 const IDLE_MS = 60_000;
 const IDLE_LIMIT = 4;
 
 /**
- * HTTP/1.1 over streams that are kept for the next request; answers are bounded.
- *
- * Own code, since it costs less CPU and memory than `fetch`, bounds what it takes, and goes by the
- * same streams as WebSockets, with every option of them.
+ * An HTTP/1.1 client with keep-alive and bounded responses, over the same dialer as WebSockets.
  */
 export class HttpClient {
   readonly #dialer: Dialer;
-  /** By origin, the one used last at the end. */
+  /** Idle connections by origin, the one used last at the end. */
   readonly #idle = new Map<string, Connection[]>();
   #closed = false;
 
@@ -45,11 +42,11 @@ export class HttpClient {
   }
 
   /**
-   * Makes a request. When a kept connection turns out to be dead, a new one takes its place, once.
+   * Makes a request. When an idle connection turns out to be closed, a new one is opened, once.
    *
-   * @throws {ResponseError} When there is no sane answer.
-   * @throws {LineError} When there is no way to the server.
-   * @throws {TypeError} When a header can't be sent.
+   * @throws {ResponseError} When there is no valid response.
+   * @throws {DialError} When the server can't be reached.
+   * @throws {TypeError} When a header is invalid.
    * @throws The signal's reason when it aborts; the connection is closed then.
    */
   async request(request: HttpRequest, options: { signal: AbortSignal }): Promise<HttpResponse> {
@@ -65,7 +62,7 @@ export class HttpClient {
         signal.throwIfAborted();
         const isDead = error instanceof ResponseError && error.kind === "closed";
         if (!isDead || kept.reader.hasReceived) throw error;
-        // A server that has given up one has given up those that were kept longer.
+        // A server that closed this one has closed those that were idle for longer.
         this.#dropIdle(url.origin);
       }
     }
@@ -74,7 +71,7 @@ export class HttpClient {
     return await this.#exchange(connection, call);
   }
 
-  /** Ends the kept connections, and keeps none from now on. */
+  /** Closes the idle connections, and keeps none from now on. */
   close(): void {
     this.#closed = true;
     for (const origin of [...this.#idle.keys()]) this.#dropIdle(origin);
@@ -94,13 +91,13 @@ export class HttpClient {
       reader.hasReceived = false;
       const bytes = encodeRequest({ ...call, forward });
       let unsent: unknown;
-      // A server may answer and hang up before it has read everything.
+      // A server may answer and close before it has read everything.
       await writeAll(stream, bytes).catch((error) => unsent = error);
       const head = await reader.readHead().catch((error) => {
         throw unsent ?? error;
       });
       if (head.status === 101) {
-        throw new ResponseError("nobody asked for 101", { kind: "malformed" });
+        throw new ResponseError("unexpected status 101", { kind: "malformed" });
       }
       const body = await readBody(reader, head);
       reusable = body.reusable && unsent === undefined;
@@ -117,7 +114,7 @@ export class HttpClient {
     }
   }
 
-  /** Without a timer: what is too old is dropped when somebody asks next, whatever its origin. */
+  /** Closes all connections that were idle for too long, and takes one for the origin. */
   #takeIdle(origin: string): Connection | undefined {
     const oldestMs = performance.now() - IDLE_MS;
     for (const [key, kept] of this.#idle) {

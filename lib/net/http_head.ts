@@ -1,7 +1,7 @@
-/** The head of an answer over HTTP/1.1. */
+/** The head of an HTTP/1.1 response. */
 export interface ResponseHead {
   readonly status: number;
-  /** `1.0` servers close when nothing is said. */
+  /** With `1.0` the connection closes unless a header says otherwise. */
   readonly version: "1.0" | "1.1";
   /** By lower-case name; repeated ones are joined by commas. */
   readonly headers: ReadonlyMap<string, string>;
@@ -10,7 +10,7 @@ export interface ResponseHead {
 const LF = 10;
 const CR = 13;
 
-/** Where the bytes behind a head begin, its end sought from `from` on; -1 when it has none yet. */
+/** Finds the offset behind a head, searching from `from` on; -1 when it is incomplete. */
 export function findHeadEnd(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(LF, from); at !== -1; at = bytes.indexOf(LF, at + 1)) {
     const next = bytes[at + 1] === CR ? at + 2 : at + 1;
@@ -20,13 +20,12 @@ export function findHeadEnd(bytes: Uint8Array, from: number): number {
 }
 
 /**
- * Reads the head of an answer, with or without the empty line that ends it.
+ * Parses the head of a response, with or without the empty line that ends it.
  *
- * Lines may end in LF alone. A header that goes on in the next line is refused, since nobody sends
- * it in good faith any more.
+ * Lines may end in LF alone. Obsolete line folding is refused.
  *
- * @throws {SyntaxError} When it is none, or its lengths contradict each other; the message quotes
- * the start of the first line or the header's name.
+ * @throws {SyntaxError} When it is malformed or has two lengths; the message quotes the start of the
+ * first line or the name of the header.
  */
 export function parseResponseHead(text: string): ResponseHead {
   const [first = "", ...lines] = text.replace(/(?:\r?\n){1,2}$/, "").split(/\r?\n/);
@@ -39,7 +38,7 @@ export function parseResponseHead(text: string): ResponseHead {
     const colon = line.indexOf(":");
     const key = line.slice(0, Math.max(colon, 0)).toLowerCase();
     const value = line.slice(colon + 1).trim();
-    // A carriage return or NUL may mean something else to whoever is on the way.
+    // An intermediary may read a carriage return or NUL in another way.
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(key) || hasControls(value)) {
       throw new SyntaxError(`Cannot parse an HTTP header: ${quoted(key || line)}`);
     }
@@ -56,7 +55,7 @@ export function parseResponseHead(text: string): ResponseHead {
 }
 
 function hasControls(text: string): boolean {
-  // deno-lint-ignore no-control-regex -- they are what is looked for.
+  // deno-lint-ignore no-control-regex -- they are searched for.
   return /[\x00-\x08\x0a-\x1f\x7f]/.test(text);
 }
 

@@ -5,35 +5,35 @@ import { checkEncoding, encodeRequestHead, readBody, readBodyInto } from "./http
 import type { HttpResponse } from "./http_client.ts";
 import type { ResponseHead } from "./http_head.ts";
 
-/** A request whose body, or whose answer's body, is too long for memory. */
+/** A request whose body, or whose response's body, is too long for memory. */
 export interface StreamedRequest {
   readonly method: "GET" | "POST";
   readonly url: string | URL;
   readonly headers: readonly (readonly [string, string])[];
   /** The body; without it the request has none. */
   readonly source?: ByteSource | undefined;
-  /** Takes the body of an answer of status 200; any other body becomes text. */
+  /** Receives the body of a response of status 200; any other body becomes text. */
   readonly sink?: ByteSink | undefined;
 }
 
-/** Gives the bytes of a body. */
+/** The source of a body. */
 export interface ByteSource {
   readonly lengthBytes: number;
   /** Fills the start of a buffer and gives the count, which is at least 1. */
   read(into: Uint8Array<ArrayBuffer>): Promise<number>;
 }
 
-/** Takes the bytes of a body. */
+/** The destination of a body. */
 export interface ByteSink {
   /** A body of another length is refused. */
   readonly lengthBytes: number;
-  /** The bytes are good until this settles. */
+  /** Writes bytes, which are valid until this settles. */
   write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
 const BUFFER_BYTES = 64 * 1024;
 
-/** How often it is checked whether bytes still move. */
+/** Checks for a stall in each {@linkcode streamRequest} limit. */
 const CHECKS_PER_LIMIT = 4;
 
 /**
@@ -41,8 +41,8 @@ const CHECKS_PER_LIMIT = 4;
  * direction. It is never repeated: the source can be read once only.
  *
  * @param options `stallMs`: ends the request when no byte has moved for so long.
- * @throws {ResponseError} When there is no sane answer, or its body has another length than `sink`.
- * @throws {LineError} When there is no connection to the server.
+ * @throws {ResponseError} When there is no valid response, or its body has another length than `sink`.
+ * @throws {DialError} When the server can't be reached.
  * @throws What source and sink throw, and the signal's reason when it aborts.
  */
 export async function streamRequest(
@@ -84,7 +84,7 @@ class RequestStream {
     this.#reader = new BufferedReader(stream, { bufferBytes: BUFFER_BYTES });
   }
 
-  /** Closes the connection when no byte moves for `stallMs`; until the function given is called. */
+  /** Closes the connection when no byte moves for `stallMs`, until the returned function is called. */
   closeOnStall(stallMs: number): () => void {
     const timer = setInterval(() => {
       if (performance.now() - this.#movedAtMs < stallMs) return;
@@ -106,7 +106,7 @@ class RequestStream {
     const answer = await answering.catch((cause) => {
       throw error ?? cause;
     });
-    // Nobody can have accepted what was not sent.
+    // The server can't have accepted what was not sent.
     if (leftBytes > 0 && answer.status < 300) {
       throw error ?? new ResponseError("the answer came before the body was sent", {
         kind: "malformed",
@@ -115,7 +115,7 @@ class RequestStream {
     return await this.#receive(answer, sink);
   }
 
-  /** Sends a request as long as it is wanted; gives what is left of the body, and why. */
+  /** Sends a request while it is wanted; gives the bytes of the body that were not sent, and why. */
   async #send(
     head: Uint8Array<ArrayBuffer>,
     { source, isWanted }: { source: ByteSource | undefined; isWanted: () => boolean },
@@ -169,12 +169,12 @@ class RequestStream {
     return { status, headers, text: "" };
   }
 
-  /** Says of a failure of the connection what it was. */
+  /** Translates a failure of the connection. */
   async #network<T>(moving: Promise<T>): Promise<T> {
     try {
       return await moving;
     } catch (cause) {
-      if (this.#isStalled) throw new ResponseError("no byte moved any more", { kind: "timeout" });
+      if (this.#isStalled) throw new ResponseError("the transfer stalled", { kind: "timeout" });
       if (cause instanceof ResponseError || cause instanceof TypeError) throw cause;
       throw new ResponseError("the connection was lost", { kind: "closed", cause });
     }

@@ -7,10 +7,10 @@ type Duplex = InstanceType<NodeStream["Duplex"]>;
 const BUFFER_BYTES = 16 * 1024;
 
 /**
- * A connection as one of Node's streams, which reads only while it is thirsty.
+ * A connection as a stream of Node's that reads only while data is wanted.
  *
- * TLS on top of a stream takes whatever comes and keeps it, read or not; so the other side could
- * fill the memory.
+ * Node's TLS buffers all that its stream delivers, so without this back-pressure a server could fill
+ * the memory.
  */
 export class PausableSource {
   readonly duplex: Duplex;
@@ -19,7 +19,7 @@ export class PausableSource {
   #isReadRequested = false;
   #isReading = false;
 
-  /** @param duplex Node's class, which is loaded by who uses it. */
+  /** @param duplex Node's class, loaded by the caller. */
   constructor(connection: Deno.TcpConn, duplex: NodeStream["Duplex"]) {
     this.#connection = connection;
     this.duplex = new duplex({
@@ -40,7 +40,7 @@ export class PausableSource {
     });
   }
 
-  /** Whether bytes may come in. */
+  /** Whether bytes may be read. */
   set wantsData(value: boolean) {
     this.#wantsData = value;
     this.#read();
@@ -61,7 +61,7 @@ export class PausableSource {
   }
 }
 
-/** TLS with whoever answers. */
+/** Options of TLS without verification. */
 export interface InsecureTlsOptions {
   hostname: string;
   protocols: string[];
@@ -71,12 +71,12 @@ export interface InsecureTlsOptions {
 type TlsSocket = import("node:tls").TLSSocket;
 
 /**
- * Starts TLS on a connection without a look at the other side's certificate.
+ * Starts TLS on a connection without verifying the certificate.
  *
- * The runtime's own TLS always looks, so this is Node's, on top of the connection; it is loaded on
- * first use, for it takes megabytes.
+ * The runtime's own TLS always verifies, so this is Node's; it is loaded on first use, since it costs
+ * megabytes.
  *
- * @throws The library's error when the handshake fails; what was opened is closed then.
+ * @throws The library's error when the handshake fails; everything is closed then.
  */
 export async function startInsecureTls(
   connection: Deno.TcpConn,
@@ -107,7 +107,7 @@ export async function startInsecureTls(
   }
 }
 
-/** A stream that is one of Node's sockets. */
+/** A TLS socket of Node's as a stream. */
 class NodeSocketStream implements ByteStream {
   readonly #socket: TlsSocket;
   readonly #source: PausableSource;
@@ -163,7 +163,7 @@ class NodeSocketStream implements ByteStream {
     this.#source.duplex.destroy();
   }
 
-  /** Lets bytes in until something happens. */
+  /** Reads until an event of the socket. */
   async #waitForEvent(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;

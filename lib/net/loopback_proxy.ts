@@ -1,14 +1,14 @@
 import { closeQuietly, copy } from "./byte_stream.ts";
 
-/** A way round over loopback. */
+/** A connection that is forwarded over loopback. */
 export interface LoopbackProxy {
-  /** Leads to the connection, and ends it when closed. */
+  /** The local end, which closes the connection when it is closed. */
   readonly near: Deno.TcpConn;
-  /** Ends the connection at once, whoever holds `near`. */
+  /** Closes the connection at once, even while the runtime holds `near`. */
   close(): void;
 }
 
-/** Leads a connection over loopback, so that it can be ended from here whatever becomes of `near`. */
+/** Forwards a connection over loopback, so that it can be closed here whatever the runtime does to `near`. */
 export async function openLoopbackProxy(connection: Deno.TcpConn): Promise<LoopbackProxy> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const [near, far] = await Promise.all([
@@ -22,7 +22,7 @@ export async function openLoopbackProxy(connection: Deno.TcpConn): Promise<Loopb
   if (far.remoteAddr.port !== near.localAddr.port) {
     close();
     near.close();
-    throw new Error("Cannot use loopback: another program came between");
+    throw new Error("Cannot use loopback: another program has connected");
   }
   near.setNoDelay(true);
   far.setNoDelay(true);

@@ -5,35 +5,37 @@ import { DialError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";
 import { withTimeout } from "./timeout.ts";
 
-/** What a proxy says to `CONNECT`. */
+/** A proxy's response to `CONNECT`. */
 export interface ConnectResponse {
   status: number;
-  /** Its own words for it, fit for a log; may be empty. */
+  /** The reason phrase, printable and bounded; may be empty. */
   reason: string;
 }
 
 const REASON_LIMIT = 100;
 
 /**
- * Reads the first line of the head that a proxy answers with.
+ * Parses the first line of a response to `CONNECT`.
  *
- * @throws {SyntaxError} When that is no HTTP.
+ * @throws {SyntaxError} When it is not HTTP.
  */
 export function parseConnectResponse(head: string): ConnectResponse {
   const [, status, reason = ""] = /^HTTP\/1\.[01] +([1-9]\d\d)(?: +([^\r\n]*))?\r?\n/.exec(head) ??
     [];
-  if (status === undefined) throw new SyntaxError("Cannot parse the proxy's answer: it is no HTTP");
+  if (status === undefined) {
+    throw new SyntaxError("Cannot parse the proxy's answer: it is not HTTP");
+  }
   const printable = reason.replace(/[^\x20-\x7e]/g, "").slice(0, REASON_LIMIT);
   return { status: Number(status), reason: printable.trim() };
 }
 
-/** The head of a proxy's answer. */
+/** Longest head of a response, in bytes. */
 const HEAD_LIMIT = 16 * 1024;
 
 /**
- * Asks an HTTP proxy to lead a connection on to `target`, by `CONNECT`.
+ * Opens a tunnel to `target` through an HTTP proxy, by `CONNECT`.
  *
- * @throws {Error} When it does not (`the proxy answers 407 …`), or the connection is closed.
+ * @throws {Error} When the proxy refuses (`the proxy answers 407 …`), or closes the connection.
  */
 export async function openHttpTunnel(
   connection: Deno.TcpConn,
@@ -55,7 +57,7 @@ export async function openHttpTunnel(
   }
 }
 
-/** The value of `Proxy-Authorization`; `undefined` when the proxy's URL has no user. */
+/** The value of `Proxy-Authorization`; `undefined` when the proxy needs no login. */
 export function basicAuthorization({ login }: Proxy): string | undefined {
   if (!login) return undefined;
   const bytes = new TextEncoder().encode(`${login.user}:${login.password}`);
@@ -67,34 +69,34 @@ async function readHead(connection: Deno.TcpConn): Promise<string> {
   let head = "";
   while (head.length < HEAD_LIMIT) {
     const count = await connection.read(buffer);
-    if (count === null) throw new Error("the proxy hung up");
-    // Byte for character, since a word in another encoding must not move the end.
+    if (count === null) throw new Error("the proxy closed the connection");
+    // One byte is one character: another encoding must not move the end.
     head += String.fromCharCode(...buffer.subarray(0, count));
     const end = /\r?\n\r?\n/.exec(head);
     if (!end) continue;
     const isTunnel = /^HTTP\/1\.[01] +2/.test(head);
-    // Through a tunnel this side speaks first.
+    // The client speaks first through a tunnel.
     if (isTunnel && end.index + end[0].length < head.length) {
-      throw new Error("the proxy says more than its answer");
+      throw new Error("the proxy sent more than its answer");
     }
     return head;
   }
   throw new Error("the proxy's answer is too long");
 }
 
-/** What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say. */
+/** The values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
 export interface ProxySettings {
   /** For `http:` and `ws:`. */
   readonly http?: string;
   /** For `https:` and `wss:`. */
   readonly https?: string;
-  /** Who is reached without a proxy. */
+  /** Hosts that are reached without a proxy. */
   readonly none?: string;
 }
 
 const ANSWER_MS = 10_000;
 
-/** Which proxy leads where, and how to get through it. */
+/** Finds the proxy for a target and opens tunnels through it. */
 export class Proxies {
   readonly #plain: Proxy | undefined;
   readonly #secure: Proxy | undefined;
@@ -107,16 +109,16 @@ export class Proxies {
     this.#exempt = none ?? "";
   }
 
-  /** The proxy that leads to a target; `undefined` when none does. */
+  /** Finds the proxy for a target; `undefined` when it is reached directly. */
   find(target: HostAndPort, { isSecure }: { isSecure: boolean }): Proxy | undefined {
     const proxy = isSecure ? this.#secure : this.#plain;
     return proxy && !isExemptFromProxy(this.#exempt, target) ? proxy : undefined;
   }
 
   /**
-   * Has a proxy lead the connection to it on to `target`.
+   * Opens a tunnel to `target` over a connection to a proxy.
    *
-   * @param options `connector` looks up the names that the proxy does not.
+   * @param options `connector` resolves the names that the proxy does not.
    * @throws {DialError} Of the stage "proxy", or "lookup".
    */
   async openTunnel(
@@ -138,8 +140,8 @@ export class Proxies {
     } catch (cause) {
       signal.throwIfAborted();
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const way = `by ${proxy.host} port ${proxy.port}`;
-      const message = `Cannot connect to ${options.target.host} ${way}: ${reason}`;
+      const through = `through the proxy ${proxy.host} port ${proxy.port}`;
+      const message = `Cannot connect to ${options.target.host} ${through}: ${reason}`;
       throw new DialError(message, { stage: "proxy", cause });
     }
   }

@@ -12,27 +12,27 @@ const IPV4 = 1;
 const NAME = 3;
 const IPV6 = 4;
 
-/** A name, a user or a password, in bytes. */
+/** Longest name, user or password, in bytes. */
 const TEXT_LIMIT = 255;
 
-/** What the codes of RFC 1928 mean. */
+/** Messages for the reply codes of RFC 1928. */
 const REFUSALS: readonly string[] = [
   "",
-  "a failure of its own",
-  "that its rules forbid it",
-  "that it has no way to the network",
-  "that it has no way to the host",
+  "with a general failure",
+  "that its rules forbid the connection",
+  "that the network is unreachable",
+  "that the host is unreachable",
   "that the connection was refused",
-  "that the packet lived too long",
-  "that it knows no CONNECT",
-  "that it knows no such kind of address",
+  "that the TTL expired",
+  "that it does not support CONNECT",
+  "that it does not support this type of address",
 ];
 
 /**
- * Asks a SOCKS 5 proxy to lead a connection on to `target`, whose host is an IP literal or a name
- * that the proxy looks up.
+ * Opens a tunnel to `target` through a SOCKS 5 proxy (RFC 1928). A host that is no IP literal is
+ * resolved by the proxy.
  *
- * @throws {Error} When it does not (`the proxy answers that …`), or the connection is closed.
+ * @throws {Error} When the proxy refuses (`the proxy answers that …`), or closes the connection.
  */
 export async function openSocksTunnel(
   connection: Deno.TcpConn,
@@ -45,7 +45,7 @@ export async function openSocksTunnel(
   if (method === LOGIN && proxy.login) {
     await logIn(connection, proxy.login);
   } else if (method !== NO_LOGIN) {
-    throw new Error("the proxy answers that it wants another proof of who asks");
+    throw new Error("the proxy requires another authentication method");
   }
   const { port } = target;
   const request = [VERSION, CONNECT, 0, ...addressOf(target.host), port >> 8, port & 0xff];
@@ -79,11 +79,11 @@ async function readReply(connection: Deno.TcpConn): Promise<void> {
   const [version, code = 1, , kind] = await read(connection, 4);
   if (version !== VERSION) throw new Error("the proxy does not speak SOCKS 5");
   if (code !== 0) throw new Error(`the proxy answers ${REFUSALS[code] ?? `failure ${code}`}`);
-  // From which address it connected does not matter, but has to be read.
+  // The bound address is not needed, but has to be read.
   const length = kind === IPV4 ? 4 : kind === IPV6 ? 16 : (await read(connection, 1))[0] ?? 0;
   await read(connection, length + 2);
 }
 
 function read(connection: Deno.TcpConn, length: number): Promise<Uint8Array> {
-  return readExact(connection, { length, ended: "the proxy hung up" });
+  return readExact(connection, { length, ended: "the proxy closed the connection" });
 }

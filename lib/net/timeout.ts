@@ -1,4 +1,4 @@
-/** How long something may take, and who may end it before. */
+/** Options of {@linkcode withTimeout}. */
 export interface TimeoutOptions {
   timeoutMs: number;
   signal: AbortSignal;
@@ -6,29 +6,30 @@ export interface TimeoutOptions {
 }
 
 /**
- * Runs something with a signal that aborts when the time is up, or with the one given. `run` has to
- * obey it.
+ * Runs an operation with a signal that aborts after the timeout, or with `options.signal`. The
+ * operation has to end when it does.
  *
- * @throws The reason of `limit.signal` when it aborts.
- * @throws {DOMException} `TimeoutError` when the time is up: `no answer within 10 s`.
+ * @throws The reason of `options.signal` when it aborts.
+ * @throws {DOMException} `TimeoutError` after the timeout: `no answer within 10 s`.
  */
 export async function withTimeout<T>(
   run: (signal: AbortSignal) => Promise<T>,
-  limit: TimeoutOptions,
+  options: TimeoutOptions,
 ): Promise<T> {
-  const { timeoutMs: ms, signal, timers = globalThis } = limit;
+  const { timeoutMs, signal, timers = globalThis } = options;
   signal.throwIfAborted();
   const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   const timer = timers.setTimeout(
-    () => controller.abort(new DOMException(`no answer within ${ms / 1000} s`, "TimeoutError")),
-    ms,
+    () =>
+      controller.abort(new DOMException(`no answer within ${timeoutMs / 1000} s`, "TimeoutError")),
+    timeoutMs,
   );
   try {
     return await run(controller.signal);
   } catch (error) {
-    // What a closed socket says is of no interest then.
+    // The error of a socket that was closed for it says nothing.
     controller.signal.throwIfAborted();
     throw error;
   } finally {

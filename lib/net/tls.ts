@@ -6,26 +6,26 @@ import { startInsecureTls } from "./insecure_tls.ts";
 import { openLoopbackProxy } from "./loopback_proxy.ts";
 import { withTimeout } from "./timeout.ts";
 
-/** Whom to trust. */
+/** Trust settings. */
 export interface TrustOptions {
   /** Certificates to trust beside the built-in ones, in PEM. */
   readonly caCerts?: readonly string[];
-  /** Any certificate is trusted, and nobody knows who reads along. */
+  /** Accepts any certificate, so that anyone on the path can read and change the traffic. */
   readonly anyCertificate?: boolean;
 }
 
 const HANDSHAKE_MS = 10_000;
 
-/** All that is spoken over streams. */
+/** Protocols offered by ALPN. */
 const PROTOCOLS = ["http/1.1"];
 
-/** Starts TLS on connections. */
+/** Starts TLS on TCP connections. */
 export class Tls {
   readonly #caCerts: string[];
   readonly #anyCertificate: boolean;
   /**
-   * The last handshake had to be given up. The runtime keeps the socket of such a one until the
-   * other side lets go, so the next ones take a {@linkcode Detour} until one succeeds.
+   * Whether the last handshake timed out. The runtime keeps its socket until the server closes it, so
+   * the next ones go through a {@linkcode LoopbackProxy} until one succeeds.
    */
   #handshakeHung = false;
 
@@ -35,7 +35,7 @@ export class Tls {
   }
 
   /**
-   * Takes the connection over, waits for the handshake and closes all when it fails.
+   * Takes over a connection and waits for the handshake; everything is closed when it fails.
    *
    * @throws {DialError} Of the stage "tls".
    */
@@ -44,7 +44,7 @@ export class Tls {
     server: HostAndPort & { signal: AbortSignal },
   ): Promise<ByteStream> {
     const { signal } = server;
-    // A final dot belongs to a lookup; no certificate has it.
+    // The final dot of a name is for DNS; no certificate has it.
     const hostname = server.host.replace(/\.$/, "");
     try {
       return await withTimeout(

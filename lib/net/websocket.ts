@@ -1,43 +1,45 @@
+import { abortable } from "@std/async/abortable";
 import { BoundedBytes } from "./bounded_bytes.ts";
 import { BufferedReader } from "./buffered_reader.ts";
-import { type ByteStream, type Dialer, writeAll } from "./byte_stream.ts";
+import { type ByteStream, type Dialer, type DialResult, writeAll } from "./byte_stream.ts";
 import { ResponseError, UpgradeError } from "./errors.ts";
 import { encodeRequest, readBodyInto } from "./http1.ts";
 import type { ResponseHead } from "./http_head.ts";
+import { withTimeout } from "./timeout.ts";
 import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket_frames.ts";
 
-/** A WebSocket that stands. */
+/** An open WebSocket. */
 export interface WebSocketConnection {
-  /** Resolves when the system has taken it; rejects when the connection is gone. */
+  /** Sends a message; resolves when the system has taken it, rejects when the connection is closed. */
   send(message: string | Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Sends a control ping, which the other side has to answer. */
+  /** Sends a ping frame, which the server has to answer. */
   ping(): Promise<void>;
-  /** When the last bytes of any kind came, in milliseconds of `performance.now()`. */
+  /** When bytes of any kind were last received, in milliseconds of `performance.now()`. */
   readonly lastReceivedAtMs: number;
   /**
-   * The next message, text or binary; `undefined` when the connection has ended, for whatever
-   * reason. Must not be called again before it has settled.
+   * Receives the next message, text or binary; `undefined` when the connection is closed. Must not
+   * be called again before it has settled.
    */
   receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined>;
-  /** Why it has ended, in words for the log; empty as long as it stands. */
+  /** Why the connection was closed, for the log; empty while it is open. */
   readonly closeReason: string;
-  /** Whether it was ended here, since what came was no message or a far too long one. */
+  /** Whether it was closed because the server sent an invalid frame or too long a message. */
   readonly protocolError: boolean;
-  /** Ends the connection at once. */
+  /** Closes the connection at once. */
   close(): void;
 }
 
-/** No message of a panel is as long. */
+/** Longest message, in bytes. */
 const MESSAGE_LIMIT_BYTES = 1024 * 1024;
 
-/** Codes that a close frame gives as its reason (RFC 6455). */
+/** Status codes of close frames (RFC 6455, section 7.4). */
 const CLOSE_CODES = { normal: 1000, broken: 1002, tooLong: 1009 } as const;
 
 /**
- * A WebSocket over a stream, after the handshake.
+ * A client WebSocket over a stream, after the handshake.
  *
- * Nothing is read but when somebody receives, so a flood of messages is slowed down by TCP, and
- * pings are answered only then.
+ * Bytes are read only during {@linkcode ClientWebSocket.receive}, so TCP's back-pressure slows down a
+ * flood of messages; pings are answered only then.
  */
 export class ClientWebSocket implements WebSocketConnection {
   readonly #stream: ByteStream;
@@ -46,9 +48,9 @@ export class ClientWebSocket implements WebSocketConnection {
   readonly #encoder = new FrameEncoder();
   #events: Iterator<FrameEvent, void> | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
-  /** Frames that wait for the system to take them. */
+  /** Frames that are being written. */
   #waiting = 0;
-  /** What the next pong has to say. */
+  /** Payload of the next pong. */
   #pong: Uint8Array<ArrayBuffer> | undefined;
   #closeReason = "";
   #protocolError = false;
@@ -87,7 +89,7 @@ export class ClientWebSocket implements WebSocketConnection {
         if (next === undefined || next.done) {
           const bytes = await this.#reader.read();
           if (bytes === undefined) {
-            this.#end("the panel closed the connection");
+            this.#end("the server closed the connection");
             break;
           }
           this.#lastReceivedAtMs = performance.now();
@@ -103,9 +105,9 @@ export class ClientWebSocket implements WebSocketConnection {
     } catch (error) {
       this.#protocolError = error instanceof RangeError || error instanceof SyntaxError;
       if (error instanceof RangeError) {
-        this.#sendCloseAndEnd("the panel sent a message that is too long", CLOSE_CODES.tooLong);
+        this.#sendCloseAndEnd("the server sent a message that is too long", CLOSE_CODES.tooLong);
       } else if (error instanceof SyntaxError) {
-        this.#sendCloseAndEnd("the panel sent what is no WebSocket message", CLOSE_CODES.broken);
+        this.#sendCloseAndEnd("the server sent an invalid WebSocket frame", CLOSE_CODES.broken);
       } else {
         this.#end("the connection was lost");
       }
@@ -117,7 +119,7 @@ export class ClientWebSocket implements WebSocketConnection {
     this.#sendCloseAndEnd("it was closed here", CLOSE_CODES.normal);
   }
 
-  /** Only the latest ping is answered of those that come before a pong gets out. */
+  /** Answers the latest of the pings that came while a pong was being written. */
   #answerPing(payload: Uint8Array<ArrayBuffer>): void {
     const isInFlight = this.#pong !== undefined;
     this.#pong = payload;
@@ -129,7 +131,7 @@ export class ClientWebSocket implements WebSocketConnection {
     }).catch(() => {});
   }
 
-  /** One frame goes out after another, each in one piece. */
+  /** Writes frames one after another, each in one piece. */
   #enqueueWrite(write: () => Promise<void>): Promise<void> {
     const written = this.#waiting === 0 ? write() : this.#lastWrite.then(write);
     const settle = () => void this.#waiting--;
@@ -149,7 +151,7 @@ export class ClientWebSocket implements WebSocketConnection {
     throw new Error(`Cannot send: ${this.#closeReason}`);
   }
 
-  /** Says describeClose if the system takes it at once; nobody waits for an answer. */
+  /** Sends a close frame if it can be written immediately, and closes the connection. */
   #sendCloseAndEnd(why: string, code: number | undefined): void {
     if (this.#closeReason !== "") return;
     if (this.#waiting === 0) {
@@ -169,35 +171,33 @@ export class ClientWebSocket implements WebSocketConnection {
 
 function describeClose({ code, reason }: FrameEvent & { kind: "close" }): string {
   const words = [code ?? "", reason && JSON.stringify(reason)].filter((word) => word !== "");
-  return `the panel ended the connection${words.length === 0 ? "" : ` (${words.join(", ")})`}`;
+  return `the server closed the connection${words.length === 0 ? "" : ` (${words.join(", ")})`}`;
 }
 
-/** Enough of a refusal to tell a page from a panel's words. */
+/** Bytes of the body of a refused upgrade that are kept for the log. */
 const REFUSAL_BYTES = 1024;
-/** What a server and a client have to prove that they mean a WebSocket (RFC 6455). */
+/** The GUID of RFC 6455, section 1.3. */
 const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** How to open a WebSocket. */
+/** Options of {@linkcode openWebSocket}. */
 export interface OpenWebSocketOptions {
   readonly dialer: Dialer;
   readonly headers: readonly (readonly [string, string])[];
-  /** Ends the opening, not what has been opened. */
+  /** Cancels the opening, not the open connection. */
   readonly signal: AbortSignal;
-  /** How long the server may take to answer, once there is a stream to it. */
+  /** Time for the server to answer the upgrade, once it is connected. */
   readonly openTimeoutMs: number;
 }
 
 /**
- * Opens a WebSocket by a URL of HTTP or of WebSockets.
+ * Opens a WebSocket by an `http:`, `https:`, `ws:` or `wss:` URL.
  *
- * Own code, since the runtime's takes messages of 64 MiB, sends no pings, hides the status of a
- * refusal, and knows fewer ways through proxies and name servers. Compression is not offered: it
- * costs more than it saves here, and opens the door to bombs.
+ * Compression is not offered: it costs more than it saves here, and allows decompression bombs.
  *
- * @throws {UpgradeError} When the server answers something else.
- * @throws {ResponseError} When it answers nothing sane, or (`timeout`) nothing in time.
- * @throws {LineError} When there is no way to it.
- * @throws {TypeError} When a header can't be sent.
+ * @throws {UpgradeError} When the server answers with another status.
+ * @throws {ResponseError} When the response is malformed, or (`timeout`) did not come in time.
+ * @throws {DialError} When the server can't be reached.
+ * @throws {TypeError} When a header is invalid.
  * @throws The signal's reason when it aborts.
  */
 export async function openWebSocket(
@@ -206,52 +206,60 @@ export async function openWebSocket(
 ): Promise<WebSocketConnection> {
   const { dialer, signal, openTimeoutMs } = options;
   const address = new URL(String(url).replace(/^http/, "ws"));
-  const { stream, forward } = await dialer.dial(address, { signal });
-  const ended = Promise.withResolvers<never>();
-  // Nobody may be waiting for it any more.
-  ended.promise.catch(() => {});
-  const abort = () => ended.reject(signal.reason);
-  const timer = setTimeout(() => {
-    const message = `no answer within ${openTimeoutMs / 1000} s`;
-    ended.reject(new ResponseError(message, { kind: "timeout" }));
-  }, openTimeoutMs);
-  signal.addEventListener("abort", abort, { once: true });
+  const dialed = await dialer.dial(address, { signal });
   try {
-    signal.throwIfAborted();
-    const reader = new BufferedReader(stream);
-    const key = crypto.getRandomValues(new Uint8Array(16)).toBase64();
-    const request = encodeRequest({
-      method: "GET",
-      url: address,
-      forward,
-      headers: [
-        ...options.headers,
-        ["connection", "Upgrade"],
-        ["upgrade", "websocket"],
-        ["sec-websocket-version", "13"],
-        ["sec-websocket-key", key],
-      ],
-    });
-    const head = await Promise.race([ask(request, { stream, reader }), ended.promise]);
-    if (head.status !== 101) throw await refusal({ reader, head }, ended.promise);
-    if (!isAgreed(head, await acceptOf(key))) {
-      throw new ResponseError("the answer is no WebSocket's", { kind: "malformed" });
-    }
-    signal.throwIfAborted();
-    return new ClientWebSocket(stream, reader);
+    const outcome = await withTimeout(
+      (signal) => shakeHands(address, { ...options, ...dialed, signal }),
+      { timeoutMs: openTimeoutMs, signal },
+    );
+    if (outcome instanceof UpgradeError) throw outcome;
+    return outcome;
   } catch (error) {
-    stream.close();
+    dialed.stream.close();
     signal.throwIfAborted();
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      throw new ResponseError(error.message, { kind: "timeout" });
+    }
     const isKnown = [ResponseError, UpgradeError, TypeError].some((kind) => error instanceof kind);
     if (isKnown) throw error;
     throw new ResponseError("the connection was lost", { kind: "closed", cause: error });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
   }
 }
 
-async function ask(
+/** Sends the upgrade request; a refusal is returned, since a timeout while its body is read is none. */
+async function shakeHands(
+  url: URL,
+  { stream, forward, headers, signal }: DialResult & Omit<OpenWebSocketOptions, "dialer">,
+): Promise<WebSocketConnection | UpgradeError> {
+  const reader = new BufferedReader(stream);
+  const key = crypto.getRandomValues(new Uint8Array(16)).toBase64();
+  const request = encodeRequest({
+    method: "GET",
+    url,
+    forward,
+    headers: [
+      ...headers,
+      ["connection", "Upgrade"],
+      ["upgrade", "websocket"],
+      ["sec-websocket-version", "13"],
+      ["sec-websocket-key", key],
+    ],
+  });
+  const head = await abortable(sendRequest(request, { stream, reader }), signal);
+  if (head.status !== 101) {
+    const start = new BoundedBytes(REFUSAL_BYTES);
+    // The status is enough when no body comes.
+    await abortable(readBodyInto(start, { reader, head }), signal).catch(() => {});
+    return toUpgradeError(head, start.bytes);
+  }
+  if (!isAccepted(head, await acceptKeyOf(key))) {
+    throw new ResponseError("the answer is not a WebSocket handshake", { kind: "malformed" });
+  }
+  signal.throwIfAborted();
+  return new ClientWebSocket(stream, reader);
+}
+
+async function sendRequest(
   request: Uint8Array<ArrayBuffer>,
   { stream, reader }: { stream: ByteStream; reader: BufferedReader },
 ): Promise<ResponseHead> {
@@ -259,21 +267,14 @@ async function ask(
   return await reader.readHead();
 }
 
-/** The status counts, whatever becomes of the body. */
-async function refusal(
-  answer: { reader: BufferedReader; head: ResponseHead },
-  ended: Promise<never>,
-): Promise<UpgradeError> {
-  const { status, headers } = answer.head;
-  const start = new BoundedBytes(REFUSAL_BYTES);
-  await Promise.race([readBodyInto(start, answer), ended]).catch(() => {});
-  // A letter may be cut in two at the end.
-  const text = new TextDecoder().decode(start.bytes, { stream: true });
+function toUpgradeError({ status, headers }: ResponseHead, body: Uint8Array): UpgradeError {
+  // The end may be in the middle of a character.
+  const text = new TextDecoder().decode(body, { stream: true });
   return new UpgradeError(status, { text, location: headers.get("location") });
 }
 
-/** Whether a server means the WebSocket that was asked for, without extension or subprotocol. */
-function isAgreed({ headers }: ResponseHead, accept: string): boolean {
+/** Whether the server accepted the handshake without extension or subprotocol. */
+function isAccepted({ headers }: ResponseHead, accept: string): boolean {
   const connection = headers.get("connection")?.toLowerCase().split(/[\s,]+/) ?? [];
   return headers.get("upgrade")?.toLowerCase() === "websocket" &&
     connection.includes("upgrade") &&
@@ -282,7 +283,7 @@ function isAgreed({ headers }: ResponseHead, accept: string): boolean {
     !headers.has("sec-websocket-protocol");
 }
 
-async function acceptOf(key: string): Promise<string> {
+async function acceptKeyOf(key: string): Promise<string> {
   const bytes = new TextEncoder().encode(key + ACCEPT_SUFFIX);
   return new Uint8Array(await crypto.subtle.digest("SHA-1", bytes)).toBase64();
 }

@@ -1,6 +1,6 @@
 import { BoundedBytes } from "./bounded_bytes.ts";
 
-/** What a frame holds. */
+/** Opcodes of frames (RFC 6455, section 5.2). */
 export const OPCODE = {
   continuation: 0x0,
   text: 0x1,
@@ -12,7 +12,7 @@ export const OPCODE = {
 
 const CONTROL_LIMIT = 125;
 
-/** What a server has sent. */
+/** A complete message or control frame from the server. */
 export type FrameEvent =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "binary"; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -20,41 +20,39 @@ export type FrameEvent =
   | { readonly kind: "pong" }
   | { readonly kind: "close"; readonly code?: number; readonly reason: string };
 
-/** A frame whose head has come. */
+/** A frame whose header is complete. */
 interface Frame {
   readonly final: boolean;
   readonly opcode: number;
-  /** Bytes of its payload that are still to come. */
+  /** Bytes of its payload that are still missing. */
   rest: number;
 }
 
 /**
- * Takes a server's frames apart, however their bytes are split. No extension is ever agreed on.
- *
- * Own code: the runtime's WebSocket takes messages of 64 MiB, and keeps its frames to itself.
+ * Decodes a server's frames, however their bytes are split. Extensions are not supported.
  */
 export class FrameDecoder {
   readonly #limit: number;
   readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  /** What has come of a head. */
+  /** The bytes of the current header. */
   readonly #head = new DataView(new ArrayBuffer(10));
   #headLength = 0;
   #frame: Frame | undefined;
   readonly #control = new BoundedBytes(CONTROL_LIMIT);
   readonly #message: BoundedBytes;
-  /** What the message is that has begun. */
+  /** The opcode of the message that has begun. */
   #messageOpcode: number | undefined;
 
-  /** A message of more bytes than `limit` is refused as soon as its head tells. */
+  /** @param options `limit`: messages of more bytes are refused as soon as a header announces them. */
   constructor(options: { limit: number }) {
     this.#limit = options.limit;
     this.#message = new BoundedBytes(options.limit);
   }
 
   /**
-   * Takes bytes as they come, and gives what is complete; they may be reused after the last.
+   * Decodes bytes and yields what is complete; the bytes may be reused after the last event.
    *
-   * @throws {SyntaxError} When a server may not send this; nothing can be made of the rest then.
+   * @throws {SyntaxError} When a frame is invalid; the decoder can't be used any more then.
    * @throws {RangeError} When a message is too long.
    */
   *decode(bytes: Uint8Array<ArrayBuffer>): Generator<FrameEvent, void> {
@@ -84,16 +82,16 @@ export class FrameDecoder {
     const opcode = first & 0x0F;
     const final = first >= 0x80;
     const short = second & 0x7F;
-    if ((first & 0x70) !== 0) throw refusal("it uses an extension that was not agreed on");
-    if (second >= 0x80) throw refusal("a server's frames have no mask");
+    if ((first & 0x70) !== 0) throw invalidFrame("it uses an extension that was not agreed on");
+    if (second >= 0x80) throw invalidFrame("frames of a server must not be masked");
     if (opcode >= OPCODE.close) {
-      if (opcode > OPCODE.pong) throw refusal(`it is of unknown kind ${opcode}`);
-      if (!final) throw refusal("a control frame has no fragments");
-      if (short > CONTROL_LIMIT) throw refusal("a control frame is too long");
+      if (opcode > OPCODE.pong) throw invalidFrame(`its opcode ${opcode} is unknown`);
+      if (!final) throw invalidFrame("a control frame has no fragments");
+      if (short > CONTROL_LIMIT) throw invalidFrame("a control frame is too long");
     } else {
-      if (opcode > OPCODE.binary) throw refusal(`it is of unknown kind ${opcode}`);
+      if (opcode > OPCODE.binary) throw invalidFrame(`its opcode ${opcode} is unknown`);
       if ((opcode === OPCODE.continuation) !== (this.#messageOpcode !== undefined)) {
-        throw refusal("its fragments are out of order");
+        throw invalidFrame("its fragments are out of order");
       }
     }
     if (this.#headLength < (short === 127 ? 10 : short === 126 ? 4 : 2)) return undefined;
@@ -104,7 +102,7 @@ export class FrameDecoder {
       ? this.#head.getUint16(2)
       : short;
     if (opcode < OPCODE.close && this.#message.length + rest > this.#limit) {
-      throw new RangeError(`Cannot take a message of more than ${this.#limit} bytes`);
+      throw new RangeError(`Cannot read a message of more than ${this.#limit} bytes`);
     }
     return { final, opcode, rest };
   }
@@ -116,7 +114,7 @@ export class FrameDecoder {
     if (opcode === OPCODE.pong) return { kind: "pong" };
     const [high, low] = bytes;
     if (high === undefined) return { kind: "close", reason: "" };
-    if (low === undefined) throw refusal("half a code is no reason to close");
+    if (low === undefined) throw invalidFrame("the close code is incomplete");
     return { kind: "close", code: high * 256 + low, reason: this.#decode(bytes.subarray(2)) };
   }
 
@@ -137,34 +135,32 @@ export class FrameDecoder {
     try {
       return this.#text.decode(bytes);
     } catch (cause) {
-      throw new SyntaxError("Cannot take a message: its text is no UTF-8", { cause });
+      throw new SyntaxError("Cannot read a message: its text is not UTF-8", { cause });
     }
   }
 }
 
-function refusal(why: string): SyntaxError {
-  return new SyntaxError(`Cannot take a frame: ${why}`);
+function invalidFrame(why: string): SyntaxError {
+  return new SyntaxError(`Cannot read a frame: ${why}`);
 }
 
-/** The longest head has 14 bytes; two more put mask and payload on the bounds of words. */
+/** The longest header has 14 bytes; two more align mask and payload to 32-bit words. */
 const PAYLOAD_AT = 16;
 const MASK_WORD = 3;
 
 const SMALL_BYTES = 4096;
 
 /**
- * Makes a client's frames, masked.
- *
- * Own code, as all of WebSockets here: the runtime's can neither bound a message nor ping.
+ * Encodes a client's frames, masked as RFC 6455 demands.
  */
 export class FrameEncoder {
   readonly #encoder = new TextEncoder();
-  /** Small frames, which is nearly all, need no memory of their own. */
+  /** Reused for small frames, which are nearly all. */
   readonly #small = new Uint8Array(SMALL_BYTES);
   readonly #smallWords = new Uint32Array(this.#small.buffer);
   readonly #smallPayload = this.#small.subarray(PAYLOAD_AT);
 
-  /** A whole message, or a control frame of at most 125 bytes: a view, good until the next call. */
+  /** Encodes a message, or a control frame of at most 125 bytes: a view, valid until the next call. */
   encode(opcode: number, payload: string | Uint8Array): Uint8Array<ArrayBuffer> {
     if (typeof payload !== "string") {
       if (payload.length > this.#smallPayload.length) return this.#big(opcode, payload);
@@ -185,7 +181,7 @@ export class FrameEncoder {
   }
 }
 
-/** Puts head and mask before the payload, and masks it, a word at a time. */
+/** Writes header and mask in front of the payload, and masks it word by word. */
 function finish(
   frame: Uint8Array<ArrayBuffer>,
   parts: { words: Uint32Array<ArrayBuffer>; opcode: number; length: number },
@@ -203,7 +199,7 @@ function finish(
   crypto.getRandomValues(words.subarray(MASK_WORD, MASK_WORD + 1));
   const mask = words[MASK_WORD] ?? 0;
   const end = Math.ceil((PAYLOAD_AT + length) / 4);
-  // What lies behind the payload in its last word is masked too, and not sent.
+  // The bytes behind the payload in its last word are masked too, but not sent.
   for (let at = MASK_WORD + 1; at < end; at++) words[at] = (words[at] ?? 0) ^ mask;
   return frame.subarray(start, PAYLOAD_AT + length);
 }

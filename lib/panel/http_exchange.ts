@@ -1,6 +1,7 @@
 import { describeError } from "../log/log.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
+import { withTimeout } from "../net/timeout.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** One call to a panel. */
@@ -36,25 +37,18 @@ export function createPanelFetch(
   headers: readonly (readonly [string, string])[],
 ): PanelFetch {
   return async (call, signal) => {
-    signal.throwIfAborted();
     const { name, timeoutMs, ...rest } = call;
-    const ended = new AbortController();
-    const end = () => ended.abort();
-    signal.addEventListener("abort", end, { once: true });
-    const timer = setTimeout(end, timeoutMs);
+    const request = { ...rest, headers: [...headers, ...rest.headers] };
     try {
-      const answer = await client.request({ ...rest, headers: [...headers, ...rest.headers] }, {
-        signal: ended.signal,
-      });
-      const { status, text } = answer;
-      return { status, text, location: answer.headers.get("location") };
+      const { status, text, headers } = await withTimeout(
+        (signal) => client.request(request, { signal }),
+        { timeoutMs, signal },
+      );
+      return { status, text, location: headers.get("location") };
     } catch (cause) {
       signal.throwIfAborted();
-      if (ended.signal.aborted) throw timeoutError(name, timeoutMs);
-      throw connectionError(name, cause);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
+      const isTimeout = cause instanceof DOMException && cause.name === "TimeoutError";
+      throw isTimeout ? timeoutError(name, timeoutMs) : connectionError(name, cause);
     }
   };
 }

@@ -209,7 +209,7 @@ Deno.test(
     await using names = await TestNameServer.start({});
     const nameServer = { host: "127.0.0.1", port: names.port };
     const unknown = await failure("http://panel.test", { nameServer });
-    assertEquals(unknown.message, "Cannot look up panel.test: no such name");
+    assertEquals(unknown.message, "Cannot resolve panel.test: no such name");
     assertEquals(unknown.stage, "lookup");
     const proxies = { http: `http://me:secret@127.0.0.1:${port}` };
     assertEquals(
@@ -224,7 +224,7 @@ Deno.test("NetDialer.dial() says so when the system knows no such name", sanitiz
     const { message, stage } = await failure("http://no-such-name.invalid", options);
     assertEquals(stage, "lookup");
     // Without a network the system can't tell.
-    const words = /^Cannot look up no-such-name\.invalid: (no such name|the name server does not)/;
+    const words = /^Cannot resolve no-such-name\.invalid: (no such name|the name server does not)/;
     assert(words.test(message), message);
   }
 });
@@ -242,19 +242,23 @@ const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] 
     () => startHttpProxy({ answer: "HTTP/1.1 403 \u001b[31mNo\r\nA: b\r\n\r\nbody" }),
     "the proxy answers 403 [31mNo",
   ],
-  ["http", () => startHttpProxy({ answer: "SSH-2.0\r\n\r\n" }), "it is no HTTP"],
-  ["http", () => startHttpProxy({ answer: "HTTP/1.1 200 OK\r\n" }), "the proxy hung up"],
+  ["http", () => startHttpProxy({ answer: "SSH-2.0\r\n\r\n" }), "it is not HTTP"],
+  [
+    "http",
+    () => startHttpProxy({ answer: "HTTP/1.1 200 OK\r\n" }),
+    "the proxy closed the connection",
+  ],
   [
     "http",
     () => startHttpProxy({ answer: "HTTP/1.1 200 OK\r\n\r\nmore" }),
-    "the proxy says more than its answer",
+    "the proxy sent more than its answer",
   ],
   [
     "http",
     () => startHttpProxy({ answer: `HTTP/1.1 200 ${"x".repeat(20_000)}` }),
     "the proxy's answer is too long",
   ],
-  ["socks5h", () => startSocksProxy({ login: "a:b" }), "another proof of who asks"],
+  ["socks5h", () => startSocksProxy({ login: "a:b" }), "another authentication method"],
   ["socks5h://a:c@", () => startSocksProxy({ login: "a:b" }), "user or password is wrong"],
   [
     "socks5h",
@@ -263,7 +267,11 @@ const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] 
   ],
   ["socks5h", () => startSocksProxy({ answer: Uint8Array.of(5, 99, 0, 1) }), "failure 99"],
   ["socks5h", () => startSocksProxy({ answer: Uint8Array.of(4, 0, 0, 1) }), "not speak SOCKS 5"],
-  ["socks5h", () => startSocksProxy({ answer: Uint8Array.of(5, 0, 0, 1, 0) }), "hung up"],
+  [
+    "socks5h",
+    () => startSocksProxy({ answer: Uint8Array.of(5, 0, 0, 1, 0) }),
+    "closed the connection",
+  ],
 ];
 
 for (const [kind, start, told] of REFUSALS) {
@@ -277,7 +285,8 @@ for (const [kind, start, told] of REFUSALS) {
       for (const url of ["https://panel.test/?token=secret", "ws://panel.test/?token=secret"]) {
         const error = await failure(url, { proxies: { http: address, https: address } });
         assertEquals(error.stage, "proxy");
-        const start = `Cannot connect to panel.test by 127.0.0.1 port ${proxy.port}: `;
+        const start =
+          `Cannot connect to panel.test through the proxy 127.0.0.1 port ${proxy.port}: `;
         assert(error.message.startsWith(start), error.message);
         assert(error.message.endsWith(told), error.message);
       }
@@ -316,7 +325,7 @@ const STAGES: readonly [name: string, hang: () => Hanging | (Hanging & AsyncDisp
       options: { resolver: hangs },
       reached,
       limitMs: 5000,
-      told: "Cannot look up panel.test: no answer within 5 s",
+      told: "Cannot resolve panel.test: no answer within 5 s",
     };
   }],
   ["a connection by name", () => hangingConnection("panel.test", {}, "panel.test port 80")],
@@ -356,7 +365,7 @@ function hangingConnection(host: string, options: DialerOptions, where: string):
 
 function hangingProxy(proxy: TestProxy, kind: string): Hanging & AsyncDisposable {
   const told =
-    `Cannot connect to panel.test by 127.0.0.1 port ${proxy.port}: no answer within 10 s`;
+    `Cannot connect to panel.test through the proxy 127.0.0.1 port ${proxy.port}: no answer within 10 s`;
   return {
     url: "https://panel.test",
     options: { proxies: { https: `${kind}://127.0.0.1:${proxy.port}` } },

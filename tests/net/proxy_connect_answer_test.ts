@@ -20,11 +20,11 @@ Deno.test("parseConnectResponse() gives words that are fit for a log", () => {
   assertEquals(reason, `[31m${"x".repeat(96)}`);
 });
 
-Deno.test("parseConnectResponse() throws when it is no HTTP", () => {
+Deno.test("parseConnectResponse() throws when it is not HTTP", () => {
   const heads = ["", "\r\n", "SSH-2.0\r\n", "HTTP/2 200 OK\r\n", "HTTP/1.1 20 OK\r\n"];
   heads.push("HTTP/1.1 2000\r\n", "HTTP/1.1 200 OK", "HTTP/1.1 000 x\r\n", "x\r\nHTTP/1.1 200\r\n");
   for (const head of heads) {
-    assertThrows(() => parseConnectResponse(head), SyntaxError, "it is no HTTP", head);
+    assertThrows(() => parseConnectResponse(head), SyntaxError, "it is not HTTP", head);
   }
   fc.assert(fc.property(fc.string(), (head) => {
     try {

@@ -99,9 +99,9 @@ Deno.test({
     if (!certificate) return;
     await using server = new EchoServer({ certificate });
     const table: [TrustOptions, string, string][] = [
-      [{}, "localhost", "it is of no authority that this machine knows"],
-      [trust, "other.test", "it is for other names"],
-      [trust, "127.0.0.2", "it is for other names"],
+      [{}, "localhost", "its issuer is unknown to this machine"],
+      [trust, "other.test", "it is for another name"],
+      [trust, "127.0.0.2", "it is for another name"],
     ];
     for (const [options, host, reason] of table) {
       const error = await assertRejects(
@@ -141,7 +141,7 @@ for (const options of TRUSTS) {
       const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
       assertEquals(
         error.message,
-        `localhost port ${server.port} does not speak TLS; is it an http:// address?`,
+        `Cannot connect to localhost port ${server.port}: it does not speak TLS; is it an http:// address?`,
       );
       while (server.open > 0) await delay(1);
     },
@@ -155,7 +155,7 @@ for (const options of TRUSTS) {
       const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
       assertEquals(
         error.message,
-        `Cannot speak TLS with localhost port ${server.port}: the other side hung up`,
+        `Cannot start TLS with localhost port ${server.port}: the server closed the connection`,
       );
     },
   );
@@ -174,7 +174,7 @@ for (const options of TRUSTS) {
       const error = await assertRejects(() => started, DialError);
       assertEquals(
         error.message,
-        `Cannot speak TLS with localhost port ${server.port}: no answer within 10 s`,
+        `Cannot start TLS with localhost port ${server.port}: no answer within 10 s`,
       );
     } finally {
       clock.uninstall();

@@ -75,11 +75,11 @@ for (
   const [what, frames, words] of [
     ["a reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x40 })], "extension"],
     ["a masked frame", [serverFrame(OPCODE.text, "a", { masked: true })], "mask"],
-    ["an unknown kind of message", [serverFrame(3, "a")], "unknown kind 3"],
-    ["an unknown kind of control frame", [serverFrame(11)], "unknown kind 11"],
+    ["an unknown kind of message", [serverFrame(3, "a")], "opcode 3"],
+    ["an unknown kind of control frame", [serverFrame(11)], "opcode 11"],
     ["a ping in fragments", [serverFrame(OPCODE.ping, "", { final: false })], "fragments"],
     ["a ping of 126 bytes", [serverFrame(OPCODE.ping, "a".repeat(126))], "too long"],
-    ["half a code", [serverFrame(OPCODE.close, "a")], "half a code"],
+    ["incomplete", [serverFrame(OPCODE.close, "a")], "incomplete"],
     ["a fragment without a start", [serverFrame(OPCODE.continuation, "a")], "out of order"],
     ["a message within another", [
       serverFrame(OPCODE.text, "a", { final: false }),

@@ -125,7 +125,7 @@ Deno.test("ClientWebSocket.ping() is answered, and that is heard", sanitized, as
     await socket.ping();
     assertEquals(await socket.receive(), undefined);
     assert(socket.lastReceivedAtMs > before);
-    assertEquals(socket.closeReason, 'the panel ended the connection (1000, "done")');
+    assertEquals(socket.closeReason, 'the server closed the connection (1000, "done")');
     await closed.promise;
   });
 });
@@ -268,13 +268,16 @@ for (
     [
       "a close frame",
       serverFrame(8, Uint8Array.of(3, 233)),
-      "the panel ended the connection (1001)",
+      "the server closed the connection (1001)",
       [3, 233],
     ],
-    ["a close frame without a code", serverFrame(8), "the panel ended the connection", []],
-    ["a masked frame", serverFrame(1, "a", { masked: true }), "no WebSocket message", [3, 234]],
-    ["a compressed frame", serverFrame(1, "a", { reserved: 64 }), "no WebSocket message", [3, 234]],
-    ["no text", serverFrame(1, Uint8Array.of(255)), "no WebSocket message", [3, 234]],
+    ["a close frame without a code", serverFrame(8), "the server closed the connection", []],
+    ["a masked frame", serverFrame(1, "a", { masked: true }), "invalid WebSocket frame", [3, 234]],
+    ["a compressed frame", serverFrame(1, "a", { reserved: 64 }), "invalid WebSocket frame", [
+      3,
+      234,
+    ]],
+    ["no text", serverFrame(1, Uint8Array.of(255)), "invalid WebSocket frame", [3, 234]],
     ["64 MiB", serverFrame(2, "", { declared: 67_108_864n }), "too long", [3, 241]],
   ] as const
 ) {
@@ -304,8 +307,8 @@ Deno.test(
       await peer.write(serverFrame(1, "hello").subarray(0, 4));
     }, async (socket) => {
       assertEquals(await socket.receive(), undefined);
-      assertEquals(socket.closeReason, "the panel closed the connection");
-      await assertRejects(() => socket.send("a"), Error, "Cannot send: the panel closed");
+      assertEquals(socket.closeReason, "the server closed the connection");
+      await assertRejects(() => socket.send("a"), Error, "Cannot send: the server closed");
     });
     const stream = deafLine();
     stream.read = () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer"));

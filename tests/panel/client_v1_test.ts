@@ -145,7 +145,7 @@ Deno.test("ClientV1 tells the kinds of refusal apart", async () => {
   }
 });
 
-Deno.test("ClientV1 cuts off answers that have no end, also packed ones", async () => {
+Deno.test("ClientV1 cuts off answers that have no end, and refuses compressed ones", async () => {
   const chunk = new Uint8Array(64 * 1024).fill(0x20);
   const endless = () =>
     new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
@@ -162,7 +162,7 @@ Deno.test("ClientV1 cuts off answers that have no end, also packed ones", async 
       headers: { "content-encoding": "gzip" },
     });
   };
-  assertStringIncludes((await failureOf(bomb)).message, "longer than");
+  assertStringIncludes((await failureOf(bomb)).message, "encoding");
 });
 
 Deno.test("ClientV1 says why there was no connection, without the URL", async () => {

@@ -41,7 +41,7 @@ Deno.test("LinkLog tells of a WebSocket that is barred only when POST goes throu
 Deno.test("LinkLog tells how a link was lost, and once why it does not come back", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
-    story.socketClosed("the panel closed the connection", {
+    story.socketClosed("the server closed the connection", {
       hasFallback: false,
       durationMs: 60_000,
     });
@@ -53,7 +53,7 @@ Deno.test("LinkLog tells how a link was lost, and once why it does not come back
   });
   assertEquals(lines, [
     "info First report accepted, by v2 WebSocket",
-    "warning Cannot keep the WebSocket: the panel closed the connection; trying again",
+    "warning Cannot keep the WebSocket: the server closed the connection; trying again",
     "warning Cannot send agent.report: gone; trying again",
     "info The panel answers again after 0 s and 12 failed calls",
   ]);

@@ -25,7 +25,7 @@ async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
     const call = (method = "agent.report") =>
       rpc.call({ method, params: {}, timeoutMs: 10_000, signal: stop.signal });
     await use({ clock, socket, stop, messages, call });
-    socket.end("the panel closed the connection");
+    socket.end("the server closed the connection");
     await running;
     assertEquals(clock.countTimers(), 0, "no timer is left");
   } finally {
@@ -90,12 +90,12 @@ Deno.test("RpcSocket.call() fails at once when the connection ends, and after th
     await withRpc(async ({ socket, call }) => {
       socket.stuck = stuck;
       const calls = [call(), call()].map((promise) => assertRejects(() => promise, PanelError));
-      socket.end("the panel closed the connection");
+      socket.end("the server closed the connection");
       for (const { failure, message } of await Promise.all(calls)) {
         assertEquals(failure, "unreachable");
         assertEquals(
           message,
-          "Cannot send agent.report by WebSocket: the panel closed the connection",
+          "Cannot send agent.report by WebSocket: the server closed the connection",
         );
       }
       await settle();

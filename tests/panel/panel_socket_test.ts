@@ -34,7 +34,7 @@ async function withLive(version: 1 | 2, use: (bench: Bench) => Promise<void>): P
     const live = new PanelSocket(socket, { version, onMessage });
     const running = live.run();
     await use({ clock, socket, live, messages, running });
-    socket.end("the panel closed the connection");
+    socket.end("the server closed the connection");
     await running;
     assertEquals(clock.countTimers(), 0, "no timer is left");
   } finally {
@@ -123,12 +123,12 @@ Deno.test("PanelSocket.sendReport() gives a connection up that has gone mute, ov
 Deno.test("PanelSocket.sendReport() starts no timer for a connection that has ended", async () => {
   for (const version of [1, 2] as const) {
     await withLive(version, async ({ clock, socket, live, running }) => {
-      socket.end("the panel closed the connection");
+      socket.end("the server closed the connection");
       await running;
       const sending = () => live.sendReport(REPORT, never);
       const { failure, message } = await assertRejects(sending, PanelError);
       assertEquals(failure, "unreachable");
-      assertEquals(message.endsWith(": the panel closed the connection"), true, message);
+      assertEquals(message.endsWith(": the server closed the connection"), true, message);
       assertEquals(clock.countTimers(), 0);
     });
   }
