@@ -1,37 +1,144 @@
 /**
- * What would be sent, and where each value comes from, for people and for programs.
+ * The command line `--dry-run`: measures the machine twice, and shows what would be sent and where
+ * each value comes from.
  *
  * @module
  */
 
-import { OPTIONS } from "../config/option_table.ts";
+import { delay } from "@std/async/delay";
+import { startShell } from "../agent/start_shell.ts";
+import { unmatched } from "../agent/startup_log.ts";
+import type { Config } from "../config/config.ts";
+import { getLogger } from "../log/log.ts";
 import type { GpuDecision } from "../metrics/gpu_devices.ts";
-import { type Machine, networkFolder } from "../metrics/machine.ts";
+import { type Machine, networkFolder, type OpenedMachine } from "../metrics/machine.ts";
 import { memoryRule } from "../metrics/memory.ts";
-import type { WireBasicInfo, WireReport } from "../panel/protocol.ts";
+import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
+import { takeSnapshot } from "../metrics/snapshot.ts";
+import {
+  toWireBasicInfo,
+  toWireReport,
+  type WireBasicInfo,
+  type WireReport,
+} from "../panel/protocol.ts";
 import { formatByteCount as bytes } from "../parse/byte_size.ts";
+import { VERSION } from "../version.ts";
+import { type CommandContext, supportedPlatform } from "./command.ts";
+import { logToStandardError } from "./output.ts";
 
-/** Everything that a dry run has to tell. */
+/** Maximum time between the two measurements, in seconds. */
+const MAX_SECONDS = 5;
+/** Time between them if no interval is set, in seconds. */
+const DEFAULT_SECONDS = 3;
+
+/** Prints what would be sent. */
+export async function dryRun(config: Config, context: CommandContext): Promise<number> {
+  const { signal } = context;
+  const platform = supportedPlatform();
+  logToStandardError(config, config.secrets);
+  const secondsBetween = secondsBetweenMeasurements(config.intervalSeconds);
+  if (!config.json || Deno.stderr.isTerminal()) {
+    context.printError(`Measuring twice, ${secondsBetween} s apart …`);
+  }
+  const result = await measureTwice(config, { ...platform, secondsBetween, signal });
+  context.print(config.json ? JSON.stringify(result, null, 2) + "\n" : dryRunTable(result));
+  return 0;
+}
+
+/** The interval, if it is short. */
+export function secondsBetweenMeasurements(intervalSeconds: number | undefined): number {
+  return Math.min(intervalSeconds ?? DEFAULT_SECONDS, MAX_SECONDS);
+}
+
+interface MeasureOptions extends Platform {
+  readonly secondsBetween: number;
+  /** Ends the wait between the two measurements. */
+  readonly signal: AbortSignal;
+}
+
+async function measureTwice(config: Config, options: MeasureOptions): Promise<DryRun> {
+  const open = await openMachine(config, options);
+  try {
+    return await measureOpened(open, config, options);
+  } finally {
+    await open.close?.();
+  }
+}
+
+async function measureOpened(
+  open: OpenedMachine,
+  config: Config,
+  { secondsBetween, signal }: MeasureOptions,
+): Promise<DryRun> {
+  const { machine, host } = open;
+  const addresses = openPublicAddresses(config, open);
+  const month = config.monthRotate === 0
+    ? undefined
+    : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, open);
+  const collectors = month?.collectors ?? machine.collectors;
+  takeSnapshot(collectors);
+  const [found] = await Promise.all([
+    addresses.lookup(signal),
+    delay(secondsBetween * 1000, { signal }),
+    queryNvidia(open, signal),
+  ]);
+  await machine.refresh?.();
+  const snapshot = takeSnapshot(collectors);
+  const result = toDryRun({
+    machine: month === undefined
+      ? machine
+      : { ...machine, sources: { ...machine.sources, traffic: month.source() } },
+    basicInfo: toWireBasicInfo({
+      facts: machine.readFacts(),
+      snapshot,
+      addresses: found,
+      version: VERSION,
+      withoutNewColumns: false,
+    }),
+    report: toWireReport(snapshot),
+    secondsBetween,
+    proc: host.roots.proc,
+    addressSource: addresses.source,
+  });
+  for (const notice of unmatched(config, machine)) {
+    getLogger("agent").warning("{notice}", { notice });
+  }
+  return result;
+}
+
+/** Queries NVIDIA's cards once, through a shell, if details of cards are wanted. */
+async function queryNvidia({ machine: { gpu }, host }: OpenedMachine, signal: AbortSignal) {
+  if (gpu === undefined) return;
+  const shell = startShell({ ...host.roots, gpu: true });
+  try {
+    gpu.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi({ signal }));
+    await gpu.nvidia.settled();
+  } finally {
+    await shell?.close();
+  }
+}
+
+/** The result of a dry run. */
 export interface DryRun {
   readonly basicInfo: WireBasicInfo;
   readonly report: WireReport;
-  /** The time between the two looks that the report is made of, in seconds. */
+  /** Time between the two measurements, in seconds. */
   readonly secondsBetween: number;
   readonly sources: Readonly<Record<string, string>>;
   readonly interfaces: readonly Decision[];
   readonly mountPoints: readonly Decision[];
-  /** Present where details of graphics cards are wanted. */
+  /** Absent if details of graphics cards are not wanted. */
   readonly graphicsCards?: readonly Decision[];
 }
 
-/** What was counted or left out, and why. */
+/** Whether something is counted, and by which rule. */
 export interface Decision {
   readonly name: string;
   readonly counted: boolean;
   readonly rule: string;
 }
 
-/** What a dry run knows beside the machine. */
+/** The parts of a dry run. */
 export interface DryRunParts {
   readonly machine: Machine;
   readonly basicInfo: WireBasicInfo;
@@ -41,15 +148,7 @@ export interface DryRunParts {
   readonly addressSource: string;
 }
 
-/** Nobody wants to wait longer for a look at what would be sent. */
-const LONGEST_SECONDS = 5;
-
-/** The time between the two looks of a dry run, in seconds: the interval, where that is short. */
-export function secondsBetweenLooks(intervalSeconds: number | undefined): number {
-  return Math.min(intervalSeconds ?? OPTIONS.interval.initial, LONGEST_SECONDS);
-}
-
-/** Puts together what a dry run tells; to be called after the second look. */
+/** Puts the parts together, after the second measurement. */
 export function toDryRun(parts: DryRunParts): DryRun {
   const { machine, proc, report, basicInfo, secondsBetween } = parts;
   const { traffic, disk, memory, processes } = machine.collectors;
@@ -73,7 +172,7 @@ export function toDryRun(parts: DryRunParts): DryRun {
     },
     interfaces: traffic.interfaces(),
     mountPoints: disk.mounts().map(({ mountPoint, source, type, counted, rule }) => ({
-      // What only the user's list has is of no type.
+      // A mount point that only the user's list has is of no type.
       name: `${mountPoint} (${type === "" ? "not mounted" : `${type} of ${source}`})`,
       counted,
       rule,
@@ -82,15 +181,15 @@ export function toDryRun(parts: DryRunParts): DryRun {
   };
 }
 
-/** What a card tells stands behind its name; what it does not tell is left out. */
+/** Puts a card's known values behind its name. */
 function cardDecision({ name, counted, rule, gpu }: GpuDecision): Decision {
   const { usePercent, memory, temperatureCelsius } = gpu ?? {};
-  const told = [
+  const values = [
     usePercent === undefined ? "" : `${usePercent.toFixed(1)} %`,
     memory === undefined ? "" : `${bytes(memory.usedBytes)} of ${bytes(memory.totalBytes)}`,
     temperatureCelsius === undefined ? "" : `${Math.round(temperatureCelsius)} °C`,
   ].filter((text) => text !== "");
-  return { name: told.length === 0 ? name : `${name} (${told.join(", ")})`, counted, rule };
+  return { name: values.length === 0 ? name : `${name} (${values.join(", ")})`, counted, rule };
 }
 
 function memorySource({ collectors: { memory } }: Machine, proc: string): string {
@@ -129,7 +228,7 @@ export function dryRunTable(dryRun: DryRun): string {
     ],
     ["Uptime", `${report.uptime} s`, sources.uptime ?? ""],
     ["Processes", String(report.process), sources.process ?? ""],
-    ["Message", report.message === "" ? "none" : report.message, "what could not be measured"],
+    ["Message", report.message === "" ? "none" : report.message, "failed measurements"],
   ];
   const info = Object.entries(basicInfo).map(([field, value]): [string, string] => [
     field,

@@ -1,39 +1,48 @@
 /**
- * The command `health`: whether the agent that runs here gets its reports accepted.
+ * The command `health`: whether the panel accepts the reports of the agent that runs here.
  *
  * @module
  */
 
+import type { Config } from "../config/config.ts";
 import { type Health, readHealth } from "../host/health_file.ts";
+import { runtimeFolders } from "../host/paths.ts";
+import type { CommandContext } from "./command.ts";
 
-/** What is told, and what the exit code is to say. */
-export interface ToldHealth {
+/** A result for people or programs, and for the exit code. */
+export interface HealthResult {
   /** One line for people, or JSON. */
   readonly text: string;
   readonly isHealthy: boolean;
 }
 
-/** A report may be lost now and then; what is missing for longer is missing. */
-const PATIENCE_INTERVALS = 3;
+/** Tolerates a single lost report. */
+const MAX_AGE_INTERVALS = 3;
+
+/** Prints whether the agent is healthy; the exit code is 0 if it is. */
+export function health(config: Config, { print }: CommandContext): Promise<number> {
+  const { text, isHealthy } = checkHealth(runtimeFolders(config), config);
+  print(text);
+  return Promise.resolve(isHealthy ? 0 : 1);
+}
 
 /**
- * Tells whether the panel has accepted a report within three intervals.
+ * Checks whether the panel has accepted a report within three intervals.
  *
- * `folders` are those in which an agent may have left its word, the likeliest first. By default it is
- * told for people and for now.
+ * `folders` may hold an agent's health file, the likeliest first.
  */
-export function tellHealth(
+export function checkHealth(
   folders: readonly string[],
   { json = false, nowMs = Date.now() }: { json?: boolean; nowMs?: number } = {},
-): ToldHealth {
+): HealthResult {
   const health = readHealth(folders);
-  const trouble = troubleOf(health, nowMs);
-  const isHealthy = trouble === undefined;
-  const told = trouble ?? `a report was accepted ${age(health, nowMs)} ago`;
-  if (!json) return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${told}\n`, isHealthy };
+  const problem = problemOf(health, nowMs);
+  const isHealthy = problem === undefined;
+  const reason = problem ?? `a report was accepted ${age(health, nowMs)} ago`;
+  if (!json) return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${reason}\n`, isHealthy };
   const shown = {
     healthy: isHealthy,
-    told,
+    told: reason,
     running: health?.isRunning ?? false,
     ...(health !== undefined && {
       pid: health.pid,
@@ -45,20 +54,20 @@ export function tellHealth(
   return { text: JSON.stringify(shown, null, 2) + "\n", isHealthy };
 }
 
-/** What is wrong, in words; `undefined` when all is well. */
-function troubleOf(health: Health | undefined, nowMs: number): string | undefined {
+/** The problem in words; `undefined` if there is none. */
+function problemOf(health: Health | undefined, nowMs: number): string | undefined {
   if (health === undefined) return "no agent runs here that this user can see";
-  if (!health.isRunning) return "the agent has ended without a word";
+  if (!health.isRunning) return "the agent exited unexpectedly";
   const { acceptedAtMs, intervalMs } = health;
   if (acceptedAtMs === undefined) return "no report was accepted yet";
   const agoMs = nowMs - acceptedAtMs;
-  const patienceMs = PATIENCE_INTERVALS * intervalMs;
-  if (agoMs > patienceMs) {
+  const maxAgeMs = MAX_AGE_INTERVALS * intervalMs;
+  if (agoMs > maxAgeMs) {
     return `the last report was accepted ${age(health, nowMs)} ago, which is more than ` +
-      `${PATIENCE_INTERVALS} × ${intervalMs / 1000} s`;
+      `${MAX_AGE_INTERVALS} × ${intervalMs / 1000} s`;
   }
-  // Otherwise a clock that was set back would let it look well until that time has come again.
-  if (agoMs < -patienceMs) return "the clock was set back, and no report was accepted since";
+  // A clock that was set back would otherwise look healthy until it reaches that time again.
+  if (agoMs < -maxAgeMs) return "the clock was set back, and no report was accepted since";
   return undefined;
 }
 

@@ -1,5 +1,12 @@
+/**
+ * Standard output, standard error, and the log that goes there.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { describeError } from "../log/log.ts";
+import { describeError, getLogger, setUpLog } from "../log/log.ts";
 
 /** Writes to standard output. */
 export function print(text: string): void {
@@ -16,18 +23,31 @@ function write(stream: typeof Deno.stdout, text: string): void {
   try {
     for (let from = 0; from < bytes.length;) from += stream.writeSync(bytes.subarray(from));
   } catch {
-    // Nobody reads any more; that is no reason to end.
+    // The reader has closed the pipe, which is no reason to end.
   }
 }
 
-/** What ended the program, in one line for its user. */
+/** Sends the log to standard error, beginning with the notices of the configuration. */
+export function logToStandardError(
+  { logLevel: level, logFormat: format, notices }: Pick<
+    Config,
+    "logLevel" | "logFormat" | "notices"
+  >,
+  secrets: readonly string[],
+): void {
+  const forJournal = format === "text" && Deno.env.has("JOURNAL_STREAM");
+  setUpLog({ level, format, forJournal, secrets, write: printError });
+  for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
+}
+
+/** The error that ended the program, in one line for its user. */
 export function explainError(error: unknown): string {
   if (error instanceof UsageError) return error.message;
   const hint = isForbidden(error) ? "; run it with --allow-all" : "";
   return describeError(error) + hint;
 }
 
-/** Whether the runtime has refused something that it was not given the right to. */
+/** Whether the runtime lacks a permission. */
 function isForbidden(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable ||
     (error instanceof Error && isForbidden(error.cause));

@@ -1,5 +1,5 @@
 /**
- * The command `traffic`: shows what is remembered of the month's traffic, and sets it.
+ * The commands `traffic show` and `traffic set`.
  *
  * @module
  */
@@ -17,20 +17,33 @@ import {
 } from "../traffic/persistent_traffic.ts";
 import { formatTrafficState, type TrafficState } from "../traffic/traffic_state.ts";
 import type { TrafficBytes } from "../types.ts";
+import { type CommandContext, supportedPlatform } from "./command.ts";
+
+/** Prints the month's traffic. */
+export async function trafficShow(config: Config, context: CommandContext): Promise<number> {
+  context.print(await showTraffic(config, { ...supportedPlatform(), signal: context.signal }));
+  return 0;
+}
+
+/** Sets the month's traffic, and prints it. */
+export async function trafficSet(config: Config, context: CommandContext): Promise<number> {
+  context.print(await setTraffic(config, { ...supportedPlatform(), signal: context.signal }));
+  return 0;
+}
 
 /**
- * Lets root act as a folder's owner from now on, for the rest of the process's life.
+ * Turns root into a folder's owner for the rest of the process's life.
  *
- * What root made in an agent's folder the agent could not read, and a link that the agent has put
- * there could lead root anywhere. Nothing changes for others, and where there is no such folder.
+ * The agent could not read files that root makes in its folder, and a link that the agent has made
+ * there could lead root anywhere. Does nothing for other users, and if there is no such folder.
  *
  * @throws {Error} When the system does not allow it.
  */
-export async function actAsOwner(folder: string): Promise<void> {
+export async function dropToOwner(folder: string): Promise<void> {
   const owner = Deno.uid() === 0 ? ownerOf(folder) : undefined;
   if (owner === undefined || owner.uid === 0) return;
   const { default: process } = await import("node:process");
-  // The group first: whoever is not root can't change it any more.
+  // The group first: another user than root can't change it any more.
   process.setegid?.(owner.gid);
   process.seteuid?.(owner.uid);
   if (process.geteuid?.() !== owner.uid) {
@@ -47,19 +60,18 @@ function ownerOf(folder: string): { uid: number; gid: number } | undefined {
   }
 }
 
-/** What ends the command, and what it runs on. */
-export interface TrafficOptions extends Platform {
+interface TrafficOptions extends Platform {
   readonly signal: AbortSignal;
 }
 
 /**
- * The month's traffic as it stands now, for people or as JSON.
+ * The month's traffic so far, for people or as JSON.
  *
- * @throws {Error} When nothing is remembered, or what is can't be read.
+ * @throws {Error} When there is no state, or it can't be read.
  */
-export async function showTraffic(config: Config, options: TrafficOptions): Promise<string> {
+async function showTraffic(config: Config, options: TrafficOptions): Promise<string> {
   const file = trafficStateFile(config);
-  await actAsOwner(file.folder);
+  await dropToOwner(file.folder);
   const { value: state, problems } = file.read();
   if (state === undefined) {
     const why = problems.length === 0 ? `there is no ${file.path}` : problems.join("; ");
@@ -70,31 +82,37 @@ export async function showTraffic(config: Config, options: TrafficOptions): Prom
   const total = await withMachine(config, { ...options, state, day: state.day }, ({ traffic }) => {
     return traffic.total();
   });
-  return told({ config, total, state, path: file.path, isRunning: isFolderLocked(file.folder) });
+  return trafficText({
+    config,
+    total,
+    state,
+    path: file.path,
+    isRunning: isFolderLocked(file.folder),
+  });
 }
 
 /**
  * Sets the month's totals in the state, which no agent may be using meanwhile. When it fails, nothing
  * has changed.
  *
- * @throws {UsageError} When the totals are missing, or the day on which they start anew.
+ * @throws {UsageError} When the totals or the day on which they are reset are missing.
  * @throws {Error} When an agent uses the state, or it can't be read or written.
  */
-export async function setTraffic(config: Config, options: TrafficOptions): Promise<string> {
-  const { up, down } = config.totals;
+async function setTraffic(config: Config, options: TrafficOptions): Promise<string> {
+  const { upBytes: up, downBytes: down } = config;
   if (up === undefined && down === undefined) {
     throw new UsageError(
       "Cannot set the month's traffic: --up BYTES, --down BYTES or both are needed",
     );
   }
   const { folder } = trafficStateFile(config);
-  await actAsOwner(folder);
+  await dropToOwner(folder);
   if (isFolderLocked(folder)) throw agentIsRunning(folder);
   const { value: state } = trafficStateFile(config).read();
   const day = config.monthRotate || (state?.day ?? 0);
   if (day === 0) {
     throw new UsageError(
-      "Cannot set the month's traffic: --month-rotate DAY has to say when it starts anew",
+      "Cannot set the month's traffic: --month-rotate DAY must say when it is reset",
     );
   }
   await withMachine(config, { ...options, state, day }, async ({ traffic, file }) => {
@@ -119,7 +137,7 @@ function agentIsRunning(folder: string): Error {
   );
 }
 
-/** Looks at the machine once, going on from the state, by the interfaces that it has. */
+/** Measures the machine once, continuing from the state, with the interfaces that it has. */
 async function withMachine<T>(
   config: Config,
   options: TrafficOptions & { state: TrafficState | undefined; day: number },
@@ -139,7 +157,7 @@ async function withMachine<T>(
   }
 }
 
-function told(
+function trafficText(
   { config, total, state, path, isRunning }: {
     config: Config;
     total: (TrafficBytes & { start: string }) | undefined;

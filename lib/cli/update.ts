@@ -9,7 +9,12 @@ import { UsageError } from "../config/usage_error.ts";
 import { runtimeFolders } from "../host/paths.ts";
 import { StateFile } from "../host/state_file.ts";
 import { FolderLock } from "../host/state_lock.ts";
-import { isInContainerImage, type ThisProgram, thisTarget } from "../host/this_program.ts";
+import {
+  isInContainerImage,
+  type ThisProgram,
+  thisProgram,
+  thisTarget,
+} from "../host/this_program.ts";
 import {
   parseUpdateState,
   UPDATE_STATE,
@@ -24,6 +29,8 @@ import { ProgramFiles } from "../update/program_files.ts";
 import { findRelease, type FoundRelease, latestReleaseUrl } from "../update/releases.ts";
 import { runUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
+import type { CommandContext } from "./command.ts";
+import { logToStandardError } from "./output.ts";
 
 /** The output of `update --check`: a sentence, or JSON. */
 export function checkText(
@@ -77,7 +84,7 @@ function jsonText(value: Record<string, unknown>): string {
   return JSON.stringify(value, null, 2) + "\n";
 }
 
-/** Options of {@linkcode update}. */
+/** The program to update. */
 export interface UpdateOptions {
   readonly program: ThisProgram;
   readonly signal: AbortSignal;
@@ -89,14 +96,24 @@ export interface UpdateResult {
   readonly isSuccess: boolean;
 }
 
+/** Checks for a newer version or installs it; the exit code is 1 if it was rolled back. */
+export async function update(config: Config, context: CommandContext): Promise<number> {
+  logToStandardError({ ...config, notices: [] }, config.secrets);
+  const { signal } = context;
+  const { text, isSuccess } = await updateProgram(config, { program: thisProgram(), signal });
+  context.print(text);
+  return isSuccess ? 0 : 1;
+}
+
 /**
- * Runs the command. It does not succeed when a new version was rolled back.
+ * Checks for a newer version of a program, or installs it. It does not succeed when a new version
+ * was rolled back.
  *
  * @throws {UsageError} When options contradict each other.
  * @throws {Error} When the check or the update fails.
  */
-export async function update(config: Config, options: UpdateOptions): Promise<UpdateResult> {
-  const { check, now } = config.update;
+export async function updateProgram(config: Config, options: UpdateOptions): Promise<UpdateResult> {
+  const { check, now } = config;
   if (check && now) throw new UsageError("Cannot use --check and --now together");
   return now ? await updateNow(config, options) : await checkForUpdate(config, options);
 }
@@ -138,7 +155,7 @@ async function updateNow(
       agent: new AgentProcess({
         path,
         folders: runtimeFolders(config),
-        service: agentService(path, serviceNames(path, config.install.serviceName)),
+        service: agentService(path, serviceNames(path, config.serviceName)),
       }),
       downloads: createDownloads(config),
       onStep(step, words) {
@@ -166,9 +183,8 @@ function requireUpdatable({ form }: ThisProgram): void {
   }
 }
 
-function placesOf({ update }: Config): { url: string; mirror: string } {
-  const { url, mirror } = update;
-  if (!knowsReleases(update)) {
+function placesOf({ updateUrl: url, mirror }: Config): { url: string; mirror: string } {
+  if (!knowsReleases({ url })) {
     throw new Error(
       "Cannot check for a newer version: this build has no release address; use --update-url URL",
     );

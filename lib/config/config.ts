@@ -1,426 +1,279 @@
 import type { MemoryMode } from "../types.ts";
-import { type Command, parseArguments } from "./command_line.ts";
-import { passOverRootKeys, readConfigFile } from "./config_file.ts";
+import { parseArguments } from "./command_line.ts";
+import type { Command } from "./commands.ts";
+import { readConfigFile, splitRootOptions } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
-import { configNotices } from "./notices.ts";
-import type { Option } from "./option.ts";
 import {
-  type ConfigSources,
-  type Find,
-  type Found,
-  givenOptions,
-  parseFound,
-  type PickValue,
-  readOrRefuse,
-} from "./option_lookup.ts";
-import { OPTIONS } from "./option_table.ts";
-import {
-  type Header,
-  type NameServer,
-  parseCertificates,
   type Proxies,
-  proxiesOf,
-  withHeaders,
-} from "./parsers.ts";
-import {
-  installedConfig,
-  type RuntimePlaces,
-  runtimePlaces,
-  type StatePlaces,
-  statePlaces,
-} from "./paths.ts";
+  proxiesFromEnvironment,
+  type RuntimePaths,
+  runtimePaths,
+  type StatePaths,
+  statePaths,
+} from "./environment.ts";
+import { configNotices } from "./notices.ts";
+import { commandsOf } from "./option.ts";
+import { OptionLookup, type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
+import { OPTION_ROWS, OPTIONS, type OptionValues } from "./option_table.ts";
+import { parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** What was asked for about the way to the panel. */
-export interface ConnectionConfig {
-  readonly transport: "auto" | "http";
-  readonly protocolVersion: 1 | 2;
-  readonly reconnectIntervalSeconds: number;
-  readonly compression: boolean;
-  /** For every request and upgrade; names are HTTP tokens, values printable ASCII. */
-  readonly headers: readonly Header[];
-  /** PEM texts of certificates to trust beside the well-known ones, one certificate each. */
-  readonly caCerts: readonly string[];
-  /** Any certificate is trusted. */
-  readonly anyCertificate: boolean;
-  readonly preferFamily: 4 | 6 | undefined;
-  /** `undefined` when the system's are meant. */
-  readonly nameServer: NameServer | undefined;
-  readonly proxies: Proxies;
+/** Sources of the configuration. */
+export interface ConfigSources {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Reads a file that an option names. */
+  readonly readText: ReadText;
+  /** Permission bits of such a file; `undefined` if unknown. */
+  readonly readMode: (path: string) => number | undefined;
+  /** Possible configuration files of an installed service of this name, likeliest first. */
+  readonly installedConfigs?: (serviceName: string) => readonly string[];
+  /** Options that `install` was given for a service of this name, from its record. */
+  readonly recordedOptions?: (serviceName: string) => OptionTexts;
+  /** Whether this user owns a file, so that nobody else has written it. */
+  readonly isOwn?: (path: string) => boolean;
+  /** Options of an official agent that is being replaced; every other source wins over them. */
+  readonly importedOptions?: OptionTexts;
 }
 
 /**
- * Picks what is about the way to the panel. The stand-in panel is on this machine, where no proxy
- * leads.
- *
- * @throws {UsageError} When a value can't be used.
+ * What the program was asked to do, complete and checked: the value of every option, and what
+ * follows from several of them.
  */
-export function pickConnection(
-  { find, pick }: { find: Find; pick: PickValue },
-  sources: ConfigSources & { readonly usesProxies: boolean },
-): ConnectionConfig {
-  const family = pick(OPTIONS.preferIpVersion);
-  return {
-    transport: pick(OPTIONS.transport),
-    protocolVersion: pick(OPTIONS.protocolVersion) === "1" ? 1 : 2,
-    reconnectIntervalSeconds: pick(OPTIONS.reconnectInterval),
-    compression: !pick(OPTIONS.disableCompression),
-    headers: withHeaders(pick(OPTIONS.header), [
-      ["CF-Access-Client-Id", pick(OPTIONS.cfAccessClientId)],
-      ["CF-Access-Client-Secret", pick(OPTIONS.cfAccessClientSecret)],
-    ]),
-    caCerts: caCerts(find, sources),
-    anyCertificate: pick(OPTIONS.ignoreUnsafeCert),
-    preferFamily: family === "" ? undefined : family === "4" ? 4 : 6,
-    nameServer: pick(OPTIONS.customDns),
-    proxies: sources.usesProxies ? proxiesOf(sources.env) : {},
-  };
-}
-
-function caCerts(find: Find, { readText }: ConfigSources): readonly string[] {
-  const found = find(OPTIONS.caCert);
-  if (found === undefined || found.text === "") return [];
-  const text = readOrRefuse(found.name, found.text, readText);
-  return parseCertificates(text, `${found.name} ${found.text}`);
-}
-
-/** The mode by its own name; else by the official switches, in whichever place is stronger. */
-export function pickMemoryMode(find: Find, pick: PickValue): MemoryMode {
-  if (find(OPTIONS.memoryMode) !== undefined) return pick(OPTIONS.memoryMode);
-  return pick(OPTIONS.memoryIncludeCache) && !pick(OPTIONS.memoryExcludeBcf)
-    ? "all"
-    : OPTIONS.memoryMode.initial;
-}
-
-/** What was asked of `install` and `uninstall`. */
-export interface InstallConfig {
-  /** Nothing is done, only told. */
-  readonly print: boolean;
-  /** `undefined` where nothing was said: what was installed before stays then. */
-  readonly asRoot: boolean | undefined;
-  readonly replace: boolean;
-  readonly restore: boolean;
-  /** Empty when the usual one is meant. */
-  readonly folder: string;
-  readonly serviceName: string;
-  /** What the service is to be given, by the keys of the configuration file, without the token. */
-  readonly given: ReadonlyMap<string, string>;
-  /** What the installed configuration says and what does not count, for it is another user's. */
-  readonly passedOver: ReadonlyMap<string, string>;
-}
-
-/** Picks what is about installing. @throws {UsageError} When a value can't be used. */
-export function pickInstall(
-  { find, pick }: { find: Find; pick: PickValue },
-  { passedOver }: Pick<InstallConfig, "passedOver">,
-): InstallConfig {
-  return {
-    print: pick(OPTIONS.print),
-    asRoot: find(OPTIONS.asRoot) === undefined ? undefined : pick(OPTIONS.asRoot),
-    replace: pick(OPTIONS.replace),
-    restore: pick(OPTIONS.restore),
-    folder: pick(OPTIONS.installDir),
-    serviceName: pick(OPTIONS.installServiceName),
-    given: givenOptions(find),
-    passedOver,
-  };
-}
-
-/** Options that are about some commands only, and what those are called. */
-const ABOUT: readonly {
-  readonly commands: readonly Command[];
-  readonly options: readonly Option<unknown>[];
-  readonly subject: string;
-}[] = [
-  {
-    commands: ["demo"],
-    options: [OPTIONS.fault, OPTIONS.port],
-    subject: 'the stand-in panel of the command "demo"',
-  },
-  {
-    commands: ["traffic set"],
-    options: [OPTIONS.up, OPTIONS.down],
-    subject: 'the command "traffic set"',
-  },
-  {
-    commands: ["update"],
-    options: [OPTIONS.check, OPTIONS.now],
-    subject: 'the command "update"',
-  },
-  {
-    commands: ["install"],
-    options: [OPTIONS.asRoot, OPTIONS.replace, OPTIONS.installDir],
-    subject: 'the command "install"',
-  },
-  {
-    commands: ["uninstall"],
-    options: [OPTIONS.restore],
-    subject: 'the command "uninstall"',
-  },
-  {
-    commands: ["install", "uninstall"],
-    options: [OPTIONS.print],
-    subject: 'the commands "install" and "uninstall"',
-  },
-  {
-    commands: ["install", "uninstall", "update", "health", "traffic show", "traffic set"],
-    options: [OPTIONS.installServiceName],
-    subject: "an installed service",
-  },
-];
-
-/**
- * Refuses options that are about another command, where they would do nothing.
- *
- * @throws {UsageError} One line that names the option and what it is about.
- */
-export function refuseOptionsOfOthers(find: Find, command: Command): void {
-  for (const { commands, options, subject } of ABOUT) {
-    if (commands.includes(command)) continue;
-    for (const option of options) {
-      const found = find(option);
-      if (found !== undefined) {
-        throw new UsageError(`Cannot use ${found.origin} here: it is about ${subject}`);
-      }
-    }
-  }
-}
-
-/** What was asked about newer versions. */
-export interface UpdateConfig {
-  readonly automatic: boolean;
-  /** Empty when the project's own releases are meant. */
-  readonly url: string;
-  /** Without a slash at its end; empty when there is none. */
-  readonly mirror: string;
-  readonly check: boolean;
-  readonly now: boolean;
-}
-
-/** Picks what is about newer versions. @throws {UsageError} When a value can't be used. */
-export function pickUpdate(pick: PickValue): UpdateConfig {
-  return {
-    automatic: !pick(OPTIONS.disableAutoUpdate),
-    url: pick(OPTIONS.updateUrl),
-    mirror: pick(OPTIONS.mirror),
-    check: pick(OPTIONS.check),
-    now: pick(OPTIONS.now),
-  };
-}
-
-/** Options about the servers of releases, by their keys. */
-const FLAGS = { update_url: "--update-url", mirror: "--mirror", ca_cert: "--ca-cert" };
-
-/** Keys of what `update` needs of what an agent was told. */
-export const RELEASE_KEYS: readonly string[] = Object.keys(FLAGS);
-
-/**
- * The same as flags. They go on its command line: the file with the token belongs to the agent, and
- * what root puts in a program's place must not.
- */
-export function releaseFlags(given: ReadonlyMap<string, string>): string[] {
-  return Object.entries(FLAGS).flatMap(([key, flag]) => {
-    const value = given.get(key);
-    return value === undefined ? [] : [flag, value];
-  });
-}
-
-/** What the program was asked to do, complete and checked. */
-export interface Config extends ConnectionConfig, StatePlaces, RuntimePlaces {
+export interface Config extends OptionValues, StatePaths, RuntimePaths {
   readonly command: Command;
-  /** Without a slash at its end; empty when none was given. */
-  readonly endpoint: string;
-  /** Empty when none was given. */
+  /** The token itself, from whichever source; empty if there is none. */
   readonly token: string;
-  /** The key with which this node registers itself; empty when none was given. */
-  readonly autoDiscoveryKey: string;
-  /** Whether it registers anew when the panel has forgotten it. */
-  readonly rediscover: boolean;
-  /** `undefined` when nobody has set it: it depends on the transport then. */
+  /** `undefined` if not set: it depends on the transport then. */
   readonly intervalSeconds: number | undefined;
-  readonly infoIntervalMinutes: number;
-  readonly includeNics: readonly string[];
-  readonly excludeNics: readonly string[];
-  readonly includeMountPoints: readonly string[];
   readonly memoryMode: MemoryMode;
-  /** Whether details of graphics cards are reported. */
-  readonly gpu: boolean;
-  /** The day on which the month's traffic starts anew; 0 when it is reported since the start. */
-  readonly monthRotate: number;
-  /** What the month's totals are set to by `traffic set`, in bytes. */
-  readonly totals: { readonly up: number | undefined; readonly down: number | undefined };
-  /** Empty when the machine's own is meant. */
-  readonly hostProc: string;
-  readonly customIpv4: string;
-  readonly customIpv6: string;
-  readonly addressesFromNic: boolean;
-  readonly ipServices: "default" | "off" | readonly string[];
   /** Whether the panel may run commands and open terminals. */
   readonly remoteControl: boolean;
   /** Whether remote control includes files. */
   readonly remoteFiles: boolean;
-  readonly execTimeoutMinutes: number;
-  readonly terminalIdleMinutes: number;
-  readonly dryRun: boolean;
-  readonly json: boolean;
-  readonly logLevel: "debug" | "info" | "warning" | "error";
-  readonly logFormat: "text" | "json";
-  readonly help: boolean;
-  readonly install: InstallConfig;
-  readonly update: UpdateConfig;
-  readonly port: number;
-  readonly fault: string;
-  /** What the user should know about what was asked, a line each. */
+  /** PEM texts of certificates to trust in addition to the well-known ones, one certificate each. */
+  readonly caCerts: readonly string[];
+  readonly proxies: Proxies;
+  /** Every option that was set, by its key, without the token. */
+  readonly explicitOptions: OptionTexts;
+  /** Options of the installed configuration that are ignored, since another user owns the file. */
+  readonly ignoredOptions: OptionTexts;
+  /** Advice about what was asked, one line each. */
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
   readonly secrets: readonly string[];
 }
 
-/** Whoever watches a demo wants to see something move. */
+/** What a connection to the panel needs of the configuration. */
+export type ConnectionConfig = Pick<
+  Config,
+  | "transport"
+  | "protocolVersion"
+  | "reconnectIntervalSeconds"
+  | "compression"
+  | "headers"
+  | "caCerts"
+  | "anyCertificate"
+  | "preferFamily"
+  | "nameServer"
+  | "proxies"
+>;
+
+/** Fast enough to watch. */
 const DEMO_INTERVAL_SECONDS = 1;
+
+/** Commands about the installed agent rather than one that is started now. */
+const INSTALLED_COMMANDS: readonly Command[] = ["install", "traffic show", "traffic set", "health"];
+
+/** Commands that reach servers through the proxies of the environment; the demo's panel is local. */
+const PROXY_COMMANDS: readonly Command[] = ["report", "update", "install"];
+
+/** Keys of the options about the servers of releases, and their flags. */
+const RELEASE_FLAGS = { update_url: "--update-url", mirror: "--mirror", ca_cert: "--ca-cert" };
 
 /**
  * Puts flags over environment over file over defaults, and checks every value.
  *
  * A pure function of its sources.
  *
- * @throws {UsageError} One line that names the option, where it came from, and what is allowed.
+ * @throws {UsageError} One line that names the option, its source, and what is allowed.
  */
 export function resolveConfig(sources: ConfigSources): Config {
-  const { command, flags } = parseArguments(sources.args);
-  const inFlags = flags.get(OPTIONS.config);
-  const serviceName = flags.get(OPTIONS.installServiceName) ?? OPTIONS.installServiceName.initial;
-  const inVariable = sources.env.AGENT_CONFIG_FILE;
-  const installed = inFlags === undefined && !inVariable
-    ? installedConfig(command, { serviceName, ...sources })
-    : undefined;
-  const path = inFlags ?? installed ?? inVariable;
-  const inFile = readConfigFile(path, {
-    option: inFlags !== undefined
-      ? "--config"
-      : installed !== undefined
-      ? "the installed configuration"
-      : "AGENT_CONFIG_FILE",
-    readText: sources.readText,
+  const { env } = sources;
+  const { command: named, flags } = parseArguments(sources.args);
+  const { file, path, ignored } = readFileOptions(named, flags, sources);
+  const serviceName = flags.get(OPTIONS.serviceName) ?? OPTIONS.serviceName.initial;
+  const lookup = new OptionLookup({
+    flags,
+    env,
+    file,
+    filePath: path,
+    recorded: named === "update"
+      ? releaseOptions(sources.recordedOptions?.(serviceName))
+      : undefined,
+    imported: sources.importedOptions,
   });
-  const isOthers = command === "install" && installed !== undefined &&
-    sources.isOwn?.(installed) === false;
-  const { file, passedOver } = isOthers
-    ? passOverRootKeys(inFile)
-    : { file: inFile, passedOver: new Map<string, string>() };
-
-  const installedTold = command === "update" ? sources.installedTold?.(serviceName) : undefined;
-
-  function find(option: Option<unknown>): Found | undefined {
-    const { flag, variable = "", key = "" } = option;
-    const ofFlag = flags.get(option);
-    if (ofFlag !== undefined) {
-      return { text: ofFlag, name: `--${flag}`, origin: `flag --${flag}`, rank: 0 };
-    }
-    const ofVariable = sources.env[variable];
-    if (ofVariable) {
-      return { text: ofVariable, name: variable, origin: `variable ${variable}`, rank: 1 };
-    }
-    const ofKey = file.get(key);
-    if (ofKey) return { text: ofKey, name: key, origin: `key ${key} of ${path}`, rank: 2 };
-    const told = RELEASE_KEYS.includes(key) ? installedTold?.get(key) : undefined;
-    if (told) return { text: told, name: key, origin: `${key} of the installation`, rank: 3 };
-    const taken = sources.takenOver?.get(key);
-    if (taken) return { text: taken, name: key, origin: `${key} of the official agent`, rank: 3 };
-    return undefined;
-  }
-  function pick<T>(option: Option<T>): T {
-    const found = find(option);
-    return found === undefined ? option.initial : parseFound(option, found);
-  }
-
-  const help = pick(OPTIONS.help);
-  const asked = pick(OPTIONS.version) ? "version" : command;
-  if (!help) refuseOptionsOfOthers(find, asked);
-  const connection = pickConnection({ find, pick }, {
-    ...sources,
-    usesProxies: ["report", "update", "install"].includes(asked) && !help,
-  });
-  const { token, file: tokenFile } = findToken(find, sources);
-  const remoteControl = pick(OPTIONS.enableRemoteControl) && !pick(OPTIONS.disableWebSsh);
-  const intervalSeconds = pickInterval({ find, pick }, command);
+  const values = optionValues(lookup);
+  const { help, enableRemoteControl, disableWebSsh } = values;
+  const command = values.version ? "version" : named;
+  if (!help) refuseOtherCommands(lookup, command);
+  const { token, file: tokenFile } = findToken(lookup, sources);
+  const remoteControl = enableRemoteControl && !disableWebSsh;
+  const intervalSeconds = values.intervalSeconds ??
+    (command === "demo" ? DEMO_INTERVAL_SECONDS : undefined);
+  const headers = withHeaders(values.headers, [
+    ["CF-Access-Client-Id", values.cfAccessClientId],
+    ["CF-Access-Client-Secret", values.cfAccessClientSecret],
+  ]);
+  const proxies = PROXY_COMMANDS.includes(command) && !help ? proxiesFromEnvironment(env) : {};
   return {
-    ...connection,
-    ...statePlaces(pick(OPTIONS.stateDir), sources.env),
-    ...runtimePlaces(sources.env),
-    command: asked,
-    endpoint: pick(OPTIONS.endpoint),
+    ...values,
+    ...statePaths(values.stateDir, env),
+    ...runtimePaths(env),
+    command,
     token,
-    autoDiscoveryKey: pick(OPTIONS.autoDiscovery),
-    rediscover: pick(OPTIONS.rediscover),
     intervalSeconds,
-    infoIntervalMinutes: pick(OPTIONS.infoReportInterval),
-    includeNics: pick(OPTIONS.includeNics),
-    excludeNics: pick(OPTIONS.excludeNics),
-    includeMountPoints: pick(OPTIONS.includeMountPoints),
-    memoryMode: pickMemoryMode(find, pick),
-    gpu: pick(OPTIONS.gpu),
-    monthRotate: pick(OPTIONS.monthRotate),
-    totals: { up: pick(OPTIONS.up), down: pick(OPTIONS.down) },
-    hostProc: pick(OPTIONS.hostProc).replace(/(?<=.)\/+$/, ""),
-    customIpv4: pick(OPTIONS.customIpv4),
-    customIpv6: pick(OPTIONS.customIpv6),
-    addressesFromNic: pick(OPTIONS.getIpAddrFromNic),
-    ipServices: pick(OPTIONS.ipServices),
+    memoryMode: memoryMode(lookup, values),
     remoteControl,
-    remoteFiles: remoteControl && !pick(OPTIONS.disableRemoteFiles),
-    execTimeoutMinutes: pick(OPTIONS.execTimeout),
-    terminalIdleMinutes: pick(OPTIONS.terminalIdle),
-    dryRun: pick(OPTIONS.dryRun),
-    json: pick(OPTIONS.json),
-    logLevel: pick(OPTIONS.logLevel),
-    logFormat: pick(OPTIONS.logFormat),
-    help,
-    install: pickInstall({ find, pick }, { passedOver }),
-    update: pickUpdate(pick),
-    port: pick(OPTIONS.port),
-    fault: pick(OPTIONS.fault),
-    notices: configNotices(find, {
-      env: sources.env,
+    remoteFiles: remoteControl && !values.disableRemoteFiles,
+    headers,
+    caCerts: readCertificates(lookup, sources.readText),
+    proxies,
+    explicitOptions: lookup.explicitOptions(),
+    ignoredOptions: ignored,
+    notices: configNotices(lookup, {
+      env,
       intervalSeconds,
-      anyCertificate: connection.anyCertificate,
-      vetoed: pick(OPTIONS.enableRemoteControl) && !remoteControl,
-      needsNoKey: token !== "" && pick(OPTIONS.autoDiscovery) !== "",
-      openFile: tokenFile !== undefined && isOpenToOthers(sources.readMode(tokenFile.path))
-        ? `${tokenFile.option} ${tokenFile.path}`
-        : undefined,
+      anyCertificate: values.anyCertificate,
+      isRemoteControlVetoed: enableRemoteControl && disableWebSsh,
+      isKeyUnused: token !== "" && values.autoDiscoveryKey !== "",
+      readableTokenFile:
+        tokenFile !== undefined && isReadableByOthers(sources.readMode(tokenFile.path))
+          ? `${tokenFile.option} ${tokenFile.path}`
+          : undefined,
     }),
-    secrets: secretsOf({
-      tokens: [token, pick(OPTIONS.autoDiscovery)],
-      headers: connection.headers,
-      proxies: connection.proxies,
-    }),
+    secrets: secretsOf({ tokens: [token, values.autoDiscoveryKey], headers, proxies }),
   };
 }
 
-function pickInterval(
-  { find, pick }: { find: Find; pick: PickValue },
+/** Reads the file that a flag or variable names, or the installed service's. */
+function readFileOptions(
   command: Command,
-): number | undefined {
-  if (find(OPTIONS.interval) !== undefined) return pick(OPTIONS.interval);
-  return command === "demo" ? DEMO_INTERVAL_SECONDS : undefined;
+  flags: ReturnType<typeof parseArguments>["flags"],
+  sources: ConfigSources,
+): { file: OptionTexts; path: string | undefined; ignored: OptionTexts } {
+  const { env, readText } = sources;
+  const ofFlag = flags.get(OPTIONS.configFile);
+  const ofVariable = env.AGENT_CONFIG_FILE;
+  const installed = ofFlag === undefined && !ofVariable
+    ? installedConfig(command, flags.get(OPTIONS.serviceName), sources)
+    : undefined;
+  const path = ofFlag ?? installed ?? ofVariable;
+  const option = ofFlag !== undefined
+    ? "--config"
+    : installed !== undefined
+    ? "the installed configuration"
+    : "AGENT_CONFIG_FILE";
+  const all = readConfigFile(path, { option, readText });
+  const isOthers = command === "install" && installed !== undefined &&
+    sources.isOwn?.(installed) === false;
+  return isOthers ? { ...splitRootOptions(all), path } : { file: all, ignored: new Map(), path };
 }
 
-/** Bits of others and of the group, which are not the owner's. */
-function isOpenToOthers(mode: number | undefined): boolean {
-  return ((mode ?? 0) & 0o044) !== 0;
+/** The installed service's configuration, for commands about it, if this user can read it. */
+function installedConfig(
+  command: Command,
+  serviceName = OPTIONS.serviceName.initial,
+  { installedConfigs, readText }: ConfigSources,
+): string | undefined {
+  if (!INSTALLED_COMMANDS.includes(command)) return undefined;
+  return installedConfigs?.(serviceName).find((path) => {
+    try {
+      readText(path);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function optionValues(lookup: OptionLookup): OptionValues {
+  const values = Object.fromEntries(
+    Object.entries(OPTIONS).map(([name, option]) => [name, lookup.value<unknown>(option)]),
+  );
+  if (!hasEveryOption(values)) throw new TypeError("Cannot resolve every option");
+  return values;
+}
+
+function hasEveryOption(values: Record<string, unknown>): values is OptionValues {
+  return Object.keys(OPTIONS).every((name) => name in values);
 }
 
 /**
- * The wanted form of log lines, for an error that is found before the configuration stands.
+ * Refuses options of the command line that the command does not take.
  *
- * Looks in the same places, but never throws: what can't be read counts as not there.
+ * @throws {UsageError} One line that names the option and the commands that take it.
  */
-export function wantedLogFormat(
+function refuseOtherCommands(lookup: OptionLookup, command: Command): void {
+  for (const option of OPTION_ROWS) {
+    const commands = option.variable === undefined ? commandsOf(option) : undefined;
+    const found = commands?.includes(command) === false ? lookup.find(option) : undefined;
+    if (commands === undefined || found === undefined) continue;
+    const names = commands.map((name) => `"${name}"`);
+    const verb = names.length === 1 ? "takes" : "take";
+    throw new UsageError(`Cannot use ${found.origin} here: only ${enumerate(names)} ${verb} it`);
+  }
+}
+
+/** Texts as a list in a sentence: `a, b and c`. */
+function enumerate(texts: readonly string[]): string {
+  const last = texts.at(-1) ?? "";
+  return texts.length < 2 ? last : `${texts.slice(0, -1).join(", ")} and ${last}`;
+}
+
+/** The mode by its own name, or by the official switches. */
+function memoryMode(lookup: OptionLookup, values: OptionValues): MemoryMode {
+  if (lookup.find(OPTIONS.memoryMode) !== undefined) return values.memoryMode;
+  return values.memoryIncludeCache && !values.memoryExcludeBcf ? "all" : values.memoryMode;
+}
+
+function readCertificates(lookup: OptionLookup, readText: ReadText): readonly string[] {
+  const found = lookup.find(OPTIONS.caCertFile);
+  if (found === undefined || found.text === "") return [];
+  const text = readOptionFile(found.name, found.text, readText);
+  return parseCertificates(text, `${found.name} ${found.text}`);
+}
+
+/** Bits of others and of the group, which are not the owner's. */
+function isReadableByOthers(mode: number | undefined): boolean {
+  return ((mode ?? 0) & 0o044) !== 0;
+}
+
+function releaseOptions(recorded: OptionTexts | undefined): OptionTexts {
+  return new Map([...recorded ?? []].filter(([key]) => key in RELEASE_FLAGS));
+}
+
+/**
+ * The options about the servers of releases, as flags for the command line of `update`: the file
+ * with the token belongs to the agent, and root must not trust it.
+ */
+export function releaseFlags(options: OptionTexts): string[] {
+  return Object.entries(RELEASE_FLAGS).flatMap(([key, flag]) => {
+    const value = options.get(key);
+    return value === undefined ? [] : [flag, value];
+  });
+}
+
+/**
+ * The wanted format of log lines, for an error that is found before the configuration is complete.
+ *
+ * Looks in the same sources, but never throws: unreadable counts as not set.
+ */
+export function requestedLogFormat(
   { args, env, readText }: Pick<ConfigSources, "args" | "env" | "readText">,
 ): "text" | "json" {
   const format = flagValue(args, "--log-format") ?? (env.AGENT_LOG_FORMAT || undefined) ??
-    ofFile(flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE, readText);
+    logFormatOfFile(flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE, readText);
   return format === "json" ? "json" : "text";
 }
 
@@ -431,7 +284,7 @@ function flagValue(args: readonly string[], flag: string): string | undefined {
   return at === -1 ? undefined : args[at + 1];
 }
 
-function ofFile(path: string | undefined, readText: (path: string) => string): unknown {
+function logFormatOfFile(path: string | undefined, readText: ReadText): unknown {
   if (!path) return undefined;
   try {
     const values: Record<string, unknown> = { ...JSON.parse(readText(path)) };

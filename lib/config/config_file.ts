@@ -1,16 +1,14 @@
-import { didYouMean } from "./command_line.ts";
-import type { Option } from "./option.ts";
-import { readOrRefuse, type ReadText } from "./option_lookup.ts";
-import { OPTIONS } from "./option_table.ts";
+import { didYouMean } from "./did_you_mean.ts";
+import { type Option, parseSwitch } from "./option.ts";
+import { type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
+import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
 import { UsageError } from "./usage_error.ts";
-
-const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
 
 /**
  * The values of a JSON configuration file by their keys, as the text that a flag would have.
  *
  * Lists may be written as JSON arrays, and headers as an object. `null` stands for a key that is not
- * there. `options.option` is what has named the file.
+ * there. `options.option` names the source of the path in messages.
  *
  * @throws {UsageError} When it is no object of plain values, or has a key that is not known.
  */
@@ -20,10 +18,10 @@ export function readConfigFile(
 ): Map<string, string> {
   const values = new Map<string, string>();
   if (!path) return values;
-  const text = readOrRefuse(options.option, path, options.readText);
+  const text = readOptionFile(options.option, path, options.readText);
   const parsed = parseJsonObject(text, `${options.option} ${path}`);
   for (const [key, value] of Object.entries(parsed)) {
-    const option = ROWS.find((row) => row.key === key);
+    const option = OPTION_ROWS.find((row) => row.key === key);
     if (option === undefined) {
       throw new UsageError(
         `Cannot use key "${key}" of ${path}: there is none of that name${hintFor(key)}`,
@@ -32,7 +30,7 @@ export function readConfigFile(
     if (value === null) continue;
     const words = wordsOf(value, option);
     if (words === undefined) {
-      const allowed = option === OPTIONS.header
+      const allowed = option === OPTIONS.headers
         ? "a text, an array or an object of headers, a line each"
         : "a plain value";
       throw new UsageError(`Cannot use key "${key}" of ${path}: allowed is ${allowed}`);
@@ -42,12 +40,12 @@ export function readConfigFile(
   return values;
 }
 
-/** The key of the flag that was meant, where it is not the same; else the nearest one. */
+/** Suggests the key of the flag that `key` spells, or the nearest key. */
 function hintFor(key: string): string {
   const flag = key.replaceAll("_", "-");
-  const meant = ROWS.find((row) => row.flag === flag)?.key;
+  const meant = OPTION_ROWS.find((row) => row.flag === flag)?.key;
   if (meant !== undefined) return `; did you mean ${meant}?`;
-  return didYouMean(key, ROWS.flatMap((row) => row.key ?? []));
+  return didYouMean(key, OPTION_ROWS.flatMap((row) => row.key ?? []));
 }
 
 /** A value's parts as text; `undefined` when it is none that an option can take. */
@@ -56,7 +54,7 @@ function wordsOf(value: unknown, option: Option<unknown>): string[] | undefined 
   const separator = option.separator ?? ",";
   const words: unknown[] = Array.isArray(value)
     ? value
-    : option === OPTIONS.header
+    : option === OPTIONS.headers
     ? Object.entries({ ...value }).map(([name, text]) => isNested(text) ? text : `${name}: ${text}`)
     : [undefined];
   const plain = words.every((word) => word !== undefined && !isNested(word));
@@ -88,27 +86,29 @@ function parseJsonObject(text: string, name: string): Record<string, unknown> {
 }
 
 /**
- * A configuration file with what was given, by its keys: switches and numbers as such, lists as
- * arrays, everything else as text.
+ * The text of a configuration file with these options, by their keys: switches and numbers as such,
+ * lists as arrays, everything else as text.
  */
-export function configText(given: ReadonlyMap<string, string>): string {
-  const entries = Array.from(given, ([key, text]) => [key, typed(key, text)]);
+export function configText(options: OptionTexts): string {
+  const entries = Array.from(options, ([key, text]) => [key, jsonValue(key, text)]);
   return JSON.stringify(Object.fromEntries(entries), null, 2) + "\n";
 }
 
-function typed(key: string, text: string): unknown {
-  const option = ROWS.find((row) => row.key === key);
-  const value: unknown = option?.parse(text);
-  if (typeof value === "boolean" || typeof value === "number") return value;
+function jsonValue(key: string, text: string): unknown {
+  const option = OPTION_ROWS.find((row) => row.key === key);
+  if (option === undefined) return text;
+  if (option.placeholder === undefined) return parseSwitch(text);
+  const value = option.parse(text);
+  if (typeof value === "number") return value;
   const isList = Array.isArray(value) && value.every((word) => typeof word === "string");
   return isList ? value : text;
 }
 
 /**
- * Options by which root makes folders, reads files and takes programs from somewhere, by their keys.
+ * Keys of options by which root makes folders, reads files and downloads programs.
  *
- * The configuration of a service belongs to its user, who could have written anything there. What
- * root goes by must have another source.
+ * The configuration of a service belongs to its user, who could have written anything there, so
+ * root needs another source for them.
  */
 export const ROOT_KEYS: readonly string[] = [
   "state_dir",
@@ -118,13 +118,11 @@ export const ROOT_KEYS: readonly string[] = [
   "token_file",
 ];
 
-/** Divides a configuration that is not this user's own: what counts, and what does not. */
-export function passOverRootKeys(
-  file: ReadonlyMap<string, string>,
-): { file: Map<string, string>; passedOver: Map<string, string> } {
-  const isRoots = ([key]: [string, string]) => ROOT_KEYS.includes(key);
+/** Splits another user's configuration into the options that count, and those that are ignored. */
+export function splitRootOptions(all: OptionTexts): { file: OptionTexts; ignored: OptionTexts } {
+  const isForRoot = ([key]: [string, string]) => ROOT_KEYS.includes(key);
   return {
-    file: new Map([...file].filter((entry) => !isRoots(entry))),
-    passedOver: new Map([...file].filter(isRoots)),
+    file: new Map([...all].filter((entry) => !isForRoot(entry))),
+    ignored: new Map([...all].filter(isForRoot)),
   };
 }

@@ -1,41 +1,51 @@
-import { type ConfigSources, type Find, parseFound, readOrRefuse } from "./option_lookup.ts";
+import type { Proxies } from "./environment.ts";
+import { type OptionLookup, parseOption, readOptionFile, type ReadText } from "./option_lookup.ts";
 import { OPTIONS } from "./option_table.ts";
-import { type Header, parseToken, type Proxies, TOKEN_RULE } from "./parsers.ts";
+import { type Header, parseToken, TOKEN_RULE } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** A token, and where it was read. */
+/** Sources of a token beside the options. */
+interface TokenSources {
+  readonly env: Readonly<Record<string, string>>;
+  readonly readText: ReadText;
+}
+
+/** A token and its source. */
 export interface FoundToken {
-  /** Empty when there is none. */
+  /** Empty if there is none. */
   readonly token: string;
   /** The file that an option names, with the option's name. */
   readonly file?: { readonly option: string; readonly path: string };
 }
 
 /**
- * The token itself or the file that holds it, whichever was asked for in the stronger place; else
- * what systemd hands over.
+ * The token itself or the file that holds it, whichever has the stronger source; else systemd's
+ * credential.
  *
- * @throws {UsageError} When it can't be read or used, and when both stand in the same place.
+ * @throws {UsageError} When it can't be read or used, and when both are set in the same source.
  */
-export function findToken(find: Find, sources: ConfigSources): FoundToken {
-  const token = find(OPTIONS.token);
-  const file = find(OPTIONS.tokenFile);
+export function findToken(lookup: OptionLookup, sources: TokenSources): FoundToken {
+  const token = lookup.find(OPTIONS.token);
+  const file = lookup.find(OPTIONS.tokenFile);
   if (token !== undefined && token.rank <= (file?.rank ?? token.rank)) {
     if (token.rank === file?.rank) {
       throw new UsageError(`Cannot use both ${token.origin} and ${file.origin}: give one of them`);
     }
-    return { token: parseFound(OPTIONS.token, token) };
+    return { token: parseOption(OPTIONS.token, token) };
   }
   if (file !== undefined) {
-    const path = parseFound(OPTIONS.tokenFile, file);
-    const text = readOrRefuse(file.name, path, sources.readText);
-    return { token: parseText(text, `${file.name} ${path}`), file: { option: file.name, path } };
+    const path = parseOption(OPTIONS.tokenFile, file);
+    const text = readOptionFile(file.name, path, sources.readText);
+    return {
+      token: parseTokenText(text, `${file.name} ${path}`),
+      file: { option: file.name, path },
+    };
   }
-  return { token: credential(sources) };
+  return { token: systemdCredential(sources) };
 }
 
-/** The token that systemd hands over; it has no folder for services without credentials. */
-function credential({ env, readText }: ConfigSources): string {
+/** The credential `token` of systemd, whose folder only exists for services with credentials. */
+function systemdCredential({ env, readText }: TokenSources): string {
   const path = `${env.CREDENTIALS_DIRECTORY}/token`;
   let text: string;
   try {
@@ -45,10 +55,10 @@ function credential({ env, readText }: ConfigSources): string {
     // The credentials may be another program's.
     return "";
   }
-  return parseText(text, `the token in ${path}`);
+  return parseTokenText(text, `the token in ${path}`);
 }
 
-function parseText(text: string, name: string): string {
+function parseTokenText(text: string, name: string): string {
   if (text.trim() === "") throw new UsageError(`Cannot use ${name}: it is empty`);
   try {
     return parseToken(text);
@@ -57,10 +67,10 @@ function parseText(text: string, name: string): string {
   }
 }
 
-/** Hiding less than this would hide parts of ordinary words, and so tell more than it hides. */
-const SHORTEST = { header: 6, password: 4 };
+/** Hiding shorter texts would hide parts of ordinary words, and so reveal more than it hides. */
+const MIN_LENGTH = { header: 6, password: 4 };
 
-/** What stands before the secret in a header's value. */
+/** Text before the secret in a header's value. */
 const SCHEME = /^(?:Basic|Bearer|Digest|Token) /i;
 
 /** Every text that must never be logged, in each of its spellings. */
@@ -72,13 +82,13 @@ export function secretsOf(
   const ofProxies = [proxies.http, proxies.https].flatMap((url) => url ? passwords(url) : []);
   const secrets = [
     ...tokens.filter((token) => token !== ""),
-    ...values.filter(({ length }) => length >= SHORTEST.header),
-    ...ofProxies.filter(({ length }) => length >= SHORTEST.password),
+    ...values.filter(({ length }) => length >= MIN_LENGTH.header),
+    ...ofProxies.filter(({ length }) => length >= MIN_LENGTH.password),
   ];
   return [...new Set(secrets)];
 }
 
-/** A URL's password as it stands there, and as it is meant. */
+/** A URL's password, as written and decoded. */
 function passwords(url: string): string[] {
   const [, password] = /^[^:/]*:\/\/[^:@/]*:(.*)@/s.exec(url) ?? [];
   if (password === undefined) return [];
@@ -89,21 +99,21 @@ function passwords(url: string): string[] {
   }
 }
 
-/** What says which panel to report to, and as which node. */
-export interface NodeWords {
+/** Names a panel, and identifies a node to it. */
+export interface Credentials {
   readonly endpoint: string;
   readonly token: string;
-  /** A node that has a key gets its token by itself. */
+  /** With a key, a node registers itself and gets a token. */
   readonly autoDiscoveryKey: string;
 }
 
 /**
- * `verb` is what can't be done without.
+ * Requires a panel, and a token or a key; `verb` is the action that needs them.
  *
- * @throws {UsageError} When it was not said which panel to report to, or as which node.
+ * @throws {UsageError} When one is missing.
  */
-export function requireNode(
-  { endpoint, token, autoDiscoveryKey }: NodeWords,
+export function requireCredentials(
+  { endpoint, token, autoDiscoveryKey }: Credentials,
   { verb }: { verb: "report" | "install" },
 ): void {
   if (endpoint !== "" && (token !== "" || autoDiscoveryKey !== "")) return;

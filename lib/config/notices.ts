@@ -1,57 +1,60 @@
 import { matchesGlob } from "../parse/glob.ts";
-import { didYouMean } from "./command_line.ts";
-import type { Option } from "./option.ts";
-import { type Find, parseFound } from "./option_lookup.ts";
-import { OPTIONS } from "./option_table.ts";
+import { didYouMean } from "./did_you_mean.ts";
+import { type OptionLookup, parseOption } from "./option_lookup.ts";
+import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
 
-/** What notices are about beside the options themselves. */
-export interface NoticeParts {
+/** Facts beside the options themselves that notices are about. */
+export interface NoticeContext {
   readonly env: Readonly<Record<string, string>>;
   readonly intervalSeconds: number | undefined;
   readonly anyCertificate: boolean;
-  /** Remote control was switched on in one place, and off in another. */
-  readonly vetoed: boolean;
-  /** There is a key to register with, and a token too. */
-  readonly needsNoKey: boolean;
-  /** The token file and its option, when others can read it. */
-  readonly openFile: string | undefined;
+  /** Whether remote control is both enabled and disabled. */
+  readonly isRemoteControlVetoed: boolean;
+  /** Whether there is an auto-discovery key, and a token too. */
+  readonly isKeyUnused: boolean;
+  /** The token file and its option, if others can read it. */
+  readonly readableTokenFile: string | undefined;
 }
 
-/** What the user should know about what was asked, a line each. */
-export function configNotices(find: Find, parts: NoticeParts): string[] {
+/** Advice about the configuration, one line each. */
+export function configNotices(lookup: OptionLookup, context: NoticeContext): string[] {
   return [
-    ...securityNotices(parts),
-    ...discoveryNotices(find, parts),
-    ...offlineNotice(parts.intervalSeconds),
-    ...noEffectNotices(find),
-    ...misspeltVariables(parts.env),
+    ...securityNotices(context),
+    ...discoveryNotices(lookup, context),
+    ...offlineNotice(context.intervalSeconds),
+    ...noEffectNotices(lookup),
+    ...misspeltVariables(context.env),
   ];
 }
 
-function securityNotices({ anyCertificate, vetoed, openFile }: NoticeParts): string[] {
+function securityNotices(
+  { anyCertificate, isRemoteControlVetoed, readableTokenFile }: NoticeContext,
+): string[] {
   const notices: string[] = [];
   if (anyCertificate) {
     notices.push(
-      "--ignore-unsafe-cert: any certificate is trusted, so whoever sits between this machine and " +
-        "the panel can read the token; --ca-cert FILE trusts a certificate of your own and no other",
+      "--ignore-unsafe-cert: any certificate is trusted, so anyone between this machine and the " +
+        "panel can read the token; --ca-cert FILE trusts only your own certificate",
     );
   }
-  if (vetoed) {
+  if (isRemoteControlVetoed) {
     notices.push("--disable-web-ssh wins over --enable-remote-control: remote control stays off");
   }
-  if (openFile !== undefined) {
-    notices.push(`${openFile} can be read by other users of this machine; chmod 600 ends that`);
+  if (readableTokenFile !== undefined) {
+    notices.push(
+      `${readableTokenFile} can be read by other users of this machine; run chmod 600 on it`,
+    );
   }
   return notices;
 }
 
-function discoveryNotices(find: Find, { needsNoKey }: NoticeParts): string[] {
-  const key = find(OPTIONS.autoDiscovery);
-  const anew = find(OPTIONS.rediscover);
-  if (needsNoKey && key !== undefined) {
+function discoveryNotices(lookup: OptionLookup, { isKeyUnused }: NoticeContext): string[] {
+  const key = lookup.find(OPTIONS.autoDiscoveryKey);
+  const anew = lookup.find(OPTIONS.rediscover);
+  if (isKeyUnused && key !== undefined) {
     return [`${key.origin} is not used: a token was given, and this node needs no other`];
   }
-  if (key === undefined && anew !== undefined && parseFound(OPTIONS.rediscover, anew)) {
+  if (key === undefined && anew !== undefined && parseOption(OPTIONS.rediscover, anew)) {
     return [`${anew.origin} has no effect without --auto-discovery KEY`];
   }
   return [];
@@ -64,20 +67,18 @@ function offlineNotice(intervalSeconds: number | undefined): string[] {
   ];
 }
 
-/** Says of each option without effect that it was set to something that would matter. */
-function noEffectNotices(find: Find): string[] {
-  return Object.values(OPTIONS).flatMap((option: Option<unknown>) => {
-    const found = option.noEffect === undefined ? undefined : find(option);
-    if (found === undefined || parseFound(option, found) === option.initial) return [];
-    return [`${found.origin} has no effect: ${option.noEffect}`];
+/** Names each option without effect whose value is not its default. */
+function noEffectNotices(lookup: OptionLookup): string[] {
+  return OPTION_ROWS.flatMap((option) => {
+    const found = option.noEffect === undefined ? undefined : lookup.find(option);
+    if (found === undefined || parseOption(option, found) === option.initial) return [];
+    return [`${found.origin} has no effect: ${option.noEffect?.en}`];
   });
 }
 
-/** Variables that look like one of ours with a slip; others of the name `AGENT_…` are nobody's business. */
+/** Names variables that look like a misspelt option; other `AGENT_…` variables are ignored. */
 function misspeltVariables(env: Readonly<Record<string, string>>): string[] {
-  const known = Object.values(OPTIONS).flatMap((option) =>
-    "variable" in option && option.variable !== undefined ? [option.variable] : []
-  );
+  const known = OPTION_ROWS.flatMap(({ variable }) => variable ?? []);
   return Object.keys(env).flatMap((name) => {
     if (!name.startsWith("AGENT_") || known.some((variable) => variable === name)) return [];
     const hint = didYouMean(name, known);
@@ -85,8 +86,8 @@ function misspeltVariables(env: Readonly<Record<string, string>>): string[] {
   });
 }
 
-/** What was asked for that a machine may not have. */
-export interface ChosenLists {
+/** Options that name parts of a machine. */
+export interface MachineOptions {
   /** Whether details of graphics cards are wanted. */
   readonly gpu?: boolean;
   readonly includeNics: readonly string[];
@@ -94,27 +95,27 @@ export interface ChosenLists {
   readonly includeMountPoints: readonly string[];
 }
 
-/** What a machine has, and what of it counts. */
-export interface FoundOnMachine {
+/** Parts of a machine, and whether they are counted. */
+export interface MachineParts {
   readonly interfaces: readonly { readonly name: string; readonly counted: boolean }[];
-  /** A mount point that only the list has is of no type. */
+  /** `type` is empty for a mount point that only the list has. */
   readonly mountPoints: readonly {
     readonly mountPoint: string;
     readonly type: string;
     readonly counted: boolean;
   }[];
-  /** Whether graphics cards can be asked there. */
+  /** Whether graphics cards can be queried there. */
   readonly asksCards?: boolean;
 }
 
 /**
- * Says of each list what in it this machine does not have, and whether nothing is left to count.
+ * Names what the options ask for and the machine does not have, and says if nothing is counted.
  *
- * A machine without any interface or mount point was not looked at yet, and gives no notice.
+ * A machine without any interface or mount point was not measured yet, and gives no notice.
  */
 export function unmatchedNotices(
-  lists: ChosenLists,
-  { interfaces, mountPoints, asksCards = true }: FoundOnMachine,
+  lists: MachineOptions,
+  { interfaces, mountPoints, asksCards = true }: MachineParts,
 ): string[] {
   const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";
   const noSpace = mountPoints.some((it) => it.counted) ? "" : ", so no disk space is counted";
@@ -135,7 +136,7 @@ export function unmatchedNotices(
     notices.push(`--include-mountpoint ${missing.join(";")} is not mounted${noSpace}`);
   }
   if (lists.gpu && !asksCards) {
-    notices.push("--gpu has no effect: graphics cards are asked on Linux only");
+    notices.push("--gpu has no effect: graphics cards are queried on Linux only");
   }
   return notices;
 }

@@ -1,84 +1,140 @@
 /**
- * What an option is, and the kinds of values that options take.
+ * A row of the option table, and the kinds of values that options take.
  *
  * @module
  */
 
+import type { Command } from "./commands.ts";
+import type { Translation } from "./language.ts";
+
 /** One row of the option table: three names, one meaning. */
 export interface Option<T> {
-  /** Long flag without dashes; absent for what only the environment or the file can set. */
+  /** Long flag without dashes; absent if only the environment or the file can set it. */
   readonly flag?: string;
   /** One-letter flag without its dash. */
   readonly short?: string;
+  /** Absent, as is the key, if only a flag can set it. */
   readonly variable?: string;
-  /** Key in the JSON file. */
+  /** Key in the JSON file: the variable without `AGENT_`, in small letters. */
   readonly key?: string;
-  /** What the value is called in the help; absent for a switch that needs none. */
+  /** Name of the value in the help; absent for a switch. */
   readonly placeholder?: string;
   readonly group: OptionGroup;
-  readonly help: string;
+  /** The commands that take it, if not all of its group. */
+  readonly commands?: readonly Command[];
+  readonly help: Translation;
+  /** Value when nothing sets the option. */
   readonly initial: T;
-  /** What `initial` is called in the help, when not by its own text. */
-  readonly initialText?: string;
-  /** Accepted because units written for the official agent have it, but without any effect yet. */
-  readonly noEffect?: string;
+  /** The default in the help, when it is not the text of `initial`. */
+  readonly initialText?: Translation;
+  /** Why it has no effect; it is accepted because units of the official agent have it. */
+  readonly noEffect?: Translation;
   /** Never shown, not even when it is wrong. */
   readonly secret?: boolean;
-  /** What stands between several values in one text. */
+  /** Text between several values. */
   readonly separator?: string;
-  /** The flag may be given several times, a value each. */
+  /** Whether the flag may be given several times, with one value each. */
   readonly repeats?: boolean;
-  /** @throws {RangeError} When the text is no such value; the message says what is allowed. */
+  /** @throws {RangeError} If the text is no such value; the message says what is allowed. */
   parse(text: string): T;
 }
 
-/** The sections of the help, in their order. */
-export const OPTION_GROUPS = [
-  "Panel",
-  "Way to the panel",
-  "Reports",
-  "What is measured",
-  "Monthly traffic",
-  "Public addresses",
-  "Remote control",
-  "Running",
-  "Install",
-  "Updates",
-  "Demo",
-  "Of the official agent, without effect here",
-] as const;
+/** Commands that need the options of a running agent. */
+const AGENT = ["report", "install"] as const;
+
+/** Sections of the help in their order, and the commands that take their options. */
+export const OPTION_GROUPS = {
+  panel: { title: { en: "Panel", zh: "面板" }, commands: AGENT },
+  connection: {
+    title: { en: "Connection to the panel", zh: "与面板的连接" },
+    commands: AGENT,
+  },
+  reports: { title: { en: "Reports", zh: "上报" }, commands: [...AGENT, "demo"] },
+  measured: { title: { en: "Metrics", zh: "指标" }, commands: [...AGENT, "demo"] },
+  month: {
+    title: { en: "Monthly traffic", zh: "月流量" },
+    commands: [...AGENT, "demo", "traffic show", "traffic set"],
+  },
+  addresses: { title: { en: "Public addresses", zh: "公网地址" }, commands: [...AGENT, "demo"] },
+  remote: { title: { en: "Remote control", zh: "远程控制" }, commands: [...AGENT, "demo"] },
+  general: { title: { en: "General", zh: "通用" }, commands: undefined },
+  install: { title: { en: "Install", zh: "安装" }, commands: ["install", "uninstall"] },
+  updates: { title: { en: "Updates", zh: "更新" }, commands: [...AGENT, "update"] },
+  demo: { title: { en: "Demo", zh: "演示" }, commands: ["demo"] },
+  official: {
+    title: {
+      en: "Options of the official agent, without effect here",
+      zh: "不起作用的官方选项",
+    },
+    commands: undefined,
+  },
+} as const satisfies Readonly<
+  Record<string, { title: Translation; commands: readonly Command[] | undefined }>
+>;
 
 /** A section of the help. */
-export type OptionGroup = typeof OPTION_GROUPS[number];
+export type OptionGroup = keyof typeof OPTION_GROUPS;
 
-type Row<T> = Omit<Option<T>, "parse" | "initial">;
+/** Commands that take an option; `undefined` for all. */
+export function commandsOf(option: Option<unknown>): readonly Command[] | undefined {
+  return option.commands ?? OPTION_GROUPS[option.group].commands;
+}
+
+/**
+ * A row as it is written in the table. `variable` is absent where it follows from the flag, and
+ * `false` for an option that only a flag can set.
+ */
+interface Row<T> extends Omit<Option<T>, "parse" | "initial" | "variable" | "key"> {
+  readonly variable?: string | false;
+}
+
+function define<T>(
+  row: Row<T>,
+  value: Pick<Option<T>, "initial" | "parse">,
+): Option<T> {
+  const { variable: named, ...rest } = row;
+  if (named === false) return { ...rest, ...value };
+  const variable = named ?? `AGENT_${row.flag?.replaceAll("-", "_").toUpperCase()}`;
+  return { ...rest, variable, key: variable.replace(/^AGENT_/, "").toLowerCase(), ...value };
+}
 
 /** Any text without control characters. */
 export function text(row: Row<string>): Option<string> {
-  return { placeholder: "TEXT", ...row, initial: "", parse: plain };
+  return checked({ ...row, initial: "", parse: (value) => value });
 }
 
 /** A switch: on when it stands alone, off by `false` or `0`. */
 export function toggle(row: Row<boolean>): Option<boolean> {
-  return {
-    ...row,
-    initial: false,
-    parse(value) {
-      if (value === "true" || value === "1") return true;
-      if (value === "false" || value === "0") return false;
-      throw new RangeError("true, false, 1 or 0");
-    },
-  };
+  return define(row, { initial: false, parse: parseSwitch });
+}
+
+/** A switch that turns something off: its value is `true` unless the flag is given. */
+export function toggleOff(row: Row<boolean>): Option<boolean> {
+  return define(row, {
+    initial: true,
+    parse: (value) => !parseSwitch(value),
+  });
+}
+
+/** A switch whose absence means neither on nor off. */
+export function optionalToggle(row: Row<boolean | undefined>): Option<boolean | undefined> {
+  return define(row, { initial: undefined, parse: parseSwitch });
+}
+
+/** Whether a switch is on. @throws {RangeError} If the text is neither on nor off. */
+export function parseSwitch(value: string): boolean {
+  if (value === "true" || value === "1") return true;
+  if (value === "false" || value === "0") return false;
+  throw new RangeError("true, false, 1 or 0");
 }
 
 /** A decimal number within bounds, both included. */
-export function number(
-  row: Row<number> & { initial: number; min: number; max: number; whole?: boolean },
-): Option<number> {
-  const { min, max, whole = false, ...option } = row;
-  return {
-    placeholder: "N",
-    ...option,
+export function number<const T extends number | undefined>(
+  row: Row<number | T> & { initial: T; min: number; max: number; whole?: boolean },
+): Option<number | T> {
+  const { initial, min, max, whole = false, ...rest } = row;
+  return define<number | T>({ placeholder: "N", ...rest }, {
+    initial,
     parse(value) {
       const parsed = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
       if (!(parsed >= min && parsed <= max) || (whole && !Number.isInteger(parsed))) {
@@ -86,23 +142,22 @@ export function number(
       }
       return parsed;
     },
-  };
+  });
 }
 
-/** One of a few words. */
-export function choice<const T extends string>(
-  row: Row<T> & { initial: T; allowed: readonly T[] },
-): Option<T> {
-  const { allowed, ...option } = row;
-  return {
-    placeholder: allowed.join("|"),
-    ...option,
+/** One of a few values. */
+export function choice<const T extends string | number, const U extends T | undefined>(
+  row: Row<T | U> & { initial: U; allowed: readonly T[] },
+): Option<T | U> {
+  const { initial, allowed, ...rest } = row;
+  return define<T | U>({ placeholder: allowed.join("|"), ...rest }, {
+    initial,
     parse(value) {
-      const found = allowed.find((word) => word === value);
+      const found = allowed.find((word) => String(word) === value);
       if (found === undefined) throw new RangeError(allowed.join(" or "));
       return found;
     },
-  };
+  });
 }
 
 /** Words between separators; blanks around them and empty ones are dropped. */
@@ -110,24 +165,25 @@ export function list(
   row: Row<readonly string[]> & { separator: string },
 ): Option<readonly string[]> {
   const { separator } = row;
-  return {
-    placeholder: "LIST",
-    ...row,
+  return define({ placeholder: "LIST", ...row }, {
     initial: [],
     parse: (value) =>
-      plain(value).split(separator).map((word) => word.trim()).filter((word) => word !== ""),
-  };
+      requirePlain(value).split(separator).map((word) => word.trim()).filter((word) => word !== ""),
+  });
 }
 
-/** Text that a function of the caller's checks. */
+/** Text that `parse` checks. */
 export function checked<T>(
   row: Row<T> & { initial: T; parse: (value: string) => T },
 ): Option<T> {
-  const { parse, ...option } = row;
-  return { placeholder: "TEXT", ...option, parse: (value) => parse(plain(value)) };
+  const { initial, parse, ...rest } = row;
+  return define({ placeholder: "TEXT", ...rest }, {
+    initial,
+    parse: (value) => parse(rest.separator === "\n" ? value : requirePlain(value)),
+  });
 }
 
-function plain(value: string): string {
+function requirePlain(value: string): string {
   if (/\p{Cc}/u.test(value)) throw new RangeError("text without control characters");
   return value;
 }

@@ -1,27 +1,110 @@
 import type { Option } from "./option.ts";
-import { OPTIONS } from "./option_table.ts";
+import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
 import { UsageError } from "./usage_error.ts";
+
+/** Options of one source by the keys of the configuration file, as the text a flag would have. */
+export type OptionTexts = ReadonlyMap<string, string>;
+
+/** Where an option is looked up, strongest source first. */
+export interface OptionSources {
+  readonly flags: ReadonlyMap<Option<unknown>, string>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly file: OptionTexts;
+  /** Path of `file`; `undefined` if there is none. */
+  readonly filePath: string | undefined;
+  /** Options that `install` was given, from the record of the installation. */
+  readonly recorded?: OptionTexts;
+  /** Options of an official agent that is being replaced. */
+  readonly imported?: OptionTexts;
+}
+
+/** An option that was set, and where. */
+export interface FoundOption {
+  readonly text: string;
+  /** The option as it is written there, such as `--interval`, `AGENT_INTERVAL` or `interval`. */
+  readonly name: string;
+  /** The source in words, such as `flag --interval`. */
+  readonly origin: string;
+  /** Strength of the source: 0 is the strongest. */
+  readonly rank: 0 | 1 | 2 | 3;
+}
+
+/** Options that name where other options are. */
+const LOCATIONS: readonly Option<unknown>[] = [
+  OPTIONS.configFile,
+  OPTIONS.token,
+  OPTIONS.tokenFile,
+];
+
+/** Looks options up in all sources. */
+export class OptionLookup {
+  readonly #sources: OptionSources;
+
+  constructor(sources: OptionSources) {
+    this.#sources = sources;
+  }
+
+  /** The option in the strongest source that sets it; `undefined` if none does. */
+  find(option: Option<unknown>): FoundOption | undefined {
+    const { flags, env, file, filePath, recorded, imported } = this.#sources;
+    const { flag, variable = "", key = "" } = option;
+    const ofFlag = flags.get(option);
+    if (ofFlag !== undefined) {
+      return { text: ofFlag, name: `--${flag}`, origin: `flag --${flag}`, rank: 0 };
+    }
+    const ofVariable = env[variable];
+    if (ofVariable) {
+      return { text: ofVariable, name: variable, origin: `variable ${variable}`, rank: 1 };
+    }
+    const ofKey = file.get(key);
+    if (ofKey) return { text: ofKey, name: key, origin: `key ${key} of ${filePath}`, rank: 2 };
+    const ofRecord = recorded?.get(key);
+    if (ofRecord) {
+      return { text: ofRecord, name: key, origin: `${key} of the installation`, rank: 3 };
+    }
+    const ofOfficial = imported?.get(key);
+    if (ofOfficial) {
+      return { text: ofOfficial, name: key, origin: `${key} of the official agent`, rank: 3 };
+    }
+    return undefined;
+  }
+
+  /** The option's value, or its default. @throws {UsageError} If the text can't be parsed. */
+  value<T>(option: Option<T>): T {
+    const found = this.find(option);
+    return found === undefined ? option.initial : parseOption(option, found);
+  }
+
+  /**
+   * Every option that was set, by its key: what a service needs to do the same. The token is left
+   * out, since it may be in a file of its own.
+   */
+  explicitOptions(): OptionTexts {
+    const explicit = new Map<string, string>();
+    for (const option of OPTION_ROWS) {
+      if (option.key === undefined || LOCATIONS.includes(option)) continue;
+      const found = this.find(option);
+      if (found !== undefined) explicit.set(option.key, found.text);
+    }
+    return explicit;
+  }
+}
+
+/** @throws {UsageError} One line that names the option, its source, and what is allowed. */
+export function parseOption<T>(option: Option<T>, found: FoundOption): T {
+  try {
+    return option.parse(found.text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const value = option.secret
+      ? `the value of ${found.origin}`
+      : `${JSON.stringify(found.text)} for ${found.origin}`;
+    throw new UsageError(`Cannot use ${value}: allowed is ${error.message}`, { cause: error });
+  }
+}
 
 /** Reads a file's text. @throws When it can't. */
 export type ReadText = (path: string) => string;
-
-/** Where configuration comes from. */
-export interface ConfigSources {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** Reads a file that an option names. */
-  readonly readText: ReadText;
-  /** Permission bits of such a file; `undefined` where they can't be told. */
-  readonly readMode: (path: string) => number | undefined;
-  /** Where the configuration of an installed service of this name may be, the likeliest first. */
-  readonly installedConfigs?: (serviceName: string) => readonly string[];
-  /** What whoever has installed a service of this name told it, by keys; not what it says itself. */
-  readonly installedTold?: (serviceName: string) => ReadonlyMap<string, string>;
-  /** Whether a file is this user's own, so that nobody else has written it. */
-  readonly isOwn?: (path: string) => boolean;
-  /** What an official agent was told whose place is taken, by keys; everything else wins over it. */
-  readonly takenOver?: ReadonlyMap<string, string>;
-}
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
@@ -35,7 +118,7 @@ const REASONS: Readonly<Record<string, string>> = {
  *
  * @throws {UsageError} When it can't be read; the message has `option` and `path`, once each.
  */
-export function readOrRefuse(option: string, path: string, readText: ReadText): string {
+export function readOptionFile(option: string, path: string, readText: ReadText): string {
   try {
     return readText(path);
   } catch (error) {
@@ -43,50 +126,4 @@ export function readOrRefuse(option: string, path: string, readText: ReadText): 
     const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
     throw new UsageError(`Cannot read ${option} ${path}: ${reason}`, { cause: error });
   }
-}
-
-/** Where a value was found; the order of ranks is the order of precedence. */
-export interface Found {
-  readonly text: string;
-  /** The option as it is written there, such as `--interval`, `AGENT_INTERVAL` or `interval`. */
-  readonly name: string;
-  /** The place in words. */
-  readonly origin: string;
-  readonly rank: 0 | 1 | 2 | 3;
-}
-
-/** Looks an option up in all places, the strongest first. */
-export type Find = (option: Option<unknown>) => Found | undefined;
-
-/** An option's value, or its default. @throws {UsageError} When it can't be used. */
-export type PickValue = <T>(option: Option<T>) => T;
-
-/** @throws {UsageError} One line that names the option, where it came from, and what is allowed. */
-export function parseFound<T>(option: Option<T>, found: Found): T {
-  try {
-    return option.parse(found.text);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const what = option.secret
-      ? `the value of ${found.origin}`
-      : `${JSON.stringify(found.text)} for ${found.origin}`;
-    throw new UsageError(`Cannot use ${what}: allowed is ${error.message}`, { cause: error });
-  }
-}
-
-/** Options that say where other options are, and not what the agent does. */
-const PLACES: readonly Option<unknown>[] = [OPTIONS.config, OPTIONS.token, OPTIONS.tokenFile];
-
-/**
- * What was asked for in any place, by the keys of the configuration file: what a service has to be
- * given to do the same. The token is not among it, since it may stand in a file of its own.
- */
-export function givenOptions(find: Find): ReadonlyMap<string, string> {
-  const given = new Map<string, string>();
-  const rows: readonly Option<unknown>[] = Object.values(OPTIONS);
-  for (const option of rows) {
-    const found = option.key === undefined || PLACES.includes(option) ? undefined : find(option);
-    if (option.key !== undefined && found !== undefined) given.set(option.key, found.text);
-  }
-  return given;
 }

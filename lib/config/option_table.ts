@@ -1,606 +1,635 @@
 /**
- * Options about the way to the panel.
+ * The option table: a new option is one row here. Its flag, variable and JSON key, its help in both
+ * languages, the page `docs/options.md` and its field of `Config` follow from the row.
  *
- * Options of the commands `install` and `uninstall`.
- *
- * Options about the month's traffic.
- *
- * Options that units written for the official agent have, and that are taken without any effect.
- *
- * Options about what a panel may start on this machine.
- *
- * Options about newer versions of the program.
- *
- * The one table behind flags, environment variables, JSON keys and the help.
- *
- * Names are the official agent's where it has the option.
+ * Flags, variables and keys are the official agent's where it has the option.
  *
  * @module
  */
 
 import { parseByteCount } from "../parse/byte_size.ts";
-import { checked, choice, list, number, type Option, text, toggle } from "./option.ts";
+import type { Command } from "./commands.ts";
 import {
+  checked,
+  choice,
+  list,
+  number,
+  type Option,
+  optionalToggle,
+  text,
+  toggle,
+  toggleOff,
+} from "./option.ts";
+import {
+  type Header,
   type NameServer,
   parseAddress,
   parseDiscoveryKey,
   parseEndpoint,
   parseHeaders,
   parseHeaderValue,
+  parseInstallFolder,
   parseNameServer,
+  parseServiceName,
   parseServices,
+  parseStateFolder,
   parseToken,
+  withoutSlash,
 } from "./parsers.ts";
 
-/** Part of the option table, apart for its length only. */
-export const CONNECTION_OPTIONS = {
-  transport: choice({
-    ...names("transport"),
-    help: "The best that works, WebSocket before HTTP, or HTTP alone",
-    initial: "auto",
-    allowed: ["auto", "http"],
-  }),
-  protocolVersion: choice({
-    ...names("protocol-version"),
-    help: "The newest version of the panel's protocol to try; older panels are recognized",
-    initial: "2",
-    allowed: ["1", "2"],
-  }),
-  reconnectInterval: number({
-    ...names("reconnect-interval"),
-    short: "c",
-    placeholder: "SECONDS",
-    help: "The longest wait between two tries to connect, in the first minute",
-    initial: 2,
-    min: 0.1,
-    max: 86_400,
-  }),
-  preferIpVersion: choice<"" | "4" | "6">({
-    ...names("prefer-ip-version"),
-    placeholder: "4|6",
-    help: "Try the panel's addresses of this IP version first",
-    initial: "",
-    initialText: "both",
-    allowed: ["4", "6"],
-  }),
-  customDns: checked<NameServer | undefined>({
-    ...names("custom-dns"),
-    placeholder: "HOST[:PORT]",
-    help: "The name server that is asked for the panel's address; IPv6 in brackets",
-    initial: undefined,
-    initialText: "the system's",
-    parse: parseNameServer,
-  }),
-  disableCompression: toggle({
-    ...names("disable-compression"),
-    help: "Send without compression",
-  }),
-  header: headers({
-    flag: "header",
-    variable: "AGENT_HEADERS",
-    key: "headers",
-    group: "Way to the panel",
-    placeholder: "'NAME: VALUE'",
-    secret: true,
-    separator: "\n",
-    repeats: true,
-    help: "A header for everything that is sent to the panel; may be repeated, in the variable " +
-      "one per line",
-  }),
-  cfAccessClientId: checked<string>({
-    ...names("cf-access-client-id"),
-    placeholder: "ID",
-    secret: true,
-    help: "For a panel behind Cloudflare Access: the header CF-Access-Client-Id",
-    initial: "",
-    parse: parseHeaderValue,
-  }),
-  cfAccessClientSecret: checked<string>({
-    ...names("cf-access-client-secret"),
-    placeholder: "SECRET",
-    secret: true,
-    help: "For a panel behind Cloudflare Access: the header CF-Access-Client-Secret",
-    initial: "",
-    parse: parseHeaderValue,
-  }),
-  caCert: text({
-    ...names("ca-cert"),
-    placeholder: "FILE",
-    help: "A PEM file of certificates to trust beside the well-known ones",
-    initialText: "none",
-  }),
-  ignoreUnsafeCert: toggle({
-    ...names("ignore-unsafe-cert"),
-    short: "u",
-    help: "Trust any certificate: whoever sits in between can read the token",
-  }),
-} as const;
+/** Commands about an installed service. */
+const SERVICE_COMMANDS: readonly Command[] = [
+  "install",
+  "uninstall",
+  "update",
+  "health",
+  "traffic show",
+  "traffic set",
+];
 
-function headers(
-  row: Omit<Option<ReturnType<typeof parseHeaders>>, "parse" | "initial">,
-): Option<ReturnType<typeof parseHeaders>> {
-  return { ...row, initial: [], initialText: "none", parse: parseHeaders };
-}
-
-function names(flag: string) {
-  const key = flag.replaceAll("-", "_");
-  const group = "Way to the panel" as const;
-  return { flag, variable: `AGENT_${key.toUpperCase()}`, key, group };
-}
-
-const GROUP = "Install";
-
-/** Part of the option table, apart for its length only. */
-export const INSTALL_OPTIONS = {
-  print: toggle({
-    flag: "print",
-    group: GROUP,
-    help: "Show what would be done, and do nothing",
-  }),
-  asRoot: toggle({
-    flag: "as-root",
-    group: GROUP,
-    help: "Let the service run as root; remote control wants it where it is to administer",
-  }),
-  replace: toggle({
-    flag: "replace",
-    group: GROUP,
-    help: "Take the place of an official agent: its panel, token, options and month's traffic",
-  }),
-  restore: toggle({
-    flag: "restore",
-    group: GROUP,
-    help: "For `uninstall`: bring back the official agent that was replaced",
-  }),
-  installDir: checked<string>({
-    flag: "install-dir",
-    placeholder: "FOLDER",
-    group: GROUP,
-    help: "Where the program is put",
-    initial: "",
-    initialText: "/opt/komari-agent-deno, without root ~/.local/share/komari-agent-deno",
-    parse: parseFolder,
-  }),
-  installServiceName: checked<string>({
-    flag: "install-service-name",
-    placeholder: "NAME",
-    group: GROUP,
-    help: "What the service is called",
-    initial: "komari-agent-deno",
-    parse: parseServiceName,
-  }),
-} as const;
-
-/** The folder goes into unit files and scripts, where other signs would need quoting. */
-function parseFolder(value: string): string {
-  const plain = /^\/[A-Za-z0-9._/+@-]*[A-Za-z0-9._+@-]\/*$/.test(value);
-  if (!plain || value.split("/").includes("..")) {
-    throw new RangeError(
-      "a full path of letters, digits and ._+@-, such as /opt/komari-agent-deno",
-    );
-  }
-  return value.replace(/\/+$/, "");
-}
-
-function parseServiceName(value: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/.test(value)) {
-    throw new RangeError("letters, digits and _.@-, 64 at most");
-  }
-  return value;
-}
-
-const GROUP_MONTH_OPTIONS = "Monthly traffic";
-
-/** Part of the option table, apart for its length only. */
-export const MONTH_OPTIONS = {
-  monthRotate: number({
-    flag: "month-rotate",
-    variable: "AGENT_MONTH_ROTATE",
-    key: "month_rotate",
-    placeholder: "DAY",
-    group: GROUP_MONTH_OPTIONS,
-    help:
-      "Report the traffic since this day of the month, 1 to 31; 0 reports it since the machine's start",
-    initial: 0,
-    min: 0,
-    max: 31,
-    whole: true,
-  }),
-  stateDir: checked<string>({
-    flag: "state-dir",
-    variable: "AGENT_STATE_DIR",
-    key: "state_dir",
-    placeholder: "FOLDER",
-    group: GROUP_MONTH_OPTIONS,
-    help:
-      "Where what outlives the agent is kept: the month's traffic, and as which node it registered",
-    initial: "",
-    initialText: "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's",
-    parse: parseFolderMonthOptions,
-  }),
-  up: checked<number | undefined>({
-    flag: "up",
-    placeholder: "BYTES",
-    group: GROUP_MONTH_OPTIONS,
-    help: "For `traffic set`: what was sent this month, such as 12.5GiB or 300GB",
-    initial: undefined,
-    parse: parseByteCount,
-  }),
-  down: checked<number | undefined>({
-    flag: "down",
-    placeholder: "BYTES",
-    group: GROUP_MONTH_OPTIONS,
-    help: "For `traffic set`: what was received this month",
-    initial: undefined,
-    parse: parseByteCount,
-  }),
-} as const;
-
-/** A relative folder would be another one after the next start. */
-function parseFolderMonthOptions(value: string): string {
-  if (!value.startsWith("/")) throw new RangeError("a full path, such as /var/lib/komari");
-  return value.replace(/(?<=.)\/+$/, "");
-}
-
-const NOTHING = "there is nothing for it to do here";
-
-/** Part of the option table, apart for its length only. */
-export const OFFICIAL_OPTIONS = {
-  maxRetries: number({
-    ...namesOfficialOptions("max-retries", "MAX_RETRIES"),
-    short: "r",
-    help: "Tries before falling back",
-    noEffect: "it never gives up on the panel, so there are no tries to count",
-    initial: 3,
-    min: 0,
-    max: 1_000_000,
-    whole: true,
-  }),
-  autoUpdate: officialSwitch("autoUpdate", undefined, {
-    help: "Of old versions",
-    noEffect: NOTHING,
-  }),
-  memoryModeAvailable: officialSwitch("memory-mode-available", "MEMORY_MODE_AVAILABLE", {
-    help: "Of old versions",
-    noEffect: `${NOTHING}; see --memory-mode available`,
-  }),
-  showWarning: officialSwitch("show-warning", undefined, {
-    help: "Of the Windows version",
-    noEffect: NOTHING,
-  }),
-} as const;
-
-interface OfficialRow {
-  readonly help: string;
-  readonly noEffect: string;
-}
-
-function officialSwitch(
-  flag: string,
-  variable: string | undefined,
-  row: OfficialRow,
-): Option<boolean> {
-  return toggle({ ...namesOfficialOptions(flag, variable), ...row });
-}
-
-function namesOfficialOptions(flag: string, variable: string | undefined) {
-  const group = "Of the official agent, without effect here" as const;
-  if (variable === undefined) return { flag, group };
-  return { flag, group, variable: `AGENT_${variable}`, key: variable.toLowerCase() };
-}
-
-/** Part of the option table, apart for its length only. */
-export const REMOTE_OPTIONS = {
-  enableRemoteControl: toggle({
-    ...namesRemoteOptions("enable-remote-control"),
-    help: "Let the panel run commands, open terminals and handle files here, with this process's " +
-      "rights",
-  }),
-  disableWebSsh: toggle({
-    ...namesRemoteOptions("disable-web-ssh"),
-    help: "The official switch against it; wins over --enable-remote-control",
-  }),
-  disableRemoteFiles: toggle({
-    ...namesRemoteOptions("disable-remote-files"),
-    help: "Let the panel run commands and open terminals, but not read and change files",
-  }),
-  execTimeout: number({
-    ...namesRemoteOptions("exec-timeout"),
-    placeholder: "MINUTES",
-    help: "How long a command of the panel's may run",
-    initial: 10,
-    min: 0.01,
-    max: 1440,
-  }),
-  terminalIdle: number({
-    ...namesRemoteOptions("terminal-idle"),
-    placeholder: "MINUTES",
-    help: "How long a terminal may lie idle before it is closed",
-    initial: 15,
-    min: 0.01,
-    max: 1440,
-  }),
-} as const;
-
-function namesRemoteOptions(flag: string) {
-  const key = flag.replaceAll("-", "_");
-  const group = "Remote control" as const;
-  return { flag, variable: `AGENT_${key.toUpperCase()}`, key, group };
-}
-
-const GROUP_UPDATE_OPTIONS = "Updates";
-
-/** Part of the option table, apart for its length only. */
-export const UPDATE_OPTIONS = {
-  disableAutoUpdate: toggle({
-    flag: "disable-auto-update",
-    variable: "AGENT_DISABLE_AUTO_UPDATE",
-    key: "disable_auto_update",
-    group: GROUP_UPDATE_OPTIONS,
-    help: "Don't update by itself",
-  }),
-  updateUrl: checked<string>({
-    flag: "update-url",
-    variable: "AGENT_UPDATE_URL",
-    key: "update_url",
-    placeholder: "URL",
-    group: GROUP_UPDATE_OPTIONS,
-    help: "Where the newest release is described, in the form of GitHub's API",
-    initial: "",
-    initialText: "the project's releases on GitHub",
-    parse: parseEndpoint,
-  }),
-  mirror: checked<string>({
-    flag: "mirror",
-    variable: "AGENT_MIRROR",
-    key: "mirror",
-    placeholder: "PREFIX",
-    group: GROUP_UPDATE_OPTIONS,
-    help: "Put before every address of GitHub, such as https://mirror.example.com",
-    initial: "",
-    initialText: "none",
-    parse: parseEndpoint,
-  }),
-  check: toggle({
-    flag: "check",
-    group: GROUP_UPDATE_OPTIONS,
-    help: "For `update`: say whether there is a newer version, and change nothing",
-  }),
-  now: toggle({
-    flag: "now",
-    group: GROUP_UPDATE_OPTIONS,
-    help: "For `update`: take a newer version at once",
-  }),
-} as const;
-
-/** Every option of the program. */
+/** Every option of the program, in the order of the help. */
 export const OPTIONS = {
-  endpoint: checked<string>({
+  endpoint: checked({
     flag: "endpoint",
     short: "e",
-    variable: "AGENT_ENDPOINT",
-    key: "endpoint",
     placeholder: "URL",
-    group: "Panel",
-    help: "The panel's address, with its path if it has one",
+    group: "panel",
+    help: {
+      en: "The panel's address, with its path if it has one",
+      zh: "面板地址；带路径的要写上路径",
+    },
     initial: "",
     parse: parseEndpoint,
   }),
-  token: checked<string>({
+  token: checked({
     flag: "token",
     short: "t",
-    variable: "AGENT_TOKEN",
-    key: "token",
     placeholder: "TOKEN",
-    group: "Panel",
-    help: "This node's secret; other users of the machine can see it here, so prefer --token-file",
+    group: "panel",
+    help: {
+      en:
+        "This node's secret; other users of the machine can see it on the command line, so prefer --token-file",
+      zh: "本节点的令牌；写在这里会被机器上的其他用户看到，建议用 --token-file",
+    },
     initial: "",
     secret: true,
     parse: parseToken,
   }),
   tokenFile: text({
     flag: "token-file",
-    variable: "AGENT_TOKEN_FILE",
-    key: "token_file",
     placeholder: "FILE",
-    group: "Panel",
-    help: "A file that holds the token",
-    initialText: "$CREDENTIALS_DIRECTORY/token",
+    group: "panel",
+    help: { en: "A file that holds the token", zh: "保存令牌的文件" },
+    initialText: { en: "$CREDENTIALS_DIRECTORY/token", zh: "$CREDENTIALS_DIRECTORY/token" },
   }),
-  autoDiscovery: checked<string>({
+  autoDiscoveryKey: checked({
     flag: "auto-discovery",
     variable: "AGENT_AUTO_DISCOVERY_KEY",
-    key: "auto_discovery_key",
     placeholder: "KEY",
-    group: "Panel",
-    help: "Register this node by itself with this key of the panel's, and remember its token",
+    group: "panel",
+    help: {
+      en:
+        "Register this node automatically with the panel's auto-discovery key, and remember its token",
+      zh: "用面板的自动发现密钥自动注册本节点，并记住得到的令牌",
+    },
     initial: "",
     secret: true,
     parse: parseDiscoveryKey,
   }),
   rediscover: toggle({
     flag: "rediscover",
-    variable: "AGENT_REDISCOVER",
-    key: "rediscover",
-    group: "Panel",
-    help: "Register anew when the panel has not known the token for 10 minutes",
+    group: "panel",
+    help: {
+      en: "Register again when the panel has rejected the token for 10 minutes",
+      zh: "面板连续 10 分钟判定令牌无效时重新注册",
+    },
   }),
-  ...CONNECTION_OPTIONS,
-  interval: number({
+  transport: choice({
+    flag: "transport",
+    group: "connection",
+    help: {
+      en: "The best transport that works, WebSocket before HTTP, or HTTP only",
+      zh: "auto：可行的最佳传输方式，WebSocket 优先于 HTTP；http：只用 HTTP",
+    },
+    initial: "auto",
+    allowed: ["auto", "http"],
+  }),
+  protocolVersion: choice({
+    flag: "protocol-version",
+    group: "connection",
+    help: {
+      en: "The newest protocol version to try; older panels are detected",
+      zh: "最高尝试的协议版本；旧面板会自动识别",
+    },
+    initial: 2,
+    allowed: [1, 2],
+  }),
+  reconnectIntervalSeconds: number({
+    flag: "reconnect-interval",
+    short: "c",
+    placeholder: "SECONDS",
+    group: "connection",
+    help: {
+      en: "Maximum wait between two connection attempts, in the first minute",
+      zh: "第一分钟内，两次连接尝试之间最长等多久",
+    },
+    initial: 2,
+    min: 0.1,
+    max: 86_400,
+  }),
+  preferFamily: choice({
+    flag: "prefer-ip-version",
+    group: "connection",
+    help: {
+      en: "Try the panel's addresses of this IP version first",
+      zh: "优先尝试面板的这种 IP 版本的地址",
+    },
+    initialText: { en: "both", zh: "两者皆可" },
+    initial: undefined,
+    allowed: [4, 6],
+  }),
+  nameServer: checked<NameServer | undefined>({
+    flag: "custom-dns",
+    placeholder: "HOST[:PORT]",
+    group: "connection",
+    help: {
+      en: "Name server that resolves the panel's address; IPv6 in brackets",
+      zh: "用来解析面板地址的 DNS 服务器；IPv6 写在方括号里",
+    },
+    initialText: { en: "the system's", zh: "系统的设置" },
+    initial: undefined,
+    parse: parseNameServer,
+  }),
+  compression: toggleOff({
+    flag: "disable-compression",
+    group: "connection",
+    help: { en: "Send without compression", zh: "发送时不压缩" },
+  }),
+  headers: checked<readonly Header[]>({
+    flag: "header",
+    variable: "AGENT_HEADERS",
+    placeholder: "'NAME: VALUE'",
+    group: "connection",
+    help: {
+      en: "A header for every request to the panel; may be repeated, in the variable one per line",
+      zh: "发给面板的所有请求都带上的请求头；可重复，在环境变量里每行一个",
+    },
+    initialText: { en: "none", zh: "无" },
+    secret: true,
+    separator: "\n",
+    repeats: true,
+    initial: [],
+    parse: parseHeaders,
+  }),
+  cfAccessClientId: checked({
+    flag: "cf-access-client-id",
+    placeholder: "ID",
+    group: "connection",
+    help: {
+      en: "For a panel behind Cloudflare Access: the header CF-Access-Client-Id",
+      zh: "用于 Cloudflare Access 后面的面板：请求头 CF-Access-Client-Id",
+    },
+    secret: true,
+    initial: "",
+    parse: parseHeaderValue,
+  }),
+  cfAccessClientSecret: checked({
+    flag: "cf-access-client-secret",
+    placeholder: "SECRET",
+    group: "connection",
+    help: {
+      en: "For a panel behind Cloudflare Access: the header CF-Access-Client-Secret",
+      zh: "用于 Cloudflare Access 后面的面板：请求头 CF-Access-Client-Secret",
+    },
+    secret: true,
+    initial: "",
+    parse: parseHeaderValue,
+  }),
+  caCertFile: text({
+    flag: "ca-cert",
+    placeholder: "FILE",
+    group: "connection",
+    help: {
+      en: "A PEM file with certificates to trust in addition to the well-known ones",
+      zh: "PEM 文件，其中的证书在公认的证书之外也予以信任",
+    },
+    initialText: { en: "none", zh: "无" },
+  }),
+  anyCertificate: toggle({
+    flag: "ignore-unsafe-cert",
+    short: "u",
+    group: "connection",
+    help: {
+      en: "Trust any certificate: anyone between agent and panel can read the token",
+      zh: "信任任何证书：Agent 与面板之间的任何人都能读到令牌",
+    },
+  }),
+  intervalSeconds: number({
     flag: "interval",
     short: "i",
-    variable: "AGENT_INTERVAL",
-    key: "interval",
     placeholder: "SECONDS",
-    group: "Reports",
-    help: "Time between two reports",
-    initial: 3,
-    initialText: "3 over WebSocket, 5 over HTTP; 1 in the demo",
+    group: "reports",
+    help: { en: "Time between two reports", zh: "两次上报之间的间隔" },
+    initialText: {
+      en: "3 over WebSocket, 5 over HTTP; 1 in the demo",
+      zh: "WebSocket 为 3，HTTP 为 5；演示为 1",
+    },
+    initial: undefined,
     min: 0.1,
     max: 3600,
   }),
-  infoReportInterval: number({
+  infoIntervalMinutes: number({
     flag: "info-report-interval",
-    variable: "AGENT_INFO_REPORT_INTERVAL",
-    key: "info_report_interval",
     placeholder: "MINUTES",
-    group: "Reports",
-    help: "Time between two basic infos",
+    group: "reports",
+    help: { en: "Time between two basic infos", zh: "两次上报基础信息之间的间隔" },
     initial: 5,
     min: 0.1,
     max: 1440,
   }),
   includeNics: list({
     flag: "include-nics",
-    variable: "AGENT_INCLUDE_NICS",
-    key: "include_nics",
+    group: "measured",
+    help: {
+      en: "Count only these interfaces; separated by commas, * and ? are wildcards",
+      zh: "只统计这些网卡的流量；用逗号分隔，可用通配符 * 和 ?",
+    },
+    initialText: { en: "automatic", zh: "自动选择" },
     separator: ",",
-    group: "What is measured",
-    help: "Count the traffic of these interfaces only; by commas, * and ? stand for anything",
-    initialText: "chosen by itself",
   }),
   excludeNics: list({
     flag: "exclude-nics",
-    variable: "AGENT_EXCLUDE_NICS",
-    key: "exclude_nics",
+    group: "measured",
+    help: {
+      en: "Don't count these interfaces; --include-nics wins",
+      zh: "不统计这些网卡；与 --include-nics 冲突时以后者为准",
+    },
+    initialText: { en: "none", zh: "无" },
     separator: ",",
-    group: "What is measured",
-    help: "Leave these interfaces out; --include-nics wins over it",
-    initialText: "none",
   }),
   includeMountPoints: list({
     flag: "include-mountpoint",
     variable: "AGENT_INCLUDE_MOUNTPOINTS",
-    key: "include_mountpoints",
+    group: "measured",
+    help: {
+      en: "Count only these mount points; separated by semicolons",
+      zh: "只统计这些挂载点；用分号分隔",
+    },
+    initialText: { en: "automatic", zh: "自动选择" },
     separator: ";",
-    group: "What is measured",
-    help: "Count these mount points only; by semicolons",
-    initialText: "chosen by itself",
   }),
   memoryMode: choice({
     flag: "memory-mode",
-    variable: "AGENT_MEMORY_MODE",
-    key: "memory_mode",
-    group: "What is measured",
-    help: "Used memory as htop shows it, as total - available, or as total - free",
+    group: "measured",
+    help: {
+      en: "Used memory as htop shows it, as total - available, or as total - free",
+      zh: "已用内存按 htop 的算法、按“总量 - 可用”，或按“总量 - 空闲”",
+    },
     initial: "htop",
     allowed: ["htop", "available", "all"],
   }),
   memoryIncludeCache: toggle({
     flag: "memory-include-cache",
-    variable: "AGENT_MEMORY_INCLUDE_CACHE",
-    key: "memory_include_cache",
-    group: "What is measured",
-    help: "The official name for --memory-mode all",
+    group: "measured",
+    help: { en: "The official name for --memory-mode all", zh: "--memory-mode all 的官方名称" },
   }),
   memoryExcludeBcf: toggle({
     flag: "memory-exclude-bcf",
     variable: "AGENT_MEMORY_REPORT_RAW_USED",
-    key: "memory_report_raw_used",
-    group: "What is measured",
-    help: "The official name for --memory-mode htop",
+    group: "measured",
+    help: { en: "The official name for --memory-mode htop", zh: "--memory-mode htop 的官方名称" },
   }),
   gpu: toggle({
     flag: "gpu",
     variable: "AGENT_ENABLE_GPU",
-    key: "enable_gpu",
-    group: "What is measured",
-    help: "Report use, memory and temperature of graphics cards too, every 10 s anew",
+    group: "measured",
+    help: {
+      en: "Report use, memory and temperature of graphics cards too, updated every 10 s",
+      zh: "同时上报显卡的使用率、显存和温度，每 10 秒更新一次",
+    },
   }),
-  hostProc: text({
+  hostProc: checked({
     variable: "HOST_PROC",
-    key: "host_proc",
     placeholder: "FOLDER",
-    group: "What is measured",
-    help: "The host's /proc inside a container",
-    initialText: "/proc",
+    group: "measured",
+    help: { en: "The host's /proc inside a container", zh: "在容器中，宿主机的 /proc 所在的位置" },
+    initialText: { en: "/proc", zh: "/proc" },
+    initial: "",
+    parse: withoutSlash,
   }),
-  ...MONTH_OPTIONS,
-  customIpv4: checked<string>({
+  monthRotate: number({
+    flag: "month-rotate",
+    placeholder: "DAY",
+    group: "month",
+    help: {
+      en:
+        "Report the traffic since this day of the month, 1 to 31; 0 reports it since the machine's start",
+      zh: "上报自每月这一天起的流量，1 到 31；0 表示上报自开机起的流量",
+    },
+    initial: 0,
+    min: 0,
+    max: 31,
+    whole: true,
+  }),
+  stateDir: checked({
+    flag: "state-dir",
+    placeholder: "FOLDER",
+    group: "month",
+    help: {
+      en: "Folder for persistent state: monthly traffic and registration",
+      zh: "保存持久状态的目录：月流量和注册结果",
+    },
+    initialText: {
+      en: "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's",
+      zh: "$STATE_DIRECTORY；没有时，root 为 /var/lib/komari-agent-deno，其他用户为自己的目录",
+    },
+    initial: "",
+    parse: parseStateFolder,
+  }),
+  upBytes: checked<number | undefined>({
+    flag: "up",
+    variable: false,
+    placeholder: "BYTES",
+    group: "month",
+    commands: ["traffic set"],
+    help: {
+      en: "For `traffic set`: bytes sent this month, such as 12.5GiB or 300GB",
+      zh: "用于 `traffic set`：本周期已发送的流量，如 12.5GiB 或 300GB",
+    },
+    initial: undefined,
+    parse: parseByteCount,
+  }),
+  downBytes: checked<number | undefined>({
+    flag: "down",
+    variable: false,
+    placeholder: "BYTES",
+    group: "month",
+    commands: ["traffic set"],
+    help: {
+      en: "For `traffic set`: bytes received this month",
+      zh: "用于 `traffic set`：本周期已接收的流量",
+    },
+    initial: undefined,
+    parse: parseByteCount,
+  }),
+  customIpv4: checked({
     flag: "custom-ipv4",
-    variable: "AGENT_CUSTOM_IPV4",
-    key: "custom_ipv4",
     placeholder: "ADDRESS",
-    group: "Public addresses",
-    help: "The public IPv4 address, where it is known",
+    group: "addresses",
+    help: { en: "This machine's public IPv4 address", zh: "已知的公网 IPv4 地址" },
     initial: "",
     parse: (value) => parseAddress(value, 4),
   }),
-  customIpv6: checked<string>({
+  customIpv6: checked({
     flag: "custom-ipv6",
-    variable: "AGENT_CUSTOM_IPV6",
-    key: "custom_ipv6",
     placeholder: "ADDRESS",
-    group: "Public addresses",
-    help: "The public IPv6 address, where it is known",
+    group: "addresses",
+    help: { en: "This machine's public IPv6 address", zh: "已知的公网 IPv6 地址" },
     initial: "",
     parse: (value) => parseAddress(value, 6),
   }),
-  getIpAddrFromNic: toggle({
+  addressesFromNic: toggle({
     flag: "get-ip-addr-from-nic",
-    variable: "AGENT_GET_IP_ADDR_FROM_NIC",
-    key: "get_ip_addr_from_nic",
-    group: "Public addresses",
-    help: "Take the addresses of the interfaces and ask nobody",
+    group: "addresses",
+    help: {
+      en: "Use the interfaces' addresses and ask no service",
+      zh: "直接取网卡的地址，不向外部查询",
+    },
   }),
   ipServices: checked<"default" | "off" | readonly string[]>({
     flag: "ip-services",
-    variable: "AGENT_IP_SERVICES",
-    key: "ip_services",
     placeholder: "off|LIST",
-    group: "Public addresses",
-    help: "Who is asked for the public addresses: nobody, or these URLs, by commas",
+    group: "addresses",
+    help: {
+      en:
+        "Services that are asked for the public addresses: none, or these URLs, separated by commas",
+      zh: "向谁查询公网地址：不查询，或查询这些 URL，用逗号分隔",
+    },
+    initialText: { en: "well-known ones", zh: "常用服务" },
     initial: "default",
-    initialText: "well-known ones",
     parse: parseServices,
   }),
-  ...REMOTE_OPTIONS,
-  config: text({
+  enableRemoteControl: toggle({
+    flag: "enable-remote-control",
+    group: "remote",
+    help: {
+      en: "Let the panel run commands, open terminals and handle files, with this process's rights",
+      zh: "允许面板在这里执行命令、打开终端、管理文件，权限与本进程相同",
+    },
+  }),
+  disableWebSsh: toggle({
+    flag: "disable-web-ssh",
+    group: "remote",
+    help: {
+      en: "The official agent's switch to turn it off; wins over --enable-remote-control",
+      zh: "官方的禁用开关；优先于 --enable-remote-control",
+    },
+  }),
+  disableRemoteFiles: toggle({
+    flag: "disable-remote-files",
+    group: "remote",
+    help: {
+      en: "With remote control on: no files, only commands and terminals",
+      zh: "开启远程控制时：不含文件管理，只有命令和终端",
+    },
+  }),
+  execTimeoutMinutes: number({
+    flag: "exec-timeout",
+    placeholder: "MINUTES",
+    group: "remote",
+    help: { en: "How long a command from the panel may run", zh: "面板的一条命令最多执行多久" },
+    initial: 10,
+    min: 0.01,
+    max: 1440,
+  }),
+  terminalIdleMinutes: number({
+    flag: "terminal-idle",
+    placeholder: "MINUTES",
+    group: "remote",
+    help: { en: "How long a terminal may be idle before it is closed", zh: "终端闲置多久后关闭" },
+    initial: 15,
+    min: 0.01,
+    max: 1440,
+  }),
+  configFile: text({
     flag: "config",
     variable: "AGENT_CONFIG_FILE",
-    key: "config_file",
     placeholder: "FILE",
-    group: "Running",
-    help: "A JSON file with any of these options by their keys",
-    initialText: "none",
+    group: "general",
+    help: {
+      en: "A JSON file with any of these options by their keys",
+      zh: "JSON 文件，用各选项的键设置其中任意选项",
+    },
+    initialText: { en: "none", zh: "无" },
   }),
   dryRun: toggle({
     flag: "dry-run",
-    group: "Running",
-    help: "Collect twice, show what would be sent and where it comes from, and end; needs no panel",
+    variable: false,
+    group: "general",
+    help: {
+      en:
+        "Measure twice, show what would be sent and where it comes from, and exit; needs no panel",
+      zh: "采集两次，显示会发送什么、来自哪里，然后退出；不需要面板",
+    },
   }),
   json: toggle({
     flag: "json",
-    group: "Running",
-    help: "Output of --dry-run and of the commands that tell something, as JSON",
+    variable: false,
+    group: "general",
+    help: {
+      en: "Output of --dry-run and of other commands as JSON",
+      zh: "让 --dry-run 和各个查询命令以 JSON 输出",
+    },
   }),
   logLevel: choice({
     flag: "log-level",
-    variable: "AGENT_LOG_LEVEL",
-    key: "log_level",
-    group: "Running",
-    help: "The least that is logged",
+    group: "general",
+    help: { en: "Minimum log level", zh: "最低日志级别" },
     initial: "info",
     allowed: ["debug", "info", "warning", "error"],
   }),
   logFormat: choice({
     flag: "log-format",
-    variable: "AGENT_LOG_FORMAT",
-    key: "log_format",
-    group: "Running",
-    help: "One line of text, or one JSON object, per event",
+    group: "general",
+    help: {
+      en: "One line of text, or one JSON object, per event",
+      zh: "每个事件一行文字，或一个 JSON 对象",
+    },
     initial: "text",
     allowed: ["text", "json"],
   }),
-  help: toggle({ flag: "help", short: "h", group: "Running", help: "Show this and end" }),
-  version: toggle({ flag: "version", group: "Running", help: "Show the version and end" }),
-  ...INSTALL_OPTIONS,
-  ...UPDATE_OPTIONS,
+  help: toggle({
+    flag: "help",
+    short: "h",
+    variable: false,
+    group: "general",
+    help: { en: "Show the help and exit", zh: "显示帮助并退出" },
+  }),
+  version: toggle({
+    flag: "version",
+    variable: false,
+    group: "general",
+    help: { en: "Show the version and exit", zh: "显示版本并退出" },
+  }),
+  print: toggle({
+    flag: "print",
+    variable: false,
+    group: "install",
+    commands: ["install", "uninstall"],
+    help: {
+      en: "For `install` and `uninstall`: show what would be done, and change nothing",
+      zh: "用于 `install` 和 `uninstall`：只显示会做什么，不做任何改动",
+    },
+  }),
+  asRoot: optionalToggle({
+    flag: "as-root",
+    variable: false,
+    group: "install",
+    commands: ["install"],
+    help: {
+      en: "Run the service as root; needed to administer the machine by remote control",
+      zh: "让服务以 root 运行；用远程控制管理整台机器时需要",
+    },
+  }),
+  replace: toggle({
+    flag: "replace",
+    variable: false,
+    group: "install",
+    commands: ["install"],
+    help: { en: "For `install`: replace the official agent", zh: "用于 `install`：替换官方 Agent" },
+  }),
+  restore: toggle({
+    flag: "restore",
+    variable: false,
+    group: "install",
+    commands: ["uninstall"],
+    help: {
+      en: "For `uninstall`: restore the official agent that was replaced",
+      zh: "用于 `uninstall`：恢复被替换的官方 Agent",
+    },
+  }),
+  installDir: checked({
+    flag: "install-dir",
+    variable: false,
+    placeholder: "FOLDER",
+    group: "install",
+    commands: ["install"],
+    help: { en: "Folder of the program", zh: "程序所在的目录" },
+    initialText: {
+      en: "/opt/komari-agent-deno, without root ~/.local/share/komari-agent-deno",
+      zh: "/opt/komari-agent-deno；没有 root 权限时为 ~/.local/share/komari-agent-deno",
+    },
+    initial: "",
+    parse: parseInstallFolder,
+  }),
+  serviceName: checked({
+    flag: "install-service-name",
+    variable: false,
+    placeholder: "NAME",
+    group: "install",
+    commands: SERVICE_COMMANDS,
+    help: { en: "Name of the service", zh: "服务的名称" },
+    initial: "komari-agent-deno",
+    parse: parseServiceName,
+  }),
+  autoUpdate: toggleOff({
+    flag: "disable-auto-update",
+    group: "updates",
+    help: { en: "Don't install new versions automatically", zh: "不自动更新" },
+  }),
+  updateUrl: checked({
+    flag: "update-url",
+    placeholder: "URL",
+    group: "updates",
+    help: {
+      en: "URL that describes the newest release, in the format of GitHub's API",
+      zh: "从哪里获取最新版本的信息，格式与 GitHub 的 API 相同",
+    },
+    initialText: { en: "the project's releases", zh: "本项目的发布页" },
+    initial: "",
+    parse: parseEndpoint,
+  }),
+  mirror: checked({
+    flag: "mirror",
+    placeholder: "PREFIX",
+    group: "updates",
+    help: {
+      en: "Put before every address of GitHub, such as https://mirror.example.com",
+      zh: "加在每个 GitHub 地址之前，如 https://mirror.example.com",
+    },
+    initialText: { en: "none", zh: "无" },
+    initial: "",
+    parse: parseEndpoint,
+  }),
+  check: toggle({
+    flag: "check",
+    variable: false,
+    group: "updates",
+    commands: ["update"],
+    help: {
+      en: "For `update`: say whether there is a newer version, and change nothing",
+      zh: "用于 `update`：只看有没有新版本，不做任何改动",
+    },
+  }),
+  now: toggle({
+    flag: "now",
+    variable: false,
+    group: "updates",
+    commands: ["update"],
+    help: {
+      en: "For `update`: install a newer version now",
+      zh: "用于 `update`：有新版本就立即更新",
+    },
+  }),
   port: number({
     flag: "port",
+    variable: false,
     placeholder: "PORT",
-    group: "Demo",
-    help: "Where the stand-in panel listens; the next free port when it is taken",
+    group: "demo",
+    help: {
+      en: "Port of the demo's panel; the next free port if it is in use",
+      zh: "演示面板的端口；被占用时用下一个空闲端口",
+    },
     initial: 25774,
     min: 1,
     max: 65535,
@@ -608,10 +637,59 @@ export const OPTIONS = {
   }),
   fault: text({
     flag: "fault",
+    variable: false,
     placeholder: "NAME",
-    group: "Demo",
-    help: "Let the stand-in panel misbehave; `demo --fault help` lists the ways",
-    initialText: "none",
+    group: "demo",
+    help: {
+      en: "Fault of the demo's panel; `demo --fault help` lists all",
+      zh: "演示面板的故障；`demo --fault help` 列出所有故障",
+    },
+    initialText: { en: "none", zh: "无" },
   }),
-  ...OFFICIAL_OPTIONS,
+  maxRetries: number({
+    flag: "max-retries",
+    short: "r",
+    group: "official",
+    help: { en: "Attempts before falling back", zh: "回退之前的重试次数" },
+    noEffect: {
+      en: "this agent never gives up on the panel, so it counts no attempts",
+      zh: "本 Agent 从不放弃连接，因此不计次数",
+    },
+    initial: 3,
+    min: 0,
+    max: 1_000_000,
+    whole: true,
+  }),
+  officialAutoUpdate: toggle({
+    flag: "autoUpdate",
+    variable: false,
+    group: "official",
+    help: { en: "Of old versions", zh: "属于旧版本" },
+    noEffect: { en: "it does nothing in this agent", zh: "在本 Agent 中不起作用" },
+  }),
+  memoryModeAvailable: toggle({
+    flag: "memory-mode-available",
+    group: "official",
+    help: { en: "Of old versions", zh: "属于旧版本" },
+    noEffect: {
+      en: "it does nothing in this agent; use --memory-mode available",
+      zh: "在本 Agent 中不起作用；请用 --memory-mode available",
+    },
+  }),
+  showWarning: toggle({
+    flag: "show-warning",
+    variable: false,
+    group: "official",
+    help: { en: "Of the Windows version", zh: "属于 Windows 版本" },
+    noEffect: { en: "it does nothing in this agent", zh: "在本 Agent 中不起作用" },
+  }),
 } as const;
+
+/** The rows of the table. */
+export const OPTION_ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
+
+/** The value of every option, by the names of the rows. */
+export type OptionValues = {
+  readonly [Name in keyof typeof OPTIONS]: typeof OPTIONS[Name] extends Option<infer Value> ? Value
+    : never;
+};

@@ -1,13 +1,11 @@
 /**
- * Values of options that are more than a word or a number.
- *
- * Headers of the user's own.
+ * Parsers of option values that are more than a word or a number. Each throws a `RangeError` whose
+ * message says what is allowed.
  *
  * @module
  */
 
 import { ipFamily } from "../parse/ip_address.ts";
-import { parseProxy } from "../parse/proxy.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -26,7 +24,7 @@ export function parseEndpoint(value: string): string {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
-/** What a token must be, as the end of a sentence. */
+/** The allowed form of a token, as the end of a sentence. */
 export const TOKEN_RULE = "one token as the panel shows it, without blanks in it";
 
 /**
@@ -40,18 +38,18 @@ export function parseToken(value: string): string {
   return token;
 }
 
-/** Panels take no shorter ones. */
-const SHORTEST_DISCOVERY_KEY = 12;
+/** Panels accept no shorter keys. */
+const DISCOVERY_KEY_MIN_LENGTH = 12;
 
 /**
- * A panel's key by which nodes register themselves.
+ * A panel's auto-discovery key, with which nodes register themselves.
  *
- * @throws {RangeError} When it is too short for any panel's.
+ * @throws {RangeError} When it is shorter than any panel allows.
  */
 export function parseDiscoveryKey(value: string): string {
   const key = value.trim();
-  if (key.length < SHORTEST_DISCOVERY_KEY) {
-    throw new RangeError(`the panel's key, ${SHORTEST_DISCOVERY_KEY} letters at least`);
+  if (key.length < DISCOVERY_KEY_MIN_LENGTH) {
+    throw new RangeError(`the panel's key, ${DISCOVERY_KEY_MIN_LENGTH} letters at least`);
   }
   return key;
 }
@@ -86,7 +84,7 @@ export interface NameServer {
  */
 export function parseNameServer(value: string): NameServer | undefined {
   if (value === "") return undefined;
-  // What existing units have: without a port there is nothing to confuse it with.
+  // Existing units have it without brackets, which is unambiguous without a port.
   if (ipFamily(value) === 6) return { host: value, port: 53 };
   const parts = /^(?:\[([^\]]+)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(value);
   const [, inBrackets, plain = "", port = "53"] = parts ?? [];
@@ -97,6 +95,48 @@ export function parseNameServer(value: string): NameServer | undefined {
   return { host: inBrackets ?? plain, port: Number(port) };
 }
 
+/**
+ * A folder that goes into unit files and scripts, where other characters would need quoting.
+ *
+ * @throws {RangeError} When it is no such full path.
+ */
+export function parseInstallFolder(value: string): string {
+  const plain = /^\/[A-Za-z0-9._/+@-]*[A-Za-z0-9._+@-]\/*$/.test(value);
+  if (!plain || value.split("/").includes("..")) {
+    throw new RangeError(
+      "a full path of letters, digits and ._+@-, such as /opt/komari-agent-deno",
+    );
+  }
+  return value.replace(/\/+$/, "");
+}
+
+/**
+ * A folder of persistent state.
+ *
+ * @throws {RangeError} When it is relative, which would mean another one after the next start.
+ */
+export function parseStateFolder(value: string): string {
+  if (!value.startsWith("/")) throw new RangeError("a full path, such as /var/lib/komari");
+  return withoutSlash(value);
+}
+
+/** A path without the slashes at its end. */
+export function withoutSlash(path: string): string {
+  return path.replace(/(?<=.)\/+$/, "");
+}
+
+/**
+ * A service's name.
+ *
+ * @throws {RangeError} When it has other characters, or too many.
+ */
+export function parseServiceName(value: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/.test(value)) {
+    throw new RangeError("letters, digits and _.@-, 64 at most");
+  }
+  return value;
+}
+
 function httpUrl(value: string): URL | undefined {
   if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return undefined;
   return new URL(value);
@@ -105,10 +145,11 @@ function httpUrl(value: string): URL | undefined {
 /** A header: its name and its value. */
 export type Header = readonly [name: string, value: string];
 
-/** What the agent sets itself, since a request would not be one without it. */
-const OWN = /^(host|content-length|connection|upgrade|transfer-encoding|sec-websocket-.*)$/i;
+/** Headers that the agent sets itself. */
+const RESERVED = /^(host|content-length|connection|upgrade|transfer-encoding|sec-websocket-.*)$/i;
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** A token of RFC 9110. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
  * Headers, one `Name: value` per line.
@@ -123,10 +164,10 @@ export function parseHeaders(text: string): readonly Header[] {
 function parseHeader(line: string): Header {
   const colon = line.indexOf(":");
   const name = line.slice(0, Math.max(colon, 0)).trim();
-  if (!TOKEN.test(name)) {
+  if (!HEADER_NAME.test(name)) {
     throw new RangeError("Name: value, with a name of letters, digits and dashes");
   }
-  if (OWN.test(name)) {
+  if (RESERVED.test(name)) {
     throw new RangeError(`any header but ${name}, which the agent sets itself`);
   }
   return [name, parseHeaderValue(line.slice(colon + 1))];
@@ -145,7 +186,7 @@ export function parseHeaderValue(value: string): string {
   return trimmed;
 }
 
-/** Adds headers to those of the user's own, which win over others of their name. */
+/** Adds headers to the user's own, which win over others of the same name. */
 export function withHeaders(own: readonly Header[], more: readonly Header[]): readonly Header[] {
   const names = new Set(own.map(([name]) => name.toLowerCase()));
   return [
@@ -154,70 +195,20 @@ export function withHeaders(own: readonly Header[], more: readonly Header[]): re
   ];
 }
 
-/** Only what may be public: a file of certificates often holds the key as well. */
+/** Matches no private key, which a file of certificates often holds as well. */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
 /**
- * The certificates of a PEM file, a text each; `name` is what the file is called in the message.
+ * The certificates of a PEM file, a text each; `name` is the file's name in the message.
  *
  * @throws {UsageError} When there are none.
  */
 export function parseCertificates(text: string, name: string): readonly string[] {
-  const found = text.match(CERTIFICATE);
-  if (found === null) {
+  const certificates = text.match(CERTIFICATE);
+  if (certificates === null) {
     throw new UsageError(
       `Cannot use ${name}: there is no certificate in it; PEM begins with -----BEGIN CERTIFICATE`,
     );
   }
-  return found.map((pem) => `${pem}\n`);
-}
-
-/** Proxies by the scheme of what is asked for, as URLs; and who is asked without one. */
-export interface Proxies {
-  readonly http?: string;
-  readonly https?: string;
-  /** Hosts by commas. */
-  readonly none?: string;
-}
-
-/**
- * The proxies of the environment, by the names that other programs use; small letters win over
- * capitals, as in curl.
- *
- * @throws {UsageError} When a proxy is of a kind that is not known; the message never shows the URL.
- */
-export function proxiesOf(env: Readonly<Record<string, string>>): Proxies {
-  const all = find(env, "all_proxy");
-  const http = find(env, "http_proxy") ?? all;
-  const https = find(env, "https_proxy") ?? all;
-  const none = find(env, "no_proxy");
-  return {
-    ...(http && { http: proxyUrl(http) }),
-    ...(https && { https: proxyUrl(https) }),
-    ...(none && { none: none.value }),
-  };
-}
-
-interface Variable {
-  readonly name: string;
-  readonly value: string;
-}
-
-function find(env: Readonly<Record<string, string>>, small: string): Variable | undefined {
-  for (const name of [small, small.toUpperCase()]) {
-    const value = env[name]?.trim();
-    if (value) return { name, value };
-  }
-  return undefined;
-}
-
-/** Without a scheme it is an HTTP proxy, as in curl. */
-function proxyUrl({ name, value }: Variable): string {
-  try {
-    parseProxy(value);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UsageError(`${error.message} (variable ${name})`);
-  }
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
+  return certificates.map((pem) => `${pem}\n`);
 }

@@ -1,5 +1,3 @@
-import { COMMIT, VERSION } from "../version.ts";
-
 /** What is running: one file of its own, the same for a Deno that is there, or sources. */
 export type ProgramForm = "binary" | "portable" | "source";
 
@@ -50,19 +48,6 @@ function startsAsScript(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** What `version` prints: a line for people, or as JSON all that tells one build from another. */
-export function versionText(options: { json: boolean }): string {
-  const target = machineTarget();
-  const { form } = thisProgram();
-  if (options.json) {
-    const { deno, v8 } = Deno.version;
-    const told = { version: VERSION, commit: COMMIT, deno, v8, target, form };
-    return `${JSON.stringify(told, null, 2)}\n`;
-  }
-  const notes = [COMMIT.slice(0, 12), target, form === "binary" ? "" : form];
-  return `komari-agent-deno ${VERSION} (${notes.filter((note) => note !== "").join(", ")})\n`;
 }
 
 /** Asks an agent to end in such a way that its service starts it again. */

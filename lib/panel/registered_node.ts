@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import type { ConnectionConfig } from "../config/config.ts";
-import type { StatePlaces } from "../config/paths.ts";
+import type { StatePaths } from "../config/environment.ts";
 import { hostName } from "../host/local_host.ts";
 import { readOfficialNode } from "../host/official_files.ts";
 import { stateFolder } from "../host/paths.ts";
@@ -192,7 +192,7 @@ export class AutoDiscoveredNode {
 }
 
 /** What the user asked for. */
-export interface RegistrationConfig extends ConnectionConfig, StatePlaces {
+export interface RegistrationConfig extends ConnectionConfig, StatePaths {
   readonly endpoint: string;
   readonly autoDiscoveryKey: string;
   readonly rediscover: boolean;

@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
-import { requireNode } from "../config/credentials.ts";
+import { requireCredentials } from "../config/credentials.ts";
 import { readHealth } from "../host/health_file.ts";
 import { knowsReleases, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
@@ -18,15 +18,15 @@ import { updateServiceName } from "./update_service.ts";
  * a notice for each option that is ignored because the configuration file is not root's.
  */
 export function mergePrevious(config: Config, previous: InstallRecord | undefined): Config {
-  const { install, notices, update } = config;
-  const given = new Map([...Object.entries(previous?.rootOptions ?? {}), ...install.given]);
+  const { explicitOptions, ignoredOptions, notices, updateUrl } = config;
+  const given = new Map([...Object.entries(previous?.rootOptions ?? {}), ...explicitOptions]);
   // A service with another name has the default folder in its configuration.
   const known = new Map([["state_dir", previous?.stateFolder], ...given]);
-  const differing = Array.from(install.passedOver).filter(([key, text]) => known.get(key) !== text);
+  const differing = Array.from(ignoredOptions).filter(([key, text]) => known.get(key) !== text);
   return {
     ...config,
-    install: { ...install, given },
-    update: { ...update, url: update.url || (given.get("update_url") ?? "") },
+    explicitOptions: given,
+    updateUrl: updateUrl || (given.get("update_url") ?? ""),
     notices: [
       ...notices,
       ...differing.map(([key]) =>
@@ -83,11 +83,11 @@ export function printSummary(
 
 function describeUpdates(
   { isUpdated, name }: InstallPlan["service"],
-  { update }: Config,
+  { autoUpdate, updateUrl: url }: Config,
 ): string {
   if (isUpdated) return `every 6 h, by ${updateServiceName(name)}`;
-  if (!update.automatic) return "off";
-  if (!knowsReleases(update)) return "off: this build has no release address";
+  if (!autoUpdate) return "off";
+  if (!knowsReleases({ url })) return "off: this build has no release address";
   return "only by `update --now`, run by root";
 }
 
@@ -138,12 +138,12 @@ export async function install(
   system: TargetSystem,
   { signal, wait = DEFAULT_REPORT_WAIT, beforeStart = () => [], isTrial = false }: InstallOptions,
 ): Promise<string | undefined> {
-  requireNode(asked, { verb: "install" });
+  requireCredentials(asked, { verb: "install" });
   const context = await readInstallContext(asked, system, signal);
   const config = mergePrevious(asked, context.previous);
   const plan = planInstall(config, system, context);
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
-  if (config.install.print) {
+  if (config.print) {
     const steps = [...plan.prepare, ...beforeStart(plan.service), ...plan.start];
     printSteps(steps, { system, secrets: config.secrets });
     return undefined;
@@ -155,7 +155,7 @@ export async function install(
   if (isTrial) {
     system.printLine(`Started komari-agent-deno ${VERSION}; it stays if the panel accepts it.`);
   } else printSummary(plan, { system, context, config });
-  const beside = config.install.replace
+  const beside = config.replace
     ? undefined
     : await officialAgentWarning(context.kind, system, signal);
   if (beside !== undefined) system.printLine(`  ${beside}`);

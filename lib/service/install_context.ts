@@ -55,7 +55,7 @@ export function trustedDeno(path: string, { user }: { user: string }): string {
  * @throws {UsageError} When the request can't be met on this machine.
  */
 export async function readInstallContext(
-  { install }: Pick<Config, "install">,
+  { serviceName, asRoot, print }: Pick<Config, "serviceName" | "asRoot" | "print">,
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<InstallContext> {
@@ -68,23 +68,23 @@ export async function readInstallContext(
   }
   const kind = detectManager(system);
   const scope = scopeOf(system);
-  const paths = servicePaths(install.serviceName, { ...system, scope });
-  requireNoSystemInstall(install.serviceName, system);
-  if (!install.print) {
-    const manager = serviceManager(kind, { name: install.serviceName, scope, ...paths, ...system });
+  const paths = servicePaths(serviceName, { ...system, scope });
+  requireNoSystemInstall(serviceName, system);
+  if (!print) {
+    const manager = serviceManager(kind, { name: serviceName, scope, ...paths, ...system });
     await requireManager(manager, system, signal);
   }
   const previous = readInstallRecord(root + paths.record);
   const user = await serviceUser({
-    service: install.serviceName,
-    asRoot: install.asRoot ?? previous?.user === "root",
+    service: serviceName,
+    asRoot: asRoot ?? previous?.user === "root",
     system,
   }, signal);
   return {
     kind,
     paths,
     user,
-    sandbox: kind === "systemd" && scope === "system" && !install.print
+    sandbox: kind === "systemd" && scope === "system" && !print
       ? await detectSandbox(system, signal)
       : "full",
     previous,

@@ -38,7 +38,7 @@ export function planInstall(
   const { home, uid } = system;
   const manager = serviceManager(context.kind, { name, scope, logFile, home, uid });
   const files = planFileSteps(config, service, { system, context, manager });
-  const record = planRecord(service, { given: config.install.given, system, context, files });
+  const record = planRecord(service, { given: config.explicitOptions, system, context, files });
   const { previous } = context;
   const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
   const oldProgram = previous?.program === service.program ? undefined : previous?.program;
@@ -82,15 +82,16 @@ export function planService(
   context: InstallContext,
 ): ServicePlan {
   const { paths, user, previous, deno } = context;
-  const { install, proxies, update } = config;
+  const { installDir, serviceName, explicitOptions, proxies, autoUpdate, updateUrl } = config;
   const hasProxies = Object.keys(proxies).length > 0 ||
     (previous?.files.includes(paths.environmentFile) ?? false);
-  const folder = install.folder || dirname(previous?.program ?? "") || paths.programFolder;
-  const program = `${folder}/${install.serviceName}`;
-  const stateFolder = install.given.get("state_dir") || paths.stateFolder;
-  const isUpdated = update.automatic && knowsReleases(update) && hasUpdateJob(context, system);
+  const folder = installDir || dirname(previous?.program ?? "") || paths.programFolder;
+  const program = `${folder}/${serviceName}`;
+  const stateFolder = explicitOptions.get("state_dir") || paths.stateFolder;
+  const isUpdated = autoUpdate && knowsReleases({ url: updateUrl }) &&
+    hasUpdateJob(context, system);
   return {
-    name: install.serviceName,
+    name: serviceName,
     scope: scopeOf(system),
     program,
     config: paths.config,
@@ -104,7 +105,7 @@ export function planService(
     deno,
     sandbox: user.name === "root" && config.remoteControl ? "none" : context.sandbox,
     usesDevices: config.gpu,
-    releaseFlags: releaseFlags(fullPaths(install.given, system.folder)),
+    releaseFlags: releaseFlags(fullPaths(explicitOptions, system.folder)),
     isUpdated,
   };
 }
@@ -235,10 +236,10 @@ export function planFileSteps(
  * Paths are absolute. `stateFolder` is written only where the agent's default would differ.
  */
 export function serviceConfigText(
-  { install, token }: Pick<Config, "install" | "token">,
+  { explicitOptions, token }: Pick<Config, "explicitOptions" | "token">,
   { folder, stateFolder }: { folder: string; stateFolder: string | undefined },
 ): string {
-  const given = fullPaths(install.given, folder);
+  const given = fullPaths(explicitOptions, folder);
   if (token !== "") given.set("token", token);
   if (stateFolder !== undefined) given.set("state_dir", stateFolder);
   return configText(given);

@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import { requireNode } from "../config/credentials.ts";
+import { requireCredentials } from "../config/credentials.ts";
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
 import { describeError } from "../log/log.ts";
@@ -132,7 +132,7 @@ export async function replace(
   system: TargetSystem,
   options: ReplaceOptions,
 ): Promise<string | undefined> {
-  const { serviceName, print } = config.install;
+  const { serviceName, print } = config;
   const scope = scopeOf(system);
   const paths = servicePaths(serviceName, { ...system, scope });
   const folder = system.root + paths.configFolder;
@@ -148,7 +148,7 @@ export async function replace(
   const official = onlyOfficialAgent({ ...system, kind: detectManager(system), scope });
   const imported = importSettings(official, boundedReader(system.root));
   const own = options.resolveWith(imported);
-  requireNode(own, { verb: "install" });
+  requireCredentials(own, { verb: "install" });
   await readInstallContext(own, system, options.signal);
   printImport(official, { imported, own, system });
 
@@ -182,7 +182,7 @@ async function updateReplacement(
 ): Promise<string | undefined> {
   system.printLine(`The official agent (${note.serviceName}) was replaced before.`);
   const refusal = await install(config, system, options);
-  if (refusal === undefined && !config.install.print) {
+  if (refusal === undefined && !config.print) {
     const officialService = new OfficialService(note, { ...system, ...pacing(options) });
     await officialService.stop(options.signal);
     await officialService.disable(options.signal);

@@ -33,7 +33,7 @@ export async function restore(
   system: TargetSystem,
   { signal, timing }: { signal: AbortSignal } & Pick<OfficialServiceOptions, "timing">,
 ): Promise<void> {
-  const { serviceName, print } = config.install;
+  const { serviceName, print } = config;
   const { tools, printLine } = system;
   const scope = scopeOf(system);
   const paths = servicePaths(serviceName, { ...system, scope });

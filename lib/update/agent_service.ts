@@ -1,4 +1,4 @@
-import { pickVariables } from "../config/paths.ts";
+import { pickVariables } from "../config/environment.ts";
 import { type ToolCommand, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { basename } from "../parse/path.ts";
 import { readInstallRecord } from "../service/install_record.ts";

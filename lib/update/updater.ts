@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
-import { pickVariables } from "../config/paths.ts";
+import { pickVariables } from "../config/environment.ts";
 import type { Health } from "../host/health_file.ts";
 import type { Downloads } from "./download.ts";
 import { fetchProgram } from "./fetch_program.ts";

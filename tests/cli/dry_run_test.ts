@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type DryRun, dryRunTable, secondsBetweenLooks } from "../../lib/cli/dry_run.ts";
+import { type DryRun, dryRunTable, secondsBetweenMeasurements } from "../../lib/cli/dry_run.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
 
@@ -52,10 +52,10 @@ Deno.test("dryRunTable() leaves no blanks at the ends of lines", () => {
   }
 });
 
-Deno.test("secondsBetweenLooks() is the interval where that is short", () => {
-  assertEquals(secondsBetweenLooks(undefined), 3);
-  assertEquals(secondsBetweenLooks(0.2), 0.2);
-  assertEquals(secondsBetweenLooks(60), 5);
+Deno.test("secondsBetweenMeasurements() is the interval where that is short", () => {
+  assertEquals(secondsBetweenMeasurements(undefined), 3);
+  assertEquals(secondsBetweenMeasurements(0.2), 0.2);
+  assertEquals(secondsBetweenMeasurements(60), 5);
 });
 
 Deno.test("dryRunTable() shows graphics cards where they were asked for", () => {

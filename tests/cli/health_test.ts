@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { tellHealth } from "../../lib/cli/health.ts";
+import { checkHealth } from "../../lib/cli/health.ts";
 import { HealthFile } from "../../lib/host/health_file.ts";
 
 const ABOUT = { version: "1.2.3" };
@@ -30,26 +30,26 @@ function withAgent(acceptedAtMs: number, use: (folder: string) => void): void {
 
 const NOW = Date.UTC(2024, 1, 29, 12);
 
-Deno.test("tellHealth() is content within three intervals, and not a moment longer", () => {
+Deno.test("checkHealth() is content within three intervals, and not a moment longer", () => {
   withAgent(NOW, (folder) => {
-    assertEquals(tellHealth([folder], { nowMs: NOW + 9000 }), {
+    assertEquals(checkHealth([folder], { nowMs: NOW + 9000 }), {
       text: "Healthy: a report was accepted 9.0 s ago\n",
       isHealthy: true,
     });
-    assertEquals(tellHealth([folder], { nowMs: NOW + 9001 }), {
+    assertEquals(checkHealth([folder], { nowMs: NOW + 9001 }), {
       text: "Unhealthy: the last report was accepted 9.0 s ago, which is more than 3 × 3 s\n",
       isHealthy: false,
     });
     assertEquals(
-      tellHealth([folder], { nowMs: NOW + 42_000 }).text,
+      checkHealth([folder], { nowMs: NOW + 42_000 }).text,
       "Unhealthy: the last report was accepted 42 s ago, which is more than 3 × 3 s\n",
     );
   });
 });
 
-Deno.test("tellHealth() says that there is no agent, or that it was killed", () => {
+Deno.test("checkHealth() says that there is no agent, or that it was killed", () => {
   withFolder((folder) => {
-    assertEquals(tellHealth([folder], { nowMs: NOW }), {
+    assertEquals(checkHealth([folder], { nowMs: NOW }), {
       text: "Unhealthy: no agent runs here that this user can see\n",
       isHealthy: false,
     });
@@ -57,35 +57,35 @@ Deno.test("tellHealth() says that there is no agent, or that it was killed", () 
       `${folder}/health`,
       JSON.stringify({ pid: 7, intervalMs: 3000, ...ABOUT }),
     );
-    assertEquals(tellHealth([folder]), {
-      text: "Unhealthy: the agent has ended without a word\n",
+    assertEquals(checkHealth([folder]), {
+      text: "Unhealthy: the agent exited unexpectedly\n",
       isHealthy: false,
     });
   });
 });
 
-Deno.test("tellHealth() waits for the first accepted report", () => {
+Deno.test("checkHealth() waits for the first accepted report", () => {
   withAgent(0, (folder) => {
-    assertEquals(tellHealth([folder]), {
+    assertEquals(checkHealth([folder]), {
       text: "Unhealthy: no report was accepted yet\n",
       isHealthy: false,
     });
   });
 });
 
-Deno.test("tellHealth() is not fooled by a clock that was set back", () => {
+Deno.test("checkHealth() is not fooled by a clock that was set back", () => {
   withAgent(NOW, (folder) => {
-    assertEquals(tellHealth([folder], { nowMs: NOW - 500 }).isHealthy, true);
-    assertEquals(tellHealth([folder], { nowMs: NOW - 3_600_000 }), {
+    assertEquals(checkHealth([folder], { nowMs: NOW - 500 }).isHealthy, true);
+    assertEquals(checkHealth([folder], { nowMs: NOW - 3_600_000 }), {
       text: "Unhealthy: the clock was set back, and no report was accepted since\n",
       isHealthy: false,
     });
   });
 });
 
-Deno.test("tellHealth() tells the same as JSON", () => {
+Deno.test("checkHealth() tells the same as JSON", () => {
   withAgent(NOW, (folder) => {
-    const { text, isHealthy } = tellHealth([folder], { json: true, nowMs: NOW + 1234 });
+    const { text, isHealthy } = checkHealth([folder], { json: true, nowMs: NOW + 1234 });
     assertEquals(isHealthy, true);
     assertEquals(JSON.parse(text), {
       healthy: true,
@@ -98,7 +98,7 @@ Deno.test("tellHealth() tells the same as JSON", () => {
     });
   });
   withFolder((folder) => {
-    assertEquals(JSON.parse(tellHealth([folder], { json: true }).text), {
+    assertEquals(JSON.parse(checkHealth([folder], { json: true }).text), {
       healthy: false,
       told: "no agent runs here that this user can see",
       running: false,
@@ -106,10 +106,10 @@ Deno.test("tellHealth() tells the same as JSON", () => {
   });
 });
 
-Deno.test("tellHealth() says one line and no odd number, whatever the clock says", () => {
+Deno.test("checkHealth() says one line and no odd number, whatever the clock says", () => {
   withAgent(NOW, (folder) => {
     fc.assert(fc.property(fc.integer({ min: 0, max: 2 * NOW }), (nowMs) => {
-      const { text, isHealthy } = tellHealth([folder], { nowMs });
+      const { text, isHealthy } = checkHealth([folder], { nowMs });
       assertEquals(isHealthy, Math.abs(nowMs - NOW) <= 9000);
       assertEquals(/^(Healthy|Unhealthy): [^\n]+\n$/.test(text), true, text);
       assertEquals(/NaN|undefined|Infinity|-\d/.test(text), false, text);

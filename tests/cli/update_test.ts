@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { update } from "../../lib/cli/update.ts";
+import { updateProgram } from "../../lib/cli/update.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import type { ProgramForm } from "../../lib/host/this_program.ts";
@@ -22,7 +22,7 @@ async function run(
       readMode: () => undefined,
     });
     const { signal } = new AbortController();
-    const result = await update(config, { program: { form, path }, signal });
+    const result = await updateProgram(config, { program: { form, path }, signal });
     const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
     return { ...result, names };
   } finally {
@@ -30,15 +30,15 @@ async function run(
   }
 }
 
-Deno.test("update() refuses what does not go together", async () => {
+Deno.test("updateProgram() refuses what does not go together", async () => {
   await assertRejects(() => run(["--check", "--now"]), UsageError, "--check and --now");
 });
 
-Deno.test("update() says what a build without a home lacks", async () => {
+Deno.test("updateProgram() says what a build without a home lacks", async () => {
   await assertRejects(() => run([]), Error, "use --update-url URL");
 });
 
-Deno.test("update() leaves a checkout alone, and tells of releases all the same", async () => {
+Deno.test("updateProgram() leaves a checkout alone, and tells of releases all the same", async () => {
   await using server = new ReleaseServer();
   server.publish("999.0.0", programOf("999.0.0"));
   const place = ["--update-url", server.url];
@@ -49,7 +49,7 @@ Deno.test("update() leaves a checkout alone, and tells of releases all the same"
   assertEquals([text, isSuccess, names], [expected, true, ["agent"]]);
 });
 
-Deno.test("update() tells in JSON what there is", async () => {
+Deno.test("updateProgram() tells in JSON what there is", async () => {
   await using server = new ReleaseServer();
   server.publish(VERSION, programOf(VERSION));
   const { text, names } = await run(["--update-url", server.url, "--now", "--json"]);

@@ -24,7 +24,7 @@ Deno.test("configText() has switches, numbers and lists as JSON's own", () => {
     ip_services: ["https://a.example", "https://b.example"],
     headers: "A: b\nC: d, e",
     custom_dns: "9.9.9.9",
-    protocol_version: "1",
+    protocol_version: 1,
   });
 });
 

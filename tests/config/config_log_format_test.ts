@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { wantedLogFormat } from "../../lib/config/config.ts";
+import { requestedLogFormat } from "../../lib/config/config.ts";
 
-Deno.test("wantedLogFormat() looks where the configuration does, and never throws", () => {
+Deno.test("requestedLogFormat() looks where the configuration does, and never throws", () => {
   const readText = (path: string) => {
     if (path === "c") return '{"log_format": "json", "unknown": 1}';
     if (path === "bad") return "{";
     throw new Error("gone");
   };
   const of = (args: string[], env: Record<string, string> = {}) =>
-    wantedLogFormat({ args, env, readText });
+    requestedLogFormat({ args, env, readText });
   assertEquals(of(["--log-format", "json", "--wrong"]), "json");
   assertEquals(of(["--log-format=json"]), "json");
   assertEquals(of([], { AGENT_LOG_FORMAT: "json" }), "json");

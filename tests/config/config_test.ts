@@ -1,6 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { type Config, resolveConfig } from "../../lib/config/config.ts";
-import type { ConfigSources } from "../../lib/config/option_lookup.ts";
+import { type Config, type ConfigSources, resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 /** As short as a panel takes it. */
@@ -12,7 +11,7 @@ function resolve(
     env?: Record<string, string>;
     files?: Record<string, string>;
     modes?: Record<string, number>;
-    takenOver?: ReadonlyMap<string, string>;
+    importedOptions?: ReadonlyMap<string, string>;
   } = {},
 ): Config {
   const sources: ConfigSources = {
@@ -24,7 +23,7 @@ function resolve(
       return text;
     },
     readMode: (path) => rest.modes?.[path],
-    ...(rest.takenOver !== undefined && { takenOver: rest.takenOver }),
+    importedOptions: rest.importedOptions,
   };
   return resolveConfig(sources);
 }
@@ -58,15 +57,15 @@ Deno.test("resolveConfig() has the documented defaults", () => {
 });
 
 Deno.test("resolveConfig() puts everything over what an official agent was told", () => {
-  const takenOver = new Map([["interval", "7"], ["token", "taken"], ["month_rotate", "5"]]);
+  const importedOptions = new Map([["interval", "7"], ["token", "taken"], ["month_rotate", "5"]]);
   const files = { "c.json": '{"interval": 8}', token: "own" };
-  const config = resolve(["--config", "c.json"], { files, takenOver });
+  const config = resolve(["--config", "c.json"], { files, importedOptions });
   assertEquals([config.intervalSeconds, config.token, config.monthRotate], [8, "taken", 5]);
-  assertEquals(config.install.given.get("month_rotate"), "5");
+  assertEquals(config.explicitOptions.get("month_rotate"), "5");
   assertEquals(config.secrets.includes("taken"), true);
-  assertEquals(resolve(["--token-file", "token"], { files, takenOver }).token, "own");
+  assertEquals(resolve(["--token-file", "token"], { files, importedOptions }).token, "own");
   const wrong = new Map([["interval", "x"]]);
-  assertStringIncludes(refusal([], { takenOver: wrong }), "interval of the official agent");
+  assertStringIncludes(refusal([], { importedOptions: wrong }), "interval of the official agent");
 });
 
 Deno.test("resolveConfig() puts flags over environment over file over defaults", () => {

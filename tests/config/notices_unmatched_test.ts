@@ -44,7 +44,7 @@ Deno.test("unmatchedNotices() says nothing of a machine that the lists fit", () 
 Deno.test("unmatchedNotices() says where graphics cards can't be asked", () => {
   const found = { interfaces: [], mountPoints: [] };
   assertEquals(unmatchedNotices({ ...NONE, gpu: true }, { ...found, asksCards: false }), [
-    "--gpu has no effect: graphics cards are asked on Linux only",
+    "--gpu has no effect: graphics cards are queried on Linux only",
   ]);
   assertEquals(unmatchedNotices({ ...NONE, gpu: true }, { ...found, asksCards: true }), []);
   assertEquals(unmatchedNotices({ ...NONE, gpu: false }, { ...found, asksCards: false }), []);

@@ -111,7 +111,7 @@ export function configOf(
   { env = {}, root = "", ...more }: {
     env?: Record<string, string>;
     root?: string;
-    takenOver?: ReadonlyMap<string, string>;
+    importedOptions?: ReadonlyMap<string, string>;
     isOwn?: () => boolean;
   } = {},
 ): Config {

@@ -4,8 +4,8 @@ import { configOf } from "./fake_system.ts";
 
 Deno.test("serviceConfigText() makes paths full, and leaves other texts", () => {
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret", "--gpu"]);
-  const given = new Map([...config.install.given, ["ca_cert", "own/ca.pem"]]);
-  const text = serviceConfigText({ ...config, install: { ...config.install, given } }, {
+  const given = new Map([...config.explicitOptions, ["ca_cert", "own/ca.pem"]]);
+  const text = serviceConfigText({ ...config, explicitOptions: given }, {
     folder: "/home/ann",
     stateFolder: "/var/lib/node-2",
   });

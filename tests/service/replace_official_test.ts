@@ -21,7 +21,7 @@ async function run(
     wait: PATIENCE,
     timing: { settleMs: 2, pollIntervalMs: 1 },
     resolveWith: ({ given, proxies }) =>
-      configOf(args, { env: { ...proxies }, root: machine.root, takenOver: given }),
+      configOf(args, { env: { ...proxies }, root: machine.root, importedOptions: given }),
     ...more,
   });
 }

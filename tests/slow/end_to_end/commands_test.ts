@@ -123,7 +123,7 @@ Deno.test("--dry-run warns of what it was asked for in vain", async () => {
   const args = ["--dry-run", "-i", "0.2", "--show-warning", "--include-nics", "nope9"];
   const { code, output } = await outcome([...args, "--include-mountpoint", "/;/nope"]);
   assertEquals(code, 0, output);
-  assertMatch(output, /^Looking twice, 0\.2 s apart/m);
+  assertMatch(output, /^Measuring twice, 0\.2 s apart/m);
   assertStringIncludes(output, "flag --show-warning has no effect");
   assertMatch(output, / warning +agent: --include-nics nope9 matches no interface/);
   assertMatch(output, /^ {2}\/nope \(not mounted\) +left out/m);
@@ -132,11 +132,11 @@ Deno.test("--dry-run warns of what it was asked for in vain", async () => {
 Deno.test("--dry-run ends without a word when it is told to stop", async () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     await using agent = new AgentProcess(["--dry-run", "-i", "20"]);
-    await agent.says("Looking twice, 5 s apart");
+    await agent.says("Measuring twice, 5 s apart");
     const { code, tookMs } = await agent.stop(signal);
     assertEquals(code, 130, agent.output);
     assertLess(tookMs, 3000);
-    assertMatch(agent.output, /^Looking twice.*\n$/);
+    assertMatch(agent.output, /^Measuring twice.*\n$/);
   }
 });
 

@@ -4,10 +4,10 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 
 const NOTHING = { env: {}, readText: () => "", readMode: () => undefined };
 
-Deno.test("refuseOptionsOfOthers() names what an option is about, where it would do nothing", () => {
+Deno.test("resolveConfig() names the commands that take an option when the given one does not", () => {
   const wrong: [args: string, subject: string][] = [
-    ["--fault 502-html", "the stand-in panel"],
-    ["install --port 8080", "the stand-in panel"],
+    ["--fault 502-html", 'only "demo" takes it'],
+    ["install --port 8080", 'only "demo" takes it'],
     ["traffic show --up 5", '"traffic set"'],
     ["--now", '"update"'],
     ["--as-root", '"install"'],
@@ -15,14 +15,14 @@ Deno.test("refuseOptionsOfOthers() names what an option is about, where it would
     ["update --install-dir /opt/x", '"install"'],
     ["install --restore", '"uninstall"'],
     ["--print", '"install" and "uninstall"'],
-    ["demo --install-service-name x", "an installed service"],
+    ["demo --install-service-name x", '"health", "traffic show" and "traffic set" take it'],
   ];
   for (const [args, subject] of wrong) {
     assertThrows(() => resolveConfig({ ...NOTHING, args: args.split(" ") }), UsageError, subject);
   }
 });
 
-Deno.test("refuseOptionsOfOthers() lets each command have its own", () => {
+Deno.test("resolveConfig() lets each command have its own", () => {
   const own: [args: string, values: (config: Config) => unknown, expected: unknown][] = [
     ["demo --fault help --port 1", ({ fault, port }) => ({ fault, port }), {
       fault: "help",
@@ -30,27 +30,27 @@ Deno.test("refuseOptionsOfOthers() lets each command have its own", () => {
     }],
     [
       "traffic set --up 5 --down 6 --install-service-name x",
-      ({ totals, install }) => [totals, install.serviceName],
-      [{ up: 5, down: 6 }, "x"],
+      ({ upBytes, downBytes, serviceName }) => [upBytes, downBytes, serviceName],
+      [5, 6, "x"],
     ],
     [
       "update --now --install-service-name x",
-      ({ update, install }) => [update.now, update.check, install.serviceName],
+      ({ now, check, serviceName }) => [now, check, serviceName],
       [true, false, "x"],
     ],
     [
       "install --as-root --replace --print --install-dir /opt/x --install-service-name x",
-      ({ install: { asRoot, replace, print, folder, serviceName } }) => {
-        return { asRoot, replace, print, folder, serviceName };
+      ({ asRoot, replace, print, installDir, serviceName }) => {
+        return { asRoot, replace, print, installDir, serviceName };
       },
-      { asRoot: true, replace: true, print: true, folder: "/opt/x", serviceName: "x" },
+      { asRoot: true, replace: true, print: true, installDir: "/opt/x", serviceName: "x" },
     ],
     [
       "uninstall --restore --print",
-      ({ install: { restore, print } }) => ({ restore, print }),
+      ({ restore, print }) => ({ restore, print }),
       { restore: true, print: true },
     ],
-    ["--help --print", ({ help, install }) => [help, install.print], [true, true]],
+    ["--help --print", ({ help, print }) => [help, print], [true, true]],
   ];
   for (const [args, values, expected] of own) {
     const config = resolveConfig({ ...NOTHING, args: args.split(" ") });

@@ -5,11 +5,11 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 /** Run apart, since it holds for the rest of a process's life. */
 const PROGRAM = `
-import { actAsOwner } from "${new URL("../../lib/cli/traffic.ts", import.meta.url)}";
+import { dropToOwner } from "${new URL("../../lib/cli/traffic.ts", import.meta.url)}";
 const [folder] = Deno.args;
-await actAsOwner(folder + "/none");
+await dropToOwner(folder + "/none");
 Deno.writeTextFileSync(folder + "/of-root", "");
-for (let count = 0; count < 2; count++) await actAsOwner(folder + "/theirs");
+for (let count = 0; count < 2; count++) await dropToOwner(folder + "/theirs");
 await Deno.writeTextFile(folder + "/theirs/new", "");
 try {
   Deno.writeTextFileSync(folder + "/theirs/link", "");
@@ -19,7 +19,7 @@ try {
 `;
 
 Deno.test({
-  name: "actAsOwner() has root write what a folder's owner can read, and nothing that he can't",
+  name: "dropToOwner() has root write what a folder's owner can read, and nothing that he can't",
   ignore: Deno.uid() !== 0,
   async fn() {
     const folder = Deno.makeTempDirSync();

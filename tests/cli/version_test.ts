@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { machineTarget, versionText } from "../../lib/host/this_program.ts";
+import { versionText } from "../../lib/cli/version.ts";
+import { machineTarget } from "../../lib/host/this_program.ts";
 import { VERSION } from "../../lib/version.ts";
 
 Deno.test("versionText() is one line when people ask", () => {

@@ -1,26 +1,24 @@
 import { assert, assertEquals } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { passOverRootKeys, ROOT_KEYS } from "../../lib/config/config_file.ts";
-import type { Option } from "../../lib/config/option.ts";
-import { OPTIONS } from "../../lib/config/option_table.ts";
+import { ROOT_KEYS, splitRootOptions } from "../../lib/config/config_file.ts";
+import { OPTION_ROWS } from "../../lib/config/option_table.ts";
 
-Deno.test("passOverRootKeys() leaves out where root would go, and keeps the rest", () => {
-  const { file, passedOver } = passOverRootKeys(new Map([["mirror", "m"], ["interval", "3"]]));
+Deno.test("splitRootOptions() leaves out where root would go, and keeps the rest", () => {
+  const { file, ignored } = splitRootOptions(new Map([["mirror", "m"], ["interval", "3"]]));
   assertEquals([...file], [["interval", "3"]]);
-  assertEquals([...passedOver], [["mirror", "m"]]);
+  assertEquals([...ignored], [["mirror", "m"]]);
 });
 
-Deno.test("passOverRootKeys() knows every option that names a file or a folder", () => {
+Deno.test("splitRootOptions() knows every option that names a file or a folder", () => {
   // Only the agent itself looks there.
   const known = [...ROOT_KEYS, "host_proc"];
-  const rows: readonly Option<unknown>[] = Object.values(OPTIONS);
-  for (const { key, placeholder = "" } of rows) {
+  for (const { key, placeholder = "" } of OPTION_ROWS) {
     const isPath = ["FILE", "FOLDER"].includes(placeholder) && key !== undefined;
     assert(!isPath || key === "config_file" || known.includes(key), key);
   }
 });
 
-Deno.test("passOverRootKeys() is about another user's installed configuration alone", () => {
+Deno.test("splitRootOptions() is about another user's installed configuration alone", () => {
   const sources = {
     env: {},
     readText: () => '{"mirror": "https://m.example", "interval": 7}',
@@ -28,8 +26,12 @@ Deno.test("passOverRootKeys() is about another user's installed configuration al
     installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
   };
   const told = (args: string[], isOwn: boolean) => {
-    const { install } = resolveConfig({ ...sources, args, isOwn: () => isOwn });
-    return [install.given.get("mirror"), install.passedOver.get("mirror")];
+    const { explicitOptions, ignoredOptions } = resolveConfig({
+      ...sources,
+      args,
+      isOwn: () => isOwn,
+    });
+    return [explicitOptions.get("mirror"), ignoredOptions.get("mirror")];
   };
   assertEquals(told(["install"], false), [undefined, "https://m.example"]);
   assertEquals(told(["install"], true), ["https://m.example", undefined]);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { pickVariables } from "../../lib/config/paths.ts";
+import { pickVariables } from "../../lib/config/environment.ts";
 
 Deno.test("pickVariables() takes what is named and there, also when it is empty", () => {
   const env = { PATH: "/bin", HOME: "", AGENT_TOKEN: "secret" };

@@ -43,8 +43,8 @@ Deno.test("an update goes by what root was told, and not by what the agent owns"
   };
   const told = new Map([["mirror", "https://m.example"], ["token_file", "/not/there"]]);
   const mirrorOf = (args: readonly string[]) =>
-    resolveConfig({ ...sources, args, installedTold: () => told }).update.mirror;
-  assertEquals(resolveConfig({ ...sources, args: ["update"] }).update.mirror, "");
+    resolveConfig({ ...sources, args, recordedOptions: () => told }).mirror;
+  assertEquals(resolveConfig({ ...sources, args: ["update"] }).mirror, "");
   assertEquals(mirrorOf(["update"]), "https://m.example");
   assertEquals(mirrorOf(["update", "--mirror", "https://own.example"]), "https://own.example");
   assertEquals(mirrorOf([]), "");

@@ -2,11 +2,16 @@ import { assertEquals } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 
 function given(args: readonly string[], env: Record<string, string> = {}) {
-  const { install } = resolveConfig({ args, env, readText: () => "secret", readMode: () => 0o600 });
-  return Object.fromEntries(install.given);
+  const { explicitOptions } = resolveConfig({
+    args,
+    env,
+    readText: () => "secret",
+    readMode: () => 0o600,
+  });
+  return Object.fromEntries(explicitOptions);
 }
 
-Deno.test("givenOptions() has what was asked for in any place, by the keys of the file", () => {
+Deno.test("explicitOptions() has what was asked for in any place, by the keys of the file", () => {
   assertEquals(
     given(["-e", "https://p.example", "-i", "2", "--gpu"], { AGENT_MONTH_ROTATE: "5" }),
     {
@@ -18,7 +23,7 @@ Deno.test("givenOptions() has what was asked for in any place, by the keys of th
   );
 });
 
-Deno.test("givenOptions() leaves out the token, wherever it stands", () => {
+Deno.test("explicitOptions() leaves out the token, wherever it stands", () => {
   assertEquals(given(["-t", "secret"]), {});
   assertEquals(given(["--token-file", "/etc/token"]), {});
 });

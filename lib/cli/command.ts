@@ -1,0 +1,33 @@
+import type { Config } from "../config/config.ts";
+import type { OptionTexts } from "../config/option_lookup.ts";
+import { UsageError } from "../config/usage_error.ts";
+import type { Platform } from "../metrics/open_machine.ts";
+
+/** What a command may use beside its configuration. */
+export interface CommandContext {
+  /** Aborts when the program is asked to end. */
+  readonly signal: AbortSignal;
+  /** Whether it was asked to end so that its service starts it again. */
+  isRestart(): boolean;
+  readonly env: Readonly<Record<string, string>>;
+  /** Texts that are never logged; a command adds those that it learns. */
+  readonly secrets: string[];
+  /** Writes to standard output. */
+  print(text: string): void;
+  /** Writes a line to standard error. */
+  printError(line: string): void;
+  /** The same command line with the options and proxies of an official agent below it. */
+  resolveWith(
+    imported: { options: OptionTexts; proxies: Readonly<Record<string, string>> },
+  ): Config;
+}
+
+/** Runs a command; resolves to the exit code. */
+export type CommandFunction = (config: Config, context: CommandContext) => Promise<number>;
+
+/** The system that this runs on. @throws {UsageError} When this version does not support it. */
+export function supportedPlatform(): Platform {
+  const { os, arch } = Deno.build;
+  if (os === "linux" || os === "darwin") return { os, arch };
+  throw new UsageError(`Cannot run on ${os}: this version supports Linux and macOS`);
+}

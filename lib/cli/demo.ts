@@ -1,0 +1,41 @@
+/**
+ * The command `demo`: reports this machine to a panel of its own, whose page shows the values.
+ *
+ * @module
+ */
+
+import { reportTo } from "../agent/run_agent.ts";
+import type { Config } from "../config/config.ts";
+import { describeFaults, parseFault } from "../demo/fault.ts";
+import { startDemo } from "../demo/stand_in_panel.ts";
+import { getLogger } from "../log/log.ts";
+import { type CommandContext, supportedPlatform } from "./command.ts";
+import { logToStandardError } from "./output.ts";
+import { logUnhandledErrors } from "./report.ts";
+
+/** Starts the panel and reports to it until the program is asked to end. */
+export async function demo(config: Config, context: CommandContext): Promise<number> {
+  const { print, signal } = context;
+  const options = { ...supportedPlatform(), signal };
+  if (config.fault === "help") {
+    print(`${describeFaults()}\n`);
+    return 0;
+  }
+  const panel = await startDemo({
+    port: config.port,
+    remoteControl: config.remoteControl,
+    fault: config.fault === "" ? undefined : parseFault(config.fault),
+  });
+  logToStandardError(config, [...config.secrets, panel.token]);
+  logUnhandledErrors();
+  print(`\nThe demo's page: ${panel.pageUrl}\nCtrl-C ends it.\n\n`);
+  // A demo asks no strangers for addresses.
+  const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
+  try {
+    await reportTo({ endpoint: panel.url, token: panel.token }, { ...config, ipServices }, options);
+  } finally {
+    await panel.close();
+  }
+  getLogger("agent").info("Stopped");
+  return 0;
+}

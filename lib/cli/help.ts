@@ -1,0 +1,139 @@
+/**
+ * The help, from the tables of commands and options.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { COMMANDS } from "../config/commands.ts";
+import type { Language, Translation } from "../config/language.ts";
+import { type Option, OPTION_GROUPS } from "../config/option.ts";
+import { OPTION_ROWS } from "../config/option_table.ts";
+import type { CommandContext } from "./command.ts";
+
+const PROGRAM = "komari-agent-deno";
+
+const INTRODUCTION: Translation = {
+  en: "Reports this machine to a Komari panel.",
+  zh: "将本机的状态上报给 Komari 面板。",
+};
+
+const EXPLANATION: Translation = {
+  en: `Example, for a panel behind Cloudflare Access (other users can't see variables):
+  AGENT_CF_ACCESS_CLIENT_ID=ID.access AGENT_CF_ACCESS_CLIENT_SECRET=SECRET \\
+    komari-agent-deno -e https://panel.example.com --token-file FILE
+
+Every option can also be set by its environment variable, shown as $AGENT_…, or by its key in a
+JSON file (--config FILE). The key is the variable's name without AGENT_, in small letters:
+$AGENT_ENABLE_GPU is enable_gpu. A flag wins over the environment, and the environment over the
+file. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY also apply to the connection to the panel.`,
+  zh: `示例：面板在 Cloudflare Access 后面时（其他用户看不到环境变量）：
+  AGENT_CF_ACCESS_CLIENT_ID=ID.access AGENT_CF_ACCESS_CLIENT_SECRET=SECRET \\
+    komari-agent-deno -e https://panel.example.com --token-file FILE
+
+每个选项都可以写成环境变量（以 $AGENT_… 标出），或 JSON 文件（--config FILE）里的键。
+键名是环境变量名去掉 AGENT_ 后的小写形式：$AGENT_ENABLE_GPU 对应 enable_gpu。
+命令行优先于环境变量，环境变量优先于文件。
+与面板的连接也遵循 HTTP_PROXY、HTTPS_PROXY、ALL_PROXY 和 NO_PROXY。`,
+};
+
+const WORDS: Readonly<Record<"usage" | "default" | "dryRun", Translation>> = {
+  usage: { en: "Usage:", zh: "用法：" },
+  default: { en: "default: ", zh: "默认：" },
+  dryRun: { en: "show what would be sent", zh: "显示会发送的内容" },
+};
+
+/** Column of the text of an option, and of a command. */
+const OPTION_COLUMN = 40;
+const COMMAND_COLUMN = 48;
+const WIDTH = 100;
+
+/** Prints the help. */
+export function help(_config: Config, { print }: CommandContext): Promise<number> {
+  print(helpText());
+  return Promise.resolve(0);
+}
+
+/** The text of `--help`, from the tables of commands and options. */
+export function helpText(language: Language = "en"): string {
+  const sections = Object.entries(OPTION_GROUPS).map(([group, { title }]) => {
+    const entries = OPTION_ROWS.filter((row) => row.group === group)
+      .map((row) => optionEntry(row, language));
+    return `${title[language]}:\n${entries.join("\n")}`;
+  });
+  return [
+    INTRODUCTION[language],
+    `${WORDS.usage[language]}\n${usageLines(language).join("\n")}`,
+    EXPLANATION[language],
+    ...sections,
+  ].join("\n\n") + "\n";
+}
+
+function usageLines(language: Language): string[] {
+  const rows = Object.entries(COMMANDS).flatMap(([name, { usage, help }]) => {
+    const lines = usage.map((words): [string, string] => [words, help[language]]);
+    return name === "report"
+      ? [...lines, ["--dry-run [--json]", WORDS.dryRun[language]] as const]
+      : lines;
+  });
+  return rows.map(([words, text]) => `  ${PROGRAM} ${words}`.padEnd(COMMAND_COLUMN) + text);
+}
+
+/** An option on the command line, or in the environment if it has no flag. */
+export function optionUsage(option: Option<unknown>): string {
+  if (option.flag === undefined) return `$${option.variable}`;
+  const short = option.short === undefined ? "" : `-${option.short}, `;
+  const value = option.placeholder === undefined ? "" : ` ${option.placeholder}`;
+  return `${short}--${option.flag}${value}`;
+}
+
+/** An option's default in words; `undefined` if there is none, or for a switch that is off. */
+export function defaultText(option: Option<unknown>, language: Language): string | undefined {
+  if (option.initialText !== undefined) return option.initialText[language];
+  const { initial } = option;
+  return typeof initial === "number" || (typeof initial === "string" && initial !== "")
+    ? String(initial)
+    : undefined;
+}
+
+function optionEntry(option: Option<unknown>, language: Language): string {
+  const left = `  ${optionUsage(option)}`;
+  const initial = defaultText(option, language);
+  const notes = [
+    initial === undefined ? "" : WORDS.default[language] + initial,
+    option.flag === undefined || option.variable === undefined ? "" : `$${option.variable}`,
+  ].filter((note) => note !== "");
+  const words = [option.help[language], option.noEffect?.[language]]
+    .filter((text) => text !== undefined).join(language === "zh" ? "：" : ": ");
+  const text = words + (notes.length === 0 ? "" : ` (${notes.join("; ")})`);
+  const [first = "", ...rest] = wrap(text, WIDTH - OPTION_COLUMN);
+  const head = left.length < OPTION_COLUMN - 1
+    ? left.padEnd(OPTION_COLUMN) + first
+    : `${left}\n${" ".repeat(OPTION_COLUMN)}${first}`;
+  return [head, ...rest.map((line) => " ".repeat(OPTION_COLUMN) + line)].join("\n");
+}
+
+/** Breaks a text at blanks, and between Chinese characters. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  // No line begins with a closing mark.
+  for (
+    const piece of text.split(
+      /(?<= )|(?<=[\u3000-\u9fff\uff00-\uffef])(?![\u3000-\u303f\uff00-\uffef)])/,
+    )
+  ) {
+    if (line !== "" && displayWidth((line + piece).trimEnd()) > width) {
+      lines.push(line.trimEnd());
+      line = piece;
+    } else {
+      line += piece;
+    }
+  }
+  return [...lines, line];
+}
+
+/** Columns of a text on a terminal, where a Chinese character takes two. */
+export function displayWidth(text: string): number {
+  return text.length + (text.match(/[\u2e80-\u9fff\uff00-\uff60]/g)?.length ?? 0);
+}

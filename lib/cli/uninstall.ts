@@ -1,0 +1,43 @@
+/**
+ * The command `uninstall`.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { toolLine } from "../host/tool_runner.ts";
+import { readOfficialRecord } from "../service/official_record.ts";
+import { OfficialService } from "../service/official_service.ts";
+import { restore } from "../service/restore_official.ts";
+import { servicePaths } from "../service/service_paths.ts";
+import { currentSystem, scopeOf } from "../service/target_system.ts";
+import { uninstall as uninstallService } from "../service/uninstall.ts";
+import type { CommandContext } from "./command.ts";
+
+/**
+ * Removes everything that was installed; with `--restore` it also starts the official agent that was
+ * replaced.
+ *
+ * @throws {Error} When something can't be removed, or the official agent not be restored.
+ */
+export async function uninstall(config: Config, context: CommandContext): Promise<number> {
+  const { serviceName, print } = config;
+  const { signal, env } = context;
+  const printLine = (line: string) => context.print(`${line}\n`);
+  const system = currentSystem({ env, printLine });
+  if (config.restore) {
+    await restore(config, system, { signal });
+    return 0;
+  }
+  const { configFolder } = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
+  const replaced = readOfficialRecord(system.root + configFolder);
+  await uninstallService(system, { serviceName, print, signal });
+  if (replaced !== undefined && !print) {
+    const { startCommands } = new OfficialService(replaced, system);
+    printLine(
+      `The official agent (${replaced.serviceName}) is still installed but stopped; to start it:`,
+    );
+    printLine(`  ${startCommands.map(toolLine).join(" && ")}`);
+  }
+  return 0;
+}

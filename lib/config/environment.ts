@@ -1,0 +1,117 @@
+/**
+ * Environment variables that are no options: proxies, and the folders that systemd and XDG name.
+ *
+ * @module
+ */
+
+import { parseProxy } from "../parse/proxy.ts";
+import { UsageError } from "./usage_error.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Folders for files of one run; empty if the environment names none. */
+export interface RuntimePaths {
+  readonly runtimeDir: string;
+  /** Below the user's own runtime folder. */
+  readonly userRuntimeDir: string;
+}
+
+/** Folders for persistent state; empty if the environment names none. */
+export interface StatePaths {
+  readonly stateDir: string;
+  /** Below the user's home. */
+  readonly userStateDir: string;
+}
+
+const NAME = "komari-agent-deno";
+
+/** Reads `RUNTIME_DIRECTORY`, of whose list the first counts, `XDG_RUNTIME_DIR` and `TMPDIR`. */
+export function runtimePaths(env: Environment): RuntimePaths {
+  const { RUNTIME_DIRECTORY = "", XDG_RUNTIME_DIR = "", TMPDIR = "" } = env;
+  const [ofSystemd = ""] = RUNTIME_DIRECTORY.split(":");
+  const ofUser = [XDG_RUNTIME_DIR, TMPDIR].find(isFullPath) ?? "";
+  return {
+    runtimeDir: isFullPath(ofSystemd) ? ofSystemd : "",
+    userRuntimeDir: ofUser === "" ? "" : `${ofUser.replace(/\/+$/, "")}/${NAME}`,
+  };
+}
+
+/**
+ * Takes the option before `STATE_DIRECTORY`, of whose list the first counts; reads
+ * `XDG_STATE_HOME` and `HOME`.
+ */
+export function statePaths(option: string, env: Environment): StatePaths {
+  const { STATE_DIRECTORY = "", XDG_STATE_HOME = "", HOME = "" } = env;
+  const [ofSystemd = ""] = STATE_DIRECTORY.split(":");
+  const home = isFullPath(XDG_STATE_HOME)
+    ? XDG_STATE_HOME
+    : isFullPath(HOME)
+    ? `${HOME}/.local/state`
+    : "";
+  return {
+    stateDir: option !== "" ? option : isFullPath(ofSystemd) ? ofSystemd : "",
+    userStateDir: home === "" ? "" : `${home}/${NAME}`,
+  };
+}
+
+function isFullPath(path: string): boolean {
+  return path.startsWith("/");
+}
+
+/** The named variables, as far as they are set. */
+export function pickVariables(env: Environment, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => {
+    const value = env[name];
+    return value === undefined ? [] : [[name, value]];
+  }));
+}
+
+/** Proxies by the scheme of the requested URL, as URLs; and the hosts reached without one. */
+export interface Proxies {
+  readonly http?: string;
+  readonly https?: string;
+  /** Hosts, separated by commas. */
+  readonly none?: string;
+}
+
+/**
+ * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; small letters win over capitals,
+ * as in curl.
+ *
+ * @throws {UsageError} If a proxy is of an unknown kind; the message never shows the URL.
+ */
+export function proxiesFromEnvironment(env: Environment): Proxies {
+  const all = findVariable(env, "all_proxy");
+  const http = findVariable(env, "http_proxy") ?? all;
+  const https = findVariable(env, "https_proxy") ?? all;
+  const none = findVariable(env, "no_proxy");
+  return {
+    ...(http && { http: proxyUrl(http) }),
+    ...(https && { https: proxyUrl(https) }),
+    ...(none && { none: none.value }),
+  };
+}
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
+
+function findVariable(env: Environment, small: string): Variable | undefined {
+  for (const name of [small, small.toUpperCase()]) {
+    const value = env[name]?.trim();
+    if (value) return { name, value };
+  }
+  return undefined;
+}
+
+/** Without a scheme it is an HTTP proxy, as in curl. */
+function proxyUrl({ name, value }: Variable): string {
+  try {
+    parseProxy(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`${error.message} (variable ${name})`);
+  }
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
+}
