@@ -11,7 +11,8 @@ import { type Config, requestedLogFormat, resolveConfig } from "./lib/config/con
 import type { Command } from "./lib/config/commands.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
 import { RESTART_SIGNAL } from "./lib/host/this_program.ts";
-import { getLogger, redactSecrets } from "./lib/log/log.ts";
+import { getLogger } from "./lib/log/log.ts";
+import { redactSecrets } from "./lib/log/redact.ts";
 import { installedConfigPaths, installedRootOptions } from "./lib/service/install_record.ts";
 
 /** Every command but `report`, which runs for years, is loaded only when it is run. */

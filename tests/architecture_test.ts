@@ -103,6 +103,15 @@ Deno.test("imports go one way, down the floors", () => {
   assertEquals(wrong, []);
 });
 
+Deno.test("net/ imports nothing of ours but log/ and the pure parsers", () => {
+  const wrong = files.filter((file) => file.name.startsWith("net/")).flatMap((file) =>
+    importsOf(file)
+      .filter((target) => !/^(net|log|parse)\//.test(target))
+      .map((target) => `${file.name} -> ${target}`)
+  );
+  assertEquals(wrong, []);
+});
+
 Deno.test("no two files of lib/ import each other in a circle", () => {
   const graph = new Map(files.map((file) => [file.name, importsOf(file)]));
   const done = new Set<string>();

@@ -1,5 +1,5 @@
 /**
- * Logging set-up: one line per event, fit for journald, and no secret in any of them.
+ * Logging set-up: one line per event, suitable for journald, without secrets.
  *
  * @module
  */
@@ -11,30 +11,31 @@ import {
   type LogLevel,
   type LogRecord,
 } from "@logtape/logtape";
+import { redactQueries, redactSecrets } from "./redact.ts";
 
 const ROOT = "komari-agent";
 
 /** The rooms that log. */
 export type LogRoom = "agent" | "panel" | "probe" | "remote" | "update";
 
-/** How the log is written. */
+/** Settings of the log. */
 export interface LogOptions {
   level: "debug" | "info" | "warning" | "error";
   format: "text" | "json";
-  /** Texts that must never appear, such as the token. */
+  /** Texts that are removed from every line, such as the token. */
   secrets: readonly string[];
-  /** Written for journald: it has its own clock, and takes the level as a number in front. */
+  /** Writes for journald: without a time, and with the level as a number in front. */
   forJournal: boolean;
-  /** Takes a line without its line feed. */
+  /** Writes a line, which has no line feed. */
   write: (line: string) => void;
 }
 
-/** The logger of a room; silent until {@linkcode setUpLog} was called. */
+/** Gets the logger of a room; silent until {@linkcode setUpLog} was called. */
 export function getLogger(room: LogRoom): Logger {
   return getCategory([ROOT, room]);
 }
 
-/** Sends every room's events to `options.write`. */
+/** Starts writing the events of all rooms to `options.write`. */
 export function setUpLog(options: LogOptions): void {
   const format = options.format === "json" ? formatJson : formatText;
   configureSync({
@@ -50,24 +51,19 @@ export function setUpLog(options: LogOptions): void {
 }
 
 /**
- * An error in one line: its message and those of its causes, without query strings, since a panel's
- * URL carries the token there.
+ * Describes an error in one line: its message and those of its causes, without the query strings of
+ * URLs.
  */
 export function describeError(error: unknown): string {
   const words: string[] = [];
   let current: unknown = error;
   for (let depth = 0; depth < 5 && current !== undefined && current !== null; depth++) {
     const text = current instanceof Error ? current.message || current.name : String(current);
-    // Wrapped errors often say the same again.
+    // Wrapped errors often repeat the message.
     if (!words.some((word) => word.includes(text))) words.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
   return redactQueries(words.join(": "));
-}
-
-/** Text without the query strings of the URLs in it. */
-export function redactQueries(text: string): string {
-  return text.replace(/\?[^\s()"'<>]*=[^\s()"'<>]*/g, "?…");
 }
 
 const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
@@ -106,19 +102,9 @@ function messageOf(record: LogRecord, options: LogOptions): string {
   const text = record.message.map((part) =>
     part instanceof Error ? describeError(part) : `${part}`
   );
-  // One event is one line, whatever a panel or a kernel put into it, and reads as it was written.
+  // One event is one line: text of a panel or a kernel may hold line feeds and control characters.
   return redactSecrets(text.join(""), options.secrets).replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]+/gu,
     " ",
   );
-}
-
-/** Text without any of the secrets, in any of their spellings. */
-export function redactSecrets(text: string, secrets: readonly string[]): string {
-  let hidden = text;
-  for (const secret of secrets) {
-    if (secret === "") continue;
-    hidden = hidden.replaceAll(secret, "…").replaceAll(encodeURIComponent(secret), "…");
-  }
-  return hidden;
 }

@@ -1,6 +1,6 @@
 import { syncFolder, writeToDisk } from "../host/atomic_write.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
-import { redactSecrets } from "../log/log.ts";
+import { redactSecrets } from "../log/redact.ts";
 import { dirname } from "../parse/path.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 

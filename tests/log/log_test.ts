@@ -1,11 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import {
-  describeError,
-  getLogger,
-  type LogOptions,
-  redactQueries,
-  setUpLog,
-} from "../../lib/log/log.ts";
+import { describeError, getLogger, type LogOptions, setUpLog } from "../../lib/log/log.ts";
 
 const SECRET = `s3c"r&t+/=`;
 
@@ -75,9 +69,4 @@ Deno.test("describeError() joins the causes and says nothing twice", () => {
   const circle = new Error("a");
   circle.cause = circle;
   assertEquals(describeError(circle), "a");
-});
-
-Deno.test("redactQueries() takes queries out of URLs and leaves questions alone", () => {
-  assertEquals(redactQueries("(http://a/b?token=x&y=z): refused"), "(http://a/b?…): refused");
-  assertEquals(redactQueries("is it right? yes"), "is it right? yes");
 });
