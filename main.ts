@@ -6,7 +6,7 @@
 
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
 import { explainError, logToStandardError, print, printError } from "./lib/cli/output.ts";
-import { report } from "./lib/cli/report.ts";
+import { runReport } from "./lib/cli/report.ts";
 import { type Config, requestedLogFormat, resolveConfig } from "./lib/config/config.ts";
 import type { Command } from "./lib/config/commands.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
@@ -17,17 +17,17 @@ import { installedConfigPaths, installedRootOptions } from "./lib/service/instal
 
 /** Every command but `report`, which runs for years, is loaded only when it is run. */
 const COMMANDS: Readonly<Record<Command | "dry run" | "help", () => Promise<CommandFunction>>> = {
-  "report": () => Promise.resolve(report),
-  "dry run": async () => (await import("./lib/cli/dry_run.ts")).dryRun,
-  "demo": async () => (await import("./lib/cli/demo.ts")).demo,
-  "traffic show": async () => (await import("./lib/cli/traffic.ts")).trafficShow,
-  "traffic set": async () => (await import("./lib/cli/traffic.ts")).trafficSet,
-  "install": async () => (await import("./lib/cli/install.ts")).install,
-  "uninstall": async () => (await import("./lib/cli/uninstall.ts")).uninstall,
-  "health": async () => (await import("./lib/cli/health.ts")).health,
-  "update": async () => (await import("./lib/cli/update.ts")).update,
-  "version": async () => (await import("./lib/cli/version.ts")).version,
-  "help": async () => (await import("./lib/cli/help.ts")).help,
+  "report": () => Promise.resolve(runReport),
+  "dry run": async () => (await import("./lib/cli/dry_run.ts")).runDryRun,
+  "demo": async () => (await import("./lib/cli/demo.ts")).runDemo,
+  "traffic show": async () => (await import("./lib/cli/traffic.ts")).runTrafficShow,
+  "traffic set": async () => (await import("./lib/cli/traffic.ts")).runTrafficSet,
+  "install": async () => (await import("./lib/cli/install.ts")).runInstall,
+  "uninstall": async () => (await import("./lib/cli/uninstall.ts")).runUninstall,
+  "health": async () => (await import("./lib/cli/health.ts")).runHealth,
+  "update": async () => (await import("./lib/cli/update.ts")).runUpdate,
+  "version": async () => (await import("./lib/cli/version.ts")).runVersion,
+  "help": async () => (await import("./lib/cli/help.ts")).runHelp,
 };
 
 /** Exit codes: a failure, a mistake on the command line, and an end by Ctrl-C as shells name it. */

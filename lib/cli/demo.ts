@@ -14,7 +14,7 @@ import { logToStandardError } from "./output.ts";
 import { logUnhandledErrors } from "./report.ts";
 
 /** Starts the panel and reports to it until the program is asked to end. */
-export async function demo(config: Config, context: CommandContext): Promise<number> {
+export async function runDemo(config: Config, context: CommandContext): Promise<number> {
   const { print, signal } = context;
   const options = { ...supportedPlatform(), signal };
   if (config.fault === "help") {

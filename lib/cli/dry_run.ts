@@ -32,7 +32,7 @@ const MAX_SECONDS = 5;
 const DEFAULT_SECONDS = 3;
 
 /** Prints what would be sent. */
-export async function dryRun(config: Config, context: CommandContext): Promise<number> {
+export async function runDryRun(config: Config, context: CommandContext): Promise<number> {
   const { signal } = context;
   const platform = supportedPlatform();
   logToStandardError(config, config.secrets);

@@ -20,7 +20,7 @@ export interface HealthResult {
 const MAX_AGE_INTERVALS = 3;
 
 /** Prints whether the agent is healthy; the exit code is 0 if it is. */
-export function health(config: Config, { print }: CommandContext): Promise<number> {
+export function runHealth(config: Config, { print }: CommandContext): Promise<number> {
   const { text, isHealthy } = checkHealth(runtimeFolders(config), config);
   print(text);
   return Promise.resolve(isHealthy ? 0 : 1);

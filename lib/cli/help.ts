@@ -49,7 +49,7 @@ const COMMAND_COLUMN = 48;
 const WIDTH = 100;
 
 /** Prints the help. */
-export function help(_config: Config, { print }: CommandContext): Promise<number> {
+export function runHelp(_config: Config, { print }: CommandContext): Promise<number> {
   print(helpText());
   return Promise.resolve(0);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { install as installService } from "../service/install.ts";
+import { install } from "../service/install.ts";
 import { replace } from "../service/replace_official.ts";
 import { currentSystem } from "../service/target_system.ts";
 import type { CommandContext } from "./command.ts";
@@ -16,7 +16,7 @@ import type { CommandContext } from "./command.ts";
  * @throws {UsageError} When it can't be installed here as was asked.
  * @throws {Error} When something could not be made or started.
  */
-export async function install(config: Config, context: CommandContext): Promise<number> {
+export async function runInstall(config: Config, context: CommandContext): Promise<number> {
   const { env, signal } = context;
   const system = currentSystem({ env, printLine: (line) => context.print(`${line}\n`) });
   const refusal = config.replace
@@ -24,6 +24,6 @@ export async function install(config: Config, context: CommandContext): Promise<
       signal,
       resolveWith: ({ given, proxies }) => context.resolveWith({ options: given, proxies }),
     })
-    : await installService(config, system, { signal });
+    : await install(config, system, { signal });
   return refusal === undefined ? 0 : 1;
 }

@@ -13,7 +13,7 @@ import { type CommandContext, supportedPlatform } from "./command.ts";
 import { logToStandardError } from "./output.ts";
 
 /** Reports as the given node, or as the one that this machine registers as. */
-export async function report(config: Config, context: CommandContext): Promise<number> {
+export async function runReport(config: Config, context: CommandContext): Promise<number> {
   const { signal, secrets } = context;
   const options = { ...supportedPlatform(), signal };
   requireCredentials(config, { verb: "report" });

@@ -20,13 +20,13 @@ import type { TrafficBytes } from "../types.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 
 /** Prints the month's traffic. */
-export async function trafficShow(config: Config, context: CommandContext): Promise<number> {
+export async function runTrafficShow(config: Config, context: CommandContext): Promise<number> {
   context.print(await showTraffic(config, { ...supportedPlatform(), signal: context.signal }));
   return 0;
 }
 
 /** Sets the month's traffic, and prints it. */
-export async function trafficSet(config: Config, context: CommandContext): Promise<number> {
+export async function runTrafficSet(config: Config, context: CommandContext): Promise<number> {
   context.print(await setTraffic(config, { ...supportedPlatform(), signal: context.signal }));
   return 0;
 }

@@ -11,7 +11,7 @@ import { OfficialService } from "../service/official_service.ts";
 import { restore } from "../service/restore_official.ts";
 import { servicePaths } from "../service/service_paths.ts";
 import { currentSystem, scopeOf } from "../service/target_system.ts";
-import { uninstall as uninstallService } from "../service/uninstall.ts";
+import { uninstall } from "../service/uninstall.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
@@ -20,7 +20,7 @@ import type { CommandContext } from "./command.ts";
  *
  * @throws {Error} When something can't be removed, or the official agent not be restored.
  */
-export async function uninstall(config: Config, context: CommandContext): Promise<number> {
+export async function runUninstall(config: Config, context: CommandContext): Promise<number> {
   const { serviceName, print } = config;
   const { signal, env } = context;
   const printLine = (line: string) => context.print(`${line}\n`);
@@ -31,7 +31,7 @@ export async function uninstall(config: Config, context: CommandContext): Promis
   }
   const { configFolder } = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
   const replaced = readOfficialRecord(system.root + configFolder);
-  await uninstallService(system, { serviceName, print, signal });
+  await uninstall(system, { serviceName, print, signal });
   if (replaced !== undefined && !print) {
     const { startCommands } = new OfficialService(replaced, system);
     printLine(

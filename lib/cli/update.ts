@@ -27,7 +27,7 @@ import { agentService, serviceNames } from "../update/agent_service.ts";
 import { Downloads } from "../update/download.ts";
 import { ProgramFiles } from "../update/program_files.ts";
 import { findRelease, type FoundRelease, latestReleaseUrl } from "../update/releases.ts";
-import { runUpdate, type UpdateOutcome } from "../update/updater.ts";
+import { performUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 import { logToStandardError } from "./output.ts";
@@ -97,7 +97,7 @@ export interface UpdateResult {
 }
 
 /** Checks for a newer version or installs it; the exit code is 1 if it was rolled back. */
-export async function update(config: Config, context: CommandContext): Promise<number> {
+export async function runUpdate(config: Config, context: CommandContext): Promise<number> {
   logToStandardError({ ...config, notices: [] }, config.secrets);
   const { signal } = context;
   const { text, isSuccess } = await updateProgram(config, { program: thisProgram(), signal });
@@ -146,7 +146,7 @@ async function updateNow(
     const log = getLogger("update");
     const state = openUpdateState(path);
     for (const problem of (await state.open()).problems) log.warning("{problem}", { problem });
-    const outcome = await runUpdate({
+    const outcome = await performUpdate({
       ...places,
       currentVersion: VERSION,
       target: thisTarget(program),

@@ -10,7 +10,7 @@ import { COMMIT, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 
 /** Prints the version. */
-export function version(config: Config, { print }: CommandContext): Promise<number> {
+export function runVersion(config: Config, { print }: CommandContext): Promise<number> {
   print(versionText(config));
   return Promise.resolve(0);
 }

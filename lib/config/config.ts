@@ -4,8 +4,8 @@ import type { Command } from "./commands.ts";
 import { readConfigFile, splitRootOptions } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
-  type Proxies,
   proxiesFromEnvironment,
+  type ProxySettings,
   type RuntimePaths,
   runtimePaths,
   type StatePaths,
@@ -53,7 +53,7 @@ export interface Config extends OptionValues, StatePaths, RuntimePaths {
   readonly remoteFiles: boolean;
   /** PEM texts of certificates to trust in addition to the well-known ones, one certificate each. */
   readonly caCerts: readonly string[];
-  readonly proxies: Proxies;
+  readonly proxies: ProxySettings;
   /** Every option that was set, by its key, without the token. */
   readonly explicitOptions: OptionTexts;
   /** Options of the installed configuration that are ignored, since another user owns the file. */

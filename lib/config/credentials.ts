@@ -1,4 +1,4 @@
-import type { Proxies } from "./environment.ts";
+import type { ProxySettings } from "./environment.ts";
 import { type OptionLookup, parseOption, readOptionFile, type ReadText } from "./option_lookup.ts";
 import { OPTIONS } from "./option_table.ts";
 import { type Header, parseToken, TOKEN_RULE } from "./parsers.ts";
@@ -75,7 +75,7 @@ const SCHEME = /^(?:Basic|Bearer|Digest|Token) /i;
 
 /** Every text that must never be logged, in each of its spellings. */
 export function secretsOf(
-  config: { tokens: readonly string[]; headers: readonly Header[]; proxies: Proxies },
+  config: { tokens: readonly string[]; headers: readonly Header[]; proxies: ProxySettings },
 ): readonly string[] {
   const { tokens, headers, proxies } = config;
   const values = headers.flatMap(([, value]) => [value, value.replace(SCHEME, "")]);

@@ -66,8 +66,8 @@ export function pickVariables(env: Environment, names: readonly string[]): Recor
   }));
 }
 
-/** Proxies by the scheme of the requested URL, as URLs; and the hosts reached without one. */
-export interface Proxies {
+/** ProxySettings by the scheme of the requested URL, as URLs; and the hosts reached without one. */
+export interface ProxySettings {
   readonly http?: string;
   readonly https?: string;
   /** Hosts, separated by commas. */
@@ -80,7 +80,7 @@ export interface Proxies {
  *
  * @throws {UsageError} If a proxy is of an unknown kind; the message never shows the URL.
  */
-export function proxiesFromEnvironment(env: Environment): Proxies {
+export function proxiesFromEnvironment(env: Environment): ProxySettings {
   const all = findVariable(env, "all_proxy");
   const http = findVariable(env, "http_proxy") ?? all;
   const https = findVariable(env, "https_proxy") ?? all;

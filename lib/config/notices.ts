@@ -87,7 +87,7 @@ function misspeltVariables(env: Readonly<Record<string, string>>): string[] {
 }
 
 /** Options that name parts of a machine. */
-export interface MachineOptions {
+export interface MachineSelection {
   /** Whether details of graphics cards are wanted. */
   readonly gpu?: boolean;
   readonly includeNics: readonly string[];
@@ -114,7 +114,7 @@ export interface MachineParts {
  * A machine without any interface or mount point was not measured yet, and gives no notice.
  */
 export function unmatchedNotices(
-  lists: MachineOptions,
+  lists: MachineSelection,
   { interfaces, mountPoints, asksCards = true }: MachineParts,
 ): string[] {
   const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";

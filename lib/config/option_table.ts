@@ -133,6 +133,7 @@ export const OPTIONS = {
       en: "Maximum wait between two connection attempts, in the first minute",
       zh: "第一分钟内，两次连接尝试之间最长等多久",
     },
+    initialText: { en: "2 (official: 5)", zh: "2（官方为 5）" },
     initial: 2,
     min: 0.1,
     max: 86_400,

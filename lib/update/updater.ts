@@ -110,7 +110,7 @@ export interface RestartableAgent extends UpdatedAgent {
   requireRestart(health: Health, signal: AbortSignal): Promise<void>;
 }
 
-/** Options of {@linkcode runUpdate}. */
+/** Options of {@linkcode performUpdate}. */
 export interface UpdaterOptions extends TrialOptions {
   readonly agent: RestartableAgent;
   readonly downloads: Downloads;
@@ -139,7 +139,7 @@ const LEAST_ACCEPTED_MS = 30_000;
  *
  * @throws {Error} When the update fails; the program in place starts in any case.
  */
-export async function runUpdate(
+export async function performUpdate(
   parts: UpdaterOptions,
   signal: AbortSignal,
 ): Promise<UpdateOutcome> {

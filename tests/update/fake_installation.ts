@@ -9,7 +9,11 @@ import {
 import { Downloads } from "../../lib/update/download.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
-import { runUpdate, type UpdateOutcome, type UpdaterOptions } from "../../lib/update/updater.ts";
+import {
+  performUpdate,
+  type UpdateOutcome,
+  type UpdaterOptions,
+} from "../../lib/update/updater.ts";
 import { FakeAgent } from "./fake_agent.ts";
 import { programOf } from "./release_server.ts";
 
@@ -52,7 +56,7 @@ export async function runFakeUpdate(
   const parts = updaterOptions(place, onStep);
   // It stays open while the process lives.
   using _state = parts.state;
-  return await runUpdate(parts, new AbortController().signal);
+  return await performUpdate(parts, new AbortController().signal);
 }
 
 /** The version of a program's file, which is whole. */

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { describeError } from "../../lib/log/log.ts";
 import type { FoundRelease } from "../../lib/update/releases.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
-import { runUpdate } from "../../lib/update/updater.ts";
+import { performUpdate } from "../../lib/update/updater.ts";
 import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
 import { runFakeUpdate, updaterOptions, versionIn } from "./fake_installation.ts";
 
@@ -52,7 +52,7 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("runUpdate() takes a newer version, restarts the agent and keeps the old one", async () => {
+Deno.test("performUpdate() takes a newer version, restarts the agent and keeps the old one", async () => {
   await using world = await World.open();
   await Deno.chmod(world.path, 0o751);
   world.server.publish("1.3.0", programOf("1.3.0"));
@@ -73,7 +73,7 @@ Deno.test("runUpdate() takes a newer version, restarts the agent and keeps the o
   assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.1", "1.3.0"]);
 });
 
-Deno.test("runUpdate() goes back when the new version does not report, and never tries again", async () => {
+Deno.test("performUpdate() goes back when the new version does not report, and never tries again", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", programOf("1.3.0"));
@@ -93,7 +93,7 @@ Deno.test("runUpdate() goes back when the new version does not report, and never
   assertEquals((await world.run()).kind, "updated");
 });
 
-Deno.test("runUpdate() only swaps the file where no agent runs", async () => {
+Deno.test("performUpdate() only swaps the file where no agent runs", async () => {
   await using world = await World.open();
   world.parts().agent.stop();
   world.server.publish("1.3.0", programOf("1.3.0"));
@@ -113,7 +113,7 @@ const NOT_TAKEN: Record<string, [string, ServerFaults, FoundRelease["decision"]]
 };
 
 for (const [kind, [version, faults, decision]] of Object.entries(NOT_TAKEN)) {
-  Deno.test(`runUpdate() leaves ${kind} version alone`, async () => {
+  Deno.test(`performUpdate() leaves ${kind} version alone`, async () => {
     await using world = await World.open();
     world.server.publish(version, programOf(version));
     world.server.faults = faults;
@@ -233,7 +233,7 @@ function elfForArm64(): Uint8Array<ArrayBuffer> {
 }
 
 for (const [kind, { faults = {}, program = PROGRAM, words }] of Object.entries(FAULTS)) {
-  Deno.test(`runUpdate() leaves everything as it is when ${kind}`, async () => {
+  Deno.test(`performUpdate() leaves everything as it is when ${kind}`, async () => {
     await using world = await World.open();
     world.server.publish("1.3.0", program);
     world.server.faults = faults;
@@ -258,7 +258,7 @@ const BAD_PROGRAMS: Record<string, [string, string]> = {
 };
 
 for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
-  Deno.test(`runUpdate() does not take a program that ${kind}, and not again`, async () => {
+  Deno.test(`performUpdate() does not take a program that ${kind}, and not again`, async () => {
     await using world = await World.open();
     world.server.publish("1.3.0", program);
     assertStringIncludes(await world.failure(), words);
@@ -269,7 +269,7 @@ for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
   });
 }
 
-Deno.test("runUpdate() tries nothing while the panel takes no reports anyway", async () => {
+Deno.test("performUpdate() tries nothing while the panel takes no reports anyway", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.2.3");
   await world.parts().agent.start();
@@ -281,19 +281,22 @@ Deno.test("runUpdate() tries nothing while the panel takes no reports anyway", a
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
-Deno.test("runUpdate() puts the old version back when the agent can't be restarted", async () => {
+Deno.test("performUpdate() puts the old version back when the agent can't be restarted", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
   const parts = world.parts();
   parts.agent.restart = () => Promise.reject(new Error("no such service"));
-  const error = await assertRejects(() => runUpdate(parts, new AbortController().signal), Error);
+  const error = await assertRejects(
+    () => performUpdate(parts, new AbortController().signal),
+    Error,
+  );
   assertStringIncludes(describeError(error), "the agent can't be restarted: no such service");
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
-Deno.test("runUpdate() leaves no untried version in place when the disk fails in the swap", async () => {
+Deno.test("performUpdate() leaves no untried version in place when the disk fails in the swap", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
@@ -305,7 +308,7 @@ Deno.test("runUpdate() leaves no untried version in place when the disk fails in
     throw new Error("input/output error");
   };
   await assertRejects(
-    () => runUpdate(parts, new AbortController().signal),
+    () => performUpdate(parts, new AbortController().signal),
     Error,
     "Cannot install version",
   );
@@ -313,7 +316,7 @@ Deno.test("runUpdate() leaves no untried version in place when the disk fails in
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
-Deno.test("runUpdate() starts the old version when a restart has only ended the agent", async () => {
+Deno.test("performUpdate() starts the old version when a restart has only ended the agent", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
@@ -324,12 +327,15 @@ Deno.test("runUpdate() starts the old version when a restart has only ended the 
     parts.agent.restart = restart;
     return Promise.reject(new Error("it did not start"));
   };
-  const error = await assertRejects(() => runUpdate(parts, new AbortController().signal), Error);
+  const error = await assertRejects(
+    () => performUpdate(parts, new AbortController().signal),
+    Error,
+  );
   assertStringIncludes(describeError(error), "the agent can't be restarted: it did not start");
   assertEquals(parts.agent.health()?.version, "1.2.3");
 });
 
-Deno.test("runUpdate() ends the version that has failed the next time, when that failed too", async () => {
+Deno.test("performUpdate() ends the version that has failed the next time, when that failed too", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", PROGRAM);
@@ -339,7 +345,10 @@ Deno.test("runUpdate() ends the version that has failed the next time, when that
     await parts.agent.start();
     parts.agent.restart = () => Promise.reject(new Error("too busy"));
   };
-  const error = await assertRejects(() => runUpdate(parts, new AbortController().signal), Error);
+  const error = await assertRejects(
+    () => performUpdate(parts, new AbortController().signal),
+    Error,
+  );
   assertStringIncludes(
     describeError(error),
     "as version 1.2.3, which is installed again: too busy",
@@ -350,7 +359,7 @@ Deno.test("runUpdate() ends the version that has failed the next time, when that
   assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
 });
 
-Deno.test("runUpdate() goes back at once after a trial that was cut off again and again", async () => {
+Deno.test("performUpdate() goes back at once after a trial that was cut off again and again", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   await Deno.rename(world.path, `${world.path}.old`);
@@ -371,7 +380,7 @@ Deno.test("runUpdate() goes back at once after a trial that was cut off again an
   assertEquals(versionIn(world.path), "1.2.3");
 });
 
-Deno.test("runUpdate() says so when there is nothing to go back to, and does not loop", async () => {
+Deno.test("performUpdate() says so when there is nothing to go back to, and does not loop", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", PROGRAM);
@@ -416,7 +425,7 @@ const STEPS_OF_GOOD: readonly UpdateStep[] = [
 for (const step of STEPS_OF_GOOD) {
   for (const rebooted of [false, true]) {
     const end = rebooted ? "a power loss" : "a kill";
-    Deno.test(`runUpdate() comes to its end after ${end} at "${step}"`, async () => {
+    Deno.test(`performUpdate() comes to its end after ${end} at "${step}"`, async () => {
       await using world = await World.open();
       world.server.publish("1.3.0", PROGRAM);
       await killedAt(world, step);
@@ -443,14 +452,14 @@ const STEPS_OF_BAD: readonly UpdateStep[] = [
 for (const step of STEPS_OF_BAD) {
   for (const rebooted of [false, true]) {
     const end = rebooted ? "a power loss" : "a kill";
-    Deno.test(`runUpdate() goes back from a mute version after ${end} at "${step}"`, async () => {
+    Deno.test(`performUpdate() goes back from a mute version after ${end} at "${step}"`, async () => {
       await using world = await World.open();
       world.silentVersions.push("1.3.0");
       world.server.publish("1.3.0", PROGRAM);
       await killedAt(world, step);
       if (rebooted) await world.parts().agent.start();
       const parts = world.parts();
-      assertEquals((await runUpdate(parts, new AbortController().signal)).kind, "rolled back");
+      assertEquals((await performUpdate(parts, new AbortController().signal)).kind, "rolled back");
       assertEquals(versionIn(world.path), "1.2.3");
       assertEquals(parts.agent.health()?.version, "1.2.3");
       const isBack = rebooted && step === "rolled back";
@@ -460,7 +469,7 @@ for (const step of STEPS_OF_BAD) {
   }
 }
 
-Deno.test("runUpdate() says so when the disk is full, and leaves all as it was", async () => {
+Deno.test("performUpdate() says so when the disk is full, and leaves all as it was", async () => {
   await using world = await World.open();
   const disk = `${world.folder}/disk`;
   Deno.mkdirSync(disk);
