@@ -5,13 +5,13 @@ import type { PanelAccess } from "./client_v1.ts";
 import { connectionError, statusError, timeoutError } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
 
-/** A transfer that the panel has opened, good for one use. */
+/** A transfer that the panel has opened, for one use. */
 export interface TransferTicket {
   readonly id: string;
   readonly token: string;
 }
 
-/** A transfer of which no byte moves for so long is ended. */
+/** Time without a byte after which a transfer is cancelled. */
 const STALL_MS = 60_000;
 
 /** Moves parts of files from and to the panel, by `/api/clients/transfer/…`. */
@@ -42,9 +42,9 @@ export class FileTransferClient {
   }
 
   /**
-   * Receives exactly the bytes that a sink wants.
+   * Receives exactly `sink.lengthBytes` bytes.
    *
-   * @throws {PanelError} When the panel gave others; or what the sink throws.
+   * @throws {PanelError} When the panel sent another number of bytes; or what the sink throws.
    */
   async receive(ticket: TransferTicket, sink: ByteSink, signal: AbortSignal): Promise<void> {
     await this.#request(ticket, { sink, signal });
@@ -84,7 +84,7 @@ export class FileTransferClient {
   }
 }
 
-/** How many bytes a panel says that it has received. */
+/** The number of bytes that the panel has received, by its answer. */
 function receivedBytes(text: string): unknown {
   try {
     const { received }: Record<string, unknown> = { ...JSON.parse(text) };

@@ -3,31 +3,31 @@ import { FolderLock } from "../host/state_lock.ts";
 import { getLogger } from "../log/log.ts";
 import { nodeOf, type RegisteredNode } from "./registrar.ts";
 
-/** A node of this machine's at one panel. */
+/** The node that this machine is at one panel. */
 export interface KnownNode extends RegisteredNode {
   /** The panel's base URL without a slash at its end. */
   readonly endpoint: string;
-  /** When it was registered here, in milliseconds since 1970; absent when it was taken over. */
+  /** When it was registered here, in milliseconds since 1970; absent when it was imported. */
   readonly registeredAtMs?: number;
 }
 
 const VERSION = 1;
-/** Nobody moves between more panels; the one used longest ago goes first. */
+/** Panels that are remembered; the one used longest ago is dropped first. */
 const KEPT = 16;
 
-/** The text that {@linkcode parseKnownNodes} reads. */
+/** Formats nodes as the text that {@linkcode parseKnownNodes} reads. */
 export function formatKnownNodes(nodes: readonly KnownNode[]): string {
   return JSON.stringify({ version: VERSION, nodes }, null, 2) + "\n";
 }
 
-/** @throws {SyntaxError} When the text was not written by {@linkcode formatKnownNodes}. */
+/** Parses known nodes. @throws {SyntaxError} When the text was not written by {@linkcode formatKnownNodes}. */
 export function parseKnownNodes(text: string): KnownNode[] {
   const { version, nodes }: Record<string, unknown> = { ...JSON.parse(text) };
   if (version !== VERSION || !Array.isArray(nodes)) throw damaged();
   return nodes.map(knownNode);
 }
 
-/** The nodes with one more, which takes the place of what was known of its panel before. */
+/** Adds a node, which replaces the former one of its panel. */
 export function withNode(nodes: readonly KnownNode[], node: KnownNode): KnownNode[] {
   return [node, ...nodes.filter(({ endpoint }) => endpoint !== node.endpoint)].slice(0, KEPT);
 }
@@ -53,13 +53,13 @@ const NAME = "auto-discovery";
 /** More than the file and what the disk needs around it. */
 const SPARE_BYTES = 8 * 1024;
 
-/** As which nodes this machine has registered, kept from one run to the next. */
+/** The nodes that this machine has registered as, in the state directory. */
 export class NodeStore implements Disposable {
   readonly #file: StateFile<KnownNode[]>;
   readonly #ignoreDamage: boolean;
   #lock: FolderLock | undefined;
 
-  /** `forgives` says that a damaged file counts as none, and is no error. */
+  /** @param options `ignoreDamage`: a damaged file counts as missing, instead of being an error. */
   constructor(folder: string, options: { ignoreDamage: boolean }) {
     this.#file = new StateFile(folder, { name: NAME, parse: parseKnownNodes });
     this.#ignoreDamage = options.ignoreDamage;
@@ -88,9 +88,9 @@ export class NodeStore implements Disposable {
   }
 
   /**
-   * Every node that is known, the newest first.
+   * Reads the known nodes, the newest first.
    *
-   * @throws {Error} When there is a file that can't be read: to register anew would make a second
+   * @throws {Error} When there is a file that can't be read: to register again would make a second
    * node at the panel.
    */
   read(): readonly KnownNode[] {
@@ -107,14 +107,14 @@ export class NodeStore implements Disposable {
     return value ?? [];
   }
 
-  /** The node at one panel. @throws {Error} As {@linkcode read} does. */
+  /** Finds the node at one panel. @throws {Error} As {@linkcode read} does. */
   find(endpoint: string): KnownNode | undefined {
     return this.read().find((node) => node.endpoint === endpoint);
   }
 
   /**
-   * Takes the right to register for this process alone, until the result is disposed of; `undefined`
-   * when another process has it.
+   * Locks registration for this process until the result is disposed of; `undefined` when another
+   * process has the lock.
    */
   lock(): Disposable | undefined {
     const lock = this.#lock;
@@ -122,12 +122,12 @@ export class NodeStore implements Disposable {
     return { [Symbol.dispose]: () => lock.unlock() };
   }
 
-  /** Checks that a node could be kept. @throws {Error} When it could not. */
+  /** Checks that a node can be saved. @throws {Error} When it could not. */
   async checkWritable(): Promise<void> {
     await this.#file.checkWritable(SPARE_BYTES);
   }
 
-  /** Keeps a node. @throws {Error} When it can't be written. */
+  /** Saves a node. @throws {Error} When it can't be written. */
   async save(node: KnownNode): Promise<void> {
     await this.#file.write(formatKnownNodes(withNode(this.read(), node)));
   }

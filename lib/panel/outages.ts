@@ -1,13 +1,13 @@
 import { getLogger } from "../log/log.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
-/** What should be said about the panel. */
+/** A change of an outage that is worth a log line. */
 export interface OutageEvent {
   readonly kind: "started" | "changed" | "ended";
   readonly text: string;
 }
 
-/** Failures that are the panel's or the line's as a whole, whichever call met them. */
+/** Failures of the panel or the connection as a whole, whichever call they hit. */
 const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
   "unreachable",
   "timeout",
@@ -19,31 +19,31 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
 
 const PANEL = "";
 
-interface Trouble {
+interface Outage {
   readonly sinceMs: number;
   readonly failures: number;
-  /** What tells this trouble from another. */
+  /** Identifies the kind of failure. */
   readonly key: string;
-  /** The calls that met it. */
+  /** Names of the calls that failed. */
   readonly calls: ReadonlySet<string>;
 }
 
 /**
- * Turns a stream of outcomes into few lines: one when trouble starts, one when it becomes another,
- * one when it ends, with the count in between.
+ * Turns outcomes of calls into few events: one when an outage starts, one when its cause changes, and
+ * one when it ends, with the number of failed calls.
  *
- * Trouble of the panel as a whole is told once, not once for each kind of call.
+ * An outage of the whole panel is one outage, not one for each kind of call.
  */
 export class Outages {
   readonly #nowMs: () => number;
-  /** By call; the panel's own under the empty name. */
-  readonly #open = new Map<string, Trouble>();
+  /** By name of the call; the panel as a whole under the empty name. */
+  readonly #open = new Map<string, Outage>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  /** Notes a failed call; the event, if there is something new to say. */
+  /** Records a failed call; gives an event if an outage starts or changes. */
   failed(call: string, error: unknown): OutageEvent | undefined {
     const text = error instanceof Error ? error.message : String(error);
     const general = error instanceof PanelError && OF_THE_PANEL.has(error.failure);
@@ -60,26 +60,26 @@ export class Outages {
     return before.key === key ? undefined : { kind: "changed", text };
   }
 
-  /** Notes a call that went well; the event, if it ends a trouble that it had met. */
+  /** Records a successful call; gives an event if it ends an outage that had hit this call. */
   succeeded(call: string): OutageEvent | undefined {
     const place = this.#open.has(call) ? call : PANEL;
-    const trouble = this.#open.get(place);
-    if (trouble === undefined || !trouble.calls.has(call)) return undefined;
+    const outage = this.#open.get(place);
+    if (outage === undefined || !outage.calls.has(call)) return undefined;
     this.#open.delete(place);
-    const seconds = Math.round((this.#nowMs() - trouble.sinceMs) / 1000);
-    const calls = trouble.failures === 1 ? "1 failed call" : `${trouble.failures} failed calls`;
-    const what = place === PANEL ? "The panel answers again" : `The ${call} goes through again`;
+    const seconds = Math.round((this.#nowMs() - outage.sinceMs) / 1000);
+    const calls = outage.failures === 1 ? "1 failed call" : `${outage.failures} failed calls`;
+    const what = place === PANEL ? "The panel answers again" : `The ${call} works again`;
     return { kind: "ended", text: `${what} after ${seconds} s and ${calls}` };
   }
 }
 
-/** Is told how each call went. */
+/** Receives the outcome of each call. */
 export interface OutcomeListener {
-  /** `undefined` when it went well; must not throw. */
+  /** @param error `undefined` after a success. Must not throw. */
   onOutcome?(error: unknown): void;
 }
 
-/** Tells the operator how it goes with the panel, in few words. */
+/** Logs outages of the panel. */
 export class PanelLog {
   readonly #log = getLogger("panel");
   readonly #outages = new Outages(() => performance.now());
@@ -89,24 +89,26 @@ export class PanelLog {
     this.#listener = listener;
   }
 
-  /** A call failed. */
+  /** Records a failed call. */
   failed(call: string, error: unknown): void {
     this.#listener.onOutcome?.(error);
     const event = this.#outages.failed(call, error);
     if (event !== undefined) this.#log.warning("{text}; trying again", { text: event.text });
   }
 
-  /** A call went well. */
+  /** Records a successful call. */
   succeeded(call: string): void {
     this.#listener.onOutcome?.(undefined);
     const event = this.#outages.succeeded(call);
     if (event !== undefined) this.#log.info("{text}", { text: event.text });
   }
 
+  /** Logs a line. */
   info(text: string): void {
     this.#log.info("{text}", { text });
   }
 
+  /** Logs a warning. */
   warning(text: string): void {
     this.#log.warning("{text}", { text });
   }

@@ -1,4 +1,4 @@
-/** Why an exchange with the panel failed, in the kinds that are handled apart. */
+/** Kinds of failure that callers distinguish. */
 export type PanelFailure =
   | "unreachable"
   | "timeout"
@@ -7,14 +7,14 @@ export type PanelFailure =
   | "rejected"
   | "unavailable"
   | "unreadable"
-  /** The answer has no sign of the version of the protocol that was spoken. */
+  /** The answer shows that this version of the protocol is not supported, or that no panel is there. */
   | "unsupported protocol"
-  /** The WebSocket that reports went by has ended. */
+  /** The WebSocket that reports were sent by was closed. */
   | "disconnected"
-  /** WebSockets don't get through, while POST does. */
+  /** WebSockets are blocked, while POST works. */
   | "websocket blocked";
 
-/** An exchange with the panel failed; the message carries method and path, never the query. */
+/** A call to the panel failed; the message has method and path, never the query. */
 export class PanelError extends Error {
   override name = "PanelError";
   readonly failure: PanelFailure;

@@ -1,7 +1,7 @@
 /**
- * The panel's JSON as it goes out, and every quirk of it: placeholders, rounding, ranges.
+ * Outgoing JSON: field names, rounding, ranges and the placeholders that a panel demands.
  *
- * Nothing else decides what a number looks like on the wire.
+ * Nothing else decides how a number is written on the wire.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import type {
   Usage,
 } from "../types.ts";
 
-/** The least CPU use that is sent: the panel stores a 0 as "no value". */
+/** Lowest CPU usage that is sent: the panel stores a 0 as "no value". */
 const MIN_CPU_PERCENT = 0.001;
-/** Beyond it the panel refuses the load of one minute; it takes the other two as they are. */
+/** Highest load of one minute that the panel accepts. */
 const MAX_LOAD1 = 1000;
 const MAX_LOAD = 1_000_000;
 
-/** Beyond it a message is of no use to anybody who reads it on a panel. */
+/** Longest message, in UTF-16 code units: the panel shows it on its home page. */
 const MAX_MESSAGE_LENGTH = 400;
 
-/** A report as the panel takes it. */
+/** A report on the wire. */
 export interface WireReport {
   cpu: { usage: number };
   ram: WireUsage;
@@ -42,7 +42,7 @@ export interface WireReport {
   gpu?: WireGpu;
 }
 
-/** Graphics cards as the panel takes them; sizes in bytes, whole degrees Celsius. */
+/** Graphics cards on the wire; sizes in bytes, whole degrees Celsius. */
 export interface WireGpu {
   count: number;
   average_usage: number;
@@ -60,7 +60,7 @@ interface WireUsage {
   used: number;
 }
 
-/** A basic info as the panel takes it; what is absent stays as it is there. */
+/** Basic info on the wire; the panel leaves absent fields unchanged. */
 export interface WireBasicInfo {
   arch: string;
   cpu_name: string;
@@ -79,10 +79,10 @@ export interface WireBasicInfo {
 }
 
 /**
- * What a snapshot looks like on the wire.
+ * Converts a snapshot to a report.
  *
- * What could not be measured is sent as the least value that the panel takes, and `message` says so:
- * the panel refuses half a report.
+ * Unknown values are sent as the lowest value that the panel accepts, since it refuses incomplete
+ * reports; `message` names them.
  */
 export function toWireReport(snapshot: Snapshot): WireReport {
   const { load, traffic, connections, gpus = [] } = snapshot;
@@ -110,7 +110,7 @@ export function toWireReport(snapshot: Snapshot): WireReport {
   };
 }
 
-/** The average is that of the cards that tell their use. */
+/** The average is over the cards whose usage is known. */
 function toWireGpu(cards: readonly Gpu[]): WireGpu {
   const uses = cards.flatMap(({ usePercent }) => usePercent ?? []);
   const sum = uses.reduce((before, use) => before + use, 0);
@@ -127,24 +127,24 @@ function toWireGpu(cards: readonly Gpu[]): WireGpu {
   };
 }
 
-/** What basic info is made of. */
+/** Sources of basic info. */
 export interface BasicInfoParts {
   facts: MachineFacts;
   /** For the totals of memory, swap and disk. */
   snapshot: Snapshot;
   addresses: Addresses;
   version: string;
-  /** Leaves out the columns that panels up to 1.2.0 don't have. */
+  /** Omits the columns that panels up to 1.2.0 don't have. */
   withoutNewColumns: boolean;
 }
 
 /**
- * What the machine looks like on the wire.
+ * Converts facts about the machine to basic info.
  *
- * Unknown addresses are left out: an empty one would erase what the panel knows, and when it gets
- * none it takes the address that the call came from.
+ * Unknown addresses are omitted: an empty one would erase the stored one, and a panel of version 1
+ * uses the address of the caller when there is none.
  *
- * @throws {TypeError} When a value is of the wrong type: it would break the panel for every node.
+ * @throws {TypeError} When a value has the wrong type: it would break the panel for every node.
  */
 export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
   const { facts, snapshot, addresses } = parts;
@@ -170,7 +170,7 @@ export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
   return info;
 }
 
-/** @throws {TypeError} When a number has a fraction or is out of range, or a text is none. */
+/** Checks basic info. @throws {TypeError} When a number has a fraction or is out of range, or a text is none. */
 export function checkBasicInfo(info: Readonly<WireBasicInfo>): void {
   for (const [field, value] of Object.entries(info)) {
     const fine = NUMBERS_OF_BASIC_INFO.has(field)
@@ -188,7 +188,7 @@ const NUMBERS_OF_BASIC_INFO: ReadonlySet<string> = new Set([
   "disk_total",
 ]);
 
-/** A probe's result as the panel takes it. */
+/** A probe's result on the wire. */
 export interface WireProbeResult {
   task_id: number;
   value: number;
@@ -196,7 +196,7 @@ export interface WireProbeResult {
   finished_at: string;
 }
 
-/** What a probe found, on the wire: whole milliseconds, or -1 when it was lost. */
+/** Converts the result of a probe: whole milliseconds, or -1 when it was lost. */
 export function toWireProbeResult(result: ProbeResult): WireProbeResult {
   return {
     task_id: result.taskId,
@@ -206,7 +206,7 @@ export function toWireProbeResult(result: ProbeResult): WireProbeResult {
   };
 }
 
-/** A command's result as the panel takes it. */
+/** A command's result on the wire. */
 export interface WireCommandResult {
   task_id: string;
   result: string;
@@ -214,7 +214,7 @@ export interface WireCommandResult {
   finished_at: string;
 }
 
-/** What a command came to, on the wire; old panels refuse a result without a word. */
+/** Converts the result of a command; panels up to 1.4 refuse an empty output. */
 export function toWireCommandResult(result: CommandResult): WireCommandResult {
   return {
     task_id: result.taskId,
@@ -224,7 +224,7 @@ export function toWireCommandResult(result: CommandResult): WireCommandResult {
   };
 }
 
-/** What failed, in the words of those who measured, cut to a length that can be read. */
+/** Joins the descriptions of failures, with a bounded length. */
 function message(failures: readonly string[]): string {
   const all = failures.join("; ");
   if (all.length <= MAX_MESSAGE_LENGTH) return all;
@@ -235,13 +235,13 @@ function message(failures: readonly string[]): string {
 export interface WireFileResult {
   request_id: string;
   ok: boolean;
-  /** What was asked for; null after a failure. */
+  /** The result of the operation; null after a failure. */
   result: unknown;
-  /** Why it failed, in words that panels look for; empty when it went well. */
+  /** Why it failed, in words that panels search for; empty after a success. */
   error: string;
 }
 
-/** The answer to a file request as the panel takes it. */
+/** The answer to a file request on the wire. */
 export function toWireFileResult(
   { requestId, ok, result, error }: FileResult,
 ): WireFileResult {
@@ -252,13 +252,13 @@ function toWireUsage(usage: Usage | undefined): WireUsage {
   return { total: count(usage?.totalBytes), used: count(usage?.usedBytes) };
 }
 
-/** A count as the panel takes it: whole, not negative, exact. */
+/** A count: a whole number, not negative, exact in a double. */
 function count(value: number | undefined): number {
   if (value === undefined || !Number.isFinite(value) || value <= 0) return 0;
   return Math.min(Math.round(value), Number.MAX_SAFE_INTEGER);
 }
 
-/** Whole degrees; what is colder than anything and hotter than a flame was not measured. */
+/** Whole degrees; values below absolute zero or from 1000 on count as unknown. */
 function degrees(celsius: number | undefined): number {
   const whole = Math.round(celsius ?? 0);
   return whole > -273 && whole < 1000 ? whole : 0;

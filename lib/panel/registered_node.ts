@@ -10,26 +10,26 @@ import { PanelError } from "./panel_error.ts";
 import { Registrar } from "./registrar.ts";
 import { cannotKeep, NodeRegistration } from "./registration.ts";
 
-/** For so long a panel may be confused, or be another for a while, until its word is taken. */
+/** Time for which a panel has to reject the token before that is believed. */
 const REJECTED_TOKEN_MS = 10 * 60_000;
 
-/** Sees when a panel has not known the token for ten minutes without a break. */
+/** Detects that a panel has rejected the token for ten minutes without a break. */
 export class RejectedTokenTimer {
   readonly #nowMs: () => number;
   #sinceMs: number | undefined;
 
-  /** `nowMs` is a clock that only runs forward. */
+  /** @param nowMs A clock that only runs forward. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
   /**
-   * Notes how a call went, `undefined` when it went well; whether the ten minutes are over. They
-   * begin anew then.
+   * Records the outcome of a call, `undefined` for a success; `true` when the ten minutes are over,
+   * which restarts them.
    */
   record(error: unknown): boolean {
     const failure = error instanceof PanelError ? error.failure : undefined;
-    // Of a WebSocket that is barred nothing is known but that.
+    // A blocked WebSocket says nothing about the token.
     if (failure === "websocket blocked") return false;
     if (failure !== "unauthorized") {
       this.#sinceMs = undefined;
@@ -43,13 +43,13 @@ export class RejectedTokenTimer {
   }
 }
 
-/** What a node that was discovered works with. */
+/** Settings of a node that registers itself. */
 export interface AutoDiscoveredNodeParts {
   readonly store: Pick<NodeStore, "path" | "find" | "lock" | "checkWritable" | "save">;
   readonly registrar: Pick<Registrar, "register">;
-  /** Whether it may register anew when the panel has forgotten it. */
+  /** Whether it may register again when the panel does not know it any more. */
   readonly rediscover: boolean;
-  /** Is told of each token before it is used or spoken of. */
+  /** Receives each token before it is used or logged. */
   readonly onToken: (token: string) => void;
   readonly signal: AbortSignal;
 }
@@ -57,7 +57,7 @@ export interface AutoDiscoveredNodeParts {
 const DAY_MS = 24 * 60 * 60_000;
 const SAVE_RETRY_MS = 60_000;
 
-/** A node that has registered itself; its token may become another while the agent runs. */
+/** A node that has registered itself; its token may change while the agent runs. */
 export class AutoDiscoveredNode {
   readonly #parts: AutoDiscoveredNodeParts;
   readonly #log = getLogger("panel");
@@ -67,7 +67,7 @@ export class AutoDiscoveredNode {
   readonly #signal: AbortSignal;
   #node: KnownNode;
   #isLogged = false;
-  /** When it was last tried to register anew; the panel may have made a node then. */
+  /** When it last tried to register again; the panel may have made a node then. */
   #triedAtMs: number | undefined;
 
   constructor(node: KnownNode, parts: AutoDiscoveredNodeParts) {
@@ -82,12 +82,12 @@ export class AutoDiscoveredNode {
     return this.#node.endpoint;
   }
 
-  /** The token of the moment. */
+  /** The current token. */
   get token(): string {
     return this.#node.token;
   }
 
-  /** Notes how a call to the panel went; `undefined` when it went well. */
+  /** Records the outcome of a call to the panel; `undefined` for a success. */
   onOutcome(error: unknown): void {
     if (!this.#rejectedToken.record(error)) return;
     if (this.#parts.rediscover) this.#track(this.#registerAgain());
@@ -95,12 +95,12 @@ export class AutoDiscoveredNode {
       this.#isLogged = true;
       this.#log.warning(
         "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
-          "with --rediscover it registers anew",
+          "with --rediscover it registers again",
       );
     }
   }
 
-  /** Uses a node that is not kept yet, and keeps it, by and by if it has to be. */
+  /** Uses and saves a new node; saving is retried in the background. */
   async adopt(node: KnownNode): Promise<void> {
     this.#parts.onToken(node.token);
     const isNew = node.registeredAtMs !== undefined;
@@ -110,17 +110,17 @@ export class AutoDiscoveredNode {
       await this.#parts.store.save(node);
       if (isNew) {
         const { uuid } = node;
-        this.#log.info("Registered at the panel as node {uuid}; kept in {path}", { uuid, path });
+        this.#log.info("Registered at the panel as node {uuid}; saved in {path}", { uuid, path });
       }
     } catch (error) {
-      this.#log.error("{error}; the next start would make another node at the panel", {
+      this.#log.error("{error}; until it is saved, a restart makes another node at the panel", {
         error: describeError(error),
       });
       this.#track(this.#saveLater(node));
     }
   }
 
-  /** Ends what goes on, and resolves when what can't be interrupted has ended. */
+  /** Stops background work, and resolves when all of it has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
@@ -138,10 +138,10 @@ export class AutoDiscoveredNode {
       await delay(SAVE_RETRY_MS, { signal: this.#signal }).catch(() => {});
       try {
         await store.save(node);
-        this.#log.info("The node is kept in {path} now", { path: store.path });
+        this.#log.info("Saved the node in {path}", { path: store.path });
         return;
       } catch {
-        // It was told.
+        // The first failure was logged.
       }
     }
   }
@@ -150,11 +150,11 @@ export class AutoDiscoveredNode {
   async #registerAgain(): Promise<void> {
     try {
       using lock = this.#parts.store.lock();
-      // Another process does it at present; its node is found in ten minutes.
+      // Another process is registering; its node is read in ten minutes.
       if (lock !== undefined) await this.#registerLocked();
     } catch (error) {
       if (this.#signal.aborted) return;
-      this.#log.warning("Cannot register anew: {error}", { error: describeError(error) });
+      this.#log.warning("Cannot register again: {error}", { error: describeError(error) });
     }
   }
 
@@ -164,21 +164,23 @@ export class AutoDiscoveredNode {
     if (kept !== undefined && kept.token !== this.token) {
       this.#parts.onToken(kept.token);
       this.#node = kept;
-      this.#log.info("Another process has registered anew; reporting as node {uuid}", {
+      this.#log.info("Another process has registered again; reporting as node {uuid}", {
         uuid: kept.uuid,
       });
       return;
     }
     const lastMs = this.#triedAtMs ?? this.#node.registeredAtMs ?? -Infinity;
     if (Math.abs(Date.now() - lastMs) < DAY_MS) {
-      this.#log.warning("The panel has forgotten this node; it registers once a day at most");
+      this.#log.warning(
+        "The panel does not know this node any more; it registers again once a day at most",
+      );
       return;
     }
     await store.checkWritable();
     const outcome = await registrar.register(this.#signal);
     if (outcome.kind === "registered") {
       this.#triedAtMs = Date.now();
-      this.#log.info("The panel has not known this node for 10 minutes: it has registered anew");
+      this.#log.info("The panel has not known this node for 10 minutes: registered again");
       await this.adopt({
         endpoint: this.endpoint,
         ...outcome.node,
@@ -191,7 +193,7 @@ export class AutoDiscoveredNode {
   }
 }
 
-/** What the user asked for. */
+/** The settings of registration. */
 export interface RegistrationConfig extends ConnectionConfig, StatePaths {
   readonly endpoint: string;
   readonly autoDiscoveryKey: string;

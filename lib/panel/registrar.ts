@@ -20,10 +20,10 @@ export interface RegisteredNode {
 }
 
 /**
- * Reads what a panel answers to a registration.
+ * Parses a panel's response to a registration.
  *
- * @throws {SyntaxError} When it names no node; the message has nothing of the text, for that may
- * hold a token.
+ * @throws {SyntaxError} When it names no node; the message quotes nothing, since the text may hold a
+ * token.
  */
 export function parseRegistration(text: string): RegisteredNode {
   const { status, data } = objectOf(text);
@@ -32,15 +32,15 @@ export function parseRegistration(text: string): RegisteredNode {
 }
 
 /**
- * Reads the file `auto-discovery.json` of an official agent.
+ * Parses the file `auto-discovery.json` of an official agent.
  *
- * @throws {SyntaxError} When it names no node; the message has nothing of the text.
+ * @throws {SyntaxError} When it names no node; the message quotes nothing.
  */
 export function parseOfficialNode(text: string): RegisteredNode {
   return nodeOf(objectOf(text));
 }
 
-/** Takes a node out of a value that came from outside. @throws {SyntaxError} When it is none. */
+/** Checks that an untrusted value is a node. @throws {SyntaxError} When it is none. */
 export function nodeOf(value: unknown): RegisteredNode {
   if (typeof value !== "object" || value === null) throw unreadable();
   const { uuid, token }: Record<string, unknown> = { ...value };
@@ -64,33 +64,33 @@ function unreadable(): SyntaxError {
   return new SyntaxError("Cannot read the node: there is no uuid with a token");
 }
 
-/** What became of a try to register. */
+/** The outcome of an attempt to register. */
 export type RegistrationOutcome =
   | { readonly kind: "registered"; readonly node: RegisteredNode }
-  /** The key is not the panel's, or registering is off there. */
+  /** The key is wrong, or registration is disabled at the panel. */
   | { readonly kind: "refused"; readonly error: PanelError }
   | {
     readonly kind: "failed";
     readonly error: PanelError;
-    /** The panel may have made a node, only that nobody has heard of it. */
+    /** The panel may have made a node although no valid answer came. */
     readonly isDoubtful: boolean;
   };
 
-/** At which panel, by which way, and as whom. */
+/** Settings of a registrar. */
 export interface RegistrarOptions {
   readonly endpoint: string;
   readonly key: string;
-  /** The node's name, which the panel puts `Auto-` before. */
+  /** The node's name, which the panel prefixes with `Auto-`. */
   readonly name: string;
   readonly connection: ConnectionConfig;
 }
 
 const TIMEOUT_MS = 30_000;
 
-/** What the panel has done in answer to a call that is under way must not be lost by a stop. */
+/** Time for a call in flight when the agent stops: the panel may have made a node already. */
 const STOP_GRACE_MS = 500;
 
-/** Registers this machine at a panel, by the same way as reports go. */
+/** Registers this machine at a panel, over the same connection settings as reports. */
 export class Registrar {
   readonly #options: RegistrarOptions;
 
@@ -99,8 +99,8 @@ export class Registrar {
   }
 
   /**
-   * Makes one try; each that succeeds makes another node, so one that is under way when `signal`
-   * aborts has a moment to end.
+   * Makes one attempt. Each success makes another node, so a call in flight when `signal` aborts gets
+   * a moment to end.
    *
    * @throws The signal's reason.
    */
@@ -127,7 +127,7 @@ export class Registrar {
       headers: [["accept", "application/json"], ["authorization", `Bearer ${key}`]],
       timeoutMs: TIMEOUT_MS,
     };
-    // A proxy's own login can't go along: the panel wants the key in its place.
+    // A login of a reverse proxy can't be sent: the panel wants the key in the same header.
     const others = this.#headers().filter(([header]) => header.toLowerCase() !== "authorization");
     let isSent = false;
     const dialer = new NetDialer(this.#options.connection);
@@ -150,7 +150,7 @@ export class Registrar {
     }
   }
 
-  /** Whether the panel knows a token. @throws {PanelError} When it does not say. */
+  /** Whether the panel accepts a token. @throws {PanelError} When that is not clear from its answer. */
   async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
     const { endpoint, connection: way } = this.#options;
     const client = new HttpClient({ dialer: new NetDialer(way) });
@@ -173,7 +173,7 @@ export class Registrar {
   }
 }
 
-/** Answers of what stands before a panel when that took too long. */
+/** Status codes of reverse proxies whose panel took too long. */
 const LATE = [408, 504, 522, 524];
 
 function outcomeOf(answer: PanelResponse, { name }: PanelCall): RegistrationOutcome {

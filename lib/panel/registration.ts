@@ -6,28 +6,28 @@ import { PanelLog } from "./outages.ts";
 import type { PanelError } from "./panel_error.ts";
 import { parseOfficialNode, type RegisteredNode, type Registrar } from "./registrar.ts";
 
-/** How the tries to register went so far. */
+/** Attempts to register so far. */
 export interface RegistrationAttempts {
   /** Failures in a row, other than refusals. */
   readonly failed: number;
-  /** Tries whose answer got lost: each may have left a node at the panel. */
+  /** Attempts whose answer was lost: each may have made a node at the panel. */
   readonly doubtful: number;
-  /** Refusals in a row: nothing comes of a try before somebody sets the panel or the key right. */
+  /** Refusals in a row: further attempts are useless until an administrator changes the key. */
   readonly refused: number;
 }
 
-/** The longest waits, the first and the slowest; half of each is waited at least. */
+/** The longest delay after the first attempt, and after many; at least half of it is waited. */
 interface Waits {
   readonly firstMs: number;
   readonly slowestMs: number;
 }
 
 const USUAL: Waits = { firstMs: 1_000, slowestMs: 30_000 };
-/** A panel that answers too late would get a node by each try. */
+/** A panel that answers too late makes a node in each attempt. */
 const IN_DOUBT: Waits = { firstMs: 60_000, slowestMs: 60 * 60_000 };
 const REFUSED: Waits = { firstMs: 2 * 60_000, slowestMs: 60 * 60_000 };
 
-/** How long to wait for the next try, in milliseconds; `random` is from 0 up to 1. */
+/** The delay until the next attempt, in milliseconds; `random` is from 0 up to 1. */
 export function registrationWaitMs(
   { failed, doubtful, refused }: RegistrationAttempts,
   random: number,
@@ -40,12 +40,12 @@ export function registrationWaitMs(
   return longestMs * (0.5 + random / 2);
 }
 
-/** Twice as long each time. */
+/** Doubles each time. */
 function longest(count: number, { firstMs, slowestMs }: Waits): number {
   return count === 0 ? 0 : Math.min(firstMs * 2 ** (count - 1), slowestMs);
 }
 
-/** What an enrolment works with. */
+/** Settings of a registration. */
 export interface NodeRegistrationParts {
   readonly endpoint: string;
   readonly store: Pick<NodeStore, "path" | "read" | "find" | "lock" | "checkWritable">;
@@ -54,18 +54,18 @@ export interface NodeRegistrationParts {
   readonly readOfficial?: typeof readOfficialNode;
 }
 
-/** How often it is looked whether another process has registered this machine. */
+/** Interval at which the lock of another process is tried. */
 const LOCK_POLL_MS = 1_000;
 
-/** How often it is told that the panel refuses the key. */
+/** A refused key is logged once in this time. */
 const REFUSAL_LOG_INTERVAL_MS = 60 * 60_000;
 
-/** Finds out as which node this machine reports, and makes it one where it is none yet. */
+/** Determines the node of this machine: known, imported from an official agent, or new. */
 export class NodeRegistration {
   readonly #parts: NodeRegistrationParts;
   readonly #log = getLogger("panel");
   readonly #outages = new PanelLog();
-  /** When it was told that the panel refuses the key, on a clock that only runs forward. */
+  /** When the refusal was logged, on a clock that only runs forward. */
   #refusalLoggedAtMs: number | undefined;
 
   constructor(parts: NodeRegistrationParts) {
@@ -73,10 +73,10 @@ export class NodeRegistration {
   }
 
   /**
-   * The node: the one that is known, else an official agent's, else a new one; tried until there is
-   * one. `onNew` is called at once with one that is not kept yet, under the lock of the store.
+   * Finds the known node, or an official agent's, or registers a new one; tries until there is one.
+   * `onNew` is called at once with a node that is not saved yet, under the lock of the store.
    *
-   * @throws {Error} When what the panel answers could not be kept.
+   * @throws {Error} When the node can't be saved.
    * @throws The signal's reason when it aborts.
    */
   async findOrRegister(
@@ -94,7 +94,7 @@ export class NodeRegistration {
     return node;
   }
 
-  /** Waits until no other process registers this machine. */
+  /** Waits until no other process is registering this machine. */
   async #lock(signal: AbortSignal): Promise<Disposable> {
     const { store } = this.#parts;
     for (let looks = 0;; looks++) {
@@ -107,10 +107,10 @@ export class NodeRegistration {
     }
   }
 
-  /** The node of an official agent, if the panel knows it. */
+  /** Imports the node of an official agent, if the panel knows it. */
   async #importOfficialNode(signal: AbortSignal): Promise<KnownNode | undefined> {
     const { endpoint, store, registrar, readOfficial = readOfficialNode } = this.#parts;
-    // Whoever has been at another panel with this agent means what he has left there.
+    // A machine that has used this agent before has left the official one behind.
     const found = store.read().length === 0 ? readOfficial() : undefined;
     if (found === undefined) return undefined;
     const { path } = found;
@@ -118,7 +118,7 @@ export class NodeRegistration {
     try {
       node = parseOfficialNode(found.text);
     } catch (error) {
-      this.#log.warning("Cannot take over {path}: {error}", { path, error: describeError(error) });
+      this.#log.warning("Cannot import {path}: {error}", { path, error: describeError(error) });
       return undefined;
     }
     await this.#checkWritable();
@@ -128,8 +128,8 @@ export class NodeRegistration {
         this.#outages.succeeded("registration");
         this.#log.info(
           isKnown
-            ? "Took over the node that the official agent has registered, from {path}"
-            : "The panel does not know the node in {path}, which an official agent has left",
+            ? "Imported the node of the official agent from {path}"
+            : "Ignored the node of the official agent in {path}: the panel does not know it",
           { path },
         );
         return isKnown ? { endpoint, ...node } : undefined;
@@ -147,7 +147,7 @@ export class NodeRegistration {
     const { endpoint, registrar } = this.#parts;
     let tries: RegistrationAttempts = { failed: 0, doubtful: 0, refused: 0 };
     while (true) {
-      // Before each try: what can't be kept would be a new node at every start.
+      // Before each attempt: a node that can't be saved would be made again at every start.
       await this.#checkWritable();
       const outcome = await registrar.register(signal);
       if (outcome.kind === "registered") {
@@ -170,9 +170,9 @@ export class NodeRegistration {
     }
   }
 
-  /** An end would help nobody: a service manager would start the agent again every few seconds. */
+  /** Exiting would not help: a service manager would restart the agent every few seconds. */
   #refused(cause: PanelError): void {
-    // It answers, whatever it says.
+    // A refusal is an answer.
     this.#outages.succeeded("registration");
     const nowMs = performance.now();
     if (nowMs - (this.#refusalLoggedAtMs ?? -Infinity) < REFUSAL_LOG_INTERVAL_MS) return;
@@ -182,7 +182,7 @@ export class NodeRegistration {
         "before the panel does",
       { cause },
     );
-    this.#log.error("{error}; trying again, after an hour at most", {
+    this.#log.error("{error}; trying again within an hour", {
       error: describeError(error),
     });
   }
@@ -196,10 +196,10 @@ export class NodeRegistration {
   }
 }
 
-/** The error of a machine that can't register, since it could not keep its token. */
+/** The error when the node can't be saved. */
 export function cannotKeep(cause: unknown): Error {
   return new Error(
-    "Cannot register this machine: its token could not be kept, and each start would make " +
+    "Cannot register this machine: its token can't be saved, and each start would make " +
       "another node; --state-dir names a folder that can be written to",
     { cause },
   );

@@ -6,16 +6,16 @@ import { connectionError, isHtml, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
 
-/** A proxy that swallows upgrades must not keep reports back for long. */
+/** Time for an upgrade: a proxy that never answers it must not delay reports for long. */
 const OPEN_TIMEOUT_MS = 5_000;
 
-/** What a WebSocket is for. */
+/** The purpose of a WebSocket: reports in a version of the protocol, or a terminal. */
 export type WebSocketPurpose = { readonly version: 1 | 2 } | { readonly terminal: string };
 
-/** A WebSocket did not come about. */
+/** A failure to open a WebSocket. */
 export interface OpenFailure {
   readonly why: DialFailure;
-  /** In words for the log, without the query. */
+  /** The error for the log, without the query. */
   readonly error: PanelError;
 }
 
@@ -36,10 +36,10 @@ export class WebSocketOpener {
   }
 
   /**
-   * Opens one.
+   * Opens a WebSocket.
    *
-   * @throws {DialError} When there is no line, or another error when no WebSocket came of it;
-   * {@linkcode toOpenFailure} tells what either means.
+   * @throws {DialError} When the panel can't be reached, or the other errors of `openWebSocket()`;
+   * {@linkcode toOpenFailure} translates them.
    * @throws The signal's reason when it aborts.
    */
   async open(purpose: WebSocketPurpose, signal: AbortSignal): Promise<WebSocketConnection> {
@@ -51,7 +51,7 @@ export class WebSocketOpener {
     return await openWebSocket(url, { ...this.#options, signal, openTimeoutMs });
   }
 
-  /** What the failure of {@linkcode open} means. */
+  /** Translates an error of {@linkcode open}. */
   toOpenFailure(purpose: WebSocketPurpose, cause: unknown): OpenFailure {
     const name = `open a WebSocket (GET ${pathOf(purpose)})`;
     if (cause instanceof UpgradeError) {
@@ -76,7 +76,7 @@ const DIAL_FAILURES: Readonly<Record<DialError["stage"], (error: DialError) => D
   lookup: () => "no answer",
   connect: (error) => isRefused(error) ? "refused" : "no answer",
   tls: () => "refused",
-  // What a proxy refuses to a WebSocket it may allow to a plain request.
+  // A proxy that refuses a WebSocket may allow a plain request.
   proxy: () => "answered",
 };
 

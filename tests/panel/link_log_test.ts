@@ -34,7 +34,7 @@ Deno.test("LinkLog tells of a WebSocket that is barred only when POST goes throu
   assertEquals(lines, [
     "warning Cannot open a WebSocket: status 403; reports go by POST; trying again",
     "info First report accepted, by v2 POST",
-    "info The WebSocket goes through again after 0 s and 101 failed calls",
+    "info The WebSocket works again after 0 s and 101 failed calls",
   ]);
 });
 
@@ -115,7 +115,7 @@ Deno.test("LinkLog tells in few lines of WebSockets that come and go while POST 
   assertEquals(lines.slice(1), [
     ...[lost, back, lost, back],
     "warning Cannot keep the WebSocket: nonsense; reports go by POST; trying again",
-    "info The WebSocket goes through again after 0 s and 48 failed calls",
+    "info The WebSocket works again after 0 s and 48 failed calls",
   ]);
 });
 

@@ -271,7 +271,7 @@ Deno.test("PanelLink.run() goes by POST where the upgrade is barred, and back, e
     assertEquals(panel.transports, ["v2 POST", "v2 WebSocket"], "back within 30 s");
     assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
     assertEquals(panel.accepted, panel.samples);
-    assertEquals(panel.lines("The WebSocket goes through again").length, 1);
+    assertEquals(panel.lines("The WebSocket works again").length, 1);
   });
 });
 

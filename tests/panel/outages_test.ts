@@ -57,6 +57,6 @@ Deno.test("Outages keeps a refused call apart from the panel", () => {
   assertEquals(troubles.failed("basic info", bad), undefined);
   assertStringIncludes(
     troubles.succeeded("basic info")?.text ?? "",
-    "basic info goes through again",
+    "basic info works again",
   );
 });

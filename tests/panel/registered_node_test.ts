@@ -89,7 +89,7 @@ Deno.test("AutoDiscoveredNode says once what would help where it must not regist
   const world = new World({ rediscover: false });
   const log = await live(world, (pass) => pass(120));
   assertEquals([world.asked, log.length], [0, 1]);
-  assertStringIncludes(log.join(), "with --rediscover it registers anew");
+  assertStringIncludes(log.join(), "with --rediscover it registers again");
 });
 
 Deno.test("AutoDiscoveredNode registers once a day at most, whatever the clock does", async () => {
@@ -107,7 +107,7 @@ Deno.test("AutoDiscoveredNode tries again when nothing can have come of it, and 
     world.answer = () => ({ kind: "failed", error: down, isDoubtful });
     const log = await live(world, (pass) => pass(43));
     assertEquals(world.asked, isDoubtful ? 1 : 4);
-    assertStringIncludes(log.join("\n"), "Cannot register anew: Cannot register: refused");
+    assertStringIncludes(log.join("\n"), "Cannot register again: Cannot register: refused");
     assertEquals(world.node.token, "old");
   }
 });
@@ -158,8 +158,8 @@ Deno.test("AutoDiscoveredNode.adopt() uses a node that can't be kept, and keeps 
     5,
     "no more often than each minute, and not when it is kept",
   );
-  assertStringIncludes(log[0] ?? "", "the next start would make another node");
-  assertStringIncludes(log[1] ?? "", "kept in /state/auto-discovery.state now");
+  assertStringIncludes(log[0] ?? "", "a restart makes another node");
+  assertStringIncludes(log[1] ?? "", "Saved the node in /state/auto-discovery.state");
   assertEquals(log.length, 2);
 });
 

@@ -89,7 +89,7 @@ Deno.test("NodeRegistration.findOrRegister() asks nobody when nothing can be kep
 
 const REFUSED = "error   panel: Cannot register this machine: the panel refuses the key of " +
   "--auto-discovery, or something before the panel does: Cannot register: status 403; " +
-  "trying again, after an hour at most";
+  "trying again within an hour";
 
 Deno.test("NodeRegistration.findOrRegister() tells of a key that is refused, and registers when it is taken", async () => {
   const world = new World();

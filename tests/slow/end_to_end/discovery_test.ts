@@ -90,7 +90,7 @@ Deno.test("an agent with a key takes over the node of an official agent, if the 
     Deno.writeTextFileSync(`${folder}/auto-discovery.json`, JSON.stringify({ uuid: "u", token }));
   leave(place.panel.token);
   await using known = place.agent("--auto-discovery", KEY);
-  await known.says("Took over the node that the official agent has registered");
+  await known.says("Imported the node of the official agent has registered");
   await place.report();
   await known.stop();
   assertEquals(place.panel.registrations, []);
@@ -107,7 +107,7 @@ Deno.test("an agent with a key takes over the node of an official agent, if the 
 Deno.test("an agent with a wrong key says so once, goes on, and shows no trace of the key", async () => {
   await using place = await Place.open();
   await using agent = place.agent("--auto-discovery", "wr0ng-discovery-key");
-  await agent.says("trying again, after an hour at most");
+  await agent.says("trying again within an hour");
   const { code, tookMs } = await agent.stop();
   assertEquals(code, 0, agent.output);
   assertLess(tookMs, 1000);

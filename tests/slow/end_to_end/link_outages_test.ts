@@ -118,7 +118,7 @@ Deno.test("reports go by POST while WebSockets are barred, and by WebSocket afte
       await more(panel, "v2 websocket", 3);
       assertEquals(agent.lines("reports go by POST").length, 1, agent.output);
       assert(agent.output.includes(words), `"${words}" is said:\n${agent.output}`);
-      assertEquals(agent.lines("The WebSocket goes through again").length, 1, agent.output);
+      assertEquals(agent.lines("The WebSocket works again").length, 1, agent.output);
     });
   });
 });
