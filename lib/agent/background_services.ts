@@ -58,7 +58,7 @@ export class Duties implements AfterFirstReport {
     open.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     sayWhatCounts(open.machine, config);
     sayWhatIsAllowed(config);
-    this.probes = startProbes(shell, onResult);
+    this.probes = startProbes({ shell, allowLoopback: config.allowLocalProbes, onResult });
     this.control = remoteControl(config, connection);
   }
 
@@ -75,10 +75,13 @@ export class Duties implements AfterFirstReport {
 }
 
 function startProbes(
-  shell: Shell | undefined,
-  onResult: (result: ProbeResult) => void,
+  { shell, allowLoopback, onResult }: {
+    shell: Shell | undefined;
+    allowLoopback: boolean;
+    onResult: (result: ProbeResult) => void;
+  },
 ): ProbeRunner {
-  const prober = new Prober({ shell });
+  const prober = new Prober({ shell, allowLoopback });
   const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
   const schedule = new ProbeSchedule({ probe, onResult });
   const onDemand = new OnDemandProbes({ probe, onResult });

@@ -134,6 +134,8 @@ export function resolveConfig(sources: ConfigSources): Config {
     token,
     intervalSeconds,
     memoryMode: memoryMode(lookup, values),
+    // The stand-in panel probes itself.
+    allowLocalProbes: values.allowLocalProbes || command === "demo",
     remoteControl,
     remoteFiles: remoteControl && !values.disableRemoteFiles,
     headers,

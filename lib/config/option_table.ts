@@ -239,6 +239,14 @@ export const OPTIONS = {
     min: 0.1,
     max: 3600,
   }),
+  allowLocalProbes: toggle({
+    flag: "allow-local-probes",
+    group: "reports",
+    help: {
+      en: "Let the panel probe this machine's own loopback addresses",
+      zh: "允许面板探测本机自己的回环地址",
+    },
+  }),
   infoIntervalMinutes: number({
     flag: "info-report-interval",
     placeholder: "MINUTES",

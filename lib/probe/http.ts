@@ -115,13 +115,16 @@ async function readRequest(client: Deno.TcpConn): Promise<void> {
 }
 
 function readExactly(from: Deno.TcpConn, length: number): Promise<Uint8Array> {
-  return readExact(from, { length, ended: "Cannot relay: the client hung up" });
+  return readExact(from, { length, ended: "Cannot relay: the client closed the connection" });
 }
 
 /** Settings of an HTTP probe. */
 export interface HttpProbeOptions {
   signal: AbortSignal;
+  /** Resolves the host of the URL and of each redirect. */
   resolver: Pick<SystemResolver, "resolve">;
+  /** Addresses of the first URL, when they were resolved before. */
+  addresses?: readonly string[] | undefined;
   /** Authorities to trust beside the built-in ones, in PEM. */
   caCerts?: string[];
 }
@@ -149,7 +152,8 @@ const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]
 export async function probeHttp(url: URL, options: HttpProbeOptions): Promise<number> {
   let elapsedMs = 0;
   for (let target = url, redirects = 0;; redirects++) {
-    const hop = await exchange(target, options);
+    const addresses = redirects === 0 ? options.addresses : undefined;
+    const hop = await exchange(target, { ...options, addresses });
     elapsedMs += hop.elapsedMs;
     const { status, location } = hop;
     if (status < 200 || status > 399) {
@@ -182,7 +186,7 @@ interface Hop {
 
 async function exchange(url: URL, options: HttpProbeOptions): Promise<Hop> {
   const { signal, resolver, caCerts } = options;
-  const addresses = await resolver.resolve(urlHost(url), { signal });
+  const addresses = options.addresses ?? await resolver.resolve(urlHost(url), { signal });
   if (url.protocol === "https:") await warmUpCryptography();
   using relay = new Relay(addresses, { port: urlPort(url), signal });
   using client = createPinnedClient(relay.url, caCerts ? { caCerts } : {});

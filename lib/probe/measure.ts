@@ -7,11 +7,13 @@ export type Measurement = { lost: false; ms: number } | { lost: true; reason: un
 export interface MeasureOptions {
   kind: ProbeKind;
   signal: AbortSignal;
+  /** What has to be done before each attempt; it is not measured, and has no time-out here. */
+  before?: ((signal: AbortSignal) => Promise<void>) | undefined;
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }
 
-/** Time-out of one attempt. */
-const TIMEOUT_MS = 3000;
+/** Time-out of one attempt, and of the resolution of a name before it. */
+export const TIMEOUT_MS = 3000;
 
 /** A first value above this is measured again. */
 const SLOW_MS = 1000;
@@ -59,6 +61,10 @@ async function attempt(
 ): Promise<number> {
   const { signal, timers = globalThis } = options;
   signal.throwIfAborted();
+  if (options.before !== undefined) {
+    await options.before(signal);
+    signal.throwIfAborted();
+  }
   const limit = new AbortController();
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const end = (reason: unknown) => {

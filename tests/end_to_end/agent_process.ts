@@ -25,7 +25,13 @@ export class AgentProcess {
     const [command = "", ...words] = [...options.through ?? [], ...started];
     this.#child = new Deno.Command(command, {
       args: [...words, ...args],
-      env: { NO_COLOR: "1", AGENT_IP_SERVICES: "off", DENO: Deno.execPath(), ...options.env },
+      env: {
+        NO_COLOR: "1",
+        AGENT_IP_SERVICES: "off",
+        AGENT_ALLOW_LOCAL_PROBES: "1",
+        DENO: Deno.execPath(),
+        ...options.env,
+      },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
