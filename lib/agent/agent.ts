@@ -23,21 +23,17 @@ import {
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
-/** A first report that hangs does not keep the rest from starting. */
-const FIRST_REPORT_GRACE_MS = 250;
 /** What is under way when the agent is told to stop has so long to arrive. */
 const STOP_GRACE_MS = 500;
 const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
 const RESULTS_WAITING = 1000;
 const FIRST_INFO_RETRY_MS = 5_000;
-/** Orders that come before the agent is ready for them; more is no panel's usual way. */
-const EARLY_ORDERS = 200;
 
 /** The part of a link that an agent uses. */
 export type AgentLink = Pick<
   PanelLink,
-  "run" | "close" | "firstOutcome" | "sendBasicInfo" | "sendProbeResult"
+  "run" | "close" | "sendBasicInfo" | "sendProbeResult"
 >;
 
 /** What the agent works with. */
@@ -56,12 +52,12 @@ export interface AgentParts {
   onAccepted(intervalMs: number): void;
   /** Never rejects but by the signal; what can't be found out is absent. */
   lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
-  /** Called once, when the first report is out and before anything that a panel asks for is done. */
-  afterFirstReport(onResult: (result: ProbeResult) => void): AfterFirstReport;
+  /** Called once, before the link is opened. */
+  openServices(onResult: (result: ProbeResult) => void): Services;
 }
 
-/** What is only needed when the first report is out. */
-export interface AfterFirstReport {
+/** Everything that an agent does for its panel beside reporting. */
+export interface Services {
   /** Asked for at each basic info: cores may come and go. */
   readonly facts: () => MachineFacts;
   readonly probes: ProbeRunner;
@@ -98,8 +94,6 @@ export class Agent {
   #transport: Transport | undefined;
   /** Aborts at the next change of the way, and at the end. */
   #transportChanged = new AbortController();
-  #early: PanelOrder[] = [];
-  #ready: AfterFirstReport | undefined;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -112,34 +106,28 @@ export class Agent {
       grace = setTimeout(() => this.#calls.abort(), STOP_GRACE_MS);
       this.#transportChanged.abort();
     }, { once: true });
-    const link = this.#parts.openLink({
-      createReport: () => this.#createReport(),
-      onOrder: (order) => this.#handleOrder(order),
-      onTransport: (transport) => this.#onTransport(transport),
-      onAccepted: (intervalMs) => this.#parts.onAccepted(intervalMs),
-    }, { signal, calls: this.#calls.signal });
     const results = new BoundedQueue<ProbeResult>({
       run: (result) => this.#sendResult(link, result),
       concurrency: RESULTS_AT_A_TIME,
       capacity: RESULTS_WAITING,
       whenFull: "drop oldest",
     });
-    const running = link.run();
-    await Promise.race([link.firstOutcome, quietDelay(FIRST_REPORT_GRACE_MS, signal)]);
-    // Files can be opened only until then, also when there is no way to report yet.
-    if (this.#snapshot === undefined) this.#createReport();
-    const ready = this.#parts.afterFirstReport((result) => results.add(result));
-    this.#ready = ready;
-    for (const order of this.#early.splice(0)) this.#handleOrder(order);
+    const services = this.#parts.openServices((result) => results.add(result));
+    const link = this.#parts.openLink({
+      createReport: () => this.#createReport(),
+      onOrder: (order) => this.#handleOrder(order, services),
+      onTransport: (transport) => this.#onTransport(transport),
+      onAccepted: (intervalMs) => this.#parts.onAccepted(intervalMs),
+    }, { signal, calls: this.#calls.signal });
     try {
       await Promise.all([
-        running,
-        this.#infoLoop(link, ready.facts, signal),
-        this.#taskLoop(ready.probes, signal),
+        link.run(),
+        this.#infoLoop(link, services.facts, signal),
+        this.#taskLoop(services.probes, signal),
       ]);
     } finally {
-      ready.probes.stop();
-      await Promise.all([results.close(), ready.control.close()]);
+      services.probes.stop();
+      await Promise.all([results.close(), services.control.close()]);
       clearTimeout(grace);
       this.#calls.abort();
       link.close();
@@ -157,12 +145,7 @@ export class Agent {
     this.#transportChanged = new AbortController();
   }
 
-  #handleOrder(order: PanelOrder): void {
-    if (this.#ready === undefined) {
-      if (this.#early.length < EARLY_ORDERS) this.#early.push(order);
-      return;
-    }
-    const { probes, control } = this.#ready;
+  #handleOrder(order: PanelOrder, { probes, control }: Services): void {
     switch (order.kind) {
       case "probe":
         return probes.runOnce(order);

@@ -1,5 +1,6 @@
 /**
- * What an agent does beside reporting: probes, commands and terminals, and telling how it is. All of it is started when the first report is on its way, which must not wait for it.
+ * Everything that an agent does beside reporting: probes, commands and terminals, and its health
+ * file.
  *
  * @module
  */
@@ -8,8 +9,8 @@ import type { Config } from "../config/config.ts";
 import { HealthFile } from "../host/health_file.ts";
 import { runtimeFolders } from "../host/paths.ts";
 import { Programs } from "../host/programs.ts";
-import { seal } from "../host/sandbox.ts";
-import type { Shell } from "../host/shell.ts";
+import { describeSandbox, type Sandbox } from "../host/sandbox.ts";
+import { type Shell, startShell } from "../host/shell.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
 import { toWireCommandResult, toWireFileResult } from "../panel/protocol.ts";
@@ -19,47 +20,45 @@ import { ProbeSchedule } from "../probe/schedule.ts";
 import { RemoteControl } from "../remote/remote_control.ts";
 import type { MachineFacts, ProbeResult, ProbeTask } from "../types.ts";
 import { VERSION } from "../version.ts";
-import type { AfterFirstReport, Controller, ProbeRunner } from "./agent.ts";
-import { startShell } from "./start_shell.ts";
-import { sayWhatCounts, sayWhatIsAllowed } from "./startup_log.ts";
+import type { ProbeRunner, Services } from "./agent.ts";
 
-/** What the duties are done with. */
-export interface DutiesParts {
-  readonly open: OpenedMachine;
-  readonly config: Config;
-  readonly connection: PanelConnection;
-  /** The runtime's name of the system. */
-  readonly os: string;
-  onResult(result: ProbeResult): void;
-}
-
-/** Reads what never changes, starts what has to be started, and seals the process between them. */
-export class Duties implements AfterFirstReport {
-  readonly facts: () => MachineFacts;
-  readonly probes: ProbeRunner;
-  readonly control: Controller;
+/** What is opened and started before the process is sealed, and used afterwards. */
+export class BackgroundServices {
+  readonly #machine: OpenedMachine;
+  readonly #config: Config;
+  readonly #facts: MachineFacts;
   readonly #health: HealthFile | undefined;
   readonly #shell: Shell | undefined;
 
-  /** @throws {Error} When the process can't be sealed; it must not go on then. */
-  constructor({ open, config, connection, os, onResult }: DutiesParts) {
-    const facts = open.machine.readFacts();
-    this.facts = () => open.machine.currentFacts?.(facts) ?? facts;
+  /** `os` is the runtime's name of the system. */
+  constructor(machine: OpenedMachine, config: Config, { os }: { os: string }) {
+    this.#machine = machine;
+    this.#config = config;
+    this.#facts = machine.machine.readFacts();
     this.#health = HealthFile.open(runtimeFolders(config), { version: VERSION });
-    const shell = startShell({
-      ...open.host.roots,
-      os,
-      gpu: config.gpu,
-    });
-    this.#shell = shell;
-    // Whoever wants commands run can't give up the right to run them.
-    if (!config.remoteControl) seal();
-    open.tree.useShell(shell);
-    open.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
-    sayWhatCounts(open.machine, config);
-    sayWhatIsAllowed(config);
-    this.probes = startProbes({ shell, allowLoopback: config.allowLocalProbes, onResult });
-    this.control = remoteControl(config, connection);
+    this.#shell = startShell({ ...machine.host.roots, os, gpu: config.gpu });
+  }
+
+  /** Goes on as the process is sealed, when it can't look into the kernel's folders itself. */
+  onSealed(sandbox: Sandbox | undefined): void {
+    this.#health?.setSandbox(sandbox === undefined ? "not sealed" : describeSandbox(sandbox));
+    const { tree, machine: { gpu } } = this.#machine;
+    tree.useShell(this.#shell);
+    gpu?.nvidia.useNvidiaSmi(async () => await this.#shell?.nvidiaSmi());
+  }
+
+  /** Probes and remote control for one panel. */
+  open(connection: PanelConnection, onResult: (result: ProbeResult) => void): Services {
+    const { machine } = this.#machine;
+    return {
+      facts: () => machine.currentFacts?.(this.#facts) ?? this.#facts,
+      probes: openProbes({
+        shell: this.#shell,
+        allowLoopback: this.#config.allowLocalProbes,
+        onResult,
+      }),
+      control: openRemoteControl(this.#config, connection),
+    };
   }
 
   /** The panel has accepted a report, and the next is due an interval later. */
@@ -74,7 +73,7 @@ export class Duties implements AfterFirstReport {
   }
 }
 
-function startProbes(
+function openProbes(
   { shell, allowLoopback, onResult }: {
     shell: Shell | undefined;
     allowLoopback: boolean;
@@ -96,7 +95,7 @@ function startProbes(
 }
 
 /** Runs the panel's commands, terminals and file requests, or refuses them if remote control is off. */
-function remoteControl(config: Config, connection: PanelConnection): RemoteControl {
+function openRemoteControl(config: Config, connection: PanelConnection): RemoteControl {
   return new RemoteControl({
     programs: config.remoteControl ? new Programs() : undefined,
     execTimeoutMs: config.execTimeoutMinutes * 60_000,

@@ -1,74 +1,148 @@
 /**
- * Puts the agent together: machine, panel, and what it does beside reporting.
+ * Puts the agent together: opens everything, seals the process, and then talks to the panel.
  *
  * @module
  */
 
 import type { Config } from "../config/config.ts";
+import { UsageError } from "../config/usage_error.ts";
+import { type Sandbox, sealProcess as sealThisProcess } from "../host/sandbox.ts";
+import type { OpenedMachine } from "../metrics/machine.ts";
 import { Sampler } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import type { OutcomeListener } from "../panel/outages.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
+import type { Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
 import { Agent } from "./agent.ts";
-import { Duties } from "./background_services.ts";
-import { sayWhoReports } from "./startup_log.ts";
+import { BackgroundServices } from "./background_services.ts";
+import { logCountedParts, logPanel, logSandbox } from "./startup_log.ts";
 
-/** Which panel, as which node; it may want to hear how the calls to the panel go. */
-export interface Node extends OutcomeListener {
+/** The node that is reported, at its panel; it may want to know how calls to the panel end. */
+interface Node extends OutcomeListener {
   /** Base URL without a slash at its end. */
   readonly endpoint: string;
   /** Asked for at each call: a node that has registered itself may get another. */
   readonly token: string;
 }
 
-/** Reports this machine to a panel until `signal` aborts. */
-export async function reportTo(
-  node: Node,
-  config: Config,
-  options: Platform & { signal: AbortSignal },
-): Promise<void> {
-  const open = await openMachine(config, options);
-  const month = config.monthRotate === 0
-    ? undefined
-    // Whoever does not want it needs nothing of it in memory.
-    : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, open);
-  const ended = new AbortController();
-  const keeping = month?.run(AbortSignal.any([options.signal, ended.signal]));
-  const measuring = new Sampler(month?.collectors ?? open.machine.collectors, {
-    monotonicMs: () => open.host.monotonicMs(),
-  });
-  const addresses = openPublicAddresses(config, open);
-  const connection = new PanelConnection(node, config);
-  let duties: Duties | undefined;
-  let acceptedEveryMs: number | undefined;
+/** How an agent is run. */
+export interface RunOptions extends Platform {
+  readonly signal: AbortSignal;
+  /** Is told of each token that the panel gives, before it is used or logged. */
+  onToken(token: string): void;
+  /** For tests, which show what is possible without the seal. */
+  readonly sealProcess?: () => Sandbox;
+}
 
+/**
+ * Reports this machine to a panel until `signal` aborts.
+ *
+ * Everything that needs files or programs is opened first. The process is sealed then, unless remote
+ * control is on, and not before that is anything read from the network.
+ *
+ * @throws {UsageError} When the process can't be sealed as `--require-seal` demands.
+ */
+export async function runAgent(config: Config, options: RunOptions): Promise<void> {
+  requireSealable(config);
+  const machine = await openMachine(config, options);
+  const discovery = config.token === ""
+    // An agent that was given its token needs nothing of it in memory.
+    ? await (await import("../panel/registered_node.ts")).openDiscovery(config)
+    : undefined;
+  const traffic = config.monthRotate === 0
+    ? undefined
+    : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, machine);
+  const sampler = new Sampler(traffic?.collectors ?? machine.machine.collectors, {
+    monotonicMs: () => machine.host.monotonicMs(),
+  });
+  // Opens the files that later snapshots read.
+  const takeSnapshot = reuseFirst(() => sampler.sample(), machine.host);
+  const services = new BackgroundServices(machine, config, options);
+  const ended = new AbortController();
+  let persisting: Promise<void> | undefined;
   try {
-    const running = new Agent({
+    const sandbox = config.remoteControl ? undefined : (options.sealProcess ?? sealThisProcess)();
+    if (config.requireSeal && sandbox?.kernelError !== undefined) {
+      throw new UsageError(
+        `Cannot seal this process as --require-seal demands: ${sandbox.kernelError}`,
+      );
+    }
+    services.onSealed(sandbox);
+    logSandbox(sandbox);
+    logCountedParts(machine.machine, config);
+    persisting = traffic?.run(AbortSignal.any([options.signal, ended.signal]));
+    await using registered = await discovery?.discover(options);
+    const node = discovery === undefined ? config : registered;
+    if (node !== undefined) {
+      await report(node, { config, machine, services, takeSnapshot, options });
+    }
+  } finally {
+    ended.abort();
+    await persisting;
+    discovery?.[Symbol.dispose]();
+    await Promise.all([services.close(), machine.close?.()]);
+  }
+}
+
+/** Reports until the signal aborts. */
+async function report(
+  node: Node,
+  { config, machine, services, takeSnapshot, options: { signal } }: {
+    config: Config;
+    machine: OpenedMachine;
+    services: BackgroundServices;
+    takeSnapshot: () => Snapshot;
+    options: RunOptions;
+  },
+): Promise<void> {
+  const addresses = openPublicAddresses(config, machine);
+  const connection = new PanelConnection(node, config);
+  logPanel(node);
+  try {
+    await new Agent({
       openLink: (listener, signals) => connection.openLink(listener, signals),
       http: connection.clientV1,
       panelLog: connection.log,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
-      takeSnapshot: () => measuring.sample(),
-      onAccepted(intervalMs) {
-        acceptedEveryMs = intervalMs;
-        duties?.accepted(intervalMs);
-      },
+      takeSnapshot,
+      onAccepted: (intervalMs) => services.accepted(intervalMs),
       lookUpAddresses: (signal) => addresses.lookup(signal),
-      afterFirstReport(onResult) {
-        duties = new Duties({ open, config, connection, os: options.os, onResult });
-        if (acceptedEveryMs !== undefined) duties.accepted(acceptedEveryMs);
-        return duties;
-      },
-    }).run(options.signal);
-    // Said only now, when the first report is on its way.
-    sayWhoReports(node);
-    await running;
+      openServices: (onResult) => services.open(connection, onResult),
+    }).run(signal);
   } finally {
     connection.close();
-    ended.abort();
-    await keeping;
-    await Promise.all([duties?.close(), open.close?.()]);
   }
+}
+
+/** @throws {UsageError} When `--require-seal` was given and nothing can be sealed. */
+function requireSealable({ requireSeal, remoteControl }: Config): void {
+  if (requireSeal && remoteControl) {
+    throw new UsageError(
+      "Cannot use --require-seal together with --enable-remote-control: a sealed process starts " +
+        "no programs",
+    );
+  }
+}
+
+/** A first snapshot that is older than this is taken again. */
+const FIRST_SNAPSHOT_MAX_AGE_MS = 1_000;
+
+/**
+ * Takes the first snapshot now, and gives it when it is asked for soon: a second one right behind it
+ * would measure speeds over a few milliseconds.
+ */
+function reuseFirst(
+  sample: () => Snapshot,
+  { monotonicMs }: Pick<OpenedMachine["host"], "monotonicMs">,
+): () => Snapshot {
+  let first: Snapshot | undefined = sample();
+  const takenAtMs = monotonicMs();
+  return () => {
+    const isFresh = monotonicMs() - takenAtMs < FIRST_SNAPSHOT_MAX_AGE_MS;
+    const snapshot = isFresh && first !== undefined ? first : sample();
+    first = undefined;
+    return snapshot;
+  };
 }

@@ -6,12 +6,13 @@
 
 import type { Config } from "../config/config.ts";
 import { unmatchedNotices } from "../config/notices.ts";
+import { describeSandbox, type Sandbox } from "../host/sandbox.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { VERSION } from "../version.ts";
 
-/** Which panel is reported to, without what its address may hold in secret. */
-export function sayWhoReports({ endpoint }: { readonly endpoint: string }): void {
+/** Names the panel, without the parts of its address that may be secret. */
+export function logPanel({ endpoint }: { readonly endpoint: string }): void {
   const { host, pathname } = new URL(endpoint);
   getLogger("agent").info("komari-agent-deno {version} reports to {panel}", {
     version: VERSION,
@@ -19,8 +20,8 @@ export function sayWhoReports({ endpoint }: { readonly endpoint: string }): void
   });
 }
 
-/** Which interfaces and mount points count, and what was asked for in vain. */
-export function sayWhatCounts(machine: Machine, config: Config): void {
+/** Names the interfaces and mount points that count, and options that match none. */
+export function logCountedParts(machine: Machine, config: Config): void {
   const log = getLogger("agent");
   const { traffic, disk } = machine.collectors;
   const notices = unmatched(config, machine);
@@ -34,16 +35,20 @@ export function sayWhatCounts(machine: Machine, config: Config): void {
   else log.warning(`${text}: {notices}`, values);
 }
 
-/** What a panel can do to this machine. */
-export function sayWhatIsAllowed({ remoteControl }: Config): void {
+/** Names the walls between a panel and this machine; with remote control there is no sandbox. */
+export function logSandbox(sandbox: Sandbox | undefined): void {
   const log = getLogger("remote");
-  if (remoteControl) {
+  if (sandbox === undefined) {
     log.warning(
-      "Remote control is on: whoever has the panel can run anything on this machine as this user",
+      "Remote control is on: this process is not sealed, and the panel can run anything on this " +
+        "machine as this user",
     );
-  } else {
-    log.info("Remote control is off, and the process has given up the right to start programs");
+    return;
   }
+  const text = "Remote control is off, and this process is {walls}";
+  const values = { walls: describeSandbox(sandbox) };
+  if (sandbox.kernelError === undefined) log.info(text, values);
+  else log.warning(text, values);
 }
 
 /** What the user asked for and this machine does not have. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { reportTo } from "../agent/run_agent.ts";
+import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { describeFaults, parseFault } from "../demo/fault.ts";
 import { startDemo } from "../demo/stand_in_panel.ts";
@@ -16,7 +16,7 @@ import { logUnhandledErrors } from "./report.ts";
 /** Starts the panel and reports to it until the program is asked to end. */
 export async function runDemo(config: Config, context: CommandContext): Promise<number> {
   const { print, signal } = context;
-  const options = { ...supportedPlatform(), signal };
+  const options = { ...supportedPlatform(), signal, onToken() {} };
   if (config.fault === "help") {
     print(`${describeFaults()}\n`);
     return 0;
@@ -32,7 +32,8 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   // A demo asks no strangers for addresses.
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
   try {
-    await reportTo({ endpoint: panel.url, token: panel.token }, { ...config, ipServices }, options);
+    const { url: endpoint, token } = panel;
+    await runAgent({ ...config, ipServices, endpoint, token }, options);
   } finally {
     await panel.close();
   }

@@ -6,7 +6,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { startShell } from "../agent/start_shell.ts";
+import { startShell } from "../host/shell.ts";
 import { unmatched } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";

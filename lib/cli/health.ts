@@ -5,7 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { type Health, readHealth } from "../host/health_file.ts";
+import { type Health, readHealth } from "../host/health_reader.ts";
 import { runtimeFolders } from "../host/paths.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -49,6 +49,7 @@ export function checkHealth(
       version: health.version,
       ...(health.intervalMs > 0 && { intervalSeconds: health.intervalMs / 1000 }),
       acceptedAt: health.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
+      ...(health.sandbox !== "" && { sandbox: health.sandbox }),
     }),
   };
   return { text: JSON.stringify(shown, null, 2) + "\n", isHealthy };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { reportTo } from "../agent/run_agent.ts";
+import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
@@ -15,18 +15,14 @@ import { logToStandardError } from "./output.ts";
 /** Reports as the given node, or as the one that this machine registers as. */
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
   const { signal, secrets } = context;
-  const options = { ...supportedPlatform(), signal };
   requireCredentials(config, { verb: "report" });
   logToStandardError(config, secrets);
   logUnhandledErrors();
-  if (config.token !== "") await reportTo(config, config, options);
-  else {
-    const { openDiscovery } = await import("../panel/registered_node.ts");
-    const onToken = (token: string) => void secrets.push(token);
-    using discovery = await openDiscovery(config);
-    await using node = await discovery.discover({ signal, onToken });
-    if (node !== undefined) await reportTo(node, config, options);
-  }
+  await runAgent(config, {
+    ...supportedPlatform(),
+    signal,
+    onToken: (token) => void secrets.push(token),
+  });
   getLogger("agent").info("Stopped");
   return context.isRestart() ? RESTART_EXIT_CODE : 0;
 }

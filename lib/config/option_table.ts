@@ -426,6 +426,14 @@ export const OPTIONS = {
       zh: "允许面板在这里执行命令、打开终端、管理文件，权限与本进程相同",
     },
   }),
+  requireSeal: toggle({
+    flag: "require-seal",
+    group: "remote",
+    help: {
+      en: "Exit with code 2 where the kernel can't seal this process",
+      zh: "内核无法封闭本进程时，以退出码 2 结束",
+    },
+  }),
   disableWebSsh: toggle({
     flag: "disable-web-ssh",
     group: "remote",

@@ -1,42 +1,35 @@
-/** What an agent says of itself to `health`, `install` and `update`. */
-export interface Health {
-  readonly pid: number;
-  readonly version: string;
-  /** Time between two reports; 0 before the first was accepted. */
-  readonly intervalMs: number;
-  /** When the panel last accepted a report, by this machine's clock; `undefined` before the first. */
-  readonly acceptedAtMs: number | undefined;
-  /** Whether that agent still runs. */
-  readonly isRunning: boolean;
-}
+import { openRegularFile } from "./regular_file.ts";
 
-const NAME = "health";
-/** More than was ever written here. */
-const MAX_BYTES = 1024;
-/** How often a lock is tried that another process has, and how long between. */
+/** The file's name in one of the runtime folders. */
+export const HEALTH_FILE = "health";
+/** The record always has this size, so that a sealed process never has to shorten the file. */
+export const HEALTH_BYTES = 1024;
+/** A reason why there is no seal is cut behind this. */
+const MAX_SANDBOX_LENGTH = 200;
+/** How often a lock is tried that another process has, and the time between. */
 const LOCK_TRIES = 10;
 const PAUSE_MS = 5;
-/** Of JSON that is an object. */
-const FIRST_BYTE = new TextEncoder().encode("{");
 
 /**
- * A file in memory whose time of change is that of the last accepted report.
+ * A file in memory that says how the agent is: its last accepted report, and its sandbox.
  *
  * It costs two system calls per report, wears out no disk, and is held by a lock that ends with the
- * process.
+ * process. It is opened before the process is sealed and needs no path afterwards.
  */
 export class HealthFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
   readonly #version: string;
   #intervalMs = 0;
+  #acceptedAtMs: number | undefined;
+  #sandbox = "";
 
   private constructor(path: string, file: Deno.FsFile, version: string) {
     this.path = path;
     this.#file = file;
     this.#version = version;
+    file.truncateSync(0);
     this.#write();
-    file.utimeSync(0, 0);
   }
 
   /**
@@ -46,58 +39,66 @@ export class HealthFile {
   static open(
     folders: readonly string[],
     { version }: { version: string },
-    { pause = aMoment }: { pause?: () => void } = {},
+    { pause = pauseBriefly }: { pause?: () => void } = {},
   ): HealthFile | undefined {
     for (const folder of folders) {
-      const path = `${folder}/${NAME}`;
+      const path = `${folder}/${HEALTH_FILE}`;
       const file = openOwn(folder, path);
       if (file === undefined) continue;
-      if (!takeLock(file, pause)) {
-        file.close();
-        return undefined;
-      }
-      return new HealthFile(path, file, version);
+      if (takeLock(file, pause)) return new HealthFile(path, file, version);
+      file.close();
+      return undefined;
     }
     return undefined;
   }
 
-  /**
-   * The panel has accepted a report just now, and the next one is due after `intervalMs`.
-   *
-   * The first byte is written again, since after the seal no time can be set below `/dev`.
-   */
-  accepted(intervalMs: number): void {
-    try {
-      if (intervalMs !== this.#intervalMs) {
-        this.#intervalMs = intervalMs;
-        return this.#write();
-      }
-      this.#file.seekSync(0, Deno.SeekMode.Start);
-      this.#file.writeSync(FIRST_BYTE);
-    } catch {
-      // A disk that is full keeps nobody from reporting.
-    }
+  /** Names the walls around this process, or says that there are none. */
+  setSandbox(text: string): void {
+    this.#sandbox = text.slice(0, MAX_SANDBOX_LENGTH);
+    this.#tryWrite();
   }
 
-  #write(): void {
-    const about = { pid: Deno.pid, version: this.#version, intervalMs: this.#intervalMs };
-    this.#file.truncateSync(0);
-    this.#file.seekSync(0, Deno.SeekMode.Start);
-    this.#file.writeSync(new TextEncoder().encode(JSON.stringify(about)));
+  /** The panel has accepted a report at `atMs`, and the next one is due after `intervalMs`. */
+  accepted(intervalMs: number, { atMs = Date.now() }: { atMs?: number } = {}): void {
+    this.#intervalMs = intervalMs;
+    this.#acceptedAtMs = atMs;
+    this.#tryWrite();
   }
 
-  /** Takes the file away. */
+  /** Removes the file, or says in it that the agent has ended, where a sealed process can't. */
   close(): void {
     try {
       Deno.removeSync(this.path);
     } catch {
-      // Somebody was quicker.
+      this.#tryWrite({ isStopped: true });
     }
     this.#file.close();
   }
+
+  #tryWrite(state: { isStopped?: boolean } = {}): void {
+    try {
+      this.#write(state);
+    } catch {
+      // Memory that is full stops no reports.
+    }
+  }
+
+  #write({ isStopped = false } = {}): void {
+    const record = JSON.stringify({
+      pid: Deno.pid,
+      version: this.#version,
+      intervalMs: this.#intervalMs,
+      acceptedAtMs: this.#acceptedAtMs,
+      sandbox: this.#sandbox,
+      isStopped,
+    });
+    // The reason of a missing seal is ASCII, as system errors are, so characters are bytes.
+    this.#file.seekSync(0, Deno.SeekMode.Start);
+    this.#file.writeSync(new TextEncoder().encode(record.padEnd(HEALTH_BYTES - 1) + "\n"));
+  }
 }
 
-/** Whoever looks how an agent is has the lock for a blink, and an agent that starts must not miss it. */
+/** A process that reads the file has the lock for a moment, which is not another agent. */
 function takeLock(file: Deno.FsFile, pause: () => void): boolean {
   for (let tries = 1; !file.tryLockSync(true); tries++) {
     if (tries === LOCK_TRIES) return false;
@@ -106,43 +107,18 @@ function takeLock(file: Deno.FsFile, pause: () => void): boolean {
   return true;
 }
 
-function aMoment(): void {
+function pauseBriefly(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
 }
 
-/** What the agent says that uses the first of these folders in which there is one. */
-export function readHealth(folders: readonly string[]): Health | undefined {
-  for (const folder of folders) {
-    try {
-      const path = `${folder}/${NAME}`;
-      // Root looks into folders of others: to open a pipe waits for ever, and a link leads anywhere.
-      if (!Deno.lstatSync(path).isFile) continue;
-      using file = Deno.openSync(path, { read: true });
-      const { size, mtime } = file.statSync();
-      if (size > MAX_BYTES) continue;
-      const bytes = new Uint8Array(size);
-      file.readSync(bytes);
-      const about: unknown = JSON.parse(new TextDecoder().decode(bytes));
-      if (typeof about !== "object") continue;
-      const { pid, version, intervalMs }: Record<string, unknown> = { ...about };
-      if (typeof pid !== "number" || typeof version !== "string") continue;
-      if (typeof intervalMs !== "number") continue;
-      const acceptedAtMs = mtime?.getTime() || undefined;
-      return { pid, version, intervalMs, acceptedAtMs, isRunning: !file.tryLockSync(false) };
-    } catch {
-      // There is none in this folder, or it is not for us, or it is just being written.
-    }
-  }
-  return undefined;
-}
-
-/** Opens the file where the folder is this user's own: elsewhere others could put a link there. */
+/** Opens the file where no one but this user can put anything into the folder. */
 function openOwn(folder: string, path: string): Deno.FsFile | undefined {
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
-    const { isDirectory, isSymlink, uid } = Deno.lstatSync(folder);
+    const { isDirectory, isSymlink, uid, mode } = Deno.lstatSync(folder);
     if (!isDirectory || isSymlink || uid !== Deno.uid()) return undefined;
-    return Deno.openSync(path, { read: true, write: true, create: true, mode: 0o644 });
+    if (((mode ?? 0) & 0o022) !== 0) return undefined;
+    return openRegularFile(path, { mode: 0o644 });
   } catch {
     return undefined;
   }

@@ -1,17 +1,55 @@
-/** The permissions that could start or load foreign code. */
-const GIVEN_UP = ["run", "ffi"] as const;
+import { installSeccompFilter } from "./seccomp.ts";
+
+/** Permissions of the runtime that a sealed agent has no use for. */
+const REVOKED = ["run", "ffi", "write", "import"] as const;
+
+/** Walls between code in this process and the rest of the machine. */
+export interface Sandbox {
+  /** Why the kernel does not enforce it; `undefined` when it does. */
+  readonly kernelError: string | undefined;
+}
 
 /**
- * Gives up, for the rest of the process's life, the right to start programs and to load libraries.
+ * Seals this process for the rest of its life: no code in it can start a program, write a file that
+ * is not open yet, or touch another process.
  *
- * The runtime enforces it from then on, whatever a panel sends. As a side effect nothing below
- * `/proc` and `/sys` can be opened or asked any more; handles that are open go on working.
+ * The kernel's filter enforces that for native code too. The runtime's own permissions are a second
+ * wall, and the only one where the kernel has no filter. As a side effect nothing below `/proc` and
+ * `/sys` can be opened by path any more; handles that are open go on working.
  *
- * @throws {Error} When the runtime does not take the right back; the agent must not go on then.
+ * @param options `installFilter` is for tests, which show what is possible without it.
+ * @throws {Error} When the runtime does not revoke its permissions; the agent must not go on then.
  */
-export function seal(): void {
-  for (const name of GIVEN_UP) {
+export function sealProcess(
+  { installFilter = installKernelFilter }: { installFilter?: () => void } = {},
+): Sandbox {
+  const kernelError = tryInstall(installFilter);
+  for (const name of REVOKED) {
     const { state } = Deno.permissions.revokeSync({ name });
-    if (state === "granted") throw new Error(`Cannot give up the right to ${name}`);
+    if (state === "granted") throw new Error(`Cannot revoke the permission to ${name}`);
+  }
+  // The runtime's inner functions, of which some ask for no permission.
+  Reflect.deleteProperty(Deno, Reflect.get(Deno, "internal"));
+  return { kernelError };
+}
+
+/** The walls that stand, as the log and `health` name them. */
+export function describeSandbox({ kernelError }: Sandbox): string {
+  return kernelError === undefined
+    ? "sealed by the kernel and the runtime"
+    : `sealed by the runtime only: ${kernelError}`;
+}
+
+function installKernelFilter(): void {
+  if (Deno.build.os !== "linux") throw new Error(`${Deno.build.os} has no seccomp filters`);
+  installSeccompFilter();
+}
+
+function tryInstall(installFilter: () => void): string | undefined {
+  try {
+    installFilter();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

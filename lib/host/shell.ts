@@ -1,4 +1,5 @@
 import { deadline } from "@std/async/deadline";
+import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { Roots } from "./host.ts";
 import { type InterfaceTraits, isTunnelType } from "./interface_traits.ts";
@@ -210,6 +211,16 @@ export class Shell {
     }, REAP_AFTER_MS);
     Deno.unrefTimer(timer);
     this.#reapTimer = timer;
+  }
+}
+
+/** Starts the shell; without one, which the log says, there are no ICMP probes. */
+export function startShell(options: ShellOptions): Shell | undefined {
+  try {
+    return Shell.start(options);
+  } catch (error) {
+    getLogger("agent").warning("{error}", { error: describeError(error) });
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
-import { readHealth } from "../host/health_file.ts";
+import { readHealth } from "../host/health_reader.ts";
 import { knowsReleases, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
 import { type InstallPlan, planInstall } from "./install_plan.ts";

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { Health } from "../host/health_file.ts";
+import type { Health } from "../host/health_reader.ts";
 import type { StateFile } from "../host/state_file.ts";
 import { formatUpdateState, type Trial, type UpdateState } from "../host/update_state.ts";
 import type { ProgramFiles } from "./program_files.ts";

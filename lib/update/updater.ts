@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import { pickVariables } from "../config/environment.ts";
-import type { Health } from "../host/health_file.ts";
+import type { Health } from "../host/health_reader.ts";
 import type { Downloads } from "./download.ts";
 import { fetchProgram } from "./fetch_program.ts";
 import { findRelease, type FoundRelease } from "./releases.ts";

@@ -18,8 +18,7 @@ function withFolder(use: (folder: string) => void): void {
 function withAgent(acceptedAtMs: number, use: (folder: string) => void): void {
   withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
-    file?.accepted(3000);
-    Deno.utimeSync(`${folder}/health`, acceptedAtMs / 1000, acceptedAtMs / 1000);
+    if (acceptedAtMs > 0) file?.accepted(3000, { atMs: acceptedAtMs });
     try {
       use(folder);
     } finally {

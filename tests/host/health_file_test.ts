@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { HealthFile, readHealth } from "../../lib/host/health_file.ts";
+import { HealthFile } from "../../lib/host/health_file.ts";
+import { readHealth } from "../../lib/host/health_reader.ts";
 
 const ABOUT = { version: "1.2.3" };
 
@@ -24,35 +25,25 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
       intervalMs: 0,
       isRunning: true,
       acceptedAtMs: undefined,
+      sandbox: "",
     };
     assertEquals(readHealth(["/nowhere", folder]), before);
-    const soonestMs = stampMs(folder);
-    file.accepted(3000);
-    const { acceptedAtMs = 0, intervalMs } = readHealth([folder]) ?? {};
-    assertEquals(intervalMs, 3000);
-    assert(acceptedAtMs >= soonestMs && acceptedAtMs <= stampMs(folder), `${acceptedAtMs}`);
+    file.accepted(3000, { atMs: 1234 });
+    const { acceptedAtMs, intervalMs } = readHealth([folder]) ?? {};
+    assertEquals([acceptedAtMs, intervalMs], [1234, 3000]);
     file.close();
     assertEquals(readHealth([folder]), undefined);
   });
 });
 
-/** The time by the clock that the kernel stamps files with. */
-function stampMs(folder: string): number {
-  const path = Deno.makeTempFileSync({ dir: folder });
-  Deno.writeTextFileSync(path, "now");
-  const stampMs = Deno.statSync(path).mtime?.getTime();
-  Deno.removeSync(path);
-  assert(stampMs !== undefined);
-  return stampMs;
-}
-
-/** What an agent does that has given up its rights; run apart, since the seal holds for good. */
+/** An agent that seals itself; run apart, since the seal holds for good. */
 const SEALED = `
 import { HealthFile } from "${new URL("../../lib/host/health_file.ts", import.meta.url)}";
-import { seal } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
 const [folder] = Deno.args;
 const file = HealthFile.open([folder], ${JSON.stringify(ABOUT)});
-seal();
+sealProcess();
+file.setSandbox("sealed");
 file.accepted(3000);
 console.log("accepted");
 for await (const _ of Deno.stdin.readable) { /* until its end */ }
@@ -67,7 +58,7 @@ Deno.test({
     const program = Deno.makeTempFileSync({ suffix: ".js" });
     Deno.writeTextFileSync(program, SEALED);
     try {
-      const soonestMs = stampMs(folder);
+      const soonestMs = Date.now();
       const child = new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-prompt", "--no-check", program, folder],
         stdin: "piped",
@@ -76,12 +67,21 @@ Deno.test({
       const reader = child.stdout.getReader();
       await reader.read();
       const { acceptedAtMs = 0, ...about } = readHealth([folder]) ?? {};
-      assertEquals(about, { ...ABOUT, pid: child.pid, intervalMs: 3000, isRunning: true });
-      assert(acceptedAtMs >= soonestMs && acceptedAtMs <= stampMs(folder), `${acceptedAtMs}`);
+      assertEquals(about, {
+        ...ABOUT,
+        pid: child.pid,
+        intervalMs: 3000,
+        sandbox: "sealed",
+        isRunning: true,
+      });
+      assert(acceptedAtMs >= soonestMs && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
       await child.stdin.close();
       await reader.cancel();
       assertEquals((await child.status).success, true);
-      assertEquals([...Deno.readDirSync(folder)], []);
+      assertEquals(readHealth([folder]), undefined, "it has stopped");
+      const next = HealthFile.open([folder], ABOUT);
+      assertEquals(readHealth([folder])?.pid, Deno.pid);
+      next?.close();
     } finally {
       Deno.removeSync(folder, { recursive: true });
       Deno.removeSync(program);
@@ -116,6 +116,38 @@ Deno.test("HealthFile.open() follows no link that somebody has put there", async
     assertEquals(HealthFile.open([`${parent}/run`], ABOUT), undefined);
     assertEquals([...Deno.readDirSync(`${parent}/theirs`)], []);
   });
+});
+
+Deno.test("HealthFile.open() takes no folder that others can write to", async () => {
+  await withFolder((folder) => {
+    for (const mode of [0o777, 0o1777, 0o775]) {
+      Deno.chmodSync(folder, mode);
+      assertEquals(HealthFile.open([folder], ABOUT), undefined);
+    }
+    assertEquals([...Deno.readDirSync(folder)], []);
+  });
+});
+
+Deno.test("HealthFile.open() writes to nothing that a link in its folder leads to", async () => {
+  await withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/theirs`, "as it was");
+    Deno.symlinkSync("theirs", `${folder}/health`);
+    assertEquals(HealthFile.open([folder], ABOUT), undefined);
+    assertEquals(Deno.readTextFileSync(`${folder}/theirs`), "as it was");
+  });
+});
+
+Deno.test({
+  name: "readHealth() takes no file that is not the folder's owner's",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder((folder) => {
+      const file = HealthFile.open([folder], ABOUT);
+      assertEquals(readHealth([folder])?.isRunning, true);
+      Deno.chownSync(`${folder}/health`, 65534, 65534);
+      assertEquals(readHealth([folder]), undefined);
+      file?.close();
+    }),
 });
 
 Deno.test("readHealth() says of an agent that was killed that it does not run", async () => {

@@ -1,14 +1,18 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { describeSandbox } from "../../lib/host/sandbox.ts";
 
-/** What a sealed process tries, each in a way of its own; run apart, since the seal holds for good. */
+/** Tries of a sealed process, each by another interface; run apart, since the seal holds for good. */
 const PROGRAM = `
-import { seal } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
 import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
 import { spawnSync } from "node:child_process";
+const [folder, mode] = Deno.args;
 const host = new LocalHost();
 const stat = host.open("/proc/stat");
 const links = host.openLinkCount("/proc");
-seal();
+const state = Deno.openSync(folder + "/state", { read: true, write: true, create: true });
+const installFilter = () => { throw new Error("Cannot install the seccomp filter: none") };
+const { kernelError } = sealProcess(mode === "runtime only" ? { installFilter } : {});
 async function outcome(attempt) {
   try {
     const result = await attempt();
@@ -19,10 +23,16 @@ async function outcome(attempt) {
 }
 const IN_WORKER = 'try { new Deno.Command("true").outputSync(); postMessage("done") }' +
   "catch (error) { postMessage(error.name) }";
+state.writeSync(new TextEncoder().encode("kept"));
+state.syncDataSync();
 console.log(JSON.stringify({
+  kernelError,
+  internal: typeof Deno[Symbol.for("Deno.internal")] + typeof Deno[Deno.internal],
   command: await outcome(() => new Deno.Command("true").output()),
   spawn: await outcome(() => { if (spawnSync("true").status !== 0) throw new Error(); }),
   library: await outcome(() => Deno.dlopen("libc.so.6", {})),
+  write: await outcome(() => Deno.writeTextFileSync(folder + "/new", "")),
+  remote: (await Deno.permissions.query({ name: "import" })).state,
   worker: await new Promise((resolve) => {
     const worker = new Worker("data:text/javascript," + encodeURIComponent(IN_WORKER), {
       type: "module",
@@ -34,29 +44,58 @@ console.log(JSON.stringify({
   handle: stat.readFirstLine(),
   links: links(),
   space: host.statfs("/").blocks > 0,
+  state: Deno.readTextFileSync(folder + "/state"),
 }));
 Deno.exit();
 `;
 
-Deno.test("seal() takes away every way to start a program, and leaves open files readable", async () => {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-"],
-    stdin: "piped",
-    stdout: "piped",
-    cwd: new URL("../..", import.meta.url).pathname,
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(PROGRAM));
-  await writer.close();
-  const { stdout } = await child.output();
-  const told = JSON.parse(new TextDecoder().decode(stdout));
-  assertEquals(told.command, "NotCapable");
-  assertEquals(told.spawn, "Error");
-  assertEquals(told.library, "NotCapable");
-  assertEquals(told.worker, "NotCapable");
-  assertEquals(told.again, "denied");
-  assertEquals(told.opened, "NotCapable");
-  assertMatch(told.handle, /^cpu /);
-  assertEquals(told.links > 1, true);
-  assertEquals(told.space, true);
+for (const mode of ["kernel and runtime", "runtime only"]) {
+  Deno.test({
+    name: `sealProcess() leaves open files, and no way to start programs or write: ${mode}`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      const folder = Deno.makeTempDirSync({ prefix: "sandbox-" });
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-prompt", "--no-check", "--ext=js", "-", folder, mode],
+        stdin: "piped",
+        stdout: "piped",
+        cwd: new URL("../..", import.meta.url).pathname,
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(PROGRAM));
+      await writer.close();
+      const { stdout } = await child.output();
+      await Deno.remove(folder, { recursive: true });
+      const { kernelError, handle, links, ...others } = JSON.parse(
+        new TextDecoder().decode(stdout),
+      );
+      assertEquals(
+        kernelError,
+        mode === "runtime only" ? "Cannot install the seccomp filter: none" : undefined,
+      );
+      assertMatch(handle, /^cpu /);
+      assertEquals(links > 1, true);
+      assertEquals(others, {
+        internal: "undefinedundefined",
+        command: "NotCapable",
+        spawn: "Error",
+        library: "NotCapable",
+        write: "NotCapable",
+        remote: "prompt",
+        worker: "NotCapable",
+        again: "denied",
+        opened: "NotCapable",
+        space: true,
+        state: "kept",
+      });
+    },
+  });
+}
+
+Deno.test("describeSandbox() names the walls, and why one is missing", () => {
+  assertEquals(describeSandbox({ kernelError: undefined }), "sealed by the kernel and the runtime");
+  assertEquals(
+    describeSandbox({ kernelError: "darwin has no seccomp filters" }),
+    "sealed by the runtime only: darwin has no seccomp filters",
+  );
 });

@@ -190,7 +190,7 @@ import { openDarwinMachine } from "${new URL(
     import.meta.url,
   )}";
 import { openDarwinHost } from "${new URL("../../lib/host/host_darwin.ts", import.meta.url)}";
-import { seal } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
 import { takeSnapshot } from "${new URL("../../lib/metrics/snapshot.ts", import.meta.url)}";
 import { FakeMac } from "${new URL("fake_mac.ts", import.meta.url)}";
 const mac = new FakeMac("macbook-arm64");
@@ -198,18 +198,20 @@ const machine = await openDarwinMachine(mac.host, mac.shell, {
   includeNics: [], excludeNics: [], includeMountPoints: [], memoryMode: "htop", arch: "aarch64",
 });
 const host = await openDarwinHost();
-seal();
+// The Mac is of files, which the sealed process could not change.
+mac.later(4);
+sealProcess();
 const told = [host.cores().length, host.memory().total, host.load().length, host.uptime()];
 told.push(host.statfs("/").blocks, (await host.statfsAsync("/")).blocks);
-mac.later(4);
 await machine.refresh();
 const { traffic, failures } = takeSnapshot(machine.collectors);
 console.log(JSON.stringify({
   received: traffic.receivedBytes,
   failures,
   told: told.every((number) => number > 0),
+  folder: mac.folder,
 }));
-await mac[Symbol.asyncDispose]();
+await mac.shell.close();
 Deno.exit();
 `;
   const child = new Deno.Command(Deno.execPath(), {
@@ -222,7 +224,9 @@ Deno.exit();
   await writer.write(new TextEncoder().encode(program));
   await writer.close();
   const { stdout } = await child.output();
-  assertDataEquals(JSON.parse(new TextDecoder().decode(stdout)), {
+  const { folder, ...measured } = JSON.parse(new TextDecoder().decode(stdout));
+  await Deno.remove(folder, { recursive: true });
+  assertDataEquals(measured, {
     received: 12345978901,
     failures: [],
     told: true,

@@ -1,4 +1,4 @@
-import type { Health } from "../../lib/host/health_file.ts";
+import type { Health } from "../../lib/host/health_reader.ts";
 import { readProgramVersion, type RestartableAgent } from "../../lib/update/updater.ts";
 
 /** What a fake agent remembers in a file, so that it outlives a process that is killed. */
@@ -44,7 +44,7 @@ export class FakeAgent implements RestartableAgent {
     try {
       const { version, reports }: Kept = JSON.parse(Deno.readTextFileSync(this.#path));
       const acceptedAtMs = reports ? Date.now() : undefined;
-      return { pid: 1, version, intervalMs: 1000, acceptedAtMs, isRunning: true };
+      return { pid: 1, version, intervalMs: 1000, acceptedAtMs, sandbox: "", isRunning: true };
     } catch {
       return undefined;
     }

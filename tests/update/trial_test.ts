@@ -1,12 +1,19 @@
 import { assertEquals } from "@std/assert";
-import type { Health } from "../../lib/host/health_file.ts";
+import type { Health } from "../../lib/host/health_reader.ts";
 import { StateFile } from "../../lib/host/state_file.ts";
 import { parseUpdateState } from "../../lib/host/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { TrialRun } from "../../lib/update/trial.ts";
 import { sha256 } from "./release_server.ts";
 
-const NEW = { pid: 2, version: "1.3.0", intervalMs: 1000, acceptedAtMs: 1, isRunning: true };
+const NEW = {
+  pid: 2,
+  version: "1.3.0",
+  intervalMs: 1000,
+  acceptedAtMs: 1,
+  sandbox: "",
+  isRunning: true,
+};
 
 /** Tries a new version with an agent that says one thing after the other, and then the last one. */
 async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Promise<string> {

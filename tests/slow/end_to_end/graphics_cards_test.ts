@@ -92,7 +92,7 @@ Deno.test("with --gpu the sealed agent reports the graphics cards", async () => 
   assertEquals(panel.state.reports[0]?.value.gpu?.detailed_info, [AMD], "from the first one on");
   await panel.state.until(({ columns }) => columns.gpu_name !== undefined);
   assertEquals(panel.state.columns.gpu_name, "NVIDIA L4, AMD 1002:744c");
-  await agent.says("has given up the right to start programs");
+  await agent.says("this process is sealed by");
   assertEquals(cardFilesOf(agent).length, 5, "they stay open, since the seal lets none be opened");
   assertEquals(machine.started().length, 1);
   assertEquals(panel.state.violations, []);
@@ -103,7 +103,7 @@ Deno.test("without --gpu no card is looked at, and nothing is started", async ()
   await using panel = await openPanel();
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2"];
   await using agent = new AgentProcess(args, { env: machine.env });
-  await agent.says("has given up the right to start programs");
+  await agent.says("this process is sealed by");
   const { reports } = panel.state.counts;
   await panel.state.until(({ counts }) => counts.reports >= reports + 3);
   assert(panel.state.reports.every(({ value }) => value.gpu === undefined));

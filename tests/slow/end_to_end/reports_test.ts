@@ -42,7 +42,7 @@ Deno.test("the agent reports and tells its basic info", async () => {
     assertEquals("ipv4" in info, false, "an unknown address is left out");
     const paths = panel.state.calls.map(({ path }) => path);
     assertEquals(paths[0], "/api/clients/v2/rpc", "the report comes before everything else");
-    await agent.says("has given up the right to start programs");
+    await agent.says("this process is sealed by");
     assertEquals(agent.lines("reports to 127.0.0.1").length, 1);
   });
 });
@@ -74,7 +74,7 @@ Deno.test("the agent ends within a second while the panel keeps it waiting", asy
 Deno.test("the agent leaves no process behind, not even when it is killed", async () => {
   await withAgent({}, async (panel, agent) => {
     await panel.state.until(({ counts }) => counts.reports >= 1);
-    await agent.says("has given up the right");
+    await agent.says("this process is sealed by");
     const [shell] = childrenOf(agent.pid);
     assert(shell !== undefined, "the shell for ping runs");
     await agent.stop("SIGKILL");

@@ -50,7 +50,7 @@ class Place implements AsyncDisposable {
 Deno.test("traffic set asks to stop a running agent first, which keeps the month when it is killed", async () => {
   await using place = await Place.open();
   await using agent = place.agent();
-  await agent.says("has given up the right");
+  await agent.says("this process is sealed by");
   const refused = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
   assertEquals(refused.code, 1);
   assertMatch(refused.output, /^Cannot set the month's traffic: an agent uses .*; stop it first/);

@@ -68,7 +68,7 @@ Deno.test("the agent opens a terminal when remote control is on", async () => {
 
 Deno.test("the agent refuses a terminal in a line when remote control is off", async () => {
   await withAgent({}, async (panel, agent) => {
-    await agent.says("has given up the right to start programs");
+    await agent.says("this process is sealed by");
     const terminal = panel.terminal(panel.requestTerminal());
     await terminal.until(({ output }) => output.includes("--enable-remote-control"), {
       signal: AbortSignal.timeout(60_000),
@@ -79,7 +79,7 @@ Deno.test("the agent refuses a terminal in a line when remote control is off", a
 
 Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
   await withAgent({ args: [REMOTE_CONTROL, "--disable-web-ssh"] }, async (panel, agent) => {
-    await agent.says("has given up the right to start programs");
+    await agent.says("this process is sealed by");
     panel.sendCommand("id");
     await until(panel, ({ commandResults }) => commandResults.length === 1);
     assertEquals(panel.state.commandResults[0]?.value.exitCode, -1);

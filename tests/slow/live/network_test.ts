@@ -246,7 +246,7 @@ async function withAgent(use: (site: Site, panel: StandInPanel) => Promise<void>
       through: site.machine.enter,
     });
     await agent.says("First report accepted");
-    await agent.says("has given up the right to start programs");
+    await agent.says("this process is sealed by");
     await use(site, panel);
     assertEquals(panel.state.violations, []);
   } finally {

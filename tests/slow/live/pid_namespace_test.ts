@@ -47,7 +47,7 @@ Deno.test({
     try {
       const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
       await using agent = new AgentProcess(args, { through: IN_COMPANY });
-      await agent.says("has given up the right to start programs");
+      await agent.says("this process is sealed by");
       // The agent's own shell is one more.
       await counts(10);
       const [first = ""] = outputOf("cat", `/proc/${agent.pid}/task/${agent.pid}/children`)

@@ -1,0 +1,82 @@
+/**
+ * Reads health files, for the commands that ask how an agent is.
+ *
+ * It stands apart from the agent's own half, since `node:fs` takes megabytes.
+ *
+ * @module
+ */
+
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { HEALTH_BYTES, HEALTH_FILE } from "./health_file.ts";
+
+/** How an agent is, for `health`, `install` and `update`. */
+export interface Health {
+  readonly pid: number;
+  readonly version: string;
+  /** Time between two reports; 0 before the first was accepted. */
+  readonly intervalMs: number;
+  /** When the panel last accepted a report, by this machine's clock; `undefined` before the first. */
+  readonly acceptedAtMs: number | undefined;
+  /** The walls around the process, in words; empty before it was decided. */
+  readonly sandbox: string;
+  /** Whether that agent still runs. */
+  readonly isRunning: boolean;
+}
+
+/** The health of the agent that uses the first of these folders in which there is one. */
+export function readHealth(folders: readonly string[]): Health | undefined {
+  for (const folder of folders) {
+    try {
+      const health = readFile(folder);
+      if (health !== undefined) return health;
+    } catch {
+      // There is none in this folder, or it is not for us, or it is just being written.
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Root looks into folders of others here, so links are not followed, a pipe is not waited for, and
+ * the file must be its folder's owner's.
+ *
+ * @throws {Error} When there is no such file, or it can't be read.
+ */
+function readFile(folder: string): Health | undefined {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const descriptor = openSync(`${folder}/${HEALTH_FILE}`, flags);
+  try {
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile() || stat.size > HEALTH_BYTES) return undefined;
+    if (stat.uid !== Deno.lstatSync(folder).uid) return undefined;
+    // The same file, as the runtime's own handle: only that can be locked.
+    using file = Deno.openSync(`${DESCRIPTORS}/${descriptor}`);
+    const bytes = new Uint8Array(HEALTH_BYTES);
+    const length = file.readSync(bytes) ?? 0;
+    const record = parseHealth(new TextDecoder().decode(bytes.subarray(0, length)));
+    return record && { ...record, isRunning: !file.tryLockSync(false) };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
+
+/** `undefined` when an agent has stopped properly. @throws {Error} When no agent has written it. */
+function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
+  const record: unknown = JSON.parse(text);
+  if (typeof record !== "object") throw new TypeError("no object");
+  const { pid, version, intervalMs, acceptedAtMs, sandbox = "", isStopped }: Record<
+    string,
+    unknown
+  > = { ...record };
+  if (isStopped === true) return undefined;
+  if (typeof pid !== "number" || typeof version !== "string") throw new TypeError("no agent");
+  if (typeof intervalMs !== "number" || typeof sandbox !== "string") {
+    throw new TypeError("no agent");
+  }
+  if (acceptedAtMs !== undefined && typeof acceptedAtMs !== "number") {
+    throw new TypeError("no time");
+  }
+  return { pid, version, intervalMs, acceptedAtMs, sandbox };
+}
