@@ -16,7 +16,7 @@ import { redactSecrets } from "./lib/log/redact.ts";
 import { installedConfigPaths, installedRootOptions } from "./lib/service/install_record.ts";
 
 /** Every command but `report`, which runs for years, is loaded only when it is run. */
-const COMMANDS: Readonly<Record<Command | "dry run" | "help", () => Promise<CommandFunction>>> = {
+const COMMANDS: Readonly<Record<Command | "dry run", () => Promise<CommandFunction>>> = {
   "report": () => Promise.resolve(runReport),
   "dry run": async () => (await import("./lib/cli/dry_run.ts")).runDryRun,
   "demo": async () => (await import("./lib/cli/demo.ts")).runDemo,
@@ -28,6 +28,10 @@ const COMMANDS: Readonly<Record<Command | "dry run" | "help", () => Promise<Comm
   "update": async () => (await import("./lib/cli/update.ts")).runUpdate,
   "version": async () => (await import("./lib/cli/version.ts")).runVersion,
   "help": async () => (await import("./lib/cli/help.ts")).runHelp,
+  "completions bash": async () => (await import("./lib/cli/completions.ts")).runCompletions,
+  "completions zsh": async () => (await import("./lib/cli/completions.ts")).runCompletions,
+  "completions fish": async () => (await import("./lib/cli/completions.ts")).runCompletions,
+  "man": async () => (await import("./lib/cli/man_page.ts")).runMan,
 };
 
 /** Exit codes: a failure, a mistake on the command line, and an end by Ctrl-C as shells name it. */
@@ -81,8 +85,7 @@ async function main(): Promise<number> {
   }
 }
 
-function commandOf({ help, dryRun, command }: Config): keyof typeof COMMANDS {
-  if (help) return "help";
+function commandOf({ dryRun, command }: Config): keyof typeof COMMANDS {
   return command === "report" && dryRun ? "dry run" : command;
 }
 

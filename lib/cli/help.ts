@@ -5,20 +5,29 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { COMMANDS } from "../config/commands.ts";
+import {
+  type Command,
+  COMMAND_ROWS,
+  type CommandRow,
+  COMMANDS,
+  isCommand,
+} from "../config/commands.ts";
 import type { Language, Translation } from "../config/language.ts";
-import { type Option, OPTION_GROUPS } from "../config/option.ts";
+import { commandsOf, type Option, OPTION_GROUPS } from "../config/option.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import type { CommandContext } from "./command.ts";
 
-const PROGRAM = "komari-agent-deno";
+/** Name of the program in usage lines. */
+export const PROGRAM = "komari-agent-deno";
 
-const INTRODUCTION: Translation = {
+/** The program in a sentence. */
+export const INTRODUCTION: Translation = {
   en: "Reports this machine to a Komari panel.",
   zh: "将本机的状态上报给 Komari 面板。",
 };
 
-const EXPLANATION: Translation = {
+/** An example, and the sources of options. */
+export const EXPLANATION: Translation = {
   en: `Example, for a panel behind Cloudflare Access (other users can't see variables):
   AGENT_CF_ACCESS_CLIENT_ID=ID.access AGENT_CF_ACCESS_CLIENT_SECRET=SECRET \\
     komari-agent-deno -e https://panel.example.com --token-file FILE
@@ -37,46 +46,90 @@ file. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY also apply to the connecti
 与面板的连接也遵循 HTTP_PROXY、HTTPS_PROXY、ALL_PROXY 和 NO_PROXY。`,
 };
 
-const WORDS: Readonly<Record<"usage" | "default" | "dryRun", Translation>> = {
+const TEXTS = {
   usage: { en: "Usage:", zh: "用法：" },
+  commands: { en: "Commands:", zh: "命令：" },
   default: { en: "default: ", zh: "默认：" },
   dryRun: { en: "show what would be sent", zh: "显示会发送的内容" },
-};
+  more: {
+    en: `\`${PROGRAM} help\` shows all commands and options.`,
+    zh: `\`${PROGRAM} help\` 显示全部命令和选项。`,
+  },
+} as const satisfies Readonly<Record<string, Translation>>;
 
 /** Column of the text of an option, and of a command. */
 const OPTION_COLUMN = 40;
 const COMMAND_COLUMN = 48;
 const WIDTH = 100;
 
-/** Prints the help. */
-export function runHelp(_config: Config, { print }: CommandContext): Promise<number> {
-  print(helpText());
+/** Prints the help of the program, of a command, or of a group of commands. */
+export function runHelp(
+  { helpTopic, language }: Config,
+  { print }: CommandContext,
+): Promise<number> {
+  print(helpText(helpTopic, language));
   return Promise.resolve(0);
 }
 
-/** The text of `--help`, from the tables of commands and options. */
-export function helpText(language: Language = "en"): string {
-  const sections = Object.entries(OPTION_GROUPS).map(([group, { title }]) => {
-    const entries = OPTION_ROWS.filter((row) => row.group === group)
-      .map((row) => optionEntry(row, language));
-    return `${title[language]}:\n${entries.join("\n")}`;
-  });
-  return [
-    INTRODUCTION[language],
-    `${WORDS.usage[language]}\n${usageLines(language).join("\n")}`,
-    EXPLANATION[language],
-    ...sections,
-  ].join("\n\n") + "\n";
+/** The help of the program, or of the command or group `topic`, from the tables. */
+export function helpText(topic = "", language: Language = "en"): string {
+  const sections = isCommand(topic)
+    ? commandSections(topic, language)
+    : topic !== ""
+    ? [usageSection(TEXTS.commands[language], topic, language), TEXTS.more[language]]
+    : [
+      INTRODUCTION[language],
+      usageSection(TEXTS.usage[language], "", language),
+      EXPLANATION[language],
+      ...optionSections(OPTION_ROWS, language),
+    ];
+  return sections.join("\n\n") + "\n";
 }
 
-function usageLines(language: Language): string[] {
-  const rows = Object.entries(COMMANDS).flatMap(([name, { usage, help }]) => {
-    const lines = usage.map((words): [string, string] => [words, help[language]]);
-    return name === "report"
-      ? [...lines, ["--dry-run [--json]", WORDS.dryRun[language]] as const]
-      : lines;
+function commandSections(command: Command, language: Language): string[] {
+  const { usage, help, details }: CommandRow = COMMANDS[command];
+  const text = details === undefined ? [] : [wrap(details[language], WIDTH).join("\n")];
+  return [
+    `${PROGRAM} ${usage}`,
+    `${capitalize(help[language])}${language === "zh" ? "。" : "."}`,
+    ...text,
+    ...optionSections(optionsOf(command), language),
+    TEXTS.more[language],
+  ];
+}
+
+function capitalize(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** Options that a command takes, without those that have no effect but for an agent. */
+export function optionsOf(command: Command): readonly Option<unknown>[] {
+  const isAgent = command === "report" || command === "install";
+  return OPTION_ROWS.filter((row) =>
+    (row.noEffect === undefined || isAgent) && (commandsOf(row)?.includes(command) ?? true)
+  );
+}
+
+function optionSections(rows: readonly Option<unknown>[], language: Language): string[] {
+  return Object.entries(OPTION_GROUPS).flatMap(([group, { title }]) => {
+    const entries = rows.filter((row) => row.group === group)
+      .map((row) => optionEntry(row, language));
+    return entries.length === 0 ? [] : [`${title[language]}:\n${entries.join("\n")}`];
   });
-  return rows.map(([words, text]) => `  ${PROGRAM} ${words}`.padEnd(COMMAND_COLUMN) + text);
+}
+
+/** The commands whose first word is `group`, or all. */
+function usageSection(title: string, group: string, language: Language): string {
+  const lines = COMMAND_ROWS.filter(([name]) => group === "" || name.startsWith(`${group} `))
+    .flatMap(([name, { usage, help }]) => [
+      usageLine(usage, help[language]),
+      ...(name === "report" ? [usageLine("--dry-run [--json]", TEXTS.dryRun[language])] : []),
+    ]);
+  return [title, ...lines].join("\n");
+}
+
+function usageLine(usage: string, text: string): string {
+  return `  ${PROGRAM} ${usage}`.padEnd(COMMAND_COLUMN) + text;
 }
 
 /** An option on the command line, or in the environment if it has no flag. */
@@ -100,7 +153,7 @@ function optionEntry(option: Option<unknown>, language: Language): string {
   const left = `  ${optionUsage(option)}`;
   const initial = defaultText(option, language);
   const notes = [
-    initial === undefined ? "" : WORDS.default[language] + initial,
+    initial === undefined ? "" : TEXTS.default[language] + initial,
     option.flag === undefined || option.variable === undefined ? "" : `$${option.variable}`,
   ].filter((note) => note !== "");
   const words = [option.help[language], option.noEffect?.[language]]

@@ -1,5 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { type Command, COMMANDS, isCommand } from "./commands.ts";
+import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import type { Option } from "./option.ts";
 import { OPTION_ROWS } from "./option_table.ts";
@@ -8,6 +8,8 @@ import { UsageError } from "./usage_error.ts";
 /** A command line, split into command and options; no value is checked yet. */
 export interface Arguments {
   readonly command: Command;
+  /** Subject of the help: a command, a group of commands such as `traffic`, or empty for all. */
+  readonly topic: string;
   /** Text of each given option by its row in the table. */
   readonly flags: ReadonlyMap<Option<unknown>, string>;
 }
@@ -29,7 +31,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     const text = Array.isArray(value) && value.length > 0 ? value.join(option.separator) : value;
     if (typeof text === "string") flags.set(option, text);
   }
-  return { command: parseCommand(parsed._), flags };
+  return { ...parseCommand(parsed._), flags };
 }
 
 /**
@@ -91,11 +93,16 @@ function unknownFlag(arg: string): UsageError {
   return new UsageError(`Cannot use flag ${name}: there is none of that name${hint}`);
 }
 
-/** The command of one or two words. */
-function parseCommand(words: readonly string[]): Command {
+/** The command of one or two words; a group of commands alone asks for its help. */
+function parseCommand(words: readonly string[]): Pick<Arguments, "command" | "topic"> {
   const [first, second] = words;
-  if (first === undefined) return "report";
+  if (first === undefined) return { command: "report", topic: "" };
+  if (first === "help") {
+    const topic = second === undefined ? "" : parseCommand(words.slice(1)).topic;
+    return { command: "help", topic };
+  }
   const isOne = isCommand(first);
+  if (!isOne && isGroup(first) && second === undefined) return { command: "help", topic: first };
   const name = isOne || second === undefined ? first : `${first} ${second}`;
   if (!isCommand(name)) {
     const names = Object.keys(COMMANDS);
@@ -103,6 +110,6 @@ function parseCommand(words: readonly string[]): Command {
     throw new UsageError(`Cannot use command "${name}": there is none of that name${hint}`);
   }
   const extra = words[isOne ? 1 : 2];
-  if (extra === undefined) return name;
+  if (extra === undefined) return { command: name, topic: name };
   throw new UsageError(`Cannot use "${extra}": ${name} takes no more words`);
 }

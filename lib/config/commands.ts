@@ -2,55 +2,132 @@ import type { Translation } from "./language.ts";
 
 /** A command of the program, as the help shows it. */
 export interface CommandRow {
-  /** What follows the program's name on the command line. */
-  readonly usage: readonly string[];
+  /** Text after the program's name on the command line. */
+  readonly usage: string;
   readonly help: Translation;
+  /** A longer explanation for the help of the command itself. */
+  readonly details?: Translation;
 }
 
 /** Every command of the program, in the order of the help. Without any, the program reports. */
 export const COMMANDS = {
   "report": {
-    usage: ["-e URL -t TOKEN [options]"],
+    usage: "-e URL -t TOKEN [options]",
     help: { en: "report to a panel", zh: "向面板上报" },
+    details: {
+      en: "This is what the program does without a command. With --dry-run it measures twice, " +
+        "shows what would be sent and where each value comes from, and exits; that needs no panel.",
+      zh: "不写命令时就是上报。加上 --dry-run 则采集两次，显示会发送什么、每个数值来自哪里，" +
+        "然后退出；不需要面板。",
+    },
   },
   "demo": {
-    usage: ["demo [options]"],
+    usage: "demo [options]",
     help: { en: "try it without a panel", zh: "不需要面板，先试用" },
+    details: {
+      en: "Starts a small panel on this machine, reports to it, and shows a page with all values.",
+      zh: "在本机启动一个小面板并向它上报，用网页显示所有数值。",
+    },
   },
   "traffic show": {
-    usage: ["traffic show [--json]"],
+    usage: "traffic show [--json]",
     help: { en: "show the month's traffic", zh: "显示月流量" },
   },
   "traffic set": {
-    usage: ["traffic set --up N --down N"],
+    usage: "traffic set --up N --down N",
     help: { en: "set the month's traffic", zh: "设置月流量" },
+    details: {
+      en: "Sets the totals of the current month. Stop the agent first, and start it afterwards.",
+      zh: "设置本周期的总量。请先停止 Agent，设置后再启动。",
+    },
   },
   "install": {
-    usage: ["install [options] [--print]"],
+    usage: "install [options] [--print]",
     help: { en: "run it as a service, with these options", zh: "以这些选项安装为服务" },
+    details: {
+      en:
+        "Installs the program as a service of systemd, OpenRC, procd or launchd. The options are " +
+        "written into the configuration of the service.",
+      zh: "安装为 systemd、OpenRC、procd 或 launchd 的服务。这里给出的选项会写进服务的配置文件。",
+    },
   },
   "uninstall": {
-    usage: ["uninstall [--print]"],
+    usage: "uninstall [--print]",
     help: { en: "remove the service and all its files", zh: "删除服务及其全部文件" },
   },
   "health": {
-    usage: ["health [--json]"],
+    usage: "health [--json]",
     help: { en: "say whether the panel accepts its reports", zh: "检查面板是否接受上报" },
+    details: {
+      en: "For supervisors and container health checks: the exit code is 0 if the panel has " +
+        "accepted a report within three intervals, else 1.",
+      zh: "供监控程序和容器健康检查使用：面板在三个间隔内接受过上报时退出码为 0，否则为 1。",
+    },
   },
   "update": {
-    usage: ["update [--check|--now]"],
+    usage: "update [--check|--now]",
     help: { en: "look for a newer version, or install it", zh: "查看或安装新版本" },
+    details: {
+      en: "A new version that does not report within a minute is rolled back.",
+      zh: "新版本如果一分钟内没有成功上报，会自动回退。",
+    },
   },
   "version": {
-    usage: ["version [--json]"],
+    usage: "version [--json]",
     help: { en: "show the version", zh: "显示版本" },
+  },
+  "help": {
+    usage: "help [COMMAND]",
+    help: { en: "show the help of a command", zh: "显示某个命令的帮助" },
+  },
+  "completions bash": {
+    usage: "completions bash",
+    help: { en: "print the completions for bash", zh: "输出 bash 的补全脚本" },
+    details: {
+      en: "Put them into ~/.local/share/bash-completion/completions/komari-agent-deno.",
+      zh: "保存到 ~/.local/share/bash-completion/completions/komari-agent-deno 即可。",
+    },
+  },
+  "completions zsh": {
+    usage: "completions zsh",
+    help: { en: "print the completions for zsh", zh: "输出 zsh 的补全脚本" },
+    details: {
+      en: "Put them into a file _komari-agent-deno in a folder of $fpath.",
+      zh: "保存到 $fpath 中某个目录下的 _komari-agent-deno 文件即可。",
+    },
+  },
+  "completions fish": {
+    usage: "completions fish",
+    help: { en: "print the completions for fish", zh: "输出 fish 的补全脚本" },
+    details: {
+      en: "Put them into ~/.config/fish/completions/komari-agent-deno.fish.",
+      zh: "保存到 ~/.config/fish/completions/komari-agent-deno.fish 即可。",
+    },
+  },
+  "man": {
+    usage: "man",
+    help: { en: "print the manual page", zh: "输出手册页" },
+    details: {
+      en: "Read it with: komari-agent-deno man | man -l -",
+      zh: "查看方法：komari-agent-deno man | man -l -",
+    },
   },
 } as const satisfies Readonly<Record<string, CommandRow>>;
 
 /** A command of the program. */
 export type Command = keyof typeof COMMANDS;
 
+/** The rows of the table with their names. */
+export const COMMAND_ROWS: readonly (readonly [name: string, row: CommandRow])[] = Object.entries(
+  COMMANDS,
+);
+
 /** Whether a text is the name of a command. */
 export function isCommand(text: string): text is Command {
   return Object.hasOwn(COMMANDS, text);
+}
+
+/** Whether a text is the first word of commands of two words, such as `traffic`. */
+export function isGroup(text: string): boolean {
+  return COMMAND_ROWS.some(([name]) => name.startsWith(`${text} `));
 }

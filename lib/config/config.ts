@@ -11,6 +11,7 @@ import {
   type StatePaths,
   statePaths,
 } from "./environment.ts";
+import { type Language, languageOf } from "./language.ts";
 import { configNotices } from "./notices.ts";
 import { commandsOf } from "./option.ts";
 import { OptionLookup, type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
@@ -42,6 +43,10 @@ export interface ConfigSources {
  */
 export interface Config extends OptionValues, StatePaths, RuntimePaths {
   readonly command: Command;
+  /** Subject of the help: a command, a group of commands such as `traffic`, or empty for all. */
+  readonly helpTopic: string;
+  /** Language of output for people; the log is English. */
+  readonly language: Language;
   /** The token itself, from whichever source; empty if there is none. */
   readonly token: string;
   /** `undefined` if not set: it depends on the transport then. */
@@ -100,7 +105,7 @@ const RELEASE_FLAGS = { update_url: "--update-url", mirror: "--mirror", ca_cert:
  */
 export function resolveConfig(sources: ConfigSources): Config {
   const { env } = sources;
-  const { command: named, flags } = parseArguments(sources.args);
+  const { command: named, topic, flags } = parseArguments(sources.args);
   const { file, path, ignored } = readFileOptions(named, flags, sources);
   const serviceName = flags.get(OPTIONS.serviceName) ?? OPTIONS.serviceName.initial;
   const lookup = new OptionLookup({
@@ -114,9 +119,9 @@ export function resolveConfig(sources: ConfigSources): Config {
     imported: sources.importedOptions,
   });
   const values = optionValues(lookup);
-  const { help, enableRemoteControl, disableWebSsh } = values;
-  const command = values.version ? "version" : named;
-  if (!help) refuseOtherCommands(lookup, command);
+  const { enableRemoteControl, disableWebSsh } = values;
+  const command = values.help ? "help" : values.version ? "version" : named;
+  if (command !== "help") refuseOtherCommands(lookup, command);
   const { token, file: tokenFile } = findToken(lookup, sources);
   const remoteControl = enableRemoteControl && !disableWebSsh;
   const intervalSeconds = values.intervalSeconds ??
@@ -125,12 +130,14 @@ export function resolveConfig(sources: ConfigSources): Config {
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
-  const proxies = PROXY_COMMANDS.includes(command) && !help ? proxiesFromEnvironment(env) : {};
+  const proxies = PROXY_COMMANDS.includes(command) ? proxiesFromEnvironment(env) : {};
   return {
     ...values,
     ...statePaths(values.stateDir, env),
     ...runtimePaths(env),
     command,
+    helpTopic: topic,
+    language: values.lang ?? languageOf(env),
     token,
     intervalSeconds,
     memoryMode: memoryMode(lookup, values),

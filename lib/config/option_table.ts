@@ -47,6 +47,35 @@ const SERVICE_COMMANDS: readonly Command[] = [
   "traffic set",
 ];
 
+/** Commands that read the configuration of an agent. */
+const CONFIG_COMMANDS: readonly Command[] = [
+  "report",
+  "demo",
+  ...SERVICE_COMMANDS,
+];
+
+/** Commands whose output can be JSON. */
+const JSON_COMMANDS: readonly Command[] = [
+  "report",
+  "traffic show",
+  "traffic set",
+  "health",
+  "update",
+  "version",
+];
+
+/** Commands that write a log. */
+const LOG_COMMANDS: readonly Command[] = ["report", "install", "demo", "update"];
+
+/** Commands with output in both languages. */
+const LANGUAGE_COMMANDS: readonly Command[] = [
+  "help",
+  "completions bash",
+  "completions zsh",
+  "completions fish",
+  "man",
+];
+
 /** Every option of the program, in the order of the help. */
 export const OPTIONS = {
   endpoint: checked({
@@ -210,6 +239,7 @@ export const OPTIONS = {
     flag: "ca-cert",
     placeholder: "FILE",
     group: "connection",
+    commands: ["report", "install", "update"],
     help: {
       en: "A PEM file with certificates to trust in addition to the well-known ones",
       zh: "PEM 文件，其中的证书在公认的证书之外也予以信任",
@@ -259,6 +289,7 @@ export const OPTIONS = {
   includeNics: list({
     flag: "include-nics",
     group: "measured",
+    commands: ["report", "install", "demo", "traffic set"],
     help: {
       en: "Count only these interfaces; separated by commas, * and ? are wildcards",
       zh: "只统计这些网卡的流量；用逗号分隔，可用通配符 * 和 ?",
@@ -473,6 +504,7 @@ export const OPTIONS = {
     variable: "AGENT_CONFIG_FILE",
     placeholder: "FILE",
     group: "general",
+    commands: CONFIG_COMMANDS,
     help: {
       en: "A JSON file with any of these options by their keys",
       zh: "JSON 文件，用各选项的键设置其中任意选项",
@@ -483,6 +515,7 @@ export const OPTIONS = {
     flag: "dry-run",
     variable: false,
     group: "general",
+    commands: ["report"],
     help: {
       en:
         "Measure twice, show what would be sent and where it comes from, and exit; needs no panel",
@@ -493,14 +526,13 @@ export const OPTIONS = {
     flag: "json",
     variable: false,
     group: "general",
-    help: {
-      en: "Output of --dry-run and of other commands as JSON",
-      zh: "让 --dry-run 和各个查询命令以 JSON 输出",
-    },
+    commands: JSON_COMMANDS,
+    help: { en: "Print JSON instead of text", zh: "以 JSON 代替文字输出" },
   }),
   logLevel: choice({
     flag: "log-level",
     group: "general",
+    commands: LOG_COMMANDS,
     help: { en: "Minimum log level", zh: "最低日志级别" },
     initial: "info",
     allowed: ["debug", "info", "warning", "error"],
@@ -508,6 +540,7 @@ export const OPTIONS = {
   logFormat: choice({
     flag: "log-format",
     group: "general",
+    commands: LOG_COMMANDS,
     help: {
       en: "One line of text, or one JSON object, per event",
       zh: "每个事件一行文字，或一个 JSON 对象",
@@ -515,17 +548,33 @@ export const OPTIONS = {
     initial: "text",
     allowed: ["text", "json"],
   }),
+  lang: choice({
+    flag: "lang",
+    group: "general",
+    commands: LANGUAGE_COMMANDS,
+    help: {
+      en: "Language of the help and of other output for people",
+      zh: "帮助等供人阅读的输出所用的语言",
+    },
+    initialText: { en: "by $LANG", zh: "由 $LANG 决定" },
+    initial: undefined,
+    allowed: ["en", "zh"],
+  }),
   help: toggle({
     flag: "help",
     short: "h",
     variable: false,
     group: "general",
-    help: { en: "Show the help and exit", zh: "显示帮助并退出" },
+    help: {
+      en: "Show the help, after a command only its own, and exit",
+      zh: "显示帮助并退出；写在命令之后时只显示该命令的帮助",
+    },
   }),
   version: toggle({
     flag: "version",
     variable: false,
     group: "general",
+    commands: ["report", "version"],
     help: { en: "Show the version and exit", zh: "显示版本并退出" },
   }),
   print: toggle({
@@ -592,6 +641,7 @@ export const OPTIONS = {
   autoUpdate: toggleOff({
     flag: "disable-auto-update",
     group: "updates",
+    commands: ["report", "install"],
     help: { en: "Don't install new versions automatically", zh: "不自动更新" },
   }),
   updateUrl: checked({

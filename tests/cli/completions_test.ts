@@ -1,0 +1,53 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { completions } from "../../lib/cli/completions.ts";
+import { COMMAND_ROWS } from "../../lib/config/commands.ts";
+import { OPTION_ROWS } from "../../lib/config/option_table.ts";
+
+/** The words that bash offers for the last of these. */
+async function offered(words: readonly string[]): Promise<string[]> {
+  const script = `${completions("bash", "en")}
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_komari_agent_deno
+printf '%s\\n' "\${COMPREPLY[@]}"
+`;
+  const { stdout } = await new Deno.Command("bash", {
+    args: ["-c", script, "bash", "komari-agent-deno", ...words],
+    cwd: new URL(".", import.meta.url),
+  }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n");
+}
+
+Deno.test("completions() have bash offer commands, their second words and their own options", async () => {
+  assertEquals(await offered(["tra"]), ["traffic"]);
+  assertEquals(await offered(["traffic", ""]), ["show", "set"]);
+  assertEquals(await offered(["help", "un"]), ["uninstall"]);
+  assertEquals(await offered(["traffic", "set", "--u"]), ["--up"]);
+  assertEquals(await offered(["traffic", "show", "--u"]), [""]);
+  assertEquals(await offered(["--update"]), ["--update-url"]);
+});
+
+Deno.test("completions() have bash offer the values of an option", async () => {
+  assertEquals(await offered(["--transport", ""]), ["auto", "http"]);
+  assertEquals(await offered(["--config", "completions_t"]), ["completions_test.ts"]);
+  assertEquals(await offered(["--token", ""]), [""]);
+  assertEquals(await offered(["--gpu", "--disable-c"]), ["--disable-compression"]);
+});
+
+for (const shell of ["bash", "zsh", "fish"] as const) {
+  Deno.test(`completions() for ${shell} have every flag and command`, () => {
+    const script = completions(shell, "en");
+    for (const { flag } of OPTION_ROWS) {
+      if (flag !== undefined) assertStringIncludes(script, shell === "fish" ? `-l ${flag}` : flag);
+    }
+    for (const [name] of COMMAND_ROWS) {
+      for (const word of name.split(" ")) assert(new RegExp(`\\b${word}\\b`).test(script), word);
+    }
+  });
+}
+
+Deno.test("completions() quote what a help text has in it", () => {
+  assertStringIncludes(completions("zsh", "en"), "This node'\\''s secret");
+  assertStringIncludes(completions("fish", "en"), "This node\\'s secret");
+  assertStringIncludes(completions("fish", "zh"), "本节点的令牌");
+});
