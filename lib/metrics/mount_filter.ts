@@ -35,7 +35,9 @@ const IGNORED_TREES = [
 ];
 
 /** Reason why a mount is not counted by default; `undefined` when it is counted. */
-export function ignoreReason({ mountPoint, type, source }: Mount): string | undefined {
+export function ignoreReason(
+  { mountPoint, type, source }: Pick<Mount, "mountPoint" | "type" | "source">,
+): string | undefined {
   if (mountPoint === "/") return undefined;
   const tree = IGNORED_TREES.find((tree) =>
     mountPoint === tree || mountPoint.startsWith(`${tree}/`)
@@ -58,7 +60,7 @@ export function ignoreReason({ mountPoint, type, source }: Mount): string | unde
 }
 
 /** Whether `statfs` may hang, because another machine or a program answers it. */
-export function mayHang({ mountPoint, type }: Mount): boolean {
+export function mayHang({ mountPoint, type }: Pick<Mount, "mountPoint" | "type">): boolean {
   // A hanging root stops the agent anyway.
   if (mountPoint === "/") return false;
   return NETWORK_TYPES.has(type) || SHARED_FOLDER_TYPES.has(type) || type === "autofs" ||
@@ -122,7 +124,8 @@ export function filterMounts(
   around: MountContext,
 ): (CountedMount | IgnoredMount)[] {
   const include = new Set(around.include.map((path) => path.replace(/(?<=.)\/+$/, "")));
-  const present = visibleMounts(mounts);
+  const covers = findCovers(mounts);
+  const present = reachableMounts(mounts, covers);
   const visible = around.visible && visibleByDevice(around.visible);
   const names = new Map<string, string>();
   const verdicts = new Map<Mount, CountedMount | IgnoredMount>();
@@ -140,8 +143,13 @@ export function filterMounts(
     return counted(mount, { path, isWanted });
   };
   for (const mount of present.toSorted(byPreference)) verdicts.set(mount, judge(mount));
-  const chosen = present.flatMap((mount) => verdicts.get(mount) ?? []);
-  const there = new Set(present.map(({ mountPoint }) => mountPoint));
+  for (const [mount, { mountPoint }] of covers) {
+    // A cover on the same mount point has a decision of its own under that name.
+    if (mountPoint === mount.mountPoint) continue;
+    verdicts.set(mount, ignoreMount(mount, `hidden by the mount on ${mountPoint}`));
+  }
+  const chosen = rootFirst(mounts).flatMap((mount) => verdicts.get(mount) ?? []);
+  const there = new Set(chosen.map(({ mountPoint }) => mountPoint));
   const missing = [...include].filter((path) => !there.has(path));
   return [
     ...chosen,
@@ -161,12 +169,67 @@ function isFileBind(mount: Mount, { isFile }: MountContext): boolean {
   return mount.root !== "/" && !mayHang(mount) && isFile(mount.mountPoint);
 }
 
-/** Drops mounts that are hidden by a later one at the same mount point; the root is first. */
-function visibleMounts(mounts: readonly Mount[]): Mount[] {
-  const byPath = new Map(mounts.map((mount) => [mount.mountPoint, mount]));
-  const root = byPath.get("/");
-  byPath.delete("/");
-  return root ? [root, ...byPath.values()] : [...byPath.values()];
+/** Mounts that are not covered, the root first; the later one of several on a mount point. */
+function reachableMounts(mounts: readonly Mount[], covers: ReadonlyMap<Mount, Mount>): Mount[] {
+  const reachable = mounts.filter((mount) => !covers.has(mount));
+  return rootFirst([...new Map(reachable.map((mount) => [mount.mountPoint, mount])).values()]);
+}
+
+/**
+ * Finds mounts that a later mount covers, on the same mount point or on a folder above it.
+ *
+ * Only later mounts can cover: the kernel lists mounts in the order in which they were made. That
+ * also keeps mounts of emulated kernels, whose parent ids are not exact.
+ */
+function findCovers(mounts: readonly Mount[]): Map<Mount, Mount> {
+  const resolve = mountResolver(mounts);
+  const position = new Map(mounts.map((mount, index) => [mount, index]));
+  const covers = new Map<Mount, Mount>();
+  for (const [index, mount] of mounts.entries()) {
+    const cover = resolve(mount.mountPoint);
+    if (cover !== undefined && (position.get(cover) ?? 0) > index) covers.set(mount, cover);
+  }
+  return covers;
+}
+
+function rootFirst(mounts: readonly Mount[]): Mount[] {
+  return mounts.toSorted((a, b) => Number(b.mountPoint === "/") - Number(a.mountPoint === "/"));
+}
+
+/**
+ * Resolves paths to mounts as the kernel does: by the chain of parents, so that a mount under a
+ * folder that another mount covers is not found.
+ */
+function mountResolver(mounts: readonly Mount[]): (path: string) => Mount | undefined {
+  const ids = new Set(mounts.map(({ id }) => id));
+  const children = new Map<string, Mount>();
+  // The parent of the root mount is not in the list, and neither is a root that is no mount (chroot).
+  const outside = -1;
+  for (const mount of mounts) {
+    const isChild = mount.id !== mount.parentId && ids.has(mount.parentId);
+    children.set(`${isChild ? mount.parentId : outside} ${mount.mountPoint}`, mount);
+  }
+  return (path) => {
+    let found: Mount | undefined;
+    const seen = new Set<Mount>();
+    for (let end = 0; end !== -1; end = path.indexOf("/", end + 1)) {
+      found = descend(path.slice(0, end) || "/");
+    }
+    return path === "/" ? found : descend(path);
+
+    function descend(mountPoint: string): Mount | undefined {
+      let current = found;
+      let next = children.get(`${current?.id} ${mountPoint}`) ??
+        children.get(`${outside} ${mountPoint}`);
+      // Ids of hostile text may form a loop.
+      while (next !== undefined && !seen.has(next)) {
+        seen.add(next);
+        current = next;
+        next = children.get(`${current.id} ${mountPoint}`);
+      }
+      return current;
+    }
+  };
 }
 
 /** Of several mounts of one file system the root counts, else the whole of it, else the shortest path. */
@@ -184,7 +247,10 @@ function identityKeys({ device, type, source }: Mount): string[] {
 }
 
 function visibleByDevice(own: readonly Mount[]): (mount: Mount) => string | undefined {
-  const byDevice = Map.groupBy(visibleMounts(own), ({ device }) => device);
+  const byDevice = Map.groupBy(
+    reachableMounts(own, findCovers(own)),
+    ({ device }) => device,
+  );
   return ({ device, root }) => {
     const mounts = byDevice.get(device);
     return (mounts?.find((mount) => mount.root === root) ?? mounts?.[0])?.mountPoint;

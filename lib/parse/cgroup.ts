@@ -32,7 +32,7 @@ export function parseMemoryCgroup(text: string): MemoryCgroup | undefined {
  */
 export function cgroupMountFolders(
   { version, path }: MemoryCgroup,
-  mounts: readonly Mount[],
+  mounts: readonly Pick<Mount, "type" | "root" | "mountPoint">[],
 ): string[] {
   const type = version === 1 ? "cgroup" : "cgroup2";
   return mounts.filter((mount) => mount.type === type).flatMap(({ root, mountPoint }) => {

@@ -1,5 +1,8 @@
 /** A mounted file system, or a part of one (bind mount, subvolume). */
 export interface Mount {
+  readonly id: number;
+  /** Id of the mount that contains the mount point; may be missing in the list. */
+  readonly parentId: number;
   /** `major:minor`; the same for all mounts of one file system. */
   device: string;
   /** Path within the file system that is mounted; `/` for all of it. */
@@ -14,31 +17,45 @@ export interface Mount {
 /**
  * Parses `/proc/self/mountinfo`, in the kernel's order.
  *
- * @throws {SyntaxError} When a line is malformed; the message quotes it.
+ * A malformed line goes to `onMalformed`, whose error quotes it, and is skipped if that returns.
+ *
+ * @throws {SyntaxError} For a malformed line, without `onMalformed`.
  */
-export function parseMountinfo(text: string): Mount[] {
+export function parseMountinfo(
+  text: string,
+  onMalformed: (error: SyntaxError) => void = (error) => {
+    throw error;
+  },
+): Mount[] {
   const mounts: Mount[] = [];
   let start = 0;
   while (start < text.length) {
     let end = text.indexOf("\n", start);
     if (end < 0) end = text.length;
-    if (end > start) mounts.push(parseLine(text.slice(start, end)));
+    if (end > start) {
+      const mount = parseLine(text.slice(start, end));
+      if (mount instanceof SyntaxError) onMalformed(mount);
+      else mounts.push(mount);
+    }
     start = end + 1;
   }
   return mounts;
 }
 
-function parseLine(line: string): Mount {
+function parseLine(line: string): Mount | SyntaxError {
   // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG…] - TYPE SOURCE OPTIONS
   const separator = line.indexOf(" - ");
   const head = line.slice(0, separator).split(" ", 5);
   const tail = line.slice(separator + 3).split(" ", 2);
-  const [, , device = "", root = "", mountPoint = ""] = head;
+  const [id = "", parentId = "", device = "", root = "", mountPoint = ""] = head;
   const [type = "", source = ""] = tail;
-  if (separator < 0 || !/^\d+:\d+$/.test(device) || type === "" || !mountPoint.startsWith("/")) {
-    throw new SyntaxError(`Cannot parse mountinfo: "${line.slice(0, 200)}"`);
+  const hasNumbers = /^\d{1,10} \d{1,10} \d+:\d+$/.test(`${id} ${parentId} ${device}`);
+  if (separator < 0 || !hasNumbers || type === "" || !mountPoint.startsWith("/")) {
+    return new SyntaxError(`Cannot parse mountinfo: "${line.slice(0, 200)}"`);
   }
   return {
+    id: Number(id),
+    parentId: Number(parentId),
     device,
     root: unescapeOctal(root),
     mountPoint: unescapeOctal(mountPoint),

@@ -232,3 +232,55 @@ Deno.test("isLayered() knows overlays", () => {
   assertEquals(isLayered("overlay"), true);
   assertEquals(isLayered("ext4"), false);
 });
+
+/** Captured with `mount a.img k/sub; mount b.img k; mkdir k/sub` on Linux 6.18, and what lies around it. */
+const HIDDEN = `49 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+75 49 0:42 / /mnt rw,relatime - xfs /dev/vdb rw
+76 75 7:0 / /mnt/k/sub rw,relatime - ext4 /dev/sda1 rw
+77 75 7:1 / /mnt/k rw,relatime - ext4 /dev/sdb1 rw
+`;
+
+Deno.test("filterMounts() does not count a mount below a folder that another mount covers", () => {
+  const found = rules(
+    filterMounts(parseMountinfo(HIDDEN), { include: [], isFile: () => false }),
+  );
+  assertEquals(found, {
+    "/": "counted: root file system",
+    "/mnt": "counted: disk: xfs",
+    "/mnt/k/sub": "left out: hidden by the mount on /mnt/k",
+    "/mnt/k": "counted: disk: ext4",
+  });
+});
+
+Deno.test("filterMounts() does not count a hidden mount that is included, and counts one on its cover", () => {
+  const text = `${HIDDEN}78 77 8:1 / /mnt/k/other rw - ext4 /dev/sdc1 rw\n`;
+  const found = rules(
+    filterMounts(parseMountinfo(text), {
+      include: ["/mnt/k/sub", "/mnt/k/other"],
+      isFile: () => false,
+    }),
+  );
+  assertEquals(found["/mnt/k/sub"], "left out: hidden by the mount on /mnt/k");
+  assertEquals(found["/mnt/k/other"], "counted: included by --include-mountpoint");
+});
+
+Deno.test("filterMounts() finds every mount in a chroot, whose root is not in the list", () => {
+  const text = `81 70 8:1 / /data rw - ext4 /dev/sda1 rw
+82 81 8:2 / /data/deep rw - ext4 /dev/sda2 rw
+83 70 8:3 / /srv rw - ext4 /dev/sda3 rw
+`;
+  assertEquals(counted(filterMounts(parseMountinfo(text), { include: [], isFile: () => false })), [
+    "/data",
+    "/data/deep",
+    "/srv",
+  ]);
+});
+
+Deno.test("filterMounts() ends when ids of mounts form a loop", () => {
+  const text = `1 2 8:1 / / rw - ext4 /dev/sda1 rw
+2 1 8:2 / / rw - ext4 /dev/sda2 rw
+3 3 8:3 / /x rw - ext4 /dev/sda3 rw
+`;
+  const decisions = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
+  assertEquals(counted(decisions).includes("/x"), true);
+});

@@ -9,8 +9,12 @@ import {
 import type { Mount } from "../../lib/parse/mountinfo.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
-function mount(type: string, mountPoint: string, root = "/"): Mount {
-  return { device: "0:30", root, mountPoint, type, source: type };
+function mount(
+  type: string,
+  mountPoint: string,
+  root = "/",
+): Pick<Mount, "type" | "root" | "mountPoint"> {
+  return { root, mountPoint, type };
 }
 
 const UNIFIED = mount("cgroup2", "/sys/fs/cgroup");

@@ -11,6 +11,8 @@ Deno.test("parseMountinfo() reads a virtual machine's mounts", () => {
   const mounts = parseMountinfo(fixture("debian-vm"));
   assertEquals(mounts.length, 19);
   assertEquals(mounts[5], {
+    id: 27,
+    parentId: 1,
     device: "254:0",
     root: "/",
     mountPoint: "/",
@@ -31,6 +33,8 @@ Deno.test("parseMountinfo() reads lines with tags and any number of them", () =>
   for (const tags of ["", "shared:1 ", "shared:1 master:2 propagate_from:3 unbindable "]) {
     const [mount] = parseMountinfo(`1 0 8:1 / /a rw,noatime ${tags}- xfs /dev/sda1 rw\n`);
     assertEquals(mount, {
+      id: 1,
+      parentId: 0,
       device: "8:1",
       root: "/",
       mountPoint: "/a",
@@ -61,6 +65,8 @@ Deno.test("parseMountinfo() throws and quotes the line when it is malformed", ()
     "1 0 8 / /a rw - ext4 /dev/sda1 rw",
     "1 0 a:1 / /a rw - ext4 /dev/sda1 rw",
     "1 0 8:1 / a rw - ext4 /dev/sda1 rw",
+    "x 0 8:1 / /a rw - ext4 /dev/sda1 rw",
+    "1 -1 8:1 / /a rw - ext4 /dev/sda1 rw",
     " - ext4 /dev/sda1 rw",
   ];
   for (const line of lines) {
@@ -72,6 +78,8 @@ Deno.test("parseMountinfo() throws and quotes the line when it is malformed", ()
 Deno.test("parseMountinfo() gives back what was written", () => {
   const path = fc.string({ unit: "grapheme" }).map((text) => `/${text.replaceAll("\0", "")}`);
   const mount = fc.record({
+    id: fc.nat(),
+    parentId: fc.nat(),
     device: fc.tuple(fc.nat(4095), fc.nat(1_048_575)).map(([major, minor]) => `${major}:${minor}`),
     root: path,
     mountPoint: path,
@@ -83,8 +91,8 @@ Deno.test("parseMountinfo() gives back what was written", () => {
       return `\\${sign.charCodeAt(0).toString(8).padStart(3, "0")}`;
     });
   fc.assert(fc.property(fc.array(mount), (mounts) => {
-    const lines = mounts.map(({ device, root, mountPoint, type, source }, index) =>
-      `${index} 1 ${device} ${escape(root)} ${escape(mountPoint)} rw shared:1 - ${type} ${
+    const lines = mounts.map(({ id, parentId, device, root, mountPoint, type, source }) =>
+      `${id} ${parentId} ${device} ${escape(root)} ${escape(mountPoint)} rw shared:1 - ${type} ${
         escape(source)
       } rw\n`
     );
@@ -109,4 +117,12 @@ Deno.test("parseMountinfo() throws nothing but SyntaxError on any text", () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+Deno.test("parseMountinfo() skips malformed lines when they have a handler", () => {
+  const errors: string[] = [];
+  const text = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\nx\n2 1 8:2 / /a rw - xfs /dev/sda2 rw\n";
+  const mounts = parseMountinfo(text, ({ message }) => errors.push(message));
+  assertEquals(mounts.map(({ mountPoint }) => mountPoint), ["/", "/a"]);
+  assertEquals(errors, ['Cannot parse mountinfo: "x"']);
 });
