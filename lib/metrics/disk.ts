@@ -79,6 +79,7 @@ export class DiskCollector {
   #decisions: MountDecision[] = [];
   #watched: WatchedMount[] = [];
   #decidedAtMs: number | undefined;
+  #malformed: SyntaxError | undefined;
 
   /**
    * `mountinfo` belongs to the measured machine; when that is not the agent's own, `visible` is the
@@ -96,15 +97,25 @@ export class DiskCollector {
   }
 
   /**
-   * Total and used bytes of all counted mounts; `undefined` when none has answered.
+   * Total and used bytes of all counted mounts.
    *
-   * @throws {SyntaxError} When the kernel's text is malformed.
+   * @throws {Error} When no mount counts, or none has answered yet.
+   * @throws {SyntaxError} When every line of mountinfo is malformed.
    */
   collect(): Usage | undefined {
     const nowMs = this.#host.monotonicMs();
     const isFresh = this.#decidedAtMs !== undefined && nowMs - this.#decidedAtMs < REFRESH_MS;
     const answers = (isFresh ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
-    return answers && sumUsage(answers);
+    const usage = answers && sumUsage(answers);
+    if (answers === undefined || usage !== undefined) return usage;
+    const waiting = this.#watched.map(({ mount }) => mount.mountPoint).join(", ");
+    if (waiting !== "") throw new Error(`Cannot statfs ${waiting}: no answer yet`);
+    throw this.#malformed ?? new Error("Cannot find a mounted disk");
+  }
+
+  /** The error of a malformed line of mountinfo, which was skipped. */
+  missingPart(): Error | undefined {
+    return this.#malformed;
   }
 
   /** Decisions on all mounts, the root first; empty before the first call of `collect()`. */
@@ -131,10 +142,12 @@ export class DiskCollector {
     const text = this.#mountinfo.read();
     if (text === undefined) return undefined;
     const { visible } = this.#options;
-    const verdicts = filterMounts(parseMountinfo(text), {
+    this.#malformed = undefined;
+    const skip = (error: SyntaxError) => this.#malformed ??= error;
+    const verdicts = filterMounts(parseMountinfo(text, skip), {
       include: this.#options.includeMountPoints,
       isFile: (path) => this.#isFile(path),
-      visible: visible && parseMountinfo(visible.read() ?? ""),
+      visible: visible && parseMountinfo(visible.read() ?? "", skip),
     });
     this.#decidedAtMs = nowMs;
     this.#watched = [];

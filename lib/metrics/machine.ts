@@ -17,7 +17,7 @@ import { machineFacts, withOnlineCores } from "./machine_facts.ts";
 import { type MemoryCollector, openMemory } from "./memory.ts";
 import { NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
-import { type Collectors, sourceCollector } from "./snapshot.ts";
+import { type Collectors, requiredSource, sourceCollector } from "./snapshot.ts";
 
 /** Options that affect measuring. */
 export interface MachineOptions {
@@ -39,7 +39,7 @@ export interface Machine {
       & Partial<Pick<MemoryCollector, "limitedBy" | "knowsZfs" | "isFallback">>;
     disk: Pick<DiskCollector, "collect" | "mounts">;
     traffic: Pick<NetworkCollector, "collect" | "interfaces" | "sample" | "total">;
-    processes: Pick<ProcessCollector, "collect" | "byLinks">;
+    processes: Pick<ProcessCollector, "byLinks">;
   };
   /** Present with `--gpu`. */
   readonly gpu?: Pick<GpuCollectors, "nvidia" | "decisions">;
@@ -71,6 +71,7 @@ export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineO
   const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
   const stat = host.open(`${proc}/stat`);
+  const required = (path: string) => requiredSource(host.open(path), path);
   const network = networkFolder(proc);
   const lists = { include: options.includeNics, exclude: options.excludeNics };
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
@@ -78,34 +79,31 @@ export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineO
   const gpu = options.gpu ? new GpuCollectors(host) : undefined;
   return {
     collectors: {
-      cpu: new CpuCollector(stat),
+      cpu: new CpuCollector(requiredSource(stat, `${proc}/stat`)),
       memory: openMemory(host, { mode: options.memoryMode, isOwn }),
       disk: new DiskCollector(
         host,
-        host.open(mountinfo),
-        isOwn
-          ? { includeMountPoints }
-          : { includeMountPoints, visible: host.open(`${OWN_PROC}/self/mountinfo`) },
+        required(mountinfo),
+        {
+          includeMountPoints,
+          visible: isOwn ? undefined : host.open(`${OWN_PROC}/self/mountinfo`),
+        },
       ),
-      load: sourceCollector(host.open(`${proc}/loadavg`), parseLoadavg),
+      load: sourceCollector(required(`${proc}/loadavg`), parseLoadavg),
       traffic: new NetworkCollector(
-        host.open(`${network}/dev`),
+        required(`${network}/dev`),
         (name) => tree.interfaceTraits(name),
         { lists, monotonicMs: () => host.monotonicMs() },
       ),
       connections: new ConnectionCollector(
-        host.open(`${network}/sockstat`),
+        required(`${network}/sockstat`),
         host.open(`${network}/sockstat6`),
       ),
-      uptime: sourceCollector(host.open(`${proc}/uptime`), parseUptime),
+      uptime: sourceCollector(required(`${proc}/uptime`), parseUptime),
       processes: new ProcessCollector(host, () => tree.processCount()),
-      ...(gpu && {
-        gpus: gpu.collectors.map((collector) => {
-          return { subject: collector.subject, collector };
-        }),
-      }),
+      gpus: gpu?.collectors.map((collector) => ({ subject: collector.subject, collector })),
     },
-    ...(gpu && { gpu }),
+    gpu,
     readFacts: () => machineFacts(host, { arch: options.arch }),
     sources: {
       interfaces: `${network}/dev and ${host.roots.sys}/class/net`,

@@ -2,6 +2,7 @@ import type { Host, Source } from "../host/host.ts";
 import { parseArcstats } from "../parse/arcstats.ts";
 import { type Meminfo, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
+import { requiredSource } from "./snapshot.ts";
 import {
   type CgroupMemory,
   type CgroupMemoryCollector,
@@ -172,7 +173,7 @@ export function openMemory(
 ): MemoryCollector {
   const { proc } = host.roots;
   const { mode } = options;
-  const meminfo = host.open(`${proc}/meminfo`);
+  const meminfo = requiredSource(host.open(`${proc}/meminfo`), `${proc}/meminfo`);
   // lxcfs shows the container's share, which does not include the machine's ZFS cache.
   if (options.isOwn && isMountPoint(host, `${proc}/meminfo`)) {
     return new MemoryCollector(meminfo, { mode });

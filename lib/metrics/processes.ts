@@ -32,9 +32,15 @@ export class ProcessCollector {
     return this.#byLinks;
   }
 
-  /** Number of processes, zombies included. */
-  collect(): number | undefined {
-    return this.#count();
+  /**
+   * Number of processes, zombies included.
+   *
+   * @throws {Error} When `/proc` can't be listed.
+   */
+  collect(): number {
+    const count = this.#count();
+    if (count === undefined) throw new Error("Cannot list the processes in /proc");
+    return count;
   }
 }
 

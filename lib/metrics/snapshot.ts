@@ -14,6 +14,24 @@ export interface Collector<T> {
   collect(): T | undefined;
   /** Value to report in place of one that could not be measured. */
   lastKnown?(): T | undefined;
+  /** Part that is missing in the last value, such as a malformed line of its source. */
+  missingPart?(): Error | undefined;
+}
+
+/**
+ * Makes reading fail where a file is missing that every machine has. `path` is for the message.
+ *
+ * @throws {Error} At each reading while the file is missing.
+ */
+export function requiredSource(source: Source, path: string): Source {
+  const required = (text: string | undefined) => {
+    if (text === undefined) throw new Error(`Cannot read ${path}: no such file`);
+    return text;
+  };
+  return {
+    read: () => required(source.read()),
+    readFirstLine: () => required(source.readFirstLine()),
+  };
 }
 
 /** Makes a collector of a source and the parser of its text; no text is no data. */
@@ -60,12 +78,19 @@ export function takeSnapshot(
 ): Snapshot {
   const failures: string[] = [];
 
+  function fail(subject: string, error: unknown): void {
+    failures.push(`cannot measure ${subject}`);
+    onFailure({ subject, error });
+  }
+
   function measure<T>(subject: string, collector: Collector<T>): T | undefined {
     try {
-      return collector.collect();
+      const value = collector.collect();
+      const missing = collector.missingPart?.();
+      if (missing !== undefined) fail(`part of ${subject}`, missing);
+      return value;
     } catch (error) {
-      failures.push(`cannot measure ${subject}`);
-      onFailure({ subject, error });
+      fail(subject, error);
       return collector.lastKnown?.();
     }
   }
@@ -92,12 +117,12 @@ const MAX_AGE_MS = 60_000;
 
 /** Wraps a collector and remembers its last value for a minute. */
 export class LastKnown<T> implements Collector<T> {
-  readonly #collector: Pick<Collector<T>, "collect">;
+  readonly #collector: Collector<T>;
   readonly #monotonicMs: () => number;
   #last: { value: T | undefined; atMs: number } | undefined;
 
   constructor(
-    collector: Pick<Collector<T>, "collect">,
+    collector: Collector<T>,
     options: { monotonicMs: () => number },
   ) {
     this.#collector = collector;
@@ -116,6 +141,11 @@ export class LastKnown<T> implements Collector<T> {
     if (this.#last === undefined) return undefined;
     if (this.#monotonicMs() - this.#last.atMs > MAX_AGE_MS) this.#last = undefined;
     return this.#last?.value;
+  }
+
+  /** Part that is missing in the last collected value. */
+  missingPart(): Error | undefined {
+    return this.#collector.missingPart?.();
   }
 }
 

@@ -2,7 +2,7 @@
  * Value of `key` in a file of `KEY=value` lines such as `/etc/os-release`; `undefined` when it is
  * missing or empty.
  *
- * Shell quoting is understood. The last of several lines counts. An unclosed quotation ends with its
+ * Shell quoting is understood, and a comment after a quoted value is ignored. The last of several lines counts. An unclosed quotation ends with its
  * line, because these files are edited by hand.
  */
 export function lookupVariable(text: string, key: string): string | undefined {
@@ -19,10 +19,14 @@ export function lookupVariable(text: string, key: string): string | undefined {
 function unquote(word: string): string {
   let result = "";
   let quote = "";
+  let wasQuoted = false;
   for (let at = 0; at < word.length; at++) {
     const character = word.charAt(at);
-    if (character === quote) quote = "";
-    else if (quote === "" && (character === '"' || character === "'")) quote = character;
+    if (character === quote) {
+      quote = "";
+      wasQuoted = true;
+    } else if (quote === "" && (character === '"' || character === "'")) quote = character;
+    else if (quote === "" && wasQuoted && /^\s+#/.test(word.slice(at))) break;
     else if (character === "\\" && isEscape(quote, word.charAt(at + 1))) {
       result += word.charAt(++at);
     } else result += character;

@@ -2,28 +2,34 @@ import { decimalAt, lineAt } from "./scan.ts";
 
 /** Numbers of sockets of one address family. */
 export interface SocketCounts {
-  /** TCP sockets in every state but TIME_WAIT. */
-  tcp: number;
+  /** TCP sockets in every state but TIME_WAIT; `undefined` without a TCP line. */
+  tcp: number | undefined;
   /** TCP sockets in TIME_WAIT; only in the IPv4 file, for both families. */
   tcpTimeWait: number;
-  udp: number;
+  /** UDP sockets; `undefined` without a UDP line. */
+  udp: number | undefined;
 }
 
 /**
  * Parses `/proc/net/sockstat` or `/proc/net/sockstat6`.
  *
- * @throws {SyntaxError} When TCP or UDP has no line or no count; the message quotes the line.
+ * @throws {SyntaxError} When a line of TCP or UDP has no count, or both are missing; the message
+ * quotes the line.
  */
 export function parseSockstat(text: string): SocketCounts {
   const tcp = protocolLine(text, "TCP");
+  const udp = protocolLine(text, "UDP");
+  if (tcp === undefined && udp === undefined) {
+    throw new SyntaxError(`Cannot parse sockstat: no TCP or UDP after "${lineAt(text, 0)}"`);
+  }
   return {
-    tcp: countAfter(tcp, " inuse "),
-    tcpTimeWait: tcp.includes(" tw ") ? countAfter(tcp, " tw ") : 0,
-    udp: countAfter(protocolLine(text, "UDP"), " inuse "),
+    tcp: tcp === undefined ? undefined : countAfter(tcp, " inuse "),
+    tcpTimeWait: tcp?.includes(" tw ") ? countAfter(tcp, " tw ") : 0,
+    udp: udp === undefined ? undefined : countAfter(udp, " inuse "),
   };
 }
 
-function protocolLine(text: string, protocol: string): string {
+function protocolLine(text: string, protocol: string): string | undefined {
   let at = text.indexOf(protocol);
   while (at !== -1) {
     const startsLine = at === 0 || text[at - 1] === "\n";
@@ -33,7 +39,7 @@ function protocolLine(text: string, protocol: string): string {
     }
     at = text.indexOf(protocol, at + 1);
   }
-  throw new SyntaxError(`Cannot parse sockstat: no ${protocol} after "${lineAt(text, 0)}"`);
+  return undefined;
 }
 
 function countAfter(line: string, name: string): number {

@@ -44,7 +44,14 @@ export function openMonthlyTraffic(
       network: traffic,
       day,
       bootId: machine.bootId ?? readBootId(host.roots.proc),
-      uptimeSeconds: () => uptime.collect(),
+      uptimeSeconds() {
+        try {
+          return uptime.collect();
+        } catch {
+          // The next report names it.
+          return undefined;
+        }
+      },
       importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
       nowMs: () => Date.now(),
       monotonicMs: () => host.monotonicMs(),

@@ -23,6 +23,16 @@ Deno.test("ConnectionCollector.collect() returns undefined without the file", ()
   assertEquals(new ConnectionCollector(none, fakeSource(() => IPV6)).collect(), undefined);
 });
 
+Deno.test("ConnectionCollector.collect() counts the rest when a protocol is missing, and names it", () => {
+  const ipv6 = { text: "UDP6: inuse 3\n" };
+  const connections = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => ipv6.text));
+  assertEquals(connections.collect(), { tcp: 13, udp: 5 });
+  assertEquals(connections.missingPart()?.message, "Cannot read sockstat6: no line of TCP");
+  ipv6.text = IPV6;
+  assertEquals(connections.collect(), { tcp: 19, udp: 5 });
+  assertEquals(connections.missingPart(), undefined);
+});
+
 Deno.test("ConnectionCollector.collect() throws when a file is malformed", () => {
   const bent = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => "TCP6: inuse\n"));
   assertThrows(() => bent.collect(), SyntaxError, '"TCP6: inuse"');

@@ -142,7 +142,7 @@ Deno.test("DiskCollector.collect() queries a host's disks at the container's own
 
 Deno.test("DiskCollector.collect() queries nothing of a host without visible mounts", () => {
   const machine = new Machine(ROOT, { "/": use(1, 1) }, { visible: "" });
-  assertEquals(machine.step(), undefined);
+  assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
   assertEquals(machine.statfsCalls, []);
 });
 
@@ -186,9 +186,9 @@ Deno.test("DiskCollector.collect() never waits for a file system that hangs", as
   assertEquals(machine.statfsCalls.includes("/nas"), false);
 });
 
-Deno.test("DiskCollector.collect() has no data while only hanging file systems are listed", () => {
+Deno.test("DiskCollector.collect() throws while only file systems without an answer count", () => {
   const machine = new Machine(ROOT + NFS, {}, { include: ["/nas"] });
-  assertEquals(machine.step(), undefined);
+  assertThrows(() => machine.step(), Error, "Cannot statfs /nas: no answer yet");
 });
 
 Deno.test("DiskCollector.collect() has no data without mountinfo", () => {
@@ -198,8 +198,43 @@ Deno.test("DiskCollector.collect() has no data without mountinfo", () => {
 });
 
 Deno.test("DiskCollector.collect() throws on malformed text", () => {
-  const machine = new Machine("spoilt\n", {});
-  assertThrows(() => machine.step(), SyntaxError, '"spoilt"');
+  const machine = new Machine("malformed\n", {});
+  assertThrows(() => machine.step(), SyntaxError, '"malformed"');
+});
+
+Deno.test("DiskCollector.collect() throws when no mount counts", () => {
+  const tmpfs = "2 1 0:9 / /a rw - tmpfs tmpfs rw\n";
+  const machine = new Machine(tmpfs, {});
+  assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
+  assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
+  assertEquals(machine.rule("/a"), "in memory: tmpfs");
+});
+
+Deno.test("DiskCollector.collect() skips a malformed line and names it until it is gone", () => {
+  const machine = new Machine(`${ROOT}malformed\n${USB}`, {
+    "/": use(100, 30),
+    "/usb": use(50, 50),
+  });
+  assertEquals(machine.step(), [70, 150]);
+  assertEquals(machine.disk.missingPart()?.message, 'Cannot parse mountinfo: "malformed"');
+  machine.mountinfo = ROOT + USB;
+  assertEquals(machine.step(60_000), [70, 150]);
+  assertEquals(machine.disk.missingPart(), undefined);
+});
+
+Deno.test("DiskCollector.collect() does not reuse an old answer of a mount that returns", async () => {
+  const machine = new Machine(ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
+  machine.step();
+  machine.asyncCalls[0]?.resolve(use(1_000, 500));
+  await settle();
+  assertEquals(machine.step(), [570, 1_100]);
+  machine.asyncCalls[1]?.resolve(use(1_000, 500));
+  await settle();
+  machine.mountinfo = ROOT;
+  assertEquals(machine.step(60_000), [70, 100]);
+  machine.mountinfo = ROOT + NFS;
+  // Another server may be mounted there now: its size is unknown until it answers.
+  assertEquals(machine.step(60_000), [70, 100]);
 });
 
 Deno.test("DiskCollector.mounts() returns decisions only", () => {

@@ -58,9 +58,9 @@ const OPTIONS = {
   arch: "x86_64",
 } as const;
 
-function machineAt(roots: Roots): { machine: Machine; opened: string[] } {
+function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: string[] } {
   const opened: string[] = [];
-  const fake = fakeHost(FILES);
+  const fake = fakeHost(files);
   const host: Host = {
     ...fake,
     roots,
@@ -125,6 +125,34 @@ Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
   assertDataEquals(others, ["/proc/self/mountinfo"]);
   const nets = opened.filter((path) => /\/net\//.test(path));
   assertDataEquals(nets.filter((path) => !path.startsWith("/host/proc/1/net/")), []);
+});
+
+for (
+  const [file, failure] of [
+    ["stat", "CPU use"],
+    ["meminfo", "memory"],
+    ["self/mountinfo", "disk space"],
+    ["loadavg", "load"],
+    ["net/dev", "network traffic"],
+    ["net/sockstat", "connections"],
+    ["uptime", "uptime"],
+  ] as const
+) {
+  Deno.test(`openLinuxMachine() names ${failure} when there is no ${file}`, () => {
+    const { [`/proc/${file}`]: _, ...files } = FILES;
+    const reasons: string[] = [];
+    const { machine } = machineAt(OWN, files);
+    const { failures } = takeSnapshot(machine.collectors, ({ error }) => {
+      reasons.push(error instanceof Error ? error.message : "");
+    });
+    assertDataEquals(failures, [`cannot measure ${failure}`]);
+    assertDataEquals(reasons, [`Cannot read /proc/${file}: no such file`]);
+  });
+}
+
+Deno.test("openLinuxMachine() does not miss sockstat6 on a machine without IPv6", () => {
+  const { ["/proc/net/sockstat6"]: _, ...files } = FILES;
+  assertDataEquals(numbers(machineAt(OWN, files).machine), { ...all(7, 1), disk: 47 });
 });
 
 Deno.test("readFacts() describes the machine of the given roots", () => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { ProcessCollector, type ProcessHost } from "../../lib/metrics/processes.ts";
 
@@ -76,9 +76,11 @@ Deno.test("ProcessCollector.collect() lists when the kernel does not count proce
   assertEquals(new ProcessCollector(host, () => 70).collect(), 70);
 });
 
-Deno.test("ProcessCollector.collect() lists when /proc is missing", () => {
+Deno.test("ProcessCollector.collect() throws when /proc can't be listed", () => {
   const host = { ...proc({ listed: 0, links: [0] }), exists: () => false };
-  assertEquals(new ProcessCollector(host, () => undefined).collect(), undefined);
+  const collector = new ProcessCollector(host, () => undefined);
+  assertThrows(() => collector.collect(), Error, "Cannot list the processes in /proc");
+  assertEquals(new ProcessCollector(host, () => 3).collect(), 3);
 });
 
 Deno.test({

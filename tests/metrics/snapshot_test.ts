@@ -3,6 +3,7 @@ import { setUpLog } from "../../lib/log/log.ts";
 import {
   type Collectors,
   LastKnown,
+  requiredSource,
   Sampler,
   sourceCollector,
   takeSnapshot,
@@ -235,6 +236,31 @@ Deno.test("Sampler.sample() keeps the values of a failing card for a minute", ()
   clock.ms = 60_001;
   assertEquals(names(), ["B"]);
   assertEquals(sampler.sample().failures, ["cannot measure graphics card A"]);
+});
+
+Deno.test("takeSnapshot() names a missing part beside the value", () => {
+  const load = {
+    collect: () => ({ oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 }),
+    missingPart: () => new Error("Cannot read a part"),
+  };
+  const seen: string[] = [];
+  const onFailure = ({ subject, error }: { subject: string; error: unknown }) => {
+    seen.push(`${subject}: ${error instanceof Error ? error.message : ""}`);
+  };
+  const snapshot = takeSnapshot(collectors({ load }), onFailure);
+  assertEquals(snapshot.load?.oneMinute, 1);
+  assertEquals(snapshot.failures, ["cannot measure part of load"]);
+  assertEquals(seen, ["part of load: Cannot read a part"]);
+  const sampler = new Sampler(collectors({ load }), { monotonicMs: () => 0 });
+  assertEquals(sampler.sample().failures, ["cannot measure part of load"]);
+});
+
+Deno.test("requiredSource() throws while the file is missing", () => {
+  const source = requiredSource(fakeSource(() => undefined), "/proc/loadavg");
+  const message = "Cannot read /proc/loadavg: no such file";
+  assertThrows(() => source.read(), Error, message);
+  assertThrows(() => source.readFirstLine(), Error, message);
+  assertEquals(requiredSource(fakeSource(() => "a\nb"), "/x").readFirstLine(), "a");
 });
 
 Deno.test("sourceCollector() reads the source anew at each call", () => {
