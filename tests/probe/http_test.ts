@@ -324,6 +324,36 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "probeHttp() sends no proxy's password to an https server (needs openssl)",
+  ignore: certificate === undefined,
+  fn: async () => {
+    if (!certificate) return;
+    const heads: string[] = [];
+    await using server = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: certificate.certificate,
+      key: certificate.key,
+      onListen: () => {},
+    }, ({ headers }) => {
+      heads.push(JSON.stringify([...headers]));
+      return new Response();
+    });
+    const proxy = "http://user:secret@127.0.0.1:1";
+    const program = new URL("probe_in_process.ts", import.meta.url).pathname;
+    const url = `https://localhost:${server.addr.port}/`;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", program, url, certificate.authority],
+      env: { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: "" },
+      stderr: "inherit",
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "ok\n");
+    assertEquals(heads.length, 1);
+    assert(!/authorization/i.test(heads[0] ?? ""), heads[0]);
+  },
+});
+
 isolatedTest(import.meta.url, {
   name: "probeHttp() leaves nothing open after 200 probes of all outcomes",
   sanitizeResources: true,
