@@ -78,6 +78,8 @@ export interface Controller {
   runCommand(order: { readonly taskId: string; readonly command: string }): void;
   openTerminal(request: { readonly requestId: string; readonly resumable: boolean }): void;
   handleFile(request: PanelOrder & { kind: "file" }): void;
+  sendStartupConfig(requestId: string): void;
+  switchVersion(version: string): void;
   close(): Promise<void>;
 }
 
@@ -155,6 +157,10 @@ export class Agent {
         return control.openTerminal(order);
       case "file":
         return control.handleFile(order);
+      case "startup config":
+        return control.sendStartupConfig(order.requestId);
+      case "version":
+        return control.switchVersion(order.version);
       case "notice":
         return this.#logNotice(order.text);
     }

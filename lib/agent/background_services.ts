@@ -6,18 +6,21 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { publicConfig } from "../config/public_config.ts";
 import { HealthFile } from "../host/health_file.ts";
 import { runtimeFolders } from "../host/paths.ts";
 import { Programs } from "../host/programs.ts";
 import { describeSandbox, type Sandbox } from "../host/sandbox.ts";
 import { type Shell, startShell } from "../host/shell.ts";
+import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
 import { toWireCommandResult, toWireFileResult } from "../panel/protocol.ts";
 import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
 import { Prober } from "../probe/prober.ts";
 import { ProbeSchedule } from "../probe/schedule.ts";
-import { RemoteControl } from "../remote/remote_control.ts";
+import { withoutOwnVariables } from "../remote/exec_environment.ts";
+import { RemoteControl, type RemoteControlOptions } from "../remote/remote_control.ts";
 import type { MachineFacts, ProbeResult, ProbeTask } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { ProbeRunner, Services } from "./agent.ts";
@@ -106,5 +109,32 @@ function openRemoteControl(config: Config, connection: PanelConnection): RemoteC
     allowsFiles: config.remoteFiles,
     transfers: connection.transfers,
     sendFileResult: (result, signal) => connection.sendFileResult(toWireFileResult(result), signal),
+    startupConfig: () => ({ version: VERSION, ...publicConfig(config) }),
+    sendStartupConfig: (answer, signal) => connection.sendStartupConfig(answer, signal),
+    updates: updateSettings(config),
   });
+}
+
+/** What updates that the panel orders need, and why there are none. */
+function updateSettings(config: Config): RemoteControlOptions["updates"] {
+  // A sealed process may read none of this; without remote control nothing of it is needed.
+  if (!config.remoteControl) return { obstacle: undefined, programPath: "", env: {}, cgroup: "" };
+  const { form, path } = thisProgram();
+  const obstacle = !config.autoUpdate
+    ? "--disable-auto-update is set"
+    : isInContainerImage()
+    ? "in a container a newer version comes with a newer image"
+    : form === "source"
+    ? "this program runs from its sources"
+    : undefined;
+  const env = withoutOwnVariables(Deno.env.toObject());
+  return { obstacle, programPath: path, env, cgroup: readCgroup() };
+}
+
+function readCgroup(): string {
+  try {
+    return Deno.readTextFileSync("/proc/self/cgroup");
+  } catch {
+    return "";
+  }
 }

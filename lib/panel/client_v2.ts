@@ -69,7 +69,16 @@ const PATH = "/api/clients/v2/rpc";
 const WORTH_COMPRESSING_BYTES = 256;
 
 /** What a panel is told that this agent can do. */
-const CAPABILITIES = ["exec", "ping", "message", "event", "terminal", "file"];
+const CAPABILITIES = [
+  "exec",
+  "ping",
+  "message",
+  "event",
+  "terminal",
+  "file",
+  "startup_config",
+  "switch_version",
+];
 
 /** The panel answers a pull after 25 s when it has nothing to say. */
 const PULL_TIMEOUT_MS = 40_000;

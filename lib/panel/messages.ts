@@ -28,6 +28,9 @@ export type PanelOrder =
     /** Arguments of the operation, unchecked. */
     readonly args: Readonly<Record<string, unknown>>;
   }
+  | { readonly kind: "startup config"; readonly requestId: string }
+  /** `latest`, a line such as `1.2.*`, or one version. */
+  | { readonly kind: "version"; readonly version: string }
   /** Words for the log. */
   | { readonly kind: "notice"; readonly text: string };
 
@@ -136,6 +139,16 @@ function readOrder(method: string, params: unknown): PanelOrder | InvalidMessage
       if (!isId(requestId)) return unusable("a file request without an id");
       const operation = typeof op === "string" ? op : "";
       return { kind: "file", requestId, op: operation, args: isFields(args) ? args : {} };
+    }
+    case "agent.startupConfig": {
+      const { request_id: requestId } = fields;
+      return isId(requestId)
+        ? { kind: "startup config", requestId }
+        : unusable("a request for the configuration without an id");
+    }
+    case "agent.switchVersion": {
+      const { version } = fields;
+      return { kind: "version", version: typeof version === "string" ? version : "" };
     }
     case "agent.message":
     case "agent.event":

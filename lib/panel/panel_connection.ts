@@ -20,7 +20,7 @@ import type { WireFileResult } from "./protocol.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 
 /** The list of a large folder takes a while. */
-const FILE_RESULT_MS = 30_000;
+const ANSWER_MS = 30_000;
 
 /** JSON-RPC error of a panel that does not wait for an answer any more, or has it already. */
 const NOT_AWAITED = -32004;
@@ -96,16 +96,36 @@ export class PanelConnection {
    * @throws {PanelError} When the panel has not accepted it.
    */
   async sendFileResult(result: WireFileResult, signal: AbortSignal): Promise<void> {
-    const call = { method: "agent.file.result", params: { ...result } };
-    try {
-      await this.#rpc.call({ ...call, timeoutMs: FILE_RESULT_MS, signal });
-    } catch (error) {
-      if (!(error instanceof PanelError) || error.code !== NOT_AWAITED) throw error;
-    }
+    await this.#sendAnswer("agent.file.result", { ...result }, signal);
+  }
+
+  /**
+   * Sends the configuration that the panel has asked for. One that it waits for no more is dropped.
+   *
+   * @throws {PanelError} When the panel has not accepted it.
+   */
+  async sendStartupConfig(
+    { requestId, config }: { requestId: string; config: Readonly<Record<string, unknown>> },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const params = { request_id: requestId, config };
+    await this.#sendAnswer("agent.startupConfig.result", params, signal);
   }
 
   /** Ends the connections that are kept for later calls. */
   close(): void {
     this.#client.close();
+  }
+
+  async #sendAnswer(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.#rpc.call({ method, params, timeoutMs: ANSWER_MS, signal });
+    } catch (error) {
+      if (!(error instanceof PanelError) || error.code !== NOT_AWAITED) throw error;
+    }
   }
 }

@@ -6,7 +6,10 @@ import { type CommandRequest, Commands } from "./commands.ts";
 import type { FileRequest } from "./file_requests.ts";
 import type { FileTransfers } from "./file_transfer.ts";
 import { Files } from "./files.ts";
+import { RecentIds } from "./task_queue.ts";
+import { ResultQueue } from "./result_queue.ts";
 import { type TerminalRequest, Terminals } from "./terminals.ts";
+import { VersionSwitch, type VersionSwitchOptions } from "./version_switch.ts";
 
 /** Settings of remote control; all from `timers` on is for tests. */
 export interface RemoteControlOptions {
@@ -23,6 +26,12 @@ export interface RemoteControlOptions {
   readonly transfers: FileTransfers;
   /** One attempt to send the answer to a file request; rejects when the panel has not accepted it. */
   sendFileResult(result: FileResult, signal: AbortSignal): Promise<void>;
+  /** The configuration without any secret. */
+  startupConfig(): Readonly<Record<string, unknown>>;
+  /** One attempt to send the configuration; rejects when the panel has not accepted it. */
+  sendStartupConfig(answer: StartupConfigAnswer, signal: AbortSignal): Promise<void>;
+  /** Settings of updates that the panel orders. */
+  readonly updates: Pick<VersionSwitchOptions, "obstacle" | "programPath" | "env" | "cgroup">;
   readonly timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
   /** Milliseconds on a clock that only runs forward. */
   readonly monotonicMs?: () => number;
@@ -32,11 +41,26 @@ export interface RemoteControlOptions {
   readonly random?: () => number;
 }
 
+/** The answer to a request for the configuration. */
+export interface StartupConfigAnswer {
+  readonly requestId: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** The panel waits for the configuration for 20 s. */
+const CONFIG_EXPIRES_MS = 20_000;
+
+/** Memory of a configuration, roughly. */
+const CONFIG_BYTES = 8192;
+
+const REMEMBERED_IDS = 1024;
+
 /** Limit for ending everything, as the agent ends. */
 const CLOSE_MS = 450;
 
 /**
- * Runs the panel's commands, terminals and file requests, or refuses them.
+ * Does what the panel orders beside probes: commands, terminals, file requests, updates and telling
+ * the configuration; or refuses it.
  *
  * No method waits or throws, whatever the panel sends; everything is bounded.
  */
@@ -44,17 +68,31 @@ export class RemoteControl {
   readonly #commands: Commands;
   readonly #terminals: Terminals;
   readonly #files: Files;
+  readonly #versions: VersionSwitch;
+  readonly #configs: ResultQueue<StartupConfigAnswer>;
+  readonly #configIds = new RecentIds(REMEMBERED_IDS);
+  readonly #startupConfig: () => Readonly<Record<string, unknown>>;
 
   constructor(options: RemoteControlOptions) {
-    const seams = {
+    const defaults = {
       timers: globalThis,
       monotonicMs: () => performance.now(),
       wallClock: () => new Date(),
       random: Math.random,
     };
-    this.#commands = new Commands({ ...seams, ...options });
-    this.#terminals = new Terminals({ ...seams, ...options });
-    this.#files = new Files({ ...seams, ...options });
+    this.#commands = new Commands({ ...defaults, ...options });
+    this.#terminals = new Terminals({ ...defaults, ...options });
+    this.#files = new Files({ ...defaults, ...options });
+    this.#versions = new VersionSwitch({ ...defaults, ...options, ...options.updates });
+    this.#startupConfig = () => options.startupConfig();
+    this.#configs = new ResultQueue({
+      ...defaults,
+      ...options,
+      send: (answer, signal) => options.sendStartupConfig(answer, signal),
+      nameOf: ({ requestId }) => `the configuration for request ${requestId}`,
+      sizeOf: () => CONFIG_BYTES,
+      expiresAfterMs: CONFIG_EXPIRES_MS,
+    });
   }
 
   /** Runs a command as soon as there is room, and sends its result; a duplicate is ignored. */
@@ -72,9 +110,20 @@ export class RemoteControl {
     this.#files.add(request);
   }
 
+  /** Sends the configuration without any secret; a duplicate is ignored. */
+  sendStartupConfig(requestId: string): void {
+    if (!this.#configIds.add(requestId)) return;
+    this.#configs.add({ requestId, config: this.#startupConfig() });
+  }
+
+  /** Updates to the latest version, or logs once why not. */
+  switchVersion(version: string): void {
+    this.#versions.handle(version);
+  }
+
   /** Ends everything, with all processes and unfinished uploads; takes half a second at most. */
   async close(): Promise<void> {
-    const closing = [this.#commands.close(), this.#terminals.close(), this.#files.close()];
-    await settlesWithin(Promise.all(closing), CLOSE_MS);
+    const closing = [this.#commands, this.#terminals, this.#files, this.#configs];
+    await settlesWithin(Promise.all(closing.map((part) => part.close())), CLOSE_MS);
   }
 }

@@ -96,6 +96,8 @@ class PaperWorld {
             runCommand: note("command"),
             openTerminal: note("terminal"),
             handleFile: note("file"),
+            sendStartupConfig: note("startup config"),
+            switchVersion: note("version"),
             close: () => Promise.resolve(),
           },
         };
@@ -288,6 +290,8 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
     world.order(command);
     world.order(terminal);
     world.order(file);
+    world.order({ kind: "startup config", requestId: "s" });
+    world.order({ kind: "version", version: "latest" });
     for (let count = 0; count < 10_000; count++) world.order({ kind: "notice", text: "hello" });
     held.resolve();
   });
@@ -296,6 +300,8 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
     { what: "command", of: command },
     { what: "terminal", of: terminal },
     { what: "file", of: file },
+    { what: "startup config", of: "s" },
+    { what: "version", of: "latest" },
   ]);
   assertEquals(world.log.filter((line) => line.includes("The panel says: hello")).length, 1);
 });

@@ -69,7 +69,16 @@ Deno.test("ClientV2.pull() says what the agent can do, and waits for longer than
   await rpc.pull(signal);
   assertEquals(sent[0]?.method, "agent.pull");
   assertEquals(sent[0]?.params, {
-    capabilities: ["exec", "ping", "message", "event", "terminal", "file"],
+    capabilities: [
+      "exec",
+      "ping",
+      "message",
+      "event",
+      "terminal",
+      "file",
+      "startup_config",
+      "switch_version",
+    ],
   });
   assertEquals(sent[0]?.call.timeoutMs, 40_000);
 });

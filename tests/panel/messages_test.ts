@@ -38,6 +38,22 @@ Deno.test("parsePanelMessage() reads file requests, whatever is in them", () => 
   });
 });
 
+Deno.test("parsePanelMessage() reads requests for the configuration and for another version", () => {
+  assertEquals(order("agent.startupConfig", { request_id: "s-1" }), {
+    kind: "startup config",
+    requestId: "s-1",
+  });
+  assertEquals(order("agent.startupConfig", {}), {
+    kind: "unusable",
+    reason: "a request for the configuration without an id",
+  });
+  assertEquals(order("agent.switchVersion", { version: "1.2.*" }), {
+    kind: "version",
+    version: "1.2.*",
+  });
+  assertEquals(order("agent.switchVersion", { version: 2 }), { kind: "version", version: "" });
+});
+
 Deno.test("parsePanelMessage() knows by a terminal request's shape whether it may come again", () => {
   const terminal = { kind: "terminal", requestId: "r-1" } as const;
   const params = { request_id: "r-1" };

@@ -42,6 +42,9 @@ async function withControl(
     allowsFiles: true,
     transfers: new FakeTransfers(),
     sendFileResult: () => Promise.resolve(),
+    startupConfig: () => ({ interval: 3 }),
+    sendStartupConfig: () => Promise.resolve(),
+    updates: { obstacle: "a test", programPath: "", env: {}, cgroup: "" },
     ...options,
   });
   try {
@@ -311,6 +314,9 @@ Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends
     allowsFiles: false,
     transfers: new FakeTransfers(),
     sendFileResult: () => new Promise(() => {}),
+    startupConfig: () => ({ interval: 3 }),
+    sendStartupConfig: () => Promise.resolve(),
+    updates: { obstacle: "a test", programPath: "", env: {}, cgroup: "" },
   });
   control.openTerminal({ requestId: "a", resumable: false });
   control.runCommand({ taskId: "b", command: "true" });
@@ -328,4 +334,23 @@ Deno.test("RemoteControl.close() closes a connection that comes about too late",
   });
   resolve(socket);
   await eventually(() => socket.isClosed);
+});
+
+Deno.test("RemoteControl.sendStartupConfig() sends the configuration once for each request", async () => {
+  const sent: unknown[] = [];
+  const options: Partial<RemoteControlOptions> = {
+    programs: undefined,
+    sendStartupConfig: (answer) => {
+      sent.push(answer);
+      return Promise.resolve();
+    },
+  };
+  await withControl(options, async ({ control }) => {
+    for (const requestId of ["a", "a", "", "b", "a"]) control.sendStartupConfig(requestId);
+    await eventually(() => sent.length === 2);
+  });
+  assertEquals(sent, [
+    { requestId: "a", config: { interval: 3 } },
+    { requestId: "b", config: { interval: 3 } },
+  ]);
 });

@@ -1,0 +1,50 @@
+import { assert, assertEquals } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { OPTION_ROWS } from "../../lib/config/option_table.ts";
+import { publicConfig } from "../../lib/config/public_config.ts";
+
+function shown(args: readonly string[], env: Record<string, string> = {}): Record<string, unknown> {
+  const files: Record<string, string> = { "/token": "token-of-a-file" };
+  return publicConfig(resolveConfig({
+    args,
+    env,
+    readText: (path) => files[path] ?? "",
+    readMode: () => undefined,
+  }));
+}
+
+Deno.test("publicConfig() shows values by the keys of the configuration file", () => {
+  const config = shown([
+    ...["--endpoint", "https://panel.example.com/base", "--interval", "5"],
+    ...["--include-nics", "eth0,wlan*", "--custom-dns", "1.1.1.1", "--gpu"],
+  ]);
+  assertEquals(config.endpoint, "https://panel.example.com/base");
+  assertEquals([config.interval, config.enable_gpu, config.disable_compression], [5, true, false]);
+  assertEquals(config.include_nics, ["eth0", "wlan*"]);
+  assertEquals(config.custom_dns, "1.1.1.1");
+  assert(!("token" in config));
+});
+
+Deno.test("publicConfig() hides every secret, from whichever source", () => {
+  const secrets = {
+    AGENT_TOKEN: "secret-1-of-the-environment",
+    AGENT_AUTO_DISCOVERY_KEY: "secret-2-of-the-environment",
+    AGENT_HEADERS: "X-Secret: secret-3\nOther: secret-4",
+    AGENT_CF_ACCESS_CLIENT_ID: "secret-5",
+    AGENT_CF_ACCESS_CLIENT_SECRET: "secret-6",
+    AGENT_IP_SERVICES: "https://user:secret-7@ip.example.com/?key=secret-8",
+    HTTPS_PROXY: "http://user:secret-9@127.0.0.1:1",
+  };
+  const config = shown(["-e", "https://panel.example.com"], secrets);
+  const text = JSON.stringify(config);
+  assert(!text.includes("secret-"), text);
+  for (const { key, secret } of OPTION_ROWS) {
+    if (secret === true && key !== undefined) assertEquals(config[key], "(hidden)", key);
+  }
+  assertEquals(config.ip_services, ["https://ip.example.com/?…"]);
+});
+
+Deno.test("publicConfig() hides a token that comes from a file", () => {
+  const config = shown(["-e", "https://panel.example.com", "--token-file", "/token"]);
+  assertEquals([config.token, config.token_file], ["(hidden)", "/token"]);
+});
