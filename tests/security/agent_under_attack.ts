@@ -1,0 +1,158 @@
+/**
+ * The agent, with an attacker's code in its process: `agent_under_attack.ts MODE ENDPOINT FOLDER`
+ * reports as the agent does, tries each attack once the panel has accepted a report, prints a line
+ * `{"attack": NAME, "succeeded": …}` for each, and reports on.
+ *
+ * MODE names the walls: `sealed` as the agent is, `kernel` or `runtime` with one of them, `old` with
+ * the permissions to run programs and load libraries revoked, and `open`.
+ *
+ * @module
+ */
+
+import { runAgent } from "../../lib/agent/run_agent.ts";
+import { resolveConfig } from "../../lib/config/config.ts";
+import { type Sandbox, sealProcess } from "../../lib/host/sandbox.ts";
+import { installSeccompFilter } from "../../lib/host/seccomp.ts";
+import { setUpLog } from "../../lib/log/log.ts";
+
+const [mode = "", endpoint = "", folder = ""] = Deno.args;
+const noFilter = () => {
+  throw new Error("switched off by the test");
+};
+
+const SEALS: Readonly<Record<string, () => Sandbox>> = {
+  sealed: sealProcess,
+  kernel() {
+    installSeccompFilter();
+    return { kernelError: undefined };
+  },
+  runtime: () => sealProcess({ installFilter: noFilter }),
+  old() {
+    for (const name of ["run", "ffi"] as const) Deno.permissions.revokeSync({ name });
+    return { kernelError: "switched off by the test" };
+  },
+  open: () => ({ kernelError: "switched off by the test" }),
+};
+
+/** Swaps a folder and a link to `/proc/self`, for the race; started before the seal. */
+const SWAPPER = `
+const [folder] = Deno.args;
+Deno.symlinkSync("/proc/self", folder + "/link");
+for (;;) {
+  Deno.renameSync(folder + "/swapped", folder + "/real");
+  Deno.renameSync(folder + "/link", folder + "/swapped");
+  Deno.renameSync(folder + "/swapped", folder + "/link");
+  Deno.renameSync(folder + "/real", folder + "/swapped");
+}`;
+const RACE_MS = 2_000;
+
+function shellOf(pid: number): number {
+  const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
+  for (const child of text.trim().split(" ").map(Number)) {
+    const words = Deno.readTextFileSync(`/proc/${child}/cmdline`);
+    if (words.includes("komari-agent-deno-shell")) return child;
+  }
+  throw new Error("there is no helper shell");
+}
+
+/** Whether the memory of this process could be opened for writing. */
+function winsRace(): boolean {
+  const { dev } = Deno.statSync(folder);
+  const endMs = performance.now() + RACE_MS;
+  while (performance.now() < endMs) {
+    try {
+      using file = Deno.openSync(`${folder}/swapped/mem`, { write: true });
+      if (file.statSync().dev !== dev) return true;
+    } catch {
+      // The next try may win.
+    }
+  }
+  return false;
+}
+
+const ATTACKS: Readonly<Record<string, (shell: number) => boolean>> = {
+  "start a program": () => new Deno.Command("/bin/true").outputSync().success,
+  "turn on remote control in its configuration": () => {
+    Deno.writeTextFileSync(`${folder}/config.json`, `{"enable_remote_control": true}`);
+    return true;
+  },
+  "write the helper shell's memory": (shell) => {
+    using memory = Deno.openSync(`/proc/${shell}/mem`, { write: true });
+    return !memory.isTerminal();
+  },
+  "signal the helper shell": (shell) => {
+    Deno.kill(shell, "SIGCONT");
+    return true;
+  },
+  "delete its state": () => {
+    Deno.removeSync(`${folder}/state/month.state`);
+    return true;
+  },
+  "win the race for its own memory": winsRace,
+};
+
+let startAttacks = () => {};
+const accepted = new Promise<void>((resolve) => startAttacks = resolve);
+setUpLog({
+  level: "info",
+  format: "text",
+  forJournal: false,
+  secrets: [],
+  write(line) {
+    console.error(line);
+    if (line.includes("First report accepted")) startAttacks();
+  },
+});
+Deno.mkdirSync(`${folder}/swapped`);
+Deno.writeTextFileSync(`${folder}/swapped/mem`, "");
+Deno.writeTextFileSync(`${folder}/config.json`, "{}");
+const swapper = new Deno.Command(Deno.execPath(), {
+  args: ["run", "-A", "--ext=js", "-", folder],
+  stdin: "piped",
+  stdout: "null",
+  stderr: "null",
+}).spawn();
+const writer = swapper.stdin.getWriter();
+await writer.write(new TextEncoder().encode(SWAPPER));
+await writer.close();
+console.log(JSON.stringify({ swapper: swapper.pid }));
+
+const stop = new AbortController();
+Deno.addSignalListener("SIGTERM", () => stop.abort());
+const config = resolveConfig({
+  args: [
+    ...["-e", endpoint, "-t", "t0ken", "-i", "0.2", "--ip-services", "off"],
+    ...["--month-rotate", "1", "--state-dir", `${folder}/state`],
+  ],
+  env: { RUNTIME_DIRECTORY: `${folder}/run` },
+  readText: (path) => Deno.readTextFileSync(path),
+  readMode: () => undefined,
+});
+let shell = 0;
+const running = runAgent(config, {
+  os: Deno.build.os,
+  arch: Deno.build.arch,
+  signal: stop.signal,
+  onToken() {},
+  sealProcess() {
+    // A sealed process can't look for it.
+    shell = shellOf(Deno.pid);
+    const seal = SEALS[mode];
+    if (seal === undefined) throw new RangeError(`no mode ${mode}`);
+    return seal();
+  },
+});
+await accepted;
+for (const [attack, act] of Object.entries(ATTACKS)) {
+  let succeeded = false;
+  let reason = "";
+  try {
+    succeeded = act(shell);
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  console.log(JSON.stringify({ attack, succeeded, reason }));
+}
+console.log(JSON.stringify({ done: true }));
+await running;
+Deno.exit(0);

@@ -1,0 +1,78 @@
+import { assert, assertEquals } from "@std/assert";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+
+const PROGRAM = new URL("agent_under_attack.ts", import.meta.url).pathname;
+const ignore = Deno.build.os !== "linux";
+const RACE = "win the race for its own memory";
+
+/** Attacks an agent behind the walls of a mode; the attacks that succeeded. */
+async function attack(mode: string): Promise<Set<string>> {
+  const panel = await startStandInPanel({ port: 0, token: "t0ken" });
+  const folder = Deno.makeTempDirSync({ prefix: "attack-" });
+  const agent = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", "--no-check", PROGRAM, mode, panel.url, folder],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let swapper = 0;
+  const succeeded = new Set<string>();
+  let output = "";
+  try {
+    for await (const chunk of agent.stdout.pipeThrough(new TextDecoderStream())) {
+      output += chunk;
+      if (output.includes('"done"')) break;
+    }
+    for (const line of output.trim().split("\n")) {
+      const { swapper: pid, attack, succeeded: isSuccess } = JSON.parse(line);
+      swapper = pid ?? swapper;
+      if (isSuccess) succeeded.add(attack);
+    }
+    // It goes on reporting, whatever was tried.
+    const { reports } = panel.state.counts;
+    await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+    agent.kill("SIGTERM");
+    assertEquals((await agent.status).code, 0, output);
+  } finally {
+    if (swapper !== 0) Deno.kill(swapper, "SIGKILL");
+    await panel.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+  return succeeded;
+}
+
+for (const mode of ["sealed", "kernel"]) {
+  Deno.test({
+    name: `a sealed agent withstands an attacker's code in its process, and reports on: ${mode}`,
+    ignore,
+    async fn() {
+      assertEquals(await attack(mode), new Set());
+    },
+  });
+}
+
+Deno.test({
+  name: "the same attacks succeed without the seal",
+  ignore,
+  async fn() {
+    const succeeded = await attack("open");
+    assertEquals(succeeded.size, 6, [...succeeded].join(", "));
+  },
+});
+
+Deno.test({
+  name: "revoking the permissions to run programs and load libraries alone is no wall",
+  ignore,
+  async fn() {
+    const succeeded = await attack("old");
+    assert(succeeded.has(RACE), [...succeeded].join(", "));
+  },
+});
+
+Deno.test({
+  name: "the runtime's wall alone stops what plain code tries",
+  ignore,
+  async fn() {
+    assertEquals(await attack("runtime"), new Set());
+  },
+});
