@@ -373,7 +373,8 @@ async function attempt(name: string, place: Place): Promise<AttackResult> {
 if (import.meta.main) {
   const [mode, folder = "", ...names] = Deno.args;
   const victim = new Deno.Command("/bin/sleep", {
-    args: ["600"],
+    // A replaced process can not say which one to end.
+    args: ["60"],
     // The test reads this process's output to its end, and the victim outlives it.
     stdout: "null",
     stderr: "null",
