@@ -186,6 +186,39 @@ Deno.test("Agent.run() retries basic info much sooner than at its interval", asy
   assertLess((times[1] ?? NaN) - (times[0] ?? NaN), 6000);
 });
 
+Deno.test("Agent.run() doubles the time between retries of basic info, up to its interval", async () => {
+  const gaps = async (world: PaperWorld, infoIntervalMs: number) => {
+    await live(world, (clock) => clock.tickAsync(100_000).then(() => {}), { infoIntervalMs });
+    const times = world.times("basic info");
+    return times.slice(1).map((atMs, index) => atMs - (times[index] ?? NaN));
+  };
+  const failing = new PaperWorld();
+  failing.onInfo = () => Promise.reject(refused);
+  assertEquals(await gaps(failing, 300_000), [5000, 10_000, 20_000, 40_000]);
+  const hurried = new PaperWorld();
+  hurried.onInfo = () => Promise.reject(refused);
+  assertEquals((await gaps(hurried, 12_000)).slice(0, 4), [5000, 10_000, 12_000, 12_000]);
+  const recovering = new PaperWorld();
+  recovering.onInfo = () =>
+    recovering.infos.length === 4 ? Promise.resolve() : Promise.reject(refused);
+  assertEquals((await gaps(recovering, 25_000)).slice(0, 5), [5000, 10_000, 20_000, 25_000, 5000]);
+});
+
+Deno.test("Agent.run() leaves no timer behind when it has ended", async () => {
+  const world = new PaperWorld();
+  const clock = install({ now: 0, toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
+  try {
+    const stop = new AbortController();
+    const running = new Agent(world.parts()).run(stop.signal);
+    await clock.tickAsync(1000);
+    stop.abort();
+    await running;
+    assertEquals(clock.countTimers(), 0);
+  } finally {
+    clock.uninstall();
+  }
+});
+
 Deno.test("Agent.run() sends basic info once more without the newer fields, and remembers", async () => {
   const world = new PaperWorld();
   world.onInfo = (info) =>

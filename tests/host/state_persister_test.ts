@@ -177,3 +177,44 @@ Deno.test("StatePersister says that its file was deleted, since it can't make an
   await until(() => world.log.length >= 1);
   assertMatch(world.log[0] ?? "", /can't be kept: .*n\.state was deleted; restart the agent/);
 });
+
+/** A disk that hangs: a write to it never ends. */
+class HangingFile extends StateFile<number> {
+  readonly writing = Promise.withResolvers<void>();
+
+  override write(): Promise<void> {
+    this.writing.resolve();
+    return new Promise(() => {});
+  }
+}
+
+Deno.test("StatePersister.run() ends within 400 ms although a write hangs", async () => {
+  const folder = Deno.makeTempDirSync();
+  // The runtime's own, which no fake clock moves.
+  const { timeout } = AbortSignal;
+  const late = new AbortController();
+  const limitsMs: number[] = [];
+  AbortSignal.timeout = (ms) => {
+    limitsMs.push(ms);
+    return late.signal;
+  };
+  try {
+    const file = new HangingFile(folder, { name: "n", parse: parseNumber });
+    const number = new PersistentNumber();
+    const times = { firstMs: 1, intervalMs: 2 };
+    const persister = new StatePersister(file, number, { times });
+    await persister.open();
+    number.set(1);
+    const stop = new AbortController();
+    const running = persister.run(stop.signal);
+    await file.writing.promise;
+    stop.abort();
+    await until(() => limitsMs.length > 0);
+    assertEquals(limitsMs, [400]);
+    late.abort();
+    await running;
+  } finally {
+    AbortSignal.timeout = timeout;
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

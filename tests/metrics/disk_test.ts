@@ -324,3 +324,20 @@ Deno.test("hasSameUsage() tolerates small changes of free space, not of the size
   assertEquals(hasSameUsage(usageOf(10_000, 500), usageOf(10_001, 500)), false);
   assertEquals(hasSameUsage(usageOf(10_000, 500, 512), usageOf(10_000, 500, 4096)), false);
 });
+
+Deno.test("DiskCollector.collect() forgets the answer of a remote mount that is gone", async () => {
+  const machine = new Machine(ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
+  assertEquals(machine.step(), [70, 100]);
+  machine.asyncCalls.at(-1)?.resolve(use(1000, 0));
+  await settle();
+  assertEquals(machine.step(), [1070, 1100]);
+  machine.asyncCalls.at(-1)?.resolve(use(1000, 0));
+  await settle();
+  machine.mountinfo = ROOT;
+  assertEquals(machine.step(60_000), [70, 100]);
+  machine.mountinfo = ROOT + NFS;
+  assertEquals(machine.step(60_000), [70, 100], "what is mounted there now has not answered yet");
+  machine.asyncCalls.at(-1)?.resolve(use(10, 0));
+  await settle();
+  assertEquals(machine.step(), [80, 110]);
+});

@@ -109,3 +109,23 @@ Deno.test("TrafficTotal.trafficAt() never falls, jumps or returns invalid number
     }
   }));
 });
+
+Deno.test("TrafficTotal.markGone() remembers the counters of the last 64 interfaces that left", () => {
+  const sum = new TrafficTotal();
+  for (let index = 0; index < 100; index++) {
+    sum.add(nic(`veth${index}`, 1000, 100));
+    sum.markGone(`veth${index}`);
+  }
+  assertEquals([...sum.counters().keys()], Array.from({ length: 64 }, (_, at) => `veth${at + 36}`));
+  const before = sum.bytes();
+  sum.add(nic("veth36", 1001, 101));
+  assertEquals(sum.bytes(), {
+    sentBytes: before.sentBytes + 1,
+    receivedBytes: before.receivedBytes + 1,
+  });
+  sum.add(nic("veth0", 1001, 101));
+  assertEquals(sum.bytes(), {
+    sentBytes: before.sentBytes + 1 + 101,
+    receivedBytes: before.receivedBytes + 1 + 1001,
+  });
+});

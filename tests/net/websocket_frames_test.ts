@@ -73,7 +73,9 @@ Deno.test("FrameDecoder takes a close frame without a code", () => {
 
 for (
   const [what, frames, words] of [
-    ["a reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x40 })], "extension"],
+    ["the first reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x40 })], "extension"],
+    ["the second reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x20 })], "extension"],
+    ["the third reserved bit", [serverFrame(OPCODE.text, "a", { reserved: 0x10 })], "extension"],
     ["a masked frame", [serverFrame(OPCODE.text, "a", { masked: true })], "mask"],
     ["an unknown kind of message", [serverFrame(3, "a")], "opcode 3"],
     ["an unknown kind of control frame", [serverFrame(11)], "opcode 11"],

@@ -313,6 +313,20 @@ Deno.test("stepLink() goes on trying for a WebSocket at least every 30 s while P
   }
 });
 
+Deno.test("stepLink() tries for a WebSocket soon again once one was accepted", () => {
+  let { state, told } = play(BY_POST);
+  assertEquals(told, "wait 3000");
+  for (let count = 0; count < 5; count++) {
+    ({ state, told } = play([DUE, BARRED], AUTO, { from: state }));
+  }
+  assertEquals(told, "wait 22500", "tries have become rare");
+  ({ state } = play([DUE, OPENED, accepted("v2 WebSocket"), closed(60_000)], AUTO, {
+    from: state,
+  }));
+  ({ told } = play([DUE, BARRED, accepted("v2 POST")], AUTO, { from: state }));
+  assertEquals(told, "wait 3000");
+});
+
 Deno.test("stepLink() names a rival once, after three closes soon after opening", () => {
   let { state } = play(UP);
   const told: string[] = [];

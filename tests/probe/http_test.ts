@@ -230,7 +230,8 @@ Deno.test("probeHttp() reaches IPv6 literals", async () => {
 });
 
 Deno.test("probeHttp() rejects a port that fetch does not go to, and a status that is none", async () => {
-  const blocked = await failure(() => probe("http://127.0.0.1:6000/"));
+  const blocked = await failure(() => probe("http://127.0.0.1:6000/?secret"));
+  assert(!blocked.includes("secret"), blocked);
   assertMatch(blocked, /^Cannot probe 127\.0\.0\.1:6000: .*6000 are blocked/);
   await withServer(
     (_, connection) => write(connection, "HTTP/1.1 999 Odd\r\n\r\n"),

@@ -79,6 +79,31 @@ Deno.test("replace() takes over what the official agent was told", async () => {
   assertEquals(machine.tree(), before);
 });
 
+Deno.test("replace() prints no secret of the official agent's", async () => {
+  await using machine = new OfficialMachine();
+  const secrets = {
+    "--auto-discovery": "d1scovery-k3y",
+    "--cf-access-client-id": "1d.access",
+    "--cf-access-client-secret": "cl0udflare-s3cret",
+  };
+  const words = Object.entries(secrets).map(([flag, value]) => `${flag} ${value}`).join(" ");
+  const script = machine.text("/etc/init.d/komari-agent")
+    .replace(/^command_args="/m, `$&${words} `) +
+    '\nexport HTTPS_PROXY="http://me:pr0xy-passw0rd@proxy.example:3128"\n';
+  machine.write("/etc/init.d/komari-agent", script);
+  {
+    using _panel = machine.accepting();
+    assertEquals(await run(machine), undefined);
+  }
+  const config = machine.text(`/etc/${NAME}/config.json`);
+  const printed = machine.printed.join("\n");
+  for (const secret of ["d1scovery-k3y", "cl0udflare-s3cret", "pr0xy-passw0rd", "token123"]) {
+    assertEquals(printed.includes(secret), false, printed);
+  }
+  assertStringIncludes(config, "cl0udflare-s3cret");
+  assertStringIncludes(printed, "cf_access_client_secret");
+});
+
 Deno.test("replace() puts the official agent back when no report is accepted", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();

@@ -87,6 +87,17 @@ Deno.test("MonthlyTraffic.collect() does not jump when an existing interface sta
   assertEquals(world.look()[1], 3);
 });
 
+Deno.test("MonthlyTraffic.collect() does not jump when the day changes and an interface starts to count", () => {
+  const world = new FakeMonth("2026-11-25T12:00:00", { bootedAt: "2026-11-22T00:00:00" });
+  world.pass(5);
+  world.pass(1_000_000, "wlan0");
+  assertEquals(world.look(), ["2026-11-01", 5]);
+  world.day = 20;
+  world.include = ["eth*", "wlan*"];
+  world.start();
+  assertEquals(world.look(), ["2026-11-20", 5]);
+});
+
 Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", () => {
   const world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
