@@ -94,7 +94,7 @@ Deno.test("update takes a newer version, and the panel sees it", async () => {
   place.releases.publish("1.2.3", await build("1.2.3"));
   const same = await place.update("--now");
   assertEquals(same.code, 0, same.told);
-  assertMatch(same.output, /^Version 1\.2\.3 is here, and none is newer/);
+  assertMatch(same.output, /^Version 1\.2\.3 is up to date: the latest release is 1\.2\.3/);
 
   place.releases.publish("1.3.0", await build("1.3.0"));
   const check = await place.update("--check", "--json");
@@ -110,7 +110,7 @@ Deno.test("update takes a newer version, and the panel sees it", async () => {
     ...["komari-agent-deno", "komari-agent-deno.old", "komari-agent-deno.update", "run"],
   ]);
   assertEquals(taken.told.includes(TOKEN), false);
-  assertMatch(taken.told, /update: The panel accepts the reports of version 1\.3\.0/);
+  assertMatch(taken.told, /update: The panel accepts reports of version 1\.3\.0/);
 });
 
 Deno.test("update goes back when the new version never reports", async () => {
@@ -125,5 +125,8 @@ Deno.test("update goes back when the new version never reports", async () => {
   await place.reportsAs("1.2.3");
   assert(agent.ends.includes(9), agent.ends.join());
   const again = await place.update("--check");
-  assertStringIncludes(again.output, "Version 1.3.0 is there, but has failed here before");
+  assertStringIncludes(
+    again.output,
+    "Version 1.3.0 is available, but failed on this machine before",
+  );
 });

@@ -74,9 +74,12 @@ async function isForbidden(image: ContainerImage): Promise<void> {
 
 async function isKnown(image: ContainerImage): Promise<void> {
   const code =
-    'import { isInContainerImage } from "/lib/this.ts"; console.log(isInContainerImage())';
-  const file = new URL("../../../lib/host/this_program.ts", import.meta.url).pathname;
-  const options = [`--volume=${file}:/lib/this.ts:ro`, "--entrypoint=/bin/deno"];
+    'import { isInContainerImage } from "/source/lib/host/this_program.ts"; console.log(isInContainerImage())';
+  const options = ["--entrypoint=/bin/deno"];
+  for (const name of ["deno.json", "lib"]) {
+    const path = new URL(`../../../${name}`, import.meta.url).pathname;
+    options.push(`--volume=${path}:/source/${name}:ro`);
+  }
   const { output } = await image.run([...CONFINED, ...options], ["eval", code]);
   assertStringIncludes(output, "true");
 }
