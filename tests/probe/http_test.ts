@@ -252,6 +252,17 @@ Deno.test("probeHttp() names no query of a request that fails on its way", async
   });
 });
 
+Deno.test("probeHttp() names no address of an error that it does not know", async () => {
+  const { fetch } = globalThis;
+  globalThis.fetch = (url) => Promise.reject(new TypeError(`cannot fetch ${url}: it is odd`));
+  try {
+    const text = await failure(() => probe("http://127.0.0.1:1/path?secret"));
+    assertEquals(text, "Cannot probe 127.0.0.1:1: cannot fetch … it is odd");
+  } finally {
+    globalThis.fetch = fetch;
+  }
+});
+
 Deno.test("probeHttp() leaves a body that has no end unread and hangs up", async () => {
   let sent = 0;
   let hungUp = false;
