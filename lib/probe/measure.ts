@@ -7,7 +7,7 @@ export type Measurement = { lost: false; ms: number } | { lost: true; reason: un
 export interface MeasureOptions {
   kind: ProbeKind;
   signal: AbortSignal;
-  /** What has to be done before each attempt; it is not measured, and has no time-out here. */
+  /** Runs before each attempt; it is not measured, and has to bound its own time. */
   before?: ((signal: AbortSignal) => Promise<void>) | undefined;
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }

@@ -85,7 +85,7 @@ export class ProbePolicy {
   }
 }
 
-/** Kinds of addresses that are told apart. */
+/** Kinds of addresses; those of the kind `other` may be probed. */
 export type AddressKind =
   | "loopback"
   | "link-local"
@@ -94,7 +94,7 @@ export type AddressKind =
   | "unspecified"
   | "other";
 
-/** What kind of address an IP address literal is, as far as it may not be probed. */
+/** Kind of an IP address literal. */
 export function addressKind(address: string): AddressKind {
   const bytes = addressBytes(address);
   // What the system resolves to can be nothing else; refused all the same.

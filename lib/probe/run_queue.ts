@@ -7,7 +7,7 @@ const STARTS_PER_PERIOD = 16;
 const PERIOD_MS = 100;
 const CAPACITY = 1000;
 
-/** What a queue of probes is given: what to run, and the clock. */
+/** Settings of a queue of probes. */
 export type RunQueueOptions<T> =
   & Pick<BoundedQueueOptions<T>, "run" | "isWanted">
   & Pick<StartRate, "timers" | "monotonicMs">;

@@ -34,7 +34,7 @@ export class FileArguments {
     this.#home = options.home;
   }
 
-  /** The path that a request is about, for the log: shortened, whatever is in it. */
+  /** The path of the request, quoted and shortened for the log. */
   get subject(): string {
     const path = this.#args["path"] ?? this.#args["source"];
     return typeof path === "string" ? JSON.stringify(path.slice(0, 200)) : "no path";

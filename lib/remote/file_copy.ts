@@ -10,7 +10,7 @@ import {
 /** Deeper folders are refused: each level keeps a folder open. */
 const MAX_DEPTH = 256;
 
-/** What a copy works with. */
+/** State of one copy. */
 interface CopyContext {
   readonly signal: AbortSignal;
   /** Makes the names of temporary files unique. */

@@ -26,7 +26,7 @@ export interface FileRequest {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** What file requests work with. */
+/** Settings of file requests. */
 export interface FileRequestsOptions {
   /** The folder that `~` stands for. */
   readonly home: string;
@@ -42,7 +42,7 @@ export interface FileRequestsOptions {
 interface Operation {
   /** Operations of a lane wait for each other only. */
   readonly lane: "quick" | "slow" | "transfer";
-  /** The panel is answered within this time, whatever happens. */
+  /** The panel gets an answer within this time, finished or not. */
   readonly answerMs: number;
   /** Goes on after a late answer, for half of it would be worse; ended when the agent ends. */
   readonly continues?: boolean;
@@ -110,8 +110,7 @@ export class FileRequests {
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
     const { quick, slow, transfer } = this.#lanes;
-    await Promise.all([quick.close(), slow.close(), transfer.close()]);
-    await this.#uploads.close();
+    await Promise.all([quick.close(), slow.close(), transfer.close(), this.#uploads.close()]);
   }
 
   #enqueue(
@@ -130,8 +129,9 @@ export class FileRequests {
     const timer = timers.setTimeout(() => {
       const seconds = Math.round(operation.answerMs / 1000);
       if (state === "waiting") answer({ error: TOO_MANY });
-      else if (operation.continues) answer({ error: `${op} goes on after ${seconds} s` });
-      else answer({ error: `${op} did not end within ${seconds} s` });
+      else if (operation.continues) {
+        answer({ error: `${op} takes longer than ${seconds} s and continues` });
+      } else answer({ error: `${op} did not end within ${seconds} s` });
       if (!operation.continues) late.abort(new DOMException("The time is over", "TimeoutError"));
     }, operation.answerMs);
     const isTaken = this.#lanes[operation.lane].add(async () => {

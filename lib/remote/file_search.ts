@@ -12,7 +12,7 @@ export interface SearchMatch {
   readonly is_dir: boolean;
 }
 
-/** What a search found. */
+/** Result of a search. */
 export interface SearchResult {
   readonly matches: readonly SearchMatch[];
   /** Whether the search ended early: there may be more. */

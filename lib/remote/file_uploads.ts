@@ -4,7 +4,7 @@ import type { FileArguments } from "./file_arguments.ts";
 import { type FileTransfers, MAX_TRANSFER_BYTES } from "./file_transfer.ts";
 import { createPrivateFile, openForWriting, writeFully } from "./regular_file.ts";
 
-/** What uploads work with. */
+/** Settings of uploads. */
 export interface FileUploadsOptions {
   readonly transfers: FileTransfers;
   readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
@@ -102,7 +102,7 @@ export class FileUploads {
    * Gives the file its name. One that was at its place keeps its permissions and, if possible, its
    * owner; a new one is readable by all.
    *
-   * @throws {Error} When parts are missing or the file can't be renamed; the upload goes on then.
+   * @throws {Error} When parts are missing or the file can't be renamed; the upload can be continued then.
    */
   async commit(args: FileArguments): Promise<object> {
     const id = args.id("upload_id");

@@ -32,8 +32,8 @@ const RESULT_EXPIRES_MS = 60_000;
 /** The official agent's words for "remote control is off"; panels look for them. */
 const DISABLED = "web control is disabled";
 
-/** Memory of one file in a list, roughly. */
-const FILE_INFO_BYTES = 500;
+/** Memory of one file in a list, roughly; the longest list must fit into the queue. */
+const FILE_INFO_BYTES = 300;
 
 /**
  * The panel's file requests: run, or refused. What runs them is loaded at the first request, since

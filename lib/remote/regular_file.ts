@@ -21,7 +21,7 @@ export async function openRegularFile(path: string): Promise<FileHandle> {
 }
 
 /**
- * Creates a file that nobody else can read yet; neither a file nor a link may be at its place.
+ * Creates a file that no other user can read; neither a file nor a link may be at its place.
  *
  * @throws {Error} When it can't be created.
  */

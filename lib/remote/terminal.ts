@@ -160,7 +160,7 @@ class Terminal {
     const { signal } = this.#over;
     for (let bytes = await this.#pty.read(); bytes; bytes = await this.#pty.read()) {
       await this.#send(bytes);
-      // A program that never stops must not keep others from their turn, nor a CPU busy for nobody.
+      // A program that never stops must not block other tasks, nor use a CPU for unseen output.
       const pauseMs = this.#connection === undefined ? UNSEEN_PAUSE_MS : 0;
       await new Promise((turn) => setTimeout(turn, pauseMs));
       if (signal.aborted) return;

@@ -4,7 +4,7 @@ export interface TerminalSize {
   columns: number;
 }
 
-/** What a text frame of a terminal's connection means. */
+/** Meaning of a text frame on a terminal's connection. */
 export type TerminalMessage =
   | { kind: "keys"; text: string }
   | { kind: "resize"; size: TerminalSize }
@@ -18,7 +18,7 @@ const LARGEST = 1000;
  * Reads a text frame that the panel sends to a terminal; `undefined` when it is a message of an
  * unknown kind, or one without a usable value.
  *
- * Only a JSON object is a message: a digit that somebody types is JSON as well.
+ * Only a JSON object is a message: a digit that is typed is JSON as well.
  */
 export function parseTerminalMessage(text: string): TerminalMessage | undefined {
   const message = objectOf(text);
