@@ -6,7 +6,7 @@ export interface BoundedQueueOptions<T> {
   readonly concurrency: number;
   /** Items that may wait. */
   readonly capacity: number;
-  /** What happens when an item is added to a full queue; the new one is refused by default. */
+  /** Policy for an item added to a full queue; the new one is refused by default. */
   readonly whenFull?: "refuse" | "drop oldest";
   /** Whether an item that has waited is still to be processed; all are by default. */
   isWanted?(item: T): boolean;

@@ -7,10 +7,10 @@ export const VERSION: string = build.version || manifest.version;
 /** The commit that it was built from; empty in a checkout. */
 export const COMMIT: string = build.commit;
 
-/** Where releases come from, as `owner/name` on GitHub; the build says so, a checkout has none. */
+/** The GitHub repository of releases, as `owner/name`; empty in a checkout. */
 export const REPOSITORY: string = build.repository;
 
-/** How the program names itself to servers. */
+/** Value of the User-Agent header. */
 export const USER_AGENT = `komari-agent-deno/${VERSION}`;
 
 /** Whether it is known where newer versions come from: by the build, or because somebody said it. */

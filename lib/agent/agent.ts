@@ -1,5 +1,5 @@
 /**
- * What the agent does beside reporting: basic info, probe tasks, and what the panel orders.
+ * The work for one panel: reports, basic info, probe tasks, and the panel's orders.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import {
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
-/** What is under way when the agent is told to stop has so long to arrive. */
+/** Grace period for calls in flight after a stop. */
 const STOP_GRACE_MS = 500;
 const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
@@ -36,9 +36,9 @@ export type AgentLink = Pick<
   "run" | "close" | "sendBasicInfo" | "sendProbeResult"
 >;
 
-/** What the agent works with. */
+/** Dependencies of an {@linkcode Agent}. */
 export interface AgentParts {
-  /** Makes the link; `signal` ends its loops, `calls` what is still under way a moment later. */
+  /** Makes the link; `signal` ends its loops, and `calls` aborts calls in flight a moment later. */
   openLink(
     listener: LinkListener,
     signals: { signal: AbortSignal; calls: AbortSignal },
@@ -64,7 +64,7 @@ export interface Services {
   readonly control: Controller;
 }
 
-/** What runs the probes. */
+/** Runs probes, repeatedly or once. */
 export interface ProbeRunner {
   /** Repeats these from now on, each at its own interval, and no others. */
   update(tasks: readonly ProbeTask[]): void;
@@ -73,7 +73,7 @@ export interface ProbeRunner {
   stop(): void;
 }
 
-/** What deals with commands and terminals. */
+/** Handles commands, terminals, files and updates that the panel orders. */
 export interface Controller {
   runCommand(order: { readonly taskId: string; readonly command: string }): void;
   openTerminal(request: { readonly requestId: string; readonly resumable: boolean }): void;
@@ -83,18 +83,18 @@ export interface Controller {
   close(): Promise<void>;
 }
 
-/** Reports to one panel until it is told to stop. */
+/** Reports to one panel until its signal aborts. */
 export class Agent {
   readonly #parts: AgentParts;
   readonly #log = getLogger("panel");
   readonly #noticeLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  /** Ends the calls that are under way, a moment after the loops. */
+  /** Aborts calls in flight, a moment after the loops have ended. */
   readonly #calls = new AbortController();
   #snapshot: Snapshot | undefined;
   #withoutNewColumns = false;
   #skippedTasks = "";
   #transport: Transport | undefined;
-  /** Aborts at the next change of the way, and at the end. */
+  /** Aborts at the next change of the transport, and at the end. */
   #transportChanged = new AbortController();
 
   constructor(parts: AgentParts) {

@@ -25,7 +25,7 @@ import type { MachineFacts, ProbeResult, ProbeTask } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { ProbeRunner, Services } from "./agent.ts";
 
-/** What is opened and started before the process is sealed, and used afterwards. */
+/** Opens and starts everything that needs files or programs before the process is sealed. */
 export class BackgroundServices {
   readonly #machine: OpenedMachine;
   readonly #config: Config;
@@ -42,7 +42,7 @@ export class BackgroundServices {
     this.#shell = startShell({ ...machine.host.roots, os, gpu: config.gpu });
   }
 
-  /** Goes on as the process is sealed, when it can't look into the kernel's folders itself. */
+  /** Continues after the seal: look-ups below /proc and /sys go through the helper shell now. */
   onSealed(sandbox: Sandbox | undefined): void {
     this.#health?.setSandbox(sandbox === undefined ? "not sealed" : describeSandbox(sandbox));
     const { tree, machine: { gpu } } = this.#machine;
@@ -69,7 +69,7 @@ export class BackgroundServices {
     this.#health?.accepted(intervalMs);
   }
 
-  /** Ends what the agent does not end itself. */
+  /** Closes the health file and ends the helper shell. */
   async close(): Promise<void> {
     this.#health?.close();
     await this.#shell?.close();
@@ -115,7 +115,7 @@ function openRemoteControl(config: Config, connection: PanelConnection): RemoteC
   });
 }
 
-/** What updates that the panel orders need, and why there are none. */
+/** Settings of updates that the panel orders, and the obstacle if there can be none. */
 function updateSettings(config: Config): RemoteControlOptions["updates"] {
   // A sealed process may read none of this; without remote control nothing of it is needed.
   if (!config.remoteControl) return { obstacle: undefined, programPath: "", env: {}, cgroup: "" };

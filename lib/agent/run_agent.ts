@@ -26,10 +26,10 @@ interface Node extends OutcomeListener {
   readonly token: string;
 }
 
-/** How an agent is run. */
+/** Options of {@linkcode runAgent}. */
 export interface RunOptions extends Platform {
   readonly signal: AbortSignal;
-  /** Is told of each token that the panel gives, before it is used or logged. */
+  /** Called with each token that the panel gives, before it is used or logged. */
   onToken(token: string): void;
   /** For tests, which show what is possible without the seal. */
   readonly sealProcess?: () => Sandbox;

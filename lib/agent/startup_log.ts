@@ -1,5 +1,5 @@
 /**
- * What the log tells an operator when the agent starts.
+ * The first lines of the log: the version, the panel, what counts, and how the process is sealed.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export function logSandbox(sandbox: Sandbox | undefined): void {
   else log.warning(text, values);
 }
 
-/** What the user asked for and this machine does not have. */
+/** Options that match nothing on this machine, one line each. */
 export function unmatched(
   config: Config,
   { collectors: { traffic, disk }, gpu }: Machine,

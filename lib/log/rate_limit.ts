@@ -1,4 +1,4 @@
-/** How many lines may be written. */
+/** Number of lines allowed per period. */
 export interface LogRateLimitOptions {
   /** Lines in each period. */
   readonly lines: number;

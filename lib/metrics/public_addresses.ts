@@ -65,20 +65,20 @@ export async function queryServices(
   const found = new AbortController();
   const signal = AbortSignal.any([options.signal, found.signal]);
   const queue = urls.values();
-  let told: AddressAnswer | undefined;
+  let answer: AddressAnswer | undefined;
   async function askInTurn(): Promise<void> {
     // Workers share one queue, so that a slow service blocks only one of them.
     for (const url of queue) {
       if (signal.aborted) return;
       const text = await queryService(url, { fetch: options.fetch, signal });
       const address = text === undefined ? undefined : parseAddressAnswer(text, family);
-      if (address === undefined || told) continue;
-      told = { address, host: new URL(url).host };
+      if (address === undefined || answer) continue;
+      answer = { address, host: new URL(url).host };
       found.abort();
     }
   }
   await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, askInTurn));
-  return told;
+  return answer;
 }
 
 async function queryService(
@@ -257,9 +257,9 @@ export class PublicAddresses {
     const known = services === "default" ? ADDRESS_SERVICES[family] : services;
     const urls = known === "off" ? [] : known;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const told = await queryServices(urls, NUMBERS[family], { fetch, signal: limited });
-    return told
-      ? { address: told.address, source: `from ${told.host}` }
+    const answer = await queryServices(urls, NUMBERS[family], { fetch, signal: limited });
+    return answer
+      ? { address: answer.address, source: `from ${answer.host}` }
       : { source: "absent: no service answered" };
   }
 

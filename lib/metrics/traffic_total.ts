@@ -9,7 +9,7 @@ import type { Traffic, TrafficBytes } from "../types.ts";
 
 /**
  * Increase of a counter between two readings; `undefined` when it fell, because a reset and a wrap
- * can't be told apart.
+ * can't be distinguished.
  */
 export function counterIncrease(previous: number, current: number): number | undefined {
   return current >= previous ? current - previous : undefined;
