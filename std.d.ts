@@ -184,3 +184,11 @@ declare module "@std/cli/parse-args" {
     collect: readonly string[];
   }): { [flag: string]: string | string[] | undefined; _: string[] };
 }
+
+declare module "@std/jsonc" {
+  /**
+   * Reads JSON with comments and trailing commas. Throws a `SyntaxError` whose message ends with
+   * `at position N`, or with `unexpected end of JSONC input`.
+   */
+  export function parse(text: string): unknown;
+}

@@ -7,6 +7,8 @@
 import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
+import { readHealth } from "../host/health_reader.ts";
+import { runtimeFolders } from "../host/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
@@ -16,8 +18,12 @@ import { logToStandardError } from "./output.ts";
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
   const { signal, secrets } = context;
   requireCredentials(config, { verb: "report" });
+  if (config.isConfigInstalled) requireStopped(runtimeFolders(config));
   logToStandardError(config, secrets);
   logUnhandledErrors();
+  if (config.configPath !== undefined) {
+    getLogger("agent").info("Configuration: {path}", { path: config.configPath });
+  }
   await runAgent(config, {
     ...supportedPlatform(),
     signal,
@@ -25,6 +31,20 @@ export async function runReport(config: Config, context: CommandContext): Promis
   });
   getLogger("agent").info("Stopped");
   return context.isRestart() ? RESTART_EXIT_CODE : 0;
+}
+
+/**
+ * Two agents of one node would take the connection from each other.
+ *
+ * @throws {Error} When an agent is running whose health file is in one of these folders.
+ */
+export function requireStopped(folders: readonly string[]): void {
+  const health = readHealth(folders);
+  if (health?.isRunning !== true) return;
+  throw new Error(
+    `Cannot report with the installed configuration: an agent is running already (process ` +
+      `${health.pid}); stop it first`,
+  );
 }
 
 /** Keeps an agent that nobody watches running after an error in one part of it. */

@@ -55,6 +55,18 @@ export const COMMANDS = {
     usage: "uninstall [--print]",
     help: { en: "remove the service and all its files", zh: "删除服务及其全部文件" },
   },
+  "config show": {
+    usage: "config show [options] [--json]",
+    help: { en: "check and show the configuration", zh: "检查并显示配置" },
+    details: {
+      en:
+        "Shows every option in force and where its value comes from; secrets are hidden. Without " +
+        "--config it reads the configuration of the installed service. A mistake ends it with " +
+        "exit code 2.",
+      zh: "显示生效的每个选项及其来源；密钥不会显示。不写 --config 时读取已安装服务的配置。" +
+        "配置有误时以退出码 2 结束。",
+    },
+  },
   "health": {
     usage: "health [--json]",
     help: { en: "say whether the panel accepts its reports", zh: "检查面板是否接受上报" },

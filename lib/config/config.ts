@@ -1,7 +1,7 @@
 import type { MemoryMode } from "../types.ts";
 import { parseArguments } from "./command_line.ts";
 import type { Command } from "./commands.ts";
-import { readConfigFile, splitRootOptions } from "./config_file.ts";
+import { readConfigFile, splitRootOptions, valueInConfigText } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
   proxiesFromEnvironment,
@@ -59,8 +59,14 @@ export interface Config extends OptionValues, StatePaths, RuntimePaths {
   /** PEM texts of certificates to trust in addition to the well-known ones, one certificate each. */
   readonly caCerts: readonly string[];
   readonly proxies: ProxySettings;
+  /** The configuration file; `undefined` if there is none. */
+  readonly configPath: string | undefined;
+  /** Whether it was found where the service is installed, and not named by an option. */
+  readonly isConfigInstalled: boolean;
   /** Every option that was set, by its key, without the token. */
   readonly explicitOptions: OptionTexts;
+  /** The source of every option that was set, in words, by its key. */
+  readonly origins: OptionTexts;
   /** Options of the installed configuration that are ignored, since another user owns the file. */
   readonly ignoredOptions: OptionTexts;
   /** Advice about what was asked, one line each. */
@@ -88,7 +94,18 @@ export type ConnectionConfig = Pick<
 const DEMO_INTERVAL_SECONDS = 1;
 
 /** Commands about the installed agent rather than one that is started now. */
-const INSTALLED_COMMANDS: readonly Command[] = ["install", "traffic show", "traffic set", "health"];
+const INSTALLED_COMMANDS: readonly Command[] = [
+  "install",
+  "traffic show",
+  "traffic set",
+  "health",
+  "config show",
+];
+
+/** Commands for which root must not trust paths and addresses of another user's file. */
+const SPLITTING_COMMANDS: readonly Command[] = ["report", "install", "config show"];
+
+const NONE: OptionTexts = new Map();
 
 /** Commands that reach servers through the proxies of the environment; the demo's panel is local. */
 const PROXY_COMMANDS: readonly Command[] = ["report", "update", "install"];
@@ -106,15 +123,20 @@ const RELEASE_FLAGS = { update_url: "--update-url", mirror: "--mirror", ca_cert:
 export function resolveConfig(sources: ConfigSources): Config {
   const { env } = sources;
   const { command: named, topic, flags } = parseArguments(sources.args);
-  const { file, path, ignored } = readFileOptions(named, flags, sources);
+  const { file, path, isInstalled, isOthers } = readFileOptions(named, flags, sources);
+  const { counted, ignored } = isOthers ? splitRootOptions(file) : { counted: file, ignored: NONE };
   const serviceName = flags.get(OPTIONS.serviceName) ?? OPTIONS.serviceName.initial;
+  const recorded = () => sources.recordedOptions?.(serviceName);
   const lookup = new OptionLookup({
     flags,
     env,
-    file,
+    file: counted,
     filePath: path,
     recorded: named === "update"
-      ? releaseOptions(sources.recordedOptions?.(serviceName))
+      ? releaseOptions(recorded())
+      // `install` merges them itself.
+      : isOthers && named !== "install"
+      ? recorded()
       : undefined,
     imported: sources.importedOptions,
   });
@@ -148,7 +170,10 @@ export function resolveConfig(sources: ConfigSources): Config {
     headers,
     caCerts: readCertificates(lookup, sources.readText),
     proxies,
+    configPath: path,
+    isConfigInstalled: isInstalled,
     explicitOptions: lookup.explicitOptions(),
+    origins: lookup.origins(),
     ignoredOptions: ignored,
     notices: configNotices(lookup, {
       env,
@@ -160,22 +185,43 @@ export function resolveConfig(sources: ConfigSources): Config {
         tokenFile !== undefined && isReadableByOthers(sources.readMode(tokenFile.path))
           ? `${tokenFile.option} ${tokenFile.path}`
           : undefined,
+      readableConfig: path && hasSecret(file) && isReadableByOthers(sources.readMode(path))
+        ? path
+        : undefined,
+      ignoredKeys: named === "install"
+        ? []
+        : [...ignored].filter(([key, text]) => recorded()?.get(key) !== text).map(([key]) => key),
     }),
     secrets: secretsOf({ tokens: [token, values.autoDiscoveryKey], headers, proxies }),
   };
 }
 
-/** Reads the file that a flag or variable names, or the installed service's. */
+interface FileOptions {
+  readonly file: OptionTexts;
+  readonly path: string | undefined;
+  readonly isInstalled: boolean;
+  /** Whether another user owns an installed file, and could have written anything into it. */
+  readonly isOthers: boolean;
+}
+
+/**
+ * Reads the file that a flag or variable names, or the installed service's.
+ *
+ * @throws {UsageError} When it can't be used, or when an agent would trust another user's file.
+ */
 function readFileOptions(
   command: Command,
   flags: ReturnType<typeof parseArguments>["flags"],
   sources: ConfigSources,
-): { file: OptionTexts; path: string | undefined; ignored: OptionTexts } {
-  const { env, readText } = sources;
+): FileOptions {
+  const { env, readText, isOwn } = sources;
   const ofFlag = flags.get(OPTIONS.configFile);
   const ofVariable = env.AGENT_CONFIG_FILE;
-  const installed = ofFlag === undefined && !ofVariable
-    ? installedConfig(command, flags.get(OPTIONS.serviceName), sources)
+  const hasEndpoint = flags.has(OPTIONS.endpoint) || Boolean(env.AGENT_ENDPOINT);
+  const isAboutInstalled = INSTALLED_COMMANDS.includes(command) ||
+    (command === "report" && !hasEndpoint);
+  const installed = ofFlag === undefined && !ofVariable && isAboutInstalled
+    ? installedConfig(flags.get(OPTIONS.serviceName), sources)
     : undefined;
   const path = ofFlag ?? installed ?? ofVariable;
   const option = ofFlag !== undefined
@@ -183,19 +229,26 @@ function readFileOptions(
     : installed !== undefined
     ? "the installed configuration"
     : "AGENT_CONFIG_FILE";
-  const all = readConfigFile(path, { option, readText });
-  const isOthers = command === "install" && installed !== undefined &&
-    sources.isOwn?.(installed) === false;
-  return isOthers ? { ...splitRootOptions(all), path } : { file: all, ignored: new Map(), path };
+  const isOthers = installed !== undefined && isOwn?.(installed) === false;
+  if (isOthers && command === "report" && !flags.has(OPTIONS.dryRun)) {
+    throw new UsageError(
+      `Cannot report with the installed configuration ${installed}: another user owns it; ` +
+        "run this as that user, or name a file with --config",
+    );
+  }
+  return {
+    file: readConfigFile(path, { option, readText }),
+    path,
+    isInstalled: installed !== undefined,
+    isOthers: isOthers && SPLITTING_COMMANDS.includes(command),
+  };
 }
 
-/** The installed service's configuration, for commands about it, if this user can read it. */
+/** The installed service's configuration, if this user can read it. */
 function installedConfig(
-  command: Command,
   serviceName = OPTIONS.serviceName.initial,
   { installedConfigs, readText }: ConfigSources,
 ): string | undefined {
-  if (!INSTALLED_COMMANDS.includes(command)) return undefined;
   return installedConfigs?.(serviceName).find((path) => {
     try {
       readText(path);
@@ -253,6 +306,11 @@ function readCertificates(lookup: OptionLookup, readText: ReadText): readonly st
   return parseCertificates(text, `${found.name} ${found.text}`);
 }
 
+/** Whether a configuration file holds a text that must not be shown. */
+function hasSecret(file: OptionTexts): boolean {
+  return OPTION_ROWS.some(({ secret, key = "" }) => secret && Boolean(file.get(key)));
+}
+
 /** Bits of others and of the group, which are not the owner's. */
 function isReadableByOthers(mode: number | undefined): boolean {
   return ((mode ?? 0) & 0o044) !== 0;
@@ -296,8 +354,7 @@ function flagValue(args: readonly string[], flag: string): string | undefined {
 function logFormatOfFile(path: string | undefined, readText: ReadText): unknown {
   if (!path) return undefined;
   try {
-    const values: Record<string, unknown> = { ...JSON.parse(readText(path)) };
-    return values.log_format;
+    return valueInConfigText(readText(path), "log_format");
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { parse as parseJsonc } from "@std/jsonc";
 import { didYouMean } from "./did_you_mean.ts";
 import { type Option, parseSwitch } from "./option.ts";
 import { type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
@@ -5,9 +6,9 @@ import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * The values of a JSON configuration file by their keys, as the text that a flag would have.
+ * The values of a configuration file by their keys, as the text that a flag would have.
  *
- * Lists may be written as JSON arrays, and headers as an object. `null` stands for a key that is not
+ * The file is JSON, which may have comments and trailing commas. Lists may be written as JSON arrays, and headers as an object. `null` stands for a key that is not
  * there. `options.option` names the source of the path in messages.
  *
  * @throws {UsageError} When it is no object of plain values, or has a key that is not known.
@@ -72,10 +73,10 @@ function isNested(value: unknown): value is object | null {
 function parseJsonObject(text: string, name: string): Record<string, unknown> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parseJsonc(text);
   } catch (error) {
     // The parser's own message quotes the text, and the text may hold the token.
-    throw new UsageError(`Cannot use ${name}: it is no valid JSON`, {
+    throw new UsageError(`Cannot use ${name}: ${syntaxProblem(text, error)}`, {
       cause: error instanceof SyntaxError ? undefined : error,
     });
   }
@@ -83,6 +84,25 @@ function parseJsonObject(text: string, name: string): Record<string, unknown> {
     throw new UsageError(`Cannot use ${name}: allowed is one JSON object`);
   }
   return { ...parsed };
+}
+
+/** Where the syntax is wrong, without any of the text. */
+function syntaxProblem(text: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : "";
+  const [, position] = /at position (\d+)$/.exec(message) ?? [];
+  if (position === undefined) return "it is no valid JSON: it ends too early";
+  const before = text.slice(0, Number(position)).split("\n");
+  const column = [...before.at(-1) ?? ""].length + 1;
+  return `it is no valid JSON at line ${before.length}, column ${column}`;
+}
+
+/** The value of a key in the text of a configuration file; `undefined` if it can't be read. */
+export function valueInConfigText(text: string, key: string): unknown {
+  try {
+    return parseJsonObject(text, "")[key];
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -119,10 +139,12 @@ export const ROOT_KEYS: readonly string[] = [
 ];
 
 /** Splits another user's configuration into the options that count, and those that are ignored. */
-export function splitRootOptions(all: OptionTexts): { file: OptionTexts; ignored: OptionTexts } {
+export function splitRootOptions(
+  all: OptionTexts,
+): { counted: OptionTexts; ignored: OptionTexts } {
   const isForRoot = ([key]: [string, string]) => ROOT_KEYS.includes(key);
   return {
-    file: new Map([...all].filter((entry) => !isForRoot(entry))),
+    counted: new Map([...all].filter((entry) => !isForRoot(entry))),
     ignored: new Map([...all].filter(isForRoot)),
   };
 }

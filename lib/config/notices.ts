@@ -14,6 +14,10 @@ export interface NoticeContext {
   readonly isKeyUnused: boolean;
   /** The token file and its option, if others can read it. */
   readonly readableTokenFile: string | undefined;
+  /** The configuration file, if it holds a secret and others can read it. */
+  readonly readableConfig: string | undefined;
+  /** Keys of the installed configuration that root ignores, because another user owns the file. */
+  readonly ignoredKeys: readonly string[];
 }
 
 /** Advice about the configuration, one line each. */
@@ -24,12 +28,14 @@ export function configNotices(lookup: OptionLookup, context: NoticeContext): str
     ...offlineNotice(context.intervalSeconds),
     ...noEffectNotices(lookup),
     ...misspeltVariables(context.env),
+    ...context.ignoredKeys.map((key) =>
+      `key ${key} of the installed configuration is ignored, because another user owns that file`
+    ),
   ];
 }
 
-function securityNotices(
-  { anyCertificate, isRemoteControlVetoed, readableTokenFile }: NoticeContext,
-): string[] {
+function securityNotices(context: NoticeContext): string[] {
+  const { anyCertificate, isRemoteControlVetoed, readableTokenFile, readableConfig } = context;
   const notices: string[] = [];
   if (anyCertificate) {
     notices.push(
@@ -43,6 +49,12 @@ function securityNotices(
   if (readableTokenFile !== undefined) {
     notices.push(
       `${readableTokenFile} can be read by other users of this machine; run chmod 600 on it`,
+    );
+  }
+  if (readableConfig !== undefined) {
+    notices.push(
+      `${readableConfig} holds a secret and can be read by other users of this machine; run ` +
+        "chmod 600 on it",
     );
   }
   return notices;

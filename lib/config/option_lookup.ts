@@ -75,6 +75,16 @@ export class OptionLookup {
     return found === undefined ? option.initial : parseOption(option, found);
   }
 
+  /** The source of every option that was set, by its key. */
+  origins(): OptionTexts {
+    const origins = new Map<string, string>();
+    for (const option of OPTION_ROWS) {
+      const found = this.find(option);
+      if (option.key !== undefined && found !== undefined) origins.set(option.key, found.origin);
+    }
+    return origins;
+  }
+
   /**
    * Every option that was set, by its key: what a service needs to do the same. The token is left
    * out, since it may be in a file of its own.

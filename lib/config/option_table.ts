@@ -42,6 +42,7 @@ const SERVICE_COMMANDS: readonly Command[] = [
   "install",
   "uninstall",
   "update",
+  "config show",
   "health",
   "traffic show",
   "traffic set",
@@ -59,6 +60,7 @@ const JSON_COMMANDS: readonly Command[] = [
   "report",
   "traffic show",
   "traffic set",
+  "config show",
   "health",
   "update",
   "version",
@@ -70,6 +72,7 @@ const LOG_COMMANDS: readonly Command[] = ["report", "install", "demo", "update"]
 /** Commands with output in both languages. */
 const LANGUAGE_COMMANDS: readonly Command[] = [
   "help",
+  "config show",
   "completions bash",
   "completions zsh",
   "completions fish",
@@ -506,8 +509,8 @@ export const OPTIONS = {
     group: "general",
     commands: CONFIG_COMMANDS,
     help: {
-      en: "A JSON file with any of these options by their keys",
-      zh: "JSON 文件，用各选项的键设置其中任意选项",
+      en: "A JSON file with any of these options by their keys; comments are allowed",
+      zh: "JSON 文件，用各选项的键设置其中任意选项；可以写注释",
     },
     initialText: { en: "none", zh: "无" },
   }),

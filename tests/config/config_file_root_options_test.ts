@@ -4,8 +4,8 @@ import { ROOT_KEYS, splitRootOptions } from "../../lib/config/config_file.ts";
 import { OPTION_ROWS } from "../../lib/config/option_table.ts";
 
 Deno.test("splitRootOptions() leaves out where root would go, and keeps the rest", () => {
-  const { file, ignored } = splitRootOptions(new Map([["mirror", "m"], ["interval", "3"]]));
-  assertEquals([...file], [["interval", "3"]]);
+  const { counted, ignored } = splitRootOptions(new Map([["mirror", "m"], ["interval", "3"]]));
+  assertEquals([...counted], [["interval", "3"]]);
   assertEquals([...ignored], [["mirror", "m"]]);
 });
 

@@ -30,8 +30,40 @@ Deno.test("installedConfig() is used by commands about the installed agent", () 
   }
 });
 
-Deno.test("installedConfig() is not used by an agent that is started here and now", () => {
-  for (const args of [[], ["--dry-run"], ["demo"], ["version"]]) assertEquals(endpointOf(args), "");
+Deno.test("resolveConfig() finds the installed configuration unless a panel is named", () => {
+  for (const args of [[], ["--dry-run"], ["config", "show"]]) {
+    assertEquals(endpointOf(args), "https://p.example", args.join(" "));
+  }
+  for (const args of [["demo"], ["version"], ["help"]]) assertEquals(endpointOf(args), "");
+  assertEquals(endpointOf(["-e", "https://own.example"]), "https://own.example");
+  assertEquals(endpointOf([], { AGENT_ENDPOINT: "https://own.example" }), "https://own.example");
+});
+
+Deno.test("resolveConfig() lets no agent trust an installed configuration of another user", () => {
+  const recorded = new Map([["ca_cert", "/etc/ca.pem"]]);
+  const sources = (args: readonly string[]) => ({
+    args,
+    env: {},
+    readText: (path: string) =>
+      path === "/etc/ca.pem"
+        ? "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+        : '{"endpoint": "https://p.example", "token_file": "/root/secret", "ca_cert": "/etc/ca.pem"}',
+    readMode: () => 0o600,
+    installedConfigs: () => ["/etc/komari-agent-deno/config.json"],
+    recordedOptions: () => recorded,
+    isOwn: () => false,
+  });
+  assertThrows(() => resolveConfig(sources([])), UsageError, "another user owns it");
+  const config = resolveConfig(sources(["config", "show"]));
+  assertEquals([config.endpoint, config.token, config.caCerts.length], [
+    "https://p.example",
+    "",
+    1,
+  ]);
+  assertEquals(config.notices, [
+    "key token_file of the installed configuration is ignored, because another user owns that file",
+  ]);
+  assertEquals(resolveConfig(sources(["--dry-run"])).token, "");
 });
 
 Deno.test("an update goes by what root was told, and not by what the agent owns", () => {
@@ -47,7 +79,7 @@ Deno.test("an update goes by what root was told, and not by what the agent owns"
   assertEquals(resolveConfig({ ...sources, args: ["update"] }).mirror, "");
   assertEquals(mirrorOf(["update"]), "https://m.example");
   assertEquals(mirrorOf(["update", "--mirror", "https://own.example"]), "https://own.example");
-  assertEquals(mirrorOf([]), "");
+  assertEquals(mirrorOf(["-e", "https://p.example"]), "");
 });
 
 Deno.test("installedConfig() is of the service that is named", () => {

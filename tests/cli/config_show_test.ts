@@ -1,0 +1,73 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { CommandContext } from "../../lib/cli/command.ts";
+import { runConfigShow, shownOptions } from "../../lib/cli/config_show.ts";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+
+const FILE = JSON.stringify({
+  endpoint: "https://p.example",
+  token: "s3cret-token",
+  header: undefined,
+  headers: { "X-Secret": "s3cret-header" },
+  interval: 5,
+});
+
+function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
+  return resolveConfig({
+    args: ["config", "show", ...args],
+    env,
+    readText: (path) => path === "/run/c/token" || path === "t" ? "s3cret-token" : FILE,
+    readMode: () => 0o644,
+  });
+}
+
+async function output(config: Config): Promise<string> {
+  let text = "";
+  const context: CommandContext = {
+    signal: new AbortController().signal,
+    isRestart: () => false,
+    env: {},
+    secrets: [],
+    print: (more) => void (text += more),
+    printError() {},
+    resolveWith: () => config,
+  };
+  assertEquals(await runConfigShow(config, context), 0);
+  return text;
+}
+
+function shown(config: Config, key: string): [value?: string, source?: string] {
+  const option = shownOptions(config, "en").find((it) => it.key === key);
+  return [option?.value, option?.source];
+}
+
+Deno.test("shownOptions() have the value in force and its source", () => {
+  const config = configOf(["--config", "c", "--gpu"], { AGENT_INTERVAL: "7" });
+  assertEquals(shown(config, "endpoint"), ["https://p.example", "key endpoint of c"]);
+  assertEquals(shown(config, "interval"), ["7", "variable AGENT_INTERVAL"]);
+  assertEquals(shown(config, "enable_gpu"), ["true", "flag --gpu"]);
+  assertEquals(shown(config, "transport"), ["auto", "default"]);
+  assertEquals(shown(config, "config_file"), ["c", "flag --config"]);
+  assertEquals(shown(config, "max_retries"), [undefined, undefined]);
+  assertEquals(shown(configOf(["-r", "4"]), "max_retries"), ["4", "flag --max-retries"]);
+});
+
+Deno.test("shownOptions() name the source of a token that no option holds", () => {
+  assertEquals(shown(configOf(["--token-file", "t"]), "token"), ["********", "flag --token-file"]);
+  const env = { CREDENTIALS_DIRECTORY: "/run/c" };
+  assertEquals(shown(configOf([], env), "token"), ["********", "$CREDENTIALS_DIRECTORY/token"]);
+  assertEquals(shown(configOf([]), "token"), ["", "default"]);
+});
+
+Deno.test("runConfigShow() hides every secret, and names a file that others can read", async () => {
+  for (const args of [[], ["--json"], ["--lang", "zh"]]) {
+    const text = await output(configOf(["--config", "c", ...args]));
+    assertEquals(text.includes("s3cret"), false, text);
+    assertStringIncludes(text, "c holds a secret and can be read by other users");
+  }
+});
+
+Deno.test("runConfigShow() prints JSON by keys", async () => {
+  const { file, options } = JSON.parse(await output(configOf(["--config", "c", "--json"])));
+  assertEquals(file, "c");
+  assertEquals(options.interval, { value: "5", source: "key interval of c" });
+});

@@ -1,0 +1,38 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { readConfigFile } from "../../lib/config/config_file.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+
+function read(text: string): Map<string, string> {
+  return readConfigFile("c", { option: "--config", readText: () => text });
+}
+
+Deno.test("readConfigFile() takes comments and trailing commas", () => {
+  const text = `{
+    // the panel
+    "endpoint": "https://p.example", /* and
+    more */ "include_nics": ["a", "b",],
+    "token": "// no comment",
+  }`;
+  assertEquals(Object.fromEntries(read(text)), {
+    endpoint: "https://p.example",
+    include_nics: "a,b",
+    token: "// no comment",
+  });
+});
+
+Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of the text", () => {
+  const wrong: [text: string, place: string][] = [
+    ['{\n  "token": s3cret\n}', "at line 2, column 12"],
+    ['{"token": "s3cret" "interval": 3}', "at line 1, column 20"],
+    ['{"é": "s3cret"}}', "at line 1, column 16"],
+    ['{"token": "s3cret",', "it ends too early"],
+    ["", "it ends too early"],
+    ["{ /* s3cret", "it ends too early"],
+    ['{"token": "s3cret', "at line 1, column 11"],
+  ];
+  for (const [text, place] of wrong) {
+    const { message } = assertThrows(() => read(text), UsageError, place, text);
+    assertEquals(message.includes("s3cret"), false, message);
+    assertEquals(message.startsWith("Cannot use --config c: it is no valid JSON"), true, message);
+  }
+});
