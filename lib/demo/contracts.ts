@@ -1,32 +1,35 @@
 /**
- * The contract of `POST /api/clients/uploadBasicInfo`.
- *
- * The probes that the stand-in panel asks for.
- *
- * The contract of `POST /api/clients/ping/result`.
- *
- * The contract of `POST /api/clients/task/result`.
+ * Contracts of basic info, ping results and task results.
  *
  * @module
  */
 
-import { count, examine, fields, LARGEST_COUNT } from "./schema.ts";
-import { accept, gravest, refuse, type Verdict } from "./validation.ts";
+import type { WireTask } from "./probe_tasks.ts";
+import {
+  accept,
+  count,
+  fields,
+  findDeviations,
+  findRefusal,
+  MAX_COUNT,
+  refuse,
+  type Validation,
+} from "./schema.ts";
 import { isRfc3339, numberIn, parseWireObject, stringIn, WireNumber } from "./wire_json.ts";
 
 /** Basic info as the panel stores it, column by column; sizes in bytes. */
-export type WireBasicInfo = Readonly<Record<string, string | number>>;
+export type StoredBasicInfo = Readonly<Record<string, string | number>>;
 
 const text = { kind: "string" } as const;
-const stored = count([0, 2 ** 63 - 1024]);
-const shape = fields({
+const storedInteger = count([0, 2 ** 63 - 1024]);
+const basicInfoSchema = fields({
   arch: text,
   cpu_name: text,
-  cpu_cores: stored,
-  cpu_physical_cores: stored,
-  mem_total: stored,
-  swap_total: stored,
-  disk_total: stored,
+  cpu_cores: storedInteger,
+  cpu_physical_cores: storedInteger,
+  mem_total: storedInteger,
+  swap_total: storedInteger,
+  disk_total: storedInteger,
   gpu_name: text,
   ipv4: text,
   ipv6: text,
@@ -47,19 +50,19 @@ const shape = fields({
   "version",
 ]);
 
-/** The columns that old panels don't have. */
-const lateColumns = ["cpu_physical_cores", "kernel_version"];
+/** Columns that old panels don't have. */
+const newerColumns = ["cpu_physical_cores", "kernel_version"];
 
 /**
- * Holds a basic info's body against the contract.
+ * Validates the body of a basic info.
  *
- * A fraction is refused here, with 500. The real panel takes it and then fails for everybody, which
+ * A fraction is refused here, with 500. The real panel stores it and then fails for everybody, which
  * no test would see.
  */
-export function checkBasicInfo(
+export function validateBasicInfo(
   body: string,
-  options: { oldPanel?: boolean } = {},
-): Verdict<WireBasicInfo> {
+  options: { oldPanel?: boolean | undefined } = {},
+): Validation<StoredBasicInfo> {
   const info = parseWireObject(body);
   if (info === undefined) {
     return refuse(
@@ -67,17 +70,18 @@ export function checkBasicInfo(
       ["basic info: is no JSON object"],
     );
   }
-  const findings = examine(info, shape);
+  const findings = findDeviations(info, basicInfoSchema);
   const violations = findings.map((finding) => `basic info: ${finding.text}`);
-  const refusal = gravest(findings, {
+  const refusal = findRefusal(findings, {
     fraction: 500,
     "out of range": 500,
     type: 500,
     unknown: 500,
   });
-  const tooNew = options.oldPanel === true && lateColumns.some((name) => Object.hasOwn(info, name));
-  if (refusal !== undefined || tooNew) {
-    // The panel has no words for it either.
+  const hasNewerColumns = options.oldPanel === true &&
+    newerColumns.some((name) => Object.hasOwn(info, name));
+  if (refusal !== undefined || hasNewerColumns) {
+    // The panel gives no reason either.
     return refuse({ status: 500, body: { status: "error", error: {} } }, violations);
   }
   const columns: Record<string, string | number> = {};
@@ -88,35 +92,8 @@ export function checkBasicInfo(
   return accept(columns, violations);
 }
 
-/** A probe task as the panel sends it; an admin can save any type, target and interval. */
-export interface WireTask {
-  readonly id: number;
-  readonly name: string;
-  readonly type: string;
-  readonly target: string;
-  /** Seconds. */
-  readonly interval: number;
-}
-
-/** One probe of each kind against the panel's own machine. */
-export function loopbackTasks(port: number): WireTask[] {
-  const here = `127.0.0.1:${port}`;
-  return [
-    { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 2 },
-    { id: 2, name: "Connect", type: "tcp", target: here, interval: 3 },
-    { id: 3, name: "Request", type: "http", target: `http://${here}/`, interval: 5 },
-  ];
-}
-
-/** The task list as it stands on the wire, with the fields that an agent has to overlook. */
-export function taskList(tasks: readonly WireTask[]): string {
-  return JSON.stringify(
-    tasks.map((task) => ({ ...task, weight: 0, clients: [], default_on: false })),
-  );
-}
-
-/** A probe's result as the panel stores it. */
-export interface WirePingResult {
+/** A ping result as the panel stores it. */
+export interface StoredPingResult {
   readonly taskId: number;
   /** Milliseconds, or -1 when it was lost. */
   readonly valueMs: number;
@@ -124,22 +101,22 @@ export interface WirePingResult {
   readonly finishedAt: string;
 }
 
-const shapePingResultContract = fields({
-  task_id: { kind: "integer", accepted: [0, LARGEST_COUNT], allowed: [1, LARGEST_COUNT] },
-  value: { kind: "integer", allowed: [-1, LARGEST_COUNT] },
+const pingResultSchema = fields({
+  task_id: { kind: "integer", accepted: [0, MAX_COUNT], allowed: [1, MAX_COUNT] },
+  value: { kind: "integer", allowed: [-1, MAX_COUNT] },
   ping_type: { kind: "string" },
   finished_at: { kind: "string" },
 });
 
 /**
- * Holds a result's body against the contract and the list of tasks.
+ * Validates the body of a ping result against the contract and the list of tasks.
  *
- * The panel reads the time of v2 alone, and refuses what it can't read.
+ * With `readsTime`, as in v2, a malformed time is refused.
  */
-export function checkPingResult(
+export function validatePingResult(
   body: string,
   options: { tasks: readonly WireTask[]; readsTime?: boolean },
-): Verdict<WirePingResult> {
+): Validation<StoredPingResult> {
   const result = parseWireObject(body);
   if (result === undefined) {
     return refuse(
@@ -147,9 +124,9 @@ export function checkPingResult(
       ["ping result: is no JSON object"],
     );
   }
-  const findings = examine(result, shapePingResultContract);
+  const findings = findDeviations(result, pingResultSchema);
   const violations = findings.map((finding) => `ping result: ${finding.text}`);
-  const refusal = gravest(findings, { fraction: 400, type: 400, "out of range": 400 });
+  const refusal = findRefusal(findings, { fraction: 400, type: 400, "out of range": 400 });
   if (refusal !== undefined) {
     const message = `Invalid request: ${refusal.finding.text}`;
     return refuse({ status: 400, body: { status: "error", message } }, violations);
@@ -177,26 +154,26 @@ export function checkPingResult(
   return accept(value, violations);
 }
 
-/** What a command wrote and how it ended, as the panel stores it. */
-export interface WireTaskResult {
+/** The result of a command as the panel stores it. */
+export interface StoredTaskResult {
   readonly taskId: string;
   readonly result: string;
   readonly exitCode: number;
   readonly finishedAt: string;
 }
 
-const shapeTaskResultContract = fields({
+const taskResultSchema = fields({
   task_id: { kind: "string" },
   result: { kind: "string" },
   exit_code: { kind: "integer", allowed: [-(2 ** 31), 2 ** 31 - 1] },
   finished_at: { kind: "string" },
 });
 
-/** Holds a result's body against the contract and the commands that were sent. */
-export function checkTaskResult(
+/** Validates the body of a task result against the contract and the commands that were sent. */
+export function validateTaskResult(
   body: string,
   options: { isKnown: (taskId: string) => boolean },
-): Verdict<WireTaskResult> {
+): Validation<StoredTaskResult> {
   const result = parseWireObject(body);
   if (result === undefined) {
     return refuse(
@@ -204,9 +181,9 @@ export function checkTaskResult(
       ["task result: is no JSON object"],
     );
   }
-  const findings = examine(result, shapeTaskResultContract);
+  const findings = findDeviations(result, taskResultSchema);
   const violations = findings.map((finding) => `task result: ${finding.text}`);
-  if (gravest(findings, { fraction: 400, type: 400 }) !== undefined) {
+  if (findRefusal(findings, { fraction: 400, type: 400 }) !== undefined) {
     return refuse(
       { status: 400, body: { status: "error", message: "Invalid request" } },
       violations,
@@ -219,9 +196,9 @@ export function checkTaskResult(
     finishedAt: stringIn(result, "finished_at"),
   };
   if (!options.isKnown(value.taskId)) {
-    violations.push(`task result: task_id is of no command, or was told before`);
+    violations.push(`task result: task_id is of no command, or came before`);
   }
-  // Panels up to 1.1.8 refuse the empty text.
+  // Panels up to 1.1.8 refuse an empty text.
   if (value.result === "") violations.push("task result: result is empty");
   if (!isRfc3339(value.finishedAt)) {
     violations.push(`task result: finished_at is no time with a zone: "${value.finishedAt}"`);

@@ -1,8 +1,8 @@
 /**
- * An HTTP server on loopback that can be taken down and put up again.
+ * An HTTP server on loopback that can stop listening and resume on the same port.
  *
- * Built on `node:http` because a stand-in has to be able to hang up without an answer, which
- * `Deno.serve` does not let a handler do.
+ * Built on `node:http`, since faults close connections without an answer, which handlers of
+ * `Deno.serve` can't do.
  *
  * @module
  */
@@ -11,29 +11,29 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 const HOST = "127.0.0.1";
-/** How many ports are tried, from the wanted one on. */
-const TRIES = 100;
+/** The number of ports that are tried, from the wanted one on. */
+const PORTS_TRIED = 100;
 
-/** Answers a request; what it throws ends the connection. */
+/** Answers a request; an error closes the connection. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** Takes a connection that asks to become a WebSocket; what it throws ends the connection. */
+/** Answers an upgrade request; an error closes the connection. */
 export type UpgradeHandler = (
   request: IncomingMessage,
   socket: Socket,
   head: Uint8Array,
 ) => Promise<void>;
 
-/** A server, its port and its connections. */
+/** An HTTP server with its port and its connections. */
 export class Listener {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #spared = new WeakSet<Socket>();
+  readonly #exempt = new WeakSet<Socket>();
   #port = 0;
 
   private constructor(server: Server, onConnection: () => void) {
     this.#server = server;
-    // The panel keeps an idle connection for longer than any interval between reports.
+    // The panel keeps idle connections longer than any interval between reports.
     this.#server.keepAliveTimeout = 120_000;
     this.#server.on("connection", (socket: Socket) => {
       onConnection();
@@ -44,7 +44,7 @@ export class Listener {
   }
 
   /**
-   * Listens on the port, or on the next free one; 0 takes any.
+   * Listens on the port, or on the next free one; 0 stands for any.
    *
    * @throws {Error} When no port is free (`Cannot listen on …`).
    */
@@ -52,10 +52,10 @@ export class Listener {
     handler: Handler,
     options: { port: number; onConnection: () => void; onUpgrade?: UpgradeHandler },
   ): Promise<Listener> {
-    // Loaded here, since an agent without a demo must not pay for it.
+    // Loaded here, so that an agent without a demo does not pay for it.
     const { createServer } = await import("node:http");
     const server = createServer((request, response) => {
-      // A peer that hangs up is no news to a server.
+      // A peer that hangs up is no error of the server.
       response.on("error", () => {});
       handler(request, response).catch(() => response.socket?.destroy());
     });
@@ -66,13 +66,13 @@ export class Listener {
       });
     }
     const listener = new Listener(server, options.onConnection);
-    const last = options.port === 0 ? 0 : Math.min(options.port + TRIES - 1, 65_535);
+    const last = options.port === 0 ? 0 : Math.min(options.port + PORTS_TRIED - 1, 65_535);
     for (let port = options.port; port <= last; port++) {
       try {
         await listener.#listen(port);
         return listener;
       } catch (error) {
-        if (!isTaken(error) || port === last) {
+        if (!isPortTaken(error) || port === last) {
           throw new Error(`Cannot listen on ${HOST}, ports ${options.port} to ${last}`, {
             cause: error,
           });
@@ -82,38 +82,38 @@ export class Listener {
     throw new Error(`Cannot listen on ${HOST}: port ${options.port} is out of range`);
   }
 
-  /** The port that it listens on, or will listen on again. */
+  /** The port that it listens on, also after `pause()`. */
   get port(): number {
     return this.#port;
   }
 
-  /** Lets a connection live on through `pause()`. */
-  spare(socket: Socket | null): void {
-    if (socket !== null) this.#spared.add(socket);
+  /** Keeps a connection open through `pause()` and `dropConnections()`. */
+  exempt(socket: Socket | null): void {
+    if (socket !== null) this.#exempt.add(socket);
   }
 
-  /** Refuses new connections and hangs up on the open ones. */
+  /** Refuses new connections and closes the open ones. */
   pause(): void {
     if (!this.#server.listening) return;
     this.#server.close();
-    this.drop();
+    this.dropConnections();
   }
 
-  /** Hangs up on the open connections, by a reset when that is wanted. */
-  drop(options: { reset?: boolean } = {}): void {
+  /** Closes the open connections, with `reset` by a TCP reset. */
+  dropConnections(options: { reset?: boolean } = {}): void {
     for (const socket of this.#sockets) {
-      if (this.#spared.has(socket)) continue;
+      if (this.#exempt.has(socket)) continue;
       if (options.reset === true) socket.resetAndDestroy();
       else socket.destroy();
     }
   }
 
-  /** Takes connections again, on the same port. */
+  /** Accepts connections again on the same port. */
   async resume(): Promise<void> {
     if (!this.#server.listening) await this.#listen(this.#port);
   }
 
-  /** Ends the server and every connection. */
+  /** Closes the server and every connection. */
   close(): void {
     if (this.#server.listening) this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
@@ -133,6 +133,6 @@ export class Listener {
   }
 }
 
-function isTaken(error: unknown): boolean {
+function isPortTaken(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }

@@ -1,98 +1,102 @@
 /**
- * Where every message ends, whatever way it came: held against the contract and remembered.
+ * Receives every message of the agent, whatever its transport: validates it and stores it.
  *
  * @module
  */
 
-import { checkBasicInfo, checkPingResult, checkTaskResult } from "./contracts.ts";
-import type { Arrival, PanelState, Transport } from "./panel_state.ts";
-import { checkReport } from "./report_contract.ts";
-import type { Verdict } from "./validation.ts";
+import { validateBasicInfo, validatePingResult, validateTaskResult } from "./contracts.ts";
+import type { PanelState, ReceivedMessage, Transport } from "./panel_state.ts";
+import { validateReport } from "./report_contract.ts";
+import type { Validation } from "./schema.ts";
 
 /** The kinds of messages that an agent sends. */
 export type MessageKind = "report" | "basic info" | "ping result" | "task result";
 
-/** When and how a message came. */
-export interface Coming {
+/** A message without its envelope, when it came and by which transport. */
+export interface AgentMessage {
+  readonly body: string;
   readonly atMs: number;
   readonly by: Transport;
-  /** Whether it meets a panel that lacks the newer columns of basic info. */
+  /** Whether the panel lacks the newer columns of basic info. */
   readonly oldPanel?: boolean;
 }
 
-/** Takes or refuses messages, and writes down what is wrong with them. */
-export class Intake {
+/** Validates messages, stores the valid ones and records violations of the contract. */
+export class MessageSink {
   readonly #token: string;
   readonly #state: PanelState;
-  /** The commands whose results are due. */
-  readonly #due = new Set<string>();
+  /** Commands without a result so far. */
+  readonly #pendingCommands = new Set<string>();
 
   constructor(options: { token: string; state: PanelState }) {
     this.#token = options.token;
     this.#state = options.state;
   }
 
-  /** Awaits the result of a command. */
-  expect(taskId: string): void {
-    this.#due.add(taskId);
+  /** Expects one result of a command. */
+  expectResult(taskId: string): void {
+    this.#pendingCommands.add(taskId);
   }
 
-  /** Takes a message without its envelope. */
-  take(kind: MessageKind, message: { body: string } & Coming): Verdict<unknown> {
-    const { body } = message;
+  /** Validates a message and stores it when the panel would. */
+  receive(kind: MessageKind, message: AgentMessage): Validation<unknown> {
+    const { body, by, oldPanel } = message;
     const state = this.#state;
     switch (kind) {
       case "report":
-        return this.#settle(checkReport(body), (one) => state.addReport(one), message);
-      case "basic info": {
-        const options = message.oldPanel === undefined ? {} : { oldPanel: message.oldPanel };
-        return this.#settle(
-          checkBasicInfo(body, options),
-          (one) => state.addBasicInfo(one),
+        return this.#store(validateReport(body), message, (it) => state.addReport(it));
+      case "basic info":
+        return this.#store(
+          validateBasicInfo(body, { oldPanel }),
           message,
+          (it) => state.addBasicInfo(it),
+        );
+      case "ping result": {
+        const options = { tasks: state.tasks, readsTime: by.startsWith("v2") };
+        return this.#store(
+          validatePingResult(body, options),
+          message,
+          (it) => state.addPingResult(it),
         );
       }
-      case "ping result": {
-        const verdict = checkPingResult(body, {
-          tasks: state.tasks,
-          readsTime: message.by.startsWith("v2"),
-        });
-        return this.#settle(verdict, (one) => state.addPingResult(one), message);
-      }
       case "task result": {
-        const verdict = checkTaskResult(body, { isKnown: (id) => this.#due.delete(id) });
-        return this.#settle(verdict, (one) => state.addCommandResult(one), message);
+        const options = { isKnown: (id: string) => this.#pendingCommands.delete(id) };
+        return this.#store(
+          validateTaskResult(body, options),
+          message,
+          (it) => state.addCommandResult(it),
+        );
       }
     }
   }
 
-  /** Writes down what the contract forbids. */
-  note(texts: readonly string[], atMs: number): void {
+  /** Records violations of the contract, without the token. */
+  addViolations(texts: readonly string[], atMs: number): void {
     for (const text of texts) {
       this.#state.addViolation({ atMs, text: text.replaceAll(this.#token, "[token]") });
     }
   }
 
-  /** Refuses a message before its kind or content was looked at. */
-  refuse(text: string, atMs: number): void {
-    this.note([text], atMs);
+  /** Rejects a message whose kind or content can't be read. */
+  reject(text: string, atMs: number): void {
+    this.addViolations([text], atMs);
     this.#state.count("refused");
   }
 
-  /** Writes it down when a message holds the token. */
-  search(message: string, options: { what: string; atMs: number }): void {
+  /** Records a violation when a message holds the token. */
+  checkForToken(message: string, options: { subject: string; atMs: number }): void {
     if (!message.includes(this.#token)) return;
-    this.note([`${options.what}: holds the token`], options.atMs);
+    this.addViolations([`${options.subject}: holds the token`], options.atMs);
   }
 
-  #settle<T>(
-    verdict: Verdict<T>,
-    add: (arrival: Arrival<T>) => void,
-    { atMs, by, body }: { body: string } & Coming,
-  ): Verdict<T> {
-    this.note(verdict.violations, atMs);
-    if (verdict.accepted) add({ atMs, by, body, value: verdict.value });
+  #store<T>(
+    validation: Validation<T>,
+    { atMs, by, body }: AgentMessage,
+    add: (message: ReceivedMessage<T>) => void,
+  ): Validation<T> {
+    this.addViolations(validation.violations, atMs);
+    if (validation.accepted) add({ atMs, by, body, value: validation.value });
     else this.#state.count("refused");
-    return verdict;
+    return validation;
   }
 }

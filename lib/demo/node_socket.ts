@@ -1,131 +1,127 @@
 /**
- * Messages over a WebSocket of v1.
- *
- * A WebSocket of the node, from its opening to its end.
+ * Serves a WebSocket of the node from its opening to its end.
  *
  * @module
  */
 
-import { delay } from "@std/async/delay";
 import type { WebSocket } from "ws";
-import type { ApiContext } from "./api.ts";
-import { type Fault, isMute, strikes } from "./fault.ts";
-import { rpcCallName, socketCallName } from "./http_call.ts";
-import type { Intake } from "./message_sink.ts";
-import type { Node, NodeSocket } from "./node.ts";
+import type { ApiContext } from "./api_routes.ts";
+import { affects, isMute } from "./fault.ts";
+import { waitWhenSlow } from "./fault_player.ts";
+import { rpcCallName, socketCallName } from "./http_request.ts";
+import type { MessageSink } from "./message_sink.ts";
+import type { NodeSocket, PanelNode } from "./node.ts";
 import { answerRpc } from "./rpc.ts";
 import { parseWireObject, stringIn, writeWireJson } from "./wire_json.ts";
 
-/** Takes a message; gives the error that is answered, and nothing to a good one. */
-export function takeV1Message(
+/** What a WebSocket of the node needs. */
+export type NodeSocketContext = Omit<ApiContext, "oldPanel" | "fault"> & {
+  /** The panel drops a WebSocket after so long without data. */
+  readonly dataTimeoutMs: number;
+};
+
+/** Handles a message of v1; returns the error to answer, and nothing for a valid message. */
+export function handleV1Message(
   message: string,
-  context: { atMs: number; intake: Intake; node: Node },
+  context: { atMs: number; sink: MessageSink; node: PanelNode },
 ): string | undefined {
-  const { atMs, intake, node } = context;
+  const { atMs, sink, node } = context;
   const by = "v1 websocket";
-  intake.search(message, { what: by, atMs });
+  sink.checkForToken(message, { subject: by, atMs });
   const object = parseWireObject(message);
   if (object === undefined) {
-    intake.refuse(`${by}: is no JSON object`, atMs);
+    sink.reject(`${by}: is no JSON object`, atMs);
     return "Invalid JSON";
   }
   if (Object.hasOwn(object, "jsonrpc")) {
-    // The panel stores a report of zeros and says nothing.
-    intake.note([`${by}: a message of v2`], atMs);
-    node.reported(1, { presence: false });
+    // The panel stores a report of zeros without any error.
+    sink.addViolations([`${by}: a message of v2`], atMs);
+    node.onReport(1, { presence: false });
     return undefined;
   }
   const { type, ...rest } = object;
   const kind = type === undefined ? "" : stringIn(object, "type");
   if (kind === "ping_result") {
-    const verdict = intake.take("ping result", { body: writeWireJson(rest), atMs, by });
-    return verdict.accepted ? undefined : "Invalid ping result format";
+    const validation = sink.receive("ping result", { body: writeWireJson(rest), atMs, by });
+    return validation.accepted ? undefined : "Invalid ping result format";
   }
   if (kind !== "" && kind !== "report") {
-    intake.refuse(`${by}: the type is unknown`, atMs);
+    sink.reject(`${by}: the type is unknown`, atMs);
     return "Unknown message type";
   }
-  const verdict = intake.take("report", { body: writeWireJson(rest), atMs, by });
-  if (verdict.accepted) {
-    node.reported(1, { presence: false });
+  const validation = sink.receive("report", { body: writeWireJson(rest), atMs, by });
+  if (validation.accepted) {
+    node.onReport(1, { presence: false });
     return undefined;
   }
-  return verdict.answer.status === 400
+  return validation.answer.status === 400
     ? "Invalid report format"
-    : verdict.violations[0] ?? "out of range";
+    : validation.violations[0] ?? "out of range";
 }
 
-/** What a WebSocket of the node works with. */
-export type NodeSocketContext = Omit<ApiContext, "oldPanel" | "fault"> & {
-  /** How long a node may send no data before its WebSocket is dropped. */
-  readonly silenceMs: number;
-};
-
-/** Serves a WebSocket until it ends or the context's signal aborts. */
+/** Serves a WebSocket until it closes or the context's signal aborts. */
 export function serveNodeSocket(
   socket: WebSocket,
   options: { version: 1 | 2; context: NodeSocketContext },
 ): void {
   const { version, context } = options;
-  const { node, state, intake, signal, silenceMs } = context;
-  const own: NodeSocket = {
+  const { node, state, sink, signal, dataTimeoutMs } = context;
+  const connection: NodeSocket = {
     version,
     send: (message) => {
       if (!isMute(state.fault)) socket.send(message, () => {});
     },
     end: () => socket.terminate(),
   };
-  let isKnown = false;
-  let silence: ReturnType<typeof setTimeout> | undefined;
+  let isAttached = false;
+  let deadline: ReturnType<typeof setTimeout> | undefined;
 
-  function heard(): void {
-    clearTimeout(silence);
-    silence = setTimeout(() => isMute(state.fault) ? heard() : socket.terminate(), silenceMs);
+  function restartDeadline(): void {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => {
+      if (isMute(state.fault)) restartDeadline();
+      else socket.terminate();
+    }, dataTimeoutMs);
   }
 
-  function introduce(): void {
-    isKnown = true;
-    node.connected(own);
-    heard();
+  function attach(): void {
+    isAttached = true;
+    node.attachSocket(connection);
+    restartDeadline();
   }
 
-  async function take(message: string): Promise<void> {
+  async function handleMessage(message: string): Promise<void> {
     state.count("socketMessages");
     if (isMute(state.fault)) return;
-    if (isKnown) heard();
+    if (isAttached) restartDeadline();
     const name = version === 2 ? rpcCallName(message) : socketCallName(message);
-    const fault = state.fault !== undefined && strikes(state.fault, name) ? state.fault : undefined;
-    if (fault?.name === "slow") await delay(fault.delayMs ?? 4000, { signal });
-    if (fault !== undefined && isDeaf(fault)) return;
-    const oldPanel = fault?.name === "no-extra-columns";
+    const fault = state.fault !== undefined && affects(state.fault, name) ? state.fault : undefined;
+    await waitWhenSlow(fault, { signal });
+    if (fault?.name === "hang" || fault?.name === "mute-all") return;
     const atMs = Date.now();
     if (version === 2) {
+      const oldPanel = fault?.name === "no-extra-columns";
       const by = "v2 websocket";
       const reply = await answerRpc(message, { ...context, by, atMs, oldPanel, fault });
-      if (reply.isWanted) own.send(`${reply.body}\n`);
+      if (reply.isSentOverSocket) connection.send(`${reply.body}\n`);
       return;
     }
-    const error = takeV1Message(message, { atMs, intake, node });
-    if (error !== undefined) own.send(`${JSON.stringify({ error, status: "error" })}\n`);
-    // The panel gives up on whoever begins with something else than JSON.
-    if (error === "Invalid JSON" && !isKnown) own.end();
-    else if (!isKnown) introduce();
+    const error = handleV1Message(message, { atMs, sink, node });
+    if (error !== undefined) connection.send(`${JSON.stringify({ error, status: "error" })}\n`);
+    // The panel closes a connection whose first message is no JSON.
+    if (error === "Invalid JSON" && !isAttached) connection.end();
+    else if (!isAttached) attach();
   }
 
-  if (version === 2) introduce();
+  if (version === 2) attach();
   socket.on("message", (data) => {
-    take(new TextDecoder().decode(data)).catch(() => socket.terminate());
+    handleMessage(new TextDecoder().decode(data)).catch(() => socket.terminate());
   });
-  const ended = () => clearTimeout(silence);
-  signal.addEventListener("abort", ended, { once: true });
+  const stopDeadline = () => clearTimeout(deadline);
+  signal.addEventListener("abort", stopDeadline, { once: true });
   socket.on("close", () => {
-    ended();
-    signal.removeEventListener("abort", ended);
-    if (isKnown) node.disconnected(own);
+    stopDeadline();
+    signal.removeEventListener("abort", stopDeadline);
+    if (isAttached) node.detachSocket(connection);
   });
-}
-
-/** Whether a fault that strikes this very message swallows it. */
-function isDeaf(fault: Fault): boolean {
-  return fault.name === "hang" || fault.name === "mute-all";
 }

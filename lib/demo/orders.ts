@@ -1,53 +1,61 @@
 /**
- * What a test or the page asks the panel to order.
+ * Orders that a test or the page gives to the node, and the terminals that it was asked for.
  *
  * @module
  */
 
-import type { Intake } from "./message_sink.ts";
-import type { Node } from "./node.ts";
+import type { MessageSink } from "./message_sink.ts";
+import type { PanelNode } from "./node.ts";
 import { TerminalSession } from "./terminal_session.ts";
 
-/** How long an agent may take to dial a terminal. */
-const DIAL_MS = 30_000;
+/** An agent has to dial a terminal within this time. */
+const DIAL_TIMEOUT_MS = 30_000;
 
-/** Gives orders to the node and remembers the terminals that it asked for. */
+/** Sends orders to the node and keeps its terminals. */
 export class Orders {
-  readonly #node: Node;
-  readonly #intake: Intake;
+  readonly #node: PanelNode;
+  readonly #sink: MessageSink;
   readonly #signal: AbortSignal;
   readonly #terminals = new Map<string, TerminalSession>();
 
-  constructor(options: { node: Node; intake: Intake; signal: AbortSignal }) {
+  constructor(options: { node: PanelNode; sink: MessageSink; signal: AbortSignal }) {
     this.#node = options.node;
-    this.#intake = options.intake;
+    this.#sink = options.sink;
     this.#signal = options.signal;
   }
 
-  /** Whether a way leads to the node. */
+  /** Whether orders can reach the node. */
   get isReachable(): boolean {
     return this.#node.isReachable;
   }
 
-  /** Sends a command and gives the task's id; throws when no way leads to the node. */
+  /**
+   * Sends a command and returns its task id.
+   *
+   * @throws {Error} When the node can't be reached (`Cannot send …`).
+   */
   sendCommand(command: string): string {
     const taskId = randomId(16);
-    if (!this.#node.order({ exec: { taskId, command } })) {
-      throw new Error("Cannot send a command: the node has no WebSocket and takes no events");
+    if (!this.#node.sendOrder({ exec: { taskId, command } })) {
+      throw new Error("Cannot send a command: the node has no WebSocket and polls no events");
     }
-    this.#intake.expect(taskId);
+    this.#sink.expectResult(taskId);
     return taskId;
   }
 
-  /** Orders a probe; false when no way leads to the node. */
+  /** Orders a probe; false when the node can't be reached. */
   sendPing(ping: { id: number; kind: string; target: string }): boolean {
-    return this.#node.order({ ping });
+    return this.#node.sendOrder({ ping });
   }
 
-  /** Asks for a terminal and gives the request's id; throws when the node has no WebSocket. */
+  /**
+   * Requests a terminal and returns the id of the request.
+   *
+   * @throws {Error} When the node has no WebSocket (`Cannot ask …`).
+   */
   requestTerminal(): string {
     const requestId = randomId(32);
-    if (!this.#node.order({ terminal: { requestId } })) {
+    if (!this.#node.sendOrder({ terminal: { requestId } })) {
       throw new Error("Cannot ask for a terminal: the node has no WebSocket");
     }
     const session = new TerminalSession(requestId);
@@ -55,7 +63,7 @@ export class Orders {
     const settled = new AbortController();
     const timer = setTimeout(() => {
       if (!session.isConnected) session.end();
-    }, DIAL_MS);
+    }, DIAL_TIMEOUT_MS);
     this.#signal.addEventListener("abort", () => session.end(), {
       once: true,
       signal: settled.signal,
@@ -67,20 +75,24 @@ export class Orders {
     return requestId;
   }
 
-  /** The terminal of a request; throws when there was none. */
+  /** Finds the terminal of a request; throws when there was none. */
   terminal(requestId: string): TerminalSession {
     const session = this.#terminals.get(requestId);
-    if (session === undefined) throw new Error("Cannot find the terminal: it was never asked for");
+    if (session === undefined) throw new Error("Cannot find the terminal: it was never requested");
     return session;
   }
 
-  /** The terminal that an agent may dial. */
-  dialled(requestId: string): TerminalSession | undefined {
+  /** Finds a terminal that an agent may dial. */
+  openTerminal(requestId: string): TerminalSession | undefined {
     const session = this.#terminals.get(requestId);
     return session === undefined || session.isOver ? undefined : session;
   }
 
-  /** Sends anything at all over the present WebSocket; throws when there is none. */
+  /**
+   * Sends anything at all over the present WebSocket.
+   *
+   * @throws {Error} When there is none (`Cannot send …`).
+   */
   sendRaw(message: string | Uint8Array<ArrayBuffer>): void {
     if (this.#node.socket === undefined) {
       throw new Error("Cannot send: the node has no WebSocket");

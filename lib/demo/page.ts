@@ -1,28 +1,26 @@
 /**
- * The stand-in panel's page and what it shows.
+ * The stand-in panel's page, the events that it shows, and its terminal emulator.
  *
- * The page is told by Server-Sent Events: the whole state when it connects, then each arrival as
- * it comes, so that nothing is asked for or sent while nothing happens.
- *
- * The files of the terminal emulator that the page shows terminals with.
+ * The page gets Server-Sent Events: the whole state when it connects, then each change. Nothing is
+ * sent while nothing changes.
  *
  * @module
  */
 
 import type { ServerResponse } from "node:http";
 import manifest from "../../deno.json" with { type: "json" };
-import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./answer.ts";
+import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./http_answer.ts";
 import { faultNames, faults } from "./fault.ts";
 import text from "./page.html" with { type: "text" };
-import type { Arrival, News, PanelState } from "./panel_state.ts";
-import type { WireReport } from "./report_contract.ts";
+import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";
+import type { StoredReport } from "./report_contract.ts";
 
-/** How much of a stream may wait for a page that does not read. */
-const MOST_PENDING_BYTES = 4 * 1024 * 1024;
-const MOST_RESULT_CHARACTERS = 64 * 1024;
+/** Maximum size of events that wait for a page that does not read. */
+const MAX_PENDING_BYTES = 4 * 1024 * 1024;
+const MAX_RESULT_CHARACTERS = 64 * 1024;
 const VIOLATIONS_SHOWN = 20;
 
-/** The page itself, which holds no data; with remote control it may load the panel's own script. */
+/** The page itself, without data; with remote control it may load scripts of the panel. */
 export async function pageAnswer(options: { remoteControl: boolean }): Promise<Answer> {
   const ownScripts = options.remoteControl ? " 'self'" : "";
   const policy = [
@@ -49,21 +47,21 @@ export async function pageAnswer(options: { remoteControl: boolean }): Promise<A
   };
 }
 
-/** Everything that the page shows, as JSON. */
+/** Everything that the page shows, in JSON. */
 export function stateAnswer(state: PanelState): Answer {
   const answer = jsonAnswer(200, wholeState(state));
   return { ...answer, headers: { ...answer.headers, "cache-control": "no-store" } };
 }
 
-/** Refuses what a page of another host asks for: a name that was bent to point at loopback. */
+/** Refuses requests by a foreign host name, such as one that was made to resolve to loopback. */
 export function refuseForeignHost(host: string | undefined): Answer | undefined {
   const name = host?.replace(/:\d+$/, "");
   return name === "127.0.0.1" || name === "localhost" || name === "[::1]"
     ? undefined
-    : textAnswer(403, "This page is for this machine alone.");
+    : textAnswer(403, "This page is available on this machine only.");
 }
 
-/** Sends the whole state, then each piece of news, until the page or the panel goes. */
+/** Sends the whole state, then each change, until the page or the panel closes. */
 export function streamEvents(
   response: ServerResponse,
   options: { state: PanelState; signal: AbortSignal },
@@ -74,11 +72,11 @@ export function streamEvents(
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   const send = (event: unknown) => {
     response.write(`data: ${JSON.stringify(event)}\n\n`);
-    if (response.writableLength > MOST_PENDING_BYTES) response.destroy();
+    if (response.writableLength > MAX_PENDING_BYTES) response.destroy();
   };
   send(wholeState(state));
-  state.listen((news) => {
-    const change = changeOf(news, state);
+  state.subscribe((update) => {
+    const change = changeOf(update, state);
     if (change !== undefined) send({ ...change, counts: state.counts });
   }, { signal: AbortSignal.any([gone.signal, options.signal]) });
 }
@@ -103,29 +101,31 @@ function wholeState(state: PanelState): unknown {
   };
 }
 
-function changeOf(news: News, state: PanelState): Record<string, unknown> | undefined {
-  if ("report" in news) return { report: reportOf(news.report), history: [point(news.report)] };
-  if ("pingResult" in news) {
-    const { atMs, value } = news.pingResult;
+function changeOf(update: StateChange, state: PanelState): Record<string, unknown> | undefined {
+  if ("report" in update) {
+    return { report: reportOf(update.report), history: [point(update.report)] };
+  }
+  if ("pingResult" in update) {
+    const { atMs, value } = update.pingResult;
     return { pingHistory: [[atMs, value.taskId, value.valueMs]] };
   }
-  if ("basicInfo" in news) return { basicInfo: state.columns };
-  if ("commandResult" in news) {
-    const { taskId, result, exitCode } = news.commandResult.value;
-    return { commandResult: { taskId, exitCode, result: result.slice(0, MOST_RESULT_CHARACTERS) } };
+  if ("basicInfo" in update) return { basicInfo: state.columns };
+  if ("commandResult" in update) {
+    const { taskId, result, exitCode } = update.commandResult.value;
+    return { commandResult: { taskId, exitCode, result: result.slice(0, MAX_RESULT_CHARACTERS) } };
   }
-  if ("violation" in news) return { violations: [news.violation] };
-  if ("tasks" in news) return { tasks: news.tasks };
-  if ("fault" in news) return { fault: news.fault?.name ?? "" };
+  if ("violation" in update) return { violations: [update.violation] };
+  if ("tasks" in update) return { tasks: update.tasks };
+  if ("fault" in update) return { fault: update.fault?.name ?? "" };
   return undefined;
 }
 
-function reportOf(arrival: Arrival<WireReport>): unknown {
+function reportOf(arrival: ReceivedMessage<StoredReport>): unknown {
   return { ...arrival.value, atMs: arrival.atMs, by: arrival.by };
 }
 
-/** What the plots need of a report: time, CPU, memory taken, memory, up, down. */
-function point({ atMs, value }: Arrival<WireReport>): number[] {
+/** The values of a report that the charts show: time, CPU, memory used and total, up, down. */
+function point({ atMs, value }: ReceivedMessage<StoredReport>): number[] {
   return [
     atMs,
     value.cpu.usage,
@@ -136,7 +136,7 @@ function point({ atMs, value }: Arrival<WireReport>): number[] {
   ];
 }
 
-/** The hash by which the policy lets the page's own script or style run, and no other. */
+/** The hash that permits the page's own script or style, and no other. */
 async function hashOf(element: "script" | "style"): Promise<string> {
   const start = text.indexOf(">", text.indexOf(`<${element}`)) + 1;
   const inner = text.slice(start, text.indexOf(`</${element}>`, start));
@@ -145,18 +145,17 @@ async function hashOf(element: "script" | "style"): Promise<string> {
 }
 
 /**
- * The emulator's script or style sheet.
+ * The script or style sheet of the terminal emulator.
  *
- * Asked of the runtime when a page wants it, and named in no import: the bundle would hold half a MB
- * more for everybody.
+ * Loaded when a page asks for it and named in no import, since the bundle would grow by half a MB.
  *
- * @throws {Error} When the package is neither there nor to be had (`Cannot load …`).
+ * @throws {Error} When the package is neither installed nor downloadable (`Cannot load …`).
  */
 export async function emulatorAnswer(file: "xterm.js" | "xterm.css"): Promise<Answer> {
   const name: string = manifest.imports["@xterm/xterm"];
   const isScript = file === "xterm.js";
   try {
-    // The runtime finds a text only in a package that it has met as a module.
+    // The runtime finds a text only in a package that it has loaded as a module before.
     await import(`${name}/package.json`, { with: { type: "json" } });
     const path = `${name}/${isScript ? "lib" : "css"}/${file}`;
     const text: { default: string } = await import(path, { with: { type: "text" } });

@@ -1,29 +1,28 @@
 /**
- * What can happen at the stand-in panel.
- *
- * What the stand-in panel wants, and what has arrived at it.
+ * The state of the stand-in panel: its tasks and fault, and everything that it has received.
  *
  * @module
  */
 
-import type { WireBasicInfo, WirePingResult, WireTask, WireTaskResult } from "./contracts.ts";
+import type { StoredBasicInfo, StoredPingResult, StoredTaskResult } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
-import type { WireReport } from "./report_contract.ts";
+import type { WireTask } from "./probe_tasks.ts";
+import type { StoredReport } from "./report_contract.ts";
 
-/** Who wants to hear of something, and a way to wait until it has come to a certain point. */
-export class Listeners<T> {
-  readonly #all = new Set<(news: T) => void>();
+/** Subscribers to events, and a way to wait for a condition. */
+export class Subscribers<T> {
+  readonly #all = new Set<(event: T) => void>();
 
-  /** Calls `listener` with all news until the signal aborts. */
-  add(listener: (news: T) => void, options: { signal: AbortSignal }): void {
+  /** Calls `listener` with every event until the signal aborts. */
+  add(listener: (event: T) => void, options: { signal: AbortSignal }): void {
     if (options.signal.aborted) return;
     this.#all.add(listener);
     options.signal.addEventListener("abort", () => this.#all.delete(listener), { once: true });
   }
 
-  /** Tells all that listen. */
-  tell(news: T): void {
-    for (const listener of [...this.#all]) listener(news);
+  /** Calls every listener. */
+  notify(event: T): void {
+    for (const listener of [...this.#all]) listener(event);
   }
 
   /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
@@ -47,26 +46,26 @@ export class Listeners<T> {
   }
 }
 
-/** The way by which a message came: the version of the interface and what carried it. */
+/** A transport: the version of the interface, and WebSocket or POST. */
 export type Transport = "v2 websocket" | "v2 post" | "v1 websocket" | "v1 post";
 
-/** A message that was taken. */
-export interface Arrival<T> {
-  /** When it came, in milliseconds since 1970. */
+/** A message that was accepted. */
+export interface ReceivedMessage<T> {
+  /** Time of arrival, in milliseconds since 1970. */
   readonly atMs: number;
   readonly by: Transport;
-  /** The message as it stood on the wire, without its envelope. */
+  /** The text of the message, without its envelope. */
   readonly body: string;
   readonly value: T;
 }
 
-/** Something that the contract forbids. */
+/** A violation of the contract. */
 export interface Violation {
   readonly atMs: number;
   readonly text: string;
 }
 
-/** A call, whatever became of it. */
+/** A call and its answer. */
 export interface Call {
   readonly atMs: number;
   readonly method: string;
@@ -74,20 +73,20 @@ export interface Call {
   readonly path: string;
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
-  /** 101 when it became a WebSocket; absent when a fault kept the answer back. */
-  readonly status?: number;
+  /** 101 when it became a WebSocket; absent when a fault suppressed the answer. */
+  readonly status?: number | undefined;
 }
 
 /** The node's WebSockets, without those of terminals. */
 export interface Sockets {
-  /** What the present one speaks; absent when there is none. */
-  readonly present?: "v1" | "v2";
-  /** How many were opened since the start. */
+  /** The version of the present one; absent when there is none. */
+  readonly present?: "v1" | "v2" | undefined;
+  /** Number of those opened since the start. */
   readonly opened: number;
   readonly closed: number;
 }
 
-/** How often each thing happened, since the start. */
+/** Event counts since the start. */
 export interface Counts {
   readonly connections: number;
   readonly calls: number;
@@ -97,19 +96,19 @@ export interface Counts {
   readonly taskLists: number;
   readonly pulls: number;
   readonly commandResults: number;
-  /** Messages over WebSockets, readable or not. */
+  /** Messages over WebSockets, valid or not. */
   readonly socketMessages: number;
-  /** Messages that the contract refused. */
+  /** Messages that were refused. */
   readonly refused: number;
   readonly violations: number;
 }
 
-/** News that the state tells its listeners. */
-export type News =
-  | { readonly report: Arrival<WireReport> }
-  | { readonly basicInfo: Arrival<WireBasicInfo> }
-  | { readonly pingResult: Arrival<WirePingResult> }
-  | { readonly commandResult: Arrival<WireTaskResult> }
+/** A change of the state. */
+export type StateChange =
+  | { readonly report: ReceivedMessage<StoredReport> }
+  | { readonly basicInfo: ReceivedMessage<StoredBasicInfo> }
+  | { readonly pingResult: ReceivedMessage<StoredPingResult> }
+  | { readonly commandResult: ReceivedMessage<StoredTaskResult> }
   | { readonly violation: Violation }
   | { readonly call: Call }
   | { readonly count: keyof Counts }
@@ -117,22 +116,22 @@ export type News =
   | { readonly tasks: readonly WireTask[] }
   | { readonly fault: Fault | undefined };
 
-/** How many of each are kept. */
-const KEPT = 720;
-const KEPT_RESULTS = 2000;
+/** Maximum number of messages of each kind that are kept. */
+const MAX_KEPT = 720;
+const MAX_KEPT_RESULTS = 2000;
 
-/** A bounded memory of what arrived, oldest first, and a way to wait for more. */
+/** Keeps a bounded number of received messages, oldest first, and tells subscribers of changes. */
 export class PanelState {
-  readonly #reports: Arrival<WireReport>[] = [];
-  readonly #basicInfos: Arrival<WireBasicInfo>[] = [];
-  readonly #pingResults: Arrival<WirePingResult>[] = [];
-  readonly #commandResults: Arrival<WireTaskResult>[] = [];
+  readonly #reports: ReceivedMessage<StoredReport>[] = [];
+  readonly #basicInfos: ReceivedMessage<StoredBasicInfo>[] = [];
+  readonly #pingResults: ReceivedMessage<StoredPingResult>[] = [];
+  readonly #commandResults: ReceivedMessage<StoredTaskResult>[] = [];
   readonly #violations: Violation[] = [];
   readonly #calls: Call[] = [];
-  readonly #listeners = new Listeners<News>();
+  readonly #listeners = new Subscribers<StateChange>();
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
-  #columns: WireBasicInfo = {};
+  #columns: StoredBasicInfo = {};
   #sockets: Sockets = { opened: 0, closed: 0 };
   #counts: Counts = {
     connections: 0,
@@ -148,19 +147,19 @@ export class PanelState {
     violations: 0,
   };
 
-  get reports(): readonly Arrival<WireReport>[] {
+  get reports(): readonly ReceivedMessage<StoredReport>[] {
     return this.#reports;
   }
 
-  get basicInfos(): readonly Arrival<WireBasicInfo>[] {
+  get basicInfos(): readonly ReceivedMessage<StoredBasicInfo>[] {
     return this.#basicInfos;
   }
 
-  get pingResults(): readonly Arrival<WirePingResult>[] {
+  get pingResults(): readonly ReceivedMessage<StoredPingResult>[] {
     return this.#pingResults;
   }
 
-  get commandResults(): readonly Arrival<WireTaskResult>[] {
+  get commandResults(): readonly ReceivedMessage<StoredTaskResult>[] {
     return this.#commandResults;
   }
 
@@ -176,29 +175,29 @@ export class PanelState {
     return this.#counts;
   }
 
-  /** The node's row: columns of every basic info so far, the newest value of each. */
-  get columns(): WireBasicInfo {
+  /** The newest value of each column of basic info. */
+  get columns(): StoredBasicInfo {
     return this.#columns;
   }
 
-  /** The probes that the next task list names. */
+  /** The probes in the next task list. */
   get tasks(): readonly WireTask[] {
     return this.#tasks;
   }
 
   set tasks(tasks: readonly WireTask[]) {
     this.#tasks = tasks;
-    this.#listeners.tell({ tasks });
+    this.#listeners.notify({ tasks });
   }
 
-  /** How the panel misbehaves at present. */
+  /** The present fault. */
   get fault(): Fault | undefined {
     return this.#fault;
   }
 
   set fault(fault: Fault | undefined) {
     this.#fault = fault;
-    this.#listeners.tell({ fault });
+    this.#listeners.notify({ fault });
   }
 
   /** The node's WebSockets. */
@@ -208,54 +207,54 @@ export class PanelState {
 
   set sockets(sockets: Sockets) {
     this.#sockets = sockets;
-    this.#listeners.tell({ sockets });
+    this.#listeners.notify({ sockets });
   }
 
-  addReport(arrival: Arrival<WireReport>): void {
-    keep(this.#reports, arrival, KEPT);
+  addReport(arrival: ReceivedMessage<StoredReport>): void {
+    keep(this.#reports, arrival, MAX_KEPT);
     this.#add("reports");
-    this.#listeners.tell({ report: arrival });
+    this.#listeners.notify({ report: arrival });
   }
 
-  addBasicInfo(arrival: Arrival<WireBasicInfo>): void {
-    keep(this.#basicInfos, arrival, KEPT);
+  addBasicInfo(arrival: ReceivedMessage<StoredBasicInfo>): void {
+    keep(this.#basicInfos, arrival, MAX_KEPT);
     this.#columns = { ...this.#columns, ...arrival.value };
     this.#add("basicInfos");
-    this.#listeners.tell({ basicInfo: arrival });
+    this.#listeners.notify({ basicInfo: arrival });
   }
 
-  addPingResult(arrival: Arrival<WirePingResult>): void {
-    keep(this.#pingResults, arrival, KEPT_RESULTS);
+  addPingResult(arrival: ReceivedMessage<StoredPingResult>): void {
+    keep(this.#pingResults, arrival, MAX_KEPT_RESULTS);
     this.#add("pingResults");
-    this.#listeners.tell({ pingResult: arrival });
+    this.#listeners.notify({ pingResult: arrival });
   }
 
-  addCommandResult(arrival: Arrival<WireTaskResult>): void {
-    keep(this.#commandResults, arrival, KEPT);
+  addCommandResult(arrival: ReceivedMessage<StoredTaskResult>): void {
+    keep(this.#commandResults, arrival, MAX_KEPT);
     this.#add("commandResults");
-    this.#listeners.tell({ commandResult: arrival });
+    this.#listeners.notify({ commandResult: arrival });
   }
 
   addViolation(violation: Violation): void {
-    keep(this.#violations, violation, KEPT);
+    keep(this.#violations, violation, MAX_KEPT);
     this.#add("violations");
-    this.#listeners.tell({ violation });
+    this.#listeners.notify({ violation });
   }
 
   addCall(call: Call): void {
-    keep(this.#calls, call, KEPT);
+    keep(this.#calls, call, MAX_KEPT);
     this.#add("calls");
-    this.#listeners.tell({ call });
+    this.#listeners.notify({ call });
   }
 
   /** Adds one to a count. */
   count(name: keyof Counts): void {
     this.#add(name);
-    this.#listeners.tell({ count: name });
+    this.#listeners.notify({ count: name });
   }
 
-  /** Calls `listener` with all news until the signal aborts. */
-  listen(listener: (news: News) => void, options: { signal: AbortSignal }): void {
+  /** Calls `listener` with every change until the signal aborts. */
+  subscribe(listener: (change: StateChange) => void, options: { signal: AbortSignal }): void {
     this.#listeners.add(listener, options);
   }
 
@@ -272,7 +271,7 @@ export class PanelState {
   }
 }
 
-function keep<T>(list: T[], item: T, most: number): void {
+function keep<T>(list: T[], item: T, limit: number): void {
   list.push(item);
-  if (list.length > most) list.splice(0, list.length - most);
+  if (list.length > limit) list.splice(0, list.length - limit);
 }

@@ -1,34 +1,40 @@
-import { type Answer, jsonAnswer } from "./answer.ts";
-import type { RequestHead } from "./http_call.ts";
+/**
+ * The tokens that the panel knows, and auto-discovery.
+ *
+ * @module
+ */
 
-/** A node that has registered itself. */
-export interface Registration {
+import { type Answer, jsonAnswer } from "./http_answer.ts";
+import type { RequestHead } from "./http_request.ts";
+
+/** A node that has registered by auto-discovery. */
+export interface NodeRegistration {
   readonly name: string;
   readonly uuid: string;
   readonly token: string;
 }
 
-/** The panel takes no shorter keys. */
-const SHORTEST_KEY = 12;
+/** The panel refuses shorter keys. */
+const MIN_KEY_LENGTH = 12;
 
 /**
- * Who may report: whoever has the panel's first token, and whoever has registered himself.
+ * The tokens that may report: the panel's first one, and those of registered nodes.
  *
- * They all count as the one node that there is.
+ * They all count as the panel's only node.
  */
 export class Registry {
   readonly #key: string;
   readonly #tokens = new Set<string>();
-  readonly #registrations: Registration[] = [];
+  readonly #registrations: NodeRegistration[] = [];
 
-  /** Without a key nobody can register. */
+  /** Without a key registration is refused. */
   constructor(token: string, key = "") {
     this.#tokens.add(token);
     this.#key = key;
   }
 
-  /** Every registration so far, forgotten ones too. */
-  get registrations(): readonly Registration[] {
+  /** Every registration so far, removed ones included. */
+  get registrations(): readonly NodeRegistration[] {
     return this.#registrations;
   }
 
@@ -36,14 +42,14 @@ export class Registry {
     return token !== null && this.#tokens.has(token);
   }
 
-  /** Removes a node, as an administrator does. */
-  forget(token: string): void {
+  /** Removes the node of a token, as an administrator does. */
+  remove(token: string): void {
     this.#tokens.delete(token);
   }
 
-  /** Answers a call by which an agent registers itself. */
+  /** Answers a call to register. */
   register({ headers, query }: Pick<RequestHead, "headers" | "query">): Answer {
-    const isKey = this.#key.length >= SHORTEST_KEY &&
+    const isKey = this.#key.length >= MIN_KEY_LENGTH &&
       headers["authorization"] === `Bearer ${this.#key}`;
     if (!isKey) {
       return jsonAnswer(403, { status: "error", message: "Invalid AutoDiscovery Key" });

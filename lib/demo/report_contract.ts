@@ -1,11 +1,19 @@
 /**
- * The contract of `POST /api/clients/report`.
+ * The contract of reports.
  *
  * @module
  */
 
-import { count, examine, fields, LARGEST_COUNT } from "./schema.ts";
-import { accept, gravest, refuse, type Verdict } from "./validation.ts";
+import {
+  accept,
+  count,
+  fields,
+  findDeviations,
+  findRefusal,
+  MAX_COUNT,
+  refuse,
+  type Validation,
+} from "./schema.ts";
 import {
   numberIn,
   objectIn,
@@ -16,12 +24,12 @@ import {
 } from "./wire_json.ts";
 
 /** A report as the panel stores it; sizes in bytes, speeds in bytes per second. */
-export interface WireReport {
+export interface StoredReport {
   readonly cpu: { readonly usage: number };
-  readonly ram: WireUsage;
-  readonly swap: WireUsage;
+  readonly ram: StoredUsage;
+  readonly swap: StoredUsage;
   readonly load: { readonly load1: number; readonly load5: number; readonly load15: number };
-  readonly disk: WireUsage;
+  readonly disk: StoredUsage;
   readonly network: {
     readonly up: number;
     readonly down: number;
@@ -32,11 +40,11 @@ export interface WireReport {
   readonly uptime: number;
   readonly process: number;
   readonly message: string;
-  readonly gpu?: WireGpu;
+  readonly gpu?: StoredGpu;
 }
 
 /** Graphics cards as the panel stores them; sizes in bytes, degrees Celsius. */
-export interface WireGpu {
+export interface StoredGpu {
   readonly count: number;
   readonly average_usage: number;
   readonly detailed_info: readonly {
@@ -48,29 +56,34 @@ export interface WireGpu {
   }[];
 }
 
-/** A capacity and what is taken of it, in bytes. */
-export interface WireUsage {
+/** A capacity and the used part of it, in bytes. */
+export interface StoredUsage {
   readonly total: number;
   readonly used: number;
 }
 
-// The panel refuses what a signed number of 64 bits can't hold.
-const stored = count([0, 2 ** 63 - 1024]);
-const usage = fields({ total: stored, used: stored });
-const load = { kind: "float", allowed: [0, LARGEST_COUNT] } as const;
+// The panel refuses numbers that a signed integer of 64 bits can't hold.
+const storedInteger = count([0, 2 ** 63 - 1024]);
+const usage = fields({ total: storedInteger, used: storedInteger });
+const load = { kind: "float", allowed: [0, MAX_COUNT] } as const;
 const percent = { kind: "float", allowed: [0, 100] } as const;
 
-const shape = fields({
-  // A 0 is stored as "no value".
+const reportSchema = fields({
+  // A 0 is storedInteger as "no value".
   cpu: fields({ usage: { kind: "float", accepted: [0, 100], allowed: [0.001, 100] } }),
   ram: usage,
   swap: usage,
   load: fields({ load1: { ...load, accepted: [0, 1000] }, load5: load, load15: load }),
   disk: usage,
-  network: fields({ up: stored, down: stored, totalUp: stored, totalDown: stored }),
-  connections: fields({ tcp: stored, udp: stored }),
+  network: fields({
+    up: storedInteger,
+    down: storedInteger,
+    totalUp: storedInteger,
+    totalDown: storedInteger,
+  }),
+  connections: fields({ tcp: storedInteger, udp: storedInteger }),
   uptime: count(),
-  process: stored,
+  process: storedInteger,
   message: { kind: "string" },
   gpu: fields({
     count: count(),
@@ -88,8 +101,8 @@ const shape = fields({
   }),
 }, ["gpu"]);
 
-/** Holds a report's body against the contract. */
-export function checkReport(body: string): Verdict<WireReport> {
+/** Validates the body of a report. */
+export function validateReport(body: string): Validation<StoredReport> {
   const report = parseWireObject(body);
   if (report === undefined) {
     return refuse(
@@ -97,9 +110,9 @@ export function checkReport(body: string): Verdict<WireReport> {
       ["report: is no JSON object"],
     );
   }
-  const findings = examine(report, shape);
+  const findings = findDeviations(report, reportSchema);
   const violations = findings.map((finding) => `report: ${finding.text}`);
-  const refusal = gravest(findings, { fraction: 400, type: 400, "out of range": 500 });
+  const refusal = findRefusal(findings, { fraction: 400, type: 400, "out of range": 500 });
   if (refusal !== undefined) {
     const error = refusal.status === 400 ? "Invalid request body" : refusal.finding.text;
     return refuse({ status: refusal.status, body: { error } }, violations);
@@ -113,7 +126,7 @@ export function checkReport(body: string): Verdict<WireReport> {
   return accept(value, violations);
 }
 
-function storedReport(report: WireObject): WireReport {
+function storedReport(report: WireObject): StoredReport {
   const network = objectIn(report, "network");
   const connections = objectIn(report, "connections");
   const averages = objectIn(report, "load");
@@ -141,7 +154,7 @@ function storedReport(report: WireObject): WireReport {
   };
 }
 
-function storedGpu(gpu: WireObject): WireGpu {
+function storedGpu(gpu: WireObject): StoredGpu {
   return {
     count: numberIn(gpu, "count"),
     average_usage: numberIn(gpu, "average_usage"),
@@ -155,7 +168,7 @@ function storedGpu(gpu: WireObject): WireGpu {
   };
 }
 
-function storedUsage(report: WireObject, key: string): WireUsage {
+function storedUsage(report: WireObject, key: string): StoredUsage {
   const object = objectIn(report, key);
   return { total: numberIn(object, "total"), used: numberIn(object, "used") };
 }

@@ -1,40 +1,41 @@
 /**
- * What a message must look like, as a table, and the examination of one against it.
+ * Schemas of messages, and the validation of a message against one.
  *
  * @module
  */
 
+import { type Answer, jsonAnswer } from "./http_answer.ts";
 import { isWireObject, WireNumber, type WireObject, type WireValue } from "./wire_json.ts";
 
 /** Lowest and highest value. */
 export type Range = readonly [lowest: number, highest: number];
 
-/** What a number may be. */
-export interface NumberRule {
+/** The schema of a number. */
+export interface NumberSchema {
   readonly kind: "integer" | "float";
-  /** What the panel accepts; it refuses the message outside of it. */
-  readonly accepted?: Range;
-  /** What the contract allows; outside of it the panel stores nonsense. */
+  /** Outside of it the panel refuses the message. */
+  readonly accepted?: Range | undefined;
+  /** Outside of it the contract is violated: the panel stores nonsense. */
   readonly allowed: Range;
 }
 
-/** What a value must be. */
-export type Rule =
-  | NumberRule
+/** The schema of a value. */
+export type Schema =
+  | NumberSchema
   | { readonly kind: "string" }
-  | { readonly kind: "list"; readonly of: Rule }
-  | ObjectRule;
+  | { readonly kind: "list"; readonly of: Schema }
+  | ObjectSchema;
 
-/** What an object must hold. */
-export interface ObjectRule {
+/** The schema of an object. */
+export interface ObjectSchema {
   readonly kind: "object";
-  readonly fields: Readonly<Record<string, Rule>>;
+  readonly fields: Readonly<Record<string, Schema>>;
   /** Names of the fields that may be left out. */
   readonly optional: readonly string[];
 }
 
-/** How a value departs from its rule. */
-export type Departure =
+/** The ways in which a value can deviate from its schema. */
+export type FindingKind =
   | "fraction"
   | "missing"
   | "not allowed"
@@ -43,98 +44,147 @@ export type Departure =
   | "type"
   | "unknown";
 
-/** One departure from the contract. */
+/** One deviation from a schema. */
 export interface Finding {
-  readonly departure: Departure;
-  /** Where, such as `ram.used`. */
+  readonly kind: FindingKind;
+  /** The field, such as `ram.used`. */
   readonly path: string;
-  /** What is wrong, in one line. */
+  /** The field and what is wrong, in one line. */
   readonly text: string;
 }
 
-/** The largest whole number that every party of the wire reads alike. */
-export const LARGEST_COUNT = 2 ** 53;
+/** The result of a message's validation. */
+export type Validation<T> =
+  | {
+    readonly accepted: true;
+    readonly value: T;
+    /** Violations of the contract that the panel accepts nevertheless. */
+    readonly violations: readonly string[];
+  }
+  | {
+    readonly accepted: false;
+    readonly answer: Answer;
+    readonly violations: readonly string[];
+  };
 
-/** A count or a size: a whole number of 0 or more. */
-export function count(accepted?: Range): NumberRule {
-  const rule = { kind: "integer", allowed: [0, LARGEST_COUNT] } as const;
-  return accepted === undefined ? rule : { ...rule, accepted };
+/** The largest integer that all programs on the wire read alike. */
+export const MAX_COUNT = 2 ** 53;
+
+/** The schema of a count or a size: an integer of 0 or more. */
+export function count(accepted?: Range): NumberSchema {
+  return { kind: "integer", allowed: [0, MAX_COUNT], accepted };
 }
 
-/** An object with these fields and no others. */
-export function fields(rules: ObjectRule["fields"], optional: readonly string[] = []): ObjectRule {
-  return { kind: "object", fields: rules, optional };
+/** The schema of an object with these fields and no others. */
+export function fields(
+  schemas: ObjectSchema["fields"],
+  optional: readonly string[] = [],
+): ObjectSchema {
+  return { kind: "object", fields: schemas, optional };
 }
 
-/** Lists every departure of a value from its rule, in the order of the text. */
-export function examine(value: WireValue, rule: Rule, path = ""): Finding[] {
+/** Accepts a message. */
+export function accept<T>(value: T, violations: readonly string[]): Validation<T> {
+  return { accepted: true, value, violations };
+}
+
+/** Refuses a message with a status and a body. */
+export function refuse(
+  refusal: { status: number; body: unknown },
+  violations: readonly string[],
+): Validation<never> {
+  return { accepted: false, answer: jsonAnswer(refusal.status, refusal.body), violations };
+}
+
+/**
+ * Finds the deviation that a message is refused for, and the status of the refusal.
+ *
+ * The lowest status wins: an unreadable message (400) never gets as far as the check of its
+ * values (500).
+ */
+export function findRefusal(
+  findings: readonly Finding[],
+  statuses: Readonly<Partial<Record<FindingKind, number>>>,
+): { status: number; finding: Finding } | undefined {
+  let refusal: { status: number; finding: Finding } | undefined;
+  for (const finding of findings) {
+    const status = statuses[finding.kind];
+    if (status !== undefined && (refusal === undefined || status < refusal.status)) {
+      refusal = { status, finding };
+    }
+  }
+  return refusal;
+}
+
+/** Lists every deviation of a value from its schema, in the order of the text. */
+export function findDeviations(value: WireValue, schema: Schema, path = ""): Finding[] {
   if (value === null) return [finding("null", path, "is null")];
-  switch (rule.kind) {
+  switch (schema.kind) {
     case "string":
-      return typeof value === "string" ? [] : [wrongType(value, rule, path)];
+      return typeof value === "string" ? [] : [wrongTypeFinding(value, schema, path)];
     case "list":
       return Array.isArray(value)
-        ? value.flatMap((item, index) => examine(item, rule.of, `${path}[${index}]`))
-        : [wrongType(value, rule, path)];
+        ? value.flatMap((item, index) => findDeviations(item, schema.of, `${path}[${index}]`))
+        : [wrongTypeFinding(value, schema, path)];
     case "object":
       return isWireObject(value)
-        ? examineFields(value, rule, path)
-        : [wrongType(value, rule, path)];
+        ? checkFields(value, schema, path)
+        : [wrongTypeFinding(value, schema, path)];
     default:
       return value instanceof WireNumber
-        ? examineNumber(value, rule, path)
-        : [wrongType(value, rule, path)];
+        ? checkNumber(value, schema, path)
+        : [wrongTypeFinding(value, schema, path)];
   }
 }
 
-function examineFields(object: WireObject, rule: ObjectRule, path: string): Finding[] {
+function checkFields(object: WireObject, schema: ObjectSchema, path: string): Finding[] {
   const findings: Finding[] = [];
   const prefix = path === "" ? "" : `${path}.`;
   for (const [key, value] of Object.entries(object)) {
-    const field = Object.hasOwn(rule.fields, key) ? rule.fields[key] : undefined;
+    const field = Object.hasOwn(schema.fields, key) ? schema.fields[key] : undefined;
     if (field === undefined) {
       findings.push(finding("unknown", prefix + key, "is not part of the contract"));
     } else {
-      findings.push(...examine(value, field, prefix + key));
+      findings.push(...findDeviations(value, field, prefix + key));
     }
   }
-  for (const key of Object.keys(rule.fields)) {
-    if (!Object.hasOwn(object, key) && !rule.optional.includes(key)) {
+  for (const key of Object.keys(schema.fields)) {
+    if (!Object.hasOwn(object, key) && !schema.optional.includes(key)) {
       findings.push(finding("missing", prefix + key, "is missing"));
     }
   }
   return findings;
 }
 
-function examineNumber(number: WireNumber, rule: NumberRule, path: string): Finding[] {
-  if (rule.kind === "integer" && !number.isInteger) {
+function checkNumber(number: WireNumber, schema: NumberSchema, path: string): Finding[] {
+  if (schema.kind === "integer" && !number.isInteger) {
     return [finding("fraction", path, `must be a whole number: ${number.text}`)];
   }
   if (!Number.isFinite(number.value)) {
     return [finding("type", path, `is no number that fits: ${number.text}`)];
   }
-  if (rule.accepted !== undefined && !within(number.value, rule.accepted)) {
+  if (schema.accepted !== undefined && !isWithin(number.value, schema.accepted)) {
     return [finding("out of range", path, `is out of range: ${number.text}`)];
   }
-  if (!within(number.value, rule.allowed)) {
+  if (!isWithin(number.value, schema.allowed)) {
     return [finding("not allowed", path, `is not allowed: ${number.text}`)];
   }
   return [];
 }
 
-function within(value: number, [lowest, highest]: Range): boolean {
+function isWithin(value: number, [lowest, highest]: Range): boolean {
   return value >= lowest && value <= highest;
 }
 
-function wrongType(value: WireValue, rule: Rule, path: string): Finding {
+function wrongTypeFinding(value: WireValue, schema: Schema, path: string): Finding {
   const is = value instanceof WireNumber
     ? "a number"
     : Array.isArray(value)
     ? "a list"
     : `a ${typeof value}`;
-  return finding("type", path, `must be of kind ${rule.kind}, is ${is}`);
+  return finding("type", path, `must be of kind ${schema.kind}, is ${is}`);
 }
 
-function finding(departure: Departure, path: string, what: string): Finding {
-  return { departure, path, text: `${path === "" ? "the message" : path} ${what}` };
+function finding(kind: FindingKind, path: string, problem: string): Finding {
+  return { kind, path, text: `${path === "" ? "the message" : path} ${problem}` };
 }

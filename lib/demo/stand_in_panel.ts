@@ -1,61 +1,58 @@
 /**
  * A panel for demonstration, development and tests: real HTTP on loopback, one node.
  *
- * The `demo` command's own part: a stand-in panel with one probe of each kind.
- *
  * @module
  */
 
-import { Calls } from "./calls.ts";
-import { loopbackTasks, type WireTask } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
-import { headOf } from "./http_call.ts";
+import { readHead } from "./http_request.ts";
 import { Listener } from "./listener.ts";
-import { Intake } from "./message_sink.ts";
-import { Node } from "./node.ts";
+import { MessageSink } from "./message_sink.ts";
+import { PanelNode } from "./node.ts";
 import { Orders } from "./orders.ts";
 import { pageAnswer } from "./page.ts";
-import { answerPage, answerPageTerminal, TERMINAL_PATH } from "./page_calls.ts";
+import { answerPage, answerPageTerminal, PAGE_TERMINAL_PATH } from "./page_routes.ts";
 import { PanelState } from "./panel_state.ts";
-import { schedulePings } from "./ping_schedule.ts";
-import { type Registration, Registry } from "./registry.ts";
+import { loopbackTasks, schedulePings, type WireTask } from "./probe_tasks.ts";
+import { RequestHandler } from "./request_handler.ts";
+import { type NodeRegistration, Registry } from "./registry.ts";
 import type { TerminalSession } from "./terminal_session.ts";
-import { WebSockets } from "./websockets.ts";
+import { WebSocketAcceptor } from "./websocket_acceptor.ts";
 
-/** The port that is tried first. */
+/** The default port. */
 export const DEFAULT_PORT = 25774;
 
-/** A panel that runs. */
+/** A running panel. */
 export interface StandInPanel {
   /** The endpoint for agents and the address of the page; no trailing slash. */
   readonly url: string;
-  /** The page's address; with remote control it ends in the key that the page has to bring. */
+  /** The page's address; with remote control it ends in the key that the page needs. */
   readonly pageUrl: string;
   readonly port: number;
   readonly token: string;
-  /** What arrived so far; its `tasks` are what the next task list names. */
+  /** Everything received so far; its `tasks` can be replaced. */
   readonly state: PanelState;
-  /** Who has registered himself so far. */
-  readonly registrations: readonly Registration[];
-  /** Removes the node of that token: whoever comes with it is a stranger from now on. */
-  forget(token: string): void;
-  /** Misbehaves from now on, or no longer; resolves when the change is in force. */
+  /** The nodes that have registered so far. */
+  readonly registrations: readonly NodeRegistration[];
+  /** Removes the node of a token, which is refused from now on. */
+  removeNode(token: string): void;
+  /** Starts a fault, or ends it; resolves when the change is in force. */
   setFault(fault: Fault | undefined): Promise<void>;
   /**
-   * Sends a command and gives its task id; the result comes to `state.commandResults`.
+   * Sends a command and returns its task id; the result comes to `state.commandResults`.
    *
-   * @throws {Error} When no way leads to the node (`Cannot send …`).
+   * @throws {Error} When the node can't be reached (`Cannot send …`).
    */
   sendCommand(command: string): string;
-  /** Orders a probe now; false when no way leads to the node. */
+  /** Orders a probe now; false when the node can't be reached. */
   sendPing(ping: { id: number; kind: string; target: string }): boolean;
   /**
-   * Asks for a terminal and gives the request's id.
+   * Requests a terminal and returns the id of the request.
    *
    * @throws {Error} When the node has no WebSocket (`Cannot ask …`).
    */
   requestTerminal(): string;
-  /** The terminal that was asked for under that id. */
+  /** The terminal of that request. */
   terminal(requestId: string): TerminalSession;
   /**
    * Sends anything at all over the present WebSocket.
@@ -63,31 +60,31 @@ export interface StandInPanel {
    * @throws {Error} When the node has none (`Cannot send …`).
    */
   sendRaw(message: string | Uint8Array<ArrayBuffer>): void;
-  /** Hangs up on every connection of the agent, idle ones too. */
+  /** Closes every connection of the agent, idle ones included. */
   dropConnections(options?: { reset?: boolean }): void;
-  /** Ends the panel and every connection. */
+  /** Closes the panel and every connection. */
   close(): Promise<void>;
 }
 
-/** How to start a panel. */
+/** Options of a panel. */
 export interface StandInPanelOptions {
-  /** The next free one when it is taken; 0 takes any. */
+  /** The next free one when it is in use; 0 stands for any. */
   readonly port?: number;
   /** A random one when absent. */
   readonly token?: string;
-  /** With it agents can register themselves; 12 letters at least. */
+  /** The key for auto-discovery, of 12 characters or more; without it registration is refused. */
   readonly discoveryKey?: string;
   readonly tasks?: readonly WireTask[];
   readonly fault?: Fault;
-  /** The newest version of the interface; 1 is a panel of 1.1.8, 2 (the default) of 1.4.3. */
+  /** The newest version of the interface: 1 is a panel 1.1.8, 2 (the default) a panel 1.4.3. */
   readonly speaks?: 1 | 2;
   /** Whether the page offers commands and terminals, which run on this machine. */
   readonly remoteControl?: boolean;
-  /** How long a pull waits for events: 25 s. */
-  readonly holdMs?: number;
-  /** How long a WebSocket may bring no data: 11 s. */
-  readonly silenceMs?: number;
-  /** Ends the panel when it aborts. */
+  /** How long a pull waits for events; 25 s by default. */
+  readonly pullWaitMs?: number;
+  /** How long a WebSocket may send no data; 11 s by default. */
+  readonly dataTimeoutMs?: number;
+  /** Closes the panel when it aborts. */
   readonly signal?: AbortSignal;
 }
 
@@ -103,49 +100,49 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
   state.tasks = options.tasks ?? [];
   const closing = new AbortController();
   const { signal } = closing;
-  const intake = new Intake({ token, state });
-  const node = new Node(state);
+  const sink = new MessageSink({ token, state });
+  const node = new PanelNode(state);
   const registry = new Registry(token, options.discoveryKey);
   const key = options.remoteControl === true ? randomToken() : undefined;
-  const sockets = await WebSockets.load();
-  const orders = new Orders({ node, intake, signal });
-  const calls: Calls = new Calls({
+  const sockets = await WebSocketAcceptor.load();
+  const orders = new Orders({ node, sink, signal });
+  const handler: RequestHandler = new RequestHandler({
     node: {
       registry,
       state,
-      intake,
+      sink,
       node,
       signal,
       speaks: options.speaks ?? 2,
-      holdMs: options.holdMs ?? 25_000,
-      silenceMs: options.silenceMs ?? 11_000,
+      pullWaitMs: options.pullWaitMs ?? 25_000,
+      dataTimeoutMs: options.dataTimeoutMs ?? 11_000,
     },
     orders,
     sockets,
     page: await pageAnswer({ remoteControl: key !== undefined }),
   }, {
-    show(exchange, response): Promise<void> {
-      listener.spare(response.socket);
-      return answerPage(exchange, {
+    answerPage(request, response): Promise<void> {
+      listener.exempt(response.socket);
+      return answerPage(request, {
         response,
         context: {
           state,
           orders,
           signal,
           key,
-          setFault: (fault): Promise<void> => calls.setFault(fault, listener),
+          setFault: (fault): Promise<void> => handler.setFault(fault, listener),
         },
       });
     },
   });
-  const listener = await Listener.open((request, response) => calls.answer(request, response), {
+  const listener = await Listener.open((request, response) => handler.handle(request, response), {
     port: options.port ?? DEFAULT_PORT,
     onConnection: () => state.count("connections"),
     onUpgrade: async (request, socket, head) => {
-      const asking = { request, socket, head };
-      const isPage = headOf(request).path === TERMINAL_PATH;
-      if (isPage) answerPageTerminal(asking, { orders, sockets, key });
-      else await calls.upgrade(asking);
+      const upgrade = { request, socket, head };
+      const isPage = readHead(request).path === PAGE_TERMINAL_PATH;
+      if (isPage) answerPageTerminal(upgrade, { orders, sockets, key });
+      else await handler.handleUpgrade(upgrade);
     },
   });
   schedulePings({ node, state, signal });
@@ -158,14 +155,14 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
     token,
     state,
     registrations: registry.registrations,
-    forget: (token) => registry.forget(token),
-    setFault: (fault) => calls.setFault(fault, listener),
+    removeNode: (token) => registry.remove(token),
+    setFault: (fault) => handler.setFault(fault, listener),
     sendCommand: (command) => orders.sendCommand(command),
     sendPing: (ping) => orders.sendPing(ping),
     requestTerminal: () => orders.requestTerminal(),
     terminal: (requestId) => orders.terminal(requestId),
     sendRaw: (message) => orders.sendRaw(message),
-    dropConnections: (options) => listener.drop(options),
+    dropConnections: (options) => listener.dropConnections(options),
     close() {
       closing.abort();
       listener.close();
@@ -182,7 +179,7 @@ function randomToken(): string {
 }
 
 /**
- * Starts the panel that an agent then reports to, by its `url` and `token`.
+ * Starts the panel of the command `demo`, with one probe of each kind.
  *
  * @throws {Error} When no port is free (`Cannot listen on …`).
  */

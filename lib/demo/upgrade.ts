@@ -1,85 +1,58 @@
 /**
- * Requests for WebSockets: refused, struck by a fault, or taken.
+ * Answers upgrade requests of an agent: refuses them, plays a fault, or opens a WebSocket.
  *
  * @module
  */
 
-import type { IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
-import { delay } from "@std/async/delay";
 import type { WebSocket } from "ws";
-import { type Answer, jsonAnswer } from "./answer.ts";
-import { refuseStranger, socketKind } from "./api.ts";
-import { isMute, strikes } from "./fault.ts";
-import { faultAnswer, playOnSocket, pour, type RawSocket } from "./fault_player.ts";
-import { headOf, type RequestHead } from "./http_call.ts";
+import { refuseUnauthorized, type SocketKind, socketKindOf } from "./api_routes.ts";
+import { affects, isMute, type RawSocket } from "./fault.ts";
+import { playOnSocket, playOnUpgrade } from "./fault_player.ts";
+import { type Answer, jsonAnswer, writeRawAnswer } from "./http_answer.ts";
+import { readHead, type RequestHead } from "./http_request.ts";
 import { type NodeSocketContext, serveNodeSocket } from "./node_socket.ts";
 import type { Orders } from "./orders.ts";
-import type { WebSockets } from "./websockets.ts";
+import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts";
 
-/** What a request for a WebSocket is answered with. */
+/** What the answer to an upgrade request depends on. */
 export interface UpgradeContext {
   readonly node: NodeSocketContext;
   readonly orders: Orders;
-  readonly sockets: WebSockets;
-  /** The answer to paths that are of no WebSocket. */
+  readonly sockets: WebSocketAcceptor;
+  /** The answer to paths that no WebSocket belongs to. */
   readonly page: Answer;
-  /** Is told of each WebSocket. */
-  readonly onOpen: (standing: RawSocket & { call: "upgrade" | "terminal" }) => void;
+  /** Called with each WebSocket that opens. */
+  readonly onOpen: (socket: RawSocket & { call: "upgrade" | "terminal" }) => void;
 }
 
-/** Answers a request for a WebSocket of an agent. */
+/** Answers an upgrade request. */
 export async function answerUpgrade(
-  asking: { request: IncomingMessage; socket: Socket; head: Uint8Array },
+  request: UpgradeRequest,
   context: UpgradeContext,
 ): Promise<void> {
-  const { socket } = asking;
+  const { socket } = request;
   const { state, speaks, signal } = context.node;
-  const head = headOf(asking.request);
-  const kind = head.method === "GET" ? socketKind(head.path, { speaks }) : undefined;
+  const head = readHead(request.request);
+  const kind = head.method === "GET" ? socketKindOf(head.path, { speaks }) : undefined;
   const call = kind === "terminal" ? "terminal" : kind === undefined ? undefined : "upgrade";
-  const fault = state.fault !== undefined && strikes(state.fault, call) ? state.fault : undefined;
+  const fault = state.fault !== undefined && affects(state.fault, call) ? state.fault : undefined;
   const { atMs, method, path, headers } = head;
-  const note = (status?: number) =>
-    state.addCall({ atMs, method, path, headers, ...(status === undefined ? {} : { status }) });
-  const answer = (answer: Answer) => {
-    note(answer.status);
+  const onStatus = (status: number | undefined) =>
+    state.addCall({ atMs, method, path, headers, status });
+  const refuse = (answer: Answer) => {
+    onStatus(answer.status);
     writeRawAnswer(socket, answer);
   };
-
-  const struck = fault === undefined ? undefined : faultAnswer(fault);
-  if (struck !== undefined) return answer(struck);
-  switch (fault?.name) {
-    case "hang":
-    case "mute-all":
-    case "upgrade-hang":
-      return note();
-    case "close":
-    case "refuse":
-      note();
-      socket.destroy();
-      return;
-    case "reset":
-      note();
-      socket.resetAndDestroy();
-      return;
-    case "endless":
-    case "huge":
-      note(200);
-      socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n");
-      return await pour(socket, fault.name === "huge" ? 1024 : Infinity);
-    case "slow":
-      await delay(fault.delayMs ?? 4000, { signal });
-  }
-  if (kind === undefined) return answer(context.page);
-  const refusal = refuseStranger(head, context.node) ?? refuseTerminal(kind, head, context);
-  if (refusal !== undefined) return answer(refusal);
-  checkHead(head, context);
-  context.sockets.accept(asking, {
-    packs: kind === "v2",
-    use: (webSocket) => {
-      note(101);
-      open(webSocket, { kind, head, context });
+  if (fault !== undefined && await playOnUpgrade(fault, { socket, onStatus, signal })) return;
+  if (kind === undefined) return refuse(context.page);
+  const refusal = refuseUnauthorized(head, context.node) ?? refuseTerminal(kind, head, context);
+  if (refusal !== undefined) return refuse(refusal);
+  checkExtensions(head, context);
+  context.sockets.accept(request, {
+    compress: kind === "v2",
+    onOpen: (webSocket) => {
+      onStatus(101);
+      serve(webSocket, { kind, head, context });
       const raw = { webSocket, socket };
       context.onOpen({ ...raw, call: kind === "terminal" ? kind : "upgrade" });
       if (fault !== undefined) playOnSocket(fault, raw).catch(() => socket.destroy());
@@ -87,46 +60,34 @@ export async function answerUpgrade(
   });
 }
 
-/** Writes an answer on a connection that was to become a WebSocket, and ends it. */
-export function writeRawAnswer(socket: Socket, { status, headers, body }: Answer): void {
-  const bytes = new TextEncoder().encode(body);
-  const all = { ...headers, "content-length": String(bytes.length), connection: "close" };
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`HTTP/1.1 ${status} Answer\r\n${lines.join("")}\r\n`);
-  socket.end(bytes);
-}
-
 function refuseTerminal(
-  kind: "v1" | "v2" | "terminal",
+  kind: SocketKind,
   head: RequestHead,
   context: UpgradeContext,
 ): Answer | undefined {
-  return kind === "terminal" && context.orders.dialled(head.query.get("id") ?? "") === undefined
+  return kind === "terminal" &&
+      context.orders.openTerminal(head.query.get("id") ?? "") === undefined
     ? jsonAnswer(404, { error: "Session not found", status: "error" })
     : undefined;
 }
 
-function checkHead({ headers, atMs }: RequestHead, { node: { intake } }: UpgradeContext): void {
+function checkExtensions({ headers, atMs }: RequestHead, { node }: UpgradeContext): void {
   if (headers["sec-websocket-extensions"]?.includes("window_bits")) {
-    intake.note(["upgrade: offers window bits"], atMs);
+    node.sink.addViolations(["upgrade: offers window bits"], atMs);
   }
 }
 
-function open(
+function serve(
   socket: WebSocket,
-  { kind, head, context }: {
-    kind: "v1" | "v2" | "terminal";
-    head: RequestHead;
-    context: UpgradeContext;
-  },
+  { kind, head, context }: { kind: SocketKind; head: RequestHead; context: UpgradeContext },
 ): void {
-  const { state, intake } = context.node;
+  const { state, sink } = context.node;
   const close = socket.close.bind(socket);
   socket.on("error", () => {});
   socket.on("ping", (data) => {
     if (!isMute(state.fault)) socket.pong(data, undefined, () => {});
   });
-  // The library calls it to answer a close; the panel does not on terminals, and not when mute.
+  // The library calls it to answer a close frame; the panel answers none on terminals.
   socket.close = (code, reason) => {
     if (isMute(state.fault)) return;
     if (kind === "terminal") socket.terminate();
@@ -136,6 +97,6 @@ function open(
     serveNodeSocket(socket, { version: kind === "v2" ? 2 : 1, context: context.node });
     return;
   }
-  const isFirst = context.orders.dialled(head.query.get("id") ?? "")?.attach(socket);
-  if (isFirst === false) intake.note(["terminal: was dialled before"], head.atMs);
+  const isFirst = context.orders.openTerminal(head.query.get("id") ?? "")?.attach(socket);
+  if (isFirst === false) sink.addViolations(["terminal: was dialled before"], head.atMs);
 }

@@ -1,13 +1,13 @@
 /**
- * JSON as it stands on the wire, where `2` and `2.0` are not the same.
+ * JSON of the wire, where `2` and `2.0` are different numbers.
  *
  * @module
  */
 
-/** A number and how it was written. */
+/** A number with its text. */
 export class WireNumber {
   readonly value: number;
-  /** The number's own text, such as `2.0`. */
+  /** The text of the number, such as `2.0`. */
   readonly text: string;
 
   constructor(value: number, text: string) {
@@ -15,7 +15,7 @@ export class WireNumber {
     this.text = text;
   }
 
-  /** Whether it is written as a whole number of 64 bits: no fraction, no exponent. */
+  /** Whether the text is an integer of 64 bits: no fraction, no exponent. */
   get isInteger(): boolean {
     return /^-?\d{1,19}$/.test(this.text) &&
       BigInt.asIntN(64, BigInt(this.text)) === BigInt(this.text);
@@ -31,7 +31,7 @@ export interface WireObject {
 export type WireValue = string | boolean | null | WireNumber | WireValue[] | WireObject;
 
 /**
- * Reads one JSON value and keeps how its numbers were written.
+ * Parses a JSON value and keeps the text of its numbers.
  *
  * @throws {SyntaxError} When the text is no JSON.
  */
@@ -43,7 +43,7 @@ export function parseWireJson(text: string): WireValue {
   );
 }
 
-/** Reads one JSON object; `undefined` when the text is anything else. */
+/** Parses a JSON object; `undefined` when the text is anything else. */
 export function parseWireObject(text: string): WireObject | undefined {
   try {
     const value = parseWireJson(text);
@@ -53,7 +53,7 @@ export function parseWireObject(text: string): WireObject | undefined {
   }
 }
 
-/** The JSON text of a value, with its numbers as they were written. */
+/** Writes a value as JSON, with the original text of its numbers. */
 export function writeWireJson(value: WireValue): string {
   if (value instanceof WireNumber) return value.text;
   if (Array.isArray(value)) return `[${value.map(writeWireJson).join(",")}]`;
@@ -64,44 +64,44 @@ export function writeWireJson(value: WireValue): string {
   return `{${fields.join(",")}}`;
 }
 
-/** Whether a value is an object with fields. */
+/** Whether a value is an object. */
 export function isWireObject(value: WireValue | undefined): value is WireObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     !(value instanceof WireNumber);
 }
 
-/** The object of a field; an empty one when there is none. */
+/** The object in a field; an empty one when there is none. */
 export function objectIn(object: WireObject, key: string): WireObject {
-  const value = own(object, key);
+  const value = ownValue(object, key);
   return isWireObject(value) ? value : {};
 }
 
-/** The objects of a field's list; none when there is no list, and an empty one for what is none. */
+/** The objects in a field's list; none when there is no list, and an empty one for each other item. */
 export function objectsIn(object: WireObject, key: string): WireObject[] {
-  const value = own(object, key);
+  const value = ownValue(object, key);
   return Array.isArray(value) ? value.map((item) => isWireObject(item) ? item : {}) : [];
 }
 
-/** The number of a field; 0 when there is none, as the panel stores it. */
+/** The number in a field; 0 when there is none, as the panel stores it. */
 export function numberIn(object: WireObject, key: string): number {
-  const value = own(object, key);
+  const value = ownValue(object, key);
   return value instanceof WireNumber ? value.value : 0;
 }
 
-/** The text of a field; empty when there is none, as the panel stores it. */
+/** The text in a field; empty when there is none, as the panel stores it. */
 export function stringIn(object: WireObject, key: string): string {
-  const value = own(object, key);
+  const value = ownValue(object, key);
   return typeof value === "string" ? value : "";
 }
 
 const rfc3339 =
   /^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-/** Whether a text is a time with a zone, as RFC 3339 writes it. */
+/** Whether a text is a time with a zone in the format of RFC 3339. */
 export function isRfc3339(text: string): boolean {
   return rfc3339.test(text);
 }
 
-function own(object: WireObject, key: string): WireValue | undefined {
+function ownValue(object: WireObject, key: string): WireValue | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }

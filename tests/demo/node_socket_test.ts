@@ -57,7 +57,7 @@ Deno.test("a WebSocket of v2 brings all waiting events, without ids, and forgets
     });
     assertEquals((await deliverRpc(panel, "agent.pull", {})).events, []);
     socket.socket.terminate();
-  }, { holdMs: 1 }));
+  }, { pullWaitMs: 1 }));
 
 Deno.test("a WebSocket brings orders in the shape of what the panel takes the node for", () =>
   withPanel(async (panel) => {
@@ -103,7 +103,7 @@ Deno.test("a WebSocket is dropped when it brings no data, whatever it pings", ()
     socket.socket.ping();
     await socket.until(() => socket.pongs === 1);
     assertEquals(await socket.ended(), 1006);
-  }, { silenceMs: 50 }));
+  }, { dataTimeoutMs: 50 }));
 
 Deno.test("a WebSocket of v1 takes reports and results, and answers errors alone", () =>
   withPanel(async (panel) => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
-import { type News, PanelState } from "../../lib/demo/panel_state.ts";
+import { PanelState, type StateChange } from "../../lib/demo/panel_state.ts";
 import { REPORT } from "./fake_reporter.ts";
 
 const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, body: "{}", value: REPORT });
@@ -45,13 +45,13 @@ Deno.test("PanelState.until() rejects when the signal aborts or the condition th
 
 Deno.test("PanelState.listen() tells news until the signal aborts", () => {
   const state = new PanelState();
-  const heard: News[] = [];
+  const changes: StateChange[] = [];
   const stop = new AbortController();
-  state.listen((news) => heard.push(news), { signal: stop.signal });
+  state.subscribe((change) => changes.push(change), { signal: stop.signal });
   state.fault = { name: "hang" };
   stop.abort();
   state.fault = undefined;
-  state.listen((news) => heard.push(news), { signal: stop.signal });
+  state.subscribe((change) => changes.push(change), { signal: stop.signal });
   state.tasks = [];
-  assertEquals(heard, [{ fault: { name: "hang" } }]);
+  assertEquals(changes, [{ fault: { name: "hang" } }]);
 });

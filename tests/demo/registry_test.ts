@@ -18,14 +18,14 @@ Deno.test("Registry makes another node at each call, and knows all of them until
   assertNotEquals([one.uuid, one.token], [two.uuid, two.token]);
   assertEquals(one.name, "Auto-host");
   assert(["first", one.token, two.token].every((token) => registry.isKnown(token)));
-  registry.forget(one.token);
+  registry.remove(one.token);
   assertEquals([registry.isKnown(one.token), registry.isKnown(two.token)], [false, true]);
   assertEquals(registry.isKnown(null), false);
 });
 
 Deno.test("Registry refuses a wrong key, and every key when its own is missing or too short", () => {
-  for (const [own, given] of [[KEY, "another"], ["", ""], ["short", "short"]] as const) {
-    const registry = new Registry("first", own);
+  for (const [panelKey, given] of [[KEY, "another"], ["", ""], ["short", "short"]] as const) {
+    const registry = new Registry("first", panelKey);
     assertEquals(registry.register(call(given)).status, 403);
     assertEquals(registry.registrations, []);
   }
@@ -45,7 +45,7 @@ Deno.test("startStandInPanel() takes calls of nodes that have registered, until 
       return answer.status;
     };
     assertEquals(await tasks(), 200);
-    panel.forget(token);
+    panel.removeNode(token);
     assertEquals(await tasks(), 401);
     const foreign = { ...headers, origin: "http://elsewhere.example" };
     const refused = await fetch(register, { method: "POST", headers: foreign });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { checkReport } from "../../lib/demo/report_contract.ts";
+import { validateReport } from "../../lib/demo/report_contract.ts";
 import { REPORT } from "./fake_reporter.ts";
 
 const TEXT = JSON.stringify(REPORT);
@@ -11,11 +11,11 @@ function bent(piece: string, replacement: string): string {
   return TEXT.replace(piece, replacement);
 }
 
-Deno.test("checkReport() takes a full report and finds nothing", () => {
-  assertEquals(checkReport(TEXT), { accepted: true, value: REPORT, violations: [] });
+Deno.test("validateReport() takes a full report and finds nothing", () => {
+  assertEquals(validateReport(TEXT), { accepted: true, value: REPORT, violations: [] });
 });
 
-Deno.test("checkReport() takes a report with GPUs", () => {
+Deno.test("validateReport() takes a report with GPUs", () => {
   const gpu = {
     count: 1,
     average_usage: 1.5,
@@ -24,13 +24,13 @@ Deno.test("checkReport() takes a report with GPUs", () => {
     ],
   };
   const report = { ...REPORT, gpu };
-  assertEquals(checkReport(JSON.stringify(report)), {
+  assertEquals(validateReport(JSON.stringify(report)), {
     accepted: true,
     value: report,
     violations: [],
   });
   const odd = { ...REPORT, gpu: { ...gpu, count: 0, detailed_info: [] } };
-  assertEquals(checkReport(JSON.stringify(odd)), { accepted: true, value: odd, violations: [] });
+  assertEquals(validateReport(JSON.stringify(odd)), { accepted: true, value: odd, violations: [] });
 });
 
 const refused: [what: string, body: string, status: number][] = [
@@ -58,12 +58,12 @@ const refused: [what: string, body: string, status: number][] = [
 ];
 
 for (const [what, body, status] of refused) {
-  Deno.test(`checkReport() refuses ${what} with ${status}`, () => {
-    const verdict = checkReport(body);
-    assert(!verdict.accepted);
-    assertEquals(verdict.answer.status, status);
-    assert(verdict.violations.length > 0);
-    assert("error" in JSON.parse(verdict.answer.body));
+  Deno.test(`validateReport() refuses ${what} with ${status}`, () => {
+    const validation = validateReport(body);
+    assert(!validation.accepted);
+    assertEquals(validation.answer.status, status);
+    assert(validation.violations.length > 0);
+    assert("error" in JSON.parse(validation.answer.body));
   });
 }
 
@@ -71,7 +71,7 @@ const noted: [what: string, body: string, violation: string][] = [
   ["an empty report", "{}", "report: cpu is missing"],
   ["a missing field", bent('"uptime":1234567,', ""), "report: uptime is missing"],
   ["an unknown field", bent('"uptime"', '"uuid":"x","uptime"'), "report: uuid is not part"],
-  ["an unknown field within", bent('"usage"', '"cores":2,"usage"'), "report: cpu.cores is not"],
+  ["an unknown field isWithin", bent('"usage"', '"cores":2,"usage"'), "report: cpu.cores is not"],
   ["null", bent('"uptime":1234567', '"uptime":null'), "report: uptime is null"],
   ["a CPU of 0", bent('"usage":12.5', '"usage":0'), "report: cpu.usage is not allowed: 0"],
   ["a negative uptime", bent('"uptime":1234567', '"uptime":-1'), "report: uptime is not allowed"],
@@ -80,14 +80,14 @@ const noted: [what: string, body: string, violation: string][] = [
 ];
 
 for (const [what, body, violation] of noted) {
-  Deno.test(`checkReport() takes ${what} and says so`, () => {
-    const verdict = checkReport(body);
-    assert(verdict.accepted);
-    assertStringIncludes(verdict.violations.join("\n"), violation);
+  Deno.test(`validateReport() takes ${what} and says so`, () => {
+    const validation = validateReport(body);
+    assert(validation.accepted);
+    assertStringIncludes(validation.violations.join("\n"), violation);
   });
 }
 
-Deno.test("checkReport() never throws, and gives finite numbers", () => {
+Deno.test("validateReport() never throws, and gives finite numbers", () => {
   const leaf = fc.oneof(fc.jsonValue(), fc.double(), fc.integer());
   const report = fc.record(
     { cpu: leaf, ram: fc.record({ total: leaf, used: leaf }), uptime: leaf, process: leaf },
@@ -95,11 +95,11 @@ Deno.test("checkReport() never throws, and gives finite numbers", () => {
   );
   fc.assert(
     fc.property(fc.oneof(report.map((value) => JSON.stringify(value)), fc.string()), (text) => {
-      const verdict = checkReport(text);
-      if (!verdict.accepted) return;
-      assert(Number.isFinite(verdict.value.cpu.usage));
-      assert(Number.isFinite(verdict.value.ram.used));
-      assert(Number.isSafeInteger(verdict.value.process) || verdict.violations.length > 0);
+      const validation = validateReport(text);
+      if (!validation.accepted) return;
+      assert(Number.isFinite(validation.value.cpu.usage));
+      assert(Number.isFinite(validation.value.ram.used));
+      assert(Number.isSafeInteger(validation.value.process) || validation.violations.length > 0);
     }),
   );
 });

@@ -153,7 +153,7 @@ Deno.test("answerRpc() gives at most 8 events with a report and all with a pull"
     const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
     assertEquals(events.length, 8);
     assertEquals((await deliverRpc(panel, "agent.pull", {})).events.length, 128);
-  }, { holdMs: 1 }));
+  }, { pullWaitMs: 1 }));
 
 Deno.test("answerRpc() holds a pull until an event comes", () =>
   withPanel(async (panel) => {
@@ -169,7 +169,7 @@ Deno.test("answerRpc() ends a pull without events when its time is up", () =>
     const before = performance.now();
     assertEquals((await deliverRpc(panel, "agent.pull", {})).events, []);
     assertLess(performance.now() - before, 20_000);
-  }, { holdMs: 20 }));
+  }, { pullWaitMs: 20 }));
 
 Deno.test("answerRpc() notes a token in a message", () =>
   withPanel(async (panel) => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { count, examine, fields, type Rule } from "../../lib/demo/schema.ts";
+import { count, fields, findDeviations, type Schema } from "../../lib/demo/schema.ts";
 import { parseWireJson } from "../../lib/demo/wire_json.ts";
 
 const rule = fields({
@@ -8,8 +8,8 @@ const rule = fields({
   list: { kind: "list", of: { kind: "float", allowed: [0, 1] } },
 }, ["list"]);
 
-function departures(text: string, against: Rule = rule): string[] {
-  return examine(parseWireJson(text), against).map((one) => `${one.path} ${one.departure}`);
+function departures(text: string, against: Schema = rule): string[] {
+  return findDeviations(parseWireJson(text), against).map((one) => `${one.path} ${one.kind}`);
 }
 
 Deno.test("examine() finds nothing in a value that keeps the rule", () => {

@@ -1,3 +1,4 @@
+import { anyFault, type AnyFaultName, hostileFault } from "./hostile_faults.ts";
 import {
   assert,
   assertEquals,
@@ -7,7 +8,6 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { parseFault } from "../../lib/demo/fault.ts";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import {
   BASIC_INFO,
@@ -150,7 +150,7 @@ async function seen(panel: StandInPanel, timeoutMs = 10_000): Promise<string> {
   }
 }
 
-const answers: [name: string, answer: RegExp][] = [
+const answers: [name: AnyFaultName, answer: RegExp][] = [
   ["refuse", /^TypeError$/],
   ["status-500", /^500 $/],
   ["502-html", /^502 <html>/],
@@ -165,9 +165,9 @@ const answers: [name: string, answer: RegExp][] = [
 ];
 
 for (const [name, answer] of answers) {
-  Deno.test(`setFault("${name}") strikes at once and ends at once`, () =>
+  Deno.test(`setFault("${name}") takes effect at once and ends at once`, () =>
     withPanel(async (panel) => {
-      await panel.setFault(parseFault(name));
+      await panel.setFault(anyFault(name));
       assertMatch(await seen(panel), answer);
       await panel.setFault(undefined);
       await deliver(panel, "report", REPORT);
@@ -184,7 +184,7 @@ Deno.test('setFault("hang") takes the call and never answers', () =>
 
 Deno.test('setFault("endless") sends more than anyone should read', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "endless" });
+    await panel.setFault(hostileFault("endless"));
     const response = await call(panel, "report", { method: "POST", body: "{}" });
     assert(response.body !== null);
     let bytes = 0;
@@ -197,7 +197,7 @@ Deno.test('setFault("endless") sends more than anyone should read', () =>
 
 Deno.test('setFault("huge") sends 64 MiB of JSON', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "huge" });
+    await panel.setFault(hostileFault("huge"));
     const response = await call(panel, "report", { method: "POST", body: "{}" });
     const text = await response.text();
     assertGreater(text.length, 64 * 1024 * 1024);
@@ -214,7 +214,7 @@ Deno.test('setFault("slow") answers late, and as usual', () =>
 
 Deno.test('setFault("bad-tasks") cuts the task list off', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "bad-tasks" });
+    await panel.setFault(hostileFault("bad-tasks"));
     const text = await (await call(panel, "ping/tasks")).text();
     assertStringIncludes(text, '[{"id":1,');
     assertNotMatch(text, /\]$/);
@@ -222,7 +222,7 @@ Deno.test('setFault("bad-tasks") cuts the task list off', () =>
 
 Deno.test('setFault("tasks-hostile") sends a list that can be read', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "tasks-hostile" });
+    await panel.setFault(hostileFault("tasks-hostile"));
     assertGreater((await (await call(panel, "ping/tasks")).json()).length, 10_000);
   }));
 

@@ -42,7 +42,7 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
     const running = link.run();
     try {
       await panel.state.until(({ counts }) => counts.reports > 1);
-      panel.forget(panel.token);
+      panel.removeNode(panel.token);
       panel.dropConnections();
       await refused.promise;
       const headers = { authorization: "Bearer d1scovery-k3y" };

@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import project from "../../deno.json" with { type: "json" };
-import type { FaultName } from "../../lib/demo/fault.ts";
+import { anyFault, type AnyFaultName } from "../demo/hostile_faults.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { MeasuredProcess } from "../bench/process_cost.ts";
 
@@ -14,7 +14,7 @@ const V8_FLAGS: readonly string[] = project.tasks.start.match(/--v8-flags=\S+/g)
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** What strikes, and how long a recovery may take when it is over. */
-const FAULTS: readonly FaultName[] = [
+const FAULTS: readonly AnyFaultName[] = [
   "refuse",
   "status-500",
   "502-html",
@@ -49,7 +49,7 @@ const startedAtMs = performance.now();
 const elapsedMs = () => performance.now() - startedAtMs;
 const samples: { atMs: number; residentKb: number; anonymousKb: number }[] = [];
 const missed: string[] = [];
-const slowest = new Map<FaultName, number>();
+const slowest = new Map<AnyFaultName, number>();
 let rounds = 0;
 
 const sampling = setInterval(() => {
@@ -59,7 +59,7 @@ const sampling = setInterval(() => {
 while (elapsedMs() < RUN_MS) {
   await delay(5_000 + Math.random() * 25_000);
   const name = FAULTS[Math.floor(Math.random() * FAULTS.length)] ?? "refuse";
-  await panel.setFault({ name });
+  await panel.setFault(anyFault(name));
   await delay(2_000 + Math.random() * 13_000);
   const { reports } = panel.state.counts;
   await panel.setFault(undefined);

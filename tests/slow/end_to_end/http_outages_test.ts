@@ -1,5 +1,5 @@
+import { anyFault, type AnyFaultName, hostileFault } from "../../demo/hostile_faults.ts";
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import type { FaultName } from "../../../lib/demo/fault.ts";
 import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
@@ -8,7 +8,7 @@ const TOKEN = "tr0uble/token&=";
 const HTTP = ["--transport", "http"];
 
 /** Each trouble, and what an operator reads of it. */
-const TROUBLES: readonly [FaultName, string][] = [
+const TROUBLES: readonly [AnyFaultName, string][] = [
   ["refuse", "refused"],
   ["status-500", "status 500"],
   ["502-html", "status 502 and a page of HTML"],
@@ -28,7 +28,7 @@ for (const [fault, words] of TROUBLES) {
     try {
       await agent.says("First report accepted");
       await panel.state.until(({ counts }) => counts.basicInfos > 0 && counts.taskLists > 0);
-      await panel.setFault({ name: fault });
+      await panel.setFault(anyFault(fault));
       await agent.says(words);
       await failedCalls(panel, fault);
       const { reports } = panel.state.counts;
@@ -53,7 +53,7 @@ for (const [fault, words] of TROUBLES) {
 /** Waits until a few calls have met the fault; one that refuses connections can't count them. */
 async function failedCalls(
   panel: Awaited<ReturnType<typeof startStandInPanel>>,
-  fault: FaultName,
+  fault: AnyFaultName,
 ): Promise<void> {
   const { calls } = panel.state.counts;
   if (fault !== "refuse") await panel.state.until(({ counts }) => counts.calls >= calls + 3);
@@ -75,7 +75,11 @@ Deno.test("the agent outlives a panel that hangs: a time-out, then reports again
 });
 
 Deno.test("the agent goes on reporting when the task list can't be read", async () => {
-  const panel = await startStandInPanel({ port: 0, token: TOKEN, fault: { name: "bad-tasks" } });
+  const panel = await startStandInPanel({
+    port: 0,
+    token: TOKEN,
+    fault: hostileFault("bad-tasks"),
+  });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
   try {
     await agent.says("the answer is not a panel's");
@@ -91,7 +95,7 @@ Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", asy
   const hostile = await startStandInPanel({
     port: 0,
     token: TOKEN,
-    fault: { name: "tasks-hostile" },
+    fault: hostileFault("tasks-hostile"),
   });
   await using agent = new AgentProcess(["-e", hostile.url, "-t", TOKEN, "-i", "0.5", ...HTTP]);
   try {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
-import { loopbackTasks } from "../../../lib/demo/contracts.ts";
+import { loopbackTasks } from "../../../lib/demo/probe_tasks.ts";
 import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { podmanArguments } from "./compose.ts";

@@ -1,5 +1,6 @@
+import { hostileFault } from "../../demo/hostile_faults.ts";
 import { assertEquals } from "@std/assert";
-import type { WireTask } from "../../../lib/demo/contracts.ts";
+import type { WireTask } from "../../../lib/demo/probe_tasks.ts";
 import { openBlackHole } from "./black_hole.ts";
 import { runScenarios } from "./stress_scenario.ts";
 
@@ -37,7 +38,7 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "ping-flood",
       violations: LATE,
-      fault: { name: "ping-flood" },
+      fault: hostileFault("ping-flood"),
       tasks: tasks("tcp", CLOSED, { interval: NEVER_S }),
       reports: 12,
       occurred: ({ state }) => state.counts.pingResults >= 500,
@@ -45,7 +46,7 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "ping-black-hole",
       violations: LATE,
-      fault: { name: "ping-black-hole" },
+      fault: hostileFault("ping-black-hole"),
       tasks: tasks("http", "http://127.0.0.1/", { interval: NEVER_S }),
       reports: 12,
       occurred: ({ state }) => state.counts.pingResults >= 32,
@@ -60,7 +61,7 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "tasks-hostile",
       args: OVER_HTTP,
-      fault: { name: "tasks-hostile" },
+      fault: hostileFault("tasks-hostile"),
       violations: LATE,
       fromTheStart: true,
       reports: 12,
@@ -86,14 +87,14 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "exec-huge",
       args: CONTROLLED,
-      fault: { name: "exec-huge" },
+      fault: hostileFault("exec-huge"),
       reports: 12,
       occurred: ({ state }) => state.counts.commandResults === 1,
     },
     {
       title: "exec-endless",
       args: CONTROLLED,
-      fault: { name: "exec-endless" },
+      fault: hostileFault("exec-endless"),
       reports: 16,
       occurred: ({ state }) => state.commandResults[0]?.value.exitCode === 124,
     },
@@ -102,13 +103,13 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
       args: CONTROLLED,
       // Each of the first five has a beginning and an end.
       lines: 12,
-      fault: { name: "exec-flood" },
+      fault: hostileFault("exec-flood"),
       reports: 16,
       occurred: ({ state }) => state.counts.commandResults === 100,
     },
     {
       title: "exec-flood without remote control",
-      fault: { name: "exec-flood" },
+      fault: hostileFault("exec-flood"),
       reports: 12,
       occurred: ({ state }) => {
         const answers = state.commandResults.map(({ value }) => value);

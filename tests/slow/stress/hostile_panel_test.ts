@@ -1,4 +1,4 @@
-import type { FaultName } from "../../../lib/demo/fault.ts";
+import { hostileFault, type HostileFaultName } from "../../demo/hostile_faults.ts";
 import { runScenarios, type StressScenario } from "./stress_scenario.ts";
 
 // A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.
@@ -7,18 +7,24 @@ import { runScenarios, type StressScenario } from "./stress_scenario.ts";
 const SILENCE_MS = 10_000;
 
 /** What comes over WebSockets alone, while POST works. */
-function overSockets(name: FaultName): StressScenario {
+function overSockets(name: HostileFaultName): StressScenario {
   return {
     title: `${name} over WebSockets`,
-    fault: { name, calls: ["upgrade"] },
+    fault: hostileFault(name, { calls: ["upgrade"] }),
     reports: 12,
     lines: 10,
   };
 }
 
 /** What comes as the answer to every call, so that no report gets through by POST. */
-function everywhere(name: FaultName): StressScenario {
-  return { title: `${name} everywhere`, fault: { name }, reports: 4, lines: 12, gapMs: 4000 };
+function everywhere(name: HostileFaultName): StressScenario {
+  return {
+    title: `${name} everywhere`,
+    fault: hostileFault(name),
+    reports: 4,
+    lines: 12,
+    gapMs: 4000,
+  };
 }
 
 Deno.test("the agent stands what is huge, senseless, refused, mute or cut off", async (context) => {
@@ -34,14 +40,14 @@ Deno.test("the agent stands what is huge, senseless, refused, mute or cut off", 
     {
       title: "a task list of 64 MiB",
       args: ["--transport", "http"],
-      fault: { name: "huge-message", calls: ["task list"] },
+      fault: hostileFault("huge-message", { calls: ["task list"] }),
       fromTheStart: true,
       reports: 12,
     },
     {
       title: "a task list that is a bomb",
       args: ["--transport", "http"],
-      fault: { name: "bomb", calls: ["task list"] },
+      fault: hostileFault("bomb", { calls: ["task list"] }),
       fromTheStart: true,
       reports: 12,
     },

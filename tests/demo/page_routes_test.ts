@@ -28,7 +28,7 @@ async function ask(
   return await new Response(connection.readable).text();
 }
 
-const own = (panel: StandInPanel) => ({
+const ownHeaders = (panel: StandInPanel) => ({
   host: `127.0.0.1:${panel.port}`,
   origin: panel.url,
   "content-type": "application/json",
@@ -37,20 +37,20 @@ const own = (panel: StandInPanel) => ({
 Deno.test("answerPage() sets and ends a fault for the page", () =>
   withPanel(false, async (panel) => {
     const line = "POST /demo/fault";
-    assertStringIncludes(await ask(panel, line, own(panel), '{"fault":"hang"}'), " 200 ");
+    assertStringIncludes(await ask(panel, line, ownHeaders(panel), '{"fault":"hang"}'), " 200 ");
     assertEquals(panel.state.fault, { name: "hang" });
-    assertStringIncludes(await ask(panel, line, own(panel), '{"fault":""}'), " 200 ");
+    assertStringIncludes(await ask(panel, line, ownHeaders(panel), '{"fault":""}'), " 200 ");
     assertEquals(panel.state.fault, undefined);
     for (const name of ["x", "refuse"]) {
       const body = JSON.stringify({ fault: name });
-      assertStringIncludes(await ask(panel, line, own(panel), body), " 409 ");
+      assertStringIncludes(await ask(panel, line, ownHeaders(panel), body), " 409 ");
     }
     assertEquals(panel.state.fault, undefined);
   }));
 
 Deno.test("answerPage() changes nothing for a foreign page", () =>
   withPanel(true, async (panel, key) => {
-    const { host, origin, ...rest } = own(panel);
+    const { host, origin, ...rest } = ownHeaders(panel);
     const port = panel.port;
     const strangers: Record<string, string>[] = [
       { host },
@@ -81,12 +81,12 @@ Deno.test("answerPage() changes nothing for a foreign page", () =>
 
 Deno.test("answerPage() wants JSON, which a form can't send", () =>
   withPanel(false, async (panel) => {
-    const headers = { ...own(panel), "content-type": "text/plain" };
+    const headers = { ...ownHeaders(panel), "content-type": "text/plain" };
     assertStringIncludes(
       await ask(panel, "POST /demo/fault", headers, '{"fault":"hang"}'),
       " 400 ",
     );
-    assertStringIncludes(await ask(panel, "POST /demo/fault", own(panel), "[]"), " 400 ");
+    assertStringIncludes(await ask(panel, "POST /demo/fault", ownHeaders(panel), "[]"), " 400 ");
     assertEquals(panel.state.fault, undefined);
   }));
 
@@ -98,7 +98,7 @@ Deno.test("answerPage() runs commands with the key alone, and none when that is 
     const socket = await dial(panel, "v2").opened();
     await panel.state.until(({ sockets }) => sockets.present === "v2");
     const post = (body: unknown) =>
-      ask(panel, "POST /demo/command", own(panel), JSON.stringify(body));
+      ask(panel, "POST /demo/command", ownHeaders(panel), JSON.stringify(body));
     for (const wrong of [undefined, "", `${key}x`, 7, panel.token]) {
       assertStringIncludes(await post({ key: wrong, command: "id" }), " 403 ");
     }
@@ -113,7 +113,10 @@ Deno.test("answerPage() runs commands with the key alone, and none when that is 
     await withPanel(false, async (other, none) => {
       assertEquals(none, "");
       const body = JSON.stringify({ key: none, command: "id" });
-      assertStringIncludes(await ask(other, "POST /demo/command", own(other), body), " 403 ");
+      assertStringIncludes(
+        await ask(other, "POST /demo/command", ownHeaders(other), body),
+        " 403 ",
+      );
     });
   }));
 

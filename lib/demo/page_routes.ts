@@ -1,49 +1,44 @@
 /**
- * What the page asks of the stand-in panel.
+ * Answers the requests of the page.
  *
- * A page of another host, open in the same browser, must never get anywhere: every call has to name
- * this machine as its host, what changes something has to come from the page's own origin as well,
- * and what runs a program has to bring the key, too.
- *
- * Carries a terminal between the page and the agent.
+ * A foreign page in the same browser must not succeed: every request has to name this machine as its
+ * host, a change has to come from the page's own origin, and a request that runs a program has to
+ * bring the key.
  *
  * @module
  */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { ServerResponse } from "node:http";
 import type { WebSocket } from "ws";
-import { type Answer, jsonAnswer, textAnswer } from "./answer.ts";
+import { type Answer, jsonAnswer, textAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
 import { type Fault, parseFault } from "./fault.ts";
-import { writeAnswer } from "./fault_player.ts";
-import { type Exchange, headOf, type RequestHead } from "./http_call.ts";
+import { readHead, type ReceivedRequest, type RequestHead } from "./http_request.ts";
 import type { Orders } from "./orders.ts";
 import { emulatorAnswer, refuseForeignHost, stateAnswer, streamEvents } from "./page.ts";
 import type { PanelState } from "./panel_state.ts";
-import { writeRawAnswer } from "./upgrade.ts";
-import type { WebSockets } from "./websockets.ts";
+import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts";
 import { parseWireObject, stringIn } from "./wire_json.ts";
 
-/** What the page's calls work with. */
+/** What the answers to the page need. */
 export interface PageContext {
   readonly state: PanelState;
   readonly orders: Orders;
   readonly signal: AbortSignal;
-  /** What a call that runs a program has to bring; absent when none may run. */
+  /** The key that permits to run programs; absent when remote control is off. */
   readonly key: string | undefined;
   readonly setFault: (fault: Fault | undefined) => Promise<void>;
 }
 
-/** Answers a call below `/demo/`. */
+/** Answers a request below `/demo/`. */
 export async function answerPage(
-  exchange: Exchange,
+  request: ReceivedRequest,
   { response, context }: { response: ServerResponse; context: PageContext },
 ): Promise<void> {
-  const { method, path } = exchange;
+  const { method, path } = request;
   const { state, key, signal } = context;
-  const refusal = refuseForeignHost(exchange.headers["host"]);
+  const refusal = refuseForeignHost(request.headers["host"]);
   if (refusal !== undefined) return writeAnswer(response, refusal);
-  if (method === "POST") return writeAnswer(response, await change(exchange, context));
+  if (method === "POST") return writeAnswer(response, await change(request, context));
   if (path === "/demo/events") return streamEvents(response, { state, signal });
   if (path === "/demo/state") return writeAnswer(response, stateAnswer(state));
   if (path === "/demo/xterm.js" || path === "/demo/xterm.css") {
@@ -54,31 +49,34 @@ export async function answerPage(
   writeAnswer(response, textAnswer(404, "No such thing"));
 }
 
-/** Refuses what does not come from the page itself. */
+/** Refuses requests that don't come from the page itself. */
 export function refuseForeignPage({ headers }: RequestHead): Answer | undefined {
   return refuseForeignHost(headers["host"]) ??
     (headers["origin"] === `http://${headers["host"]}`
       ? undefined
-      : textAnswer(403, "This is for the panel's own page alone."));
+      : textAnswer(403, "This is available to the panel's own page only."));
 }
 
-/** Refuses what would run a program without the key, and everything when there is none. */
-export function refuseKeyless(brought: string | null, key: string | undefined): Answer | undefined {
+/** Refuses requests to run a program without the key, and all when remote control is off. */
+export function refuseWithoutKey(
+  given: string | null,
+  key: string | undefined,
+): Answer | undefined {
   if (key === undefined) return textAnswer(403, "Remote control is off.");
-  return brought === key
+  return given === key
     ? undefined
     : textAnswer(403, "Open the page by the address that was printed at the start.");
 }
 
-async function change(exchange: Exchange, context: PageContext): Promise<Answer> {
-  const refusal = refuseForeignPage(exchange);
+async function change(request: ReceivedRequest, context: PageContext): Promise<Answer> {
+  const refusal = refuseForeignPage(request);
   if (refusal !== undefined) return refusal;
-  const wanted = parseWireObject(exchange.body);
-  if (exchange.headers["content-type"] !== "application/json" || wanted === undefined) {
+  const wanted = parseWireObject(request.body);
+  if (request.headers["content-type"] !== "application/json" || wanted === undefined) {
     return textAnswer(400, "This takes an object of JSON.");
   }
   try {
-    switch (exchange.path) {
+    switch (request.path) {
       case "/demo/fault": {
         const name = stringIn(wanted, "fault");
         if (name === "refuse") return textAnswer(409, "The page could not end it.");
@@ -86,7 +84,7 @@ async function change(exchange: Exchange, context: PageContext): Promise<Answer>
         return jsonAnswer(200, {});
       }
       case "/demo/command": {
-        const keyless = refuseKeyless(stringIn(wanted, "key"), context.key);
+        const keyless = refuseWithoutKey(stringIn(wanted, "key"), context.key);
         if (keyless !== undefined) return keyless;
         const taskId = context.orders.sendCommand(stringIn(wanted, "command"));
         return jsonAnswer(200, { taskId });
@@ -98,24 +96,24 @@ async function change(exchange: Exchange, context: PageContext): Promise<Answer>
   return textAnswer(404, "No such thing");
 }
 
-/** The path of the page's WebSocket; its query brings the key. */
-export const TERMINAL_PATH = "/demo/terminal";
+/** The path of the page's terminal WebSocket; its query holds the key. */
+export const PAGE_TERMINAL_PATH = "/demo/terminal";
 
 /** Answers the page's request for a terminal. */
 export function answerPageTerminal(
-  asking: { request: IncomingMessage; socket: Socket; head: Uint8Array },
-  context: { orders: Orders; sockets: WebSockets; key: string | undefined },
+  request: UpgradeRequest,
+  context: { orders: Orders; sockets: WebSocketAcceptor; key: string | undefined },
 ): void {
-  const head = headOf(asking.request);
-  const refusal = refuseForeignPage(head) ?? refuseKeyless(head.query.get("key"), context.key);
-  if (refusal !== undefined) return writeRawAnswer(asking.socket, refusal);
-  context.sockets.accept(asking, {
-    packs: false,
-    use: (socket) => carry(socket, context.orders),
+  const head = readHead(request.request);
+  const refusal = refuseForeignPage(head) ?? refuseWithoutKey(head.query.get("key"), context.key);
+  if (refusal !== undefined) return writeRawAnswer(request.socket, refusal);
+  context.sockets.accept(request, {
+    compress: false,
+    onOpen: (socket) => connectTerminal(socket, context.orders),
   });
 }
 
-function carry(socket: WebSocket, orders: Orders): void {
+function connectTerminal(socket: WebSocket, orders: Orders): void {
   socket.on("error", () => {});
   let id: string;
   try {
@@ -131,7 +129,7 @@ function carry(socket: WebSocket, orders: Orders): void {
     if (output === undefined) socket.close();
     else if (output.length > 0) socket.send(output, { binary: true }, () => {});
   }, { signal: gone.signal });
-  // Text is a message, such as a resize; keystrokes are bytes.
+  // A text is a message, such as a resize; keystrokes are binary.
   socket.on("message", (data, isBinary) => {
     const bytes = new Uint8Array(data);
     terminal.send(isBinary ? bytes : new TextDecoder().decode(bytes));

@@ -1,22 +1,23 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { checkPingResult, loopbackTasks } from "../../lib/demo/contracts.ts";
+import { validatePingResult } from "../../lib/demo/contracts.ts";
+import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
 import { PING_RESULT } from "./fake_reporter.ts";
 
 const options = { tasks: loopbackTasks(25774) };
 const check = (change: Record<string, unknown>) =>
-  checkPingResult(JSON.stringify({ ...PING_RESULT, ...change }), options);
+  validatePingResult(JSON.stringify({ ...PING_RESULT, ...change }), options);
 
-Deno.test("checkPingResult() takes an answer and a loss and finds nothing", () => {
+Deno.test("validatePingResult() takes an answer and a loss and finds nothing", () => {
   for (const value of [0, 12, -1]) {
-    const verdict = check({ value });
-    assert(verdict.accepted);
-    assertEquals(verdict.value.valueMs, value);
-    assertEquals(verdict.violations, []);
+    const validation = check({ value });
+    assert(validation.accepted);
+    assertEquals(validation.value.valueMs, value);
+    assertEquals(validation.violations, []);
   }
 });
 
-Deno.test("checkPingResult() takes every way to write a time with a zone", () => {
+Deno.test("validatePingResult() takes every way to write a time with a zone", () => {
   for (const time of ["2026-01-02T03:04:05Z", "2026-12-31T23:59:59.123456789+05:30"]) {
     assertEquals(check({ finished_at: time }).violations, []);
   }
@@ -34,11 +35,11 @@ const refused: [what: string, body: string][] = [
 ];
 
 for (const [what, body] of refused) {
-  Deno.test(`checkPingResult() refuses ${what} with 400`, () => {
-    const verdict = checkPingResult(body, options);
-    assert(!verdict.accepted);
-    assertEquals(verdict.answer.status, 400);
-    assert(verdict.violations.length > 0);
+  Deno.test(`validatePingResult() refuses ${what} with 400`, () => {
+    const validation = validatePingResult(body, options);
+    assert(!validation.accepted);
+    assertEquals(validation.answer.status, 400);
+    assert(validation.violations.length > 0);
   });
 }
 
@@ -53,15 +54,15 @@ const noted: [what: string, change: Record<string, unknown>, violation: string][
 ];
 
 for (const [what, change, violation] of noted) {
-  Deno.test(`checkPingResult() takes ${what} and says so`, () => {
-    const verdict = check(change);
-    assert(verdict.accepted);
-    assertStringIncludes(verdict.violations.join("\n"), violation);
+  Deno.test(`validatePingResult() takes ${what} and says so`, () => {
+    const validation = check(change);
+    assert(validation.accepted);
+    assertStringIncludes(validation.violations.join("\n"), violation);
   });
 }
 
-Deno.test("checkPingResult() never throws", () => {
+Deno.test("validatePingResult() never throws", () => {
   fc.assert(fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
-    checkPingResult(text, options);
+    validatePingResult(text, options);
   }));
 });

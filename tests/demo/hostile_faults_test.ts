@@ -1,6 +1,6 @@
-import { assertEquals, assertGreater } from "@std/assert";
+import { hostileFault, hostileTaskList } from "./hostile_faults.ts";
+import { assert, assertArrayIncludes, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { WebSocket } from "ws";
-import { parseFault } from "../../lib/demo/fault.ts";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { deliverRpc, dial, postRpc } from "./fake_agent.ts";
 import { call, deliver, REPORT } from "./fake_reporter.ts";
@@ -14,47 +14,47 @@ async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<v
   }
 }
 
-for (const stands of [true, false]) {
-  const when = stands ? "that stands" : "that is opened";
+for (const isOpen of [true, false]) {
+  const when = isOpen ? "that is open" : "that opens";
 
-  Deno.test(`playOnSocket() sends 64 MiB over a WebSocket ${when}`, () =>
+  Deno.test(`hostileFault("huge-message") sends 64 MiB over a WebSocket ${when}`, () =>
     withPanel(async (panel) => {
-      if (!stands) await panel.setFault({ name: "huge-message" });
+      if (!isOpen) await panel.setFault(hostileFault("huge-message"));
       const socket = await dial(panel, "v2").opened();
-      if (stands) await panel.setFault({ name: "huge-message" });
+      if (isOpen) await panel.setFault(hostileFault("huge-message"));
       await socket.until(() => socket.received.length === 1);
       assertEquals(socket.received[0]?.length, 64 * 1024 * 1024);
       socket.socket.terminate();
     }));
 }
 
-Deno.test("playOnSocket() sends rubbish of every kind, and a text that is none at the end", () =>
+Deno.test('hostileFault("garbage-message") sends noise of every kind, and invalid UTF-8 at the end', () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    await panel.setFault({ name: "garbage-message" });
+    await panel.setFault(hostileFault("garbage-message"));
     assertEquals(await socket.ended(), 1006);
     assertGreater(socket.received.length, 30);
     assertGreater(socket.received.filter((one) => typeof one !== "string").length, 2);
   }));
 
-Deno.test("playOnSocket() sends lists within each other", () =>
+Deno.test('hostileFault("deep-message") sends nested lists', () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    await panel.setFault({ name: "deep-message" });
+    await panel.setFault(hostileFault("deep-message"));
     await socket.until(() => socket.received.length === 1);
     assertEquals(socket.received[0]?.length, 200_000);
     socket.socket.terminate();
   }));
 
-Deno.test("playOnSocket() sends a packed message that nobody asked for", () =>
+Deno.test('hostileFault("bomb") sends a compressed message that was not negotiated', () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    await panel.setFault({ name: "bomb" });
+    await panel.setFault(hostileFault("bomb"));
     assertEquals(await socket.ended(), 1006, "a client refuses the bit");
     assertEquals(socket.received, []);
   }));
 
-Deno.test("playOnSocket() sends half a GiB to who takes packed messages", () =>
+Deno.test('hostileFault("bomb") sends half a GiB to a client that negotiated compression', () =>
   withPanel(async (panel) => {
     const url = `${panel.url.replace("http", "ws")}/api/clients/v2/rpc?token=${panel.token}`;
     const socket = new WebSocket(url, { perMessageDeflate: true, maxPayload: 1024 * 1024 });
@@ -63,7 +63,7 @@ Deno.test("playOnSocket() sends half a GiB to who takes packed messages", () =>
     socket.on("open", () => opened.resolve());
     socket.on("error", (error) => failed.resolve(error.message));
     await opened.promise;
-    await panel.setFault({ name: "bomb" });
+    await panel.setFault(hostileFault("bomb"));
     assertEquals(await failed.promise, "Max payload size exceeded");
     const closed = Promise.withResolvers<void>();
     socket.on("close", () => closed.resolve());
@@ -71,19 +71,19 @@ Deno.test("playOnSocket() sends half a GiB to who takes packed messages", () =>
     await closed.promise;
   }));
 
-Deno.test('setFault("bomb") answers a call with zeros that unpack to 512 MiB', () =>
+Deno.test('hostileFault("bomb") answers a call with zeros that decompress to 512 MiB', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "bomb" });
+    await panel.setFault(hostileFault("bomb"));
     const response = await call(panel, "report", { method: "POST", body: "{}" });
     let bytes = 0;
     for await (const chunk of response.body ?? []) bytes += chunk.length;
     assertEquals(bytes, 512 * 1024 * 1024);
   }));
 
-for (const name of ["garbage-message", "deep-message", "huge-message"]) {
-  Deno.test(`setFault("${name}") strikes answers too, and ends`, () =>
+for (const name of ["garbage-message", "deep-message", "huge-message"] as const) {
+  Deno.test(`hostileFault("${name}") affects answers too, until it is ended`, () =>
     withPanel(async (panel) => {
-      await panel.setFault(parseFault(name));
+      await panel.setFault(hostileFault(name));
       const response = await call(panel, "report", { method: "POST", body: "{}" });
       assertEquals(response.status, 200);
       await response.body?.cancel();
@@ -92,9 +92,9 @@ for (const name of ["garbage-message", "deep-message", "huge-message"]) {
     }));
 }
 
-Deno.test('setFault("ping-flood") orders 10,000 probes, by events no more than fit', () =>
+Deno.test('hostileFault("ping-flood") orders 10,000 probes, but no more events than the queue holds', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "ping-flood" });
+    await panel.setFault(hostileFault("ping-flood"));
     const socket = await dial(panel, "v2").opened();
     await socket.until(() => socket.received.length === 10_000);
     const last = await socket.message(9_998);
@@ -108,7 +108,7 @@ Deno.test('setFault("ping-flood") orders 10,000 probes, by events no more than f
     await panel.setFault(undefined);
     await deliverRpc(panel, "agent.report", { report: REPORT });
     await deliverRpc(panel, "agent.report", { report: REPORT });
-    await panel.setFault({ name: "ping-flood" });
+    await panel.setFault(hostileFault("ping-flood"));
     await panel.state.until(({ counts }) => counts.reports === 2);
     const [status, answer] = await postRpc(
       panel,
@@ -117,9 +117,9 @@ Deno.test('setFault("ping-flood") orders 10,000 probes, by events no more than f
     assertEquals([status, answer.result.events.length], [200, 128]);
   }));
 
-Deno.test('setFault("ping-black-hole") orders probes of a server that says nothing', () =>
+Deno.test('hostileFault("ping-black-hole") orders probes of a silent server', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "ping-black-hole" });
+    await panel.setFault(hostileFault("ping-black-hole"));
     const socket = await dial(panel, "v2").opened();
     await socket.until(() => socket.received.length === 10_000);
     const url = new URL((await socket.message(0)).params.ping_target);
@@ -135,9 +135,9 @@ for (
     ["exec-endless", 1, /^yes$/],
   ] as const
 ) {
-  Deno.test(`setFault("${name}") orders ${count} commands, over v1 too`, () =>
+  Deno.test(`hostileFault("${name}") orders ${count} commands, over v1 too`, () =>
     withPanel(async (panel) => {
-      await panel.setFault({ name });
+      await panel.setFault(hostileFault(name));
       const socket = await dial(panel, "v1").opened();
       socket.socket.send(JSON.stringify(REPORT));
       await socket.until(() => socket.received.length === count);
@@ -146,3 +146,16 @@ for (
       socket.socket.terminate();
     }));
 }
+
+Deno.test("hostileTaskList() holds 10,000 tasks in less than 1 MiB", () => {
+  const text = hostileTaskList();
+  assertLess(new TextEncoder().encode(text).length, 1024 * 1024);
+  const list = JSON.parse(text);
+  assert(Array.isArray(list));
+  const tasks = list.slice(-10_000);
+  assert(tasks.every((task) => typeof task.id === "number" && typeof task.target === "string"));
+  assertEquals(new Set(tasks.map((task) => task.id)).size, 9_000);
+  assertArrayIncludes(tasks.map((task) => task.target), ["-f", "127.0.0.1\n-f", "::1%lo"]);
+  assertArrayIncludes(tasks.map((task) => task.interval), [0, -1, 1]);
+  assertArrayIncludes(list, [null, 7, {}]);
+});

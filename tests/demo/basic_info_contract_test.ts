@@ -1,0 +1,73 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { validateBasicInfo } from "../../lib/demo/contracts.ts";
+import { BASIC_INFO } from "./fake_reporter.ts";
+
+const TEXT = JSON.stringify(BASIC_INFO);
+
+Deno.test("validateBasicInfo() takes a full record and finds nothing", () => {
+  assertEquals(validateBasicInfo(TEXT), { accepted: true, value: BASIC_INFO, violations: [] });
+});
+
+const refused: [what: string, body: string, status: number][] = [
+  ["no body", "", 400],
+  ["a list", "[]", 400],
+  ["half a body", "{", 400],
+  ["a fraction, which breaks the real panel", TEXT.replace(":8,", ":8.5,"), 500],
+  ["a fraction of 0", TEXT.replace(":8,", ":8.0,"), 500],
+  ["an exponent", TEXT.replace(":8,", ":8e0,"), 500],
+  ["an unknown field", TEXT.replace('"arch"', '"hostname":"x","arch"'), 500],
+  ["the field that renames the node", TEXT.replace('"arch"', '"name":"x","arch"'), 500],
+  ["a negative size", TEXT.replace(":16777216000", ":-1"), 500],
+  ["a number in quotes", TEXT.replace(":8,", ':"8",'), 500],
+];
+
+for (const [what, body, status] of refused) {
+  Deno.test(`validateBasicInfo() refuses ${what} with ${status}`, () => {
+    const validation = validateBasicInfo(body);
+    assert(!validation.accepted);
+    assertEquals(validation.answer.status, status);
+    assert(validation.violations.length > 0);
+  });
+}
+
+Deno.test("validateBasicInfo() takes a record without a size and says so", () => {
+  const validation = validateBasicInfo(TEXT.replace('"mem_total":16777216000,', ""));
+  assert(validation.accepted);
+  assertEquals(validation.violations, ["basic info: mem_total is missing"]);
+});
+
+Deno.test("validateBasicInfo() takes null and says so", () => {
+  const validation = validateBasicInfo(TEXT.replace('"amd64"', "null"));
+  assert(validation.accepted);
+  assertEquals(validation.violations, ["basic info: arch is null"]);
+  assertEquals(validation.value["arch"], undefined);
+});
+
+Deno.test("validateBasicInfo() refuses the newer fields when the panel is old", () => {
+  const { kernel_version: _kernel, cpu_physical_cores: _cores, ...rest } = BASIC_INFO;
+  const old = { oldPanel: true };
+  assert(validateBasicInfo(JSON.stringify(rest), old).accepted);
+  for (const field of [{ kernel_version: "6.1" }, { cpu_physical_cores: 4 }]) {
+    const validation = validateBasicInfo(JSON.stringify({ ...rest, ...field }), old);
+    assert(!validation.accepted);
+    assertEquals(validation.answer.status, 500);
+    assertEquals(validation.violations, [], "an agent may try");
+  }
+});
+
+Deno.test("validateBasicInfo() never throws, and keeps no fraction", () => {
+  const columns = fc.record(
+    { cpu_cores: fc.oneof(fc.jsonValue(), fc.double()), arch: fc.jsonValue() },
+    { requiredKeys: [] },
+  );
+  fc.assert(fc.property(columns, (info) => {
+    const validation = validateBasicInfo(JSON.stringify(info));
+    if (validation.accepted) assert(Number.isInteger(validation.value["cpu_cores"] ?? 0));
+  }));
+});
+
+Deno.test("validateBasicInfo() names the field that is wrong", () => {
+  const validation = validateBasicInfo(TEXT.replace(":8,", ":8.5,"));
+  assertStringIncludes(validation.violations.join(), "cpu_cores must be a whole number: 8.5");
+});

@@ -1,0 +1,332 @@
+import type { ServerResponse } from "node:http";
+import { createServer } from "node:net";
+import type { Writable } from "node:stream";
+import { constants, deflateRawSync } from "node:zlib";
+import type { CallName, CustomFault, Fault, FaultName } from "../../lib/demo/fault.ts";
+import { jsonAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
+import type { Orders } from "../../lib/demo/orders.ts";
+
+/** Faults of a panel that attacks: too much, malformed, compressed, or too many orders. */
+export type HostileFaultName = keyof typeof hostileFaults;
+
+/** The fault of that name, limited to some calls if wanted. */
+export function hostileFault(
+  name: HostileFaultName,
+  options: { calls?: readonly CallName[] } = {},
+): CustomFault {
+  const fault: Omit<CustomFault, "name"> = hostileFaults[name];
+  return { ...fault, name: "custom", calls: options.calls ?? fault.calls };
+}
+
+/** A hostile fault or one of the stand-in panel's own. */
+export type AnyFaultName = FaultName | HostileFaultName;
+
+/** The fault of that name, whichever table it is in. */
+export function anyFault(
+  name: AnyFaultName,
+  options: { calls?: readonly CallName[] } = {},
+): Fault {
+  return isHostile(name) ? hostileFault(name, options) : { name, ...options };
+}
+
+function isHostile(name: AnyFaultName): name is HostileFaultName {
+  return Object.hasOwn(hostileFaults, name);
+}
+
+const PROBES = 10_000;
+/** A port of loopback that nothing listens on. */
+const CLOSED_PORT = 1;
+
+const hostileFaults = {
+  /** Answers every call with a body that never ends. */
+  "endless": fillerFault(Infinity),
+  /** Answers every call with 64 MiB. */
+  "huge": fillerFault(1024),
+  /** Sends a task list that is cut off. */
+  "bad-tasks": {
+    calls: ["task list"],
+    answerCall: (response) => answerJson(response, '[{"id":1,"name":"Ping","type":"icmp","tar'),
+  },
+  /** Sends 10,000 tasks of odd types, targets and intervals. */
+  "tasks-hostile": {
+    calls: ["task list"],
+    answerCall: (response) => answerJson(response, hostileTaskList()),
+  },
+  /** Sends a text of 64 MiB over each WebSocket, and as each answer. */
+  "huge-message": {
+    answerCall: (response) => answerFiller(response, 1024),
+    playOnSocket: ({ webSocket }) => {
+      const text = new Uint8Array(64 * 1024 * 1024).fill(0x20);
+      webSocket.send(text, { binary: false, compress: false }, () => {});
+      return Promise.resolve();
+    },
+  },
+  /** Sends noise, broken JSON, wrong types and unknown methods. */
+  "garbage-message": {
+    answerCall: (response) => {
+      const index = crypto.getRandomValues(new Uint8Array(1))[0] ?? 0;
+      return answerJson(response, garbageTexts[index % garbageTexts.length] ?? "");
+    },
+    playOnSocket: ({ webSocket }) => {
+      const noise = crypto.getRandomValues(new Uint8Array(4096));
+      const messages = [...garbageTexts, noise, new Uint8Array(), Uint8Array.of(0xff, 0xfe, 0x7b)];
+      for (const message of messages) {
+        webSocket.send(message, { binary: typeof message !== "string" }, () => {});
+      }
+      // A text that is no UTF-8.
+      webSocket.send(Uint8Array.of(0xc3, 0x28), { binary: false }, () => {});
+      return Promise.resolve();
+    },
+  },
+  /** Sends 100,000 nested lists. */
+  "deep-message": {
+    answerCall: (response) => answerJson(response, deepMessage()),
+    playOnSocket: ({ webSocket }) => {
+      webSocket.send(deepMessage(), { compress: false }, () => {});
+      return Promise.resolve();
+    },
+  },
+  /** Sends 512 MiB of zeros compressed to half a MiB, also where compression was not offered. */
+  "bomb": {
+    answerCall: async (response) => {
+      response.writeHead(200, {
+        "content-type": "application/json; charset=utf-8",
+        "content-encoding": "gzip",
+      });
+      response.end(await gzipBomb());
+    },
+    playOnSocket: async ({ socket }) => {
+      socket.write(await deflateBombFrame());
+    },
+  },
+  /** Orders 10,000 probes at once: of a closed port, and of odd targets. */
+  "ping-flood": {
+    sendOrders: (orders) => {
+      for (let id = 1; id <= PROBES; id++) {
+        const target = id % 100 === 0
+          ? hostileTargets[(id / 100) % hostileTargets.length] ?? ""
+          : `127.0.0.1:${CLOSED_PORT}`;
+        if (!orders.sendPing({ id, kind: "tcp", target })) break;
+      }
+      return Promise.resolve();
+    },
+  },
+  /** Orders 10,000 probes at once of a server that never answers. */
+  "ping-black-hole": {
+    sendOrders: async (orders, { signal }) => {
+      const target = `http://127.0.0.1:${await openSilentServer(signal)}/`;
+      for (let id = 1; id <= PROBES; id++) {
+        if (!orders.sendPing({ id, kind: "http", target })) return;
+      }
+    },
+  },
+  /** Orders 100 commands at once. */
+  "exec-flood": {
+    sendOrders: (orders) => {
+      for (let index = 0; index < 100; index++) orders.sendCommand(`echo ${index}; sleep 1`);
+      return Promise.resolve();
+    },
+  },
+  /** Orders a command that writes 200 MB. */
+  "exec-huge": commandFault("head -c 200000000 /dev/zero | tr '\\0' x"),
+  /** Orders a command that writes and never ends. */
+  "exec-endless": commandFault("yes"),
+} as const satisfies Record<string, Omit<CustomFault, "name">>;
+
+function commandFault(command: string): Omit<CustomFault, "name"> {
+  return {
+    sendOrders: (orders: Orders) => {
+      orders.sendCommand(command);
+      return Promise.resolve();
+    },
+  };
+}
+
+function fillerFault(chunks: number): Omit<CustomFault, "name"> {
+  return {
+    answerCall: (response) => answerFiller(response, chunks),
+    answerUpgrade: (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n");
+      return writeFiller(socket, chunks);
+    },
+  };
+}
+
+/** Listens on a free port of loopback, accepts connections and never sends anything. */
+async function openSilentServer(signal: AbortSignal): Promise<number> {
+  const connections = new Set<{ destroy(): void }>();
+  const server = createServer((connection) => {
+    connections.add(connection);
+    connection.on("error", () => {});
+    connection.once("close", () => connections.delete(connection));
+    connection.resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const end = () => {
+    server.close();
+    for (const connection of connections) connection.destroy();
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end, { once: true });
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+function answerJson(response: ServerResponse, body: string): Promise<void> {
+  writeAnswer(response, { ...jsonAnswer(200, null), body });
+  return Promise.resolve();
+}
+
+function answerFiller(response: ServerResponse, chunks: number): Promise<void> {
+  response.writeHead(200, { "content-type": "application/json; charset=utf-8" });
+  return writeFiller(response, chunks);
+}
+
+/** Writes JSON that begins well and goes on for that many chunks of 64 KiB, as fast as it is read. */
+async function writeFiller(stream: Writable, chunks: number): Promise<void> {
+  const chunk = " ".repeat(64 * 1024);
+  stream.write('{"status":"success","more":"');
+  for (let written = 0; written < chunks && !stream.destroyed; written++) {
+    if (!stream.write(chunk)) await drained(stream);
+  }
+  if (!stream.destroyed) stream.end('"}');
+}
+
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off("drain", done);
+      stream.off("close", done);
+      resolve();
+    };
+    stream.once("drain", done);
+    stream.once("close", done);
+  });
+}
+
+function deepMessage(): string {
+  return "[".repeat(100_000) + "]".repeat(100_000);
+}
+
+const PART_BYTES = 1024 * 1024;
+const PARTS = 512;
+/** The CRC-32 of 512 MiB of zeros. */
+const CRC = 0x6db88320;
+
+async function gzipBomb(): Promise<Uint8Array<ArrayBuffer>> {
+  const head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+  const tail = new DataView(new ArrayBuffer(8));
+  tail.setUint32(0, CRC, true);
+  tail.setUint32(4, PARTS * PART_BYTES, true);
+  // An empty last block ends the stream.
+  return await concat([Uint8Array.from(head), await deflatedZeros(), Uint8Array.of(3, 0), tail]);
+}
+
+/** A whole text frame from a server, with the bit of permessage-deflate. */
+async function deflateBombFrame(): Promise<Uint8Array<ArrayBuffer>> {
+  const payload = await deflatedZeros();
+  const head = new DataView(new ArrayBuffer(10));
+  head.setUint8(0, 0xc1);
+  head.setUint8(1, 127);
+  head.setUint32(6, payload.length);
+  return await concat([head, payload]);
+}
+
+/** 512 MiB of zeros as raw deflate; each part ends on a byte boundary, so one is repeated. */
+async function deflatedZeros(): Promise<Uint8Array<ArrayBuffer>> {
+  const options = { level: 9, finishFlush: constants.Z_FULL_FLUSH };
+  const part = new Uint8Array(deflateRawSync(new Uint8Array(PART_BYTES), options));
+  return await concat(Array.from({ length: PARTS }, () => part));
+}
+
+async function concat(parts: ArrayBufferView<ArrayBuffer>[]): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+const garbageTexts = [
+  "",
+  "\u0000",
+  "{",
+  "null",
+  "7",
+  "[]",
+  '"ping"',
+  "{}",
+  '{"jsonrpc":"2.0"}',
+  '{"jsonrpc":"2.0","method":7,"params":[]}',
+  '{"jsonrpc":"2.0","method":"agent.reboot","params":{}}',
+  '{"jsonrpc":"2.0","method":"__proto__","params":{"__proto__":{"a":1}}}',
+  '{"jsonrpc":"2.0","method":"agent.ping"}',
+  '{"jsonrpc":"2.0","method":"agent.ping","params":null}',
+  '{"jsonrpc":"2.0","method":"agent.ping","params":{"ping_task_id":"1","ping_type":[],"ping_target":{}}}',
+  '{"jsonrpc":"2.0","method":"agent.ping","params":{"ping_task_id":1e400,"ping_type":"tcp","ping_target":""}}',
+  '{"jsonrpc":"2.0","method":"agent.exec","params":{"task_id":1,"command":["reboot"]}}',
+  '{"jsonrpc":"2.0","method":"agent.exec","params":{}}',
+  '{"jsonrpc":"2.0","method":"agent.terminal.request","params":{"request_id":"../../x?id=&token="}}',
+  '{"jsonrpc":"2.0","method":"agent.message","params":"\\u001b]0;title\\u0007\\r\\n\\u202e"}',
+  '{"jsonrpc":"2.0","method":"agent.event","params":[[[]]]}',
+  '{"jsonrpc":"2.0","id":999999,"result":{"events":[]}}',
+  '{"jsonrpc":"2.0","id":1,"result":{"events":[null,7,{},{"id":7,"method":"agent.exec"}]}}',
+  '{"jsonrpc":"2.0","id":1,"error":{"code":"x","message":{"a":1}}}',
+  '{"jsonrpc":"2.0","error":{"code":-32700,"message":"parse error"}}',
+  '{"message":"ping"}',
+  '{"message":"terminal","request_id":""}',
+  '{"message":"terminal","request_id":7}',
+  '{"message":"exec","task_id":null,"command":null}',
+  '{"message":["exec"]}',
+  '{"status":"error","error":{}}',
+  '{"status":"error"}',
+];
+
+const types = ["icmp", "tcp", "http", "", "udp", "ICMP", "__proto__", "icmp; reboot"];
+const intervals = [1, 0, -1, 60, 2 ** 31, -(2 ** 53), 2 ** 53];
+
+/** Targets that look like options, hold commands or lie. */
+const hostileTargets = [
+  "192.0.2.1",
+  "-f",
+  "--flood",
+  "127.0.0.1 -c 100000",
+  "$(reboot)",
+  "127.0.0.1\n-f",
+  "\u0000",
+  "",
+  "::1%lo",
+  "[::1]:99999",
+  "127.0.0.1:0",
+  "http://user:secret@127.0.0.1:1/",
+  "file:///etc/passwd",
+  "javascript:alert(1)",
+  "\u202e127.0.0.1",
+];
+
+const misfits = [
+  null,
+  7,
+  "icmp",
+  [],
+  {},
+  { id: "1", name: "t", type: "icmp", target: "127.0.0.1", interval: 1 },
+  { id: 1.5, name: "t", type: "icmp", target: "127.0.0.1", interval: 1 },
+  { id: -1, name: "t", type: "icmp", target: "127.0.0.1", interval: 1 },
+  { id: 20_001, name: 7, type: ["icmp"], target: { host: "127.0.0.1" }, interval: "1" },
+  { id: 20_002, name: "t", type: "tcp", target: "x".repeat(100_000), interval: 1 },
+  { id: 20_003, name: "t", type: "icmp", target: null, interval: null },
+];
+
+/**
+ * 10,000 tasks and some misfits: odd types, targets that look like options or hold commands,
+ * intervals of zero and of ages, ids that come twice.
+ *
+ * The text stays below 1 MiB, so that it is read and not cut off.
+ */
+export function hostileTaskList(): string {
+  const tasks = Array.from({ length: 10_000 }, (_, index) => ({
+    id: index % 9_000,
+    name: "t",
+    type: types[index % types.length],
+    target: hostileTargets[index % hostileTargets.length],
+    interval: intervals[index % intervals.length],
+  }));
+  return JSON.stringify([...misfits, ...tasks]);
+}
