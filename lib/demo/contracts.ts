@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { WireTask } from "./probe_tasks.ts";
 import {
   accept,
   count,
@@ -90,6 +89,16 @@ export function validateBasicInfo(
     else if (value instanceof WireNumber) columns[name] = value.value;
   }
   return accept(columns, violations);
+}
+
+/** A probe task on the wire; an administrator can save any type, target and interval. */
+export interface WireTask {
+  readonly id: number;
+  readonly name: string;
+  readonly type: string;
+  readonly target: string;
+  /** Seconds. */
+  readonly interval: number;
 }
 
 /** A ping result as the panel stores it. */

@@ -9,7 +9,6 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { UsageError } from "../config/usage_error.ts";
-import type { Orders } from "./orders.ts";
 
 /** The effect of each fault, in one line. */
 export const faults = {
@@ -73,6 +72,12 @@ export interface RawSocket {
   readonly socket: Socket;
 }
 
+/** Sends orders to the node. */
+export interface OrderSender {
+  sendCommand(command: string): string;
+  sendPing(ping: { id: number; kind: string; target: string }): boolean;
+}
+
 /** A fault that a test brings along. A hook that is absent leaves the usual behaviour. */
 export interface CustomFault {
   readonly name: "custom";
@@ -85,7 +90,7 @@ export interface CustomFault {
   /** Misbehaves on each open WebSocket. */
   readonly playOnSocket?: (socket: RawSocket) => Promise<void>;
   /** Sends orders to the node as soon as it can be reached. */
-  readonly sendOrders?: (orders: Orders, options: { signal: AbortSignal }) => Promise<void>;
+  readonly sendOrders?: (orders: OrderSender, options: { signal: AbortSignal }) => Promise<void>;
 }
 
 /** The way in which a panel misbehaves at present. */

@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { StoredBasicInfo, StoredPingResult, StoredTaskResult } from "./contracts.ts";
+import type { StoredBasicInfo, StoredPingResult, StoredTaskResult, WireTask } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
-import type { WireTask } from "./probe_tasks.ts";
 import type { StoredReport } from "./report_contract.ts";
 
 /** Subscribers to events, and a way to wait for a condition. */

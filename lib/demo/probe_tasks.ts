@@ -4,18 +4,9 @@
  * @module
  */
 
+import type { WireTask } from "./contracts.ts";
 import type { PanelNode } from "./node.ts";
 import type { PanelState } from "./panel_state.ts";
-
-/** A probe task on the wire; an administrator can save any type, target and interval. */
-export interface WireTask {
-  readonly id: number;
-  readonly name: string;
-  readonly type: string;
-  readonly target: string;
-  /** Seconds. */
-  readonly interval: number;
-}
 
 /** One probe of each kind against the panel's own machine. */
 export function loopbackTasks(port: number): WireTask[] {

@@ -9,7 +9,7 @@ export function envelope(method: string, params: unknown, id?: unknown): string 
   return JSON.stringify({ jsonrpc: "2.0", method, params, id });
 }
 
-/** Posts a message of v2 and gives the answer's status and value. */
+/** Posts a message of v2 and returns the answer's status and value. */
 export async function postRpc(
   panel: Panel,
   message: BodyInit,
@@ -25,7 +25,7 @@ export async function postRpc(
 export class FakeSocket {
   readonly socket: WebSocket;
   readonly received: (string | Uint8Array)[] = [];
-  /** The code of the end, and the status and body of a refusal. */
+  /** The close code, and the status and body of a refusal. */
   ending: number | undefined;
   refusal: string | undefined;
   pongs = 0;
@@ -34,50 +34,50 @@ export class FakeSocket {
   constructor(url: string, headers: Record<string, string> = {}) {
     // The library would offer window bits, which the contract forbids.
     this.socket = new WebSocket(url, { headers, perMessageDeflate: false });
-    const told = () => {
+    const notify = () => {
       for (const wake of this.#waiting) wake();
     };
-    this.socket.on("open", told);
+    this.socket.on("open", notify);
     this.socket.on("message", (data, isBinary) => {
       this.received.push(isBinary ? new Uint8Array(data) : new TextDecoder().decode(data));
-      told();
+      notify();
     });
     this.socket.on("pong", () => {
       this.pongs++;
-      told();
+      notify();
     });
-    this.socket.on("error", told);
+    this.socket.on("error", notify);
     this.socket.on("unexpected-response", (_request, response) => {
       const chunks: Uint8Array<ArrayBuffer>[] = [];
       response.on("data", (chunk) => chunks.push(new Uint8Array(chunk)));
       response.on("end", async () => {
         this.refusal = `${response.statusCode} ${await new Blob(chunks).text()}`;
-        told();
+        notify();
       });
     });
     this.socket.on("close", (code) => {
       this.ending = code;
-      told();
+      notify();
     });
   }
 
   /** Resolves when the condition holds. */
   async until(condition: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const look = () => condition() && resolve();
-    this.#waiting.add(look);
-    look();
+    const check = () => condition() && resolve();
+    this.#waiting.add(check);
+    check();
     await promise;
-    this.#waiting.delete(look);
+    this.#waiting.delete(check);
   }
 
-  /** Resolves when it stands. */
+  /** Resolves when it is open. */
   async opened(): Promise<this> {
     await this.until(() => this.socket.readyState === 1);
     return this;
   }
 
-  /** The text that came as the n-th, read as JSON. */
+  /** The n-th message, parsed as JSON. */
   // deno-lint-ignore no-explicit-any -- a test reads whatever the message holds
   async message(index: number): Promise<any> {
     await this.until(() => this.received.length > index);
@@ -85,7 +85,7 @@ export class FakeSocket {
     return typeof message === "string" ? JSON.parse(message) : message;
   }
 
-  /** Resolves with the code when it has ended. */
+  /** Resolves with the close code. */
   async ended(): Promise<number | undefined> {
     await this.until(() => this.ending !== undefined);
     return this.ending;
@@ -99,7 +99,7 @@ export function dial(panel: Panel, kind: "v1" | "v2" | "terminal", query = ""): 
   return new FakeSocket(`${base}/api/clients/${path}?token=${panel.token}${query}`);
 }
 
-/** Posts a message of v2 that the panel must take, and gives the result. */
+/** Posts a message of v2 that the panel has to accept, and returns the result. */
 export async function deliverRpc(
   panel: Panel,
   method: string,

@@ -54,7 +54,7 @@ export function call(
   return fetch(url, { redirect: "manual", ...init });
 }
 
-/** Posts a body and gives the answer's status and text. */
+/** Posts a body and returns the answer's status and text. */
 export async function post(
   panel: Pick<StandInPanel, "url" | "token">,
   path: Path,
@@ -67,7 +67,7 @@ export async function post(
   return [response.status, await response.text()];
 }
 
-/** Posts a body that the panel must take. */
+/** Posts a body that the panel has to accept. */
 export async function deliver(
   panel: Pick<StandInPanel, "url" | "token">,
   path: Path,

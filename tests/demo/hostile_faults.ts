@@ -2,9 +2,8 @@ import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import type { Writable } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
-import type { CallName, CustomFault, Fault, FaultName } from "../../lib/demo/fault.ts";
+import type { CallName, CustomFault, Fault, FaultName, OrderSender } from "../../lib/demo/fault.ts";
 import { jsonAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
-import type { Orders } from "../../lib/demo/orders.ts";
 
 /** Faults of a panel that attacks: too much, malformed, compressed, or too many orders. */
 export type HostileFaultName = keyof typeof hostileFaults;
@@ -135,7 +134,7 @@ const hostileFaults = {
 
 function commandFault(command: string): Omit<CustomFault, "name"> {
   return {
-    sendOrders: (orders: Orders) => {
+    sendOrders: (orders: OrderSender) => {
       orders.sendCommand(command);
       return Promise.resolve();
     },

@@ -25,7 +25,7 @@ Deno.test("Listener.open() fails when the port is out of range", async () => {
   await assertRejects(() => open(70_000), Error, "Cannot listen on 127.0.0.1");
 });
 
-Deno.test("Listener refuses connections while it is paused and comes back on its port", async () => {
+Deno.test("Listener refuses connections while it is paused and resumes on its port", async () => {
   const listener = await open(0);
   try {
     listener.pause();
@@ -42,7 +42,7 @@ Deno.test("Listener refuses connections while it is paused and comes back on its
   }
 });
 
-Deno.test("Listener hangs up when the handler fails", async () => {
+Deno.test("Listener closes the connection when the handler fails", async () => {
   const listener = await open(0, () => Promise.reject(new Error("broken")));
   try {
     await assertRejects(() => text(listener.port), TypeError);

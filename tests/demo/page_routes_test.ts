@@ -14,7 +14,7 @@ async function withPanel(
   }
 }
 
-/** Sends bytes as they are, since no client lets a test lie about its host. */
+/** Sends raw bytes, since no HTTP client sends a false host. */
 async function ask(
   panel: StandInPanel,
   line: string,
@@ -79,7 +79,7 @@ Deno.test("answerPage() changes nothing for a foreign page", () =>
     assertEquals(panel.state.fault, undefined);
   }));
 
-Deno.test("answerPage() wants JSON, which a form can't send", () =>
+Deno.test("answerPage() accepts only JSON, which a form can't send", () =>
   withPanel(false, async (panel) => {
     const headers = { ...ownHeaders(panel), "content-type": "text/plain" };
     assertStringIncludes(
@@ -90,7 +90,7 @@ Deno.test("answerPage() wants JSON, which a form can't send", () =>
     assertEquals(panel.state.fault, undefined);
   }));
 
-Deno.test("answerPage() runs commands with the key alone, and none when that is off", () =>
+Deno.test("answerPage() runs commands only with the key, and none when remote control is off", () =>
   withPanel(true, async (panel, key) => {
     assertEquals(key.length, 32);
     const page = await (await fetch(panel.url)).text();

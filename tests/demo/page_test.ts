@@ -21,7 +21,7 @@ async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<v
   }
 }
 
-/** A minute in the life of an agent, with one loss of each kind. */
+/** Sends the reports of a minute, with one loss per probe. */
 async function reportSome(panel: StandInPanel): Promise<void> {
   await deliver(panel, "uploadBasicInfo", BASIC_INFO);
   for (let index = 0; index < 12; index++) {
@@ -34,7 +34,7 @@ async function reportSome(panel: StandInPanel): Promise<void> {
   }
 }
 
-Deno.test("the page allows its own script and style alone, and holds no token", () =>
+Deno.test("the page permits only its own script and style, and holds no token", () =>
   withPanel(async (panel) => {
     const response = await fetch(panel.url);
     const text = await response.text();
@@ -49,7 +49,7 @@ Deno.test("the page allows its own script and style alone, and holds no token", 
     assert(!/(src|href)="(https?:)?\/\//.test(text), "nothing from another host");
   }));
 
-Deno.test("/demo/state shows what arrived, without the token", () =>
+Deno.test("/demo/state shows the received messages, without the token", () =>
   withPanel(async (panel) => {
     await reportSome(panel);
     const text = await (await fetch(`${panel.url}/demo/state`)).text();
@@ -61,7 +61,7 @@ Deno.test("/demo/state shows what arrived, without the token", () =>
     assert(!text.includes(panel.token));
   }));
 
-Deno.test("/demo/events sends the whole state, then each arrival", () =>
+Deno.test("/demo/events sends the whole state, then each change", () =>
   withPanel(async (panel) => {
     const response = await fetch(`${panel.url}/demo/events`);
     assertEquals(response.headers.get("content-type"), "text/event-stream");
@@ -76,7 +76,7 @@ Deno.test("/demo/events sends the whole state, then each arrival", () =>
     await events.return(undefined);
   }));
 
-Deno.test("/demo/state is refused when it is asked for by another name", () =>
+Deno.test("/demo/state is refused under another host name", () =>
   withPanel(async (panel) => {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
     const request = "GET /demo/state HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";

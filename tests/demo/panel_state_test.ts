@@ -4,7 +4,7 @@ import { REPORT } from "./fake_reporter.ts";
 
 const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, body: "{}", value: REPORT });
 
-Deno.test("PanelState keeps the newest arrivals and counts them all", () => {
+Deno.test("PanelState keeps the newest messages and counts all", () => {
   const state = new PanelState();
   for (let atMs = 1; atMs <= 5000; atMs++) state.addReport(arrival(atMs));
   assertLess(state.reports.length, 1000);
@@ -12,7 +12,7 @@ Deno.test("PanelState keeps the newest arrivals and counts them all", () => {
   assertEquals(state.counts.reports, 5000);
 });
 
-Deno.test("PanelState lays each basic info over the ones before", () => {
+Deno.test("PanelState merges each basic info into the ones before", () => {
   const state = new PanelState();
   state.addBasicInfo({ atMs: 1, by: "v1 post", body: "", value: { os: "A", arch: "amd64" } });
   state.addBasicInfo({ atMs: 2, by: "v1 post", body: "", value: { os: "B" } });
@@ -20,7 +20,7 @@ Deno.test("PanelState lays each basic info over the ones before", () => {
   assertEquals(state.basicInfos.length, 2);
 });
 
-Deno.test("PanelState.until() waits for what is not there yet", async () => {
+Deno.test("PanelState.until() waits until the condition holds", async () => {
   const state = new PanelState();
   const two = state.until((state) => state.counts.reports === 2);
   state.addReport(arrival(1));
@@ -43,7 +43,7 @@ Deno.test("PanelState.until() rejects when the signal aborts or the condition th
   await assertRejects(() => bad, Error, "no such thing");
 });
 
-Deno.test("PanelState.listen() tells news until the signal aborts", () => {
+Deno.test("PanelState.subscribe() calls the listener until the signal aborts", () => {
   const state = new PanelState();
   const changes: StateChange[] = [];
   const stop = new AbortController();

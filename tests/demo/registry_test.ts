@@ -8,7 +8,7 @@ function call(key: string, name = "host") {
   return { headers: { authorization: `Bearer ${key}` }, query: new URLSearchParams({ name }) };
 }
 
-Deno.test("Registry makes another node at each call, and knows all of them until they are removed", () => {
+Deno.test("Registry makes a new node at each call, and knows each until it is removed", () => {
   const registry = new Registry("first", KEY);
   const answers = [registry.register(call(KEY)), registry.register(call(KEY))];
   assertEquals(answers.map(({ status }) => status), [200, 200]);
@@ -31,7 +31,7 @@ Deno.test("Registry refuses a wrong key, and every key when its own is missing o
   }
 });
 
-Deno.test("startStandInPanel() takes calls of nodes that have registered, until they are removed", async () => {
+Deno.test("startStandInPanel() accepts calls of registered nodes until they are removed", async () => {
   const panel = await startStandInPanel({ port: 0, discoveryKey: KEY });
   try {
     const register = `${panel.url}/api/clients/register?name=a%20b`;

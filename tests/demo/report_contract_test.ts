@@ -11,11 +11,11 @@ function bent(piece: string, replacement: string): string {
   return TEXT.replace(piece, replacement);
 }
 
-Deno.test("validateReport() takes a full report and finds nothing", () => {
+Deno.test("validateReport() accepts a full report without violations", () => {
   assertEquals(validateReport(TEXT), { accepted: true, value: REPORT, violations: [] });
 });
 
-Deno.test("validateReport() takes a report with GPUs", () => {
+Deno.test("validateReport() accepts a report with GPUs", () => {
   const gpu = {
     count: 1,
     average_usage: 1.5,
@@ -80,14 +80,14 @@ const noted: [what: string, body: string, violation: string][] = [
 ];
 
 for (const [what, body, violation] of noted) {
-  Deno.test(`validateReport() takes ${what} and says so`, () => {
+  Deno.test(`validateReport() accepts ${what} as a violation`, () => {
     const validation = validateReport(body);
     assert(validation.accepted);
     assertStringIncludes(validation.violations.join("\n"), violation);
   });
 }
 
-Deno.test("validateReport() never throws, and gives finite numbers", () => {
+Deno.test("validateReport() never throws and returns finite numbers", () => {
   const leaf = fc.oneof(fc.jsonValue(), fc.double(), fc.integer());
   const report = fc.record(
     { cpu: leaf, ram: fc.record({ total: leaf, used: leaf }), uptime: leaf, process: leaf },

@@ -24,7 +24,7 @@ async function withPanel(
 const gzip = (text: string) =>
   new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).blob();
 
-Deno.test("answerRpc() takes the messages of an agent by POST", () =>
+Deno.test("answerRpc() accepts the messages of an agent by POST", () =>
   withPanel(async (panel) => {
     assertEquals(await deliverRpc(panel, "agent.basicInfo", { info: BASIC_INFO }), {
       status: "success",
@@ -52,7 +52,7 @@ Deno.test("answerRpc() answers by POST without an id too", () =>
     }]);
   }));
 
-Deno.test("answerRpc() unpacks gzip within bounds", () =>
+Deno.test("answerRpc() decompresses gzip within bounds", () =>
   withPanel(async (panel) => {
     const headers = { "content-encoding": "gzip" };
     const good = await gzip(envelope("agent.report", { report: REPORT }, 1));
@@ -113,14 +113,14 @@ for (const [what, message, code] of refused) {
     }));
 }
 
-Deno.test("answerRpc() says which column there is not", () =>
+Deno.test("answerRpc() names an unknown column", () =>
   withPanel(async (panel) => {
     const info = { ...BASIC_INFO, wrong: 1 };
     const [, answer] = await postRpc(panel, envelope("agent.basicInfo", { info }, 1));
     assertEquals(answer.error.data, "no such column: wrong");
   }));
 
-Deno.test("answerRpc() gives events once a node counts as one of v2", () =>
+Deno.test("answerRpc() sends events once a node counts as one of v2", () =>
   withPanel(async (panel) => {
     await deliverRpc(panel, "agent.report", { report: REPORT });
     assert(!panel.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "still one of v1");
@@ -146,7 +146,7 @@ Deno.test("answerRpc() gives events once a node counts as one of v2", () =>
     assert(!panel.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "one of v1 again");
   }));
 
-Deno.test("answerRpc() gives at most 8 events with a report and all with a pull", () =>
+Deno.test("answerRpc() sends at most 8 events with a report and all with a pull", () =>
   withPanel(async (panel) => {
     await deliverRpc(panel, "agent.pull", {});
     for (let index = 0; index < 130; index++) panel.sendCommand("id");
@@ -164,20 +164,20 @@ Deno.test("answerRpc() holds a pull until an event comes", () =>
     assertEquals((await pull).events.length, 1);
   }));
 
-Deno.test("answerRpc() ends a pull without events when its time is up", () =>
+Deno.test("answerRpc() ends a pull without events after its time-out", () =>
   withPanel(async (panel) => {
     const before = performance.now();
     assertEquals((await deliverRpc(panel, "agent.pull", {})).events, []);
     assertLess(performance.now() - before, 20_000);
   }, { pullWaitMs: 20 }));
 
-Deno.test("answerRpc() notes a token in a message", () =>
+Deno.test("answerRpc() records a token in a message", () =>
   withPanel(async (panel) => {
     await deliverRpc(panel, "agent.report", { report: { ...REPORT, message: panel.token } });
     assertEquals(panel.state.violations.map((one) => one.text), ["rpc: holds the token"]);
   }));
 
-Deno.test('answerRpc() fails as "rpc-32601" and "rpc-32000" want it, for the calls named', () =>
+Deno.test('answerRpc() fails under "rpc-32601" and "rpc-32000", for the calls named', () =>
   withPanel(async (panel) => {
     await panel.setFault({ name: "rpc-32601" });
     assertEquals((await postRpc(panel, envelope("agent.pull", {}, 1)))[1].error.code, -32601);
@@ -188,7 +188,7 @@ Deno.test('answerRpc() fails as "rpc-32601" and "rpc-32000" want it, for the cal
     await deliver(panel, "report", REPORT);
   }));
 
-Deno.test("startStandInPanel() speaks v1 alone when it is told to", () =>
+Deno.test("startStandInPanel() speaks only v1 on demand", () =>
   withPanel(async (panel) => {
     const url = `${panel.url}/api/clients/v2/rpc?token=x`;
     const page = await fetch(url);

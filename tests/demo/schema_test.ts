@@ -12,12 +12,12 @@ function departures(text: string, against: Schema = rule): string[] {
   return findDeviations(parseWireJson(text), against).map((one) => `${one.path} ${one.kind}`);
 }
 
-Deno.test("examine() finds nothing in a value that keeps the rule", () => {
+Deno.test("findDeviations() is empty for a value that matches the schema", () => {
   assertEquals(departures('{"size":1,"inner":{"name":"x"},"list":[0,0.5]}'), []);
   assertEquals(departures('{"size":1,"inner":{"name":"x"}}'), []);
 });
 
-Deno.test("examine() names each departure and its place", () => {
+Deno.test("findDeviations() names each deviation and its path", () => {
   assertEquals(
     departures('{"size":1.0,"inner":{"name":7,"more":null},"list":[2,"x",null],"__proto__":1}'),
     [
@@ -35,7 +35,7 @@ Deno.test("examine() names each departure and its place", () => {
   assertEquals(departures("7", { kind: "list", of: rule }), [" type"]);
 });
 
-Deno.test("examine() tells a size that the panel stores though the contract forbids it", () => {
+Deno.test("findDeviations() reports a size that the panel stores although the contract forbids it", () => {
   assertEquals(departures("9007199254740993", count()), []);
   assertEquals(departures("9007199254740994", count()), [" not allowed"]);
 });

@@ -30,7 +30,7 @@ async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<v
   }
 }
 
-Deno.test("startStandInPanel() takes the four calls of an agent", () =>
+Deno.test("startStandInPanel() accepts the four calls of an agent", () =>
   withPanel(async (panel) => {
     await deliver(panel, "uploadBasicInfo", BASIC_INFO);
     await deliver(panel, "report", REPORT);
@@ -113,7 +113,7 @@ Deno.test("startStandInPanel() refuses a foreign origin with 403", () =>
     assertEquals(response.status, 403);
   }));
 
-Deno.test("startStandInPanel() remembers a token in a message and never repeats it", () =>
+Deno.test("startStandInPanel() records a token in a message and never repeats it", () =>
   withPanel(async (panel) => {
     await post(panel, "report", { ...REPORT, message: panel.token });
     await post(panel, "ping/result", { ...PING_RESULT, finished_at: panel.token });
@@ -122,20 +122,20 @@ Deno.test("startStandInPanel() remembers a token in a message and never repeats 
     assert(!texts.includes(panel.token));
   }));
 
-Deno.test("startStandInPanel() takes the tasks that it is given while it runs", () =>
+Deno.test("startStandInPanel() uses new tasks while it runs", () =>
   withPanel(async (panel) => {
     panel.state.tasks = [];
     assertEquals(await (await call(panel, "ping/tasks")).text(), "[]");
   }));
 
-Deno.test("startStandInPanel() ends with the signal", async () => {
+Deno.test("startStandInPanel() closes with the signal", async () => {
   const stop = new AbortController();
   const panel = await startStandInPanel({ port: 0, signal: stop.signal });
   stop.abort();
   await assertRejects(() => fetch(panel.url), TypeError);
 });
 
-/** What an agent sees of a call: status and text, or why there was no answer. */
+/** The status and text of a call, or the reason why there is no answer. */
 async function seen(panel: StandInPanel, timeoutMs = 10_000): Promise<string> {
   try {
     const response = await call(panel, "report", {
@@ -174,7 +174,7 @@ for (const [name, answer] of answers) {
     }));
 }
 
-Deno.test('setFault("hang") takes the call and never answers', () =>
+Deno.test('setFault("hang") accepts the call and never answers', () =>
   withPanel(async (panel) => {
     await panel.setFault({ name: "hang" });
     assertEquals(await seen(panel, 60), "TimeoutError");
@@ -182,7 +182,7 @@ Deno.test('setFault("hang") takes the call and never answers', () =>
     await deliver(panel, "report", REPORT);
   }));
 
-Deno.test('setFault("endless") sends more than anyone should read', () =>
+Deno.test('hostileFault("endless") sends more than anyone should read', () =>
   withPanel(async (panel) => {
     await panel.setFault(hostileFault("endless"));
     const response = await call(panel, "report", { method: "POST", body: "{}" });
@@ -195,7 +195,7 @@ Deno.test('setFault("endless") sends more than anyone should read', () =>
     assertGreater(bytes, 4 * 1024 * 1024);
   }));
 
-Deno.test('setFault("huge") sends 64 MiB of JSON', () =>
+Deno.test('hostileFault("huge") sends 64 MiB of JSON', () =>
   withPanel(async (panel) => {
     await panel.setFault(hostileFault("huge"));
     const response = await call(panel, "report", { method: "POST", body: "{}" });
@@ -212,7 +212,7 @@ Deno.test('setFault("slow") answers late, and as usual', () =>
     assertGreater(performance.now() - start, 28);
   }));
 
-Deno.test('setFault("bad-tasks") cuts the task list off', () =>
+Deno.test('hostileFault("bad-tasks") cuts the task list off', () =>
   withPanel(async (panel) => {
     await panel.setFault(hostileFault("bad-tasks"));
     const text = await (await call(panel, "ping/tasks")).text();
@@ -220,13 +220,13 @@ Deno.test('setFault("bad-tasks") cuts the task list off', () =>
     assertNotMatch(text, /\]$/);
   }));
 
-Deno.test('setFault("tasks-hostile") sends a list that can be read', () =>
+Deno.test('hostileFault("tasks-hostile") sends a list that can be read', () =>
   withPanel(async (panel) => {
     await panel.setFault(hostileFault("tasks-hostile"));
     assertGreater((await (await call(panel, "ping/tasks")).json()).length, 10_000);
   }));
 
-Deno.test('setFault("no-extra-columns") refuses what old panels have no columns for', () =>
+Deno.test('setFault("no-extra-columns") refuses columns missing on old panels', () =>
   withPanel(async (panel) => {
     await panel.setFault({ name: "no-extra-columns" });
     assertEquals((await post(panel, "uploadBasicInfo", BASIC_INFO))[0], 500);
@@ -235,7 +235,7 @@ Deno.test('setFault("no-extra-columns") refuses what old panels have no columns 
     assertEquals(panel.state.violations, []);
   }));
 
-Deno.test("setFault() strikes only the calls that are named", () =>
+Deno.test("setFault() affects only the calls that are named", () =>
   withPanel(async (panel) => {
     await panel.setFault({ name: "close", calls: ["task list"] });
     await deliver(panel, "report", REPORT);
@@ -247,7 +247,7 @@ Deno.test("setFault() strikes only the calls that are named", () =>
     );
   }));
 
-Deno.test("startStandInPanel() begins with the fault that it is given", async () => {
+Deno.test("startStandInPanel() starts with a fault", async () => {
   const panel = await startStandInPanel({ port: 0, fault: { name: "401" } });
   try {
     assertMatch(await seen(panel), /^401 /);

@@ -32,11 +32,11 @@ const refusals: [name: string, answer: RegExp, postWorks: boolean][] = [
 ];
 
 for (const [name, answer, postWorks] of refusals) {
-  Deno.test(`answerUpgrade() refuses WebSockets under "${name}" and ends those that stand`, () =>
+  Deno.test(`answerUpgrade() refuses WebSockets under "${name}" and closes open ones`, () =>
     withPanel(async (panel) => {
-      const standing = await dial(panel, "v2").opened();
+      const openSocket = await dial(panel, "v2").opened();
       await panel.setFault(parseFault(name));
-      assertEquals(await standing.ended(), 1006);
+      assertEquals(await openSocket.ended(), 1006);
       const socket = dial(panel, "v2");
       await socket.until(() => socket.refusal !== undefined);
       assertMatch(socket.refusal ?? "", answer);
@@ -47,12 +47,12 @@ for (const [name, answer, postWorks] of refusals) {
 }
 
 for (const name of ["close", "reset", "close-after-upgrade", "drop-mid-frame", "refuse"]) {
-  Deno.test(`answerUpgrade() ends WebSockets under "${name}"`, () =>
+  Deno.test(`answerUpgrade() closes WebSockets under "${name}"`, () =>
     withPanel(async (panel) => {
-      const standing = await dial(panel, "v2").opened();
+      const openSocket = await dial(panel, "v2").opened();
       await panel.setFault(parseFault(name));
-      assertEquals(await standing.ended(), 1006);
-      assertEquals(standing.received, []);
+      assertEquals(await openSocket.ended(), 1006);
+      assertEquals(openSocket.received, []);
       assertEquals(await dial(panel, "v2").ended(), 1006);
       await panel.setFault(undefined);
       (await dial(panel, "v1").opened()).socket.terminate();
@@ -60,7 +60,7 @@ for (const name of ["close", "reset", "close-after-upgrade", "drop-mid-frame", "
 }
 
 for (const name of ["hang", "mute", "mute-all", "upgrade-hang"]) {
-  Deno.test(`answerUpgrade() says nothing under "${name}"`, () =>
+  Deno.test(`answerUpgrade() sends nothing under "${name}"`, () =>
     withPanel(async (panel) => {
       await panel.setFault(parseFault(name));
       const socket = dial(panel, "v2");
@@ -81,7 +81,7 @@ for (const name of ["hang", "mute", "mute-all", "upgrade-hang"]) {
 }
 
 for (const name of ["hang", "mute", "mute-all"]) {
-  Deno.test(`setFault("${name}") silences a WebSocket that stands, and ends no other way`, () =>
+  Deno.test(`setFault("${name}") silences an open WebSocket without closing it`, () =>
     withPanel(async (panel) => {
       const socket = await dial(panel, "v2").opened();
       await panel.setFault(parseFault(name));

@@ -11,7 +11,7 @@ import {
   type WireValue,
 } from "../../lib/demo/wire_json.ts";
 
-Deno.test("parseWireJson() keeps how a number was written", () => {
+Deno.test("parseWireJson() keeps the text of a number", () => {
   assertEquals(parseWireJson('{"a":2.0,"b":[1e3,-0]}'), {
     a: new WireNumber(2, "2.0"),
     b: [new WireNumber(1000, "1e3"), new WireNumber(-0, "-0")],
@@ -24,7 +24,7 @@ Deno.test("parseWireJson() throws when the text is no JSON", () => {
   }
 });
 
-Deno.test("WireNumber tells whole numbers of 64 bits by their text", () => {
+Deno.test("WireNumber recognizes integers of 64 bits by their text", () => {
   const isInteger = (text: string) => new WireNumber(Number(text), text).isInteger;
   for (const text of ["0", "-0", "7", "-1", "9223372036854775807", "-9223372036854775808"]) {
     assert(isInteger(text), text);
@@ -41,7 +41,7 @@ Deno.test("parseWireObject() is undefined for anything that is no object", () =>
   assertEquals(parseWireObject(" {}\n"), {});
 });
 
-Deno.test("numberIn(), stringIn() and objectIn() read what is there and nothing inherited", () => {
+Deno.test("numberIn(), stringIn() and objectIn() read own fields and nothing inherited", () => {
   const object = parseWireObject('{"n":3,"s":"x","o":{"n":4}}') ?? {};
   assertEquals(numberIn(object, "n"), 3);
   assertEquals(stringIn(object, "s"), "x");
@@ -51,13 +51,13 @@ Deno.test("numberIn(), stringIn() and objectIn() read what is there and nothing 
   assertEquals(objectIn(object, "__proto__"), {});
 });
 
-Deno.test("objectsIn() reads a list, with an empty object for what is none in it", () => {
+Deno.test("objectsIn() reads a list, with an empty object for each other item", () => {
   const object = parseWireObject('{"l":[{"n":1},2,null,[]],"o":{"n":4}}') ?? {};
   assertEquals(objectsIn(object, "l").map((item) => numberIn(item, "n")), [1, 0, 0, 0]);
   assertEquals([objectsIn(object, "o"), objectsIn(object, "none")], [[], []]);
 });
 
-Deno.test("parseWireJson() reads whatever JSON.stringify() writes", () => {
+Deno.test("parseWireJson() reads the output of JSON.stringify()", () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => {
     const text = JSON.stringify(value);
     assertEquals(JSON.stringify(plain(parseWireJson(text))), text);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import type { WireTask } from "../../../lib/demo/probe_tasks.ts";
+import type { WireTask } from "../../../lib/demo/contracts.ts";
 import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 

@@ -1,6 +1,6 @@
 import { hostileFault } from "../../demo/hostile_faults.ts";
 import { assertEquals } from "@std/assert";
-import type { WireTask } from "../../../lib/demo/probe_tasks.ts";
+import type { WireTask } from "../../../lib/demo/contracts.ts";
 import { openBlackHole } from "./black_hole.ts";
 import { runScenarios } from "./stress_scenario.ts";
 

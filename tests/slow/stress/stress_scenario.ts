@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import project from "../../../deno.json" with { type: "json" };
-import type { WireTask } from "../../../lib/demo/probe_tasks.ts";
+import type { WireTask } from "../../../lib/demo/contracts.ts";
 import type { Fault } from "../../../lib/demo/fault.ts";
 import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";

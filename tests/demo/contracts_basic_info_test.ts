@@ -5,7 +5,7 @@ import { BASIC_INFO } from "./fake_reporter.ts";
 
 const TEXT = JSON.stringify(BASIC_INFO);
 
-Deno.test("validateBasicInfo() takes a full record and finds nothing", () => {
+Deno.test("validateBasicInfo() accepts a full record without violations", () => {
   assertEquals(validateBasicInfo(TEXT), { accepted: true, value: BASIC_INFO, violations: [] });
 });
 
@@ -31,13 +31,13 @@ for (const [what, body, status] of refused) {
   });
 }
 
-Deno.test("validateBasicInfo() takes a record without a size and says so", () => {
+Deno.test("validateBasicInfo() accepts a record without a size as a violation", () => {
   const validation = validateBasicInfo(TEXT.replace('"mem_total":16777216000,', ""));
   assert(validation.accepted);
   assertEquals(validation.violations, ["basic info: mem_total is missing"]);
 });
 
-Deno.test("validateBasicInfo() takes null and says so", () => {
+Deno.test("validateBasicInfo() accepts null as a violation", () => {
   const validation = validateBasicInfo(TEXT.replace('"amd64"', "null"));
   assert(validation.accepted);
   assertEquals(validation.violations, ["basic info: arch is null"]);
@@ -56,7 +56,7 @@ Deno.test("validateBasicInfo() refuses the newer fields when the panel is old", 
   }
 });
 
-Deno.test("validateBasicInfo() never throws, and keeps no fraction", () => {
+Deno.test("validateBasicInfo() never throws and accepts no fraction", () => {
   const columns = fc.record(
     { cpu_cores: fc.oneof(fc.jsonValue(), fc.double()), arch: fc.jsonValue() },
     { requiredKeys: [] },

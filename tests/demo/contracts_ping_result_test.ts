@@ -8,7 +8,7 @@ const options = { tasks: loopbackTasks(25774) };
 const check = (change: Record<string, unknown>) =>
   validatePingResult(JSON.stringify({ ...PING_RESULT, ...change }), options);
 
-Deno.test("validatePingResult() takes an answer and a loss and finds nothing", () => {
+Deno.test("validatePingResult() accepts an answer and a loss without violations", () => {
   for (const value of [0, 12, -1]) {
     const validation = check({ value });
     assert(validation.accepted);
@@ -17,7 +17,7 @@ Deno.test("validatePingResult() takes an answer and a loss and finds nothing", (
   }
 });
 
-Deno.test("validatePingResult() takes every way to write a time with a zone", () => {
+Deno.test("validatePingResult() accepts every format of a time with a zone", () => {
   for (const time of ["2026-01-02T03:04:05Z", "2026-12-31T23:59:59.123456789+05:30"]) {
     assertEquals(check({ finished_at: time }).violations, []);
   }
@@ -54,7 +54,7 @@ const noted: [what: string, change: Record<string, unknown>, violation: string][
 ];
 
 for (const [what, change, violation] of noted) {
-  Deno.test(`validatePingResult() takes ${what} and says so`, () => {
+  Deno.test(`validatePingResult() accepts ${what} as a violation`, () => {
     const validation = check(change);
     assert(validation.accepted);
     assertStringIncludes(validation.violations.join("\n"), violation);

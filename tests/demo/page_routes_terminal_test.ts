@@ -21,7 +21,7 @@ function open(panel: StandInPanel, options: { key: string; origin?: string }): F
   return new FakeSocket(url, origin === undefined ? {} : { origin });
 }
 
-Deno.test("answerPageTerminal() carries a terminal between the page and the agent", () =>
+Deno.test("answerPageTerminal() connects a terminal between the page and the agent", () =>
   withPanel(async (panel, key) => {
     const agent = await dial(panel, "v2").opened();
     await panel.state.until(({ sockets }) => sockets.present === "v2");
@@ -52,14 +52,14 @@ Deno.test("answerPageTerminal() ends the page's WebSocket when the agent's ends"
     agent.socket.terminate();
   }));
 
-Deno.test("answerPageTerminal() says so when there is no agent", () =>
+Deno.test("answerPageTerminal() explains that there is no agent", () =>
   withPanel(async (panel, key) => {
     const page = open(panel, { key, origin: panel.url });
     await page.ended();
     assertStringIncludes(String(page.received[0]), "Cannot ask for a terminal");
   }));
 
-Deno.test("answerPageTerminal() lets in nobody but the page with its key", () =>
+Deno.test("answerPageTerminal() accepts only the page with its key", () =>
   withPanel(async (panel, key) => {
     const agent = await dial(panel, "v2").opened();
     const strangers = [
