@@ -17,8 +17,12 @@ export interface InterfaceTraits {
   deviceSlave?: boolean;
   /** It is a port of a switch whose uplink is an interface of its own. */
   switchPort?: boolean;
+  /** It is a port of a bridge. */
+  bridgePort?: boolean;
   /** The bridge, bond or other interface that it belongs to, where that could be asked. */
   master?: string;
+  /** Interface index: stays when the interface is renamed, and is not reused. */
+  index?: number;
 }
 
 const TUNNEL_TYPES: ReadonlySet<string> = new Set([
@@ -28,6 +32,11 @@ const TUNNEL_TYPES: ReadonlySet<string> = new Set([
 /** Whether that type, `DEVTYPE` in an interface's `uevent`, is a tunnel by the kernel itself. */
 export function isTunnelType(type: string | undefined): boolean {
   return type !== undefined && TUNNEL_TYPES.has(type);
+}
+
+/** Parses `IFINDEX` of an interface's `uevent`; `undefined` when it is not a positive number. */
+export function parseInterfaceIndex(text: string | undefined): number | undefined {
+  return /^[1-9]\d{0,9}$/.test(text?.trim() ?? "") ? Number(text) : undefined;
 }
 
 /**
@@ -45,7 +54,8 @@ export function readInterfaceTraits(
   const entries = host.list(folder);
   if (entries === undefined) return undefined;
   const lower = entries.filter((entry) => entry.startsWith("lower_"));
-  const type = /^DEVTYPE=(.+)$/m.exec(host.readText(`${folder}/uevent`) ?? "")?.[1];
+  const uevent = host.readText(`${folder}/uevent`) ?? "";
+  const type = /^DEVTYPE=(.+)$/m.exec(uevent)?.[1];
   const master = host.readLink(`${folder}/master`)?.split("/").at(-1);
   return {
     device: entries.includes("device"),
@@ -56,6 +66,8 @@ export function readInterfaceTraits(
     tunnel: entries.includes("tun_flags") || isTunnelType(type),
     stacked: lower.length > 0,
     switchPort: lower.some((entry) => host.exists(`${folder}/${entry}/dsa`)),
-    ...(master ? { master } : {}),
+    bridgePort: entries.includes("brport"),
+    master: master || undefined,
+    index: parseInterfaceIndex(/^IFINDEX=(.+)$/m.exec(uevent)?.[1]),
   };
 }

@@ -2,7 +2,7 @@ import { deadline } from "@std/async/deadline";
 import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { Roots } from "./host.ts";
-import { type InterfaceTraits, isTunnelType } from "./interface_traits.ts";
+import { type InterfaceTraits, isTunnelType, parseInterfaceIndex } from "./interface_traits.ts";
 import { RequestChannel } from "./line_rpc.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 import { SYSTEM_PATH } from "./tool_runner.ts";
@@ -181,7 +181,9 @@ export class Shell {
       tunnel: found.includes("tun_flags") || isTunnelType(valueOf(found, "type=")),
       stacked: found.includes("lower"),
       switchPort: found.includes("lower/dsa"),
-      ...(master ? { master } : {}),
+      bridgePort: found.includes("brport"),
+      master: master || undefined,
+      index: parseInterfaceIndex(valueOf(found, "index=")),
     };
   }
 

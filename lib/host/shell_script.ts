@@ -69,7 +69,7 @@ answer() {
 traits() {
   dir=$sys/class/net/$2 found= lower= dsa=
   [ -d "$dir" ] || { echo "$1 missing"; return; }
-  for trait in device bonding bonding_slave bridge tun_flags master/device; do
+  for trait in device bonding bonding_slave bridge brport tun_flags master/device; do
     [ -e "$dir/$trait" ] && found="$found $trait"
   done
   for below in "$dir"/lower_*; do
@@ -78,7 +78,10 @@ traits() {
   done
   if [ -r "$dir/uevent" ]; then
     while IFS= read -r line; do
-      case $line in DEVTYPE=*) found="$found type=\${line#DEVTYPE=}" ;; esac
+      case $line in
+        DEVTYPE=*) found="$found type=\${line#DEVTYPE=}" ;;
+        IFINDEX=*) found="$found index=\${line#IFINDEX=}" ;;
+      esac
     done <"$dir/uevent"
   fi
   if [ -r "$dir/master/uevent" ]; then

@@ -1,5 +1,4 @@
 import type { CoreTimes, DarwinHost } from "../host/host_darwin.ts";
-import { counterIncrease } from "./traffic_total.ts";
 
 const BUSY = ["user", "nice", "sys", "irq"] as const;
 
@@ -25,8 +24,8 @@ export class DarwinCpuCollector {
     let idle = 0;
     cores.forEach((now, index) => {
       const before = this.#previous[index];
-      for (const name of BUSY) busy += counterIncrease(before?.[name] ?? 0, now[name]) ?? 0;
-      idle += counterIncrease(before?.idle ?? 0, now.idle) ?? 0;
+      for (const name of BUSY) busy += Math.max(now[name] - (before?.[name] ?? 0), 0);
+      idle += Math.max(now.idle - (before?.idle ?? 0), 0);
     });
     this.#previous = cores;
     if (busy + idle > 0) this.#percent = 100 * (busy / (busy + idle));

@@ -1,5 +1,6 @@
 import type { Source } from "../host/host.ts";
 import type { InterfaceTraits } from "../host/interface_traits.ts";
+import { matchesGlob } from "../parse/glob.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { Traffic } from "../types.ts";
 import {
@@ -92,11 +93,13 @@ export class NetworkCollector {
     this.#round++;
     this.#seen = 0;
     const counters = this.#parse(text, (name) => this.#isWanted(name));
+    // Missing ones first: an interface that was renamed continues from what its old name had.
+    if (this.#seen !== this.#interfaces.size) this.#pruneMissing();
     if (this.#undecided.size > 0) this.#decide(counters);
     for (const now of counters) {
-      if (this.#interfaces.get(now.name)?.decision?.counted) this.total.add(now);
+      const tracked = this.#interfaces.get(now.name);
+      if (tracked?.decision?.counted) this.total.add(now, tracked.traits?.index);
     }
-    if (this.#seen !== this.#interfaces.size) this.#pruneMissing();
     if (this.#undecided.size > 0 && this.total.isEmpty()) return undefined;
     return atMs;
   }
@@ -129,8 +132,7 @@ export class NetworkCollector {
     };
     this.#interfaces.set(name, nic);
     this.#undecided.add(nic);
-    // Traits are not needed with an include list and for the loopback interface.
-    if (this.#globs.include.length > 0 || name === "lo") return nic;
+    if (name === "lo" || isExcludedByInclude(name, this.#globs)) return nic;
     const answer = this.#traits(name);
     if (!(answer instanceof Promise)) {
       nic.traits = answer;
@@ -185,4 +187,9 @@ export class NetworkCollector {
       this.total.markGone(nic.name);
     }
   }
+}
+
+/** With an include list, traits serve only to recognize a renamed interface. */
+function isExcludedByInclude(name: string, { include }: InterfaceGlobs): boolean {
+  return include.length > 0 && !include.some((glob) => matchesGlob(name, glob));
 }

@@ -7,30 +7,27 @@
 import type { InterfaceCounters } from "../parse/net_dev.ts";
 import type { Traffic, TrafficBytes } from "../types.ts";
 
-/**
- * Increase of a counter between two readings; `undefined` when it fell, because a reset and a wrap
- * can't be distinguished.
- */
-export function counterIncrease(previous: number, current: number): number | undefined {
-  return current >= previous ? current - previous : undefined;
-}
-
-/**
- * Increase per second; `undefined` when no time has passed, when the clock went back, or when the
- * counter fell.
- */
-export function ratePerSecond(
-  previous: { value: number; atMs: number },
-  current: { value: number; atMs: number },
-): number | undefined {
-  const elapsedMs = current.atMs - previous.atMs;
-  const grown = counterIncrease(previous.value, current.value);
-  if (grown === undefined || !(elapsedMs > 0)) return undefined;
-  return grown * 1000 / elapsedMs;
-}
-
 /** Number of missing interfaces whose counters are kept in case they return. */
 const MAX_GONE = 64;
+
+/** A counter that falls by less than this part of it was not reset: some drivers' sums jitter. */
+const JITTER = 0.01;
+
+/**
+ * Bytes since the last counters of an interface, by one rule during a run and over a restart: a
+ * counter that fell was reset, and everything it shows is new; all of it is new without `last`.
+ */
+export function bytesSince(last: TrafficBytes | undefined, now: TrafficBytes): TrafficBytes {
+  return {
+    sentBytes: increase(last?.sentBytes ?? 0, now.sentBytes),
+    receivedBytes: increase(last?.receivedBytes ?? 0, now.receivedBytes),
+  };
+}
+
+function increase(last: number, now: number): number {
+  if (now >= last) return now - last;
+  return now < last * (1 - JITTER) ? now : 0;
+}
 
 interface Bytes {
   sentBytes: number;
@@ -38,29 +35,33 @@ interface Bytes {
 }
 
 /**
- * Adds up the counters of interfaces that appear, disappear and restart at 0, so that the total never
- * falls.
+ * Adds up the counters of interfaces that appear, disappear, are renamed and restart at 0, so that the
+ * total never falls.
  *
- * An interface adds its counters when it first appears, and their increase from then on. A missing
- * interface keeps its share; one that returns with its counters continues from them; a counter that
- * fell adds nothing in that step. Rates include increases only, not the counters of new interfaces.
+ * An interface adds its counters when it first appears, and from then on what
+ * {@linkcode bytesSince} counts. A missing interface keeps its share; one that returns, under its
+ * name or with its index, continues from its last counters. Rates include only bytes of interfaces
+ * that were present before, not the counters of new ones.
  */
 export class TrafficTotal {
-  readonly #present = new Map<string, Bytes>();
-  readonly #gone = new Map<string, Bytes>();
+  readonly #present = new Map<string, TrafficBytes>();
+  readonly #gone = new Map<string, TrafficBytes>();
+  readonly #indexes = new Map<string, number>();
   readonly #total: Bytes = { sentBytes: 0, receivedBytes: 0 };
   readonly #observed: Bytes = { sentBytes: 0, receivedBytes: 0 };
   #previous: (Bytes & { atMs: number }) | undefined;
 
-  /** Adds the current counters of an interface. */
-  add(now: InterfaceCounters): void {
+  /** Adds the current counters of an interface; `index` is needed when it first appears. */
+  add(now: InterfaceCounters, index?: number): void {
     const last = this.#present.get(now.name);
+    const { sentBytes, receivedBytes } = bytesSince(last ?? this.#takeGone(now.name, index), now);
     this.#present.set(now.name, now);
-    if (last === undefined) return this.#addFirst(now);
-    const sentBytes = counterIncrease(last.sentBytes, now.sentBytes) ?? 0;
-    const receivedBytes = counterIncrease(last.receivedBytes, now.receivedBytes) ?? 0;
     this.#total.sentBytes += sentBytes;
     this.#total.receivedBytes += receivedBytes;
+    if (last === undefined) {
+      if (index !== undefined) this.#indexes.set(now.name, index);
+      return;
+    }
     this.#observed.sentBytes += sentBytes;
     this.#observed.receivedBytes += receivedBytes;
   }
@@ -80,9 +81,9 @@ export class TrafficTotal {
     return new Map([...this.#gone, ...this.#present]);
   }
 
-  /** Whether an interface is present. */
-  has(name: string): boolean {
-    return this.#present.has(name);
+  /** Indexes of the interfaces in {@linkcode TrafficTotal.counters}, where they are known. */
+  indexes(): Map<string, number> {
+    return new Map(this.#indexes);
   }
 
   /** Marks an interface as missing. */
@@ -90,52 +91,46 @@ export class TrafficTotal {
     const last = this.#present.get(name);
     if (last === undefined) return;
     this.#present.delete(name);
-    this.restore(name, last);
+    this.restore(name, last, this.#indexes.get(name));
   }
 
   /** Sets the last counters of a missing interface, in case it returns. */
-  restore(name: string, last: TrafficBytes): void {
+  restore(name: string, last: TrafficBytes, index?: number): void {
     this.#gone.set(name, last);
+    if (index !== undefined) this.#indexes.set(name, index);
     const [oldest] = this.#gone.keys();
-    if (this.#gone.size > MAX_GONE && oldest !== undefined) this.#gone.delete(oldest);
+    if (this.#gone.size > MAX_GONE && oldest !== undefined) this.#forget(oldest);
   }
 
   /** Totals at a time of a monotonic clock, and rates since the previous call. */
   trafficAt(atMs: number): Traffic {
     const { sentBytes, receivedBytes } = this.#observed;
-    const before = this.#previous;
+    const previous = this.#previous;
     this.#previous = { sentBytes, receivedBytes, atMs };
     const traffic: Traffic = { ...this.#total };
-    if (before === undefined) return traffic;
-    const since = before.atMs;
-    const sent = ratePerSecond({ value: before.sentBytes, atMs: since }, {
-      value: sentBytes,
-      atMs,
-    });
-    const received = ratePerSecond(
-      { value: before.receivedBytes, atMs: since },
-      { value: receivedBytes, atMs },
-    );
-    if (sent !== undefined) traffic.sentBytesPerSecond = sent;
-    if (received !== undefined) traffic.receivedBytesPerSecond = received;
+    const elapsedMs = previous === undefined ? 0 : atMs - previous.atMs;
+    if (previous === undefined || !(elapsedMs > 0)) return traffic;
+    traffic.sentBytesPerSecond = (sentBytes - previous.sentBytes) * 1000 / elapsedMs;
+    traffic.receivedBytesPerSecond = (receivedBytes - previous.receivedBytes) * 1000 / elapsedMs;
     return traffic;
   }
 
-  #addFirst(now: InterfaceCounters): void {
-    const left = this.#gone.get(now.name);
-    this.#gone.delete(now.name);
-    const { sentBytes, receivedBytes } = initialBytes(left, now);
-    this.#total.sentBytes += sentBytes;
-    this.#total.receivedBytes += receivedBytes;
+  /** Removes a missing interface of that name, else one that had the index, and returns its counters. */
+  #takeGone(name: string, index: number | undefined): TrafficBytes | undefined {
+    const goneName = this.#gone.has(name) ? name : this.#goneNameOf(index);
+    if (goneName === undefined) return undefined;
+    const last = this.#gone.get(goneName);
+    this.#forget(goneName);
+    return last;
   }
-}
 
-/** Bytes since the last counters of an interface, or all of them when its counters restarted. */
-export function initialBytes(last: TrafficBytes | undefined, now: TrafficBytes): TrafficBytes {
-  const sentBytes = last && counterIncrease(last.sentBytes, now.sentBytes);
-  const receivedBytes = last && counterIncrease(last.receivedBytes, now.receivedBytes);
-  // If either counter fell, it is a new device that started at 0.
-  const same = sentBytes !== undefined && receivedBytes !== undefined;
-  if (same) return { sentBytes, receivedBytes };
-  return { sentBytes: now.sentBytes, receivedBytes: now.receivedBytes };
+  #goneNameOf(index: number | undefined): string | undefined {
+    if (index === undefined) return undefined;
+    return [...this.#gone.keys()].find((name) => this.#indexes.get(name) === index);
+  }
+
+  #forget(name: string): void {
+    this.#gone.delete(name);
+    this.#indexes.delete(name);
+  }
 }

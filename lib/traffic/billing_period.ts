@@ -1,4 +1,4 @@
-import { initialBytes } from "../metrics/traffic_total.ts";
+import { bytesSince } from "../metrics/traffic_total.ts";
 import type { TrafficBytes } from "../types.ts";
 import type { NetStaticSum } from "./net_static.ts";
 import { MAX_OTHER_PERIODS, type PeriodBaseline, type TrafficState } from "./traffic_state.ts";
@@ -129,6 +129,8 @@ export interface TrafficContext {
   readonly bootedAtMs: number | undefined;
   /** Current counters of the counted interfaces. */
   readonly counters: ReadonlyMap<string, TrafficBytes>;
+  /** Indexes of these interfaces, where they are known. */
+  readonly indexes: ReadonlyMap<string, number>;
 }
 
 /** All bytes ever counted, and the baselines of the periods. */
@@ -152,11 +154,11 @@ export function continueCount(state: TrafficState, context: TrafficContext): Tra
   const sameBoot = isSameBoot(state, context.bootId);
   const bootedSince = bootedAtMs !== undefined && bootedAtMs >= period.startMs;
   const newBytes = (name: string, now: TrafficBytes): TrafficBytes => {
-    const last = sameBoot ? state.interfaces.get(name) : undefined;
+    const last = sameBoot ? state.interfaces.get(formerName(name, { state, context })) : undefined;
     if (last === undefined && sameBoot) {
       return bootedSince && period.start === state.current.start ? now : NOTHING;
     }
-    return initialBytes(last, now);
+    return bytesSince(last, now);
   };
   const countedBytes = [...context.counters].reduce(
     (sum, [name, now]) => add(sum, newBytes(name, now)),
@@ -177,6 +179,25 @@ export function continueCount(state: TrafficState, context: TrafficContext): Tra
       earlierForMs: 0,
     }),
   };
+}
+
+/**
+ * The name under which an interface is in the state: another one if it was renamed since, which shows
+ * in its index.
+ */
+export function formerName(
+  name: string,
+  { state, context }: {
+    state: Pick<TrafficState, "interfaces" | "indexes">;
+    context: Pick<TrafficContext, "counters" | "indexes">;
+  },
+): string {
+  const index = context.indexes.get(name);
+  if (index === undefined || state.interfaces.has(name)) return name;
+  const former = [...state.indexes].find(([other, otherIndex]) =>
+    otherIndex === index && !context.counters.has(other)
+  );
+  return former?.[0] ?? name;
 }
 
 /**

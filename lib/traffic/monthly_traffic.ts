@@ -7,6 +7,7 @@ import {
   baselineForTotal,
   type Clocks,
   continueCount,
+  formerName,
   isSameBoot,
   PeriodClock,
   periodTotal,
@@ -108,6 +109,7 @@ export class MonthlyTraffic {
       current,
       others,
       interfaces: network.total.counters(),
+      indexes: network.total.indexes(),
     };
   }
 
@@ -154,14 +156,18 @@ export class MonthlyTraffic {
     const uptime = uptimeSeconds();
     const bootedAtMs = uptime === undefined ? undefined : nowMs - uptime * 1000;
     const counters = network.total.counters();
-    const context = { day, nowMs, period, bootId, bootedAtMs, counters };
+    const indexes = network.total.indexes();
+    const context = { day, nowMs, period, bootId, bootedAtMs, counters, indexes };
     const state = this.#restored;
     const started = state === undefined
       ? startCount(context, this.#options.importOfficial(period.startMs))
       : continueCount(state, context);
     if (state !== undefined && isSameBoot(state, bootId)) {
+      const present = new Set(
+        [...counters.keys()].map((name) => formerName(name, { state, context })),
+      );
       for (const [name, last] of state.interfaces) {
-        if (!counters.has(name)) network.total.restore(name, last);
+        if (!present.has(name)) network.total.restore(name, last, state.indexes.get(name));
       }
     }
     this.#generation++;

@@ -21,6 +21,8 @@ export interface TrafficState {
   readonly others: readonly PeriodBaseline[];
   /** The last counters of each interface. */
   readonly interfaces: ReadonlyMap<string, TrafficBytes>;
+  /** Indexes of these interfaces on this boot, where they are known; empty in older states. */
+  readonly indexes: ReadonlyMap<string, number>;
 }
 
 /** Number of baselines kept beside the current one. */
@@ -49,6 +51,10 @@ export function formatTrafficState(state: TrafficState): string {
     current: mark(state.current),
     others: state.others.slice(0, MAX_OTHER_PERIODS).map(mark),
     interfaces: Object.fromEntries(kept.map(([name, bytes]) => [name, both(bytes)])),
+    indexes: Object.fromEntries(kept.flatMap(([name]) => {
+      const index = state.indexes.get(name);
+      return index === undefined ? [] : [[name, index]];
+    })),
   }) + "\n";
 }
 
@@ -66,6 +72,8 @@ export function parseTrafficState(text: string): TrafficState {
   if (!Array.isArray(others) || others.length > MAX_OTHER_PERIODS) throw parseError("others");
   const interfaces = Object.entries(parseObject(state.interfaces, "interfaces"));
   if (interfaces.length > MAX_KEPT_INTERFACES) throw parseError("interfaces");
+  const indexes = Object.entries(parseObject(state.indexes ?? {}, "indexes"));
+  if (indexes.length > MAX_KEPT_INTERFACES) throw parseError("indexes");
   return {
     day: parseInteger(state.day, { name: "day", min: 1, max: 31 }),
     bootId,
@@ -76,6 +84,12 @@ export function parseTrafficState(text: string): TrafficState {
       interfaces.map((
         [name, value],
       ) => [name, parseTrafficBytes(value, { name: "interfaces", min: 0 })]),
+    ),
+    indexes: new Map(
+      indexes.map(([name, value]) => [
+        name,
+        parseInteger(value, { name: "indexes", min: 1, max: 2 ** 31 }),
+      ]),
     ),
   };
 }

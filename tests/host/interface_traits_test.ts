@@ -11,6 +11,9 @@ const NONE: InterfaceTraits = {
   stacked: false,
   deviceSlave: false,
   switchPort: false,
+  bridgePort: false,
+  master: undefined,
+  index: undefined,
 };
 
 function machine(name: string): LocalHost {
@@ -75,6 +78,7 @@ Deno.test("readInterfaceTraits() knows tunnels of the kernel's own by their type
       readText: () => uevent,
     };
     assertEquals(readInterfaceTraits(host, "home")?.tunnel, tunnel, uevent);
+    assertEquals(readInterfaceTraits(host, "home")?.index, uevent ? 4 : undefined, uevent);
   }
 });
 

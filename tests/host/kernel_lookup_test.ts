@@ -23,6 +23,9 @@ const TRAITS: InterfaceTraits = {
   tunnel: false,
   stacked: false,
   switchPort: false,
+  bridgePort: false,
+  master: undefined,
+  index: undefined,
 };
 
 Deno.test("KernelTree looks itself before the seal", () => {

@@ -237,6 +237,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
         const folder of [
           "eth0/device",
           "eth0/bonding_slave",
+          "eth0/brport",
           "br0/bridge",
           "br0/lower_eth0",
           "tap.1",

@@ -40,7 +40,7 @@ function basicInfo(machine: Machine, snapshot: Snapshot) {
 }
 
 for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
-  Deno.test(`openDarwinMachine() measures ${name}as recorded`, async () => {
+  Deno.test(`openDarwinMachine() measures ${name} as recorded`, async () => {
     await using mac = new FakeMac(name);
     const machine = await open(mac);
     const { collectors } = machine;

@@ -135,8 +135,8 @@ Deno.test("NetworkCollector.collect() keeps the total when an interface disappea
   assertEquals(machine.step(), [170, undefined]);
   assertEquals(machine.step({ eth0: 100 }), [170, 0]);
   assertEquals(machine.step({ eth0: 110, usb0: 75 }), [185, 10]);
-  assertEquals(machine.step({ eth0: 110, usb0: 3 }), [185, 0]);
-  assertEquals(machine.step({ eth0: 110, usb0: 5 }), [187, 2]);
+  assertEquals(machine.step({ eth0: 110, usb0: 3 }), [188, 3]);
+  assertEquals(machine.step({ eth0: 110, usb0: 5 }), [190, 2]);
   assertEquals(machine.asked, ["eth0", "usb0", "usb0"]);
 });
 
@@ -204,12 +204,36 @@ Deno.test("NetworkCollector.collect() uses the globs as given", () => {
   const traits = named({ eth0: DEVICE, eth1: DEVICE });
   const included = new Machine(counters, traits, { include: ["vmbr0", "lo"], exclude: ["*"] });
   assertEquals(included.step(), [1_001, undefined]);
-  assertEquals(included.asked, []);
+  // For its index; lo and what is not included are not looked up.
+  assertEquals(included.asked, ["vmbr0"]);
   const excluded = new Machine(counters, traits, { exclude: ["eth1"] });
   assertEquals(excluded.step(), [10, undefined]);
   // The excluded device still shows that this is a machine with devices.
   const all = new Machine({ eth0: 1, office: 5 }, traits, { exclude: ["eth0"] });
   assertEquals(all.step(), [0, undefined]);
+});
+
+Deno.test("NetworkCollector.collect() continues with an interface that is renamed", () => {
+  const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
+  const machine = new Machine({ eth0: 5_000 }, (name) => ({ ...DEVICE, index: indexes[name] }));
+  assertEquals(machine.step(), [5_000, undefined]);
+  assertEquals(machine.step({ lan0: 5_010 }), [5_010, 0]);
+  assertEquals(machine.step({ lan0: 5_030 }), [5_030, 20]);
+  assertEquals(machine.counted(), ["lan0"]);
+  // Another index is another interface, which adds all that it has.
+  assertEquals(machine.step({ usb0: 6_000 }), [11_030, 0]);
+});
+
+Deno.test("NetworkCollector.collect() continues with a renamed interface whose traits come late", async () => {
+  const late = Promise.withResolvers<InterfaceTraits>();
+  const machine = new Machine({ eth0: 5_000 }, (name) => {
+    return name === "eth0" ? { ...DEVICE, index: 2 } : late.promise;
+  }, { include: ["*0"] });
+  assertEquals(machine.step(), [5_000, undefined]);
+  assertEquals(machine.step({ lan0: 5_010 }), [5_000, 0]);
+  late.resolve({ ...DEVICE, index: 2 });
+  for (let turn = 0; turn < 3; turn++) await Promise.resolve();
+  assertEquals(machine.step({ lan0: 5_030 })?.[0], 5_030);
 });
 
 Deno.test("NetworkCollector.collect() has no data without net/dev and continues when it is back", () => {

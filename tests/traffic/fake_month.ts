@@ -3,6 +3,15 @@ import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import type { NetStaticSum } from "../../lib/traffic/net_static.ts";
 import { formatTrafficState, parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 
+const NO_TRAITS = {
+  device: false,
+  bond: false,
+  bondSlave: false,
+  bridge: false,
+  tunnel: false,
+  stacked: false,
+};
+
 /** A machine with its interfaces and clocks, and an agent on it that is started again and again. */
 export class FakeMonth {
   /** Sent bytes of each interface; twice as many are received. */
@@ -18,6 +27,8 @@ export class FakeMonth {
   disk: string | undefined;
   month: MonthlyTraffic;
   #uptimeMs: number;
+  readonly #indexes = new Map<string, number>();
+  #lastIndex = 1;
 
   constructor(now: string, options: { day?: number; bootedAt?: string } = {}) {
     this.nowMs = new Date(now).getTime();
@@ -30,7 +41,8 @@ export class FakeMonth {
   /** Starts the agent with what is on the disk. */
   start(): MonthlyTraffic {
     const source = { read: () => this.#netDev(), readFirstLine: () => undefined };
-    const traffic = new NetworkCollector(source, () => undefined, {
+    const traits = (name: string) => ({ ...NO_TRAITS, index: this.#indexes.get(name) });
+    const traffic = new NetworkCollector(source, traits, {
       lists: { include: this.include, exclude: [] },
       monotonicMs: () => this.monotonicMs,
     });
@@ -59,7 +71,16 @@ export class FakeMonth {
 
   /** Something passes through an interface, which comes up with it. */
   pass(bytes: number, name = "eth0"): void {
+    if (!this.counters.has(name)) this.#indexes.set(name, ++this.#lastIndex);
     this.counters.set(name, (this.counters.get(name) ?? 0) + bytes);
+  }
+
+  /** The kernel gives an interface another name. */
+  rename(from: string, to: string): void {
+    this.counters.set(to, this.counters.get(from) ?? 0);
+    this.counters.delete(from);
+    this.#indexes.set(to, this.#indexes.get(from) ?? 0);
+    this.#indexes.delete(from);
   }
 
   /** Time goes by on all clocks. */

@@ -69,10 +69,39 @@ Deno.test("MonthlyTraffic.collect() does not jump when interfaces disappear, ret
   world.counters.set("eth1", 1_010);
   assertEquals(world.look()[1], 1_110, "back with its counters");
   world.counters.set("eth1", 4);
-  assertEquals(world.look()[1], 1_110, "started anew under the eyes of the agent");
+  assertEquals(world.look()[1], 1_114, "restarted while the agent was running");
   world.counters.set("eth1", 2);
   world.start();
-  assertEquals(world.look()[1], 1_112, "started anew while it was down");
+  assertEquals(world.look()[1], 1_116, "restarted while it was stopped");
+});
+
+Deno.test("MonthlyTraffic.collect() does not jump when an interface is renamed", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(5_000);
+  assertEquals(world.look()[1], 5_000);
+  world.rename("eth0", "eth7");
+  world.pass(10, "eth7");
+  assertEquals(world.look()[1], 5_010, "renamed while the agent was running");
+  world.rename("eth7", "eth8");
+  world.pass(100, "eth8");
+  world.start();
+  assertEquals(world.look()[1], 5_110, "renamed while it was stopped");
+  world.pass(1_000, "eth9");
+  assertEquals(world.look()[1], 6_110, "a new interface");
+});
+
+Deno.test("MonthlyTraffic.collect() starts at 0 on a machine booted in an earlier period", () => {
+  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-10-31T23:59:59" });
+  world.pass(5_000);
+  world.disk = undefined;
+  world.start();
+  assertEquals(world.look(), ["2026-11-01", 0]);
+  world.pass(7);
+  assertEquals(world.look(), ["2026-11-01", 7]);
+  const later = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-11-01T00:00:01" });
+  later.pass(5_000);
+  later.start();
+  assertEquals(later.look(), ["2026-11-01", 5_000]);
 });
 
 Deno.test("MonthlyTraffic.collect() does not jump when an existing interface starts to count", () => {

@@ -16,6 +16,7 @@ const STATE: TrafficState = {
   current: { start: "2026-11-15", seenMs: 1795553719494, sentBytes: -5, receivedBytes: 7 },
   others: [{ start: "2026-10-15", seenMs: -1, sentBytes: 1, receivedBytes: 2 }],
   interfaces: new Map([["eth0", { sentBytes: 10, receivedBytes: 20 }]]),
+  indexes: new Map([["eth0", 2]]),
 };
 
 const count = fc.maxSafeNat();
@@ -38,6 +39,7 @@ const state: fc.Arbitrary<TrafficState> = fc.record({
   others: fc.array(mark, { maxLength: MAX_OTHER_PERIODS }),
   interfaces: fc.array(fc.tuple(fc.string({ maxLength: 15 }), both), { maxLength: 9 })
     .map((pairs) => new Map(pairs)),
+  indexes: fc.constant(new Map<string, number>()),
 });
 
 Deno.test("parseTrafficState() reads what formatTrafficState() writes", () => {
@@ -92,4 +94,9 @@ Deno.test("parseTrafficState() throws for a state with one invalid field", () =>
 Deno.test("parseTrafficState() throws nothing but a SyntaxError", () => {
   // Marks may be below 0, which is checked for elsewhere.
   onlySyntaxErrors((text) => parseTrafficState(text).interfaces, [formatTrafficState(STATE)]);
+});
+
+Deno.test("parseTrafficState() reads a state without indexes, as older versions wrote it", () => {
+  const { indexes: _, ...older } = JSON.parse(formatTrafficState(STATE));
+  assertEquals(parseTrafficState(JSON.stringify(older)), { ...STATE, indexes: new Map() });
 });
