@@ -31,10 +31,9 @@ const RESULTS_WAITING = 1000;
 const FIRST_INFO_RETRY_MS = 5_000;
 
 /** The part of a link that an agent uses. */
-export type AgentLink = Pick<
-  PanelLink,
-  "run" | "close" | "sendBasicInfo" | "sendProbeResult"
->;
+export interface AgentLink extends Pick<PanelLink, "run" | "close"> {
+  readonly messages: Pick<PanelLink["messages"], "sendBasicInfo" | "sendProbeResult">;
+}
 
 /** Dependencies of an {@linkcode Agent}. */
 export interface AgentParts {
@@ -159,7 +158,7 @@ export class Agent {
         return control.handleFile(order);
       case "startup config":
         return control.sendStartupConfig(order.requestId);
-      case "version":
+      case "switch version":
         return control.switchVersion(order.version);
       case "notice":
         return this.#logNotice(order.text);
@@ -201,8 +200,9 @@ export class Agent {
     const send = () => {
       const withoutNewColumns = this.#withoutNewColumns;
       const { version } = this.#parts;
-      return link.sendBasicInfo(
+      return link.messages.sendBasicInfo(
         toWireBasicInfo({ facts: facts(), snapshot, addresses, version, withoutNewColumns }),
+        this.#calls.signal,
       );
     };
     return await this.#try("basic info", async () => {
@@ -264,7 +264,10 @@ export class Agent {
   }
 
   async #sendResult(link: AgentLink, result: ProbeResult): Promise<void> {
-    await this.#try("probe result", () => link.sendProbeResult(toWireProbeResult(result)));
+    await this.#try(
+      "probe result",
+      () => link.messages.sendProbeResult(toWireProbeResult(result), this.#calls.signal),
+    );
   }
 
   /** Makes a call, and says what is new about the panel; whether the call went well. */

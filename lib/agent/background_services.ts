@@ -104,7 +104,7 @@ function openRemoteControl(config: Config, connection: PanelConnection): RemoteC
     execTimeoutMs: config.execTimeoutMinutes * 60_000,
     terminalIdleMs: config.terminalIdleMinutes * 60_000,
     sendResult: (result, signal) =>
-      connection.clientV1.sendCommandResult(toWireCommandResult(result), signal),
+      connection.sendCommandResult(toWireCommandResult(result), signal),
     dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
     allowsFiles: config.remoteFiles,
     transfers: connection.transfers,

@@ -71,10 +71,15 @@ export class HttpClient {
     return await this.#exchange(connection, call);
   }
 
+  /** Closes the idle connections, which are likely to be dead when one was found dead. */
+  closeIdle(): void {
+    for (const origin of [...this.#idle.keys()]) this.#dropIdle(origin);
+  }
+
   /** Closes the idle connections, and keeps none from now on. */
   close(): void {
     this.#closed = true;
-    for (const origin of [...this.#idle.keys()]) this.#dropIdle(origin);
+    this.closeIdle();
   }
 
   async #exchange(

@@ -1,29 +1,41 @@
-import { isHtml, type PanelCall, type PanelFetch, statusError } from "./http_exchange.ts";
+import {
+  isHtml,
+  type PanelCall,
+  type PanelFetch,
+  type PanelResponse,
+  statusError,
+} from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
 
-/** Which panel, as which node. */
+/** The panel and the node that calls are made for. */
 export interface PanelAccess {
-  /** Base URL without a slash at its end. */
+  /** Base URL without a trailing slash. */
   readonly endpoint: string;
-  /** Asked for at each call. */
+  /** Read at each call, since a node that registers itself may get a new one. */
   readonly token: string;
 }
 
-/** A panel by its HTTP interface, the one that every version of it has. */
+/** The panel may take 5 s for basic info, since it looks up the country. */
+const BASIC_INFO_TIMEOUT_MS = 20_000;
+const PROBE_RESULT_TIMEOUT_MS = 10_000;
+const COMMAND_RESULT_TIMEOUT_MS = 30_000;
+const TASKS_TIMEOUT_MS = 10_000;
+
+/** Version 1 of the panel's protocol, by HTTP: panels up to 1.4 have it. */
 export class ClientV1 {
   readonly #access: PanelAccess;
-  readonly #exchange: PanelFetch;
-  /** The last list of tasks, which is most often the next one too: 10,000 of them are megabytes. */
+  readonly #fetch: PanelFetch;
+  /** The last task list, which is usually the next one too: 10,000 tasks take megabytes. */
   #tasks: { readonly text: string; readonly list: TaskList } | undefined;
 
-  constructor(access: PanelAccess, options: { exchange: PanelFetch }) {
+  constructor(access: PanelAccess, options: { fetch: PanelFetch }) {
     this.#access = access;
-    this.#exchange = options.exchange;
+    this.#fetch = options.fetch;
   }
 
-  /** @throws {PanelError} When the panel did not take it. */
+  /** Sends a report. @throws {PanelError} When it is not accepted. */
   async sendReport(
     report: WireReport,
     options: { timeoutMs: number; signal: AbortSignal },
@@ -31,26 +43,31 @@ export class ClientV1 {
     await this.#post("send report", "report", report, options);
   }
 
-  /** The panel may take 5 s for it, since it looks up the country. @throws {PanelError} */
+  /** Sends basic info. @throws {PanelError} When it is not accepted. */
   async sendBasicInfo(info: WireBasicInfo, signal: AbortSignal): Promise<void> {
-    await this.#post("send basic info", "uploadBasicInfo", info, { timeoutMs: 20_000, signal });
+    const options = { timeoutMs: BASIC_INFO_TIMEOUT_MS, signal };
+    await this.#post("send basic info", "uploadBasicInfo", info, options);
   }
 
-  /** @throws {PanelError} When the panel did not take it. */
+  /** Sends the result of a probe. @throws {PanelError} When it is not accepted. */
   async sendProbeResult(result: WireProbeResult, signal: AbortSignal): Promise<void> {
-    await this.#post("send probe result", "ping/result", result, { timeoutMs: 10_000, signal });
+    const options = { timeoutMs: PROBE_RESULT_TIMEOUT_MS, signal };
+    await this.#post("send probe result", "ping/result", result, options);
   }
 
-  /** @throws {PanelError} When the panel did not take it. */
+  /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
   async sendCommandResult(result: WireCommandResult, signal: AbortSignal): Promise<void> {
-    const options = { timeoutMs: 30_000, signal };
-    await this.#post("send command result", "task/result", result, options);
+    const options = { timeoutMs: COMMAND_RESULT_TIMEOUT_MS, signal };
+    // Panels up to 1.1.8 refuse an empty result.
+    const message = result.result === "" ? { ...result, result: " " } : result;
+    await this.#post("send command result", "task/result", message, options);
   }
 
-  /** The same object again as long as nothing changes. @throws {PanelError} When none is readable. */
+  /** Fetches the probe tasks; the same object as long as they don't change. @throws {PanelError} */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
-    const call = this.#call("GET", "fetch probe tasks", "ping/tasks", { timeoutMs: 10_000 });
-    const text = await this.#answer(call, signal);
+    const options = { timeoutMs: TASKS_TIMEOUT_MS };
+    const call = this.#call("GET", "fetch probe tasks", "ping/tasks", options);
+    const text = await this.#request(call, signal);
     if (this.#tasks?.text === text) return this.#tasks.list;
     try {
       const list = parseTaskList(text);
@@ -70,15 +87,17 @@ export class ClientV1 {
   ): Promise<void> {
     const body = JSON.stringify(message);
     const call = this.#call("POST", verb, path, { timeoutMs: options.timeoutMs, body });
-    const text = await this.#answer(call, options.signal);
-    // Old panels, and proxies in front of any, answer 200 with HTML to what they don't know.
+    const text = await this.#request(call, options.signal);
+    // Proxies answer 200 with a page of HTML to paths that they don't know.
     if (!isSuccess(text)) throw unreadable(call, text);
   }
 
-  async #answer(call: PanelCall, signal: AbortSignal): Promise<string> {
-    const answer = await this.#exchange(call, signal);
-    if (answer.status !== 200) throw statusError(call.name, answer);
-    return answer.text;
+  async #request(call: PanelCall, signal: AbortSignal): Promise<string> {
+    const response = await this.#fetch(call, signal);
+    if (response.status === 200) return response.text;
+    throw isUnsupported(response)
+      ? unsupported(call, `status ${response.status}`, response.status)
+      : statusError(call.name, response);
   }
 
   #call(
@@ -112,9 +131,22 @@ function isSuccess(text: string): boolean {
   }
 }
 
+/** A panel without version 1, or no panel at all; one that is not set up answers 404 with JSON. */
+function isUnsupported({ status, text }: PanelResponse): boolean {
+  return status === 405 || (status === 404 && !/^\s*[{[]/.test(text));
+}
+
+function unsupported({ name }: PanelCall, answer: string, status: number): PanelError {
+  return new PanelError(
+    `Cannot ${name}: the answer is ${answer}, not a panel's of version 1; is the address right?`,
+    { failure: "unsupported protocol", status },
+  );
+}
+
 function unreadable(call: PanelCall, text: string, cause?: unknown): PanelError {
-  const what = isHtml(text)
-    ? "the answer is a page of HTML, not a panel's; is the address right?"
-    : "the answer is not a panel's";
-  return new PanelError(`Cannot ${call.name}: ${what}`, { failure: "unreadable", cause });
+  if (isHtml(text)) return unsupported(call, "a page of HTML", 200);
+  return new PanelError(`Cannot ${call.name}: the answer is not a panel's`, {
+    failure: "unreadable",
+    cause,
+  });
 }

@@ -4,9 +4,9 @@ import type { HttpClient } from "../net/http_client.ts";
 import { withTimeout } from "../net/timeout.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
-/** One call to a panel. */
+/** A call to a panel. */
 export interface PanelCall {
-  /** What the log calls it: method and path, without the query. */
+  /** Its name in the log: purpose, method and path, without the query. */
   readonly name: string;
   readonly url: string;
   readonly method: "GET" | "POST";
@@ -15,22 +15,22 @@ export interface PanelCall {
   readonly timeoutMs: number;
 }
 
-/** What was answered, whatever the status. */
+/** The response to a call, with any status. */
 export interface PanelResponse {
   readonly status: number;
   readonly text: string;
-  /** Where a redirect leads. */
+  /** The `Location` header of a redirect. */
   readonly location?: string | undefined;
 }
 
-/** Makes one call. */
+/** Makes a call and gives its response. */
 export type PanelFetch = (call: PanelCall, signal: AbortSignal) => Promise<PanelResponse>;
 
 /**
- * Makes calls with a client; `headers` go along with each.
+ * Creates a function that makes calls with a client and sends `headers` with each.
  *
- * What it returns throws a {@linkcode PanelError} when there is no answer in time, and the signal's
- * reason when that aborts.
+ * It throws a {@linkcode PanelError} when there is no response in time, and the signal's reason when
+ * that aborts.
  */
 export function createPanelFetch(
   client: Pick<HttpClient, "request">,
@@ -53,16 +53,16 @@ export function createPanelFetch(
   };
 }
 
-/** Whether a text is a page, as proxies and old panels send it. */
+/** Whether a text is HTML, as proxies and old panels answer. */
 export function isHtml(text: string): boolean {
   return /^\s*</.test(text);
 }
 
-/** What an answer of another status than 200 means, for whichever call met it. */
+/** Creates the error for a response with another status than 200. */
 export function statusError(name: string, answer: PanelResponse): PanelError {
   const { status, text } = answer;
   if (status >= 300 && status < 400) {
-    return failure(name, "redirected", `it sends us to ${placeOf(answer.location ?? "")}`, status);
+    return failure(name, "redirected", `redirected to ${placeOf(answer.location ?? "")}`, status);
   }
   if (status === 401) {
     return failure(name, "unauthorized", "the panel does not know this token", status);
@@ -75,15 +75,15 @@ export function statusError(name: string, answer: PanelResponse): PanelError {
   return failure(name, kind, `status ${status}${wordsOf(text)}${hint}`, status);
 }
 
-/** Nothing came in time. */
+/** Creates the error for a call without a response in time. */
 export function timeoutError(name: string, timeoutMs: number): PanelError {
   return failure(name, "timeout", `no answer within ${timeoutMs / 1000} s`);
 }
 
-/** What went wrong before there was an answer; its words, but no cause, for that may hold the URL. */
+/** Creates the error for a failed connection; without a cause, which may hold the URL. */
 export function connectionError(name: string, cause: unknown): PanelError {
   const kind = cause instanceof ResponseError ? RESPONSE_FAILURES[cause.kind] : "unreachable";
-  // What is said of a line is whole without the runtime's own words below it.
+  // The message of a DialError is complete without the runtime's own below it.
   return failure(name, kind, cause instanceof DialError ? cause.message : describeError(cause));
 }
 
@@ -94,7 +94,7 @@ const RESPONSE_FAILURES: Readonly<Record<ResponseError["kind"], PanelFailure>> =
   "too long": "unreadable",
 };
 
-/** Where a redirect leads, without its query. */
+/** Describes the target of a redirect, without its query. */
 function placeOf(location: string): string {
   const base = "http://panel";
   if (!URL.canParse(location, base)) return "an unreadable address";
@@ -103,7 +103,7 @@ function placeOf(location: string): string {
   return place.slice(0, 200) + " (a login page in front of the panel?)";
 }
 
-/** What the panel says of its refusal, when it says it in JSON. */
+/** Describes a panel's error, when it is JSON. */
 function wordsOf(text: string): string {
   if (isHtml(text)) return " and a page of HTML";
   try {

@@ -1,4 +1,7 @@
 import { LogRateLimit } from "../log/rate_limit.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
+import { AnswerTimeout } from "./answer_timeout.ts";
+import type { ClientV1 } from "./client_v1.ts";
 import type { ClientV2 } from "./client_v2.ts";
 import { LinkLog } from "./link_log.ts";
 import {
@@ -8,6 +11,7 @@ import {
   type LinkEvent,
   type LinkSettings,
   type LinkState,
+  type ReportFailure,
   stepLink,
   type Transport,
 } from "./link_machine.ts";
@@ -17,64 +21,80 @@ import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
 import type { PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
 import { PanelSocket } from "./panel_socket.ts";
-import type { WireBasicInfo, WireProbeResult, WireReport } from "./protocol.ts";
+import type { WireReport } from "./protocol.ts";
 import { ReportTimer } from "./report_timer.ts";
 import type { WebSocketOpener } from "./websocket_opener.ts";
 
-const REPORT_MS = 10_000;
-/** A try whether POST goes through at all. */
-const TRIAL_MS = 6_000;
+/** Timeout of a report that finds out whether POST works. */
+const TRIAL_TIMEOUT_MS = 6_000;
+/** Timeout of the ping that goes with each report of version 1 by WebSocket. */
+const PONG_TIMEOUT_MS = 5_000;
 
-/** What a link asks of its owner, and tells it. */
+/** The owner of a link, which supplies reports and handles orders. */
 export interface LinkListener {
-  /** Looks at the machine; called right before a report leaves. */
+  /** Measures the machine; called right before a report is sent. */
   createReport(): WireReport;
-  /** The panel wants something done; must not throw. */
+  /** Handles an order of the panel; must not throw. */
   onOrder(order: PanelOrder): void;
-  /** The transport has changed; absent while nothing goes through. */
+  /** The transport has changed; `undefined` during an outage. */
   onTransport(transport: Transport | undefined): void;
-  /** The panel has accepted a report, and the next is due an interval later; must not throw. */
+  /** The panel has accepted a report, and the next one is due after `intervalMs`; must not throw. */
   onAccepted(intervalMs: number): void;
 }
 
-/** What a link works with. */
-export interface LinkParts extends Omit<MessageSenderParts, "socket">, LinkListener {
+/** The settings and clients of a link. */
+export interface LinkParts extends LinkListener {
   readonly settings: LinkSettings;
-  /** Time between two reports; each kind of transport has its own when absent. */
+  /** Time between two reports; by default each kind of transport has its own. */
   readonly intervalMs: number | undefined;
+  readonly clientV1: MessageSenderParts["clientV1"] & Pick<ClientV1, "sendReport">;
   readonly clientV2: Pick<ClientV2, "report" | "call" | "pull">;
+  readonly acknowledgements: Acknowledgements;
   readonly opener: Pick<WebSocketOpener, "open" | "toOpenFailure">;
+  /** Closes the idle connections for calls, which are likely to be dead too. */
+  dropIdleConnections(): void;
   readonly log: PanelLog;
 }
 
-/** When a link has to end. */
+/** The signals that end a link. */
 export interface LinkSignals {
   /** Ends the loops. */
   readonly signal: AbortSignal;
-  /** Ends the calls in flight, a moment later. */
+  /** Cancels the calls in flight, a moment later. */
   readonly calls: AbortSignal;
 }
 
-/** Keeps reports going to the panel, by whichever transport there is. */
+/** Sends reports to the panel by the best transport that works, and receives its orders. */
 export class PanelLink {
+  /** Sends everything but reports. */
+  readonly messages: MessageSender;
   readonly #parts: LinkParts;
   readonly #signals: LinkSignals;
-  readonly #sender: MessageSender;
-  readonly #unusableLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #unknownLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #linkLog: LinkLog;
   readonly #timer: ReportTimer;
+  readonly #answerTimeout = new AnswerTimeout();
   readonly #firstOutcome = Promise.withResolvers<void>();
   readonly #inFlight = new Set<Promise<void>>();
   #state: LinkState = INITIAL_LINK;
   #socket: PanelSocket | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #longPoll: AbortController | undefined;
+  /** The version that the panel has spoken last. */
+  #lastVersion: 1 | 2;
 
   constructor(parts: LinkParts, signals: LinkSignals) {
     this.#parts = parts;
     this.#signals = signals;
-    this.#sender = new MessageSender({ ...parts, socket: () => this.#socket });
-    this.#linkLog = new LinkLog(parts.log);
+    this.#lastVersion = parts.settings.version;
+    this.messages = new MessageSender({
+      clientV1: parts.clientV1,
+      clientV2: parts.clientV2,
+      socket: () => this.#socket,
+      transport: () => this.#state.transport ?? `v${this.#lastVersion} POST`,
+    });
+    this.#linkLog = new LinkLog(parts.log, { version: parts.settings.version });
     this.#timer = new ReportTimer({
       intervalMs: parts.intervalMs,
       onClamp: () => this.#linkLog.intervalClamped(),
@@ -82,12 +102,12 @@ export class PanelLink {
     });
   }
 
-  /** Resolves when the first report has gone through, or the first try has failed. */
+  /** Resolves when the first report was accepted, or the first attempt has failed. */
   get firstOutcome(): Promise<void> {
     return this.#firstOutcome.promise;
   }
 
-  /** Starts, and resolves when the signal has aborted and what was in flight has arrived. */
+  /** Runs until the signal aborts and the reports in flight have ended. */
   async run(): Promise<void> {
     const { signal } = this.#signals;
     if (signal.aborted) return;
@@ -101,25 +121,9 @@ export class PanelLink {
     await Promise.all(this.#inFlight);
   }
 
-  /** Ends the WebSocket, when all that was to be said has been. */
+  /** Closes the WebSocket. */
   close(): void {
     this.#socket?.close();
-  }
-
-  /** @throws {PanelError} When the panel did not take it. */
-  async sendBasicInfo(info: WireBasicInfo): Promise<void> {
-    await this.#sender.basicInfo(info, this.#currentTransport());
-  }
-
-  /** Sends a result by the transport that works, by POST when none does. @throws {PanelError} */
-  async sendProbeResult(result: WireProbeResult): Promise<void> {
-    await this.#sender.probeResult(result, this.#currentTransport());
-  }
-
-  #currentTransport(): { transport: Transport; signal: AbortSignal } {
-    const older = this.#linkLog.isV1Only || !this.#prefersV2();
-    const { transport = older ? "v1 POST" : "v2 POST" } = this.#state;
-    return { transport, signal: this.#signals.calls };
   }
 
   #dispatch(event: LinkEvent): void {
@@ -147,21 +151,24 @@ export class PanelLink {
         clearTimeout(this.#retryTimer);
         this.#retryTimer = setTimeout(() => this.#dispatch({ kind: "timer" }), effect.ms);
         return;
+      case "close":
+        this.#socket?.close();
+        return;
       case "warn of duplicate agent":
         this.#linkLog.duplicateAgent();
     }
   }
 
-  /** Starts what belongs to the new transport, and ends what belonged to the old one. */
   #onTransportChange(transport: Transport | undefined): void {
+    if (transport !== undefined) this.#lastVersion = transport.startsWith("v2") ? 2 : 1;
     this.#timer.start(transport);
     this.#longPoll?.abort();
-    this.#longPoll = transport === "v2 POST" ? this.#pull() : undefined;
+    this.#longPoll = transport === "v2 POST" ? this.#startLongPoll() : undefined;
     this.#parts.onTransport(transport);
   }
 
   async #dial(version: 1 | 2): Promise<void> {
-    const { opener } = this.#parts;
+    const { opener, acknowledgements } = this.#parts;
     const { signal } = this.#signals;
     let opened;
     try {
@@ -171,14 +178,14 @@ export class PanelLink {
       const { why, error } = opener.toOpenFailure({ version }, cause);
       this.#linkLog.dialFailed(error, {
         hasFallback: this.#state.transport !== undefined,
-        mayFallBack: why === "answered",
+        mayFallBack: why === "answered" && !this.#state.lastResort,
       });
       if (why !== "answered") this.#firstOutcome.resolve();
       this.#dispatch({ kind: "dial failed", why });
       return;
     }
     const onMessage = (message: PanelMessage) => this.#handleMessage(message);
-    const socket = new PanelSocket(opened, { version, onMessage });
+    const socket = new PanelSocket(opened, { version, onMessage, acknowledgements });
     this.#socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();
@@ -190,16 +197,18 @@ export class PanelLink {
     this.#socket = undefined;
     if (this.#signals.signal.aborted) return;
     const { transport } = this.#state;
-    const { end, closeReason: ending } = socket;
-    const livedMs = performance.now() - socket.openedAtMs;
-    this.#linkLog.socketClosed(ending, {
+    const { end, closeReason } = socket;
+    const durationMs = performance.now() - socket.openedAtMs;
+    // The calls that follow must not wait for a connection on the same dead path.
+    if (end === "timed out") this.#parts.dropIdleConnections();
+    this.#linkLog.socketClosed(closeReason, {
       hasFallback: transport !== undefined && !isWebSocket(transport),
-      durationMs: livedMs,
+      durationMs,
     });
-    this.#dispatch({ kind: "closed", durationMs: livedMs, end });
+    this.#dispatch({ kind: "closed", durationMs, end });
   }
 
-  /** Lets a report that is in flight arrive before the link ends. */
+  /** Lets a report in flight end before the link does. */
   async #track(sending: Promise<void>): Promise<void> {
     this.#inFlight.add(sending);
     await sending;
@@ -208,30 +217,32 @@ export class PanelLink {
 
   async #sendReport(transport: Transport): Promise<void> {
     const { calls } = this.#signals;
-    // A WebSocket's reports don't wait for each other: a slow answer must not make a gap.
+    // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
     if (isWebSocket(transport)) this.#timer.next(transport, true);
-    const trial = transport === this.#state.trying;
+    const isTrial = transport === this.#state.trying;
     const before = this.#state.transport;
+    const intervalMs = this.#timer.intervalMs(transport);
+    const timeoutMs = this.#timeoutMs(transport, { isTrial });
     try {
       const report = this.#parts.createReport();
-      const timeoutMs = trial ? TRIAL_MS : REPORT_MS;
-      const events = await this.#sender.report(report, { transport, timeoutMs, signal: calls });
-      if (trial) this.#linkLog.transportFound(transport, { expected: !this.#prefersV2() });
+      const sentAtMs = performance.now();
+      const events = await this.#send(report, { transport, timeoutMs, signal: calls });
+      // A report of version 1 by WebSocket is not answered.
+      if (transport !== "v1 WebSocket") this.#answerTimeout.record(performance.now() - sentAtMs);
+      if (isTrial) this.#linkLog.transportFound(transport);
       this.#linkLog.accepted(transport);
-      this.#parts.onAccepted(this.#timer.intervalMs(transport));
+      this.#parts.onAccepted(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
       this.#handleEvents(events);
       if (!isWebSocket(transport) || before !== transport) this.#timer.next(transport, true);
     } catch (error) {
       if (calls.aborted) return;
+      if (error instanceof PanelError && error.failure === "timeout") {
+        this.#parts.dropIdleConnections();
+      }
       const why = failureOf(error);
-      // Whether the older version goes through is still to be seen, and a WebSocket that gives no
-      // answer ends, which is told then.
-      const isLogged = isWebSocket(transport)
-        ? why !== "lost"
-        : !(trial && why === "unsupported protocol");
-      if (isLogged) this.#linkLog.failed(error);
       this.#dispatch({ kind: "failed", transport, why });
+      this.#logFailure(error, { transport, isTrial, why });
       if (!isWebSocket(transport) || before !== transport) {
         this.#timer.next(transport, isWebSocket(transport));
       }
@@ -239,20 +250,48 @@ export class PanelLink {
     this.#firstOutcome.resolve();
   }
 
-  #prefersV2(): boolean {
-    const { noWebSocket: httpOnly, version } = this.#parts.settings;
-    return !httpOnly && version === 2;
+  #timeoutMs(transport: Transport, { isTrial }: { isTrial: boolean }): number {
+    if (isTrial) return TRIAL_TIMEOUT_MS;
+    if (transport === "v1 WebSocket") return PONG_TIMEOUT_MS;
+    return this.#answerTimeout.get(this.#timer.intervalMs(transport));
   }
 
-  #pull(): AbortController {
-    const pulling = new AbortController();
+  #logFailure(
+    error: unknown,
+    { transport, isTrial, why }: { transport: Transport; isTrial: boolean; why: ReportFailure },
+  ): void {
+    if (isWebSocket(transport)) {
+      // One without an answer is closed, and that is logged.
+      if (why !== "lost") this.#linkLog.failed(error);
+    } else if (isTrial && this.#state.lastResort) {
+      this.#linkLog.postUnsupported(error);
+    } else if (this.#state.trying === undefined || !isTrial) {
+      this.#linkLog.failed(error);
+    }
+  }
+
+  /** Sends a report by a transport, and gives the events of the answer. @throws {PanelError} */
+  async #send(
+    report: WireReport,
+    options: { transport: Transport; timeoutMs: number; signal: AbortSignal },
+  ): Promise<PanelEvent[]> {
+    const { clientV1, clientV2 } = this.#parts;
+    if (options.transport === "v2 POST") return await clientV2.report(report, options);
+    if (options.transport === "v1 POST") await clientV1.sendReport(report, options);
+    else if (this.#socket !== undefined) await this.#socket.sendReport(report, options);
+    else throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
+    return [];
+  }
+
+  #startLongPoll(): AbortController {
+    const controller = new AbortController();
     const { clientV2, log } = this.#parts;
-    longPoll(pulling.signal, {
+    longPoll(controller.signal, {
       pull: (signal) => clientV2.pull(signal),
       onEvents: (events) => this.#handleEvents(events),
       onOutcome: (error) => error === undefined ? log.succeeded("pull") : log.failed("pull", error),
     });
-    return pulling;
+    return controller;
   }
 
   #handleEvents(events: readonly PanelEvent[]): void {
@@ -263,25 +302,34 @@ export class PanelLink {
     if (this.#signals.signal.aborted) return;
     switch (message.kind) {
       case "answer":
-        // Over the older version only what was refused is answered.
-        if (message.error) this.#logUnusable(`"${message.error.text}"`);
+        // Version 1 answers only what it refuses.
+        if (message.error) this.#logInvalid(`"${message.error.text}"`);
         return;
-      case "unusable":
-        this.#logUnusable(message.reason);
+      case "invalid":
+        this.#logInvalid(message.reason);
+        return;
+      case "unknown":
+        this.#logUnknown(message.method);
         return;
       default:
         this.#parts.onOrder(message);
     }
   }
 
-  #logUnusable(text: string): void {
-    if (!this.#unusableLog.allows()) return;
-    const more = this.#unusableLog.takeSuppressed();
-    this.#parts.log.warning(`The panel says something odd: ${text}${more}`);
+  #logInvalid(reason: string): void {
+    if (!this.#invalidLog.allows()) return;
+    const more = this.#invalidLog.takeSuppressed();
+    this.#parts.log.warning(`Ignored a message of the panel: ${reason}${more}`);
+  }
+
+  #logUnknown(method: string): void {
+    if (!this.#unknownLog.allows()) return;
+    const more = this.#unknownLog.takeSuppressed();
+    this.#parts.log.debug(`Ignored an order of the panel of unknown name ${method}${more}`);
   }
 }
 
-function failureOf(error: unknown): "unsupported protocol" | "rejected" | "lost" {
+function failureOf(error: unknown): ReportFailure {
   if (!(error instanceof PanelError)) return "lost";
   const { failure, code } = error;
   if (failure === "unsupported protocol") return "unsupported protocol";

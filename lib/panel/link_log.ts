@@ -7,35 +7,38 @@ import {
 import type { PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
 
-/** Tells the operator what becomes of the link: the first report, trouble, and what goes round it. */
+/** Logs the link for an operator: the first report, outages, and fallbacks to another transport. */
 export class LinkLog {
   readonly #log: PanelLog;
-  #accepted = false;
-  #older = false;
+  readonly #preferredVersion: 1 | 2;
+  #isFirstLogged = false;
   #isClamped = false;
-  /** What became of the last WebSocket; told only when it turns out that POST goes through. */
+  /** The version that was found last. */
+  #version: 1 | 2;
+  /** The failure of the last WebSocket, logged only if POST works. */
   #socketError: PanelError | undefined;
-  /** WebSockets that did not last, in a row. */
+  /** The failure of POST where a WebSocket of version 1 is the last resort, logged if that fails too. */
+  #postError: unknown;
+  /** WebSockets in a row that did not last. */
   #shortConnections = 0;
-  /** Reports that the present WebSocket has answered, as far as they are counted. */
+  /** Reports that the current WebSocket has answered, after several that did not last. */
   #answers = 0;
 
-  constructor(log: PanelLog) {
+  /** @param options `version`: the preferred version of the protocol. */
+  constructor(log: PanelLog, options: { version: 1 | 2 }) {
     this.#log = log;
+    this.#preferredVersion = options.version;
+    this.#version = options.version;
   }
 
-  /** Whether the panel was found to speak the older version of its protocol only. */
-  get isV1Only(): boolean {
-    return this.#older;
-  }
-
-  /** A report went through. */
+  /** A report was accepted. */
   accepted(transport: Transport): void {
-    if (!this.#accepted) this.#log.info(`First report accepted, by ${transport}`);
-    this.#accepted = true;
-    if (transport === "v2 WebSocket") this.#older = false;
+    if (!this.#isFirstLogged) this.#log.info(`First report accepted, by ${transport}`);
+    this.#isFirstLogged = true;
+    this.#postError = undefined;
+    if (transport === "v2 WebSocket") this.#version = 2;
     if (isWebSocket(transport)) {
-      // One that came and went several times has to last for more than a report to be good news.
+      // After several that did not last, one answer is no proof that this one will.
       if (this.#shortConnections >= SHORT_CONNECTIONS_LIMIT && this.#answers++ === 0) return;
       this.#socketError = undefined;
       this.#log.succeeded("WebSocket");
@@ -43,59 +46,70 @@ export class LinkLog {
     this.#log.succeeded("report");
   }
 
-  /** A report did not go through. */
+  /** A report failed. */
   failed(error: unknown): void {
     this.#log.failed("report", error);
   }
 
-  /** A transport was found, or found again. */
-  transportFound(transport: Transport, options: { expected: boolean }): void {
-    const older = !options.expected && (transport === "v1 POST" || transport === "v1 WebSocket");
-    if (older && !this.#older) this.#log.info("The panel speaks the older version of its protocol");
-    this.#older = older;
+  /** No POST transport is supported; a WebSocket of version 1 is tried. */
+  postUnsupported(error: unknown): void {
+    this.#postError = error;
+  }
+
+  /** A POST transport works that was tried. */
+  transportFound(transport: Transport): void {
+    const version = transport === "v2 POST" ? 2 : 1;
+    if (version !== this.#version && version !== this.#preferredVersion) {
+      this.#log.info(
+        `The panel supports only version ${version} of the protocol; reports are sent by ${transport}`,
+      );
+    }
+    this.#version = version;
     if (transport === "v2 POST" && this.#socketError !== undefined) {
       this.#logFallback(this.#socketError);
     }
   }
 
-  /** A WebSocket did not come about; `goesOn` says that reports go by POST. */
+  /** A WebSocket could not be opened; `hasFallback`: POST works, `mayFallBack`: POST is tried next. */
   dialFailed(error: PanelError, options: { hasFallback: boolean; mayFallBack: boolean }): void {
     this.#socketError = error;
     if (options.hasFallback) this.#logFallback(error);
-    else if (!options.mayFallBack) this.failed(error);
+    else if (!options.mayFallBack) this.failed(this.#postError ?? error);
   }
 
-  /** A WebSocket has ended that reports went by, or was to take them over. */
-  socketClosed(ending: string, options: { hasFallback: boolean; durationMs: number }): void {
+  /** A WebSocket was closed; `hasFallback`: POST works. */
+  socketClosed(reason: string, options: { hasFallback: boolean; durationMs: number }): void {
     this.#answers = 0;
     this.#shortConnections = options.durationMs < SHORT_CONNECTION_MS
       ? this.#shortConnections + 1
       : 0;
-    const message = `Cannot keep the WebSocket: ${ending}`;
+    const message = `Cannot keep the WebSocket: ${reason}`;
     const error = new PanelError(message, { failure: "disconnected" });
     this.#socketError = error;
     if (options.hasFallback) this.#logFallback(error);
-    // Such a one is not waited for: POST is tried, and what becomes of that is told.
+    // After several that did not last POST is tried, and its outcome is logged.
     else if (this.#shortConnections < SHORT_CONNECTIONS_LIMIT) this.failed(error);
   }
 
-  /** Another agent must be using the same token. */
+  /** Several connections in a row were closed soon. */
   duplicateAgent(): void {
     this.#log.warning(
-      "The panel closes each connection soon after it was made: most likely another agent runs " +
+      "The panel closes each connection soon after it was opened: most likely another agent runs " +
         "with the same token",
     );
   }
 
-  /** The interval is longer than the panel allows over a WebSocket. */
+  /** The configured interval is longer than a panel allows over a WebSocket. */
   intervalClamped(): void {
     if (this.#isClamped) return;
     this.#isClamped = true;
-    this.#log.info("Reports go every 10 s: the panel drops a WebSocket that is silent for longer");
+    this.#log.info(
+      "Reports are sent every 10 s: the panel closes a WebSocket that is idle for 11 s",
+    );
   }
 
   #logFallback({ message }: PanelError): void {
-    const text = `${message}; reports go by POST`;
+    const text = `${message}; reports are sent by POST`;
     this.#log.failed("WebSocket", new PanelError(text, { failure: "websocket blocked" }));
   }
 }

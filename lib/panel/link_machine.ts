@@ -1,148 +1,160 @@
 /**
- * What is known of the link to the panel, what can happen to it, and what can be done about that.
+ * The state machine of the link: chooses the transport of reports and schedules retries.
  *
- * Decides by which transport reports go: a pure function of what has happened.
+ * It is a pure function of the state and an event; `link.ts` performs the effects.
  *
  * @module
  */
 
-/** A transport to the panel. */
+/** A way to send reports: a version of the panel's protocol by WebSocket or by POST. */
 export type Transport = "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST";
 
-/** Whether a transport is by WebSocket. */
-export function isWebSocket(transport: Transport): boolean {
+/** A transport by POST. */
+export type PostTransport = "v2 POST" | "v1 POST";
+
+/** Whether a transport is a WebSocket. */
+export function isWebSocket(
+  transport: Transport,
+): transport is Exclude<Transport, PostTransport> {
   return transport === "v1 WebSocket" || transport === "v2 WebSocket";
 }
 
-/** What the user wants of the link. */
+/** The user's settings of the link. */
 export interface LinkSettings {
-  /** Stay on the HTTP interface. */
+  /** Never opens a WebSocket for reports. */
   readonly noWebSocket: boolean;
-  /** The newest version of the panel's protocol to use. */
+  /** The version of the protocol that is tried first. */
   readonly version: 1 | 2;
-  /** Commands and terminals are wanted: a panel without version 2 has them by WebSocket only. */
+  /** Whether commands and terminals are wanted: panels without version 2 send them by WebSocket only. */
   readonly remoteControl: boolean;
-  /** The longest wait between two tries in the first minute of trouble. */
+  /** The longest delay between two attempts in the first minute of an outage. */
   readonly reconnectMs: number;
 }
 
-/** Why a WebSocket did not come about, as far as it matters for what to try next. */
+/** Why a WebSocket could not be opened, as far as it matters for the next step. */
 export type DialFailure =
-  /** Something answered, or took the connection at least: POST may go through. */
+  /** Something answered or at least accepted the connection: POST may work. */
   | "answered"
-  /** The panel's machine refused the connection. */
+  /** The connection was refused. */
   | "refused"
-  /** Nothing was heard: no name, no transport, no answer. */
+  /** No name, no route or no answer. */
   | "no answer";
 
-/** How a WebSocket that stood has ended. */
+/** How an open WebSocket was closed. */
 export type SocketEnd =
-  /** The other side ended it, or the line did. */
+  /** By the server, or by the network. */
   | "closed"
-  /** It was given up because it had gone mute. */
+  /** By the agent: there was no answer in time. */
   | "timed out"
-  /** It was given up because what came was no message, or a far too long one. */
+  /** By the agent: the server sent an invalid frame or too long a message. */
   | "protocol error";
 
-/** What happened. */
+/** An event of the link. */
 export type LinkEvent =
   | { readonly kind: "start" }
   | { readonly kind: "opened" }
   | { readonly kind: "dial failed"; readonly why: DialFailure }
-  /** A WebSocket that stood has ended. */
-  | {
-    readonly kind: "closed";
-    readonly durationMs: number;
-    readonly end: SocketEnd;
-  }
+  | { readonly kind: "closed"; readonly durationMs: number; readonly end: SocketEnd }
   | { readonly kind: "accepted"; readonly transport: Transport }
-  /** A report did not get through; "unsupported protocol" when the answer shows no sign of version 2. */
   | {
     readonly kind: "failed";
     readonly transport: Transport;
-    readonly why: "unsupported protocol" | "rejected" | "lost";
+    readonly why: ReportFailure;
   }
-  /** The wait that was asked for is over. */
+  /** The delay of the last `wait` is over. */
   | { readonly kind: "timer" };
 
-/** What to do about it. */
+/** Why a report was not accepted. */
+export type ReportFailure =
+  /** The answer shows no sign of this version of the protocol. */
+  | "unsupported protocol"
+  /** The panel refused the content. */
+  | "rejected"
+  | "lost";
+
+/** An action that follows from an event. */
 export type LinkEffect =
   /** Dial a WebSocket; `opened` or `dial failed` follows, and `closed` after `opened`. */
   | { readonly kind: "dial"; readonly version: 1 | 2 }
   /** Send a report now; `accepted` or `failed` follows. */
   | { readonly kind: "report"; readonly transport: Transport }
-  /** Say `due` after so long; a wait from before is forgotten. */
+  /** Emit `timer` after a delay, which replaces an earlier one. */
   | { readonly kind: "wait"; readonly ms: number }
-  /** Say that another agent most likely uses the same token. */
+  /** Close the WebSocket; `closed` follows. */
+  | { readonly kind: "close" }
   | { readonly kind: "warn of duplicate agent" };
 
-/** All that is remembered. */
+/** The state of the link. */
 export interface LinkState {
-  /** The transport that has proved to work; absent while none has. */
-  readonly transport?: Transport;
-  /** The transport by POST that is being tried. */
-  readonly trying?: "v2 POST" | "v1 POST";
+  /** The transport that works; absent during an outage. */
+  readonly transport?: Transport | undefined;
+  /** The POST transport that is being tried. */
+  readonly trying?: PostTransport | undefined;
   readonly socket: "none" | "dialling" | "open";
-  /** Which version the WebSocket speaks, or the last one spoke. */
+  /** Version of the protocol of the current or last WebSocket. */
   readonly version: 1 | 2;
-  /** Whether a report over the present WebSocket was answered. */
+  /** Whether a report by the current WebSocket was answered. */
   readonly proven: boolean;
-  /** When the trouble began that still lasts. */
-  readonly outageSinceMs?: number;
-  /** Tries since the trouble is more than a minute old. */
+  /** Whether the version 1 WebSocket is used because no POST is supported. */
+  readonly lastResort: boolean;
+  /** When the current outage began. */
+  readonly outageSinceMs?: number | undefined;
+  /** Attempts since the outage is more than a minute old. */
   readonly backoffAttempts: number;
-  /** WebSockets that did not come about or did not last while POST worked, in a row. */
+  /** WebSockets in a row that could not be opened or did not last while POST worked. */
   readonly blocked: number;
-  /** WebSockets that ended soon after they stood, in a row. */
+  /** WebSockets in a row that were closed soon after they had been opened. */
   readonly shortConnections: number;
 }
 
-/** The next state, and what to do to get there. */
+/** The next state, and the effects that lead to it. */
 export interface LinkStep {
   readonly state: LinkState;
   readonly effects: readonly LinkEffect[];
 }
 
-/** When it happened and with what luck; given, so that it can be tested. */
+/** Time and chance, given by the caller so that tests are exact. */
 export interface LinkConditions {
   readonly nowMs: number;
   /** From 0 up to, but not including, 1. */
   readonly random: number;
 }
 
-/** Before anything has happened. */
+/** The state before `start`. */
 export const INITIAL_LINK: LinkState = {
   socket: "none",
   version: 2,
   proven: false,
+  lastResort: false,
   backoffAttempts: 0,
   blocked: 0,
   shortConnections: 0,
 };
 
+/** A WebSocket that is closed sooner did not last. */
+export const SHORT_CONNECTION_MS = 15_000;
+/** Short connections in a row that are no coincidence. */
+export const SHORT_CONNECTIONS_LIMIT = 3;
+
 const FAST_RETRY_MS = 60_000;
 const LONGEST_BACKOFF_MS = 30_000;
-/** Nobody is spared by waiting longer when nothing even arrives at the panel. */
+/** Nothing reaches the panel then, so shorter delays do not burden it. */
 const LONGEST_BACKOFF_NO_ANSWER_MS = 10_000;
 const FIRST_SOCKET_RETRY_MS = 4_000;
-/** A WebSocket that ends sooner has not lasted. */
-export const SHORT_CONNECTION_MS = 15_000;
-/** So many that have not lasted, one after another, are no chance any more. */
-export const SHORT_CONNECTIONS_LIMIT = 3;
+/** Delay between attempts to leave the last resort. */
+const LAST_RESORT_RETRY_MS = 60_000;
 /** Many agents lose their connections in the same instant when a panel or a proxy restarts. */
 const SPREAD_MS = 1_000;
 
-/** What becomes of the state when something happens. */
-export function stepLink(
-  state: LinkState,
-  event: LinkEvent,
-  options: LinkConditions & { settings: LinkSettings },
-): LinkStep {
+type Options = LinkConditions & { readonly settings: LinkSettings };
+
+/** Computes the next state and the effects of an event. */
+export function stepLink(state: LinkState, event: LinkEvent, options: Options): LinkStep {
   switch (event.kind) {
     case "start":
-      return start(state, options.settings);
+      return connect(state, options.settings);
     case "timer":
-      return due(state, options.settings);
+      return timer(state, options.settings);
     case "opened":
       return opened(state);
     case "dial failed":
@@ -156,25 +168,27 @@ export function stepLink(
   }
 }
 
-type Options = LinkConditions & { readonly settings: LinkSettings };
-
-/** Whether a WebSocket is never wanted. */
-function usesOnlyHttp({ noWebSocket: httpOnly, version, remoteControl }: LinkSettings): boolean {
-  return httpOnly || (version === 1 && !remoteControl);
+/** Whether no WebSocket is tried before POST. */
+function startsByPost({ noWebSocket, version, remoteControl }: LinkSettings): boolean {
+  return noWebSocket || (version === 1 && !remoteControl);
 }
 
-function start(state: LinkState, settings: LinkSettings): LinkStep {
-  return usesOnlyHttp(settings)
-    ? {
-      state: { ...state, transport: "v1 POST" },
-      effects: [{ kind: "report", transport: "v1 POST" }],
-    }
-    : dial(state, settings.version);
+/** Whether a WebSocket is better than a POST transport that works. */
+function wantsWebSocket(transport: PostTransport, settings: LinkSettings): boolean {
+  if (settings.noWebSocket) return false;
+  return transport === "v2 POST" ? settings.version === 2 : settings.remoteControl;
 }
 
-function due(state: LinkState, settings: LinkSettings): LinkStep {
+function connect(state: LinkState, settings: LinkSettings): LinkStep {
+  return startsByPost(settings) ? tryPost(state, settings) : dial(state, settings.version);
+}
+
+function timer(state: LinkState, settings: LinkSettings): LinkStep {
+  if (state.trying !== undefined) return { state, effects: [] };
+  if (state.socket === "open" && state.lastResort) return tryPost(state, settings);
   if (state.socket !== "none") return { state, effects: [] };
-  return dial(state, state.transport === "v1 POST" ? 1 : settings.version);
+  if (state.transport === "v2 POST") return dial(state, 2);
+  return state.transport === "v1 POST" ? dial(state, 1) : connect(state, settings);
 }
 
 function dial(state: LinkState, version: 1 | 2): LinkStep {
@@ -183,9 +197,8 @@ function dial(state: LinkState, version: 1 | 2): LinkStep {
 
 function opened(state: LinkState): LinkStep {
   const transport = state.version === 1 ? "v1 WebSocket" : "v2 WebSocket";
-  const { trying: _, ...rest } = state;
-  const open: LinkState = { ...rest, socket: "open", proven: false };
-  // What works is not left for a connection that may turn out to be mute: one report tries it.
+  const open: LinkState = { ...state, trying: undefined, socket: "open", proven: false };
+  // A transport that works is kept until the new connection has answered a report.
   return {
     state: state.transport === "v2 POST" ? open : { ...open, transport },
     effects: [{ kind: "report", transport }],
@@ -193,36 +206,43 @@ function opened(state: LinkState): LinkStep {
 }
 
 function dialFailed(state: LinkState, why: DialFailure, options: Options): LinkStep {
-  const without: LinkState = { ...state, socket: "none" };
+  const next: LinkState = { ...state, socket: "none", lastResort: false };
   if (state.transport !== undefined || state.trying !== undefined) {
-    return retrySocket(without, options);
+    return retrySocket(next, options);
   }
-  return why === "answered" ? tryPost(without, options.settings) : retryAll(without, why, options);
+  if (state.lastResort) return retryAll(next, "refused", options);
+  return why === "answered" ? tryPost(next, options.settings) : retryAll(next, why, options);
 }
 
 function closed(
   state: LinkState,
-  { durationMs: livedMs, end }: LinkEvent & { kind: "closed" },
+  { durationMs, end }: LinkEvent & { kind: "closed" },
   options: Options,
 ): LinkStep {
-  const shortLives = livedMs < SHORT_CONNECTION_MS && end !== "timed out"
-    ? state.shortConnections + 1
-    : 0;
-  const isDuplicate = shortLives === SHORT_CONNECTIONS_LIMIT && end === "closed";
+  const isShort = durationMs < SHORT_CONNECTION_MS && end !== "timed out";
+  const shortConnections = isShort ? state.shortConnections + 1 : 0;
+  const isDuplicate = shortConnections === SHORT_CONNECTIONS_LIMIT && end === "closed";
   const warnings: LinkEffect[] = isDuplicate ? [{ kind: "warn of duplicate agent" }] : [];
-  // What has gone mute would most likely be so again, and that takes long to be seen.
+  // A connection that timed out is likely to do so again, and that takes long to notice.
   const proven = state.proven && end !== "timed out";
-  const without: LinkState = { ...state, socket: "none", proven, shortConnections: shortLives };
-  const { state: next, effects } = afterSocketLost(without, options);
+  const { state: next, effects } = afterSocketClosed({
+    ...state,
+    socket: "none",
+    proven,
+    shortConnections,
+  }, options);
   return { state: next, effects: [...warnings, ...effects] };
 }
 
-function afterSocketLost(state: LinkState, options: Options): LinkStep {
+function afterSocketClosed(state: LinkState, options: Options): LinkStep {
   const { nowMs, random, settings } = options;
   if (state.transport === "v2 POST" || state.transport === "v1 POST") {
     return retrySocket(state, options);
   }
-  const lost = withoutTransport(state);
+  const lost: LinkState = { ...state, transport: undefined, lastResort: false };
+  // The attempt by POST that was in progress goes on.
+  if (state.trying !== undefined) return { state: lost, effects: [] };
+  if (state.lastResort) return retryAll(lost, "refused", options);
   if (!state.proven || state.shortConnections >= SHORT_CONNECTIONS_LIMIT) {
     return tryPost(lost, settings);
   }
@@ -232,27 +252,40 @@ function afterSocketLost(state: LinkState, options: Options): LinkStep {
   };
 }
 
-/** The WebSocket is barred or does not last; a report by POST shows whether that goes through. */
+/** Sends one report by POST in the preferred version, to find out whether POST works. */
 function tryPost(state: LinkState, settings: LinkSettings): LinkStep {
-  const trying = settings.version === 2 ? "v2 POST" : "v1 POST";
-  return { state: { ...state, trying }, effects: [{ kind: "report", transport: trying }] };
+  return tryPostBy(state, settings.version === 2 ? "v2 POST" : "v1 POST");
+}
+
+function tryPostBy(state: LinkState, transport: PostTransport): LinkStep {
+  return { state: { ...state, trying: transport }, effects: [{ kind: "report", transport }] };
 }
 
 function accepted(state: LinkState, transport: Transport, options: Options): LinkStep {
-  const { outageSinceMs: _, trying: __, ...rest } = state;
+  const works: LinkState = { ...state, transport, outageSinceMs: undefined, backoffAttempts: 0 };
   if (isWebSocket(transport)) {
-    return state.socket === "open"
-      ? { state: { ...rest, transport, proven: true, blocked: 0, backoffAttempts: 0 }, effects: [] }
-      : { state, effects: [] };
+    if (state.socket !== "open") return { state, effects: [] };
+    const isNew = !state.proven;
+    const next: LinkState = { ...works, proven: true, blocked: 0 };
+    return isNew && state.lastResort
+      ? retryLastResort(next, options)
+      : { state: next, effects: [] };
   }
-  if (transport === state.transport) return { state: { ...rest, backoffAttempts: 0 }, effects: [] };
-  if (transport !== state.trying) return { state, effects: [] };
-  const working: LinkState = { ...rest, transport, backoffAttempts: 0 };
-  if (transport === "v2 POST") return retrySocket(working, options);
-  if (usesOnlyHttp({ ...options.settings, version: 1 })) return { state: working, effects: [] };
-  return options.settings.version === 1 || rest.shortConnections >= SHORT_CONNECTIONS_LIMIT
-    ? retrySocket(working, options)
-    : dial(working, 1);
+  if (transport === state.transport) return { state: works, effects: [] };
+  return transport === state.trying ? postFound(works, transport, options) : { state, effects: [] };
+}
+
+/** POST works by a transport that was tried. */
+function postFound(found: LinkState, transport: PostTransport, options: Options): LinkStep {
+  const state: LinkState = { ...found, trying: undefined, lastResort: false };
+  // It is better than the last resort; the version 1 WebSocket ends, and then a better one is tried.
+  if (state.socket === "open") return { state, effects: [{ kind: "close" }] };
+  const { settings } = options;
+  const isFirstV1 = transport === "v1 POST" && settings.version === 2 &&
+    state.shortConnections < SHORT_CONNECTIONS_LIMIT;
+  return isFirstV1 && state.socket === "none" && wantsWebSocket(transport, settings)
+    ? dial(state, 1)
+    : retrySocket(state, options);
 }
 
 function failed(
@@ -260,50 +293,71 @@ function failed(
   { transport, why }: LinkEvent & { kind: "failed" },
   options: Options,
 ): LinkStep {
-  if (transport === state.trying) {
-    if (why === "unsupported protocol" && transport === "v2 POST") {
-      return {
-        state: { ...state, trying: "v1 POST" },
-        effects: [{ kind: "report", transport: "v1 POST" }],
-      };
-    }
-    const { trying: _, ...rest } = state;
-    // A report that was refused for what it says has shown all the same who is there.
-    if (why === "rejected" && transport === "v2 POST") {
-      return retrySocket({ ...rest, transport }, options);
-    }
-    return retryAll(rest, "refused", options);
-  }
+  if (transport === state.trying) return tryFailed(state, state.trying, { ...options, why });
   // A refusal is an answer.
   if (isWebSocket(transport) && why === "rejected") return accepted(state, transport, options);
-  // A WebSocket that does not answer is closed, and that is an event of its own.
+  // A WebSocket without an answer is closed, which is an event of its own.
   if (transport !== state.transport || why === "rejected" || state.socket === "open") {
     return { state, effects: [] };
   }
-  return usesOnlyHttp(options.settings)
-    ? { state, effects: [] }
-    : retryAll(withoutTransport(state), "refused", options);
+  return retryAll({ ...state, transport: undefined }, "refused", options);
 }
 
-/** Reports go by POST meanwhile: tries for a WebSocket that become rarer. */
-function retrySocket(state: LinkState, { random }: Options): LinkStep {
-  const tries = Math.max(state.blocked, state.shortConnections - SHORT_CONNECTIONS_LIMIT);
-  const longestMs = Math.min(FIRST_SOCKET_RETRY_MS * 2 ** tries, LONGEST_BACKOFF_MS);
+/** The report that tried a POST transport was not accepted. */
+function tryFailed(
+  state: LinkState,
+  transport: PostTransport,
+  options: Options & { why: ReportFailure },
+): LinkStep {
+  const { why, settings } = options;
+  const idle: LinkState = { ...state, trying: undefined };
+  // A refusal of its content proves that version 2 is there.
+  if (why === "rejected" && transport === "v2 POST") {
+    return postFound({ ...idle, transport, outageSinceMs: undefined }, transport, options);
+  }
+  if (why === "unsupported protocol") {
+    const preferred = settings.version === 2 ? "v2 POST" : "v1 POST";
+    if (transport === preferred) {
+      return tryPostBy(state, transport === "v2 POST" ? "v1 POST" : "v2 POST");
+    }
+    if (state.socket === "none" && !settings.noWebSocket) {
+      return dial({ ...idle, lastResort: true }, 1);
+    }
+  }
+  return state.socket === "open" && state.lastResort
+    ? retryLastResort(idle, options)
+    : retryAll(idle, "refused", options);
+}
+
+/** Schedules the next attempt to leave the last resort. */
+function retryLastResort(state: LinkState, { random }: Options): LinkStep {
+  const ms = LAST_RESORT_RETRY_MS * (0.5 + random / 2);
+  return { state, effects: [{ kind: "wait", ms }] };
+}
+
+/** Schedules the next attempt to open a WebSocket while POST works; the delay grows up to 30 s. */
+function retrySocket(state: LinkState, { random, settings }: Options): LinkStep {
+  const { transport } = state;
+  if (transport !== undefined && !isWebSocket(transport) && !wantsWebSocket(transport, settings)) {
+    return { state, effects: [] };
+  }
+  const attempts = Math.max(state.blocked, state.shortConnections - SHORT_CONNECTIONS_LIMIT);
+  const longestMs = Math.min(FIRST_SOCKET_RETRY_MS * 2 ** attempts, LONGEST_BACKOFF_MS);
   return {
     state: { ...state, blocked: Math.min(state.blocked + 1, 10) },
     effects: [{ kind: "wait", ms: longestMs * (0.5 + random / 2) }],
   };
 }
 
-/** Nothing goes through: all is tried again, from the start. */
+/** Nothing works: schedules the next attempt from the start. */
 function retryAll(
   state: LinkState,
   why: Exclude<DialFailure, "answered">,
   options: Options,
 ): LinkStep {
   const { nowMs, random, settings } = options;
-  const troubleSinceMs = state.outageSinceMs ?? nowMs;
-  const isBackingOff = nowMs - troubleSinceMs >= FAST_RETRY_MS;
+  const outageSinceMs = state.outageSinceMs ?? nowMs;
+  const isBackingOff = nowMs - outageSinceMs >= FAST_RETRY_MS;
   const backoffAttempts = isBackingOff ? Math.min(state.backoffAttempts + 1, 10) : 0;
   const slowestMs = why === "no answer" ? LONGEST_BACKOFF_NO_ANSWER_MS : LONGEST_BACKOFF_MS;
   const longestMs = Math.max(
@@ -311,12 +365,7 @@ function retryAll(
     Math.min(settings.reconnectMs * 2 ** backoffAttempts, slowestMs),
   );
   return {
-    state: { ...state, outageSinceMs: troubleSinceMs, backoffAttempts: backoffAttempts },
+    state: { ...state, outageSinceMs, backoffAttempts },
     effects: [{ kind: "wait", ms: random * longestMs }],
   };
-}
-
-function withoutTransport(state: LinkState): LinkState {
-  const { transport: _, ...rest } = state;
-  return rest;
 }

@@ -1,12 +1,12 @@
 /**
- * What a panel says of its own accord, and how it answers calls of JSON-RPC.
+ * Incoming JSON: orders of the panel, and answers to JSON-RPC calls.
  *
  * @module
  */
 
 import type { ProbeKind, ProbeTask } from "../types.ts";
 
-/** Something that the panel wants done. */
+/** An order of the panel. */
 export type PanelOrder =
   | {
     readonly kind: "probe";
@@ -30,65 +30,75 @@ export type PanelOrder =
   }
   | { readonly kind: "startup config"; readonly requestId: string }
   /** `latest`, a line such as `1.2.*`, or one version. */
-  | { readonly kind: "version"; readonly version: string }
-  /** Words for the log. */
+  | { readonly kind: "switch version"; readonly version: string }
+  /** A text for the log. */
   | { readonly kind: "notice"; readonly text: string };
 
-/** Nothing that could be dealt with. */
+/** An order of a name that this agent does not know. */
+export interface UnknownOrder {
+  readonly kind: "unknown";
+  /** The name in quotes, bounded. */
+  readonly method: string;
+}
+
+/** A message that can't be handled. */
 export interface InvalidMessage {
-  readonly kind: "unusable";
-  /** Why, in words for the log. */
+  readonly kind: "invalid";
+  /** Why, for the log. */
   readonly reason: string;
 }
 
-/** An order that waits for an acknowledgement, which is due even when it is of no use. */
+/** An order with an id, which has to be acknowledged even if it is invalid. */
 export interface PanelEvent {
   readonly id: string;
-  readonly message: PanelOrder | InvalidMessage;
+  readonly message: PanelOrder | UnknownOrder | InvalidMessage;
 }
 
-/** One message of a panel. */
+/** A message of the panel. */
 export type PanelMessage =
   | PanelOrder
+  | UnknownOrder
   | {
     readonly kind: "answer";
-    /** Of the call that is answered; absent when the panel could not read which it was. */
+    /** The id of the call; absent when the panel could not read it. */
     readonly id?: number;
-    /** Absent when the call went well. */
+    /** Absent after a success. */
     readonly error?: RpcError;
-    /** Orders that came along, oldest first. */
+    /** Events of the answer, oldest first. */
     readonly events: readonly PanelEvent[];
   }
   | InvalidMessage;
 
-/** Why the panel did not take a call. */
+/** An error in an answer. */
 export interface RpcError {
-  /** As JSON-RPC has it; absent in an error of another make. */
+  /** The code of JSON-RPC; absent in errors of version 1. */
   readonly code?: number;
   readonly text: string;
 }
 
-/** No command, target or notice is longer. */
-const MAX_TEXT_LENGTH = 1024 * 1024;
+/** Longest command, in UTF-16 code units. */
+const MAX_COMMAND_LENGTH = 1024 * 1024;
 const MAX_TARGET_LENGTH = 2048;
 const MAX_ID_LENGTH = 200;
 const MAX_EVENTS = 256;
-const WORDS_SHOWN = 200;
+const MAX_VERSION_LENGTH = 100;
+/** Longest text of the panel in a log line. */
+const MAX_LOG_LENGTH = 200;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads a message in the shape of JSON-RPC 2.0 or in the older one; never throws. */
+/** Parses a message in the shape of JSON-RPC 2.0 or of version 1; never throws. */
 export function parsePanelMessage(text: string): PanelMessage {
   let message: unknown;
   try {
     message = JSON.parse(text);
   } catch {
-    return unusable(`no JSON: ${JSON.stringify(text.slice(0, 40))}`);
+    return invalid(`not JSON: ${JSON.stringify(text.slice(0, 40))}`);
   }
-  return isFields(message) ? readMessage(message) : unusable("no object");
+  return isFields(message) ? readMessage(message) : invalid("not an object");
 }
 
-/** A call of JSON-RPC, as text. */
+/** Encodes a JSON-RPC call. */
 export function encodeRpcCall(method: string, params: unknown, id: number): string {
   return JSON.stringify({ jsonrpc: "2.0", method, params, id });
 }
@@ -97,34 +107,37 @@ function readMessage(message: Fields): PanelMessage {
   const { method, params } = message;
   if (typeof method === "string") return readOrder(method, params);
   if ("result" in message || isFields(message.error) || "id" in message) return readAnswer(message);
-  const older = message.message;
-  if (typeof older === "string") {
-    const order = readOrder(OLDER_NAMES.get(older) ?? older, message);
+  const name = message.message;
+  if (typeof name === "string") {
+    const order = readOrder(V1_NAMES.get(name) ?? name, message);
     return order.kind === "terminal" ? { ...order, resumable: false } : order;
   }
   if (typeof message.error === "string") {
-    return { kind: "answer", error: { text: words(message.error) }, events: [] };
+    return { kind: "answer", error: { text: forLog(message.error) }, events: [] };
   }
-  return unusable("of no known shape");
+  return invalid("an unknown shape");
 }
 
-/** What the older shape calls its orders. */
-const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
+/** Names of orders in version 1. */
+const V1_NAMES: ReadonlyMap<string, string> = new Map([
   ["ping", "agent.ping"],
   ["exec", "agent.exec"],
   ["terminal", "agent.terminal.request"],
 ]);
 
-function readOrder(method: string, params: unknown): PanelOrder | InvalidMessage {
+function readOrder(
+  method: string,
+  params: unknown,
+): PanelOrder | UnknownOrder | InvalidMessage {
   const fields = isFields(params) ? params : {};
   switch (method) {
     case "agent.ping":
       return readProbe(fields);
     case "agent.exec": {
       const { task_id: taskId, command } = fields;
-      if (!isId(taskId)) return unusable("a command without an id");
-      if (typeof command !== "string" || command.length > MAX_TEXT_LENGTH) {
-        return unusable("a command without words");
+      if (!isId(taskId)) return invalid("a command without an id");
+      if (typeof command !== "string" || command.length > MAX_COMMAND_LENGTH) {
+        return invalid("a command without a text, or too long a one");
       }
       return { kind: "command", taskId, command };
     }
@@ -132,11 +145,11 @@ function readOrder(method: string, params: unknown): PanelOrder | InvalidMessage
       const { request_id: requestId } = fields;
       return isId(requestId)
         ? { kind: "terminal", requestId, resumable: true }
-        : unusable("a terminal request without an id");
+        : invalid("a terminal request without an id");
     }
     case "agent.file": {
       const { request_id: requestId, op, args } = fields;
-      if (!isId(requestId)) return unusable("a file request without an id");
+      if (!isId(requestId)) return invalid("a file request without an id");
       const operation = typeof op === "string" ? op : "";
       return { kind: "file", requestId, op: operation, args: isFields(args) ? args : {} };
     }
@@ -144,30 +157,32 @@ function readOrder(method: string, params: unknown): PanelOrder | InvalidMessage
       const { request_id: requestId } = fields;
       return isId(requestId)
         ? { kind: "startup config", requestId }
-        : unusable("a request for the configuration without an id");
+        : invalid("a request for the configuration without an id");
     }
     case "agent.switchVersion": {
       const { version } = fields;
-      return { kind: "version", version: typeof version === "string" ? version : "" };
+      return typeof version === "string" && version.length <= MAX_VERSION_LENGTH
+        ? { kind: "switch version", version }
+        : invalid("a switch of versions without a version");
     }
     case "agent.message":
     case "agent.event":
-      return { kind: "notice", text: words(inWords(params)) };
+      return { kind: "notice", text: forLog(toJson(params)) };
     default:
-      return unusable(`an order of name ${JSON.stringify(method.slice(0, 40))}`);
+      return { kind: "unknown", method: JSON.stringify(method.slice(0, 40)) };
   }
 }
 
 function readProbe(fields: Fields): PanelOrder | InvalidMessage {
   const { ping_task_id: taskId, ping_type: probe, ping_target: target } = fields;
   if (typeof taskId !== "number" || !Number.isSafeInteger(taskId) || taskId <= 0) {
-    return unusable("a probe without an id");
+    return invalid("a probe without an id");
   }
   if (probe !== "icmp" && probe !== "tcp" && probe !== "http") {
-    return unusable(`a probe of type ${inWords(probe).slice(0, 40)}`);
+    return invalid(`a probe of type ${toJson(probe).slice(0, 40)}`);
   }
   if (typeof target !== "string" || target.length > MAX_TARGET_LENGTH) {
-    return unusable("a probe without a target");
+    return invalid("a probe without a target");
   }
   return { kind: "probe", taskId, probe, target };
 }
@@ -184,7 +199,7 @@ function readAnswer(message: Fields): PanelMessage {
 
 function readError({ code, message, data }: Fields): RpcError {
   const text = [message, data].filter((part) => typeof part === "string" && part !== "");
-  return { ...(typeof code === "number" ? { code } : {}), text: words(text.join(", ")) };
+  return { ...(typeof code === "number" ? { code } : {}), text: forLog(text.join(", ")) };
 }
 
 function readEvents(events: unknown): PanelEvent[] {
@@ -192,11 +207,11 @@ function readEvents(events: unknown): PanelEvent[] {
   return events.slice(0, MAX_EVENTS).flatMap((event: unknown) => {
     if (!isFields(event) || !isId(event.id)) return [];
     const { id, method, params } = event;
-    // Only an order: an answer in an answer could go on for ever.
+    // Only orders: answers could be nested without end.
     const named = typeof method === "string";
     return [{
       id,
-      message: named ? readOrder(method, params) : unusable("an event without a name"),
+      message: named ? readOrder(method, params) : invalid("an event without a name"),
     }];
   });
 }
@@ -209,41 +224,41 @@ function isId(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
 }
 
-/** JSON as text; what is nested too deep to be written is not worth reading either. */
-function inWords(value: unknown): string {
+/** Formats a value as JSON, if it is not nested too deep for that. */
+function toJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? "nothing";
   } catch {
-    return "something nested deep";
+    return "deeply nested JSON";
   }
 }
 
-function words(text: string): string {
-  return text.slice(0, WORDS_SHOWN);
+function forLog(text: string): string {
+  return text.slice(0, MAX_LOG_LENGTH);
 }
 
-function unusable(reason: string): InvalidMessage {
-  return { kind: "unusable", reason };
+function invalid(reason: string): InvalidMessage {
+  return { kind: "invalid", reason };
 }
 
-/** What the panel's task list holds. */
+/** The panel's task list. */
 export interface TaskList {
   tasks: ProbeTask[];
-  /** Tasks that can't be run, and why, in words for the log. */
+  /** Invalid tasks, with the reason, for the log. */
   skipped: string[];
 }
 
-/** More tasks than any panel's user sets up; what lies beyond is skipped. */
+/** Tasks that are read; further ones are skipped. */
 const MAX_TASKS = 10_000;
 
 /**
- * Reads the panel's task list. `null` stands for an empty one.
+ * Parses the panel's task list. `null` stands for an empty one.
  *
- * @throws {SyntaxError} When it is no JSON array.
+ * @throws {SyntaxError} When it is not a JSON array.
  */
 export function parseTaskList(text: string): TaskList {
   const list = parseJson(text) ?? [];
-  if (!Array.isArray(list)) throw new SyntaxError("Cannot parse the task list: it is no array");
+  if (!Array.isArray(list)) throw new SyntaxError("Cannot parse the task list: it is not an array");
   const tasks = new Map<number, ProbeTask>();
   const skipped: string[] = [];
   for (const item of list.slice(0, MAX_TASKS)) {
@@ -259,12 +274,12 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError("Cannot parse the task list: it is no JSON", { cause });
+    throw new SyntaxError("Cannot parse the task list: it is not JSON", { cause });
   }
 }
 
 function toProbeTask(item: unknown): ProbeTask | string {
-  if (!isFieldsTaskList(item)) return "one that is no object";
+  if (!isRecord(item)) return "one that is not an object";
   const { id, type, target, interval } = item;
   if (!isPositiveInteger(id)) return "one without an id";
   if (type !== "icmp" && type !== "tcp" && type !== "http") {
@@ -277,8 +292,8 @@ function toProbeTask(item: unknown): ProbeTask | string {
   return { id, kind: type, target, intervalSeconds: interval };
 }
 
-/** Not by a copy: there may be 10,000 of them. */
-function isFieldsTaskList(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Does not copy: there may be 10,000 tasks. */
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 

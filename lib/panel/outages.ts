@@ -108,6 +108,11 @@ export class PanelLog {
     this.#log.info("{text}", { text });
   }
 
+  /** Logs a line of the level debug. */
+  debug(text: string): void {
+    this.#log.debug("{text}", { text });
+  }
+
   /** Logs a warning. */
   warning(text: string): void {
     this.#log.warning("{text}", { text });

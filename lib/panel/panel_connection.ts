@@ -1,58 +1,55 @@
-/**
- * Puts together what leads to the panel: lines, calls, WebSockets, and the link over them.
- *
- * @module
- */
-
 import type { Config } from "../config/config.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
 import { USER_AGENT } from "../version.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
 import { ClientV1, type PanelAccess } from "./client_v1.ts";
 import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
 import { type LinkListener, type LinkSignals, PanelLink } from "./link.ts";
+import type { MessageSender, StartupConfig } from "./message_sender.ts";
 import { type OutcomeListener, PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
-import type { WireFileResult } from "./protocol.ts";
+import type { WireCommandResult, WireFileResult } from "./protocol.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 
-/** The list of a large folder takes a while. */
-const ANSWER_MS = 30_000;
-
-/** JSON-RPC error of a panel that does not wait for an answer any more, or has it already. */
-const NOT_AWAITED = -32004;
-
-/** Everything that leads to one panel. */
+/** The connection to one panel: its clients, and the link that reports are sent by. */
 export class PanelConnection {
   readonly clientV1: ClientV1;
   readonly log: PanelLog;
   readonly transfers: FileTransferClient;
   readonly #config: Config;
   readonly #client: HttpClient;
-  readonly #rpc: ClientV2;
+  readonly #clientV2: ClientV2;
+  readonly #acknowledgements = new Acknowledgements();
+  #link: PanelLink | undefined;
   readonly #opener: WebSocketOpener;
 
   constructor(access: PanelAccess & OutcomeListener, config: Config) {
     const dialer = new NetDialer(config);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     const client = new HttpClient({ dialer });
-    const exchange = createPanelFetch(client, headers);
+    const fetch = createPanelFetch(client, headers);
+    const acknowledgements = this.#acknowledgements;
     this.#config = config;
     this.#client = client;
     this.log = new PanelLog(access);
-    this.clientV1 = new ClientV1(access, { exchange });
-    this.#rpc = new ClientV2(access, { exchange, compresses: config.compression });
+    this.clientV1 = new ClientV1(access, { fetch });
+    this.#clientV2 = new ClientV2(access, {
+      fetch,
+      acknowledgements,
+      compresses: config.compression,
+    });
     this.#opener = new WebSocketOpener(access, { dialer, headers });
     this.transfers = new FileTransferClient(access, { dialer, headers });
   }
 
-  /** Makes the link that reports go by. */
+  /** Creates the link that reports are sent by. */
   openLink(listener: LinkListener, signals: LinkSignals): PanelLink {
     const { intervalSeconds, transport, protocolVersion, ...config } = this.#config;
-    return new PanelLink({
+    this.#link = new PanelLink({
       settings: {
         noWebSocket: transport === "http",
         version: protocolVersion,
@@ -61,16 +58,18 @@ export class PanelConnection {
       },
       intervalMs: intervalSeconds === undefined ? undefined : intervalSeconds * 1000,
       clientV1: this.clientV1,
-      clientV2: this.#rpc,
+      clientV2: this.#clientV2,
+      acknowledgements: this.#acknowledgements,
+      dropIdleConnections: () => this.#client.closeIdle(),
       opener: this.#opener,
       log: this.log,
       ...listener,
     }, signals);
+    return this.#link;
   }
 
   /**
-   * Opens the WebSocket of a terminal; `undefined` when the panel has no such session, since its
-   * user has gone.
+   * Opens the WebSocket of a terminal; `undefined` when the panel has no such session any more.
    *
    * @throws {PanelError} When it can't be opened.
    */
@@ -90,42 +89,30 @@ export class PanelConnection {
     }
   }
 
-  /**
-   * Sends the answer to a file request. One that the panel waits for no more is dropped.
-   *
-   * @throws {PanelError} When the panel has not accepted it.
-   */
+  /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
+  async sendCommandResult(result: WireCommandResult, signal: AbortSignal): Promise<void> {
+    await this.#messages().sendCommandResult(result, signal);
+  }
+
+  /** Sends the answer to a file request. @throws {PanelError} When it is not accepted. */
   async sendFileResult(result: WireFileResult, signal: AbortSignal): Promise<void> {
-    await this.#sendAnswer("agent.file.result", { ...result }, signal);
+    await this.#messages().sendFileResult(result, signal);
   }
 
-  /**
-   * Sends the configuration that the panel has asked for. One that it waits for no more is dropped.
-   *
-   * @throws {PanelError} When the panel has not accepted it.
-   */
-  async sendStartupConfig(
-    { requestId, config }: { requestId: string; config: Readonly<Record<string, unknown>> },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const params = { request_id: requestId, config };
-    await this.#sendAnswer("agent.startupConfig.result", params, signal);
+  /** Sends the answer to a request for the configuration. @throws {PanelError} */
+  async sendStartupConfig(answer: StartupConfig, signal: AbortSignal): Promise<void> {
+    await this.#messages().sendStartupConfig(answer, signal);
   }
 
-  /** Ends the connections that are kept for later calls. */
+  /** Closes the idle connections. */
   close(): void {
     this.#client.close();
   }
 
-  async #sendAnswer(
-    method: string,
-    params: Readonly<Record<string, unknown>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    try {
-      await this.#rpc.call({ method, params, timeoutMs: ANSWER_MS, signal });
-    } catch (error) {
-      if (!(error instanceof PanelError) || error.code !== NOT_AWAITED) throw error;
+  #messages(): MessageSender {
+    if (this.#link === undefined) {
+      throw new PanelError("Cannot send: there is no link", { failure: "unreachable" });
     }
+    return this.#link.messages;
   }
 }

@@ -1,4 +1,7 @@
+import { abortable } from "@std/async/abortable";
+import { withTimeout } from "../net/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
@@ -6,20 +9,20 @@ import { encodeRpcCall, type PanelMessage, parsePanelMessage } from "./messages.
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 
-interface Waiting {
+interface PendingCall {
   readonly name: string;
   resolve(): void;
   reject(reason: unknown): void;
 }
 
-/** Version 2 of the panel's protocol over a WebSocket: every call carries an id and is answered. */
+/** JSON-RPC over a WebSocket: every call has an id and is answered. */
 export class RpcSocket {
   readonly #socket: WebSocketConnection;
   readonly #onMessage: (message: PanelMessage) => void;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
 
-  /** `onMessage` is told all that answers no call of ours; it must not throw. */
+  /** @param options `onMessage` receives all messages that answer no call; it must not throw. */
   constructor(
     socket: WebSocketConnection,
     options: { onMessage: (message: PanelMessage) => void },
@@ -28,25 +31,24 @@ export class RpcSocket {
     this.#onMessage = options.onMessage;
   }
 
-  /** Deals with what comes until the connection has ended. */
+  /** Handles messages until the connection is closed. */
   async run(): Promise<void> {
     try {
       for (;;) {
         const received = await this.#socket.receive();
         if (received === undefined) break;
-        if (typeof received === "string") this.#handleMessage(parsePanelMessage(received));
+        if (typeof received === "string") this.#handle(parsePanelMessage(received));
       }
     } finally {
-      for (const { name, reject } of this.#waiting.values()) reject(this.#closedError(name));
-      this.#waiting.clear();
+      for (const { name, reject } of this.#pending.values()) reject(this.#closedError(name));
+      this.#pending.clear();
     }
   }
 
   /**
    * Makes a call and waits for its answer.
    *
-   * @throws {PanelError} When there is none in time, the panel did not take it, or the connection
-   * has ended.
+   * @throws {PanelError} When there is none in time, it is an error, or the connection is closed.
    * @throws The signal's reason when it aborts.
    */
   async call({ method, params, timeoutMs, signal }: RpcRequest): Promise<void> {
@@ -54,86 +56,83 @@ export class RpcSocket {
     const id = ++this.#lastId;
     const name = `send ${method} by WebSocket`;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // It may be rejected while the message is still being handed over.
+    // It may be rejected while the message is still being sent.
     promise.catch(() => {});
-    this.#waiting.set(id, { name, resolve, reject });
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const timer = setTimeout(() => reject(timeoutError(name, timeoutMs)), timeoutMs);
+    this.#pending.set(id, { name, resolve, reject });
     try {
-      this.#socket.send(encodeRpcCall(method, params, id)).catch(() =>
-        reject(this.#closedError(name))
-      );
-      await promise;
+      this.#socket.send(encodeRpcCall(method, params, id))
+        .catch(() => reject(this.#closedError(name)));
+      await withTimeout((signal) => abortable(promise, signal), { timeoutMs, signal });
+    } catch (error) {
+      const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
+      throw isTimeout && !signal.aborted ? timeoutError(name, timeoutMs) : error;
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-      this.#waiting.delete(id);
+      this.#pending.delete(id);
     }
   }
 
-  #handleMessage(message: PanelMessage): void {
-    // Without an id it is about something that the panel could not read.
+  #handle(message: PanelMessage): void {
+    // Without an id it is about a message that the panel could not read.
     if (message.kind !== "answer" || message.id === undefined) return this.#onMessage(message);
-    const waiting = this.#waiting.get(message.id);
-    if (waiting === undefined) return;
-    if (message.error === undefined) waiting.resolve();
-    else waiting.reject(toPanelError(waiting.name, message.error));
+    const call = this.#pending.get(message.id);
+    if (call === undefined) return;
+    if (message.error === undefined) call.resolve();
+    else call.reject(toPanelError(call.name, message.error));
   }
 
   #closedError(name: string): PanelError {
-    const { closeReason: ending } = this.#socket;
-    const why = ending === "" ? "the connection has ended" : ending;
-    return new PanelError(`Cannot ${name}: ${why}`, { failure: "unreachable" });
+    const { closeReason } = this.#socket;
+    const reason = closeReason === "" ? "the connection is closed" : closeReason;
+    return new PanelError(`Cannot ${name}: ${reason}`, { failure: "unreachable" });
   }
 }
 
-/** A link that says nothing for so long is dead. */
-const ANSWER_MS = 10_000;
-/** Over the older protocol good reports get no answer, and the interval comes on top of it. */
-const PONG_MS = 4_000;
+const PROBE_RESULT_TIMEOUT_MS = 10_000;
 
-/** The panel by a WebSocket that stands, in either version of the protocol. */
+/** The panel by an open WebSocket, in either version of the protocol. */
 export class PanelSocket {
-  /** When it came to stand, in milliseconds of `performance.now()`. */
+  /** When it was opened, in milliseconds of `performance.now()`. */
   readonly openedAtMs = performance.now();
   readonly #socket: WebSocketConnection;
   readonly #version: 1 | 2;
   readonly #rpc: RpcSocket;
   readonly #onMessage: (message: PanelMessage) => void;
+  readonly #acknowledgements: Acknowledgements;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
-  #ended = false;
-  #timedOut = false;
+  #isClosed = false;
+  /** The timeout that has closed it. */
+  #timedOutMs: number | undefined;
 
-  /** `onMessage` is told all that answers no call of ours; it must not throw. */
+  /** @param options `onMessage` receives all messages that answer no call; it must not throw. */
   constructor(
     socket: WebSocketConnection,
-    options: { version: 1 | 2; onMessage: (message: PanelMessage) => void },
+    options: {
+      version: 1 | 2;
+      onMessage: (message: PanelMessage) => void;
+      acknowledgements: Acknowledgements;
+    },
   ) {
     this.#socket = socket;
     this.#version = options.version;
     this.#onMessage = options.onMessage;
+    this.#acknowledgements = options.acknowledgements;
     this.#rpc = new RpcSocket(socket, options);
   }
 
-  /** Whether it was given up because nothing came any more. */
-  get timedOut(): boolean {
-    return this.#timedOut;
-  }
-
-  /** Who or what has ended it, as far as it matters for what to try next. */
+  /** How it was closed, as far as it matters for the next step. */
   get end(): SocketEnd {
-    return this.#timedOut ? "timed out" : this.#socket.protocolError ? "protocol error" : "closed";
+    if (this.#timedOutMs !== undefined) return "timed out";
+    return this.#socket.protocolError ? "protocol error" : "closed";
   }
 
-  /** Why it has ended, for the log. */
+  /** Why it was closed, for the log. */
   get closeReason(): string {
-    return this.#timedOut
-      ? `no sign of life within ${ANSWER_MS / 1000} s`
-      : this.#socket.closeReason;
+    return this.#timedOutMs === undefined
+      ? this.#socket.closeReason
+      : `no answer within ${this.#timedOutMs / 1000} s`;
   }
 
-  /** Deals with what comes; resolves when the connection has ended. */
+  /** Handles messages; resolves when the connection is closed. */
   async run(): Promise<void> {
     try {
       if (this.#version === 2) return await this.#rpc.run();
@@ -143,52 +142,61 @@ export class PanelSocket {
         if (typeof received === "string") this.#onMessage(parsePanelMessage(received));
       }
     } finally {
-      this.#ended = true;
+      this.#isClosed = true;
       clearTimeout(this.#pongTimer);
     }
   }
 
   /**
-   * Sends a report. Over version 2 its answer is the sign of life, over version 1 that of a ping
-   * sent with it; without one the connection is ended.
+   * Sends a report. Without an answer in time the connection is closed: in version 2 every report is
+   * answered, in version 1 a ping that is sent with it.
    *
-   * @throws {PanelError} When the panel did not take it or nothing came.
+   * @throws {PanelError} When the panel refused it or did not answer.
    */
-  async sendReport(report: WireReport, signal: AbortSignal): Promise<void> {
-    if (this.#version === 2) {
-      try {
-        return await this.call("agent.report", { report }, { timeoutMs: ANSWER_MS, signal });
-      } catch (error) {
-        if (error instanceof PanelError && error.failure === "timeout") this.#closeTimedOut();
-        throw error;
-      }
-    }
-    // Before anything leaves: an answer may be here sooner than the news that the ping has left.
-    this.#expectPong();
+  async sendReport(
+    report: WireReport,
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<void> {
+    if (this.#version === 2) return await this.#callReport(report, options);
+    // Armed first: the answer may come before the ping's promise settles.
+    this.#expectPong(options.timeoutMs);
     await this.#send(JSON.stringify(report));
     await this.#socket.ping().catch(() => {});
   }
 
-  /** @throws {PanelError} When the panel did not take it or the connection has ended. */
+  /** Sends the result of a probe. @throws {PanelError} When it is refused or the connection is closed. */
   async sendProbeResult(result: WireProbeResult, signal: AbortSignal): Promise<void> {
     if (this.#version === 1) {
       return await this.#send(JSON.stringify({ type: "ping_result", ...result }));
     }
-    await this.call("agent.pingResult", { ...result }, { timeoutMs: ANSWER_MS, signal });
+    const timeoutMs = PROBE_RESULT_TIMEOUT_MS;
+    await this.call({ method: "agent.pingResult", params: { ...result }, timeoutMs, signal });
   }
 
-  /** Makes a call of version 2. @throws {PanelError} When the panel did not take it. */
-  async call(
-    method: string,
-    params: Readonly<Record<string, unknown>>,
-    options: { timeoutMs: number; signal: AbortSignal },
-  ): Promise<void> {
-    await this.#rpc.call({ method, params, ...options });
+  /** Makes a call of version 2. @throws {PanelError} When it is not accepted. */
+  async call(request: RpcRequest): Promise<void> {
+    await this.#rpc.call(request);
   }
 
-  /** Ends the connection. */
+  /** Closes the connection. */
   close(): void {
     this.#socket.close();
+  }
+
+  async #callReport(
+    report: WireReport,
+    { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<void> {
+    const ids = this.#acknowledgements.pending;
+    const params = ids.length === 0 ? { report } : { report, ack_event_ids: ids };
+    try {
+      await this.call({ method: "agent.report", params, timeoutMs, signal });
+      this.#acknowledgements.confirm(ids);
+    } catch (error) {
+      const isTimeout = error instanceof PanelError && error.failure === "timeout";
+      if (isTimeout) this.#closeTimedOut(timeoutMs);
+      throw error;
+    }
   }
 
   async #send(text: string): Promise<void> {
@@ -201,17 +209,17 @@ export class PanelSocket {
     }
   }
 
-  #expectPong(): void {
-    if (this.#ended || this.#pongTimer !== undefined) return;
-    const askedAtMs = performance.now();
+  #expectPong(timeoutMs: number): void {
+    if (this.#isClosed || this.#pongTimer !== undefined) return;
+    const sentAtMs = performance.now();
     this.#pongTimer = setTimeout(() => {
       this.#pongTimer = undefined;
-      if (this.#socket.lastReceivedAtMs < askedAtMs) this.#closeTimedOut();
-    }, PONG_MS);
+      if (this.#socket.lastReceivedAtMs < sentAtMs) this.#closeTimedOut(timeoutMs);
+    }, timeoutMs);
   }
 
-  #closeTimedOut(): void {
-    this.#timedOut = true;
+  #closeTimedOut(timeoutMs: number): void {
+    this.#timedOutMs = timeoutMs;
     this.#socket.close();
   }
 }

@@ -214,11 +214,11 @@ export interface WireCommandResult {
   finished_at: string;
 }
 
-/** Converts the result of a command; panels up to 1.4 refuse an empty output. */
+/** Converts the result of a command. */
 export function toWireCommandResult(result: CommandResult): WireCommandResult {
   return {
     task_id: result.taskId,
-    result: result.output === "" ? " " : result.output,
+    result: result.output,
     exit_code: Math.trunc(result.exitCode),
     finished_at: result.finishedAt.toISOString(),
   };

@@ -3,6 +3,7 @@ import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
 import { USER_AGENT } from "../version.ts";
 import { ClientV1 } from "./client_v1.ts";
+import { ClientV2, isUnknownMethod } from "./client_v2.ts";
 import {
   createPanelFetch,
   isHtml,
@@ -87,6 +88,9 @@ export interface RegistrarOptions {
 
 const TIMEOUT_MS = 30_000;
 
+/** A method that no panel has: a call of it changes nothing. */
+const UNKNOWN_METHOD = "agent.noop";
+
 /** Time for a call in flight when the agent stops: the panel may have made a node already. */
 const STOP_GRACE_MS = 500;
 
@@ -124,7 +128,13 @@ export class Registrar {
       name: "register (POST /api/clients/register)",
       url: `${endpoint}/api/clients/register?name=${encodeURIComponent(name)}`,
       method: "POST",
-      headers: [["accept", "application/json"], ["authorization", `Bearer ${key}`]],
+      headers: [
+        ["accept", "application/json"],
+        ["content-type", "application/json"],
+        ["authorization", `Bearer ${key}`],
+      ],
+      // Panels read the header alone; the official agent sends the key here too.
+      body: JSON.stringify({ key }),
       timeoutMs: TIMEOUT_MS,
     };
     // A login of a reverse proxy can't be sent: the panel wants the key in the same header.
@@ -134,9 +144,9 @@ export class Registrar {
     const client = new HttpClient({
       dialer: {
         async dial(url, options) {
-          const line = await dialer.dial(url, options);
+          const dialed = await dialer.dial(url, options);
           isSent = true;
-          return line;
+          return dialed;
         },
       },
     });
@@ -152,13 +162,19 @@ export class Registrar {
 
   /** Whether the panel accepts a token. @throws {PanelError} When that is not clear from its answer. */
   async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
-    const { endpoint, connection: way } = this.#options;
-    const client = new HttpClient({ dialer: new NetDialer(way) });
-    const panel = new ClientV1({ endpoint, token }, {
-      exchange: createPanelFetch(client, this.#headers()),
-    });
+    const { endpoint, connection } = this.#options;
+    const client = new HttpClient({ dialer: new NetDialer(connection) });
+    const access = { endpoint, token };
+    const fetch = createPanelFetch(client, this.#headers());
     try {
-      await panel.fetchTasks(signal);
+      // Panels check the token first, and refuse the method then; those without version 2 are asked
+      // for the task list.
+      const call = { method: UNKNOWN_METHOD, params: {}, timeoutMs: TIMEOUT_MS, signal };
+      await new ClientV2(access, { fetch, compresses: false }).call(call).catch(async (error) => {
+        if (isUnknownMethod(error)) return;
+        if (!isUnsupported(error)) throw error;
+        await new ClientV1(access, { fetch }).fetchTasks(signal);
+      });
       return true;
     } catch (error) {
       if (error instanceof PanelError && error.failure === "unauthorized") return false;
@@ -171,6 +187,10 @@ export class Registrar {
   #headers(): (readonly [string, string])[] {
     return [["user-agent", USER_AGENT], ...this.#options.connection.headers];
   }
+}
+
+function isUnsupported(error: unknown): boolean {
+  return error instanceof PanelError && error.failure === "unsupported protocol";
 }
 
 /** Status codes of reverse proxies whose panel took too long. */

@@ -50,7 +50,7 @@ async function withPanel(
   const client = new HttpClient({ dialer: new NetDialer() });
   const exchange = createPanelFetch(client, [["user-agent", "komari-agent-deno/0"]]);
   try {
-    await use(new ClientV1({ endpoint, token: TOKEN }, { exchange }));
+    await use(new ClientV1({ endpoint, token: TOKEN }, { fetch: exchange }));
   } finally {
     client.close();
   }
@@ -123,7 +123,9 @@ Deno.test("ClientV1 tells the kinds of refusal apart", async () => {
       "unavailable",
       "install mode",
     ],
-    [() => new Response("<html>login", html), "unreadable", "HTML"],
+    [() => new Response("<html>login", html), "unsupported protocol", "HTML"],
+    [() => new Response("404 page not found", { status: 404 }), "unsupported protocol", "address"],
+    [() => new Response("", { status: 405 }), "unsupported protocol", "405"],
     [() => new Response("{}"), "unreadable", "not a panel's"],
     [() => new Response("", { status: 200 }), "unreadable", "not a panel's"],
     [
@@ -135,7 +137,7 @@ Deno.test("ClientV1 tells the kinds of refusal apart", async () => {
       "redirected",
       "https://sso.example/login (",
     ],
-    [() => new Response("", { status: 302 }), "redirected", "sends us to"],
+    [() => new Response("", { status: 302 }), "redirected", "redirected to"],
   ];
   for (const [answer, failure, words] of cases) {
     const error = await failureOf(answer);

@@ -3,13 +3,13 @@ import { toPanelError } from "../../lib/panel/client_v2.ts";
 
 Deno.test("toPanelError() quotes the panel, or its code when it has no words", () => {
   const error = toPanelError("send x", { code: -32000, text: "not saved" });
-  assertEquals(error.message, 'Cannot send x: the panel says "not saved"');
+  assertEquals(error.message, 'Cannot send x: the panel answered "not saved"');
   assertEquals([error.failure, error.code], ["rejected", -32000]);
   assertEquals(
     toPanelError("send x", { code: -32601, text: "" }).message,
-    "Cannot send x: the panel says error -32601",
+    "Cannot send x: the panel answered error -32601",
   );
   const bare = toPanelError("send x", { text: "" });
-  assertEquals(bare.message, "Cannot send x: the panel says error without a word");
+  assertEquals(bare.message, "Cannot send x: the panel answered error without a code");
   assertEquals(bare.code, undefined);
 });

@@ -28,7 +28,7 @@ function rpcTo(panel: Panel, options = { compresses: false }): { rpc: ClientV2; 
     return await panel({ call, packed, id, method, params });
   };
   const access = { endpoint: "http://panel/base", token: TOKEN };
-  return { rpc: new ClientV2(access, { exchange, ...options }), sent };
+  return { rpc: new ClientV2(access, { fetch: exchange, ...options }), sent };
 }
 
 async function textOf(body: PanelCall["body"], packed: boolean): Promise<string> {
@@ -126,7 +126,7 @@ Deno.test("ClientV2 tells the kinds of refusal apart", async () => {
     [json(200, { id: 1, error: { code: -32000 } }), "rejected", -32000, "error -32000"],
     // What has no code of JSON-RPC is no sign of version 2.
     [json(400, { error: "bad request" }), "rejected", undefined, '"bad request"'],
-    [json(400, { error: {} }), "rejected", undefined, "error without a word"],
+    [json(400, { error: {} }), "rejected", undefined, "error without a code"],
     [json(400, { status: "error", message: "no" }), "rejected", undefined, "status 400"],
     [{ status: 400, text: HTML }, "rejected", undefined, "HTML"],
     [{ status: 404, text: "404 page not found" }, "unsupported protocol", undefined, "status 404"],

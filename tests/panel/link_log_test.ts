@@ -7,8 +7,8 @@ import { panelLines } from "./panel_lines.ts";
 const BARRED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
 const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
 
-function told(use: (story: LinkLog) => void): string[] {
-  return panelLines(() => use(new LinkLog(new PanelLog())));
+function told(use: (story: LinkLog) => void, version: 1 | 2 = 2): string[] {
+  return panelLines(() => use(new LinkLog(new PanelLog(), { version })));
 }
 
 Deno.test("LinkLog tells of the first report, and of no other", () => {
@@ -23,7 +23,7 @@ Deno.test("LinkLog tells of the first report, and of no other", () => {
 Deno.test("LinkLog tells of a WebSocket that is barred only when POST goes through", () => {
   const lines = told((story) => {
     story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
-    story.transportFound("v2 POST", { expected: false });
+    story.transportFound("v2 POST");
     story.accepted("v2 POST");
     for (let n = 0; n < 100; n++) {
       story.dialFailed(BARRED, { hasFallback: true, mayFallBack: true });
@@ -32,7 +32,7 @@ Deno.test("LinkLog tells of a WebSocket that is barred only when POST goes throu
     story.accepted("v2 WebSocket");
   });
   assertEquals(lines, [
-    "warning Cannot open a WebSocket: status 403; reports go by POST; trying again",
+    "warning Cannot open a WebSocket: status 403; reports are sent by POST; trying again",
     "info First report accepted, by v2 POST",
     "info The WebSocket works again after 0 s and 101 failed calls",
   ]);
@@ -64,7 +64,7 @@ Deno.test("LinkLog says that reports go on by POST when a WebSocket does not las
     story.socketClosed("no sign of life within 10 s", { hasFallback: true, durationMs: 60_000 })
   );
   assertEquals(lines, [
-    "warning Cannot keep the WebSocket: no sign of life within 10 s; reports go by POST; trying again",
+    "warning Cannot keep the WebSocket: no sign of life within 10 s; reports are sent by POST; trying again",
   ]);
 });
 
@@ -72,29 +72,22 @@ Deno.test("LinkLog does not tell of an old trouble that a WebSocket has ended si
   const lines = told((story) => {
     story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
     story.accepted("v2 WebSocket");
-    story.transportFound("v2 POST", { expected: false });
+    story.transportFound("v2 POST");
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
 Deno.test("LinkLog says once that the panel is an older one, and again when it has become one", () => {
-  const line = "info The panel speaks the older version of its protocol";
-  const older: boolean[] = [];
+  const line =
+    "info The panel supports only version 1 of the protocol; reports are sent by v1 POST";
   const lines = told((story) => {
-    const note = () => older.push(story.isV1Only);
-    note();
-    story.transportFound("v1 POST", { expected: false });
-    note();
-    story.transportFound("v1 POST", { expected: false });
-    story.transportFound("v2 POST", { expected: false });
-    note();
-    story.transportFound("v1 POST", { expected: false });
-    note();
+    story.transportFound("v1 POST");
+    story.transportFound("v1 POST");
+    story.transportFound("v2 POST");
+    story.transportFound("v1 POST");
     story.accepted("v2 WebSocket");
-    note();
   });
   assertEquals(lines.filter((said) => said === line).length, 2);
-  assertEquals(older, [false, true, false, true, false]);
 });
 
 Deno.test("LinkLog tells in few lines of WebSockets that come and go while POST works", () => {
@@ -103,7 +96,7 @@ Deno.test("LinkLog tells in few lines of WebSockets that come and go while POST 
     for (let n = 0; n < 50; n++) {
       story.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
       if (n > 1) {
-        story.transportFound("v2 POST", { expected: false });
+        story.transportFound("v2 POST");
         story.accepted("v2 POST");
       }
       story.accepted("v2 WebSocket");
@@ -114,7 +107,7 @@ Deno.test("LinkLog tells in few lines of WebSockets that come and go while POST 
   const back = "info The panel answers again after 0 s and 1 failed call";
   assertEquals(lines.slice(1), [
     ...[lost, back, lost, back],
-    "warning Cannot keep the WebSocket: nonsense; reports go by POST; trying again",
+    "warning Cannot keep the WebSocket: nonsense; reports are sent by POST; trying again",
     "info The WebSocket works again after 0 s and 48 failed calls",
   ]);
 });
@@ -132,12 +125,32 @@ Deno.test("LinkLog tells in few lines of WebSockets that come and go while nothi
   assertEquals(lines.slice(5), ["warning Cannot send agent.report; trying again"]);
 });
 
-Deno.test("LinkLog finds nothing old in what the user has asked for", () => {
+Deno.test("LinkLog logs a version only when it is not the preferred one", () => {
   const lines = told((story) => {
-    story.transportFound("v1 POST", { expected: true });
-    assertEquals(story.isV1Only, false);
+    story.transportFound("v1 POST");
+    story.transportFound("v2 POST");
+    story.transportFound("v2 POST");
+  }, 1);
+  assertEquals(lines, [
+    "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
+  ]);
+});
+
+Deno.test("LinkLog names the failure of POST when the last resort fails too", () => {
+  const wrongPath = new PanelError("Cannot send report: is the address right?", {
+    failure: "unsupported protocol",
   });
-  assertEquals(lines, []);
+  const lines = told((story) => {
+    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.postUnsupported(wrongPath);
+    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: false });
+    story.accepted("v2 WebSocket");
+    story.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
+  });
+  assertEquals(lines.filter((line) => line.startsWith("warning")), [
+    "warning Cannot send report: is the address right?; trying again",
+    "warning Cannot open a WebSocket: refused; trying again",
+  ]);
 });
 
 Deno.test("LinkLog tells of a rival and, once, of an interval that is too long", () => {
@@ -147,6 +160,6 @@ Deno.test("LinkLog tells of a rival and, once, of an interval that is too long",
     story.duplicateAgent();
   });
   assertEquals(lines.length, 2);
-  assertEquals(lines[0]?.startsWith("info Reports go every 10 s"), true);
+  assertEquals(lines[0]?.startsWith("info Reports are sent every 10 s"), true);
   assertEquals(lines[1]?.startsWith("warning The panel closes each connection"), true);
 });

@@ -18,6 +18,8 @@ const AUTO: LinkSettings = {
 };
 const CONTROLLED: LinkSettings = { ...AUTO, remoteControl: true };
 const OLDER: LinkSettings = { ...AUTO, version: 1 };
+const HTTP: LinkSettings = { ...AUTO, noWebSocket: true };
+const HTTP_OLDER: LinkSettings = { ...HTTP, version: 1 };
 
 const START: LinkEvent = { kind: "start" };
 const DUE: LinkEvent = { kind: "timer" };
@@ -41,7 +43,13 @@ const lost = (transport: "v2 WebSocket" | "v2 POST" | "v1 POST"): LinkEvent => (
   transport,
   why: "lost",
 });
-const UNSPOKEN: LinkEvent = { kind: "failed", transport: "v2 POST", why: "unsupported protocol" };
+const unsupported = (transport: "v2 POST" | "v1 POST"): LinkEvent => ({
+  kind: "failed",
+  transport,
+  why: "unsupported protocol",
+});
+const UNSPOKEN = unsupported("v2 POST");
+const NEITHER: readonly LinkEvent[] = [UNSPOKEN, unsupported("v1 POST")];
 const rejected = (transport: "v2 WebSocket" | "v2 POST"): LinkEvent => ({
   kind: "failed",
   transport,
@@ -79,6 +87,14 @@ function inWords(effect: LinkEffect): string {
 const UP: readonly LinkEvent[] = [START, OPENED, accepted("v2 WebSocket")];
 const BY_POST: readonly LinkEvent[] = [START, BARRED, accepted("v2 POST")];
 const BY_OLD: readonly LinkEvent[] = [START, BARRED, UNSPOKEN, accepted("v1 POST")];
+
+const LAST_RESORT: readonly LinkEvent[] = [
+  START,
+  BARRED,
+  ...NEITHER,
+  OPENED,
+  accepted("v1 WebSocket"),
+];
 
 /** What has happened, by which transport reports go then, and what is done about the last of it. */
 const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | undefined, string][] = [
@@ -239,15 +255,131 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
     "v2 WebSocket",
     "",
   ],
-  ["HTTP only", { ...AUTO, noWebSocket: true }, [START], "v1 POST", "report by v1 POST"],
+  ["HTTP only", HTTP, [START], undefined, "report by v2 POST"],
+  ["HTTP only, accepted", HTTP, [START, accepted("v2 POST")], "v2 POST", ""],
+  ["HTTP only, lost", HTTP, [START, lost("v2 POST")], undefined, "wait 1000"],
   [
-    "HTTP only, with a failure",
-    { ...AUTO, noWebSocket: true },
-    [START, lost("v1 POST")],
+    "HTTP only, lost: tried again",
+    HTTP,
+    [START, lost("v2 POST"), DUE],
+    undefined,
+    "report by v2 POST",
+  ],
+  [
+    "HTTP only, lost later",
+    HTTP,
+    [START, accepted("v2 POST"), lost("v2 POST")],
+    undefined,
+    "wait 1000",
+  ],
+  ["HTTP only without version 2", HTTP, [START, UNSPOKEN], undefined, "report by v1 POST"],
+  ["HTTP only by version 1", HTTP, [START, UNSPOKEN, accepted("v1 POST")], "v1 POST", ""],
+  ["HTTP only where there is neither", HTTP, [START, ...NEITHER], undefined, "wait 1000"],
+  [
+    "HTTP only, with remote control",
+    { ...HTTP, remoteControl: true },
+    [START, UNSPOKEN, accepted("v1 POST")],
     "v1 POST",
     "",
   ],
-  ["version 1", OLDER, [START], "v1 POST", "report by v1 POST"],
+  ["version 1", OLDER, [START], undefined, "report by v1 POST"],
+  ["version 1, accepted", OLDER, [START, accepted("v1 POST")], "v1 POST", ""],
+  [
+    "version 1 that a panel dropped",
+    OLDER,
+    [START, unsupported("v1 POST")],
+    undefined,
+    "report by v2 POST",
+  ],
+  [
+    "version 1 that a panel dropped, which takes version 2",
+    OLDER,
+    [START, unsupported("v1 POST"), accepted("v2 POST")],
+    "v2 POST",
+    "",
+  ],
+  [
+    "version 1 where there is only a WebSocket",
+    OLDER,
+    [START, unsupported("v1 POST"), UNSPOKEN],
+    undefined,
+    "dial v1",
+  ],
+  ["version 1 by HTTP only", HTTP_OLDER, [START], undefined, "report by v1 POST"],
+  [
+    "a panel with nothing but the older WebSocket",
+    AUTO,
+    [START, BARRED, ...NEITHER],
+    undefined,
+    "dial v1",
+  ],
+  [
+    "the last resort, opened",
+    AUTO,
+    [START, BARRED, ...NEITHER, OPENED],
+    "v1 WebSocket",
+    "report by v1 WebSocket",
+  ],
+  ["the last resort, refused", AUTO, [START, BARRED, ...NEITHER, BARRED], undefined, "wait 1000"],
+  ["the last resort, accepted", AUTO, LAST_RESORT, "v1 WebSocket", "wait 45000"],
+  [
+    "the last resort, a report later",
+    AUTO,
+    [...LAST_RESORT, accepted("v1 WebSocket")],
+    "v1 WebSocket",
+    "",
+  ],
+  [
+    "the last resort, after a minute",
+    AUTO,
+    [...LAST_RESORT, DUE],
+    "v1 WebSocket",
+    "report by v2 POST",
+  ],
+  [
+    "the last resort, where nothing better came",
+    AUTO,
+    [...LAST_RESORT, DUE, ...NEITHER],
+    "v1 WebSocket",
+    "wait 45000",
+  ],
+  [
+    "the last resort, with POST silent",
+    AUTO,
+    [...LAST_RESORT, DUE, lost("v2 POST")],
+    "v1 WebSocket",
+    "wait 45000",
+  ],
+  ["the last resort, left", AUTO, [...LAST_RESORT, DUE, accepted("v2 POST")], "v2 POST", "close"],
+  [
+    "the last resort, left and closed",
+    AUTO,
+    [...LAST_RESORT, DUE, accepted("v2 POST"), closed(90_000)],
+    "v2 POST",
+    "wait 3000",
+  ],
+  ["the last resort, lost", AUTO, [...LAST_RESORT, closed(60_000)], undefined, "wait 1000"],
+  [
+    "the last resort, closed at once",
+    AUTO,
+    [START, BARRED, ...NEITHER, OPENED, closed(5)],
+    undefined,
+    "wait 1000",
+  ],
+  [
+    "the last resort, lost while POST is tried",
+    AUTO,
+    [...LAST_RESORT, DUE, closed(60_000), UNSPOKEN],
+    undefined,
+    "report by v1 POST",
+  ],
+  [
+    "version 1 lost to an update of the panel",
+    AUTO,
+    [...BY_OLD, unsupported("v1 POST")],
+    undefined,
+    "wait 1000",
+  ],
   [
     "version 1 with remote control",
     { ...OLDER, remoteControl: true },
@@ -372,10 +504,12 @@ Deno.test("stepLink() never leaves a link without a next step", () => {
     accepted("v1 POST"),
     lost("v2 POST"),
     lost("v1 POST"),
+    accepted("v1 WebSocket"),
     UNSPOKEN,
+    unsupported("v1 POST"),
     rejected("v2 POST"),
   );
-  const settings = fc.constantFrom(AUTO, CONTROLLED, OLDER, { ...AUTO, httpOnly: true });
+  const settings = fc.constantFrom(AUTO, CONTROLLED, OLDER, HTTP, HTTP_OLDER);
   fc.assert(fc.property(settings, fc.array(event, { maxLength: 40 }), (wanted, events) => {
     let state = play([START], wanted).state;
     /** What is still to come of its own accord. */
@@ -408,7 +542,7 @@ function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolea
     case "accepted":
     case "failed":
       return event.transport === state.transport || event.transport === state.trying ||
-        (event.transport === "v2 WebSocket" && state.socket === "open" && state.version === 2);
+        (event.transport === `v${state.version} WebSocket` && state.socket === "open");
     default:
       return false;
   }

@@ -1,16 +1,30 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import type { Transport } from "../../lib/panel/link_machine.ts";
 import { MessageSender } from "../../lib/panel/message_sender.ts";
-import type { PanelEvent } from "../../lib/panel/messages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
-import { toWireBasicInfo, toWireProbeResult, toWireReport } from "../../lib/panel/protocol.ts";
+import {
+  toWireBasicInfo,
+  toWireCommandResult,
+  toWireProbeResult,
+} from "../../lib/panel/protocol.ts";
 import { FakeSocket } from "./fake_socket.ts";
 
-const REPORT = toWireReport({ failures: [] });
-const RESULT = toWireProbeResult({ taskId: 7, kind: "tcp", valueMs: 5, finishedAt: new Date(0) });
-const EVENT: PanelEvent = { id: "e", message: { kind: "notice", text: "e" } };
-const WAYS: readonly Transport[] = ["v2 WebSocket", "v2 POST", "v1 WebSocket", "v1 POST"];
+const PROBE_RESULT = toWireProbeResult({
+  taskId: 7,
+  kind: "tcp",
+  valueMs: 5,
+  finishedAt: new Date(0),
+});
+const COMMAND_RESULT = toWireCommandResult({
+  taskId: "c",
+  output: "",
+  exitCode: 0,
+  finishedAt: new Date(0),
+});
+const FILE_RESULT = { request_id: "f", ok: true, result: null, error: "" };
+const TRANSPORTS: readonly Transport[] = ["v2 WebSocket", "v2 POST", "v1 WebSocket", "v1 POST"];
 const signal = new AbortController().signal;
 
 function infoWith(addresses: { ipv4?: string; ipv6?: string }) {
@@ -18,95 +32,174 @@ function infoWith(addresses: { ipv4?: string; ipv6?: string }) {
   return toWireBasicInfo({ facts: { arch: "amd64" }, addresses, ...options });
 }
 
-/** A sender that writes down by what it sends; its WebSocket answers every call. */
-async function withCarrier(
+interface Bench {
+  readonly sender: MessageSender;
+  /** Everything that was sent, with the client. */
+  readonly sent: string[];
+  transport: Transport;
+  /** JSON-RPC code that version 2 answers with. */
+  rpcError?: number;
+  v1Error?: PanelError;
+}
+
+/** A sender whose clients record what they send; its WebSocket is open over either version. */
+async function withSender(
   transport: Transport,
-  use: (sender: MessageSender, sent: string[]) => Promise<void>,
+  use: (bench: Bench) => Promise<void>,
 ): Promise<void> {
   const sent: string[] = [];
-  const note = (what: string) => () => {
-    sent.push(what);
-    return Promise.resolve();
-  };
   const socket = new FakeSocket();
   socket.send = (message) => {
     const { method, type, id } = JSON.parse(String(message));
-    sent.push(`WebSocket ${method ?? type ?? "bare report"}`);
-    socket.say({ id, result: {} });
+    sent.push(`WebSocket ${method ?? type}`);
+    const error = bench.rpcError === undefined ? undefined : { code: bench.rpcError };
+    socket.say({ id, ...(error ? { error } : { result: {} }) });
     return Promise.resolve();
   };
-  const version = transport === "v1 WebSocket" ? 1 : 2;
-  const live = new PanelSocket(socket, { version, onMessage: () => {} });
-  const running = live.run();
-  const sender = new MessageSender({
-    clientV1: {
-      sendReport: note("http report"),
-      sendBasicInfo: note("http basic info"),
-      sendProbeResult: note("http probe result"),
-    },
-    clientV2: {
-      report() {
-        sent.push("rpc report");
-        return Promise.resolve([EVENT]);
-      },
-      call({ method }) {
-        sent.push(`rpc ${method}`);
-        return Promise.resolve();
-      },
-    },
-    socket: () => transport === "v1 WebSocket" || transport === "v2 WebSocket" ? live : undefined,
+  const live = new PanelSocket(socket, {
+    version: transport === "v1 WebSocket" ? 1 : 2,
+    onMessage: () => {},
+    acknowledgements: new Acknowledgements(),
   });
-  await use(sender, sent);
+  const running = live.run();
+  const v1 = (what: string) => {
+    sent.push(`v1 ${what}`);
+    return bench.v1Error === undefined ? Promise.resolve() : Promise.reject(bench.v1Error);
+  };
+  const bench: Bench = {
+    sent,
+    transport,
+    sender: new MessageSender({
+      clientV1: {
+        sendBasicInfo: () => v1("basic info"),
+        sendProbeResult: () => v1("probe result"),
+        sendCommandResult: () => v1("command result"),
+      },
+      clientV2: {
+        call({ method }) {
+          sent.push(`v2 ${method}`);
+          const { rpcError: code } = bench;
+          const options = { failure: "rejected", code } as const;
+          return code === undefined
+            ? Promise.resolve()
+            : Promise.reject(new PanelError("refused", options));
+        },
+      },
+      socket: () => bench.transport.endsWith("WebSocket") && !live.closeReason ? live : undefined,
+      transport: () => bench.transport,
+    }),
+  };
+  await use(bench);
   live.close();
   await running;
 }
 
-Deno.test("MessageSender brings each message by the transport that it is told, once", async () => {
+Deno.test("MessageSender sends each message once, by the transport of the reports", async () => {
   const expected: Record<Transport, string[]> = {
-    "v2 WebSocket": ["WebSocket agent.report", "WebSocket agent.pingResult"],
-    "v2 POST": ["rpc report", "rpc agent.pingResult"],
-    "v1 WebSocket": ["WebSocket bare report", "WebSocket ping_result"],
-    "v1 POST": ["http report", "http probe result"],
+    "v2 WebSocket": [
+      "WebSocket agent.basicInfo",
+      "WebSocket agent.pingResult",
+      "WebSocket agent.taskResult",
+      "WebSocket agent.startupConfig.result",
+    ],
+    "v2 POST": [
+      "v2 agent.basicInfo",
+      "v2 agent.pingResult",
+      "v2 agent.taskResult",
+      "v2 agent.startupConfig.result",
+    ],
+    "v1 WebSocket": ["v1 basic info", "WebSocket ping_result", "v1 command result"],
+    "v1 POST": ["v1 basic info", "v1 probe result", "v1 command result"],
   };
-  for (const transport of WAYS) {
-    await withCarrier(transport, async (sender, sent) => {
-      const events = await sender.report(REPORT, { transport, timeoutMs: 1_000, signal });
-      assertEquals(events, transport === "v2 POST" ? [EVENT] : []);
-      await sender.probeResult(RESULT, { transport, signal });
+  for (const transport of TRANSPORTS) {
+    await withSender(transport, async ({ sender, sent }) => {
+      await sender.sendBasicInfo(infoWith({ ipv4: "192.0.2.1" }), signal);
+      await sender.sendProbeResult(PROBE_RESULT, signal);
+      await sender.sendCommandResult(COMMAND_RESULT, signal);
+      if (transport.startsWith("v2")) {
+        await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
+      }
       assertEquals(sent, expected[transport]);
     });
   }
 });
 
-Deno.test("MessageSender.basicInfo() goes by the older call when the panel has to see the address", async () => {
-  const http = "http basic info";
-  const byWay: Record<Transport, string> = {
-    "v2 WebSocket": "WebSocket agent.basicInfo",
-    "v2 POST": "rpc agent.basicInfo",
-    "v1 WebSocket": http,
-    "v1 POST": http,
-  };
-  for (const transport of WAYS) {
-    await withCarrier(transport, async (sender, sent) => {
-      await sender.basicInfo(infoWith({}), { transport, signal });
-      await sender.basicInfo(infoWith({ ipv4: "192.0.2.1" }), { transport, signal });
-      await sender.basicInfo(infoWith({ ipv6: "2001:db8::1" }), { transport, signal });
-      assertEquals(sent, [http, byWay[transport], byWay[transport]]);
+Deno.test("MessageSender.sendBasicInfo() sends nothing to version 1 while version 2 works, also without addresses", async () => {
+  for (const transport of ["v2 WebSocket", "v2 POST"] as const) {
+    await withSender(transport, async ({ sender, sent }) => {
+      await sender.sendBasicInfo(infoWith({}), signal);
+      assertEquals(sent, [`${transport === "v2 POST" ? "v2" : "WebSocket"} agent.basicInfo`]);
     });
   }
 });
 
-Deno.test("MessageSender fails when the WebSocket has gone in between", async () => {
-  await withCarrier("v2 POST", async (sender, sent) => {
-    const options = { transport: "v2 WebSocket", timeoutMs: 1_000, signal } as const;
-    const tries = [
-      () => sender.report(REPORT, options),
-      () => sender.probeResult(RESULT, options),
-      () => sender.basicInfo(infoWith({ ipv4: "192.0.2.1" }), options),
+Deno.test("MessageSender.sendCommandResult() goes to version 1 only when the panel does not know the method", async () => {
+  await withSender("v2 POST", async (bench) => {
+    const { sender, sent } = bench;
+    bench.rpcError = -32601;
+    await sender.sendCommandResult(COMMAND_RESULT, signal);
+    await sender.sendCommandResult(COMMAND_RESULT, signal);
+    assertEquals(sent, ["v2 agent.taskResult", "v1 command result", "v1 command result"]);
+  });
+});
+
+Deno.test("MessageSender.sendCommandResult() does not fall back after other errors", async () => {
+  for (const code of [-32000, -32602, -32700]) {
+    await withSender("v2 WebSocket", async (bench) => {
+      bench.rpcError = code;
+      await assertRejects(() => bench.sender.sendCommandResult(COMMAND_RESULT, signal), PanelError);
+      assertEquals(bench.sent, ["WebSocket agent.taskResult"]);
+    });
+  }
+});
+
+Deno.test("MessageSender.sendCommandResult() returns to version 2 when the panel was updated", async () => {
+  await withSender("v2 POST", async (bench) => {
+    const { sender, sent } = bench;
+    bench.rpcError = -32601;
+    await sender.sendCommandResult(COMMAND_RESULT, signal);
+    delete bench.rpcError;
+    bench.v1Error = new PanelError("404", { failure: "unsupported protocol", status: 404 });
+    await assertRejects(() => sender.sendCommandResult(COMMAND_RESULT, signal), PanelError);
+    await sender.sendCommandResult(COMMAND_RESULT, signal);
+    assertEquals(sent.slice(-2), ["v1 command result", "v2 agent.taskResult"]);
+  });
+});
+
+Deno.test("MessageSender drops answers that the panel does not wait for any more", async () => {
+  await withSender("v2 WebSocket", async (bench) => {
+    const { sender, sent } = bench;
+    bench.rpcError = -32004;
+    await sender.sendFileResult(FILE_RESULT, signal);
+    await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
+    assertEquals(sent, ["v2 agent.file.result", "WebSocket agent.startupConfig.result"]);
+    bench.rpcError = -32000;
+    await assertRejects(() => sender.sendFileResult(FILE_RESULT, signal), PanelError);
+  });
+});
+
+Deno.test("MessageSender fails when the WebSocket was closed in between", async () => {
+  await withSender("v2 POST", async (bench) => {
+    const { sender, sent } = bench;
+    const socketless = new MessageSender({
+      clientV1: {
+        sendBasicInfo: () => Promise.reject(new Error("unexpected")),
+        sendProbeResult: () => Promise.reject(new Error("unexpected")),
+        sendCommandResult: () => Promise.reject(new Error("unexpected")),
+      },
+      clientV2: { call: () => Promise.reject(new Error("unexpected")) },
+      socket: () => undefined,
+      transport: () => "v2 WebSocket",
+    });
+    const attempts = [
+      () => socketless.sendProbeResult(PROBE_RESULT, signal),
+      () => socketless.sendBasicInfo(infoWith({}), signal),
+      () => socketless.sendCommandResult(COMMAND_RESULT, signal),
     ];
-    for (const attempt of tries) {
+    for (const attempt of attempts) {
       assertEquals((await assertRejects(attempt, PanelError)).failure, "unreachable");
     }
     assertEquals(sent, []);
+    await sender.sendBasicInfo(infoWith({}), signal);
   });
 });

@@ -27,8 +27,8 @@ Deno.test("parseTaskList() skips what can't be run and says why", () => {
     [{ ...task, id: "3" }, "id"],
     [{ ...task, target: 5 }, "target"],
     [{ ...task, target: "x".repeat(5000) }, "target"],
-    [null, "no object"],
-    ["x", "no object"],
+    [null, "not an object"],
+    ["x", "not an object"],
   ];
   for (const [item, word] of wrong) {
     const { tasks, skipped } = parseTaskList(JSON.stringify([item, { ...task, id: 9 }]));

@@ -33,7 +33,7 @@ Deno.test("parsePanelMessage() reads file requests, whatever is in them", () => 
   // It is answered, as an operation that nobody knows.
   assertEquals(order("agent.file", { ...params, op: 1 }), { ...file, op: "" });
   assertEquals(order("agent.file", { ...params, request_id: 5 }), {
-    kind: "unusable",
+    kind: "invalid",
     reason: "a file request without an id",
   });
 });
@@ -44,14 +44,17 @@ Deno.test("parsePanelMessage() reads requests for the configuration and for anot
     requestId: "s-1",
   });
   assertEquals(order("agent.startupConfig", {}), {
-    kind: "unusable",
+    kind: "invalid",
     reason: "a request for the configuration without an id",
   });
   assertEquals(order("agent.switchVersion", { version: "1.2.*" }), {
-    kind: "version",
+    kind: "switch version",
     version: "1.2.*",
   });
-  assertEquals(order("agent.switchVersion", { version: 2 }), { kind: "version", version: "" });
+  assertEquals(order("agent.switchVersion", { version: 2 }), {
+    kind: "invalid",
+    reason: "a switch of versions without a version",
+  });
 });
 
 Deno.test("parsePanelMessage() knows by a terminal request's shape whether it may come again", () => {
@@ -115,9 +118,9 @@ Deno.test("parsePanelMessage() reads answers, with their errors and their events
       { id: "e1", message: { kind: "command", taskId: "c", command: "id" } },
       {
         id: "e2",
-        message: { kind: "unusable", reason: 'an order of name "agent.nonsense"' },
+        message: { kind: "unknown", method: '"agent.nonsense"' },
       },
-      { id: "e3", message: { kind: "unusable", reason: "an event without a name" } },
+      { id: "e3", message: { kind: "invalid", reason: "an event without a name" } },
     ],
   });
 });
@@ -136,12 +139,12 @@ Deno.test("parsePanelMessage() gives no code of JSON-RPC to errors that have non
 Deno.test("parsePanelMessage() says why an order can't be followed", () => {
   const probe = { ping_task_id: 1, ping_type: "icmp", ping_target: "host" };
   const cases: [PanelMessage, string][] = [
-    [parsePanelMessage("<html>"), 'no JSON: "<html>"'],
-    [parsePanelMessage(""), "no JSON"],
-    [read([]), "no object"],
-    [read(null), "no object"],
-    [read({}), "no known shape"],
-    [read({ message: { a: 1 } }), "no known shape"],
+    [parsePanelMessage("<html>"), 'not JSON: "<html>"'],
+    [parsePanelMessage(""), "not JSON"],
+    [read([]), "not an object"],
+    [read(null), "not an object"],
+    [read({}), "an unknown shape"],
+    [read({ message: { a: 1 } }), "an unknown shape"],
     [order("agent.ping", null), "without an id"],
     ...[0, -1, 1.5, 1e300, "1", null].map((ping_task_id): [PanelMessage, string] => [
       order("agent.ping", { ...probe, ping_task_id }),
@@ -153,12 +156,12 @@ Deno.test("parsePanelMessage() says why an order can't be followed", () => {
     [order("agent.ping", { ...probe, ping_target: "x".repeat(2049) }), "without a target"],
     [order("agent.exec", { command: "id" }), "a command without an id"],
     [order("agent.exec", { task_id: "x".repeat(201), command: "id" }), "a command without an id"],
-    [order("agent.exec", { task_id: "c", command: ["id"] }), "a command without words"],
-    [order("agent.exec", { task_id: "c", command: "x".repeat(2 ** 20 + 1) }), "without words"],
+    [order("agent.exec", { task_id: "c", command: ["id"] }), "a command without a text"],
+    [order("agent.exec", { task_id: "c", command: "x".repeat(2 ** 20 + 1) }), "too long"],
     [order("agent.terminal.request", { request_id: 5 }), "a terminal request without an id"],
   ];
   for (const [message, words] of cases) {
-    assert(message.kind === "unusable", JSON.stringify(message));
+    assert(message.kind === "invalid", JSON.stringify(message));
     assertStringIncludes(message.reason, words);
     assertBounded(message);
   }
@@ -166,13 +169,13 @@ Deno.test("parsePanelMessage() says why an order can't be followed", () => {
 
 Deno.test("parsePanelMessage() takes names of the language's own for nothing special", () => {
   for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
-    assertEquals(order(name, {}).kind, "unusable");
-    assertEquals(read({ message: name }).kind, "unusable");
+    assertEquals(order(name, {}).kind, "unknown");
+    assertEquals(read({ message: name }).kind, "unknown");
   }
   const inherited = '{"__proto__":{"method":"agent.exec","task_id":"c","command":"id"}}';
-  assertEquals(parsePanelMessage(inherited).kind, "unusable");
+  assertEquals(parsePanelMessage(inherited).kind, "invalid");
   const hidden = `{"method":"agent.exec","params":${inherited}}`;
-  assertEquals(parsePanelMessage(hidden).kind, "unusable");
+  assertEquals(parsePanelMessage(hidden).kind, "invalid");
 });
 
 Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
@@ -185,13 +188,13 @@ Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
   // This name makes the engine write recursively.
   assertEquals(parsePanelMessage(`{"method":"agent.event","params":{"toJSON":0,"x":${deep}}}`), {
     kind: "notice",
-    text: "something nested deep",
+    text: "deeply nested JSON",
   });
   const answers = '{"id":"e","result":{"events":['.repeat(depth) + "]}}".repeat(depth);
   const message = parsePanelMessage(answers);
   assert(message.kind === "answer");
   assertEquals(message.events, [
-    { id: "e", message: { kind: "unusable", reason: "an event without a name" } },
+    { id: "e", message: { kind: "invalid", reason: "an event without a name" } },
   ]);
 });
 
@@ -206,7 +209,7 @@ Deno.test("parsePanelMessage() takes so many events at a time, whoever sends 10,
 /** Whether nothing of a message is longer than it may be. */
 function assertBounded(message: PanelMessage): void {
   switch (message.kind) {
-    case "unusable":
+    case "invalid":
       return assertLessOrEqual(message.reason.length, 300);
     case "notice":
       return assertLessOrEqual(message.text.length, 200);

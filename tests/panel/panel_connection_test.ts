@@ -80,6 +80,12 @@ Deno.test("Connection.sendFileResult() drops an answer that the panel waits for 
   const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t", onOutcome() {} };
   const { signal } = new AbortController();
   const connection = new PanelConnection(node, { ...config, compression: false });
+  connection.openLink({
+    createReport: () => toWireReport({ failures: [] }),
+    onOrder: none,
+    onTransport: none,
+    onAccepted: none,
+  }, { signal, calls: signal });
   const result = { request_id: "r", ok: true, result: [], error: "" };
   await connection.sendFileResult(result, signal);
   await connection.sendFileResult(result, signal);

@@ -56,7 +56,7 @@ Deno.test("RpcSocket.call() throws what the panel says against it", async () => 
     assertEquals([failure, code], ["rejected", -32000]);
     assertEquals(
       message,
-      'Cannot send agent.report by WebSocket: the panel says "not saved, out of range"',
+      'Cannot send agent.report by WebSocket: the panel answered "not saved, out of range"',
     );
   });
 });
@@ -121,7 +121,7 @@ Deno.test("RpcSocket.run() hands on what answers no call of its own, and drops f
       { kind: "answer", error: { text: "unreadable" }, events: [] },
       { kind: "command", taskId: "c", command: "id" },
       { kind: "terminal", requestId: "r", resumable: false },
-      { kind: "unusable", reason: 'no JSON: "{"' },
+      { kind: "invalid", reason: 'not JSON: "{"' },
     ]);
     socket.say({ id: 1, result: {} });
     await waiting;

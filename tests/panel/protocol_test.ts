@@ -181,7 +181,7 @@ Deno.test("toWireProbeResult() sends whole milliseconds, -1 for lost ones, and a
   assertEquals(toWireProbeResult({ ...result, valueMs: 0.2 }).value, 0);
 });
 
-Deno.test("toWireCommandResult() sends a space for no output, and a whole exit code", () => {
+Deno.test("toWireCommandResult() sends the output as it is, and a whole exit code", () => {
   const result = { taskId: "c-1", output: "out\nerr\n", exitCode: -1, finishedAt: new Date(0) };
   assertEquals(toWireCommandResult(result), {
     task_id: "c-1",
@@ -189,7 +189,7 @@ Deno.test("toWireCommandResult() sends a space for no output, and a whole exit c
     exit_code: -1,
     finished_at: "1970-01-01T00:00:00.000Z",
   });
-  assertEquals(toWireCommandResult({ ...result, output: "" }).result, " ");
+  assertEquals(toWireCommandResult({ ...result, output: "" }).result, "");
   assertEquals(toWireCommandResult({ ...result, exitCode: 1.5 }).exit_code, 1);
 });
 

@@ -41,8 +41,11 @@ const SUCCESS = JSON.stringify({ status: "success", message: "", data: NODE });
 
 Deno.test("Registrar.register() gives the panel the key and the name, and takes its node", async () => {
   const requests: string[] = [];
+  const bodies: string[] = [];
   await withRawServer(async (peer) => {
-    requests.push((await peer.request())?.head ?? "");
+    const { head, body } = await peer.request() ?? { head: "", body: "" };
+    requests.push(head);
+    bodies.push(body);
     await peer.answer(SUCCESS);
   }, async ({ origin }) => {
     const args = ["--header", "X-Door: open", "--header", "Authorization: Basic cHJveHk="];
@@ -54,6 +57,7 @@ Deno.test("Registrar.register() gives the panel the key and the name, and takes 
   assertStringIncludes(head.toLowerCase(), "x-door: open\r\n");
   assertStringIncludes(head.toLowerCase(), "user-agent: komari-agent-deno/");
   assertEquals(head.match(/^authorization: .*$/gim), [`authorization: Bearer ${KEY}`]);
+  assertEquals(bodies, [JSON.stringify({ key: KEY })]);
 });
 
 Deno.test("Registrar.register() goes by the proxy that everything goes by", async () => {
@@ -144,16 +148,33 @@ Deno.test("Registrar.register() takes an answer that comes soon after the signal
   });
 });
 
-Deno.test("Registrar.knows() tells whether the panel knows a token, and throws when it does not say", async () => {
-  const statuses = ["200 OK", "401 Unauthorized", "502 Bad Gateway"];
-  await withRawServer(async (peer, index) => {
-    const { head = "" } = await peer.request() ?? {};
-    assertStringIncludes(head, "GET /api/clients/ping/tasks?token=s3cret%2F ");
-    await peer.answer("[]", [], statuses[index]);
+Deno.test("Registrar.isTokenKnown() asks by version 2, and by version 1 where there is none", async () => {
+  const v2 = "POST /api/clients/v2/rpc?token=s3cret%2F ";
+  const v1 = "GET /api/clients/ping/tasks?token=s3cret%2F ";
+  const unknown = '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"unknown method"}}';
+  const answers: [head: string, status: string, body: string][] = [
+    [v2, "400 Bad Request", unknown],
+    [v2, "401 Unauthorized", ""],
+    [v2, "502 Bad Gateway", ""],
+    [v2, "404 Not Found", "404 page not found"],
+    [v1, "200 OK", "[]"],
+    [v2, "404 Not Found", "404 page not found"],
+    [v1, "401 Unauthorized", ""],
+  ];
+  let count = 0;
+  await withRawServer(async (peer) => {
+    for (let asked; (asked = await peer.request()) !== undefined;) {
+      const [head = "", status = "", body = ""] = answers[count++] ?? [];
+      assertStringIncludes(asked.head, head);
+      await peer.answer(body, [], status);
+    }
   }, async ({ origin }) => {
     const one = registrar(origin);
     assertEquals(await one.isTokenKnown("s3cret/", never), true);
     assertEquals(await one.isTokenKnown("s3cret/", never), false);
     await assertRejects(() => one.isTokenKnown("s3cret/", never), PanelError);
+    assertEquals(await one.isTokenKnown("s3cret/", never), true);
+    assertEquals(await one.isTokenKnown("s3cret/", never), false);
   });
+  assertEquals(count, answers.length);
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Acknowledgements } from "../../lib/panel/client_v2.ts";
+import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import type { PanelEvent } from "../../lib/panel/messages.ts";
 
 function events(...ids: string[]): PanelEvent[] {
@@ -10,22 +10,22 @@ function idsOf(taken: readonly PanelEvent[]): string[] {
   return taken.map(({ id }) => id);
 }
 
-Deno.test("Acknowledgements.take() gives each event once, also within one answer", () => {
+Deno.test("Acknowledgements.add() gives each event once, also within one answer", () => {
   const acknowledgements = new Acknowledgements();
   assertEquals(idsOf(acknowledgements.add(events("a", "b", "a"))), ["a", "b"]);
   assertEquals(idsOf(acknowledgements.add(events("b", "c"))), ["c"]);
-  assertEquals(acknowledgements.due, ["a", "b", "c"]);
+  assertEquals(acknowledgements.pending, ["a", "b", "c"]);
 });
 
 Deno.test("Acknowledgements.confirm() forgets what an answered call carried, and no more", () => {
   const acknowledgements = new Acknowledgements();
   acknowledgements.add(events("a", "b"));
-  const told = acknowledgements.due;
+  const told = acknowledgements.pending;
   acknowledgements.add(events("c"));
   acknowledgements.confirm(told);
-  assertEquals(acknowledgements.due, ["c"]);
+  assertEquals(acknowledgements.pending, ["c"]);
   assertEquals(idsOf(acknowledgements.add(events("a"))), [], "it is still known");
-  assertEquals(acknowledgements.due, ["c", "a"], "the panel has to be told again");
+  assertEquals(acknowledgements.pending, ["c", "a"], "the panel has to be told again");
 });
 
 Deno.test("Acknowledgements remembers what comes again and again, and 1024 events in all", () => {
@@ -33,7 +33,7 @@ Deno.test("Acknowledgements remembers what comes again and again, and 1024 event
   const taken: number[] = [];
   for (let n = 0; n < 10_000; n++) {
     taken.push(acknowledgements.add(events("again", `${n}`)).length);
-    assertEquals(acknowledgements.due.length <= 1024, true);
+    assertEquals(acknowledgements.pending.length <= 1024, true);
   }
   assertEquals(taken.slice(0, 3), [2, 1, 1]);
   assertEquals(taken.slice(1).every((length) => length === 1), true);
@@ -45,5 +45,5 @@ Deno.test("Acknowledgements takes ids for nothing but text", () => {
   const odd = ["__proto__", "constructor", ""];
   assertEquals(idsOf(acknowledgements.add(events(...odd))), odd);
   acknowledgements.confirm(["toString"]);
-  assertEquals(acknowledgements.due, odd);
+  assertEquals(acknowledgements.pending, odd);
 });

@@ -1,0 +1,48 @@
+import type { PanelEvent } from "./messages.ts";
+
+/** Ids that are remembered; a panel keeps 128 events for a node. */
+const MAX_IDS = 1024;
+
+/**
+ * The ids of events, so that each event is handled once and acknowledged until the panel knows.
+ *
+ * Events are delivered at least once: the panel repeats them until they are acknowledged. Every report
+ * and every pull carries all pending ids, until an answer to a call that carried them has come.
+ */
+export class Acknowledgements {
+  readonly #seen = new Set<string>();
+  readonly #pending = new Set<string>();
+
+  /** Ids for the next report or pull. */
+  get pending(): string[] {
+    return [...this.#pending];
+  }
+
+  /** Removes ids: the panel has answered a call that carried them. */
+  confirm(ids: readonly string[]): void {
+    for (const id of ids) this.#pending.delete(id);
+  }
+
+  /** Adds the ids of received events; gives the events that are new. */
+  add(events: readonly PanelEvent[]): PanelEvent[] {
+    const fresh: PanelEvent[] = [];
+    for (const event of events) {
+      const { id } = event;
+      if (!this.#seen.has(id)) fresh.push(event);
+      this.#pending.add(id);
+      // Moved to the end, so that repeated ids are forgotten last.
+      this.#seen.delete(id);
+      this.#seen.add(id);
+    }
+    forgetOldest(this.#seen);
+    forgetOldest(this.#pending);
+    return fresh;
+  }
+}
+
+function forgetOldest(ids: Set<string>): void {
+  for (const id of ids) {
+    if (ids.size <= MAX_IDS) return;
+    ids.delete(id);
+  }
+}
