@@ -124,7 +124,8 @@ export async function answerRpc(message: string, context: RpcContext): Promise<R
     case "agent.pull":
       return await answerPull(params, { id, context });
     default:
-      sink.reject("rpc: the method is unknown", atMs);
+      // Newer agents ask for it first; a panel up to 1.4 does not know it.
+      if (method !== "agent.taskResult") sink.reject("rpc: the method is unknown", atMs);
       return rpcError({ code: -32601, message: "method not found", data: method }, id);
   }
 }
