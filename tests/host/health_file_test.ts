@@ -42,6 +42,8 @@ import { HealthFile } from "${new URL("../../lib/host/health_file.ts", import.me
 import { sealProcess } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
 const [folder] = Deno.args;
 const file = HealthFile.open([folder], ${JSON.stringify(ABOUT)});
+// The runtime opens the pipe for signals with the first listener, and a sealed process may not.
+Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
 sealProcess();
 file.setSandbox("sealed");
 file.accepted(3000);

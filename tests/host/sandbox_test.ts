@@ -12,6 +12,8 @@ const stat = host.open("/proc/stat");
 const links = host.openLinkCount("/proc");
 const state = Deno.openSync(folder + "/state", { read: true, write: true, create: true });
 const installFilter = () => { throw new Error("Cannot install the seccomp filter: none") };
+// The runtime opens the pipe for signals with the first listener, and a sealed process may not.
+Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
 const { kernelError } = sealProcess(mode === "runtime only" ? { installFilter } : {});
 async function outcome(attempt) {
   try {

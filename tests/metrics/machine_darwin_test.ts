@@ -200,6 +200,8 @@ const machine = await openDarwinMachine(mac.host, mac.shell, {
 const host = await openDarwinHost();
 // The Mac is of files, which the sealed process could not change.
 mac.later(4);
+// The runtime opens the pipe for signals with the first listener, and a sealed process may not.
+Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
 sealProcess();
 const told = [host.cores().length, host.memory().total, host.load().length, host.uptime()];
 told.push(host.statfs("/").blocks, (await host.statfsAsync("/")).blocks);
