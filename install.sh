@@ -1,38 +1,43 @@
 #!/bin/sh
-# Downloads komari-agent-deno, checks it, and lets it install itself.
+# Downloads komari-agent-deno, verifies it, and runs its `install`.
 set -eu
 
-# The build writes down here where releases come from, as owner/name on GitHub.
+# The build stamps these: the repository of the releases, as owner/name on GitHub,
 REPOSITORY=''
+# and the public key that they are signed with.
+PUBLIC_KEY=''
 
 NAME=komari-agent-deno
-# Smaller than any build of its kind, and larger than any page of an error.
+# Smaller than any build of its kind, and larger than any error page.
 SMALLEST_BINARY=1048576
 SMALLEST_PORTABLE=65536
 
 usage() {
   cat <<'TEXT'
-Downloads komari-agent-deno, checks it, and lets it install itself as a service.
+Downloads komari-agent-deno, verifies it, and installs it as a service.
 
 Usage:
   sh install.sh [options of this script] [options of the agent]
+  sh install.sh -e https://panel.example.com --token-file FILE
   sh install.sh -e https://panel.example.com -t TOKEN
   sh install.sh -e https://panel.example.com --auto-discovery KEY
 
 Options of this script:
-  --install-version V          that version, not the newest
-  --mirror PREFIX              put before every address of GitHub, for updates too
+  --install-version V          that version instead of the latest
+  --mirror PREFIX              put before every GitHub address, for updates too
   --install-ghproxy PREFIX     the same, by the official script's name
-  --portable                   the build that runs by a Deno which is there: for Alpine, OpenWrt
-  -h, --help                   this text
+  --portable                   the build for an installed Deno, as on Alpine and OpenWrt
+  --token-file -               read the token from standard input
+  -h, --help                   show this help
 
-What else is given goes to `komari-agent-deno install`, such as --install-dir FOLDER,
+All other options go to `komari-agent-deno install`, such as --install-dir FOLDER,
 --install-service-name NAME, --replace, --as-root, --print, and every option of the agent.
-Without root it becomes a service of the user's.
+Without root, it becomes a service of the user.
 
 Environment:
-  KOMARI_AGENT_REPOSITORY      where releases come from, as owner/name on GitHub
-  DENO                         the Deno that a portable build runs by
+  KOMARI_AGENT_REPOSITORY      repository of the releases, as owner/name on GitHub
+  KOMARI_AGENT_PUBLIC_KEY      public key that these releases are signed with
+  DENO                         the Deno that runs a portable build
 TEXT
 }
 
@@ -49,7 +54,7 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# The builds that there are. Prints linux-amd64 and its like.
+# Prints the target of this machine, such as linux-amd64.
 find_target() {
   system=$(uname -s)
   machine=$(uname -m)
@@ -63,14 +68,14 @@ find_target() {
     aarch64 | arm64) machine=arm64 ;;
     *) fail "Cannot install on a $machine processor: there are builds for x86_64 and aarch64" ;;
   esac
-  # Some boards run a 64-bit kernel below a system of 32 bits.
+  # Some boards run a 64-bit kernel with 32-bit programs.
   if [ "$(getconf LONG_BIT 2>/dev/null || echo 64)" = 32 ]; then
-    fail "Cannot install on a system of 32 bits: there are builds for 64 bits, whatever the kernel"
+    fail "Cannot install on a 32-bit system, even with a 64-bit kernel: there are builds for 64 bits only"
   fi
   printf '%s\n' "$system-$machine"
 }
 
-# Prints "musl", "glibc 2.36", or nothing where it can't be found out.
+# Prints "musl", "glibc 2.36", or nothing when unknown.
 find_libc() {
   libc=$(ldd --version 2>&1 || :)
   case $libc in
@@ -122,11 +127,12 @@ check_libc() {
 
 check_deno() {
   if has "${DENO:-deno}"; then return; fi
-  fail "Cannot install the portable build: it runs by Deno, and there is no ${DENO:-deno} on the" \
-    "path (on Alpine: apk add deno; elsewhere see https://deno.com); \$DENO can name one"
+  fail "Cannot install the portable build: it needs Deno, and ${DENO:-deno} was not found" \
+    "(on Alpine: apk add deno; elsewhere see https://deno.com); \$DENO can name one"
 }
 
-# A folder in which programs can be started: some systems forbid that in /tmp. Sets $folder.
+# Makes a temporary folder that allows running programs, which some systems forbid in /tmp.
+# Sets $folder.
 make_folder() {
   for parent in "${TMPDIR:-/tmp}" /var/tmp "${HOME:-/}"; do
     folder=$(mktemp -d "$parent/$NAME.XXXXXX" 2>/dev/null) || continue
@@ -136,16 +142,17 @@ make_folder() {
     rm -rf "$folder"
   done
   folder=
-  fail "Cannot find a folder to download to, from which programs can be started; \$TMPDIR can name one"
+  fail "Cannot find a temporary folder that allows running programs; \$TMPDIR can name one"
 }
 
 # fetch URL FILE
 fetch() {
   if has curl; then
-    curl -fsSL --connect-timeout 20 --speed-limit 1 --speed-time 30 --max-time 1800 --retry 2 \
+    # A redirect must not leave HTTPS.
+    curl -fsSL --proto "=$protocols" --connect-timeout 20 --speed-limit 1 --speed-time 30 --max-time 1800 --retry 2 \
       -o "$2" "$1" 2>"$folder/log" && return
   elif has wget; then
-    # Busybox has no such options, or a time-out by which it crashes.
+    # BusyBox has no such options, or crashes on a time-out.
     patience=
     if wget --version >/dev/null 2>&1; then patience='--timeout=30 --tries=3'; fi
     # shellcheck disable=SC2086 # these are several words, or none
@@ -169,12 +176,12 @@ sha256_of() {
   elif has openssl; then
     sum=$(openssl dgst -sha256 -r <"$1")
   else
-    fail "Cannot check the download: there is neither sha256sum nor shasum nor openssl"
+    fail "Cannot verify the download: there is neither sha256sum nor shasum nor openssl"
   fi
   printf '%s\n' "${sum%% *}"
 }
 
-# Prints what SHA256SUMS says of a file; nothing when it has no line of it.
+# Prints the sum of a file in SHA256SUMS; nothing when it is not listed.
 expected_sum() {
   while read -r sum name; do
     case $name in "$1" | "*$1")
@@ -185,7 +192,7 @@ expected_sum() {
   done <"$folder/SHA256SUMS"
 }
 
-# The first bytes of a program for the system.
+# is_program TARGET FILE: whether a file begins like a program for the target.
 is_program() {
   case $1 in
     portable) [ "$(dd if="$2" bs=1 count=9 2>/dev/null)" = '#!/bin/sh' ] ;;
@@ -197,18 +204,18 @@ is_program() {
 # check_file TARGET FILE URL
 check_file() {
   if is_page "$2"; then
-    fail "Cannot use $3: the answer is a page of HTML; is the mirror right?"
+    fail "Cannot use $3: the answer is an HTML page; is the mirror right?"
   fi
   smallest=$SMALLEST_BINARY
   if [ "$1" = portable ]; then smallest=$SMALLEST_PORTABLE; fi
   size=$(($(wc -c <"$2")))
   if [ "$size" -lt "$smallest" ]; then
-    fail "Cannot use $3: it has $size bytes, and no build is that small"
+    fail "Cannot use $3: it has only $size bytes"
   fi
-  if ! is_program "$1" "$2"; then fail "Cannot use $3: it is no program for this system"; fi
+  if ! is_program "$1" "$2"; then fail "Cannot use $3: it is not a program for this system"; fi
   expected=$(expected_sum "$NAME-$1")
   if [ -z "$expected" ]; then
-    fail "Cannot check $3: SHA256SUMS says nothing of it"
+    fail "Cannot verify $3: SHA256SUMS does not list it"
   fi
   found=$(sha256_of "$2")
   if [ "$found" != "$expected" ]; then
@@ -216,7 +223,81 @@ check_file() {
   fi
 }
 
-# Downloads and checks the build, and tries whether it starts here. Sets $program.
+# verify KEY SIGNATURE FILE: whether a file was signed with an Ed25519 key; both are in Base64.
+verify() {
+  printf '%s\n' '-----BEGIN PUBLIC KEY-----' "$1" '-----END PUBLIC KEY-----' >"$folder/key"
+  printf '%s\n' "$2" | openssl base64 -d -A >"$folder/signature" 2>/dev/null || return 1
+  openssl pkeyutl -verify -pubin -inkey "$folder/key" -rawin -in "$3" \
+    -sigfile "$folder/signature" >/dev/null 2>&1
+}
+
+# Whether this machine's openssl supports Ed25519, by the second test of RFC 8032: those before 3.0
+# and most of LibreSSL don't.
+can_verify() {
+  has openssl || return 1
+  printf r >"$folder/text"
+  verify MCowBQYDK2VwAyEAPUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw= \
+    kqAJqfDUyrhyDoILX2QlQKKye1QWUD+Ps3YiI+vbadoIWsHkPhWZbkWPNhPQ8R2MOHsurrQwKu6wDSkWErsMAA== \
+    "$folder/text"
+}
+
+# check_sums URL: verifies the signature of SHA256SUMS, which was downloaded from there.
+check_sums() {
+  if is_page "$folder/SHA256SUMS"; then
+    fail "Cannot use $1: the answer is an HTML page; is the mirror right?"
+  fi
+  if [ -z "$public_key" ]; then
+    say "Comparing checksums only: this script has no public key of $repository"
+    return
+  fi
+  if ! can_verify; then
+    say "Comparing checksums only: verifying the signature takes openssl 3"
+    return
+  fi
+  fetch "$1.sig" "$folder/SHA256SUMS.sig"
+  IFS= read -r signature <"$folder/SHA256SUMS.sig" || :
+  if ! verify "$public_key" "$signature" "$folder/SHA256SUMS"; then
+    fail "Cannot use $1: it is not signed with the key of $repository"
+  fi
+}
+
+# is_older A B: whether version A precedes B, by their numbers.
+is_older() {
+  one=${1%%[!0-9.]*}.0.0.
+  other=${2%%[!0-9.]*}.0.0.
+  for _ in 1 2 3; do
+    if [ "${one%%.*}" -lt "${other%%.*}" ]; then return 0; fi
+    if [ "${one%%.*}" -gt "${other%%.*}" ]; then return 1; fi
+    one=${one#*.}
+    other=${other#*.}
+  done
+  return 1
+}
+
+# version_in TEXT: prints the version in the output of `komari-agent-deno version`.
+version_in() {
+  version_text=${1#"$NAME" }
+  printf '%s\n' "${version_text%% *}"
+}
+
+# check_version TEXT: refuses a release that is not the version asked for, or older than what is
+# installed, since a mirror could serve any release that was ever signed.
+check_version() {
+  new=$(version_in "$1")
+  if [ "$version" != latest ]; then
+    if [ "$new" = "$version" ]; then return; fi
+    fail "Cannot install version $version: the downloaded program is version $new"
+  fi
+  if ! has "$NAME" || ! text=$("$NAME" version 2>/dev/null </dev/null); then return; fi
+  old=$(version_in "$text")
+  case $old in [0-9]*.[0-9]*.[0-9]*) ;; *) return ;; esac
+  if is_older "$new" "$old"; then
+    fail "Cannot install version $new: the newer version $old is installed;" \
+      "--install-version $new installs it anyway"
+  fi
+}
+
+# Downloads and verifies the build, and checks that it starts here. Sets $program.
 download() {
   if [ "$version" = latest ]; then
     base=https://github.com/$repository/releases/latest/download
@@ -228,17 +309,16 @@ download() {
   url=$base/$NAME-$target
   say "Downloading $url"
   fetch "$base/SHA256SUMS" "$folder/SHA256SUMS"
-  if is_page "$folder/SHA256SUMS"; then
-    fail "Cannot use $base/SHA256SUMS: the answer is a page of HTML; is the mirror right?"
-  fi
+  check_sums "$base/SHA256SUMS"
   fetch "$url" "$program"
   check_file "$target" "$program" "$url"
   chmod 755 "$program"
   if ! text=$("$program" version 2>&1 </dev/null); then fail "Cannot run the program here: $text"; fi
-  say "Checked $text"
+  say "Verified $text"
+  check_version "$text"
 }
 
-# A mirror's prefix: without slashes at its end, and without GitHub's address, which follows it.
+# Prints a mirror's prefix without trailing slashes and GitHub's address, which follows it.
 plain_mirror() {
   prefix=$1
   while :; do
@@ -251,31 +331,66 @@ plain_mirror() {
     esac
   done
   case $prefix in
-    '' | http://* | https://*) ;;
+    '' | https://*) ;;
+    http://*)
+      host=${prefix#http://}
+      host=${host%%[:/]*}
+      case $host in
+        127.*[!0-9.]*) host= ;;
+        127.* | localhost) ;;
+        *) host= ;;
+      esac
+      if [ -z "$host" ]; then
+        fail "Cannot use mirror $prefix: plain HTTP is refused; use https://"
+      fi
+      ;;
     *) prefix=https://$prefix ;;
   esac
   printf '%s\n' "$prefix"
 }
 
+# Whether $0 is this script, and not the shell that reads it from standard input.
+is_file() {
+  [ -f "$0" ] && grep -q "^NAME=$NAME\$" "$0"
+}
+
+# Sets AGENT_TOKEN from standard input; at a terminal it is not shown.
+read_token() {
+  if ! is_file; then fail "Cannot read the token from standard input, which this script comes from"; fi
+  if [ -t 0 ]; then
+    printf 'Token: ' >&2
+    stty -echo
+    trap 'stty echo' EXIT
+  fi
+  IFS= read -r AGENT_TOKEN || [ -n "$AGENT_TOKEN" ] || fail "Cannot read the token: there is none"
+  if [ -t 0 ]; then
+    stty echo
+    trap - EXIT
+    echo >&2
+  fi
+  export AGENT_TOKEN
+}
+
 main() {
   version=latest
+  has_secret=false
   mirror=
   target=
   folder=
-  # What is for the agent goes to the end of the list, so that nothing has to be quoted again.
+  # The agent's options go to the end of the list, so that nothing has to be quoted again.
   rest=$#
   while [ "$rest" -gt 0 ]; do
     word=$1
     shift
     rest=$((rest - 1))
     case $word in
-      --install-version | --install-ghproxy | --mirror | -t | --token | --auto-discovery)
+      --install-version | --install-ghproxy | --mirror | -t | --token | --token-file | --auto-discovery)
         if [ "$rest" -eq 0 ]; then fail "Cannot use $word alone: a value must follow it"; fi
         value=$1
         shift
         rest=$((rest - 1))
         ;;
-      -t=* | --token=* | --auto-discovery=* | --install-version=* | --install-ghproxy=* | --mirror=*)
+      -t=* | --token=* | --token-file=* | --auto-discovery=* | --install-version=* | --install-ghproxy=* | --mirror=*)
         value=${word#*=}
         ;;
       -t?*) value=${word#-t} ;;
@@ -290,22 +405,36 @@ main() {
       --install-ghproxy | --install-ghproxy=* | --mirror | --mirror=*)
         mirror=$(plain_mirror "$value")
         ;;
-      # Whoever looks at the processes sees what they were given, but not their environment.
+      --token-file | --token-file=*)
+        case $value in
+          - | /dev/stdin) read_token ;;
+          *) set -- "$@" "--token-file=$value" ;;
+        esac
+        ;;
+      # All users can read the arguments of a process, but not its environment.
       -t* | --token | --token=*)
+        has_secret=true
         AGENT_TOKEN=$value
         export AGENT_TOKEN
         ;;
       --auto-discovery | --auto-discovery=*)
+        has_secret=true
         AGENT_AUTO_DISCOVERY_KEY=$value
         export AGENT_AUTO_DISCOVERY_KEY
         ;;
       --install-dir | --install-dir=* | --install-service-name | --install-service-name=*)
         set -- "$@" "$word"
         ;;
-      --install-*) say "$word has no effect here: no option of that name is known" ;;
+      --install-*) say "$word has no effect: unknown option" ;;
       *) set -- "$@" "$word" ;;
     esac
   done
+  if [ "$has_secret" = true ] && is_file; then
+    # Starts again without the secrets in its arguments, since the download may take long.
+    if [ "$target" = portable ]; then set -- --portable "$@"; fi
+    if [ -n "$mirror" ]; then set -- --mirror "$mirror" "$@"; fi
+    exec sh "$0" --install-version "$version" "$@"
+  fi
   if [ -n "$mirror" ]; then set -- "$@" --mirror "$mirror"; fi
   case $version in
     latest) ;;
@@ -315,8 +444,13 @@ main() {
   repository=${KOMARI_AGENT_REPOSITORY:-$REPOSITORY}
   case $repository in
     */*) ;;
-    *) fail "Cannot download: it is not known from where; KOMARI_AGENT_REPOSITORY=owner/name says it" ;;
+    *) fail "Cannot download: the repository is unknown; set KOMARI_AGENT_REPOSITORY=owner/name" ;;
   esac
+  # The key belongs to the repository.
+  public_key=${KOMARI_AGENT_PUBLIC_KEY:-}
+  if [ "$repository" = "$REPOSITORY" ]; then public_key=${public_key:-$PUBLIC_KEY}; fi
+  protocols=https
+  case $mirror in http://*) protocols=http,https ;; esac
   machine_target=$(find_target)
   if [ "$target" = portable ]; then
     check_deno
@@ -332,10 +466,10 @@ main() {
   make_folder
   download
   status=0
-  # What is left of this script on the standard input is nobody's answer.
+  # The rest of this script on standard input is no input for the program.
   "$program" install "$@" </dev/null || status=$?
   exit "$status"
 }
 
-# At the end, so that nothing is done when only a part of this script has come.
+# Last, so that nothing happens when only a part of this script was received.
 main "$@"

@@ -18,9 +18,12 @@ const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname).replace
 export async function buildPortable(
   options: Partial<ProgramInfo> & { version: string; folder?: string },
 ): Promise<string> {
-  const { version, commit = "", repository = "" } = options;
+  const { version, commit = "", repository = "", releaseKey = "" } = options;
   const folder = options.folder ?? await Deno.makeTempDir({ prefix: "komari-agent-deno-" });
-  return await writePortable(await bundle(ROOT, { version, commit, repository }), folder);
+  return await writePortable(
+    await bundle(ROOT, { version, commit, repository, releaseKey }),
+    folder,
+  );
 }
 
 /** Writes the portable build of a bundle to an existing folder, and returns its path. */

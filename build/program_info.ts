@@ -1,3 +1,4 @@
+import { parsePublicKey } from "../lib/config/parsers.ts";
 import { run } from "./run.ts";
 
 /** The content of `lib/build.json`. */
@@ -7,6 +8,8 @@ export interface ProgramInfo {
   readonly commit: string;
   /** The repository of its releases, as `owner/name` on GitHub; empty when there is none. */
   readonly repository: string;
+  /** The public key of its releases in Base64; empty for a build that takes no updates. */
+  readonly releaseKey: string;
 }
 
 /** The version's form, as in `1.2.3` or `1.2.3-rc.1`. */
@@ -16,7 +19,7 @@ const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/;
  * Collects what a build is stamped with: on GitHub from its variables, elsewhere from `deno.json`
  * and git.
  *
- * @throws {Error} When the version is invalid.
+ * @throws {Error} When the version or the key is invalid.
  */
 export async function programInfo(
   folder: string,
@@ -29,11 +32,22 @@ export async function programInfo(
   if (!VERSION.test(version)) {
     throw new Error(`Cannot build version "${version}": it does not look like 1.2.3`);
   }
+  const releaseKey = env.RELEASE_PUBLIC_KEY || textOf(manifest, "releaseKey");
+  if (releaseKey !== "") requirePublicKey(releaseKey);
   return {
     version,
     commit: env.GITHUB_SHA || await headOf(folder),
     repository: env.GITHUB_REPOSITORY || textOf(manifest, "repository"),
+    releaseKey,
   };
+}
+
+function requirePublicKey(key: string): void {
+  try {
+    parsePublicKey(key);
+  } catch (cause) {
+    throw new Error("Cannot build with RELEASE_PUBLIC_KEY: it is no Ed25519 public key", { cause });
+  }
 }
 
 async function headOf(folder: string): Promise<string> {

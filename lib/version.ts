@@ -10,10 +10,23 @@ export const COMMIT: string = build.commit;
 /** The GitHub repository of releases, as `owner/name`; empty in a checkout. */
 export const REPOSITORY: string = build.repository;
 
+/** The public key that releases are signed with; empty in a checkout, which takes no updates. */
+export const RELEASE_KEY: string = build.releaseKey;
+
 /** Value of the User-Agent header. */
 export const USER_AGENT = `komari-agent-deno/${VERSION}`;
 
-/** Whether it is known where newer versions come from: by the build, or because somebody said it. */
-export function knowsReleases({ url }: { readonly url: string }): boolean {
-  return url !== "" || REPOSITORY !== "";
+/** Whether a release address is known, from the build or from `--update-url`. */
+export function knowsReleases({ updateUrl }: { readonly updateUrl: string }): boolean {
+  return updateUrl !== "" || REPOSITORY !== "";
+}
+
+/**
+ * The public key that releases are verified with: that of `--update-key` for those of
+ * `--update-url`, else the build's; empty if there is none.
+ */
+export function releaseKey(
+  { updateUrl, updateKey }: { readonly updateUrl: string; readonly updateKey: string },
+): string {
+  return updateUrl !== "" && updateKey !== "" ? updateKey : RELEASE_KEY;
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ReleaseKeys } from "./update/release_keys.ts";
 
 const SCRIPT = decodeURIComponent(new URL("../install.sh", import.meta.url).pathname);
 const RELEASES = "https://github.com/some/where/releases";
@@ -57,6 +58,10 @@ interface RunOptions {
   /** Programs in the place of the system's, as shell scripts. */
   fakes?: Record<string, string>;
   isPiped?: boolean;
+  /** What stands on standard input. */
+  input?: string;
+  /** The script; the checkout's when absent. */
+  script?: string;
 }
 
 /** A server of releases on loopback, and a machine on which nothing but a folder is written to. */
@@ -109,6 +114,11 @@ class World implements AsyncDisposable {
     this.text(`${folder}/SHA256SUMS`, sums);
   }
 
+  /** What the program says that it is. */
+  runs(version: string): void {
+    this.#script("work/version", `echo "komari-agent-deno ${version} (linux-amd64)"`);
+  }
+
   text(path: string, text: string): void {
     this.files.set(`${RELEASES}/${path}`, new TextEncoder().encode(text));
   }
@@ -118,12 +128,13 @@ class World implements AsyncDisposable {
     args: readonly string[],
     options: RunOptions = {},
   ): Promise<{ code: number; output: string }> {
-    const { shell = "dash", downloader = "curl", hasher = "sha256sum" } = options;
+    const { shell = "dash", downloader = "curl", hasher = "sha256sum", script = SCRIPT } = options;
+    const input = options.isPiped ? Deno.readTextFileSync(script) : options.input;
     this.#fill({ downloader, hasher, fakes: options.fakes ?? {} });
     const mirror = args.some((arg) => /mirror|ghproxy/.test(arg)) ? [] : ["--mirror", this.mirror];
     const [command = "", ...words] = [...shell.split(" ")];
     const child = new Deno.Command(find(command) ?? command, {
-      args: [...words, ...(options.isPiped ? ["-s", "--"] : [SCRIPT]), ...mirror, ...args],
+      args: [...words, ...(options.isPiped ? ["-s", "--"] : [script]), ...mirror, ...args],
       cwd: `${this.folder}/work`,
       clearEnv: true,
       env: {
@@ -133,14 +144,14 @@ class World implements AsyncDisposable {
         KOMARI_AGENT_REPOSITORY: "some/where",
         ...options.env,
       },
-      stdin: options.isPiped ? "piped" : "null",
+      stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    if (options.isPiped) {
+    if (input !== undefined) {
       const writer = child.stdin.getWriter();
-      await writer.write(Deno.readFileSync(SCRIPT));
-      await writer.close();
+      await writer.write(new TextEncoder().encode(input)).catch(() => {});
+      await writer.close().catch(() => {});
     }
     const { code, stdout, stderr } = await child.output();
     const decoder = new TextDecoder();
@@ -175,14 +186,18 @@ class World implements AsyncDisposable {
       if (path !== undefined && !(tool in fakes)) Deno.symlinkSync(path, `${bin}/${tool}`);
     }
     const [downloader = "", applet = ""] = parts.downloader.split(" ");
-    Deno.symlinkSync(find(downloader) ?? "", `${bin}/${applet || downloader}`);
+    // A fake must never be written through a link to the machine's own program.
+    const downloads = applet || downloader;
+    if (!(downloads in fakes)) Deno.symlinkSync(find(downloader) ?? "", `${bin}/${downloads}`);
     for (const [name, text] of Object.entries(fakes)) {
       if (text !== "") this.#script(`bin/${name}`, text);
     }
   }
 
   #script(path: string, text: string): void {
-    Deno.writeTextFileSync(`${this.folder}/${path}`, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    const script = `${this.folder}/${path}`;
+    Deno.writeTextFileSync(`${script}.new`, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    Deno.renameSync(`${script}.new`, script);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -217,7 +232,7 @@ for (const shell of SHELLS) {
           output,
           `Downloading ${world.mirror}/${RELEASES}/latest/download/${BINARY}\n`,
         );
-        assertStringIncludes(output, "Checked komari-agent-deno 1.2.3\n");
+        assertStringIncludes(output, "Verified komari-agent-deno 1.2.3\n");
         assertEquals(world.given()?.args, [
           ...["-e", "https://panel.example", "--mirror", world.mirror],
         ]);
@@ -264,6 +279,7 @@ test("passes on the exit code of the installation", ["curl"], async (world) => {
 });
 
 test("takes another version, with or without a v", ["curl"], async (world) => {
+  world.runs("0.9.1");
   await world.release("download/v0.9.1");
   for (const version of [["--install-version", "v0.9.1"], ["--install-version=0.9.1"]]) {
     world.asked.length = 0;
@@ -347,28 +363,28 @@ const SPOILT: readonly [string, (world: World) => void | Promise<void>, string][
   [
     "a page in the place of a build",
     (world) => world.text(`${LATEST}/${BINARY}`, PAGE),
-    "a page of HTML",
+    "an HTML page",
   ],
   [
     "a page in the place of the sums",
     (world) => world.text(`${LATEST}/SHA256SUMS`, PAGE),
-    "a page of HTML",
+    "an HTML page",
   ],
   [
     "sums without the build",
     (world) => world.text(`${LATEST}/SHA256SUMS`, `${"0".repeat(64)}  other\n`),
-    "SHA256SUMS says nothing of it",
+    "SHA256SUMS does not list it",
   ],
   [
     "a build that is cut off",
     (world) =>
       void world.files.set(`${RELEASES}/${LATEST}/${BINARY}`, binary().subarray(0, 900_000)),
-    "it has 900000 bytes",
+    "it has only 900000 bytes",
   ],
   [
     "a build that is not a program",
     (world) => world.release(LATEST, { [BINARY]: new Uint8Array(2_000_000) }),
-    "no program for this system",
+    "not a program for this system",
   ],
   [
     "a build with another tail",
@@ -398,6 +414,161 @@ for (const [name, spoil, words] of SPOILT) {
   });
 }
 
+const KEYS = new ReleaseKeys();
+/** Where a machine has an openssl that supports Ed25519. */
+const OPENSSL = { openssl: find("openssl") === undefined ? "" : `exec ${find("openssl")} "$@"` };
+const SIGNED = { env: { KOMARI_AGENT_PUBLIC_KEY: KEYS.publicKey }, fakes: OPENSSL };
+
+/** Signs the sums of the release as they are. */
+function sign(world: World, keys = KEYS, text = sumsOf(world)): void {
+  world.text(`${LATEST}/SHA256SUMS.sig`, keys.sign(text));
+}
+
+function sumsOf(world: World): string {
+  const file = world.files.get(`${RELEASES}/${LATEST}/SHA256SUMS`);
+  return file instanceof Uint8Array ? new TextDecoder().decode(file) : "";
+}
+
+for (const shell of SHELLS) {
+  test(`verifies the signature in ${shell}`, ["curl", "openssl", shell], async (world) => {
+    sign(world);
+    const { code, output } = await world.run([], { ...SIGNED, shell });
+    assertEquals(code, 0, output);
+    assertEquals(output.includes("checksums only"), false);
+    assertEquals(world.given()?.args, ["--mirror", world.mirror]);
+  });
+}
+
+/** What somebody does who controls the server or the mirror, but has not the private key. */
+const ATTACKS: readonly [string, (world: World) => void, string][] = [
+  ["a release whose signature was stripped", () => {}, "Cannot download"],
+  ["a signature by another key", (world) => sign(world, new ReleaseKeys()), "is not signed"],
+  ["a signature of other sums", (world) => sign(world, KEYS, "other\n"), "is not signed"],
+  [
+    "sums that were changed after they were signed",
+    (world) => {
+      const sums = sumsOf(world);
+      world.text(`${LATEST}/SHA256SUMS`, `${sums}${"0".repeat(64)}  other\n`);
+      sign(world, KEYS, sums);
+    },
+    "is not signed",
+  ],
+  ["a signature that is a page", (w) => w.text(`${LATEST}/SHA256SUMS.sig`, PAGE), "is not signed"],
+  ["a signature that is empty", (w) => w.text(`${LATEST}/SHA256SUMS.sig`, "\n"), "is not signed"],
+];
+
+for (const [name, attack, words] of ATTACKS) {
+  test(`refuses ${name}`, ["curl", "openssl"], async (world) => {
+    attack(world);
+    const { code, output } = await world.run([], SIGNED);
+    assertEquals(code, 1, output);
+    assertStringIncludes(output, words);
+    assertEquals(world.given(), undefined);
+    assert(!world.asked.some((path) => path.endsWith(BINARY)), "nothing else was downloaded");
+  });
+}
+
+test("says so where it can compare sums only", ["curl"], async (world) => {
+  const old = `case "$1" in base64) cat ;; *) echo "unknown option -rawin" >&2; exit 1 ;; esac`;
+  for (const fakes of [{ openssl: "" }, { openssl: old }]) {
+    const { code, output } = await world.run([], { env: SIGNED.env, fakes });
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, "Comparing checksums only: verifying the signature takes openssl");
+  }
+  const { output } = await world.run([], { fakes: OPENSSL });
+  assertStringIncludes(output, "checksums only: this script has no public key of some/where");
+});
+
+test(
+  "takes the stamped key for the stamped repository only",
+  ["curl", "openssl"],
+  async (world) => {
+    sign(world);
+    const text = Deno.readTextFileSync(SCRIPT)
+      .replace("REPOSITORY=''", "REPOSITORY='some/where'")
+      .replace("PUBLIC_KEY=''", `PUBLIC_KEY='${KEYS.publicKey}'`);
+    const script = `${world.folder}/work/install.sh`;
+    Deno.writeTextFileSync(script, text);
+    const stamped = { script, fakes: OPENSSL };
+    const fine = await world.run([], { ...stamped, env: { KOMARI_AGENT_REPOSITORY: "" } });
+    assertEquals(fine.code, 0, fine.output);
+    assertEquals(fine.output.includes("checksums only"), false);
+    sign(world, new ReleaseKeys());
+    const bad = await world.run([], { ...stamped, env: { KOMARI_AGENT_REPOSITORY: "" } });
+    assertEquals(bad.code, 1);
+    const { output } = await world.run([], { ...stamped, env: { KOMARI_AGENT_REPOSITORY: "a/b" } });
+    assertStringIncludes(output, "a/b");
+  },
+);
+
+test("refuses a mirror over plain HTTP, but on loopback", ["curl"], async (world) => {
+  for (
+    const prefix of ["http://mirror.example", "http://127.example", "http://localhost.example"]
+  ) {
+    const { code, output } = await world.run(["--mirror", prefix]);
+    assertEquals(code, 1, prefix);
+    assertStringIncludes(output, "plain HTTP is refused");
+  }
+  assertEquals([world.asked, world.given()], [[], undefined]);
+});
+
+test("refuses a downgrade that was not asked for", ["curl"], async (world) => {
+  const installed = (version: string) => ({
+    fakes: { "komari-agent-deno": `echo "komari-agent-deno ${version} (linux-amd64)"` },
+  });
+  for (const newer of ["1.2.4", "1.3.0", "2.0.0", "1.10.0"]) {
+    const { code, output } = await world.run([], installed(newer));
+    assertEquals(code, 1, output);
+    assertStringIncludes(output, `the newer version ${newer} is installed`);
+    assertEquals(world.given(), undefined);
+  }
+  await world.release("download/v1.2.3");
+  for (const args of [[], ["--install-version", "1.2.3"]]) {
+    for (const other of ["1.2.3", "1.2.2", "1.1.9", "0.9.10", args.length > 0 ? "2.0.0" : "odd"]) {
+      const { code, output } = await world.run(args, installed(other));
+      assertEquals(code, 0, `${other}: ${output}`);
+    }
+  }
+  Deno.removeSync(`${world.folder}/work/args`);
+  world.runs("1.1.0");
+  const { code, output } = await world.run(["--install-version", "1.2.3"]);
+  assertEquals(code, 1);
+  assertStringIncludes(output, "the downloaded program is version 1.1.0");
+  assertEquals(world.given(), undefined);
+});
+
+test("shows no secret in its arguments while it downloads", ["curl"], async (world) => {
+  const fakes = {
+    curl: `tr "\\0" " " </proc/$PPID/cmdline >>'${world.folder}/seen'; exec ${find("curl")} "$@"`,
+  };
+  const args = ["--portable", "-t", "s3cret", "--auto-discovery=k3y", "--gpu"];
+  const { code, output } = await world.run(args, { fakes });
+  assertEquals(code, 0, output);
+  const seen = Deno.readTextFileSync(`${world.folder}/seen`);
+  assertStringIncludes(seen, "--gpu");
+  assertEquals(/s3cret|k3y/.test(seen), false, seen);
+  assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
+  assertEquals(world.given()?.env.match(/^AGENT_.*$/gm)?.length, 2);
+});
+
+test("reads the token from standard input", ["curl"], async (world) => {
+  for (const words of [["--token-file", "-"], ["--token-file=/dev/stdin"]]) {
+    for (const input of ["-s3cret\n", "-s3cret"]) {
+      const { code, output } = await world.run([...words, "--gpu"], { input });
+      assertEquals(code, 0, output);
+      assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
+      assertStringIncludes(world.given()?.env ?? "", "AGENT_TOKEN=-s3cret\n");
+    }
+  }
+  const none = await world.run(["--token-file", "-"], { input: "" });
+  assertStringIncludes(none.output, "Cannot read the token: there is none");
+  const piped = await world.run(["--token-file", "-"], { isPiped: true });
+  assertStringIncludes(piped.output, "which this script comes from");
+  assertEquals([none.code, piped.code], [1, 1]);
+  await world.run(["--token-file", "/etc/token"]);
+  assertEquals(world.given()?.args, ["--token-file=/etc/token", "--mirror", world.mirror]);
+});
+
 test("says what a program says that does not start here", ["curl"], async (world) => {
   Deno.writeTextFileSync(`${world.folder}/work/version`, "echo it lacks a library >&2; exit 127");
   const { code, output } = await world.run([]);
@@ -424,7 +595,7 @@ const SYSTEMS: readonly [string, Record<string, string>, string][] = [
     "Cannot install on a armv7l processor",
   ],
   ["another system", { uname: "echo FreeBSD" }, "Cannot install on FreeBSD"],
-  ["32 bits", { getconf: "echo 32" }, "a system of 32 bits"],
+  ["32 bits", { getconf: "echo 32" }, "a 32-bit system"],
 ];
 
 for (const [name, fakes, words] of SYSTEMS) {
@@ -475,7 +646,7 @@ test("says what is missing, and has a help", ["curl"], async (world) => {
   assertEquals(code, 0);
   assertStringIncludes(output, "--install-ghproxy PREFIX");
   const official = await world.run(["--install-future", "--gpu"]);
-  assertStringIncludes(official.output, "--install-future has no effect here");
+  assertStringIncludes(official.output, "--install-future has no effect");
   assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
 });
 

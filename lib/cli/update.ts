@@ -28,7 +28,7 @@ import { Downloads } from "../update/download.ts";
 import { ProgramFiles } from "../update/program_files.ts";
 import { findRelease, type FoundRelease, latestReleaseUrl } from "../update/releases.ts";
 import { performUpdate, type UpdateOutcome } from "../update/updater.ts";
-import { knowsReleases, REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
+import { knowsReleases, releaseKey, REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 import { logToStandardError } from "./output.ts";
 
@@ -140,6 +140,13 @@ async function updateNow(
   requireUpdatable(program);
   const path = await Deno.realPath(program.path);
   const places = placesOf(config);
+  const publicKey = releaseKey(config);
+  if (publicKey === "") {
+    throw new Error(
+      "Cannot update: this build has no key to verify releases with; use --update-url URL " +
+        "--update-key KEY",
+    );
+  }
   const lock = FolderLock.open(updateFolder(path));
   if (!lock.tryLock()) throw new Error("Cannot update: another update is in progress");
   try {
@@ -148,6 +155,7 @@ async function updateNow(
     for (const problem of (await state.open()).problems) log.warning("{problem}", { problem });
     const outcome = await performUpdate({
       ...places,
+      publicKey,
       currentVersion: VERSION,
       target: thisTarget(program),
       files: new ProgramFiles(path),
@@ -183,8 +191,9 @@ function requireUpdatable({ form }: ThisProgram): void {
   }
 }
 
-function placesOf({ updateUrl: url, mirror }: Config): { url: string; mirror: string } {
-  if (!knowsReleases({ url })) {
+function placesOf(config: Config): { url: string; mirror: string } {
+  const { updateUrl: url, mirror } = config;
+  if (!knowsReleases(config)) {
     throw new Error(
       "Cannot check for a newer version: this build has no release address; use --update-url URL",
     );

@@ -111,7 +111,12 @@ const NONE: OptionTexts = new Map();
 const PROXY_COMMANDS: readonly Command[] = ["report", "update", "install"];
 
 /** Keys of the options about the servers of releases, and their flags. */
-const RELEASE_FLAGS = { update_url: "--update-url", mirror: "--mirror", ca_cert: "--ca-cert" };
+const RELEASE_FLAGS = {
+  update_url: "--update-url",
+  update_key: "--update-key",
+  mirror: "--mirror",
+  ca_cert: "--ca-cert",
+};
 
 /**
  * Puts flags over environment over file over defaults, and checks every value.
@@ -144,6 +149,9 @@ export function resolveConfig(sources: ConfigSources): Config {
   const { enableRemoteControl, disableWebSsh } = values;
   const command = values.help ? "help" : values.version ? "version" : named;
   if (command !== "help") refuseOtherCommands(lookup, command);
+  if (values.updateKey !== "" && values.updateUrl === "") {
+    throw new UsageError("Cannot use --update-key without --update-url: give both");
+  }
   const { token, file: tokenFile } = findToken(lookup, sources);
   const remoteControl = enableRemoteControl && !disableWebSsh;
   const intervalSeconds = values.intervalSeconds ??

@@ -133,6 +133,7 @@ function jsonValue(key: string, text: string): unknown {
 export const ROOT_KEYS: readonly string[] = [
   "state_dir",
   "update_url",
+  "update_key",
   "mirror",
   "ca_cert",
   "token_file",

@@ -30,6 +30,7 @@ import {
   parseHeaderValue,
   parseInstallFolder,
   parseNameServer,
+  parsePublicKey,
   parseServiceName,
   parseServices,
   parseStateFolder,
@@ -658,6 +659,18 @@ export const OPTIONS = {
     initialText: { en: "the project's releases", zh: "本项目的发布页" },
     initial: "",
     parse: parseEndpoint,
+  }),
+  updateKey: checked({
+    flag: "update-key",
+    placeholder: "KEY",
+    group: "updates",
+    help: {
+      en: "Public key that the releases of --update-url are signed with",
+      zh: "--update-url 的发布所用签名的公钥",
+    },
+    initialText: { en: "the project's", zh: "本项目的公钥" },
+    initial: "",
+    parse: parsePublicKey,
   }),
   mirror: checked({
     flag: "mirror",

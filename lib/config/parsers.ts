@@ -28,6 +28,18 @@ export function parseEndpoint(value: string): string {
 export const TOKEN_RULE = "one token as the panel shows it, without blanks in it";
 
 /**
+ * Parses an Ed25519 public key, as `openssl pkey -pubout` prints it between its first and last line.
+ *
+ * @throws {RangeError} If it is another text.
+ */
+export function parsePublicKey(value: string): string {
+  if (!/^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/.test(value)) {
+    throw new RangeError("an Ed25519 public key in Base64, which begins with MCowBQYDK2VwAyEA");
+  }
+  return value;
+}
+
+/**
  * A node's secret; it may begin with a dash.
  *
  * @throws {RangeError} When it has blanks within.

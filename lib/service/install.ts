@@ -2,7 +2,7 @@ import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { readHealth } from "../host/health_reader.ts";
-import { knowsReleases, VERSION } from "../version.ts";
+import { knowsReleases, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
 import { type InstallPlan, planInstall } from "./install_plan.ts";
 import type { InstallRecord } from "./install_record.ts";
@@ -18,7 +18,7 @@ import { updateServiceName } from "./update_service.ts";
  * a notice for each option that is ignored because the configuration file is not root's.
  */
 export function mergePrevious(config: Config, previous: InstallRecord | undefined): Config {
-  const { explicitOptions, ignoredOptions, notices, updateUrl } = config;
+  const { explicitOptions, ignoredOptions, notices, updateUrl, updateKey } = config;
   const given = new Map([...Object.entries(previous?.rootOptions ?? {}), ...explicitOptions]);
   // A service with another name has the default folder in its configuration.
   const known = new Map([["state_dir", previous?.stateFolder], ...given]);
@@ -27,6 +27,7 @@ export function mergePrevious(config: Config, previous: InstallRecord | undefine
     ...config,
     explicitOptions: given,
     updateUrl: updateUrl || (given.get("update_url") ?? ""),
+    updateKey: updateKey || (given.get("update_key") ?? ""),
     notices: [
       ...notices,
       ...differing.map(([key]) =>
@@ -83,11 +84,12 @@ export function printSummary(
 
 function describeUpdates(
   { isUpdated, name }: InstallPlan["service"],
-  { autoUpdate, updateUrl: url }: Config,
+  config: Config,
 ): string {
   if (isUpdated) return `every 6 h, by ${updateServiceName(name)}`;
-  if (!autoUpdate) return "off";
-  if (!knowsReleases({ url })) return "off: this build has no release address";
+  if (!config.autoUpdate) return "off";
+  if (!knowsReleases(config)) return "off: this build has no release address";
+  if (releaseKey(config) === "") return "off: this build has no key to verify releases with";
   return "only by `update --now`, run by root";
 }
 

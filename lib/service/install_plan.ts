@@ -4,7 +4,7 @@ import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
 import { updateFolder } from "../host/update_state.ts";
 import { dirname } from "../parse/path.ts";
-import { knowsReleases } from "../version.ts";
+import { knowsReleases, releaseKey } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
 import { commandStep, type Step } from "./install_step.ts";
@@ -82,13 +82,13 @@ export function planService(
   context: InstallContext,
 ): ServicePlan {
   const { paths, user, previous, deno } = context;
-  const { installDir, serviceName, explicitOptions, proxies, autoUpdate, updateUrl } = config;
+  const { installDir, serviceName, explicitOptions, proxies, autoUpdate } = config;
   const hasProxies = Object.keys(proxies).length > 0 ||
     (previous?.files.includes(paths.environmentFile) ?? false);
   const folder = installDir || dirname(previous?.program ?? "") || paths.programFolder;
   const program = `${folder}/${serviceName}`;
   const stateFolder = explicitOptions.get("state_dir") || paths.stateFolder;
-  const isUpdated = autoUpdate && knowsReleases({ url: updateUrl }) &&
+  const isUpdated = autoUpdate && knowsReleases(config) && releaseKey(config) !== "" &&
     hasUpdateJob(context, system);
   return {
     name: serviceName,

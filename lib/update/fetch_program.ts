@@ -1,6 +1,7 @@
 import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
 import type { ReleaseFile } from "./releases.ts";
+import { isSignedBy, MAX_SIGNATURE_BYTES, SIGNATURE } from "./signature.ts";
 
 /** Enough of a file's beginning to recognize its target. */
 export const EXECUTABLE_HEAD_BYTES = 20;
@@ -57,14 +58,17 @@ const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 /**
  * Downloads a release's program for a target beside the present one, and returns its SHA-256.
  *
- * The file is synced and verified, and has not been run. After a failure nothing is left of it.
+ * The file is synced and verified, and has not been run: its SHA-256 is in `SHA256SUMS`, which is
+ * signed. After a failure nothing is left of it.
  *
+ * @param options.publicKey The key that releases are signed with.
  * @throws {Error} When it is missing, can't be downloaded or written, or fails verification.
  */
 export async function fetchProgram(
   release: readonly ReleaseFile[],
-  { target, files, downloads, signal }: {
+  { target, publicKey, files, downloads, signal }: {
     target: string;
+    publicKey: string;
     files: ProgramFiles;
     downloads: Downloads;
     signal: AbortSignal;
@@ -74,7 +78,7 @@ export async function fetchProgram(
   if (asset === undefined) {
     throw new Error(`Cannot update: the release has no program for ${target}`);
   }
-  const sha256 = await expectedSha256(release, { asset, downloads, signal });
+  const sha256 = await expectedSha256(release, { asset, publicKey, downloads, signal });
   try {
     {
       using file = await files.createStaged();
@@ -91,8 +95,9 @@ export async function fetchProgram(
 
 async function expectedSha256(
   release: readonly ReleaseFile[],
-  { asset, downloads, signal }: {
+  { asset, publicKey, downloads, signal }: {
     asset: ReleaseFile;
+    publicKey: string;
     downloads: Downloads;
     signal: AbortSignal;
   },
@@ -101,15 +106,23 @@ async function expectedSha256(
   if (sizeBytes === 0 || sizeBytes > MAX_PROGRAM_BYTES) {
     throw new Error(`Cannot update: ${name} has ${sizeBytes} bytes, which is not plausible`);
   }
-  const list = release.find((file) => file.name === SUMS);
-  if (list === undefined) throw new Error(`Cannot update: the release has no ${SUMS}`);
-  const sums = await downloads.text(list.url, { maxBytes: MAX_SUMS_BYTES, signal });
+  const sums = await fileText(SUMS, MAX_SUMS_BYTES);
+  const signature = await fileText(SIGNATURE, MAX_SIGNATURE_BYTES);
+  if (!await isSignedBy(sums, { signature, publicKey })) {
+    throw new Error(`Cannot update: ${SUMS} is not signed with the key of this project's releases`);
+  }
   const sha256 = findSha256(sums, name);
   if (sha256 === undefined) throw new Error(`Cannot update: ${SUMS} does not list ${name}`);
   if (apiSha256 !== undefined && apiSha256 !== sha256) {
     throw new Error(`Cannot update: ${SUMS} and the GitHub API disagree on ${name}`);
   }
   return sha256;
+
+  async function fileText(name: string, maxBytes: number): Promise<string> {
+    const file = release.find((file) => file.name === name);
+    if (file === undefined) throw new Error(`Cannot update: the release has no ${name}`);
+    return await downloads.text(file.url, { maxBytes, signal });
+  }
 }
 
 async function verify(path: string, asset: { target: string; sha256: string }): Promise<void> {

@@ -118,6 +118,8 @@ export interface UpdaterOptions extends TrialOptions {
   readonly url: string;
   readonly mirror: string;
   readonly currentVersion: string;
+  /** The key that releases are signed with. */
+  readonly publicKey: string;
   /** The build for this machine, such as `linux-amd64`. */
   readonly target: string;
 }

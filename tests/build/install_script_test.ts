@@ -1,12 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeInstallScript } from "../../build/install_script.ts";
+import { ReleaseKeys } from "../update/release_keys.ts";
 
-async function stamp(text: string, repository: string): Promise<string> {
+async function stamp(text: string, repository: string, releaseKey = ""): Promise<string> {
   const root = await Deno.makeTempDir({ prefix: "install-script-" });
   try {
     await Deno.writeTextFile(`${root}/install.sh`, text);
     await Deno.mkdir(`${root}/dist`);
-    const info = { version: "1.2.3", commit: "", repository };
+    const info = { repository, releaseKey };
     const path = await writeInstallScript(root, { info, dist: `${root}/dist` });
     assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o755);
     return await Deno.readTextFile(path);
@@ -15,23 +16,31 @@ async function stamp(text: string, repository: string): Promise<string> {
   }
 }
 
-Deno.test("writeInstallScript() writes down where releases come from, and changes nothing else", async () => {
+const { publicKey: KEY, privateKey } = new ReleaseKeys();
+
+Deno.test("writeInstallScript() writes down repository and key, and changes nothing else", async () => {
   const text = Deno.readTextFileSync(new URL("../../install.sh", import.meta.url));
-  const stamped = await stamp(text, "some/where");
+  const stamped = await stamp(text, "some/where", KEY);
   assertEquals(stamped.split("\n").filter((line) => !text.split("\n").includes(line)), [
     "REPOSITORY='some/where'",
+    `PUBLIC_KEY='${KEY}'`,
   ]);
   assertEquals(await stamp(stamped, ""), text);
 });
 
-Deno.test("writeInstallScript() refuses a script that could not be told", async () => {
-  for (const text of ["", "#!/bin/sh\n", "  REPOSITORY=''\n", 'REPOSITORY="x"\n']) {
+Deno.test("writeInstallScript() refuses a script without the lines to stamp", async () => {
+  const lines = ["REPOSITORY=''\n", "PUBLIC_KEY=''\n"];
+  for (const text of ["", "#!/bin/sh\n", ...lines, `  ${lines.join("  ")}`, 'REPOSITORY="x"\n']) {
     await assertRejects(() => stamp(text, "a/b"), Error, "Cannot stamp install.sh");
   }
 });
 
-Deno.test("writeInstallScript() lets no name of a repository become a command", async () => {
+Deno.test("writeInstallScript() lets no name or key become a command", async () => {
+  const text = "REPOSITORY=''\nPUBLIC_KEY=''\n";
   for (const repository of ["a/b'; reboot; '", "a/b\nreboot", "a", "a/b/c", "a/$(b)"]) {
-    await assertRejects(() => stamp("REPOSITORY=''\n", repository), Error, "Cannot stamp");
+    await assertRejects(() => stamp(text, repository), Error, "Cannot stamp");
+  }
+  for (const key of ["x", `${KEY}'; reboot; '`, `${KEY}\n`, privateKey]) {
+    await assertRejects(() => stamp(text, "a/b", key), RangeError, "Ed25519");
   }
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { programInfo } from "../../build/program_info.ts";
+import { ReleaseKeys } from "../update/release_keys.ts";
 
 async function withManifest<T>(
   manifest: Record<string, unknown>,
@@ -15,17 +16,28 @@ async function withManifest<T>(
 }
 
 const MANIFEST = { version: "1.2.3", repository: "a/b" };
+const { publicKey: KEY, privateKey } = new ReleaseKeys();
 const TAG = { GITHUB_REF_TYPE: "tag", GITHUB_REF_NAME: "v4.5.6" };
 
 Deno.test("programInfo() takes version and repository from deno.json", async () => {
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env: {} }));
-  assertEquals(info, { version: "1.2.3", commit: "", repository: "a/b" });
+  assertEquals(info, {
+    version: "1.2.3",
+    commit: "",
+    repository: "a/b",
+    releaseKey: "",
+  });
 });
 
-Deno.test("programInfo() takes tag, commit and repository where GitHub builds", async () => {
-  const env = { ...TAG, GITHUB_SHA: "c0ffee", GITHUB_REPOSITORY: "c/d" };
+Deno.test("programInfo() takes tag, commit, repository and key where GitHub builds", async () => {
+  const env = { ...TAG, GITHUB_SHA: "c0ffee", GITHUB_REPOSITORY: "c/d", RELEASE_PUBLIC_KEY: KEY };
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env }));
-  assertEquals(info, { version: "4.5.6", commit: "c0ffee", repository: "c/d" });
+  assertEquals(info, {
+    version: "4.5.6",
+    commit: "c0ffee",
+    repository: "c/d",
+    releaseKey: KEY,
+  });
 });
 
 Deno.test("programInfo() does not take a branch for a version", async () => {
@@ -74,4 +86,22 @@ Deno.test("programInfo() takes the commit of a checkout from git", async () => {
     const { commit } = await programInfo(folder, { env: {} });
     assertMatch(commit, /^[0-9a-f]{40}$/);
   });
+});
+
+Deno.test("programInfo() refuses a key that is none, and does not quote it", async () => {
+  for (const key of ["x", `${KEY} `, privateKey]) {
+    const error = await withManifest(
+      MANIFEST,
+      (folder) =>
+        assertRejects(
+          () => programInfo(folder, { env: { RELEASE_PUBLIC_KEY: key } }),
+          Error,
+          "Cannot build with RELEASE_PUBLIC_KEY",
+        ),
+    );
+    assertEquals(`${error.message}${error.cause}`.includes(privateKey), false);
+  }
+  const manifest = { ...MANIFEST, releaseKey: KEY };
+  const info = await withManifest(manifest, (folder) => programInfo(folder, { env: {} }));
+  assertEquals(info.releaseKey, KEY);
 });

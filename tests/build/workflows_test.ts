@@ -44,3 +44,17 @@ Deno.test("the workflows build with the Deno that the tests run on", () => {
   assert(versions.length >= 3);
   for (const version of versions) assertEquals(version, `deno@${Deno.version.deno}`);
 });
+
+Deno.test("the workflows show the signing key to the step that signs, and to no other", () => {
+  const shown = workflows.flatMap(({ name, text }) =>
+    text.split(/(?=^ {6}- )/m).filter((step) => /RELEASE_SIGNING_KEY/.test(step))
+      .map((step) => ({ name, step }))
+  );
+  assertEquals(shown.length, 1);
+  assertEquals(shown[0]?.name, "release.yml");
+  assertMatch(shown[0]?.step ?? "", /run: npx --yes deno@[\d.]+ run .*build\/sign_release\.ts\n/);
+  const stamped = workflows.flatMap(({ text }) =>
+    text.match(/vars\.RELEASE_PUBLIC_KEY \}\}/g) ?? []
+  );
+  assertEquals(stamped.length, 2, "the build and the step that signs");
+});

@@ -24,7 +24,7 @@ Deno.test("completions() have bash offer commands, their second words and their 
   assertEquals(await offered(["help", "un"]), ["uninstall"]);
   assertEquals(await offered(["traffic", "set", "--u"]), ["--up"]);
   assertEquals(await offered(["traffic", "show", "--u"]), [""]);
-  assertEquals(await offered(["--update"]), ["--update-url"]);
+  assertEquals(await offered(["--update-u"]), ["--update-url"]);
 });
 
 Deno.test("completions() have bash offer the values of an option", async () => {

@@ -52,8 +52,20 @@ Deno.test("updateProgram() leaves a checkout alone, and tells of releases all th
 Deno.test("updateProgram() tells in JSON what there is", async () => {
   await using server = new ReleaseServer();
   server.publish(VERSION, programOf(VERSION));
-  const { text, names } = await run(["--update-url", server.url, "--now", "--json"]);
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  const { text, names } = await run([...place, "--now", "--json"]);
   const expected = { outcome: "nothing", present: VERSION, newest: VERSION, verdict: "not newer" };
   assertEquals(JSON.parse(text), expected);
   assertEquals(names, ["agent", "agent.update"]);
+});
+
+Deno.test("update() takes nothing without a key to verify it with, and tells of it all the same", async () => {
+  await using server = new ReleaseServer();
+  server.publish("999.0.0", programOf("999.0.0"));
+  const place = ["--update-url", server.url];
+  await assertRejects(() => run([...place, "--now"]), Error, "no key to verify releases with");
+  assertEquals((await run(place)).isSuccess, true);
+  const key = ["--update-key", server.keys.publicKey];
+  await assertRejects(() => run([...key, "--now"]), UsageError, "without --update-url");
+  await assertRejects(() => run([...place, "--update-key", "x"]), UsageError, "Ed25519");
 });

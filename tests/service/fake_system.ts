@@ -3,6 +3,9 @@ import { HealthFile } from "../../lib/host/health_file.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 
+/** A public key for releases. */
+export const PUBLIC_KEY = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /** What a fake command does beside being recorded; `$ROOT` is the root. */
 export type Fakes = Readonly<Record<string, string>>;
 
@@ -93,9 +96,8 @@ export class FakeSystem implements AsyncDisposable {
   acceptedAgent(runtimeFolder: string): HealthFile {
     const health = HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
     if (health === undefined) throw new Error("Cannot play an agent");
-    // It is to come after the start, for which the caller takes its time.
-    const later = new Date(Date.now() + 60_000);
-    Deno.utimeSync(health.path, later, later);
+    // After the start, which the caller makes later.
+    health.accepted(1000, { atMs: Date.now() + 60_000 });
     return health;
   }
 

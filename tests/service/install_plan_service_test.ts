@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { install } from "../../lib/service/install.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, FakeSystem, USERS } from "./fake_system.ts";
+import { configOf, FakeSystem, PUBLIC_KEY, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
 const UPDATE = `${NAME}-update`;
 const ARGS = ["install", "-e", "https://p.example", "-t", "top-secret"];
 /** What a build of the sources does not know by itself. */
-const RELEASES = ["--update-url", "https://u.example"];
+const RELEASES = ["--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
 const PROXY = { HTTPS_PROXY: "http://proxy:3128" };
 
 function openrc(): FakeSystem {

@@ -2,14 +2,14 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { install } from "../../lib/service/install.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, type Fakes, FakeSystem, USERS } from "./fake_system.ts";
+import { configOf, type Fakes, FakeSystem, PUBLIC_KEY, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
 const PATIENCE = { timeoutMs: 0, pollIntervalMs: 1 };
 const NAME = "komari-agent-deno";
 const ARGS = ["install", "-e", "https://p.example", "-t", "top-secret"];
 /** What a build of the sources does not know by itself. */
-const RELEASES = ["--update-url", "https://u.example"];
+const RELEASES = ["--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
 
 const OPENRC: Fakes = {
   ...USERS,
@@ -182,8 +182,7 @@ Deno.test("install() says so when what it has started does not run", async () =>
 Deno.test("install() waits for a report of the agent that it has started", async () => {
   await using fake = openrc();
   using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
-  const yesterday = new Date(Date.now() - 86_400_000);
-  Deno.utimeSync(agent.path, yesterday, yesterday);
+  agent.accepted(1000, { atMs: Date.now() - 86_400_000 });
   const refusal = await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
   assertStringIncludes(refusal ?? "", "no report");
 });

@@ -3,7 +3,7 @@ import { install } from "../../lib/service/install.ts";
 import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
 import { replace, type ReplaceOptions } from "../../lib/service/replace_official.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, FakeSystem, USERS } from "./fake_system.ts";
+import { configOf, FakeSystem, PUBLIC_KEY, USERS } from "./fake_system.ts";
 import { NAME, OfficialMachine } from "./official_machine.ts";
 
 const { signal } = new AbortController();
@@ -107,7 +107,7 @@ Deno.test("replace() prints no secret of the official agent's", async () => {
 Deno.test("replace() puts the official agent back when no report is accepted", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
-  const words = ["-t", "other", "--update-url", "https://u.example"];
+  const words = ["-t", "other", "--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
   await assertRejects(() => run(machine, words), Error, "was restored and is running again");
   assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
   assertEquals(machine.tree(), before);

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { install } from "../../lib/service/install.ts";
 import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
 import { restore } from "../../lib/service/restore_official.ts";
-import { configOf } from "./fake_system.ts";
+import { configOf, PUBLIC_KEY } from "./fake_system.ts";
 import { NAME, OfficialMachine } from "./official_machine.ts";
 
 const { signal } = new AbortController();
@@ -88,7 +88,8 @@ Deno.test("restore() does nothing with --print", async () => {
 
 Deno.test("restore() ends updates before they could start this agent again, and has them back with it", async () => {
   await using machine = new OfficialMachine();
-  const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"];
+  const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"]
+    .concat("--update-key", PUBLIC_KEY);
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
   writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
   await install(configOf(words), machine.system, {

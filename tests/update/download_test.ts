@@ -99,7 +99,7 @@ Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
     return new Response(body);
   };
   await withServer(silent, async (origin, downloads) => {
-    assertStringIncludes(await failure(text(downloads, origin)), "no byte moved");
+    assertStringIncludes(await failure(text(downloads, origin)), "the transfer stalled");
   }, { idleTimeoutMs: 100 });
 });
 
@@ -189,7 +189,10 @@ Deno.test("Downloads.file() does not take a broken answer for a whole one", asyn
   await withFile(async (_, file) => {
     const url = `http://127.0.0.1:${listener.addr.port}/x`;
     const words = await failure(downloads.file(url, { file, sizeBytes: 4, signal: never() }));
-    assertStringIncludes(words, `Cannot download ${url}: the connection was closed in mid-answer`);
+    assertStringIncludes(
+      words,
+      `Cannot download ${url}: the connection was closed in the middle of the answer`,
+    );
   });
   await served;
 });

@@ -22,17 +22,20 @@ export interface FakeInstallation {
   readonly path: string;
   /** Where releases are described. */
   readonly url: string;
+  /** The key that they are signed with. */
+  readonly publicKey: string;
   /** Versions of which no report is ever accepted. */
   readonly silentVersions: readonly string[];
 }
 
 /** All that an update works with, with steps that are handed to `onStep`. */
 export function updaterOptions(
-  { path, url, silentVersions }: FakeInstallation,
+  { path, url, publicKey, silentVersions }: FakeInstallation,
   onStep: (step: UpdateStep) => void = () => {},
 ): UpdaterOptions & { agent: FakeAgent; state: StateFile<UpdateState> } {
   return {
     url,
+    publicKey,
     mirror: "",
     currentVersion: versionIn(path),
     target: "portable",

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { ReleaseKeys } from "./release_keys.ts";
 
 /** How a server of releases can go wrong. */
 export interface ServerFaults {
@@ -8,15 +9,18 @@ export interface ServerFaults {
   readonly release?: Record<string, unknown>;
   /** Changes the fields of the description of each file. */
   readonly asset?: Record<string, unknown>;
-  /** Instead of the list of hashes. */
+  /** Replaces `SHA256SUMS`, which is signed as it is. */
   readonly sums?: string;
+  /** Replaces the signature; `undefined` leaves it out of the release. */
+  readonly signature?: string | undefined;
 }
 
-/** A release that is served on loopback, in the form of GitHub's API. */
+/** A signed release that is served on loopback, in the form of GitHub's API. */
 export class ReleaseServer implements AsyncDisposable {
   faults: ServerFaults = {};
   /** Paths that were asked for. */
   readonly requestedPaths: string[] = [];
+  readonly keys = new ReleaseKeys();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   #tag = "v0.0.0";
   #files = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -58,6 +62,7 @@ export class ReleaseServer implements AsyncDisposable {
     if (pathname === "/latest") return Response.json(this.#release());
     const name = pathname.slice("/files/".length);
     if (name === "SHA256SUMS") return new Response(this.#sums());
+    if (name === "SHA256SUMS.sig") return new Response(this.#signature());
     const bytes = this.#files.get(name);
     return bytes === undefined
       ? new Response("<html>Not found</html>", { status: 404 })
@@ -69,14 +74,23 @@ export class ReleaseServer implements AsyncDisposable {
     return this.faults.sums ?? lines.join("");
   }
 
+  #signature(): string | undefined {
+    return "signature" in this.faults ? this.faults.signature : this.keys.sign(this.#sums());
+  }
+
   #release(): Record<string, unknown> {
-    const sums = new TextEncoder().encode(this.#sums());
-    const assets = [...this.#files, ["SHA256SUMS", sums] as const].map(([name, bytes]) => ({
+    const encoder = new TextEncoder();
+    const signature = this.#signature();
+    const lists: [string, Uint8Array<ArrayBuffer>][] = [
+      ["SHA256SUMS", encoder.encode(this.#sums())],
+    ];
+    if (signature !== undefined) lists.push(["SHA256SUMS.sig", encoder.encode(signature)]);
+    const assets = [...this.#files, ...lists].map(([name, bytes]) => ({
       name,
       size: bytes.length,
       digest: `sha256:${sha256(bytes)}`,
       browser_download_url: `${this.origin}/files/${name}`,
-      ...(name === "SHA256SUMS" ? {} : this.faults.asset),
+      ...(name.startsWith("SHA256SUMS") ? {} : this.faults.asset),
     }));
     return { tag_name: this.#tag, draft: false, prerelease: false, assets, ...this.faults.release };
   }

@@ -3,8 +3,14 @@ import { describeError } from "../../lib/log/log.ts";
 import type { FoundRelease } from "../../lib/update/releases.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
 import { performUpdate } from "../../lib/update/updater.ts";
+import { ReleaseKeys } from "./release_keys.ts";
 import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
-import { runFakeUpdate, updaterOptions, versionIn } from "./fake_installation.ts";
+import {
+  type FakeInstallation,
+  runFakeUpdate,
+  updaterOptions,
+  versionIn,
+} from "./fake_installation.ts";
 
 /** A program of version 1.2.3 with an agent, a server of releases; all of it is gone afterwards. */
 class World implements AsyncDisposable {
@@ -24,8 +30,9 @@ class World implements AsyncDisposable {
     return updaterOptions(this.place);
   }
 
-  get place(): { path: string; url: string; silentVersions: string[] } {
-    return { path: this.path, url: this.server.url, silentVersions: this.silentVersions };
+  get place(): FakeInstallation {
+    const { url, keys: { publicKey } } = this.server;
+    return { path: this.path, url, publicKey, silentVersions: this.silentVersions };
   }
 
   async run(steps: UpdateStep[] = []): ReturnType<typeof runFakeUpdate> {
@@ -225,6 +232,82 @@ const FAULTS: Record<
   },
 };
 
+const OTHERS = new ReleaseKeys();
+
+/** Attacks by whoever controls the release server or a mirror, but not the private key. */
+const ATTACKS: Record<string, { faults: (world: World) => ServerFaults; words: string }> = {
+  "the signature is stripped": {
+    faults: () => ({ signature: undefined }),
+    words: "the release has no SHA256SUMS.sig",
+  },
+  "the signature is empty": { faults: () => ({ signature: "\n" }), words: "is not signed" },
+  "the signature is a page": {
+    faults: () => ({ signature: "<!DOCTYPE html>" }),
+    words: "is not signed",
+  },
+  "the signature is endless": {
+    faults: () => ({ signature: "A".repeat(129) }),
+    words: "longer than 128 bytes",
+  },
+  "the signature is short": {
+    faults: ({ server: { keys } }) => ({ signature: keys.sign(sumsOf(PROGRAM)).slice(0, 84) }),
+    words: "is not signed",
+  },
+  "the signature is by another key": {
+    faults: () => ({ signature: OTHERS.sign(sumsOf(PROGRAM)) }),
+    words: "is not signed",
+  },
+  "the signature is of other sums": {
+    faults: ({ server: { keys } }) => ({ signature: keys.sign(sumsOf(programOf("1.1.0"))) }),
+    words: "is not signed",
+  },
+  "the sums were changed after they were signed": {
+    faults: ({ server: { keys } }) => ({
+      sums: `${sumsOf(PROGRAM)}${sumsOf("evil")}`,
+      signature: keys.sign(sumsOf(PROGRAM)),
+    }),
+    words: "is not signed",
+  },
+};
+
+function sumsOf(program: string): string {
+  return `${sha256(new TextEncoder().encode(program))}  komari-agent-deno-portable\n`;
+}
+
+for (const [kind, { faults, words }] of Object.entries(ATTACKS)) {
+  Deno.test(`performUpdate() downloads no program when ${kind}`, async () => {
+    await using world = await World.open();
+    world.server.publish("1.3.0", PROGRAM);
+    world.server.faults = faults(world);
+    assertStringIncludes(await world.failure(), words);
+    assertEquals(world.server.requestedPaths.filter((path) => path.endsWith("portable")), []);
+    assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
+    world.server.faults = {};
+    assertEquals((await world.run()).kind, "updated", "the release itself is in order");
+  });
+}
+
+Deno.test("performUpdate() does not downgrade to an older signed release under a newer tag", async () => {
+  await using world = await World.open();
+  world.server.publish("9.9.9", programOf("1.1.0"));
+  assertStringIncludes(await world.failure(), "its program reports version 1.1.0");
+  assertEquals(versionIn(world.path), "1.2.3");
+});
+
+Deno.test("performUpdate() takes no key for valid that is none", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", PROGRAM);
+  for (const publicKey of ["", "x", "MCowBQYDK2VwAyEA", "A".repeat(60), OTHERS.privateKey]) {
+    const parts = updaterOptions({ ...world.place, publicKey });
+    await assertRejects(
+      () => performUpdate(parts, new AbortController().signal),
+      Error,
+      "the public key is invalid",
+    );
+  }
+  assertEquals(versionIn(world.path), "1.2.3");
+});
+
 function elfForArm64(): Uint8Array<ArrayBuffer> {
   const head = new Uint8Array(64);
   head.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
@@ -398,7 +481,7 @@ Deno.test("performUpdate() says so when there is nothing to go back to, and does
 
 /** Runs an update in a process that kills itself at a step. */
 async function killedAt(world: World, step: UpdateStep): Promise<void> {
-  const { path, url, silentVersions } = world.place;
+  const { path, url, publicKey, silentVersions } = world.place;
   const { signal } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -408,6 +491,7 @@ async function killedAt(world: World, step: UpdateStep): Promise<void> {
       KILLED_UPDATE,
       path,
       url,
+      publicKey,
       silentVersions.join(),
       step,
     ],

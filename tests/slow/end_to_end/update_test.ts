@@ -45,6 +45,7 @@ class Place implements AsyncDisposable {
       RUNTIME_DIRECTORY: `${this.folder}/run`,
       AGENT_IP_SERVICES: "off",
       AGENT_UPDATE_URL: this.releases.url,
+      AGENT_UPDATE_KEY: this.releases.keys.publicKey,
       AGENT_TOKEN: TOKEN,
     };
   }

@@ -63,7 +63,8 @@ Deno.test({
     inWorld(async (world) => {
       const { panel, machine, releases, newer } = world;
       const before = await machine.files();
-      const options = `-e ${panel.url} --ip-services off --update-url ${releases.url}`;
+      const source = `--update-url ${releases.url} --update-key ${releases.keys.publicKey}`;
+      const options = `-e ${panel.url} --ip-services off ${source}`;
       await machine.run(`${PROGRAM} install ${options}`, { AGENT_TOKEN: panel.token });
       await reportsAs("1.2.3", panel);
       await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
@@ -116,7 +117,8 @@ Deno.test({
       ) {
         await machine.run(start, { AGENT_TOKEN: panel.token });
         await machine.comes(`${path} health`);
-        const update = `${path} update --now --update-url ${releases.url}`;
+        const source = `--update-url ${releases.url} --update-key ${releases.keys.publicKey}`;
+        const update = `${path} update --now ${source}`;
         const { code, output } = await machine.tries(update);
         assertEquals(code, 1, output);
         assertStringIncludes(output, "belongs to no service");
