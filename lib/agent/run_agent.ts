@@ -45,6 +45,7 @@ export interface RunOptions extends Platform {
  */
 export async function runAgent(config: Config, options: RunOptions): Promise<void> {
   requireSealable(config);
+  await new Promise((resolve) => setTimeout(resolve, 0));
   const machine = await openMachine(config, options);
   const discovery = config.token === ""
     // An agent that was given its token needs nothing of it in memory.

@@ -124,7 +124,7 @@ Deno.test("an agent that could not keep its token does not register", async () =
   await using place = await Place.open();
   await using agent = place.agent("--auto-discovery", KEY, "--state-dir", "/proc/nowhere");
   assertEquals((await agent.ends()).code, 1);
-  assertStringIncludes(agent.output, "its token could not be kept");
+  assertStringIncludes(agent.output, "its token can't be saved");
   assertEquals(place.panel.registrations, []);
 });
 
