@@ -45,6 +45,7 @@ export interface RunOptions extends Platform {
  */
 export async function runAgent(config: Config, options: RunOptions): Promise<void> {
   requireSealable(config);
+  // The runtime keeps the compiled code for the next start now, which it can't once it is sealed.
   await new Promise((resolve) => setTimeout(resolve, 0));
   const machine = await openMachine(config, options);
   const discovery = config.token === ""
@@ -70,14 +71,19 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       );
     }
     services.onSealed(sandbox);
-    logSandbox(sandbox);
-    logCountedParts(machine.machine, config);
+    const logStart = () => {
+      logSandbox(sandbox);
+      logCountedParts(machine.machine, config);
+    };
+    if (discovery !== undefined) logStart();
     persisting = traffic?.run(AbortSignal.any([options.signal, ended.signal]));
     await using registered = await discovery?.discover(options);
     const node = discovery === undefined ? config : registered;
-    if (node !== undefined) {
-      await report(node, { config, machine, services, takeSnapshot, options });
-    }
+    if (node === undefined) return;
+    const reporting = report(node, { config, machine, services, takeSnapshot, options });
+    // The first report is on its way, and does not wait for the log.
+    if (discovery === undefined) logStart();
+    await reporting;
   } finally {
     ended.abort();
     await persisting;
@@ -99,9 +105,8 @@ async function report(
 ): Promise<void> {
   const addresses = openPublicAddresses(config, machine);
   const connection = new PanelConnection(node, config);
-  logPanel(node);
   try {
-    await new Agent({
+    const reporting = new Agent({
       openLink: (listener, signals) => connection.openLink(listener, signals),
       http: connection.clientV1,
       panelLog: connection.log,
@@ -112,6 +117,8 @@ async function report(
       lookUpAddresses: (signal) => addresses.lookup(signal),
       openServices: (onResult) => services.open(connection, onResult),
     }).run(signal);
+    logPanel(node);
+    await reporting;
   } finally {
     connection.close();
   }

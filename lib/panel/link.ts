@@ -75,7 +75,6 @@ export class PanelLink {
   readonly #linkLog: LinkLog;
   readonly #timer: ReportTimer;
   readonly #answerTimeout = new AnswerTimeout();
-  readonly #firstOutcome = Promise.withResolvers<void>();
   readonly #inFlight = new Set<Promise<void>>();
   #state: LinkState = INITIAL_LINK;
   #socket: PanelSocket | undefined;
@@ -100,11 +99,6 @@ export class PanelLink {
       onClamp: () => this.#linkLog.intervalClamped(),
       onDue: (transport) => this.#track(this.#sendReport(transport)),
     });
-  }
-
-  /** Resolves when the first report was accepted, or the first attempt has failed. */
-  get firstOutcome(): Promise<void> {
-    return this.#firstOutcome.promise;
   }
 
   /** Runs until the signal aborts and the reports in flight have ended. */
@@ -180,7 +174,6 @@ export class PanelLink {
         hasFallback: this.#state.transport !== undefined,
         mayFallBack: why === "answered" && !this.#state.lastResort,
       });
-      if (why !== "answered") this.#firstOutcome.resolve();
       this.#dispatch({ kind: "dial failed", why });
       return;
     }
@@ -247,7 +240,6 @@ export class PanelLink {
         this.#timer.next(transport, isWebSocket(transport));
       }
     }
-    this.#firstOutcome.resolve();
   }
 
   #timeoutMs(transport: Transport, { isTrial }: { isTrial: boolean }): number {

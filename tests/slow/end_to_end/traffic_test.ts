@@ -87,7 +87,7 @@ Deno.test("traffic show and set work without an agent, and say what is missing",
   assertEquals((await place.traffic("set")).code, 2);
   const noDay = await place.traffic("set", "--up", "1GB");
   assertEquals([noDay.code, exists(place.state)], [2, false], "nothing is left behind");
-  assertStringIncludes(noDay.output, "--month-rotate DAY has to say");
+  assertStringIncludes(noDay.output, "--month-rotate DAY must say");
   const set = await place.traffic(
     "set",
     "--up",

@@ -52,7 +52,7 @@ Deno.test("the agent packs what it posts, unless it is told not to", async () =>
 
 Deno.test("the agent opens a terminal when remote control is on", async () => {
   await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
-    await agent.says("Remote control is on");
+    await agent.says("First report accepted");
     const terminal = panel.terminal(panel.requestTerminal());
     await until(panel, () => terminal.isConnected);
     terminal.resize(101, 33);
@@ -68,7 +68,7 @@ Deno.test("the agent opens a terminal when remote control is on", async () => {
 
 Deno.test("the agent refuses a terminal in a line when remote control is off", async () => {
   await withAgent({}, async (panel, agent) => {
-    await agent.says("this process is sealed by");
+    await agent.says("First report accepted");
     const terminal = panel.terminal(panel.requestTerminal());
     await terminal.until(({ output }) => output.includes("--enable-remote-control"), {
       signal: AbortSignal.timeout(60_000),
@@ -79,7 +79,7 @@ Deno.test("the agent refuses a terminal in a line when remote control is off", a
 
 Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
   await withAgent({ args: [REMOTE_CONTROL, "--disable-web-ssh"] }, async (panel, agent) => {
-    await agent.says("this process is sealed by");
+    await agent.says("First report accepted");
     panel.sendCommand("id");
     await until(panel, ({ commandResults }) => commandResults.length === 1);
     assertEquals(panel.state.commandResults[0]?.value.exitCode, -1);
@@ -88,7 +88,7 @@ Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
 
 Deno.test("a command that runs on does not hold up reports, and ends with the agent", async () => {
   await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
-    await agent.says("Remote control is on");
+    await agent.says("First report accepted");
     panel.sendCommand("sleep 987654 & sleep 987654");
     await agent.says("starts");
     const { reports } = panel.state.counts;
@@ -102,7 +102,7 @@ Deno.test("a command that runs on does not hold up reports, and ends with the ag
 
 Deno.test("a command runs out of time, and says so", async () => {
   await withAgent({ args: [REMOTE_CONTROL, "--exec-timeout", "0.01"] }, async (panel, agent) => {
-    await agent.says("Remote control is on");
+    await agent.says("First report accepted");
     panel.sendCommand("echo early; sleep 987653");
     await until(panel, ({ commandResults }) => commandResults.length === 1);
     const { value } = panel.state.commandResults[0] ?? {};

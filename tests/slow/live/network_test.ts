@@ -246,7 +246,7 @@ async function withAgent(use: (site: Site, panel: StandInPanel) => Promise<void>
       through: site.machine.enter,
     });
     await agent.says("First report accepted");
-    await agent.says("this process is sealed by");
+    await agent.says("First report accepted");
     await use(site, panel);
     assertEquals(panel.state.violations, []);
   } finally {
