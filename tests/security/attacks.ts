@@ -236,8 +236,16 @@ const FILES: Readonly<Record<string, Attack>> = {
   },
   "setxattr": ({ folder }) =>
     syscall([188, 5], `${folder}/agent`, "user.attack", "attack", 6, 0) === 0,
-  "shmget": () => syscall([29, 194], 0, 4096, 0o1600) >= 0,
-  "mq_open": () => syscall([240, 180], `komari-attack-${Deno.pid}`, O_RDWR | O_CREAT, 0o600, 0) > 0,
+  "shmget": () => {
+    const id = syscall([29, 194], 0, 4096, 0o1600);
+    // What is made outlives the process.
+    return syscall([31, 195], id, 0, 0) === 0;
+  },
+  "mq_open": () => {
+    const name = `komari-attack-${Deno.pid}`;
+    const descriptor = syscall([240, 180], name, O_RDWR | O_CREAT, 0o600, 0);
+    return descriptor > 0 && syscall([241, 181], name) === 0;
+  },
 };
 
 const PROCESSES: Readonly<Record<string, Attack>> = {
