@@ -28,7 +28,6 @@ import type { ProbeRunner, Services } from "./agent.ts";
 /** Opens and starts everything that needs files or programs before the process is sealed. */
 export class BackgroundServices {
   readonly #machine: OpenedMachine;
-  readonly #config: Config;
   readonly #facts: MachineFacts;
   readonly #health: HealthFile | undefined;
   readonly #shell: Shell | undefined;
@@ -36,7 +35,6 @@ export class BackgroundServices {
   /** `os` is the runtime's name of the system. */
   constructor(machine: OpenedMachine, config: Config, { os }: { os: string }) {
     this.#machine = machine;
-    this.#config = config;
     this.#facts = machine.machine.readFacts();
     this.#health = HealthFile.open(runtimeFolders(config), { version: VERSION });
     this.#shell = startShell({ ...machine.host.roots, os, gpu: config.gpu });
@@ -50,17 +48,20 @@ export class BackgroundServices {
     gpu?.nvidia.useNvidiaSmi(async () => await this.#shell?.nvidiaSmi());
   }
 
-  /** Probes and remote control for one panel. */
-  open(connection: PanelConnection, onResult: (result: ProbeResult) => void): Services {
+  /** Probes and remote control for one panel, as its configuration allows. */
+  open(
+    connection: PanelConnection,
+    { config, onResult }: { config: Config; onResult: (result: ProbeResult) => void },
+  ): Services {
     const { machine } = this.#machine;
     return {
       facts: () => machine.currentFacts?.(this.#facts) ?? this.#facts,
       probes: openProbes({
         shell: this.#shell,
-        allowLoopback: this.#config.allowLocalProbes,
+        allowLoopback: config.allowLocalProbes,
         onResult,
       }),
-      control: openRemoteControl(this.#config, connection),
+      control: openRemoteControl(config, connection),
     };
   }
 

@@ -1,5 +1,5 @@
 /**
- * Puts the agent together: opens everything, seals the process, and then talks to the panel.
+ * Puts the agent together: opens everything, seals the process, and then talks to its panels.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type Sandbox, sealProcess as sealThisProcess } from "../host/sandbox.ts";
-import type { OpenedMachine } from "../metrics/machine.ts";
+import { describeError, getLogger, withPanel } from "../log/log.ts";
 import { Sampler } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import type { OutcomeListener } from "../panel/outages.ts";
@@ -16,7 +16,7 @@ import type { Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
 import { Agent } from "./agent.ts";
 import { BackgroundServices } from "./background_services.ts";
-import { logCountedParts, logPanel, logSandbox } from "./startup_log.ts";
+import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.ts";
 
 /** The node that is reported, at its panel; it may want to know how calls to the panel end. */
 interface Node extends OutcomeListener {
@@ -59,12 +59,15 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     monotonicMs: () => machine.host.monotonicMs(),
   });
   // Opens the files that later snapshots read.
-  const takeSnapshot = reuseFirst(() => sampler.sample(), machine.host);
+  const takeSnapshot = shareSnapshots(() => sampler.sample(), {
+    monotonicMs: () => machine.host.monotonicMs(),
+    maxAgeMs: sharedAgeMs(config),
+  });
   const services = new BackgroundServices(machine, config, options);
   const ended = new AbortController();
   let persisting: Promise<void> | undefined;
   try {
-    const sandbox = config.remoteControl ? undefined : (options.sealProcess ?? sealThisProcess)();
+    const sandbox = isSealable(config) ? (options.sealProcess ?? sealThisProcess)() : undefined;
     if (config.requireSeal && sandbox?.kernelError !== undefined) {
       throw new UsageError(
         `Cannot seal this process as --require-seal demands: ${sandbox.kernelError}`,
@@ -80,7 +83,11 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     await using registered = await discovery?.discover(options);
     const node = discovery === undefined ? config : registered;
     if (node === undefined) return;
-    const reporting = report(node, { config, machine, services, takeSnapshot, options });
+    const addresses = openPublicAddresses(config, machine);
+    const shared = { addresses, services, takeSnapshot, signal: options.signal };
+    const reporting = config.furtherPanels.length > 0
+      ? reportToAll(config, shared)
+      : report(node, config, shared);
     // The first report is on its way, and does not wait for the log.
     if (discovery === undefined) logStart();
     await reporting;
@@ -92,18 +99,20 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   }
 }
 
-/** Reports until the signal aborts. */
+/** Everything that all panels share. */
+interface Shared {
+  readonly addresses: ReturnType<typeof openPublicAddresses>;
+  readonly services: BackgroundServices;
+  readonly takeSnapshot: () => Snapshot;
+  readonly signal: AbortSignal;
+}
+
+/** Reports to one panel until the signal aborts. */
 async function report(
   node: Node,
-  { config, machine, services, takeSnapshot, options: { signal } }: {
-    config: Config;
-    machine: OpenedMachine;
-    services: BackgroundServices;
-    takeSnapshot: () => Snapshot;
-    options: RunOptions;
-  },
+  config: Config,
+  { addresses, services, takeSnapshot, signal }: Shared,
 ): Promise<void> {
-  const addresses = openPublicAddresses(config, machine);
   const connection = new PanelConnection(node, config);
   try {
     const reporting = new Agent({
@@ -115,7 +124,7 @@ async function report(
       takeSnapshot,
       onAccepted: (intervalMs) => services.accepted(intervalMs),
       lookUpAddresses: (signal) => addresses.lookup(signal),
-      openServices: (onResult) => services.open(connection, onResult),
+      openServices: (onResult) => services.open(connection, { config, onResult }),
     }).run(signal);
     logPanel(node);
     await reporting;
@@ -124,9 +133,37 @@ async function report(
   }
 }
 
+/** Reports to several panels. An error that ends the reports to one does not end those to the others. */
+async function reportToAll(config: Config, shared: Shared): Promise<void> {
+  await Promise.all(
+    panelConfigs(config).map((panel) =>
+      withPanel(panelName(panel), async () => {
+        try {
+          await report(panel, panel, shared);
+        } catch (error) {
+          if (shared.signal.aborted) return;
+          getLogger("agent").error("Reports to this panel have ended: {error}", {
+            error: describeError(error),
+          });
+        }
+      })
+    ),
+  );
+}
+
+/** The configuration of each panel; they differ in endpoint, token, interval and remote control. */
+function panelConfigs(config: Config): Config[] {
+  return [config, ...config.furtherPanels.map((panel) => ({ ...config, ...panel }))];
+}
+
+/** A process that runs commands for one of its panels can't give up the right to run them. */
+function isSealable(config: Config): boolean {
+  return panelConfigs(config).every(({ remoteControl }) => !remoteControl);
+}
+
 /** @throws {UsageError} When `--require-seal` was given and nothing can be sealed. */
-function requireSealable({ requireSeal, remoteControl }: Config): void {
-  if (requireSeal && remoteControl) {
+function requireSealable(config: Config): void {
+  if (config.requireSeal && !isSealable(config)) {
     throw new UsageError(
       "Cannot use --require-seal together with --enable-remote-control: a sealed process starts " +
         "no programs",
@@ -137,20 +174,35 @@ function requireSealable({ requireSeal, remoteControl }: Config): void {
 /** A first snapshot that is older than this is taken again. */
 const FIRST_SNAPSHOT_MAX_AGE_MS = 1_000;
 
+/** The interval that a snapshot's age is judged by where none is set. */
+const USUAL_INTERVAL_SECONDS = 3;
+
+/** Age up to which panels share a snapshot: half the shortest interval; 0 for a single panel. */
+function sharedAgeMs(config: Config): number {
+  const panels = panelConfigs(config);
+  if (panels.length === 1) return 0;
+  const intervals = panels.map((panel) => panel.intervalSeconds ?? USUAL_INTERVAL_SECONDS);
+  return Math.min(...intervals) * 500;
+}
+
 /**
  * Takes the first snapshot now, and gives it when it is asked for soon: a second one right behind it
- * would measure speeds over a few milliseconds.
+ * would measure speeds over a few milliseconds. Later ones are given again up to `maxAgeMs`, so that
+ * several panels cost one look at the machine.
  */
-function reuseFirst(
+export function shareSnapshots(
   sample: () => Snapshot,
-  { monotonicMs }: Pick<OpenedMachine["host"], "monotonicMs">,
+  { monotonicMs, maxAgeMs }: { monotonicMs: () => number; maxAgeMs: number },
 ): () => Snapshot {
-  let first: Snapshot | undefined = sample();
-  const takenAtMs = monotonicMs();
+  let latest = sample();
+  let takenAtMs = monotonicMs();
+  let isFirst = true;
   return () => {
-    const isFresh = monotonicMs() - takenAtMs < FIRST_SNAPSHOT_MAX_AGE_MS;
-    const snapshot = isFresh && first !== undefined ? first : sample();
-    first = undefined;
-    return snapshot;
+    const limitMs = isFirst ? Math.max(FIRST_SNAPSHOT_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
+    isFirst = false;
+    if (monotonicMs() - takenAtMs < limitMs) return latest;
+    latest = sample();
+    takenAtMs = monotonicMs();
+    return latest;
   };
 }

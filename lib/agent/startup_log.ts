@@ -12,12 +12,17 @@ import type { Machine } from "../metrics/machine.ts";
 import { VERSION } from "../version.ts";
 
 /** Names the panel, without the parts of its address that may be secret. */
-export function logPanel({ endpoint }: { readonly endpoint: string }): void {
-  const { host, pathname } = new URL(endpoint);
+export function logPanel(panel: { readonly endpoint: string }): void {
   getLogger("agent").info("komari-agent-deno {version} reports to {panel}", {
     version: VERSION,
-    panel: host + pathname.replace(/\/$/, ""),
+    panel: panelName(panel),
   });
+}
+
+/** A panel's host and path. */
+export function panelName({ endpoint }: { readonly endpoint: string }): string {
+  const { host, pathname } = new URL(endpoint);
+  return host + pathname.replace(/\/$/, "");
 }
 
 /** Names the interfaces and mount points that count, and options that match none. */

@@ -33,7 +33,7 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
   try {
     const { url: endpoint, token } = panel;
-    await runAgent({ ...config, ipServices, endpoint, token }, options);
+    await runAgent({ ...config, ipServices, endpoint, token, furtherPanels: [] }, options);
   } finally {
     await panel.close();
   }

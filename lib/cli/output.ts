@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { describeError, getLogger, setUpLog } from "../log/log.ts";
+import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
 
 /** Writes to standard output. */
 export function print(text: string): void {
@@ -34,9 +34,10 @@ export function logToStandardError(
     "logLevel" | "logFormat" | "notices"
   >,
   secrets: readonly string[],
+  { contexts }: Pick<LogOptions, "contexts"> = {},
 ): void {
   const forJournal = format === "text" && Deno.env.has("JOURNAL_STREAM");
-  setUpLog({ level, format, forJournal, secrets, write: printError });
+  setUpLog({ level, format, forJournal, secrets, write: printError, contexts });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
 

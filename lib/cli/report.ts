@@ -19,7 +19,11 @@ export async function runReport(config: Config, context: CommandContext): Promis
   const { signal, secrets } = context;
   requireCredentials(config, { verb: "report" });
   if (config.isConfigInstalled) requireStopped(runtimeFolders(config));
-  logToStandardError(config, secrets);
+  const contexts = config.furtherPanels.length === 0
+    ? undefined
+    // Following each call costs memory; with a single panel no line has to name it.
+    : new (await import("node:async_hooks")).AsyncLocalStorage<Record<string, unknown>>();
+  logToStandardError(config, secrets, { contexts });
   logUnhandledErrors();
   if (config.configPath !== undefined) {
     getLogger("agent").info("Configuration: {path}", { path: config.configPath });

@@ -2,7 +2,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import type { Option } from "./option.ts";
-import { OPTION_ROWS } from "./option_table.ts";
+import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A command line, split into command and options; no value is checked yet. */
@@ -23,15 +23,46 @@ export function parseArguments(args: readonly string[]): Arguments {
   const named = OPTION_ROWS.filter((row) => row.flag !== undefined);
   const parsed = parseArgs(attachValues(args), {
     string: ["_", ...named.map(({ flag = "" }) => flag)],
-    collect: named.filter((row) => row.repeats).map(({ flag = "" }) => flag),
+    collect: named.filter((row) => row.repeats || PAIRED.includes(row))
+      .map(({ flag = "" }) => flag),
   });
   const flags = new Map<Option<unknown>, string>();
   for (const option of named) {
     const value = parsed[option.flag ?? ""];
+    if (PAIRED.includes(option)) continue;
     const text = Array.isArray(value) && value.length > 0 ? value.join(option.separator) : value;
     if (typeof text === "string") flags.set(option, text);
   }
+  setPanels(flags, { endpoints: words(parsed.endpoint), tokens: words(parsed.token) });
   return { ...parseCommand(parsed._), flags };
+}
+
+/** Options that name a panel together, and may be given once per panel. */
+const PAIRED: readonly Option<unknown>[] = [OPTIONS.endpoint, OPTIONS.token];
+
+function words(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+/** The first pair is the panel itself, the others are further panels. */
+function setPanels(
+  flags: Map<Option<unknown>, string>,
+  { endpoints, tokens }: { endpoints: readonly string[]; tokens: readonly string[] },
+): void {
+  if (endpoints.length > 1 && endpoints.length !== tokens.length) {
+    throw new UsageError(
+      `Cannot pair ${endpoints.length} --endpoint with ${tokens.length} --token: ` +
+        "each panel needs both",
+    );
+  }
+  const endpoint = endpoints[0];
+  // The last token counts where there is one panel, as with every other option.
+  const token = endpoints.length > 1 ? tokens[0] : tokens.at(-1);
+  if (endpoint !== undefined) flags.set(OPTIONS.endpoint, endpoint);
+  if (token !== undefined) flags.set(OPTIONS.token, token);
+  if (endpoints.length < 2) return;
+  const further = endpoints.slice(1).map((url, at) => ({ endpoint: url, token: tokens[at + 1] }));
+  flags.set(OPTIONS.panels, JSON.stringify(further));
 }
 
 /**

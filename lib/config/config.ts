@@ -16,6 +16,7 @@ import { configNotices } from "./notices.ts";
 import { commandsOf } from "./option.ts";
 import { OptionLookup, type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
 import { OPTION_ROWS, OPTIONS, type OptionValues } from "./option_table.ts";
+import { type PanelSettings, resolvePanels } from "./panels.ts";
 import { parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -41,7 +42,7 @@ export interface ConfigSources {
  * What the program was asked to do, complete and checked: the value of every option, and what
  * follows from several of them.
  */
-export interface Config extends OptionValues, StatePaths, RuntimePaths {
+export interface Config extends OptionValues, PanelSettings, StatePaths, RuntimePaths {
   readonly command: Command;
   /** Subject of the help: a command, a group of commands such as `traffic`, or empty for all. */
   readonly helpTopic: string;
@@ -56,6 +57,8 @@ export interface Config extends OptionValues, StatePaths, RuntimePaths {
   readonly remoteControl: boolean;
   /** Whether remote control includes files. */
   readonly remoteFiles: boolean;
+  /** Panels beside the one of `endpoint`; each has its own link, probes and remote control. */
+  readonly furtherPanels: readonly PanelSettings[];
   /** PEM texts of certificates to trust in addition to the well-known ones, one certificate each. */
   readonly caCerts: readonly string[];
   readonly proxies: ProxySettings;
@@ -156,6 +159,17 @@ export function resolveConfig(sources: ConfigSources): Config {
   const remoteControl = enableRemoteControl && !disableWebSsh;
   const intervalSeconds = values.intervalSeconds ??
     (command === "demo" ? DEMO_INTERVAL_SECONDS : undefined);
+  const { first, furtherPanels } = resolvePanels(
+    lookup,
+    {
+      endpoint: values.endpoint,
+      token,
+      intervalSeconds,
+      remoteControl,
+      remoteFiles: remoteControl && !values.disableRemoteFiles,
+    },
+    { isVetoed: disableWebSsh },
+  );
   const headers = withHeaders(values.headers, [
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
@@ -168,13 +182,11 @@ export function resolveConfig(sources: ConfigSources): Config {
     command,
     helpTopic: topic,
     language: values.lang ?? languageOf(env),
-    token,
-    intervalSeconds,
+    ...first,
+    furtherPanels,
     memoryMode: memoryMode(lookup, values),
     // The stand-in panel probes itself.
     allowLocalProbes: values.allowLocalProbes || command === "demo",
-    remoteControl,
-    remoteFiles: remoteControl && !values.disableRemoteFiles,
     headers,
     caCerts: readCertificates(lookup, sources.readText),
     proxies,
@@ -200,7 +212,16 @@ export function resolveConfig(sources: ConfigSources): Config {
         ? []
         : [...ignored].filter(([key, text]) => recorded()?.get(key) !== text).map(([key]) => key),
     }),
-    secrets: secretsOf({ tokens: [token, values.autoDiscoveryKey], headers, proxies }),
+    secrets: secretsOf({
+      tokens: [
+        token,
+        first.token,
+        ...furtherPanels.map((panel) => panel.token),
+        values.autoDiscoveryKey,
+      ],
+      headers,
+      proxies,
+    }),
   };
 }
 

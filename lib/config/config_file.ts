@@ -29,6 +29,10 @@ export function readConfigFile(
       );
     }
     if (value === null) continue;
+    if (option === OPTIONS.panels) {
+      values.set(key, JSON.stringify(value));
+      continue;
+    }
     const words = wordsOf(value, option);
     if (words === undefined) {
       const allowed = option === OPTIONS.headers
@@ -118,6 +122,7 @@ function jsonValue(key: string, text: string): unknown {
   const option = OPTION_ROWS.find((row) => row.key === key);
   if (option === undefined) return text;
   if (option.placeholder === undefined) return parseSwitch(text);
+  if (option === OPTIONS.panels) return JSON.parse(text);
   const value = option.parse(text);
   if (typeof value === "number") return value;
   const isList = Array.isArray(value) && value.every((word) => typeof word === "string");

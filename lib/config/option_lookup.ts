@@ -47,7 +47,8 @@ export class OptionLookup {
   /** The option in the strongest source that sets it; `undefined` if none does. */
   find(option: Option<unknown>): FoundOption | undefined {
     const { flags, env, file, filePath, recorded, imported } = this.#sources;
-    const { flag, variable = "", key = "" } = option;
+    // Further panels are the further values of --endpoint and --token.
+    const { flag = OPTIONS.endpoint.flag, variable = "", key = "" } = option;
     const ofFlag = flags.get(option);
     if (ofFlag !== undefined) {
       return { text: ofFlag, name: `--${flag}`, origin: `flag --${flag}`, rank: 0 };

@@ -23,6 +23,7 @@ import {
 import {
   type Header,
   type NameServer,
+  type PanelOption,
   parseAddress,
   parseDiscoveryKey,
   parseEndpoint,
@@ -30,6 +31,7 @@ import {
   parseHeaderValue,
   parseInstallFolder,
   parseNameServer,
+  parsePanels,
   parsePublicKey,
   parseServiceName,
   parseServices,
@@ -80,6 +82,8 @@ const LANGUAGE_COMMANDS: readonly Command[] = [
   "man",
 ];
 
+const NO_PANELS: readonly PanelOption[] = [];
+
 /** Every option of the program, in the order of the help. */
 export const OPTIONS = {
   endpoint: checked({
@@ -114,6 +118,21 @@ export const OPTIONS = {
     group: "panel",
     help: { en: "A file that holds the token", zh: "保存令牌的文件" },
     initialText: { en: "$CREDENTIALS_DIRECTORY/token", zh: "$CREDENTIALS_DIRECTORY/token" },
+  }),
+  panels: checked({
+    variable: "AGENT_PANELS",
+    placeholder: "JSON",
+    group: "panel",
+    help: {
+      en:
+        "Further panels: an array of objects with endpoint, token, and if wanted interval and enable_remote_control; -e and -t given in pairs do the same",
+      zh:
+        "其他面板：由对象组成的数组，每个对象含 endpoint、token，可选 interval 和 enable_remote_control；也可以成对地多次给出 -e 和 -t",
+    },
+    initialText: { en: "none", zh: "无" },
+    initial: NO_PANELS,
+    secret: true,
+    parse: parsePanels,
   }),
   autoDiscoveryKey: checked({
     flag: "auto-discovery",

@@ -224,3 +224,65 @@ export function parseCertificates(text: string, name: string): readonly string[]
   }
   return certificates.map((pem) => `${pem}\n`);
 }
+
+/** A panel as the configuration names it. */
+export interface PanelOption {
+  /** Base URL without a slash at its end. */
+  readonly endpoint: string;
+  readonly token: string;
+  /** Seconds between reports; as for the other panels if absent. */
+  readonly interval: number | undefined;
+  readonly enableRemoteControl: boolean;
+}
+
+const KEYS = ["endpoint", "token", "interval", "enable_remote_control"];
+
+const MAX_PANELS = 16;
+
+const RULE = `a JSON array of up to ${MAX_PANELS} objects with ${KEYS.join(", ")}`;
+
+/**
+ * Parses the option `panels`: `[{"endpoint": "https://…", "token": "…", "interval": 3}]`.
+ *
+ * @throws {RangeError} When it has another shape, or a panel lacks its endpoint or token.
+ */
+export function parsePanels(text: string): readonly PanelOption[] {
+  let panels: unknown;
+  try {
+    panels = JSON.parse(text);
+  } catch {
+    throw new RangeError(RULE);
+  }
+  if (!Array.isArray(panels) || panels.length > MAX_PANELS) throw new RangeError(RULE);
+  return panels.map(parsePanel);
+}
+
+function parsePanel(value: unknown): PanelOption {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new RangeError(RULE);
+  }
+  const fields: Readonly<Record<string, unknown>> = { ...value };
+  const unknownKey = Object.keys(fields).find((key) => !KEYS.includes(key));
+  if (unknownKey !== undefined) throw new RangeError(RULE);
+  const { endpoint, token, interval, enable_remote_control: remote = false } = fields;
+  if (typeof endpoint !== "string") throw new RangeError(`for "endpoint" of each panel, a URL`);
+  if (typeof token !== "string" || token === "") {
+    throw new RangeError(`for "token" of each panel, ${TOKEN_RULE}`);
+  }
+  if (interval !== undefined && !(typeof interval === "number" && isInterval(interval))) {
+    throw new RangeError(`for "interval" of a panel, a number from 0.1 to 3600`);
+  }
+  if (typeof remote !== "boolean") {
+    throw new RangeError(`for "enable_remote_control" of a panel, true or false`);
+  }
+  return {
+    endpoint: parseEndpoint(endpoint),
+    token: parseToken(token),
+    interval,
+    enableRemoteControl: remote,
+  };
+}
+
+function isInterval(seconds: number): boolean {
+  return seconds >= 0.1 && seconds <= 3_600;
+}

@@ -6,10 +6,12 @@
 
 import {
   configureSync,
+  type ContextLocalStorage,
   getLogger as getCategory,
   type Logger,
   type LogLevel,
   type LogRecord,
+  withContext,
 } from "@logtape/logtape";
 import { redactQueries, redactSecrets } from "./redact.ts";
 
@@ -28,6 +30,8 @@ export interface LogOptions {
   forJournal: boolean;
   /** Writes a line, which has no line feed. */
   write: (line: string) => void;
+  /** Remembers across `await` which panel a line is about; needed only with several panels. */
+  contexts?: ContextLocalStorage<Record<string, unknown>>;
 }
 
 /** Gets the logger of a room; silent until {@linkcode setUpLog} was called. */
@@ -35,11 +39,17 @@ export function getLogger(room: LogRoom): Logger {
   return getCategory([ROOT, room]);
 }
 
+/** Names the panel in every line that `act` logs, now and in all that it starts. */
+export function withPanel<T>(panel: string, act: () => T): T {
+  return withContext({ panelName: panel }, act);
+}
+
 /** Starts writing the events of all rooms to `options.write`. */
 export function setUpLog(options: LogOptions): void {
   const format = options.format === "json" ? formatJson : formatText;
   configureSync({
     reset: true,
+    contextLocalStorage: options.contexts,
     sinks: {
       out: (record) => options.write(format(record, options)),
     },
@@ -76,7 +86,9 @@ const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
 };
 
 function formatText(record: LogRecord, options: LogOptions): string {
-  const line = `${roomOf(record)}: ${messageOf(record, options)}`;
+  const panel = panelOf(record);
+  const name = panel === undefined ? "" : `[${panel}] `;
+  const line = `${roomOf(record)}: ${name}${messageOf(record, options)}`;
   if (options.forJournal) return `<${JOURNAL_LEVELS[record.level]}>${line}`;
   return `${timeOf(record)} ${record.level.padEnd(7)} ${line}`;
 }
@@ -86,6 +98,7 @@ function formatJson(record: LogRecord, options: LogOptions): string {
     time: timeOf(record),
     level: record.level,
     room: roomOf(record),
+    panel: panelOf(record),
     message: messageOf(record, options),
   });
 }
@@ -96,6 +109,11 @@ function timeOf(record: LogRecord): string {
 
 function roomOf(record: LogRecord): string {
   return record.category.at(-1) ?? ROOT;
+}
+
+/** The panel that the line is about; absent with a single panel. */
+function panelOf({ properties: { panelName } }: LogRecord): string | undefined {
+  return typeof panelName === "string" ? panelName : undefined;
 }
 
 function messageOf(record: LogRecord, options: LogOptions): string {

@@ -29,6 +29,7 @@ Deno.test("publicConfig() hides every secret, from whichever source", () => {
   const secrets = {
     AGENT_TOKEN: "secret-1-of-the-environment",
     AGENT_AUTO_DISCOVERY_KEY: "secret-2-of-the-environment",
+    AGENT_PANELS: '[{"endpoint": "https://b.example.com", "token": "secret-10"}]',
     AGENT_HEADERS: "X-Secret: secret-3\nOther: secret-4",
     AGENT_CF_ACCESS_CLIENT_ID: "secret-5",
     AGENT_CF_ACCESS_CLIENT_SECRET: "secret-6",

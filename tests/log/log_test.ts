@@ -1,5 +1,12 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { describeError, getLogger, type LogOptions, setUpLog } from "../../lib/log/log.ts";
+import {
+  describeError,
+  getLogger,
+  type LogOptions,
+  setUpLog,
+  withPanel,
+} from "../../lib/log/log.ts";
 
 const SECRET = `s3c"r&t+/=`;
 
@@ -29,6 +36,25 @@ Deno.test("setUpLog() leaves the time to journald and puts the level in front", 
     getLogger("agent").error("Broken");
   });
   assertEquals(lines, ["<6>agent: Started", "<3>agent: Broken"]);
+});
+
+Deno.test("withPanel() names the panel in each line, also behind an await", async () => {
+  const lines: string[] = [];
+  const contexts = new AsyncLocalStorage<Record<string, unknown>>();
+  for (const format of ["text", "json"] as const) {
+    logged({ format, contexts, forJournal: true, write: (line) => lines.push(line) }, () => {});
+    await withPanel("panel.example.com", async () => {
+      await Promise.resolve();
+      getLogger("panel").info("It is back");
+    });
+    getLogger("agent").info("Stopped");
+  }
+  const [named, unnamed, json = "", other = ""] = lines;
+  assertEquals([named, unnamed], [
+    "<6>panel: [panel.example.com] It is back",
+    "<6>agent: Stopped",
+  ]);
+  assertEquals([JSON.parse(json).panel, JSON.parse(other).panel], ["panel.example.com", undefined]);
 });
 
 Deno.test("setUpLog() writes JSON objects", () => {

@@ -1,0 +1,135 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+
+interface Given {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Value of the key `panels`; the file has nothing else but `rest`. */
+  readonly panels?: unknown;
+  readonly rest?: Readonly<Record<string, unknown>>;
+}
+
+function resolve({ args = [], env = {}, panels, rest = {} }: Given): Config {
+  return resolveConfig({
+    args: panels === undefined ? args : [...args, "--config", "/config.json"],
+    env,
+    readText: () => JSON.stringify({ ...rest, panels }),
+    readMode: () => 0o600,
+  });
+}
+
+function refusal(given: Given): string {
+  return assertThrows(() => resolve(given), UsageError).message;
+}
+
+/** Endpoints with their tokens, the first panel's first. */
+function nodesOf(config: Config): string[] {
+  return [config, ...config.furtherPanels].map(({ endpoint, token }) => `${endpoint} ${token}`);
+}
+
+const PAIRS = ["-e", "https://a.example.com", "-t", "-one", "-e", "https://b.example.com/x/"];
+
+const A = { endpoint: "https://a.example.com", token: "one" };
+const B = { endpoint: "https://b.example.com", token: "two" };
+
+Deno.test("resolvePanels() pairs repeated endpoints with repeated tokens, in their order", () => {
+  const config = resolve({ args: [...PAIRS, "-t", "two"] });
+  assertEquals(nodesOf(config), ["https://a.example.com -one", "https://b.example.com/x two"]);
+  assertEquals(config.secrets.includes("two"), true);
+});
+
+Deno.test("resolvePanels() refuses endpoints that lack a token", () => {
+  assertStringIncludes(refusal({ args: PAIRS }), "Cannot pair 2 --endpoint with 1 --token");
+});
+
+Deno.test("resolvePanels() checks each of the further values like the first", () => {
+  const message = refusal({ args: ["-e", A.endpoint, "-t", "x", "-e", "b", "-t", "y"] });
+  assertStringIncludes(message, "the value of flag --endpoint");
+});
+
+Deno.test("resolvePanels() takes the last token of several for one endpoint", () => {
+  assertEquals(nodesOf(resolve({ args: ["-e", A.endpoint, "-t", "x", "-t", "y"] })), [
+    "https://a.example.com y",
+  ]);
+});
+
+Deno.test("resolvePanels() takes panels of a file in place of an endpoint or beside it", () => {
+  assertEquals(nodesOf(resolve({ panels: [A, B] })), [
+    "https://a.example.com one",
+    "https://b.example.com two",
+  ]);
+  const beside = resolve({ panels: [B], rest: { ...A, interval: 7 } });
+  assertEquals(nodesOf(beside), ["https://a.example.com one", "https://b.example.com two"]);
+  assertEquals(beside.furtherPanels[0]?.intervalSeconds, 7);
+});
+
+Deno.test("resolvePanels() takes panels of the environment", () => {
+  const env = { AGENT_PANELS: JSON.stringify([A, B]) };
+  assertEquals(nodesOf(resolve({ env })).length, 2);
+});
+
+Deno.test("resolvePanels() lets an endpoint of a stronger source replace all panels of a file", () => {
+  const config = resolve({ args: ["-e", "https://c.example.com", "-t", "x"], panels: [A, B] });
+  assertEquals(nodesOf(config), ["https://c.example.com x"]);
+});
+
+Deno.test("resolvePanels() gives each panel its own interval and remote control", () => {
+  const panels = [{ ...A, interval: 2 }, { ...B, enable_remote_control: true }];
+  const config = resolve({ panels, rest: { interval: 9 } });
+  assertEquals([config.intervalSeconds, config.remoteControl, config.remoteFiles], [
+    2,
+    false,
+    false,
+  ]);
+  const [further] = config.furtherPanels;
+  assertEquals([further?.intervalSeconds, further?.remoteControl, further?.remoteFiles], [
+    9,
+    true,
+    true,
+  ]);
+});
+
+Deno.test("resolvePanels() lets --disable-web-ssh and --disable-remote-files count for all", () => {
+  const panels = [A, { ...B, enable_remote_control: true }];
+  const vetoed = resolve({ panels, rest: { disable_web_ssh: true } });
+  assertEquals(vetoed.furtherPanels[0]?.remoteControl, false);
+  const noFiles = resolve({ panels, rest: { disable_remote_files: true } });
+  assertEquals(noFiles.furtherPanels[0]?.remoteFiles, false);
+});
+
+Deno.test("resolvePanels() refuses remote control for an unnamed one of several panels", () => {
+  const args = [...PAIRS, "-t", "two", "--enable-remote-control"];
+  assertStringIncludes(refusal({ args }), "set enable_remote_control for the panel that may");
+  const rest = { enable_remote_control: true };
+  assertStringIncludes(refusal({ panels: [A, B], rest }), "Cannot use --enable-remote-control");
+  // With an endpoint of its own it is the option of that panel.
+  const config = resolve({ panels: [B], rest: { ...A, ...rest } });
+  assertEquals([config.remoteControl, config.furtherPanels[0]?.remoteControl], [true, false]);
+});
+
+Deno.test("resolvePanels() refuses the same node twice", () => {
+  assertStringIncludes(refusal({ panels: [A, A] }), "Cannot report to one node of a panel twice");
+});
+
+Deno.test("parsePanels() refuses other shapes, and never shows a token", () => {
+  const cases: readonly unknown[] = [
+    "x",
+    {},
+    [null],
+    [{ ...A, extra: 1 }],
+    [{ token: "s3cret" }],
+    [{ endpoint: A.endpoint }],
+    [{ ...A, token: "s3cret s3cret" }],
+    [{ ...A, endpoint: "ftp://s3cret" }],
+    [{ ...A, interval: 0 }],
+    [{ ...A, interval: "3" }],
+    [{ ...A, enable_remote_control: "yes" }],
+    Array.from({ length: 17 }, (_, at) => ({ ...A, token: `t${at}` })),
+  ];
+  for (const panels of cases) {
+    const message = refusal({ panels });
+    assertStringIncludes(message, "Cannot use the value of key panels of /config.json: allowed is");
+    assertEquals(message.includes("s3cret"), false, message);
+  }
+});

@@ -1,0 +1,85 @@
+import { assert, assertEquals } from "@std/assert";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "./agent_process.ts";
+import { until } from "./setup.ts";
+
+const TOKENS = ["t0ken-of-a", "t0ken-of-b", "t0ken-of-c"];
+
+Deno.test("one process reports to three panels, and trouble at one leaves the others alone", async () => {
+  const panels: StandInPanel[] = [];
+  try {
+    for (const token of TOKENS) panels.push(await startStandInPanel({ port: 0, token }));
+    const [a, b, c] = panels;
+    assert(a !== undefined && b !== undefined && c !== undefined);
+    for (const panel of panels) {
+      panel.state.tasks = [
+        { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${panel.port}`, interval: 1 },
+      ];
+    }
+    const args = panels.flatMap(({ url, token }) => ["-e", url, "-t", token]);
+    await using agent = new AgentProcess([...args, "-i", "0.2"]);
+    for (const panel of panels) {
+      await until(panel, ({ reports }) => reports.length >= 3);
+      await until(panel, ({ counts }) => counts.basicInfos >= 1);
+      await until(panel, ({ pingResults }) => pingResults.length >= 1);
+    }
+
+    await b.setFault({ name: "hang" });
+    const before = [a, c].map(({ state }) => state.counts.reports);
+    for (const [at, panel] of [a, c].entries()) {
+      await until(panel, ({ counts }) => counts.reports >= (before[at] ?? 0) + 20);
+    }
+    await agent.says(`[127.0.0.1:${b.port}] Cannot`);
+    await b.setFault(undefined);
+    const { reports } = b.state.counts;
+    await until(b, ({ counts }) => counts.reports > reports);
+
+    const troubled = agent.lines("warning").filter((line) => !line.includes(`:${b.port}]`));
+    assertEquals(troubled.filter((line) => line.includes("127.0.0.1:")), []);
+
+    // Remote control is off for each of them.
+    for (const panel of panels) {
+      panel.sendCommand("echo done");
+      await until(panel, ({ commandResults }) => commandResults.length === 1);
+      assertEquals(panel.state.commandResults[0]?.value.result, "Remote control is disabled.");
+    }
+    for (const { state } of panels) assertEquals(state.violations, []);
+    for (const token of TOKENS) assertEquals(agent.output.includes(token), false);
+    assertEquals((await agent.stop()).code, 0);
+  } finally {
+    await Promise.all(panels.map((panel) => panel.close()));
+  }
+});
+
+Deno.test("remote control is the panel's own: one may run commands, the other may not", async () => {
+  const config = await Deno.makeTempFile({ suffix: ".json" });
+  const panels: StandInPanel[] = [];
+  try {
+    for (const token of TOKENS.slice(0, 2)) {
+      panels.push(await startStandInPanel({ port: 0, token }));
+    }
+    const [mayNot, may] = panels;
+    assert(mayNot !== undefined && may !== undefined);
+    const text = JSON.stringify({
+      interval: 0.2,
+      panels: [
+        { endpoint: mayNot.url, token: mayNot.token },
+        { endpoint: may.url, token: may.token, enable_remote_control: true },
+      ],
+    });
+    await Deno.writeTextFile(config, text);
+    await Deno.chmod(config, 0o600);
+    await using agent = new AgentProcess(["--config", config]);
+    for (const panel of panels) await until(panel, ({ reports }) => reports.length >= 2);
+    for (const panel of panels) panel.sendCommand("echo done");
+    for (const panel of panels) {
+      await until(panel, ({ commandResults }) => commandResults.length === 1);
+    }
+    assertEquals(mayNot.state.commandResults[0]?.value.result, "Remote control is disabled.");
+    assertEquals(may.state.commandResults[0]?.value.result, "done\n");
+    await agent.says("Remote control is on");
+  } finally {
+    await Deno.remove(config);
+    await Promise.all(panels.map((panel) => panel.close()));
+  }
+});
