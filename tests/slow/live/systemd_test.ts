@@ -88,6 +88,8 @@ Deno.test({
       assertEquals(panel.state.violations, []);
 
       await machine.run(`systemctl is-active --quiet ${SERVICE}`);
+      const log = await machine.run(`journalctl -o cat -u ${SERVICE}`);
+      assertStringIncludes(log, "this process is sealed by the kernel and the runtime");
       const processes = await machine.run("ps -eo user:32,args");
       assertEquals(processes.includes(panel.token), false);
       const own = processes.split("\n").filter((line) => line.includes("--config"));
