@@ -1,10 +1,9 @@
 /**
- * Two read-only questions to the kernel, asked through the C library.
+ * The system calls `statfs` and `statx`, through the C library.
  *
- * `node:fs` knows them too, but loading it costs megabytes and milliseconds at every start. The
- * library is opened before the process is sealed, and the seal holds all the same: nothing can be
- * added to {@linkcode SYMBOLS} afterwards, and what stands there neither starts nor opens nor
- * changes anything.
+ * `node:fs` has them too, but loading it costs megabytes and milliseconds at every start. The library
+ * is opened before the process is sealed. Nothing can be added to {@linkcode SYMBOLS} afterwards, and
+ * these calls only read, into buffers that are made here.
  *
  * @module
  */
@@ -12,8 +11,8 @@
 import type { FileSystemUse } from "./host.ts";
 
 /**
- * Passed by value behind a call's true arguments. The callee never looks at it, and the runtime
- * does not compile machine code for calls that have it; the compiler alone would cost 2 MB.
+ * Passed by value behind a call's true arguments. The callee ignores it, and the runtime compiles no
+ * machine code for calls that have it; the compiler alone would cost 2 MB.
  */
 const NO_STUB = { struct: ["u8"] } as const;
 const NO_STUB_VALUE = new Uint8Array(1);
@@ -45,18 +44,35 @@ const STATX = { bytes: 256, nlink: 16 } as const;
 /** `struct statfs` of 64-bit Linux: 15 words, these among them. */
 const STATFS = { words: 15, blocks: 2, bfree: 3, bavail: 4, frsize: 9 } as const;
 
-/** The one error that callers tell from others. */
-const ENOTDIR = 20;
+/** Errors of a path, from `errno.h`. */
+const ERRORS: ReadonlyMap<number, readonly [code: string, text: string]> = new Map([
+  [2, ["ENOENT", "no such file or folder"]],
+  [5, ["EIO", "input/output error"]],
+  [13, ["EACCES", "permission denied"]],
+  [20, ["ENOTDIR", "a part of the path is no folder"]],
+  [36, ["ENAMETOOLONG", "the path is too long"]],
+  [40, ["ELOOP", "too many links"]],
+  [107, ["ENOTCONN", "the file system is not connected"]],
+  [110, ["ETIMEDOUT", "timed out"]],
+  [112, ["EHOSTDOWN", "the file server is down"]],
+  [116, ["ESTALE", "the file server has forgotten it"]],
+]);
 
 /** The C library of 64-bit Linux; the runtime is linked with it, so it is always there. */
 export class Libc {
   readonly #calls: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
   readonly #encoder = new TextEncoder();
+  /** The reason of the failure right before, on this thread. */
+  readonly #errno: Int32Array;
 
-  /** @throws {Error} When it can't be opened: without the right to, or after the seal. */
+  /** @throws {Error} When it can't be opened: without the permission, or after the seal. */
   constructor() {
     try {
       this.#calls = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+      // A pointer can't be followed after the seal, but memory that was mapped before stays readable.
+      const errno = this.#calls.__errno_location(NO_STUB_VALUE);
+      if (errno === null) throw new Error("it has no errno");
+      this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(errno, 4));
     } catch (cause) {
       throw new Error("Cannot open the C library", { cause });
     }
@@ -65,31 +81,30 @@ export class Libc {
   /**
    * Space of the file system at a path, in units of `f_frsize`.
    *
-   * @throws {Error} When the path can't be asked; its `code` is `ENOTDIR` when a part of it is no folder.
+   * @throws {Error} When that fails; its `code` is that of `errno.h`, such as `ENOTDIR`.
    */
   statfs(path: string): FileSystemUse {
     const answer = new BigUint64Array(STATFS.words);
     const result = this.#calls.statfs(this.#cString(path), bytesOf(answer), NO_STUB_VALUE);
     if (result === 0) return toUse(answer);
-    const code = this.#errno() === ENOTDIR ? "ENOTDIR" : undefined;
-    throw Object.assign(cannotAsk(path), { code });
+    throw this.#failure("statfs", path);
   }
 
   /**
    * The same in a thread of its own, which may hang.
    *
-   * @throws {Error} When the path can't be asked.
+   * @throws {Error} When that fails; the reason stays in that thread.
    */
   async statfsAsync(path: string): Promise<FileSystemUse> {
     const answer = new BigUint64Array(STATFS.words);
     const result = await this.#calls.statfsBeside(this.#cString(path), bytesOf(answer));
-    if (result !== 0) throw cannotAsk(path);
+    if (result !== 0) throw new Error(`Cannot statfs ${JSON.stringify(path)}`);
     return toUse(answer);
   }
 
   /**
-   * A function that gives the number of hard links of what lies at a path; `undefined` where the
-   * library is too old. It throws an `Error` when nothing lies there.
+   * A function that gives the number of hard links of a path; `undefined` where the library is too
+   * old. It throws an `Error` when there is none.
    */
   openLinkCount(path: string): (() => number) | undefined {
     const { statx } = this.#calls;
@@ -99,20 +114,23 @@ export class Libc {
     const view = new DataView(answer.buffer);
     return () => {
       const result = statx(AT_FDCWD, name, 0, STATX_NLINK, answer, NO_STUB_VALUE);
-      if (result !== 0) throw cannotAsk(path);
+      if (result !== 0) throw this.#failure("statx", path);
       return view.getUint32(STATX.nlink, true);
     };
   }
 
-  /** The reason of the failure right before, on this thread. */
-  #errno(): number | undefined {
-    const place = this.#calls.__errno_location(NO_STUB_VALUE);
-    return place === null ? undefined : new Deno.UnsafePointerView(place).getInt32();
+  #failure(call: string, path: string): Error {
+    const number = this.#errno[0] ?? 0;
+    const [code, text] = ERRORS.get(number) ?? [undefined, `error ${number}`];
+    const reason = code === undefined ? text : `${text} (${code})`;
+    return Object.assign(new Error(`Cannot ${call} ${JSON.stringify(path)}: ${reason}`), { code });
   }
 
   #cString(path: string): Uint8Array<ArrayBuffer> {
-    // The library would ask for what lies at the part before it.
-    if (path.includes("\0")) throw cannotAsk(path);
+    // The library would take the part before it.
+    if (path.includes("\0")) {
+      throw new TypeError(`Cannot look at ${JSON.stringify(path)}: it contains a NUL`);
+    }
     return this.#encoder.encode(`${path}\0`);
   }
 }
@@ -129,8 +147,4 @@ function toUse(answer: BigUint64Array): FileSystemUse {
     freeBlocks: word(STATFS.bfree),
     availableBlocks: word(STATFS.bavail),
   };
-}
-
-function cannotAsk(path: string): Error {
-  return new Error(`Cannot ask the kernel about ${JSON.stringify(path)}`);
 }

@@ -49,7 +49,7 @@ Deno.test({
     // Thousands of calls in a row, since the reason lies where later calls put theirs.
     for (let round = 0; round < 2000; round++) {
       assertEquals(codeOf("/proc/self/stat/."), "ENOTDIR");
-      assertEquals(codeOf("/no/such/path"), undefined);
+      assertEquals(codeOf("/no/such/path"), "ENOENT");
     }
   },
 });
@@ -72,7 +72,7 @@ Deno.test({
         assertEquals(ofFile?.(), links);
       }
       Deno.removeSync(file);
-      assertThrows(() => ofFile?.(), Error, "Cannot ask");
+      assertThrows(() => ofFile?.(), Error, "Cannot statx");
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
@@ -84,10 +84,10 @@ Deno.test({
   ignore,
   fn() {
     const libc = new Libc();
-    assertThrows(() => libc.statfs("/\0/no/such"), Error, "Cannot ask");
-    assertThrows(() => libc.openLinkCount("/proc\0x"), Error, "Cannot ask");
+    assertThrows(() => libc.statfs("/\0/no/such"), TypeError, "it contains a NUL");
+    assertThrows(() => libc.openLinkCount("/proc\0x"), TypeError, "it contains a NUL");
     fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 5000 }), (name) => {
-      assertThrows(() => libc.statfs(`/no/such/${name}`), Error, "Cannot ask");
+      assertThrows(() => libc.statfs(`/no/such/${name}`), Error, "Cannot ");
     }));
   },
 });

@@ -23,6 +23,13 @@ async function outcome(attempt) {
     return error.name;
   }
 }
+async function message(attempt) {
+  try {
+    await attempt();
+  } catch (error) {
+    return error.message;
+  }
+}
 const IN_WORKER = 'try { new Deno.Command("true").outputSync(); postMessage("done") }' +
   "catch (error) { postMessage(error.name) }";
 state.writeSync(new TextEncoder().encode("kept"));
@@ -46,6 +53,7 @@ console.log(JSON.stringify({
   handle: stat.readFirstLine(),
   links: links(),
   space: host.statfs("/").blocks > 0,
+  noSpace: await message(() => host.statfs("/no/such/path")),
   state: Deno.readTextFileSync(folder + "/state"),
 }));
 Deno.exit();
@@ -88,6 +96,7 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
         again: "denied",
         opened: "NotCapable",
         space: true,
+        noSpace: 'Cannot statfs "/no/such/path": no such file or folder (ENOENT)',
         state: "kept",
       });
     },

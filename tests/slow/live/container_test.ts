@@ -118,7 +118,10 @@ async function reports(image: ContainerImage): Promise<void> {
     assertGreaterOrEqual(report.uptime ?? 0, host.report.uptime);
     assertEquals(report.message, "");
     assertEquals(panel.state.violations, []);
-    assertStringIncludes(outputOf("podman", "logs", name), "sealed by the kernel and the runtime");
+    assertStringIncludes(
+      outputOf("sh", "-c", `podman logs ${name} 2>&1`),
+      "sealed by the kernel and the runtime",
+    );
 
     await comesTo(0, "healthcheck", "run", name);
     await panel.setFault({ name: "mute-all" });
