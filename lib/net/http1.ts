@@ -85,8 +85,8 @@ export class ChunkedDecoder {
   }
 }
 
-/** Longest body that is read into memory. */
-const LIMIT_BYTES = 1024 * 1024;
+/** Longest body that is read into memory, unless a request allows more. */
+const DEFAULT_LIMIT_BYTES = 256 * 1024;
 
 /** A complete body, and whether the connection can be reused. */
 export interface ResponseBody {
@@ -99,13 +99,19 @@ export interface ResponseBody {
  *
  * @throws {ResponseError} When it is incomplete, too long or compressed.
  */
-export async function readBody(reader: BufferedReader, head: ResponseHead): Promise<ResponseBody> {
+export async function readBody(
+  reader: BufferedReader,
+  { head, limitBytes = DEFAULT_LIMIT_BYTES }: {
+    head: ResponseHead;
+    limitBytes?: number | undefined;
+  },
+): Promise<ResponseBody> {
   checkEncoding(head);
   const length = lengthOf(head);
-  if (length !== Infinity && length > LIMIT_BYTES) throw tooLong();
-  const whole = new BoundedBytes(LIMIT_BYTES);
+  if (length !== Infinity && length > limitBytes) throw tooLong(limitBytes);
+  const whole = new BoundedBytes(limitBytes);
   try {
-    if (!await readBodyInto(whole, { reader, head })) throw tooLong();
+    if (!await readBodyInto(whole, { reader, head })) throw tooLong(limitBytes);
     const text = new TextDecoder().decode(whole.bytes);
     return { text, reusable: keepsLine(head) && !reader.hasUnread };
   } finally {
@@ -198,8 +204,8 @@ export function checkEncoding({ headers }: ResponseHead): void {
   throw malformed(`it has the encoding ${JSON.stringify(encoding.slice(0, 40))}, not identity`);
 }
 
-function tooLong(): ResponseError {
-  return new ResponseError(`the answer is longer than ${LIMIT_BYTES} bytes`, { kind: "too long" });
+function tooLong(limitBytes: number): ResponseError {
+  return new ResponseError(`the answer is longer than ${limitBytes} bytes`, { kind: "too long" });
 }
 
 function cutOff(): ResponseError {

@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly url: string | URL;
   readonly headers: readonly (readonly [string, string])[];
   readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** Longest body of the response; 256 KiB by default. */
+  readonly limitBytes?: number;
 }
 
 /** A response with its whole body. */
@@ -104,7 +106,7 @@ export class HttpClient {
       if (head.status === 101) {
         throw new ResponseError("unexpected status 101", { kind: "malformed" });
       }
-      const body = await readBody(reader, head);
+      const body = await readBody(reader, { head, limitBytes: call.limitBytes });
       reusable = body.reusable && unsent === undefined;
       return { status: head.status, headers: head.headers, text: body.text };
     } catch (error) {

@@ -141,7 +141,7 @@ class RequestStream {
     const { status, headers } = head;
     if (status === 101) throw new ResponseError("unexpected status 101", { kind: "malformed" });
     if (sink === undefined || status !== 200) {
-      const { text } = await this.#network(readBody(this.#reader, head));
+      const { text } = await this.#network(readBody(this.#reader, { head }));
       return { status, headers, text };
     }
     checkEncoding(head);

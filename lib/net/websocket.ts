@@ -29,9 +29,6 @@ export interface WebSocketConnection {
   close(): void;
 }
 
-/** Longest message, in bytes. */
-const MESSAGE_LIMIT_BYTES = 1024 * 1024;
-
 /** Status codes of close frames (RFC 6455, section 7.4). */
 const CLOSE_CODES = { normal: 1000, broken: 1002, tooLong: 1009 } as const;
 
@@ -44,7 +41,7 @@ const CLOSE_CODES = { normal: 1000, broken: 1002, tooLong: 1009 } as const;
 export class ClientWebSocket implements WebSocketConnection {
   readonly #stream: ByteStream;
   readonly #reader: BufferedReader;
-  readonly #decoder = new FrameDecoder({ limit: MESSAGE_LIMIT_BYTES });
+  readonly #decoder: FrameDecoder;
   readonly #encoder = new FrameEncoder();
   #events: Iterator<FrameEvent, void> | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -56,9 +53,14 @@ export class ClientWebSocket implements WebSocketConnection {
   #protocolError = false;
   #lastReceivedAtMs = performance.now();
 
-  constructor(stream: ByteStream, reader: BufferedReader) {
+  /** @param options `maxMessageBytes`: a longer message closes the connection. */
+  constructor(
+    stream: ByteStream,
+    options: { reader: BufferedReader; maxMessageBytes: number },
+  ) {
     this.#stream = stream;
-    this.#reader = reader;
+    this.#reader = options.reader;
+    this.#decoder = new FrameDecoder({ limit: options.maxMessageBytes });
   }
 
   get lastReceivedAtMs(): number {
@@ -183,6 +185,8 @@ const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 export interface OpenWebSocketOptions {
   readonly dialer: Dialer;
   readonly headers: readonly (readonly [string, string])[];
+  /** The longest message that is received; a longer one closes the connection. */
+  readonly maxMessageBytes: number;
   /** Cancels the opening, not the open connection. */
   readonly signal: AbortSignal;
   /** Time for the server to answer the upgrade, once it is connected. */
@@ -229,7 +233,9 @@ export async function openWebSocket(
 /** Sends the upgrade request; a refusal is returned, since a timeout while its body is read is none. */
 async function shakeHands(
   url: URL,
-  { stream, forward, headers, signal }: DialResult & Omit<OpenWebSocketOptions, "dialer">,
+  { stream, forward, headers, maxMessageBytes, signal }:
+    & DialResult
+    & Omit<OpenWebSocketOptions, "dialer">,
 ): Promise<WebSocketConnection | UpgradeError> {
   const reader = new BufferedReader(stream);
   const key = crypto.getRandomValues(new Uint8Array(16)).toBase64();
@@ -256,7 +262,7 @@ async function shakeHands(
     throw new ResponseError("the answer is not a WebSocket handshake", { kind: "malformed" });
   }
   signal.throwIfAborted();
-  return new ClientWebSocket(stream, reader);
+  return new ClientWebSocket(stream, { reader, maxMessageBytes });
 }
 
 async function sendRequest(

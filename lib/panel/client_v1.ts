@@ -22,6 +22,8 @@ const BASIC_INFO_TIMEOUT_MS = 20_000;
 const PROBE_RESULT_TIMEOUT_MS = 10_000;
 const COMMAND_RESULT_TIMEOUT_MS = 30_000;
 const TASKS_TIMEOUT_MS = 10_000;
+/** A list of 10,000 tasks takes most of it. */
+const TASKS_LIMIT_BYTES = 1024 * 1024;
 
 /** Version 1 of the panel's protocol, by HTTP: panels up to 1.4 have it. */
 export class ClientV1 {
@@ -65,7 +67,7 @@ export class ClientV1 {
 
   /** Fetches the probe tasks; the same object as long as they don't change. @throws {PanelError} */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
-    const options = { timeoutMs: TASKS_TIMEOUT_MS };
+    const options = { timeoutMs: TASKS_TIMEOUT_MS, limitBytes: TASKS_LIMIT_BYTES };
     const call = this.#call("GET", "fetch probe tasks", "ping/tasks", options);
     const text = await this.#request(call, signal);
     if (this.#tasks?.text === text) return this.#tasks.list;
@@ -104,7 +106,7 @@ export class ClientV1 {
     method: PanelCall["method"],
     verb: string,
     path: string,
-    rest: Pick<PanelCall, "timeoutMs" | "body">,
+    rest: Pick<PanelCall, "timeoutMs" | "body" | "limitBytes">,
   ): PanelCall {
     const { endpoint, token } = this.#access;
     return {

@@ -13,6 +13,8 @@ export interface PanelCall {
   readonly headers: readonly (readonly [string, string])[];
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly timeoutMs: number;
+  /** Longest body of the response; 256 KiB by default. */
+  readonly limitBytes?: number;
 }
 
 /** The response to a call, with any status. */

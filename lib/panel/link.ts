@@ -16,6 +16,7 @@ import {
   type Transport,
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
+import { MessageLimit } from "./message_limit.ts";
 import { MessageSender, type MessageSenderParts } from "./message_sender.ts";
 import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
 import type { PanelLog } from "./outages.ts";
@@ -72,6 +73,8 @@ export class PanelLink {
   readonly #signals: LinkSignals;
   readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #unknownLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #messageLimit = new MessageLimit();
   readonly #linkLog: LinkLog;
   readonly #timer: ReportTimer;
   readonly #answerTimeout = new AnswerTimeout();
@@ -177,8 +180,11 @@ export class PanelLink {
       this.#dispatch({ kind: "dial failed", why });
       return;
     }
-    const onMessage = (message: PanelMessage) => this.#handleMessage(message);
-    const socket = new PanelSocket(opened, { version, onMessage, acknowledgements });
+    const listener = {
+      onMessage: (message: PanelMessage) => this.#handleMessage(message),
+      accepts: () => this.#acceptsMessage(),
+    };
+    const socket = new PanelSocket(opened, { version, listener, acknowledgements });
     this.#socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();
@@ -287,7 +293,19 @@ export class PanelLink {
   }
 
   #handleEvents(events: readonly PanelEvent[]): void {
-    for (const { message } of events) this.#handleMessage(message);
+    for (const { message } of events) {
+      if (this.#acceptsMessage()) this.#handleMessage(message);
+    }
+  }
+
+  /** Counts a message; `false` when the panel sends too many. */
+  #acceptsMessage(): boolean {
+    if (this.#messageLimit.allows()) return true;
+    if (this.#dropLog.allows()) {
+      const more = this.#dropLog.takeSuppressed();
+      this.#parts.log.warning(`Dropped messages of the panel: it sends too many${more}`);
+    }
+    return false;
   }
 
   #handleMessage(message: PanelMessage): void {

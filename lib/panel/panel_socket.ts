@@ -9,6 +9,17 @@ import { encodeRpcCall, type PanelMessage, parsePanelMessage } from "./messages.
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 
+/** Handles the messages of a socket that answer no call. */
+export interface MessageListener {
+  /** Handles a message; must not throw. */
+  onMessage(message: PanelMessage): void;
+  /** Counts a message before it is parsed; `false` when it has to be dropped. */
+  accepts(): boolean;
+}
+
+/** Answers of panels are shorter. They are read even while the panel sends too many messages. */
+const MAX_ANSWER_LENGTH = 1024;
+
 interface PendingCall {
   readonly name: string;
   resolve(): void;
@@ -18,17 +29,13 @@ interface PendingCall {
 /** JSON-RPC over a WebSocket: every call has an id and is answered. */
 export class RpcSocket {
   readonly #socket: WebSocketConnection;
-  readonly #onMessage: (message: PanelMessage) => void;
+  readonly #listener: MessageListener;
   readonly #pending = new Map<number, PendingCall>();
   #lastId = 0;
 
-  /** @param options `onMessage` receives all messages that answer no call; it must not throw. */
-  constructor(
-    socket: WebSocketConnection,
-    options: { onMessage: (message: PanelMessage) => void },
-  ) {
+  constructor(socket: WebSocketConnection, listener: MessageListener) {
     this.#socket = socket;
-    this.#onMessage = options.onMessage;
+    this.#listener = listener;
   }
 
   /** Handles messages until the connection is closed. */
@@ -37,7 +44,7 @@ export class RpcSocket {
       for (;;) {
         const received = await this.#socket.receive();
         if (received === undefined) break;
-        if (typeof received === "string") this.#handle(parsePanelMessage(received));
+        if (typeof received === "string") this.#receive(received);
       }
     } finally {
       for (const { name, reject } of this.#pending.values()) reject(this.#closedError(name));
@@ -71,9 +78,18 @@ export class RpcSocket {
     }
   }
 
-  #handle(message: PanelMessage): void {
-    // Without an id it is about a message that the panel could not read.
-    if (message.kind !== "answer" || message.id === undefined) return this.#onMessage(message);
+  #receive(text: string): void {
+    const isAccepted = this.#listener.accepts();
+    const mayBeAnswer = this.#pending.size > 0 && text.length <= MAX_ANSWER_LENGTH;
+    if (!isAccepted && !mayBeAnswer) return;
+    const message = parsePanelMessage(text);
+    if (message.kind === "answer" && message.id !== undefined) this.#handleAnswer(message);
+    // An answer without an id is about a message that the panel could not read.
+    else if (isAccepted) this.#listener.onMessage(message);
+  }
+
+  #handleAnswer(message: PanelMessage & { kind: "answer" }): void {
+    if (message.id === undefined) return;
     const call = this.#pending.get(message.id);
     if (call === undefined) return;
     if (message.error === undefined) call.resolve();
@@ -96,27 +112,22 @@ export class PanelSocket {
   readonly #socket: WebSocketConnection;
   readonly #version: 1 | 2;
   readonly #rpc: RpcSocket;
-  readonly #onMessage: (message: PanelMessage) => void;
+  readonly #listener: MessageListener;
   readonly #acknowledgements: Acknowledgements;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
   /** The timeout that has closed it. */
   #timedOutMs: number | undefined;
 
-  /** @param options `onMessage` receives all messages that answer no call; it must not throw. */
   constructor(
     socket: WebSocketConnection,
-    options: {
-      version: 1 | 2;
-      onMessage: (message: PanelMessage) => void;
-      acknowledgements: Acknowledgements;
-    },
+    options: { version: 1 | 2; listener: MessageListener; acknowledgements: Acknowledgements },
   ) {
     this.#socket = socket;
     this.#version = options.version;
-    this.#onMessage = options.onMessage;
+    this.#listener = options.listener;
     this.#acknowledgements = options.acknowledgements;
-    this.#rpc = new RpcSocket(socket, options);
+    this.#rpc = new RpcSocket(socket, options.listener);
   }
 
   /** How it was closed, as far as it matters for the next step. */
@@ -139,7 +150,9 @@ export class PanelSocket {
       for (;;) {
         const received = await this.#socket.receive();
         if (received === undefined) return;
-        if (typeof received === "string") this.#onMessage(parsePanelMessage(received));
+        if (typeof received === "string" && this.#listener.accepts()) {
+          this.#listener.onMessage(parsePanelMessage(received));
+        }
       }
     } finally {
       this.#isClosed = true;

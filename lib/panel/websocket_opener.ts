@@ -9,6 +9,11 @@ import { PanelError } from "./panel_error.ts";
 /** Time for an upgrade: a proxy that never answers it must not delay reports for long. */
 const OPEN_TIMEOUT_MS = 5_000;
 
+/** Longest order; files are transferred by calls of their own. */
+const MAX_MESSAGE_BYTES = 64 * 1024;
+/** Longest input of a terminal, which may be pasted. */
+const MAX_TERMINAL_MESSAGE_BYTES = 1024 * 1024;
+
 /** The purpose of a WebSocket: reports in a version of the protocol, or a terminal. */
 export type WebSocketPurpose = { readonly version: 1 | 2 } | { readonly terminal: string };
 
@@ -48,7 +53,8 @@ export class WebSocketOpener {
     const id = "terminal" in purpose ? `&id=${encodeURIComponent(purpose.terminal)}` : "";
     const url = `${endpoint}${path}?token=${encodeURIComponent(token)}${id}`;
     const openTimeoutMs = OPEN_TIMEOUT_MS;
-    return await openWebSocket(url, { ...this.#options, signal, openTimeoutMs });
+    const maxMessageBytes = "terminal" in purpose ? MAX_TERMINAL_MESSAGE_BYTES : MAX_MESSAGE_BYTES;
+    return await openWebSocket(url, { ...this.#options, maxMessageBytes, signal, openTimeoutMs });
   }
 
   /** Translates an error of {@linkcode open}. */

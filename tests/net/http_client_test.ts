@@ -437,7 +437,8 @@ Deno.test(
 );
 
 const HEAD = "HTTP/1.1 200 OK\r\n";
-const MIB = 1024 * 1024;
+/** The longest body by default. */
+const LIMIT = 256 * 1024;
 
 for (
   const [what, answer, kind, words] of [
@@ -451,13 +452,23 @@ for (
     ["is compressed", `${HEAD}Content-Encoding: gzip\r\n\r\na`, "malformed", 'encoding "gzip"'],
     ["switches the protocol", "HTTP/1.1 101 Yes\r\n\r\n", "malformed", "101"],
     ["has a head without end", `${HEAD}${"A: b\r\n".repeat(20_000)}`, "too long", "head"],
-    ["says that it is too long", `${HEAD}Content-Length: ${MIB + 1}\r\n\r\n`, "too long", `${MIB}`],
-    ["is too long", `${HEAD}\r\n${"a".repeat(MIB + 1)}`, "too long", `longer than ${MIB} bytes`],
+    [
+      "says that it is too long",
+      `${HEAD}Content-Length: ${LIMIT + 1}\r\n\r\n`,
+      "too long",
+      `${LIMIT}`,
+    ],
+    [
+      "is too long",
+      `${HEAD}\r\n${"a".repeat(LIMIT + 1)}`,
+      "too long",
+      `longer than ${LIMIT} bytes`,
+    ],
     [
       "is too long in chunks",
-      `${HEAD}${CHUNKED}${`1000\r\n${"a".repeat(4096)}\r\n`.repeat(257)}`,
+      `${HEAD}${CHUNKED}${`1000\r\n${"a".repeat(4096)}\r\n`.repeat(65)}`,
       "too long",
-      `longer than ${MIB} bytes`,
+      `longer than ${LIMIT} bytes`,
     ],
   ] as const
 ) {
@@ -479,7 +490,7 @@ Deno.test(
   "HttpClient.request() reads long answers, and those that end with the connection",
   sanitized,
   async () => {
-    const text = "abcdefgh".repeat(MIB / 8);
+    const text = "abcdefgh".repeat(LIMIT / 8);
     await withClient(async (peer, index) => {
       await peer.request();
       if (index === 0) await peer.answer(text);
@@ -487,6 +498,27 @@ Deno.test(
     }, async ({ request }) => {
       assert((await request()).text === text);
       assert((await request()).text === text);
+    });
+  },
+);
+
+Deno.test(
+  "HttpClient.request() reads longer answers when the request allows them",
+  sanitized,
+  async () => {
+    const text = "abcdefgh".repeat(LIMIT / 4);
+    await withClient(async (peer) => {
+      for (let asked; (asked = await peer.request()) !== undefined;) {
+        await peer.answer(asked.body === "longer" ? `${text}a` : text);
+      }
+    }, async ({ request }) => {
+      const limitBytes = 2 * LIMIT;
+      assert((await request({ limitBytes })).text === text);
+      await assertRejects(
+        () => request({ limitBytes, body: "longer" }),
+        ResponseError,
+        "longer than",
+      );
     });
   },
 );

@@ -13,11 +13,19 @@ import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { framesToTheEnd, upgrade } from "./raw_upgrade.ts";
 import { joined, serverFrame } from "./server_frames.ts";
 
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+
+function socketOver(stream: ByteStream): ClientWebSocket {
+  const reader = new BufferedReader(stream);
+  return new ClientWebSocket(stream, { reader, maxMessageBytes: MAX_MESSAGE_BYTES });
+}
+
 /** The runner looks for what is left behind only when told to. */
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
 async function dial(port: number, dialer: LoopbackDialler): Promise<WebSocketConnection> {
   return await openWebSocket(`ws://127.0.0.1:${port}/`, {
+    maxMessageBytes: MAX_MESSAGE_BYTES,
     dialer,
     headers: [],
     signal: new AbortController().signal,
@@ -170,7 +178,7 @@ Deno.test(
   sanitized,
   async () => {
     const stream = deafLine();
-    const socket = new ClientWebSocket(stream, new BufferedReader(stream));
+    const socket = socketOver(stream);
     const sent = ["a", "b"].map((text) =>
       assertRejects(() => socket.send(text), Error, "closed here")
     );
@@ -188,7 +196,7 @@ Deno.test(
   sanitized,
   () => {
     const stream = deafLine();
-    new ClientWebSocket(stream, new BufferedReader(stream)).close();
+    socketOver(stream).close();
     assertEquals([stream.writes, stream.closed], [1, 1]);
   },
 );
@@ -233,7 +241,7 @@ Deno.test(
       await taken.promise;
       return bytes.length;
     };
-    const socket = new ClientWebSocket(stream, new BufferedReader(stream));
+    const socket = socketOver(stream);
     assertEquals(await socket.receive(), "a");
     taken.resolve();
     // Goes out after all that is owed.
@@ -312,7 +320,7 @@ Deno.test(
     });
     const stream = deafLine();
     stream.read = () => Promise.reject(new Deno.errors.ConnectionReset("reset by peer"));
-    const socket = new ClientWebSocket(stream, new BufferedReader(stream));
+    const socket = socketOver(stream);
     assertEquals(await socket.receive(), undefined);
     assertEquals([socket.closeReason, stream.closed], ["the connection was lost", 1]);
   },

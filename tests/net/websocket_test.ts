@@ -25,6 +25,7 @@ async function withDial(
   await withRawServer(serve, async ({ origin }) => {
     await use((options) =>
       openWebSocket(`${origin}/ws?token=t`, {
+        maxMessageBytes: 1024 * 1024,
         dialer,
         headers: [],
         signal: new AbortController().signal,

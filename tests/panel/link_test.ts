@@ -97,6 +97,7 @@ class PaperPanel {
   accepted = 0;
   mute = false;
   barred: DialFailure | undefined;
+  refusedVersion: unknown;
   onRpc: () => Promise<PanelEvent[]> = () => Promise.resolve([]);
   onHttp: () => Promise<void> = () => Promise.resolve();
   onPull: (signal: AbortSignal) => Promise<PanelEvent[]> = (signal) =>
@@ -134,7 +135,9 @@ class PaperPanel {
         open: (purpose) => {
           const version = "version" in purpose ? purpose.version : purpose;
           this.dials.push({ version, atMs: Math.round(performance.now()) });
-          if (this.barred !== undefined) return Promise.reject(new Error("no"));
+          if (this.barred !== undefined || version === this.refusedVersion) {
+            return Promise.reject(new Error("no"));
+          }
           const socket = new PaperSocket(() => this.mute);
           this.sockets.push(socket);
           return Promise.resolve(socket);
@@ -358,6 +361,92 @@ Deno.test("PanelLink.run() passes on orders of either shape, and names odd ones 
     await clock.tickAsync(100);
     assertEquals(panel.orders.map((it) => "taskId" in it && it.taskId), ["x", "y"]);
     assertEquals(panel.lines("Ignored a message").length, 1);
+  });
+});
+
+Deno.test("PanelLink.run() drops messages beyond 200 at once and 50 a second, and logs it once", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    const order =
+      '{"method":"agent.ping","params":{"ping_task_id":1,"ping_type":"tcp","ping_target":"a"}}';
+    for (let count = 0; count < 1000; count++) panel.socket.say(order);
+    await clock.tickAsync(10);
+    // The answer to the first report was one of the 200.
+    assertEquals(panel.orders.length, 199);
+    await clock.tickAsync(2990);
+    for (let count = 0; count < 1000; count++) panel.socket.say(order);
+    await clock.tickAsync(1);
+    assert(panel.orders.length <= 199 + 151, `${panel.orders.length}`);
+    await clock.tickAsync(12_000);
+    assertEquals(panel.transports, ["v2 WebSocket"], "answers are read all the same");
+    assertEquals(panel.lines("sends too many").length, 1);
+  });
+});
+
+Deno.test("PanelLink.run() logs an order of unknown name at the level debug only", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    panel.socket.say('{"method":"agent.somethingNew","params":{}}');
+    await clock.tickAsync(10);
+    assertEquals(panel.lines("somethingNew").length, 0);
+    assertEquals(panel.lines("Ignored").length, 0);
+    assertEquals(panel.orders, []);
+  });
+});
+
+Deno.test("PanelLink.run() is back within 12 s of the last answer when the path of all connections is dead", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(6000);
+    panel.mute = true;
+    let dropped = 0;
+    panel.onRpc = () => {
+      dropped = panel.drops;
+      return Promise.resolve([]);
+    };
+    await clock.tickAsync(9000 + 12_000 - 6000 - 1);
+    assert(dropped > 0, "idle connections of the dead path are closed before the next call");
+    const [back = Infinity] = panel.posts.map(({ atMs }) => atMs);
+    assert(back <= 6000 + 12_000, `back after ${back - 6000} ms`);
+  });
+});
+
+Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async () => {
+  const panel = new PaperPanel();
+  panel.onHttp = () => Promise.reject(UNSPOKEN);
+  await live(panel, async (clock, link) => {
+    await clock.tickAsync(30_000);
+    assertEquals(panel.transports, ["v2 POST"]);
+    assertEquals(panel.posts.filter(({ by }) => by === "v1 POST").length, 1);
+    assertEquals(panel.dials, []);
+    assertEquals(panel.lines("only version 2").length, 1);
+    assertEquals(panel.lines("trying again"), []);
+    await link.messages.sendProbeResult(
+      { task_id: 1, value: 1, ping_type: "tcp", finished_at: "" },
+      new AbortController().signal,
+    );
+    assertEquals(panel.posts.at(-1)?.by, "v2 POST");
+  }, { settings: { ...AUTO, version: 1 } });
+});
+
+Deno.test("PanelLink.run() uses the WebSocket of version 1 where there is nothing else, and leaves it for POST", async () => {
+  const panel = new PaperPanel();
+  panel.onHttp = () => Promise.reject(UNSPOKEN);
+  panel.onRpc = () => Promise.reject(UNSPOKEN);
+  panel.refusedVersion = 2;
+  await live(panel, async (clock) => {
+    await clock.tickAsync(10_000);
+    assertEquals(panel.transports, ["v1 WebSocket"]);
+    assertEquals(panel.lines("trying again"), []);
+    await clock.tickAsync(120_000);
+    assertEquals(panel.transports, ["v1 WebSocket"]);
+    panel.onRpc = () => Promise.resolve([]);
+    await clock.tickAsync(61_000);
+    assertEquals(panel.transports, ["v1 WebSocket", "v2 POST"]);
+    assertEquals(
+      panel.samples,
+      panel.accepted + panel.posts.filter(({ atMs }) => atMs < 130_000).length,
+    );
   });
 });
 

@@ -58,7 +58,7 @@ async function withSender(
   };
   const live = new PanelSocket(socket, {
     version: transport === "v1 WebSocket" ? 1 : 2,
-    onMessage: () => {},
+    listener: { onMessage: () => {}, accepts: () => true },
     acknowledgements: new Acknowledgements(),
   });
   const running = live.run();

@@ -19,7 +19,10 @@ async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
   try {
     const socket = new FakeSocket();
     const messages: PanelMessage[] = [];
-    const rpc = new RpcSocket(socket, { onMessage: (message) => messages.push(message) });
+    const rpc = new RpcSocket(socket, {
+      onMessage: (message) => messages.push(message),
+      accepts: () => true,
+    });
     const stop = new AbortController();
     const running = rpc.run();
     const call = (method = "agent.report") =>

@@ -22,6 +22,9 @@ interface Bench {
   readonly socket: FakeSocket;
   readonly live: PanelSocket;
   readonly messages: PanelMessage[];
+  readonly acknowledgements: Acknowledgements;
+  /** Whether the panel has not sent too many messages. */
+  accepts: boolean;
   /** Resolves when it has ended. */
   readonly running: Promise<void>;
 }
@@ -32,11 +35,25 @@ async function withLive(version: 1 | 2, use: (bench: Bench) => Promise<void>): P
   try {
     const socket = new FakeSocket();
     const messages: PanelMessage[] = [];
+    const flags = { accepts: true };
     const acknowledgements = new Acknowledgements();
     const onMessage = (message: PanelMessage) => void messages.push(message);
-    const live = new PanelSocket(socket, { version, onMessage, acknowledgements });
+    const live = new PanelSocket(socket, {
+      version,
+      listener: { onMessage, accepts: () => flags.accepts },
+      acknowledgements,
+    });
     const running = live.run();
-    await use({ clock, socket, live, messages, running });
+    const bench: Bench = {
+      ...{ clock, socket, live, messages, acknowledgements, running },
+      get accepts() {
+        return flags.accepts;
+      },
+      set accepts(value) {
+        flags.accepts = value;
+      },
+    };
+    await use(bench);
     socket.end("the server closed the connection");
     await running;
     assertEquals(clock.countTimers(), 0, "no timer is left");
@@ -167,4 +184,63 @@ Deno.test("PanelSocket.run() hands on orders, in either version", async () => {
       assertEquals([live.end === "timed out", live.closeReason], [false, "it was closed here"]);
     });
   }
+});
+
+Deno.test("PanelSocket drops messages without parsing them when there are too many, but reads answers", async () => {
+  await withLive(2, async (bench) => {
+    const { socket, live, messages } = bench;
+    const notice = { method: "agent.message", params: "hello" };
+    socket.say(notice);
+    await settle();
+    assertEquals(messages.length, 1);
+    bench.accepts = false;
+    const sending = live.sendReport(REPORT, WITHIN);
+    const [call] = socket.calls;
+    socket.say(notice);
+    socket.say({ id: call?.id, result: { status: "success" } });
+    await sending;
+    assertEquals(messages.length, 1);
+    bench.accepts = true;
+    socket.say(notice);
+    await settle();
+    assertEquals(messages.length, 2);
+  });
+});
+
+Deno.test("PanelSocket drops messages over version 1 when there are too many", async () => {
+  await withLive(1, async (bench) => {
+    const { socket, messages } = bench;
+    bench.accepts = false;
+    socket.say({ message: "ping", ping_task_id: 1, ping_type: "tcp", ping_target: "a" });
+    await settle();
+    assertEquals(messages, []);
+  });
+});
+
+Deno.test("PanelSocket.sendReport() carries acknowledgements until a report was answered", async () => {
+  await withLive(2, async ({ socket, live, acknowledgements }) => {
+    acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);
+    const first = live.sendReport(REPORT, WITHIN);
+    const second = live.sendReport(REPORT, WITHIN);
+    for (const { id, params } of socket.calls) {
+      assertEquals(params, { report: REPORT, ack_event_ids: ["e"] });
+      socket.say({ id, result: { status: "success" } });
+    }
+    await Promise.all([first, second]);
+    const third = live.sendReport(REPORT, WITHIN);
+    const last = socket.calls.at(-1);
+    assertEquals(last?.params, { report: REPORT });
+    socket.say({ id: last?.id, result: {} });
+    await third;
+  });
+});
+
+Deno.test("PanelSocket.sendReport() keeps acknowledgements when a report is refused", async () => {
+  await withLive(2, async ({ socket, live, acknowledgements }) => {
+    acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);
+    const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
+    socket.say({ id: socket.calls[0]?.id, error: { code: -32000, message: "busy" } });
+    await sending;
+    assertEquals(acknowledgements.pending, ["e"]);
+  });
 });

@@ -1,0 +1,28 @@
+/** Messages that a panel may send in a second, in the long run. */
+const MESSAGES_PER_SECOND = 50;
+/** Messages that it may send at once: one for each task of a large panel. */
+const BURST = 200;
+
+/** Bounds how many messages of a panel are handled, as a token bucket. */
+export class MessageLimit {
+  readonly #monotonicMs: () => number;
+  #tokens = BURST;
+  #refilledAtMs: number;
+
+  /** @param monotonicMs A clock that only runs forward. */
+  constructor(monotonicMs: () => number = () => performance.now()) {
+    this.#monotonicMs = monotonicMs;
+    this.#refilledAtMs = monotonicMs();
+  }
+
+  /** Counts a message; `false` when it has to be dropped. */
+  allows(): boolean {
+    const nowMs = this.#monotonicMs();
+    const refill = (nowMs - this.#refilledAtMs) / 1000 * MESSAGES_PER_SECOND;
+    this.#refilledAtMs = nowMs;
+    this.#tokens = Math.min(this.#tokens + refill, BURST);
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}
