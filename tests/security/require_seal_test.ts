@@ -1,0 +1,56 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
+
+const WITHOUT_FILTERS = [
+  ...[Deno.execPath(), "run", "-A", "--no-prompt", "--no-check"],
+  new URL("without_filters.ts", import.meta.url).pathname,
+];
+const ignore = Deno.build.os !== "linux";
+
+/** The arguments of an agent that reports to a panel which nobody runs. */
+const ARGS = ["-e", "http://127.0.0.1:1", "-t", "t0ken"];
+
+Deno.test({
+  name: "--require-seal ends with exit code 2 where the system forbids the kernel's filter",
+  ignore,
+  async fn() {
+    await using agent = new AgentProcess([...ARGS, "--require-seal"], {
+      through: WITHOUT_FILTERS,
+    });
+    const { code } = await agent.ends();
+    assertEquals(code, 2, agent.output);
+    assertStringIncludes(
+      agent.output,
+      "Cannot seal this process as --require-seal demands: Cannot install the seccomp filter: " +
+        "the system forbids it (EPERM)",
+    );
+  },
+});
+
+Deno.test({
+  name: "--require-seal ends with exit code 2 when remote control is on",
+  ignore,
+  async fn() {
+    await using agent = new AgentProcess([...ARGS, "--require-seal", "--enable-remote-control"]);
+    const { code } = await agent.ends();
+    assertEquals(code, 2, agent.output);
+    assertStringIncludes(agent.output, "Cannot use --require-seal together with");
+  },
+});
+
+Deno.test({
+  name: "--require-seal changes nothing where the kernel seals the process",
+  ignore,
+  async fn() {
+    const panel = await startStandInPanel({ port: 0, token: "t0ken" });
+    try {
+      await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);
+      await agent.says("this process is sealed by the kernel and the runtime");
+      await agent.says("First report accepted");
+      assertEquals((await agent.stop()).code, 0);
+    } finally {
+      await panel.close();
+    }
+  },
+});
