@@ -170,8 +170,8 @@ export const OPTIONS = {
     flag: "protocol-version",
     group: "connection",
     help: {
-      en: "The newest protocol version to try; older panels are detected",
-      zh: "最高尝试的协议版本；旧面板会自动识别",
+      en: "The protocol version to try first; a panel that has only the other one gets that",
+      zh: "首先尝试的协议版本；若面板只支持另一个版本，则使用那个版本",
     },
     initial: 2,
     allowed: [1, 2],

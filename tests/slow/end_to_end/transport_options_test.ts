@@ -13,8 +13,8 @@ testTransport({
 });
 
 testTransport({
-  transport: "v1 post",
-  first: "v1 POST",
+  transport: "v2 post",
+  first: "v2 POST",
   setup: { args: ["--transport", "http"] },
   takesCommands: false,
 });
@@ -115,7 +115,7 @@ Deno.test("over a WebSocket reports go every 10 s when more was asked for", asyn
   const panel = await startStandInPanel({ port: 0, token: TOKEN });
   try {
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "25"]);
-    await agent.says("Reports go every 10 s");
+    await agent.says("Reports are sent every 10 s");
     await until(panel, ({ counts }) => counts.reports >= 2);
     const [first, second] = panel.state.reports;
     assertGreater(Number(second?.atMs) - Number(first?.atMs), 9_000);
