@@ -118,15 +118,23 @@ export async function updateProgram(config: Config, options: UpdateOptions): Pro
   return now ? await updateNow(config, options) : await checkForUpdate(config, options);
 }
 
-async function checkForUpdate(
+/** The newest release. @throws {Error} When it can't be looked up. */
+export async function findUpdate(
   config: Config,
   { program, signal }: UpdateOptions,
-): Promise<UpdateResult> {
-  const release = await findRelease({
+): Promise<FoundRelease> {
+  return await findRelease({
     ...placesOf(config),
     currentVersion: VERSION,
     failed: failedVersions(program),
   }, { downloads: createDownloads(config), signal });
+}
+
+async function checkForUpdate(
+  config: Config,
+  { program, signal }: UpdateOptions,
+): Promise<UpdateResult> {
+  const release = await findUpdate(config, { program, signal });
   return {
     text: checkText(release, { currentVersion: VERSION, json: config.json }),
     isSuccess: true,

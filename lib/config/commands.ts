@@ -55,6 +55,18 @@ export const COMMANDS = {
     usage: "uninstall [--print]",
     help: { en: "remove the service and all its files", zh: "删除服务及其全部文件" },
   },
+  "doctor": {
+    usage: "doctor [options] [--json]",
+    help: { en: "find out what is wrong", zh: "检查出了什么问题" },
+    details: {
+      en: "Checks the configuration, the way to the panel and this machine, and says what to do. " +
+        "Without -e or --config it checks the installed service. The panel is only read: the node " +
+        "does not appear online, and a running agent is not disturbed. The exit code is 1 if a " +
+        "check fails.",
+      zh: "检查配置、到面板的连接和本机，并给出处理建议。不写 -e 或 --config 时检查已安装的服务。" +
+        "对面板只读取：节点不会因此显示为在线，也不影响正在运行的 Agent。有检查失败时退出码为 1。",
+    },
+  },
   "config show": {
     usage: "config show [options] [--json]",
     help: { en: "check and show the configuration", zh: "检查并显示配置" },

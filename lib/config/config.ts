@@ -102,16 +102,17 @@ const INSTALLED_COMMANDS: readonly Command[] = [
   "traffic show",
   "traffic set",
   "health",
+  "doctor",
   "config show",
 ];
 
 /** Commands for which root must not trust paths and addresses of another user's file. */
-const SPLITTING_COMMANDS: readonly Command[] = ["report", "install", "config show"];
+const SPLITTING_COMMANDS: readonly Command[] = ["report", "install", "doctor", "config show"];
 
 const NONE: OptionTexts = new Map();
 
 /** Commands that reach servers through the proxies of the environment; the demo's panel is local. */
-const PROXY_COMMANDS: readonly Command[] = ["report", "update", "install"];
+const PROXY_COMMANDS: readonly Command[] = ["report", "update", "install", "doctor"];
 
 /** Keys of the options about the servers of releases, and their flags. */
 const RELEASE_FLAGS = {
@@ -246,9 +247,10 @@ function readFileOptions(
   const { env, readText, isOwn } = sources;
   const ofFlag = flags.get(OPTIONS.configFile);
   const ofVariable = env.AGENT_CONFIG_FILE;
-  const hasEndpoint = flags.has(OPTIONS.endpoint) || Boolean(env.AGENT_ENDPOINT);
-  const isAboutInstalled = INSTALLED_COMMANDS.includes(command) ||
-    (command === "report" && !hasEndpoint);
+  const namesPanel = (command === "report" || command === "doctor") &&
+    (flags.has(OPTIONS.endpoint) || Boolean(env.AGENT_ENDPOINT));
+  const isAboutInstalled = !namesPanel &&
+    (command === "report" || INSTALLED_COMMANDS.includes(command));
   const installed = ofFlag === undefined && !ofVariable && isAboutInstalled
     ? installedConfig(flags.get(OPTIONS.serviceName), sources)
     : undefined;

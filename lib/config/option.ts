@@ -40,7 +40,7 @@ export interface Option<T> {
 }
 
 /** Commands that need the options of a running agent. */
-const AGENT = ["report", "install", "config show"] as const;
+const AGENT = ["report", "install", "doctor", "config show"] as const;
 
 /** Sections of the help in their order, and the commands that take their options. */
 export const OPTION_GROUPS = {

@@ -45,6 +45,7 @@ const SERVICE_COMMANDS: readonly Command[] = [
   "install",
   "uninstall",
   "update",
+  "doctor",
   "config show",
   "health",
   "traffic show",
@@ -63,6 +64,7 @@ const JSON_COMMANDS: readonly Command[] = [
   "report",
   "traffic show",
   "traffic set",
+  "doctor",
   "config show",
   "health",
   "update",
@@ -75,6 +77,7 @@ const LOG_COMMANDS: readonly Command[] = ["report", "install", "demo", "update"]
 /** Commands with output in both languages. */
 const LANGUAGE_COMMANDS: readonly Command[] = [
   "help",
+  "doctor",
   "config show",
   "completions bash",
   "completions zsh",
@@ -262,7 +265,7 @@ export const OPTIONS = {
     flag: "ca-cert",
     placeholder: "FILE",
     group: "connection",
-    commands: ["report", "install", "update"],
+    commands: ["report", "install", "doctor", "config show", "update"],
     help: {
       en: "A PEM file with certificates to trust in addition to the well-known ones",
       zh: "PEM 文件，其中的证书在公认的证书之外也予以信任",
@@ -312,7 +315,7 @@ export const OPTIONS = {
   includeNics: list({
     flag: "include-nics",
     group: "measured",
-    commands: ["report", "install", "demo", "traffic set"],
+    commands: ["report", "install", "doctor", "config show", "demo", "traffic set"],
     help: {
       en: "Count only these interfaces; separated by commas, * and ? are wildcards",
       zh: "只统计这些网卡的流量；用逗号分隔，可用通配符 * 和 ?",

@@ -1,6 +1,7 @@
+import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./byte_stream.ts";
-import { Connector, type ConnectorOptions } from "./connector.ts";
+import { Connector, type ConnectorOptions, type HostAndPort } from "./connector.ts";
 import { basicAuthorization, Proxies, type ProxySettings } from "./proxy.ts";
 import { Tls, type TrustOptions } from "./tls.ts";
 
@@ -23,30 +24,58 @@ export class NetDialer implements Dialer {
   }
 
   async dial(url: URL, { signal }: { signal: AbortSignal }): Promise<DialResult> {
-    const isSecure = url.protocol === "https:" || url.protocol === "wss:";
-    const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port);
-    const target = { host: urlHost(url), port };
+    const { isSecure, target } = serverOf(url);
+    const { connection, forward } = await this.connect(url, { signal });
+    try {
+      const stream = isSecure
+        ? await this.#tls.start(connection, { ...target, signal })
+        : new ConnectionStream(connection);
+      return { stream, forward };
+    } catch (error) {
+      closeQuietly(connection);
+      throw error;
+    }
+  }
+
+  /**
+   * Connects to the server of a URL, through the proxy if there is one, without TLS.
+   *
+   * @throws {DialError} When it fails.
+   */
+  async connect(
+    url: URL,
+    { signal }: { signal: AbortSignal },
+  ): Promise<{ connection: Deno.TcpConn; forward?: DialResult["forward"] }> {
+    const { target } = serverOf(url);
     const connector = this.#connector;
-    const proxy = this.#proxies.find(target, { isSecure });
+    const proxy = this.proxyFor(url);
     const connection = proxy
       ? await connector.connect(proxy, { signal, role: "the proxy" })
       : await connector.connect(target, { signal });
     try {
       if (proxy?.kind === "http" && url.protocol === "http:") {
         const authorization = basicAuthorization(proxy);
-        const forward = authorization === undefined ? {} : { authorization };
-        return { stream: new ConnectionStream(connection), forward };
+        return { connection, forward: authorization === undefined ? {} : { authorization } };
       }
       if (proxy) {
         await this.#proxies.openTunnel(connection, { proxy, target, connector, signal });
       }
-      const stream = isSecure
-        ? await this.#tls.start(connection, { ...target, signal })
-        : new ConnectionStream(connection);
-      return { stream };
+      return { connection };
     } catch (error) {
       closeQuietly(connection);
       throw error;
     }
   }
+
+  /** The proxy on the way to the server of a URL; `undefined` if there is none. */
+  proxyFor(url: URL): Proxy | undefined {
+    const { isSecure, target } = serverOf(url);
+    return this.#proxies.find(target, { isSecure });
+  }
+}
+
+function serverOf(url: URL): { isSecure: boolean; target: HostAndPort } {
+  const isSecure = url.protocol === "https:" || url.protocol === "wss:";
+  const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port);
+  return { isSecure, target: { host: urlHost(url), port } };
 }

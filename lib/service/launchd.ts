@@ -141,6 +141,7 @@ export function launchdManager(
     disable: [],
     disableUpdates: [bootout(update)],
     isActive: launchctl("print", `${domain}/${name}`),
+    isEnabled: { tool: "test", args: ["-e", pathOf(name)] },
     logTail: { tool: "tail", args: ["-n", "5", logFile] },
     logHint: `tail -f ${logFile}`,
   };

@@ -127,6 +127,7 @@ export function openrcManager({ name, logFile }: ManagedService): ServiceManager
     disable: [del(name)],
     disableUpdates: [stop(update), del(update)],
     isActive: run("rc-service", name, "status"),
+    isEnabled: run("test", "-e", `/etc/runlevels/default/${name}`),
     logTail: run("tail", "-n", "5", logFile),
     logHint: `tail -f ${logFile}`,
   };

@@ -107,6 +107,7 @@ export function procdManager({ name }: ManagedService): ServiceManager {
     disable: [optional(run(path, "disable"))],
     disableUpdates: [optional(run(update, "stop")), optional(run(update, "disable"))],
     isActive: run(path, "running"),
+    isEnabled: run(path, "enabled"),
     logTail: { tool: "logread", args: ["-l", "5", "-e", name] },
     logHint: `logread -f -e ${name}`,
   };

@@ -87,6 +87,8 @@ export interface ServiceManager {
   };
   /** Exits with code 0 while the service is running. */
   readonly isActive: ToolCommand;
+  /** Exits with code 0 if the service is started at boot. */
+  readonly isEnabled: ToolCommand;
   /** Prints the last lines of the log. */
   readonly logTail: ToolCommand;
   /** The command that follows the log, for the user. */

@@ -241,6 +241,7 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
       },
     }),
     isActive: systemctl("is-active", "--quiet", unit),
+    isEnabled: systemctl("is-enabled", "--quiet", unit),
     logTail: {
       tool: "journalctl",
       args: [...user, "-u", unit, "-n", "5", "--no-pager", "-o", "cat"],

@@ -1,0 +1,123 @@
+/**
+ * Checks that run one after another, and their results as text and as JSON.
+ *
+ * @module
+ */
+
+import type { Language, Translation } from "../config/language.ts";
+import { describeError } from "../log/log.ts";
+import { redactSecrets } from "../log/redact.ts";
+import { withTimeout } from "../net/timeout.ts";
+import { displayWidth } from "./help.ts";
+
+/** The result of one check. */
+export interface CheckResult {
+  readonly status: "ok" | "warning" | "failed" | "skipped";
+  readonly text: Translation;
+  /** What to do about it. */
+  readonly advice?: Translation;
+}
+
+/** One check. */
+export interface Check {
+  /** Name for programs. */
+  readonly id: string;
+  readonly title: Translation;
+  run(signal: AbortSignal): CheckResult | Promise<CheckResult>;
+}
+
+/** A check that has run. */
+export interface CompletedCheck extends CheckResult {
+  readonly id: string;
+  readonly title: Translation;
+  readonly ms: number;
+}
+
+/** A result without advice; the Chinese text is the same if it is left out. */
+export function result(status: CheckResult["status"], en: string, zh = en): CheckResult {
+  return { status, text: { en, zh } };
+}
+
+/** Longer than any check waits by itself. */
+const CHECK_TIMEOUT_MS = 30_000;
+/** Columns of the titles. */
+const TITLE_WIDTH = 18;
+
+const MARKS = {
+  ok: { mark: "✓", color: 32 },
+  warning: { mark: "!", color: 33 },
+  failed: { mark: "✗", color: 31 },
+  skipped: { mark: "-", color: 90 },
+} as const;
+
+/** Runs checks one after another. A check that throws has failed. */
+export async function* runChecks(
+  checks: readonly Check[],
+  { signal, secrets }: { signal: AbortSignal; secrets: readonly string[] },
+): AsyncGenerator<CompletedCheck> {
+  for (const { id, title, run } of checks) {
+    const startedAtMs = performance.now();
+    let outcome: CheckResult;
+    try {
+      const options = { timeoutMs: CHECK_TIMEOUT_MS, signal };
+      outcome = await withTimeout(async (signal) => await run(signal), options);
+    } catch (error) {
+      signal.throwIfAborted();
+      outcome = result("failed", describeError(error));
+    }
+    const hide = ({ en, zh }: Translation) => ({
+      en: redactSecrets(en, secrets),
+      zh: redactSecrets(zh, secrets),
+    });
+    yield {
+      id,
+      title,
+      status: outcome.status,
+      text: hide(outcome.text),
+      advice: outcome.advice && hide(outcome.advice),
+      ms: Math.round(performance.now() - startedAtMs),
+    };
+  }
+}
+
+/** A check in a line, with its advice in the next. */
+export function checkText(
+  { status, title, text, advice, ms }: CompletedCheck,
+  { language, isColored }: { language: Language; isColored: boolean },
+): string {
+  const { mark, color } = MARKS[status];
+  const shownMark = isColored ? `\x1b[${color}m${mark}\x1b[0m` : mark;
+  const name = title[language];
+  const padded = name + " ".repeat(Math.max(1, TITLE_WIDTH - displayWidth(name)));
+  const time = status === "skipped" ? "" : ` (${ms} ms)`;
+  const hint = advice === undefined ? "" : `  → ${advice[language]}\n`;
+  return `${shownMark} ${padded}${text[language]}${time}\n${hint}`;
+}
+
+/** The number of failures and warnings. */
+export function summaryText(checks: readonly CompletedCheck[], language: Language): string {
+  const count = (status: CheckResult["status"]) =>
+    checks.filter((check) => check.status === status).length;
+  const [failed, warnings] = [count("failed"), count("warning")];
+  if (language === "zh") {
+    return failed + warnings === 0 ? "一切正常。" : `${failed} 项失败，${warnings} 项警告。`;
+  }
+  return failed + warnings === 0
+    ? "Everything is fine."
+    : `${failed} failed, ${warnings} ${warnings === 1 ? "warning" : "warnings"}.`;
+}
+
+/** The results as JSON, in English. */
+export function checksJson(checks: readonly CompletedCheck[]): string {
+  const shown = {
+    ok: checks.every(({ status }) => status !== "failed"),
+    checks: checks.map(({ id, status, text, advice, ms }) => ({
+      id,
+      status,
+      text: text.en,
+      advice: advice?.en,
+      ms,
+    })),
+  };
+  return JSON.stringify(shown, null, 2) + "\n";
+}

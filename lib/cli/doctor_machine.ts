@@ -1,0 +1,349 @@
+/**
+ * The checks of `doctor` on this machine.
+ *
+ * @module
+ */
+
+import { deadline } from "@std/async/deadline";
+import type { Config } from "../config/config.ts";
+import { readHealth } from "../host/health_reader.ts";
+import { runtimeFolders, stateFolder } from "../host/paths.ts";
+import { sealProcess } from "../host/sandbox.ts";
+import { startShell } from "../host/shell.ts";
+import { thisProgram } from "../host/this_program.ts";
+import { describeError } from "../log/log.ts";
+import type { OpenedMachine } from "../metrics/machine.ts";
+import { openMachine, type Platform } from "../metrics/open_machine.ts";
+import { takeSnapshot } from "../metrics/snapshot.ts";
+import { dirname } from "../parse/path.ts";
+import { IcmpProbe } from "../probe/icmp.ts";
+import { type InstallRecord, readInstallRecord } from "../service/install_record.ts";
+import { serviceManager } from "../service/managers.ts";
+import { servicePaths } from "../service/service_paths.ts";
+import { currentSystem } from "../service/target_system.ts";
+import { knowsReleases, VERSION } from "../version.ts";
+import { type Check, type CheckResult, result } from "./checks.ts";
+import { checkHealth } from "./health.ts";
+import { findUpdate } from "./update.ts";
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Time for a file system to answer; calls to another machine usually take milliseconds. */
+const STATFS_TIMEOUT_MS = 3_000;
+
+/** The check of the configuration, which was read without a mistake. */
+export function configCheck(config: Config): Check {
+  return {
+    id: "config",
+    title: { en: "Configuration", zh: "配置" },
+    run() {
+      const { configPath, isConfigInstalled, notices } = config;
+      const source = configPath === undefined
+        ? { en: "from flags and variables", zh: "来自命令行和环境变量" }
+        : isConfigInstalled
+        ? { en: `${configPath}, of the installed service`, zh: `${configPath}，已安装的服务` }
+        : { en: configPath, zh: configPath };
+      if (notices.length === 0) return { status: "ok", text: source };
+      const words = notices.join("; ");
+      return result("warning", `${source.en}: ${words}`, `${source.zh}：${words}`);
+    },
+  };
+}
+
+/** The checks of this machine, in their order. The last one seals this process. */
+export function machineChecks(
+  config: Config,
+  options: Platform & { env: Environment },
+): readonly Check[] {
+  let open: OpenedMachine | undefined;
+  const machine = async () => open ??= await openMachine(config, options);
+  return [
+    {
+      id: "agent",
+      title: { en: "Running agent", zh: "运行中的 Agent" },
+      run: () => checkAgent(config),
+    },
+    {
+      id: "service",
+      title: { en: "Service", zh: "服务" },
+      run: (signal) => checkService(config, { ...options, signal }),
+    },
+    {
+      id: "interfaces",
+      title: { en: "Interfaces", zh: "网卡" },
+      run: async () => checkInterfaces(await machine()),
+    },
+    {
+      id: "disks",
+      title: { en: "Disks", zh: "磁盘" },
+      run: async () => await checkDisks(await machine()),
+    },
+    {
+      id: "ping",
+      title: { en: "ICMP probes", zh: "ICMP 探测" },
+      run: async (signal) => await checkPing(await machine(), { ...options, signal }),
+    },
+    {
+      id: "state",
+      title: { en: "State folder", zh: "状态目录" },
+      run: () => checkStateFolder(config),
+    },
+    {
+      id: "version",
+      title: { en: "Version", zh: "版本" },
+      run: (signal) => checkVersion(config, signal),
+    },
+    {
+      id: "seal",
+      title: { en: "Seal", zh: "沙箱" },
+      run: () => checkSeal(config),
+    },
+  ];
+}
+
+function checkAgent(config: Config): CheckResult {
+  const folders = runtimeFolders(config);
+  const health = readHealth(folders);
+  if (health?.isRunning !== true) {
+    return result(
+      "skipped",
+      "no agent runs here that this user can see",
+      "没有看到正在运行的 Agent",
+    );
+  }
+  const { text, isHealthy } = checkHealth(folders);
+  const words = `version ${health.version}, process ${health.pid}: ${
+    text.trim().replace(/^\w+: /, "")
+  }`;
+  if (isHealthy) return result("ok", words);
+  return {
+    ...result("failed", words),
+    advice: { en: "see the checks above, and its log", zh: "请看上面的检查和它的日志" },
+  };
+}
+
+async function checkService(
+  config: Config,
+  { os, env, signal }: Platform & { env: Environment; signal: AbortSignal },
+): Promise<CheckResult> {
+  const system = currentSystem({ env, printLine: () => {} });
+  const record = findInstallRecord(config.serviceName, { os, env });
+  if (record === undefined) {
+    return {
+      ...result("skipped", "not installed as a service", "没有安装为服务"),
+      advice: {
+        en: "`install` starts it at every boot",
+        zh: "用 `install` 可以让它开机自动启动",
+      },
+    };
+  }
+  const { service: name, scope, manager: kind, logFile } = record;
+  const { home, uid } = system;
+  const manager = serviceManager(kind, { name, scope, logFile, home, uid });
+  const [active, enabled] = await Promise.all(
+    [manager.isActive, manager.isEnabled].map(async (command) =>
+      (await system.tools.run(command, { signal })).code === 0
+    ),
+  );
+  const text = {
+    en: `${name} (${kind}) ${active ? "is running" : "is not running"}, ${
+      enabled ? "and starts at boot" : "and does not start at boot"
+    }`,
+    zh: `${name}（${kind}）${active ? "正在运行" : "没有运行"}，${
+      enabled ? "开机自动启动" : "开机时不会启动"
+    }`,
+  };
+  if (active && enabled) return { status: "ok", text };
+  return {
+    status: "failed",
+    text,
+    advice: {
+      en: `see its log: ${manager.logHint}; \`install\` again repairs the service`,
+      zh: `请看它的日志：${manager.logHint}；再次执行 \`install\` 可修复服务`,
+    },
+  };
+}
+
+/** The record of a service of this user, or of the system. */
+function findInstallRecord(
+  name: string,
+  { os, env }: { os: string; env: Environment },
+): InstallRecord | undefined {
+  const owner = { home: env.HOME ?? "", userRuntimeDir: "", os };
+  for (const scope of Deno.uid() === 0 ? ["system"] as const : ["user", "system"] as const) {
+    const record = readInstallRecord(servicePaths(name, { ...owner, scope }).record);
+    if (record !== undefined) return record;
+  }
+  return undefined;
+}
+
+function checkInterfaces({ machine: { collectors } }: OpenedMachine): CheckResult {
+  takeSnapshot(collectors);
+  const all = collectors.traffic.interfaces();
+  const counted = all.filter((it) => it.counted).map(({ name }) => name);
+  const ignored = all.length - counted.length;
+  if (counted.length > 0) {
+    return result(
+      "ok",
+      `${counted.join(", ")} counted, ${ignored} left out`,
+      `统计 ${counted.join("、")}，不统计 ${ignored} 个`,
+    );
+  }
+  return {
+    ...result(
+      "warning",
+      "none is counted, so no traffic is reported",
+      "没有统计任何网卡，不会上报流量",
+    ),
+    advice: {
+      en: "--dry-run says why each is left out; --include-nics chooses them",
+      zh: "--dry-run 会说明每个网卡为何不统计；可用 --include-nics 指定",
+    },
+  };
+}
+
+async function checkDisks({ machine: { collectors } }: OpenedMachine): Promise<CheckResult> {
+  takeSnapshot(collectors);
+  const all = collectors.disk.mounts();
+  const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
+  const { statfs } = await import("node:fs/promises");
+  const hanging = await hangingMounts(counted, { statfs, timeoutMs: STATFS_TIMEOUT_MS });
+  if (hanging.length > 0) {
+    return {
+      ...result(
+        "failed",
+        `${hanging.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
+        `${hanging.join("、")} 在 ${STATFS_TIMEOUT_MS / 1000} 秒内没有响应`,
+      ),
+      advice: {
+        en: "check the server of the mount, or unmount it with umount -l",
+        zh: "请检查该挂载所在的服务器，或用 umount -l 卸载",
+      },
+    };
+  }
+  if (counted.length > 0) {
+    return result(
+      "ok",
+      `${counted.join(", ")} counted, ${all.length - counted.length} left out`,
+      `统计 ${counted.join("、")}，不统计 ${all.length - counted.length} 个`,
+    );
+  }
+  return {
+    ...result("warning", "none is counted, so no disk space is reported", "没有统计任何磁盘"),
+    advice: {
+      en: "--dry-run says why each is left out; --include-mountpoint chooses them",
+      zh: "--dry-run 会说明每个挂载点为何不统计；可用 --include-mountpoint 指定",
+    },
+  };
+}
+
+/** The paths whose file system does not answer in time. */
+export async function hangingMounts(
+  paths: readonly string[],
+  { statfs, timeoutMs }: { statfs: (path: string) => Promise<unknown>; timeoutMs: number },
+): Promise<string[]> {
+  const answers = await Promise.all(paths.map(async (path) => {
+    try {
+      await deadline(statfs(path), timeoutMs);
+      return undefined;
+    } catch (error) {
+      // A mount of another namespace, as in a container, is not here at all.
+      const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
+      return isTimeout ? path : undefined;
+    }
+  }));
+  return answers.filter((path) => path !== undefined);
+}
+
+async function checkPing(
+  { host }: OpenedMachine,
+  { os, signal }: { os: string; signal: AbortSignal },
+): Promise<CheckResult> {
+  const shell = startShell({ ...host.roots, os });
+  try {
+    const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
+    return result("ok", `ping works (127.0.0.1 in ${ms} ms)`, `ping 可用（127.0.0.1：${ms} ms）`);
+  } catch (error) {
+    signal.throwIfAborted();
+    return result("warning", `they don't work: ${describeError(error)}`);
+  } finally {
+    await shell?.close();
+  }
+}
+
+async function checkStateFolder(config: Config): Promise<CheckResult> {
+  if (config.monthRotate === 0 && config.autoDiscoveryKey === "") {
+    return result("skipped", "not used without --month-rotate", "不用 --month-rotate 时不使用");
+  }
+  const { access, constants } = await import("node:fs/promises");
+  const folder = stateFolder(config);
+  for (let path = folder;; path = dirname(path)) {
+    try {
+      await access(path, constants.W_OK | constants.X_OK);
+      return path === folder
+        ? result("ok", folder)
+        : result("ok", `${folder} can be made`, `${folder} 可以创建`);
+    } catch (error) {
+      if (isMissing(error) && path !== "/" && path !== "") continue;
+      return {
+        ...result("failed", `${folder} can't be written: ${describeError(error)}`),
+        advice: {
+          en: "run this as the agent's user, or choose another one with --state-dir",
+          zh: "请以 Agent 的用户身份运行，或用 --state-dir 另选目录",
+        },
+      };
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckResult> {
+  if (!knowsReleases(config)) {
+    return result(
+      "skipped",
+      `${VERSION}; this build has no release address`,
+      `${VERSION}；此构建没有发布地址`,
+    );
+  }
+  try {
+    const release = await findUpdate(config, { program: thisProgram(), signal });
+    if (release.decision !== "newer") {
+      return result("ok", `${VERSION} is up to date`, `${VERSION} 已是最新`);
+    }
+    return {
+      ...result(
+        "warning",
+        `${VERSION}; version ${release.version} is available`,
+        `${VERSION}；有新版本 ${release.version}`,
+      ),
+      advice: { en: "`update --now` installs it", zh: "用 `update --now` 更新" },
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    return result("warning", `${VERSION}; ${describeError(error)}`);
+  }
+}
+
+/** Says how the running agent is sealed, or seals this process to find out. */
+function checkSeal(config: Config): CheckResult {
+  const health = readHealth(runtimeFolders(config));
+  if (health?.isRunning && health.sandbox !== "") {
+    const isSealed = health.sandbox.startsWith("sealed by the kernel");
+    return result(isSealed || config.remoteControl ? "ok" : "warning", health.sandbox);
+  }
+  if (config.remoteControl) {
+    return result("skipped", "not used: remote control is on", "没有使用：已开启远程控制");
+  }
+  const { kernelError } = sealProcess();
+  if (kernelError === undefined) {
+    return result(
+      "ok",
+      "the kernel and the runtime can seal the agent",
+      "内核和运行时都能隔离 Agent",
+    );
+  }
+  return result("warning", `only the runtime can seal the agent: ${kernelError}`);
+}

@@ -1,0 +1,481 @@
+/**
+ * The checks of `doctor` between this machine and the panel.
+ *
+ * None of them makes the panel show the node as online: they call a method that no panel has, and ask
+ * for a WebSocket of a version that no server speaks.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { describeError } from "../log/log.ts";
+import { readCertificate } from "../net/certificate.ts";
+import { Connector } from "../net/connector.ts";
+import { NetDialer } from "../net/dialer.ts";
+import { lookUpHostsFile } from "../net/dns.ts";
+import { DialError } from "../net/errors.ts";
+import { HttpClient, type HttpResponse } from "../net/http_client.ts";
+import { withTimeout } from "../net/timeout.ts";
+import { isHtml, statusError } from "../panel/http_exchange.ts";
+import { encodeRpcCall, parsePanelMessage } from "../panel/messages.ts";
+import { ipFamily } from "../parse/ip_address.ts";
+import { urlHost } from "../parse/probe_target.ts";
+import { USER_AGENT } from "../version.ts";
+import { type Check, type CheckResult, result } from "./checks.ts";
+
+const RPC_PATH = "/api/clients/v2/rpc";
+/** A method that no panel has. */
+const UNKNOWN_METHOD = "agent.doctor";
+const UNKNOWN_METHOD_CODE = -32601;
+/** RFC 6455 is version 13; a server names it when it refuses another one. */
+const UNKNOWN_WEBSOCKET_VERSION = "12";
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_CLOCK_ERROR_MS = 30_000;
+const DAY_MS = 24 * 60 * 60_000;
+const MIN_CERTIFICATE_DAYS = 14;
+
+/** The checks of the way to the panel, in their order. */
+export function panelChecks(config: Config): readonly Check[] {
+  if (config.endpoint === "") {
+    return [{
+      id: "panel",
+      title: { en: "Panel", zh: "面板" },
+      run: () => ({
+        ...result("failed", "no panel is configured", "没有配置面板"),
+        advice: {
+          en: "give -e URL and -t TOKEN, or --config FILE",
+          zh: "请给出 -e URL 和 -t TOKEN，或 --config FILE",
+        },
+      }),
+    }];
+  }
+  const panel = new PanelCheck(config);
+  return [
+    {
+      id: "dns",
+      title: { en: "Name resolution", zh: "域名解析" },
+      run: (signal) => panel.resolve(signal),
+    },
+    {
+      id: "connect",
+      title: { en: "TCP connection", zh: "TCP 连接" },
+      run: (signal) => panel.connect(signal),
+    },
+    { id: "tls", title: { en: "TLS", zh: "TLS" }, run: (signal) => panel.startTls(signal) },
+    { id: "panel", title: { en: "Panel", zh: "面板" }, run: (signal) => panel.call(signal) },
+    { id: "token", title: { en: "Token", zh: "令牌" }, run: () => panel.token() },
+    {
+      id: "websocket",
+      title: { en: "WebSocket", zh: "WebSocket" },
+      run: (signal) => panel.upgrade(signal),
+    },
+    { id: "clock", title: { en: "Clock", zh: "时钟" }, run: () => panel.clock() },
+    {
+      id: "round_trip",
+      title: { en: "Round trip", zh: "往返时间" },
+      run: (signal) => panel.measureRoundTrip(signal),
+    },
+  ];
+}
+
+type Token = "accepted" | "refused" | "missing" | "unknown";
+
+class PanelCheck {
+  readonly #config: Config;
+  readonly #url: URL;
+  readonly #dialer: NetDialer;
+  readonly #client: HttpClient;
+  /** Whether requests can be made. */
+  #isReachable = false;
+  #version: 1 | 2 | undefined;
+  #token: Token = "unknown";
+  /** Difference between the panel's clock and ours, in milliseconds. */
+  #clockErrorMs: number | undefined;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#url = new URL(config.endpoint);
+    this.#dialer = new NetDialer(config);
+    this.#client = new HttpClient({ dialer: this.#dialer });
+  }
+
+  async resolve(signal: AbortSignal): Promise<CheckResult> {
+    const proxy = this.#dialer.proxyFor(this.#url);
+    const host = proxy?.host ?? urlHost(this.#url);
+    if (ipFamily(host) !== undefined) {
+      return result("ok", `${host} is an address`, `${host} 已经是地址`);
+    }
+    const server = await this.#nameServer(host);
+    try {
+      const addresses = await new Connector(this.#config).lookUp(host, { signal });
+      const subject = proxy === undefined ? host : `the proxy ${host}`;
+      return result(
+        "ok",
+        `${subject} is ${addresses.join(", ")}, by ${server}`,
+        `${proxy === undefined ? "" : "代理 "}${host} 的地址是 ${
+          addresses.join("、")
+        }（${server}）`,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      return {
+        ...result("failed", `${reasonOf(error)} (asked ${server})`),
+        advice: {
+          en: "check the name and the name servers; --custom-dns HOST asks another one",
+          zh: "请检查域名和 DNS 服务器；--custom-dns HOST 可改用其他 DNS 服务器",
+        },
+      };
+    }
+  }
+
+  /** The source of the answer to a name. */
+  async #nameServer(host: string): Promise<string> {
+    const { nameServer } = this.#config;
+    const hosts = await Deno.readTextFile("/etc/hosts").catch(() => "");
+    if (lookUpHostsFile(hosts, host).length > 0) return "/etc/hosts";
+    if (nameServer !== undefined) return `${nameServer.host} port ${nameServer.port}`;
+    const resolv = await Deno.readTextFile("/etc/resolv.conf").catch(() => "");
+    const servers = [...resolv.matchAll(/^nameserver\s+(\S+)/gm)].map(([, address = ""]) =>
+      address
+    );
+    return servers.length === 0 ? "the system" : servers.join(", ");
+  }
+
+  async connect(signal: AbortSignal): Promise<CheckResult> {
+    try {
+      const { connection } = await this.#dialer.connect(this.#url, { signal });
+      const { hostname, port } = connection.remoteAddr;
+      connection.close();
+      this.#isReachable = true;
+      const proxy = this.#dialer.proxyFor(this.#url);
+      const address = `${hostname} port ${port}`;
+      return proxy === undefined
+        ? result("ok", `connected to ${address}`, `已连接 ${address}`)
+        : result("ok", `connected through the proxy ${address}`, `已通过代理 ${address} 连接`);
+    } catch (error) {
+      signal.throwIfAborted();
+      return {
+        ...result("failed", reasonOf(error)),
+        advice: {
+          en: "check that the panel runs, and firewalls and proxies on the way",
+          zh: "请检查面板是否在运行，以及途中的防火墙和代理",
+        },
+      };
+    }
+  }
+
+  async startTls(signal: AbortSignal): Promise<CheckResult> {
+    if (this.#url.protocol !== "https:") {
+      if (isLoopback(urlHost(this.#url))) {
+        return result("ok", "not needed: the panel is on this machine", "不需要：面板就在本机");
+      }
+      return {
+        ...result("warning", "not used: everything goes unencrypted", "没有使用：所有数据都不加密"),
+        advice: { en: "use an https:// address", zh: "请使用 https:// 地址" },
+      };
+    }
+    if (!this.#isReachable) return SKIPPED;
+    const certificate = await this.#readCertificate(signal);
+    const days = Math.floor(((certificate?.validUntilMs ?? NaN) - Date.now()) / DAY_MS);
+    const details = certificate === undefined ? { en: "", zh: "" } : {
+      en: `${certificate.tlsVersion}, issued by ${certificate.issuer}, ${
+        days < 0 ? `expired ${-days} days ago` : `valid for ${days} more days`
+      }`,
+      zh: `${certificate.tlsVersion}，签发者 ${certificate.issuer}，${
+        days < 0 ? `已过期 ${-days} 天` : `还有 ${days} 天有效`
+      }`,
+    };
+    try {
+      const { stream } = await this.#dialer.dial(this.#url, { signal });
+      stream.close();
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#isReachable = false;
+      const reason = reasonOf(error);
+      return {
+        ...result(
+          "failed",
+          details.en === "" ? reason : `${reason} (${details.en})`,
+          details.zh === "" ? reason : `${reason}（${details.zh}）`,
+        ),
+        advice: {
+          en: "renew the panel's certificate, set this machine's clock, or trust your own with " +
+            "--ca-cert FILE",
+          zh: "请更新面板的证书、校准本机时钟，或用 --ca-cert FILE 信任自己的证书",
+        },
+      };
+    }
+    if (this.#config.anyCertificate) {
+      return {
+        ...result(
+          "warning",
+          `any certificate is trusted (${details.en})`,
+          `信任任何证书（${details.zh}）`,
+        ),
+        advice: {
+          en: "--ca-cert FILE trusts only your own certificate",
+          zh: "--ca-cert FILE 只信任自己的证书",
+        },
+      };
+    }
+    if (days >= MIN_CERTIFICATE_DAYS) return { status: "ok", text: details };
+    return {
+      status: "warning",
+      text: details,
+      advice: { en: "renew the panel's certificate", zh: "请更新面板的证书" },
+    };
+  }
+
+  async #readCertificate(signal: AbortSignal) {
+    try {
+      const { connection } = await this.#dialer.connect(this.#url, { signal });
+      return await withTimeout(
+        (signal) => readCertificate(connection, { host: urlHost(this.#url), signal }),
+        { timeoutMs: REQUEST_TIMEOUT_MS, signal },
+      );
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  /** Finds out which protocol the panel speaks, and whether it accepts the token. */
+  async call(signal: AbortSignal): Promise<CheckResult> {
+    if (!this.#isReachable) return SKIPPED;
+    try {
+      const response = await this.#callUnknownMethod(signal);
+      const message = parseMessage(response);
+      if (response.status === 401) this.#found({ version: 2, token: "refused" });
+      else if (message?.error?.code === UNKNOWN_METHOD_CODE) {
+        this.#found({ version: 2, token: "accepted" });
+      } else if (isNoPanelOfVersion2(response)) return await this.#callVersion1(signal);
+      else throw statusError(`call the panel (POST ${RPC_PATH})`, response);
+    } catch (error) {
+      signal.throwIfAborted();
+      return this.#notAPanel(reasonOf(error));
+    }
+    return await this.#panelText(signal);
+  }
+
+  async #callVersion1(signal: AbortSignal): Promise<CheckResult> {
+    const path = "/api/clients/ping/tasks";
+    const response = await this.#request("GET", path, { signal });
+    const isList = response.status === 200 && /^\s*(\[|null)/.test(response.text);
+    if (response.status === 401) this.#found({ version: 1, token: "refused" });
+    else if (isList) this.#found({ version: 1, token: "accepted" });
+    else {
+      const what = isHtml(response.text) ? "a page of HTML" : `status ${response.status}`;
+      return this.#notAPanel(`the answer is ${what}, not a Komari panel's`);
+    }
+    return await this.#panelText(signal);
+  }
+
+  #found({ version, token }: { version: 1 | 2; token: Token }): void {
+    this.#version = version;
+    this.#token = this.#config.token === "" ? "missing" : token;
+  }
+
+  #notAPanel(reason: string): CheckResult {
+    return {
+      ...result("failed", reason),
+      advice: {
+        en: "check the address and its path, and what stands in front of the panel",
+        zh: "请检查地址及其路径，以及面板前面的代理",
+      },
+    };
+  }
+
+  /** The panel's version and protocol. */
+  async #panelText(signal: AbortSignal): Promise<CheckResult> {
+    const version = await this.#panelVersion(signal);
+    const name = version === undefined ? "Komari" : `Komari ${version}`;
+    return result(
+      "ok",
+      `${name}, protocol version ${this.#version}`,
+      `${name}，协议版本 ${this.#version}`,
+    );
+  }
+
+  async #panelVersion(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const { status, text } = await this.#request("GET", "/api/version", { signal, query: "" });
+      const { data }: Record<string, unknown> = status === 200 ? { ...JSON.parse(text) } : {};
+      const { version }: Record<string, unknown> = { ...Object(data) };
+      return typeof version === "string" ? version.slice(0, 40) : undefined;
+    } catch {
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  token(): CheckResult {
+    const { autoDiscoveryKey } = this.#config;
+    switch (this.#token) {
+      case "accepted":
+        return result("ok", "accepted", "有效");
+      case "missing":
+        return autoDiscoveryKey === ""
+          ? {
+            ...result("failed", "no token is configured", "没有配置令牌"),
+            advice: {
+              en: "give -t TOKEN or --token-file FILE",
+              zh: "请给出 -t TOKEN 或 --token-file FILE",
+            },
+          }
+          : result(
+            "skipped",
+            "not checked: this node registers itself",
+            "未检查：本节点自动注册",
+          );
+      case "refused":
+        return {
+          ...result("failed", "the panel does not know this token", "面板不认识这个令牌"),
+          advice: {
+            en: "copy the token of this node from the panel's page again",
+            zh: "请从面板页面重新复制本节点的令牌",
+          },
+        };
+      case "unknown":
+        return SKIPPED;
+    }
+  }
+
+  async upgrade(signal: AbortSignal): Promise<CheckResult> {
+    if (this.#config.transport === "http") {
+      return result("skipped", "not used: --transport http", "没有使用：--transport http");
+    }
+    if (this.#version === undefined) return SKIPPED;
+    if (this.#version === 1) {
+      return result("skipped", "not used on panels of version 1", "版本 1 的面板不使用");
+    }
+    if (this.#token !== "accepted") return SKIPPED;
+    try {
+      const response = await this.#request("GET", RPC_PATH, {
+        signal,
+        headers: [
+          ["connection", "Upgrade"],
+          ["upgrade", "websocket"],
+          ["sec-websocket-key", crypto.getRandomValues(new Uint8Array(16)).toBase64()],
+          ["sec-websocket-version", UNKNOWN_WEBSOCKET_VERSION],
+        ],
+      });
+      if (response.headers.has("sec-websocket-version")) {
+        return result("ok", "upgrade requests reach the panel", "升级请求能到达面板");
+      }
+      return blocked(
+        response.text.includes("Require WebSocket upgrade")
+          ? "the Upgrade header is removed on the way"
+          : statusError("upgrade", response).message.replace(/^Cannot upgrade: /, ""),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      return blocked(reasonOf(error));
+    }
+  }
+
+  clock(): CheckResult {
+    if (this.#clockErrorMs === undefined) return SKIPPED;
+    const seconds = Math.round(Math.abs(this.#clockErrorMs) / 1000);
+    // The header has whole seconds.
+    if (seconds <= 1) return result("ok", "the same as the panel's", "与面板一致");
+    const text = this.#clockErrorMs > 0
+      ? { en: `${seconds} s behind the panel's`, zh: `比面板慢 ${seconds} 秒` }
+      : { en: `${seconds} s ahead of the panel's`, zh: `比面板快 ${seconds} 秒` };
+    if (Math.abs(this.#clockErrorMs) <= MAX_CLOCK_ERROR_MS) return { status: "ok", text };
+    return {
+      status: "warning",
+      text,
+      advice: {
+        en: "set the clock by NTP, for example: timedatectl set-ntp true",
+        zh: "请用 NTP 校准时钟，例如：timedatectl set-ntp true",
+      },
+    };
+  }
+
+  async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
+    if (this.#version === undefined) return SKIPPED;
+    // The connection of the calls before is reused.
+    const startedAtMs = performance.now();
+    await this.#callUnknownMethod(signal);
+    const ms = performance.now() - startedAtMs;
+    this.#client.close();
+    const text = `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+    return result("ok", text);
+  }
+
+  #callUnknownMethod(signal: AbortSignal): Promise<HttpResponse> {
+    const body = encodeRpcCall(UNKNOWN_METHOD, {}, 1);
+    return this.#request("POST", RPC_PATH, { signal, body });
+  }
+
+  async #request(
+    method: "GET" | "POST",
+    path: string,
+    options: {
+      signal: AbortSignal;
+      body?: string;
+      query?: string;
+      headers?: readonly (readonly [string, string])[];
+    },
+  ): Promise<HttpResponse> {
+    const { endpoint, token, headers } = this.#config;
+    const { query = `?token=${encodeURIComponent(token)}`, body } = options;
+    const sentAtMs = Date.now();
+    const response = await withTimeout((signal) =>
+      this.#client.request({
+        method,
+        url: endpoint + path + query,
+        headers: [
+          ["user-agent", USER_AGENT],
+          ...headers,
+          ["content-type", "application/json"],
+          ...options.headers ?? [],
+        ],
+        body,
+      }, { signal }), { timeoutMs: REQUEST_TIMEOUT_MS, signal: options.signal });
+    const dateMs = Date.parse(response.headers.get("date") ?? "");
+    if (!Number.isNaN(dateMs)) this.#clockErrorMs = dateMs - (sentAtMs + Date.now()) / 2;
+    return response;
+  }
+}
+
+/** The message of an error; that of a dial error says everything without its cause. */
+function reasonOf(error: unknown): string {
+  return error instanceof DialError ? error.message : describeError(error);
+}
+
+const SKIPPED: CheckResult = result(
+  "skipped",
+  "not checked, because of the failure above",
+  "因上面的失败而未检查",
+);
+
+function blocked(reason: string): CheckResult {
+  return {
+    ...result(
+      "warning",
+      `blocked: ${reason}; reports go by HTTP instead`,
+      `被拦截：${reason}；改用 HTTP 上报`,
+    ),
+    advice: {
+      en: "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
+        "and the headers Upgrade and Connection)",
+      zh: "请让面板前面的代理放行 WebSocket（nginx：proxy_http_version 1.1，以及 Upgrade 和 " +
+        "Connection 请求头）",
+    },
+  };
+}
+
+function parseMessage({ status, text }: HttpResponse) {
+  if (status !== 200 && status !== 400) return undefined;
+  const message = parsePanelMessage(text);
+  return message?.kind === "answer" ? message : undefined;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}
+
+function isNoPanelOfVersion2({ status, text }: HttpResponse): boolean {
+  return status === 404 || status === 405 || (status === 200 && isHtml(text));
+}

@@ -1,0 +1,250 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { checksJson, checkText, type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
+import { configCheck, hangingMounts, machineChecks } from "../../lib/cli/doctor_machine.ts";
+import { panelChecks } from "../../lib/cli/doctor_panel.ts";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { type FaultName, parseFault } from "../../lib/demo/fault.ts";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { makeCertificate } from "../net/test_authority.ts";
+
+const TOKEN = "t0ken-of-this-node";
+
+function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
+  return resolveConfig({
+    args: ["doctor", ...args],
+    env,
+    readText: (path) => Deno.readTextFileSync(path),
+    readMode: () => 0o600,
+  });
+}
+
+/** The checks by their ids. */
+async function check(config: Config): Promise<Record<string, CompletedCheck>> {
+  const { signal } = new AbortController();
+  const options = { signal, secrets: config.secrets };
+  const completed = await Array.fromAsync(runChecks(panelChecks(config), options));
+  return Object.fromEntries(completed.map((it) => [it.id, it]));
+}
+
+function statuses(checks: Record<string, CompletedCheck>): Record<string, string> {
+  return Object.fromEntries(Object.values(checks).map(({ id, status }) => [id, status]));
+}
+
+const ALL_FINE = {
+  dns: "ok",
+  connect: "ok",
+  tls: "ok",
+  panel: "ok",
+  token: "ok",
+  websocket: "ok",
+  clock: "ok",
+  round_trip: "ok",
+};
+
+async function withPanel(
+  options: { fault?: FaultName; speaks?: 1 | 2 },
+  test: (url: string, requireUnseen: () => void) => Promise<void>,
+): Promise<void> {
+  const fault = options.fault === undefined ? undefined : parseFault(options.fault);
+  const panel = await startStandInPanel({ ...options, fault, token: TOKEN, port: 0 });
+  try {
+    await test(panel.url, () => {
+      const { counts, sockets } = panel.state;
+      assertEquals([counts.reports, sockets.opened, counts.pulls], [0, 0, 0]);
+    });
+  } finally {
+    await panel.close();
+  }
+}
+
+Deno.test("panelChecks() find a panel of version 2 in order, and never appear there", async () => {
+  await withPanel({}, async (url, requireUnseen) => {
+    const checks = await check(configOf(["-e", url, "-t", TOKEN]));
+    assertEquals(statuses(checks), ALL_FINE);
+    assertStringIncludes(checks.panel?.text.en ?? "", "protocol version 2");
+    requireUnseen();
+  });
+});
+
+Deno.test("panelChecks() find a panel of version 1", async () => {
+  await withPanel({ speaks: 1 }, async (url, requireUnseen) => {
+    const checks = await check(configOf(["-e", url, "-t", TOKEN]));
+    assertEquals(statuses(checks), { ...ALL_FINE, websocket: "skipped" });
+    assertStringIncludes(checks.panel?.text.en ?? "", "protocol version 1");
+    requireUnseen();
+  });
+});
+
+for (const speaks of [1, 2] as const) {
+  Deno.test(`panelChecks() say that a panel of version ${speaks} refuses the token`, async () => {
+    await withPanel({ speaks }, async (url) => {
+      const { panel, token, websocket } = await check(configOf(["-e", url, "-t", "another"]));
+      assertEquals([panel?.status, token?.status, websocket?.status], ["ok", "failed", "skipped"]);
+      assertStringIncludes(token?.advice?.en ?? "", "token of this node");
+    });
+  });
+}
+
+Deno.test("panelChecks() say why WebSockets are blocked", async () => {
+  const faults: [FaultName, string][] = [
+    ["upgrade-403", "status 403"],
+    ["upgrade-502", "status 502"],
+    ["upgrade-302", "login page"],
+    ["upgrade-html", "HTML"],
+  ];
+  for (const [fault, words] of faults) {
+    await withPanel({ fault }, async (url) => {
+      const { panel, websocket } = await check(configOf(["-e", url, "-t", TOKEN]));
+      assertEquals([panel?.status, websocket?.status], ["ok", "warning"], fault);
+      assertStringIncludes(websocket?.text.en ?? "", words);
+    });
+  }
+});
+
+Deno.test("panelChecks() name a proxy that removes the Upgrade header", async () => {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const body = request.method === "POST"
+      ? { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "method not found" } }
+      : { error: "Require WebSocket upgrade", status: "error" };
+    return Response.json(body, { status: 400 });
+  });
+  try {
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const { websocket } = await check(configOf(["-e", url, "-t", TOKEN]));
+    assertEquals(websocket?.status, "warning");
+    assertStringIncludes(websocket?.text.en ?? "", "the Upgrade header is removed");
+    assertStringIncludes(websocket?.advice?.en ?? "", "nginx");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test("panelChecks() say what answers in place of a panel", async () => {
+  const faults: [FaultName, string][] = [
+    ["html-200", "not a Komari panel's"],
+    ["502-html", "status 502"],
+    ["302-login", "login page"],
+    ["404-install", "not a Komari panel's"],
+    ["reset", "connection"],
+  ];
+  for (const [fault, words] of faults) {
+    await withPanel({ fault }, async (url) => {
+      const checks = await check(configOf(["-e", url, "-t", TOKEN]));
+      assertEquals([checks.panel?.status, checks.token?.status], ["failed", "skipped"], fault);
+      assertStringIncludes(checks.panel?.text.en ?? "", words, fault);
+    });
+  }
+});
+
+Deno.test("panelChecks() say where the way to the panel ends", async () => {
+  const unknown = await check(configOf(["-e", "https://panel.invalid", "-t", TOKEN]));
+  assertEquals(statuses(unknown), {
+    ...{ dns: "failed", connect: "failed", tls: "skipped", panel: "skipped", token: "skipped" },
+    ...{ websocket: "skipped", clock: "skipped", round_trip: "skipped" },
+  });
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = listener.addr;
+  listener.close();
+  const { connect } = await check(configOf(["-e", `http://127.0.0.1:${port}`, "-t", TOKEN]));
+  assertEquals(
+    connect?.text.en,
+    `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
+  );
+  const [none] = panelChecks(configOf([]));
+  assertEquals((await none?.run(new AbortController().signal))?.status, "failed");
+});
+
+Deno.test("panelChecks() name a clock that is off by five minutes", async () => {
+  for (const [offMs, words] of [[300_000, "300 s behind"], [-300_000, "300 s ahead"]] as const) {
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
+      const date = new Date(Date.now() + offMs).toUTCString();
+      return Response.json({ status: "error" }, { status: 401, headers: { date } });
+    });
+    try {
+      const url = `http://127.0.0.1:${server.addr.port}`;
+      const { clock } = await check(configOf(["-e", url, "-t", TOKEN]));
+      assertEquals(clock?.status, "warning");
+      assert(/^(299|300|301) s (behind|ahead)/.test(clock?.text.en ?? ""), clock?.text.en);
+      assertStringIncludes(clock?.text.en ?? "", words.slice(-6));
+    } finally {
+      await server.shutdown();
+    }
+  }
+});
+
+const certificate = await makeCertificate();
+
+Deno.test({
+  name: "panelChecks() show a certificate's issuer and days, trusted or not",
+  ignore: certificate === undefined,
+  async fn() {
+    const { authority = "", certificate: cert = "", key = "" } = certificate ?? {};
+    const server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} },
+      () => Response.json({ status: "error" }, { status: 401 }),
+    );
+    const folder = Deno.makeTempDirSync();
+    try {
+      Deno.writeTextFileSync(`${folder}/ca.pem`, authority);
+      const args = ["-e", `https://localhost:${server.addr.port}`, "-t", TOKEN];
+      const untrusted = await check(configOf(args));
+      assertEquals([untrusted.tls?.status, untrusted.panel?.status], ["failed", "skipped"]);
+      assertStringIncludes(untrusted.tls?.text.en ?? "", "issued by test-authority");
+      assertStringIncludes(untrusted.tls?.text.en ?? "", "Cannot trust the certificate");
+      const trusted = await check(configOf([...args, "--ca-cert", `${folder}/ca.pem`]));
+      assertEquals([trusted.tls?.status, trusted.panel?.status], ["warning", "ok"]);
+      assertStringIncludes(trusted.tls?.text.en ?? "", "valid for 1 more days");
+      const any = await check(configOf([...args, "--ignore-unsafe-cert"]));
+      assertEquals([any.tls?.status, any.panel?.status], ["warning", "ok"]);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+      await server.shutdown();
+    }
+  },
+});
+
+Deno.test("hangingMounts() names the file systems that do not answer", async () => {
+  const statfs = (path: string): Promise<unknown> => {
+    if (path === "/gone") return Promise.reject(new Error("gone"));
+    return path === "/nfs" ? new Promise(() => {}) : Promise.resolve();
+  };
+  const options = { statfs, timeoutMs: 1 };
+  assertEquals(await hangingMounts(["/", "/nfs", "/gone"], options), ["/nfs"]);
+});
+
+Deno.test("machineChecks() have a title in both languages, and ids of their own", () => {
+  const config = configOf(["-e", "https://p.example", "-t", TOKEN]);
+  const options = { os: "linux", arch: "x86_64", env: {} };
+  const all = [configCheck(config), ...panelChecks(config), ...machineChecks(config, options)];
+  assertEquals(new Set(all.map(({ id }) => id)).size, all.length);
+  for (const { title } of all) assert(title.en !== "" && title.zh !== "");
+});
+
+Deno.test("configCheck() names the file, and everything that is to know", async () => {
+  const { signal } = new AbortController();
+  const fine = await configCheck(configOf(["-t", "x"])).run(signal);
+  assertEquals([fine.status, fine.text.en], ["ok", "from flags and variables"]);
+  const warned = await configCheck(configOf(["-i", "60"])).run(signal);
+  assertEquals(warned.status, "warning");
+  assertStringIncludes(warned.text.en, "35 s");
+});
+
+Deno.test("runChecks() hides secrets, and takes an error for a failure", async () => {
+  const run = () => {
+    throw new Error("Cannot use s3cret");
+  };
+  const { signal } = new AbortController();
+  const checks = [{ id: "x", title: { en: "X", zh: "某" }, run }];
+  const [completed] = await Array.fromAsync(runChecks(checks, { signal, secrets: ["s3cret"] }));
+  assert(completed !== undefined);
+  assertEquals([completed.status, completed.text.en], ["failed", "Cannot use …"]);
+  const advised = { ...completed, ms: 7, advice: { en: "do it", zh: "去做" } };
+  assertEquals(
+    checkText(advised, { language: "zh", isColored: false }),
+    "✗ 某                Cannot use … (7 ms)\n  → 去做\n",
+  );
+  assertEquals(JSON.parse(checksJson([advised])), {
+    ok: false,
+    checks: [{ id: "x", status: "failed", text: "Cannot use …", advice: "do it", ms: 7 }],
+  });
+});
