@@ -9,7 +9,7 @@ import { UsageError } from "../config/usage_error.ts";
 import { KernelTree } from "../host/kernel_lookup.ts";
 import { LocalHost } from "../host/local_host.ts";
 import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
-import { PublicAddresses } from "./public_addresses.ts";
+import { createGetText, PublicAddresses } from "./public_addresses.ts";
 
 /** Operating system and architecture as in `Deno.build`. */
 export interface Platform {
@@ -67,5 +67,6 @@ export function openPublicAddresses(
     services: config.ipServices,
     interfaceAddresses: () => host.interfaceAddresses(),
     isCounted: counted,
+    getText: createGetText(config.proxies),
   });
 }

@@ -1,6 +1,11 @@
 import type { InterfaceAddress } from "../host/host.ts";
+import { NetDialer } from "../net/dialer.ts";
+import type { HttpResponse } from "../net/http_client.ts";
+import { streamRequest } from "../net/http_stream.ts";
+import type { ProxySettings } from "../net/proxy.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
+import { USER_AGENT } from "../version.ts";
 
 /**
  * Services that return the caller's public address, by the family over which they are reached.
@@ -39,8 +44,28 @@ export function parseAddressAnswer(text: string, family: 4 | 6): string | undefi
   return ipFamily(address) === family && isPublicAddress(address) ? address : undefined;
 }
 
-/** The used part of `fetch`. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+/** Makes a GET request; redirects are not followed. */
+export type GetText = (
+  url: string,
+  options: { signal: AbortSignal },
+) => Promise<Pick<HttpResponse, "status" | "text">>;
+
+/**
+ * Requests through the proxies of the environment, each over a connection of its own.
+ *
+ * The runtime's `fetch` is not used, since it sends a proxy's password on to an HTTPS server.
+ *
+ * @param options.caCerts Certificates in PEM to trust besides the system's.
+ */
+export function createGetText(
+  proxies: ProxySettings,
+  options: { caCerts?: readonly string[] } = {},
+): GetText {
+  const dialer = new NetDialer({ proxies, ...options });
+  const headers = [["accept", "text/plain"], ["user-agent", USER_AGENT]] as const;
+  return (url, { signal }) =>
+    streamRequest(dialer, { method: "GET", url, headers }, { signal, stallMs: TIMEOUT_MS });
+}
 
 /** An address and the host that returned it. */
 export interface AddressAnswer {
@@ -49,7 +74,8 @@ export interface AddressAnswer {
 }
 
 const PARALLEL_REQUESTS = 3;
-const MAX_ANSWER_BYTES = 1024;
+/** An address is shorter. */
+const MAX_ANSWER_LENGTH = 1024;
 
 /**
  * Queries services for the caller's public address, three at a time, until one returns a valid
@@ -60,7 +86,7 @@ const MAX_ANSWER_BYTES = 1024;
 export async function queryServices(
   urls: readonly string[],
   family: 4 | 6,
-  options: { fetch: Fetch; signal: AbortSignal },
+  options: { getText: GetText; signal: AbortSignal },
 ): Promise<AddressAnswer | undefined> {
   const found = new AbortController();
   const signal = AbortSignal.any([options.signal, found.signal]);
@@ -70,7 +96,7 @@ export async function queryServices(
     // Workers share one queue, so that a slow service blocks only one of them.
     for (const url of queue) {
       if (signal.aborted) return;
-      const text = await queryService(url, { fetch: options.fetch, signal });
+      const text = await queryService(url, { getText: options.getText, signal });
       const address = text === undefined ? undefined : parseAddressAnswer(text, family);
       if (address === undefined || answer) continue;
       answer = { address, host: new URL(url).host };
@@ -83,33 +109,16 @@ export async function queryServices(
 
 async function queryService(
   url: string,
-  { fetch, signal }: { fetch: Fetch; signal: AbortSignal },
+  { getText, signal }: { getText: GetText; signal: AbortSignal },
 ): Promise<string | undefined> {
   try {
+    const { status, text } = await getText(url, { signal });
     // Redirects lead to login pages.
-    const headers = { accept: "text/plain" };
-    const response = await fetch(url, { signal, redirect: "error", headers });
-    if (response.ok) return await readShortText(response);
-    await response.body?.cancel();
+    if (status === 200 && text.length <= MAX_ANSWER_LENGTH) return text;
   } catch {
     // A failed service is like one without an answer.
   }
   return undefined;
-}
-
-/** Reads the whole body; `undefined` when it is too long for an address. */
-async function readShortText({ body }: Response): Promise<string | undefined> {
-  if (body === null) return undefined;
-  const decoder = new TextDecoder();
-  let length = 0;
-  let text = "";
-  for await (const chunk of body) {
-    length += chunk.length;
-    // Leaving the loop cancels the body.
-    if (length > MAX_ANSWER_BYTES) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
 }
 
 /**
@@ -150,7 +159,7 @@ export interface PublicAddressOptions {
   interfaceAddresses(): InterfaceAddress[];
   /** Whether an interface's traffic is counted; addresses of counted interfaces are preferred. */
   isCounted?(name: string): boolean;
-  fetch?: Fetch;
+  getText: GetText;
   /** Wall clock, in milliseconds. */
   now?(): number;
   /** Time limit for all services together. */
@@ -253,11 +262,11 @@ export class PublicAddresses {
     family: Family,
     { signal }: { signal: AbortSignal },
   ): Promise<Omit<Answer, "askedAt">> {
-    const { services, fetch = globalThis.fetch, timeoutMs = TIMEOUT_MS } = this.#options;
+    const { services, getText, timeoutMs = TIMEOUT_MS } = this.#options;
     const known = services === "default" ? ADDRESS_SERVICES[family] : services;
     const urls = known === "off" ? [] : known;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const answer = await queryServices(urls, NUMBERS[family], { fetch, signal: limited });
+    const answer = await queryServices(urls, NUMBERS[family], { getText, signal: limited });
     return answer
       ? { address: answer.address, source: `from ${answer.host}` }
       : { source: "absent: no service answered" };

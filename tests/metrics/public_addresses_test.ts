@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import type { InterfaceAddress } from "../../lib/host/host.ts";
 import {
+  createGetText,
   networkFingerprint,
   parseAddressAnswer,
   PublicAddresses,
@@ -10,6 +11,8 @@ import {
   queryServices,
 } from "../../lib/metrics/public_addresses.ts";
 import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
+import { startHttpProxy } from "../net/fake_proxies.ts";
+import { makeCertificate } from "../net/test_authority.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
 const NEVER = new AbortController().signal;
@@ -31,10 +34,10 @@ class Machine {
       services: ["https://v4.example/", "https://v6.example/"],
       interfaceAddresses: () => this.own,
       now: () => this.nowMs,
-      fetch: (url, { signal }) => {
-        signal?.throwIfAborted();
+      getText: (url, { signal }) => {
+        signal.throwIfAborted();
         this.asked.push(url);
-        return Promise.resolve(new Response(this.answers[url] ?? "no idea"));
+        return Promise.resolve({ status: 200, text: this.answers[url] ?? "no idea" });
       },
       ...options,
     });
@@ -150,9 +153,9 @@ Deno.test("PublicAddresses.lookup() drops yesterday's answer when no service con
 Deno.test("PublicAddresses.lookup() gives up on hanging services in time", async () => {
   const machine = new Machine({
     timeoutMs: 20,
-    fetch: (_, { signal }) => {
-      const { promise, reject } = Promise.withResolvers<Response>();
-      signal?.addEventListener("abort", () => reject(signal.reason));
+    getText: (_, { signal }) => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      signal.addEventListener("abort", () => reject(signal.reason));
       return promise;
     },
   });
@@ -165,9 +168,9 @@ Deno.test("PublicAddresses.lookup() gives up on hanging services in time", async
 Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", async () => {
   const stop = new AbortController();
   const machine = new Machine({
-    fetch: (_, { signal }) => {
+    getText: (_, { signal }) => {
       stop.abort(new Error("stopped"));
-      return Promise.reject(signal?.reason);
+      return Promise.reject(signal.reason);
     },
   });
   await assertRejects(() => machine.addresses.lookup(stop.signal), Error, "stopped");
@@ -278,9 +281,38 @@ function redirectTo(location: string): Response {
 
 const mute = (_: Request, never: Promise<Response>) => never;
 
+const getText = createGetText({});
+
+Deno.test("createGetText() gives a proxy its password, and the server behind it nothing of it", async () => {
+  const certificate = await makeCertificate();
+  if (certificate === undefined) return console.log("skipped: there is no openssl");
+  const { authority, certificate: cert, key } = certificate;
+  const headers: string[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
+    (request) => {
+      headers.push(...request.headers.keys());
+      return new Response("9.9.9.9");
+    },
+  );
+  await using proxy = startHttpProxy({ login: "user:p@ss" });
+  const proxies = { https: `http://user:p%40ss@127.0.0.1:${proxy.port}` };
+  try {
+    const url = `https://127.0.0.1:${server.addr.port}/`;
+    const get = createGetText(proxies, { caCerts: [authority] });
+    const told = await queryServices([url], 4, { getText: get, signal: NO_ABORT });
+    assertEquals(told?.address, "9.9.9.9");
+    assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa("user:p@ss")}`);
+    assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
+    assert(headers.includes("accept"));
+  } finally {
+    await server.shutdown();
+  }
+});
+
 Deno.test("queryServices() returns the first valid answer and its host", async () => {
   await using services = new Services(say("9.9.9.9\n"));
-  const told = await queryServices(services.urls, 4, { fetch, signal: NO_ABORT });
+  const told = await queryServices(services.urls, 4, { getText, signal: NO_ABORT });
   const [url = ""] = services.urls;
   assertEquals(told, { address: "9.9.9.9", host: new URL(url).host });
 });
@@ -297,14 +329,17 @@ Deno.test("queryServices() skips invalid answers", async () => {
     say("ip=8.8.4.4\n"),
   );
   const refused = ["http://127.0.0.1:1/", "no url"];
-  const told = await queryServices([...refused, ...services.urls], 4, { fetch, signal: NO_ABORT });
+  const told = await queryServices([...refused, ...services.urls], 4, {
+    getText,
+    signal: NO_ABORT,
+  });
   assertEquals(told?.address, "8.8.4.4");
   assertEquals(services.asked.toSorted(), [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 Deno.test("queryServices() queries three at once and aborts the others after the first valid answer", async () => {
   await using services = new Services(mute, mute, say("9.9.9.9"), say("8.8.8.8"));
-  const told = await queryServices(services.urls, 4, { fetch, signal: NO_ABORT });
+  const told = await queryServices(services.urls, 4, { getText, signal: NO_ABORT });
   assertEquals(told?.address, "9.9.9.9");
   assertEquals(services.asked.includes(3), false);
 });
@@ -313,10 +348,10 @@ Deno.test("queryServices() queries no fourth while three hang, and ends when abo
   const stop = new AbortController();
   const asked: string[] = [];
   const told = queryServices(["http://a/", "http://b/", "http://c/", "http://d/"], 4, {
-    fetch: (url, { signal }) => {
+    getText: (url, { signal }) => {
       asked.push(url);
-      const { promise, reject } = Promise.withResolvers<Response>();
-      signal?.addEventListener("abort", () => reject(signal.reason));
+      const { promise, reject } = Promise.withResolvers<never>();
+      signal.addEventListener("abort", () => reject(signal.reason));
       return promise;
     },
     signal: stop.signal,
@@ -329,14 +364,14 @@ Deno.test("queryServices() queries no fourth while three hang, and ends when abo
 });
 
 Deno.test("queryServices() returns undefined when no service answers", async () => {
-  assertEquals(await queryServices([], 4, { fetch, signal: NO_ABORT }), undefined);
+  assertEquals(await queryServices([], 4, { getText, signal: NO_ABORT }), undefined);
   await using services = new Services(say("no idea"));
-  assertEquals(await queryServices(services.urls, 4, { fetch, signal: NO_ABORT }), undefined);
+  assertEquals(await queryServices(services.urls, 4, { getText, signal: NO_ABORT }), undefined);
 });
 
 Deno.test("queryServices() sends no request when aborted before", async () => {
   await using services = new Services(say("9.9.9.9"));
-  const told = await queryServices(services.urls, 4, { fetch, signal: AbortSignal.abort() });
+  const told = await queryServices(services.urls, 4, { getText, signal: AbortSignal.abort() });
   assertEquals(told, undefined);
   assertEquals(services.asked, []);
 });
@@ -355,7 +390,7 @@ Deno.test("queryServices() stops reading an endless body", async () => {
       }),
     );
   await using services = new Services(endless);
-  assertEquals(await queryServices(services.urls, 4, { fetch, signal: NO_ABORT }), undefined);
+  assertEquals(await queryServices(services.urls, 4, { getText, signal: NO_ABORT }), undefined);
   await ended.promise;
   assert(sent < 10_000);
 });
