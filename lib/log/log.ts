@@ -13,12 +13,20 @@ import {
   type LogRecord,
   withContext,
 } from "@logtape/logtape";
+import { LogRateLimit } from "./rate_limit.ts";
 import { redactQueries, redactSecrets } from "./redact.ts";
 
 const ROOT = "komari-agent";
 
 /** The rooms that log. */
 export type LogRoom = "agent" | "panel" | "probe" | "remote" | "update";
+
+/** The rooms whose lines a panel or the network can cause. */
+const LIMITED_ROOMS: ReadonlySet<string> = new Set<LogRoom>(["panel", "probe", "remote"]);
+/** Lines of these rooms in any minute, for each panel; with one line that some were dropped. */
+const LINES_PER_MINUTE = 6;
+const ERRORS_PER_MINUTE = 2;
+const MINUTE = { periodMs: 60_000 };
 
 /** Settings of the log. */
 export interface LogOptions {
@@ -47,17 +55,41 @@ export function withPanel<T>(panel: string, act: () => T): T {
 /** Starts writing the events of all rooms to `options.write`. */
 export function setUpLog(options: LogOptions): void {
   const format = options.format === "json" ? formatJson : formatText;
+  const budgets = new Map<string | undefined, LineBudget>();
+  const write = (record: LogRecord) => {
+    // Whoever sets the level debug wants to see everything.
+    if (options.level === "debug" || !LIMITED_ROOMS.has(roomOf(record))) {
+      return options.write(format(record, options));
+    }
+    const budget = budgets.get(panelOf(record)) ?? new LineBudget();
+    budgets.set(panelOf(record), budget);
+    for (const allowed of budget.spend(record)) options.write(format(allowed, options));
+  };
   configureSync({
     reset: true,
     contextLocalStorage: options.contexts,
-    sinks: {
-      out: (record) => options.write(format(record, options)),
-    },
+    sinks: { out: write },
     loggers: [
       { category: ROOT, sinks: ["out"], lowestLevel: options.level },
       { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
     ],
   });
+}
+
+/** Bounds the lines about one panel, whatever it or the network does. */
+class LineBudget {
+  readonly #lines = new LogRateLimit({ ...MINUTE, lines: LINES_PER_MINUTE });
+  readonly #errors = new LogRateLimit({ ...MINUTE, lines: ERRORS_PER_MINUTE });
+  readonly #notices = new LogRateLimit({ ...MINUTE, lines: 1 });
+
+  /** The lines that may be written for an event: it, or that it is dropped, or nothing. */
+  spend(record: LogRecord): readonly LogRecord[] {
+    const limit = record.level === "error" ? this.#errors : this.#lines;
+    if (limit.allows()) return [record];
+    if (!this.#notices.allows()) return [];
+    const message = ["Too many lines: further ones are dropped for up to a minute"];
+    return [{ ...record, level: "warning", message, rawMessage: message.join("") }];
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Number of lines allowed per period. */
 export interface LogRateLimitOptions {
-  /** Lines in each period. */
+  /** Lines in any period. */
   readonly lines: number;
   /** Length of a period; `Infinity` for a limit that is never lifted. */
   readonly periodMs: number;
@@ -11,8 +11,8 @@ export interface LogRateLimitOptions {
 /** Bounds the log lines about something that a panel or a network can cause at any rate. */
 export class LogRateLimit {
   readonly #options: LogRateLimitOptions;
-  #periodStartMs = -Infinity;
-  #count = 0;
+  /** When the last lines were allowed, the oldest first. */
+  readonly #allowedAtMs: number[] = [];
   #suppressed = 0;
 
   constructor(options: LogRateLimitOptions) {
@@ -28,12 +28,10 @@ export class LogRateLimit {
   allows(): boolean {
     const { lines, periodMs, monotonicMs = () => performance.now() } = this.#options;
     const nowMs = monotonicMs();
-    if (nowMs - this.#periodStartMs >= periodMs) {
-      this.#periodStartMs = nowMs;
-      this.#count = 0;
-    }
-    if (this.#count < lines) {
-      this.#count++;
+    const times = this.#allowedAtMs;
+    while (times[0] !== undefined && nowMs - times[0] >= periodMs) times.shift();
+    if (times.length < lines) {
+      times.push(nowMs);
       return true;
     }
     this.#suppressed++;

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { install } from "@sinonjs/fake-timers";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   describeError,
@@ -95,4 +96,46 @@ Deno.test("describeError() joins the causes and says nothing twice", () => {
   const circle = new Error("a");
   circle.cause = circle;
   assertEquals(describeError(circle), "a");
+});
+
+Deno.test("setUpLog() writes less than 10 lines a minute about what a panel or the network causes", () => {
+  const clock = install({ now: 0 });
+  try {
+    const atMs: number[] = [];
+    const lines = logged({ write: () => void atMs.push(performance.now()) }, () => {
+      for (let n = 0; n < 3000; n++) {
+        getLogger("panel").warning("The panel flaps");
+        getLogger("probe").info("A probe fails");
+        getLogger("remote").error("A command fails");
+        clock.tick(100);
+      }
+    });
+    assertEquals(lines, []);
+    const inAMinute = (from: number) =>
+      atMs.filter((at) => at >= from && at < from + 60_000).length;
+    assertEquals(Math.max(...atMs.map(inAMinute)), 9);
+  } finally {
+    clock.uninstall();
+  }
+});
+
+Deno.test("setUpLog() says that lines are dropped, and keeps room for errors and other rooms", () => {
+  const lines = logged({ forJournal: true }, () => {
+    for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
+    getLogger("remote").error("Broken");
+    getLogger("agent").info("Stopped");
+  });
+  assertEquals(lines, [
+    ...Array(6).fill("<6>panel: Again"),
+    "<4>panel: Too many lines: further ones are dropped for up to a minute",
+    "<3>remote: Broken",
+    "<6>agent: Stopped",
+  ]);
+});
+
+Deno.test("setUpLog() drops no line at the level debug", () => {
+  const lines = logged({ level: "debug" }, () => {
+    for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
+  });
+  assertEquals(lines.length, 100);
 });
