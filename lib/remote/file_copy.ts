@@ -52,7 +52,7 @@ export async function moveFile(args: FileArguments, signal: AbortSignal): Promis
  * @throws {Error} When it can't be copied; what was copied before stays.
  */
 export async function copyFile(args: FileArguments, signal: AbortSignal): Promise<object> {
-  const source = args.path("source");
+  const source = args.pathBelowRoot("source");
   const destination = args.pathBelowRoot("destination");
   if (source === destination) throw new TypeError("source and destination are the same");
   await Deno.lstat(source);

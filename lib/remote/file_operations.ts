@@ -69,10 +69,24 @@ export async function makeFolder(args: FileArguments): Promise<object> {
   return { created: true };
 }
 
-/** Deletes a file, a link or a folder with all in it. Links are never followed. */
+/**
+ * Deletes a file, a link or a folder with all in it. Links are never followed.
+ *
+ * @throws {Error} When there is nothing, it is the root folder, or not all of it can be deleted.
+ */
 export async function deleteFile(args: FileArguments): Promise<object> {
-  await Deno.remove(args.pathBelowRoot("path"), { recursive: true });
+  const path = args.pathBelowRoot("path");
+  await refuseRootFolder(path);
+  await Deno.remove(path, { recursive: true });
   return { deleted: true };
+}
+
+/** Checks once more what can't be undone, by the folder itself rather than by its path. */
+async function refuseRootFolder(path: string): Promise<void> {
+  const [folder, root] = await Promise.all([Deno.lstat(path), Deno.lstat("/")]);
+  if (folder.dev === root.dev && folder.ino === root.ino) {
+    throw new TypeError("operation not permitted: the path is the root folder");
+  }
 }
 
 /** Sets the permission bits of a file. @throws {Error} When `mode` is missing or not octal. */
