@@ -42,7 +42,7 @@ const MAX_REFUSALS = 64;
 const REMEMBERED_IDS = 1024;
 
 /** Commands of a minute that are logged one by one at the level info. */
-const LOGGED_A_MINUTE = 5;
+const LOGGED_A_MINUTE = 2;
 
 const RESULT_EXPIRES_MS = 60 * 60_000;
 

@@ -1,4 +1,5 @@
 import { describeError, getLogger } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 
 /** Settings of a queue of results. */
 export interface ResultQueueOptions<T> {
@@ -46,6 +47,7 @@ const OVERHEAD_BYTES = 1024;
 export class ResultQueue<T> {
   readonly #options: ResultQueueOptions<T>;
   readonly #log = getLogger("remote");
+  readonly #lostLog: LogRateLimit;
   /** Oldest first. */
   readonly #entries = new Set<Entry<T>>();
   readonly #attempts = new Set<Promise<void>>();
@@ -54,6 +56,8 @@ export class ResultQueue<T> {
 
   constructor(options: ResultQueueOptions<T>) {
     this.#options = options;
+    const monotonicMs = () => options.monotonicMs();
+    this.#lostLog = new LogRateLimit({ lines: 1, periodMs: 60_000, monotonicMs });
   }
 
   /** Results that have not been accepted yet. */
@@ -128,8 +132,10 @@ export class ResultQueue<T> {
 
   #giveUp(entry: Entry<T>, reason: string): void {
     this.#remove(entry);
+    if (!this.#lostLog.allows()) return;
     const name = this.#options.nameOf(entry.result);
-    this.#log.warning("Gave up {name}: {reason}", { name, reason });
+    const more = this.#lostLog.takeSuppressed();
+    this.#log.warning("Gave up {name}: {reason}{more}", { name, reason, more });
   }
 
   #remove(entry: Entry<T>): void {

@@ -53,7 +53,7 @@ interface Comparison {
 const COMPARISONS: readonly Comparison[] = [
   {
     by: "POST",
-    args: ["--transport", "http"],
+    args: ["--protocol-version", "1"],
     aims: { cpu: 1.5, resident: 1.4, anonymous: 1.6 },
     startBare,
   },

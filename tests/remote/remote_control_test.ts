@@ -189,10 +189,10 @@ Deno.test("RemoteControl.runCommand() logs few of many commands, and that it doe
       await eventually(() => results.length === 20);
     })
   );
-  assertEquals(lines.filter((line) => line.includes(" starts")).length, 5);
-  assertEquals(lines.filter((line) => line.includes(" ended after")).length, 5);
+  assertEquals(lines.filter((line) => line.includes(" starts")).length, 2);
+  assertEquals(lines.filter((line) => line.includes(" ended after")).length, 2);
   assertEquals(lines.filter((line) => line.includes("many commands")).length, 1);
-  assertEquals(lines.length, 11, lines.join("\n"));
+  assertEquals(lines.length, 5, lines.join("\n"));
 });
 
 Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps calm", async () => {
@@ -291,8 +291,7 @@ Deno.test({
         assertEquals(sockets.get("t")?.isClosed, true);
         control.runCommand({ taskId: "late", command: "echo late" });
         control.openTerminal({ requestId: "late", resumable: false });
-      })
-    );
+      }), { level: "debug" });
     assert(lines.some((line) => /Terminal t ended after .*: the agent ends$/.test(line)));
     assertEquals(lines.filter((line) => line.includes("was aborted")).length, 4);
     assert(!lines.some((line) => line.includes("late")));

@@ -102,7 +102,7 @@ Deno.test("ResultQueue.add() drops the oldest results beyond 8 MiB", async () =>
     await clock.tickAsync(0);
   });
   assertEquals(queue.size, 3);
-  assertEquals(lines.length, 17);
+  assertEquals(lines.length, 1, "one line a minute");
   await queue.close();
   assertEquals(ended.at(-1), "19");
 });

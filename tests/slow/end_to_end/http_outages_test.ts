@@ -5,7 +5,7 @@ import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "tr0uble/token&=";
 /** Here the HTTP interface alone is in trouble; links by WebSocket have a file of their own. */
-const HTTP = ["--transport", "http"];
+const HTTP = ["--protocol-version", "1"];
 
 /** Each trouble, and what an operator reads of it. */
 const TROUBLES: readonly [AnyFaultName, string][] = [
@@ -16,8 +16,8 @@ const TROUBLES: readonly [AnyFaultName, string][] = [
   ["401", "does not know this token"],
   ["404-install", "install mode"],
   ["302-login", "login page in front of the panel?"],
-  ["endless", "longer than 1048576 bytes"],
-  ["huge", "longer than 1048576 bytes"],
+  ["endless", "longer than 262144 bytes"],
+  ["huge", "longer than 262144 bytes"],
   ["close", "connection was closed"],
 ];
 

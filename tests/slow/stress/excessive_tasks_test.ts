@@ -16,7 +16,7 @@ const NEVER_S = 1_000_000;
 /** Nothing listens there. */
 const CLOSED = "127.0.0.1:1";
 const CONTROLLED = ["--enable-remote-control", "--exec-timeout", "0.1"];
-const OVER_HTTP = ["--transport", "http"];
+const OVER_HTTP = ["--protocol-version", "1"];
 
 function tasks(
   type: string,
