@@ -53,7 +53,7 @@ export function printSummary(
   printLine(`  Program        ${service.program}`);
   printLine(`  Configuration  ${service.config}`);
   printLine(`  Service        ${name} (${context.kind}), ${user}`);
-  printLine(`  Updates        ${describeUpdates(service, config)}`);
+  printLine(`  Updates        ${describeUpdates(service, { context, config })}`);
   printLine(`  Log            ${manager.logHint}`);
   printLine(`  Uninstall      ${remove}`);
   if (context.link === "taken") {
@@ -84,13 +84,13 @@ export function printSummary(
 
 function describeUpdates(
   { isUpdated, name }: InstallPlan["service"],
-  config: Config,
+  { context, config }: { context: InstallContext; config: Config },
 ): string {
   if (isUpdated) return `every 6 h, by ${updateServiceName(name)}`;
   if (!config.autoUpdate) return "off";
   if (!knowsReleases(config)) return "off: this build has no release address";
   if (releaseKey(config) === "") return "off: this build has no key to verify releases with";
-  return "only by `update --now`, run by root";
+  return `off: as root they would run Deno, and other users can change ${context.changeableDeno}`;
 }
 
 /** Limits of the wait for the first accepted report. */

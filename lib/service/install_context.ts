@@ -16,6 +16,8 @@ export interface InstallContext {
   readonly user: ServiceUser;
   /** The Deno that runs a portable build; `undefined` for a compiled program. */
   readonly deno: string | undefined;
+  /** A part of its path that users other than root can change, so that root must not run it. */
+  readonly changeableDeno: string | undefined;
   /** The strongest sandbox that this machine allows for a service. */
   readonly sandbox: "full" | "no mounts";
   /** The record of the previous installation. */
@@ -29,16 +31,22 @@ export interface InstallContext {
 /**
  * The real path of the Deno that runs a portable build, which `user` must be able to start.
  *
- * @throws {UsageError} When that user can't start it.
+ * @throws {UsageError} When that user can't start it, or is root and others could replace it.
  */
 export function trustedDeno(path: string, { user }: { user: string }): string {
   const real = Deno.realPathSync(path);
-  if (user === "root" || user === "") return real;
-  const parts = real.split("/");
-  for (let count = parts.length; count > 1; count--) {
-    const part = parts.slice(0, count).join("/");
+  if (user === "root") {
+    const part = changeablePart(real);
+    if (part === undefined) return real;
+    throw new UsageError(
+      `Cannot run ${real} as root: users other than root can change ${part}; install Deno in ` +
+        "/usr/local/bin as root and run this with it, or leave out --as-root",
+    );
+  }
+  if (user === "") return real;
+  for (const part of parentsOf(real)) {
     // The program itself must be readable too.
-    const needed = count === parts.length ? 0o005 : 0o001;
+    const needed = part === real ? 0o005 : 0o001;
     if (((Deno.statSync(part).mode ?? 0) & needed) !== needed) {
       throw new UsageError(
         `Cannot run ${real} as ${user}: ${part} is not accessible to other users; install Deno in ` +
@@ -47,6 +55,23 @@ export function trustedDeno(path: string, { user }: { user: string }): string {
     }
   }
   return real;
+}
+
+/** The file or the folder above it that other users than root, and than this one, can change. */
+export function changeablePart(path: string): string | undefined {
+  return parentsOf(path).find((part) => {
+    const { uid, gid, mode, isDirectory } = Deno.statSync(part);
+    if (uid !== 0 && uid !== Deno.uid()) return true;
+    // In a sticky folder, such as /tmp, only owners replace their files.
+    if (isDirectory && ((mode ?? 0) & 0o1000) !== 0) return false;
+    return ((mode ?? 0) & (gid === 0 ? 0o002 : 0o022)) !== 0;
+  });
+}
+
+/** A full path and all folders above it, the deepest first. */
+function parentsOf(path: string): string[] {
+  const parts = path.split("/");
+  return parts.slice(1).map((_, at) => parts.slice(0, parts.length - at).join("/"));
 }
 
 /**
@@ -80,6 +105,9 @@ export async function readInstallContext(
     asRoot: asRoot ?? previous?.user === "root",
     system,
   }, signal);
+  const deno = program.form === "portable"
+    ? trustedDeno(system.denoPath, { user: user.name })
+    : undefined;
   return {
     kind,
     paths,
@@ -88,9 +116,8 @@ export async function readInstallContext(
       ? await detectSandbox(system, signal)
       : "full",
     previous,
-    deno: program.form === "portable"
-      ? trustedDeno(system.denoPath, { user: user.name })
-      : undefined,
+    deno,
+    changeableDeno: deno === undefined ? undefined : changeablePart(deno),
     link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
     lingerUser: kind === "systemd" && scope === "user"
       ? await findLingerUser(system, signal)

@@ -110,11 +110,9 @@ export function planService(
   };
 }
 
-/** Whether a timer or a second service updates the program. */
-function hasUpdateJob({ kind, user, deno }: InstallContext, system: TargetSystem): boolean {
-  // On a Mac the service's user may own that Deno, so root must not run it.
-  return kind !== "launchd" || deno === undefined || scopeOf(system) === "user" ||
-    user.name === "root";
+/** Whether a timer or a second service updates the program; as root only with a Deno of root's. */
+function hasUpdateJob({ changeableDeno }: InstallContext, system: TargetSystem): boolean {
+  return changeableDeno === undefined || scopeOf(system) === "user";
 }
 
 /** Root must not source a file that the service's user may write. */
@@ -209,7 +207,7 @@ export function planFileSteps(
   });
   const { user } = service;
   return [
-    { do: "file", path: paths.config, text, mode: 0o600, ...ownedBy(user) },
+    { do: "file", path: paths.config, text, ...configAccess(context.user) },
     // A file of the previous installation stays when no proxies are given now.
     ...(Object.keys(variables).length === 0 ? [] : [
       {
@@ -264,6 +262,15 @@ function updateEnvironmentStep(
 ): Step[] {
   if (path === undefined || path === environmentFile) return [];
   return [{ do: "file", path, text, mode: 0o600 }];
+}
+
+/**
+ * Who may read and write the configuration: the service must not write it, since it holds what root
+ * decided, such as remote control.
+ */
+function configAccess({ name, hasOwnGroup }: InstallContext["user"]) {
+  if (hasOwnGroup) return { mode: 0o640, groupOf: name };
+  return { mode: 0o600, ...ownedBy(name) };
 }
 
 /** The owner of a step's file; none in a user's own installation. */

@@ -8,10 +8,11 @@ import { pathExists, type TargetSystem } from "./target_system.ts";
  * One change to the machine.
  *
  * Every step is idempotent. `owner` is a user name; without one, the file belongs to the caller.
+ * `groupOf` names a user whose primary group may read a file that stays the caller's.
  */
 export type Step =
   | { do: "folder"; path: string; mode: number; owner?: string }
-  | { do: "file"; path: string; text: string; mode: number; owner?: string }
+  | { do: "file"; path: string; text: string; mode: number; owner?: string; groupOf?: string }
   | { do: "copy"; path: string; from: string; mode: number; owner?: string }
   | { do: "link"; path: string; to: string }
   | { do: "run"; command: ToolCommand }
@@ -49,8 +50,11 @@ export function describeStep(step: Step, secrets: readonly string[]): string {
   }
 }
 
-function describeMode({ mode, owner }: { mode: number; owner?: string }): string {
+function describeMode(
+  { mode, owner, groupOf }: { mode: number; owner?: string; groupOf?: string },
+): string {
   const bits = `mode ${mode.toString(8).padStart(4, "0")}`;
+  if (groupOf !== undefined) return `${bits}, group of ${groupOf}`;
   return owner === undefined ? bits : `${bits}, owner ${owner}`;
 }
 
@@ -93,7 +97,7 @@ async function applyStep(
     case "folder":
       await Deno.mkdir(path, { recursive: true });
       await Deno.chmod(path, step.mode);
-      return await changeOwner(step.owner, path, system, signal);
+      return await changeOwner(path, step, { system, signal });
     case "file":
       return await replaceFile(path, step, { system, signal });
     case "copy":
@@ -113,14 +117,19 @@ async function applyStep(
 
 async function replaceFile(
   path: string,
-  { text, mode, owner }: { text: string; mode: number; owner?: string },
+  { text, mode, owner, groupOf }: {
+    text: string;
+    mode: number;
+    owner?: string;
+    groupOf?: string;
+  },
   { system, signal }: { system: StepSystem; signal: AbortSignal },
 ): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const fresh = `${path}.new`;
   // Private until it has its owner.
   await writeToDisk(fresh, { text, mode: mode & 0o700 });
-  await changeOwner(owner, fresh, system, signal);
+  await changeOwner(fresh, { owner, groupOf }, { system, signal });
   await Deno.chmod(fresh, mode);
   await Deno.rename(fresh, path);
   await syncFolder(dirname(path));
@@ -135,7 +144,7 @@ async function copyFile(
   const fresh = `${path}.new`;
   await removeIfExists(fresh);
   await Deno.copyFile(from, fresh);
-  await changeOwner(owner, fresh, system, signal);
+  await changeOwner(fresh, { owner }, { system, signal });
   await Deno.chmod(fresh, mode);
   {
     using file = await Deno.open(fresh);
@@ -156,19 +165,19 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
 
 /** Asks the system for the ids, since users may come from other sources than /etc/passwd. */
 async function changeOwner(
-  owner: string | undefined,
   path: string,
-  { tools }: StepSystem,
-  signal: AbortSignal,
+  { owner, groupOf }: { owner?: string | undefined; groupOf?: string | undefined },
+  { system: { tools }, signal }: { system: StepSystem; signal: AbortSignal },
 ): Promise<void> {
-  if (owner === undefined) return;
-  const [user, group] = await Promise.all(["-u", "-g"].map(async (flag) => {
-    const { code, output } = await tools.run({ tool: "id", args: [flag, owner] }, { signal });
-    const id = Number(output.trim());
-    if (code !== 0 || !/^\d+\s*$/.test(output)) throw new Error(`user ${owner} does not exist`);
-    return id;
-  }));
-  await Deno.chown(path, user ?? null, group ?? null);
+  if (owner !== undefined) {
+    await Deno.chown(path, await idOf(owner, "-u"), await idOf(owner, "-g"));
+  } else if (groupOf !== undefined) await Deno.chown(path, null, await idOf(groupOf, "-g"));
+
+  async function idOf(user: string, flag: "-u" | "-g"): Promise<number> {
+    const { code, output } = await tools.run({ tool: "id", args: [flag, user] }, { signal });
+    if (code !== 0 || !/^\d+\s*$/.test(output)) throw new Error(`user ${user} does not exist`);
+    return Number(output.trim());
+  }
 }
 
 async function removeIfExists(path: string, options: Deno.RemoveOptions = {}): Promise<void> {

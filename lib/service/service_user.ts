@@ -6,6 +6,8 @@ import { scopeOf, type TargetSystem } from "./target_system.ts";
 export interface ServiceUser {
   /** Empty for a user's own service. */
   readonly name: string;
+  /** Whether its primary group is its own, so that what the group may read stays private. */
+  readonly hasOwnGroup: boolean;
   /** Empty when the user exists. */
   readonly createCommands: readonly ToolCommand[];
 }
@@ -30,18 +32,28 @@ export async function serviceUser(
     if (asRoot) {
       throw new UsageError("Cannot use --as-root without root");
     }
-    return { name: "", createCommands: [] };
+    return { name: "", hasOwnGroup: false, createCommands: [] };
   }
-  if (asRoot) return { name: "root", createCommands: [] };
-  if (system.os === "darwin") return { name: sudoUserName(system.sudoUser), createCommands: [] };
+  if (asRoot) return { name: "root", hasOwnGroup: false, createCommands: [] };
+  if (system.os === "darwin") {
+    // All users of a Mac share the group staff.
+    return { name: sudoUserName(system.sudoUser), hasOwnGroup: false, createCommands: [] };
+  }
   if (!NAME_RULE.test(service)) {
     throw new UsageError(
       `Cannot create a user named ${service}, like the service: use at most 31 lower-case letters, ` +
         "digits, _ and -, or --as-root",
     );
   }
-  const { code } = await system.tools.run({ tool: "id", args: ["-u", service] }, { signal });
-  return { name: service, createCommands: code === 0 ? [] : createUserCommands(service, system) };
+  const { code, output } = await system.tools.run({ tool: "id", args: ["-gn", service] }, {
+    signal,
+  });
+  const exists = code === 0;
+  return {
+    name: service,
+    hasOwnGroup: !exists || output.trim() === service,
+    createCommands: exists ? [] : createUserCommands(service, system),
+  };
 }
 
 /** Commands that remove a user created by the installation, and its group. */

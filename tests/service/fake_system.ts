@@ -11,8 +11,9 @@ export type Fakes = Readonly<Record<string, string>>;
 
 /** Fake commands of a machine with users as most have them. */
 export const USERS: Fakes = {
-  // Whoever is there owns what this test may give away.
-  id: `[ "$2" = root ] || [ -e "$ROOT/users/$2" ] || exit 1; echo ${Deno.uid()}`,
+  // Every user has the ids of the one who runs the test, and a group of the same name.
+  id: `[ "$2" = root ] || [ -e "$ROOT/users/$2" ] || exit 1
+[ "$1" = -gn ] && echo "$2" || echo ${Deno.uid()}`,
   useradd: 'for name; do :; done; : >"$ROOT/users/$name"',
   userdel: '/bin/rm "$ROOT/users/$1"',
   groupdel: "exit 6",

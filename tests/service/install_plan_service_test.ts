@@ -137,15 +137,29 @@ Deno.test("planService() lets root on a Mac read no proxies that the service's u
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("planService() lets root on a Mac run no Deno that the service's user may own", async () => {
-  await using fake = mac();
-  const { path } = fake.system.program;
-  const program = { form: "portable", path } as const;
-  const system = { ...fake.system, program, denoPath: "/bin/sh" };
-  const words = [...ARGS, ...RELEASES];
-  assertEquals(await installed({ ...called(fake), system }, words), []);
-  assertStringIncludes(fake.printed.join("\n"), "only by `update --now`, run by root");
-});
+for (const [name, open] of [["a Mac", mac], ["OpenRC", openrc]] as const) {
+  Deno.test(`planService() has root update by no Deno that others can change, on ${name}`, async () => {
+    await using fake = open();
+    const { path } = fake.system.program;
+    const denoPath = await Deno.realPath(path).then((it) => `${it}-deno`);
+    const folder = denoPath.slice(0, denoPath.lastIndexOf("/"));
+    await Deno.writeTextFile(denoPath, "", { mode: 0o755 });
+    await Deno.chmod(folder, 0o755);
+    const system = { ...fake.system, program: { form: "portable", path } as const, denoPath };
+    const words = [...ARGS, ...RELEASES];
+    assert((await installed({ ...called(fake), system }, words)).length > 0);
+    for (const part of [denoPath, folder]) {
+      await Deno.chmod(part, 0o777);
+      const before = fake.printed.length;
+      await installed({ ...called(fake), system }, words);
+      const printed = fake.printed.slice(before).join("\n");
+      assertStringIncludes(printed, `off: as root they would run Deno, and other users can change`);
+      assertStringIncludes(printed, part);
+      assertEquals(fake.tree().filter((line) => line.includes(UPDATE)), []);
+      await Deno.chmod(part, 0o755);
+    }
+  });
+}
 
 Deno.test("planService() has procd run that service by its script", async () => {
   await using fake = new FakeSystem({ folders: ["etc/init.d"], fakes: { ...USERS, logread: "" } });

@@ -86,3 +86,19 @@ Deno.test("applySteps() stops when it is asked to", async () => {
   );
   assertEquals(it.tree(), before);
 });
+
+Deno.test("applySteps() gives a file's group to read, and keeps its owner", async () => {
+  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+  const id = '[ "$1" = -g ] && echo 4711 || exit 1';
+  await using it = new FakeSystem({ folders: [], fakes: { ...USERS, id } });
+  const step: Step = {
+    do: "file",
+    path: "/etc/a/config",
+    text: "t",
+    mode: 0o640,
+    groupOf: "agent",
+  };
+  await applySteps([step], { system: it.system, signal });
+  const { uid, gid, mode } = await Deno.stat(`${it.root}/etc/a/config`);
+  assertEquals([uid, gid, (mode ?? 0) & 0o777], [0, 4711, 0o640]);
+});

@@ -43,7 +43,7 @@ Deno.test("install() puts everything into its place on OpenRC, and uninstall() l
   assertEquals(made, [
     `/etc/init.d/${NAME} 755`,
     `/etc/${NAME}/ 755`,
-    `/etc/${NAME}/config.json 600`,
+    `/etc/${NAME}/config.json 640`,
     `/etc/${NAME}/install.json 644`,
     "/opt/ 755",
     `/opt/${NAME}/ 755`,
@@ -199,7 +199,7 @@ Deno.test("install() with --print shows every file and command, no secret, and d
   const printed = fake.printed.join("\n");
   for (
     const shown of [
-      `File /etc/${NAME}/config.json (mode 0600, owner ${NAME})`,
+      `File /etc/${NAME}/config.json (mode 0640, group of ${NAME})`,
       '"endpoint": "https://p.example"',
       "supervisor=supervise-daemon",
       "Run useradd --system",

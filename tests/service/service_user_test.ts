@@ -10,9 +10,10 @@ async function userOf(fakes: Fakes, options: { asRoot?: boolean; system?: object
   await using fake = new FakeSystem({ folders: [], fakes, system: options.system ?? {} });
   const { asRoot = false } = options;
   const asked = { service: "agent", asRoot, system: fake.system };
-  const { name, createCommands } = await serviceUser(asked, signal);
+  const { name, hasOwnGroup, createCommands } = await serviceUser(asked, signal);
   return {
     name,
+    hasOwnGroup,
     createCommands: createCommands.map(toolLine),
     remove: removeUserCommands(name, fake.system).map(toolLine),
   };
@@ -24,6 +25,7 @@ Deno.test("serviceUser() makes a user by the tools that there are", async () => 
   const busybox = { id: "exit 1", adduser: "", addgroup: "", deluser: "", delgroup: "" };
   assertEquals(await userOf(busybox), {
     name: "agent",
+    hasOwnGroup: true,
     createCommands: [
       "addgroup -S agent",
       "adduser -S -D -H -h /nonexistent -s /sbin/nologin -G agent agent",
@@ -33,13 +35,20 @@ Deno.test("serviceUser() makes a user by the tools that there are", async () => 
 });
 
 Deno.test("serviceUser() takes the user that is there", async () => {
-  assertEquals((await userOf({ ...USERS, id: "echo 998" })).createCommands, []);
+  for (const [group, hasOwnGroup] of [["agent", true], ["nogroup", false]] as const) {
+    const found = await userOf({ ...USERS, id: `echo ${group}` });
+    assertEquals([found.createCommands, found.hasOwnGroup], [[], hasOwnGroup], group);
+  }
 });
 
 Deno.test("serviceUser() makes none for root, for a user, and on a Mac", async () => {
   assertEquals((await userOf({}, { asRoot: true })).name, "root");
   assertEquals((await userOf({}, { system: { uid: 1000 } })).name, "");
   assertEquals((await userOf({}, { system: { os: "darwin", sudoUser: "ann" } })).name, "ann");
+  assertEquals(
+    (await userOf({}, { system: { os: "darwin", sudoUser: "ann" } })).hasOwnGroup,
+    false,
+  );
 });
 
 Deno.test("serviceUser() throws where there is no way to make one", async () => {

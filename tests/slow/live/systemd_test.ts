@@ -99,7 +99,7 @@ Deno.test({
           `stat -c '%a %U %n' /etc/${SERVICE}/config.json /var/lib/${SERVICE} /opt/${SERVICE}/${SERVICE}`,
         )).split("\n").slice(0, 3),
         [
-          `600 ${SERVICE} /etc/${SERVICE}/config.json`,
+          `640 root /etc/${SERVICE}/config.json`,
           `700 ${SERVICE} /var/lib/${SERVICE}`,
           `755 root /opt/${SERVICE}/${SERVICE}`,
         ],
