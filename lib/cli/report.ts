@@ -7,7 +7,6 @@
 import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
-import { readHealth } from "../host/health_reader.ts";
 import { runtimeFolders } from "../host/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -18,7 +17,7 @@ import { logToStandardError } from "./output.ts";
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
   const { signal, secrets } = context;
   requireCredentials(config, { verb: "report" });
-  if (config.isConfigInstalled) requireStopped(runtimeFolders(config));
+  if (config.isConfigInstalled) await requireStopped(runtimeFolders(config));
   const contexts = config.furtherPanels.length === 0
     ? undefined
     // Following each call costs memory; with a single panel no line has to name it.
@@ -42,7 +41,9 @@ export async function runReport(config: Config, context: CommandContext): Promis
  *
  * @throws {Error} When an agent is running whose health file is in one of these folders.
  */
-export function requireStopped(folders: readonly string[]): void {
+export async function requireStopped(folders: readonly string[]): Promise<void> {
+  // Most agents run without it, and it takes megabytes.
+  const { readHealth } = await import("../host/health_reader.ts");
   const health = readHealth(folders);
   if (health?.isRunning !== true) return;
   throw new Error(

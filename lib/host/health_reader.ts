@@ -6,8 +6,10 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { HEALTH_BYTES, HEALTH_FILE } from "./health_file.ts";
+
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { closeSync, constants, fstatSync, openSync } = await import("node:fs");
 
 /** How an agent is, for `health`, `install` and `update`. */
 export interface Health {

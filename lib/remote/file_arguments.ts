@@ -1,4 +1,5 @@
-import { posix } from "node:path";
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { posix } = await import("node:path");
 
 /** Longest path in UTF-16 code units; the kernel takes 4096 bytes. */
 const MAX_PATH_LENGTH = 4096;

@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import type { FileArguments } from "./file_arguments.ts";
 import {
   createPrivateFile,
@@ -6,6 +5,9 @@ import {
   openRegularFile,
   writeFully,
 } from "./regular_file.ts";
+
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { posix } = await import("node:path");
 
 /** Deeper folders are refused: each level keeps a folder open. */
 const MAX_DEPTH = 256;

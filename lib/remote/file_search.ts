@@ -1,6 +1,8 @@
-import { posix } from "node:path";
 import type { FileArguments } from "./file_arguments.ts";
 import { openRegularFile } from "./regular_file.ts";
+
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { posix } = await import("node:path");
 
 /** One file found; the names are those of the wire. */
 export interface SearchMatch {

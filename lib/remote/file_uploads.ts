@@ -1,8 +1,10 @@
-import { posix } from "node:path";
 import { syncFolder } from "../host/atomic_write.ts";
 import type { FileArguments } from "./file_arguments.ts";
 import { type FileTransfers, MAX_TRANSFER_BYTES } from "./file_transfer.ts";
 import { createPrivateFile, openForWriting, writeFully } from "./regular_file.ts";
+
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { posix } = await import("node:path");
 
 /** Settings of uploads. */
 export interface FileUploadsOptions {

@@ -1,5 +1,8 @@
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { constants } = await import("node:fs");
+const { open } = await import("node:fs/promises");
 
 /** Bytes read or written at a time. */
 export const FILE_BUFFER_BYTES = 128 * 1024;

@@ -1,15 +1,15 @@
-import { assertThrows } from "@std/assert";
+import { assertRejects } from "@std/assert";
 import { requireStopped } from "../../lib/cli/report.ts";
 import { HealthFile } from "../../lib/host/health_file.ts";
 
-Deno.test("requireStopped() throws while an agent is running here", () => {
+Deno.test("requireStopped() throws while an agent is running here", async () => {
   const folder = Deno.makeTempDirSync();
   try {
-    requireStopped([folder]);
+    await requireStopped([folder]);
     const health = HealthFile.open([folder], { version: "1.2.3" });
-    assertThrows(() => requireStopped([folder]), Error, `process ${Deno.pid}`);
+    await assertRejects(() => requireStopped([folder]), Error, `process ${Deno.pid}`);
     health?.close();
-    requireStopped([folder]);
+    await requireStopped([folder]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
