@@ -155,6 +155,13 @@ function withoutRenames(code: string): string {
   return code.replace(/^(import|export) [^;]*?from/gm, "from");
 }
 
+Deno.test("the token leaves the process by one function", () => {
+  const writers = files.filter(({ name, text }) =>
+    !name.startsWith("demo/") && /[?&`]token=|\btoken, \.\.\.query/.test(text)
+  );
+  assertEquals(writers.map(({ name }) => name), ["panel/node_url.ts"]);
+});
+
 Deno.test("no module keeps state of its own", () => {
   for (const file of files) {
     assertEquals(/^(export )?(let|var) /m.exec(codeOf(file))?.[0], undefined, file.name);

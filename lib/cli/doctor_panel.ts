@@ -22,6 +22,7 @@ import { ipFamily } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, type CheckResult, result } from "./checks.ts";
+import { nodeUrl } from "../panel/node_url.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** A method that no panel has. */
@@ -418,13 +419,13 @@ class PanelCheck {
       headers?: readonly (readonly [string, string])[];
     },
   ): Promise<HttpResponse> {
-    const { endpoint, token, headers } = this.#config;
-    const { query = `?token=${encodeURIComponent(token)}`, body } = options;
+    const { endpoint, headers } = this.#config;
+    const { query, body } = options;
     const sentAtMs = Date.now();
     const response = await withTimeout((signal) =>
       this.#client.request({
         method,
-        url: endpoint + path + query,
+        url: query === undefined ? nodeUrl(this.#config, path) : endpoint + path + query,
         headers: [
           ["user-agent", USER_AGENT],
           ...headers,

@@ -8,14 +8,7 @@ import {
 import { parseTaskList, type TaskList } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
-
-/** The panel and the node that calls are made for. */
-export interface PanelAccess {
-  /** Base URL without a trailing slash. */
-  readonly endpoint: string;
-  /** Read at each call, since a node that registers itself may get a new one. */
-  readonly token: string;
-}
+import { nodeUrl, type PanelAccess } from "./node_url.ts";
 
 /** The panel may take 5 s for basic info, since it looks up the country. */
 const BASIC_INFO_TIMEOUT_MS = 20_000;
@@ -108,10 +101,9 @@ export class ClientV1 {
     path: string,
     rest: Pick<PanelCall, "timeoutMs" | "body" | "limitBytes">,
   ): PanelCall {
-    const { endpoint, token } = this.#access;
     return {
       name: `${verb} (${method} /api/clients/${path})`,
-      url: `${endpoint}/api/clients/${path}?token=${encodeURIComponent(token)}`,
+      url: nodeUrl(this.#access, `/api/clients/${path}`),
       method,
       headers: [
         ["accept", "application/json"],

@@ -1,5 +1,4 @@
 import { Acknowledgements } from "./acknowledgements.ts";
-import type { PanelAccess } from "./client_v1.ts";
 import {
   isHtml,
   type PanelCall,
@@ -9,6 +8,7 @@ import {
 } from "./http_exchange.ts";
 import { encodeRpcCall, type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
+import { nodeUrl, type PanelAccess } from "./node_url.ts";
 
 const PATH = "/api/clients/v2/rpc";
 
@@ -121,11 +121,10 @@ export class ClientV2 {
     request: RpcRequest,
     body: string | Uint8Array<ArrayBuffer>,
   ): Promise<readonly PanelEvent[]> {
-    const { endpoint, token } = this.#access;
     const isCompressed = typeof body !== "string";
     const call: PanelCall = {
       name: `send ${request.method} (POST ${PATH})`,
-      url: `${endpoint}${PATH}?token=${encodeURIComponent(token)}`,
+      url: nodeUrl(this.#access, PATH),
       method: "POST",
       headers: [
         ["content-type", "application/json"],

@@ -1,9 +1,9 @@
 import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
-import type { PanelAccess } from "./client_v1.ts";
 import { connectionError, statusError, timeoutError } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
+import { nodeUrl, type PanelAccess } from "./node_url.ts";
 
 /** A transfer that the panel has opened, for one use. */
 export interface TransferTicket {
@@ -54,13 +54,12 @@ export class FileTransferClient {
     { id, token }: TransferTicket,
     { source, sink, signal }: { source?: ByteSource; sink?: ByteSink; signal: AbortSignal },
   ): Promise<string> {
-    const { endpoint, token: nodeToken } = this.#access;
     const { dialer, headers } = this.#options;
     const path = `/api/clients/transfer/${encodeURIComponent(id)}`;
     const name = `${source ? "send" : "receive"} a part of a file (POST ${path})`;
     const request = {
       method: "POST",
-      url: `${endpoint}${path}?token=${encodeURIComponent(nodeToken)}`,
+      url: nodeUrl(this.#access, path),
       headers: [
         ...headers,
         ["x-komari-transfer-token", token],

@@ -4,7 +4,7 @@ import { HttpClient } from "../net/http_client.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
 import { USER_AGENT } from "../version.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
-import { ClientV1, type PanelAccess } from "./client_v1.ts";
+import { ClientV1 } from "./client_v1.ts";
 import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
@@ -14,6 +14,7 @@ import { type OutcomeListener, PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireCommandResult, WireFileResult } from "./protocol.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
+import type { PanelAccess } from "./node_url.ts";
 
 /** The connection to one panel: its clients, and the link that reports are sent by. */
 export class PanelConnection {

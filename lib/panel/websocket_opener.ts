@@ -1,10 +1,10 @@
 import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, UpgradeError } from "../net/errors.ts";
 import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
-import type { PanelAccess } from "./client_v1.ts";
 import { connectionError, isHtml, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
+import { nodeUrl, type PanelAccess } from "./node_url.ts";
 
 /** Time for an upgrade: a proxy that never answers it must not delay reports for long. */
 const OPEN_TIMEOUT_MS = 5_000;
@@ -48,10 +48,8 @@ export class WebSocketOpener {
    * @throws The signal's reason when it aborts.
    */
   async open(purpose: WebSocketPurpose, signal: AbortSignal): Promise<WebSocketConnection> {
-    const { endpoint, token } = this.#access;
-    const path = pathOf(purpose);
-    const id = "terminal" in purpose ? `&id=${encodeURIComponent(purpose.terminal)}` : "";
-    const url = `${endpoint}${path}?token=${encodeURIComponent(token)}${id}`;
+    const query = "terminal" in purpose ? { id: purpose.terminal } : undefined;
+    const url = nodeUrl(this.#access, pathOf(purpose), query);
     const openTimeoutMs = OPEN_TIMEOUT_MS;
     const maxMessageBytes = "terminal" in purpose ? MAX_TERMINAL_MESSAGE_BYTES : MAX_MESSAGE_BYTES;
     return await openWebSocket(url, { ...this.#options, maxMessageBytes, signal, openTimeoutMs });
