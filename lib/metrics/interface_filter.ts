@@ -40,13 +40,17 @@ const VIRTUAL_DEVICES = ["vif*"];
 /** Links over a modem, or PPPoE within another interface's frames. */
 const DIAL_UP = "ppp*";
 
+/** Names of uplinks, where no interface has a device that shows it. */
+const UPLINKS = ["eth*", "en*", "wl*", "ww*", "usb*", "wan*", "venet*"];
+
 /**
  * Decides whether an interface's traffic is counted.
  *
  * By default interfaces backed by a device count, and a bond instead of its slaves; where no interface
  * has a device, all whose names are not those of software interfaces. `ppp*` has no device: it counts
  * unless another counted interface has traffic that may include it. A tunnel that is the only link, as
- * in rootless containers, counts.
+ * in rootless containers, counts. Without devices a bridge port does not count beside an uplink, which
+ * carries the same bytes; the port may have any name.
  */
 export function decideInterface(
   name: string,
@@ -70,9 +74,15 @@ export function isDialUp(name: string): boolean {
   return matchesGlob(name, DIAL_UP);
 }
 
-/** Whether the link may be encapsulated in another interface's traffic; such links are decided last. */
-export function mayBeEncapsulated(name: string, traits: InterfaceTraits | undefined): boolean {
-  return isDialUp(name) || traits?.tunnel === true;
+/** Whether another interface may carry the same bytes; such interfaces are decided last. */
+export function mayBeCarriedByAnother(name: string, traits: InterfaceTraits | undefined): boolean {
+  return isDialUp(name) || traits?.tunnel === true || isGuestPort(name, traits);
+}
+
+/** Whether it is a bridge port that does not look like the bridge's uplink. */
+function isGuestPort(name: string, traits: InterfaceTraits | undefined): boolean {
+  return traits?.bridgePort === true && !traits.device &&
+    !UPLINKS.some((glob) => matchesGlob(name, glob));
 }
 
 function decideByKind(
@@ -102,6 +112,7 @@ function decideByKind(
   if (traits && !around.noDevices) return ignored("virtual: no device");
   if (traits?.bridge) return ignored("virtual: bridge");
   if (traits?.tunnel) return ignored("virtual: tunnel");
+  if (isGuestPort(name, traits) && !around.isOnlyLink) return ignored("virtual: bridge port");
   if (traits?.stacked) return ignored("virtual: on top of another interface");
   return counted(around.noDevices ? "by name: no interface has a device" : "by name: kind unknown");
 }

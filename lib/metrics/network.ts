@@ -8,7 +8,7 @@ import {
   type InterfaceDecision,
   type InterfaceGlobs,
   isDialUp,
-  mayBeEncapsulated,
+  mayBeCarriedByAnother,
 } from "./interface_filter.ts";
 import { TrafficTotal } from "./traffic_total.ts";
 
@@ -149,10 +149,10 @@ export class NetworkCollector {
       if (nic.traits?.device) this.#deviceSeen = true;
       allAnswered &&= nic.answered;
     }
-    // Links that may be encapsulated in others depend on the decisions on those and their traffic.
+    // Links that others may carry depend on the decisions on those and their traffic.
     for (const last of [false, true]) {
       for (const nic of this.#undecided) {
-        if (!nic.answered || mayBeEncapsulated(nic.name, nic.traits) !== last) continue;
+        if (!nic.answered || mayBeCarriedByAnother(nic.name, nic.traits) !== last) continue;
         if (!this.#deviceSeen && !allAnswered && nic.name !== "lo") continue;
         nic.decision = decideInterface(nic.name, nic.traits, {
           globs: this.#globs,

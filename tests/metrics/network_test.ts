@@ -213,6 +213,19 @@ Deno.test("NetworkCollector.collect() uses the globs as given", () => {
   assertEquals(all.step(), [0, undefined]);
 });
 
+Deno.test("NetworkCollector.collect() counts a bridge port only without an uplink", () => {
+  const port = { ...VIRTUAL, bridgePort: true };
+  const bridged = named({ guest: port, lan: { ...VIRTUAL, bridge: true }, eth0: port });
+  const counters = { guest: 1_000, lan: 100, eth0: 10 };
+  const machine = new Machine(counters, bridged);
+  assertEquals(machine.step(), [10, undefined]);
+  assertEquals(machine.counted(), ["eth0"]);
+  assertEquals(new Machine({ guest: 1_000, lan: 100 }, bridged).step(), [1_000, undefined]);
+  // A card in a bridge counts, whatever its name.
+  const card = named({ guest: { ...port, device: true }, lan: { ...VIRTUAL, bridge: true } });
+  assertEquals(new Machine({ guest: 1_000, lan: 100 }, card).step(), [1_000, undefined]);
+});
+
 Deno.test("NetworkCollector.collect() continues with an interface that is renamed", () => {
   const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
   const machine = new Machine({ eth0: 5_000 }, (name) => ({ ...DEVICE, index: indexes[name] }));

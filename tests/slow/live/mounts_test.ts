@@ -107,6 +107,35 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `a dry run does not count a file system that another mount hides${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    using images = new Images();
+    images.make("inner", 30, "mkfs.ext4", "-q", "-F");
+    images.make("outer", 50, "mkfs.ext4", "-q", "-F");
+    await using namespace = await MountNamespace.with(`
+      mkdir -p /srv/disk/sub /srv/memory/sub
+      disk inner ${images.path("inner")} /srv/disk/sub
+      disk outer ${images.path("outer")} /srv/disk
+      mkdir /srv/disk/sub
+      mount --bind /srv/disk /srv/memory/sub
+      mount -t tmpfs -o size=8m tmpfs /srv/memory
+      mkdir /srv/memory/sub
+    `);
+    const told = await dryRun([], { through: namespace.enter });
+    const before = (await dryRun([])).report.disk;
+    const rules = told.mountPoints.filter((it) => it.name.startsWith("/srv/"));
+    assertEquals(rules.map(({ name, rule }) => `${name.split(" ")[0]}: ${rule}`).sort(), [
+      "/srv/disk/sub: hidden by the mount on /srv/disk",
+      "/srv/disk: disk: ext4",
+      "/srv/memory/sub: hidden by the mount on /srv/memory",
+      "/srv/memory: in memory: tmpfs",
+    ]);
+    assertEquals(told.report.disk.total - before.total, namespace.space("/srv/disk").total);
+  },
+});
+
 /** Where the agent and its runtime are; a container made of the root alone has no other disks. */
 const onRoot = [Deno.execPath(), import.meta.filename ?? "", Deno.cwd()].every((path) =>
   path === "" || Deno.statSync(path).dev === Deno.statSync("/").dev

@@ -24,13 +24,13 @@ class Site implements Disposable {
     this.container = this.#made.use(new NetworkNamespace());
   }
 
-  layOut(): void {
+  layOut({ bridge = "docker0", port = "veth7" } = {}): void {
     const { machine, container } = this;
     machine.settle("eth0", this.net, 2);
-    layCable({ namespace: machine, name: "veth7" }, { namespace: container, name: "eth0" });
-    machine.ip("link", "add", "docker0", "address", BRIDGE, "type", "bridge");
-    machine.ip("link", "set", "veth7", "master", "docker0", "up");
-    machine.settle("docker0", INNER, 1);
+    layCable({ namespace: machine, name: port }, { namespace: container, name: "eth0" });
+    machine.ip("link", "add", bridge, "address", BRIDGE, "type", "bridge");
+    machine.ip("link", "set", port, "master", bridge, "up");
+    machine.settle(bridge, INNER, 1);
     machine.run("echo 1 >/proc/sys/net/ipv4/ip_forward");
     container.settle("eth0", INNER, 2);
     container.ip("neigh", "add", `${INNER}.1`, "lladdr", BRIDGE, "dev", "eth0");
@@ -131,6 +131,27 @@ Deno.test({
     assertLess(300_000, machine.movedBy("docker0").received);
     assertLess(300_000, totalUp);
     assertLess(200_000, totalDown);
+  },
+});
+
+Deno.test({
+  name: `a dry run does not count a bridge port of any name beside the uplink${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    using site = new Site();
+    const { machine, outside } = site;
+    layCable({ namespace: machine, name: "eth0" }, { namespace: outside, name: "eth0" });
+    site.layOut({ bridge: "lan", port: "guest" });
+    site.send(300);
+    const from = machine.movedBy("eth0");
+    const { interfaces, report } = await dryRun([], { through: machine.enter });
+    const rules = Object.fromEntries(interfaces.map(({ name, rule }) => [name, rule]));
+    assertEquals(rules.guest, "virtual: bridge port");
+    assertEquals(rules.eth0, "by name: no interface has a device");
+    const { totalUp, totalDown } = report.network;
+    within({ sent: totalUp, received: totalDown }, { from, to: machine.movedBy("eth0") });
+    // The same bytes were received by the port.
+    assertLess(300_000, machine.movedBy("guest").received);
   },
 });
 
@@ -267,6 +288,29 @@ async function nextReport({ state }: StandInPanel): Promise<Moved> {
   assert(network !== undefined);
   return { sent: network.totalUp, received: network.totalDown };
 }
+
+Deno.test({
+  name: `an agent counts an interface once that is renamed${needed}`,
+  ignore: needed !== "",
+  async fn() {
+    await withAgent(async (site, panel) => {
+      const { machine } = site;
+      const report = async (name: string) => {
+        const from = machine.movedBy("eth0", name);
+        within(await nextReport(panel), { from, to: machine.movedBy("eth0", name) });
+      };
+      makeMuchUsed(site, 3000);
+      site.container.ip("link", "set", "eth1", "netns", machine.name);
+      await report("eth1");
+      for (const [from, to] of [["eth1", "lan1"], ["lan1", "eth9"]] as const) {
+        machine.ip("link", "set", from, "name", to);
+        await nextReport(panel);
+        await report(to);
+      }
+      assertLess(3_000_000, machine.movedBy("eth9").sent);
+    });
+  },
+});
 
 /** An interface that has moved a lot in the container's network before it comes to the machine. */
 function makeMuchUsed({ container }: Site, count: number): void {
