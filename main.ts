@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<Command | "dry run", () => Promise<CommandFuncti
   "traffic set": async () => (await import("./lib/cli/traffic.ts")).runTrafficSet,
   "install": async () => (await import("./lib/cli/install.ts")).runInstall,
   "uninstall": async () => (await import("./lib/cli/uninstall.ts")).runUninstall,
+  "status": async () => (await import("./lib/cli/status.ts")).runStatus,
   "doctor": async () => (await import("./lib/cli/doctor.ts")).runDoctor,
   "config show": async () => (await import("./lib/cli/config_show.ts")).runConfigShow,
   "health": async () => (await import("./lib/cli/health.ts")).runHealth,

@@ -24,6 +24,7 @@ import { RemoteControl, type RemoteControlOptions } from "../remote/remote_contr
 import type { MachineFacts, ProbeResult, ProbeTask } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { ProbeRunner, Services } from "./agent.ts";
+import { PanelMonitor } from "./panel_monitor.ts";
 
 /** Opens and starts everything that needs files or programs before the process is sealed. */
 export class BackgroundServices {
@@ -31,6 +32,7 @@ export class BackgroundServices {
   readonly #facts: MachineFacts;
   readonly #health: HealthFile | undefined;
   readonly #shell: Shell | undefined;
+  readonly #monitors: PanelMonitor[] = [];
 
   /** `os` is the runtime's name of the system. */
   constructor(machine: OpenedMachine, config: Config, { os }: { os: string }) {
@@ -51,7 +53,11 @@ export class BackgroundServices {
   /** Probes and remote control for one panel, as its configuration allows. */
   open(
     connection: PanelConnection,
-    { config, onResult }: { config: Config; onResult: (result: ProbeResult) => void },
+    { config, onResult, monitor }: {
+      config: Config;
+      onResult: (result: ProbeResult) => void;
+      monitor: Pick<PanelMonitor, "onProbes">;
+    },
   ): Services {
     const { machine } = this.#machine;
     return {
@@ -60,6 +66,7 @@ export class BackgroundServices {
         shell: this.#shell,
         allowLoopback: config.allowLocalProbes,
         onResult,
+        monitor,
       }),
       control: openRemoteControl(config, connection),
     };
@@ -70,6 +77,16 @@ export class BackgroundServices {
     this.#health?.accepted(intervalMs);
   }
 
+  /** Watches the connection to one panel, for the command `status`. */
+  watch(panel: string): PanelMonitor {
+    const monitor = new PanelMonitor(panel, {
+      onChange: (options) =>
+        this.#health?.setPanels(this.#monitors.map((monitor) => monitor.health()), options),
+    });
+    this.#monitors.push(monitor);
+    return monitor;
+  }
+
   /** Closes the health file and ends the helper shell. */
   async close(): Promise<void> {
     this.#health?.close();
@@ -78,10 +95,11 @@ export class BackgroundServices {
 }
 
 function openProbes(
-  { shell, allowLoopback, onResult }: {
+  { shell, allowLoopback, onResult, monitor }: {
     shell: Shell | undefined;
     allowLoopback: boolean;
     onResult: (result: ProbeResult) => void;
+    monitor: Pick<PanelMonitor, "onProbes">;
   },
 ): ProbeRunner {
   const prober = new Prober({ shell, allowLoopback });
@@ -89,7 +107,10 @@ function openProbes(
   const schedule = new ProbeSchedule({ probe, onResult });
   const onDemand = new OnDemandProbes({ probe, onResult });
   return {
-    update: (tasks: readonly ProbeTask[]) => schedule.update(tasks),
+    update(tasks: readonly ProbeTask[]) {
+      schedule.update(tasks);
+      monitor.onProbes(tasks.length);
+    },
     runOnce: (order: ProbeOrder) => onDemand.order(order),
     stop() {
       schedule.stop();

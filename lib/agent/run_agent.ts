@@ -113,18 +113,38 @@ async function report(
   config: Config,
   { addresses, services, takeSnapshot, signal }: Shared,
 ): Promise<void> {
-  const connection = new PanelConnection(node, config);
+  const monitor = services.watch(panelName(node));
+  const connection = new PanelConnection({
+    endpoint: node.endpoint,
+    get token() {
+      return node.token;
+    },
+    onOutcome(error) {
+      node.onOutcome?.(error);
+      monitor.onOutcome(error);
+    },
+  }, config);
   try {
     const reporting = new Agent({
-      openLink: (listener, signals) => connection.openLink(listener, signals),
+      openLink: (listener, signals) =>
+        connection.openLink({
+          ...listener,
+          onTransport(transport) {
+            monitor.onTransport(transport);
+            listener.onTransport(transport);
+          },
+        }, signals),
       http: connection.clientV1,
       panelLog: connection.log,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
       takeSnapshot,
-      onAccepted: (intervalMs) => services.accepted(intervalMs),
+      onAccepted(intervalMs) {
+        monitor.onAccepted();
+        services.accepted(intervalMs);
+      },
       lookUpAddresses: (signal) => addresses.lookup(signal),
-      openServices: (onResult) => services.open(connection, { config, onResult }),
+      openServices: (onResult) => services.open(connection, { config, onResult, monitor }),
     }).run(signal);
     logPanel(node);
     await reporting;

@@ -17,10 +17,7 @@ import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { dirname } from "../parse/path.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
-import { type InstallRecord, readInstallRecord } from "../service/install_record.ts";
-import { serviceManager } from "../service/managers.ts";
-import { servicePaths } from "../service/service_paths.ts";
-import { currentSystem } from "../service/target_system.ts";
+import { findService, serviceText } from "../service/installed_service.ts";
 import { knowsReleases, VERSION } from "../version.ts";
 import { type Check, type CheckResult, result } from "./checks.ts";
 import { checkHealth } from "./health.ts";
@@ -124,11 +121,10 @@ function checkAgent(config: Config): CheckResult {
 
 async function checkService(
   config: Config,
-  { os, env, signal }: Platform & { env: Environment; signal: AbortSignal },
+  options: Platform & { env: Environment; signal: AbortSignal },
 ): Promise<CheckResult> {
-  const system = currentSystem({ env, printLine: () => {} });
-  const record = findInstallRecord(config.serviceName, { os, env });
-  if (record === undefined) {
+  const service = await findService(config.serviceName, options);
+  if (service === undefined) {
     return {
       ...result("skipped", "not installed as a service", "没有安装为服务"),
       advice: {
@@ -137,44 +133,16 @@ async function checkService(
       },
     };
   }
-  const { service: name, scope, manager: kind, logFile } = record;
-  const { home, uid } = system;
-  const manager = serviceManager(kind, { name, scope, logFile, home, uid });
-  const [active, enabled] = await Promise.all(
-    [manager.isActive, manager.isEnabled].map(async (command) =>
-      (await system.tools.run(command, { signal })).code === 0
-    ),
-  );
-  const text = {
-    en: `${name} (${kind}) ${active ? "is running" : "is not running"}, ${
-      enabled ? "and starts at boot" : "and does not start at boot"
-    }`,
-    zh: `${name}（${kind}）${active ? "正在运行" : "没有运行"}，${
-      enabled ? "开机自动启动" : "开机时不会启动"
-    }`,
-  };
-  if (active && enabled) return { status: "ok", text };
+  const text = serviceText(service);
+  if (service.isActive && service.isEnabled) return { status: "ok", text };
   return {
     status: "failed",
     text,
     advice: {
-      en: `see its log: ${manager.logHint}; \`install\` again repairs the service`,
-      zh: `请看它的日志：${manager.logHint}；再次执行 \`install\` 可修复服务`,
+      en: `see its log: ${service.logHint}; \`install\` again repairs the service`,
+      zh: `请看它的日志：${service.logHint}；再次执行 \`install\` 可修复服务`,
     },
   };
-}
-
-/** The record of a service of this user, or of the system. */
-function findInstallRecord(
-  name: string,
-  { os, env }: { os: string; env: Environment },
-): InstallRecord | undefined {
-  const owner = { home: env.HOME ?? "", userRuntimeDir: "", os };
-  for (const scope of Deno.uid() === 0 ? ["system"] as const : ["user", "system"] as const) {
-    const record = readInstallRecord(servicePaths(name, { ...owner, scope }).record);
-    if (record !== undefined) return record;
-  }
-  return undefined;
 }
 
 function checkInterfaces({ machine: { collectors } }: OpenedMachine): CheckResult {

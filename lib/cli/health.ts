@@ -36,13 +36,13 @@ export function checkHealth(
   { json = false, nowMs = Date.now() }: { json?: boolean; nowMs?: number } = {},
 ): HealthResult {
   const health = readHealth(folders);
-  const problem = problemOf(health, nowMs);
+  const problem = healthProblem(health, nowMs);
   const isHealthy = problem === undefined;
   const reason = problem ?? `a report was accepted ${age(health, nowMs)} ago`;
   if (!json) return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${reason}\n`, isHealthy };
   const shown = {
     healthy: isHealthy,
-    told: reason,
+    reason,
     running: health?.isRunning ?? false,
     ...(health !== undefined && {
       pid: health.pid,
@@ -55,21 +55,31 @@ export function checkHealth(
   return { text: JSON.stringify(shown, null, 2) + "\n", isHealthy };
 }
 
-/** The problem in words; `undefined` if there is none. */
-function problemOf(health: Health | undefined, nowMs: number): string | undefined {
+/** The problem in words, with the last failure of each panel; `undefined` if there is none. */
+export function healthProblem(health: Health | undefined, nowMs: number): string | undefined {
   if (health === undefined) return "no agent runs here that this user can see";
   if (!health.isRunning) return "the agent exited unexpectedly";
   const { acceptedAtMs, intervalMs } = health;
-  if (acceptedAtMs === undefined) return "no report was accepted yet";
+  const reason = failureTexts(health);
+  if (acceptedAtMs === undefined) return `no report was accepted yet${reason}`;
   const agoMs = nowMs - acceptedAtMs;
   const maxAgeMs = MAX_AGE_INTERVALS * intervalMs;
   if (agoMs > maxAgeMs) {
     return `the last report was accepted ${age(health, nowMs)} ago, which is more than ` +
-      `${MAX_AGE_INTERVALS} × ${intervalMs / 1000} s`;
+      `${MAX_AGE_INTERVALS} × ${intervalMs / 1000} s${reason}`;
   }
   // A clock that was set back would otherwise look healthy until it reaches that time again.
   if (agoMs < -maxAgeMs) return "the clock was set back, and no report was accepted since";
   return undefined;
+}
+
+/** The last failure of each panel that accepts no reports now. */
+function failureTexts({ panels }: Health): string {
+  const texts = panels.filter(({ failures }) => failures > 0).flatMap(({ panel, error }) => {
+    if (error === undefined) return [];
+    return panels.length === 1 ? [error.text] : [`${panel}: ${error.text}`];
+  });
+  return texts.length === 0 ? "" : `: ${texts.join("; ")}`;
 }
 
 function age(health: Health | undefined, nowMs: number): string {

@@ -55,6 +55,16 @@ export const COMMANDS = {
     usage: "uninstall [--print]",
     help: { en: "remove the service and all its files", zh: "删除服务及其全部文件" },
   },
+  "status": {
+    usage: "status [--json]",
+    help: { en: "show what the running agent does", zh: "显示运行中的 Agent 的状态" },
+    details: {
+      en: "Shows version, panel, transport, the last report, failures, probes, memory, seal and " +
+        "service. The exit code is 0 if the panel accepts its reports.",
+      zh:
+        "显示版本、面板、传输方式、上次上报、失败、探测、内存、沙箱和服务。面板接受上报时退出码为 0。",
+    },
+  },
   "doctor": {
     usage: "doctor [options] [--json]",
     help: { en: "find out what is wrong", zh: "检查出了什么问题" },

@@ -102,6 +102,7 @@ const INSTALLED_COMMANDS: readonly Command[] = [
   "traffic show",
   "traffic set",
   "health",
+  "status",
   "doctor",
   "config show",
 ];

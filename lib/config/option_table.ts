@@ -45,6 +45,7 @@ const SERVICE_COMMANDS: readonly Command[] = [
   "install",
   "uninstall",
   "update",
+  "status",
   "doctor",
   "config show",
   "health",
@@ -64,6 +65,7 @@ const JSON_COMMANDS: readonly Command[] = [
   "report",
   "traffic show",
   "traffic set",
+  "status",
   "doctor",
   "config show",
   "health",
@@ -77,6 +79,7 @@ const LOG_COMMANDS: readonly Command[] = ["report", "install", "demo", "update"]
 /** Commands with output in both languages. */
 const LANGUAGE_COMMANDS: readonly Command[] = [
   "help",
+  "status",
   "doctor",
   "config show",
   "completions bash",

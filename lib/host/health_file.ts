@@ -3,9 +3,29 @@ import { openRegularFile } from "./regular_file.ts";
 /** The file's name in one of the runtime folders. */
 export const HEALTH_FILE = "health";
 /** The record always has this size, so that a sealed process never has to shorten the file. */
-export const HEALTH_BYTES = 1024;
-/** A reason why there is no seal is cut behind this. */
-const MAX_SANDBOX_LENGTH = 200;
+export const HEALTH_BYTES = 8192;
+/** Longer texts, such as the reason of a missing seal, are cut. */
+const MAX_TEXT_LENGTH = 300;
+/** Panels whose state fits into the record, whatever their texts are. */
+const MAX_PANELS = 8;
+
+/** The state of the connection to one panel. */
+export interface PanelHealth {
+  /** Host and path of its address. */
+  readonly panel: string;
+  /** The transport in use; `undefined` during an outage. */
+  readonly transport?: string | undefined;
+  /** When the transport was chosen, or the outage has begun, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** When the panel last accepted a report; `undefined` before the first. */
+  readonly acceptedAtMs?: number | undefined;
+  /** Calls that failed since then. */
+  readonly failures: number;
+  /** The last failure in words, and when it was. */
+  readonly error?: { readonly text: string; readonly atMs: number } | undefined;
+  /** Probes that are repeated. */
+  readonly probes: number;
+}
 /** How often a lock is tried that another process has, and the time between. */
 const LOCK_TRIES = 10;
 const PAUSE_MS = 5;
@@ -23,6 +43,8 @@ export class HealthFile {
   #intervalMs = 0;
   #acceptedAtMs: number | undefined;
   #sandbox = "";
+  #panels: readonly PanelHealth[] = [];
+  readonly #startedAtMs = Date.now();
 
   private constructor(path: string, file: Deno.FsFile, version: string) {
     this.path = path;
@@ -54,8 +76,18 @@ export class HealthFile {
 
   /** Names the walls around this process, or says that there are none. */
   setSandbox(text: string): void {
-    this.#sandbox = text.slice(0, MAX_SANDBOX_LENGTH);
+    this.#sandbox = text.slice(0, MAX_TEXT_LENGTH);
     this.#tryWrite();
+  }
+
+  /** Sets the state of all panels; `now` writes it at once, and not only with the next report. */
+  setPanels(panels: readonly PanelHealth[], { now }: { now: boolean }): void {
+    this.#panels = panels.slice(0, MAX_PANELS).map((panel) => ({
+      ...panel,
+      panel: panel.panel.slice(0, MAX_TEXT_LENGTH),
+      error: panel.error && { ...panel.error, text: panel.error.text.slice(0, MAX_TEXT_LENGTH) },
+    }));
+    if (now) this.#tryWrite();
   }
 
   /** The panel has accepted a report at `atMs`, and the next one is due after `intervalMs`. */
@@ -84,17 +116,28 @@ export class HealthFile {
   }
 
   #write({ isStopped = false } = {}): void {
+    const whole = this.#record(this.#panels, isStopped);
+    const record = whole.length < HEALTH_BYTES ? whole : this.#record([], isStopped);
+    this.#file.seekSync(0, Deno.SeekMode.Start);
+    this.#file.writeSync(new TextEncoder().encode(record.padEnd(HEALTH_BYTES - 1) + "\n"));
+  }
+
+  /** JSON in ASCII, so that characters are bytes. */
+  #record(panels: readonly PanelHealth[], isStopped: boolean): string {
     const record = JSON.stringify({
       pid: Deno.pid,
       version: this.#version,
+      startedAtMs: this.#startedAtMs,
       intervalMs: this.#intervalMs,
       acceptedAtMs: this.#acceptedAtMs,
       sandbox: this.#sandbox,
+      panels,
       isStopped,
     });
-    // The reason of a missing seal is ASCII, as system errors are, so characters are bytes.
-    this.#file.seekSync(0, Deno.SeekMode.Start);
-    this.#file.writeSync(new TextEncoder().encode(record.padEnd(HEALTH_BYTES - 1) + "\n"));
+    return record.replace(
+      /[\u0080-\uffff]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
   }
 }
 

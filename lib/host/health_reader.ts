@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HEALTH_BYTES, HEALTH_FILE } from "./health_file.ts";
+import { HEALTH_BYTES, HEALTH_FILE, type PanelHealth } from "./health_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { closeSync, constants, fstatSync, openSync } = await import("node:fs");
@@ -19,6 +19,10 @@ export interface Health {
   readonly intervalMs: number;
   /** When the panel last accepted a report, by this machine's clock; `undefined` before the first. */
   readonly acceptedAtMs: number | undefined;
+  /** When the agent was started, in milliseconds since 1970. */
+  readonly startedAtMs: number | undefined;
+  /** The state of the connection to each panel. */
+  readonly panels: readonly PanelHealth[];
   /** The walls around the process, in words; empty before it was decided. */
   readonly sandbox: string;
   /** Whether that agent still runs. */
@@ -80,5 +84,44 @@ function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
   if (acceptedAtMs !== undefined && typeof acceptedAtMs !== "number") {
     throw new TypeError("no time");
   }
-  return { pid, version, intervalMs, acceptedAtMs, sandbox };
+  const { startedAtMs, panels = [] }: Record<string, unknown> = { ...record };
+  return {
+    pid,
+    version,
+    startedAtMs: optionalNumber(startedAtMs),
+    intervalMs,
+    acceptedAtMs,
+    sandbox,
+    panels: Array.isArray(panels) ? panels.map(parsePanel) : [],
+  };
+}
+
+/** @throws {Error} When no agent has written it. */
+function parsePanel(value: unknown): PanelHealth {
+  const { panel, transport, sinceMs, acceptedAtMs, failures, error, probes }: Record<
+    string,
+    unknown
+  > = { ...Object(value) };
+  const { text, atMs }: Record<string, unknown> = { ...Object(error) };
+  if (typeof panel !== "string" || typeof sinceMs !== "number") throw new TypeError("no panel");
+  return {
+    panel: printable(panel),
+    transport: typeof transport === "string" ? printable(transport) : undefined,
+    sinceMs,
+    acceptedAtMs: optionalNumber(acceptedAtMs),
+    failures: optionalNumber(failures) ?? 0,
+    error: typeof text === "string" && typeof atMs === "number"
+      ? { text: printable(text), atMs }
+      : undefined,
+    probes: optionalNumber(probes) ?? 0,
+  };
+}
+
+function optionalNumber(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+/** Root prints texts of another user here. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
 }

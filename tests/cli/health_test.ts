@@ -88,7 +88,7 @@ Deno.test("checkHealth() tells the same as JSON", () => {
     assertEquals(isHealthy, true);
     assertEquals(JSON.parse(text), {
       healthy: true,
-      told: "a report was accepted 1.2 s ago",
+      reason: "a report was accepted 1.2 s ago",
       running: true,
       pid: Deno.pid,
       version: "1.2.3",
@@ -99,7 +99,7 @@ Deno.test("checkHealth() tells the same as JSON", () => {
   withFolder((folder) => {
     assertEquals(JSON.parse(checkHealth([folder], { json: true }).text), {
       healthy: false,
-      told: "no agent runs here that this user can see",
+      reason: "no agent runs here that this user can see",
       running: false,
     });
   });
@@ -113,5 +113,27 @@ Deno.test("checkHealth() says one line and no odd number, whatever the clock say
       assertEquals(/^(Healthy|Unhealthy): [^\n]+\n$/.test(text), true, text);
       assertEquals(/NaN|undefined|Infinity|-\d/.test(text), false, text);
     }));
+  });
+});
+
+Deno.test("checkHealth() gives the last failure as the reason, for each panel that fails", () => {
+  withFolder((folder) => {
+    const file = HealthFile.open([folder], ABOUT);
+    const error = { text: "Cannot connect", atMs: NOW };
+    const failing = { panel: "p.example", sinceMs: NOW, failures: 2, error, probes: 0 };
+    try {
+      file?.setPanels([failing], { now: true });
+      const { text } = checkHealth([folder], { nowMs: NOW });
+      assertEquals(text, "Unhealthy: no report was accepted yet: Cannot connect\n");
+      file?.setPanels([failing, { ...failing, panel: "q", failures: 0 }], { now: false });
+      file?.accepted(1000, { atMs: NOW });
+      assertEquals(checkHealth([folder], { nowMs: NOW + 4000 }).text.trim().split(": ").slice(-2), [
+        "p.example",
+        "Cannot connect",
+      ]);
+      assertEquals(checkHealth([folder], { nowMs: NOW }).isHealthy, true);
+    } finally {
+      file?.close();
+    }
   });
 });

@@ -27,7 +27,9 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
       acceptedAtMs: undefined,
       sandbox: "",
     };
-    assertEquals(readHealth(["/nowhere", folder]), before);
+    const { startedAtMs, ...about } = readHealth(["/nowhere", folder]) ?? {};
+    assertEquals(about, { ...before, panels: [] });
+    assert(startedAtMs !== undefined && startedAtMs <= Date.now());
     file.accepted(3000, { atMs: 1234 });
     const { acceptedAtMs, intervalMs } = readHealth([folder]) ?? {};
     assertEquals([acceptedAtMs, intervalMs], [1234, 3000]);
@@ -68,12 +70,13 @@ Deno.test({
       }).spawn();
       const reader = child.stdout.getReader();
       await reader.read();
-      const { acceptedAtMs = 0, ...about } = readHealth([folder]) ?? {};
+      const { acceptedAtMs = 0, startedAtMs: _, ...about } = readHealth([folder]) ?? {};
       assertEquals(about, {
         ...ABOUT,
         pid: child.pid,
         intervalMs: 3000,
         sandbox: "sealed",
+        panels: [],
         isRunning: true,
       });
       assert(acceptedAtMs >= soonestMs && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
@@ -176,5 +179,31 @@ Deno.test("readHealth() takes nothing that no agent has written", async () => {
       Deno.writeTextFileSync(`${folder}/health`, text);
       assertEquals(readHealth([folder]), undefined, text);
     }
+  });
+});
+
+Deno.test("HealthFile keeps the state of each panel, whatever is in its texts", async () => {
+  await withFolder((folder) => {
+    const file = HealthFile.open([folder], ABOUT);
+    const panel = {
+      panel: "p.example",
+      transport: "v2 POST",
+      sinceMs: 1,
+      acceptedAtMs: 2,
+      failures: 3,
+      error: { text: "坏了 \n\u202e\ud800", atMs: 4 },
+      probes: 5,
+    };
+    file?.setPanels([panel], { now: true });
+    assertEquals(readHealth([folder])?.panels, [{
+      ...panel,
+      error: { text: "坏了  \ud800", atMs: 4 },
+    }]);
+    const long = { ...panel, error: { text: "长".repeat(5000), atMs: 4 } };
+    file?.setPanels(Array.from({ length: 20 }, () => long), { now: true });
+    assertEquals(readHealth([folder])?.panels, [], "they don't fit");
+    file?.setPanels([long], { now: true });
+    assertEquals(readHealth([folder])?.panels[0]?.error?.text.length, 300);
+    file?.close();
   });
 });

@@ -44,7 +44,8 @@ export class FakeAgent implements RestartableAgent {
     try {
       const { version, reports }: Kept = JSON.parse(Deno.readTextFileSync(this.#path));
       const acceptedAtMs = reports ? Date.now() : undefined;
-      return { pid: 1, version, intervalMs: 1000, acceptedAtMs, sandbox: "", isRunning: true };
+      const rest = { startedAtMs: 0, panels: [], sandbox: "", isRunning: true };
+      return { pid: 1, version, intervalMs: 1000, acceptedAtMs, ...rest };
     } catch {
       return undefined;
     }

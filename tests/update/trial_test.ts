@@ -12,6 +12,8 @@ const NEW = {
   intervalMs: 1000,
   acceptedAtMs: 1,
   sandbox: "",
+  startedAtMs: 0,
+  panels: [],
   isRunning: true,
 };
 

@@ -1,0 +1,174 @@
+/**
+ * The command `status`: what the running agent does, by its health file, and its service.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import type { Language, Translation } from "../config/language.ts";
+import type { PanelHealth } from "../host/health_file.ts";
+import { type Health, readHealth } from "../host/health_reader.ts";
+import { runtimeFolders } from "../host/paths.ts";
+import { formatByteCount } from "../parse/byte_size.ts";
+import { findService, type ServiceState, serviceText } from "../service/installed_service.ts";
+import { type CommandContext, supportedPlatform } from "./command.ts";
+import { healthProblem } from "./health.ts";
+import { displayWidth } from "./help.ts";
+
+/** Everything that `status` shows. */
+export interface Status {
+  readonly health: Health | undefined;
+  /** Memory of the agent in bytes, without what it shares; `undefined` if unknown. */
+  readonly memoryBytes: number | undefined;
+  /** `undefined` if it is not installed as a service. */
+  readonly service: ServiceState | undefined;
+  readonly nowMs: number;
+}
+
+const TEXTS = {
+  none: { en: "No agent runs here that this user can see", zh: "没有看到正在运行的 Agent" },
+  agent: { en: "Agent", zh: "Agent" },
+  panel: { en: "Panel", zh: "面板" },
+  report: { en: "Last report", zh: "上次上报" },
+  failures: { en: "Failures", zh: "失败" },
+  probes: { en: "Probes", zh: "探测" },
+  memory: { en: "Memory", zh: "内存" },
+  seal: { en: "Seal", zh: "沙箱" },
+  service: { en: "Service", zh: "服务" },
+} as const satisfies Readonly<Record<string, Translation>>;
+
+/** Columns of the names. */
+const NAME_WIDTH = 13;
+
+/** Prints the state of the agent; the exit code is 0 if its reports are accepted. */
+export async function runStatus(config: Config, context: CommandContext): Promise<number> {
+  const { os } = supportedPlatform();
+  const { env, signal } = context;
+  const health = readHealth(runtimeFolders(config));
+  const status: Status = {
+    health,
+    memoryBytes: health?.isRunning ? memoryOf(health.pid) : undefined,
+    service: await findService(config.serviceName, { os, env, signal }),
+    nowMs: Date.now(),
+  };
+  context.print(config.json ? statusJson(status) : statusText(status, config.language));
+  return healthProblem(health, status.nowMs) === undefined ? 0 : 1;
+}
+
+/** The state for people. */
+export function statusText(status: Status, language: Language): string {
+  const { health, memoryBytes, service, nowMs } = status;
+  const rows: [keyof typeof TEXTS, string][] = [];
+  if (health !== undefined) {
+    rows.push(["agent", agentText(health, nowMs)[language]]);
+    for (const panel of health.panels) rows.push(...panelRows(panel, { health, nowMs, language }));
+    if (memoryBytes !== undefined) rows.push(["memory", formatByteCount(memoryBytes)]);
+    if (health.sandbox !== "") rows.push(["seal", health.sandbox]);
+  }
+  if (service !== undefined) rows.push(["service", serviceText(service)[language]]);
+  const head = health === undefined ? `${TEXTS.none[language]}\n` : "";
+  return head + rows.map(([name, text]) => {
+    const title = TEXTS[name][language];
+    return `${title}${" ".repeat(Math.max(1, NAME_WIDTH - displayWidth(title)))}${text}\n`;
+  }).join("");
+}
+
+function agentText({ version, pid, isRunning, startedAtMs }: Health, nowMs: number): Translation {
+  if (!isRunning) {
+    return {
+      en: `version ${version} exited unexpectedly (process ${pid})`,
+      zh: `版本 ${version} 意外退出（进程 ${pid}）`,
+    };
+  }
+  const since = startedAtMs === undefined ? "" : duration(nowMs - startedAtMs);
+  return {
+    en: `version ${version}, process ${pid}${since && `, running for ${since}`}`,
+    zh: `版本 ${version}，进程 ${pid}${since && `，已运行 ${since}`}`,
+  };
+}
+
+function panelRows(
+  panel: PanelHealth,
+  { health, nowMs, language }: { health: Health; nowMs: number; language: Language },
+): [keyof typeof TEXTS, string][] {
+  const { transport, sinceMs, acceptedAtMs, failures, error, probes } = panel;
+  const since = duration(nowMs - sinceMs);
+  const connection: Translation = transport === undefined
+    ? { en: `${panel.panel}, not connected for ${since}`, zh: `${panel.panel}，未连接已 ${since}` }
+    : {
+      en: `${panel.panel}, by ${transport} for ${since}`,
+      zh: `${panel.panel}，经 ${transport} 已 ${since}`,
+    };
+  const every = health.intervalMs > 0 ? ` (${health.intervalMs / 1000} s)` : "";
+  const report: Translation = acceptedAtMs === undefined
+    ? { en: "none was accepted yet", zh: "还没有被接受过" }
+    : {
+      en: `accepted ${duration(nowMs - acceptedAtMs)} ago${every}`,
+      zh: `${duration(nowMs - acceptedAtMs)} 前被接受${every}`,
+    };
+  const rows: [keyof typeof TEXTS, string][] = [
+    ["panel", connection[language]],
+    ["report", report[language]],
+  ];
+  if (error !== undefined) {
+    const ago = duration(nowMs - error.atMs);
+    const text: Translation = {
+      en: `${failures} since the last report; the last one ${ago} ago: ${error.text}`,
+      zh: `上次上报之后 ${failures} 次；最近一次在 ${ago} 前：${error.text}`,
+    };
+    rows.push(["failures", text[language]]);
+  }
+  rows.push(["probes", String(probes)]);
+  return rows;
+}
+
+/** A duration such as `0.4 s`, `42 s`, `5 min`, `3 h` or `2 d`, rounded down. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;
+}
+
+function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
+  const time = (ms: number | undefined) =>
+    ms === undefined ? undefined : new Date(ms).toISOString();
+  const problem = healthProblem(health, nowMs);
+  const shown = {
+    healthy: problem === undefined,
+    problem,
+    running: health?.isRunning ?? false,
+    pid: health?.pid,
+    version: health?.version,
+    startedAt: time(health?.startedAtMs),
+    intervalSeconds: health && health.intervalMs > 0 ? health.intervalMs / 1000 : undefined,
+    memoryBytes,
+    sandbox: health?.sandbox,
+    panels: health?.panels.map((it) => ({
+      panel: it.panel,
+      transport: it.transport,
+      since: time(it.sinceMs),
+      acceptedAt: time(it.acceptedAtMs),
+      failures: it.failures,
+      error: it.error && { text: it.error.text, at: time(it.error.atMs) },
+      probes: it.probes,
+    })),
+    service,
+  };
+  return JSON.stringify(shown, null, 2) + "\n";
+}
+
+/** Resident memory of a process from `/proc/PID/status`, in bytes. */
+function memoryOf(pid: number): number | undefined {
+  try {
+    const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(
+      Deno.readTextFileSync(`/proc/${pid}/status`),
+    ) ?? [];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}

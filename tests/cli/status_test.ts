@@ -1,0 +1,93 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { duration, type Status, statusText } from "../../lib/cli/status.ts";
+
+const NOW = Date.UTC(2024, 1, 29, 12);
+const PANEL = {
+  panel: "p.example/x",
+  transport: "v2 WebSocket",
+  sinceMs: NOW - 300_000,
+  acceptedAtMs: NOW - 1234,
+  failures: 0,
+  error: undefined,
+  probes: 5,
+};
+const STATUS: Status = {
+  health: {
+    pid: 7,
+    version: "1.2.3",
+    startedAtMs: NOW - 3 * 86_400_000,
+    intervalMs: 3000,
+    acceptedAtMs: NOW - 1234,
+    sandbox: "sealed by the kernel and the runtime",
+    panels: [PANEL],
+    isRunning: true,
+  },
+  memoryBytes: 52 * 1024 * 1024,
+  service: {
+    name: "komari-agent-deno",
+    manager: "systemd",
+    isActive: true,
+    isEnabled: false,
+    logHint: "journalctl -f",
+  },
+  nowMs: NOW,
+};
+
+Deno.test("statusText() shows agent, panel, report, probes, memory, seal and service", () => {
+  assertEquals(statusText(STATUS, "en").split("\n"), [
+    "Agent        version 1.2.3, process 7, running for 3 d",
+    "Panel        p.example/x, by v2 WebSocket for 5 min",
+    "Last report  accepted 1.2 s ago (3 s)",
+    "Probes       5",
+    "Memory       52.0 MiB",
+    "Seal         sealed by the kernel and the runtime",
+    "Service      komari-agent-deno (systemd) is running, and does not start at boot",
+    "",
+  ]);
+  assertStringIncludes(
+    statusText(STATUS, "zh"),
+    "面板         p.example/x，经 v2 WebSocket 已 5 min",
+  );
+});
+
+Deno.test("statusText() shows what fails, for each panel", () => {
+  const broken = {
+    ...PANEL,
+    panel: "q.example",
+    transport: undefined,
+    acceptedAtMs: undefined,
+    failures: 3,
+    error: { text: "Cannot connect", atMs: NOW - 60_000 },
+  };
+  const health = STATUS.health && { ...STATUS.health, panels: [PANEL, broken] };
+  const lines = statusText({ ...STATUS, health }, "en").split("\n");
+  assertEquals(lines.slice(1, 8), [
+    "Panel        p.example/x, by v2 WebSocket for 5 min",
+    "Last report  accepted 1.2 s ago (3 s)",
+    "Probes       5",
+    "Panel        q.example, not connected for 5 min",
+    "Last report  none was accepted yet",
+    "Failures     3 since the last report; the last one 60 s ago: Cannot connect",
+    "Probes       5",
+  ]);
+});
+
+Deno.test("statusText() says that no agent runs, or that it was killed", () => {
+  const none = { ...STATUS, health: undefined, service: undefined, memoryBytes: undefined };
+  assertEquals(statusText(none, "en"), "No agent runs here that this user can see\n");
+  const health = STATUS.health && { ...STATUS.health, isRunning: false };
+  assertStringIncludes(statusText({ ...STATUS, health }, "en"), "exited unexpectedly (process 7)");
+});
+
+Deno.test("duration() rounds down to one unit", () => {
+  const table: [ms: number, text: string][] = [
+    [-5, "0.0 s"],
+    [1234, "1.2 s"],
+    [119_999, "119 s"],
+    [120_000, "2 min"],
+    [7_199_999, "119 min"],
+    [7_200_000, "2 h"],
+    [172_800_000, "2 d"],
+  ];
+  for (const [ms, text] of table) assertEquals(duration(ms), text);
+});
