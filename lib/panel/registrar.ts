@@ -163,29 +163,47 @@ export class Registrar {
   /** Whether the panel accepts a token. @throws {PanelError} When that is not clear from its answer. */
   async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
     const { endpoint, connection } = this.#options;
-    const client = new HttpClient({ dialer: new NetDialer(connection) });
-    const access = { endpoint, token };
-    const fetch = createPanelFetch(client, this.#headers());
-    try {
-      // Panels check the token first, and refuse the method then; those without version 2 are asked
-      // for the task list.
-      const call = { method: UNKNOWN_METHOD, params: {}, timeoutMs: TIMEOUT_MS, signal };
-      await new ClientV2(access, { fetch, compresses: false }).call(call).catch(async (error) => {
-        if (isUnknownMethod(error)) return;
-        if (!isUnsupported(error)) throw error;
-        await new ClientV1(access, { fetch }).fetchTasks(signal);
-      });
-      return true;
-    } catch (error) {
-      if (error instanceof PanelError && error.failure === "unauthorized") return false;
-      throw error;
-    } finally {
-      client.close();
-    }
+    return await isTokenKnown({ endpoint, token }, { connection, signal });
   }
 
   #headers(): (readonly [string, string])[] {
-    return [["user-agent", USER_AGENT], ...this.#options.connection.headers];
+    return panelHeaders(this.#options.connection);
+  }
+}
+
+function panelHeaders(
+  { headers }: Pick<ConnectionConfig, "headers">,
+): (readonly [string, string])[] {
+  return [["user-agent", USER_AGENT], ...headers];
+}
+
+/**
+ * Whether a panel accepts a token, by a call that does not bring the node online.
+ *
+ * @throws {PanelError} When that is not clear from its answer.
+ * @throws The signal's reason.
+ */
+export async function isTokenKnown(
+  access: { readonly endpoint: string; readonly token: string },
+  { connection, signal }: { connection: ConnectionConfig; signal: AbortSignal },
+): Promise<boolean> {
+  const client = new HttpClient({ dialer: new NetDialer(connection) });
+  const fetch = createPanelFetch(client, panelHeaders(connection));
+  try {
+    // Panels check the token first, and refuse the method then; those without version 2 are asked
+    // for the task list.
+    const call = { method: UNKNOWN_METHOD, params: {}, timeoutMs: TIMEOUT_MS, signal };
+    await new ClientV2(access, { fetch, compresses: false }).call(call).catch(async (error) => {
+      if (isUnknownMethod(error)) return;
+      if (!isUnsupported(error)) throw error;
+      await new ClientV1(access, { fetch }).fetchTasks(signal);
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof PanelError && error.failure === "unauthorized") return false;
+    throw error;
+  } finally {
+    client.close();
   }
 }
 

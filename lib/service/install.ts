@@ -2,6 +2,7 @@ import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { readHealth } from "../host/health_reader.ts";
+import { describeError } from "../log/log.ts";
 import { knowsReleases, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
 import { type InstallPlan, planInstall } from "./install_plan.ts";
@@ -121,7 +122,7 @@ export interface InstallOptions {
   readonly wait?: ReportWait;
   /** Further steps between preparing the files and starting the service. */
   readonly beforeStart?: (service: ServicePlan) => readonly Step[];
-  /** Whether the caller uninstalls again when no report is accepted. */
+  /** Whether the caller has tried the token, and uninstalls again when no report is accepted. */
   readonly isTrial?: boolean;
 }
 
@@ -145,6 +146,7 @@ export async function install(
   const config = mergePrevious(asked, context.previous);
   const plan = planInstall(config, system, context);
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
+  if (!isTrial) await requireKnownToken(config, system, signal);
   if (config.print) {
     const steps = [...plan.prepare, ...beforeStart(plan.service), ...plan.start];
     printSteps(steps, { system, secrets: config.secrets });
@@ -171,6 +173,32 @@ export async function install(
   }
   await printLastLog(plan, { system, signal, isTrial });
   return `the panel accepted no report within ${limit}`;
+}
+
+/**
+ * Tries the token before anything is written, unless nothing is going to be.
+ *
+ * @throws {Error} When the panel rejects it. A panel that can't be reached is only named: it may be
+ * down for now.
+ */
+export async function requireKnownToken(
+  config: Config,
+  system: Pick<TargetSystem, "isTokenKnown" | "printLine">,
+  signal: AbortSignal,
+): Promise<void> {
+  if (config.print || config.token === "") return;
+  let isKnown = true;
+  try {
+    isKnown = await system.isTokenKnown(config, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    system.printLine(`Note: the token could not be checked: ${describeError(error)}`);
+  }
+  if (isKnown) return;
+  throw new Error(
+    `Cannot install: ${config.endpoint} does not know this token, so nothing was changed; copy it ` +
+      "again from the panel, where it follows -t in the node's install command",
+  );
 }
 
 /** Prints steps with all secrets hidden. */

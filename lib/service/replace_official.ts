@@ -3,7 +3,7 @@ import { requireCredentials } from "../config/credentials.ts";
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
 import { describeError } from "../log/log.ts";
-import { install, type InstallOptions, printSteps } from "./install.ts";
+import { install, type InstallOptions, printSteps, requireKnownToken } from "./install.ts";
 import { readInstallContext } from "./install_context.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { commandStep, type Step } from "./install_step.ts";
@@ -150,6 +150,7 @@ export async function replace(
   const own = options.resolveWith(imported);
   requireCredentials(own, { verb: "install" });
   await readInstallContext(own, system, options.signal);
+  await requireKnownToken(own, system, options.signal);
   printImport(official, { imported, own, system });
 
   const officialService = new OfficialService(official, { ...system, ...pacing(options) });

@@ -1,5 +1,7 @@
+import type { Config } from "../config/config.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
+import { isTokenKnown } from "../panel/registrar.ts";
 
 /** The machine, and the user on it, of an installation. */
 export interface TargetSystem {
@@ -20,6 +22,12 @@ export interface TargetSystem {
   readonly denoPath: string;
   /** Base of relative paths in options. */
   readonly folder: string;
+  /**
+   * Whether the panel accepts the token, by a call that does not bring the node online.
+   *
+   * @throws {Error} When that is not clear from its answer.
+   */
+  isTokenKnown(config: Config, signal: AbortSignal): Promise<boolean>;
   /** Prints a line for the user. */
   printLine(line: string): void;
 }
@@ -50,6 +58,7 @@ export function currentSystem(
     program: thisProgram(),
     denoPath: Deno.execPath(),
     folder: Deno.cwd(),
+    isTokenKnown: (config, signal) => isTokenKnown(config, { connection: config, signal }),
     printLine,
   };
 }

@@ -51,6 +51,7 @@ export class FakeSystem implements AsyncDisposable {
       program: { form: "binary", path: program },
       denoPath: Deno.execPath(),
       folder: "/srv/here",
+      isTokenKnown: () => Promise.resolve(true),
       printLine: (line) => void this.printed.push(line),
       ...options.system,
     };

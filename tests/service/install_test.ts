@@ -187,6 +187,51 @@ Deno.test("install() waits for a report of the agent that it has started", async
   assertStringIncludes(refusal ?? "", "no report");
 });
 
+Deno.test("install() tries the token first, and changes nothing when the panel rejects it", async () => {
+  await using fake = openrc();
+  const asked: string[] = [];
+  let accepts = true;
+  const system = {
+    ...fake.system,
+    isTokenKnown: ({ endpoint, token }: { endpoint: string; token: string }) => {
+      asked.push(`${endpoint} ${token} ${fake.calls().join()}`);
+      return Promise.resolve(accepts);
+    },
+  };
+  await install(configOf(ARGS), system, { signal, wait: PATIENCE });
+  assertEquals(asked.length, 1);
+  assertEquals(asked[0]?.trim().split(" ").length, 2, "nothing was run before");
+  const before = fake.tree();
+  fake.calls();
+  accepts = false;
+  const words = [
+    "install",
+    "-e",
+    "https://panel.example",
+    "-t",
+    "wr0ng",
+    "--install-dir",
+    "/srv/x",
+  ];
+  const error = await assertRejects(
+    () => install(configOf(words), system, { signal, wait: PATIENCE }),
+    Error,
+    "https://panel.example does not know this token",
+  );
+  assertEquals(error.message.includes("wr0ng"), false);
+  assertEquals([fake.tree(), fake.calls()], [before, []]);
+});
+
+Deno.test("install() goes on when the panel can't say whether it knows the token", async () => {
+  await using fake = openrc();
+  const system = { ...fake.system, isTokenKnown: () => Promise.reject(new Error("it is down")) };
+  await install(configOf(ARGS), system, { signal, wait: PATIENCE });
+  assertStringIncludes(fake.printed.join("\n"), "the token could not be checked: it is down");
+  assertStringIncludes(fake.printed.join("\n"), "Installed");
+  const stop = AbortSignal.abort(new Error("stopped"));
+  await assertRejects(() => install(configOf(ARGS), system, { signal: stop }), Error, "stopped");
+});
+
 Deno.test("install() with --print shows every file and command, no secret, and does nothing", async () => {
   await using fake = openrc();
   const before = fake.tree();

@@ -104,6 +104,15 @@ Deno.test("replace() prints no secret of the official agent's", async () => {
   assertStringIncludes(printed, "cf_access_client_secret");
 });
 
+Deno.test("replace() leaves the official agent running when the panel rejects the token", async () => {
+  await using machine = new OfficialMachine();
+  const before = machine.tree();
+  Object.assign(machine.system, { isTokenKnown: () => Promise.resolve(false) });
+  await assertRejects(() => run(machine, ["-t", "wr0ng"]), Error, "does not know this token");
+  assertEquals(machine.tree(), before);
+  assertEquals(machine.calls().filter((line) => !line.endsWith(" status")), []);
+});
+
 Deno.test("replace() puts the official agent back when no report is accepted", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
