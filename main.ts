@@ -7,10 +7,10 @@
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
 import { explainError, logToStandardError, print, printError } from "./lib/cli/output.ts";
 import { runReport } from "./lib/cli/report.ts";
+import { listenForStop } from "./lib/cli/stop_signal.ts";
 import { type Config, requestedLogFormat, resolveConfig } from "./lib/config/config.ts";
 import type { Command } from "./lib/config/commands.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
-import { RESTART_SIGNAL } from "./lib/host/this_program.ts";
 import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
 import { installedConfigPaths, installedRootOptions } from "./lib/service/install_record.ts";
@@ -56,7 +56,11 @@ async function main(): Promise<number> {
   };
   /** Grows: a node that registers itself gets its token later. */
   const secrets: string[] = [];
-  const stop = listenForStop();
+  const stop = listenForStop({
+    addSignalListener: Deno.addSignalListener,
+    exit: () => Deno.exit(EXIT.failure),
+    nowMs: () => performance.now(),
+  });
   const context: CommandContext = {
     ...stop,
     env: sources.env,
@@ -99,18 +103,4 @@ function isCausedBy(error: unknown, signal: AbortSignal): boolean {
     if (at === signal.reason) return true;
   }
   return false;
-}
-
-/** Aborts at the first signal to end; a second one ends the process at once. */
-function listenForStop(): Pick<CommandContext, "signal" | "isRestart"> {
-  const stop = new AbortController();
-  let first: Deno.Signal | undefined;
-  for (const signal of ["SIGINT", "SIGTERM", RESTART_SIGNAL] as const) {
-    Deno.addSignalListener(signal, () => {
-      if (first !== undefined) Deno.exit(EXIT.failure);
-      first = signal;
-      stop.abort();
-    });
-  }
-  return { signal: stop.signal, isRestart: () => first === RESTART_SIGNAL };
 }

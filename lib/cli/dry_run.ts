@@ -41,7 +41,7 @@ export async function runDryRun(config: Config, context: CommandContext): Promis
     context.printError(`Measuring twice, ${secondsBetween} s apart …`);
   }
   const result = await measureTwice(config, { ...platform, secondsBetween, signal });
-  context.print(config.json ? JSON.stringify(result, null, 2) + "\n" : dryRunTable(result));
+  context.print(config.json ? JSON.stringify(result, null, 2) + "\n" : dryRunTable(result, config));
   return 0;
 }
 
@@ -200,8 +200,15 @@ function memorySource({ collectors: { memory } }: Machine, proc: string): string
   return `${proc}/meminfo${zfs ? ", the cache of ZFS taken off" : ""}, ${rule}`;
 }
 
-/** A dry run as a table for people. */
-export function dryRunTable(dryRun: DryRun): string {
+/**
+ * A dry run as a table for people. What one rule leaves out is one line, unless everything is wanted.
+ */
+export function dryRunTable(
+  dryRun: DryRun,
+  { verbose = false }: { verbose?: boolean } = {},
+): string {
+  const decisionRows = (decisions: readonly Decision[]) =>
+    (verbose ? decisions : foldIgnored(decisions)).map(decisionRow);
   const { basicInfo, report, sources } = dryRun;
   const usage = (use: { total: number; used: number }) =>
     `${bytes(use.used)} of ${bytes(use.total)}`;
@@ -240,8 +247,8 @@ export function dryRunTable(dryRun: DryRun): string {
       ["(addresses)", sources.addresses ?? ""],
     ]),
     section("Report", rows),
-    section(titled("Interfaces", sources.interfaces), dryRun.interfaces.map(decisionRow)),
-    section(titled("Mount points", sources.mountPoints), dryRun.mountPoints.map(decisionRow)),
+    section(titled("Interfaces", sources.interfaces), decisionRows(dryRun.interfaces)),
+    section(titled("Mount points", sources.mountPoints), decisionRows(dryRun.mountPoints)),
     ...(dryRun.graphicsCards === undefined
       ? []
       : [section("Graphics cards", cardRows(dryRun.graphicsCards))]),
@@ -254,6 +261,22 @@ function cardRows(cards: readonly Decision[]): string[][] {
 
 function titled(title: string, source: string | undefined): string {
   return source === undefined ? title : `${title}, by ${source}`;
+}
+
+/** Names that a folded line shows. */
+const SHOWN_NAMES = 2;
+
+/** Puts everything that one rule leaves out into one decision, in the place of the first. */
+export function foldIgnored(decisions: readonly Decision[]): Decision[] {
+  const ignored = Map.groupBy(decisions.filter(({ counted }) => !counted), ({ rule }) => rule);
+  return decisions.flatMap((decision) => {
+    const alike = decision.counted ? [] : ignored.get(decision.rule) ?? [];
+    if (alike.length < 2) return [decision];
+    if (alike[0] !== decision) return [];
+    const names = alike.slice(0, SHOWN_NAMES).map(({ name }) => name.replace(/ \(.*/, ""));
+    const more = alike.length > SHOWN_NAMES ? ", …" : "";
+    return [{ ...decision, name: `${names.join(", ")}${more} (${alike.length} in all)` }];
+  });
 }
 
 function decisionRow({ name, counted, rule }: Decision): string[] {

@@ -551,6 +551,18 @@ export const OPTIONS = {
       zh: "采集两次，显示会发送什么、来自哪里，然后退出；不需要面板",
     },
   }),
+  verbose: toggle({
+    flag: "verbose",
+    short: "v",
+    variable: false,
+    group: "general",
+    commands: ["report"],
+    help: {
+      en:
+        "With --dry-run: show each interface and mount point that is left out in a line of its own",
+      zh: "与 --dry-run 一起使用：不统计的每个网卡和挂载点各占一行",
+    },
+  }),
   json: toggle({
     flag: "json",
     variable: false,

@@ -1,5 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type DryRun, dryRunTable, secondsBetweenMeasurements } from "../../lib/cli/dry_run.ts";
+import {
+  type DryRun,
+  dryRunTable,
+  foldIgnored,
+  secondsBetweenMeasurements,
+} from "../../lib/cli/dry_run.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
 
@@ -65,4 +70,23 @@ Deno.test("dryRunTable() shows graphics cards where they were asked for", () => 
   const card = { name: "A (5.0 %, 45 °C)", counted: true, rule: "nvidia-smi" };
   const table = dryRunTable({ ...dryRun, graphicsCards: [card] });
   assertMatch(table, /^Graphics cards\n {2}A \(5\.0 %, 45 °C\) +counted +nvidia-smi$/m);
+});
+
+Deno.test("foldIgnored() puts what one rule leaves out into one line, and keeps the rest", () => {
+  const ignored = (name: string, rule: string) => ({ name, counted: false, rule });
+  const root = { name: "/ (ext4 of /dev/vda)", counted: true, rule: "root file system" };
+  const decisions = [
+    ignored("/sys (sysfs of sysfs)", "kernel"),
+    root,
+    ignored("/proc (proc of proc)", "kernel"),
+    ignored("/run (tmpfs of run)", "in memory"),
+    ignored("/dev (devtmpfs of udev)", "kernel"),
+    { ...root, name: "/data (ext4 of /dev/vdb)" },
+  ];
+  assertEquals(foldIgnored(decisions).map(({ name }) => name), [
+    "/sys, /proc, … (3 in all)",
+    "/ (ext4 of /dev/vda)",
+    "/run (tmpfs of run)",
+    "/data (ext4 of /dev/vdb)",
+  ]);
 });
