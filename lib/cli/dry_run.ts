@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 import { startShell } from "../host/shell.ts";
 import { unmatched } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
-import { getLogger } from "../log/log.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import type { GpuDecision } from "../metrics/gpu_devices.ts";
 import { type Machine, networkFolder, type OpenedMachine } from "../metrics/machine.ts";
 import { memoryRule } from "../metrics/memory.ts";
@@ -83,7 +83,10 @@ async function measureOpened(
     queryNvidia(open, signal),
   ]);
   await machine.refresh?.();
-  const snapshot = takeSnapshot(collectors);
+  const failures = new Map<string, string>();
+  const snapshot = takeSnapshot(collectors, ({ subject, error }) => {
+    failures.set(subject, describeError(error));
+  });
   const result = toDryRun({
     machine: month === undefined
       ? machine
@@ -99,6 +102,7 @@ async function measureOpened(
     secondsBetween,
     proc: host.roots.proc,
     addressSource: addresses.source,
+    failures,
   });
   for (const notice of unmatched(config, machine)) {
     getLogger("agent").warning("{notice}", { notice });
@@ -146,6 +150,31 @@ export interface DryRunParts {
   readonly secondsBetween: number;
   readonly proc: string;
   readonly addressSource: string;
+  /** Reasons by the subjects that could not be measured. */
+  readonly failures?: ReadonlyMap<string, string>;
+}
+
+/** Subjects of failures by the keys of {@linkcode DryRun.sources}. */
+const SUBJECTS: Readonly<Record<string, string>> = {
+  cpu: "CPU use",
+  ram: "memory",
+  swap: "memory",
+  load: "load",
+  disk: "disk space",
+  network: "network traffic",
+  traffic: "network traffic",
+  connections: "connections",
+  uptime: "uptime",
+  process: "process count",
+};
+
+/** Reasons in place of the sources of values that could not be measured. */
+function failedSources(failures: ReadonlyMap<string, string>): Record<string, string> {
+  const failed = Object.entries(SUBJECTS).flatMap(([key, subject]) => {
+    const reason = failures.get(subject);
+    return reason === undefined ? [] : [[key, `not measured: ${reason}`]];
+  });
+  return Object.fromEntries(failed);
 }
 
 /** Puts the parts together, after the second measurement. */
@@ -168,6 +197,7 @@ export function toDryRun(parts: DryRunParts): DryRun {
       "uptime": `${proc}/uptime`,
       "process": processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
       ...machine.sources,
+      ...failedSources(parts.failures ?? new Map()),
       "addresses": parts.addressSource,
     },
     interfaces: traffic.interfaces(),

@@ -105,7 +105,7 @@ export function toWireReport(snapshot: Snapshot): WireReport {
     connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
     uptime: count(snapshot.uptimeSeconds),
     process: count(snapshot.processes),
-    message: message(snapshot.failures),
+    message: message([...snapshot.failures, ...cutValues(snapshot)]),
     ...(gpus.length > 0 && { gpu: toWireGpu(gpus) }),
   };
 }
@@ -225,6 +225,16 @@ export function toWireCommandResult(result: CommandResult): WireCommandResult {
 }
 
 /** Joins the descriptions of failures, with a bounded length. */
+/** Names values beyond what the panel or its numbers can hold, which are cut. */
+function cutValues({ load, traffic }: Snapshot): string[] {
+  const cut: string[] = [];
+  const load1 = load?.oneMinute ?? 0;
+  if (load1 > MAX_LOAD1) cut.push(`load1 is ${load1}, sent as ${MAX_LOAD1}`);
+  const bytes = Math.max(traffic?.sentBytes ?? 0, traffic?.receivedBytes ?? 0);
+  if (bytes > Number.MAX_SAFE_INTEGER) cut.push("total traffic is above 2^53 bytes, sent as 2^53");
+  return cut;
+}
+
 function message(failures: readonly string[]): string {
   const all = failures.join("; ");
   if (all.length <= MAX_MESSAGE_LENGTH) return all;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { toDryRun } from "../../lib/cli/dry_run.ts";
+import type { Host } from "../../lib/host/host.ts";
 import { KernelTree } from "../../lib/host/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
@@ -17,6 +18,32 @@ function hasFile(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+const NO_OPTIONS = {
+  includeNics: [],
+  excludeNics: [],
+  includeMountPoints: [],
+  memoryMode: "htop",
+} as const;
+
+const NO_FILE = { read: () => undefined, readFirstLine: () => undefined };
+
+/** The host's methods as properties, to replace some. */
+function hostOf(host: FakeMachine): Host {
+  return {
+    roots: host.roots,
+    open: (path) => host.open(path),
+    readText: (path) => host.readText(path),
+    list: (path) => host.list(path),
+    readLink: (path) => host.readLink(path),
+    exists: (path) => host.exists(path),
+    openLinkCount: (path) => host.openLinkCount(path),
+    statfs: (path) => host.statfs(path),
+    statfsAsync: (path) => host.statfsAsync(path),
+    interfaceAddresses: () => host.interfaceAddresses(),
+    monotonicMs: () => host.monotonicMs(),
+  };
 }
 
 /** Names by what was decided for them, in the order in which the decisions are told. */
@@ -75,6 +102,29 @@ for (const name of names) {
     assertEquals(measured(name), expected);
   });
 }
+
+Deno.test("toDryRun() names the reason in place of a source that could not be read", () => {
+  const host = new FakeMachine("debian-vm");
+  const machine = openLinuxMachine(
+    { ...hostOf(host), open: (path) => path === "/proc/loadavg" ? NO_FILE : host.open(path) },
+    new KernelTree(host),
+    { ...NO_OPTIONS, arch: host.description.arch },
+  );
+  const failures = new Map<string, string>();
+  const snapshot = takeSnapshot(machine.collectors, ({ subject, error }) => {
+    failures.set(subject, error instanceof Error ? error.message : "");
+  });
+  const { sources } = toDryRun({
+    ...{ machine, failures, proc: "/proc", addressSource: "", secondsBetween: 5 },
+    basicInfo: toWireBasicInfo({
+      ...{ facts: machine.readFacts(), snapshot, addresses: {}, version: "1" },
+      withoutNewColumns: false,
+    }),
+    report: toWireReport(snapshot),
+  });
+  assertEquals(sources.load, "not measured: Cannot read /proc/loadavg: no such file");
+  assertEquals(sources.uptime, "/proc/uptime");
+});
 
 Deno.test("each recorded machine has a line in the README", () => {
   assert(names.length >= 14, `only ${names.length} machines`);

@@ -193,6 +193,25 @@ Deno.test("toWireCommandResult() sends the output as it is, and a whole exit cod
   assertEquals(toWireCommandResult({ ...result, exitCode: 1.5 }).exit_code, 1);
 });
 
+Deno.test("toWireReport() names values that are cut", () => {
+  const load = { oneMinute: 4500.5, fiveMinutes: 3000, fifteenMinutes: 2000 };
+  const traffic = { sentBytes: 2 ** 53, receivedBytes: 1 };
+  const report = toWireReport({ load, traffic, failures: ["cannot measure memory"] });
+  assertEquals(report.load, { load1: 1000, load5: 3000, load15: 2000 });
+  assertEquals(report.network.totalUp, Number.MAX_SAFE_INTEGER);
+  assertEquals(
+    report.message,
+    "cannot measure memory; load1 is 4500.5, sent as 1000; " +
+      "total traffic is above 2^53 bytes, sent as 2^53",
+  );
+  const whole = toWireReport({
+    load: { ...load, oneMinute: 1000 },
+    traffic: { sentBytes: 2 ** 53 - 1, receivedBytes: 0 },
+    failures: [],
+  });
+  assertEquals(whole.message, "");
+});
+
 Deno.test("toWireReport() bounds the message, however much has failed", () => {
   const failures = Array.from({ length: 100 }, (_, at) => `cannot measure ${at}`);
   const { message } = toWireReport({ failures });
