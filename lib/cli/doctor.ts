@@ -20,7 +20,7 @@ export async function runDoctor(asked: Config, context: CommandContext): Promise
     ...panelChecks(config),
     ...machineChecks(config, { ...supportedPlatform(), env: context.env }),
   ];
-  const isColored = Deno.stdout.isTerminal() && !context.env.NO_COLOR;
+  const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
   const completed: CompletedCheck[] = [];
   for await (const check of runChecks(checks, { signal: context.signal, secrets })) {
     completed.push(check);

@@ -37,7 +37,8 @@ export function logToStandardError(
   { contexts }: Pick<LogOptions, "contexts"> = {},
 ): void {
   const forJournal = format === "text" && Deno.env.has("JOURNAL_STREAM");
-  setUpLog({ level, format, forJournal, secrets, write: printError, contexts });
+  const terminal = Deno.stderr.isTerminal() ? { colors: !Deno.noColor } : undefined;
+  setUpLog({ level, format, forJournal, terminal, secrets, write: printError, contexts });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
 

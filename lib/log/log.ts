@@ -36,6 +36,8 @@ export interface LogOptions {
   secrets: readonly string[];
   /** Writes for journald: without a time, and with the level as a number in front. */
   forJournal: boolean;
+  /** Writes for a person: with the local time, and colored levels if `colors` is set. */
+  terminal?: { readonly colors: boolean } | undefined;
   /** Writes a line, which has no line feed. */
   write: (line: string) => void;
   /** Remembers across `await` which panel a line is about; needed only with several panels. */
@@ -122,7 +124,26 @@ function formatText(record: LogRecord, options: LogOptions): string {
   const name = panel === undefined ? "" : `[${panel}] `;
   const line = `${roomOf(record)}: ${name}${messageOf(record, options)}`;
   if (options.forJournal) return `<${JOURNAL_LEVELS[record.level]}>${line}`;
-  return `${timeOf(record)} ${record.level.padEnd(7)} ${line}`;
+  const level = record.level.padEnd(7);
+  if (options.terminal === undefined) return `${timeOf(record)} ${level} ${line}`;
+  const color = options.terminal.colors ? COLORS[record.level] : undefined;
+  const shown = color === undefined ? level : `\x1b[${color}m${level}\x1b[0m`;
+  return `${localTimeOf(record)} ${shown} ${line}`;
+}
+
+/** Colors of levels on a terminal, as ANSI numbers. */
+const COLORS: Readonly<Partial<Record<LogLevel, number>>> = {
+  trace: 90,
+  debug: 90,
+  warning: 33,
+  error: 31,
+  fatal: 31,
+};
+
+function localTimeOf(record: LogRecord): string {
+  const date = new Date(record.timestamp);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map((part) => String(part).padStart(2, "0")).join(":");
 }
 
 function formatJson(record: LogRecord, options: LogOptions): string {

@@ -3,7 +3,7 @@ import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** A change of an outage that is worth a log line. */
 export interface OutageEvent {
-  readonly kind: "started" | "changed" | "ended";
+  readonly kind: "started" | "changed" | "continues" | "ended";
   readonly text: string;
 }
 
@@ -19,8 +19,17 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
 
 const PANEL = "";
 
+const MINUTE_MS = 60_000;
+/** Ages of an outage at which it is logged again; later ones follow every hour. */
+const REMINDERS_MS = [MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS];
+const HOUR_MS = 60 * MINUTE_MS;
+
 interface Outage {
   readonly sinceMs: number;
+  /** The message of the last failure. */
+  readonly text: string;
+  /** When it is logged again. */
+  readonly remindAtMs: number;
   readonly failures: number;
   /** Identifies the kind of failure. */
   readonly key: string;
@@ -29,8 +38,9 @@ interface Outage {
 }
 
 /**
- * Turns outcomes of calls into few events: one when an outage starts, one when its cause changes, and
- * one when it ends, with the number of failed calls.
+ * Turns outcomes of calls into few events: one when an outage starts, one when its cause changes, one
+ * after 1, 5 and 15 minutes and then every hour while it continues, and one when it ends, with the
+ * number of failed calls.
  *
  * An outage of the whole panel is one outage, not one for each kind of call.
  */
@@ -43,21 +53,38 @@ export class Outages {
     this.#nowMs = nowMs;
   }
 
-  /** Records a failed call; gives an event if an outage starts or changes. */
+  /** Records a failed call; gives an event if an outage starts, changes, or is due to be logged again. */
   failed(call: string, error: unknown): OutageEvent | undefined {
     const text = error instanceof Error ? error.message : String(error);
     const general = error instanceof PanelError && OF_THE_PANEL.has(error.failure);
     const key = general ? `${error.failure} ${error.status ?? ""}` : text;
     const place = general ? PANEL : call;
+    const nowMs = this.#nowMs();
     const before = this.#open.get(place);
+    const sinceMs = before?.sinceMs ?? nowMs;
     this.#open.set(place, {
-      sinceMs: before?.sinceMs ?? this.#nowMs(),
+      sinceMs,
+      text,
+      remindAtMs: before?.remindAtMs ?? nextReminder(sinceMs, nowMs),
       failures: (before?.failures ?? 0) + 1,
       key,
       calls: new Set([...before?.calls ?? [], call]),
     });
     if (before === undefined) return { kind: "started", text };
-    return before.key === key ? undefined : { kind: "changed", text };
+    if (before.key !== key) return { kind: "changed", text };
+    return before.remindAtMs <= nowMs ? this.#remind(nowMs) : undefined;
+  }
+
+  /** All outages in one event. */
+  #remind(nowMs: number): OutageEvent {
+    const texts = Array.from(this.#open, ([place, outage]) => {
+      this.#open.set(place, { ...outage, remindAtMs: nextReminder(outage.sinceMs, nowMs) });
+      const minutes = Math.floor((nowMs - outage.sinceMs) / MINUTE_MS);
+      const calls = outage.failures === 1 ? "1 call" : `${outage.failures} calls`;
+      const duration = minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
+      return `for ${duration} and ${calls}: ${outage.text}`;
+    });
+    return { kind: "continues", text: `Still failing ${texts.join("; ")}` };
   }
 
   /** Records a successful call; gives an event if it ends an outage that had hit this call. */
@@ -71,6 +98,14 @@ export class Outages {
     const what = place === PANEL ? "The panel answers again" : `The ${call} works again`;
     return { kind: "ended", text: `${what} after ${seconds} s and ${calls}` };
   }
+}
+
+/** When an outage is logged next. */
+function nextReminder(sinceMs: number, nowMs: number): number {
+  const ageMs = nowMs - sinceMs;
+  const next = REMINDERS_MS.find((reminderMs) => reminderMs > ageMs) ??
+    (Math.floor(ageMs / HOUR_MS) + 1) * HOUR_MS;
+  return sinceMs + next;
 }
 
 /** Receives the outcome of each call. */

@@ -139,3 +139,23 @@ Deno.test("setUpLog() drops no line at the level debug", () => {
   });
   assertEquals(lines.length, 100);
 });
+
+Deno.test("a terminal gets the local time, and colored levels unless they are unwanted", () => {
+  const lines = logged({ terminal: { colors: true } }, () => {
+    getLogger("agent").info("fine");
+    getLogger("agent").warning("odd");
+  });
+  const time = /^\d\d:\d\d:\d\d /;
+  assertEquals(lines.map((line) => line.replace(time, "")), [
+    "info    agent: fine",
+    "\x1b[33mwarning\x1b[0m agent: odd",
+  ]);
+  const [plain = ""] = logged({ terminal: { colors: false } }, () => getLogger("agent").error("x"));
+  assertEquals(plain.replace(time, ""), "error   agent: x");
+  const hours = String(new Date().getHours()).padStart(2, "0");
+  assertEquals(plain.startsWith(`${hours}:`), true, plain);
+  const [journal] = logged({ terminal: { colors: true }, forJournal: true }, () => {
+    getLogger("agent").error("x");
+  });
+  assertEquals(journal, "<3>agent: x");
+});
