@@ -5,6 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { UsageError } from "../config/usage_error.ts";
 import { toolLine } from "../host/tool_runner.ts";
 import { readOfficialRecord } from "../service/official_record.ts";
 import { OfficialService } from "../service/official_service.ts";
@@ -15,23 +16,24 @@ import { uninstall } from "../service/uninstall.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
- * Removes everything that was installed; with `--restore` it also starts the official agent that was
+ * Removes everything that was installed, but with `--keep-state` not the state; with `--restore` it also starts the official agent that was
  * replaced.
  *
  * @throws {Error} When something can't be removed, or the official agent not be restored.
  */
 export async function runUninstall(config: Config, context: CommandContext): Promise<number> {
-  const { serviceName, print } = config;
+  const { serviceName, print, keepState: keepsState } = config;
   const { signal, env } = context;
   const printLine = (line: string) => context.print(`${line}\n`);
   const system = currentSystem({ env, printLine });
   if (config.restore) {
+    if (keepsState) throw new UsageError("Cannot use --keep-state and --restore together");
     await restore(config, system, { signal });
     return 0;
   }
   const { configFolder } = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
   const replaced = readOfficialRecord(system.root + configFolder);
-  await uninstall(system, { serviceName, print, signal });
+  await uninstall(system, { serviceName, print, keepsState, signal });
   if (replaced !== undefined && !print) {
     const { startCommands } = new OfficialService(replaced, system);
     printLine(

@@ -628,6 +628,19 @@ export const OPTIONS = {
       zh: "用于 `install` 和 `uninstall`：只显示会做什么，不做任何改动",
     },
   }),
+  manager: choice({
+    flag: "manager",
+    variable: false,
+    group: "install",
+    commands: ["install"],
+    help: {
+      en: "For `install --print`: show what would be done under another service manager",
+      zh: "用于 `install --print`：显示在另一种服务管理器下会做什么",
+    },
+    initial: undefined,
+    initialText: { en: "this machine's", zh: "本机的" },
+    allowed: ["systemd", "openrc", "procd", "launchd"],
+  }),
   asRoot: optionalToggle({
     flag: "as-root",
     variable: false,
@@ -653,6 +666,17 @@ export const OPTIONS = {
     help: {
       en: "For `uninstall`: restore the official agent that was replaced",
       zh: "用于 `uninstall`：恢复被替换的官方 Agent",
+    },
+  }),
+  keepState: toggle({
+    flag: "keep-state",
+    variable: false,
+    group: "install",
+    commands: ["uninstall"],
+    help: {
+      en:
+        "For `uninstall`: keep the monthly traffic and the registration for the next installation",
+      zh: "用于 `uninstall`：保留月流量和注册结果，供下次安装使用",
     },
   }),
   installDir: checked({

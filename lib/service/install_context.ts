@@ -80,7 +80,10 @@ function parentsOf(path: string): string[] {
  * @throws {UsageError} When the request can't be met on this machine.
  */
 export async function readInstallContext(
-  { serviceName, asRoot, print }: Pick<Config, "serviceName" | "asRoot" | "print">,
+  { serviceName, asRoot, print, manager: otherKind }: Pick<
+    Config,
+    "serviceName" | "asRoot" | "print" | "manager"
+  >,
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<InstallContext> {
@@ -91,23 +94,25 @@ export async function readInstallContext(
         "its `install`",
     );
   }
-  const kind = detectManager(system);
+  const kind = otherKind ?? detectManager(system);
   const scope = scopeOf(system);
   const paths = servicePaths(serviceName, { ...system, scope });
-  requireNoSystemInstall(serviceName, system);
+  if (otherKind === undefined) requireNoSystemInstall(serviceName, system);
   if (!print) {
     const manager = serviceManager(kind, { name: serviceName, scope, ...paths, ...system });
     await requireManager(manager, system, signal);
   }
-  const previous = readInstallRecord(root + paths.record);
+  const previous = otherKind === undefined ? readInstallRecord(root + paths.record) : undefined;
   const user = await serviceUser({
     service: serviceName,
     asRoot: asRoot ?? previous?.user === "root",
     system,
   }, signal);
-  const deno = program.form === "portable"
-    ? trustedDeno(system.denoPath, { user: user.name })
-    : undefined;
+  const deno = program.form !== "portable"
+    ? undefined
+    : otherKind !== undefined
+    ? system.denoPath
+    : trustedDeno(system.denoPath, { user: user.name });
   return {
     kind,
     paths,
@@ -117,7 +122,9 @@ export async function readInstallContext(
       : "full",
     previous,
     deno,
-    changeableDeno: deno === undefined ? undefined : changeablePart(deno),
+    changeableDeno: deno === undefined || otherKind !== undefined
+      ? undefined
+      : changeablePart(deno),
     link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
     lingerUser: kind === "systemd" && scope === "user"
       ? await findLingerUser(system, signal)

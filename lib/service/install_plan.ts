@@ -11,7 +11,7 @@ import { commandStep, type Step } from "./install_step.ts";
 import { serviceManager } from "./managers.ts";
 import { environmentText } from "./service_environment.ts";
 import type { ServiceManager, ServicePlan } from "./service_manager.ts";
-import { missingFolders, scopeOf, type TargetSystem } from "./target_system.ts";
+import { missingFolders, pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./update_service.ts";
 
 const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
@@ -63,7 +63,7 @@ export function planInstall(
         ? []
         : [
           { do: "folder", path: service.stateFolder, mode: 0o700, ...ownedBy(owner) } as const,
-          ...changeStateOwner(service, { previous }),
+          ...changeStateOwner(service, { previous, system }),
         ]),
       ...(oldProgram === undefined ? [] : [removeStep(oldProgram)]),
       ...files,
@@ -301,13 +301,17 @@ function removeStep(path: string): Step {
   return { do: "remove", path };
 }
 
-/** Makes state written by a service of root readable for its new user. */
+/** Makes state of a service of root, or of a removed user, readable for the service's user. */
 function changeStateOwner(
   { user, stateFolder }: ServicePlan,
-  { previous }: Pick<InstallContext, "previous">,
+  { previous, system: { root } }: Pick<InstallContext, "previous"> & {
+    system: Pick<TargetSystem, "root">;
+  },
 ): Step[] {
-  const isNeeded = previous?.user === "root" && previous.stateFolder === stateFolder &&
-    user !== "root";
+  if (user === "root" || user === "") return [];
+  const isNeeded = previous === undefined
+    ? pathExists(root + stateFolder)
+    : previous.user === "root" && previous.stateFolder === stateFolder;
   // -h: links are not followed.
   return isNeeded ? [commandStep({ tool: "chown", args: ["-hR", `${user}:`, stateFolder] })] : [];
 }

@@ -1,4 +1,5 @@
 import { UsageError } from "../config/usage_error.ts";
+import type { InstallRecord } from "./install_record.ts";
 import { launchdManager } from "./launchd.ts";
 import { openrcManager } from "./openrc.ts";
 import { procdManager } from "./procd.ts";
@@ -18,6 +19,14 @@ export function serviceManager(kind: ManagerKind, service: ManagedService): Serv
     case "launchd":
       return launchdManager(service);
   }
+}
+
+/** The service manager of an installation, by its record. */
+export function recordedManager(
+  { manager, service: name, scope, logFile }: InstallRecord,
+  { home, uid }: Pick<TargetSystem, "home" | "uid">,
+): ServiceManager {
+  return serviceManager(manager, { name, scope, logFile, home, uid });
 }
 
 /**
@@ -42,6 +51,28 @@ export function detectManager(
     );
   }
   return kind;
+}
+
+/**
+ * A stand-in for a machine with another service manager, for `install --print`: users, tools and
+ * installation of this one don't count.
+ */
+export function otherSystem(system: TargetSystem, kind: ManagerKind): TargetSystem {
+  const tool = kind === "systemd" ? ["useradd"] : ["adduser", "addgroup"];
+  const needsRoot = kind === "openrc" || kind === "procd";
+  return {
+    ...system,
+    os: kind === "launchd" ? "darwin" : "linux",
+    uid: needsRoot ? 0 : system.uid,
+    sudoUser: system.sudoUser || "USER",
+    program: system.program.form === "source"
+      ? { form: "binary", path: "komari-agent-deno" }
+      : system.program,
+    tools: {
+      has: (name) => tool.includes(name),
+      run: () => Promise.resolve({ code: 1, output: "" }),
+    },
+  };
 }
 
 function kindOf(

@@ -1,9 +1,9 @@
 import type { Config } from "../config/config.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { printSteps } from "./install.ts";
-import { type InstallRecord, readInstallRecord } from "./install_record.ts";
+import { readInstallRecord } from "./install_record.ts";
 import { commandStep } from "./install_step.ts";
-import { detectManager, serviceManager } from "./managers.ts";
+import { detectManager, recordedManager } from "./managers.ts";
 import { onlyOfficialAgent } from "./official_agent.ts";
 import {
   type OfficialRecord,
@@ -44,7 +44,7 @@ export async function restore(
   const parts = { ...system, ...(timing !== undefined && { timing }) };
   const officialService = new OfficialService(official, parts);
   const record = readInstallRecord(system.root + paths.record);
-  const own = record && managerOf(record, system);
+  const own = record && recordedManager(record, system);
   const isUpdated = record !== undefined && hasUpdateService(record);
   // An update in progress would start it again.
   const stopCommands = [...(isUpdated ? own?.disableUpdates ?? [] : []), ...own?.stop ?? []];
@@ -94,11 +94,4 @@ function requireInstalled(
       throw new Error(`Cannot restore ${serviceName}: ${path} is missing`, { cause });
     }
   }
-}
-
-function managerOf(
-  { manager, service: name, scope, logFile }: InstallRecord,
-  { home, uid }: TargetSystem,
-): ServiceManager {
-  return serviceManager(manager, { name, scope, logFile, home, uid });
 }

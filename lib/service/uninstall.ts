@@ -4,7 +4,7 @@ import { dirname } from "../parse/path.ts";
 import { printSteps } from "./install.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { applySteps, commandStep, effectiveSteps, type Step } from "./install_step.ts";
-import { managerError, serviceManager } from "./managers.ts";
+import { managerError, recordedManager } from "./managers.ts";
 import { officialRecordPath } from "./official_record.ts";
 import type { ServiceManager } from "./service_manager.ts";
 import { servicePaths } from "./service_paths.ts";
@@ -16,6 +16,8 @@ import { hasUpdateService } from "./update_service.ts";
 export interface UninstallOptions {
   readonly serviceName: string;
   readonly print: boolean;
+  /** Whether the state stays, for a later installation. */
+  readonly keepsState?: boolean;
   /** Whether the record of a replaced agent stays, for a later restoration. */
   readonly keepsOfficialRecord?: boolean;
   readonly signal: AbortSignal;
@@ -30,16 +32,17 @@ export interface UninstallOptions {
  */
 export async function uninstall(
   system: TargetSystem,
-  { serviceName, print, keepsOfficialRecord = false, signal }: UninstallOptions,
+  { serviceName, print, keepsState = false, keepsOfficialRecord = false, signal }: UninstallOptions,
 ): Promise<void> {
-  const { record: path } = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
+  const paths = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
+  const path = paths.record;
   const record = readInstallRecord(system.root + path);
   if (record === undefined) {
     requireRoot(serviceName, system);
     system.printLine(`Nothing is installed as ${serviceName}: there is no ${path}`);
     return;
   }
-  const manager = managerOf(record, system);
+  const manager = recordedManager(record, system);
   const unreachable = await managerError(manager, system, signal);
   if (unreachable !== undefined) {
     system.printLine(
@@ -48,8 +51,10 @@ export async function uninstall(
     );
   }
   const isReached = unreachable === undefined;
+  const kept = keepsState ? [record.stateFolder, paths.stateFolder] : [];
   const steps = uninstallSteps(record, {
     manager,
+    kept,
     isReached,
     system,
     recordPath: path,
@@ -57,8 +62,14 @@ export async function uninstall(
   });
   if (print) return printSteps(effectiveSteps(steps, system), { system, secrets: [] });
   await applySteps(steps, { system, signal });
-  system.printLine(`Removed ${serviceName}, with its service, configuration and state.`);
+  system.printLine(
+    keepsState
+      ? `Removed ${serviceName}, with its service and configuration; its state stays in ` +
+        record.stateFolder
+      : `Removed ${serviceName}, with its service, configuration and state.`,
+  );
   for (const left of remainingEntries([...record.folders, record.stateFolder], system)) {
+    if (kept.some((folder) => left === folder || left.startsWith(`${folder}/`))) continue;
     system.printLine(`  ${left} stays: the installation did not create it`);
   }
 }
@@ -72,8 +83,10 @@ function requireRoot(serviceName: string, system: TargetSystem): void {
 /** All steps in order; the record is removed last, so that a failed run can be repeated. */
 function uninstallSteps(
   record: InstallRecord,
-  { manager, isReached, system, recordPath, keepsOfficialRecord }: {
+  { manager, kept, isReached, system, recordPath, keepsOfficialRecord }: {
     manager: ServiceManager;
+    /** Folders that stay with everything in them. */
+    kept: readonly string[];
     /** Whether the service manager answers. */
     isReached: boolean;
     system: TargetSystem;
@@ -100,18 +113,14 @@ function uninstallSteps(
     ]),
     ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
     ...(isReached ? manager.reload : []).map(commandStep),
-    ...[...trees, updateFolder(program)].map((path): Step => ({ do: "remove folder", path })),
+    ...[...trees, updateFolder(program)].filter((path) => !kept.includes(path))
+      .map((path): Step => ({ do: "remove folder", path })),
     // Named like the service, even if that runs as another user now.
     ...(record.createdUser ? removeUserCommands(service, { tools }).map(commandStep) : []),
     ...(enabledLinger === "" ? [] : [commandStep(noLinger(enabledLinger))]),
     { do: "remove", path: recordPath },
     ...folders.map((path): Step => ({ do: "remove empty folder", path })),
   ];
-}
-
-function managerOf(record: InstallRecord, { home, uid }: TargetSystem): ServiceManager {
-  const { manager, service: name, scope, logFile } = record;
-  return serviceManager(manager, { name, scope, logFile, home, uid });
 }
 
 function noLinger(user: string): ToolCommand {

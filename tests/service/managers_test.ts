@@ -1,7 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { serviceManager } from "../../lib/service/managers.ts";
+import { install } from "../../lib/service/install.ts";
+import { otherSystem, serviceManager } from "../../lib/service/managers.ts";
 import { type ManagedService, MANAGERS } from "../../lib/service/service_manager.ts";
+import { configOf, FakeSystem } from "./fake_system.ts";
 import { SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 const SERVICE: ManagedService = {
@@ -98,3 +100,29 @@ Deno.test("serviceManager() takes a Mac's file in anew when it starts it", () =>
     "launchctl bootstrap gui/501 /home/ann/Library/LaunchAgents/komari-agent-deno.plist",
   ]);
 });
+
+for (const kind of MANAGERS) {
+  for (const uid of [0, 1000]) {
+    Deno.test(`otherSystem() shows an installation under ${kind} on any machine, as user ${uid}`, async () => {
+      // A machine of no kind at all, without one tool.
+      await using fake = new FakeSystem({ folders: [], fakes: {}, system: { uid } });
+      const before = fake.tree();
+      const source = { ...fake.system, program: { form: "source", path: "/x/main.ts" } as const };
+      const words = ["install", "-e", "https://p.example", "-t", "s3cret", "--print"];
+      const config = configOf([...words, "--manager", kind]);
+      const { signal } = new AbortController();
+      assertEquals(await install(config, otherSystem(source, kind), { signal }), undefined);
+      const printed = fake.printed.join("\n");
+      const folder = {
+        systemd: uid === 0 ? "/etc/systemd/system" : "/root/.config/systemd/user",
+        openrc: "/etc/init.d",
+        procd: "/etc/init.d",
+        launchd: uid === 0 ? "/Library/LaunchDaemons" : "/root/Library/LaunchAgents",
+      }[kind];
+      assertStringIncludes(printed, `File ${folder}/komari-agent-deno`);
+      assertStringIncludes(printed, "a copy of komari-agent-deno");
+      assertEquals(printed.includes("s3cret"), false);
+      assertEquals([fake.tree(), fake.calls()], [before, []]);
+    });
+  }
+}

@@ -53,6 +53,39 @@ Deno.test("uninstall() with --print shows what would go, and takes nothing", asy
   ]);
 });
 
+Deno.test("uninstall() keeps the state when that is wanted, and the next installation takes it", async () => {
+  await using fake = new FakeSystem({
+    folders: ["run/openrc", "etc/init.d", "var/log"],
+    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "", chown: "" },
+  });
+  const before = fake.tree();
+  const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
+  const wait = { timeoutMs: 0, pollIntervalMs: 1 };
+  await install(config, fake.system, { signal, wait });
+  const state = `/var/lib/${NAME}/traffic.state`;
+  fake.write(state, "the month's traffic");
+  fake.printed.length = 0;
+  await uninstall(fake.system, { ...OPTIONS, keepsState: true, print: true });
+  assertEquals(fake.printed.filter((line) => line.includes("/var/lib")), []);
+  fake.printed.length = 0;
+  await uninstall(fake.system, { ...OPTIONS, keepsState: true });
+  assertEquals(fake.printed, [
+    `Removed ${NAME}, with its service and configuration; its state stays in /var/lib/${NAME}`,
+  ]);
+  assertEquals(fake.text(state), "the month's traffic");
+  assertEquals(fake.tree().filter((line) => !before.includes(line)), [
+    `/var/lib/${NAME}/ 700`,
+    `${state} 644`,
+  ]);
+
+  fake.calls();
+  await install(config, fake.system, { signal, wait });
+  assert(fake.calls().includes(`chown -hR ${NAME}: /var/lib/${NAME}`), "of the new user");
+  assertEquals(fake.text(state), "the month's traffic");
+  await uninstall(fake.system, OPTIONS);
+  assertEquals(fake.tree(), before);
+});
+
 Deno.test("uninstall() leaves and names what it has not made", async () => {
   await using fake = await installed();
   fake.write(`/etc/${NAME}/notes.txt`, "mine");
