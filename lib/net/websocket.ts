@@ -21,6 +21,11 @@ export interface WebSocketConnection {
    * be called again before it has settled.
    */
   receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * Asked at the first frame of each message, with its length; `false` skips the message, which costs
+   * no memory then.
+   */
+  messageFilter?: ((frameBytes: number) => boolean) | undefined;
   /** Why the connection was closed, for the log; empty while it is open. */
   readonly closeReason: string;
   /** Whether it was closed because the server sent an invalid frame or too long a message. */
@@ -42,6 +47,7 @@ export class ClientWebSocket implements WebSocketConnection {
   readonly #stream: ByteStream;
   readonly #reader: BufferedReader;
   readonly #decoder: FrameDecoder;
+  messageFilter?: ((frameBytes: number) => boolean) | undefined;
   readonly #encoder = new FrameEncoder();
   #events: Iterator<FrameEvent, void> | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -60,7 +66,10 @@ export class ClientWebSocket implements WebSocketConnection {
   ) {
     this.#stream = stream;
     this.#reader = options.reader;
-    this.#decoder = new FrameDecoder({ limit: options.maxMessageBytes });
+    this.#decoder = new FrameDecoder({
+      limit: options.maxMessageBytes,
+      accepts: (frameBytes) => this.messageFilter?.(frameBytes) ?? true,
+    });
   }
 
   get lastReceivedAtMs(): number {

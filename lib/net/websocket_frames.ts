@@ -33,6 +33,7 @@ interface Frame {
  */
 export class FrameDecoder {
   readonly #limit: number;
+  readonly #accepts: (frameBytes: number) => boolean;
   readonly #text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** The bytes of the current header. */
   readonly #head = new DataView(new ArrayBuffer(10));
@@ -42,10 +43,16 @@ export class FrameDecoder {
   readonly #message: BoundedBytes;
   /** The opcode of the message that has begun. */
   #messageOpcode: number | undefined;
+  /** Whether the message that has begun is skipped. */
+  #isSkipped = false;
 
-  /** @param options `limit`: messages of more bytes are refused as soon as a header announces them. */
-  constructor(options: { limit: number }) {
+  /**
+   * @param options `limit`: messages of more bytes are refused as soon as a header announces them;
+   * `accepts`: asked at the first frame of each message, which is skipped if the answer is `false`.
+   */
+  constructor(options: { limit: number; accepts?: (frameBytes: number) => boolean }) {
     this.#limit = options.limit;
+    this.#accepts = options.accepts ?? (() => true);
     this.#message = new BoundedBytes(options.limit);
   }
 
@@ -65,7 +72,8 @@ export class FrameDecoder {
       }
       const frame = this.#frame;
       const part = bytes.subarray(at, at + frame.rest);
-      (frame.opcode >= OPCODE.close ? this.#control : this.#message).add(part);
+      if (frame.opcode >= OPCODE.close) this.#control.add(part);
+      else if (!this.#isSkipped) this.#message.add(part);
       at += part.length;
       frame.rest -= part.length;
       if (frame.rest > 0) return;
@@ -104,6 +112,7 @@ export class FrameDecoder {
     if (opcode < OPCODE.close && this.#message.length + rest > this.#limit) {
       throw new RangeError(`Cannot read a message of more than ${this.#limit} bytes`);
     }
+    if (opcode === OPCODE.text || opcode === OPCODE.binary) this.#isSkipped = !this.#accepts(rest);
     return { final, opcode, rest };
   }
 
@@ -123,6 +132,7 @@ export class FrameDecoder {
     if (!final) return undefined;
     const isText = this.#messageOpcode === OPCODE.text;
     this.#messageOpcode = undefined;
+    if (this.#isSkipped) return undefined;
     const { bytes } = this.#message;
     const event: FrameEvent = isText
       ? { kind: "text", text: this.#decode(bytes) }

@@ -85,10 +85,43 @@ const MAX_VERSION_LENGTH = 100;
 /** Longest text of the panel in a log line. */
 const MAX_LOG_LENGTH = 200;
 
+/** Values of JSON in a message: 256 events have no more. */
+const MAX_VALUES = 5000;
+/** Shorter messages can't have too many values. */
+const UNCHECKED_LENGTH = MAX_VALUES;
+
+/**
+ * Whether JSON has more values than any real message: `[{},{},…]` takes twenty times its own length
+ * when it is parsed.
+ */
+function hasTooManyValues(text: string): boolean {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char === QUOTE) at = endOfString(text, at);
+    else if (char === COMMA || char === COLON || char === BRACKET || char === BRACE) count++;
+    if (count > MAX_VALUES) return true;
+  }
+  return false;
+}
+
+const [QUOTE, COMMA, COLON, BRACKET, BRACE, BACKSLASH] = [0x22, 0x2c, 0x3a, 0x5b, 0x7b, 0x5c];
+
+/** The index of the quote that ends the string which begins at `from`. */
+function endOfString(text: string, from: number): number {
+  for (let end = text.indexOf('"', from + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Parses a message in the shape of JSON-RPC 2.0 or of version 1; never throws. */
 export function parsePanelMessage(text: string): PanelMessage {
+  if (text.length > UNCHECKED_LENGTH && hasTooManyValues(text)) return invalid("too many values");
   let message: unknown;
   try {
     message = JSON.parse(text);

@@ -18,7 +18,7 @@ export interface MessageListener {
 }
 
 /** Answers of panels are shorter. They are read even while the panel sends too many messages. */
-const MAX_ANSWER_LENGTH = 1024;
+const MAX_ANSWER_BYTES = 1024;
 
 interface PendingCall {
   readonly name: string;
@@ -31,6 +31,8 @@ export class RpcSocket {
   readonly #socket: WebSocketConnection;
   readonly #listener: MessageListener;
   readonly #pending = new Map<number, PendingCall>();
+  /** Whether the message that is received now was accepted, or is read as an answer only. */
+  #isAccepted = true;
   #lastId = 0;
 
   constructor(socket: WebSocketConnection, listener: MessageListener) {
@@ -40,6 +42,7 @@ export class RpcSocket {
 
   /** Handles messages until the connection is closed. */
   async run(): Promise<void> {
+    this.#socket.messageFilter = (frameBytes) => this.#accepts(frameBytes);
     try {
       for (;;) {
         const received = await this.#socket.receive();
@@ -78,14 +81,16 @@ export class RpcSocket {
     }
   }
 
+  #accepts(frameBytes: number): boolean {
+    this.#isAccepted = this.#listener.accepts();
+    return this.#isAccepted || (this.#pending.size > 0 && frameBytes <= MAX_ANSWER_BYTES);
+  }
+
   #receive(text: string): void {
-    const isAccepted = this.#listener.accepts();
-    const mayBeAnswer = this.#pending.size > 0 && text.length <= MAX_ANSWER_LENGTH;
-    if (!isAccepted && !mayBeAnswer) return;
     const message = parsePanelMessage(text);
     if (message.kind === "answer" && message.id !== undefined) this.#handleAnswer(message);
     // An answer without an id is about a message that the panel could not read.
-    else if (isAccepted) this.#listener.onMessage(message);
+    else if (this.#isAccepted) this.#listener.onMessage(message);
   }
 
   #handleAnswer(message: PanelMessage & { kind: "answer" }): void {
@@ -147,12 +152,11 @@ export class PanelSocket {
   async run(): Promise<void> {
     try {
       if (this.#version === 2) return await this.#rpc.run();
+      this.#socket.messageFilter = () => this.#listener.accepts();
       for (;;) {
         const received = await this.#socket.receive();
         if (received === undefined) return;
-        if (typeof received === "string" && this.#listener.accepts()) {
-          this.#listener.onMessage(parsePanelMessage(received));
-        }
+        if (typeof received === "string") this.#listener.onMessage(parsePanelMessage(received));
       }
     } finally {
       this.#isClosed = true;

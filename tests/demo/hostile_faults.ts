@@ -2,7 +2,14 @@ import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import type { Writable } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
-import type { CallName, CustomFault, Fault, FaultName, OrderSender } from "../../lib/demo/fault.ts";
+import type {
+  CallName,
+  CustomFault,
+  Fault,
+  FaultName,
+  OrderSender,
+  RawSocket,
+} from "../../lib/demo/fault.ts";
 import { jsonAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
 
 /** Faults of a panel that attacks: too much, malformed, compressed, or too many orders. */
@@ -82,6 +89,14 @@ const hostileFaults = {
     answerCall: (response) => answerJson(response, deepMessage()),
     playOnSocket: ({ webSocket }) => {
       webSocket.send(deepMessage(), { compress: false }, () => {});
+      return Promise.resolve();
+    },
+  },
+  /** Sends JSON that is costly to parse, of the size that is just accepted, as fast as it is read. */
+  "message-flood": {
+    playOnSocket: (raw) => {
+      // It goes on while the panel answers reports.
+      flood(raw).catch(() => {});
       return Promise.resolve();
     },
   },
@@ -240,6 +255,39 @@ async function deflatedZeros(): Promise<Uint8Array<ArrayBuffer>> {
 
 async function concat(parts: ArrayBufferView<ArrayBuffer>[]): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+const ACCEPTED_LENGTH = 64 * 1024;
+
+/** Orders that fill a message of the size that is just accepted with `part`. */
+function costlyText(part: string, [open, close]: [string, string] = ["[", "]"]): string {
+  const [before, after] = ['{"method":"agent.message","params":' + open, `${close}}`];
+  const count = Math.floor((ACCEPTED_LENGTH - before.length - after.length) / part.length);
+  return before + part.repeat(count).replace(/,$/, "") + after;
+}
+
+const costlyTexts = [
+  costlyText("{},"),
+  costlyText("[],"),
+  costlyText('"a",'),
+  costlyText("1e9,"),
+  costlyText("a", ['"', '"']),
+  costlyText("[").slice(0, ACCEPTED_LENGTH / 2) + "]".repeat(ACCEPTED_LENGTH / 2 - 100) + "}",
+  `{"method":"agent.message","params":{${
+    Array.from({ length: 5000 }, (_, index) => `"k${index}":{}`).join(",")
+  }}}`,
+  '{"method":"agent.ping","params":{"ping_task_id":1,"ping_type":"tcp","ping_target":"192.0.2.1:9"}}',
+];
+
+const FLOOD_MESSAGES = 15_000;
+
+async function flood({ webSocket, socket }: RawSocket): Promise<void> {
+  for (let index = 0; index < FLOOD_MESSAGES && !socket.destroyed; index++) {
+    const text = costlyTexts[index % costlyTexts.length] ?? "";
+    await new Promise<unknown>((sent) => webSocket.send(text, { compress: false }, sent));
+    // The callback may come at once, and calls have to be answered.
+    await new Promise((turn) => setTimeout(turn, 0));
+  }
 }
 
 const garbageTexts = [

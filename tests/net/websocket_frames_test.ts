@@ -166,3 +166,32 @@ Deno.test("FrameDecoder throws nothing but SyntaxErrors and RangeErrors, whateve
     assertEquals(outcomes[1], outcomes[0]);
   }));
 });
+
+Deno.test("FrameDecoder skips messages that are not accepted, however they are fragmented", () => {
+  const lengths: number[] = [];
+  const decoder = new FrameDecoder({
+    limit: 100,
+    accepts: (frameBytes) => lengths.push(frameBytes) % 2 === 1,
+  });
+  const frames = joined([
+    serverFrame(1, "a"),
+    serverFrame(1, "dropped", { final: false }),
+    serverFrame(9, "ping"),
+    serverFrame(0, "this too"),
+    serverFrame(1, "b", { final: false }),
+    serverFrame(0, "c"),
+    serverFrame(2, Uint8Array.of(1)),
+    serverFrame(1, "d"),
+  ]);
+  for (const size of [1, 3, frames.length]) {
+    const events: unknown[] = [];
+    for (let at = 0; at < frames.length; at += size) {
+      for (const event of decoder.decode(frames.slice(at, at + size))) {
+        events.push("text" in event ? event.text : event.kind);
+      }
+    }
+    // Five messages: every other one is accepted.
+    assertEquals(events, ["a", "ping", "bc", "d"]);
+    assertEquals(lengths.splice(0), [1, 7, 1, 1, 1]);
+  }
+});

@@ -9,6 +9,7 @@ export class FakeSocket implements WebSocketConnection {
   lastReceivedAtMs = 0;
   closeReason = "";
   protocolError = false;
+  messageFilter: ((frameBytes: number) => boolean) | undefined;
   /** Whether what is sent never gets away, as over a line that is stuck. */
   stuck = false;
   readonly #come: Received[] = [];
@@ -67,7 +68,10 @@ export class FakeSocket implements WebSocketConnection {
 
   #deliver(): void {
     if (this.#waiting === undefined) return;
-    const next = this.#come.shift();
+    let next = this.#come.shift();
+    while (next !== undefined && this.messageFilter?.(next.length) === false) {
+      next = this.#come.shift();
+    }
     if (next === undefined && this.closeReason === "") return;
     const { resolve } = this.#waiting;
     this.#waiting = undefined;

@@ -28,6 +28,7 @@ class PaperSocket implements WebSocketConnection {
   lastReceivedAtMs = 0;
   closeReason = "";
   protocolError = false;
+  messageFilter: ((frameBytes: number) => boolean) | undefined;
   #answers: string[] = [];
   #waiting: ((message: string | undefined) => void) | undefined;
   readonly #isMute: () => boolean;
@@ -77,9 +78,15 @@ class PaperSocket implements WebSocketConnection {
 
   #deliver(): void {
     if (this.#answers.length === 0 && this.closeReason === "") return;
+    if (this.#waiting === undefined) return;
+    let next = this.#answers.shift();
+    while (next !== undefined && this.messageFilter?.(next.length) === false) {
+      next = this.#answers.shift();
+    }
+    if (next === undefined && this.closeReason === "") return;
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    waiting?.(this.#answers.shift());
+    waiting(next);
   }
 }
 

@@ -186,11 +186,12 @@ Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
     assert(parsePanelMessage(`{"${place}":${deep}}`).kind !== "notice");
   }
   // This name makes the engine write recursively.
-  assertEquals(parsePanelMessage(`{"method":"agent.event","params":{"toJSON":0,"x":${deep}}}`), {
-    kind: "notice",
-    text: "deeply nested JSON",
-  });
-  const answers = '{"id":"e","result":{"events":['.repeat(depth) + "]}}".repeat(depth);
+  const accepted = "[".repeat(4900) + "]".repeat(4900);
+  const notice = parsePanelMessage(
+    `{"method":"agent.event","params":{"toJSON":0,"x":${accepted}}}`,
+  );
+  assertEquals(notice.kind, "notice");
+  const answers = '{"id":"e","result":{"events":['.repeat(700) + "]}}".repeat(700);
   const message = parsePanelMessage(answers);
   assert(message.kind === "answer");
   assertEquals(message.events, [
@@ -198,8 +199,8 @@ Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
   ]);
 });
 
-Deno.test("parsePanelMessage() takes so many events at a time, whoever sends 10,000", () => {
-  const events = Array.from({ length: 10_000 }, (_, n) => ({ id: `${n}`, method: "agent.event" }));
+Deno.test("parsePanelMessage() takes 256 events at a time", () => {
+  const events = Array.from({ length: 900 }, (_, n) => ({ id: `${n}`, method: "agent.event" }));
   const message = read({ id: 1, result: { events } });
   assert(message.kind === "answer");
   assertEquals(message.events.length, 256);
@@ -278,4 +279,42 @@ Deno.test("rpcCall() puts a call into its envelope", () => {
     encodeRpcCall("agent.report", { report: {} }, 5),
     '{"jsonrpc":"2.0","method":"agent.report","params":{"report":{}},"id":5}',
   );
+});
+
+Deno.test("parsePanelMessage() refuses messages with more values than real ones before it parses them", () => {
+  const message = (params: string) => `{"method":"agent.message","params":${params}}`;
+  const reasonOf = (text: string) => {
+    const read = parsePanelMessage(text);
+    return read.kind === "invalid" ? read.reason : read.kind;
+  };
+  const bombs = [
+    `[${"{},".repeat(10_000)}{}]`,
+    `[${"0,".repeat(10_000)}0]`,
+    `{${'"a":0,'.repeat(10_000)}"a":0}`,
+    "[".repeat(10_000) + "]".repeat(10_000),
+    `["a\\\\",${"{},".repeat(10_000)}{}]`,
+  ];
+  for (const bomb of bombs) assertEquals(reasonOf(message(bomb)), "too many values");
+  // Punctuation in strings is none of JSON.
+  assertEquals(reasonOf(message(JSON.stringify('[{},:"\\"'.repeat(5000)))), "notice");
+  const events = Array.from({ length: 256 }, (_, index) => ({
+    id: `${index}`,
+    method: "agent.ping",
+    params: { ping_task_id: index + 1, ping_type: "tcp", ping_target: "192.0.2.1:80" },
+    created_at: "2026-01-01T00:00:00Z",
+    expires_at: "2026-01-01T00:00:03Z",
+  }));
+  const answer = read({ jsonrpc: "2.0", id: 1, result: { status: "success", events } });
+  assert(answer.kind === "answer");
+  assertEquals(answer.events.length, 256);
+});
+
+Deno.test("parsePanelMessage() counts values as the parser does", () => {
+  fc.assert(fc.property(fc.json(), (json) => {
+    const padded = JSON.stringify({
+      method: "agent.message",
+      params: { json, filler: "x".repeat(6000) },
+    });
+    assertEquals(parsePanelMessage(padded).kind, "notice");
+  }));
 });
