@@ -180,7 +180,7 @@ Deno.test("the agent reports on without a place for the month, and takes over th
     await using agent = place.agent();
     await agent.says(words);
     await place.totals();
-    assertEquals(agent.lines("Took over").length, words.startsWith("Took") ? 1 : 0);
+    assertEquals(agent.lines("Imported").length, words.startsWith("Imported") ? 1 : 0);
     assertEquals((await agent.stop()).code, 0);
   }
 });

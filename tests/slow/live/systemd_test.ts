@@ -156,7 +156,7 @@ Deno.test({
       assertEquals([config.endpoint, config.token], [panel.url, panel.token]);
       assertEquals([config.month_rotate, config.include_nics], [5, ["*"]]);
       const log = await machine.run(`journalctl -u ${SERVICE} -o cat`);
-      assertStringIncludes(log, "Took over the month's traffic");
+      assertStringIncludes(log, "Imported the month's traffic");
 
       const restored = await machine.run(`${PROGRAM} uninstall --restore`);
       assertStringIncludes(restored, "komari-agent");
