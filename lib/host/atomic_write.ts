@@ -1,6 +1,6 @@
 /**
- * Writes a file anew and brings it to the disk, never what a link at its place leads to: root may
- * write here, and the folder be another's.
+ * Replaces a file and brings it to the disk. A link at its place is replaced and not followed: root
+ * may write here, in a folder of another user.
  *
  * @throws {Error} When it can't be written.
  */
@@ -19,7 +19,7 @@ export async function writeToDisk(
   await file.sync();
 }
 
-/** Brings a folder's list of names to the disk, so that a rename in it outlives a power loss. */
+/** Brings a folder's entries to the disk, so that a rename in it survives a power loss. */
 export async function syncFolder(path: string): Promise<void> {
   using folder = await Deno.open(path);
   await folder.sync();

@@ -1,30 +1,30 @@
 /**
- * The only door to the machine: files, file systems, interfaces, clocks.
+ * The interface to the machine: files, file systems, interfaces, clocks.
  *
- * Whoever lies below asks for a `Pick` of it, so a test needs only what is used.
+ * Code takes a `Pick` of it, so that a test provides only the methods in use.
  *
  * @module
  */
 
-/** A file that is opened once and read again and again; it keeps working after the process is sealed. */
+/** A file that is opened once and read repeatedly, also after the process has been sealed. */
 export interface Source {
   /**
-   * The file's present text; `undefined` when there is no such file.
+   * Reads the current text; `undefined` when there is no such file.
    *
-   * @throws {Error} When the kernel refuses to give the text (`Cannot read …`).
+   * @throws {Error} When it can't be read (`Cannot read …`).
    */
   read(): string | undefined;
-  /** The first line alone, without its line feed, for files whose rest is long and of no use. */
+  /** Reads the first line without its line feed, for files whose rest is long and not needed. */
   readFirstLine(): string | undefined;
 }
 
-/** Where a mount's space is asked for. */
+/** The space of a file system, as `statfs` gives it. */
 export interface FileSystemUse {
   blockSizeBytes: number;
   blocks: number;
-  /** Free to the superuser. */
+  /** Free to the superuser, in blocks. */
   freeBlocks: number;
-  /** Free to everybody; smaller than `freeBlocks` by what is reserved. */
+  /** Free to every user, in blocks: `freeBlocks` without the reserved ones. */
   availableBlocks: number;
 }
 
@@ -35,7 +35,7 @@ export interface InterfaceAddress {
   address: string;
 }
 
-/** Where the kernel's trees are; a container may see its host's elsewhere. */
+/** Mount points of the kernel's file systems; a container may see its host's elsewhere. */
 export interface Roots {
   /** Usually `/proc`; `$HOST_PROC` in a container. */
   proc: string;
@@ -45,26 +45,26 @@ export interface Roots {
   root: string;
 }
 
-/** The machine. */
+/** The machine that is measured. */
 export interface Host {
   readonly roots: Roots;
-  /** Opens a file to be read many times. A missing file is no error: its source reads `undefined`. */
+  /** Opens a file for repeated reading. A missing file is no error: its source reads `undefined`. */
   open(path: string): Source;
-  /** A file's text, once; `undefined` when it is missing or can't be read. */
+  /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
-  /** Names in a folder; `undefined` when it is missing or can't be listed. */
+  /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */
   list(path: string): string[] | undefined;
-  /** Where a symbolic link points; `undefined` when it is none. */
+  /** Reads the target of a symbolic link; `undefined` when the path is no link. */
   readLink(path: string): string | undefined;
-  /** Whether anything lies at the path. */
+  /** Whether the path exists. */
   exists(path: string): boolean;
-  /** How many hard links a file or folder has, also after the seal; `undefined` where that can't be asked. */
+  /** Opens the number of hard links of a path, to be read after the seal too; `undefined` if unsupported. */
   openLinkCount(path: string): (() => number) | undefined;
-  /** @throws {Error} When the path is gone or can't be asked. */
+  /** @throws {Error} When that fails, such as for a path that is gone. */
   statfs(path: string): FileSystemUse;
-  /** The same without blocking the process, for file systems that may hang. */
+  /** The same without blocking, for file systems that may hang. */
   statfsAsync(path: string): Promise<FileSystemUse>;
   interfaceAddresses(): InterfaceAddress[];
-  /** Milliseconds on a clock that only runs forward. */
+  /** Milliseconds of a monotonic clock. */
   monotonicMs(): number;
 }

@@ -1,6 +1,6 @@
 import type { FileSystemUse, InterfaceAddress } from "./host.ts";
 
-/** Time that one core has spent so far, in units that are all alike. */
+/** Times of one core since boot, all in the same unit. */
 export interface CoreTimes {
   user: number;
   nice: number;
@@ -12,15 +12,15 @@ export interface CoreTimes {
 /** Memory and swap, in bytes. */
 export interface DarwinMemoryInfo {
   total: number;
-  /** Not even used as a cache. */
+  /** Not in use, not even as a cache. */
   free: number;
-  /** Free, or to be had without writing anything out first. */
+  /** Free, or reclaimable without writing anything out. */
   available: number;
   swapTotal: number;
   swapFree: number;
 }
 
-/** What a Mac tells without a command. */
+/** Measurements of a Mac that need no command. */
 export interface DarwinHost {
   cores(): readonly CoreTimes[];
   memory(): DarwinMemoryInfo;
@@ -28,16 +28,16 @@ export interface DarwinHost {
   load(): readonly number[];
   /** Seconds since boot. */
   uptime(): number;
-  /** @throws {Error} When the path is gone or can't be asked. */
+  /** @throws {Error} When that fails, such as for a path that is gone. */
   statfs(path: string): FileSystemUse;
-  /** The same without blocking the process, for file systems that may hang. */
+  /** The same without blocking, for file systems that may hang. */
   statfsAsync(path: string): Promise<FileSystemUse>;
   interfaceAddresses(): InterfaceAddress[];
-  /** Milliseconds on a clock that only runs forward. */
+  /** Milliseconds of a monotonic clock. */
   monotonicMs(): number;
 }
 
-/** This Mac. What it takes of `node:` is loaded here, since other systems need none of it. */
+/** Opens this Mac. Modules of `node:` are loaded here, since other systems need none of them. */
 export async function openDarwinHost(): Promise<DarwinHost> {
   const [os, { statfs, statfsSync }] = await Promise.all([import("node:os"), import("node:fs")]);
   return {

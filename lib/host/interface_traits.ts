@@ -1,19 +1,19 @@
 import type { Host } from "./host.ts";
 
-/** What the kernel tells of an interface beside its name. */
+/** Properties of a network interface, from `/sys/class/net/NAME`. */
 export interface InterfaceTraits {
-  /** There is a device behind it: a card, a modem, a virtual machine's adapter. */
+  /** It has a device: a card, a modem, a virtual machine's adapter. */
   device: boolean;
-  /** It bundles other interfaces. */
+  /** It bonds other interfaces. */
   bond: boolean;
-  /** It is one of those that a bond bundles. */
+  /** It is part of a bond. */
   bondSlave: boolean;
   bridge: boolean;
-  /** It ends in a program, tun or tap, or carries its frames within another interface's: WireGuard, VXLAN. */
+  /** A program reads its frames (tun, tap), or another interface carries them (WireGuard, VXLAN). */
   tunnel: boolean;
-  /** It lies over another interface of this machine: VLAN, macvlan, bridge, bond. */
+  /** It is stacked on another interface of this machine: VLAN, macvlan, bridge, bond. */
   stacked: boolean;
-  /** Another interface with a device counts its traffic already, as with accelerated adapters of virtual machines. */
+  /** Its master has a device and counts its traffic, as accelerated adapters of virtual machines do. */
   deviceSlave?: boolean;
   /** It is a port of a switch whose uplink is an interface of its own. */
   switchPort?: boolean;
@@ -29,7 +29,7 @@ const TUNNEL_TYPES: ReadonlySet<string> = new Set([
   ...["wireguard", "vxlan", "geneve", "bareudp", "gtp", "l2tpeth", "amt"],
 ]);
 
-/** Whether that type, `DEVTYPE` in an interface's `uevent`, is a tunnel by the kernel itself. */
+/** Whether `DEVTYPE` of an interface's `uevent` names a tunnel of the kernel. */
 export function isTunnelType(type: string | undefined): boolean {
   return type !== undefined && TUNNEL_TYPES.has(type);
 }
@@ -40,9 +40,10 @@ export function parseInterfaceIndex(text: string | undefined): number | undefine
 }
 
 /**
- * Asks `/sys/class/net/NAME` what kind of interface it is.
+ * Reads the properties of an interface from `/sys/class/net/NAME`.
  *
- * `undefined` when there is no such folder: no `/sys` in this container, another network's interface.
+ * `undefined` when there is no such folder: no `/sys` in this container, or the interface of another
+ * network namespace.
  */
 export function readInterfaceTraits(
   host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">,

@@ -2,19 +2,19 @@ import type { Host } from "./host.ts";
 import { type InterfaceTraits, readInterfaceTraits } from "./interface_traits.ts";
 import type { Shell } from "./shell.ts";
 
-/** What is asked of the shell once the process can't look itself. */
-export type KernelTreeShell = Pick<Shell, "interfaceTraits" | "countProcesses">;
+/** The requests to the helper shell after the seal. */
+export type LookupShell = Pick<Shell, "interfaceTraits" | "countProcesses">;
 
 /**
- * What has to be looked up below `/proc` and `/sys` at any time, not only at the start.
+ * Look-ups below `/proc` and `/sys` that are needed at any time, not only at the start.
  *
- * The process looks itself until it is sealed; from then on the shell looks, whose answers come a
- * little later.
+ * The process reads directly until it is sealed. From then on the helper shell reads, whose answers
+ * come a little later.
  */
-export class KernelTree {
+export class KernelLookup {
   readonly #host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">;
   #sealed = false;
-  #shell: KernelTreeShell | undefined;
+  #shell: LookupShell | undefined;
   #processCount: number | undefined;
   #counting = false;
 
@@ -22,13 +22,13 @@ export class KernelTree {
     this.#host = host;
   }
 
-  /** To be called when the process is sealed; without a shell nothing new can be found out. */
-  useShell(shell: KernelTreeShell | undefined): void {
+  /** Switches to the shell, once the process is sealed; without one, look-ups give nothing. */
+  useShell(shell: LookupShell | undefined): void {
     this.#sealed = true;
     this.#shell = shell;
   }
 
-  /** What the kernel tells of an interface; `undefined` when it tells nothing. */
+  /** Properties of an interface; `undefined` when there are none. */
   interfaceTraits(
     name: string,
   ): InterfaceTraits | undefined | Promise<InterfaceTraits | undefined> {
@@ -37,8 +37,8 @@ export class KernelTree {
   }
 
   /**
-   * Processes that `/proc` lists. Once the process is sealed this is the count that the shell made
-   * when it was last asked, and asks it again.
+   * Number of processes in `/proc`. After the seal it is the shell's last count, and each call starts
+   * the next one.
    */
   processCount(): number | undefined {
     if (this.#sealed) {
@@ -53,7 +53,7 @@ export class KernelTree {
   #countByShell(): void {
     if (this.#counting) return;
     if (this.#shell === undefined) {
-      // The count from before the seal grows old, and an old count is no count.
+      // The count from before the seal is out of date.
       this.#processCount = undefined;
       return;
     }

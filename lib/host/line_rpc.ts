@@ -1,27 +1,27 @@
-interface Waiting {
+interface PendingRequest {
   resolve(answer: string): void;
   reject(reason: unknown): void;
 }
 
-/** An answer's line is at most half as long, unless its asker expects more. */
-const LINE_LIMIT = 8192;
+/** Longest answer in characters: about twice the longest that the helper shell gives. */
+const MAX_LINE_LENGTH = 8192;
 
-/** So many requests may lie in a pipe that nobody reads. */
-const UNREAD_LIMIT = 256;
+/** Requests that may be unread in the pipe. */
+const MAX_UNREAD = 256;
 
 /**
- * Requests and answers over the two pipes of a process: a line each, tied together by a number in
- * front, so that answers may come in any order.
+ * Requests and answers over the two pipes of a process: a line each, matched by a number in front,
+ * so that answers may come in any order.
  *
- * A process that dies, or that talks without end, fails all that wait; nothing ever hangs on it.
+ * When the process dies, or sends a line that is too long, all pending requests fail.
  */
-export class RequestChannel {
+export class LineRpc {
   readonly #requests: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, PendingRequest>();
   readonly #encoder = new TextEncoder();
   readonly #answers: Promise<void>;
   readonly #onAnswer: (() => void) | undefined;
-  readonly #lineLimit: number;
+  readonly #maxLineLength: number;
   #lastId = 0;
   #unread = 0;
   #end: Error | undefined;
@@ -29,24 +29,24 @@ export class RequestChannel {
   constructor(pipes: {
     requests: WritableStream<Uint8Array>;
     answers: ReadableStream<Uint8Array>;
-    /** Told of each answer, also of those that nobody waits for any more. */
+    /** Called for each answer, also if its request was aborted. */
     onAnswer?: () => void;
-    /** Characters; an answer that is longer ends the channel. */
-    lineLimit?: number;
+    /** Longest answer in characters; a longer one ends the connection. */
+    maxLineLength?: number;
   }) {
-    this.#lineLimit = pipes.lineLimit ?? LINE_LIMIT;
+    this.#maxLineLength = pipes.maxLineLength ?? MAX_LINE_LENGTH;
     this.#onAnswer = pipes.onAnswer;
     this.#requests = pipes.requests.getWriter();
     this.#answers = this.#listen(pipes.answers);
   }
 
-  /** Whether it can't be used any more. */
-  get ended(): boolean {
+  /** Whether the process has ended. */
+  get isEnded(): boolean {
     return this.#end !== undefined;
   }
 
   /**
-   * Asks, and gives the answer without its number.
+   * Sends a request; resolves to the answer without its number.
    *
    * @throws {Error} When the other side has ended or does not read.
    */
@@ -54,7 +54,7 @@ export class RequestChannel {
     const { signal } = options;
     signal?.throwIfAborted();
     this.#throwIfEnded();
-    if (this.#unread >= UNREAD_LIMIT) throw new Error("Cannot ask the shell: it does not read");
+    if (this.#unread >= MAX_UNREAD) throw new Error("Cannot ask the shell: it does not read");
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const abort = () => reject(signal?.reason);
@@ -72,14 +72,14 @@ export class RequestChannel {
     }
   }
 
-  /** Says something that has no answer. */
-  tell(words: string): void {
-    if (!this.#end) this.#send(`0 ${words}\n`);
+  /** Sends a request that has no answer. */
+  notify(request: string): void {
+    if (!this.#end) this.#send(`0 ${request}\n`);
   }
 
-  /** Ends the requests; resolves when the other side has closed the answers. */
+  /** Closes the request pipe; resolves when the process has closed its answers. */
   async close(): Promise<void> {
-    this.#fail(new Error("It was closed"));
+    this.#fail(new Error("it was closed"));
     await this.#requests.close().catch(() => {});
     await this.#answers;
   }
@@ -92,7 +92,7 @@ export class RequestChannel {
     this.#unread++;
     this.#requests.write(this.#encoder.encode(line)).then(
       () => this.#unread--,
-      (cause) => this.#fail(new Error("Cannot write to it", { cause })),
+      (cause) => this.#fail(new Error("Cannot write to its pipe", { cause })),
     );
   }
 
@@ -104,11 +104,11 @@ export class RequestChannel {
         const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) this.#answer(line);
-        if (rest.length > this.#lineLimit) throw new Error("Its answer has no end");
+        if (rest.length > this.#maxLineLength) throw new Error("its answer is too long");
       }
-      this.#fail(new Error("It closed its end"));
+      this.#fail(new Error("it closed its pipe"));
     } catch (cause) {
-      this.#fail(new Error("Cannot read from it", { cause }));
+      this.#fail(new Error("Cannot read from its pipe", { cause }));
       await this.#requests.close().catch(() => {});
     }
   }

@@ -1,7 +1,7 @@
 import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "./host.ts";
 import { Libc } from "./libc.ts";
 
-/** Kernel text beyond this is refused: no file that is read here is as long. */
+/** A longer kernel text is an error: no file that is read here is as long. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
@@ -11,13 +11,13 @@ const MAX_BYTES = 8 * 1024 * 1024;
  */
 const LAST_PIECE_BYTES = 2048;
 
-/** The buffer that all sources of a host share; it grows to the longest file. */
+/** The buffer that all sources of a host share; it grows to the size of the longest file. */
 export interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
   readonly decoder: TextDecoder;
 }
 
-/** A handle that is rewound and read again: cheaper than opening anew, and it outlives the seal. */
+/** A handle that is rewound and read again: cheaper than opening anew, and it works after the seal. */
 export class FileSource implements Source {
   readonly #path: string;
   readonly #scratch: Scratch;
@@ -91,7 +91,7 @@ export class FileSource implements Source {
   }
 }
 
-/** The machine that the program runs on. */
+/** The machine that this program runs on. */
 export class LocalHost implements Host {
   readonly roots: Roots;
   readonly #scratch: Scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
@@ -151,9 +151,8 @@ function optional<T>(ask: () => T): T | undefined {
 }
 
 /**
- * The kernel's name of this boot, another one each time; empty where it has none.
- *
- * From `/proc/sys/kernel/random/boot_id`, which can only be read before the process is sealed.
+ * Reads the id of this boot from `/proc/sys/kernel/random/boot_id`, before the process is sealed; empty
+ * where there is none.
  */
 export function readBootId(proc: string): string {
   try {
@@ -164,7 +163,7 @@ export function readBootId(proc: string): string {
   }
 }
 
-/** What this machine calls itself; empty when that can't be found out. */
+/** The machine's host name; empty if unknown. */
 export function hostName(): string {
   try {
     return Deno.hostname();

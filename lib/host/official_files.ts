@@ -1,12 +1,12 @@
 import { thisProgram } from "./this_program.ts";
 
-/** A file that an official agent has left. */
+/** A file of an official agent. */
 export interface OfficialFile {
   readonly path: string;
   readonly text: string;
 }
 
-/** The first of these files that is there and not too large; `undefined` when none is. */
+/** Reads the first of these files that exists and is not too large; `undefined` when none does. */
 export function readOfficialFile(
   paths: readonly string[],
   { maxBytes }: { maxBytes: number },
@@ -16,27 +16,27 @@ export function readOfficialFile(
       const { isFile, size } = Deno.statSync(path);
       if (isFile && size <= maxBytes) return { path, text: Deno.readTextFileSync(path) };
     } catch {
-      // There is none, or it is not for us.
+      // It does not exist, or this user may not read it.
     }
   }
   return undefined;
 }
 
 const NAME = "auto-discovery.json";
-/** Two short texts. */
+/** The file holds two short texts. */
 const MAX_BYTES = 16 * 1024;
 
 /**
- * The file that an official agent keeps beside its program: beside this one, where its installer
- * puts it, or in the working directory; `undefined` when there is none.
+ * Reads the file in which an official agent stores its node: beside this program, where its installer
+ * puts it, or in the working folder; `undefined` when there is none.
  */
-export function readOfficialNode(folders: readonly string[] = usualFolders()):
+export function readOfficialNode(folders: readonly string[] = defaultFolders()):
   | OfficialFile
   | undefined {
   return readOfficialFile(folders.map((folder) => `${folder}/${NAME}`), { maxBytes: MAX_BYTES });
 }
 
-function usualFolders(): string[] {
+function defaultFolders(): string[] {
   const home = Deno.env.get("HOME");
   return [
     thisProgram().path.replace(/\/[^/]*$/, ""),
@@ -47,21 +47,21 @@ function usualFolders(): string[] {
   ];
 }
 
-const NAME_OFFICIAL_TRAFFIC = "net_static.json";
-/** Where the official agent's installer puts it. */
+const TRAFFIC_NAME = "net_static.json";
+/** The folder of the official agent's installer. */
 const OFFICIAL_FOLDER = "/opt/komari";
-/** A month of many interfaces is far below that. */
-const MAX_BYTES_OFFICIAL_TRAFFIC = 64 * 1024 * 1024;
+/** Far above a month of many interfaces. */
+const MAX_TRAFFIC_BYTES = 64 * 1024 * 1024;
 
 /**
- * What the official agent has noted of the month's traffic: the file in `folder`, else where its
- * installer puts it, else in the working directory.
+ * Reads the official agent's record of the month's traffic: from `folder`, else where its installer
+ * puts it, else from the working folder.
  */
 export function readOfficialTraffic(folder: string): OfficialFile | undefined {
   const paths = [
-    `${folder}/${NAME_OFFICIAL_TRAFFIC}`,
-    `${OFFICIAL_FOLDER}/${NAME_OFFICIAL_TRAFFIC}`,
-    NAME_OFFICIAL_TRAFFIC,
+    `${folder}/${TRAFFIC_NAME}`,
+    `${OFFICIAL_FOLDER}/${TRAFFIC_NAME}`,
+    TRAFFIC_NAME,
   ];
-  return readOfficialFile(paths, { maxBytes: MAX_BYTES_OFFICIAL_TRAFFIC });
+  return readOfficialFile(paths, { maxBytes: MAX_TRAFFIC_BYTES });
 }

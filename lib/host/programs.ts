@@ -3,20 +3,19 @@ import { parseProcessStat, type ProcessStat } from "../parse/process_stat.ts";
 /** How a program is started. */
 export interface ProgramOptions {
   readonly args: readonly string[];
-  /** All of its environment; nothing of the agent's own comes along. */
+  /** The whole environment: nothing of the agent's is inherited. */
   readonly env: Readonly<Record<string, string>>;
-  /** A folder that exists. */
+  /** An existing folder. */
   readonly cwd: string;
 }
 
-/** So many processes are looked at before others get their turn. */
+/** Processes read before other work gets its turn. */
 const STATS_AT_A_TIME = 200;
 
 /**
- * The one door through which remote control starts programs and ends them.
+ * Starts, signals and lists programs for remote control.
  *
- * It is made only where remote control is on; everywhere else the process has given up the right to
- * do any of this.
+ * It exists only with remote control: otherwise the process is sealed and can do none of this.
  */
 export class Programs {
   readonly #proc: string;
@@ -37,7 +36,7 @@ export class Programs {
   }
 
   /**
-   * Runs a program that says and reads nothing, to its end; `false` when it fails or is not there.
+   * Runs a program without input and output to its end; `false` when it fails or is missing.
    */
   async run(command: string, options: ProgramOptions): Promise<boolean> {
     try {
@@ -47,9 +46,9 @@ export class Programs {
     }
   }
 
-  /** Sends a signal to a process; one that has ended or belongs to somebody else gets none. */
+  /** Sends a signal to a process, if it still runs and this user may signal it. */
   kill(pid: number, signal: Deno.Signal): void {
-    // 0 and -1 would mean this process's own group, and everybody.
+    // 0 and -1 would mean this process's own group, and every process.
     if (pid > 1) send(pid, signal);
   }
 
@@ -58,13 +57,13 @@ export class Programs {
     if (pid > 1) send(-pid, signal);
   }
 
-  /** The path of a program on a `PATH`; `undefined` when there is none of this name. */
+  /** Finds a program on a `PATH`; `undefined` when there is none of this name. */
   find(name: string, path: string): string | undefined {
     return path.split(":").filter((folder) => folder.startsWith("/"))
       .map((folder) => `${folder}/${name}`).find((file) => this.isProgram(file));
   }
 
-  /** Whether there is a file to be run at a path. */
+  /** Whether the path is an executable file. */
   isProgram(path: string): boolean {
     try {
       const { isFile, mode } = Deno.statSync(path);
@@ -74,7 +73,7 @@ export class Programs {
     }
   }
 
-  /** Whether there is a folder at a path. */
+  /** Whether the path is a folder. */
   isFolder(path: string): boolean {
     try {
       return Deno.statSync(path).isDirectory;
@@ -83,7 +82,7 @@ export class Programs {
     }
   }
 
-  /** What the kernel tells of a process; `undefined` when it is gone. */
+  /** Reads `/proc/PID/stat`; `undefined` when the process is gone. */
   process(pid: number): ProcessStat | undefined {
     try {
       return parseProcessStat(Deno.readTextFileSync(`${this.#proc}/${pid}/stat`));
@@ -92,7 +91,7 @@ export class Programs {
     }
   }
 
-  /** All processes that can be seen; other work goes on meanwhile. */
+  /** Reads all visible processes, without blocking other work. */
   async processes(): Promise<ProcessStat[]> {
     const found: ProcessStat[] = [];
     let looked = 0;
@@ -127,6 +126,6 @@ function send(target: number, signal: Deno.Signal): void {
   try {
     Deno.kill(target, signal);
   } catch {
-    // It was quicker, or it belongs to another user: in both cases there is nothing more to do.
+    // It has ended, or belongs to another user.
   }
 }

@@ -3,70 +3,69 @@ import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { Roots } from "./host.ts";
 import { type InterfaceTraits, isTunnelType, parseInterfaceIndex } from "./interface_traits.ts";
-import { RequestChannel } from "./line_rpc.ts";
+import { LineRpc } from "./line_rpc.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 import { SYSTEM_PATH } from "./tool_runner.ts";
 
-/** How a `/bin/sh` is given what it runs for its whole life. */
-export interface ShellMenu {
-  /** What comes after the shell's own name, before what its script is given. */
-  readonly words: readonly string[];
+/** Arguments and environment that make `/bin/sh` run a script. */
+export interface ShellInvocation {
+  /** Arguments before those of the script. */
+  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
 const VARIABLE = "KOMARI_AGENT_MENU";
 
 /**
- * How a shell gets its script: by a variable, since the words of a process stand in every list of
- * processes, where a long script hides the rest and looks like somebody else's.
+ * Passes a script to a shell in a variable: as an argument it would fill every process list.
  *
- * The variable is gone before the script starts anything, so no program inherits it.
+ * The variable is unset before the script starts anything, so no program inherits it.
  */
-export function shellMenu(script: string): ShellMenu {
+export function shellInvocation(script: string): ShellInvocation {
   return {
-    words: ["-c", `eval "$${VARIABLE}"`, "komari-agent-deno-shell"],
+    args: ["-c", `eval "$${VARIABLE}"`, "komari-agent-deno-shell"],
     env: { [VARIABLE]: `unset ${VARIABLE}\n${script}` },
   };
 }
 
-/** What is asked of one shell. */
+/** Options of a helper shell. */
 export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
-  /** Where commands are looked for; by default `$PATH` and where systems keep `ping`. */
+  /** `PATH` of its commands; by default `$PATH` and the system's folders. */
   path?: string;
-  /** Which shell to run; `/bin/sh` by default. */
+  /** The shell to run; `/bin/sh` by default. */
   shell?: readonly [string, ...string[]];
   /** Whether it may start `nvidia-smi`. */
   gpu?: boolean;
-  /** The runtime's name of the system, whose `ping` it is; that of Linux by default. */
+  /** The runtime's name of the system, which decides about options of `ping`; `linux` by default. */
   os?: string;
 }
 
-/** How long ended pings may stay zombies. */
-const REAP_AFTER_MS = 200;
+/** Longest time that ended pings stay zombies. */
+const REAP_DELAY_MS = 200;
 
-/** How `timeout` ends when it has ended a program: by its own number, or by the signal's. */
+/** Exit codes of `timeout` when it has killed a program. */
 const KILLED: ReadonlySet<string> = new Set(["124", "137"]);
 
-/** So much of a program's complaint is told. */
+/** Characters of a program's output that an error quotes. */
 const QUOTED_LENGTH = 200;
 
-/** A stopped shell can't end; the agent must. */
-const CLOSE_WITHIN_MS = 500;
+/** The agent does not wait longer for a shell that is stopped or hangs. */
+const CLOSE_TIMEOUT_MS = 500;
 
 /**
- * The one door through which a sealed process starts anything: a `/bin/sh` that is started before
- * the seal and knows a fixed menu.
+ * The helper shell: a `/bin/sh` that is started before the seal and runs a fixed list of commands for
+ * the sealed process.
  *
- * It ends when the agent does, however that dies, and takes its pings along.
+ * It ends when the agent does, also by SIGKILL, and its pings end with it.
  */
 export class Shell {
   readonly #child: Deno.ChildProcess;
-  readonly #channel: RequestChannel;
+  readonly #rpc: LineRpc;
   #reapTimer: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
-    this.#channel = new RequestChannel({
+    this.#rpc = new LineRpc({
       requests: child.stdin,
       answers: child.stdout,
       onAnswer: () => this.#reapSoon(),
@@ -76,26 +75,26 @@ export class Shell {
   /** @throws {Error} When there is no shell or it may not be started (`Cannot start …`). */
   static start(options: ShellOptions): Shell {
     const [command, ...prefix] = options.shell ?? ["/bin/sh"];
-    const menu = shellMenu(SHELL_SCRIPT);
+    const invocation = shellInvocation(SHELL_SCRIPT);
     try {
       const child = new Deno.Command(command, {
         args: [
           ...prefix,
-          ...menu.words,
+          ...invocation.args,
           options.proc,
           options.sys,
           options.gpu ? "gpu" : "",
           options.os ?? "",
         ],
-        // The agent's environment may hold its token, and a process shows its own to its user.
+        // The agent's environment may hold its token, and every user's process list could show it.
         clearEnv: true,
         env: {
           LC_ALL: "C",
           PATH: options.path ?? `${Deno.env.get("PATH") ?? ""}:${SYSTEM_PATH}`,
-          ...menu.env,
+          ...invocation.env,
         },
-        // A session of its own: Ctrl-C at the terminal is the agent's to answer, and all of it can
-        // be ended at once.
+        // A session of its own: Ctrl-C at the terminal goes to the agent only, and the whole group can
+        // be killed at once.
         detached: true,
         stdin: "piped",
         stdout: "piped",
@@ -108,7 +107,7 @@ export class Shell {
   }
 
   /**
-   * Sends one echo request and gives the output of `ping`, standard error included; `undefined`
+   * Sends one echo request; resolves to the output of `ping`, standard error included, or `undefined`
    * when there is no `ping`. It takes 3 s at most.
    *
    * @throws {TypeError} When the address is no IP literal.
@@ -123,10 +122,10 @@ export class Shell {
   }
 
   /**
-   * What `nvidia-smi` says of its cards, a line each; `undefined` when there is no such command, or
-   * none that could be ended when it hangs. It takes 5 s at most, unless the kernel lets nobody end it.
+   * Resolves to the output of `nvidia-smi`, a line per card, or `undefined` when there is no such
+   * command or no `timeout`. It takes 5 s at most, unless the kernel can't kill it.
    *
-   * @throws {Error} When it fails or talks without end, or the shell has ended.
+   * @throws {Error} When it fails or its output is too long, or the shell has ended.
    */
   async nvidiaSmi(options: { signal?: AbortSignal } = {}): Promise<string | undefined> {
     const answer = await this.#ask("nvidia-smi", options);
@@ -134,16 +133,16 @@ export class Shell {
     const [, output = answer, status] = /^(.*?)exit (\d+)\t$/.exec(answer) ?? [];
     if (status === "0") return output.replaceAll("\t", "\n");
     const how = status === undefined
-      ? "it talked without end"
+      ? "its output is too long"
       : KILLED.has(status)
       ? "it took too long"
       : `it ended with ${status}`;
     const said = JSON.stringify(output.split("\t")[0]?.slice(0, QUOTED_LENGTH));
-    throw new Error(`Cannot ask nvidia-smi: ${how}; its first words are ${said}`);
+    throw new Error(`Cannot run nvidia-smi: ${how}; its output begins with ${said}`);
   }
 
   /**
-   * How many processes proc shows.
+   * Counts the processes in proc.
    *
    * @throws {Error} When the shell has ended.
    */
@@ -151,15 +150,17 @@ export class Shell {
     const answer = await this.#ask("processes", options);
     const count = Number(answer);
     if (!answer || !Number.isSafeInteger(count)) {
-      throw new SyntaxError(`Cannot parse process count: the shell said ${JSON.stringify(answer)}`);
+      throw new SyntaxError(
+        `Cannot parse process count: the shell answered ${JSON.stringify(answer)}`,
+      );
     }
     return count;
   }
 
   /**
-   * What `/sys/class/net/NAME` tells of an interface; `undefined` when there is no such folder.
+   * Reads the properties of an interface from `/sys/class/net/NAME`; `undefined` when there are none.
    *
-   * @throws {TypeError} When the name has characters that no sane interface's has.
+   * @throws {TypeError} When the name has unusual characters.
    * @throws {Error} When the shell has ended.
    */
   async interfaceTraits(
@@ -167,7 +168,7 @@ export class Shell {
     options: { signal?: AbortSignal } = {},
   ): Promise<InterfaceTraits | undefined> {
     if (!/^(?!\.{1,2}$)[\w.@:-]{1,64}$/.test(name)) {
-      throw new TypeError(`Cannot look at interface ${JSON.stringify(name)}: the name is odd`);
+      throw new TypeError(`Cannot look up interface ${JSON.stringify(name)}: unusual characters`);
     }
     const found = (await this.#ask(`interface ${name}`, options))?.split(" ");
     if (found === undefined) return undefined;
@@ -187,30 +188,30 @@ export class Shell {
     };
   }
 
-  /** Ends the shell and its pings; what is still asked is answered with an error. */
+  /** Ends the shell and its pings; pending requests fail. */
   async close(): Promise<void> {
     clearTimeout(this.#reapTimer);
-    const closed = this.#channel.close();
-    await deadline(Promise.all([closed, this.#child.status]), CLOSE_WITHIN_MS).catch(() => {
+    const closed = this.#rpc.close();
+    await deadline(Promise.all([closed, this.#child.status]), CLOSE_TIMEOUT_MS).catch(() => {
       this.#child.unref();
     });
   }
 
   async #ask(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
-    const answer = await this.#channel.ask(request, options);
+    const answer = await this.#rpc.ask(request, options);
     if (answer === "missing") return undefined;
     if (answer === "ok") return "";
     if (!answer.startsWith("ok ")) throw new Error(`Cannot ask the shell: it refused "${request}"`);
     return answer.slice("ok ".length);
   }
 
-  /** The shell takes note of its ended children when it reads a line. */
+  /** The shell reaps ended children when it reads a line. */
   #reapSoon(): void {
-    if (this.#reapTimer !== undefined || this.#channel.ended) return;
+    if (this.#reapTimer !== undefined || this.#rpc.isEnded) return;
     const timer = setTimeout(() => {
       this.#reapTimer = undefined;
-      this.#channel.tell("reap");
-    }, REAP_AFTER_MS);
+      this.#rpc.notify("reap");
+    }, REAP_DELAY_MS);
     Deno.unrefTimer(timer);
     this.#reapTimer = timer;
   }
@@ -226,7 +227,7 @@ export function startShell(options: ShellOptions): Shell | undefined {
   }
 }
 
-/** What follows `name` in the first word that begins with it; `undefined` when there is none or nothing follows. */
+/** The rest of the first word that begins with `name`; `undefined` when it is empty or missing. */
 function valueOf(words: readonly string[], name: string): string | undefined {
   return words.find((word) => word.startsWith(name))?.slice(name.length) || undefined;
 }

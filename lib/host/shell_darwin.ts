@@ -1,13 +1,13 @@
 import { deadline } from "@std/async/deadline";
-import { RequestChannel } from "./line_rpc.ts";
-import { shellMenu } from "./shell.ts";
+import { LineRpc } from "./line_rpc.ts";
+import { shellInvocation } from "./shell.ts";
 
 /**
- * What the shell runs that looks at a Mac: it reads requests, a line each, and answers each with a
+ * The script of the shell that measures a Mac: it reads requests, a line each, and answers each with a
  * line.
  *
  * ```text
- * ID facts        ID ok OUTPUT        the lines of the command's output, joined by tabs
+ * ID facts        ID ok OUTPUT        lines of the command's output, joined by tabs
  * ID sockets      ID missing          there is no such command
  * ID interfaces
  * ID memory
@@ -15,10 +15,9 @@ import { shellMenu } from "./shell.ts";
  * ID processes    ID ok COUNT
  * ```
  *
- * Everything else is answered `ID refused`: the menu holds here, not at the sender. The commands
- * take no word of the sender's. They can run beside each other, so one that hangs lets others go on,
- * but whoever asks has to see to it that two answers don't meet. One that spins is ended by the limit
- * on CPU time.
+ * Everything else is answered `ID refused`. The commands take no argument from the request. They run
+ * concurrently, so that one that hangs delays no other, but long answers must not overlap: the sender
+ * asks for one at a time. A limit on CPU time ends a command that spins.
  */
 export const DARWIN_SHELL_SCRIPT = `
 trap '' HUP INT TERM
@@ -64,8 +63,8 @@ done
 kill -s KILL -- -$$
 `;
 
-/** What can be asked about a Mac: each is one command with arguments that never change. */
-export type DarwinQuestion =
+/** Queries about a Mac; each is one command with fixed arguments. */
+export type DarwinQuery =
   | "facts"
   | "sockets"
   | "interfaces"
@@ -73,8 +72,8 @@ export type DarwinQuestion =
   | "mounts"
   | "processes";
 
-/** The commands behind the questions, as an operator would type them. */
-export const DARWIN_COMMANDS: Readonly<Record<DarwinQuestion, string>> = {
+/** The commands of the queries, as an operator would type them. */
+export const DARWIN_COMMANDS: Readonly<Record<DarwinQuery, string>> = {
   facts: "sysctl",
   sockets: "sysctl net.inet.tcp.pcbcount net.inet.udp.pcbcount",
   interfaces: "netstat -ibn",
@@ -83,101 +82,101 @@ export const DARWIN_COMMANDS: Readonly<Record<DarwinQuestion, string>> = {
   processes: "ps -A",
 };
 
-/** Where macOS keeps them; other programs of these names are of no use here. */
+/** Folders of macOS; other programs of these names have other output. */
 const SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin";
 
-/** A command that takes longer hangs; those that don't take a hundredth of it. */
-const ANSWER_WITHIN_MS = 3_000;
+/** A hundred times the usual duration of a command. */
+const ANSWER_TIMEOUT_MS = 3_000;
 
-/** A Mac with hundreds of interfaces has 30,000 characters to tell. */
-const LINE_LIMIT = 256 * 1024;
+/** A Mac with hundreds of interfaces answers with 30,000 characters. */
+const MAX_LINE_LENGTH = 256 * 1024;
 
-/** A stopped shell can't end; the agent must. */
-const CLOSE_WITHIN_MS = 500;
+/** The agent does not wait longer for a shell that is stopped or hangs. */
+const CLOSE_TIMEOUT_MS = 500;
 
 /**
- * A `/bin/sh` with a fixed menu of questions about this Mac, before and after the process is sealed.
+ * A `/bin/sh` with a fixed list of queries about this Mac, before and after the process is sealed.
  *
- * It ends when the agent does, however that dies.
+ * It ends when the agent does, also by SIGKILL.
  */
 export class DarwinShell {
   readonly #child: Deno.ChildProcess;
-  readonly #channel: RequestChannel;
-  readonly #answerWithinMs: number;
-  readonly #underWay = new Set<DarwinQuestion>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #rpc: LineRpc;
+  readonly #timeoutMs: number;
+  readonly #inFlight = new Set<DarwinQuery>();
+  #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(child: Deno.ChildProcess, answerWithinMs: number) {
+  private constructor(child: Deno.ChildProcess, timeoutMs: number) {
     this.#child = child;
-    this.#answerWithinMs = answerWithinMs;
-    this.#channel = new RequestChannel({
+    this.#timeoutMs = timeoutMs;
+    this.#rpc = new LineRpc({
       requests: child.stdin,
       answers: child.stdout,
-      lineLimit: LINE_LIMIT,
+      maxLineLength: MAX_LINE_LENGTH,
     });
   }
 
   /**
-   * `path` is where the commands are looked for: where macOS keeps them by default.
+   * `path` is the commands' `PATH`: the folders of macOS by default.
    *
    * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
    */
-  static start(options: { path?: string; answerWithinMs?: number } = {}): DarwinShell {
-    const menu = shellMenu(DARWIN_SHELL_SCRIPT);
+  static start(options: { path?: string; timeoutMs?: number } = {}): DarwinShell {
+    const invocation = shellInvocation(DARWIN_SHELL_SCRIPT);
     try {
       const child = new Deno.Command("/bin/sh", {
-        args: [...menu.words],
-        // The agent's environment may hold its token, and a process shows its own to its user.
+        args: [...invocation.args],
+        // The agent's environment may hold its token, and every user's process list could show it.
         clearEnv: true,
-        env: { LC_ALL: "C", PATH: options.path ?? SYSTEM_PATH, ...menu.env },
-        // A session of its own: Ctrl-C at the terminal is the agent's to answer.
+        env: { LC_ALL: "C", PATH: options.path ?? SYSTEM_PATH, ...invocation.env },
+        // A session of its own: Ctrl-C at the terminal goes to the agent only.
         detached: true,
         stdin: "piped",
         stdout: "piped",
         stderr: "null",
       }).spawn();
-      return new DarwinShell(child, options.answerWithinMs ?? ANSWER_WITHIN_MS);
+      return new DarwinShell(child, options.timeoutMs ?? ANSWER_TIMEOUT_MS);
     } catch (cause) {
       throw new Error("Cannot start /bin/sh", { cause });
     }
   }
 
   /**
-   * The output of the command behind a question; of `processes` their number.
+   * Resolves to the output of a query's command; for `processes` to their number.
    *
-   * @throws {Error} When there is no such command, when it says nothing, hangs or still runs, or
-   * when the shell has ended.
+   * @throws {Error} When the command is missing, prints nothing, hangs or is still running, or when
+   * the shell has ended.
    */
-  async ask(question: DarwinQuestion): Promise<string> {
-    const command = DARWIN_COMMANDS[question].split(" ", 1)[0];
+  async ask(query: DarwinQuery): Promise<string> {
+    const command = DARWIN_COMMANDS[query].split(" ", 1)[0];
     try {
-      const answer = await this.#answer(question);
+      const answer = await this.#answer(query);
       if (answer === "missing") throw new Error("there is no such command");
       const output = answer.replace(/^ok ?/, "").replaceAll("\t", "\n");
-      if (output === "") throw new Error("it said nothing");
+      if (output === "") throw new Error("it printed nothing");
       return output;
     } catch (cause) {
-      throw new Error(`Cannot ask ${command}`, { cause });
+      throw new Error(`Cannot run ${command}`, { cause });
     }
   }
 
   /**
-   * One question at a time, since a long answer is more than one write, and another could cut it in
-   * two. A command that hangs is not started again: each would hang as well, and stay.
+   * One query at a time: a long answer takes several writes, and another could split it. A command
+   * that hangs is not started again, since that would hang as well.
    */
-  #answer(question: DarwinQuestion): Promise<string> {
-    if (this.#underWay.has(question)) {
-      return Promise.reject(new Error("the last one still hangs"));
+  #answer(query: DarwinQuery): Promise<string> {
+    if (this.#inFlight.has(query)) {
+      return Promise.reject(new Error("the previous one is still running"));
     }
-    this.#underWay.add(question);
-    const answer = this.#turn.then(() => this.#answerInTime(question));
-    this.#turn = answer.catch(() => {});
+    this.#inFlight.add(query);
+    const answer = this.#queue.then(() => this.#answerInTime(query));
+    this.#queue = answer.catch(() => {});
     return answer;
   }
 
-  async #answerInTime(question: DarwinQuestion): Promise<string> {
-    const answer = this.#channel.ask(question).finally(() => this.#underWay.delete(question));
-    const withinMs = this.#answerWithinMs;
+  async #answerInTime(query: DarwinQuery): Promise<string> {
+    const answer = this.#rpc.ask(query).finally(() => this.#inFlight.delete(query));
+    const withinMs = this.#timeoutMs;
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
       () => reject(new Error(`it did not answer within ${withinMs / 1000} s`)),
@@ -191,10 +190,10 @@ export class DarwinShell {
     }
   }
 
-  /** Ends the shell and what it runs; what is still asked is answered with an error. */
+  /** Ends the shell and its commands; pending queries fail. */
   async close(): Promise<void> {
-    const closed = this.#channel.close();
-    await deadline(Promise.all([closed, this.#child.status]), CLOSE_WITHIN_MS).catch(() => {
+    const closed = this.#rpc.close();
+    await deadline(Promise.all([closed, this.#child.status]), CLOSE_TIMEOUT_MS).catch(() => {
       this.#child.unref();
     });
   }

@@ -1,9 +1,8 @@
 /**
- * What the shell of a sealed agent runs, for its whole life: it reads requests, a line each, and
- * answers each with a line.
+ * The script of the helper shell: it reads requests, a line each, and answers each with a line.
  *
  * ```text
- * ID ping ADDRESS     ID ok OUTPUT        the lines of one ping, joined by tabs
+ * ID ping ADDRESS     ID ok OUTPUT        lines of one ping, joined by tabs
  *                     ID missing          there is no such command
  * ID processes        ID ok COUNT
  * ID interface NAME   ID ok TRAIT…
@@ -13,18 +12,16 @@
  * 0 reap              (nothing)
  * ```
  *
- * Everything else is answered `ID refused`. The menu holds here, not at the sender: whoever has
- * taken over the agent can write what he likes into this pipe.
+ * Everything else is answered `ID refused`. Requests are checked here, not only by the sender: an
+ * attacker in the agent's process can write anything into this pipe.
  *
- * Arguments are the roots of proc and sys, `gpu` where details of graphics cards were asked for, and
- * the runtime's name of the system. On macOS `ping` has other words for its limit of time, and `ping6`
- * none, which ends by itself after 10 s.
- * Nothing is ever started but `ping`, and `nvidia-smi` where it was asked for. Output is read line by
- * line up to a limit, for what is short fits into one write that no other answer can cut in two; who
- * talks on is ended by the closed pipe. A `ping` that spins is ended by the limit on CPU time, and an
- * `nvidia-smi` that hangs by `timeout`, without which it is not started; it stays in the shell's
- * process group, so that it ends with the shell. One that not even that can end keeps the answer
- * waiting, and whoever waits for it asks for no second one.
+ * Arguments are the roots of proc and sys, `gpu` with `--gpu`, and the runtime's name of the system:
+ * on macOS `ping` has another option for its time-out, and `ping6` none, which ends after 10 s.
+ *
+ * It starts only `ping`, and `nvidia-smi` with `--gpu`. Output is read line by line up to a limit, so
+ * that an answer fits into one write, which no other answer can split; a program that writes more is
+ * ended by the closed pipe. A limit on CPU time ends a `ping` that spins, and `timeout` an
+ * `nvidia-smi` that hangs, which stays in the shell's process group and ends with it.
  */
 export const SHELL_SCRIPT = `
 trap '' HUP INT TERM

@@ -1,15 +1,15 @@
-/** What is running: one file of its own, the same for a Deno that is there, or sources. */
+/** Form of the program: a compiled binary, one script for an installed Deno, or sources. */
 export type ProgramForm = "binary" | "portable" | "source";
 
 /** This program, as a file. */
 export interface ThisProgram {
   readonly form: ProgramForm;
-  /** The one file that is all of it; of sources the main module. */
+  /** The program file; the main module of sources. */
   readonly path: string;
 }
 
 /**
- * What this process was started from.
+ * Finds the program that this process was started from.
  *
  * A portable build is a script that starts with `#!` and hands itself to Deno.
  */
@@ -20,18 +20,18 @@ export function thisProgram(): ThisProgram {
   return { form: startsAsScript(path) ? "portable" : "source", path };
 }
 
-/** The targets that there are builds for, as `linux-amd64`; a portable build is for all of them. */
+/** Build target of a program, such as `linux-amd64`; `portable` and `source` run on all. */
 export function thisTarget({ form }: ThisProgram): string {
   return form === "binary" ? machineTarget() : form;
 }
 
-/** The target that this machine is, as `linux-amd64`. */
+/** Build target of this machine, such as `linux-amd64`. */
 export function machineTarget(): string {
   const arch = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
   return `${Deno.build.os}-${arch}`;
 }
 
-/** Whether this runs in a container image, where a newer version comes with a newer image. */
+/** Whether this runs in the container image, which is updated as a whole. */
 export function isInContainerImage(): boolean {
   try {
     return Deno.statSync("/.komari-agent-container").isFile;
@@ -50,8 +50,8 @@ function startsAsScript(path: string): boolean {
   }
 }
 
-/** Asks an agent to end in such a way that its service starts it again. */
+/** Asks an agent to exit so that its service restarts it. */
 export const RESTART_SIGNAL = "SIGUSR2";
 
-/** How it ends then: some services start again only what has failed. */
+/** Exit code after {@linkcode RESTART_SIGNAL}: some services restart only failed programs. */
 export const RESTART_EXIT_CODE = 75;

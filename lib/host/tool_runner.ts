@@ -1,34 +1,34 @@
 import { quoteShellWord } from "../parse/shell_words.ts";
 
-/** The folders of the system's own programs, which a user's or a service's `PATH` may leave out. */
+/** Folders of system programs, which the `PATH` of a user or a service may lack. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** A program of the system's that is to be run, with its words. */
+/** A system program with its arguments. */
 export interface ToolCommand {
   readonly tool: string;
   readonly args: readonly string[];
-  /** Whether nothing is wrong when it fails: what it was to undo may be gone already. */
+  /** Whether a failure is ignored, such as of undoing what is already gone. */
   readonly mayFail?: boolean;
 }
 
-/** How a program ended. */
+/** The result of a program. */
 export interface ToolResult {
-  /** 0 when all went well; 127 when there is no such program. */
+  /** Exit code; 127 when there is no such program, 124 after a time-out. */
   readonly code: number;
-  /** What it wrote, both streams, cut to a bounded length. */
+  /** Standard output and standard error, of bounded length. */
   readonly output: string;
 }
 
-/** Runs programs of the system's. */
+/** Runs system programs. */
 export interface Tools {
-  /** Never throws but when `signal` aborts. */
+  /** @throws The signal's reason when it aborts; nothing else. */
   run(command: ToolCommand, options: { signal: AbortSignal }): Promise<ToolResult>;
 }
 
 /**
- * Runs programs one after the other.
+ * Runs programs in order.
  *
- * @throws {Error} When one fails that may not (`Cannot run …`), with the last that it wrote.
+ * @throws {Error} When one fails that must not (`Cannot run …`), with the end of its output.
  */
 export async function runTools(
   commands: readonly ToolCommand[],
@@ -42,54 +42,54 @@ export async function runTools(
   }
 }
 
-/** A command as it would be typed. */
+/** Formats a command as it would be typed. */
 export function toolLine({ tool, args }: ToolCommand): string {
   return [tool, ...args].map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : quoteShellWord(word))
     .join(" ");
 }
 
-/** A user's `PATH` and then the folders of the system's own programs, which it may leave out. */
+/** A user's `PATH`, followed by the folders of system programs. */
 export function toolPath(path = ""): string {
   return path === "" ? SYSTEM_PATH : `${path}:${SYSTEM_PATH}`;
 }
 
-/** A service manager waits 90 s for a service that does not stop. */
-const LIMIT_MS = 120_000;
-/** A script may have something to tidy up when it is asked to end. */
+/** Longer than the 90 s that a service manager waits for a service to stop. */
+const TIMEOUT_MS = 120_000;
+/** Time to clean up between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
 const MAX_OUTPUT = 64 * 1024;
-/** A service that was started may hold its starter's streams open for as long as it lives. */
+/** A service that it started may keep its streams open. */
 const TAIL_MS = 200;
 
-/** The one door through which installing and updating start programs of the system's. */
+/** Runs system programs for `install` and `update`. */
 export class ToolRunner implements Tools {
   readonly #env: Record<string, string>;
-  readonly #limitMs: number;
+  readonly #timeoutMs: number;
   readonly #graceMs: number;
 
   /**
-   * `env` is all that the programs get; they are looked for on its `PATH`. What does not end in
-   * time is asked to, and ended by force when it takes `graceMs` over that.
+   * `env` is the programs' whole environment; its `PATH` finds them. After `timeoutMs` they get
+   * SIGTERM, and `graceMs` later SIGKILL.
    */
   constructor(
-    options: { env: Readonly<Record<string, string>>; limitMs?: number; graceMs?: number },
+    options: { env: Readonly<Record<string, string>>; timeoutMs?: number; graceMs?: number },
   ) {
-    // Texts are shown to the user, and looked at: always the same ones.
+    // Output is shown and parsed, so it must not depend on the language.
     this.#env = { ...options.env, LC_ALL: "C" };
-    this.#limitMs = options.limitMs ?? LIMIT_MS;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     this.#graceMs = options.graceMs ?? GRACE_MS;
   }
 
-  /** Whether there is such a program. */
+  /** Whether the program exists. */
   has(tool: string): boolean {
     return this.#find(tool) !== undefined;
   }
 
-  /** @throws The signal's reason when it aborts; the program is ended then. */
+  /** @throws The signal's reason when it aborts; the program is killed then. */
   async run(command: ToolCommand, { signal }: { signal: AbortSignal }): Promise<ToolResult> {
     const path = this.#find(command.tool);
-    if (path === undefined) return { code: 127, output: `there is no ${command.tool}` };
-    const ended = AbortSignal.any([signal, AbortSignal.timeout(this.#limitMs)]);
+    if (path === undefined) return { code: 127, output: `${command.tool} does not exist` };
+    const ended = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
     signal.throwIfAborted();
     const process = new Deno.Command(path, {
       args: [...command.args],
@@ -103,17 +103,17 @@ export class ToolRunner implements Tools {
     const streams = [new BoundedText(process.stdout), new BoundedText(process.stderr)];
     const read = Promise.all(streams.map((stream) => stream.ended));
     const { code } = await this.#statusOf(process, ended);
-    await orAfter(TAIL_MS, read);
+    await waitAtMost(TAIL_MS, read);
     await Promise.all(streams.map((stream) => stream.stop()));
     signal.throwIfAborted();
-    const late = ended.aborted ? `it did not end within ${this.#limitMs / 1000} s` : "";
+    const late = ended.aborted ? `it did not end within ${this.#timeoutMs / 1000} s` : "";
     return {
       code: ended.aborted ? 124 : code,
       output: streams.map(({ text }) => text).join("") + late,
     };
   }
 
-  /** The runtime only asks it to end. */
+  /** The runtime sends SIGTERM only. */
   async #statusOf(process: Deno.ChildProcess, ended: AbortSignal): Promise<Deno.CommandStatus> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const force = () => timer = setTimeout(() => process.kill("SIGKILL"), this.#graceMs);
@@ -142,10 +142,10 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** What is read of a stream: no more than is ever looked at is kept. */
+/** The beginning of a stream's text. */
 class BoundedText {
   text = "";
-  /** Settles when there is no more to come. */
+  /** Settles at the end of the stream. */
   readonly ended: Promise<void>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
 
@@ -170,8 +170,8 @@ class BoundedText {
   }
 }
 
-/** Waits for something, but no longer than this. */
-async function orAfter(ms: number, something: Promise<unknown>): Promise<void> {
+/** Waits for a promise, but no longer than this. */
+async function waitAtMost(ms: number, something: Promise<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise((resolve) => timer = setTimeout(resolve, ms));
   await Promise.race([something, late]);

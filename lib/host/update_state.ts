@@ -1,4 +1,4 @@
-/** A version that is tried, until it has proved itself or is gone. */
+/** A new version on trial, until it is accepted or rolled back. */
 export interface Trial {
   readonly from: string;
   readonly to: string;

@@ -5,7 +5,7 @@
  */
 
 import type { Host } from "../host/host.ts";
-import type { KernelTree } from "../host/kernel_lookup.ts";
+import type { KernelLookup } from "../host/kernel_lookup.ts";
 import { parseLoadavg } from "../parse/loadavg.ts";
 import { parseUptime } from "../parse/uptime.ts";
 import type { MachineFacts, MemoryMode } from "../types.ts";
@@ -67,7 +67,7 @@ export function networkFolder(proc: string): string {
 }
 
 /** Opens all files that reports need, so that the process can be sealed afterwards. */
-export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineOptions): Machine {
+export function openLinuxMachine(host: Host, tree: KernelLookup, options: MachineOptions): Machine {
   const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
   const stat = host.open(`${proc}/stat`);
@@ -118,7 +118,7 @@ export function openLinuxMachine(host: Host, tree: KernelTree, options: MachineO
 /** An opened machine and its owners. */
 export interface OpenedMachine {
   readonly host: Pick<Host, "roots" | "interfaceAddresses" | "monotonicMs">;
-  readonly tree: Pick<KernelTree, "useShell">;
+  readonly tree: Pick<KernelLookup, "useShell">;
   readonly machine: Machine;
   /** Stops the programs that were started to measure. */
   close?(): Promise<void>;

@@ -9,7 +9,7 @@ import { deadline } from "@std/async/deadline";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
-import { DARWIN_COMMANDS, type DarwinQuestion, DarwinShell } from "../host/shell_darwin.ts";
+import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../host/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
 import type { Connections, LoadAverage } from "../types.ts";
@@ -36,7 +36,7 @@ export async function openDarwinMachine(
   options: MachineOptions,
 ): Promise<Machine> {
   const monotonicMs = () => host.monotonicMs();
-  const late = (question: DarwinQuestion, intervalMs = 0) =>
+  const late = (question: DarwinQuery, intervalMs = 0) =>
     new PolledCommand(() => shell.ask(question), { monotonicMs, intervalMs });
   const sockets = late("sockets");
   const interfaces = late("interfaces");

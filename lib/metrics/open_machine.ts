@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { KernelTree } from "../host/kernel_lookup.ts";
+import { KernelLookup } from "../host/kernel_lookup.ts";
 import { LocalHost } from "../host/local_host.ts";
 import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
 import { createGetText, PublicAddresses } from "./public_addresses.ts";
@@ -36,7 +36,7 @@ export async function openMachine(
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`);
   }
-  const tree = new KernelTree(host);
+  const tree = new KernelLookup(host);
   return { host, tree, machine: openLinuxMachine(host, tree, { ...config, arch }) };
 }
 

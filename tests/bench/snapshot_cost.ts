@@ -1,4 +1,4 @@
-import { KernelTree } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
@@ -56,7 +56,7 @@ const CROWD = new URL("crowd.ts", import.meta.url).pathname;
 
 function snapshotTaker(): () => void {
   const host = new LocalHost();
-  const { collectors } = openLinuxMachine(host, new KernelTree(host), {
+  const { collectors } = openLinuxMachine(host, new KernelLookup(host), {
     includeNics: [],
     excludeNics: [],
     includeMountPoints: [],

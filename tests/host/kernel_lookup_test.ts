@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
-import { KernelTree, type KernelTreeShell } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup, type LookupShell } from "../../lib/host/kernel_lookup.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys", root: "/" };
 
@@ -28,8 +28,8 @@ const TRAITS: InterfaceTraits = {
   index: undefined,
 };
 
-Deno.test("KernelTree looks itself before the seal", () => {
-  const tree = new KernelTree(paperHost({
+Deno.test("KernelLookup looks itself before the seal", () => {
+  const tree = new KernelLookup(paperHost({
     "/proc": ["1", "27", "self", "sys"],
     "/sys/class/net/eth0": ["device"],
   }));
@@ -38,11 +38,11 @@ Deno.test("KernelTree looks itself before the seal", () => {
   assertEquals(tree.interfaceTraits("eth1"), undefined);
 });
 
-Deno.test("KernelTree asks the shell after the seal, and has the count a look later", async () => {
-  const tree = new KernelTree(paperHost({ "/proc": ["1", "2"] }));
+Deno.test("KernelLookup asks the shell after the seal, and has the count a look later", async () => {
+  const tree = new KernelLookup(paperHost({ "/proc": ["1", "2"] }));
   assertEquals(tree.processCount(), 2);
   let asked = 0;
-  const shell: KernelTreeShell = {
+  const shell: LookupShell = {
     countProcesses: () => Promise.resolve(++asked * 10),
     interfaceTraits: () => Promise.resolve(TRAITS),
   };
@@ -54,8 +54,8 @@ Deno.test("KernelTree asks the shell after the seal, and has the count a look la
   assertEquals(await tree.interfaceTraits("eth0"), TRAITS);
 });
 
-Deno.test("KernelTree knows nothing new when the shell is gone", async () => {
-  const tree = new KernelTree(paperHost({ "/proc": ["1", "2"] }));
+Deno.test("KernelLookup knows nothing new when the shell is gone", async () => {
+  const tree = new KernelLookup(paperHost({ "/proc": ["1", "2"] }));
   tree.processCount();
   tree.useShell({
     countProcesses: () => Promise.reject(new Error("gone")),
@@ -67,8 +67,8 @@ Deno.test("KernelTree knows nothing new when the shell is gone", async () => {
   assertEquals(await tree.interfaceTraits("eth0"), undefined);
 });
 
-Deno.test("KernelTree without a shell keeps no count that has grown old", () => {
-  const tree = new KernelTree(paperHost({ "/proc": ["1", "2"] }));
+Deno.test("KernelLookup without a shell keeps no count that has grown old", () => {
+  const tree = new KernelLookup(paperHost({ "/proc": ["1", "2"] }));
   tree.processCount();
   tree.useShell(undefined);
   assertEquals(tree.interfaceTraits("eth0"), undefined);

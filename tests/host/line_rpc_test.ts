@@ -1,11 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { RequestChannel } from "../../lib/host/line_rpc.ts";
+import { LineRpc } from "../../lib/host/line_rpc.ts";
 
 /** The other side of a channel: what it was asked, and a way to answer. */
 class Peer {
   readonly asked: string[] = [];
-  readonly channel: RequestChannel;
+  readonly channel: LineRpc;
   answersSeen = 0;
   #answers: ReadableStreamDefaultController<Uint8Array> | undefined;
 
@@ -19,7 +19,7 @@ class Peer {
         return options.deaf ? new Promise(() => {}) : undefined;
       },
     });
-    this.channel = new RequestChannel({ requests, answers, onAnswer: () => this.answersSeen++ });
+    this.channel = new LineRpc({ requests, answers, onAnswer: () => this.answersSeen++ });
   }
 
   say(text: string): void {
@@ -31,7 +31,7 @@ class Peer {
   }
 }
 
-Deno.test("RequestChannel.ask() matches answers that come in another order and in pieces", async () => {
+Deno.test("LineRpc.ask() matches answers that come in another order and in pieces", async () => {
   const peer = new Peer();
   const first = peer.channel.ask("one");
   const second = peer.channel.ask("two");
@@ -42,7 +42,7 @@ Deno.test("RequestChannel.ask() matches answers that come in another order and i
   peer.end();
 });
 
-Deno.test("RequestChannel.ask() rejects with the signal's reason, and drops the late answer", async () => {
+Deno.test("LineRpc.ask() rejects with the signal's reason, and drops the late answer", async () => {
   const peer = new Peer();
   const controller = new AbortController();
   const asked = peer.channel.ask("one", { signal: controller.signal });
@@ -60,23 +60,23 @@ Deno.test("RequestChannel.ask() rejects with the signal's reason, and drops the 
   peer.end();
 });
 
-Deno.test("RequestChannel.ask() rejects when the other side ends, then and later", async () => {
+Deno.test("LineRpc.ask() rejects when the other side ends, then and later", async () => {
   const peer = new Peer();
   const asked = peer.channel.ask("one");
   peer.end();
   await assertRejects(() => asked, Error, "Cannot ask the shell: it has ended");
-  assertEquals(peer.channel.ended, true);
+  assertEquals(peer.channel.isEnded, true);
   await assertRejects(() => peer.channel.ask("two"), Error, "it has ended");
 });
 
-Deno.test("RequestChannel.ask() rejects when an answer has no end", async () => {
+Deno.test("LineRpc.ask() rejects when an answer has no end", async () => {
   const peer = new Peer();
   const asked = peer.channel.ask("one");
   peer.say("1 " + "x".repeat(9000));
   await assertRejects(() => asked, Error, "it has ended");
 });
 
-Deno.test("RequestChannel.ask() refuses more when the other side does not read", async () => {
+Deno.test("LineRpc.ask() refuses more when the other side does not read", async () => {
   const peer = new Peer({ deaf: true });
   const asked = Array.from({ length: 256 }, () => peer.channel.ask("one"));
   await assertRejects(() => peer.channel.ask("one more"), Error, "it does not read");
@@ -84,16 +84,16 @@ Deno.test("RequestChannel.ask() refuses more when the other side does not read",
   for (const answer of asked) await assertRejects(() => answer, Error, "it has ended");
 });
 
-Deno.test("RequestChannel.tell() needs no answer", async () => {
+Deno.test("LineRpc.tell() needs no answer", async () => {
   const peer = new Peer();
-  peer.channel.tell("reap");
+  peer.channel.notify("reap");
   await delay(0);
   assertEquals(peer.asked, ["0 reap\n"]);
   peer.end();
-  peer.channel.tell("reap");
+  peer.channel.notify("reap");
 });
 
-Deno.test("RequestChannel.close() rejects what is still asked", async () => {
+Deno.test("LineRpc.close() rejects what is still asked", async () => {
   const peer = new Peer();
   const asked = peer.channel.ask("one");
   peer.end();

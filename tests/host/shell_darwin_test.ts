@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { type DarwinQuestion, DarwinShell } from "../../lib/host/shell_darwin.ts";
+import { type DarwinQuery, DarwinShell } from "../../lib/host/shell_darwin.ts";
 
 /** A shell whose commands are these scripts and no others. */
 async function withCommands(
   scripts: Readonly<Record<string, string>>,
   use: (shell: DarwinShell, folder: string) => Promise<void>,
-  options: { answerWithinMs?: number } = {},
+  options: { timeoutMs?: number } = {},
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   for (const [name, script] of Object.entries(scripts)) {
@@ -30,7 +30,7 @@ Deno.test("DarwinShell.ask() runs each command with the arguments that belong to
   const say = 'echo "$0 $*"; echo "second line, $LC_ALL ${KOMARI_AGENT_MENU-}"';
   const all = { sysctl: say, netstat: say, vm_stat: say, mount: say };
   await withCommands(all, async (shell, folder) => {
-    const asked = async (question: DarwinQuestion) =>
+    const asked = async (question: DarwinQuery) =>
       (await shell.ask(question)).replace(`${folder}/`, "").split("\n");
     assertEquals(await asked("interfaces"), ["netstat -ibn", "second line, C "]);
     assertEquals(await asked("memory"), ["vm_stat ", "second line, C "]);
@@ -84,9 +84,9 @@ Deno.test("DarwinShell.ask() keeps long outputs apart when much is asked at once
 Deno.test("DarwinShell.ask() says when a command is missing or says nothing", async () => {
   await withCommands({ vm_stat: "exit 1", ps: ":" }, async (shell) => {
     const missing = await assertRejects(() => shell.ask("interfaces"), Error);
-    assertEquals(words(missing), "Cannot ask netstat; there is no such command; ");
+    assertEquals(words(missing), "Cannot run netstat; there is no such command; ");
     const silent = await assertRejects(() => shell.ask("memory"), Error);
-    assertEquals(words(silent), "Cannot ask vm_stat; it said nothing; ");
+    assertEquals(words(silent), "Cannot run vm_stat; it printed nothing; ");
     assertEquals(await shell.ask("processes"), "0");
   });
 });
@@ -98,16 +98,16 @@ Deno.test("DarwinShell.ask() gives up on a command that hangs, and others answer
     const made = await new Deno.Command("mkfifo", { args: [`${folder}/vm_stat.pipe`] }).output();
     assert(made.success);
     const error = await assertRejects(() => shell.ask("memory"), Error);
-    assertEquals(words(error), "Cannot ask vm_stat; it did not answer within 0.2 s; ");
+    assertEquals(words(error), "Cannot run vm_stat; it did not answer within 0.2 s; ");
     assertEquals(await shell.ask("interfaces"), "rows");
     const again = await assertRejects(() => shell.ask("memory"), Error);
-    assertEquals(words(again), "Cannot ask vm_stat; the last one still hangs; ");
+    assertEquals(words(again), "Cannot run vm_stat; the previous one is still running; ");
     await Deno.writeTextFile(`${folder}/vm_stat.pipe`, "late\nmore\n");
     for (let answer = ""; answer !== "pages";) {
       await Deno.writeTextFile(`${folder}/vm_stat`, "#!/bin/sh\necho pages\n");
       answer = await shell.ask("memory").catch(() => "");
     }
-  }, { answerWithinMs: 200 });
+  }, { timeoutMs: 200 });
 });
 
 Deno.test("DarwinShell.ask() is ended by an answer without end, and fails from then on", async () => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { delay } from "@std/async/delay";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Shell, shellMenu, type ShellOptions } from "../../lib/host/shell.ts";
+import { Shell, shellInvocation, type ShellOptions } from "../../lib/host/shell.ts";
 import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
@@ -208,7 +208,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
         `#!/bin/sh\n${loop}\n`,
         (path) =>
           withShell({ shell, path, gpu: true }, async (shell, below) => {
-            await assertRejects(() => shell.nvidiaSmi(), Error, "it talked without end");
+            await assertRejects(() => shell.nvidiaSmi(), Error, "its output is too long");
             assert(await shell.countProcesses() > 0, "the pipe is intact");
             await eventually(() => below().length <= 1);
           }),
@@ -286,9 +286,9 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   Deno.test(`The script under ${name} does nothing that is not on its menu`, async () => {
     const folder = await Deno.makeTempDir();
     try {
-      const { words, env } = shellMenu(SHELL_SCRIPT);
+      const { args, env } = shellInvocation(SHELL_SCRIPT);
       const command = new Deno.Command(shell[0], {
-        args: [...shell.slice(1), ...words, "/proc", "/sys"],
+        args: [...shell.slice(1), ...args, "/proc", "/sys"],
         env,
         stdin: "piped",
         stdout: "piped",
@@ -359,7 +359,7 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
         const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
         assertEquals(
           message,
-          `Cannot ask nvidia-smi: it ended with 9; its first words are "${said}"`,
+          `Cannot run nvidia-smi: it ended with 9; its output begins with "${said}"`,
         );
       }),
   );
@@ -367,7 +367,7 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
     "#!/bin/sh\nprintf cut\nexit 6\n",
     (path) =>
       withShell({ path, gpu: true }, async (shell) => {
-        await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its first words are "cut"');
+        await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its output begins with "cut"');
       }),
   );
 });
@@ -411,7 +411,7 @@ Deno.test("Shell.ping() refuses everything but an IP address", async () => {
       await assertRejects(() => shell.ping(text), TypeError, "Cannot ping");
     }
     for (const name of ["", ".", "..", "a/b", "a b", "a\n", "ä"]) {
-      await assertRejects(() => shell.interfaceTraits(name), TypeError, "the name is odd");
+      await assertRejects(() => shell.interfaceTraits(name), TypeError, "unusual characters");
     }
   });
 });

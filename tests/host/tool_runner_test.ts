@@ -34,14 +34,14 @@ Deno.test("ToolRunner keeps a bounded part of what is written", async () => {
 });
 
 Deno.test("ToolRunner ends a program that takes too long", async () => {
-  const hasty = new ToolRunner({ env: { PATH: toolPath() }, limitMs: 50 });
+  const hasty = new ToolRunner({ env: { PATH: toolPath() }, timeoutMs: 50 });
   const { code, output } = await hasty.run({ tool: "sleep", args: ["60"] }, { signal });
   assertEquals(code, 124);
   assertStringIncludes(output, "did not end");
 });
 
 Deno.test("ToolRunner ends a program by force that does not want to end", async () => {
-  const hasty = new ToolRunner({ env: { PATH: toolPath() }, limitMs: 50, graceMs: 50 });
+  const hasty = new ToolRunner({ env: { PATH: toolPath() }, timeoutMs: 50, graceMs: 50 });
   const stubborn = sh("trap '' TERM; echo $$; while :; do sleep 0.1; done");
   const { code, output } = await hasty.run(stubborn, { signal });
   assertEquals(code, 124);

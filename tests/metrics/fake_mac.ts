@@ -30,7 +30,7 @@ export class FakeMac implements AsyncDisposable {
   #fixture: URL;
   #look: Look;
 
-  constructor(name: string, options: { answerWithinMs?: number } = {}) {
+  constructor(name: string, options: { timeoutMs?: number } = {}) {
     this.#fixture = new URL(`../fixtures/${name}/`, import.meta.url);
     const sheet: Sheet = JSON.parse(Deno.readTextFileSync(new URL("node.json", this.#fixture)));
     this.sheet = sheet;

@@ -2,7 +2,7 @@ import { assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import type { DarwinQuestion } from "../../lib/host/shell_darwin.ts";
+import type { DarwinQuery } from "../../lib/host/shell_darwin.ts";
 import type { Machine, MachineOptions } from "../../lib/metrics/machine.ts";
 import {
   openDarwinMachine,
@@ -103,7 +103,7 @@ Deno.test("openDarwinMachine() measures the rest when outputs are malformed", as
 });
 
 Deno.test("openDarwinMachine() continues without a hanging command, and uses it once it returns", async () => {
-  await using mac = new FakeMac("macbook-arm64", { answerWithinMs: 100 });
+  await using mac = new FakeMac("macbook-arm64", { timeoutMs: 100 });
   // It stands still until somebody opens the pipe for writing.
   mac.command("netstat", ': <"$0.pipe"');
   await new Deno.Command("mkfifo", { args: [`${mac.folder}/netstat.pipe`] }).output();
@@ -142,7 +142,7 @@ Deno.test("openDarwinMachine() polls between reports, and each has the outputs o
 
 Deno.test("openDarwinMachine() runs each command once per report, and slow ones at their own interval", async () => {
   await using mac = new FakeMac("macbook-arm64");
-  const asked: Partial<Record<DarwinQuestion, number>> = {};
+  const asked: Partial<Record<DarwinQuery, number>> = {};
   const machine = await openDarwinMachine(mac.host, {
     ask(question) {
       asked[question] = (asked[question] ?? 0) + 1;

@@ -1,5 +1,5 @@
 import type { Host, Roots } from "../../lib/host/host.ts";
-import { KernelTree } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { fakeHost } from "./fake_host.ts";
@@ -77,7 +77,7 @@ function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: str
     interfaceAddresses: () => [],
     monotonicMs: () => 0,
   };
-  return { machine: openLinuxMachine(host, new KernelTree(host), OPTIONS), opened };
+  return { machine: openLinuxMachine(host, new KernelLookup(host), OPTIONS), opened };
 }
 
 function numbers({ collectors }: Machine) {

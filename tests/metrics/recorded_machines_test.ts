@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { toDryRun } from "../../lib/cli/dry_run.ts";
 import type { Host } from "../../lib/host/host.ts";
-import { KernelTree } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
@@ -60,7 +60,7 @@ function byRule(
 /** What the panel gets of a machine, and what was decided on the way. */
 function measured(name: string) {
   const host = new FakeMachine(name);
-  const machine: Machine = openLinuxMachine(host, new KernelTree(host), {
+  const machine: Machine = openLinuxMachine(host, new KernelLookup(host), {
     includeNics: [],
     excludeNics: [],
     includeMountPoints: [],
@@ -107,7 +107,7 @@ Deno.test("toDryRun() names the reason in place of a source that could not be re
   const host = new FakeMachine("debian-vm");
   const machine = openLinuxMachine(
     { ...hostOf(host), open: (path) => path === "/proc/loadavg" ? NO_FILE : host.open(path) },
-    new KernelTree(host),
+    new KernelLookup(host),
     { ...NO_OPTIONS, arch: host.description.arch },
   );
   const failures = new Map<string, string>();
