@@ -23,6 +23,8 @@ export interface Check {
   /** Name for programs. */
   readonly id: string;
   readonly title: Translation;
+  /** The panel that it is about, if there are several. */
+  readonly panel?: string | undefined;
   run(signal: AbortSignal): CheckResult | Promise<CheckResult>;
 }
 
@@ -30,6 +32,7 @@ export interface Check {
 export interface CompletedCheck extends CheckResult {
   readonly id: string;
   readonly title: Translation;
+  readonly panel?: string | undefined;
   readonly ms: number;
 }
 
@@ -55,7 +58,7 @@ export async function* runChecks(
   checks: readonly Check[],
   { signal, secrets }: { signal: AbortSignal; secrets: readonly string[] },
 ): AsyncGenerator<CompletedCheck> {
-  for (const { id, title, run } of checks) {
+  for (const { id, title, panel, run } of checks) {
     const startedAtMs = performance.now();
     let outcome: CheckResult;
     try {
@@ -72,6 +75,7 @@ export async function* runChecks(
     yield {
       id,
       title,
+      panel,
       status: outcome.status,
       text: hide(outcome.text),
       advice: outcome.advice && hide(outcome.advice),
@@ -111,8 +115,9 @@ export function summaryText(checks: readonly CompletedCheck[], language: Languag
 export function checksJson(checks: readonly CompletedCheck[]): string {
   const shown = {
     ok: checks.every(({ status }) => status !== "failed"),
-    checks: checks.map(({ id, status, text, advice, ms }) => ({
+    checks: checks.map(({ id, panel, status, text, advice, ms }) => ({
       id,
+      panel,
       status,
       text: text.en,
       advice: advice?.en,

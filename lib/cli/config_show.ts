@@ -53,13 +53,19 @@ export function shownOptions(config: Config, language: Language): ShownOption[] 
 /** The source of a value that no option sets. */
 function sourceOf(row: Option<unknown>, config: Config): string | undefined {
   if (row === OPTIONS.configFile && config.isConfigInstalled) return "the installed service";
+  const ofPanels = config.origins.get("panels");
+  if (row === OPTIONS.endpoint && config.endpoint !== "") return ofPanels;
   if (row !== OPTIONS.token || config.token === "") return undefined;
-  return config.origins.get("token_file") ?? "$CREDENTIALS_DIRECTORY/token";
+  return config.origins.get("token_file") ?? ofPanels ?? "$CREDENTIALS_DIRECTORY/token";
 }
 
 function valueText(row: Option<unknown>, config: Config, language: Language): string {
   const { key = "", secret } = row;
   if (row === OPTIONS.token) return config.token === "" ? "" : HIDDEN;
+  if (row === OPTIONS.endpoint) return config.endpoint;
+  if (row === OPTIONS.panels && config.origins.has(key)) {
+    return [config, ...config.furtherPanels].map(({ endpoint }) => endpoint).join(", ");
+  }
   if (row === OPTIONS.configFile) return config.configPath ?? "";
   if (row === OPTIONS.tokenFile) return config.tokenFile;
   const text = config.explicitOptions.get(key);

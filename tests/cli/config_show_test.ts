@@ -71,3 +71,20 @@ Deno.test("runConfigShow() prints JSON by keys", async () => {
   assertEquals(file, "c");
   assertEquals(options.interval, { value: "5", source: "key interval of c" });
 });
+
+Deno.test("shownOptions() name the panels of a list, without their tokens", () => {
+  const panels = [
+    { endpoint: "https://p.example", token: "s3cret-1" },
+    { endpoint: "https://q.example", token: "s3cret-2" },
+  ];
+  const config = resolveConfig({
+    args: ["config", "show", "--config", "c"],
+    env: {},
+    readText: () => JSON.stringify({ panels }),
+    readMode: () => 0o600,
+  });
+  const origin = "key panels of c";
+  assertEquals(shown(config, "panels"), ["https://p.example, https://q.example", origin]);
+  assertEquals(shown(config, "endpoint"), ["https://p.example", origin]);
+  assertEquals(shown(config, "token"), ["********", origin]);
+});

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checksJson, checkText, type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
+import { allPanelChecks } from "../../lib/cli/doctor.ts";
 import { configCheck, hangingMounts, machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
@@ -246,5 +247,26 @@ Deno.test("runChecks() hides secrets, and takes an error for a failure", async (
   assertEquals(JSON.parse(checksJson([advised])), {
     ok: false,
     checks: [{ id: "x", status: "failed", text: "Cannot use …", advice: "do it", ms: 7 }],
+  });
+});
+
+Deno.test("allPanelChecks() check each of several panels with its own token, and name it", async () => {
+  await withPanel({}, async (url) => {
+    const file = Deno.makeTempFileSync();
+    const other = url.replace("127.0.0.1", "localhost");
+    const panels = [{ endpoint: url, token: TOKEN }, { endpoint: other, token: "wrong" }];
+    Deno.writeTextFileSync(file, JSON.stringify({ panels }));
+    try {
+      const config = configOf(["--config", file]);
+      const { signal } = new AbortController();
+      const checks = runChecks(allPanelChecks(config), { signal, secrets: [] });
+      const tokens = (await Array.fromAsync(checks)).filter(({ id }) => id === "token");
+      assertEquals(tokens.map(({ panel, status }) => [panel, status]), [
+        [new URL(url).host, "ok"],
+        [new URL(other).host, "failed"],
+      ]);
+    } finally {
+      Deno.removeSync(file);
+    }
   });
 });
