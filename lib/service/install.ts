@@ -176,9 +176,9 @@ export async function install(
 }
 
 /**
- * Tries the token before anything is written, unless nothing is going to be.
+ * Tries the token of each panel before anything is written, unless nothing is going to be.
  *
- * @throws {Error} When the panel rejects it. A panel that can't be reached is only named: it may be
+ * @throws {Error} When a panel rejects its token. One that can't be reached is only named: it may be
  * down for now.
  */
 export async function requireKnownToken(
@@ -186,19 +186,22 @@ export async function requireKnownToken(
   system: Pick<TargetSystem, "isTokenKnown" | "printLine">,
   signal: AbortSignal,
 ): Promise<void> {
-  if (config.print || config.token === "") return;
-  let isKnown = true;
-  try {
-    isKnown = await system.isTokenKnown(config, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    system.printLine(`Note: the token could not be checked: ${describeError(error)}`);
+  if (config.print) return;
+  for (const { endpoint, token } of [config, ...config.furtherPanels]) {
+    if (token === "") continue;
+    let isKnown = true;
+    try {
+      isKnown = await system.isTokenKnown({ ...config, endpoint, token }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      system.printLine(`Note: the token could not be checked: ${describeError(error)}`);
+    }
+    if (isKnown) continue;
+    throw new Error(
+      `Cannot install: ${endpoint} does not know this token, so nothing was changed; copy it ` +
+        "again from the panel, where it follows -t in the node's install command",
+    );
   }
-  if (isKnown) return;
-  throw new Error(
-    `Cannot install: ${config.endpoint} does not know this token, so nothing was changed; copy it ` +
-      "again from the panel, where it follows -t in the node's install command",
-  );
 }
 
 /** Prints steps with all secrets hidden. */

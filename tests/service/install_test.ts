@@ -222,6 +222,25 @@ Deno.test("install() tries the token first, and changes nothing when the panel r
   assertEquals([fake.tree(), fake.calls()], [before, []]);
 });
 
+Deno.test("install() tries the token of each panel", async () => {
+  await using fake = openrc();
+  const asked: string[] = [];
+  const system = {
+    ...fake.system,
+    isTokenKnown: ({ endpoint, token }: { endpoint: string; token: string }) => {
+      asked.push(`${endpoint} ${token}`);
+      return Promise.resolve(asked.length === 1);
+    },
+  };
+  const words = ["install", "-e", "https://a.example", "-t", "one", "-e", "https://b.example"];
+  await assertRejects(
+    () => install(configOf([...words, "-t", "two"]), system, { signal, wait: PATIENCE }),
+    Error,
+    "https://b.example does not know this token",
+  );
+  assertEquals(asked, ["https://a.example one", "https://b.example two"]);
+});
+
 Deno.test("install() goes on when the panel can't say whether it knows the token", async () => {
   await using fake = openrc();
   const system = { ...fake.system, isTokenKnown: () => Promise.reject(new Error("it is down")) };
