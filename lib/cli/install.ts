@@ -5,7 +5,6 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { UsageError } from "../config/usage_error.ts";
 import { install } from "../service/install.ts";
 import { otherSystem } from "../service/managers.ts";
 import { replace } from "../service/replace_official.ts";
@@ -21,10 +20,7 @@ import type { CommandContext } from "./command.ts";
 export async function runInstall(config: Config, context: CommandContext): Promise<number> {
   const { env, signal } = context;
   const machine = currentSystem({ env, printLine: (line) => context.print(`${line}\n`) });
-  const { manager, print } = config;
-  if (manager !== undefined && (!print || config.replace)) {
-    throw new UsageError("Cannot use --manager but with --print, and without --replace");
-  }
+  const { manager } = config;
   const system = manager === undefined ? machine : otherSystem(machine, manager);
   const refusal = config.replace
     ? await replace(config, system, {

@@ -5,7 +5,6 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { UsageError } from "../config/usage_error.ts";
 import { toolLine } from "../host/tool_runner.ts";
 import { readOfficialRecord } from "../service/official_record.ts";
 import { OfficialService } from "../service/official_service.ts";
@@ -27,7 +26,6 @@ export async function runUninstall(config: Config, context: CommandContext): Pro
   const printLine = (line: string) => context.print(`${line}\n`);
   const system = currentSystem({ env, printLine });
   if (config.restore) {
-    if (keepsState) throw new UsageError("Cannot use --keep-state and --restore together");
     await restore(config, system, { signal });
     return 0;
   }

@@ -154,9 +154,7 @@ export function resolveConfig(sources: ConfigSources): Config {
   const { enableRemoteControl, disableWebSsh } = values;
   const command = values.help ? "help" : values.version ? "version" : named;
   if (command !== "help") refuseOtherCommands(lookup, command);
-  if (values.updateKey !== "" && values.updateUrl === "") {
-    throw new UsageError("Cannot use --update-key without --update-url: give both");
-  }
+  requireCompatible(values);
   const { token, file: tokenFile } = findToken(lookup, sources);
   const remoteControl = enableRemoteControl && !disableWebSsh;
   const intervalSeconds = values.intervalSeconds ??
@@ -297,6 +295,18 @@ function optionValues(lookup: OptionLookup): OptionValues {
   );
   if (!hasEveryOption(values)) throw new TypeError("Cannot resolve every option");
   return values;
+}
+
+/** @throws {UsageError} If options are set that have no meaning together. */
+function requireCompatible(values: OptionValues): void {
+  const { updateKey, updateUrl, manager, print, replace, keepState, restore } = values;
+  if (updateKey !== "" && updateUrl === "") {
+    throw new UsageError("Cannot use --update-key without --update-url: give both");
+  }
+  if (manager !== undefined && (!print || replace)) {
+    throw new UsageError("Cannot use --manager but with --print, and without --replace");
+  }
+  if (keepState && restore) throw new UsageError("Cannot use --keep-state and --restore together");
 }
 
 function hasEveryOption(values: Record<string, unknown>): values is OptionValues {

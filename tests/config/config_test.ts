@@ -391,3 +391,17 @@ Deno.test("resolveConfig() reports details of graphics cards only when asked to"
   const files = { c: '{"enable_gpu": true}' };
   assertEquals(resolve(["--config", "c"], { files }).gpu, true);
 });
+
+Deno.test("resolveConfig() refuses options that have no meaning together", () => {
+  const install = ["install", "-e", "https://panel.example", "-t", "s3cret"];
+  const key = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  assertStringIncludes(refusal([...install, "--update-key", key]), "without --update-url");
+  for (const more of [["--manager", "procd"], ["--manager", "procd", "--print", "--replace"]]) {
+    assertStringIncludes(refusal([...install, ...more]), "Cannot use --manager");
+  }
+  const both = ["uninstall", "--restore", "--keep-state"];
+  assertStringIncludes(refusal(both), "--keep-state and --restore");
+  const url = ["--update-url", "https://r.example", "--update-key", key];
+  const { manager, updateKey } = resolve([...install, ...url, "--manager", "procd", "--print"]);
+  assertEquals([manager, updateKey], ["procd", key]);
+});
