@@ -87,20 +87,19 @@ const MAX_LOG_LENGTH = 200;
 
 /** Values of JSON in a message: 256 events have no more. */
 const MAX_VALUES = 5000;
-/** Shorter messages can't have too many values. */
-const UNCHECKED_LENGTH = MAX_VALUES;
 
 /**
  * Whether JSON has more values than any real message: `[{},{},…]` takes twenty times its own length
  * when it is parsed.
  */
-function hasTooManyValues(text: string): boolean {
+function hasTooManyValues(text: string, max: number): boolean {
+  if (text.length <= max) return false;
   let count = 0;
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
     if (char === QUOTE) at = endOfString(text, at);
     else if (char === COMMA || char === COLON || char === BRACKET || char === BRACE) count++;
-    if (count > MAX_VALUES) return true;
+    if (count > max) return true;
   }
   return false;
 }
@@ -121,7 +120,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Parses a message in the shape of JSON-RPC 2.0 or of version 1; never throws. */
 export function parsePanelMessage(text: string): PanelMessage {
-  if (text.length > UNCHECKED_LENGTH && hasTooManyValues(text)) return invalid("too many values");
+  if (hasTooManyValues(text, MAX_VALUES)) return invalid("too many values");
   let message: unknown;
   try {
     message = JSON.parse(text);
@@ -283,13 +282,18 @@ export interface TaskList {
 
 /** Tasks that are read; further ones are skipped. */
 const MAX_TASKS = 10_000;
+/** Values of JSON in a task list: 10,000 tasks have no more. */
+const MAX_TASK_VALUES = 250_000;
 
 /**
  * Parses the panel's task list. `null` stands for an empty one.
  *
- * @throws {SyntaxError} When it is not a JSON array.
+ * @throws {SyntaxError} When it is not a JSON array, or has too many values.
  */
 export function parseTaskList(text: string): TaskList {
+  if (hasTooManyValues(text, MAX_TASK_VALUES)) {
+    throw new SyntaxError("Cannot parse the task list: it has too many values");
+  }
   const list = parseJson(text) ?? [];
   if (!Array.isArray(list)) throw new SyntaxError("Cannot parse the task list: it is not an array");
   const tasks = new Map<number, ProbeTask>();

@@ -67,3 +67,8 @@ Deno.test("parseTaskList() throws SyntaxError for anything but a list, and nothi
     parseTaskList(JSON.stringify(list));
   }));
 });
+
+Deno.test("parseTaskList() refuses a list with more values than 10,000 tasks have", () => {
+  const bomb = `[${"{},".repeat(300_000)}{}]`;
+  assertThrows(() => parseTaskList(bomb), SyntaxError, "too many values");
+});
