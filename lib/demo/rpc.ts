@@ -124,11 +124,13 @@ export async function answerRpc(message: string, context: RpcContext): Promise<R
     case "agent.pull":
       return await answerPull(params, { id, context });
     default:
-      // Newer agents ask for it first; a panel up to 1.4 does not know it.
-      if (method !== "agent.taskResult") sink.reject("rpc: the method is unknown", atMs);
+      if (!NEWER_METHODS.includes(method)) sink.reject("rpc: the method is unknown", atMs);
       return rpcError({ code: -32601, message: "method not found", data: method }, id);
   }
 }
+
+/** Methods that agents try although a panel up to 1.4 does not know them: the second checks a token. */
+const NEWER_METHODS = ["agent.taskResult", "agent.noop"];
 
 interface RpcCall {
   readonly id: WireValue | undefined;

@@ -93,7 +93,8 @@ export class LinkLog {
 
   /** Several connections in a row were closed soon. */
   duplicateAgent(): void {
-    this.#log.warning(
+    // Not a warning: those may have used up their part of the log.
+    this.#log.error(
       "The panel closes each connection soon after it was opened: most likely another agent runs " +
         "with the same token",
     );

@@ -15,6 +15,7 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
   "redirected",
   "unavailable",
   "disconnected",
+  "unsupported protocol",
 ]);
 
 const PANEL = "";
@@ -146,6 +147,11 @@ export class PanelLog {
   /** Logs a line of the level debug. */
   debug(text: string): void {
     this.#log.debug("{text}", { text });
+  }
+
+  /** Logs an error. */
+  error(text: string): void {
+    this.#log.error("{text}", { text });
   }
 
   /** Logs a warning. */

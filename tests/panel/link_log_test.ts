@@ -161,5 +161,5 @@ Deno.test("LinkLog tells of a rival and, once, of an interval that is too long",
   });
   assertEquals(lines.length, 2);
   assertEquals(lines[0]?.startsWith("info Reports are sent every 10 s"), true);
-  assertEquals(lines[1]?.startsWith("warning The panel closes each connection"), true);
+  assertEquals(lines[1]?.startsWith("error The panel closes each connection"), true);
 });

@@ -65,7 +65,7 @@ Deno.test("the agent outlives a panel that hangs: a time-out, then reports again
   try {
     await agent.says("First report accepted");
     await panel.setFault({ name: "hang" });
-    await agent.says("no answer within 10 s");
+    await agent.says("no answer within 5 s");
     await panel.setFault(undefined);
     await agent.says("The panel answers again");
     assertEquals(agent.lines("no answer within").length, 1, agent.output);
