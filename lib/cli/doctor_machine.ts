@@ -13,6 +13,7 @@ import { startShell } from "../host/shell.ts";
 import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
+import { mayHang } from "../metrics/mount_filter.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { dirname } from "../parse/path.ts";
@@ -175,11 +176,16 @@ async function checkDisks({ machine: { collectors } }: OpenedMachine): Promise<C
   const all = collectors.disk.mounts();
   const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
   const { statfs } = await import("node:fs/promises");
-  const hanging = await hangingMounts(counted, { statfs, timeoutMs: STATFS_TIMEOUT_MS });
+  // One that is not counted hangs other programs all the same; automounts would be mounted for it.
+  const suspects = all.filter((it) => it.counted || (mayHang(it) && it.type !== "autofs")).map((
+    it,
+  ) => it.mountPoint);
+  const hanging = await hangingMounts(suspects, { statfs, timeoutMs: STATFS_TIMEOUT_MS });
   if (hanging.length > 0) {
+    const isCounted = hanging.some((path) => counted.includes(path));
     return {
       ...result(
-        "failed",
+        isCounted ? "failed" : "warning",
         `${hanging.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
         `${hanging.join("、")} 在 ${STATFS_TIMEOUT_MS / 1000} 秒内没有响应`,
       ),

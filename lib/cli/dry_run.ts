@@ -207,7 +207,7 @@ export function toDryRun(parts: DryRunParts): DryRun {
       counted,
       rule,
     })),
-    ...(machine.gpu && { graphicsCards: machine.gpu.decisions().map(cardDecision) }),
+    graphicsCards: machine.gpu?.decisions().map(cardDecision),
   };
 }
 

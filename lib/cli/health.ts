@@ -44,13 +44,11 @@ export function checkHealth(
     healthy: isHealthy,
     reason,
     running: health?.isRunning ?? false,
-    ...(health !== undefined && {
-      pid: health.pid,
-      version: health.version,
-      ...(health.intervalMs > 0 && { intervalSeconds: health.intervalMs / 1000 }),
-      acceptedAt: health.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
-      ...(health.sandbox !== "" && { sandbox: health.sandbox }),
-    }),
+    pid: health?.pid,
+    version: health?.version,
+    intervalSeconds: health?.intervalMs ? health.intervalMs / 1000 : undefined,
+    acceptedAt: health?.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
+    sandbox: health?.sandbox || undefined,
   };
   return { text: JSON.stringify(shown, null, 2) + "\n", isHealthy };
 }
