@@ -1,7 +1,8 @@
 #!/bin/sh
-# Tries a build on a machine of its target: smoke.sh PROGRAM VERSION [SECONDS]
+# Tries a build on a machine of its target: smoke.sh PROGRAM VERSION [SECONDS [PATIENCE]]
+# The demo runs SECONDS after its first report, which may take PATIENCE tenths of a second.
 set -eu
-program=$1 version=$2 seconds=${3:-10}
+program=$1 version=$2 seconds=${3:-10} patience=${4:-600}
 
 fail() {
   echo "Cannot release $program: $1" >&2
@@ -25,6 +26,10 @@ done
 
 "$program" demo >"$folder/demo" 2>&1 &
 demo=$!
+while ! grep -q 'First report accepted' "$folder/demo" && [ "$patience" -gt 0 ]; do
+  patience=$((patience - 1))
+  sleep 0.1
+done
 sleep "$seconds"
 kill "$demo" 2>/dev/null || true
 status=0

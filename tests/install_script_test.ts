@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ReleaseKeys } from "./update/release_keys.ts";
+import { writeExecutable } from "./executable.ts";
 
 const SCRIPT = decodeURIComponent(new URL("../install.sh", import.meta.url).pathname);
 const RELEASES = "https://github.com/some/where/releases";
@@ -196,7 +197,7 @@ class World implements AsyncDisposable {
 
   #script(path: string, text: string): void {
     const script = `${this.folder}/${path}`;
-    Deno.writeTextFileSync(`${script}.new`, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    writeExecutable(`${script}.new`, `#!/bin/sh\n${text}\n`);
     Deno.renameSync(`${script}.new`, script);
   }
 

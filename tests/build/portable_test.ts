@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../build/portable.ts";
+import { writeExecutable } from "../executable.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "portable-build-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -21,8 +22,8 @@ async function start(
   return { code, out: text.decode(stdout), error: text.decode(stderr) };
 }
 
-async function script(name: string, text: string): Promise<string> {
-  await Deno.writeTextFile(`${folder}/${name}`, text, { mode: 0o755 });
+function script(name: string, text: string): string {
+  writeExecutable(`${folder}/${name}`, text);
   return `${folder}/${name}`;
 }
 
@@ -62,7 +63,7 @@ Deno.test("a portable build takes newer Denos and refuses older ones by name", a
   const taken: string[] = [];
   const numbers = ["1.46.3", "2.0.6", "2.8.3", "2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"];
   for (const number of numbers) {
-    const deno = await script(
+    const deno = script(
       "other-deno",
       `#!/bin/sh\n[ "$1" = --version ] && echo "deno ${number} (stable, …)" || echo "started"\n`,
     );

@@ -1,13 +1,19 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../build/portable.ts";
+import { writeExecutable } from "../executable.ts";
 
 const SMOKE = new URL("../../build/smoke.sh", import.meta.url).pathname;
 const folder = await Deno.makeTempDir({ prefix: "smoke-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
-async function smoke(program: string, version: string): Promise<{ code: number; error: string }> {
+/** `patience`: tenths of a second until the first report. */
+async function smoke(
+  program: string,
+  version: string,
+  { patience = "600" } = {},
+): Promise<{ code: number; error: string }> {
   const { code, stderr } = await new Deno.Command(SMOKE, {
-    args: [program, version, "1"],
+    args: [program, version, "0.5", patience],
     env: { DENO: Deno.execPath(), AGENT_IP_SERVICES: "off" },
   }).output();
   return { code, error: new TextDecoder().decode(stderr) };
@@ -42,13 +48,12 @@ Deno.test("smoke.sh refuses a build that is another version or fails in any of i
     `echo '"cpu_cores": 2 "mem_total": 3 "disk_total": 4'; [ "$part" = values ] || echo '"usage": 0.5'`;
   const demo = `echo "$said"; trap 'exit $end' TERM; while :; do sleep 0.05; done`;
   const build = (settings: string) =>
-    Deno.writeTextFile(
+    writeExecutable(
       program,
       `#!/bin/sh\nsaid='First report accepted' end=0 part=; ${settings}\ncase $1 in\n` +
         `version) echo "komari-agent-deno 1.2.3 (x)";;\n--dry-run) ${dryRun};;\ndemo) ${demo};;\nesac\n`,
-      { mode: 0o755 },
     );
-  await build("");
+  build("");
   assertEquals(await smoke(program, "1.2.3"), { code: 0, error: "" });
   assertStringIncludes((await smoke(program, "1.2.30")).error, "not version 1.2.30");
   const broken = {
@@ -58,8 +63,8 @@ Deno.test("smoke.sh refuses a build that is another version or fails in any of i
     "said='First report accepted. error '": "errors in the demo",
   };
   for (const [settings, words] of Object.entries(broken)) {
-    await build(settings);
-    const { code, error } = await smoke(program, "1.2.3");
+    build(settings);
+    const { code, error } = await smoke(program, "1.2.3", { patience: "3" });
     assertEquals(code, 1, settings);
     assertStringIncludes(error, `Cannot release ${program}: ${words}`);
   }

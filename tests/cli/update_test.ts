@@ -5,6 +5,7 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import type { ProgramForm } from "../../lib/host/this_program.ts";
 import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer } from "../update/release_server.ts";
+import { writeExecutable } from "../executable.ts";
 
 /** Runs the command for a program of this version in a folder of its own. */
 async function run(
@@ -14,7 +15,7 @@ async function run(
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/agent`;
-    await Deno.writeTextFile(path, programOf(VERSION), { mode: 0o755 });
+    writeExecutable(path, programOf(VERSION));
     const config = resolveConfig({
       args: ["update", ...args],
       env: { RUNTIME_DIRECTORY: `${folder}/run` },

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { type DarwinQuery, DarwinShell } from "../../lib/host/shell_darwin.ts";
+import { writeExecutable } from "../executable.ts";
 
 /** A shell whose commands are these scripts and no others. */
 async function withCommands(
@@ -10,7 +11,7 @@ async function withCommands(
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   for (const [name, script] of Object.entries(scripts)) {
-    await Deno.writeTextFile(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    writeExecutable(`${folder}/${name}`, `#!/bin/sh\n${script}\n`);
   }
   const shell = DarwinShell.start({ path: folder, ...options });
   try {

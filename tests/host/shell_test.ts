@@ -5,6 +5,7 @@ import { LocalHost } from "../../lib/host/local_host.ts";
 import { Shell, shellInvocation, type ShellOptions } from "../../lib/host/shell.ts";
 import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
+import { writeExecutable } from "../executable.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
@@ -51,7 +52,7 @@ async function withPrograms(
   const folder = await Deno.makeTempDir();
   try {
     for (const name of names) {
-      await Deno.writeTextFile(`${folder}/${name}`, script, { mode: 0o755 });
+      writeExecutable(`${folder}/${name}`, script);
     }
     await use(folder);
   } finally {

@@ -1,6 +1,7 @@
 import type { FileSystemUse } from "../../lib/host/host.ts";
 import type { CoreTimes, DarwinHost, DarwinMemoryInfo } from "../../lib/host/host_darwin.ts";
 import { DarwinShell } from "../../lib/host/shell_darwin.ts";
+import { writeExecutable } from "../executable.ts";
 
 /** What `node:os` and the runtime tell at one look. */
 interface Look {
@@ -67,7 +68,7 @@ export class FakeMac implements AsyncDisposable {
       // It is the first.
     }
     if (script !== undefined) {
-      Deno.writeTextFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      writeExecutable(path, `#!/bin/sh\n${script}\n`);
     }
   }
 

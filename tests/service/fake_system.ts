@@ -2,6 +2,7 @@ import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { HealthFile } from "../../lib/host/health_file.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
+import { writeExecutable } from "../executable.ts";
 
 /** A public key for releases. */
 export const PUBLIC_KEY = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -61,11 +62,7 @@ export class FakeSystem implements AsyncDisposable {
 
   #fake(bin: string, name: string, body: string): void {
     const path = name.startsWith("/") ? this.root + name : `${bin}/${name}`;
-    Deno.writeTextFileSync(
-      path,
-      `#!/bin/sh\necho "${name} $*" >>'${bin}/calls'\n${body}\n`,
-      { mode: 0o755 },
-    );
+    writeExecutable(path, `#!/bin/sh\necho "${name} $*" >>'${bin}/calls'\n${body}\n`);
   }
 
   /** The commands that were run since the last call, but questions for users. */

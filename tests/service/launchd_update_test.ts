@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { launchdUpdatePlist } from "../../lib/service/launchd.ts";
 import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
+import { writeExecutable } from "../executable.ts";
 
 Deno.test("launchdUpdatePlist() takes a newer version as root, soon after a start and every 6 h", () => {
   assertEquals(launchdUpdatePlist(SYSTEM_PLAN), golden("usual-update.plist"));
@@ -17,12 +18,12 @@ Deno.test("launchdUpdatePlist() starts the program with variables that only root
     const environment = `${folder}/environment`;
     const program = `${folder}/program`;
     Deno.writeTextFileSync(environment, 'HTTPS_PROXY="http://proxy:3128"\n');
-    Deno.writeTextFileSync(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n', { mode: 0o755 });
+    writeExecutable(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n');
     for (const [path, proxy] of [[environment, "http://proxy:3128"], [undefined, ""]] as const) {
       const plan = { ...SYSTEM_PLAN, program, updateEnvironmentFile: path };
       const { words: [shell = "", ...args] } = parseLaunchdCommand(launchdUpdatePlist(plan));
       // Nothing sleeps for as long as that here.
-      Deno.writeTextFileSync(`${folder}/sleep`, "#!/bin/sh\n", { mode: 0o755 });
+      writeExecutable(`${folder}/sleep`, "#!/bin/sh\n");
       const { stdout } = new Deno.Command(shell, {
         args,
         env: { PATH: folder },

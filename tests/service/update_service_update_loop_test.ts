@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { updateLoop, type UpdateSchedule } from "../../lib/service/update_service.ts";
 import { SYSTEM_PLAN } from "./service_plans.ts";
+import { writeExecutable } from "../executable.ts";
 
 const NO_PAUSES: UpdateSchedule = { first: [0, 0], between: [0, 0] };
 
@@ -43,7 +44,7 @@ class Loop implements AsyncDisposable {
   }
 
   #script(name: string, body: string): void {
-    Deno.writeTextFileSync(`${this.#folder}/${name}`, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    writeExecutable(`${this.#folder}/${name}`, `#!/bin/sh\n${body}\n`);
   }
 
   log(): string {

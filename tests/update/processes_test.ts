@@ -4,6 +4,7 @@ import {
   runsProgram,
   sharesServiceWith,
 } from "../../lib/update/processes.ts";
+import { writeExecutable } from "../executable.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -38,7 +39,7 @@ Deno.test({
     const folder = Deno.realPathSync(Deno.makeTempDirSync());
     try {
       const path = `${folder}/agent`;
-      Deno.writeTextFileSync(path, "#!/bin/sh\necho there\nread -r word\n", { mode: 0o755 });
+      writeExecutable(path, "#!/bin/sh\necho there\nread -r word\n");
       Deno.symlinkSync(path, `${folder}/link`);
       for (const called of ["./agent", path, "./link"]) {
         const child = new Deno.Command(called, { cwd: folder, stdin: "piped", stdout: "piped" })

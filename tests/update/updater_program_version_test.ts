@@ -1,13 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { readProgramVersion } from "../../lib/update/updater.ts";
+import { writeExecutable } from "../executable.ts";
 
 /** A program of its own, which is gone afterwards. */
 async function withProgram(script: string, use: (path: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/program`;
-    await Deno.writeTextFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    writeExecutable(path, `#!/bin/sh\n${script}\n`);
     await use(path);
   } finally {
     await Deno.remove(folder, { recursive: true });

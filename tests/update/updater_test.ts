@@ -11,6 +11,7 @@ import {
   updaterOptions,
   versionIn,
 } from "./fake_installation.ts";
+import { writeExecutable } from "../executable.ts";
 
 /** A program of version 1.2.3 with an agent, a server of releases; all of it is gone afterwards. */
 class World implements AsyncDisposable {
@@ -21,7 +22,7 @@ class World implements AsyncDisposable {
 
   static async open(): Promise<World> {
     const world = new World();
-    await Deno.writeTextFile(world.path, programOf("1.2.3"), { mode: 0o755 });
+    writeExecutable(world.path, programOf("1.2.3"));
     await world.parts().agent.start();
     return world;
   }
@@ -446,7 +447,7 @@ Deno.test("performUpdate() goes back at once after a trial that was cut off agai
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   await Deno.rename(world.path, `${world.path}.old`);
-  await Deno.writeTextFile(world.path, PROGRAM, { mode: 0o755 });
+  writeExecutable(world.path, PROGRAM);
   await world.parts().agent.start();
   const trial = {
     ...{ from: "1.2.3", to: "1.3.0", sha256: sha256(new TextEncoder().encode(PROGRAM)) },
@@ -560,7 +561,7 @@ Deno.test("performUpdate() says so when the disk is full, and leaves all as it w
   if (!await mountTiny(disk)) return console.log("skipped: no file system can be mounted here");
   try {
     const path = `${disk}/agent`;
-    await Deno.writeTextFile(path, programOf("1.2.3"), { mode: 0o755 });
+    writeExecutable(path, programOf("1.2.3"));
     await updaterOptions({ ...world.place, path }).agent.start();
     world.server.publish("1.3.0", `${PROGRAM}${"#".repeat(300_000)}\n${PROGRAM.slice(10)}`);
     const run = () => runFakeUpdate({ ...world.place, path });
