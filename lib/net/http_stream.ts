@@ -14,6 +14,8 @@ export interface StreamedRequest {
   readonly source?: ByteSource | undefined;
   /** Receives the body of a response of status 200; any other body becomes text. */
   readonly sink?: ByteSink | undefined;
+  /** Longest body that becomes text, in bytes; 256 KiB by default. */
+  readonly limitBytes?: number;
 }
 
 /** The source of a body. */
@@ -59,10 +61,10 @@ export async function streamRequest(
   signal.addEventListener("abort", abort, { once: true });
   try {
     signal.throwIfAborted();
-    const { source, sink, method } = request;
+    const { source, sink, limitBytes, method } = request;
     const headers = [...request.headers, ["connection", "close"] as const];
     const head = encodeRequestHead({ method, url, headers, forward }, source?.lengthBytes);
-    return await exchange.run(new TextEncoder().encode(head), { source, sink });
+    return await exchange.run(new TextEncoder().encode(head), { source, sink, limitBytes });
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -96,7 +98,7 @@ class RequestStream {
 
   async run(
     head: Uint8Array<ArrayBuffer>,
-    { source, sink }: Pick<StreamedRequest, "source" | "sink">,
+    { source, sink, limitBytes }: Pick<StreamedRequest, "source" | "sink" | "limitBytes">,
   ): Promise<HttpResponse> {
     // Read from the start: a server may refuse the request before all of it was sent.
     const answering = this.#network(this.#reader.readHead());
@@ -112,7 +114,7 @@ class RequestStream {
         kind: "malformed",
       });
     }
-    return await this.#receive(answer, sink);
+    return await this.#receive(answer, { sink, limitBytes });
   }
 
   /** Sends a request while it is wanted; gives the bytes of the body that were not sent, and why. */
@@ -137,11 +139,14 @@ class RequestStream {
     }
   }
 
-  async #receive(head: ResponseHead, sink: ByteSink | undefined): Promise<HttpResponse> {
+  async #receive(
+    head: ResponseHead,
+    { sink, limitBytes }: Pick<StreamedRequest, "sink" | "limitBytes">,
+  ): Promise<HttpResponse> {
     const { status, headers } = head;
     if (status === 101) throw new ResponseError("unexpected status 101", { kind: "malformed" });
     if (sink === undefined || status !== 200) {
-      const { text } = await this.#network(readBody(this.#reader, { head }));
+      const { text } = await this.#network(readBody(this.#reader, { head, limitBytes }));
       return { status, headers, text };
     }
     checkEncoding(head);

@@ -1,7 +1,7 @@
 import type { Dialer } from "../net/byte_stream.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
-import { type ByteSink, streamRequest } from "../net/http_stream.ts";
+import { type ByteSink, type StreamedRequest, streamRequest } from "../net/http_stream.ts";
 import type { ProxySettings } from "../net/proxy.ts";
 import { addressScope } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
@@ -56,11 +56,7 @@ export class Downloads {
       timeoutMs?: number;
     },
   ): Promise<string> {
-    const { text } = await this.#get(url, { timeoutMs, signal });
-    if (new TextEncoder().encode(text).length > maxBytes) {
-      throw new Error(`Cannot download ${withoutQuery(url)}: longer than ${maxBytes} bytes`);
-    }
-    return text;
+    return (await this.#get(url, { timeoutMs, signal, limitBytes: maxBytes })).text;
   }
 
   /**
@@ -83,11 +79,11 @@ export class Downloads {
 
   async #get(
     start: string,
-    { sink, timeoutMs, signal }: { sink?: ByteSink; timeoutMs: number; signal: AbortSignal },
+    { timeoutMs, signal, ...body }: Body & { timeoutMs: number; signal: AbortSignal },
   ): Promise<HttpResponse> {
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
-      return await this.#follow(start, { sink, signal: AbortSignal.any([signal, timeout]) });
+      return await this.#follow(start, { ...body, signal: AbortSignal.any([signal, timeout]) });
     } catch (error) {
       signal.throwIfAborted();
       const cause = timeout.aborted
@@ -100,7 +96,7 @@ export class Downloads {
   /** Redirects are followed here, since the proxy depends on the host. */
   async #follow(
     start: string,
-    { sink, signal }: { sink: ByteSink | undefined; signal: AbortSignal },
+    { signal, ...body }: Body & { signal: AbortSignal },
   ): Promise<HttpResponse> {
     let url = new URL(start);
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
@@ -109,7 +105,7 @@ export class Downloads {
         method: "GET",
         url,
         headers: [["user-agent", this.#userAgent], ["accept", "*/*"]],
-        sink,
+        ...body,
       }, { signal, stallMs: this.#idleTimeoutMs });
       if (response.status === 200) return response;
       url = redirectTarget(response, url);
@@ -117,6 +113,9 @@ export class Downloads {
     throw new Error(`more than ${MAX_REDIRECTS} redirects`);
   }
 }
+
+/** Where the body goes: into a sink, or into a text of bounded length. */
+type Body = Pick<StreamedRequest, "sink" | "limitBytes">;
 
 /** @throws {Error} When anybody on the way could change the answer. */
 function requireSecure(url: URL): void {
