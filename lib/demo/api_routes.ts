@@ -7,9 +7,11 @@
 import { taskListJson } from "./probe_tasks.ts";
 import type { Fault } from "./fault.ts";
 import { type Answer, jsonAnswer, textAnswer } from "./http_answer.ts";
+import type { Generation } from "./generation.ts";
 import { callName, type ReceivedRequest, type RequestHead, RPC_PATH } from "./http_request.ts";
 import type { MessageKind, MessageSink } from "./message_sink.ts";
 import type { PanelNode } from "./node.ts";
+import type { Orders } from "./orders.ts";
 import type { PanelState } from "./panel_state.ts";
 import type { Registry } from "./registry.ts";
 import { answerRpc } from "./rpc.ts";
@@ -20,12 +22,12 @@ export interface ApiContext {
   readonly state: PanelState;
   readonly sink: MessageSink;
   readonly node: PanelNode;
-  /** The newest version that the panel speaks. */
-  readonly speaks: 1 | 2;
+  readonly orders: Orders;
+  readonly generation: Generation;
   /** How long a pull waits for events. */
   readonly pullWaitMs: number;
   /** Whether the panel lacks the newer columns of basic info. */
-  readonly oldPanel: boolean;
+  readonly lacksNewerColumns: boolean;
   /** The fault that affects the call. */
   readonly fault?: Fault | undefined;
   /** Aborts when nobody waits for the answer any more. */
@@ -36,23 +38,25 @@ export interface ApiContext {
 export type SocketKind = "v1" | "v2" | "terminal";
 
 const V1_SOCKET_PATH = "/api/clients/report";
+const REGISTER_PATH = "/api/clients/register";
+const VERSION_PATH = "/api/version";
 const TERMINAL_PATH = "/api/clients/terminal";
 
 /** Which WebSocket a path belongs to; `undefined` when it belongs to none. */
-export function socketKindOf(path: string, options: { speaks: 1 | 2 }): SocketKind | undefined {
-  if (path === V1_SOCKET_PATH) return "v1";
-  if (path === RPC_PATH && options.speaks === 2) return "v2";
+export function socketKindOf(path: string, generation: Generation): SocketKind | undefined {
+  if (path === V1_SOCKET_PATH && generation.hasV1) return "v1";
+  if (path === RPC_PATH && generation.hasV2) return "v2";
   return path === TERMINAL_PATH ? "terminal" : undefined;
 }
 
 /** Refuses requests from a foreign page or with a wrong token. */
 export function refuseUnauthorized(
   head: Pick<RequestHead, "headers" | "query">,
-  { registry, speaks }: Pick<ApiContext, "registry" | "speaks">,
+  { registry, generation }: Pick<ApiContext, "registry" | "generation">,
 ): Answer | undefined {
-  if (isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
+  if (!generation.isLegacy && isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
   if (registry.isKnown(head.query.get("token"))) return undefined;
-  return speaks === 1
+  return generation.isLegacy
     ? jsonAnswer(401, { status: "error", error: "invalid token" })
     : jsonAnswer(401, { status: "error", message: "Unauthorized." });
 }
@@ -72,10 +76,16 @@ export async function answerApiRequest(
   context: ApiContext,
 ): Promise<Answer | undefined> {
   const { method, path, body, atMs } = request;
-  const { sink, node, state, speaks } = context;
-  const socket = method === "GET" ? socketKindOf(path, { speaks }) : undefined;
-  const isRpc = method === "POST" && path === RPC_PATH && speaks === 2;
-  const name = isRpc || path === RPC_PATH ? undefined : callName(request);
+  const { sink, node, state, generation } = context;
+  const socket = method === "GET" ? socketKindOf(path, generation) : undefined;
+  const isRpc = method === "POST" && path === RPC_PATH && generation.hasV2;
+  const hasRoute = path !== RPC_PATH && (generation.hasV1 || path === REGISTER_PATH);
+  const name = hasRoute ? callName(request) : undefined;
+  if (method === "GET" && path === VERSION_PATH) {
+    const { version } = generation;
+    const data = { version, hash: "unknown" };
+    return jsonAnswer(200, { status: "success", message: "", data });
+  }
   if (name === undefined && socket === undefined && !isRpc) {
     return method === "GET" ? undefined : textAnswer(404, "404 page not found");
   }
@@ -107,7 +117,7 @@ function deliver(kind: MessageKind, { atMs, body }: ReceivedRequest, context: Ap
     body,
     atMs,
     by: "v1 post",
-    oldPanel: context.oldPanel,
+    lacksNewerColumns: context.lacksNewerColumns,
   });
   if (!validation.accepted) return validation.answer;
   return kind === "task result"

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Generation } from "./generation.ts";
 import {
   accept,
   count,
@@ -14,7 +15,14 @@ import {
   refuse,
   type Validation,
 } from "./schema.ts";
-import { isRfc3339, numberIn, parseWireObject, stringIn, WireNumber } from "./wire_json.ts";
+import {
+  isRfc3339,
+  numberIn,
+  parseWireObject,
+  stringIn,
+  WireNumber,
+  type WireObject,
+} from "./wire_json.ts";
 
 /** Basic info as the panel stores it, column by column; sizes in bytes. */
 export type StoredBasicInfo = Readonly<Record<string, string | number>>;
@@ -49,18 +57,27 @@ const basicInfoSchema = fields({
   "version",
 ]);
 
-/** Columns that old panels don't have. */
-const newerColumns = ["cpu_physical_cores", "kernel_version"];
+/** The panel and the version of its interface that a message came by. */
+export interface ContractOptions {
+  readonly generation: Generation;
+  readonly version: 1 | 2;
+}
+
+/** Sizes without which old panels refuse the record. */
+const requiredColumns = ["cpu_cores", "mem_total", "swap_total", "disk_total"];
 
 /**
  * Validates the body of a basic info.
  *
- * A fraction is refused here, with 500. The real panel stores it and then fails for everybody, which
- * no test would see.
+ * With `lacksNewerColumns` the panel has no columns for kernel and physical cores. A fraction is
+ * refused here, with 500. The real panel stores it and then fails for everybody, which no test would
+ * see.
  */
 export function validateBasicInfo(
   body: string,
-  options: { oldPanel?: boolean | undefined } = {},
+  { generation, version, lacksNewerColumns = false }: ContractOptions & {
+    lacksNewerColumns?: boolean | undefined;
+  },
 ): Validation<StoredBasicInfo> {
   const info = parseWireObject(body);
   if (info === undefined) {
@@ -73,13 +90,17 @@ export function validateBasicInfo(
   const violations = findings.map((finding) => `basic info: ${finding.text}`);
   const refusal = findRefusal(findings, {
     fraction: 500,
+    notation: version === 1 ? 500 : undefined,
     "out of range": 500,
     type: 500,
     unknown: 500,
   });
-  const hasNewerColumns = options.oldPanel === true &&
-    newerColumns.some((name) => Object.hasOwn(info, name));
-  if (refusal !== undefined || hasNewerColumns) {
+  const isIncomplete = generation.isLegacy &&
+    requiredColumns.some((name) => !(info[name] instanceof WireNumber));
+  const hasUnknownColumn = Object.hasOwn(info, "cpu_physical_cores")
+    ? generation.isLegacy || lacksNewerColumns
+    : lacksNewerColumns && Object.hasOwn(info, "kernel_version");
+  if (refusal !== undefined || isIncomplete || hasUnknownColumn) {
     // The panel gives no reason either.
     return refuse({ status: 500, body: { status: "error", error: {} } }, violations);
   }
@@ -120,25 +141,33 @@ const pingResultSchema = fields({
 /**
  * Validates the body of a ping result against the contract and the list of tasks.
  *
- * With `readsTime`, as in v2, a malformed time is refused.
+ * Version 2 refuses a malformed time, old panels a missing one as well.
  */
 export function validatePingResult(
   body: string,
-  options: { tasks: readonly WireTask[]; readsTime?: boolean },
+  { tasks, generation, version }: ContractOptions & { tasks: readonly WireTask[] },
 ): Validation<StoredPingResult> {
+  const { isLegacy } = generation;
+  const refuseWith = (message: string, violations: readonly string[]) =>
+    refuse(
+      { status: 400, body: isLegacy ? { error: message } : { message, status: "error" } },
+      violations,
+    );
   const result = parseWireObject(body);
   if (result === undefined) {
-    return refuse(
-      { status: 400, body: { status: "error", message: "Invalid or missing request body" } },
-      ["ping result: is no JSON object"],
-    );
+    return refuseWith("Invalid or missing request body", ["ping result: is no JSON object"]);
   }
   const findings = findDeviations(result, pingResultSchema);
   const violations = findings.map((finding) => `ping result: ${finding.text}`);
-  const refusal = findRefusal(findings, { fraction: 400, type: 400, "out of range": 400 });
+  const refusal = findRefusal(findings, {
+    fraction: 400,
+    notation: isLegacy ? 400 : undefined,
+    missing: isLegacy ? 400 : undefined,
+    type: 400,
+    "out of range": 400,
+  });
   if (refusal !== undefined) {
-    const message = `Invalid request: ${refusal.finding.text}`;
-    return refuse({ status: 400, body: { status: "error", message } }, violations);
+    return refuseWith(`Invalid request: ${refusal.finding.text}`, violations);
   }
   const value = {
     taskId: numberIn(result, "task_id"),
@@ -146,7 +175,7 @@ export function validatePingResult(
     pingType: stringIn(result, "ping_type"),
     finishedAt: stringIn(result, "finished_at"),
   };
-  const task = options.tasks.find((task) => task.id === value.taskId);
+  const task = tasks.find((task) => task.id === value.taskId);
   if (task === undefined) {
     violations.push(`ping result: task_id is of no task: ${value.taskId}`);
   } else if (task.type !== value.pingType) {
@@ -154,11 +183,9 @@ export function validatePingResult(
       `ping result: ping_type of task ${task.id} must be "${task.type}", is "${value.pingType}"`,
     );
   }
-  if (!isRfc3339(value.finishedAt)) {
+  if (isMalformedTime(result)) {
     violations.push(`ping result: finished_at is no time with a zone: "${value.finishedAt}"`);
-    if (options.readsTime === true) {
-      return refuse({ status: 400, body: { status: "error", message: "no time" } }, violations);
-    }
+    if (version === 2 || isLegacy) return refuseWith("Invalid request: no time", violations);
   }
   return accept(value, violations);
 }
@@ -178,25 +205,27 @@ const taskResultSchema = fields({
   finished_at: { kind: "string" },
 });
 
-/** Validates the body of a task result against the contract and the commands that were sent. */
+/**
+ * Validates the body of a task result against the contract and the commands that were sent.
+ *
+ * Old panels refuse an empty result; version 2 and old panels refuse a malformed time.
+ */
 export function validateTaskResult(
   body: string,
-  options: { isKnown: (taskId: string) => boolean },
+  { isKnown, generation, version }: ContractOptions & { isKnown: (taskId: string) => boolean },
 ): Validation<StoredTaskResult> {
+  const { isLegacy } = generation;
+  const refuseWith = (message: string, violations: readonly string[]) =>
+    refuse({ status: 400, body: { message, status: "error" } }, violations);
   const result = parseWireObject(body);
   if (result === undefined) {
-    return refuse(
-      { status: 400, body: { status: "error", message: "Invalid or missing request body" } },
-      ["task result: is no JSON object"],
-    );
+    return refuseWith("Invalid or missing request body", ["task result: is no JSON object"]);
   }
   const findings = findDeviations(result, taskResultSchema);
   const violations = findings.map((finding) => `task result: ${finding.text}`);
-  if (findRefusal(findings, { fraction: 400, type: 400 }) !== undefined) {
-    return refuse(
-      { status: 400, body: { status: "error", message: "Invalid request" } },
-      violations,
-    );
+  const notation = version === 1 ? 400 : undefined;
+  if (findRefusal(findings, { fraction: 400, notation, type: 400 }) !== undefined) {
+    return refuseWith("Invalid request", violations);
   }
   const value = {
     taskId: stringIn(result, "task_id"),
@@ -204,13 +233,19 @@ export function validateTaskResult(
     exitCode: numberIn(result, "exit_code"),
     finishedAt: stringIn(result, "finished_at"),
   };
-  if (!options.isKnown(value.taskId)) {
+  if (!isKnown(value.taskId)) {
     violations.push(`task result: task_id is of no command, or came before`);
   }
   // Panels up to 1.1.8 refuse an empty text.
-  if (value.result === "") violations.push("task result: result is empty");
-  if (!isRfc3339(value.finishedAt)) {
+  if (version === 1 && value.result === "") violations.push("task result: result is empty");
+  if (isMalformedTime(result)) {
     violations.push(`task result: finished_at is no time with a zone: "${value.finishedAt}"`);
   }
-  return accept(value, violations);
+  const isRefused = isLegacy && value.result === "" ||
+    (isLegacy || version === 2) && isMalformedTime(result);
+  return isRefused ? refuseWith("Invalid request", violations) : accept(value, violations);
+}
+
+function isMalformedTime(result: WireObject): boolean {
+  return Object.hasOwn(result, "finished_at") && !isRfc3339(stringIn(result, "finished_at"));
 }

@@ -5,11 +5,21 @@
  * @module
  */
 
-/** A probe, a command or a terminal. */
+/** An order of the panel to an agent. */
 export type Order =
   | { readonly ping: { readonly id: number; readonly kind: string; readonly target: string } }
   | { readonly exec: { readonly taskId: string; readonly command: string } }
-  | { readonly terminal: { readonly requestId: string } };
+  | { readonly terminal: { readonly requestId: string } }
+  | {
+    readonly file: {
+      readonly uuid: string;
+      readonly requestId: string;
+      readonly op: string;
+      readonly args: Readonly<Record<string, unknown>>;
+    };
+  }
+  | { readonly startupConfig: { readonly requestId: string } }
+  | { readonly switchVersion: { readonly version: string } };
 
 /** A JSON-RPC notification from the panel to an agent. */
 export interface OrderCall {
@@ -38,18 +48,25 @@ export function orderCall(order: Order): OrderCall {
     const { taskId, command } = order.exec;
     return { method: "agent.exec", params: { task_id: taskId, command } };
   }
-  return {
-    method: "agent.terminal.request",
-    params: { request_id: order.terminal.requestId },
-  };
+  if ("terminal" in order) {
+    const params = { request_id: order.terminal.requestId };
+    return { method: "agent.terminal.request", params };
+  }
+  if ("file" in order) {
+    const { uuid, requestId, op, args } = order.file;
+    return { method: "agent.file", params: { uuid, request_id: requestId, op, args } };
+  }
+  if ("startupConfig" in order) {
+    const params = { request_id: order.startupConfig.requestId };
+    return { method: "agent.startupConfig", params };
+  }
+  return { method: "agent.switchVersion", params: { version: order.switchVersion.version } };
 }
 
-/** The order as a WebSocket message; terminals are requested in the shape of v1 in any case. */
-export function orderMessage(order: Order, options: { version: 1 | 2 }): string {
-  const { method, params } = orderCall(order);
-  if (options.version === 2 && !("terminal" in order)) return envelope({ method, params });
+/** The order in the shape of v1, for a WebSocket of either version. */
+export function legacyMessage(order: Order): string {
   const message = "ping" in order ? "ping" : "exec" in order ? "exec" : "terminal";
-  return `${JSON.stringify({ message, ...params })}\n`;
+  return `${JSON.stringify({ message, ...orderCall(order).params })}\n`;
 }
 
 /** A call in its JSON-RPC envelope, with the newline that the panel adds. */
@@ -57,8 +74,13 @@ export function envelope(call: OrderCall): string {
   return `${JSON.stringify({ jsonrpc: "2.0", ...call })}\n`;
 }
 
-const PING_LIFETIME_MS = 3_000;
 const LIFETIME_MS = 5 * 60_000;
+/** Lifetimes of events that live shorter. */
+const lifetimesMs: Readonly<Record<string, number>> = {
+  "agent.ping": 3_000,
+  "agent.file": 2 * 60_000,
+  "agent.startupConfig": 20_000,
+};
 const MAX_EVENTS = 128;
 
 /** Events until they are acknowledged, expired or too many. */
@@ -66,21 +88,18 @@ export class EventQueue {
   #events: QueuedEvent[] = [];
   readonly #waiting = new Set<() => void>();
 
-  /** Adds an order; a ping replaces an older one of the same task. */
+  /** Adds an order; a ping replaces an older one of the same task, a terminal one of the same id. */
   add(call: OrderCall): void {
     const now = Date.now();
-    const isPing = call.method === "agent.ping";
-    const task = call.params["ping_task_id"];
-    if (isPing && task !== 0) {
-      this.#events = this.#events.filter((event) =>
-        event.method !== call.method || event.params["ping_task_id"] !== task
-      );
+    const key = replacementKey(call);
+    if (key !== undefined) {
+      this.#events = this.#events.filter((event) => replacementKey(event) !== key);
     }
     this.#events.push({
       id: crypto.getRandomValues(new Uint8Array(8)).toHex(),
       ...call,
       created_at: new Date(now).toISOString(),
-      expires_at: new Date(now + (isPing ? PING_LIFETIME_MS : LIFETIME_MS)).toISOString(),
+      expires_at: new Date(now + (lifetimesMs[call.method] ?? LIFETIME_MS)).toISOString(),
     });
     this.#events = this.#events.slice(-MAX_EVENTS);
     for (const wake of [...this.#waiting]) wake();
@@ -114,4 +133,11 @@ export class EventQueue {
     }
     return this.poll([]);
   }
+}
+
+/** A newer event replaces an older one of the same key; `undefined` when it replaces none. */
+function replacementKey({ method, params }: OrderCall): string | undefined {
+  const task = params["ping_task_id"];
+  if (method === "agent.ping") return task === 0 ? undefined : `ping ${task}`;
+  return method === "agent.terminal.request" ? `terminal ${params["request_id"]}` : undefined;
 }

@@ -54,6 +54,9 @@ export type CallName =
   | "task result"
   | "pull"
   | "register"
+  | "file result"
+  | "file transfer"
+  | "startup config"
   | "upgrade"
   | "terminal";
 

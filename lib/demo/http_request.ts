@@ -27,6 +27,9 @@ const methods: Readonly<Record<string, CallName>> = {
   "agent.basicInfo": "basic info",
   "agent.pingResult": "ping result",
   "agent.pull": "pull",
+  "agent.taskResult": "task result",
+  "agent.file.result": "file result",
+  "agent.startupConfig.result": "startup config",
 };
 
 /** The head of a request. */

@@ -5,6 +5,13 @@
  */
 
 import { validateBasicInfo, validatePingResult, validateTaskResult } from "./contracts.ts";
+import {
+  type StoredFileResult,
+  type StoredStartupConfig,
+  validateFileResult,
+  validateStartupConfig,
+} from "./file_contract.ts";
+import type { Generation } from "./generation.ts";
 import type { PanelState, ReceivedMessage, Transport } from "./panel_state.ts";
 import { validateReport } from "./report_contract.ts";
 import type { Validation } from "./schema.ts";
@@ -18,56 +25,61 @@ export interface AgentMessage {
   readonly atMs: number;
   readonly by: Transport;
   /** Whether the panel lacks the newer columns of basic info. */
-  readonly oldPanel?: boolean;
+  readonly lacksNewerColumns?: boolean;
 }
 
 /** Validates messages, stores the valid ones and records violations of the contract. */
 export class MessageSink {
   readonly #token: string;
   readonly #state: PanelState;
-  /** Commands without a result so far. */
-  readonly #pendingCommands = new Set<string>();
+  readonly #generation: Generation;
+  /** Commands without a result so far; panels with sessions accept a result again. */
+  readonly #expectedCommands = new Set<string>();
 
-  constructor(options: { token: string; state: PanelState }) {
+  constructor(options: { token: string; state: PanelState; generation: Generation }) {
     this.#token = options.token;
     this.#state = options.state;
+    this.#generation = options.generation;
   }
 
   /** Expects one result of a command. */
   expectResult(taskId: string): void {
-    this.#pendingCommands.add(taskId);
+    this.#expectedCommands.add(taskId);
   }
 
   /** Validates a message and stores it when the panel would. */
   receive(kind: MessageKind, message: AgentMessage): Validation<unknown> {
-    const { body, by, oldPanel } = message;
+    const { body, by, lacksNewerColumns } = message;
     const state = this.#state;
+    const version = by.startsWith("v2") ? 2 : 1;
+    const options = { generation: this.#generation, version } as const;
     switch (kind) {
       case "report":
-        return this.#store(validateReport(body), message, (it) => state.addReport(it));
-      case "basic info":
-        return this.#store(
-          validateBasicInfo(body, { oldPanel }),
-          message,
-          (it) => state.addBasicInfo(it),
-        );
+        return this.#store(validateReport(body, options), message, (it) => state.addReport(it));
+      case "basic info": {
+        const validation = validateBasicInfo(body, { ...options, lacksNewerColumns });
+        return this.#store(validation, message, (it) => state.addBasicInfo(it));
+      }
       case "ping result": {
-        const options = { tasks: state.tasks, readsTime: by.startsWith("v2") };
-        return this.#store(
-          validatePingResult(body, options),
-          message,
-          (it) => state.addPingResult(it),
-        );
+        const validation = validatePingResult(body, { ...options, tasks: state.tasks });
+        return this.#store(validation, message, (it) => state.addPingResult(it));
       }
       case "task result": {
-        const options = { isKnown: (id: string) => this.#pendingCommands.delete(id) };
-        return this.#store(
-          validateTaskResult(body, options),
-          message,
-          (it) => state.addCommandResult(it),
-        );
+        const isKnown = (id: string) => this.#takeExpected(id);
+        const validation = validateTaskResult(body, { ...options, isKnown });
+        return this.#store(validation, message, (it) => state.addCommandResult(it));
       }
     }
+  }
+
+  /** Validates the result of a file operation. */
+  receiveFileResult(message: AgentMessage): Validation<StoredFileResult> {
+    return this.#store(validateFileResult(message.body), message, () => {});
+  }
+
+  /** Validates the answer to a request for the agent's configuration. */
+  receiveStartupConfig(message: AgentMessage): Validation<StoredStartupConfig> {
+    return this.#store(validateStartupConfig(message.body), message, () => {});
   }
 
   /** Records violations of the contract, without the token. */
@@ -87,6 +99,12 @@ export class MessageSink {
   checkForToken(message: string, options: { subject: string; atMs: number }): void {
     if (!message.includes(this.#token)) return;
     this.addViolations([`${options.subject}: holds the token`], options.atMs);
+  }
+
+  #takeExpected(taskId: string): boolean {
+    return this.#generation.hasSessions
+      ? this.#expectedCommands.has(taskId)
+      : this.#expectedCommands.delete(taskId);
   }
 
   #store<T>(

@@ -4,11 +4,9 @@
  * @module
  */
 
-import { envelope, EventQueue, type Order, orderCall, orderMessage } from "./event_queue.ts";
+import { envelope, EventQueue, legacyMessage, type Order, orderCall } from "./event_queue.ts";
+import type { Generation } from "./generation.ts";
 import type { PanelState } from "./panel_state.ts";
-
-/** How long a report by POST keeps a node online. */
-const PRESENCE_MS = 35_000;
 
 /** An open WebSocket of the node. */
 export interface NodeSocket {
@@ -22,13 +20,15 @@ export interface NodeSocket {
 export class PanelNode {
   readonly queue = new EventQueue();
   readonly #state: PanelState;
+  readonly #generation: Generation;
   #socket: NodeSocket | undefined;
   /** The version that the panel assumes, which is not always the one that the node speaks. */
   #version: 1 | 2 = 1;
   #presentUntilMs = 0;
 
-  constructor(state: PanelState) {
-    this.#state = state;
+  constructor(options: { state: PanelState; generation: Generation }) {
+    this.#state = options.state;
+    this.#generation = options.generation;
   }
 
   get socket(): NodeSocket | undefined {
@@ -38,6 +38,11 @@ export class PanelNode {
   /** Whether orders can reach it. */
   get isReachable(): boolean {
     return this.#socket !== undefined || this.#version === 2;
+  }
+
+  /** Whether the panel shows it as online. */
+  get isOnline(): boolean {
+    return this.#socket !== undefined || performance.now() < this.#presentUntilMs;
   }
 
   /** Handles a report; one of v2 or by POST makes the node present, one over v1 WebSocket not. */
@@ -83,19 +88,24 @@ export class PanelNode {
 
   /** Sends an order, or queues it; false when the node can't be reached. */
   sendOrder(order: Order): boolean {
+    const { hasV1, hasSessions, managesAgents } = this.#generation;
+    const isManagement = "startupConfig" in order || "switchVersion" in order;
+    if ((isManagement && !managesAgents) || ("file" in order && !hasSessions)) return false;
+    // Panels that know v1 request terminals in its shape, and only over a WebSocket.
+    const isLegacy = hasV1 && (this.#version === 1 || "terminal" in order);
     if (this.#socket !== undefined) {
-      this.#socket.send(orderMessage(order, { version: this.#version }));
+      this.#socket.send(isLegacy ? legacyMessage(order) : envelope(orderCall(order)));
       return true;
     }
-    if (this.#version === 1 || "terminal" in order) return false;
+    if (this.#version === 1 || isLegacy) return false;
     this.queue.add(orderCall(order));
     return true;
   }
 
   #extendPresence(): void {
     const now = performance.now();
-    // A flaw of the real panel: a node that appears counts as one of v1 until its next message.
-    if (now > this.#presentUntilMs) this.#version = 1;
-    this.#presentUntilMs = now + PRESENCE_MS;
+    // A flaw of panels that know v1: a node that appears counts as one of v1 until its next message.
+    if (this.#generation.hasV1 && now > this.#presentUntilMs) this.#version = 1;
+    this.#presentUntilMs = now + this.#generation.presenceMs;
   }
 }

@@ -15,7 +15,7 @@ import { answerRpc } from "./rpc.ts";
 import { parseWireObject, stringIn, writeWireJson } from "./wire_json.ts";
 
 /** What a WebSocket of the node needs. */
-export type NodeSocketContext = Omit<ApiContext, "oldPanel" | "fault"> & {
+export type NodeSocketContext = Omit<ApiContext, "lacksNewerColumns" | "fault"> & {
   /** The panel drops a WebSocket after so long without data. */
   readonly dataTimeoutMs: number;
 };
@@ -100,9 +100,13 @@ export function serveNodeSocket(
     if (fault?.name === "hang" || fault?.name === "mute-all") return;
     const atMs = Date.now();
     if (version === 2) {
-      const oldPanel = fault?.name === "no-extra-columns";
-      const by = "v2 websocket";
-      const reply = await answerRpc(message, { ...context, by, atMs, oldPanel, fault });
+      const reply = await answerRpc(message, {
+        ...context,
+        by: "v2 websocket",
+        atMs,
+        lacksNewerColumns: fault?.name === "no-extra-columns",
+        fault,
+      });
       if (reply.isSentOverSocket) connection.send(`${reply.body}\n`);
       return;
     }
@@ -114,6 +118,9 @@ export function serveNodeSocket(
   }
 
   if (version === 2) attach();
+  if (context.generation.acceptsPings) {
+    socket.on("ping", () => isAttached && restartDeadline());
+  }
   socket.on("message", (data) => {
     handleMessage(new TextDecoder().decode(data)).catch(() => socket.terminate());
   });

@@ -1,26 +1,43 @@
 /**
- * Orders that a test or the page gives to the node, and the terminals that it was asked for.
+ * Orders that a test or the page gives to the node, and the terminals and answers that it was asked
+ * for.
  *
  * @module
  */
 
+import type { StoredStartupConfig } from "./file_contract.ts";
+import { FileManager } from "./file_manager.ts";
+import type { FileTransfers } from "./file_transfers.ts";
 import type { MessageSink } from "./message_sink.ts";
 import type { PanelNode } from "./node.ts";
 import { TerminalSession } from "./terminal_session.ts";
+import type { WireValue } from "./wire_json.ts";
 
-/** An agent has to dial a terminal within this time. */
-const DIAL_TIMEOUT_MS = 30_000;
+/** The panel waits so long for the agent's configuration. */
+const CONFIG_TIMEOUT_MS = 20_000;
 
 /** Sends orders to the node and keeps its terminals. */
 export class Orders {
+  /** The file manager; it works on panels from 1.5 on. */
+  readonly files: FileManager;
   readonly #node: PanelNode;
   readonly #sink: MessageSink;
   readonly #signal: AbortSignal;
+  readonly #hasSessions: boolean;
   readonly #terminals = new Map<string, TerminalSession>();
+  readonly #configRequests = new Map<string, (config: WireValue | undefined) => void>();
 
-  constructor(options: { node: PanelNode; sink: MessageSink; signal: AbortSignal }) {
+  constructor(options: {
+    node: PanelNode;
+    sink: MessageSink;
+    transfers: FileTransfers;
+    hasSessions: boolean;
+    signal: AbortSignal;
+  }) {
+    this.files = new FileManager(options);
     this.#node = options.node;
     this.#sink = options.sink;
+    this.#hasSessions = options.hasSessions;
     this.#signal = options.signal;
   }
 
@@ -51,27 +68,25 @@ export class Orders {
   /**
    * Requests a terminal and returns the id of the request.
    *
-   * @throws {Error} When the node has no WebSocket (`Cannot ask …`).
+   * With the id of a session that was left, the agent is asked to connect it again.
+   *
+   * @throws {Error} When the node can't be reached (`Cannot ask …`).
    */
-  requestTerminal(): string {
-    const requestId = randomId(32);
+  requestTerminal(requestId: string = randomId(32)): string {
+    const known = this.#terminals.get(requestId);
+    const session = known?.isOver === false
+      ? known
+      : new TerminalSession(requestId, { isSession: this.#hasSessions });
+    this.#terminals.set(requestId, session);
+    session.attachBrowser();
     if (!this.#node.sendOrder({ terminal: { requestId } })) {
+      session.end();
+      this.#terminals.delete(requestId);
       throw new Error("Cannot ask for a terminal: the node has no WebSocket");
     }
-    const session = new TerminalSession(requestId);
-    this.#terminals.set(requestId, session);
-    const settled = new AbortController();
-    const timer = setTimeout(() => {
-      if (!session.isConnected) session.end();
-    }, DIAL_TIMEOUT_MS);
-    this.#signal.addEventListener("abort", () => session.end(), {
-      once: true,
-      signal: settled.signal,
-    });
-    session.listen((output) => {
-      clearTimeout(timer);
-      if (output === undefined) settled.abort();
-    }, { signal: settled.signal });
+    if (session !== known) {
+      this.#signal.addEventListener("abort", () => session.end(), { once: true });
+    }
     return requestId;
   }
 
@@ -85,7 +100,43 @@ export class Orders {
   /** Finds a terminal that an agent may dial. */
   openTerminal(requestId: string): TerminalSession | undefined {
     const session = this.#terminals.get(requestId);
-    return session === undefined || session.isOver ? undefined : session;
+    return session?.acceptsDial === true ? session : undefined;
+  }
+
+  /**
+   * Asks for the agent's configuration.
+   *
+   * @throws {Error} When the node can't be reached, refuses or does not answer within 20 s.
+   */
+  async requestStartupConfig(): Promise<WireValue> {
+    const requestId = randomId(32);
+    if (!this.#node.sendOrder({ startupConfig: { requestId } })) {
+      throw new Error("Cannot ask for the configuration: the node can't be reached");
+    }
+    const { promise, resolve } = Promise.withResolvers<WireValue | undefined>();
+    const timer = setTimeout(() => resolve(undefined), CONFIG_TIMEOUT_MS);
+    this.#configRequests.set(requestId, resolve);
+    try {
+      const config = await promise;
+      if (config === undefined) throw new Error("Cannot read the configuration: no answer");
+      return config;
+    } finally {
+      clearTimeout(timer);
+      this.#configRequests.delete(requestId);
+    }
+  }
+
+  /** Handles an answer to a request for the configuration; false when none is expected. */
+  receiveStartupConfig({ requestId, config }: StoredStartupConfig): boolean {
+    const resolve = this.#configRequests.get(requestId);
+    this.#configRequests.delete(requestId);
+    resolve?.(config);
+    return resolve !== undefined;
+  }
+
+  /** Orders the agent to change its version; false when the node can't be reached. */
+  switchVersion(version: string): boolean {
+    return this.#node.sendOrder({ switchVersion: { version } });
   }
 
   /**

@@ -136,6 +136,6 @@ function connectTerminal(socket: WebSocket, orders: Orders): void {
   });
   socket.on("close", () => {
     gone.abort();
-    terminal.end();
+    terminal.detachBrowser();
   });
 }

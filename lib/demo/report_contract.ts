@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ContractOptions } from "./contracts.ts";
 import {
   accept,
   count,
@@ -101,8 +102,11 @@ const reportSchema = fields({
   }),
 }, ["gpu"]);
 
-/** Validates the body of a report. */
-export function validateReport(body: string): Validation<StoredReport> {
+/** Validates the body of a report. Old panels don't check ranges, and version 2 accepts `2.0` for 2. */
+export function validateReport(
+  body: string,
+  { generation, version }: ContractOptions,
+): Validation<StoredReport> {
   const report = parseWireObject(body);
   if (report === undefined) {
     return refuse(
@@ -112,7 +116,12 @@ export function validateReport(body: string): Validation<StoredReport> {
   }
   const findings = findDeviations(report, reportSchema);
   const violations = findings.map((finding) => `report: ${finding.text}`);
-  const refusal = findRefusal(findings, { fraction: 400, type: 400, "out of range": 500 });
+  const refusal = findRefusal(findings, {
+    fraction: 400,
+    notation: version === 1 ? 400 : undefined,
+    type: 400,
+    "out of range": generation.isLegacy ? undefined : 500,
+  });
   if (refusal !== undefined) {
     const error = refusal.status === 400 ? "Invalid request body" : refusal.finding.text;
     return refuse({ status: refusal.status, body: { error } }, violations);

@@ -6,11 +6,18 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { answerApiRequest } from "./api_routes.ts";
+import { answerApiRequest, refuseUnauthorized } from "./api_routes.ts";
 import { affects, type CustomFault, type Fault, type RawSocket } from "./fault.ts";
 import { playOnCall, playOnOpenSocket } from "./fault_player.ts";
+import { TRANSFER_PATH } from "./file_transfers.ts";
 import { jsonAnswer, textAnswer, writeAnswer } from "./http_answer.ts";
-import { callName, readRequest, type ReceivedRequest } from "./http_request.ts";
+import {
+  callName,
+  readHead,
+  readRequest,
+  type ReceivedRequest,
+  type RequestHead,
+} from "./http_request.ts";
 import type { Listener } from "./listener.ts";
 import { rpcError } from "./rpc.ts";
 import { answerUpgrade, type UpgradeContext } from "./upgrade.ts";
@@ -42,6 +49,10 @@ export class RequestHandler {
 
   /** Answers a request that is no upgrade. */
   async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const head = readHead(incoming);
+    if (this.#context.node.generation.hasSessions && head.path.startsWith(TRANSFER_PATH)) {
+      return await this.#handleTransfer(incoming, { response, head });
+    }
     const request = await readRequest(incoming);
     const { state, sink, signal } = this.#context.node;
     if (request === "too large") return writeAnswer(response, textAnswer(413, "Too large"));
@@ -64,7 +75,7 @@ export class RequestHandler {
     response.once("close", () => gone.abort());
     const answer = await answerApiRequest(request, {
       ...this.#context.node,
-      oldPanel: fault?.name === "no-extra-columns",
+      lacksNewerColumns: fault?.name === "no-extra-columns",
       fault,
       signal: AbortSignal.any([signal, gone.signal]),
     }) ?? this.#context.page;
@@ -91,13 +102,33 @@ export class RequestHandler {
     }
   }
 
+  /** Answers a transfer, whose body is neither text nor small. */
+  async #handleTransfer(
+    incoming: IncomingMessage,
+    { response, head }: { response: ServerResponse; head: RequestHead },
+  ): Promise<void> {
+    const { state, signal } = this.#context.node;
+    const { atMs, method, path, headers } = head;
+    const onStatus = (status: number | undefined) =>
+      state.addCall({ atMs, method, path: path.slice(0, TRANSFER_PATH.length), headers, status });
+    const { fault } = state;
+    const isAffected = fault !== undefined && affects(fault, "file transfer");
+    if (isAffected && await playOnCall(fault, { response, onStatus, signal })) return;
+    const refusal = refuseUnauthorized(head, this.#context.node);
+    if (refusal !== undefined) {
+      incoming.resume();
+      writeAnswer(response, refusal);
+    }
+    onStatus(refusal?.status ?? await this.#context.transfers.answer(incoming, response));
+  }
+
   #track(socket: OpenSocket): void {
     this.#openSockets.add(socket);
     socket.webSocket.on("close", () => this.#openSockets.delete(socket));
   }
 
   #sendPendingOrders(): void {
-    const { orders, node: { signal } } = this.#context;
+    const { orders, signal } = this.#context.node;
     const fault = this.#pendingOrders;
     if (fault?.sendOrders === undefined || !orders.isReachable) return;
     this.#pendingOrders = undefined;

@@ -5,7 +5,9 @@
  */
 
 import type { Fault } from "./fault.ts";
-import type { MessageSink } from "./message_sink.ts";
+import type { Generation } from "./generation.ts";
+import type { Orders } from "./orders.ts";
+import type { MessageKind, MessageSink } from "./message_sink.ts";
 import type { PanelNode } from "./node.ts";
 import type { PanelState } from "./panel_state.ts";
 import { fields, findDeviations, type Schema } from "./schema.ts";
@@ -29,7 +31,7 @@ export interface RpcReply {
 
 /** An error of JSON-RPC in the panel's words. */
 export interface RpcFailure {
-  readonly code: -32700 | -32600 | -32601 | -32602 | -32000;
+  readonly code: -32700 | -32600 | -32601 | -32602 | -32004 | -32000;
   readonly message: string;
   readonly data?: string;
 }
@@ -64,7 +66,10 @@ export interface RpcContext {
   readonly sink: MessageSink;
   readonly node: PanelNode;
   readonly state: PanelState;
-  readonly oldPanel: boolean;
+  readonly orders: Orders;
+  readonly generation: Generation;
+  /** Whether the panel lacks the newer columns of basic info. */
+  readonly lacksNewerColumns: boolean;
   /** The fault that affects the message. */
   readonly fault?: Fault | undefined;
   /** How long a pull waits for events. */
@@ -111,7 +116,10 @@ export async function answerRpc(message: string, context: RpcContext): Promise<R
   if (context.fault?.name === "rpc-32000") {
     return rpcError({ code: -32000, message: "failed to save", data: "database is locked" }, id);
   }
-  switch (method) {
+  const { hasSessions, managesAgents } = context.generation;
+  const isKnown = managesAgents || (method !== "agent.startupConfig.result" &&
+    (hasSessions || !/^agent\.(taskResult|file\.result)$/.test(method)));
+  switch (isKnown ? method : "") {
     case "agent.report":
       return answerReport(params, { id, context });
     case "agent.basicInfo": {
@@ -121,6 +129,12 @@ export async function answerRpc(message: string, context: RpcContext): Promise<R
     }
     case "agent.pingResult":
       return deliverToSink("ping result", { value: params, id, context });
+    case "agent.taskResult":
+      return deliverToSink("task result", { value: params, id, context });
+    case "agent.file.result":
+      return answerResult("agent.file.result", { value: params, id, context });
+    case "agent.startupConfig.result":
+      return answerResult("agent.startupConfig.result", { value: params, id, context });
     case "agent.pull":
       return await answerPull(params, { id, context });
     default:
@@ -159,18 +173,51 @@ async function answerPull(params: WireValue, { id, context }: RpcCall): Promise<
     const events = await node.queue.longPoll(acknowledged, { waitMs: pullWaitMs, signal });
     return rpcResult({ events }, id);
   }
-  sink.addViolations(["rpc: a pull came over a WebSocket"], atMs);
+  if (!context.generation.hasSessions) {
+    sink.addViolations(["rpc: a pull came over a WebSocket"], atMs);
+  }
   return rpcResult({ events: node.queue.poll(acknowledged) }, id);
+}
+
+/** Matches the result of an order with the request that waits for it. */
+function answerResult(
+  method: "agent.file.result" | "agent.startupConfig.result",
+  { value, id, context }: RpcCall & { value: WireValue },
+): RpcReply {
+  const { sink, orders, by, atMs } = context;
+  if (!isWireObject(value)) return invalidParams("result", { id, context });
+  const message = { body: writeWireJson(value), by, atMs };
+  let violations: readonly string[] | undefined;
+  if (method === "agent.file.result") {
+    const validation = sink.receiveFileResult(message);
+    if (!validation.accepted) return rpcError({ code: -32602, message: "invalid params" }, id);
+    violations = orders.files.receiveResult(validation.value);
+  } else {
+    const validation = sink.receiveStartupConfig(message);
+    if (!validation.accepted) return rpcError({ code: -32602, message: "invalid params" }, id);
+    violations = orders.receiveStartupConfig(validation.value) ? [] : undefined;
+  }
+  if (violations === undefined) {
+    sink.reject(`rpc: ${method} answers no request`, atMs);
+    return rpcError({ code: -32004, message: "request not found" }, id);
+  }
+  sink.addViolations(violations, atMs);
+  return rpcResult({ status: "success" }, id);
 }
 
 /** Passes a message to the sink and answers with its validation, in the errors of v2. */
 function deliverToSink(
-  kind: "report" | "basic info" | "ping result",
+  kind: MessageKind,
   { value, id, context }: RpcCall & { value: WireValue },
 ): RpcReply {
-  const { sink, by, atMs, oldPanel } = context;
+  const { sink, by, atMs, lacksNewerColumns } = context;
   if (!isWireObject(value)) return invalidParams(kind, { id, context });
-  const validation = sink.receive(kind, { body: writeWireJson(value), by, atMs, oldPanel });
+  const validation = sink.receive(kind, {
+    body: writeWireJson(value),
+    by,
+    atMs,
+    lacksNewerColumns,
+  });
   if (validation.accepted) return rpcResult({ status: "success" }, id);
   const data = validation.violations[0] ?? "";
   return validation.answer.status === 400

@@ -23,6 +23,8 @@ export interface NumberSchema {
 export type Schema =
   | NumberSchema
   | { readonly kind: "string" }
+  | { readonly kind: "boolean" }
+  | { readonly kind: "any" }
   | { readonly kind: "list"; readonly of: Schema }
   | ObjectSchema;
 
@@ -39,6 +41,7 @@ export type FindingKind =
   | "fraction"
   | "missing"
   | "not allowed"
+  | "notation"
   | "null"
   | "out of range"
   | "type"
@@ -104,7 +107,7 @@ export function refuse(
  */
 export function findRefusal(
   findings: readonly Finding[],
-  statuses: Readonly<Partial<Record<FindingKind, number>>>,
+  statuses: Readonly<Partial<Record<FindingKind, number | undefined>>>,
 ): { status: number; finding: Finding } | undefined {
   let refusal: { status: number; finding: Finding } | undefined;
   for (const finding of findings) {
@@ -118,10 +121,12 @@ export function findRefusal(
 
 /** Lists every deviation of a value from its schema, in the order of the text. */
 export function findDeviations(value: WireValue, schema: Schema, path = ""): Finding[] {
-  if (value === null) return [finding("null", path, "is null")];
+  if (value === null && schema.kind !== "any") return [finding("null", path, "is null")];
   switch (schema.kind) {
     case "string":
       return typeof value === "string" ? [] : [wrongTypeFinding(value, schema, path)];
+    case "boolean":
+      return typeof value === "boolean" ? [] : [wrongTypeFinding(value, schema, path)];
     case "list":
       return Array.isArray(value)
         ? value.flatMap((item, index) => findDeviations(item, schema.of, `${path}[${index}]`))
@@ -130,6 +135,8 @@ export function findDeviations(value: WireValue, schema: Schema, path = ""): Fin
       return isWireObject(value)
         ? checkFields(value, schema, path)
         : [wrongTypeFinding(value, schema, path)];
+    case "any":
+      return [];
     default:
       return value instanceof WireNumber
         ? checkNumber(value, schema, path)
@@ -158,7 +165,9 @@ function checkFields(object: WireObject, schema: ObjectSchema, path: string): Fi
 
 function checkNumber(number: WireNumber, schema: NumberSchema, path: string): Finding[] {
   if (schema.kind === "integer" && !number.isInteger) {
-    return [finding("fraction", path, `must be a whole number: ${number.text}`)];
+    // An integer such as `2.0` or `1e3` is accepted by version 2.
+    const kind = Number.isSafeInteger(number.value) ? "notation" : "fraction";
+    return [finding(kind, path, `must be a whole number: ${number.text}`)];
   }
   if (!Number.isFinite(number.value)) {
     return [finding("type", path, `is no number that fits: ${number.text}`)];

@@ -6,6 +6,9 @@
 
 import type { Fault } from "./fault.ts";
 import { readHead } from "./http_request.ts";
+import type { FileManager } from "./file_manager.ts";
+import { FileTransfers } from "./file_transfers.ts";
+import { type Generation, type GenerationName, generations } from "./generation.ts";
 import { Listener } from "./listener.ts";
 import { MessageSink } from "./message_sink.ts";
 import { PanelNode } from "./node.ts";
@@ -18,6 +21,7 @@ import { loopbackTasks, schedulePings } from "./probe_tasks.ts";
 import { RequestHandler } from "./request_handler.ts";
 import { type NodeRegistration, Registry } from "./registry.ts";
 import type { TerminalSession } from "./terminal_session.ts";
+import type { WireValue } from "./wire_json.ts";
 import { WebSocketAcceptor } from "./websocket_acceptor.ts";
 
 /** The default port. */
@@ -48,13 +52,26 @@ export interface StandInPanel {
   /** Orders a probe now; false when the node can't be reached. */
   sendPing(ping: { id: number; kind: string; target: string }): boolean;
   /**
-   * Requests a terminal and returns the id of the request.
+   * Requests a terminal and returns the id of the request; with the id of a session that was left,
+   * the agent is asked to connect it again.
    *
-   * @throws {Error} When the node has no WebSocket (`Cannot ask …`).
+   * @throws {Error} When the node can't be reached (`Cannot ask …`).
    */
-  requestTerminal(): string;
+  requestTerminal(requestId?: string): string;
   /** The terminal of that request. */
   terminal(requestId: string): TerminalSession;
+  /** The file manager, of panels from 1.5 on. */
+  readonly files: FileManager;
+  /** Whether the panel shows the node as online. */
+  readonly isOnline: boolean;
+  /**
+   * Asks for the agent's configuration, as panels of main do.
+   *
+   * @throws {Error} When the node can't be reached, refuses or does not answer within 20 s.
+   */
+  requestStartupConfig(): Promise<WireValue>;
+  /** Orders the agent to change its version; false when the node can't be reached. */
+  switchVersion(version: string): boolean;
   /**
    * Sends anything at all over the present WebSocket.
    *
@@ -77,13 +94,13 @@ export interface StandInPanelOptions {
   readonly discoveryKey?: string;
   readonly tasks?: readonly WireTask[];
   readonly fault?: Fault;
-  /** The newest version of the interface: 1 is a panel 1.1.8, 2 (the default) a panel 1.4.3. */
-  readonly speaks?: 1 | 2;
+  /** The generation of the panel that is imitated; 1.4 by default. */
+  readonly generation?: GenerationName | undefined;
   /** Whether the page offers commands and terminals, which run on this machine. */
   readonly remoteControl?: boolean;
   /** How long a pull waits for events; 25 s by default. */
   readonly pullWaitMs?: number;
-  /** How long a WebSocket may send no data; 11 s by default. */
+  /** How long a WebSocket may send no data; by default as long as the generation permits. */
   readonly dataTimeoutMs?: number;
   /** Closes the panel when it aborts. */
   readonly signal?: AbortSignal;
@@ -101,12 +118,17 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
   state.tasks = options.tasks ?? [];
   const closing = new AbortController();
   const { signal } = closing;
-  const sink = new MessageSink({ token, state });
-  const node = new PanelNode(state);
+  const generation: Generation = generations[options.generation ?? "1.4"];
+  const sink = new MessageSink({ token, state, generation });
+  const node = new PanelNode({ state, generation });
+  const transfers = new FileTransfers();
   const registry = new Registry(token, options.discoveryKey);
   const key = options.remoteControl === true ? randomToken() : undefined;
   const sockets = await WebSocketAcceptor.load();
-  const orders = new Orders({ node, sink, signal });
+  const orders = new Orders({
+    ...{ node, sink, transfers, signal },
+    hasSessions: generation.hasSessions,
+  });
   const handler: RequestHandler = new RequestHandler({
     node: {
       registry,
@@ -114,12 +136,13 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
       sink,
       node,
       signal,
-      speaks: options.speaks ?? 2,
+      generation,
+      orders,
       pullWaitMs: options.pullWaitMs ?? 25_000,
-      dataTimeoutMs: options.dataTimeoutMs ?? 11_000,
+      dataTimeoutMs: options.dataTimeoutMs ?? generation.dataTimeoutMs,
     },
-    orders,
     sockets,
+    transfers,
     page: await pageAnswer({ remoteControl: key !== undefined }),
   }, {
     answerPage(request, response): Promise<void> {
@@ -160,7 +183,13 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
     setFault: (fault) => handler.setFault(fault, listener),
     sendCommand: (command) => orders.sendCommand(command),
     sendPing: (ping) => orders.sendPing(ping),
-    requestTerminal: () => orders.requestTerminal(),
+    requestTerminal: (requestId) => orders.requestTerminal(requestId),
+    files: orders.files,
+    get isOnline() {
+      return node.isOnline;
+    },
+    requestStartupConfig: () => orders.requestStartupConfig(),
+    switchVersion: (version) => orders.switchVersion(version),
     terminal: (requestId) => orders.terminal(requestId),
     sendRaw: (message) => orders.sendRaw(message),
     dropConnections: (options) => listener.dropConnections(options),
@@ -185,7 +214,7 @@ function randomToken(): string {
  * @throws {Error} When no port is free (`Cannot listen on …`).
  */
 export async function startDemo(
-  options: { port?: number; fault?: Fault; remoteControl?: boolean; signal?: AbortSignal } = {},
+  options: StandInPanelOptions = {},
 ): Promise<StandInPanel> {
   const panel = await startStandInPanel(options);
   panel.state.tasks = loopbackTasks(panel.port);

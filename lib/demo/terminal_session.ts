@@ -9,17 +9,32 @@ import { Subscribers } from "./panel_state.ts";
 
 /** Maximum size of the output that is kept. */
 const MAX_OUTPUT_BYTES = 1024 * 1024;
+/** A terminal of panels without sessions has to be dialled within this time. */
+const DIAL_TIMEOUT_MS = 30_000;
+/** A session ends after this time without a browser or without an agent. */
+const SESSION_TIMEOUT_MS = 5 * 60_000;
 
-/** One terminal with its input and output. */
+/**
+ * One terminal with its input and output, from a browser (or a test) to the agent.
+ *
+ * With `isSession`, as on panels from 1.5 on, it survives lost connections of either side for five
+ * minutes; without, it ends with the agent's connection.
+ */
 export class TerminalSession {
   readonly id: string;
+  readonly #isSession: boolean;
+  readonly #listeners = new Subscribers<Uint8Array | undefined>();
   #socket: WebSocket | undefined;
+  #wasDialled = false;
+  #hasBrowser = true;
   #bytes = new Uint8Array();
   #isOver = false;
-  readonly #listeners = new Subscribers<Uint8Array | undefined>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(id: string) {
+  constructor(id: string, options: { isSession: boolean }) {
     this.id = id;
+    this.#isSession = options.isSession;
+    this.#startTimer();
   }
 
   /** Whether the agent has dialled and is still connected. */
@@ -30,6 +45,11 @@ export class TerminalSession {
   /** Whether it has ended, or was not dialled in time. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Whether an agent that dials it is accepted. */
+  get acceptsDial(): boolean {
+    return !this.#isOver && this.#hasBrowser;
   }
 
   /** The last MiB of output, as text. */
@@ -49,7 +69,10 @@ export class TerminalSession {
     this.send(JSON.stringify({ type: "resize", cols, rows }));
   }
 
-  /** Calls `listener` with all output, and with `undefined` at the end, until the signal aborts. */
+  /**
+   * Calls `listener` with all output, and with `undefined` when the agent's connection ends, until
+   * the signal aborts.
+   */
   listen(
     listener: (output: Uint8Array | undefined) => void,
     options: { signal: AbortSignal },
@@ -65,26 +88,64 @@ export class TerminalSession {
     return this.#listeners.until(() => condition(this), options);
   }
 
-  /** Attaches the agent's connection; false when it has dialled before, which the contract forbids. */
+  /** Attaches the agent's connection; false when the contract forbids it to dial. */
   attach(socket: WebSocket): boolean {
-    const isFirst = this.#socket === undefined;
+    const isAllowed = this.#isSession ? this.#socket === undefined : !this.#wasDialled;
+    if (this.#isSession) this.#socket?.terminate();
+    this.#wasDialled = true;
     this.#socket = socket;
+    clearTimeout(this.#timer);
     socket.on("message", (data) => {
       if (socket === this.#socket) this.#addOutput(new Uint8Array(data));
     });
     socket.on("close", () => {
-      if (socket === this.#socket) this.end();
+      if (socket === this.#socket) this.#onDisconnect();
     });
     this.#listeners.notify(new Uint8Array());
-    return isFirst;
+    return isAllowed;
+  }
+
+  /** Handles a lost connection of the browser: the agent's one is closed. */
+  detachBrowser(): void {
+    if (!this.#isSession) return this.end();
+    this.#hasBrowser = false;
+    this.#socket?.terminate();
+    if (!this.#isOver) this.#startTimer();
+  }
+
+  /** Handles a browser that comes back; the agent has to be asked again. */
+  attachBrowser(): void {
+    this.#hasBrowser = true;
+    this.#startTimer();
+  }
+
+  /** Ends it as the user does: a session tells the agent so. */
+  close(): void {
+    if (!this.#isSession || this.#socket === undefined) return this.end();
+    this.#socket.send('{"type":"close"}', { binary: false }, () => this.end());
   }
 
   /** Ends it without a close frame. */
   end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearTimeout(this.#timer);
     this.#socket?.terminate();
     this.#listeners.notify(undefined);
+  }
+
+  #onDisconnect(): void {
+    if (!this.#isSession) return this.end();
+    this.#socket = undefined;
+    if (this.#isOver) return;
+    this.#startTimer();
+    this.#listeners.notify(undefined);
+  }
+
+  #startTimer(): void {
+    clearTimeout(this.#timer);
+    const timeoutMs = this.#isSession ? SESSION_TIMEOUT_MS : DIAL_TIMEOUT_MS;
+    this.#timer = setTimeout(() => this.end(), timeoutMs);
   }
 
   #addOutput(output: Uint8Array<ArrayBuffer>): void {

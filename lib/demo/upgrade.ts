@@ -8,16 +8,16 @@ import type { WebSocket } from "ws";
 import { refuseUnauthorized, type SocketKind, socketKindOf } from "./api_routes.ts";
 import { affects, isMute, type RawSocket } from "./fault.ts";
 import { playOnSocket, playOnUpgrade } from "./fault_player.ts";
+import type { FileTransfers } from "./file_transfers.ts";
 import { type Answer, jsonAnswer, writeRawAnswer } from "./http_answer.ts";
 import { readHead, type RequestHead } from "./http_request.ts";
 import { type NodeSocketContext, serveNodeSocket } from "./node_socket.ts";
-import type { Orders } from "./orders.ts";
 import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts";
 
 /** What the answer to an upgrade request depends on. */
 export interface UpgradeContext {
   readonly node: NodeSocketContext;
-  readonly orders: Orders;
+  readonly transfers: FileTransfers;
   readonly sockets: WebSocketAcceptor;
   /** The answer to paths that no WebSocket belongs to. */
   readonly page: Answer;
@@ -31,9 +31,9 @@ export async function answerUpgrade(
   context: UpgradeContext,
 ): Promise<void> {
   const { socket } = request;
-  const { state, speaks, signal } = context.node;
+  const { state, generation, signal } = context.node;
   const head = readHead(request.request);
-  const kind = head.method === "GET" ? socketKindOf(head.path, { speaks }) : undefined;
+  const kind = head.method === "GET" ? socketKindOf(head.path, generation) : undefined;
   const call = kind === "terminal" ? "terminal" : kind === undefined ? undefined : "upgrade";
   const fault = state.fault !== undefined && affects(state.fault, call) ? state.fault : undefined;
   const { atMs, method, path, headers } = head;
@@ -66,7 +66,7 @@ function refuseTerminal(
   context: UpgradeContext,
 ): Answer | undefined {
   return kind === "terminal" &&
-      context.orders.openTerminal(head.query.get("id") ?? "") === undefined
+      context.node.orders.openTerminal(head.query.get("id") ?? "") === undefined
     ? jsonAnswer(404, { error: "Session not found", status: "error" })
     : undefined;
 }
@@ -97,6 +97,6 @@ function serve(
     serveNodeSocket(socket, { version: kind === "v2" ? 2 : 1, context: context.node });
     return;
   }
-  const isFirst = context.orders.openTerminal(head.query.get("id") ?? "")?.attach(socket);
+  const isFirst = context.node.orders.openTerminal(head.query.get("id") ?? "")?.attach(socket);
   if (isFirst === false) sink.addViolations(["terminal: was dialled before"], head.atMs);
 }

@@ -1,10 +1,15 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { validatePingResult } from "../../lib/demo/contracts.ts";
+import { generations } from "../../lib/demo/generation.ts";
 import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
 import { PING_RESULT } from "./fake_reporter.ts";
 
-const options = { tasks: loopbackTasks(25774) };
+const options = {
+  tasks: loopbackTasks(25774),
+  generation: generations["1.4"],
+  version: 1,
+} as const;
 const check = (change: Record<string, unknown>) =>
   validatePingResult(JSON.stringify({ ...PING_RESULT, ...change }), options);
 
@@ -28,7 +33,6 @@ const refused: [what: string, body: string][] = [
   ["a list", "[]"],
   ["half a body", "{"],
   ["a fraction", '{"task_id":1,"value":1.5,"ping_type":"icmp","finished_at":"x"}'],
-  ["a fraction of 0", '{"task_id":1,"value":2.0,"ping_type":"icmp","finished_at":"x"}'],
   ["a negative task", '{"task_id":-1,"value":1,"ping_type":"icmp","finished_at":"x"}'],
   ["a value in quotes", '{"task_id":1,"value":"1","ping_type":"icmp","finished_at":"x"}'],
   ["a type that is a number", '{"task_id":1,"value":1,"ping_type":7,"finished_at":"x"}'],
@@ -65,4 +69,29 @@ Deno.test("validatePingResult() never throws", () => {
   fc.assert(fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
     validatePingResult(text, options);
   }));
+});
+
+Deno.test("validatePingResult() accepts 12.0 except on panels before 1.2", () => {
+  const body = JSON.stringify(PING_RESULT).replace(":12,", ":12.0,");
+  for (const [name, accepted] of [["1.1", false], ["1.4", true]] as const) {
+    const validation = validatePingResult(body, { ...options, generation: generations[name] });
+    assertEquals(validation.accepted, accepted, name);
+    assertEquals(validation.violations, ["ping result: value must be a whole number: 12.0"]);
+  }
+});
+
+Deno.test("validatePingResult() refuses a malformed time in version 2 and before 1.2", () => {
+  const body = JSON.stringify({ ...PING_RESULT, finished_at: "yesterday" });
+  const { finished_at: _time, ...timeless } = PING_RESULT;
+  const cases = [["1.1", 1, false, false], ["1.4", 1, true, true], [
+    "1.5",
+    2,
+    false,
+    true,
+  ]] as const;
+  for (const [name, version, malformed, missing] of cases) {
+    const all = { ...options, generation: generations[name], version };
+    assertEquals(validatePingResult(body, all).accepted, malformed, name);
+    assertEquals(validatePingResult(JSON.stringify(timeless), all).accepted, missing, name);
+  }
 });

@@ -151,7 +151,7 @@ Deno.test("a panel of v1 answers a WebSocket of v2 with a page", () =>
     const socket = dial({ url: panel.url, token: "wrong" }, "v2");
     await socket.until(() => socket.refusal !== undefined);
     assertStringIncludes(socket.refusal ?? "", "200 <!DOCTYPE html>");
-  }, { speaks: 1 }));
+  }, { generation: "1.1" }));
 
 Deno.test("the panel orders the probes of its tasks at their intervals", () =>
   withPanel(async (panel) => {

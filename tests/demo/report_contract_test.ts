@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { validateReport } from "../../lib/demo/report_contract.ts";
+import { generations } from "../../lib/demo/generation.ts";
 import { REPORT } from "./fake_reporter.ts";
 
+const options = { generation: generations["1.4"], version: 1 } as const;
 const TEXT = JSON.stringify(REPORT);
 
 /** The report's text with one piece of it replaced. */
@@ -12,7 +14,7 @@ function bent(piece: string, replacement: string): string {
 }
 
 Deno.test("validateReport() accepts a full report without violations", () => {
-  assertEquals(validateReport(TEXT), { accepted: true, value: REPORT, violations: [] });
+  assertEquals(validateReport(TEXT, options), { accepted: true, value: REPORT, violations: [] });
 });
 
 Deno.test("validateReport() accepts a report with GPUs", () => {
@@ -24,13 +26,17 @@ Deno.test("validateReport() accepts a report with GPUs", () => {
     ],
   };
   const report = { ...REPORT, gpu };
-  assertEquals(validateReport(JSON.stringify(report)), {
+  assertEquals(validateReport(JSON.stringify(report), options), {
     accepted: true,
     value: report,
     violations: [],
   });
   const odd = { ...REPORT, gpu: { ...gpu, count: 0, detailed_info: [] } };
-  assertEquals(validateReport(JSON.stringify(odd)), { accepted: true, value: odd, violations: [] });
+  assertEquals(validateReport(JSON.stringify(odd), options), {
+    accepted: true,
+    value: odd,
+    violations: [],
+  });
 });
 
 const refused: [what: string, body: string, status: number][] = [
@@ -59,7 +65,7 @@ const refused: [what: string, body: string, status: number][] = [
 
 for (const [what, body, status] of refused) {
   Deno.test(`validateReport() refuses ${what} with ${status}`, () => {
-    const validation = validateReport(body);
+    const validation = validateReport(body, options);
     assert(!validation.accepted);
     assertEquals(validation.answer.status, status);
     assert(validation.violations.length > 0);
@@ -81,7 +87,7 @@ const noted: [what: string, body: string, violation: string][] = [
 
 for (const [what, body, violation] of noted) {
   Deno.test(`validateReport() accepts ${what} as a violation`, () => {
-    const validation = validateReport(body);
+    const validation = validateReport(body, options);
     assert(validation.accepted);
     assertStringIncludes(validation.violations.join("\n"), violation);
   });
@@ -95,11 +101,19 @@ Deno.test("validateReport() never throws and returns finite numbers", () => {
   );
   fc.assert(
     fc.property(fc.oneof(report.map((value) => JSON.stringify(value)), fc.string()), (text) => {
-      const validation = validateReport(text);
+      const validation = validateReport(text, options);
       if (!validation.accepted) return;
       assert(Number.isFinite(validation.value.cpu.usage));
       assert(Number.isFinite(validation.value.ram.used));
       assert(Number.isSafeInteger(validation.value.process) || validation.violations.length > 0);
     }),
   );
+});
+
+Deno.test("validateReport() checks no ranges before 1.2, and accepts 2.0 in version 2", () => {
+  const old = { generation: generations["1.1"], version: 1 } as const;
+  assert(validateReport(TEXT.replace('"usage":12.5', '"usage":101'), old).accepted);
+  const text = TEXT.replace('"process":231', '"process":231.0');
+  assert(!validateReport(text, options).accepted);
+  assert(validateReport(text, { ...options, version: 2 }).accepted);
 });

@@ -201,4 +201,4 @@ Deno.test("startStandInPanel() speaks only v1 on demand", () =>
     await post.body?.cancel();
     assertEquals([post.status, post.headers.get("content-type")], [404, "text/plain"]);
     await deliver(panel, "report", REPORT);
-  }, { speaks: 1 }));
+  }, { generation: "1.1" }));

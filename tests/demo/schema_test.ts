@@ -21,7 +21,7 @@ Deno.test("findDeviations() names each deviation and its path", () => {
   assertEquals(
     departures('{"size":1.0,"inner":{"name":7,"more":null},"list":[2,"x",null],"__proto__":1}'),
     [
-      "size fraction",
+      "size notation",
       "inner.name type",
       "inner.more unknown",
       "list[0] not allowed",

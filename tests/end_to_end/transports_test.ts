@@ -17,13 +17,13 @@ testTransport({
 testTransport({
   transport: "v1 post",
   first: "v1 POST",
-  setup: { panel: { speaks: 1 } },
+  setup: { panel: { generation: "1.1" } },
   takesCommands: false,
 });
 
 testTransport({
   transport: "v1 websocket",
   first: "v1 POST",
-  setup: { panel: { speaks: 1 }, args: [REMOTE_CONTROL] },
+  setup: { panel: { generation: "1.1" }, args: [REMOTE_CONTROL] },
   takesCommands: true,
 });

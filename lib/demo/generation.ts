@@ -1,0 +1,104 @@
+/**
+ * The generations of the real panel that the stand-in can imitate, and how they differ.
+ *
+ * @module
+ */
+
+import { UsageError } from "../config/usage_error.ts";
+
+/** The abilities and limits of one generation. */
+export interface Generation {
+  /** The version that `/api/version` names. */
+  readonly version: string;
+  readonly hasV1: boolean;
+  readonly hasV2: boolean;
+  /**
+   * Whether it is older than 1.2: it checks neither origins nor ranges, has no column for physical
+   * cores, demands every size, and refuses results that are empty or have no valid time.
+   */
+  readonly isLegacy: boolean;
+  /** How long a report by POST keeps a node online. */
+  readonly presenceMs: number;
+  /** A WebSocket is dropped after so long without a data frame. */
+  readonly dataTimeoutMs: number;
+  /** Whether control pings count as data frames. */
+  readonly acceptsPings: boolean;
+  /**
+   * Whether a terminal is a session that survives a lost connection and is requested by JSON-RPC,
+   * results of commands go by v2, and files can be managed.
+   */
+  readonly hasSessions: boolean;
+  /** Whether the node's configuration and version can be managed. */
+  readonly managesAgents: boolean;
+}
+
+/** Every generation by the name that `demo --panel` accepts. */
+export const generations = {
+  "1.1": {
+    version: "1.1.8",
+    hasV1: true,
+    hasV2: false,
+    isLegacy: true,
+    presenceMs: 11_000,
+    dataTimeoutMs: 11_000,
+    acceptsPings: false,
+    hasSessions: false,
+    managesAgents: false,
+  },
+  "1.4": {
+    version: "1.4.3",
+    hasV1: true,
+    hasV2: true,
+    isLegacy: false,
+    presenceMs: 35_000,
+    dataTimeoutMs: 11_000,
+    acceptsPings: false,
+    hasSessions: false,
+    managesAgents: false,
+  },
+  "1.5": {
+    version: "1.5.1",
+    hasV1: false,
+    hasV2: true,
+    isLegacy: false,
+    presenceMs: 35_000,
+    dataTimeoutMs: 11_000,
+    acceptsPings: false,
+    hasSessions: true,
+    managesAgents: false,
+  },
+  "main": {
+    version: "1.5.1-main",
+    hasV1: false,
+    hasV2: true,
+    isLegacy: false,
+    presenceMs: 35_000,
+    dataTimeoutMs: 75_000,
+    acceptsPings: true,
+    hasSessions: true,
+    managesAgents: true,
+  },
+} as const satisfies Record<string, Generation>;
+
+/** The name of a generation. */
+export type GenerationName = keyof typeof generations;
+
+/** The generation of a demo that names none. */
+export const DEFAULT_GENERATION: GenerationName = "1.5";
+
+/**
+ * Finds a generation by its name.
+ *
+ * @throws {UsageError} When there is none; the message lists all names.
+ */
+export function parseGeneration(name: string): GenerationName {
+  for (const known of generationNames()) {
+    if (known === name) return known;
+  }
+  throw new UsageError(`Cannot imitate panel "${name}": known are ${generationNames().join(", ")}`);
+}
+
+function generationNames(): GenerationName[] {
+  const isName = (name: string): name is GenerationName => Object.hasOwn(generations, name);
+  return Object.keys(generations).filter(isName);
+}

@@ -1,0 +1,178 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { FileOperationError } from "../../lib/demo/file_manager.ts";
+import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { deliverRpc, dial, envelope, type FakeSocket, postRpc } from "./fake_agent.ts";
+
+async function withNode(
+  use: (panel: StandInPanel, socket: FakeSocket) => Promise<void>,
+): Promise<void> {
+  const panel = await startStandInPanel({ port: 0, generation: "1.5" });
+  try {
+    const socket = await dial(panel, "v2").opened();
+    await use(panel, socket);
+    socket.socket.terminate();
+  } finally {
+    await panel.close();
+  }
+}
+
+/** Answers file operations with `answer`, as an agent does, until the connection ends. */
+async function serveFiles(
+  panel: StandInPanel,
+  socket: FakeSocket,
+  // deno-lint-ignore no-explicit-any -- a test reads whatever the arguments hold
+  answer: (op: string, args: any) => Promise<unknown>,
+): Promise<void> {
+  for (let index = 0; socket.ending === undefined; index++) {
+    await socket.until(() => socket.received.length > index || socket.ending !== undefined);
+    if (socket.ending !== undefined) return;
+    const { params: { request_id, op, args } } = await socket.message(index);
+    const outcome = await answer(op, args).then(
+      (result) => ({ ok: true, result, error: "" }),
+      (error) => ({ ok: false, error: String(error.message) }),
+    );
+    await deliverRpc(panel, "agent.file.result", { request_id, ...outcome });
+  }
+}
+
+const transferUrl = (panel: StandInPanel, id: string, token: string) =>
+  `${panel.url}/api/clients/transfer/${id}?token=${panel.token}&transfer_token=${token}`;
+
+const INFO = {
+  name: "a",
+  path: "/a",
+  is_dir: false,
+  is_symlink: false,
+  size: 10,
+  mode: "-rw-r--r--",
+  mode_octal: "0644",
+  uid: 0,
+  gid: 0,
+  owner: "root",
+  group: "root",
+  modified_at: "2026-01-02T03:04:05Z",
+};
+
+Deno.test("FileManager.request() returns results, and errors with the panel's code", () =>
+  withNode(async (panel, socket) => {
+    const serving = serveFiles(panel, socket, (op, args) => {
+      if (op === "list") return Promise.resolve([{ ...INFO, path: args.path }]);
+      return Promise.reject(new Error(args.path));
+    });
+    const list = await panel.files.request("list", { path: "/a" });
+    assertEquals(JSON.stringify(list).includes('"path":"/a"'), true);
+    for (
+      const [text, code] of [
+        ["unsupported file operation: x", -32050],
+        ["Permission denied (os error 13)", -32041],
+        ["operation not permitted", -32041],
+        ["No such file or directory", -32044],
+        ["web control is disabled", -32603],
+      ] as const
+    ) {
+      const error = await assertRejects(
+        () => panel.files.request("stat", { path: text }),
+        FileOperationError,
+        text,
+      );
+      assertEquals(error.code, code);
+    }
+    assertEquals(panel.state.violations, []);
+    socket.socket.terminate();
+    await serving;
+    const lost = () => panel.files.request("stat", { path: "/" });
+    await panel.state.until(({ sockets }) => sockets.present === undefined);
+    await assertRejects(lost, FileOperationError, "can't be reached");
+  }));
+
+Deno.test("FileManager.receiveResult() records results that the contract forbids", () =>
+  withNode(async (panel, socket) => {
+    const stat = panel.files.request("stat", { path: "/a" });
+    const { params: { request_id } } = await socket.message(0);
+    const { size: _size, ...rest } = INFO;
+    const result = { request_id, ok: true, result: rest, error: "" };
+    await deliverRpc(panel, "agent.file.result", result);
+    await stat;
+    assertEquals(panel.state.violations.map(({ text }) => text), [
+      "file result of stat: size is missing",
+    ]);
+    const [, again] = await postRpc(panel, envelope("agent.file.result", result, 1));
+    assertEquals(again.error.code, -32004, "a second answer");
+  }));
+
+Deno.test("FileManager.download() joins the parts that the agent posts", () =>
+  withNode(async (panel, socket) => {
+    const bytes = new TextEncoder().encode("0123456789");
+    const statuses: number[] = [];
+    const serving = serveFiles(panel, socket, async (op, args) => {
+      if (op === "stat") return INFO;
+      const body = bytes.slice(args.offset, args.offset + args.length);
+      const url = transferUrl(panel, args.transfer_id, args.transfer_token);
+      for (const token of ["x", args.transfer_token, args.transfer_token]) {
+        const to = transferUrl(panel, args.transfer_id, token);
+        const response = await fetch(to, { method: "POST", body });
+        statuses.push(response.status);
+        const text = await response.text();
+        if (response.ok) assertEquals(JSON.parse(text), { received: body.length });
+      }
+      assertEquals(url.includes(args.transfer_id), true);
+      return { sent: body.length };
+    });
+    let text = "";
+    for await (const part of panel.files.download("/a", { chunkBytes: 4 })) {
+      text += new TextDecoder().decode(part);
+    }
+    assertEquals(text, "0123456789");
+    assertEquals(statuses, [401, 200, 409, 401, 200, 409, 401, 200, 409]);
+    socket.socket.terminate();
+    await serving;
+  }));
+
+Deno.test("FileManager.download() refuses a part of another length", () =>
+  withNode(async (panel, socket) => {
+    const serving = serveFiles(panel, socket, async (op, args) => {
+      if (op === "stat") return INFO;
+      const url = transferUrl(panel, args.transfer_id, args.transfer_token);
+      const response = await fetch(url, { method: "POST", body: "short" });
+      await response.body?.cancel();
+      throw new Error(`status ${response.status}`);
+    });
+    await assertRejects(
+      async () => {
+        for await (const _part of panel.files.download("/a")) { /* none comes */ }
+      },
+      FileOperationError,
+      "status 400",
+    );
+    socket.socket.terminate();
+    await serving;
+  }));
+
+Deno.test("FileManager.upload() offers parts, commits, and cancels after an error", () =>
+  withNode(async (panel, socket) => {
+    const ops: string[] = [];
+    let text = "";
+    let fails = false;
+    const serving = serveFiles(panel, socket, async (op, args) => {
+      ops.push(`${op} ${args.chunk_index ?? ""}`);
+      if (op !== "upload_stream") return op === "upload_cancel" ? { cancelled: true } : commit;
+      if (fails) throw new Error("no space left on device");
+      const url = transferUrl(panel, args.transfer_id, args.transfer_token);
+      const part = await (await fetch(url)).text();
+      text += part;
+      return { received: part.length, offset: args.offset + part.length };
+    });
+    const commit = { received: 0, final: true, offset: 10 };
+    await panel.files.upload("/a", new Blob(["0123456789"]), { chunkBytes: 4 });
+    assertEquals(text, "0123456789");
+    fails = true;
+    const again = () => panel.files.upload("/a", new Blob(["x"]));
+    await assertRejects(again, FileOperationError, "no space left");
+    assertEquals(ops, [
+      ...["upload_stream 0", "upload_stream 1", "upload_stream 2", "upload_commit 3"],
+      ...["upload_stream 0", "upload_cancel "],
+    ]);
+    assertEquals(panel.state.violations, []);
+    socket.socket.terminate();
+    await serving;
+  }));
