@@ -7,6 +7,7 @@
 import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { describeFaults, parseFault } from "../demo/fault.ts";
+import { DEFAULT_GENERATION, parseGeneration } from "../demo/generation.ts";
 import { startDemo } from "../demo/stand_in_panel.ts";
 import { getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
@@ -24,6 +25,7 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const panel = await startDemo({
     port: config.port,
     remoteControl: config.remoteControl,
+    generation: config.demoPanel === "" ? DEFAULT_GENERATION : parseGeneration(config.demoPanel),
     fault: config.fault === "" ? undefined : parseFault(config.fault),
   });
   logToStandardError(config, [...config.secrets, panel.token]);

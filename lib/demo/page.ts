@@ -10,6 +10,7 @@
 import type { ServerResponse } from "node:http";
 import manifest from "../../deno.json" with { type: "json" };
 import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./http_answer.ts";
+import type { StoredTaskResult } from "./contracts.ts";
 import { faultNames, faults } from "./fault.ts";
 import text from "./page.html" with { type: "text" };
 import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";
@@ -98,7 +99,15 @@ function wholeState(state: PanelState): unknown {
     faults: faultNames().map((name) => [name, faults[name]]),
     violations: state.violations.slice(-VIOLATIONS_SHOWN),
     counts: state.counts,
+    // A command may have ended before the page was connected.
+    commandResult: commandResultOf(state.commandResults.at(-1)),
   };
+}
+
+function commandResultOf(message: ReceivedMessage<StoredTaskResult> | undefined): unknown {
+  if (message === undefined) return undefined;
+  const { taskId, result, exitCode } = message.value;
+  return { taskId, exitCode, result: result.slice(0, MAX_RESULT_CHARACTERS) };
 }
 
 function changeOf(update: StateChange, state: PanelState): Record<string, unknown> | undefined {
@@ -111,8 +120,7 @@ function changeOf(update: StateChange, state: PanelState): Record<string, unknow
   }
   if ("basicInfo" in update) return { basicInfo: state.columns };
   if ("commandResult" in update) {
-    const { taskId, result, exitCode } = update.commandResult.value;
-    return { commandResult: { taskId, exitCode, result: result.slice(0, MAX_RESULT_CHARACTERS) } };
+    return { commandResult: commandResultOf(update.commandResult) };
   }
   if ("violation" in update) return { violations: [update.violation] };
   if ("tasks" in update) return { tasks: update.tasks };

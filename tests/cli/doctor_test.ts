@@ -5,6 +5,7 @@ import { configCheck, hangingMounts, machineChecks } from "../../lib/cli/doctor_
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { type FaultName, parseFault } from "../../lib/demo/fault.ts";
+import type { GenerationName } from "../../lib/demo/generation.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 
@@ -43,7 +44,7 @@ const ALL_FINE = {
 };
 
 async function withPanel(
-  options: { fault?: FaultName; speaks?: 1 | 2 },
+  options: { fault?: FaultName; generation?: GenerationName },
   test: (url: string, requireUnseen: () => void) => Promise<void>,
 ): Promise<void> {
   const fault = options.fault === undefined ? undefined : parseFault(options.fault);
@@ -68,7 +69,7 @@ Deno.test("panelChecks() find a panel of version 2 in order, and never appear th
 });
 
 Deno.test("panelChecks() find a panel of version 1", async () => {
-  await withPanel({ speaks: 1 }, async (url, requireUnseen) => {
+  await withPanel({ generation: "1.1" }, async (url, requireUnseen) => {
     const checks = await check(configOf(["-e", url, "-t", TOKEN]));
     assertEquals(statuses(checks), { ...ALL_FINE, websocket: "skipped" });
     assertStringIncludes(checks.panel?.text.en ?? "", "protocol version 1");
@@ -76,9 +77,9 @@ Deno.test("panelChecks() find a panel of version 1", async () => {
   });
 });
 
-for (const speaks of [1, 2] as const) {
-  Deno.test(`panelChecks() say that a panel of version ${speaks} refuses the token`, async () => {
-    await withPanel({ speaks }, async (url) => {
+for (const generation of ["1.1", "1.4", "1.5", "main"] as const) {
+  Deno.test(`panelChecks() say that a panel ${generation} refuses the token`, async () => {
+    await withPanel({ generation }, async (url) => {
       const { panel, token, websocket } = await check(configOf(["-e", url, "-t", "another"]));
       assertEquals([panel?.status, token?.status, websocket?.status], ["ok", "failed", "skipped"]);
       assertStringIncludes(token?.advice?.en ?? "", "token of this node");

@@ -76,6 +76,19 @@ Deno.test("/demo/events sends the whole state, then each change", () =>
     await events.return(undefined);
   }));
 
+Deno.test("/demo/state holds the result of a command that ended before", () =>
+  withPanel(async (panel) => {
+    const agent = await dial(panel, "v2").opened();
+    const task_id = panel.sendCommand("id");
+    const result = { task_id, result: "x", exit_code: 3, finished_at: NOW };
+    const url = `${panel.url}/api/clients/task/result?token=${panel.token}`;
+    const sent = await fetch(url, { method: "POST", body: JSON.stringify(result) });
+    await sent.body?.cancel();
+    const { commandResult } = await (await fetch(`${panel.url}/demo/state`)).json();
+    assertEquals(commandResult, { taskId: task_id, exitCode: 3, result: "x" });
+    agent.socket.terminate();
+  }));
+
 Deno.test("/demo/state is refused under another host name", () =>
   withPanel(async (panel) => {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
@@ -286,7 +299,7 @@ browserTest(
 );
 
 browserTest("the page runs a command and a terminal under its strict policy", async () => {
-  const panel = await startDemo({ port: 0, remoteControl: true });
+  const panel = await startDemo({ port: 0, remoteControl: true, dataTimeoutMs: 600_000 });
   try {
     const agent = await dial(panel, "v2").opened();
     await panel.state.until(({ sockets }) => sockets.present === "v2");
