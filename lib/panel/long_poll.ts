@@ -1,24 +1,25 @@
 import { delay } from "@std/async/delay";
 import type { PanelEvent } from "./messages.ts";
 
-/** An answer that comes sooner than this without anything new is no answer worth asking for again at once. */
-const SHORTEST_MS = 1_000;
+/** An answer without events that comes sooner is not followed by the next pull at once. */
+const SHORTEST_POLL_MS = 1_000;
 const SHORTEST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** What a loop works with. */
+/** Settings of a long poll. */
 export interface LongPollOptions {
-  /** Waits for events at the panel; those that are new. */
+  /** Waits for events and gives the new ones. */
   pull(signal: AbortSignal): Promise<readonly PanelEvent[]>;
+  /** Handles new events; must not throw. */
   onEvents(events: readonly PanelEvent[]): void;
-  /** Told how it went; trouble is not thrown. */
+  /** Receives the error of a pull, or `undefined` after a success. */
   onOutcome(error: unknown): void;
 }
 
 /**
- * Asks the panel for events, one question at a time, until the signal aborts.
+ * Pulls events from the panel, one call at a time, until the signal aborts.
  *
- * A panel that answers at once and says nothing, or fails, is asked less and less often.
+ * The delay between pulls grows while the panel answers at once without events, or fails.
  */
 export async function longPoll(signal: AbortSignal, options: LongPollOptions): Promise<void> {
   let pauseMs = SHORTEST_PAUSE_MS;
@@ -27,11 +28,11 @@ export async function longPoll(signal: AbortSignal, options: LongPollOptions): P
     let useful = false;
     try {
       const events = await options.pull(signal);
-      // Also when the signal has just aborted: the panel will be told that these have arrived.
+      // Also after the signal has aborted: these events will be acknowledged.
       options.onEvents(events);
       if (signal.aborted) return;
       options.onOutcome(undefined);
-      useful = events.length > 0 || performance.now() - askedAtMs >= SHORTEST_MS;
+      useful = events.length > 0 || performance.now() - askedAtMs >= SHORTEST_POLL_MS;
     } catch (error) {
       if (signal.aborted) return;
       options.onOutcome(error);

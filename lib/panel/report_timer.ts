@@ -1,11 +1,11 @@
 import { isWebSocket, type Transport } from "./link_machine.ts";
 
-/** For so long after the first failure a report is tried at its usual interval. */
+/** Time after the first failure in which the interval is kept. */
 const FAST_RETRY_MS = 5 * 60_000;
-/** The slowest pace, so that a panel that returns has us back soon. */
+/** The longest delay, so that a panel that is back gets reports soon. */
 const LONGEST_BACKOFF_MS = 30_000;
 
-/** What a pace is made of; time and chance are given, so that it can be tested. */
+/** Settings of a schedule. */
 export interface ReportScheduleOptions {
   readonly intervalMs: number;
   /** From 0 up to, but not including, 1. */
@@ -13,10 +13,10 @@ export interface ReportScheduleOptions {
 }
 
 /**
- * Decides when the next try is due.
+ * Computes when the next report is due.
  *
- * Usually at a fixed rate, so that a slow answer does not stretch the interval; after five minutes
- * of failures slower, doubling up to 30 s, with jitter, so that many agents don't return at once.
+ * The rate is fixed, so that a slow answer does not lengthen the interval. After five minutes of
+ * failures the delay doubles up to 30 s, with jitter, so that many agents don't return at once.
  */
 export class ReportSchedule {
   readonly #options: ReportScheduleOptions;
@@ -30,7 +30,7 @@ export class ReportSchedule {
     this.#stepMs = options.intervalMs;
   }
 
-  /** Milliseconds to wait from `nowMs` on, after a try that went well or not. */
+  /** Gives the delay from `nowMs` on, in milliseconds, after a success or a failure. */
   next(nowMs: number, succeeded: boolean): number {
     if (succeeded) {
       this.#failingSinceMs = undefined;
@@ -46,7 +46,7 @@ export class ReportSchedule {
     return delayMs;
   }
 
-  /** The next beat that still lies ahead; beats that were missed are dropped. */
+  /** Gives the delay to the next due time; those that were missed are dropped. */
   #nextAtRate(nowMs: number): number {
     const { intervalMs } = this.#options;
     const missed = Math.max(0, Math.floor((nowMs - this.#dueMs) / intervalMs));
@@ -55,14 +55,14 @@ export class ReportSchedule {
   }
 }
 
-/** The panel drops a WebSocket that has been silent for 11 s. */
+/** Panels up to 1.5 close a WebSocket 11 s after the last data frame. */
 const LONGEST_SOCKET_INTERVAL_MS = 10_000;
 const SOCKET_INTERVAL_MS = 3_000;
 const POST_INTERVAL_MS = 5_000;
 
-/** What a beat is made of. */
+/** Settings of a timer. */
 export interface ReportTimerOptions {
-  /** Time between two reports; each kind of transport has its own when absent. */
+  /** Time between two reports; by default each kind of transport has its own. */
   readonly intervalMs: number | undefined;
   /** The interval was longer than a WebSocket allows. */
   onClamp(): void;
@@ -70,7 +70,7 @@ export interface ReportTimerOptions {
   onDue(transport: Transport): void;
 }
 
-/** When the next report is due, by the transport that is in use. */
+/** Calls back when the next report is due. */
 export class ReportTimer {
   readonly #options: ReportTimerOptions;
   #transport: Transport | undefined;
@@ -81,17 +81,17 @@ export class ReportTimer {
     this.#options = options;
   }
 
-  /** Starts anew for another transport, or rests when there is none; the first report leaves right now. */
+  /** Starts for a transport whose first report is being sent, or stops when there is none. */
   start(transport: Transport | undefined): void {
     clearTimeout(this.#timer);
     this.#transport = transport;
     this.#schedule = transport && new ReportSchedule(performance.now(), {
-      intervalMs: this.#intervalToKeep(transport),
+      intervalMs: this.#clampedIntervalMs(transport),
       random: Math.random,
     });
   }
 
-  /** A report by this transport went well or not; transports that are not in use any more don't count. */
+  /** Schedules the next report after one by this transport; ignores other transports. */
   next(transport: Transport, succeeded: boolean): void {
     if (transport !== this.#transport || this.#schedule === undefined) return;
     clearTimeout(this.#timer);
@@ -107,9 +107,9 @@ export class ReportTimer {
       : intervalMs ?? POST_INTERVAL_MS;
   }
 
-  #intervalToKeep(transport: Transport): number {
-    const { intervalMs: wantedMs = 0, onClamp } = this.#options;
-    if (isWebSocket(transport) && wantedMs > LONGEST_SOCKET_INTERVAL_MS) onClamp();
+  #clampedIntervalMs(transport: Transport): number {
+    const { intervalMs: configuredMs = 0, onClamp } = this.#options;
+    if (isWebSocket(transport) && configuredMs > LONGEST_SOCKET_INTERVAL_MS) onClamp();
     return this.intervalMs(transport);
   }
 }

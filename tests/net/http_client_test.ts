@@ -5,7 +5,7 @@ import { install } from "@sinonjs/fake-timers";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { HttpClient, type HttpRequest, type HttpResponse } from "../../lib/net/http_client.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
-import { LoopbackDialler } from "./loopback_dialer.ts";
+import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
 
 /** The runner looks for what is left behind only when told to. */
@@ -15,7 +15,7 @@ const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
 
 interface Client {
   readonly server: RawServer;
-  readonly dialer: LoopbackDialler;
+  readonly dialer: LoopbackDialer;
   readonly client: HttpClient;
   /** A POST to the server, when nothing else is said. */
   request(request?: Partial<HttpRequest>, signal?: AbortSignal): Promise<HttpResponse>;
@@ -25,7 +25,7 @@ interface Client {
 async function withClient(
   serve: (peer: RawPeer, index: number) => Promise<void>,
   use: (client: Client) => Promise<void>,
-  dialer = new LoopbackDialler(),
+  dialer = new LoopbackDialer(),
 ): Promise<void> {
   await withRawServer(serve, async (server) => {
     const client = new HttpClient({ dialer });
@@ -41,7 +41,7 @@ async function withClient(
       });
     } finally {
       client.close();
-      assertEquals(dialer.openLines, 0);
+      assertEquals(dialer.openStreams, 0);
     }
   });
 }
@@ -85,7 +85,7 @@ Deno.test(
   "HttpClient.request() writes on when the system takes but a part",
   sanitized,
   async () => {
-    const dialer = new LoopbackDialler({ longestWrite: 1000 });
+    const dialer = new LoopbackDialer({ longestWrite: 1000 });
     await withClient(echo, async ({ request }) => {
       const body = "0123456789".repeat(1000);
       assertEquals((await request({ body })).text, body);
@@ -103,7 +103,7 @@ Deno.test("HttpClient.request() names the whole URL to a proxy", sanitized, asyn
     await request();
     assert(head.startsWith(`POST ${server.origin}/p?token=t HTTP/1.1\r\n`), head);
     assert(head.includes("\r\nproxy-authorization: Basic eA==\r\n"), head);
-  }, new LoopbackDialler({ forward: { authorization: "Basic eA==" } }));
+  }, new LoopbackDialer({ forward: { authorization: "Basic eA==" } }));
 });
 
 Deno.test(
@@ -143,7 +143,7 @@ for (
         while (await peer.request() !== undefined) await peer.write(answer);
       }, async ({ request, server, dialer }) => {
         assertEquals((await request()).text, "a");
-        assertEquals(dialer.openLines, 0);
+        assertEquals(dialer.openStreams, 0);
         assertEquals((await request()).text, "a");
         assertEquals(server.accepted, 2);
       });
@@ -241,9 +241,9 @@ Deno.test(
       }
     }, async ({ request, server, dialer }) => {
       await Promise.all([request(), request()]);
-      assertEquals(dialer.openLines, 2);
+      assertEquals(dialer.openStreams, 2);
       await request();
-      assertEquals([server.accepted, dialer.openLines], [3, 1]);
+      assertEquals([server.accepted, dialer.openStreams], [3, 1]);
     });
   },
 );
@@ -261,12 +261,12 @@ Deno.test(
         assertEquals(server.accepted, 1);
         clock.tick(60_001);
         await request();
-        assertEquals([server.accepted, dialer.openLines], [2, 1]);
+        assertEquals([server.accepted, dialer.openStreams], [2, 1]);
         // Also when another server is asked.
         await withRawServer(echo, async (other) => {
           clock.tick(60_001);
           await request({ url: other.origin });
-          assertEquals(dialer.openLines, 1);
+          assertEquals(dialer.openStreams, 1);
         });
       });
     } finally {
@@ -286,7 +286,7 @@ Deno.test("HttpClient keeps four connections at most", sanitized, async () => {
     await peer.ended();
   }, async ({ request, dialer }) => {
     await Promise.all(Array.from({ length: 7 }, () => request()));
-    assertEquals(dialer.openLines, 4);
+    assertEquals(dialer.openStreams, 4);
   });
 });
 
@@ -303,12 +303,12 @@ Deno.test(
     }, async ({ request, client, dialer }) => {
       const slow = request({ body: "slow" });
       await request();
-      assertEquals(dialer.openLines, 2);
+      assertEquals(dialer.openStreams, 2);
       client.close();
-      assertEquals(dialer.openLines, 1);
+      assertEquals(dialer.openStreams, 1);
       closed.resolve();
       assertEquals((await slow).text, "slow");
-      assertEquals(dialer.openLines, 0);
+      assertEquals(dialer.openStreams, 0);
     });
   },
 );
@@ -334,7 +334,7 @@ Deno.test(
       }, async ({ request, dialer, server }) => {
         const error = await assertRejects(() => request({}, controller.signal), Error);
         assertEquals(error, reason);
-        assertEquals(dialer.openLines, 0);
+        assertEquals(dialer.openStreams, 0);
         await assertRejects(() => request({}, controller.signal), Error, "enough");
         assertEquals(server.accepted, 1);
       });
@@ -372,7 +372,7 @@ Deno.test(
   async () => {
     await withClient((peer) => peer.ended(), async ({ request, dialer }) => {
       await assertRejects(() => request({ headers: [["a", "b\nc"]] }), TypeError, 'header "a"');
-      assertEquals(dialer.openLines, 0);
+      assertEquals(dialer.openStreams, 0);
     });
   },
 );
@@ -383,7 +383,7 @@ Deno.test("HttpClient.request() tells a reset", sanitized, async () => {
     socket.once("data", () => socket.resetAndDestroy());
   });
   const port = await listen(server);
-  const dialer = new LoopbackDialler();
+  const dialer = new LoopbackDialer();
   const client = new HttpClient({ dialer });
   const { signal } = new AbortController();
   const call = { method: "GET", url: `http://127.0.0.1:${port}/`, headers: [] } as const;
@@ -392,7 +392,7 @@ Deno.test("HttpClient.request() tells a reset", sanitized, async () => {
     ResponseError,
     "the connection was lost",
   );
-  assertEquals([error.kind, dialer.openLines], ["closed", 0]);
+  assertEquals([error.kind, dialer.openStreams], ["closed", 0]);
   assert(error.cause instanceof Deno.errors.ConnectionReset);
   await new Promise((resolve) => server.close(resolve));
 });
@@ -481,7 +481,7 @@ for (
     }, async ({ request, dialer }) => {
       const error = await assertRejects(() => request(), ResponseError, words);
       assertEquals(error.kind, kind);
-      assertEquals(dialer.openLines, 0);
+      assertEquals(dialer.openStreams, 0);
     });
   });
 }
@@ -569,7 +569,7 @@ Deno.test("HttpClient.request() gets on with the HTTP server of Node", sanitized
     }
   }).on("connection", () => connections++);
   const port = await listen(server);
-  const dialer = new LoopbackDialler();
+  const dialer = new LoopbackDialer();
   const client = new HttpClient({ dialer });
   const { signal } = new AbortController();
   for (const path of ["whole", "chunked", "whole", "chunked"]) {

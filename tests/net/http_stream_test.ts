@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { install } from "@sinonjs/fake-timers";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
-import { LoopbackDialler } from "./loopback_dialer.ts";
+import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
@@ -19,7 +19,7 @@ async function withStream(
     ) => ReturnType<typeof streamRequest>,
     server: RawServer,
   ) => Promise<void>,
-  dialer = new LoopbackDialler(),
+  dialer = new LoopbackDialer(),
 ): Promise<void> {
   await withRawServer(serve, async (server) => {
     await use(
@@ -31,7 +31,7 @@ async function withStream(
         ),
       server,
     );
-    assertEquals(dialer.openLines, 0);
+    assertEquals(dialer.openStreams, 0);
   });
 }
 
@@ -76,7 +76,7 @@ Deno.test("streamRequest() sends exactly the bytes of its source", sanitized, as
     assertMatch(head, /^content-length: 50000\r$/m);
     assertMatch(head, /^x-a: b\r$/m);
     assertMatch(head, /^connection: close\r$/m);
-  }, new LoopbackDialler({ longestWrite: 1000 }));
+  }, new LoopbackDialer({ longestWrite: 1000 }));
 });
 
 for (const chunked of [false, true]) {

@@ -6,7 +6,7 @@ import {
 } from "../../lib/net/byte_stream.ts";
 
 /** Opens streams to loopback, and knows what became of them. */
-export class LoopbackDialler implements Dialer {
+export class LoopbackDialer implements Dialer {
   /** What it was asked for. */
   readonly urls: string[] = [];
   /** How many writes there have been on all streams. */
@@ -22,7 +22,7 @@ export class LoopbackDialler implements Dialer {
   }
 
   /** How many streams were not closed yet. */
-  get openLines(): number {
+  get openStreams(): number {
     return this.#open.size;
   }
 

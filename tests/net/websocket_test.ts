@@ -6,7 +6,7 @@ import {
   type WebSocketConnection,
 } from "../../lib/net/websocket.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
-import { LoopbackDialler } from "./loopback_dialer.ts";
+import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { agreement, upgrade } from "./raw_upgrade.ts";
 import { serverFrame } from "./server_frames.ts";
@@ -20,7 +20,7 @@ async function withDial(
   use: (
     dial: (options?: Partial<OpenWebSocketOptions>) => Promise<WebSocketConnection>,
   ) => Promise<void>,
-  dialer = new LoopbackDialler(),
+  dialer = new LoopbackDialer(),
 ): Promise<void> {
   await withRawServer(serve, async ({ origin }) => {
     await use((options) =>
@@ -33,7 +33,7 @@ async function withDial(
         ...options,
       })
     );
-    assertEquals(dialer.openLines, 0);
+    assertEquals(dialer.openStreams, 0);
   });
 }
 
@@ -42,7 +42,7 @@ Deno.test(
   sanitized,
   async () => {
     let head = "";
-    const dialer = new LoopbackDialler();
+    const dialer = new LoopbackDialer();
     await withDial(async (peer) => {
       head = await upgrade(peer);
       await peer.ended();
@@ -72,7 +72,7 @@ Deno.test(
         await peer.ended();
       },
       async (dial) => (await dial()).close(),
-      new LoopbackDialler({ forward: {} }),
+      new LoopbackDialer({ forward: {} }),
     );
     assertMatch(head, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
   },

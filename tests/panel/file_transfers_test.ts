@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { LoopbackDialler } from "../net/loopback_dialer.ts";
+import { LoopbackDialer } from "../net/loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "../net/raw_server.ts";
 
 const TICKET = { id: "t-1", token: "transfer secret" };
@@ -13,10 +13,10 @@ async function withClient(
   use: (client: FileTransferClient) => Promise<void>,
 ): Promise<void> {
   await withRawServer(serve, async (server) => {
-    const dialer = new LoopbackDialler();
+    const dialer = new LoopbackDialer();
     const access = { endpoint: `${server.origin}/base`, token: "node secret" };
     await use(new FileTransferClient(access, { dialer, headers: [["x-own", "1"]] }));
-    assertEquals(dialer.openLines, 0);
+    assertEquals(dialer.openStreams, 0);
   });
 }
 

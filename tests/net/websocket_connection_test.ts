@@ -8,7 +8,7 @@ import {
   openWebSocket,
   type WebSocketConnection,
 } from "../../lib/net/websocket.ts";
-import { LoopbackDialler } from "./loopback_dialer.ts";
+import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { framesToTheEnd, upgrade } from "./raw_upgrade.ts";
 import { joined, serverFrame } from "./server_frames.ts";
@@ -23,7 +23,7 @@ function socketOver(stream: ByteStream): ClientWebSocket {
 /** The runner looks for what is left behind only when told to. */
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
-async function dial(port: number, dialer: LoopbackDialler): Promise<WebSocketConnection> {
+async function dial(port: number, dialer: LoopbackDialer): Promise<WebSocketConnection> {
   return await openWebSocket(`ws://127.0.0.1:${port}/`, {
     maxMessageBytes: MAX_MESSAGE_BYTES,
     dialer,
@@ -36,8 +36,8 @@ async function dial(port: number, dialer: LoopbackDialler): Promise<WebSocketCon
 /** A socket to a server that has agreed to it; closed after `use`, which has to end `serve`. */
 async function withSocket(
   serve: (peer: RawPeer) => Promise<void>,
-  use: (socket: WebSocketConnection, dialer: LoopbackDialler) => Promise<void>,
-  dialer = new LoopbackDialler(),
+  use: (socket: WebSocketConnection, dialer: LoopbackDialer) => Promise<void>,
+  dialer = new LoopbackDialer(),
 ): Promise<void> {
   const served = Promise.withResolvers<void>();
   await withRawServer(async (peer) => {
@@ -50,7 +50,7 @@ async function withSocket(
       await use(socket, dialer);
     } finally {
       socket.close();
-      assertEquals(dialer.openLines, 0);
+      assertEquals(dialer.openStreams, 0);
       await served.promise;
     }
   });
@@ -72,13 +72,13 @@ async function withWs(
     ended.push(new Promise((resolve) => socket.on("close", () => resolve())));
     serve(socket);
   });
-  const dialer = new LoopbackDialler();
+  const dialer = new LoopbackDialer();
   const socket = await dial(server.address().port, dialer);
   try {
     await use(socket);
   } finally {
     socket.close();
-    assertEquals(dialer.openLines, 0);
+    assertEquals(dialer.openStreams, 0);
     await Promise.all(ended);
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
@@ -150,7 +150,7 @@ Deno.test(
         .map(({ payload }) => new TextDecoder().decode(payload));
     }, async (socket) => {
       await Promise.all(messages.map((message) => socket.send(message)));
-    }, new LoopbackDialler({ longestWrite: 700 }));
+    }, new LoopbackDialer({ longestWrite: 700 }));
     assertEquals(received, messages);
   },
 );
@@ -300,7 +300,7 @@ for (
       assertEquals(socket.closeReason, "");
       assertEquals(await socket.receive(), undefined);
       assertEquals(socket.closeReason.includes(ending), true, socket.closeReason);
-      assertEquals(dialer.openLines, 0);
+      assertEquals(dialer.openStreams, 0);
       assertEquals(await socket.receive(), undefined);
     });
     assertEquals(last, [[8, [...code]]]);
