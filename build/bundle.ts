@@ -19,10 +19,40 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
     await Deno.writeTextFile(`${copy}/lib/build.json`, JSON.stringify(info));
     const args = ["bundle", "--quiet", "--frozen", "--minify", "--platform", "browser"];
     await run(Deno.execPath(), [...args, "--output", "program.js", "main.ts"], { folder: copy });
-    return await Deno.readTextFile(`${copy}/program.js`);
+    const program = await Deno.readTextFile(`${copy}/program.js`);
+    const kept = keptDisposals(program);
+    const written = await writtenDisposalsIn(`${copy}/lib`);
+    if (kept < written) throw new Error(`Cannot bundle: ${lostDisposals(written - kept)}`);
+    return program;
   } finally {
     await Deno.remove(copy, { recursive: true });
   }
+}
+
+/** Number of `using` declarations in source code; those that follow one another are one. */
+function writtenDisposals(code: string): number {
+  return code.match(/^\s*(?:await )?using \w+ = [^;]*;\n(?!\s*using )/gm)?.length ?? 0;
+}
+
+/** Number of `using` declarations in a bundle, where each may declare several resources. */
+function keptDisposals(code: string): number {
+  return code.match(/[;{}](?:await )?using [\w$]+=/g)?.length ?? 0;
+}
+
+async function writtenDisposalsIn(folder: string): Promise<number> {
+  let count = 0;
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) count += await writtenDisposalsIn(path);
+    else if (name.endsWith(".ts")) count += writtenDisposals(await Deno.readTextFile(path));
+  }
+  return count;
+}
+
+/** The minifier inlines a resource that is used once, and never closes it (evanw/esbuild#4482). */
+function lostDisposals(count: number): string {
+  return `the minifier dropped ${count} of the \`using\` declarations; where the resource is used ` +
+    "only once, declare it by `const` and add `using _ = resource`";
 }
 
 async function copyFolder(from: string, to: string): Promise<void> {

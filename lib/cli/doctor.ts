@@ -55,7 +55,8 @@ export function allPanelChecks(config: Config): readonly Check[] {
 async function withRegisteredToken(config: Config): Promise<Config> {
   if (config.token !== "" || config.autoDiscoveryKey === "") return config;
   const { NodeStore } = await import("../panel/node_store.ts");
-  using store = new NodeStore(stateFolder(config), { ignoreDamage: true });
+  const store = new NodeStore(stateFolder(config), { ignoreDamage: true });
+  using _ = store;
   const token = store.find(config.endpoint)?.token;
   if (token === undefined) return config;
   return { ...config, token, secrets: [...config.secrets, token] };

@@ -122,10 +122,11 @@ async function setTraffic(config: Config, options: TrafficOptions): Promise<stri
     });
     const changed = traffic.state();
     if (changed === undefined) throw new Error("Cannot count this machine's traffic");
-    using lock = FolderLock.open(folder);
+    const lock = FolderLock.open(folder);
+    using _lock = lock;
     if (!lock.tryLock()) throw agentIsRunning(folder);
-    using opened = file;
-    await opened.write(formatTrafficState(changed));
+    using _file = file;
+    await file.write(formatTrafficState(changed));
   });
   return await showTraffic(config, options);
 }

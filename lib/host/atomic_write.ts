@@ -21,6 +21,7 @@ export async function writeToDisk(
 
 /** Brings a folder's entries to the disk, so that a rename in it survives a power loss. */
 export async function syncFolder(path: string): Promise<void> {
-  using folder = await Deno.open(path);
+  const folder = await Deno.open(path);
+  using _ = folder;
   await folder.sync();
 }

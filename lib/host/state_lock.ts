@@ -50,7 +50,8 @@ export class FolderLock implements Disposable {
 /** Whether a process has locked the folder. */
 export function isFolderLocked(folder: string): boolean {
   try {
-    using file = Deno.openSync(`${folder}/lock`, { write: true });
+    const file = Deno.openSync(`${folder}/lock`, { write: true });
+    using _ = file;
     return !file.tryLockSync(true);
   } catch {
     return false;

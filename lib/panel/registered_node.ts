@@ -149,7 +149,8 @@ export class AutoDiscoveredNode {
   /** Never rejects. */
   async #registerAgain(): Promise<void> {
     try {
-      using lock = this.#parts.store.lock();
+      const lock = this.#parts.store.lock();
+      using _ = lock;
       // Another process is registering; its node is read in ten minutes.
       if (lock !== undefined) await this.#registerLocked();
     } catch (error) {

@@ -147,7 +147,8 @@ async function copyFile(
   await changeOwner(fresh, { owner }, { system, signal });
   await Deno.chmod(fresh, mode);
   {
-    using file = await Deno.open(fresh);
+    const file = await Deno.open(fresh);
+    using _ = file;
     await file.sync();
   }
   await Deno.rename(fresh, path);

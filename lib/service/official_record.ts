@@ -44,7 +44,8 @@ export function writeOfficialRecord(folder: string, replaced: OfficialRecord): v
       file.syncSync();
     }
     Deno.renameSync(`${path}.new`, path);
-    using names = Deno.openSync(folder);
+    const names = Deno.openSync(folder);
+    using _ = names;
     names.syncSync();
   } catch (cause) {
     throw new Error(`Cannot write ${path}`, { cause });

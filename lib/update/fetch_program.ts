@@ -130,7 +130,8 @@ async function verify(path: string, asset: { target: string; sha256: string }): 
     throw new Error("Cannot update: the downloaded file has the wrong SHA-256");
   }
   const head = new Uint8Array(EXECUTABLE_HEAD_BYTES);
-  using file = await Deno.open(path);
+  const file = await Deno.open(path);
+  using _ = file;
   const length = await file.read(head) ?? 0;
   const target = executableTarget(head.subarray(0, length));
   if (target !== asset.target) {

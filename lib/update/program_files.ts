@@ -109,7 +109,8 @@ export class ProgramFiles {
 }
 
 async function syncFile(path: string): Promise<void> {
-  using file = await Deno.open(path);
+  const file = await Deno.open(path);
+  using _ = file;
   await file.sync();
 }
 

@@ -37,6 +37,16 @@ Deno.test("a portable build starts by the Deno that $DENO names, without a home"
   assertStringIncludes(out, "komari-agent-deno 7.8.9");
 });
 
+Deno.test("a portable build closes what it has used: the traffic can be set again and again", async () => {
+  const state = await Deno.makeTempDir({ dir: folder });
+  const args = ["traffic", "set", "--up", "1GB", "--month-rotate", "1", "--state-dir", state];
+  const env = { DENO: Deno.execPath() };
+  for (let time = 0; time < 2; time++) {
+    const { code, error } = await start(args, { env });
+    assertEquals({ code, error }, { code: 0, error: "" });
+  }
+});
+
 Deno.test("a portable build starts by the Deno on the path", async () => {
   await Deno.mkdir(`${folder}/bin`);
   await Deno.symlink(Deno.execPath(), `${folder}/bin/deno`);
