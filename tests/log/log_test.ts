@@ -65,7 +65,7 @@ Deno.test("setUpLog() writes JSON objects", () => {
   assertEquals(rest, { level: "info", room: "probe", message: 'A "quoted" word' });
 });
 
-Deno.test("setUpLog() drops what is below the level", () => {
+Deno.test("setUpLog() drops lines below the level", () => {
   assertEquals(logged({ level: "warning" }, () => getLogger("agent").info("x")), []);
   assertEquals(logged({ level: "debug" }, () => getLogger("agent").debug("x")).length, 1);
 });
@@ -85,7 +85,7 @@ Deno.test("setUpLog() hides the token in every spelling, causes included", () =>
   }
 });
 
-Deno.test("describeError() joins the causes and says nothing twice", () => {
+Deno.test("describeError() joins the causes without repetition", () => {
   const inner = new Error("no route");
   assertEquals(describeError(new Error("Cannot send", { cause: inner })), "Cannot send: no route");
   assertEquals(

@@ -21,7 +21,7 @@ Deno.test("LogRateLimit.allows() allows one line a minute, and counts the others
   }
 });
 
-Deno.test("LogRateLimit.allows() allows so many lines in each period", () => {
+Deno.test("LogRateLimit.allows() bounds the lines in any period", () => {
   let nowMs = 0;
   const limit = new LogRateLimit({ lines: 2, periodMs: 1000, monotonicMs: () => nowMs });
   const allowed = () => limit.allows();

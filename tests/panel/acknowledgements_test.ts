@@ -17,7 +17,7 @@ Deno.test("Acknowledgements.add() gives each event once, also within one answer"
   assertEquals(acknowledgements.pending, ["a", "b", "c"]);
 });
 
-Deno.test("Acknowledgements.confirm() forgets what an answered call carried, and no more", () => {
+Deno.test("Acknowledgements.confirm() removes the ids of an answered call only", () => {
   const acknowledgements = new Acknowledgements();
   acknowledgements.add(events("a", "b"));
   const told = acknowledgements.pending;
@@ -28,7 +28,7 @@ Deno.test("Acknowledgements.confirm() forgets what an answered call carried, and
   assertEquals(acknowledgements.pending, ["c", "a"], "the panel has to be told again");
 });
 
-Deno.test("Acknowledgements remembers what comes again and again, and 1024 events in all", () => {
+Deno.test("Acknowledgements remembers 1024 ids, repeated ones longest", () => {
   const acknowledgements = new Acknowledgements();
   const taken: number[] = [];
   for (let n = 0; n < 10_000; n++) {
@@ -40,7 +40,7 @@ Deno.test("Acknowledgements remembers what comes again and again, and 1024 event
   assertEquals(idsOf(acknowledgements.add(events("9999", "0"))), ["0"]);
 });
 
-Deno.test("Acknowledgements takes ids for nothing but text", () => {
+Deno.test("Acknowledgements treats ids as plain text", () => {
   const acknowledgements = new Acknowledgements();
   const odd = ["__proto__", "constructor", ""];
   assertEquals(idsOf(acknowledgements.add(events(...odd))), odd);

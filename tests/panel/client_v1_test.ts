@@ -105,7 +105,7 @@ Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin
   assertEquals(headers[0]?.get("content-encoding"), null);
 });
 
-Deno.test("ClientV1 tells the kinds of refusal apart", async () => {
+Deno.test("ClientV1 throws the kind of error that an answer means", async () => {
   const html = { headers: { "content-type": "text/html" } };
   const cases: [() => Response, PanelFailure, string][] = [
     [
@@ -147,7 +147,7 @@ Deno.test("ClientV1 tells the kinds of refusal apart", async () => {
   }
 });
 
-Deno.test("ClientV1 cuts off answers that have no end, and refuses compressed ones", async () => {
+Deno.test("ClientV1 refuses endless and compressed answers", async () => {
   const chunk = new Uint8Array(64 * 1024).fill(0x20);
   const endless = () =>
     new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
@@ -167,7 +167,7 @@ Deno.test("ClientV1 cuts off answers that have no end, and refuses compressed on
   assertStringIncludes((await failureOf(bomb)).message, "encoding");
 });
 
-Deno.test("ClientV1 says why there was no connection, without the URL", async () => {
+Deno.test("ClientV1 names the cause of a failed connection, without the URL", async () => {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;
   listener.close();
@@ -180,7 +180,7 @@ Deno.test("ClientV1 says why there was no connection, without the URL", async ()
   });
 });
 
-Deno.test("ClientV1.fetchTasks() reads a list anew only when it has changed", async () => {
+Deno.test("ClientV1.fetchTasks() parses a list only when it has changed", async () => {
   const task = { id: 1, type: "tcp", target: "127.0.0.1", interval: 5 };
   let tasks = [task];
   await withServer(() => Response.json(tasks), (url) =>
@@ -193,7 +193,7 @@ Deno.test("ClientV1.fetchTasks() reads a list anew only when it has changed", as
     }));
 });
 
-Deno.test("ClientV1.fetchTasks() refuses what is no list", async () => {
+Deno.test("ClientV1.fetchTasks() throws when the answer is not a list", async () => {
   await withServer(() => new Response("{broken"), (url) =>
     withPanel(url, async (panel) => {
       const error = await assertRejects(() => panel.fetchTasks(never), PanelError);

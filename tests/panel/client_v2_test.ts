@@ -64,7 +64,7 @@ Deno.test("ClientV2.report() calls agent.report with the encoded token", async (
   );
 });
 
-Deno.test("ClientV2.pull() says what the agent can do, and waits for longer than the panel", async () => {
+Deno.test("ClientV2.pull() sends the capabilities, and waits for longer than the panel", async () => {
   const { rpc, sent } = rpcTo(success);
   await rpc.pull(signal);
   assertEquals(sent[0]?.method, "agent.pull");
@@ -113,7 +113,7 @@ Deno.test("ClientV2 gives an event once when a report and a pull both bring it",
   assertEquals(answers.flat().map(({ id }) => id), ["a"]);
 });
 
-Deno.test("ClientV2 tells the kinds of refusal apart", async () => {
+Deno.test("ClientV2 throws the kind of error that an answer means", async () => {
   const cases: [PanelResponse, PanelFailure, number | undefined, string][] = [
     [json(400, { id: 1, error: { code: -32601, message: "no method" } }), "rejected", -32601, "no"],
     [
@@ -169,7 +169,7 @@ Deno.test("ClientV2 tells the kinds of refusal apart", async () => {
   }
 });
 
-Deno.test("ClientV2.call() gives on what the exchange throws", async () => {
+Deno.test("ClientV2.call() passes on errors of the connection", async () => {
   const gone = new PanelError("Cannot ask: refused", { failure: "unreachable" });
   const { rpc, sent } = rpcTo(() => Promise.reject(gone), { compresses: true });
   const params = { text: "x".repeat(1000) };
@@ -181,7 +181,7 @@ Deno.test("ClientV2.call() gives on what the exchange throws", async () => {
   assertEquals(sent.length, 1, "it is not tried again");
 });
 
-Deno.test("ClientV2 packs what is worth it", async () => {
+Deno.test("ClientV2 compresses bodies of 256 bytes and more", async () => {
   const { rpc, sent } = rpcTo(success, { compresses: true });
   await rpc.report({ message: "short" }, WITHIN);
   await rpc.report({ message: "x".repeat(300) }, WITHIN);
@@ -191,7 +191,7 @@ Deno.test("ClientV2 packs what is worth it", async () => {
   assert(body instanceof Uint8Array && body.length < 200);
 });
 
-Deno.test("ClientV2 sends plain bodies for good when packed ones are not understood", async () => {
+Deno.test("ClientV2 stops compressing when only plain bodies are accepted", async () => {
   const refusals: PanelResponse[] = [
     { status: 400, text: HTML },
     { status: 415, text: "" },
@@ -208,14 +208,14 @@ Deno.test("ClientV2 sends plain bodies for good when packed ones are not underst
   }
 });
 
-Deno.test("ClientV2 goes on packing when a plain body is refused as well", async () => {
+Deno.test("ClientV2 goes on compressing when a plain body is refused too", async () => {
   const { rpc, sent } = rpcTo(() => ({ status: 400, text: HTML }), { compresses: true });
   const report = { message: "x".repeat(300) };
   for (let n = 0; n < 2; n++) await assertRejects(() => rpc.report(report, WITHIN), PanelError);
   assertEquals(sent.map(({ packed }) => packed), [true, false, true, false]);
 });
 
-Deno.test("ClientV2 does not repeat what was refused for what it says, or was not packed", async () => {
+Deno.test("ClientV2 does not repeat a call that was refused for its content, or was not compressed", async () => {
   const saved = json(400, { id: 1, error: { code: -32000, message: "not saved" } });
   const cases: [PanelResponse, number][] = [[saved, 300], [{ status: 400, text: HTML }, 10]];
   for (const [answer, length] of cases) {
@@ -226,7 +226,7 @@ Deno.test("ClientV2 does not repeat what was refused for what it says, or was no
   }
 });
 
-Deno.test("ClientV2 tells of each event once when that is answered, however many come", async () => {
+Deno.test("ClientV2 acknowledges each event once when that is answered, however many come", async () => {
   let count = 0;
   const { rpc, sent } = rpcTo((call) =>
     success(call, Array.from({ length: 200 }, () => notice(`${count++}`)))

@@ -70,7 +70,7 @@ Deno.test("createPanelFetch() ends with a time-out when no answer comes", async 
   }
 });
 
-Deno.test("createPanelFetch() gives the signal's reason when it is told to stop, and leaves nothing", async () => {
+Deno.test("createPanelFetch() throws the signal's reason when it aborts, and leaves nothing open", async () => {
   const clock = install();
   try {
     const stop = new AbortController();
@@ -84,7 +84,7 @@ Deno.test("createPanelFetch() gives the signal's reason when it is told to stop,
   }
 });
 
-Deno.test("createPanelFetch() says what went wrong on the line, without the URL", async () => {
+Deno.test("createPanelFetch() names the cause of a failed connection, without the URL", async () => {
   const cause = new TypeError("cannot read http://panel/x?token=s3cret");
   const exchange = createPanelFetch(client(() => Promise.reject(cause)), []);
   const asking = () => exchange(CALL, new AbortController().signal);
@@ -93,7 +93,7 @@ Deno.test("createPanelFetch() says what went wrong on the line, without the URL"
   assertEquals(Deno.inspect(error).includes("s3cret"), false);
 });
 
-Deno.test("lineFailure() tells what was no answer from what did not come", () => {
+Deno.test("connectionError() distinguishes malformed and missing answers", () => {
   const cases: [Error, PanelFailure][] = [
     [new ResponseError("closed", { kind: "closed" }), "unreachable"],
     [new ResponseError("late", { kind: "timeout" }), "timeout"],
@@ -109,7 +109,7 @@ Deno.test("lineFailure() tells what was no answer from what did not come", () =>
   }
 });
 
-Deno.test("refusal() says where a redirect leads, without a query or a password", () => {
+Deno.test("statusError() names the target of a redirect, without query and password", () => {
   const cases: [string | undefined, string][] = [
     ["https://user:s3cret@sso.example/login?next=s3cret", "to https://sso.example/login ("],
     ["/login?next=s3cret#s3cret", "to /login ("],
@@ -127,7 +127,7 @@ Deno.test("refusal() says where a redirect leads, without a query or a password"
   }
 });
 
-Deno.test("refusal() doubts the address only when what answers 404 is no panel", () => {
+Deno.test("statusError() doubts the address only when no panel answers 404", () => {
   const hint = "is the path of the panel's address right?";
   const page: PanelResponse = { status: 404, text: "404 page not found" };
   assertStringIncludes(statusError("ask", page).message, hint);
@@ -138,12 +138,12 @@ Deno.test("refusal() doubts the address only when what answers 404 is no panel",
   );
 });
 
-Deno.test("refusal() quotes a long reason in part", () => {
+Deno.test("statusError() quotes the start of a long reason", () => {
   const text = JSON.stringify({ error: "x".repeat(100_000) });
   assertEquals(statusError("ask", { status: 500, text }).message.length < 300, true);
 });
 
-Deno.test("isHtml() knows a page by its first sign", () => {
+Deno.test("isHtml() recognizes HTML by its first character", () => {
   assertEquals(["<html>", " \n<!doctype html>"].every(isHtml), true);
   assertEquals(["", "{}", "404 <page> not found"].some(isHtml), false);
 });

@@ -11,7 +11,7 @@ function told(use: (story: LinkLog) => void, version: 1 | 2 = 2): string[] {
   return panelLines(() => use(new LinkLog(new PanelLog(), { version })));
 }
 
-Deno.test("LinkLog tells of the first report, and of no other", () => {
+Deno.test("LinkLog logs the first report, and no other", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
     story.accepted("v2 WebSocket");
@@ -20,7 +20,7 @@ Deno.test("LinkLog tells of the first report, and of no other", () => {
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
-Deno.test("LinkLog tells of a WebSocket that is barred only when POST goes through", () => {
+Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   const lines = told((story) => {
     story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
     story.transportFound("v2 POST");
@@ -38,7 +38,7 @@ Deno.test("LinkLog tells of a WebSocket that is barred only when POST goes throu
   ]);
 });
 
-Deno.test("LinkLog tells how a link was lost, and once why it does not come back", () => {
+Deno.test("LinkLog logs why a link was lost, and once why it does not come back", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
     story.socketClosed("the server closed the connection", {
@@ -59,7 +59,7 @@ Deno.test("LinkLog tells how a link was lost, and once why it does not come back
   ]);
 });
 
-Deno.test("LinkLog says that reports go on by POST when a WebSocket does not last", () => {
+Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was closed", () => {
   const lines = told((story) =>
     story.socketClosed("no sign of life within 10 s", { hasFallback: true, durationMs: 60_000 })
   );
@@ -68,7 +68,7 @@ Deno.test("LinkLog says that reports go on by POST when a WebSocket does not las
   ]);
 });
 
-Deno.test("LinkLog does not tell of an old trouble that a WebSocket has ended since", () => {
+Deno.test("LinkLog logs no failure that a WebSocket has ended since", () => {
   const lines = told((story) => {
     story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
     story.accepted("v2 WebSocket");
@@ -77,7 +77,7 @@ Deno.test("LinkLog does not tell of an old trouble that a WebSocket has ended si
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
-Deno.test("LinkLog says once that the panel is an older one, and again when it has become one", () => {
+Deno.test("LinkLog logs the version of a panel once, and again when it has changed", () => {
   const line =
     "info The panel supports only version 1 of the protocol; reports are sent by v1 POST";
   const lines = told((story) => {
@@ -90,7 +90,7 @@ Deno.test("LinkLog says once that the panel is an older one, and again when it h
   assertEquals(lines.filter((said) => said === line).length, 2);
 });
 
-Deno.test("LinkLog tells in few lines of WebSockets that come and go while POST works", () => {
+Deno.test("LinkLog logs few lines about flapping WebSockets while POST works", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
     for (let n = 0; n < 50; n++) {
@@ -112,7 +112,7 @@ Deno.test("LinkLog tells in few lines of WebSockets that come and go while POST 
   ]);
 });
 
-Deno.test("LinkLog tells in few lines of WebSockets that come and go while nothing else works", () => {
+Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else works", () => {
   const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
   const lines = told((story) => {
     story.accepted("v2 WebSocket");
@@ -153,7 +153,7 @@ Deno.test("LinkLog names the failure of POST when the last resort fails too", ()
   ]);
 });
 
-Deno.test("LinkLog tells of a rival and, once, of an interval that is too long", () => {
+Deno.test("LinkLog logs a duplicate agent and, once, an interval that is too long", () => {
   const lines = told((story) => {
     story.intervalClamped();
     story.intervalClamped();

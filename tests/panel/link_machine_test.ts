@@ -411,7 +411,7 @@ for (const [what, settings, events, transport, effects] of TABLE) {
   });
 }
 
-Deno.test("stepLink() waits at most so long between tries, and longer when trouble lasts", () => {
+Deno.test("stepLink() bounds the delay between attempts, which grows when an outage lasts", () => {
   const lives = (why: LinkEvent) => (nowMs: number, tries: number) => {
     let { state } = play([START, why]);
     let effects: readonly LinkEffect[] = [];
@@ -433,7 +433,7 @@ Deno.test("stepLink() spreads agents that lose their connections in the same ins
   assertEquals(waits, ["wait 0", "wait 250", "wait 999"]);
 });
 
-Deno.test("stepLink() goes on trying for a WebSocket at least every 30 s while POST works", () => {
+Deno.test("stepLink() dials a WebSocket at least every 30 s while POST works", () => {
   let { state } = play(BY_POST);
   for (let count = 0; count < 20; count++) {
     const step = play([DUE, BARRED], AUTO, { random: 0.999, from: state });
@@ -445,7 +445,7 @@ Deno.test("stepLink() goes on trying for a WebSocket at least every 30 s while P
   }
 });
 
-Deno.test("stepLink() tries for a WebSocket soon again once one was accepted", () => {
+Deno.test("stepLink() dials a WebSocket soon after one was accepted", () => {
   let { state, told } = play(BY_POST);
   assertEquals(told, "wait 3000");
   for (let count = 0; count < 5; count++) {
@@ -459,7 +459,7 @@ Deno.test("stepLink() tries for a WebSocket soon again once one was accepted", (
   assertEquals(told, "wait 3000");
 });
 
-Deno.test("stepLink() names a rival once, after three closes soon after opening", () => {
+Deno.test("stepLink() warns of a duplicate agent once, after three short connections", () => {
   let { state } = play(UP);
   const told: string[] = [];
   for (let count = 0; count < 6; count++) {
@@ -477,7 +477,7 @@ Deno.test("stepLink() names a rival once, after three closes soon after opening"
   assertEquals(settled.shortConnections, 0);
 });
 
-Deno.test("stepLink() suspects no rival of what a panel says itself", () => {
+Deno.test("stepLink() does not warn of a duplicate agent after protocol errors", () => {
   let { state } = play(UP);
   const told: string[] = [];
   for (let count = 0; count < 6; count++) {

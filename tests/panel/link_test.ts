@@ -222,7 +222,7 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
   assertEquals(panel.lines("First report accepted, by v2 WebSocket").length, 1);
 });
 
-Deno.test("PanelLink.run() reports every 10 s when it was asked for less, and says so once", async () => {
+Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and logs it once", async () => {
   const panel = new PaperPanel();
   await live(panel, async (clock) => {
     await clock.tickAsync(21_000);
@@ -234,7 +234,7 @@ Deno.test("PanelLink.run() reports every 10 s when it was asked for less, and sa
   assertEquals(panel.lines("every 10 s").length, 1);
 });
 
-Deno.test("PanelLink.run() does not let a slow answer make a gap between reports", async () => {
+Deno.test("PanelLink.run() keeps its interval when answers are slow", async () => {
   const panel = new PaperPanel();
   await live(panel, async (clock) => {
     await clock.tickAsync(1000);
@@ -244,7 +244,7 @@ Deno.test("PanelLink.run() does not let a slow answer make a gap between reports
   });
 });
 
-Deno.test("PanelLink.run() goes by POST and dials anew when reports are not answered for 5 s", async () => {
+Deno.test("PanelLink.run() sends by POST and dials again when reports are not answered for 5 s", async () => {
   const panel = new PaperPanel();
   await live(panel, async (clock) => {
     await clock.tickAsync(1000);
@@ -267,7 +267,7 @@ Deno.test("PanelLink.run() goes by POST and dials anew when reports are not answ
   });
 });
 
-Deno.test("PanelLink.run() notices a dead older WebSocket within 15 s", async () => {
+Deno.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", async () => {
   const panel = new PaperPanel();
   const settings: LinkSettings = { ...AUTO, version: 1, remoteControl: true };
   await live(panel, async (clock) => {
@@ -279,7 +279,7 @@ Deno.test("PanelLink.run() notices a dead older WebSocket within 15 s", async ()
   }, { settings, intervalMs: 10_000 });
 });
 
-Deno.test("PanelLink.run() goes by POST where the upgrade is barred, and back, each sample once", async () => {
+Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async () => {
   const panel = new PaperPanel();
   panel.barred = "answered";
   await live(panel, async (clock) => {
@@ -300,7 +300,7 @@ Deno.test("PanelLink.run() goes by POST where the upgrade is barred, and back, e
   });
 });
 
-Deno.test("PanelLink.run() leaves POST only for a WebSocket that has given a sign of life", async () => {
+Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a report", async () => {
   const panel = new PaperPanel();
   panel.barred = "answered";
   await live(panel, async (clock) => {
@@ -317,7 +317,7 @@ Deno.test("PanelLink.run() leaves POST only for a WebSocket that has given a sig
   });
 });
 
-Deno.test("PanelLink.run() finds the older interface, and says so", async () => {
+Deno.test("PanelLink.run() finds version 1, and logs it", async () => {
   const panel = new PaperPanel();
   panel.barred = "answered";
   panel.onRpc = () => Promise.reject(UNSPOKEN);
@@ -336,7 +336,7 @@ Deno.test("PanelLink.run() finds the older interface, and says so", async () => 
   });
 });
 
-Deno.test("PanelLink.run() pulls while reports go by POST, and deals with what comes", async () => {
+Deno.test("PanelLink.run() pulls and handles events while reports are sent by POST", async () => {
   const panel = new PaperPanel();
   panel.barred = "answered";
   const order: PanelOrder = { kind: "command", taskId: "a", command: "id" };
@@ -359,7 +359,7 @@ Deno.test("PanelLink.run() pulls while reports go by POST, and deals with what c
   });
 });
 
-Deno.test("PanelLink.run() passes on orders of either shape, and names odd ones once a minute", async () => {
+Deno.test("PanelLink.run() passes on orders of either version, and logs invalid messages once a minute", async () => {
   const panel = new PaperPanel();
   await live(panel, async (clock) => {
     panel.socket.say('{"message":"exec","task_id":"x","command":"id"}');
@@ -457,7 +457,7 @@ Deno.test("PanelLink.run() uses the WebSocket of version 1 where there is nothin
   });
 });
 
-Deno.test("PanelLink.run() tells of a panel that is down in two lines", async () => {
+Deno.test("PanelLink.run() logs an outage in two lines", async () => {
   const panel = new PaperPanel();
   panel.barred = "refused";
   await live(panel, async (clock) => {
@@ -474,7 +474,7 @@ Deno.test("PanelLink.run() tells of a panel that is down in two lines", async ()
   });
 });
 
-Deno.test("PanelLink.sendProbeResult() goes by POST when there is no link", async () => {
+Deno.test("PanelLink.messages send by POST during an outage", async () => {
   const panel = new PaperPanel();
   panel.barred = "no answer";
   const result = { task_id: 1, value: 1, ping_type: "tcp" as const, finished_at: "" };

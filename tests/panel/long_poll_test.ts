@@ -46,7 +46,7 @@ async function after(ms: number, signal: AbortSignal): Promise<readonly PanelEve
   return [];
 }
 
-Deno.test("longPoll() asks again soon after an answer that was worth the wait", async () => {
+Deno.test("longPoll() pulls again soon after a long poll", async () => {
   await withLoop((_, signal) => after(25_000, signal), async ({ clock, askedAtMs, outcomes }) => {
     await clock.tickAsync(76_000);
     assertEquals(askedAtMs, [0, 25_200, 50_400, 75_600]);
@@ -54,7 +54,7 @@ Deno.test("longPoll() asks again soon after an answer that was worth the wait", 
   });
 });
 
-Deno.test("longPoll() hands on events and asks again soon", async () => {
+Deno.test("longPoll() passes on events and pulls again soon", async () => {
   const pull = () => Promise.resolve([EVENT]);
   await withLoop(pull, async ({ clock, askedAtMs, events }) => {
     await clock.tickAsync(1_000);
@@ -63,14 +63,14 @@ Deno.test("longPoll() hands on events and asks again soon", async () => {
   });
 });
 
-Deno.test("longPoll() is no busy loop when the panel answers nothing at once", async () => {
+Deno.test("longPoll() slows down when the panel answers at once without events", async () => {
   await withLoop(() => Promise.resolve([]), async ({ clock, askedAtMs }) => {
     await clock.tickAsync(60_000);
     assertEquals(askedAtMs, [0, 400, 1_200, 2_800, 6_000, 12_400, 22_400, 32_400, 42_400, 52_400]);
   });
 });
 
-Deno.test("longPoll() tells of failures, goes on ever slower, and recovers", async () => {
+Deno.test("longPoll() passes on failures, slows down, and recovers", async () => {
   const trouble = new Error("refused");
   const pull = (count: number, signal: AbortSignal) =>
     count <= 3 ? Promise.reject(trouble) : after(1_000, signal);
@@ -81,7 +81,7 @@ Deno.test("longPoll() tells of failures, goes on ever slower, and recovers", asy
   });
 });
 
-Deno.test("longPoll() ends without a word when the signal aborts the question", async () => {
+Deno.test("longPoll() ends without an error when the signal aborts a pull", async () => {
   const pull = (_: number, signal: AbortSignal) =>
     new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason), { once: true })
@@ -95,7 +95,7 @@ Deno.test("longPoll() ends without a word when the signal aborts the question", 
   });
 });
 
-Deno.test("longPoll() ends in the midst of a pause", async () => {
+Deno.test("longPoll() ends during a delay", async () => {
   await withLoop(() => Promise.resolve([]), async ({ clock, stop, askedAtMs }) => {
     await clock.tickAsync(10_000);
     assert(clock.countTimers() === 1);
@@ -106,7 +106,7 @@ Deno.test("longPoll() ends in the midst of a pause", async () => {
   });
 });
 
-Deno.test("longPoll() hands on events that come along with the abort", async () => {
+Deno.test("longPoll() passes on events that arrive as the signal aborts", async () => {
   const answer = Promise.withResolvers<readonly PanelEvent[]>();
   await withLoop(() => answer.promise, async ({ clock, stop, events, askedAtMs }) => {
     answer.resolve([EVENT]);
@@ -117,7 +117,7 @@ Deno.test("longPoll() hands on events that come along with the abort", async () 
   });
 });
 
-Deno.test("longPoll() asks nothing when the signal has aborted already", async () => {
+Deno.test("longPoll() does not pull when the signal has aborted before", async () => {
   await longPoll(AbortSignal.abort(), {
     pull: () => Promise.reject(new Error("asked all the same")),
     onEvents: () => assert(false),

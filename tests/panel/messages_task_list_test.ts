@@ -16,7 +16,7 @@ Deno.test("parseTaskList() reads the panel's tasks and ignores what it doesn't k
   assertEquals(parseTaskList("[]"), { tasks: [], skipped: [] });
 });
 
-Deno.test("parseTaskList() skips what can't be run and says why", () => {
+Deno.test("parseTaskList() skips invalid tasks, with the reason", () => {
   const task = { id: 3, type: "tcp", target: "a:1", interval: 5 };
   const wrong: [unknown, string][] = [
     [{ ...task, interval: 0 }, "interval"],

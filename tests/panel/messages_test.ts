@@ -57,19 +57,19 @@ Deno.test("parsePanelMessage() reads requests for the configuration and for anot
   });
 });
 
-Deno.test("parsePanelMessage() knows by a terminal request's shape whether it may come again", () => {
+Deno.test("parsePanelMessage() marks terminal requests of version 2 as resumable", () => {
   const terminal = { kind: "terminal", requestId: "r-1" } as const;
   const params = { request_id: "r-1" };
   assertEquals(order("agent.terminal.request", params), { ...terminal, resumable: true });
   assertEquals(read({ message: "terminal", ...params }), { ...terminal, resumable: false });
 });
 
-Deno.test("parsePanelMessage() reads an empty command, which is answered too", () => {
+Deno.test("parsePanelMessage() reads an empty command", () => {
   const expected: PanelMessage = { kind: "command", taskId: "c", command: "" };
   assertEquals(order("agent.exec", { task_id: "c", command: "" }), expected);
 });
 
-Deno.test("parsePanelMessage() shows any params of a notice, cut short", () => {
+Deno.test("parsePanelMessage() formats any params of a notice, with a bounded length", () => {
   assertEquals(order("agent.message", { text: "hello" }), {
     kind: "notice",
     text: '{"text":"hello"}',
@@ -136,7 +136,7 @@ Deno.test("parsePanelMessage() gives no code of JSON-RPC to errors that have non
   });
 });
 
-Deno.test("parsePanelMessage() says why an order can't be followed", () => {
+Deno.test("parsePanelMessage() says why a message is invalid", () => {
   const probe = { ping_task_id: 1, ping_type: "icmp", ping_target: "host" };
   const cases: [PanelMessage, string][] = [
     [parsePanelMessage("<html>"), 'not JSON: "<html>"'],
@@ -167,7 +167,7 @@ Deno.test("parsePanelMessage() says why an order can't be followed", () => {
   }
 });
 
-Deno.test("parsePanelMessage() takes names of the language's own for nothing special", () => {
+Deno.test("parsePanelMessage() treats names of Object.prototype like any other", () => {
   for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
     assertEquals(order(name, {}).kind, "unknown");
     assertEquals(read({ message: name }).kind, "unknown");
@@ -178,7 +178,7 @@ Deno.test("parsePanelMessage() takes names of the language's own for nothing spe
   assertEquals(parsePanelMessage(hidden).kind, "invalid");
 });
 
-Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
+Deno.test("parsePanelMessage() handles deep nesting", () => {
   const depth = 100_000;
   const deep = "[".repeat(depth) + "]".repeat(depth);
   for (const place of ["params", "error", "result", "id", "message"]) {
@@ -199,7 +199,7 @@ Deno.test("parsePanelMessage() bears messages that are nested deep", () => {
   ]);
 });
 
-Deno.test("parsePanelMessage() takes 256 events at a time", () => {
+Deno.test("parsePanelMessage() reads at most 256 events", () => {
   const events = Array.from({ length: 900 }, (_, n) => ({ id: `${n}`, method: "agent.event" }));
   const message = read({ id: 1, result: { events } });
   assert(message.kind === "answer");
@@ -268,13 +268,13 @@ function likely(): fc.Arbitrary<unknown> {
   return fc.oneof(call, answer, older, odd);
 }
 
-Deno.test("parsePanelMessage() never throws, and what it gives is bounded", () => {
+Deno.test("parsePanelMessage() never throws, and bounds its result", () => {
   fc.assert(fc.property(fc.string(), (text) => assertBounded(parsePanelMessage(text))));
   fc.assert(fc.property(fc.json(), (text) => assertBounded(parsePanelMessage(text))));
   fc.assert(fc.property(likely(), (message) => assertBounded(read(message))), { numRuns: 500 });
 });
 
-Deno.test("rpcCall() puts a call into its envelope", () => {
+Deno.test("encodeRpcCall() puts a call into its envelope", () => {
   assertEquals(
     encodeRpcCall("agent.report", { report: {} }, 5),
     '{"jsonrpc":"2.0","method":"agent.report","params":{"report":{}},"id":5}',

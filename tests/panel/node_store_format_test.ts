@@ -34,12 +34,12 @@ Deno.test("parseKnownNodes() throws SyntaxErrors only", () => {
   onlySyntaxErrors(parseKnownNodes, [formatKnownNodes([HERE, THERE])]);
 });
 
-Deno.test("withNode() puts a node first, in the place of what was known of its panel", () => {
+Deno.test("withNode() puts a node first, and replaces the former one of its panel", () => {
   const anew = { ...HERE, token: "t3" };
   assertEquals(withNode([THERE, HERE], anew), [anew, THERE]);
 });
 
-Deno.test("withNode() keeps so many panels, those used last", () => {
+Deno.test("withNode() keeps the 16 panels used last", () => {
   const panel = (number: number) => ({ ...THERE, endpoint: `https://p${number}.example` });
   let nodes = withNode([], panel(0));
   for (let number = 1; number < 40; number++) nodes = withNode(nodes, panel(number));

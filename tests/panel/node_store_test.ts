@@ -27,7 +27,7 @@ function names(folder: string): string[] {
   return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 }
 
-Deno.test("NodeStore keeps a node for each panel, for its owner alone", async () => {
+Deno.test("NodeStore saves a node for each panel, readable by its owner only", async () => {
   await withFolder(async (folder) => {
     assertEquals(store(folder).read(), []);
     assertEquals(names(folder), []);
@@ -42,7 +42,7 @@ Deno.test("NodeStore keeps a node for each panel, for its owner alone", async ()
   });
 });
 
-Deno.test("NodeStore takes the nodes of an older version", async () => {
+Deno.test("NodeStore reads the file of an older version", async () => {
   await withFolder(async (folder) => {
     const path = `${folder}/auto-discovery.json`;
     Deno.writeTextFileSync(path, JSON.stringify({ version: 1, nodes: [NODE] }));
@@ -53,7 +53,7 @@ Deno.test("NodeStore takes the nodes of an older version", async () => {
   });
 });
 
-Deno.test("NodeStore does not take a damaged file for none, unless it is to forgive", async () => {
+Deno.test("NodeStore throws for a damaged file, unless damage is ignored", async () => {
   for (const name of ["auto-discovery.state", "auto-discovery.json"]) {
     await withFolder(async (folder) => {
       Deno.writeTextFileSync(`${folder}/${name}`, '{"version":1,');
@@ -68,7 +68,7 @@ Deno.test("NodeStore does not take a damaged file for none, unless it is to forg
   }
 });
 
-Deno.test("NodeStore.lock() is given to one at a time, and apart from that of the month", async () => {
+Deno.test("NodeStore.lock() excludes other processes, and differs from the lock of the traffic state", async () => {
   await withFolder(async (folder) => {
     using one = store(`${folder}/new`);
     using other = store(`${folder}/new`);
@@ -85,7 +85,7 @@ Deno.test("NodeStore.lock() is given to one at a time, and apart from that of th
   });
 });
 
-Deno.test("NodeStore.checkWritable() leaves the nodes that are kept", async () => {
+Deno.test("NodeStore.checkWritable() keeps the saved nodes", async () => {
   await withFolder(async (folder) => {
     using opened = store(folder);
     await opened.open();

@@ -3,7 +3,7 @@ import { PanelLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { panelLines } from "./panel_lines.ts";
 
-Deno.test("PanelLog tells of trouble when it starts and when it ends, and nothing in between", () => {
+Deno.test("PanelLog logs the start and the end of an outage", () => {
   const error = new PanelError("Cannot send report: refused", { failure: "unreachable" });
   const lines = panelLines(() => {
     const log = new PanelLog();
@@ -18,7 +18,7 @@ Deno.test("PanelLog tells of trouble when it starts and when it ends, and nothin
   ]);
 });
 
-Deno.test("PanelLog takes a panel's words for words, not for a pattern", () => {
+Deno.test("PanelLog does not interpret the panel's text as a template", () => {
   const lines = panelLines(() => {
     const log = new PanelLog();
     log.info("an {odd} name");
@@ -32,7 +32,7 @@ Deno.test("PanelLog takes a panel's words for words, not for a pattern", () => {
   ]);
 });
 
-Deno.test("PanelLog passes on how each call went, also what it does not tell again", () => {
+Deno.test("PanelLog passes on every outcome, also those that it does not log", () => {
   const error = new PanelError("Cannot send report: refused", { failure: "unreachable" });
   const heard: unknown[] = [];
   panelLines(() => {

@@ -40,7 +40,7 @@ Deno.test("Outages gives several outages in one event", () => {
   assertEquals(outages.failed("basic info", refused), undefined, "it was in that event");
 });
 
-Deno.test("Outages begins anew when an outage has ended", () => {
+Deno.test("Outages starts over when an outage has ended", () => {
   let nowMs = 0;
   const outages = new Outages(() => nowMs);
   outages.failed("report", DOWN);

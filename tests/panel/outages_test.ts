@@ -13,7 +13,7 @@ function withClock() {
   return { clock, troubles: new Outages(() => clock.now) };
 }
 
-Deno.test("Outages says when trouble starts and when it ends, with the count in between", () => {
+Deno.test("Outages gives events at start and end, with the number of failed calls", () => {
   const { clock, troubles } = withClock();
   assertEquals(troubles.failed("report", refused), { kind: "started", text: refused.message });
   assertEquals(troubles.failed("report", refused), undefined);
@@ -25,7 +25,7 @@ Deno.test("Outages says when trouble starts and when it ends, with the count in 
   assertEquals(troubles.succeeded("report"), undefined);
 });
 
-Deno.test("Outages tells trouble of the whole panel once, whichever calls meet it", () => {
+Deno.test("Outages gives one outage for the whole panel, whichever calls fail", () => {
   const { troubles } = withClock();
   assertEquals(troubles.failed("report", refused)?.kind, "started");
   assertEquals(troubles.failed("task list", refused), undefined);
@@ -41,7 +41,7 @@ Deno.test("Outages does not end by the success of a call that never failed", () 
   assertEquals(troubles.succeeded("task list")?.kind, "ended");
 });
 
-Deno.test("Outages says when trouble becomes another", () => {
+Deno.test("Outages gives an event when the cause changes", () => {
   const { troubles } = withClock();
   troubles.failed("report", refused);
   const proxy = new PanelError("status 502", { failure: "unavailable", status: 502 });
@@ -49,7 +49,7 @@ Deno.test("Outages says when trouble becomes another", () => {
   assertEquals(troubles.failed("report", proxy), undefined);
 });
 
-Deno.test("Outages keeps a refused call apart from the panel", () => {
+Deno.test("Outages keeps a refused call apart from outages of the panel", () => {
   const { troubles } = withClock();
   assertEquals(troubles.failed("basic info", bad)?.kind, "started");
   assertEquals(troubles.failed("report", refused)?.kind, "started");

@@ -65,7 +65,7 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
   });
 }
 
-Deno.test("Connection.sendFileResult() drops an answer that the panel waits for no more", async () => {
+Deno.test("PanelConnection.sendFileResult() drops an answer that the panel does not wait for any more", async () => {
   const answers = [
     { status: 200, body: { jsonrpc: "2.0", id: 1, result: { status: "success" } } },
     { status: 400, body: { jsonrpc: "2.0", id: 1, error: { code: -32004, message: "not found" } } },

@@ -36,7 +36,7 @@ async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("RpcSocket.call() is answered by id, in whichever order", async () => {
+Deno.test("RpcSocket.call() matches answers by id, in any order", async () => {
   await withRpc(async ({ socket, call, messages }) => {
     const ended: number[] = [];
     const calls = [1, 2, 3].map((n) => call().then(() => ended.push(n)));
@@ -51,7 +51,7 @@ Deno.test("RpcSocket.call() is answered by id, in whichever order", async () => 
   });
 });
 
-Deno.test("RpcSocket.call() throws what the panel says against it", async () => {
+Deno.test("RpcSocket.call() throws the panel's error", async () => {
   await withRpc(async ({ socket, call }) => {
     const refused = assertRejects(() => call(), PanelError);
     socket.say({ id: 1, error: { code: -32000, message: "not saved", data: "out of range" } });
@@ -64,7 +64,7 @@ Deno.test("RpcSocket.call() throws what the panel says against it", async () => 
   });
 });
 
-Deno.test("RpcSocket.call() waits so long and no longer, also when nothing gets away", async () => {
+Deno.test("RpcSocket.call() times out, also when the message can't be written", async () => {
   for (const stuck of [false, true]) {
     await withRpc(async ({ clock, socket, call }) => {
       socket.stuck = stuck;
@@ -77,7 +77,7 @@ Deno.test("RpcSocket.call() waits so long and no longer, also when nothing gets 
   }
 });
 
-Deno.test("RpcSocket.call() gives the signal's reason when that aborts", async () => {
+Deno.test("RpcSocket.call() throws the signal's reason when it aborts", async () => {
   await withRpc(async ({ clock, socket, call, stop }) => {
     const first = call();
     stop.abort(new Error("told to stop"));
@@ -107,7 +107,7 @@ Deno.test("RpcSocket.call() fails at once when the connection ends, and after th
   }
 });
 
-Deno.test("RpcSocket.run() hands on what answers no call of its own, and drops false answers", async () => {
+Deno.test("RpcSocket.run() passes on orders, and drops answers to unknown calls", async () => {
   await withRpc(async ({ socket, call, messages }) => {
     const waiting = call();
     socket.say({ id: 2, result: {} });

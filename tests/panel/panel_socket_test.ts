@@ -74,7 +74,7 @@ Deno.test("PanelSocket.sendReport() calls agent.report over version 2", async ()
   });
 });
 
-Deno.test("PanelSocket.sendReport() gives a connection up that has gone mute, over version 2", async () => {
+Deno.test("PanelSocket.sendReport() closes a connection without an answer, over version 2", async () => {
   await withLive(2, async ({ clock, socket, live, running }) => {
     const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);
     await clock.tickAsync(9_999);
@@ -112,7 +112,7 @@ Deno.test("PanelSocket.sendReport() sends the bare report and a ping over versio
   });
 });
 
-Deno.test("PanelSocket.sendReport() takes an answer that is here before the ping is told to have left", async () => {
+Deno.test("PanelSocket.sendReport() accepts a pong that comes before the ping's promise settles", async () => {
   await withLive(1, async ({ clock, socket, live }) => {
     socket.ping = async () => {
       socket.lastReceivedAtMs = performance.now();
@@ -124,7 +124,7 @@ Deno.test("PanelSocket.sendReport() takes an answer that is here before the ping
   });
 });
 
-Deno.test("PanelSocket.sendReport() gives a connection up that has gone mute, over version 1", async () => {
+Deno.test("PanelSocket.sendReport() closes a connection without a pong, over version 1", async () => {
   for (const stuck of [false, true]) {
     await withLive(1, async ({ clock, socket, live, running }) => {
       socket.say({ message: "ping" });
@@ -140,7 +140,7 @@ Deno.test("PanelSocket.sendReport() gives a connection up that has gone mute, ov
   }
 });
 
-Deno.test("PanelSocket.sendReport() starts no timer for a connection that has ended", async () => {
+Deno.test("PanelSocket.sendReport() starts no timer for a closed connection", async () => {
   for (const version of [1, 2] as const) {
     await withLive(version, async ({ clock, socket, live, running }) => {
       socket.end("the server closed the connection");
@@ -154,7 +154,7 @@ Deno.test("PanelSocket.sendReport() starts no timer for a connection that has en
   }
 });
 
-Deno.test("PanelSocket.sendProbeResult() speaks the version of the connection", async () => {
+Deno.test("PanelSocket.sendProbeResult() uses the version of the connection", async () => {
   await withLive(1, async ({ socket, live }) => {
     await live.sendProbeResult(RESULT, never);
     assertEquals(socket.sent, [JSON.stringify({ type: "ping_result", ...RESULT })]);
@@ -168,7 +168,7 @@ Deno.test("PanelSocket.sendProbeResult() speaks the version of the connection", 
   });
 });
 
-Deno.test("PanelSocket.run() hands on orders, in either version", async () => {
+Deno.test("PanelSocket.run() passes on orders, in either version", async () => {
   for (const version of [1, 2] as const) {
     await withLive(version, async ({ socket, live, messages, running }) => {
       socket.say({ message: "exec", task_id: "c", command: "id" });

@@ -71,7 +71,7 @@ Deno.test("toWireReport() rounds to the nearest and keeps what is whole", () => 
   assertEquals(toWireReport(snapshotOf(2 ** 53 - 1)).ram.total, 2 ** 53 - 1);
 });
 
-Deno.test("toWireReport() fills what is absent, since the panel refuses half a report", () => {
+Deno.test("toWireReport() fills in absent values, since the panel refuses incomplete reports", () => {
   const report = toWireReport({ failures: ["cannot measure load", "cannot measure memory"] });
   assertEquals(report, {
     cpu: { usage: 0.001 },
@@ -118,7 +118,7 @@ Deno.test("toWireBasicInfo() has only fields that the panel knows, and leaves ou
   });
 });
 
-Deno.test("toWireBasicInfo() leaves the newer columns out for old panels", () => {
+Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {
   const info = toWireBasicInfo({
     facts: { ...FACTS, kernelVersion: "6.1" },
     snapshot: { failures: [] },
@@ -135,7 +135,7 @@ Deno.test("toWireBasicInfo() leaves the newer columns out for old panels", () =>
   ]);
 });
 
-Deno.test("toWireBasicInfo() never lets a fraction out", () => {
+Deno.test("toWireBasicInfo() never sends a fraction", () => {
   fc.assert(fc.property(fc.double(), fc.double(), (cores, bytes) => {
     const info = toWireBasicInfo({
       facts: { arch: "arm64", logicalCores: cores, physicalCores: cores },
@@ -222,7 +222,7 @@ Deno.test("toWireReport() bounds the message, however much has failed", () => {
   ]);
 });
 
-Deno.test("toWireReport() tells of graphics cards only where there are some", () => {
+Deno.test("toWireReport() has graphics cards only where there are some", () => {
   assertEquals("gpu" in toWireReport({ failures: [] }), false);
   assertEquals("gpu" in toWireReport({ failures: [], gpus: [] }), false);
   const memory = { totalBytes: 2 ** 34, usedBytes: 1000.4 };

@@ -19,11 +19,11 @@ function due(outcome: (minute: number) => unknown): number[] {
 
 const unknown = failed("unauthorized");
 
-Deno.test("RejectedTokenTimer says it when the token was unknown for ten minutes, and again ten minutes later", () => {
+Deno.test("RejectedTokenTimer.record() gives true after ten minutes of rejection, and again ten minutes later", () => {
   assertEquals(due(() => unknown), [10, 20.5, 31]);
 });
 
-Deno.test("RejectedTokenTimer says nothing while calls go well, or fail otherwise", () => {
+Deno.test("RejectedTokenTimer.record() gives false while calls succeed or fail otherwise", () => {
   assertEquals(due(() => undefined), []);
   for (const failure of ["unreachable", "timeout", "rejected", "disconnected"] as const) {
     assertEquals(due(() => failed(failure)), []);
@@ -31,13 +31,13 @@ Deno.test("RejectedTokenTimer says nothing while calls go well, or fail otherwis
   assertEquals(due(() => new Error("unauthorized")), []);
 });
 
-Deno.test("RejectedTokenTimer begins anew when a call goes well or fails otherwise in between", () => {
+Deno.test("RejectedTokenTimer.record() starts over after a success or another failure", () => {
   for (const between of [undefined, failed("unavailable")]) {
     assertEquals(due((minute) => minute === 9.5 ? between : unknown), [20, 30.5]);
   }
 });
 
-Deno.test("RejectedTokenTimer learns nothing from a WebSocket that is barred", () => {
+Deno.test("RejectedTokenTimer.record() ignores blocked WebSockets", () => {
   assertEquals(due((minute) => minute === 9.5 ? failed("websocket blocked") : unknown), [
     10,
     20.5,

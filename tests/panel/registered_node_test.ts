@@ -69,7 +69,7 @@ async function live(
   }
 }
 
-Deno.test("AutoDiscoveredNode registers anew when it was forgotten for ten minutes, and keeps that", async () => {
+Deno.test("AutoDiscoveredNode registers again after ten minutes of rejection, and saves the node", async () => {
   const world = new World({ rediscover: true, registeredAtMs: 0 });
   const log = await live(world, async (pass) => {
     await pass(10);
@@ -85,7 +85,7 @@ Deno.test("AutoDiscoveredNode registers anew when it was forgotten for ten minut
   assertStringIncludes(log.join("\n"), "Registered at the panel as node u1");
 });
 
-Deno.test("AutoDiscoveredNode says once what would help where it must not register anew", async () => {
+Deno.test("AutoDiscoveredNode logs once which option would help where it may not register again", async () => {
   const world = new World({ rediscover: false });
   const log = await live(world, (pass) => pass(120));
   assertEquals([world.asked, log.length], [0, 1]);
@@ -101,7 +101,7 @@ Deno.test("AutoDiscoveredNode registers once a day at most, whatever the clock d
   }
 });
 
-Deno.test("AutoDiscoveredNode tries again when nothing can have come of it, and tomorrow when a node can", async () => {
+Deno.test("AutoDiscoveredNode tries again soon after a clear failure, and a day later after a doubtful one", async () => {
   for (const isDoubtful of [false, true]) {
     const world = new World({ rediscover: true });
     world.answer = () => ({ kind: "failed", error: down, isDoubtful });
@@ -112,14 +112,14 @@ Deno.test("AutoDiscoveredNode tries again when nothing can have come of it, and 
   }
 });
 
-Deno.test("AutoDiscoveredNode goes on with its token when the panel refuses the key", async () => {
+Deno.test("AutoDiscoveredNode keeps its token when the panel refuses the key", async () => {
   const world = new World({ rediscover: true });
   world.answer = () => ({ kind: "refused", error: down });
   await live(world, (pass) => pass(11));
   assertEquals([world.asked, world.node.token], [1, "old"]);
 });
 
-Deno.test("AutoDiscoveredNode takes the node that another process has registered meanwhile", async () => {
+Deno.test("AutoDiscoveredNode uses the node that another process has registered meanwhile", async () => {
   const world = new World({ rediscover: true });
   world.store.nodes = [{ ...NODE, token: "theirs" }];
   await live(world, (pass) => pass(11));
@@ -127,7 +127,7 @@ Deno.test("AutoDiscoveredNode takes the node that another process has registered
   assertEquals(world.tokens, ["old", "theirs"]);
 });
 
-Deno.test("AutoDiscoveredNode asks nobody while another process does, or when nothing can be kept", async () => {
+Deno.test("AutoDiscoveredNode does not register while another process does, or when nothing can be saved", async () => {
   for (
     const spoil of [
       (store: PaperStore) => store.isLocked = true,
@@ -141,7 +141,7 @@ Deno.test("AutoDiscoveredNode asks nobody while another process does, or when no
   }
 });
 
-Deno.test("AutoDiscoveredNode.adopt() uses a node that can't be kept, and keeps it when it can", async () => {
+Deno.test("AutoDiscoveredNode.adopt() uses a node that can't be saved, and saves it later", async () => {
   const world = new World({ rediscover: false });
   world.store.trouble = new Error("Cannot write /state/auto-discovery.state");
   const log = await live(world, async (pass) => {
@@ -163,7 +163,7 @@ Deno.test("AutoDiscoveredNode.adopt() uses a node that can't be kept, and keeps 
   assertEquals(log.length, 2);
 });
 
-Deno.test("AutoDiscoveredNode ends at once, also while a node waits to be kept", async () => {
+Deno.test("AutoDiscoveredNode ends at once, also while a node waits to be saved", async () => {
   const world = new World({ rediscover: false });
   world.store.trouble = new Error("Cannot write /state/auto-discovery.state");
   await live(world, () => world.node.adopt({ ...NODE, token: "new", registeredAtMs: 1 }));

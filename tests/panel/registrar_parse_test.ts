@@ -8,11 +8,11 @@ function answer(data: unknown, status = "success"): string {
   return JSON.stringify({ status, message: "", data });
 }
 
-Deno.test("parseRegistration() takes uuid and token, and nothing else that comes along", () => {
+Deno.test("parseRegistration() reads uuid and token, and nothing else", () => {
   assertEquals(parseRegistration(answer({ ...NODE, name: "x" })), NODE);
 });
 
-Deno.test("parseOfficialNode() reads what an official agent has left", () => {
+Deno.test("parseOfficialNode() reads the file of an official agent", () => {
   assertEquals(parseOfficialNode(JSON.stringify(NODE, null, 2)), NODE);
 });
 
@@ -42,7 +42,7 @@ for (const [kind, data] of Object.entries(BAD)) {
   });
 }
 
-Deno.test("parseRegistration() throws for an answer that is no success", () => {
+Deno.test("parseRegistration() throws when the status is not success", () => {
   assertThrows(() => parseRegistration(answer(NODE, "error")), SyntaxError);
   assertThrows(() => parseRegistration(JSON.stringify(NODE)), SyntaxError);
   assertThrows(() => parseRegistration("[]"), SyntaxError);

@@ -39,7 +39,7 @@ async function answered(status: number, body: string): Promise<RegistrationOutco
 const NODE = { uuid: "u-1", token: "s3cret" };
 const SUCCESS = JSON.stringify({ status: "success", message: "", data: NODE });
 
-Deno.test("Registrar.register() gives the panel the key and the name, and takes its node", async () => {
+Deno.test("Registrar.register() sends the key and the name, and gives the node", async () => {
   const requests: string[] = [];
   const bodies: string[] = [];
   await withRawServer(async (peer) => {
@@ -60,7 +60,7 @@ Deno.test("Registrar.register() gives the panel the key and the name, and takes 
   assertEquals(bodies, [JSON.stringify({ key: KEY })]);
 });
 
-Deno.test("Registrar.register() goes by the proxy that everything goes by", async () => {
+Deno.test("Registrar.register() uses the configured proxy", async () => {
   await using proxy = startHttpProxy({
     answer: `HTTP/1.1 200 OK\r\nContent-Length: ${SUCCESS.length}\r\n\r\n${SUCCESS}`,
   });
@@ -73,7 +73,7 @@ Deno.test("Registrar.register() goes by the proxy that everything goes by", asyn
   );
 });
 
-Deno.test("Registrar.register() is refused by 401 and 403, and says in which words", async () => {
+Deno.test("Registrar.register() is refused by 401 and 403, with the panel's reason", async () => {
   const words = '{"status":"error","message":"Invalid AutoDiscovery Key"}';
   for (const status of [401, 403]) {
     const outcome = await answered(status, words);
@@ -108,7 +108,7 @@ for (const [status, body, isDoubtful] of ANSWERS) {
   });
 }
 
-Deno.test("Registrar.register() is in doubt when the line ends after it was asked, not before", async () => {
+Deno.test("Registrar.register() is doubtful when the connection ends after the request, not before", async () => {
   await withRawServer(async (peer) => {
     await peer.request();
   }, async ({ origin }) => {
@@ -123,7 +123,7 @@ Deno.test("Registrar.register() is in doubt when the line ends after it was aske
   assertEquals(outcome.error.failure, "unreachable");
 });
 
-Deno.test("Registrar.register() takes an answer that comes soon after the signal, and no later one", async () => {
+Deno.test("Registrar.register() accepts an answer soon after the signal aborts, and no later one", async () => {
   const stop = new AbortController();
   await withRawServer(async (peer) => {
     await peer.request();

@@ -63,7 +63,7 @@ async function withClock(
   }
 }
 
-Deno.test("NodeRegistration.findOrRegister() gives the node that is known, and asks nobody", async () => {
+Deno.test("NodeRegistration.findOrRegister() gives the known node without a call", async () => {
   const world = new World();
   world.store.nodes = [{ ...NODE, endpoint: "https://other.example" }, NODE];
   world.official = JSON.stringify({ uuid: "o", token: "official" });
@@ -71,7 +71,7 @@ Deno.test("NodeRegistration.findOrRegister() gives the node that is known, and a
   assertEquals(world.store.story, []);
 });
 
-Deno.test("NodeRegistration.findOrRegister() sees that the answer can be kept, asks, and keeps it, in that order", async () => {
+Deno.test("NodeRegistration.findOrRegister() checks that it can save, registers, and saves, in that order", async () => {
   const world = new World();
   await withClock(async () => {
     assertEquals(await world.enrol(), { ...NODE, registeredAtMs: 1_000 });
@@ -79,7 +79,7 @@ Deno.test("NodeRegistration.findOrRegister() sees that the answer can be kept, a
   assertEquals(world.store.story, ["locked", "checked", "asked", "kept t"]);
 });
 
-Deno.test("NodeRegistration.findOrRegister() asks nobody when nothing can be kept", async () => {
+Deno.test("NodeRegistration.findOrRegister() makes no call when nothing can be saved", async () => {
   const world = new World();
   world.store.trouble = new Error("Cannot write to the folder /state");
   const error = await assertRejects(() => world.enrol(), Error, "--state-dir names a folder");
@@ -91,7 +91,7 @@ const REFUSED = "error   panel: Cannot register this machine: the panel refuses 
   "--auto-discovery, or something before the panel does: Cannot register: status 403; " +
   "trying again within an hour";
 
-Deno.test("NodeRegistration.findOrRegister() tells of a key that is refused, and registers when it is taken", async () => {
+Deno.test("NodeRegistration.findOrRegister() logs a refused key, and registers when it is accepted", async () => {
   const world = new World();
   world.answer = () => ({ kind: "refused", error: wrong });
   const log = await withClock(async (clock) => {
@@ -108,7 +108,7 @@ Deno.test("NodeRegistration.findOrRegister() tells of a key that is refused, and
   assert(waits.slice(1).every((wait) => wait >= 60 && wait <= 3600), waits.join());
 });
 
-Deno.test("NodeRegistration.findOrRegister() tells of a key that stays refused once an hour at most", async () => {
+Deno.test("NodeRegistration.findOrRegister() logs a refused key once an hour at most", async () => {
   const world = new World();
   world.answer = () => ({ kind: "refused", error: wrong });
   const told: number[] = [];
@@ -128,7 +128,7 @@ Deno.test("NodeRegistration.findOrRegister() tells of a key that stays refused o
   assert(world.asked.length < 60, `${world.asked.length} tries in a day`);
 });
 
-Deno.test("NodeRegistration.findOrRegister() soon asks a panel again that has fallen silent after it refused", async () => {
+Deno.test("NodeRegistration.findOrRegister() retries soon when a panel stops answering after a refusal", async () => {
   const world = new World();
   const outcomes: RegistrationOutcome[] = [
     { kind: "failed", error: down, isDoubtful: false },
@@ -151,7 +151,7 @@ Deno.test("NodeRegistration.findOrRegister() soon asks a panel again that has fa
   ]);
 });
 
-Deno.test("NodeRegistration.findOrRegister() ends with the signal while it waits for a key to be taken", async () => {
+Deno.test("NodeRegistration.findOrRegister() ends with the signal while the key is refused", async () => {
   const world = new World();
   world.answer = () => ({ kind: "refused", error: wrong });
   await collectedLog(async () => {
@@ -181,7 +181,7 @@ Deno.test("NodeRegistration.findOrRegister() tries until the panel answers, and 
   assertEquals(log.length, 5, "and once that it answers again");
 });
 
-Deno.test("NodeRegistration.findOrRegister() asks a panel whose answers get lost few times, for each may be a node", async () => {
+Deno.test("NodeRegistration.findOrRegister() retries rarely after lost answers, since each may have made a node", async () => {
   const world = new World();
   world.answer = () => ({ kind: "failed", error: late, isDoubtful: true });
   await withClock(async (clock) => {
@@ -203,7 +203,7 @@ Deno.test("NodeRegistration.findOrRegister() ends with the signal while it waits
   });
 });
 
-Deno.test("NodeRegistration.findOrRegister() waits for another process, and takes the node that it has registered", async () => {
+Deno.test("NodeRegistration.findOrRegister() waits for another process, and uses the node that it has registered", async () => {
   const world = new World();
   world.store.isLocked = true;
   const log = await withClock(async (clock) => {
@@ -218,7 +218,7 @@ Deno.test("NodeRegistration.findOrRegister() waits for another process, and take
   assertEquals(log.filter((line) => line.includes("Waiting for another process")).length, 1);
 });
 
-Deno.test("NodeRegistration.findOrRegister() takes over an official agent's node that the panel knows", async () => {
+Deno.test("NodeRegistration.findOrRegister() imports an official agent's node that the panel knows", async () => {
   const world = new World();
   world.official = JSON.stringify({ uuid: "o", token: "official" });
   let tries = 0;
@@ -244,7 +244,7 @@ Deno.test("NodeRegistration.findOrRegister() registers when an official agent's 
   }
 });
 
-Deno.test("NodeRegistration.findOrRegister() leaves an official agent's node where it is once this machine was another", async () => {
+Deno.test("NodeRegistration.findOrRegister() ignores an official agent's node once this agent has registered", async () => {
   const world = new World();
   world.official = JSON.stringify({ uuid: "o", token: "official" });
   world.store.nodes = [{ ...NODE, endpoint: "https://other.example", token: "other" }];

@@ -8,13 +8,13 @@ function longest(failed: number, doubtful: number): number {
   return Math.round(registrationWaitMs({ failed, doubtful, refused: 0 }, LUCK) / 1000);
 }
 
-Deno.test("registrationWaitMs() grows to half a minute when nothing can have come of a try", () => {
+Deno.test("registrationWaitMs() grows to half a minute after clear failures", () => {
   assertEquals([1, 2, 3, 4, 5, 6, 7, 1000].map((failed) => longest(failed, 0)), [
     ...[1, 2, 4, 8, 16, 30, 30, 30],
   ]);
 });
 
-Deno.test("registrationWaitMs() grows to an hour when each try may have made a node", () => {
+Deno.test("registrationWaitMs() grows to an hour when each attempt may have made a node", () => {
   assertEquals([1, 2, 3, 6, 7, 1000].map((doubtful) => longest(doubtful, doubtful)), [
     ...[60, 120, 240, 1920, 3600, 3600],
   ]);
@@ -29,7 +29,7 @@ Deno.test("registrationWaitMs() grows from a minute to an hour when the key is r
   assertEquals(waits(LUCK), [2, 4, 8, 16, 32, 60, 60]);
 });
 
-Deno.test("registrationWaitMs() is drawn from the upper half, so that many don't come at once", () => {
+Deno.test("registrationWaitMs() is random in the upper half, so that many agents don't return at once", () => {
   const many = fc.integer({ min: 1, max: 5000 });
   const tries = fc.oneof(
     fc.record({ failed: many, doubtful: fc.nat(5000), refused: fc.constant(0) }),

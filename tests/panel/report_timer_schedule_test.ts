@@ -10,7 +10,7 @@ Deno.test("ReportSchedule keeps a fixed rate however long the answers take", () 
   assertEquals(pace.next(5300, true), 4700);
 });
 
-Deno.test("ReportSchedule drops beats that were missed", () => {
+Deno.test("ReportSchedule drops due times that were missed", () => {
   const pace = new ReportSchedule(0, { intervalMs: 5000, random: () => 0 });
   assertEquals(pace.next(12_000, true), 3000);
   assertEquals(pace.next(15_100, true), 4900);

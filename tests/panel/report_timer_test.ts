@@ -57,7 +57,7 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
   }
 });
 
-Deno.test("ReportTimer keeps a WebSocket alive when the interval is longer than it bears", () => {
+Deno.test("ReportTimer clamps the interval of a WebSocket", () => {
   withBeat(60_000, ({ clock, beat, due, clamped }) => {
     beat.start("v2 WebSocket");
     beat.next("v2 WebSocket", true);
@@ -67,7 +67,7 @@ Deno.test("ReportTimer keeps a WebSocket alive when the interval is longer than 
   });
 });
 
-Deno.test("ReportTimer.start() ends the beat of the transport before", () => {
+Deno.test("ReportTimer.start() stops the timer of the former transport", () => {
   withBeat(undefined, ({ clock, beat, due }) => {
     beat.start("v2 POST");
     beat.next("v2 POST", true);

@@ -37,7 +37,7 @@ Deno.test("WebSocketOpener.open() dials the path of the purpose, with the encode
   }
 });
 
-Deno.test("WebSocketOpener.toOpenFailure() tells where POST may go through from where nothing does", () => {
+Deno.test("WebSocketOpener.toOpenFailure() distinguishes where POST may work from where nothing does", () => {
   const refused = new Deno.errors.ConnectionRefused("refused");
   const upgrade = (status: number, text = "", location?: string) =>
     new UpgradeError(status, { text, location });
@@ -72,7 +72,7 @@ Deno.test("WebSocketOpener.toOpenFailure() tells where POST may go through from 
   }
 });
 
-Deno.test("WebSocketOpener.toOpenFailure() names a terminal without its request", () => {
+Deno.test("WebSocketOpener.toOpenFailure() names a terminal without its id", () => {
   const { error } = closedDoor.toOpenFailure({ terminal: "r-1" }, new Error("odd"));
   assertEquals(error.message, "Cannot open a WebSocket (GET /api/clients/terminal): odd");
 });
