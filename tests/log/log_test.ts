@@ -32,11 +32,14 @@ Deno.test("setUpLog() writes one line per event with time, level and room", () =
 });
 
 Deno.test("setUpLog() leaves the time to journald and puts the level in front", () => {
-  const lines = logged({ forJournal: true }, () => {
+  const lines = logged({ forJournal: true, level: "debug" }, () => {
+    getLogger("agent").debug("Looking");
     getLogger("agent").info("Started");
+    getLogger("agent").warning("Odd");
     getLogger("agent").error("Broken");
   });
-  assertEquals(lines, ["<6>agent: Started", "<3>agent: Broken"]);
+  const levels = ["<7>agent: Looking", "<6>agent: Started", "<4>agent: Odd", "<3>agent: Broken"];
+  assertEquals(lines, levels);
 });
 
 Deno.test("withPanel() names the panel in each line, also behind an await", async () => {

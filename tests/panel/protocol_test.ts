@@ -63,6 +63,70 @@ Deno.test("toWireReport() keeps type and range whatever was measured", () => {
   );
 });
 
+/** A snapshot in which no two values are equal. */
+const DISTINCT: Snapshot = {
+  cpuPercent: 1.5,
+  memory: { totalBytes: 102, usedBytes: 101 },
+  swap: { totalBytes: 104, usedBytes: 103 },
+  disk: { totalBytes: 106, usedBytes: 105 },
+  load: { oneMinute: 2.5, fiveMinutes: 3.5, fifteenMinutes: 4.5 },
+  traffic: {
+    sentBytes: 107,
+    receivedBytes: 108,
+    sentBytesPerSecond: 109,
+    receivedBytesPerSecond: 110,
+  },
+  connections: { tcp: 111, udp: 112 },
+  uptimeSeconds: 113,
+  processes: 114,
+  failures: [],
+  gpus: [
+    {
+      name: "One",
+      usePercent: 10.5,
+      memory: { totalBytes: 116, usedBytes: 115 },
+      temperatureCelsius: 50,
+    },
+    { name: "Two", usePercent: 20.5 },
+  ],
+};
+
+Deno.test("toWireReport() puts each value into its own field", () => {
+  assertEquals(toWireReport(DISTINCT), {
+    cpu: { usage: 1.5 },
+    ram: { total: 102, used: 101 },
+    swap: { total: 104, used: 103 },
+    load: { load1: 2.5, load5: 3.5, load15: 4.5 },
+    disk: { total: 106, used: 105 },
+    network: { up: 109, down: 110, totalUp: 107, totalDown: 108 },
+    connections: { tcp: 111, udp: 112 },
+    uptime: 113,
+    process: 114,
+    message: "",
+    gpu: {
+      count: 2,
+      average_usage: 15.5,
+      detailed_info: [
+        { name: "One", memory_total: 116, memory_used: 115, utilization: 10.5, temperature: 50 },
+        { name: "Two", memory_total: 0, memory_used: 0, utilization: 20.5, temperature: 0 },
+      ],
+    },
+  });
+});
+
+Deno.test("toWireBasicInfo() puts each total and address into its own field", () => {
+  const info = toWireBasicInfo({
+    facts: FACTS,
+    snapshot: DISTINCT,
+    addresses: { ipv4: "192.0.2.1", ipv6: "2001:db8::1" },
+    version: "1",
+    withoutNewColumns: false,
+  });
+  const { mem_total, swap_total, disk_total, ipv4, ipv6 } = info;
+  assertEquals([mem_total, swap_total, disk_total], [102, 104, 106]);
+  assertEquals([ipv4, ipv6], ["192.0.2.1", "2001:db8::1"]);
+});
+
 Deno.test("toWireReport() rounds to the nearest and keeps what is whole", () => {
   const report = toWireReport(snapshotOf(41.6));
   assertEquals(report.ram, { total: 42, used: 42 });
