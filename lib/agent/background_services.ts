@@ -50,6 +50,11 @@ export class BackgroundServices {
     gpu?.nvidia.useNvidiaSmi(async () => await this.#shell?.nvidiaSmi());
   }
 
+  /** Facts about the machine, with the cores that are online. */
+  facts(): MachineFacts {
+    return this.#machine.machine.currentFacts?.(this.#facts) ?? this.#facts;
+  }
+
   /** Probes and remote control for one panel, as its configuration allows. */
   open(
     connection: PanelConnection,
@@ -59,9 +64,8 @@ export class BackgroundServices {
       monitor: Pick<PanelMonitor, "onProbes">;
     },
   ): Services {
-    const { machine } = this.#machine;
     return {
-      facts: () => machine.currentFacts?.(this.#facts) ?? this.#facts,
+      facts: () => this.facts(),
       probes: openProbes({
         shell: this.#shell,
         allowLoopback: config.allowLocalProbes,

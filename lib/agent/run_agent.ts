@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { type Sandbox, sealProcess as sealThisProcess } from "../host/sandbox.ts";
+import { describeSandbox, type Sandbox, sealProcess as sealThisProcess } from "../host/sandbox.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
 import { Sampler } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
@@ -16,6 +16,7 @@ import type { Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
 import { Agent } from "./agent.ts";
 import { BackgroundServices } from "./background_services.ts";
+import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.ts";
 
 /** The node that is reported, at its panel; it may want to know how calls to the panel end. */
@@ -55,17 +56,26 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   const traffic = config.monthRotate === 0
     ? undefined
     : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, machine);
+  // An agent without --metrics needs nothing of it in memory.
+  using metrics = config.metrics &&
+    new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics);
   const sampler = new Sampler(traffic?.collectors ?? machine.machine.collectors, {
     monotonicMs: () => machine.host.monotonicMs(),
   });
   // Opens the files that later snapshots read.
-  const takeSnapshot = shareSnapshots(() => sampler.sample(), {
+  const sample = () => {
+    const snapshot = sampler.sample();
+    metrics?.setSnapshot(snapshot);
+    return snapshot;
+  };
+  const takeSnapshot = shareSnapshots(sample, {
     monotonicMs: () => machine.host.monotonicMs(),
     maxAgeMs: sharedAgeMs(config),
   });
   const services = new BackgroundServices(machine, config, options);
   const ended = new AbortController();
   let persisting: Promise<void> | undefined;
+  let serving: Promise<void> | undefined;
   try {
     const sandbox = isSealable(config) ? (options.sealProcess ?? sealThisProcess)() : undefined;
     if (config.requireSeal && sandbox?.kernelError !== undefined) {
@@ -74,6 +84,13 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       );
     }
     services.onSealed(sandbox);
+    metrics?.setSandbox(sandbox === undefined ? "not sealed" : describeSandbox(sandbox));
+    serving = metrics?.run({
+      collectors: machine.machine.collectors,
+      facts: () => services.facts(),
+      takeSnapshot,
+      signal: AbortSignal.any([options.signal, ended.signal]),
+    });
     const logStart = () => {
       logSandbox(sandbox);
       logCountedParts(machine.machine, config);
@@ -84,7 +101,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     const node = discovery === undefined ? config : registered;
     if (node === undefined) return;
     const addresses = openPublicAddresses(config, machine);
-    const shared = { addresses, services, takeSnapshot, signal: options.signal };
+    const shared = { addresses, services, metrics, takeSnapshot, signal: options.signal };
     const reporting = config.furtherPanels.length > 0
       ? reportToAll(config, shared)
       : report(node, config, shared);
@@ -93,7 +110,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     await reporting;
   } finally {
     ended.abort();
-    await persisting;
+    await Promise.all([persisting, serving]);
     discovery?.[Symbol.dispose]();
     await Promise.all([services.close(), machine.close?.()]);
   }
@@ -103,6 +120,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
 interface Shared {
   readonly addresses: ReturnType<typeof openPublicAddresses>;
   readonly services: BackgroundServices;
+  readonly metrics: MetricsEndpoint | undefined;
   readonly takeSnapshot: () => Snapshot;
   readonly signal: AbortSignal;
 }
@@ -111,9 +129,11 @@ interface Shared {
 async function report(
   node: Node,
   config: Config,
-  { addresses, services, takeSnapshot, signal }: Shared,
+  { addresses, services, metrics, takeSnapshot, signal }: Shared,
 ): Promise<void> {
-  const monitor = services.watch(panelName(node));
+  const panel = panelName(node);
+  const monitor = services.watch(panel);
+  metrics?.addPanel(monitor);
   const connection = new PanelConnection({
     endpoint: node.endpoint,
     get token() {
@@ -144,7 +164,18 @@ async function report(
         services.accepted(intervalMs);
       },
       lookUpAddresses: (signal) => addresses.lookup(signal),
-      openServices: (onResult) => services.open(connection, { config, onResult, monitor }),
+      openServices(onResult) {
+        if (metrics === undefined) return services.open(connection, { config, onResult, monitor });
+        const opened = services.open(connection, {
+          config,
+          onResult(result) {
+            metrics.observe(panel, result);
+            onResult(result);
+          },
+          monitor,
+        });
+        return { ...opened, probes: metrics.watchProbes(panel, opened.probes) };
+      },
     }).run(signal);
     logPanel(node);
     await reporting;

@@ -22,6 +22,7 @@ import {
 } from "./option.ts";
 import {
   type Header,
+  type ListenAddress,
   type NameServer,
   type PanelOption,
   parseAddress,
@@ -30,6 +31,7 @@ import {
   parseHeaders,
   parseHeaderValue,
   parseInstallFolder,
+  parseListenAddress,
   parseNameServer,
   parsePanels,
   parsePublicKey,
@@ -297,6 +299,19 @@ export const OPTIONS = {
     initial: undefined,
     min: 0.1,
     max: 3600,
+  }),
+  metrics: checked<ListenAddress | undefined>({
+    flag: "metrics",
+    placeholder: "ADDRESS:PORT",
+    group: "reports",
+    commands: ["report", "install", "doctor", "config show"],
+    help: {
+      en: "Serve metrics for Prometheus on this address; on 127.0.0.1 if only a port is given",
+      zh: "在此地址向 Prometheus 提供指标；只给端口时为 127.0.0.1",
+    },
+    initialText: { en: "off", zh: "关闭" },
+    initial: undefined,
+    parse: parseListenAddress,
   }),
   allowLocalProbes: toggle({
     flag: "allow-local-probes",

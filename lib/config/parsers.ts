@@ -107,6 +107,29 @@ export function parseNameServer(value: string): NameServer | undefined {
   return { host: inBrackets ?? plain, port: Number(port) };
 }
 
+/** An address to listen on. */
+export interface ListenAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/**
+ * Parses an address and port to listen on; loopback unless an address is given.
+ *
+ * @throws {RangeError} When it is none.
+ */
+export function parseListenAddress(value: string): ListenAddress {
+  const [, inBrackets, plain = "", digits = ""] =
+    /^(?:(?:\[([^\]]+)\]|([\d.]*)):)?(\d{1,5})$/.exec(value) ?? [];
+  const hostname = inBrackets ?? (plain || "127.0.0.1");
+  const port = Number(digits);
+  const isAddress = ipFamily(hostname) === (inBrackets === undefined ? 4 : 6);
+  if (digits === "" || !isAddress || port > 65535) {
+    throw new RangeError("PORT or ADDRESS:PORT, an IPv6 address in brackets");
+  }
+  return { hostname, port };
+}
+
 /**
  * A folder that goes into unit files and scripts, where other characters would need quoting.
  *

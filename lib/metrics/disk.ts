@@ -80,6 +80,7 @@ export class DiskCollector {
   #watched: WatchedMount[] = [];
   #decidedAtMs: number | undefined;
   #malformed: SyntaxError | undefined;
+  #answers: readonly Answer[] = [];
 
   /**
    * `mountinfo` belongs to the measured machine; when that is not the agent's own, `visible` is the
@@ -106,11 +107,19 @@ export class DiskCollector {
     const nowMs = this.#host.monotonicMs();
     const isFresh = this.#decidedAtMs !== undefined && nowMs - this.#decidedAtMs < REFRESH_MS;
     const answers = (isFresh ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
+    this.#answers = answers ?? [];
     const usage = answers && sumUsage(answers);
     if (answers === undefined || usage !== undefined) return usage;
     const waiting = this.#watched.map(({ mount }) => mount.mountPoint).join(", ");
     if (waiting !== "") throw new Error(`Cannot statfs ${waiting}: no answer yet`);
     throw this.#malformed ?? new Error("Cannot find a mounted disk");
+  }
+
+  /** The last usage of each counted file system. */
+  fileSystems(): { mountPoint: string; source: string; type: string; use: FileSystemUse }[] {
+    return this.#answers.map(({ mount: { mountPoint, source, type }, use }) => {
+      return { mountPoint, source, type, use };
+    });
   }
 
   /** The error of a malformed line of mountinfo, which was skipped. */

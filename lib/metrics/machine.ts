@@ -37,7 +37,7 @@ export interface Machine {
     memory:
       & Pick<MemoryCollector, "effectiveMode">
       & Partial<Pick<MemoryCollector, "limitedBy" | "knowsZfs" | "isFallback">>;
-    disk: Pick<DiskCollector, "collect" | "mounts">;
+    disk: Pick<DiskCollector, "collect" | "mounts"> & Partial<Pick<DiskCollector, "fileSystems">>;
     traffic: Pick<NetworkCollector, "collect" | "interfaces" | "sample" | "total">;
     processes: Pick<ProcessCollector, "byLinks">;
   };

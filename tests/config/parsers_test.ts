@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseNameServer } from "../../lib/config/parsers.ts";
+import { parseListenAddress, parseNameServer } from "../../lib/config/parsers.ts";
 
 Deno.test("parseNameServer() takes hosts with and without a port", () => {
   const right: [string, string, number][] = [
@@ -19,4 +19,22 @@ Deno.test("parseNameServer() refuses everything else", () => {
   for (const text of [...wrong.split(" "), "a b"]) {
     assertThrows(() => parseNameServer(text), RangeError, "HOST", text);
   }
+});
+
+Deno.test("parseListenAddress() listens on loopback unless an address is given", () => {
+  for (
+    const [text, hostname, port] of [
+      ["9100", "127.0.0.1", 9100],
+      [":9100", "127.0.0.1", 9100],
+      ["0.0.0.0:9100", "0.0.0.0", 9100],
+      ["[::1]:0", "::1", 0],
+      ["[::]:65535", "::", 65535],
+    ] as const
+  ) assertEquals(parseListenAddress(text), { hostname, port });
+});
+
+Deno.test("parseListenAddress() refuses everything else", () => {
+  for (
+    const text of ["", ":", "x", "localhost:9100", "1.2.3:9100", "::1:9100", "[1.2.3.4]:1", "65536"]
+  ) assertThrows(() => parseListenAddress(text), RangeError, "PORT or ADDRESS:PORT");
 });

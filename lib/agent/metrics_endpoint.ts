@@ -1,0 +1,300 @@
+/**
+ * Serves metrics to Prometheus (`--metrics`); loaded only if it is asked for.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import type { ListenAddress } from "../config/parsers.ts";
+import { UsageError } from "../config/usage_error.ts";
+import type { PanelHealth } from "../host/health_file.ts";
+import { describeError, getLogger } from "../log/log.ts";
+import { gauge, info, machineMetrics, one, ProbeHistograms } from "../metrics/exported_metrics.ts";
+import type { Machine } from "../metrics/machine.ts";
+import {
+  acceptedFormat,
+  CONTENT_TYPES,
+  formatMetrics,
+  type MetricFamily,
+} from "../metrics/openmetrics.ts";
+import { withTimeout } from "../net/timeout.ts";
+import type { MachineFacts, ProbeResult, Snapshot } from "../types.ts";
+import { VERSION } from "../version.ts";
+import type { ProbeRunner } from "./agent.ts";
+
+/** Connections at a time; more are closed at once. */
+const MAX_CONNECTIONS = 8;
+/** Longest request head, in bytes. */
+const MAX_HEAD_BYTES = 8 * 1024;
+/** Time for a whole request and its response. */
+const TIMEOUT_MS = 5_000;
+const ACCEPT_RETRY_MS = 1_000;
+/** During an outage no reports are measured: values that are older are measured for the scrape. */
+const MAX_AGE_MS = 15_000;
+
+/** Options of {@linkcode MetricsEndpoint.run}; the last two are for tests. */
+export interface MetricsEndpointOptions {
+  readonly collectors: Machine["collectors"];
+  facts(): MachineFacts;
+  /** Measures; called only if the last report is old. */
+  takeSnapshot(): Snapshot;
+  readonly nowMs?: () => number;
+  readonly timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+}
+
+/** Collects what is reported, and serves it as text on its own listening socket. */
+export class MetricsEndpoint implements Disposable {
+  /** URL of the metrics. */
+  readonly url: string;
+  readonly #listener: Deno.TcpListener;
+  readonly #probes = new ProbeHistograms();
+  readonly #panels: { health(): PanelHealth }[] = [];
+  readonly #connections = new Set<Deno.Conn>();
+  #snapshot: Snapshot | undefined;
+  #atMs = 0;
+  #sandbox = "";
+
+  /**
+   * Opens the listening socket, before the process is sealed.
+   *
+   * @throws {UsageError} When the address can't be used.
+   */
+  constructor({ hostname, port }: ListenAddress) {
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (cause) {
+      throw new UsageError(
+        `Cannot serve metrics on ${hostname} port ${port}: ${describeError(cause)}`,
+        { cause },
+      );
+    }
+    const { addr } = this.#listener;
+    const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
+    this.url = `http://${host}:${addr.port}/metrics`;
+  }
+
+  /** Keeps a snapshot that was taken at `atMs`, in milliseconds since 1970. */
+  setSnapshot(snapshot: Snapshot, atMs: number = Date.now()): void {
+    this.#snapshot = snapshot;
+    this.#atMs = atMs;
+  }
+
+  /** Sets the description of the process's sandbox. */
+  setSandbox(text: string): void {
+    this.#sandbox = text;
+  }
+
+  /** Includes the state of the connection to a panel. */
+  addPanel(monitor: { health(): PanelHealth }): void {
+    this.#panels.push(monitor);
+  }
+
+  /** Passes probes on and makes their targets known. */
+  watchProbes(panel: string, probes: ProbeRunner): ProbeRunner {
+    return {
+      update: (tasks) => {
+        this.#probes.schedule(panel, tasks);
+        probes.update(tasks);
+      },
+      runOnce: (order) => {
+        const { taskId, probe: kind, target } = order;
+        this.#probes.define({ panel, taskId, kind, target });
+        probes.runOnce(order);
+      },
+      stop: () => probes.stop(),
+    };
+  }
+
+  /** Adds the result of a probe. */
+  observe(panel: string, result: ProbeResult): void {
+    this.#probes.observe(panel, result);
+  }
+
+  /** Answers requests until `signal` aborts. */
+  async run(options: MetricsEndpointOptions & { readonly signal: AbortSignal }): Promise<void> {
+    getLogger("agent").info("Metrics for Prometheus: {url}", { url: this.url });
+    options.signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
+    if (options.signal.aborted) return;
+    while (!options.signal.aborted) {
+      try {
+        const connection = await this.#listener.accept();
+        if (this.#connections.size >= MAX_CONNECTIONS) connection.close();
+        else this.#serve(connection, options);
+      } catch {
+        // Too many open files, or a client that has gone already; the signal ends the loop.
+        await delay(ACCEPT_RETRY_MS, { signal: options.signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** Closes the socket and all connections. */
+  [Symbol.dispose](): void {
+    closeQuietly(this.#listener);
+    for (const connection of this.#connections) closeQuietly(connection);
+  }
+
+  async #serve(
+    connection: Deno.Conn,
+    options: MetricsEndpointOptions & { readonly signal: AbortSignal },
+  ): Promise<void> {
+    this.#connections.add(connection);
+    try {
+      await withTimeout(async (signal) => {
+        signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
+        const head = await readHead(connection);
+        await writeAll(connection, this.#respond(head, options));
+      }, { timeoutMs: TIMEOUT_MS, signal: options.signal, timers: options.timers });
+    } catch {
+      // A client that goes, hangs or sends nonsense costs its connection only.
+    } finally {
+      this.#connections.delete(connection);
+      closeQuietly(connection);
+    }
+  }
+
+  #respond(head: string | undefined, options: MetricsEndpointOptions): string {
+    if (head === undefined) return response(431, { body: "Request head too long\n" });
+    const [requestLine = "", ...fields] = head.split("\r\n");
+    const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
+    if (method === undefined) return response(400, { body: "Bad request\n" });
+    if (path !== "/metrics") return response(404, { body: "See /metrics\n" });
+    if (method !== "GET" && method !== "HEAD") {
+      return response(405, { body: "Method not allowed\n", headers: ["Allow: GET, HEAD"] });
+    }
+    const accept = fields.find((field) => /^accept:/i.test(field)) ?? "";
+    const format = acceptedFormat(accept);
+    return response(200, {
+      body: formatMetrics(this.#families(options), format),
+      contentType: CONTENT_TYPES[format],
+      isHead: method === "HEAD",
+    });
+  }
+
+  #families({ collectors, facts, takeSnapshot, nowMs = Date.now }: MetricsEndpointOptions) {
+    if (this.#snapshot === undefined || nowMs() - this.#atMs > MAX_AGE_MS) {
+      this.setSnapshot(takeSnapshot(), nowMs());
+    }
+    const { traffic, disk } = collectors;
+    const counted = new Set(
+      traffic.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
+    );
+    const interfaces = [...traffic.total.counters()].filter(([name]) => counted.has(name));
+    return [
+      ...(this.#snapshot === undefined ? [] : machineMetrics({
+        snapshot: this.#snapshot,
+        atMs: this.#atMs,
+        facts: facts(),
+        interfaces: new Map(interfaces),
+        fileSystems: disk.fileSystems?.() ?? [],
+      })),
+      ...this.#probes.families(),
+      ...this.#agentFamilies(),
+    ];
+  }
+
+  #agentFamilies(): MetricFamily[] {
+    // Two nodes at one panel have one name.
+    const byPanel = new Map(this.#panels.map((monitor) => {
+      const health = monitor.health();
+      return [health.panel, health];
+    }));
+    const panels = [...byPanel.values()];
+    const labels = ({ panel }: PanelHealth) => ({ panel });
+    return [
+      info("komari_agent", "Version and sandbox of the agent.", {
+        version: VERSION,
+        sandbox: this.#sandbox,
+      }),
+      gauge(
+        "komari_panel_up",
+        "Whether the connection to a panel works.",
+        panels.map((it) => one(it.transport === undefined ? 0 : 1, labels(it))),
+      ),
+      gauge(
+        "komari_panel_transport",
+        "1 for the transport in use to a panel.",
+        panels.map((it) =>
+          one(it.transport === undefined ? undefined : 1, {
+            ...labels(it),
+            transport: it.transport,
+          })
+        ),
+      ),
+      gauge(
+        "komari_panel_accepted_timestamp_seconds",
+        "Time of the last accepted report, in unixtime.",
+        panels.map((it) => one(it.acceptedAtMs && it.acceptedAtMs / 1000, labels(it))),
+      ),
+      gauge(
+        "komari_panel_failures",
+        "Failed calls since the last accepted report.",
+        panels.map((it) => one(it.failures, labels(it))),
+      ),
+      gauge(
+        "komari_probes",
+        "Number of scheduled probes.",
+        panels.map((it) => one(it.probes, labels(it))),
+      ),
+      gauge("process_resident_memory_bytes", "Resident memory size in bytes.", [
+        one(Deno.memoryUsage().rss),
+      ]),
+    ];
+  }
+}
+
+/** Reads up to the empty line; `undefined` if the head is too long. */
+async function readHead(connection: Deno.Conn): Promise<string | undefined> {
+  const bytes = new Uint8Array(MAX_HEAD_BYTES);
+  let length = 0;
+  while (length < bytes.length) {
+    const count = await connection.read(bytes.subarray(length));
+    if (count === null) throw new Error("Cannot read the request: the client has gone");
+    length += count;
+    const text = new TextDecoder("latin1").decode(bytes.subarray(0, length));
+    const end = text.indexOf("\r\n\r\n");
+    if (end !== -1) return text.slice(0, end);
+  }
+  return undefined;
+}
+
+async function writeAll(connection: Deno.Conn, text: string): Promise<void> {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  431: "Request Header Fields Too Large",
+};
+
+function response(
+  status: number,
+  { body, contentType = "text/plain; charset=utf-8", headers = [], isHead = false }: {
+    body: string;
+    contentType?: string;
+    headers?: readonly string[];
+    isHead?: boolean;
+  },
+): string {
+  const length = new TextEncoder().encode(body).length;
+  return [
+    `HTTP/1.1 ${status} ${REASONS[status]}`,
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${length}`,
+    ...headers,
+    "Connection: close",
+    "",
+    isHead ? "" : body,
+  ].join("\r\n");
+}
+
+function closeQuietly(resource: { close(): void }): void {
+  try {
+    resource.close();
+  } catch {
+    // It is closed already.
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * The metrics of `--metrics`, from values that were measured for reports. Names and units are those of
+ * node_exporter where it has the metric, else they begin with `komari_`.
+ *
+ * @module
+ */
+
+import type { FileSystemUse } from "../host/host.ts";
+import { parseProbeTarget } from "../parse/probe_target.ts";
+import type {
+  Gpu,
+  MachineFacts,
+  ProbeKind,
+  ProbeResult,
+  ProbeTask,
+  Snapshot,
+  TrafficBytes,
+  Usage,
+} from "../types.ts";
+import type { Labels, MetricFamily, Sample } from "./openmetrics.ts";
+
+/** A mounted file system and its last usage. */
+export interface MeasuredFileSystem {
+  readonly mountPoint: string;
+  readonly type: string;
+  /** Device or data set. */
+  readonly source: string;
+  readonly use: FileSystemUse;
+}
+
+/** The machine's part of the metrics. */
+export interface ExportedMachine {
+  readonly snapshot: Snapshot;
+  /** Time of the snapshot, in milliseconds since 1970. */
+  readonly atMs: number;
+  readonly facts: MachineFacts;
+  /** Counters of the interfaces that count. */
+  readonly interfaces: ReadonlyMap<string, TrafficBytes>;
+  readonly fileSystems: readonly MeasuredFileSystem[];
+}
+
+/** Metrics of the machine. */
+export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
+  const { snapshot, atMs, facts, interfaces, fileSystems } = machine;
+  const { load, traffic, connections, uptimeSeconds, gpus = [] } = snapshot;
+  const sizes = (blocks: (use: FileSystemUse) => number): Sample[] =>
+    fileSystems.map(({ mountPoint, type, source, use }) => ({
+      labels: { device: source, fstype: type, mountpoint: mountPoint },
+      value: blocks(use) * use.blockSizeBytes,
+    }));
+  const devices = (bytes: (counters: TrafficBytes) => number): Sample[] =>
+    [...interfaces].map(([device, counters]) => ({ labels: { device }, value: bytes(counters) }));
+  return [
+    gauge("komari_cpu_usage_ratio", "Busy time of all cores since the previous report.", [
+      one(snapshot.cpuPercent === undefined ? undefined : snapshot.cpuPercent / 100),
+    ]),
+    gauge("node_load1", "1m load average.", [one(load?.oneMinute)]),
+    gauge("node_load5", "5m load average.", [one(load?.fiveMinutes)]),
+    gauge("node_load15", "15m load average.", [one(load?.fifteenMinutes)]),
+    gauge("node_memory_MemTotal_bytes", "Memory of the machine, or the container's limit.", [
+      one(snapshot.memory?.totalBytes),
+    ]),
+    gauge("komari_memory_used_bytes", "Used memory as reported, by the configured mode.", [
+      one(snapshot.memory?.usedBytes),
+    ]),
+    gauge("node_memory_SwapTotal_bytes", "Swap of the machine, or the container's limit.", [
+      one(snapshot.swap?.totalBytes),
+    ]),
+    gauge("komari_swap_used_bytes", "Used swap as reported.", [one(snapshot.swap?.usedBytes)]),
+    gauge("komari_disk_total_bytes", "Size of all counted file systems, each once.", [
+      one(snapshot.disk?.totalBytes),
+    ]),
+    gauge("komari_disk_used_bytes", "Used space of all counted file systems.", [
+      one(snapshot.disk?.usedBytes),
+    ]),
+    gauge("node_filesystem_size_bytes", "Filesystem size in bytes.", sizes((use) => use.blocks)),
+    gauge(
+      "node_filesystem_free_bytes",
+      "Filesystem free space in bytes.",
+      sizes((use) => use.freeBlocks),
+    ),
+    gauge(
+      "node_filesystem_avail_bytes",
+      "Filesystem space available to non-root users in bytes.",
+      sizes((use) => use.availableBlocks),
+    ),
+    {
+      name: "node_network_receive_bytes",
+      type: "counter",
+      help: "Network device statistic receive_bytes.",
+      samples: devices(({ receivedBytes }) => receivedBytes),
+    },
+    {
+      name: "node_network_transmit_bytes",
+      type: "counter",
+      help: "Network device statistic transmit_bytes.",
+      samples: devices(({ sentBytes }) => sentBytes),
+    },
+    gauge("komari_traffic_bytes", "Reported total of traffic: since boot, or of the month.", [
+      one(traffic?.receivedBytes, { direction: "receive" }),
+      one(traffic?.sentBytes, { direction: "transmit" }),
+    ]),
+    gauge("komari_network_bytes_per_second", "Reported network speed.", [
+      one(traffic?.receivedBytesPerSecond, { direction: "receive" }),
+      one(traffic?.sentBytesPerSecond, { direction: "transmit" }),
+    ]),
+    gauge("komari_connections", "Sockets of both IP versions, in every state.", [
+      one(connections?.tcp, { protocol: "tcp" }),
+      one(connections?.udp, { protocol: "udp" }),
+    ]),
+    gauge("node_processes_pids", "Number of PIDs.", [one(snapshot.processes)]),
+    gauge("node_boot_time_seconds", "Node boot time, in unixtime.", [
+      one(uptimeSeconds === undefined ? undefined : Math.round(atMs / 1000 - uptimeSeconds)),
+    ]),
+    ...gpuMetrics(gpus),
+    gauge(
+      "komari_unmeasured",
+      "1 for each metric that the last report could not measure.",
+      // Two cards of one name fail by one name.
+      [...new Set(snapshot.failures)].map((failure) => ({
+        labels: { metric: failure.replace(/^cannot measure /, "") },
+        value: 1,
+      })),
+    ),
+    gauge("komari_measured_timestamp_seconds", "Time of these measurements, in unixtime.", [
+      one(atMs / 1000),
+    ]),
+    info("komari_machine", "Facts about the machine.", {
+      arch: facts.arch,
+      cpu: facts.cpuName,
+      os: facts.osName,
+      kernel: facts.kernelVersion,
+      virtualization: facts.virtualization,
+    }),
+  ];
+}
+
+function gpuMetrics(gpus: readonly Gpu[]): MetricFamily[] {
+  const values = (value: (gpu: Gpu) => number | undefined) =>
+    gpus.map((gpu, index) => one(value(gpu), { gpu: String(index), name: gpu.name }));
+  const memory = (value: (memory: Usage) => number) =>
+    values((gpu) => gpu.memory && value(gpu.memory));
+  return [
+    gauge(
+      "komari_gpu_usage_ratio",
+      "Utilization of a graphics card.",
+      values(({ usePercent }) => usePercent === undefined ? undefined : usePercent / 100),
+    ),
+    gauge(
+      "komari_gpu_memory_total_bytes",
+      "Memory of a graphics card.",
+      memory(({ totalBytes }) => totalBytes),
+    ),
+    gauge(
+      "komari_gpu_memory_used_bytes",
+      "Used memory of a graphics card.",
+      memory(({ usedBytes }) => usedBytes),
+    ),
+    gauge(
+      "komari_gpu_temperature_celsius",
+      "Temperature of a graphics card.",
+      values(({ temperatureCelsius }) => temperatureCelsius),
+    ),
+  ];
+}
+
+/** Makes a gauge of those samples that have a value. */
+export function gauge(
+  name: string,
+  help: string,
+  samples: readonly (Sample | undefined)[],
+): MetricFamily {
+  return { name, type: "gauge", help, samples: samples.filter((it) => it !== undefined) };
+}
+
+/** Makes a family whose only sample is 1 and carries labels. */
+export function info(name: string, help: string, labels: Labels): MetricFamily {
+  return { name, type: "info", help, samples: [{ labels, value: 1 }] };
+}
+
+/** Makes a sample, or none without a value. */
+export function one(value: number | undefined, labels?: Labels): Sample | undefined {
+  return value === undefined ? undefined : { labels, value };
+}
+
+/** Upper bounds of the buckets, in seconds; a probe is lost after 3 s. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.5] as const;
+
+/** Number of probes that are kept; the panel's tasks alone are bounded too. */
+const MAX_PROBES = 1_000;
+
+interface ProbeSeries {
+  readonly labels: Labels;
+  /** Runs by bucket, the last one without an upper bound. */
+  readonly counts: number[];
+  sumSeconds: number;
+  lost: number;
+  isScheduled: boolean;
+}
+
+/** Identifies a probe at its panel. */
+export interface ProbeId {
+  /** The panel's host and path. */
+  readonly panel: string;
+  readonly taskId: number;
+}
+
+/** Collects the results of probes as histograms. */
+export class ProbeHistograms {
+  readonly #series = new Map<string, ProbeSeries>();
+
+  /** Makes a panel's scheduled probes known, and forgets those that are scheduled no more. */
+  schedule(panel: string, tasks: readonly ProbeTask[]): void {
+    const scheduled = new Set(tasks.map(({ id }) => keyOf({ panel, taskId: id })));
+    for (const [key, { isScheduled, labels }] of this.#series) {
+      if (isScheduled && labels.panel === panel && !scheduled.has(key)) this.#series.delete(key);
+    }
+    for (const { id, kind, target } of tasks) {
+      this.define({ panel, taskId: id, kind, target }, { isScheduled: true });
+    }
+  }
+
+  /** Makes a probe known by its target; one with another kind or target starts at 0. */
+  define(
+    probe: ProbeId & { readonly kind: ProbeKind; readonly target: string },
+    { isScheduled = false } = {},
+  ): void {
+    const { panel, taskId, kind } = probe;
+    const target = targetLabel(kind, probe.target);
+    const key = keyOf(probe);
+    const known = this.#series.get(key);
+    if (known?.labels.target === target && known.labels.kind === kind) {
+      known.isScheduled ||= isScheduled;
+      return;
+    }
+    this.#series.delete(key);
+    this.#series.set(key, {
+      labels: { panel, task: String(taskId), kind, target },
+      counts: Array<number>(BUCKETS.length + 1).fill(0),
+      sumSeconds: 0,
+      lost: 0,
+      isScheduled,
+    });
+    const [oldest] = this.#series.keys();
+    if (this.#series.size > MAX_PROBES && oldest !== undefined) this.#series.delete(oldest);
+  }
+
+  /** Adds a result; that of an unknown probe is ignored. */
+  observe(panel: string, { taskId, valueMs }: ProbeResult): void {
+    const series = this.#series.get(keyOf({ panel, taskId }));
+    if (series === undefined) return;
+    if (valueMs < 0) {
+      series.lost++;
+      return;
+    }
+    const seconds = valueMs / 1000;
+    const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
+    const index = bucket === -1 ? BUCKETS.length : bucket;
+    series.counts[index] = (series.counts[index] ?? 0) + 1;
+    series.sumSeconds += seconds;
+  }
+
+  /** The histograms, and the number of lost probes. */
+  families(): MetricFamily[] {
+    const series = [...this.#series.values()];
+    return [
+      {
+        name: "komari_probe_duration_seconds",
+        type: "histogram",
+        help: "Duration of probes that were not lost.",
+        samples: series.flatMap(histogramSamples),
+      },
+      {
+        name: "komari_probe_lost",
+        type: "counter",
+        help: "Probes without an answer.",
+        samples: series.map(({ labels, lost }) => ({ labels, value: lost })),
+      },
+    ];
+  }
+}
+
+function histogramSamples({ labels, counts, sumSeconds }: ProbeSeries): Sample[] {
+  let count = 0;
+  const buckets = counts.map((runs, index): Sample => {
+    count += runs;
+    const le = String(BUCKETS[index] ?? "+Inf");
+    return { suffix: "_bucket", labels: { ...labels, le }, value: count };
+  });
+  return [
+    ...buckets,
+    { suffix: "_sum", labels, value: sumSeconds },
+    { suffix: "_count", labels, value: count },
+  ];
+}
+
+function keyOf({ panel, taskId }: ProbeId): string {
+  return `${taskId} ${panel}`;
+}
+
+/** A target without user, query and fragment, which may hold secrets. */
+function targetLabel(kind: ProbeKind, text: string): string {
+  try {
+    const target = parseProbeTarget(kind, text);
+    if (target.kind === "http") return target.url.origin + target.url.pathname;
+    return target.kind === "icmp" ? target.host : `${bracketed(target.host)}:${target.port}`;
+  } catch {
+    return "invalid";
+  }
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

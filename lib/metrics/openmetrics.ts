@@ -1,0 +1,88 @@
+/**
+ * Text formats of Prometheus: OpenMetrics 1.0, and version 0.0.4 for scrapers that don't ask for it.
+ *
+ * `prom-client` is not used: it is CommonJS and requires `node:util`, which a bundle for the browser
+ * platform can't load; a bundle that can costs 4 MB of memory even where nothing is served.
+ *
+ * @module
+ */
+
+/** Labels of a sample; `undefined` leaves a label out. */
+export type Labels = Readonly<Record<string, string | undefined>>;
+
+/** One value of a family. */
+export interface Sample {
+  /** Follows the family's name: `_bucket`, `_sum`, `_count`; absent for a plain value. */
+  readonly suffix?: string;
+  readonly labels?: Labels;
+  readonly value: number;
+}
+
+/** A metric with all its samples. */
+export interface MetricFamily {
+  /** Name without `_total` and `_info`, which follow from the type. */
+  readonly name: string;
+  readonly type: "gauge" | "counter" | "histogram" | "info";
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
+
+/** A text format. */
+export type MetricsFormat = "openmetrics" | "text";
+
+/** The media types of the formats. */
+export const CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+  text: "text/plain; version=0.0.4; charset=utf-8",
+};
+
+/** What a type appends to the name of its samples. */
+const SUFFIXES = { gauge: "", counter: "_total", histogram: "", info: "_info" } as const;
+
+/** Formats families; those without samples are left out. */
+export function formatMetrics(families: readonly MetricFamily[], format: MetricsFormat): string {
+  const lines: string[] = [];
+  for (const { name, type, help, samples } of families) {
+    if (samples.length === 0) continue;
+    const sampleName = `${name}${SUFFIXES[type]}`;
+    // The older format knows no infos, and names counters as their samples.
+    const family = format === "openmetrics" ? name : sampleName;
+    const familyType = format === "text" && type === "info" ? "gauge" : type;
+    lines.push(`# HELP ${family} ${escapeHelp(help, format)}`, `# TYPE ${family} ${familyType}`);
+    for (const { suffix = "", labels = {}, value } of samples) {
+      lines.push(`${sampleName}${suffix}${formatLabels(labels)} ${formatValue(value)}`);
+    }
+  }
+  if (format === "openmetrics") lines.push("# EOF");
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function formatLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}="${escapeText(value)}"`]
+  );
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+/** The older format takes quotes in a help text as they are. */
+function escapeHelp(text: string, format: MetricsFormat): string {
+  return format === "openmetrics" ? escapeText(text) : escapeLine(text);
+}
+
+function escapeText(text: string): string {
+  return escapeLine(text).replaceAll('"', '\\"');
+}
+
+function escapeLine(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+}
+
+function formatValue(value: number): string {
+  if (value === Infinity) return "+Inf";
+  return value === -Infinity ? "-Inf" : String(value);
+}
+
+/** The format that an `Accept` header asks for. */
+export function acceptedFormat(accept: string): MetricsFormat {
+  return /\bapplication\/openmetrics-text\b/.test(accept) ? "openmetrics" : "text";
+}

@@ -1,0 +1,181 @@
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { createClock } from "@sinonjs/fake-timers";
+import { MetricsEndpoint, type MetricsEndpointOptions } from "../../lib/agent/metrics_endpoint.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
+import { openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import type { ProbeResult } from "../../lib/types.ts";
+import { FakeMachine } from "../metrics/fake_machine.ts";
+import { complaints, hasPromtool, openMetricsSamples } from "../metrics/promtool.ts";
+
+/** An endpoint of a recorded machine, whose clock and timers stand until they are moved. */
+class World implements AsyncDisposable {
+  readonly endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 });
+  readonly clock = createClock();
+  nowMs = 1_000_000;
+  snapshots = 0;
+  readonly #ended = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor() {
+    const host = new FakeMachine("debian-vm");
+    const machine = openLinuxMachine(host, new KernelLookup(host), {
+      ...{ includeNics: [], excludeNics: [], includeMountPoints: [] },
+      ...{ memoryMode: "htop", arch: host.description.arch },
+    });
+    const options: MetricsEndpointOptions = {
+      collectors: machine.collectors,
+      facts: () => machine.readFacts(),
+      takeSnapshot: () => {
+        this.snapshots++;
+        return takeSnapshot(machine.collectors);
+      },
+      nowMs: () => this.nowMs,
+      timers: this.clock,
+    };
+    this.endpoint.setSnapshot(options.takeSnapshot(), this.nowMs);
+    this.#running = this.endpoint.run({ ...options, signal: this.#ended.signal });
+  }
+
+  connect(): Promise<Deno.TcpConn> {
+    return Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(this.endpoint.url).port) });
+  }
+
+  /** Sends a request as it is, and gives everything that comes back. */
+  async ask(request: string): Promise<string> {
+    using connection = await this.connect();
+    await connection.write(new TextEncoder().encode(request));
+    return await new Response(connection.readable).text();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort();
+    await this.#running;
+  }
+}
+
+Deno.test("MetricsEndpoint serves both formats on /metrics, without a second look at the machine", async () => {
+  await using world = new World();
+  const text = await world.ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  assertMatch(text, /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; version=0\.0\.4/);
+  assertMatch(text, /^node_load1 1\.18$/m);
+  assertMatch(text, /^node_network_receive_bytes_total\{device="eth0"\} 329660166$/m);
+  assertMatch(text, /^node_filesystem_size_bytes\{device="\/dev\/vda",.*\} 270553174016$/m);
+  const open = await world.ask(
+    "GET /metrics?x=y HTTP/1.1\r\naccept: application/openmetrics-text; version=1.0.0\r\n\r\n",
+  );
+  assertStringIncludes(open, "Content-Type: application/openmetrics-text; version=1.0.0");
+  assertMatch(open, /^# TYPE node_network_receive_bytes counter$/m);
+  assertEquals(open.endsWith("# EOF\n"), true);
+  assertEquals(world.snapshots, 1);
+});
+
+Deno.test("MetricsEndpoint measures for a scrape only if the last report is old", async () => {
+  await using world = new World();
+  world.nowMs += 15_000;
+  await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
+  assertEquals(world.snapshots, 1);
+  world.nowMs += 1;
+  const text = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
+  assertEquals(world.snapshots, 2);
+  assertMatch(text, /^komari_measured_timestamp_seconds 1015\.001$/m);
+});
+
+Deno.test("MetricsEndpoint refuses everything else", async () => {
+  await using world = new World();
+  for (
+    const [request, status] of [
+      ["GET / HTTP/1.1\r\n\r\n", "404"],
+      ["GET /metrics/ HTTP/1.1\r\n\r\n", "404"],
+      ["POST /metrics HTTP/1.1\r\n\r\n", "405"],
+      ["GET http://x/metrics HTTP/1.1\r\n\r\n", "400"],
+      ["nonsense\r\n\r\n", "400"],
+      [`GET /metrics HTTP/1.1\r\nA: ${"x".repeat(9_000)}`, "431"],
+    ] as const
+  ) assertEquals((await world.ask(request)).slice(9, 12), status, request.slice(0, 40));
+  const head = await world.ask("HEAD /metrics HTTP/1.1\r\n\r\n");
+  assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
+});
+
+Deno.test("MetricsEndpoint serves 8 connections at a time, each for a limited time", async () => {
+  await using world = new World();
+  const idle = await Promise.all(Array.from({ length: 8 }, () => world.connect()));
+  // Served only after those before it.
+  using ninth = await world.connect();
+  assertEquals(await ninth.read(new Uint8Array(1)).catch(() => null), null);
+  assertEquals(world.clock.countTimers(), 8);
+  world.clock.tick(5_000);
+  for (const connection of idle) {
+    assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
+    connection.close();
+  }
+  assertStringIncludes(await world.ask("GET /metrics HTTP/1.1\r\n\r\n"), "200 OK");
+});
+
+Deno.test("MetricsEndpoint includes probes and the state of panels", async () => {
+  await using world = new World();
+  const { endpoint } = world;
+  endpoint.setSandbox("sealed");
+  const health = { panel: "p.example", sinceMs: 0, failures: 2, probes: 1 };
+  endpoint.addPanel({ health: () => ({ ...health, transport: "v2 WebSocket" }) });
+  endpoint.addPanel({ health: () => ({ ...health, panel: "q.example" }) });
+  const passedOn: string[] = [];
+  const probes = endpoint.watchProbes("p.example", {
+    update: (tasks) => passedOn.push(`update ${tasks.length}`),
+    runOnce: ({ taskId }) => passedOn.push(`once ${taskId}`),
+    stop: () => passedOn.push("stop"),
+  });
+  probes.update([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
+  probes.runOnce({ kind: "probe", taskId: 2, probe: "tcp", target: "h:443" });
+  probes.stop();
+  assertEquals(passedOn, ["update 1", "once 2", "stop"]);
+  const result = (taskId: number, valueMs: number): ProbeResult => {
+    return { taskId, kind: "icmp", valueMs, finishedAt: new Date(0) };
+  };
+  endpoint.observe("p.example", result(1, 10));
+  endpoint.observe("p.example", result(2, -1));
+  const text = await world.ask("GET /metrics HTTP/1.1\r\n\r\n");
+  const shown = text.split("\n").filter((line) =>
+    /^komari_(panel|agent|probe_(lost|.*count))/.test(line)
+  );
+  assertEquals(shown, [
+    'komari_probe_duration_seconds_count{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 1',
+    'komari_probe_duration_seconds_count{panel="p.example",task="2",kind="tcp",target="h:443"} 0',
+    'komari_probe_lost_total{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0',
+    'komari_probe_lost_total{panel="p.example",task="2",kind="tcp",target="h:443"} 1',
+    'komari_agent_info{version="0.1.0",sandbox="sealed"} 1',
+    'komari_panel_up{panel="p.example"} 1',
+    'komari_panel_up{panel="q.example"} 0',
+    'komari_panel_transport{panel="p.example",transport="v2 WebSocket"} 1',
+    'komari_panel_failures{panel="p.example"} 2',
+    'komari_panel_failures{panel="q.example"} 2',
+  ]);
+});
+
+Deno.test("MetricsEndpoint names the address that it can't use", async () => {
+  await using world = new World();
+  const port = Number(new URL(world.endpoint.url).port);
+  assertThrows(
+    () => new MetricsEndpoint({ hostname: "127.0.0.1", port }),
+    UsageError,
+    `Cannot serve metrics on 127.0.0.1 port ${port}: `,
+  );
+});
+
+Deno.test({
+  name: "MetricsEndpoint serves what Prometheus reads" +
+    (hasPromtool ? "" : " (skipped: it needs promtool, of Debian's package prometheus)"),
+  ignore: !hasPromtool,
+  async fn() {
+    await using world = new World();
+    const body = async (accept: string) => {
+      const response = await fetch(world.endpoint.url, { headers: { accept } });
+      return await response.text();
+    };
+    assertEquals(await complaints(await body("text/plain")), []);
+    const open = await body("application/openmetrics-text");
+    const samples = open.split("\n").filter((line) => /^[^#]/.test(line)).length;
+    assertEquals(await openMetricsSamples(open), samples);
+  },
+});

@@ -1,0 +1,165 @@
+import { assertEquals } from "@std/assert";
+import { machineMetrics, ProbeHistograms } from "../../lib/metrics/exported_metrics.ts";
+import { formatMetrics, type MetricFamily } from "../../lib/metrics/openmetrics.ts";
+import type { ProbeResult, Snapshot } from "../../lib/types.ts";
+
+function lines(families: readonly MetricFamily[]): string[] {
+  return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
+}
+
+function linesOf(snapshot: Snapshot): string[] {
+  return lines(machineMetrics({
+    snapshot,
+    atMs: 1_795_616_763_000,
+    facts: { arch: "amd64" },
+    interfaces: new Map([["eth0", { sentBytes: 5, receivedBytes: 6 }]]),
+    fileSystems: [{
+      mountPoint: "/",
+      type: "ext4",
+      source: "/dev/sda1",
+      use: { blockSizeBytes: 4096, blocks: 10, freeBlocks: 5, availableBlocks: 4 },
+    }],
+  }));
+}
+
+Deno.test("machineMetrics() has the reported values in base units", () => {
+  const found = linesOf({
+    cpuPercent: 25,
+    memory: { totalBytes: 100, usedBytes: 40 },
+    swap: { totalBytes: 50, usedBytes: 10 },
+    disk: { totalBytes: 1000, usedBytes: 300 },
+    load: { oneMinute: 1.5, fiveMinutes: 2, fifteenMinutes: 3 },
+    traffic: {
+      sentBytes: 7,
+      receivedBytes: 8,
+      sentBytesPerSecond: 1,
+      receivedBytesPerSecond: 2,
+    },
+    connections: { tcp: 3, udp: 4 },
+    uptimeSeconds: 63.5,
+    processes: 9,
+    gpus: [{
+      name: "GPU",
+      usePercent: 50,
+      memory: { totalBytes: 64, usedBytes: 32 },
+      temperatureCelsius: 71.5,
+    }],
+    failures: ["cannot measure load"],
+  });
+  assertEquals(found, [
+    "komari_cpu_usage_ratio 0.25",
+    "node_load1 1.5",
+    "node_load5 2",
+    "node_load15 3",
+    "node_memory_MemTotal_bytes 100",
+    "komari_memory_used_bytes 40",
+    "node_memory_SwapTotal_bytes 50",
+    "komari_swap_used_bytes 10",
+    "komari_disk_total_bytes 1000",
+    "komari_disk_used_bytes 300",
+    'node_filesystem_size_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 40960',
+    'node_filesystem_free_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 20480',
+    'node_filesystem_avail_bytes{device="/dev/sda1",fstype="ext4",mountpoint="/"} 16384',
+    'node_network_receive_bytes_total{device="eth0"} 6',
+    'node_network_transmit_bytes_total{device="eth0"} 5',
+    'komari_traffic_bytes{direction="receive"} 8',
+    'komari_traffic_bytes{direction="transmit"} 7',
+    'komari_network_bytes_per_second{direction="receive"} 2',
+    'komari_network_bytes_per_second{direction="transmit"} 1',
+    'komari_connections{protocol="tcp"} 3',
+    'komari_connections{protocol="udp"} 4',
+    "node_processes_pids 9",
+    "node_boot_time_seconds 1795616700",
+    'komari_gpu_usage_ratio{gpu="0",name="GPU"} 0.5',
+    'komari_gpu_memory_total_bytes{gpu="0",name="GPU"} 64',
+    'komari_gpu_memory_used_bytes{gpu="0",name="GPU"} 32',
+    'komari_gpu_temperature_celsius{gpu="0",name="GPU"} 71.5',
+    'komari_unmeasured{metric="load"} 1',
+    "komari_measured_timestamp_seconds 1795616763",
+    'komari_machine_info{arch="amd64"} 1',
+  ]);
+});
+
+Deno.test("machineMetrics() leaves out what was not measured, instead of 0", () => {
+  const found = linesOf({ failures: ["cannot measure memory"] });
+  assertEquals(found.filter((line) => /load|memory|swap|cpu_usage/.test(line)), [
+    'komari_unmeasured{metric="memory"} 1',
+  ]);
+});
+
+function result(taskId: number, valueMs: number): ProbeResult {
+  return { taskId, kind: "tcp", valueMs, finishedAt: new Date(0) };
+}
+
+Deno.test("ProbeHistograms.observe() counts results by duration, and lost ones apart", () => {
+  const probes = new ProbeHistograms();
+  probes.schedule("p", [{ id: 1, kind: "tcp", target: "[::1]:443", intervalSeconds: 60 }]);
+  for (const ms of [5, 5, 120, 2_000, -1]) probes.observe("p", result(1, ms));
+  probes.observe("p", result(2, 5));
+  probes.observe("other", result(1, 5));
+  const labels = 'panel="p",task="1",kind="tcp",target="[::1]:443"';
+  const counts = Object.entries({
+    ...{ "0.001": 0, "0.0025": 0, "0.005": 2, "0.01": 2, "0.025": 2, "0.05": 2, "0.1": 2 },
+    ...{ "0.25": 3, "0.5": 3, "1.5": 3, "+Inf": 4 },
+  });
+  assertEquals(
+    new Set(lines(probes.families())),
+    new Set([
+      ...counts.map(([le, count]) =>
+        `komari_probe_duration_seconds_bucket{${labels},le="${le}"} ${count}`
+      ),
+      `komari_probe_duration_seconds_sum{${labels}} 2.13`,
+      `komari_probe_duration_seconds_count{${labels}} 4`,
+      `komari_probe_lost_total{${labels}} 1`,
+    ]),
+  );
+});
+
+Deno.test("ProbeHistograms.define() shows no user, query or fragment of a target", () => {
+  const probes = new ProbeHistograms();
+  const targets = ["https://h.example/a?token=secret#secret", "http://me:secret@h.example/"];
+  for (const [taskId, target] of targets.entries()) {
+    probes.define({ panel: "p", taskId, kind: "http", target });
+  }
+  probes.define({ panel: "p", taskId: 9, kind: "icmp", target: "1.1.1.1" });
+  const shown = lines(probes.families()).filter((line) => line.includes("lost"));
+  assertEquals(shown.map((line) => /target="([^"]*)"/.exec(line)?.[1]), [
+    "https://h.example/a",
+    "invalid",
+    "1.1.1.1",
+  ]);
+});
+
+Deno.test("ProbeHistograms.schedule() forgets probes that are scheduled no more", () => {
+  const probes = new ProbeHistograms();
+  const task = (id: number) => ({
+    id,
+    kind: "icmp" as const,
+    target: `h${id}`,
+    intervalSeconds: 1,
+  });
+  probes.schedule("p", [task(1), task(2)]);
+  probes.schedule("q", [task(1)]);
+  probes.define({ panel: "p", taskId: 5, kind: "icmp", target: "ordered" });
+  probes.schedule("p", [task(2)]);
+  const shown = lines(probes.families()).filter((line) => line.includes("lost"));
+  assertEquals(shown.map((line) => /panel="(.)",task="(.)"/.exec(line)?.slice(1).join("")), [
+    "p2",
+    "q1",
+    "p5",
+  ]);
+});
+
+Deno.test("ProbeHistograms.define() starts at 0 when the target changes, and keeps 1,000 probes", () => {
+  const probes = new ProbeHistograms();
+  probes.define({ panel: "p", taskId: 1, kind: "icmp", target: "a" });
+  probes.observe("p", result(1, -1));
+  probes.define({ panel: "p", taskId: 1, kind: "icmp", target: "a" });
+  assertEquals(lines(probes.families()).at(-1)?.endsWith(" 1"), true);
+  probes.define({ panel: "p", taskId: 1, kind: "icmp", target: "b" });
+  assertEquals(lines(probes.families()).at(-1)?.endsWith(" 0"), true);
+  for (let taskId = 2; taskId < 1_100; taskId++) {
+    probes.define({ panel: "p", taskId, kind: "icmp", target: "a" });
+  }
+  assertEquals(lines(probes.families()).filter((line) => line.includes("lost")).length, 1_000);
+});
