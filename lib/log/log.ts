@@ -19,7 +19,7 @@ import { redactQueries, redactSecrets } from "./redact.ts";
 const ROOT = "komari-agent";
 
 /** The rooms that log. */
-export type LogRoom = "agent" | "panel" | "probe" | "remote" | "update";
+export type LogRoom = "agent" | "net" | "panel" | "probe" | "remote" | "update";
 
 /** The rooms whose lines a panel or the network can cause. */
 const LIMITED_ROOMS: ReadonlySet<string> = new Set<LogRoom>(["panel", "probe", "remote"]);
@@ -147,13 +147,30 @@ function localTimeOf(record: LogRecord): string {
 }
 
 function formatJson(record: LogRecord, options: LogOptions): string {
-  return JSON.stringify({
+  const { panel, ...fields } = fieldsOf(record, options);
+  const fixed = {
     time: timeOf(record),
     level: record.level,
     room: roomOf(record),
-    panel: panelOf(record),
+    panel: panelOf(record) ?? panel,
     message: messageOf(record, options),
-  });
+  };
+  // These come first, and no property of an event replaces them.
+  return JSON.stringify({ ...fixed, ...fields, ...fixed });
+}
+
+/** Properties that repeat the message, or that are fields already. */
+const HIDDEN_FIELDS: ReadonlySet<string> = new Set(["text", "panelName"]);
+
+/** The properties of an event, as the documentation names them; texts are as safe as the message. */
+function fieldsOf(record: LogRecord, options: LogOptions): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(record.properties).filter(([name]) => !HIDDEN_FIELDS.has(name))
+      .map(([name, value]) => {
+        if (typeof value === "number" || typeof value === "boolean") return [name, value];
+        return [name, value === undefined ? undefined : safeText([value], options)];
+      }),
+  );
 }
 
 function timeOf(record: LogRecord): string {
@@ -170,12 +187,20 @@ function panelOf({ properties: { panelName } }: LogRecord): string | undefined {
 }
 
 function messageOf(record: LogRecord, options: LogOptions): string {
-  const text = record.message.map((part) =>
-    part instanceof Error ? describeError(part) : `${part}`
-  );
+  return safeText(record.message, options);
+}
+
+/** Text without secrets, in one line. */
+function safeText(parts: readonly unknown[], options: LogOptions): string {
+  const text = parts.map((part) => part instanceof Error ? describeError(part) : `${part}`);
   // One event is one line: text of a panel or a kernel may hold line feeds and control characters.
   return redactSecrets(text.join(""), options.secrets).replace(
     /[\p{Cc}\p{Cf}\u2028\u2029]+/gu,
     " ",
   );
+}
+
+/** Milliseconds for a log line: with one decimal below 10, whole above. */
+export function roundMs(ms: number): number {
+  return ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms);
 }

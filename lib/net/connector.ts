@@ -1,3 +1,4 @@
+import { getLogger, roundMs } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { closeQuietly } from "./byte_stream.ts";
 import { type NameServerAddress, NameServerResolver, SystemResolver } from "./dns.ts";
@@ -38,6 +39,7 @@ export class Connector {
   readonly #preferFamily: 4 | 6 | undefined;
   readonly #resolver: Pick<SystemResolver, "resolveAll"> | undefined;
   readonly #connect: Connect | undefined;
+  readonly #log = getLogger("net");
 
   constructor(options: ConnectorOptions) {
     const { preferFamily, nameServer, resolver, connect } = options;
@@ -76,11 +78,19 @@ export class Connector {
     const { signal } = call;
     const resolver = this.#resolver ?? new SystemResolver();
     try {
+      const startedAtMs = performance.now();
       const found = await withTimeout(
         (signal) => resolver.resolveAll(host, { signal }),
         { timeoutMs: LOOKUP_MS, signal },
       );
-      return this.#ordered(found).slice(0, ADDRESSES_LIMIT);
+      const addresses = this.#ordered(found).slice(0, ADDRESSES_LIMIT);
+      this.#log.debug("Resolved {host} in {ms} ms: {addresses}", {
+        event: "resolved",
+        host,
+        addresses: addresses.join(", "),
+        ms: roundMs(performance.now() - startedAtMs),
+      });
+      return addresses;
     } catch (cause) {
       signal.throwIfAborted();
       throw lookupFailure(host, { ...call, cause });

@@ -1,3 +1,4 @@
+import { getLogger, roundMs } from "../log/log.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./byte_stream.ts";
@@ -15,6 +16,7 @@ export class NetDialer implements Dialer {
   readonly #connector: Connector;
   readonly #proxies: Proxies;
   readonly #tls: Tls;
+  readonly #log = getLogger("net");
 
   /** @throws {RangeError} When a proxy's URL can't be used; the message has no password. */
   constructor(options: DialerOptions = {}) {
@@ -27,9 +29,12 @@ export class NetDialer implements Dialer {
     const { isSecure, target } = serverOf(url);
     const { connection, forward } = await this.connect(url, { signal });
     try {
-      const stream = isSecure
-        ? await this.#tls.start(connection, { ...target, signal })
-        : new ConnectionStream(connection);
+      if (!isSecure) return { stream: new ConnectionStream(connection), forward };
+      const startedAtMs = performance.now();
+      const stream = await this.#tls.start(connection, { ...target, signal });
+      const { host } = target;
+      const ms = roundMs(performance.now() - startedAtMs);
+      this.#log.debug("TLS with {host} in {ms} ms", { event: "tls", host, ms });
       return { stream, forward };
     } catch (error) {
       closeQuietly(connection);
@@ -49,9 +54,19 @@ export class NetDialer implements Dialer {
     const { target } = serverOf(url);
     const connector = this.#connector;
     const proxy = this.proxyFor(url);
+    const startedAtMs = performance.now();
     const connection = proxy
       ? await connector.connect(proxy, { signal, role: "the proxy" })
       : await connector.connect(target, { signal });
+    const { hostname: address } = connection.remoteAddr;
+    this.#log.debug("Connected to {host} port {port} at {address} by IPv{family} in {ms} ms", {
+      event: "connected",
+      host: proxy?.host ?? target.host,
+      port: proxy?.port ?? target.port,
+      address,
+      family: address.includes(":") ? 6 : 4,
+      ms: roundMs(performance.now() - startedAtMs),
+    });
     try {
       if (proxy?.kind === "http" && url.protocol === "http:") {
         const authorization = basicAuthorization(proxy);

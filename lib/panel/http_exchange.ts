@@ -1,4 +1,4 @@
-import { describeError } from "../log/log.ts";
+import { describeError, getLogger, roundMs } from "../log/log.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
 import { withTimeout } from "../net/timeout.ts";
@@ -38,14 +38,23 @@ export function createPanelFetch(
   client: Pick<HttpClient, "request">,
   headers: readonly (readonly [string, string])[],
 ): PanelFetch {
+  const log = getLogger("panel");
   return async (call, signal) => {
     const { name, timeoutMs, ...rest } = call;
     const request = { ...rest, headers: [...headers, ...rest.headers] };
+    const startedAtMs = performance.now();
     try {
       const { status, text, headers } = await withTimeout(
         (signal) => client.request(request, { signal }),
         { timeoutMs, signal },
       );
+      log.debug("Status {status} in {ms} ms: {call}, {sentBytes} bytes sent", {
+        event: "call",
+        call: name,
+        status,
+        ms: roundMs(performance.now() - startedAtMs),
+        sentBytes: rest.body?.length ?? 0,
+      });
       return { status, text, location: headers.get("location") };
     } catch (cause) {
       signal.throwIfAborted();

@@ -1,3 +1,4 @@
+import { roundMs } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import { AnswerTimeout } from "./answer_timeout.ts";
@@ -132,7 +133,13 @@ export class PanelLink {
       settings: this.#parts.settings,
     });
     this.#state = state;
-    if (state.transport !== before) this.#onTransportChange(state.transport);
+    if (state.transport !== before) {
+      this.#parts.log.debug(
+        `Transport is ${state.transport ?? "none"}, was ${before ?? "none"}: ${event.kind}`,
+        { event: "transport", transport: state.transport, before, reason: event.kind },
+      );
+      this.#onTransportChange(state.transport);
+    }
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -226,8 +233,12 @@ export class PanelLink {
       const report = this.#parts.createReport();
       const sentAtMs = performance.now();
       const events = await this.#send(report, { transport, timeoutMs, signal: calls });
+      const answerMs = performance.now() - sentAtMs;
       // A report of version 1 by WebSocket is not answered.
-      if (transport !== "v1 WebSocket") this.#answerTimeout.record(performance.now() - sentAtMs);
+      if (transport !== "v1 WebSocket") this.#answerTimeout.record(answerMs);
+      const ms = roundMs(answerMs);
+      const fields = { event: "report", transport, ms };
+      this.#parts.log.debug(`Report accepted by ${transport} in ${ms} ms`, fields);
       if (isTrial) this.#linkLog.transportFound(transport);
       this.#linkLog.accepted(transport);
       this.#parts.onAccepted(intervalMs);

@@ -1,4 +1,4 @@
-import { getLogger } from "../log/log.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** A change of an outage that is worth a log line. */
@@ -129,14 +129,18 @@ export class PanelLog {
   failed(call: string, error: unknown): void {
     this.#listener.onOutcome?.(error);
     const event = this.#outages.failed(call, error);
-    if (event !== undefined) this.#log.warning("{text}; trying again", { text: event.text });
+    if (event === undefined) return;
+    const fields = { event: `outage ${event.kind}`, call, error: describeError(error) };
+    this.#log.warning("{text}; trying again", { text: event.text, ...fields });
   }
 
   /** Records a successful call. */
   succeeded(call: string): void {
     this.#listener.onOutcome?.(undefined);
     const event = this.#outages.succeeded(call);
-    if (event !== undefined) this.#log.info("{text}", { text: event.text });
+    if (event !== undefined) {
+      this.#log.info("{text}", { text: event.text, event: "outage ended", call });
+    }
   }
 
   /** Logs a line. */
@@ -144,9 +148,9 @@ export class PanelLog {
     this.#log.info("{text}", { text });
   }
 
-  /** Logs a line of the level debug. */
-  debug(text: string): void {
-    this.#log.debug("{text}", { text });
+  /** Logs a line of the level debug; the JSON format has the fields too. */
+  debug(text: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#log.debug("{text}", { text, ...fields });
   }
 
   /** Logs an error. */

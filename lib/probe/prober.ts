@@ -67,10 +67,15 @@ export class Prober {
       (signal) => this.#run(target, { addresses, signal }),
       { ...options, kind, before },
     );
-    if (!measured.lost) return measured.ms;
+    if (!measured.lost) {
+      const { ms } = measured;
+      this.#log.debug("{kind} probe of {host}: {ms} ms", { event: "probe", kind, host, ms });
+      return ms;
+    }
     const { reason } = measured;
     if (reason instanceof ProbeRefusedError) this.#logRefusal(reason.message);
     this.#log.debug("{kind} probe of {host} lost: {reason}", {
+      event: "probe",
       kind,
       host,
       reason: describeError(reason),
