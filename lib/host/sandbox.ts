@@ -1,3 +1,4 @@
+import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
 import { installSeccompFilter } from "./seccomp.ts";
 
 /** Permissions of the runtime that a sealed agent has no use for. */
@@ -21,7 +22,7 @@ export interface Sandbox {
  * @throws {Error} When the runtime does not revoke its permissions; the agent must not go on then.
  */
 export function sealProcess(
-  { installFilter = installKernelFilter }: { installFilter?: () => void } = {},
+  { installFilter = sealByKernel }: { installFilter?: () => void } = {},
 ): Sandbox {
   const kernelError = tryInstall(installFilter);
   for (const name of REVOKED) {
@@ -40,8 +41,14 @@ export function describeSandbox({ kernelError }: Sandbox): string {
     : `sealed by the runtime only: ${kernelError}`;
 }
 
-function installKernelFilter(): void {
+/**
+ * Puts up the kernel's wall alone.
+ *
+ * @throws {Error} When the kernel does not take it.
+ */
+export function sealByKernel(): void {
   if (Deno.build.os !== "linux") throw new Error(`${Deno.build.os} has no seccomp filters`);
+  makeRuntimeCachesReadOnly();
   installSeccompFilter();
 }
 

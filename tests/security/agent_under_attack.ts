@@ -11,8 +11,7 @@
 
 import { runAgent } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { type Sandbox, sealProcess } from "../../lib/host/sandbox.ts";
-import { installSeccompFilter } from "../../lib/host/seccomp.ts";
+import { type Sandbox, sealByKernel, sealProcess } from "../../lib/host/sandbox.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;
@@ -23,7 +22,7 @@ const noFilter = () => {
 const SEALS: Readonly<Record<string, () => Sandbox>> = {
   sealed: sealProcess,
   kernel() {
-    installSeccompFilter();
+    sealByKernel();
     return { kernelError: undefined };
   },
   runtime: () => sealProcess({ installFilter: noFilter }),

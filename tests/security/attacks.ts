@@ -10,7 +10,7 @@
 
 import { execFileSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
-import { installSeccompFilter } from "../../lib/host/seccomp.ts";
+import { sealByKernel } from "../../lib/host/sandbox.ts";
 
 /** Tries something; resolves to whether it has had its effect. */
 type Attack = (place: Place) => unknown;
@@ -182,6 +182,18 @@ const FILES: Readonly<Record<string, Attack>> = {
   "reopen of an open file for writing": ({ folder }) => {
     const fd = syscall([257, 56], AT_FDCWD, `${folder}/agent`, 0);
     return syscall([257, 56], AT_FDCWD, `/proc/self/fd/${fd}`, O_WRONLY) > 0;
+  },
+  "write the runtime's cache of compiled code": () => {
+    const folder = "/proc/self/fd";
+    const descriptors = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => {
+      try {
+        return /v8_code_cache_v\d+$/.test(Deno.readLinkSync(`${folder}/${name}`));
+      } catch {
+        return false;
+      }
+    });
+    // Nothing is written, but only a handle for writing lets that be done.
+    return descriptors.some((it) => syscall([18, 68], Number(it), new Uint8Array(1), 0, 0) === 0);
   },
   "io_uring": () => syscall([425, 425], 4, new Uint8Array(120)) > 0,
   "rename": ({ folder }) => {
@@ -387,7 +399,7 @@ if (import.meta.main) {
     stdout: "null",
     stderr: "null",
   }).spawn();
-  if (mode === "sealed") installSeccompFilter();
+  if (mode === "sealed") sealByKernel();
   for (const name of names) {
     console.log(JSON.stringify(await attempt(name, { folder, victim })));
   }

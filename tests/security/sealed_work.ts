@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Libc } from "../../lib/host/libc.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { installSeccompFilter } from "../../lib/host/seccomp.ts";
+import { sealByKernel } from "../../lib/host/sandbox.ts";
 import { Shell } from "../../lib/host/shell.ts";
 
 const [folder = ""] = Deno.args;
@@ -20,7 +20,7 @@ const state = Deno.openSync(`${folder}/state`, { read: true, write: true, create
 // The runtime makes the pipe that signals arrive by with the first listener, as the agent does at its start.
 Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
 
-installSeccompFilter();
+sealByKernel();
 
 const WORK: Readonly<Record<string, () => unknown>> = {
   "reads files that are open": () => assert(Number(uptime.read()?.split(" ")[0]) > 0),
@@ -79,6 +79,9 @@ const WORK: Readonly<Record<string, () => unknown>> = {
   "loads what is loaded late": async () => {
     const { parseProcessStat } = await import("../../lib/parse/process_stat.ts");
     assert(parseProcessStat !== undefined);
+    const { gzipSync } = await import("node:zlib");
+    assert(gzipSync("text").length > 0);
+    await import("../../lib/remote/file_requests.ts");
   },
   "encrypts and draws": async () => {
     assertEquals((await crypto.subtle.digest("SHA-256", new Uint8Array(5))).byteLength, 32);

@@ -74,7 +74,7 @@ const IN_ONE_PROCESS: readonly string[] = [
 ];
 
 Deno.test({
-  name: "installSeccompFilter() stops every attack that works without it",
+  name: "sealByKernel() stops every attack that works without it",
   ignore,
   async fn(test) {
     await using sealedTarget = new Target();
@@ -95,7 +95,7 @@ Deno.test({
 
 for (const name of namesOf("replacements")) {
   Deno.test({
-    name: `installSeccompFilter() stops ${name} that works without it`,
+    name: `sealByKernel() stops ${name} that works without it`,
     ignore,
     async fn() {
       await using target = new Target();
@@ -108,7 +108,7 @@ for (const name of namesOf("replacements")) {
 }
 
 Deno.test({
-  name: "installSeccompFilter() leaves everything possible that a sealed agent does",
+  name: "sealByKernel() leaves everything possible that a sealed agent does",
   ignore,
   async fn() {
     const folder = Deno.makeTempDirSync();

@@ -1,0 +1,49 @@
+import { assert, assertEquals } from "@std/assert";
+
+/** A process that makes its caches read-only; run apart, since that holds for good. */
+const PROGRAM = `
+import { makeRuntimeCachesReadOnly } from "${new URL(
+  "../../lib/host/runtime_caches.ts",
+  import.meta.url,
+)}";
+/** Handles that write, and memory that is shared with a file. */
+function ways() {
+  const handles = [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+    try {
+      const path = Deno.readLinkSync("/proc/self/fd/" + name);
+      if (!/_cache_v\\d/.test(path) || path.includes("-shm")) return false;
+      const flags = /flags:\\s+(\\d+)/.exec(Deno.readTextFileSync("/proc/self/fdinfo/" + name))[1];
+      return (parseInt(flags, 8) & 3) !== 0;
+    } catch {
+      return false;
+    }
+  });
+  const shared = Deno.readTextFileSync("/proc/self/maps").split("\\n")
+    .filter((line) => /^\\S+ ...s .*_cache_v\\d+(-wal)?$/.test(line));
+  return [handles.length, shared.length];
+}
+const before = ways();
+makeRuntimeCachesReadOnly();
+const after = ways();
+// It goes on, and loads modules whose code the caches would keep.
+const { posix } = await import("node:path");
+const { parseLoadavg } = await import("${new URL("../../lib/parse/loadavg.ts", import.meta.url)}");
+console.log(JSON.stringify({ before, after, works: posix.sep === "/" && !!parseLoadavg }));
+`;
+
+Deno.test({
+  name: "makeRuntimeCachesReadOnly() leaves no way to write the runtime's caches",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const program = Deno.makeTempFileSync({ suffix: ".js" });
+    Deno.writeTextFileSync(program, PROGRAM);
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-prompt", "--no-check", program],
+    }).output();
+    Deno.removeSync(program);
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const { before, after, works } = JSON.parse(new TextDecoder().decode(stdout));
+    assert(before[0] > 0, "the runtime has caches");
+    assertEquals([after, works], [[0, 0], true]);
+  },
+});
