@@ -26,7 +26,7 @@ import { nodeUrl } from "../panel/node_url.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** A method that no panel has. */
-const UNKNOWN_METHOD = "agent.doctor";
+const UNKNOWN_METHOD = "agent.noop";
 const UNKNOWN_METHOD_CODE = -32601;
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
 const UNKNOWN_WEBSOCKET_VERSION = "12";

@@ -205,7 +205,8 @@ export function resolveConfig(sources: ConfigSources): Config {
         tokenFile !== undefined && isReadableByOthers(sources.readMode(tokenFile.path))
           ? `${tokenFile.option} ${tokenFile.path}`
           : undefined,
-      readableConfig: path && hasSecret(file) && isReadableByOthers(sources.readMode(path))
+      // An installed configuration is root's, and its group may read it: the service's user.
+      readableConfig: path && hasSecret(file) && ((sources.readMode(path) ?? 0) & 0o004) !== 0
         ? path
         : undefined,
       ignoredKeys: named === "install"

@@ -53,8 +53,8 @@ function securityNotices(context: NoticeContext): string[] {
   }
   if (readableConfig !== undefined) {
     notices.push(
-      `${readableConfig} holds a secret and can be read by other users of this machine; run ` +
-        "chmod 600 on it",
+      `${readableConfig} holds a secret and can be read by all users of this machine; run ` +
+        "chmod o= on it",
     );
   }
   return notices;

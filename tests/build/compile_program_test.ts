@@ -19,7 +19,7 @@ async function compiled<T>(target: string, look: (dist: string) => Promise<T>): 
   }
 }
 
-Deno.test("compileProgram() tells the program its flags and rights, and to keep no code", async () => {
+Deno.test("compileProgram() embeds flags and permissions, and no code cache", async () => {
   const target = machineTarget();
   const told = await compiled(target, async (dist) => {
     const bytes = await Deno.readFile(`${dist}/komari-agent-deno-${target}`);
@@ -36,7 +36,7 @@ Deno.test("compileProgram() tells the program its flags and rights, and to keep 
   }
 });
 
-Deno.test("compileProgram() refuses a runtime of another machine's", async () => {
+Deno.test("compileProgram() throws when the runtime is for another target", async () => {
   const other = machineTarget() === "linux-arm64" ? "linux-amd64" : "linux-arm64";
   await assertRejects(
     () => compiled(other, () => Promise.resolve()),

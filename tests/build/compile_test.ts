@@ -30,14 +30,14 @@ async function compile(args: readonly string[]) {
   }
 }
 
-Deno.test("compile --portable makes of all programs the portable one alone", async () => {
+Deno.test("compile --portable builds only the portable program", async () => {
   const { code, error, files, sums } = await compile(["--portable"]);
   assertEquals({ code, error }, { code: 0, error: "" });
   assertEquals(files, ["SHA256SUMS", "install.sh", "komari-agent-deno-portable"]);
   assertEquals(sums, ["install.sh: OK", "komari-agent-deno-portable: OK"]);
 });
 
-Deno.test("compile says in one line that a runtime is out of reach, and what helps", async () => {
+Deno.test("compile names the remedy when a runtime can't be downloaded", async () => {
   const { code, error, files, sums } = await compile([]);
   assertEquals(code, 1);
   assertEquals(error.trim().split("\n").length, 1, error);
@@ -47,13 +47,13 @@ Deno.test("compile says in one line that a runtime is out of reach, and what hel
   assertEquals(sums, ["install.sh: OK", "komari-agent-deno-portable: OK"]);
 });
 
-Deno.test("compile names the targets that there are when asked for another", async () => {
+Deno.test("compile lists the targets when the target is unknown", async () => {
   const { code, error } = await compile(["--target", "linux-mips"]);
   assertEquals(code, 1);
   assert(/linux-mips.*linux-amd64, linux-arm64, darwin-amd64, darwin-arm64/.test(error), error);
 });
 
-Deno.test("compile refuses what is no version", async () => {
+Deno.test("compile throws when the version is invalid", async () => {
   const { code, error, files } = await compile(["--portable", "--version", "next"]);
   assertEquals({ code, files }, { code: 1, files: [] });
   assertStringIncludes(error, 'Cannot build version "next"');

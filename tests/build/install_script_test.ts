@@ -18,7 +18,7 @@ async function stamp(text: string, repository: string, releaseKey = ""): Promise
 
 const { publicKey: KEY, privateKey } = new ReleaseKeys();
 
-Deno.test("writeInstallScript() writes down repository and key, and changes nothing else", async () => {
+Deno.test("writeInstallScript() stamps repository and key only", async () => {
   const text = Deno.readTextFileSync(new URL("../../install.sh", import.meta.url));
   const stamped = await stamp(text, "some/where", KEY);
   assertEquals(stamped.split("\n").filter((line) => !text.split("\n").includes(line)), [
@@ -28,14 +28,14 @@ Deno.test("writeInstallScript() writes down repository and key, and changes noth
   assertEquals(await stamp(stamped, ""), text);
 });
 
-Deno.test("writeInstallScript() refuses a script without the lines to stamp", async () => {
+Deno.test("writeInstallScript() throws when the lines to stamp are missing", async () => {
   const lines = ["REPOSITORY=''\n", "PUBLIC_KEY=''\n"];
   for (const text of ["", "#!/bin/sh\n", ...lines, `  ${lines.join("  ")}`, 'REPOSITORY="x"\n']) {
     await assertRejects(() => stamp(text, "a/b"), Error, "Cannot stamp install.sh");
   }
 });
 
-Deno.test("writeInstallScript() lets no name or key become a command", async () => {
+Deno.test("writeInstallScript() throws when a name or key could be a command", async () => {
   const text = "REPOSITORY=''\nPUBLIC_KEY=''\n";
   for (const repository of ["a/b'; reboot; '", "a/b\nreboot", "a", "a/b/c", "a/$(b)"]) {
     await assertRejects(() => stamp(text, repository), Error, "Cannot stamp");

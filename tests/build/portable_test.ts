@@ -27,11 +27,11 @@ function script(name: string, text: string): string {
   return `${folder}/${name}`;
 }
 
-Deno.test("buildPortable() makes one file that anybody may run, and that is no one's to change", () => {
+Deno.test("buildPortable() writes one file with mode 0755", () => {
   assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o755);
 });
 
-Deno.test("a portable build starts by the Deno that $DENO names, without a home", async () => {
+Deno.test("a portable build runs with the Deno in $DENO, without a home", async () => {
   const { code, out, error } = await start(["version"], { env: { DENO: Deno.execPath() } });
   assertEquals({ code, error }, { code: 0, error: "" });
   assertStringIncludes(out, "komari-agent-deno 7.8.9");
@@ -47,21 +47,21 @@ Deno.test("a portable build closes what it has used: the traffic can be set agai
   }
 });
 
-Deno.test("a portable build starts by the Deno on the path", async () => {
+Deno.test("a portable build runs with the Deno on the path", async () => {
   await Deno.mkdir(`${folder}/bin`);
   await Deno.symlink(Deno.execPath(), `${folder}/bin/deno`);
   const { code } = await start(["version"], { env: { PATH: `${folder}/bin:/usr/bin:/bin` } });
   assertEquals(code, 0);
 });
 
-Deno.test("a portable build hands its words on as they are", async () => {
+Deno.test("a portable build passes arguments unchanged", async () => {
   const word = `a "b" 'c' $HOME *`;
   const { code, error } = await start([word], { env: { DENO: Deno.execPath() } });
   assertEquals(code, 2);
   assertStringIncludes(error, word);
 });
 
-Deno.test("a portable build says so when there is no Deno", async () => {
+Deno.test("a portable build prints an error when there is no Deno", async () => {
   const { code, out, error } = await start(["version"], { env: { DENO: "/nowhere/deno" } });
   assertEquals({ code, out }, { code: 1, out: "" });
   assertStringIncludes(error, "needs Deno 2.9 or newer");
@@ -69,7 +69,7 @@ Deno.test("a portable build says so when there is no Deno", async () => {
   assertEquals(error.trim().split("\n").length, 1);
 });
 
-Deno.test("a portable build takes newer Denos and refuses older ones by name", async () => {
+Deno.test("a portable build refuses Denos before 2.9", async () => {
   const taken: string[] = [];
   const numbers = ["1.46.3", "2.0.6", "2.8.3", "2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"];
   for (const number of numbers) {
@@ -100,7 +100,7 @@ for (const shell of [["dash"], ["bash"], ["busybox", "ash"]]) {
   });
 }
 
-Deno.test("a portable build leaves nothing in the folder for temporary files", async () => {
+Deno.test("a portable build leaves no temporary files", async () => {
   const empty = await Deno.makeTempDir({ dir: folder });
   const env = { DENO: Deno.execPath(), TMPDIR: empty };
   assertEquals((await start(["version"], { env })).code, 0);

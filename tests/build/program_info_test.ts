@@ -19,7 +19,7 @@ const MANIFEST = { version: "1.2.3", repository: "a/b" };
 const { publicKey: KEY, privateKey } = new ReleaseKeys();
 const TAG = { GITHUB_REF_TYPE: "tag", GITHUB_REF_NAME: "v4.5.6" };
 
-Deno.test("programInfo() takes version and repository from deno.json", async () => {
+Deno.test("programInfo() reads version and repository from deno.json", async () => {
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env: {} }));
   assertEquals(info, {
     version: "1.2.3",
@@ -29,7 +29,7 @@ Deno.test("programInfo() takes version and repository from deno.json", async () 
   });
 });
 
-Deno.test("programInfo() takes tag, commit, repository and key where GitHub builds", async () => {
+Deno.test("programInfo() reads tag, commit, repository and key on GitHub", async () => {
   const env = { ...TAG, GITHUB_SHA: "c0ffee", GITHUB_REPOSITORY: "c/d", RELEASE_PUBLIC_KEY: KEY };
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env }));
   assertEquals(info, {
@@ -40,13 +40,13 @@ Deno.test("programInfo() takes tag, commit, repository and key where GitHub buil
   });
 });
 
-Deno.test("programInfo() does not take a branch for a version", async () => {
+Deno.test("programInfo() ignores a branch name", async () => {
   const env = { GITHUB_REF_TYPE: "branch", GITHUB_REF_NAME: "v9" };
   const info = await withManifest(MANIFEST, (folder) => programInfo(folder, { env }));
   assertEquals(info.version, "1.2.3");
 });
 
-Deno.test("programInfo() takes the version that was asked for before all others", async () => {
+Deno.test("programInfo() prefers the given version", async () => {
   const info = await withManifest(
     MANIFEST,
     (folder) => programInfo(folder, { env: TAG, version: "7.8.9-rc.1" }),
@@ -54,7 +54,7 @@ Deno.test("programInfo() takes the version that was asked for before all others"
   assertEquals(info.version, "7.8.9-rc.1");
 });
 
-Deno.test("programInfo() refuses what is no version", async () => {
+Deno.test("programInfo() throws when the version is invalid", async () => {
   for (const version of ["", "1", "1.2", "v1.2.3", "1.2.3 ", "1.2.3-", "latest", "1.2.3\n4"]) {
     await withManifest(
       MANIFEST,
@@ -72,7 +72,7 @@ Deno.test("programInfo() refuses what is no version", async () => {
   );
 });
 
-Deno.test("programInfo() takes the commit of a checkout from git", async () => {
+Deno.test("programInfo() reads the commit from git", async () => {
   await withManifest(MANIFEST, async (folder) => {
     for (
       const args of [
@@ -88,7 +88,7 @@ Deno.test("programInfo() takes the commit of a checkout from git", async () => {
   });
 });
 
-Deno.test("programInfo() refuses a key that is none, and does not quote it", async () => {
+Deno.test("programInfo() throws without quoting when the key is invalid", async () => {
   for (const key of ["x", `${KEY} `, privateKey]) {
     const error = await withManifest(
       MANIFEST,

@@ -30,7 +30,7 @@ Deno.test("signRelease() signs with keys that makeReleaseKeys() made", async () 
   assert(!await isSignedBy(SUMS, { signature, publicKey: other }));
 });
 
-Deno.test("signRelease() signs as any other program does", async () => {
+Deno.test("signRelease() writes the same signature as node:crypto", async () => {
   const keys = new ReleaseKeys();
   const signature = await withDist(async (dist) =>
     await Deno.readTextFile(await signRelease(dist, keys))
@@ -38,7 +38,7 @@ Deno.test("signRelease() signs as any other program does", async () => {
   assertEquals(signature, keys.sign(SUMS), "Ed25519 signatures are deterministic");
 });
 
-Deno.test("signRelease() refuses a private key that is none or another's", async () => {
+Deno.test("signRelease() throws when the private key is invalid or another's", async () => {
   const [one, other] = [new ReleaseKeys(), new ReleaseKeys()];
   await withDist(async (dist) => {
     for (const privateKey of ["", "secret", one.publicKey]) {

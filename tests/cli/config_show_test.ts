@@ -62,7 +62,7 @@ Deno.test("runConfigShow() hides every secret, and names a file that others can 
   for (const args of [[], ["--json"], ["--lang", "zh"]]) {
     const text = await output(configOf(["--config", "c", ...args]));
     assertEquals(text.includes("s3cret"), false, text);
-    assertStringIncludes(text, "c holds a secret and can be read by other users");
+    assertStringIncludes(text, "c holds a secret and can be read by all users");
   }
 });
 

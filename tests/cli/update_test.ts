@@ -31,15 +31,15 @@ async function run(
   }
 }
 
-Deno.test("updateProgram() refuses what does not go together", async () => {
+Deno.test("updateProgram() throws when --check and --now are given", async () => {
   await assertRejects(() => run(["--check", "--now"]), UsageError, "--check and --now");
 });
 
-Deno.test("updateProgram() says what a build without a home lacks", async () => {
+Deno.test("updateProgram() throws when there is no release address", async () => {
   await assertRejects(() => run([]), Error, "use --update-url URL");
 });
 
-Deno.test("updateProgram() leaves a checkout alone, and tells of releases all the same", async () => {
+Deno.test("updateProgram() checks for updates of sources but refuses to install them", async () => {
   await using server = new ReleaseServer();
   server.publish("999.0.0", programOf("999.0.0"));
   const place = ["--update-url", server.url];
@@ -50,7 +50,7 @@ Deno.test("updateProgram() leaves a checkout alone, and tells of releases all th
   assertEquals([text, isSuccess, names], [expected, true, ["agent"]]);
 });
 
-Deno.test("updateProgram() tells in JSON what there is", async () => {
+Deno.test("updateProgram() prints JSON", async () => {
   await using server = new ReleaseServer();
   server.publish(VERSION, programOf(VERSION));
   const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
@@ -60,7 +60,7 @@ Deno.test("updateProgram() tells in JSON what there is", async () => {
   assertEquals(names, ["agent", "agent.update"]);
 });
 
-Deno.test("update() takes nothing without a key to verify it with, and tells of it all the same", async () => {
+Deno.test("updateProgram() refuses to update without a key, but checks", async () => {
   await using server = new ReleaseServer();
   server.publish("999.0.0", programOf("999.0.0"));
   const place = ["--update-url", server.url];

@@ -353,6 +353,15 @@ Deno.test("resolveConfig() warns of a token file that others can read", () => {
   assertEquals(resolve(["-t", "x"], { files, modes: { t: 0o644 } }).notices, []);
 });
 
+Deno.test("resolveConfig() warns of a configuration with a secret that all users can read", () => {
+  const files = { c: '{"token": "x"}', open: '{"interval": 5}' };
+  const of = (path: string, mode: number) =>
+    resolve(["--config", path], { files, modes: { [path]: mode } }).notices;
+  assertStringIncludes(of("c", 0o644).join(), "c holds a secret and can be read by all users");
+  for (const mode of [0o640, 0o600]) assertEquals(of("c", mode), [], "installed by root as 0640");
+  assertEquals(of("open", 0o644), []);
+});
+
 Deno.test("resolveConfig() turns remote control on only when nothing forbids it", () => {
   assertEquals(resolve(["--enable-remote-control"]).remoteControl, true);
   const key = { files: { c: '{"enable_remote_control": true}' } };

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { changeablePart, trustedDeno } from "../../lib/service/install_context.ts";
 
-Deno.test("trustedDeno() refuses a Deno that lies in somebody's closed home", async () => {
+Deno.test("trustedDeno() refuses a Deno that the service's user can't access", async () => {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   try {
     // The folder itself is closed to others, as such ones are.

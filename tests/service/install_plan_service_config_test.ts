@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { serviceConfigText } from "../../lib/service/install_plan.ts";
 import { configOf } from "./fake_system.ts";
 
-Deno.test("serviceConfigText() makes paths full, and leaves other texts", () => {
+Deno.test("serviceConfigText() makes paths absolute and keeps other values", () => {
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret", "--gpu"]);
   const given = new Map([...config.explicitOptions, ["ca_cert", "own/ca.pem"]]);
   const text = serviceConfigText({ ...config, explicitOptions: given }, {
@@ -18,7 +18,7 @@ Deno.test("serviceConfigText() makes paths full, and leaves other texts", () => 
   });
 });
 
-Deno.test("serviceConfigText() has the token of a file, not the file", async () => {
+Deno.test("serviceConfigText() contains the token, not the token file", async () => {
   const file = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(file, "from-a-file\n");

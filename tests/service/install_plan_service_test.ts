@@ -41,7 +41,7 @@ function called(fake: FakeSystem): Pick<FakeSystem, "system" | "root" | "calls">
   return { system: fake.system, root: fake.root, calls: () => fake.calls() };
 }
 
-Deno.test("planService() has a service of root's renew what OpenRC's agent may not write", async () => {
+Deno.test("planService() plans an update service of root under OpenRC", async () => {
   await using fake = openrc();
   const before = fake.tree();
   const script = `/etc/init.d/${UPDATE}`;
@@ -65,7 +65,7 @@ Deno.test("planService() has a service of root's renew what OpenRC's agent may n
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("planService() goes on with updates from where root was told, whoever owns the configuration", async () => {
+Deno.test("planService() keeps root's release server when another user owns the configuration", async () => {
   await using fake = openrc();
   const wait = { timeoutMs: 0, pollIntervalMs: 1 };
   for (const words of [[...ARGS, ...RELEASES], ["install"]]) {
@@ -75,7 +75,7 @@ Deno.test("planService() goes on with updates from where root was told, whoever 
   }
 });
 
-Deno.test("planService() takes that service away when it is not wanted any more", async () => {
+Deno.test("planService() removes the update service when updates are turned off", async () => {
   await using fake = openrc();
   await installed(called(fake), [...ARGS, ...RELEASES]);
   assertEquals(await installed(called(fake), ["install", "--disable-auto-update"]), [
@@ -86,7 +86,7 @@ Deno.test("planService() takes that service away when it is not wanted any more"
   assertEquals(await installed(called(fake), ["install"]), [], "nothing is left to be ended");
 });
 
-Deno.test("planService() has that service renew an agent of root's as well", async () => {
+Deno.test("planService() plans an update service for an agent of root too", async () => {
   await using fake = openrc();
   assertEquals(await installed(called(fake), [...ARGS, ...RELEASES, "--as-root"]), [
     `rc-update add ${UPDATE} default`,
@@ -94,7 +94,7 @@ Deno.test("planService() has that service renew an agent of root's as well", asy
   ]);
 });
 
-Deno.test("planService() stops updates while the record tells of them, however it is cut off", async () => {
+Deno.test("planService() stops updates before the record forgets them", async () => {
   await using fake = openrc();
   await installed(called(fake), [...ARGS, ...RELEASES]);
   const { tools } = fake.system;
@@ -116,7 +116,7 @@ Deno.test("planService() stops updates while the record tells of them, however i
   assert(!fake.tree().some((line) => line.includes(UPDATE)));
 });
 
-Deno.test("planService() lets root on a Mac read no proxies that the service's user may write", async () => {
+Deno.test("planService() gives root on a Mac its own copy of the proxies", async () => {
   await using fake = mac();
   const before = fake.tree();
   const plist = `/Library/LaunchDaemons/${UPDATE}.plist`;
@@ -138,7 +138,7 @@ Deno.test("planService() lets root on a Mac read no proxies that the service's u
 });
 
 for (const [name, open] of [["a Mac", mac], ["OpenRC", openrc]] as const) {
-  Deno.test(`planService() has root update by no Deno that others can change, on ${name}`, async () => {
+  Deno.test(`planService() plans no updates by root when others can change Deno, on ${name}`, async () => {
     await using fake = open();
     const { path } = fake.system.program;
     const denoPath = await Deno.realPath(path).then((it) => `${it}-deno`);
@@ -161,7 +161,7 @@ for (const [name, open] of [["a Mac", mac], ["OpenRC", openrc]] as const) {
   });
 }
 
-Deno.test("planService() has procd run that service by its script", async () => {
+Deno.test("planService() enables the update service through its script under procd", async () => {
   await using fake = new FakeSystem({ folders: ["etc/init.d"], fakes: { ...USERS, logread: "" } });
   fake.write("/etc/openwrt_release", "");
   const calls: string[] = [];

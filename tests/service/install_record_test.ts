@@ -24,11 +24,11 @@ const RECORD: InstallRecord = {
   rootOptions: { mirror: "https://mirror.example" },
 };
 
-Deno.test("parseInstallRecord() reads what formatInstallRecord() wrote", () => {
+Deno.test("parseInstallRecord() parses the output of formatInstallRecord()", () => {
   assertEquals(parseInstallRecord(formatInstallRecord(RECORD)), RECORD);
 });
 
-Deno.test("parseInstallRecord() refuses what would take away more than was made", () => {
+Deno.test("parseInstallRecord() throws when a path is dangerous or a field is wrong", () => {
   const bad: Record<string, unknown>[] = [
     { trees: ["/"] },
     { trees: ["/etc"] },

@@ -9,7 +9,7 @@ function fake(): FakeSystem {
   return new FakeSystem({ folders: [], fakes: USERS });
 }
 
-Deno.test("applySteps() replaces a file as a whole, with its rights", async () => {
+Deno.test("applySteps() replaces a file and sets its mode", async () => {
   await using it = fake();
   it.write("/etc/a/config", "old and longer");
   await Deno.chmod(`${it.root}/etc/a/config`, 0o666);
@@ -22,7 +22,7 @@ Deno.test("applySteps() replaces a file as a whole, with its rights", async () =
   ]);
 });
 
-Deno.test("applySteps() leaves a file as it was when its owner is not there", async () => {
+Deno.test("applySteps() keeps the old file when the owner does not exist", async () => {
   await using it = fake();
   it.write("/etc/a/config", "old");
   const steps = [{ ...CONFIG, owner: "nobody-of-this-name" }];
@@ -34,7 +34,7 @@ Deno.test("applySteps() leaves a file as it was when its owner is not there", as
   assertEquals(it.text("/etc/a/config"), "old");
 });
 
-Deno.test("applySteps() writes to no place that a link leads to", async () => {
+Deno.test("applySteps() follows no symbolic link", async () => {
   await using it = fake();
   it.write("/etc/passwd", "root");
   it.write("/etc/a/other", "");
@@ -44,7 +44,7 @@ Deno.test("applySteps() writes to no place that a link leads to", async () => {
   assertEquals([it.text("/etc/passwd"), it.text("/etc/a/config")], ["root", "new"]);
 });
 
-Deno.test("applySteps() copies a program over one that runs, and not over itself", async () => {
+Deno.test("applySteps() replaces a running program, but not the file itself", async () => {
   await using it = fake();
   const path = "/opt/program";
   it.write(path, "old");
@@ -58,7 +58,7 @@ Deno.test("applySteps() copies a program over one that runs, and not over itself
   assertEquals(it.text(path), text);
 });
 
-Deno.test("applySteps() takes away what is there, and is content when it is gone", async () => {
+Deno.test("applySteps() removes files, and succeeds when they are missing", async () => {
   await using it = fake();
   it.write("/opt/a/b", "");
   it.write("/opt/c/d", "");
@@ -76,7 +76,7 @@ Deno.test("applySteps() takes away what is there, and is content when it is gone
   assertEquals(it.tree().filter((line) => line.startsWith("/opt/")), ["/opt/ 755"]);
 });
 
-Deno.test("applySteps() stops when it is asked to", async () => {
+Deno.test("applySteps() stops when aborted", async () => {
   await using it = fake();
   const before = it.tree();
   const steps: Step[] = [{ do: "folder", path: "/opt/a", mode: 0o755 }];
@@ -87,7 +87,7 @@ Deno.test("applySteps() stops when it is asked to", async () => {
   assertEquals(it.tree(), before);
 });
 
-Deno.test("applySteps() gives a file's group to read, and keeps its owner", async () => {
+Deno.test("applySteps() changes only the group when groupOf is given", async () => {
   if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
   const id = '[ "$1" = -g ] && echo 4711 || exit 1';
   await using it = new FakeSystem({ folders: [], fakes: { ...USERS, id } });

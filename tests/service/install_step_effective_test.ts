@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { commandStep, effectiveSteps, type Step } from "../../lib/service/install_step.ts";
 import { FakeSystem } from "./fake_system.ts";
 
-Deno.test("effectiveSteps() leaves out what is not there, comes twice, or goes with its folder", async () => {
+Deno.test("effectiveSteps() omits removals that are missing, repeated or included in a folder", async () => {
   await using fake = new FakeSystem({ folders: ["srv/state/run", "srv/empty"], fakes: {} });
   fake.write("/srv/state/log", "");
   fake.write("/srv/config", "");

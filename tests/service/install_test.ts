@@ -26,7 +26,7 @@ function openrc(system: ConstructorParameters<typeof FakeSystem>[0]["system"] = 
   });
 }
 
-Deno.test("install() puts everything into its place on OpenRC, and uninstall() leaves nothing", async () => {
+Deno.test("install() creates everything on OpenRC, and uninstall() removes all of it", async () => {
   await using fake = openrc();
   const { system } = fake;
   const before = fake.tree();
@@ -80,7 +80,7 @@ Deno.test("install() puts everything into its place on OpenRC, and uninstall() l
   assertStringIncludes(fake.printed.at(-1) ?? "", "Nothing is installed");
 });
 
-Deno.test("install() brings up to date what is there, and keeps what is not spoken of", async () => {
+Deno.test("install() updates an installation and keeps options that are not given", async () => {
   await using fake = openrc();
   const { system, root } = fake;
   const before = fake.tree();
@@ -112,7 +112,7 @@ Deno.test("install() brings up to date what is there, and keeps what is not spok
   assertEquals(fake.tree(), before, "what the first one has made goes too");
 });
 
-Deno.test("install() goes by what root was told, not by what the service's user has written", async () => {
+Deno.test("install() uses root's recorded options, not those written by the service's user", async () => {
   await using fake = openrc();
   const { system, root, printed } = fake;
   const rootOptions = ["--mirror", "https://mirror.example", "--state-dir", "/srv/state"];
@@ -142,7 +142,7 @@ Deno.test("install() goes by what root was told, not by what the service's user 
 
 const NODE_2 = ["install", "--install-service-name", "node-2"];
 
-Deno.test("install() moves the program, and leaves none behind where it was", async () => {
+Deno.test("install() removes the program from the previous folder when it moves", async () => {
   await using fake = openrc();
   const { system, root } = fake;
   await install(configOf(ARGS), system, { signal, wait: PATIENCE });
@@ -154,7 +154,7 @@ Deno.test("install() moves the program, and leaves none behind where it was", as
   assertEquals(fake.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
 });
 
-Deno.test("install() says why when the panel accepts nothing, and leaves the service running", async () => {
+Deno.test("install() returns a reason and keeps the service running when no report is accepted", async () => {
   await using fake = openrc();
   const refusal = await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
   assertEquals(refusal, "the panel accepted no report within 0 s");
@@ -170,7 +170,7 @@ Deno.test("install() says why when the panel accepts nothing, and leaves the ser
   assert(!fake.calls().some((line) => line.includes("stop")), "it keeps trying");
 });
 
-Deno.test("install() says so when what it has started does not run", async () => {
+Deno.test("install() reports that the service is not running", async () => {
   await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d"],
     fakes: { ...OPENRC, "rc-service": '[ "$2" != status ]' },
@@ -179,7 +179,7 @@ Deno.test("install() says so when what it has started does not run", async () =>
   assertStringIncludes(fake.printed.join("\n"), "was started but is not running");
 });
 
-Deno.test("install() waits for a report of the agent that it has started", async () => {
+Deno.test("install() ignores a report from before the start", async () => {
   await using fake = openrc();
   using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
   agent.accepted(1000, { atMs: Date.now() - 86_400_000 });
@@ -241,7 +241,7 @@ Deno.test("install() tries the token of each panel", async () => {
   assertEquals(asked, ["https://a.example one", "https://b.example two"]);
 });
 
-Deno.test("install() goes on when the panel can't say whether it knows the token", async () => {
+Deno.test("install() continues when the panel can't be asked about the token", async () => {
   await using fake = openrc();
   const system = { ...fake.system, isTokenKnown: () => Promise.reject(new Error("it is down")) };
   await install(configOf(ARGS), system, { signal, wait: PATIENCE });
@@ -251,7 +251,7 @@ Deno.test("install() goes on when the panel can't say whether it knows the token
   await assertRejects(() => install(configOf(ARGS), system, { signal: stop }), Error, "stopped");
 });
 
-Deno.test("install() with --print shows every file and command, no secret, and does nothing", async () => {
+Deno.test("install() with --print shows every file and command without secrets, and changes nothing", async () => {
   await using fake = openrc();
   const before = fake.tree();
   const config = configOf([...ARGS, "--print", "--header", 'X-Key: very"secret'], {
@@ -276,7 +276,7 @@ Deno.test("install() with --print shows every file and command, no secret, and d
   }
 });
 
-Deno.test("install() hands the script to procd, by a script that can be run", async () => {
+Deno.test("install() makes the procd script executable", async () => {
   await using fake = new FakeSystem({
     folders: ["etc/init.d"],
     fakes: { ...USERS, logread: "" },
@@ -303,7 +303,7 @@ Deno.test("install() hands the script to procd, by a script that can be run", as
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() leaves a state folder with what was in it before", async () => {
+Deno.test("install() keeps the owner of an existing state folder", async () => {
   await using fake = openrc();
   fake.write("/srv/data/photo.jpg", "mine");
   const config = configOf([...ARGS, "--state-dir", "/srv/data"]);
@@ -315,7 +315,7 @@ Deno.test("install() leaves a state folder with what was in it before", async ()
   assertStringIncludes(fake.printed.at(-1) ?? "", "/srv/data/photo.jpg stays");
 });
 
-Deno.test("install() makes a user's own service without root", async () => {
+Deno.test("install() creates a user service without root", async () => {
   const home = "/home/ann";
   await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann", "run/user/1000"],
@@ -347,7 +347,7 @@ Deno.test("install() makes a user's own service without root", async () => {
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() writes nothing where the user's service manager does not answer", async () => {
+Deno.test("install() writes nothing when the user's service manager does not answer", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann"],
     fakes: {
@@ -370,7 +370,7 @@ Deno.test("install() writes nothing where the user's service manager does not an
   assertEquals(fake.calls(), ["systemctl --user show --property=Version"]);
 });
 
-Deno.test("install() goes on as root where root was wanted before", async () => {
+Deno.test("install() keeps the service's user root when installed so before", async () => {
   await using fake = openrc();
   await install(configOf([...ARGS, "--as-root"]), fake.system, { signal, wait: PATIENCE });
   const again = configOf(["install"], { root: fake.root });
@@ -378,7 +378,7 @@ Deno.test("install() goes on as root where root was wanted before", async () => 
   assertStringIncludes(fake.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
 });
 
-Deno.test("install() gives the service back to its user when --as-root=false says so", async () => {
+Deno.test("install() returns the service to its own user when --as-root=false", async () => {
   await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d", "var/log"],
     fakes: { ...OPENRC, chown: "" },
@@ -399,7 +399,7 @@ Deno.test("install() gives the service back to its user when --as-root=false say
   assertEquals(await again("--as-root"), "root:root");
 });
 
-Deno.test("install() remembers that it has made a user linger, when that is so by now", async () => {
+Deno.test("install() records that it enabled lingering", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann", "run/user/1000", "var/lib/systemd/linger"],
     fakes: {
@@ -420,7 +420,7 @@ Deno.test("install() remembers that it has made a user linger, when that is so b
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() takes the timer away when no updates are wanted any more", async () => {
+Deno.test("install() removes the timer when updates are turned off", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
@@ -435,7 +435,7 @@ Deno.test("install() takes the timer away when no updates are wanted any more", 
   assertStringIncludes(fake.calls().join("\n"), `disable --now ${NAME}-update.timer`);
 });
 
-Deno.test("install() stops at a step that fails, and what was done can be taken away", async () => {
+Deno.test("install() stops at a failed step, and uninstall() removes what was created", async () => {
   await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d"],
     fakes: { ...OPENRC, "rc-service": "echo no such runlevel >&2; exit 1" },
@@ -450,7 +450,7 @@ Deno.test("install() stops at a step that fails, and what was done can be taken 
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() asks for no view of its own where services can't have one", async () => {
+Deno.test("install() plans no mount namespace when services can't have one", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "", "systemd-run": "exit 226" },
@@ -461,7 +461,7 @@ Deno.test("install() asks for no view of its own where services can't have one",
   assertStringIncludes(fake.printed.join("\n"), "Sandbox: partial");
 });
 
-Deno.test("install() makes no timer for a build that knows no releases, and says so", async () => {
+Deno.test("install() creates no timer when the build has no release address", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
@@ -471,7 +471,7 @@ Deno.test("install() makes no timer for a build that knows no releases, and says
   assertStringIncludes(fake.printed.join("\n"), "off: this build has no release address");
 });
 
-Deno.test("install() tells a portable build where its Deno is", async () => {
+Deno.test("install() sets the Deno of a portable build", async () => {
   await using fake = openrc();
   const { path } = fake.system.program;
   const system = { ...fake.system, program: { form: "portable", path } as const };
@@ -481,7 +481,7 @@ Deno.test("install() tells a portable build where its Deno is", async () => {
   assertStringIncludes(script, `export DENO_DIR='/var/lib/${NAME}/deno'`);
 });
 
-Deno.test("install() makes a daemon's log on a Mac, where it runs as who has become root", async () => {
+Deno.test("install() creates the log file on a Mac for the sudo user", async () => {
   await using fake = new FakeSystem({
     folders: ["Library/LaunchDaemons", "var/log", "users"],
     fakes: { id: `echo ${Deno.uid()}`, launchctl: "", tail: "" },
@@ -500,7 +500,7 @@ Deno.test("install() makes a daemon's log on a Mac, where it runs as who has bec
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() and uninstall() leave to root what root has installed", async () => {
+Deno.test("install() and uninstall() refuse to change root's installation without root", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system", "home/ann"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
@@ -515,7 +515,7 @@ Deno.test("install() and uninstall() leave to root what root has installed", asy
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() refuses what it can't do before it does anything", async () => {
+Deno.test("install() refuses invalid requests before any change", async () => {
   await using fake = openrc();
   const before = fake.tree();
   const refused = async (
@@ -535,7 +535,7 @@ Deno.test("install() refuses what it can't do before it does anything", async ()
   assertEquals(fake.calls(), []);
 });
 
-Deno.test("install() gives the key of a node that registers itself to the service alone", async () => {
+Deno.test("install() keeps the auto-discovery key readable for the service only", async () => {
   await using fake = openrc();
   const args = [
     "install",

@@ -5,7 +5,7 @@ import { waitForReport } from "../../lib/service/install.ts";
 const { signal } = new AbortController();
 const ABOUT = { version: "1.0.0", intervalMs: 1000 };
 
-Deno.test("waitForReport() ends with the first report that is accepted", async () => {
+Deno.test("waitForReport() returns true at the first accepted report", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const wait = { timeoutMs: 60_000, pollIntervalMs: 1 };
@@ -26,7 +26,7 @@ Deno.test("waitForReport() ends with the first report that is accepted", async (
   }
 });
 
-Deno.test("waitForReport() takes no word of an agent that is gone", async () => {
+Deno.test("waitForReport() ignores the health file of a dead agent", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/health`, JSON.stringify({ pid: 1, ...ABOUT }));
@@ -37,7 +37,7 @@ Deno.test("waitForReport() takes no word of an agent that is gone", async () => 
   }
 });
 
-Deno.test("waitForReport() ends when it is asked to", async () => {
+Deno.test("waitForReport() stops when aborted", async () => {
   const wait = { timeoutMs: 60_000, pollIntervalMs: 60_000 };
   await assertRejects(
     () => waitForReport({ folder: "/nowhere", sinceMs: 0, wait }, AbortSignal.timeout(1)),

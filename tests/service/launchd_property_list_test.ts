@@ -1,7 +1,7 @@
 import { assertStringIncludes } from "@std/assert";
 import { propertyList } from "../../lib/service/launchd.ts";
 
-Deno.test("propertyList() writes every kind of value, and texts as XML takes them", () => {
+Deno.test("propertyList() formats every type and escapes text", () => {
   const list = propertyList({
     "a<b": "c & d > e",
     Count: 6,

@@ -4,15 +4,15 @@ import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 import { writeExecutable } from "../executable.ts";
 
-Deno.test("launchdUpdatePlist() takes a newer version as root, soon after a start and every 6 h", () => {
+Deno.test("launchdUpdatePlist() updates as root after boot and every 6 h", () => {
   assertEquals(launchdUpdatePlist(SYSTEM_PLAN), golden("usual-update.plist"));
 });
 
-Deno.test("launchdUpdatePlist() has the proxies too, and no words of a shell in its words", () => {
+Deno.test("launchdUpdatePlist() sources the proxies and quotes nothing into the script", () => {
   assertEquals(launchdUpdatePlist(ESCAPED_PLAN), golden("odd-update.plist"));
 });
 
-Deno.test("launchdUpdatePlist() starts the program with variables that only root has written", () => {
+Deno.test("launchdUpdatePlist() reads variables from root's file only", () => {
   const folder = Deno.makeTempDirSync();
   try {
     const environment = `${folder}/environment`;

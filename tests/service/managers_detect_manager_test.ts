@@ -8,7 +8,7 @@ async function detected(folders: string[], fakes: Fakes = {}, system = {}): Prom
   return detectManager(fake.system);
 }
 
-Deno.test("detectManager() knows each by what runs, not by what is installed", async () => {
+Deno.test("detectManager() detects the running manager, not an installed one", async () => {
   assertEquals(await detected(["run/systemd/system", "run/openrc"]), "systemd");
   assertEquals(await detected(["run/openrc"], { "rc-service": "" }), "openrc");
   assertEquals(await detected(["sbin/procd"]), "procd");
@@ -16,7 +16,7 @@ Deno.test("detectManager() knows each by what runs, not by what is installed", a
   assertEquals(await detected(["run/systemd/system"], {}, { uid: 1000 }), "systemd");
 });
 
-Deno.test("detectManager() throws where there is none, and where users have no services", async () => {
+Deno.test("detectManager() throws when there is no manager, or none for users", async () => {
   await using bare = new FakeSystem({ folders: ["usr/lib/systemd/system"], fakes: {} });
   assertThrows(() => detectManager(bare.system), UsageError, "neither systemd");
   await using procd = new FakeSystem({ folders: ["sbin/procd"], fakes: {}, system: { uid: 1000 } });

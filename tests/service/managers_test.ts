@@ -14,7 +14,7 @@ const SERVICE: ManagedService = {
   uid: 501,
 };
 
-Deno.test("serviceManager() has a file and a way to start and end it for each manager", () => {
+Deno.test("serviceManager() has files and commands for each manager", () => {
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, SERVICE);
     assertEquals(manager.files(SYSTEM_PLAN).every(({ path }) => path.includes(SERVICE.name)), true);
@@ -26,7 +26,7 @@ Deno.test("serviceManager() has a file and a way to start and end it for each ma
   }
 });
 
-Deno.test("serviceManager() makes a timer for newer versions, and none where none are wanted", () => {
+Deno.test("serviceManager() creates a systemd timer only when updates are on", () => {
   const manager = serviceManager("systemd", SERVICE);
   const paths = (isUpdated: boolean) =>
     manager.files({ ...SYSTEM_PLAN, isUpdated }).map(({ path }) => path.split("/").at(-1));
@@ -41,7 +41,7 @@ Deno.test("serviceManager() makes a timer for newer versions, and none where non
   ]);
 });
 
-Deno.test("serviceManager() gives each manager a second service for newer versions, where wanted", () => {
+Deno.test("serviceManager() creates an update service only when updates are on", () => {
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, SERVICE);
     const lines = (isUpdated: boolean) => manager.enable({ isUpdated }).map(toolLine);
@@ -72,7 +72,7 @@ Deno.test("serviceManager() updates a Mac user's own agent by a job of that user
   ]);
 });
 
-Deno.test("serviceManager() speaks to a user's own systemd", () => {
+Deno.test("serviceManager() uses systemctl --user for a user's service", () => {
   const manager = serviceManager("systemd", { ...SERVICE, scope: "user" });
   assertEquals(
     manager.files(USER_PLAN)[0]?.path,
@@ -93,7 +93,7 @@ Deno.test("serviceManager() speaks to a user's own systemd", () => {
   assertEquals(manager.logHint, "journalctl --user -u komari-agent-deno -f");
 });
 
-Deno.test("serviceManager() takes a Mac's file in anew when it starts it", () => {
+Deno.test("serviceManager() reloads the property list at each start", () => {
   const manager = serviceManager("launchd", { ...SERVICE, scope: "user" });
   assertEquals(manager.restart.map(toolLine), [
     "launchctl bootout gui/501/komari-agent-deno",

@@ -28,7 +28,7 @@ function namesIn(root: string, kind: ManagerKind, scope: "system" | "user" = "sy
 
 const UNIT = fixture("komari-agent.service");
 
-Deno.test("findOfficialAgents() finds units of systemd, and no other's", () => {
+Deno.test("findOfficialAgents() finds systemd units of the official agent only", () => {
   inRoot({
     "/etc/systemd/system/komari-agent.service": UNIT,
     "/etc/systemd/system/komari-agent.service.d/10.conf":
@@ -71,7 +71,7 @@ Deno.test("findOfficialAgents() finds scripts and property lists", () => {
   });
 });
 
-Deno.test("findOfficialAgents() finds several, and none where there is nothing", () => {
+Deno.test("findOfficialAgents() finds several agents or none", () => {
   const other = UNIT.replaceAll("/opt/komari", "/srv/komari");
   inRoot({
     "/etc/systemd/system/b.service": other,
@@ -82,7 +82,7 @@ Deno.test("findOfficialAgents() finds several, and none where there is nothing",
   });
 });
 
-Deno.test("boundedReader() reads nothing but small files", () => {
+Deno.test("boundedReader() throws when a file is large or not regular", () => {
   inRoot({ "/a/b": "text" }, (root) => {
     assertEquals(boundedReader(root)("/a/b"), "text");
     for (const path of ["/a", "/a/c"]) {

@@ -28,7 +28,7 @@ Deno.test("officialAgentIn() recognizes the official agent by its program", () =
   }
 });
 
-Deno.test("officialAgentIn() leaves this agent and others alone", () => {
+Deno.test("officialAgentIn() ignores this agent and other programs", () => {
   for (
     const [binary, name] of [
       ["/opt/komari-agent-deno/komari-agent-deno", "komari-agent-deno"],

@@ -7,7 +7,7 @@ import { OfficialMachine } from "./official_machine.ts";
 const { signal } = new AbortController();
 const UNIT = "[Service]\nExecStart=/opt/komari/agent -e https://p.example -t secret\n";
 
-Deno.test("officialAgentWarning() says nothing where no official agent runs", async () => {
+Deno.test("officialAgentWarning() returns undefined when no official agent is running", async () => {
   await using machine = new OfficialMachine();
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
   assertEquals(await officialAgentWarning("openrc", machine.system, signal), undefined);
@@ -16,7 +16,7 @@ Deno.test("officialAgentWarning() says nothing where no official agent runs", as
   assertEquals(machine.calls(), ["rc-service komari-agent status"]);
 });
 
-Deno.test("officialAgentWarning() names all that run, of the machine and of the user", async () => {
+Deno.test("officialAgentWarning() names all running agents of system and user", async () => {
   await using fake = new FakeSystem({
     folders: ["home/ann"],
     fakes: { systemctl: '[ "$3" != idle.service ]' },
@@ -34,7 +34,7 @@ Deno.test("officialAgentWarning() names all that run, of the machine and of the 
   assertStringIncludes(ofBoth, "`install --replace` as root");
 });
 
-Deno.test("install() says that an official agent runs beside it", async () => {
+Deno.test("install() warns when an official agent is running", async () => {
   await using machine = new OfficialMachine();
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
   await install(config, machine.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });

@@ -6,7 +6,7 @@ function fixture(name: string): string {
   return Deno.readTextFileSync(new URL(`../fixtures/official/${name}`, import.meta.url));
 }
 
-Deno.test("parseOpenrcCommand() reads the script that the official installer leaves", () => {
+Deno.test("parseOpenrcCommand() parses the official installer's script", () => {
   assertEquals(parseOpenrcCommand(fixture("komari-agent.openrc")), {
     words: [
       "/opt/komari/agent",
@@ -23,7 +23,7 @@ Deno.test("parseOpenrcCommand() reads the script that the official installer lea
   });
 });
 
-Deno.test("parseProcdCommand() reads the script that the official installer leaves", () => {
+Deno.test("parseProcdCommand() parses the official installer's script", () => {
   assertEquals(parseProcdCommand(fixture("komari-agent.procd")), {
     words: [
       "/opt/komari/agent",
@@ -40,7 +40,7 @@ Deno.test("parseProcdCommand() reads the script that the official installer leav
   });
 });
 
-Deno.test("parseOpenrcCommand() puts the script's own variables in", () => {
+Deno.test("parseOpenrcCommand() expands variables of the script", () => {
   const text = `
 DIR=/opt/komari
 A=$B
@@ -57,7 +57,7 @@ command_user="komari:komari"
   assertEquals(parsed.user, "komari");
 });
 
-Deno.test("parseOpenrcCommand() and parseProcdCommand() take any text", () => {
+Deno.test("parseOpenrcCommand() and parseProcdCommand() accept any text", () => {
   const line = fc.constantFrom(
     "command=$A",
     "A=$command$command",

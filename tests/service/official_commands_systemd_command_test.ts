@@ -10,7 +10,7 @@ function refuse(path: string): string {
   throw new Deno.errors.NotFound(path);
 }
 
-Deno.test("parseSystemdCommand() reads the unit that the official installer leaves", () => {
+Deno.test("parseSystemdCommand() parses the official installer's unit", () => {
   assertEquals(parseSystemdCommand(unit, refuse), {
     words: [
       "/opt/komari/agent",
@@ -30,7 +30,7 @@ Deno.test("parseSystemdCommand() reads the unit that the official installer leav
   });
 });
 
-Deno.test("parseSystemdCommand() joins lines and passes over comments", () => {
+Deno.test("parseSystemdCommand() joins continued lines and skips comments", () => {
   const text =
     "[Service]\nExecStart=/opt/komari/agent \\\n# a comment\n  -e x \\\n; and\n  -t y\r\n";
   assertEquals(parseSystemdCommand(text, refuse).words, [
@@ -42,7 +42,7 @@ Deno.test("parseSystemdCommand() joins lines and passes over comments", () => {
   ]);
 });
 
-Deno.test("parseSystemdCommand() takes variables from the unit and from files", () => {
+Deno.test("parseSystemdCommand() reads Environment= and EnvironmentFile=", () => {
   const text = `[Service]
 Environment=AGENT_TOKEN=of-unit "AGENT_INCLUDE_NICS=a b" PERCENT=50%%
 Environment='AGENT_ENDPOINT=https://x'
@@ -64,7 +64,7 @@ ExecStart=-/opt/komari/agent -e \${AGENT_ENDPOINT} $ARGS
   assertEquals(parsed.words, ["/opt/komari/agent", "-e", "https://x", "-i", "5"]);
 });
 
-Deno.test("parseSystemdCommand() lets a drop-in set anew", () => {
+Deno.test("parseSystemdCommand() lets a drop-in override settings", () => {
   const dropIn = `
 [Unit]
 ExecStart=/not/here
@@ -82,7 +82,7 @@ User=komari
   assertEquals(parsed.user, "komari");
 });
 
-Deno.test("parseSystemdCommand() finds no program where none is named", () => {
+Deno.test("parseSystemdCommand() returns no words when there is no ExecStart=", () => {
   for (
     const text of ["", "[Service]", "[Service]\nExecStart=", "[Service\nExecStart=/x", "=\n[]\n"]
   ) {
@@ -90,7 +90,7 @@ Deno.test("parseSystemdCommand() finds no program where none is named", () => {
   }
 });
 
-Deno.test("parseSystemdCommand() takes any text", () => {
+Deno.test("parseSystemdCommand() accepts any text", () => {
   const line = fc.constantFrom("[Service]", "ExecStart=/a $B", "Environment=B='", "\\", "# x", "=");
   fc.assert(fc.property(fc.array(fc.oneof(line, fc.string())), (lines) => {
     parseSystemdCommand(lines.join("\n"), refuse);

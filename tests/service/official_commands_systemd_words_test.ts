@@ -2,20 +2,20 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { expandSystemdWords, splitSystemdWords } from "../../lib/service/official_commands.ts";
 
-Deno.test("splitSystemdWords() knows quotes and escapes", () => {
+Deno.test("splitSystemdWords() handles quotes and escapes", () => {
   assertEquals(
     splitSystemdWords(String.raw`a  "b c" 'd "e' f\x20g\s\"h\\ "" \101 \u00e4 \q`),
     ["a", "b c", 'd "e', 'f g "h\\', "", "A", "ä", "\\q"],
   );
 });
 
-Deno.test("splitSystemdWords() ends a quotation with the line", () => {
+Deno.test("splitSystemdWords() closes an open quote at the end of the line", () => {
   assertEquals(splitSystemdWords('a "b c'), ["a", "b c"]);
   assertEquals(splitSystemdWords("a\\"), ["a\\"]);
   assertEquals(splitSystemdWords(" \t "), []);
 });
 
-Deno.test("splitSystemdWords() gives back what was quoted", () => {
+Deno.test("splitSystemdWords() reverses systemdArgument()", () => {
   const word = fc.string();
   fc.assert(fc.property(fc.array(word), (words) => {
     const line = words.map((it) => `"${it.replace(/["\\]/g, "\\$&")}"`).join(" ");
@@ -23,7 +23,7 @@ Deno.test("splitSystemdWords() gives back what was quoted", () => {
   }));
 });
 
-Deno.test("expandSystemdWords() puts values in, within a word and as words", () => {
+Deno.test("expandSystemdWords() expands variables within words and into several", () => {
   const env = { URL: "https://x", MORE: "-t 'a b'", EMPTY: "" };
   assertEquals(
     expandSystemdWords(["-e=${URL}/p", "$MORE", "$EMPTY", "$MISSING", "${MISSING}", "a$$b"], env),

@@ -6,7 +6,7 @@ const plist = Deno.readTextFileSync(
   new URL("../fixtures/official/com.komari.komari-agent.plist", import.meta.url),
 );
 
-Deno.test("parseLaunchdCommand() reads the list that the official installer leaves", () => {
+Deno.test("parseLaunchdCommand() parses the official installer's property list", () => {
   assertEquals(parseLaunchdCommand(plist), {
     words: ["/usr/local/komari/agent", "-e", "https://panel.example.com/a&b", "-t", "token123"],
     env: { HTTPS_PROXY: "http://proxy.example.com:3128" },
@@ -15,14 +15,14 @@ Deno.test("parseLaunchdCommand() reads the list that the official installer leav
   });
 });
 
-Deno.test("parseLaunchdCommand() knows signs by their numbers", () => {
+Deno.test("parseLaunchdCommand() decodes numeric entities", () => {
   const text =
     "<key>ProgramArguments</key><array><string>&#65;&#x42;&lt;&none;&#x110000;</string>" +
     "<string/></array>";
   assertEquals(parseLaunchdCommand(text).words, ["AB<&none;&#x110000;", ""]);
 });
 
-Deno.test("parseLaunchdCommand() finds nothing in other texts", () => {
+Deno.test("parseLaunchdCommand() returns no words when the text is no property list", () => {
   for (const text of ["", "bplist00", plist.slice(0, 500).replaceAll("array", "dict")]) {
     assertEquals(parseLaunchdCommand(text).words, []);
   }

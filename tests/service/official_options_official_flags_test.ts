@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { OPTIONS } from "../../lib/config/option_table.ts";
 import { OFFICIAL_KEYS, readOfficialFlags } from "../../lib/service/official_options.ts";
 
-Deno.test("readOfficialFlags() takes values as the official agent does", () => {
+Deno.test("readOfficialFlags() reads values as the official agent does", () => {
   const { values, unknown } = readOfficialFlags([
     ..."-e=https://x -t -dash -i1.5 --gpu --month-rotate=5 -u=false --include-nics a,b".split(" "),
     ..."--show-warning --custom-ipv4 192.0.2.1".split(" "),
@@ -21,7 +21,7 @@ Deno.test("readOfficialFlags() takes values as the official agent does", () => {
   assertEquals(unknown, []);
 });
 
-Deno.test("readOfficialFlags() passes over what the official agent does not know", () => {
+Deno.test("readOfficialFlags() skips unknown flags with their values", () => {
   const { values, unknown } = readOfficialFlags(
     "--enable-remote-control --what secret --how=x -z y word - --gpu -- -t z".split(" "),
   );
@@ -29,14 +29,14 @@ Deno.test("readOfficialFlags() passes over what the official agent does not know
   assertEquals(unknown, ["--enable-remote-control", "--what", "--how", "-z"]);
 });
 
-Deno.test("readOfficialFlags() takes any words", () => {
+Deno.test("readOfficialFlags() accepts any words", () => {
   const word = fc.oneof(fc.constantFrom("-t", "--gpu", "--", "-", "--=", "-=x"), fc.string());
   fc.assert(fc.property(fc.array(word), (words) => {
     readOfficialFlags(words);
   }));
 });
 
-Deno.test("OFFICIAL_KEYS are all known here", () => {
+Deno.test("OFFICIAL_KEYS are keys of the option table", () => {
   const known = Object.values(OPTIONS).map((option) => "key" in option ? option.key : undefined);
   for (const key of OFFICIAL_KEYS) assert(known.some((it) => it === key), key);
 });

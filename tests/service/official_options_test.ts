@@ -27,7 +27,7 @@ function from(files: Record<string, string>): (path: string) => string {
   };
 }
 
-Deno.test("importSettings() takes over endpoint, token and options", () => {
+Deno.test("importSettings() imports endpoint, token and options", () => {
   const taken = importSettings(
     official("-e https://panel/ -t tok --month-rotate 5 --gpu -r 7 --autoUpdate --disable-web-ssh"),
     from({}),
@@ -46,7 +46,7 @@ Deno.test("importSettings() takes over endpoint, token and options", () => {
   });
 });
 
-Deno.test("importSettings() puts the file over the environment and both over flags", () => {
+Deno.test("importSettings() prefers the file over the environment over flags", () => {
   const taken = importSettings(
     official("-e https://flag -t flag -i 1 --config agent.json", {
       env: {
@@ -68,7 +68,7 @@ Deno.test("importSettings() puts the file over the environment and both over fla
   ]);
 });
 
-Deno.test("importSettings() names what it leaves out, and never a value", () => {
+Deno.test("importSettings() notes ignored options without values", () => {
   const taken = importSettings(
     official("-e https://panel -t secret1 --made-up secret2 -i secret3 --custom-ipv4 secret4", {
       env: { AGENT_CONFIG_FILE: "/etc/agent.json" },
@@ -84,13 +84,13 @@ Deno.test("importSettings() names what it leaves out, and never a value", () => 
   assertEquals([...taken.given.keys()], ["endpoint", "token"]);
 });
 
-Deno.test("importSettings() says that a file can't be read, and goes on", () => {
+Deno.test("importSettings() notes an unreadable file and continues", () => {
   const taken = importSettings(official("-e https://panel -t tok --config /gone"), from({}));
   assertEquals(taken.notes, ["/gone is ignored: it can't be read"]);
   assertEquals(taken.given.get("token"), "tok");
 });
 
-Deno.test("importSettings() takes the token with which the official agent has registered", () => {
+Deno.test("importSettings() uses the token of a registered agent", () => {
   const args = "-e https://panel --auto-discovery key";
   const file = { "/opt/komari/auto-discovery.json": '{"uuid": "u", "token": "registered"}' };
   const taken = importSettings(official(args), from(file));
@@ -100,7 +100,7 @@ Deno.test("importSettings() takes the token with which the official agent has re
   assertEquals(importSettings(official("-e https://panel"), from(file)).given.has("token"), false);
 });
 
-Deno.test("importSettings() keeps the key of one that has not registered yet", () => {
+Deno.test("importSettings() keeps the key when the agent has not registered", () => {
   const args = "-e https://panel --auto-discovery d1scovery-k3y";
   for (const text of ["{}", "null", "[", '{"token": 5}', '{"token": "a b"}']) {
     const taken = importSettings(official(args), from({ "/opt/komari/auto-discovery.json": text }));
@@ -109,7 +109,7 @@ Deno.test("importSettings() keeps the key of one that has not registered yet", (
   }
 });
 
-Deno.test("importSettings() knows the spellings of switches", () => {
+Deno.test("importSettings() accepts the official spellings of booleans", () => {
   const env = { AGENT_DISABLE_WEB_SSH: "T", AGENT_ENABLE_GPU: "TRUE" };
   const taken = importSettings(official("--disable-auto-update=0", { env }), from({}));
   assertEquals(taken.remoteControl, false);

@@ -15,7 +15,7 @@ const REPLACED: OfficialRecord = {
   isDone: true,
 };
 
-Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote, until removeOfficialRecord()", () => {
+Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote until it is removed", () => {
   const folder = Deno.makeTempDirSync();
   try {
     assertEquals(readOfficialRecord(`${folder}/new`), undefined);
@@ -35,7 +35,7 @@ Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote, until re
   }
 });
 
-Deno.test("readOfficialRecord() takes no note that is damaged", () => {
+Deno.test("readOfficialRecord() returns undefined when the record is damaged", () => {
   const folder = Deno.makeTempDirSync();
   try {
     for (
@@ -56,7 +56,7 @@ Deno.test("readOfficialRecord() takes no note that is damaged", () => {
   }
 });
 
-Deno.test("writeOfficialRecord() says what it can't write", () => {
+Deno.test("writeOfficialRecord() throws when it can't write", () => {
   assertThrows(
     () => writeOfficialRecord("/dev/null/x", REPLACED),
     Error,

@@ -21,7 +21,7 @@ function createCommands(): { tools: FakeTools; official: OfficialService } {
   };
 }
 
-Deno.test("OfficialSwitch stop() stops the service and makes sure of it", async () => {
+Deno.test("OfficialService.stop() stops the service and checks that it stopped", async () => {
   const { tools, official } = createCommands();
   tools.answer = (line) => line.includes("is-active") ? 3 : undefined;
   await official.stop(NEVER);
@@ -30,7 +30,7 @@ Deno.test("OfficialSwitch stop() stops the service and makes sure of it", async 
   await assertRejects(() => official.stop(NEVER), Error, "Cannot stop komari-agent");
 });
 
-Deno.test("OfficialSwitch start() enables and starts it and sees it run on", async () => {
+Deno.test("OfficialService.start() enables and starts the service and checks that it keeps running", async () => {
   const { tools, official } = createCommands();
   await official.start(NEVER);
   assertEquals(tools.lines, [
@@ -40,26 +40,26 @@ Deno.test("OfficialSwitch start() enables and starts it and sees it run on", asy
   ]);
 });
 
-Deno.test("OfficialSwitch start() fails when it starts and ends", async () => {
+Deno.test("OfficialService.start() throws when the service exits", async () => {
   const { tools, official } = createCommands();
   let looks = 0;
   tools.answer = (line) => line.includes("is-active") && ++looks === 2 ? 3 : undefined;
   await assertRejects(() => official.start(NEVER), Error, "it exited within");
 });
 
-Deno.test("OfficialSwitch start() fails when it can't be started", async () => {
+Deno.test("OfficialService.start() throws when the service can't be started", async () => {
   const { tools, official } = createCommands();
   tools.answer = (line) => line.includes("restart") ? 5 : undefined;
   await assertRejects(() => official.start(NEVER), Error, "systemctl restart komari-agent");
 });
 
-Deno.test("OfficialSwitch disable() keeps it from starting with the machine", async () => {
+Deno.test("OfficialService.disable() disables the service", async () => {
   const { tools, official } = createCommands();
   await official.disable(NEVER);
   assertEquals(tools.lines.includes("systemctl disable komari-agent.service"), true);
 });
 
-Deno.test("OfficialSwitch runs what each manager understands, on no service but the one", () => {
+Deno.test("OfficialService runs each manager's commands on one service only", () => {
   const at = (official: ConstructorParameters<typeof OfficialService>[0]) => {
     const made = new OfficialService(official, { tools: new FakeTools(), home: "/root", uid: 501 });
     return [made.stopCommands, made.disableCommands, made.startCommands].map((them) =>

@@ -2,11 +2,11 @@ import { assertEquals } from "@std/assert";
 import { openrcScript } from "../../lib/service/openrc.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
-Deno.test("openrcScript() makes the folders and leaves the rest to the supervisor", () => {
+Deno.test("openrcScript() creates the folders and uses supervise-daemon", () => {
   assertEquals(openrcScript(SYSTEM_PLAN), golden("usual.openrc"));
 });
 
-Deno.test("openrcScript() quotes what the shell reads once, and what it reads twice", () => {
+Deno.test("openrcScript() quotes command_args for two splits", () => {
   const script = openrcScript(ESCAPED_PLAN);
   assertEquals(script, golden("odd.openrc"));
   const { stdout } = new Deno.Command("sh", {

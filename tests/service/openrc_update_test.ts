@@ -3,11 +3,11 @@ import { openrcUpdateScript } from "../../lib/service/openrc.ts";
 import { updateLoop } from "../../lib/service/update_service.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
-Deno.test("openrcUpdateScript() has the supervisor run a loop as root", () => {
+Deno.test("openrcUpdateScript() runs the update loop as root", () => {
   assertEquals(openrcUpdateScript(SYSTEM_PLAN), golden("usual-update.openrc"));
 });
 
-Deno.test("openrcUpdateScript() hands the loop's words on as they are, read by the shell twice", () => {
+Deno.test("openrcUpdateScript() quotes the loop for two splits", () => {
   const script = openrcUpdateScript(ESCAPED_PLAN);
   assertEquals(script, golden("odd-update.openrc"));
   const { stdout } = new Deno.Command("sh", {

@@ -2,11 +2,11 @@ import { assertEquals } from "@std/assert";
 import { procdScript } from "../../lib/service/procd.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
-Deno.test("procdScript() makes the folders and hands the command to procd", () => {
+Deno.test("procdScript() creates the folders and starts the agent", () => {
   assertEquals(procdScript(SYSTEM_PLAN), golden("usual.procd"));
 });
 
-Deno.test("procdScript() quotes what has blanks, quotes and $ in it", () => {
+Deno.test("procdScript() quotes blanks, quotes and $", () => {
   const script = procdScript(ESCAPED_PLAN);
   assertEquals(script, golden("odd.procd"));
   const fakes = "mkdir() { :; }; chown() { :; }; chmod() { :; }; procd_open_instance() { :; }; " +

@@ -3,11 +3,11 @@ import { procdUpdateScript } from "../../lib/service/procd.ts";
 import { updateLoop } from "../../lib/service/update_service.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
-Deno.test("procdUpdateScript() has procd run a loop as root", () => {
+Deno.test("procdUpdateScript() runs the update loop as root", () => {
   assertEquals(procdUpdateScript(SYSTEM_PLAN), golden("usual-update.procd"));
 });
 
-Deno.test("procdUpdateScript() hands the loop's words on as they are", () => {
+Deno.test("procdUpdateScript() quotes the loop", () => {
   const script = procdUpdateScript(ESCAPED_PLAN);
   assertEquals(script, golden("odd-update.procd"));
   const fakes = "procd_open_instance() { :; }; procd_close_instance() { :; }\n" +

@@ -62,7 +62,7 @@ async function inWorld(
 
 const NEVER = new AbortController().signal;
 
-Deno.test("replaceOfficial() disables the official agent when this one was accepted", async () => {
+Deno.test("replaceOfficial() disables the official agent when this one is accepted", async () => {
   await inWorld(async ({ parts, deeds, note, printed }) => {
     await replaceOfficial(parts, NEVER);
     assertEquals(deeds, ["stop false", "install false", "disable false"]);
@@ -71,7 +71,7 @@ Deno.test("replaceOfficial() disables the official agent when this one was accep
   });
 });
 
-Deno.test("replaceOfficial() puts the official agent back when this one was refused", async () => {
+Deno.test("replaceOfficial() restores the official agent when no report is accepted", async () => {
   await inWorld(async ({ parts, deeds, note }) => {
     const error = await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was restored");
     assertStringIncludes(String(error.cause), "the panel refused it");
@@ -80,7 +80,7 @@ Deno.test("replaceOfficial() puts the official agent back when this one was refu
   }, "the panel refused it");
 });
 
-Deno.test("replaceOfficial() puts it back when any step fails", async () => {
+Deno.test("replaceOfficial() restores the official agent when a step fails", async () => {
   for (const step of ["stop", "install"]) {
     await inWorld(async ({ parts, deeds, failing, note }) => {
       failing.add(step);
@@ -91,7 +91,7 @@ Deno.test("replaceOfficial() puts it back when any step fails", async () => {
   }
 });
 
-Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
+Deno.test("replaceOfficial() restores the official agent when aborted", async () => {
   await inWorld(async ({ parts, deeds, printed }) => {
     const user = new AbortController();
     const stopCommands = {
@@ -107,7 +107,7 @@ Deno.test("replaceOfficial() puts it back when the user stops it", async () => {
   });
 });
 
-Deno.test("replaceOfficial() tells the user who has stopped it what could not be put back", async () => {
+Deno.test("replaceOfficial() prints a failed restoration when aborted", async () => {
   await inWorld(async ({ parts, failing, printed }) => {
     failing.add("bring back");
     const stopped = AbortSignal.abort(new Error("it was stopped"));
@@ -117,7 +117,7 @@ Deno.test("replaceOfficial() tells the user who has stopped it what could not be
   });
 });
 
-Deno.test("replaceOfficial() starts the official agent however long it takes to remove this one", async () => {
+Deno.test("replaceOfficial() starts the official agent when removing this one times out", async () => {
   await inWorld(async ({ parts }) => {
     let wasInTime = false;
     const officialService = {
@@ -134,7 +134,7 @@ Deno.test("replaceOfficial() starts the official agent however long it takes to 
   }, "the panel refused it");
 });
 
-Deno.test("replaceOfficial() keeps its note and says so when nothing goes", async () => {
+Deno.test("replaceOfficial() keeps its record when the restoration fails", async () => {
   for (const step of ["uninstall", "bring back"]) {
     await inWorld(async ({ parts, deeds, failing, note }) => {
       failing.add(step);

@@ -26,7 +26,7 @@ async function run(
   });
 }
 
-Deno.test("replace() takes over what the official agent was told", async () => {
+Deno.test("replace() imports the official agent's settings", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
   {
@@ -79,7 +79,7 @@ Deno.test("replace() takes over what the official agent was told", async () => {
   assertEquals(machine.tree(), before);
 });
 
-Deno.test("replace() prints no secret of the official agent's", async () => {
+Deno.test("replace() prints no secret of the official agent", async () => {
   await using machine = new OfficialMachine();
   const secrets = {
     "--auto-discovery": "d1scovery-k3y",
@@ -113,7 +113,7 @@ Deno.test("replace() leaves the official agent running when the panel rejects th
   assertEquals(machine.calls().filter((line) => !line.endsWith(" status")), []);
 });
 
-Deno.test("replace() puts the official agent back when no report is accepted", async () => {
+Deno.test("replace() restores the official agent when no report is accepted", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
   const words = ["-t", "other", "--update-url", "https://u.example", "--update-key", PUBLIC_KEY];
@@ -136,7 +136,7 @@ Deno.test("replace() puts the official agent back when no report is accepted", a
   }
 });
 
-Deno.test("replace() goes on where it was cut off", async () => {
+Deno.test("replace() resumes after an interruption", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
   // The panel accepts nothing, and whoever waits is killed: nobody puts anything back.
@@ -158,14 +158,14 @@ Deno.test("replace() goes on where it was cut off", async () => {
   assertEquals(machine.tree(), before);
 });
 
-Deno.test("replace() leaves the month's traffic where no month is reported", async () => {
+Deno.test("replace() copies no traffic when no month is reported", async () => {
   await using machine = new OfficialMachine();
   using _panel = machine.accepting();
   await run(machine);
   assertEquals(machine.tree().some((line) => line.startsWith(`/var/lib/${NAME}/net_`)), false);
 });
 
-Deno.test("replace() does nothing with --print, and shows no token", async () => {
+Deno.test("replace() with --print changes nothing and shows no token", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
   await run(machine, ["--print", "--month-rotate", "1"]);
@@ -179,7 +179,7 @@ Deno.test("replace() does nothing with --print, and shows no token", async () =>
   assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
 });
 
-Deno.test("replace() leaves what can't be replaced running", async () => {
+Deno.test("replace() changes nothing when there is more than one official agent", async () => {
   await using machine = new OfficialMachine();
   const script = machine.text("/etc/init.d/komari-agent");
 
@@ -196,13 +196,13 @@ Deno.test("replace() leaves what can't be replaced running", async () => {
   assertEquals(machine.calls(), []);
 });
 
-Deno.test("replace() finds nothing on a machine without an official agent", async () => {
+Deno.test("replace() throws when there is no official agent", async () => {
   await using machine = new FakeSystem({ folders: ["etc/init.d"], fakes: USERS });
   machine.write("/etc/openwrt_release", "");
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
 });
 
-Deno.test("replace() refuses where this agent was installed by itself", async () => {
+Deno.test("replace() throws when this agent is already installed", async () => {
   await using machine = new OfficialMachine();
   const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
   await install(config, machine.system, { signal, wait: PATIENCE });
@@ -210,14 +210,14 @@ Deno.test("replace() refuses where this agent was installed by itself", async ()
   assertEquals(machine.isUp("komari-agent"), true);
 });
 
-Deno.test("replace() says what it can't put back", async () => {
+Deno.test("replace() reports a failed restoration", async () => {
   await using machine = new OfficialMachine();
   machine.write("/users/broken-komari-agent", "");
   await assertRejects(() => run(machine), Error, "uninstall --restore` tries again");
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
 });
 
-Deno.test("replace() believes its own note alone that it is done", async () => {
+Deno.test("replace() relies on its record alone when it is done", async () => {
   await using machine = new OfficialMachine();
   const official = {
     manager: "openrc",

@@ -29,7 +29,7 @@ async function replaced(machine: OfficialMachine): Promise<void> {
   machine.calls();
 }
 
-Deno.test("restore() brings the official agent back before this one goes", async () => {
+Deno.test("restore() starts the official agent before this one is removed", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
   await replaced(machine);
@@ -45,7 +45,7 @@ Deno.test("restore() brings the official agent back before this one goes", async
   ]);
 });
 
-Deno.test("restore() keeps this agent when the official one does not run", async () => {
+Deno.test("restore() keeps this agent when the official one does not start", async () => {
   await using machine = new OfficialMachine();
   await replaced(machine);
   machine.write("/users/broken-komari-agent", "");
@@ -66,7 +66,7 @@ Deno.test("restore() changes nothing when the official agent was removed", async
   }
 });
 
-Deno.test("restore() finds the official agent without a note and without this agent", async () => {
+Deno.test("restore() finds the official agent without a record", async () => {
   await using machine = new OfficialMachine();
   const before = machine.tree();
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
@@ -76,7 +76,7 @@ Deno.test("restore() finds the official agent without a note and without this ag
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
 });
 
-Deno.test("restore() does nothing with --print", async () => {
+Deno.test("restore() with --print changes nothing", async () => {
   await using machine = new OfficialMachine();
   await replaced(machine);
   const before = machine.tree();
@@ -86,7 +86,7 @@ Deno.test("restore() does nothing with --print", async () => {
   assertStringIncludes(machine.printed.join("\n"), "Run rc-service komari-agent restart");
 });
 
-Deno.test("restore() ends updates before they could start this agent again, and has them back with it", async () => {
+Deno.test("restore() stops updates first, and enables them again when it fails", async () => {
   await using machine = new OfficialMachine();
   const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"]
     .concat("--update-key", PUBLIC_KEY);

@@ -4,7 +4,7 @@ import { SYSTEM_PLAN } from "./service_plans.ts";
 
 const ODD = `http://me:p"a$$w\`o\\r'd%20@proxy:3128/ #x`;
 
-Deno.test("environmentText() is read by a shell as it was meant", () => {
+Deno.test("environmentText() is read unchanged by a shell", () => {
   const text = environmentText({ HTTP_PROXY: ODD, NO_PROXY: "a,b" });
   const { stdout } = new Deno.Command("sh", {
     args: ["-c", `${text}\nprintf '%s|%s' "$HTTP_PROXY" "$NO_PROXY"`],
@@ -12,7 +12,7 @@ Deno.test("environmentText() is read by a shell as it was meant", () => {
   assertEquals(new TextDecoder().decode(stdout), `${ODD}|a,b`);
 });
 
-Deno.test("environmentText() escapes only what systemd takes an escape of", () => {
+Deno.test("environmentText() escapes only what systemd unescapes", () => {
   const text = environmentText({ HTTP_PROXY: ODD });
   assertEquals(
     text.split("\n")[1],

@@ -3,7 +3,7 @@ import { servicePaths } from "../../lib/service/service_paths.ts";
 
 const OWNER = { home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
 
-Deno.test("servicePaths() gives every service folders of its own", () => {
+Deno.test("servicePaths() depend on the service's name", () => {
   const { config, programFolder, stateFolder, runtimeFolder } = servicePaths(
     "node-2",
     { ...OWNER, scope: "system" },
@@ -16,7 +16,7 @@ Deno.test("servicePaths() gives every service folders of its own", () => {
   ]);
 });
 
-Deno.test("servicePaths() keeps a user's service in the user's home and memory", () => {
+Deno.test("servicePaths() of a user's service are in the home and runtime folder", () => {
   const paths = servicePaths("node-2", { ...OWNER, scope: "user" });
   const { runtimeFolder, ...others } = paths;
   assertEquals(runtimeFolder, "/run/user/1000/node-2");

@@ -19,7 +19,7 @@ async function userOf(fakes: Fakes, options: { asRoot?: boolean; system?: object
   };
 }
 
-Deno.test("serviceUser() makes a user by the tools that there are", async () => {
+Deno.test("serviceUser() creates a user with the available tools", async () => {
   const { name, createCommands } = await userOf(USERS);
   assertEquals([name, createCommands.length], ["agent", 1]);
   const busybox = { id: "exit 1", adduser: "", addgroup: "", deluser: "", delgroup: "" };
@@ -34,14 +34,14 @@ Deno.test("serviceUser() makes a user by the tools that there are", async () => 
   });
 });
 
-Deno.test("serviceUser() takes the user that is there", async () => {
+Deno.test("serviceUser() uses an existing user", async () => {
   for (const [group, hasOwnGroup] of [["agent", true], ["nogroup", false]] as const) {
     const found = await userOf({ ...USERS, id: `echo ${group}` });
     assertEquals([found.createCommands, found.hasOwnGroup], [[], hasOwnGroup], group);
   }
 });
 
-Deno.test("serviceUser() makes none for root, for a user, and on a Mac", async () => {
+Deno.test("serviceUser() creates no user for root, for a user's service and on a Mac", async () => {
   assertEquals((await userOf({}, { asRoot: true })).name, "root");
   assertEquals((await userOf({}, { system: { uid: 1000 } })).name, "");
   assertEquals((await userOf({}, { system: { os: "darwin", sudoUser: "ann" } })).name, "ann");
@@ -51,7 +51,7 @@ Deno.test("serviceUser() makes none for root, for a user, and on a Mac", async (
   );
 });
 
-Deno.test("serviceUser() throws where there is no way to make one", async () => {
+Deno.test("serviceUser() throws when no user can be created", async () => {
   await assertRejects(() => userOf({ id: "exit 1" }), UsageError, "neither useradd nor adduser");
   const asUser = { asRoot: true, system: { uid: 1000 } };
   await assertRejects(() => userOf(USERS, asUser), UsageError, "without root");

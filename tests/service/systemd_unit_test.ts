@@ -2,20 +2,20 @@ import { assert, assertEquals } from "@std/assert";
 import { systemdUnit } from "../../lib/service/systemd.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
-Deno.test("systemdUnit() shuts the machine's service off from what it does not need", () => {
+Deno.test("systemdUnit() sandboxes the system service", () => {
   assertEquals(systemdUnit(SYSTEM_PLAN), golden("usual.service"));
 });
 
-Deno.test("systemdUnit() quotes what has blanks, quotes, % and $ in it", () => {
+Deno.test("systemdUnit() quotes blanks, quotes, % and $", () => {
   assertEquals(systemdUnit(ESCAPED_PLAN), golden("odd.service"));
 });
 
-Deno.test("systemdUnit() leaves root the whole system where remote control is for it", () => {
+Deno.test("systemdUnit() has no sandbox for remote control as root", () => {
   const plan = { ...SYSTEM_PLAN, user: "root", sandbox: "none" } as const;
   assertEquals(systemdUnit(plan), golden("root.service"));
 });
 
-Deno.test("systemdUnit() mounts nothing where a machine lets no service do that", () => {
+Deno.test("systemdUnit() has no mount namespace when the machine forbids it", () => {
   const unit = systemdUnit({ ...SYSTEM_PLAN, sandbox: "no mounts" });
   assertEquals(/^(Protect|Private|ReadWrite).*/m.exec(unit)?.[0], undefined);
   assert(
@@ -23,7 +23,7 @@ Deno.test("systemdUnit() mounts nothing where a machine lets no service do that"
   );
 });
 
-Deno.test("systemdUnit() asks a user's manager for nothing that it can't do", () => {
+Deno.test("systemdUnit() of a user's service has no settings that need root", () => {
   assertEquals(systemdUnit(USER_PLAN), golden("user.service"));
 });
 

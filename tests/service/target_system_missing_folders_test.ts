@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { missingFolders } from "../../lib/service/target_system.ts";
 
-Deno.test("missingFolders() has those on the way that are not there, the deepest first", async () => {
+Deno.test("missingFolders() lists missing parents, deepest first", async () => {
   const root = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${root}/opt`);

@@ -5,7 +5,7 @@ function runtimeDir(path: string): string {
   return currentSystem({ env: { XDG_RUNTIME_DIR: path }, printLine: () => {} }).userRuntimeDir;
 }
 
-Deno.test("currentSystem() takes the folder in memory that is said, when it is this user's", () => {
+Deno.test("currentSystem() uses XDG_RUNTIME_DIR when this user owns it", () => {
   const folder = Deno.makeTempDirSync();
   try {
     assertEquals(runtimeDir(folder), folder);
@@ -14,7 +14,7 @@ Deno.test("currentSystem() takes the folder in memory that is said, when it is t
   }
 });
 
-Deno.test("currentSystem() takes no folder in memory that is gone, or another user's", () => {
+Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another user's", () => {
   const usual = runtimeDir("");
   assertEquals(runtimeDir("/no/such/folder"), usual);
   // Nobody else can give one away.

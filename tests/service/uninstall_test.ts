@@ -18,7 +18,7 @@ async function installed(): Promise<FakeSystem> {
   return fake;
 }
 
-Deno.test("uninstall() with --print shows what would go, and takes nothing", async () => {
+Deno.test("uninstall() with --print shows what would be removed, and changes nothing", async () => {
   await using fake = await installed();
   const program = `/opt/${NAME}/${NAME}`;
   // Of this list everything is there, and nothing else.
@@ -53,7 +53,7 @@ Deno.test("uninstall() with --print shows what would go, and takes nothing", asy
   ]);
 });
 
-Deno.test("uninstall() keeps the state when that is wanted, and the next installation takes it", async () => {
+Deno.test("uninstall() keeps the state when keepsState, and install() uses it again", async () => {
   await using fake = new FakeSystem({
     folders: ["run/openrc", "etc/init.d", "var/log"],
     fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "", chown: "" },
@@ -86,7 +86,7 @@ Deno.test("uninstall() keeps the state when that is wanted, and the next install
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("uninstall() leaves and names what it has not made", async () => {
+Deno.test("uninstall() keeps and lists files that it did not create", async () => {
   await using fake = await installed();
   fake.write(`/etc/${NAME}/notes.txt`, "mine");
   await uninstall(fake.system, OPTIONS);
@@ -97,7 +97,7 @@ Deno.test("uninstall() leaves and names what it has not made", async () => {
   );
 });
 
-Deno.test("uninstall() leaves a link that leads elsewhere by now", async () => {
+Deno.test("uninstall() keeps a link to another target", async () => {
   await using fake = await installed();
   const link = `${fake.root}/usr/local/bin/${NAME}`;
   await Deno.remove(link);
@@ -106,7 +106,7 @@ Deno.test("uninstall() leaves a link that leads elsewhere by now", async () => {
   assertEquals(await Deno.readLink(link), "/bin/true");
 });
 
-Deno.test("uninstall() leaves a user that was there before", async () => {
+Deno.test("uninstall() keeps a user that existed before", async () => {
   await using fake = new FakeSystem({
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
@@ -118,7 +118,7 @@ Deno.test("uninstall() leaves a user that was there before", async () => {
   assert(fake.tree().some((line) => line.startsWith(`/users/${NAME}`)));
 });
 
-Deno.test("uninstall() removes the user that was made, not the one that came after", async () => {
+Deno.test("uninstall() removes the created user even if the service runs as another", async () => {
   await using fake = await installed();
   const config = configOf(["install", "--as-root"], { root: fake.root });
   await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
@@ -128,7 +128,7 @@ Deno.test("uninstall() removes the user that was made, not the one that came aft
   assertEquals(removed, [`userdel ${NAME}`, `groupdel ${NAME}`]);
 });
 
-Deno.test("uninstall() goes on when the service is gone already", async () => {
+Deno.test("uninstall() continues when the service is already gone", async () => {
   await using fake = await installed();
   const tools = {
     has: () => true,
@@ -141,7 +141,7 @@ Deno.test("uninstall() goes on when the service is gone already", async () => {
   assert(!fake.tree().some((line) => line.includes(`/${NAME}`)));
 });
 
-Deno.test("uninstall() removes a user's files without the manager that does not answer", async () => {
+Deno.test("uninstall() removes a user's files when the manager does not answer", async () => {
   const home = "/home/ann";
   const units = `${home}/.config/systemd/user`;
   await using fake = new FakeSystem({
@@ -177,7 +177,7 @@ Deno.test("uninstall() removes a user's files without the manager that does not 
   assertStringIncludes(fake.printed.join("\n"), "does not answer (Failed to connect to bus)");
 });
 
-Deno.test("uninstall() keeps the note of a replaced agent for whoever brings that one back", async () => {
+Deno.test("uninstall() keeps the record of a replaced agent when keepsOfficialRecord", async () => {
   for (const keepsOfficialRecord of [true, false]) {
     await using fake = await installed();
     fake.write(`/etc/${NAME}/replaced.json`, "{}");
@@ -187,7 +187,7 @@ Deno.test("uninstall() keeps the note of a replaced agent for whoever brings tha
   }
 });
 
-Deno.test("uninstall() refuses a record that is damaged, rather than guess", async () => {
+Deno.test("uninstall() throws when the record is damaged", async () => {
   await using fake = await installed();
   fake.write(`/etc/${NAME}/install.json`, "{}");
   await assertRejects(() => uninstall(fake.system, OPTIONS), Error, "Cannot read");

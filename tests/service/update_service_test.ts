@@ -4,7 +4,7 @@ import { MANAGERS } from "../../lib/service/service_manager.ts";
 import { hasUpdateService } from "../../lib/service/update_service.ts";
 import { SYSTEM_PLAN } from "./service_plans.ts";
 
-Deno.test("hasUpdateService() knows what each manager is given for updates", () => {
+Deno.test("hasUpdateService() recognizes the update files of each manager", () => {
   const { name: service, scope, logFile } = SYSTEM_PLAN;
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, { name: service, scope, logFile, home: "", uid: 0 });

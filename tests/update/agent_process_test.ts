@@ -33,7 +33,7 @@ async function withAgent(
   }
 }
 
-Deno.test("AgentProcess.restart() has an agent end as what failed, and waits for that", async () => {
+Deno.test("AgentProcess.restart() ends the agent with the restart code and waits", async () => {
   await withAgent(async (folder, child) => {
     const agent = new AgentProcess({ path: PROGRAM, folders: [folder], service: undefined });
     const health = agent.health();
@@ -47,7 +47,7 @@ Deno.test("AgentProcess.restart() has an agent end as what failed, and waits for
 });
 
 Deno.test({
-  name: "AgentProcess touches no process of another program",
+  name: "AgentProcess.restart() signals no process of another program",
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withAgent(async (folder) => {
@@ -64,7 +64,7 @@ Deno.test({
     }),
 });
 
-Deno.test("AgentProcess.restart() asks the service's manager where one is known", async () => {
+Deno.test("AgentProcess.restart() uses the service manager when a service is known", async () => {
   await withAgent(async (folder) => {
     const ran: string[] = [];
     let code = 0;

@@ -7,7 +7,7 @@ import { configOf, FakeSystem, USERS } from "../service/fake_system.ts";
 
 const { signal } = new AbortController();
 
-Deno.test("serviceNames() finds what install has called a service, wherever its program lies", async () => {
+Deno.test("agentService() finds the service by its name or the program's", async () => {
   const fakes = { ...USERS, "rc-service": "", "rc-update": "", tail: "" };
   await using fake = new FakeSystem({ folders: ["run/openrc", "srv/agents"], fakes });
   const args = ["install", "-e", "https://p.example", "-t", "secret"];
@@ -21,7 +21,7 @@ Deno.test("serviceNames() finds what install has called a service, wherever its 
   assertEquals(names, ["komari-agent-deno", record.service]);
 });
 
-Deno.test("serviceNames() names none twice", () => {
+Deno.test("serviceNames() has no duplicates", () => {
   assertEquals(serviceNames("/opt/komari-agent-deno/komari-agent-deno", "komari-agent-deno"), [
     "komari-agent-deno",
   ]);

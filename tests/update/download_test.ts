@@ -32,14 +32,14 @@ async function failure(promise: Promise<unknown>): Promise<string> {
   return describeError(await assertRejects(() => promise, Error, "Cannot download"));
 }
 
-Deno.test("Downloads.text() gives the text, and says who asks", async () => {
+Deno.test("Downloads.text() returns the text and sends the user agent", async () => {
   const answer: Answer = (request) => new Response(`by ${request.headers.get("user-agent")}`);
   await withServer(answer, async (origin, downloads) => {
     assertEquals(await text(downloads, `${origin}/x`), "by agent/1");
   });
 });
 
-Deno.test("Downloads.text() follows redirects, but not for ever", async () => {
+Deno.test("Downloads.text() follows at most five redirects", async () => {
   const answer: Answer = (request) => {
     const rest = Number(new URL(request.url).pathname.slice(1));
     return rest === 0
@@ -52,7 +52,7 @@ Deno.test("Downloads.text() follows redirects, but not for ever", async () => {
   });
 });
 
-Deno.test("Downloads.text() goes nowhere but to servers", async () => {
+Deno.test("Downloads.text() follows redirects to HTTP and HTTPS only", async () => {
   for (const location of ["file:///etc/passwd", "data:,x", "http://"]) {
     const answer = () => new Response(null, { status: 302, headers: { location } });
     await withServer(answer, async (origin, downloads) => {
@@ -64,7 +64,7 @@ Deno.test("Downloads.text() goes nowhere but to servers", async () => {
   }
 });
 
-Deno.test("Downloads.text() tells the status, and no query", async () => {
+Deno.test("Downloads.text() throws with the status but without the query", async () => {
   for (const status of [404, 500, 204, 304, 403]) {
     const answer = () => new Response(status === 404 ? "<html>" : null, { status });
     await withServer(answer, async (origin, downloads) => {
@@ -76,7 +76,7 @@ Deno.test("Downloads.text() tells the status, and no query", async () => {
   }
 });
 
-Deno.test("Downloads.text() takes no more than was wanted, also of an answer without end", async () => {
+Deno.test("Downloads.text() throws when the text is too long or endless", async () => {
   const endless = () => {
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(64)),
@@ -91,7 +91,7 @@ Deno.test("Downloads.text() takes no more than was wanted, also of an answer wit
   });
 });
 
-Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
+Deno.test("Downloads.text() throws when the transfer stalls", async () => {
   const silent = () => {
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode("begin")),
@@ -103,7 +103,7 @@ Deno.test("Downloads.text() gives up when nothing comes any more", async () => {
   }, { idleTimeoutMs: 100 });
 });
 
-Deno.test("Downloads.text() gives up what only trickles", async () => {
+Deno.test("Downloads.text() throws when the transfer takes too long", async () => {
   const trickle = () => {
     let timer: ReturnType<typeof setInterval> | undefined;
     const body = new ReadableStream({
@@ -120,7 +120,7 @@ Deno.test("Downloads.text() gives up what only trickles", async () => {
   });
 });
 
-Deno.test("Downloads.text() ends by the signal", async () => {
+Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
   const asked = Promise.withResolvers<void>();
   const answer: Answer = () => {
     asked.resolve();
@@ -138,7 +138,7 @@ Deno.test("Downloads.text() ends by the signal", async () => {
   });
 });
 
-Deno.test("Downloads.text() says that nobody is there", async () => {
+Deno.test("Downloads.text() throws when the connection is refused", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -158,7 +158,7 @@ async function withFile(use: (path: string, file: Deno.FsFile) => Promise<void>)
   }
 }
 
-Deno.test("Downloads.file() writes just as many bytes as were promised", async () => {
+Deno.test("Downloads.file() writes exactly the given number of bytes", async () => {
   const bytes = crypto.getRandomValues(new Uint8Array(60_000));
   await withServer(() => new Response(bytes), async (origin, downloads) => {
     await withFile(async (path, file) => {
@@ -177,7 +177,7 @@ Deno.test("Downloads.file() writes just as many bytes as were promised", async (
   });
 });
 
-Deno.test("Downloads.file() does not take a broken answer for a whole one", async () => {
+Deno.test("Downloads.file() throws when the connection closes early", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const served = listener.accept().then(async (connection) => {
     await connection.read(new Uint8Array(4096));
@@ -197,7 +197,7 @@ Deno.test("Downloads.file() does not take a broken answer for a whole one", asyn
   await served;
 });
 
-Deno.test("Downloads give a proxy its password, and the server behind it nothing of it", async () => {
+Deno.test("Downloads send the proxy's password to the proxy only", async () => {
   const certificate = await makeCertificate();
   if (certificate === undefined) return console.log("skipped: there is no openssl");
   const { authority, certificate: cert, key } = certificate;
@@ -235,7 +235,7 @@ Deno.test("Downloads give a proxy its password, and the server behind it nothing
   }
 });
 
-Deno.test("Downloads refuse plain HTTP but on loopback, whatever leads there", async () => {
+Deno.test("Downloads refuse plain HTTP except on loopback", async () => {
   const away = "http://releases.example/x";
   const answer = () => new Response(null, { status: 302, headers: { location: away } });
   await using proxy = startHttpProxy();
@@ -251,7 +251,7 @@ Deno.test("Downloads refuse plain HTTP but on loopback, whatever leads there", a
   assertEquals(proxy.requests, []);
 });
 
-Deno.test("Downloads verify certificates, and stay with HTTPS", async () => {
+Deno.test("Downloads verify certificates and never leave HTTPS", async () => {
   const certificate = await makeCertificate();
   if (certificate === undefined) return console.log("skipped: there is no openssl");
   const { authority, certificate: cert, key } = certificate;

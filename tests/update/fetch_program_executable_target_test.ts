@@ -18,7 +18,7 @@ function machO(processor: number): Uint8Array {
   return head;
 }
 
-Deno.test("executableTarget() tells systems and processors apart", () => {
+Deno.test("executableTarget() distinguishes systems and processors", () => {
   assertEquals(executableTarget(elf()), "linux-amd64");
   assertEquals(executableTarget(elf({ machine: 0xb7 })), "linux-arm64");
   assertEquals(executableTarget(machO(0x0100_0007)), "darwin-amd64");
@@ -26,7 +26,7 @@ Deno.test("executableTarget() tells systems and processors apart", () => {
   assertEquals(executableTarget(new TextEncoder().encode("#!/bin/sh\n")), "portable");
 });
 
-Deno.test("executableTarget() knows this very program", async () => {
+Deno.test("executableTarget() recognizes the running Deno", async () => {
   using file = await Deno.open(Deno.execPath());
   const head = new Uint8Array(64);
   await file.read(head);
@@ -34,7 +34,7 @@ Deno.test("executableTarget() knows this very program", async () => {
   assertEquals(executableTarget(head), `${Deno.build.os}-${arch}`);
 });
 
-Deno.test("executableTarget() knows nothing of 32 bits, other processors and other files", () => {
+Deno.test("executableTarget() returns undefined for 32 bits, other processors and other files", () => {
   const others = [
     elf({ bits: 1 }),
     elf({ order: 2 }),
@@ -50,7 +50,7 @@ Deno.test("executableTarget() knows nothing of 32 bits, other processors and oth
   for (const head of others) assertEquals(executableTarget(head), undefined);
 });
 
-Deno.test("executableTarget() reads any bytes, also a view into others", () => {
+Deno.test("executableTarget() accepts any bytes", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
     executableTarget(bytes);
   }));

@@ -5,23 +5,23 @@ import { findSha256 } from "../../lib/update/fetch_program.ts";
 const A = "0a".repeat(32);
 const B = "0b".repeat(32);
 
-Deno.test("findSha256() finds a file by its whole name", () => {
+Deno.test("findSha256() matches the whole file name", () => {
   const sums = `${A}  agent-linux-amd64\n${B} *agent-linux-amd64.sig\n`;
   assertEquals(findSha256(sums, "agent-linux-amd64"), A);
   assertEquals(findSha256(sums, "agent-linux-amd64.sig"), B);
   assertEquals(findSha256(sums, "agent"), undefined);
 });
 
-Deno.test("findSha256() reads capitals and the line ends of Windows", () => {
+Deno.test("findSha256() accepts capitals and CRLF", () => {
   assertEquals(findSha256(`${A.toUpperCase()}  x\r\n${B}  y\r\n`, "x"), A);
 });
 
-Deno.test("findSha256() finds nothing where it is not clear", () => {
+Deno.test("findSha256() returns undefined when sums differ", () => {
   assertEquals(findSha256(`${A}  x\n${B}  x\n`, "x"), undefined);
   assertEquals(findSha256(`${A}  x\n${A}  x\n`, "x"), A);
 });
 
-Deno.test("findSha256() finds nothing in what is no such list", () => {
+Deno.test("findSha256() returns undefined for other text", () => {
   for (const text of ["", "<html>x</html>", `${A.slice(1)}  x`, `${A}x`, `${A}  `, ` ${A}  x`]) {
     assertEquals(findSha256(text, "x"), undefined, text);
   }

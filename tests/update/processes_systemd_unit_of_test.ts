@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { systemdUnitOf } from "../../lib/update/processes.ts";
 
-Deno.test("systemdUnitOf() finds the service of either kind of hierarchy", () => {
+Deno.test("systemdUnitOf() reads cgroup v1 and v2", () => {
   const found = { name: "agent.service", scope: "system" } as const;
   assertEquals(systemdUnitOf("0::/system.slice/agent.service\n"), found);
   assertEquals(systemdUnitOf("0::/machine/libpod-1/system.slice/agent.service/sub\n"), found);
@@ -15,14 +15,14 @@ Deno.test("systemdUnitOf() finds the service of either kind of hierarchy", () =>
   });
 });
 
-Deno.test("systemdUnitOf() knows a user's service from the user's manager", () => {
+Deno.test("systemdUnitOf() distinguishes a user's service from the user's manager", () => {
   const within = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/agent.service\n";
   assertEquals(systemdUnitOf(within), { name: "agent.service", scope: "user" });
   const session = "0::/user.slice/user-1000.slice/user@1000.service/init.scope\n";
   assertEquals(systemdUnitOf(session), undefined);
 });
 
-Deno.test("systemdUnitOf() finds none in scopes, sessions, containers and nonsense", () => {
+Deno.test("systemdUnitOf() returns undefined for scopes, sessions and containers", () => {
   const others = [
     "",
     "0::/\n",
@@ -35,7 +35,7 @@ Deno.test("systemdUnitOf() finds none in scopes, sessions, containers and nonsen
   for (const text of others) assertEquals(systemdUnitOf(text), undefined, text);
 });
 
-Deno.test("systemdUnitOf() gives a plain name or nothing, whatever it reads", () => {
+Deno.test("systemdUnitOf() returns a plain name or undefined for any text", () => {
   fc.assert(fc.property(fc.string(), (path) => {
     const name = systemdUnitOf(`0::/${path}.service`)?.name;
     assertEquals(name === undefined || /^[\w@:.\\-]+$/.test(name), true);

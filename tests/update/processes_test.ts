@@ -58,7 +58,7 @@ Deno.test({
   },
 });
 
-Deno.test("sharesServiceWith() is about services of systemd, and not about what a shell has started", () => {
+Deno.test("sharesServiceWith() is false for children of a shell", () => {
   const child = new Deno.Command("sleep", { args: ["1000"] }).spawn();
   try {
     assertEquals(sharesServiceWith(child.pid), false);
@@ -69,7 +69,7 @@ Deno.test("sharesServiceWith() is about services of systemd, and not about what 
   return child.status.then(() => {});
 });
 
-Deno.test("isAttachedToTerminal() knows what a user has started", async () => {
+Deno.test("isAttachedToTerminal() detects a terminal as standard input", async () => {
   const piped = new Deno.Command("sleep", { args: ["1000"], stdin: "null" }).spawn();
   assertEquals(isAttachedToTerminal(piped.pid), false);
   piped.kill("SIGKILL");

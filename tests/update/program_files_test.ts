@@ -25,7 +25,7 @@ async function writeFresh(files: ProgramFiles, text: string): Promise<void> {
   await file.write(new TextEncoder().encode(text));
 }
 
-Deno.test("ProgramFiles renews the program and brings it back", async () => {
+Deno.test("ProgramFiles activates a staged file and rolls back", async () => {
   await withProgram(async (files, read) => {
     await writeFresh(files, "two");
     assertEquals((Deno.statSync(files.stagedPath).mode ?? 0) & 0o777, 0o600);
@@ -42,7 +42,7 @@ Deno.test("ProgramFiles renews the program and brings it back", async () => {
   });
 });
 
-Deno.test("ProgramFiles.backUp() leaves one old file, however often it is called", async () => {
+Deno.test("ProgramFiles.backUp() is idempotent", async () => {
   await withProgram(async (files, read) => {
     await files.backUp();
     await files.backUp();
@@ -50,7 +50,7 @@ Deno.test("ProgramFiles.backUp() leaves one old file, however often it is called
   });
 });
 
-Deno.test("ProgramFiles.createStaged() follows no link that lies there", async () => {
+Deno.test("ProgramFiles.createStaged() follows no symbolic link", async () => {
   await withProgram(async (files, read) => {
     Deno.writeTextFileSync(`${files.path}.other`, "theirs");
     Deno.symlinkSync(`${files.path}.other`, files.stagedPath);
@@ -62,7 +62,7 @@ Deno.test("ProgramFiles.createStaged() follows no link that lies there", async (
   });
 });
 
-Deno.test("ProgramFiles.rollBack() throws when there is no old file", async () => {
+Deno.test("ProgramFiles.rollBack() throws when there is no backup", async () => {
   await withProgram(async (files, read) => {
     await assertRejects(
       () => files.rollBack(),

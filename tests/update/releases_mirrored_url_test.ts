@@ -5,7 +5,7 @@ import { mirroredUrl } from "../../lib/update/releases.ts";
 const MIRROR = "https://mirror.example.com/gh";
 const FILE = "https://github.com/o/n/releases/download/v1/x";
 
-Deno.test("mirroredUrl() puts the mirror before GitHub's addresses", () => {
+Deno.test("mirroredUrl() prefixes GitHub's addresses", () => {
   for (
     const url of [
       FILE,
@@ -16,7 +16,7 @@ Deno.test("mirroredUrl() puts the mirror before GitHub's addresses", () => {
   ) assertEquals(mirroredUrl(url, MIRROR), `${MIRROR}/${url}`);
 });
 
-Deno.test("mirroredUrl() leaves others alone, and all without a mirror", () => {
+Deno.test("mirroredUrl() keeps other addresses, and all without a mirror", () => {
   for (
     const url of [
       "https://releases.example.com/x",
@@ -28,7 +28,7 @@ Deno.test("mirroredUrl() leaves others alone, and all without a mirror", () => {
   assertEquals(mirroredUrl(FILE, ""), FILE);
 });
 
-Deno.test("mirroredUrl() never puts the mirror twice, and takes a doubled one away", () => {
+Deno.test("mirroredUrl() never repeats the prefix", () => {
   const once = `${MIRROR}/${FILE}`;
   assertEquals(mirroredUrl(once, MIRROR), once);
   assertEquals(mirroredUrl(`${MIRROR}/${once}`, MIRROR), once);
@@ -36,7 +36,7 @@ Deno.test("mirroredUrl() never puts the mirror twice, and takes a doubled one aw
   assertEquals(mirroredUrl(`${MIRROR}/releases/x`, MIRROR), `${MIRROR}/releases/x`);
 });
 
-Deno.test("mirroredUrl() changes nothing when it is asked again", () => {
+Deno.test("mirroredUrl() is idempotent", () => {
   fc.assert(fc.property(fc.webUrl(), fc.nat(3), (url, times) => {
     const before = `${MIRROR}/`.repeat(times) + url;
     const once = mirroredUrl(before, MIRROR);

@@ -28,7 +28,7 @@ function asset(changes: Record<string, unknown> = {}): Record<string, unknown> {
   };
 }
 
-Deno.test("parseRelease() reads the tag and the files", () => {
+Deno.test("parseRelease() parses the tag and the files", () => {
   assertEquals(parseRelease(answer()), {
     tag: "v1.2.3",
     isPrerelease: false,
@@ -41,12 +41,12 @@ Deno.test("parseRelease() reads the tag and the files", () => {
   });
 });
 
-Deno.test("parseRelease() knows drafts and previews", () => {
+Deno.test("parseRelease() detects drafts and pre-releases", () => {
   assertEquals(parseRelease(answer({ draft: true })).isPrerelease, true);
   assertEquals(parseRelease(answer({ prerelease: true })).isPrerelease, true);
 });
 
-Deno.test("parseRelease() goes without a digest, also one that is none", () => {
+Deno.test("parseRelease() accepts a missing or unknown digest", () => {
   for (const digest of [undefined, null, "md5:00", `sha256:${SHA}0`, 7]) {
     const { files } = parseRelease(answer({ assets: [asset({ digest })] }));
     assertEquals(files[0]?.sha256, undefined);
@@ -54,7 +54,7 @@ Deno.test("parseRelease() goes without a digest, also one that is none", () => {
   }
 });
 
-Deno.test("parseRelease() leaves out files with an odd description", () => {
+Deno.test("parseRelease() ignores files with invalid fields", () => {
   const odd = [
     { size: -1 },
     { size: 1.5 },
@@ -68,12 +68,12 @@ Deno.test("parseRelease() leaves out files with an odd description", () => {
   assertEquals(parseRelease(answer({ assets })).files, []);
 });
 
-Deno.test("parseRelease() takes no more files than any release has", () => {
+Deno.test("parseRelease() limits the number of files", () => {
   const assets = Array.from({ length: 5000 }, () => asset());
   assertEquals(parseRelease(answer({ assets })).files.length, 200);
 });
 
-Deno.test("parseRelease() refuses what is no release, and quotes how it begins", () => {
+Deno.test("parseRelease() throws with the beginning of other text", () => {
   const others = [
     "",
     "<html>Not found</html>",
@@ -90,7 +90,7 @@ Deno.test("parseRelease() refuses what is no release, and quotes how it begins",
   assert(error.message.length < 200);
 });
 
-Deno.test("parseRelease() gives a release or a SyntaxError, whatever JSON comes", () => {
+Deno.test("parseRelease() returns a release or throws SyntaxError for any JSON", () => {
   fc.assert(fc.property(fc.json(), (json) => {
     try {
       parseRelease(json);

@@ -6,7 +6,7 @@ import { ReleaseServer } from "./release_server.ts";
 const DOWNLOADS = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
 const { signal } = new AbortController();
 
-Deno.test("findRelease() asks GitHub by the mirror, and gives the files' addresses by it", async () => {
+Deno.test("findRelease() uses the mirror for the query and the files", async () => {
   await using server = new ReleaseServer();
   const mirror = `${server.origin}/gh`;
   const file = "https://github.com/o/n/releases/download/v1.3.0/x";
@@ -34,7 +34,7 @@ Deno.test("findRelease() asks GitHub by the mirror, and gives the files' address
   assertEquals(server.requestedPaths, ["/gh/https://api.github.com/repos/o/n/releases/latest"]);
 });
 
-Deno.test("findRelease() holds a release against what is there and what has failed", async () => {
+Deno.test("findRelease() decides by the current and the failed versions", async () => {
   await using server = new ReleaseServer();
   server.publish("1.3.0", "");
   const decision = async (currentVersion: string, failed: string[] = []) => {

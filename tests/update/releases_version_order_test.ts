@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { isNewerVersion, stableVersionOf } from "../../lib/update/releases.ts";
 
-Deno.test("stableVersionOf() takes tags of stable versions alone", () => {
+Deno.test("stableVersionOf() accepts tags of stable versions only", () => {
   for (const tag of ["v1.2.3", "1.2.3", "v01.2.3", "v1.2.3+build.5"]) {
     assertEquals(stableVersionOf(tag), "1.2.3", tag);
   }
@@ -20,7 +20,7 @@ Deno.test("stableVersionOf() takes tags of stable versions alone", () => {
   for (const tag of others) assertEquals(stableVersionOf(tag), undefined, tag);
 });
 
-Deno.test("isNewerVersion() orders by numbers, not by letters", () => {
+Deno.test("isNewerVersion() compares numerically", () => {
   assertEquals(isNewerVersion("1.10.0", "1.9.9"), true);
   assertEquals(isNewerVersion("2.0.0", "1.99.99"), true);
   assertEquals(isNewerVersion("1.2.3", "1.2.3"), false);
@@ -28,20 +28,20 @@ Deno.test("isNewerVersion() orders by numbers, not by letters", () => {
   assertEquals(isNewerVersion("0.9.0", "1.0.0"), false);
 });
 
-Deno.test("isNewerVersion() puts a preview before what it is one of", () => {
+Deno.test("isNewerVersion() orders a pre-release before its release", () => {
   assertEquals(isNewerVersion("1.2.3", "1.2.3-rc.1"), true);
   assertEquals(isNewerVersion("1.2.2", "1.2.3-rc.1"), false);
   assertEquals(isNewerVersion("1.2.4-rc.1", "1.2.3"), false);
 });
 
-Deno.test("isNewerVersion() knows nothing of what is no version", () => {
+Deno.test("isNewerVersion() is false for other text", () => {
   assertEquals(isNewerVersion("2.0.0", "unknown"), false);
   assertEquals(isNewerVersion("latest", "1.0.0"), false);
 });
 
 const version = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map((parts) => parts.join("."));
 
-Deno.test("isNewerVersion() is an order: never both ways, never of itself, and one follows on", () => {
+Deno.test("isNewerVersion() is a strict order", () => {
   fc.assert(fc.property(version, version, version, (a, b, c) => {
     assertEquals(isNewerVersion(a, a), false);
     assertEquals(isNewerVersion(a, b) && isNewerVersion(b, a), false);

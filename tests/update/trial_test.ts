@@ -47,11 +47,11 @@ async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Pro
   }
 }
 
-Deno.test("TrialRun.start() believes a new version that has reported", async () => {
+Deno.test("TrialRun.start() accepts a version that reports", async () => {
   assertEquals(await outcomeOf([undefined, { acceptedAtMs: undefined }, {}]), "updated");
 });
 
-Deno.test("TrialRun.start() looks twice, for an agent that starts has not set its mark yet", async () => {
+Deno.test("TrialRun.start() needs two consecutive reports of one process", async () => {
   assertEquals(await outcomeOf([{}, { acceptedAtMs: undefined }]), "rolled back");
   assertEquals(
     await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]),

@@ -27,7 +27,7 @@ async function failure(path: string, timeoutMs?: number): Promise<string> {
   return describeError(error);
 }
 
-Deno.test("readProgramVersion() asks for JSON, and hands on nothing that may be secret", async () => {
+Deno.test("readProgramVersion() asks for JSON and passes no secret variables", async () => {
   // No option, since other tests may run in this process.
   Deno.env.set("AGENT_SECRET_OF_A_TEST", "s3cret");
   try {
@@ -42,7 +42,7 @@ Deno.test("readProgramVersion() asks for JSON, and hands on nothing that may be 
   }
 });
 
-Deno.test("readProgramVersion() ends a program that hangs, with all that it has started", async () => {
+Deno.test("readProgramVersion() kills a hanging program with its children", async () => {
   const script = `trap '' TERM\nsleep 1000 & echo $! >"$0.pid"\nwait\nsleep 1000`;
   await withProgram(script, async (path) => {
     assertStringIncludes(await failure(path, 300), "no answer within 0.3 s");
@@ -51,13 +51,13 @@ Deno.test("readProgramVersion() ends a program that hangs, with all that it has 
   });
 });
 
-Deno.test("readProgramVersion() ends a program that talks without end", async () => {
+Deno.test("readProgramVersion() kills a program with endless output", async () => {
   await withProgram("while :; do echo babble; done", async (path) => {
     assertStringIncludes(await failure(path), "characters of output");
   });
 });
 
-Deno.test("readProgramVersion() waits no longer than its caller wants", async () => {
+Deno.test("readProgramVersion() rejects when aborted", async () => {
   await withProgram("sleep 1000", async (path) => {
     const reason = new Error("enough");
     const stop = AbortSignal.abort(reason);
@@ -68,7 +68,7 @@ Deno.test("readProgramVersion() waits no longer than its caller wants", async ()
   });
 });
 
-Deno.test("readProgramVersion() tells what is wrong", async () => {
+Deno.test("readProgramVersion() throws with the reason", async () => {
   const wrong: Record<string, string> = {
     "exit 7": "exit code 7",
     'echo "{}"': "instead of its version",

@@ -60,7 +60,7 @@ class World implements AsyncDisposable {
   }
 }
 
-Deno.test("performUpdate() takes a newer version, restarts the agent and keeps the old one", async () => {
+Deno.test("performUpdate() installs a newer version, restarts the agent and keeps a backup", async () => {
   await using world = await World.open();
   await Deno.chmod(world.path, 0o751);
   world.server.publish("1.3.0", programOf("1.3.0"));
@@ -81,7 +81,7 @@ Deno.test("performUpdate() takes a newer version, restarts the agent and keeps t
   assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.1", "1.3.0"]);
 });
 
-Deno.test("performUpdate() goes back when the new version does not report, and never tries again", async () => {
+Deno.test("performUpdate() rolls back when the new version does not report, and never tries again", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", programOf("1.3.0"));
@@ -101,7 +101,7 @@ Deno.test("performUpdate() goes back when the new version does not report, and n
   assertEquals((await world.run()).kind, "updated");
 });
 
-Deno.test("performUpdate() only swaps the file where no agent runs", async () => {
+Deno.test("performUpdate() only replaces the file when no agent is running", async () => {
   await using world = await World.open();
   world.parts().agent.stop();
   world.server.publish("1.3.0", programOf("1.3.0"));
@@ -295,7 +295,7 @@ Deno.test("performUpdate() does not downgrade to an older signed release under a
   assertEquals(versionIn(world.path), "1.2.3");
 });
 
-Deno.test("performUpdate() takes no key for valid that is none", async () => {
+Deno.test("performUpdate() throws when the public key is invalid", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
   for (const publicKey of ["", "x", "MCowBQYDK2VwAyEA", "A".repeat(60), OTHERS.privateKey]) {
@@ -353,7 +353,7 @@ for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
   });
 }
 
-Deno.test("performUpdate() tries nothing while the panel takes no reports anyway", async () => {
+Deno.test("performUpdate() throws when the running agent does not report", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.2.3");
   await world.parts().agent.start();
@@ -365,7 +365,7 @@ Deno.test("performUpdate() tries nothing while the panel takes no reports anyway
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
-Deno.test("performUpdate() puts the old version back when the agent can't be restarted", async () => {
+Deno.test("performUpdate() rolls back when the agent can't be restarted", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
@@ -380,7 +380,7 @@ Deno.test("performUpdate() puts the old version back when the agent can't be res
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
-Deno.test("performUpdate() leaves no untried version in place when the disk fails in the swap", async () => {
+Deno.test("performUpdate() rolls back when the disk fails during activation", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
@@ -400,7 +400,7 @@ Deno.test("performUpdate() leaves no untried version in place when the disk fail
   assertEquals(world.parts().state.read().value, { failed: [] });
 });
 
-Deno.test("performUpdate() starts the old version when a restart has only ended the agent", async () => {
+Deno.test("performUpdate() starts the old version when the restart only stopped the agent", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
   Deno.mkdirSync(`${world.path}.update`);
@@ -419,7 +419,7 @@ Deno.test("performUpdate() starts the old version when a restart has only ended 
   assertEquals(parts.agent.health()?.version, "1.2.3");
 });
 
-Deno.test("performUpdate() ends the version that has failed the next time, when that failed too", async () => {
+Deno.test("performUpdate() finishes a failed roll-back at the next run", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", PROGRAM);
@@ -443,7 +443,7 @@ Deno.test("performUpdate() ends the version that has failed the next time, when 
   assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
 });
 
-Deno.test("performUpdate() goes back at once after a trial that was cut off again and again", async () => {
+Deno.test("performUpdate() rolls back when a trial was interrupted too often", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   await Deno.rename(world.path, `${world.path}.old`);
@@ -464,7 +464,7 @@ Deno.test("performUpdate() goes back at once after a trial that was cut off agai
   assertEquals(versionIn(world.path), "1.2.3");
 });
 
-Deno.test("performUpdate() says so when there is nothing to go back to, and does not loop", async () => {
+Deno.test("performUpdate() throws once when there is no backup", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", PROGRAM);
@@ -554,7 +554,7 @@ for (const step of STEPS_OF_BAD) {
   }
 }
 
-Deno.test("performUpdate() says so when the disk is full, and leaves all as it was", async () => {
+Deno.test("performUpdate() changes nothing when the disk is full", async () => {
   await using world = await World.open();
   const disk = `${world.folder}/disk`;
   Deno.mkdirSync(disk);
