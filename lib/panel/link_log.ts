@@ -65,7 +65,9 @@ export class LinkLog {
       );
     }
     this.#version = version;
-    if (transport === "v2 POST" && this.#socketError !== undefined) {
+    // A WebSocket of version 1 that a panel does not have any more is not blocked.
+    const isFallback = transport === "v2 POST" && this.#preferredVersion === 2;
+    if (isFallback && this.#socketError !== undefined) {
       this.#logFallback(this.#socketError);
     }
   }

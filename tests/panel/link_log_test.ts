@@ -128,6 +128,7 @@ Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else w
 Deno.test("LinkLog logs a version only when it is not the preferred one", () => {
   const lines = told((story) => {
     story.transportFound("v1 POST");
+    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
     story.transportFound("v2 POST");
     story.transportFound("v2 POST");
   }, 1);
