@@ -52,7 +52,7 @@ const info = fields({
   target: text,
 }, ["target"]);
 const created = fields({ created: flag }, []);
-const match = fields({ path: text, line: count(), text, is_dir: flag });
+const match = fields({ path: text, line: count(), text, is_dir: flag }, ["text"]);
 
 /** The result of each operation; roots are lists of anything. */
 const operationSchemas: Readonly<Record<string, Schema>> = {

@@ -1,0 +1,150 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { FileOperationError } from "../../lib/demo/file_manager.ts";
+import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { type WireValue, writeWireJson } from "../../lib/demo/wire_json.ts";
+import { eventually } from "../remote/processes_below.ts";
+import type { AgentProcess } from "./agent_process.ts";
+
+/** Runs `use` with a fresh folder and removes it afterwards. */
+export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "remote-control-" }));
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The parameters of one part of an upload, by a transfer that the panel does not know. */
+export function unknownPart(path: string): Record<string, unknown> {
+  const part = { offset: 0, chunk_index: 0, chunk_count: 2, chunk_size: 5, total_size: 10 };
+  const transfer = { transfer_id: "unknown", transfer_token: "unknown" };
+  return { path, upload_id: "cancelled", first: true, final: false, ...part, ...transfer };
+}
+
+/** Tests the panel's file manager with an agent that allows it. */
+export async function testRemoteFiles({ files }: StandInPanel): Promise<void> {
+  await withFolder(async (folder) => {
+    const path = `${folder}/sub/file`;
+    assertEquals(await files.request("mkdir", { path: `${folder}/sub`, mode: "750" }), {
+      created: true,
+    });
+    assertEquals(Number((await Deno.stat(`${folder}/sub`)).mode) & 0o777, 0o750);
+
+    const bytes = crypto.getRandomValues(new Uint8Array(65_000));
+    await files.upload(path, new Blob([bytes]), { chunkBytes: 20_000 });
+    assertEquals(await Deno.readFile(path), bytes);
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for await (const part of files.download(path, { chunkBytes: 30_000 })) parts.push(part);
+    assertEquals(parts.map(({ length }) => length), [30_000, 30_000, 5000]);
+    assertEquals(new Uint8Array(await new Blob(parts).arrayBuffer()), bytes);
+
+    // The first part makes the temporary file even if its transfer fails.
+    const other = `${folder}/sub/other`;
+    const part = unknownPart(other);
+    await assertRejects(() => files.request("upload_stream", part), FileOperationError);
+    assertEquals(names(`${folder}/sub`), [".komari-upload-cancelled.part", "file"]);
+    const commit = () => files.request("upload_commit", { ...part, final: true });
+    await assertRejects(commit, FileOperationError, "incomplete");
+    const cancelled = await files.request("upload_cancel", { path: other, upload_id: "cancelled" });
+    assertEquals(cancelled, { cancelled: true });
+    assertEquals(names(`${folder}/sub`), ["file"]);
+
+    const { size, mode_octal, is_dir } = JSON.parse(text(await files.request("stat", { path })));
+    assertEquals([size, mode_octal, is_dir], [65_000, "0644", false]);
+    const listed: { path: string }[] = JSON.parse(
+      text(await files.request("list", { path: folder })),
+    );
+    assertEquals(listed.map(({ path }) => path), [`${folder}/sub`]);
+
+    await Deno.writeTextFile(`${folder}/sub/text`, "one\ntwo needles\n");
+    for (const [query, content] of [["TEX", false], ["needle", true]] as const) {
+      const found = await files.request("search", { path: folder, query, content });
+      const { matches, limited }: { matches: { path: string }[]; limited: boolean } = JSON.parse(
+        text(found),
+      );
+      assertEquals([matches.map(({ path }) => path), limited], [[`${folder}/sub/text`], false]);
+    }
+
+    // A device has no end: none of its bytes may be sent.
+    const download = { offset: 0, length: 100, chunk_index: 0 };
+    const transfer = { transfer_id: "unknown", transfer_token: "unknown" };
+    const device = () => {
+      return files.request("download_stream", { path: "/dev/zero", ...download, ...transfer });
+    };
+    await assertRejects(device, FileOperationError, "not a regular file");
+
+    await Deno.symlink(`${folder}/sub`, `${folder}/link`);
+    assertEquals(await files.request("delete", { path: `${folder}/link` }), { deleted: true });
+    assertEquals(names(`${folder}/sub`), ["file", "text"]);
+    assertEquals(await files.request("delete", { path: `${folder}/sub` }), { deleted: true });
+    assertEquals(names(folder), []);
+    const missing = () => files.request("stat", { path });
+    assertEquals((await assertRejects(missing, FileOperationError)).code, -32044);
+    const unknown = () => files.request("defragment", { path: folder });
+    assertEquals((await assertRejects(unknown, FileOperationError)).code, -32050);
+  });
+}
+
+/** Tests that a terminal survives a lost connection, and ends when the user closes it. */
+export async function testResumedTerminal(
+  panel: StandInPanel,
+  agent: AgentProcess,
+): Promise<void> {
+  const options = { signal: AbortSignal.timeout(60_000) };
+  await withFolder(async (folder) => {
+    const id = panel.requestTerminal();
+    const terminal = panel.terminal(id);
+    await terminal.until(({ isConnected }) => isConnected, options);
+    terminal.send("echo first-$$-fir''st\r");
+    await terminal.until(({ output }) => /first-\d+-first/.test(output), options);
+    const [, shell = ""] = /first-(\d+)-first/.exec(terminal.output) ?? [];
+
+    const waits = `until [ -e ${folder}/go ]; do sleep 0.02; done`;
+    terminal.send(`${waits}; echo mis''sed; echo > ${folder}/done; echo rea''dy\r`);
+    await terminal.until(({ output }) => output.includes("rea''dy"), options);
+    terminal.detachBrowser();
+    await terminal.until(({ isConnected }) => !isConnected, options);
+    await Deno.writeTextFile(`${folder}/go`, "");
+    await eventually(() => names(folder).includes("done"));
+    assertEquals(terminal.output.includes("missed"), false);
+    panel.requestTerminal(id);
+    await terminal.until(({ output }) => output.includes("ready"), options);
+    assertMatch(terminal.output, /missed\r\nready\r\n/);
+    terminal.send("echo again-$$-aga''in\r");
+    await terminal.until(({ output }) => output.includes(`again-${shell}-again`), options);
+
+    assertEquals(isAlive(shell), true);
+    terminal.close();
+    await eventually(() => !isAlive(shell));
+    await agent.says(`Terminal ${id} ended`);
+    assertMatch(agent.lines(`Terminal ${id} ended`)[0] ?? "", /the user has closed it/);
+
+    // The user is gone before the agent dials: "Session not found".
+    const gone = panel.requestTerminal();
+    panel.terminal(gone).detachBrowser();
+    const isRefused = () => {
+      return panel.state.calls.some(({ path, status }) => /terminal$/.test(path) && status === 404);
+    };
+    await panel.state.until(isRefused, options);
+    panel.terminal(gone).end();
+    assertEquals(agent.lines("warning").filter((line) => line.includes("erminal")), []);
+  });
+}
+
+/** A value of the wire as JSON. */
+export function text(value: WireValue): string {
+  return writeWireJson(value);
+}
+
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
+function isAlive(pid: string): boolean {
+  try {
+    return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
+}

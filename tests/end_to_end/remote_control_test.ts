@@ -1,0 +1,72 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { FileOperationError } from "../../lib/demo/file_manager.ts";
+import { Programs } from "../../lib/host/programs.ts";
+import { eventually } from "../remote/processes_below.ts";
+import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
+import { testRemoteFiles, testResumedTerminal, text, withFolder } from "./remote_control.ts";
+
+const ignore = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined;
+
+Deno.test({
+  name: "an agent with remote control does all that a panel of main can order",
+  ignore,
+  fn: async () => {
+    const args = [REMOTE_CONTROL, "--header", "X-Secret: s3cret-he4der"];
+    await withAgent({ panel: { generation: "main" }, args }, async (panel, agent) => {
+      await agent.says("First report accepted");
+      // Before the changes of files, of which the log drops most lines.
+      await testResumedTerminal(panel, agent);
+
+      const config = text(await panel.requestStartupConfig());
+      assertMatch(config, /"interval":0\.2/);
+      for (const secret of [panel.token, encodeURIComponent(panel.token), "s3cret-he4der"]) {
+        assertEquals(config.includes(secret), false, secret);
+      }
+
+      for (const version of ["latest", "latest", "1.2.*"]) assert(panel.switchVersion(version));
+      // A command that was ordered after them is answered after them.
+      const id = panel.sendCommand("echo done");
+      await until(panel, ({ commandResults }) => {
+        return commandResults.some(({ value }) => value.taskId === id);
+      });
+      const refusals = agent.lines("Refused to switch to version");
+      assertEquals(refusals.length, 1, agent.output);
+      assertMatch(refusals[0] ?? "", / warning +remote: .*"latest": .*sources?/);
+
+      await testRemoteFiles(panel);
+    });
+  },
+});
+
+Deno.test("an agent with --disable-remote-files refuses files alone", async () => {
+  const setup = {
+    panel: { generation: "1.5" },
+    args: [REMOTE_CONTROL, "--disable-remote-files"],
+  } as const;
+  await withAgent(setup, async (panel, agent) => {
+    await agent.says("First report accepted");
+    await withFolder(async (folder) => {
+      const orders = [
+        ["list", { path: folder }],
+        ["create", { path: `${folder}/file` }],
+        ["upload_cancel", { upload_id: "u", path: `${folder}/file` }],
+        ["nothing_like_it", {}],
+      ] as const;
+      for (const [op, args] of orders) {
+        const refused = () => panel.files.request(op, args);
+        const error = await assertRejects(refused, FileOperationError, "web control is disabled");
+        assertEquals(error.code, -32603);
+      }
+      assertEquals([...Deno.readDirSync(folder)], []);
+    });
+    panel.sendCommand("echo done; exit 3");
+    await until(panel, ({ commandResults }) => commandResults.length === 1);
+    const [result] = panel.state.commandResults;
+    assertEquals([result?.value.result, result?.value.exitCode], ["done\n", 3]);
+    // Panels of 1.5 take results by version 2 alone.
+    assertEquals(result?.by.startsWith("v2"), true);
+    await eventually(() => agent.lines("Refused a file request").length > 0);
+    assertEquals(agent.lines("Refused a file request").length, 1);
+    assertMatch(agent.output, /Refused a file request of the panel: --disable-remote-files is set/);
+  });
+});
