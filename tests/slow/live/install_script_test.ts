@@ -61,7 +61,7 @@ Deno.test({
           `--auto-discovery ${KEY} --ip-services off --disable-auto-update`,
         { KOMARI_AGENT_REPOSITORY: "some/where" },
       );
-      assertStringIncludes(said, "Checked komari-agent-deno 1.0.0");
+      assertStringIncludes(said, "Verified komari-agent-deno 1.0.0");
       await report();
       const [node] = panel.registrations;
       assert(node !== undefined);

@@ -170,9 +170,17 @@ Deno.test({
   ignore: lack !== undefined,
   fn: () =>
     inWorld(async (world) => {
-      const { machine } = world;
+      const { panel, machine } = world;
       await putOfficial(world, "wrong-token");
       const before = await machine.files();
+      const refused = await machine.tries(`${PROGRAM} install --replace --ip-services off`);
+      assertEquals(refused.code, 1, refused.output);
+      assertStringIncludes(refused.output, "does not know this token, so nothing was changed");
+      assertEquals(await officialState(world), "active enabled");
+      assertEquals(await machine.changes(before), []);
+
+      // A panel that is down says nothing about the token.
+      await panel.setFault({ name: "502-html" });
       const outcome = await machine.tries(`${PROGRAM} install --replace --ip-services off`);
       assertEquals(outcome.code, 1, outcome.output);
       assertStringIncludes(outcome.output, "was restored and is running again");
