@@ -153,7 +153,7 @@ export class DiskCollector {
     const { visible } = this.#options;
     this.#malformed = undefined;
     const skip = (error: SyntaxError) => this.#malformed ??= error;
-    const verdicts = filterMounts(parseMountinfo(text, skip), {
+    const decisions = filterMounts(parseMountinfo(text, skip), {
       include: this.#options.includeMountPoints,
       isFile: (path) => this.#isFile(path),
       visible: visible && parseMountinfo(visible.read() ?? "", skip),
@@ -161,7 +161,7 @@ export class DiskCollector {
     this.#decidedAtMs = nowMs;
     this.#watched = [];
     const answers: Answer[] = [];
-    this.#decisions = verdicts.map((it) => it.counted ? this.#queryFirst(it, answers) : it);
+    this.#decisions = decisions.map((it) => it.counted ? this.#queryFirst(it, answers) : it);
     this.#statfs.prune(new Set(this.#watched.map(({ mount }) => mount.path)));
     return answers;
   }

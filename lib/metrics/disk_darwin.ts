@@ -30,7 +30,7 @@ export function filterDarwinMounts(
     Number(b.mountPoint === "/") - Number(a.mountPoint === "/")
   );
   const speakers = new Map<string, string>();
-  const verdicts = rootFirst.map((mount): DarwinMountDecision => {
+  const decisions = rootFirst.map((mount): DarwinMountDecision => {
     const mayHang = !isDisk(mount);
     const { mountPoint, source, type } = mount;
     const space = containerOf(mount);
@@ -57,7 +57,7 @@ export function filterDarwinMounts(
     ...ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there"),
     mayHang: false,
   }));
-  return [...verdicts, ...missing];
+  return [...decisions, ...missing];
 }
 
 function darwinIgnoreReason(mount: DarwinMount): string | undefined {
@@ -122,18 +122,18 @@ export class DarwinDiskCollector {
       this.#statfs.prune(new Set(paths.map(({ mountPoint }) => mountPoint)));
     }
     const answers: { use: FileSystemUse }[] = [];
-    this.#decisions = this.#decisions.map((verdict) => {
-      if (!verdict.counted) return verdict;
-      const use = this.#query(verdict);
+    this.#decisions = this.#decisions.map((decision) => {
+      if (!decision.counted) return decision;
+      const use = this.#query(decision);
       if (use instanceof Error) {
         return {
-          ...ignoreMount(verdict, "statfs failed"),
-          mayHang: verdict.mayHang,
+          ...ignoreMount(decision, "statfs failed"),
+          mayHang: decision.mayHang,
         };
       }
       // A volume reports as free what other volumes of its container use; available is right.
       if (use) answers.push({ use: { ...use, freeBlocks: use.availableBlocks } });
-      return verdict;
+      return decision;
     });
     return sumUsage(answers);
   }

@@ -14,7 +14,7 @@ export class GpuCollectors {
     const found = listDrmGpus(host);
     const cards = found.map((card) => new SysfsGpuCollector(host, card));
     this.nvidia = new NvidiaGpuCollector(host, found);
-    this.collectors = [...cards.filter(({ hasMetrics: tells }) => tells), this.nvidia];
+    this.collectors = [...cards.filter(({ hasMetrics }) => hasMetrics), this.nvidia];
     this.#withoutMetrics = found.flatMap(({ name, folder, vendor }, index) => {
       const nvidia = vendor === NVIDIA_VENDOR;
       const rule = `no metrics in ${folder}`;

@@ -55,9 +55,9 @@ const UPLINKS = ["eth*", "en*", "wl*", "ww*", "usb*", "wan*", "venet*"];
 export function decideInterface(
   name: string,
   traits: InterfaceTraits | undefined,
-  around: InterfaceContext,
+  context: InterfaceContext,
 ): InterfaceDecision {
-  const { include, exclude } = around.globs;
+  const { include, exclude } = context.globs;
   if (include.length > 0) {
     const glob = include.find((glob) => matchesGlob(name, glob));
     return glob === undefined
@@ -66,7 +66,9 @@ export function decideInterface(
   }
   const excluded = exclude.find((glob) => matchesGlob(name, glob));
   if (excluded !== undefined) return ignored(`excluded by --exclude-nics ${excluded}`);
-  return name === "lo" || name === "lo0" ? ignored("loopback") : decideByKind(name, traits, around);
+  return name === "lo" || name === "lo0"
+    ? ignored("loopback")
+    : decideByKind(name, traits, context);
 }
 
 /** Whether the name is that of a dial-up link. */
@@ -88,7 +90,7 @@ function isGuestPort(name: string, traits: InterfaceTraits | undefined): boolean
 function decideByKind(
   name: string,
   traits: InterfaceTraits | undefined,
-  around: InterfaceContext,
+  context: InterfaceContext,
 ): InterfaceDecision {
   const master = traits?.master ?? "another interface";
   if (traits?.bondSlave) return ignored(`bond slave of ${master}`);
@@ -99,22 +101,24 @@ function decideByKind(
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);
   }
-  if (traits?.tunnel && around.noDevices && around.isOnlyLink) {
+  if (traits?.tunnel && context.noDevices && context.isOnlyLink) {
     return counted("tunnel: the only link");
   }
   const glob = VIRTUAL_NAMES.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return ignored(`virtual: ${glob}`);
   if (isDialUp(name)) {
-    return around.hasTraffic
+    return context.hasTraffic
       ? ignored(`inside another interface: ${DIAL_UP}`)
       : counted(`separate link: ${DIAL_UP}`);
   }
-  if (traits && !around.noDevices) return ignored("virtual: no device");
+  if (traits && !context.noDevices) return ignored("virtual: no device");
   if (traits?.bridge) return ignored("virtual: bridge");
   if (traits?.tunnel) return ignored("virtual: tunnel");
-  if (isGuestPort(name, traits) && !around.isOnlyLink) return ignored("virtual: bridge port");
+  if (isGuestPort(name, traits) && !context.isOnlyLink) return ignored("virtual: bridge port");
   if (traits?.stacked) return ignored("virtual: on top of another interface");
-  return counted(around.noDevices ? "by name: no interface has a device" : "by name: kind unknown");
+  return counted(
+    context.noDevices ? "by name: no interface has a device" : "by name: kind unknown",
+  );
 }
 
 function counted(rule: string): InterfaceDecision {

@@ -73,7 +73,7 @@ export function openLinuxMachine(host: Host, tree: KernelLookup, options: Machin
   const stat = host.open(`${proc}/stat`);
   const required = (path: string) => requiredSource(host.open(path), path);
   const network = networkFolder(proc);
-  const lists = { include: options.includeNics, exclude: options.excludeNics };
+  const globs = { include: options.includeNics, exclude: options.excludeNics };
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
   const { includeMountPoints } = options;
   const gpu = options.gpu ? new GpuCollectors(host) : undefined;
@@ -93,7 +93,7 @@ export function openLinuxMachine(host: Host, tree: KernelLookup, options: Machin
       traffic: new NetworkCollector(
         required(`${network}/dev`),
         (name) => tree.interfaceTraits(name),
-        { lists, monotonicMs: () => host.monotonicMs() },
+        { globs, monotonicMs: () => host.monotonicMs() },
       ),
       connections: new ConnectionCollector(
         required(`${network}/sockstat`),
@@ -109,7 +109,7 @@ export function openLinuxMachine(host: Host, tree: KernelLookup, options: Machin
       interfaces: `${network}/dev and ${host.roots.sys}/class/net`,
       mountPoints: isOwn
         ? mountinfo
-        : `${mountinfo}, asked where ${OWN_PROC}/self/mountinfo has them`,
+        : `${mountinfo}, and statfs at the mounts in ${OWN_PROC}/self/mountinfo`,
     },
     currentFacts: (facts) => withOnlineCores(facts, stat.read()),
   };

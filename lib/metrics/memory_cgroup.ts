@@ -130,10 +130,12 @@ function containerCgroup(host: GroupHost): MemoryCgroup | undefined {
   const { proc } = host.roots;
   const own = parseMemoryCgroup(host.readText(`${proc}/self/cgroup`) ?? "");
   const first = parseMemoryCgroup(host.readText(`${proc}/1/cgroup`) ?? "");
-  const around = /^(.*)\/init\.scope$/.exec(first?.path ?? "")?.[1];
-  if (own === undefined || around === undefined) return own;
+  const containerPath = /^(.*)\/init\.scope$/.exec(first?.path ?? "")?.[1];
+  if (own === undefined || containerPath === undefined) return own;
   // In the host's pid namespace process 1 is not the container's.
-  return `${own.path}/`.startsWith(`${around}/`) ? { ...own, path: around || "/" } : own;
+  return `${own.path}/`.startsWith(`${containerPath}/`)
+    ? { ...own, path: containerPath || "/" }
+    : own;
 }
 
 function parseLimit(text: string | undefined): number | undefined {

@@ -121,15 +121,15 @@ export interface MountContext {
  */
 export function filterMounts(
   mounts: readonly Mount[],
-  around: MountContext,
+  context: MountContext,
 ): (CountedMount | IgnoredMount)[] {
-  const include = new Set(around.include.map((path) => path.replace(/(?<=.)\/+$/, "")));
+  const include = new Set(context.include.map((path) => path.replace(/(?<=.)\/+$/, "")));
   const covers = findCovers(mounts);
   const present = reachableMounts(mounts, covers);
-  const visible = around.visible && visibleByDevice(around.visible);
+  const visible = context.visible && visibleByDevice(context.visible);
   const names = new Map<string, string>();
-  const verdicts = new Map<Mount, CountedMount | IgnoredMount>();
-  const judge = (mount: Mount) => {
+  const decisions = new Map<Mount, CountedMount | IgnoredMount>();
+  const decide = (mount: Mount) => {
     const rule = ignoreReasonFor(mount, include);
     if (rule !== undefined) return ignoreMount(mount, rule);
     const keys = identityKeys(mount);
@@ -138,17 +138,17 @@ export function filterMounts(
     const path = visible ? visible(mount) : mount.mountPoint;
     if (path === undefined) return ignoreMount(mount, "not visible from here");
     const isWanted = include.size > 0;
-    if (!visible && !isWanted && isFileBind(mount, around)) return ignoreMount(mount, "file");
+    if (!visible && !isWanted && isFileBind(mount, context)) return ignoreMount(mount, "file");
     for (const key of keys) names.set(key, mount.mountPoint);
     return counted(mount, { path, isWanted });
   };
-  for (const mount of present.toSorted(byPreference)) verdicts.set(mount, judge(mount));
+  for (const mount of present.toSorted(byPreference)) decisions.set(mount, decide(mount));
   for (const [mount, { mountPoint }] of covers) {
     // A cover on the same mount point has a decision of its own under that name.
     if (mountPoint === mount.mountPoint) continue;
-    verdicts.set(mount, ignoreMount(mount, `hidden by the mount on ${mountPoint}`));
+    decisions.set(mount, ignoreMount(mount, `hidden by the mount on ${mountPoint}`));
   }
-  const chosen = rootFirst(mounts).flatMap((mount) => verdicts.get(mount) ?? []);
+  const chosen = rootFirst(mounts).flatMap((mount) => decisions.get(mount) ?? []);
   const there = new Set(chosen.map(({ mountPoint }) => mountPoint));
   const missing = [...include].filter((path) => !there.has(path));
   return [

@@ -58,14 +58,14 @@ export class NetworkCollector {
     source: Source,
     traits: LookupTraits,
     options: {
-      lists: InterfaceGlobs;
+      globs: InterfaceGlobs;
       monotonicMs: () => number;
       parse?: typeof parseNetDev;
     },
   ) {
     this.#source = source;
     this.#traits = traits;
-    this.#globs = options.lists;
+    this.#globs = options.globs;
     this.#monotonicMs = options.monotonicMs;
     this.#parse = options.parse ?? parseNetDev;
   }

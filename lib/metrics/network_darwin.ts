@@ -36,10 +36,10 @@ export class DarwinNetworkCollector {
   #atMs: number | undefined;
   #traffic: Traffic | undefined;
 
-  constructor(netstat: PolledCommand, lists: InterfaceGlobs) {
+  constructor(netstat: PolledCommand, globs: InterfaceGlobs) {
     this.#netstat = netstat;
     this.#network = new NetworkCollector(netstat, darwinInterfaceTraits, {
-      lists,
+      globs,
       monotonicMs: () => netstat.atMs,
       parse: parseNetstatIb,
     });

@@ -60,9 +60,9 @@ export class NvidiaGpuCollector implements GpuCollector {
   }
 
   /** Enables the collector, which has no data before. */
-  useNvidiaSmi(ask: RunNvidiaSmi): void {
-    this.#run = ask;
-    this.#sample(ask, this.#monotonicMs());
+  useNvidiaSmi(run: RunNvidiaSmi): void {
+    this.#run = run;
+    this.#sample(run, this.#monotonicMs());
   }
 
   /** Resolves when no run is in flight. */
@@ -93,7 +93,7 @@ export class NvidiaGpuCollector implements GpuCollector {
     }));
   }
 
-  #sample(ask: RunNvidiaSmi, nowMs: number): void {
+  #sample(run: RunNvidiaSmi, nowMs: number): void {
     this.#sampledAtMs = nowMs;
     if (this.#isDisabled) return;
     const asleep = this.#suspendedCards();
@@ -102,7 +102,7 @@ export class NvidiaGpuCollector implements GpuCollector {
       this.#error = undefined;
     } else if (this.#inFlight === undefined) {
       this.#startedAtMs = nowMs;
-      this.#inFlight = ask()
+      this.#inFlight = run()
         .then((text) => this.#store(text))
         .catch((error) => this.#fail(error))
         .finally(() => this.#inFlight = undefined);

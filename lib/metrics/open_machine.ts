@@ -47,9 +47,9 @@ export async function openMachine(
 function openHost(hostProc: string): LocalHost {
   const own = new LocalHost();
   if (hostProc === "" || hostProc === OWN_PROC) return own;
-  const around = hostProc.slice(0, hostProc.lastIndexOf("/"));
-  const isRoot = around !== "" && own.exists(`${around}/etc`);
-  const root = isRoot ? around : `${hostProc}/1/root`;
+  const parent = hostProc.slice(0, hostProc.lastIndexOf("/"));
+  const isRoot = parent !== "" && own.exists(`${parent}/etc`);
+  const root = isRoot ? parent : `${hostProc}/1/root`;
   const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;
   return new LocalHost({ proc: hostProc, sys, root });
 }

@@ -25,8 +25,8 @@ export class PolledCommand implements Source {
   #inFlight: Promise<void> | undefined;
   #startedAtMs: number | undefined;
 
-  constructor(ask: () => Promise<string>, options: PolledCommandOptions) {
-    this.#run = ask;
+  constructor(run: () => Promise<string>, options: PolledCommandOptions) {
+    this.#run = run;
     this.#options = options;
   }
 

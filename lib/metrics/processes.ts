@@ -49,13 +49,13 @@ function linkCounter(host: ProcessHost): (() => number) | undefined {
   if (!host.exists(proc)) return undefined;
   const linkCount = host.openLinkCount(proc);
   if (linkCount === undefined) return undefined;
-  const look = stableSample(host, linkCount);
-  if (look === undefined) return undefined;
-  const fixed = 2 + look.folders;
-  const hidden = look.links - fixed - look.processes;
-  if (Math.abs(hidden) <= TOLERANCE + look.churn) {
+  const sample = stableSample(host, linkCount);
+  if (sample === undefined) return undefined;
+  const fixed = 2 + sample.folders;
+  const hidden = sample.links - fixed - sample.processes;
+  if (Math.abs(hidden) <= TOLERANCE + sample.churn) {
     // Between two equal link counts the listing is exact.
-    const base = look.churn === 0 ? look.links - look.processes : fixed;
+    const base = sample.churn === 0 ? sample.links - sample.processes : fixed;
     return () => linkCount() - base;
   }
   // With `hidepid` the listing of the whole machine lacks other users' processes.

@@ -34,8 +34,11 @@ Deno.test("ConnectionCollector.collect() counts the rest when a protocol is miss
 });
 
 Deno.test("ConnectionCollector.collect() throws when a file is malformed", () => {
-  const bent = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => "TCP6: inuse\n"));
-  assertThrows(() => bent.collect(), SyntaxError, '"TCP6: inuse"');
+  const malformed = new ConnectionCollector(
+    fakeSource(() => IPV4),
+    fakeSource(() => "TCP6: inuse\n"),
+  );
+  assertThrows(() => malformed.collect(), SyntaxError, '"TCP6: inuse"');
 });
 
 Deno.test({

@@ -15,12 +15,12 @@ async function measured(name: string) {
   host.advance();
   collect();
   await gpu.nvidia.settled();
-  return { first, later: collect(), verdicts: gpu.decisions().map(({ gpu: _, ...rest }) => rest) };
+  return { first, later: collect(), decisions: gpu.decisions().map(({ gpu: _, ...rest }) => rest) };
 }
 
 Deno.test("GpuCollectors measures a workstation with a card and a processor of AMD", async () => {
   const navi = "AMD Navi 31 [Radeon RX 7900 XTX]";
-  const { first, later, verdicts } = await measured("amd-workstation");
+  const { first, later, decisions } = await measured("amd-workstation");
   assertDataEquals(first, [
     {
       name: navi,
@@ -50,7 +50,7 @@ Deno.test("GpuCollectors measures a workstation with a card and a processor of A
     },
   ]);
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used";
-  assertDataEquals(verdicts, [
+  assertDataEquals(decisions, [
     {
       name: navi,
       counted: true,
@@ -66,7 +66,7 @@ Deno.test("GpuCollectors measures a workstation with a card and a processor of A
 });
 
 Deno.test("GpuCollectors measures a server with cards of NVIDIA, one of them in parts", async () => {
-  const { first, later, verdicts } = await measured("nvidia-server");
+  const { first, later, decisions } = await measured("nvidia-server");
   const name = "NVIDIA A100 80GB PCIe";
   const card = (used: number, rest: { usePercent?: number; temperatureCelsius: number }) => ({
     name,
@@ -76,14 +76,14 @@ Deno.test("GpuCollectors measures a server with cards of NVIDIA, one of them in 
   const second = card(87, { temperatureCelsius: 34 });
   assertDataEquals(first, [card(40536, { usePercent: 97, temperatureCelsius: 63 }), second]);
   assertDataEquals(later, [card(61204, { usePercent: 100, temperatureCelsius: 66 }), second]);
-  assertDataEquals(verdicts, [
+  assertDataEquals(decisions, [
     { name, counted: true, rule: "nvidia-smi" },
     { name, counted: true, rule: "nvidia-smi" },
   ]);
 });
 
 Deno.test("GpuCollectors keeps a laptop's card suspended, and reports that the other one has no metrics", async () => {
-  const { first, later, verdicts } = await measured("hybrid-laptop");
+  const { first, later, decisions } = await measured("hybrid-laptop");
   const name = "NVIDIA GeForce RTX 3050 Laptop GPU";
   assertDataEquals(first, [{ name, usePercent: 0, isSuspended: true }]);
   assertDataEquals(later, [{
@@ -92,7 +92,7 @@ Deno.test("GpuCollectors keeps a laptop's card suspended, and reports that the o
     usePercent: 0,
     temperatureCelsius: 44,
   }]);
-  assertDataEquals(verdicts, [
+  assertDataEquals(decisions, [
     { name, counted: true, rule: "nvidia-smi" },
     {
       name: "Intel 8086:46a6",
@@ -103,9 +103,9 @@ Deno.test("GpuCollectors keeps a laptop's card suspended, and reports that the o
 });
 
 Deno.test("GpuCollectors finds nothing on a machine whose GPU has no metrics", async () => {
-  const { first, later, verdicts } = await measured("raspberry-pi");
+  const { first, later, decisions } = await measured("raspberry-pi");
   assertDataEquals([first, later], [[], []]);
-  assertDataEquals(verdicts.map(({ name, counted }) => [name, counted]), [[
+  assertDataEquals(decisions.map(({ name, counted }) => [name, counted]), [[
     "Broadcom VideoCore",
     false,
   ]]);

@@ -172,7 +172,9 @@ Deno.test("withOnlineCores() follows the threads, and returns no more cores than
     physicalCores: 3,
   });
   assertDataEquals(withOnlineCores({ arch: "amd64" }, stat(3)), { arch: "amd64", logicalCores: 3 });
-  for (const text of [undefined, "", "bent"]) assertDataEquals(withOnlineCores(facts, text), facts);
+  for (const text of [undefined, "", "malformed"]) {
+    assertDataEquals(withOnlineCores(facts, text), facts);
+  }
 });
 
 const DEBIAN = `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"

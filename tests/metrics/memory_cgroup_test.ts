@@ -105,7 +105,7 @@ const WITHOUT_LIMIT: readonly Record<string, string>[] = [
   { "/proc/self/cgroup": "" },
   { "/proc/self/cgroup": "0::/../elsewhere\n" },
   { "/proc/self/mountinfo": "" },
-  { "/proc/self/mountinfo": "bent\n" },
+  { "/proc/self/mountinfo": "malformed\n" },
 ];
 
 for (const changed of WITHOUT_LIMIT) {

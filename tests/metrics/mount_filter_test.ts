@@ -14,14 +14,14 @@ function choose(path: string, around: Partial<MountContext> = {}) {
   return filterMounts(parseMountinfo(text), { include: [], isFile: () => false, ...around });
 }
 
-function rules(verdicts: ReturnType<typeof choose>): Record<string, string> {
-  return Object.fromEntries(verdicts.map(({ mountPoint, counted, rule }) => {
+function rules(decisions: ReturnType<typeof choose>): Record<string, string> {
+  return Object.fromEntries(decisions.map(({ mountPoint, counted, rule }) => {
     return [mountPoint, `${counted ? "counted" : "left out"}: ${rule}`];
   }));
 }
 
-function counted(verdicts: ReturnType<typeof choose>): string[] {
-  return verdicts.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
+function counted(decisions: ReturnType<typeof choose>): string[] {
+  return decisions.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
 }
 
 Deno.test("filterMounts() counts the one disk of a virtual machine", () => {
@@ -50,11 +50,11 @@ Deno.test("filterMounts() knows btrfs by its source where subvolumes have device
 });
 
 Deno.test("filterMounts() drops single files but keeps folders of the same disk", () => {
-  const verdicts = choose("docker/proc/self/mountinfo", {
+  const decisions = choose("docker/proc/self/mountinfo", {
     isFile: (path) => path.startsWith("/etc/") || path.endsWith(".json"),
   });
-  const found = rules(verdicts);
-  assertDataEquals(counted(verdicts), ["/", "/data"]);
+  const found = rules(decisions);
+  assertDataEquals(counted(decisions), ["/", "/data"]);
   assertDataEquals(found["/etc/hosts"], "left out: same file system as /data");
   const onlyFiles = choose("docker/proc/self/mountinfo", { isFile: () => true });
   assertDataEquals(counted(onlyFiles), ["/"]);
@@ -73,8 +73,8 @@ Deno.test("filterMounts() calls isFile() only for mounts that would count", () =
 });
 
 Deno.test("filterMounts() names the pool of each ZFS data set", () => {
-  const verdicts = choose("proxmox/proc/self/mountinfo");
-  const pools = verdicts.map((it) => [it.mountPoint, it.counted ? it.pool : false]);
+  const decisions = choose("proxmox/proc/self/mountinfo");
+  const pools = decisions.map((it) => [it.mountPoint, it.counted ? it.pool : false]);
   assertDataEquals(pools.filter(([, pool]) => pool !== false), [
     ["/", "rpool"],
     ["/rpool", "rpool"],
@@ -87,14 +87,14 @@ Deno.test("filterMounts() names the pool of each ZFS data set", () => {
 });
 
 Deno.test("filterMounts() counts only included mount points, whatever their type", () => {
-  const verdicts = choose("proxmox/proc/self/mountinfo", {
+  const decisions = choose("proxmox/proc/self/mountinfo", {
     include: ["/mnt/pve/backup/", "/run", "/nowhere"],
     isFile: () => true,
   });
-  assertDataEquals(counted(verdicts), ["/run", "/mnt/pve/backup"]);
-  const hanging = verdicts.filter((it) => it.counted && it.mayHang);
+  assertDataEquals(counted(decisions), ["/run", "/mnt/pve/backup"]);
+  const hanging = decisions.filter((it) => it.counted && it.mayHang);
   assertDataEquals(hanging.map(({ mountPoint }) => mountPoint), ["/mnt/pve/backup"]);
-  const found = rules(verdicts);
+  const found = rules(decisions);
   assertDataEquals(found["/"], "left out: not in --include-mountpoint");
   assertDataEquals(found["/run"], "counted: included by --include-mountpoint");
   assertDataEquals(found["/nowhere"], "left out: nothing is mounted there");
@@ -113,8 +113,8 @@ Deno.test("filterMounts() queries a host's file systems at visible mounts of the
     ...parseMountinfo("90 67 8:17 / /host/srv ro - xfs /dev/sdb1 rw\n"),
     ...parseMountinfo("91 67 8:17 /a /a ro - xfs /dev/sdb1 rw\n"),
   ];
-  const verdicts = choose("docker-host/proc/1/mountinfo", { visible, isFile: () => true });
-  const paths = verdicts.map((it) => [it.mountPoint, it.counted ? it.path : it.rule]);
+  const decisions = choose("docker-host/proc/1/mountinfo", { visible, isFile: () => true });
+  const paths = decisions.map((it) => [it.mountPoint, it.counted ? it.path : it.rule]);
   assertDataEquals(Object.fromEntries(paths), {
     // No mount here is of the host's whole root, but each part of it answers for all.
     "/": "/data",
@@ -153,8 +153,8 @@ Deno.test("filterMounts() uses the later of two mounts at one mount point", () =
 3 2 8:2 / /a rw - ext4 /dev/sda2 rw
 4 3 0:9 / /a rw - tmpfs tmpfs rw
 `;
-  const verdicts = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
-  assertDataEquals(verdicts.map(({ source, counted }) => [source, counted]), [
+  const decisions = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
+  assertDataEquals(decisions.map(({ source, counted }) => [source, counted]), [
     ["/dev/sda1", true],
     ["tmpfs", false],
   ]);

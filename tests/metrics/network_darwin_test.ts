@@ -6,13 +6,13 @@ const HEADING = "Name Mtu Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes 
 const rows = (received: number, sent: number) =>
   `${HEADING}lo0 16384 <Link#1> 1 0 999 1 0 999 0\nen0 1500 <Link#4> 1 0 ${received} 1 0 ${sent} 0\n`;
 
-async function trafficOf(lists = { include: [], exclude: [] }) {
+async function trafficOf(globs = { include: [], exclude: [] }) {
   const state = { nowMs: 0, text: rows(1_000, 100) };
   const netstat = new PolledCommand(() => Promise.resolve(state.text), {
     monotonicMs: () => state.nowMs,
   });
   await netstat.refresh();
-  return { state, netstat, traffic: new DarwinNetworkCollector(netstat, lists) };
+  return { state, netstat, traffic: new DarwinNetworkCollector(netstat, globs) };
 }
 
 Deno.test("DarwinNetworkCollector.collect() has rates between the last two outputs", async () => {

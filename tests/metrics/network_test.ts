@@ -25,7 +25,7 @@ class Machine {
   readonly asked: string[] = [];
   readonly network: NetworkCollector;
 
-  constructor(counters: Counters, traits: LookupTraits, lists: Partial<InterfaceGlobs> = {}) {
+  constructor(counters: Counters, traits: LookupTraits, globs: Partial<InterfaceGlobs> = {}) {
     this.counters = counters;
     const source: Source = { read: () => this.#read(), readFirstLine: () => undefined };
     const ask: LookupTraits = (name) => {
@@ -33,7 +33,7 @@ class Machine {
       return traits(name);
     };
     this.network = new NetworkCollector(source, ask, {
-      lists: { include: [], exclude: [], ...lists },
+      globs: { include: [], exclude: [], ...globs },
       monotonicMs: () => this.atMs,
     });
   }
@@ -83,7 +83,7 @@ Deno.test("NetworkCollector.collect() counts real interfaces of each machine", (
       readFirstLine: () => undefined,
     };
     const network = new NetworkCollector(source, (name) => readInterfaceTraits(host, name), {
-      lists: { include: [], exclude: [] },
+      globs: { include: [], exclude: [] },
       monotonicMs: () => 0,
     });
     assertEquals(network.collect(), {
@@ -261,8 +261,8 @@ Deno.test("NetworkCollector.collect() has no data without net/dev and continues 
 Deno.test("NetworkCollector.collect() throws on malformed text and recovers", () => {
   const machine = new Machine({ eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
-  machine.text = "eth0: spoilt\n";
-  assertThrows(() => machine.step(), SyntaxError, '"eth0: spoilt"');
+  machine.text = "eth0: malformed\n";
+  assertThrows(() => machine.step(), SyntaxError, '"eth0: malformed"');
   machine.text = undefined;
   assertEquals(machine.step({ eth0: 25 }), [25, 10]);
 });

@@ -97,8 +97,8 @@ Deno.test("NvidiaGpuCollector does not run while a card is suspended, and report
     isSuspended: true,
   }]);
   assertDataEquals(fake.asked, 1);
-  const [verdict] = fake.cards.decisions();
-  assertDataEquals(verdict?.rule, "suspended: nvidia-smi was not run");
+  const [decision] = fake.cards.decisions();
+  assertDataEquals(decision?.rule, "suspended: nvidia-smi was not run");
 });
 
 Deno.test("NvidiaGpuCollector reports suspended cards only", async () => {
@@ -128,8 +128,8 @@ Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and recov
   assertDataEquals(fake.cards.collect(), [CARD], "the answer is still to come");
   await fake.cards.settled();
   assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
-  const [verdict] = fake.cards.decisions();
-  assertDataEquals([verdict?.counted, verdict?.rule], [false, "it ended with 9"]);
+  const [decision] = fake.cards.decisions();
+  assertDataEquals([decision?.counted, decision?.rule], [false, "it ended with 9"]);
   fake.answer = () => Promise.resolve("No devices were found\n");
   fake.atMs += GPU_POLL_MS;
   assertThrows(() => fake.cards.collect(), Error, "it ended with 9");

@@ -30,7 +30,7 @@ Deno.test("parseNetDev() reads names that fill the column", () => {
 });
 
 Deno.test("parseNetDev() leaves out unwanted interfaces without parsing them", () => {
-  const text = `${HEADINGS}  lo: spoilt\n  eth0: 1 0 0 0 0 0 0 0 2 0 0 0 0 0 0 0\n`;
+  const text = `${HEADINGS}  lo: malformed\n  eth0: 1 0 0 0 0 0 0 0 2 0 0 0 0 0 0 0\n`;
   assertEquals(parseNetDev(text, (name) => name !== "lo"), [
     { name: "eth0", receivedBytes: 1, sentBytes: 2 },
   ]);

@@ -43,7 +43,7 @@ export class FakeMonth {
     const source = { read: () => this.#netDev(), readFirstLine: () => undefined };
     const traits = (name: string) => ({ ...NO_TRAITS, index: this.#indexes.get(name) });
     const traffic = new NetworkCollector(source, traits, {
-      lists: { include: this.include, exclude: [] },
+      globs: { include: this.include, exclude: [] },
       monotonicMs: () => this.monotonicMs,
     });
     this.month = new MonthlyTraffic({
