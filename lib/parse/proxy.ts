@@ -30,7 +30,8 @@ export function parseProxy(text: string): Proxy {
   if (literal !== undefined && ipFamily(literal) !== 6) fail("has no IPv6 address in brackets");
   const port = digits === undefined ? DEFAULT_PORTS[kind] : Number(digits);
   if (port < 1 || port > 65_535) fail("has a port out of range");
-  return { kind, host, port, login: login ? parseLogin(login) : undefined };
+  const proxy = { kind, host, port };
+  return login ? { ...proxy, login: parseLogin(login) } : proxy;
 }
 
 function parseKind(scheme: string): Proxy["kind"] {
