@@ -33,7 +33,7 @@ import type { CommandContext } from "./command.ts";
 import { logToStandardError } from "./output.ts";
 
 /** The output of `update --check`: a sentence, or JSON. */
-export function checkText(
+export function updateCheckText(
   release: FoundRelease,
   { currentVersion, json }: { currentVersion: string; json: boolean },
 ): string {
@@ -42,7 +42,7 @@ export function checkText(
 }
 
 /** The output of `update --now`: a sentence, or JSON. */
-export function nowText(
+export function updateResultText(
   outcome: UpdateOutcome,
   { currentVersion, json }: { currentVersion: string; json: boolean },
 ): string {
@@ -136,7 +136,7 @@ async function checkForUpdate(
 ): Promise<UpdateResult> {
   const release = await findUpdate(config, { program, signal });
   return {
-    text: checkText(release, { currentVersion: VERSION, json: config.json }),
+    text: updateCheckText(release, { currentVersion: VERSION, json: config.json }),
     isSuccess: true,
   };
 }
@@ -180,7 +180,7 @@ async function updateNow(
       },
     }, signal);
     return {
-      text: nowText(outcome, { currentVersion: VERSION, json: config.json }),
+      text: updateResultText(outcome, { currentVersion: VERSION, json: config.json }),
       isSuccess: outcome.kind !== "rolled back",
     };
   } finally {

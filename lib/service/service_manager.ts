@@ -25,7 +25,7 @@ export interface ServicePlan {
   readonly logFile: string;
   /** Absolute path of the Deno that runs a portable build; `undefined` for a compiled program. */
   readonly deno: string | undefined;
-  readonly sandbox: Sandbox;
+  readonly sandbox: ServiceSandbox;
   /** Whether the agent reads devices, for graphics cards. */
   readonly usesDevices: boolean;
   /** Flags of the update job that name the release server. */
@@ -38,7 +38,7 @@ export interface ServicePlan {
  * The sandbox of a service: everything that systemd offers; all but mount namespaces, which some
  * containers forbid; or none, for remote control as root.
  */
-export type Sandbox = "full" | "no mounts" | "none";
+export type ServiceSandbox = "full" | "no mounts" | "none";
 
 /** The description in the service manager's lists. */
 export const DESCRIPTION = "Komari agent";
