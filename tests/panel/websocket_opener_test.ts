@@ -1,8 +1,13 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError, ResponseError, UpgradeError } from "../../lib/net/errors.ts";
 import type { DialFailure } from "../../lib/panel/link_machine.ts";
 import type { PanelFailure } from "../../lib/panel/panel_error.ts";
 import { WebSocketOpener, type WebSocketPurpose } from "../../lib/panel/websocket_opener.ts";
+
+import { withRawServer } from "../net/raw_server.ts";
+import { upgrade } from "../net/raw_upgrade.ts";
+import { serverFrame } from "../net/server_frames.ts";
 
 const never = new AbortController().signal;
 const HTML = "<!doctype html><title>panel</title>";
@@ -75,4 +80,27 @@ Deno.test("WebSocketOpener.toOpenFailure() distinguishes where POST may work fro
 Deno.test("WebSocketOpener.toOpenFailure() names a terminal without its id", () => {
   const { error } = closedDoor.toOpenFailure({ terminal: "r-1" }, new Error("odd"));
   assertEquals(error.message, "Cannot open a WebSocket (GET /api/clients/terminal): odd");
+});
+
+Deno.test("WebSocketOpener.open() takes orders up to 64 KiB, and longer input of terminals", async () => {
+  const lengths = { order: 64 * 1024, terminal: 1024 * 1024 };
+  for (const [kind, limit] of Object.entries(lengths)) {
+    const purpose: WebSocketPurpose = kind === "order" ? { version: 2 } : { terminal: "t" };
+    await withRawServer(async (peer) => {
+      await upgrade(peer);
+      await peer.write(serverFrame(1, "a".repeat(limit)));
+      await peer.write(serverFrame(1, "a".repeat(limit + 1)));
+      await peer.ended();
+    }, async ({ origin }) => {
+      const access = { endpoint: origin, token: "t" };
+      const dialer = new NetDialer();
+      const socket = await new WebSocketOpener(access, { dialer, headers: [] }).open(
+        purpose,
+        never,
+      );
+      assertEquals(String(await socket.receive()).length, limit);
+      assertEquals(await socket.receive(), undefined);
+      assertStringIncludes(socket.closeReason, "too long");
+    });
+  }
 });
