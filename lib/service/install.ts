@@ -5,7 +5,7 @@ import { readHealth } from "../host/health_reader.ts";
 import { describeError } from "../log/log.ts";
 import { knowsReleases, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
-import { type InstallPlan, planInstall } from "./install_plan.ts";
+import { hasRemoteControl, type InstallPlan, planInstall } from "./install_plan.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
 import { officialAgentWarning } from "./official_agent.ts";
@@ -76,7 +76,7 @@ export function printSummary(
       "  Sandbox: partial; this machine allows no mount namespaces for services",
     );
   }
-  if (config.remoteControl && scope === "system" && service.user !== "root") {
+  if (hasRemoteControl(config) && scope === "system" && service.user !== "root") {
     printLine(
       "  Remote control runs as that user, not as root; see --as-root",
     );

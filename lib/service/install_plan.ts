@@ -103,11 +103,16 @@ export function planService(
     runtimeFolder: paths.runtimeFolder,
     logFile: paths.logFile,
     deno,
-    sandbox: user.name === "root" && config.remoteControl ? "none" : context.sandbox,
+    sandbox: user.name === "root" && hasRemoteControl(config) ? "none" : context.sandbox,
     usesDevices: config.gpu,
     releaseFlags: releaseFlags(fullPaths(explicitOptions, system.folder)),
     isUpdated,
   };
+}
+
+/** Whether any of the panels has remote control. */
+export function hasRemoteControl(config: Pick<Config, "remoteControl" | "furtherPanels">): boolean {
+  return [config, ...config.furtherPanels].some(({ remoteControl }) => remoteControl);
 }
 
 /** Whether a timer or a second service updates the program; as root only with a Deno of root's. */

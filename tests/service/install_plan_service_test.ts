@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { install } from "../../lib/service/install.ts";
+import { hasRemoteControl } from "../../lib/service/install_plan.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
 import { configOf, FakeSystem, PUBLIC_KEY, USERS } from "./fake_system.ts";
 
@@ -186,4 +187,16 @@ Deno.test("planService() enables the update service through its script under pro
   await uninstall(system, { serviceName: NAME, print: false, signal });
   assertEquals(ofUpdates().slice(2), [`${script} stop`, `${script} disable`]);
   assertEquals(fake.tree(), before);
+});
+
+Deno.test("hasRemoteControl() is true when any panel has it", () => {
+  const panel = (more: object) => ({ endpoint: "https://p.example", token: "t", ...more });
+  const file = Deno.makeTempFileSync();
+  for (const [enable, expected] of [[true, true], [false, false]] as const) {
+    const other = panel({ endpoint: "https://q.example", enable_remote_control: enable });
+    Deno.writeTextFileSync(file, JSON.stringify({ panels: [panel({}), other] }));
+    const config = configOf(["install", "--config", file]);
+    assertEquals([config.remoteControl, hasRemoteControl(config)], [false, expected]);
+  }
+  Deno.removeSync(file);
 });
