@@ -33,6 +33,9 @@ export interface TerminalRequest {
 interface OpenTerminal {
   /** Set while it has no connection: connects it again, or ends it. */
   resume: ((isWanted: boolean) => void) | undefined;
+  isConnected: boolean;
+  /** Time of a request that came while it was connected. */
+  requestedAtMs: number | undefined;
 }
 
 const MAX_OPEN = 4;
@@ -45,6 +48,12 @@ const DIAL_MS = 30_000;
 
 /** How long a shell lives on without a connection; so long the panel keeps its session. */
 const DETACHED_MS = 5 * 60_000;
+
+/**
+ * A request that came so long before the end of its terminal's connection asks for a new one: when a
+ * browser is reloaded, the request may overtake the end, which comes by another connection.
+ */
+const OVERTAKING_MS = 5_000;
 
 /** Terminals of a minute that are logged at the levels info and warning; the others at debug. */
 const LOGGED_A_MINUTE = 5;
@@ -76,13 +85,17 @@ export class Terminals {
 
   /**
    * Opens a terminal for the panel's request, or connects the one of the same id again. While that
-   * is connected or being connected, the request is a duplicate and ignored.
+   * is being connected, the request is a duplicate and ignored; while it is connected, it counts if the
+   * connection ends soon.
    */
   add(request: TerminalRequest): void {
     const { requestId } = request;
     if (this.#ended.signal.aborted || !isValidId(requestId)) return;
     const open = this.#open.get(requestId);
-    if (open !== undefined) return open.resume?.(true);
+    if (open !== undefined) {
+      if (open.isConnected) open.requestedAtMs = this.#options.monotonicMs();
+      return open.resume?.(true);
+    }
     const { programs } = this.#options;
     if (programs === undefined) {
       if (this.#refusalLog.allows()) {
@@ -108,11 +121,12 @@ export class Terminals {
     const startMs = monotonicMs();
     const isLogged = this.#terminalLog.allows();
     const level = isLogged ? "info" : "debug";
-    const open: OpenTerminal = { resume: undefined };
+    const open: OpenTerminal = { resume: undefined, isConnected: false, requestedAtMs: undefined };
     this.#open.set(requestId, open);
     try {
       const socket = await this.#dial(requestId);
       if (socket === undefined) return;
+      open.isConnected = true;
       this.#log[level]("Terminal {requestId} starts", { requestId });
       const reason = await runTerminal(socket, {
         programs,
@@ -149,10 +163,18 @@ export class Terminals {
     this.#open.delete(requestId);
     this.#open.set(requestId, open);
     this.#log.debug("Terminal {requestId} has no connection", { requestId });
-    while (await this.#isResumed(open, { ms: endMs - monotonicMs(), signal })) {
+    open.isConnected = false;
+    const { requestedAtMs } = open;
+    open.requestedAtMs = undefined;
+    let isRequested = requestedAtMs !== undefined && monotonicMs() - requestedAtMs <= OVERTAKING_MS;
+    while (isRequested || await this.#isResumed(open, { ms: endMs - monotonicMs(), signal })) {
+      isRequested = false;
       try {
         const socket = await this.#dial(requestId, signal);
-        if (socket !== undefined) return socket;
+        if (socket !== undefined) {
+          open.isConnected = true;
+          return socket;
+        }
       } catch (error) {
         if (signal.aborted) break;
         this.#logFailure(requestId, { error, level: "debug" });

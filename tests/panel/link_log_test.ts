@@ -38,6 +38,18 @@ Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   ]);
 });
 
+Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without version 1", () => {
+  const lines = told((story) => {
+    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.transportFound("v2 POST");
+    story.accepted("v2 POST");
+  }, 1);
+  assertEquals(lines, [
+    "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
+    "info First report accepted, by v2 POST",
+  ]);
+});
+
 Deno.test("LinkLog logs why a link was lost, and once why it does not come back", () => {
   const lines = told((story) => {
     story.accepted("v2 WebSocket");

@@ -59,8 +59,9 @@ async function say(socket: FakeSocket | undefined, text: string): Promise<void> 
 async function connected({ terminals, sockets }: Panel, request = REQUEST): Promise<FakeSocket> {
   const { length } = sockets;
   await eventually(() => {
+    if (sockets.length > length) return true;
     terminals.add(request);
-    return sockets.length > length;
+    return false;
   });
   const socket = sockets.at(-1);
   assert(socket !== undefined);
@@ -75,6 +76,23 @@ test("Terminals.add() ignores a request while its terminal is connected", async 
   terminals.add(REQUEST);
   await say(sockets[0], "still");
   assertEquals(sockets.length, 1);
+});
+
+test("Terminals.add() connects again when the request overtakes the connection's end", async (panel) => {
+  const { terminals, sockets, clock } = panel;
+  const first = await connected(panel);
+  first.type("word=ke''pt\r");
+  await say(first, "first");
+  terminals.add(REQUEST);
+  first.close();
+  await eventually(() => sockets.length === 2);
+  sockets[1]?.type("echo $word\r");
+  await eventually(() => sockets[1]?.text.includes("kept") === true);
+  terminals.add(REQUEST);
+  clock.tick(5_001);
+  sockets[1]?.close();
+  await eventually(() => clock.countTimers() === 2);
+  assertEquals(sockets.length, 2, "one that came long before is a duplicate");
 });
 
 test("Terminals.add() connects the same shell again", async (panel) => {

@@ -1,0 +1,213 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Fault } from "../../lib/demo/fault.ts";
+import { FileOperationError } from "../../lib/demo/file_manager.ts";
+import { type GenerationName, generations } from "../../lib/demo/generation.ts";
+import type { Transport } from "../../lib/demo/panel_state.ts";
+import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { AgentProcess } from "./agent_process.ts";
+import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
+
+/** What an agent is told, or what stands in its way. */
+export type Setting = keyof typeof settings;
+
+/** One cell of the matrix. */
+export interface MatrixCase {
+  readonly generation: GenerationName;
+  readonly setting: Setting;
+  readonly remoteControl: boolean;
+}
+
+interface Expectation {
+  readonly args: readonly string[];
+  readonly fault?: Fault;
+  /** The transport that reports settle on, without and with remote control. */
+  readonly transports: Readonly<
+    Record<GenerationName, readonly [off: Transport, on: Transport]>
+  >;
+}
+
+const V1_POST = ["v1 post", "v1 post"] as const;
+const V1_BEST = ["v1 post", "v1 websocket"] as const;
+const V2_POST = ["v2 post", "v2 post"] as const;
+const V2_SOCKET = ["v2 websocket", "v2 websocket"] as const;
+
+const settings = {
+  "defaults": {
+    args: [],
+    transports: { "1.1": V1_BEST, "1.4": V2_SOCKET, "1.5": V2_SOCKET, "main": V2_SOCKET },
+  },
+  "WebSockets blocked": {
+    args: [],
+    fault: { name: "upgrade-403", calls: ["upgrade"] },
+    transports: { "1.1": V1_POST, "1.4": V2_POST, "1.5": V2_POST, "main": V2_POST },
+  },
+  "--transport http": {
+    args: ["--transport", "http"],
+    transports: { "1.1": V1_POST, "1.4": V2_POST, "1.5": V2_POST, "main": V2_POST },
+  },
+  "--protocol-version 1": {
+    args: ["--protocol-version", "1"],
+    transports: { "1.1": V1_BEST, "1.4": V1_BEST, "1.5": V2_POST, "main": V2_POST },
+  },
+} as const satisfies Record<string, Expectation>;
+
+/** The cells that the fast tests run: each generation, each setting and each transport once. */
+export const fastCases: readonly MatrixCase[] = [
+  { generation: "1.1", setting: "--transport http", remoteControl: false },
+  { generation: "1.4", setting: "--protocol-version 1", remoteControl: true },
+  { generation: "1.5", setting: "defaults", remoteControl: true },
+  { generation: "main", setting: "WebSockets blocked", remoteControl: false },
+];
+
+/** All other cells. */
+export function slowCases(): MatrixCase[] {
+  const cases: MatrixCase[] = [];
+  for (const generation of ["1.1", "1.4", "1.5", "main"] as const) {
+    for (
+      const setting of [
+        "defaults",
+        "WebSockets blocked",
+        "--transport http",
+        "--protocol-version 1",
+      ] as const
+    ) {
+      for (const remoteControl of [false, true]) cases.push({ generation, setting, remoteControl });
+    }
+  }
+  const isFast = (one: MatrixCase) =>
+    fastCases.some((fast) =>
+      fast.generation === one.generation && fast.setting === one.setting &&
+      fast.remoteControl === one.remoteControl
+    );
+  return cases.filter((one) => !isFast(one));
+}
+
+/** Tests that an agent does with a panel all that its generation and the transport permit. */
+export function testMatrixCase({ generation, setting, remoteControl }: MatrixCase): void {
+  const { args, transports, fault }: Expectation = settings[setting];
+  const transport = transports[generation][remoteControl ? 1 : 0];
+  const { hasSessions, managesAgents } = generations[generation];
+  const control = remoteControl ? "with" : "without";
+  const title = `an agent ${control} remote control reports by ${transport} to a panel ` +
+    `${generation} (${setting})`;
+  Deno.test(title, async () => {
+    const setup = {
+      panel: { generation, fault },
+      args: ["--allow-local-probes", ...args, ...(remoteControl ? [REMOTE_CONTROL] : [])],
+    };
+    await withAgent(setup, async (panel, agent) => {
+      await checkReporting(panel, transport);
+      if (transport !== "v1 post") await checkCommand(panel, { remoteControl });
+      const hasTerminals = hasSessions || transport.endsWith("websocket");
+      if (hasTerminals) await checkTerminal(panel, { remoteControl, hasSessions });
+      if (hasSessions) await checkFiles(panel, { remoteControl });
+      if (managesAgents) await checkConfig(panel);
+      if (setting !== "--protocol-version 1" && transport.startsWith("v2")) checkRoutes(panel);
+      if (fault === undefined) checkLog(agent);
+    });
+  });
+}
+
+async function checkReporting(panel: StandInPanel, transport: Transport): Promise<void> {
+  panel.state.tasks = [
+    { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${panel.port}`, interval: 1 },
+  ];
+  await until(panel, ({ reports }) => reports.filter((it) => it.by === transport).length >= 3);
+  await until(panel, ({ counts }) => counts.basicInfos >= 1);
+  await until(panel, ({ pingResults }) => pingResults.some(({ value }) => value.taskId === 7));
+  assert(Number(panel.state.pingResults[0]?.value.valueMs) >= 0);
+  assert(panel.isOnline);
+}
+
+async function checkCommand(
+  panel: StandInPanel,
+  { remoteControl }: { remoteControl: boolean },
+): Promise<void> {
+  const id = panel.sendCommand("echo done; exit 3");
+  await until(panel, ({ commandResults }) => commandResults.length === 1);
+  const { taskId, result, exitCode } = panel.state.commandResults[0]?.value ?? {};
+  assertEquals(
+    [taskId, result, exitCode],
+    remoteControl ? [id, "done\n", 3] : [id, "Remote control is disabled.", -1],
+  );
+}
+
+async function checkTerminal(
+  panel: StandInPanel,
+  { remoteControl, hasSessions }: { remoteControl: boolean; hasSessions: boolean },
+): Promise<void> {
+  const options = { signal: AbortSignal.timeout(60_000) };
+  const id = panel.requestTerminal();
+  const terminal = panel.terminal(id);
+  if (!remoteControl) {
+    await terminal.until(({ output }) => output.includes("--enable-remote-control"), options);
+    await terminal.until(({ isConnected }) => !isConnected, options);
+    return terminal.close();
+  }
+  await terminal.until(({ isConnected }) => isConnected, options);
+  terminal.resize(101, 33);
+  terminal.send("stty size; X=$((6 * 7)); echo a$X\r");
+  await terminal.until(({ output }) => output.includes("a42"), options);
+  assertStringIncludes(terminal.output, "33 101");
+  if (!hasSessions) {
+    terminal.send("exit\r");
+    await terminal.until(({ isOver }) => isOver, options);
+    return;
+  }
+  // The browser is reloaded, and finds the same shell again.
+  terminal.detachBrowser();
+  await terminal.until(({ isConnected }) => !isConnected, options);
+  panel.requestTerminal(id);
+  await terminal.until(({ isConnected }) => isConnected, options);
+  terminal.send("echo b$X\r");
+  await terminal.until(({ output }) => output.includes("b42"), options);
+  terminal.close();
+  await terminal.until(({ isOver }) => isOver, options);
+}
+
+async function checkFiles(
+  panel: StandInPanel,
+  { remoteControl }: { remoteControl: boolean },
+): Promise<void> {
+  const { files } = panel;
+  if (!remoteControl) {
+    const refused = () => files.request("list", { path: "/" });
+    const error = await assertRejects(refused, FileOperationError, "web control is disabled");
+    assertEquals(error.code, -32603);
+    return;
+  }
+  const folder = await Deno.makeTempDir({ prefix: "panel-matrix-" });
+  try {
+    const path = `${folder}/file`;
+    const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+    await files.upload(path, new Blob([bytes]), { chunkBytes: 25_000 });
+    assertEquals(await Deno.readFile(path), bytes);
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for await (const part of files.download(path, { chunkBytes: 25_000 })) parts.push(part);
+    assertEquals(new Uint8Array(await new Blob(parts).arrayBuffer()), bytes);
+    await files.request("list", { path: folder });
+    await files.request("move", { source: path, destination: `${path}2` });
+    await files.request("delete", { path: `${path}2` });
+    const missing = () => files.request("stat", { path });
+    assertEquals((await assertRejects(missing, FileOperationError)).code, -32044);
+    assertEquals([...Deno.readDirSync(folder)], []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function checkConfig(panel: StandInPanel): Promise<void> {
+  const config = JSON.stringify(await panel.requestStartupConfig());
+  assertStringIncludes(config, "interval");
+}
+
+/** While version 2 answers, only a result of a command may try version 1, on panels up to 1.4. */
+function checkRoutes(panel: StandInPanel): void {
+  const allowed = ["v2/rpc", "terminal", "task/result", "transfer/"];
+  const paths = new Set(panel.state.calls.map(({ path }) => path.replace("/api/clients/", "")));
+  assertEquals([...paths].filter((path) => !allowed.includes(path)), []);
+}
+
+function checkLog(agent: AgentProcess): void {
+  assertEquals(agent.lines("trying again"), []);
+}
