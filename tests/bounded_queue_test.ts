@@ -20,7 +20,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
 
-Deno.test("BoundedQueue processes a few at a time, in order", async () => {
+Deno.test("BoundedQueue processes a bounded number of items at a time, in order", async () => {
   const { queue, started, ends } = manual({ concurrency: 2, capacity: 10 });
   for (const item of [1, 2, 3, 4]) queue.add(item);
   assertEquals(started, [1, 2]);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { BoundedBytes } from "../../lib/net/bounded_bytes.ts";
 
-Deno.test("BoundedBytes holds what was added up to its limit, and says when that is reached", () => {
+Deno.test("BoundedBytes.add() adds bytes up to the limit, and gives false beyond", () => {
   const part = fc.uint8Array({ maxLength: 700 });
   fc.assert(fc.property(fc.array(part), fc.nat({ max: 4000 }), (parts, limit) => {
     const gathered = new BoundedBytes(limit);
@@ -20,14 +20,14 @@ Deno.test("BoundedBytes holds what was added up to its limit, and says when that
   }));
 });
 
-Deno.test("BoundedBytes takes no more memory than twice its bytes when they come one by one", () => {
+Deno.test("BoundedBytes takes at most twice the memory of its bytes when they come one by one", () => {
   const gathered = new BoundedBytes(1024 * 1024);
   for (let count = 0; count < 100_000; count++) gathered.add(Uint8Array.of(count));
   assertEquals(gathered.length, 100_000);
   assertEquals(gathered.bytes.buffer.byteLength < 200_000, true);
 });
 
-Deno.test("BoundedBytes gives memory back at once when it grows and when it forgets much", () => {
+Deno.test("BoundedBytes frees memory at once when it grows and when it is cleared", () => {
   const gathered = new BoundedBytes(1024 * 1024);
   gathered.add(new Uint8Array(10_000));
   const first = gathered.bytes.buffer;

@@ -159,7 +159,7 @@ for (const [name, start, kind] of WAYS) {
 }
 
 Deno.test(
-  "NetDialer.dial() has an HTTP proxy forward what goes by http:",
+  "NetDialer.dial() uses an HTTP proxy as a forward proxy for http:",
   sanitized,
   async () => {
     await using proxy = startHttpProxy();
@@ -183,14 +183,14 @@ bySchemes("takes no proxy to a host that is exempt", async (scheme, server) => {
   await use(`${scheme}://127.0.0.1`, server, { ...trust, proxies });
 });
 
-Deno.test("new NetDialer() throws when a proxy can't be used, and shows no password", () => {
+Deno.test("new NetDialer() throws when a proxy is invalid, without its password", () => {
   const proxies = { http: "ftp://me:secret@host" };
   const error = assertThrows(() => new NetDialer({ proxies }), RangeError, "ftp://");
   assert(!error.message.includes("secret"), error.message);
 });
 
 Deno.test(
-  "NetDialer.dial() says where it failed, for an operator to read",
+  "NetDialer.dial() throws a readable error with the step that failed",
   sanitized,
   async () => {
     const port = refusingPort();
@@ -219,7 +219,7 @@ Deno.test(
   },
 );
 
-Deno.test("NetDialer.dial() says so when the system knows no such name", sanitized, async () => {
+Deno.test("NetDialer.dial() throws when the system can't resolve the name", sanitized, async () => {
   for (const options of [{}, { preferFamily: 4 as const }]) {
     const { message, stage } = await failure("http://no-such-name.invalid", options);
     assertEquals(stage, "lookup");

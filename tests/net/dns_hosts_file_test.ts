@@ -22,13 +22,13 @@ Deno.test("lookUpHostsFile() gives all addresses of a name in the file's order",
   assertEquals(lookUpHostsFile(TEXT.replaceAll("\n", "\r\n"), "other"), ["192.0.2.4"]);
 });
 
-Deno.test("lookUpHostsFile() gives none for a name that is not there", () => {
+Deno.test("lookUpHostsFile() gives nothing for an unknown name", () => {
   for (const host of ["", "#", "and", "192.0.2.1", "example", "unknown"]) {
     assertEquals(lookUpHostsFile(TEXT, host), [], host);
   }
 });
 
-Deno.test("lookUpHostsFile() passes over lines that can't be read", () => {
+Deno.test("lookUpHostsFile() ignores malformed lines", () => {
   fc.assert(fc.property(fc.string(), fc.string(), (before, after) => {
     const text = `${before.replace(/^[0-9a-f:.]/i, "x")}\n192.0.2.1 name\n# ${after}`;
     assertEquals(lookUpHostsFile(text, "name").includes("192.0.2.1"), true);

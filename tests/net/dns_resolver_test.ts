@@ -45,7 +45,7 @@ Deno.test(
   },
 );
 
-Deno.test("NameServerResolver.resolveAll() goes on without a hosts file", sanitized, async () => {
+Deno.test("NameServerResolver.resolveAll() works without a hosts file", sanitized, async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
   const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, {
     readHosts: () => Promise.reject(new Deno.errors.NotFound("no such file")),
@@ -54,7 +54,7 @@ Deno.test("NameServerResolver.resolveAll() goes on without a hosts file", saniti
 });
 
 Deno.test(
-  "NameServerResolver.resolveAll() finds a server that is a name itself",
+  "NameServerResolver.resolveAll() resolves the name of its server",
   sanitized,
   async () => {
     await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
@@ -67,7 +67,7 @@ Deno.test(
 );
 
 Deno.test(
-  "NameServerResolver.resolveAll() does not wait for ever for a family that has no answer",
+  "NameServerResolver.resolveAll() does not wait long for a family without an answer",
   sanitized,
   async () => {
     await using server = await TestNameServer.start(
@@ -95,7 +95,7 @@ Deno.test(
 );
 
 Deno.test(
-  "NameServerResolver.resolveAll() rejects with the signal's reason when the server is mute",
+  "NameServerResolver.resolveAll() rejects with the signal's reason when the server does not answer",
   sanitized,
   async () => {
     await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });

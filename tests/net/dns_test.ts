@@ -3,7 +3,7 @@ import { SystemResolver } from "../../lib/net/dns.ts";
 
 const signal = new AbortController().signal;
 
-Deno.test("SystemResolver.resolve() gives a literal back without a lookup", async () => {
+Deno.test("SystemResolver.resolve() gives a literal without a lookup", async () => {
   const resolver = new SystemResolver({ lookup: () => Promise.reject(new Error("asked")) });
   assertEquals(await resolver.resolve("192.0.2.1", { signal }), ["192.0.2.1"]);
   assertEquals(await resolver.resolve("2001:db8::1", { signal }), ["2001:db8::1"]);
@@ -50,7 +50,7 @@ Deno.test("SystemResolver.resolve() stops waiting when its signal aborts", async
   await assertRejects(() => asked, Error, "enough");
 });
 
-Deno.test("SystemResolver.resolve() asks once for a name that many want at the same time", async () => {
+Deno.test("SystemResolver.resolve() shares one lookup between callers of the same name", async () => {
   const answers: ((found: { address: string }[]) => void)[] = [];
   const resolver = new SystemResolver({
     lookup: () => new Promise((resolve) => answers.push(resolve)),

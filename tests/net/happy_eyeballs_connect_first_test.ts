@@ -17,7 +17,7 @@ class NoRoute extends Error {
 }
 
 Deno.test(
-  "connectFirstReachable() takes the second address when there is no way to the first",
+  "connectFirstReachable() uses the second address when there is no route to the first",
   sanitized,
   async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { firstReachable, UnreachableError } from "../../lib/net/happy_eyeballs.ts";
 
-Deno.test("firstReachable() goes on only when there is no way to an address", async () => {
+Deno.test("firstReachable() tries the next address only when there is no route", async () => {
   const tried: string[] = [];
   const attempt = (address: string): Promise<string> => {
     tried.push(address);
@@ -13,7 +13,7 @@ Deno.test("firstReachable() goes on only when there is no way to an address", as
   assertEquals(tried, ["1.1.1.1", "::1"]);
 });
 
-Deno.test("firstReachable() rejects with the first failure that is not a missing way", async () => {
+Deno.test("firstReachable() rejects with the first failure that is not a missing route", async () => {
   const tried: string[] = [];
   const refuse = (address: string): Promise<string> => {
     tried.push(address);
@@ -23,7 +23,7 @@ Deno.test("firstReachable() rejects with the first failure that is not a missing
   assertEquals(tried, ["1.1.1.1"]);
 });
 
-Deno.test("firstReachable() rejects with the first address's reason when there is a way to none", async () => {
+Deno.test("firstReachable() rejects with the first address's error when there is a route to none", async () => {
   const attempt = (address: string): Promise<string> =>
     Promise.reject(new UnreachableError(`no way to ${address}`));
   await assertRejects(

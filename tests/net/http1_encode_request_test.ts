@@ -9,7 +9,7 @@ function text(request: Partial<RequestMessage>): string {
   );
 }
 
-Deno.test("encodeRequest() asks for an answer that is not packed, and gives no length without a body", () => {
+Deno.test("encodeRequest() asks for the identity encoding, and has no length without a body", () => {
   assertEquals(
     text({ headers: [["X-Own", "a b"]] }),
     "GET /a%20b?token=t HTTP/1.1\r\nhost: panel.test:8080\r\naccept-encoding: identity\r\n" +
@@ -17,13 +17,13 @@ Deno.test("encodeRequest() asks for an answer that is not packed, and gives no l
   );
 });
 
-Deno.test("encodeRequest() counts a body's bytes, not its letters", () => {
+Deno.test("encodeRequest() counts the bytes of a body, not its characters", () => {
   assert(text({ method: "POST", body: "é😀" }).endsWith("content-length: 6\r\n\r\né😀"));
   assert(text({ method: "POST", body: Uint8Array.of(65, 66) }).endsWith(": 2\r\n\r\nAB"));
   assert(text({ method: "POST" }).endsWith("content-length: 0\r\n\r\n"));
 });
 
-Deno.test("encodeRequest() names the whole URL to a proxy, and proves the right to use it", () => {
+Deno.test("encodeRequest() sends the whole URL and the login to a proxy", () => {
   const first = "GET http://panel.test:8080/a%20b?token=t HTTP/1.1\r\n";
   assert(text({ forward: {} }).startsWith(first));
   assert(!text({ forward: {} }).includes("proxy-authorization"));

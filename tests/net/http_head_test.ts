@@ -15,7 +15,7 @@ Vary: Accept-Encoding
 
 `.replaceAll("\n", "\r\n");
 
-Deno.test("parseResponseHead() joins repeated headers and knows no case", () => {
+Deno.test("parseResponseHead() joins repeated headers, without regard to case", () => {
   const { status, version, headers } = parseResponseHead(NGINX);
   assertEquals([status, version], [200, "1.1"]);
   assertEquals(headers.get("content-length"), "20");
@@ -24,7 +24,7 @@ Deno.test("parseResponseHead() joins repeated headers and knows no case", () => 
   assertEquals(headers.size, 7);
 });
 
-Deno.test("parseResponseHead() does without carriage returns, reason and last line", () => {
+Deno.test("parseResponseHead() accepts a head without carriage returns, reason and last line", () => {
   const same = parseResponseHead(NGINX.replaceAll("\r", ""));
   assertEquals(same, parseResponseHead(NGINX));
   assertEquals(parseResponseHead("HTTP/1.0 502"), {
@@ -35,7 +35,7 @@ Deno.test("parseResponseHead() does without carriage returns, reason and last li
   assertEquals(parseResponseHead("HTTP/1.1 204 \r\n\r\n").status, 204);
 });
 
-Deno.test("parseResponseHead() takes the same length twice, but not two lengths", () => {
+Deno.test("parseResponseHead() accepts the same length twice, but not two lengths", () => {
   const once = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\ncontent-length: ";
   assertEquals(parseResponseHead(`${once}5`).headers.get("content-length"), "5");
   assertThrows(() => parseResponseHead(`${once}6`), SyntaxError, "two lengths");
@@ -62,7 +62,7 @@ for (
   });
 }
 
-Deno.test("parseResponseHead() quotes no more than the start of what it refuses", () => {
+Deno.test("parseResponseHead() quotes only the start of a malformed line", () => {
   const { message } = assertThrows(
     () => parseResponseHead(`<html>${"x".repeat(1000)}`),
     SyntaxError,
@@ -76,17 +76,17 @@ Deno.test("parseResponseHead() quotes no more than the start of what it refuses"
   assert(!header.message.includes("secret"), header.message);
 });
 
-Deno.test("parseResponseHead() is not slowed down by blanks without end", () => {
+Deno.test("parseResponseHead() is not slowed down by many blanks", () => {
   const blanks = " ".repeat(32_000);
   const head = parseResponseHead(`HTTP/1.1 200 OK\r\nA: ${blanks}x${blanks}\r\n`);
   assertEquals(head.headers.get("a"), "x");
 });
 
-Deno.test("parseResponseHead() never throws anything but a SyntaxError", () => {
+Deno.test("parseResponseHead() throws SyntaxErrors only", () => {
   onlySyntaxErrors((text) => parseResponseHead(text).status, [NGINX]);
 });
 
-Deno.test("findHeadEnd() finds the empty line wherever it has looked before", () => {
+Deno.test("findHeadEnd() finds the empty line wherever the search begins", () => {
   const line = fc.stringMatching(/^[a-z]{1,9}$/);
   const ending = fc.constantFrom("\n", "\r\n");
   fc.assert(fc.property(fc.array(fc.tuple(line, ending)), ending, ending, (lines, last, empty) => {

@@ -101,7 +101,7 @@ for (const chunked of [false, true]) {
 }
 
 Deno.test(
-  "streamRequest() refuses a body of another length, or that was cut off",
+  "streamRequest() refuses a body of another length, or an incomplete one",
   sanitized,
   async () => {
     const answers = [
@@ -162,21 +162,25 @@ Deno.test("streamRequest() stops sending when it is refused early", sanitized, a
   });
 });
 
-Deno.test("streamRequest() does not believe who accepts what was not sent", sanitized, async () => {
-  await withStream(async (peer) => {
-    await peer.answer("{}");
-    await peer.ended();
-  }, async (request) => {
-    const endless = {
-      lengthBytes: 1e12,
-      async read(into: Uint8Array<ArrayBuffer>) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        return into.length;
-      },
-    };
-    await assertRejects(() => request({ source: endless }), ResponseError, "before the body");
-  });
-});
+Deno.test(
+  "streamRequest() throws when a body is accepted that was not sent",
+  sanitized,
+  async () => {
+    await withStream(async (peer) => {
+      await peer.answer("{}");
+      await peer.ended();
+    }, async (request) => {
+      const endless = {
+        lengthBytes: 1e12,
+        async read(into: Uint8Array<ArrayBuffer>) {
+          await new Promise((resolve) => setTimeout(resolve, 0));
+          return into.length;
+        },
+      };
+      await assertRejects(() => request({ source: endless }), ResponseError, "before the body");
+    });
+  },
+);
 
 Deno.test("streamRequest() throws what source and sink throw", sanitized, async () => {
   await withStream(async (peer) => {
@@ -208,7 +212,7 @@ Deno.test("streamRequest() ends when its signal aborts", sanitized, async () => 
   });
 });
 
-Deno.test("streamRequest() ends when no byte moves any more", async () => {
+Deno.test("streamRequest() ends when the transfer stalls", async () => {
   const clock = install({ toFake: ["setInterval", "clearInterval", "performance"] });
   try {
     await withStream(async (peer) => {

@@ -11,7 +11,7 @@ async function connectTo(server: EchoServer): Promise<Deno.TcpConn> {
 }
 
 Deno.test(
-  "openLoopbackProxy() passes bytes both ways and ends with its near side",
+  "openLoopbackProxy() forwards bytes in both directions and ends with its near side",
   sanitized,
   async () => {
     await using server = new EchoServer();
@@ -33,7 +33,7 @@ Deno.test("openLoopbackProxy() ends when the other side does", sanitized, async 
 });
 
 Deno.test(
-  "openLoopbackProxy().close() ends the connection, whoever holds the near side",
+  "openLoopbackProxy().close() closes the connection while the near side is in use",
   sanitized,
   async () => {
     await using server = new EchoServer();

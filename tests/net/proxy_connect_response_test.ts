@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { parseConnectResponse } from "../../lib/net/proxy.ts";
 
-Deno.test("parseConnectResponse() reads status and words", () => {
+Deno.test("parseConnectResponse() reads status and reason", () => {
   const table: [string, number, string][] = [
     ["HTTP/1.1 200 Connection established\r\n\r\n", 200, "Connection established"],
     ["HTTP/1.0 407 \r\nA: b\r\n\r\n", 407, ""],
@@ -14,7 +14,7 @@ Deno.test("parseConnectResponse() reads status and words", () => {
   }
 });
 
-Deno.test("parseConnectResponse() gives words that are fit for a log", () => {
+Deno.test("parseConnectResponse() gives a printable reason of bounded length", () => {
   const head = `HTTP/1.1 500 \u001b[31m\u00fc\u0000${"x".repeat(500)}\r\n`;
   const { reason } = parseConnectResponse(head);
   assertEquals(reason, `[31m${"x".repeat(96)}`);

@@ -93,7 +93,7 @@ const mute = () => Promise.resolve();
 
 Deno.test({
   ...sanitized,
-  name: "Tls.start() rejects certificates that can't be trusted, and says why (needs openssl)",
+  name: "Tls.start() rejects untrusted certificates, with the cause (needs openssl)",
   ...needsOpenssl,
   fn: async () => {
     if (!certificate) return;
@@ -118,7 +118,7 @@ Deno.test({
 
 Deno.test({
   ...sanitized,
-  name: "Tls.start() takes a name with a final dot (needs openssl)",
+  name: "Tls.start() accepts a name with a final dot (needs openssl)",
   ...needsOpenssl,
   fn: async () => {
     if (!certificate) return;
@@ -270,7 +270,8 @@ for (const options of TRUSTS) {
 
 Deno.test({
   ...sanitized,
-  name: "Tls.start() ends connections to a mute server from the second on, until one answers",
+  name:
+    "Tls.start() closes connections to a server without an answer from the second on, until one answers",
   ...needsOpenssl,
   fn: async () => {
     if (!certificate) return;

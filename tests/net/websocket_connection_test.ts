@@ -85,7 +85,7 @@ async function withWs(
 }
 
 Deno.test(
-  "ClientWebSocket exchanges messages of all sizes with a server that would compress",
+  "ClientWebSocket exchanges messages of all sizes with a server that offers compression",
   sanitized,
   async () => {
     await withWs((peer) => {
@@ -106,7 +106,7 @@ Deno.test(
 );
 
 Deno.test(
-  "ClientWebSocket puts fragments together, and answers pings between them",
+  "ClientWebSocket assembles fragments, and answers pings between them",
   sanitized,
   async () => {
     const pong = Promise.withResolvers<string>();
@@ -123,23 +123,27 @@ Deno.test(
   },
 );
 
-Deno.test("ClientWebSocket.ping() is answered, and that is heard", sanitized, async () => {
-  const closed = Promise.withResolvers<void>();
-  await withWs((peer) => {
-    peer.on("ping", () => setTimeout(() => peer.close(1000, "done"), 0));
-    peer.on("close", () => closed.resolve());
-  }, async (socket) => {
-    const before = socket.lastReceivedAtMs;
-    await socket.ping();
-    assertEquals(await socket.receive(), undefined);
-    assert(socket.lastReceivedAtMs > before);
-    assertEquals(socket.closeReason, 'the server closed the connection (1000, "done")');
-    await closed.promise;
-  });
-});
+Deno.test(
+  "ClientWebSocket.ping() updates the time of the last received bytes when it is answered",
+  sanitized,
+  async () => {
+    const closed = Promise.withResolvers<void>();
+    await withWs((peer) => {
+      peer.on("ping", () => setTimeout(() => peer.close(1000, "done"), 0));
+      peer.on("close", () => closed.resolve());
+    }, async (socket) => {
+      const before = socket.lastReceivedAtMs;
+      await socket.ping();
+      assertEquals(await socket.receive(), undefined);
+      assert(socket.lastReceivedAtMs > before);
+      assertEquals(socket.closeReason, 'the server closed the connection (1000, "done")');
+      await closed.promise;
+    });
+  },
+);
 
 Deno.test(
-  "ClientWebSocket.send() keeps the order of what is sent at once, also by small writes",
+  "ClientWebSocket.send() keeps the order of concurrent messages, also after partial writes",
   sanitized,
   async () => {
     const messages = Array.from({ length: 50 }, (_, index) => `${index} `.repeat(index * 10));
@@ -155,23 +159,27 @@ Deno.test(
   },
 );
 
-Deno.test("ClientWebSocket.close() says farewell, and ends what waits", sanitized, async () => {
-  let opcodes: unknown[] = [];
-  await withSocket(async (peer) => {
-    const frames = await framesToTheEnd(peer);
-    opcodes = frames.map(({ opcode, payload, masked }) => [opcode, [...payload], masked]);
-  }, async (socket) => {
-    const received = socket.receive();
-    socket.close();
-    socket.close();
-    assertEquals(await received, undefined);
-    assertEquals(socket.closeReason, "it was closed here");
-    assertEquals(await socket.receive(), undefined);
-    await assertRejects(() => socket.send("a"), Error, "Cannot send: it was closed here");
-    await assertRejects(() => socket.ping(), Error, "Cannot send");
-  });
-  assertEquals(opcodes, [[8, [3, 232], true]]);
-});
+Deno.test(
+  "ClientWebSocket.close() sends a close frame, and ends pending calls",
+  sanitized,
+  async () => {
+    let opcodes: unknown[] = [];
+    await withSocket(async (peer) => {
+      const frames = await framesToTheEnd(peer);
+      opcodes = frames.map(({ opcode, payload, masked }) => [opcode, [...payload], masked]);
+    }, async (socket) => {
+      const received = socket.receive();
+      socket.close();
+      socket.close();
+      assertEquals(await received, undefined);
+      assertEquals(socket.closeReason, "it was closed here");
+      assertEquals(await socket.receive(), undefined);
+      await assertRejects(() => socket.send("a"), Error, "Cannot send: it was closed here");
+      await assertRejects(() => socket.ping(), Error, "Cannot send");
+    });
+    assertEquals(opcodes, [[8, [3, 232], true]]);
+  },
+);
 
 Deno.test(
   "ClientWebSocket.close() does not wait for a server that reads nothing",
@@ -192,7 +200,7 @@ Deno.test(
 );
 
 Deno.test(
-  "ClientWebSocket.close() closes at once when its farewell is not taken",
+  "ClientWebSocket.close() closes at once when the close frame can't be written",
   sanitized,
   () => {
     const stream = deafLine();
@@ -229,7 +237,7 @@ function deafLine(
 }
 
 Deno.test(
-  "ClientWebSocket owes one pong at most, however many pings come, and answers the last",
+  "ClientWebSocket answers only the last of many pings",
   sanitized,
   async () => {
     const pings = Array.from({ length: 500 }, (_, index) => serverFrame(9, `${index}`));
@@ -254,7 +262,7 @@ Deno.test(
   },
 );
 
-Deno.test("ClientWebSocket reads nothing that nobody receives", sanitized, async () => {
+Deno.test("ClientWebSocket reads only during receive()", sanitized, async () => {
   const mib = serverFrame(2, new Uint8Array(1024 * 1024));
   let sent = 0;
   await withSocket(async (peer) => {
@@ -327,7 +335,7 @@ Deno.test(
 );
 
 Deno.test(
-  "ClientWebSocket.receive() waits when a server is mute, until it is closed here",
+  "ClientWebSocket.receive() waits until a message comes or the connection is closed",
   sanitized,
   async () => {
     await withSocket((peer) => peer.ended(), async (socket) => {

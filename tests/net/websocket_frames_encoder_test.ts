@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { FrameEncoder, OPCODE } from "../../lib/net/websocket_frames.ts";
 import { clientFrames } from "./client_frames.ts";
 
-Deno.test("FrameEncoder.encode() makes frames that a server reads back", () => {
+Deno.test("FrameEncoder.encode() makes frames that a server can decode", () => {
   const encoder = new FrameEncoder();
   // Around the sizes where a head grows, and where a frame needs memory of its own.
   const count = fc.oneof(
@@ -40,7 +40,7 @@ for (const length of [0, 1, 125, 126, 65_535, 65_536, 300_000]) {
   });
 }
 
-Deno.test("FrameEncoder.encode() masks each frame anew, and small ones in the same memory", () => {
+Deno.test("FrameEncoder.encode() masks each frame with a new key, and reuses memory for small ones", () => {
   const encoder = new FrameEncoder();
   const masks = new Set<string>();
   const { buffer } = encoder.encode(OPCODE.text, "a");

@@ -66,7 +66,7 @@ for (const length of [0, 125, 126, 65_535, 65_536, MIB]) {
   });
 }
 
-Deno.test("FrameDecoder takes a close frame without a code", () => {
+Deno.test("FrameDecoder accepts a close frame without a code", () => {
   const events = take(new FrameDecoder({ limit: MIB }), [serverFrame(OPCODE.close)]);
   assertEquals(events, [{ kind: "close", reason: "" }]);
 });
@@ -128,14 +128,14 @@ Deno.test("FrameDecoder refuses fragments that are too long together", () => {
   assertThrows(() => take(decoder, [last]), RangeError, "more than 1000 bytes");
 });
 
-Deno.test("FrameDecoder counts each message anew", () => {
+Deno.test("FrameDecoder applies the limit to each message", () => {
   const decoder = new FrameDecoder({ limit: 1000 });
   for (let count = 0; count < 5; count++) {
     assertEquals(take(decoder, [serverFrame(OPCODE.text, "a".repeat(1000))]).length, 1);
   }
 });
 
-Deno.test("FrameDecoder throws nothing but SyntaxErrors and RangeErrors, whatever comes", () => {
+Deno.test("FrameDecoder throws SyntaxErrors and RangeErrors only", () => {
   const odd = fc.tuple(
     fc.constantFrom(0, 0, 1, 2, 8, 9, 10, 11),
     fc.uint8Array({ maxLength: 130 }),

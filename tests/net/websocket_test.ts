@@ -38,7 +38,7 @@ async function withDial(
 }
 
 Deno.test(
-  "openWebSocket() asks as a WebSocket must, without Origin and extensions",
+  "openWebSocket() sends a valid handshake, without Origin and extensions",
   sanitized,
   async () => {
     let head = "";
@@ -62,7 +62,7 @@ Deno.test(
 );
 
 Deno.test(
-  "openWebSocket() names the whole URL to a proxy that reads requests",
+  "openWebSocket() sends the whole URL to a forward proxy",
   sanitized,
   async () => {
     let head = "";
@@ -79,7 +79,7 @@ Deno.test(
 );
 
 Deno.test(
-  "openWebSocket() keeps what a server says in one breath with its answer",
+  "openWebSocket() keeps frames that come together with the handshake",
   sanitized,
   async () => {
     await withDial(async (peer) => {
@@ -149,7 +149,7 @@ for (
 }
 
 Deno.test(
-  "openWebSocket() tells the status when the body that belongs to it does not come",
+  "openWebSocket() throws the status when the body does not come",
   sanitized,
   async () => {
     await withDial(async (peer) => {
@@ -207,7 +207,7 @@ Deno.test(
   },
 );
 
-Deno.test("openWebSocket() throws when nothing is answered in time", sanitized, async () => {
+Deno.test("openWebSocket() throws when there is no answer in time", sanitized, async () => {
   await withDial((peer) => peer.ended(), async (dial) => {
     const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), ResponseError);
     assertEquals([error.kind, error.message], ["timeout", "no answer within 0.02 s"]);
@@ -215,7 +215,7 @@ Deno.test("openWebSocket() throws when nothing is answered in time", sanitized, 
 });
 
 Deno.test(
-  "openWebSocket() throws the signal's reason when that aborts, but not once it stands",
+  "openWebSocket() throws the signal's reason when it aborts during the handshake only",
   sanitized,
   async () => {
     const controller = new AbortController();
@@ -245,7 +245,7 @@ Deno.test(
 );
 
 Deno.test(
-  "openWebSocket() passes on why there is no stream, and what can't be sent",
+  "openWebSocket() passes on errors of the dialer and of headers",
   sanitized,
   async () => {
     const failure = new Error("no route");
@@ -257,7 +257,7 @@ Deno.test(
   },
 );
 
-Deno.test("openWebSocket() leaves no listener at a signal that lives on", sanitized, async () => {
+Deno.test("openWebSocket() removes its listener from the signal", sanitized, async () => {
   const { signal, listeners } = countedSignal();
   let count = 0;
   await withDial(async (peer) => {
