@@ -142,12 +142,14 @@ class Terminal {
     const ended = new AbortController();
     const signal = AbortSignal.any([ended.signal, this.#over.signal]);
     const reading = this.#readInput(socket, signal).finally(() => ended.abort());
+    let bytes = this.#missed.take();
     try {
-      for (let bytes = this.#missed.take(); bytes.length > 0; bytes = this.#missed.take()) {
+      for (; bytes.length > 0; bytes = this.#missed.take()) {
         await abortable(socket.send(bytes), signal);
       }
       this.#connection = { socket, ended, signal };
     } catch {
+      this.#missed.putBack(bytes);
       ended.abort();
     }
     await reading;
@@ -251,6 +253,13 @@ class OutputTail {
     joined.set(this.#bytes.subarray(this.#bytes.length - keptBytes));
     joined.set(added, keptBytes);
     this.#bytes = joined;
+  }
+
+  /** Puts back what was taken, before all that was added since. */
+  putBack(bytes: Uint8Array<ArrayBuffer>): void {
+    const added = this.#bytes;
+    this.#bytes = bytes;
+    this.add(added);
   }
 
   /** Gives what there is, from the start of a character on, and forgets it. */

@@ -9,6 +9,8 @@ export class FakeSocket implements WebSocketConnection {
   /** Frames that were sent, as text. */
   text = "";
   readonly frames: Uint8Array[] = [];
+  /** Set to lose all that is sent from now on. */
+  failsToSend = false;
   /** Set to hold up all that is sent from now on. */
   stuck: Promise<void> | undefined;
   /** How many sends are under way, at most. */
@@ -41,6 +43,7 @@ export class FakeSocket implements WebSocketConnection {
 
   async send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.isClosed) throw new Error("Cannot send: the connection is closed");
+    if (this.failsToSend) throw new Error("Cannot send: the connection was reset");
     this.mostAtATime = Math.max(this.mostAtATime, ++this.#sending);
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message.slice();
     await Promise.race([this.stuck, this.#closed.promise]);

@@ -32,12 +32,17 @@ Deno.test("searchFiles() finds the first line of text files, whatever the buffer
     await Deno.writeTextFile(`${folder}/6`, "ends without a line feed needle");
     await new Deno.Command("mkfifo", { args: [`${folder}/7`] }).output();
     await Deno.symlink("1", `${folder}/8`);
+    // Lines that are longer than what is searched at once, with a match across the border.
+    await Deno.writeTextFile(`${folder}/a`, `one\n${long}${"x".repeat(64 * 1024 - 4)}needle\n`);
+    await Deno.writeTextFile(`${folder}/b`, `${"y".repeat(200_000)}\n\nneedle\n`);
     const result = await files.result("search", { path: folder, query: "Needle", content: true });
     const matches = matchesOf(result).sort((a, b) => a.path < b.path ? -1 : 1);
     assertEquals(matches.map(({ path, line }) => [path.slice(folder.length), line]), [
       ["/1", 2],
       ["/2", 1],
       ["/6", 1],
+      ["/a", 2],
+      ["/b", 3],
     ]);
     assertEquals(matches[0]?.text.length, 300);
     assertMatch(matches[0]?.text ?? "", /^two NEEDLE y+$/);

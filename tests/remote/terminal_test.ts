@@ -354,6 +354,51 @@ test("runTerminal() shows the last 64 KiB of what came without a connection", {}
   });
 });
 
+test("runTerminal() shows on its next connection what could not be sent", {}, async () => {
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ socket, ready }) => {
+    await ready();
+    socket.failsToSend = true;
+    socket.type("echo lo''st\r");
+    await eventually(() => sockets.asked === 1);
+    // Here the output of the first one can't be shown either.
+    const second = new FakeSocket();
+    second.failsToSend = true;
+    sockets.give(second);
+    await eventually(() => sockets.asked === 2);
+    const third = new FakeSocket();
+    sockets.give(third);
+    await eventually(() => third.text.includes("lost"), { told: () => third.text });
+    assertMatch(third.text, /^echo lo''st\r\n(?:\S*\x1b\S*)?lost\r\n/);
+    assertEquals([second.text, socket.text.includes("lost")], ["", false]);
+  });
+});
+
+test("runTerminal() shows newer output after all that was missed", {}, async () => {
+  const sockets = new NextSockets();
+  await withTerminal({ nextSocket: sockets.next }, async ({ home, socket, ready }) => {
+    await ready();
+    const waits = "until [ -e $HOME/more ]; do sleep 0.01; done";
+    socket.type(whenTold(`echo o''ne; echo > $HOME/one; ${waits}; echo t''wo`));
+    await eventually(() => socket.text.includes("sleep 1000"));
+    socket.close();
+    await eventually(() => sockets.asked === 1);
+    await Deno.writeTextFile(`${home}/go`, "");
+    await eventually(() => exists(`${home}/one`));
+    const second = new FakeSocket();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    second.stuck = promise;
+    sockets.give(second);
+    await eventually(() => second.mostAtATime === 1);
+    await Deno.writeTextFile(`${home}/more`, "");
+    await eventually(() => exists(`${home}/done`));
+    resolve();
+    await eventually(() => second.text.includes("two"), { told: () => second.text });
+    assertMatch(second.text, /one\r\n.*two\r\n/s);
+    assertEquals(second.mostAtATime, 1);
+  });
+});
+
 test("runTerminal() ends at once when the user closes it", {}, async () => {
   const mark = newMark();
   const sockets = new NextSockets();

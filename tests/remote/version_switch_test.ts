@@ -39,6 +39,7 @@ Deno.test("VersionSwitch.handle() updates to the latest version, one order at a 
     nowMs = 3_600_000;
     // Still the same one.
     versions.handle("latest");
+    assertEquals(programs.lines.length, 1);
     programs.ended.resolve(true);
     await Promise.resolve();
     await Promise.resolve();
