@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { NameServerResolver } from "../../lib/net/dns.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
@@ -105,5 +106,19 @@ Deno.test(
     while (server.questions.length < 2) await delay(1);
     controller.abort(new Error("enough"));
     await assertRejects(() => asked, Error, "enough");
+  },
+);
+
+Deno.test(
+  "NameServerResolver.resolveAll() rejects after 5 s when the server is mute",
+  sanitized,
+  async () => {
+    await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
+    using time = new FakeTime();
+    const asked = lookUp(server, "a.test");
+    asked.catch(() => {});
+    while (server.questions.length < 2) await realTurn();
+    assertEquals(await time.until(asked, { withinMs: 60_000, stepMs: 100 }), 5000);
+    await assertRejects(() => asked, DOMException, "no answer within 5 s");
   },
 );
