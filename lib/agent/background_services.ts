@@ -83,11 +83,11 @@ export class BackgroundServices {
 
   /** Watches the connection to one panel, for the command `status`. */
   watch(panel: string): PanelMonitor {
-    const monitor = new PanelMonitor(panel, {
-      onChange: (options) =>
-        this.#health?.setPanels(this.#monitors.map((monitor) => monitor.health()), options),
-    });
+    const onChange = (options: { now: boolean }) =>
+      this.#health?.setPanels(this.#monitors.map((monitor) => monitor.health()), options);
+    const monitor = new PanelMonitor(panel, { onChange });
     this.#monitors.push(monitor);
+    onChange({ now: true });
     return monitor;
   }
 

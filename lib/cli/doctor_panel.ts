@@ -8,7 +8,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { describeError } from "../log/log.ts";
+import { describeError, roundMs } from "../log/log.ts";
 import { readCertificate } from "../net/certificate.ts";
 import { Connector } from "../net/connector.ts";
 import { NetDialer } from "../net/dialer.ts";
@@ -27,10 +27,10 @@ import { nodeUrl } from "../panel/node_url.ts";
 const RPC_PATH = "/api/clients/v2/rpc";
 /** A method that no panel has. */
 const UNKNOWN_METHOD = "agent.noop";
-const UNKNOWN_METHOD_CODE = -32601;
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
 const UNKNOWN_WEBSOCKET_VERSION = "12";
 const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_ROUND_TRIP_MS = 1_000;
 const MAX_CLOCK_ERROR_MS = 30_000;
 const DAY_MS = 24 * 60 * 60_000;
 const MIN_CERTIFICATE_DAYS = 14;
@@ -247,10 +247,10 @@ class PanelCheck {
       const response = await this.#callUnknownMethod(signal);
       const message = parseMessage(response);
       if (response.status === 401) this.#found({ version: 2, token: "refused" });
-      else if (message?.error?.code === UNKNOWN_METHOD_CODE) {
-        this.#found({ version: 2, token: "accepted" });
-      } else if (isNoPanelOfVersion2(response)) return await this.#callVersion1(signal);
-      else throw statusError(`call the panel (POST ${RPC_PATH})`, response);
+      // Usually it says that there is no such method; any other answer proves the same.
+      else if (message !== undefined) this.#found({ version: 2, token: "accepted" });
+      else if (isNoPanelOfVersion2(response)) return await this.#callVersion1(signal);
+      else throw toStatusError("call the panel", response);
     } catch (error) {
       signal.throwIfAborted();
       return this.#notAPanel(reasonOf(error));
@@ -366,7 +366,7 @@ class PanelCheck {
       return blocked(
         response.text.includes("Require WebSocket upgrade")
           ? "the Upgrade header is removed on the way"
-          : statusError("upgrade", response).message.replace(/^Cannot upgrade: /, ""),
+          : toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, ""),
       );
     } catch (error) {
       signal.throwIfAborted();
@@ -400,8 +400,15 @@ class PanelCheck {
     await this.#callUnknownMethod(signal);
     const ms = performance.now() - startedAtMs;
     this.#client.close();
-    const text = `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
-    return result("ok", text);
+    const text = `${roundMs(ms)} ms`;
+    if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
+    return {
+      ...result("warning", text),
+      advice: {
+        en: "the panel or the way to it is overloaded",
+        zh: "面板或到面板的线路负载过高",
+      },
+    };
   }
 
   #callUnknownMethod(signal: AbortSignal): Promise<HttpResponse> {
@@ -465,6 +472,10 @@ function blocked(reason: string): CheckResult {
         "Connection 请求头）",
     },
   };
+}
+
+function toStatusError(verb: string, { status, text, headers }: HttpResponse): Error {
+  return statusError(verb, { status, text, location: headers.get("location") });
 }
 
 function parseMessage({ status, text }: HttpResponse) {

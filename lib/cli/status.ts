@@ -30,7 +30,7 @@ const TEXTS = {
   agent: { en: "Agent", zh: "Agent" },
   panel: { en: "Panel", zh: "面板" },
   report: { en: "Last report", zh: "上次上报" },
-  failures: { en: "Failures", zh: "失败" },
+  failure: { en: "Last failure", zh: "上次失败" },
   probes: { en: "Probes", zh: "探测" },
   memory: { en: "Memory", zh: "内存" },
   seal: { en: "Seal", zh: "沙箱" },
@@ -38,7 +38,7 @@ const TEXTS = {
 } as const satisfies Readonly<Record<string, Translation>>;
 
 /** Columns of the names. */
-const NAME_WIDTH = 13;
+const NAME_WIDTH = 14;
 
 /** Prints the state of the agent; the exit code is 0 if its reports are accepted. */
 export async function runStatus(config: Config, context: CommandContext): Promise<number> {
@@ -112,11 +112,15 @@ function panelRows(
   ];
   if (error !== undefined) {
     const ago = duration(nowMs - error.atMs);
-    const text: Translation = {
-      en: `${failures} since the last report; the last one ${ago} ago: ${error.text}`,
-      zh: `上次上报之后 ${failures} 次；最近一次在 ${ago} 前：${error.text}`,
+    const count: Translation = failures === 0 ? { en: "", zh: "" } : {
+      en: ` (${failures} since the last report)`,
+      zh: `（上次上报之后共 ${failures} 次）`,
     };
-    rows.push(["failures", text[language]]);
+    const text: Translation = {
+      en: `${ago} ago${count.en}: ${error.text}`,
+      zh: `${ago} 前${count.zh}：${error.text}`,
+    };
+    rows.push(["failure", text[language]]);
   }
   rows.push(["probes", String(probes)]);
   return rows;

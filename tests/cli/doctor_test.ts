@@ -156,6 +156,17 @@ Deno.test("panelChecks() say where the way to the panel ends", async () => {
   assertEquals((await none?.run(new AbortController().signal))?.status, "failed");
 });
 
+Deno.test("panelChecks() take any answer of JSON-RPC for a panel's, and name a login page", async () => {
+  await withPanel({ fault: "rpc-32000" }, async (url) => {
+    const { panel, token } = await check(configOf(["-e", url, "-t", TOKEN]));
+    assertEquals([panel?.status, token?.status], ["ok", "ok"]);
+  });
+  await withPanel({ fault: "upgrade-302" }, async (url) => {
+    const { websocket } = await check(configOf(["-e", url, "-t", TOKEN]));
+    assertStringIncludes(websocket?.text.en ?? "", "redirected to /login");
+  });
+});
+
 Deno.test("panelChecks() name a clock that is off by five minutes", async () => {
   for (const [offMs, words] of [[300_000, "300 s behind"], [-300_000, "300 s ahead"]] as const) {
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {

@@ -35,18 +35,18 @@ const STATUS: Status = {
 
 Deno.test("statusText() shows agent, panel, report, probes, memory, seal and service", () => {
   assertEquals(statusText(STATUS, "en").split("\n"), [
-    "Agent        version 1.2.3, process 7, running for 3 d",
-    "Panel        p.example/x, by v2 WebSocket for 5 min",
-    "Last report  accepted 1.2 s ago (3 s)",
-    "Probes       5",
-    "Memory       52.0 MiB",
-    "Seal         sealed by the kernel and the runtime",
-    "Service      komari-agent-deno (systemd) is running, and does not start at boot",
+    "Agent         version 1.2.3, process 7, running for 3 d",
+    "Panel         p.example/x, by v2 WebSocket for 5 min",
+    "Last report   accepted 1.2 s ago (3 s)",
+    "Probes        5",
+    "Memory        52.0 MiB",
+    "Seal          sealed by the kernel and the runtime",
+    "Service       komari-agent-deno (systemd) is running, and does not start at boot",
     "",
   ]);
   assertStringIncludes(
     statusText(STATUS, "zh"),
-    "面板         p.example/x，经 v2 WebSocket 已 5 min",
+    "面板          p.example/x，经 v2 WebSocket 已 5 min",
   );
 });
 
@@ -62,13 +62,13 @@ Deno.test("statusText() shows what fails, for each panel", () => {
   const health = STATUS.health && { ...STATUS.health, panels: [PANEL, broken] };
   const lines = statusText({ ...STATUS, health }, "en").split("\n");
   assertEquals(lines.slice(1, 8), [
-    "Panel        p.example/x, by v2 WebSocket for 5 min",
-    "Last report  accepted 1.2 s ago (3 s)",
-    "Probes       5",
-    "Panel        q.example, not connected for 5 min",
-    "Last report  none was accepted yet",
-    "Failures     3 since the last report; the last one 60 s ago: Cannot connect",
-    "Probes       5",
+    "Panel         p.example/x, by v2 WebSocket for 5 min",
+    "Last report   accepted 1.2 s ago (3 s)",
+    "Probes        5",
+    "Panel         q.example, not connected for 5 min",
+    "Last report   none was accepted yet",
+    "Last failure  60 s ago (3 since the last report): Cannot connect",
+    "Probes        5",
   ]);
 });
 
