@@ -98,7 +98,8 @@ export function parseGeneration(name: string): GenerationName {
   throw new UsageError(`Cannot imitate panel "${name}": known are ${generationNames().join(", ")}`);
 }
 
-function generationNames(): GenerationName[] {
+/** The names of all generations, the oldest first. */
+export function generationNames(): GenerationName[] {
   const isName = (name: string): name is GenerationName => Object.hasOwn(generations, name);
   return Object.keys(generations).filter(isName);
 }

@@ -1,5 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
-import type { Transport } from "../../lib/demo/panel_state.ts";
+import { assertEquals } from "@std/assert";
 import {
   type StandInPanel,
   type StandInPanelOptions,
@@ -45,41 +44,4 @@ export function until(
   condition: (state: StandInPanel["state"]) => boolean,
 ): Promise<void> {
   return panel.state.until(condition, { signal: AbortSignal.timeout(60_000) });
-}
-
-/** One transport, and what leads to it. */
-export interface TransportCase {
-  readonly transport: Transport;
-  /** The transport of the first report, as the log names it. */
-  readonly first: string;
-  readonly setup: Setup;
-  /** Whether the panel can send commands by it. */
-  readonly takesCommands: boolean;
-}
-
-/** Tests that an agent reports, probes and answers commands by a transport. */
-export function testTransport({ transport, first, setup, takesCommands }: TransportCase): void {
-  const how = JSON.stringify(setup);
-  Deno.test(`the agent reports, probes and answers commands by ${transport} with ${how}`, async () => {
-    await withAgent(setup, async (panel, agent) => {
-      panel.state.tasks = [
-        { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${panel.port}`, interval: 1 },
-      ];
-      await until(panel, ({ reports }) => reports.filter((it) => it.by === transport).length >= 3);
-      await agent.says(`First report accepted, by ${first}`);
-      await until(panel, ({ counts }) => counts.basicInfos >= 1);
-      await until(panel, ({ pingResults }) => pingResults.some(({ value }) => value.taskId === 7));
-      const { value } = panel.state.pingResults[0] ?? {};
-      assert(Number(value?.valueMs) >= 0);
-      if (!takesCommands) return;
-      const id = panel.sendCommand("echo done; exit 3");
-      await until(panel, ({ commandResults }) => commandResults.length === 1);
-      const [result] = panel.state.commandResults;
-      assertEquals(result?.value.taskId, id);
-      const isOn = setup.args?.includes(REMOTE_CONTROL) === true;
-      assertEquals(result?.value.result, isOn ? "done\n" : "Remote control is disabled.");
-      assertEquals(result?.value.exitCode, isOn ? 3 : -1);
-      if (setup.panel?.fault === undefined) assertEquals(agent.lines("trying again"), []);
-    });
-  });
 }

@@ -1,37 +1,9 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
-import { REMOTE_CONTROL, testTransport, until, withAgent } from "../../end_to_end/setup.ts";
+import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 
 const TOKEN = "tr4nsp0rt+/&=";
-
-testTransport({
-  transport: "v2 websocket",
-  first: "v2 WebSocket",
-  setup: {},
-  takesCommands: true,
-});
-
-testTransport({
-  transport: "v2 post",
-  first: "v2 POST",
-  setup: { args: ["--transport", "http"] },
-  takesCommands: false,
-});
-
-testTransport({
-  transport: "v1 post",
-  first: "v1 POST",
-  setup: { args: ["--protocol-version", "1"] },
-  takesCommands: false,
-});
-
-testTransport({
-  transport: "v1 websocket",
-  first: "v1 WebSocket",
-  setup: { args: ["--protocol-version", "1", REMOTE_CONTROL] },
-  takesCommands: true,
-});
 
 Deno.test("the agent packs what it posts, unless it is told not to", async () => {
   const fault = { name: "upgrade-502" } as const;
