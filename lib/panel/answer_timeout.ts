@@ -15,9 +15,17 @@ const FACTOR = 4;
  */
 export class AnswerTimeout {
   readonly #roundTripsMs: number[] = [];
+  /** Timeouts since the last answer. */
+  #timeouts = 0;
+
+  /** Records that there was no answer in time. */
+  recordTimeout(): void {
+    this.#timeouts++;
+  }
 
   /** Records the time between a report and its answer. */
   record(roundTripMs: number): void {
+    this.#timeouts = 0;
     this.#roundTripsMs.push(roundTripMs);
     if (this.#roundTripsMs.length > SAMPLES) this.#roundTripsMs.shift();
   }
@@ -25,7 +33,9 @@ export class AnswerTimeout {
   /** The timeout in milliseconds, for reports that are sent every `intervalMs`. */
   get(intervalMs: number): number {
     if (this.#roundTripsMs.length === 0) return INITIAL_MS;
-    const neededMs = Math.max(intervalMs, FACTOR * Math.max(...this.#roundTripsMs));
-    return Math.round(Math.min(Math.max(neededMs, SHORTEST_MS), LONGEST_MS));
+    const neededMs = Math.max(SHORTEST_MS, intervalMs, FACTOR * Math.max(...this.#roundTripsMs));
+    // After the first one the connection was dead; after more, the panel may have become slow.
+    const doubled = neededMs * 2 ** Math.max(0, this.#timeouts - 1);
+    return Math.round(Math.min(doubled, LONGEST_MS));
   }
 }

@@ -132,7 +132,8 @@ function isUnsupported({ status, text }: PanelResponse): boolean {
 
 function unsupported({ name }: PanelCall, answer: string, status: number): PanelError {
   return new PanelError(
-    `Cannot ${name}: the answer is ${answer}, not a panel's of version 1; is the address right?`,
+    `Cannot ${name}: the answer is ${answer}, not a panel's of version 1; ` +
+      "is the path of the panel's address right?",
     { failure: "unsupported protocol", status },
   );
 }

@@ -82,8 +82,7 @@ export function statusError(name: string, answer: PanelResponse): PanelError {
     return failure(name, "unavailable", "the proxy wants another login (status 407)", status);
   }
   const kind = status === 400 || status === 500 ? "rejected" : "unavailable";
-  const hint = status === 404 && !isJson(text) ? "; is the path of the panel's address right?" : "";
-  return failure(name, kind, `status ${status}${wordsOf(text)}${hint}`, status);
+  return failure(name, kind, `status ${status}${reasonOf(text)}`, status);
 }
 
 /** Creates the error for a call without a response in time. */
@@ -115,7 +114,7 @@ function placeOf(location: string): string {
 }
 
 /** Describes a panel's error, when it is JSON. */
-function wordsOf(text: string): string {
+function reasonOf(text: string): string {
   if (isHtml(text)) return " and a page of HTML";
   try {
     const { error, message }: Record<string, unknown> = { ...JSON.parse(text) };
@@ -124,10 +123,6 @@ function wordsOf(text: string): string {
   } catch {
     return "";
   }
-}
-
-function isJson(text: string): boolean {
-  return /^\s*[{[]/.test(text);
 }
 
 function failure(

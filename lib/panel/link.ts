@@ -248,6 +248,7 @@ export class PanelLink {
     } catch (error) {
       if (calls.aborted) return;
       if (error instanceof PanelError && error.failure === "timeout") {
+        this.#answerTimeout.recordTimeout();
         this.#parts.dropIdleConnections();
       }
       const why = failureOf(error);

@@ -77,7 +77,7 @@ export interface RpcError {
 }
 
 /** Longest command, in UTF-16 code units. */
-const MAX_COMMAND_LENGTH = 1024 * 1024;
+const MAX_COMMAND_LENGTH = 256 * 1024;
 const MAX_TARGET_LENGTH = 2048;
 const MAX_ID_LENGTH = 200;
 const MAX_EVENTS = 256;

@@ -217,12 +217,21 @@ const LATE = [408, 504, 522, 524];
 function outcomeOf(answer: PanelResponse, { name }: PanelCall): RegistrationOutcome {
   const { status, text } = answer;
   if (status === 200) return registered(text, name);
-  const error = status === 401
-    ? new PanelError(`Cannot ${name}: status 401`, { failure: "unauthorized", status })
-    : statusError(name, answer);
+  const error = refusal(name, answer);
   return status === 401 || status === 403
     ? { kind: "refused", error }
     : { kind: "failed", error, isDoubtful: LATE.includes(status) };
+}
+
+function refusal(name: string, answer: PanelResponse): PanelError {
+  const { status, text } = answer;
+  if (status === 401) {
+    return new PanelError(`Cannot ${name}: status 401`, { failure: "unauthorized", status });
+  }
+  // A panel that is not set up answers 404 with JSON.
+  if (status !== 404 || /^\s*[{[]/.test(text)) return statusError(name, answer);
+  const message = `Cannot ${name}: status 404; is the path of the panel's address right?`;
+  return new PanelError(message, { failure: "unavailable", status });
 }
 
 function registered(text: string, name: string): RegistrationOutcome {

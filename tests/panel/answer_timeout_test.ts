@@ -22,6 +22,18 @@ Deno.test("AnswerTimeout.get() follows the interval and the slowest of the last 
   assertEquals(after([9000]), 20_000);
 });
 
+Deno.test("AnswerTimeout.get() doubles after timeouts in a row, so that it finds slow panels", () => {
+  const timeout = new AnswerTimeout();
+  timeout.record(10);
+  const after = Array.from({ length: 5 }, () => {
+    timeout.recordTimeout();
+    return timeout.get(3000);
+  });
+  assertEquals(after, [5000, 10_000, 20_000, 20_000, 20_000]);
+  timeout.record(10);
+  assertEquals(timeout.get(3000), 5000);
+});
+
 Deno.test("AnswerTimeout.get() never leaves its bounds", () => {
   fc.assert(fc.property(
     fc.array(fc.double({ min: 0, max: 1e6, noNaN: true })),

@@ -157,7 +157,7 @@ Deno.test("parsePanelMessage() says why a message is invalid", () => {
     [order("agent.exec", { command: "id" }), "a command without an id"],
     [order("agent.exec", { task_id: "x".repeat(201), command: "id" }), "a command without an id"],
     [order("agent.exec", { task_id: "c", command: ["id"] }), "a command without a text"],
-    [order("agent.exec", { task_id: "c", command: "x".repeat(2 ** 20 + 1) }), "too long"],
+    [order("agent.exec", { task_id: "c", command: "x".repeat(2 ** 18 + 1) }), "too long"],
     [order("agent.terminal.request", { request_id: 5 }), "a terminal request without an id"],
   ];
   for (const [message, words] of cases) {
@@ -216,7 +216,7 @@ function assertBounded(message: PanelMessage): void {
       return assertLessOrEqual(message.text.length, 200);
     case "command":
       assertLessOrEqual(message.taskId.length, 200);
-      return assertLessOrEqual(message.command.length, 2 ** 20);
+      return assertLessOrEqual(message.command.length, 2 ** 18);
     case "terminal":
       return assertLessOrEqual(message.requestId.length, 200);
     case "probe":

@@ -60,6 +60,20 @@ Deno.test("Registrar.register() sends the key and the name, and gives the node",
   assertEquals(bodies, [JSON.stringify({ key: KEY })]);
 });
 
+Deno.test("Registrar.register() doubts the address only when no panel answers 404", async () => {
+  const messages: string[] = [];
+  for (const body of ["404 page not found", '{"message":"Not found in install mode"}']) {
+    const outcome = await answered(404, body);
+    assert(outcome.kind === "failed" && !outcome.isDoubtful);
+    messages.push(outcome.error.message);
+  }
+  const name = "Cannot register (POST /api/clients/register)";
+  assertEquals(messages, [
+    `${name}: status 404; is the path of the panel's address right?`,
+    `${name}: status 404, "Not found in install mode"`,
+  ]);
+});
+
 Deno.test("Registrar.register() uses the configured proxy", async () => {
   await using proxy = startHttpProxy({
     answer: `HTTP/1.1 200 OK\r\nContent-Length: ${SUCCESS.length}\r\n\r\n${SUCCESS}`,
