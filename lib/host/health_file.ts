@@ -141,10 +141,12 @@ export class HealthFile {
   }
 }
 
-/** A process that reads the file has the lock for a moment, which is not another agent. */
+/** Takes the lock from processes that read the file, and share it for a moment, but from no agent. */
 function takeLock(file: Deno.FsFile, pause: () => void): boolean {
   for (let tries = 1; !file.tryLockSync(true); tries++) {
-    if (tries === LOCK_TRIES) return false;
+    const isAgents = !file.tryLockSync(false);
+    if (isAgents || tries === LOCK_TRIES) return false;
+    file.unlockSync();
     pause();
   }
   return true;

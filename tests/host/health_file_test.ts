@@ -97,7 +97,9 @@ Deno.test({
 Deno.test("HealthFile.open() leaves a file to the agent that has it", async () => {
   await withFolder((folder) => {
     const first = HealthFile.open([folder], ABOUT);
-    assertEquals(HealthFile.open([folder], { version: "2" }), undefined);
+    let pauses = 0;
+    const second = HealthFile.open([folder], { version: "2" }, { pause: () => void pauses++ });
+    assertEquals([second, pauses], [undefined, 0], "it does not wait for it either");
     assertEquals(readHealth([folder])?.version, "1.2.3");
     first?.close();
   });
