@@ -27,6 +27,7 @@ export function knowsReleases({ updateUrl }: { readonly updateUrl: string }): bo
  */
 export function releaseKey(
   { updateUrl, updateKey }: { readonly updateUrl: string; readonly updateKey: string },
+  { stamped = RELEASE_KEY }: { stamped?: string } = {},
 ): string {
-  return updateUrl !== "" && updateKey !== "" ? updateKey : RELEASE_KEY;
+  return updateUrl !== "" && updateKey !== "" ? updateKey : stamped;
 }

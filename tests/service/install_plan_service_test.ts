@@ -52,6 +52,7 @@ Deno.test("planService() plans an update service of root under OpenRC", async ()
   ]);
   const text = fake.text(script);
   assertStringIncludes(text, "--update-url");
+  assertStringIncludes(text, PUBLIC_KEY);
   assertStringIncludes(text, `. '/etc/${NAME}/environment'`);
   assert(!text.includes("command_user"), "it is root's");
   assertStringIncludes(fake.printed.join("\n"), `every 6 h, by ${UPDATE}`);
