@@ -124,6 +124,20 @@ Deno.test("no two files of lib/ import each other in a circle", () => {
   for (const name of graph.keys()) visit(name, []);
 });
 
+Deno.test("no two files of lib/ export the same name", () => {
+  const exporters = new Map<string, string>();
+  for (const file of files) {
+    const names = file.text.matchAll(
+      /^export (?:async )?(?:function\*?|class|interface|type|const|enum) (\w+)/gm,
+    );
+    for (const [, name = ""] of names) {
+      const other = exporters.get(name);
+      assert(other === undefined, `${name} is exported by ${other} and ${file.name}`);
+      exporters.set(name, file.name);
+    }
+  }
+});
+
 Deno.test("the runtime, the network and timers are touched at the edges only", () => {
   const touching = /\bDeno\.|"node:|\bfetch\(|\bsetTimeout\(|\bsetInterval\(|\bnew WebSocket\b/;
   for (const file of files) {

@@ -5,7 +5,7 @@
  */
 
 import { fileResultViolations, type StoredFileResult } from "./file_contract.ts";
-import type { FileTransfers } from "./file_transfers.ts";
+import type { TransferRegistry } from "./file_transfers.ts";
 import type { PanelNode } from "./node.ts";
 import { type WireValue, writeWireJson } from "./wire_json.ts";
 
@@ -44,12 +44,12 @@ const DEFAULT_CHUNK_BYTES = 25 * 1024 * 1024;
 /** Sends file operations to the node and matches the results that it sends back. */
 export class FileManager {
   readonly #node: PanelNode;
-  readonly #transfers: FileTransfers;
+  readonly #transfers: TransferRegistry;
   readonly #signal: AbortSignal;
   readonly #pending = new Map<string, PendingRequest>();
   readonly #uuid = crypto.randomUUID();
 
-  constructor(options: { node: PanelNode; transfers: FileTransfers; signal: AbortSignal }) {
+  constructor(options: { node: PanelNode; transfers: TransferRegistry; signal: AbortSignal }) {
     this.#node = options.node;
     this.#transfers = options.transfers;
     this.#signal = options.signal;

@@ -16,13 +16,13 @@ const MAX_TRANSFER_BYTES = 128 * 1024 * 1024;
 const BEGIN_MS = 2 * 60_000;
 
 /** An open transfer; its disposal closes it. */
-export interface Transfer extends Disposable {
+export interface OpenedTransfer extends Disposable {
   readonly id: string;
   readonly token: string;
 }
 
 /** A transfer from the agent. */
-export interface Download extends Transfer {
+export interface Download extends OpenedTransfer {
   /** The bytes that the agent has sent. @throws {Error} When it has sent none. */
   takeBytes(): Uint8Array<ArrayBuffer>;
 }
@@ -37,7 +37,7 @@ interface OpenTransfer {
 }
 
 /** Keeps open transfers and answers the agent's requests for them. */
-export class FileTransfers {
+export class TransferRegistry {
   readonly #open = new Map<string, OpenTransfer>();
 
   /** Opens a transfer by which the agent sends exactly that many bytes. */
@@ -52,7 +52,7 @@ export class FileTransfers {
   }
 
   /** Opens a transfer by which the agent fetches these bytes. */
-  openUpload(bytes: Uint8Array<ArrayBuffer>): Transfer {
+  openUpload(bytes: Uint8Array<ArrayBuffer>): OpenedTransfer {
     return this.#add({ bytes });
   }
 
@@ -77,7 +77,7 @@ export class FileTransfers {
     return write(response, jsonAnswer(200, { received: bytes.length }));
   }
 
-  #add(content: Pick<OpenTransfer, "lengthBytes" | "bytes">): Transfer {
+  #add(content: Pick<OpenTransfer, "lengthBytes" | "bytes">): OpenedTransfer {
     const id = crypto.randomUUID();
     const token = crypto.getRandomValues(new Uint8Array(16)).toHex();
     const expiresAtMs = performance.now() + BEGIN_MS;

@@ -12,7 +12,7 @@ import {
   validateStartupConfig,
 } from "./file_contract.ts";
 import type { Generation } from "./generation.ts";
-import type { PanelState, ReceivedMessage, Transport } from "./panel_state.ts";
+import type { PanelState, ReceivedBy, ReceivedMessage } from "./panel_state.ts";
 import { validateReport } from "./report_contract.ts";
 import type { Validation } from "./schema.ts";
 
@@ -23,7 +23,7 @@ export type MessageKind = "report" | "basic info" | "ping result" | "task result
 export interface AgentMessage {
   readonly body: string;
   readonly atMs: number;
-  readonly by: Transport;
+  readonly by: ReceivedBy;
   /** Whether the panel lacks the newer columns of basic info. */
   readonly lacksNewerColumns?: boolean;
 }

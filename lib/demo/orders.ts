@@ -7,7 +7,7 @@
 
 import type { StoredStartupConfig } from "./file_contract.ts";
 import { FileManager } from "./file_manager.ts";
-import type { FileTransfers } from "./file_transfers.ts";
+import type { TransferRegistry } from "./file_transfers.ts";
 import type { MessageSink } from "./message_sink.ts";
 import type { PanelNode } from "./node.ts";
 import { TerminalSession } from "./terminal_session.ts";
@@ -30,7 +30,7 @@ export class Orders {
   constructor(options: {
     node: PanelNode;
     sink: MessageSink;
-    transfers: FileTransfers;
+    transfers: TransferRegistry;
     hasSessions: boolean;
     signal: AbortSignal;
   }) {

@@ -46,13 +46,13 @@ export class Subscribers<T> {
 }
 
 /** A transport: the version of the interface, and WebSocket or POST. */
-export type Transport = "v2 websocket" | "v2 post" | "v1 websocket" | "v1 post";
+export type ReceivedBy = "v2 websocket" | "v2 post" | "v1 websocket" | "v1 post";
 
 /** A message that was accepted. */
 export interface ReceivedMessage<T> {
   /** Time of arrival, in milliseconds since 1970. */
   readonly atMs: number;
-  readonly by: Transport;
+  readonly by: ReceivedBy;
   /** The text of the message, without its envelope. */
   readonly body: string;
   readonly value: T;

@@ -8,7 +8,7 @@ import { type Answer, jsonAnswer } from "./http_answer.ts";
 import type { RequestHead } from "./http_request.ts";
 
 /** A node that has registered by auto-discovery. */
-export interface NodeRegistration {
+export interface RegisteredNodeEntry {
   readonly name: string;
   readonly uuid: string;
   readonly token: string;
@@ -25,7 +25,7 @@ const MIN_KEY_LENGTH = 12;
 export class Registry {
   readonly #key: string;
   readonly #tokens = new Set<string>();
-  readonly #registrations: NodeRegistration[] = [];
+  readonly #registrations: RegisteredNodeEntry[] = [];
 
   /** Without a key registration is refused. */
   constructor(token: string, key = "") {
@@ -34,7 +34,7 @@ export class Registry {
   }
 
   /** Every registration so far, removed ones included. */
-  get registrations(): readonly NodeRegistration[] {
+  get registrations(): readonly RegisteredNodeEntry[] {
     return this.#registrations;
   }
 

@@ -7,7 +7,7 @@
 import type { Fault } from "./fault.ts";
 import { readHead } from "./http_request.ts";
 import type { FileManager } from "./file_manager.ts";
-import { FileTransfers } from "./file_transfers.ts";
+import { TransferRegistry } from "./file_transfers.ts";
 import { type Generation, type GenerationName, generations } from "./generation.ts";
 import { Listener } from "./listener.ts";
 import { MessageSink } from "./message_sink.ts";
@@ -19,7 +19,7 @@ import { PanelState } from "./panel_state.ts";
 import type { WireTask } from "./contracts.ts";
 import { loopbackTasks, schedulePings } from "./probe_tasks.ts";
 import { RequestHandler } from "./request_handler.ts";
-import { type NodeRegistration, Registry } from "./registry.ts";
+import { type RegisteredNodeEntry, Registry } from "./registry.ts";
 import type { TerminalSession } from "./terminal_session.ts";
 import type { WireValue } from "./wire_json.ts";
 import { WebSocketAcceptor } from "./websocket_acceptor.ts";
@@ -38,7 +38,7 @@ export interface StandInPanel {
   /** Everything received so far; its `tasks` can be replaced. */
   readonly state: PanelState;
   /** The nodes that have registered so far. */
-  readonly registrations: readonly NodeRegistration[];
+  readonly registrations: readonly RegisteredNodeEntry[];
   /** Removes the node of a token, which is refused from now on. */
   removeNode(token: string): void;
   /** Starts a fault, or ends it; resolves when the change is in force. */
@@ -121,7 +121,7 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
   const generation: Generation = generations[options.generation ?? "1.4"];
   const sink = new MessageSink({ token, state, generation });
   const node = new PanelNode({ state, generation });
-  const transfers = new FileTransfers();
+  const transfers = new TransferRegistry();
   const registry = new Registry(token, options.discoveryKey);
   const key = options.remoteControl === true ? randomToken() : undefined;
   const sockets = await WebSocketAcceptor.load();

@@ -8,7 +8,7 @@ import type { WebSocket } from "ws";
 import { refuseUnauthorized, type SocketKind, socketKindOf } from "./api_routes.ts";
 import { affects, isMute, type RawSocket } from "./fault.ts";
 import { playOnSocket, playOnUpgrade } from "./fault_player.ts";
-import type { FileTransfers } from "./file_transfers.ts";
+import type { TransferRegistry } from "./file_transfers.ts";
 import { type Answer, jsonAnswer, writeRawAnswer } from "./http_answer.ts";
 import { readHead, type RequestHead } from "./http_request.ts";
 import { type NodeSocketContext, serveNodeSocket } from "./node_socket.ts";
@@ -17,7 +17,7 @@ import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts"
 /** What the answer to an upgrade request depends on. */
 export interface UpgradeContext {
   readonly node: NodeSocketContext;
-  readonly transfers: FileTransfers;
+  readonly transfers: TransferRegistry;
   readonly sockets: WebSocketAcceptor;
   /** The answer to paths that no WebSocket belongs to. */
   readonly page: Answer;

@@ -2,7 +2,7 @@ import type { InterfaceAddress } from "../host/host.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { streamRequest } from "../net/http_stream.ts";
-import type { ProxySettings } from "../net/proxy.ts";
+import type { ProxyOptions } from "../net/proxy.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
 import { USER_AGENT } from "../version.ts";
@@ -58,7 +58,7 @@ export type GetText = (
  * @param options.caCerts Certificates in PEM to trust besides the system's.
  */
 export function createGetText(
-  proxies: ProxySettings,
+  proxies: ProxyOptions,
   options: { caCerts?: readonly string[] } = {},
 ): GetText {
   const dialer = new NetDialer({ proxies, ...options });

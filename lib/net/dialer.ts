@@ -3,12 +3,12 @@ import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./byte_stream.ts";
 import { Connector, type ConnectorOptions, type HostAndPort } from "./connector.ts";
-import { basicAuthorization, Proxies, type ProxySettings } from "./proxy.ts";
+import { basicAuthorization, Proxies, type ProxyOptions } from "./proxy.ts";
 import { Tls, type TrustOptions } from "./tls.ts";
 
 /** Options of a dialer. */
 export interface DialerOptions extends ConnectorOptions, TrustOptions {
-  readonly proxies?: ProxySettings;
+  readonly proxies?: ProxyOptions;
 }
 
 /** Opens streams with the configured name server, address family, proxy and trust. */

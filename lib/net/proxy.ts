@@ -85,7 +85,7 @@ async function readHead(connection: Deno.TcpConn): Promise<string> {
 }
 
 /** The values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
-export interface ProxySettings {
+export interface ProxyOptions {
   /** For `http:` and `ws:`. */
   readonly http?: string;
   /** For `https:` and `wss:`. */
@@ -103,7 +103,7 @@ export class Proxies {
   readonly #exempt: string;
 
   /** @throws {RangeError} When a proxy can't be used; the message has no password. */
-  constructor({ http, https, none }: ProxySettings) {
+  constructor({ http, https, none }: ProxyOptions) {
     this.#plain = http === undefined ? undefined : parseProxy(http);
     this.#secure = https === undefined ? undefined : parseProxy(https);
     this.#exempt = none ?? "";

@@ -2,7 +2,7 @@ import type { FileArguments } from "./file_arguments.ts";
 import {
   createPrivateFile,
   FILE_BUFFER_BYTES,
-  openRegularFile,
+  openForReading,
   writeFully,
 } from "./regular_file.ts";
 
@@ -139,7 +139,7 @@ async function copyContent(
   options: { temporary: string; info: Deno.FileInfo; signal: AbortSignal },
 ): Promise<void> {
   const { temporary, info, signal } = options;
-  const input = await openRegularFile(source);
+  const input = await openForReading(source);
   try {
     const output = await createPrivateFile(temporary);
     try {

@@ -1,5 +1,5 @@
 import type { FileArguments } from "./file_arguments.ts";
-import { openRegularFile } from "./regular_file.ts";
+import { openForReading } from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
@@ -101,7 +101,7 @@ async function findLine(
   options: { query: string; endMs: number; monotonicMs: () => number },
 ): Promise<{ line: number; text: string } | undefined> {
   const { query, endMs, monotonicMs } = options;
-  const handle = await openRegularFile(path);
+  const handle = await openForReading(path);
   try {
     if ((await handle.stat()).size > MAX_FILE_BYTES) return undefined;
     const decoder = new TextDecoder();

@@ -1,5 +1,5 @@
 import type { FileArguments } from "./file_arguments.ts";
-import { openRegularFile } from "./regular_file.ts";
+import { openForReading } from "./regular_file.ts";
 
 /** A transfer of the panel's, good for one use. */
 export interface Transfer {
@@ -49,7 +49,7 @@ export async function sendFilePart(
   const offset = args.integer("offset", { min: 0 });
   const lengthBytes = args.integer("length", { min: 1, max: MAX_TRANSFER_BYTES });
   const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
-  const handle = await openRegularFile(path);
+  const handle = await openForReading(path);
   try {
     const { size, mtime } = await handle.stat();
     const isSame = size === expectedSize(args, size) && isSameTime(args.text("modified_at"), mtime);

@@ -15,7 +15,7 @@ const NOT_REGULAR = "not a regular file";
  *
  * @throws {Error} When it can't be opened or is no regular file.
  */
-export async function openRegularFile(path: string): Promise<FileHandle> {
+export async function openForReading(path: string): Promise<FileHandle> {
   // Opening alone can have an effect: a tape rewinds, a watchdog starts.
   const { isFile } = await Deno.stat(path);
   if (!isFile) throw new TypeError(NOT_REGULAR);

@@ -2,14 +2,14 @@ import type { Dialer } from "../net/byte_stream.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { type ByteSink, type StreamedRequest, streamRequest } from "../net/http_stream.ts";
-import type { ProxySettings } from "../net/proxy.ts";
+import type { ProxyOptions } from "../net/proxy.ts";
 import { addressScope } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 
 /** Options of {@linkcode Downloads}. */
 export interface DownloadOptions {
   readonly userAgent: string;
-  readonly proxies: ProxySettings;
+  readonly proxies: ProxyOptions;
   /** Certificates in PEM to trust besides the system's. */
   readonly caCerts: readonly string[];
   /** How long no data may arrive, in ms; 30 s by default. */

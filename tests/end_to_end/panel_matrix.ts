@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import type { Fault } from "../../lib/demo/fault.ts";
 import { FileOperationError } from "../../lib/demo/file_manager.ts";
 import { type GenerationName, generationNames, generations } from "../../lib/demo/generation.ts";
-import type { Transport } from "../../lib/demo/panel_state.ts";
+import type { ReceivedBy } from "../../lib/demo/panel_state.ts";
 import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import type { AgentProcess } from "./agent_process.ts";
 import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
@@ -22,7 +22,7 @@ interface Expectation {
   readonly fault?: Fault;
   /** The transport that reports settle on, without and with remote control. */
   readonly transports: Readonly<
-    Record<GenerationName, readonly [off: Transport, on: Transport]>
+    Record<GenerationName, readonly [off: ReceivedBy, on: ReceivedBy]>
   >;
 }
 
@@ -108,14 +108,14 @@ export function testMatrixCase({ generation, setting, remoteControl }: MatrixCas
 }
 
 /** Transports as the log names them. */
-const transportNames: Readonly<Record<Transport, string>> = {
+const transportNames: Readonly<Record<ReceivedBy, string>> = {
   "v2 websocket": "v2 WebSocket",
   "v2 post": "v2 POST",
   "v1 websocket": "v1 WebSocket",
   "v1 post": "v1 POST",
 };
 
-async function checkReporting(panel: StandInPanel, transport: Transport): Promise<void> {
+async function checkReporting(panel: StandInPanel, transport: ReceivedBy): Promise<void> {
   panel.state.tasks = [
     { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${panel.port}`, interval: 1 },
   ];

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { FaultName } from "../../../lib/demo/fault.ts";
-import type { Transport } from "../../../lib/demo/panel_state.ts";
+import type { ReceivedBy } from "../../../lib/demo/panel_state.ts";
 import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
@@ -32,7 +32,7 @@ function seen(
 }
 
 /** Resolves when so many more reports have come by that way. */
-function more(panel: StandInPanel, by: Transport, count: number): Promise<void> {
+function more(panel: StandInPanel, by: ReceivedBy, count: number): Promise<void> {
   const since = panel.state.reports.at(-1)?.atMs ?? 0;
   return seen(
     panel,
