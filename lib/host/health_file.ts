@@ -2,7 +2,7 @@ import { openRegularFile } from "./regular_file.ts";
 
 /** The file's name in one of the runtime folders. */
 export const HEALTH_FILE = "health";
-/** The record always has this size, so that a sealed process never has to shorten the file. */
+/** A record is shorter. */
 export const HEALTH_BYTES = 8192;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
@@ -40,6 +40,9 @@ export class HealthFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
   readonly #version: string;
+  readonly #encoder = new TextEncoder();
+  /** Size of the file, which a sealed process can't shorten: later records are filled up with blanks. */
+  #bytes = 0;
   #intervalMs = 0;
   #acceptedAtMs: number | undefined;
   #sandbox = "";
@@ -118,8 +121,10 @@ export class HealthFile {
   #write({ isStopped = false } = {}): void {
     const whole = this.#record(this.#panels, isStopped);
     const record = whole.length < HEALTH_BYTES ? whole : this.#record([], isStopped);
+    const text = `${record}\n`.padEnd(this.#bytes);
+    this.#bytes = text.length;
     this.#file.seekSync(0, Deno.SeekMode.Start);
-    this.#file.writeSync(new TextEncoder().encode(record.padEnd(HEALTH_BYTES - 1) + "\n"));
+    this.#file.writeSync(this.#encoder.encode(text));
   }
 
   /** JSON in ASCII, so that characters are bytes. */
