@@ -7,12 +7,10 @@
 
 import { parseArgs } from "node:util";
 import { bundle } from "./bundle.ts";
-import { writeChecksums } from "./checksums.ts";
-import { compileProgram } from "./compile_program.ts";
+import { compileProgram, TARGETS } from "./compile_program.ts";
 import { writeInstallScript } from "./install_script.ts";
 import { writePortable } from "./portable.ts";
 import { programInfo } from "./program_info.ts";
-import { TARGETS } from "./targets.ts";
 
 if (import.meta.main) {
   try {
@@ -48,4 +46,14 @@ async function compile(args: readonly string[]): Promise<void> {
     await writeChecksums(dist, built);
     for (const path of built) console.log(path);
   }
+}
+
+/** Writes `SHA256SUMS` beside files, in the form of `sha256sum`. */
+async function writeChecksums(folder: string, paths: readonly string[]): Promise<void> {
+  const lines: string[] = [];
+  for (const path of paths) {
+    const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+    lines.push(`${new Uint8Array(digest).toHex()}  ${path.slice(path.lastIndexOf("/") + 1)}\n`);
+  }
+  await Deno.writeTextFile(`${folder}/SHA256SUMS`, lines.join(""));
 }

@@ -1,7 +1,14 @@
 import { EXECUTABLE_HEAD_BYTES, executableTarget } from "../lib/update/fetch_program.ts";
 import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 import { run } from "./run.ts";
-import { TARGETS } from "./targets.ts";
+
+/** Targets of compiled programs: their names, as in Go, and the compiler's. */
+export const TARGETS: Readonly<Record<string, string>> = {
+  "linux-amd64": "x86_64-unknown-linux-gnu",
+  "linux-arm64": "aarch64-unknown-linux-gnu",
+  "darwin-amd64": "x86_64-apple-darwin",
+  "darwin-arm64": "aarch64-apple-darwin",
+};
 
 /**
  * Compiles a bundle into a program for one target, and returns its path.

@@ -11,6 +11,7 @@ import type { Option } from "../config/option.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import type { CommandContext } from "./command.ts";
 import { optionsOf, PROGRAM } from "./help.ts";
+import { quoteShellWord } from "../parse/shell_words.ts";
 
 /** A shell with completions. */
 export type CompletionShell = "bash" | "zsh" | "fish";
@@ -113,10 +114,10 @@ complete -F _komari_agent_deno ${PROGRAM}
 
 function zshScript(language: Language): string {
   const groups = [...secondWords()];
-  const firsts = groups.map(([first]) => zshWord(`${first}:${summary(first, language)}`));
+  const firsts = groups.map(([first]) => quoteShellWord(`${first}:${summary(first, language)}`));
   const seconds = groups.filter(([, rest]) => rest.length > 0).map(([first, rest]) => {
     const choices = rest.map((second) =>
-      zshWord(`${second}:${summary(`${first} ${second}`, language)}`)
+      quoteShellWord(`${second}:${summary(`${first} ${second}`, language)}`)
     );
     return `    ${first}) choices=(${choices.join(" ")}) ;;`;
   });
@@ -166,11 +167,7 @@ function zshSpecs(row: Option<unknown>, language: Language): string[] {
     : choices.length > 0
     ? `:value:(${choices.join(" ")})`
     : ":value: ";
-  return flagsOf([row]).map((flag) => zshWord(`${flag}[${help}]${action}`));
-}
-
-function zshWord(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return flagsOf([row]).map((flag) => quoteShellWord(`${flag}[${help}]${action}`));
 }
 
 function fishScript(language: Language): string {

@@ -2,7 +2,7 @@ import { pickVariables } from "../config/environment.ts";
 import { type ToolCommand, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { basename } from "../parse/path.ts";
 import { readInstallRecord } from "../service/install_record.ts";
-import { serviceManager } from "../service/managers.ts";
+import { recordedManager } from "../service/managers.ts";
 import { servicePaths } from "../service/service_paths.ts";
 import { unitOfProcess } from "./processes.ts";
 
@@ -42,8 +42,8 @@ export function agentService(path: string, names: readonly string[]): AgentServi
   for (const name of names) {
     const record = readInstallRecord(servicePaths(name, owner).record);
     if (record === undefined || !isSameFile(record.program, path)) continue;
-    const { manager, service, scope, logFile, runtimeFolder } = record;
-    const { restart } = serviceManager(manager, { name: service, scope, logFile, home, uid });
+    const { restart } = recordedManager(record, { home, uid });
+    const { runtimeFolder } = record;
     return { restart, tools: new ToolRunner({ env: serviceVariables() }), runtimeFolder };
   }
   return undefined;
