@@ -66,6 +66,8 @@ const ALLOWED: Readonly<Record<string, Numbers>> = {
   readlink: [89, undefined],
   readlinkat: [267, 78],
   getcwd: [79, 17],
+  // Up to glibc 2.27.
+  getdents: [78, undefined],
   getdents64: [217, 61],
 
   // Memory.

@@ -22,7 +22,7 @@ const DENIED = parseTable(`
   finit_module 313 273; flistxattr 196 13; fork 57 -; fremovexattr 199 16; fsconfig 431 431;
   fsetxattr 190 7; fsmount 432 432; fsopen 430 430; fspick 433 433; ftruncate 77 46;
   futimesat 261 -; get_kernel_syms 177 -; get_robust_list 274 100; get_thread_area 211 -;
-  getdents 78 -; getitimer 36 102; getpmsg 181 -; getxattr 191 8; getxattrat 464 464;
+  getitimer 36 102; getpmsg 181 -; getxattr 191 8; getxattrat 464 464;
   init_module 175 105; inotify_add_watch 254 27; inotify_init 253 -; inotify_init1 294 26;
   inotify_rm_watch 255 28; io_cancel 210 3; io_destroy 207 1; io_getevents 208 4;
   io_pgetevents 333 292; io_setup 206 0; io_submit 209 2; io_uring_enter 426 426;
