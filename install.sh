@@ -361,11 +361,12 @@ read_token() {
     printf 'Token: ' >&2
     stty -echo
     trap 'stty echo' EXIT
+    trap 'exit 130' INT
   fi
   IFS= read -r AGENT_TOKEN || [ -n "$AGENT_TOKEN" ] || fail "Cannot read the token: there is none"
   if [ -t 0 ]; then
     stty echo
-    trap - EXIT
+    trap - EXIT INT
     echo >&2
   fi
   export AGENT_TOKEN
