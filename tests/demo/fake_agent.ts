@@ -1,3 +1,4 @@
+import { deadline } from "@std/async/deadline";
 import { assertEquals } from "@std/assert";
 import { WebSocket } from "ws";
 import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
@@ -20,6 +21,8 @@ export async function postRpc(
   const response = await fetch(url, { method: "POST", body: message, headers });
   return [response.status, await response.json()];
 }
+
+const PATIENCE_MS = 60_000;
 
 /** A WebSocket as an agent opens it. */
 export class FakeSocket {
@@ -61,14 +64,13 @@ export class FakeSocket {
     });
   }
 
-  /** Resolves when the condition holds. */
+  /** Resolves when the condition holds; rejects after a minute, for a test must fail, not hang. */
   async until(condition: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const check = () => condition() && resolve();
     this.#waiting.add(check);
     check();
-    await promise;
-    this.#waiting.delete(check);
+    await deadline(promise, PATIENCE_MS).finally(() => this.#waiting.delete(check));
   }
 
   /** Resolves when it is open. */
