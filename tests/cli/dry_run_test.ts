@@ -90,3 +90,10 @@ Deno.test("foldIgnored() puts what one rule leaves out into one line, and keeps 
     "/data (ext4 of /dev/vdb)",
   ]);
 });
+
+Deno.test("dryRunTable() folds what one rule leaves out, unless everything is wanted", () => {
+  const ignored = (name: string) => ({ name, counted: false, rule: "loopback" });
+  const dryRun = { ...dryRunOf({ failures: [] }), interfaces: [ignored("lo"), ignored("lo2")] };
+  assertMatch(dryRunTable(dryRun), /^ {2}lo, lo2 \(2 in all\) +left out +loopback$/m);
+  assertMatch(dryRunTable(dryRun, { verbose: true }), /^ {2}lo2 +left out +loopback$/m);
+});

@@ -6,6 +6,7 @@ Deno.test("languageOf() takes LC_ALL before LC_MESSAGES before LANG", () => {
   assertEquals(languageOf({ LANG: "zh_CN.UTF-8" }), "zh");
   assertEquals(languageOf({ LANG: "zh_TW", LC_MESSAGES: "en_US.UTF-8" }), "en");
   assertEquals(languageOf({ LANG: "en_US", LC_MESSAGES: "", LC_ALL: "zh" }), "zh");
+  assertEquals(languageOf({ LC_MESSAGES: "zh", LC_ALL: "en_US" }), "en");
   assertEquals(languageOf({ LANG: "zha" }), "en");
   assertEquals(languageOf({}), "en");
 });

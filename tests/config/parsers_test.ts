@@ -38,3 +38,10 @@ Deno.test("parseListenAddress() refuses everything else", () => {
     const text of ["", ":", "x", "localhost:9100", "1.2.3:9100", "::1:9100", "[1.2.3.4]:1", "65536"]
   ) assertThrows(() => parseListenAddress(text), RangeError, "PORT or ADDRESS:PORT");
 });
+
+Deno.test("parseInstallFolder() takes full paths that need no quoting, without slashes at the end", () => {
+  assertEquals(parseInstallFolder("/opt/komari-agent-deno//"), "/opt/komari-agent-deno");
+  for (const wrong of ["opt", "/", "/opt/../etc", "/opt/a b", "/opt/$HOME", "/opt/x\ny", ""]) {
+    assertThrows(() => parseInstallFolder(wrong), RangeError, "a full path", wrong);
+  }
+});
