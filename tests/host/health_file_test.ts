@@ -166,7 +166,10 @@ Deno.test("readHealth() says of an agent that was killed that it does not run", 
 
 Deno.test("readHealth() follows no link, and waits for no pipe", async () => {
   await withFolder(async (folder) => {
-    Deno.writeTextFileSync(`${folder}/elsewhere`, JSON.stringify({ pid: 1, ...ABOUT }));
+    Deno.writeTextFileSync(
+      `${folder}/elsewhere`,
+      JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }),
+    );
     Deno.symlinkSync("elsewhere", `${folder}/health`);
     assertEquals(readHealth([folder]), undefined);
     Deno.removeSync(`${folder}/health`);
