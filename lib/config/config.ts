@@ -307,6 +307,9 @@ function requireCompatible(values: OptionValues): void {
   if (manager !== undefined && (!print || replace)) {
     throw new UsageError("Cannot use --manager but with --print, and without --replace");
   }
+  if (values.addPanel && values.replacePanel) {
+    throw new UsageError("Cannot use --add and --replace-panel together");
+  }
   if (keepState && restore) throw new UsageError("Cannot use --keep-state and --restore together");
 }
 

@@ -683,6 +683,26 @@ export const OPTIONS = {
       zh: "用于 `uninstall`：恢复被替换的官方 Agent",
     },
   }),
+  addPanel: toggle({
+    flag: "add",
+    variable: false,
+    group: "install",
+    commands: ["install"],
+    help: {
+      en: "For `install`: report to this panel beside those that the service reports to",
+      zh: "用于 `install`：在服务现有的面板之外，也向这个面板上报",
+    },
+  }),
+  replacePanel: toggle({
+    flag: "replace-panel",
+    variable: false,
+    group: "install",
+    commands: ["install"],
+    help: {
+      en: "For `install`: report to this panel in place of those that the service reports to",
+      zh: "用于 `install`：只向这个面板上报，取代服务现有的面板",
+    },
+  }),
   keepState: toggle({
     flag: "keep-state",
     variable: false,

@@ -6,6 +6,7 @@ import { describeError } from "../log/log.ts";
 import { knowsReleases, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
 import { hasRemoteControl, type InstallPlan, planInstall } from "./install_plan.ts";
+import { choosePanels, readInstalledPanels } from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
 import { officialAgentWarning } from "./official_agent.ts";
@@ -143,7 +144,11 @@ export async function install(
 ): Promise<string | undefined> {
   requireCredentials(asked, { verb: "install" });
   const context = await readInstallContext(asked, system, signal);
-  const config = mergePrevious(asked, context.previous);
+  const { previous } = context;
+  const config = choosePanels(
+    mergePrevious(asked, previous),
+    previous && readInstalledPanels(system.root + previous.config),
+  );
   const plan = planInstall(config, system, context);
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
   if (!isTrial) await requireKnownToken(config, system, signal);

@@ -1,0 +1,93 @@
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import { install } from "../../lib/service/install.ts";
+import { choosePanels, readInstalledPanels } from "../../lib/service/panel_choice.ts";
+import { configOf, FakeSystem, USERS } from "./fake_system.ts";
+
+const { signal } = new AbortController();
+const NAME = "komari-agent-deno";
+const CONFIG = `/etc/${NAME}/config.json`;
+
+/** A machine on which the agent is installed for https://one.example. */
+class Machine extends FakeSystem {
+  constructor() {
+    super({
+      folders: ["run/openrc", "etc/init.d", "var/log"],
+      fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "" },
+    });
+  }
+
+  async install(...words: string[]): Promise<Record<string, unknown>> {
+    const config = configOf(["install", "--gpu", ...words], { root: this.root });
+    await install(config, this.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+    return JSON.parse(this.text(CONFIG));
+  }
+}
+
+const ONE = ["-e", "https://one.example", "-t", "t0ken-1"];
+const TWO = ["-e", "https://two.example", "-t", "t0ken-2"];
+const THREE = ["-e", "https://three.example", "-t", "t0ken-3"];
+const first = { endpoint: "https://one.example", token: "t0ken-1", enable_gpu: true };
+const second = { endpoint: "https://two.example", token: "t0ken-2" };
+
+Deno.test("install() asks what becomes of the installed panel when another one is given", async () => {
+  await using machine = new Machine();
+  assertEquals(await machine.install(...ONE), first);
+  machine.calls();
+  const before = machine.tree();
+  const error = await assertRejects(() => machine.install(...TWO), UsageError);
+  assertEquals(
+    error.message,
+    "Cannot install for https://two.example: the service reports to https://one.example; use " +
+      "--add to report to both, or --replace-panel to report only to the new one",
+  );
+  assertEquals([machine.tree(), machine.calls()], [before, []]);
+  assertEquals(JSON.parse(machine.text(CONFIG)), first);
+  assertEquals(await machine.install("-e", "https://one.example", "-t", "new"), {
+    ...first,
+    token: "new",
+  }, "the same panel is brought up to date without a question");
+});
+
+Deno.test("install() reports to all panels with --add", async () => {
+  await using machine = new Machine();
+  await machine.install("--add", ...ONE);
+  assertEquals(await machine.install("--add", ...TWO), { ...first, panels: [second] });
+  const third = { endpoint: "https://three.example", token: "t0ken-3" };
+  const all = { ...first, panels: [second, third] };
+  assertEquals(await machine.install("--add", ...THREE), all);
+  assertEquals(await machine.install(), all, "they stay when nothing is given");
+});
+
+Deno.test("install() with --add --print shows no token", async () => {
+  await using machine = new Machine();
+  await machine.install(...ONE);
+  machine.printed.length = 0;
+  await machine.install("--add", ...TWO, "--print");
+  const printed = machine.printed.join("\n");
+  assertStringIncludes(printed, "https://two.example");
+  assertEquals(printed.includes("t0ken"), false);
+});
+
+Deno.test("install() reports only to the new panel with --replace-panel", async () => {
+  await using machine = new Machine();
+  await machine.install(...ONE);
+  await machine.install("--add", ...THREE);
+  const second = { ...first, endpoint: "https://two.example", token: "t0ken-2" };
+  assertEquals(await machine.install("--replace-panel", ...TWO), second);
+  const { panels } = await machine.install("--replace-panel", ...ONE, ...THREE);
+  assertEquals(panels, [{ endpoint: "https://three.example", token: "t0ken-3" }]);
+});
+
+Deno.test("choosePanels() gives remote control to no panel that was not named", async () => {
+  await using machine = new Machine();
+  await machine.install(...ONE);
+  const refused = ["--add", ...TWO, "--enable-remote-control"];
+  await assertRejects(() => machine.install(...refused), UsageError, "--enable-remote-control");
+  const installed = readInstalledPanels(machine.root + CONFIG);
+  const config = configOf(["install", "-e", "https://two.example", "--add"].concat(
+    ["--auto-discovery", "k3y-of-the-panel"],
+  ));
+  assertThrows(() => choosePanels(config, installed), UsageError, "--add without a token");
+  assertEquals(readInstalledPanels(`${machine.root}/nowhere`), undefined);
+});
