@@ -210,6 +210,7 @@ Deno.test("install() tries the token first, and changes nothing when the panel r
     "https://panel.example",
     "-t",
     "wr0ng",
+    "--replace-panel",
     "--install-dir",
     "/srv/x",
   ];
