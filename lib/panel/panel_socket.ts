@@ -1,5 +1,3 @@
-import { abortable } from "@std/async/abortable";
-import { withTimeout } from "../net/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
@@ -69,14 +67,17 @@ export class RpcSocket {
     // It may be rejected while the message is still being sent.
     promise.catch(() => {});
     this.#pending.set(id, { name, resolve, reject });
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    // Not withTimeout(): every report passes here, and nothing has to be cancelled.
+    const timer = setTimeout(() => reject(timeoutError(name, timeoutMs)), timeoutMs);
     try {
       this.#socket.send(encodeRpcCall(method, params, id))
         .catch(() => reject(this.#closedError(name)));
-      await withTimeout((signal) => abortable(promise, signal), { timeoutMs, signal });
-    } catch (error) {
-      const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
-      throw isTimeout && !signal.aborted ? timeoutError(name, timeoutMs) : error;
+      await promise;
     } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
       this.#pending.delete(id);
     }
   }
