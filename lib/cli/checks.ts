@@ -14,7 +14,7 @@ import { displayWidth } from "./help.ts";
 export interface CheckResult {
   readonly status: "ok" | "warning" | "failed" | "skipped";
   readonly text: Translation;
-  /** What to do about it. */
+  /** Advice for the user. */
   readonly advice?: Translation;
 }
 

@@ -3,7 +3,7 @@ import type { OptionTexts } from "../config/option_lookup.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Platform } from "../metrics/open_machine.ts";
 
-/** What a command may use beside its configuration. */
+/** The environment of a command, beside its configuration. */
 export interface CommandContext {
   /** Aborts when the program is asked to end. */
   readonly signal: AbortSignal;

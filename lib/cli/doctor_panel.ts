@@ -280,7 +280,7 @@ class PanelCheck {
     return {
       ...result("failed", reason),
       advice: {
-        en: "check the address and its path, and what stands in front of the panel",
+        en: "check the address and its path, and the proxy in front of the panel",
         zh: "请检查地址及其路径，以及面板前面的代理",
       },
     };

@@ -231,7 +231,7 @@ function memorySource({ collectors: { memory } }: Machine, proc: string): string
 }
 
 /**
- * A dry run as a table for people. What one rule leaves out is one line, unless everything is wanted.
+ * A dry run as a table for people. Everything that one rule leaves out is one line, unless `verbose`.
  */
 export function dryRunTable(
   dryRun: DryRun,

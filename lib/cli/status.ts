@@ -18,7 +18,7 @@ import { displayWidth } from "./help.ts";
 /** Everything that `status` shows. */
 export interface Status {
   readonly health: Health | undefined;
-  /** Memory of the agent in bytes, without what it shares; `undefined` if unknown. */
+  /** Memory of the agent in bytes, `undefined` if unknown. */
   readonly memoryBytes: number | undefined;
   /** `undefined` if it is not installed as a service. */
   readonly service: ServiceState | undefined;

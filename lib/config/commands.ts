@@ -69,7 +69,8 @@ export const COMMANDS = {
     usage: "doctor [options] [--json]",
     help: { en: "find out what is wrong", zh: "检查出了什么问题" },
     details: {
-      en: "Checks the configuration, the way to the panel and this machine, and says what to do. " +
+      en:
+        "Checks the configuration, the connection to the panel and this machine, and gives advice. " +
         "Without -e or --config it checks the installed service. The panel is only read: the node " +
         "does not appear online, and a running agent is not disturbed. The exit code is 1 if a " +
         "check fails.",

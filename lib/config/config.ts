@@ -39,8 +39,8 @@ export interface ConfigSources {
 }
 
 /**
- * What the program was asked to do, complete and checked: the value of every option, and what
- * follows from several of them.
+ * The configuration, complete and checked: the value of every option, and the values that follow from
+ * several of them.
  */
 export interface Config extends OptionValues, PanelSettings, StatePaths, RuntimePaths {
   readonly command: Command;
@@ -72,13 +72,13 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly origins: OptionTexts;
   /** Options of the installed configuration that are ignored, since another user owns the file. */
   readonly ignoredOptions: OptionTexts;
-  /** Advice about what was asked, one line each. */
+  /** Advice about the configuration, one line each. */
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
   readonly secrets: readonly string[];
 }
 
-/** What a connection to the panel needs of the configuration. */
+/** The part of the configuration that a connection to the panel needs. */
 export type ConnectionConfig = Pick<
   Config,
   | "transport"

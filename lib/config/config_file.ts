@@ -90,7 +90,7 @@ function parseJsonObject(text: string, name: string): Record<string, unknown> {
   return { ...parsed };
 }
 
-/** Where the syntax is wrong, without any of the text. */
+/** Names the place of a syntax error, without any of the text. */
 function syntaxProblem(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const [, position] = /at position (\d+)$/.exec(message) ?? [];

@@ -16,7 +16,7 @@ export function didYouMean(word: string, names: readonly string[]): string {
   return nearest === "" ? "" : `; did you mean ${nearest}?`;
 }
 
-/** How many letters have to be added, dropped or replaced to make one word of the other. */
+/** The number of letters to add, drop or replace to turn one word into the other. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let index = 0; index < from.length; index++) {

@@ -62,12 +62,12 @@ function securityNotices(context: NoticeContext): string[] {
 
 function discoveryNotices(lookup: OptionLookup, { isKeyUnused }: NoticeContext): string[] {
   const key = lookup.find(OPTIONS.autoDiscoveryKey);
-  const anew = lookup.find(OPTIONS.rediscover);
+  const again = lookup.find(OPTIONS.rediscover);
   if (isKeyUnused && key !== undefined) {
     return [`${key.origin} is not used: a token was given, and this node needs no other`];
   }
-  if (key === undefined && anew !== undefined && parseOption(OPTIONS.rediscover, anew)) {
-    return [`${anew.origin} has no effect without --auto-discovery KEY`];
+  if (key === undefined && again !== undefined && parseOption(OPTIONS.rediscover, again)) {
+    return [`${again.origin} has no effect without --auto-discovery KEY`];
   }
   return [];
 }

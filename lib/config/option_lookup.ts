@@ -5,7 +5,7 @@ import { UsageError } from "./usage_error.ts";
 /** Options of one source by the keys of the configuration file, as the text a flag would have. */
 export type OptionTexts = ReadonlyMap<string, string>;
 
-/** Where an option is looked up, strongest source first. */
+/** The sources of options, strongest first. */
 export interface OptionSources {
   readonly flags: ReadonlyMap<Option<unknown>, string>;
   readonly env: Readonly<Record<string, string>>;

@@ -8,7 +8,7 @@ export interface ResolvedPanels {
   readonly furtherPanels: readonly PanelSettings[];
 }
 
-/** What differs between panels. */
+/** The settings that differ between panels. */
 export interface PanelSettings {
   readonly endpoint: string;
   readonly token: string;

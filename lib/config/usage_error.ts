@@ -1,4 +1,4 @@
-/** What the user asked for can't be done as asked: one line for the user, exit code 2. */
+/** A mistake on the command line or in the configuration: one line for the user, exit code 2. */
 export class UsageError extends Error {
   override name = "UsageError";
 }

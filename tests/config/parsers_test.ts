@@ -1,5 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseListenAddress, parseNameServer } from "../../lib/config/parsers.ts";
+import {
+  parseInstallFolder,
+  parseListenAddress,
+  parseNameServer,
+} from "../../lib/config/parsers.ts";
 
 Deno.test("parseNameServer() takes hosts with and without a port", () => {
   const right: [string, string, number][] = [
