@@ -56,14 +56,14 @@ export class HttpClient {
     signal.throwIfAborted();
     const url = new URL(request.url);
     const call = { ...request, url, signal };
-    const kept = this.#takeIdle(url.origin);
-    if (kept !== undefined) {
+    const idle = this.#takeIdle(url.origin);
+    if (idle !== undefined) {
       try {
-        return await this.#exchange(kept, call);
+        return await this.#exchange(idle, call);
       } catch (error) {
         signal.throwIfAborted();
         const isDead = error instanceof ResponseError && error.kind === "closed";
-        if (!isDead || kept.reader.hasReceived) throw error;
+        if (!isDead || idle.reader.hasReceived) throw error;
         // A server that closed this one has closed those that were idle for longer.
         this.#dropIdle(url.origin);
       }
@@ -124,19 +124,19 @@ export class HttpClient {
   /** Closes all connections that were idle for too long, and takes one for the origin. */
   #takeIdle(origin: string): Connection | undefined {
     const oldestMs = performance.now() - IDLE_MS;
-    for (const [key, kept] of this.#idle) {
-      while (kept[0] !== undefined && kept[0].usedAtMs <= oldestMs) kept.shift()?.stream.close();
-      if (kept.length === 0) this.#idle.delete(key);
+    for (const [key, idle] of this.#idle) {
+      while (idle[0] !== undefined && idle[0].usedAtMs <= oldestMs) idle.shift()?.stream.close();
+      if (idle.length === 0) this.#idle.delete(key);
     }
     return this.#idle.get(origin)?.pop();
   }
 
   #keep(origin: string, connection: Connection): void {
     connection.usedAtMs = performance.now();
-    const kept = this.#idle.get(origin) ?? [];
-    this.#idle.set(origin, kept);
-    kept.push(connection);
-    if (kept.length > IDLE_LIMIT) kept.shift()?.stream.close();
+    const idle = this.#idle.get(origin) ?? [];
+    this.#idle.set(origin, idle);
+    idle.push(connection);
+    if (idle.length > IDLE_LIMIT) idle.shift()?.stream.close();
   }
 
   #dropIdle(origin: string): void {

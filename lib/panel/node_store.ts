@@ -13,7 +13,7 @@ export interface KnownNode extends RegisteredNode {
 
 const VERSION = 1;
 /** Panels that are remembered; the one used longest ago is dropped first. */
-const KEPT = 16;
+const MAX_NODES = 16;
 
 /** Formats nodes as the text that {@linkcode parseKnownNodes} reads. */
 export function formatKnownNodes(nodes: readonly KnownNode[]): string {
@@ -29,7 +29,7 @@ export function parseKnownNodes(text: string): KnownNode[] {
 
 /** Adds a node, which replaces the former one of its panel. */
 export function withNode(nodes: readonly KnownNode[], node: KnownNode): KnownNode[] {
-  return [node, ...nodes.filter(({ endpoint }) => endpoint !== node.endpoint)].slice(0, KEPT);
+  return [node, ...nodes.filter(({ endpoint }) => endpoint !== node.endpoint)].slice(0, MAX_NODES);
 }
 
 function knownNode(value: unknown): KnownNode {

@@ -161,12 +161,12 @@ export class AutoDiscoveredNode {
 
   async #registerLocked(): Promise<void> {
     const { store, registrar } = this.#parts;
-    const kept = store.find(this.endpoint);
-    if (kept !== undefined && kept.token !== this.token) {
-      this.#parts.onToken(kept.token);
-      this.#node = kept;
+    const saved = store.find(this.endpoint);
+    if (saved !== undefined && saved.token !== this.token) {
+      this.#parts.onToken(saved.token);
+      this.#node = saved;
       this.#log.info("Another process has registered again; reporting as node {uuid}", {
-        uuid: kept.uuid,
+        uuid: saved.uuid,
       });
       return;
     }
@@ -204,13 +204,12 @@ export interface RegistrationConfig extends ConnectionConfig, StatePaths {
 /** A machine that registers itself, with everything open that it needs of its files. */
 export interface Discovery extends Disposable {
   /**
-   * The node that this machine reports as: the one that it has registered as, or the one that it
-   * becomes now; `undefined` when `signal` aborts before that.
+   * Finds the node that this machine has registered as, or registers it now; `undefined` when
+   * `signal` aborts before.
    *
-   * `onToken` is told of each token before it is used or spoken of; `signal` ends what goes on later,
-   * too.
-   *
-   * @throws {Error} When nothing could be kept.
+   * @param options `onToken` receives each token before it is used or logged; `signal` also ends later
+   * background work.
+   * @throws {Error} When the node can't be saved.
    */
   discover(
     options: { readonly onToken: (token: string) => void; readonly signal: AbortSignal },
@@ -218,10 +217,9 @@ export interface Discovery extends Disposable {
 }
 
 /**
- * Opens and reads the files about registering, before the process is sealed; the panel is not asked
- * yet.
+ * Opens and reads the files about registration before the process is sealed. Nothing is sent yet.
  *
- * @throws {Error} When nothing could be kept, and this machine is no node yet.
+ * @throws {Error} When no node can be saved, and this machine has none yet.
  */
 export async function openDiscovery(config: RegistrationConfig): Promise<Discovery> {
   const { endpoint, rediscover } = config;
