@@ -62,7 +62,8 @@ const operationSchemas: Readonly<Record<string, Schema>> = {
   mkdir: created,
   delete: fields({ deleted: flag }),
   move: fields({ moved: flag }),
-  copy: fields({ copied: flag }),
+  // The panel hands results on as they are: the number of devices and FIFOs left out does no harm.
+  copy: fields({ copied: flag, skipped: count() }, ["skipped"]),
   chmod: fields({ mode: text }),
   chown: fields({ uid: signed(), gid: signed() }),
   search: fields({ matches: { kind: "list", of: match }, limited: flag }),

@@ -15,6 +15,8 @@ const TOKEN = "tr4nsp0rt+/&=";
 export interface Setup {
   readonly panel?: StandInPanelOptions;
   readonly args?: readonly string[];
+  /** Flags of the agent's runtime. */
+  readonly runtime?: readonly string[];
 }
 
 /**
@@ -23,12 +25,13 @@ export interface Setup {
  * Fails when the agent has violated the contract or has written the token to its log.
  */
 export async function withAgent(
-  { panel: options = {}, args = [] }: Setup,
+  { panel: options = {}, args = [], runtime = [] }: Setup,
   use: (panel: StandInPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
   const panel = await startStandInPanel({ port: 0, token: TOKEN, ...options });
   try {
-    await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...args]);
+    const all = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...args];
+    await using agent = new AgentProcess(all, { runtime });
     await use(panel, agent);
     assertEquals(panel.state.violations, [], "the contract was kept");
     assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");

@@ -3,13 +3,20 @@ export interface SeenProcess {
   readonly residentMb: number;
   /** Sockets of every kind that it holds. */
   readonly sockets: number;
+  /** Open files of every kind, sockets among them. */
+  readonly descriptors: number;
   /** Processes that it has started and that live; an ended one that nobody has waited for counts. */
   readonly children: number;
 }
 
 /** Looks at a process of this user's by `/proc`. */
 export function seeProcess(pid: number): SeenProcess {
-  return { residentMb: residentMb(pid), sockets: sockets(pid), children: children(pid) };
+  return {
+    residentMb: residentMb(pid),
+    sockets: sockets(pid),
+    descriptors: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
+    children: children(pid),
+  };
 }
 
 /** Resident memory of a process, in MiB. */

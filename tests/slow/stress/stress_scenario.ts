@@ -70,7 +70,7 @@ const KEPT_CONNECTIONS = 4;
 const MAX_LINES = 8;
 
 /** Runtime flags of the documented way to start the agent. */
-const V8_FLAGS: readonly string[] = project.tasks.start.match(/--v8-flags=\S+/g) ?? [];
+export const V8_FLAGS: readonly string[] = project.tasks.start.match(/--v8-flags=\S+/g) ?? [];
 
 /**
  * An agent that does a little of everything for a well-behaved panel: the baseline for memory and
