@@ -189,14 +189,12 @@ export function formerName(
   name: string,
   { state, context }: {
     state: Pick<TrafficState, "interfaces" | "indexes">;
-    context: Pick<TrafficContext, "counters" | "indexes">;
+    context: Pick<TrafficContext, "indexes">;
   },
 ): string {
   const index = context.indexes.get(name);
   if (index === undefined || state.interfaces.has(name)) return name;
-  const former = [...state.indexes].find(([other, otherIndex]) =>
-    otherIndex === index && !context.counters.has(other)
-  );
+  const former = [...state.indexes].find(([, formerIndex]) => formerIndex === index);
   return former?.[0] ?? name;
 }
 

@@ -221,9 +221,10 @@ Deno.test("NetworkCollector.collect() counts a bridge port only without an uplin
   assertEquals(machine.step(), [10, undefined]);
   assertEquals(machine.counted(), ["eth0"]);
   assertEquals(new Machine({ guest: 1_000, lan: 100 }, bridged).step(), [1_000, undefined]);
-  // A card in a bridge counts, whatever its name.
+  // A card in a bridge counts, whatever its name, and before links that it may carry.
   const card = named({ guest: { ...port, device: true }, lan: { ...VIRTUAL, bridge: true } });
   assertEquals(new Machine({ guest: 1_000, lan: 100 }, card).step(), [1_000, undefined]);
+  assertEquals(new Machine({ ppp0: 900, guest: 1_000 }, card).step(), [1_000, undefined]);
 });
 
 Deno.test("NetworkCollector.collect() continues with an interface that is renamed", () => {

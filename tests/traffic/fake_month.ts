@@ -29,6 +29,7 @@ export class FakeMonth {
   #uptimeMs: number;
   readonly #indexes = new Map<string, number>();
   #lastIndex = 1;
+  #kept: number | undefined;
 
   constructor(now: string, options: { day?: number; bootedAt?: string } = {}) {
     this.nowMs = new Date(now).getTime();
@@ -71,8 +72,17 @@ export class FakeMonth {
 
   /** Something passes through an interface, which comes up with it. */
   pass(bytes: number, name = "eth0"): void {
-    if (!this.counters.has(name)) this.#indexes.set(name, ++this.#lastIndex);
+    if (!this.counters.has(name)) this.#indexes.set(name, this.#kept ?? ++this.#lastIndex);
+    this.#kept = undefined;
     this.counters.set(name, (this.counters.get(name) ?? 0) + bytes);
+  }
+
+  /** An interface goes, and keeps its index for its return; the bytes that it had sent. */
+  remove(name: string): number {
+    const bytes = this.counters.get(name) ?? 0;
+    this.counters.delete(name);
+    this.#kept = this.#indexes.get(name);
+    return bytes;
   }
 
   /** The kernel gives an interface another name. */

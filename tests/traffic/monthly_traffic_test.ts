@@ -88,6 +88,16 @@ Deno.test("MonthlyTraffic.collect() does not jump when an interface is renamed",
   assertEquals(world.look()[1], 5_110, "renamed while it was stopped");
   world.pass(1_000, "eth9");
   assertEquals(world.look()[1], 6_110, "a new interface");
+  world.rename("eth9", "eth10");
+  world.pass(50, "eth9");
+  world.start();
+  assertEquals(world.look()[1], 6_160, "renamed, and another one has its name");
+  const bytes = world.remove("eth8");
+  world.start();
+  world.look();
+  world.pass(bytes + 7, "eth8");
+  world.rename("eth8", "eth11");
+  assertEquals(world.look()[1], 6_167, "away at the start, and back under another name");
 });
 
 Deno.test("MonthlyTraffic.collect() starts at 0 on a machine booted in an earlier period", () => {
