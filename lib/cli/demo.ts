@@ -25,10 +25,13 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const panel = await startDemo({
     port: config.port,
     remoteControl: config.remoteControl,
+    language: config.language,
     generation: config.demoPanel === "" ? DEFAULT_GENERATION : parseGeneration(config.demoPanel),
     fault: config.fault === "" ? undefined : parseFault(config.fault),
   });
-  logToStandardError(config, [...config.secrets, panel.token]);
+  logToStandardError(config, [...config.secrets, panel.token], {
+    onLine: (line) => panel.state.addLogLine(line),
+  });
   logUnhandledErrors();
   print(`\nThe demo's page: ${panel.pageUrl}\nCtrl-C ends it.\n\n`);
   // A demo asks no strangers for addresses.

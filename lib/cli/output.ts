@@ -27,18 +27,25 @@ function write(stream: typeof Deno.stdout, text: string): void {
   }
 }
 
-/** Sends the log to standard error, beginning with the notices of the configuration. */
+/**
+ * Sends the log to standard error, beginning with the notices of the configuration; `onLine` gets
+ * each line as well.
+ */
 export function logToStandardError(
   { logLevel: level, logFormat: format, notices }: Pick<
     Config,
     "logLevel" | "logFormat" | "notices"
   >,
   secrets: readonly string[],
-  { contexts }: Pick<LogOptions, "contexts"> = {},
+  { contexts, onLine }: Pick<LogOptions, "contexts"> & { onLine?: (line: string) => void } = {},
 ): void {
   const forJournal = format === "text" && Deno.env.has("JOURNAL_STREAM");
   const terminal = Deno.stderr.isTerminal() ? { colors: !Deno.noColor } : undefined;
-  setUpLog({ level, format, forJournal, terminal, secrets, write: printError, contexts });
+  const write = (line: string) => {
+    printError(line);
+    onLine?.(line);
+  };
+  setUpLog({ level, format, forJournal, terminal, secrets, write, contexts });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
 

@@ -90,6 +90,17 @@ export class Orders {
     return requestId;
   }
 
+  /**
+   * Requests a terminal again that was left; `undefined` when there is none to resume.
+   *
+   * @throws {Error} When the node can't be reached (`Cannot ask …`).
+   */
+  resumeTerminal(requestId: string): string | undefined {
+    const session = this.#terminals.get(requestId);
+    if (!this.#hasSessions || session === undefined || session.isOver) return undefined;
+    return this.requestTerminal(requestId);
+  }
+
   /** Finds the terminal of a request; throws when there was none. */
   terminal(requestId: string): TerminalSession {
     const session = this.#terminals.get(requestId);

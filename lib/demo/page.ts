@@ -11,8 +11,11 @@ import type { ServerResponse } from "node:http";
 import manifest from "../../deno.json" with { type: "json" };
 import { type Answer, htmlAnswer, jsonAnswer, textAnswer } from "./http_answer.ts";
 import type { StoredTaskResult } from "./contracts.ts";
+import type { GenerationName } from "./generation.ts";
 import { faultNames, faults } from "./fault.ts";
-import text from "./page.html" with { type: "text" };
+import style from "./page.css" with { type: "text" };
+import markup from "./page.html" with { type: "text" };
+import script from "./page.js" with { type: "text" };
 import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";
 import type { StoredReport } from "./report_contract.ts";
 
@@ -21,21 +24,36 @@ const MAX_PENDING_BYTES = 4 * 1024 * 1024;
 const MAX_RESULT_CHARACTERS = 64 * 1024;
 const VIOLATIONS_SHOWN = 20;
 
+/** What the page needs to know before it gets its first event. */
+export interface PageSettings {
+  readonly remoteControl: boolean;
+  readonly language: "en" | "zh";
+  /** The generation of the panel. */
+  readonly panel: GenerationName;
+}
+
 /** The page itself, without data; with remote control it may load scripts of the panel. */
-export async function pageAnswer(options: { remoteControl: boolean }): Promise<Answer> {
-  const ownScripts = options.remoteControl ? " 'self'" : "";
+export async function pageAnswer(
+  { remoteControl, language, panel }: PageSettings,
+): Promise<Answer> {
+  const ownScripts = remoteControl ? " 'self'" : "";
   const policy = [
     "default-src 'none'",
-    `script-src ${await hashOf("script")}${ownScripts}`,
-    `style-src ${await hashOf("style")}`,
+    `script-src ${await hashOf(script)}${ownScripts}`,
+    `style-src ${await hashOf(style)}`,
     "connect-src 'self'",
     "img-src data:",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
-  const setting = `data-remote-control="${options.remoteControl ? "on" : "off"}"`;
-  const answer = htmlAnswer(200, text.replace('data-remote-control="off"', setting));
+  const body = markup
+    .replace('lang="en"', `lang="${language}"`)
+    .replace('data-remote-control="off"', `data-remote-control="${remoteControl ? "on" : "off"}"`)
+    .replace('data-panel=""', `data-panel="${panel}"`)
+    .replace("<style></style>", () => `<style>${style}</style>`)
+    .replace("<script></script>", () => `<script>${script}</script>`);
+  const answer = htmlAnswer(200, body);
   return {
     ...answer,
     headers: {
@@ -86,6 +104,8 @@ function wholeState(state: PanelState): unknown {
   const latest = state.reports.at(-1);
   return {
     nowMs: Date.now(),
+    presenceMs: state.presenceMs,
+    log: state.logLines,
     history: state.reports.map(point),
     pingHistory: state.pingResults.map((result) => [
       result.atMs,
@@ -122,6 +142,7 @@ function changeOf(update: StateChange, state: PanelState): Record<string, unknow
   if ("commandResult" in update) {
     return { commandResult: commandResultOf(update.commandResult) };
   }
+  if ("logLine" in update) return { log: [update.logLine] };
   if ("violation" in update) return { violations: [update.violation] };
   if ("tasks" in update) return { tasks: update.tasks };
   if ("fault" in update) return { fault: update.fault?.name ?? "" };
@@ -145,10 +166,8 @@ function point({ atMs, value }: ReceivedMessage<StoredReport>): number[] {
 }
 
 /** The hash that permits the page's own script or style, and no other. */
-async function hashOf(element: "script" | "style"): Promise<string> {
-  const start = text.indexOf(">", text.indexOf(`<${element}`)) + 1;
-  const inner = text.slice(start, text.indexOf(`</${element}>`, start));
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(inner));
+async function hashOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return `'sha256-${new Uint8Array(digest).toBase64()}'`;
 }
 

@@ -99,7 +99,7 @@ async function change(request: ReceivedRequest, context: PageContext): Promise<A
 /** The path of the page's terminal WebSocket; its query holds the key. */
 export const PAGE_TERMINAL_PATH = "/demo/terminal";
 
-/** Answers the page's request for a terminal. */
+/** Answers the page's request for a terminal; its query may name one that the page has left. */
 export function answerPageTerminal(
   request: UpgradeRequest,
   context: { orders: Orders; sockets: WebSocketAcceptor; key: string | undefined },
@@ -107,22 +107,27 @@ export function answerPageTerminal(
   const head = readHead(request.request);
   const refusal = refuseForeignPage(head) ?? refuseWithoutKey(head.query.get("key"), context.key);
   if (refusal !== undefined) return writeRawAnswer(request.socket, refusal);
+  const requestId = head.query.get("id") ?? "";
   context.sockets.accept(request, {
     compress: false,
-    onOpen: (socket) => connectTerminal(socket, context.orders),
+    onOpen: (socket) => connectTerminal(socket, { orders: context.orders, requestId }),
   });
 }
 
-function connectTerminal(socket: WebSocket, orders: Orders): void {
+function connectTerminal(
+  socket: WebSocket,
+  { orders, requestId }: { orders: Orders; requestId: string },
+): void {
   socket.on("error", () => {});
   let id: string;
   try {
-    id = orders.requestTerminal();
+    id = orders.resumeTerminal(requestId) ?? orders.requestTerminal();
   } catch (error) {
     socket.send(error instanceof Error ? error.message : "It failed.", () => {});
     socket.close();
     return;
   }
+  socket.send(JSON.stringify({ type: "session", id }), () => {});
   const terminal = orders.terminal(id);
   const gone = new AbortController();
   terminal.listen((output) => {
@@ -132,7 +137,9 @@ function connectTerminal(socket: WebSocket, orders: Orders): void {
   // A text is a message, such as a resize; keystrokes are binary.
   socket.on("message", (data, isBinary) => {
     const bytes = new Uint8Array(data);
-    terminal.send(isBinary ? bytes : new TextDecoder().decode(bytes));
+    const text = isBinary ? undefined : new TextDecoder().decode(bytes);
+    if (text === '{"type":"close"}') terminal.close();
+    else terminal.send(text ?? bytes);
   });
   socket.on("close", () => {
     gone.abort();

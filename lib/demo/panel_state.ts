@@ -4,6 +4,7 @@
  * @module
  */
 
+import { stripVTControlCharacters } from "node:util";
 import type { StoredBasicInfo, StoredPingResult, StoredTaskResult, WireTask } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
 import type { StoredReport } from "./report_contract.ts";
@@ -64,6 +65,12 @@ export interface Violation {
   readonly text: string;
 }
 
+/** A line of the agent's log. */
+export interface LogLine {
+  readonly atMs: number;
+  readonly line: string;
+}
+
 /** A call and its answer. */
 export interface Call {
   readonly atMs: number;
@@ -109,6 +116,7 @@ export type StateChange =
   | { readonly pingResult: ReceivedMessage<StoredPingResult> }
   | { readonly commandResult: ReceivedMessage<StoredTaskResult> }
   | { readonly violation: Violation }
+  | { readonly logLine: LogLine }
   | { readonly call: Call }
   | { readonly count: keyof Counts }
   | { readonly sockets: Sockets }
@@ -118,6 +126,7 @@ export type StateChange =
 /** Maximum number of messages of each kind that are kept. */
 const MAX_KEPT = 720;
 const MAX_KEPT_RESULTS = 2000;
+const MAX_LOG_LINES = 200;
 
 /** Keeps a bounded number of received messages, oldest first, and tells subscribers of changes. */
 export class PanelState {
@@ -127,6 +136,9 @@ export class PanelState {
   readonly #commandResults: ReceivedMessage<StoredTaskResult>[] = [];
   readonly #violations: Violation[] = [];
   readonly #calls: Call[] = [];
+  readonly #logLines: LogLine[] = [];
+  /** How long a report keeps the node online, in milliseconds. */
+  readonly presenceMs: number;
   readonly #listeners = new Subscribers<StateChange>();
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
@@ -145,6 +157,10 @@ export class PanelState {
     refused: 0,
     violations: 0,
   };
+
+  constructor(options: { presenceMs: number } = { presenceMs: 35_000 }) {
+    this.presenceMs = options.presenceMs;
+  }
 
   get reports(): readonly ReceivedMessage<StoredReport>[] {
     return this.#reports;
@@ -168,6 +184,11 @@ export class PanelState {
 
   get calls(): readonly Call[] {
     return this.#calls;
+  }
+
+  /** The last lines of the agent's log, if it runs in this process. */
+  get logLines(): readonly LogLine[] {
+    return this.#logLines;
   }
 
   get counts(): Counts {
@@ -244,6 +265,13 @@ export class PanelState {
     keep(this.#calls, call, MAX_KEPT);
     this.#add("calls");
     this.#listeners.notify({ call });
+  }
+
+  /** Adds a line of the agent's log, without the colors of a terminal. */
+  addLogLine(line: string): void {
+    const logLine = { atMs: Date.now(), line: stripVTControlCharacters(line) };
+    keep(this.#logLines, logLine, MAX_LOG_LINES);
+    this.#listeners.notify({ logLine });
   }
 
   /** Adds one to a count. */

@@ -14,6 +14,7 @@ import { MessageSink } from "./message_sink.ts";
 import { PanelNode } from "./node.ts";
 import { Orders } from "./orders.ts";
 import { pageAnswer } from "./page.ts";
+import { answerFileRequest, PAGE_FILES_PATH } from "./page_files.ts";
 import { answerPage, answerPageTerminal, PAGE_TERMINAL_PATH } from "./page_routes.ts";
 import { PanelState } from "./panel_state.ts";
 import type { WireTask } from "./contracts.ts";
@@ -98,6 +99,8 @@ export interface StandInPanelOptions {
   readonly generation?: GenerationName | undefined;
   /** Whether the page offers commands and terminals, which run on this machine. */
   readonly remoteControl?: boolean;
+  /** Language of the page; English by default. */
+  readonly language?: "en" | "zh";
   /** How long a pull waits for events; 25 s by default. */
   readonly pullWaitMs?: number;
   /** How long a WebSocket may send no data; by default as long as the generation permits. */
@@ -114,11 +117,13 @@ export interface StandInPanelOptions {
 export async function startStandInPanel(options: StandInPanelOptions = {}): Promise<StandInPanel> {
   options.signal?.throwIfAborted();
   const token = options.token ?? randomToken();
-  const state = new PanelState();
+  const generationName = options.generation ?? "1.4";
+  const generation: Generation = generations[generationName];
+  const state = new PanelState(generation);
   state.tasks = options.tasks ?? [];
   const closing = new AbortController();
   const { signal } = closing;
-  const generation: Generation = generations[options.generation ?? "1.4"];
+
   const sink = new MessageSink({ token, state, generation });
   const node = new PanelNode({ state, generation });
   const transfers = new TransferRegistry();
@@ -143,7 +148,11 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
     },
     sockets,
     transfers,
-    page: await pageAnswer({ remoteControl: key !== undefined }),
+    page: await pageAnswer({
+      remoteControl: key !== undefined,
+      language: options.language ?? "en",
+      panel: generationName,
+    }),
   }, {
     answerPage(request, response): Promise<void> {
       listener.exempt(response.socket);
@@ -159,7 +168,12 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
       });
     },
   });
-  const listener = await Listener.open((request, response) => handler.handle(request, response), {
+  const listener = await Listener.open((request, response) => {
+    if (!readHead(request).path.startsWith(PAGE_FILES_PATH)) {
+      return handler.handle(request, response);
+    }
+    return answerFileRequest(request, { response, files: orders.files, key });
+  }, {
     port: options.port ?? DEFAULT_PORT,
     onConnection: () => state.count("connections"),
     onUpgrade: async (request, socket, head) => {

@@ -110,7 +110,9 @@ export class TerminalSession {
     if (!this.#isSession) return this.end();
     this.#hasBrowser = false;
     this.#socket?.terminate();
-    if (!this.#isOver) this.#startTimer();
+    if (this.#isOver) return;
+    this.#startTimer();
+    this.#listeners.notify(new Uint8Array());
   }
 
   /** Handles a browser that comes back; the agent has to be asked again. */

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { WebSocket } from "ws";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { dial, FakeSocket } from "./fake_agent.ts";
@@ -34,11 +34,40 @@ Deno.test("answerPageTerminal() connects a terminal between the page and the age
     page.socket.send('{"type":"resize","cols":80,"rows":24}');
     assertEquals((await shell.message(1)).cols, 80);
     shell.socket.send(new TextEncoder().encode("prompt"));
-    assertEquals(await page.message(0), new TextEncoder().encode("prompt"));
+    assertEquals(await page.message(0), { type: "session", id: request_id });
+    assertEquals(await page.message(1), new TextEncoder().encode("prompt"));
     page.socket.terminate();
     assertEquals(await shell.ended(), 1006, "no shell outlives its page");
     agent.socket.terminate();
   }));
+
+Deno.test("answerPageTerminal() resumes a session after a reload, until the user closes it", async () => {
+  const panel = await startStandInPanel({ port: 0, remoteControl: true, generation: "1.5" });
+  try {
+    const key = new URL(panel.pageUrl).hash.slice(1);
+    const agent = await dial(panel, "v2").opened();
+    await panel.state.until(({ sockets }) => sockets.present === "v2");
+    const first = await open(panel, { key, origin: panel.url }).opened();
+    const { id } = await first.message(0);
+    first.socket.terminate();
+    const terminal = panel.terminal(id);
+    await terminal.until(({ acceptsDial }) => !acceptsDial);
+    const second = await open(panel, { key: `${key}&id=${id}`, origin: panel.url }).opened();
+    assertEquals((await second.message(0)).id, id);
+    assertEquals((await agent.message(1)).params, { request_id: id });
+    const shell = await dial(panel, "terminal", `&id=${id}`).opened();
+    await terminal.until(({ isConnected }) => isConnected);
+    second.socket.send('{"type":"close"}');
+    assertEquals(await shell.message(0), { type: "close" });
+    assertEquals(await second.ended(), 1005);
+    const third = await open(panel, { key: `${key}&id=${id}`, origin: panel.url }).opened();
+    assertNotEquals((await third.message(0)).id, id, "a new one");
+    third.socket.terminate();
+    agent.socket.terminate();
+  } finally {
+    await panel.close();
+  }
+});
 
 Deno.test("answerPageTerminal() ends the page's WebSocket when the agent's ends", () =>
   withPanel(async (panel, key) => {

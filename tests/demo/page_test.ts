@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import type { Page } from "playwright-core";
 import { type StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
-import { dial } from "./fake_agent.ts";
+import { deliverRpc, dial } from "./fake_agent.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "./fake_reporter.ts";
 
 const NOW = "2026-01-02T03:04:05.678Z";
@@ -191,6 +191,7 @@ browserTest(
           await rows.getByText(kind, { exact: true }).waitFor();
         }
         assertEquals(await rows.getByText("1 of 12 (8 %)").count(), 3);
+        await page.locator("#developers summary").click();
         await page.getByText("Accepted: 12 reports, 1 basic info, 36 ping results.").waitFor();
 
         await plots.nth(0).hover();
@@ -272,6 +273,8 @@ browserTest(
   () =>
     withPanel((panel) =>
       withPage(panel, { width: 1280, colorScheme: "light" }, async (page) => {
+        assertEquals(await page.getByText("The panel behaves well.").isVisible(), false);
+        await page.locator("#developers summary").click();
         await page.getByText("The panel behaves well.").waitFor();
         for (const name of ["mute", "hang"]) {
           await page.locator("#fault-choice").selectOption(name);
@@ -292,6 +295,7 @@ browserTest(
       withPage(panel, { width: 1280, colorScheme: "light" }, async (page) => {
         await deliver(panel, "report", REPORT);
         await page.getByText("v1 POST").waitFor();
+        await page.locator("#developers summary").click();
         await page.getByText("--enable-remote-control").waitFor();
         assertEquals(await page.locator("#command").isVisible(), false);
       })
@@ -313,7 +317,7 @@ browserTest("the page runs a command and a terminal under its strict policy", as
         body: JSON.stringify(result),
       });
       await sent.body?.cancel();
-      await page.getByText("Ended with 3").waitFor();
+      await page.locator("#exit.bad").getByText("exit code 3").waitFor();
       assertEquals(await page.locator("#output").textContent(), "<b>hello</b>");
       await page.locator("#open-terminal").click();
       const { request_id } = await agent.message(1);
@@ -324,10 +328,197 @@ browserTest("the page runs a command and a terminal under its strict policy", as
       await shell.until(() => shell.received.some((one) => one instanceof Uint8Array));
       const size = shell.received.findLast((one) => typeof one === "string") ?? "";
       assertMatch(String(size), /"type":"resize","cols":\d+,"rows":\d+/);
+      // The whole screen of the emulator fits its place.
+      const fits = await page.evaluate(`(() => {
+        const place = document.getElementById("terminal").getBoundingClientRect();
+        const screen = document.querySelector(".xterm-screen").getBoundingClientRect();
+        return [place.right - screen.right, place.bottom - screen.bottom].every((gap) =>
+          gap >= 0 && gap < 60
+        );
+      })()`);
+      assert(fits);
       shell.socket.terminate();
       await page.getByText("The terminal has ended.").waitFor();
     });
     agent.socket.terminate();
+  } finally {
+    await panel.close();
+  }
+});
+
+browserTest(
+  "the page shows the agent's log as text, beside the values",
+  () =>
+    withPanel((panel) => {
+      panel.state.addLogLine("2026-01-02T03:04:05.678Z info    agent: Counting <b>eth0</b>");
+      return withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+        await page.getByText("info agent: Counting <b>eth0</b>").waitFor();
+        panel.state.addLogLine("\u001b[33mwarning\u001b[0m panel: lost");
+        const line = page.locator("#log .warning");
+        await line.waitFor();
+        assertMatch(await line.textContent() ?? "", /^\d\d:\d\d:\d\dwarning panel: lost$/);
+        const boxes = await Promise.all([
+          page.locator("#log").boundingBox(),
+          page.locator("#tiles").boundingBox(),
+        ]);
+        const [log, tiles] = boxes;
+        assert(log !== null && tiles !== null && log.x > tiles.x + tiles.width, "beside the tiles");
+      });
+    }),
+);
+
+browserTest(
+  "the page hides what is empty, and shows the numbers on one screen of a phone",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 390, colorScheme: "light" }, async (page) => {
+        await deliver(panel, "uploadBasicInfo", {
+          ...BASIC_INFO,
+          gpu_name: "None",
+          ipv6: "",
+          swap_total: 0,
+        });
+        await deliver(panel, "report", { ...REPORT, swap: { total: 0, used: 0 } });
+        await page.getByText("Online").waitFor();
+        for (const text of ["Swap", "Message", "GPU", "Public IPv6", "Graphics cards"]) {
+          const all = await page.getByText(text, { exact: true }).all();
+          const visible = await Promise.all(all.map((one) => one.isVisible()));
+          assertEquals(visible.includes(true), false, text);
+        }
+        const box = await page.locator("#tiles").boundingBox();
+        assert(box !== null && box.y + box.height < 500, `${box?.y} ${box?.height}`);
+        const chart = await page.getByRole("img", { name: /^Probe latency/ }).boundingBox();
+        assert(chart !== null && chart.y + chart.height < 844, "the first chart is in sight");
+      })
+    ),
+);
+
+browserTest(
+  "the page scales memory to the values, and keeps CPU from 0",
+  () =>
+    withPanel((panel) =>
+      withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+        for (const used of [5_033_164_800, 5_133_164_800, 5_233_164_800]) {
+          await deliver(panel, "report", { ...REPORT, ram: { ...REPORT.ram, used } });
+        }
+        await page.getByText("4.87 GiB").first().waitFor();
+        const labels = (plot: number) =>
+          page.locator("#plots svg").nth(plot).locator('text[text-anchor="end"]').allTextContents();
+        assertEquals((await labels(0))[0], "0 %");
+        assertMatch((await labels(1))[0] ?? "", /^4\.\d+ GiB$/);
+      })
+    ),
+);
+
+browserTest("the page is in Chinese on demand", async () => {
+  const panel = await startDemo({ port: 0, language: "zh" });
+  try {
+    await withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
+      await reportSome(panel);
+      await page.getByText("在线").waitFor();
+      const text = await page.locator("body").innerText();
+      const english = text.replace(/\S*[\d/.]\S*/g, "").match(
+        /\b(Now|Memory|Disk|Lost|ago|used)\b/,
+      );
+      assertEquals(english, null, text);
+    });
+  } finally {
+    await panel.close();
+  }
+});
+
+Deno.test("every text of the page's markup has a Chinese one", async () => {
+  const markup = await Deno.readTextFile(new URL("../../lib/demo/page.html", import.meta.url));
+  const named = /<(h2|h3|th|summary|button|option|span)\b([^>]*)>\s*([A-Z][^<]*?)\s*</g;
+  for (const [, , attributes = "", text] of markup.matchAll(named)) {
+    assert(attributes.includes("data-zh="), text);
+  }
+});
+
+browserTest("the page lists, downloads and uploads files", async () => {
+  const panel = await startDemo({
+    port: 0,
+    remoteControl: true,
+    generation: "1.5",
+    dataTimeoutMs: 600_000,
+  });
+  try {
+    const agent = await dial(panel, "v2").opened();
+    await panel.state.until(({ sockets }) => sockets.present === "v2");
+    await withPage(panel, { width: 800, colorScheme: "light" }, async (page) => {
+      const answer = async (index: number, result: unknown) => {
+        const { params } = await agent.message(index);
+        const { request_id } = params;
+        await deliverRpc(panel, "agent.file.result", { request_id, ok: true, result, error: "" });
+        return params;
+      };
+      const info = {
+        name: "<b>a",
+        path: "/f/<b>a",
+        is_dir: false,
+        is_symlink: false,
+        size: 3,
+        mode: "-rw-r--r--",
+        mode_octal: "0644",
+        uid: 0,
+        gid: 0,
+        owner: "root",
+        group: "root",
+        modified_at: NOW,
+      };
+      await page.locator("#files summary").click();
+      assertEquals((await answer(0, [info])).args, { path: "~/" });
+      const downloading = page.waitForEvent("download");
+      await page.getByRole("button", { name: "<b>a" }).click();
+      await answer(1, info);
+      const { request_id, args } = (await agent.message(2)).params;
+      const url = `${panel.url}/api/clients/transfer/${args.transfer_id}?token=${panel.token}` +
+        `&transfer_token=${args.transfer_token}`;
+      const sent = await fetch(url, { method: "POST", body: "abc" });
+      await sent.body?.cancel();
+      const result = { request_id, ok: true, result: { sent: 3 }, error: "" };
+      await deliverRpc(panel, "agent.file.result", result);
+      const path = await (await downloading).path();
+      assertEquals(await Deno.readTextFile(path), "abc");
+
+      const folder = await Deno.makeTempDir();
+      await Deno.writeTextFile(`${folder}/up`, "xyz");
+      await page.locator("#upload").setInputFiles(`${folder}/up`);
+      const upload = await agent.message(3);
+      assertEquals([upload.params.op, upload.params.args.path], ["upload_stream", "~/up"]);
+      const part = await fetch(
+        `${panel.url}/api/clients/transfer/${upload.params.args.transfer_id}?token=${panel.token}`,
+        { headers: { "x-komari-transfer-token": upload.params.args.transfer_token } },
+      );
+      assertEquals(await part.text(), "xyz");
+      await answer(3, { received: 3, offset: 3 });
+      await answer(4, { received: 0, final: true, offset: 3 });
+      await answer(5, []);
+      assertEquals(panel.state.violations, []);
+      await Deno.remove(folder, { recursive: true });
+    });
+    agent.socket.terminate();
+  } finally {
+    await panel.close();
+  }
+});
+
+Deno.test("answerFileRequest() refuses requests of other pages and without the key", async () => {
+  const panel = await startDemo({ port: 0, remoteControl: true, generation: "1.5" });
+  try {
+    const key = new URL(panel.pageUrl).hash.slice(1);
+    const status = async (headers: Record<string, string>, method = "POST") => {
+      const response = await fetch(`${panel.url}/demo/files/list?path=/`, { method, headers });
+      await response.body?.cancel();
+      return response.status;
+    };
+    const origin = panel.url;
+    assertEquals(await status({ "x-demo-key": key }), 403, "no origin");
+    assertEquals(await status({ "x-demo-key": key, origin: "http://evil.example" }), 403);
+    assertEquals(await status({ "x-demo-key": "wrong", origin }), 403);
+    assertEquals(await status({ origin }), 403);
+    assertEquals(await status({ "x-demo-key": key, origin }, "GET"), 405);
+    assertEquals(await status({ "x-demo-key": key, origin }), 409, "no agent");
   } finally {
     await panel.close();
   }
