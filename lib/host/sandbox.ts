@@ -1,7 +1,10 @@
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
 import { installSeccompFilter } from "./seccomp.ts";
 
-/** Permissions of the runtime that a sealed agent has no use for. */
+/**
+ * Permissions of the runtime that a sealed agent has no use for. It still reads `/etc/hosts` (`read`),
+ * lists interfaces (`sys`), and sets variables for probes through proxies (`env`).
+ */
 const REVOKED = ["run", "ffi", "write", "import"] as const;
 
 /** Walls between code in this process and the rest of the machine. */
