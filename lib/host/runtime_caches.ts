@@ -4,11 +4,15 @@
  */
 const CACHE_NAME = /_cache_v\d+(-(wal|journal))?( \(deleted\))?$/;
 
+/** Passed by value behind a call's true arguments, as in `libc.ts`, so that nothing is compiled. */
+const NO_STUB = { struct: ["u8"] } as const;
+const NO_STUB_VALUE = new Uint8Array(1);
+
 const SYMBOLS = {
-  open: { parameters: ["buffer", "i32"], result: "i32" },
-  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-  mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "isize" },
+  open: { parameters: ["buffer", "i32", NO_STUB], result: "i32" },
+  dup3: { parameters: ["i32", "i32", "i32", NO_STUB], result: "i32" },
+  close: { parameters: ["i32", NO_STUB], result: "i32" },
+  mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64", NO_STUB], result: "isize" },
 } as const;
 
 const O_RDONLY = 0;
@@ -36,9 +40,11 @@ export function makeRuntimeCachesReadOnly(): void {
     for (const [path, numbers] of descriptors) {
       for (const number of numbers) {
         const name = new TextEncoder().encode(`/proc/self/fd/${number}\0`);
-        const reading = open(name, O_RDONLY | O_CLOEXEC);
-        if (reading < 0 || dup3(reading, number, O_CLOEXEC) < 0) throw cannotReplace(path);
-        close(reading);
+        const reading = open(name, O_RDONLY | O_CLOEXEC, NO_STUB_VALUE);
+        if (reading < 0 || dup3(reading, number, O_CLOEXEC, NO_STUB_VALUE) < 0) {
+          throw cannotReplace(path);
+        }
+        close(reading, NO_STUB_VALUE);
       }
     }
     for (const { start, bytes, isWritable, offset, path } of cacheMappings()) {
@@ -46,7 +52,7 @@ export function makeRuntimeCachesReadOnly(): void {
       if (descriptor === undefined) throw cannotReplace(path);
       const protection = PROT_READ | (isWritable ? PROT_WRITE : 0);
       const flags = MAP_PRIVATE | MAP_FIXED;
-      const address = mmap(start, bytes, protection, flags, descriptor, offset);
+      const address = mmap(start, bytes, protection, flags, descriptor, offset, NO_STUB_VALUE);
       if (BigInt(address) !== start) throw cannotReplace(path);
     }
   } finally {
