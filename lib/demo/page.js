@@ -831,19 +831,18 @@ function connectTerminal(url) {
   const closeByUser = () => send('{"type":"close"}');
   const observer = new ResizeObserver(fit);
   let ending = t("The terminal has ended.", "终端已结束。");
-  let hasOutput = false;
   terminal.onData((data) => send(new TextEncoder().encode(data)));
   socket.onmessage = ({ data }) => {
     if (typeof data === "string") {
-      if (data.startsWith("{")) sessionStorage.setItem("terminal", JSON.parse(data).id);
-      else ending = data;
+      const message = data.startsWith("{") ? JSON.parse(data) : { type: "error" };
+      if (message.type === "error") ending = data;
+      if (message.type === "session") sessionStorage.setItem("terminal", message.id);
+      if (message.type === "connected") {
+        setText(byId("remote-word"), "");
+        byId("close-terminal").hidden = false;
+        fit();
+      }
       return;
-    }
-    if (!hasOutput) {
-      hasOutput = true;
-      setText(byId("remote-word"), "");
-      byId("close-terminal").hidden = false;
-      fit();
     }
     terminal.write(new Uint8Array(data));
   };

@@ -119,6 +119,7 @@ function connectTerminal(
   { orders, requestId }: { orders: Orders; requestId: string },
 ): void {
   socket.on("error", () => {});
+  const send = (message: Record<string, string>) => socket.send(JSON.stringify(message), () => {});
   let id: string;
   try {
     id = orders.resumeTerminal(requestId) ?? orders.requestTerminal();
@@ -127,12 +128,15 @@ function connectTerminal(
     socket.close();
     return;
   }
-  socket.send(JSON.stringify({ type: "session", id }), () => {});
+  send({ type: "session", id });
   const terminal = orders.terminal(id);
+  // The screen as it was left.
+  if (terminal.output !== "") socket.send(new TextEncoder().encode(terminal.output), () => {});
   const gone = new AbortController();
   terminal.listen((output) => {
     if (output === undefined) socket.close();
     else if (output.length > 0) socket.send(output, { binary: true }, () => {});
+    else if (terminal.isConnected) send({ type: "connected" });
   }, { signal: gone.signal });
   // A text is a message, such as a resize; keystrokes are binary.
   socket.on("message", (data, isBinary) => {

@@ -35,7 +35,8 @@ Deno.test("answerPageTerminal() connects a terminal between the page and the age
     assertEquals((await shell.message(1)).cols, 80);
     shell.socket.send(new TextEncoder().encode("prompt"));
     assertEquals(await page.message(0), { type: "session", id: request_id });
-    assertEquals(await page.message(1), new TextEncoder().encode("prompt"));
+    assertEquals(await page.message(1), { type: "connected" });
+    assertEquals(await page.message(2), new TextEncoder().encode("prompt"));
     page.socket.terminate();
     assertEquals(await shell.ended(), 1006, "no shell outlives its page");
     agent.socket.terminate();
@@ -49,11 +50,15 @@ Deno.test("answerPageTerminal() resumes a session after a reload, until the user
     await panel.state.until(({ sockets }) => sockets.present === "v2");
     const first = await open(panel, { key, origin: panel.url }).opened();
     const { id } = await first.message(0);
-    first.socket.terminate();
     const terminal = panel.terminal(id);
+    const before = await dial(panel, "terminal", `&id=${id}`).opened();
+    before.socket.send(new TextEncoder().encode("prompt"));
+    await terminal.until(({ output }) => output === "prompt");
+    first.socket.terminate();
     await terminal.until(({ acceptsDial }) => !acceptsDial);
     const second = await open(panel, { key: `${key}&id=${id}`, origin: panel.url }).opened();
     assertEquals((await second.message(0)).id, id);
+    assertEquals(await second.message(1), new TextEncoder().encode("prompt"), "as it was left");
     assertEquals((await agent.message(1)).params, { request_id: id });
     const shell = await dial(panel, "terminal", `&id=${id}`).opened();
     await terminal.until(({ isConnected }) => isConnected);
