@@ -213,7 +213,7 @@ export class Agent {
         this.#withoutNewColumns = true;
         try {
           await send();
-          this.#log.info("The panel takes basic info only without the newer fields");
+          this.#log.info("The panel accepts basic info only without the newer fields");
         } catch {
           this.#withoutNewColumns = false;
           throw error;

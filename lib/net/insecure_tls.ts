@@ -93,7 +93,7 @@ export async function startInsecureTls(
     socket: source.duplex,
     rejectUnauthorized: false,
     ALPNProtocols: protocols,
-    ...(ipFamily(hostname) === undefined ? { servername: hostname } : {}),
+    servername: ipFamily(hostname) === undefined ? hostname : undefined,
   });
   const stream = new NodeSocketStream(socket, source);
   using _ = closeOnAbort(stream, signal);

@@ -131,8 +131,5 @@ function failure(
   reason: string,
   status?: number,
 ): PanelError {
-  return new PanelError(`Cannot ${name}: ${reason}`, {
-    failure: kind,
-    ...(status === undefined ? {} : { status }),
-  });
+  return new PanelError(`Cannot ${name}: ${reason}`, { failure: kind, status });
 }
