@@ -29,15 +29,20 @@ const MAX_HEAD_BYTES = 8 * 1024;
 /** Time for a whole request and its response. */
 const TIMEOUT_MS = 5_000;
 const ACCEPT_RETRY_MS = 1_000;
-/** During an outage no reports are measured: values that are older are measured for the scrape. */
+/** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
 const MAX_AGE_MS = 15_000;
 
 /** Options of {@linkcode MetricsEndpoint.run}; the last two are for tests. */
 export interface MetricsEndpointOptions {
   readonly collectors: Machine["collectors"];
   facts(): MachineFacts;
-  /** Measures; called only if the last report is old. */
+  /**
+   * Measures; called only if the last report is older than 15 s and than two intervals, since no
+   * reports are measured during an outage.
+   */
   takeSnapshot(): Snapshot;
+  /** The shortest interval of reports, in milliseconds. */
+  readonly intervalMs: number;
   readonly nowMs?: () => number;
   readonly timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }
@@ -170,8 +175,11 @@ export class MetricsEndpoint implements Disposable {
     });
   }
 
-  #families({ collectors, facts, takeSnapshot, nowMs = Date.now }: MetricsEndpointOptions) {
-    if (this.#snapshot === undefined || nowMs() - this.#atMs > MAX_AGE_MS) {
+  #families(
+    { collectors, facts, takeSnapshot, intervalMs, nowMs = Date.now }: MetricsEndpointOptions,
+  ): MetricFamily[] {
+    const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
+    if (this.#snapshot === undefined || nowMs() - this.#atMs > maxAgeMs) {
       this.setSnapshot(takeSnapshot(), nowMs());
     }
     const { traffic, disk } = collectors;

@@ -89,6 +89,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       collectors: machine.machine.collectors,
       facts: () => services.facts(),
       takeSnapshot,
+      intervalMs: shortestIntervalMs(config),
       signal: AbortSignal.any([options.signal, ended.signal]),
     });
     const logStart = () => {
@@ -230,10 +231,14 @@ const USUAL_INTERVAL_SECONDS = 3;
 
 /** Age up to which panels share a snapshot: half the shortest interval; 0 for a single panel. */
 function sharedAgeMs(config: Config): number {
-  const panels = panelConfigs(config);
-  if (panels.length === 1) return 0;
-  const intervals = panels.map((panel) => panel.intervalSeconds ?? USUAL_INTERVAL_SECONDS);
-  return Math.min(...intervals) * 500;
+  return config.furtherPanels.length === 0 ? 0 : shortestIntervalMs(config) / 2;
+}
+
+function shortestIntervalMs(config: Config): number {
+  const intervals = panelConfigs(config).map((panel) =>
+    panel.intervalSeconds ?? USUAL_INTERVAL_SECONDS
+  );
+  return Math.min(...intervals) * 1000;
 }
 
 /**

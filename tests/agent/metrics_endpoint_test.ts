@@ -18,7 +18,7 @@ class World implements AsyncDisposable {
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor() {
+  constructor(intervalMs = 3_000) {
     const host = new FakeMachine("debian-vm");
     const machine = openLinuxMachine(host, new KernelLookup(host), {
       ...{ includeNics: [], excludeNics: [], includeMountPoints: [] },
@@ -31,6 +31,7 @@ class World implements AsyncDisposable {
         this.snapshots++;
         return takeSnapshot(machine.collectors);
       },
+      intervalMs,
       nowMs: () => this.nowMs,
       timers: this.clock,
     };
@@ -80,6 +81,16 @@ Deno.test("MetricsEndpoint measures for a scrape only if the last report is old"
   const text = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 2);
   assertMatch(text, /^komari_measured_timestamp_seconds 1015\.001$/m);
+});
+
+Deno.test("MetricsEndpoint does not measure between reports that are far apart", async () => {
+  await using world = new World(60_000);
+  world.nowMs += 120_000;
+  await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
+  assertEquals(world.snapshots, 1);
+  world.nowMs += 1;
+  await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
+  assertEquals(world.snapshots, 2);
 });
 
 Deno.test("MetricsEndpoint refuses everything else", async () => {
