@@ -16,7 +16,7 @@ import type { PanelState } from "./panel_state.ts";
 import type { Registry } from "./registry.ts";
 import { answerRpc } from "./rpc.ts";
 
-/** What an answer depends on. */
+/** Everything that an answer depends on. */
 export interface ApiContext {
   readonly registry: Registry;
   readonly state: PanelState;
@@ -24,7 +24,7 @@ export interface ApiContext {
   readonly node: PanelNode;
   readonly orders: Orders;
   readonly generation: Generation;
-  /** How long a pull waits for events. */
+  /** Time that a pull waits for events. */
   readonly pullWaitMs: number;
   /** Whether the panel lacks the newer columns of basic info. */
   readonly lacksNewerColumns: boolean;

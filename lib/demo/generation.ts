@@ -17,9 +17,9 @@ export interface Generation {
    * cores, demands every size, and refuses results that are empty or have no valid time.
    */
   readonly isLegacy: boolean;
-  /** How long a report by POST keeps a node online. */
+  /** Time that a report keeps a node online. */
   readonly presenceMs: number;
-  /** A WebSocket is dropped after so long without a data frame. */
+  /** Time without a data frame after which a WebSocket is dropped. */
   readonly dataTimeoutMs: number;
   /** Whether control pings count as data frames. */
   readonly acceptsPings: boolean;

@@ -14,9 +14,9 @@ import type { NodeSocket, PanelNode } from "./node.ts";
 import { answerRpc } from "./rpc.ts";
 import { parseWireObject, stringIn, writeWireJson } from "./wire_json.ts";
 
-/** What a WebSocket of the node needs. */
+/** Everything that a WebSocket of the node needs. */
 export type NodeSocketContext = Omit<ApiContext, "lacksNewerColumns" | "fault"> & {
-  /** The panel drops a WebSocket after so long without data. */
+  /** Time without data after which the panel drops a WebSocket. */
   readonly dataTimeoutMs: number;
 };
 

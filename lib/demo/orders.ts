@@ -13,7 +13,7 @@ import type { PanelNode } from "./node.ts";
 import { TerminalSession } from "./terminal_session.ts";
 import type { WireValue } from "./wire_json.ts";
 
-/** The panel waits so long for the agent's configuration. */
+/** Time that the panel waits for the agent's configuration. */
 const CONFIG_TIMEOUT_MS = 20_000;
 
 /** Sends orders to the node and keeps its terminals. */

@@ -24,7 +24,7 @@ const MAX_PENDING_BYTES = 4 * 1024 * 1024;
 const MAX_RESULT_CHARACTERS = 64 * 1024;
 const VIOLATIONS_SHOWN = 20;
 
-/** What the page needs to know before it gets its first event. */
+/** Settings of the page that hold before its first event. */
 export interface PageSettings {
   readonly remoteControl: boolean;
   readonly language: "en" | "zh";

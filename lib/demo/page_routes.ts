@@ -19,7 +19,7 @@ import type { PanelState } from "./panel_state.ts";
 import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts";
 import { parseWireObject, stringIn } from "./wire_json.ts";
 
-/** What the answers to the page need. */
+/** Everything that an answer to the page depends on. */
 export interface PageContext {
   readonly state: PanelState;
   readonly orders: Orders;

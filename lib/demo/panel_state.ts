@@ -137,7 +137,7 @@ export class PanelState {
   readonly #violations: Violation[] = [];
   readonly #calls: Call[] = [];
   readonly #logLines: LogLine[] = [];
-  /** How long a report keeps the node online, in milliseconds. */
+  /** Time that a report keeps the node online, in milliseconds. */
   readonly presenceMs: number;
   readonly #listeners = new Subscribers<StateChange>();
   #tasks: readonly WireTask[] = [];

@@ -59,7 +59,7 @@ function reply(
   return { status, body: `{"jsonrpc":"2.0",${name}${rest}}`, isSentOverSocket: hasId };
 }
 
-/** What an answer depends on. */
+/** Everything that an answer depends on. */
 export interface RpcContext {
   readonly by: "v2 post" | "v2 websocket";
   readonly atMs: number;
@@ -72,7 +72,7 @@ export interface RpcContext {
   readonly lacksNewerColumns: boolean;
   /** The fault that affects the message. */
   readonly fault?: Fault | undefined;
-  /** How long a pull waits for events. */
+  /** Time that a pull waits for events. */
   readonly pullWaitMs: number;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;

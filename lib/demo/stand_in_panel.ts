@@ -101,9 +101,9 @@ export interface StandInPanelOptions {
   readonly remoteControl?: boolean;
   /** Language of the page; English by default. */
   readonly language?: "en" | "zh";
-  /** How long a pull waits for events; 25 s by default. */
+  /** Time that a pull waits for events; 25 s by default. */
   readonly pullWaitMs?: number;
-  /** How long a WebSocket may send no data; by default as long as the generation permits. */
+  /** Time that a WebSocket may send no data; by default that of the generation. */
   readonly dataTimeoutMs?: number;
   /** Closes the panel when it aborts. */
   readonly signal?: AbortSignal;

@@ -14,7 +14,7 @@ import { readHead, type RequestHead } from "./http_request.ts";
 import { type NodeSocketContext, serveNodeSocket } from "./node_socket.ts";
 import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts";
 
-/** What the answer to an upgrade request depends on. */
+/** Everything that the answer to an upgrade request depends on. */
 export interface UpgradeContext {
   readonly node: NodeSocketContext;
   readonly transfers: TransferRegistry;

@@ -297,3 +297,23 @@ Deno.test("a node of a panel 1.4 is offline at once when its WebSocket of v1 end
     await panel.state.until(({ sockets }) => sockets.present === undefined);
     assert(!panel.isOnline);
   }));
+
+Deno.test("a session of a terminal ends after five minutes without a browser", async () => {
+  using time = new FakeTime();
+  await withPanel("1.5", async (panel) => {
+    const socket = await dial(panel, "v2").opened();
+    const id = panel.requestTerminal();
+    const agent = await dial(panel, "terminal", `&id=${id}`).opened();
+    const terminal = panel.terminal(id);
+    await terminal.until(({ isConnected }) => isConnected);
+    socket.socket.terminate();
+    await time.pass(6 * 60_000, { stepMs: 5_000 });
+    assert(terminal.isConnected, "one that is connected does not end");
+    terminal.detachBrowser();
+    await agent.ended();
+    await time.pass(5 * 60_000 - 100, { stepMs: 5_000 });
+    assert(!terminal.isOver);
+    await time.pass(200, { stepMs: 100 });
+    assert(terminal.isOver);
+  });
+});
