@@ -45,8 +45,8 @@ export class BackgroundServices {
   /** Continues after the seal: look-ups below /proc and /sys go through the helper shell now. */
   onSealed(sandbox: Sandbox | undefined): void {
     this.#health?.setSandbox(sandbox === undefined ? "not sealed" : describeSandbox(sandbox));
-    const { tree, machine: { gpu } } = this.#machine;
-    tree.useShell(this.#shell);
+    const { lookup, machine: { gpu } } = this.#machine;
+    lookup.useShell(this.#shell);
     gpu?.nvidia.useNvidiaSmi(async () => await this.#shell?.nvidiaSmi());
   }
 

@@ -50,7 +50,7 @@ export function describeSandbox({ kernelError }: Sandbox): string {
  * @throws {Error} When the kernel does not take it.
  */
 export function sealByKernel(): void {
-  if (Deno.build.os !== "linux") throw new Error(`${Deno.build.os} has no seccomp filters`);
+  if (Deno.build.os !== "linux") throw new Error("macOS has no seccomp filters");
   makeRuntimeCachesReadOnly();
   installSeccompFilter();
 }

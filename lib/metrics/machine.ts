@@ -67,7 +67,11 @@ export function networkFolder(proc: string): string {
 }
 
 /** Opens all files that reports need, so that the process can be sealed afterwards. */
-export function openLinuxMachine(host: Host, tree: KernelLookup, options: MachineOptions): Machine {
+export function openLinuxMachine(
+  host: Host,
+  lookup: KernelLookup,
+  options: MachineOptions,
+): Machine {
   const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
   const stat = host.open(`${proc}/stat`);
@@ -92,7 +96,7 @@ export function openLinuxMachine(host: Host, tree: KernelLookup, options: Machin
       load: sourceCollector(required(`${proc}/loadavg`), parseLoadavg),
       traffic: new NetworkCollector(
         required(`${network}/dev`),
-        (name) => tree.interfaceTraits(name),
+        (name) => lookup.interfaceTraits(name),
         { globs, monotonicMs: () => host.monotonicMs() },
       ),
       connections: new ConnectionCollector(
@@ -100,7 +104,7 @@ export function openLinuxMachine(host: Host, tree: KernelLookup, options: Machin
         host.open(`${network}/sockstat6`),
       ),
       uptime: sourceCollector(required(`${proc}/uptime`), parseUptime),
-      processes: new ProcessCollector(host, () => tree.processCount()),
+      processes: new ProcessCollector(host, () => lookup.processCount()),
       gpus: gpu?.collectors.map((collector) => ({ subject: collector.subject, collector })),
     },
     gpu,
@@ -118,7 +122,7 @@ export function openLinuxMachine(host: Host, tree: KernelLookup, options: Machin
 /** An opened machine and its owners. */
 export interface OpenedMachine {
   readonly host: Pick<Host, "roots" | "interfaceAddresses" | "monotonicMs">;
-  readonly tree: Pick<KernelLookup, "useShell">;
+  readonly lookup: Pick<KernelLookup, "useShell">;
   readonly machine: Machine;
   /** Stops the programs that were started to measure. */
   close?(): Promise<void>;

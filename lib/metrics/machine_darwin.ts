@@ -150,7 +150,7 @@ export async function openMac(config: Config, arch: string): Promise<OpenedMachi
     const machine = await openDarwinMachine(host, shell, { ...config, arch });
     return {
       host: { ...host, roots: { proc: "/proc", sys: "/sys", root: "/" } },
-      tree: { useShell() {} },
+      lookup: { useShell() {} },
       machine,
       close: () => shell.close(),
     };

@@ -36,8 +36,8 @@ export async function openMachine(
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`);
   }
-  const tree = new KernelLookup(host);
-  return { host, tree, machine: openLinuxMachine(host, tree, { ...config, arch }) };
+  const lookup = new KernelLookup(host);
+  return { host, lookup, machine: openLinuxMachine(host, lookup, { ...config, arch }) };
 }
 
 /**

@@ -106,7 +106,7 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
 Deno.test("describeSandbox() names the walls, and why one is missing", () => {
   assertEquals(describeSandbox({ kernelError: undefined }), "sealed by the kernel and the runtime");
   assertEquals(
-    describeSandbox({ kernelError: "darwin has no seccomp filters" }),
-    "sealed by the runtime only: darwin has no seccomp filters",
+    describeSandbox({ kernelError: "macOS has no seccomp filters" }),
+    "sealed by the runtime only: macOS has no seccomp filters",
   );
 });
