@@ -1,4 +1,4 @@
-import { openRegularFile } from "./regular_file.ts";
+import { openWritableFile } from "./writable_file.ts";
 
 /** The file's name in one of the runtime folders. */
 export const HEALTH_FILE = "health";
@@ -168,7 +168,7 @@ function openOwn(folder: string, path: string): Deno.FsFile | undefined {
     const { isDirectory, isSymlink, uid, mode } = Deno.lstatSync(folder);
     if (!isDirectory || isSymlink || uid !== Deno.uid()) return undefined;
     if (((mode ?? 0) & 0o022) !== 0) return undefined;
-    return openRegularFile(path, { mode: 0o644 });
+    return openWritableFile(path, { mode: 0o644 });
   } catch {
     return undefined;
   }

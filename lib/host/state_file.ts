@@ -1,5 +1,5 @@
 import { syncFolder } from "./atomic_write.ts";
-import { openRegularFile } from "./regular_file.ts";
+import { openWritableFile } from "./writable_file.ts";
 import { SlotFile } from "./slot_file.ts";
 
 /** A state that was read. */
@@ -70,7 +70,7 @@ export class StateFile<T> implements Disposable {
       const isDamaged = content.value === undefined && content.problems.length > 0;
       if (isDamaged) await this.#setAside();
       const isNew = !exists(this.path);
-      this.#slots ??= new SlotFile(openRegularFile(this.path, { mode: 0o600 }));
+      this.#slots ??= new SlotFile(openWritableFile(this.path, { mode: 0o600 }));
       if (isNew) await syncFolder(this.folder);
       const { text } = this.#slots.read();
       const older = text === undefined && !isDamaged ? this.#olderText() : undefined;

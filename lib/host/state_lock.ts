@@ -1,4 +1,4 @@
-import { openRegularFile } from "./regular_file.ts";
+import { openWritableFile } from "./writable_file.ts";
 
 /**
  * A lock of a folder, for one process at a time.
@@ -23,7 +23,7 @@ export class FolderLock implements Disposable {
   static open(folder: string, { name = "lock" }: { name?: string } = {}): FolderLock {
     try {
       Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-      return new FolderLock(openRegularFile(`${folder}/${name}`, { mode: 0o600 }));
+      return new FolderLock(openWritableFile(`${folder}/${name}`, { mode: 0o600 }));
     } catch (cause) {
       throw new Error(`Cannot use the folder ${folder}`, { cause });
     }

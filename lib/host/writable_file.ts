@@ -6,7 +6,7 @@
  *
  * @throws {Error} When it can't be opened, or something else lies there.
  */
-export function openRegularFile(path: string, { mode }: { mode: number }): Deno.FsFile {
+export function openWritableFile(path: string, { mode }: { mode: number }): Deno.FsFile {
   const file = openExisting(path) ?? openNew(path, mode);
   const { isFile, dev, ino } = file.statSync();
   const named = Deno.lstatSync(path);
