@@ -128,7 +128,6 @@ export async function testResumedTerminal(
     };
     await panel.state.until(isRefused, options);
     panel.terminal(gone).end();
-    assertEquals(agent.lines("warning").filter((line) => line.includes("erminal")), []);
   });
 }
 

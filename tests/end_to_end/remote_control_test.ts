@@ -29,6 +29,8 @@ Deno.test({
       await until(panel, ({ commandResults }) => {
         return commandResults.some(({ value }) => value.taskId === id);
       });
+      // A terminal whose user has gone is no reason to warn.
+      assertEquals(agent.lines(" warning ").filter((line) => line.includes("Terminal")), []);
       const refusals = agent.lines("Refused to switch to version");
       assertEquals(refusals.length, 1, agent.output);
       assertMatch(refusals[0] ?? "", / warning +remote: .*"latest": .*sources?/);
