@@ -22,7 +22,7 @@ const ROOT = "komari-agent";
 export type LogRoom = "agent" | "net" | "panel" | "probe" | "remote" | "update";
 
 /** The rooms whose lines a panel or the network can cause. */
-const LIMITED_ROOMS: ReadonlySet<string> = new Set<LogRoom>(["panel", "probe", "remote"]);
+const LIMITED_ROOMS: ReadonlySet<string> = new Set<LogRoom>(["net", "panel", "probe", "remote"]);
 /** Lines of these rooms in any minute, for each panel; with one line that some were dropped. */
 const LINES_PER_MINUTE = 6;
 const ERRORS_PER_MINUTE = 2;
