@@ -1,0 +1,24 @@
+import { assertEquals } from "@std/assert";
+import type { Fault } from "../../../lib/demo/fault.ts";
+import { testRemoteFiles, testResumedTerminal } from "../../end_to_end/remote_control.ts";
+import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
+
+// What the fast tests do with a panel of main, on the panels and transports that they leave out.
+
+const BLOCKED: Fault = { name: "upgrade-403", calls: ["upgrade"] };
+
+for (const generation of ["1.5", "main"] as const) {
+  for (const fault of [undefined, BLOCKED]) {
+    const how = fault === undefined ? "" : " while WebSockets for reports are blocked";
+    Deno.test(`files and resumed terminals work with a panel ${generation}${how}`, async () => {
+      const setup = { panel: { generation, fault }, args: [REMOTE_CONTROL] };
+      await withAgent(setup, async (panel, agent) => {
+        await agent.says("First report accepted");
+        await testResumedTerminal(panel, agent);
+        await testRemoteFiles(panel);
+        const by = fault === undefined ? "v2 websocket" : "v2 post";
+        assertEquals(panel.state.reports.at(-1)?.by, by);
+      });
+    });
+  }
+}
