@@ -19,7 +19,7 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const { print, signal } = context;
   const options = { ...supportedPlatform(), signal, onToken() {} };
   if (config.fault === "help") {
-    print(`${describeFaults()}\n`);
+    print(`${describeFaults(config.language)}\n`);
     return 0;
   }
   const panel = await startDemo({

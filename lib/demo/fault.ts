@@ -10,36 +10,120 @@ import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { UsageError } from "../config/usage_error.ts";
 
-/** The effect of each fault, in one line. */
+/** The effect of each fault, in one line of each language. */
 export const faults = {
-  "refuse": "refuses connections, like a panel that is down",
-  "status-500": "answers every call with 500 and an empty body",
-  "502-html": "answers every call with 502 and a proxy's page",
-  "html-200": "answers every call with 200 and a page, like a wrong address",
-  "401": "refuses the token",
-  "404-install": "answers every call with 404, like a panel that is not set up",
-  "302-login": "redirects every call to a login page",
-  "hang": "accepts every call and never answers",
-  "close": "closes the connection without an answer",
-  "slow": "answers every call 4 seconds late",
-  "no-extra-columns": "refuses basic info with the fields that old panels don't have",
-  "reset": "resets every connection without an answer",
-  "mute": "accepts WebSockets and never sends anything; calls by POST work",
-  "mute-all": "accepts every connection, never answers and never closes it",
-  "upgrade-400": "answers WebSocket upgrades with 400",
-  "upgrade-403": "answers WebSocket upgrades with 403, as some proxies do",
-  "upgrade-404": "answers WebSocket upgrades with 404",
-  "upgrade-405": "answers WebSocket upgrades with 405",
-  "upgrade-429": "answers WebSocket upgrades with 429",
-  "upgrade-502": "answers WebSocket upgrades with 502 and a proxy's page",
-  "upgrade-520": "answers WebSocket upgrades with 520 and a proxy's page",
-  "upgrade-html": "answers WebSocket upgrades with 200 and a page",
-  "upgrade-302": "redirects WebSocket upgrades to a login page",
-  "upgrade-hang": "accepts WebSocket upgrades and never answers them",
-  "close-after-upgrade": "closes each WebSocket as soon as it is open",
-  "drop-mid-frame": "closes each WebSocket in the middle of a frame",
-  "rpc-32601": "answers every message of v2 with the error -32601, unknown method",
-  "rpc-32000": "answers every message of v2 with the error -32000, could not save",
+  "refuse": {
+    en: "refuses connections, like a panel that is down",
+    zh: "拒绝连接，如同面板已停止",
+  },
+  "status-500": {
+    en: "answers every call with 500 and an empty body",
+    zh: "对每个请求返回 500 和空内容",
+  },
+  "502-html": {
+    en: "answers every call with 502 and a proxy's page",
+    zh: "对每个请求返回 502 和代理的页面",
+  },
+  "html-200": {
+    en: "answers every call with 200 and a page, like a wrong address",
+    zh: "对每个请求返回 200 和网页，如同地址错误",
+  },
+  "401": {
+    en: "refuses the token",
+    zh: "拒绝令牌",
+  },
+  "404-install": {
+    en: "answers every call with 404, like a panel that is not set up",
+    zh: "对每个请求返回 404，如同面板尚未安装",
+  },
+  "302-login": {
+    en: "redirects every call to a login page",
+    zh: "把每个请求重定向到登录页",
+  },
+  "hang": {
+    en: "accepts every call and never answers",
+    zh: "接受每个请求，但从不回复",
+  },
+  "close": {
+    en: "closes the connection without an answer",
+    zh: "不回复就关闭连接",
+  },
+  "slow": {
+    en: "answers every call 4 seconds late",
+    zh: "对每个请求晚 4 秒回复",
+  },
+  "no-extra-columns": {
+    en: "refuses basic info with the fields that old panels don't have",
+    zh: "拒绝含有旧面板没有的字段的基本信息",
+  },
+  "reset": {
+    en: "resets every connection without an answer",
+    zh: "不回复就重置每个连接",
+  },
+  "mute": {
+    en: "accepts WebSockets and never sends anything; calls by POST work",
+    zh: "接受 WebSocket，但从不发送任何内容；POST 正常",
+  },
+  "mute-all": {
+    en: "accepts every connection, never answers and never closes it",
+    zh: "接受每个连接，从不回复，也从不关闭",
+  },
+  "upgrade-400": {
+    en: "answers WebSocket upgrades with 400",
+    zh: "对 WebSocket 升级返回 400",
+  },
+  "upgrade-403": {
+    en: "answers WebSocket upgrades with 403, as some proxies do",
+    zh: "对 WebSocket 升级返回 403，如同某些代理",
+  },
+  "upgrade-404": {
+    en: "answers WebSocket upgrades with 404",
+    zh: "对 WebSocket 升级返回 404",
+  },
+  "upgrade-405": {
+    en: "answers WebSocket upgrades with 405",
+    zh: "对 WebSocket 升级返回 405",
+  },
+  "upgrade-429": {
+    en: "answers WebSocket upgrades with 429",
+    zh: "对 WebSocket 升级返回 429",
+  },
+  "upgrade-502": {
+    en: "answers WebSocket upgrades with 502 and a proxy's page",
+    zh: "对 WebSocket 升级返回 502 和代理的页面",
+  },
+  "upgrade-520": {
+    en: "answers WebSocket upgrades with 520 and a proxy's page",
+    zh: "对 WebSocket 升级返回 520 和代理的页面",
+  },
+  "upgrade-html": {
+    en: "answers WebSocket upgrades with 200 and a page",
+    zh: "对 WebSocket 升级返回 200 和网页",
+  },
+  "upgrade-302": {
+    en: "redirects WebSocket upgrades to a login page",
+    zh: "把 WebSocket 升级重定向到登录页",
+  },
+  "upgrade-hang": {
+    en: "accepts WebSocket upgrades and never answers them",
+    zh: "接受 WebSocket 升级，但从不回复",
+  },
+  "close-after-upgrade": {
+    en: "closes each WebSocket as soon as it is open",
+    zh: "WebSocket 一打开就关闭",
+  },
+  "drop-mid-frame": {
+    en: "closes each WebSocket in the middle of a frame",
+    zh: "在帧的中途关闭 WebSocket",
+  },
+  "rpc-32601": {
+    en: "answers every message of v2 with the error -32601, unknown method",
+    zh: "对 v2 的每条消息返回错误 -32601（未知方法）",
+  },
+  "rpc-32000": {
+    en: "answers every message of v2 with the error -32000, could not save",
+    zh: "对 v2 的每条消息返回错误 -32000（无法保存）",
+  },
 } as const;
 
 /** The name of a fault in the table. */
@@ -112,8 +196,8 @@ export function parseFault(name: string): NamedFault {
 }
 
 /** Lists the table, one line per fault. */
-export function describeFaults(): string {
-  return faultNames().map((name) => `${name.padEnd(21)}${faults[name]}`).join("\n");
+export function describeFaults(language: "en" | "zh"): string {
+  return faultNames().map((name) => `${name.padEnd(21)}${faults[name][language]}`).join("\n");
 }
 
 /** Whether a fault affects a call; `undefined` stands for any other path. */

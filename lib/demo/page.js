@@ -669,12 +669,12 @@ function showFault() {
     );
   }
   choice.value = model.fault;
-  const meaning = model.faults.find(([name]) => name === model.fault)?.[1];
+  const [, english, chinese] = model.faults.find(([name]) => name === model.fault) ?? [];
   setText(
     byId("fault-word"),
-    meaning === undefined
+    english === undefined
       ? t("The panel behaves well.", "面板工作正常。")
-      : `The panel ${meaning}.`,
+      : t(`The panel ${english}.`, `面板${chinese}。`),
   );
 }
 
@@ -714,9 +714,22 @@ function showPresence() {
   document.title = `${words[presence]} – Komari agent`;
 }
 
+/** Keeps the log at its last line, unless its reader has scrolled up. */
+function followLog() {
+  const log = byId("log");
+  let follows = true;
+  log.addEventListener("scrollend", () => {
+    follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  });
+  const scrollToEnd = () => {
+    if (follows) log.scrollTop = log.scrollHeight;
+  };
+  new ResizeObserver(scrollToEnd).observe(log);
+  new MutationObserver(scrollToEnd).observe(log, { childList: true });
+}
+
 function showLog() {
   const log = byId("log");
-  const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const lines = model.log.map(({ atMs, line }) => {
     // The log's own time is of no use beside others of the page.
     const text = line.replace(/^\S*\d\d:\d\d:\d\d\S* +/, "");
@@ -726,7 +739,6 @@ function showLog() {
     ]);
   });
   if (lines.length > 0) log.replaceChildren(...lines);
-  if (isAtEnd) log.scrollTop = log.scrollHeight;
 }
 
 /* Remote control and faults */
@@ -1032,6 +1044,7 @@ buildTiles();
 buildPlots();
 buildMachine();
 buildRemoteControl();
+followLog();
 showPlots();
 
 const events = new EventSource("/demo/events");

@@ -116,7 +116,7 @@ function wholeState(state: PanelState): unknown {
     basicInfo: state.columns,
     tasks: state.tasks,
     fault: state.fault?.name ?? "",
-    faults: faultNames().map((name) => [name, faults[name]]),
+    faults: faultNames().map((name) => [name, faults[name].en, faults[name].zh]),
     violations: state.violations.slice(-VIOLATIONS_SHOWN),
     counts: state.counts,
     // A command may have ended before the page was connected.

@@ -15,9 +15,11 @@ Deno.test("parseFault() lists the known names when there is no such fault", () =
 });
 
 Deno.test("describeFaults() has one line per fault", () => {
-  const lines = describeFaults().split("\n");
-  assertEquals(lines.length, Object.keys(faults).length);
-  for (const line of lines) assert(/^\S+ +\S/.test(line) && line.length <= 100, line);
+  for (const language of ["en", "zh"] as const) {
+    const lines = describeFaults(language).split("\n");
+    assertEquals(lines.length, Object.keys(faults).length);
+    for (const line of lines) assert(/^\S+ +\S/.test(line) && line.length <= 100, line);
+  }
 });
 
 Deno.test("affects() is limited to the calls that are named", () => {

@@ -305,6 +305,8 @@ browserTest(
 browserTest("the page runs a command and a terminal under its strict policy", async () => {
   const panel = await startDemo({ port: 0, remoteControl: true, dataTimeoutMs: 600_000 });
   try {
+    // No probes are ordered in between.
+    panel.state.tasks = [];
     const agent = await dial(panel, "v2").opened();
     await panel.state.until(({ sockets }) => sockets.present === "v2");
     await withPage(panel, { width: 390, colorScheme: "dark" }, async (page) => {
@@ -417,6 +419,9 @@ browserTest("the page is in Chinese on demand", async () => {
       await reportSome(panel);
       await page.getByText("在线").waitFor();
       const text = await page.locator("body").innerText();
+      await panel.setFault({ name: "slow" });
+      await page.locator("#developers summary").click();
+      await page.getByText("面板对每个请求晚 4 秒回复。").waitFor();
       const english = text.replace(/\S*[\d/.]\S*/g, "").match(
         /\b(Now|Memory|Disk|Lost|ago|used)\b/,
       );
@@ -443,6 +448,8 @@ browserTest("the page lists, downloads and uploads files", async () => {
     dataTimeoutMs: 600_000,
   });
   try {
+    // No probes are ordered in between.
+    panel.state.tasks = [];
     const agent = await dial(panel, "v2").opened();
     await panel.state.until(({ sockets }) => sockets.present === "v2");
     await withPage(panel, { width: 800, colorScheme: "light" }, async (page) => {
