@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { describeSandbox, type Sandbox, sealProcess as sealThisProcess } from "../host/sandbox.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
-import { Sampler } from "../metrics/snapshot.ts";
+import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import type { OutcomeListener } from "../panel/outages.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
@@ -223,9 +223,6 @@ function requireSealable(config: Config): void {
   }
 }
 
-/** A first snapshot that is older than this is taken again. */
-const FIRST_SNAPSHOT_MAX_AGE_MS = 1_000;
-
 /** The interval that a snapshot's age is judged by where none is set. */
 const USUAL_INTERVAL_SECONDS = 3;
 
@@ -239,26 +236,4 @@ function shortestIntervalMs(config: Config): number {
     panel.intervalSeconds ?? USUAL_INTERVAL_SECONDS
   );
   return Math.min(...intervals) * 1000;
-}
-
-/**
- * Takes the first snapshot now, and gives it when it is asked for soon: a second one right behind it
- * would measure speeds over a few milliseconds. Later ones are given again up to `maxAgeMs`, so that
- * several panels cost one look at the machine.
- */
-export function shareSnapshots(
-  sample: () => Snapshot,
-  { monotonicMs, maxAgeMs }: { monotonicMs: () => number; maxAgeMs: number },
-): () => Snapshot {
-  let latest = sample();
-  let takenAtMs = monotonicMs();
-  let isFirst = true;
-  return () => {
-    const limitMs = isFirst ? Math.max(FIRST_SNAPSHOT_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
-    isFirst = false;
-    if (monotonicMs() - takenAtMs < limitMs) return latest;
-    latest = sample();
-    takenAtMs = monotonicMs();
-    return latest;
-  };
 }

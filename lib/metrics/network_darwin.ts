@@ -4,7 +4,7 @@ import type { Traffic } from "../types.ts";
 import type { InterfaceGlobs } from "./interface_filter.ts";
 import { type InterfaceStatus, NetworkCollector } from "./network.ts";
 import type { PolledCommand } from "./polled_command.ts";
-import type { TrafficTotal } from "./traffic_total.ts";
+import type { TrafficTotal } from "./network.ts";
 
 /** Interface names of Ethernet and Wi-Fi (`en`) and FireWire (`fw`) drivers. */
 const DEVICES = /^(?:en|fw)\d+$/;

@@ -196,3 +196,28 @@ export class Sampler {
     this.#failing = failing;
   }
 }
+
+/** A first snapshot that is older than this is taken again. */
+const FIRST_SNAPSHOT_MAX_AGE_MS = 1_000;
+
+/**
+ * Takes the first snapshot now, and gives it when it is asked for soon: a second one right behind it
+ * would measure speeds over a few milliseconds. Later ones are given again up to `maxAgeMs`, so that
+ * several panels cost one look at the machine.
+ */
+export function shareSnapshots(
+  sample: () => Snapshot,
+  { monotonicMs, maxAgeMs }: { monotonicMs: () => number; maxAgeMs: number },
+): () => Snapshot {
+  let latest = sample();
+  let takenAtMs = monotonicMs();
+  let isFirst = true;
+  return () => {
+    const limitMs = isFirst ? Math.max(FIRST_SNAPSHOT_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
+    isFirst = false;
+    if (monotonicMs() - takenAtMs < limitMs) return latest;
+    latest = sample();
+    takenAtMs = monotonicMs();
+    return latest;
+  };
+}

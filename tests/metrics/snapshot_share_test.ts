@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { shareSnapshots } from "../../lib/agent/run_agent.ts";
+import { shareSnapshots } from "../../lib/metrics/snapshot.ts";
 import type { Snapshot } from "../../lib/types.ts";
 
 /** Snapshots that tell which they are by their uptime, and a clock that stands still. */
