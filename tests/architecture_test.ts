@@ -169,11 +169,17 @@ function withoutRenames(code: string): string {
   return code.replace(/^(import|export) [^;]*?from/gm, "from");
 }
 
+Deno.test("programs are started in host/ alone", () => {
+  const starters = files.filter((file) => /\bDeno\.Command\(|child_process/.test(codeOf(file)));
+  assertEquals(starters.filter(({ name }) => !name.startsWith("host/")), []);
+  assert(starters.length > 0);
+});
+
 Deno.test("the token leaves the process by one function", () => {
   const writers = files.filter(({ name, text }) =>
     !name.startsWith("demo/") && /[?&`]token=|\btoken, \.\.\.query/.test(text)
   );
-  assertEquals(writers.map(({ name }) => name), ["panel/node_url.ts"]);
+  assertEquals(writers.map(({ name }) => name), ["panel/authenticated_url.ts"]);
 });
 
 Deno.test("no module keeps state of its own", () => {

@@ -22,7 +22,7 @@ import { ipFamily } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, type CheckResult, result } from "./checks.ts";
-import { nodeUrl } from "../panel/node_url.ts";
+import { authenticatedUrl } from "../panel/authenticated_url.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** A method that no panel has. */
@@ -432,7 +432,7 @@ class PanelCheck {
     const response = await withTimeout((signal) =>
       this.#client.request({
         method,
-        url: query === undefined ? nodeUrl(this.#config, path) : endpoint + path + query,
+        url: query === undefined ? authenticatedUrl(this.#config, path) : endpoint + path + query,
         headers: [
           ["user-agent", USER_AGENT],
           ...headers,

@@ -8,7 +8,7 @@ import {
 import { parseTaskList, type TaskList } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
-import { nodeUrl, type PanelAccess } from "./node_url.ts";
+import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
 /** The panel may take 5 s for basic info, since it looks up the country. */
 const BASIC_INFO_TIMEOUT_MS = 20_000;
@@ -103,7 +103,7 @@ export class ClientV1 {
   ): PanelCall {
     return {
       name: `${verb} (${method} /api/clients/${path})`,
-      url: nodeUrl(this.#access, `/api/clients/${path}`),
+      url: authenticatedUrl(this.#access, `/api/clients/${path}`),
       method,
       headers: [
         ["accept", "application/json"],

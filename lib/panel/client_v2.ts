@@ -8,7 +8,7 @@ import {
 } from "./http_exchange.ts";
 import { encodeRpcCall, type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
-import { nodeUrl, type PanelAccess } from "./node_url.ts";
+import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
 const PATH = "/api/clients/v2/rpc";
 
@@ -124,7 +124,7 @@ export class ClientV2 {
     const isCompressed = typeof body !== "string";
     const call: PanelCall = {
       name: `send ${request.method} (POST ${PATH})`,
-      url: nodeUrl(this.#access, PATH),
+      url: authenticatedUrl(this.#access, PATH),
       method: "POST",
       headers: [
         ["content-type", "application/json"],

@@ -3,7 +3,7 @@ import { DialError, ResponseError } from "../net/errors.ts";
 import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
 import { connectionError, statusError, timeoutError } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
-import { nodeUrl, type PanelAccess } from "./node_url.ts";
+import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
 /** A transfer that the panel has opened, for one use. */
 export interface TransferTicket {
@@ -59,7 +59,7 @@ export class FileTransferClient {
     const name = `${source ? "send" : "receive"} a part of a file (POST ${path})`;
     const request = {
       method: "POST",
-      url: nodeUrl(this.#access, path),
+      url: authenticatedUrl(this.#access, path),
       headers: [
         ...headers,
         ["x-komari-transfer-token", token],

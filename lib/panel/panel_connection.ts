@@ -14,7 +14,7 @@ import { type OutcomeListener, PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireCommandResult, WireFileResult } from "./protocol.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
-import type { PanelAccess } from "./node_url.ts";
+import type { PanelAccess } from "./authenticated_url.ts";
 
 /** The connection to one panel: its clients, and the link that reports are sent by. */
 export class PanelConnection {

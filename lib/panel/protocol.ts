@@ -224,7 +224,6 @@ export function toWireCommandResult(result: CommandResult): WireCommandResult {
   };
 }
 
-/** Joins the descriptions of failures, with a bounded length. */
 /** Names values beyond what the panel or its numbers can hold, which are cut. */
 function cutValues({ load, traffic }: Snapshot): string[] {
   const cut: string[] = [];
@@ -235,6 +234,7 @@ function cutValues({ load, traffic }: Snapshot): string[] {
   return cut;
 }
 
+/** Joins the descriptions of failures, with a bounded length. */
 function message(failures: readonly string[]): string {
   const all = failures.join("; ");
   if (all.length <= MAX_MESSAGE_LENGTH) return all;

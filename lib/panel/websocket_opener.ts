@@ -4,7 +4,7 @@ import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
 import { connectionError, isHtml, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
-import { nodeUrl, type PanelAccess } from "./node_url.ts";
+import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
 /** Time for an upgrade: a proxy that never answers it must not delay reports for long. */
 const OPEN_TIMEOUT_MS = 5_000;
@@ -49,7 +49,7 @@ export class WebSocketOpener {
    */
   async open(purpose: WebSocketPurpose, signal: AbortSignal): Promise<WebSocketConnection> {
     const query = "terminal" in purpose ? { id: purpose.terminal } : undefined;
-    const url = nodeUrl(this.#access, pathOf(purpose), query);
+    const url = authenticatedUrl(this.#access, pathOf(purpose), query);
     const openTimeoutMs = OPEN_TIMEOUT_MS;
     const maxMessageBytes = "terminal" in purpose ? MAX_TERMINAL_MESSAGE_BYTES : MAX_MESSAGE_BYTES;
     return await openWebSocket(url, { ...this.#options, maxMessageBytes, signal, openTimeoutMs });

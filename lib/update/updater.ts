@@ -1,7 +1,6 @@
-import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
-import { pickVariables } from "../config/environment.ts";
 import type { Health } from "../host/health_reader.ts";
+import { readProgramVersion } from "../host/program_version.ts";
 import type { Downloads } from "./download.ts";
 import { fetchProgram } from "./fetch_program.ts";
 import { findRelease, type FoundRelease } from "./releases.ts";
@@ -13,96 +12,6 @@ import {
   TrialRun,
   type UpdatedAgent,
 } from "./trial.ts";
-
-/** A compiled program starts within a second, on the slowest machines within a few. */
-const TIMEOUT_MS = 10_000;
-const MAX_OUTPUT = 64 * 1024;
-
-/** Variables that a program may need to start. */
-const INHERITED_VARIABLES = ["PATH", "HOME", "TMPDIR", "DENO_DIR", "LD_LIBRARY_PATH"];
-
-/**
- * Runs a program file with `version --json`, and returns the version.
- *
- * It gets 10 s, and no variables that may be secret.
- *
- * @throws {Error} When it can't be run, fails, hangs or prints something else.
- */
-export async function readProgramVersion(
-  path: string,
-  { signal, timeoutMs = TIMEOUT_MS }: { signal: AbortSignal; timeoutMs?: number },
-): Promise<string> {
-  const late = AbortSignal.timeout(timeoutMs);
-  try {
-    await using program = new VersionProcess(path);
-    const output = await abortable(program.output(), AbortSignal.any([signal, late]));
-    return parseVersionOutput(output);
-  } catch (cause) {
-    signal.throwIfAborted();
-    const reason = new Error(`no answer within ${timeoutMs / 1000} s`);
-    throw new Error(`Cannot run ${path}`, { cause: late.aborted ? reason : cause });
-  }
-}
-
-/** A short-lived process, killed with its children in the end. */
-class VersionProcess implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  #text = "";
-
-  constructor(path: string) {
-    this.#child = new Deno.Command(path, {
-      args: ["version", "--json"],
-      clearEnv: true,
-      env: environment(),
-      // The leader of a process group, which can be killed as one.
-      detached: true,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-  }
-
-  /** Its output, after a successful exit. */
-  async output(): Promise<string> {
-    const decoder = new TextDecoder();
-    for await (const part of this.#child.stdout.values({ preventCancel: true })) {
-      this.#text += decoder.decode(part, { stream: true });
-      if (this.#text.length > MAX_OUTPUT) {
-        throw new Error(`more than ${MAX_OUTPUT} characters of output`);
-      }
-    }
-    const { code } = await this.#child.status;
-    if (code !== 0) throw new Error(`exit code ${code}`);
-    return this.#text;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      Deno.kill(-this.#child.pid, "SIGKILL");
-    } catch {
-      // The group has ended.
-    }
-    await this.#child.status;
-  }
-}
-
-function environment(): Record<string, string> {
-  // A portable build needs the path of its Deno; compiled ones ignore it.
-  return { ...pickVariables(Deno.env.toObject(), INHERITED_VARIABLES), DENO: Deno.execPath() };
-}
-
-function parseVersionOutput(output: string): string {
-  try {
-    const printed: unknown = JSON.parse(output);
-    const isObject = typeof printed === "object" && printed !== null;
-    if (isObject && "version" in printed && typeof printed.version === "string") {
-      return printed.version;
-    }
-  } catch {
-    // Reported below.
-  }
-  throw new Error(`it printed ${JSON.stringify(output.slice(0, 80))} instead of its version`);
-}
 
 /** An agent that can tell whether it may be restarted. */
 export interface RestartableAgent extends UpdatedAgent {

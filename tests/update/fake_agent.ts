@@ -1,5 +1,6 @@
 import type { Health } from "../../lib/host/health_reader.ts";
-import { readProgramVersion, type RestartableAgent } from "../../lib/update/updater.ts";
+import { readProgramVersion } from "../../lib/host/program_version.ts";
+import type { RestartableAgent } from "../../lib/update/updater.ts";
 
 /** What a fake agent remembers in a file, so that it outlives a process that is killed. */
 interface Kept {

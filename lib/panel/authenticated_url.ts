@@ -10,7 +10,7 @@ export interface PanelAccess {
  * The URL of a call in a node's name. Its query is the only place where the token leaves the process;
  * errors and log lines name the path alone.
  */
-export function nodeUrl(
+export function authenticatedUrl(
   { endpoint, token }: PanelAccess,
   path: string,
   query: Readonly<Record<string, string>> = {},

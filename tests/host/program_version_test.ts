@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
-import { readProgramVersion } from "../../lib/update/updater.ts";
+import { readProgramVersion } from "../../lib/host/program_version.ts";
 import { writeExecutable } from "../executable.ts";
 
 /** A program of its own, which is gone afterwards. */
