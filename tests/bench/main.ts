@@ -114,6 +114,32 @@ async function runningCosts({ by, args, aims, startBare }: Comparison): Promise<
   await Promise.all([agent.end(), bare.end(), idle.end(), ours.close(), theirs.close()]);
 }
 
+/** An agent with two panels beside one with a single panel, over WebSocket. */
+async function furtherPanelCosts(): Promise<void> {
+  const [single, first, second] = await Promise.all(
+    [0, 1, 2].map(() => startStandInPanel({ port: 0 })),
+  );
+  if (single === undefined || first === undefined || second === undefined) return;
+  const one = startAgent(single);
+  const two = startAgent(first, ["-e", second.url, "-t", second.token]);
+  const panels = [single, first, second];
+  const counted = (count: number) =>
+    Promise.all(panels.map(({ state }) => state.until(({ counts }) => counts.reports >= count)));
+  await counted(WARM_UP);
+  const before = [one.cpuMs(), two.cpuMs()] as const;
+  const reports = first.state.counts.reports;
+  await counted(reports + REPORTS);
+  const oneMs = one.cpuMs() - before[0];
+  const twoMs = two.cpuMs() - before[1];
+  const detail = `${(twoMs / REPORTS).toFixed(2)} ms with two against ${
+    (oneMs / REPORTS).toFixed(2)
+  } ms with one`;
+  say("CPU of a further panel / of a single one", twoMs / oneMs - 1, 0.4, detail);
+  const furtherMb = (two.memory().anonymousKb - one.memory().anonymousKb) / 1024;
+  say("anonymous memory of a further panel, in MB", furtherMb, 2);
+  await Promise.all([one.end(), two.end(), ...panels.map((panel) => panel.close())]);
+}
+
 function startAgent(
   panel: { url: string; token: string },
   args: readonly string[] = [],
@@ -168,6 +194,7 @@ try {
   // machine which has started the agent before.
   await startCosts();
   for (const comparison of COMPARISONS) await runningCosts(comparison);
+  await furtherPanelCosts();
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
