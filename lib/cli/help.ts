@@ -59,7 +59,7 @@ const TEXTS = {
 
 /** Column of the text of an option, and of a command. */
 const OPTION_COLUMN = 40;
-const COMMAND_COLUMN = 48;
+const COMMAND_COLUMN = 51;
 const WIDTH = 100;
 
 /** Prints the help of the program, of a command, or of a group of commands. */
