@@ -104,7 +104,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     const addresses = openPublicAddresses(config, machine);
     const shared = { addresses, services, metrics, takeSnapshot, signal: options.signal };
     const reporting = config.furtherPanels.length > 0
-      ? reportToAll(config, shared)
+      ? reportToAll(node, config, shared)
       : report(node, config, shared);
     // The first report is on its way, and does not wait for the log.
     if (discovery === undefined) logStart();
@@ -166,16 +166,16 @@ async function report(
       },
       lookUpAddresses: (signal) => addresses.lookup(signal),
       openServices(onResult) {
-        if (metrics === undefined) return services.open(connection, { config, onResult, monitor });
         const opened = services.open(connection, {
           config,
           onResult(result) {
-            metrics.observe(panel, result);
+            metrics?.observe(panel, result);
             onResult(result);
           },
           monitor,
         });
-        return { ...opened, probes: metrics.watchProbes(panel, opened.probes) };
+        const probes = metrics?.watchProbes(panel, opened.probes) ?? opened.probes;
+        return { ...opened, probes };
       },
     }).run(signal);
     logPanel(node);
@@ -186,12 +186,13 @@ async function report(
 }
 
 /** Reports to several panels. An error that ends the reports to one does not end those to the others. */
-async function reportToAll(config: Config, shared: Shared): Promise<void> {
+async function reportToAll(first: Node, config: Config, shared: Shared): Promise<void> {
   await Promise.all(
     panelConfigs(config).map((panel) =>
       withPanel(panelName(panel), async () => {
         try {
-          await report(panel, panel, shared);
+          // The first one may have registered itself.
+          await report(panel === config ? first : panel, panel, shared);
         } catch (error) {
           if (shared.signal.aborted) return;
           getLogger("agent").error("Reports to this panel have ended: {error}", {

@@ -83,3 +83,25 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
     await Promise.all(panels.map((panel) => panel.close()));
   }
 });
+
+Deno.test("a node that registers itself reports beside further panels", async () => {
+  const folder = await Deno.makeTempDir();
+  const discoveryKey = "d1scovery-k3y";
+  const registering = await startStandInPanel({ port: 0, discoveryKey });
+  const further = await startStandInPanel({ port: 0, token: "t0ken-of-b" });
+  try {
+    const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
+    await using agent = new AgentProcess(
+      ["--auto-discovery", discoveryKey, "-i", "0.2"],
+      { env: { AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder } },
+    );
+    await agent.says("reports to");
+    for (const panel of [registering, further]) {
+      await until(panel, ({ reports }) => reports.length >= 2);
+    }
+    assertEquals((await agent.stop()).code, 0);
+  } finally {
+    await Promise.all([registering.close(), further.close()]);
+    await Deno.remove(folder, { recursive: true });
+  }
+});
