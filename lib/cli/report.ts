@@ -52,7 +52,7 @@ export async function requireStopped(folders: readonly string[]): Promise<void> 
   );
 }
 
-/** Keeps an agent that nobody watches running after an error in one part of it. */
+/** Logs errors that no code handles, and keeps the agent running. */
 export function logUnhandledErrors(): void {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

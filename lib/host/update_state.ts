@@ -83,7 +83,7 @@ export const UPDATE_STATE = "update";
 /**
  * Where updates of a program keep what they remember: beside the program.
  *
- * Whoever writes there could write the program too. The agent's own folders would not do: an update
+ * Write access there means write access to the program. The agent's own folders would not do: an update
  * often runs as root, the agent does not, and must have no say in what root puts where.
  *
  * @param path The program's file.

@@ -59,7 +59,7 @@ export function setUpLog(options: LogOptions): void {
   const format = options.format === "json" ? formatJson : formatText;
   const budgets = new Map<string | undefined, LineBudget>();
   const write = (record: LogRecord) => {
-    // Whoever sets the level debug wants to see everything.
+    // At level debug every line is wanted.
     if (options.level === "debug" || !LIMITED_ROOMS.has(roomOf(record))) {
       return options.write(format(record, options));
     }

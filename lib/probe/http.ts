@@ -65,7 +65,7 @@ export class Relay implements Disposable {
   constructor(addresses: readonly string[], options: ReachableOptions) {
     this.#listener = this.#opened.adopt(Deno.listen({ hostname: "127.0.0.1", port: 0 }), close);
     this.started = this.#serve(addresses, options);
-    // Nobody may be waiting for it.
+    // It may have no caller that waits.
     this.started.catch(() => {});
   }
 
