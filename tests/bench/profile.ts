@@ -1,0 +1,158 @@
+/**
+ * Where the CPU time of a report goes, in the real agent at its real pace: by stage, by thread, and by
+ * system call. `deno task profile` runs it; it judges nothing.
+ *
+ * @module
+ */
+
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
+
+const INTERVAL_SECONDS = 1;
+const WARM_UP = 20;
+const REPORTS = 60;
+
+type Totals = Record<string, { us: number; calls: number }>;
+
+const folder = await Deno.makeTempDir();
+
+/** Bundles a program as a release does, and returns its path. */
+async function bundle(name: string): Promise<string> {
+  const output = `${folder}/${name.replaceAll("/", "_")}.js`;
+  const entry = new URL(name, import.meta.url).pathname;
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--minify", "--platform", "browser", "--output", output, entry],
+  }).output();
+  if (!success) throw new Error(`Cannot bundle ${name}`);
+  return output;
+}
+
+/** CPU time of each thread of a process so far, in microseconds, and its context switches. */
+function threads(pid: number): { name: string; us: number; switches: number }[] {
+  return Array.from(Deno.readDirSync(`/proc/${pid}/task`), ({ name: thread }) => {
+    const read = (file: string) => Deno.readTextFileSync(`/proc/${pid}/task/${thread}/${file}`);
+    const [ranNs = "0"] = read("schedstat").split(" ");
+    const switches = read("status").matchAll(/^(?:non)?voluntary_ctxt_switches:\s+(\d+)$/gm);
+    return {
+      name: thread === String(pid) ? "main thread" : read("comm").trim(),
+      us: Number(ranNs) / 1e3,
+      switches: Array.from(switches, ([, count]) => Number(count)).reduce((a, b) => a + b, 0),
+    };
+  });
+}
+
+/** Times the profiled agent: the threads from outside, the stages from inside. */
+async function profile(program: string): Promise<void> {
+  using panel = await openPanel();
+  const child = start([Deno.execPath()], program, panel);
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const totals = async (): Promise<Totals> => {
+    child.kill("SIGUSR2");
+    while (!text.includes("\n")) text += (await lines.read()).value ?? "\n";
+    const [line = "", rest = ""] = text.split("\n", 2);
+    text = rest;
+    return JSON.parse(line);
+  };
+  await panel.reports(WARM_UP);
+  const stagesBefore = await totals();
+  const threadsBefore = threads(child.pid);
+  await panel.reports(WARM_UP + REPORTS);
+  const threadsAfter = threads(child.pid);
+  const stages = await totals();
+
+  console.log(`µs of CPU per report, one a second, over ${REPORTS} reports by WebSocket\n`);
+  const sum = (all: typeof threadsAfter, name: string, field: "us" | "switches") =>
+    all.filter((thread) => thread.name === name).reduce((total, it) => total + it[field], 0);
+  const used = (name: string, field: "us" | "switches") =>
+    (sum(threadsAfter, name, field) - sum(threadsBefore, name, field)) / REPORTS;
+  for (const name of new Set(threadsAfter.map((thread) => thread.name))) {
+    const us = used(name, "us");
+    if (us < 0.5) continue;
+    const switches = used(name, "switches").toFixed(1);
+    console.log(`${name.padEnd(32)} ${us.toFixed(0).padStart(6)}   ${switches} switches`);
+  }
+  console.log();
+  let inStages = 0;
+  const perReport = Object.entries(stages).map(([stage, { us, calls }]) => ({
+    stage,
+    us: (us - (stagesBefore[stage]?.us ?? 0)) / REPORTS,
+    calls: (calls - (stagesBefore[stage]?.calls ?? 0)) / REPORTS,
+  }));
+  for (const { stage, us, calls } of perReport.toSorted((a, b) => b.us - a.us)) {
+    inStages += us;
+    console.log(`${stage.padEnd(32)} ${us.toFixed(0).padStart(6)}   ${calls.toFixed(1)} calls`);
+  }
+  const rest = used("main thread", "us") - inStages;
+  console.log(`${"wake-ups, event loop, promises".padEnd(32)} ${rest.toFixed(0).padStart(6)}`);
+  child.kill("SIGTERM");
+  await child.status;
+}
+
+/** Counts the system calls of the agent as it is released. */
+async function countSystemCalls(program: string): Promise<void> {
+  using panel = await openPanel();
+  const trace = `${folder}/trace`;
+  const child = start(["strace", "-f", "-ttt", "-o", trace, Deno.execPath()], program, panel);
+  await panel.reports(WARM_UP);
+  const from = Date.now() / 1000;
+  await panel.reports(WARM_UP + REPORTS);
+  const until = Date.now() / 1000;
+  child.kill("SIGKILL");
+  await child.status;
+  const counts = new Map<string, number>();
+  let main = "";
+  for (const line of Deno.readTextFileSync(trace).split("\n")) {
+    const [, pid = "", time, call = ""] = /^(\d+) +([\d.]+) (\w+)\(/.exec(line) ?? [];
+    if (main === "") main = pid;
+    if (Number(time) < from || Number(time) > until || call === "") continue;
+    const name = pid === main ? call : `${call}, of another thread`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  console.log("\nSystem calls per report\n");
+  const sorted = Array.from(counts).toSorted(([, a], [, b]) => b - a);
+  let sum = 0;
+  for (const [name, count] of sorted) {
+    sum += count;
+    if (count / REPORTS >= 0.05) {
+      console.log(`${name.padEnd(32)} ${(count / REPORTS).toFixed(1).padStart(6)}`);
+    }
+  }
+  console.log(`${"all".padEnd(32)} ${(sum / REPORTS).toFixed(1).padStart(6)}`);
+}
+
+async function openPanel() {
+  const panel = await startStandInPanel({ port: 0 });
+  return {
+    url: panel.url,
+    token: panel.token,
+    reports: (count: number) => panel.state.until(({ counts }) => counts.reports >= count),
+    [Symbol.dispose]: () => void panel.close(),
+  };
+}
+
+function start(
+  [command = "", ...before]: string[],
+  program: string,
+  { url, token }: { url: string; token: string },
+): Deno.ChildProcess {
+  return new Deno.Command(command, {
+    args: [
+      ...[...before, "run", ...PERMISSIONS, "--no-check", NO_CODE_CACHE, V8_FLAGS, program],
+      ...["-e", url, "-t", token, "--interval", String(INTERVAL_SECONDS), "--ip-services", "off"],
+    ],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+}
+
+try {
+  await profile(await bundle("profiled_agent.ts"));
+  await countSystemCalls(await bundle("../../main.ts"));
+} catch (error) {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+  console.log(`\nCannot count system calls: strace is not installed`);
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+Deno.exit();
