@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type Clock, install } from "@sinonjs/fake-timers";
 import type { Transport } from "../../lib/panel/link_machine.ts";
 import { ReportTimer } from "../../lib/panel/report_timer.ts";
@@ -108,4 +108,36 @@ Deno.test("ReportTimer slows down when reports fail for long", () => {
     clock.tick(10_000);
     assertEquals(due.length, 10);
   });
+});
+
+Deno.test("ReportTimer keeps the rate when its timer fires late each time, and while a report is in flight", () => {
+  const clock = install();
+  // The runtime's timers fire late, and start their next interval then.
+  const { setInterval } = globalThis;
+  globalThis.setInterval = ((act: () => void, ms: number) => setInterval(act, ms + 10)) as never;
+  try {
+    const dueMs: number[] = [];
+    const timer = new ReportTimer({
+      intervalMs: 1_000,
+      onClamp() {},
+      onDue() {
+        dueMs.push(clock.now);
+        if (dueMs.length !== 50) timer.next("v1 POST", true);
+      },
+    });
+    timer.start("v1 POST");
+    timer.next("v1 POST", true);
+    clock.tick(49_500);
+    assertEquals(dueMs.length, 49);
+    clock.tick(3_000);
+    assertEquals(dueMs.length, 50, "no report is due while one is in flight");
+    timer.next("v1 POST", true);
+    clock.tick(48_000);
+    for (const ms of dueMs) assert(ms % 1_000 <= 60, `${ms} is ${ms % 1_000} ms late`);
+    assert(dueMs.length >= 97);
+    timer.start(undefined);
+    assertEquals(clock.countTimers(), 0);
+  } finally {
+    clock.uninstall();
+  }
 });
