@@ -159,6 +159,7 @@ const PAYLOAD_AT = 16;
 const MASK_WORD = 3;
 
 const SMALL_BYTES = 4096;
+const MASKS_AT_A_TIME = 64;
 
 /**
  * Encodes a client's frames, masked as RFC 6455 demands.
@@ -169,17 +170,24 @@ export class FrameEncoder {
   readonly #small = new Uint8Array(SMALL_BYTES);
   readonly #smallWords = new Uint32Array(this.#small.buffer);
   readonly #smallPayload = this.#small.subarray(PAYLOAD_AT);
+  /** Masks are drawn many at a time. */
+  readonly #masks = new Uint32Array(MASKS_AT_A_TIME);
+  #masksUsed = MASKS_AT_A_TIME;
 
   /** Encodes a message, or a control frame of at most 125 bytes: a view, valid until the next call. */
   encode(opcode: number, payload: string | Uint8Array): Uint8Array<ArrayBuffer> {
     if (typeof payload !== "string") {
       if (payload.length > this.#smallPayload.length) return this.#big(opcode, payload);
       this.#smallPayload.set(payload);
-      return finish(this.#small, { words: this.#smallWords, opcode, length: payload.length });
+      return this.#finish(this.#small, {
+        words: this.#smallWords,
+        opcode,
+        length: payload.length,
+      });
     }
     const { read, written } = this.#encoder.encodeInto(payload, this.#smallPayload);
     if (read < payload.length) return this.#big(opcode, this.#encoder.encode(payload));
-    return finish(this.#small, { words: this.#smallWords, opcode, length: written });
+    return this.#finish(this.#small, { words: this.#smallWords, opcode, length: written });
   }
 
   #big(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -187,29 +195,37 @@ export class FrameEncoder {
     const words = new Uint32Array(Math.ceil((PAYLOAD_AT + length) / 4));
     const frame = new Uint8Array(words.buffer);
     frame.set(payload, PAYLOAD_AT);
-    return finish(frame, { words, opcode, length });
+    return this.#finish(frame, { words, opcode, length });
   }
-}
 
-/** Writes header and mask in front of the payload, and masks it word by word. */
-function finish(
-  frame: Uint8Array<ArrayBuffer>,
-  parts: { words: Uint32Array<ArrayBuffer>; opcode: number; length: number },
-): Uint8Array<ArrayBuffer> {
-  const { words, opcode, length } = parts;
-  const extended = length <= 125 ? 0 : length <= 0xFFFF ? 2 : 8;
-  const start = PAYLOAD_AT - 4 - extended - 2;
-  frame[start] = 0x80 | opcode;
-  frame[start + 1] = 0x80 | (extended === 0 ? length : extended === 2 ? 126 : 127);
-  let rest = length;
-  for (let at = start + 1 + extended; at > start + 1; at--) {
-    frame[at] = rest % 256;
-    rest = Math.floor(rest / 256);
+  /** Writes header and mask in front of the payload, and masks it word by word. */
+  #finish(
+    frame: Uint8Array<ArrayBuffer>,
+    parts: { words: Uint32Array<ArrayBuffer>; opcode: number; length: number },
+  ): Uint8Array<ArrayBuffer> {
+    const { words, opcode, length } = parts;
+    const extended = length <= 125 ? 0 : length <= 0xFFFF ? 2 : 8;
+    const start = PAYLOAD_AT - 4 - extended - 2;
+    frame[start] = 0x80 | opcode;
+    frame[start + 1] = 0x80 | (extended === 0 ? length : extended === 2 ? 126 : 127);
+    let rest = length;
+    for (let at = start + 1 + extended; at > start + 1; at--) {
+      frame[at] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    const mask = this.#drawMask();
+    words[MASK_WORD] = mask;
+    const end = Math.ceil((PAYLOAD_AT + length) / 4);
+    // The bytes behind the payload in its last word are masked too, but not sent.
+    for (let at = MASK_WORD + 1; at < end; at++) words[at] = (words[at] ?? 0) ^ mask;
+    return frame.subarray(start, PAYLOAD_AT + length);
   }
-  crypto.getRandomValues(words.subarray(MASK_WORD, MASK_WORD + 1));
-  const mask = words[MASK_WORD] ?? 0;
-  const end = Math.ceil((PAYLOAD_AT + length) / 4);
-  // The bytes behind the payload in its last word are masked too, but not sent.
-  for (let at = MASK_WORD + 1; at < end; at++) words[at] = (words[at] ?? 0) ^ mask;
-  return frame.subarray(start, PAYLOAD_AT + length);
+
+  #drawMask(): number {
+    if (this.#masksUsed === MASKS_AT_A_TIME) {
+      crypto.getRandomValues(this.#masks);
+      this.#masksUsed = 0;
+    }
+    return this.#masks[this.#masksUsed++] ?? 0;
+  }
 }
