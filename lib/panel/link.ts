@@ -191,7 +191,12 @@ export class PanelLink {
       onMessage: (message: PanelMessage) => this.#handleMessage(message),
       accepts: () => this.#acceptsMessage(),
     };
-    const socket = new PanelSocket(opened, { version, listener, acknowledgements });
+    const socket = new PanelSocket(opened, {
+      version,
+      listener,
+      acknowledgements,
+      signal: this.#signals.calls,
+    });
     this.#socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();
@@ -236,9 +241,11 @@ export class PanelLink {
       const answerMs = performance.now() - sentAtMs;
       // A report of version 1 by WebSocket is not answered.
       if (transport !== "v1 WebSocket") this.#answerTimeout.record(answerMs);
-      const ms = roundMs(answerMs);
-      const fields = { event: "report", transport, ms };
-      this.#parts.log.debug(`Report accepted by ${transport} in ${ms} ms`, fields);
+      if (this.#parts.log.isVerbose) {
+        const ms = roundMs(answerMs);
+        const fields = { event: "report", transport, ms };
+        this.#parts.log.debug(`Report accepted by ${transport} in ${ms} ms`, fields);
+      }
       if (isTrial) this.#linkLog.transportFound(transport);
       this.#linkLog.accepted(transport);
       this.#parts.onAccepted(intervalMs);

@@ -90,6 +90,7 @@ export class Outages {
 
   /** Records a successful call; gives an event if it ends an outage that had hit this call. */
   succeeded(call: string): OutageEvent | undefined {
+    if (this.#open.size === 0) return undefined;
     const place = this.#open.has(call) ? call : PANEL;
     const outage = this.#open.get(place);
     if (outage === undefined || !outage.calls.has(call)) return undefined;
@@ -118,6 +119,8 @@ export interface OutcomeListener {
 /** Logs outages of the panel. */
 export class PanelLog {
   readonly #log = getLogger("panel");
+  /** Whether the level debug is logged. */
+  readonly isVerbose = this.#log.isEnabledFor("debug");
   readonly #outages = new Outages(() => performance.now());
   readonly #listener: OutcomeListener;
 

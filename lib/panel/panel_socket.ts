@@ -19,7 +19,10 @@ export interface MessageListener {
 const MAX_ANSWER_BYTES = 1024;
 
 interface PendingCall {
-  readonly name: string;
+  readonly method: string;
+  readonly timeoutMs: number;
+  /** When it times out, in milliseconds of `performance.now()`. */
+  readonly dueMs: number;
   resolve(): void;
   reject(reason: unknown): void;
 }
@@ -32,15 +35,28 @@ export class RpcSocket {
   /** Whether the message that is received now was accepted, or is read as an answer only. */
   #isAccepted = true;
   #lastId = 0;
+  /** Aborts all calls. */
+  readonly #signal: AbortSignal;
+  /** One for all calls: a timer for each would be a tenth of a report's CPU. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires, before which no call times out; never again when the connection is closed. */
+  #timerMs = Infinity;
 
-  constructor(socket: WebSocketConnection, listener: MessageListener) {
+  /** @param options `signal` aborts all calls. */
+  constructor(
+    socket: WebSocketConnection,
+    { listener, signal }: { listener: MessageListener; signal: AbortSignal },
+  ) {
     this.#socket = socket;
     this.#listener = listener;
+    this.#signal = signal;
   }
 
   /** Handles messages until the connection is closed. */
   async run(): Promise<void> {
     this.#socket.messageFilter = (frameBytes) => this.#accepts(frameBytes);
+    const abort = () => this.#rejectAll(() => this.#signal.reason);
+    this.#signal.addEventListener("abort", abort);
     try {
       for (;;) {
         const received = await this.#socket.receive();
@@ -48,8 +64,10 @@ export class RpcSocket {
         if (typeof received === "string") this.#receive(received);
       }
     } finally {
-      for (const { name, reject } of this.#pending.values()) reject(this.#closedError(name));
-      this.#pending.clear();
+      this.#signal.removeEventListener("abort", abort);
+      this.#rejectAll(({ method }) => this.#closedError(method));
+      clearTimeout(this.#timer);
+      this.#timerMs = -Infinity;
     }
   }
 
@@ -62,24 +80,46 @@ export class RpcSocket {
   async call({ method, params, timeoutMs, signal }: RpcRequest): Promise<void> {
     signal.throwIfAborted();
     const id = ++this.#lastId;
-    const name = `send ${method} by WebSocket`;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // It may be rejected while the message is still being sent.
     promise.catch(() => {});
-    this.#pending.set(id, { name, resolve, reject });
+    const dueMs = performance.now() + timeoutMs;
+    this.#pending.set(id, { method, timeoutMs, dueMs, resolve, reject });
+    this.#fireAt(dueMs);
     const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    // Not withTimeout(): every report passes here, and nothing has to be cancelled.
-    const timer = setTimeout(() => reject(timeoutError(name, timeoutMs)), timeoutMs);
+    // A report has the signal of all calls.
+    const isOther = signal !== this.#signal;
+    if (isOther) signal.addEventListener("abort", abort, { once: true });
     try {
       this.#socket.send(encodeRpcCall(method, params, id))
-        .catch(() => reject(this.#closedError(name)));
+        .catch(() => reject(this.#closedError(method)));
       await promise;
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
+      if (isOther) signal.removeEventListener("abort", abort);
       this.#pending.delete(id);
     }
+  }
+
+  /** Makes sure that the timer fires at that time or before. */
+  #fireAt(timeMs: number): void {
+    if (timeMs >= this.#timerMs) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = timeMs;
+    this.#timer = setTimeout(() => this.#rejectLate(), timeMs - performance.now());
+  }
+
+  #rejectLate(): void {
+    this.#timerMs = Infinity;
+    const nowMs = performance.now();
+    for (const { method, timeoutMs, dueMs, reject } of this.#pending.values()) {
+      if (dueMs <= nowMs) reject(timeoutError(nameOf(method), timeoutMs));
+      else this.#fireAt(dueMs);
+    }
+  }
+
+  #rejectAll(reasonOf: (call: PendingCall) => unknown): void {
+    for (const call of this.#pending.values()) call.reject(reasonOf(call));
+    this.#pending.clear();
   }
 
   #accepts(frameBytes: number): boolean {
@@ -99,14 +139,19 @@ export class RpcSocket {
     const call = this.#pending.get(message.id);
     if (call === undefined) return;
     if (message.error === undefined) call.resolve();
-    else call.reject(toPanelError(call.name, message.error));
+    else call.reject(toPanelError(nameOf(call.method), message.error));
   }
 
-  #closedError(name: string): PanelError {
+  #closedError(method: string): PanelError {
     const { closeReason } = this.#socket;
     const reason = closeReason === "" ? "the connection is closed" : closeReason;
-    return new PanelError(`Cannot ${name}: ${reason}`, { failure: "unreachable" });
+    return new PanelError(`Cannot ${nameOf(method)}: ${reason}`, { failure: "unreachable" });
   }
+}
+
+/** What a call of that method does, for an error's message. */
+function nameOf(method: string): string {
+  return `send ${method} by WebSocket`;
 }
 
 const PROBE_RESULT_TIMEOUT_MS = 10_000;
@@ -127,13 +172,19 @@ export class PanelSocket {
 
   constructor(
     socket: WebSocketConnection,
-    options: { version: 1 | 2; listener: MessageListener; acknowledgements: Acknowledgements },
+    options: {
+      version: 1 | 2;
+      listener: MessageListener;
+      acknowledgements: Acknowledgements;
+      /** Aborts all calls. */
+      signal: AbortSignal;
+    },
   ) {
     this.#socket = socket;
     this.#version = options.version;
     this.#listener = options.listener;
     this.#acknowledgements = options.acknowledgements;
-    this.#rpc = new RpcSocket(socket, options.listener);
+    this.#rpc = new RpcSocket(socket, options);
   }
 
   /** How it was closed, as far as it matters for the next step. */

@@ -60,6 +60,7 @@ async function withSender(
     version: transport === "v1 WebSocket" ? 1 : 2,
     listener: { onMessage: () => {}, accepts: () => true },
     acknowledgements: new Acknowledgements(),
+    signal: new AbortController().signal,
   });
   const running = live.run();
   const v1 = (what: string) => {

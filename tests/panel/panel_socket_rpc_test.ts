@@ -10,7 +10,7 @@ interface Bench {
   readonly socket: FakeSocket;
   readonly stop: AbortController;
   readonly messages: PanelMessage[];
-  call(method?: string): Promise<void>;
+  call(method?: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
 }
 
 /** Runs an RpcSocket on a fake clock, and sees that nothing is left of it. */
@@ -19,14 +19,14 @@ async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
   try {
     const socket = new FakeSocket();
     const messages: PanelMessage[] = [];
-    const rpc = new RpcSocket(socket, {
-      onMessage: (message) => messages.push(message),
-      accepts: () => true,
-    });
     const stop = new AbortController();
+    const rpc = new RpcSocket(socket, {
+      listener: { onMessage: (message) => messages.push(message), accepts: () => true },
+      signal: stop.signal,
+    });
     const running = rpc.run();
-    const call = (method = "agent.report") =>
-      rpc.call({ method, params: {}, timeoutMs: 10_000, signal: stop.signal });
+    const call: Bench["call"] = (method = "agent.report", options = {}) =>
+      rpc.call({ method, params: {}, timeoutMs: 10_000, signal: stop.signal, ...options });
     await use({ clock, socket, stop, messages, call });
     socket.end("the server closed the connection");
     await running;
@@ -78,13 +78,44 @@ Deno.test("RpcSocket.call() times out, also when the message can't be written", 
 });
 
 Deno.test("RpcSocket.call() throws the signal's reason when it aborts", async () => {
-  await withRpc(async ({ clock, socket, call, stop }) => {
+  await withRpc(async ({ socket, call, stop }) => {
     const first = call();
     stop.abort(new Error("told to stop"));
     await assertRejects(() => first, Error, "told to stop");
     await assertRejects(() => call(), Error, "told to stop");
     assertEquals(socket.sent.length, 1);
-    assertEquals(clock.countTimers(), 0);
+  });
+});
+
+Deno.test("RpcSocket.call() ends with a signal of its own, and leaves the other calls alone", async () => {
+  await withRpc(async ({ socket, call }) => {
+    const own = new AbortController();
+    const first = call();
+    const second = call("agent.pingResult", { signal: own.signal });
+    own.abort(new Error("no longer wanted"));
+    await assertRejects(() => second, Error, "no longer wanted");
+    socket.say({ id: 1, result: {} });
+    await first;
+  });
+});
+
+Deno.test("RpcSocket.call() times out on time with one timer for all calls", async () => {
+  await withRpc(async ({ clock, socket, call }) => {
+    const failures: string[] = [];
+    const fails = (timeoutMs: number) =>
+      call("agent.report", { timeoutMs }).catch(() => failures.push(`${timeoutMs} ${clock.now}`));
+    const all = [fails(10_000), fails(5_000)];
+    await clock.tickAsync(1_000);
+    all.push(fails(20_000));
+    for (let n = 0; n < 10; n++) {
+      const answered = call();
+      socket.say({ id: 4 + n, result: {} });
+      await answered;
+    }
+    assertEquals(clock.countTimers(), 1);
+    await clock.tickAsync(20_000);
+    await Promise.all(all);
+    assertEquals(failures, ["5000 5000", "10000 10000", "20000 21000"]);
   });
 });
 
