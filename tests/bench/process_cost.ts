@@ -1,18 +1,36 @@
-/** A Deno process that is measured from outside. */
-export class MeasuredProcess {
-  readonly #child: Deno.ChildProcess;
+import { delay } from "@std/async/delay";
+import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
 
+/** A program is idle again this long after the panel has accepted its report. */
+const ANSWER_MS = 300;
+
+/** A Deno process that is measured from outside. */
+export class MeasuredProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #ended = new AbortController();
+  readonly #clock = new CpuClock();
+  #tree: readonly number[] | undefined;
+
+  /** Starts `deno run` with these arguments. */
   constructor(args: readonly string[], options: { stdout?: "piped" | "null" } = {}) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", ...args],
+      args: ["run", ...args],
       stdin: "null",
       stdout: options.stdout ?? "null",
       stderr: "null",
     }).spawn();
+    this.#child.status.then(({ code }) => {
+      this.#ended.abort(new Error(`Cannot measure ${args.join(" ")}: it exited with code ${code}`));
+    });
   }
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** Aborts when the process ends. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
   }
 
   /** The first line that the process prints. */
@@ -22,54 +40,105 @@ export class MeasuredProcess {
     return new TextDecoder().decode(value).trim();
   }
 
-  /** Milliseconds of CPU that the process and those that it started have used. */
-  cpuMs(): number {
-    return [this.pid, ...descendants(this.pid)].reduce((sum, pid) => sum + cpuMsOf(pid), 0);
+  /**
+   * Microseconds of CPU that the process and those that it started have used, all threads included.
+   *
+   * The processes are those of the first call: an agent's helper shell lives as long as the agent.
+   */
+  cpuUs(): number {
+    this.#tree ??= [this.pid, ...descendants(this.pid)];
+    return this.#tree.reduce((sum, pid) => sum + this.#clock.usedUs(pid), 0);
   }
 
-  /** Resident and anonymous memory of the process alone, in kB. */
-  memory(): { residentKb: number; anonymousKb: number } {
+  /** Memory of the process alone. */
+  memory(): Memory {
     const status = Deno.readTextFileSync(`/proc/${this.pid}/status`);
     const field = (name: string) =>
       Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? NaN);
     return { residentKb: field("VmRSS"), anonymousKb: field("RssAnon") };
   }
 
+  /** Ends the process, and waits for its end. */
   async end(): Promise<void> {
-    this.#child.kill("SIGTERM");
+    if (!this.ended.aborted) this.#child.kill("SIGTERM");
     await this.#child.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
   }
 }
 
-function cpuMsOf(pid: number): number {
-  try {
-    let ns = 0;
-    for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
-      const [ran = "0"] = Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`).split(" ");
-      ns += Number(ran);
-    }
-    return ns / 1e6;
-  } catch {
-    return 0;
+/** Resident memory of a process, and its anonymous part. */
+export interface Memory {
+  readonly residentKb: number;
+  readonly anonymousKb: number;
+}
+
+/** How long a program is measured. */
+export interface Span {
+  readonly warmUpReports: number;
+  readonly windows: number;
+  readonly reportsPerWindow: number;
+}
+
+/**
+ * CPU of a program per report, in microseconds, for each window of a span.
+ *
+ * @throws {Error} When the process ends before.
+ */
+export async function cpuPerReport(
+  process: MeasuredProcess,
+  { state }: Pick<StandInPanel, "state">,
+  { warmUpReports, windows, reportsPerWindow }: Span,
+): Promise<number[]> {
+  const readAfter = async (reports: number) => {
+    await state.until(({ counts }) => counts.reports >= reports, { signal: process.ended });
+    await delay(ANSWER_MS);
+    return { us: process.cpuUs(), reports: state.counts.reports };
+  };
+  let last = await readAfter(warmUpReports);
+  const costs: number[] = [];
+  while (costs.length < windows) {
+    const now = await readAfter(last.reports + reportsPerWindow);
+    costs.push((now.us - last.us) / (now.reports - last.reports));
+    last = now;
+  }
+  return costs;
+}
+
+/**
+ * CPU time of processes: the kernel's sum over all threads, those that have ended included, which
+ * `schedstat` gives for each thread that lives.
+ */
+class CpuClock {
+  readonly #time = new BigInt64Array(2);
+  readonly #libc = Deno.dlopen("libc.so.6", {
+    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  });
+
+  /** Microseconds that a process has used; 0 when it has ended. */
+  usedUs(pid: number): number {
+    // CPUCLOCK_SCHED of that process, as `clock_getcpuclockid` gives it.
+    const clock = (~pid << 3) | 2;
+    if (this.#libc.symbols.clock_gettime(clock, this.#time) !== 0) return 0;
+    return Number(this.#time[0]) * 1e6 + Number(this.#time[1]) / 1e3;
   }
 }
 
 function descendants(pid: number): number[] {
-  const children: number[] = [];
+  const childrenOf = new Map<number, number[]>();
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
       const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
       const [, parent = ""] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (Number(parent) === pid) children.push(Number(name));
+      childrenOf.set(Number(parent), [...childrenOf.get(Number(parent)) ?? [], Number(name)]);
     } catch {
       // It ended meanwhile.
     }
   }
-  return children.flatMap((child) => [child, ...descendants(child)]);
-}
-
-/** The middle of an odd number of values. */
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+  const below = (parent: number): number[] =>
+    (childrenOf.get(parent) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(pid);
 }

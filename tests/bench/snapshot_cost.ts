@@ -2,7 +2,8 @@ import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { MeasuredProcess, median } from "./process_cost.ts";
+import { MeasuredProcess } from "./process_cost.ts";
+import { RUN_FLAGS } from "./programs.ts";
 
 /** What a report reads each time. */
 const FILES = [
@@ -15,43 +16,43 @@ const FILES = [
   "/proc/net/sockstat6",
 ];
 
-const ROUNDS = 31;
+const ROUNDS = 30;
 const PER_ROUND = 100;
 
-/** How often a snapshot costs what bare re-reading of its files by open handles costs. */
-export function snapshotOverBareReading(): number {
-  const snapshot = snapshotTaker();
-  const reading = bareReader();
-  const ratios = Array.from({ length: ROUNDS }, () => timed(snapshot) / timed(reading));
-  return median(ratios);
+/** Microseconds of both sides in each round. */
+export interface Rounds {
+  readonly ours: readonly number[];
+  readonly theirs: readonly number[];
 }
 
-/** How often a snapshot costs with 10,000 connections what it costs without them. */
-export async function snapshotWithCrowd(): Promise<number> {
-  const quiet: number[] = [];
-  const crowded: number[] = [];
+/** A snapshot, and bare re-reading of its files by open handles. */
+export function snapshotAndBareReading(): Rounds {
+  const snapshot = snapshotTaker();
+  const reading = bareReader();
+  timed(snapshot);
+  timed(reading);
+  const rounds = Array.from({ length: ROUNDS }, () => [timed(snapshot), timed(reading)] as const);
+  return { ours: rounds.map(([us]) => us), theirs: rounds.map(([, us]) => us) };
+}
+
+/** A snapshot with 10,000 connections, and one without them. */
+export async function snapshotWithCrowdAndWithout(): Promise<Rounds> {
+  const theirs: number[] = [];
+  const ours: number[] = [];
   const snapshot = snapshotTaker();
   timed(snapshot);
   for (let pass = 0; pass < 3; pass++) {
-    for (let round = 0; round < ROUNDS; round++) quiet.push(timed(snapshot));
-    const listener = new MeasuredProcess([CROWD, "listen"], { stdout: "piped" });
+    for (let round = 0; round < ROUNDS; round++) theirs.push(timed(snapshot));
+    await using listener = new MeasuredProcess([...RUN_FLAGS, CROWD, "listen"], PIPED);
     const port = await listener.firstLine();
-    const dialer = new MeasuredProcess([CROWD, "dial", port, "10000"], { stdout: "piped" });
+    await using dialer = new MeasuredProcess([...RUN_FLAGS, CROWD, "dial", port, "10000"], PIPED);
     await dialer.firstLine();
-    for (let round = 0; round < ROUNDS; round++) crowded.push(timed(snapshot));
-    await dialer.end();
-    await listener.end();
+    for (let round = 0; round < ROUNDS; round++) ours.push(timed(snapshot));
   }
-  return median(crowded) / median(quiet);
+  return { ours, theirs };
 }
 
-/** Milliseconds of one snapshot. */
-export function snapshotMs(): number {
-  const snapshot = snapshotTaker();
-  timed(snapshot);
-  return median(Array.from({ length: ROUNDS }, () => timed(snapshot))) / PER_ROUND;
-}
-
+const PIPED = { stdout: "piped" } as const;
 const CROWD = new URL("crowd.ts", import.meta.url).pathname;
 
 function snapshotTaker(): () => void {
@@ -81,8 +82,9 @@ function bareReader(): () => void {
   };
 }
 
+/** Microseconds of one run. */
 function timed(run: () => void): number {
   const start = performance.now();
   for (let count = 0; count < PER_ROUND; count++) run();
-  return performance.now() - start;
+  return (performance.now() - start) * 1000 / PER_ROUND;
 }

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import project from "../../deno.json" with { type: "json" };
+import { PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
 import { anyFault, type AnyFaultName } from "../demo/hostile_faults.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { MeasuredProcess } from "../bench/process_cost.ts";
@@ -10,7 +10,6 @@ import { MeasuredProcess } from "../bench/process_cost.ts";
 const [seconds = "3600"] = Deno.args;
 const RUN_MS = Number(seconds) * 1000;
 const SAMPLE_MS = 5_000;
-const V8_FLAGS: readonly string[] = project.tasks.start.match(/--v8-flags=\S+/g) ?? [];
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** What strikes, and how long a recovery may take when it is over. */
@@ -40,7 +39,7 @@ const RECOVERY_MS = 45_000;
 
 const panel = await startStandInPanel({ port: 0 });
 const agent = new MeasuredProcess([
-  ...[...V8_FLAGS, MAIN, "-e", panel.url, "-t", panel.token],
+  ...[...PERMISSIONS, "--no-check", V8_FLAGS, MAIN, "-e", panel.url, "-t", panel.token],
   ...["--interval", "0.1", "--ip-services", "off", "--log-level", "error"],
 ]);
 await panel.state.until(({ counts }) => counts.reports > 0);
