@@ -8,6 +8,7 @@ export const HEALTH_BYTES = 8192;
 const MAX_TEXT_LENGTH = 300;
 /** Panels whose state fits into the record, whatever their texts are. */
 const MAX_PANELS = 8;
+const BLANK = 0x20;
 
 /** The state of the connection to one panel. */
 export interface PanelHealth {
@@ -41,6 +42,7 @@ export class HealthFile {
   readonly #file: Deno.FsFile;
   readonly #version: string;
   readonly #encoder = new TextEncoder();
+  readonly #buffer = new Uint8Array(HEALTH_BYTES);
   /** Size of the file, which a sealed process can't shorten: later records are filled up with blanks. */
   #bytes = 0;
   #intervalMs = 0;
@@ -85,11 +87,7 @@ export class HealthFile {
 
   /** Sets the state of all panels; `now` writes it at once, and not only with the next report. */
   setPanels(panels: readonly PanelHealth[], { now }: { now: boolean }): void {
-    this.#panels = panels.slice(0, MAX_PANELS).map((panel) => ({
-      ...panel,
-      panel: panel.panel.slice(0, MAX_TEXT_LENGTH),
-      error: panel.error && { ...panel.error, text: panel.error.text.slice(0, MAX_TEXT_LENGTH) },
-    }));
+    this.#panels = panels.slice(0, MAX_PANELS).map(cutTexts);
     if (now) this.#tryWrite();
   }
 
@@ -119,16 +117,17 @@ export class HealthFile {
   }
 
   #write({ isStopped = false } = {}): void {
-    const whole = this.#record(this.#panels, isStopped);
-    const record = whole.length < HEALTH_BYTES ? whole : this.#record([], isStopped);
-    const text = `${record}\n`.padEnd(this.#bytes);
-    this.#bytes = text.length;
+    const written = this.#encode(this.#panels, isStopped) ?? this.#encode([], isStopped) ?? 0;
+    // What the file has behind the record is overwritten with blanks.
+    const end = Math.max(written, this.#bytes);
+    this.#buffer.fill(BLANK, written, end);
+    this.#bytes = end;
     this.#file.seekSync(0, Deno.SeekMode.Start);
-    this.#file.writeSync(this.#encoder.encode(text));
+    this.#file.writeSync(this.#buffer.subarray(0, end));
   }
 
-  /** JSON in ASCII, so that characters are bytes. */
-  #record(panels: readonly PanelHealth[], isStopped: boolean): string {
+  /** Writes a record to the buffer and gives its length; `undefined` when it does not fit. */
+  #encode(panels: readonly PanelHealth[], isStopped: boolean): number | undefined {
     const record = JSON.stringify({
       pid: Deno.pid,
       version: this.#version,
@@ -139,11 +138,20 @@ export class HealthFile {
       panels,
       isStopped,
     });
-    return record.replace(
-      /[\u0080-\uffff]/g,
-      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-    );
+    const { read, written } = this.#encoder.encodeInto(`${record}\n`, this.#buffer);
+    return read > record.length ? written : undefined;
   }
+}
+
+function cutTexts(panel: PanelHealth): PanelHealth {
+  const { error } = panel;
+  const longest = Math.max(panel.panel.length, error?.text.length ?? 0);
+  if (longest <= MAX_TEXT_LENGTH) return panel;
+  return {
+    ...panel,
+    panel: panel.panel.slice(0, MAX_TEXT_LENGTH),
+    error: error && { ...error, text: error.text.slice(0, MAX_TEXT_LENGTH) },
+  };
 }
 
 /** Takes the lock from processes that read the file, and share it for a moment, but from no agent. */

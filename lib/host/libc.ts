@@ -44,6 +44,9 @@ const STATX = { bytes: 256, nlink: 16 } as const;
 /** `struct statfs` of 64-bit Linux: 15 words, these among them. */
 const STATFS = { words: 15, blocks: 2, bfree: 3, bavail: 4, frsize: 9 } as const;
 
+/** Paths that are kept; more mounts than these are counted nowhere. */
+const MAX_PATHS = 512;
+
 /** Errors of a path, from `errno.h`. */
 const ERRORS: ReadonlyMap<number, readonly [code: string, text: string]> = new Map([
   [2, ["ENOENT", "no such file or folder"]],
@@ -64,6 +67,10 @@ export class Libc {
   readonly #encoder = new TextEncoder();
   /** The reason of the failure right before, on this thread. */
   readonly #errno: Int32Array;
+  /** The last answer of `statfs`. */
+  readonly #answer = new Uint32Array(2 * STATFS.words);
+  /** Paths as the library takes them; the same ones are asked for at each report. */
+  readonly #paths = new Map<string, Uint8Array<ArrayBuffer>>();
 
   /** @throws {Error} When it can't be opened: without the permission, or after the seal. */
   constructor() {
@@ -84,9 +91,8 @@ export class Libc {
    * @throws {Error} When that fails; its `code` is that of `errno.h`, such as `ENOTDIR`.
    */
   statfs(path: string): FileSystemUse {
-    const answer = new BigUint64Array(STATFS.words);
-    const result = this.#calls.statfs(this.#cString(path), bytesOf(answer), NO_STUB_VALUE);
-    if (result === 0) return toUse(answer);
+    const result = this.#calls.statfs(this.#keptPath(path), this.#answer, NO_STUB_VALUE);
+    if (result === 0) return toUse(this.#answer);
     throw this.#failure("statfs", path);
   }
 
@@ -96,8 +102,8 @@ export class Libc {
    * @throws {Error} When that fails; the reason stays in that thread.
    */
   async statfsAsync(path: string): Promise<FileSystemUse> {
-    const answer = new BigUint64Array(STATFS.words);
-    const result = await this.#calls.statfsBeside(this.#cString(path), bytesOf(answer));
+    const answer = new Uint32Array(2 * STATFS.words);
+    const result = await this.#calls.statfsBeside(this.#cString(path), answer);
     if (result !== 0) throw new Error(`Cannot statfs ${JSON.stringify(path)}`);
     return toUse(answer);
   }
@@ -126,6 +132,15 @@ export class Libc {
     return Object.assign(new Error(`Cannot ${call} ${JSON.stringify(path)}: ${reason}`), { code });
   }
 
+  #keptPath(path: string): Uint8Array<ArrayBuffer> {
+    const kept = this.#paths.get(path);
+    if (kept !== undefined) return kept;
+    if (this.#paths.size >= MAX_PATHS) this.#paths.clear();
+    const bytes = this.#cString(path);
+    this.#paths.set(path, bytes);
+    return bytes;
+  }
+
   #cString(path: string): Uint8Array<ArrayBuffer> {
     // The library would take the part before it.
     if (path.includes("\0")) {
@@ -135,12 +150,10 @@ export class Libc {
   }
 }
 
-function bytesOf(words: BigUint64Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(words.buffer);
-}
-
-function toUse(answer: BigUint64Array): FileSystemUse {
-  const word = (index: number) => Number(answer[index]);
+function toUse(answer: Uint32Array): FileSystemUse {
+  // In two halves: a BigInt would cost more than the rest.
+  const word = (index: number) =>
+    (answer[2 * index] ?? 0) + (answer[2 * index + 1] ?? 0) * 0x1_0000_0000;
   return {
     blockSizeBytes: word(STATFS.frsize),
     blocks: word(STATFS.blocks),

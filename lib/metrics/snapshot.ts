@@ -119,7 +119,8 @@ const MAX_AGE_MS = 60_000;
 export class LastKnown<T> implements Collector<T> {
   readonly #collector: Collector<T>;
   readonly #monotonicMs: () => number;
-  #last: { value: T | undefined; atMs: number } | undefined;
+  #value: T | undefined;
+  #collectedAtMs = -Infinity;
 
   constructor(
     collector: Collector<T>,
@@ -131,16 +132,15 @@ export class LastKnown<T> implements Collector<T> {
 
   /** @throws {Error} Whatever the wrapped collector throws. */
   collect(): T | undefined {
-    const value = this.#collector.collect();
-    this.#last = { value, atMs: this.#monotonicMs() };
-    return value;
+    this.#value = this.#collector.collect();
+    this.#collectedAtMs = this.#monotonicMs();
+    return this.#value;
   }
 
   /** The last collected value; `undefined` when it is more than a minute old. */
   lastKnown(): T | undefined {
-    if (this.#last === undefined) return undefined;
-    if (this.#monotonicMs() - this.#last.atMs > MAX_AGE_MS) this.#last = undefined;
-    return this.#last?.value;
+    if (this.#monotonicMs() - this.#collectedAtMs > MAX_AGE_MS) this.#value = undefined;
+    return this.#value;
   }
 
   /** Part that is missing in the last collected value. */
@@ -156,9 +156,14 @@ export class LastKnown<T> implements Collector<T> {
 export class Sampler {
   readonly #collectors: Collectors;
   readonly #log = getLogger("agent");
+  readonly #monotonicMs: () => number;
+  /** When the last sample was begun. */
+  #sampledAtMs = 0;
   #failing = new Map<string, string>();
 
-  constructor(collectors: Collectors, options: { monotonicMs: () => number }) {
+  constructor(collectors: Collectors, { monotonicMs }: { monotonicMs: () => number }) {
+    this.#monotonicMs = monotonicMs;
+    const options = { monotonicMs: () => this.#sampledAtMs };
     const lasting = <T>(collector: Collector<T>): LastKnown<T> => new LastKnown(collector, options);
     this.#collectors = {
       cpu: lasting(collectors.cpu),
@@ -177,6 +182,7 @@ export class Sampler {
 
   /** Measures everything once. */
   sample(): Snapshot {
+    this.#sampledAtMs = this.#monotonicMs();
     const failing = new Map<string, string>();
     const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {
       failing.set(subject, describeError(error));

@@ -3,7 +3,7 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
-import { encodeRpcCall, type PanelMessage, parsePanelMessage } from "./messages.ts";
+import { encodeRpcCall, type PanelMessage, parsePanelMessage, RepeatedAnswer } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 
@@ -34,6 +34,8 @@ export class RpcSocket {
   readonly #pending = new Map<number, PendingCall>();
   /** Whether the message that is received now was accepted, or is read as an answer only. */
   #isAccepted = true;
+  /** The last answer that said no more than that the call was fine. */
+  readonly #success = new RepeatedAnswer();
   #lastId = 0;
   /** Aborts all calls. */
   readonly #signal: AbortSignal;
@@ -128,9 +130,13 @@ export class RpcSocket {
   }
 
   #receive(text: string): void {
+    const repeatedId = this.#success.idOf(text);
+    if (repeatedId !== undefined) return this.#pending.get(repeatedId)?.resolve();
     const message = parsePanelMessage(text);
-    if (message.kind === "answer" && message.id !== undefined) this.#handleAnswer(message);
-    // An answer without an id is about a message that the panel could not read.
+    if (message.kind === "answer" && message.id !== undefined) {
+      if (message.error === undefined) this.#success.remember(text, message.id);
+      this.#handleAnswer(message);
+    } // An answer without an id is about a message that the panel could not read.
     else if (this.#isAccepted) this.#listener.onMessage(message);
   }
 

@@ -1,7 +1,5 @@
 import type { LoadAverage } from "../types.ts";
-import { lineAt } from "./scan.ts";
-
-const PATTERN = /^(\d+(?:\.\d+)?) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)(?:\s|$)/;
+import { fractionBetween, lineAt, wordEnd } from "./scan.ts";
 
 /**
  * Parses `/proc/loadavg`: runnable and uninterruptible tasks, averaged over 1, 5 and 15 minutes.
@@ -9,14 +7,14 @@ const PATTERN = /^(\d+(?:\.\d+)?) (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)(?:\s|$)/;
  * @throws {SyntaxError} When it does not start with three numbers; the message quotes the line.
  */
 export function parseLoadavg(text: string): LoadAverage {
-  const match = PATTERN.exec(text);
-  const load = {
-    oneMinute: Number(match?.[1]),
-    fiveMinutes: Number(match?.[2]),
-    fifteenMinutes: Number(match?.[3]),
-  };
-  if (!Number.isFinite(load.oneMinute + load.fiveMinutes + load.fifteenMinutes)) {
+  const first = wordEnd(text, 0);
+  const second = wordEnd(text, first + 1);
+  const third = wordEnd(text, second + 1);
+  const oneMinute = fractionBetween(text, 0, first);
+  const fiveMinutes = fractionBetween(text, first + 1, second);
+  const fifteenMinutes = fractionBetween(text, second + 1, third);
+  if (oneMinute === undefined || fiveMinutes === undefined || fifteenMinutes === undefined) {
     throw new SyntaxError(`Cannot parse loadavg: no three numbers in "${lineAt(text, 0)}"`);
   }
-  return load;
+  return { oneMinute, fiveMinutes, fifteenMinutes };
 }

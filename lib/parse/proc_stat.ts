@@ -1,4 +1,4 @@
-import { lineAt } from "./scan.ts";
+import { lineAt, wordEnd } from "./scan.ts";
 
 /** CPU states, in the kernel's order. */
 export type CpuState =
@@ -17,6 +17,13 @@ export type CpuState =
  */
 export type CpuTicks = Record<CpuState, number | undefined>;
 
+/** Old kernels have no more. */
+const REQUIRED_COLUMNS = 4;
+
+const SPACE = 0x20;
+const ZERO = 0x30;
+const NINE = 0x39;
+
 /**
  * Parses the first line of `/proc/stat`, in clock ticks.
  *
@@ -25,28 +32,39 @@ export type CpuTicks = Record<CpuState, number | undefined>;
  * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
 export function parseCpuTicks(line: string): CpuTicks {
-  const columns = line.trimEnd().split(" ");
-  // The kernel writes two spaces after "cpu".
-  const first = columns[1] === "" ? 2 : 1;
-  if (columns[0] !== "cpu" || columns.length < first + 4) throw parseError(line);
-  const tick = (index: number): number | undefined => {
-    const column = columns[first + index];
-    if (column === undefined) return 0;
-    if (!/^\d+$/.test(column)) throw parseError(line);
-    const value = Number(column);
-    // Idle counters have been seen below zero, printed as just under 2^64.
-    return Number.isSafeInteger(value) ? value : undefined;
+  let at = wordEnd(line, 0);
+  if (at !== 3 || !line.startsWith("cpu")) throw parseError(line);
+  let columns = 0;
+  const next = (): number | undefined => {
+    while (line.charCodeAt(at) === SPACE) at++;
+    const start = at;
+    at = wordEnd(line, at);
+    if (start === at && columns >= REQUIRED_COLUMNS) return 0;
+    columns++;
+    return ticksBetween(line, start, at);
   };
   return {
-    user: tick(0),
-    nice: tick(1),
-    system: tick(2),
-    idle: tick(3),
-    iowait: tick(4),
-    irq: tick(5),
-    softirq: tick(6),
-    steal: tick(7),
+    user: next(),
+    nice: next(),
+    system: next(),
+    idle: next(),
+    iowait: next(),
+    irq: next(),
+    softirq: next(),
+    steal: next(),
   };
+}
+
+/** A counter; `undefined` when it fell below zero, which the kernel prints as just under 2^64. */
+function ticksBetween(line: string, start: number, end: number): number | undefined {
+  let ticks = 0;
+  for (let at = start; at < end; at++) {
+    const code = line.charCodeAt(at);
+    if (code < ZERO || code > NINE) throw parseError(line);
+    ticks = ticks * 10 + (code - ZERO);
+  }
+  if (start === end) throw parseError(line);
+  return Number.isSafeInteger(ticks) ? ticks : undefined;
 }
 
 /** Counts online cores by the `cpuN` lines of `/proc/stat`; `undefined` when there are none. */

@@ -9,6 +9,7 @@ export function lineAt(text: string, offset: number): string {
 }
 
 const SPACE = 0x20;
+const POINT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
 
@@ -29,4 +30,36 @@ export function decimalAt(text: string, offset: number): number | undefined {
     value = value * 10 + (code - ZERO);
   }
   return at > start && Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** The end of the word at `offset`: the next blank or line feed, or the end of the text. */
+export function wordEnd(text: string, offset: number): number {
+  let at = offset;
+  while (at < text.length && text.charCodeAt(at) > SPACE) at++;
+  return at;
+}
+
+/** Digits that a double holds exactly. */
+const MAX_DIGITS = 15;
+
+/**
+ * The number that a word is, with or without a fraction; `undefined` when it is none or has more than
+ * 15 digits.
+ */
+export function fractionBetween(text: string, start: number, end: number): number | undefined {
+  let digits = 0;
+  let unit = 0;
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code === POINT && unit === 0 && digits > 0) unit = 1;
+    else if (code >= ZERO && code <= NINE) {
+      value = value * 10 + (code - ZERO);
+      digits++;
+      unit *= 10;
+    } else return undefined;
+  }
+  if (digits === 0 || digits > MAX_DIGITS || unit === 1) return undefined;
+  // Divided once, so that the result is the double next to the decimal number.
+  return unit === 0 ? value : value / unit;
 }

@@ -60,18 +60,18 @@ watch("after the answer: monitor", PanelMonitor.prototype, "onAccepted");
 watch("after the answer: health file", HealthFile.prototype, "accepted");
 watch("timers", ReportTimer.prototype, "next");
 watch("timers", globalThis, "clearTimeout");
-const { setTimeout } = globalThis;
-globalThis.setTimeout = clock.timed(
-  "timers",
-  (act: () => void, ms?: number) => setTimeout(clock.timed("report: the rest", act), ms),
-) as typeof setTimeout;
+const { setTimeout, setInterval } = globalThis;
+globalThis.setTimeout = clock.timed("timers", setTimeout) as typeof setTimeout;
+globalThis.setInterval =
+  ((act: () => void, ms: number) =>
+    setInterval(clock.timed("report: the rest", act), ms)) as typeof setInterval;
 
 const ended = new AbortController();
 Deno.addSignalListener("SIGTERM", () => ended.abort());
 Deno.addSignalListener("SIGUSR2", () => console.log(JSON.stringify(clock.totals())));
 const config = resolveConfig({
   args: Deno.args,
-  env: {},
+  env: Deno.env.toObject(),
   readText: Deno.readTextFileSync,
   readMode: () => undefined,
 });

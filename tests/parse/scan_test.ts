@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { decimalAt, lineAt } from "../../lib/parse/scan.ts";
+import { decimalAt, fractionBetween, lineAt, wordEnd } from "../../lib/parse/scan.ts";
 
 Deno.test("lineAt() returns the line around the offset", () => {
   const text = "one\ntwo\nthree";
@@ -38,3 +38,21 @@ Deno.test("decimalAt() reads back every number", () => {
     assertEquals(decimalAt(`${rest} ${value}${rest}`, rest.length), value);
   }));
 });
+
+Deno.test("wordEnd() finds the blank, line feed or end behind a word", () => {
+  for (const text of ["12 3", "12\n3", "12\t3", "12"]) assertEquals(wordEnd(text, 0), 2);
+  assertEquals(wordEnd("12 3", 3), 4);
+  assertEquals(wordEnd("12 3", 2), 2);
+});
+
+Deno.test("fractionBetween() reads numbers with and without a fraction", () => {
+  assertEquals(fractionBetween("a 0.07 b", 2, 6), 0.07);
+  assertEquals(fractionBetween("12345.67", 0, 8), 12345.67);
+  assertEquals(fractionBetween("5", 0, 1), 5);
+});
+
+for (const text of ["", ".", ".5", "5.", "1.2.3", "-1", "1e3", "1 ", "1234567890123456"]) {
+  Deno.test(`fractionBetween() returns undefined when the word is "${text}"`, () => {
+    assertEquals(fractionBetween(text, 0, text.length), undefined);
+  });
+}
