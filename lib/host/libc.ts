@@ -8,14 +8,8 @@
  * @module
  */
 
+import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
 import type { FileSystemUse } from "./host.ts";
-
-/**
- * Passed by value behind a call's true arguments. The callee ignores it, and the runtime compiles no
- * machine code for calls that have it; the compiler alone would cost 2 MB.
- */
-const NO_STUB = { struct: ["u8"] } as const;
-const NO_STUB_VALUE = new Uint8Array(1);
 
 const SYMBOLS = {
   statfs: { parameters: ["buffer", "buffer", NO_STUB], result: "i32" },

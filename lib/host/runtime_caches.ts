@@ -1,12 +1,10 @@
+import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
+
 /**
  * Names of the runtime's caches and of their SQLite journals. The index of a journal (`-shm`) stays
  * as it is: it holds locks, which SQLite would wait for, and no content.
  */
 const CACHE_NAME = /_cache_v\d+(-(wal|journal))?( \(deleted\))?$/;
-
-/** Passed by value behind a call's true arguments, as in `libc.ts`, so that nothing is compiled. */
-const NO_STUB = { struct: ["u8"] } as const;
-const NO_STUB_VALUE = new Uint8Array(1);
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32", NO_STUB], result: "i32" },

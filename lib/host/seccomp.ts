@@ -1,11 +1,5 @@
+import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
 import { buildSeccompFilter } from "./seccomp_filter.ts";
-
-/**
- * Passed by value behind a call's true arguments, as in `libc.ts`: the runtime compiles no machine
- * code for calls that have it, and its compiler alone would cost 2 MB.
- */
-const NO_STUB = { struct: ["u8"] } as const;
-const NO_STUB_VALUE = new Uint8Array(1);
 
 const SYMBOLS = {
   prctl: { parameters: ["i32", "usize", "usize", "usize", "usize", NO_STUB], result: "i32" },
