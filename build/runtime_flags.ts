@@ -1,8 +1,6 @@
 /**
  * The flags of every form of the program. The tasks of `deno.json` repeat them, and a test compares.
  *
- * The numbers are those of a portable build on two cores, side by side, after 600 reports.
- *
  * @module
  */
 
@@ -14,13 +12,17 @@
 export const PERMISSIONS = ["-A", "--no-prompt"] as const;
 
 /**
- * Flags of V8: 51 MB of memory with them, 61 MB without.
+ * Flags of V8.
  *
  * - `--no-opt`, `--no-maglev`: a report is a millisecond of work every few seconds. Optimizing
  *   compilers gain nothing there, and cost megabytes.
  * - `--max-semi-space-size=1`: short-lived values are collected after each megabyte, not after 16.
+ * - `--single-threaded`: waking up helper threads is a tenth of a report's CPU time.
+ * - `--expose-gc`: the agent collects the garbage of its start once, which otherwise helper threads
+ *   would do half a minute later; see `memory_release.ts`.
  */
-export const V8_FLAGS = "--v8-flags=--no-opt,--no-maglev,--max-semi-space-size=1";
+export const V8_FLAGS =
+  "--v8-flags=--no-opt,--no-maglev,--max-semi-space-size=1,--single-threaded,--expose-gc";
 
 /**
  * Keeps no compiled code for the next start.

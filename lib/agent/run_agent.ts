@@ -4,8 +4,10 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
+import { openMemoryRelease } from "../host/memory_release.ts";
 import { describeSandbox, type Sandbox, sealProcess as sealThisProcess } from "../host/sandbox.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
 import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
@@ -73,6 +75,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     maxAgeMs: sharedAgeMs(config),
   });
   const services = new BackgroundServices(machine, config, options);
+  const releaseMemory = openMemoryRelease();
   const ended = new AbortController();
   let persisting: Promise<void> | undefined;
   let serving: Promise<void> | undefined;
@@ -108,6 +111,8 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       : report(node, config, shared);
     // The first report is on its way, and does not wait for the log.
     if (discovery === undefined) logStart();
+    delay(RELEASE_AFTER_MS, { signal: AbortSignal.any([options.signal, ended.signal]) })
+      .then(releaseMemory, () => {});
     await reporting;
   } finally {
     ended.abort();
@@ -116,6 +121,9 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     await Promise.all([services.close(), machine.close?.()]);
   }
 }
+
+/** Time after which everything that the start needs has been done. */
+const RELEASE_AFTER_MS = 10_000;
 
 /** Everything that all panels share. */
 interface Shared {

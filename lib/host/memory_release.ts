@@ -1,0 +1,80 @@
+/**
+ * Gives back memory that only the start of the program needed.
+ *
+ * @module
+ */
+
+import { parseCleanFileMappings } from "../parse/smaps.ts";
+import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
+
+const SYMBOLS = {
+  madvise: { parameters: ["usize", "usize", "i32", NO_STUB], result: "i32" },
+  // Not every C library has it.
+  malloc_trim: { parameters: ["usize", NO_STUB], result: "i32", optional: true },
+} as const;
+
+const MADV_DONTNEED = 4;
+const BUFFER_BYTES = 16 * 1024;
+
+/**
+ * Prepares to give memory back, before the process is sealed; the result does it, once, at any time.
+ *
+ * - The engine collects garbage. It would wait until its heap has grown, which that of an idle program
+ *   never does.
+ * - The C library returns what is free.
+ * - Unchanged pages of the program's own file leave the process. Those that are used come back by
+ *   themselves; the others were for the start. The kernel would take them when memory is short, and
+ *   until then they look like the program's own.
+ *
+ * Where the system lacks one of these, the others are done.
+ */
+export function openMemoryRelease(): () => void {
+  const collectGarbage = findCollector();
+  const system = Deno.build.os === "linux" ? openSystem() : undefined;
+  return () => {
+    collectGarbage?.();
+    try {
+      system?.release();
+    } catch {
+      // It stays as it is.
+    }
+  };
+}
+
+/** The engine's function, which only `--expose-gc` provides. */
+function findCollector(): (() => void) | undefined {
+  const collect: unknown = Reflect.get(globalThis, "gc");
+  if (typeof collect !== "function") return undefined;
+  return () => void collect({ type: "major", execution: "sync", flavor: "last-resort" });
+}
+
+function openSystem(): { release(): void } | undefined {
+  try {
+    const smaps = Deno.openSync("/proc/self/smaps");
+    const library = Deno.dlopen("libc.so.6", SYMBOLS);
+    return {
+      release() {
+        using _ = smaps;
+        const { malloc_trim: trim, madvise } = library.symbols;
+        trim?.(0n, NO_STUB_VALUE);
+        for (const { address, bytes } of parseCleanFileMappings(readText(smaps))) {
+          madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
+        }
+        library.close();
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a handle to its end. */
+function readText(file: Deno.FsFile): string {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  let text = "";
+  for (let count; (count = file.readSync(buffer)) !== null;) {
+    text += decoder.decode(buffer.subarray(0, count), { stream: true });
+  }
+  return text;
+}

@@ -1,0 +1,50 @@
+import { assert, assertEquals } from "@std/assert";
+
+/** Runs a script with the engine's flags and gives what it prints, from JSON. */
+async function run(script: string, flags: string): Promise<Record<string, unknown>> {
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-config", `--v8-flags=${flags}`, script],
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+const MODULE = new URL("../../lib/host/memory_release.ts", import.meta.url).href;
+/** In kB, by what the kernel says of this process. */
+const MEMORY = `const memory = () => {
+  const text = Deno.readTextFileSync("/proc/self/status");
+  const kb = (name) => Number(new RegExp(name + ":\\\\s+(\\\\d+)").exec(text)[1]);
+  return { file: kb("RssFile"), anonymous: kb("RssAnon") };
+};`;
+
+Deno.test({
+  name: "openMemoryRelease() gives back garbage and pages of the program's file, and all goes on",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const { before, after, works } = await run(
+      `${MEMORY}
+      import { openMemoryRelease } from ${JSON.stringify(MODULE)};
+      const release = openMemoryRelease();
+      let garbage = Array.from({ length: 400_000 }, (_, n) => ({ n }));
+      garbage = undefined;
+      const before = memory();
+      release();
+      const after = memory();
+      const works = JSON.stringify(await crypto.subtle.digest("SHA-1", new Uint8Array(3))) + "é".normalize("NFD").length;
+      console.log(JSON.stringify({ before, after, works }));`,
+      "--expose-gc,--single-threaded",
+    );
+    const kb = (value: unknown, name: string) =>
+      Number(typeof value === "object" && value !== null ? Reflect.get(value, name) : NaN);
+    assert(kb(after, "file") < kb(before, "file") / 2, JSON.stringify({ before, after }));
+    assert(kb(after, "anonymous") < kb(before, "anonymous") - 5_000);
+    assertEquals(works, "{}2");
+  },
+});
+
+Deno.test("openMemoryRelease() needs no flag of the engine", async () => {
+  const script = `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
+    openMemoryRelease()();
+    console.log(JSON.stringify({ ran: true }));`;
+  assertEquals(await run(script, "--no-opt"), { ran: true });
+});
