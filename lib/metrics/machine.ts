@@ -15,7 +15,7 @@ import { DiskCollector } from "./disk.ts";
 import { GpuCollectors } from "./gpu.ts";
 import { machineFacts, withOnlineCores } from "./machine_facts.ts";
 import { type MemoryCollector, openMemory } from "./memory.ts";
-import { NetworkCollector } from "./network.ts";
+import { type InterfaceStatistics, NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
 import { type Collectors, requiredSource, sourceCollector } from "./snapshot.ts";
 
@@ -97,7 +97,12 @@ export function openLinuxMachine(
       traffic: new NetworkCollector(
         required(`${network}/dev`),
         (name) => lookup.interfaceTraits(name),
-        { globs, monotonicMs: () => host.monotonicMs() },
+        {
+          globs,
+          monotonicMs: () => host.monotonicMs(),
+          // In another machine's `/proc` the network is not that of this `/sys`.
+          openStatistics: isOwn ? (name) => openStatistics(host, name) : undefined,
+        },
       ),
       connections: new ConnectionCollector(
         required(`${network}/sockstat`),
@@ -117,6 +122,11 @@ export function openLinuxMachine(
     },
     currentFacts: (facts) => withOnlineCores(facts, stat.read()),
   };
+}
+
+function openStatistics(host: Pick<Host, "roots" | "open">, name: string): InterfaceStatistics {
+  const folder = `${host.roots.sys}/class/net/${name}/statistics`;
+  return { received: host.open(`${folder}/rx_bytes`), sent: host.open(`${folder}/tx_bytes`) };
 }
 
 /** An opened machine and its owners. */

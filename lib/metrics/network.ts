@@ -23,6 +23,22 @@ const MAX_GONE = 64;
 /** A counter that falls by less than this part of it was not reset: some drivers' sums jitter. */
 const JITTER = 0.01;
 
+/**
+ * With more interfaces, `net/dev` is not read each time: the kernel spends about 1.6 µs on each of
+ * them, and container hosts have hundreds.
+ */
+const MANY_INTERFACES = 32;
+/** Interval at which it is read then, and so the time until a new interface is noticed. */
+const REFRESH_MS = 10_000;
+/** Interfaces whose statistics are kept open, two files each. */
+const MAX_OPEN = 16;
+
+/** Byte counters of one interface, from `/sys/class/net/NAME/statistics`. */
+export interface InterfaceStatistics {
+  readonly received: Source;
+  readonly sent: Source;
+}
+
 /** Looks up the traits of a new interface; `undefined` when they are unknown. */
 export type LookupTraits = (
   name: string,
@@ -39,6 +55,8 @@ interface TrackedInterface {
   answered: boolean;
   decision: InterfaceDecision | undefined;
   lastRound: number;
+  /** Present for interfaces that counted at the start. */
+  statistics?: InterfaceStatistics;
 }
 
 /**
@@ -53,6 +71,7 @@ export class NetworkCollector {
   readonly #globs: InterfaceGlobs;
   readonly #monotonicMs: () => number;
   readonly #parse: typeof parseNetDev;
+  #openStatistics: ((name: string) => InterfaceStatistics) | undefined;
   readonly #interfaces = new Map<string, TrackedInterface>();
   readonly #undecided = new Set<TrackedInterface>();
   /** Bytes of all counted interfaces. */
@@ -60,10 +79,14 @@ export class NetworkCollector {
   #deviceSeen = false;
   #round = 0;
   #seen = 0;
+  /** The counted interfaces among many. */
+  #counted: readonly TrackedInterface[] | undefined;
+  /** Until then their statistics suffice. */
+  #sufficesUntilMs: number | undefined;
 
   /**
    * `source` is the `net/dev` of the measured network, or another text with its parser in
-   * `options.parse`.
+   * `options.parse`. `openStatistics` opens the counters of one interface of the same network.
    */
   constructor(
     source: Source,
@@ -72,6 +95,7 @@ export class NetworkCollector {
       globs: InterfaceGlobs;
       monotonicMs: () => number;
       parse?: typeof parseNetDev;
+      openStatistics?: ((name: string) => InterfaceStatistics) | undefined;
     },
   ) {
     this.#source = source;
@@ -79,6 +103,7 @@ export class NetworkCollector {
     this.#globs = options.globs;
     this.#monotonicMs = options.monotonicMs;
     this.#parse = options.parse ?? parseNetDev;
+    this.#openStatistics = options.openStatistics;
   }
 
   /**
@@ -98,6 +123,21 @@ export class NetworkCollector {
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
   sample(): number | undefined {
+    return this.#sampleCounted() ?? this.#sampleAll();
+  }
+
+  /** Updates the total from the counted interfaces alone; `undefined` when that does not suffice. */
+  #sampleCounted(): number | undefined {
+    const isFresh = this.#monotonicMs() < (this.#sufficesUntilMs ?? 0);
+    const counters = isFresh && this.#counted && readStatistics(this.#counted);
+    if (!counters) return undefined;
+    const atMs = this.#monotonicMs();
+    for (const now of counters) this.total.add(now, this.#interfaces.get(now.name)?.traits?.index);
+    return atMs;
+  }
+
+  #sampleAll(): number | undefined {
+    const before = this.#counted && readStatistics(this.#counted);
     const text = this.#source.read();
     if (text === undefined) return undefined;
     const atMs = this.#monotonicMs();
@@ -111,8 +151,25 @@ export class NetworkCollector {
       const tracked = this.#interfaces.get(now.name);
       if (tracked?.decision?.counted) this.total.add(now, tracked.traits?.index);
     }
+    if (this.#undecided.size === 0) this.#openStatisticsOnce();
+    const isLarge = this.#interfaces.size > MANY_INTERFACES && this.#undecided.size === 0;
+    this.#counted = isLarge ? this.#countedInterfaces() : undefined;
+    const after = this.#counted && readStatistics(this.#counted);
+    this.#sufficesUntilMs = isBetween(before, counters, after) ? atMs + REFRESH_MS : undefined;
     if (this.#undecided.size > 0 && this.total.isEmpty()) return undefined;
     return atMs;
+  }
+
+  /** Before the process is sealed; an interface that appears later has no statistics. */
+  #openStatisticsOnce(): void {
+    const open = this.#openStatistics;
+    this.#openStatistics = undefined;
+    if (open === undefined) return;
+    for (const nic of this.#countedInterfaces().slice(0, MAX_OPEN)) nic.statistics = open(nic.name);
+  }
+
+  #countedInterfaces(): TrackedInterface[] {
+    return Array.from(this.#interfaces.values()).filter(({ decision }) => decision?.counted);
   }
 
   /** Decisions on all interfaces of the last sample, in the kernel's order. */
@@ -198,6 +255,44 @@ export class NetworkCollector {
       this.total.markGone(nic.name);
     }
   }
+}
+
+/** Counters of each interface; `undefined` when one of them has gone or can't be read. */
+function readStatistics(counted: readonly TrackedInterface[]): InterfaceCounters[] | undefined {
+  const counters: InterfaceCounters[] = [];
+  for (const { name, statistics } of counted) {
+    try {
+      const receivedBytes = parseCount(statistics?.received.readFirstLine());
+      const sentBytes = parseCount(statistics?.sent.readFirstLine());
+      if (receivedBytes === undefined || sentBytes === undefined) return undefined;
+      counters.push({ name, receivedBytes, sentBytes });
+    } catch {
+      return undefined;
+    }
+  }
+  return counters;
+}
+
+function parseCount(line: string | undefined): number | undefined {
+  return line !== undefined && /^\d{1,20}$/.test(line) ? Number(line) : undefined;
+}
+
+/**
+ * Whether the statistics are those of the counters that were read between them: `/sys` may show another
+ * network, where an interface has the same name.
+ */
+function isBetween(
+  before: readonly InterfaceCounters[] | undefined,
+  counters: readonly InterfaceCounters[],
+  after: readonly InterfaceCounters[] | undefined,
+): boolean {
+  return before !== undefined && after !== undefined && counters.length === after.length &&
+    counters.every(({ name, receivedBytes, sentBytes }, index) => {
+      const [first, last] = [before[index], after[index]];
+      return first?.name === name && last?.name === name &&
+        first.receivedBytes <= receivedBytes && receivedBytes <= last.receivedBytes &&
+        first.sentBytes <= sentBytes && sentBytes <= last.sentBytes;
+    });
 }
 
 /** With an include list, traits serve only to recognize a renamed interface. */

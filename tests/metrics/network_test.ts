@@ -273,3 +273,97 @@ Deno.test("NetworkCollector.collect() does not grow with interfaces that appear 
   for (let number = 0; number < 500; number++) machine.step({ eth0: 1, [`veth${number}`]: 1 });
   assertEquals(machine.network.interfaces().map(({ name }) => name), ["eth0", "veth499"]);
 });
+
+/** Many interfaces, of which `eth0` counts and has statistics of its own. */
+class ContainerHost {
+  /** Bytes that `/sys` shows, if not those of `net/dev`; "gone" after the interface was removed. */
+  sys: number | "gone" | undefined;
+  readonly counters: Counters = { eth0: 1000 };
+  atMs = 0;
+  devReads = 0;
+  readonly network: NetworkCollector;
+
+  constructor({ interfaces, canOpen = () => true }: {
+    interfaces: number;
+    canOpen?: () => boolean;
+  }) {
+    while (Object.keys(this.counters).length < interfaces) {
+      this.counters[`veth${Object.keys(this.counters).length}`] = 7;
+    }
+    const dev: Source = { read: () => this.#readDev(), readFirstLine: () => undefined };
+    const statistics: Source = { read: () => undefined, readFirstLine: () => this.#readEth0() };
+    this.network = new NetworkCollector(dev, named({ eth0: DEVICE }), {
+      globs: { include: [], exclude: [] },
+      monotonicMs: () => this.atMs,
+      openStatistics() {
+        if (!canOpen()) throw new Error("Cannot open");
+        return { received: statistics, sent: statistics };
+      },
+    });
+  }
+
+  /** Reports a second after the previous one: the total, and how often `net/dev` was read for it. */
+  step(eth0: number): [receivedBytes: number | undefined, devReads: number] {
+    this.counters.eth0 = eth0;
+    this.atMs += 1_000;
+    const { devReads } = this;
+    return [this.network.collect()?.receivedBytes, this.devReads - devReads];
+  }
+
+  #readDev(): string {
+    this.devReads++;
+    return Object.entries(this.counters).map(([name, bytes]) =>
+      `  ${name}: ${bytes} 0 0 0 0 0 0 0 ${bytes} 0 0 0 0 0 0 0\n`
+    ).join("");
+  }
+
+  #readEth0(): string {
+    if (this.sys === "gone") throw new Error("Cannot read rx_bytes: no such device");
+    return String(this.sys ?? this.counters.eth0);
+  }
+}
+
+Deno.test("NetworkCollector.collect() reads net/dev every ten seconds where interfaces are many", () => {
+  const host = new ContainerHost({ interfaces: 500 });
+  // The first opens the statistics, the second compares them.
+  assertEquals(host.step(1000), [1000, 1]);
+  assertEquals(host.step(2000), [2000, 1]);
+  for (let second = 1; second < 10; second++) {
+    assertEquals(host.step(2000 + second), [2000 + second, 0]);
+  }
+  assertEquals(host.step(3000), [3000, 1]);
+});
+
+Deno.test("NetworkCollector.collect() reads net/dev each time where interfaces are few", () => {
+  const host = new ContainerHost({ interfaces: 32 });
+  for (const bytes of [1000, 2000, 3000]) assertEquals(host.step(bytes), [bytes, 1]);
+});
+
+Deno.test("NetworkCollector.collect() reads net/dev at once when a counted interface has gone", () => {
+  const host = new ContainerHost({ interfaces: 500 });
+  host.step(1000);
+  host.step(2000);
+  assertEquals(host.step(2500), [2500, 0]);
+  host.sys = "gone";
+  assertEquals(host.step(2600), [2600, 1]);
+  assertEquals(host.step(2700), [2700, 1]);
+});
+
+Deno.test("NetworkCollector.collect() ignores statistics of another network", () => {
+  const host = new ContainerHost({ interfaces: 500 });
+  host.sys = 123456;
+  for (const bytes of [1000, 2000, 3000, 4000]) assertEquals(host.step(bytes), [bytes, 1]);
+});
+
+Deno.test("NetworkCollector.collect() opens statistics only at the first decision", () => {
+  let isSealed = false;
+  const host = new ContainerHost({ interfaces: 500, canOpen: () => !isSealed });
+  host.step(1000);
+  isSealed = true;
+  host.step(2000);
+  assertEquals(host.step(3000), [3000, 0]);
+  host.counters.veth0b = 1;
+  for (let second = 0; second < 30; second++) {
+    assertEquals(host.step(4000 + second)[0], 4000 + second);
+  }
+});
