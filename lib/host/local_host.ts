@@ -5,9 +5,8 @@ import { Libc } from "./libc.ts";
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * The kernel fills a page and hands it out, and nothing in these files is longer than half a page
- * without a place to cut: a piece that is shorter than that is the last, and asking for more of it
- * would cost as much as the piece itself.
+ * The kernel fills a page with whole lines and returns it. Where no line is longer than half a page, a
+ * piece that is shorter than that is the last: reading on would cost as much as the piece itself.
  */
 const LAST_PIECE_BYTES = 2048;
 
@@ -23,10 +22,15 @@ export class FileSource implements Source {
   readonly #scratch: Scratch;
   readonly #file: Deno.FsFile | undefined;
   readonly #openError: unknown;
+  readonly #lastPieceBytes: number;
 
-  constructor(path: string, scratch: Scratch) {
+  constructor(
+    path: string,
+    { scratch, hasLongLines = false }: { scratch: Scratch; hasLongLines?: boolean | undefined },
+  ) {
     this.#path = path;
     this.#scratch = scratch;
+    this.#lastPieceBytes = hasLongLines ? 1 : LAST_PIECE_BYTES;
     try {
       this.#file = Deno.openSync(path);
     } catch (error) {
@@ -61,10 +65,13 @@ export class FileSource implements Source {
     try {
       file.seekSync(0, Deno.SeekMode.Start);
       while (true) {
-        if (length === this.#scratch.bytes.length) this.#grow();
+        const size = this.#scratch.bytes.length;
+        // The buffer must not make a piece shorter than a last one.
+        const isFull = size - length < (size < MAX_BYTES ? LAST_PIECE_BYTES : 1);
+        if (isFull) this.#grow();
         const count = file.readSync(this.#scratch.bytes.subarray(length));
         length += count ?? 0;
-        if (count === null || count < LAST_PIECE_BYTES) return length;
+        if (count === null || count < this.#lastPieceBytes) return length;
       }
     } catch (error) {
       throw this.#readError(error);
@@ -101,8 +108,8 @@ export class LocalHost implements Host {
     this.roots = roots;
   }
 
-  open(path: string): Source {
-    return new FileSource(path, this.#scratch);
+  open(path: string, options: { hasLongLines?: boolean } = {}): Source {
+    return new FileSource(path, { ...options, scratch: this.#scratch });
   }
 
   readText(path: string): string | undefined {

@@ -76,6 +76,8 @@ export function openLinuxMachine(
   const isOwn = proc === OWN_PROC;
   const stat = host.open(`${proc}/stat`);
   const required = (path: string) => requiredSource(host.open(path), path);
+  // An overlay's line has the folders of all its layers.
+  const openMounts = (path: string) => host.open(path, { hasLongLines: true });
   const network = networkFolder(proc);
   const globs = { include: options.includeNics, exclude: options.excludeNics };
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
@@ -87,10 +89,10 @@ export function openLinuxMachine(
       memory: openMemory(host, { mode: options.memoryMode, isOwn }),
       disk: new DiskCollector(
         host,
-        required(mountinfo),
+        requiredSource(openMounts(mountinfo), mountinfo),
         {
           includeMountPoints,
-          visible: isOwn ? undefined : host.open(`${OWN_PROC}/self/mountinfo`),
+          visible: isOwn ? undefined : openMounts(`${OWN_PROC}/self/mountinfo`),
         },
       ),
       load: sourceCollector(required(`${proc}/loadavg`), parseLoadavg),

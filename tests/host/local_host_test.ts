@@ -44,6 +44,57 @@ Deno.test("FileSource.read() reads kernel text of more than a page", () => {
   }
 });
 
+/** Hands out a text as the kernel does: at most a page of whole lines at a time. */
+class PagedFile implements Disposable {
+  readonly #lines: readonly string[];
+  readonly #openSync = Deno.openSync;
+  #at = 0;
+  #rest = new Uint8Array();
+
+  constructor(lines: readonly string[]) {
+    this.#lines = lines;
+    Object.defineProperty(Deno, "openSync", { value: () => this, configurable: true });
+  }
+
+  seekSync(): number {
+    this.#at = 0;
+    this.#rest = new Uint8Array();
+    return 0;
+  }
+
+  readSync(buffer: Uint8Array): number | null {
+    if (this.#rest.length === 0) {
+      let page = "";
+      for (let line; (line = this.#lines[this.#at]) !== undefined; this.#at++) {
+        if (page !== "" && page.length + line.length > 4096) break;
+        page += line;
+      }
+      this.#rest = new TextEncoder().encode(page);
+    }
+    const count = Math.min(buffer.length, this.#rest.length);
+    buffer.set(this.#rest.subarray(0, count));
+    this.#rest = this.#rest.subarray(count);
+    return count === 0 ? null : count;
+  }
+
+  [Symbol.dispose](): void {
+    Object.defineProperty(Deno, "openSync", { value: this.#openSync, configurable: true });
+  }
+}
+
+Deno.test("FileSource.read() reads all pages of kernel text that is longer than its buffer", () => {
+  const text = Array.from({ length: 500 }, (_, at) => `veth${at}: `.padEnd(123, "0") + "\n");
+  using _file = new PagedFile(text);
+  assertEquals(new LocalHost().open("/proc/net/dev").read(), text.join(""));
+});
+
+Deno.test("FileSource.read() reads on after a short page before a long line", () => {
+  const text = ["short\n", `${"/layer:".repeat(600)}\n`, "last\n"];
+  using _file = new PagedFile(text);
+  const source = new LocalHost().open("/proc/self/mountinfo", { hasLongLines: true });
+  assertEquals(source.read(), text.join(""));
+});
+
 Deno.test("FileSource.read() refuses a file of more than 8 MiB", async () => {
   await withFile((path, source) => {
     const limit = 8 * 1024 * 1024;
