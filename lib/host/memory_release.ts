@@ -1,5 +1,5 @@
 /**
- * Gives back memory that only the start of the program needed.
+ * Gives back memory that the program no longer needs.
  *
  * @module
  */
@@ -17,10 +17,13 @@ const MADV_DONTNEED = 4;
 const BUFFER_BYTES = 16 * 1024;
 
 /**
- * Prepares to give memory back, before the process is sealed; the result does it, once, at any time.
+ * Prepares to give memory back, before the process is sealed; the result does it, whenever it is called.
  *
- * - The engine collects garbage. It would wait until its heap has grown, which that of an idle program
- *   never does.
+ * The engine collects garbage, of which it would keep more than 30 MB: without helper threads it does
+ * not mark in small steps, and so waits until its heap has grown to a multiple.
+ *
+ * The first call does more, and belongs after the start:
+ *
  * - The C library returns what is free.
  * - Unchanged pages of the program's own file leave the process. Those that are used come back by
  *   themselves; the others were for the start. The kernel would take them when memory is short, and
@@ -30,7 +33,7 @@ const BUFFER_BYTES = 16 * 1024;
  */
 export function openMemoryRelease(): () => void {
   const collectGarbage = findCollector();
-  const system = Deno.build.os === "linux" ? openSystem() : undefined;
+  let system = Deno.build.os === "linux" ? openSystem() : undefined;
   return () => {
     collectGarbage?.();
     try {
@@ -38,6 +41,7 @@ export function openMemoryRelease(): () => void {
     } catch {
       // It stays as it is.
     }
+    system = undefined;
   };
 }
 

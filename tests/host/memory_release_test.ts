@@ -42,6 +42,27 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "openMemoryRelease() gives back garbage each time",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const memory = await run(
+      `${MEMORY}
+      import { openMemoryRelease } from ${JSON.stringify(MODULE)};
+      const release = openMemoryRelease();
+      release();
+      let kept = Array.from({ length: 400_000 }, (_, n) => ({ n }));
+      release();
+      const before = memory().anonymous;
+      kept = undefined;
+      release();
+      console.log(JSON.stringify({ before, after: memory().anonymous }));`,
+      "--expose-gc,--single-threaded",
+    );
+    assert(Number(memory.after) < Number(memory.before) - 5_000, JSON.stringify(memory));
+  },
+});
+
 Deno.test("openMemoryRelease() needs no flag of the engine", async () => {
   const script = `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
     openMemoryRelease()();
