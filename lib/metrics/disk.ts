@@ -58,6 +58,8 @@ interface Answer {
   readonly use: FileSystemUse;
 }
 
+type Mounts = ReturnType<typeof filterMounts>;
+
 interface WatchedMount {
   readonly mount: CountedMount;
   /** Size when the mount was selected, if it is fixed. */
@@ -80,6 +82,8 @@ export class DiskCollector {
   #watched: WatchedMount[] = [];
   #decidedAtMs: number | undefined;
   #malformed: SyntaxError | undefined;
+  /** The decisions by rule on the mounts of these texts. */
+  #filtered: { text: string; visible: string | undefined; mounts: Mounts } | undefined;
   #answers: readonly Answer[] = [];
 
   /**
@@ -150,20 +154,29 @@ export class DiskCollector {
   #decideAndQuery(nowMs: number): Answer[] | undefined {
     const text = this.#mountinfo.read();
     if (text === undefined) return undefined;
-    const { visible } = this.#options;
-    this.#malformed = undefined;
-    const skip = (error: SyntaxError) => this.#malformed ??= error;
-    const decisions = filterMounts(parseMountinfo(text, skip), {
-      include: this.#options.includeMountPoints,
-      isFile: (path) => this.#isFile(path),
-      visible: visible && parseMountinfo(visible.read() ?? "", skip),
-    });
+    const decisions = this.#filter(text, this.#options.visible?.read());
     this.#decidedAtMs = nowMs;
     this.#watched = [];
     const answers: Answer[] = [];
     this.#decisions = decisions.map((it) => it.counted ? this.#queryFirst(it, answers) : it);
     this.#statfs.prune(new Set(this.#watched.map(({ mount }) => mount.path)));
     return answers;
+  }
+
+  /** Parses nothing anew while no mount has changed: container hosts have thousands. */
+  #filter(text: string, visible: string | undefined): Mounts {
+    if (this.#filtered?.text === text && this.#filtered.visible === visible) {
+      return this.#filtered.mounts;
+    }
+    this.#malformed = undefined;
+    const skip = (error: SyntaxError) => this.#malformed ??= error;
+    const mounts = filterMounts(parseMountinfo(text, skip), {
+      include: this.#options.includeMountPoints,
+      isFile: (path) => this.#isFile(path),
+      visible: this.#options.visible && parseMountinfo(visible ?? "", skip),
+    });
+    this.#filtered = { text, visible, mounts };
+    return mounts;
   }
 
   /** Queries a mount for the first time, adds its answer, and decides whether the mount counts. */

@@ -132,6 +132,22 @@ Deno.test("DiskCollector.collect() counts a container's disk once, and no files"
   assertEquals(otherDisk.step(), [1_600, 7_900]);
 });
 
+Deno.test("DiskCollector.collect() filters mounts anew only when mountinfo has changed", () => {
+  const uses = { "/": use(900, 300), "/data": use(900, 300), "/etc/hosts": use(900, 300) };
+  const machine = new Machine(fixture("docker/proc/self/mountinfo"), uses);
+  machine.files.add("/etc/hosts").add("/app/app.json");
+  // Asked while mounts are filtered, and not while they are queried.
+  const fileQueries = () => machine.statfsCalls.filter((path) => path.endsWith("/.")).length;
+  assertEquals(machine.step(), [600, 900]);
+  assertEquals(fileQueries(), 1);
+  uses["/data"] = use(7_000, 6_000);
+  assertEquals(machine.step(60_000), [1_600, 7_900], "sizes are compared anew");
+  assertEquals([machine.reads, fileQueries()], [2, 1]);
+  machine.mountinfo = machine.mountinfo?.replace(/^.* \/data .*\n/m, "");
+  assertEquals(machine.step(60_000), [600, 900]);
+  assertEquals([machine.reads, fileQueries()], [3, 3], "now without a folder of that device");
+});
+
 Deno.test("DiskCollector.collect() queries a host's disks at the container's own paths", () => {
   const machine = new Machine(fixture("docker-host/proc/1/mountinfo"), { "/data": use(900, 300) }, {
     visible: fixture("docker/proc/self/mountinfo"),
