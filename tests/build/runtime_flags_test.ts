@@ -27,3 +27,18 @@ Deno.test("the engine knows the flags", async () => {
   const told = new TextDecoder().decode(stderr);
   assertEquals({ code, told }, { code: 0, told: "" });
 });
+
+Deno.test("the engine runs the callbacks of finalization registries under the flags", async () => {
+  const script = `const { promise, resolve } = Promise.withResolvers();
+    const registry = new FinalizationRegistry(resolve);
+    (() => registry.register({}, "called"))();
+    const timer = setInterval(() => gc(), 1);
+    const late = setTimeout(() => resolve("never called"), 5_000);
+    console.log(await promise);
+    clearInterval(timer);
+    clearTimeout(late);`;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", V8_FLAGS, script],
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "called\n");
+});

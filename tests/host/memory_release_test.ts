@@ -32,7 +32,7 @@ Deno.test({
       const after = memory();
       const works = JSON.stringify(await crypto.subtle.digest("SHA-1", new Uint8Array(3))) + "é".normalize("NFD").length;
       console.log(JSON.stringify({ before, after, works }));`,
-      "--expose-gc,--single-threaded",
+      "--expose-gc,--single-threaded-gc",
     );
     const kb = (value: unknown, name: string) =>
       Number(typeof value === "object" && value !== null ? Reflect.get(value, name) : NaN);
@@ -57,7 +57,7 @@ Deno.test({
       kept = undefined;
       release();
       console.log(JSON.stringify({ before, after: memory().anonymous }));`,
-      "--expose-gc,--single-threaded",
+      "--expose-gc,--single-threaded-gc",
     );
     assert(Number(memory.after) < Number(memory.before) - 5_000, JSON.stringify(memory));
   },
