@@ -5,6 +5,17 @@ import type { Shell } from "./shell.ts";
 /** The requests to the helper shell after the seal. */
 export type LookupShell = Pick<Shell, "interfaceTraits" | "countProcesses">;
 
+/** Age up to which a count of the shell is given again: each costs as much as a report does. */
+const COUNT_MAX_AGE_MS = 10_000;
+/** A count that took long is kept longer, so that counting takes an eighth of a thousandth of the time. */
+const COUNT_PACE = 8_000;
+const LONGEST_COUNT_AGE_MS = 60_000;
+
+type LookupHost = Pick<
+  Host,
+  "roots" | "exists" | "list" | "readLink" | "readText" | "monotonicMs"
+>;
+
 /**
  * Look-ups below `/proc` and `/sys` that are needed at any time, not only at the start.
  *
@@ -12,13 +23,15 @@ export type LookupShell = Pick<Shell, "interfaceTraits" | "countProcesses">;
  * come a little later.
  */
 export class KernelLookup {
-  readonly #host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">;
+  readonly #host: LookupHost;
   #sealed = false;
   #shell: LookupShell | undefined;
   #processCount: number | undefined;
   #counting = false;
+  /** When the shell counts again. */
+  #countAtMs = 0;
 
-  constructor(host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">) {
+  constructor(host: LookupHost) {
     this.#host = host;
   }
 
@@ -37,8 +50,8 @@ export class KernelLookup {
   }
 
   /**
-   * Number of processes in `/proc`. After the seal it is the shell's last count, and each call starts
-   * the next one.
+   * Number of processes in `/proc`. After the seal it is the shell's last count, which is up to 10 s old,
+   * and up to a minute where there are thousands of processes.
    */
   processCount(): number | undefined {
     if (this.#sealed) {
@@ -57,9 +70,16 @@ export class KernelLookup {
       this.#processCount = undefined;
       return;
     }
+    const startedAtMs = this.#host.monotonicMs();
+    if (startedAtMs < this.#countAtMs) return;
     this.#counting = true;
     this.#shell.countProcesses()
-      .then((count) => this.#processCount = count, () => this.#processCount = undefined)
+      .then((count) => {
+        this.#processCount = count;
+        const nowMs = this.#host.monotonicMs();
+        const ageMs = Math.max(COUNT_MAX_AGE_MS, (nowMs - startedAtMs) * COUNT_PACE);
+        this.#countAtMs = nowMs + Math.min(ageMs, LONGEST_COUNT_AGE_MS);
+      }, () => this.#processCount = undefined)
       .finally(() => this.#counting = false);
   }
 }

@@ -1,16 +1,17 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { KernelLookup, type LookupShell } from "../../lib/host/kernel_lookup.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys", root: "/" };
 
-function paperHost(folders: Record<string, string[]>) {
+function paperHost(folders: Record<string, string[]>, clock = { nowMs: 0 }) {
   return {
     roots: ROOTS,
     exists: (path: string) => path in folders,
     list: (path: string) => folders[path],
     readLink: () => undefined,
     readText: () => undefined,
+    monotonicMs: () => clock.nowMs,
   };
 }
 
@@ -73,4 +74,35 @@ Deno.test("KernelLookup without a shell keeps no count that has grown old", () =
   tree.useShell(undefined);
   assertEquals(tree.interfaceTraits("eth0"), undefined);
   assertEquals(tree.processCount(), undefined);
+});
+
+Deno.test("KernelLookup lets the shell count again after 10 s, or later when counting takes long", async () => {
+  const clock = { nowMs: 0 };
+  const tree = new KernelLookup(paperHost({ "/proc": ["1"] }, clock));
+  let takesMs = 0;
+  const askedAtMs: number[] = [];
+  tree.useShell({
+    countProcesses() {
+      askedAtMs.push(clock.nowMs);
+      clock.nowMs += takesMs;
+      return Promise.resolve(askedAtMs.length);
+    },
+    interfaceTraits: () => Promise.resolve(TRAITS),
+  });
+  const reportUntil = async (endMs: number) => {
+    for (; clock.nowMs < endMs; clock.nowMs += 1_000) {
+      tree.processCount();
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    }
+  };
+  await reportUntil(30_000);
+  assertEquals(askedAtMs, [0, 10_000, 20_000]);
+  takesMs = 5;
+  askedAtMs.length = 0;
+  await reportUntil(120_000);
+  assertEquals(askedAtMs, [30_000, 70_005, 110_010], "40 s after one that took 5 ms");
+  takesMs = 500;
+  await reportUntil(300_000);
+  const gaps = askedAtMs.slice(4).map((ms, index) => ms - (askedAtMs[index + 3] ?? 0));
+  for (const gap of gaps) assert(gap >= 60_000 && gap < 62_000, `${gap}`);
 });
