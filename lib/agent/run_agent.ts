@@ -105,7 +105,10 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     const node = discovery === undefined ? config : registered;
     if (node === undefined) return;
     const addresses = openPublicAddresses(config, machine);
-    const shared = { addresses, services, metrics, takeSnapshot, signal: options.signal };
+    const shared = {
+      ...{ addresses, services, metrics, takeSnapshot, signal: options.signal },
+      phaseMs: config.furtherPanels.length > 0 ? machine.host.monotonicMs() : undefined,
+    };
     const reporting = config.furtherPanels.length > 0
       ? reportToAll(node, config, shared)
       : report(node, config, shared);
@@ -147,6 +150,8 @@ interface Shared {
   readonly services: BackgroundServices;
   readonly metrics: MetricsEndpoint | undefined;
   readonly takeSnapshot: () => Snapshot;
+  /** A time at which reports to all panels are due, if there are several. */
+  readonly phaseMs: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -154,21 +159,25 @@ interface Shared {
 async function report(
   node: Node,
   config: Config,
-  { addresses, services, metrics, takeSnapshot, signal }: Shared,
+  { addresses, services, metrics, takeSnapshot, phaseMs, signal }: Shared,
 ): Promise<void> {
   const panel = panelName(node);
   const monitor = services.watch(panel);
   metrics?.addPanel(monitor);
-  const connection = new PanelConnection({
-    endpoint: node.endpoint,
-    get token() {
-      return node.token;
+  const connection = new PanelConnection(
+    {
+      endpoint: node.endpoint,
+      get token() {
+        return node.token;
+      },
+      onOutcome(error) {
+        node.onOutcome?.(error);
+        monitor.onOutcome(error);
+      },
     },
-    onOutcome(error) {
-      node.onOutcome?.(error);
-      monitor.onOutcome(error);
-    },
-  }, config);
+    config,
+    { phaseMs },
+  );
   try {
     const reporting = new Agent({
       openLink: (listener, signals) =>

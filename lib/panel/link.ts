@@ -49,6 +49,8 @@ export interface LinkParts extends LinkListener {
   readonly settings: LinkSettings;
   /** Time between two reports; by default each kind of transport has its own. */
   readonly intervalMs: number | undefined;
+  /** A time at which reports of all panels are due; absent with a single panel. */
+  readonly phaseMs?: number | undefined;
   readonly clientV1: MessageSenderParts["clientV1"] & Pick<ClientV1, "sendReport">;
   readonly clientV2: Pick<ClientV2, "report" | "call" | "pull">;
   readonly acknowledgements: Acknowledgements;
@@ -100,6 +102,7 @@ export class PanelLink {
     this.#linkLog = new LinkLog(parts.log, { version: parts.settings.version });
     this.#timer = new ReportTimer({
       intervalMs: parts.intervalMs,
+      phaseMs: parts.phaseMs,
       onClamp: () => this.#linkLog.intervalClamped(),
       onDue: (transport) => this.#track(this.#sendReport(transport)),
     });

@@ -28,7 +28,15 @@ export class PanelConnection {
   #link: PanelLink | undefined;
   readonly #opener: WebSocketOpener;
 
-  constructor(access: PanelAccess & OutcomeListener, config: Config) {
+  readonly #phaseMs: number | undefined;
+
+  /** @param options `phaseMs`: a time at which reports of all panels are due, if there are several. */
+  constructor(
+    access: PanelAccess & OutcomeListener,
+    config: Config,
+    { phaseMs }: { phaseMs?: number | undefined } = {},
+  ) {
+    this.#phaseMs = phaseMs;
     const dialer = new NetDialer(config);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     const client = new HttpClient({ dialer });
@@ -58,6 +66,7 @@ export class PanelConnection {
         reconnectMs: config.reconnectIntervalSeconds * 1000,
       },
       intervalMs: intervalSeconds === undefined ? undefined : intervalSeconds * 1000,
+      phaseMs: this.#phaseMs,
       clientV1: this.clientV1,
       clientV2: this.#clientV2,
       acknowledgements: this.#acknowledgements,

@@ -10,6 +10,8 @@ export interface ReportScheduleOptions {
   readonly intervalMs: number;
   /** From 0 up to, but not including, 1. */
   readonly random: () => number;
+  /** A time at which a report of another panel is due, so that both wake up the machine together. */
+  readonly phaseMs?: number | undefined;
 }
 
 /**
@@ -26,7 +28,9 @@ export class ReportSchedule {
 
   constructor(nowMs: number, options: ReportScheduleOptions) {
     this.#options = options;
-    this.#dueMs = nowMs;
+    const { intervalMs, phaseMs = nowMs } = options;
+    // The due time next to now; the first interval is between half and one and a half.
+    this.#dueMs = phaseMs + Math.round((nowMs - phaseMs) / intervalMs) * intervalMs;
     this.#stepMs = options.intervalMs;
   }
 
@@ -67,6 +71,8 @@ const TOLERANCE = 0.05;
 export interface ReportTimerOptions {
   /** Time between two reports; by default each kind of transport has its own. */
   readonly intervalMs: number | undefined;
+  /** A time at which reports of all panels are due; absent with a single panel. */
+  readonly phaseMs?: number | undefined;
   /** The interval was longer than a WebSocket allows. */
   onClamp(): void;
   /** The next report is due. */
@@ -96,6 +102,7 @@ export class ReportTimer {
     this.#schedule = transport && new ReportSchedule(performance.now(), {
       intervalMs: this.#clampedIntervalMs(transport),
       random: Math.random,
+      phaseMs: this.#options.phaseMs,
     });
   }
 
