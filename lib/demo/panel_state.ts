@@ -4,10 +4,11 @@
  * @module
  */
 
-import { stripVTControlCharacters } from "node:util";
 import type { StoredBasicInfo, StoredPingResult, StoredTaskResult, WireTask } from "./contracts.ts";
 import type { Fault } from "./fault.ts";
 import type { StoredReport } from "./report_contract.ts";
+
+const { stripVTControlCharacters } = await import("node:util");
 
 /** Subscribers to events, and a way to wait for a condition. */
 export class Subscribers<T> {
