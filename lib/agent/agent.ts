@@ -29,6 +29,8 @@ const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
 const RESULTS_WAITING = 1000;
 const FIRST_INFO_RETRY_MS = 5_000;
+/** Nobody sees it. The runtime's own reason has a stack trace, which takes milliseconds. */
+const CHANGED = "the transport has changed";
 
 /** The part of a link that an agent uses. */
 export interface AgentLink extends Pick<PanelLink, "run" | "close"> {
@@ -105,7 +107,7 @@ export class Agent {
     let grace: ReturnType<typeof setTimeout> | undefined;
     signal.addEventListener("abort", () => {
       grace = setTimeout(() => this.#calls.abort(), STOP_GRACE_MS);
-      this.#transportChanged.abort();
+      this.#transportChanged.abort(CHANGED);
     }, { once: true });
     const results = new BoundedQueue<ProbeResult>({
       run: (result) => this.#sendResult(link, result),
@@ -142,7 +144,7 @@ export class Agent {
 
   #onTransport(transport: Transport | undefined): void {
     this.#transport = transport;
-    this.#transportChanged.abort();
+    this.#transportChanged.abort(CHANGED);
     this.#transportChanged = new AbortController();
   }
 
