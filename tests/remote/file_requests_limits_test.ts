@@ -3,14 +3,12 @@ import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 import { type TransferServer, withTransferServer } from "./transfer_server.ts";
+import { V8_FLAGS } from "../../build/runtime_flags.ts";
 
 const MIB = 1024 * 1024;
 
 /** Parts of 128 MiB that are moved each way; 16 of them are 2 GiB. */
 const PARTS = Number(Deno.env.get("FILE_TEST_PARTS") ?? 2);
-
-/** As the agent is started. */
-const V8_FLAGS = "--v8-flags=--no-opt,--no-maglev,--max-semi-space-size=1";
 
 const dialer: Dialer = {
   async dial({ hostname, port }, { signal }) {

@@ -6,7 +6,8 @@ import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { median } from "../../bench/comparison.ts";
 
-const HOURS = 24;
+/** `.ci/run` is content with fewer. */
+const HOURS = Number(Deno.env.get("SIMULATED_HOURS") ?? 24);
 const REPORTS_PER_HOUR = 3_600;
 /**
  * How much faster the agent's clocks run. A report each 4 ms leaves half of the time for nothing, and a
@@ -17,6 +18,8 @@ const SAMPLE_MS = 50;
 /** Simulated time. */
 const PROBE_INTERVAL_S = 60;
 const MAX_GROWTH = 1.02;
+/** The smallest of these is the end: an hour may be 1 % larger or smaller than the one before. */
+const LAST_HOURS = 3;
 /** Connections for calls that are kept for the next one. */
 const KEPT_CONNECTIONS = 4;
 /** The runtime ends threads that read files when they have nothing to do for ten seconds. */
@@ -196,12 +199,15 @@ Deno.test({
       await probing;
       const { code } = await agent.stop();
       assertEquals(code, 0, agent.output);
-      const [second, last] = [hours[1], hours.at(-1)].map((samples) => keptIn(samples ?? []));
-      assert(second !== undefined && last !== undefined);
-      assertLessOrEqual(last.anonymousKb, second.anonymousKb * MAX_GROWTH, "anonymous memory");
-      assertLessOrEqual(last.residentKb, second.residentKb * MAX_GROWTH, "resident memory");
-      assertLessOrEqual(last.descriptors, second.descriptors + KEPT_CONNECTIONS, "descriptors");
-      assertLessOrEqual(last.threads, second.threads + IDLE_THREADS, "threads");
+      const [, second, ...later] = hours.map(keptIn);
+      assert(second !== undefined && later.length >= LAST_HOURS);
+      const inTheEnd = (field: keyof Sample) =>
+        Math.min(...later.slice(-LAST_HOURS).map((hour) => hour[field]));
+      const grown = (field: keyof Sample) => second[field] * MAX_GROWTH;
+      assertLessOrEqual(inTheEnd("anonymousKb"), grown("anonymousKb"), "anonymous memory");
+      assertLessOrEqual(inTheEnd("residentKb"), grown("residentKb"), "resident memory");
+      assertLessOrEqual(inTheEnd("descriptors"), second.descriptors + KEPT_CONNECTIONS);
+      assertLessOrEqual(inTheEnd("threads"), second.threads + IDLE_THREADS);
       assertEquals(panel.state.violations, []);
     } finally {
       clearInterval(sampling);
