@@ -52,6 +52,11 @@ function findCollector(): (() => void) | undefined {
   return () => void collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }
 
+/**
+ * What the first call needs of the system. It is closed with that call: code of an attacker's should not
+ * find a call that changes memory by address, although the kernel's filter would hold for whatever
+ * comes of it.
+ */
 function openSystem(): { release(): void } | undefined {
   try {
     const smaps = Deno.openSync("/proc/self/smaps");
