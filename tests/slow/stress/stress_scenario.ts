@@ -59,9 +59,9 @@ const SETTLED_REPORTS = 6;
 const SAMPLE_MS = 100;
 /** Peak memory relative to the ordinary agent's; an unbounded buffer takes several times more. */
 const MAX_PEAK_RATIO = 2;
-/** Memory after the stress, relative to the ordinary agent's. */
-const MAX_KEPT_RATIO = 1.75;
-/** The engine returns memory when it is idle, every half minute at the latest. */
+/** Memory after the stress, relative to that of the ordinary agent, which has returned its start's. */
+const MAX_KEPT_RATIO = 2.2;
+/** The agent returns memory ten seconds after its start; the engine does when its heap has grown. */
 const SETTLES_WITHIN_MS = 60_000;
 /** An event that has not occurred by then never will. */
 const PATIENCE_MS = 60_000;
