@@ -33,8 +33,8 @@ Deno.test("the agent stands what is huge, senseless, refused, mute or cut off", 
     overSockets("garbage-message"),
     overSockets("deep-message"),
     overSockets("bomb"),
-    // The panel seldom reads a report before the agent closes the connection.
-    { ...everywhere("huge-message"), reports: 1 },
+    // Whether the panel reads a report before the agent closes the connection is chance.
+    { ...everywhere("huge-message"), reports: 0, gapMs: 6000 },
     everywhere("garbage-message"),
     everywhere("deep-message"),
     everywhere("bomb"),
