@@ -29,7 +29,7 @@ const JITTER = 0.01;
  */
 const MANY_INTERFACES = 32;
 /** Interval at which it is read then, and so the time until a new interface is noticed. */
-const REFRESH_MS = 10_000;
+const REFRESH_MS = 30_000;
 /** Interfaces whose statistics are kept open, two files each. */
 const MAX_OPEN = 16;
 

@@ -323,12 +323,12 @@ class ContainerHost {
   }
 }
 
-Deno.test("NetworkCollector.collect() reads net/dev every ten seconds where interfaces are many", () => {
+Deno.test("NetworkCollector.collect() reads net/dev every half minute where interfaces are many", () => {
   const host = new ContainerHost({ interfaces: 500 });
   // The first opens the statistics, the second compares them.
   assertEquals(host.step(1000), [1000, 1]);
   assertEquals(host.step(2000), [2000, 1]);
-  for (let second = 1; second < 10; second++) {
+  for (let second = 1; second < 30; second++) {
     assertEquals(host.step(2000 + second), [2000 + second, 0]);
   }
   assertEquals(host.step(3000), [3000, 1]);
