@@ -1,5 +1,6 @@
 import { delay } from "@std/async/delay";
 import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { CpuClock } from "./cpu_clock.ts";
 
 /** A program is idle again this long after the panel has accepted its report. */
 const ANSWER_MS = 300;
@@ -47,7 +48,7 @@ export class MeasuredProcess implements AsyncDisposable {
    */
   cpuUs(): number {
     this.#tree ??= [this.pid, ...descendants(this.pid)];
-    return this.#tree.reduce((sum, pid) => sum + this.#clock.usedUs(pid), 0);
+    return this.#tree.reduce((sum, pid) => sum + this.#clock.readUs(clockOf(pid)), 0);
   }
 
   /** Memory of the process alone. */
@@ -108,22 +109,11 @@ export async function cpuPerReport(
 }
 
 /**
- * CPU time of processes: the kernel's sum over all threads, those that have ended included, which
- * `schedstat` gives for each thread that lives.
+ * The clock of a process: the kernel's sum over all threads, those that have ended included, which
+ * `schedstat` gives for each thread that lives. It is CPUCLOCK_SCHED, as `clock_getcpuclockid` gives it.
  */
-class CpuClock {
-  readonly #time = new BigInt64Array(2);
-  readonly #libc = Deno.dlopen("libc.so.6", {
-    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-  });
-
-  /** Microseconds that a process has used; 0 when it has ended. */
-  usedUs(pid: number): number {
-    // CPUCLOCK_SCHED of that process, as `clock_getcpuclockid` gives it.
-    const clock = (~pid << 3) | 2;
-    if (this.#libc.symbols.clock_gettime(clock, this.#time) !== 0) return 0;
-    return Number(this.#time[0]) * 1e6 + Number(this.#time[1]) / 1e3;
-  }
+function clockOf(pid: number): number {
+  return (~pid << 3) | 2;
 }
 
 function descendants(pid: number): number[] {

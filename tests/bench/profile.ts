@@ -6,7 +6,7 @@
  */
 
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
+import { bundleProgram, RUN_FLAGS } from "./programs.ts";
 
 const INTERVAL_SECONDS = 1;
 /** The agent gives memory back ten seconds after its start. */
@@ -16,17 +16,6 @@ const REPORTS = 60;
 type Totals = Record<string, { us: number; calls: number }>;
 
 const folder = await Deno.makeTempDir();
-
-/** Bundles a program as a release does, and returns its path. */
-async function bundle(name: string): Promise<string> {
-  const output = `${folder}/${name.replaceAll("/", "_")}.js`;
-  const entry = new URL(name, import.meta.url).pathname;
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--minify", "--platform", "browser", "--output", output, entry],
-  }).output();
-  if (!success) throw new Error(`Cannot bundle ${name}`);
-  return output;
-}
 
 /** CPU time of each thread of a process so far, in microseconds, and its context switches. */
 function threads(pid: number): { name: string; us: number; switches: number }[] {
@@ -139,7 +128,7 @@ function start(
 ): Deno.ChildProcess {
   return new Deno.Command(command, {
     args: [
-      ...[...before, "run", ...PERMISSIONS, "--no-check", NO_CODE_CACHE, V8_FLAGS, program],
+      ...[...before, "run", ...RUN_FLAGS, program],
       ...["-e", url, "-t", token, "--interval", String(INTERVAL_SECONDS), "--ip-services", "off"],
     ],
     // An agent of this machine may have the usual folder's health file.
@@ -150,11 +139,14 @@ function start(
 }
 
 try {
-  await profile(await bundle("profiled_agent.ts"));
-  await countSystemCalls(await bundle("../../main.ts"));
-} catch (error) {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-  console.log(`\nCannot count system calls: strace is not installed`);
+  const [profiled, released] = [`${folder}/profiled_agent.js`, `${folder}/agent.js`];
+  await bundleProgram("profiled_agent.ts", profiled);
+  await bundleProgram("../../main.ts", released);
+  await profile(profiled);
+  await countSystemCalls(released).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    console.log("\nCannot count system calls: strace is not installed");
+  });
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

@@ -13,6 +13,17 @@ const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const BARE_PROGRAMS = ["idle_program", "bare_reporter", "bare_socket"] as const;
 type ProgramName = "agent" | typeof BARE_PROGRAMS[number];
 
+/**
+ * Bundles a program of this folder, as a release does.
+ *
+ * @throws {Error} When Deno can't bundle it.
+ */
+export async function bundleProgram(name: string, output: string): Promise<void> {
+  const entry = new URL(name, import.meta.url).pathname;
+  const args = ["bundle", "--quiet", "--minify", "--platform", "browser"];
+  await run(Deno.execPath(), [...args, "--output", output, entry], { folder: ROOT });
+}
+
 /** A panel that a program reports to. */
 export interface PanelAddress {
   readonly url: string;
@@ -39,13 +50,7 @@ export class Programs {
   async write(): Promise<void> {
     const info = { version: "0.0.0", commit: "", repository: "", releaseKey: "" };
     await Deno.writeTextFile(this.#path("agent"), await bundle(ROOT, info));
-    for (const name of BARE_PROGRAMS) {
-      const entry = new URL(`${name}.ts`, import.meta.url).pathname;
-      const args = ["bundle", "--quiet", "--minify", "--platform", "browser"];
-      await run(Deno.execPath(), [...args, "--output", this.#path(name), entry], {
-        folder: this.#folder,
-      });
-    }
+    for (const name of BARE_PROGRAMS) await bundleProgram(`${name}.ts`, this.#path(name));
   }
 
   /** An agent that reports once a second, by WebSocket unless an option says otherwise. */

@@ -1,3 +1,5 @@
+import { CpuClock } from "./cpu_clock.ts";
+
 /** `CLOCK_THREAD_CPUTIME_ID` of Linux: the time of `schedstat`, brought up to now. */
 const THREAD_CPU_TIME = 3;
 const CALIBRATION_CALLS = 2000;
@@ -6,16 +8,11 @@ const CALIBRATION_CALLS = 2000;
 export class StageClock {
   readonly #self = new Map<string, { us: number; calls: number }>();
   readonly #open: { stage: string; insideUs: number }[] = [];
-  readonly #time = new BigInt64Array(2);
-  readonly #readClock: (clock: number, time: BigInt64Array<ArrayBuffer>) => number;
+  readonly #clock = new CpuClock();
   /** What one stage adds to its own time by being measured. */
   readonly #overheadUs: number;
 
   constructor() {
-    const { symbols } = Deno.dlopen("libc.so.6", {
-      clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-    });
-    this.#readClock = (clock, time) => symbols.clock_gettime(clock, time);
     const nothing = this.timed("calibration", () => {});
     for (let call = 0; call < CALIBRATION_CALLS; call++) nothing();
     this.#overheadUs = (this.#self.get("calibration")?.us ?? 0) / CALIBRATION_CALLS;
@@ -24,8 +21,7 @@ export class StageClock {
 
   /** CPU time of this thread so far, in microseconds. */
   nowUs(): number {
-    this.#readClock(THREAD_CPU_TIME, this.#time);
-    return Number(this.#time[0]) * 1e6 + Number(this.#time[1]) / 1e3;
+    return this.#clock.readUs(THREAD_CPU_TIME);
   }
 
   /** Wraps a function, so that its time goes to a stage, but for what goes to stages within it. */
