@@ -3,9 +3,10 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
-import { encodeRpcCall, type PanelMessage, parsePanelMessage, RepeatedAnswer } from "./messages.ts";
+import { encodeRpcCall, type PanelMessage, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
+import { RepeatedAnswer } from "./repeated_answer.ts";
 
 /** Handles the messages of a socket that answer no call. */
 export interface MessageListener {
@@ -114,7 +115,7 @@ export class RpcSocket {
     this.#timerMs = Infinity;
     const nowMs = performance.now();
     for (const { method, timeoutMs, dueMs, reject } of this.#pending.values()) {
-      if (dueMs <= nowMs) reject(timeoutError(nameOf(method), timeoutMs));
+      if (dueMs <= nowMs) reject(timeoutError(callName(method), timeoutMs));
       else this.#fireAt(dueMs);
     }
   }
@@ -134,29 +135,29 @@ export class RpcSocket {
     if (repeatedId !== undefined) return this.#pending.get(repeatedId)?.resolve();
     const message = parsePanelMessage(text);
     if (message.kind === "answer" && message.id !== undefined) {
-      if (message.error === undefined) this.#success.remember(text, message.id);
-      this.#handleAnswer(message);
-    } // An answer without an id is about a message that the panel could not read.
-    else if (this.#isAccepted) this.#listener.onMessage(message);
+      return this.#handleAnswer(text, { id: message.id, error: message.error });
+    }
+    // An answer without an id is about a message that the panel could not read.
+    if (this.#isAccepted) this.#listener.onMessage(message);
   }
 
-  #handleAnswer(message: PanelMessage & { kind: "answer" }): void {
-    if (message.id === undefined) return;
-    const call = this.#pending.get(message.id);
+  #handleAnswer(text: string, { id, error }: { id: number; error: RpcError | undefined }): void {
+    if (error === undefined) this.#success.remember(text, id);
+    const call = this.#pending.get(id);
     if (call === undefined) return;
-    if (message.error === undefined) call.resolve();
-    else call.reject(toPanelError(nameOf(call.method), message.error));
+    if (error === undefined) call.resolve();
+    else call.reject(toPanelError(callName(call.method), error));
   }
 
   #closedError(method: string): PanelError {
     const { closeReason } = this.#socket;
     const reason = closeReason === "" ? "the connection is closed" : closeReason;
-    return new PanelError(`Cannot ${nameOf(method)}: ${reason}`, { failure: "unreachable" });
+    return new PanelError(`Cannot ${callName(method)}: ${reason}`, { failure: "unreachable" });
   }
 }
 
-/** What a call of that method does, for an error's message. */
-function nameOf(method: string): string {
+/** Names a call in an error's message, behind "Cannot". */
+function callName(method: string): string {
   return `send ${method} by WebSocket`;
 }
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { parsePanelMessage, RepeatedAnswer } from "../../lib/panel/messages.ts";
+import { parsePanelMessage } from "../../lib/panel/messages.ts";
+import { RepeatedAnswer } from "../../lib/panel/repeated_answer.ts";
 
 const FINE = '{"jsonrpc":"2.0","id":7,"result":{"status":"ok"}}';
 
