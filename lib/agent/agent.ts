@@ -29,7 +29,7 @@ const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
 const RESULTS_WAITING = 1000;
 const FIRST_INFO_RETRY_MS = 5_000;
-/** Nobody sees it. The runtime's own reason has a stack trace, which takes milliseconds. */
+/** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
 
 /** The part of a link that an agent uses. */

@@ -77,6 +77,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   const services = new BackgroundServices(machine, config, options);
   const releaseMemory = openMemoryRelease();
   const ended = new AbortController();
+  const running = AbortSignal.any([options.signal, ended.signal]);
   let persisting: Promise<void> | undefined;
   let serving: Promise<void> | undefined;
   try {
@@ -93,28 +94,31 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       facts: () => services.facts(),
       takeSnapshot,
       intervalMs: shortestIntervalMs(config),
-      signal: AbortSignal.any([options.signal, ended.signal]),
+      signal: running,
     });
     const logStart = () => {
       logSandbox(sandbox);
       logCountedParts(machine.machine, config);
     };
     if (discovery !== undefined) logStart();
-    persisting = traffic?.run(AbortSignal.any([options.signal, ended.signal]));
+    persisting = traffic?.run(running);
     await using registered = await discovery?.discover(options);
     const node = discovery === undefined ? config : registered;
     if (node === undefined) return;
     const addresses = openPublicAddresses(config, machine);
+    const hasSeveral = config.furtherPanels.length > 0;
     const shared = {
-      ...{ addresses, services, metrics, takeSnapshot, signal: options.signal },
-      phaseMs: config.furtherPanels.length > 0 ? machine.host.monotonicMs() : undefined,
+      addresses,
+      services,
+      metrics,
+      takeSnapshot,
+      phaseMs: hasSeveral ? machine.host.monotonicMs() : undefined,
+      signal: options.signal,
     };
-    const reporting = config.furtherPanels.length > 0
-      ? reportToAll(node, config, shared)
-      : report(node, config, shared);
+    const reporting = hasSeveral ? reportToAll(node, config, shared) : report(node, config, shared);
     // The first report is on its way, and does not wait for the log.
     if (discovery === undefined) logStart();
-    releaseRegularly(releaseMemory, { signal: AbortSignal.any([options.signal, ended.signal]) });
+    releaseRegularly(releaseMemory, { signal: running });
     await reporting;
   } finally {
     ended.abort();

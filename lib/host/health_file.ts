@@ -118,7 +118,7 @@ export class HealthFile {
 
   #write({ isStopped = false } = {}): void {
     const written = this.#encode(this.#panels, isStopped) ?? this.#encode([], isStopped) ?? 0;
-    // What the file has behind the record is overwritten with blanks.
+    // The rest of a longer record before it is overwritten with blanks.
     const end = Math.max(written, this.#bytes);
     this.#buffer.fill(BLANK, written, end);
     this.#bytes = end;

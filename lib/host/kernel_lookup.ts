@@ -7,7 +7,7 @@ export type LookupShell = Pick<Shell, "interfaceTraits" | "countProcesses">;
 
 /** Age up to which a count of the shell is given again: each costs as much as a report does. */
 const COUNT_MAX_AGE_MS = 10_000;
-/** A count that took long is kept longer, so that counting takes an eighth of a thousandth of the time. */
+/** A count is kept 8,000 times as long as it took, if that is longer. */
 const COUNT_PACE = 8_000;
 const LONGEST_COUNT_AGE_MS = 60_000;
 

@@ -38,7 +38,7 @@ const STATX = { bytes: 256, nlink: 16 } as const;
 /** `struct statfs` of 64-bit Linux: 15 words, these among them. */
 const STATFS = { words: 15, blocks: 2, bfree: 3, bavail: 4, frsize: 9 } as const;
 
-/** Paths that are kept; more mounts than these are counted nowhere. */
+/** Paths that are kept in the library's form; few machines count as many mounts. */
 const MAX_PATHS = 512;
 
 /** Errors of a path, from `errno.h`. */

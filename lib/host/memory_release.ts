@@ -53,9 +53,8 @@ function findCollector(): (() => void) | undefined {
 }
 
 /**
- * What the first call needs of the system. It is closed with that call: code of an attacker's should not
- * find a call that changes memory by address, although the kernel's filter would hold for whatever
- * comes of it.
+ * Opens the file and the library of the first release, which closes both: an attacker's code in this
+ * process must find no call that changes memory by address.
  */
 function openSystem(): { release(): void } | undefined {
   try {
@@ -63,13 +62,16 @@ function openSystem(): { release(): void } | undefined {
     const library = Deno.dlopen("libc.so.6", SYMBOLS);
     return {
       release() {
-        using _ = smaps;
-        const { malloc_trim: trim, madvise } = library.symbols;
-        trim?.(0n, NO_STUB_VALUE);
-        for (const { address, bytes } of parseCleanFileMappings(readText(smaps))) {
-          madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
+        try {
+          const { malloc_trim: trim, madvise } = library.symbols;
+          trim?.(0n, NO_STUB_VALUE);
+          for (const { address, bytes } of parseCleanFileMappings(readText(smaps))) {
+            madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
+          }
+        } finally {
+          smaps.close();
+          library.close();
         }
-        library.close();
       },
     };
   } catch {

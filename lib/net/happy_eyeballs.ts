@@ -114,7 +114,7 @@ export interface HappyEyeballsOptions {
   timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }
 
-/** Nobody sees it. The runtime's own reason has a stack trace, which takes 3 ms of the start. */
+/** A reason that nothing reads: the runtime would create one with a stack trace, in 3 ms. */
 const OVER = "another address has answered";
 /** Delay until the next address is tried as well (RFC 8305). */
 const STAGGER_MS = 250;

@@ -25,10 +25,9 @@ export class PanelConnection {
   readonly #client: HttpClient;
   readonly #clientV2: ClientV2;
   readonly #acknowledgements = new Acknowledgements();
-  #link: PanelLink | undefined;
   readonly #opener: WebSocketOpener;
-
   readonly #phaseMs: number | undefined;
+  #link: PanelLink | undefined;
 
   /** @param options `phaseMs`: a time at which reports of all panels are due, if there are several. */
   constructor(
