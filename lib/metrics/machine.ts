@@ -15,7 +15,8 @@ import { DiskCollector } from "./disk.ts";
 import { GpuCollectors } from "./gpu.ts";
 import { machineFacts, withOnlineCores } from "./machine_facts.ts";
 import { type MemoryCollector, openMemory } from "./memory.ts";
-import { type InterfaceStatistics, NetworkCollector } from "./network.ts";
+import type { InterfaceStatistics } from "./interface_statistics.ts";
+import { NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
 import { type Collectors, requiredSource, sourceCollector } from "./snapshot.ts";
 

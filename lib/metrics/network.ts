@@ -16,6 +16,7 @@ import {
   isDialUp,
   mayBeCarriedByAnother,
 } from "./interface_filter.ts";
+import { type InterfaceStatistics, isBetween, readStatistics } from "./interface_statistics.ts";
 
 /** Number of missing interfaces whose counters are kept in case they return. */
 const MAX_GONE = 64;
@@ -32,12 +33,6 @@ const MANY_INTERFACES = 32;
 const REFRESH_MS = 30_000;
 /** Interfaces whose statistics are kept open, two files each. */
 const MAX_OPEN = 16;
-
-/** Byte counters of one interface, from `/sys/class/net/NAME/statistics`. */
-export interface InterfaceStatistics {
-  readonly received: Source;
-  readonly sent: Source;
-}
 
 /** Looks up the traits of a new interface; `undefined` when they are unknown. */
 export type LookupTraits = (
@@ -255,44 +250,6 @@ export class NetworkCollector {
       this.total.markGone(nic.name);
     }
   }
-}
-
-/** Counters of each interface; `undefined` when one of them has gone or can't be read. */
-function readStatistics(counted: readonly TrackedInterface[]): InterfaceCounters[] | undefined {
-  const counters: InterfaceCounters[] = [];
-  for (const { name, statistics } of counted) {
-    try {
-      const receivedBytes = parseCount(statistics?.received.readFirstLine());
-      const sentBytes = parseCount(statistics?.sent.readFirstLine());
-      if (receivedBytes === undefined || sentBytes === undefined) return undefined;
-      counters.push({ name, receivedBytes, sentBytes });
-    } catch {
-      return undefined;
-    }
-  }
-  return counters;
-}
-
-function parseCount(line: string | undefined): number | undefined {
-  return line !== undefined && /^\d{1,20}$/.test(line) ? Number(line) : undefined;
-}
-
-/**
- * Whether the statistics are those of the counters that were read between them: `/sys` may show another
- * network, where an interface has the same name.
- */
-function isBetween(
-  before: readonly InterfaceCounters[] | undefined,
-  counters: readonly InterfaceCounters[],
-  after: readonly InterfaceCounters[] | undefined,
-): boolean {
-  return before !== undefined && after !== undefined && counters.length === after.length &&
-    counters.every(({ name, receivedBytes, sentBytes }, index) => {
-      const [first, last] = [before[index], after[index]];
-      return first?.name === name && last?.name === name &&
-        first.receivedBytes <= receivedBytes && receivedBytes <= last.receivedBytes &&
-        first.sentBytes <= sentBytes && sentBytes <= last.sentBytes;
-    });
 }
 
 /** With an include list, traits serve only to recognize a renamed interface. */
