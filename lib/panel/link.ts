@@ -50,7 +50,7 @@ export interface LinkParts extends LinkListener {
   /** Time between two reports; by default each kind of transport has its own. */
   readonly intervalMs: number | undefined;
   /** A time at which reports of all panels are due; absent with a single panel. */
-  readonly phaseMs?: number | undefined;
+  readonly phaseMs: number | undefined;
   readonly clientV1: MessageSenderParts["clientV1"] & Pick<ClientV1, "sendReport">;
   readonly clientV2: Pick<ClientV2, "report" | "call" | "pull">;
   readonly acknowledgements: Acknowledgements;

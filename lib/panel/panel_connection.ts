@@ -33,7 +33,7 @@ export class PanelConnection {
   constructor(
     access: PanelAccess & OutcomeListener,
     config: Config,
-    { phaseMs }: { phaseMs?: number | undefined } = {},
+    { phaseMs }: { phaseMs: number | undefined },
   ) {
     this.#phaseMs = phaseMs;
     const dialer = new NetDialer(config);

@@ -72,7 +72,7 @@ export interface ReportTimerOptions {
   /** Time between two reports; by default each kind of transport has its own. */
   readonly intervalMs: number | undefined;
   /** A time at which reports of all panels are due; absent with a single panel. */
-  readonly phaseMs?: number | undefined;
+  readonly phaseMs: number | undefined;
   /** The interval was longer than a WebSocket allows. */
   onClamp(): void;
   /** The next report is due. */

@@ -74,6 +74,7 @@ class PaperWorld {
         return new PanelLink({
           settings: { noWebSocket: true, version: 1, remoteControl: false, reconnectMs: 2000 },
           intervalMs: 5000,
+          phaseMs: undefined,
           clientV1: http,
           clientV2: { report: notWanted, call: notWanted, pull: notWanted },
           acknowledgements: new Acknowledgements(),

@@ -99,6 +99,7 @@ class PaperPanel {
   readonly transports: (Transport | undefined)[] = [];
   readonly log: string[] = [];
   readonly acknowledgements = new Acknowledgements();
+  logLevel: "info" | "debug" = "info";
   drops = 0;
   samples = 0;
   accepted = 0;
@@ -112,10 +113,14 @@ class PaperPanel {
 
   link(
     signals: { signal: AbortSignal; calls: AbortSignal },
-    options: { settings: LinkSettings; intervalMs: number | undefined },
+    options: {
+      settings: LinkSettings;
+      intervalMs: number | undefined;
+      phaseMs: number | undefined;
+    },
   ): PanelLink {
     setUpLog({
-      level: "info",
+      level: this.logLevel,
       format: "text",
       secrets: [],
       forJournal: true,
@@ -185,7 +190,7 @@ class PaperPanel {
 async function live(
   panel: PaperPanel,
   use: (clock: Clock, link: PanelLink) => Promise<void>,
-  options: { settings?: LinkSettings; intervalMs?: number } = {},
+  options: { settings?: LinkSettings; intervalMs?: number; phaseMs?: number } = {},
 ): Promise<void> {
   const clock = install({
     now: 0,
@@ -193,9 +198,9 @@ async function live(
   });
   const [stop, calls] = [new AbortController(), new AbortController()];
   try {
-    const { settings = AUTO, intervalMs } = options;
+    const { settings = AUTO, intervalMs, phaseMs } = options;
     const signals = { signal: stop.signal, calls: calls.signal };
-    const link = panel.link(signals, { settings, intervalMs });
+    const link = panel.link(signals, { settings, intervalMs, phaseMs });
     const running = link.run();
     await clock.tickAsync(0);
     await use(clock, link);
@@ -220,6 +225,25 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
   assertEquals(panel.posts, []);
   assertEquals(panel.transports, ["v2 WebSocket"]);
   assertEquals(panel.lines("First report accepted, by v2 WebSocket").length, 1);
+});
+
+Deno.test("PanelLink.run() reports in the phase of other panels, after a first report at once", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(2_700);
+  }, { intervalMs: 1_000, phaseMs: -400 });
+  assertEquals(panel.sentAtMs(), [0, 600, 1_600, 2_600]);
+});
+
+Deno.test("PanelLink.run() logs each accepted report at level debug, and only there", async () => {
+  for (const [level, lines] of [["debug", 2], ["info", 0]] as const) {
+    const panel = new PaperPanel();
+    panel.logLevel = level;
+    await live(panel, async (clock) => {
+      await clock.tickAsync(1_500);
+    }, { intervalMs: 1_000 });
+    assertEquals(panel.lines("Report accepted by v2 WebSocket in 0 ms").length, lines);
+  }
 });
 
 Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and logs it once", async () => {

@@ -31,7 +31,7 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
     };
     const stop = new AbortController();
     const { signal } = stop;
-    const connection = new PanelConnection(node, config);
+    const connection = new PanelConnection(node, config, { phaseMs: undefined });
     const listener = {
       createReport: () => toWireReport({ failures: [] }),
       onOrder: none,
@@ -79,7 +79,11 @@ Deno.test("PanelConnection.sendFileResult() drops an answer that the panel does 
   });
   const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t", onOutcome() {} };
   const { signal } = new AbortController();
-  const connection = new PanelConnection(node, { ...config, compression: false });
+  const connection = new PanelConnection(
+    node,
+    { ...config, compression: false },
+    { phaseMs: undefined },
+  );
   connection.openLink({
     createReport: () => toWireReport({ failures: [] }),
     onOrder: none,

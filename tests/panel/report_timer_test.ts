@@ -21,6 +21,7 @@ function withBeat(
     const outcome = { goesWell: true };
     const beat = new ReportTimer({
       intervalMs,
+      phaseMs: undefined,
       onClamp: () => clamps++,
       onDue: (transport) => {
         due.push(`${transport} ${clock.now}`);
@@ -119,6 +120,7 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
     const dueMs: number[] = [];
     const timer = new ReportTimer({
       intervalMs: 1_000,
+      phaseMs: undefined,
       onClamp() {},
       onDue() {
         dueMs.push(clock.now);
