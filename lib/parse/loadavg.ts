@@ -13,7 +13,11 @@ export function parseLoadavg(text: string): LoadAverage {
   const oneMinute = fractionBetween(text, 0, first);
   const fiveMinutes = fractionBetween(text, first + 1, second);
   const fifteenMinutes = fractionBetween(text, second + 1, third);
-  if (oneMinute === undefined || fiveMinutes === undefined || fifteenMinutes === undefined) {
+  const isSpaced = text[first] === " " && text[second] === " ";
+  if (
+    !isSpaced || oneMinute === undefined || fiveMinutes === undefined ||
+    fifteenMinutes === undefined
+  ) {
     throw new SyntaxError(`Cannot parse loadavg: no three numbers in "${lineAt(text, 0)}"`);
   }
   return { oneMinute, fiveMinutes, fifteenMinutes };

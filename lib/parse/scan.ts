@@ -8,6 +8,8 @@ export function lineAt(text: string, offset: number): string {
   return text.slice(start, Math.min(end === -1 ? text.length : end, start + MAX_LENGTH));
 }
 
+const TAB = 0x09;
+const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const POINT = 0x2e;
 const ZERO = 0x30;
@@ -35,8 +37,13 @@ export function decimalAt(text: string, offset: number): number | undefined {
 /** The end of the word at `offset`: the next blank or line feed, or the end of the text. */
 export function wordEnd(text: string, offset: number): number {
   let at = offset;
-  while (at < text.length && text.charCodeAt(at) > SPACE) at++;
+  while (at < text.length && !isBlank(text.charCodeAt(at))) at++;
   return at;
+}
+
+/** A space, or one of tab, line feed, vertical tab, form feed and carriage return. */
+function isBlank(code: number): boolean {
+  return code === SPACE || (code >= TAB && code <= CARRIAGE_RETURN);
 }
 
 /** Digits that a double holds exactly. */

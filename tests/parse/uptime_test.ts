@@ -8,7 +8,7 @@ Deno.test("parseUptime() reads seconds with a fraction", () => {
   assertEquals(parseUptime("86400 0\n"), 86400);
 });
 
-for (const line of ["", "up", "-5.00 1.00", "1924.67x 1", ".5 1"]) {
+for (const line of ["", "up", "-5.00 1.00", "1924.67x 1", ".5 1", "5\x01 1"]) {
   Deno.test(`parseUptime() throws when the line is "${line}"`, () => {
     assertThrows(() => parseUptime(`${line}\n`), SyntaxError, `"${line}"`);
   });
