@@ -7,7 +7,9 @@
  * @throws {Error} When it can't be opened, or something else lies there.
  */
 export function openWritableFile(path: string, { mode }: { mode: number }): Deno.FsFile {
-  const file = openExisting(path) ?? openNew(path, mode);
+  // Another process may create the file between the first two.
+  const file = openExisting(path) ?? openNew(path, mode) ?? openExisting(path);
+  if (file === undefined) throw new Error(`Cannot use ${path}: it is being replaced`);
   const { isFile, dev, ino } = file.statSync();
   const named = Deno.lstatSync(path);
   if (isFile && named.isFile && named.dev === dev && named.ino === ino) return file;
@@ -26,6 +28,11 @@ function openExisting(path: string): Deno.FsFile | undefined {
   }
 }
 
-function openNew(path: string, mode: number): Deno.FsFile {
-  return Deno.openSync(path, { read: true, write: true, createNew: true, mode });
+function openNew(path: string, mode: number): Deno.FsFile | undefined {
+  try {
+    return Deno.openSync(path, { read: true, write: true, createNew: true, mode });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return undefined;
+    throw error;
+  }
 }

@@ -1,0 +1,39 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { openWritableFile } from "../../lib/host/writable_file.ts";
+
+/** Runs `test` while the first look at a file finds nothing, and another process is there since. */
+function whileAnotherCreates(path: string, create: () => void, test: () => void): void {
+  const { lstatSync } = Deno;
+  Deno.lstatSync = (looked) => {
+    Deno.lstatSync = lstatSync;
+    assertEquals(looked, path);
+    create();
+    throw new Deno.errors.NotFound("not yet");
+  };
+  try {
+    test();
+  } finally {
+    Deno.lstatSync = lstatSync;
+  }
+}
+
+Deno.test("openWritableFile() opens the file that another process created just now", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "writable-file-" });
+  const path = `${folder}/file`;
+  whileAnotherCreates(path, () => Deno.writeTextFileSync(path, "theirs"), () => {
+    using file = openWritableFile(path, { mode: 0o600 });
+    file.writeSync(new TextEncoder().encode("o"));
+  });
+  assertEquals(Deno.readTextFileSync(path), "oheirs");
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("openWritableFile() follows no link that appeared just now", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "writable-file-" });
+  const path = `${folder}/file`;
+  whileAnotherCreates(path, () => Deno.symlinkSync(`${folder}/elsewhere`, path), () => {
+    assertThrows(() => openWritableFile(path, { mode: 0o600 }), Error, "it is no regular file");
+  });
+  assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["file"]);
+  Deno.removeSync(folder, { recursive: true });
+});
