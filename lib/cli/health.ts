@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { type Health, readHealth } from "../host/health_reader.ts";
 import { runtimeFolders } from "../host/paths.ts";
+import { ANSWER_INTERVAL_MS } from "../panel/answer_requests.ts";
 import type { CommandContext } from "./command.ts";
 
 /** A result for people or programs, and for the exit code. */
@@ -18,6 +19,8 @@ export interface HealthResult {
 
 /** Tolerates a single lost report. */
 const MAX_AGE_INTERVALS = 3;
+/** By WebSocket an answer is asked for every 5 s, however short the interval is. */
+const LEAST_MAX_AGE_MS = MAX_AGE_INTERVALS * ANSWER_INTERVAL_MS;
 
 /** Prints whether the agent is healthy; the exit code is 0 if it is. */
 export function runHealth(config: Config, { print }: CommandContext): Promise<number> {
@@ -27,7 +30,8 @@ export function runHealth(config: Config, { print }: CommandContext): Promise<nu
 }
 
 /**
- * Checks whether the panel has accepted a report within three intervals.
+ * Checks whether the panel has accepted a report within three intervals, or within 15 s if they are
+ * shorter.
  *
  * `folders` may hold an agent's health file, the likeliest first.
  */
@@ -61,10 +65,10 @@ export function healthProblem(health: Health | undefined, nowMs: number): string
   const reason = failureTexts(health);
   if (acceptedAtMs === undefined) return `no report was accepted yet${reason}`;
   const agoMs = nowMs - acceptedAtMs;
-  const maxAgeMs = MAX_AGE_INTERVALS * intervalMs;
+  const maxAgeMs = Math.max(MAX_AGE_INTERVALS * intervalMs, LEAST_MAX_AGE_MS);
   if (agoMs > maxAgeMs) {
     return `the last report was accepted ${age(health, nowMs)} ago, which is more than ` +
-      `${MAX_AGE_INTERVALS} × ${intervalMs / 1000} s${reason}`;
+      `${maxAgeMs / 1000} s${reason}`;
   }
   // A clock that was set back would otherwise look healthy until it reaches that time again.
   if (agoMs < -maxAgeMs) return "the clock was set back, and no report was accepted since";

@@ -13,6 +13,11 @@ export class Acknowledgements {
   readonly #seen = new Set<string>();
   readonly #pending = new Set<string>();
 
+  /** Whether the next report or pull carries ids. */
+  get hasPending(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Ids for the next report or pull. */
   get pending(): string[] {
     return [...this.#pending];

@@ -1,6 +1,7 @@
 import { roundMs } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
+import { AnswerRequests } from "./answer_requests.ts";
 import { AnswerTimeout } from "./answer_timeout.ts";
 import type { ClientV1 } from "./client_v1.ts";
 import type { ClientV2 } from "./client_v2.ts";
@@ -81,6 +82,7 @@ export class PanelLink {
   readonly #linkLog: LinkLog;
   readonly #timer: ReportTimer;
   readonly #answerTimeout = new AnswerTimeout();
+  readonly #answerRequests = new AnswerRequests();
   readonly #inFlight = new Set<Promise<void>>();
   #state: LinkState = INITIAL_LINK;
   #socket: PanelSocket | undefined;
@@ -169,6 +171,7 @@ export class PanelLink {
   #onTransportChange(transport: Transport | undefined): void {
     if (transport !== undefined) this.#lastVersion = transport.startsWith("v2") ? 2 : 1;
     this.#timer.start(transport);
+    this.#answerRequests.reset();
     this.#longPoll?.abort();
     this.#longPoll = transport === "v2 POST" ? this.#startLongPoll() : undefined;
     this.#parts.onTransport(transport);
@@ -236,10 +239,14 @@ export class PanelLink {
     const isTrial = transport === this.#state.trying;
     const before = this.#state.transport;
     const intervalMs = this.#timer.intervalMs(transport);
-    const timeoutMs = this.#timeoutMs(transport, { isTrial });
     try {
       const report = this.#parts.createReport();
       const sentAtMs = performance.now();
+      if (!isTrial && !this.#asksForAnswer(transport, { nowMs: sentAtMs, intervalMs })) {
+        this.#notify(report, transport);
+        return;
+      }
+      const timeoutMs = this.#timeoutMs(transport, { isTrial });
       const events = await this.#send(report, { transport, timeoutMs, signal: calls });
       const answerMs = performance.now() - sentAtMs;
       // A report of version 1 by WebSocket is not answered.
@@ -262,11 +269,28 @@ export class PanelLink {
         this.#parts.dropIdleConnections();
       }
       const why = failureOf(error);
+      this.#answerRequests.reset();
       this.#dispatch({ kind: "failed", transport, why });
       this.#logFailure(error, { transport, isTrial, why });
       if (!isWebSocket(transport) || before !== transport) {
         this.#timer.next(transport, isWebSocket(transport));
       }
+    }
+  }
+
+  /** By POST everything is answered. */
+  #asksForAnswer(
+    transport: Transport,
+    { nowMs, intervalMs }: { nowMs: number; intervalMs: number },
+  ): boolean {
+    return !isWebSocket(transport) || this.#parts.acknowledgements.hasPending ||
+      this.#answerRequests.isDue(nowMs, { intervalMs });
+  }
+
+  #notify(report: WireReport, transport: Transport): void {
+    this.#socket?.notifyReport(report);
+    if (this.#parts.log.isVerbose) {
+      this.#parts.log.debug(`Report sent by ${transport}`, { event: "report", transport });
     }
   }
 

@@ -135,6 +135,11 @@ export function encodeRpcCall(method: string, params: unknown, id: number): stri
   return JSON.stringify({ jsonrpc: "2.0", method, params, id });
 }
 
+/** Encodes a JSON-RPC notification, which is not answered. */
+export function encodeRpcNotification(method: string, params: unknown): string {
+  return JSON.stringify({ jsonrpc: "2.0", method, params });
+}
+
 function readMessage(message: Fields): PanelMessage {
   const { method, params } = message;
   if (typeof method === "string") return readOrder(method, params);

@@ -3,7 +3,13 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
-import { encodeRpcCall, type PanelMessage, parsePanelMessage, type RpcError } from "./messages.ts";
+import {
+  encodeRpcCall,
+  encodeRpcNotification,
+  type PanelMessage,
+  parsePanelMessage,
+  type RpcError,
+} from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
 import { RepeatedAnswer } from "./repeated_answer.ts";
@@ -28,7 +34,7 @@ interface PendingCall {
   reject(reason: unknown): void;
 }
 
-/** JSON-RPC over a WebSocket: every call has an id and is answered. */
+/** Calls of JSON-RPC over a WebSocket: each has an id and is answered. */
 export class RpcSocket {
   readonly #socket: WebSocketConnection;
   readonly #listener: MessageListener;
@@ -224,8 +230,8 @@ export class PanelSocket {
   }
 
   /**
-   * Sends a report. Without an answer in time the connection is closed: in version 2 every report is
-   * answered, in version 1 a ping that is sent with it.
+   * Sends a report and asks for an answer, without which the connection is closed in time: in version
+   * 2 the report is answered, in version 1 a ping that is sent with it.
    *
    * @throws {PanelError} When the panel refused it or did not answer.
    */
@@ -238,6 +244,15 @@ export class PanelSocket {
     this.#expectPong(options.timeoutMs);
     await this.#send(JSON.stringify(report));
     await this.#socket.ping().catch(() => {});
+  }
+
+  /** Sends a report without asking for an answer. */
+  notifyReport(report: WireReport): void {
+    const text = this.#version === 2
+      ? encodeRpcNotification("agent.report", { report })
+      : JSON.stringify(report);
+    // run() tells when the connection is closed.
+    this.#socket.send(text).catch(() => {});
   }
 
   /** Sends the result of a probe. @throws {PanelError} When it is refused or the connection is closed. */

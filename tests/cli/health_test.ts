@@ -15,10 +15,14 @@ function withFolder(use: (folder: string) => void): void {
 }
 
 /** An agent whose last report was accepted at that time. */
-function withAgent(acceptedAtMs: number, use: (folder: string) => void): void {
+function withAgent(
+  acceptedAtMs: number,
+  use: (folder: string) => void,
+  { intervalMs = 3000 }: { intervalMs?: number } = {},
+): void {
   withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
-    if (acceptedAtMs > 0) file?.accepted(3000, { atMs: acceptedAtMs });
+    if (acceptedAtMs > 0) file?.accepted(intervalMs, { atMs: acceptedAtMs });
     try {
       use(folder);
     } finally {
@@ -29,21 +33,31 @@ function withAgent(acceptedAtMs: number, use: (folder: string) => void): void {
 
 const NOW = Date.UTC(2024, 1, 29, 12);
 
-Deno.test("checkHealth() is content within three intervals, and not a moment longer", () => {
-  withAgent(NOW, (folder) => {
-    assertEquals(checkHealth([folder], { nowMs: NOW + 9000 }), {
-      text: "Healthy: a report was accepted 9.0 s ago\n",
-      isHealthy: true,
-    });
-    assertEquals(checkHealth([folder], { nowMs: NOW + 9001 }), {
-      text: "Unhealthy: the last report was accepted 9.0 s ago, which is more than 3 × 3 s\n",
-      isHealthy: false,
-    });
-    assertEquals(
-      checkHealth([folder], { nowMs: NOW + 42_000 }).text,
-      "Unhealthy: the last report was accepted 42 s ago, which is more than 3 × 3 s\n",
-    );
-  });
+Deno.test("checkHealth() is content within three intervals or 15 s, and not a moment longer", () => {
+  for (
+    const { intervalMs, maxAgeMs } of [
+      { intervalMs: 500, maxAgeMs: 15_000 },
+      { intervalMs: 3_000, maxAgeMs: 15_000 },
+      { intervalMs: 10_000, maxAgeMs: 30_000 },
+    ]
+  ) {
+    withAgent(NOW, (folder) => {
+      const seconds = maxAgeMs / 1000;
+      assertEquals(checkHealth([folder], { nowMs: NOW + maxAgeMs }), {
+        text: `Healthy: a report was accepted ${seconds} s ago\n`,
+        isHealthy: true,
+      });
+      const more = `which is more than ${seconds} s\n`;
+      assertEquals(checkHealth([folder], { nowMs: NOW + maxAgeMs + 1 }), {
+        text: `Unhealthy: the last report was accepted ${seconds} s ago, ${more}`,
+        isHealthy: false,
+      });
+      assertEquals(
+        checkHealth([folder], { nowMs: NOW + 42_000 }).text,
+        `Unhealthy: the last report was accepted 42 s ago, ${more}`,
+      );
+    }, { intervalMs });
+  }
 });
 
 Deno.test("checkHealth() says that there is no agent, or that it was killed", () => {
@@ -127,10 +141,13 @@ Deno.test("checkHealth() gives the last failure as the reason, for each panel th
       assertEquals(text, "Unhealthy: no report was accepted yet: Cannot connect\n");
       file?.setPanels([failing, { ...failing, panel: "q", failures: 0 }], { now: false });
       file?.accepted(1000, { atMs: NOW });
-      assertEquals(checkHealth([folder], { nowMs: NOW + 4000 }).text.trim().split(": ").slice(-2), [
-        "p.example",
-        "Cannot connect",
-      ]);
+      assertEquals(
+        checkHealth([folder], { nowMs: NOW + 15_001 }).text.trim().split(": ").slice(-2),
+        [
+          "p.example",
+          "Cannot connect",
+        ],
+      );
       assertEquals(checkHealth([folder], { nowMs: NOW }).isHealthy, true);
     } finally {
       file?.close();

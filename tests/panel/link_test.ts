@@ -29,6 +29,7 @@ class PaperSocket implements WebSocketConnection {
   closeReason = "";
   protocolError = false;
   messageFilter: ((frameBytes: number) => boolean) | undefined;
+  refusing = false;
   #answers: string[] = [];
   #waiting: ((message: string | undefined) => void) | undefined;
   readonly #isMute: () => boolean;
@@ -41,7 +42,7 @@ class PaperSocket implements WebSocketConnection {
     const text = String(message);
     this.sent.push({ text, atMs: Math.round(performance.now()) });
     const { id, method } = JSON.parse(text);
-    const known = method === "agent.report" || method === "agent.basicInfo";
+    const known = !this.refusing && (method === "agent.report" || method === "agent.basicInfo");
     const answer = known ? { result: { status: "success" } } : { error: { code: -32601 } };
     if (!this.#isMute() && id !== undefined) {
       this.say(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
@@ -169,6 +170,11 @@ class PaperPanel {
     }, signals);
   }
 
+  /** Whether the WebSocket that is open now refuses what it is sent. */
+  set refusing(value: boolean) {
+    this.socket.refusing = value;
+  }
+
   get socket(): PaperSocket {
     const socket = this.sockets.at(-1);
     assert(socket !== undefined, "no WebSocket was opened");
@@ -235,15 +241,75 @@ Deno.test("PanelLink.run() reports in the phase of other panels, after a first r
   assertEquals(panel.sentAtMs(), [0, 600, 1_600, 2_600]);
 });
 
-Deno.test("PanelLink.run() logs each accepted report at level debug, and only there", async () => {
-  for (const [level, lines] of [["debug", 2], ["info", 0]] as const) {
+Deno.test("PanelLink.run() logs each report at level debug, and only there", async () => {
+  for (const [level, accepted, sent] of [["debug", 2, 5], ["info", 0, 0]] as const) {
     const panel = new PaperPanel();
     panel.logLevel = level;
     await live(panel, async (clock) => {
-      await clock.tickAsync(1_500);
+      await clock.tickAsync(6_500);
     }, { intervalMs: 1_000 });
-    assertEquals(panel.lines("Report accepted by v2 WebSocket in 0 ms").length, lines);
+    assertEquals(panel.lines("Report accepted by v2 WebSocket in 0 ms").length, accepted);
+    assertEquals(panel.lines("Report sent by v2 WebSocket").length, sent);
   }
+});
+
+/** Times of the reports that ask for an answer, in seconds. */
+function askedAtSeconds(panel: PaperPanel): number[] {
+  const asking = panel.socket.sent.filter(({ text }) => /"id":\d/.test(text));
+  return asking.map(({ atMs }) => atMs / 1000);
+}
+
+for (
+  const { intervalMs, asked } of [
+    { intervalMs: 500, asked: [0, 5, 10] },
+    { intervalMs: 1_000, asked: [0, 5, 10] },
+    { intervalMs: 2_000, asked: [0, 4, 8] },
+    { intervalMs: 3_000, asked: [0, 3, 6, 9] },
+    { intervalMs: 10_000, asked: [0, 10] },
+  ]
+) {
+  Deno.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async () => {
+    const panel = new PaperPanel();
+    await live(panel, async (clock) => {
+      await clock.tickAsync(11_900);
+    }, { intervalMs });
+    assertEquals(panel.sentAtMs().length, Math.floor(11_900 / intervalMs) + 1);
+    assertEquals(askedAtSeconds(panel), asked);
+    assertEquals(panel.accepted, asked.length);
+  });
+}
+
+Deno.test("PanelLink.run() asks for an answer with each report after one that was refused", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(1_000);
+    panel.refusing = true;
+    await clock.tickAsync(7_000);
+    panel.refusing = false;
+    await clock.tickAsync(4_000);
+  }, { intervalMs: 1_000 });
+  assertEquals(askedAtSeconds(panel), [0, 5, 6, 7, 8, 9]);
+});
+
+Deno.test("PanelLink.run() asks for an answer as long as events are to be acknowledged", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(2_500);
+    const event = { id: "e", message: { kind: "unknown", method: "m" } } as const;
+    panel.acknowledgements.add([event]);
+    await clock.tickAsync(2_000);
+  }, { intervalMs: 1_000 });
+  assertEquals(askedAtSeconds(panel), [0, 3]);
+});
+
+Deno.test("PanelLink.run() notices within 10 s of reports each second that the WebSocket is dead", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(500);
+    panel.mute = true;
+    await clock.tickAsync(10_000);
+    assertEquals(panel.posts.length, 1);
+  }, { intervalMs: 1_000 });
 });
 
 Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and logs it once", async () => {

@@ -113,6 +113,21 @@ Deno.test("PanelSocket.sendReport() sends the bare report and a ping over versio
   });
 });
 
+Deno.test("PanelSocket.notifyReport() expects no answer, in either version", async () => {
+  for (const version of [1, 2] as const) {
+    await withLive(version, async ({ clock, socket, live }) => {
+      live.notifyReport(REPORT);
+      await clock.tickAsync(60_000);
+      const call = { jsonrpc: "2.0", method: "agent.report", params: { report: REPORT } };
+      assertEquals(socket.sent, [JSON.stringify(version === 2 ? call : REPORT)]);
+      assertEquals([socket.pings, socket.closeReason], [0, ""]);
+      socket.end("reset");
+      live.notifyReport(REPORT);
+      await settle();
+    });
+  }
+});
+
 Deno.test("PanelSocket.sendReport() accepts a pong that comes before the ping's promise settles", async () => {
   await withLive(1, async ({ clock, socket, live }) => {
     socket.ping = async () => {

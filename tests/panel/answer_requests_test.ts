@@ -1,0 +1,31 @@
+import { assertEquals } from "@std/assert";
+import { AnswerRequests } from "../../lib/panel/answer_requests.ts";
+
+/** Times at which a report asks, of one every `intervalMs` for 20 s, each late by up to `lateMs`. */
+function askedAtMs({ intervalMs, lateMs = 0 }: { intervalMs: number; lateMs?: number }): number[] {
+  const requests = new AnswerRequests();
+  const times: number[] = [];
+  for (let n = 0; n * intervalMs < 20_000; n++) {
+    const nowMs = n * intervalMs + (n % 3) * lateMs / 2;
+    if (requests.isDue(nowMs, { intervalMs })) times.push(n * intervalMs);
+  }
+  return times;
+}
+
+Deno.test("AnswerRequests.isDue() lets no more than 5 s pass, if the interval allows it", () => {
+  for (const lateMs of [0, 5, 20]) {
+    assertEquals(askedAtMs({ intervalMs: 1_000, lateMs }), [0, 5_000, 10_000, 15_000]);
+    assertEquals(askedAtMs({ intervalMs: 2_000, lateMs }), [0, 4_000, 8_000, 12_000, 16_000]);
+    assertEquals(askedAtMs({ intervalMs: 2_500, lateMs }), [0, 5_000, 10_000, 15_000]);
+    assertEquals(askedAtMs({ intervalMs: 4_000, lateMs }), [0, 4_000, 8_000, 12_000, 16_000]);
+    assertEquals(askedAtMs({ intervalMs: 7_000, lateMs }), [0, 7_000, 14_000]);
+  }
+});
+
+Deno.test("AnswerRequests.reset() makes the next report ask, and counts from there", () => {
+  const requests = new AnswerRequests();
+  const isDue = (seconds: number) => requests.isDue(seconds * 1000, { intervalMs: 1_000 });
+  assertEquals([isDue(0), isDue(1)], [true, false]);
+  requests.reset();
+  assertEquals([isDue(2), isDue(3), isDue(6), isDue(7)], [true, false, false, true]);
+});
