@@ -9,11 +9,17 @@ import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
 
 const SYMBOLS = {
   madvise: { parameters: ["usize", "usize", "i32", NO_STUB], result: "i32" },
-  // Not every C library has it.
+  // Not every C library has these two.
+  mallopt: { parameters: ["i32", "i32", NO_STUB], result: "i32", optional: true },
   malloc_trim: { parameters: ["usize", NO_STUB], result: "i32", optional: true },
 } as const;
 
 const MADV_DONTNEED = 4;
+/** Parameters of `mallopt`, from `malloc.h`. */
+const M_TRIM_THRESHOLD = -1;
+const M_MMAP_THRESHOLD = -3;
+/** Half of the defaults, which moreover grow with what is freed. */
+const MALLOC_THRESHOLD_BYTES = 64 * 1024;
 const BUFFER_BYTES = 16 * 1024;
 
 /**
@@ -22,7 +28,8 @@ const BUFFER_BYTES = 16 * 1024;
  * The engine collects garbage. By itself it does so about once an hour at one report a second, and has
  * 4 MB more in its heap by then, and as much that connections have left outside of it.
  *
- * The first call does more, and belongs after the start:
+ * From now on the C library returns memory as soon as 64 KiB are free, which is 0.8 MB less after
+ * minutes. The first call of the result does more, and belongs after the start:
  *
  * - The C library returns what is free.
  * - Unchanged pages of the program's own file leave the process. Those that are used come back by
@@ -60,6 +67,9 @@ function openSystem(): { release(): void } | undefined {
   try {
     const smaps = Deno.openSync("/proc/self/smaps");
     const library = Deno.dlopen("libc.so.6", SYMBOLS);
+    for (const parameter of [M_TRIM_THRESHOLD, M_MMAP_THRESHOLD]) {
+      library.symbols.mallopt?.(parameter, MALLOC_THRESHOLD_BYTES, NO_STUB_VALUE);
+    }
     return {
       release() {
         try {

@@ -43,6 +43,38 @@ Deno.test({
 });
 
 Deno.test({
+  name: "openMemoryRelease() makes the C library return buffers that are freed",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const returnedKb = async (open: string) => {
+      const { before, after } = await run(
+        `${MEMORY}
+        import { openMemoryRelease } from ${JSON.stringify(MODULE)};
+        ${open}
+        const buffers = (bytes) => new Uint8Array(bytes).fill(1);
+        // The small ones stay, and keep the heap from becoming shorter.
+        const small = [], large = [];
+        for (let n = 0; n < 100; n++) {
+          large.push(buffers(80 * 1024));
+          small.push(buffers(64));
+        }
+        const before = memory().anonymous;
+        large.length = 0;
+        gc();
+        gc();
+        console.log(JSON.stringify({ before, after: memory().anonymous, kept: small.length }));`,
+        "--expose-gc,--single-threaded-gc",
+      );
+      return Number(before) - Number(after);
+    };
+    const kb = await returnedKb("openMemoryRelease();");
+    assert(kb > 6_000, `${kb} kB were returned`);
+    const otherwise = await returnedKb("");
+    assert(otherwise < 2_000, `${otherwise} kB were returned without it`);
+  },
+});
+
+Deno.test({
   name: "openMemoryRelease() gives back garbage each time",
   ignore: Deno.build.os !== "linux",
   async fn() {
