@@ -5,8 +5,9 @@ import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 /** The name of the portable build, here and among a release's files. */
 export const PORTABLE_NAME = "komari-agent-deno-portable";
 
-/** Shell patterns for `deno --version` of 2.9 and newer. */
-const NEW_ENOUGH = `"deno 2.9."*|"deno 2."[1-9][0-9]*|"deno "[3-9]*|"deno "[1-9][0-9]*`;
+/** Shell patterns for `deno --version` of 2.9, whose engine knows all the flags, and of newer ones. */
+const TESTED = `"deno 2.9."*`;
+const NEWER = `"deno 2."[1-9][0-9]*|"deno "[3-9]*|"deno "[1-9][0-9]*`;
 
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname).replace(/\/$/, "");
 
@@ -39,13 +40,16 @@ export async function writePortable(script: string, folder: string): Promise<str
  *
  * A shell reads commands in them, JavaScript strings and comments. One file runs wherever Deno is
  * installed, named by `$DENO` or found on the path; without Deno, or with one that is too old to
- * parse the script, it prints an error.
+ * parse the script, it prints an error. A Deno refuses to start with a flag that its engine does not
+ * know, so with a newer one the flags are tried first, and left out if it refuses them.
  */
 function portableHead(): string {
-  const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js", V8_FLAGS];
+  const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js"].join(" ");
   const commands = [
     `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
-    `case $_found in ${NEW_ENOUGH}) exec "$_deno" run ${flags.join(" ")} "$0" "$@";; esac`,
+    `_v8=${V8_FLAGS}`,
+    `case $_found in ${NEWER}) "$_deno" eval $_v8 0 >/dev/null 2>&1 || _v8=;; esac`,
+    `case $_found in ${TESTED}|${NEWER}) exec "$_deno" run ${flags} $_v8 "$0" "$@";; esac`,
     `_found=\${_found%% (*}; _found=\${_found:-not there}`,
     `echo "Cannot run komari-agent-deno: this needs Deno 2.9 or newer, named by \\$DENO or on the path; $_deno is $_found" >&2; exit 1`,
   ];

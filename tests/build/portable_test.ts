@@ -87,6 +87,30 @@ Deno.test("a portable build refuses Denos before 2.9", async () => {
   assertEquals(taken, ["2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"]);
 });
 
+for (
+  const { number, refuses, calls } of [
+    { number: "2.9.6", refuses: false, calls: ["run with flags"] },
+    { number: "2.10.0", refuses: false, calls: ["eval with flags", "run with flags"] },
+    { number: "2.10.0", refuses: true, calls: ["eval with flags", "run"] },
+  ]
+) {
+  const refusal = refuses ? ", whose engine refuses its flags" : "";
+  Deno.test(`a portable build starts with Deno ${number}${refusal}`, async () => {
+    const record = await Deno.makeTempFile({ dir: folder });
+    const deno = script(
+      "recording-deno",
+      `#!/bin/sh
+      [ "$1" = --version ] && echo "deno ${number} (stable, …)" && exit
+      case "$*" in *--v8-flags=--no-opt,*) with=" with flags";; *) with=;; esac
+      echo "$1$with" >> ${record}
+      [ -z "$with" ] || exit ${refuses ? 1 : 0}
+      `,
+    );
+    assertEquals((await start(["version"], { env: { DENO: deno } })).code, 0);
+    assertEquals((await Deno.readTextFile(record)).trim().split("\n"), calls);
+  });
+}
+
 for (const shell of [["dash"], ["bash"], ["busybox", "ash"]]) {
   const [program = ""] = shell;
   const missing = ["/bin/", "/usr/bin/"].every((place) => !exists(`${place}${program}`));
