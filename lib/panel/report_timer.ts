@@ -50,6 +50,12 @@ export class ReportSchedule {
     return delayMs;
   }
 
+  /** When the next report is due, counted in intervals from the common phase, if there is one. */
+  get phaseIndex(): number | undefined {
+    const { intervalMs, phaseMs } = this.#options;
+    return phaseMs === undefined ? undefined : Math.round((this.#dueMs - phaseMs) / intervalMs);
+  }
+
   /** Gives the delay to the next due time; those that were missed are dropped. */
   #nextAtRate(nowMs: number): number {
     const { intervalMs } = this.#options;
@@ -66,6 +72,11 @@ const POST_INTERVAL_MS = 5_000;
 
 /** How far a repeating timer may be off before it is set anew, as a part of the interval. */
 const TOLERANCE = 0.05;
+/**
+ * Each of so many due times sets the timers of all panels anew: they are late by most of a millisecond
+ * each time, and would otherwise be set anew at different times, and up to the tolerance apart.
+ */
+const COMMON_RESTART = 16;
 
 /** Settings of a timer. */
 export interface ReportTimerOptions {
@@ -113,7 +124,9 @@ export class ReportTimer {
     const delayMs = this.#schedule.next(nowMs, succeeded);
     this.#isAwaited = true;
     const offMs = Math.abs(nowMs + delayMs - this.#tickMs);
-    const isOnTime = offMs <= this.intervalMs(transport) * TOLERANCE;
+    const { phaseIndex } = this.#schedule;
+    const isCommonRestart = phaseIndex !== undefined && phaseIndex % COMMON_RESTART === 0;
+    const isOnTime = offMs <= this.intervalMs(transport) * TOLERANCE && !isCommonRestart;
     if (this.#timer === undefined || !isOnTime) this.#restart(transport, delayMs);
   }
 

@@ -3,12 +3,12 @@ import { type Clock, install } from "@sinonjs/fake-timers";
 import type { Transport } from "../../lib/panel/link_machine.ts";
 import { ReportTimer } from "../../lib/panel/report_timer.ts";
 
-/** A beat on a fake clock; what is due is sent at once, and goes well as long as `goesWell`. */
-function withBeat(
+/** A timer on a fake clock; what is due is sent at once, and goes well as long as `goesWell`. */
+function withTimer(
   intervalMs: number | undefined,
   use: (bench: {
     clock: Clock;
-    beat: ReportTimer;
+    timer: ReportTimer;
     due: string[];
     clamped: () => number;
     outcome: { goesWell: boolean };
@@ -19,17 +19,17 @@ function withBeat(
     const due: string[] = [];
     let clamps = 0;
     const outcome = { goesWell: true };
-    const beat = new ReportTimer({
+    const timer = new ReportTimer({
       intervalMs,
       phaseMs: undefined,
       onClamp: () => clamps++,
       onDue: (transport) => {
         due.push(`${transport} ${clock.now}`);
-        beat.next(transport, outcome.goesWell);
+        timer.next(transport, outcome.goesWell);
       },
     });
-    use({ clock, beat, due, clamped: () => clamps, outcome });
-    beat.start(undefined);
+    use({ clock, timer, due, clamped: () => clamps, outcome });
+    timer.start(undefined);
     assertEquals(clock.countTimers(), 0, "no timer is left");
   } finally {
     clock.uninstall();
@@ -47,10 +47,10 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
     ["v1 POST", 60_000, 60_000],
   ];
   for (const [transport, intervalMs, expectedMs] of cases) {
-    withBeat(intervalMs, ({ clock, beat, due, clamped }) => {
-      beat.start(transport);
-      assertEquals(clock.countTimers(), 0, "the first report is not the beat's to send");
-      beat.next(transport, true);
+    withTimer(intervalMs, ({ clock, timer, due, clamped }) => {
+      timer.start(transport);
+      assertEquals(clock.countTimers(), 0, "the first report is not the timer's to send");
+      timer.next(transport, true);
       clock.tick(3 * expectedMs);
       assertEquals(due, [1, 2, 3].map((n) => `${transport} ${n * expectedMs}`));
       assertEquals(clamped(), 0);
@@ -59,9 +59,9 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
 });
 
 Deno.test("ReportTimer clamps the interval of a WebSocket", () => {
-  withBeat(60_000, ({ clock, beat, due, clamped }) => {
-    beat.start("v2 WebSocket");
-    beat.next("v2 WebSocket", true);
+  withTimer(60_000, ({ clock, timer, due, clamped }) => {
+    timer.start("v2 WebSocket");
+    timer.next("v2 WebSocket", true);
     clock.tick(20_000);
     assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 20000"]);
     assertEquals(clamped(), 1);
@@ -69,35 +69,35 @@ Deno.test("ReportTimer clamps the interval of a WebSocket", () => {
 });
 
 Deno.test("ReportTimer.start() stops the timer of the former transport", () => {
-  withBeat(undefined, ({ clock, beat, due }) => {
-    beat.start("v2 POST");
-    beat.next("v2 POST", true);
-    beat.start("v2 WebSocket");
-    beat.next("v2 POST", true);
+  withTimer(undefined, ({ clock, timer, due }) => {
+    timer.start("v2 POST");
+    timer.next("v2 POST", true);
+    timer.start("v2 WebSocket");
+    timer.next("v2 POST", true);
     assertEquals(clock.countTimers(), 0);
-    beat.next("v2 WebSocket", true);
+    timer.next("v2 WebSocket", true);
     clock.tick(3_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
-    beat.start(undefined);
-    beat.next("v2 WebSocket", true);
+    timer.start(undefined);
+    timer.next("v2 WebSocket", true);
     clock.tick(60_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
   });
 });
 
 Deno.test("ReportTimer.next() has one timer, however many reports are in flight", () => {
-  withBeat(undefined, ({ clock, beat }) => {
-    beat.start("v2 WebSocket");
-    for (let n = 0; n < 5; n++) beat.next("v2 WebSocket", true);
+  withTimer(undefined, ({ clock, timer }) => {
+    timer.start("v2 WebSocket");
+    for (let n = 0; n < 5; n++) timer.next("v2 WebSocket", true);
     assertEquals(clock.countTimers(), 1);
   });
 });
 
 Deno.test("ReportTimer slows down when reports fail for long", () => {
-  withBeat(1_000, ({ clock, beat, due, outcome }) => {
+  withTimer(1_000, ({ clock, timer, due, outcome }) => {
     outcome.goesWell = false;
-    beat.start("v1 POST");
-    beat.next("v1 POST", false);
+    timer.start("v1 POST");
+    timer.next("v1 POST", false);
     clock.tick(300_000);
     const eager = due.length;
     clock.tick(300_000);
@@ -111,12 +111,22 @@ Deno.test("ReportTimer slows down when reports fail for long", () => {
   });
 });
 
-Deno.test("ReportTimer keeps the rate when its timer fires late each time, and while a report is in flight", () => {
+/** Runs a test on a fake clock whose repeating timers are late each time, as the runtime's are. */
+function withLateTimers(lateMs: number, use: (clock: Clock) => void): void {
   const clock = install();
-  // The runtime's timers fire late, and start their next interval then.
   const { setInterval } = globalThis;
-  globalThis.setInterval = ((act: () => void, ms: number) => setInterval(act, ms + 10)) as never;
+  globalThis.setInterval =
+    ((act: () => void, ms: number) => setInterval(act, ms + lateMs)) as never;
   try {
+    use(clock);
+    assertEquals(clock.countTimers(), 0);
+  } finally {
+    clock.uninstall();
+  }
+}
+
+Deno.test("ReportTimer keeps the rate when its timer fires late each time, and while a report is in flight", () => {
+  withLateTimers(10, (clock) => {
     const dueMs: number[] = [];
     const timer = new ReportTimer({
       intervalMs: 1_000,
@@ -138,8 +148,34 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
     for (const ms of dueMs) assert(ms % 1_000 <= 60, `${ms} is ${ms % 1_000} ms late`);
     assert(dueMs.length >= 97);
     timer.start(undefined);
-    assertEquals(clock.countTimers(), 0);
-  } finally {
-    clock.uninstall();
-  }
+  });
+});
+
+Deno.test("ReportTimer keeps the timers of several panels together, whenever they have started", () => {
+  withLateTimers(1, (clock) => {
+    const due: number[][] = [];
+    const timers = [0, 1].map((panel) => {
+      due.push([]);
+      const timer = new ReportTimer({
+        intervalMs: 1_000,
+        phaseMs: 0,
+        onClamp() {},
+        onDue() {
+          due[panel]?.push(clock.now);
+          timer.next("v2 WebSocket", true);
+        },
+      });
+      return timer;
+    });
+    for (const timer of timers) {
+      timer.start("v2 WebSocket");
+      timer.next("v2 WebSocket", true);
+      clock.tick(20_300);
+    }
+    clock.tick(200_000);
+    const [first = [], second = []] = due.map((times) => times.filter((ms) => ms > 40_000));
+    assert(first.length > 170);
+    assertEquals(first, second);
+    for (const timer of timers) timer.start(undefined);
+  });
 });
