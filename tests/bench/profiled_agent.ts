@@ -48,7 +48,7 @@ watch("count processes", ProcessCollector.prototype, "collect");
 watch("snapshot: the rest", Sampler.prototype, "sample");
 watch("write JSON", JSON, "stringify");
 watch("read JSON", JSON, "parse");
-watch("send: the call", PanelSocket.prototype, "sendReport");
+watch("send: the call", PanelSocket.prototype, "sendReport", "notifyReport");
 watch("send: the frame", ClientWebSocket.prototype, "send");
 watch("send: encode and mask", FrameEncoder.prototype, "encode");
 watch("send: write to the socket", ConnectionStream.prototype, "write");
