@@ -7,11 +7,16 @@
 import { parseCleanFileMappings } from "../parse/smaps.ts";
 import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
 
-const SYMBOLS = {
+const LIBRARY = "libc.so.6";
+
+/** Not every C library has it. It takes no address, so it may stay open in a sealed process. */
+const LASTING_SYMBOLS = {
+  malloc_trim: { parameters: ["usize", NO_STUB], result: "i32" },
+} as const;
+
+const FIRST_SYMBOLS = {
   madvise: { parameters: ["usize", "usize", "i32", NO_STUB], result: "i32" },
-  // Not every C library has these two.
   mallopt: { parameters: ["i32", "i32", NO_STUB], result: "i32", optional: true },
-  malloc_trim: { parameters: ["usize", NO_STUB], result: "i32", optional: true },
 } as const;
 
 const MADV_DONTNEED = 4;
@@ -25,30 +30,33 @@ const BUFFER_BYTES = 16 * 1024;
 /**
  * Prepares to give memory back, before the process is sealed; the result does it, whenever it is called.
  *
- * The engine collects garbage. By itself it does so about once an hour at one report a second, and has
- * 4 MB more in its heap by then, and as much that connections have left outside of it.
- *
  * From now on the C library returns memory as soon as 64 KiB are free, which is 0.8 MB less after
- * minutes. The first call of the result does more, and belongs after the start:
+ * minutes. Each call does two things:
  *
- * - The C library returns what is free.
- * - Unchanged pages of the program's own file leave the process. Those that are used come back by
- *   themselves; the others were for the start. The kernel would take them when memory is short, and
- *   until then they look like the program's own.
+ * - The engine collects garbage. By itself it does so about once an hour at one report a second, and
+ *   has 4 MB more in its heap by then, and as much that connections have left outside of it.
+ * - The C library returns what is free between pieces that are in use: 1.5 MB after hours of faults.
+ *
+ * The first call belongs after the start, and does a third: unchanged pages of the program's own file
+ * leave the process. Those that are used come back by themselves; the others were for the start. The
+ * kernel would take them when memory is short, and until then they look like the program's own.
  *
  * Where the system lacks one of these, the others are done.
  */
 export function openMemoryRelease(): () => void {
+  const isLinux = Deno.build.os === "linux";
   const collectGarbage = findCollector();
-  let system = Deno.build.os === "linux" ? openSystem() : undefined;
+  const trimHeap = isLinux ? openTrim() : undefined;
+  let releasePages = isLinux ? openPageRelease() : undefined;
   return () => {
     collectGarbage?.();
+    trimHeap?.();
     try {
-      system?.release();
+      releasePages?.();
     } catch {
-      // It stays as it is.
+      // They stay as they are.
     }
-    system = undefined;
+    releasePages = undefined;
   };
 }
 
@@ -59,30 +67,36 @@ function findCollector(): (() => void) | undefined {
   return () => void collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }
 
+function openTrim(): (() => void) | undefined {
+  try {
+    const { symbols } = Deno.dlopen(LIBRARY, LASTING_SYMBOLS);
+    return () => void symbols.malloc_trim(0n, NO_STUB_VALUE);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Opens the file and the library of the first release, which closes both: an attacker's code in this
- * process must find no call that changes memory by address.
+ * process must find no call that changes memory by address. Sets the thresholds of the C library.
  */
-function openSystem(): { release(): void } | undefined {
+function openPageRelease(): (() => void) | undefined {
   try {
     const smaps = Deno.openSync("/proc/self/smaps");
-    const library = Deno.dlopen("libc.so.6", SYMBOLS);
+    const library = Deno.dlopen(LIBRARY, FIRST_SYMBOLS);
+    const { madvise, mallopt } = library.symbols;
     for (const parameter of [M_TRIM_THRESHOLD, M_MMAP_THRESHOLD]) {
-      library.symbols.mallopt?.(parameter, MALLOC_THRESHOLD_BYTES, NO_STUB_VALUE);
+      mallopt?.(parameter, MALLOC_THRESHOLD_BYTES, NO_STUB_VALUE);
     }
-    return {
-      release() {
-        try {
-          const { malloc_trim: trim, madvise } = library.symbols;
-          trim?.(0n, NO_STUB_VALUE);
-          for (const { address, bytes } of parseCleanFileMappings(readText(smaps))) {
-            madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
-          }
-        } finally {
-          smaps.close();
-          library.close();
+    return () => {
+      try {
+        for (const { address, bytes } of parseCleanFileMappings(readText(smaps))) {
+          madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
         }
-      },
+      } finally {
+        smaps.close();
+        library.close();
+      }
     };
   } catch {
     return undefined;

@@ -42,35 +42,52 @@ Deno.test({
   },
 });
 
+/** How much a process gives back of 8 MB of buffers, between small ones that stay. */
+async function returnedKb(
+  { bytes, before = "", after }: { bytes: number; before?: string; after: string },
+): Promise<number> {
+  const memory = await run(
+    `${MEMORY}
+    import { openMemoryRelease } from ${JSON.stringify(MODULE)};
+    ${before}
+    const small = [], large = [];
+    for (let left = 8_000_000; left > 0; left -= ${bytes}) {
+      large.push(new Uint8Array(${bytes}).fill(1));
+      small.push(new Uint8Array(64).fill(1));
+    }
+    const before = memory().anonymous;
+    large.length = 0;
+    ${after}
+    console.log(JSON.stringify({ before, after: memory().anonymous, kept: small.length }));`,
+    "--expose-gc,--single-threaded-gc",
+  );
+  return Number(memory.before) - Number(memory.after);
+}
+
 Deno.test({
-  name: "openMemoryRelease() makes the C library return buffers that are freed",
+  name: "openMemoryRelease() makes the C library return large buffers as soon as they are freed",
   ignore: Deno.build.os !== "linux",
   async fn() {
-    const returnedKb = async (open: string) => {
-      const { before, after } = await run(
-        `${MEMORY}
-        import { openMemoryRelease } from ${JSON.stringify(MODULE)};
-        ${open}
-        const buffers = (bytes) => new Uint8Array(bytes).fill(1);
-        // The small ones stay, and keep the heap from becoming shorter.
-        const small = [], large = [];
-        for (let n = 0; n < 100; n++) {
-          large.push(buffers(80 * 1024));
-          small.push(buffers(64));
-        }
-        const before = memory().anonymous;
-        large.length = 0;
-        gc();
-        gc();
-        console.log(JSON.stringify({ before, after: memory().anonymous, kept: small.length }));`,
-        "--expose-gc,--single-threaded-gc",
-      );
-      return Number(before) - Number(after);
-    };
-    const kb = await returnedKb("openMemoryRelease();");
+    const sizes = { bytes: 80 * 1024, after: "gc(); gc();" };
+    const kb = await returnedKb({ ...sizes, before: "openMemoryRelease();" });
     assert(kb > 6_000, `${kb} kB were returned`);
-    const otherwise = await returnedKb("");
+    const otherwise = await returnedKb(sizes);
     assert(otherwise < 2_000, `${otherwise} kB were returned without it`);
+  },
+});
+
+Deno.test({
+  name: "openMemoryRelease() makes the C library return small buffers each time",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const sizes = {
+      bytes: 40 * 1024,
+      before: "const release = openMemoryRelease(); release();",
+    };
+    const kb = await returnedKb({ ...sizes, after: "release();" });
+    assert(kb > 6_000, `${kb} kB were returned`);
+    const otherwise = await returnedKb({ ...sizes, after: "gc(); gc();" });
+    assert(otherwise < 4_000, `${otherwise} kB were returned without it`);
   },
 });
 

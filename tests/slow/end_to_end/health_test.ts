@@ -29,7 +29,10 @@ Deno.test("health is green while reports are accepted, and red while and when no
 
     await panel.setFault({ name: "mute-all" });
     const red = await healthUntil((code) => code === 1, { env });
-    assertMatch(red, /^Unhealthy: the last report was .+ more than 15 s: .+ no answer within 5 s\n$/);
+    assertMatch(
+      red,
+      /^Unhealthy: the last report was .+ more than 15 s: .+ no answer within 5 s\n$/,
+    );
 
     await panel.setFault(undefined);
     const json = await healthUntil((code) => code === 0, { args: ["--json"], env });
