@@ -7,8 +7,8 @@
 import type { Host } from "../host/host.ts";
 import type { KernelLookup } from "../host/kernel_lookup.ts";
 import { parseLoadavg } from "../parse/loadavg.ts";
-import { parseUptime } from "../parse/uptime.ts";
 import type { MachineFacts, MemoryMode } from "../types.ts";
+import { requiredSource, sourceCollector } from "./collector.ts";
 import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
@@ -18,7 +18,8 @@ import { type MemoryCollector, openMemory } from "./memory.ts";
 import type { InterfaceStatistics } from "./interface_statistics.ts";
 import { NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
-import { type Collectors, requiredSource, sourceCollector } from "./snapshot.ts";
+import type { Collectors } from "./snapshot.ts";
+import { parseUptime } from "../parse/uptime.ts";
 
 /** Options that affect measuring. */
 export interface MachineOptions {

@@ -21,7 +21,7 @@ import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
 import { DarwinMemoryCollector } from "./memory_darwin.ts";
 import { DarwinNetworkCollector } from "./network_darwin.ts";
 import { PolledCommand } from "./polled_command.ts";
-import { sourceCollector } from "./snapshot.ts";
+import { sourceCollector } from "./collector.ts";
 
 /** Time limit of the first report's wait for the commands, which take about 20 ms. */
 const FIRST_OUTPUT_TIMEOUT_MS = 2_000;

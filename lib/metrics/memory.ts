@@ -2,7 +2,7 @@ import type { Host, Source } from "../host/host.ts";
 import { parseArcstats } from "../parse/arcstats.ts";
 import { type Meminfo, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
-import { requiredSource } from "./snapshot.ts";
+import { requiredSource } from "./collector.ts";
 import {
   type CgroupMemory,
   type CgroupMemoryCollector,

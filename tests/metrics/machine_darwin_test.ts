@@ -10,7 +10,8 @@ import {
   parseDarwinProcessCount,
 } from "../../lib/metrics/machine_darwin.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
-import { sourceCollector, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { sourceCollector } from "../../lib/metrics/collector.ts";
+import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
 import { fakeSource } from "./fake_host.ts";

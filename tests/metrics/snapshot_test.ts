@@ -1,16 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
-import {
-  type Collectors,
-  LastKnown,
-  requiredSource,
-  Sampler,
-  sourceCollector,
-  takeSnapshot,
-} from "../../lib/metrics/snapshot.ts";
-import { parseLoadavg } from "../../lib/parse/loadavg.ts";
-import { parseUptime } from "../../lib/parse/uptime.ts";
-import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
+import { type Collectors, Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 
 function of<T>(value: T): { collect(): T } {
   return { collect: () => value };
@@ -88,44 +78,6 @@ Deno.test("takeSnapshot() combines the cards of all GPU collectors", () => {
   const snapshot = takeSnapshot(collectors({ gpus: cards }));
   assertEquals(snapshot.gpus?.map(({ name }) => name), ["A", "D", "E"]);
   assertEquals(snapshot.failures, ["cannot measure graphics card B"]);
-});
-
-/** A collector of which each call gives what `next` holds at that time. */
-function lastKnownOf() {
-  const state: { ms: number; next: number | undefined | Error } = { ms: 0, next: 1 };
-  const inner = {
-    collect(): number | undefined {
-      if (state.next instanceof Error) throw state.next;
-      return state.next;
-    },
-  };
-  return { state, collector: new LastKnown(inner, { monotonicMs: () => state.ms }) };
-}
-
-Deno.test("LastKnown.lastKnown() returns the last value for a minute", () => {
-  const { state, collector } = lastKnownOf();
-  collector.collect();
-  Object.assign(state, { ms: 5000, next: 2 });
-  assertEquals(collector.collect(), 2);
-  state.next = new Error("malformed");
-  assertThrows(() => collector.collect(), Error, "malformed");
-  const recalled = [5000, 65_000, 65_001].map((ms) => {
-    state.ms = ms;
-    return collector.lastKnown();
-  });
-  assertEquals(recalled, [2, 2, undefined]);
-});
-
-Deno.test("LastKnown.lastKnown() returns undefined before the first value", () => {
-  assertEquals(lastKnownOf().collector.lastKnown(), undefined);
-});
-
-Deno.test("LastKnown.lastKnown() does not go back beyond a measurement without data", () => {
-  const { state, collector } = lastKnownOf();
-  collector.collect();
-  state.next = undefined;
-  collector.collect();
-  assertEquals(collector.lastKnown(), undefined);
 });
 
 const USAGE = { totalBytes: 10, usedBytes: 4 };
@@ -253,41 +205,4 @@ Deno.test("takeSnapshot() names a missing part beside the value", () => {
   assertEquals(seen, ["part of load: Cannot read a part"]);
   const sampler = new Sampler(collectors({ load }), { monotonicMs: () => 0 });
   assertEquals(sampler.sample().failures, ["cannot measure part of load"]);
-});
-
-Deno.test("requiredSource() throws while the file is missing", () => {
-  const source = requiredSource(fakeSource(() => undefined), "/proc/loadavg");
-  const message = "Cannot read /proc/loadavg: no such file";
-  assertThrows(() => source.read(), Error, message);
-  assertThrows(() => source.readFirstLine(), Error, message);
-  assertEquals(requiredSource(fakeSource(() => "a\nb"), "/x").readFirstLine(), "a");
-});
-
-Deno.test("sourceCollector() reads the source anew at each call", () => {
-  const load = sourceCollector(
-    fakeSourceSequence("2.72 1.41 0.57 4/109 10073\n", "1.00 1.20 0.55 1/90 10080\n"),
-    parseLoadavg,
-  );
-  assertEquals(load.collect(), { oneMinute: 2.72, fiveMinutes: 1.41, fifteenMinutes: 0.57 });
-  assertEquals(load.collect()?.oneMinute, 1);
-  const uptime = sourceCollector(
-    fakeSourceSequence("1924.67 3543.66\n", "1929.70 3553.00\n"),
-    parseUptime,
-  );
-  assertEquals([uptime.collect(), uptime.collect()], [1924.67, 1929.7]);
-});
-
-Deno.test("sourceCollector() has no data without a text", () => {
-  for (const parse of [parseLoadavg, parseUptime]) {
-    assertEquals(sourceCollector<unknown>(fakeSource(() => undefined), parse).collect(), undefined);
-  }
-});
-
-Deno.test("sourceCollector() throws when the text is malformed", () => {
-  for (const parse of [parseLoadavg, parseUptime]) {
-    assertThrows(
-      () => sourceCollector<unknown>(fakeSource(() => ""), parse).collect(),
-      SyntaxError,
-    );
-  }
 });
