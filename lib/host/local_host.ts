@@ -69,7 +69,8 @@ export class FileSource implements Source {
         // The buffer must not make a piece shorter than a last one.
         const isFull = size - length < (size < MAX_BYTES ? LAST_PIECE_BYTES : 1);
         if (isFull) this.#grow();
-        const count = file.readSync(this.#scratch.bytes.subarray(length));
+        const { bytes } = this.#scratch;
+        const count = file.readSync(length === 0 ? bytes : bytes.subarray(length));
         length += count ?? 0;
         if (count === null || count < this.#lastPieceBytes) return length;
       }

@@ -42,6 +42,40 @@ export function sourceCollector<T>(source: Source, parse: (text: string) => T): 
   };
 }
 
+/** Wraps a collector of what changes slowly, and asks it only after `everyMs`. */
+export class PacedCollector<T> implements Collector<T> {
+  readonly #collector: Collector<T>;
+  readonly #everyMs: number;
+  readonly #monotonicMs: () => number;
+  #value: T | undefined;
+  #collectedAtMs = -Infinity;
+
+  constructor(
+    collector: Collector<T>,
+    { everyMs, monotonicMs }: { everyMs: number; monotonicMs: () => number },
+  ) {
+    this.#collector = collector;
+    this.#everyMs = everyMs;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /** @throws {Error} Whatever the wrapped collector throws; it is asked again the next time. */
+  collect(): T | undefined {
+    const nowMs = this.#monotonicMs();
+    const isFresh = nowMs - this.#collectedAtMs < this.#everyMs;
+    if (isFresh && this.#value !== undefined) return this.#value;
+    this.#value = undefined;
+    this.#value = this.#collector.collect();
+    this.#collectedAtMs = nowMs;
+    return this.#value;
+  }
+
+  /** Part that is missing in the last collected value. */
+  missingPart(): Error | undefined {
+    return this.#collector.missingPart?.();
+  }
+}
+
 /** Age limit of a value that stands in for one that can't be measured. */
 const MAX_AGE_MS = 60_000;
 

@@ -19,7 +19,7 @@ import type { InterfaceStatistics } from "./interface_statistics.ts";
 import { NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
 import type { Collectors } from "./snapshot.ts";
-import { parseUptime } from "../parse/uptime.ts";
+import { UptimeCollector } from "./uptime.ts";
 
 /** Options that affect measuring. */
 export interface MachineOptions {
@@ -112,7 +112,9 @@ export function openLinuxMachine(
         required(`${network}/sockstat`),
         host.open(`${network}/sockstat6`),
       ),
-      uptime: sourceCollector(required(`${proc}/uptime`), parseUptime),
+      uptime: new UptimeCollector(required(`${proc}/uptime`), {
+        monotonicMs: () => host.monotonicMs(),
+      }),
       processes: new ProcessCollector(host, () => lookup.processCount()),
       gpus: gpu?.collectors.map((collector) => ({ subject: collector.subject, collector })),
     },

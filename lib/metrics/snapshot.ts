@@ -5,7 +5,7 @@
  */
 
 import { describeError, getLogger } from "../log/log.ts";
-import { type Collector, LastKnown } from "./collector.ts";
+import { type Collector, LastKnown, PacedCollector } from "./collector.ts";
 import type { Connections, Gpu, LoadAverage, Snapshot, Traffic, Usage } from "../types.ts";
 
 /** The collectors of a machine. */
@@ -76,6 +76,11 @@ export function takeSnapshot(
   };
 }
 
+/** The kernel itself computes the load every 5 s. */
+const LOAD_MS = 2_500;
+/** Disk space as old as this is reported again, at most 5 s if reports come each second. */
+const DISK_MS = 4_500;
+
 /**
  * Takes snapshots for reports: bridges failures with values of the last minute, and logs a failure
  * when it starts, when its reason changes and when it ends.
@@ -95,8 +100,8 @@ export class Sampler {
     this.#collectors = {
       cpu: lasting(collectors.cpu),
       memory: lasting(collectors.memory),
-      disk: lasting(collectors.disk),
-      load: lasting(collectors.load),
+      disk: lasting(new PacedCollector(collectors.disk, { everyMs: DISK_MS, ...options })),
+      load: lasting(new PacedCollector(collectors.load, { everyMs: LOAD_MS, ...options })),
       traffic: lasting(collectors.traffic),
       connections: lasting(collectors.connections),
       uptime: lasting(collectors.uptime),

@@ -1,8 +1,59 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { LastKnown, requiredSource, sourceCollector } from "../../lib/metrics/collector.ts";
+import {
+  LastKnown,
+  PacedCollector,
+  requiredSource,
+  sourceCollector,
+} from "../../lib/metrics/collector.ts";
 import { parseLoadavg } from "../../lib/parse/loadavg.ts";
 import { parseUptime } from "../../lib/parse/uptime.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
+
+/** A collector on a clock that a test sets; it gives how often it was asked. */
+function paced() {
+  const state = { nowMs: 0, asked: 0, fails: false, isKnown: true };
+  const collector = new PacedCollector({
+    collect() {
+      state.asked++;
+      if (state.fails) throw new Error("no");
+      return state.isKnown ? state.asked : undefined;
+    },
+    missingPart: () => state.asked === 2 ? new Error("part") : undefined,
+  }, { everyMs: 1_000, monotonicMs: () => state.nowMs });
+  const at = (nowMs: number) => {
+    state.nowMs = nowMs;
+    return collector.collect();
+  };
+  return { state, collector, at };
+}
+
+Deno.test("PacedCollector.collect() gives the last value until its time has passed", () => {
+  const { at, collector } = paced();
+  assertEquals([0, 500, 999, 1_000, 1_999, 2_000].map(at), [1, 1, 1, 2, 2, 3]);
+  assertEquals(at(2_999), 3);
+  assertEquals(collector.missingPart(), undefined);
+});
+
+Deno.test("PacedCollector.missingPart() is that of the last value", () => {
+  const { at, collector } = paced();
+  at(0);
+  at(1_000);
+  at(1_500);
+  assertEquals(collector.missingPart()?.message, "part");
+});
+
+Deno.test("PacedCollector.collect() asks each time for what failed or is not known", () => {
+  const { at, state } = paced();
+  at(0);
+  state.fails = true;
+  assertThrows(() => at(1_000), Error, "no");
+  assertThrows(() => at(1_100), Error, "no");
+  state.fails = false;
+  state.isKnown = false;
+  assertEquals([1_200, 1_300].map(at), [undefined, undefined]);
+  state.isKnown = true;
+  assertEquals([1_400, 1_500].map(at), [6, 6]);
+});
 
 /** A collector of which each call gives what `next` holds at that time. */
 function lastKnownOf() {

@@ -123,9 +123,10 @@ Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
     forJournal: true,
     write: (line) => lines.push(line),
   });
-  const { parts, sampler } = machine();
+  const { parts, clock, sampler } = machine();
   sampler.sample();
   Object.assign(parts, { load: broken });
+  clock.ms += 5_000;
   sampler.sample();
   assertEquals(sampler.sample().failures, ["cannot measure load"]);
   Object.assign(parts, { load: of(undefined) });
@@ -141,13 +142,33 @@ Deno.test("Sampler.sample() keeps the last value for a minute, and names the fai
   const { parts, clock, sampler } = machine();
   sampler.sample();
   Object.assign(parts, { load: broken });
-  for (const [ms, load] of [[1000, LOAD], [61_000, LOAD], [61_001, undefined]] as const) {
+  for (const [ms, load] of [[6_000, LOAD], [61_000, LOAD], [61_001, undefined]] as const) {
     clock.ms = ms;
     const snapshot = sampler.sample();
     assertEquals([snapshot.load, snapshot.failures], [load, ["cannot measure load"]], `at ${ms}`);
   }
   Object.assign(parts, { load: WORKING.load });
   assertEquals([sampler.sample().load, sampler.sample().failures], [LOAD, []]);
+});
+
+Deno.test("Sampler.sample() measures disk space every 5 s, the load every 3 s, all else each time", () => {
+  const { parts, clock, sampler } = machine();
+  const measuredAt: Record<string, number[]> = {};
+  for (const [key, collector] of Object.entries(WORKING)) {
+    const seconds: number[] = measuredAt[key] = [];
+    Object.assign(parts, {
+      [key]: { collect: () => (seconds.push(clock.ms / 1000), collector.collect()) },
+    });
+  }
+  const all = Array.from({ length: 11 }, (_, second) => second);
+  for (const second of all) {
+    clock.ms = second * 1000;
+    sampler.sample();
+  }
+  const { disk, load, ...others } = measuredAt;
+  assertEquals(disk, [0, 5, 10]);
+  assertEquals(load, [0, 3, 6, 9]);
+  for (const seconds of Object.values(others)) assertEquals(seconds, all);
 });
 
 Deno.test("Sampler.sample() keeps every value for a minute, and none for longer", () => {
