@@ -13,6 +13,7 @@ import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../host/shell_da
 import { describeError, getLogger } from "../log/log.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
 import type { Connections, LoadAverage } from "../types.ts";
+import { sourceCollector } from "./collector.ts";
 import { DarwinCpuCollector } from "./cpu_darwin.ts";
 import { DarwinDiskCollector } from "./disk_darwin.ts";
 import { type Machine, type MachineOptions, type OpenedMachine, OWN_PROC } from "./machine.ts";
@@ -21,7 +22,6 @@ import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
 import { DarwinMemoryCollector } from "./memory_darwin.ts";
 import { DarwinNetworkCollector } from "./network_darwin.ts";
 import { PolledCommand } from "./polled_command.ts";
-import { sourceCollector } from "./collector.ts";
 
 /** Time limit of the first report's wait for the commands, which take about 20 ms. */
 const FIRST_OUTPUT_TIMEOUT_MS = 2_000;

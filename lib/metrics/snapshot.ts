@@ -5,8 +5,8 @@
  */
 
 import { describeError, getLogger } from "../log/log.ts";
-import { type Collector, LastKnown, PacedCollector } from "./collector.ts";
 import type { Connections, Gpu, LoadAverage, Snapshot, Traffic, Usage } from "../types.ts";
+import { type Collector, LastKnown, PacedCollector } from "./collector.ts";
 
 /** The collectors of a machine. */
 export interface Collectors {

@@ -1,4 +1,4 @@
-/** The longest time in which no report by WebSocket asks for an answer. */
+/** Time after which a report by WebSocket asks for an answer again. */
 export const ANSWER_INTERVAL_MS = 5_000;
 /** Part of the interval that a timer may be late. */
 const TOLERANCE = 0.1;
@@ -7,7 +7,7 @@ const TOLERANCE = 0.1;
  * Decides which reports by WebSocket ask the panel for an answer.
  *
  * An answer costs the agent as much as a fifth of a report, and the panel as well, so at intervals
- * below 5 s not every report asks for one. An answer shows that the connection is alive and that the
+ * below 3 s not every report asks for one. An answer shows that the connection is alive and that the
  * panel takes the reports, those before it included.
  */
 export class AnswerRequests {
