@@ -51,6 +51,9 @@ export function hasSameUsage(one: FileSystemUse, other: FileSystemUse): boolean 
 
 /** Interval at which mountinfo is read again, unless a counted mount changes earlier. */
 const REFRESH_MS = 60_000;
+/** Characters of mountinfo, of some 500 mounts; a longer one makes a tenth of all CPU each minute. */
+const LONG_MOUNTINFO = 64 * 1024;
+const LONG_REFRESH_MS = 300_000;
 
 interface Answer {
   readonly mount: CountedMount;
@@ -69,8 +72,8 @@ interface WatchedMount {
 /**
  * Measures disk space, each file system once: the sum of Size and Used of `df`.
  *
- * Mounts are selected from `mountinfo`, which is read every minute and as soon as a counted mount
- * disappears or changes its size. File systems that may hang are queried in the background and count
+ * Mounts are selected from `mountinfo`, which is read every minute, every five where it is long, and as
+ * soon as a counted mount disappears or changes its size. File systems that may hang are queried in the background and count
  * with their last answer; before the first answer they are left out.
  */
 export class DiskCollector {
@@ -109,7 +112,8 @@ export class DiskCollector {
    */
   collect(): Usage | undefined {
     const nowMs = this.#host.monotonicMs();
-    const isFresh = this.#decidedAtMs !== undefined && nowMs - this.#decidedAtMs < REFRESH_MS;
+    const isFresh = this.#decidedAtMs !== undefined &&
+      nowMs - this.#decidedAtMs < this.#refreshMs();
     const answers = (isFresh ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
     this.#answers = answers ?? [];
     const usage = answers && sumUsage(answers);
@@ -136,6 +140,11 @@ export class DiskCollector {
     return this.#decisions.map(({ mountPoint, source, type, counted, rule }) => {
       return { mountPoint, source, type, counted, rule };
     });
+  }
+
+  #refreshMs(): number {
+    const length = this.#filtered?.text.length ?? 0;
+    return length > LONG_MOUNTINFO ? LONG_REFRESH_MS : REFRESH_MS;
   }
 
   /** `undefined` when a mount has changed: its path may now lead to another file system. */

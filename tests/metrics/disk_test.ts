@@ -172,6 +172,23 @@ Deno.test("DiskCollector.collect() reads the mounts again once a minute", () => 
   assertEquals(machine.reads, 2);
 });
 
+Deno.test("DiskCollector.collect() reads a long mountinfo again every five minutes", () => {
+  const layers = Array.from(
+    { length: 1_000 },
+    (_, n) => `${n + 100} 1 0:${n + 50} / /run/${n} rw - tmpfs tmpfs rw,size=${"9".repeat(30)}\n`,
+  ).join("");
+  const machine = new Machine(ROOT + layers, { "/": use(100, 30), "/usb": use(50, 50) });
+  machine.step();
+  machine.mountinfo = ROOT + layers + USB;
+  for (let minute = 1; minute < 5; minute++) assertEquals(machine.step(60_000), [70, 100]);
+  assertEquals(machine.reads, 1);
+  assertEquals(machine.step(60_000), [70, 150]);
+  machine.mountinfo = ROOT;
+  machine.step(300_000);
+  machine.mountinfo = ROOT + USB;
+  assertEquals(machine.step(60_000), [70, 150], "every minute again");
+});
+
 Deno.test("DiskCollector.collect() notices at once that a disk was unmounted", () => {
   const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   assertEquals(machine.step(), [70, 150]);
