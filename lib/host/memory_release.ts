@@ -23,9 +23,9 @@ const MADV_DONTNEED = 4;
 /** Parameters of `mallopt`, from `malloc.h`. */
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
-/** What is free at the end of the heap is returned from there on; less would be asked for again at once. */
+/** Free bytes at the end of the heap above which they are returned; the next report needs some again. */
 const TRIM_THRESHOLD_BYTES = 256 * 1024;
-/** Pieces of this size are returned as soon as they are freed; by default it grows with them. */
+/** Size from which an allocation is returned when it is freed; by default it grows with those freed. */
 const MMAP_THRESHOLD_BYTES = 64 * 1024;
 const BUFFER_BYTES = 16 * 1024;
 

@@ -51,7 +51,7 @@ export function hasSameUsage(one: FileSystemUse, other: FileSystemUse): boolean 
 
 /** Interval at which mountinfo is read again, unless a counted mount changes earlier. */
 const REFRESH_MS = 60_000;
-/** Characters of mountinfo, of some 500 mounts; a longer one makes a tenth of all CPU each minute. */
+/** Characters of a mountinfo of about 500 mounts. Reading one of 2,000 each minute is a tenth of all CPU. */
 const LONG_MOUNTINFO = 64 * 1024;
 const LONG_REFRESH_MS = 300_000;
 
@@ -72,9 +72,9 @@ interface WatchedMount {
 /**
  * Measures disk space, each file system once: the sum of Size and Used of `df`.
  *
- * Mounts are selected from `mountinfo`, which is read every minute, every five where it is long, and as
- * soon as a counted mount disappears or changes its size. File systems that may hang are queried in the background and count
- * with their last answer; before the first answer they are left out.
+ * Mounts are selected from `mountinfo`, which is read every minute, every five minutes if it is long,
+ * and as soon as a counted mount disappears or changes its size. File systems that may hang are queried
+ * in the background and count with their last answer; before the first answer they are left out.
  */
 export class DiskCollector {
   readonly #host: Pick<Host, "statfs" | "monotonicMs">;

@@ -230,8 +230,8 @@ export class PanelSocket {
   }
 
   /**
-   * Sends a report and asks for an answer, without which the connection is closed in time: in version
-   * 2 the report is answered, in version 1 a ping that is sent with it.
+   * Sends a report. Without an answer in time the connection is closed: in version 2 the report is
+   * answered, in version 1 a ping that is sent with it.
    *
    * @throws {PanelError} When the panel refused it or did not answer.
    */
@@ -251,7 +251,7 @@ export class PanelSocket {
     const text = this.#version === 2
       ? encodeRpcNotification("agent.report", { report })
       : JSON.stringify(report);
-    // run() tells when the connection is closed.
+    // A connection that is closed ends run().
     this.#socket.send(text).catch(() => {});
   }
 

@@ -291,6 +291,17 @@ Deno.test("PanelLink.run() asks for an answer with each report after one that wa
   assertEquals(askedAtSeconds(panel), [0, 5, 6, 7, 8, 9]);
 });
 
+Deno.test("PanelLink.run() asks for an answer with the first report by a new WebSocket", async () => {
+  const panel = new PaperPanel();
+  await live(panel, async (clock) => {
+    await clock.tickAsync(1_500);
+    panel.socket.end("reset");
+    await clock.tickAsync(2_500);
+    assertEquals(panel.sockets.length, 2);
+    assertStringIncludes(panel.socket.sent[0]?.text ?? "", '"id":');
+  }, { intervalMs: 1_000 });
+});
+
 Deno.test("PanelLink.run() asks for an answer as long as events are to be acknowledged", async () => {
   const panel = new PaperPanel();
   await live(panel, async (clock) => {
