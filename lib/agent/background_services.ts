@@ -7,11 +7,11 @@
 
 import type { Config } from "../config/config.ts";
 import { publicConfig } from "../config/public_config.ts";
-import { HealthFile } from "../host/health_file.ts";
-import { runtimeFolders } from "../host/paths.ts";
+import { HealthFile } from "../state/health_file.ts";
+import { runtimeFolders } from "../state/paths.ts";
 import { Programs } from "../host/programs.ts";
-import { describeSandbox, type Sandbox } from "../host/sandbox.ts";
-import { type Shell, startShell } from "../host/shell.ts";
+import { describeSandbox, type Sandbox } from "../sandbox/sandbox.ts";
+import { type Shell, startShell } from "../sandbox/shell.ts";
 import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";

@@ -7,7 +7,7 @@
 import { delay } from "@std/async/delay";
 import type { ListenAddress } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
-import type { PanelHealth } from "../host/health_file.ts";
+import type { PanelHealth } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { gauge, info, machineMetrics, one, ProbeHistograms } from "../metrics/exported_metrics.ts";
 import type { Machine } from "../metrics/machine.ts";

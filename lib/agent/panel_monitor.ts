@@ -1,4 +1,4 @@
-import type { PanelHealth } from "../host/health_file.ts";
+import type { PanelHealth } from "../state/health_file.ts";
 import { describeError } from "../log/log.ts";
 import type { OutcomeListener } from "../panel/outages.ts";
 

@@ -8,7 +8,11 @@ import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
-import { describeSandbox, type Sandbox, sealProcess as sealThisProcess } from "../host/sandbox.ts";
+import {
+  describeSandbox,
+  type Sandbox,
+  sealProcess as sealThisProcess,
+} from "../sandbox/sandbox.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
 import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";

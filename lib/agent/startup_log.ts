@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { unmatchedNotices } from "../config/notices.ts";
-import { describeSandbox, type Sandbox } from "../host/sandbox.ts";
+import { describeSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { VERSION } from "../version.ts";

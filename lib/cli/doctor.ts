@@ -6,7 +6,7 @@
 
 import { panelName } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
-import { stateFolder } from "../host/paths.ts";
+import { stateFolder } from "../state/paths.ts";
 import {
   type Check,
   checksJson,

@@ -6,10 +6,10 @@
 
 import { deadline } from "@std/async/deadline";
 import type { Config } from "../config/config.ts";
-import { readHealth } from "../host/health_reader.ts";
-import { runtimeFolders, stateFolder } from "../host/paths.ts";
-import { sealProcess } from "../host/sandbox.ts";
-import { startShell } from "../host/shell.ts";
+import { readHealth } from "../state/health_reader.ts";
+import { runtimeFolders, stateFolder } from "../state/paths.ts";
+import { sealProcess } from "../sandbox/sandbox.ts";
+import { startShell } from "../sandbox/shell.ts";
 import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";

@@ -6,7 +6,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { startShell } from "../host/shell.ts";
+import { startShell } from "../sandbox/shell.ts";
 import { unmatched } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
 import { describeError, getLogger } from "../log/log.ts";

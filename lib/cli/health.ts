@@ -5,8 +5,8 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { type Health, readHealth } from "../host/health_reader.ts";
-import { runtimeFolders } from "../host/paths.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
+import { runtimeFolders } from "../state/paths.ts";
 import { ANSWER_INTERVAL_MS } from "../panel/answer_requests.ts";
 import type { CommandContext } from "./command.ts";
 

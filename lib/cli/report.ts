@@ -7,7 +7,7 @@
 import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
-import { runtimeFolders } from "../host/paths.ts";
+import { runtimeFolders } from "../state/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
@@ -43,7 +43,7 @@ export async function runReport(config: Config, context: CommandContext): Promis
  */
 export async function requireStopped(folders: readonly string[]): Promise<void> {
   // Most agents run without it, and it takes megabytes.
-  const { readHealth } = await import("../host/health_reader.ts");
+  const { readHealth } = await import("../state/health_reader.ts");
   const health = readHealth(folders);
   if (health?.isRunning !== true) return;
   throw new Error(

@@ -6,9 +6,9 @@
 
 import type { Config } from "../config/config.ts";
 import type { Language, Translation } from "../config/language.ts";
-import type { PanelHealth } from "../host/health_file.ts";
-import { type Health, readHealth } from "../host/health_reader.ts";
-import { runtimeFolders } from "../host/paths.ts";
+import type { PanelHealth } from "../state/health_file.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
+import { runtimeFolders } from "../state/paths.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { findService, type ServiceState, serviceText } from "../service/installed_service.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";

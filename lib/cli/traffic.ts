@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { FolderLock, isFolderLocked } from "../host/state_lock.ts";
+import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { billingPeriodAt } from "../traffic/billing_period.ts";

@@ -6,9 +6,9 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { runtimeFolders } from "../host/paths.ts";
-import { StateFile } from "../host/state_file.ts";
-import { FolderLock } from "../host/state_lock.ts";
+import { runtimeFolders } from "../state/paths.ts";
+import { StateFile } from "../state/state_file.ts";
+import { FolderLock } from "../state/state_lock.ts";
 import {
   isInContainerImage,
   type ThisProgram,
@@ -20,7 +20,7 @@ import {
   UPDATE_STATE,
   updateFolder,
   type UpdateState,
-} from "../host/update_state.ts";
+} from "../state/update_state.ts";
 import { getLogger } from "../log/log.ts";
 import { AgentProcess } from "../update/agent_process.ts";
 import { agentService, serviceNames } from "../update/agent_service.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Host } from "../host/host.ts";
-import type { KernelLookup } from "../host/kernel_lookup.ts";
+import type { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import { parseLoadavg } from "../parse/loadavg.ts";
 import type { MachineFacts, MemoryMode } from "../types.ts";
 import { requiredSource, sourceCollector } from "./collector.ts";

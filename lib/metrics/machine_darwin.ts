@@ -9,7 +9,7 @@ import { deadline } from "@std/async/deadline";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
-import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../host/shell_darwin.ts";
+import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
 import type { Connections, LoadAverage } from "../types.ts";

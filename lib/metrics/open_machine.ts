@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { KernelLookup } from "../host/kernel_lookup.ts";
+import { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import { LocalHost } from "../host/local_host.ts";
 import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
 import { createGetText, PublicAddresses } from "./public_addresses.ts";

@@ -1,5 +1,5 @@
-import { StateFile } from "../host/state_file.ts";
-import { FolderLock } from "../host/state_lock.ts";
+import { StateFile } from "../state/state_file.ts";
+import { FolderLock } from "../state/state_lock.ts";
 import { getLogger } from "../log/log.ts";
 import { nodeOf, type RegisteredNode } from "./registrar.ts";
 

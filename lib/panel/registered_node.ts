@@ -3,7 +3,7 @@ import type { ConnectionConfig } from "../config/config.ts";
 import type { StatePaths } from "../config/environment.ts";
 import { hostName } from "../host/local_host.ts";
 import { readOfficialNode } from "../host/official_files.ts";
-import { stateFolder } from "../host/paths.ts";
+import { stateFolder } from "../state/paths.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { type KnownNode, NodeStore } from "./node_store.ts";
 import { PanelError } from "./panel_error.ts";

@@ -1,4 +1,4 @@
-import type { Shell } from "../host/shell.ts";
+import type { Shell } from "../sandbox/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { firstReachable, UnreachableError } from "../net/happy_eyeballs.ts";

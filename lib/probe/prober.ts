@@ -1,5 +1,5 @@
 import { abortable } from "@std/async/abortable";
-import type { Shell } from "../host/shell.ts";
+import type { Shell } from "../sandbox/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { SystemResolver } from "../net/dns.ts";

@@ -1,4 +1,4 @@
-import { syncFolder } from "../host/atomic_write.ts";
+import { syncFolder } from "../state/atomic_write.ts";
 import type { FileArguments } from "./file_arguments.ts";
 import { type FileTransfers, MAX_TRANSFER_BYTES } from "./file_transfer.ts";
 import { createPrivateFile, openForWriting, writeFully } from "./regular_file.ts";

@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
-import { readHealth } from "../host/health_reader.ts";
+import { readHealth } from "../state/health_reader.ts";
 import { describeError } from "../log/log.ts";
 import { knowsReleases, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";

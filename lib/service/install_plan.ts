@@ -2,7 +2,7 @@ import { type Config, releaseFlags } from "../config/config.ts";
 import { configText, ROOT_KEYS } from "../config/config_file.ts";
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
-import { updateFolder } from "../host/update_state.ts";
+import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import { knowsReleases, releaseKey } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";

@@ -1,4 +1,4 @@
-import { syncFolder, writeToDisk } from "../host/atomic_write.ts";
+import { syncFolder, writeToDisk } from "../state/atomic_write.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { dirname } from "../parse/path.ts";

@@ -1,5 +1,5 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
-import { updateFolder } from "../host/update_state.ts";
+import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import { printSteps } from "./install.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";

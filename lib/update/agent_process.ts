@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import { type Health, readHealth } from "../host/health_reader.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
 import { RESTART_SIGNAL } from "../host/this_program.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { type AgentService, serviceOfProcess } from "./agent_service.ts";

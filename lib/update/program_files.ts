@@ -1,4 +1,4 @@
-import { syncFolder } from "../host/atomic_write.ts";
+import { syncFolder } from "../state/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 
 /**

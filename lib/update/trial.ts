@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
-import type { Health } from "../host/health_reader.ts";
-import type { StateFile } from "../host/state_file.ts";
-import { formatUpdateState, type Trial, type UpdateState } from "../host/update_state.ts";
+import type { Health } from "../state/health_reader.ts";
+import type { StateFile } from "../state/state_file.ts";
+import { formatUpdateState, type Trial, type UpdateState } from "../state/update_state.ts";
 import type { ProgramFiles } from "./program_files.ts";
 
 /** Default time limit of a health check, in ms. */

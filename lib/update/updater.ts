@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { Health } from "../host/health_reader.ts";
+import type { Health } from "../state/health_reader.ts";
 import { readProgramVersion } from "../host/program_version.ts";
 import type { Downloads } from "./download.ts";
 import { fetchProgram } from "./fetch_program.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { BackgroundServices } from "../../lib/agent/background_services.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { readHealth } from "../../lib/host/health_reader.ts";
+import { readHealth } from "../../lib/state/health_reader.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
 
 Deno.test({

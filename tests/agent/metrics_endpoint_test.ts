@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@
 import { createClock } from "@sinonjs/fake-timers";
 import { MetricsEndpoint, type MetricsEndpointOptions } from "../../lib/agent/metrics_endpoint.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";

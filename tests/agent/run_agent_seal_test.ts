@@ -3,7 +3,7 @@ import { runAgent } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import type { Sandbox } from "../../lib/host/sandbox.ts";
+import type { Sandbox } from "../../lib/sandbox/sandbox.ts";
 
 const ignore = Deno.build.os !== "linux";
 

@@ -3,7 +3,7 @@ import { runAgent } from "../../lib/agent/run_agent.ts";
 import { logToStandardError } from "../../lib/cli/output.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { PanelMonitor } from "../../lib/agent/panel_monitor.ts";
-import { HealthFile } from "../../lib/host/health_file.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
 import { Libc } from "../../lib/host/libc.ts";
 import { FileSource } from "../../lib/host/local_host.ts";
 import { ConnectionCollector } from "../../lib/metrics/connections.ts";

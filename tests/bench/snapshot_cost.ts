@@ -1,4 +1,4 @@
-import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";

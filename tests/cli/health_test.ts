@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { checkHealth } from "../../lib/cli/health.ts";
-import { HealthFile } from "../../lib/host/health_file.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
 
 const ABOUT = { version: "1.2.3" };
 

@@ -1,6 +1,6 @@
 import { assertRejects } from "@std/assert";
 import { requireStopped } from "../../lib/cli/report.ts";
-import { HealthFile } from "../../lib/host/health_file.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
 
 Deno.test("requireStopped() throws while an agent is running here", async () => {
   const folder = Deno.makeTempDirSync();

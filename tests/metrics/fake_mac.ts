@@ -1,6 +1,6 @@
 import type { FileSystemUse } from "../../lib/host/host.ts";
 import type { CoreTimes, DarwinHost, DarwinMemoryInfo } from "../../lib/host/host_darwin.ts";
-import { DarwinShell } from "../../lib/host/shell_darwin.ts";
+import { DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import { writeExecutable } from "../executable.ts";
 
 /** What `node:os` and the runtime tell at one look. */

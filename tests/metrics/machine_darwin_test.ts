@@ -2,7 +2,7 @@ import { assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import type { DarwinQuery } from "../../lib/host/shell_darwin.ts";
+import type { DarwinQuery } from "../../lib/sandbox/shell_darwin.ts";
 import type { Machine, MachineOptions } from "../../lib/metrics/machine.ts";
 import {
   openDarwinMachine,
@@ -191,7 +191,7 @@ import { openDarwinMachine } from "${new URL(
     import.meta.url,
   )}";
 import { openDarwinHost } from "${new URL("../../lib/host/host_darwin.ts", import.meta.url)}";
-import { sealProcess } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
 import { takeSnapshot } from "${new URL("../../lib/metrics/snapshot.ts", import.meta.url)}";
 import { FakeMac } from "${new URL("fake_mac.ts", import.meta.url)}";
 const mac = new FakeMac("macbook-arm64");

@@ -1,5 +1,5 @@
 import type { Host, Roots } from "../../lib/host/host.ts";
-import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { fakeHost } from "./fake_host.ts";

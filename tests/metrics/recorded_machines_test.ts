@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { toDryRun } from "../../lib/cli/dry_run.ts";
 import type { Host } from "../../lib/host/host.ts";
-import { KernelLookup } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";

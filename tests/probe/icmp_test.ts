@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { Shell } from "../../lib/host/shell.ts";
+import { Shell } from "../../lib/sandbox/shell.ts";
 import { UnreachableError } from "../../lib/net/happy_eyeballs.ts";
 import { IcmpProbe } from "../../lib/probe/icmp.ts";
 import { collectedLog } from "./collected_log.ts";

@@ -11,7 +11,7 @@
 
 import { runAgent } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { type Sandbox, sealByKernel, sealProcess } from "../../lib/host/sandbox.ts";
+import { type Sandbox, sealByKernel, sealProcess } from "../../lib/sandbox/sandbox.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;

@@ -8,8 +8,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { Libc } from "../../lib/host/libc.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { sealByKernel } from "../../lib/host/sandbox.ts";
-import { Shell } from "../../lib/host/shell.ts";
+import { sealByKernel } from "../../lib/sandbox/sandbox.ts";
+import { Shell } from "../../lib/sandbox/shell.ts";
 
 const [folder = ""] = Deno.args;
 const host = new LocalHost();

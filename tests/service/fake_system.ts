@@ -1,5 +1,5 @@
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
-import { HealthFile } from "../../lib/host/health_file.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { writeExecutable } from "../executable.ts";

@@ -1,4 +1,4 @@
-import type { HealthFile } from "../../lib/host/health_file.ts";
+import type { HealthFile } from "../../lib/state/health_file.ts";
 import { FakeSystem, USERS } from "./fake_system.ts";
 
 export const NAME = "komari-agent-deno";

@@ -1,4 +1,4 @@
-import type { Health } from "../../lib/host/health_reader.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
 import { readProgramVersion } from "../../lib/host/program_version.ts";
 import type { RestartableAgent } from "../../lib/update/updater.ts";
 

@@ -1,11 +1,11 @@
-import { StateFile } from "../../lib/host/state_file.ts";
-import { FolderLock } from "../../lib/host/state_lock.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
+import { FolderLock } from "../../lib/state/state_lock.ts";
 import {
   parseUpdateState,
   UPDATE_STATE,
   updateFolder,
   type UpdateState,
-} from "../../lib/host/update_state.ts";
+} from "../../lib/state/update_state.ts";
 import { Downloads } from "../../lib/update/download.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";

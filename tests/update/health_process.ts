@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HealthFile } from "../../lib/host/health_file.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
 import { RESTART_EXIT_CODE, RESTART_SIGNAL } from "../../lib/host/this_program.ts";
 
 const file = HealthFile.open([Deno.args[0] ?? ""], { version: "1.2.3" });

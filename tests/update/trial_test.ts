@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import type { Health } from "../../lib/host/health_reader.ts";
-import { StateFile } from "../../lib/host/state_file.ts";
-import { parseUpdateState } from "../../lib/host/update_state.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
+import { parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { TrialRun } from "../../lib/update/trial.ts";
 import { sha256 } from "./release_server.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { buildSeccompFilter } from "../../lib/host/seccomp_filter.ts";
-import { type SeccompArchitecture, seccompPolicy } from "../../lib/host/seccomp_policy.ts";
+import { buildSeccompFilter } from "../../lib/sandbox/seccomp_filter.ts";
+import { type SeccompArchitecture, seccompPolicy } from "../../lib/sandbox/seccomp_policy.ts";
 
 const ALLOW = 0x7fff0000;
 const EPERM = 0x00050001;

@@ -1,5 +1,5 @@
 /** Writes one state after the other, as fast as the disk takes them, and tells each that is written. */
-import { StateFile } from "../../lib/host/state_file.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
 
 const [folder = ""] = Deno.args;
 const file = new StateFile(folder, { name: "state", parse: JSON.parse });

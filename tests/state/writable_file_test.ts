@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { openWritableFile } from "../../lib/host/writable_file.ts";
+import { openWritableFile } from "../../lib/state/writable_file.ts";
 
 /** Runs `test` while the first look at a file finds nothing, and another process is there since. */
 function whileAnotherCreates(path: string, create: () => void, test: () => void): void {

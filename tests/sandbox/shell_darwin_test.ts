@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { type DarwinQuery, DarwinShell } from "../../lib/host/shell_darwin.ts";
+import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import { writeExecutable } from "../executable.ts";
 
 /** A shell whose commands are these scripts and no others. */

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { delay } from "@std/async/delay";
 import { readInterfaceTraits } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { Shell, shellInvocation, type ShellOptions } from "../../lib/host/shell.ts";
-import { SHELL_SCRIPT } from "../../lib/host/shell_script.ts";
+import { Shell, shellInvocation, type ShellOptions } from "../../lib/sandbox/shell.ts";
+import { SHELL_SCRIPT } from "../../lib/sandbox/shell_script.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { writeExecutable } from "../executable.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
@@ -472,7 +472,7 @@ Deno.test("Shell.start() throws when there is no shell", () => {
 Deno.test("Shell ends with its pings when the agent is killed", async () => {
   await withPing("#!/bin/sh\nexec /bin/sleep 61\n", async (path) => {
     const source = `
-import { Shell } from ${JSON.stringify(new URL("../../lib/host/shell.ts", import.meta.url))};
+import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
 Deno.env.set("PATH", ${JSON.stringify(path)});
 const shell = Shell.start({ proc: "/proc", sys: "/sys" });
 Deno.permissions.revokeSync({ name: "run" });

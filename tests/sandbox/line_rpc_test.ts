@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { LineRpc } from "../../lib/host/line_rpc.ts";
+import { LineRpc } from "../../lib/sandbox/line_rpc.ts";
 
 /** The other side of a channel: what it was asked, and a way to answer. */
 class Peer {

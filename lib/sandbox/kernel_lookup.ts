@@ -1,5 +1,5 @@
-import type { Host } from "./host.ts";
-import { type InterfaceTraits, readInterfaceTraits } from "./interface_traits.ts";
+import type { Host } from "../host/host.ts";
+import { type InterfaceTraits, readInterfaceTraits } from "../host/interface_traits.ts";
 import type { Shell } from "./shell.ts";
 
 /** The requests to the helper shell after the seal. */

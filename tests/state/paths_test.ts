@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { runtimeFolders } from "../../lib/host/paths.ts";
+import { runtimeFolders } from "../../lib/state/paths.ts";
 
 const OF_ROOT = Deno.uid() === 0 ? ["/run/komari-agent-deno"] : [];
 const OF_ALL = [

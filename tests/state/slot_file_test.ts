@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { SlotFile } from "../../lib/host/slot_file.ts";
+import { SlotFile } from "../../lib/state/slot_file.ts";
 
 const SLOT_BYTES = 256 * 1024;
 

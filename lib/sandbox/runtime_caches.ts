@@ -1,4 +1,4 @@
-import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
+import { NO_STUB, NO_STUB_VALUE } from "../host/ffi_stub.ts";
 
 /**
  * Names of the runtime's caches and of their SQLite journals. The index of a journal (`-shm`) stays

@@ -1,4 +1,4 @@
-import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
+import { NO_STUB, NO_STUB_VALUE } from "../host/ffi_stub.ts";
 import { buildSeccompFilter } from "./seccomp_filter.ts";
 
 const SYMBOLS = {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { FolderLock, isFolderLocked } from "../../lib/host/state_lock.ts";
+import { FolderLock, isFolderLocked } from "../../lib/state/state_lock.ts";
 
 /** Whether the folder could be locked just now. */
 function canLock(folder: string): boolean {
@@ -43,7 +43,7 @@ Deno.test("FolderLock.open() throws where no folder can be", () => {
 
 Deno.test("FolderLock leaves nothing behind a process that was killed", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "state-lock-" });
-  const url = new URL("../../lib/host/state_lock.ts", import.meta.url).href;
+  const url = new URL("../../lib/state/state_lock.ts", import.meta.url).href;
   const code = `import { FolderLock } from "${url}";
     globalThis.kept = FolderLock.open(${JSON.stringify(folder)});
     globalThis.kept.tryLock();

@@ -1,11 +1,15 @@
 import { deadline } from "@std/async/deadline";
 import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
-import type { Roots } from "./host.ts";
-import { type InterfaceTraits, isTunnelType, parseInterfaceIndex } from "./interface_traits.ts";
+import type { Roots } from "../host/host.ts";
+import {
+  type InterfaceTraits,
+  isTunnelType,
+  parseInterfaceIndex,
+} from "../host/interface_traits.ts";
 import { LineRpc } from "./line_rpc.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
-import { SYSTEM_PATH } from "./tool_runner.ts";
+import { SYSTEM_PATH } from "../host/tool_runner.ts";
 
 /** Arguments and environment that make `/bin/sh` run a script. */
 export interface ShellInvocation {

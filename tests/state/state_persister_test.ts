@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { StateFile } from "../../lib/host/state_file.ts";
-import { FolderLock } from "../../lib/host/state_lock.ts";
-import { type PersistentState, StatePersister } from "../../lib/host/state_persister.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
+import { FolderLock } from "../../lib/state/state_lock.ts";
+import { type PersistentState, StatePersister } from "../../lib/state/state_persister.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 
 /** A number that is kept. */

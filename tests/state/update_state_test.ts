@@ -4,7 +4,7 @@ import {
   formatUpdateState,
   parseUpdateState,
   type UpdateState,
-} from "../../lib/host/update_state.ts";
+} from "../../lib/state/update_state.ts";
 
 const TRIAL = {
   from: "1.2.3",

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 /** A process that makes its caches read-only; run apart, since that holds for good. */
 const PROGRAM = `
 import { makeRuntimeCachesReadOnly } from "${new URL(
-  "../../lib/host/runtime_caches.ts",
+  "../../lib/sandbox/runtime_caches.ts",
   import.meta.url,
 )}";
 /** Handles that write, and memory that is shared with a file. */

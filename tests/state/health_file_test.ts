@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { HealthFile } from "../../lib/host/health_file.ts";
-import { readHealth } from "../../lib/host/health_reader.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
+import { readHealth } from "../../lib/state/health_reader.ts";
 
 const ABOUT = { version: "1.2.3" };
 
@@ -40,8 +40,8 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
 
 /** An agent that seals itself; run apart, since the seal holds for good. */
 const SEALED = `
-import { HealthFile } from "${new URL("../../lib/host/health_file.ts", import.meta.url)}";
-import { sealProcess } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
+import { HealthFile } from "${new URL("../../lib/state/health_file.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
 const [folder] = Deno.args;
 const file = HealthFile.open([folder], ${JSON.stringify(ABOUT)});
 // The runtime opens the pipe for signals with the first listener, and a sealed process may not.

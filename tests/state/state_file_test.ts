@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { StateFile } from "../../lib/host/state_file.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
 
 interface Numbered {
   number: number;

@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { describeSandbox } from "../../lib/host/sandbox.ts";
+import { describeSandbox } from "../../lib/sandbox/sandbox.ts";
 
 /** Tries of a sealed process, each by another interface; run apart, since the seal holds for good. */
 const PROGRAM = `
-import { sealProcess } from "${new URL("../../lib/host/sandbox.ts", import.meta.url)}";
+import { sealProcess } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
 import { LocalHost } from "${new URL("../../lib/host/local_host.ts", import.meta.url)}";
 import { spawnSync } from "node:child_process";
 const [folder, mode] = Deno.args;

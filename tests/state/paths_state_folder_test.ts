@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { stateFolder } from "../../lib/host/paths.ts";
+import { stateFolder } from "../../lib/state/paths.ts";
 
 Deno.test("stateFolder() takes the named one, else the system's for root, else the user's", () => {
   const userStateDir = "/home/me/.local/state/komari-agent-deno";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
-import { KernelLookup, type LookupShell } from "../../lib/host/kernel_lookup.ts";
+import { KernelLookup, type LookupShell } from "../../lib/sandbox/kernel_lookup.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys", root: "/" };
 
