@@ -94,6 +94,7 @@ declare module "@sinonjs/fake-timers" {
     setTimeout: typeof setTimeout;
     clearTimeout: typeof clearTimeout;
     tick(ms: number): number;
+    setSystemTime(now?: number | Date): void;
     tickAsync(ms: number): Promise<number>;
     runAllAsync(): Promise<number>;
     countTimers(): number;

@@ -9,15 +9,30 @@ export function realTurn(): Promise<void> {
 }
 
 /**
- * A fake clock for timers and `performance`, under which processes and sockets go on in real time.
+ * A fake clock for timers, `performance` and `Date`, under which processes and sockets go on in real
+ * time. It is the one way to fake time: what is tested uses the runtime's clocks and timers directly.
  *
  * Its time passes only when a test says so; a test that uses it must not wait by `setTimeout`.
  */
 export class FakeTime implements Disposable {
   readonly #clock: Clock;
 
-  constructor() {
-    this.#clock = install({ now: 0, toFake: ["setTimeout", "clearTimeout", "performance"] });
+  /** @param options `now`: the date at its start; `performance.now()` begins at 0. */
+  constructor({ now = 0 }: { now?: Date | number } = {}) {
+    this.#clock = install({
+      now,
+      toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
+    });
+  }
+
+  /** Lets so many milliseconds pass at once; promises that settle by it settle later. */
+  tick(ms: number): void {
+    this.#clock.tick(ms);
+  }
+
+  /** Sets the date and leaves `performance` and all timers as they are, as an administrator may. */
+  setDate(date: Date | number): void {
+    this.#clock.setSystemTime(date);
   }
 
   /** Lets so many milliseconds pass, in steps, with real turns between them. */
