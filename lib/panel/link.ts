@@ -19,7 +19,7 @@ import {
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
 import { MessageLimit } from "./message_limit.ts";
-import { MessageSender, type MessageSenderParts } from "./message_sender.ts";
+import { PanelSender, type PanelSenderParts } from "./panel_sender.ts";
 import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
 import type { PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
@@ -52,7 +52,7 @@ export interface LinkParts extends LinkListener {
   readonly intervalMs: number | undefined;
   /** A time at which reports of all panels are due; absent with a single panel. */
   readonly phaseMs: number | undefined;
-  readonly clientV1: MessageSenderParts["clientV1"] & Pick<ClientV1, "sendReport">;
+  readonly clientV1: PanelSenderParts["clientV1"] & Pick<ClientV1, "sendReport">;
   readonly clientV2: Pick<ClientV2, "report" | "call" | "pull">;
   readonly acknowledgements: Acknowledgements;
   readonly opener: Pick<WebSocketOpener, "open" | "toOpenFailure">;
@@ -72,7 +72,7 @@ export interface LinkSignals {
 /** Sends reports to the panel by the best transport that works, and receives its orders. */
 export class PanelLink {
   /** Sends everything but reports. */
-  readonly messages: MessageSender;
+  readonly messages: PanelSender;
   readonly #parts: LinkParts;
   readonly #signals: LinkSignals;
   readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
@@ -95,7 +95,7 @@ export class PanelLink {
     this.#parts = parts;
     this.#signals = signals;
     this.#lastVersion = parts.settings.version;
-    this.messages = new MessageSender({
+    this.messages = new PanelSender({
       clientV1: parts.clientV1,
       clientV2: parts.clientV2,
       socket: () => this.#socket,

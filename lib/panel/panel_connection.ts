@@ -9,7 +9,7 @@ import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
 import { type LinkListener, type LinkSignals, PanelLink } from "./link.ts";
-import type { MessageSender, StartupConfig } from "./message_sender.ts";
+import type { PanelSender, StartupConfig } from "./panel_sender.ts";
 import { type OutcomeListener, PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireCommandResult, WireFileResult } from "./protocol.ts";
@@ -118,7 +118,7 @@ export class PanelConnection {
     this.#client.close();
   }
 
-  #messages(): MessageSender {
+  #messages(): PanelSender {
     if (this.#link === undefined) {
       throw new PanelError("Cannot send: there is no link", { failure: "unreachable" });
     }

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import type { Transport } from "../../lib/panel/link_machine.ts";
-import { MessageSender } from "../../lib/panel/message_sender.ts";
+import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import {
@@ -33,7 +33,7 @@ function infoWith(addresses: { ipv4?: string; ipv6?: string }) {
 }
 
 interface Bench {
-  readonly sender: MessageSender;
+  readonly sender: PanelSender;
   /** Everything that was sent, with the client. */
   readonly sent: string[];
   transport: Transport;
@@ -70,7 +70,7 @@ async function withSender(
   const bench: Bench = {
     sent,
     transport,
-    sender: new MessageSender({
+    sender: new PanelSender({
       clientV1: {
         sendBasicInfo: () => v1("basic info"),
         sendProbeResult: () => v1("probe result"),
@@ -95,7 +95,7 @@ async function withSender(
   await running;
 }
 
-Deno.test("MessageSender sends each message once, by the transport of the reports", async () => {
+Deno.test("PanelSender sends each message once, by the transport of the reports", async () => {
   const expected: Record<Transport, string[]> = {
     "v2 WebSocket": [
       "WebSocket agent.basicInfo",
@@ -125,7 +125,7 @@ Deno.test("MessageSender sends each message once, by the transport of the report
   }
 });
 
-Deno.test("MessageSender.sendBasicInfo() sends nothing to version 1 while version 2 works, also without addresses", async () => {
+Deno.test("PanelSender.sendBasicInfo() sends nothing to version 1 while version 2 works, also without addresses", async () => {
   for (const transport of ["v2 WebSocket", "v2 POST"] as const) {
     await withSender(transport, async ({ sender, sent }) => {
       await sender.sendBasicInfo(infoWith({}), signal);
@@ -134,7 +134,7 @@ Deno.test("MessageSender.sendBasicInfo() sends nothing to version 1 while versio
   }
 });
 
-Deno.test("MessageSender.sendCommandResult() goes to version 1 only when the panel does not know the method", async () => {
+Deno.test("PanelSender.sendCommandResult() goes to version 1 only when the panel does not know the method", async () => {
   await withSender("v2 POST", async (bench) => {
     const { sender, sent } = bench;
     bench.rpcError = -32601;
@@ -144,7 +144,7 @@ Deno.test("MessageSender.sendCommandResult() goes to version 1 only when the pan
   });
 });
 
-Deno.test("MessageSender.sendCommandResult() does not fall back after other errors", async () => {
+Deno.test("PanelSender.sendCommandResult() does not fall back after other errors", async () => {
   for (const code of [-32000, -32602, -32700]) {
     await withSender("v2 WebSocket", async (bench) => {
       bench.rpcError = code;
@@ -154,7 +154,7 @@ Deno.test("MessageSender.sendCommandResult() does not fall back after other erro
   }
 });
 
-Deno.test("MessageSender.sendCommandResult() returns to version 2 when the panel was updated", async () => {
+Deno.test("PanelSender.sendCommandResult() returns to version 2 when the panel was updated", async () => {
   await withSender("v2 POST", async (bench) => {
     const { sender, sent } = bench;
     bench.rpcError = -32601;
@@ -167,7 +167,7 @@ Deno.test("MessageSender.sendCommandResult() returns to version 2 when the panel
   });
 });
 
-Deno.test("MessageSender drops answers that the panel does not wait for any more", async () => {
+Deno.test("PanelSender drops answers that the panel does not wait for any more", async () => {
   await withSender("v2 WebSocket", async (bench) => {
     const { sender, sent } = bench;
     bench.rpcError = -32004;
@@ -179,10 +179,10 @@ Deno.test("MessageSender drops answers that the panel does not wait for any more
   });
 });
 
-Deno.test("MessageSender fails when the WebSocket was closed in between", async () => {
+Deno.test("PanelSender fails when the WebSocket was closed in between", async () => {
   await withSender("v2 POST", async (bench) => {
     const { sender, sent } = bench;
-    const socketless = new MessageSender({
+    const socketless = new PanelSender({
       clientV1: {
         sendBasicInfo: () => Promise.reject(new Error("unexpected")),
         sendProbeResult: () => Promise.reject(new Error("unexpected")),

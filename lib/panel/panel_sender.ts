@@ -28,7 +28,7 @@ export interface StartupConfig {
 }
 
 /** The clients that messages are sent by. */
-export interface MessageSenderParts {
+export interface PanelSenderParts {
   readonly clientV1: Pick<ClientV1, "sendBasicInfo" | "sendProbeResult" | "sendCommandResult">;
   readonly clientV2: Pick<ClientV2, "call">;
   /** The open WebSocket. */
@@ -43,12 +43,12 @@ export interface MessageSenderParts {
  * Nothing is sent by version 1 while version 2 works: panels from 1.5 on don't have it. Only results of
  * commands go there on panels up to 1.4, which have no method for them.
  */
-export class MessageSender {
-  readonly #parts: MessageSenderParts;
+export class PanelSender {
+  readonly #parts: PanelSenderParts;
   /** Whether the panel has said that it does not know `agent.taskResult`. */
   #hasNoTaskResult = false;
 
-  constructor(parts: MessageSenderParts) {
+  constructor(parts: PanelSenderParts) {
     this.#parts = parts;
   }
 
