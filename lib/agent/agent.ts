@@ -10,16 +10,12 @@ import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { ClientV1 } from "../panel/client_v1.ts";
 import type { LinkListener, PanelLink } from "../panel/link.ts";
+import type { PanelSender } from "../panel/panel_sender.ts";
 import type { Transport } from "../panel/link_machine.ts";
 import type { PanelOrder } from "../panel/messages.ts";
 import type { PanelLog } from "../panel/outages.ts";
 import { PanelError } from "../panel/panel_error.ts";
-import {
-  toWireBasicInfo,
-  toWireProbeResult,
-  toWireReport,
-  type WireReport,
-} from "../panel/protocol.ts";
+import { toWireReport, type WireReport } from "../panel/protocol.ts";
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
@@ -32,18 +28,14 @@ const FIRST_INFO_RETRY_MS = 5_000;
 /** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
 
-/** The part of a link that an agent uses. */
-export interface AgentLink extends Pick<PanelLink, "run" | "close"> {
-  readonly messages: Pick<PanelLink["messages"], "sendBasicInfo" | "sendProbeResult">;
-}
-
 /** Dependencies of an {@linkcode Agent}. */
 export interface AgentParts {
   /** Makes the link; `signal` ends its loops, and `calls` aborts calls in flight a moment later. */
   openLink(
     listener: LinkListener,
     signals: { signal: AbortSignal; calls: AbortSignal },
-  ): AgentLink;
+  ): PanelLink;
+  readonly sender: PanelSender;
   readonly http: Pick<ClientV1, "fetchTasks">;
   readonly panelLog: PanelLog;
   readonly infoIntervalMs: number;
@@ -110,7 +102,7 @@ export class Agent {
       this.#transportChanged.abort(CHANGED);
     }, { once: true });
     const results = new BoundedQueue<ProbeResult>({
-      run: (result) => this.#sendResult(link, result),
+      run: (result) => this.#sendResult(result),
       concurrency: RESULTS_AT_A_TIME,
       capacity: RESULTS_WAITING,
       whenFull: "drop oldest",
@@ -125,7 +117,7 @@ export class Agent {
     try {
       await Promise.all([
         link.run(),
-        this.#infoLoop(link, services.facts, signal),
+        this.#infoLoop(services.facts, signal),
         this.#taskLoop(services.probes, signal),
       ]);
     } finally {
@@ -173,37 +165,33 @@ export class Agent {
     this.#log.info("The panel says: {text}{more}", { text, more });
   }
 
-  async #infoLoop(link: AgentLink, facts: () => MachineFacts, signal: AbortSignal): Promise<void> {
+  async #infoLoop(facts: () => MachineFacts, signal: AbortSignal): Promise<void> {
     const { infoIntervalMs } = this.#parts;
     let retryMs = FIRST_INFO_RETRY_MS;
     let addresses: Addresses = {};
     while (!signal.aborted) {
       await this.#waitForTransport(signal);
       const lookup = this.#parts.lookUpAddresses(signal).catch((): Addresses => ({}));
-      let accepted = await this.#sendBasicInfo(link, facts, addresses);
+      let accepted = await this.#sendBasicInfo(facts, addresses);
       const found = await lookup;
       const isNew = found.ipv4 !== addresses.ipv4 || found.ipv6 !== addresses.ipv6;
       addresses = found;
       if (isNew && accepted && !signal.aborted) {
-        accepted = await this.#sendBasicInfo(link, facts, addresses);
+        accepted = await this.#sendBasicInfo(facts, addresses);
       }
       await quietDelay(accepted ? infoIntervalMs : Math.min(retryMs, infoIntervalMs), signal);
       retryMs = accepted ? FIRST_INFO_RETRY_MS : retryMs * 2;
     }
   }
 
-  async #sendBasicInfo(
-    link: AgentLink,
-    facts: () => MachineFacts,
-    addresses: Addresses,
-  ): Promise<boolean> {
+  async #sendBasicInfo(facts: () => MachineFacts, addresses: Addresses): Promise<boolean> {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return false;
     const send = () => {
       const withoutNewColumns = this.#withoutNewColumns;
-      const { version } = this.#parts;
-      return link.messages.sendBasicInfo(
-        toWireBasicInfo({ facts: facts(), snapshot, addresses, version, withoutNewColumns }),
+      const { version, sender } = this.#parts;
+      return sender.sendBasicInfo(
+        { facts: facts(), snapshot, addresses, version, withoutNewColumns },
         this.#calls.signal,
       );
     };
@@ -265,10 +253,10 @@ export class Agent {
     this.#skippedTasks = text;
   }
 
-  async #sendResult(link: AgentLink, result: ProbeResult): Promise<void> {
+  async #sendResult(result: ProbeResult): Promise<void> {
     await this.#try(
       "probe result",
-      () => link.messages.sendProbeResult(toWireProbeResult(result), this.#calls.signal),
+      () => this.#parts.sender.sendProbeResult(result, this.#calls.signal),
     );
   }
 

@@ -15,7 +15,6 @@ import { type Shell, startShell } from "../sandbox/shell.ts";
 import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { toWireCommandResult, toWireFileResult } from "../panel/protocol.ts";
 import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
 import { Prober } from "../probe/prober.ts";
 import { ProbeSchedule } from "../probe/schedule.ts";
@@ -125,18 +124,18 @@ function openProbes(
 
 /** Runs the panel's commands, terminals and file requests, or refuses them if remote control is off. */
 function openRemoteControl(config: Config, connection: PanelConnection): RemoteControl {
+  const { sender } = connection;
   return new RemoteControl({
     programs: config.remoteControl ? new Programs() : undefined,
     execTimeoutMs: config.execTimeoutMinutes * 60_000,
     terminalIdleMs: config.terminalIdleMinutes * 60_000,
-    sendResult: (result, signal) =>
-      connection.sendCommandResult(toWireCommandResult(result), signal),
+    sendResult: (result, signal) => sender.sendCommandResult(result, signal),
     dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
     allowsFiles: config.remoteFiles,
     transfers: connection.transfers,
-    sendFileResult: (result, signal) => connection.sendFileResult(toWireFileResult(result), signal),
+    sendFileResult: (result, signal) => sender.sendFileResult(result, signal),
     startupConfig: () => ({ version: VERSION, ...publicConfig(config) }),
-    sendStartupConfig: (answer, signal) => connection.sendStartupConfig(answer, signal),
+    sendStartupConfig: (answer, signal) => sender.sendStartupConfig(answer, signal),
     updates: updateSettings(config),
   });
 }

@@ -196,6 +196,7 @@ async function report(
             listener.onTransport(transport);
           },
         }, signals),
+      sender: connection.sender,
       http: connection.clientV1,
       panelLog: connection.log,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,

@@ -19,7 +19,7 @@ import {
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
 import { MessageLimit } from "./message_limit.ts";
-import { PanelSender, type PanelSenderParts } from "./panel_sender.ts";
+import type { PanelSender } from "./panel_sender.ts";
 import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
 import type { PanelLog } from "./outages.ts";
 import { PanelError } from "./panel_error.ts";
@@ -52,8 +52,10 @@ export interface LinkParts extends LinkListener {
   readonly intervalMs: number | undefined;
   /** A time at which reports of all panels are due; absent with a single panel. */
   readonly phaseMs: number | undefined;
-  readonly clientV1: PanelSenderParts["clientV1"] & Pick<ClientV1, "sendReport">;
-  readonly clientV2: Pick<ClientV2, "report" | "call" | "pull">;
+  readonly clientV1: Pick<ClientV1, "sendReport">;
+  readonly clientV2: Pick<ClientV2, "report" | "pull">;
+  /** Follows the transport of the reports. */
+  readonly sender: PanelSender;
   readonly acknowledgements: Acknowledgements;
   readonly opener: Pick<WebSocketOpener, "open" | "toOpenFailure">;
   /** Closes the idle connections for calls, which are likely to be dead too. */
@@ -71,8 +73,6 @@ export interface LinkSignals {
 
 /** Sends reports to the panel by the best transport that works, and receives its orders. */
 export class PanelLink {
-  /** Sends everything but reports. */
-  readonly messages: PanelSender;
   readonly #parts: LinkParts;
   readonly #signals: LinkSignals;
   readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
@@ -88,19 +88,10 @@ export class PanelLink {
   #socket: PanelSocket | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #longPoll: AbortController | undefined;
-  /** The version that the panel has spoken last. */
-  #lastVersion: 1 | 2;
 
   constructor(parts: LinkParts, signals: LinkSignals) {
     this.#parts = parts;
     this.#signals = signals;
-    this.#lastVersion = parts.settings.version;
-    this.messages = new PanelSender({
-      clientV1: parts.clientV1,
-      clientV2: parts.clientV2,
-      socket: () => this.#socket,
-      transport: () => this.#state.transport ?? `v${this.#lastVersion} POST`,
-    });
     this.#linkLog = new LinkLog(parts.log, { version: parts.settings.version });
     this.#timer = new ReportTimer({
       intervalMs: parts.intervalMs,
@@ -169,7 +160,9 @@ export class PanelLink {
   }
 
   #onTransportChange(transport: Transport | undefined): void {
-    if (transport !== undefined) this.#lastVersion = transport.startsWith("v2") ? 2 : 1;
+    const { sender } = this.#parts;
+    // In an outage POST is tried, in the version that the panel has spoken last.
+    sender.transport = transport ?? (sender.transport.startsWith("v2") ? "v2 POST" : "v1 POST");
     this.#timer.start(transport);
     this.#answerRequests.reset();
     this.#longPoll?.abort();
@@ -203,7 +196,7 @@ export class PanelLink {
       acknowledgements,
       signal: this.#signals.calls,
     });
-    this.#socket = socket;
+    this.#socket = this.#parts.sender.socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();
     this.#dispatch({ kind: "opened" });
@@ -211,7 +204,7 @@ export class PanelLink {
 
   async #runSocket(socket: PanelSocket): Promise<void> {
     await socket.run();
-    this.#socket = undefined;
+    this.#socket = this.#parts.sender.socket = undefined;
     if (this.#signals.signal.aborted) return;
     const { transport } = this.#state;
     const { end, closeReason } = socket;

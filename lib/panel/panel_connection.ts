@@ -9,17 +9,16 @@ import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
 import { type LinkListener, type LinkSignals, PanelLink } from "./link.ts";
-import type { PanelSender, StartupConfig } from "./panel_sender.ts";
+import { PanelSender } from "./panel_sender.ts";
 import { type OutcomeListener, PanelLog } from "./outages.ts";
-import { PanelError } from "./panel_error.ts";
-import type { WireCommandResult, WireFileResult } from "./protocol.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 import type { PanelAccess } from "./authenticated_url.ts";
 
-/** The connection to one panel: its clients, and the link that reports are sent by. */
+/** The connection to one panel: its clients, the link for reports, and the sender for the rest. */
 export class PanelConnection {
   readonly clientV1: ClientV1;
   readonly log: PanelLog;
+  readonly sender: PanelSender;
   readonly transfers: FileTransferClient;
   readonly #config: Config;
   readonly #client: HttpClient;
@@ -27,7 +26,6 @@ export class PanelConnection {
   readonly #acknowledgements = new Acknowledgements();
   readonly #opener: WebSocketOpener;
   readonly #phaseMs: number | undefined;
-  #link: PanelLink | undefined;
 
   /** @param options `phaseMs`: a time at which reports of all panels are due, if there are several. */
   constructor(
@@ -50,6 +48,10 @@ export class PanelConnection {
       acknowledgements,
       compresses: config.compression,
     });
+    this.sender = new PanelSender(
+      { clientV1: this.clientV1, clientV2: this.#clientV2 },
+      config.protocolVersion,
+    );
     this.#opener = new WebSocketOpener(access, { dialer, headers });
     this.transfers = new FileTransferClient(access, { dialer, headers });
   }
@@ -57,7 +59,7 @@ export class PanelConnection {
   /** Creates the link that reports are sent by. */
   openLink(listener: LinkListener, signals: LinkSignals): PanelLink {
     const { intervalSeconds, transport, protocolVersion, ...config } = this.#config;
-    this.#link = new PanelLink({
+    return new PanelLink({
       settings: {
         noWebSocket: transport === "http",
         version: protocolVersion,
@@ -68,13 +70,13 @@ export class PanelConnection {
       phaseMs: this.#phaseMs,
       clientV1: this.clientV1,
       clientV2: this.#clientV2,
+      sender: this.sender,
       acknowledgements: this.#acknowledgements,
       dropIdleConnections: () => this.#client.closeIdle(),
       opener: this.#opener,
       log: this.log,
       ...listener,
     }, signals);
-    return this.#link;
   }
 
   /**
@@ -98,30 +100,8 @@ export class PanelConnection {
     }
   }
 
-  /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
-  async sendCommandResult(result: WireCommandResult, signal: AbortSignal): Promise<void> {
-    await this.#messages().sendCommandResult(result, signal);
-  }
-
-  /** Sends the answer to a file request. @throws {PanelError} When it is not accepted. */
-  async sendFileResult(result: WireFileResult, signal: AbortSignal): Promise<void> {
-    await this.#messages().sendFileResult(result, signal);
-  }
-
-  /** Sends the answer to a request for the configuration. @throws {PanelError} */
-  async sendStartupConfig(answer: StartupConfig, signal: AbortSignal): Promise<void> {
-    await this.#messages().sendStartupConfig(answer, signal);
-  }
-
   /** Closes the idle connections. */
   close(): void {
     this.#client.close();
-  }
-
-  #messages(): PanelSender {
-    if (this.#link === undefined) {
-      throw new PanelError("Cannot send: there is no link", { failure: "unreachable" });
-    }
-    return this.#link.messages;
   }
 }

@@ -3,12 +3,15 @@ import { type ClientV2, isUnknownMethod } from "./client_v2.ts";
 import type { Transport } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
 import type { PanelSocket } from "./panel_socket.ts";
-import type {
-  WireBasicInfo,
-  WireCommandResult,
-  WireFileResult,
-  WireProbeResult,
+import {
+  type BasicInfoParts,
+  toWireBasicInfo,
+  toWireCommandResult,
+  toWireFileResult,
+  toWireProbeResult,
+  type WireCommandResult,
 } from "./protocol.ts";
+import type { CommandResult, FileResult, ProbeResult } from "../types.ts";
 
 /** Up to 1.4 the panel may take 5 s for basic info, since it looks up the country. */
 const BASIC_INFO_TIMEOUT_MS = 20_000;
@@ -27,64 +30,69 @@ export interface StartupConfig {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** The clients that messages are sent by. */
-export interface PanelSenderParts {
+/** The clients that messages are sent by where no WebSocket is. */
+export interface PanelSenderClients {
   readonly clientV1: Pick<ClientV1, "sendBasicInfo" | "sendProbeResult" | "sendCommandResult">;
   readonly clientV2: Pick<ClientV2, "call">;
-  /** The open WebSocket. */
-  socket(): PanelSocket | undefined;
-  /** The transport that works, or the one that is most likely to. */
-  transport(): Transport;
 }
 
 /**
- * Sends everything but reports, by the transport of the reports.
+ * Sends everything but reports, by the transport of the reports: the link keeps `transport` and
+ * `socket` up to date.
  *
  * Nothing is sent by version 1 while version 2 works: panels from 1.5 on don't have it. Only results of
  * commands go there on panels up to 1.4, which have no method for them.
  */
 export class PanelSender {
-  readonly #parts: PanelSenderParts;
+  /** The transport that works, or the one that is most likely to. */
+  transport: Transport;
+  /** The open WebSocket. */
+  socket: PanelSocket | undefined;
+  readonly #clientV1: PanelSenderClients["clientV1"];
+  readonly #clientV2: PanelSenderClients["clientV2"];
   /** Whether the panel has said that it does not know `agent.taskResult`. */
   #hasNoTaskResult = false;
 
-  constructor(parts: PanelSenderParts) {
-    this.#parts = parts;
+  /** @param version The version of the protocol that is tried first. */
+  constructor({ clientV1, clientV2 }: PanelSenderClients, version: 1 | 2) {
+    this.#clientV1 = clientV1;
+    this.#clientV2 = clientV2;
+    this.transport = `v${version} POST`;
   }
 
   /** Sends basic info. @throws {PanelError} When it is not accepted. */
-  async sendBasicInfo(info: WireBasicInfo, signal: AbortSignal): Promise<void> {
-    const { clientV1, transport } = this.#parts;
-    if (isV1(transport())) return await clientV1.sendBasicInfo(info, signal);
+  async sendBasicInfo(parts: BasicInfoParts, signal: AbortSignal): Promise<void> {
+    const info = toWireBasicInfo(parts);
+    if (isV1(this.transport)) return await this.#clientV1.sendBasicInfo(info, signal);
     await this.#call("agent.basicInfo", { info }, { timeoutMs: BASIC_INFO_TIMEOUT_MS, signal });
   }
 
   /** Sends the result of a probe. @throws {PanelError} When it is not accepted. */
-  async sendProbeResult(result: WireProbeResult, signal: AbortSignal): Promise<void> {
-    const { clientV1, transport } = this.#parts;
-    switch (transport()) {
+  async sendProbeResult(result: ProbeResult, signal: AbortSignal): Promise<void> {
+    const message = toWireProbeResult(result);
+    switch (this.transport) {
       case "v1 POST":
-        return await clientV1.sendProbeResult(result, signal);
+        return await this.#clientV1.sendProbeResult(message, signal);
       case "v1 WebSocket":
-        return await this.#openSocket().sendProbeResult(result, signal);
+        return await this.#openSocket().sendProbeResult(message, signal);
       default: {
         const timeoutMs = PROBE_RESULT_TIMEOUT_MS;
-        await this.#call("agent.pingResult", { ...result }, { timeoutMs, signal });
+        await this.#call("agent.pingResult", { ...message }, { timeoutMs, signal });
       }
     }
   }
 
   /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
-  async sendCommandResult(result: WireCommandResult, signal: AbortSignal): Promise<void> {
-    const { transport } = this.#parts;
-    if (isV1(transport()) || this.#hasNoTaskResult) return await this.#sendV1Result(result, signal);
+  async sendCommandResult(result: CommandResult, signal: AbortSignal): Promise<void> {
+    const message = toWireCommandResult(result);
+    if (isV1(this.transport) || this.#hasNoTaskResult) return await this.#sendV1(message, signal);
     const timeoutMs = COMMAND_RESULT_TIMEOUT_MS;
     try {
-      await this.#call("agent.taskResult", { ...result }, { timeoutMs, signal });
+      await this.#call("agent.taskResult", { ...message }, { timeoutMs, signal });
     } catch (error) {
       if (!isUnknownMethod(error)) throw error;
       this.#hasNoTaskResult = true;
-      await this.#sendV1Result(result, signal);
+      await this.#sendV1(message, signal);
     }
   }
 
@@ -94,11 +102,11 @@ export class PanelSender {
    *
    * @throws {PanelError} When it is not accepted.
    */
-  async sendFileResult(result: WireFileResult, signal: AbortSignal): Promise<void> {
+  async sendFileResult(result: FileResult, signal: AbortSignal): Promise<void> {
     const method = "agent.file.result";
+    const params = { ...toWireFileResult(result) };
     const timeoutMs = FILE_RESULT_TIMEOUT_MS;
-    const { clientV2 } = this.#parts;
-    await ifAwaited(clientV2.call({ method, params: { ...result }, timeoutMs, signal }));
+    await ifAwaited(this.#clientV2.call({ method, params, timeoutMs, signal }));
   }
 
   /**
@@ -116,9 +124,9 @@ export class PanelSender {
     await ifAwaited(this.#call("agent.startupConfig.result", params, options));
   }
 
-  async #sendV1Result(result: WireCommandResult, signal: AbortSignal): Promise<void> {
+  async #sendV1(result: WireCommandResult, signal: AbortSignal): Promise<void> {
     try {
-      await this.#parts.clientV1.sendCommandResult(result, signal);
+      await this.#clientV1.sendCommandResult(result, signal);
     } catch (error) {
       // The panel was updated, and has the method now.
       const isGone = error instanceof PanelError && error.failure === "unsupported protocol";
@@ -133,18 +141,14 @@ export class PanelSender {
     params: Readonly<Record<string, unknown>>,
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
-    const { clientV2, transport } = this.#parts;
     const request = { method, params, ...options };
-    if (transport() === "v2 WebSocket") await this.#openSocket().call(request);
-    else await clientV2.call(request);
+    if (this.transport === "v2 WebSocket") await this.#openSocket().call(request);
+    else await this.#clientV2.call(request);
   }
 
   #openSocket(): PanelSocket {
-    const socket = this.#parts.socket();
-    if (socket === undefined) {
-      throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
-    }
-    return socket;
+    if (this.socket !== undefined) return this.socket;
+    throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
   }
 }
 

@@ -7,6 +7,7 @@ import { PanelLink } from "../../lib/panel/link.ts";
 import type { Transport } from "../../lib/panel/link_machine.ts";
 import type { PanelOrder } from "../../lib/panel/messages.ts";
 import { PanelLog } from "../../lib/panel/outages.ts";
+import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
@@ -63,7 +64,9 @@ class PaperWorld {
       fetchTasks: () => this.#note("tasks", () => Promise.resolve(this.tasks)),
     };
     const panelLog = new PanelLog();
+    const sender = new PanelSender({ clientV1: http, clientV2: { call: notWanted } }, 1);
     return {
+      sender,
       infoIntervalMs: options.infoIntervalMs ?? 300_000,
       version: "1",
       http,
@@ -76,7 +79,8 @@ class PaperWorld {
           intervalMs: 5000,
           phaseMs: undefined,
           clientV1: http,
-          clientV2: { report: notWanted, call: notWanted, pull: notWanted },
+          clientV2: { report: notWanted, pull: notWanted },
+          sender,
           acknowledgements: new Acknowledgements(),
           dropIdleConnections: () => {},
           opener: { open: notWanted, toOpenFailure: notWanted },

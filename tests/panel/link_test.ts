@@ -7,6 +7,7 @@ import { PanelLink } from "../../lib/panel/link.ts";
 import type { DialFailure, LinkSettings, Transport } from "../../lib/panel/link_machine.ts";
 import type { PanelEvent, PanelOrder } from "../../lib/panel/messages.ts";
 import { PanelLog } from "../../lib/panel/outages.ts";
+import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
 
@@ -16,6 +17,7 @@ const AUTO: LinkSettings = {
   remoteControl: false,
   reconnectMs: 2000,
 };
+const PROBE_RESULT = { taskId: 1, kind: "tcp", valueMs: 1, finishedAt: new Date(0) } as const;
 const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const UNSPOKEN = new PanelError("Cannot send: 404", {
   failure: "unsupported protocol",
@@ -112,6 +114,13 @@ class PaperPanel {
   onPull: (signal: AbortSignal) => Promise<PanelEvent[]> = (signal) =>
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 
+  #sender: PanelSender | undefined;
+
+  get sender(): PanelSender {
+    assert(this.#sender !== undefined);
+    return this.#sender;
+  }
+
   link(
     signals: { signal: AbortSignal; calls: AbortSignal },
     options: {
@@ -128,20 +137,20 @@ class PaperPanel {
       write: (line) => this.log.push(line),
     });
     const post = (by: Transport) => this.posts.push({ by, atMs: Math.round(performance.now()) });
+    const byV1 = () => (post("v1 POST"), this.onHttp());
+    this.#sender = new PanelSender({
+      clientV1: { sendBasicInfo: byV1, sendProbeResult: byV1, sendCommandResult: byV1 },
+      clientV2: { call: async () => void (post("v2 POST"), await this.onRpc()) },
+    }, options.settings.version);
     return new PanelLink({
       ...options,
       log: new PanelLog(),
-      clientV1: {
-        sendReport: () => (post("v1 POST"), this.onHttp()),
-        sendBasicInfo: () => (post("v1 POST"), this.onHttp()),
-        sendProbeResult: () => (post("v1 POST"), this.onHttp()),
-        sendCommandResult: () => (post("v1 POST"), this.onHttp()),
-      },
+      clientV1: { sendReport: byV1 },
       clientV2: {
         report: () => (post("v2 POST"), this.onRpc()),
-        call: async () => void (post("v2 POST"), await this.onRpc()),
         pull: (signal) => this.onPull(signal),
       },
+      sender: this.#sender,
       acknowledgements: this.acknowledgements,
       dropIdleConnections: () => this.drops++,
       opener: {
@@ -195,7 +204,7 @@ class PaperPanel {
 
 async function live(
   panel: PaperPanel,
-  use: (clock: Clock, link: PanelLink) => Promise<void>,
+  use: (clock: Clock) => Promise<void>,
   options: { settings?: LinkSettings; intervalMs?: number; phaseMs?: number } = {},
 ): Promise<void> {
   const clock = install({
@@ -209,7 +218,7 @@ async function live(
     const link = panel.link(signals, { settings, intervalMs, phaseMs });
     const running = link.run();
     await clock.tickAsync(0);
-    await use(clock, link);
+    await use(clock);
     stop.abort();
     calls.abort();
     await clock.tickAsync(0);
@@ -523,17 +532,14 @@ Deno.test("PanelLink.run() is back within 12 s of the last answer when the path 
 Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async () => {
   const panel = new PaperPanel();
   panel.onHttp = () => Promise.reject(UNSPOKEN);
-  await live(panel, async (clock, link) => {
+  await live(panel, async (clock) => {
     await clock.tickAsync(30_000);
     assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.posts.filter(({ by }) => by === "v1 POST").length, 1);
     assertEquals(panel.dials, []);
     assertEquals(panel.lines("only version 2").length, 1);
     assertEquals(panel.lines("trying again"), []);
-    await link.messages.sendProbeResult(
-      { task_id: 1, value: 1, ping_type: "tcp", finished_at: "" },
-      new AbortController().signal,
-    );
+    await panel.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
     assertEquals(panel.posts.at(-1)?.by, "v2 POST");
   }, { settings: { ...AUTO, version: 1 } });
 });
@@ -576,17 +582,16 @@ Deno.test("PanelLink.run() logs an outage in two lines", async () => {
   });
 });
 
-Deno.test("PanelLink.messages send by POST during an outage", async () => {
+Deno.test("PanelLink.run() leaves the sender to POST during an outage", async () => {
   const panel = new PaperPanel();
   panel.barred = "no answer";
-  const result = { task_id: 1, value: 1, ping_type: "tcp" as const, finished_at: "" };
-  await live(panel, async (_clock, link) => {
-    await link.messages.sendProbeResult(result, new AbortController().signal);
+  await live(panel, async () => {
+    await panel.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
     assertEquals(panel.posts.map(({ by }) => by), ["v2 POST"]);
   });
   const older = new PaperPanel();
-  await live(older, async (_clock, link) => {
-    await link.messages.sendProbeResult(result, new AbortController().signal);
+  await live(older, async () => {
+    await older.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
     assertEquals(older.posts.map(({ by }) => by), ["v1 POST", "v1 POST"]);
   }, { settings: { ...AUTO, noWebSocket: true, version: 1 } });
 });

@@ -65,7 +65,7 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
   });
 }
 
-Deno.test("PanelConnection.sendFileResult() drops an answer that the panel does not wait for any more", async () => {
+Deno.test("PanelConnection.sender drops an answer that the panel does not wait for any more", async () => {
   const answers = [
     { status: 200, body: { jsonrpc: "2.0", id: 1, result: { status: "success" } } },
     { status: 400, body: { jsonrpc: "2.0", id: 1, error: { code: -32004, message: "not found" } } },
@@ -84,16 +84,14 @@ Deno.test("PanelConnection.sendFileResult() drops an answer that the panel does 
     { ...config, compression: false },
     { phaseMs: undefined },
   );
-  connection.openLink({
-    createReport: () => toWireReport({ failures: [] }),
-    onOrder: none,
-    onTransport: none,
-    onAccepted: none,
-  }, { signal, calls: signal });
-  const result = { request_id: "r", ok: true, result: [], error: "" };
-  await connection.sendFileResult(result, signal);
-  await connection.sendFileResult(result, signal);
-  await assertRejects(() => connection.sendFileResult(result, signal), PanelError, "unknown");
-  assertEquals(asked, [result, result, result]);
+  const result = { requestId: "r", ok: true, result: [], error: "" };
+  await connection.sender.sendFileResult(result, signal);
+  await connection.sender.sendFileResult(result, signal);
+  await assertRejects(
+    () => connection.sender.sendFileResult(result, signal),
+    PanelError,
+    "unknown",
+  );
+  assertEquals(asked, Array(3).fill({ request_id: "r", ok: true, result: [], error: "" }));
   connection.close();
 });

@@ -4,39 +4,25 @@ import type { Transport } from "../../lib/panel/link_machine.ts";
 import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
-import {
-  toWireBasicInfo,
-  toWireCommandResult,
-  toWireProbeResult,
-} from "../../lib/panel/protocol.ts";
+import type { CommandResult, FileResult, ProbeResult } from "../../lib/types.ts";
 import { FakeSocket } from "./fake_socket.ts";
 
-const PROBE_RESULT = toWireProbeResult({
-  taskId: 7,
-  kind: "tcp",
-  valueMs: 5,
-  finishedAt: new Date(0),
-});
-const COMMAND_RESULT = toWireCommandResult({
-  taskId: "c",
-  output: "",
-  exitCode: 0,
-  finishedAt: new Date(0),
-});
-const FILE_RESULT = { request_id: "f", ok: true, result: null, error: "" };
+const finishedAt = new Date(0);
+const PROBE_RESULT: ProbeResult = { taskId: 7, kind: "tcp", valueMs: 5, finishedAt };
+const COMMAND_RESULT: CommandResult = { taskId: "c", output: "", exitCode: 0, finishedAt };
+const FILE_RESULT: FileResult = { requestId: "f", ok: true, result: null, error: "" };
 const TRANSPORTS: readonly Transport[] = ["v2 WebSocket", "v2 POST", "v1 WebSocket", "v1 POST"];
 const signal = new AbortController().signal;
 
 function infoWith(addresses: { ipv4?: string; ipv6?: string }) {
   const options = { snapshot: { failures: [] }, version: "0", withoutNewColumns: false };
-  return toWireBasicInfo({ facts: { arch: "amd64" }, addresses, ...options });
+  return { facts: { arch: "amd64" }, addresses, ...options };
 }
 
 interface Bench {
   readonly sender: PanelSender;
   /** Everything that was sent, with the client. */
   readonly sent: string[];
-  transport: Transport;
   /** JSON-RPC code that version 2 answers with. */
   rpcError?: number;
   v1Error?: PanelError;
@@ -69,7 +55,6 @@ async function withSender(
   };
   const bench: Bench = {
     sent,
-    transport,
     sender: new PanelSender({
       clientV1: {
         sendBasicInfo: () => v1("basic info"),
@@ -86,10 +71,10 @@ async function withSender(
             : Promise.reject(new PanelError("refused", options));
         },
       },
-      socket: () => bench.transport.endsWith("WebSocket") && !live.closeReason ? live : undefined,
-      transport: () => bench.transport,
-    }),
+    }, 2),
   };
+  bench.sender.transport = transport;
+  bench.sender.socket = transport.endsWith("WebSocket") ? live : undefined;
   await use(bench);
   live.close();
   await running;
@@ -189,9 +174,8 @@ Deno.test("PanelSender fails when the WebSocket was closed in between", async ()
         sendCommandResult: () => Promise.reject(new Error("unexpected")),
       },
       clientV2: { call: () => Promise.reject(new Error("unexpected")) },
-      socket: () => undefined,
-      transport: () => "v2 WebSocket",
-    });
+    }, 2);
+    socketless.transport = "v2 WebSocket";
     const attempts = [
       () => socketless.sendProbeResult(PROBE_RESULT, signal),
       () => socketless.sendBasicInfo(infoWith({}), signal),
