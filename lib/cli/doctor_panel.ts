@@ -19,6 +19,7 @@ import { withTimeout } from "../net/timeout.ts";
 import { isHtml, statusError } from "../panel/http_exchange.ts";
 import { encodeRpcCall, parsePanelMessage } from "../panel/messages.ts";
 import { ipFamily } from "../parse/ip_address.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, type CheckResult, result } from "./checks.ts";
@@ -300,8 +301,8 @@ class PanelCheck {
   async #panelVersion(signal: AbortSignal): Promise<string | undefined> {
     try {
       const { status, text } = await this.#request("GET", "/api/version", { signal, query: "" });
-      const { data }: Record<string, unknown> = status === 200 ? { ...JSON.parse(text) } : {};
-      const { version }: Record<string, unknown> = { ...Object(data) };
+      const { data } = status === 200 ? jsonFields(parseJson(text)) : {};
+      const { version } = jsonFields(data);
       return typeof version === "string" ? version.slice(0, 40) : undefined;
     } catch {
       signal.throwIfAborted();

@@ -1,4 +1,5 @@
 import { parse as parseJsonc } from "@std/jsonc";
+import { isJsonObject, type JsonObject } from "../parse/json.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { type Option, parseSwitch } from "./option.ts";
 import { type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
@@ -20,7 +21,7 @@ export function readConfigFile(
   const values = new Map<string, string>();
   if (!path) return values;
   const text = readOptionFile(options.option, path, options.readText);
-  const parsed = parseJsonObject(text, `${options.option} ${path}`);
+  const parsed = parseConfigObject(text, `${options.option} ${path}`);
   for (const [key, value] of Object.entries(parsed)) {
     const option = OPTION_ROWS.find((row) => row.key === key);
     if (option === undefined) {
@@ -74,7 +75,7 @@ function isNested(value: unknown): value is object | null {
   return typeof value === "object";
 }
 
-function parseJsonObject(text: string, name: string): Record<string, unknown> {
+function parseConfigObject(text: string, name: string): JsonObject {
   let parsed: unknown;
   try {
     parsed = parseJsonc(text);
@@ -84,10 +85,10 @@ function parseJsonObject(text: string, name: string): Record<string, unknown> {
       cause: error instanceof SyntaxError ? undefined : error,
     });
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+  if (!isJsonObject(parsed)) {
     throw new UsageError(`Cannot use ${name}: allowed is one JSON object`);
   }
-  return { ...parsed };
+  return parsed;
 }
 
 /** Names the place of a syntax error, without any of the text. */
@@ -103,7 +104,7 @@ function syntaxProblem(text: string, error: unknown): string {
 /** The value of a key in the text of a configuration file; `undefined` if it can't be read. */
 export function valueInConfigText(text: string, key: string): unknown {
   try {
-    return parseJsonObject(text, "")[key];
+    return parseConfigObject(text, "")[key];
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@
  */
 
 import { ipFamily } from "../parse/ip_address.ts";
+import { isJsonObject, parseJson } from "../parse/json.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -270,24 +271,16 @@ const RULE = `a JSON array of up to ${MAX_PANELS} objects with ${KEYS.join(", ")
  * @throws {RangeError} When it has another shape, or a panel lacks its endpoint or token.
  */
 export function parsePanels(text: string): readonly PanelOption[] {
-  let panels: unknown;
-  try {
-    panels = JSON.parse(text);
-  } catch {
-    throw new RangeError(RULE);
-  }
+  const panels = parseJson(text);
   if (!Array.isArray(panels) || panels.length > MAX_PANELS) throw new RangeError(RULE);
   return panels.map(parsePanel);
 }
 
 function parsePanel(value: unknown): PanelOption {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isJsonObject(value) || Object.keys(value).some((key) => !KEYS.includes(key))) {
     throw new RangeError(RULE);
   }
-  const fields: Readonly<Record<string, unknown>> = { ...value };
-  const unknownKey = Object.keys(fields).find((key) => !KEYS.includes(key));
-  if (unknownKey !== undefined) throw new RangeError(RULE);
-  const { endpoint, token, interval, enable_remote_control: remote = false } = fields;
+  const { endpoint, token, interval, enable_remote_control: remote = false } = value;
   if (typeof endpoint !== "string") throw new RangeError(`for "endpoint" of each panel, a URL`);
   if (typeof token !== "string" || token === "") {
     throw new RangeError(`for "token" of each panel, ${TOKEN_RULE}`);

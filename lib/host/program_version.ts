@@ -1,4 +1,5 @@
 import { abortable } from "@std/async/abortable";
+import { jsonFields, parseJson } from "../parse/json.ts";
 
 /** A compiled program starts within a second, on the slowest machines within a few. */
 const TIMEOUT_MS = 10_000;
@@ -82,14 +83,7 @@ function environment(): Record<string, string> {
 }
 
 function parseVersionOutput(output: string): string {
-  try {
-    const printed: unknown = JSON.parse(output);
-    const isObject = typeof printed === "object" && printed !== null;
-    if (isObject && "version" in printed && typeof printed.version === "string") {
-      return printed.version;
-    }
-  } catch {
-    // Reported below.
-  }
+  const { version } = jsonFields(parseJson(output));
+  if (typeof version === "string") return version;
   throw new Error(`it printed ${JSON.stringify(output.slice(0, 80))} instead of its version`);
 }

@@ -1,3 +1,4 @@
+import { jsonFields, parseJson } from "../parse/json.ts";
 import {
   isHtml,
   type PanelCall,
@@ -116,13 +117,7 @@ export class ClientV1 {
 
 function isSuccess(text: string): boolean {
   // The usual answer, which needs no parsing.
-  if (text === '{"status":"success"}') return true;
-  try {
-    const { status }: Record<string, unknown> = { ...JSON.parse(text) };
-    return status === "success";
-  } catch {
-    return false;
-  }
+  return text === '{"status":"success"}' || jsonFields(parseJson(text)).status === "success";
 }
 
 /** A panel without version 1, or no panel at all; one that is not set up answers 404 with JSON. */

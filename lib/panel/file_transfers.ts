@@ -1,6 +1,7 @@
 import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { connectionError, statusError, timeoutError } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
@@ -85,10 +86,5 @@ export class FileTransferClient {
 
 /** The number of bytes that the panel has received, by its answer. */
 function receivedBytes(text: string): unknown {
-  try {
-    const { received }: Record<string, unknown> = { ...JSON.parse(text) };
-    return received;
-  } catch {
-    return undefined;
-  }
+  return jsonFields(parseJson(text)).received;
 }

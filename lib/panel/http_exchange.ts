@@ -2,6 +2,7 @@ import { describeError, getLogger, roundMs } from "../log/log.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
 import { withTimeout } from "../net/timeout.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** A call to a panel. */
@@ -116,13 +117,9 @@ function placeOf(location: string): string {
 /** Describes a panel's error, when it is JSON. */
 function reasonOf(text: string): string {
   if (isHtml(text)) return " and a page of HTML";
-  try {
-    const { error, message }: Record<string, unknown> = { ...JSON.parse(text) };
-    const words = [message, error].find((word) => typeof word === "string");
-    return words === undefined ? "" : `, "${String(words).slice(0, 200)}"`;
-  } catch {
-    return "";
-  }
+  const { error, message } = jsonFields(parseJson(text));
+  const words = [message, error].find((word) => typeof word === "string");
+  return words === undefined ? "" : `, "${String(words).slice(0, 200)}"`;
 }
 
 function failure(

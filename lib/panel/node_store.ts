@@ -1,6 +1,7 @@
 import { StateFile } from "../state/state_file.ts";
 import { FolderLock } from "../state/state_lock.ts";
 import { getLogger } from "../log/log.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { nodeOf, type RegisteredNode } from "./registrar.ts";
 
 /** The node that this machine is at one panel. */
@@ -22,7 +23,7 @@ export function formatKnownNodes(nodes: readonly KnownNode[]): string {
 
 /** Parses known nodes. @throws {SyntaxError} When the text was not written by {@linkcode formatKnownNodes}. */
 export function parseKnownNodes(text: string): KnownNode[] {
-  const { version, nodes }: Record<string, unknown> = { ...JSON.parse(text) };
+  const { version, nodes } = jsonFields(parseJson(text));
   if (version !== VERSION || !Array.isArray(nodes)) throw damaged();
   return nodes.map(knownNode);
 }
@@ -33,7 +34,7 @@ export function withNode(nodes: readonly KnownNode[], node: KnownNode): KnownNod
 }
 
 function knownNode(value: unknown): KnownNode {
-  const { endpoint, registeredAtMs }: Record<string, unknown> = { ...Object(value) };
+  const { endpoint, registeredAtMs } = jsonFields(value);
   if (typeof endpoint !== "string") throw damaged();
   const node = { endpoint, ...nodeOf(value) };
   if (registeredAtMs === undefined) return node;

@@ -1,6 +1,7 @@
 import type { ConnectionConfig } from "../config/config.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import { ClientV1 } from "./client_v1.ts";
 import { ClientV2, isUnknownMethod } from "./client_v2.ts";
@@ -27,7 +28,7 @@ export interface RegisteredNode {
  * token.
  */
 export function parseRegistration(text: string): RegisteredNode {
-  const { status, data } = objectOf(text);
+  const { status, data } = jsonFields(parseJson(text));
   if (status !== "success") throw unreadable();
   return nodeOf(data);
 }
@@ -38,27 +39,15 @@ export function parseRegistration(text: string): RegisteredNode {
  * @throws {SyntaxError} When it names no node; the message quotes nothing.
  */
 export function parseOfficialNode(text: string): RegisteredNode {
-  return nodeOf(objectOf(text));
+  return nodeOf(parseJson(text));
 }
 
 /** Checks that an untrusted value is a node. @throws {SyntaxError} When it is none. */
 export function nodeOf(value: unknown): RegisteredNode {
-  if (typeof value !== "object" || value === null) throw unreadable();
-  const { uuid, token }: Record<string, unknown> = { ...value };
+  const { uuid, token } = jsonFields(value);
   if (typeof uuid !== "string" || !/^[\w-]{1,64}$/.test(uuid)) throw unreadable();
   if (typeof token !== "string" || !/^[!-~]{1,256}$/.test(token)) throw unreadable();
   return { uuid, token };
-}
-
-function objectOf(text: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // The parser's own error quotes the text.
-    throw unreadable();
-  }
-  return typeof value === "object" && value !== null ? { ...value } : {};
 }
 
 function unreadable(): SyntaxError {

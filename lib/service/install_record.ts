@@ -1,3 +1,4 @@
+import { isJsonObject, parseJson } from "../parse/json.ts";
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
 import { type ServicePaths, servicePaths } from "./service_paths.ts";
 
@@ -41,10 +42,10 @@ export function formatInstallRecord(record: InstallRecord): string {
  * paths are going to be removed.
  */
 export function parseInstallRecord(text: string): InstallRecord {
-  const parsed: unknown = JSON.parse(text);
-  if (typeof parsed !== "object" || parsed === null) throw invalidRecord("not an object");
+  const parsed = parseJson(text);
+  if (!isJsonObject(parsed)) throw invalidRecord("not an object");
+  const fields = parsed;
   // The first versions wrote madeUser, madeLinger and told.
-  const fields: Record<string, unknown> = { ...parsed };
   const manager = MANAGERS.find((kind) => kind === fields.manager);
   if (manager === undefined) throw invalidRecord("manager");
   const { scope, user, service } = fields;
@@ -92,7 +93,7 @@ function linger(user: unknown): string {
 }
 
 function parseRootOptions(value: unknown): Record<string, string> {
-  if (typeof value !== "object" || value === null) throw invalidRecord("rootOptions");
+  if (!isJsonObject(value)) throw invalidRecord("rootOptions");
   return Object.fromEntries(
     Object.entries(value).map(([key, text]) => {
       if (typeof text !== "string") throw invalidRecord("rootOptions");

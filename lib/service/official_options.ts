@@ -1,5 +1,6 @@
 import type { Option } from "../config/option.ts";
 import { OPTIONS } from "../config/option_table.ts";
+import { isJsonObject, jsonFields, type JsonObject, parseJson } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 
@@ -188,17 +189,9 @@ function readFile(
   return values;
 }
 
-function parseObject(
-  text: string | undefined,
-  path: string,
-  notes: string[],
-): Record<string, unknown> {
-  try {
-    const parsed: unknown = JSON.parse(text ?? "");
-    if (typeof parsed === "object" && parsed !== null) return { ...parsed };
-  } catch {
-    // Reported below; the parser's message would quote text that may contain the token.
-  }
+function parseObject(text: string | undefined, path: string, notes: string[]): JsonObject {
+  const parsed = parseJson(text ?? "");
+  if (isJsonObject(parsed)) return parsed;
   notes.push(
     `${path} is ignored: ${text === undefined ? "it can't be read" : "it is not valid JSON"}`,
   );
@@ -242,9 +235,7 @@ function switchText(value: string): string {
 function registeredToken(official: OfficialAgent, readText: (path: string) => string): string {
   const folder = dirname(official.binary);
   try {
-    const { token }: Record<string, unknown> = {
-      ...JSON.parse(readText(`${folder}/auto-discovery.json`)),
-    };
+    const { token } = jsonFields(parseJson(readText(`${folder}/auto-discovery.json`)));
     return typeof token === "string" ? OPTIONS.token.parse(token) : "";
   } catch {
     return "";

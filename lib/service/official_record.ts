@@ -1,3 +1,4 @@
+import { jsonFields, parseJson } from "../parse/json.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 import { MANAGERS } from "./service_manager.ts";
 
@@ -16,9 +17,7 @@ export function officialRecordPath(folder: string): string {
 /** Reads the record; `undefined` when it is missing or invalid. */
 export function readOfficialRecord(folder: string): OfficialRecord | undefined {
   try {
-    const note: Record<string, unknown> = {
-      ...JSON.parse(Deno.readTextFileSync(officialRecordPath(folder))),
-    };
+    const note = jsonFields(parseJson(Deno.readTextFileSync(officialRecordPath(folder))));
     const manager = MANAGERS.find((kind) => kind === note.manager);
     const { serviceName, unitPath, binary, isDone } = note;
     if (manager === undefined || typeof serviceName !== "string") return undefined;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { HEALTH_BYTES, HEALTH_FILE, type PanelHealth } from "./health_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
@@ -70,12 +71,8 @@ const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
 
 /** `undefined` when an agent has stopped properly. @throws {Error} When no agent has written it. */
 function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
-  const record: unknown = JSON.parse(text);
-  if (typeof record !== "object") throw new TypeError("no object");
-  const { pid, version, intervalMs, acceptedAtMs, sandbox = "", isStopped }: Record<
-    string,
-    unknown
-  > = { ...record };
+  const record = jsonFields(parseJson(text));
+  const { pid, version, intervalMs, acceptedAtMs, sandbox = "", isStopped } = record;
   if (isStopped === true) return undefined;
   if (typeof pid !== "number" || typeof version !== "string") throw new TypeError("no agent");
   if (typeof intervalMs !== "number" || typeof sandbox !== "string") {
@@ -84,7 +81,7 @@ function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
   if (acceptedAtMs !== undefined && typeof acceptedAtMs !== "number") {
     throw new TypeError("no time");
   }
-  const { startedAtMs, panels = [] }: Record<string, unknown> = { ...record };
+  const { startedAtMs, panels = [] } = record;
   return {
     pid,
     version,
@@ -98,11 +95,9 @@ function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
 
 /** @throws {Error} When no agent has written it. */
 function parsePanel(value: unknown): PanelHealth {
-  const { panel, transport, sinceMs, acceptedAtMs, failures, error, probes }: Record<
-    string,
-    unknown
-  > = { ...Object(value) };
-  const { text, atMs }: Record<string, unknown> = { ...Object(error) };
+  const fields = jsonFields(value);
+  const { panel, transport, sinceMs, acceptedAtMs, failures, error, probes } = fields;
+  const { text, atMs } = jsonFields(error);
   if (typeof panel !== "string" || typeof sinceMs !== "number") throw new TypeError("no panel");
   return {
     panel: printable(panel),

@@ -1,3 +1,5 @@
+import { jsonFields, type JsonObject, parseJson } from "../parse/json.ts";
+
 /** A new version on trial, until it is accepted or rolled back. */
 export interface Trial {
   readonly from: string;
@@ -35,16 +37,16 @@ export function formatUpdateState({ trial, failed }: UpdateState): string {
  * @throws {SyntaxError} When it is anything else.
  */
 export function parseUpdateState(text: string): UpdateState {
-  const { version, trial, failed } = object(parseJson(text));
+  const { version, trial, failed } = jsonFields(parseJson(text));
   if (version !== VERSION) throw unreadable("version");
   if (!Array.isArray(failed) || failed.length > MAX_FAILED) throw unreadable("failed");
   return {
-    ...(trial !== undefined && { trial: parseTrial(object(trial)) }),
+    ...(trial !== undefined && { trial: parseTrial(jsonFields(trial)) }),
     failed: failed.map((it) => words(it, "failed")),
   };
 }
 
-function parseTrial(trial: Record<string, unknown>): Trial {
+function parseTrial(trial: JsonObject): Trial {
   const { startedAtMs, resumes, isReturning } = trial;
   if (typeof startedAtMs !== "number") throw unreadable("startedAtMs");
   if (typeof resumes !== "number" || resumes < 0) throw unreadable("resumes");
@@ -58,19 +60,6 @@ function parseTrial(trial: Record<string, unknown>): Trial {
 function words(value: unknown, name: string): string {
   if (typeof value !== "string" || value === "" || value.length > 100) throw unreadable(name);
   return value;
-}
-
-function object(value: unknown): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unreadable("it");
-  return { ...value };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SyntaxError("Cannot parse the state of updates: it is no JSON", { cause });
-  }
 }
 
 function unreadable(what: string): SyntaxError {

@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject, parseJson } from "../parse/json.ts";
 import type { TrafficBytes } from "../types.ts";
 
 /** Traffic of the official agent's `net_static.json` over a time. */
@@ -25,11 +26,11 @@ export function sumNetStatic(text: string, { sinceMs, isCounted }: NetStaticFilt
   let sentBytes = 0;
   let receivedBytes = 0;
   let untilMs: number | undefined;
-  for (const [name, entries] of Object.entries(toRecord(toRecord(parseJson(text)).interfaces))) {
+  for (const [name, entries] of Object.entries(toObject(toObject(parseJson(text)).interfaces))) {
     if (!isCounted(name)) continue;
     if (!Array.isArray(entries)) throw parseError("an interface without a list of entries");
     for (const entry of entries) {
-      const { timestamp, tx, rx } = toRecord(entry);
+      const { timestamp, tx, rx } = toObject(entry);
       const atMs = checkCount(timestamp) * 1000;
       if (atMs < sinceMs) continue;
       sentBytes += checkCount(tx);
@@ -50,19 +51,9 @@ function checkCount(value: unknown): number {
   return value;
 }
 
-function toRecord(value: unknown): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw parseError("not an object");
-  }
-  return { ...value };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SyntaxError("Cannot parse net_static.json: invalid JSON", { cause });
-  }
+function toObject(value: unknown): JsonObject {
+  if (!isJsonObject(value)) throw parseError("not a JSON object");
+  return value;
 }
 
 function parseError(what: string): SyntaxError {

@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject, parseJson } from "../parse/json.ts";
 import type { TrafficBytes } from "../types.ts";
 
 /** Count at the start of a period; negative when its total was set to more than was counted. */
@@ -65,7 +66,7 @@ export function formatTrafficState(state: TrafficState): string {
  */
 export function parseTrafficState(text: string): TrafficState {
   if (text.length > MAX_LENGTH) throw parseError("it is too long");
-  const state = parseObject(parseJson(text), "it");
+  const state = parseObject(parseJson(text), "it is not a JSON object");
   if (state.version !== VERSION) throw parseError("its version is not known");
   const { bootId, others } = state;
   if (typeof bootId !== "string" || bootId.length > 64) throw parseError("bootId");
@@ -123,17 +124,9 @@ function parseInteger(value: unknown, bounds: { name: string; min: number; max: 
   return value;
 }
 
-function parseObject(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw parseError(name);
-  return { ...value };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SyntaxError("Cannot parse the month's state: invalid JSON", { cause });
-  }
+function parseObject(value: unknown, name: string): JsonObject {
+  if (!isJsonObject(value)) throw parseError(name);
+  return value;
 }
 
 function parseError(what: string): SyntaxError {

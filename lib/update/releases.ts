@@ -1,3 +1,4 @@
+import { jsonFields, parseJson } from "../parse/json.ts";
 import type { Downloads } from "./download.ts";
 
 /**
@@ -51,8 +52,7 @@ const MAX_FILES = 200;
  * @throws {SyntaxError} When the text is no release; the message quotes its beginning.
  */
 export function parseRelease(text: string): Release {
-  const release = parseObject(text);
-  const { tag_name: tag, draft, prerelease, assets } = release ?? {};
+  const { tag_name: tag, draft, prerelease, assets } = jsonFields(parseJson(text));
   if (typeof tag !== "string" || tag.length > 100 || !Array.isArray(assets)) {
     const start = JSON.stringify(text.slice(0, 80));
     throw new SyntaxError(`Cannot parse the release: it begins with ${start}`);
@@ -65,8 +65,7 @@ export function parseRelease(text: string): Release {
 }
 
 function parseFile(value: unknown): ReleaseFile | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const { name, size, browser_download_url: url, digest }: Record<string, unknown> = { ...value };
+  const { name, size, browser_download_url: url, digest } = jsonFields(value);
   if (typeof name !== "string" || typeof url !== "string" || typeof size !== "number") return;
   if (!Number.isSafeInteger(size) || size < 0 || !/^https?:\/\//.test(url)) return undefined;
   if (!URL.canParse(url)) return undefined;
@@ -74,15 +73,6 @@ function parseFile(value: unknown): ReleaseFile | undefined {
     ? /^sha256:([0-9a-f]{64})$/i.exec(digest) ?? []
     : [];
   return { name, sizeBytes: size, url, ...(sha256 && { sha256: sha256.toLowerCase() }) };
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const FORM = /^v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
