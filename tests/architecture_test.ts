@@ -194,7 +194,16 @@ Deno.test("no module keeps state of its own", () => {
 });
 
 /** Folders of tests that have no room of lib/ beside them. */
-const APART = ["build/", "end_to_end/", "slow/", "bench/", "fixtures/", "soak/", "security/"];
+const APART = [
+  "build/",
+  "end_to_end/",
+  "slow/",
+  "bench/",
+  "fixtures/",
+  "soak/",
+  "security/",
+  "test_panel/",
+];
 /** Tests of several files, or of files outside lib/. */
 const OF_MANY = ["architecture", "docs", "install_script", "metrics/recorded_machines"];
 

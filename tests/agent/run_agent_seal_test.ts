@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { runAgent } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import type { Sandbox } from "../../lib/sandbox/sandbox.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -12,7 +12,7 @@ async function run(
   args: readonly string[],
   sealProcess: (panel: { connections: number; exists: (name: string) => boolean }) => Sandbox,
 ): Promise<void> {
-  const panel = await startStandInPanel({ port: 0, token: "t0ken" });
+  const panel = await startTestPanel({ port: 0, token: "t0ken" });
   const folder = Deno.makeTempDirSync({ prefix: "run-agent-" });
   const stop = new AbortController();
   const exists = (name: string) => {

@@ -1,6 +1,6 @@
 // The first process of namespaces of its own: fills them with a crowd, prints "ready", and at each
 // span that it reads measures an agent that reports to a panel within.
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { type Crowd, LineReader } from "./namespace.ts";
 import { cpuPerReport, MeasuredProcess, type Span } from "./process_cost.ts";
 import { Programs, RUN_FLAGS } from "./programs.ts";
@@ -79,7 +79,7 @@ if (crowd.processes) await addProcesses(crowd.processes);
 if (crowd.connections) await addConnections(crowd.connections);
 
 async function measure(span: Span): Promise<void> {
-  const panel = await startStandInPanel({ port: 0 });
+  const panel = await startTestPanel({ port: 0 });
   await using agent = new MeasuredProcess(new Programs(folder).agent(panel));
   console.log(JSON.stringify(await cpuPerReport(agent, panel, span)));
   await panel.close();

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "../test_panel/test_panel.ts";
 import { CpuClock } from "./cpu_clock.ts";
 
 /** A program is idle again this long after the panel has accepted its report. */
@@ -90,7 +90,7 @@ export interface Span {
  */
 export async function cpuPerReport(
   process: MeasuredProcess,
-  { state }: Pick<StandInPanel, "state">,
+  { state }: Pick<TestPanel, "state">,
   { warmUpReports, windows, reportsPerWindow }: Span,
 ): Promise<number[]> {
   const readAfter = async (reports: number) => {

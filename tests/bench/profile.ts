@@ -5,7 +5,7 @@
  * @module
  */
 
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { bundleProgram, RUN_FLAGS } from "./programs.ts";
 
 const INTERVAL_SECONDS = 1;
@@ -112,7 +112,7 @@ async function countSystemCalls(program: string): Promise<void> {
 }
 
 async function openPanel() {
-  const panel = await startStandInPanel({ port: 0 });
+  const panel = await startTestPanel({ port: 0 });
   return {
     url: panel.url,
     token: panel.token,

@@ -1,4 +1,4 @@
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { type Crowd, MeasuredNamespace } from "./namespace.ts";
 import { MeasuredProcess } from "./process_cost.ts";
 import { Programs } from "./programs.ts";
@@ -26,8 +26,8 @@ export class Resources implements AsyncDisposable {
   }
 
   /** Starts a panel. */
-  async openPanel(): Promise<StandInPanel> {
-    const panel = await startStandInPanel({ port: 0 });
+  async openPanel(): Promise<TestPanel> {
+    const panel = await startTestPanel({ port: 0 });
     this.#stack.defer(() => panel.close());
     return panel;
   }

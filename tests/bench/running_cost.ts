@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "../test_panel/test_panel.ts";
 import { type Comparison, noiseOf } from "./comparison.ts";
 import type { Crowd, MeasuredNamespace } from "./namespace.ts";
 import { cpuPerReport, type Memory, type Span } from "./process_cost.ts";
@@ -35,7 +35,7 @@ export async function compareRunning(
 ): Promise<Comparison[]> {
   const { programs } = resources;
   const turns = new Turns(8);
-  const measure = (args: (panel: StandInPanel) => readonly string[]) =>
+  const measure = (args: (panel: TestPanel) => readonly string[]) =>
     turns.next(async () => {
       const panel = await resources.openPanel();
       const process = resources.start(args(panel));

@@ -1,4 +1,4 @@
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "../test_panel/test_panel.ts";
 import { type Comparison, noiseWithin } from "./comparison.ts";
 import { MeasuredProcess } from "./process_cost.ts";
 import type { Resources } from "./resources.ts";
@@ -36,7 +36,7 @@ export async function compareStarts(
   return { comparison, report };
 }
 
-async function msToFirstReport({ state }: StandInPanel, args: readonly string[]): Promise<number> {
+async function msToFirstReport({ state }: TestPanel, args: readonly string[]): Promise<number> {
   const { reports } = state.counts;
   const startedAtMs = performance.now();
   await using process = new MeasuredProcess(args);

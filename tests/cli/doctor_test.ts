@@ -6,7 +6,7 @@ import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { type FaultName, parseFault } from "../../lib/demo/fault.ts";
 import type { GenerationName } from "../../lib/demo/generation.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 
 const TOKEN = "t0ken-of-this-node";
@@ -48,7 +48,7 @@ async function withPanel(
   test: (url: string, requireUnseen: () => void) => Promise<void>,
 ): Promise<void> {
   const fault = options.fault === undefined ? undefined : parseFault(options.fault);
-  const panel = await startStandInPanel({ ...options, fault, token: TOKEN, port: 0 });
+  const panel = await startTestPanel({ ...options, fault, token: TOKEN, port: 0 });
   try {
     await test(panel.url, () => {
       const { counts, sockets } = panel.state;

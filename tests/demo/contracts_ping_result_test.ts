@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { validatePingResult } from "../../lib/demo/contracts.ts";
 import { generations } from "../../lib/demo/generation.ts";
 import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
-import { PING_RESULT } from "./fake_reporter.ts";
+import { PING_RESULT } from "../test_panel/fake_reporter.ts";
 
 const options = {
   tasks: loopbackTasks(25774),

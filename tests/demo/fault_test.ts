@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { affects, describeFaults, faults, isMute, parseFault } from "../../lib/demo/fault.ts";
-import { hostileFault } from "./hostile_faults.ts";
+import { hostileFault } from "../test_panel/hostile_faults.ts";
 
 Deno.test("parseFault() finds every fault of the table", () => {
   for (const name of Object.keys(faults)) assertEquals(String(parseFault(name).name), name);

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FileOperationError } from "../../lib/demo/file_manager.ts";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { deliverRpc, dial, envelope, type FakeSocket, postRpc } from "./fake_agent.ts";
+import { deliverRpc, dial, envelope, type FakeSocket, postRpc } from "../test_panel/fake_agent.ts";
 
 async function withNode(
   use: (panel: StandInPanel, socket: FakeSocket) => Promise<void>,

@@ -9,8 +9,8 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import { type GenerationName, generations, parseGeneration } from "../../lib/demo/generation.ts";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
 import { FakeTime } from "../fake_time.ts";
-import { deliverRpc, dial, envelope, postRpc } from "./fake_agent.ts";
-import { BASIC_INFO, deliver, REPORT } from "./fake_reporter.ts";
+import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
+import { BASIC_INFO, deliver, REPORT } from "../test_panel/fake_reporter.ts";
 
 async function withPanel(
   generation: GenerationName,

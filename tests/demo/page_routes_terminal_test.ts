@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { WebSocket } from "ws";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { dial, FakeSocket } from "./fake_agent.ts";
+import { dial, FakeSocket } from "../test_panel/fake_agent.ts";
 
 async function withPanel(
   use: (panel: StandInPanel, key: string) => Promise<void>,

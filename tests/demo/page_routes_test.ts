@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { dial } from "./fake_agent.ts";
+import { dial } from "../test_panel/fake_agent.ts";
 
 async function withPanel(
   remoteControl: boolean,

@@ -7,8 +7,8 @@ import {
 } from "@std/assert";
 import type { Page } from "playwright-core";
 import { type StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
-import { deliverRpc, dial } from "./fake_agent.ts";
-import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "./fake_reporter.ts";
+import { deliverRpc, dial } from "../test_panel/fake_agent.ts";
+import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 
 const NOW = "2026-01-02T03:04:05.678Z";
 

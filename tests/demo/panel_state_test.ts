@@ -1,6 +1,6 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { PanelState, type StateChange } from "../../lib/demo/panel_state.ts";
-import { REPORT } from "./fake_reporter.ts";
+import { REPORT } from "../test_panel/fake_reporter.ts";
 
 const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, body: "{}", value: REPORT });
 

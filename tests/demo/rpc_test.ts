@@ -4,8 +4,8 @@ import {
   type StandInPanelOptions,
   startStandInPanel,
 } from "../../lib/demo/stand_in_panel.ts";
-import { deliverRpc, envelope, postRpc } from "./fake_agent.ts";
-import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "./fake_reporter.ts";
+import { deliverRpc, envelope, postRpc } from "../test_panel/fake_agent.ts";
+import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
 

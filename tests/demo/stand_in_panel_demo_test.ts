@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { startDemo } from "../../lib/demo/stand_in_panel.ts";
-import { call } from "./fake_reporter.ts";
+import { call } from "../test_panel/fake_reporter.ts";
 
 Deno.test("startDemo() asks for one probe of each kind, all of them on loopback", async () => {
   const panel = await startDemo({ port: 0 });

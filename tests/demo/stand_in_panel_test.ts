@@ -1,4 +1,4 @@
-import { anyFault, type AnyFaultName, hostileFault } from "./hostile_faults.ts";
+import { anyFault, type AnyFaultName, hostileFault } from "../test_panel/hostile_faults.ts";
 import {
   assert,
   assertEquals,
@@ -17,7 +17,7 @@ import {
   PING_RESULT,
   post,
   REPORT,
-} from "./fake_reporter.ts";
+} from "../test_panel/fake_reporter.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 60 };
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseFault } from "../../lib/demo/fault.ts";
 import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
-import { deliverRpc, dial, envelope } from "./fake_agent.ts";
-import { deliver, REPORT } from "./fake_reporter.ts";
+import { deliverRpc, dial, envelope } from "../test_panel/fake_agent.ts";
+import { deliver, REPORT } from "../test_panel/fake_reporter.ts";
 
 async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
   const panel = await startStandInPanel({ port: 0 });

@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { complaints, hasPromtool } from "../metrics/promtool.ts";
 import { AgentProcess } from "./agent_process.ts";
 
 Deno.test("a sealed agent serves its metrics to Prometheus", async () => {
-  const panel = await startStandInPanel({ port: 0, token: "scr4ped" });
+  const panel = await startTestPanel({ port: 0, token: "scr4ped" });
   try {
     const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
     await using agent = new AgentProcess([...args, "--metrics", "127.0.0.1:0"]);

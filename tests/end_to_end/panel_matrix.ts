@@ -3,7 +3,7 @@ import type { Fault } from "../../lib/demo/fault.ts";
 import { FileOperationError } from "../../lib/demo/file_manager.ts";
 import { type GenerationName, generationNames, generations } from "../../lib/demo/generation.ts";
 import type { ReceivedBy } from "../../lib/demo/panel_state.ts";
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "../test_panel/test_panel.ts";
 import type { AgentProcess } from "./agent_process.ts";
 import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
 
@@ -115,7 +115,7 @@ const transportNames: Readonly<Record<ReceivedBy, string>> = {
   "v1 post": "v1 POST",
 };
 
-async function checkReporting(panel: StandInPanel, transport: ReceivedBy): Promise<void> {
+async function checkReporting(panel: TestPanel, transport: ReceivedBy): Promise<void> {
   panel.state.tasks = [
     { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${panel.port}`, interval: 1 },
   ];
@@ -127,7 +127,7 @@ async function checkReporting(panel: StandInPanel, transport: ReceivedBy): Promi
 }
 
 async function checkCommand(
-  panel: StandInPanel,
+  panel: TestPanel,
   { remoteControl }: { remoteControl: boolean },
 ): Promise<void> {
   const id = panel.sendCommand("echo done; exit 3");
@@ -140,7 +140,7 @@ async function checkCommand(
 }
 
 async function checkTerminal(
-  panel: StandInPanel,
+  panel: TestPanel,
   { remoteControl, hasSessions }: { remoteControl: boolean; hasSessions: boolean },
 ): Promise<void> {
   const options = { signal: AbortSignal.timeout(60_000) };
@@ -173,7 +173,7 @@ async function checkTerminal(
 }
 
 async function checkFiles(
-  panel: StandInPanel,
+  panel: TestPanel,
   { remoteControl }: { remoteControl: boolean },
 ): Promise<void> {
   const { files } = panel;
@@ -203,13 +203,13 @@ async function checkFiles(
   }
 }
 
-async function checkConfig(panel: StandInPanel): Promise<void> {
+async function checkConfig(panel: TestPanel): Promise<void> {
   const config = JSON.stringify(await panel.requestStartupConfig());
   assertStringIncludes(config, "interval");
 }
 
 /** While version 2 answers, only results of commands go to version 1, on panels up to 1.4. */
-function checkRoutes(panel: StandInPanel, { hasSessions }: { hasSessions: boolean }): void {
+function checkRoutes(panel: TestPanel, { hasSessions }: { hasSessions: boolean }): void {
   const allowed = ["v2/rpc", "terminal", hasSessions ? "transfer/" : "task/result"];
   const paths = new Set(panel.state.calls.map(({ path }) => path.replace("/api/clients/", "")));
   assertEquals([...paths].filter((path) => !allowed.includes(path)), []);

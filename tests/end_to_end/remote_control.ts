@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileOperationError } from "../../lib/demo/file_manager.ts";
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "../test_panel/test_panel.ts";
 import { type WireValue, writeWireJson } from "../../lib/demo/wire_json.ts";
 import { eventually } from "../remote/processes_below.ts";
 import type { AgentProcess } from "./agent_process.ts";
@@ -23,7 +23,7 @@ export function unknownPart(path: string): Record<string, unknown> {
 }
 
 /** Tests the panel's file manager with an agent that allows it. */
-export async function testRemoteFiles({ files }: StandInPanel): Promise<void> {
+export async function testRemoteFiles({ files }: TestPanel): Promise<void> {
   await withFolder(async (folder) => {
     const path = `${folder}/sub/file`;
     assertEquals(await files.request("mkdir", { path: `${folder}/sub`, mode: "750" }), {
@@ -88,7 +88,7 @@ export async function testRemoteFiles({ files }: StandInPanel): Promise<void> {
 
 /** Tests that a terminal survives a lost connection, and ends when the user closes it. */
 export async function testResumedTerminal(
-  panel: StandInPanel,
+  panel: TestPanel,
   agent: AgentProcess,
 ): Promise<void> {
   const options = { signal: AbortSignal.timeout(60_000) };

@@ -1,9 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  type StandInPanel,
-  type StandInPanelOptions,
-  startStandInPanel,
-} from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 
 /** The flag that turns remote control on. */
@@ -13,7 +9,7 @@ const TOKEN = "tr4nsp0rt+/&=";
 
 /** How to start a panel and an agent that reports to it. */
 export interface Setup {
-  readonly panel?: StandInPanelOptions;
+  readonly panel?: TestPanelOptions;
   readonly args?: readonly string[];
   /** Flags of the agent's runtime. */
   readonly runtime?: readonly string[];
@@ -26,9 +22,9 @@ export interface Setup {
  */
 export async function withAgent(
   { panel: options = {}, args = [], runtime = [] }: Setup,
-  use: (panel: StandInPanel, agent: AgentProcess) => Promise<void>,
+  use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
-  const panel = await startStandInPanel({ port: 0, token: TOKEN, ...options });
+  const panel = await startTestPanel({ port: 0, token: TOKEN, ...options });
   try {
     const all = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...args];
     await using agent = new AgentProcess(all, { runtime });
@@ -43,8 +39,8 @@ export async function withAgent(
 
 /** Waits until the panel's state meets a condition, for a minute at most. */
 export function until(
-  panel: StandInPanel,
-  condition: (state: StandInPanel["state"]) => boolean,
+  panel: TestPanel,
+  condition: (state: TestPanel["state"]) => boolean,
 ): Promise<void> {
   return panel.state.until(condition, { signal: AbortSignal.timeout(60_000) });
 }

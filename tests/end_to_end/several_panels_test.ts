@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
 
 const TOKENS = ["t0ken-of-a", "t0ken-of-b", "t0ken-of-c"];
 
 Deno.test("one process reports to three panels, and trouble at one leaves the others alone", async () => {
-  const panels: StandInPanel[] = [];
+  const panels: TestPanel[] = [];
   try {
-    for (const token of TOKENS) panels.push(await startStandInPanel({ port: 0, token }));
+    for (const token of TOKENS) panels.push(await startTestPanel({ port: 0, token }));
     const [a, b, c] = panels;
     assert(a !== undefined && b !== undefined && c !== undefined);
     for (const panel of panels) {
@@ -53,10 +53,10 @@ Deno.test("one process reports to three panels, and trouble at one leaves the ot
 
 Deno.test("remote control is the panel's own: one may run commands, the other may not", async () => {
   const config = await Deno.makeTempFile({ suffix: ".json" });
-  const panels: StandInPanel[] = [];
+  const panels: TestPanel[] = [];
   try {
     for (const token of TOKENS.slice(0, 2)) {
-      panels.push(await startStandInPanel({ port: 0, token }));
+      panels.push(await startTestPanel({ port: 0, token }));
     }
     const [mayNot, may] = panels;
     assert(mayNot !== undefined && may !== undefined);
@@ -87,8 +87,8 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
 Deno.test("a node that registers itself reports beside further panels", async () => {
   const folder = await Deno.makeTempDir();
   const discoveryKey = "d1scovery-k3y";
-  const registering = await startStandInPanel({ port: 0, discoveryKey });
-  const further = await startStandInPanel({ port: 0, token: "t0ken-of-b" });
+  const registering = await startTestPanel({ port: 0, discoveryKey });
+  const further = await startTestPanel({ port: 0, token: "t0ken-of-b" });
   try {
     const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
     await using agent = new AgentProcess(

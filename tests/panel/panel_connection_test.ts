@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
@@ -16,7 +16,7 @@ const config = resolveConfig({
 for (const fault of [undefined, { name: "upgrade-403" }] as const) {
   const way = fault === undefined ? "WebSocket" : "POST";
   Deno.test(`PanelConnection reports by the token of the moment over ${way}, and tells of refusals`, async () => {
-    const panel = await startStandInPanel({
+    const panel = await startTestPanel({
       port: 0,
       discoveryKey: "d1scovery-k3y",
       ...(fault === undefined ? {} : { fault }),

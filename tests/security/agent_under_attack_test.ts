@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 
 const PROGRAM = new URL("agent_under_attack.ts", import.meta.url).pathname;
 const ignore = Deno.build.os !== "linux";
@@ -7,7 +7,7 @@ const RACE = "win the race for its own memory";
 
 /** Attacks an agent behind the walls of a mode; the attacks that succeeded. */
 async function attack(mode: string): Promise<Set<string>> {
-  const panel = await startStandInPanel({ port: 0, token: "t0ken" });
+  const panel = await startTestPanel({ port: 0, token: "t0ken" });
   const folder = Deno.makeTempDirSync({ prefix: "attack-" });
   const agent = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-prompt", "--no-check", PROGRAM, mode, panel.url, folder],

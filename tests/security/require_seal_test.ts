@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 
 const WITHOUT_FILTERS = [
@@ -43,7 +43,7 @@ Deno.test({
   name: "--require-seal changes nothing where the kernel seals the process",
   ignore,
   async fn() {
-    const panel = await startStandInPanel({ port: 0, token: "t0ken" });
+    const panel = await startTestPanel({ port: 0, token: "t0ken" });
     try {
       await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);
       await agent.says("this process is sealed by the kernel and the runtime");

@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import { PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
-import { anyFault, type AnyFaultName } from "../demo/hostile_faults.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { anyFault, type AnyFaultName } from "../test_panel/hostile_faults.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { MeasuredProcess } from "../bench/process_cost.ts";
 
 // An hour at ten reports a second with faults at random: does every recovery come, does memory stay?
@@ -37,7 +37,7 @@ const FAULTS: readonly AnyFaultName[] = [
 ];
 const RECOVERY_MS = 45_000;
 
-const panel = await startStandInPanel({ port: 0 });
+const panel = await startTestPanel({ port: 0 });
 const agent = new MeasuredProcess([
   ...[...PERMISSIONS, "--no-check", V8_FLAGS, MAIN, "-e", panel.url, "-t", panel.token],
   ...["--interval", "0.1", "--ip-services", "off", "--log-level", "error"],

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { TestNameServer } from "../../net/fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "../../net/fake_proxies.ts";
 import { makeCertificate, type TestCertificate } from "../../net/test_authority.ts";
@@ -14,7 +14,7 @@ class TlsFront implements AsyncDisposable {
   readonly #open = new Set<Deno.Conn>();
   readonly #running: Promise<void>;
 
-  constructor(panel: StandInPanel, { certificate, key }: TestCertificate) {
+  constructor(panel: TestPanel, { certificate, key }: TestCertificate) {
     this.#listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate, key });
     this.#running = this.#run(panel.port);
   }
@@ -56,10 +56,10 @@ const CARRIERS = [
 ] as const;
 
 async function play(
-  use: (panel: StandInPanel) => Promise<void>,
+  use: (panel: TestPanel) => Promise<void>,
   fault: typeof CARRIERS[number][1],
 ): Promise<void> {
-  const panel = await startStandInPanel({
+  const panel = await startTestPanel({
     port: 0,
     token: TOKEN,
     ...(fault === undefined ? {} : { fault }),
@@ -73,7 +73,7 @@ async function play(
 }
 
 async function reports(
-  panel: StandInPanel,
+  panel: TestPanel,
   endpoint: string,
   options: { args?: readonly string[]; env?: Record<string, string> } = {},
 ): Promise<string> {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const KEY = "d1scovery-k3y";
@@ -10,16 +10,16 @@ const DENO_DIR = Deno.env.get("DENO_DIR") ??
 
 /** A panel at which agents can register, and a folder for the state; both are gone afterwards. */
 class Place implements AsyncDisposable {
-  readonly panel: StandInPanel;
+  readonly panel: TestPanel;
   readonly folder = Deno.makeTempDirSync({ prefix: "discovery-" });
   readonly state = `${this.folder}/state`;
 
-  private constructor(panel: StandInPanel) {
+  private constructor(panel: TestPanel) {
     this.panel = panel;
   }
 
   static async open(): Promise<Place> {
-    return new Place(await startStandInPanel({ port: 0, discoveryKey: KEY }));
+    return new Place(await startTestPanel({ port: 0, discoveryKey: KEY }));
   }
 
   agent(...args: string[]): AgentProcess {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0ken";
@@ -58,7 +58,7 @@ class Workstation implements AsyncDisposable {
 }
 
 async function openPanel() {
-  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  const panel = await startTestPanel({ port: 0, token: TOKEN });
   return Object.assign(panel, { [Symbol.asyncDispose]: () => panel.close() });
 }
 

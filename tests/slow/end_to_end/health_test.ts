@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 /** Asks for it again and again, until it is what was waited for. */
@@ -16,7 +16,7 @@ async function healthUntil(
 }
 
 Deno.test("health is green while reports are accepted, and red while and when none are", async () => {
-  const panel = await startStandInPanel({ port: 0, token: "h3alth" });
+  const panel = await startTestPanel({ port: 0, token: "h3alth" });
   const folder = await Deno.makeTempDir({ prefix: "health-" });
   const env = { RUNTIME_DIRECTORY: folder };
   try {

@@ -1,6 +1,6 @@
-import { anyFault, type AnyFaultName, hostileFault } from "../../demo/hostile_faults.ts";
+import { anyFault, type AnyFaultName, hostileFault } from "../../test_panel/hostile_faults.ts";
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "tr0uble/token&=";
@@ -23,7 +23,7 @@ const TROUBLES: readonly [AnyFaultName, string][] = [
 
 for (const [fault, words] of TROUBLES) {
   Deno.test(`the agent outlives a panel that ${fault}, and says so in two lines`, async () => {
-    const panel = await startStandInPanel({ port: 0, token: TOKEN });
+    const panel = await startTestPanel({ port: 0, token: TOKEN });
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
     try {
       await agent.says("First report accepted");
@@ -52,7 +52,7 @@ for (const [fault, words] of TROUBLES) {
 
 /** Waits until a few calls have met the fault; one that refuses connections can't count them. */
 async function failedCalls(
-  panel: Awaited<ReturnType<typeof startStandInPanel>>,
+  panel: Awaited<ReturnType<typeof startTestPanel>>,
   fault: AnyFaultName,
 ): Promise<void> {
   const { calls } = panel.state.counts;
@@ -60,7 +60,7 @@ async function failedCalls(
 }
 
 Deno.test("the agent outlives a panel that hangs: a time-out, then reports again", async () => {
-  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  const panel = await startTestPanel({ port: 0, token: TOKEN });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
   try {
     await agent.says("First report accepted");
@@ -75,7 +75,7 @@ Deno.test("the agent outlives a panel that hangs: a time-out, then reports again
 });
 
 Deno.test("the agent goes on reporting when the task list can't be read", async () => {
-  const panel = await startStandInPanel({
+  const panel = await startTestPanel({
     port: 0,
     token: TOKEN,
     fault: hostileFault("bad-tasks"),
@@ -92,7 +92,7 @@ Deno.test("the agent goes on reporting when the task list can't be read", async 
 });
 
 Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", async () => {
-  const hostile = await startStandInPanel({
+  const hostile = await startTestPanel({
     port: 0,
     token: TOKEN,
     fault: hostileFault("tasks-hostile"),
@@ -116,7 +116,7 @@ Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", asy
 });
 
 Deno.test("the agent sends old panels basic info without the newer fields, and remembers", async () => {
-  const panel = await startStandInPanel({
+  const panel = await startTestPanel({
     port: 0,
     token: TOKEN,
     fault: { name: "no-extra-columns" },

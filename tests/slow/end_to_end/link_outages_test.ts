@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import type { FaultName } from "../../../lib/demo/fault.ts";
 import type { ReceivedBy } from "../../../lib/demo/panel_state.ts";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "l1nk-tr0uble+/&=";
 
-async function play(use: (panel: StandInPanel, agent: AgentProcess) => Promise<void>) {
-  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+async function play(use: (panel: TestPanel, agent: AgentProcess) => Promise<void>) {
+  const panel = await startTestPanel({ port: 0, token: TOKEN });
   try {
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
     await agent.says("First report accepted, by v2 WebSocket");
@@ -25,14 +25,14 @@ async function play(use: (panel: StandInPanel, agent: AgentProcess) => Promise<v
 }
 
 function seen(
-  panel: StandInPanel,
-  condition: (state: StandInPanel["state"]) => boolean,
+  panel: TestPanel,
+  condition: (state: TestPanel["state"]) => boolean,
 ): Promise<void> {
   return panel.state.until(condition, { signal: AbortSignal.timeout(60_000) });
 }
 
 /** Resolves when so many more reports have come by that way. */
-function more(panel: StandInPanel, by: ReceivedBy, count: number): Promise<void> {
+function more(panel: TestPanel, by: ReceivedBy, count: number): Promise<void> {
   const since = panel.state.reports.at(-1)?.atMs ?? 0;
   return seen(
     panel,
@@ -126,14 +126,14 @@ Deno.test("reports go by POST while WebSockets are barred, and by WebSocket afte
 /** What takes its time, and so goes on at the same time. */
 const SLOW: readonly [
   string,
-  (panel: StandInPanel, agent: AgentProcess) => Promise<void>,
+  (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ][] = [
   ["a WebSocket that goes mute is given up, and one that stays mute is not waited for", gone],
   ["connections that are taken and never answered are outlived", unanswered],
   ["two agents with one token are told of each other", rivals],
 ];
 
-async function gone(panel: StandInPanel, agent: AgentProcess): Promise<void> {
+async function gone(panel: TestPanel, agent: AgentProcess): Promise<void> {
   await panel.setFault({ name: "mute" });
   await more(panel, "v2 post", 3);
   await agent.says("no answer within");
@@ -141,7 +141,7 @@ async function gone(panel: StandInPanel, agent: AgentProcess): Promise<void> {
   await more(panel, "v2 websocket", 3);
 }
 
-async function unanswered(panel: StandInPanel, agent: AgentProcess): Promise<void> {
+async function unanswered(panel: TestPanel, agent: AgentProcess): Promise<void> {
   await panel.setFault({ name: "mute-all" });
   panel.dropConnections();
   await agent.says("no answer within");
@@ -150,7 +150,7 @@ async function unanswered(panel: StandInPanel, agent: AgentProcess): Promise<voi
   await agent.says("answers again");
 }
 
-async function rivals(panel: StandInPanel, agent: AgentProcess): Promise<void> {
+async function rivals(panel: TestPanel, agent: AgentProcess): Promise<void> {
   await using rival = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
   const words = "another agent runs with the same token";
   await Promise.race([agent.says(words), rival.says(words)]);

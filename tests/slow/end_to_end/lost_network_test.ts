@@ -1,5 +1,5 @@
 import { assertLess } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "l0st-netw0rk";
@@ -68,10 +68,10 @@ async function lead(listener: Deno.Listener, port: number): Promise<void> {
 }
 
 async function withCable(
-  use: (panel: StandInPanel, cable: Cable, agent: AgentProcess) => Promise<void>,
+  use: (panel: TestPanel, cable: Cable, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
   using cable = new Cable();
-  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  const panel = await startTestPanel({ port: 0, token: TOKEN });
   const listener = Deno.listen({ hostname: PANEL_SIDE, port: 0 });
   const leading = lead(listener, panel.port).catch(() => {});
   try {
@@ -89,7 +89,7 @@ async function withCable(
 }
 
 /** Seconds until reports come again. */
-async function secondsUntilBack(panel: StandInPanel): Promise<number> {
+async function secondsUntilBack(panel: TestPanel): Promise<number> {
   const sinceMs = performance.now();
   const { reports } = panel.state.counts;
   await panel.state.until(({ counts }) => counts.reports > reports + 1, {

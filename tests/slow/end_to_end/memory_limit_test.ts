@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { LocalHost } from "../../../lib/host/local_host.ts";
 import { containerKind } from "../../../lib/metrics/virtualization.ts";
 import {
@@ -100,7 +100,7 @@ Deno.test({
   ignore: IGNORE,
   async fn() {
     await using group = LimitedGroup.make();
-    const panel = await startStandInPanel({ port: 0, token: "token" });
+    const panel = await startTestPanel({ port: 0, token: "token" });
     await using _ = { [Symbol.asyncDispose]: () => panel.close() };
     const enter = `echo $$ >"$0/cgroup.procs" && exec unshare -pf --kill-child --mount-proc "$@"`;
     await using agent = new AgentProcess(["-e", panel.url, "-t", "token", "-i", "0.2"], {

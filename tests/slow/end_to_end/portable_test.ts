@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { machineTarget } from "../../../lib/host/this_program.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
@@ -58,6 +58,6 @@ Deno.test("a build shows a dry run, and the demo with all that it loads later", 
 });
 
 async function panelForTest() {
-  const panel = await startStandInPanel({ port: 0 });
+  const panel = await startTestPanel({ port: 0 });
   return { ...panel, [Symbol.asyncDispose]: () => panel.close() };
 }

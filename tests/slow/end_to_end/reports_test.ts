@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import type { WireTask } from "../../../lib/demo/contracts.ts";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0k-e/n+&";
@@ -8,7 +8,7 @@ const TOKEN = "t0k-e/n+&";
 /** A panel and an agent that reports to it; both are gone afterwards, whatever happens. */
 async function withAgent(
   options: { args?: readonly string[]; env?: Record<string, string> },
-  use: (panel: StandInPanel, agent: AgentProcess) => Promise<void>,
+  use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
   await using panel = await openPanel();
   const args = ["-e", `${panel.url}/`, "-t", TOKEN, "-i", "0.2", ...options.args ?? []];
@@ -19,8 +19,8 @@ async function withAgent(
   assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
 }
 
-async function openPanel(): Promise<StandInPanel & AsyncDisposable> {
-  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+async function openPanel(): Promise<TestPanel & AsyncDisposable> {
+  const panel = await startTestPanel({ port: 0, token: TOKEN });
   return { ...panel, [Symbol.asyncDispose]: () => panel.close() };
 }
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const GIB = 1024 ** 3;
@@ -10,16 +10,16 @@ const TOKEN = "t0k-e/n";
 
 /** A panel, and a folder for the state; both are gone afterwards. */
 class Place implements AsyncDisposable {
-  readonly panel: StandInPanel;
+  readonly panel: TestPanel;
   readonly folder = Deno.makeTempDirSync({ prefix: "month-" });
   readonly state = `${this.folder}/state`;
 
-  private constructor(panel: StandInPanel) {
+  private constructor(panel: TestPanel) {
     this.panel = panel;
   }
 
   static async open(): Promise<Place> {
-    return new Place(await startStandInPanel({ port: 0, token: TOKEN }));
+    return new Place(await startTestPanel({ port: 0, token: TOKEN }));
   }
 
   /** An agent that counts the month, the loopback interface too: what it sends itself is traffic. */

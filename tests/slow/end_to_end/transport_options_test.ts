@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 
@@ -7,7 +7,7 @@ const TOKEN = "tr4nsp0rt+/&=";
 
 Deno.test("the agent packs what it posts, unless it is told not to", async () => {
   const fault = { name: "upgrade-502" } as const;
-  const encodings = (panel: StandInPanel) =>
+  const encodings = (panel: TestPanel) =>
     new Set(
       panel.state.calls.filter(({ method, status }) => method === "POST" && status === 200)
         .map(({ headers }) => headers["content-encoding"] ?? "none"),
@@ -84,7 +84,7 @@ Deno.test("a command runs out of time, and says so", async () => {
 });
 
 Deno.test("over a WebSocket reports go every 10 s when more was asked for", async () => {
-  const panel = await startStandInPanel({ port: 0, token: TOKEN });
+  const panel = await startTestPanel({ port: 0, token: TOKEN });
   try {
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "25"]);
     await agent.says("Reports are sent every 10 s");

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
 import { SupervisedAgent } from "./supervised_agent.ts";
 
@@ -26,14 +26,14 @@ class Place implements AsyncDisposable {
   readonly folder: string = Deno.makeTempDirSync({ prefix: "update-" });
   readonly path = `${this.folder}/komari-agent-deno`;
   readonly releases = new ReleaseServer();
-  readonly panel: StandInPanel;
+  readonly panel: TestPanel;
 
-  private constructor(panel: StandInPanel) {
+  private constructor(panel: TestPanel) {
     this.panel = panel;
   }
 
   static async open(version = "1.2.3"): Promise<Place> {
-    const place = new Place(await startStandInPanel({ port: 0, token: TOKEN }));
+    const place = new Place(await startTestPanel({ port: 0, token: TOKEN }));
     await Deno.writeFile(place.path, await build(version), { mode: 0o755 });
     return place;
   }

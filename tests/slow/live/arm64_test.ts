@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { Arm64Machine } from "./arm64_machine.ts";
 
@@ -54,7 +54,7 @@ async function hasValues(options: Options): Promise<void> {
 }
 
 async function reports(options: Options): Promise<void> {
-  const panel = await startStandInPanel({ port: 0 });
+  const panel = await startTestPanel({ port: 0 });
   try {
     const args = ["-e", panel.url, "-t", panel.token, "-i", "0.5"];
     await using agent = new AgentProcess(args, options);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
 import { loopbackTasks } from "../../../lib/demo/probe_tasks.ts";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { podmanArguments } from "./compose.ts";
 import { comesTo, ContainerImage, podman, tries } from "./container_image.ts";
@@ -86,7 +86,7 @@ async function isKnown(image: ContainerImage): Promise<void> {
 
 async function reports(image: ContainerImage): Promise<void> {
   const secret = await Deno.makeTempFile();
-  const panel = await startStandInPanel({ port: 0 });
+  const panel = await startTestPanel({ port: 0 });
   panel.state.tasks = loopbackTasks(panel.port);
   try {
     await Deno.writeTextFile(secret, panel.token);

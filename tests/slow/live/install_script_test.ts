@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildPortable, PORTABLE_NAME } from "../../../build/portable.ts";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
 const KEY = "d1scovery-k3y";
@@ -38,7 +38,7 @@ Deno.test({
   name: "install.sh with a key makes one node of a machine, before and after a reboot",
   ignore: lack !== undefined,
   async fn() {
-    const panel = await startStandInPanel({ port: 0, discoveryKey: KEY });
+    const panel = await startTestPanel({ port: 0, discoveryKey: KEY });
     const server = await serveRelease();
     const report = async () => {
       const { reports } = panel.state.counts;

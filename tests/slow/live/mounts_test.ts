@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { succeeds } from "./command.ts";
 import { dryRun } from "./dry_run.ts";
@@ -188,7 +188,7 @@ Deno.test({
     const hung = told.mountPoints.find((it) => it.name.startsWith("/srv/hung "));
     assertEquals(hung?.rule, "served by a program: fuse.live");
 
-    const panel = await startStandInPanel({ port: 0, token: "l1ve-m0unts" });
+    const panel = await startTestPanel({ port: 0, token: "l1ve-m0unts" });
     try {
       const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
       const wanted = ["--include-mountpoint", "/;/srv/hung"];

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { dryRun } from "./dry_run.ts";
 import { canMakeNetworks, layCable, type Moved, NetworkNamespace } from "./network_namespace.ts";
@@ -250,12 +250,12 @@ async function lead(listener: Deno.Listener, port: number): Promise<void> {
 }
 
 /** The agent in the machine of a site, whose `eth0` leads to the panel. */
-async function withAgent(use: (site: Site, panel: StandInPanel) => Promise<void>): Promise<void> {
+async function withAgent(use: (site: Site, panel: TestPanel) => Promise<void>): Promise<void> {
   using site = new Site();
   const near = `kl${site.machine.name.slice(-8)}`;
   layCable({ namespace: site.machine, name: "eth0" }, { name: near });
   site.layOut();
-  const panel = await startStandInPanel({ port: 0, token: "l1ve-netw0rk" });
+  const panel = await startTestPanel({ port: 0, token: "l1ve-netw0rk" });
   const ip = (...args: string[]) => new Deno.Command("ip", { args }).outputSync();
   ip("addr", "add", `${site.net}.1/24`, "dev", near);
   ip("link", "set", near, "addrgenmode", "none", "up");
@@ -279,7 +279,7 @@ async function withAgent(use: (site: Site, panel: StandInPanel) => Promise<void>
 }
 
 /** The next report that was measured after this call. */
-async function nextReport({ state }: StandInPanel): Promise<Moved> {
+async function nextReport({ state }: TestPanel): Promise<Moved> {
   const { reports } = state.counts;
   await state.until(({ counts }) => counts.reports > reports + 1, {
     signal: AbortSignal.timeout(60_000),

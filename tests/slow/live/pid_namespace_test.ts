@@ -1,6 +1,6 @@
 import { assertEquals, assertLess } from "@std/assert";
 import type { DryRun } from "../../../lib/cli/dry_run.ts";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { dryRun } from "./dry_run.ts";
@@ -39,7 +39,7 @@ Deno.test({
   name: `an agent in a pid namespace follows the number of processes there after the seal${needed}`,
   ignore: needed !== "",
   async fn() {
-    const panel = await startStandInPanel({ port: 0, token: "l1ve-pr0cesses" });
+    const panel = await startTestPanel({ port: 0, token: "l1ve-pr0cesses" });
     const counts = (count: number) =>
       panel.state.until(({ reports }) => reports.at(-1)?.value.process === count, {
         signal: AbortSignal.timeout(60_000),

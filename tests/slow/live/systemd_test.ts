@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
 const PROGRAM = "/build/komari-agent-deno-portable";
@@ -13,7 +13,7 @@ const lack = SystemdContainer.missing();
 if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
 
 interface World {
-  readonly panel: StandInPanel;
+  readonly panel: TestPanel;
   readonly machine: SystemdContainer;
 }
 
@@ -23,7 +23,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
   try {
     await Deno.chmod(folder, 0o755);
     await buildPortable({ version: "1.0.0", folder });
-    const panel = await startStandInPanel({ port: 0 });
+    const panel = await startTestPanel({ port: 0 });
     try {
       const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
       await using machine = await SystemdContainer.start({ mounts });
@@ -37,7 +37,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
 }
 
 /** Waits for a report that comes from now on. */
-async function reports({ state }: StandInPanel): Promise<void> {
+async function reports({ state }: TestPanel): Promise<void> {
   const before = state.reports.length;
   const end = performance.now() + 60_000;
   while (state.reports.length === before) {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
@@ -15,7 +15,7 @@ const lack = SystemdContainer.missing();
 if (lack !== undefined) console.log(`systemd is not tried: ${lack}`);
 
 interface World {
-  readonly panel: StandInPanel;
+  readonly panel: TestPanel;
   readonly machine: SystemdContainer;
   readonly releases: ReleaseServer;
   /** Version 1.3.0 of this checkout; 1.2.3 lies on the machine. */
@@ -28,7 +28,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     await Deno.chmod(folder, 0o755);
     const newer = await Deno.readFile(await buildPortable({ version: "1.3.0", folder }));
     await buildPortable({ version: "1.2.3", folder });
-    const panel = await startStandInPanel({ port: 0 });
+    const panel = await startTestPanel({ port: 0 });
     await using releases = new ReleaseServer();
     try {
       const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
@@ -43,7 +43,7 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
 }
 
 /** Waits until the panel hears from a version. */
-async function reportsAs(version: string, { state }: StandInPanel): Promise<void> {
+async function reportsAs(version: string, { state }: TestPanel): Promise<void> {
   const end = performance.now() + 120_000;
   while (state.basicInfos.at(-1)?.value.version !== version) {
     assert(performance.now() < end, `version ${version} never reported`);

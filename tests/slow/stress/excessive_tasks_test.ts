@@ -1,4 +1,4 @@
-import { hostileFault } from "../../demo/hostile_faults.ts";
+import { hostileFault } from "../../test_panel/hostile_faults.ts";
 import { assertEquals } from "@std/assert";
 import type { WireTask } from "../../../lib/demo/contracts.ts";
 import { openBlackHole } from "./black_hole.ts";

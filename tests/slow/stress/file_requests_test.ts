@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual, assertRejects } from "@std/assert";
 import { type FileManager, FileOperationError } from "../../../lib/demo/file_manager.ts";
-import type { StandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "../../test_panel/test_panel.ts";
 import type { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { text, withFolder } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
@@ -20,7 +20,7 @@ const SAMPLE_MS = 20;
 const CUTS = 6;
 
 interface Stress {
-  readonly panel: StandInPanel;
+  readonly panel: TestPanel;
   readonly agent: AgentProcess;
   readonly files: FileManager;
   /** Holds nothing at the start. */
@@ -228,7 +228,7 @@ test("file requests of the wrong shape are survived", async ({ panel, files, fol
 /**
  * Waits for a report: the agent is back, by POST if the WebSocket was lost too often.
  */
-async function reported({ state }: StandInPanel): Promise<void> {
+async function reported({ state }: TestPanel): Promise<void> {
   const { reports } = state.counts;
   const signal = AbortSignal.timeout(60_000);
   await state.until(({ counts }) => counts.reports > reports, { signal });

@@ -1,4 +1,4 @@
-import { hostileFault, type HostileFaultName } from "../../demo/hostile_faults.ts";
+import { hostileFault, type HostileFaultName } from "../../test_panel/hostile_faults.ts";
 import { runScenarios, type StressScenario } from "./stress_scenario.ts";
 
 // A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { buildPortable } from "../../../build/portable.ts";
 import type { NamedFault } from "../../../lib/demo/fault.ts";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { median } from "../../bench/comparison.ts";
 
@@ -115,7 +115,7 @@ esac
 }
 
 /** Orders a probe of each kind once in a while until the signal aborts. */
-async function orderProbes(panel: StandInPanel, { signal }: { signal: AbortSignal }) {
+async function orderProbes(panel: TestPanel, { signal }: { signal: AbortSignal }) {
   while (!signal.aborted) {
     for (const { id, type, target } of panel.state.tasks) {
       panel.sendPing({ id, kind: type, target });
@@ -125,13 +125,13 @@ async function orderProbes(panel: StandInPanel, { signal }: { signal: AbortSigna
 }
 
 /** Waits until so many reports have arrived since the start. */
-function untilReports(panel: StandInPanel, reports: number): Promise<void> {
+function untilReports(panel: TestPanel, reports: number): Promise<void> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   return panel.state.until(({ counts }) => counts.reports >= reports, { signal });
 }
 
 /** Plays the faults, at equal distances by the reports of an hour, and waits for its last report. */
-async function playHour(panel: StandInPanel, hour: number): Promise<void> {
+async function playHour(panel: TestPanel, hour: number): Promise<void> {
   const distance = Math.floor(REPORTS_PER_HOUR / (FAULTS.length + 1));
   for (const [index, [fault, seconds]] of FAULTS.entries()) {
     await untilReports(panel, hour * REPORTS_PER_HOUR + (index + 1) * distance);
@@ -161,7 +161,7 @@ Deno.test({
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-day-" });
     const ended = new AbortController();
-    const panel = await startStandInPanel({ port: 0, pullWaitMs: 25_000 / TIME_FACTOR });
+    const panel = await startTestPanel({ port: 0, pullWaitMs: 25_000 / TIME_FACTOR });
     const here = `127.0.0.1:${panel.port}`;
     // The panel's own timers are not fast: the tasks are known, and ordered here.
     panel.state.tasks = [

@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import project from "../../../deno.json" with { type: "json" };
 import type { WireTask } from "../../../lib/demo/contracts.ts";
 import type { Fault } from "../../../lib/demo/fault.ts";
-import { type StandInPanel, startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { residentMb, type SeenProcess, seeProcess } from "./seen_process.ts";
 
@@ -20,7 +20,7 @@ export interface StressScenario {
   /** Gap between reports that the fault causes by itself, such as a time-out. */
   readonly gapMs?: number;
   /** Whether the fault had its effect; without it the scenario proves nothing. */
-  readonly occurred?: (panel: StandInPanel) => boolean;
+  readonly occurred?: (panel: TestPanel) => boolean;
   /** Contract violations that the scenario causes by itself. */
   readonly violations?: RegExp;
   /** Maximum number of log lines. */
@@ -30,7 +30,7 @@ export interface StressScenario {
 /** Measurements of an agent under stress, and of an ordinary agent at the same time. */
 export interface Outcome {
   readonly scenario: StressScenario;
-  readonly panel: Pick<StandInPanel, "state">;
+  readonly panel: Pick<TestPanel, "state">;
   readonly reports: number;
   readonly tookMs: number;
   readonly medianGapMs: number;
@@ -77,16 +77,16 @@ export const V8_FLAGS: readonly string[] = project.tasks.start.match(/--v8-flags
  * pace on this machine at this moment.
  */
 class OrdinaryAgent implements AsyncDisposable {
-  readonly #panel: StandInPanel;
+  readonly #panel: TestPanel;
   readonly #agent: AgentProcess;
 
-  private constructor(panel: StandInPanel, agent: AgentProcess) {
+  private constructor(panel: TestPanel, agent: AgentProcess) {
     this.#panel = panel;
     this.#agent = agent;
   }
 
   static async start(): Promise<OrdinaryAgent> {
-    const panel = await startStandInPanel({ port: 0, token: TOKEN });
+    const panel = await startTestPanel({ port: 0, token: TOKEN });
     const common = { name: "", interval: 1 };
     panel.state.tasks = [
       { id: 1, type: "tcp", target: `127.0.0.1:${panel.port}`, ...common },
@@ -130,7 +130,7 @@ class OrdinaryAgent implements AsyncDisposable {
   }
 }
 
-function startAgent(panel: StandInPanel, args: readonly string[] = []): AgentProcess {
+function startAgent(panel: TestPanel, args: readonly string[] = []): AgentProcess {
   const interval = `${INTERVAL_MS / 1000}`;
   return new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", interval, ...args], {
     runtime: V8_FLAGS,
@@ -158,7 +158,7 @@ export async function runScenarios(
 
 async function run(scenario: StressScenario, ordinary: OrdinaryAgent): Promise<Outcome> {
   const { fault, fromTheStart = false } = scenario;
-  const panel = await startStandInPanel({
+  const panel = await startTestPanel({
     port: 0,
     token: TOKEN,
     tasks: scenario.tasks ?? [],
@@ -250,7 +250,7 @@ async function within(
 
 /** Sets the fault and waits for the reports that are due, or until the ordinary agent had enough time. */
 async function measurePace(
-  panel: StandInPanel,
+  panel: TestPanel,
   { scenario, ordinary }: { scenario: StressScenario; ordinary: OrdinaryAgent },
 ) {
   const { state } = panel;

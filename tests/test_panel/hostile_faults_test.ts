@@ -1,12 +1,12 @@
 import { hostileFault, hostileTaskList } from "./hostile_faults.ts";
 import { assert, assertArrayIncludes, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { WebSocket } from "ws";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "./test_panel.ts";
 import { deliverRpc, dial, postRpc } from "./fake_agent.ts";
 import { call, deliver, REPORT } from "./fake_reporter.ts";
 
-async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
-  const panel = await startStandInPanel({ port: 0 });
+async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
+  const panel = await startTestPanel({ port: 0 });
   try {
     await use(panel);
   } finally {

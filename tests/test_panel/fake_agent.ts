@@ -1,9 +1,9 @@
 import { deadline } from "@std/async/deadline";
 import { assertEquals } from "@std/assert";
 import { WebSocket } from "ws";
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "./test_panel.ts";
 
-type Panel = Pick<StandInPanel, "url" | "token">;
+type Panel = Pick<TestPanel, "url" | "token">;
 
 /** A message of v2; without an id when none is given. */
 export function envelope(method: string, params: unknown, id?: unknown): string {

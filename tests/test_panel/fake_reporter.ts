@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import type { TestPanel } from "./test_panel.ts";
 
 /** A report with every field of the contract. */
 export const REPORT = {
@@ -46,7 +46,7 @@ export type Path = "uploadBasicInfo" | "report" | "ping/tasks" | "ping/result";
 
 /** Calls the panel as an agent does. */
 export function call(
-  panel: Pick<StandInPanel, "url" | "token">,
+  panel: Pick<TestPanel, "url" | "token">,
   path: Path,
   init: RequestInit = {},
 ): Promise<Response> {
@@ -56,7 +56,7 @@ export function call(
 
 /** Posts a body and returns the answer's status and text. */
 export async function post(
-  panel: Pick<StandInPanel, "url" | "token">,
+  panel: Pick<TestPanel, "url" | "token">,
   path: Path,
   body: unknown,
 ): Promise<[status: number, text: string]> {
@@ -69,7 +69,7 @@ export async function post(
 
 /** Posts a body that the panel has to accept. */
 export async function deliver(
-  panel: Pick<StandInPanel, "url" | "token">,
+  panel: Pick<TestPanel, "url" | "token">,
   path: Path,
   body: unknown,
 ): Promise<void> {
