@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
  * floors below.
  */
 const FLOORS: readonly (readonly string[])[] = [
-  ["parse/", "log/", "types.ts", "version.ts", "bounded_queue.ts"],
+  ["parse/", "log/", "types.ts", "version.ts", "backoff.ts", "bounded_queue.ts"],
   ["config/", "host/", "sandbox/", "state/", "net/"],
   ["metrics/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],

@@ -5,6 +5,7 @@
  */
 
 import { delay } from "@std/async/delay";
+import { backoffMs } from "../backoff.ts";
 import { BoundedQueue } from "../bounded_queue.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
@@ -167,7 +168,7 @@ export class Agent {
 
   async #infoLoop(facts: () => MachineFacts, signal: AbortSignal): Promise<void> {
     const { infoIntervalMs } = this.#parts;
-    let retryMs = FIRST_INFO_RETRY_MS;
+    let failures = 0;
     let addresses: Addresses = {};
     while (!signal.aborted) {
       await this.#waitForTransport(signal);
@@ -179,8 +180,9 @@ export class Agent {
       if (isNew && accepted && !signal.aborted) {
         accepted = await this.#sendBasicInfo(facts, addresses);
       }
-      await quietDelay(accepted ? infoIntervalMs : Math.min(retryMs, infoIntervalMs), signal);
-      retryMs = accepted ? FIRST_INFO_RETRY_MS : retryMs * 2;
+      const retryMs = backoffMs(failures, { baseMs: FIRST_INFO_RETRY_MS, maxMs: infoIntervalMs });
+      await quietDelay(accepted ? infoIntervalMs : retryMs, signal);
+      failures = accepted ? 0 : failures + 1;
     }
   }
 

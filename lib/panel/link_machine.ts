@@ -6,6 +6,8 @@
  * @module
  */
 
+import { backoffMs } from "../backoff.ts";
+
 /** A way to send reports: a version of the panel's protocol by WebSocket or by POST. */
 export type Transport = "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST";
 
@@ -342,10 +344,14 @@ function retrySocket(state: LinkState, { random, settings }: Options): LinkStep 
     return { state, effects: [] };
   }
   const attempts = Math.max(state.blocked, state.shortConnections - SHORT_CONNECTIONS_LIMIT);
-  const longestMs = Math.min(FIRST_SOCKET_RETRY_MS * 2 ** attempts, LONGEST_BACKOFF_MS);
+  const ms = backoffMs(attempts, {
+    baseMs: FIRST_SOCKET_RETRY_MS,
+    maxMs: LONGEST_BACKOFF_MS,
+    random,
+  });
   return {
     state: { ...state, blocked: Math.min(state.blocked + 1, 10) },
-    effects: [{ kind: "wait", ms: longestMs * (0.5 + random / 2) }],
+    effects: [{ kind: "wait", ms }],
   };
 }
 
@@ -360,10 +366,10 @@ function retryAll(
   const isBackingOff = nowMs - outageSinceMs >= FAST_RETRY_MS;
   const backoffAttempts = isBackingOff ? Math.min(state.backoffAttempts + 1, 10) : 0;
   const slowestMs = why === "no answer" ? LONGEST_BACKOFF_NO_ANSWER_MS : LONGEST_BACKOFF_MS;
-  const longestMs = Math.max(
-    settings.reconnectMs,
-    Math.min(settings.reconnectMs * 2 ** backoffAttempts, slowestMs),
-  );
+  const longestMs = backoffMs(backoffAttempts, {
+    baseMs: settings.reconnectMs,
+    maxMs: Math.max(settings.reconnectMs, slowestMs),
+  });
   return {
     state: { ...state, outageSinceMs, backoffAttempts },
     effects: [{ kind: "wait", ms: random * longestMs }],

@@ -1,10 +1,10 @@
 import { delay } from "@std/async/delay";
+import { backoffMs } from "../backoff.ts";
 import type { PanelEvent } from "./messages.ts";
 
 /** An answer without events that comes sooner is not followed by the next pull at once. */
 const SHORTEST_POLL_MS = 1_000;
-const SHORTEST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 10_000;
+const PAUSES = { baseMs: 200, maxMs: 10_000 };
 
 /** Settings of a long poll. */
 export interface LongPollOptions {
@@ -22,7 +22,7 @@ export interface LongPollOptions {
  * The delay between pulls grows while the panel answers at once without events, or fails.
  */
 export async function longPoll(signal: AbortSignal, options: LongPollOptions): Promise<void> {
-  let pauseMs = SHORTEST_PAUSE_MS;
+  let useless = 0;
   while (!signal.aborted) {
     const askedAtMs = performance.now();
     let useful = false;
@@ -37,7 +37,7 @@ export async function longPoll(signal: AbortSignal, options: LongPollOptions): P
       if (signal.aborted) return;
       options.onOutcome(error);
     }
-    pauseMs = useful ? SHORTEST_PAUSE_MS : Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-    await delay(pauseMs, { signal }).catch(() => {});
+    useless = useful ? 0 : useless + 1;
+    await delay(backoffMs(useless, PAUSES), { signal }).catch(() => {});
   }
 }

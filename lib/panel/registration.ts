@@ -1,4 +1,5 @@
 import { delay } from "@std/async/delay";
+import { type Backoff, backoffMs } from "../backoff.ts";
 import { readOfficialNode } from "../host/official_files.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { KnownNode, NodeStore } from "./node_store.ts";
@@ -16,33 +17,19 @@ export interface RegistrationAttempts {
   readonly refused: number;
 }
 
-/** The longest delay after the first attempt, and after many; at least half of it is waited. */
-interface Waits {
-  readonly firstMs: number;
-  readonly slowestMs: number;
-}
-
-const USUAL: Waits = { firstMs: 1_000, slowestMs: 30_000 };
+const USUAL = { baseMs: 1_000, maxMs: 30_000 };
 /** A panel that answers too late makes a node in each attempt. */
-const IN_DOUBT: Waits = { firstMs: 60_000, slowestMs: 60 * 60_000 };
-const REFUSED: Waits = { firstMs: 2 * 60_000, slowestMs: 60 * 60_000 };
+const IN_DOUBT = { baseMs: 60_000, maxMs: 60 * 60_000 };
+const REFUSED = { baseMs: 2 * 60_000, maxMs: 60 * 60_000 };
 
 /** The delay until the next attempt, in milliseconds; `random` is from 0 up to 1. */
 export function registrationWaitMs(
   { failed, doubtful, refused }: RegistrationAttempts,
   random: number,
 ): number {
-  const longestMs = Math.max(
-    longest(failed, USUAL),
-    longest(doubtful, IN_DOUBT),
-    longest(refused, REFUSED),
-  );
-  return longestMs * (0.5 + random / 2);
-}
-
-/** Doubles each time. */
-function longest(count: number, { firstMs, slowestMs }: Waits): number {
-  return count === 0 ? 0 : Math.min(firstMs * 2 ** (count - 1), slowestMs);
+  const wait = (count: number, delays: Backoff) =>
+    count === 0 ? 0 : backoffMs(count - 1, { ...delays, random });
+  return Math.max(wait(failed, USUAL), wait(doubtful, IN_DOUBT), wait(refused, REFUSED));
 }
 
 /** Settings of a registration. */

@@ -1,3 +1,4 @@
+import { backoffMs } from "../backoff.ts";
 import { isWebSocket, type Transport } from "./link_machine.ts";
 
 /** Time after the first failure in which the interval is kept. */
@@ -24,28 +25,33 @@ export class ReportSchedule {
   readonly #options: ReportScheduleOptions;
   #dueMs: number;
   #failingSinceMs: number | undefined;
-  #stepMs: number;
+  /** Delays in a row that are longer than the interval. */
+  #delayed = 0;
 
   constructor(nowMs: number, options: ReportScheduleOptions) {
     this.#options = options;
     const { intervalMs, phaseMs = nowMs } = options;
     // The due time next to now; the first interval is between half and one and a half.
     this.#dueMs = phaseMs + Math.round((nowMs - phaseMs) / intervalMs) * intervalMs;
-    this.#stepMs = options.intervalMs;
   }
 
   /** Gives the delay from `nowMs` on, in milliseconds, after a success or a failure. */
   next(nowMs: number, succeeded: boolean): number {
     if (succeeded) {
       this.#failingSinceMs = undefined;
-      this.#stepMs = this.#options.intervalMs;
+      this.#delayed = 0;
       return this.#nextAtRate(nowMs);
     }
     this.#failingSinceMs ??= nowMs;
     if (nowMs - this.#failingSinceMs < FAST_RETRY_MS) return this.#nextAtRate(nowMs);
     const { intervalMs, random } = this.#options;
-    this.#stepMs = Math.max(intervalMs, Math.min(this.#stepMs * 2, LONGEST_BACKOFF_MS));
-    const delayMs = Math.max(intervalMs, this.#stepMs * (0.5 + random() / 2));
+    this.#delayed++;
+    const longerMs = backoffMs(this.#delayed, {
+      baseMs: intervalMs,
+      maxMs: LONGEST_BACKOFF_MS,
+      random: random(),
+    });
+    const delayMs = Math.max(intervalMs, longerMs);
     this.#dueMs = nowMs + delayMs;
     return delayMs;
   }

@@ -1,3 +1,4 @@
+import { backoffMs } from "../backoff.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 
@@ -24,15 +25,13 @@ interface Entry<T> {
   readonly addedAtMs: number;
   readonly controller: AbortController;
   state: "ready" | "in flight" | "backing off";
-  delayMs: number;
+  attempts: number;
   timer?: ReturnType<typeof setTimeout>;
 }
 
 const PARALLEL_ATTEMPTS = 4;
 
-const FIRST_DELAY_MS = 2000;
-
-const MAX_DELAY_MS = 60_000;
+const DELAYS = { baseMs: 2_000, maxMs: 60_000 };
 
 /** Memory of all results that wait. */
 const CAPACITY_BYTES = 8 * 1024 * 1024;
@@ -73,7 +72,7 @@ export class ResultQueue<T> {
       addedAtMs: this.#options.monotonicMs(),
       controller: new AbortController(),
       state: "ready",
-      delayMs: FIRST_DELAY_MS,
+      attempts: 0,
     };
     this.#entries.add(entry);
     this.#bytes += entry.bytes;
@@ -126,8 +125,7 @@ export class ResultQueue<T> {
     entry.timer = timers.setTimeout(() => {
       entry.state = "ready";
       this.#startNext();
-    }, entry.delayMs * (0.5 + random() / 2));
-    entry.delayMs = Math.min(entry.delayMs * 2, MAX_DELAY_MS);
+    }, backoffMs(entry.attempts++, { ...DELAYS, random: random() }));
   }
 
   #giveUp(entry: Entry<T>, reason: string): void {
