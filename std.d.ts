@@ -176,16 +176,6 @@ declare module "@std/yaml" {
   export function parse(text: string): unknown;
 }
 
-declare module "@std/cli/parse-args" {
-  /** Splits a command line; every flag is named in `string`, so none of its values is a number. */
-  export function parseArgs(args: readonly string[], options: {
-    /** Flags whose values stay text; `_` stands for what is no flag. */
-    string: readonly string[];
-    /** Flags that may be given several times. */
-    collect: readonly string[];
-  }): { [flag: string]: string | string[] | undefined; _: string[] };
-}
-
 declare module "@std/jsonc" {
   /**
    * Reads JSON with comments and trailing commas. Throws a `SyntaxError` whose message ends with

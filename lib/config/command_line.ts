@@ -1,4 +1,3 @@
-import { parseArgs } from "@std/cli/parse-args";
 import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import type { Option } from "./option.ts";
@@ -20,97 +19,78 @@ export interface Arguments {
  * @throws {UsageError} For unknown flags and commands, and for flags without their value.
  */
 export function parseArguments(args: readonly string[]): Arguments {
-  const named = OPTION_ROWS.filter((row) => row.flag !== undefined);
-  const parsed = parseArgs(attachValues(args), {
-    string: ["_", ...named.map(({ flag = "" }) => flag)],
-    collect: named.filter((row) => row.repeats || PAIRED.includes(row))
-      .map(({ flag = "" }) => flag),
-  });
-  const flags = new Map<Option<unknown>, string>();
-  for (const option of named) {
-    const value = parsed[option.flag ?? ""];
-    if (PAIRED.includes(option)) continue;
-    const text = Array.isArray(value) && value.length > 0 ? value.join(option.separator) : value;
-    if (typeof text === "string") flags.set(option, text);
+  const words: string[] = [];
+  const given = new Map<Option<unknown>, string[]>();
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") {
+      words.push(...rest);
+      break;
+    }
+    if (!/^-./.test(arg)) {
+      words.push(arg);
+      continue;
+    }
+    const { option, value = takeValue(option, arg, rest) } = parseFlag(arg);
+    given.set(option, [...given.get(option) ?? [], value]);
   }
-  setPanels(flags, { endpoints: words(parsed.endpoint), tokens: words(parsed.token) });
-  return { ...parseCommand(parsed._), flags };
+  const flags = new Map<Option<unknown>, string>();
+  for (const [option, values] of given) {
+    flags.set(option, option.repeats ? values.join(option.separator) : values.at(-1) ?? "");
+  }
+  setPanels(flags, given.get(OPTIONS.endpoint) ?? [], given.get(OPTIONS.token) ?? []);
+  return { ...parseCommand(words), flags };
 }
 
-/** Options that name a panel together, and may be given once per panel. */
-const PAIRED: readonly Option<unknown>[] = [OPTIONS.endpoint, OPTIONS.token];
-
-function words(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
+/** The value of a flag that has none attached: the next word, which a token may begin with a dash. */
+function takeValue(option: Option<unknown>, arg: string, rest: string[]): string {
+  const [next] = rest;
+  if (option.placeholder === undefined) {
+    const isValue = next !== undefined && ["true", "false", "1", "0"].includes(next);
+    return (isValue ? rest.shift() : undefined) ?? "true";
+  }
+  if (next === undefined || isKnownFlag(next)) {
+    throw new UsageError(
+      `Cannot use flag ${arg} alone: a value must follow it, as in ${arg} ${option.placeholder}`,
+    );
+  }
+  rest.shift();
+  return next;
 }
 
-/** The first pair is the panel itself, the others are further panels. */
+/** Repeated endpoints and tokens are pairs; those after the first are further panels. */
 function setPanels(
   flags: Map<Option<unknown>, string>,
-  { endpoints, tokens }: { endpoints: readonly string[]; tokens: readonly string[] },
+  endpoints: readonly string[],
+  tokens: readonly string[],
 ): void {
-  if (endpoints.length > 1 && endpoints.length !== tokens.length) {
+  if (endpoints.length < 2) return;
+  if (endpoints.length !== tokens.length) {
     throw new UsageError(
       `Cannot pair ${endpoints.length} --endpoint with ${tokens.length} --token: ` +
         "each panel needs both",
     );
   }
-  const endpoint = endpoints[0];
-  // The last token counts where there is one panel, as with every other option.
-  const token = endpoints.length > 1 ? tokens[0] : tokens.at(-1);
-  if (endpoint !== undefined) flags.set(OPTIONS.endpoint, endpoint);
-  if (token !== undefined) flags.set(OPTIONS.token, token);
-  if (endpoints.length < 2) return;
-  const further = endpoints.slice(1).map((url, at) => ({ endpoint: url, token: tokens[at + 1] }));
+  const [first, ...further] = endpoints.map((endpoint, at) => ({ endpoint, token: tokens[at] }));
+  flags.set(OPTIONS.endpoint, first?.endpoint ?? "");
+  flags.set(OPTIONS.token, first?.token ?? "");
   flags.set(OPTIONS.panels, JSON.stringify(further));
 }
 
 /**
- * The same arguments with `=` between each known flag and its value, and with long flags only.
- *
- * `parseArgs` takes any word that begins with a dash for a flag, but a token may begin with one. It
- * also takes any value of a switch other than `false` for `true`.
+ * The option of a word such as `--interval`, `--interval=3`, `-i`, `-i3` or `-i=3`, and the value
+ * that is attached to it.
  */
-function attachValues(args: readonly string[]): string[] {
-  const attached: string[] = [];
-  for (let index = 0; index < args.length; index++) {
-    const arg = args[index] ?? "";
-    if (arg === "--") return [...attached, ...args.slice(index)];
-    const { option, value } = parseFlag(arg);
-    if (option === undefined) {
-      // `parseArgs` would take `--no-gpu=1` for `--gpu=1`.
-      if (/^-./.test(arg)) throw unknownFlag(arg);
-      attached.push(arg);
-    } else if (value !== undefined) attached.push(`--${option.flag}=${value}`);
-    else if (option.placeholder === undefined) {
-      const next = args[index + 1] ?? "";
-      const isValue = ["true", "false", "1", "0"].includes(next);
-      if (isValue) index++;
-      attached.push(`--${option.flag}=${isValue ? next : "true"}`);
-    } else {
-      const next = args[++index];
-      if (next === undefined || isKnownFlag(next)) {
-        throw new UsageError(
-          `Cannot use flag ${arg} alone: a value must follow it, as in ${arg} ${option.placeholder}`,
-        );
-      }
-      attached.push(`--${option.flag}=${next}`);
-    }
-  }
-  return attached;
-}
-
-/** The option of a word such as `--interval`, `--interval=3`, `-i`, `-i3` or `-i=3`. */
-function parseFlag(arg: string): { option?: Option<unknown>; value?: string } {
+function parseFlag(arg: string): { option: Option<unknown>; value?: string } {
   const [name = "", ...rest] = arg.split("=");
-  const value = rest.length === 0 ? undefined : rest.join("=");
-  const long = OPTION_ROWS.find((row) => row.flag !== undefined && `--${row.flag}` === name);
-  if (long !== undefined) return { option: long, value };
-  const short = OPTION_ROWS.find((row) =>
-    row.short !== undefined && name.startsWith(`-${row.short}`)
+  const attached = rest.length === 0 ? undefined : rest.join("=");
+  const exact = OPTION_ROWS.find(({ flag, short }) =>
+    name === (flag && `--${flag}`) || name === (short && `-${short}`)
   );
-  if (short !== undefined && name.length === 2) return { option: short, value };
-  return short?.placeholder === undefined ? {} : { option: short, value: arg.slice(2) };
+  if (exact !== undefined) return { option: exact, value: attached };
+  const short = OPTION_ROWS.find((row) => row.short && name.startsWith(`-${row.short}`));
+  if (short?.placeholder === undefined) throw unknownFlag(arg);
+  return { option: short, value: arg.slice(2) };
 }
 
 function isKnownFlag(arg: string): boolean {
