@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.ts";
-import type { OptionTexts } from "../config/option_lookup.ts";
+import type { OptionTexts } from "../config/option.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Platform } from "../metrics/open_machine.ts";
 

@@ -1,7 +1,13 @@
 import type { MemoryMode } from "../types.ts";
 import { parseArguments } from "./command_line.ts";
 import type { Command } from "./commands.ts";
-import { readConfigFile, splitRootOptions, valueInConfigText } from "./config_file.ts";
+import {
+  readConfigFile,
+  readOptionFile,
+  type ReadText,
+  splitRootOptions,
+  valueInConfigText,
+} from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
   proxiesFromEnvironment,
@@ -13,9 +19,14 @@ import {
 } from "./environment.ts";
 import { type Language, languageOf } from "./language.ts";
 import { configNotices } from "./notices.ts";
-import { commandsOf } from "./option.ts";
-import { OptionLookup, type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
-import { OPTION_ROWS, OPTIONS, type OptionValues } from "./option_table.ts";
+import { commandsOf, type Option, type OptionTexts } from "./option.ts";
+import {
+  OPTION_ROWS,
+  OPTIONS,
+  type OptionValues,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./option_table.ts";
 import { type PanelSettings, resolvePanels } from "./panels.ts";
 import { parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
@@ -110,6 +121,13 @@ const INSTALLED_COMMANDS: readonly Command[] = [
 /** Commands for which root must not trust paths and addresses of another user's file. */
 const SPLITTING_COMMANDS: readonly Command[] = ["report", "install", "doctor", "config show"];
 
+/** Options that say where other options are, which a service has in other places. */
+const LOCATIONS: readonly Option<unknown>[] = [
+  OPTIONS.configFile,
+  OPTIONS.token,
+  OPTIONS.tokenFile,
+];
+
 const NONE: OptionTexts = new Map();
 
 /** Commands that reach servers through the proxies of the environment; the demo's panel is local. */
@@ -137,7 +155,7 @@ export function resolveConfig(sources: ConfigSources): Config {
   const { counted, ignored } = isOthers ? splitRootOptions(file) : { counted: file, ignored: NONE };
   const serviceName = flags.get(OPTIONS.serviceName) ?? OPTIONS.serviceName.initial;
   const recorded = () => sources.recordedOptions?.(serviceName);
-  const lookup = new OptionLookup({
+  const options = resolveOptions({
     flags,
     env,
     file: counted,
@@ -150,31 +168,28 @@ export function resolveConfig(sources: ConfigSources): Config {
       : undefined,
     imported: sources.importedOptions,
   });
-  const values = optionValues(lookup);
-  const { enableRemoteControl, disableWebSsh } = values;
+  const { values, found } = options;
   const command = values.help ? "help" : values.version ? "version" : named;
-  if (command !== "help") refuseOtherCommands(lookup, command);
+  if (command !== "help") refuseOtherCommands(options, command);
   requireCompatible(values);
-  const { token, file: tokenFile } = findToken(lookup, sources);
-  const remoteControl = enableRemoteControl && !disableWebSsh;
-  const intervalSeconds = values.intervalSeconds ??
-    (command === "demo" ? DEMO_INTERVAL_SECONDS : undefined);
-  const { first, furtherPanels } = resolvePanels(
-    lookup,
-    {
-      endpoint: values.endpoint,
-      token,
-      intervalSeconds,
-      remoteControl,
-      remoteFiles: remoteControl && !values.disableRemoteFiles,
-    },
-    { isVetoed: disableWebSsh },
-  );
+  const { token, file: tokenFile } = findToken(options, sources);
+  const remoteControl = values.enableRemoteControl && !values.disableWebSsh;
+  const [first, ...furtherPanels] = resolvePanels(options, {
+    endpoint: values.endpoint,
+    token,
+    intervalSeconds: values.intervalSeconds ??
+      (command === "demo" ? DEMO_INTERVAL_SECONDS : undefined),
+    remoteControl,
+    remoteFiles: remoteControl && !values.disableRemoteFiles,
+  });
   const headers = withHeaders(values.headers, [
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
   const proxies = PROXY_COMMANDS.includes(command) ? proxiesFromEnvironment(env) : {};
+  const setOptions = [...found].flatMap(([option, it]) =>
+    option.key === undefined ? [] : [{ ...it, option, key: option.key }]
+  );
   return {
     ...values,
     ...statePaths(values.stateDir, env),
@@ -184,23 +199,23 @@ export function resolveConfig(sources: ConfigSources): Config {
     language: values.lang ?? languageOf(env),
     ...first,
     furtherPanels,
-    memoryMode: memoryMode(lookup, values),
+    memoryMode: memoryMode(options),
     // The stand-in panel probes itself.
     allowLocalProbes: values.allowLocalProbes || command === "demo",
     headers,
-    caCerts: readCertificates(lookup, sources.readText),
+    caCerts: readCertificates(options, sources.readText),
     proxies,
     configPath: path,
     isConfigInstalled: isInstalled,
-    explicitOptions: lookup.explicitOptions(),
-    origins: lookup.origins(),
+    explicitOptions: new Map(
+      setOptions.filter(({ option }) => !LOCATIONS.includes(option))
+        .map(({ key, text }) => [key, text]),
+    ),
+    origins: new Map(setOptions.map(({ key, origin }) => [key, origin])),
     ignoredOptions: ignored,
-    notices: configNotices(lookup, {
+    notices: configNotices(options, {
       env,
-      intervalSeconds,
-      anyCertificate: values.anyCertificate,
-      isRemoteControlVetoed: enableRemoteControl && disableWebSsh,
-      isKeyUnused: token !== "" && values.autoDiscoveryKey !== "",
+      token,
       readableTokenFile:
         tokenFile !== undefined && isReadableByOthers(sources.readMode(tokenFile.path))
           ? `${tokenFile.option} ${tokenFile.path}`
@@ -290,14 +305,6 @@ function installedConfig(
   });
 }
 
-function optionValues(lookup: OptionLookup): OptionValues {
-  const values = Object.fromEntries(
-    Object.entries(OPTIONS).map(([name, option]) => [name, lookup.value<unknown>(option)]),
-  );
-  if (!hasEveryOption(values)) throw new TypeError("Cannot resolve every option");
-  return values;
-}
-
 /** @throws {UsageError} If options are set that have no meaning together. */
 function requireCompatible(values: OptionValues): void {
   const { updateKey, updateUrl, manager, print, replace, keepState, restore } = values;
@@ -313,23 +320,18 @@ function requireCompatible(values: OptionValues): void {
   if (keepState && restore) throw new UsageError("Cannot use --keep-state and --restore together");
 }
 
-function hasEveryOption(values: Record<string, unknown>): values is OptionValues {
-  return Object.keys(OPTIONS).every((name) => name in values);
-}
-
 /**
  * Refuses options of the command line that the command does not take.
  *
  * @throws {UsageError} One line that names the option and the commands that take it.
  */
-function refuseOtherCommands(lookup: OptionLookup, command: Command): void {
-  for (const option of OPTION_ROWS) {
+function refuseOtherCommands({ found }: ResolvedOptions, command: Command): void {
+  for (const [option, { origin }] of found) {
     const commands = option.variable === undefined ? commandsOf(option) : undefined;
-    const found = commands?.includes(command) === false ? lookup.find(option) : undefined;
-    if (commands === undefined || found === undefined) continue;
+    if (commands === undefined || commands.includes(command)) continue;
     const names = commands.map((name) => `"${name}"`);
     const verb = names.length === 1 ? "takes" : "take";
-    throw new UsageError(`Cannot use ${found.origin} here: only ${enumerate(names)} ${verb} it`);
+    throw new UsageError(`Cannot use ${origin} here: only ${enumerate(names)} ${verb} it`);
   }
 }
 
@@ -340,16 +342,15 @@ function enumerate(texts: readonly string[]): string {
 }
 
 /** The mode by its own name, or by the official switches. */
-function memoryMode(lookup: OptionLookup, values: OptionValues): MemoryMode {
-  if (lookup.find(OPTIONS.memoryMode) !== undefined) return values.memoryMode;
+function memoryMode({ found, values }: ResolvedOptions): MemoryMode {
+  if (found.has(OPTIONS.memoryMode)) return values.memoryMode;
   return values.memoryIncludeCache && !values.memoryExcludeBcf ? "all" : values.memoryMode;
 }
 
-function readCertificates(lookup: OptionLookup, readText: ReadText): readonly string[] {
-  const found = lookup.find(OPTIONS.caCertFile);
-  if (found === undefined || found.text === "") return [];
-  const text = readOptionFile(found.name, found.text, readText);
-  return parseCertificates(text, `${found.name} ${found.text}`);
+function readCertificates({ found }: ResolvedOptions, readText: ReadText): readonly string[] {
+  const { name, text: path } = found.get(OPTIONS.caCertFile) ?? { name: "", text: "" };
+  if (path === "") return [];
+  return parseCertificates(readOptionFile(name, path, readText), `${name} ${path}`);
 }
 
 /** Whether a configuration file holds a text that must not be shown. */

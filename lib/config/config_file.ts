@@ -1,10 +1,34 @@
 import { parse as parseJsonc } from "@std/jsonc";
 import { isJsonObject, type JsonObject } from "../parse/json.ts";
 import { didYouMean } from "./did_you_mean.ts";
-import { type Option, parseSwitch } from "./option.ts";
-import { type OptionTexts, readOptionFile, type ReadText } from "./option_lookup.ts";
+import { type Option, type OptionTexts, parseSwitch } from "./option.ts";
 import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
 import { UsageError } from "./usage_error.ts";
+
+/** Reads a file's text. @throws When it can't. */
+export type ReadText = (path: string) => string;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EACCES: "permission denied",
+  EISDIR: "it is a folder",
+  ENOTDIR: "no such file",
+};
+
+/**
+ * The text of the file that an option names.
+ *
+ * @throws {UsageError} When it can't be read; the message has `option` and `path`, once each.
+ */
+export function readOptionFile(option: string, path: string, readText: ReadText): string {
+  try {
+    return readText(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+    throw new UsageError(`Cannot read ${option} ${path}: ${reason}`, { cause: error });
+  }
+}
 
 /**
  * The values of a configuration file by their keys, as the text that a flag would have.

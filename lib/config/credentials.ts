@@ -1,6 +1,6 @@
 import type { ProxySettings } from "./environment.ts";
-import { type OptionLookup, parseOption, readOptionFile, type ReadText } from "./option_lookup.ts";
-import { OPTIONS } from "./option_table.ts";
+import { readOptionFile, type ReadText } from "./config_file.ts";
+import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
 import { type Header, parseToken, TOKEN_RULE } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -24,17 +24,17 @@ export interface FoundToken {
  *
  * @throws {UsageError} When it can't be read or used, and when both are set in the same source.
  */
-export function findToken(lookup: OptionLookup, sources: TokenSources): FoundToken {
-  const token = lookup.find(OPTIONS.token);
-  const file = lookup.find(OPTIONS.tokenFile);
+export function findToken({ found, values }: ResolvedOptions, sources: TokenSources): FoundToken {
+  const token = found.get(OPTIONS.token);
+  const file = found.get(OPTIONS.tokenFile);
   if (token !== undefined && token.rank <= (file?.rank ?? token.rank)) {
     if (token.rank === file?.rank) {
       throw new UsageError(`Cannot use both ${token.origin} and ${file.origin}: give one of them`);
     }
-    return { token: parseOption(OPTIONS.token, token) };
+    return { token: values.token };
   }
   if (file !== undefined) {
-    const path = parseOption(OPTIONS.tokenFile, file);
+    const path = values.tokenFile;
     const text = readOptionFile(file.name, path, sources.readText);
     return {
       token: parseTokenText(text, `${file.name} ${path}`),

@@ -1,17 +1,12 @@
 import { matchesGlob } from "../parse/glob.ts";
 import { didYouMean } from "./did_you_mean.ts";
-import { type OptionLookup, parseOption } from "./option_lookup.ts";
-import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
+import type { Option } from "./option.ts";
+import { OPTION_ROWS, OPTIONS, type ResolvedOptions } from "./option_table.ts";
 
 /** Facts beside the options themselves that notices are about. */
 export interface NoticeContext {
   readonly env: Readonly<Record<string, string>>;
-  readonly intervalSeconds: number | undefined;
-  readonly anyCertificate: boolean;
-  /** Whether remote control is both enabled and disabled. */
-  readonly isRemoteControlVetoed: boolean;
-  /** Whether there is an auto-discovery key, and a token too. */
-  readonly isKeyUnused: boolean;
+  readonly token: string;
   /** The token file and its option, if others can read it. */
   readonly readableTokenFile: string | undefined;
   /** The configuration file, if it holds a secret and others can read it. */
@@ -21,70 +16,50 @@ export interface NoticeContext {
 }
 
 /** Advice about the configuration, one line each. */
-export function configNotices(lookup: OptionLookup, context: NoticeContext): string[] {
+export function configNotices(options: ResolvedOptions, context: NoticeContext): string[] {
+  const { anyCertificate, enableRemoteControl, disableWebSsh, intervalSeconds } = options.values;
+  const { readableTokenFile, readableConfig } = context;
   return [
-    ...securityNotices(context),
-    ...discoveryNotices(lookup, context),
-    ...offlineNotice(context.intervalSeconds),
-    ...noEffectNotices(lookup),
+    anyCertificate &&
+    "--ignore-unsafe-cert: any certificate is trusted, so anyone between this machine and the " +
+      "panel can read the token; --ca-cert FILE trusts only your own certificate",
+    enableRemoteControl && disableWebSsh &&
+    "--disable-web-ssh wins over --enable-remote-control: remote control stays off",
+    readableTokenFile &&
+    `${readableTokenFile} can be read by other users of this machine; run chmod 600 on it`,
+    readableConfig &&
+    `${readableConfig} holds a secret and can be read by all users of this machine; run chmod o= on it`,
+    discoveryNotice(options, context),
+    intervalSeconds !== undefined && intervalSeconds > 30 &&
+    `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
+    ...noEffectNotices(options),
     ...misspeltVariables(context.env),
     ...context.ignoredKeys.map((key) =>
       `key ${key} of the installed configuration is ignored, because another user owns that file`
     ),
-  ];
+  ].filter((notice) => typeof notice === "string");
 }
 
-function securityNotices(context: NoticeContext): string[] {
-  const { anyCertificate, isRemoteControlVetoed, readableTokenFile, readableConfig } = context;
-  const notices: string[] = [];
-  if (anyCertificate) {
-    notices.push(
-      "--ignore-unsafe-cert: any certificate is trusted, so anyone between this machine and the " +
-        "panel can read the token; --ca-cert FILE trusts only your own certificate",
-    );
+function discoveryNotice(
+  { found, values }: ResolvedOptions,
+  { token }: NoticeContext,
+): string | undefined {
+  const key = found.get(OPTIONS.autoDiscoveryKey);
+  if (key !== undefined && token !== "") {
+    return `${key.origin} is not used: a token was given, and this node needs no other`;
   }
-  if (isRemoteControlVetoed) {
-    notices.push("--disable-web-ssh wins over --enable-remote-control: remote control stays off");
-  }
-  if (readableTokenFile !== undefined) {
-    notices.push(
-      `${readableTokenFile} can be read by other users of this machine; run chmod 600 on it`,
-    );
-  }
-  if (readableConfig !== undefined) {
-    notices.push(
-      `${readableConfig} holds a secret and can be read by all users of this machine; run ` +
-        "chmod o= on it",
-    );
-  }
-  return notices;
-}
-
-function discoveryNotices(lookup: OptionLookup, { isKeyUnused }: NoticeContext): string[] {
-  const key = lookup.find(OPTIONS.autoDiscoveryKey);
-  const again = lookup.find(OPTIONS.rediscover);
-  if (isKeyUnused && key !== undefined) {
-    return [`${key.origin} is not used: a token was given, and this node needs no other`];
-  }
-  if (key === undefined && again !== undefined && parseOption(OPTIONS.rediscover, again)) {
-    return [`${again.origin} has no effect without --auto-discovery KEY`];
-  }
-  return [];
-}
-
-function offlineNotice(intervalSeconds: number | undefined): string[] {
-  if (intervalSeconds === undefined || intervalSeconds <= 30) return [];
-  return [
-    `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
-  ];
+  return key === undefined && values.rediscover
+    ? `${found.get(OPTIONS.rediscover)?.origin} has no effect without --auto-discovery KEY`
+    : undefined;
 }
 
 /** Names each option without effect whose value is not its default. */
-function noEffectNotices(lookup: OptionLookup): string[] {
-  return OPTION_ROWS.flatMap((option) => {
-    const found = option.noEffect === undefined ? undefined : lookup.find(option);
-    if (found === undefined || parseOption(option, found) === option.initial) return [];
-    return [`${found.origin} has no effect: ${option.noEffect?.en}`];
+function noEffectNotices({ found, values }: ResolvedOptions): string[] {
+  const all: Readonly<Record<string, unknown>> = values;
+  return Object.entries<Option<unknown>>(OPTIONS).flatMap(([name, option]) => {
+    const { noEffect, initial } = option;
+    if (noEffect === undefined || all[name] === initial) return [];
+    return [`${found.get(option)?.origin} has no effect: ${noEffect.en}`];
   });
 }
 

@@ -1,11 +1,12 @@
 /**
- * A row of the option table, and the kinds of values that options take.
+ * A row of the option table, the kinds of values that options take, and the sources that set them.
  *
  * @module
  */
 
 import type { Command } from "./commands.ts";
 import type { Translation } from "./language.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** One row of the option table: three names, one meaning. */
 export interface Option<T> {
@@ -88,14 +89,11 @@ interface Row<T> extends Omit<Option<T>, "parse" | "initial" | "variable" | "key
   readonly variable?: string | false;
 }
 
-function define<T>(
-  row: Row<T>,
-  value: Pick<Option<T>, "initial" | "parse">,
-): Option<T> {
+function define<T>(row: Row<T> & Pick<Option<T>, "initial" | "parse">): Option<T> {
   const { variable: named, ...rest } = row;
-  if (named === false) return { ...rest, ...value };
+  if (named === false) return rest;
   const variable = named ?? `AGENT_${row.flag?.replaceAll("-", "_").toUpperCase()}`;
-  return { ...rest, variable, key: variable.replace(/^AGENT_/, "").toLowerCase(), ...value };
+  return { ...rest, variable, key: variable.replace(/^AGENT_/, "").toLowerCase() };
 }
 
 /** Any text without control characters. */
@@ -105,20 +103,17 @@ export function text(row: Row<string>): Option<string> {
 
 /** A switch: on when it stands alone, off by `false` or `0`. */
 export function toggle(row: Row<boolean>): Option<boolean> {
-  return define(row, { initial: false, parse: parseSwitch });
+  return define({ ...row, initial: false, parse: parseSwitch });
 }
 
 /** A switch that turns something off: its value is `true` unless the flag is given. */
 export function toggleOff(row: Row<boolean>): Option<boolean> {
-  return define(row, {
-    initial: true,
-    parse: (value) => !parseSwitch(value),
-  });
+  return define({ ...row, initial: true, parse: (value) => !parseSwitch(value) });
 }
 
 /** A switch whose absence means neither on nor off. */
 export function optionalToggle(row: Row<boolean | undefined>): Option<boolean | undefined> {
-  return define(row, { initial: undefined, parse: parseSwitch });
+  return define({ ...row, initial: undefined, parse: parseSwitch });
 }
 
 /** Whether a switch is on. @throws {RangeError} If the text is neither on nor off. */
@@ -130,11 +125,16 @@ export function parseSwitch(value: string): boolean {
 
 /** A decimal number within bounds, both included. */
 export function number<const T extends number | undefined>(
-  row: Row<number | T> & { initial: T; min: number; max: number; whole?: boolean },
+  { min, max, whole = false, ...row }: Row<number | T> & {
+    initial: T;
+    min: number;
+    max: number;
+    whole?: boolean;
+  },
 ): Option<number | T> {
-  const { initial, min, max, whole = false, ...rest } = row;
-  return define<number | T>({ placeholder: "N", ...rest }, {
-    initial,
+  return define<number | T>({
+    placeholder: "N",
+    ...row,
     parse(value) {
       const parsed = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
       if (!(parsed >= min && parsed <= max) || (whole && !Number.isInteger(parsed))) {
@@ -147,11 +147,11 @@ export function number<const T extends number | undefined>(
 
 /** One of a few values. */
 export function choice<const T extends string | number, const U extends T | undefined>(
-  row: Row<T | U> & { initial: U; allowed: readonly T[] },
+  { allowed, ...row }: Row<T | U> & { initial: U; allowed: readonly T[] },
 ): Option<T | U> {
-  const { initial, allowed, ...rest } = row;
-  return define<T | U>({ placeholder: allowed.join("|"), ...rest }, {
-    initial,
+  return define<T | U>({
+    placeholder: allowed.join("|"),
+    ...row,
     parse(value) {
       const found = allowed.find((word) => String(word) === value);
       if (found === undefined) throw new RangeError(allowed.join(" or "));
@@ -164,26 +164,85 @@ export function choice<const T extends string | number, const U extends T | unde
 export function list(
   row: Row<readonly string[]> & { separator: string },
 ): Option<readonly string[]> {
-  const { separator } = row;
-  return define({ placeholder: "LIST", ...row }, {
+  return checked({
+    placeholder: "LIST",
+    ...row,
     initial: [],
     parse: (value) =>
-      requirePlain(value).split(separator).map((word) => word.trim()).filter((word) => word !== ""),
+      value.split(row.separator).map((word) => word.trim()).filter((word) => word !== ""),
   });
 }
 
 /** Text that `parse` checks. */
-export function checked<T>(
-  row: Row<T> & { initial: T; parse: (value: string) => T },
-): Option<T> {
-  const { initial, parse, ...rest } = row;
-  return define({ placeholder: "TEXT", ...rest }, {
-    initial,
-    parse: (value) => parse(rest.separator === "\n" ? value : requirePlain(value)),
+export function checked<T>(row: Row<T> & Pick<Option<T>, "initial" | "parse">): Option<T> {
+  return define<T>({
+    placeholder: "TEXT",
+    ...row,
+    parse(value) {
+      const isPlain = row.separator === "\n" || !/\p{Cc}/u.test(value);
+      if (!isPlain) throw new RangeError("text without control characters");
+      return row.parse(value);
+    },
   });
 }
 
-function requirePlain(value: string): string {
-  if (/\p{Cc}/u.test(value)) throw new RangeError("text without control characters");
-  return value;
+/** Options of one source by the keys of the configuration file, as the text a flag would have. */
+export type OptionTexts = ReadonlyMap<string, string>;
+
+/** The sources of options, strongest first. */
+export interface OptionSources {
+  readonly flags: ReadonlyMap<Option<unknown>, string>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly file: OptionTexts;
+  /** Path of `file`; `undefined` if there is none. */
+  readonly filePath: string | undefined;
+  /** Options that `install` was given, from the record of the installation. */
+  readonly recorded?: OptionTexts | undefined;
+  /** Options of an official agent that is being replaced. */
+  readonly imported?: OptionTexts | undefined;
+}
+
+/** An option that was set, and where. */
+export interface FoundOption {
+  readonly text: string;
+  /** The option as it is written there, such as `--interval`, `AGENT_INTERVAL` or `interval`. */
+  readonly name: string;
+  /** The source in words, such as `flag --interval`. */
+  readonly origin: string;
+  /** Strength of the source: 0 is the strongest. */
+  readonly rank: number;
+}
+
+/** The option in the strongest source that sets it; `undefined` if none does. */
+export function findOption(
+  option: Option<unknown>,
+  { flags, env, file, filePath, recorded, imported }: OptionSources,
+): FoundOption | undefined {
+  // Further panels have no flag of their own: they are the further values of --endpoint.
+  const { flag = "endpoint", variable = "", key = "" } = option;
+  const places = [
+    [flags.get(option), `--${flag}`, `flag --${flag}`],
+    [env[variable], variable, `variable ${variable}`],
+    [file.get(key), key, `key ${key} of ${filePath}`],
+    [recorded?.get(key), key, `${key} of the installation`],
+    [imported?.get(key), key, `${key} of the official agent`],
+  ] as const;
+  for (const [rank, [text, name, origin]] of places.entries()) {
+    const isSet = text !== undefined && (text !== "" || rank === 0);
+    if (isSet) return { text, name, origin, rank };
+  }
+  return undefined;
+}
+
+/** @throws {UsageError} One line that names the option, its source, and what is allowed. */
+export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption): T {
+  try {
+    return option.parse(text);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const value = option.secret
+      ? `the value of ${origin}`
+      : `${JSON.stringify(text)} for ${origin}`;
+    throw new UsageError(`Cannot use ${value}: allowed is ${error.message}`, { cause: error });
+  }
 }

@@ -12,10 +12,14 @@ import type { Command } from "./commands.ts";
 import {
   checked,
   choice,
+  findOption,
+  type FoundOption,
   list,
   number,
   type Option,
   optionalToggle,
+  type OptionSources,
+  parseOption,
   text,
   toggle,
   toggleOff,
@@ -883,3 +887,30 @@ export type OptionValues = {
   readonly [Name in keyof typeof OPTIONS]: typeof OPTIONS[Name] extends Option<infer Value> ? Value
     : never;
 };
+
+/** The value of every option, and the source of each that was set. */
+export interface ResolvedOptions {
+  readonly values: OptionValues;
+  readonly found: ReadonlyMap<Option<unknown>, FoundOption>;
+}
+
+/**
+ * Looks up every option, and parses it once.
+ *
+ * @throws {UsageError} One line that names the option, its source, and what is allowed.
+ */
+export function resolveOptions(sources: OptionSources): ResolvedOptions {
+  const found = new Map<Option<unknown>, FoundOption>();
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries<Option<unknown>>(OPTIONS)) {
+    const it = findOption(option, sources);
+    if (it !== undefined) found.set(option, it);
+    values[name] = it === undefined ? option.initial : parseOption(option, it);
+  }
+  if (!hasEveryOption(values)) throw new TypeError("Cannot resolve every option");
+  return { values, found };
+}
+
+function hasEveryOption(values: Record<string, unknown>): values is OptionValues {
+  return Object.keys(OPTIONS).every((name) => name in values);
+}

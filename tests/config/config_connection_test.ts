@@ -25,7 +25,7 @@ function refusal(args: readonly string[], rest: Parameters<typeof resolve>[1] = 
 const PEM = "-----BEGIN CERTIFICATE-----\nMIIB+a/=\n-----END CERTIFICATE-----";
 const KEY = "-----BEGIN PRIVATE KEY-----\nMIIC\n-----END PRIVATE KEY-----";
 
-Deno.test("pickConnection() takes each option by flag, variable and key", () => {
+Deno.test("resolveConfig() takes each option of the connection by flag, variable and key", () => {
   const flags = "--transport http --protocol-version 1 -c 7.5 --disable-compression " +
     "--prefer-ip-version 6 --custom-dns 192.0.2.1:5353 --ignore-unsafe-cert --ca-cert pem";
   const env = {
@@ -58,7 +58,7 @@ Deno.test("pickConnection() takes each option by flag, variable and key", () => 
   }
 });
 
-Deno.test("pickConnection() takes headers from repeated flags, lines, arrays and objects", () => {
+Deno.test("resolveConfig() takes headers from repeated flags, lines, arrays and objects", () => {
   const wanted = [["X-One", "1: a"], ["x-two", ""]];
   const ways = [
     resolve(["--header", "X-One: 1: a", "--header=x-two:"]),
@@ -70,7 +70,7 @@ Deno.test("pickConnection() takes headers from repeated flags, lines, arrays and
   for (const { headers } of ways) assertEquals(headers.map((header) => [...header]), wanted);
 });
 
-Deno.test("pickConnection() makes no second header of a line feed within one", () => {
+Deno.test("resolveConfig() makes no second header of a line feed within one", () => {
   for (
     const headers of ['["X: 1\\nY: 2"]', '{"X": "1\\r\\nY: 2"}', '{"X": ["1"]}', '{"X": null}']
   ) {
@@ -79,7 +79,7 @@ Deno.test("pickConnection() makes no second header of a line feed within one", (
   }
 });
 
-Deno.test("pickConnection() lets an explicit header win over the one for Cloudflare Access", () => {
+Deno.test("resolveConfig() lets an explicit header win over the one for Cloudflare Access", () => {
   const access = ["--cf-access-client-id", "id", "--cf-access-client-secret", "hidden"];
   assertEquals(resolve(access).headers, [
     ["CF-Access-Client-Id", "id"],
@@ -91,7 +91,7 @@ Deno.test("pickConnection() lets an explicit header win over the one for Cloudfl
   ]);
 });
 
-Deno.test("pickConnection() names a bad --ca-cert and takes nothing but certificates of it", () => {
+Deno.test("resolveConfig() names a bad --ca-cert and takes nothing but certificates of it", () => {
   const two = { files: { pem: `# mine\n${PEM}\n${KEY}\n${PEM}\n` } };
   assertEquals(resolve(["--ca-cert", "pem"], two).caCerts, [`${PEM}\n`, `${PEM}\n`]);
   assertEquals(resolve(["--ca-cert", ""]).caCerts, []);
@@ -103,7 +103,7 @@ Deno.test("pickConnection() names a bad --ca-cert and takes nothing but certific
   }
 });
 
-Deno.test("pickConnection() uses no proxy for the panel of the demo, nor refuses one for --help", () => {
+Deno.test("resolveConfig() uses no proxy for the panel of the demo, nor refuses one for --help", () => {
   const env = { HTTP_PROXY: "socks4://x" };
   assertEquals(resolve(["demo"], { env }).proxies, {});
   assertEquals(resolve(["--help"], { env }).proxies, {});

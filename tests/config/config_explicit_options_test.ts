@@ -11,7 +11,7 @@ function given(args: readonly string[], env: Record<string, string> = {}) {
   return Object.fromEntries(explicitOptions);
 }
 
-Deno.test("explicitOptions() has what was asked for in any place, by the keys of the file", () => {
+Deno.test("resolveConfig() has what was asked for in any place, by the keys of the file", () => {
   assertEquals(
     given(["-e", "https://p.example", "-i", "2", "--gpu"], { AGENT_MONTH_ROTATE: "5" }),
     {
@@ -23,7 +23,7 @@ Deno.test("explicitOptions() has what was asked for in any place, by the keys of
   );
 });
 
-Deno.test("explicitOptions() leaves out the token, wherever it stands", () => {
+Deno.test("resolveConfig() leaves out the token, wherever it stands", () => {
   assertEquals(given(["-t", "secret"]), {});
   assertEquals(given(["--token-file", "/etc/token"]), {});
 });
