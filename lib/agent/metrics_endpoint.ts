@@ -17,9 +17,11 @@ import {
   formatMetrics,
   type MetricFamily,
 } from "../metrics/openmetrics.ts";
+import { closeQuietly } from "../net/byte_stream.ts";
 import { withTimeout } from "../net/timeout.ts";
 import type { MachineFacts, ProbeResult, Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
+import { writeAll } from "../write_all.ts";
 import type { ProbeRunner } from "./agent.ts";
 
 /** Connections at a time; more are closed at once. */
@@ -147,7 +149,7 @@ export class MetricsEndpoint implements Disposable {
       await withTimeout(async (signal) => {
         signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
         const head = await readHead(connection);
-        await writeAll(connection, this.#respond(head, options));
+        await writeAll(connection, new TextEncoder().encode(this.#respond(head, options)));
       }, { timeoutMs: TIMEOUT_MS, signal: options.signal, timers: options.timers });
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
@@ -265,11 +267,6 @@ async function readHead(connection: Deno.Conn): Promise<string | undefined> {
   return undefined;
 }
 
-async function writeAll(connection: Deno.Conn, text: string): Promise<void> {
-  let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(await connection.write(rest));
-}
-
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
   400: "Bad Request",
@@ -297,12 +294,4 @@ function response(
     "",
     isHead ? "" : body,
   ].join("\r\n");
-}
-
-function closeQuietly(resource: { close(): void }): void {
-  try {
-    resource.close();
-  } catch {
-    // It is closed already.
-  }
 }

@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
+import { writeAllSync } from "../write_all.ts";
 
 /** Writes to standard output. */
 export function print(text: string): void {
@@ -19,9 +20,8 @@ export function printError(line: string): void {
 }
 
 function write(stream: typeof Deno.stdout, text: string): void {
-  const bytes = new TextEncoder().encode(text);
   try {
-    for (let from = 0; from < bytes.length;) from += stream.writeSync(bytes.subarray(from));
+    writeAllSync(stream, new TextEncoder().encode(text));
   } catch {
     // The reader has closed the pipe, which is no reason to end.
   }

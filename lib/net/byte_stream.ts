@@ -1,3 +1,5 @@
+import { writeAll } from "../write_all.ts";
+
 /** A bidirectional stream of bytes to a server: TCP, TLS, or either through a proxy. */
 export interface ByteStream {
   /** Reads into the buffer and gives the count; `null` at the end. Rejects when it was closed. */
@@ -76,14 +78,6 @@ export async function copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> 
   for (let count; (count = await from.read(buffer)) !== null;) {
     await writeAll(to, buffer.subarray(0, count));
   }
-}
-
-/** Writes all bytes, however many single writes that takes. */
-export async function writeAll<B extends ArrayBufferLike>(
-  to: { write(bytes: Uint8Array<B>): Promise<number> },
-  bytes: Uint8Array<B>,
-): Promise<void> {
-  for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { BufferedReader } from "./buffered_reader.ts";
-import { type Dialer, type DialResult, writeAll } from "./byte_stream.ts";
+import { writeAll } from "../write_all.ts";
+import type { Dialer, DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { encodeRequest, readBody } from "./http1.ts";
 

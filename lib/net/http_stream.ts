@@ -1,5 +1,6 @@
 import { BufferedReader } from "./buffered_reader.ts";
-import { type ByteStream, type Dialer, writeAll } from "./byte_stream.ts";
+import { writeAll } from "../write_all.ts";
+import type { ByteStream, Dialer } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { checkEncoding, encodeRequestHead, readBody, readBodyInto } from "./http1.ts";
 import type { HttpResponse } from "./http_client.ts";

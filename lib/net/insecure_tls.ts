@@ -1,5 +1,6 @@
 import { ipFamily } from "../parse/ip_address.ts";
-import { type ByteStream, closeOnAbort, closeQuietly, writeAll } from "./byte_stream.ts";
+import { writeAll } from "../write_all.ts";
+import { type ByteStream, closeOnAbort, closeQuietly } from "./byte_stream.ts";
 
 type NodeStream = typeof import("node:stream");
 type Duplex = InstanceType<NodeStream["Duplex"]>;

@@ -1,5 +1,6 @@
 import { isExemptFromProxy, parseProxy, type Proxy } from "../parse/proxy.ts";
-import { closeOnAbort, writeAll } from "./byte_stream.ts";
+import { writeAll } from "../write_all.ts";
+import { closeOnAbort } from "./byte_stream.ts";
 import type { Connector, HostAndPort } from "./connector.ts";
 import { DialError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";

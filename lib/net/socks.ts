@@ -1,6 +1,7 @@
 import { addressBytes } from "../parse/ip_address.ts";
 import type { Proxy } from "../parse/proxy.ts";
-import { readExact, writeAll } from "./byte_stream.ts";
+import { writeAll } from "../write_all.ts";
+import { readExact } from "./byte_stream.ts";
 import type { HostAndPort } from "./connector.ts";
 
 const VERSION = 5;

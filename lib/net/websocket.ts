@@ -1,7 +1,8 @@
 import { abortable } from "@std/async/abortable";
 import { BoundedBytes } from "./bounded_bytes.ts";
 import { BufferedReader } from "./buffered_reader.ts";
-import { type ByteStream, type Dialer, type DialResult, writeAll } from "./byte_stream.ts";
+import { writeAll } from "../write_all.ts";
+import type { ByteStream, Dialer, DialResult } from "./byte_stream.ts";
 import { ResponseError, UpgradeError } from "./errors.ts";
 import { encodeRequest, readBodyInto } from "./http1.ts";
 import type { ResponseHead } from "./http_head.ts";

@@ -1,5 +1,6 @@
 import { describeError } from "../log/log.ts";
-import { closeQuietly as close, copy, readExact, writeAll } from "../net/byte_stream.ts";
+import { closeQuietly as close, copy, readExact } from "../net/byte_stream.ts";
+import { writeAll } from "../write_all.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { connectFirstReachable, type ReachableOptions } from "../net/happy_eyeballs.ts";
 import { parseProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";

@@ -1,4 +1,5 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { writeAllSync } from "../write_all.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 import { MANAGERS } from "./service_manager.ts";
 
@@ -38,8 +39,7 @@ export function writeOfficialRecord(folder: string, replaced: OfficialRecord): v
     Deno.mkdirSync(folder, { recursive: true });
     {
       using file = Deno.openSync(`${path}.new`, { write: true, create: true, truncate: true });
-      const bytes = new TextEncoder().encode(`${JSON.stringify(note, null, 2)}\n`);
-      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      writeAllSync(file, new TextEncoder().encode(`${JSON.stringify(note, null, 2)}\n`));
       file.syncSync();
     }
     Deno.renameSync(`${path}.new`, path);

@@ -1,3 +1,5 @@
+import { writeAll } from "../write_all.ts";
+
 /**
  * Replaces a file and brings it to the disk. A link at its place is replaced and not followed: root
  * may write here, in a folder of another user.
@@ -14,8 +16,7 @@ export async function writeToDisk(
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   using file = await Deno.open(path, { write: true, createNew: true, mode });
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  await writeAll(file, new TextEncoder().encode(text));
   await file.sync();
 }
 

@@ -1,3 +1,5 @@
+import { writeAll } from "../write_all.ts";
+
 /** Each slot's share of the file; what is not written stays a hole on the disk. */
 const SLOT_BYTES = 256 * 1024;
 /** The header is shorter, and a state that would fill the slot is refused. */
@@ -68,7 +70,7 @@ export class SlotFile implements Disposable {
 
   async #fill(slot: number, bytes: Uint8Array): Promise<void> {
     this.#file.seekSync(slot * SLOT_BYTES, Deno.SeekMode.Start);
-    for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    await writeAll(this.#file, bytes);
     await this.#file.syncData();
   }
 

@@ -5,6 +5,7 @@ import { type ByteSink, type StreamedRequest, streamRequest } from "../net/http_
 import type { ProxyOptions } from "../net/proxy.ts";
 import { addressScope } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { writeAll } from "../write_all.ts";
 
 /** Options of {@linkcode Downloads}. */
 export interface DownloadOptions {
@@ -70,9 +71,7 @@ export class Downloads {
   ): Promise<void> {
     const sink: ByteSink = {
       lengthBytes: sizeBytes,
-      async write(bytes) {
-        for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-      },
+      write: (bytes) => writeAll(file, bytes),
     };
     await this.#get(url, { timeoutMs: FILE_TIMEOUT_MS, signal, sink });
   }
