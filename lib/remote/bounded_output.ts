@@ -1,15 +1,12 @@
-/** Size of the first buffer. */
-const INITIAL_BYTES = 4096;
+import { BoundedBytes } from "../net/bounded_bytes.ts";
 
 /** The beginning of a program's output, up to a limit; the rest is only counted. */
 export class BoundedOutput {
-  readonly #limitBytes: number;
-  #buffer = new Uint8Array(0);
-  #keptBytes = 0;
+  readonly #kept: BoundedBytes;
   #totalBytes = 0;
 
   constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
+    this.#kept = new BoundedBytes(limitBytes);
   }
 
   /** Bytes that were added. */
@@ -19,17 +16,13 @@ export class BoundedOutput {
 
   /** Bytes that are kept. */
   get keptBytes(): number {
-    return this.#keptBytes;
+    return this.#kept.length;
   }
 
   /** Adds output; the bytes are copied. */
   add(bytes: Uint8Array): void {
     this.#totalBytes += bytes.length;
-    const kept = bytes.subarray(0, this.#limitBytes - this.#keptBytes);
-    if (kept.length === 0) return;
-    this.#grow(this.#keptBytes + kept.length);
-    this.#buffer.set(kept, this.#keptBytes);
-    this.#keptBytes += kept.length;
+    this.#kept.add(bytes);
   }
 
   /**
@@ -37,18 +30,10 @@ export class BoundedOutput {
    * character; a character that the limit would cut is left out.
    */
   text(limitBytes: number): string {
-    const bytes = this.#buffer.subarray(0, Math.min(limitBytes, this.#keptBytes));
+    const bytes = this.#kept.bytes.subarray(0, limitBytes);
     const isCut = bytes.length < this.#totalBytes;
     // A streaming decoder holds back the first bytes of an incomplete character.
     return new TextDecoder().decode(bytes, { stream: isCut });
-  }
-
-  #grow(bytes: number): void {
-    if (bytes <= this.#buffer.length) return;
-    const size = Math.max(bytes, INITIAL_BYTES, this.#buffer.length * 2);
-    const larger = new Uint8Array(Math.min(size, this.#limitBytes));
-    larger.set(this.#buffer.subarray(0, this.#keptBytes));
-    this.#buffer = larger;
   }
 }
 
