@@ -30,6 +30,16 @@ export class FakeTime implements Disposable {
     this.#clock.tick(ms);
   }
 
+  /** Lets so many milliseconds pass, and what waits for them go on: faster than {@linkcode pass}. */
+  async run(ms: number): Promise<void> {
+    await this.#clock.tickAsync(ms);
+  }
+
+  /** The timers that are set. */
+  get timers(): number {
+    return this.#clock.countTimers();
+  }
+
   /** Sets the date and leaves `performance` and all timers as they are, as an administrator may. */
   setDate(date: Date | number): void {
     this.#clock.setSystemTime(date);
