@@ -14,7 +14,7 @@ import type { LinkListener, PanelLink } from "../panel/link.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import type { Transport } from "../panel/link_machine.ts";
 import type { PanelOrder } from "../panel/messages.ts";
-import type { PanelLog } from "../panel/outages.ts";
+import type { PanelObserver } from "../panel/observer.ts";
 import { PanelError } from "../panel/panel_error.ts";
 import { toWireReport, type WireReport } from "../panel/protocol.ts";
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
@@ -38,12 +38,10 @@ export interface AgentParts {
   ): PanelLink;
   readonly sender: PanelSender;
   readonly http: Pick<ClientV1, "fetchTasks">;
-  readonly panelLog: PanelLog;
+  readonly observers: readonly PanelObserver[];
   readonly infoIntervalMs: number;
   readonly version: string;
   takeSnapshot(): Snapshot;
-  /** Called at each report that the panel has accepted, with the time to the next; must not throw. */
-  onAccepted(intervalMs: number): void;
   /** Never rejects but by the signal; what can't be found out is absent. */
   lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
   /** Called once, before the link is opened. */
@@ -113,7 +111,6 @@ export class Agent {
       createReport: () => this.#createReport(),
       onOrder: (order) => this.#handleOrder(order, services),
       onTransport: (transport) => this.#onTransport(transport),
-      onAccepted: (intervalMs) => this.#parts.onAccepted(intervalMs),
     }, { signal, calls: this.#calls.signal });
     try {
       await Promise.all([
@@ -163,7 +160,7 @@ export class Agent {
   #logNotice(text: string): void {
     if (!this.#noticeLog.allows()) return;
     const more = this.#noticeLog.takeSuppressed();
-    this.#log.info("The panel says: {text}{more}", { text, more });
+    this.#log.info("The panel says: {notice}{more}", { notice: text, more });
   }
 
   async #infoLoop(facts: () => MachineFacts, signal: AbortSignal): Promise<void> {
@@ -250,7 +247,7 @@ export class Agent {
     const text = skipped.slice(0, 5).join(", ");
     if (text !== this.#skippedTasks && text !== "") {
       const more = skipped.length > 5 ? ` and ${skipped.length - 5} more` : "";
-      this.#log.warning("Skipping probe tasks that can't be run: {text}", { text: text + more });
+      this.#log.warning("Skipping probe tasks that can't be run: {tasks}", { tasks: text + more });
     }
     this.#skippedTasks = text;
   }
@@ -264,15 +261,18 @@ export class Agent {
 
   /** Makes a call, and says what is new about the panel; whether the call went well. */
   async #try(name: string, call: () => Promise<void>): Promise<boolean> {
-    const { panelLog } = this.#parts;
     try {
       await call();
-      panelLog.succeeded(name);
+      this.#notify(undefined, name);
       return true;
     } catch (error) {
-      if (!this.#calls.signal.aborted) panelLog.failed(name, error);
+      if (!this.#calls.signal.aborted) this.#notify(error, name);
       return false;
     }
+  }
+
+  #notify(error: unknown, call: string): void {
+    for (const observer of this.#parts.observers) observer.onOutcome?.(error, call);
   }
 }
 

@@ -15,29 +15,29 @@ import { type Shell, startShell } from "../sandbox/shell.ts";
 import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
-import { Prober } from "../probe/prober.ts";
-import { ProbeSchedule } from "../probe/schedule.ts";
 import { withoutOwnVariables } from "../remote/exec_environment.ts";
 import { RemoteControl, type RemoteControlOptions } from "../remote/remote_control.ts";
-import type { MachineFacts, ProbeResult, ProbeTask } from "../types.ts";
+import type { MachineFacts, ProbeResult } from "../types.ts";
 import { VERSION } from "../version.ts";
-import type { ProbeRunner, Services } from "./agent.ts";
-import { PanelMonitor } from "./panel_monitor.ts";
+import type { Services } from "./agent.ts";
+import { PanelMonitors } from "./panel_monitor.ts";
+import { PanelProbes } from "./panel_probes.ts";
 
 /** Opens and starts everything that needs files or programs before the process is sealed. */
 export class BackgroundServices {
+  /** The state of the connections to all panels. */
+  readonly monitors: PanelMonitors;
   readonly #machine: OpenedMachine;
   readonly #facts: MachineFacts;
   readonly #health: HealthFile | undefined;
   readonly #shell: Shell | undefined;
-  readonly #monitors: PanelMonitor[] = [];
 
   /** `os` is the runtime's name of the system. */
   constructor(machine: OpenedMachine, config: Config, { os }: { os: string }) {
     this.#machine = machine;
     this.#facts = machine.machine.readFacts();
     this.#health = HealthFile.open(runtimeFolders(config), { version: VERSION });
+    this.monitors = new PanelMonitors(this.#health);
     this.#shell = startShell({ ...machine.host.roots, os, gpu: config.gpu });
   }
 
@@ -57,37 +57,18 @@ export class BackgroundServices {
   /** Probes and remote control for one panel, as its configuration allows. */
   open(
     connection: PanelConnection,
-    { config, onResult, monitor }: {
-      config: Config;
-      onResult: (result: ProbeResult) => void;
-      monitor: Pick<PanelMonitor, "onProbes">;
-    },
+    { config, onResult }: { config: Config; onResult: (result: ProbeResult) => void },
   ): Services {
     return {
       facts: () => this.facts(),
-      probes: openProbes({
+      probes: new PanelProbes({
         shell: this.#shell,
         allowLoopback: config.allowLocalProbes,
+        observers: connection.observers,
         onResult,
-        monitor,
       }),
       control: openRemoteControl(config, connection),
     };
-  }
-
-  /** The panel has accepted a report, and the next is due an interval later. */
-  accepted(intervalMs: number): void {
-    this.#health?.accepted(intervalMs);
-  }
-
-  /** Watches the connection to one panel, for the command `status`. */
-  watch(panel: string): PanelMonitor {
-    const onChange = (options: { now: boolean }) =>
-      this.#health?.setPanels(this.#monitors.map((monitor) => monitor.health()), options);
-    const monitor = new PanelMonitor(panel, { onChange });
-    this.#monitors.push(monitor);
-    onChange({ now: true });
-    return monitor;
   }
 
   /** Closes the health file and ends the helper shell. */
@@ -95,31 +76,6 @@ export class BackgroundServices {
     this.#health?.close();
     await this.#shell?.close();
   }
-}
-
-function openProbes(
-  { shell, allowLoopback, onResult, monitor }: {
-    shell: Shell | undefined;
-    allowLoopback: boolean;
-    onResult: (result: ProbeResult) => void;
-    monitor: Pick<PanelMonitor, "onProbes">;
-  },
-): ProbeRunner {
-  const prober = new Prober({ shell, allowLoopback });
-  const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
-  const schedule = new ProbeSchedule({ probe, onResult });
-  const onDemand = new OnDemandProbes({ probe, onResult });
-  return {
-    update(tasks: readonly ProbeTask[]) {
-      schedule.update(tasks);
-      monitor.onProbes(tasks.length);
-    },
-    runOnce: (order: ProbeOrder) => onDemand.order(order),
-    stop() {
-      schedule.stop();
-      onDemand.stop();
-    },
-  };
 }
 
 /** Runs the panel's commands, terminals and file requests, or refuses them if remote control is off. */

@@ -19,10 +19,10 @@ import {
 } from "../metrics/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { withTimeout } from "../net/timeout.ts";
-import type { MachineFacts, ProbeResult, Snapshot } from "../types.ts";
+import type { PanelObserver } from "../panel/observer.ts";
+import type { MachineFacts, Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
 import { writeAll } from "../write_all.ts";
-import type { ProbeRunner } from "./agent.ts";
 
 /** Connections at a time; more are closed at once. */
 const MAX_CONNECTIONS = 8;
@@ -34,7 +34,7 @@ const ACCEPT_RETRY_MS = 1_000;
 /** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
 const MAX_AGE_MS = 15_000;
 
-/** Options of {@linkcode MetricsEndpoint.run}; the last two are for tests. */
+/** Options of {@linkcode MetricsEndpoint.run}. */
 export interface MetricsEndpointOptions {
   readonly collectors: Machine["collectors"];
   facts(): MachineFacts;
@@ -45,8 +45,9 @@ export interface MetricsEndpointOptions {
   takeSnapshot(): Snapshot;
   /** The shortest interval of reports, in milliseconds. */
   readonly intervalMs: number;
-  readonly nowMs?: () => number;
-  readonly timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+  /** The state of the connection to each panel. */
+  panels(): readonly PanelHealth[];
+  readonly signal: AbortSignal;
 }
 
 /** Collects what is reported, and serves it as text on its own listening socket. */
@@ -55,7 +56,6 @@ export class MetricsEndpoint implements Disposable {
   readonly url: string;
   readonly #listener: Deno.TcpListener;
   readonly #probes = new ProbeHistograms();
-  readonly #panels: { health(): PanelHealth }[] = [];
   readonly #connections = new Set<Deno.Conn>();
   #snapshot: Snapshot | undefined;
   #atMs = 0;
@@ -80,10 +80,10 @@ export class MetricsEndpoint implements Disposable {
     this.url = `http://${host}:${addr.port}/metrics`;
   }
 
-  /** Keeps a snapshot that was taken at `atMs`, in milliseconds since 1970. */
-  setSnapshot(snapshot: Snapshot, atMs: number = Date.now()): void {
+  /** Keeps a snapshot that was taken now. */
+  setSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
-    this.#atMs = atMs;
+    this.#atMs = Date.now();
   }
 
   /** Sets the description of the process's sandbox. */
@@ -91,34 +91,18 @@ export class MetricsEndpoint implements Disposable {
     this.#sandbox = text;
   }
 
-  /** Includes the state of the connection to a panel. */
-  addPanel(monitor: { health(): PanelHealth }): void {
-    this.#panels.push(monitor);
-  }
-
-  /** Passes probes on and makes their targets known. */
-  watchProbes(panel: string, probes: ProbeRunner): ProbeRunner {
+  /** Counts the probes of a panel, and makes their targets known. */
+  observe(panel: string): PanelObserver {
     return {
-      update: (tasks) => {
-        this.#probes.schedule(panel, tasks);
-        probes.update(tasks);
-      },
-      runOnce: (order) => {
-        const { taskId, probe: kind, target } = order;
-        this.#probes.define({ panel, taskId, kind, target });
-        probes.runOnce(order);
-      },
-      stop: () => probes.stop(),
+      onProbeTasks: (tasks) => this.#probes.schedule(panel, tasks),
+      onProbeOrder: ({ id, kind, target }) =>
+        this.#probes.define({ panel, taskId: id, kind, target }),
+      onProbeResult: (result) => this.#probes.observe(panel, result),
     };
   }
 
-  /** Adds the result of a probe. */
-  observe(panel: string, result: ProbeResult): void {
-    this.#probes.observe(panel, result);
-  }
-
   /** Answers requests until `signal` aborts. */
-  async run(options: MetricsEndpointOptions & { readonly signal: AbortSignal }): Promise<void> {
+  async run(options: MetricsEndpointOptions): Promise<void> {
     getLogger("agent").info("Metrics for Prometheus: {url}", { url: this.url });
     options.signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
     if (options.signal.aborted) return;
@@ -142,7 +126,7 @@ export class MetricsEndpoint implements Disposable {
 
   async #serve(
     connection: Deno.Conn,
-    options: MetricsEndpointOptions & { readonly signal: AbortSignal },
+    options: MetricsEndpointOptions,
   ): Promise<void> {
     this.#connections.add(connection);
     try {
@@ -150,7 +134,7 @@ export class MetricsEndpoint implements Disposable {
         signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
         const head = await readHead(connection);
         await writeAll(connection, new TextEncoder().encode(this.#respond(head, options)));
-      }, { timeoutMs: TIMEOUT_MS, signal: options.signal, timers: options.timers });
+      }, { timeoutMs: TIMEOUT_MS, signal: options.signal });
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
     } finally {
@@ -178,11 +162,11 @@ export class MetricsEndpoint implements Disposable {
   }
 
   #families(
-    { collectors, facts, takeSnapshot, intervalMs, nowMs = Date.now }: MetricsEndpointOptions,
+    { collectors, facts, takeSnapshot, intervalMs, panels }: MetricsEndpointOptions,
   ): MetricFamily[] {
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
-    if (this.#snapshot === undefined || nowMs() - this.#atMs > maxAgeMs) {
-      this.setSnapshot(takeSnapshot(), nowMs());
+    if (this.#snapshot === undefined || Date.now() - this.#atMs > maxAgeMs) {
+      this.setSnapshot(takeSnapshot());
     }
     const { traffic, disk } = collectors;
     const counted = new Set(
@@ -198,17 +182,13 @@ export class MetricsEndpoint implements Disposable {
         fileSystems: disk.fileSystems?.() ?? [],
       })),
       ...this.#probes.families(),
-      ...this.#agentFamilies(),
+      ...this.#agentFamilies(panels()),
     ];
   }
 
-  #agentFamilies(): MetricFamily[] {
+  #agentFamilies(health: readonly PanelHealth[]): MetricFamily[] {
     // Two nodes at one panel have one name.
-    const byPanel = new Map(this.#panels.map((monitor) => {
-      const health = monitor.health();
-      return [health.panel, health];
-    }));
-    const panels = [...byPanel.values()];
+    const panels = [...new Map(health.map((it) => [it.panel, it])).values()];
     const labels = ({ panel }: PanelHealth) => ({ panel });
     return [
       info("komari_agent", "Version and sandbox of the agent.", {

@@ -1,61 +1,83 @@
-import type { PanelHealth } from "../state/health_file.ts";
 import { describeError } from "../log/log.ts";
-import type { OutcomeListener } from "../panel/outages.ts";
+import type { Transport } from "../panel/link_machine.ts";
+import type { PanelObserver } from "../panel/observer.ts";
+import type { HealthFile, PanelHealth } from "../state/health_file.ts";
+import type { ProbeTask } from "../types.ts";
 
-/** Options of a monitor; `nowMs` is for tests. */
-export interface PanelMonitorOptions {
-  /** Called after a change; `now` unless a report follows at once that is recorded anyway. */
-  onChange(options: { now: boolean }): void;
-  readonly nowMs?: () => number;
+/** The state of the connections to all panels, for the health file and the metrics. */
+export class PanelMonitors {
+  readonly #file: HealthFile | undefined;
+  readonly #monitors: PanelMonitor[] = [];
+
+  constructor(file: HealthFile | undefined) {
+    this.#file = file;
+  }
+
+  /** Watches the connection to one more panel; `panel` is the host and path of its address. */
+  open(panel: string): PanelMonitor {
+    const monitor = new PanelMonitor(panel, (intervalMs) => this.#write(intervalMs));
+    this.#monitors.push(monitor);
+    this.#write();
+    return monitor;
+  }
+
+  /** The present state of each connection. */
+  health(): PanelHealth[] {
+    return this.#monitors.map((monitor) => monitor.health());
+  }
+
+  /** Writes once: with an accepted report everything is recorded anyway. */
+  #write(intervalMs?: number): void {
+    this.#file?.setPanels(this.health(), { now: intervalMs === undefined });
+    if (intervalMs !== undefined) this.#file?.accepted(intervalMs);
+  }
 }
 
-/** Keeps the state of the connection to one panel for the health file. */
-export class PanelMonitor implements OutcomeListener {
+/** Keeps the state of the connection to one panel. */
+export class PanelMonitor implements PanelObserver {
   readonly #panel: string;
-  readonly #onChange: PanelMonitorOptions["onChange"];
-  readonly #nowMs: () => number;
+  readonly #onChange: (intervalMs?: number) => void;
   #transport: string | undefined;
-  #sinceMs: number;
+  #sinceMs = Date.now();
   #acceptedAtMs: number | undefined;
   #failures = 0;
   #error: PanelHealth["error"];
   #probes = 0;
 
-  /** `panel` is the host and path of its address. */
-  constructor(panel: string, { onChange, nowMs = Date.now }: PanelMonitorOptions) {
+  /** @param onChange Called after a change; with the time to the next report when one was accepted. */
+  constructor(panel: string, onChange: (intervalMs?: number) => void) {
     this.#panel = panel;
     this.#onChange = onChange;
-    this.#nowMs = nowMs;
-    this.#sinceMs = nowMs();
   }
 
   /** The transport has changed; `undefined` during an outage. */
-  onTransport(transport: string | undefined): void {
+  onTransport(transport: Transport | undefined): void {
     if (transport === this.#transport) return;
     this.#transport = transport;
-    this.#sinceMs = this.#nowMs();
-    this.#onChange({ now: true });
+    this.#sinceMs = Date.now();
+    this.#onChange();
   }
 
   /** The panel has accepted a report. */
-  onAccepted(): void {
-    this.#acceptedAtMs = this.#nowMs();
+  onAccepted(intervalMs: number): void {
+    this.#acceptedAtMs = Date.now();
     this.#failures = 0;
-    this.#onChange({ now: false });
+    this.#onChange(intervalMs);
   }
 
   /** A call has ended, with an error if it has failed. */
   onOutcome(error: unknown): void {
     if (error === undefined) return;
     this.#failures++;
-    this.#error = { text: describeError(error), atMs: this.#nowMs() };
-    this.#onChange({ now: true });
+    this.#error = { text: describeError(error), atMs: Date.now() };
+    this.#onChange();
   }
 
-  /** The number of probes that are repeated. */
-  onProbes(count: number): void {
-    this.#probes = count;
-    this.#onChange({ now: false });
+  /** Counts the probes that are repeated. */
+  onProbeTasks({ length }: readonly ProbeTask[]): void {
+    if (length === this.#probes) return;
+    this.#probes = length;
+    this.#onChange();
   }
 
   /** The present state. */

@@ -16,7 +16,7 @@ import {
 import { describeError, getLogger, withPanel } from "../log/log.ts";
 import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
-import type { OutcomeListener } from "../panel/outages.ts";
+import type { PanelObserver } from "../panel/observer.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
 import type { Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
@@ -25,8 +25,8 @@ import { BackgroundServices } from "./background_services.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.ts";
 
-/** The node that is reported, at its panel; it may want to know how calls to the panel end. */
-interface Node extends OutcomeListener {
+/** The node that is reported, at its panel; one that has registered itself listens how calls end. */
+interface Node extends PanelObserver {
   /** Base URL without a slash at its end. */
   readonly endpoint: string;
   /** Asked for at each call: a node that has registered itself may get another. */
@@ -98,6 +98,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       facts: () => services.facts(),
       takeSnapshot,
       intervalMs: shortestIntervalMs(config),
+      panels: () => services.monitors.health(),
       signal: running,
     });
     const logStart = () => {
@@ -170,55 +171,19 @@ async function report(
   { addresses, services, metrics, takeSnapshot, phaseMs, signal }: Shared,
 ): Promise<void> {
   const panel = panelName(node);
-  const monitor = services.watch(panel);
-  metrics?.addPanel(monitor);
-  const connection = new PanelConnection(
-    {
-      endpoint: node.endpoint,
-      get token() {
-        return node.token;
-      },
-      onOutcome(error) {
-        node.onOutcome?.(error);
-        monitor.onOutcome(error);
-      },
-    },
-    config,
-    { phaseMs },
-  );
+  const observers = [node, services.monitors.open(panel), metrics?.observe(panel) ?? {}];
+  const connection = new PanelConnection(node, config, { observers, phaseMs });
   try {
     const reporting = new Agent({
-      openLink: (listener, signals) =>
-        connection.openLink({
-          ...listener,
-          onTransport(transport) {
-            monitor.onTransport(transport);
-            listener.onTransport(transport);
-          },
-        }, signals),
+      openLink: (listener, signals) => connection.openLink(listener, signals),
       sender: connection.sender,
       http: connection.clientV1,
-      panelLog: connection.log,
+      observers: connection.observers,
       infoIntervalMs: config.infoIntervalMinutes * 60_000,
       version: VERSION,
       takeSnapshot,
-      onAccepted(intervalMs) {
-        monitor.onAccepted();
-        services.accepted(intervalMs);
-      },
       lookUpAddresses: (signal) => addresses.lookup(signal),
-      openServices(onResult) {
-        const opened = services.open(connection, {
-          config,
-          onResult(result) {
-            metrics?.observe(panel, result);
-            onResult(result);
-          },
-          monitor,
-        });
-        const probes = metrics?.watchProbes(panel, opened.probes) ?? opened.probes;
-        return { ...opened, probes };
-      },
+      openServices: (onResult) => services.open(connection, { config, onResult }),
     }).run(signal);
     logPanel(node);
     await reporting;

@@ -1,4 +1,4 @@
-import { roundMs } from "../log/log.ts";
+import { getLogger, roundMs } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import { AnswerRequests } from "./answer_requests.ts";
@@ -21,7 +21,7 @@ import { longPoll } from "./long_poll.ts";
 import { MessageLimit } from "./message_limit.ts";
 import type { PanelSender } from "./panel_sender.ts";
 import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
-import type { PanelLog } from "./outages.ts";
+import type { PanelObserver } from "./observer.ts";
 import { PanelError } from "./panel_error.ts";
 import { PanelSocket } from "./panel_socket.ts";
 import type { WireReport } from "./protocol.ts";
@@ -41,8 +41,6 @@ export interface LinkListener {
   onOrder(order: PanelOrder): void;
   /** The transport has changed; `undefined` during an outage. */
   onTransport(transport: Transport | undefined): void;
-  /** The panel has accepted a report, and the next one is due after `intervalMs`; must not throw. */
-  onAccepted(intervalMs: number): void;
 }
 
 /** The settings and clients of a link. */
@@ -60,7 +58,7 @@ export interface LinkParts extends LinkListener {
   readonly opener: Pick<WebSocketOpener, "open" | "toOpenFailure">;
   /** Closes the idle connections for calls, which are likely to be dead too. */
   dropIdleConnections(): void;
-  readonly log: PanelLog;
+  readonly observers: readonly PanelObserver[];
 }
 
 /** The signals that end a link. */
@@ -74,6 +72,8 @@ export interface LinkSignals {
 /** Sends reports to the panel by the best transport that works, and receives its orders. */
 export class PanelLink {
   readonly #parts: LinkParts;
+  readonly #log = getLogger("panel");
+  readonly #isVerbose = this.#log.isEnabledFor("debug");
   readonly #signals: LinkSignals;
   readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #unknownLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
@@ -92,7 +92,7 @@ export class PanelLink {
   constructor(parts: LinkParts, signals: LinkSignals) {
     this.#parts = parts;
     this.#signals = signals;
-    this.#linkLog = new LinkLog(parts.log, { version: parts.settings.version });
+    this.#linkLog = new LinkLog(parts.observers, { version: parts.settings.version });
     this.#timer = new ReportTimer({
       intervalMs: parts.intervalMs,
       phaseMs: parts.phaseMs,
@@ -130,10 +130,12 @@ export class PanelLink {
     });
     this.#state = state;
     if (state.transport !== before) {
-      this.#parts.log.debug(
-        `Transport is ${state.transport ?? "none"}, was ${before ?? "none"}: ${event.kind}`,
-        { event: "transport", transport: state.transport, before, reason: event.kind },
-      );
+      this.#log.debug("Transport is {transport}, was {before}: {reason}", {
+        event: "transport",
+        transport: state.transport ?? "none",
+        before: before ?? "none",
+        reason: event.kind,
+      });
       this.#onTransportChange(state.transport);
     }
     for (const effect of effects) this.#perform(effect);
@@ -168,6 +170,7 @@ export class PanelLink {
     this.#longPoll?.abort();
     this.#longPoll = transport === "v2 POST" ? this.#startLongPoll() : undefined;
     this.#parts.onTransport(transport);
+    for (const observer of this.#parts.observers) observer.onTransport?.(transport);
   }
 
   async #dial(version: 1 | 2): Promise<void> {
@@ -244,14 +247,13 @@ export class PanelLink {
       const answerMs = performance.now() - sentAtMs;
       // A report of version 1 by WebSocket is not answered.
       if (transport !== "v1 WebSocket") this.#answerTimeout.record(answerMs);
-      if (this.#parts.log.isVerbose) {
-        const ms = roundMs(answerMs);
-        const fields = { event: "report", transport, ms };
-        this.#parts.log.debug(`Report accepted by ${transport} in ${ms} ms`, fields);
+      if (this.#isVerbose) {
+        const fields = { event: "report", transport, ms: roundMs(answerMs) };
+        this.#log.debug("Report accepted by {transport} in {ms} ms", fields);
       }
       if (isTrial) this.#linkLog.transportFound(transport);
       this.#linkLog.accepted(transport);
-      this.#parts.onAccepted(intervalMs);
+      for (const observer of this.#parts.observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
       this.#handleEvents(events);
       if (!isWebSocket(transport) || before !== transport) this.#timer.next(transport, true);
@@ -282,8 +284,8 @@ export class PanelLink {
 
   #notify(report: WireReport, transport: Transport): void {
     this.#socket?.notifyReport(report);
-    if (this.#parts.log.isVerbose) {
-      this.#parts.log.debug(`Report sent by ${transport}`, { event: "report", transport });
+    if (this.#isVerbose) {
+      this.#log.debug("Report sent by {transport}", { event: "report", transport });
     }
   }
 
@@ -322,11 +324,13 @@ export class PanelLink {
 
   #startLongPoll(): AbortController {
     const controller = new AbortController();
-    const { clientV2, log } = this.#parts;
+    const { clientV2, observers } = this.#parts;
     longPoll(controller.signal, {
       pull: (signal) => clientV2.pull(signal),
       onEvents: (events) => this.#handleEvents(events),
-      onOutcome: (error) => error === undefined ? log.succeeded("pull") : log.failed("pull", error),
+      onOutcome(error) {
+        for (const observer of observers) observer.onOutcome?.(error, "pull");
+      },
     });
     return controller;
   }
@@ -342,7 +346,7 @@ export class PanelLink {
     if (this.#messageLimit.allows()) return true;
     if (this.#dropLog.allows()) {
       const more = this.#dropLog.takeSuppressed();
-      this.#parts.log.warning(`Dropped messages of the panel: it sends too many${more}`);
+      this.#log.warning("Dropped messages of the panel: it sends too many{more}", { more });
     }
     return false;
   }
@@ -368,13 +372,16 @@ export class PanelLink {
   #logInvalid(reason: string): void {
     if (!this.#invalidLog.allows()) return;
     const more = this.#invalidLog.takeSuppressed();
-    this.#parts.log.warning(`Ignored a message of the panel: ${reason}${more}`);
+    this.#log.warning("Ignored a message of the panel: {reason}{more}", { reason, more });
   }
 
   #logUnknown(method: string): void {
     if (!this.#unknownLog.allows()) return;
     const more = this.#unknownLog.takeSuppressed();
-    this.#parts.log.debug(`Ignored an order of the panel of unknown name ${method}${more}`);
+    this.#log.debug("Ignored an order of the panel of unknown name {method}{more}", {
+      method,
+      more,
+    });
   }
 }
 

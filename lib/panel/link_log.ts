@@ -1,15 +1,20 @@
+import { getLogger } from "../log/log.ts";
 import {
   isWebSocket,
   SHORT_CONNECTION_MS,
   SHORT_CONNECTIONS_LIMIT,
   type Transport,
 } from "./link_machine.ts";
-import type { PanelLog } from "./outages.ts";
+import type { PanelObserver } from "./observer.ts";
 import { PanelError } from "./panel_error.ts";
 
-/** Logs the link for an operator: the first report, outages, and fallbacks to another transport. */
+/**
+ * Logs the first report and fallbacks to another transport, and decides which failures of the link
+ * count as outages for its observers.
+ */
 export class LinkLog {
-  readonly #log: PanelLog;
+  readonly #log = getLogger("panel");
+  readonly #observers: readonly PanelObserver[];
   readonly #preferredVersion: 1 | 2;
   #isFirstLogged = false;
   #isClamped = false;
@@ -25,15 +30,17 @@ export class LinkLog {
   #answers = 0;
 
   /** @param options `version`: the preferred version of the protocol. */
-  constructor(log: PanelLog, options: { version: 1 | 2 }) {
-    this.#log = log;
+  constructor(observers: readonly PanelObserver[], options: { version: 1 | 2 }) {
+    this.#observers = observers;
     this.#preferredVersion = options.version;
     this.#version = options.version;
   }
 
   /** A report was accepted. */
   accepted(transport: Transport): void {
-    if (!this.#isFirstLogged) this.#log.info(`First report accepted, by ${transport}`);
+    if (!this.#isFirstLogged) {
+      this.#log.info("First report accepted, by {transport}", { transport });
+    }
     this.#isFirstLogged = true;
     this.#postError = undefined;
     if (transport === "v2 WebSocket") this.#version = 2;
@@ -41,14 +48,14 @@ export class LinkLog {
       // After several that did not last, one answer is no proof that this one will.
       if (this.#shortConnections >= SHORT_CONNECTIONS_LIMIT && this.#answers++ === 0) return;
       this.#socketError = undefined;
-      this.#log.succeeded("WebSocket");
+      this.#notify(undefined, "WebSocket");
     }
-    this.#log.succeeded("report");
+    this.#notify(undefined, "report");
   }
 
   /** A report failed. */
   failed(error: unknown): void {
-    this.#log.failed("report", error);
+    this.#notify(error, "report");
   }
 
   /** No POST transport is supported; a WebSocket of version 1 is tried. */
@@ -61,7 +68,8 @@ export class LinkLog {
     const version = transport === "v2 POST" ? 2 : 1;
     if (version !== this.#version && version !== this.#preferredVersion) {
       this.#log.info(
-        `The panel supports only version ${version} of the protocol; reports are sent by ${transport}`,
+        "The panel supports only version {version} of the protocol; reports are sent by {transport}",
+        { version, transport },
       );
     }
     this.#version = version;
@@ -113,6 +121,10 @@ export class LinkLog {
 
   #logFallback({ message }: PanelError): void {
     const text = `${message}; reports are sent by POST`;
-    this.#log.failed("WebSocket", new PanelError(text, { failure: "websocket blocked" }));
+    this.#notify(new PanelError(text, { failure: "websocket blocked" }), "WebSocket");
+  }
+
+  #notify(error: unknown, call: string): void {
+    for (const observer of this.#observers) observer.onOutcome?.(error, call);
   }
 }

@@ -9,15 +9,17 @@ import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
 import { type LinkListener, type LinkSignals, PanelLink } from "./link.ts";
+import type { PanelObserver } from "./observer.ts";
+import { OutageLog } from "./outages.ts";
 import { PanelSender } from "./panel_sender.ts";
-import { type OutcomeListener, PanelLog } from "./outages.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 import type { PanelAccess } from "./authenticated_url.ts";
 
 /** The connection to one panel: its clients, the link for reports, and the sender for the rest. */
 export class PanelConnection {
   readonly clientV1: ClientV1;
-  readonly log: PanelLog;
+  /** The log of outages, and all others that listen. */
+  readonly observers: readonly PanelObserver[];
   readonly sender: PanelSender;
   readonly transfers: FileTransferClient;
   readonly #config: Config;
@@ -29,9 +31,12 @@ export class PanelConnection {
 
   /** @param options `phaseMs`: a time at which reports of all panels are due, if there are several. */
   constructor(
-    access: PanelAccess & OutcomeListener,
+    access: PanelAccess,
     config: Config,
-    { phaseMs }: { phaseMs: number | undefined },
+    { observers, phaseMs }: {
+      observers: readonly PanelObserver[];
+      phaseMs: number | undefined;
+    },
   ) {
     this.#phaseMs = phaseMs;
     const dialer = new NetDialer(config);
@@ -41,7 +46,7 @@ export class PanelConnection {
     const acknowledgements = this.#acknowledgements;
     this.#config = config;
     this.#client = client;
-    this.log = new PanelLog(access);
+    this.observers = [new OutageLog(), ...observers];
     this.clientV1 = new ClientV1(access, { fetch });
     this.#clientV2 = new ClientV2(access, {
       fetch,
@@ -74,7 +79,7 @@ export class PanelConnection {
       acknowledgements: this.#acknowledgements,
       dropIdleConnections: () => this.#client.closeIdle(),
       opener: this.#opener,
-      log: this.log,
+      observers: this.observers,
       ...listener,
     }, signals);
   }

@@ -3,7 +3,7 @@ import { type Backoff, backoffMs } from "../backoff.ts";
 import { readOfficialNode } from "../host/official_files.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { KnownNode, NodeStore } from "./node_store.ts";
-import { PanelLog } from "./outages.ts";
+import { OutageLog } from "./outages.ts";
 import type { PanelError } from "./panel_error.ts";
 import { parseOfficialNode, type RegisteredNode, type Registrar } from "./registrar.ts";
 
@@ -51,7 +51,7 @@ const REFUSAL_LOG_INTERVAL_MS = 60 * 60_000;
 export class NodeRegistration {
   readonly #parts: NodeRegistrationParts;
   readonly #log = getLogger("panel");
-  readonly #outages = new PanelLog();
+  readonly #outages = new OutageLog();
   /** When the refusal was logged, on a clock that only runs forward. */
   #refusalLoggedAtMs: number | undefined;
 
@@ -112,7 +112,7 @@ export class NodeRegistration {
     for (let failed = 1;; failed++) {
       try {
         const isKnown = await registrar.isTokenKnown(node.token, signal);
-        this.#outages.succeeded("registration");
+        this.#outages.onOutcome(undefined, "registration");
         this.#log.info(
           isKnown
             ? "Imported the node of the official agent from {path}"
@@ -122,7 +122,7 @@ export class NodeRegistration {
         return isKnown ? { endpoint, ...node } : undefined;
       } catch (error) {
         signal.throwIfAborted();
-        this.#outages.failed("registration", error);
+        this.#outages.onOutcome(error, "registration");
       }
       await delay(registrationWaitMs({ failed, doubtful: 0, refused: 0 }, Math.random()), {
         signal,
@@ -138,7 +138,7 @@ export class NodeRegistration {
       await this.#checkWritable();
       const outcome = await registrar.register(signal);
       if (outcome.kind === "registered") {
-        this.#outages.succeeded("registration");
+        this.#outages.onOutcome(undefined, "registration");
         return { endpoint, ...outcome.node, registeredAtMs: Date.now() };
       }
       const { failed, doubtful, refused } = tries;
@@ -151,7 +151,7 @@ export class NodeRegistration {
           doubtful: doubtful + (outcome.isDoubtful ? 1 : 0),
           refused: 0,
         };
-        this.#outages.failed("registration", outcome.error);
+        this.#outages.onOutcome(outcome.error, "registration");
       }
       await delay(registrationWaitMs(tries, Math.random()), { signal });
     }
@@ -160,7 +160,7 @@ export class NodeRegistration {
   /** Exiting would not help: a service manager would restart the agent every few seconds. */
   #refused(cause: PanelError): void {
     // A refusal is an answer.
-    this.#outages.succeeded("registration");
+    this.#outages.onOutcome(undefined, "registration");
     const nowMs = performance.now();
     if (nowMs - (this.#refusalLoggedAtMs ?? -Infinity) < REFUSAL_LOG_INTERVAL_MS) return;
     this.#refusalLoggedAtMs = nowMs;

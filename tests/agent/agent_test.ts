@@ -1,16 +1,16 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type Clock, install } from "@sinonjs/fake-timers";
 import { Agent, type AgentParts } from "../../lib/agent/agent.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import { PanelLink } from "../../lib/panel/link.ts";
 import type { Transport } from "../../lib/panel/link_machine.ts";
 import type { PanelOrder } from "../../lib/panel/messages.ts";
-import { PanelLog } from "../../lib/panel/outages.ts";
+import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const rejected = new PanelError("Cannot send: status 500", { failure: "rejected", status: 500 });
@@ -63,14 +63,14 @@ class PaperWorld {
       sendCommandResult: notWanted,
       fetchTasks: () => this.#note("tasks", () => Promise.resolve(this.tasks)),
     };
-    const panelLog = new PanelLog();
+    const observers = [new OutageLog(), { onAccepted: () => this.accepted++ }];
     const sender = new PanelSender({ clientV1: http, clientV2: { call: notWanted } }, 1);
     return {
       sender,
       infoIntervalMs: options.infoIntervalMs ?? 300_000,
       version: "1",
       http,
-      panelLog,
+      observers,
       openLink: (listener, signals) => {
         this.order = listener.onOrder;
         this.moveTo = listener.onTransport;
@@ -84,7 +84,7 @@ class PaperWorld {
           acknowledgements: new Acknowledgements(),
           dropIdleConnections: () => {},
           opener: { open: notWanted, toOpenFailure: notWanted },
-          log: panelLog,
+          observers,
           ...listener,
         }, signals);
       },
@@ -92,7 +92,6 @@ class PaperWorld {
         this.snapshots++;
         return { failures: [] };
       },
-      onAccepted: () => this.accepted++,
       lookUpAddresses: () => this.addresses(),
       openServices: (onResult) => {
         this.deliver = onResult;
@@ -124,33 +123,26 @@ class PaperWorld {
   }
 }
 
-/** Runs an agent in a world for some time of a clock that is not the machine's. */
+/** Runs an agent in a world for some time of a time that is not the machine's. */
 async function live(
   world: PaperWorld,
-  use: (clock: Clock) => Promise<void>,
+  use: (time: FakeTime) => Promise<void>,
   options: { infoIntervalMs?: number } = {},
 ): Promise<void> {
-  const clock = install({
-    now: 0,
-    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
-  });
+  using time = new FakeTime();
   const stop = new AbortController();
-  try {
-    const running = new Agent(world.parts(options)).run(stop.signal);
-    await clock.tickAsync(0);
-    await use(clock);
-    stop.abort();
-    await clock.tickAsync(600);
-    await running;
-  } finally {
-    clock.uninstall();
-  }
+  const running = new Agent(world.parts(options)).run(stop.signal);
+  await time.run(0);
+  await use(time);
+  stop.abort();
+  await time.run(600);
+  await running;
 }
 
 Deno.test("Agent.run() reports first, then the rest, each at its interval", async () => {
   const world = new PaperWorld();
-  await live(world, async (clock) => {
-    await clock.tickAsync(31_000);
+  await live(world, async (time) => {
+    await time.run(31_000);
   });
   assertEquals(world.calls[0], { what: "report", atMs: 0 });
   assertEquals(world.times("report"), [0, 5000, 10_000, 15_000, 20_000, 25_000, 30_000]);
@@ -163,12 +155,12 @@ Deno.test("Agent.run() has one report under way at most, and drops the late ones
   const world = new PaperWorld();
   const held = Promise.withResolvers<void>();
   world.onReport = () => world.reports.length === 2 ? held.promise : Promise.resolve();
-  await live(world, async (clock) => {
-    await clock.tickAsync(22_000);
+  await live(world, async (time) => {
+    await time.run(22_000);
     assertEquals(world.reports.length, 2);
     assertEquals(world.snapshots, 2, "nothing is measured for a report that is not sent");
     held.resolve();
-    await clock.tickAsync(4000);
+    await time.run(4000);
     assertEquals(world.times("report"), [0, 5000, 25_000], "back in step, none made up for");
   });
 });
@@ -177,11 +169,11 @@ Deno.test("Agent.run() sends nothing else before a report was accepted", async (
   const world = new PaperWorld();
   const held = Promise.withResolvers<void>();
   world.onReport = () => held.promise;
-  await live(world, async (clock) => {
-    await clock.tickAsync(300);
+  await live(world, async (time) => {
+    await time.run(300);
     assertEquals(world.times("tasks").length, 0);
     held.resolve();
-    await clock.tickAsync(1);
+    await time.run(1);
     assertEquals(world.times("tasks").length, 1);
   });
 });
@@ -189,8 +181,8 @@ Deno.test("Agent.run() sends nothing else before a report was accepted", async (
 Deno.test("Agent.run() retries basic info much sooner than at its interval", async () => {
   const world = new PaperWorld();
   world.onInfo = () => Promise.reject(refused);
-  await live(world, async (clock) => {
-    await clock.tickAsync(60_000);
+  await live(world, async (time) => {
+    await time.run(60_000);
   });
   const times = world.times("basic info");
   assert(times.length >= 4, `${times}`);
@@ -199,7 +191,7 @@ Deno.test("Agent.run() retries basic info much sooner than at its interval", asy
 
 Deno.test("Agent.run() doubles the time between retries of basic info, up to its interval", async () => {
   const gaps = async (world: PaperWorld, infoIntervalMs: number) => {
-    await live(world, (clock) => clock.tickAsync(100_000).then(() => {}), { infoIntervalMs });
+    await live(world, (time) => time.run(100_000).then(() => {}), { infoIntervalMs });
     const times = world.times("basic info");
     return times.slice(1).map((atMs, index) => atMs - (times[index] ?? NaN));
   };
@@ -217,25 +209,21 @@ Deno.test("Agent.run() doubles the time between retries of basic info, up to its
 
 Deno.test("Agent.run() leaves no timer behind when it has ended", async () => {
   const world = new PaperWorld();
-  const clock = install({ now: 0, toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
-  try {
-    const stop = new AbortController();
-    const running = new Agent(world.parts()).run(stop.signal);
-    await clock.tickAsync(1000);
-    stop.abort();
-    await running;
-    assertEquals(clock.countTimers(), 0);
-  } finally {
-    clock.uninstall();
-  }
+  using time = new FakeTime();
+  const stop = new AbortController();
+  const running = new Agent(world.parts()).run(stop.signal);
+  await time.run(1000);
+  stop.abort();
+  await running;
+  assertEquals(time.timers, 0);
 });
 
 Deno.test("Agent.run() sends basic info once more without the newer fields, and remembers", async () => {
   const world = new PaperWorld();
   world.onInfo = (info) =>
     "cpu_physical_cores" in info ? Promise.reject(rejected) : Promise.resolve();
-  await live(world, async (clock) => {
-    await clock.tickAsync(25_000);
+  await live(world, async (time) => {
+    await time.run(25_000);
   }, { infoIntervalMs: 10_000 });
   const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
   assertEquals(withNewer, [true, false, false, false]);
@@ -245,8 +233,8 @@ Deno.test("Agent.run() sends basic info once more without the newer fields, and 
 Deno.test("Agent.run() tries the newer fields again when their absence did not help", async () => {
   const world = new PaperWorld();
   world.onInfo = () => Promise.reject(rejected);
-  await live(world, async (clock) => {
-    await clock.tickAsync(6000);
+  await live(world, async (time) => {
+    await time.run(6000);
   });
   const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
   assertEquals(withNewer, [true, false, true, false]);
@@ -256,23 +244,23 @@ Deno.test("Agent.run() sends basic info again as soon as the addresses are known
   const world = new PaperWorld();
   const found = Promise.withResolvers<Addresses>();
   world.addresses = () => found.promise;
-  await live(world, async (clock) => {
-    await clock.tickAsync(1000);
+  await live(world, async (time) => {
+    await time.run(1000);
     assertEquals(world.infos.map((info) => info.ipv4), [undefined]);
     found.resolve({ ipv4: "192.0.2.1" });
-    await clock.tickAsync(10);
+    await time.run(10);
     assertEquals(world.infos.map((info) => info.ipv4), [undefined, "192.0.2.1"]);
-    await clock.tickAsync(300_000);
+    await time.run(300_000);
     assertEquals(world.infos.length, 3, "known addresses need no second message");
   });
 });
 
 Deno.test("Agent.run() sends the cores that there are at each basic info", async () => {
   const world = new PaperWorld();
-  await live(world, async (clock) => {
-    await clock.tickAsync(1000);
+  await live(world, async (time) => {
+    await time.run(1000);
     world.cores = 4;
-    await clock.tickAsync(300_000);
+    await time.run(300_000);
   });
   assertEquals(world.infos.map((info) => info.cpu_cores), [2, 4]);
 });
@@ -281,11 +269,11 @@ Deno.test("Agent.run() says once which tasks it skips, and again when they chang
   const world = new PaperWorld();
   world.tasks = { tasks: [], skipped: ["3 of type udp"] };
   const told = () => world.log.filter((line) => line.includes("Skipping")).length;
-  await live(world, async (clock) => {
-    await clock.tickAsync(61_000);
+  await live(world, async (time) => {
+    await time.run(61_000);
     assertEquals(told(), 1);
     world.tasks = { tasks: [], skipped: ["4 of type udp"] };
-    await clock.tickAsync(30_000);
+    await time.run(30_000);
     assertEquals(told(), 2);
   });
 });
@@ -299,8 +287,8 @@ Deno.test("Agent.run() keeps the tasks when the list can't be had", async () => 
   const fetchTasks = () => asked++ === 0 ? Promise.resolve(world.tasks) : Promise.reject(refused);
   const http = { ...parts.http, fetchTasks };
   world.parts = () => ({ ...parts, http });
-  await live(world, async (clock) => {
-    await clock.tickAsync(61_000);
+  await live(world, async (time) => {
+    await time.run(61_000);
   });
   assertEquals(asked, 3);
   assertEquals(world.updates, [[task]]);
@@ -311,10 +299,10 @@ Deno.test("Agent.run() ends soon, with what is under way given a moment to arriv
   const arrived: string[] = [];
   const arrival = Promise.withResolvers<void>();
   world.onResult = () => arrival.promise.then(() => void arrived.push("result"));
-  await live(world, async (clock) => {
-    await clock.tickAsync(10);
+  await live(world, async (time) => {
+    await time.run(10);
     world.deliver({ taskId: 1, kind: "tcp", valueMs: 3, finishedAt: new Date(0) });
-    await clock.tickAsync(1);
+    await time.run(1);
     queueMicrotask(() => arrival.resolve());
   });
   assertEquals(arrived, ["result"]);
@@ -328,9 +316,9 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
   const command = { kind: "command", taskId: "c", command: "id" } as const;
   const terminal = { kind: "terminal", requestId: "t", resumable: true } as const;
   const file = { kind: "file", requestId: "f", op: "list", args: {} } as const;
-  await live(world, async (clock) => {
+  await live(world, async (time) => {
     world.order(probe);
-    await clock.tickAsync(300);
+    await time.run(300);
     world.order(command);
     world.order(terminal);
     world.order(file);
@@ -353,18 +341,18 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
 Deno.test("Agent.run() asks for tasks only while the panel does not order each run itself", async () => {
   const world = new PaperWorld();
   world.tasks = { tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] };
-  await live(world, async (clock) => {
-    await clock.tickAsync(300);
+  await live(world, async (time) => {
+    await time.run(300);
     assertEquals(world.updates, [world.tasks.tasks]);
     world.moveTo(undefined);
-    await clock.tickAsync(60_000);
+    await time.run(60_000);
     assertEquals(world.updates.length, 1, "what was asked for goes on while nothing goes through");
     world.moveTo("v2 WebSocket");
-    await clock.tickAsync(60_000);
+    await time.run(60_000);
     assertEquals(world.updates, [world.tasks.tasks, []], "the panel orders each run from now on");
     assertEquals(world.times("tasks").length, 1);
     world.moveTo("v1 POST");
-    await clock.tickAsync(0);
+    await time.run(0);
     assertEquals(world.updates.at(-1), world.tasks.tasks);
   });
 });

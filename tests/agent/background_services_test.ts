@@ -5,7 +5,7 @@ import { readHealth } from "../../lib/state/health_reader.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
 
 Deno.test({
-  name: "BackgroundServices.watch() has each panel in the health file, before any call has ended",
+  name: "PanelMonitors.open() has each panel in the health file, before any call has ended",
   ignore: Deno.build.os !== "linux",
   async fn() {
     const folder = Deno.makeTempDirSync();
@@ -19,9 +19,9 @@ Deno.test({
       const platform = { os: "linux", arch: "x86_64" };
       const machine = await openMachine(config, platform);
       const services = new BackgroundServices(machine, config, platform);
-      services.watch("p.example");
+      services.monitors.open("p.example");
       assertEquals(readHealth([folder])?.panels.length, 1);
-      services.watch("q.example").onTransport("v2 POST");
+      services.monitors.open("q.example").onTransport("v2 POST");
       const panels = readHealth([folder])?.panels.map(({ panel, transport }) => [panel, transport]);
       assertEquals(panels, [["p.example", undefined], ["q.example", "v2 POST"]]);
       await services.close();

@@ -1,19 +1,20 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { createClock } from "@sinonjs/fake-timers";
 import { MetricsEndpoint, type MetricsEndpointOptions } from "../../lib/agent/metrics_endpoint.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";
+import type { PanelHealth } from "../../lib/state/health_file.ts";
+import { FakeTime } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, hasPromtool, openMetricsSamples } from "../metrics/promtool.ts";
 
 /** An endpoint of a recorded machine, whose clock and timers stand until they are moved. */
 class World implements AsyncDisposable {
   readonly endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 });
-  readonly clock = createClock();
-  nowMs = 1_000_000;
+  readonly time = new FakeTime({ now: 1_000_000 });
+  panels: PanelHealth[] = [];
   snapshots = 0;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
@@ -32,11 +33,11 @@ class World implements AsyncDisposable {
         return takeSnapshot(machine.collectors);
       },
       intervalMs,
-      nowMs: () => this.nowMs,
-      timers: this.clock,
+      panels: () => this.panels,
+      signal: this.#ended.signal,
     };
-    this.endpoint.setSnapshot(options.takeSnapshot(), this.nowMs);
-    this.#running = this.endpoint.run({ ...options, signal: this.#ended.signal });
+    this.endpoint.setSnapshot(options.takeSnapshot());
+    this.#running = this.endpoint.run(options);
   }
 
   connect(): Promise<Deno.TcpConn> {
@@ -53,6 +54,7 @@ class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
     await this.#running;
+    this.time[Symbol.dispose]();
   }
 }
 
@@ -74,10 +76,10 @@ Deno.test("MetricsEndpoint serves both formats on /metrics, without a second loo
 
 Deno.test("MetricsEndpoint measures for a scrape only if the last report is old", async () => {
   await using world = new World();
-  world.nowMs += 15_000;
+  world.time.tick(15_000);
   await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 1);
-  world.nowMs += 1;
+  world.time.tick(1);
   const text = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 2);
   assertMatch(text, /^komari_measured_timestamp_seconds 1015\.001$/m);
@@ -85,10 +87,10 @@ Deno.test("MetricsEndpoint measures for a scrape only if the last report is old"
 
 Deno.test("MetricsEndpoint does not measure between reports that are far apart", async () => {
   await using world = new World(60_000);
-  world.nowMs += 120_000;
+  world.time.tick(120_000);
   await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 1);
-  world.nowMs += 1;
+  world.time.tick(1);
   await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 2);
 });
@@ -114,8 +116,8 @@ Deno.test("MetricsEndpoint serves 8 connections at a time, each for a limited ti
   const idle = await Promise.all(Array.from({ length: 8 }, () => world.connect()));
   // Accepted only after those before it, and closed at once.
   assertEquals(await world.ask("GET /metrics HTTP/1.1\r\n\r\n").catch(() => ""), "");
-  assertEquals(world.clock.countTimers(), 8);
-  world.clock.tick(5_000);
+  assertEquals(world.time.timers, 8);
+  world.time.tick(5_000);
   for (const connection of idle) {
     assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
     connection.close();
@@ -128,25 +130,20 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
   const { endpoint } = world;
   endpoint.setSandbox("sealed");
   const health = { panel: "p.example", sinceMs: 0, failures: 2, probes: 1 };
-  endpoint.addPanel({ health: () => ({ ...health, transport: "v2 WebSocket" }) });
-  endpoint.addPanel({ health: () => ({ ...health, panel: "q.example" }) });
-  // Two nodes at one panel have one name, and Prometheus refuses a series that comes twice.
-  endpoint.addPanel({ health: () => ({ ...health, panel: "q.example" }) });
-  const passedOn: string[] = [];
-  const probes = endpoint.watchProbes("p.example", {
-    update: (tasks) => passedOn.push(`update ${tasks.length}`),
-    runOnce: ({ taskId }) => passedOn.push(`once ${taskId}`),
-    stop: () => passedOn.push("stop"),
-  });
-  probes.update([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
-  probes.runOnce({ kind: "probe", taskId: 2, probe: "tcp", target: "h:443" });
-  probes.stop();
-  assertEquals(passedOn, ["update 1", "once 2", "stop"]);
+  world.panels = [
+    { ...health, transport: "v2 WebSocket", acceptedAtMs: 999_250 },
+    // Two nodes at one panel have one name, and Prometheus refuses a series that comes twice.
+    { ...health, panel: "q.example" },
+    { ...health, panel: "q.example" },
+  ];
+  const probes = endpoint.observe("p.example");
+  probes.onProbeTasks?.([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
+  probes.onProbeOrder?.({ id: 2, kind: "tcp", target: "h:443" });
   const result = (taskId: number, valueMs: number): ProbeResult => {
     return { taskId, kind: "icmp", valueMs, finishedAt: new Date(0) };
   };
-  endpoint.observe("p.example", result(1, 10));
-  endpoint.observe("p.example", result(2, -1));
+  probes.onProbeResult?.(result(1, 10));
+  probes.onProbeResult?.(result(2, -1));
   const text = await world.ask("GET /metrics HTTP/1.1\r\n\r\n");
   const shown = text.split("\n").filter((line) =>
     /^komari_(panel|agent|probe_(lost|.*count))/.test(line)
@@ -160,6 +157,7 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
     'komari_panel_up{panel="p.example"} 1',
     'komari_panel_up{panel="q.example"} 0',
     'komari_panel_transport{panel="p.example",transport="v2 WebSocket"} 1',
+    'komari_panel_accepted_timestamp_seconds{panel="p.example"} 999.25',
     'komari_panel_failures{panel="p.example"} 2',
     'komari_panel_failures{panel="q.example"} 2',
   ]);

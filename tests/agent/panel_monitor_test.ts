@@ -1,13 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { PanelMonitor } from "../../lib/agent/panel_monitor.ts";
+import { FakeTime } from "../fake_time.ts";
+
+const TASKS = [1, 2, 3, 4].map((id) => {
+  return { id, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 } as const;
+});
 
 Deno.test("PanelMonitor keeps transport, last report, failures since then and the last error", () => {
-  let nowMs = 1000;
-  const written: boolean[] = [];
-  const monitor = new PanelMonitor("p.example", {
-    onChange: ({ now }) => void written.push(now),
-    nowMs: () => nowMs,
-  });
+  using time = new FakeTime({ now: 1000 });
+  const written: unknown[] = [];
+  const monitor = new PanelMonitor("p.example", (intervalMs) => written.push(intervalMs));
   const empty = {
     panel: "p.example",
     transport: undefined,
@@ -18,17 +20,17 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     probes: 0,
   };
   assertEquals(monitor.health(), empty);
-  nowMs = 2000;
+  time.tick(1000);
   monitor.onOutcome(new Error("Cannot x"));
   monitor.onOutcome(new Error("Cannot y"));
   const error = { text: "Cannot y", atMs: 2000 };
   assertEquals(monitor.health(), { ...empty, failures: 2, error });
-  nowMs = 3000;
+  time.tick(1000);
   monitor.onTransport("v2 WebSocket");
   monitor.onTransport("v2 WebSocket");
-  monitor.onAccepted();
+  monitor.onAccepted(3000);
   monitor.onOutcome(undefined);
-  monitor.onProbes(4);
+  for (let n = 0; n < 2; n++) monitor.onProbeTasks(TASKS);
   assertEquals(monitor.health(), {
     ...empty,
     transport: "v2 WebSocket",
@@ -38,6 +40,5 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     error,
     probes: 4,
   });
-  // A report is recorded by its own write; everything else that matters is written at once.
-  assertEquals(written, [true, true, true, false, false]);
+  assertEquals(written, [undefined, undefined, undefined, 3000, undefined]);
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { getLogger, roundMs, setUpLog } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
-import { PanelLog } from "../../lib/panel/outages.ts";
+import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 
@@ -76,12 +76,12 @@ Deno.test("createPanelFetch() logs the status, the time and the bytes of a call"
   assertEquals(rest, { level: "debug", room: "panel", ...fields });
 });
 
-Deno.test("PanelLog logs outages with the call and the error", async () => {
+Deno.test("OutageLog logs outages with the call and the error", async () => {
   const error = new PanelError("Cannot send report: refused", { failure: "unreachable" });
   const found = await events(() => {
-    const log = new PanelLog();
-    log.failed("report", error);
-    log.succeeded("report");
+    const log = new OutageLog();
+    log.onOutcome(error, "report");
+    log.onOutcome(undefined, "report");
   });
   const fields = found.map(({ event, call, error }) => ({ event, call, error }));
   assertEquals(fields, [

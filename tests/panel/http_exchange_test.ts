@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { install } from "@sinonjs/fake-timers";
 import { DialError, ResponseError } from "../../lib/net/errors.ts";
 import type { HttpRequest, HttpResponse } from "../../lib/net/http_client.ts";
 import {
@@ -11,6 +10,7 @@ import {
   statusError,
 } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const CALL: PanelCall = {
   name: "ask (GET /x)",
@@ -54,34 +54,26 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
 });
 
 Deno.test("createPanelFetch() ends with a time-out when no answer comes", async () => {
-  const clock = install();
-  try {
-    const asking = createPanelFetch(mute, [])(CALL, new AbortController().signal);
-    const failing = assertRejects(() => asking, PanelError);
-    await clock.tickAsync(4_999);
-    assertEquals(clock.countTimers(), 1);
-    await clock.tickAsync(1);
-    const error = await failing;
-    assertEquals(error.failure, "timeout");
-    assertEquals(error.message, "Cannot ask (GET /x): no answer within 5 s");
-    assertEquals(clock.countTimers(), 0);
-  } finally {
-    clock.uninstall();
-  }
+  using time = new FakeTime();
+  const asking = createPanelFetch(mute, [])(CALL, new AbortController().signal);
+  const failing = assertRejects(() => asking, PanelError);
+  await time.run(4_999);
+  assertEquals(time.timers, 1);
+  await time.run(1);
+  const error = await failing;
+  assertEquals(error.failure, "timeout");
+  assertEquals(error.message, "Cannot ask (GET /x): no answer within 5 s");
+  assertEquals(time.timers, 0);
 });
 
 Deno.test("createPanelFetch() throws the signal's reason when it aborts, and leaves nothing open", async () => {
-  const clock = install();
-  try {
-    const stop = new AbortController();
-    const asking = createPanelFetch(mute, [])(CALL, stop.signal);
-    stop.abort(new Error("told to stop"));
-    await assertRejects(() => asking, Error, "told to stop");
-    await assertRejects(() => createPanelFetch(mute, [])(CALL, stop.signal), Error, "told to stop");
-    assertEquals(clock.countTimers(), 0);
-  } finally {
-    clock.uninstall();
-  }
+  using time = new FakeTime();
+  const stop = new AbortController();
+  const asking = createPanelFetch(mute, [])(CALL, stop.signal);
+  stop.abort(new Error("told to stop"));
+  await assertRejects(() => asking, Error, "told to stop");
+  await assertRejects(() => createPanelFetch(mute, [])(CALL, stop.signal), Error, "told to stop");
+  assertEquals(time.timers, 0);
 });
 
 Deno.test("createPanelFetch() names the cause of a failed connection, without the URL", async () => {

@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { LinkLog } from "../../lib/panel/link_log.ts";
-import { PanelLog } from "../../lib/panel/outages.ts";
+import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { panelLines } from "./panel_lines.ts";
 
-const BARRED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
+const BLOCKED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
 const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
 
 function told(use: (story: LinkLog) => void, version: 1 | 2 = 2): string[] {
-  return panelLines(() => use(new LinkLog(new PanelLog(), { version })));
+  return panelLines(() => use(new LinkLog([new OutageLog()], { version })));
 }
 
 Deno.test("LinkLog logs the first report, and no other", () => {
@@ -22,11 +22,11 @@ Deno.test("LinkLog logs the first report, and no other", () => {
 
 Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   const lines = told((story) => {
-    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
     story.transportFound("v2 POST");
     story.accepted("v2 POST");
     for (let n = 0; n < 100; n++) {
-      story.dialFailed(BARRED, { hasFallback: true, mayFallBack: true });
+      story.dialFailed(BLOCKED, { hasFallback: true, mayFallBack: true });
     }
     story.accepted("v2 POST");
     story.accepted("v2 WebSocket");
@@ -40,7 +40,7 @@ Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
 
 Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without version 1", () => {
   const lines = told((story) => {
-    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
     story.transportFound("v2 POST");
     story.accepted("v2 POST");
   }, 1);
@@ -82,7 +82,7 @@ Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was close
 
 Deno.test("LinkLog logs no failure that a WebSocket has ended since", () => {
   const lines = told((story) => {
-    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
     story.accepted("v2 WebSocket");
     story.transportFound("v2 POST");
   });
@@ -140,7 +140,7 @@ Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else w
 Deno.test("LinkLog logs a version only when it is not the preferred one", () => {
   const lines = told((story) => {
     story.transportFound("v1 POST");
-    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
     story.transportFound("v2 POST");
     story.transportFound("v2 POST");
   }, 1);
@@ -154,9 +154,9 @@ Deno.test("LinkLog names the failure of POST when the last resort fails too", ()
     failure: "unsupported protocol",
   });
   const lines = told((story) => {
-    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: true });
+    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
     story.postUnsupported(wrongPath);
-    story.dialFailed(BARRED, { hasFallback: false, mayFallBack: false });
+    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: false });
     story.accepted("v2 WebSocket");
     story.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
   });
@@ -175,4 +175,15 @@ Deno.test("LinkLog logs a duplicate agent and, once, an interval that is too lon
   assertEquals(lines.length, 2);
   assertEquals(lines[0]?.startsWith("info Reports are sent every 10 s"), true);
   assertEquals(lines[1]?.startsWith("error The panel closes each connection"), true);
+});
+
+Deno.test("LinkLog tells each observer every outcome, also those that are not logged", () => {
+  const outcomes: unknown[] = [];
+  const observer = { onOutcome: (error: unknown, call: string) => outcomes.push([call, error]) };
+  const log = new LinkLog([{}, observer, observer], { version: 2 });
+  log.failed(REFUSED);
+  log.failed(REFUSED);
+  log.accepted("v2 POST");
+  const twice = [["report", REFUSED], ["report", REFUSED], ["report", undefined]];
+  assertEquals(outcomes, twice.flatMap((outcome) => [outcome, outcome]));
 });

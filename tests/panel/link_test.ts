@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type Clock, install } from "@sinonjs/fake-timers";
 import { setUpLog } from "../../lib/log/log.ts";
 import type { WebSocketConnection } from "../../lib/net/websocket.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import { PanelLink } from "../../lib/panel/link.ts";
 import type { DialFailure, LinkSettings, Transport } from "../../lib/panel/link_machine.ts";
 import type { PanelEvent, PanelOrder } from "../../lib/panel/messages.ts";
-import { PanelLog } from "../../lib/panel/outages.ts";
+import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const AUTO: LinkSettings = {
   noWebSocket: false,
@@ -19,7 +19,7 @@ const AUTO: LinkSettings = {
 };
 const PROBE_RESULT = { taskId: 1, kind: "tcp", valueMs: 1, finishedAt: new Date(0) } as const;
 const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });
-const UNSPOKEN = new PanelError("Cannot send: 404", {
+const UNSUPPORTED = new PanelError("Cannot send: 404", {
   failure: "unsupported protocol",
   status: 404,
 });
@@ -107,7 +107,7 @@ class PaperPanel {
   samples = 0;
   accepted = 0;
   mute = false;
-  barred: DialFailure | undefined;
+  blocked: DialFailure | undefined;
   refusedVersion: unknown;
   onRpc: () => Promise<PanelEvent[]> = () => Promise.resolve([]);
   onHttp: () => Promise<void> = () => Promise.resolve();
@@ -144,7 +144,10 @@ class PaperPanel {
     }, options.settings.version);
     return new PanelLink({
       ...options,
-      log: new PanelLog(),
+      observers: [new OutageLog(), {
+        onAccepted: () => this.accepted++,
+        onTransport: (transport) => this.transports.push(transport),
+      }],
       clientV1: { sendReport: byV1 },
       clientV2: {
         report: () => (post("v2 POST"), this.onRpc()),
@@ -157,7 +160,7 @@ class PaperPanel {
         open: (purpose) => {
           const version = "version" in purpose ? purpose.version : purpose;
           this.dials.push({ version, atMs: Math.round(performance.now()) });
-          if (this.barred !== undefined || version === this.refusedVersion) {
+          if (this.blocked !== undefined || version === this.refusedVersion) {
             return Promise.reject(new Error("no"));
           }
           const socket = new PaperSocket(() => this.mute);
@@ -165,7 +168,7 @@ class PaperPanel {
           return Promise.resolve(socket);
         },
         toOpenFailure: () => ({
-          why: this.barred ?? "answered",
+          why: this.blocked ?? "answered",
           error: new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" }),
         }),
       },
@@ -174,8 +177,7 @@ class PaperPanel {
         return toWireReport({ failures: [] });
       },
       onOrder: (order) => this.orders.push(order),
-      onTransport: (transport) => this.transports.push(transport),
-      onAccepted: () => this.accepted++,
+      onTransport: () => {},
     }, signals);
   }
 
@@ -204,37 +206,30 @@ class PaperPanel {
 
 async function live(
   panel: PaperPanel,
-  use: (clock: Clock) => Promise<void>,
+  use: (time: FakeTime) => Promise<void>,
   options: { settings?: LinkSettings; intervalMs?: number; phaseMs?: number } = {},
 ): Promise<void> {
-  const clock = install({
-    now: 0,
-    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
-  });
+  using time = new FakeTime();
   const [stop, calls] = [new AbortController(), new AbortController()];
-  try {
-    const { settings = AUTO, intervalMs, phaseMs } = options;
-    const signals = { signal: stop.signal, calls: calls.signal };
-    const link = panel.link(signals, { settings, intervalMs, phaseMs });
-    const running = link.run();
-    await clock.tickAsync(0);
-    await use(clock);
-    stop.abort();
-    calls.abort();
-    await clock.tickAsync(0);
-    await running;
-    link.close();
-    await clock.tickAsync(0);
-    assertEquals(clock.countTimers(), 0, "no timer is left");
-  } finally {
-    clock.uninstall();
-  }
+  const { settings = AUTO, intervalMs, phaseMs } = options;
+  const signals = { signal: stop.signal, calls: calls.signal };
+  const link = panel.link(signals, { settings, intervalMs, phaseMs });
+  const running = link.run();
+  await time.run(0);
+  await use(time);
+  stop.abort();
+  calls.abort();
+  await time.run(0);
+  await running;
+  link.close();
+  await time.run(0);
+  assertEquals(time.timers, 0, "no timer is left");
 }
 
 Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 3 s", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(9500);
+  await live(panel, async (time) => {
+    await time.run(9500);
   });
   assertEquals(panel.sentAtMs(), [0, 3000, 6000, 9000]);
   assertEquals(panel.posts, []);
@@ -244,8 +239,8 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
 
 Deno.test("PanelLink.run() reports in the phase of other panels, after a first report at once", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(2_700);
+  await live(panel, async (time) => {
+    await time.run(2_700);
   }, { intervalMs: 1_000, phaseMs: -400 });
   assertEquals(panel.sentAtMs(), [0, 600, 1_600, 2_600]);
 });
@@ -254,8 +249,8 @@ Deno.test("PanelLink.run() logs each report at level debug, and only there", asy
   for (const [level, accepted, sent] of [["debug", 2, 5], ["info", 0, 0]] as const) {
     const panel = new PaperPanel();
     panel.logLevel = level;
-    await live(panel, async (clock) => {
-      await clock.tickAsync(6_500);
+    await live(panel, async (time) => {
+      await time.run(6_500);
     }, { intervalMs: 1_000 });
     assertEquals(panel.lines("Report accepted by v2 WebSocket in 0 ms").length, accepted);
     assertEquals(panel.lines("Report sent by v2 WebSocket").length, sent);
@@ -279,8 +274,8 @@ for (
 ) {
   Deno.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async () => {
     const panel = new PaperPanel();
-    await live(panel, async (clock) => {
-      await clock.tickAsync(11_900);
+    await live(panel, async (time) => {
+      await time.run(11_900);
     }, { intervalMs });
     assertEquals(panel.sentAtMs().length, Math.floor(11_900 / intervalMs) + 1);
     assertEquals(askedAtSeconds(panel), asked);
@@ -290,22 +285,22 @@ for (
 
 Deno.test("PanelLink.run() asks for an answer with each report after one that was refused", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(1_000);
+  await live(panel, async (time) => {
+    await time.run(1_000);
     panel.refusing = true;
-    await clock.tickAsync(7_000);
+    await time.run(7_000);
     panel.refusing = false;
-    await clock.tickAsync(4_000);
+    await time.run(4_000);
   }, { intervalMs: 1_000 });
   assertEquals(askedAtSeconds(panel), [0, 5, 6, 7, 8, 9]);
 });
 
 Deno.test("PanelLink.run() asks for an answer with the first report by a new WebSocket", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(1_500);
+  await live(panel, async (time) => {
+    await time.run(1_500);
     panel.socket.end("reset");
-    await clock.tickAsync(2_500);
+    await time.run(2_500);
     assertEquals(panel.sockets.length, 2);
     assertStringIncludes(panel.socket.sent[0]?.text ?? "", '"id":');
   }, { intervalMs: 1_000 });
@@ -313,31 +308,31 @@ Deno.test("PanelLink.run() asks for an answer with the first report by a new Web
 
 Deno.test("PanelLink.run() asks for an answer as long as events are to be acknowledged", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(2_500);
+  await live(panel, async (time) => {
+    await time.run(2_500);
     const event = { id: "e", message: { kind: "unknown", method: "m" } } as const;
     panel.acknowledgements.add([event]);
-    await clock.tickAsync(2_000);
+    await time.run(2_000);
   }, { intervalMs: 1_000 });
   assertEquals(askedAtSeconds(panel), [0, 3]);
 });
 
 Deno.test("PanelLink.run() notices within 10 s of reports each second that the WebSocket is dead", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(500);
+  await live(panel, async (time) => {
+    await time.run(500);
     panel.mute = true;
-    await clock.tickAsync(10_000);
+    await time.run(10_000);
     assertEquals(panel.posts.length, 1);
   }, { intervalMs: 1_000 });
 });
 
 Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and logs it once", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(21_000);
+  await live(panel, async (time) => {
+    await time.run(21_000);
     panel.socket.end("reset");
-    await clock.tickAsync(21_000);
+    await time.run(21_000);
   }, { intervalMs: 60_000 });
   const [first, second, third] = panel.sentAtMs();
   assertEquals([first, second, third], [0, 10_000, 20_000]);
@@ -346,26 +341,26 @@ Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and l
 
 Deno.test("PanelLink.run() keeps its interval when answers are slow", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(1000);
+  await live(panel, async (time) => {
+    await time.run(1000);
     panel.mute = true;
-    await clock.tickAsync(6500);
+    await time.run(6500);
     assertEquals(panel.sentAtMs(), [0, 3000, 6000]);
   });
 });
 
 Deno.test("PanelLink.run() sends by POST and dials again when reports are not answered for 5 s", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(1000);
+  await live(panel, async (time) => {
+    await time.run(1000);
     panel.mute = true;
-    await clock.tickAsync(6900);
+    await time.run(6900);
     assertEquals([panel.dials.length, panel.drops], [1, 0]);
     panel.mute = false;
-    await clock.tickAsync(200);
+    await time.run(200);
     assertEquals(panel.posts.length, 1, "5 s after the first report without an answer");
     assert(panel.drops > 0, "kept connections are not used again");
-    await clock.tickAsync(4000);
+    await time.run(4000);
     assertEquals([panel.dials.length, panel.transports.at(-1)], [2, "v2 WebSocket"]);
     assertEquals(panel.lines("no answer within 5 s; trying again").length, 1);
     assertEquals(
@@ -380,20 +375,20 @@ Deno.test("PanelLink.run() sends by POST and dials again when reports are not an
 Deno.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", async () => {
   const panel = new PaperPanel();
   const settings: LinkSettings = { ...AUTO, version: 1, remoteControl: true };
-  await live(panel, async (clock) => {
-    await clock.tickAsync(9000);
+  await live(panel, async (time) => {
+    await time.run(9000);
     assertEquals(panel.transports, ["v1 WebSocket"]);
     panel.mute = true;
-    await clock.tickAsync(15_000);
+    await time.run(15_000);
     assertEquals(panel.dials.length > 1, true);
   }, { settings, intervalMs: 10_000 });
 });
 
 Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async () => {
   const panel = new PaperPanel();
-  panel.barred = "answered";
-  await live(panel, async (clock) => {
-    await clock.tickAsync(16_000);
+  panel.blocked = "answered";
+  await live(panel, async (time) => {
+    await time.run(16_000);
     assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.posts.map(({ atMs }) => atMs), [0, 5000, 10_000, 15_000]);
     assertEquals(
@@ -401,8 +396,8 @@ Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back,
       1,
       panel.log.join("\n"),
     );
-    panel.barred = undefined;
-    await clock.tickAsync(30_000);
+    panel.blocked = undefined;
+    await time.run(30_000);
     assertEquals(panel.transports, ["v2 POST", "v2 WebSocket"], "back within 30 s");
     assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
     assertEquals(panel.accepted, panel.samples);
@@ -412,13 +407,13 @@ Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back,
 
 Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a report", async () => {
   const panel = new PaperPanel();
-  panel.barred = "answered";
-  await live(panel, async (clock) => {
-    await clock.tickAsync(1000);
-    panel.barred = undefined;
+  panel.blocked = "answered";
+  await live(panel, async (time) => {
+    await time.run(1000);
+    panel.blocked = undefined;
     panel.mute = true;
     // After a minute the outage is logged again.
-    await clock.tickAsync(55_000);
+    await time.run(55_000);
     assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.sentAtMs().length, panel.sockets.length, "one report tries each");
     assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
@@ -430,18 +425,18 @@ Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a 
 
 Deno.test("PanelLink.run() finds version 1, and logs it", async () => {
   const panel = new PaperPanel();
-  panel.barred = "answered";
-  panel.onRpc = () => Promise.reject(UNSPOKEN);
-  await live(panel, async (clock) => {
-    await clock.tickAsync(6000);
+  panel.blocked = "answered";
+  panel.onRpc = () => Promise.reject(UNSUPPORTED);
+  await live(panel, async (time) => {
+    await time.run(6000);
     assertEquals(panel.transports, ["v1 POST"]);
     assertEquals(panel.posts.map(({ by }) => by), ["v2 POST", "v1 POST", "v1 POST"]);
     assertEquals(panel.lines("only version 1").length, 1);
     assertEquals(panel.lines("trying again"), [], "it is no trouble");
     panel.onHttp = () => Promise.reject(LOST);
-    await clock.tickAsync(8000);
+    await time.run(8000);
     panel.onHttp = () => Promise.resolve();
-    await clock.tickAsync(5000);
+    await time.run(5000);
     assertEquals(panel.dials.length > 2, true, "the newer one is tried after each loss");
     assertEquals(panel.lines("only version 1").length, 1, "said once");
   });
@@ -449,7 +444,7 @@ Deno.test("PanelLink.run() finds version 1, and logs it", async () => {
 
 Deno.test("PanelLink.run() pulls and handles events while reports are sent by POST", async () => {
   const panel = new PaperPanel();
-  panel.barred = "answered";
+  panel.blocked = "answered";
   const order: PanelOrder = { kind: "command", taskId: "a", command: "id" };
   let pulls = 0;
   panel.onPull = (signal) => {
@@ -459,12 +454,12 @@ Deno.test("PanelLink.run() pulls and handles events while reports are sent by PO
     );
   };
   panel.onRpc = () => Promise.resolve([{ id: "2", message: { ...order, taskId: "b" } }]);
-  await live(panel, async (clock) => {
-    await clock.tickAsync(1000);
+  await live(panel, async (time) => {
+    await time.run(1000);
     assertEquals(panel.orders.map((it) => "taskId" in it && it.taskId), ["b", "a"]);
     assertEquals(pulls, 2, "one question after the other");
-    panel.barred = undefined;
-    await clock.tickAsync(30_000);
+    panel.blocked = undefined;
+    await time.run(30_000);
     assertEquals(panel.transports.at(-1), "v2 WebSocket");
     assertEquals(pulls, 2);
   });
@@ -472,11 +467,11 @@ Deno.test("PanelLink.run() pulls and handles events while reports are sent by PO
 
 Deno.test("PanelLink.run() passes on orders of either version, and logs invalid messages once a minute", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
+  await live(panel, async (time) => {
     panel.socket.say('{"message":"exec","task_id":"x","command":"id"}');
     panel.socket.say('{"method":"agent.exec","params":{"task_id":"y","command":"id"}}');
     for (let count = 0; count < 1000; count++) panel.socket.say("rubbish");
-    await clock.tickAsync(100);
+    await time.run(100);
     assertEquals(panel.orders.map((it) => "taskId" in it && it.taskId), ["x", "y"]);
     assertEquals(panel.lines("Ignored a message").length, 1);
   });
@@ -484,18 +479,18 @@ Deno.test("PanelLink.run() passes on orders of either version, and logs invalid 
 
 Deno.test("PanelLink.run() drops messages beyond 200 at once and 50 a second, and logs it once", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
+  await live(panel, async (time) => {
     const order =
       '{"method":"agent.ping","params":{"ping_task_id":1,"ping_type":"tcp","ping_target":"a"}}';
     for (let count = 0; count < 1000; count++) panel.socket.say(order);
-    await clock.tickAsync(10);
+    await time.run(10);
     // The answer to the first report was one of the 200.
     assertEquals(panel.orders.length, 199);
-    await clock.tickAsync(2990);
+    await time.run(2990);
     for (let count = 0; count < 1000; count++) panel.socket.say(order);
-    await clock.tickAsync(1);
+    await time.run(1);
     assert(panel.orders.length <= 199 + 151, `${panel.orders.length}`);
-    await clock.tickAsync(12_000);
+    await time.run(12_000);
     assertEquals(panel.transports, ["v2 WebSocket"], "answers are read all the same");
     assertEquals(panel.lines("sends too many").length, 1);
   });
@@ -503,9 +498,9 @@ Deno.test("PanelLink.run() drops messages beyond 200 at once and 50 a second, an
 
 Deno.test("PanelLink.run() logs an order of unknown name at the level debug only", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
+  await live(panel, async (time) => {
     panel.socket.say('{"method":"agent.somethingNew","params":{}}');
-    await clock.tickAsync(10);
+    await time.run(10);
     assertEquals(panel.lines("somethingNew").length, 0);
     assertEquals(panel.lines("Ignored").length, 0);
     assertEquals(panel.orders, []);
@@ -514,15 +509,15 @@ Deno.test("PanelLink.run() logs an order of unknown name at the level debug only
 
 Deno.test("PanelLink.run() is back within 12 s of the last answer when the path of all connections is dead", async () => {
   const panel = new PaperPanel();
-  await live(panel, async (clock) => {
-    await clock.tickAsync(6000);
+  await live(panel, async (time) => {
+    await time.run(6000);
     panel.mute = true;
     let dropped = 0;
     panel.onRpc = () => {
       dropped = panel.drops;
       return Promise.resolve([]);
     };
-    await clock.tickAsync(9000 + 12_000 - 6000 - 1);
+    await time.run(9000 + 12_000 - 6000 - 1);
     assert(dropped > 0, "idle connections of the dead path are closed before the next call");
     const [back = Infinity] = panel.posts.map(({ atMs }) => atMs);
     assert(back <= 6000 + 12_000, `back after ${back - 6000} ms`);
@@ -531,9 +526,9 @@ Deno.test("PanelLink.run() is back within 12 s of the last answer when the path 
 
 Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async () => {
   const panel = new PaperPanel();
-  panel.onHttp = () => Promise.reject(UNSPOKEN);
-  await live(panel, async (clock) => {
-    await clock.tickAsync(30_000);
+  panel.onHttp = () => Promise.reject(UNSUPPORTED);
+  await live(panel, async (time) => {
+    await time.run(30_000);
     assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.posts.filter(({ by }) => by === "v1 POST").length, 1);
     assertEquals(panel.dials, []);
@@ -546,17 +541,17 @@ Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone,
 
 Deno.test("PanelLink.run() uses the WebSocket of version 1 where there is nothing else, and leaves it for POST", async () => {
   const panel = new PaperPanel();
-  panel.onHttp = () => Promise.reject(UNSPOKEN);
-  panel.onRpc = () => Promise.reject(UNSPOKEN);
+  panel.onHttp = () => Promise.reject(UNSUPPORTED);
+  panel.onRpc = () => Promise.reject(UNSUPPORTED);
   panel.refusedVersion = 2;
-  await live(panel, async (clock) => {
-    await clock.tickAsync(10_000);
+  await live(panel, async (time) => {
+    await time.run(10_000);
     assertEquals(panel.transports, ["v1 WebSocket"]);
     assertEquals(panel.lines("trying again"), []);
-    await clock.tickAsync(120_000);
+    await time.run(120_000);
     assertEquals(panel.transports, ["v1 WebSocket"]);
     panel.onRpc = () => Promise.resolve([]);
-    await clock.tickAsync(61_000);
+    await time.run(61_000);
     assertEquals(panel.transports, ["v1 WebSocket", "v2 POST"]);
     assertEquals(
       panel.samples,
@@ -567,14 +562,14 @@ Deno.test("PanelLink.run() uses the WebSocket of version 1 where there is nothin
 
 Deno.test("PanelLink.run() logs an outage in two lines", async () => {
   const panel = new PaperPanel();
-  panel.barred = "refused";
-  await live(panel, async (clock) => {
-    await clock.tickAsync(20_000);
+  panel.blocked = "refused";
+  await live(panel, async (time) => {
+    await time.run(20_000);
     assert(panel.dials.length > 10, "tried about every 2 s or sooner");
     assertEquals(panel.samples, 0);
-    panel.barred = undefined;
+    panel.blocked = undefined;
     const before = performance.now();
-    await clock.tickAsync(3000);
+    await time.run(3000);
     const [back = Infinity] = panel.sentAtMs();
     assert(back - before < 3000);
     assertEquals(panel.log.length, 3, panel.log.join("\n"));
@@ -584,7 +579,7 @@ Deno.test("PanelLink.run() logs an outage in two lines", async () => {
 
 Deno.test("PanelLink.run() leaves the sender to POST during an outage", async () => {
   const panel = new PaperPanel();
-  panel.barred = "no answer";
+  panel.blocked = "no answer";
   await live(panel, async () => {
     await panel.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
     assertEquals(panel.posts.map(({ by }) => by), ["v2 POST"]);

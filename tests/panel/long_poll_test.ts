@@ -1,43 +1,39 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { type Clock, install } from "@sinonjs/fake-timers";
 import { longPoll } from "../../lib/panel/long_poll.ts";
 import type { PanelEvent } from "../../lib/panel/messages.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const EVENT: PanelEvent = { id: "e", message: { kind: "notice", text: "e" } };
 
-/** Runs a loop on a fake clock; `pull` is told the number of the question, from 1 on. */
+/** Runs a loop on a fake time; `pull` is told the number of the question, from 1 on. */
 async function withLoop(
   pull: (count: number, signal: AbortSignal) => Promise<readonly PanelEvent[]>,
   use: (bench: {
-    clock: Clock;
+    time: FakeTime;
     askedAtMs: number[];
     events: PanelEvent[];
     outcomes: unknown[];
     stop: AbortController;
   }) => Promise<void>,
 ): Promise<void> {
-  const clock = install();
+  using time = new FakeTime();
   const stop = new AbortController();
   const askedAtMs: number[] = [];
   const events: PanelEvent[] = [];
   const outcomes: unknown[] = [];
   const loop = longPoll(stop.signal, {
     pull(signal) {
-      askedAtMs.push(clock.now);
+      askedAtMs.push(performance.now());
       return pull(askedAtMs.length, signal);
     },
     onEvents: (come) => events.push(...come),
     onOutcome: (error) => outcomes.push(error),
   });
-  try {
-    await use({ clock, stop, askedAtMs, events, outcomes });
-    stop.abort();
-    await loop;
-    assertEquals(clock.countTimers(), 0, "no timer is left");
-  } finally {
-    clock.uninstall();
-  }
+  await use({ time, stop, askedAtMs, events, outcomes });
+  stop.abort();
+  await loop;
+  assertEquals(time.timers, 0, "no timer is left");
 }
 
 /** An answer without events, after so long. */
@@ -47,8 +43,8 @@ async function after(ms: number, signal: AbortSignal): Promise<readonly PanelEve
 }
 
 Deno.test("longPoll() pulls again soon after a long poll", async () => {
-  await withLoop((_, signal) => after(25_000, signal), async ({ clock, askedAtMs, outcomes }) => {
-    await clock.tickAsync(76_000);
+  await withLoop((_, signal) => after(25_000, signal), async ({ time, askedAtMs, outcomes }) => {
+    await time.run(76_000);
     assertEquals(askedAtMs, [0, 25_200, 50_400, 75_600]);
     assertEquals(outcomes, [undefined, undefined, undefined]);
   });
@@ -56,16 +52,16 @@ Deno.test("longPoll() pulls again soon after a long poll", async () => {
 
 Deno.test("longPoll() passes on events and pulls again soon", async () => {
   const pull = () => Promise.resolve([EVENT]);
-  await withLoop(pull, async ({ clock, askedAtMs, events }) => {
-    await clock.tickAsync(1_000);
+  await withLoop(pull, async ({ time, askedAtMs, events }) => {
+    await time.run(1_000);
     assertEquals(askedAtMs, [0, 200, 400, 600, 800, 1000]);
     assertEquals(events.length, 6);
   });
 });
 
 Deno.test("longPoll() slows down when the panel answers at once without events", async () => {
-  await withLoop(() => Promise.resolve([]), async ({ clock, askedAtMs }) => {
-    await clock.tickAsync(60_000);
+  await withLoop(() => Promise.resolve([]), async ({ time, askedAtMs }) => {
+    await time.run(60_000);
     assertEquals(askedAtMs, [0, 400, 1_200, 2_800, 6_000, 12_400, 22_400, 32_400, 42_400, 52_400]);
   });
 });
@@ -74,8 +70,8 @@ Deno.test("longPoll() passes on failures, slows down, and recovers", async () =>
   const trouble = new Error("refused");
   const pull = (count: number, signal: AbortSignal) =>
     count <= 3 ? Promise.reject(trouble) : after(1_000, signal);
-  await withLoop(pull, async ({ clock, askedAtMs, outcomes }) => {
-    await clock.tickAsync(5_200);
+  await withLoop(pull, async ({ time, askedAtMs, outcomes }) => {
+    await time.run(5_200);
     assertEquals(askedAtMs, [0, 400, 1_200, 2_800, 4_000, 5_200]);
     assertEquals(outcomes, [trouble, trouble, trouble, undefined, undefined]);
   });
@@ -86,32 +82,32 @@ Deno.test("longPoll() ends without an error when the signal aborts a pull", asyn
     new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(signal.reason), { once: true })
     );
-  await withLoop(pull, async ({ clock, stop, askedAtMs, outcomes }) => {
-    await clock.tickAsync(100);
+  await withLoop(pull, async ({ time, stop, askedAtMs, outcomes }) => {
+    await time.run(100);
     stop.abort();
-    await clock.tickAsync(60_000);
+    await time.run(60_000);
     assertEquals(askedAtMs, [0]);
     assertEquals(outcomes, []);
   });
 });
 
 Deno.test("longPoll() ends during a delay", async () => {
-  await withLoop(() => Promise.resolve([]), async ({ clock, stop, askedAtMs }) => {
-    await clock.tickAsync(10_000);
-    assert(clock.countTimers() === 1);
+  await withLoop(() => Promise.resolve([]), async ({ time, stop, askedAtMs }) => {
+    await time.run(10_000);
+    assert(time.timers === 1);
     stop.abort();
-    assertEquals(clock.countTimers(), 0);
-    await clock.tickAsync(60_000);
+    assertEquals(time.timers, 0);
+    await time.run(60_000);
     assertEquals(askedAtMs.length, 5);
   });
 });
 
 Deno.test("longPoll() passes on events that arrive as the signal aborts", async () => {
   const answer = Promise.withResolvers<readonly PanelEvent[]>();
-  await withLoop(() => answer.promise, async ({ clock, stop, events, askedAtMs }) => {
+  await withLoop(() => answer.promise, async ({ time, stop, events, askedAtMs }) => {
     answer.resolve([EVENT]);
     stop.abort();
-    await clock.tickAsync(1_000);
+    await time.run(1_000);
     assertEquals(events, [EVENT]);
     assertEquals(askedAtMs, [0]);
   });

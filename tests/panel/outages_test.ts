@@ -1,62 +1,142 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Outages } from "../../lib/panel/outages.ts";
+import { assertEquals } from "@std/assert";
+import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
+import { panelLines } from "./panel_lines.ts";
 
-const refused = new PanelError("Cannot send report: refused", { failure: "unreachable" });
-const bad = new PanelError("Cannot send basic info: status 500", {
+const MINUTE_MS = 60_000;
+const REFUSED = new PanelError("Cannot send report: refused", { failure: "unreachable" });
+const BAD_INFO = new PanelError("Cannot send basic info: status 500", {
   failure: "rejected",
   status: 500,
 });
+const STARTED = "warning Cannot send report: refused; trying again";
 
-function withClock() {
-  const clock = { now: 0 };
-  return { clock, troubles: new Outages(() => clock.now) };
-}
-
-Deno.test("Outages gives events at start and end, with the number of failed calls", () => {
-  const { clock, troubles } = withClock();
-  assertEquals(troubles.failed("report", refused), { kind: "started", text: refused.message });
-  assertEquals(troubles.failed("report", refused), undefined);
-  assertEquals(troubles.failed("report", refused), undefined);
-  clock.now = 12_000;
-  const event = troubles.succeeded("report");
-  assertEquals(event?.kind, "ended");
-  assertStringIncludes(event?.text ?? "", "after 12 s and 3 failed calls");
-  assertEquals(troubles.succeeded("report"), undefined);
+Deno.test("OutageLog logs the start and the end of an outage, with the number of failed calls", () => {
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    log.onOutcome(undefined, "report");
+    for (let n = 0; n < 1_000; n++) log.onOutcome(REFUSED, "report");
+    time.tick(12_000);
+    log.onOutcome(undefined, "report");
+    log.onOutcome(undefined, "report");
+  });
+  assertEquals(lines, [
+    STARTED,
+    "info The panel answers again after 12 s and 1000 failed calls",
+  ]);
 });
 
-Deno.test("Outages gives one outage for the whole panel, whichever calls fail", () => {
-  const { troubles } = withClock();
-  assertEquals(troubles.failed("report", refused)?.kind, "started");
-  assertEquals(troubles.failed("task list", refused), undefined);
-  assertEquals(troubles.succeeded("report")?.kind, "ended");
-  assertEquals(troubles.succeeded("task list"), undefined);
+Deno.test("OutageLog does not interpret the panel's text as a template", () => {
+  const lines = panelLines(() => {
+    const log = new OutageLog();
+    log.onOutcome(new Error("the panel says {error} {call}"), "report");
+  });
+  assertEquals(lines, ["warning the panel says {error} {call}; trying again"]);
 });
 
-Deno.test("Outages does not end by the success of a call that never failed", () => {
-  const { troubles } = withClock();
-  troubles.failed("task list", refused);
-  assertEquals(troubles.succeeded("report"), undefined);
-  assertEquals(troubles.failed("task list", refused), undefined);
-  assertEquals(troubles.succeeded("task list")?.kind, "ended");
+Deno.test("OutageLog logs one outage for the whole panel, whichever calls fail", () => {
+  const lines = panelLines(() => {
+    const log = new OutageLog();
+    log.onOutcome(REFUSED, "report");
+    log.onOutcome(REFUSED, "task list");
+    log.onOutcome(undefined, "report");
+    log.onOutcome(undefined, "task list");
+  });
+  assertEquals(lines, [STARTED, "info The panel answers again after 0 s and 2 failed calls"]);
 });
 
-Deno.test("Outages gives an event when the cause changes", () => {
-  const { troubles } = withClock();
-  troubles.failed("report", refused);
+Deno.test("OutageLog does not end an outage by the success of a call that never failed", () => {
+  const lines = panelLines(() => {
+    const log = new OutageLog();
+    log.onOutcome(REFUSED, "task list");
+    log.onOutcome(undefined, "report");
+    log.onOutcome(REFUSED, "task list");
+    log.onOutcome(undefined, "task list");
+  });
+  assertEquals(lines, [STARTED, "info The panel answers again after 0 s and 2 failed calls"]);
+});
+
+Deno.test("OutageLog logs a cause that has changed", () => {
   const proxy = new PanelError("status 502", { failure: "unavailable", status: 502 });
-  assertEquals(troubles.failed("report", proxy), { kind: "changed", text: "status 502" });
-  assertEquals(troubles.failed("report", proxy), undefined);
+  const lines = panelLines(() => {
+    const log = new OutageLog();
+    log.onOutcome(REFUSED, "report");
+    log.onOutcome(proxy, "report");
+    log.onOutcome(proxy, "report");
+  });
+  assertEquals(lines, [STARTED, "warning status 502; trying again"]);
 });
 
-Deno.test("Outages keeps a refused call apart from outages of the panel", () => {
-  const { troubles } = withClock();
-  assertEquals(troubles.failed("basic info", bad)?.kind, "started");
-  assertEquals(troubles.failed("report", refused)?.kind, "started");
-  assertEquals(troubles.succeeded("report")?.kind, "ended");
-  assertEquals(troubles.failed("basic info", bad), undefined);
-  assertStringIncludes(
-    troubles.succeeded("basic info")?.text ?? "",
-    "basic info works again",
-  );
+Deno.test("OutageLog keeps a refused call apart from outages of the panel", () => {
+  const lines = panelLines(() => {
+    const log = new OutageLog();
+    log.onOutcome(BAD_INFO, "basic info");
+    log.onOutcome(REFUSED, "report");
+    log.onOutcome(undefined, "report");
+    log.onOutcome(BAD_INFO, "basic info");
+    log.onOutcome(undefined, "basic info");
+  });
+  assertEquals(lines, [
+    "warning Cannot send basic info: status 500; trying again",
+    STARTED,
+    "info The panel answers again after 0 s and 1 failed call",
+    "info The basic info works again after 0 s and 2 failed calls",
+  ]);
+});
+
+Deno.test("OutageLog logs an outage again after 1, 5 and 15 minutes, and then every hour", () => {
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    for (let minute = 0; minute <= 181; minute += 0.5) {
+      log.onOutcome(REFUSED, "report");
+      time.tick(MINUTE_MS / 2);
+    }
+  });
+  const still = (duration: string, calls: number) =>
+    `warning Still failing for ${duration} and ${calls} calls: ${REFUSED.message}; trying again`;
+  assertEquals(lines, [
+    STARTED,
+    still("1 min", 3),
+    still("5 min", 11),
+    still("15 min", 31),
+    still("60 min", 121),
+    still("2 h", 241),
+    still("3 h", 361),
+  ]);
+});
+
+Deno.test("OutageLog logs several outages in one line", () => {
+  const refused = new PanelError("Cannot send basic info: no column", { failure: "rejected" });
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    log.onOutcome(refused, "basic info");
+    log.onOutcome(REFUSED, "report");
+    time.tick(MINUTE_MS);
+    log.onOutcome(REFUSED, "report");
+    log.onOutcome(refused, "basic info");
+  });
+  assertEquals(lines.slice(2), [
+    "warning Still failing for 1 min and 1 call: Cannot send basic info: no column; " +
+    "for 1 min and 2 calls: Cannot send report: refused; trying again",
+  ]);
+});
+
+Deno.test("OutageLog starts over when an outage has ended", () => {
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    log.onOutcome(REFUSED, "report");
+    time.tick(30_000);
+    log.onOutcome(undefined, "report");
+    log.onOutcome(REFUSED, "report");
+    time.tick(50_000);
+    log.onOutcome(REFUSED, "report");
+    time.tick(10_000);
+    log.onOutcome(REFUSED, "report");
+  });
+  assertEquals(lines, [
+    STARTED,
+    "info The panel answers again after 30 s and 1 failed call",
+    STARTED,
+    "warning Still failing for 1 min and 3 calls: Cannot send report: refused; trying again",
+  ]);
 });

@@ -25,18 +25,22 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
     const node = {
       endpoint: panel.url,
       token: panel.token,
+    };
+    const observer = {
       onOutcome(error: unknown) {
         if (error instanceof PanelError && error.failure === "unauthorized") refused.resolve();
       },
     };
     const stop = new AbortController();
     const { signal } = stop;
-    const connection = new PanelConnection(node, config, { phaseMs: undefined });
+    const connection = new PanelConnection(node, config, {
+      observers: [observer],
+      phaseMs: undefined,
+    });
     const listener = {
       createReport: () => toWireReport({ failures: [] }),
       onOrder: none,
       onTransport: none,
-      onAccepted: none,
     };
     const link = connection.openLink(listener, { signal, calls: signal });
     const running = link.run();
@@ -77,12 +81,12 @@ Deno.test("PanelConnection.sender drops an answer that the panel does not wait f
     const answer = answers[asked.length - 1];
     return Response.json(answer?.body, { status: answer?.status ?? 500 });
   });
-  const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t", onOutcome() {} };
+  const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t" };
   const { signal } = new AbortController();
   const connection = new PanelConnection(
     node,
     { ...config, compression: false },
-    { phaseMs: undefined },
+    { observers: [], phaseMs: undefined },
   );
   const result = { requestId: "r", ok: true, result: [], error: "" };
   await connection.sender.sendFileResult(result, signal);

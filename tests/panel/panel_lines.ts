@@ -1,22 +1,21 @@
-import { install } from "@sinonjs/fake-timers";
 import { setUpLog } from "../../lib/log/log.ts";
+import { FakeTime } from "../fake_time.ts";
 
-/** What the panel's room logs meanwhile, in the order of time; the clock stands still. */
-export function panelLines(use: () => void): string[] {
+/** What is logged meanwhile, each line behind its level; time passes only as `use` says. */
+export function panelLines(use: (time: FakeTime) => void): string[] {
   const lines: string[] = [];
-  const clock = install();
+  using time = new FakeTime();
   const options = { format: "json", secrets: [], forJournal: false } as const;
-  setUpLog({ ...options, level: "debug", write: (line) => lines.push(wordsOf(line)) });
+  setUpLog({ ...options, level: "debug", write: (line) => lines.push(messageOf(line)) });
   try {
-    use();
+    use(time);
   } finally {
     setUpLog({ ...options, level: "error", write: () => {} });
-    clock.uninstall();
   }
   return lines;
 }
 
-function wordsOf(line: string): string {
+function messageOf(line: string): string {
   const { level, message } = JSON.parse(line);
   return `${level} ${message}`;
 }

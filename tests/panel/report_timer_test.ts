@@ -1,39 +1,35 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Clock, install } from "@sinonjs/fake-timers";
 import type { Transport } from "../../lib/panel/link_machine.ts";
 import { ReportTimer } from "../../lib/panel/report_timer.ts";
+import { FakeTime } from "../fake_time.ts";
 
-/** A timer on a fake clock; what is due is sent at once, and goes well as long as `goesWell`. */
+/** A timer on a fake time; what is due is sent at once, and goes well as long as `goesWell`. */
 function withTimer(
   intervalMs: number | undefined,
   use: (bench: {
-    clock: Clock;
+    time: FakeTime;
     timer: ReportTimer;
     due: string[];
     clamped: () => number;
     outcome: { goesWell: boolean };
   }) => void,
 ): void {
-  const clock = install();
-  try {
-    const due: string[] = [];
-    let clamps = 0;
-    const outcome = { goesWell: true };
-    const timer = new ReportTimer({
-      intervalMs,
-      phaseMs: undefined,
-      onClamp: () => clamps++,
-      onDue: (transport) => {
-        due.push(`${transport} ${clock.now}`);
-        timer.next(transport, outcome.goesWell);
-      },
-    });
-    use({ clock, timer, due, clamped: () => clamps, outcome });
-    timer.start(undefined);
-    assertEquals(clock.countTimers(), 0, "no timer is left");
-  } finally {
-    clock.uninstall();
-  }
+  using time = new FakeTime();
+  const due: string[] = [];
+  let clamps = 0;
+  const outcome = { goesWell: true };
+  const timer = new ReportTimer({
+    intervalMs,
+    phaseMs: undefined,
+    onClamp: () => clamps++,
+    onDue: (transport) => {
+      due.push(`${transport} ${performance.now()}`);
+      timer.next(transport, outcome.goesWell);
+    },
+  });
+  use({ time, timer, due, clamped: () => clamps, outcome });
+  timer.start(undefined);
+  assertEquals(time.timers, 0, "no timer is left");
 }
 
 Deno.test("ReportTimer keeps an interval of its own for each kind of transport", () => {
@@ -47,11 +43,11 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
     ["v1 POST", 60_000, 60_000],
   ];
   for (const [transport, intervalMs, expectedMs] of cases) {
-    withTimer(intervalMs, ({ clock, timer, due, clamped }) => {
+    withTimer(intervalMs, ({ time, timer, due, clamped }) => {
       timer.start(transport);
-      assertEquals(clock.countTimers(), 0, "the first report is not the timer's to send");
+      assertEquals(time.timers, 0, "the first report is not the timer's to send");
       timer.next(transport, true);
-      clock.tick(3 * expectedMs);
+      time.tick(3 * expectedMs);
       assertEquals(due, [1, 2, 3].map((n) => `${transport} ${n * expectedMs}`));
       assertEquals(clamped(), 0);
     });
@@ -59,92 +55,88 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
 });
 
 Deno.test("ReportTimer clamps the interval of a WebSocket", () => {
-  withTimer(60_000, ({ clock, timer, due, clamped }) => {
+  withTimer(60_000, ({ time, timer, due, clamped }) => {
     timer.start("v2 WebSocket");
     timer.next("v2 WebSocket", true);
-    clock.tick(20_000);
+    time.tick(20_000);
     assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 20000"]);
     assertEquals(clamped(), 1);
   });
 });
 
 Deno.test("ReportTimer.start() stops the timer of the former transport", () => {
-  withTimer(undefined, ({ clock, timer, due }) => {
+  withTimer(undefined, ({ time, timer, due }) => {
     timer.start("v2 POST");
     timer.next("v2 POST", true);
     timer.start("v2 WebSocket");
     timer.next("v2 POST", true);
-    assertEquals(clock.countTimers(), 0);
+    assertEquals(time.timers, 0);
     timer.next("v2 WebSocket", true);
-    clock.tick(3_000);
+    time.tick(3_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
     timer.start(undefined);
     timer.next("v2 WebSocket", true);
-    clock.tick(60_000);
+    time.tick(60_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
   });
 });
 
 Deno.test("ReportTimer.next() has one timer, however many reports are in flight", () => {
-  withTimer(undefined, ({ clock, timer }) => {
+  withTimer(undefined, ({ time, timer }) => {
     timer.start("v2 WebSocket");
     for (let n = 0; n < 5; n++) timer.next("v2 WebSocket", true);
-    assertEquals(clock.countTimers(), 1);
+    assertEquals(time.timers, 1);
   });
 });
 
 Deno.test("ReportTimer slows down when reports fail for long", () => {
-  withTimer(1_000, ({ clock, timer, due, outcome }) => {
+  withTimer(1_000, ({ time, timer, due, outcome }) => {
     outcome.goesWell = false;
     timer.start("v1 POST");
     timer.next("v1 POST", false);
-    clock.tick(300_000);
+    time.tick(300_000);
     const eager = due.length;
-    clock.tick(300_000);
+    time.tick(300_000);
     assertEquals(eager >= 299, true);
     assertEquals(due.length - eager <= 30, true, "30 s apart in the end");
     outcome.goesWell = true;
-    clock.tick(31_000);
+    time.tick(31_000);
     due.length = 0;
-    clock.tick(10_000);
+    time.tick(10_000);
     assertEquals(due.length, 10);
   });
 });
 
-/** Runs a test on a fake clock whose repeating timers are late each time, as the runtime's are. */
-function withLateTimers(lateMs: number, use: (clock: Clock) => void): void {
-  const clock = install();
+/** Runs a test on a fake time whose repeating timers are late each time, as the runtime's are. */
+function withLateTimers(lateMs: number, use: (time: FakeTime) => void): void {
+  using time = new FakeTime();
   const { setInterval } = globalThis;
   globalThis.setInterval =
     ((act: () => void, ms: number) => setInterval(act, ms + lateMs)) as never;
-  try {
-    use(clock);
-    assertEquals(clock.countTimers(), 0);
-  } finally {
-    clock.uninstall();
-  }
+  use(time);
+  assertEquals(time.timers, 0);
 }
 
 Deno.test("ReportTimer keeps the rate when its timer fires late each time, and while a report is in flight", () => {
-  withLateTimers(10, (clock) => {
+  withLateTimers(10, (time) => {
     const dueMs: number[] = [];
     const timer = new ReportTimer({
       intervalMs: 1_000,
       phaseMs: undefined,
       onClamp() {},
       onDue() {
-        dueMs.push(clock.now);
+        dueMs.push(performance.now());
         if (dueMs.length !== 50) timer.next("v1 POST", true);
       },
     });
     timer.start("v1 POST");
     timer.next("v1 POST", true);
-    clock.tick(49_500);
+    time.tick(49_500);
     assertEquals(dueMs.length, 49);
-    clock.tick(3_000);
+    time.tick(3_000);
     assertEquals(dueMs.length, 50, "no report is due while one is in flight");
     timer.next("v1 POST", true);
-    clock.tick(48_000);
+    time.tick(48_000);
     for (const ms of dueMs) assert(ms % 1_000 <= 60, `${ms} is ${ms % 1_000} ms late`);
     assert(dueMs.length >= 97);
     timer.start(undefined);
@@ -152,7 +144,7 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
 });
 
 Deno.test("ReportTimer keeps the timers of several panels together, whenever they have started", () => {
-  withLateTimers(1, (clock) => {
+  withLateTimers(1, (time) => {
     const due: number[][] = [];
     const timers = [0, 1].map((panel) => {
       due.push([]);
@@ -161,7 +153,7 @@ Deno.test("ReportTimer keeps the timers of several panels together, whenever the
         phaseMs: 0,
         onClamp() {},
         onDue() {
-          due[panel]?.push(clock.now);
+          due[panel]?.push(performance.now());
           timer.next("v2 WebSocket", true);
         },
       });
@@ -170,9 +162,9 @@ Deno.test("ReportTimer keeps the timers of several panels together, whenever the
     for (const timer of timers) {
       timer.start("v2 WebSocket");
       timer.next("v2 WebSocket", true);
-      clock.tick(20_300);
+      time.tick(20_300);
     }
-    clock.tick(200_000);
+    time.tick(200_000);
     const [first = [], second = []] = due.map((times) => times.filter((ms) => ms > 40_000));
     assert(first.length > 170);
     assertEquals(first, second);

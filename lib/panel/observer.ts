@@ -1,0 +1,18 @@
+import type { ProbeResult, ProbeTask } from "../types.ts";
+import type { Transport } from "./link_machine.ts";
+
+/** Listens to the connection to one panel, as the log, the health file and the metrics do; must not throw. */
+export interface PanelObserver {
+  /** The transport has changed; `undefined` during an outage. */
+  onTransport?(transport: Transport | undefined): void;
+  /** The panel has accepted a report, and the next one is due after `intervalMs`. */
+  onAccepted?(intervalMs: number): void;
+  /** A call has ended, with `undefined` after a success; `call` names it in the log. */
+  onOutcome?(error: unknown, call: string): void;
+  /** These probes are repeated from now on, and no others. */
+  onProbeTasks?(tasks: readonly ProbeTask[]): void;
+  /** The panel has ordered one run of a probe. */
+  onProbeOrder?(probe: Pick<ProbeTask, "id" | "kind" | "target">): void;
+  /** A probe has run. */
+  onProbeResult?(result: ProbeResult): void;
+}
