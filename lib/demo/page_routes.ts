@@ -14,7 +14,8 @@ import { type Answer, jsonAnswer, textAnswer, writeAnswer, writeRawAnswer } from
 import { type Fault, parseFault } from "./fault.ts";
 import { readHead, type ReceivedRequest, type RequestHead } from "./http_request.ts";
 import type { Orders } from "./orders.ts";
-import { emulatorAnswer, refuseForeignHost, stateAnswer, streamEvents } from "./page.ts";
+import { emulatorAnswer, PAGE_FILES_PATH, pageFileAnswer } from "./page.ts";
+import { stateAnswer, streamEvents } from "./page_events.ts";
 import type { PanelState } from "./panel_state.ts";
 import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts";
 import { parseWireObject, stringIn } from "./wire_json.ts";
@@ -46,7 +47,18 @@ export async function answerPage(
     const file = path === "/demo/xterm.js" ? "xterm.js" : "xterm.css";
     return writeAnswer(response, await emulatorAnswer(file));
   }
-  writeAnswer(response, textAnswer(404, "No such thing"));
+  const file = path.startsWith(PAGE_FILES_PATH)
+    ? pageFileAnswer(path.slice(PAGE_FILES_PATH.length))
+    : undefined;
+  writeAnswer(response, file ?? textAnswer(404, "No such thing"));
+}
+
+/** Refuses requests by a foreign host name, such as one that was made to resolve to loopback. */
+function refuseForeignHost(host: string | undefined): Answer | undefined {
+  const name = host?.replace(/:\d+$/, "");
+  return name === "127.0.0.1" || name === "localhost" || name === "[::1]"
+    ? undefined
+    : textAnswer(403, "This page is available on this machine only.");
 }
 
 /** Refuses requests that don't come from the page itself. */

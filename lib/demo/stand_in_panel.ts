@@ -14,7 +14,7 @@ import { MessageSink } from "./message_sink.ts";
 import { PanelNode } from "./node.ts";
 import { Orders } from "./orders.ts";
 import { pageAnswer } from "./page.ts";
-import { answerFileRequest, PAGE_FILES_PATH } from "./page_files.ts";
+import { answerFileRequest, FILE_REQUESTS_PATH } from "./page_file_manager.ts";
 import { answerPage, answerPageTerminal, PAGE_TERMINAL_PATH } from "./page_routes.ts";
 import { PanelState } from "./panel_state.ts";
 import type { WireTask } from "./contracts.ts";
@@ -148,7 +148,7 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
     },
     sockets,
     transfers,
-    page: await pageAnswer({
+    page: pageAnswer({
       remoteControl: key !== undefined,
       language: options.language ?? "en",
       panel: generationName,
@@ -169,7 +169,7 @@ export async function startStandInPanel(options: StandInPanelOptions = {}): Prom
     },
   });
   const listener = await Listener.open((request, response) => {
-    if (!readHead(request).path.startsWith(PAGE_FILES_PATH)) {
+    if (!readHead(request).path.startsWith(FILE_REQUESTS_PATH)) {
       return handler.handle(request, response);
     }
     return answerFileRequest(request, { response, files: orders.files, key });

@@ -12,7 +12,7 @@ import { refuseForeignPage, refuseWithoutKey } from "./page_routes.ts";
 import { writeWireJson } from "./wire_json.ts";
 
 /** The path of the page's file requests, without the operation. */
-export const PAGE_FILES_PATH = "/demo/files/";
+export const FILE_REQUESTS_PATH = "/demo/files/";
 
 const MAX_UPLOAD_BYTES = 128 * 1024 * 1024;
 /** Size of a part; a download holds one in memory. */
@@ -37,7 +37,7 @@ export async function answerFileRequest(
     return writeAnswer(response, refusal);
   }
   try {
-    switch (head.path.slice(PAGE_FILES_PATH.length)) {
+    switch (head.path.slice(FILE_REQUESTS_PATH.length)) {
       case "list": {
         const list = await files.request("list", { path });
         return writeAnswer(response, { ...jsonAnswer(200, null), body: writeWireJson(list) });

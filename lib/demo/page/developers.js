@@ -1,0 +1,68 @@
+// The section for developers: the fault of the panel, and how many messages kept the contract.
+
+import { byId, make, setText } from "./dom.js";
+import { model } from "./model.js";
+import { postJson } from "./remote_control.js";
+import { number, t } from "./text.js";
+
+export function buildDevelopers() {
+  byId("fault-choice").addEventListener("change", (event) => {
+    postJson("/demo/fault", { fault: event.target.value })
+      .catch((error) => setText(byId("fault-word"), error.message));
+  });
+}
+
+export function showContract() {
+  const { counts } = model;
+  if (counts === undefined) return;
+  const some = (count, one) => `${number(count)} ${one}${count === 1 ? "" : "s"}`;
+  setText(
+    byId("counts"),
+    t(
+      `Accepted: ${some(counts.reports, "report")}, ${some(counts.basicInfos, "basic info")}, ${
+        some(counts.pingResults, "ping result")
+      }. Refused: ${some(counts.refused, "message")}. ${
+        some(counts.violations, "violation")
+      } of the contract.`,
+      `已接收：${number(counts.reports)} 次上报、${number(counts.basicInfos)} 次基本信息、${
+        number(counts.pingResults)
+      } 个探测结果。拒绝 ${number(counts.refused)} 条消息。违反协议 ${
+        number(counts.violations)
+      } 次。`,
+    ),
+  );
+  if (counts.violations > 0) byId("developers").open = true;
+  byId("violations").replaceChildren(
+    ...model.violations.toReversed().map(({ atMs, text }) =>
+      make("li", {
+        className: "bad",
+        textContent: `${new Date(atMs).toLocaleTimeString("en-GB")} ${text.slice(0, 300)}`,
+      })
+    ),
+  );
+}
+
+export function showFault() {
+  byId("fault").hidden = model.fault === "";
+  setText(
+    byId("fault"),
+    t(`The panel misbehaves on purpose: ${model.fault}`, `面板正在模拟故障：${model.fault}`),
+  );
+  const choice = byId("fault-choice");
+  if (choice.options.length === 1) {
+    // No request of the page would get through "refuse", not even the one that ends it.
+    choice.append(
+      ...model.faults.map(([name]) =>
+        make("option", { value: name, text: name, disabled: name === "refuse" })
+      ),
+    );
+  }
+  choice.value = model.fault;
+  const [, english, chinese] = model.faults.find(([name]) => name === model.fault) ?? [];
+  setText(
+    byId("fault-word"),
+    english === undefined
+      ? t("The panel behaves well.", "面板工作正常。")
+      : t(`The panel ${english}.`, `面板${chinese}。`),
+  );
+}

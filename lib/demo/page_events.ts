@@ -1,0 +1,109 @@
+/**
+ * The events that the page shows: the whole state when it connects, then each change, as Server-Sent
+ * Events. Nothing is sent while nothing changes.
+ *
+ * @module
+ */
+
+import type { ServerResponse } from "node:http";
+import type { StoredTaskResult } from "./contracts.ts";
+import { faultNames, faults } from "./fault.ts";
+import { type Answer, jsonAnswer } from "./http_answer.ts";
+import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";
+import type { StoredReport } from "./report_contract.ts";
+
+/** Maximum size of events that wait for a page that does not read. */
+const MAX_PENDING_BYTES = 4 * 1024 * 1024;
+const MAX_RESULT_CHARACTERS = 64 * 1024;
+const VIOLATIONS_SHOWN = 20;
+
+/** Everything that the page shows, in JSON. */
+export function stateAnswer(state: PanelState): Answer {
+  const answer = jsonAnswer(200, wholeState(state));
+  return { ...answer, headers: { ...answer.headers, "cache-control": "no-store" } };
+}
+
+/** Sends the whole state, then each change, until the page or the panel closes. */
+export function streamEvents(
+  response: ServerResponse,
+  options: { state: PanelState; signal: AbortSignal },
+): void {
+  const { state } = options;
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  const send = (event: unknown) => {
+    response.write(`data: ${JSON.stringify(event)}\n\n`);
+    if (response.writableLength > MAX_PENDING_BYTES) response.destroy();
+  };
+  send(wholeState(state));
+  state.subscribe((update) => {
+    const change = changeOf(update, state);
+    if (change !== undefined) send({ ...change, counts: state.counts });
+  }, { signal: AbortSignal.any([gone.signal, options.signal]) });
+}
+
+function wholeState(state: PanelState): unknown {
+  const latest = state.reports.at(-1);
+  return {
+    nowMs: Date.now(),
+    presenceMs: state.presenceMs,
+    log: state.logLines,
+    history: state.reports.map(point),
+    pingHistory: state.pingResults.map((result) => [
+      result.atMs,
+      result.value.taskId,
+      result.value.valueMs,
+    ]),
+    ...(latest === undefined ? {} : { report: reportOf(latest) }),
+    basicInfo: state.columns,
+    tasks: state.tasks,
+    fault: state.fault?.name ?? "",
+    faults: faultNames().map((name) => [name, faults[name].en, faults[name].zh]),
+    violations: state.violations.slice(-VIOLATIONS_SHOWN),
+    counts: state.counts,
+    // A command may have ended before the page was connected.
+    commandResult: commandResultOf(state.commandResults.at(-1)),
+  };
+}
+
+function commandResultOf(message: ReceivedMessage<StoredTaskResult> | undefined): unknown {
+  if (message === undefined) return undefined;
+  const { taskId, result, exitCode } = message.value;
+  return { taskId, exitCode, result: result.slice(0, MAX_RESULT_CHARACTERS) };
+}
+
+function changeOf(update: StateChange, state: PanelState): Record<string, unknown> | undefined {
+  if ("report" in update) {
+    return { report: reportOf(update.report), history: [point(update.report)] };
+  }
+  if ("pingResult" in update) {
+    const { atMs, value } = update.pingResult;
+    return { pingHistory: [[atMs, value.taskId, value.valueMs]] };
+  }
+  if ("basicInfo" in update) return { basicInfo: state.columns };
+  if ("commandResult" in update) {
+    return { commandResult: commandResultOf(update.commandResult) };
+  }
+  if ("logLine" in update) return { log: [update.logLine] };
+  if ("violation" in update) return { violations: [update.violation] };
+  if ("tasks" in update) return { tasks: update.tasks };
+  if ("fault" in update) return { fault: update.fault?.name ?? "" };
+  return undefined;
+}
+
+function reportOf(arrival: ReceivedMessage<StoredReport>): unknown {
+  return { ...arrival.value, atMs: arrival.atMs, by: arrival.by };
+}
+
+/** The values of a report that the charts show: time, CPU, memory used and total, up, down. */
+function point({ atMs, value }: ReceivedMessage<StoredReport>): number[] {
+  return [
+    atMs,
+    value.cpu.usage,
+    value.ram.used,
+    value.ram.total,
+    value.network.up,
+    value.network.down,
+  ];
+}
