@@ -65,19 +65,14 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   // An agent without --metrics needs nothing of it in memory.
   using metrics = config.metrics &&
     new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics);
-  const sampler = new Sampler(traffic?.collectors ?? machine.machine.collectors, {
-    monotonicMs: () => machine.host.monotonicMs(),
-  });
+  const sampler = new Sampler(traffic?.collectors ?? machine.machine.collectors);
   // Opens the files that later snapshots read.
   const sample = () => {
     const snapshot = sampler.sample();
     metrics?.setSnapshot(snapshot);
     return snapshot;
   };
-  const takeSnapshot = shareSnapshots(sample, {
-    monotonicMs: () => machine.host.monotonicMs(),
-    maxAgeMs: sharedAgeMs(config),
-  });
+  const takeSnapshot = shareSnapshots(sample, sharedAgeMs(config));
   const services = new BackgroundServices(machine, config, options);
   const releaseMemory = openMemoryRelease();
   const ended = new AbortController();
@@ -117,7 +112,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       services,
       metrics,
       takeSnapshot,
-      phaseMs: hasSeveral ? machine.host.monotonicMs() : undefined,
+      phaseMs: hasSeveral ? performance.now() : undefined,
       signal: options.signal,
     };
     const reporting = hasSeveral ? reportToAll(node, config, shared) : report(node, config, shared);

@@ -1,5 +1,5 @@
 /**
- * The interface to the machine: files, file systems, interfaces, clocks.
+ * The interface to the machine: files, file systems, interfaces.
  *
  * Code takes a `Pick` of it, so that a test provides only the methods in use.
  *
@@ -68,6 +68,4 @@ export interface Host {
   /** The same without blocking, for file systems that may hang. */
   statfsAsync(path: string): Promise<FileSystemUse>;
   interfaceAddresses(): InterfaceAddress[];
-  /** Milliseconds of a monotonic clock. */
-  monotonicMs(): number;
 }

@@ -33,8 +33,6 @@ export interface DarwinHost {
   /** The same without blocking, for file systems that may hang. */
   statfsAsync(path: string): Promise<FileSystemUse>;
   interfaceAddresses(): InterfaceAddress[];
-  /** Milliseconds of a monotonic clock. */
-  monotonicMs(): number;
 }
 
 /** Opens this Mac. Modules of `node:` are loaded here, since other systems need none of them. */
@@ -52,7 +50,6 @@ export async function openDarwinHost(): Promise<DarwinHost> {
       ),
     interfaceAddresses: () =>
       Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address })),
-    monotonicMs: () => performance.now(),
   };
 }
 

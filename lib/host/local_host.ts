@@ -144,10 +144,6 @@ export class LocalHost implements Host {
   interfaceAddresses(): InterfaceAddress[] {
     return Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address }));
   }
-
-  monotonicMs(): number {
-    return performance.now();
-  }
 }
 
 function optional<T>(ask: () => T): T | undefined {

@@ -46,22 +46,17 @@ export function sourceCollector<T>(source: Source, parse: (text: string) => T): 
 export class PacedCollector<T> implements Collector<T> {
   readonly #collector: Collector<T>;
   readonly #everyMs: number;
-  readonly #monotonicMs: () => number;
   #value: T | undefined;
   #collectedAtMs = -Infinity;
 
-  constructor(
-    collector: Collector<T>,
-    { everyMs, monotonicMs }: { everyMs: number; monotonicMs: () => number },
-  ) {
+  constructor(collector: Collector<T>, everyMs: number) {
     this.#collector = collector;
     this.#everyMs = everyMs;
-    this.#monotonicMs = monotonicMs;
   }
 
   /** @throws {Error} Whatever the wrapped collector throws; it is asked again the next time. */
   collect(): T | undefined {
-    const nowMs = this.#monotonicMs();
+    const nowMs = performance.now();
     const isFresh = nowMs - this.#collectedAtMs < this.#everyMs;
     if (isFresh && this.#value !== undefined) return this.#value;
     this.#value = undefined;
@@ -82,28 +77,23 @@ const MAX_AGE_MS = 60_000;
 /** Wraps a collector and remembers its last value for a minute. */
 export class LastKnown<T> implements Collector<T> {
   readonly #collector: Collector<T>;
-  readonly #monotonicMs: () => number;
   #value: T | undefined;
   #collectedAtMs = -Infinity;
 
-  constructor(
-    collector: Collector<T>,
-    options: { monotonicMs: () => number },
-  ) {
+  constructor(collector: Collector<T>) {
     this.#collector = collector;
-    this.#monotonicMs = options.monotonicMs;
   }
 
   /** @throws {Error} Whatever the wrapped collector throws. */
   collect(): T | undefined {
     this.#value = this.#collector.collect();
-    this.#collectedAtMs = this.#monotonicMs();
+    this.#collectedAtMs = performance.now();
     return this.#value;
   }
 
   /** The last collected value; `undefined` when it is more than a minute old. */
   lastKnown(): T | undefined {
-    if (this.#monotonicMs() - this.#collectedAtMs > MAX_AGE_MS) this.#value = undefined;
+    if (performance.now() - this.#collectedAtMs > MAX_AGE_MS) this.#value = undefined;
     return this.#value;
   }
 

@@ -77,7 +77,7 @@ interface WatchedMount {
  * in the background and count with their last answer; before the first answer they are left out.
  */
 export class DiskCollector {
-  readonly #host: Pick<Host, "statfs" | "monotonicMs">;
+  readonly #host: Pick<Host, "statfs">;
   readonly #mountinfo: Source;
   readonly #options: { includeMountPoints: readonly string[]; visible?: Source };
   readonly #statfs: NonblockingStatfs;
@@ -94,7 +94,7 @@ export class DiskCollector {
    * agent's own mountinfo.
    */
   constructor(
-    host: Pick<Host, "statfs" | "statfsAsync" | "monotonicMs">,
+    host: Pick<Host, "statfs" | "statfsAsync">,
     mountinfo: Source,
     options: { includeMountPoints: readonly string[]; visible?: Source },
   ) {
@@ -111,7 +111,7 @@ export class DiskCollector {
    * @throws {SyntaxError} When every line of mountinfo is malformed.
    */
   collect(): Usage | undefined {
-    const nowMs = this.#host.monotonicMs();
+    const nowMs = performance.now();
     const isFresh = this.#decidedAtMs !== undefined &&
       nowMs - this.#decidedAtMs < this.#refreshMs();
     const answers = (isFresh ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);

@@ -96,7 +96,7 @@ export class DarwinDiskCollector {
   #decidedAtMs: number | undefined;
 
   constructor(
-    host: Pick<DarwinHost, "statfs" | "statfsAsync" | "monotonicMs">,
+    host: Pick<DarwinHost, "statfs" | "statfsAsync">,
     mounts: PolledCommand,
     options: { includeMountPoints: readonly string[] },
   ) {

@@ -103,7 +103,6 @@ export function openLinuxMachine(
         (name) => lookup.interfaceTraits(name),
         {
           globs,
-          monotonicMs: () => host.monotonicMs(),
           // In another machine's `/proc` the network is not that of this `/sys`.
           openStatistics: isOwn ? (name) => openStatistics(host, name) : undefined,
         },
@@ -112,9 +111,7 @@ export function openLinuxMachine(
         required(`${network}/sockstat`),
         host.open(`${network}/sockstat6`),
       ),
-      uptime: new UptimeCollector(required(`${proc}/uptime`), {
-        monotonicMs: () => host.monotonicMs(),
-      }),
+      uptime: new UptimeCollector(required(`${proc}/uptime`)),
       processes: new ProcessCollector(host, () => lookup.processCount()),
       gpus: gpu?.collectors.map((collector) => ({ subject: collector.subject, collector })),
     },
@@ -137,7 +134,7 @@ function openStatistics(host: Pick<Host, "roots" | "open">, name: string): Inter
 
 /** An opened machine and its owners. */
 export interface OpenedMachine {
-  readonly host: Pick<Host, "roots" | "interfaceAddresses" | "monotonicMs">;
+  readonly host: Pick<Host, "roots" | "interfaceAddresses">;
   readonly lookup: Pick<KernelLookup, "useShell">;
   readonly machine: Machine;
   /** Stops the programs that were started to measure. */

@@ -35,9 +35,8 @@ export async function openDarwinMachine(
   shell: Pick<DarwinShell, "ask">,
   options: MachineOptions,
 ): Promise<Machine> {
-  const monotonicMs = () => host.monotonicMs();
-  const late = (question: DarwinQuery, intervalMs = 0) =>
-    new PolledCommand(() => shell.ask(question), { monotonicMs, intervalMs });
+  const late = (question: DarwinQuery, intervalMs?: number) =>
+    new PolledCommand(() => shell.ask(question), intervalMs);
   const sockets = late("sockets");
   const interfaces = late("interfaces");
   const memory = late("memory");

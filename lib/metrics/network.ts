@@ -64,7 +64,7 @@ export class NetworkCollector {
   readonly #source: Source;
   readonly #traits: LookupTraits;
   readonly #globs: InterfaceGlobs;
-  readonly #monotonicMs: () => number;
+  readonly #readAtMs: () => number;
   readonly #parse: typeof parseNetDev;
   #openStatistics: ((name: string) => InterfaceStatistics) | undefined;
   readonly #interfaces = new Map<string, TrackedInterface>();
@@ -81,14 +81,15 @@ export class NetworkCollector {
 
   /**
    * `source` is the `net/dev` of the measured network, or another text with its parser in
-   * `options.parse`. `openStatistics` opens the counters of one interface of the same network.
+   * `options.parse` and the time of it in `options.readAtMs`; by default it is that of reading.
+   * `openStatistics` opens the counters of one interface of the same network.
    */
   constructor(
     source: Source,
     traits: LookupTraits,
     options: {
       globs: InterfaceGlobs;
-      monotonicMs: () => number;
+      readAtMs?: () => number;
       parse?: typeof parseNetDev;
       openStatistics?: ((name: string) => InterfaceStatistics) | undefined;
     },
@@ -96,7 +97,7 @@ export class NetworkCollector {
     this.#source = source;
     this.#traits = traits;
     this.#globs = options.globs;
-    this.#monotonicMs = options.monotonicMs;
+    this.#readAtMs = options.readAtMs ?? (() => performance.now());
     this.#parse = options.parse ?? parseNetDev;
     this.#openStatistics = options.openStatistics;
   }
@@ -123,10 +124,10 @@ export class NetworkCollector {
 
   /** Updates the total from the counted interfaces alone; `undefined` when that does not suffice. */
   #sampleCounted(): number | undefined {
-    const isFresh = this.#monotonicMs() < (this.#sufficesUntilMs ?? 0);
+    const isFresh = performance.now() < (this.#sufficesUntilMs ?? 0);
     const counters = isFresh && this.#counted && readStatistics(this.#counted);
     if (!counters) return undefined;
-    const atMs = this.#monotonicMs();
+    const atMs = this.#readAtMs();
     for (const now of counters) this.total.add(now, this.#interfaces.get(now.name)?.traits?.index);
     return atMs;
   }
@@ -135,7 +136,7 @@ export class NetworkCollector {
     const before = this.#counted && readStatistics(this.#counted);
     const text = this.#source.read();
     if (text === undefined) return undefined;
-    const atMs = this.#monotonicMs();
+    const atMs = this.#readAtMs();
     this.#round++;
     this.#seen = 0;
     const counters = this.#parse(text, (name) => this.#isWanted(name));

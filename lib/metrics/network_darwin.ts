@@ -40,7 +40,7 @@ export class DarwinNetworkCollector {
     this.#netstat = netstat;
     this.#network = new NetworkCollector(netstat, darwinInterfaceTraits, {
       globs,
-      monotonicMs: () => netstat.atMs,
+      readAtMs: () => netstat.atMs,
       parse: parseNetstatIb,
     });
   }

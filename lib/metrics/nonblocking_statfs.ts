@@ -11,14 +11,14 @@ const TIMEOUT_MS = 3_000;
  * is logged once, and once more when the file system responds in time again.
  */
 export class NonblockingStatfs {
-  readonly #host: Pick<Host, "statfsAsync" | "monotonicMs">;
+  readonly #host: Pick<Host, "statfsAsync">;
   readonly #log = getLogger("agent");
   /** Start of each call in flight, in milliseconds. */
   readonly #inFlight = new Map<string, number>();
   readonly #last = new Map<string, FileSystemUse>();
   readonly #timedOut = new Set<string>();
 
-  constructor(host: Pick<Host, "statfsAsync" | "monotonicMs">) {
+  constructor(host: Pick<Host, "statfsAsync">) {
     this.#host = host;
   }
 
@@ -27,7 +27,7 @@ export class NonblockingStatfs {
     const askedAtMs = this.#inFlight.get(path);
     if (askedAtMs !== undefined) this.#logTimeout(path, askedAtMs);
     else {
-      const sinceMs = this.#host.monotonicMs();
+      const sinceMs = performance.now();
       this.#inFlight.set(path, sinceMs);
       this.#host.statfsAsync(path)
         .then((use) => this.#store(path, { use, sinceMs }), () => this.#last.delete(path))
@@ -47,7 +47,7 @@ export class NonblockingStatfs {
   }
 
   #logTimeout(path: string, sinceMs: number): void {
-    if (this.#timedOut.has(path) || this.#host.monotonicMs() - sinceMs < TIMEOUT_MS) return;
+    if (this.#timedOut.has(path) || performance.now() - sinceMs < TIMEOUT_MS) return;
     this.#timedOut.add(path);
     const known = this.#last.has(path);
     this.#log.warning("statfs on {path} timed out: {consequence}", {
@@ -59,7 +59,7 @@ export class NonblockingStatfs {
   #store(path: string, { use, sinceMs }: { use: FileSystemUse; sinceMs: number }): void {
     this.#last.set(path, use);
     // A mount that is always slow would be logged with every result.
-    if (this.#host.monotonicMs() - sinceMs >= TIMEOUT_MS) return;
+    if (performance.now() - sinceMs >= TIMEOUT_MS) return;
     if (this.#timedOut.delete(path)) this.#log.info("statfs on {path} works again", { path });
   }
 }

@@ -33,7 +33,6 @@ export class NvidiaGpuCollector implements GpuCollector {
   readonly subject = "NVIDIA graphics cards";
   readonly #slots: readonly Slot[];
   readonly #hasDriver: boolean;
-  readonly #monotonicMs: () => number;
   #run: RunNvidiaSmi | undefined;
   #inFlight: Promise<void> | undefined;
   #startedAtMs = 0;
@@ -44,7 +43,7 @@ export class NvidiaGpuCollector implements GpuCollector {
   #isDisabled = false;
 
   constructor(
-    host: Pick<Host, "roots" | "readText" | "list" | "open" | "monotonicMs">,
+    host: Pick<Host, "roots" | "readText" | "list" | "open">,
     cards: readonly DrmGpu[],
   ) {
     const ofDriver = listNvidiaDriverGpus(host);
@@ -56,13 +55,12 @@ export class NvidiaGpuCollector implements GpuCollector {
       power: new GpuPowerState(host, folder),
       name,
     }));
-    this.#monotonicMs = () => host.monotonicMs();
   }
 
   /** Enables the collector, which has no data before. */
   useNvidiaSmi(run: RunNvidiaSmi): void {
     this.#run = run;
-    this.#sample(run, this.#monotonicMs());
+    this.#sample(run, performance.now());
   }
 
   /** Resolves when no run is in flight. */
@@ -72,7 +70,7 @@ export class NvidiaGpuCollector implements GpuCollector {
 
   collect(): readonly Gpu[] | undefined {
     if (this.#run === undefined) return undefined;
-    const nowMs = this.#monotonicMs();
+    const nowMs = performance.now();
     if (nowMs - this.#sampledAtMs >= GPU_POLL_MS) this.#sample(this.#run, nowMs);
     if (this.#inFlight !== undefined && nowMs - this.#startedAtMs > TIMEOUT_MS) {
       throw new Error("Cannot run nvidia-smi: it hangs and can't be killed");

@@ -3,14 +3,6 @@ import type { Source } from "../host/host.ts";
 /** Shortest interval between two runs. */
 const MIN_INTERVAL_MS = 800;
 
-/** Clock and interval of a polled command. */
-export interface PolledCommandOptions {
-  /** Monotonic clock, in milliseconds. */
-  monotonicMs(): number;
-  /** Interval between runs, in milliseconds; by default at every reading. */
-  intervalMs?: number;
-}
-
 /**
  * Output of a command, readable like a file without waiting.
  *
@@ -19,18 +11,19 @@ export interface PolledCommandOptions {
  */
 export class PolledCommand implements Source {
   readonly #run: () => Promise<string>;
-  readonly #options: PolledCommandOptions;
+  readonly #intervalMs: number;
   #output: { text: string; updatedAtMs: number } | undefined;
   #error: unknown;
   #inFlight: Promise<void> | undefined;
-  #startedAtMs: number | undefined;
+  #startedAtMs = -Infinity;
 
-  constructor(run: () => Promise<string>, options: PolledCommandOptions) {
+  /** `intervalMs` is the shortest one between two runs; without it the command runs at every reading. */
+  constructor(run: () => Promise<string>, intervalMs = 0) {
     this.#run = run;
-    this.#options = options;
+    this.#intervalMs = Math.max(intervalMs, MIN_INTERVAL_MS);
   }
 
-  /** Time of the last output, in milliseconds of the given clock; 0 before the first. */
+  /** Time of the last output, by the monotonic clock; 0 before the first. */
   get atMs(): number {
     return this.#output?.updatedAtMs ?? 0;
   }
@@ -41,9 +34,7 @@ export class PolledCommand implements Source {
    * @throws {Error} When the last run failed.
    */
   read(): string | undefined {
-    const nowMs = this.#options.monotonicMs();
-    const since = nowMs - (this.#startedAtMs ?? -Infinity);
-    if (since >= Math.max(this.#options.intervalMs ?? 0, MIN_INTERVAL_MS)) this.refresh();
+    if (performance.now() - this.#startedAtMs >= this.#intervalMs) this.refresh();
     if (this.#error !== undefined) throw this.#error;
     return this.#output?.text;
   }
@@ -60,11 +51,10 @@ export class PolledCommand implements Source {
   }
 
   async #runOnce(): Promise<void> {
-    const { monotonicMs } = this.#options;
-    this.#startedAtMs = monotonicMs();
+    this.#startedAtMs = performance.now();
     try {
       const text = await this.#run();
-      this.#output = { text, updatedAtMs: monotonicMs() };
+      this.#output = { text, updatedAtMs: performance.now() };
       this.#error = undefined;
     } catch (error) {
       this.#error = error;

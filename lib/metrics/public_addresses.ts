@@ -3,6 +3,7 @@ import { NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { streamRequest } from "../net/http_stream.ts";
 import type { ProxyOptions } from "../net/proxy.ts";
+import { withTimeout } from "../net/timeout.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
 import { USER_AGENT } from "../version.ts";
@@ -160,10 +161,6 @@ export interface PublicAddressOptions {
   /** Whether an interface's traffic is counted; addresses of counted interfaces are preferred. */
   isCounted?(name: string): boolean;
   getText: GetText;
-  /** Wall clock, in milliseconds. */
-  now?(): number;
-  /** Time limit for all services together. */
-  timeoutMs?: number;
 }
 
 interface Answer {
@@ -171,13 +168,14 @@ interface Answer {
   address?: string;
   /** Description of the origin. */
   source: string;
-  askedAt: number;
+  askedAtMs: number;
 }
 
 type Family = keyof Addresses;
 
 const NUMBERS = { ipv4: 4, ipv6: 6 } as const;
 const NAMES = { ipv4: "IPv4", ipv6: "IPv6" } as const;
+/** Time limit for all services together. */
 const TIMEOUT_MS = 5_000;
 const DAY_MS = 24 * 60 * 60_000;
 const RETRY_MS = 5 * 60_000;
@@ -228,18 +226,18 @@ export class PublicAddresses {
     own: readonly InterfaceAddress[],
     options: { signal: AbortSignal },
   ): Promise<string | undefined> {
-    const now = this.#now();
+    const nowMs = Date.now();
     const known = this.#answers.get(family);
-    if (known && isFresh(known, now)) return known.address;
+    if (known && isFresh(known, nowMs)) return known.address;
     const answer = this.#answerLocally(family, own) ?? await this.#query(family, options);
-    if (!options.signal.aborted) this.#answers.set(family, { ...answer, askedAt: now });
+    if (!options.signal.aborted) this.#answers.set(family, { ...answer, askedAtMs: nowMs });
     return answer.address;
   }
 
   #answerLocally(
     family: Family,
     own: readonly InterfaceAddress[],
-  ): Omit<Answer, "askedAt"> | undefined {
+  ): Omit<Answer, "askedAtMs"> | undefined {
     const { custom, fromInterfaces, services } = this.#options;
     const address = custom?.[family];
     if (address) return { address, source: `from --custom-${family}` };
@@ -261,12 +259,14 @@ export class PublicAddresses {
   async #query(
     family: Family,
     { signal }: { signal: AbortSignal },
-  ): Promise<Omit<Answer, "askedAt">> {
-    const { services, getText, timeoutMs = TIMEOUT_MS } = this.#options;
+  ): Promise<Omit<Answer, "askedAtMs">> {
+    const { services, getText } = this.#options;
     const known = services === "default" ? ADDRESS_SERVICES[family] : services;
     const urls = known === "off" ? [] : known;
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const answer = await queryServices(urls, NUMBERS[family], { getText, signal: limited });
+    const answer = await withTimeout(
+      (signal) => queryServices(urls, NUMBERS[family], { getText, signal }),
+      { timeoutMs: TIMEOUT_MS, signal },
+    );
     return answer
       ? { address: answer.address, source: `from ${answer.host}` }
       : { source: "absent: no service answered" };
@@ -280,14 +280,10 @@ export class PublicAddresses {
       return [];
     }
   }
-
-  #now(): number {
-    return this.#options.now?.() ?? Date.now();
-  }
 }
 
-function isFresh({ address, askedAt }: Answer, now: number): boolean {
-  const age = now - askedAt;
+function isFresh({ address, askedAtMs }: Answer, nowMs: number): boolean {
+  const ageMs = nowMs - askedAtMs;
   // A clock that was set back must not keep an answer forever.
-  return age >= 0 && age < (address === undefined ? RETRY_MS : DAY_MS);
+  return ageMs >= 0 && ageMs < (address === undefined ? RETRY_MS : DAY_MS);
 }

@@ -88,20 +88,15 @@ const DISK_MS = 4_500;
 export class Sampler {
   readonly #collectors: Collectors;
   readonly #log = getLogger("agent");
-  readonly #monotonicMs: () => number;
-  /** When the last sample was begun. */
-  #sampledAtMs = 0;
   #failing = new Map<string, string>();
 
-  constructor(collectors: Collectors, { monotonicMs }: { monotonicMs: () => number }) {
-    this.#monotonicMs = monotonicMs;
-    const options = { monotonicMs: () => this.#sampledAtMs };
-    const lasting = <T>(collector: Collector<T>): LastKnown<T> => new LastKnown(collector, options);
+  constructor(collectors: Collectors) {
+    const lasting = <T>(collector: Collector<T>): LastKnown<T> => new LastKnown(collector);
     this.#collectors = {
       cpu: lasting(collectors.cpu),
       memory: lasting(collectors.memory),
-      disk: lasting(new PacedCollector(collectors.disk, { everyMs: DISK_MS, ...options })),
-      load: lasting(new PacedCollector(collectors.load, { everyMs: LOAD_MS, ...options })),
+      disk: lasting(new PacedCollector(collectors.disk, DISK_MS)),
+      load: lasting(new PacedCollector(collectors.load, LOAD_MS)),
       traffic: lasting(collectors.traffic),
       connections: lasting(collectors.connections),
       uptime: lasting(collectors.uptime),
@@ -114,7 +109,6 @@ export class Sampler {
 
   /** Measures everything once. */
   sample(): Snapshot {
-    this.#sampledAtMs = this.#monotonicMs();
     const failing = new Map<string, string>();
     const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {
       failing.set(subject, describeError(error));
@@ -145,17 +139,17 @@ const FIRST_SNAPSHOT_MAX_AGE_MS = 1_000;
  */
 export function shareSnapshots(
   sample: () => Snapshot,
-  { monotonicMs, maxAgeMs }: { monotonicMs: () => number; maxAgeMs: number },
+  maxAgeMs: number,
 ): () => Snapshot {
   let latest = sample();
-  let takenAtMs = monotonicMs();
+  let takenAtMs = performance.now();
   let isFirst = true;
   return () => {
     const limitMs = isFirst ? Math.max(FIRST_SNAPSHOT_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
     isFirst = false;
-    if (monotonicMs() - takenAtMs < limitMs) return latest;
+    if (performance.now() - takenAtMs < limitMs) return latest;
     latest = sample();
-    takenAtMs = monotonicMs();
+    takenAtMs = performance.now();
     return latest;
   };
 }

@@ -9,7 +9,7 @@ import {
 } from "./gpu_devices.ts";
 
 /** Parts of the host that a card needs. */
-export type SysfsGpuHost = Pick<Host, "open" | "exists" | "list" | "monotonicMs">;
+export type SysfsGpuHost = Pick<Host, "open" | "exists" | "list">;
 
 interface Files {
   use?: Source;
@@ -31,7 +31,6 @@ export class SysfsGpuCollector implements GpuCollector {
   readonly #power: GpuPowerState;
   readonly #files: Files = {};
   readonly #names: string[] = [];
-  readonly #monotonicMs: () => number;
   #sampledAtMs = -Infinity;
   #last: Gpu | undefined;
   #error: unknown;
@@ -40,7 +39,6 @@ export class SysfsGpuCollector implements GpuCollector {
   constructor(host: SysfsGpuHost, card: DrmGpu) {
     this.subject = `graphics card ${card.name}`;
     this.#card = card;
-    this.#monotonicMs = () => host.monotonicMs();
     this.#power = new GpuPowerState(host, card.folder);
     const thermometer = findTemperatureFile(host, card.folder);
     this.#open(host, "use", "gpu_busy_percent");
@@ -55,7 +53,7 @@ export class SysfsGpuCollector implements GpuCollector {
   }
 
   collect(): readonly Gpu[] | undefined {
-    const nowMs = this.#monotonicMs();
+    const nowMs = performance.now();
     if (nowMs - this.#sampledAtMs >= GPU_POLL_MS) this.#sample(nowMs);
     if (this.#error !== undefined) throw this.#error;
     return this.#last === undefined ? undefined : [this.#last];

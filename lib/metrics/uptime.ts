@@ -7,26 +7,16 @@ const REFRESH_MS = 60_000;
 /** A larger difference between both clocks: one was set, or stood still while the machine slept. */
 const TOLERANCE_MS = 500;
 
-/** Clocks in milliseconds; for tests. */
-export interface UptimeClocks {
-  readonly monotonicMs: () => number;
-  readonly wallMs?: () => number;
-}
-
 /**
  * Measures the uptime from `/proc/uptime`, which is read once a minute. In between it grows as the
  * monotonic clock does, which costs nothing; after a sleep of the machine it is read at once.
  */
 export class UptimeCollector implements Collector<number> {
   readonly #source: Source;
-  readonly #monotonicMs: () => number;
-  readonly #wallMs: () => number;
   #read: { seconds: number; atMs: number; wallMs: number } | undefined;
 
-  constructor(source: Source, { monotonicMs, wallMs = Date.now }: UptimeClocks) {
+  constructor(source: Source) {
     this.#source = source;
-    this.#monotonicMs = monotonicMs;
-    this.#wallMs = wallMs;
   }
 
   /**
@@ -35,8 +25,8 @@ export class UptimeCollector implements Collector<number> {
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): number | undefined {
-    const atMs = this.#monotonicMs();
-    const wallMs = this.#wallMs();
+    const atMs = performance.now();
+    const wallMs = Date.now();
     const last = this.#read;
     if (last !== undefined) {
       const passedMs = atMs - last.atMs;

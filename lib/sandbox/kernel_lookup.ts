@@ -13,7 +13,7 @@ const LONGEST_COUNT_AGE_MS = 60_000;
 
 type LookupHost = Pick<
   Host,
-  "roots" | "exists" | "list" | "readLink" | "readText" | "monotonicMs"
+  "roots" | "exists" | "list" | "readLink" | "readText"
 >;
 
 /**
@@ -70,13 +70,13 @@ export class KernelLookup {
       this.#processCount = undefined;
       return;
     }
-    const startedAtMs = this.#host.monotonicMs();
+    const startedAtMs = performance.now();
     if (startedAtMs < this.#countAtMs) return;
     this.#counting = true;
     this.#shell.countProcesses()
       .then((count) => {
         this.#processCount = count;
-        const nowMs = this.#host.monotonicMs();
+        const nowMs = performance.now();
         const ageMs = Math.max(COUNT_MAX_AGE_MS, (nowMs - startedAtMs) * COUNT_PACE);
         this.#countAtMs = nowMs + Math.min(ageMs, LONGEST_COUNT_AGE_MS);
       }, () => this.#processCount = undefined)

@@ -232,30 +232,20 @@ function add(a: TrafficBytes, b: TrafficBytes): TrafficBytes {
   };
 }
 
-/** Clocks of the monthly count. */
-export interface Clocks {
-  /** Wall clock, which may be wrong. */
-  nowMs(): number;
-  /** Monotonic clock. */
-  monotonicMs(): number;
-}
-
 /** Reads the billing period off the clock, and measures for how long it shows an earlier one. */
 export class PeriodClock {
-  readonly #clocks: Clocks;
   readonly #day: number;
   #period: BillingPeriod | undefined;
   #earlierSinceMs: number | undefined;
 
   /** `day` of the month, 1 to 31, on which a period starts. */
-  constructor(day: number, clocks: Clocks) {
+  constructor(day: number) {
     this.#day = day;
-    this.#clocks = clocks;
   }
 
   /** The current time and its period. */
   read(): { nowMs: number; period: BillingPeriod } {
-    const nowMs = this.#clocks.nowMs();
+    const nowMs = Date.now();
     const known = this.#period;
     // Calendar arithmetic costs more than the rest of the traffic metric.
     if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) {
@@ -272,7 +262,7 @@ export class PeriodClock {
       this.#earlierSinceMs = undefined;
       return 0;
     }
-    const nowMs = this.#clocks.monotonicMs();
+    const nowMs = performance.now();
     this.#earlierSinceMs ??= nowMs;
     return nowMs - this.#earlierSinceMs;
   }

@@ -5,7 +5,6 @@ import type { Traffic, TrafficBytes } from "../types.ts";
 import {
   advancePeriods,
   baselineForTotal,
-  type Clocks,
   continueCount,
   formerName,
   isSameBoot,
@@ -18,7 +17,7 @@ import type { NetStaticSum } from "./net_static.ts";
 import type { TrafficState } from "./traffic_state.ts";
 
 /** Options of {@linkcode MonthlyTraffic}. */
-export interface MonthlyTrafficOptions extends Clocks {
+export interface MonthlyTrafficOptions {
   readonly network: Pick<NetworkCollector, "collect" | "sample" | "total">;
   /** Day of the month of the reset, 1 to 31. */
   readonly day: number;
@@ -46,7 +45,7 @@ export class MonthlyTraffic {
 
   constructor(options: MonthlyTrafficOptions) {
     this.#options = options;
-    this.#clock = new PeriodClock(options.day, options);
+    this.#clock = new PeriodClock(options.day);
   }
 
   /** Increases with every change that should be persisted. */

@@ -20,7 +20,7 @@ import { formatTrafficState, parseTrafficState, type TrafficState } from "./traf
 
 /** The machine whose traffic is counted. */
 export interface TrafficMachine {
-  readonly host: Pick<Host, "roots" | "monotonicMs">;
+  readonly host: Pick<Host, "roots">;
   readonly machine: Pick<Machine, "collectors" | "bootId">;
 }
 
@@ -53,8 +53,6 @@ export function openMonthlyTraffic(
         }
       },
       importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
-      nowMs: () => Date.now(),
-      monotonicMs: () => host.monotonicMs(),
     }),
   };
 }

@@ -9,7 +9,6 @@ Deno.test("openDarwinHost() asks node:os and the runtime, which tell the same he
   assert(host.memory().total > 0);
   assertEquals(host.load().length, 3);
   assert(Math.abs(host.uptime() - Deno.osUptime()) < 10);
-  assert(host.monotonicMs() > 0);
   assert(host.interfaceAddresses().some(({ address }) => address === "127.0.0.1"));
 });
 

@@ -7,11 +7,12 @@ import {
 } from "../../lib/metrics/collector.ts";
 import { parseLoadavg } from "../../lib/parse/loadavg.ts";
 import { parseUptime } from "../../lib/parse/uptime.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
 
-/** A collector on a clock that a test sets; it gives how often it was asked. */
-function paced() {
-  const state = { nowMs: 0, asked: 0, fails: false, isKnown: true };
+/** A collector that gives how often it was asked. */
+function paced(time: FakeTime) {
+  const state = { asked: 0, fails: false, isKnown: true };
   const collector = new PacedCollector({
     collect() {
       state.asked++;
@@ -19,23 +20,25 @@ function paced() {
       return state.isKnown ? state.asked : undefined;
     },
     missingPart: () => state.asked === 2 ? new Error("part") : undefined,
-  }, { everyMs: 1_000, monotonicMs: () => state.nowMs });
+  }, 1_000);
   const at = (nowMs: number) => {
-    state.nowMs = nowMs;
+    time.tick(nowMs - performance.now());
     return collector.collect();
   };
   return { state, collector, at };
 }
 
 Deno.test("PacedCollector.collect() gives the last value until its time has passed", () => {
-  const { at, collector } = paced();
+  using time = new FakeTime();
+  const { at, collector } = paced(time);
   assertEquals([0, 500, 999, 1_000, 1_999, 2_000].map(at), [1, 1, 1, 2, 2, 3]);
   assertEquals(at(2_999), 3);
   assertEquals(collector.missingPart(), undefined);
 });
 
 Deno.test("PacedCollector.missingPart() is that of the last value", () => {
-  const { at, collector } = paced();
+  using time = new FakeTime();
+  const { at, collector } = paced(time);
   at(0);
   at(1_000);
   at(1_500);
@@ -43,7 +46,8 @@ Deno.test("PacedCollector.missingPart() is that of the last value", () => {
 });
 
 Deno.test("PacedCollector.collect() asks each time for what failed or is not known", () => {
-  const { at, state } = paced();
+  using time = new FakeTime();
+  const { at, state } = paced(time);
   at(0);
   state.fails = true;
   assertThrows(() => at(1_000), Error, "no");
@@ -57,25 +61,27 @@ Deno.test("PacedCollector.collect() asks each time for what failed or is not kno
 
 /** A collector of which each call gives what `next` holds at that time. */
 function lastKnownOf() {
-  const state: { ms: number; next: number | undefined | Error } = { ms: 0, next: 1 };
+  const state: { next: number | undefined | Error } = { next: 1 };
   const inner = {
     collect(): number | undefined {
       if (state.next instanceof Error) throw state.next;
       return state.next;
     },
   };
-  return { state, collector: new LastKnown(inner, { monotonicMs: () => state.ms }) };
+  return { state, collector: new LastKnown(inner) };
 }
 
 Deno.test("LastKnown.lastKnown() returns the last value for a minute", () => {
+  using time = new FakeTime();
   const { state, collector } = lastKnownOf();
   collector.collect();
-  Object.assign(state, { ms: 5000, next: 2 });
+  time.tick(5_000);
+  state.next = 2;
   assertEquals(collector.collect(), 2);
   state.next = new Error("malformed");
   assertThrows(() => collector.collect(), Error, "malformed");
   const recalled = [5000, 65_000, 65_001].map((ms) => {
-    state.ms = ms;
+    time.tick(ms - performance.now());
     return collector.lastKnown();
   });
   assertEquals(recalled, [2, 2, undefined]);

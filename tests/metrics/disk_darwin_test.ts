@@ -3,6 +3,7 @@ import type { FileSystemUse } from "../../lib/host/host.ts";
 import { DarwinDiskCollector, filterDarwinMounts } from "../../lib/metrics/disk_darwin.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 import type { DarwinMount } from "../../lib/parse/mounts_darwin.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const MOUNT = `/dev/disk3s1s1 on / (apfs, sealed, local, read-only)
 /dev/disk3s5 on /System/Volumes/Data (apfs, local)
@@ -22,7 +23,6 @@ const EXFAT: FileSystemUse = { blockSizeBytes: 1, blocks: 50, freeBlocks: 30, av
 /** A disk over texts and answers that can be changed on the way. */
 async function diskOf(include: string[] = []) {
   const state = {
-    nowMs: 0,
     text: MOUNT,
     answers: { "/": APFS, "/Volumes/Stick": EXFAT } as const satisfies Record<
       string,
@@ -32,11 +32,7 @@ async function diskOf(include: string[] = []) {
     slow: Promise.withResolvers<FileSystemUse>(),
     asked: 0,
   };
-  const monotonicMs = () => state.nowMs;
-  const mounts = new PolledCommand(() => Promise.resolve(state.text), {
-    monotonicMs,
-    intervalMs: 60_000,
-  });
+  const mounts = new PolledCommand(() => Promise.resolve(state.text), 60_000);
   await mounts.refresh();
   const answers: Readonly<Record<string, FileSystemUse>> = state.answers;
   const disk = new DarwinDiskCollector(
@@ -50,7 +46,6 @@ async function diskOf(include: string[] = []) {
         state.asked++;
         return state.slow.promise;
       },
-      monotonicMs,
     },
     mounts,
     { includeMountPoints: include },
@@ -65,13 +60,14 @@ Deno.test("DarwinDiskCollector.collect() counts a container once, by its availab
 });
 
 Deno.test("DarwinDiskCollector.collect() leaves out a removed disk until it is mounted again", async () => {
+  using time = new FakeTime();
   const { disk, state, mounts } = await diskOf();
   state.gone.add("/Volumes/Stick");
   assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
   const rule = () => disk.mounts().find(({ mountPoint }) => mountPoint === "/Volumes/Stick")?.rule;
   assertEquals(rule(), "statfs failed");
   state.gone.clear();
-  state.nowMs = 60_000;
+  time.tick(60_000);
   await mounts.refresh();
   assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
   assertEquals(rule(), "disk: exfat");
@@ -88,11 +84,10 @@ Deno.test("DarwinDiskCollector.collect() does not wait for another machine", asy
 });
 
 Deno.test("DarwinDiskCollector.collect() has no data before the first output of mount", () => {
-  const mounts = new PolledCommand(() => new Promise(() => {}), { monotonicMs: () => 0 });
+  const mounts = new PolledCommand(() => new Promise(() => {}));
   const host = {
     statfs: () => APFS,
     statfsAsync: () => Promise.resolve(APFS),
-    monotonicMs: () => 0,
   };
   const disk = new DarwinDiskCollector(host, mounts, { includeMountPoints: [] });
   assertEquals(disk.collect(), undefined);
@@ -100,9 +95,10 @@ Deno.test("DarwinDiskCollector.collect() has no data before the first output of 
 });
 
 Deno.test("DarwinDiskCollector.collect() throws when the output is malformed", async () => {
+  using time = new FakeTime();
   const { disk, state, mounts } = await diskOf();
   state.text = "nonsense\n";
-  state.nowMs = 60_000;
+  time.tick(60_000);
   await mounts.refresh();
   assertThrows(() => disk.collect(), SyntaxError, "nonsense");
 });

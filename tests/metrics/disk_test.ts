@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { FileSystemUse, Source } from "../../lib/host/host.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { DiskCollector, hasSameUsage, sumUsage } from "../../lib/metrics/disk.ts";
+import { FakeTime } from "../fake_time.ts";
 
 function use(blocks: number, freeBlocks: number): FileSystemUse {
   return { blockSizeBytes: 1_000, blocks, freeBlocks, availableBlocks: freeBlocks };
@@ -13,7 +14,6 @@ class NoFolder extends Error {
 }
 
 class Machine {
-  atMs = 0;
   reads = 0;
   readonly statfsCalls: string[] = [];
   readonly asyncCalls: PromiseWithResolvers<FileSystemUse>[] = [];
@@ -21,6 +21,7 @@ class Machine {
   readonly disk: DiskCollector;
 
   constructor(
+    readonly time: FakeTime,
     public mountinfo: string | undefined,
     readonly uses: Record<string, FileSystemUse>,
     options: { include?: string[]; visible?: string } = {},
@@ -34,7 +35,6 @@ class Machine {
           this.asyncCalls.push(call);
           return call.promise;
         },
-        monotonicMs: () => this.atMs,
       },
       source(() => {
         this.reads++;
@@ -49,7 +49,7 @@ class Machine {
 
   /** Used and total in blocks, a report later. */
   step(afterMs = 5_000): [used: number, total: number] | undefined {
-    this.atMs += afterMs;
+    this.time.tick(afterMs);
     const usage = this.disk.collect();
     return usage && [usage.usedBytes / 1_000, usage.totalBytes / 1_000];
   }
@@ -85,12 +85,14 @@ const USB = "2 1 8:17 / /usb rw - ext4 /dev/sdb1 rw\n";
 const NFS = "3 1 0:50 / /nas rw - nfs4 nas:/a rw\n";
 
 Deno.test("DiskCollector.collect() adds up size and used of each disk", () => {
-  const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   assertEquals(machine.step(), [70, 150]);
 });
 
 Deno.test("DiskCollector.collect() counts ZFS by pool", () => {
-  const machine = new Machine(fixture("proxmox/proc/self/mountinfo"), {
+  using time = new FakeTime();
+  const machine = new Machine(time, fixture("proxmox/proc/self/mountinfo"), {
     ...{ "/": use(1_010, 1_000), "/rpool": use(1_001, 1_000), "/rpool/ROOT": use(1_001, 1_000) },
     ...{ "/rpool/data": use(1_001, 1_000), "/rpool/data/subvol-101-disk-0": use(80, 50) },
     ...{ "/tank": use(30_000, 20_000), "/boot/efi": use(5, 4) },
@@ -102,8 +104,9 @@ Deno.test("DiskCollector.collect() counts ZFS by pool", () => {
 });
 
 Deno.test("DiskCollector.collect() follows a data set's size and removal", () => {
+  using time = new FakeTime();
   const tank = "2 1 0:46 / /tank rw - zfs tank rw\n";
-  const machine = new Machine(ROOT + tank, { "/": use(100, 30), "/tank": use(1_000, 900) });
+  const machine = new Machine(time, ROOT + tank, { "/": use(100, 30), "/tank": use(1_000, 900) });
   assertEquals(machine.step(), [170, 1_100]);
   machine.uses["/tank"] = use(990, 890);
   assertEquals(machine.step(), [170, 1_090]);
@@ -114,7 +117,8 @@ Deno.test("DiskCollector.collect() follows a data set's size and removal", () =>
 });
 
 Deno.test("DiskCollector.collect() does not count a router's overlay beside its disk", () => {
-  const machine = new Machine(fixture("openwrt/proc/self/mountinfo"), {
+  using time = new FakeTime();
+  const machine = new Machine(time, fixture("openwrt/proc/self/mountinfo"), {
     "/": use(5_000, 4_000),
     "/overlay": use(5_000, 4_001),
   });
@@ -123,18 +127,20 @@ Deno.test("DiskCollector.collect() does not count a router's overlay beside its 
 });
 
 Deno.test("DiskCollector.collect() counts a container's disk once, and no files", () => {
+  using time = new FakeTime();
   const uses = { "/": use(900, 300), "/data": use(900, 300), "/etc/hosts": use(900, 300) };
-  const machine = new Machine(fixture("docker/proc/self/mountinfo"), uses);
+  const machine = new Machine(time, fixture("docker/proc/self/mountinfo"), uses);
   machine.files.add("/etc/hosts").add("/app/app.json");
   assertEquals(machine.step(), [600, 900]);
   assertEquals(machine.rule("/data"), "same space as /");
-  const otherDisk = new Machine(machine.mountinfo, { ...uses, "/data": use(7_000, 6_000) });
+  const otherDisk = new Machine(time, machine.mountinfo, { ...uses, "/data": use(7_000, 6_000) });
   assertEquals(otherDisk.step(), [1_600, 7_900]);
 });
 
 Deno.test("DiskCollector.collect() filters mounts anew only when mountinfo has changed", () => {
+  using time = new FakeTime();
   const uses = { "/": use(900, 300), "/data": use(900, 300), "/etc/hosts": use(900, 300) };
-  const machine = new Machine(fixture("docker/proc/self/mountinfo"), uses);
+  const machine = new Machine(time, fixture("docker/proc/self/mountinfo"), uses);
   machine.files.add("/etc/hosts").add("/app/app.json");
   // Asked while mounts are filtered, and not while they are queried.
   const fileQueries = () => machine.statfsCalls.filter((path) => path.endsWith("/.")).length;
@@ -149,7 +155,10 @@ Deno.test("DiskCollector.collect() filters mounts anew only when mountinfo has c
 });
 
 Deno.test("DiskCollector.collect() queries a host's disks at the container's own paths", () => {
-  const machine = new Machine(fixture("docker-host/proc/1/mountinfo"), { "/data": use(900, 300) }, {
+  using time = new FakeTime();
+  const machine = new Machine(time, fixture("docker-host/proc/1/mountinfo"), {
+    "/data": use(900, 300),
+  }, {
     visible: fixture("docker/proc/self/mountinfo"),
   });
   assertEquals(machine.step(), [600, 900]);
@@ -157,13 +166,15 @@ Deno.test("DiskCollector.collect() queries a host's disks at the container's own
 });
 
 Deno.test("DiskCollector.collect() queries nothing of a host without visible mounts", () => {
-  const machine = new Machine(ROOT, { "/": use(1, 1) }, { visible: "" });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT, { "/": use(1, 1) }, { visible: "" });
   assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
   assertEquals(machine.statfsCalls, []);
 });
 
 Deno.test("DiskCollector.collect() reads the mounts again once a minute", () => {
-  const machine = new Machine(ROOT, { "/": use(100, 30), "/usb": use(50, 50) });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   machine.mountinfo = ROOT + USB;
   for (let report = 0; report < 11; report++) assertEquals(machine.step(), [70, 100]);
@@ -173,11 +184,12 @@ Deno.test("DiskCollector.collect() reads the mounts again once a minute", () => 
 });
 
 Deno.test("DiskCollector.collect() reads a long mountinfo again every five minutes", () => {
+  using time = new FakeTime();
   const layers = Array.from(
     { length: 1_000 },
     (_, n) => `${n + 100} 1 0:${n + 50} / /run/${n} rw - tmpfs tmpfs rw,size=${"9".repeat(30)}\n`,
   ).join("");
-  const machine = new Machine(ROOT + layers, { "/": use(100, 30), "/usb": use(50, 50) });
+  const machine = new Machine(time, ROOT + layers, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   machine.mountinfo = ROOT + layers + USB;
   for (let minute = 1; minute < 5; minute++) assertEquals(machine.step(60_000), [70, 100]);
@@ -190,7 +202,8 @@ Deno.test("DiskCollector.collect() reads a long mountinfo again every five minut
 });
 
 Deno.test("DiskCollector.collect() notices at once that a disk was unmounted", () => {
-  const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   assertEquals(machine.step(), [70, 150]);
   machine.mountinfo = ROOT;
   // The folder is there still, but of the root's file system now.
@@ -199,7 +212,8 @@ Deno.test("DiskCollector.collect() notices at once that a disk was unmounted", (
 });
 
 Deno.test("DiskCollector.collect() leaves out a disk whose statfs fails, without re-reading mountinfo every time", () => {
-  const machine = new Machine(ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + USB, { "/": use(100, 30), "/usb": use(50, 50) });
   machine.step();
   delete machine.uses["/usb"];
   assertEquals(machine.step(), [70, 100]);
@@ -209,7 +223,8 @@ Deno.test("DiskCollector.collect() leaves out a disk whose statfs fails, without
 });
 
 Deno.test("DiskCollector.collect() never waits for a file system that hangs", async () => {
-  const machine = new Machine(ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
   for (let report = 0; report < 20; report++) assertEquals(machine.step(), [70, 100]);
   assertEquals(machine.asyncCalls.length, 1);
   machine.asyncCalls[0]?.resolve(use(1_000, 500));
@@ -220,31 +235,36 @@ Deno.test("DiskCollector.collect() never waits for a file system that hangs", as
 });
 
 Deno.test("DiskCollector.collect() throws while only file systems without an answer count", () => {
-  const machine = new Machine(ROOT + NFS, {}, { include: ["/nas"] });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + NFS, {}, { include: ["/nas"] });
   assertThrows(() => machine.step(), Error, "Cannot statfs /nas: no answer yet");
 });
 
 Deno.test("DiskCollector.collect() has no data without mountinfo", () => {
-  const machine = new Machine(undefined, {});
+  using time = new FakeTime();
+  const machine = new Machine(time, undefined, {});
   assertEquals(machine.step(), undefined);
   assertEquals(machine.disk.mounts(), []);
 });
 
 Deno.test("DiskCollector.collect() throws on malformed text", () => {
-  const machine = new Machine("malformed\n", {});
+  using time = new FakeTime();
+  const machine = new Machine(time, "malformed\n", {});
   assertThrows(() => machine.step(), SyntaxError, '"malformed"');
 });
 
 Deno.test("DiskCollector.collect() throws when no mount counts", () => {
+  using time = new FakeTime();
   const tmpfs = "2 1 0:9 / /a rw - tmpfs tmpfs rw\n";
-  const machine = new Machine(tmpfs, {});
+  const machine = new Machine(time, tmpfs, {});
   assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
   assertThrows(() => machine.step(), Error, "Cannot find a mounted disk");
   assertEquals(machine.rule("/a"), "in memory: tmpfs");
 });
 
 Deno.test("DiskCollector.collect() skips a malformed line and names it until it is gone", () => {
-  const machine = new Machine(`${ROOT}malformed\n${USB}`, {
+  using time = new FakeTime();
+  const machine = new Machine(time, `${ROOT}malformed\n${USB}`, {
     "/": use(100, 30),
     "/usb": use(50, 50),
   });
@@ -256,7 +276,8 @@ Deno.test("DiskCollector.collect() skips a malformed line and names it until it 
 });
 
 Deno.test("DiskCollector.collect() does not reuse an old answer of a mount that returns", async () => {
-  const machine = new Machine(ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
   machine.step();
   machine.asyncCalls[0]?.resolve(use(1_000, 500));
   await settle();
@@ -271,7 +292,8 @@ Deno.test("DiskCollector.collect() does not reuse an old answer of a mount that 
 });
 
 Deno.test("DiskCollector.mounts() returns decisions only", () => {
-  const machine = new Machine(NFS + ROOT, { "/": use(100, 30) });
+  using time = new FakeTime();
+  const machine = new Machine(time, NFS + ROOT, { "/": use(100, 30) });
   machine.step();
   assertEquals(machine.disk.mounts(), [
     { mountPoint: "/", source: "/dev/sda1", type: "ext4", counted: true, rule: "root file system" },
@@ -359,7 +381,8 @@ Deno.test("hasSameUsage() tolerates small changes of free space, not of the size
 });
 
 Deno.test("DiskCollector.collect() forgets the answer of a remote mount that is gone", async () => {
-  const machine = new Machine(ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
+  using time = new FakeTime();
+  const machine = new Machine(time, ROOT + NFS, { "/": use(100, 30) }, { include: ["/", "/nas"] });
   assertEquals(machine.step(), [70, 100]);
   machine.asyncCalls.at(-1)?.resolve(use(1000, 0));
   await settle();

@@ -26,8 +26,6 @@ export class FakeMac implements AsyncDisposable {
   readonly shell: DarwinShell;
   /** Where the commands are. */
   readonly folder: string;
-  /** What the clock shows. */
-  nowMs = 1_000;
   #fixture: URL;
   #look: Look;
 
@@ -72,9 +70,8 @@ export class FakeMac implements AsyncDisposable {
     }
   }
 
-  /** Moves on to the second look, some seconds later. */
-  later(seconds: number): void {
-    this.nowMs += seconds * 1_000;
+  /** Moves on to the second look. */
+  later(): void {
     this.#look = this.sheet.later;
     const netstat = new URL("later/netstat", this.#fixture).pathname;
     this.command("netstat", `[ "$*" = -ibn ] && /bin/cat '${netstat}'`);
@@ -99,7 +96,6 @@ export class FakeMac implements AsyncDisposable {
       statfs,
       statfsAsync: (path) => Promise.resolve().then(() => statfs(path)),
       interfaceAddresses: () => [],
-      monotonicMs: () => this.nowMs,
     };
   }
 }

@@ -1,4 +1,5 @@
 import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "../../lib/host/host.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeTree } from "./fake_tree.ts";
 
@@ -30,7 +31,6 @@ export class FakeMachine implements Host {
   readonly description: MachineDescription;
   readonly #tree: FakeTree;
   #statfs: MachineDescription["statfs"];
-  #atMs = 0;
 
   constructor(name: string) {
     const folder = new URL(`../fixtures/${name}/`, import.meta.url);
@@ -44,9 +44,9 @@ export class FakeMachine implements Host {
     this.#tree = new FakeTree(folder, at);
   }
 
-  /** Goes on to the second look. */
-  advance(): void {
-    this.#atMs += this.description.seconds * 1000;
+  /** Goes on to the second look, so many seconds later. */
+  advance(time: FakeTime): void {
+    time.tick(this.description.seconds * 1000);
     this.#statfs = { ...this.#statfs, ...this.description.laterStatfs };
     this.#tree.overlay("later/");
   }
@@ -100,9 +100,5 @@ export class FakeMachine implements Host {
 
   interfaceAddresses(): InterfaceAddress[] {
     return [];
-  }
-
-  monotonicMs(): number {
-    return this.#atMs;
   }
 }

@@ -1,4 +1,5 @@
 import { GpuCollectors } from "../../lib/metrics/gpu.ts";
+import { FakeTime } from "../fake_time.ts";
 import { FakeMachine } from "./fake_machine.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
@@ -6,13 +7,14 @@ const MEBIBYTE = 1024 * 1024;
 
 /** What is found on a machine of tests/fixtures/ at both looks, with `nvidia-smi` beside its trees. */
 async function measured(name: string) {
+  using time = new FakeTime();
   const host = new FakeMachine(name);
   const gpu = new GpuCollectors(host);
   const collect = () => gpu.collectors.flatMap((collector) => collector.collect() ?? []);
   gpu.nvidia.useNvidiaSmi(() => Promise.resolve(host.readText("/nvidia-smi.txt")));
   await gpu.nvidia.settled();
   const first = collect();
-  host.advance();
+  host.advance(time);
   collect();
   await gpu.nvidia.settled();
   return { first, later: collect(), decisions: gpu.decisions().map(({ gpu: _, ...rest }) => rest) };

@@ -1,5 +1,4 @@
 import { assertRejects, assertThrows } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import type { DarwinQuery } from "../../lib/sandbox/shell_darwin.ts";
@@ -14,6 +13,7 @@ import { sourceCollector } from "../../lib/metrics/collector.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
 import { assertDataEquals } from "./assert_data.ts";
@@ -42,11 +42,13 @@ function basicInfo(machine: Machine, snapshot: Snapshot) {
 
 for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
   Deno.test(`openDarwinMachine() measures ${name} as recorded`, async () => {
+    using time = new FakeTime();
     await using mac = new FakeMac(name);
     const machine = await open(mac);
     const { collectors } = machine;
     const first = takeSnapshot(collectors);
-    mac.later(4);
+    time.tick(4_000);
+    mac.later();
     await machine.refresh?.();
     const later = takeSnapshot(collectors);
     assertDataEquals(
@@ -113,7 +115,7 @@ Deno.test("openDarwinMachine() continues without a hanging command, and uses it 
     missing: ["traffic"],
     failures: ["cannot measure network traffic"],
   });
-  mac.later(4);
+  mac.later();
   await Deno.writeTextFile(`${mac.folder}/netstat.pipe`, "");
   for (let failed = 1; failed > 0;) {
     await machine.refresh?.();
@@ -123,14 +125,16 @@ Deno.test("openDarwinMachine() continues without a hanging command, and uses it 
 });
 
 Deno.test("openDarwinMachine() polls between reports, and each has the outputs of the previous one", async () => {
+  using time = new FakeTime();
   await using mac = new FakeMac("macbook-arm64");
   const { collectors } = await open(mac);
   const first = takeSnapshot(collectors).traffic;
-  mac.later(4);
+  time.tick(4_000);
+  mac.later();
   assertDataEquals(takeSnapshot(collectors).traffic, first, "nobody waits for a command");
   let traffic = collectors.traffic.collect();
   while (traffic?.receivedBytes === first?.receivedBytes) {
-    await delay(5);
+    await realTurn();
     traffic = collectors.traffic.collect();
   }
   assertDataEquals(traffic, {
@@ -142,6 +146,7 @@ Deno.test("openDarwinMachine() polls between reports, and each has the outputs o
 });
 
 Deno.test("openDarwinMachine() runs each command once per report, and slow ones at their own interval", async () => {
+  using time = new FakeTime();
   await using mac = new FakeMac("macbook-arm64");
   const asked: Partial<Record<DarwinQuery, number>> = {};
   const machine = await openDarwinMachine(mac.host, {
@@ -154,13 +159,13 @@ Deno.test("openDarwinMachine() runs each command once per report, and slow ones 
   takeSnapshot(machine.collectors);
   assertDataEquals(asked, once, "the first report comes at once, and has the answers of the start");
   for (let report = 0; report < 21; report++) {
-    mac.nowMs += 3_000;
+    time.tick(3_000);
     takeSnapshot(machine.collectors);
     // Joins what is under way, and asks nothing more.
     const before = { ...asked };
     takeSnapshot(machine.collectors);
     assertDataEquals(asked, before);
-    await delay(0);
+    await realTurn();
   }
   assertDataEquals(asked, { interfaces: 22, sockets: 22, processes: 6, mounts: 2, facts: 1 });
 });
@@ -200,7 +205,7 @@ const machine = await openDarwinMachine(mac.host, mac.shell, {
 });
 const host = await openDarwinHost();
 // The Mac is of files, which the sealed process could not change.
-mac.later(4);
+mac.later();
 // The runtime opens the pipe for signals with the first listener, and a sealed process may not.
 Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
 sealProcess();

@@ -75,7 +75,6 @@ function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: str
     },
     statfsAsync: () => Promise.reject(new Error("not asked")),
     interfaceAddresses: () => [],
-    monotonicMs: () => 0,
   };
   return { machine: openLinuxMachine(host, new KernelLookup(host), OPTIONS), opened };
 }

@@ -1,24 +1,24 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { darwinInterfaceTraits, DarwinNetworkCollector } from "../../lib/metrics/network_darwin.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const HEADING = "Name Mtu Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll\n";
 const rows = (received: number, sent: number) =>
   `${HEADING}lo0 16384 <Link#1> 1 0 999 1 0 999 0\nen0 1500 <Link#4> 1 0 ${received} 1 0 ${sent} 0\n`;
 
 async function trafficOf(globs = { include: [], exclude: [] }) {
-  const state = { nowMs: 0, text: rows(1_000, 100) };
-  const netstat = new PolledCommand(() => Promise.resolve(state.text), {
-    monotonicMs: () => state.nowMs,
-  });
+  const state = { text: rows(1_000, 100) };
+  const netstat = new PolledCommand(() => Promise.resolve(state.text));
   await netstat.refresh();
   return { state, netstat, traffic: new DarwinNetworkCollector(netstat, globs) };
 }
 
 Deno.test("DarwinNetworkCollector.collect() has rates between the last two outputs", async () => {
+  using time = new FakeTime();
   const { state, netstat, traffic } = await trafficOf();
   assertEquals(traffic.collect(), { receivedBytes: 1_000, sentBytes: 100 });
-  state.nowMs = 2_000;
+  time.tick(2_000 - performance.now());
   state.text = rows(5_000, 300);
   await netstat.refresh();
   const expected = {
@@ -28,7 +28,7 @@ Deno.test("DarwinNetworkCollector.collect() has rates between the last two outpu
     sentBytesPerSecond: 100,
   };
   assertEquals(traffic.collect(), expected);
-  state.nowMs = 2_500;
+  time.tick(2_500 - performance.now());
   assertEquals(
     traffic.collect(),
     expected,
@@ -47,9 +47,10 @@ Deno.test("DarwinNetworkCollector.interfaces() returns each with its rule", asyn
 });
 
 Deno.test("DarwinNetworkCollector.collect() throws when the output is malformed", async () => {
+  using time = new FakeTime();
   const { state, netstat, traffic } = await trafficOf();
   state.text = "netstat: no\n";
-  state.nowMs = 3_000;
+  time.tick(3_000 - performance.now());
   await netstat.refresh();
   assertThrows(() => traffic.collect(), SyntaxError);
 });

@@ -4,6 +4,7 @@ import { type InterfaceTraits, readInterfaceTraits } from "../../lib/host/interf
 import { LocalHost } from "../../lib/host/local_host.ts";
 import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
 import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const VIRTUAL: InterfaceTraits = {
   device: false,
@@ -21,11 +22,18 @@ type Counters = Record<string, number>;
 class Machine {
   counters: Counters | undefined;
   text: string | undefined;
-  atMs = 0;
   readonly asked: string[] = [];
   readonly network: NetworkCollector;
 
-  constructor(counters: Counters, traits: LookupTraits, globs: Partial<InterfaceGlobs> = {}) {
+  readonly #time: FakeTime;
+
+  constructor(
+    time: FakeTime,
+    counters: Counters,
+    traits: LookupTraits,
+    globs: Partial<InterfaceGlobs> = {},
+  ) {
+    this.#time = time;
     this.counters = counters;
     const source: Source = { read: () => this.#read(), readFirstLine: () => undefined };
     const ask: LookupTraits = (name) => {
@@ -34,14 +42,13 @@ class Machine {
     };
     this.network = new NetworkCollector(source, ask, {
       globs: { include: [], exclude: [], ...globs },
-      monotonicMs: () => this.atMs,
     });
   }
 
   /** One second later: total and speed of what was received. */
   step(counters?: Counters): [total: number, speed: number | undefined] | undefined {
     if (counters) this.counters = counters;
-    this.atMs += 1_000;
+    this.#time.tick(1_000);
     const traffic = this.network.collect();
     return traffic && [traffic.receivedBytes, traffic.receivedBytesPerSecond];
   }
@@ -84,7 +91,6 @@ Deno.test("NetworkCollector.collect() counts real interfaces of each machine", (
     };
     const network = new NetworkCollector(source, (name) => readInterfaceTraits(host, name), {
       globs: { include: [], exclude: [] },
-      monotonicMs: () => 0,
     });
     assertEquals(network.collect(), {
       receivedBytes: expected.received,
@@ -96,26 +102,28 @@ Deno.test("NetworkCollector.collect() counts real interfaces of each machine", (
 });
 
 Deno.test("NetworkCollector.collect() counts a tunnel only where it is the only link", () => {
+  using time = new FakeTime();
   const tunnel: InterfaceTraits = { ...VIRTUAL, tunnel: true };
   const traits = named({ tap0: tunnel, tun0: tunnel });
-  const rootless = new Machine({ lo: 1, tap0: 70, tun0: 60 }, traits);
+  const rootless = new Machine(time, { lo: 1, tap0: 70, tun0: 60 }, traits);
   assertEquals(rootless.step(), [70, undefined]);
   assertEquals(rootless.counted(), ["tap0"]);
   assertEquals(rootless.step({ lo: 1, tap0: 75, tun0: 64 }), [75, 5]);
 
-  const container = new Machine({ lo: 1, tun0: 60, eth0: 70 }, traits);
+  const container = new Machine(time, { lo: 1, tun0: 60, eth0: 70 }, traits);
   container.step();
   assertEquals(container.counted(), ["eth0"]);
   container.step({ lo: 1, tap0: 5, eth0: 70 });
   assertEquals(container.counted(), ["eth0"]);
 
-  const idleHost = new Machine({ tun0: 60, eth0: 0 }, named({ tun0: tunnel, eth0: DEVICE }));
+  const idleHost = new Machine(time, { tun0: 60, eth0: 0 }, named({ tun0: tunnel, eth0: DEVICE }));
   idleHost.step();
   assertEquals(idleHost.counted(), ["eth0"]);
 });
 
 Deno.test("NetworkCollector.collect() looks up each interface once", () => {
-  const machine = new Machine({ lo: 1, eth0: 5 }, named({ eth0: DEVICE }));
+  using time = new FakeTime();
+  const machine = new Machine(time, { lo: 1, eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
   machine.step({ lo: 2, eth0: 6 });
   machine.step({ lo: 2, eth0: 6, wwan0: 1 });
@@ -124,14 +132,16 @@ Deno.test("NetworkCollector.collect() looks up each interface once", () => {
 });
 
 Deno.test("NetworkCollector.collect() counts an interface that appears later", () => {
-  const machine = new Machine({ eth0: 100 }, named({ eth0: DEVICE, wwan0: DEVICE }));
+  using time = new FakeTime();
+  const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE, wwan0: DEVICE }));
   assertEquals(machine.step(), [100, undefined]);
   assertEquals(machine.step({ eth0: 150, wwan0: 1_000 }), [1_150, 50]);
   assertEquals(machine.step({ eth0: 150, wwan0: 1_010 }), [1_160, 10]);
 });
 
 Deno.test("NetworkCollector.collect() keeps the total when an interface disappears, returns and restarts", () => {
-  const machine = new Machine({ eth0: 100, usb0: 70 }, named({ eth0: DEVICE, usb0: DEVICE }));
+  using time = new FakeTime();
+  const machine = new Machine(time, { eth0: 100, usb0: 70 }, named({ eth0: DEVICE, usb0: DEVICE }));
   assertEquals(machine.step(), [170, undefined]);
   assertEquals(machine.step({ eth0: 100 }), [170, 0]);
   assertEquals(machine.step({ eth0: 110, usb0: 75 }), [185, 10]);
@@ -141,8 +151,9 @@ Deno.test("NetworkCollector.collect() keeps the total when an interface disappea
 });
 
 Deno.test("NetworkCollector.collect() waits for a late lookup, then adds all bytes without a jump of the rate", async () => {
+  using time = new FakeTime();
   const answers = new Map<string, PromiseWithResolvers<InterfaceTraits | undefined>>();
-  const machine = new Machine({ eth0: 100 }, (name) => {
+  const machine = new Machine(time, { eth0: 100 }, (name) => {
     if (name === "eth0") return DEVICE;
     const answer = Promise.withResolvers<InterfaceTraits | undefined>();
     answers.set(name, answer);
@@ -162,7 +173,8 @@ Deno.test("NetworkCollector.collect() waits for a late lookup, then adds all byt
 });
 
 Deno.test("NetworkCollector.collect() counts a device while the lookup of another interface is late", () => {
-  const machine = new Machine({ wwan0: 7, eth0: 100 }, (name) => {
+  using time = new FakeTime();
+  const machine = new Machine(time, { wwan0: 7, eth0: 100 }, (name) => {
     return name === "eth0" ? DEVICE : new Promise(() => {});
   });
   assertEquals(machine.step(), [100, undefined]);
@@ -170,8 +182,9 @@ Deno.test("NetworkCollector.collect() counts a device while the lookup of anothe
 });
 
 Deno.test("NetworkCollector.collect() has no data while the first interfaces are undecided", async () => {
+  using time = new FakeTime();
   const eth0 = Promise.withResolvers<InterfaceTraits | undefined>();
-  const machine = new Machine({ lo: 1, office: 9, eth0: 100 }, (name) => {
+  const machine = new Machine(time, { lo: 1, office: 9, eth0: 100 }, (name) => {
     return name === "eth0" ? eth0.promise : VIRTUAL;
   });
   assertEquals(machine.step(), undefined);
@@ -182,7 +195,9 @@ Deno.test("NetworkCollector.collect() has no data while the first interfaces are
 });
 
 Deno.test("NetworkCollector.collect() uses the name when the lookup fails", async () => {
+  using time = new FakeTime();
   const machine = new Machine(
+    time,
     { eth0: 100, veth1: 1 },
     () => Promise.reject(new Error("the shell has ended")),
   );
@@ -193,43 +208,54 @@ Deno.test("NetworkCollector.collect() uses the name when the lookup fails", asyn
 });
 
 Deno.test("NetworkCollector.collect() counts a dial-up link over a modem, not one inside another interface", () => {
-  const modem = new Machine({ eth0: 0, ppp0: 7 }, named({ eth0: DEVICE }));
+  using time = new FakeTime();
+  const modem = new Machine(time, { eth0: 0, ppp0: 7 }, named({ eth0: DEVICE }));
   assertEquals(modem.step(), [7, undefined]);
-  const dsl = new Machine({ ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
+  const dsl = new Machine(time, { ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
   assertEquals(dsl.step(), [100, undefined]);
 });
 
 Deno.test("NetworkCollector.collect() uses the globs as given", () => {
+  using time = new FakeTime();
   const counters = { lo: 1, eth0: 10, eth1: 100, vmbr0: 1_000 };
   const traits = named({ eth0: DEVICE, eth1: DEVICE });
-  const included = new Machine(counters, traits, { include: ["vmbr0", "lo"], exclude: ["*"] });
+  const included = new Machine(time, counters, traits, {
+    include: ["vmbr0", "lo"],
+    exclude: ["*"],
+  });
   assertEquals(included.step(), [1_001, undefined]);
   // For its index; lo and what is not included are not looked up.
   assertEquals(included.asked, ["vmbr0"]);
-  const excluded = new Machine(counters, traits, { exclude: ["eth1"] });
+  const excluded = new Machine(time, counters, traits, { exclude: ["eth1"] });
   assertEquals(excluded.step(), [10, undefined]);
   // The excluded device still shows that this is a machine with devices.
-  const all = new Machine({ eth0: 1, office: 5 }, traits, { exclude: ["eth0"] });
+  const all = new Machine(time, { eth0: 1, office: 5 }, traits, { exclude: ["eth0"] });
   assertEquals(all.step(), [0, undefined]);
 });
 
 Deno.test("NetworkCollector.collect() counts a bridge port only without an uplink", () => {
+  using time = new FakeTime();
   const port = { ...VIRTUAL, bridgePort: true };
   const bridged = named({ guest: port, lan: { ...VIRTUAL, bridge: true }, eth0: port });
   const counters = { guest: 1_000, lan: 100, eth0: 10 };
-  const machine = new Machine(counters, bridged);
+  const machine = new Machine(time, counters, bridged);
   assertEquals(machine.step(), [10, undefined]);
   assertEquals(machine.counted(), ["eth0"]);
-  assertEquals(new Machine({ guest: 1_000, lan: 100 }, bridged).step(), [1_000, undefined]);
+  assertEquals(new Machine(time, { guest: 1_000, lan: 100 }, bridged).step(), [1_000, undefined]);
   // A card in a bridge counts, whatever its name, and before links that it may carry.
   const card = named({ guest: { ...port, device: true }, lan: { ...VIRTUAL, bridge: true } });
-  assertEquals(new Machine({ guest: 1_000, lan: 100 }, card).step(), [1_000, undefined]);
-  assertEquals(new Machine({ ppp0: 900, guest: 1_000 }, card).step(), [1_000, undefined]);
+  assertEquals(new Machine(time, { guest: 1_000, lan: 100 }, card).step(), [1_000, undefined]);
+  assertEquals(new Machine(time, { ppp0: 900, guest: 1_000 }, card).step(), [1_000, undefined]);
 });
 
 Deno.test("NetworkCollector.collect() continues with an interface that is renamed", () => {
+  using time = new FakeTime();
   const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
-  const machine = new Machine({ eth0: 5_000 }, (name) => ({ ...DEVICE, index: indexes[name] }));
+  const machine = new Machine(
+    time,
+    { eth0: 5_000 },
+    (name) => ({ ...DEVICE, index: indexes[name] }),
+  );
   assertEquals(machine.step(), [5_000, undefined]);
   assertEquals(machine.step({ lan0: 5_010 }), [5_010, 0]);
   assertEquals(machine.step({ lan0: 5_030 }), [5_030, 20]);
@@ -239,8 +265,9 @@ Deno.test("NetworkCollector.collect() continues with an interface that is rename
 });
 
 Deno.test("NetworkCollector.collect() continues with a renamed interface whose traits come late", async () => {
+  using time = new FakeTime();
   const late = Promise.withResolvers<InterfaceTraits>();
-  const machine = new Machine({ eth0: 5_000 }, (name) => {
+  const machine = new Machine(time, { eth0: 5_000 }, (name) => {
     return name === "eth0" ? { ...DEVICE, index: 2 } : late.promise;
   }, { include: ["*0"] });
   assertEquals(machine.step(), [5_000, undefined]);
@@ -251,7 +278,8 @@ Deno.test("NetworkCollector.collect() continues with a renamed interface whose t
 });
 
 Deno.test("NetworkCollector.collect() has no data without net/dev and continues when it is back", () => {
-  const machine = new Machine({ eth0: 5 }, named({ eth0: DEVICE }));
+  using time = new FakeTime();
+  const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
   const { counters } = machine;
   machine.counters = undefined;
   assertEquals(machine.step(), undefined);
@@ -260,7 +288,8 @@ Deno.test("NetworkCollector.collect() has no data without net/dev and continues 
 });
 
 Deno.test("NetworkCollector.collect() throws on malformed text and recovers", () => {
-  const machine = new Machine({ eth0: 5 }, named({ eth0: DEVICE }));
+  using time = new FakeTime();
+  const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
   machine.text = "eth0: malformed\n";
   assertThrows(() => machine.step(), SyntaxError, '"eth0: malformed"');
@@ -269,7 +298,8 @@ Deno.test("NetworkCollector.collect() throws on malformed text and recovers", ()
 });
 
 Deno.test("NetworkCollector.collect() does not grow with interfaces that appear and disappear", () => {
-  const machine = new Machine({}, () => VIRTUAL);
+  using time = new FakeTime();
+  const machine = new Machine(time, {}, () => VIRTUAL);
   for (let number = 0; number < 500; number++) machine.step({ eth0: 1, [`veth${number}`]: 1 });
   assertEquals(machine.network.interfaces().map(({ name }) => name), ["eth0", "veth499"]);
 });
@@ -279,14 +309,16 @@ class ContainerHost {
   /** Bytes that `/sys` shows, if not those of `net/dev`; "gone" after the interface was removed. */
   sys: number | "gone" | undefined;
   readonly counters: Counters = { eth0: 1000 };
-  atMs = 0;
   devReads = 0;
   readonly network: NetworkCollector;
 
-  constructor({ interfaces, canOpen = () => true }: {
+  readonly #time: FakeTime;
+
+  constructor(time: FakeTime, { interfaces, canOpen = () => true }: {
     interfaces: number;
     canOpen?: () => boolean;
   }) {
+    this.#time = time;
     while (Object.keys(this.counters).length < interfaces) {
       this.counters[`veth${Object.keys(this.counters).length}`] = 7;
     }
@@ -294,7 +326,6 @@ class ContainerHost {
     const statistics: Source = { read: () => undefined, readFirstLine: () => this.#readEth0() };
     this.network = new NetworkCollector(dev, named({ eth0: DEVICE }), {
       globs: { include: [], exclude: [] },
-      monotonicMs: () => this.atMs,
       openStatistics() {
         if (!canOpen()) throw new Error("Cannot open");
         return { received: statistics, sent: statistics };
@@ -305,7 +336,7 @@ class ContainerHost {
   /** Reports a second after the previous one: the total, and how often `net/dev` was read for it. */
   step(eth0: number): [receivedBytes: number | undefined, devReads: number] {
     this.counters.eth0 = eth0;
-    this.atMs += 1_000;
+    this.#time.tick(1_000);
     const { devReads } = this;
     return [this.network.collect()?.receivedBytes, this.devReads - devReads];
   }
@@ -324,7 +355,8 @@ class ContainerHost {
 }
 
 Deno.test("NetworkCollector.collect() reads net/dev every half minute where interfaces are many", () => {
-  const host = new ContainerHost({ interfaces: 500 });
+  using time = new FakeTime();
+  const host = new ContainerHost(time, { interfaces: 500 });
   // The first opens the statistics, the second compares them.
   assertEquals(host.step(1000), [1000, 1]);
   assertEquals(host.step(2000), [2000, 1]);
@@ -335,12 +367,14 @@ Deno.test("NetworkCollector.collect() reads net/dev every half minute where inte
 });
 
 Deno.test("NetworkCollector.collect() reads net/dev each time where interfaces are few", () => {
-  const host = new ContainerHost({ interfaces: 32 });
+  using time = new FakeTime();
+  const host = new ContainerHost(time, { interfaces: 32 });
   for (const bytes of [1000, 2000, 3000]) assertEquals(host.step(bytes), [bytes, 1]);
 });
 
 Deno.test("NetworkCollector.collect() reads net/dev at once when a counted interface has gone", () => {
-  const host = new ContainerHost({ interfaces: 500 });
+  using time = new FakeTime();
+  const host = new ContainerHost(time, { interfaces: 500 });
   host.step(1000);
   host.step(2000);
   assertEquals(host.step(2500), [2500, 0]);
@@ -350,14 +384,16 @@ Deno.test("NetworkCollector.collect() reads net/dev at once when a counted inter
 });
 
 Deno.test("NetworkCollector.collect() ignores statistics of another network", () => {
-  const host = new ContainerHost({ interfaces: 500 });
+  using time = new FakeTime();
+  const host = new ContainerHost(time, { interfaces: 500 });
   host.sys = 123456;
   for (const bytes of [1000, 2000, 3000, 4000]) assertEquals(host.step(bytes), [bytes, 1]);
 });
 
 Deno.test("NetworkCollector.collect() opens statistics only at the first decision", () => {
+  using time = new FakeTime();
   let isSealed = false;
-  const host = new ContainerHost({ interfaces: 500, canOpen: () => !isSealed });
+  const host = new ContainerHost(time, { interfaces: 500, canOpen: () => !isSealed });
   host.step(1000);
   isSealed = true;
   host.step(2000);

@@ -1,17 +1,13 @@
 import { assertEquals } from "@std/assert";
 import type { FileSystemUse } from "../../lib/host/host.ts";
 import { NonblockingStatfs } from "../../lib/metrics/nonblocking_statfs.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../remote/collected_log.ts";
 
 const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5, availableBlocks: 5 };
 
 class SlowDisk {
   readonly asked: PromiseWithResolvers<FileSystemUse>[] = [];
-  atMs = 0;
-
-  monotonicMs(): number {
-    return this.atMs;
-  }
 
   statfsAsync(): Promise<FileSystemUse> {
     const call = Promise.withResolvers<FileSystemUse>();
@@ -62,19 +58,20 @@ Deno.test("NonblockingStatfs.prune() forgets other paths, but never starts a sec
 });
 
 Deno.test("NonblockingStatfs.query() logs a timeout once, and once more when statfs works again", async () => {
+  using time = new FakeTime();
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async () => {
     patient.query("/nfs");
     for (const atMs of [1_000, 2_999, 3_000, 4_000, 500_000]) {
-      disk.atMs = atMs;
+      time.tick(atMs - performance.now());
       patient.query("/nfs");
     }
     // Late is no sign that all is well: the next one has to be in time.
     disk.asked[0]?.resolve(USE);
     await settle();
     patient.query("/nfs");
-    disk.atMs += 5_000;
+    time.tick(5_000);
     patient.query("/nfs");
     disk.asked[1]?.resolve(USE);
     await settle();
@@ -89,6 +86,7 @@ Deno.test("NonblockingStatfs.query() logs a timeout once, and once more when sta
 });
 
 Deno.test("NonblockingStatfs.query() logs that the last known usage is reported", async () => {
+  using time = new FakeTime();
   const disk = new SlowDisk();
   const patient = new NonblockingStatfs(disk);
   const lines = await collectedLog(async () => {
@@ -96,7 +94,7 @@ Deno.test("NonblockingStatfs.query() logs that the last known usage is reported"
     disk.asked[0]?.resolve(USE);
     await settle();
     patient.query("/nfs");
-    disk.atMs = 3_000;
+    time.tick(3_000);
     assertEquals(patient.query("/nfs"), USE);
   });
   assertEquals(lines.map((line) => line.slice(line.indexOf("/nfs"))), [

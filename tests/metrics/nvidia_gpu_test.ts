@@ -1,6 +1,7 @@
 import { assertThrows } from "@std/assert";
 import { GPU_POLL_MS } from "../../lib/metrics/gpu_devices.ts";
 import { NvidiaGpuCollector } from "../../lib/metrics/nvidia_gpu.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fakeHost } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
@@ -8,19 +9,19 @@ const MEBIBYTE = 1024 * 1024;
 const SLOTS = ["0000:01:00.0", "0000:02:00.0"] as const;
 
 /** NVIDIA's cards on fake, and an `nvidia-smi` that answers what it is told to. */
-class FakeNvidia {
+class FakeNvidia implements Disposable {
+  readonly time = new FakeTime();
   readonly power: Record<string, string> = {};
   readonly cards: NvidiaGpuCollector;
   answer: () => Promise<string | undefined> = () => Promise.resolve("A, 100, 10, 5, 40\n");
   asked = 0;
-  atMs = 1_000;
 
   constructor(slots: readonly string[] = SLOTS.slice(0, 1), drm: readonly string[] = []) {
     for (const slot of slots) {
       this.power[`/proc/driver/nvidia/gpus/${slot}/information`] = "Model: \t\t NVIDIA A\n";
     }
     this.cards = new NvidiaGpuCollector(
-      { ...fakeHost(this.power), monotonicMs: () => this.atMs },
+      fakeHost(this.power),
       drm.map((folder) => ({ name: "NVIDIA 10de:1", folder, vendor: "10de" })),
     );
   }
@@ -34,10 +35,14 @@ class FakeNvidia {
 
   /** What is known some time later, when the question is answered that was asked then. */
   async after(ms: number) {
-    this.atMs += ms;
+    this.time.tick(ms);
     this.cards.collect();
     await this.cards.settled();
     return this.cards.collect();
+  }
+
+  [Symbol.dispose](): void {
+    this.time[Symbol.dispose]();
   }
 
   setPower(slot: string, status: string): void {
@@ -53,13 +58,13 @@ const CARD = {
 };
 
 Deno.test("NvidiaGpuCollector has no data before useNvidiaSmi()", () => {
-  const fake = new FakeNvidia();
+  using fake = new FakeNvidia();
   assertDataEquals(fake.cards.collect(), undefined);
   assertDataEquals(fake.cards.decisions(), []);
 });
 
 Deno.test("NvidiaGpuCollector runs at once, then every 10 s, and returns the last result until then", async () => {
-  const fake = new FakeNvidia();
+  using fake = new FakeNvidia();
   fake.start();
   assertDataEquals(fake.cards.collect(), undefined, "it is not answered yet");
   await fake.cards.settled();
@@ -76,14 +81,14 @@ Deno.test("NvidiaGpuCollector runs at once, then every 10 s, and returns the las
 });
 
 Deno.test("NvidiaGpuCollector leaves out cards without values", async () => {
-  const fake = new FakeNvidia(SLOTS);
+  using fake = new FakeNvidia(SLOTS);
   fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, [N/A], [N/A], [N/A], [N/A]\n");
   fake.start();
   assertDataEquals(await fake.after(0), [CARD]);
 });
 
 Deno.test("NvidiaGpuCollector does not run while a card is suspended, and reports it as idle", async () => {
-  const fake = new FakeNvidia();
+  using fake = new FakeNvidia();
   fake.setPower(SLOTS[0], "suspended");
   fake.start();
   assertDataEquals(fake.cards.collect(), [{ name: "NVIDIA A", usePercent: 0, isSuspended: true }]);
@@ -102,7 +107,7 @@ Deno.test("NvidiaGpuCollector does not run while a card is suspended, and report
 });
 
 Deno.test("NvidiaGpuCollector reports suspended cards only", async () => {
-  const fake = new FakeNvidia(SLOTS);
+  using fake = new FakeNvidia(SLOTS);
   fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, 200, 20, 50, 60\n");
   fake.start();
   await fake.after(0);
@@ -112,7 +117,7 @@ Deno.test("NvidiaGpuCollector reports suspended cards only", async () => {
 });
 
 Deno.test("NvidiaGpuCollector checks the power state of cards that only DRM lists", () => {
-  const fake = new FakeNvidia([], ["/sys/class/drm/card0/device"]);
+  using fake = new FakeNvidia([], ["/sys/class/drm/card0/device"]);
   fake.power["/sys/class/drm/card0/device/power/runtime_status"] = "suspended\n";
   fake.start();
   assertDataEquals(fake.cards.collect()?.[0]?.name, "NVIDIA 10de:1");
@@ -120,37 +125,37 @@ Deno.test("NvidiaGpuCollector checks the power state of cards that only DRM list
 });
 
 Deno.test("NvidiaGpuCollector.collect() throws while nvidia-smi fails, and recovers", async () => {
-  const fake = new FakeNvidia();
+  using fake = new FakeNvidia();
   fake.start();
   await fake.after(0);
   fake.answer = () => Promise.reject(new Error("it ended with 9"));
-  fake.atMs += GPU_POLL_MS;
+  fake.time.tick(GPU_POLL_MS);
   assertDataEquals(fake.cards.collect(), [CARD], "the answer is still to come");
   await fake.cards.settled();
   assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
   const [decision] = fake.cards.decisions();
   assertDataEquals([decision?.counted, decision?.rule], [false, "it ended with 9"]);
   fake.answer = () => Promise.resolve("No devices were found\n");
-  fake.atMs += GPU_POLL_MS;
+  fake.time.tick(GPU_POLL_MS);
   assertThrows(() => fake.cards.collect(), Error, "it ended with 9");
   await fake.cards.settled();
   assertThrows(() => fake.cards.collect(), SyntaxError, "there is no card in");
   fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\n");
-  fake.atMs += GPU_POLL_MS;
+  fake.time.tick(GPU_POLL_MS);
   assertThrows(() => fake.cards.collect(), SyntaxError);
   await fake.cards.settled();
   assertDataEquals(fake.cards.collect(), [CARD]);
 });
 
 Deno.test("NvidiaGpuCollector has one run in flight, and reports a hang", async () => {
-  const fake = new FakeNvidia();
+  using fake = new FakeNvidia();
   const { promise, resolve } = Promise.withResolvers<string>();
   fake.answer = () => promise;
   fake.start();
-  fake.atMs += 7_000;
+  fake.time.tick(7_000);
   assertDataEquals(fake.cards.collect(), undefined);
   for (const ms of [2_000, 10_000, 100_000]) {
-    fake.atMs += ms;
+    fake.time.tick(ms);
     assertThrows(() => fake.cards.collect(), Error, "it hangs");
   }
   assertDataEquals(fake.asked, 1);
@@ -160,13 +165,13 @@ Deno.test("NvidiaGpuCollector has one run in flight, and reports a hang", async 
 });
 
 Deno.test("NvidiaGpuCollector reports a missing nvidia-smi where NVIDIA's driver is, and does not retry", async () => {
-  const fake = new FakeNvidia();
+  using fake = new FakeNvidia();
   fake.answer = () => Promise.resolve(undefined);
   fake.start();
   await fake.cards.settled();
   assertThrows(() => fake.cards.collect(), Error, "it is not installed or not executable");
   fake.setPower(SLOTS[0], "suspended");
-  fake.atMs += GPU_POLL_MS;
+  fake.time.tick(GPU_POLL_MS);
   assertThrows(() => fake.cards.collect(), Error, "it is not installed");
   assertDataEquals(fake.asked, 1);
 });
@@ -178,7 +183,7 @@ const NOTHING: Record<string, () => Promise<undefined>> = {
 
 for (const [what, answer] of Object.entries(NOTHING)) {
   Deno.test(`NvidiaGpuCollector disables itself silently without a card when nvidia-smi ${what}`, async () => {
-    const fake = new FakeNvidia([]);
+    using fake = new FakeNvidia([]);
     fake.answer = answer;
     fake.start();
     await fake.cards.settled();
@@ -189,11 +194,11 @@ for (const [what, answer] of Object.entries(NOTHING)) {
 }
 
 Deno.test("NvidiaGpuCollector accepts cards of nvidia-smi that the kernel does not list", async () => {
-  const fake = new FakeNvidia([]);
+  using fake = new FakeNvidia([]);
   fake.start();
   assertDataEquals(await fake.after(0), [CARD]);
   fake.answer = () => Promise.reject(new Error("no"));
-  fake.atMs += GPU_POLL_MS;
+  fake.time.tick(GPU_POLL_MS);
   fake.cards.collect();
   await fake.cards.settled();
   assertThrows(() => fake.cards.collect(), Error, "no");

@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
+import { FakeTime } from "../fake_time.ts";
 
-/** Somebody who is asked, answers when told to, and a clock. */
+/** Somebody who is asked, and answers when told to. */
 class Oracle {
-  nowMs = 0;
   asked = 0;
   #pending: PromiseWithResolvers<string> | undefined;
   readonly text: PolledCommand;
@@ -14,11 +14,7 @@ class Oracle {
       this.#pending = Promise.withResolvers<string>();
       return this.#pending.promise;
     };
-    const monotonicMs = () => this.nowMs;
-    this.text = new PolledCommand(
-      ask,
-      everyMs === undefined ? { monotonicMs } : { monotonicMs, intervalMs: everyMs },
-    );
+    this.text = new PolledCommand(ask, everyMs);
   }
 
   async answer(text: string | Error): Promise<void> {
@@ -29,14 +25,15 @@ class Oracle {
 }
 
 Deno.test("PolledCommand.read() returns the last output and starts the next run", async () => {
+  using time = new FakeTime();
   const oracle = new Oracle();
   assertEquals(oracle.text.read(), undefined);
   await oracle.answer("first");
-  oracle.nowMs = 3_000;
+  time.tick(3_000 - performance.now());
   assertEquals(oracle.text.read(), "first");
   assertEquals(oracle.text.readFirstLine(), "first");
   assertEquals(oracle.asked, 2);
-  oracle.nowMs = 3_020;
+  time.tick(3_020 - performance.now());
   await oracle.answer("second\nline");
   assertEquals(oracle.text.read(), "second\nline");
   assertEquals(oracle.text.readFirstLine(), "second");
@@ -45,38 +42,41 @@ Deno.test("PolledCommand.read() returns the last output and starts the next run"
 });
 
 Deno.test("PolledCommand.read() has one run in flight", async () => {
+  using time = new FakeTime();
   const oracle = new Oracle();
   for (const nowMs of [0, 3_000, 6_000]) {
-    oracle.nowMs = nowMs;
+    time.tick(nowMs - performance.now());
     oracle.text.read();
   }
   assertEquals(oracle.asked, 1);
   await oracle.answer("at last");
-  oracle.nowMs = 9_000;
+  time.tick(9_000 - performance.now());
   assertEquals(oracle.text.read(), "at last");
   assertEquals(oracle.asked, 2);
 });
 
 Deno.test("PolledCommand.read() keeps its interval", async () => {
+  using time = new FakeTime();
   const oracle = new Oracle(10_000);
   oracle.text.read();
   await oracle.answer("first");
-  oracle.nowMs = 9_999;
+  time.tick(9_999 - performance.now());
   oracle.text.read();
   assertEquals(oracle.asked, 1);
-  oracle.nowMs = 10_000;
+  time.tick(10_000 - performance.now());
   oracle.text.read();
   assertEquals(oracle.asked, 2);
 });
 
 Deno.test("PolledCommand.read() throws when the last run failed, until one succeeds", async () => {
+  using time = new FakeTime();
   const oracle = new Oracle();
   oracle.text.read();
   await oracle.answer("first");
-  oracle.nowMs = 3_000;
+  time.tick(3_000 - performance.now());
   oracle.text.read();
   await oracle.answer(new Error("gone"));
-  oracle.nowMs = 6_000;
+  time.tick(6_000 - performance.now());
   assertThrows(() => oracle.text.read(), Error, "gone");
   await oracle.answer("back");
   assertEquals(oracle.text.read(), "back");

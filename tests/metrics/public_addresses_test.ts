@@ -13,6 +13,7 @@ import {
 import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { makeCertificate } from "../net/test_authority.ts";
+import { FakeTime } from "../fake_time.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
 const NEVER = new AbortController().signal;
@@ -24,7 +25,6 @@ const IPV6: InterfaceAddress = { name: "eth0", family: "IPv6", address: "2620:fe
 
 class Machine {
   own: InterfaceAddress[] = [PRIVATE];
-  nowMs = 0;
   answers: Record<string, string> = {};
   readonly asked: string[] = [];
   readonly addresses: PublicAddresses;
@@ -33,7 +33,6 @@ class Machine {
     this.addresses = new PublicAddresses({
       services: ["https://v4.example/", "https://v6.example/"],
       interfaceAddresses: () => this.own,
-      now: () => this.nowMs,
       getText: (url, { signal }) => {
         signal.throwIfAborted();
         this.asked.push(url);
@@ -103,12 +102,13 @@ Deno.test("PublicAddresses.lookup() queries the default services, over HTTPS onl
 });
 
 Deno.test("PublicAddresses.lookup() queries again after a day, or when the machine's addresses change", async () => {
+  using time = new FakeTime();
   const machine = new Machine();
   machine.answers = BOTH;
   assertDataEquals(await machine.questions() > 0, true);
-  machine.nowMs += DAY_MS - 1;
+  time.tick(DAY_MS - 1);
   assertDataEquals(await machine.questions(), 0);
-  machine.nowMs += 1;
+  time.tick(1);
   assertDataEquals(await machine.questions() > 0, true);
   assertDataEquals(await machine.questions(), 0);
   machine.own = [{ ...PRIVATE, address: "192.168.1.3" }];
@@ -118,51 +118,53 @@ Deno.test("PublicAddresses.lookup() queries again after a day, or when the machi
 });
 
 Deno.test("PublicAddresses.lookup() queries again when the clock was set back", async () => {
+  using time = new FakeTime({ now: 10 * DAY_MS });
   const machine = new Machine();
   machine.answers = BOTH;
-  machine.nowMs = 10 * DAY_MS;
+
   await machine.questions();
-  machine.nowMs = 0;
+  time.setDate(0);
   assertDataEquals(await machine.questions() > 0, true);
 });
 
 Deno.test("PublicAddresses.lookup() retries five minutes after a failure, for that family only", async () => {
+  using time = new FakeTime();
   const machine = new Machine();
   machine.own = [PRIVATE, IPV6];
   machine.answers = { "https://v4.example/": "9.9.9.9" };
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
   assertDataEquals(machine.addresses.source.includes("IPv6 absent: no service answered"), true);
-  machine.nowMs += 5 * 60_000 - 1;
+  time.tick(5 * 60_000 - 1);
   assertDataEquals(await machine.questions(), 0);
-  machine.nowMs += 1;
+  time.tick(1);
   assertDataEquals(await machine.questions(), 2);
   machine.answers = BOTH;
-  machine.nowMs += 5 * 60_000;
+  time.tick(5 * 60_000);
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2620:fe::9" });
 });
 
 Deno.test("PublicAddresses.lookup() drops yesterday's answer when no service confirms it", async () => {
+  using time = new FakeTime();
   const machine = new Machine();
   machine.answers = BOTH;
   await machine.addresses.lookup(NEVER);
   machine.answers = {};
-  machine.nowMs += DAY_MS;
+  time.tick(DAY_MS);
   assertDataEquals(await machine.addresses.lookup(NEVER), {});
 });
 
 Deno.test("PublicAddresses.lookup() gives up on hanging services in time", async () => {
+  using time = new FakeTime();
   const machine = new Machine({
-    timeoutMs: 20,
     getText: (_, { signal }) => {
       const { promise, reject } = Promise.withResolvers<never>();
       signal.addEventListener("abort", () => reject(signal.reason));
       return promise;
     },
   });
-  // Timers of `AbortSignal.timeout` alone don't keep a process alive.
-  const alive = setTimeout(() => {}, 60_000);
-  assertDataEquals(await machine.addresses.lookup(NEVER), {});
-  clearTimeout(alive);
+  const lookup = machine.addresses.lookup(NEVER);
+  assertEquals(await time.until(lookup, { withinMs: 6_000, stepMs: 500 }), 5_000);
+  assertDataEquals(await lookup, {});
 });
 
 Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", async () => {

@@ -5,6 +5,7 @@ import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
+import { FakeTime } from "../fake_time.ts";
 import { FakeMachine } from "./fake_machine.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);
@@ -42,7 +43,6 @@ function hostOf(host: FakeMachine): Host {
     statfs: (path) => host.statfs(path),
     statfsAsync: (path) => host.statfsAsync(path),
     interfaceAddresses: () => host.interfaceAddresses(),
-    monotonicMs: () => host.monotonicMs(),
   };
 }
 
@@ -59,6 +59,7 @@ function byRule(
 
 /** What the panel gets of a machine, and what was decided on the way. */
 function measured(name: string) {
+  using time = new FakeTime();
   const host = new FakeMachine(name);
   const machine: Machine = openLinuxMachine(host, new KernelLookup(host), {
     includeNics: [],
@@ -77,7 +78,7 @@ function measured(name: string) {
     withoutNewColumns: false,
   });
   const report = toWireReport(snapshot);
-  host.advance();
+  host.advance(time);
   const laterReport = toWireReport(takeSnapshot(collectors));
   const { sources, interfaces } = toDryRun({
     ...{ machine, basicInfo, report: laterReport, secondsBetween: host.description.seconds },

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
 import { type Collectors, Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { FakeTime } from "../fake_time.ts";
 
 function of<T>(value: T): { collect(): T } {
   return { collect: () => value };
@@ -94,10 +95,9 @@ const WORKING: Collectors = {
   processes: of(7),
 };
 
-/** A machine whose collectors can be exchanged, and whose clock stands until it is set. */
+/** A machine whose collectors can be exchanged. */
 function machine() {
   const parts = { ...WORKING };
-  const clock = { ms: 1000 };
   const sampler = new Sampler(
     {
       cpu: { collect: () => parts.cpu.collect() },
@@ -109,12 +109,12 @@ function machine() {
       uptime: { collect: () => parts.uptime.collect() },
       processes: { collect: () => parts.processes.collect() },
     },
-    { monotonicMs: () => clock.ms },
   );
-  return { parts, clock, sampler };
+  return { parts, sampler };
 }
 
 Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
+  using time = new FakeTime();
   const lines: string[] = [];
   setUpLog({
     level: "info",
@@ -123,10 +123,10 @@ Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
     forJournal: true,
     write: (line) => lines.push(line),
   });
-  const { parts, clock, sampler } = machine();
+  const { parts, sampler } = machine();
   sampler.sample();
   Object.assign(parts, { load: broken });
-  clock.ms += 5_000;
+  time.tick(5_000);
   sampler.sample();
   assertEquals(sampler.sample().failures, ["cannot measure load"]);
   Object.assign(parts, { load: of(undefined) });
@@ -139,11 +139,12 @@ Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
 });
 
 Deno.test("Sampler.sample() keeps the last value for a minute, and names the failure at once", () => {
-  const { parts, clock, sampler } = machine();
+  using time = new FakeTime();
+  const { parts, sampler } = machine();
   sampler.sample();
   Object.assign(parts, { load: broken });
   for (const [ms, load] of [[6_000, LOAD], [61_000, LOAD], [61_001, undefined]] as const) {
-    clock.ms = ms;
+    time.tick(ms - 1_000 - performance.now());
     const snapshot = sampler.sample();
     assertEquals([snapshot.load, snapshot.failures], [load, ["cannot measure load"]], `at ${ms}`);
   }
@@ -152,17 +153,18 @@ Deno.test("Sampler.sample() keeps the last value for a minute, and names the fai
 });
 
 Deno.test("Sampler.sample() measures disk space every 5 s, the load every 3 s, all else each time", () => {
-  const { parts, clock, sampler } = machine();
+  using time = new FakeTime();
+  const { parts, sampler } = machine();
   const measuredAt: Record<string, number[]> = {};
   for (const [key, collector] of Object.entries(WORKING)) {
     const seconds: number[] = measuredAt[key] = [];
     Object.assign(parts, {
-      [key]: { collect: () => (seconds.push(clock.ms / 1000), collector.collect()) },
+      [key]: { collect: () => (seconds.push(performance.now() / 1000), collector.collect()) },
     });
   }
   const all = Array.from({ length: 11 }, (_, second) => second);
   for (const second of all) {
-    clock.ms = second * 1000;
+    time.tick(second * 1000 - performance.now());
     sampler.sample();
   }
   const { disk, load, ...others } = measuredAt;
@@ -172,14 +174,15 @@ Deno.test("Sampler.sample() measures disk space every 5 s, the load every 3 s, a
 });
 
 Deno.test("Sampler.sample() keeps every value for a minute, and none for longer", () => {
-  const { parts, clock, sampler } = machine();
+  using time = new FakeTime();
+  const { parts, sampler } = machine();
   const { failures: _, ...values } = sampler.sample();
   for (const key of Object.keys(WORKING)) Object.assign(parts, { [key]: broken });
-  clock.ms += 60_000;
+  time.tick(60_000);
   const { failures, ...kept } = sampler.sample();
   assertEquals(kept, values);
   assertEquals(failures.length, Object.keys(WORKING).length);
-  clock.ms += 1;
+  time.tick(1);
   const { failures: still, ...left } = sampler.sample();
   assertEquals(JSON.stringify(left), "{}");
   assertEquals(still, failures);
@@ -192,7 +195,7 @@ Deno.test("Sampler.sample() has no value to keep when nothing was ever measured"
 });
 
 Deno.test("Sampler.sample() keeps the values of a failing card for a minute", () => {
-  const clock = { ms: 0 };
+  using time = new FakeTime();
   const first = { collect: () => [{ name: "A", usePercent: 1 }] };
   const sampler = new Sampler({
     ...WORKING,
@@ -200,13 +203,13 @@ Deno.test("Sampler.sample() keeps the values of a failing card for a minute", ()
       { subject: "graphics card A", collector: { collect: () => first.collect() } },
       { subject: "graphics card B", collector: of([{ name: "B", usePercent: 2 }]) },
     ],
-  }, { monotonicMs: () => clock.ms });
+  });
   const names = () => sampler.sample().gpus?.map(({ name }) => name);
   assertEquals(names(), ["A", "B"]);
   Object.assign(first, broken);
-  clock.ms = 60_000;
+  time.tick(60_000 - performance.now());
   assertEquals(names(), ["A", "B"]);
-  clock.ms = 60_001;
+  time.tick(60_001 - performance.now());
   assertEquals(names(), ["B"]);
   assertEquals(sampler.sample().failures, ["cannot measure graphics card A"]);
 });
@@ -224,6 +227,6 @@ Deno.test("takeSnapshot() names a missing part beside the value", () => {
   assertEquals(snapshot.load?.oneMinute, 1);
   assertEquals(snapshot.failures, ["cannot measure part of load"]);
   assertEquals(seen, ["part of load: Cannot read a part"]);
-  const sampler = new Sampler(collectors({ load }), { monotonicMs: () => 0 });
+  const sampler = new Sampler(collectors({ load }));
   assertEquals(sampler.sample().failures, ["cannot measure part of load"]);
 });

@@ -2,6 +2,7 @@ import { assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { GPU_POLL_MS } from "../../lib/metrics/gpu_devices.ts";
 import { SysfsGpuCollector } from "../../lib/metrics/sysfs_gpu.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fakeHost, fakeSource } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
@@ -13,7 +14,6 @@ class FakeCard {
   readonly files: Record<string, string | Error>;
   readonly opened: string[] = [];
   read: string[] = [];
-  atMs = 0;
   readonly card: SysfsGpuCollector;
 
   constructor(files: Record<string, string | Error>) {
@@ -25,13 +25,12 @@ class FakeCard {
         this.opened.push(path.slice(FOLDER.length + 1));
         return fakeSource(() => this.#text(path.slice(FOLDER.length + 1)));
       },
-      monotonicMs: () => this.atMs,
     }, CARD);
   }
 
   /** What the next look finds. */
-  look() {
-    this.atMs += GPU_POLL_MS;
+  look(time: FakeTime) {
+    time.tick(GPU_POLL_MS);
     this.read = [];
     return this.card.collect();
   }
@@ -62,26 +61,28 @@ Deno.test("SysfsGpuCollector.collect() returns utilization, memory and temperatu
 });
 
 Deno.test("SysfsGpuCollector.collect() samples every 10 s, and returns the last values until then", () => {
+  using time = new FakeTime();
   const fake = new FakeCard(AMD);
   fake.card.collect();
   fake.files.gpu_busy_percent = "90\n";
   fake.read = [];
   for (const atMs of [1_000, 5_000, 9_400]) {
-    fake.atMs = atMs;
+    time.tick(atMs - performance.now());
     assertDataEquals(fake.card.collect()?.[0]?.usePercent, 37);
   }
   assertDataEquals(fake.read, []);
   // Reports that are 10 s apart are never so to the millisecond.
-  fake.atMs = 9_990;
+  time.tick(9_990 - performance.now());
   assertDataEquals(fake.card.collect()?.[0]?.usePercent, 90);
 });
 
 Deno.test("SysfsGpuCollector.collect() reads only the power state of a suspended card", () => {
+  using time = new FakeTime();
   const fake = new FakeCard(AMD);
   fake.card.collect();
   for (const status of ["suspended\n", "suspending\n"]) {
     fake.files["power/runtime_status"] = status;
-    assertDataEquals(fake.look(), [{
+    assertDataEquals(fake.look(time), [{
       name: "AMD Navi 31",
       isSuspended: true,
       usePercent: 0,
@@ -90,7 +91,7 @@ Deno.test("SysfsGpuCollector.collect() reads only the power state of a suspended
     assertDataEquals(fake.read, ["power/runtime_status"]);
   }
   fake.files["power/runtime_status"] = "active\n";
-  assertDataEquals(fake.look()?.[0]?.usePercent, 37);
+  assertDataEquals(fake.look(time)?.[0]?.usePercent, 37);
 });
 
 Deno.test("SysfsGpuCollector.collect() has no memory of a card that was never active", () => {
@@ -146,25 +147,27 @@ Deno.test("SysfsGpuCollector.collect() leaves out unreadable values and values o
 });
 
 Deno.test("SysfsGpuCollector.collect() throws while no file can be read, until the next sample", () => {
+  using time = new FakeTime();
   const fake = new FakeCard(AMD);
   fake.card.collect();
   const gone = new Error("ENODEV");
   for (const path of Object.keys(AMD)) fake.files[path] = gone;
-  const error = assertThrows(() => fake.look(), Error, "Cannot read any file of the card");
+  const error = assertThrows(() => fake.look(time), Error, "Cannot read any file of the card");
   assertDataEquals(error.cause, gone);
   assertThrows(() => fake.card.collect(), Error, "Cannot read any file of the card");
   Object.assign(fake.files, AMD);
-  assertDataEquals(fake.look()?.[0]?.usePercent, 37);
+  assertDataEquals(fake.look(time)?.[0]?.usePercent, 37);
 });
 
 Deno.test("SysfsGpuCollector.decisions() names the files, and whether the card is suspended", () => {
+  using time = new FakeTime();
   const fake = new FakeCard(AMD);
   fake.card.collect();
   const files = "gpu_busy_percent, mem_info_vram_total, mem_info_vram_used, " +
     "hwmon/hwmon4/temp1_input";
   assertDataEquals(fake.card.decisions().map(({ rule }) => rule), [`${FOLDER}: ${files}`]);
   fake.files["power/runtime_status"] = "suspended\n";
-  fake.look();
+  fake.look(time);
   assertDataEquals(fake.card.decisions().map(({ rule }) => rule), [
     `suspended: only power/runtime_status was read; otherwise ${FOLDER}: ${files}`,
   ]);

@@ -1,26 +1,26 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { UptimeCollector } from "../../lib/metrics/uptime.ts";
+import { FakeTime } from "../fake_time.ts";
 
-/** A machine whose clocks a test sets, in milliseconds. */
-function machine() {
-  const state = { text: "100.25 9.00\n", reads: 0, atMs: 5_000, wallMs: 1e12 };
+/** A machine, and what passes its time; the clock on the wall may pass another time. */
+function machine(time: FakeTime) {
+  const state = { text: "100.25 9.00\n", reads: 0 };
   const source = {
     read: () => (state.reads++, state.text),
     readFirstLine: () => state.text,
   };
-  const collector = new UptimeCollector(source, {
-    monotonicMs: () => state.atMs,
-    wallMs: () => state.wallMs,
-  });
+  const collector = new UptimeCollector(source);
   const pass = (ms: number, wallMs = ms) => {
-    state.atMs += ms;
-    state.wallMs += wallMs;
+    const startMs = Date.now();
+    time.tick(ms);
+    time.setDate(startMs + wallMs);
   };
   return { state, collector, pass };
 }
 
 Deno.test("UptimeCollector.collect() reads once a minute, and counts in between", () => {
-  const { state, collector, pass } = machine();
+  using time = new FakeTime({ now: 1e12 });
+  const { state, collector, pass } = machine(time);
   assertEquals(collector.collect(), 100.25);
   for (let second = 1; second < 60; second++) {
     pass(1_000, 1_003);
@@ -35,7 +35,8 @@ Deno.test("UptimeCollector.collect() reads once a minute, and counts in between"
 
 Deno.test("UptimeCollector.collect() reads at once after a sleep of the machine or a set clock", () => {
   for (const wallMs of [3_600_000, -3_600_000]) {
-    const { state, collector, pass } = machine();
+    using time = new FakeTime({ now: 1e12 });
+    const { state, collector, pass } = machine(time);
     collector.collect();
     pass(1_000, wallMs);
     state.text = "3700.00 9.00\n";
@@ -47,7 +48,8 @@ Deno.test("UptimeCollector.collect() reads at once after a sleep of the machine 
 });
 
 Deno.test("UptimeCollector.collect() goes on after a text that it can't read", () => {
-  const { state, collector, pass } = machine();
+  using time = new FakeTime({ now: 1e12 });
+  const { state, collector, pass } = machine(time);
   collector.collect();
   pass(61_000);
   state.text = "soon";

@@ -2,6 +2,7 @@ import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import type { NetStaticSum } from "../../lib/traffic/net_static.ts";
 import { formatTrafficState, parseTrafficState } from "../../lib/traffic/traffic_state.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const NO_TRAITS = {
   device: false,
@@ -12,13 +13,14 @@ const NO_TRAITS = {
   stacked: false,
 };
 
-/** A machine with its interfaces and clocks, and an agent on it that is started again and again. */
-export class FakeMonth {
+/**
+ * A machine with its interfaces, and an agent on it that is started again and again, under a fake
+ * clock.
+ */
+export class FakeMonth implements Disposable {
   /** Sent bytes of each interface; twice as many are received. */
   readonly counters = new Map<string, number>();
   day: number;
-  nowMs: number;
-  monotonicMs = 0;
   bootedAtMs: number;
   boots = 1;
   include: readonly string[] = ["eth*"];
@@ -26,15 +28,16 @@ export class FakeMonth {
   /** What is on the disk. */
   disk: string | undefined;
   month: MonthlyTraffic;
+  readonly #time: FakeTime;
   #uptimeMs: number;
   readonly #indexes = new Map<string, number>();
   #lastIndex = 1;
   #kept: number | undefined;
 
   constructor(now: string, options: { day?: number; bootedAt?: string } = {}) {
-    this.nowMs = new Date(now).getTime();
     this.bootedAtMs = new Date(options.bootedAt ?? now).getTime();
-    this.#uptimeMs = this.nowMs - this.bootedAtMs;
+    this.#time = new FakeTime({ now: new Date(now) });
+    this.#uptimeMs = Date.now() - this.bootedAtMs;
     this.day = options.day ?? 1;
     this.month = this.start();
   }
@@ -45,7 +48,6 @@ export class FakeMonth {
     const traits = (name: string) => ({ ...NO_TRAITS, index: this.#indexes.get(name) });
     const traffic = new NetworkCollector(source, traits, {
       globs: { include: this.include, exclude: [] },
-      monotonicMs: () => this.monotonicMs,
     });
     this.month = new MonthlyTraffic({
       network: traffic,
@@ -53,8 +55,6 @@ export class FakeMonth {
       bootId: `b00${this.boots}`,
       uptimeSeconds: () => this.#uptimeMs / 1000,
       importOfficial: () => this.official,
-      nowMs: () => this.nowMs,
-      monotonicMs: () => this.monotonicMs,
     });
     if (this.disk !== undefined) this.month.restore(parseTrafficState(this.disk));
     return this.month;
@@ -95,20 +95,23 @@ export class FakeMonth {
 
   /** Time goes by on all clocks. */
   wait(ms: number): void {
-    this.nowMs += ms;
-    this.monotonicMs += ms;
+    this.#time.tick(ms);
     this.#uptimeMs += ms;
   }
 
   /** The clock on the wall is set. */
-  setClock(now: string): void {
-    this.nowMs = new Date(now).getTime();
+  setClock(now: string | number): void {
+    this.#time.setDate(new Date(now));
+  }
+
+  [Symbol.dispose](): void {
+    this.#time[Symbol.dispose]();
   }
 
   /** A new kernel with counters from 0, and a new agent. */
   reboot(): void {
     this.boots++;
-    this.bootedAtMs = this.nowMs;
+    this.bootedAtMs = Date.now();
     this.#uptimeMs = 0;
     for (const name of this.counters.keys()) this.counters.set(name, 0);
     this.start();

@@ -4,7 +4,7 @@ import { parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 import { DAY_MS, FakeMonth, MINUTE_MS } from "./fake_month.ts";
 
 Deno.test("MonthlyTraffic.collect() counts traffic while the agent is stopped, and after a reboot", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-09-01T00:00:00" });
+  using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-09-01T00:00:00" });
   world.pass(5_000);
   assertEquals(world.look(), ["2026-11-01", 0], "what passed before may be of other months");
   world.pass(100);
@@ -19,7 +19,7 @@ Deno.test("MonthlyTraffic.collect() counts traffic while the agent is stopped, a
 });
 
 Deno.test("MonthlyTraffic.collect() keeps rates, and has no data without net/dev", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00");
+  using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(1_000);
   assertEquals(world.month.collect(), { sentBytes: 1_000, receivedBytes: 2_000 });
   world.wait(2_000);
@@ -36,13 +36,13 @@ Deno.test("MonthlyTraffic.collect() keeps rates, and has no data without net/dev
 });
 
 Deno.test("MonthlyTraffic.collect() starts with the counters of a machine booted in this period", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
+  using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
   world.pass(5_000);
   assertEquals(world.look(), ["2026-11-01", 5_000]);
 });
 
 Deno.test("MonthlyTraffic.collect() resets on the day, also when the agent was stopped", () => {
-  const world = new FakeMonth("2026-11-30T23:59:00", { bootedAt: "2026-01-01T00:00:00" });
+  using world = new FakeMonth("2026-11-30T23:59:00", { bootedAt: "2026-01-01T00:00:00" });
   world.look();
   world.pass(70);
   assertEquals(world.look(), ["2026-11-01", 70]);
@@ -59,7 +59,7 @@ Deno.test("MonthlyTraffic.collect() resets on the day, also when the agent was s
 });
 
 Deno.test("MonthlyTraffic.collect() does not jump when interfaces disappear, return and restart", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00");
+  using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.pass(1_000, "eth1");
   assertEquals(world.look()[1], 1_100);
@@ -76,7 +76,7 @@ Deno.test("MonthlyTraffic.collect() does not jump when interfaces disappear, ret
 });
 
 Deno.test("MonthlyTraffic.collect() does not jump when an interface is renamed", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00");
+  using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(5_000);
   assertEquals(world.look()[1], 5_000);
   world.rename("eth0", "eth7");
@@ -101,21 +101,24 @@ Deno.test("MonthlyTraffic.collect() does not jump when an interface is renamed",
 });
 
 Deno.test("MonthlyTraffic.collect() starts at 0 on a machine booted in an earlier period", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-10-31T23:59:59" });
+  using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-10-31T23:59:59" });
   world.pass(5_000);
   world.disk = undefined;
   world.start();
   assertEquals(world.look(), ["2026-11-01", 0]);
   world.pass(7);
   assertEquals(world.look(), ["2026-11-01", 7]);
-  const later = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-11-01T00:00:01" });
+});
+
+Deno.test("MonthlyTraffic.collect() starts with the counters of a machine booted right after the reset", () => {
+  using later = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-11-01T00:00:01" });
   later.pass(5_000);
   later.start();
   assertEquals(later.look(), ["2026-11-01", 5_000]);
 });
 
 Deno.test("MonthlyTraffic.collect() does not jump when an existing interface starts to count", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-03-01T00:00:00" });
+  using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-03-01T00:00:00" });
   world.pass(1);
   world.pass(1_000_000, "wlan0");
   world.look();
@@ -127,7 +130,7 @@ Deno.test("MonthlyTraffic.collect() does not jump when an existing interface sta
 });
 
 Deno.test("MonthlyTraffic.collect() does not jump when the day changes and an interface starts to count", () => {
-  const world = new FakeMonth("2026-11-25T12:00:00", { bootedAt: "2026-11-22T00:00:00" });
+  using world = new FakeMonth("2026-11-25T12:00:00", { bootedAt: "2026-11-22T00:00:00" });
   world.pass(5);
   world.pass(1_000_000, "wlan0");
   assertEquals(world.look(), ["2026-11-01", 5]);
@@ -138,7 +141,7 @@ Deno.test("MonthlyTraffic.collect() does not jump when the day changes and an in
 });
 
 Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00");
+  using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
   world.setClock("1970-01-01T00:00:05");
@@ -153,7 +156,7 @@ Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the pa
 });
 
 Deno.test("MonthlyTraffic.collect() continues the month after a clock ran ahead", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00");
+  using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
   world.setClock("2038-01-19T03:14:08");
@@ -170,7 +173,7 @@ Deno.test("MonthlyTraffic.collect() continues the month after a clock ran ahead"
 });
 
 Deno.test("MonthlyTraffic.collect() returns to the right month when the past was wrong", () => {
-  const world = new FakeMonth("2026-11-10T12:00:00");
+  using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);
   world.look();
   world.setClock("2026-08-01T00:00:00");
@@ -183,7 +186,7 @@ Deno.test("MonthlyTraffic.collect() returns to the right month when the past was
 });
 
 Deno.test("MonthlyTraffic.collect() restarts a month that a wrong clock had started early", () => {
-  const world = new FakeMonth("2026-11-14T00:00:00");
+  using world = new FakeMonth("2026-11-14T00:00:00");
   world.pass(100);
   world.look();
   world.setClock("2026-12-14T00:00:00");
@@ -198,7 +201,7 @@ Deno.test("MonthlyTraffic.collect() restarts a month that a wrong clock had star
 });
 
 Deno.test("MonthlyTraffic.collect() keeps the total when the day of the month changes", () => {
-  const world = new FakeMonth("2026-11-20T12:00:00");
+  using world = new FakeMonth("2026-11-20T12:00:00");
   world.pass(100);
   world.look();
   world.day = 15;
@@ -210,7 +213,7 @@ Deno.test("MonthlyTraffic.collect() keeps the total when the day of the month ch
 });
 
 Deno.test("MonthlyTraffic.set() sets the total and continues from it", () => {
-  const world = new FakeMonth("2026-11-20T12:00:00");
+  using world = new FakeMonth("2026-11-20T12:00:00");
   assertEquals(world.month.set({ sentBytes: 1 }), false, "nothing is counted yet");
   world.pass(100);
   world.look();
@@ -224,7 +227,7 @@ Deno.test("MonthlyTraffic.set() sets the total and continues from it", () => {
 });
 
 Deno.test("MonthlyTraffic.restore() continues from a state that is restored during a run", () => {
-  const world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-01-01T00:00:00" });
+  using world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-01-01T00:00:00" });
   world.pass(1_000);
   world.look();
   world.pass(100);
@@ -242,7 +245,7 @@ Deno.test("MonthlyTraffic.restore() continues from a state that is restored duri
 });
 
 Deno.test("MonthlyTraffic.collect() imports the official agent's count once", () => {
-  const world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
+  using world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
   const untilMs = new Date("2026-11-20T11:00:00").getTime();
   world.official = { sentBytes: 300, receivedBytes: 600, untilMs };
   world.pass(1_000);
@@ -287,7 +290,7 @@ function happen(world: FakeMonth, event: Event): void {
     case "reset":
       return void world.counters.set(event.name, 0);
     case "clock":
-      world.nowMs += event.days * DAY_MS;
+      world.setClock(Date.now() + event.days * DAY_MS);
   }
 }
 
@@ -295,7 +298,7 @@ Deno.test("MonthlyTraffic never falls within a period, nor exceeds the real traf
   const events = fc.array(fc.oneof(...wild), { maxLength: 60 });
   fc.assert(
     fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
-      const world = new FakeMonth("2026-11-10T12:00:00", { day });
+      using world = new FakeMonth("2026-11-10T12:00:00", { day });
       let before = world.look();
       let passed = 0;
       for (const event of events) {
@@ -322,12 +325,12 @@ Deno.test("MonthlyTraffic recovers the whole month when a wrong clock is correct
   });
   fc.assert(
     fc.property(fc.array(astray, { maxLength: 9 }), (times) => {
-      const world = new FakeMonth("2026-11-10T12:00:00");
+      using world = new FakeMonth("2026-11-10T12:00:00");
       world.pass(0);
       world.look();
       let passed = 0;
       for (const { days, minutes, bytes, restart } of times) {
-        world.nowMs += days * DAY_MS;
+        world.setClock(Date.now() + days * DAY_MS);
         if (restart) world.start();
         for (const part of [bytes, 1]) {
           world.pass(part);
@@ -336,7 +339,7 @@ Deno.test("MonthlyTraffic recovers the whole month when a wrong clock is correct
           world.wait(minutes * MINUTE_MS / 2);
         }
         world.look();
-        world.nowMs -= days * DAY_MS;
+        world.setClock(Date.now() - days * DAY_MS);
         world.look();
         world.wait(10 * MINUTE_MS);
         assertEquals(world.look(), ["2026-11-01", passed]);
@@ -350,7 +353,7 @@ Deno.test("MonthlyTraffic is exact with a correct clock and fixed interfaces", (
   const events = fc.array(fc.oneof(...calm), { maxLength: 60 });
   fc.assert(
     fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
-      const world = new FakeMonth("2026-11-10T12:00:00", { day });
+      using world = new FakeMonth("2026-11-10T12:00:00", { day });
       for (const name of ["eth0", "eth1", "eth2"]) world.pass(0, name);
       let [start, expected] = world.look();
       let unseen = 0;
@@ -383,8 +386,8 @@ Deno.test("MonthlyTraffic is exact with a correct clock and fixed interfaces", (
 });
 
 /** The day that began the period in which the world's clock stands, by counting days back. */
-function startOf({ nowMs, day }: FakeMonth): string {
-  const date = new Date(nowMs);
+function startOf({ day }: FakeMonth): string {
+  const date = new Date();
   date.setHours(0, 0, 0, 0);
   while (!begins(date, day)) date.setDate(date.getDate() - 1);
   const two = (value: number) => String(value).padStart(2, "0");
