@@ -26,11 +26,13 @@ RUN mkdir -p bin etc/ssl/certs \
   && printf 'root:x:0:\nkomari:x:65532:\n' >etc/group \
   && install -d -m 1777 tmp \
   && install -d -o 65532 -g 65532 var/lib/komari-agent-deno
-# Busybox's shell would run its own ping in place of the one that may open raw sockets.
+# Busybox's shell would run its own ping in place of the one that may open raw sockets. A cluster's
+# pod gives its state folder to the agent's user by chown.
 RUN install /bin/dash bin/sh \
+  && install /bin/chown bin/chown \
   && install /bin/busybox bin/ping \
   && setcap cap_net_raw+ep bin/ping \
-  && for program in bin/sh bin/deno komari-agent-deno; do ldd "$program" 2>/dev/null; done \
+  && for program in bin/sh bin/chown bin/deno komari-agent-deno; do ldd "$program" 2>/dev/null; done \
     | grep -o '/[^ ]*' | sort -u | xargs -I{} cp -L --parents {} .
 
 FROM scratch

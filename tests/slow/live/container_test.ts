@@ -42,6 +42,7 @@ function hasLittle(image: ContainerImage): void {
   assert(libraries.every((path) => /\/(ld-linux[^/]*|lib\w+)\.so\.\d+$/.test(path)), found.join());
   assertEquals(found.filter((path) => !libraries.includes(path)), [
     "./.komari-agent-container",
+    "./bin/chown",
     "./bin/deno",
     "./bin/ping",
     "./bin/sh",
