@@ -9,6 +9,7 @@ import { backoffMs } from "../backoff.ts";
 import { BoundedQueue } from "../bounded_queue.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
 import type { ClientV1 } from "../panel/client_v1.ts";
 import type { LinkListener, PanelLink } from "../panel/link.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
@@ -20,8 +21,6 @@ import { toWireReport, type WireReport } from "../panel/protocol.ts";
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
-/** Grace period for calls in flight after a stop. */
-const STOP_GRACE_MS = 500;
 const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
 const RESULTS_WAITING = 1000;

@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
+import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
 import {
@@ -226,9 +227,6 @@ function requireSealable(config: Config): void {
   }
 }
 
-/** The interval that a snapshot's age is judged by where none is set. */
-const USUAL_INTERVAL_SECONDS = 3;
-
 /** Age up to which panels share a snapshot: half the shortest interval; 0 for a single panel. */
 function sharedAgeMs(config: Config): number {
   return config.furtherPanels.length === 0 ? 0 : shortestIntervalMs(config) / 2;
@@ -236,7 +234,7 @@ function sharedAgeMs(config: Config): number {
 
 function shortestIntervalMs(config: Config): number {
   const intervals = panelConfigs(config).map((panel) =>
-    panel.intervalSeconds ?? USUAL_INTERVAL_SECONDS
+    panel.intervalSeconds ?? INTERVAL_SECONDS.webSocket
   );
   return Math.min(...intervals) * 1000;
 }

@@ -14,6 +14,7 @@ import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import { mayHang } from "../metrics/mount_filter.ts";
+import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { dirname } from "../parse/path.ts";
@@ -25,9 +26,6 @@ import { checkHealth } from "./health.ts";
 import { findUpdate } from "./update.ts";
 
 type Environment = Readonly<Record<string, string>>;
-
-/** Time for a file system to answer; calls to another machine usually take milliseconds. */
-const STATFS_TIMEOUT_MS = 3_000;
 
 /** The check of the configuration, which was read without a mistake. */
 export function configCheck(config: Config): Check {

@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import { startShell } from "../sandbox/shell.ts";
 import { unmatched } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
+import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { GpuDecision } from "../metrics/gpu_devices.ts";
 import { type Machine, networkFolder, type OpenedMachine } from "../metrics/machine.ts";
@@ -28,8 +29,6 @@ import { logToStandardError } from "./output.ts";
 
 /** Maximum time between the two measurements, in seconds. */
 const MAX_SECONDS = 5;
-/** Time between them if no interval is set, in seconds. */
-const DEFAULT_SECONDS = 3;
 
 /** Prints what would be sent. */
 export async function runDryRun(config: Config, context: CommandContext): Promise<number> {
@@ -47,7 +46,7 @@ export async function runDryRun(config: Config, context: CommandContext): Promis
 
 /** The interval, if it is short. */
 export function secondsBetweenMeasurements(intervalSeconds: number | undefined): number {
-  return Math.min(intervalSeconds ?? DEFAULT_SECONDS, MAX_SECONDS);
+  return Math.min(intervalSeconds ?? INTERVAL_SECONDS.webSocket, MAX_SECONDS);
 }
 
 interface MeasureOptions extends Platform {

@@ -28,7 +28,7 @@ import {
   resolveOptions,
 } from "./option_table.ts";
 import { type PanelSettings, resolvePanels } from "./panels.ts";
-import { parseCertificates, withHeaders } from "./parsers.ts";
+import { INTERVAL_SECONDS, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Sources of the configuration. */
@@ -104,9 +104,6 @@ export type ConnectionConfig = Pick<
   | "proxies"
 >;
 
-/** Fast enough to watch. */
-const DEMO_INTERVAL_SECONDS = 1;
-
 /** Commands about the installed agent rather than one that is started now. */
 const INSTALLED_COMMANDS: readonly Command[] = [
   "install",
@@ -178,7 +175,7 @@ export function resolveConfig(sources: ConfigSources): Config {
     endpoint: values.endpoint,
     token,
     intervalSeconds: values.intervalSeconds ??
-      (command === "demo" ? DEMO_INTERVAL_SECONDS : undefined),
+      (command === "demo" ? INTERVAL_SECONDS.demo : undefined),
     remoteControl,
     remoteFiles: remoteControl && !values.disableRemoteFiles,
   });

@@ -26,6 +26,7 @@ import {
 } from "./option.ts";
 import {
   type Header,
+  INTERVAL_SECONDS,
   type ListenAddress,
   type NameServer,
   type PanelOption,
@@ -297,12 +298,14 @@ export const OPTIONS = {
     group: "reports",
     help: { en: "Time between two reports", zh: "两次上报之间的间隔" },
     initialText: {
-      en: "3 over WebSocket, 5 over HTTP; 1 in the demo",
-      zh: "WebSocket 为 3，HTTP 为 5；演示为 1",
+      en: `${INTERVAL_SECONDS.webSocket} over WebSocket, ${INTERVAL_SECONDS.post} over HTTP; ` +
+        `${INTERVAL_SECONDS.demo} in the demo`,
+      zh: `WebSocket 为 ${INTERVAL_SECONDS.webSocket}，HTTP 为 ${INTERVAL_SECONDS.post}；` +
+        `演示为 ${INTERVAL_SECONDS.demo}`,
     },
     initial: undefined,
-    min: 0.1,
-    max: 3600,
+    min: INTERVAL_SECONDS.min,
+    max: INTERVAL_SECONDS.max,
   }),
   metrics: checked<ListenAddress | undefined>({
     flag: "metrics",

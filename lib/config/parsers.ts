@@ -259,6 +259,16 @@ export interface PanelOption {
   readonly enableRemoteControl: boolean;
 }
 
+/** Time between two reports, in seconds: the bounds of the option, and what is used without it. */
+export const INTERVAL_SECONDS = {
+  min: 0.1,
+  max: 3600,
+  webSocket: 3,
+  post: 5,
+  /** Fast enough to watch. */
+  demo: 1,
+} as const;
+
 const KEYS = ["endpoint", "token", "interval", "enable_remote_control"];
 
 const MAX_PANELS = 16;
@@ -286,7 +296,8 @@ function parsePanel(value: unknown): PanelOption {
     throw new RangeError(`for "token" of each panel, ${TOKEN_RULE}`);
   }
   if (interval !== undefined && !(typeof interval === "number" && isInterval(interval))) {
-    throw new RangeError(`for "interval" of a panel, a number from 0.1 to 3600`);
+    const { min, max } = INTERVAL_SECONDS;
+    throw new RangeError(`for "interval" of a panel, a number from ${min} to ${max}`);
   }
   if (typeof remote !== "boolean") {
     throw new RangeError(`for "enable_remote_control" of a panel, true or false`);
@@ -300,5 +311,5 @@ function parsePanel(value: unknown): PanelOption {
 }
 
 function isInterval(seconds: number): boolean {
-  return seconds >= 0.1 && seconds <= 3_600;
+  return seconds >= INTERVAL_SECONDS.min && seconds <= INTERVAL_SECONDS.max;
 }

@@ -1,8 +1,8 @@
 import type { FileSystemUse, Host } from "../host/host.ts";
 import { getLogger } from "../log/log.ts";
 
-/** Duration after which a call is logged; calls to another machine usually take milliseconds. */
-const TIMEOUT_MS = 3_000;
+/** Time for a file system to answer; calls to another machine usually take milliseconds. */
+export const STATFS_TIMEOUT_MS = 3_000;
 
 /**
  * Calls `statfs` on file systems that may hang, without blocking the caller.
@@ -47,7 +47,7 @@ export class NonblockingStatfs {
   }
 
   #logTimeout(path: string, sinceMs: number): void {
-    if (this.#timedOut.has(path) || performance.now() - sinceMs < TIMEOUT_MS) return;
+    if (this.#timedOut.has(path) || performance.now() - sinceMs < STATFS_TIMEOUT_MS) return;
     this.#timedOut.add(path);
     const known = this.#last.has(path);
     this.#log.warning("statfs on {path} timed out: {consequence}", {
@@ -59,7 +59,7 @@ export class NonblockingStatfs {
   #store(path: string, { use, sinceMs }: { use: FileSystemUse; sinceMs: number }): void {
     this.#last.set(path, use);
     // A mount that is always slow would be logged with every result.
-    if (performance.now() - sinceMs >= TIMEOUT_MS) return;
+    if (performance.now() - sinceMs >= STATFS_TIMEOUT_MS) return;
     if (this.#timedOut.delete(path)) this.#log.info("statfs on {path} works again", { path });
   }
 }

@@ -1,4 +1,5 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
   isHtml,
   type PanelCall,
@@ -11,11 +12,6 @@ import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
-/** The panel may take 5 s for basic info, since it looks up the country. */
-const BASIC_INFO_TIMEOUT_MS = 20_000;
-const PROBE_RESULT_TIMEOUT_MS = 10_000;
-const COMMAND_RESULT_TIMEOUT_MS = 30_000;
-const TASKS_TIMEOUT_MS = 10_000;
 /** A list of 10,000 tasks takes most of it. */
 const TASKS_LIMIT_BYTES = 1024 * 1024;
 
@@ -41,19 +37,19 @@ export class ClientV1 {
 
   /** Sends basic info. @throws {PanelError} When it is not accepted. */
   async sendBasicInfo(info: WireBasicInfo, signal: AbortSignal): Promise<void> {
-    const options = { timeoutMs: BASIC_INFO_TIMEOUT_MS, signal };
+    const options = { timeoutMs: CALL_TIMEOUT_MS.basicInfo, signal };
     await this.#post("send basic info", "uploadBasicInfo", info, options);
   }
 
   /** Sends the result of a probe. @throws {PanelError} When it is not accepted. */
   async sendProbeResult(result: WireProbeResult, signal: AbortSignal): Promise<void> {
-    const options = { timeoutMs: PROBE_RESULT_TIMEOUT_MS, signal };
+    const options = { timeoutMs: CALL_TIMEOUT_MS.probeResult, signal };
     await this.#post("send probe result", "ping/result", result, options);
   }
 
   /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
   async sendCommandResult(result: WireCommandResult, signal: AbortSignal): Promise<void> {
-    const options = { timeoutMs: COMMAND_RESULT_TIMEOUT_MS, signal };
+    const options = { timeoutMs: CALL_TIMEOUT_MS.commandResult, signal };
     // Panels up to 1.1.8 refuse an empty result.
     const message = result.result === "" ? { ...result, result: " " } : result;
     await this.#post("send command result", "task/result", message, options);
@@ -61,7 +57,7 @@ export class ClientV1 {
 
   /** Fetches the probe tasks; the same object as long as they don't change. @throws {PanelError} */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
-    const options = { timeoutMs: TASKS_TIMEOUT_MS, limitBytes: TASKS_LIMIT_BYTES };
+    const options = { timeoutMs: CALL_TIMEOUT_MS.tasks, limitBytes: TASKS_LIMIT_BYTES };
     const call = this.#call("GET", "fetch probe tasks", "ping/tasks", options);
     const text = await this.#request(call, signal);
     if (this.#tasks?.text === text) return this.#tasks.list;

@@ -1,4 +1,5 @@
 import { Acknowledgements } from "./acknowledgements.ts";
+import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
   isHtml,
   type PanelCall,
@@ -26,9 +27,6 @@ const CAPABILITIES = [
   "startup_config",
   "switch_version",
 ];
-
-/** The panel answers a pull after 25 s when it has no events. */
-const PULL_TIMEOUT_MS = 40_000;
 
 /** The JSON-RPC code of an unknown method. */
 const METHOD_NOT_FOUND = -32601;
@@ -89,7 +87,7 @@ export class ClientV2 {
   /** Waits for new events, up to 25 s. @throws {PanelError} */
   async pull(signal: AbortSignal): Promise<PanelEvent[]> {
     const params = { capabilities: CAPABILITIES };
-    const request = { method: "agent.pull", params, timeoutMs: PULL_TIMEOUT_MS, signal };
+    const request = { method: "agent.pull", params, timeoutMs: CALL_TIMEOUT_MS.pull, signal };
     return await this.#callWithEvents(request);
   }
 

@@ -1,3 +1,4 @@
+import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import type { ClientV1 } from "./client_v1.ts";
 import { type ClientV2, isUnknownMethod } from "./client_v2.ts";
 import type { Transport } from "./link_machine.ts";
@@ -12,14 +13,6 @@ import {
   type WireCommandResult,
 } from "./protocol.ts";
 import type { CommandResult, FileResult, ProbeResult } from "../types.ts";
-
-/** Up to 1.4 the panel may take 5 s for basic info, since it looks up the country. */
-const BASIC_INFO_TIMEOUT_MS = 20_000;
-const PROBE_RESULT_TIMEOUT_MS = 10_000;
-const COMMAND_RESULT_TIMEOUT_MS = 30_000;
-/** The list of a large folder takes a while. */
-const FILE_RESULT_TIMEOUT_MS = 30_000;
-const STARTUP_CONFIG_TIMEOUT_MS = 10_000;
 
 /** JSON-RPC error of a panel that does not wait for a result any more, or has it already. */
 const NOT_AWAITED = -32004;
@@ -64,7 +57,7 @@ export class PanelSender {
   async sendBasicInfo(parts: BasicInfoParts, signal: AbortSignal): Promise<void> {
     const info = toWireBasicInfo(parts);
     if (isV1(this.transport)) return await this.#clientV1.sendBasicInfo(info, signal);
-    await this.#call("agent.basicInfo", { info }, { timeoutMs: BASIC_INFO_TIMEOUT_MS, signal });
+    await this.#call("agent.basicInfo", { info }, { timeoutMs: CALL_TIMEOUT_MS.basicInfo, signal });
   }
 
   /** Sends the result of a probe. @throws {PanelError} When it is not accepted. */
@@ -76,7 +69,7 @@ export class PanelSender {
       case "v1 WebSocket":
         return await this.#openSocket().sendProbeResult(message, signal);
       default: {
-        const timeoutMs = PROBE_RESULT_TIMEOUT_MS;
+        const timeoutMs = CALL_TIMEOUT_MS.probeResult;
         await this.#call("agent.pingResult", { ...message }, { timeoutMs, signal });
       }
     }
@@ -86,7 +79,7 @@ export class PanelSender {
   async sendCommandResult(result: CommandResult, signal: AbortSignal): Promise<void> {
     const message = toWireCommandResult(result);
     if (isV1(this.transport) || this.#hasNoTaskResult) return await this.#sendV1(message, signal);
-    const timeoutMs = COMMAND_RESULT_TIMEOUT_MS;
+    const timeoutMs = CALL_TIMEOUT_MS.commandResult;
     try {
       await this.#call("agent.taskResult", { ...message }, { timeoutMs, signal });
     } catch (error) {
@@ -105,7 +98,7 @@ export class PanelSender {
   async sendFileResult(result: FileResult, signal: AbortSignal): Promise<void> {
     const method = "agent.file.result";
     const params = { ...toWireFileResult(result) };
-    const timeoutMs = FILE_RESULT_TIMEOUT_MS;
+    const timeoutMs = CALL_TIMEOUT_MS.fileResult;
     await ifAwaited(this.#clientV2.call({ method, params, timeoutMs, signal }));
   }
 
@@ -120,7 +113,7 @@ export class PanelSender {
     signal: AbortSignal,
   ): Promise<void> {
     const params = { request_id: requestId, config };
-    const options = { timeoutMs: STARTUP_CONFIG_TIMEOUT_MS, signal };
+    const options = { timeoutMs: CALL_TIMEOUT_MS.startupConfig, signal };
     await ifAwaited(this.#call("agent.startupConfig.result", params, options));
   }
 

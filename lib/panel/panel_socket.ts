@@ -1,5 +1,6 @@
 import type { WebSocketConnection } from "../net/websocket.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
+import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
@@ -167,8 +168,6 @@ function callName(method: string): string {
   return `send ${method} by WebSocket`;
 }
 
-const PROBE_RESULT_TIMEOUT_MS = 10_000;
-
 /** The panel by an open WebSocket, in either version of the protocol. */
 export class PanelSocket {
   /** When it was opened, in milliseconds of `performance.now()`. */
@@ -260,7 +259,7 @@ export class PanelSocket {
     if (this.#version === 1) {
       return await this.#send(JSON.stringify({ type: "ping_result", ...result }));
     }
-    const timeoutMs = PROBE_RESULT_TIMEOUT_MS;
+    const timeoutMs = CALL_TIMEOUT_MS.probeResult;
     await this.call({ method: "agent.pingResult", params: { ...result }, timeoutMs, signal });
   }
 

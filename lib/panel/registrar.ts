@@ -3,6 +3,7 @@ import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
+import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
 import { ClientV1 } from "./client_v1.ts";
 import { ClientV2, isUnknownMethod } from "./client_v2.ts";
 import {
@@ -75,13 +76,8 @@ export interface RegistrarOptions {
   readonly connection: ConnectionConfig;
 }
 
-const TIMEOUT_MS = 30_000;
-
 /** A method that no panel has: a call of it changes nothing. */
 const UNKNOWN_METHOD = "agent.noop";
-
-/** Time for a call in flight when the agent stops: the panel may have made a node already. */
-const STOP_GRACE_MS = 500;
 
 /** Registers this machine at a panel, over the same connection settings as reports. */
 export class Registrar {
@@ -124,7 +120,7 @@ export class Registrar {
       ],
       // Panels read the header alone; the official agent sends the key here too.
       body: JSON.stringify({ key }),
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: CALL_TIMEOUT_MS.register,
     };
     // A login of a reverse proxy can't be sent: the panel wants the key in the same header.
     const others = this.#headers().filter(([header]) => header.toLowerCase() !== "authorization");
@@ -181,7 +177,12 @@ export async function isTokenKnown(
   try {
     // Panels check the token first, and refuse the method then; those without version 2 are asked
     // for the task list.
-    const call = { method: UNKNOWN_METHOD, params: {}, timeoutMs: TIMEOUT_MS, signal };
+    const call = {
+      method: UNKNOWN_METHOD,
+      params: {},
+      timeoutMs: CALL_TIMEOUT_MS.register,
+      signal,
+    };
     await new ClientV2(access, { fetch, compresses: false }).call(call).catch(async (error) => {
       if (isUnknownMethod(error)) return;
       if (!isUnsupported(error)) throw error;

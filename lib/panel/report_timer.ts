@@ -1,4 +1,5 @@
 import { backoffMs } from "../backoff.ts";
+import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { isWebSocket, type Transport } from "./link_machine.ts";
 
 /** Time after the first failure in which the interval is kept. */
@@ -73,8 +74,6 @@ export class ReportSchedule {
 
 /** Panels up to 1.5 close a WebSocket 11 s after the last data frame. */
 const LONGEST_SOCKET_INTERVAL_MS = 10_000;
-const SOCKET_INTERVAL_MS = 3_000;
-const POST_INTERVAL_MS = 5_000;
 
 /** How far a repeating timer may be off before it is set anew, as a part of the interval. */
 const TOLERANCE = 0.05;
@@ -140,8 +139,8 @@ export class ReportTimer {
   intervalMs(transport: Transport): number {
     const { intervalMs } = this.#options;
     return isWebSocket(transport)
-      ? Math.min(intervalMs ?? SOCKET_INTERVAL_MS, LONGEST_SOCKET_INTERVAL_MS)
-      : intervalMs ?? POST_INTERVAL_MS;
+      ? Math.min(intervalMs ?? INTERVAL_SECONDS.webSocket * 1000, LONGEST_SOCKET_INTERVAL_MS)
+      : intervalMs ?? INTERVAL_SECONDS.post * 1000;
   }
 
   #restart(transport: Transport, delayMs: number): void {
