@@ -1,6 +1,6 @@
 import { ipFamily } from "../parse/ip_address.ts";
 import { closeQuietly } from "./byte_stream.ts";
-import { PausableSource } from "./insecure_tls.ts";
+import { PausableSource } from "./node_tls.ts";
 
 /** The certificate of a server. */
 export interface Certificate {

@@ -2,7 +2,7 @@ import { type ByteStream, closeOnAbort, closeQuietly, ConnectionStream } from ".
 import type { HostAndPort } from "./connector.ts";
 import { tlsErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
-import { startInsecureTls } from "./insecure_tls.ts";
+import { startNodeTls } from "./node_tls.ts";
 import { openLoopbackProxy } from "./loopback_proxy.ts";
 import { withTimeout } from "./timeout.ts";
 
@@ -50,7 +50,7 @@ export class Tls {
       return await withTimeout(
         (signal) =>
           this.#anyCertificate
-            ? startInsecureTls(connection, { hostname, signal, protocols: PROTOCOLS })
+            ? startNodeTls(connection, { hostname, signal, protocols: PROTOCOLS })
             : this.#startVerified(connection, { hostname, signal }),
         { timeoutMs: HANDSHAKE_MS, signal },
       );

@@ -63,7 +63,7 @@ export class PausableSource {
 }
 
 /** Options of TLS without verification. */
-export interface InsecureTlsOptions {
+export interface NodeTlsOptions {
   hostname: string;
   protocols: string[];
   signal: AbortSignal;
@@ -79,9 +79,9 @@ type TlsSocket = import("node:tls").TLSSocket;
  *
  * @throws The library's error when the handshake fails; everything is closed then.
  */
-export async function startInsecureTls(
+export async function startNodeTls(
   connection: Deno.TcpConn,
-  options: InsecureTlsOptions,
+  options: NodeTlsOptions,
 ): Promise<ByteStream> {
   const { hostname, protocols, signal } = options;
   const [{ connect }, { Duplex }] = await Promise.all([
