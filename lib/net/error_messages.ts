@@ -21,12 +21,17 @@ const LOOKUP_WORDS: readonly (readonly [RegExp, string])[] = [
 
 const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/UnknownIssuer/, "its issuer is unknown to this machine"],
-  [/CaUsedAsEndEntity/, "it is self-signed"],
-  [/not valid for (any )?name|NotValidForName/, "it is for another name"],
+  [/CaUsedAsEndEntity|self-signed certificate/, "it is self-signed"],
+  [/not valid for (any )?name|NotValidForName|altnames/, "it is for another name"],
   [/expired/i, "it has expired, or this machine's clock is wrong"],
   [/not valid yet|NotValidYet/i, "it is not valid yet, or this machine's clock is wrong"],
   [/revoked/i, "it was revoked"],
+  // Node's library does not say which.
+  [/verify the first/, "its issuer is unknown to this machine, or it is not valid at this time"],
 ];
+
+/** How the libraries say that they don't trust a certificate. */
+const UNTRUSTED = /invalid peer certificate|altnames|self-signed certificate|verify the first/;
 
 /** Describes why a name could not be resolved. */
 export function lookupErrorMessage(error: unknown): string {
@@ -57,7 +62,7 @@ export function tlsErrorMessage(error: unknown, server: { host: string; port: nu
   if (/InvalidContentType|wrong.version.number/i.test(`${code} ${message}`)) {
     return `Cannot connect to ${host} port ${port}: it does not speak TLS; is it an http:// address?`;
   }
-  if (/invalid peer certificate/.test(message)) {
+  if (UNTRUSTED.test(message)) {
     const known = CERTIFICATE_WORDS.find(([pattern]) => pattern.test(message));
     return `Cannot trust the certificate of ${host}: ${known?.[1] ?? plain(message)}`;
   }

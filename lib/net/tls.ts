@@ -2,8 +2,7 @@ import { type ByteStream, closeOnAbort, closeQuietly, ConnectionStream } from ".
 import type { HostAndPort } from "./connector.ts";
 import { tlsErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
-import { startNodeTls } from "./node_tls.ts";
-import { openLoopbackProxy } from "./loopback_proxy.ts";
+import { type NodeTlsOptions, startNodeTls } from "./node_tls.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** Trust settings. */
@@ -19,19 +18,27 @@ const HANDSHAKE_MS = 10_000;
 /** Protocols offered by ALPN. */
 const PROTOCOLS = ["http/1.1"];
 
+/** Options of {@linkcode Tls}. */
+export interface TlsOptions extends TrustOptions {
+  /**
+   * Starts all handshakes by Node's library. It costs megabytes more than the runtime's own, which
+   * keeps the socket of a handshake that hangs until the server closes it.
+   */
+  readonly byNode?: boolean;
+}
+
 /** Starts TLS on TCP connections. */
 export class Tls {
   readonly #caCerts: string[];
-  readonly #anyCertificate: boolean;
-  /**
-   * Whether the last handshake timed out. The runtime keeps its socket until the server closes it, so
-   * the next ones go through a {@linkcode LoopbackProxy} until one succeeds.
-   */
-  #handshakeHung = false;
+  readonly #verify: boolean;
+  readonly #byNode: boolean;
+  /** Whether the last handshake hung: the next one must not leave another socket open. */
+  #hung = false;
 
-  constructor(options: TrustOptions) {
+  constructor(options: TlsOptions) {
     this.#caCerts = [...options.caCerts ?? []];
-    this.#anyCertificate = options.anyCertificate ?? false;
+    this.#verify = !options.anyCertificate;
+    this.#byNode = options.byNode ?? false;
   }
 
   /**
@@ -48,10 +55,7 @@ export class Tls {
     const hostname = server.host.replace(/\.$/, "");
     try {
       return await withTimeout(
-        (signal) =>
-          this.#anyCertificate
-            ? startNodeTls(connection, { hostname, signal, protocols: PROTOCOLS })
-            : this.#startVerified(connection, { hostname, signal }),
+        (signal) => this.#shakeHands(connection, { hostname, signal }),
         { timeoutMs: HANDSHAKE_MS, signal },
       );
     } catch (cause) {
@@ -61,29 +65,41 @@ export class Tls {
     }
   }
 
-  async #startVerified(
+  async #shakeHands(
     connection: Deno.TcpConn,
     { hostname, signal }: { hostname: string; signal: AbortSignal },
   ): Promise<ByteStream> {
-    const loopback = this.#handshakeHung ? await openLoopbackProxy(connection) : undefined;
-    let tls: Deno.TlsConn | undefined;
+    const options = { hostname, signal, protocols: PROTOCOLS, caCerts: this.#caCerts };
+    const byNode = this.#byNode || !this.#verify || this.#hung;
     try {
-      tls = await Deno.startTls(loopback?.near ?? connection, {
-        hostname,
-        caCerts: this.#caCerts,
-        alpnProtocols: PROTOCOLS,
-      });
-      using _ = closeOnAbort(tls, signal);
-      await tls.handshake();
-      signal.throwIfAborted();
-      this.#handshakeHung = false;
-      return new ConnectionStream(tls);
+      const stream = byNode
+        ? await startNodeTls(connection, { ...options, verify: this.#verify })
+        : await startRuntimeTls(connection, options);
+      this.#hung = false;
+      return stream;
     } catch (error) {
-      if (signal.aborted) this.#handshakeHung = true;
-      if (tls) closeQuietly(tls);
-      if (loopback) closeQuietly(loopback.near);
-      loopback?.close();
+      this.#hung = signal.aborted;
       throw error;
     }
+  }
+}
+
+async function startRuntimeTls(
+  connection: Deno.TcpConn,
+  { hostname, signal, protocols, caCerts }: Omit<NodeTlsOptions, "verify">,
+): Promise<ByteStream> {
+  const tls = await Deno.startTls(connection, {
+    hostname,
+    caCerts: [...caCerts],
+    alpnProtocols: protocols,
+  });
+  try {
+    using _ = closeOnAbort(tls, signal);
+    await tls.handshake();
+    signal.throwIfAborted();
+    return new ConnectionStream(tls);
+  } catch (error) {
+    closeQuietly(tls);
+    throw error;
   }
 }
