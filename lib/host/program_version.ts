@@ -1,4 +1,5 @@
 import { abortable } from "@std/async/abortable";
+import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 
 /** A compiled program starts within a second, on the slowest machines within a few. */
@@ -85,5 +86,5 @@ function environment(): Record<string, string> {
 function parseVersionOutput(output: string): string {
   const { version } = jsonFields(parseJson(output));
   if (typeof version === "string") return version;
-  throw new Error(`it printed ${JSON.stringify(output.slice(0, 80))} instead of its version`);
+  throw new Error(`it printed ${quoteStart(output, 80)} instead of its version`);
 }

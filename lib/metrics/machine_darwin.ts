@@ -9,6 +9,7 @@ import { deadline } from "@std/async/deadline";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
+import { quoteStart } from "../parse/bounded_text.ts";
 import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
@@ -117,7 +118,7 @@ export function parseDarwinConnections(sysctl: string): Connections {
  */
 export function parseDarwinProcessCount(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) {
-    throw new SyntaxError(`Cannot parse process count: ${JSON.stringify(text.slice(0, 40))}`);
+    throw new SyntaxError(`Cannot parse process count: ${quoteStart(text)}`);
   }
   return Number(text);
 }

@@ -1,4 +1,5 @@
 import type { Host, Source } from "../host/host.ts";
+import { quoteStart } from "../parse/bounded_text.ts";
 import type { Gpu } from "../types.ts";
 import {
   type DrmGpu,
@@ -145,7 +146,7 @@ function wholeNumber(text: string | undefined): number | undefined {
   const trimmed = text?.trim();
   if (trimmed === undefined) return undefined;
   if (!/^-?\d{1,15}$/.test(trimmed)) {
-    throw new SyntaxError(`Cannot parse number: ${JSON.stringify(trimmed.slice(0, 80))}`);
+    throw new SyntaxError(`Cannot parse number: ${quoteStart(trimmed, 80)}`);
   }
   return Number(trimmed);
 }

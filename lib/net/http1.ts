@@ -1,3 +1,4 @@
+import { quoteStart } from "../parse/bounded_text.ts";
 import { BoundedBytes } from "./bounded_bytes.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { ResponseError } from "./errors.ts";
@@ -77,7 +78,7 @@ export class ChunkedDecoder {
     const size = /^([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?$/.exec(line)?.[1];
     if (size === undefined) {
       throw new SyntaxError(
-        `Cannot parse a chunked body: ${JSON.stringify(line.slice(0, 40))} is no size`,
+        `Cannot parse a chunked body: ${quoteStart(line)} is no size`,
       );
     }
     this.#rest = parseInt(size, 16);
@@ -201,7 +202,7 @@ function keepsLine({ headers, status, version }: ResponseHead): boolean {
 export function checkEncoding({ headers }: ResponseHead): void {
   const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
   if (encoding === "identity") return;
-  throw malformed(`it has the encoding ${JSON.stringify(encoding.slice(0, 40))}, not identity`);
+  throw malformed(`it has the encoding ${quoteStart(encoding)}, not identity`);
 }
 
 function tooLong(limitBytes: number): ResponseError {
@@ -267,7 +268,7 @@ export function encodeRequestHead(request: RequestMessage, bodyLength: number | 
   let text = `${method} ${target} HTTP/1.1\r\n`;
   for (const [name, value] of fields) {
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\r\n\0]/.test(value)) {
-      throw new TypeError(`Cannot send header ${JSON.stringify(name.slice(0, 40))}`);
+      throw new TypeError(`Cannot send header ${quoteStart(name)}`);
     }
     text += `${name}: ${value}\r\n`;
   }

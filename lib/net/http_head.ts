@@ -1,3 +1,5 @@
+import { quoteStart } from "../parse/bounded_text.ts";
+
 /** The head of an HTTP/1.1 response. */
 export interface ResponseHead {
   readonly status: number;
@@ -31,7 +33,7 @@ export function parseResponseHead(text: string): ResponseHead {
   const [first = "", ...lines] = text.replace(/(?:\r?\n){1,2}$/, "").split(/\r?\n/);
   const [, minor, status] = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: |$)/.exec(first) ?? [];
   if (status === undefined) {
-    throw new SyntaxError(`Cannot parse an HTTP answer: it begins with ${quoted(first)}`);
+    throw new SyntaxError(`Cannot parse an HTTP answer: it begins with ${quoteStart(first)}`);
   }
   const headers = new Map<string, string>();
   for (const line of lines) {
@@ -40,7 +42,7 @@ export function parseResponseHead(text: string): ResponseHead {
     const value = line.slice(colon + 1).trim();
     // An intermediary may read a carriage return or NUL in another way.
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(key) || hasControls(value)) {
-      throw new SyntaxError(`Cannot parse an HTTP header: ${quoted(key || line)}`);
+      throw new SyntaxError(`Cannot parse an HTTP header: ${quoteStart(key || line)}`);
     }
     const before = headers.get(key);
     if (before === undefined) {
@@ -57,8 +59,4 @@ export function parseResponseHead(text: string): ResponseHead {
 function hasControls(text: string): boolean {
   // deno-lint-ignore no-control-regex -- they are searched for.
   return /[\x00-\x08\x0a-\x1f\x7f]/.test(text);
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text.slice(0, 40));
 }

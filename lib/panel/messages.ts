@@ -4,6 +4,7 @@
  * @module
  */
 
+import { quoteStart } from "../parse/bounded_text.ts";
 import type { ProbeKind, ProbeTask } from "../types.ts";
 
 /** An order of the panel. */
@@ -125,7 +126,7 @@ export function parsePanelMessage(text: string): PanelMessage {
   try {
     message = JSON.parse(text);
   } catch {
-    return invalid(`not JSON: ${JSON.stringify(text.slice(0, 40))}`);
+    return invalid(`not JSON: ${quoteStart(text)}`);
   }
   return isFields(message) ? readMessage(message) : invalid("not an object");
 }
@@ -206,7 +207,7 @@ function readOrder(
     case "agent.event":
       return { kind: "notice", text: forLog(toJson(params)) };
     default:
-      return { kind: "unknown", method: JSON.stringify(method.slice(0, 40)) };
+      return { kind: "unknown", method: quoteStart(method) };
   }
 }
 

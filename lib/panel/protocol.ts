@@ -6,6 +6,7 @@
  * @module
  */
 
+import { truncate } from "../parse/bounded_text.ts";
 import type {
   Addresses,
   CommandResult,
@@ -236,9 +237,7 @@ function cutValues({ load, traffic }: Snapshot): string[] {
 
 /** Joins the descriptions of failures, with a bounded length. */
 function message(failures: readonly string[]): string {
-  const all = failures.join("; ");
-  if (all.length <= MAX_MESSAGE_LENGTH) return all;
-  return `${all.slice(0, MAX_MESSAGE_LENGTH - 1)}…`;
+  return truncate(failures.join("; "), MAX_MESSAGE_LENGTH);
 }
 
 /** Answer to a file request. */

@@ -1,4 +1,5 @@
 import type { Gpu } from "../types.ts";
+import { quoteStart } from "./bounded_text.ts";
 
 const MEBIBYTE = 1024 * 1024;
 /** Numeric columns after the name: total and used memory, utilization, temperature. */
@@ -19,7 +20,7 @@ export function parseNvidiaSmi(text: string): Gpu[] {
   const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
   const cards = lines.flatMap((line) => parseCard(line) ?? []);
   if (cards.length === 0) {
-    const first = JSON.stringify(lines[0]?.slice(0, MAX_NAME_LENGTH) ?? "");
+    const first = quoteStart(lines[0] ?? "", MAX_NAME_LENGTH);
     throw new SyntaxError(`Cannot parse nvidia-smi: there is no card in ${first}`);
   }
   return cards;

@@ -1,3 +1,5 @@
+import { quoteStart } from "./bounded_text.ts";
+
 /**
  * Result of `ping -c 1`: `lost` is an echo without a reply, `unreachable` one that could not be sent,
  * `forbidden` a `ping` without the permission to open its socket or to run.
@@ -57,6 +59,6 @@ function roundTrip(line: string): number {
 
 function parseError(line: string): SyntaxError {
   return new SyntaxError(
-    `Cannot parse ping's output: no result in ${JSON.stringify(line.slice(0, REASON_LIMIT))}`,
+    `Cannot parse ping's output: no result in ${quoteStart(line, REASON_LIMIT)}`,
   );
 }

@@ -1,4 +1,5 @@
 import type { ProbeKind } from "../types.ts";
+import { truncate } from "./bounded_text.ts";
 import { ipFamily } from "./ip_address.ts";
 
 /** Parsed target of a probe; hosts are IP literals without brackets or names in ASCII. */
@@ -117,8 +118,7 @@ function targetError(text: string, reason: string): SyntaxError {
 function quoteForLog(text: string): string {
   const [beforeQuery = ""] = text.split(/[?#]/, 1);
   const withoutUser = beforeQuery.slice(beforeQuery.lastIndexOf("@") + 1);
-  const short = withoutUser.length > 80 ? `${withoutUser.slice(0, 80)}…` : withoutUser;
-  return JSON.stringify(short).replace(
+  return JSON.stringify(truncate(withoutUser, 80)).replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );

@@ -1,3 +1,5 @@
+import { quoteStart } from "../parse/bounded_text.ts";
+
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
 
@@ -38,7 +40,7 @@ export class FileArguments {
   /** The path of the request, quoted and shortened for the log. */
   get subject(): string {
     const path = this.#args["path"] ?? this.#args["source"];
-    return typeof path === "string" ? JSON.stringify(path.slice(0, 200)) : "no path";
+    return typeof path === "string" ? quoteStart(path, 200) : "no path";
   }
 
   /** Whether an argument was given. */
@@ -110,7 +112,7 @@ export class FileArguments {
     const [, digits] = /^(?:0o)?(0?[0-7]{1,4})$/.exec(text) ?? [];
     if (digits === undefined) {
       throw new RangeError(
-        `invalid argument: ${JSON.stringify(text.slice(0, 20))} is no octal mode`,
+        `invalid argument: ${quoteStart(text, 20)} is no octal mode`,
       );
     }
     return parseInt(digits, 8);

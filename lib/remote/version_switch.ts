@@ -1,6 +1,7 @@
 import type { Programs } from "../host/programs.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import { quoteStart } from "../parse/bounded_text.ts";
 
 /** Settings of updates that the panel orders. */
 export interface VersionSwitchOptions {
@@ -48,7 +49,7 @@ export class VersionSwitch {
     if (programs === undefined || refusal !== undefined) {
       if (!this.#refusalLog.allows()) return;
       this.#log.warning("Refused to switch to version {version}: {refusal}", {
-        version: JSON.stringify(version.slice(0, 40)),
+        version: quoteStart(version),
         refusal,
       });
       return;

@@ -1,3 +1,4 @@
+import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import type { Downloads } from "./download.ts";
 
@@ -54,7 +55,7 @@ const MAX_FILES = 200;
 export function parseRelease(text: string): Release {
   const { tag_name: tag, draft, prerelease, assets } = jsonFields(parseJson(text));
   if (typeof tag !== "string" || tag.length > 100 || !Array.isArray(assets)) {
-    const start = JSON.stringify(text.slice(0, 80));
+    const start = quoteStart(text, 80);
     throw new SyntaxError(`Cannot parse the release: it begins with ${start}`);
   }
   return {

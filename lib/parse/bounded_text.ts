@@ -1,0 +1,9 @@
+/** The text, or its start with an ellipsis: at most `maxLength` UTF-16 code units. */
+export function truncate(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength - 1).toWellFormed()}…`;
+}
+
+/** The start of an untrusted text for an error message: quoted and escaped as in JSON. */
+export function quoteStart(text: string, maxLength = 40): string {
+  return JSON.stringify(text.slice(0, maxLength));
+}
