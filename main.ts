@@ -56,11 +56,7 @@ async function main(): Promise<number> {
   };
   /** Grows: a node that registers itself gets its token later. */
   const secrets: string[] = [];
-  const stop = listenForStop({
-    addSignalListener: Deno.addSignalListener,
-    exit: () => Deno.exit(EXIT.failure),
-    nowMs: () => performance.now(),
-  });
+  const stop = listenForStop();
   const context: CommandContext = {
     ...stop,
     env: sources.env,

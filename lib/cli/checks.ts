@@ -8,14 +8,15 @@ import type { Language, Translation } from "../config/language.ts";
 import { describeError } from "../log/log.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { withTimeout } from "../net/timeout.ts";
-import { displayWidth } from "./help.ts";
+import { padded } from "./help.ts";
+import { jsonText } from "./output.ts";
 
 /** The result of one check. */
 export interface CheckResult {
   readonly status: "ok" | "warning" | "failed" | "skipped";
   readonly text: Translation;
   /** Advice for the user. */
-  readonly advice?: Translation;
+  readonly advice?: Translation | undefined;
 }
 
 /** One check. */
@@ -36,9 +37,13 @@ export interface CompletedCheck extends CheckResult {
   readonly ms: number;
 }
 
-/** A result without advice; the Chinese text is the same if it is left out. */
-export function result(status: CheckResult["status"], en: string, zh = en): CheckResult {
-  return { status, text: { en, zh } };
+/** A result; a text without translation is the same in both languages. */
+export function result(
+  status: CheckResult["status"],
+  text: string | Translation,
+  advice?: Translation,
+): CheckResult {
+  return { status, text: typeof text === "string" ? { en: text, zh: text } : text, advice };
 }
 
 /** Longer than any check waits by itself. */
@@ -91,11 +96,9 @@ export function checkText(
 ): string {
   const { mark, color } = MARKS[status];
   const shownMark = isColored ? `\x1b[${color}m${mark}\x1b[0m` : mark;
-  const name = title[language];
-  const padded = name + " ".repeat(Math.max(1, TITLE_WIDTH - displayWidth(name)));
   const time = status === "skipped" ? "" : ` (${ms} ms)`;
   const hint = advice === undefined ? "" : `  → ${advice[language]}\n`;
-  return `${shownMark} ${padded}${text[language]}${time}\n${hint}`;
+  return `${shownMark} ${padded(title[language], TITLE_WIDTH)}${text[language]}${time}\n${hint}`;
 }
 
 /** The number of failures and warnings. */
@@ -124,5 +127,5 @@ export function checksJson(checks: readonly CompletedCheck[]): string {
       ms,
     })),
   };
-  return JSON.stringify(shown, null, 2) + "\n";
+  return jsonText(shown);
 }

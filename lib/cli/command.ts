@@ -22,8 +22,11 @@ export interface CommandContext {
   ): Config;
 }
 
-/** Runs a command; resolves to the exit code. */
-export type CommandFunction = (config: Config, context: CommandContext) => Promise<number>;
+/** Runs a command; the result is the exit code. */
+export type CommandFunction = (
+  config: Config,
+  context: CommandContext,
+) => number | Promise<number>;
 
 /** The system that this runs on. @throws {UsageError} When this version does not support it. */
 export function supportedPlatform(): Platform {

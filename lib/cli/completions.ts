@@ -20,10 +20,10 @@ export type CompletionShell = "bash" | "zsh" | "fish";
 export function runCompletions(
   { command, language }: Config,
   { print }: CommandContext,
-): Promise<number> {
+): number {
   const shell = (["bash", "zsh", "fish"] as const).find((name) => command.endsWith(` ${name}`));
   print(completions(shell ?? "bash", language));
-  return Promise.resolve(0);
+  return 0;
 }
 
 /** The completion script of a shell. */

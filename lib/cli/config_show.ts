@@ -10,7 +10,8 @@ import { type Option, OPTION_GROUPS } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS } from "../config/option_table.ts";
 import { redactSecrets } from "../log/redact.ts";
 import type { CommandContext } from "./command.ts";
-import { defaultText, displayWidth } from "./help.ts";
+import { defaultText, displayWidth, padded } from "./help.ts";
+import { jsonText } from "./output.ts";
 
 /** An option in force. */
 export interface ShownOption {
@@ -34,9 +35,9 @@ const TEXTS = {
 const HIDDEN = "********";
 
 /** Prints the configuration. */
-export function runConfigShow(config: Config, { print }: CommandContext): Promise<number> {
+export function runConfigShow(config: Config, { print }: CommandContext): number {
   print(config.json ? configJson(config) : configTable(config));
-  return Promise.resolve(0);
+  return 0;
 }
 
 /** Every option with a key, except those that have no effect and are not set. */
@@ -80,16 +81,16 @@ function configJson(config: Config): string {
     [key, { value, source }] as const
   );
   const { configPath: file, notices } = config;
-  return JSON.stringify({ file, options: Object.fromEntries(options), notices }, null, 2) + "\n";
+  return jsonText({ file, options: Object.fromEntries(options), notices });
 }
 
 function configTable(config: Config): string {
   const { configPath, isConfigInstalled, language, notices } = config;
   const options = new Map(shownOptions(config, language).map((option) => [option.key, option]));
   const shown = [...options.values()];
-  const [keys, values] = [shown.map(({ key }) => key), shown.map(({ value }) => value)].map(
-    (texts) => Math.min(40, Math.max(...texts.map(displayWidth))),
-  );
+  const widthOf = (texts: string[]) => Math.min(40, Math.max(...texts.map(displayWidth)));
+  const keys = widthOf(shown.map(({ key }) => key));
+  const values = widthOf(shown.map(({ value }) => value));
   const sections = Object.entries(OPTION_GROUPS).flatMap(([group, { title }]) => {
     const rows = OPTION_ROWS.filter((row) => row.group === group)
       .map(({ key = "" }) => options.get(key)).filter((option) => option !== undefined)
@@ -107,8 +108,4 @@ function configTable(config: Config): string {
       ? []
       : [notices.map((notice) => TEXTS.note[language] + notice).join("\n")]),
   ].join("\n\n") + "\n";
-}
-
-function padded(text: string, width = 0): string {
-  return text + " ".repeat(Math.max(0, width - displayWidth(text)));
 }

@@ -39,9 +39,9 @@ export function configCheck(config: Config): Check {
         : isConfigInstalled
         ? { en: `${configPath}, of the installed service`, zh: `${configPath}，已安装的服务` }
         : { en: configPath, zh: configPath };
-      if (notices.length === 0) return { status: "ok", text: source };
+      if (notices.length === 0) return result("ok", source);
       const words = notices.join("; ");
-      return result("warning", `${source.en}: ${words}`, `${source.zh}：${words}`);
+      return result("warning", { en: `${source.en}: ${words}`, zh: `${source.zh}：${words}` });
     },
   };
 }
@@ -101,21 +101,20 @@ function checkAgent(config: Config): CheckResult {
   const folders = runtimeFolders(config);
   const health = readHealth(folders);
   if (health?.isRunning !== true) {
-    return result(
-      "skipped",
-      "no agent runs here that this user can see",
-      "没有看到正在运行的 Agent",
-    );
+    return result("skipped", {
+      en: "no agent runs here that this user can see",
+      zh: "没有看到正在运行的 Agent",
+    });
   }
   const { text, isHealthy } = checkHealth(folders);
   const words = `version ${health.version}, process ${health.pid}: ${
     text.trim().replace(/^\w+: /, "")
   }`;
   if (isHealthy) return result("ok", words);
-  return {
-    ...result("failed", words),
-    advice: { en: "see the checks above, and its log", zh: "请看上面的检查和它的日志" },
-  };
+  return result("failed", words, {
+    en: "see the checks above, and its log",
+    zh: "请看上面的检查和它的日志",
+  });
 }
 
 async function checkService(
@@ -124,24 +123,17 @@ async function checkService(
 ): Promise<CheckResult> {
   const service = await findService(config.serviceName, options);
   if (service === undefined) {
-    return {
-      ...result("skipped", "not installed as a service", "没有安装为服务"),
-      advice: {
-        en: "`install` starts it at every boot",
-        zh: "用 `install` 可以让它开机自动启动",
-      },
-    };
+    return result("skipped", { en: "not installed as a service", zh: "没有安装为服务" }, {
+      en: "`install` starts it at every boot",
+      zh: "用 `install` 可以让它开机自动启动",
+    });
   }
   const text = serviceText(service);
-  if (service.isActive && service.isEnabled) return { status: "ok", text };
-  return {
-    status: "failed",
-    text,
-    advice: {
-      en: `see its log: ${service.logHint}; \`install\` again repairs the service`,
-      zh: `请看它的日志：${service.logHint}；再次执行 \`install\` 可修复服务`,
-    },
-  };
+  if (service.isActive && service.isEnabled) return result("ok", text);
+  return result("failed", text, {
+    en: `see its log: ${service.logHint}; \`install\` again repairs the service`,
+    zh: `请看它的日志：${service.logHint}；再次执行 \`install\` 可修复服务`,
+  });
 }
 
 function checkInterfaces({ machine: { collectors } }: OpenedMachine): CheckResult {
@@ -150,23 +142,18 @@ function checkInterfaces({ machine: { collectors } }: OpenedMachine): CheckResul
   const counted = all.filter((it) => it.counted).map(({ name }) => name);
   const ignored = all.length - counted.length;
   if (counted.length > 0) {
-    return result(
-      "ok",
-      `${counted.join(", ")} counted, ${ignored} left out`,
-      `统计 ${counted.join("、")}，不统计 ${ignored} 个`,
-    );
+    return result("ok", {
+      en: `${counted.join(", ")} counted, ${ignored} left out`,
+      zh: `统计 ${counted.join("、")}，不统计 ${ignored} 个`,
+    });
   }
-  return {
-    ...result(
-      "warning",
-      "none is counted, so no traffic is reported",
-      "没有统计任何网卡，不会上报流量",
-    ),
-    advice: {
-      en: "--dry-run says why each is left out; --include-nics chooses them",
-      zh: "--dry-run 会说明每个网卡为何不统计；可用 --include-nics 指定",
-    },
-  };
+  return result("warning", {
+    en: "none is counted, so no traffic is reported",
+    zh: "没有统计任何网卡，不会上报流量",
+  }, {
+    en: "--dry-run says why each is left out; --include-nics chooses them",
+    zh: "--dry-run 会说明每个网卡为何不统计；可用 --include-nics 指定",
+  });
 }
 
 async function checkDisks({ machine: { collectors } }: OpenedMachine): Promise<CheckResult> {
@@ -181,32 +168,27 @@ async function checkDisks({ machine: { collectors } }: OpenedMachine): Promise<C
   const hanging = await hangingMounts(suspects, { statfs, timeoutMs: STATFS_TIMEOUT_MS });
   if (hanging.length > 0) {
     const isCounted = hanging.some((path) => counted.includes(path));
-    return {
-      ...result(
-        isCounted ? "failed" : "warning",
-        `${hanging.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
-        `${hanging.join("、")} 在 ${STATFS_TIMEOUT_MS / 1000} 秒内没有响应`,
-      ),
-      advice: {
-        en: "check the server of the mount, or unmount it with umount -l",
-        zh: "请检查该挂载所在的服务器，或用 umount -l 卸载",
-      },
-    };
+    return result(isCounted ? "failed" : "warning", {
+      en: `${hanging.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
+      zh: `${hanging.join("、")} 在 ${STATFS_TIMEOUT_MS / 1000} 秒内没有响应`,
+    }, {
+      en: "check the server of the mount, or unmount it with umount -l",
+      zh: "请检查该挂载所在的服务器，或用 umount -l 卸载",
+    });
   }
   if (counted.length > 0) {
-    return result(
-      "ok",
-      `${counted.join(", ")} counted, ${all.length - counted.length} left out`,
-      `统计 ${counted.join("、")}，不统计 ${all.length - counted.length} 个`,
-    );
+    return result("ok", {
+      en: `${counted.join(", ")} counted, ${all.length - counted.length} left out`,
+      zh: `统计 ${counted.join("、")}，不统计 ${all.length - counted.length} 个`,
+    });
   }
-  return {
-    ...result("warning", "none is counted, so no disk space is reported", "没有统计任何磁盘"),
-    advice: {
-      en: "--dry-run says why each is left out; --include-mountpoint chooses them",
-      zh: "--dry-run 会说明每个挂载点为何不统计；可用 --include-mountpoint 指定",
-    },
-  };
+  return result("warning", {
+    en: "none is counted, so no disk space is reported",
+    zh: "没有统计任何磁盘",
+  }, {
+    en: "--dry-run says why each is left out; --include-mountpoint chooses them",
+    zh: "--dry-run 会说明每个挂载点为何不统计；可用 --include-mountpoint 指定",
+  });
 }
 
 /** The paths whose file system does not answer in time. */
@@ -234,7 +216,10 @@ async function checkPing(
   const shell = startShell({ ...host.roots, os });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
-    return result("ok", `ping works (127.0.0.1 in ${ms} ms)`, `ping 可用（127.0.0.1：${ms} ms）`);
+    return result("ok", {
+      en: `ping works (127.0.0.1 in ${ms} ms)`,
+      zh: `ping 可用（127.0.0.1：${ms} ms）`,
+    });
   } catch (error) {
     signal.throwIfAborted();
     return result("warning", `they don't work: ${describeError(error)}`);
@@ -245,7 +230,10 @@ async function checkPing(
 
 async function checkStateFolder(config: Config): Promise<CheckResult> {
   if (config.monthRotate === 0 && config.autoDiscoveryKey === "") {
-    return result("skipped", "not used without --month-rotate", "不用 --month-rotate 时不使用");
+    return result("skipped", {
+      en: "not used without --month-rotate",
+      zh: "不用 --month-rotate 时不使用",
+    });
   }
   const { access, constants } = await import("node:fs/promises");
   const folder = stateFolder(config);
@@ -254,16 +242,13 @@ async function checkStateFolder(config: Config): Promise<CheckResult> {
       await access(path, constants.W_OK | constants.X_OK);
       return path === folder
         ? result("ok", folder)
-        : result("ok", `${folder} can be made`, `${folder} 可以创建`);
+        : result("ok", { en: `${folder} can be made`, zh: `${folder} 可以创建` });
     } catch (error) {
       if (isMissing(error) && path !== "/" && path !== "") continue;
-      return {
-        ...result("failed", `${folder} can't be written: ${describeError(error)}`),
-        advice: {
-          en: "run this as the agent's user, or choose another one with --state-dir",
-          zh: "请以 Agent 的用户身份运行，或用 --state-dir 另选目录",
-        },
-      };
+      return result("failed", `${folder} can't be written: ${describeError(error)}`, {
+        en: "run this as the agent's user, or choose another one with --state-dir",
+        zh: "请以 Agent 的用户身份运行，或用 --state-dir 另选目录",
+      });
     }
   }
 }
@@ -274,25 +259,20 @@ function isMissing(error: unknown): boolean {
 
 async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckResult> {
   if (!knowsReleases(config)) {
-    return result(
-      "skipped",
-      `${VERSION}; this build has no release address`,
-      `${VERSION}；此构建没有发布地址`,
-    );
+    return result("skipped", {
+      en: `${VERSION}; this build has no release address`,
+      zh: `${VERSION}；此构建没有发布地址`,
+    });
   }
   try {
     const release = await findUpdate(config, { program: thisProgram(), signal });
     if (release.decision !== "newer") {
-      return result("ok", `${VERSION} is up to date`, `${VERSION} 已是最新`);
+      return result("ok", { en: `${VERSION} is up to date`, zh: `${VERSION} 已是最新` });
     }
-    return {
-      ...result(
-        "warning",
-        `${VERSION}; version ${release.version} is available`,
-        `${VERSION}；有新版本 ${release.version}`,
-      ),
-      advice: { en: "`update --now` installs it", zh: "用 `update --now` 更新" },
-    };
+    return result("warning", {
+      en: `${VERSION}; version ${release.version} is available`,
+      zh: `${VERSION}；有新版本 ${release.version}`,
+    }, { en: "`update --now` installs it", zh: "用 `update --now` 更新" });
   } catch (error) {
     signal.throwIfAborted();
     return result("warning", `${VERSION}; ${describeError(error)}`);
@@ -307,15 +287,17 @@ function checkSeal(config: Config): CheckResult {
     return result(isSealed || config.remoteControl ? "ok" : "warning", health.sandbox);
   }
   if (config.remoteControl) {
-    return result("skipped", "not used: remote control is on", "没有使用：已开启远程控制");
+    return result("skipped", {
+      en: "not used: remote control is on",
+      zh: "没有使用：已开启远程控制",
+    });
   }
   const { kernelError } = sealProcess();
   if (kernelError === undefined) {
-    return result(
-      "ok",
-      "the kernel and the runtime can seal the agent",
-      "内核和运行时都能隔离 Agent",
-    );
+    return result("ok", {
+      en: "the kernel and the runtime can seal the agent",
+      zh: "内核和运行时都能隔离 Agent",
+    });
   }
   return result("warning", `only the runtime can seal the agent: ${kernelError}`);
 }

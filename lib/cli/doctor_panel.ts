@@ -42,13 +42,11 @@ export function panelChecks(config: Config): readonly Check[] {
     return [{
       id: "panel",
       title: { en: "Panel", zh: "面板" },
-      run: () => ({
-        ...result("failed", "no panel is configured", "没有配置面板"),
-        advice: {
+      run: () =>
+        result("failed", { en: "no panel is configured", zh: "没有配置面板" }, {
           en: "give -e URL and -t TOKEN, or --config FILE",
           zh: "请给出 -e URL 和 -t TOKEN，或 --config FILE",
-        },
-      }),
+        }),
     }];
   }
   const panel = new PanelCheck(config);
@@ -105,28 +103,24 @@ class PanelCheck {
     const proxy = this.#dialer.proxyFor(this.#url);
     const host = proxy?.host ?? urlHost(this.#url);
     if (ipFamily(host) !== undefined) {
-      return result("ok", `${host} is an address`, `${host} 已经是地址`);
+      return result("ok", { en: `${host} is an address`, zh: `${host} 已经是地址` });
     }
     const server = await this.#nameServer(host);
     try {
       const addresses = await new Connector(this.#config).lookUp(host, { signal });
       const subject = proxy === undefined ? host : `the proxy ${host}`;
-      return result(
-        "ok",
-        `${subject} is ${addresses.join(", ")}, by ${server}`,
-        `${proxy === undefined ? "" : "代理 "}${host} 的地址是 ${
+      return result("ok", {
+        en: `${subject} is ${addresses.join(", ")}, by ${server}`,
+        zh: `${proxy === undefined ? "" : "代理 "}${host} 的地址是 ${
           addresses.join("、")
         }（${server}）`,
-      );
+      });
     } catch (error) {
       signal.throwIfAborted();
-      return {
-        ...result("failed", `${reasonOf(error)} (asked ${server})`),
-        advice: {
-          en: "check the name and the name servers; --custom-dns HOST asks another one",
-          zh: "请检查域名和 DNS 服务器；--custom-dns HOST 可改用其他 DNS 服务器",
-        },
-      };
+      return result("failed", `${reasonOf(error)} (asked ${server})`, {
+        en: "check the name and the name servers; --custom-dns HOST asks another one",
+        zh: "请检查域名和 DNS 服务器；--custom-dns HOST 可改用其他 DNS 服务器",
+      });
     }
   }
 
@@ -152,29 +146,32 @@ class PanelCheck {
       const proxy = this.#dialer.proxyFor(this.#url);
       const address = `${hostname} port ${port}`;
       return proxy === undefined
-        ? result("ok", `connected to ${address}`, `已连接 ${address}`)
-        : result("ok", `connected through the proxy ${address}`, `已通过代理 ${address} 连接`);
+        ? result("ok", { en: `connected to ${address}`, zh: `已连接 ${address}` })
+        : result("ok", {
+          en: `connected through the proxy ${address}`,
+          zh: `已通过代理 ${address} 连接`,
+        });
     } catch (error) {
       signal.throwIfAborted();
-      return {
-        ...result("failed", reasonOf(error)),
-        advice: {
-          en: "check that the panel runs, and firewalls and proxies on the way",
-          zh: "请检查面板是否在运行，以及途中的防火墙和代理",
-        },
-      };
+      return result("failed", reasonOf(error), {
+        en: "check that the panel runs, and firewalls and proxies on the way",
+        zh: "请检查面板是否在运行，以及途中的防火墙和代理",
+      });
     }
   }
 
   async startTls(signal: AbortSignal): Promise<CheckResult> {
     if (this.#url.protocol !== "https:") {
       if (isLoopback(urlHost(this.#url))) {
-        return result("ok", "not needed: the panel is on this machine", "不需要：面板就在本机");
+        return result("ok", {
+          en: "not needed: the panel is on this machine",
+          zh: "不需要：面板就在本机",
+        });
       }
-      return {
-        ...result("warning", "not used: everything goes unencrypted", "没有使用：所有数据都不加密"),
-        advice: { en: "use an https:// address", zh: "请使用 https:// 地址" },
-      };
+      return result("warning", {
+        en: "not used: everything goes unencrypted",
+        zh: "没有使用：所有数据都不加密",
+      }, { en: "use an https:// address", zh: "请使用 https:// 地址" });
     }
     if (!this.#isReachable) return SKIPPED;
     const certificate = await this.#readCertificate(signal);
@@ -194,38 +191,29 @@ class PanelCheck {
       signal.throwIfAborted();
       this.#isReachable = false;
       const reason = reasonOf(error);
-      return {
-        ...result(
-          "failed",
-          details.en === "" ? reason : `${reason} (${details.en})`,
-          details.zh === "" ? reason : `${reason}（${details.zh}）`,
-        ),
-        advice: {
-          en: "renew the panel's certificate, set this machine's clock, or trust your own with " +
-            "--ca-cert FILE",
-          zh: "请更新面板的证书、校准本机时钟，或用 --ca-cert FILE 信任自己的证书",
-        },
-      };
+      return result("failed", {
+        en: details.en === "" ? reason : `${reason} (${details.en})`,
+        zh: details.zh === "" ? reason : `${reason}（${details.zh}）`,
+      }, {
+        en: "renew the panel's certificate, set this machine's clock, or trust your own with " +
+          "--ca-cert FILE",
+        zh: "请更新面板的证书、校准本机时钟，或用 --ca-cert FILE 信任自己的证书",
+      });
     }
     if (this.#config.anyCertificate) {
-      return {
-        ...result(
-          "warning",
-          `any certificate is trusted (${details.en})`,
-          `信任任何证书（${details.zh}）`,
-        ),
-        advice: {
-          en: "--ca-cert FILE trusts only your own certificate",
-          zh: "--ca-cert FILE 只信任自己的证书",
-        },
-      };
+      return result("warning", {
+        en: `any certificate is trusted (${details.en})`,
+        zh: `信任任何证书（${details.zh}）`,
+      }, {
+        en: "--ca-cert FILE trusts only your own certificate",
+        zh: "--ca-cert FILE 只信任自己的证书",
+      });
     }
-    if (days >= MIN_CERTIFICATE_DAYS) return { status: "ok", text: details };
-    return {
-      status: "warning",
-      text: details,
-      advice: { en: "renew the panel's certificate", zh: "请更新面板的证书" },
-    };
+    if (days >= MIN_CERTIFICATE_DAYS) return result("ok", details);
+    return result("warning", details, {
+      en: "renew the panel's certificate",
+      zh: "请更新面板的证书",
+    });
   }
 
   async #readCertificate(signal: AbortSignal) {
@@ -278,24 +266,20 @@ class PanelCheck {
   }
 
   #notAPanel(reason: string): CheckResult {
-    return {
-      ...result("failed", reason),
-      advice: {
-        en: "check the address and its path, and the proxy in front of the panel",
-        zh: "请检查地址及其路径，以及面板前面的代理",
-      },
-    };
+    return result("failed", reason, {
+      en: "check the address and its path, and the proxy in front of the panel",
+      zh: "请检查地址及其路径，以及面板前面的代理",
+    });
   }
 
   /** The panel's version and protocol. */
   async #panelText(signal: AbortSignal): Promise<CheckResult> {
     const version = await this.#panelVersion(signal);
     const name = version === undefined ? "Komari" : `Komari ${version}`;
-    return result(
-      "ok",
-      `${name}, protocol version ${this.#version}`,
-      `${name}，协议版本 ${this.#version}`,
-    );
+    return result("ok", {
+      en: `${name}, protocol version ${this.#version}`,
+      zh: `${name}，协议版本 ${this.#version}`,
+    });
   }
 
   async #panelVersion(signal: AbortSignal): Promise<string | undefined> {
@@ -314,29 +298,25 @@ class PanelCheck {
     const { autoDiscoveryKey } = this.#config;
     switch (this.#token) {
       case "accepted":
-        return result("ok", "accepted", "有效");
+        return result("ok", { en: "accepted", zh: "有效" });
       case "missing":
         return autoDiscoveryKey === ""
-          ? {
-            ...result("failed", "no token is configured", "没有配置令牌"),
-            advice: {
-              en: "give -t TOKEN or --token-file FILE",
-              zh: "请给出 -t TOKEN 或 --token-file FILE",
-            },
-          }
-          : result(
-            "skipped",
-            "not checked: this node registers itself",
-            "未检查：本节点自动注册",
-          );
+          ? result("failed", { en: "no token is configured", zh: "没有配置令牌" }, {
+            en: "give -t TOKEN or --token-file FILE",
+            zh: "请给出 -t TOKEN 或 --token-file FILE",
+          })
+          : result("skipped", {
+            en: "not checked: this node registers itself",
+            zh: "未检查：本节点自动注册",
+          });
       case "refused":
-        return {
-          ...result("failed", "the panel does not know this token", "面板不认识这个令牌"),
-          advice: {
-            en: "copy the token of this node from the panel's page again",
-            zh: "请从面板页面重新复制本节点的令牌",
-          },
-        };
+        return result("failed", {
+          en: "the panel does not know this token",
+          zh: "面板不认识这个令牌",
+        }, {
+          en: "copy the token of this node from the panel's page again",
+          zh: "请从面板页面重新复制本节点的令牌",
+        });
       case "unknown":
         return SKIPPED;
     }
@@ -344,11 +324,17 @@ class PanelCheck {
 
   async upgrade(signal: AbortSignal): Promise<CheckResult> {
     if (this.#config.transport === "http") {
-      return result("skipped", "not used: --transport http", "没有使用：--transport http");
+      return result("skipped", {
+        en: "not used: --transport http",
+        zh: "没有使用：--transport http",
+      });
     }
     if (this.#version === undefined) return SKIPPED;
     if (this.#version === 1) {
-      return result("skipped", "not used on panels of version 1", "版本 1 的面板不使用");
+      return result("skipped", {
+        en: "not used on panels of version 1",
+        zh: "版本 1 的面板不使用",
+      });
     }
     if (this.#token !== "accepted") return SKIPPED;
     try {
@@ -362,7 +348,7 @@ class PanelCheck {
         ],
       });
       if (response.headers.has("sec-websocket-version")) {
-        return result("ok", "upgrade requests reach the panel", "升级请求能到达面板");
+        return result("ok", { en: "upgrade requests reach the panel", zh: "升级请求能到达面板" });
       }
       return blocked(
         response.text.includes("Require WebSocket upgrade")
@@ -379,19 +365,15 @@ class PanelCheck {
     if (this.#clockErrorMs === undefined) return SKIPPED;
     const seconds = Math.round(Math.abs(this.#clockErrorMs) / 1000);
     // The header has whole seconds.
-    if (seconds <= 1) return result("ok", "the same as the panel's", "与面板一致");
+    if (seconds <= 1) return result("ok", { en: "the same as the panel's", zh: "与面板一致" });
     const text = this.#clockErrorMs > 0
       ? { en: `${seconds} s behind the panel's`, zh: `比面板慢 ${seconds} 秒` }
       : { en: `${seconds} s ahead of the panel's`, zh: `比面板快 ${seconds} 秒` };
-    if (Math.abs(this.#clockErrorMs) <= MAX_CLOCK_ERROR_MS) return { status: "ok", text };
-    return {
-      status: "warning",
-      text,
-      advice: {
-        en: "set the clock by NTP, for example: timedatectl set-ntp true",
-        zh: "请用 NTP 校准时钟，例如：timedatectl set-ntp true",
-      },
-    };
+    if (Math.abs(this.#clockErrorMs) <= MAX_CLOCK_ERROR_MS) return result("ok", text);
+    return result("warning", text, {
+      en: "set the clock by NTP, for example: timedatectl set-ntp true",
+      zh: "请用 NTP 校准时钟，例如：timedatectl set-ntp true",
+    });
   }
 
   async measureRoundTrip(signal: AbortSignal): Promise<CheckResult> {
@@ -403,13 +385,10 @@ class PanelCheck {
     this.#client.close();
     const text = `${roundMs(ms)} ms`;
     if (ms <= MAX_ROUND_TRIP_MS) return result("ok", text);
-    return {
-      ...result("warning", text),
-      advice: {
-        en: "the panel or the way to it is overloaded",
-        zh: "面板或到面板的线路负载过高",
-      },
-    };
+    return result("warning", text, {
+      en: "the panel or the way to it is overloaded",
+      zh: "面板或到面板的线路负载过高",
+    });
   }
 
   #callUnknownMethod(signal: AbortSignal): Promise<HttpResponse> {
@@ -453,26 +432,21 @@ function reasonOf(error: unknown): string {
   return error instanceof DialError ? error.message : describeError(error);
 }
 
-const SKIPPED: CheckResult = result(
-  "skipped",
-  "not checked, because of the failure above",
-  "因上面的失败而未检查",
-);
+const SKIPPED: CheckResult = result("skipped", {
+  en: "not checked, because of the failure above",
+  zh: "因上面的失败而未检查",
+});
 
 function blocked(reason: string): CheckResult {
-  return {
-    ...result(
-      "warning",
-      `blocked: ${reason}; reports go by HTTP instead`,
-      `被拦截：${reason}；改用 HTTP 上报`,
-    ),
-    advice: {
-      en: "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
-        "and the headers Upgrade and Connection)",
-      zh: "请让面板前面的代理放行 WebSocket（nginx：proxy_http_version 1.1，以及 Upgrade 和 " +
-        "Connection 请求头）",
-    },
-  };
+  return result("warning", {
+    en: `blocked: ${reason}; reports go by HTTP instead`,
+    zh: `被拦截：${reason}；改用 HTTP 上报`,
+  }, {
+    en: "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
+      "and the headers Upgrade and Connection)",
+    zh: "请让面板前面的代理放行 WebSocket（nginx：proxy_http_version 1.1，以及 Upgrade 和 " +
+      "Connection 请求头）",
+  });
 }
 
 function toStatusError(verb: string, { status, text, headers }: HttpResponse): Error {

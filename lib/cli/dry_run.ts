@@ -25,7 +25,7 @@ import {
 import { formatByteCount as bytes } from "../parse/byte_size.ts";
 import { VERSION } from "../version.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { logToStandardError } from "./output.ts";
+import { jsonText, logToStandardError } from "./output.ts";
 
 /** Maximum time between the two measurements, in seconds. */
 const MAX_SECONDS = 5;
@@ -40,7 +40,7 @@ export async function runDryRun(config: Config, context: CommandContext): Promis
     context.printError(`Measuring twice, ${secondsBetween} s apart …`);
   }
   const result = await measureTwice(config, { ...platform, secondsBetween, signal });
-  context.print(config.json ? JSON.stringify(result, null, 2) + "\n" : dryRunTable(result, config));
+  context.print(config.json ? jsonText(result) : dryRunTable(result, config));
   return 0;
 }
 

@@ -9,6 +9,7 @@ import { type Health, readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { ANSWER_INTERVAL_MS } from "../panel/answer_requests.ts";
 import type { CommandContext } from "./command.ts";
+import { jsonText } from "./output.ts";
 
 /** A result for people or programs, and for the exit code. */
 export interface HealthResult {
@@ -23,10 +24,10 @@ const MAX_AGE_INTERVALS = 3;
 const LEAST_MAX_AGE_MS = MAX_AGE_INTERVALS * ANSWER_INTERVAL_MS;
 
 /** Prints whether the agent is healthy; the exit code is 0 if it is. */
-export function runHealth(config: Config, { print }: CommandContext): Promise<number> {
+export function runHealth(config: Config, { print }: CommandContext): number {
   const { text, isHealthy } = checkHealth(runtimeFolders(config), config);
   print(text);
-  return Promise.resolve(isHealthy ? 0 : 1);
+  return isHealthy ? 0 : 1;
 }
 
 /**
@@ -37,9 +38,10 @@ export function runHealth(config: Config, { print }: CommandContext): Promise<nu
  */
 export function checkHealth(
   folders: readonly string[],
-  { json = false, nowMs = Date.now() }: { json?: boolean; nowMs?: number } = {},
+  { json = false }: { json?: boolean } = {},
 ): HealthResult {
   const health = readHealth(folders);
+  const nowMs = Date.now();
   const problem = healthProblem(health, nowMs);
   const isHealthy = problem === undefined;
   const reason = problem ?? `a report was accepted ${age(health, nowMs)} ago`;
@@ -54,7 +56,7 @@ export function checkHealth(
     acceptedAt: health?.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
     sandbox: health?.sandbox || undefined,
   };
-  return { text: JSON.stringify(shown, null, 2) + "\n", isHealthy };
+  return { text: jsonText(shown), isHealthy };
 }
 
 /** The problem in words, with the last failure of each panel; `undefined` if there is none. */

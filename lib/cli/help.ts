@@ -66,9 +66,9 @@ const WIDTH = 100;
 export function runHelp(
   { helpTopic, language }: Config,
   { print }: CommandContext,
-): Promise<number> {
+): number {
   print(helpText(helpTopic, language));
-  return Promise.resolve(0);
+  return 0;
 }
 
 /** The help of the program, or of the command or group `topic`, from the tables. */
@@ -184,6 +184,11 @@ function wrap(text: string, width: number): string[] {
     }
   }
   return [...lines, line];
+}
+
+/** A text with blanks up to so many columns. */
+export function padded(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - displayWidth(text)));
 }
 
 /** Columns of a text on a terminal, where a Chinese character takes two. */

@@ -30,9 +30,9 @@ const TEXTS = {
 } as const satisfies Readonly<Record<string, Translation>>;
 
 /** Prints the manual page. */
-export function runMan({ language }: Config, { print }: CommandContext): Promise<number> {
+export function runMan({ language }: Config, { print }: CommandContext): number {
   print(manPage(language));
-  return Promise.resolve(0);
+  return 0;
 }
 
 /** The manual page in the format of man(7). */

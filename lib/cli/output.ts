@@ -9,6 +9,11 @@ import { UsageError } from "../config/usage_error.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
 import { writeAllSync } from "../write_all.ts";
 
+/** A value as the output of `--json`. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, null, 2) + "\n";
+}
+
 /** Writes to standard output. */
 export function print(text: string): void {
   write(Deno.stdout, text);

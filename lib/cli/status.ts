@@ -13,7 +13,8 @@ import { formatByteCount } from "../parse/byte_size.ts";
 import { findService, type ServiceState, serviceText } from "../service/installed_service.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { healthProblem } from "./health.ts";
-import { displayWidth } from "./help.ts";
+import { padded } from "./help.ts";
+import { jsonText } from "./output.ts";
 
 /** Everything that `status` shows. */
 export interface Status {
@@ -67,10 +68,8 @@ export function statusText(status: Status, language: Language): string {
   }
   if (service !== undefined) rows.push(["service", serviceText(service)[language]]);
   const head = health === undefined ? `${TEXTS.none[language]}\n` : "";
-  return head + rows.map(([name, text]) => {
-    const title = TEXTS[name][language];
-    return `${title}${" ".repeat(Math.max(1, NAME_WIDTH - displayWidth(title)))}${text}\n`;
-  }).join("");
+  return head +
+    rows.map(([name, text]) => `${padded(TEXTS[name][language], NAME_WIDTH)}${text}\n`).join("");
 }
 
 function agentText({ version, pid, isRunning, startedAtMs }: Health, nowMs: number): Translation {
@@ -162,7 +161,7 @@ function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
     })),
     service,
   };
-  return JSON.stringify(shown, null, 2) + "\n";
+  return jsonText(shown);
 }
 
 /** Resident memory of a process from `/proc/PID/status`, in bytes. */

@@ -18,6 +18,7 @@ import {
 import { formatTrafficState, type TrafficState } from "../traffic/traffic_state.ts";
 import type { TrafficBytes } from "../types.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
+import { jsonText } from "./output.ts";
 
 /** Prints the month's traffic. */
 export async function runTrafficShow(config: Config, context: CommandContext): Promise<number> {
@@ -172,7 +173,7 @@ function trafficText(
   const interfaces = [...state.interfaces.keys()];
   if (config.json) {
     const shown = { since: start, next, up: sentBytes, down: receivedBytes };
-    return JSON.stringify({ ...shown, interfaces, state: path, isRunning }, null, 2) + "\n";
+    return jsonText({ ...shown, interfaces, state: path, isRunning });
   }
   const rows = [
     ["Since", `${start}, next reset ${next}`],

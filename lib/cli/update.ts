@@ -30,7 +30,7 @@ import { findRelease, type FoundRelease, latestReleaseUrl } from "../update/rele
 import { performUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, releaseKey, REPOSITORY, USER_AGENT, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
-import { logToStandardError } from "./output.ts";
+import { jsonText, logToStandardError } from "./output.ts";
 
 /** The output of `update --check`: a sentence, or JSON. */
 export function updateCheckText(
@@ -78,10 +78,6 @@ function sentence({ version, tag, decision }: FoundRelease, currentVersion: stri
     case "not stable":
       return `Version ${currentVersion} is installed; the latest release, ${tag}, is not stable`;
   }
-}
-
-function jsonText(value: Record<string, unknown>): string {
-  return JSON.stringify(value, null, 2) + "\n";
 }
 
 /** The program to update. */

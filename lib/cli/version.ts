@@ -8,11 +8,12 @@ import type { Config } from "../config/config.ts";
 import { machineTarget, thisProgram } from "../host/this_program.ts";
 import { COMMIT, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
+import { jsonText } from "./output.ts";
 
 /** Prints the version. */
-export function runVersion(config: Config, { print }: CommandContext): Promise<number> {
+export function runVersion(config: Config, { print }: CommandContext): number {
   print(versionText(config));
-  return Promise.resolve(0);
+  return 0;
 }
 
 /** The version in a line, or as JSON with the commit and the runtime. */
@@ -22,7 +23,7 @@ export function versionText(options: { json: boolean }): string {
   if (options.json) {
     const { deno, v8 } = Deno.version;
     const shown = { version: VERSION, commit: COMMIT, deno, v8, target, form };
-    return `${JSON.stringify(shown, null, 2)}\n`;
+    return jsonText(shown);
   }
   const notes = [COMMIT.slice(0, 12), target, form === "binary" ? "" : form];
   return `komari-agent-deno ${VERSION} (${notes.filter((note) => note !== "").join(", ")})\n`;

@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { checkHealth } from "../../lib/cli/health.ts";
+import { checkHealth, type HealthResult, runHealth } from "../../lib/cli/health.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
+import { FakeTime } from "../fake_time.ts";
+import { configOf, FakeContext } from "./fake_context.ts";
 
 const ABOUT = { version: "1.2.3" };
 
@@ -33,6 +35,11 @@ function withAgent(
 
 const NOW = Date.UTC(2024, 1, 29, 12);
 
+function checkAt(nowMs: number, folder: string, options: { json?: boolean } = {}): HealthResult {
+  using _time = new FakeTime({ now: nowMs });
+  return checkHealth([folder], options);
+}
+
 Deno.test("checkHealth() is content within three intervals or 15 s, and not a moment longer", () => {
   for (
     const { intervalMs, maxAgeMs } of [
@@ -43,17 +50,17 @@ Deno.test("checkHealth() is content within three intervals or 15 s, and not a mo
   ) {
     withAgent(NOW, (folder) => {
       const seconds = maxAgeMs / 1000;
-      assertEquals(checkHealth([folder], { nowMs: NOW + maxAgeMs }), {
+      assertEquals(checkAt(NOW + maxAgeMs, folder), {
         text: `Healthy: a report was accepted ${seconds} s ago\n`,
         isHealthy: true,
       });
       const more = `which is more than ${seconds} s\n`;
-      assertEquals(checkHealth([folder], { nowMs: NOW + maxAgeMs + 1 }), {
+      assertEquals(checkAt(NOW + maxAgeMs + 1, folder), {
         text: `Unhealthy: the last report was accepted ${seconds} s ago, ${more}`,
         isHealthy: false,
       });
       assertEquals(
-        checkHealth([folder], { nowMs: NOW + 42_000 }).text,
+        checkAt(NOW + 42_000, folder).text,
         `Unhealthy: the last report was accepted 42 s ago, ${more}`,
       );
     }, { intervalMs });
@@ -62,7 +69,7 @@ Deno.test("checkHealth() is content within three intervals or 15 s, and not a mo
 
 Deno.test("checkHealth() says that there is no agent, or that it was killed", () => {
   withFolder((folder) => {
-    assertEquals(checkHealth([folder], { nowMs: NOW }), {
+    assertEquals(checkAt(NOW, folder), {
       text: "Unhealthy: no agent runs here that this user can see\n",
       isHealthy: false,
     });
@@ -88,8 +95,8 @@ Deno.test("checkHealth() waits for the first accepted report", () => {
 
 Deno.test("checkHealth() is not fooled by a clock that was set back", () => {
   withAgent(NOW, (folder) => {
-    assertEquals(checkHealth([folder], { nowMs: NOW - 500 }).isHealthy, true);
-    assertEquals(checkHealth([folder], { nowMs: NOW - 3_600_000 }), {
+    assertEquals(checkAt(NOW - 500, folder).isHealthy, true);
+    assertEquals(checkAt(NOW - 3_600_000, folder), {
       text: "Unhealthy: the clock was set back, and no report was accepted since\n",
       isHealthy: false,
     });
@@ -98,7 +105,7 @@ Deno.test("checkHealth() is not fooled by a clock that was set back", () => {
 
 Deno.test("checkHealth() tells the same as JSON", () => {
   withAgent(NOW, (folder) => {
-    const { text, isHealthy } = checkHealth([folder], { json: true, nowMs: NOW + 1234 });
+    const { text, isHealthy } = checkAt(NOW + 1234, folder, { json: true });
     assertEquals(isHealthy, true);
     assertEquals(JSON.parse(text), {
       healthy: true,
@@ -121,9 +128,10 @@ Deno.test("checkHealth() tells the same as JSON", () => {
 
 Deno.test("checkHealth() says one line and no odd number, whatever the clock says", () => {
   withAgent(NOW, (folder) => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 2 * NOW }), (nowMs) => {
-      const { text, isHealthy } = checkHealth([folder], { nowMs });
-      assertEquals(isHealthy, Math.abs(nowMs - NOW) <= 9000);
+    const near = fc.integer({ min: NOW - 20_000, max: NOW + 20_000 });
+    fc.assert(fc.property(fc.oneof(near, fc.integer({ min: 0, max: 2 * NOW })), (nowMs) => {
+      const { text, isHealthy } = checkAt(nowMs, folder);
+      assertEquals(isHealthy, Math.abs(nowMs - NOW) <= 15_000);
       assertEquals(/^(Healthy|Unhealthy): [^\n]+\n$/.test(text), true, text);
       assertEquals(/NaN|undefined|Infinity|-\d/.test(text), false, text);
     }));
@@ -137,20 +145,34 @@ Deno.test("checkHealth() gives the last failure as the reason, for each panel th
     const failing = { panel: "p.example", sinceMs: NOW, failures: 2, error, probes: 0 };
     try {
       file?.setPanels([failing], { now: true });
-      const { text } = checkHealth([folder], { nowMs: NOW });
+      const { text } = checkAt(NOW, folder);
       assertEquals(text, "Unhealthy: no report was accepted yet: Cannot connect\n");
       file?.setPanels([failing, { ...failing, panel: "q", failures: 0 }], { now: false });
       file?.accepted(1000, { atMs: NOW });
       assertEquals(
-        checkHealth([folder], { nowMs: NOW + 15_001 }).text.trim().split(": ").slice(-2),
+        checkAt(NOW + 15_001, folder).text.trim().split(": ").slice(-2),
         [
           "p.example",
           "Cannot connect",
         ],
       );
-      assertEquals(checkHealth([folder], { nowMs: NOW }).isHealthy, true);
+      assertEquals(checkAt(NOW, folder).isHealthy, true);
     } finally {
       file?.close();
     }
+  });
+});
+
+Deno.test("runHealth() exits with code 0 while reports are accepted, else with 1", () => {
+  withAgent(NOW, (folder) => {
+    const config = configOf(["health"], { RUNTIME_DIRECTORY: folder });
+    const exitAt = (nowMs: number) => {
+      using _time = new FakeTime({ now: nowMs });
+      const context = new FakeContext();
+      return [runHealth(config, context), context.printed];
+    };
+    assertEquals(exitAt(NOW + 1_000), [0, "Healthy: a report was accepted 1.0 s ago\n"]);
+    const late = "Unhealthy: the last report was accepted 60 s ago, which is more than 15 s\n";
+    assertEquals(exitAt(NOW + 60_000), [1, late]);
   });
 });

@@ -1,42 +1,66 @@
 import { assertEquals } from "@std/assert";
 import { listenForStop } from "../../lib/cli/stop_signal.ts";
+import { FakeTime } from "../fake_time.ts";
 
-function listen() {
-  const handlers = new Map<string, () => void>();
-  let nowMs = 0;
-  let exits = 0;
-  const { signal, isRestart } = listenForStop({
-    addSignalListener: (name, handler) => void handlers.set(name, handler),
-    exit: () => exits++,
-    nowMs: () => nowMs,
-  });
-  return {
-    send(name: string, atMs: number) {
-      nowMs = atMs;
-      handlers.get(name)?.();
-    },
-    state: () => ({ stopped: signal.aborted, restart: isRestart(), exits }),
-  };
+const EXITED = new Error("the process has exited");
+
+/** Listens for signals that only the test sends, and counts how often the process would exit. */
+class FakeSignals implements Disposable {
+  readonly #time = new FakeTime();
+  readonly #real = { addSignalListener: Deno.addSignalListener, exit: Deno.exit };
+  readonly #handlers = new Map<string, () => void>();
+  readonly #stop: ReturnType<typeof listenForStop>;
+  #exits = 0;
+
+  constructor() {
+    Deno.addSignalListener = (name, handler) => void this.#handlers.set(name, handler);
+    Deno.exit = (code) => {
+      assertEquals(code, 1);
+      this.#exits++;
+      throw EXITED;
+    };
+    this.#stop = listenForStop();
+  }
+
+  /** Sends a signal so many milliseconds after the last one. */
+  send(name: Deno.Signal, afterMs = 0): void {
+    this.#time.tick(afterMs);
+    try {
+      this.#handlers.get(name)?.();
+    } catch (error) {
+      if (error !== EXITED) throw error;
+    }
+  }
+
+  state() {
+    const { signal, isRestart } = this.#stop;
+    return { stopped: signal.aborted, restart: isRestart(), exits: this.#exits };
+  }
+
+  [Symbol.dispose](): void {
+    Object.assign(Deno, this.#real);
+    this.#time[Symbol.dispose]();
+  }
 }
 
 Deno.test("listenForStop() takes a repeat within a second for the same signal", () => {
-  const { send, state } = listen();
-  assertEquals(state(), { stopped: false, restart: false, exits: 0 });
-  send("SIGINT", 5000);
-  send("SIGINT", 5001);
-  send("SIGTERM", 5999);
-  assertEquals(state(), { stopped: true, restart: false, exits: 0 });
+  using signals = new FakeSignals();
+  assertEquals(signals.state(), { stopped: false, restart: false, exits: 0 });
+  signals.send("SIGINT", 5000);
+  signals.send("SIGINT", 1);
+  signals.send("SIGTERM", 998);
+  assertEquals(signals.state(), { stopped: true, restart: false, exits: 0 });
 });
 
 Deno.test("listenForStop() exits at once at a second signal after a second", () => {
-  const { send, state } = listen();
-  send("SIGTERM", 5000);
-  send("SIGINT", 6000);
-  assertEquals(state(), { stopped: true, restart: false, exits: 1 });
+  using signals = new FakeSignals();
+  signals.send("SIGTERM", 5000);
+  signals.send("SIGINT", 1000);
+  assertEquals(signals.state(), { stopped: true, restart: false, exits: 1 });
 });
 
 Deno.test("listenForStop() knows a restart from an end", () => {
-  const { send, state } = listen();
-  send("SIGUSR2", 0);
-  assertEquals(state(), { stopped: true, restart: true, exits: 0 });
+  using signals = new FakeSignals();
+  signals.send("SIGUSR2");
+  assertEquals(signals.state(), { stopped: true, restart: true, exits: 0 });
 });

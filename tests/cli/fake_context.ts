@@ -1,0 +1,41 @@
+import type { CommandContext } from "../../lib/cli/command.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+
+/** A health file of this process, as an agent has one. */
+export function openHealth(folder: string): HealthFile & Disposable {
+  const file = HealthFile.open([folder], { version: "1.2.3" });
+  if (file === undefined) throw new Error("Cannot write a health file");
+  return Object.assign(file, { [Symbol.dispose]: () => file.close() });
+}
+
+/** The configuration of a command line. */
+export function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
+  return resolveConfig({
+    args,
+    env,
+    readText: (path) => Deno.readTextFileSync(path),
+    readMode: () => 0o600,
+  });
+}
+
+/** The context of a command, which keeps what is printed. */
+export class FakeContext implements CommandContext {
+  readonly signal = new AbortController().signal;
+  readonly secrets: string[] = [];
+  readonly env: Readonly<Record<string, string>>;
+  /** What went to standard output. */
+  printed = "";
+
+  constructor(env: Record<string, string> = {}) {
+    this.env = env;
+  }
+
+  readonly isRestart = (): boolean => false;
+  readonly print = (text: string): void => void (this.printed += text);
+  readonly printError = (_line: string): void => {};
+
+  resolveWith(): Config {
+    throw new Error("No official agent is replaced here");
+  }
+}
