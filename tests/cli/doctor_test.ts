@@ -1,23 +1,19 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checksJson, checkText, type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
-import { allPanelChecks } from "../../lib/cli/doctor.ts";
+import { allPanelChecks, runDoctor } from "../../lib/cli/doctor.ts";
 import { configCheck, hangingMounts, machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
-import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import type { Config } from "../../lib/config/config.ts";
 import { type FaultName, parseFault } from "../../lib/demo/fault.ts";
 import type { GenerationName } from "../../lib/demo/generation.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { makeCertificate } from "../net/test_authority.ts";
+import { configOf as resolved, FakeContext, openHealth } from "./fake_context.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
-  return resolveConfig({
-    args: ["doctor", ...args],
-    env,
-    readText: (path) => Deno.readTextFileSync(path),
-    readMode: () => 0o600,
-  });
+  return resolved(["doctor", ...args], env);
 }
 
 /** The checks by their ids. */
@@ -214,6 +210,28 @@ Deno.test({
       await server.shutdown();
     }
   },
+});
+
+Deno.test("runDoctor() exits with code 1 if a check has failed, else with 0", async () => {
+  const folder = Deno.makeTempDirSync();
+  using health = openHealth(folder);
+  health.accepted(3000);
+  try {
+    await withPanel({}, async (url) => {
+      for (const [token, expected] of [[TOKEN, 0], ["another", 1]] as const) {
+        // With remote control this process is not sealed.
+        const args = ["-e", url, "-t", token, "--enable-remote-control", "--json"];
+        const more = ["--install-service-name", "no-such-service"];
+        const config = configOf([...args, ...more], { RUNTIME_DIRECTORY: folder });
+        const context = new FakeContext({ HOME: folder });
+        assertEquals(await runDoctor(config, context), expected, context.printed);
+        const { ok, checks } = JSON.parse(context.printed);
+        assertEquals([ok, checks.length > 10], [expected === 0, true]);
+      }
+    });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("hangingMounts() names the file systems that do not answer", async () => {

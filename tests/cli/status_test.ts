@@ -1,5 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { duration, type Status, statusText } from "../../lib/cli/status.ts";
+import { duration, runStatus, type Status, statusText } from "../../lib/cli/status.ts";
+import { FakeTime } from "../fake_time.ts";
+import { configOf, FakeContext, openHealth } from "./fake_context.ts";
 
 const NOW = Date.UTC(2024, 1, 29, 12);
 const PANEL = {
@@ -90,4 +92,28 @@ Deno.test("duration() rounds down to one unit", () => {
     [172_800_000, "2 d"],
   ];
   for (const [ms, text] of table) assertEquals(duration(ms), text);
+});
+
+Deno.test("runStatus() exits with code 0 while reports are accepted, else with 1", async () => {
+  const folder = Deno.makeTempDirSync();
+  using file = openHealth(folder);
+  try {
+    const name = "no-such-service";
+    const config = configOf(["status", "--install-service-name", name], {
+      RUNTIME_DIRECTORY: folder,
+    });
+    const exitAt = async (nowMs: number): Promise<number> => {
+      using _time = new FakeTime({ now: nowMs });
+      const context = new FakeContext({ HOME: folder });
+      const code = await runStatus(config, context);
+      assertStringIncludes(context.printed, `version 1.2.3, process ${Deno.pid}`);
+      return code;
+    };
+    assertEquals(await exitAt(NOW), 1, "no report yet");
+    file.accepted(3000, { atMs: NOW });
+    assertEquals(await exitAt(NOW + 1_000), 0);
+    assertEquals(await exitAt(NOW + 60_000), 1, "the last one is long ago");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
