@@ -13,11 +13,11 @@ import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
 import type { ClientV1 } from "../panel/client_v1.ts";
 import type { LinkListener, PanelLink } from "../panel/link.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
-import type { Transport } from "../panel/link_machine.ts";
 import type { PanelOrder } from "../panel/messages.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { PanelError } from "../panel/panel_error.ts";
 import { toWireReport, type WireReport } from "../panel/protocol.ts";
+import type { Transport } from "../panel/transport.ts";
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
@@ -210,16 +210,21 @@ export class Agent {
     });
   }
 
+  /** Whether the panel makes its tasks known by a list; else it orders each run. */
+  get #fetchesTasks(): boolean {
+    return this.#transport?.version === 1 && this.#transport.carrier === "POST";
+  }
+
   /** Asks for tasks while that is how the panel makes them known; else it orders each run. */
   async #taskLoop(probes: ProbeRunner, signal: AbortSignal): Promise<void> {
     let asking = false;
     while (!signal.aborted) {
       const changed = this.#transportChanged.signal;
-      if (this.#transport === "v1 POST") {
+      if (this.#fetchesTasks) {
         asking = true;
         await this.#try("task list", async () => {
           const { tasks, skipped } = await this.#parts.http.fetchTasks(this.#calls.signal);
-          if (!signal.aborted && this.#transport === "v1 POST") probes.update(tasks);
+          if (!signal.aborted && this.#fetchesTasks) probes.update(tasks);
           this.#logSkipped(skipped);
         });
         await quietDelay(TASKS_INTERVAL_MS, changed);

@@ -1,6 +1,6 @@
 import { describeError } from "../log/log.ts";
-import type { Transport } from "../panel/link_machine.ts";
 import type { PanelObserver } from "../panel/observer.ts";
+import { type Transport, transportName } from "../panel/transport.ts";
 import type { HealthFile, PanelHealth } from "../state/health_file.ts";
 import type { ProbeTask } from "../types.ts";
 
@@ -52,8 +52,9 @@ export class PanelMonitor implements PanelObserver {
 
   /** The transport has changed; `undefined` during an outage. */
   onTransport(transport: Transport | undefined): void {
-    if (transport === this.#transport) return;
-    this.#transport = transport;
+    const name = transport && transportName(transport);
+    if (name === this.#transport) return;
+    this.#transport = name;
     this.#sinceMs = Date.now();
     this.#onChange();
   }

@@ -8,14 +8,12 @@ import type { ClientV2 } from "./client_v2.ts";
 import { LinkLog } from "./link_log.ts";
 import {
   INITIAL_LINK,
-  isWebSocket,
   type LinkEffect,
   type LinkEvent,
   type LinkSettings,
   type LinkState,
   type ReportFailure,
   stepLink,
-  type Transport,
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
 import { MessageLimit } from "./message_limit.ts";
@@ -26,6 +24,7 @@ import { PanelError } from "./panel_error.ts";
 import { PanelSocket } from "./panel_socket.ts";
 import type { WireReport } from "./protocol.ts";
 import { ReportTimer } from "./report_timer.ts";
+import { isSameTransport, type Transport, transportName } from "./transport.ts";
 import type { WebSocketOpener } from "./websocket_opener.ts";
 
 /** Timeout of a report that finds out whether POST works. */
@@ -129,11 +128,11 @@ export class PanelLink {
       settings: this.#parts.settings,
     });
     this.#state = state;
-    if (state.transport !== before) {
+    if (!isSameTransport(state.transport, before)) {
       this.#log.debug("Transport is {transport}, was {before}: {reason}", {
         event: "transport",
-        transport: state.transport ?? "none",
-        before: before ?? "none",
+        transport: state.transport ? transportName(state.transport) : "none",
+        before: before ? transportName(before) : "none",
         reason: event.kind,
       });
       this.#onTransportChange(state.transport);
@@ -164,11 +163,12 @@ export class PanelLink {
   #onTransportChange(transport: Transport | undefined): void {
     const { sender } = this.#parts;
     // In an outage POST is tried, in the version that the panel has spoken last.
-    sender.transport = transport ?? (sender.transport.startsWith("v2") ? "v2 POST" : "v1 POST");
+    sender.transport = transport ?? { ...sender.transport, carrier: "POST" };
     this.#timer.start(transport);
     this.#answerRequests.reset();
     this.#longPoll?.abort();
-    this.#longPoll = transport === "v2 POST" ? this.#startLongPoll() : undefined;
+    const isPulled = transport?.carrier === "POST" && transport.version === 2;
+    this.#longPoll = isPulled ? this.#startLongPoll() : undefined;
     this.#parts.onTransport(transport);
     for (const observer of this.#parts.observers) observer.onTransport?.(transport);
   }
@@ -215,7 +215,7 @@ export class PanelLink {
     // The calls that follow must not wait for a connection on the same dead path.
     if (end === "timed out") this.#parts.dropIdleConnections();
     this.#linkLog.socketClosed(closeReason, {
-      hasFallback: transport !== undefined && !isWebSocket(transport),
+      hasFallback: transport?.carrier === "POST",
       durationMs,
     });
     this.#dispatch({ kind: "closed", durationMs, end });
@@ -231,8 +231,9 @@ export class PanelLink {
   async #sendReport(transport: Transport): Promise<void> {
     const { calls } = this.#signals;
     // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
-    if (isWebSocket(transport)) this.#timer.next(transport, true);
-    const isTrial = transport === this.#state.trying;
+    const isSocket = transport.carrier === "WebSocket";
+    if (isSocket) this.#timer.next(transport, true);
+    const isTrial = !isSocket && transport.version === this.#state.trying;
     const before = this.#state.transport;
     const intervalMs = this.#timer.intervalMs(transport);
     try {
@@ -246,9 +247,10 @@ export class PanelLink {
       const events = await this.#send(report, { transport, timeoutMs, signal: calls });
       const answerMs = performance.now() - sentAtMs;
       // A report of version 1 by WebSocket is not answered.
-      if (transport !== "v1 WebSocket") this.#answerTimeout.record(answerMs);
+      if (!isSocket || transport.version === 2) this.#answerTimeout.record(answerMs);
       if (this.#isVerbose) {
-        const fields = { event: "report", transport, ms: roundMs(answerMs) };
+        const name = transportName(transport);
+        const fields = { event: "report", transport: name, ms: roundMs(answerMs) };
         this.#log.debug("Report accepted by {transport} in {ms} ms", fields);
       }
       if (isTrial) this.#linkLog.transportFound(transport);
@@ -256,7 +258,8 @@ export class PanelLink {
       for (const observer of this.#parts.observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
       this.#handleEvents(events);
-      if (!isWebSocket(transport) || before !== transport) this.#timer.next(transport, true);
+      const isNew = !isSameTransport(before, transport);
+      if (!isSocket || isNew) this.#timer.next(transport, true);
     } catch (error) {
       if (calls.aborted) return;
       if (error instanceof PanelError && error.failure === "timeout") {
@@ -267,9 +270,8 @@ export class PanelLink {
       this.#answerRequests.reset();
       this.#dispatch({ kind: "failed", transport, why });
       this.#logFailure(error, { transport, isTrial, why });
-      if (!isWebSocket(transport) || before !== transport) {
-        this.#timer.next(transport, isWebSocket(transport));
-      }
+      const isNew = !isSameTransport(before, transport);
+      if (!isSocket || isNew) this.#timer.next(transport, isSocket);
     }
   }
 
@@ -278,20 +280,21 @@ export class PanelLink {
     transport: Transport,
     { nowMs, intervalMs }: { nowMs: number; intervalMs: number },
   ): boolean {
-    return !isWebSocket(transport) || this.#parts.acknowledgements.hasPending ||
+    return transport.carrier === "POST" || this.#parts.acknowledgements.hasPending ||
       this.#answerRequests.isDue(nowMs, { intervalMs });
   }
 
   #notify(report: WireReport, transport: Transport): void {
     this.#socket?.notifyReport(report);
     if (this.#isVerbose) {
-      this.#log.debug("Report sent by {transport}", { event: "report", transport });
+      const fields = { event: "report", transport: transportName(transport) };
+      this.#log.debug("Report sent by {transport}", fields);
     }
   }
 
   #timeoutMs(transport: Transport, { isTrial }: { isTrial: boolean }): number {
     if (isTrial) return TRIAL_TIMEOUT_MS;
-    if (transport === "v1 WebSocket") return PONG_TIMEOUT_MS;
+    if (transport.carrier === "WebSocket" && transport.version === 1) return PONG_TIMEOUT_MS;
     return this.#answerTimeout.get(this.#timer.intervalMs(transport));
   }
 
@@ -299,7 +302,7 @@ export class PanelLink {
     error: unknown,
     { transport, isTrial, why }: { transport: Transport; isTrial: boolean; why: ReportFailure },
   ): void {
-    if (isWebSocket(transport)) {
+    if (transport.carrier === "WebSocket") {
       // One without an answer is closed, and that is logged.
       if (why !== "lost") this.#linkLog.failed(error);
     } else if (isTrial && this.#state.lastResort) {
@@ -315,9 +318,11 @@ export class PanelLink {
     options: { transport: Transport; timeoutMs: number; signal: AbortSignal },
   ): Promise<PanelEvent[]> {
     const { clientV1, clientV2 } = this.#parts;
-    if (options.transport === "v2 POST") return await clientV2.report(report, options);
-    if (options.transport === "v1 POST") await clientV1.sendReport(report, options);
-    else if (this.#socket !== undefined) await this.#socket.sendReport(report, options);
+    const { version, carrier } = options.transport;
+    if (carrier === "POST") {
+      if (version === 2) return await clientV2.report(report, options);
+      await clientV1.sendReport(report, options);
+    } else if (this.#socket !== undefined) await this.#socket.sendReport(report, options);
     else throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
     return [];
   }

@@ -1,12 +1,8 @@
 import { getLogger } from "../log/log.ts";
-import {
-  isWebSocket,
-  SHORT_CONNECTION_MS,
-  SHORT_CONNECTIONS_LIMIT,
-  type Transport,
-} from "./link_machine.ts";
+import { SHORT_CONNECTION_MS, SHORT_CONNECTIONS_LIMIT } from "./link_machine.ts";
 import type { PanelObserver } from "./observer.ts";
 import { PanelError } from "./panel_error.ts";
+import { type Transport, transportName } from "./transport.ts";
 
 /**
  * Logs the first report and fallbacks to another transport, and decides which failures of the link
@@ -39,12 +35,14 @@ export class LinkLog {
   /** A report was accepted. */
   accepted(transport: Transport): void {
     if (!this.#isFirstLogged) {
-      this.#log.info("First report accepted, by {transport}", { transport });
+      this.#log.info("First report accepted, by {transport}", {
+        transport: transportName(transport),
+      });
     }
     this.#isFirstLogged = true;
     this.#postError = undefined;
-    if (transport === "v2 WebSocket") this.#version = 2;
-    if (isWebSocket(transport)) {
+    if (transport.carrier === "WebSocket") {
+      if (transport.version === 2) this.#version = 2;
       // After several that did not last, one answer is no proof that this one will.
       if (this.#shortConnections >= SHORT_CONNECTIONS_LIMIT && this.#answers++ === 0) return;
       this.#socketError = undefined;
@@ -65,16 +63,16 @@ export class LinkLog {
 
   /** A POST transport works that was tried. */
   transportFound(transport: Transport): void {
-    const version = transport === "v2 POST" ? 2 : 1;
+    const { version } = transport;
     if (version !== this.#version && version !== this.#preferredVersion) {
       this.#log.info(
         "The panel supports only version {version} of the protocol; reports are sent by {transport}",
-        { version, transport },
+        { version, transport: transportName(transport) },
       );
     }
     this.#version = version;
     // A WebSocket of version 1 that a panel does not have any more is not blocked.
-    const isFallback = transport === "v2 POST" && this.#preferredVersion === 2;
+    const isFallback = version === 2 && this.#preferredVersion === 2;
     if (isFallback && this.#socketError !== undefined) {
       this.#logFallback(this.#socketError);
     }

@@ -8,18 +8,7 @@
 
 import { backoffMs } from "../backoff.ts";
 
-/** A way to send reports: a version of the panel's protocol by WebSocket or by POST. */
-export type Transport = "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST";
-
-/** A transport by POST. */
-export type PostTransport = "v2 POST" | "v1 POST";
-
-/** Whether a transport is a WebSocket. */
-export function isWebSocket(
-  transport: Transport,
-): transport is Exclude<Transport, PostTransport> {
-  return transport === "v1 WebSocket" || transport === "v2 WebSocket";
-}
+import { isSameTransport, type Transport } from "./transport.ts";
 
 /** The user's settings of the link. */
 export interface LinkSettings {
@@ -90,8 +79,8 @@ export type LinkEffect =
 export interface LinkState {
   /** The transport that works; absent during an outage. */
   readonly transport?: Transport | undefined;
-  /** The POST transport that is being tried. */
-  readonly trying?: PostTransport | undefined;
+  /** The version of the protocol by which POST is being tried. */
+  readonly trying?: 1 | 2 | undefined;
   readonly socket: "none" | "dialling" | "open";
   /** Version of the protocol of the current or last WebSocket. */
   readonly version: 1 | 2;
@@ -175,10 +164,10 @@ function startsByPost({ noWebSocket, version, remoteControl }: LinkSettings): bo
   return noWebSocket || (version === 1 && !remoteControl);
 }
 
-/** Whether a WebSocket is better than a POST transport that works. */
-function wantsWebSocket(transport: PostTransport, settings: LinkSettings): boolean {
+/** Whether a WebSocket is better than POST, which works by this version. */
+function wantsWebSocket(version: 1 | 2, settings: LinkSettings): boolean {
   if (settings.noWebSocket) return false;
-  return transport === "v2 POST" ? settings.version === 2 : settings.remoteControl;
+  return version === 2 ? settings.version === 2 : settings.remoteControl;
 }
 
 function connect(state: LinkState, settings: LinkSettings): LinkStep {
@@ -189,8 +178,9 @@ function timer(state: LinkState, settings: LinkSettings): LinkStep {
   if (state.trying !== undefined) return { state, effects: [] };
   if (state.socket === "open" && state.lastResort) return tryPost(state, settings);
   if (state.socket !== "none") return { state, effects: [] };
-  if (state.transport === "v2 POST") return dial(state, 2);
-  return state.transport === "v1 POST" ? dial(state, 1) : connect(state, settings);
+  // Without a WebSocket that is POST.
+  const { transport } = state;
+  return transport === undefined ? connect(state, settings) : dial(state, transport.version);
 }
 
 function dial(state: LinkState, version: 1 | 2): LinkStep {
@@ -198,11 +188,12 @@ function dial(state: LinkState, version: 1 | 2): LinkStep {
 }
 
 function opened(state: LinkState): LinkStep {
-  const transport = state.version === 1 ? "v1 WebSocket" : "v2 WebSocket";
+  const transport: Transport = { version: state.version, carrier: "WebSocket" };
   const open: LinkState = { ...state, trying: undefined, socket: "open", proven: false };
-  // A transport that works is kept until the new connection has answered a report.
+  // Version 2 by POST is kept until the new connection has answered a report.
+  const isKept = state.transport?.carrier === "POST" && state.transport.version === 2;
   return {
-    state: state.transport === "v2 POST" ? open : { ...open, transport },
+    state: isKept ? open : { ...open, transport },
     effects: [{ kind: "report", transport }],
   };
 }
@@ -238,9 +229,7 @@ function closed(
 
 function afterSocketClosed(state: LinkState, options: Options): LinkStep {
   const { nowMs, random, settings } = options;
-  if (state.transport === "v2 POST" || state.transport === "v1 POST") {
-    return retrySocket(state, options);
-  }
+  if (state.transport?.carrier === "POST") return retrySocket(state, options);
   const lost: LinkState = { ...state, transport: undefined, lastResort: false };
   // The attempt by POST that was in progress goes on.
   if (state.trying !== undefined) return { state: lost, effects: [] };
@@ -256,16 +245,17 @@ function afterSocketClosed(state: LinkState, options: Options): LinkStep {
 
 /** Sends one report by POST in the preferred version, to find out whether POST works. */
 function tryPost(state: LinkState, settings: LinkSettings): LinkStep {
-  return tryPostBy(state, settings.version === 2 ? "v2 POST" : "v1 POST");
+  return tryPostBy(state, settings.version);
 }
 
-function tryPostBy(state: LinkState, transport: PostTransport): LinkStep {
-  return { state: { ...state, trying: transport }, effects: [{ kind: "report", transport }] };
+function tryPostBy(state: LinkState, version: 1 | 2): LinkStep {
+  const transport: Transport = { version, carrier: "POST" };
+  return { state: { ...state, trying: version }, effects: [{ kind: "report", transport }] };
 }
 
 function accepted(state: LinkState, transport: Transport, options: Options): LinkStep {
   const works: LinkState = { ...state, transport, outageSinceMs: undefined, backoffAttempts: 0 };
-  if (isWebSocket(transport)) {
+  if (transport.carrier === "WebSocket") {
     if (state.socket !== "open") return { state, effects: [] };
     const isNew = !state.proven;
     const next: LinkState = { ...works, proven: true, blocked: 0 };
@@ -273,19 +263,21 @@ function accepted(state: LinkState, transport: Transport, options: Options): Lin
       ? retryLastResort(next, options)
       : { state: next, effects: [] };
   }
-  if (transport === state.transport) return { state: works, effects: [] };
-  return transport === state.trying ? postFound(works, transport, options) : { state, effects: [] };
+  if (isSameTransport(transport, state.transport)) return { state: works, effects: [] };
+  return transport.version === state.trying
+    ? postFound(works, transport.version, options)
+    : { state, effects: [] };
 }
 
-/** POST works by a transport that was tried. */
-function postFound(found: LinkState, transport: PostTransport, options: Options): LinkStep {
+/** POST works by a version that was tried. */
+function postFound(found: LinkState, version: 1 | 2, options: Options): LinkStep {
   const state: LinkState = { ...found, trying: undefined, lastResort: false };
   // It is better than the last resort; the version 1 WebSocket ends, and then a better one is tried.
   if (state.socket === "open") return { state, effects: [{ kind: "close" }] };
   const { settings } = options;
-  const isFirstV1 = transport === "v1 POST" && settings.version === 2 &&
+  const isFirstV1 = version === 1 && settings.version === 2 &&
     state.shortConnections < SHORT_CONNECTIONS_LIMIT;
-  return isFirstV1 && state.socket === "none" && wantsWebSocket(transport, settings)
+  return isFirstV1 && state.socket === "none" && wantsWebSocket(version, settings)
     ? dial(state, 1)
     : retrySocket(state, options);
 }
@@ -295,33 +287,33 @@ function failed(
   { transport, why }: LinkEvent & { kind: "failed" },
   options: Options,
 ): LinkStep {
-  if (transport === state.trying) return tryFailed(state, state.trying, { ...options, why });
-  // A refusal is an answer.
-  if (isWebSocket(transport) && why === "rejected") return accepted(state, transport, options);
-  // A WebSocket without an answer is closed, which is an event of its own.
-  if (transport !== state.transport || why === "rejected" || state.socket === "open") {
-    return { state, effects: [] };
+  const { version, carrier } = transport;
+  if (carrier === "POST" && version === state.trying) {
+    return tryFailed(state, version, { ...options, why });
   }
+  // A refusal is an answer.
+  if (carrier === "WebSocket" && why === "rejected") return accepted(state, transport, options);
+  // A WebSocket without an answer is closed, which is an event of its own.
+  const isCurrent = isSameTransport(transport, state.transport);
+  if (!isCurrent || why === "rejected" || state.socket === "open") return { state, effects: [] };
   return retryAll({ ...state, transport: undefined }, "refused", options);
 }
 
-/** The report that tried a POST transport was not accepted. */
+/** The report that tried POST was not accepted. */
 function tryFailed(
   state: LinkState,
-  transport: PostTransport,
+  version: 1 | 2,
   options: Options & { why: ReportFailure },
 ): LinkStep {
   const { why, settings } = options;
   const idle: LinkState = { ...state, trying: undefined };
   // A refusal of its content proves that version 2 is there.
-  if (why === "rejected" && transport === "v2 POST") {
-    return postFound({ ...idle, transport, outageSinceMs: undefined }, transport, options);
+  if (why === "rejected" && version === 2) {
+    const transport: Transport = { version, carrier: "POST" };
+    return postFound({ ...idle, transport, outageSinceMs: undefined }, version, options);
   }
   if (why === "unsupported protocol") {
-    const preferred = settings.version === 2 ? "v2 POST" : "v1 POST";
-    if (transport === preferred) {
-      return tryPostBy(state, transport === "v2 POST" ? "v1 POST" : "v2 POST");
-    }
+    if (version === settings.version) return tryPostBy(state, version === 2 ? 1 : 2);
     if (state.socket === "none" && !settings.noWebSocket) {
       return dial({ ...idle, lastResort: true }, 1);
     }
@@ -340,7 +332,7 @@ function retryLastResort(state: LinkState, { random }: Options): LinkStep {
 /** Schedules the next attempt to open a WebSocket while POST works; the delay grows up to 30 s. */
 function retrySocket(state: LinkState, { random, settings }: Options): LinkStep {
   const { transport } = state;
-  if (transport !== undefined && !isWebSocket(transport) && !wantsWebSocket(transport, settings)) {
+  if (transport?.carrier === "POST" && !wantsWebSocket(transport.version, settings)) {
     return { state, effects: [] };
   }
   const attempts = Math.max(state.blocked, state.shortConnections - SHORT_CONNECTIONS_LIMIT);

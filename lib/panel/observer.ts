@@ -1,5 +1,5 @@
 import type { ProbeResult, ProbeTask } from "../types.ts";
-import type { Transport } from "./link_machine.ts";
+import type { Transport } from "./transport.ts";
 
 /** Listens to the connection to one panel, as the log, the health file and the metrics do; must not throw. */
 export interface PanelObserver {

@@ -1,7 +1,6 @@
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import type { ClientV1 } from "./client_v1.ts";
 import { type ClientV2, isUnknownMethod } from "./client_v2.ts";
-import type { Transport } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
 import type { PanelSocket } from "./panel_socket.ts";
 import {
@@ -12,6 +11,7 @@ import {
   toWireProbeResult,
   type WireCommandResult,
 } from "./protocol.ts";
+import type { Transport } from "./transport.ts";
 import type { CommandResult, FileResult, ProbeResult } from "../types.ts";
 
 /** JSON-RPC error of a panel that does not wait for a result any more, or has it already. */
@@ -50,35 +50,33 @@ export class PanelSender {
   constructor({ clientV1, clientV2 }: PanelSenderClients, version: 1 | 2) {
     this.#clientV1 = clientV1;
     this.#clientV2 = clientV2;
-    this.transport = `v${version} POST`;
+    this.transport = { version, carrier: "POST" };
   }
 
   /** Sends basic info. @throws {PanelError} When it is not accepted. */
   async sendBasicInfo(parts: BasicInfoParts, signal: AbortSignal): Promise<void> {
     const info = toWireBasicInfo(parts);
-    if (isV1(this.transport)) return await this.#clientV1.sendBasicInfo(info, signal);
+    if (this.transport.version === 1) return await this.#clientV1.sendBasicInfo(info, signal);
     await this.#call("agent.basicInfo", { info }, { timeoutMs: CALL_TIMEOUT_MS.basicInfo, signal });
   }
 
   /** Sends the result of a probe. @throws {PanelError} When it is not accepted. */
   async sendProbeResult(result: ProbeResult, signal: AbortSignal): Promise<void> {
     const message = toWireProbeResult(result);
-    switch (this.transport) {
-      case "v1 POST":
-        return await this.#clientV1.sendProbeResult(message, signal);
-      case "v1 WebSocket":
-        return await this.#openSocket().sendProbeResult(message, signal);
-      default: {
-        const timeoutMs = CALL_TIMEOUT_MS.probeResult;
-        await this.#call("agent.pingResult", { ...message }, { timeoutMs, signal });
-      }
-    }
+    const { version, carrier } = this.transport;
+    if (version === 2) {
+      const timeoutMs = CALL_TIMEOUT_MS.probeResult;
+      await this.#call("agent.pingResult", { ...message }, { timeoutMs, signal });
+    } else if (carrier === "POST") await this.#clientV1.sendProbeResult(message, signal);
+    else await this.#openSocket().sendProbeResult(message);
   }
 
   /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
   async sendCommandResult(result: CommandResult, signal: AbortSignal): Promise<void> {
     const message = toWireCommandResult(result);
-    if (isV1(this.transport) || this.#hasNoTaskResult) return await this.#sendV1(message, signal);
+    if (this.transport.version === 1 || this.#hasNoTaskResult) {
+      return await this.#sendV1(message, signal);
+    }
     const timeoutMs = CALL_TIMEOUT_MS.commandResult;
     try {
       await this.#call("agent.taskResult", { ...message }, { timeoutMs, signal });
@@ -135,7 +133,7 @@ export class PanelSender {
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
     const request = { method, params, ...options };
-    if (this.transport === "v2 WebSocket") await this.#openSocket().call(request);
+    if (this.transport.carrier === "WebSocket") await this.#openSocket().call(request);
     else await this.#clientV2.call(request);
   }
 
@@ -143,10 +141,6 @@ export class PanelSender {
     if (this.socket !== undefined) return this.socket;
     throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
   }
-}
-
-function isV1(transport: Transport): boolean {
-  return transport === "v1 POST" || transport === "v1 WebSocket";
 }
 
 /** Ignores that the panel does not wait for a result any more. */

@@ -1,6 +1,5 @@
 import type { WebSocketConnection } from "../net/websocket.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
-import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
@@ -254,13 +253,9 @@ export class PanelSocket {
     this.#socket.send(text).catch(() => {});
   }
 
-  /** Sends the result of a probe. @throws {PanelError} When it is refused or the connection is closed. */
-  async sendProbeResult(result: WireProbeResult, signal: AbortSignal): Promise<void> {
-    if (this.#version === 1) {
-      return await this.#send(JSON.stringify({ type: "ping_result", ...result }));
-    }
-    const timeoutMs = CALL_TIMEOUT_MS.probeResult;
-    await this.call({ method: "agent.pingResult", params: { ...result }, timeoutMs, signal });
+  /** Sends the result of a probe over version 1. @throws {PanelError} When the connection is closed. */
+  async sendProbeResult(result: WireProbeResult): Promise<void> {
+    await this.#send(JSON.stringify({ type: "ping_result", ...result }));
   }
 
   /** Makes a call of version 2. @throws {PanelError} When it is not accepted. */

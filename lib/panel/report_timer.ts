@@ -1,6 +1,6 @@
 import { backoffMs } from "../backoff.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
-import { isWebSocket, type Transport } from "./link_machine.ts";
+import { isSameTransport, type Transport } from "./transport.ts";
 
 /** Time after the first failure in which the interval is kept. */
 const FAST_RETRY_MS = 5 * 60_000;
@@ -124,7 +124,7 @@ export class ReportTimer {
 
   /** Schedules the next report after one by this transport; ignores other transports. */
   next(transport: Transport, succeeded: boolean): void {
-    if (transport !== this.#transport || this.#schedule === undefined) return;
+    if (!isSameTransport(transport, this.#transport) || this.#schedule === undefined) return;
     const nowMs = performance.now();
     const delayMs = this.#schedule.next(nowMs, succeeded);
     this.#isAwaited = true;
@@ -138,7 +138,7 @@ export class ReportTimer {
   /** Time between two reports by a transport. */
   intervalMs(transport: Transport): number {
     const { intervalMs } = this.#options;
-    return isWebSocket(transport)
+    return transport.carrier === "WebSocket"
       ? Math.min(intervalMs ?? INTERVAL_SECONDS.webSocket * 1000, LONGEST_SOCKET_INTERVAL_MS)
       : intervalMs ?? INTERVAL_SECONDS.post * 1000;
   }
@@ -166,7 +166,8 @@ export class ReportTimer {
 
   #clampedIntervalMs(transport: Transport): number {
     const { intervalMs: configuredMs = 0, onClamp } = this.#options;
-    if (isWebSocket(transport) && configuredMs > LONGEST_SOCKET_INTERVAL_MS) onClamp();
+    const isSocket = transport.carrier === "WebSocket";
+    if (isSocket && configuredMs > LONGEST_SOCKET_INTERVAL_MS) onClamp();
     return this.intervalMs(transport);
   }
 }

@@ -3,6 +3,7 @@ import { BackgroundServices } from "../../lib/agent/background_services.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
+import { V2_POST } from "../panel/transports.ts";
 
 Deno.test({
   name: "PanelMonitors.open() has each panel in the health file, before any call has ended",
@@ -21,7 +22,7 @@ Deno.test({
       const services = new BackgroundServices(machine, config, platform);
       services.monitors.open("p.example");
       assertEquals(readHealth([folder])?.panels.length, 1);
-      services.monitors.open("q.example").onTransport("v2 POST");
+      services.monitors.open("q.example").onTransport(V2_POST);
       const panels = readHealth([folder])?.panels.map(({ panel, transport }) => [panel, transport]);
       assertEquals(panels, [["p.example", undefined], ["q.example", "v2 POST"]]);
       await services.close();

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { PanelMonitor } from "../../lib/agent/panel_monitor.ts";
 import { FakeTime } from "../fake_time.ts";
+import { V2_WEBSOCKET } from "../panel/transports.ts";
 
 const TASKS = [1, 2, 3, 4].map((id) => {
   return { id, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 } as const;
@@ -26,8 +27,8 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
   const error = { text: "Cannot y", atMs: 2000 };
   assertEquals(monitor.health(), { ...empty, failures: 2, error });
   time.tick(1000);
-  monitor.onTransport("v2 WebSocket");
-  monitor.onTransport("v2 WebSocket");
+  monitor.onTransport(V2_WEBSOCKET);
+  monitor.onTransport(V2_WEBSOCKET);
   monitor.onAccepted(3000);
   monitor.onOutcome(undefined);
   for (let n = 0; n < 2; n++) monitor.onProbeTasks(TASKS);

@@ -3,6 +3,7 @@ import { LinkLog } from "../../lib/panel/link_log.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { panelLines } from "./panel_lines.ts";
+import { V1_POST, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
 const BLOCKED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
 const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
@@ -13,9 +14,9 @@ function told(use: (story: LinkLog) => void, version: 1 | 2 = 2): string[] {
 
 Deno.test("LinkLog logs the first report, and no other", () => {
   const lines = told((story) => {
-    story.accepted("v2 WebSocket");
-    story.accepted("v2 WebSocket");
-    story.accepted("v2 POST");
+    story.accepted(V2_WEBSOCKET);
+    story.accepted(V2_WEBSOCKET);
+    story.accepted(V2_POST);
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
@@ -23,13 +24,13 @@ Deno.test("LinkLog logs the first report, and no other", () => {
 Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   const lines = told((story) => {
     story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.transportFound("v2 POST");
-    story.accepted("v2 POST");
+    story.transportFound(V2_POST);
+    story.accepted(V2_POST);
     for (let n = 0; n < 100; n++) {
       story.dialFailed(BLOCKED, { hasFallback: true, mayFallBack: true });
     }
-    story.accepted("v2 POST");
-    story.accepted("v2 WebSocket");
+    story.accepted(V2_POST);
+    story.accepted(V2_WEBSOCKET);
   });
   assertEquals(lines, [
     "warning Cannot open a WebSocket: status 403; reports are sent by POST; trying again",
@@ -41,8 +42,8 @@ Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
 Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without version 1", () => {
   const lines = told((story) => {
     story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.transportFound("v2 POST");
-    story.accepted("v2 POST");
+    story.transportFound(V2_POST);
+    story.accepted(V2_POST);
   }, 1);
   assertEquals(lines, [
     "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
@@ -52,7 +53,7 @@ Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without ver
 
 Deno.test("LinkLog logs why a link was lost, and once why it does not come back", () => {
   const lines = told((story) => {
-    story.accepted("v2 WebSocket");
+    story.accepted(V2_WEBSOCKET);
     story.socketClosed("the server closed the connection", {
       hasFallback: false,
       durationMs: 60_000,
@@ -61,7 +62,7 @@ Deno.test("LinkLog logs why a link was lost, and once why it does not come back"
     for (let n = 0; n < 10; n++) {
       story.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
     }
-    story.accepted("v2 WebSocket");
+    story.accepted(V2_WEBSOCKET);
   });
   assertEquals(lines, [
     "info First report accepted, by v2 WebSocket",
@@ -83,8 +84,8 @@ Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was close
 Deno.test("LinkLog logs no failure that a WebSocket has ended since", () => {
   const lines = told((story) => {
     story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.accepted("v2 WebSocket");
-    story.transportFound("v2 POST");
+    story.accepted(V2_WEBSOCKET);
+    story.transportFound(V2_POST);
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
@@ -93,27 +94,27 @@ Deno.test("LinkLog logs the version of a panel once, and again when it has chang
   const line =
     "info The panel supports only version 1 of the protocol; reports are sent by v1 POST";
   const lines = told((story) => {
-    story.transportFound("v1 POST");
-    story.transportFound("v1 POST");
-    story.transportFound("v2 POST");
-    story.transportFound("v1 POST");
-    story.accepted("v2 WebSocket");
+    story.transportFound(V1_POST);
+    story.transportFound(V1_POST);
+    story.transportFound(V2_POST);
+    story.transportFound(V1_POST);
+    story.accepted(V2_WEBSOCKET);
   });
   assertEquals(lines.filter((said) => said === line).length, 2);
 });
 
 Deno.test("LinkLog logs few lines about flapping WebSockets while POST works", () => {
   const lines = told((story) => {
-    story.accepted("v2 WebSocket");
+    story.accepted(V2_WEBSOCKET);
     for (let n = 0; n < 50; n++) {
       story.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
       if (n > 1) {
-        story.transportFound("v2 POST");
-        story.accepted("v2 POST");
+        story.transportFound(V2_POST);
+        story.accepted(V2_POST);
       }
-      story.accepted("v2 WebSocket");
+      story.accepted(V2_WEBSOCKET);
     }
-    story.accepted("v2 WebSocket");
+    story.accepted(V2_WEBSOCKET);
   });
   const lost = "warning Cannot keep the WebSocket: nonsense; trying again";
   const back = "info The panel answers again after 0 s and 1 failed call";
@@ -127,11 +128,11 @@ Deno.test("LinkLog logs few lines about flapping WebSockets while POST works", (
 Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else works", () => {
   const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
   const lines = told((story) => {
-    story.accepted("v2 WebSocket");
+    story.accepted(V2_WEBSOCKET);
     for (let n = 0; n < 50; n++) {
       story.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
       if (n > 1) story.failed(unreadable);
-      story.accepted("v2 WebSocket");
+      story.accepted(V2_WEBSOCKET);
     }
   });
   assertEquals(lines.slice(5), ["warning Cannot send agent.report; trying again"]);
@@ -139,10 +140,10 @@ Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else w
 
 Deno.test("LinkLog logs a version only when it is not the preferred one", () => {
   const lines = told((story) => {
-    story.transportFound("v1 POST");
+    story.transportFound(V1_POST);
     story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.transportFound("v2 POST");
-    story.transportFound("v2 POST");
+    story.transportFound(V2_POST);
+    story.transportFound(V2_POST);
   }, 1);
   assertEquals(lines, [
     "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
@@ -157,7 +158,7 @@ Deno.test("LinkLog names the failure of POST when the last resort fails too", ()
     story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
     story.postUnsupported(wrongPath);
     story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: false });
-    story.accepted("v2 WebSocket");
+    story.accepted(V2_WEBSOCKET);
     story.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
   });
   assertEquals(lines.filter((line) => line.startsWith("warning")), [
@@ -183,7 +184,7 @@ Deno.test("LinkLog tells each observer every outcome, also those that are not lo
   const log = new LinkLog([{}, observer, observer], { version: 2 });
   log.failed(REFUSED);
   log.failed(REFUSED);
-  log.accepted("v2 POST");
+  log.accepted(V2_POST);
   const twice = [["report", REFUSED], ["report", REFUSED], ["report", undefined]];
   assertEquals(outcomes, twice.flatMap((outcome) => [outcome, outcome]));
 });

@@ -9,6 +9,8 @@ import {
   type SocketEnd,
   stepLink,
 } from "../../lib/panel/link_machine.ts";
+import { isSameTransport, type Transport, transportName } from "../../lib/panel/transport.ts";
+import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
 const AUTO: LinkSettings = {
   noWebSocket: false,
@@ -24,7 +26,7 @@ const HTTP_OLDER: LinkSettings = { ...HTTP, version: 1 };
 const START: LinkEvent = { kind: "start" };
 const DUE: LinkEvent = { kind: "timer" };
 const OPENED: LinkEvent = { kind: "opened" };
-const BARRED: LinkEvent = { kind: "dial failed", why: "answered" };
+const BLOCKED: LinkEvent = { kind: "dial failed", why: "answered" };
 const REFUSED: LinkEvent = { kind: "dial failed", why: "refused" };
 const SILENT: LinkEvent = { kind: "dial failed", why: "no answer" };
 const closed = (livedMs: number, end: SocketEnd = "closed"): LinkEvent => ({
@@ -32,31 +34,29 @@ const closed = (livedMs: number, end: SocketEnd = "closed"): LinkEvent => ({
   durationMs: livedMs,
   end,
 });
-const accepted = (
-  transport: "v2 WebSocket" | "v2 POST" | "v1 WebSocket" | "v1 POST",
-): LinkEvent => ({
+const accepted = (transport: Transport): LinkEvent => ({
   kind: "accepted",
   transport,
 });
-const lost = (transport: "v2 WebSocket" | "v2 POST" | "v1 POST"): LinkEvent => ({
+const lost = (transport: Transport): LinkEvent => ({
   kind: "failed",
   transport,
   why: "lost",
 });
-const unsupported = (transport: "v2 POST" | "v1 POST"): LinkEvent => ({
+const unsupported = (transport: Transport): LinkEvent => ({
   kind: "failed",
   transport,
   why: "unsupported protocol",
 });
-const UNSPOKEN = unsupported("v2 POST");
-const NEITHER: readonly LinkEvent[] = [UNSPOKEN, unsupported("v1 POST")];
-const rejected = (transport: "v2 WebSocket" | "v2 POST"): LinkEvent => ({
+const UNSUPPORTED = unsupported(V2_POST);
+const NEITHER: readonly LinkEvent[] = [UNSUPPORTED, unsupported(V1_POST)];
+const rejected = (transport: Transport): LinkEvent => ({
   kind: "failed",
   transport,
   why: "rejected",
 });
 
-/** Lets events happen one after another, at the same moment and with middling luck. */
+/** Lets events happen one after another, at the same moment and with a random number in the middle. */
 function play(
   events: readonly LinkEvent[],
   settings: LinkSettings = AUTO,
@@ -76,7 +76,7 @@ function inWords(effect: LinkEffect): string {
     case "dial":
       return `dial v${effect.version}`;
     case "report":
-      return `report by ${effect.transport}`;
+      return `report by ${transportName(effect.transport)}`;
     case "wait":
       return `wait ${effect.ms}`;
     default:
@@ -84,16 +84,16 @@ function inWords(effect: LinkEffect): string {
   }
 }
 
-const UP: readonly LinkEvent[] = [START, OPENED, accepted("v2 WebSocket")];
-const BY_POST: readonly LinkEvent[] = [START, BARRED, accepted("v2 POST")];
-const BY_OLD: readonly LinkEvent[] = [START, BARRED, UNSPOKEN, accepted("v1 POST")];
+const UP: readonly LinkEvent[] = [START, OPENED, accepted(V2_WEBSOCKET)];
+const BY_POST: readonly LinkEvent[] = [START, BLOCKED, accepted(V2_POST)];
+const BY_OLD: readonly LinkEvent[] = [START, BLOCKED, UNSUPPORTED, accepted(V1_POST)];
 
 const LAST_RESORT: readonly LinkEvent[] = [
   START,
-  BARRED,
+  BLOCKED,
   ...NEITHER,
   OPENED,
-  accepted("v1 WebSocket"),
+  accepted(V1_WEBSOCKET),
 ];
 
 /** What has happened, by which transport reports go then, and what is done about the last of it. */
@@ -104,7 +104,7 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "a report that is refused (-32000, -32601)",
     AUTO,
-    [START, OPENED, rejected("v2 WebSocket")],
+    [START, OPENED, rejected(V2_WEBSOCKET)],
     "v2 WebSocket",
     "",
   ],
@@ -113,26 +113,26 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   ["a failure of DNS", AUTO, [START, SILENT], undefined, "wait 1000"],
   ["a hang at connect", AUTO, [START, SILENT, DUE], undefined, "dial v2"],
   // 401, 404, 405, 429, 502-504, 520-530, 302, 200 with HTML, and an upgrade without an answer.
-  ["an upgrade that is answered otherwise", AUTO, [START, BARRED], undefined, "report by v2 POST"],
+  ["an upgrade that is answered otherwise", AUTO, [START, BLOCKED], undefined, "report by v2 POST"],
   ["POST that works where the upgrade does not", AUTO, BY_POST, "v2 POST", "wait 3000"],
   [
     "POST that is answered 401, 302, 429 or 5xx as well",
     AUTO,
-    [START, BARRED, lost("v2 POST")],
+    [START, BLOCKED, lost(V2_POST)],
     undefined,
     "wait 1000",
   ],
   [
     "POST that is refused for what it says",
     AUTO,
-    [START, BARRED, rejected("v2 POST")],
+    [START, BLOCKED, rejected(V2_POST)],
     "v2 POST",
     "wait 3000",
   ],
   [
     "POST that is not version 2: 404, 405, HTML",
     AUTO,
-    [START, BARRED, UNSPOKEN],
+    [START, BLOCKED, UNSUPPORTED],
     undefined,
     "report by v1 POST",
   ],
@@ -140,7 +140,7 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "a wrong path, or a panel that is not set up",
     AUTO,
-    [START, BARRED, UNSPOKEN, lost("v1 POST")],
+    [START, BLOCKED, UNSUPPORTED, lost(V1_POST)],
     undefined,
     "wait 1000",
   ],
@@ -152,25 +152,25 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
     "v1 WebSocket",
     "report by v1 WebSocket",
   ],
-  ["the older WebSocket, barred", CONTROLLED, [...BY_OLD, BARRED], "v1 POST", "wait 3000"],
+  ["the older WebSocket, blocked", CONTROLLED, [...BY_OLD, BLOCKED], "v1 POST", "wait 3000"],
   [
     "the older WebSocket, lost",
     CONTROLLED,
-    [...BY_OLD, OPENED, accepted("v1 WebSocket"), closed(60_000)],
+    [...BY_OLD, OPENED, accepted(V1_WEBSOCKET), closed(60_000)],
     undefined,
     "wait 500",
   ],
   [
     "the older WebSocket, lost: the newer one is tried again",
     CONTROLLED,
-    [...BY_OLD, OPENED, accepted("v1 WebSocket"), closed(60_000), DUE],
+    [...BY_OLD, OPENED, accepted(V1_WEBSOCKET), closed(60_000), DUE],
     undefined,
     "dial v2",
   ],
   [
     "the older interface, lost: the newer one is tried again",
     AUTO,
-    [...BY_OLD, lost("v1 POST"), DUE],
+    [...BY_OLD, lost(V1_POST), DUE],
     undefined,
     "dial v2",
   ],
@@ -179,7 +179,7 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "a WebSocket that goes mute",
     AUTO,
-    [...UP, lost("v2 WebSocket"), closed(60_000, "timed out")],
+    [...UP, lost(V2_WEBSOCKET), closed(60_000, "timed out")],
     undefined,
     "report by v2 POST",
   ],
@@ -208,21 +208,21 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "one that proves itself",
     AUTO,
-    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket")],
+    [...BY_POST, DUE, OPENED, accepted(V2_WEBSOCKET)],
     "v2 WebSocket",
     "",
   ],
   [
     "one that proves itself by a refusal",
     AUTO,
-    [...BY_POST, DUE, OPENED, rejected("v2 WebSocket")],
+    [...BY_POST, DUE, OPENED, rejected(V2_WEBSOCKET)],
     "v2 WebSocket",
     "",
   ],
   [
     "one whose first report gets no answer",
     AUTO,
-    [...BY_POST, DUE, OPENED, lost("v2 WebSocket")],
+    [...BY_POST, DUE, OPENED, lost(V2_WEBSOCKET)],
     "v2 POST",
     "",
   ],
@@ -233,75 +233,75 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
     "v2 POST",
     "wait 6000",
   ],
-  ["POST that fails after it worked", AUTO, [...BY_POST, lost("v2 POST")], undefined, "wait 1000"],
+  ["POST that fails after it worked", AUTO, [...BY_POST, lost(V2_POST)], undefined, "wait 1000"],
   [
     "POST that fails while a WebSocket is dialled",
     AUTO,
-    [...BY_POST, DUE, lost("v2 POST"), DUE, BARRED],
+    [...BY_POST, DUE, lost(V2_POST), DUE, BLOCKED],
     undefined,
     "report by v2 POST",
   ],
   [
     "a late answer by POST after the WebSocket took over",
     AUTO,
-    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket"), accepted("v2 POST")],
+    [...BY_POST, DUE, OPENED, accepted(V2_WEBSOCKET), accepted(V2_POST)],
     "v2 WebSocket",
     "",
   ],
   [
     "a late failure of POST after the WebSocket took over",
     AUTO,
-    [...BY_POST, DUE, OPENED, accepted("v2 WebSocket"), lost("v2 POST")],
+    [...BY_POST, DUE, OPENED, accepted(V2_WEBSOCKET), lost(V2_POST)],
     "v2 WebSocket",
     "",
   ],
   ["HTTP only", HTTP, [START], undefined, "report by v2 POST"],
-  ["HTTP only, accepted", HTTP, [START, accepted("v2 POST")], "v2 POST", ""],
-  ["HTTP only, lost", HTTP, [START, lost("v2 POST")], undefined, "wait 1000"],
+  ["HTTP only, accepted", HTTP, [START, accepted(V2_POST)], "v2 POST", ""],
+  ["HTTP only, lost", HTTP, [START, lost(V2_POST)], undefined, "wait 1000"],
   [
     "HTTP only, lost: tried again",
     HTTP,
-    [START, lost("v2 POST"), DUE],
+    [START, lost(V2_POST), DUE],
     undefined,
     "report by v2 POST",
   ],
   [
     "HTTP only, lost later",
     HTTP,
-    [START, accepted("v2 POST"), lost("v2 POST")],
+    [START, accepted(V2_POST), lost(V2_POST)],
     undefined,
     "wait 1000",
   ],
-  ["HTTP only without version 2", HTTP, [START, UNSPOKEN], undefined, "report by v1 POST"],
-  ["HTTP only by version 1", HTTP, [START, UNSPOKEN, accepted("v1 POST")], "v1 POST", ""],
+  ["HTTP only without version 2", HTTP, [START, UNSUPPORTED], undefined, "report by v1 POST"],
+  ["HTTP only by version 1", HTTP, [START, UNSUPPORTED, accepted(V1_POST)], "v1 POST", ""],
   ["HTTP only where there is neither", HTTP, [START, ...NEITHER], undefined, "wait 1000"],
   [
     "HTTP only, with remote control",
     { ...HTTP, remoteControl: true },
-    [START, UNSPOKEN, accepted("v1 POST")],
+    [START, UNSUPPORTED, accepted(V1_POST)],
     "v1 POST",
     "",
   ],
   ["version 1", OLDER, [START], undefined, "report by v1 POST"],
-  ["version 1, accepted", OLDER, [START, accepted("v1 POST")], "v1 POST", ""],
+  ["version 1, accepted", OLDER, [START, accepted(V1_POST)], "v1 POST", ""],
   [
     "version 1 that a panel dropped",
     OLDER,
-    [START, unsupported("v1 POST")],
+    [START, unsupported(V1_POST)],
     undefined,
     "report by v2 POST",
   ],
   [
     "version 1 that a panel dropped, which takes version 2",
     OLDER,
-    [START, unsupported("v1 POST"), accepted("v2 POST")],
+    [START, unsupported(V1_POST), accepted(V2_POST)],
     "v2 POST",
     "",
   ],
   [
     "version 1 where there is only a WebSocket",
     OLDER,
-    [START, unsupported("v1 POST"), UNSPOKEN],
+    [START, unsupported(V1_POST), UNSUPPORTED],
     undefined,
     "dial v1",
   ],
@@ -309,23 +309,23 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "a panel with nothing but the older WebSocket",
     AUTO,
-    [START, BARRED, ...NEITHER],
+    [START, BLOCKED, ...NEITHER],
     undefined,
     "dial v1",
   ],
   [
     "the last resort, opened",
     AUTO,
-    [START, BARRED, ...NEITHER, OPENED],
+    [START, BLOCKED, ...NEITHER, OPENED],
     "v1 WebSocket",
     "report by v1 WebSocket",
   ],
-  ["the last resort, refused", AUTO, [START, BARRED, ...NEITHER, BARRED], undefined, "wait 1000"],
+  ["the last resort, refused", AUTO, [START, BLOCKED, ...NEITHER, BLOCKED], undefined, "wait 1000"],
   ["the last resort, accepted", AUTO, LAST_RESORT, "v1 WebSocket", "wait 45000"],
   [
     "the last resort, a report later",
     AUTO,
-    [...LAST_RESORT, accepted("v1 WebSocket")],
+    [...LAST_RESORT, accepted(V1_WEBSOCKET)],
     "v1 WebSocket",
     "",
   ],
@@ -346,15 +346,15 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "the last resort, with POST silent",
     AUTO,
-    [...LAST_RESORT, DUE, lost("v2 POST")],
+    [...LAST_RESORT, DUE, lost(V2_POST)],
     "v1 WebSocket",
     "wait 45000",
   ],
-  ["the last resort, left", AUTO, [...LAST_RESORT, DUE, accepted("v2 POST")], "v2 POST", "close"],
+  ["the last resort, left", AUTO, [...LAST_RESORT, DUE, accepted(V2_POST)], "v2 POST", "close"],
   [
     "the last resort, left and closed",
     AUTO,
-    [...LAST_RESORT, DUE, accepted("v2 POST"), closed(90_000)],
+    [...LAST_RESORT, DUE, accepted(V2_POST), closed(90_000)],
     "v2 POST",
     "wait 3000",
   ],
@@ -362,21 +362,21 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
   [
     "the last resort, closed at once",
     AUTO,
-    [START, BARRED, ...NEITHER, OPENED, closed(5)],
+    [START, BLOCKED, ...NEITHER, OPENED, closed(5)],
     undefined,
     "wait 1000",
   ],
   [
     "the last resort, lost while POST is tried",
     AUTO,
-    [...LAST_RESORT, DUE, closed(60_000), UNSPOKEN],
+    [...LAST_RESORT, DUE, closed(60_000), UNSUPPORTED],
     undefined,
     "report by v1 POST",
   ],
   [
     "version 1 lost to an update of the panel",
     AUTO,
-    [...BY_OLD, unsupported("v1 POST")],
+    [...BY_OLD, unsupported(V1_POST)],
     undefined,
     "wait 1000",
   ],
@@ -388,16 +388,16 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
     "dial v1",
   ],
   [
-    "version 1 with remote control, barred",
+    "version 1 with remote control, blocked",
     { ...OLDER, remoteControl: true },
-    [START, BARRED],
+    [START, BLOCKED],
     undefined,
     "report by v1 POST",
   ],
   [
     "version 1 with remote control, by POST",
     { ...OLDER, remoteControl: true },
-    [START, BARRED, accepted("v1 POST")],
+    [START, BLOCKED, accepted(V1_POST)],
     "v1 POST",
     "wait 3000",
   ],
@@ -407,7 +407,7 @@ for (const [what, settings, events, transport, effects] of TABLE) {
   Deno.test(`stepLink() answers ${what} with "${effects || "nothing"}"`, () => {
     const { state, told } = play(events, settings);
     assertEquals(told, effects);
-    assertEquals(state.transport, transport);
+    assertEquals(state.transport && transportName(state.transport), transport);
   });
 }
 
@@ -436,12 +436,12 @@ Deno.test("stepLink() spreads agents that lose their connections in the same ins
 Deno.test("stepLink() dials a WebSocket at least every 30 s while POST works", () => {
   let { state } = play(BY_POST);
   for (let count = 0; count < 20; count++) {
-    const step = play([DUE, BARRED], AUTO, { random: 0.999, from: state });
+    const step = play([DUE, BLOCKED], AUTO, { random: 0.999, from: state });
     state = step.state;
     const [effect] = step.effects;
     assert(effect?.kind === "wait");
     assertLessOrEqual(effect.ms, 30_000);
-    assertEquals(state.transport, "v2 POST");
+    assertEquals(state.transport, V2_POST);
   }
 });
 
@@ -449,13 +449,13 @@ Deno.test("stepLink() dials a WebSocket soon after one was accepted", () => {
   let { state, told } = play(BY_POST);
   assertEquals(told, "wait 3000");
   for (let count = 0; count < 5; count++) {
-    ({ state, told } = play([DUE, BARRED], AUTO, { from: state }));
+    ({ state, told } = play([DUE, BLOCKED], AUTO, { from: state }));
   }
   assertEquals(told, "wait 22500", "tries have become rare");
-  ({ state } = play([DUE, OPENED, accepted("v2 WebSocket"), closed(60_000)], AUTO, {
+  ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET), closed(60_000)], AUTO, {
     from: state,
   }));
-  ({ told } = play([DUE, BARRED, accepted("v2 POST")], AUTO, { from: state }));
+  ({ told } = play([DUE, BLOCKED, accepted(V2_POST)], AUTO, { from: state }));
   assertEquals(told, "wait 3000");
 });
 
@@ -467,8 +467,8 @@ Deno.test("stepLink() warns of a duplicate agent once, after three short connect
     told.push(...end.effects.map((it) => it.kind));
     const byPost = end.effects.some((it) => it.kind === "report");
     const again = byPost
-      ? [accepted("v2 POST"), DUE, OPENED, accepted("v2 WebSocket")]
-      : [DUE, OPENED, accepted("v2 WebSocket")];
+      ? [accepted(V2_POST), DUE, OPENED, accepted(V2_WEBSOCKET)]
+      : [DUE, OPENED, accepted(V2_WEBSOCKET)];
     ({ state } = play(again, AUTO, { from: end.state }));
   }
   assertEquals(told.filter((kind) => kind === "warn of duplicate agent").length, 1);
@@ -483,7 +483,7 @@ Deno.test("stepLink() does not warn of a duplicate agent after protocol errors",
   for (let count = 0; count < 6; count++) {
     const end = play([closed(800, "protocol error")], AUTO, { from: state });
     told.push(...end.effects.map((it) => it.kind));
-    const again = [accepted("v2 POST"), DUE, OPENED, accepted("v2 WebSocket")];
+    const again = [accepted(V2_POST), DUE, OPENED, accepted(V2_WEBSOCKET)];
     ({ state } = play(again, AUTO, { from: end.state }));
   }
   assertEquals(told, ["wait", "wait", "report", "report", "report", "report"]);
@@ -493,21 +493,21 @@ Deno.test("stepLink() never leaves a link without a next step", () => {
   const event = fc.constantFrom<LinkEvent>(
     DUE,
     OPENED,
-    BARRED,
+    BLOCKED,
     REFUSED,
     SILENT,
     closed(5),
     closed(60_000),
     closed(10_000, "timed out"),
-    accepted("v2 WebSocket"),
-    accepted("v2 POST"),
-    accepted("v1 POST"),
-    lost("v2 POST"),
-    lost("v1 POST"),
-    accepted("v1 WebSocket"),
-    UNSPOKEN,
-    unsupported("v1 POST"),
-    rejected("v2 POST"),
+    accepted(V2_WEBSOCKET),
+    accepted(V2_POST),
+    accepted(V1_POST),
+    lost(V2_POST),
+    lost(V1_POST),
+    accepted(V1_WEBSOCKET),
+    UNSUPPORTED,
+    unsupported(V1_POST),
+    rejected(V2_POST),
   );
   const settings = fc.constantFrom(AUTO, CONTROLLED, OLDER, HTTP, HTTP_OLDER);
   fc.assert(fc.property(settings, fc.array(event, { maxLength: 40 }), (wanted, events) => {
@@ -540,9 +540,12 @@ function canHappen(state: LinkState, event: LinkEvent, waiting: boolean): boolea
     case "closed":
       return state.socket === "open";
     case "accepted":
-    case "failed":
-      return event.transport === state.transport || event.transport === state.trying ||
-        (event.transport === `v${state.version} WebSocket` && state.socket === "open");
+    case "failed": {
+      const { version, carrier } = event.transport;
+      return isSameTransport(event.transport, state.transport) ||
+        (carrier === "POST" && version === state.trying) ||
+        (carrier === "WebSocket" && version === state.version && state.socket === "open");
+    }
     default:
       return false;
   }

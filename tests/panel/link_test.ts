@@ -3,7 +3,8 @@ import { setUpLog } from "../../lib/log/log.ts";
 import type { WebSocketConnection } from "../../lib/net/websocket.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import { PanelLink } from "../../lib/panel/link.ts";
-import type { DialFailure, LinkSettings, Transport } from "../../lib/panel/link_machine.ts";
+import type { DialFailure, LinkSettings } from "../../lib/panel/link_machine.ts";
+import { transportName } from "../../lib/panel/transport.ts";
 import type { PanelEvent, PanelOrder } from "../../lib/panel/messages.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelSender } from "../../lib/panel/panel_sender.ts";
@@ -97,9 +98,9 @@ class PaperSocket implements WebSocketConnection {
 class PaperPanel {
   readonly sockets: PaperSocket[] = [];
   readonly dials: { version: unknown; atMs: number }[] = [];
-  readonly posts: { by: Transport; atMs: number }[] = [];
+  readonly posts: { by: string; atMs: number }[] = [];
   readonly orders: PanelOrder[] = [];
-  readonly transports: (Transport | undefined)[] = [];
+  readonly transports: (string | undefined)[] = [];
   readonly log: string[] = [];
   readonly acknowledgements = new Acknowledgements();
   logLevel: "info" | "debug" = "info";
@@ -136,7 +137,7 @@ class PaperPanel {
       forJournal: true,
       write: (line) => this.log.push(line),
     });
-    const post = (by: Transport) => this.posts.push({ by, atMs: Math.round(performance.now()) });
+    const post = (by: string) => this.posts.push({ by, atMs: Math.round(performance.now()) });
     const byV1 = () => (post("v1 POST"), this.onHttp());
     this.#sender = new PanelSender({
       clientV1: { sendBasicInfo: byV1, sendProbeResult: byV1, sendCommandResult: byV1 },
@@ -146,7 +147,7 @@ class PaperPanel {
       ...options,
       observers: [new OutageLog(), {
         onAccepted: () => this.accepted++,
-        onTransport: (transport) => this.transports.push(transport),
+        onTransport: (transport) => this.transports.push(transport && transportName(transport)),
       }],
       clientV1: { sendReport: byV1 },
       clientV2: {

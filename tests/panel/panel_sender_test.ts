@@ -1,17 +1,18 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
-import type { Transport } from "../../lib/panel/link_machine.ts";
 import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import type { CommandResult, FileResult, ProbeResult } from "../../lib/types.ts";
+import { type Transport, transportName } from "../../lib/panel/transport.ts";
 import { FakeSocket } from "./fake_socket.ts";
+import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
 const finishedAt = new Date(0);
 const PROBE_RESULT: ProbeResult = { taskId: 7, kind: "tcp", valueMs: 5, finishedAt };
 const COMMAND_RESULT: CommandResult = { taskId: "c", output: "", exitCode: 0, finishedAt };
 const FILE_RESULT: FileResult = { requestId: "f", ok: true, result: null, error: "" };
-const TRANSPORTS: readonly Transport[] = ["v2 WebSocket", "v2 POST", "v1 WebSocket", "v1 POST"];
+const TRANSPORTS: readonly Transport[] = [V2_WEBSOCKET, V2_POST, V1_WEBSOCKET, V1_POST];
 const signal = new AbortController().signal;
 
 function infoWith(addresses: { ipv4?: string; ipv6?: string }) {
@@ -43,7 +44,7 @@ async function withSender(
     return Promise.resolve();
   };
   const live = new PanelSocket(socket, {
-    version: transport === "v1 WebSocket" ? 1 : 2,
+    version: transport.version,
     listener: { onMessage: () => {}, accepts: () => true },
     acknowledgements: new Acknowledgements(),
     signal: new AbortController().signal,
@@ -74,14 +75,14 @@ async function withSender(
     }, 2),
   };
   bench.sender.transport = transport;
-  bench.sender.socket = transport.endsWith("WebSocket") ? live : undefined;
+  bench.sender.socket = transport.carrier === "WebSocket" ? live : undefined;
   await use(bench);
   live.close();
   await running;
 }
 
 Deno.test("PanelSender sends each message once, by the transport of the reports", async () => {
-  const expected: Record<Transport, string[]> = {
+  const expected: Record<string, string[]> = {
     "v2 WebSocket": [
       "WebSocket agent.basicInfo",
       "WebSocket agent.pingResult",
@@ -102,25 +103,25 @@ Deno.test("PanelSender sends each message once, by the transport of the reports"
       await sender.sendBasicInfo(infoWith({ ipv4: "192.0.2.1" }), signal);
       await sender.sendProbeResult(PROBE_RESULT, signal);
       await sender.sendCommandResult(COMMAND_RESULT, signal);
-      if (transport.startsWith("v2")) {
+      if (transport.version === 2) {
         await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
       }
-      assertEquals(sent, expected[transport]);
+      assertEquals(sent, expected[transportName(transport)]);
     });
   }
 });
 
 Deno.test("PanelSender.sendBasicInfo() sends nothing to version 1 while version 2 works, also without addresses", async () => {
-  for (const transport of ["v2 WebSocket", "v2 POST"] as const) {
+  for (const transport of [V2_WEBSOCKET, V2_POST]) {
     await withSender(transport, async ({ sender, sent }) => {
       await sender.sendBasicInfo(infoWith({}), signal);
-      assertEquals(sent, [`${transport === "v2 POST" ? "v2" : "WebSocket"} agent.basicInfo`]);
+      assertEquals(sent, [`${transport.carrier === "POST" ? "v2" : "WebSocket"} agent.basicInfo`]);
     });
   }
 });
 
 Deno.test("PanelSender.sendCommandResult() goes to version 1 only when the panel does not know the method", async () => {
-  await withSender("v2 POST", async (bench) => {
+  await withSender(V2_POST, async (bench) => {
     const { sender, sent } = bench;
     bench.rpcError = -32601;
     await sender.sendCommandResult(COMMAND_RESULT, signal);
@@ -131,7 +132,7 @@ Deno.test("PanelSender.sendCommandResult() goes to version 1 only when the panel
 
 Deno.test("PanelSender.sendCommandResult() does not fall back after other errors", async () => {
   for (const code of [-32000, -32602, -32700]) {
-    await withSender("v2 WebSocket", async (bench) => {
+    await withSender(V2_WEBSOCKET, async (bench) => {
       bench.rpcError = code;
       await assertRejects(() => bench.sender.sendCommandResult(COMMAND_RESULT, signal), PanelError);
       assertEquals(bench.sent, ["WebSocket agent.taskResult"]);
@@ -140,7 +141,7 @@ Deno.test("PanelSender.sendCommandResult() does not fall back after other errors
 });
 
 Deno.test("PanelSender.sendCommandResult() returns to version 2 when the panel was updated", async () => {
-  await withSender("v2 POST", async (bench) => {
+  await withSender(V2_POST, async (bench) => {
     const { sender, sent } = bench;
     bench.rpcError = -32601;
     await sender.sendCommandResult(COMMAND_RESULT, signal);
@@ -153,7 +154,7 @@ Deno.test("PanelSender.sendCommandResult() returns to version 2 when the panel w
 });
 
 Deno.test("PanelSender drops answers that the panel does not wait for any more", async () => {
-  await withSender("v2 WebSocket", async (bench) => {
+  await withSender(V2_WEBSOCKET, async (bench) => {
     const { sender, sent } = bench;
     bench.rpcError = -32004;
     await sender.sendFileResult(FILE_RESULT, signal);
@@ -165,7 +166,7 @@ Deno.test("PanelSender drops answers that the panel does not wait for any more",
 });
 
 Deno.test("PanelSender fails when the WebSocket was closed in between", async () => {
-  await withSender("v2 POST", async (bench) => {
+  await withSender(V2_POST, async (bench) => {
     const { sender, sent } = bench;
     const socketless = new PanelSender({
       clientV1: {
@@ -175,7 +176,7 @@ Deno.test("PanelSender fails when the WebSocket was closed in between", async ()
       },
       clientV2: { call: () => Promise.reject(new Error("unexpected")) },
     }, 2);
-    socketless.transport = "v2 WebSocket";
+    socketless.transport = V2_WEBSOCKET;
     const attempts = [
       () => socketless.sendProbeResult(PROBE_RESULT, signal),
       () => socketless.sendBasicInfo(infoWith({}), signal),

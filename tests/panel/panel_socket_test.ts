@@ -166,17 +166,10 @@ Deno.test("PanelSocket.sendReport() starts no timer for a closed connection", as
   }
 });
 
-Deno.test("PanelSocket.sendProbeResult() uses the version of the connection", async () => {
+Deno.test("PanelSocket.sendProbeResult() sends the bare result over version 1", async () => {
   await withLive(1, async ({ socket, live }) => {
-    await live.sendProbeResult(RESULT, never);
+    await live.sendProbeResult(RESULT);
     assertEquals(socket.sent, [JSON.stringify({ type: "ping_result", ...RESULT })]);
-  });
-  await withLive(2, async ({ socket, live }) => {
-    const sending = live.sendProbeResult(RESULT, never);
-    assertEquals(socket.calls[0]?.method, "agent.pingResult");
-    assertEquals(socket.calls[0]?.params, { ...RESULT });
-    socket.say({ id: 1, result: {} });
-    await sending;
   });
 });
 

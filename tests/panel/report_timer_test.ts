@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Transport } from "../../lib/panel/link_machine.ts";
 import { ReportTimer } from "../../lib/panel/report_timer.ts";
+import { type Transport, transportName } from "../../lib/panel/transport.ts";
 import { FakeTime } from "../fake_time.ts";
+import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
 /** A timer on a fake time; what is due is sent at once, and goes well as long as `goesWell`. */
 function withTimer(
@@ -23,7 +24,7 @@ function withTimer(
     phaseMs: undefined,
     onClamp: () => clamps++,
     onDue: (transport) => {
-      due.push(`${transport} ${performance.now()}`);
+      due.push(`${transportName(transport)} ${performance.now()}`);
       timer.next(transport, outcome.goesWell);
     },
   });
@@ -34,13 +35,13 @@ function withTimer(
 
 Deno.test("ReportTimer keeps an interval of its own for each kind of transport", () => {
   const cases: [Transport, number | undefined, number][] = [
-    ["v2 WebSocket", undefined, 3_000],
-    ["v1 WebSocket", undefined, 3_000],
-    ["v2 POST", undefined, 5_000],
-    ["v1 POST", undefined, 5_000],
-    ["v2 WebSocket", 1_000, 1_000],
-    ["v2 WebSocket", 10_000, 10_000],
-    ["v1 POST", 60_000, 60_000],
+    [V2_WEBSOCKET, undefined, 3_000],
+    [V1_WEBSOCKET, undefined, 3_000],
+    [V2_POST, undefined, 5_000],
+    [V1_POST, undefined, 5_000],
+    [V2_WEBSOCKET, 1_000, 1_000],
+    [V2_WEBSOCKET, 10_000, 10_000],
+    [V1_POST, 60_000, 60_000],
   ];
   for (const [transport, intervalMs, expectedMs] of cases) {
     withTimer(intervalMs, ({ time, timer, due, clamped }) => {
@@ -48,7 +49,7 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
       assertEquals(time.timers, 0, "the first report is not the timer's to send");
       timer.next(transport, true);
       time.tick(3 * expectedMs);
-      assertEquals(due, [1, 2, 3].map((n) => `${transport} ${n * expectedMs}`));
+      assertEquals(due, [1, 2, 3].map((n) => `${transportName(transport)} ${n * expectedMs}`));
       assertEquals(clamped(), 0);
     });
   }
@@ -56,8 +57,8 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
 
 Deno.test("ReportTimer clamps the interval of a WebSocket", () => {
   withTimer(60_000, ({ time, timer, due, clamped }) => {
-    timer.start("v2 WebSocket");
-    timer.next("v2 WebSocket", true);
+    timer.start(V2_WEBSOCKET);
+    timer.next(V2_WEBSOCKET, true);
     time.tick(20_000);
     assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 20000"]);
     assertEquals(clamped(), 1);
@@ -66,16 +67,16 @@ Deno.test("ReportTimer clamps the interval of a WebSocket", () => {
 
 Deno.test("ReportTimer.start() stops the timer of the former transport", () => {
   withTimer(undefined, ({ time, timer, due }) => {
-    timer.start("v2 POST");
-    timer.next("v2 POST", true);
-    timer.start("v2 WebSocket");
-    timer.next("v2 POST", true);
+    timer.start(V2_POST);
+    timer.next(V2_POST, true);
+    timer.start(V2_WEBSOCKET);
+    timer.next(V2_POST, true);
     assertEquals(time.timers, 0);
-    timer.next("v2 WebSocket", true);
+    timer.next(V2_WEBSOCKET, true);
     time.tick(3_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
     timer.start(undefined);
-    timer.next("v2 WebSocket", true);
+    timer.next(V2_WEBSOCKET, true);
     time.tick(60_000);
     assertEquals(due, ["v2 WebSocket 3000"]);
   });
@@ -83,8 +84,8 @@ Deno.test("ReportTimer.start() stops the timer of the former transport", () => {
 
 Deno.test("ReportTimer.next() has one timer, however many reports are in flight", () => {
   withTimer(undefined, ({ time, timer }) => {
-    timer.start("v2 WebSocket");
-    for (let n = 0; n < 5; n++) timer.next("v2 WebSocket", true);
+    timer.start(V2_WEBSOCKET);
+    for (let n = 0; n < 5; n++) timer.next(V2_WEBSOCKET, true);
     assertEquals(time.timers, 1);
   });
 });
@@ -92,8 +93,8 @@ Deno.test("ReportTimer.next() has one timer, however many reports are in flight"
 Deno.test("ReportTimer slows down when reports fail for long", () => {
   withTimer(1_000, ({ time, timer, due, outcome }) => {
     outcome.goesWell = false;
-    timer.start("v1 POST");
-    timer.next("v1 POST", false);
+    timer.start(V1_POST);
+    timer.next(V1_POST, false);
     time.tick(300_000);
     const eager = due.length;
     time.tick(300_000);
@@ -126,16 +127,16 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
       onClamp() {},
       onDue() {
         dueMs.push(performance.now());
-        if (dueMs.length !== 50) timer.next("v1 POST", true);
+        if (dueMs.length !== 50) timer.next(V1_POST, true);
       },
     });
-    timer.start("v1 POST");
-    timer.next("v1 POST", true);
+    timer.start(V1_POST);
+    timer.next(V1_POST, true);
     time.tick(49_500);
     assertEquals(dueMs.length, 49);
     time.tick(3_000);
     assertEquals(dueMs.length, 50, "no report is due while one is in flight");
-    timer.next("v1 POST", true);
+    timer.next(V1_POST, true);
     time.tick(48_000);
     for (const ms of dueMs) assert(ms % 1_000 <= 60, `${ms} is ${ms % 1_000} ms late`);
     assert(dueMs.length >= 97);
@@ -154,14 +155,14 @@ Deno.test("ReportTimer keeps the timers of several panels together, whenever the
         onClamp() {},
         onDue() {
           due[panel]?.push(performance.now());
-          timer.next("v2 WebSocket", true);
+          timer.next(V2_WEBSOCKET, true);
         },
       });
       return timer;
     });
     for (const timer of timers) {
-      timer.start("v2 WebSocket");
-      timer.next("v2 WebSocket", true);
+      timer.start(V2_WEBSOCKET);
+      timer.next(V2_WEBSOCKET, true);
       time.tick(20_300);
     }
     time.tick(200_000);
