@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<Command | "dry run", () => Promise<CommandFuncti
   "health": async () => (await import("./lib/cli/health.ts")).runHealth,
   "update": async () => (await import("./lib/cli/update.ts")).runUpdate,
   "version": async () => (await import("./lib/cli/version.ts")).runVersion,
+  "licenses": async () => (await import("./lib/cli/licenses.ts")).runLicenses,
   "help": async () => (await import("./lib/cli/help.ts")).runHelp,
   "completions bash": async () => (await import("./lib/cli/completions.ts")).runCompletions,
   "completions zsh": async () => (await import("./lib/cli/completions.ts")).runCompletions,

@@ -1,16 +1,20 @@
 /**
  * Builds what a release consists of into `dist/`: a program per target, the portable build, the
- * script that installs them, and checksums. Without options all of it, else what they name.
+ * script that installs them, a bill of materials, and checksums. Without options all of it, else what they name.
  *
  * @module
  */
 
 import { parseArgs } from "node:util";
+import { BILL_OF_MATERIALS_NAME, billOfMaterials } from "./bill_of_materials.ts";
 import { bundle } from "./bundle.ts";
 import { compileProgram, TARGETS } from "./compile_program.ts";
 import { writeInstallScript } from "./install_script.ts";
 import { writePortable } from "./portable.ts";
-import { programInfo } from "./program_info.ts";
+import { type ProgramInfo, programInfo } from "./program_info.ts";
+
+/** Names of what this makes, in `dist/`. */
+const BUILT = /^(komari-agent-deno[-.].*|install\.sh|SHA256SUMS.*|\.unfinished-.*)$/;
 
 if (import.meta.main) {
   try {
@@ -33,27 +37,59 @@ async function compile(args: readonly string[]): Promise<void> {
   const all = !values.portable && values.target === undefined;
   const targets = values.target ?? (all ? Object.keys(TARGETS) : []);
   const root = Deno.cwd();
-  const info = await programInfo(root, { env: Deno.env.toObject(), version: values.version });
   const dist = `${root}/dist`;
   await Deno.mkdir(dist, { recursive: true });
-  const script = await bundle(root, info);
-  const built: string[] = [];
+  await removeBuilt(dist);
+  const info = await programInfo(root, { env: Deno.env.toObject(), version: values.version });
+  // Beside the result, so that it can be moved there at once, and whole.
+  const unfinished = await Deno.makeTempDir({ dir: dist, prefix: ".unfinished-" });
   try {
-    built.push(await writeInstallScript(root, { info, dist }));
-    if (all || values.portable) built.push(await writePortable(script, dist));
-    for (const target of targets) built.push(await compileProgram(script, { target, dist }));
+    const script = await bundle(root, info);
+    const built = [await writeInstallScript(root, { info, dist: unfinished })];
+    if (all || values.portable) built.push(await writePortable(script, unfinished));
+    for (const target of targets) {
+      built.push(await compileProgram(script, { target, dist: unfinished }));
+    }
+    built.push(await writeBillOfMaterials(root, { info, dist: unfinished }));
+    built.push(await writeChecksums(unfinished, built));
+    for (const path of built) {
+      const finished = `${dist}/${nameOf(path)}`;
+      await Deno.rename(path, finished);
+      console.log(finished);
+    }
   } finally {
-    await writeChecksums(dist, built);
-    for (const path of built) console.log(path);
+    await Deno.remove(unfinished, { recursive: true });
   }
 }
 
-/** Writes `SHA256SUMS` beside files, in the form of `sha256sum`. */
-async function writeChecksums(folder: string, paths: readonly string[]): Promise<void> {
+/** Removes what earlier builds have left, so that a build which fails leaves nothing behind. */
+async function removeBuilt(dist: string): Promise<void> {
+  for await (const { name } of Deno.readDir(dist)) {
+    if (BUILT.test(name)) await Deno.remove(`${dist}/${name}`, { recursive: true });
+  }
+}
+
+async function writeBillOfMaterials(
+  root: string,
+  { info, dist }: { info: ProgramInfo; dist: string },
+): Promise<string> {
+  const path = `${dist}/${BILL_OF_MATERIALS_NAME}`;
+  const lock = await Deno.readTextFile(`${root}/deno.lock`);
+  await Deno.writeTextFile(path, billOfMaterials(info, lock));
+  return path;
+}
+
+/** Writes `SHA256SUMS` beside files, in the form of `sha256sum`, and returns its path. */
+async function writeChecksums(folder: string, paths: readonly string[]): Promise<string> {
   const lines: string[] = [];
   for (const path of paths) {
     const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-    lines.push(`${new Uint8Array(digest).toHex()}  ${path.slice(path.lastIndexOf("/") + 1)}\n`);
+    lines.push(`${new Uint8Array(digest).toHex()}  ${nameOf(path)}\n`);
   }
   await Deno.writeTextFile(`${folder}/SHA256SUMS`, lines.join(""));
+  return `${folder}/SHA256SUMS`;
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -112,6 +112,10 @@ export const COMMANDS = {
     usage: "version [--json]",
     help: { en: "show the version", zh: "显示版本" },
   },
+  "licenses": {
+    usage: "licenses",
+    help: { en: "show the licenses of all that it contains", zh: "显示所含软件的许可证" },
+  },
   "help": {
     usage: "help [COMMAND]",
     help: { en: "show the help of a command", zh: "显示某个命令的帮助" },

@@ -4,27 +4,31 @@ const SCRIPT = new URL("../../build/compile.ts", import.meta.url).pathname;
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** Runs the task in a copy of the checkout's sources, and gives what it left in `dist/`. */
-async function compile(args: readonly string[]) {
+async function compile(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const folder = await Deno.makeTempDir({ prefix: "compile-" });
   try {
     for (const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "install.sh"]) {
       await Deno.symlink(`${ROOT}${name}`, `${folder}/${name}`);
     }
     await Deno.mkdir(`${folder}/dist`);
+    // A runtime for the image, which is not the build's, and what an earlier build has left.
+    await Deno.writeTextFile(`${folder}/dist/deno`, "");
+    await Deno.writeTextFile(`${folder}/dist/komari-agent-deno-linux-amd64`, "old");
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", `--config=${ROOT}deno.json`, SCRIPT, ...args],
       cwd: folder,
       // A runtime that is not there fails as one that can't be downloaded, and just as surely.
-      env: { NO_COLOR: "1", DENORT_BIN: "/nowhere/denort" },
+      env: { NO_COLOR: "1", DENORT_BIN: "/nowhere/denort", ...env },
     }).output();
     const files = Array.from(Deno.readDirSync(`${folder}/dist`), ({ name }) => name).sort();
     const check = await new Deno.Command("sha256sum", {
       args: ["--check", "SHA256SUMS"],
       cwd: `${folder}/dist`,
     }).output();
+    const checksums = await Deno.readTextFile(`${folder}/dist/SHA256SUMS`).catch(() => "");
     const text = new TextDecoder();
     const sums = text.decode(check.stdout).trim().split("\n");
-    return { code, error: text.decode(stderr), files, sums };
+    return { code, error: text.decode(stderr), files, sums, checksums };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -33,18 +37,37 @@ async function compile(args: readonly string[]) {
 Deno.test("compile --portable builds only the portable program", async () => {
   const { code, error, files, sums } = await compile(["--portable"]);
   assertEquals({ code, error }, { code: 0, error: "" });
-  assertEquals(files, ["SHA256SUMS", "install.sh", "komari-agent-deno-portable"]);
-  assertEquals(sums, ["install.sh: OK", "komari-agent-deno-portable: OK"]);
+  assertEquals(files, [
+    "SHA256SUMS",
+    "deno",
+    "install.sh",
+    "komari-agent-deno-portable",
+    "komari-agent-deno.cdx.json",
+  ]);
+  assertEquals(sums, [
+    "install.sh: OK",
+    "komari-agent-deno-portable: OK",
+    "komari-agent-deno.cdx.json: OK",
+  ]);
+});
+
+Deno.test("compile makes the same files in another folder, zone and locale", async () => {
+  const [one, two] = await Promise.all([
+    compile(["--portable"], { TZ: "UTC", LC_ALL: "C" }),
+    compile(["--portable"], { TZ: "Asia/Shanghai", LC_ALL: "zh_CN.UTF-8", LANG: "zh_CN.UTF-8" }),
+  ]);
+  assertEquals(one.code, 0, one.error);
+  assertEquals(two.checksums, one.checksums);
+  assertEquals(one.checksums.split("\n").length, 4);
 });
 
 Deno.test("compile names the remedy when a runtime can't be downloaded", async () => {
-  const { code, error, files, sums } = await compile([]);
+  const { code, error, files } = await compile([]);
   assertEquals(code, 1);
   assertEquals(error.trim().split("\n").length, 1, error);
   assertStringIncludes(error, "Cannot compile for linux-amd64");
   assertStringIncludes(error, "DENORT_BIN");
-  assertEquals(files, ["SHA256SUMS", "install.sh", "komari-agent-deno-portable"]);
-  assertEquals(sums, ["install.sh: OK", "komari-agent-deno-portable: OK"]);
+  assertEquals(files, ["deno"], "nothing of the build that failed, nor of an earlier one");
 });
 
 Deno.test("compile lists the targets when the target is unknown", async () => {
@@ -55,6 +78,6 @@ Deno.test("compile lists the targets when the target is unknown", async () => {
 
 Deno.test("compile throws when the version is invalid", async () => {
   const { code, error, files } = await compile(["--portable", "--version", "next"]);
-  assertEquals({ code, files }, { code: 1, files: [] });
+  assertEquals({ code, files }, { code: 1, files: ["deno"] });
   assertStringIncludes(error, 'Cannot build version "next"');
 });
