@@ -18,6 +18,7 @@ import type { PanelObserver } from "../panel/observer.ts";
 import { PanelError } from "../panel/panel_error.ts";
 import { toWireReport, type WireReport } from "../panel/protocol.ts";
 import type { Transport } from "../panel/transport.ts";
+import type { RemoteOrder } from "../remote/remote_control.ts";
 import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
@@ -64,13 +65,9 @@ export interface ProbeRunner {
   stop(): void;
 }
 
-/** Handles commands, terminals, files and updates that the panel orders. */
+/** Handles the orders that are no probe. */
 export interface Controller {
-  runCommand(order: { readonly taskId: string; readonly command: string }): void;
-  openTerminal(request: { readonly requestId: string; readonly resumable: boolean }): void;
-  handleFile(request: PanelOrder & { kind: "file" }): void;
-  sendStartupConfig(requestId: string): void;
-  switchVersion(version: string): void;
+  handle(order: RemoteOrder): void;
   close(): Promise<void>;
 }
 
@@ -141,18 +138,10 @@ export class Agent {
     switch (order.kind) {
       case "probe":
         return probes.runOnce(order);
-      case "command":
-        return control.runCommand(order);
-      case "terminal":
-        return control.openTerminal(order);
-      case "file":
-        return control.handleFile(order);
-      case "startup config":
-        return control.sendStartupConfig(order.requestId);
-      case "switch version":
-        return control.switchVersion(order.version);
       case "notice":
         return this.#logNotice(order.text);
+      default:
+        return control.handle(order);
     }
   }
 

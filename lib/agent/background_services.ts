@@ -6,17 +6,14 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { publicConfig } from "../config/public_config.ts";
 import { HealthFile } from "../state/health_file.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { Programs } from "../host/programs.ts";
 import { describeSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { type Shell, startShell } from "../sandbox/shell.ts";
-import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { withoutOwnVariables } from "../remote/exec_environment.ts";
-import { RemoteControl, type RemoteControlOptions } from "../remote/remote_control.ts";
+import { RemoteControl } from "../remote/remote_control.ts";
 import type { MachineFacts, ProbeResult } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { Services } from "./agent.ts";
@@ -67,7 +64,11 @@ export class BackgroundServices {
         observers: connection.observers,
         onResult,
       }),
-      control: openRemoteControl(config, connection),
+      control: new RemoteControl(
+        config.remoteControl ? new Programs() : undefined,
+        connection,
+        config,
+      ),
     };
   }
 
@@ -75,47 +76,5 @@ export class BackgroundServices {
   async close(): Promise<void> {
     this.#health?.close();
     await this.#shell?.close();
-  }
-}
-
-/** Runs the panel's commands, terminals and file requests, or refuses them if remote control is off. */
-function openRemoteControl(config: Config, connection: PanelConnection): RemoteControl {
-  const { sender } = connection;
-  return new RemoteControl({
-    programs: config.remoteControl ? new Programs() : undefined,
-    execTimeoutMs: config.execTimeoutMinutes * 60_000,
-    terminalIdleMs: config.terminalIdleMinutes * 60_000,
-    sendResult: (result, signal) => sender.sendCommandResult(result, signal),
-    dialTerminal: (requestId, signal) => connection.dialTerminal(requestId, signal),
-    allowsFiles: config.remoteFiles,
-    transfers: connection.transfers,
-    sendFileResult: (result, signal) => sender.sendFileResult(result, signal),
-    startupConfig: () => ({ version: VERSION, ...publicConfig(config) }),
-    sendStartupConfig: (answer, signal) => sender.sendStartupConfig(answer, signal),
-    updates: updateSettings(config),
-  });
-}
-
-/** Settings of updates that the panel orders, and the obstacle if there can be none. */
-function updateSettings(config: Config): RemoteControlOptions["updates"] {
-  // A sealed process may read none of this; without remote control nothing of it is needed.
-  if (!config.remoteControl) return { obstacle: undefined, programPath: "", env: {}, cgroup: "" };
-  const { form, path } = thisProgram();
-  const obstacle = !config.autoUpdate
-    ? "--disable-auto-update is set"
-    : isInContainerImage()
-    ? "in a container a newer version comes with a newer image"
-    : form === "source"
-    ? "this program runs from its sources"
-    : undefined;
-  const env = withoutOwnVariables(Deno.env.toObject());
-  return { obstacle, programPath: path, env, cgroup: readCgroup() };
-}
-
-function readCgroup(): string {
-  try {
-    return Deno.readTextFileSync("/proc/self/cgroup");
-  } catch {
-    return "";
   }
 }

@@ -104,6 +104,15 @@ export class Programs {
     return found;
   }
 
+  /** The text of `/proc/self/cgroup`; empty if there is none. */
+  cgroup(): string {
+    try {
+      return Deno.readTextFileSync(`${this.#proc}/self/cgroup`);
+    } catch {
+      return "";
+    }
+  }
+
   #spawn(command: string, options: ProgramOptions, streams: "piped" | "null"): Deno.ChildProcess {
     try {
       return new Deno.Command(command, {

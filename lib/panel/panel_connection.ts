@@ -1,7 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
-import type { WebSocketConnection } from "../net/websocket.ts";
 import { USER_AGENT } from "../version.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { ClientV1 } from "./client_v1.ts";
@@ -21,12 +20,12 @@ export class PanelConnection {
   /** The log of outages, and all others that listen. */
   readonly observers: readonly PanelObserver[];
   readonly sender: PanelSender;
+  readonly opener: WebSocketOpener;
   readonly transfers: FileTransferClient;
   readonly #config: Config;
   readonly #client: HttpClient;
   readonly #clientV2: ClientV2;
   readonly #acknowledgements = new Acknowledgements();
-  readonly #opener: WebSocketOpener;
   readonly #phaseMs: number | undefined;
 
   /** @param options `phaseMs`: a time at which reports of all panels are due, if there are several. */
@@ -57,7 +56,7 @@ export class PanelConnection {
       { clientV1: this.clientV1, clientV2: this.#clientV2 },
       config.protocolVersion,
     );
-    this.#opener = new WebSocketOpener(access, { dialer, headers });
+    this.opener = new WebSocketOpener(access, { dialer, headers });
     this.transfers = new FileTransferClient(access, { dialer, headers });
   }
 
@@ -78,31 +77,10 @@ export class PanelConnection {
       sender: this.sender,
       acknowledgements: this.#acknowledgements,
       dropIdleConnections: () => this.#client.closeIdle(),
-      opener: this.#opener,
+      opener: this.opener,
       observers: this.observers,
       ...listener,
     }, signals);
-  }
-
-  /**
-   * Opens the WebSocket of a terminal; `undefined` when the panel has no such session any more.
-   *
-   * @throws {PanelError} When it can't be opened.
-   */
-  async dialTerminal(
-    requestId: string,
-    signal: AbortSignal,
-  ): Promise<WebSocketConnection | undefined> {
-    const purpose = { terminal: requestId };
-    try {
-      return await this.#opener.open(purpose, signal);
-    } catch (cause) {
-      signal.throwIfAborted();
-      const { error } = this.#opener.toOpenFailure(purpose, cause);
-      const isGone = error.status === 404 && error.message.includes("Session not found");
-      if (isGone) return undefined;
-      throw error;
-    }
   }
 
   /** Closes the idle connections. */

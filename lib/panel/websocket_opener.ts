@@ -55,6 +55,28 @@ export class WebSocketOpener {
     return await openWebSocket(url, { ...this.#options, maxMessageBytes, signal, openTimeoutMs });
   }
 
+  /**
+   * Opens the WebSocket of a terminal; `undefined` when the panel has no such session any more.
+   *
+   * @throws {PanelError} When it can't be opened.
+   * @throws The signal's reason when it aborts.
+   */
+  async openTerminal(
+    requestId: string,
+    signal: AbortSignal,
+  ): Promise<WebSocketConnection | undefined> {
+    const purpose = { terminal: requestId };
+    try {
+      return await this.open(purpose, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      const { error } = this.toOpenFailure(purpose, cause);
+      const isGone = error.status === 404 && error.message.includes("Session not found");
+      if (isGone) return undefined;
+      throw error;
+    }
+  }
+
   /** Translates an error of {@linkcode open}. */
   toOpenFailure(purpose: WebSocketPurpose, cause: unknown): OpenFailure {
     const name = `open a WebSocket (GET ${pathOf(purpose)})`;

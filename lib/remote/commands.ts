@@ -1,33 +1,14 @@
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import type { CommandResult } from "../types.ts";
-import { NOT_STARTED, runCommand } from "./command.ts";
+import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelSender } from "../panel/panel_sender.ts";
+import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { ResultQueue } from "./result_queue.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
-/** Settings of the panel's commands. */
-export interface CommandsOptions {
-  /** `undefined` when remote control is off: every command is refused. */
-  readonly programs: Programs | undefined;
-  readonly execTimeoutMs: number;
-  /** One attempt to send a result; rejects when the panel has not accepted it. */
-  sendResult(result: CommandResult, signal: AbortSignal): Promise<void>;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
-  /** The date of a result. */
-  wallClock(): Date;
-  /** 0 to below 1. */
-  random(): number;
-}
-
-/** A command from the panel. */
-export interface CommandRequest {
-  readonly taskId: string;
-  readonly command: string;
-}
+type CommandOrder = PanelOrder & { kind: "command" };
 
 const PARALLEL_COMMANDS = 4;
 
@@ -38,8 +19,6 @@ const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
 
 /** Refusals that wait for the panel; commands beyond that get no answer. */
 const MAX_REFUSALS = 64;
-
-const REMEMBERED_IDS = 1024;
 
 /** Commands of a minute that are logged one by one at the level info. */
 const LOGGED_A_MINUTE = 2;
@@ -52,34 +31,38 @@ const TOO_MANY = "The command was not run: too many others wait already. Try aga
 
 /** The panel's commands: a few run at a time, some wait, all others are refused. */
 export class Commands {
-  readonly #options: CommandsOptions;
+  readonly #programs: Programs | undefined;
+  readonly #sender: PanelSender;
+  readonly #timeoutMs: number;
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #commandLog: LogRateLimit;
+  readonly #commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000 });
   readonly #ended = new AbortController();
-  readonly #recent = new RecentIds(REMEMBERED_IDS);
+  readonly #recent = new RecentIds();
   readonly #queue = createTaskQueue({ concurrency: PARALLEL_COMMANDS, capacity: MAX_WAITING });
-  readonly #results: ResultQueue<CommandResult>;
+  readonly #results = new ResultQueue();
   #waitingLength = 0;
 
-  constructor(options: CommandsOptions) {
-    this.#options = options;
-    const monotonicMs = () => options.monotonicMs();
-    this.#commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000, monotonicMs });
-    this.#results = new ResultQueue({
-      ...options,
-      send: (result, signal) => options.sendResult(result, signal),
-      nameOf: ({ taskId }) => `the result of command ${taskId}`,
-      sizeOf: ({ output }) => output.length * 2,
-      expiresAfterMs: RESULT_EXPIRES_MS,
-    });
+  /**
+   * @param programs `undefined` when remote control is off: every command is refused then.
+   * @param options `timeoutMs`: limit of a command.
+   */
+  constructor(
+    programs: Programs | undefined,
+    sender: PanelSender,
+    { timeoutMs }: { timeoutMs: number },
+  ) {
+    this.#programs = programs;
+    this.#sender = sender;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** Runs a command as soon as there is room, and sends its result; a duplicate is ignored. */
-  add({ taskId, command }: CommandRequest): void {
+  handle(order: CommandOrder): void {
+    const { taskId, command } = order;
     if (this.#ended.signal.aborted || !this.#recent.add(taskId)) return;
-    const { programs } = this.#options;
+    const programs = this.#programs;
     if (programs === undefined) {
       if (this.#refusalLog.allows()) {
         this.#log.warning("Refused a command of the panel: remote control is off");
@@ -89,7 +72,7 @@ export class Commands {
     const hasRoom = this.#waitingLength + command.length <= MAX_WAITING_LENGTH;
     const isAccepted = hasRoom && this.#queue.add(() => {
       this.#waitingLength -= command.length;
-      return this.#run(programs, { taskId, command });
+      return this.#run(programs, order);
     });
     if (!isAccepted) return this.#refuse(taskId, TOO_MANY);
     this.#waitingLength += command.length;
@@ -101,28 +84,28 @@ export class Commands {
     await Promise.all([this.#queue.close(), this.#results.close()]);
   }
 
-  async #run(programs: Programs, { taskId, command }: CommandRequest): Promise<void> {
-    const startMs = this.#options.monotonicMs();
+  async #run(programs: Programs, { taskId, command }: CommandOrder): Promise<void> {
+    const startMs = performance.now();
     const level = this.#nextLevel();
     this.#log[level]("Command {taskId} starts", { taskId });
     // A command may contain a password.
     this.#log.debug("Command {taskId} is {command}", { taskId, command });
     try {
       const { account, env } = execEnvironment(programs);
-      const { output, exitCode } = await runCommand(command, {
+      const outcome = await runCommand(command, {
         programs,
         env: { HOME: account.home, ...env },
         cwd: account.home,
-        timeoutMs: this.#options.execTimeoutMs,
+        timeoutMs: this.#timeoutMs,
         signal: this.#ended.signal,
       });
-      const duration = `${((this.#options.monotonicMs() - startMs) / 1000).toFixed(1)} s`;
+      const duration = `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
       this.#log[level]("Command {taskId} ended after {duration} with exit code {exitCode}", {
         taskId,
         duration,
-        exitCode,
+        exitCode: outcome.exitCode,
       });
-      this.#send(taskId, { output, exitCode });
+      this.#send(taskId, outcome);
     } catch (error) {
       this.#log.info("Command {taskId} was aborted: {error}", {
         taskId,
@@ -153,8 +136,13 @@ export class Commands {
     }
   }
 
-  #send(taskId: string, { output, exitCode }: { output: string; exitCode: number }): void {
-    const finishedAt = this.#options.wallClock();
-    this.#results.add({ taskId, output, exitCode, finishedAt });
+  #send(taskId: string, outcome: CommandOutcome): void {
+    const result = { taskId, ...outcome, finishedAt: new Date() };
+    this.#results.add({
+      name: `the result of command ${taskId}`,
+      bytes: outcome.output.length * 2,
+      expiresAfterMs: RESULT_EXPIRES_MS,
+      send: (signal) => this.#sender.sendCommandResult(result, signal),
+    });
   }
 }

@@ -1,10 +1,10 @@
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import type { FileTransferClient } from "../panel/file_transfers.ts";
+import type { PanelOrder } from "../panel/messages.ts";
 import type { FileResult } from "../types.ts";
-import { createTaskQueue, RecentIds } from "./task_queue.ts";
 import { FileArguments } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
-
 import {
   changeMode,
   changeOwner,
@@ -16,26 +16,16 @@ import {
   statFile,
 } from "./file_operations.ts";
 import { searchFiles } from "./file_search.ts";
-import { type FileTransfers, sendFilePart } from "./file_transfer.ts";
+import { sendFilePart } from "./file_transfer.ts";
 import { FileUploads } from "./file_uploads.ts";
-
-/** One operation on files that the panel wants; nothing in it is checked but its type. */
-export interface FileRequest {
-  readonly requestId: string;
-  readonly op: string;
-  readonly args: Readonly<Record<string, unknown>>;
-}
+import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
 /** Settings of file requests. */
 export interface FileRequestsOptions {
   /** The folder that `~` stands for. */
   readonly home: string;
-  readonly transfers: FileTransfers;
   /** Takes an answer, to be brought to the panel; must not throw. */
   answer(result: FileResult): void;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
 }
 
 /** How an operation is run. */
@@ -54,8 +44,6 @@ interface Operation {
 /** Requests of one lane that wait. */
 const CAPACITY = 128;
 
-const REMEMBERED_IDS = 1024;
-
 /** Changes of a minute that are logged at the level info; all others at debug. */
 const LOGGED_A_MINUTE = 5;
 
@@ -71,9 +59,9 @@ const TOO_MANY = "too many file requests wait: try again later";
 export class FileRequests {
   readonly #options: FileRequestsOptions;
   readonly #log = getLogger("remote");
-  readonly #changeLog: LogRateLimit;
+  readonly #changeLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000 });
   readonly #ended = new AbortController();
-  readonly #recent = new RecentIds(REMEMBERED_IDS);
+  readonly #recent = new RecentIds();
   readonly #lanes = {
     quick: createTaskQueue({ concurrency: 4, capacity: CAPACITY }),
     slow: createTaskQueue({ concurrency: 2, capacity: CAPACITY }),
@@ -82,16 +70,14 @@ export class FileRequests {
   readonly #uploads: FileUploads;
   readonly #operations: ReadonlyMap<string, Operation>;
 
-  constructor(options: FileRequestsOptions) {
+  constructor(transfers: FileTransferClient, options: FileRequestsOptions) {
     this.#options = options;
-    const monotonicMs = () => options.monotonicMs();
-    this.#changeLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000, monotonicMs });
-    this.#uploads = new FileUploads(options);
-    this.#operations = this.#allOperations();
+    this.#uploads = new FileUploads(transfers);
+    this.#operations = allOperations(transfers, this.#uploads);
   }
 
   /** Runs a request when its turn comes and answers it; one that came before is ignored. */
-  handle({ requestId, op, args }: FileRequest): void {
+  handle({ requestId, op, args }: PanelOrder & { kind: "file" }): void {
     if (this.#ended.signal.aborted || !this.#recent.add(requestId)) return;
     const operation = this.#operations.get(op);
     if (operation === undefined) {
@@ -117,16 +103,15 @@ export class FileRequests {
     request: { requestId: string; op: string; operation: Operation; args: FileArguments },
   ): void {
     const { requestId, op, operation, args } = request;
-    const { timers } = this.#options;
     const late = new AbortController();
     let state: "waiting" | "running" | "answered" = "waiting";
     const answer = (outcome: { result: unknown } | { error: string }) => {
       if (state === "answered") return;
       state = "answered";
-      timers.clearTimeout(timer);
+      clearTimeout(timer);
       this.#answer(requestId, outcome);
     };
-    const timer = timers.setTimeout(() => {
+    const timer = setTimeout(() => {
       const seconds = Math.round(operation.answerMs / 1000);
       if (state === "waiting") answer({ error: TOO_MANY });
       else if (operation.continues) {
@@ -148,7 +133,7 @@ export class FileRequests {
         this.#logOutcome(request, text);
         if (!this.#ended.signal.aborted) answer({ error: text });
       } finally {
-        timers.clearTimeout(timer);
+        clearTimeout(timer);
       }
     });
     if (!isTaken) answer({ error: TOO_MANY });
@@ -169,46 +154,47 @@ export class FileRequests {
     const level = operation.changes && this.#changeLog.allows() ? "info" : "debug";
     this.#log[level]("File request {op} of {path}: {outcome}", { op, path: args.subject, outcome });
   }
+}
 
-  #allOperations(): ReadonlyMap<string, Operation> {
-    const { transfers, monotonicMs } = this.#options;
-    const uploads = this.#uploads;
-    const quick = { lane: "quick", answerMs: QUICK_MS } as const;
-    const change = { ...quick, changes: true } as const;
-    const tree = { lane: "slow", answerMs: QUICK_MS, continues: true, changes: true } as const;
-    const transfer = { lane: "transfer", answerMs: TRANSFER_MS } as const;
-    return new Map<string, Operation>([
-      ["list", { ...quick, run: listFolder }],
-      ["list_roots", { ...quick, run: listRoots }],
-      ["stat", { ...quick, run: statFile }],
-      ["create", { ...change, answerMs: CREATE_MS, run: createFile }],
-      ["mkdir", { ...change, run: makeFolder }],
-      ["chmod", { ...change, run: changeMode }],
-      ["chown", { ...change, run: changeOwner }],
-      ["delete", { ...tree, run: deleteFile }],
-      ["move", { ...tree, run: moveFile }],
-      ["copy", { ...tree, run: copyFile }],
-      ["search", {
-        lane: "slow",
-        answerMs: SLOW_MS,
-        run: (args, signal) => searchFiles(args, { signal, monotonicMs }),
-      }],
-      ["download_stream", {
-        ...transfer,
-        run: (args, signal) => sendFilePart(args, { transfers, signal }),
-      }],
-      ["upload_stream", {
-        ...transfer,
-        run: (args, signal) => uploads.receivePart(args, signal),
-      }],
-      ["upload_commit", {
-        ...change,
-        answerMs: SLOW_MS,
-        run: (args) => uploads.commit(args),
-      }],
-      ["upload_cancel", { ...quick, run: (args) => uploads.cancel(args) }],
-    ]);
-  }
+function allOperations(
+  transfers: FileTransferClient,
+  uploads: FileUploads,
+): ReadonlyMap<string, Operation> {
+  const quick = { lane: "quick", answerMs: QUICK_MS } as const;
+  const change = { ...quick, changes: true } as const;
+  const tree = { lane: "slow", answerMs: QUICK_MS, continues: true, changes: true } as const;
+  const transfer = { lane: "transfer", answerMs: TRANSFER_MS } as const;
+  return new Map<string, Operation>([
+    ["list", { ...quick, run: listFolder }],
+    ["list_roots", { ...quick, run: listRoots }],
+    ["stat", { ...quick, run: statFile }],
+    ["create", { ...change, answerMs: CREATE_MS, run: createFile }],
+    ["mkdir", { ...change, run: makeFolder }],
+    ["chmod", { ...change, run: changeMode }],
+    ["chown", { ...change, run: changeOwner }],
+    ["delete", { ...tree, run: deleteFile }],
+    ["move", { ...tree, run: moveFile }],
+    ["copy", { ...tree, run: copyFile }],
+    ["search", {
+      lane: "slow",
+      answerMs: SLOW_MS,
+      run: searchFiles,
+    }],
+    ["download_stream", {
+      ...transfer,
+      run: (args, signal) => sendFilePart(args, { transfers, signal }),
+    }],
+    ["upload_stream", {
+      ...transfer,
+      run: (args, signal) => uploads.receivePart(args, signal),
+    }],
+    ["upload_commit", {
+      ...change,
+      answerMs: SLOW_MS,
+      run: (args) => uploads.commit(args),
+    }],
+    ["upload_cancel", { ...quick, run: (args) => uploads.cancel(args) }],
+  ]);
 }
 
 /**

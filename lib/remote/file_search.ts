@@ -53,25 +53,25 @@ const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
  */
 export async function searchFiles(
   args: FileArguments,
-  { signal, monotonicMs }: { signal: AbortSignal; monotonicMs: () => number },
+  signal: AbortSignal,
 ): Promise<SearchResult> {
   const root = args.path("path");
   const query = args.text("query").toLowerCase();
   if (query === "") throw new TypeError("invalid argument: query is required");
-  const endMs = monotonicMs() + MAX_DURATION_MS;
+  const endMs = performance.now() + MAX_DURATION_MS;
   const isContent = args.flag("content");
   const matches: SearchMatch[] = [];
   const pending = [root];
   for await (const { path, entry } of walk(pending)) {
     signal.throwIfAborted();
-    if (monotonicMs() >= endMs || pending.length >= MAX_PENDING_FOLDERS) {
+    if (performance.now() >= endMs || pending.length >= MAX_PENDING_FOLDERS) {
       return { matches, limited: true };
     }
     const { name, isDirectory, isFile } = entry;
     if (!isContent) {
       if (name.toLowerCase().includes(query)) matches.push({ path, line: 0, is_dir: isDirectory });
     } else if (isFile) {
-      const found = await findLine(path, { query, endMs, monotonicMs }).catch(() => undefined);
+      const found = await findLine(path, { query, endMs }).catch(() => undefined);
       if (found !== undefined) matches.push({ path, ...found, is_dir: false });
     }
     if (matches.length === MAX_MATCHES) return { matches, limited: true };
@@ -98,9 +98,8 @@ async function* walk(pending: string[]): AsyncGenerator<{ path: string; entry: D
 /** The first line of a text file that has the query; `undefined` when there is none. */
 async function findLine(
   path: string,
-  options: { query: string; endMs: number; monotonicMs: () => number },
+  { query, endMs }: { query: string; endMs: number },
 ): Promise<{ line: number; text: string } | undefined> {
-  const { query, endMs, monotonicMs } = options;
   const handle = await openForReading(path);
   try {
     if ((await handle.stat()).size > MAX_FILE_BYTES) return undefined;
@@ -109,7 +108,7 @@ async function findLine(
     let rest = "";
     let line = 1;
     // Files of the kernel say that they are empty and have no end.
-    for (let readBytes = 0; readBytes < MAX_FILE_BYTES && monotonicMs() < endMs;) {
+    for (let readBytes = 0; readBytes < MAX_FILE_BYTES && performance.now() < endMs;) {
       const { bytesRead } = await handle.read(buffer, 0, buffer.length);
       const bytes = buffer.subarray(0, bytesRead);
       if (bytes.includes(0)) return undefined;

@@ -1,18 +1,11 @@
 import { syncFolder } from "../state/atomic_write.ts";
+import type { FileTransferClient, TransferTicket } from "../panel/file_transfers.ts";
 import type { FileArguments } from "./file_arguments.ts";
-import { type FileTransfers, MAX_TRANSFER_BYTES } from "./file_transfer.ts";
+import { MAX_TRANSFER_BYTES } from "./file_transfer.ts";
 import { createPrivateFile, openForWriting, writeFully } from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
-
-/** Settings of uploads. */
-export interface FileUploadsOptions {
-  readonly transfers: FileTransfers;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
-}
 
 /** One file that arrives in parts. */
 interface Upload {
@@ -58,14 +51,14 @@ const SUFFIX = ".part";
  * target's name when all parts are there.
  */
 export class FileUploads {
-  readonly #options: FileUploadsOptions;
+  readonly #transfers: FileTransferClient;
   /** By id; a promise, since parts may come before the first one's file is there. */
   readonly #uploads = new Map<string, Promise<Upload>>();
   readonly #committed = new Map<string, { path: string; totalBytes: number }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: FileUploadsOptions) {
-    this.#options = options;
+  constructor(transfers: FileTransferClient) {
+    this.#transfers = transfers;
   }
 
   /**
@@ -95,7 +88,7 @@ export class FileUploads {
       upload.received.add(index);
     } finally {
       upload.streams.delete(receiving);
-      upload.usedAtMs = this.#options.monotonicMs();
+      upload.usedAtMs = performance.now();
     }
     return { received: lengthBytes, offset: offset + lengthBytes };
   }
@@ -159,7 +152,7 @@ export class FileUploads {
 
   /** Ends all uploads and removes their temporary files. */
   async close(): Promise<void> {
-    this.#options.timers.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     const ids = [...this.#uploads.keys()];
     await Promise.all(ids.map((id) => this.#discardById(id)));
   }
@@ -213,7 +206,7 @@ export class FileUploads {
         received: new Set(),
         streams: new Set(),
         ended: new AbortController(),
-        usedAtMs: this.#options.monotonicMs(),
+        usedAtMs: performance.now(),
       };
     } finally {
       await handle.close();
@@ -232,7 +225,7 @@ export class FileUploads {
   async #receive(
     upload: Upload,
     part: {
-      transfer: { id: string; token: string };
+      transfer: TransferTicket;
       offset: number;
       lengthBytes: number;
       signal: AbortSignal;
@@ -243,7 +236,7 @@ export class FileUploads {
     try {
       if ((await handle.stat()).ino !== upload.inode) throw new Error("the upload was disturbed");
       let position = offset;
-      await this.#options.transfers.receive(transfer, {
+      await this.#transfers.receive(transfer, {
         lengthBytes,
         async write(bytes) {
           signal.throwIfAborted();
@@ -283,13 +276,12 @@ export class FileUploads {
   /** Ends abandoned uploads from time to time, while there are any. */
   #watch(): void {
     if (this.#timer !== undefined) return;
-    const { timers, monotonicMs } = this.#options;
-    this.#timer = timers.setTimeout(async () => {
+    this.#timer = setTimeout(async () => {
       this.#timer = undefined;
       for (const [id, beginning] of [...this.#uploads]) {
         const upload = await beginning.catch(() => undefined);
         const isIdle = upload !== undefined && upload.streams.size === 0 &&
-          monotonicMs() - upload.usedAtMs >= ABANDONED_MS;
+          performance.now() - upload.usedAtMs >= ABANDONED_MS;
         if (isIdle) await this.#discard(id, upload);
       }
       if (this.#uploads.size > 0) this.#watch();

@@ -1,27 +1,13 @@
 import type { Programs } from "../host/programs.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import type { FileTransferClient } from "../panel/file_transfers.ts";
+import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelSender } from "../panel/panel_sender.ts";
 import type { FileResult } from "../types.ts";
 import { execEnvironment } from "./exec_environment.ts";
-import type { FileRequest, FileRequests } from "./file_requests.ts";
-import type { FileTransfers } from "./file_transfer.ts";
+import type { FileRequests } from "./file_requests.ts";
 import { ResultQueue } from "./result_queue.ts";
-
-/** Settings of the panel's file requests. */
-export interface FilesOptions {
-  /** `undefined` when remote control is off: every request is refused. */
-  readonly programs: Programs | undefined;
-  /** Whether files may be read and changed; else every request is refused. */
-  readonly allowsFiles: boolean;
-  readonly transfers: FileTransfers;
-  /** One attempt to send an answer; rejects when the panel has not accepted it. */
-  sendFileResult(result: FileResult, signal: AbortSignal): Promise<void>;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
-  /** 0 to below 1. */
-  random(): number;
-}
 
 /** Refusals that wait for the panel; requests beyond that get no answer. */
 const MAX_REFUSALS = 64;
@@ -40,32 +26,37 @@ const FILE_INFO_BYTES = 300;
  * most agents never get one.
  */
 export class Files {
-  readonly #options: FilesOptions;
+  readonly #programs: Programs | undefined;
+  readonly #panel: { readonly sender: PanelSender; readonly transfers: FileTransferClient };
+  readonly #isAllowed: boolean;
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #results: ResultQueue<FileResult>;
+  readonly #results = new ResultQueue();
   #requests: Promise<FileRequests> | undefined;
   #isClosed = false;
 
-  constructor(options: FilesOptions) {
-    this.#options = options;
-    this.#results = new ResultQueue({
-      ...options,
-      send: (result, signal) => options.sendFileResult(result, signal),
-      nameOf: ({ requestId }) => `the answer to file request ${requestId}`,
-      sizeOf: ({ result }) => (Array.isArray(result) ? result.length : 1) * FILE_INFO_BYTES,
-      expiresAfterMs: RESULT_EXPIRES_MS,
-    });
+  /**
+   * @param programs `undefined` when remote control is off: every request is refused then.
+   * @param options `isAllowed`: whether the panel may read and change files; refused otherwise.
+   */
+  constructor(
+    programs: Programs | undefined,
+    panel: { readonly sender: PanelSender; readonly transfers: FileTransferClient },
+    { isAllowed }: { isAllowed: boolean },
+  ) {
+    this.#programs = programs;
+    this.#panel = panel;
+    this.#isAllowed = isAllowed;
   }
 
   /** Runs a request as soon as there is room, and sends its answer. */
-  add(request: FileRequest): void {
+  handle(order: PanelOrder & { kind: "file" }): void {
     if (this.#isClosed) return;
-    const { programs, allowsFiles } = this.#options;
-    if (programs === undefined || !allowsFiles) return this.#refuse(request);
+    const programs = this.#programs;
+    if (programs === undefined || !this.#isAllowed) return this.#refuse(order.requestId);
     this.#requests ??= this.#load(programs);
-    this.#requests.then((requests) => requests.handle(request), () => {});
+    this.#requests.then((requests) => requests.handle(order), () => {});
   }
 
   /** Ends all requests; resolves when nothing of them is left. */
@@ -77,22 +68,31 @@ export class Files {
 
   async #load(programs: Programs): Promise<FileRequests> {
     const { FileRequests } = await import("./file_requests.ts");
-    return new FileRequests({
-      ...this.#options,
+    return new FileRequests(this.#panel.transfers, {
       home: execEnvironment(programs).account.home,
-      answer: (result) => this.#results.add(result),
+      answer: (result) => this.#answer(result),
     });
   }
 
-  #refuse({ requestId }: FileRequest): void {
+  #answer(result: FileResult): void {
+    const count = Array.isArray(result.result) ? result.result.length : 1;
+    this.#results.add({
+      name: `the answer to file request ${result.requestId}`,
+      bytes: count * FILE_INFO_BYTES,
+      expiresAfterMs: RESULT_EXPIRES_MS,
+      send: (signal) => this.#panel.sender.sendFileResult(result, signal),
+    });
+  }
+
+  #refuse(requestId: string): void {
     if (this.#refusalLog.allows()) {
-      const reason = this.#options.programs === undefined
+      const reason = this.#programs === undefined
         ? "remote control is off"
         : "--disable-remote-files is set";
       this.#log.warning("Refused a file request of the panel: {reason}", { reason });
     }
     if (this.#results.size < MAX_REFUSALS) {
-      this.#results.add({ requestId, ok: false, error: DISABLED });
+      this.#answer({ requestId, ok: false, error: DISABLED });
     } else if (this.#dropLog.allows()) {
       this.#log.warning("The panel sends too many file requests: some get no answer");
     }

@@ -2,26 +2,20 @@ import { backoffMs } from "../backoff.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 
-/** Settings of a queue of results. */
-export interface ResultQueueOptions<T> {
-  /** One attempt; rejects when the panel has not accepted the result. */
-  send(result: T, signal: AbortSignal): Promise<void>;
-  /** Names a result in the log: `the result of command 5`. */
-  nameOf(result: T): string;
-  /** Bytes that a result takes in memory, roughly. */
-  sizeOf(result: T): number;
-  /** A result that was not accepted for so long is given up. */
+/** A result on its way to the panel. */
+export interface QueuedResult {
+  /** Names it in the log: `the result of command 5`. */
+  readonly name: string;
+  /** Bytes that it takes in memory, roughly. */
+  readonly bytes: number;
+  /** It is given up when it was not accepted for so long. */
   readonly expiresAfterMs: number;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
-  /** 0 to below 1. */
-  random(): number;
+  /** One attempt; rejects when the panel has not accepted it. */
+  send(signal: AbortSignal): Promise<void>;
 }
 
-interface Entry<T> {
-  readonly result: T;
-  readonly bytes: number;
+interface Entry {
+  readonly result: QueuedResult;
   readonly addedAtMs: number;
   readonly controller: AbortController;
   state: "ready" | "in flight" | "backing off";
@@ -43,21 +37,14 @@ const OVERHEAD_BYTES = 1024;
  * Results on their way to the panel: each is tried with growing delays until it is accepted or has
  * expired, and one that waits for its next attempt holds up no other.
  */
-export class ResultQueue<T> {
-  readonly #options: ResultQueueOptions<T>;
+export class ResultQueue {
   readonly #log = getLogger("remote");
-  readonly #lostLog: LogRateLimit;
+  readonly #lostLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   /** Oldest first. */
-  readonly #entries = new Set<Entry<T>>();
+  readonly #entries = new Set<Entry>();
   readonly #attempts = new Set<Promise<void>>();
   #bytes = 0;
   #isFailing = false;
-
-  constructor(options: ResultQueueOptions<T>) {
-    this.#options = options;
-    const monotonicMs = () => options.monotonicMs();
-    this.#lostLog = new LogRateLimit({ lines: 1, periodMs: 60_000, monotonicMs });
-  }
 
   /** Results that have not been accepted yet. */
   get size(): number {
@@ -65,17 +52,16 @@ export class ResultQueue<T> {
   }
 
   /** Adds a result; the oldest ones are given up when there is too little room. */
-  add(result: T): void {
-    const entry: Entry<T> = {
+  add(result: QueuedResult): void {
+    const entry: Entry = {
       result,
-      bytes: this.#options.sizeOf(result) + OVERHEAD_BYTES,
-      addedAtMs: this.#options.monotonicMs(),
+      addedAtMs: performance.now(),
       controller: new AbortController(),
       state: "ready",
       attempts: 0,
     };
     this.#entries.add(entry);
-    this.#bytes += entry.bytes;
+    this.#bytes += result.bytes + OVERHEAD_BYTES;
     for (const oldest of this.#entries) {
       if (this.#bytes <= CAPACITY_BYTES) break;
       this.#giveUp(oldest, "too many results wait for the panel");
@@ -102,10 +88,10 @@ export class ResultQueue<T> {
     }
   }
 
-  async #try(entry: Entry<T>): Promise<void> {
+  async #try(entry: Entry): Promise<void> {
     const { result, controller: { signal } } = entry;
     try {
-      await this.#options.send(result, signal);
+      await result.send(signal);
       this.#remove(entry);
       this.#isFailing = false;
     } catch (error) {
@@ -113,33 +99,30 @@ export class ResultQueue<T> {
     }
   }
 
-  #backOff(entry: Entry<T>, error: string): void {
-    const { timers, monotonicMs, random, nameOf, expiresAfterMs } = this.#options;
-    if (monotonicMs() - entry.addedAtMs >= expiresAfterMs) return this.#giveUp(entry, error);
-    if (!this.#isFailing) {
-      const name = nameOf(entry.result);
-      this.#log.warning("Cannot send {name} yet: {error}", { name, error });
-    }
+  #backOff(entry: Entry, error: string): void {
+    const { name, expiresAfterMs } = entry.result;
+    if (performance.now() - entry.addedAtMs >= expiresAfterMs) return this.#giveUp(entry, error);
+    if (!this.#isFailing) this.#log.warning("Cannot send {name} yet: {error}", { name, error });
     this.#isFailing = true;
     entry.state = "backing off";
-    entry.timer = timers.setTimeout(() => {
+    entry.timer = setTimeout(() => {
       entry.state = "ready";
       this.#startNext();
-    }, backoffMs(entry.attempts++, { ...DELAYS, random: random() }));
+    }, backoffMs(entry.attempts++, { ...DELAYS, random: Math.random() }));
   }
 
-  #giveUp(entry: Entry<T>, reason: string): void {
+  #giveUp(entry: Entry, reason: string): void {
     this.#remove(entry);
     if (!this.#lostLog.allows()) return;
-    const name = this.#options.nameOf(entry.result);
+    const { name } = entry.result;
     const more = this.#lostLog.takeSuppressed();
     this.#log.warning("Gave up {name}: {reason}{more}", { name, reason, more });
   }
 
-  #remove(entry: Entry<T>): void {
+  #remove(entry: Entry): void {
     if (!this.#entries.delete(entry)) return;
-    this.#bytes -= entry.bytes;
-    this.#options.timers.clearTimeout(entry.timer);
+    this.#bytes -= entry.result.bytes + OVERHEAD_BYTES;
+    clearTimeout(entry.timer);
     entry.controller.abort();
   }
 }

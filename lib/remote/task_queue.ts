@@ -18,12 +18,14 @@ export function isValidId(id: string): boolean {
   return id !== "" && id.length <= MAX_ID_LENGTH;
 }
 
+const REMEMBERED_IDS = 1024;
+
 /** The last ids that came: a panel sends its requests again after a lost connection. */
 export class RecentIds {
   readonly #capacity: number;
   readonly #ids = new Set<string>();
 
-  constructor(capacity: number) {
+  constructor(capacity = REMEMBERED_IDS) {
     this.#capacity = capacity;
   }
 

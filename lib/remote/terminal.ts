@@ -1,5 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { describeError } from "../log/log.ts";
+import { settlesWithin } from "../net/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
 import { Pty, type PtyOptions } from "./pty.ts";
 import { parseTerminalMessage } from "./terminal_messages.ts";
@@ -10,9 +11,6 @@ export interface TerminalOptions extends PtyOptions {
   readonly idleMs: number;
   /** Ends it at once. */
   readonly signal: AbortSignal;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
   /**
    * Gives the connection that follows one that has ended; `undefined` ends the terminal. Without
    * this function a terminal ends with its first connection.
@@ -38,16 +36,8 @@ const NO_SCRIPT =
   'Cannot open a terminal: there is no "script" command; install util-linux (util-linux-misc on Alpine)';
 
 /** Shows one line; gives up soon when the other side does not read. Never rejects. */
-export async function sendLine(
-  socket: Pick<WebSocketConnection, "send">,
-  options: { line: string; timers: TerminalOptions["timers"] },
-): Promise<void> {
-  const { timers, line } = options;
-  const { promise: timedOut, resolve } = Promise.withResolvers<void>();
-  const timer = timers.setTimeout(resolve, SEND_LINE_MS);
-  const bytes = new TextEncoder().encode(`${line}\r\n`);
-  await Promise.race([socket.send(bytes).catch(() => {}), timedOut]);
-  timers.clearTimeout(timer);
+export async function sendLine(socket: WebSocketConnection, line: string): Promise<void> {
+  await settlesWithin(socket.send(new TextEncoder().encode(`${line}\r\n`)), SEND_LINE_MS);
 }
 
 /**
@@ -65,14 +55,14 @@ export async function runTerminal(
   let pty: Pty | undefined;
   try {
     if (options.programs.find("script", options.env["PATH"] ?? "") === undefined) {
-      await sendLine(socket, { line: NO_SCRIPT, timers: options.timers });
+      await sendLine(socket, NO_SCRIPT);
       return 'there is no "script" command';
     }
     pty = Pty.start(options);
     return await new Terminal(pty, options).run(socket);
   } catch (error) {
     const line = `Cannot open a terminal: ${describeError(error)}`;
-    await sendLine(socket, { line, timers: options.timers });
+    await sendLine(socket, line);
     return line;
   } finally {
     socket.close();
@@ -97,17 +87,16 @@ class Terminal {
     }
     | undefined;
   #pendingInputBytes = 0;
-  #lastKeyAtMs: number;
+  #lastKeyAtMs = performance.now();
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(pty: Pty, options: TerminalOptions) {
     this.#pty = pty;
     this.#options = options;
-    this.#lastKeyAtMs = options.monotonicMs();
   }
 
   async run(socket: WebSocketConnection): Promise<string> {
-    const { signal, timers, idleMs } = this.#options;
+    const { signal, idleMs } = this.#options;
     const stop = () => this.#end.resolve("the agent ends");
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
@@ -119,7 +108,7 @@ class Terminal {
     } finally {
       this.#over.abort();
       this.#connection?.socket.close();
-      timers.clearTimeout(this.#idleTimer);
+      clearTimeout(this.#idleTimer);
       signal.removeEventListener("abort", stop);
     }
   }
@@ -208,7 +197,7 @@ class Terminal {
 
   /** Waits only when much input is pending, for the end of a connection has to be noticed. */
   async #write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
-    this.#lastKeyAtMs = this.#options.monotonicMs();
+    this.#lastKeyAtMs = performance.now();
     this.#pendingInputBytes += bytes.length;
     const written = this.#pty.write(bytes).then(
       () => void (this.#pendingInputBytes -= bytes.length),
@@ -219,9 +208,9 @@ class Terminal {
   }
 
   #watchKeys(inMs: number): void {
-    const { timers, idleMs, monotonicMs } = this.#options;
-    this.#idleTimer = timers.setTimeout(async () => {
-      const leftMs = idleMs - (monotonicMs() - this.#lastKeyAtMs);
+    const { idleMs } = this.#options;
+    this.#idleTimer = setTimeout(async () => {
+      const leftMs = idleMs - (performance.now() - this.#lastKeyAtMs);
       if (leftMs > 0) return this.#watchKeys(leftMs);
       const minutes = Math.round(idleMs / 60_000);
       const idle = `no key was pressed for ${minutes} minute${minutes === 1 ? "" : "s"}`;
@@ -232,7 +221,7 @@ class Terminal {
 
   async #sendLine(line: string): Promise<void> {
     const socket = this.#connection?.socket;
-    if (socket !== undefined) await sendLine(socket, { line, timers: this.#options.timers });
+    if (socket !== undefined) await sendLine(socket, line);
   }
 }
 

@@ -2,32 +2,16 @@ import { abortable } from "@std/async/abortable";
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import { settlesWithin, withTimeout } from "../net/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
+import type { PanelOrder } from "../panel/messages.ts";
+import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { createTaskQueue, isValidId } from "./task_queue.ts";
 import { runTerminal, sendLine } from "./terminal.ts";
 
-/** Settings of the panel's terminals. */
-export interface TerminalsOptions {
-  /** `undefined` when remote control is off: every request is answered with a refusal. */
-  readonly programs: Programs | undefined;
-  readonly terminalIdleMs: number;
-  /** Opens the connection that the panel waits for; `undefined` when it waits for none any more. */
-  dialTerminal(requestId: string, signal: AbortSignal): Promise<WebSocketConnection | undefined>;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
-}
-
-/** A request for a terminal. */
-export interface TerminalRequest {
-  readonly requestId: string;
-  /**
-   * Whether the panel asks again with the same id when its user comes back. Panels before 1.5 don't:
-   * there the shell ends with its connection.
-   */
-  readonly resumable: boolean;
-}
+/** A request for a terminal. One that is not resumable ends with its connection. */
+type TerminalOrder = PanelOrder & { kind: "terminal" };
 
 /** A terminal that is open. */
 interface OpenTerminal {
@@ -65,11 +49,13 @@ const TOO_MANY = `Cannot open a terminal: ${MAX_OPEN} are open already. Close on
 
 /** The panel's terminals: a few at a time, and a line that says why for the others. */
 export class Terminals {
-  readonly #options: TerminalsOptions;
+  readonly #programs: Programs | undefined;
+  readonly #opener: WebSocketOpener;
+  readonly #idleMs: number;
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #terminalLog: LogRateLimit;
+  readonly #terminalLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000 });
   readonly #ended = new AbortController();
   /** By request, the one without a connection for longest first. */
   readonly #open = new Map<string, OpenTerminal>();
@@ -77,10 +63,18 @@ export class Terminals {
   readonly #refused = new Set<string>();
   readonly #refusals = createTaskQueue({ concurrency: 4, capacity: MAX_REFUSALS });
 
-  constructor(options: TerminalsOptions) {
-    this.#options = options;
-    const monotonicMs = () => options.monotonicMs();
-    this.#terminalLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000, monotonicMs });
+  /**
+   * @param programs `undefined` when remote control is off: every request is refused then.
+   * @param options `idleMs`: a terminal ends when no key was pressed for so long.
+   */
+  constructor(
+    programs: Programs | undefined,
+    opener: WebSocketOpener,
+    { idleMs }: { idleMs: number },
+  ) {
+    this.#programs = programs;
+    this.#opener = opener;
+    this.#idleMs = idleMs;
   }
 
   /**
@@ -88,15 +82,15 @@ export class Terminals {
    * is being connected, the request is a duplicate and ignored; while it is connected, it counts if the
    * connection ends soon.
    */
-  add(request: TerminalRequest): void {
-    const { requestId } = request;
+  handle(order: TerminalOrder): void {
+    const { requestId } = order;
     if (this.#ended.signal.aborted || !isValidId(requestId)) return;
     const open = this.#open.get(requestId);
     if (open !== undefined) {
-      if (open.isConnected) open.requestedAtMs = this.#options.monotonicMs();
+      if (open.isConnected) open.requestedAtMs = performance.now();
       return open.resume?.(true);
     }
-    const { programs } = this.#options;
+    const programs = this.#programs;
     if (programs === undefined) {
       if (this.#refusalLog.allows()) {
         this.#log.warning("Refused a terminal of the panel: remote control is off");
@@ -106,7 +100,7 @@ export class Terminals {
     if (this.#open.size >= MAX_OPEN && !this.#endDetached()) {
       return this.#refuse(requestId, TOO_MANY);
     }
-    const running = this.#run(programs, request).finally(() => this.#running.delete(running));
+    const running = this.#run(programs, order).finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
@@ -116,9 +110,8 @@ export class Terminals {
     await Promise.all([...this.#running, this.#refusals.close()]);
   }
 
-  async #run(programs: Programs, { requestId, resumable }: TerminalRequest): Promise<void> {
-    const { timers, monotonicMs, terminalIdleMs } = this.#options;
-    const startMs = monotonicMs();
+  async #run(programs: Programs, { requestId, resumable }: TerminalOrder): Promise<void> {
+    const startMs = performance.now();
     const isLogged = this.#terminalLog.allows();
     const level = isLogged ? "info" : "debug";
     const open: OpenTerminal = { resume: undefined, isConnected: false, requestedAtMs: undefined };
@@ -131,15 +124,13 @@ export class Terminals {
       const reason = await runTerminal(socket, {
         programs,
         ...execEnvironment(programs),
-        idleMs: terminalIdleMs,
+        idleMs: this.#idleMs,
         signal: this.#ended.signal,
-        timers,
-        monotonicMs,
         nextSocket: resumable
           ? (signal) => this.#nextSocket(open, { requestId, signal })
           : undefined,
       });
-      const duration = `${((monotonicMs() - startMs) / 1000).toFixed(1)} s`;
+      const duration = `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
       this.#log[level]("Terminal {requestId} ended after {duration}: {reason}", {
         requestId,
         duration,
@@ -157,8 +148,7 @@ export class Terminals {
     open: OpenTerminal,
     { requestId, signal }: { requestId: string; signal: AbortSignal },
   ): Promise<WebSocketConnection | undefined> {
-    const { monotonicMs } = this.#options;
-    const endMs = monotonicMs() + DETACHED_MS;
+    const endMs = performance.now() + DETACHED_MS;
     // Behind those that have been without a connection for longer.
     this.#open.delete(requestId);
     this.#open.set(requestId, open);
@@ -166,8 +156,9 @@ export class Terminals {
     open.isConnected = false;
     const { requestedAtMs } = open;
     open.requestedAtMs = undefined;
-    let isRequested = requestedAtMs !== undefined && monotonicMs() - requestedAtMs <= OVERTAKING_MS;
-    while (isRequested || await this.#isResumed(open, { ms: endMs - monotonicMs(), signal })) {
+    let isRequested = requestedAtMs !== undefined &&
+      performance.now() - requestedAtMs <= OVERTAKING_MS;
+    while (isRequested || await this.#isResumed(open, { endMs, signal })) {
       isRequested = false;
       try {
         const socket = await this.#dial(requestId, signal);
@@ -183,25 +174,16 @@ export class Terminals {
     return undefined;
   }
 
-  /** Waits for a request for this terminal, within `ms`. */
+  /** Waits for a request for this terminal. */
   async #isResumed(
     open: OpenTerminal,
-    { ms, signal }: { ms: number; signal: AbortSignal },
+    { endMs, signal }: { endMs: number; signal: AbortSignal },
   ): Promise<boolean> {
-    const { timers } = this.#options;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const end = () => resolve(false);
-    const timer = timers.setTimeout(end, Math.max(0, ms));
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
     open.resume = resolve;
-    try {
-      return await promise;
-    } finally {
-      open.resume = undefined;
-      timers.clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-    }
+    const isSettled = await settlesWithin(promise, endMs - performance.now(), { signal });
+    open.resume = undefined;
+    return isSettled && await promise;
   }
 
   /** Ends the terminal that has been without a connection for longest; whether there is one. */
@@ -216,26 +198,24 @@ export class Terminals {
   }
 
   /** Connects within the time that the panel waits; `undefined` when it waits no more. */
-  async #dial(requestId: string, terminal?: AbortSignal): Promise<WebSocketConnection | undefined> {
-    const { timers } = this.#options;
-    const late = new AbortController();
-    const timer = timers.setTimeout(() => {
-      late.abort(new DOMException(`no connection within ${DIAL_MS / 1000} s`, "TimeoutError"));
-    }, DIAL_MS);
-    const signal = AbortSignal.any([
-      this.#ended.signal,
-      late.signal,
-      ...terminal ? [terminal] : [],
-    ]);
-    const dialling = Promise.resolve().then(() => this.#options.dialTerminal(requestId, signal));
+  async #dial(
+    requestId: string,
+    terminal = this.#ended.signal,
+  ): Promise<WebSocketConnection | undefined> {
+    const signal = AbortSignal.any([this.#ended.signal, terminal]);
     try {
-      return await abortable(dialling, signal);
+      return await withTimeout(async (signal) => {
+        const dialling = this.#opener.openTerminal(requestId, signal);
+        try {
+          return await abortable(dialling, signal);
+        } catch (error) {
+          // A connection that is established all the same is not used any more.
+          dialling.then((socket) => socket?.close(), () => {});
+          throw error;
+        }
+      }, { timeoutMs: DIAL_MS, signal });
     } catch (cause) {
-      // A connection that is established all the same is not used any more.
-      dialling.then((socket) => socket?.close(), () => {});
       throw new Error("Cannot connect the terminal to the panel", { cause });
-    } finally {
-      timers.clearTimeout(timer);
     }
   }
 
@@ -251,15 +231,14 @@ export class Terminals {
   }
 
   #refuse(requestId: string, line: string): void {
-    const { timers, monotonicMs } = this.#options;
-    const requestedAtMs = monotonicMs();
+    const requestedAtMs = performance.now();
     if (this.#refused.has(requestId)) return;
     const isAccepted = this.#refusals.add(async () => {
       try {
-        if (monotonicMs() - requestedAtMs >= DIAL_MS) return;
+        if (performance.now() - requestedAtMs >= DIAL_MS) return;
         const socket = await this.#dial(requestId);
         if (socket === undefined) return;
-        await sendLine(socket, { line, timers });
+        await sendLine(socket, line);
         socket.close();
       } catch (error) {
         this.#log.debug("{error}", { error: describeError(error) });

@@ -1,23 +1,11 @@
+import type { Config } from "../config/config.ts";
 import type { Programs } from "../host/programs.ts";
+import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import type { PanelOrder } from "../panel/messages.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
-
-/** Settings of updates that the panel orders. */
-export interface VersionSwitchOptions {
-  /** `undefined` when remote control is off: every order is refused then. */
-  readonly programs: Programs | undefined;
-  /** Why this program can't be updated, as the log says it; `undefined` if it can. */
-  readonly obstacle: string | undefined;
-  /** Path of this program, which has the command `update`. */
-  readonly programPath: string;
-  /** The whole environment of the update. */
-  readonly env: Readonly<Record<string, string>>;
-  /** The text of `/proc/self/cgroup`; empty if there is none. */
-  readonly cgroup: string;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
-}
+import { withoutOwnVariables } from "./exec_environment.ts";
 
 /** Orders that come sooner after one that was obeyed are ignored. */
 const MIN_INTERVAL_MS = 10 * 60_000;
@@ -28,24 +16,30 @@ const MIN_INTERVAL_MS = 10 * 60_000;
  * other version are refused.
  */
 export class VersionSwitch {
-  readonly #options: VersionSwitchOptions;
+  readonly #programs: Programs | undefined;
+  readonly #obstacle: string | undefined;
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   #isRunning = false;
   #startedAtMs = -Infinity;
 
-  constructor(options: VersionSwitchOptions) {
-    this.#options = options;
+  /**
+   * @param programs `undefined` when remote control is off: every order is refused then.
+   * @param options `obstacle`: why this program can't be updated, by {@linkcode updateObstacle}.
+   */
+  constructor(programs: Programs | undefined, { obstacle }: { obstacle: string | undefined }) {
+    this.#programs = programs;
+    this.#obstacle = obstacle;
   }
 
   /** Starts an update, or logs once why not. */
-  handle(version: string): void {
-    const { programs, obstacle, monotonicMs } = this.#options;
+  handle({ version }: PanelOrder & { kind: "switch version" }): void {
+    const programs = this.#programs;
     const refusal = programs === undefined
       ? "remote control is off"
       : version !== "latest"
       ? "only the latest version can be installed"
-      : obstacle;
+      : this.#obstacle;
     if (programs === undefined || refusal !== undefined) {
       if (!this.#refusalLog.allows()) return;
       this.#log.warning("Refused to switch to version {version}: {refusal}", {
@@ -54,23 +48,30 @@ export class VersionSwitch {
       });
       return;
     }
-    const nowMs = monotonicMs();
+    const nowMs = performance.now();
     if (this.#isRunning || nowMs - this.#startedAtMs < MIN_INTERVAL_MS) return;
     this.#startedAtMs = nowMs;
     this.#update(programs);
   }
 
   async #update(programs: Programs): Promise<void> {
-    const { programPath, env, cgroup } = this.#options;
     this.#isRunning = true;
     this.#log.info("Updating to the latest version, as the panel has ordered");
-    const [command, ...args] = updateArguments(cgroup, programPath);
+    const [command, ...args] = updateArguments(programs.cgroup(), thisProgram().path);
+    const env = withoutOwnVariables(Deno.env.toObject());
     const isSuccess = await programs.run(command, { args, env, cwd: "/" });
     this.#isRunning = false;
     if (isSuccess) return;
     const line = [command, ...args].join(" ");
     this.#log.warning('The update failed: run "{line}" to see why', { line });
   }
+}
+
+/** Why the panel can't update this program, as the log says it; `undefined` if it can. */
+export function updateObstacle({ autoUpdate }: Config): string | undefined {
+  if (!autoUpdate) return "--disable-auto-update is set";
+  if (isInContainerImage()) return "in a container a newer version comes with a newer image";
+  return thisProgram().form === "source" ? "this program runs from its sources" : undefined;
 }
 
 /**

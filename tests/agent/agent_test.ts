@@ -102,11 +102,7 @@ class PaperWorld {
           facts: () => ({ arch: "amd64", logicalCores: this.cores }),
           probes: { update, runOnce: note("probe"), stop: () => this.stopped = true },
           control: {
-            runCommand: note("command"),
-            openTerminal: note("terminal"),
-            handleFile: note("file"),
-            sendStartupConfig: note("startup config"),
-            switchVersion: note("version"),
+            handle: note("control"),
             close: () => Promise.resolve(),
           },
         };
@@ -317,24 +313,26 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
   const command = { kind: "command", taskId: "c", command: "id" } as const;
   const terminal = { kind: "terminal", requestId: "t", resumable: true } as const;
   const file = { kind: "file", requestId: "f", op: "list", args: {} } as const;
+  const startupConfig = { kind: "startup config", requestId: "s" } as const;
+  const switchVersion = { kind: "switch version", version: "latest" } as const;
   await live(world, async (time) => {
     world.order(probe);
     await time.run(300);
     world.order(command);
     world.order(terminal);
     world.order(file);
-    world.order({ kind: "startup config", requestId: "s" });
-    world.order({ kind: "switch version", version: "latest" });
+    world.order(startupConfig);
+    world.order(switchVersion);
     for (let count = 0; count < 10_000; count++) world.order({ kind: "notice", text: "hello" });
     held.resolve();
   });
   assertEquals(world.obeyed, [
     { what: "probe", of: probe },
-    { what: "command", of: command },
-    { what: "terminal", of: terminal },
-    { what: "file", of: file },
-    { what: "startup config", of: "s" },
-    { what: "version", of: "latest" },
+    { what: "control", of: command },
+    { what: "control", of: terminal },
+    { what: "control", of: file },
+    { what: "control", of: startupConfig },
+    { what: "control", of: switchVersion },
   ]);
   assertEquals(world.log.filter((line) => line.includes("The panel says: hello")).length, 1);
 });

@@ -1,44 +1,7 @@
-import { FileRequests, type FileRequestsOptions } from "../../lib/remote/file_requests.ts";
+import type { FileTransferClient } from "../../lib/panel/file_transfers.ts";
+import { FileRequests } from "../../lib/remote/file_requests.ts";
 import type { FileResult } from "../../lib/types.ts";
-import type { FileTransfers, Transfer } from "../../lib/remote/file_transfer.ts";
-
-/** Transfers of a panel that keeps all bytes in memory. */
-export class FakeTransfers implements FileTransfers {
-  /** What was sent, by transfer. */
-  readonly sent = new Map<string, Uint8Array>();
-  /** What the panel gives, by transfer; cut off there when it is shorter than asked for. */
-  readonly offered = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Called before each piece. */
-  beforePiece: (transfer: Transfer, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
-
-  async send(
-    transfer: Transfer,
-    body: { lengthBytes: number; read(into: Uint8Array<ArrayBuffer>): Promise<number> },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const whole = new Uint8Array(body.lengthBytes);
-    for (let at = 0; at < whole.length;) {
-      await this.beforePiece(transfer, signal);
-      const count = await body.read(whole.subarray(at, at + 1000));
-      if (count === 0) throw new Error("the body is too short");
-      at += count;
-    }
-    this.sent.set(transfer.id, whole);
-  }
-
-  async receive(
-    transfer: Transfer,
-    body: { lengthBytes: number; write(bytes: Uint8Array<ArrayBuffer>): Promise<void> },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const bytes = this.offered.get(transfer.id) ?? new Uint8Array(0);
-    for (let at = 0; at < bytes.length; at += 1000) {
-      await this.beforePiece(transfer, signal);
-      await body.write(bytes.subarray(at, at + 1000));
-    }
-    if (bytes.length !== body.lengthBytes) throw new Error("the transfer was cut off");
-  }
-}
+import { FakeTransfers } from "./fake_panel.ts";
 
 /** File requests within a temporary folder, and the answers to them. */
 export class FilesUnderTest {
@@ -48,17 +11,16 @@ export class FilesUnderTest {
   readonly #waiting = new Map<string, (result: FileResult) => void>();
   #count = 0;
 
-  constructor(readonly folder: string, options: Partial<FileRequestsOptions> = {}) {
-    this.requests = new FileRequests({
+  constructor(
+    readonly folder: string,
+    { transfers }: { transfers?: FileTransferClient } = {},
+  ) {
+    this.requests = new FileRequests(transfers ?? this.transfers, {
       home: folder,
-      transfers: this.transfers,
       answer: (result) => {
         this.answers.push(result);
         this.#waiting.get(result.requestId)?.(result);
       },
-      timers: globalThis,
-      monotonicMs: () => performance.now(),
-      ...options,
     });
   }
 
@@ -67,7 +29,7 @@ export class FilesUnderTest {
     const requestId = `r${++this.#count}`;
     const { promise, resolve } = Promise.withResolvers<FileResult>();
     this.#waiting.set(requestId, resolve);
-    this.requests.handle({ requestId, op, args });
+    this.requests.handle({ kind: "file", requestId, op, args });
     return promise;
   }
 
@@ -89,7 +51,7 @@ export class FilesUnderTest {
 /** Gives a test file requests and a folder that is removed afterwards. */
 export async function withFiles(
   use: (files: FilesUnderTest) => Promise<void>,
-  options: Partial<FileRequestsOptions> = {},
+  options: { transfers?: FileTransferClient } = {},
 ): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   const files = new FilesUnderTest(folder, options);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createClock } from "@sinonjs/fake-timers";
 import { fileErrorText } from "../../lib/remote/file_requests.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "./collected_log.ts";
 import { FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
@@ -14,7 +14,12 @@ Deno.test("FileRequests answers operations that it does not know", async () => {
 
 Deno.test("FileRequests ignores a request that came before, and any that has no id", async () => {
   await withFiles(async (files) => {
-    const request = { requestId: "twice", op: "create", args: { path: "~/x" } };
+    const request = {
+      kind: "file" as const,
+      requestId: "twice",
+      op: "create",
+      args: { path: "~/x" },
+    };
     files.requests.handle(request);
     files.requests.handle(request);
     files.requests.handle({ ...request, requestId: "" });
@@ -57,7 +62,7 @@ Deno.test("FileRequests refuses what is too much at once, and answers everything
 });
 
 Deno.test("FileRequests answers in time, and does not run what has waited for too long", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   await withFiles(async (files) => {
     await Deno.writeTextFile(`${files.folder}/x`, "12345");
     const hung = Promise.withResolvers<void>();
@@ -73,7 +78,7 @@ Deno.test("FileRequests answers in time, and does not run what has waited for to
       return files.ask("download_stream", { path: "~/x", offset: 0, length: 5, ...transfer });
     });
     await started.promise;
-    clock.tick(29 * 60_000);
+    time.tick(29 * 60_000);
     const errors = (await Promise.all(asked)).map(({ error }) => error);
     assertEquals(errors.slice(0, 4), Array(4).fill("download_stream did not end within 1740 s"));
     assertMatch(errors[4] ?? "", /^too many file requests wait/);
@@ -85,8 +90,8 @@ Deno.test("FileRequests answers in time, and does not run what has waited for to
     });
     await files.requests.close();
     assertEquals([files.answers.length, files.transfers.sent.has("t4")], [6, false]);
-    assertEquals(clock.countTimers(), 0);
-  }, { timers: clock });
+    assertEquals(time.timers, 0);
+  });
 });
 
 Deno.test("FileRequests.close() ends what waits without an answer", async () => {

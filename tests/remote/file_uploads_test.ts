@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { createClock } from "@sinonjs/fake-timers";
+import { FakeTime } from "../fake_time.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
 const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
@@ -161,17 +161,17 @@ Deno.test("FileUploads.close() removes temporary files", async () => {
 });
 
 Deno.test("FileUploads removes an upload of which nothing came for half an hour", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   await withFiles(async (files) => {
     await files.result("upload_stream", part(files, 0));
     const events = Deno.watchFs(files.folder);
-    clock.tick(30 * 60_000);
+    time.tick(30 * 60_000);
     for await (const { kind } of events) {
       if (kind === "remove") break;
     }
     assertEquals(namesIn(files.folder), []);
-    assertEquals(clock.countTimers(), 0);
-  }, { timers: clock, monotonicMs: () => clock.now });
+    assertEquals(time.timers, 0);
+  });
 });
 
 Deno.test("FileUploads refuses parts that do not belong together", async () => {

@@ -1,58 +1,36 @@
 import { assert, assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
-import { Files, type FilesOptions } from "../../lib/remote/files.ts";
-import type { FileResult } from "../../lib/types.ts";
+import { Files } from "../../lib/remote/files.ts";
 import { collectedLog } from "./collected_log.ts";
-import { FakeTransfers } from "./file_requests_fixture.ts";
+import { FakePanel, type FakeSender } from "./fake_panel.ts";
+import { eventually } from "./processes_below.ts";
 
 const programs = new Programs();
 
-/** The panel's side of file requests. */
-interface Panel {
-  readonly files: Files;
-  readonly results: FileResult[];
-  /** Resolves when so many answers have come. */
-  answered(count: number): Promise<void>;
-}
-
-async function withPanel(
-  options: Partial<FilesOptions>,
-  use: (panel: Panel) => Promise<void>,
+/** File requests of a panel that a test plays. */
+async function withFiles(
+  use: (files: Files, sender: FakeSender) => Promise<void>,
+  { isOff = false, isAllowed = true }: { isOff?: boolean; isAllowed?: boolean } = {},
 ): Promise<void> {
-  const results: FileResult[] = [];
-  const waiting: { count: number; resolve: () => void }[] = [];
-  const files = new Files({
-    programs,
-    allowsFiles: true,
-    transfers: new FakeTransfers(),
-    sendFileResult: (result) => {
-      results.push(result);
-      for (const { count, resolve } of waiting) if (results.length >= count) resolve();
-      return Promise.resolve();
-    },
-    timers: globalThis,
-    monotonicMs: () => performance.now(),
-    random: () => 0.5,
-    ...options,
-  });
+  const panel = new FakePanel();
+  const files = new Files(isOff ? undefined : programs, panel, { isAllowed });
   try {
-    await use({
-      files,
-      results,
-      answered: (count) => new Promise((resolve) => void waiting.push({ count, resolve })),
-    });
+    await use(files, panel.sender);
   } finally {
     await files.close();
   }
 }
 
-Deno.test("Files.add() runs requests and sends their answers", async () => {
-  await withPanel({}, async ({ files, results, answered }) => {
-    const both = answered(2);
-    files.add({ requestId: "1", op: "list_roots", args: {} });
-    files.add({ requestId: "2", op: "open the door", args: {} });
-    await both;
-    const [second, first] = results.toSorted((a, b) => Number(a.ok) - Number(b.ok));
+function order(requestId: string, op: string, args: Record<string, unknown> = {}) {
+  return { kind: "file", requestId, op, args } as const;
+}
+
+Deno.test("Files.handle() runs requests and sends their answers", async () => {
+  await withFiles(async (files, { fileResults }) => {
+    files.handle(order("1", "list_roots"));
+    files.handle(order("2", "open the door"));
+    await eventually(() => fileResults.length === 2);
+    const [second, first] = fileResults.toSorted((a, b) => Number(a.ok) - Number(b.ok));
     assertEquals([first?.requestId, first?.ok, first?.error], ["1", true, ""]);
     const error = "unsupported file operation: open the door";
     assertEquals(second, { requestId: "2", ok: false, error });
@@ -61,22 +39,19 @@ Deno.test("Files.add() runs requests and sends their answers", async () => {
 
 for (
   const [name, options, reason] of [
-    ["remote control is off", { programs: undefined }, "remote control is off"],
-    ["files are switched off", { allowsFiles: false }, "--disable-remote-files is set"],
+    ["remote control is off", { isOff: true }, "remote control is off"],
+    ["files are switched off", { isAllowed: false }, "--disable-remote-files is set"],
   ] as const
 ) {
-  Deno.test(`Files.add() refuses at once in the official words when ${name}`, async () => {
+  Deno.test(`Files.handle() refuses at once in the official words when ${name}`, async () => {
     const path = await Deno.makeTempFile();
     const lines = await collectedLog(() =>
-      withPanel(options, async ({ files, results, answered }) => {
-        const all = answered(5);
-        for (let id = 1; id <= 5; id++) {
-          files.add({ requestId: `${id}`, op: "delete", args: { path } });
-        }
-        await all;
+      withFiles(async (files, { fileResults }) => {
+        for (let id = 1; id <= 5; id++) files.handle(order(`${id}`, "delete", { path }));
+        await eventually(() => fileResults.length === 5);
         const error = "web control is disabled";
-        assertEquals(results[0], { requestId: "1", ok: false, error });
-      })
+        assertEquals(fileResults[0], { requestId: "1", ok: false, error });
+      }, options)
     );
     assertEquals(lines.length, 1);
     assert(lines[0]?.endsWith(`Refused a file request of the panel: ${reason}`), lines[0]);
@@ -84,21 +59,17 @@ for (
   });
 }
 
-Deno.test("Files.add() bounds its refusals", async () => {
+Deno.test("Files.handle() bounds its refusals", async () => {
   const sending = Promise.withResolvers<void>();
-  let sent = 0;
   const lines = await collectedLog(() =>
-    withPanel({
-      programs: undefined,
-      sendFileResult: async () => {
-        await sending.promise;
-        sent++;
-      },
-    }, async ({ files }) => {
-      for (let id = 0; id < 10_000; id++) files.add({ requestId: `${id}`, op: "list", args: {} });
+    withFiles(async (files, sender) => {
+      sender.beforeEach = () => sending.promise;
+      for (let id = 0; id < 10_000; id++) files.handle(order(`${id}`, "list"));
       sending.resolve();
-      while (sent < 64) await new Promise((resolve) => setTimeout(resolve, 0));
-    })
+      await eventually(() => sender.fileResults.length >= 64);
+      await files.close();
+      assertEquals(sender.fileResults.length, 64);
+    }, { isOff: true })
   );
-  assertEquals([sent, lines.length], [64, 2]);
+  assertEquals(lines.length, 2);
 });

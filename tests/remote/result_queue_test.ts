@@ -1,114 +1,122 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Clock, createClock } from "@sinonjs/fake-timers";
 import { ResultQueue } from "../../lib/remote/result_queue.ts";
-import type { CommandResult } from "../../lib/types.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "./collected_log.ts";
 
-function result(taskId: string, output = ""): CommandResult {
-  return { taskId, output, exitCode: 0, finishedAt: new Date(0) };
-}
+const random = Math.random;
 
-function make(clock: Clock, send: (it: CommandResult, signal: AbortSignal) => Promise<void>) {
-  return new ResultQueue({
-    send,
-    nameOf: ({ taskId }) => `the result of command ${taskId}`,
-    sizeOf: ({ output }) => output.length * 2,
-    expiresAfterMs: 60 * 60_000,
-    timers: clock,
-    monotonicMs: () => clock.now,
-    random: () => 1 - Number.EPSILON,
-  });
+/** A queue of one's own results, whose delays are the longest. */
+class QueueUnderTest {
+  readonly queue = new ResultQueue();
+
+  constructor(readonly send: (taskId: string, signal: AbortSignal) => Promise<void>) {
+    Math.random = () => 1 - Number.EPSILON;
+  }
+
+  add(taskId: string, output = ""): void {
+    this.queue.add({
+      name: `the result of command ${taskId}`,
+      bytes: output.length * 2,
+      expiresAfterMs: 60 * 60_000,
+      send: (signal) => this.send(taskId, signal),
+    });
+  }
+
+  [Symbol.dispose](): void {
+    Math.random = random;
+  }
 }
 
 Deno.test("ResultQueue.add() tries until the result is accepted, ever more slowly", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   const tries: number[] = [];
-  const queue = make(clock, () => {
-    tries.push(Math.round(clock.now / 1000));
+  using results = new QueueUnderTest(() => {
+    tries.push(Math.round(performance.now() / 1000));
     return tries.length < 9 ? Promise.reject(new Error("no")) : Promise.resolve();
   });
   const lines = await collectedLog(async () => {
-    queue.add(result("a"));
-    await clock.tickAsync(1_000_000);
+    results.add("a");
+    await time.run(1_000_000);
   });
   assertEquals(tries, [0, 2, 6, 14, 30, 62, 122, 182, 242]);
-  assertEquals(queue.size, 0);
-  assertEquals(clock.countTimers(), 0);
+  assertEquals(results.queue.size, 0);
+  assertEquals(time.timers, 0);
   assertEquals(lines.length, 1, lines.join("\n"));
 });
 
 Deno.test("ResultQueue.add() gives up after an hour", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   let tries = 0;
-  const queue = make(clock, () => {
+  using results = new QueueUnderTest(() => {
     tries++;
     throw new Error("no");
   });
   const lines = await collectedLog(async () => {
-    queue.add(result("a"));
-    await clock.tickAsync(59 * 60_000);
-    assertEquals(queue.size, 1);
-    await clock.tickAsync(3 * 60_000);
+    results.add("a");
+    await time.run(59 * 60_000);
+    assertEquals(results.queue.size, 1);
+    await time.run(3 * 60_000);
   });
-  assertEquals(queue.size, 0);
+  assertEquals(results.queue.size, 0);
   assert(tries > 60 && tries < 70, `${tries}`);
   assert(lines.some((line) => line.includes("Gave up the result of command a: no")));
 });
 
 Deno.test("ResultQueue.add() sends new results while others back off", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   const accepted: string[] = [];
-  const queue = make(clock, ({ taskId }) => {
+  using results = new QueueUnderTest((taskId) => {
     if (taskId.startsWith("bad")) return Promise.reject(new Error("no"));
     accepted.push(taskId);
     return Promise.resolve();
   });
-  for (let i = 0; i < 50; i++) queue.add(result(`bad ${i}`));
-  queue.add(result("good"));
-  await clock.tickAsync(10);
+  for (let i = 0; i < 50; i++) results.add(`bad ${i}`);
+  results.add("good");
+  await time.run(10);
   assertEquals(accepted, ["good"]);
-  await queue.close();
-  assertEquals(clock.countTimers(), 0);
+  await results.queue.close();
+  assertEquals(time.timers, 0);
 });
 
 Deno.test("ResultQueue.add() tries four at a time", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   let underWay = 0;
   let most = 0;
-  const queue = make(clock, async () => {
+  using results = new QueueUnderTest(async () => {
     most = Math.max(most, ++underWay);
-    await new Promise((resolve) => clock.setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 10));
     underWay--;
   });
-  for (let i = 0; i < 20; i++) queue.add(result(`${i}`));
-  await clock.tickAsync(49);
-  assertEquals(queue.size, 4);
-  await clock.tickAsync(1);
-  assertEquals({ most, size: queue.size }, { most: 4, size: 0 });
+  for (let i = 0; i < 20; i++) results.add(`${i}`);
+  await time.run(49);
+  assertEquals(results.queue.size, 4);
+  await time.run(1);
+  assertEquals({ most, size: results.queue.size }, { most: 4, size: 0 });
 });
 
 Deno.test("ResultQueue.add() drops the oldest results beyond 8 MiB", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   const ended: string[] = [];
-  const queue = make(clock, ({ taskId }, signal) =>
+  using results = new QueueUnderTest((taskId, signal) =>
     new Promise((_, reject) => {
       signal.addEventListener("abort", () => {
         ended.push(taskId);
         reject(signal.reason);
       });
-    }));
+    })
+  );
   const lines = await collectedLog(async () => {
-    for (let i = 0; i < 20; i++) queue.add(result(`${i}`, "x".repeat(1024 * 1024)));
-    await clock.tickAsync(0);
+    for (let i = 0; i < 20; i++) results.add(`${i}`, "x".repeat(1024 * 1024));
+    await time.run(0);
   });
-  assertEquals(queue.size, 3);
+  assertEquals(results.queue.size, 3);
   assertEquals(lines.length, 1, "one line a minute");
-  await queue.close();
+  await results.queue.close();
   assertEquals(ended.at(-1), "19");
 });
 
 Deno.test("ResultQueue.add() bounds the number of small results as well", () => {
-  const queue = make(createClock(), () => new Promise(() => {}));
-  for (let i = 0; i < 20_000; i++) queue.add(result(`${i}`));
-  assert(queue.size <= 8192);
+  using results = new QueueUnderTest(() => new Promise(() => {}));
+  for (let i = 0; i < 20_000; i++) results.add(`${i}`);
+  assert(results.queue.size <= 8192);
 });

@@ -41,8 +41,6 @@ async function withTerminal(
     env: { PATH },
     idleMs: 60_000,
     signal: controller.signal,
-    timers: globalThis,
-    monotonicMs: () => performance.now(),
     ...options,
   });
   const told = () => socket.text.slice(-2000);

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type Clock, createClock } from "@sinonjs/fake-timers";
 import { Programs } from "../../lib/host/programs.ts";
 import { Terminals } from "../../lib/remote/terminals.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "./collected_log.ts";
-import { FakeSocket } from "./fake_socket.ts";
+import { FakeOpener } from "./fake_panel.ts";
+import type { FakeSocket } from "./fake_socket.ts";
 import { eventually } from "./processes_below.ts";
 
 const programs = new Programs();
@@ -11,42 +12,38 @@ const ignore = programs.find("script", Deno.env.get("PATH") ?? "") === undefined
 
 interface Panel {
   readonly terminals: Terminals;
+  readonly opener: FakeOpener;
   /** Connections in the order in which they were dialled. */
   readonly sockets: FakeSocket[];
-  readonly clock: Clock;
-  /** Set when the panel has no session, or can't be reached. */
-  answer: { dial: () => FakeSocket | undefined };
+  /** The log, at level debug. */
+  readonly lines: string[];
 }
 
-async function withTerminals(use: (panel: Panel) => Promise<void>): Promise<void> {
-  const clock = createClock();
-  const sockets: FakeSocket[] = [];
-  const answer: Panel["answer"] = { dial: () => new FakeSocket() };
-  const terminals = new Terminals({
-    programs,
-    terminalIdleMs: 60 * 60_000,
-    dialTerminal: async () => {
-      await Promise.resolve();
-      const socket = answer.dial();
-      if (socket !== undefined) sockets.push(socket);
-      return socket;
-    },
-    timers: clock,
-    monotonicMs: () => clock.now,
-  });
-  try {
-    await use({ terminals, sockets, clock, answer });
-  } finally {
-    await terminals.close();
-  }
-  assert(sockets.every(({ isClosed }) => isClosed));
+async function withTerminals(use: (panel: Panel) => Promise<void>): Promise<string[]> {
+  const opener = new FakeOpener();
+  const { sockets } = opener;
+  return await collectedLog(async (lines) => {
+    const terminals = new Terminals(programs, opener, { idleMs: 60 * 60_000 });
+    try {
+      await use({ terminals, opener, sockets, lines });
+    } finally {
+      await terminals.close();
+    }
+    assert(sockets.every(({ isClosed }) => isClosed));
+  }, { level: "debug" });
 }
 
 function test(name: string, use: (panel: Panel) => Promise<void>): void {
-  Deno.test({ name, ignore, fn: () => withTerminals(use) });
+  Deno.test({ name, ignore, fn: () => withTerminals(use).then(() => {}) });
 }
 
-const REQUEST = { requestId: "a", resumable: true };
+const REQUEST = { kind: "terminal", requestId: "a", resumable: true } as const;
+
+/** Waits for the terminal to notice that it has no connection, for the n-th time. */
+async function detached({ lines }: Panel, times = 1): Promise<void> {
+  const count = () => lines.filter((line) => line.endsWith("has no connection")).length;
+  await eventually(() => count() === times, { told: () => lines.join("\n") });
+}
 
 /** Lets the shell of a terminal say something. */
 async function say(socket: FakeSocket | undefined, text: string): Promise<void> {
@@ -55,12 +52,21 @@ async function say(socket: FakeSocket | undefined, text: string): Promise<void> 
   await eventually(() => socket.text.includes(text), { told: () => socket.text, withinMs: 10_000 });
 }
 
+/** Lets time pass, which a shell's output needs, until something has happened. */
+async function goesOn<T>(time: FakeTime, happening: Promise<T>): Promise<T> {
+  await time.until(happening, { withinMs: 60_000, stepMs: 1 });
+  return await happening;
+}
+
 /** Asks for a terminal until there is one more connection. */
-async function connected({ terminals, sockets }: Panel, request = REQUEST): Promise<FakeSocket> {
+async function connected(
+  { terminals, sockets }: Panel,
+  { requestId = "a", resumable = true } = {},
+): Promise<FakeSocket> {
   const { length } = sockets;
   await eventually(() => {
     if (sockets.length > length) return true;
-    terminals.add(request);
+    terminals.handle({ kind: "terminal", requestId, resumable });
     return false;
   });
   const socket = sockets.at(-1);
@@ -68,34 +74,35 @@ async function connected({ terminals, sockets }: Panel, request = REQUEST): Prom
   return socket;
 }
 
-test("Terminals.add() ignores a request while its terminal is connected", async (panel) => {
+test("Terminals.handle() ignores a request while its terminal is connected", async (panel) => {
   const { terminals, sockets } = panel;
-  for (let count = 0; count < 5; count++) terminals.add(REQUEST);
+  for (let count = 0; count < 5; count++) terminals.handle(REQUEST);
   await eventually(() => sockets.length === 1);
   await say(sockets[0], "here");
-  terminals.add(REQUEST);
+  terminals.handle(REQUEST);
   await say(sockets[0], "still");
   assertEquals(sockets.length, 1);
 });
 
-test("Terminals.add() connects again when the request overtakes the connection's end", async (panel) => {
-  const { terminals, sockets, clock } = panel;
-  const first = await connected(panel);
+test("Terminals.handle() connects again when the request overtakes the connection's end", async (panel) => {
+  using time = new FakeTime();
+  const { terminals, sockets } = panel;
+  const first = await goesOn(time, connected(panel));
   first.type("word=ke''pt\r");
-  await say(first, "first");
-  terminals.add(REQUEST);
+  await goesOn(time, say(first, "first"));
+  terminals.handle(REQUEST);
   first.close();
-  await eventually(() => sockets.length === 2);
+  await goesOn(time, eventually(() => sockets.length === 2));
   sockets[1]?.type("echo $word\r");
-  await eventually(() => sockets[1]?.text.includes("kept") === true);
-  terminals.add(REQUEST);
-  clock.tick(5_001);
+  await goesOn(time, eventually(() => sockets[1]?.text.includes("kept") === true));
+  terminals.handle(REQUEST);
+  time.tick(5_001);
   sockets[1]?.close();
-  await eventually(() => clock.countTimers() === 2);
+  await goesOn(time, detached(panel, 2));
   assertEquals(sockets.length, 2, "one that came long before is a duplicate");
 });
 
-test("Terminals.add() connects the same shell again", async (panel) => {
+test("Terminals.handle() connects the same shell again", async (panel) => {
   const first = await connected(panel);
   first.type("word=ke''pt\r");
   await say(first, "first");
@@ -107,7 +114,7 @@ test("Terminals.add() connects the same shell again", async (panel) => {
   await say(await connected(panel), "third");
 });
 
-test("Terminals.add() opens a new shell when the user has closed the old one", async (panel) => {
+test("Terminals.handle() opens a new shell when the user has closed the old one", async (panel) => {
   const first = await connected(panel);
   first.type("word=kept\r");
   await say(first, "first");
@@ -118,7 +125,7 @@ test("Terminals.add() opens a new shell when the user has closed the old one", a
   await eventually(() => second.text.includes("[]"));
 });
 
-test("Terminals.add() ends the shell with its connection when it can't be resumed", async (panel) => {
+test("Terminals.handle() ends the shell with its connection when it can't be resumed", async (panel) => {
   const first = await connected(panel, { requestId: "a", resumable: false });
   first.type("word=kept\r");
   await say(first, "first");
@@ -129,43 +136,47 @@ test("Terminals.add() ends the shell with its connection when it can't be resume
 });
 
 test("Terminals ends a shell that was without a connection for five minutes", async (panel) => {
-  const { clock } = panel;
-  const first = await connected(panel);
-  first.type("word=kept\r");
-  await say(first, "first");
-  first.close();
-  // The timer of the last key, and that of the lost connection.
-  await eventually(() => clock.countTimers() === 2);
-  clock.tick(5 * 60_000);
-  await eventually(() => clock.countTimers() === 0);
+  {
+    using time = new FakeTime();
+    const first = await goesOn(time, connected(panel));
+    first.type("word=kept\r");
+    await goesOn(time, say(first, "first"));
+    first.close();
+    await eventually(() => panel.lines.some((line) => line.endsWith("has no connection")));
+    const ended = () => panel.lines.some((line) => line.includes("Terminal a ended"));
+    await time.pass(5 * 60_000 - 1, { stepMs: 60_000 });
+    assert(!ended(), "it lives for so long");
+    await goesOn(time, eventually(ended));
+  }
   const second = await connected(panel);
   second.type("echo [$word]\r");
   await eventually(() => second.text.includes("[]"));
 });
 
 test("Terminals keeps the shell when the panel asks but can't be reached", async (panel) => {
-  const { clock, answer, terminals } = panel;
+  const { opener, terminals } = panel;
   const first = await connected(panel);
   await say(first, "first");
   first.close();
-  await eventually(() => clock.countTimers() === 2);
+  await detached(panel);
+  const { dial } = opener;
   let dialled = 0;
   for (
-    const dial of [() => undefined, () => {
+    const answer of [() => undefined, () => {
       throw new Error("unreachable");
     }]
   ) {
-    answer.dial = () => {
+    opener.dial = () => {
       dialled++;
-      return dial();
+      return answer();
     };
     const before = dialled;
     await eventually(() => {
-      terminals.add(REQUEST);
+      terminals.handle(REQUEST);
       return dialled > before;
     });
   }
-  answer.dial = () => new FakeSocket();
+  opener.dial = dial;
   await say(await connected(panel), "again");
 });
 
@@ -175,7 +186,7 @@ test("Terminals ends the one without a connection when another needs its place",
     await say(await connected(panel, { requestId, resumable: true }), `in-${requestId}`);
   }
   sockets[1]?.close();
-  await eventually(() => panel.clock.countTimers() === 5);
+  await detached(panel);
   const fifth = await connected(panel, { requestId: "e", resumable: true });
   await say(fifth, "fifth");
   const sixth = await connected(panel, { requestId: "f", resumable: true });
@@ -187,17 +198,15 @@ Deno.test({
   name: "Terminals logs no warning when the user has gone",
   ignore,
   fn: async () => {
-    const lines = await collectedLog(() =>
-      withTerminals(async ({ terminals, answer }) => {
-        let dialled = 0;
-        answer.dial = () => {
-          dialled++;
-          return undefined;
-        };
-        terminals.add(REQUEST);
-        await eventually(() => dialled === 1);
-      })
-    );
+    const lines = await withTerminals(async ({ terminals, opener }) => {
+      let dialled = 0;
+      opener.dial = () => {
+        dialled++;
+        return undefined;
+      };
+      terminals.handle(REQUEST);
+      await eventually(() => dialled === 1);
+    });
     assertEquals(lines, []);
   },
 });
@@ -206,18 +215,18 @@ Deno.test({
   name: "Terminals logs few of many terminals",
   ignore,
   fn: async () => {
-    const lines = await collectedLog(() =>
-      withTerminals(async ({ terminals, sockets, answer }) => {
-        answer.dial = () => {
-          sockets.length;
-          throw new Error("unreachable");
-        };
-        for (let count = 0; count < 200; count++) {
-          terminals.add({ requestId: `${count}`, resumable: true });
-          await new Promise((resolve) => setTimeout(resolve, 0));
-        }
-      })
-    );
-    assertEquals(lines.filter((line) => line.includes("unreachable")).length, 5);
+    const lines = await withTerminals(async ({ terminals, opener }) => {
+      opener.dial = () => {
+        throw new Error("unreachable");
+      };
+      for (let count = 0; count < 200; count++) {
+        terminals.handle({ ...REQUEST, requestId: `${count}` });
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+    });
+    const seen = lines.filter((line) => !line.includes("debug"));
+    assertEquals(seen.filter((line) => line.includes("unreachable")).length, 5);
+    assertEquals(seen.length, 5);
+    assertEquals(lines.length, 200, "the others are at level debug");
   },
 });

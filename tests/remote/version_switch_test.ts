@@ -1,10 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import { resolveConfig } from "../../lib/config/config.ts";
 import { Programs } from "../../lib/host/programs.ts";
-import {
-  updateArguments,
-  VersionSwitch,
-  type VersionSwitchOptions,
-} from "../../lib/remote/version_switch.ts";
+import { thisProgram } from "../../lib/host/this_program.ts";
+import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "./collected_log.ts";
 
 /** Starts nothing, and remembers what it was asked for. */
@@ -12,56 +11,73 @@ class FakePrograms extends Programs {
   readonly lines: string[] = [];
   readonly ended = Promise.withResolvers<boolean>();
 
+  constructor(readonly cgroupText = "") {
+    super();
+  }
+
+  override cgroup(): string {
+    return this.cgroupText;
+  }
+
   override run(command: string, { args }: { args: readonly string[] }): Promise<boolean> {
     this.lines.push([command, ...args].join(" "));
     return this.ended.promise;
   }
 }
 
-function make(options: Partial<VersionSwitchOptions>): VersionSwitch {
-  return new VersionSwitch({
-    programs: undefined,
-    obstacle: undefined,
-    programPath: "/opt/agent",
-    env: {},
-    cgroup: "",
-    monotonicMs: () => 0,
-    ...options,
-  });
+function latest(versions: VersionSwitch): void {
+  versions.handle({ kind: "switch version", version: "latest" });
 }
 
 Deno.test("VersionSwitch.handle() updates to the latest version, one order at a time", async () => {
+  using time = new FakeTime();
   const programs = new FakePrograms();
-  let nowMs = 0;
   const lines = await collectedLog(async () => {
-    const versions = make({ programs, monotonicMs: () => nowMs });
-    for (let count = 0; count < 100; count++) versions.handle("latest");
-    nowMs = 3_600_000;
+    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    for (let count = 0; count < 100; count++) latest(versions);
+    time.tick(3_600_000);
     // Still the same one.
-    versions.handle("latest");
+    latest(versions);
     assertEquals(programs.lines.length, 1);
     programs.ended.resolve(true);
     await Promise.resolve();
     await Promise.resolve();
-    versions.handle("latest");
-    versions.handle("latest");
+    latest(versions);
+    latest(versions);
   });
-  assertEquals(programs.lines, Array(2).fill("/opt/agent update --now"));
+  assertEquals(programs.lines, Array(2).fill(`${thisProgram().path} update --now`));
   assertEquals(lines.length, 2);
 });
 
 Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () => {
   const programs = new FakePrograms();
-  const cases: [Partial<VersionSwitchOptions>, string, string][] = [
-    [{ programs: undefined }, "latest", 'version "latest": remote control is off'],
-    [{ programs, obstacle: "updates are off" }, "latest", 'version "latest": updates are off'],
-    [{ programs }, "1.2.*", 'version "1.2.*": only the latest version can be installed'],
-    [{ programs }, "", 'version "": only the latest version can be installed'],
+  const cases: [VersionSwitch, string, string][] = [
+    [
+      new VersionSwitch(undefined, { obstacle: undefined }),
+      "latest",
+      'version "latest": remote control is off',
+    ],
+    [
+      new VersionSwitch(programs, { obstacle: "updates are off" }),
+      "latest",
+      'version "latest": updates are off',
+    ],
+    [
+      new VersionSwitch(programs, { obstacle: undefined }),
+      "1.2.*",
+      'version "1.2.*": only the latest version can be installed',
+    ],
+    [
+      new VersionSwitch(programs, { obstacle: undefined }),
+      "",
+      'version "": only the latest version can be installed',
+    ],
   ];
-  for (const [options, version, words] of cases) {
+  for (const [versions, version, words] of cases) {
     const lines = await collectedLog(() => {
-      const versions = make(options);
-      for (let count = 0; count < 100; count++) versions.handle(version);
+      for (let count = 0; count < 100; count++) {
+        versions.handle({ kind: "switch version", version });
+      }
       return Promise.resolve();
     });
     assertEquals(lines.length, 1);
@@ -71,10 +87,9 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
 });
 
 Deno.test("VersionSwitch.handle() says which command has failed", async () => {
-  const programs = new FakePrograms();
-  const cgroup = "0::/system.slice/komari-agent-deno.service\n";
+  const programs = new FakePrograms("0::/system.slice/komari-agent-deno.service\n");
   const lines = await collectedLog(async () => {
-    make({ programs, cgroup }).handle("latest");
+    latest(new VersionSwitch(programs, { obstacle: undefined }));
     programs.ended.resolve(false);
     await Promise.resolve();
     await Promise.resolve();
@@ -82,6 +97,13 @@ Deno.test("VersionSwitch.handle() says which command has failed", async () => {
   const line = "systemctl start --no-block komari-agent-deno-update.service";
   assertEquals(programs.lines, [line]);
   assert(lines[1]?.endsWith(`The update failed: run "${line}" to see why`), lines[1]);
+});
+
+Deno.test("updateObstacle() says that updates are off, or that sources have none", () => {
+  const config = (...args: string[]) =>
+    resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
+  assertEquals(updateObstacle(config("--disable-auto-update")), "--disable-auto-update is set");
+  assertEquals(updateObstacle(config()), "this program runs from its sources");
 });
 
 Deno.test("updateArguments() finds the unit of the service manager in each kind of cgroup", () => {

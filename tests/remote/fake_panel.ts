@@ -1,0 +1,112 @@
+import { FileTransferClient, type TransferTicket } from "../../lib/panel/file_transfers.ts";
+import { PanelSender, type StartupConfig } from "../../lib/panel/panel_sender.ts";
+import { WebSocketOpener } from "../../lib/panel/websocket_opener.ts";
+import type { ByteSink, ByteSource } from "../../lib/net/http_stream.ts";
+import type { RemotePanel } from "../../lib/remote/remote_control.ts";
+import type { CommandResult, FileResult } from "../../lib/types.ts";
+import { FakeSocket } from "./fake_socket.ts";
+
+const access = { endpoint: "http://127.0.0.1:9", token: "" };
+const unused = () => Promise.reject(new Error("a fake panel is not dialled"));
+const clientOptions = { dialer: { dial: unused }, headers: [] };
+
+/** Keeps what is sent. */
+export class FakeSender extends PanelSender {
+  readonly commandResults: CommandResult[] = [];
+  readonly fileResults: FileResult[] = [];
+  readonly startupConfigs: StartupConfig[] = [];
+  /** Called before each message; the panel does not accept it when this rejects. */
+  beforeEach: () => Promise<void> | void = () => {};
+
+  constructor() {
+    const clientV1 = { sendBasicInfo: unused, sendProbeResult: unused, sendCommandResult: unused };
+    super({ clientV1, clientV2: { call: unused } }, 2);
+  }
+
+  override async sendCommandResult(result: CommandResult): Promise<void> {
+    await this.beforeEach();
+    this.commandResults.push(result);
+  }
+
+  override async sendFileResult(result: FileResult): Promise<void> {
+    await this.beforeEach();
+    this.fileResults.push(result);
+  }
+
+  override async sendStartupConfig(config: StartupConfig): Promise<void> {
+    await this.beforeEach();
+    this.startupConfigs.push(config);
+  }
+}
+
+/** Opens terminals' connections to a panel that a test plays. */
+export class FakeOpener extends WebSocketOpener {
+  /** Connections in the order in which they were dialled. */
+  readonly sockets: FakeSocket[] = [];
+  /** By the request of the terminal. */
+  readonly byRequest = new Map<string, FakeSocket>();
+  /** Dials; may be set to give none, to throw or to wait. */
+  dial: () => FakeSocket | undefined | Promise<FakeSocket | undefined> = () => new FakeSocket();
+
+  constructor() {
+    super(access, clientOptions);
+  }
+
+  override async openTerminal(requestId: string): Promise<FakeSocket | undefined> {
+    const socket = await this.dial();
+    if (socket === undefined) return undefined;
+    this.sockets.push(socket);
+    this.byRequest.set(requestId, socket);
+    return socket;
+  }
+}
+
+/** Transfers of a panel that keeps all bytes in memory. */
+export class FakeTransfers extends FileTransferClient {
+  /** Bytes that were sent, by transfer. */
+  readonly sent = new Map<string, Uint8Array>();
+  /** Bytes that the panel gives, by transfer; cut off when they are fewer than asked for. */
+  readonly offered = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Called before each piece. */
+  beforePiece: (ticket: TransferTicket, signal: AbortSignal) => Promise<void> = () =>
+    Promise.resolve();
+
+  constructor() {
+    super(access, clientOptions);
+  }
+
+  override async send(
+    ticket: TransferTicket,
+    source: ByteSource,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const whole = new Uint8Array(source.lengthBytes);
+    for (let at = 0; at < whole.length;) {
+      await this.beforePiece(ticket, signal);
+      const count = await source.read(whole.subarray(at, at + 1000));
+      if (count === 0) throw new Error("the body is too short");
+      at += count;
+    }
+    this.sent.set(ticket.id, whole);
+  }
+
+  override async receive(
+    ticket: TransferTicket,
+    sink: ByteSink,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const bytes = this.offered.get(ticket.id) ?? new Uint8Array(0);
+    for (let at = 0; at < bytes.length; at += 1000) {
+      await this.beforePiece(ticket, signal);
+      await sink.write(bytes.subarray(at, at + 1000));
+    }
+    if (bytes.length !== sink.lengthBytes) throw new Error("the transfer was cut off");
+  }
+}
+
+/** A panel that accepts everything. */
+export class FakePanel implements RemotePanel {
+  readonly sender = new FakeSender();
+  readonly opener = new FakeOpener();
+  readonly transfers = new FakeTransfers();
+}
