@@ -56,9 +56,9 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   // The runtime keeps the compiled code for the next start now, which it can't once it is sealed.
   await new Promise((resolve) => setTimeout(resolve, 0));
   const machine = await openMachine(config, options);
-  const discovery = config.token === ""
+  await using registration = config.token === ""
     // An agent that was given its token needs nothing of it in memory.
-    ? await (await import("../panel/registered_node.ts")).openDiscovery(config)
+    ? await (await import("../panel/registration.ts")).openRegistration(config, options)
     : undefined;
   const traffic = config.monthRotate === 0
     ? undefined
@@ -101,11 +101,10 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
       logSandbox(sandbox);
       logCountedParts(machine.machine, config);
     };
-    if (discovery !== undefined) logStart();
+    if (registration !== undefined) logStart();
     persisting = traffic?.run(running);
-    await using registered = await discovery?.discover(options);
-    const node = discovery === undefined ? config : registered;
-    if (node === undefined) return;
+    if (registration !== undefined && !await registration.find()) return;
+    const node = registration ?? config;
     const addresses = openPublicAddresses(config, machine);
     const hasSeveral = config.furtherPanels.length > 0;
     const shared = {
@@ -118,13 +117,12 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     };
     const reporting = hasSeveral ? reportToAll(node, config, shared) : report(node, config, shared);
     // The first report is on its way, and does not wait for the log.
-    if (discovery === undefined) logStart();
+    if (registration === undefined) logStart();
     releaseRegularly(releaseMemory, { signal: running });
     await reporting;
   } finally {
     ended.abort();
     await Promise.all([persisting, serving]);
-    discovery?.[Symbol.dispose]();
     await Promise.all([services.close(), machine.close?.()]);
   }
 }

@@ -2,10 +2,16 @@ import { StateFile } from "../state/state_file.ts";
 import { FolderLock } from "../state/state_lock.ts";
 import { getLogger } from "../log/log.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { nodeOf, type RegisteredNode } from "./registrar.ts";
+
+/** A node at a panel. */
+export interface NodeCredentials {
+  readonly uuid: string;
+  /** The node's secret. */
+  readonly token: string;
+}
 
 /** The node that this machine is at one panel. */
-export interface KnownNode extends RegisteredNode {
+export interface KnownNode extends NodeCredentials {
   /** The panel's base URL without a slash at its end. */
   readonly endpoint: string;
   /** When it was registered here, in milliseconds since 1970; absent when it was imported. */
@@ -25,7 +31,7 @@ export function formatKnownNodes(nodes: readonly KnownNode[]): string {
 export function parseKnownNodes(text: string): KnownNode[] {
   const { version, nodes } = jsonFields(parseJson(text));
   if (version !== VERSION || !Array.isArray(nodes)) throw damaged();
-  return nodes.map(knownNode);
+  return nodes.map(parseKnownNode);
 }
 
 /** Adds a node, which replaces the former one of its panel. */
@@ -33,21 +39,32 @@ export function withNode(nodes: readonly KnownNode[], node: KnownNode): KnownNod
   return [node, ...nodes.filter(({ endpoint }) => endpoint !== node.endpoint)].slice(0, MAX_NODES);
 }
 
-function knownNode(value: unknown): KnownNode {
+/**
+ * Checks that an untrusted value has a node's `uuid` and `token`, as a panel's answer and the official
+ * agent's `auto-discovery.json` do.
+ *
+ * @throws {SyntaxError} When it has not; the message quotes nothing, since the value may hold a token.
+ */
+export function parseNode(value: unknown): NodeCredentials {
+  const { uuid, token } = jsonFields(value);
+  const isNode = typeof uuid === "string" && /^[\w-]{1,64}$/.test(uuid) &&
+    typeof token === "string" && /^[!-~]{1,256}$/.test(token);
+  if (!isNode) throw new SyntaxError("Cannot read the node: there is no uuid with a token");
+  return { uuid, token };
+}
+
+function parseKnownNode(value: unknown): KnownNode {
   const { endpoint, registeredAtMs } = jsonFields(value);
   if (typeof endpoint !== "string") throw damaged();
-  const node = { endpoint, ...nodeOf(value) };
+  const node = { endpoint, ...parseNode(value) };
   if (registeredAtMs === undefined) return node;
-  if (!isTime(registeredAtMs)) throw damaged();
+  const isTime = typeof registeredAtMs === "number" && Number.isSafeInteger(registeredAtMs);
+  if (!isTime || registeredAtMs < 0) throw damaged();
   return { ...node, registeredAtMs };
 }
 
 function damaged(): SyntaxError {
   return new SyntaxError("Cannot read the known nodes: the text is damaged");
-}
-
-function isTime(value: unknown): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 const NAME = "auto-discovery";

@@ -1,11 +1,201 @@
+/**
+ * Registers this machine at a panel, with the key that the panel gives to all its nodes.
+ *
+ * Registering can't be undone or asked about: each call makes another node at the panel. So it has to
+ * be certain before a call that its answer can be saved, and a call whose answer was lost is repeated
+ * after minutes, then hours.
+ *
+ * @module
+ */
+
 import { delay } from "@std/async/delay";
 import { type Backoff, backoffMs } from "../backoff.ts";
-import { readOfficialNode } from "../host/official_files.ts";
+import type { ConnectionConfig } from "../config/config.ts";
+import type { StatePaths } from "../config/environment.ts";
+import { hostName } from "../host/local_host.ts";
+import { type OfficialFile, readOfficialNode } from "../host/official_files.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import type { KnownNode, NodeStore } from "./node_store.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
+import { NetDialer } from "../net/dialer.ts";
+import { HttpClient } from "../net/http_client.ts";
+import { settlesWithin } from "../net/timeout.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
+import { stateFolder } from "../state/paths.ts";
+import { USER_AGENT } from "../version.ts";
+import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
+import { ClientV1 } from "./client_v1.ts";
+import { ClientV2, isUnknownMethod } from "./client_v2.ts";
+import { createPanelFetch, isHtml, type PanelResponse, statusError } from "./http_exchange.ts";
+import { type KnownNode, type NodeCredentials, NodeStore, parseNode } from "./node_store.ts";
+import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
-import type { PanelError } from "./panel_error.ts";
-import { parseOfficialNode, type RegisteredNode, type Registrar } from "./registrar.ts";
+import { PanelError, type PanelFailure } from "./panel_error.ts";
+
+/** The settings of registration. */
+export interface RegistrationConfig extends ConnectionConfig, StatePaths {
+  readonly endpoint: string;
+  readonly autoDiscoveryKey: string;
+  readonly rediscover: boolean;
+}
+
+/** The outcome of an attempt to register. */
+export type RegistrationOutcome =
+  | { readonly kind: "registered"; readonly node: NodeCredentials }
+  /**
+   * `refused`: the key is wrong, or registration is disabled at the panel. `doubtful`: the panel may
+   * have made a node although no valid answer came.
+   */
+  | { readonly kind: "refused" | "failed" | "doubtful"; readonly error: PanelError };
+
+const CALL = "register (POST /api/clients/register)";
+
+/** A method that no panel has: a call of it changes nothing. */
+const UNKNOWN_METHOD = "agent.noop";
+
+/** The calls about a registration, over the same connection settings as reports. */
+export class RegistrationClient {
+  readonly #config: RegistrationConfig;
+  readonly #name: string;
+
+  /** @param name The node's name, which the panel prefixes with `Auto-`. */
+  constructor(config: RegistrationConfig, name: string = hostName()) {
+    this.#config = config;
+    this.#name = name;
+  }
+
+  /**
+   * Makes one attempt. A call in flight when `signal` aborts gets a moment to end, because the panel
+   * may have made a node already.
+   *
+   * @throws The signal's reason.
+   */
+  async register(signal: AbortSignal): Promise<RegistrationOutcome> {
+    signal.throwIfAborted();
+    const ended = new AbortController();
+    const attempt = this.#register(ended.signal);
+    const hasEnded = await settlesWithin(attempt, CALL_TIMEOUT_MS.register, { signal });
+    if (!hasEnded) await settlesWithin(attempt, STOP_GRACE_MS);
+    ended.abort(signal.reason);
+    return await attempt;
+  }
+
+  async #register(signal: AbortSignal): Promise<RegistrationOutcome> {
+    const { endpoint, autoDiscoveryKey: key, headers } = this.#config;
+    // A login of a reverse proxy can't be sent: the panel wants the key in the same header.
+    const others = headers.filter(([header]) => header.toLowerCase() !== "authorization");
+    const dialer = new NetDialer(this.#config);
+    let isSent = false;
+    const client = new HttpClient({
+      dialer: {
+        async dial(url, options) {
+          const dialed = await dialer.dial(url, options);
+          isSent = true;
+          return dialed;
+        },
+      },
+    });
+    try {
+      const answer = await createPanelFetch(client, [["user-agent", USER_AGENT], ...others])({
+        name: CALL,
+        url: `${endpoint}/api/clients/register?name=${encodeURIComponent(this.#name)}`,
+        method: "POST",
+        headers: [
+          ["accept", "application/json"],
+          ["content-type", "application/json"],
+          ["authorization", `Bearer ${key}`],
+        ],
+        // Panels read the header alone; the official agent sends the key here too.
+        body: JSON.stringify({ key }),
+        timeoutMs: CALL_TIMEOUT_MS.register,
+      }, signal);
+      return outcomeOf(answer);
+    } catch (error) {
+      if (!(error instanceof PanelError)) throw error;
+      return { kind: isSent ? "doubtful" : "failed", error };
+    } finally {
+      client.close();
+    }
+  }
+
+  /**
+   * Whether the panel accepts a token, by a call that does not bring the node online.
+   *
+   * @throws {PanelError} When that is not clear from its answer.
+   * @throws The signal's reason.
+   */
+  async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
+    const { endpoint, headers } = this.#config;
+    const access = { endpoint, token };
+    const client = new HttpClient({ dialer: new NetDialer(this.#config) });
+    const fetch = createPanelFetch(client, [["user-agent", USER_AGENT], ...headers]);
+    // Panels check the token first, and refuse the method then; those without version 2 are asked
+    // for the task list.
+    const call = {
+      method: UNKNOWN_METHOD,
+      params: {},
+      timeoutMs: CALL_TIMEOUT_MS.register,
+      signal,
+    };
+    try {
+      await new ClientV2(access, { fetch, compresses: false }).call(call).catch(async (error) => {
+        if (isUnknownMethod(error)) return;
+        if (failureOf(error) !== "unsupported protocol") throw error;
+        await new ClientV1(access, { fetch }).fetchTasks(signal);
+      });
+      return true;
+    } catch (error) {
+      if (failureOf(error) === "unauthorized") return false;
+      throw error;
+    } finally {
+      client.close();
+    }
+  }
+}
+
+function failureOf(error: unknown): PanelFailure | undefined {
+  return error instanceof PanelError ? error.failure : undefined;
+}
+
+/** Status codes of reverse proxies whose panel took too long. */
+const LATE = [408, 504, 522, 524];
+
+function outcomeOf(answer: PanelResponse): RegistrationOutcome {
+  const { status, text } = answer;
+  const failed = (reason: string, failure: PanelFailure, cause?: unknown) =>
+    new PanelError(`Cannot ${CALL}: ${reason}`, { failure, status, cause });
+  if (status === 401) return { kind: "refused", error: failed("status 401", "unauthorized") };
+  if (status === 403) return { kind: "refused", error: statusError(CALL, answer) };
+  // A panel that is not set up answers 404 with JSON.
+  if (status === 404 && !/^\s*[{[]/.test(text)) {
+    const reason = "status 404; is the path of the panel's address right?";
+    return { kind: "failed", error: failed(reason, "unavailable") };
+  }
+  if (status !== 200) {
+    const kind = LATE.includes(status) ? "doubtful" : "failed";
+    return { kind, error: statusError(CALL, answer) };
+  }
+  if (isHtml(text)) {
+    const reason = "the answer is a page of HTML, not a panel's; is the address right?";
+    return { kind: "failed", error: failed(reason, "unreadable") };
+  }
+  try {
+    return { kind: "registered", node: parseRegistration(text) };
+  } catch (cause) {
+    const error = failed("the answer names no node", "unreadable", cause);
+    return { kind: "doubtful", error };
+  }
+}
+
+/**
+ * Parses a panel's response to a registration.
+ *
+ * @throws {SyntaxError} When it names no node; the message quotes nothing, since the text may hold a
+ * token.
+ */
+export function parseRegistration(text: string): NodeCredentials {
+  const { status, data } = jsonFields(parseJson(text));
+  return parseNode(status === "success" ? data : undefined);
+}
 
 /** Attempts to register so far. */
 export interface RegistrationAttempts {
@@ -16,6 +206,8 @@ export interface RegistrationAttempts {
   /** Refusals in a row: further attempts are useless until an administrator changes the key. */
   readonly refused: number;
 }
+
+const NO_ATTEMPTS: RegistrationAttempts = { failed: 0, doubtful: 0, refused: 0 };
 
 const USUAL = { baseMs: 1_000, maxMs: 30_000 };
 /** A panel that answers too late makes a node in each attempt. */
@@ -32,86 +224,151 @@ export function registrationWaitMs(
   return Math.max(wait(failed, USUAL), wait(doubtful, IN_DOUBT), wait(refused, REFUSED));
 }
 
-/** Settings of a registration. */
-export interface NodeRegistrationParts {
-  readonly endpoint: string;
-  readonly store: Pick<NodeStore, "path" | "read" | "find" | "lock" | "checkWritable">;
-  readonly registrar: Pick<Registrar, "register" | "isTokenKnown">;
-  /** The file of an official agent; looked for in the usual places when absent. */
-  readonly readOfficial?: typeof readOfficialNode;
-}
-
 /** Interval at which the lock of another process is tried. */
 const LOCK_POLL_MS = 1_000;
+/** Interval at which saving a node is tried again. */
+const SAVE_RETRY_MS = 60_000;
+/** Time for which a panel has to reject the token before that is believed. */
+const REJECTED_TOKEN_MS = 10 * 60_000;
+/** Time between two attempts to register again, of which the panel may have made a node. */
+const AGAIN_MS = 24 * 60 * 60_000;
 
-/** A refused key is logged once in this time. */
-const REFUSAL_LOG_INTERVAL_MS = 60 * 60_000;
+/** What {@linkcode NodeRegistration} works with. */
+export interface RegistrationParts {
+  readonly store: Pick<NodeStore, keyof NodeStore>;
+  readonly client: Pick<RegistrationClient, keyof RegistrationClient>;
+  /** The node's file of an official agent. */
+  readonly official: OfficialFile | undefined;
+  /** Receives each token before it is used or logged. */
+  onToken(token: string): void;
+  /** Ends background work, too. */
+  readonly signal: AbortSignal;
+}
 
-/** Determines the node of this machine: known, imported from an official agent, or new. */
-export class NodeRegistration {
-  readonly #parts: NodeRegistrationParts;
+/** The node of a machine that registers itself: its token may change while the agent runs. */
+export class NodeRegistration implements PanelObserver, AsyncDisposable {
+  /** The panel's base URL without a slash at its end. */
+  readonly endpoint: string;
+  readonly #rediscover: boolean;
+  readonly #parts: RegistrationParts;
   readonly #log = getLogger("panel");
   readonly #outages = new OutageLog();
-  /** When the refusal was logged, on a clock that only runs forward. */
-  #refusalLoggedAtMs: number | undefined;
+  readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: 60 * 60_000 });
+  readonly #removalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  readonly #signal: AbortSignal;
+  #node: KnownNode | undefined;
+  /** Since when the panel has rejected the token without a break. */
+  #rejectedSinceMs: number | undefined;
+  /** When it last tried to register again; the panel may have made a node then. */
+  #triedAtMs: number | undefined;
 
-  constructor(parts: NodeRegistrationParts) {
+  constructor(
+    { endpoint, rediscover }: Pick<RegistrationConfig, "endpoint" | "rediscover">,
+    parts: RegistrationParts,
+  ) {
+    this.endpoint = endpoint;
+    this.#rediscover = rediscover;
     this.#parts = parts;
+    this.#signal = AbortSignal.any([parts.signal, this.#closing.signal]);
+  }
+
+  /** The current token; empty before there is a node. */
+  get token(): string {
+    return this.#node?.token ?? "";
   }
 
   /**
-   * Finds the known node, or an official agent's, or registers a new one; tries until there is one.
-   * `onNew` is called at once with a node that is not saved yet, under the lock of the store.
+   * Finds the node: the known one, an official agent's, or a new one; tries until there is one.
+   * `false` when the signal has aborted.
    *
    * @throws {Error} When the node can't be saved.
-   * @throws The signal's reason when it aborts.
    */
-  async findOrRegister(
-    onNew: (node: KnownNode) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<KnownNode> {
-    const { endpoint, store } = this.#parts;
-    const before = store.find(endpoint);
-    if (before !== undefined) return before;
-    using _lock = await this.#lock(signal);
-    const meanwhile = store.find(endpoint);
-    if (meanwhile !== undefined) return meanwhile;
-    const node = await this.#importOfficialNode(signal) ?? await this.#register(signal);
-    await onNew(node);
-    return node;
+  async find(): Promise<boolean> {
+    try {
+      const known = this.#parts.store.find(this.endpoint);
+      if (known === undefined) await this.#findLocked();
+      else this.#use(known);
+    } catch (error) {
+      if (!this.#signal.aborted) throw error;
+    }
+    return !this.#signal.aborted;
+  }
+
+  /** Records the outcome of a call; registers again after ten minutes without a known token. */
+  onOutcome(error: unknown): void {
+    const failure = failureOf(error);
+    // A blocked WebSocket says nothing about the token.
+    if (failure === "websocket blocked") return;
+    const nowMs = performance.now();
+    const sinceMs = failure === "unauthorized" ? this.#rejectedSinceMs ?? nowMs : undefined;
+    this.#rejectedSinceMs = sinceMs;
+    if (sinceMs === undefined || nowMs - sinceMs < REJECTED_TOKEN_MS) return;
+    this.#rejectedSinceMs = undefined;
+    if (this.#rediscover) this.#track(this.#registerAgain());
+    else if (this.#removalLog.allows()) {
+      this.#log.warning(
+        "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
+          "with --rediscover it registers again",
+      );
+    }
+  }
+
+  /** Stops background work, and resolves when all of it has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+    this.#parts.store[Symbol.dispose]();
+  }
+
+  async #track(work: Promise<void>): Promise<void> {
+    this.#inFlight.add(work);
+    await work;
+    this.#inFlight.delete(work);
+  }
+
+  #use(node: KnownNode): void {
+    this.#parts.onToken(node.token);
+    this.#node = node;
+  }
+
+  async #findLocked(): Promise<void> {
+    using _lock = await this.#lock();
+    const meanwhile = this.#parts.store.find(this.endpoint);
+    if (meanwhile !== undefined) return this.#use(meanwhile);
+    await this.#adopt(await this.#importOfficialNode() ?? await this.#register());
   }
 
   /** Waits until no other process is registering this machine. */
-  async #lock(signal: AbortSignal): Promise<Disposable> {
-    const { store } = this.#parts;
-    for (let looks = 0;; looks++) {
-      const lock = store.lock();
+  async #lock(): Promise<Disposable> {
+    for (let tries = 0;; tries++) {
+      const lock = this.#parts.store.lock();
       if (lock !== undefined) return lock;
-      if (looks === 0) {
+      if (tries === 0) {
         this.#log.info("Waiting for another process that registers this machine at the panel");
       }
-      await delay(LOCK_POLL_MS, { signal });
+      await delay(LOCK_POLL_MS, { signal: this.#signal });
     }
   }
 
   /** Imports the node of an official agent, if the panel knows it. */
-  async #importOfficialNode(signal: AbortSignal): Promise<KnownNode | undefined> {
-    const { endpoint, store, registrar, readOfficial = readOfficialNode } = this.#parts;
+  async #importOfficialNode(): Promise<KnownNode | undefined> {
+    const { store, client, official } = this.#parts;
     // A machine that has used this agent before has left the official one behind.
-    const found = store.read().length === 0 ? readOfficial() : undefined;
-    if (found === undefined) return undefined;
-    const { path } = found;
-    let node: RegisteredNode;
+    if (official === undefined || store.read().length > 0) return undefined;
+    const { path } = official;
+    let node: NodeCredentials;
     try {
-      node = parseOfficialNode(found.text);
+      node = parseNode(parseJson(official.text));
     } catch (error) {
       this.#log.warning("Cannot import {path}: {error}", { path, error: describeError(error) });
       return undefined;
     }
-    await this.#checkWritable();
+    await this.#requireWritable();
     for (let failed = 1;; failed++) {
       try {
-        const isKnown = await registrar.isTokenKnown(node.token, signal);
+        const isKnown = await client.isTokenKnown(node.token, this.#signal);
         this.#outages.onOutcome(undefined, "registration");
         this.#log.info(
           isKnown
@@ -119,75 +376,163 @@ export class NodeRegistration {
             : "Ignored the node of the official agent in {path}: the panel does not know it",
           { path },
         );
-        return isKnown ? { endpoint, ...node } : undefined;
+        return isKnown ? { endpoint: this.endpoint, ...node } : undefined;
       } catch (error) {
-        signal.throwIfAborted();
+        this.#signal.throwIfAborted();
         this.#outages.onOutcome(error, "registration");
       }
-      await delay(registrationWaitMs({ failed, doubtful: 0, refused: 0 }, Math.random()), {
-        signal,
-      });
+      await this.#wait({ ...NO_ATTEMPTS, failed });
     }
   }
 
-  async #register(signal: AbortSignal): Promise<KnownNode> {
-    const { endpoint, registrar } = this.#parts;
-    let tries: RegistrationAttempts = { failed: 0, doubtful: 0, refused: 0 };
+  async #register(): Promise<KnownNode> {
+    let { failed, doubtful, refused } = NO_ATTEMPTS;
     while (true) {
       // Before each attempt: a node that can't be saved would be made again at every start.
-      await this.#checkWritable();
-      const outcome = await registrar.register(signal);
+      await this.#requireWritable();
+      const outcome = await this.#parts.client.register(this.#signal);
       if (outcome.kind === "registered") {
         this.#outages.onOutcome(undefined, "registration");
-        return { endpoint, ...outcome.node, registeredAtMs: Date.now() };
+        return { endpoint: this.endpoint, ...outcome.node, registeredAtMs: Date.now() };
       }
-      const { failed, doubtful, refused } = tries;
-      if (outcome.kind === "refused") {
-        tries = { failed: 0, doubtful, refused: refused + 1 };
-        this.#refused(outcome.error);
-      } else {
-        tries = {
-          failed: failed + 1,
-          doubtful: doubtful + (outcome.isDoubtful ? 1 : 0),
-          refused: 0,
-        };
-        this.#outages.onOutcome(outcome.error, "registration");
-      }
-      await delay(registrationWaitMs(tries, Math.random()), { signal });
+      const { kind, error } = outcome;
+      const isRefused = kind === "refused";
+      // A refusal is an answer.
+      this.#outages.onOutcome(isRefused ? undefined : error, "registration");
+      if (isRefused) this.#logRefusal(error);
+      failed = isRefused ? 0 : failed + 1;
+      refused = isRefused ? refused + 1 : 0;
+      if (kind === "doubtful") doubtful++;
+      await this.#wait({ failed, doubtful, refused });
     }
+  }
+
+  #wait(attempts: RegistrationAttempts): Promise<void> {
+    return delay(registrationWaitMs(attempts, Math.random()), { signal: this.#signal });
   }
 
   /** Exiting would not help: a service manager would restart the agent every few seconds. */
-  #refused(cause: PanelError): void {
-    // A refusal is an answer.
-    this.#outages.onOutcome(undefined, "registration");
-    const nowMs = performance.now();
-    if (nowMs - (this.#refusalLoggedAtMs ?? -Infinity) < REFUSAL_LOG_INTERVAL_MS) return;
-    this.#refusalLoggedAtMs = nowMs;
+  #logRefusal(cause: PanelError): void {
+    if (!this.#refusalLog.allows()) return;
     const error = new Error(
       "Cannot register this machine: the panel refuses the key of --auto-discovery, or something " +
         "before the panel does",
       { cause },
     );
-    this.#log.error("{error}; trying again within an hour", {
-      error: describeError(error),
-    });
+    this.#log.error("{error}; trying again within an hour", { error: describeError(error) });
   }
 
-  async #checkWritable(): Promise<void> {
+  async #requireWritable(): Promise<void> {
     try {
       await this.#parts.store.checkWritable();
     } catch (cause) {
-      throw cannotKeep(cause);
+      throw cannotSave(cause);
     }
+  }
+
+  /** Uses and saves a new node; saving is retried in the background. */
+  async #adopt(node: KnownNode): Promise<void> {
+    const { store } = this.#parts;
+    this.#use(node);
+    try {
+      await store.save(node);
+      if (node.registeredAtMs === undefined) return;
+      const fields = { uuid: node.uuid, path: store.path };
+      this.#log.info("Registered at the panel as node {uuid}; saved in {path}", fields);
+    } catch (error) {
+      this.#log.error("{error}; until it is saved, a restart makes another node at the panel", {
+        error: describeError(error),
+      });
+      this.#track(this.#saveLater(node));
+    }
+  }
+
+  async #saveLater(node: KnownNode): Promise<void> {
+    const { store } = this.#parts;
+    while (!this.#signal.aborted && this.#node === node) {
+      await delay(SAVE_RETRY_MS, { signal: this.#signal }).catch(() => {});
+      try {
+        await store.save(node);
+        this.#log.info("Saved the node in {path}", { path: store.path });
+        return;
+      } catch {
+        // The first failure was logged.
+      }
+    }
+  }
+
+  /** Never rejects. */
+  async #registerAgain(): Promise<void> {
+    try {
+      const lock = this.#parts.store.lock();
+      using _ = lock;
+      // Another process is registering; its node is read in ten minutes.
+      if (lock !== undefined) await this.#registerAgainLocked();
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#log.warning("Cannot register again: {error}", { error: describeError(error) });
+    }
+  }
+
+  async #registerAgainLocked(): Promise<void> {
+    const { store, client } = this.#parts;
+    const saved = store.find(this.endpoint);
+    if (saved !== undefined && saved.token !== this.token) {
+      this.#use(saved);
+      this.#log.info("Another process has registered again; reporting as node {uuid}", {
+        uuid: saved.uuid,
+      });
+      return;
+    }
+    const lastMs = this.#triedAtMs ?? this.#node?.registeredAtMs ?? -Infinity;
+    if (Math.abs(Date.now() - lastMs) < AGAIN_MS) {
+      this.#log.warning(
+        "The panel does not know this node any more; it registers again once a day at most",
+      );
+      return;
+    }
+    await store.checkWritable();
+    const outcome = await client.register(this.#signal);
+    const nowMs = Date.now();
+    if (outcome.kind === "registered") {
+      this.#triedAtMs = nowMs;
+      this.#log.info("The panel has not known this node for 10 minutes: registered again");
+      await this.#adopt({ endpoint: this.endpoint, ...outcome.node, registeredAtMs: nowMs });
+      return;
+    }
+    if (outcome.kind === "doubtful") this.#triedAtMs = nowMs;
+    throw outcome.error;
   }
 }
 
-/** The error when the node can't be saved. */
-export function cannotKeep(cause: unknown): Error {
+function cannotSave(cause: unknown): Error {
   return new Error(
     "Cannot register this machine: its token can't be saved, and each start would make " +
       "another node; --state-dir names a folder that can be written to",
     { cause },
   );
+}
+
+/**
+ * Opens and reads the files about registration before the process is sealed. Nothing is sent yet.
+ *
+ * @throws {Error} When no node can be saved, and this machine has none yet.
+ */
+export async function openRegistration(
+  config: RegistrationConfig,
+  options: Pick<RegistrationParts, "onToken" | "signal">,
+): Promise<NodeRegistration> {
+  const store = new NodeStore(stateFolder(config), { ignoreDamage: config.rediscover });
+  const isKnown = store.find(config.endpoint) !== undefined;
+  try {
+    await store.open();
+  } catch (cause) {
+    if (!isKnown) throw cannotSave(cause);
+  }
+  return new NodeRegistration(config, {
+    ...options,
+    store,
+    client: new RegistrationClient(config),
+    official: isKnown ? undefined : readOfficialNode(),
+  });
 }

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
-import { isTokenKnown } from "../panel/registrar.ts";
+import { RegistrationClient } from "../panel/registration.ts";
 
 /** The machine, and the user on it, of an installation. */
 export interface TargetSystem {
@@ -58,7 +58,8 @@ export function currentSystem(
     program: thisProgram(),
     denoPath: Deno.execPath(),
     folder: Deno.cwd(),
-    isTokenKnown: (config, signal) => isTokenKnown(config, { connection: config, signal }),
+    isTokenKnown: (config, signal) =>
+      new RegistrationClient(config).isTokenKnown(config.token, signal),
     printLine,
   };
 }

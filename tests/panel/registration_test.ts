@@ -1,15 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { type Clock, install } from "@sinonjs/fake-timers";
 import { describeError } from "../../lib/log/log.ts";
-import type { KnownNode } from "../../lib/panel/node_store.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import type { RegistrationOutcome } from "../../lib/panel/registrar.ts";
-import { NodeRegistration } from "../../lib/panel/registration.ts";
+import type { RegistrationOutcome } from "../../lib/panel/registration.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../remote/collected_log.ts";
-import { PaperStore } from "./fake_store.ts";
+import { ENDPOINT, NODE, RegisteringMachine } from "./fake_registration.ts";
 
-const endpoint = "https://panel.example";
-const NODE = { endpoint, uuid: "u", token: "t" };
+const MINUTE_MS = 60_000;
 const down = new PanelError("Cannot register: refused", { failure: "unreachable" });
 const late = new PanelError("Cannot register: no answer within 30 s", { failure: "timeout" });
 const wrong = new PanelError("Cannot register: status 403", {
@@ -17,130 +14,96 @@ const wrong = new PanelError("Cannot register: status 403", {
   status: 403,
 });
 
-/** A machine that wants to be a node, at a panel of paper. */
-class World {
-  readonly store = new PaperStore();
-  /** When it was asked to register, in seconds. */
-  readonly asked: number[] = [];
-  answer: () => RegistrationOutcome = () => ({
-    kind: "registered",
-    node: { uuid: "u", token: "t" },
-  });
-  knows: () => Promise<boolean> = () => Promise.resolve(true);
-  official: string | undefined;
-  readonly stop = new AbortController();
-
-  enrol(): Promise<KnownNode> {
-    const enrolment = new NodeRegistration({
-      endpoint,
-      store: this.store,
-      registrar: {
-        register: () => {
-          this.store.story.push("asked");
-          this.asked.push(Math.round(performance.now() / 1000));
-          return Promise.resolve(this.answer());
-        },
-        isTokenKnown: () => this.knows(),
-      },
-      readOfficial: () =>
-        this.official === undefined ? undefined : { path: "/opt/a.json", text: this.official },
-    });
-    return enrolment.findOrRegister((node) => this.store.save(node), this.stop.signal);
-  }
-}
-
-async function withClock(
-  use: (clock: Clock, lines: string[]) => Promise<void>,
+/** The log of `use`, during which time passes only when it says so. */
+async function withTime(
+  use: (time: FakeTime, lines: string[]) => Promise<void>,
 ): Promise<string[]> {
-  const clock = install({
-    now: 1_000,
-    toFake: ["setTimeout", "clearTimeout", "performance", "Date"],
-  });
-  try {
-    return await collectedLog((lines) => use(clock, lines));
-  } finally {
-    clock.uninstall();
-  }
+  using time = new FakeTime({ now: 1_000 });
+  return await collectedLog((lines) => use(time, lines));
 }
 
-Deno.test("NodeRegistration.findOrRegister() gives the known node without a call", async () => {
-  const world = new World();
-  world.store.nodes = [{ ...NODE, endpoint: "https://other.example" }, NODE];
-  world.official = JSON.stringify({ uuid: "o", token: "official" });
-  assertEquals(await world.enrol(), NODE);
-  assertEquals(world.store.story, []);
+Deno.test("NodeRegistration.find() gives the known node without a call", async () => {
+  const machine = new RegisteringMachine();
+  machine.store.nodes = [{ ...NODE, endpoint: "https://other.example" }, NODE];
+  machine.official = JSON.stringify({ uuid: "o", token: "official" });
+  assertEquals(await machine.find(), NODE);
+  assertEquals(machine.store.calls, []);
 });
 
-Deno.test("NodeRegistration.findOrRegister() checks that it can save, registers, and saves, in that order", async () => {
-  const world = new World();
-  await withClock(async () => {
-    assertEquals(await world.enrol(), { ...NODE, registeredAtMs: 1_000 });
+Deno.test("NodeRegistration.find() checks that it can save, registers, and saves, in that order", async () => {
+  const machine = new RegisteringMachine();
+  await withTime(async () => {
+    assertEquals(await machine.find(), { ...NODE, registeredAtMs: 1_000 });
   });
-  assertEquals(world.store.story, ["locked", "checked", "asked", "kept t"]);
+  assertEquals(machine.store.calls, ["locked", "checked", "asked", "saved t"]);
 });
 
-Deno.test("NodeRegistration.findOrRegister() makes no call when nothing can be saved", async () => {
-  const world = new World();
-  world.store.trouble = new Error("Cannot write to the folder /state");
-  const error = await assertRejects(() => world.enrol(), Error, "--state-dir names a folder");
+Deno.test("NodeRegistration.find() makes no call when nothing can be saved", async () => {
+  const machine = new RegisteringMachine();
+  machine.store.error = new Error("Cannot write to the folder /state");
+  const error = await assertRejects(() => machine.find(), Error, "--state-dir names a folder");
   assertStringIncludes(describeError(error), "Cannot write to the folder /state");
-  assertEquals(world.asked, []);
+  assertEquals(machine.asked, 0);
 });
 
 const REFUSED = "error   panel: Cannot register this machine: the panel refuses the key of " +
   "--auto-discovery, or something before the panel does: Cannot register: status 403; " +
   "trying again within an hour";
+const REGISTERED = "info    panel: Registered at the panel as node u; saved in " +
+  "/state/auto-discovery.state";
 
-Deno.test("NodeRegistration.findOrRegister() logs a refused key, and registers when it is accepted", async () => {
-  const world = new World();
-  world.answer = () => ({ kind: "refused", error: wrong });
-  const log = await withClock(async (clock) => {
-    const enrolling = world.enrol();
-    await clock.tickAsync(50 * 60_000);
-    assert(world.asked.length >= 4 && world.asked.length <= 7, `${world.asked.length} tries`);
-    const { answer } = new World();
-    world.answer = answer;
-    await clock.tickAsync(60 * 60_000);
-    assertEquals((await enrolling).token, "t");
+Deno.test("NodeRegistration.find() logs a refused key, and registers when it is accepted", async () => {
+  const machine = new RegisteringMachine();
+  machine.answer = () => ({ kind: "refused", error: wrong });
+  const log = await withTime(async (time) => {
+    const finding = machine.find();
+    await time.pass(50 * 60_000, { stepMs: MINUTE_MS });
+    assert(machine.asked >= 4 && machine.asked <= 7, `${machine.asked} tries`);
+    const { answer } = new RegisteringMachine();
+    machine.answer = answer;
+    await time.pass(60 * 60_000, { stepMs: MINUTE_MS });
+    assertEquals((await finding)?.token, "t");
   });
-  assertEquals(log.map((line) => line.replace(/^\S+ /, "")), [REFUSED]);
-  const waits = world.asked.map((second, index) => second - (world.asked[index - 1] ?? second));
+  assertEquals(log.map((line) => line.replace(/^\S+ /, "")), [REFUSED, REGISTERED]);
+  const waits = machine.askedAtSeconds.map((second, index, all) =>
+    second - (all[index - 1] ?? second)
+  );
   assert(waits.slice(1).every((wait) => wait >= 60 && wait <= 3600), waits.join());
 });
 
-Deno.test("NodeRegistration.findOrRegister() logs a refused key once an hour at most", async () => {
-  const world = new World();
-  world.answer = () => ({ kind: "refused", error: wrong });
-  const told: number[] = [];
-  await withClock(async (clock, lines) => {
-    const enrolling = world.enrol().catch(() => {});
+Deno.test("NodeRegistration.find() logs a refused key once an hour at most", async () => {
+  const machine = new RegisteringMachine();
+  machine.answer = () => ({ kind: "refused", error: wrong });
+  const loggedAt: number[] = [];
+  await withTime(async (time, lines) => {
+    const finding = machine.find().catch(() => {});
     for (let minute = 0; minute < 24 * 60; minute++) {
-      await clock.tickAsync(60_000);
-      while (told.length < lines.length) told.push(minute);
+      await time.pass(60_000, { stepMs: MINUTE_MS });
+      while (loggedAt.length < lines.length) loggedAt.push(minute);
     }
-    world.stop.abort();
-    await enrolling;
+    machine.stop.abort();
+    await finding;
   });
-  assert(told.length >= 12 && told.length <= 24, `${told.length} lines`);
-  for (const [index, minute] of told.entries()) {
-    assert(minute - (told[index - 1] ?? -60) >= 60, told.join());
+  assert(loggedAt.length >= 12 && loggedAt.length <= 24, `${loggedAt.length} lines`);
+  for (const [index, minute] of loggedAt.entries()) {
+    assert(minute - (loggedAt[index - 1] ?? -60) >= 60, loggedAt.join());
   }
-  assert(world.asked.length < 60, `${world.asked.length} tries in a day`);
+  assert(machine.asked < 60, `${machine.asked} tries in a day`);
 });
 
-Deno.test("NodeRegistration.findOrRegister() retries soon when a panel stops answering after a refusal", async () => {
-  const world = new World();
+Deno.test("NodeRegistration.find() retries soon when a panel stops answering after a refusal", async () => {
+  const machine = new RegisteringMachine();
   const outcomes: RegistrationOutcome[] = [
-    { kind: "failed", error: down, isDoubtful: false },
+    { kind: "failed", error: down },
     { kind: "refused", error: wrong },
-    { kind: "failed", error: down, isDoubtful: false },
+    { kind: "failed", error: down },
   ];
-  const { answer } = new World();
-  world.answer = () => outcomes.shift() ?? answer();
-  const log = await withClock(async (clock) => {
-    const enrolling = world.enrol();
-    await clock.tickAsync(130_000);
-    assertEquals((await enrolling).token, "t");
+  const { answer } = new RegisteringMachine();
+  machine.answer = () => outcomes.shift() ?? answer();
+  const log = await withTime(async (time) => {
+    const finding = machine.find();
+    await time.pass(130_000, { stepMs: MINUTE_MS });
+    assertEquals((await finding)?.token, "t");
   });
   assertEquals(log.map((line) => line.replace(/^\S+ /, "").replace(/after .*/, "after …")), [
     "warning panel: Cannot register: refused; trying again",
@@ -148,106 +111,107 @@ Deno.test("NodeRegistration.findOrRegister() retries soon when a panel stops ans
     REFUSED.replace(/after .*/, "after …"),
     "warning panel: Cannot register: refused; trying again",
     "info    panel: The panel answers again after …",
+    REGISTERED,
   ]);
 });
 
-Deno.test("NodeRegistration.findOrRegister() ends with the signal while the key is refused", async () => {
-  const world = new World();
-  world.answer = () => ({ kind: "refused", error: wrong });
+Deno.test("NodeRegistration.find() ends with the signal while the key is refused", async () => {
+  const machine = new RegisteringMachine();
+  machine.answer = () => ({ kind: "refused", error: wrong });
   await collectedLog(async () => {
-    const enrolling = world.enrol();
-    queueMicrotask(() => world.stop.abort());
-    await assertRejects(() => enrolling, DOMException);
+    const finding = machine.find();
+    queueMicrotask(() => machine.stop.abort());
+    assertEquals(await finding, undefined);
   });
 });
 
-Deno.test("NodeRegistration.findOrRegister() tries until the panel answers, and logs it again after 1, 5 and 15 minutes", async () => {
-  const world = new World();
-  world.answer = () => ({ kind: "failed", error: down, isDoubtful: false });
-  const log = await withClock(async (clock) => {
-    const enrolling = world.enrol();
-    await clock.tickAsync(3_600_000);
-    const { answer } = new World();
-    world.answer = answer;
-    await clock.tickAsync(30_000);
-    assertEquals((await enrolling).token, "t");
+Deno.test("NodeRegistration.find() tries until the panel answers, and logs it again after 1, 5 and 15 minutes", async () => {
+  const machine = new RegisteringMachine();
+  machine.answer = () => ({ kind: "failed", error: down });
+  const log = await withTime(async (time) => {
+    const finding = machine.find();
+    await time.pass(3_600_000, { stepMs: MINUTE_MS });
+    const { answer } = new RegisteringMachine();
+    machine.answer = answer;
+    await time.pass(30_000, { stepMs: MINUTE_MS });
+    assertEquals((await finding)?.token, "t");
   });
-  assert(world.asked.length > 100 && world.asked.length < 260, `${world.asked.length} tries`);
+  assert(machine.asked > 100 && machine.asked < 260, `${machine.asked} tries`);
   assertEquals(
     log.filter((line) => line.includes("refused; trying again")).length,
     4,
     log.join("\n"),
   );
-  assertEquals(log.length, 5, "and once that it answers again");
+  assertEquals(log.length, 6, "and once that it answers again, and that it is registered");
 });
 
-Deno.test("NodeRegistration.findOrRegister() retries rarely after lost answers, since each may have made a node", async () => {
-  const world = new World();
-  world.answer = () => ({ kind: "failed", error: late, isDoubtful: true });
-  await withClock(async (clock) => {
-    const enrolling = world.enrol().catch(() => {});
-    await clock.tickAsync(24 * 3_600_000);
-    world.stop.abort();
-    await enrolling;
+Deno.test("NodeRegistration.find() retries rarely after lost answers, since each may have made a node", async () => {
+  const machine = new RegisteringMachine();
+  machine.answer = () => ({ kind: "doubtful", error: late });
+  await withTime(async (time) => {
+    const finding = machine.find().catch(() => {});
+    await time.pass(24 * 3_600_000, { stepMs: MINUTE_MS });
+    machine.stop.abort();
+    await finding;
   });
-  assert(world.asked.length < 60, `${world.asked.length} tries in a day`);
+  assert(machine.asked < 60, `${machine.asked} tries in a day`);
 });
 
-Deno.test("NodeRegistration.findOrRegister() ends with the signal while it waits", async () => {
-  const world = new World();
-  world.answer = () => ({ kind: "failed", error: down, isDoubtful: false });
+Deno.test("NodeRegistration.find() ends with the signal while it waits", async () => {
+  const machine = new RegisteringMachine();
+  machine.answer = () => ({ kind: "failed", error: down });
   await collectedLog(async () => {
-    const enrolling = world.enrol();
-    queueMicrotask(() => world.stop.abort());
-    await assertRejects(() => enrolling, DOMException);
+    const finding = machine.find();
+    queueMicrotask(() => machine.stop.abort());
+    assertEquals(await finding, undefined);
   });
 });
 
-Deno.test("NodeRegistration.findOrRegister() waits for another process, and uses the node that it has registered", async () => {
-  const world = new World();
-  world.store.isLocked = true;
-  const log = await withClock(async (clock) => {
-    const enrolling = world.enrol();
-    await clock.tickAsync(5_000);
-    world.store.nodes = [NODE];
-    world.store.isLocked = false;
-    await clock.tickAsync(1_000);
-    assertEquals(await enrolling, NODE);
+Deno.test("NodeRegistration.find() waits for another process, and uses the node that it has registered", async () => {
+  const machine = new RegisteringMachine();
+  machine.store.isLocked = true;
+  const log = await withTime(async (time) => {
+    const finding = machine.find();
+    await time.pass(5_000, { stepMs: MINUTE_MS });
+    machine.store.nodes = [NODE];
+    machine.store.isLocked = false;
+    await time.pass(1_000, { stepMs: MINUTE_MS });
+    assertEquals(await finding, NODE);
   });
-  assertEquals(world.store.story, ["locked"]);
+  assertEquals(machine.store.calls, ["locked"]);
   assertEquals(log.filter((line) => line.includes("Waiting for another process")).length, 1);
 });
 
-Deno.test("NodeRegistration.findOrRegister() imports an official agent's node that the panel knows", async () => {
-  const world = new World();
-  world.official = JSON.stringify({ uuid: "o", token: "official" });
+Deno.test("NodeRegistration.find() imports an official agent's node that the panel knows", async () => {
+  const machine = new RegisteringMachine();
+  machine.official = JSON.stringify({ uuid: "o", token: "official" });
   let tries = 0;
-  world.knows = () => tries++ === 0 ? Promise.reject(down) : Promise.resolve(true);
-  await withClock(async (clock) => {
-    const enrolling = world.enrol();
-    await clock.tickAsync(1_000);
-    assertEquals(await enrolling, { endpoint, uuid: "o", token: "official" });
+  machine.isTokenKnown = () => tries++ === 0 ? Promise.reject(down) : Promise.resolve(true);
+  await withTime(async (time) => {
+    const finding = machine.find();
+    await time.pass(1_000, { stepMs: MINUTE_MS });
+    assertEquals(await finding, { endpoint: ENDPOINT, uuid: "o", token: "official" });
   });
-  assertEquals(world.store.story, ["locked", "checked", "kept official"]);
+  assertEquals(machine.store.calls, ["locked", "checked", "saved official"]);
 });
 
-Deno.test("NodeRegistration.findOrRegister() registers when an official agent's node is another panel's, or damaged", async () => {
+Deno.test("NodeRegistration.find() registers when an official agent's node is another panel's, or damaged", async () => {
   for (const official of [JSON.stringify({ uuid: "o", token: "official" }), '{"uuid":"o"', "[]"]) {
-    const world = new World();
-    world.official = official;
-    world.knows = () => Promise.resolve(false);
+    const machine = new RegisteringMachine();
+    machine.official = official;
+    machine.isTokenKnown = () => Promise.resolve(false);
     const log = await collectedLog(async () => {
-      assertEquals((await world.enrol()).token, "t");
+      assertEquals((await machine.find())?.token, "t");
     });
     assertStringIncludes(log.join("\n"), "/opt/a.json");
-    assertEquals(world.asked.length, 1);
+    assertEquals(machine.asked, 1);
   }
 });
 
-Deno.test("NodeRegistration.findOrRegister() ignores an official agent's node once this agent has registered", async () => {
-  const world = new World();
-  world.official = JSON.stringify({ uuid: "o", token: "official" });
-  world.store.nodes = [{ ...NODE, endpoint: "https://other.example", token: "other" }];
-  assertEquals((await world.enrol()).token, "t");
-  assertEquals(world.store.nodes.length, 2);
+Deno.test("NodeRegistration.find() ignores an official agent's node once this agent has registered", async () => {
+  const machine = new RegisteringMachine();
+  machine.official = JSON.stringify({ uuid: "o", token: "official" });
+  machine.store.nodes = [{ ...NODE, endpoint: "https://other.example", token: "other" }];
+  assertEquals((await machine.find())?.token, "t");
+  assertEquals(machine.store.nodes.length, 2);
 });

@@ -1,5 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseOfficialNode, parseRegistration } from "../../lib/panel/registrar.ts";
+import { parseNode } from "../../lib/panel/node_store.ts";
+import { parseRegistration } from "../../lib/panel/registration.ts";
+import { parseJson } from "../../lib/parse/json.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
 const NODE = { uuid: "4092ad74-6d1e-44a6-bcf7-f3cc0210770f", token: "-mgxnkrs0wLO8FcU9UYXSUs" };
@@ -12,8 +14,8 @@ Deno.test("parseRegistration() reads uuid and token, and nothing else", () => {
   assertEquals(parseRegistration(answer({ ...NODE, name: "x" })), NODE);
 });
 
-Deno.test("parseOfficialNode() reads the file of an official agent", () => {
-  assertEquals(parseOfficialNode(JSON.stringify(NODE, null, 2)), NODE);
+Deno.test("parseNode() reads the file of an official agent", () => {
+  assertEquals(parseNode(parseJson(JSON.stringify(NODE, null, 2))), NODE);
 });
 
 const BAD: Record<string, unknown> = {
@@ -29,11 +31,11 @@ const BAD: Record<string, unknown> = {
 };
 
 for (const [kind, data] of Object.entries(BAD)) {
-  Deno.test(`parseRegistration() and parseOfficialNode() throw for ${kind}, and quote nothing`, () => {
+  Deno.test(`parseRegistration() and parseNode() throw for ${kind}, and quote nothing`, () => {
     for (
       const parse of [
         () => parseRegistration(answer(data)),
-        () => parseOfficialNode(JSON.stringify(data)),
+        () => parseNode(data),
       ]
     ) {
       const { message } = assertThrows(parse, SyntaxError);
@@ -48,7 +50,7 @@ Deno.test("parseRegistration() throws when the status is not success", () => {
   assertThrows(() => parseRegistration("[]"), SyntaxError);
 });
 
-Deno.test("parseRegistration() and parseOfficialNode() throw SyntaxErrors only", () => {
+Deno.test("parseRegistration() and parseNode() throw SyntaxErrors only", () => {
   onlySyntaxErrors(parseRegistration, [answer(NODE)]);
-  onlySyntaxErrors(parseOfficialNode, [JSON.stringify(NODE)]);
+  onlySyntaxErrors((text) => parseNode(parseJson(text)), [JSON.stringify(NODE)]);
 });

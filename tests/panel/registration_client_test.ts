@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { Registrar, type RegistrationOutcome } from "../../lib/panel/registrar.ts";
+import { RegistrationClient, type RegistrationOutcome } from "../../lib/panel/registration.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { withRawServer } from "../net/raw_server.ts";
@@ -9,17 +9,16 @@ import { withRawServer } from "../net/raw_server.ts";
 const KEY = "d1scovery-k3y";
 const never = new AbortController().signal;
 
-function registrar(
+function createClient(
   endpoint: string,
-  options: { args?: string[]; env?: Record<string, string>; name?: string } = {},
-): Registrar {
-  const way = resolveConfig({
-    args: options.args ?? [],
-    env: options.env ?? {},
-    readText: () => "",
-    readMode: () => undefined,
-  });
-  return new Registrar({ endpoint, key: KEY, name: options.name ?? "host", connection: way });
+  { args = [], env = {}, name = "host" }: {
+    args?: string[];
+    env?: Record<string, string>;
+    name?: string;
+  } = {},
+): RegistrationClient {
+  const config = resolveConfig({ args, env, readText: () => "", readMode: () => undefined });
+  return new RegistrationClient({ ...config, endpoint, autoDiscoveryKey: KEY }, name);
 }
 
 /** What becomes of a try when the panel answers so. */
@@ -29,7 +28,7 @@ async function answered(status: number, body: string): Promise<RegistrationOutco
     await peer.request();
     await peer.answer(body, [], `${status} Whatever`);
   }, async ({ origin }) => {
-    outcomes.push(await registrar(origin).register(never));
+    outcomes.push(await createClient(origin).register(never));
   });
   const [outcome] = outcomes;
   assert(outcome !== undefined);
@@ -39,7 +38,7 @@ async function answered(status: number, body: string): Promise<RegistrationOutco
 const NODE = { uuid: "u-1", token: "s3cret" };
 const SUCCESS = JSON.stringify({ status: "success", message: "", data: NODE });
 
-Deno.test("Registrar.register() sends the key and the name, and gives the node", async () => {
+Deno.test("RegistrationClient.register() sends the key and the name, and gives the node", async () => {
   const requests: string[] = [];
   const bodies: string[] = [];
   await withRawServer(async (peer) => {
@@ -49,7 +48,7 @@ Deno.test("Registrar.register() sends the key and the name, and gives the node",
     await peer.answer(SUCCESS);
   }, async ({ origin }) => {
     const args = ["--header", "X-Door: open", "--header", "Authorization: Basic cHJveHk="];
-    const one = registrar(`${origin}/base`, { args, name: "a b/ü" });
+    const one = createClient(`${origin}/base`, { args, name: "a b/ü" });
     assertEquals(await one.register(never), { kind: "registered", node: NODE });
   });
   const [head = ""] = requests;
@@ -60,11 +59,11 @@ Deno.test("Registrar.register() sends the key and the name, and gives the node",
   assertEquals(bodies, [JSON.stringify({ key: KEY })]);
 });
 
-Deno.test("Registrar.register() doubts the address only when no panel answers 404", async () => {
+Deno.test("RegistrationClient.register() doubts the address only when no panel answers 404", async () => {
   const messages: string[] = [];
   for (const body of ["404 page not found", '{"message":"Not found in install mode"}']) {
     const outcome = await answered(404, body);
-    assert(outcome.kind === "failed" && !outcome.isDoubtful);
+    assert(outcome.kind === "failed");
     messages.push(outcome.error.message);
   }
   const name = "Cannot register (POST /api/clients/register)";
@@ -74,12 +73,12 @@ Deno.test("Registrar.register() doubts the address only when no panel answers 40
   ]);
 });
 
-Deno.test("Registrar.register() uses the configured proxy", async () => {
+Deno.test("RegistrationClient.register() uses the configured proxy", async () => {
   await using proxy = startHttpProxy({
     answer: `HTTP/1.1 200 OK\r\nContent-Length: ${SUCCESS.length}\r\n\r\n${SUCCESS}`,
   });
   const env = { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` };
-  const outcome = await registrar("http://panel.invalid", { env }).register(never);
+  const outcome = await createClient("http://panel.invalid", { env }).register(never);
   assertEquals(outcome.kind, "registered");
   assertStringIncludes(
     proxy.requests.join(),
@@ -87,7 +86,7 @@ Deno.test("Registrar.register() uses the configured proxy", async () => {
   );
 });
 
-Deno.test("Registrar.register() is refused by 401 and 403, with the panel's reason", async () => {
+Deno.test("RegistrationClient.register() is refused by 401 and 403, with the panel's reason", async () => {
   const words = '{"status":"error","message":"Invalid AutoDiscovery Key"}';
   for (const status of [401, 403]) {
     const outcome = await answered(status, words);
@@ -114,38 +113,37 @@ const ANSWERS: readonly [number, string, boolean][] = [
 
 for (const [status, body, isDoubtful] of ANSWERS) {
   const name = `status ${status} and ${JSON.stringify(body.slice(0, 30))}`;
-  Deno.test(`Registrar.register() ${isDoubtful ? "is in doubt" : "has failed"} at ${name}`, async () => {
+  Deno.test(`RegistrationClient.register() ${isDoubtful ? "is in doubt" : "has failed"} at ${name}`, async () => {
     const outcome = await answered(status, body);
-    assert(outcome.kind === "failed", outcome.kind);
-    assertEquals(outcome.isDoubtful, isDoubtful);
+    assertEquals(outcome.kind, isDoubtful ? "doubtful" : "failed");
     assertEquals(Deno.inspect(outcome).includes("s3cret"), false, "nothing is quoted of a token");
   });
 }
 
-Deno.test("Registrar.register() is doubtful when the connection ends after the request, not before", async () => {
+Deno.test("RegistrationClient.register() is doubtful when the connection ends after the request, not before", async () => {
   await withRawServer(async (peer) => {
     await peer.request();
   }, async ({ origin }) => {
-    const outcome = await registrar(origin).register(never);
-    assert(outcome.kind === "failed" && outcome.isDoubtful);
+    const outcome = await createClient(origin).register(never);
+    assert(outcome.kind === "doubtful");
   });
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
-  const outcome = await registrar(`http://127.0.0.1:${port}`).register(never);
-  assert(outcome.kind === "failed" && !outcome.isDoubtful);
+  const outcome = await createClient(`http://127.0.0.1:${port}`).register(never);
+  assert(outcome.kind === "failed");
   assertEquals(outcome.error.failure, "unreachable");
 });
 
-Deno.test("Registrar.register() accepts an answer soon after the signal aborts, and no later one", async () => {
+Deno.test("RegistrationClient.register() accepts an answer soon after the signal aborts, and no later one", async () => {
   const stop = new AbortController();
   await withRawServer(async (peer) => {
     await peer.request();
     stop.abort();
     await peer.answer(SUCCESS);
   }, async ({ origin }) => {
-    assertEquals((await registrar(origin).register(stop.signal)).kind, "registered");
-    await assertRejects(() => registrar(origin).register(stop.signal), DOMException);
+    assertEquals((await createClient(origin).register(stop.signal)).kind, "registered");
+    await assertRejects(() => createClient(origin).register(stop.signal), DOMException);
   });
   using time = new FakeTime();
   const other = new AbortController();
@@ -154,7 +152,7 @@ Deno.test("Registrar.register() accepts an answer soon after the signal aborts, 
     other.abort();
     await peer.readSome();
   }, async ({ origin }) => {
-    const registration = registrar(origin).register(other.signal);
+    const registration = createClient(origin).register(other.signal);
     registration.catch(() => {});
     while (!other.signal.aborted) await realTurn();
     assertEquals(await time.until(registration, { withinMs: 30_000 }), 500);
@@ -162,7 +160,7 @@ Deno.test("Registrar.register() accepts an answer soon after the signal aborts, 
   });
 });
 
-Deno.test("Registrar.isTokenKnown() asks by version 2, and by version 1 where there is none", async () => {
+Deno.test("RegistrationClient.isTokenKnown() asks by version 2, and by version 1 where there is none", async () => {
   const v2 = "POST /api/clients/v2/rpc?token=s3cret%2F ";
   const v1 = "GET /api/clients/ping/tasks?token=s3cret%2F ";
   const unknown = '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"unknown method"}}';
@@ -183,7 +181,7 @@ Deno.test("Registrar.isTokenKnown() asks by version 2, and by version 1 where th
       await peer.answer(body, [], status);
     }
   }, async ({ origin }) => {
-    const one = registrar(origin);
+    const one = createClient(origin);
     assertEquals(await one.isTokenKnown("s3cret/", never), true);
     assertEquals(await one.isTokenKnown("s3cret/", never), false);
     await assertRejects(() => one.isTokenKnown("s3cret/", never), PanelError);
