@@ -13,6 +13,7 @@ import type { Command } from "./lib/config/commands.ts";
 import { UsageError } from "./lib/config/usage_error.ts";
 import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
+import { hardenProcess } from "./lib/sandbox/hardening.ts";
 import { installedConfigPaths, installedRootOptions } from "./lib/service/install_record.ts";
 
 /** Every command but `report`, which runs for years, is loaded only when it is run. */
@@ -72,6 +73,7 @@ async function main(): Promise<number> {
     },
   };
   try {
+    hardenProcess();
     const config = resolveConfig(sources);
     secrets.push(...config.secrets);
     const run = await COMMANDS[commandOf(config)]();

@@ -1,5 +1,7 @@
+import { hardenProcess } from "./hardening.ts";
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
 import { installSeccompFilter } from "./seccomp.ts";
+import { nameUnixSockets } from "./unix_sockets.ts";
 
 /**
  * Permissions of the runtime that a sealed agent has no use for. It still reads `/etc/hosts` (`read`),
@@ -51,7 +53,10 @@ export function describeSandbox({ kernelError }: Sandbox): string {
  */
 export function sealByKernel(): void {
   if (Deno.build.os !== "linux") throw new Error("macOS has no seccomp filters");
+  // The filter keeps the runtime from installing its handler of SIGUSR1, so it must be there.
+  hardenProcess();
   makeRuntimeCachesReadOnly();
+  nameUnixSockets();
   installSeccompFilter();
 }
 

@@ -145,6 +145,9 @@ function check(test: ArgumentTest, rest: number): readonly Instruction[] {
       value: test.below,
     }];
   }
+  if ("not" in test) {
+    return [low, { code: JUMP_IF_EQUAL, ifTrue: rest, ifFalse: 0, value: test.not }];
+  }
   if ("isNull" in test) {
     const high = load(ARGUMENTS_AT + 8 * test.argument + 4);
     return [low, isOneOf([0], rest + 2), high, isOneOf([0], rest)].flat();

@@ -15,6 +15,7 @@ export type ArgumentTest =
   /** `(argument & mask)` is one of the values. */
   | { readonly argument: number; readonly mask: number; readonly values: readonly number[] }
   | { readonly argument: number; readonly below: number }
+  | { readonly argument: number; readonly not: number }
   /** Both halves are zero. */
   | { readonly argument: number; readonly isNull: true };
 
@@ -128,7 +129,6 @@ const ALLOWED: Readonly<Record<string, Numbers>> = {
   waitid: [247, 95],
 
   // Signals of its own.
-  rt_sigaction: [13, 134],
   rt_sigprocmask: [14, 135],
   rt_sigreturn: [15, 139],
   rt_sigpending: [127, 136],
@@ -206,8 +206,8 @@ const SOCK_RAW = 3;
 /** Above the type lie the flags for closing and not blocking. */
 const SOCK_TYPE = 0xf;
 const ANY_BIT = 0xffffffff;
-/** Options from here on belong to the packet filter, which an administrator's process could rewrite. */
-const FIRST_NETFILTER_OPTION = 64;
+/** Of `hardening.ts`: the runtime's handler starts a debugger. */
+const SIGUSR1 = 10;
 /** Advice from here on damages pages of the machine. */
 const MADV_HWPOISON = 100;
 
@@ -217,6 +217,7 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
     ["open", [2, undefined], [[masked(1, NOT_READING, 0)]]],
     ["openat", [257, 56], [[masked(2, NOT_READING, 0)]]],
     ["clone", [56, 220], [[masked(0, CLONE_THREAD | CLONE_NEW_NAMESPACE, CLONE_THREAD)]]],
+    ["rt_sigaction", [13, 134], [[{ argument: 0, not: SIGUSR1 }]]],
     // Signals to itself only: not to its group (0) nor to everybody (-1).
     ["kill", [62, 129], [[equals(0, pid)]]],
     ["tgkill", [234, 131], [[equals(0, pid)]]],
@@ -234,9 +235,12 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
       // Interfaces and their addresses are read over it, also by the resolver of the C library.
       [equals(0, AF_NETLINK), masked(1, SOCK_TYPE, SOCK_DGRAM, SOCK_RAW), equals(2, 0)], // ROUTE
     ]],
+    // No packet filter, no foreign address (IP_TRANSPARENT), no connection out of nothing (TCP_REPAIR).
     ["setsockopt", [54, 208], [
-      [equals(1, 1, 6)], // SOL_SOCKET, TCP
-      [equals(1, 0, 41), { argument: 2, below: FIRST_NETFILTER_OPTION }], // IP, IPv6
+      [equals(1, 1), equals(2, 2, 7, 8, 9, 15)], // SO_REUSEADDR, _SNDBUF, _RCVBUF, _KEEPALIVE, _REUSEPORT
+      [equals(1, 6), equals(2, 1, 4, 5, 6, 18)], // TCP_NODELAY, _KEEPIDLE, _KEEPINTVL, _KEEPCNT, _USER_TIMEOUT
+      [equals(1, 0), equals(2, 11)], // IP_RECVERR
+      [equals(1, 41), equals(2, 25, 26)], // IPV6_RECVERR, _V6ONLY
     ]],
     // Duplicates, flags and locks; no owner that signals would be sent to, no lease, no seal.
     ["fcntl", [72, 25], [[equals(1, 0, 1, 2, 3, 4, 5, 6, 7, 1030)]]],

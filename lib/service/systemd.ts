@@ -114,6 +114,8 @@ export function systemdUnit(plan: ServicePlan): string {
     ...(ofSystem ? [`User=${plan.user}`] : []),
     "Restart=always",
     "RestartSec=5",
+    "# The memory holds the token.",
+    "LimitCORE=0",
     ...folders(plan),
     ...(ofSystem ? systemdSandbox(plan) : []),
     "",

@@ -247,16 +247,35 @@ Deno.test("buildSeccompFilter() lets sockets of the internet and of routes be ma
   }
 });
 
-Deno.test("buildSeccompFilter() keeps options of the packet filter from sockets", () => {
+Deno.test("buildSeccompFilter() lets every signal be handled but the debugger's", () => {
+  const SIGUSR1 = 10;
+  for (const [architecture, number] of [["amd64", 13], ["arm64", 134]] as const) {
+    for (let signal = 1; signal <= 64; signal++) {
+      const expected = signal === SIGUSR1 ? EPERM : ALLOW;
+      assertEquals(answer(architecture, { number, args: [signal] }), expected, `${signal}`);
+    }
+    assertEquals(answer(architecture, { number, args: [1n << 32n | 10n] }), EPERM);
+  }
+});
+
+Deno.test("buildSeccompFilter() gives sockets the options that the runtime sets", () => {
   for (const [architecture, number] of [["amd64", 54], ["arm64", 208]] as const) {
     const set = (level: number, option: number) =>
       answer(architecture, { number, args: [5, level, option] });
     for (const [level, option] of [[1, 9], [6, 1], [6, 18], [0, 11], [41, 25], [41, 26]]) {
       assertEquals(set(level ?? 0, option ?? 0), ALLOW);
     }
-    for (const [level, option] of [[0, 64], [0, 96], [41, 64], [255, 1], [270, 1]]) {
-      assertEquals(set(level ?? 0, option ?? 0), EPERM);
-    }
+    const denied = [
+      // Packet filters, and levels of other sockets.
+      ...[[0, 64], [0, 96], [41, 64], [255, 1], [270, 1]],
+      // IP_HDRINCL, IP_FREEBIND, IP_TRANSPARENT, IPV6_TRANSPARENT.
+      ...[[0, 3], [0, 15], [0, 19], [41, 75]],
+      // TCP_CONGESTION, TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_ULP.
+      ...[[6, 13], [6, 19], [6, 20], [6, 21], [6, 31]],
+      // SO_BINDTODEVICE, SO_ATTACH_FILTER, SO_MARK, SO_ATTACH_BPF.
+      ...[[1, 25], [1, 26], [1, 36], [1, 50]],
+    ];
+    for (const [level, option] of denied) assertEquals(set(level ?? 0, option ?? 0), EPERM);
   }
 });
 

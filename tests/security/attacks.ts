@@ -305,8 +305,24 @@ const SOCKETS: Readonly<Record<string, Attack>> = {
   },
   "unix datagrams": () => syscall([41, 198], 1, 2, 0) > 0,
   "socketpair": () => syscall([53, 199], 1, 2, 0, new Uint8Array(8)) === 0,
+  "a socket file of the runtime's own sockets": ({ folder }) => {
+    const path = `${folder}/bound`;
+    const address = new Uint8Array(110);
+    address[0] = 1;
+    new TextEncoder().encodeInto(path, address.subarray(2));
+    for (let descriptor = 0; descriptor < 100; descriptor++) {
+      libc.syscall(isAmd64 ? 49n : 200n, BigInt(descriptor), toWord(address), 110n, 0n, 0n, 0n);
+    }
+    return exists(path);
+  },
   "netlink of the audit system": () => syscall([41, 198], 16, 3, 9) > 0,
 };
+
+/** A TCP socket with an option set to 1. */
+function setOption(level: number, option: number): boolean {
+  const descriptor = syscall([41, 198], 2, 1, 0);
+  return syscall([54, 208], descriptor, level, option, Uint8Array.from([1, 0, 0, 0]), 4) === 0;
+}
 
 const SYSTEM: Readonly<Record<string, Attack>> = {
   "unshare": () => syscall([272, 97], 0x200) === 0,
@@ -318,6 +334,7 @@ const SYSTEM: Readonly<Record<string, Attack>> = {
     syscall([302, 261], 0, 4, 0, limit);
     return syscall([302, 261], 0, 4, limit, 0) === 0;
   },
+  "a handler of its own for SIGUSR1": () => syscall([13, 134], 10, 0, 0, 8) === 0,
   "personality": () => syscall([135, 92], 0xffffffff) >= 0,
   "chdir": () => syscall([80, 49], "/") === 0,
   "umask": () => syscall([95, 166], 0o77) >= 0,
@@ -328,6 +345,8 @@ const SYSTEM: Readonly<Record<string, Attack>> = {
 const SUPERUSER: Readonly<Record<string, Attack>> = {
   "raw sockets": () => syscall([41, 198], 2, 3, 1) > 0,
   "packet sockets": () => syscall([41, 198], 17, 3, 0) > 0,
+  "IP_TRANSPARENT, for foreign addresses": () => setOption(0, 19),
+  "TCP_REPAIR, for connections out of nothing": () => setOption(6, 19),
   "chroot": () => syscall([161, 51], "/") === 0,
   "a namespace of its own": () => syscall([272, 97], 0x08000000) === 0,
   "sethostname": () => {
@@ -399,6 +418,8 @@ if (import.meta.main) {
     stdout: "null",
     stderr: "null",
   }).spawn();
+  // The runtime makes sockets for signals with the first listener, as in the agent.
+  Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
   if (mode === "sealed") sealByKernel();
   for (const name of names) {
     console.log(JSON.stringify(await attempt(name, { folder, victim })));

@@ -90,10 +90,10 @@ const WORK: Readonly<Record<string, () => unknown>> = {
   "waits": () => new Promise((resolve) => setTimeout(resolve, 1)),
   "notices its signals": async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    Deno.addSignalListener("SIGUSR1", resolve);
-    Deno.kill(Deno.pid, "SIGUSR1");
+    Deno.addSignalListener("SIGUSR2", resolve);
+    Deno.kill(Deno.pid, "SIGUSR2");
     await promise;
-    Deno.removeSignalListener("SIGUSR1", resolve);
+    Deno.removeSignalListener("SIGUSR2", resolve);
   },
   "ends the helper shell": () => shell.close(),
 };

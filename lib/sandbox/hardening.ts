@@ -1,0 +1,61 @@
+import { NO_STUB, NO_STUB_VALUE } from "../host/ffi_stub.ts";
+
+const SYMBOLS = {
+  dlsym: { parameters: ["isize", "buffer", NO_STUB], result: "usize" },
+  signal: { parameters: ["i32", "usize", NO_STUB], result: "usize" },
+  getrlimit: { parameters: ["i32", "buffer", NO_STUB], result: "i32" },
+  setrlimit: { parameters: ["i32", "buffer", NO_STUB], result: "i32" },
+  prctl: {
+    parameters: ["i32", "usize", "usize", "usize", "usize", NO_STUB],
+    result: "i32",
+    optional: true,
+  },
+} as const;
+
+const LINUX = { library: "libc.so.6", sigusr1: 10, rtldDefault: 0n } as const;
+const DARWIN = { library: "libSystem.B.dylib", sigusr1: 30, rtldDefault: -2n } as const;
+
+/** The same on Linux and macOS. */
+const RLIMIT_CORE = 4;
+const PR_SET_DUMPABLE = 4;
+const SIG_ERR = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * Closes two doors of this process to others on the machine, for good: a debugger and core dumps.
+ *
+ * @throws {Error} When the C library can't be opened or refuses.
+ */
+export function hardenProcess(): void {
+  const { library, sigusr1, rtldDefault } = Deno.build.os === "darwin" ? DARWIN : LINUX;
+  using libc = openLibrary(library);
+  const { dlsym, signal, getrlimit, setrlimit, prctl } = libc.symbols;
+
+  // At this signal the runtime opens a debugger to every local user. It installs its handler half a
+  // second after the start, or with the first listener, and then never again. A handler that does
+  // nothing, unlike SIG_IGN, is not inherited by the programs of remote control.
+  Deno.addSignalListener("SIGUSR1", () => {});
+  const abs = dlsym(rtldDefault, new TextEncoder().encode("abs\0"), NO_STUB_VALUE);
+  if (abs === 0n || signal(sigusr1, abs, NO_STUB_VALUE) === SIG_ERR) {
+    throw new Error("Cannot ignore the signal SIGUSR1");
+  }
+
+  // A core dump would hold the token. Programs that are started may raise the limit again.
+  const limit = new BigUint64Array(2);
+  if (getrlimit(RLIMIT_CORE, limit, NO_STUB_VALUE) !== 0) throw new Error("Cannot read limits");
+  limit[0] = 0n;
+  if (setrlimit(RLIMIT_CORE, limit, NO_STUB_VALUE) !== 0) {
+    throw new Error("Cannot forbid core dumps");
+  }
+  // The kernel pipes a core to a program whatever the limit, but not that of such a process. Its own
+  // user's `update` could not look at it any more, so only root has it.
+  if (Deno.uid() === 0) prctl?.(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n, NO_STUB_VALUE);
+}
+
+function openLibrary(name: string): Deno.DynamicLibrary<typeof SYMBOLS> & Disposable {
+  try {
+    const library = Deno.dlopen(name, SYMBOLS);
+    return Object.assign(library, { [Symbol.dispose]: () => library.close() });
+  } catch (cause) {
+    throw new Error("Cannot open the C library", { cause });
+  }
+}

@@ -1,0 +1,162 @@
+import { assertEquals } from "@std/assert";
+import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
+
+const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
+const DEBUGGER = "Debugger listening on";
+
+/** A network of the program's own, where the debugger's port is free. */
+const OWN_NETWORK = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
+const hasOwnNetwork = Deno.build.os === "linux" && await hasNamespaces();
+
+async function hasNamespaces(): Promise<boolean> {
+  try {
+    const [command = "", ...args] = [...OWN_NETWORK, "true"];
+    if ((await new Deno.Command(command, { args }).output()).success) return true;
+  } catch {
+    // There is no such command.
+  }
+  console.warn("Not tested with a debugger: a network namespace is needed");
+  return false;
+}
+
+/** A program that waits with the defence or without. */
+function startProgram(mode: "hardened" | "open", through = OWN_NETWORK): AgentProcess {
+  const args = ["run", "-A", "--no-prompt", "--no-check", PROGRAM, mode];
+  return new AgentProcess(args, { program: Deno.execPath(), through });
+}
+
+/**
+ * Sends the signal to a process, and after it to one without the defence, which was started later;
+ * resolves when that one has opened its debugger.
+ */
+async function attackBeside(target: AgentProcess): Promise<void> {
+  await using open = startProgram("open");
+  await open.says("waiting");
+  for (const { pid } of [target, target, open]) Deno.kill(pid, "SIGUSR1");
+  await open.says(DEBUGGER);
+}
+
+Deno.test({
+  name: "hardenProcess() keeps the runtime from opening its debugger",
+  ignore: !hasOwnNetwork,
+  async fn() {
+    await using hardened = startProgram("hardened");
+    await hardened.says("waiting");
+    await attackBeside(hardened);
+    await attackBeside(hardened);
+    assertEquals(hardened.lines(DEBUGGER), []);
+    Deno.kill(hardened.pid, 0);
+  },
+});
+
+for (
+  const [name, args] of [
+    ["a sealed agent", []],
+    ["an agent with remote control", ["--enable-remote-control"]],
+  ] as const
+) {
+  Deno.test({
+    name: `${name} opens no debugger, and reports on`,
+    ignore: !hasOwnNetwork,
+    async fn() {
+      const panel = await startStandInPanel({ port: 0, token: "t0ken" });
+      try {
+        await using agent = new AgentProcess([
+          "-e",
+          panel.url,
+          "-t",
+          "t0ken",
+          "-i",
+          "0.2",
+          ...args,
+        ]);
+        await agent.says("First report accepted");
+        await attackBeside(agent);
+        const { reports } = panel.state.counts;
+        await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+        assertEquals((await agent.stop()).code, 0);
+        assertEquals(agent.lines(DEBUGGER), []);
+      } finally {
+        await panel.close();
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "the demo opens no debugger",
+  ignore: !hasOwnNetwork,
+  async fn() {
+    await using demo = new AgentProcess(["demo", "-i", "0.2"], { through: OWN_NETWORK });
+    await demo.says("First report accepted");
+    await attackBeside(demo);
+    assertEquals((await demo.stop()).code, 0);
+    assertEquals(demo.lines(DEBUGGER), []);
+  },
+});
+
+Deno.test({
+  name: "hardenProcess() leaves the signal to the programs that are started",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const code = `
+      import { hardenProcess } from "${new URL("../../lib/sandbox/hardening.ts", import.meta.url)}";
+      hardenProcess();
+      new Deno.Command("/bin/sh", {
+        args: ["-c", "trap 'echo caught' USR1; kill -USR1 $$; ulimit -S -c 1; ulimit -c"],
+        stdout: "inherit",
+      }).outputSync();
+    `;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--ext=ts", code],
+      stderr: "inherit",
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "caught\n1\n");
+  },
+});
+
+/** Where the kernel writes a core file to the working directory. */
+const writesCores = Deno.build.os === "linux" &&
+  /^[^|/]+$/.test(Deno.readTextFileSync("/proc/sys/kernel/core_pattern").trim());
+
+Deno.test({
+  name: "hardenProcess() leaves no core dump behind, which a process without it does",
+  ignore: !writesCores,
+  async fn() {
+    const dumps = async (mode: "hardened" | "open") => {
+      const folder = Deno.makeTempDirSync({ prefix: "core-" });
+      try {
+        const inFolder = ["sh", "-c", `ulimit -c 8; cd ${folder}; exec "$0" "$@"`];
+        await using program = startProgram(mode, inFolder);
+        await program.says("waiting");
+        await program.stop("SIGABRT");
+        return [...Deno.readDirSync(folder)].length;
+      } finally {
+        Deno.removeSync(folder, { recursive: true });
+      }
+    };
+    assertEquals(await dumps("open"), 1);
+    assertEquals(await dumps("hardened"), 0);
+  },
+});
+
+Deno.test({
+  name: "hardenProcess() forbids core dumps, and hides root's process from other programs",
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+  async fn() {
+    // Who may trace everything can always read it.
+    const untraced = ["setpriv", "--bounding-set=-sys_ptrace"];
+    const isReadable = async (mode: "hardened" | "open") => {
+      const through = [...untraced, "sh", "-c", 'ulimit -c 8; exec "$0" "$@"'];
+      await using program = startProgram(mode, through);
+      await program.says("waiting");
+      const limits = Deno.readTextFileSync(`/proc/${program.pid}/limits`);
+      assertEquals(/^Max core file size +0 /m.test(limits), mode === "hardened", limits);
+      const [command = "", ...args] = [...untraced, "readlink", `/proc/${program.pid}/exe`];
+      return (await new Deno.Command(command, { args }).output()).success;
+    };
+    assertEquals(await isReadable("open"), true);
+    assertEquals(await isReadable("hardened"), false);
+  },
+});
