@@ -1,4 +1,5 @@
 import { deadline } from "@std/async/deadline";
+import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { Roots } from "../host/host.ts";
@@ -9,6 +10,7 @@ import {
 } from "../host/interface_traits.ts";
 import { LineRpc } from "./line_rpc.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
+import { Slots } from "./slots.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 
 /** Arguments and environment that make `/bin/sh` run a script. */
@@ -34,7 +36,7 @@ export function shellInvocation(script: string): ShellInvocation {
 
 /** Options of a helper shell. */
 export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
-  /** `PATH` of its commands; by default `$PATH` and the system's folders. */
+  /** `PATH` of its commands; the system's folders by default, whoever has started the agent. */
   path?: string;
   /** The shell to run; `/bin/sh` by default. */
   shell?: readonly [string, ...string[]];
@@ -43,6 +45,17 @@ export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
   /** The runtime's name of the system, which decides about options of `ping`; `linux` by default. */
   os?: string;
 }
+
+/** Folders that only root writes; the last ones are those of NixOS and of Windows' drivers in WSL. */
+const PROGRAM_PATH = `${SYSTEM_PATH}:/run/wrappers/bin:/run/current-system/sw/bin:/usr/lib/wsl/lib`;
+
+/** Programs that the shell runs at a time, and how long it may answer that it runs as many. */
+const PROGRAMS_LIMIT = 32;
+const BUSY = "busy";
+const BUSY_MS = 5_000;
+const BUSY_DELAY_MS = 20;
+/** No program takes longer, unless its answer is lost. */
+const PROGRAM_MS = 60_000;
 
 /** Longest time that ended pings stay zombies. */
 const REAP_DELAY_MS = 200;
@@ -65,6 +78,7 @@ const CLOSE_TIMEOUT_MS = 500;
 export class Shell {
   readonly #child: Deno.ChildProcess;
   readonly #rpc: LineRpc;
+  readonly #programs = new Slots(PROGRAMS_LIMIT);
   #reapTimer: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(child: Deno.ChildProcess) {
@@ -94,7 +108,7 @@ export class Shell {
         clearEnv: true,
         env: {
           LC_ALL: "C",
-          PATH: options.path ?? `${Deno.env.get("PATH") ?? ""}:${SYSTEM_PATH}`,
+          PATH: options.path ?? PROGRAM_PATH,
           ...invocation.env,
         },
         // A session of its own: Ctrl-C at the terminal goes to the agent only, and the whole group can
@@ -121,7 +135,7 @@ export class Shell {
     if (ipFamily(address) === undefined) {
       throw new TypeError(`Cannot ping ${JSON.stringify(address)}: it is no IP address`);
     }
-    const answer = await this.#ask(`ping ${address}`, options);
+    const answer = await this.#run(`ping ${address}`, options);
     return answer?.replaceAll("\t", "\n");
   }
 
@@ -132,7 +146,7 @@ export class Shell {
    * @throws {Error} When it fails or its output is too long, or the shell has ended.
    */
   async nvidiaSmi(options: { signal?: AbortSignal } = {}): Promise<string | undefined> {
-    const answer = await this.#ask("nvidia-smi", options);
+    const answer = await this.#run("nvidia-smi", options);
     if (answer === undefined) return undefined;
     const [, output = answer, status] = /^(.*?)exit (\d+)\t$/.exec(answer) ?? [];
     if (status === "0") return output.replaceAll("\t", "\n");
@@ -201,10 +215,27 @@ export class Shell {
     });
   }
 
+  /** Asks for a program, once fewer run than the shell takes. */
+  async #run(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
+    return await this.#programs.run(() => this.#askUntilFree(request), options);
+  }
+
+  /** A program may still be ending when its answer is there. */
+  async #askUntilFree(request: string): Promise<string | undefined> {
+    const signal = AbortSignal.timeout(PROGRAM_MS);
+    for (const endMs = performance.now() + BUSY_MS;;) {
+      const answer = await this.#ask(request, { signal });
+      if (answer !== BUSY) return answer;
+      if (performance.now() > endMs) throw new Error("Cannot ask the shell: it runs too much");
+      await delay(BUSY_DELAY_MS);
+    }
+  }
+
   async #ask(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
     const answer = await this.#rpc.ask(request, options);
     if (answer === "missing") return undefined;
     if (answer === "ok") return "";
+    if (answer === BUSY) return BUSY;
     if (!answer.startsWith("ok ")) throw new Error(`Cannot ask the shell: it refused "${request}"`);
     return answer.slice("ok ".length);
   }

@@ -13,7 +13,8 @@
  * ```
  *
  * Everything else is answered `ID refused`. Requests are checked here, not only by the sender: an
- * attacker in the agent's process can write anything into this pipe.
+ * attacker in the agent's process can write anything into this pipe. Of programs at most 32 run at a
+ * time; a request for another one is answered `ID busy`.
  *
  * Arguments are the roots of proc and sys, `gpu` with `--gpu`, and the runtime's name of the system:
  * on macOS `ping` has another option for its time-out, and `ping6` none, which ends after 10 s.
@@ -96,14 +97,24 @@ count_processes() {
   echo "$id ok $#"
 }
 
+has_room() {
+  alive= count=0
+  for pid in $running; do
+    kill -0 "$pid" && alive="$alive $pid" count=$((count + 1))
+  done
+  running=$alive
+  [ $count -lt 32 ] || { echo "$1 busy"; return 1; }
+}
+
+running=
 while IFS=' ' read -r id verb word; do
   jobs >/dev/null
   case $id in ''|*[!0-9]*) continue ;; esac
   case $verb:$word in
     reap:) ;;
     ping:*[!0-9A-Fa-f:.]*|ping:) echo "$id refused" ;;
-    ping:*) echo_once "$id" "$word" & ;;
-    nvidia-smi:) cards "$id" & ;;
+    ping:*) has_room "$id" && { echo_once "$id" "$word" & running="$running $!"; } ;;
+    nvidia-smi:) has_room "$id" && { cards "$id" & running="$running $!"; } ;;
     processes:) count_processes "$id" ;;
     interface:*[!A-Za-z0-9_.@:-]*|interface:|interface:.|interface:..) echo "$id refused" ;;
     interface:*) traits "$id" "$word" ;;

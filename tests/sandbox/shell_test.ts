@@ -334,6 +334,53 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   });
 }
 
+for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
+  Deno.test(`The script under ${shell.join(" ")} runs 32 programs at a time`, async () => {
+    await withPing("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n", async (path) => {
+      const { args, env } = shellInvocation(SHELL_SCRIPT);
+      const child = new Deno.Command(shell[0], {
+        args: [...shell.slice(1), ...args, "/proc", "/sys", "gpu"],
+        env: { ...env, PATH: path },
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+        detached: true,
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      const lines = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
+      await writer.write(new TextEncoder().encode(lines.join("") + "301 nvidia-smi\n302 x\n"));
+      let output = "";
+      for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+        output += chunk;
+        if (output.includes("302")) break;
+      }
+      assertEquals(
+        output.trim().split("\n"),
+        [...Array.from({ length: 269 }, (_, index) => `${index + 33} busy`), "302 refused"],
+      );
+      await writer.close();
+      await child.status;
+    });
+  });
+
+  Deno.test(`Shell.ping() waits for room under ${shell.join(" ")}, and for no answer it must`, async () => {
+    await withPing("#!/bin/sh\nread -r line\nexec /bin/sleep 0.2\n", async (path) => {
+      await withShell({ shell, path }, async (shell, below) => {
+        const enough = new AbortController();
+        const first = Array.from(
+          { length: 40 },
+          () => shell.ping("192.0.2.1", { signal: enough.signal }).catch((error) => error),
+        );
+        await eventually(() => below().some(({ name }) => name === "sleep"));
+        enough.abort("enough");
+        assertEquals(new Set(await Promise.all(first)), new Set(["enough"]));
+        const more = await Promise.all(Array.from({ length: 100 }, () => shell.ping("192.0.2.1")));
+        assertEquals(new Set(more), new Set([""]));
+      });
+    });
+  });
+}
+
 Deno.test("Shell.nvidiaSmi() ends one that hangs, under each shell", async () => {
   await withNvidiaSmi("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n", async (path) => {
     // All at once, since each takes its five seconds.
@@ -460,6 +507,23 @@ for (const shell of shellsHere) {
   });
 }
 
+Deno.test("Shell.start() starts programs of the system, whatever the agent's PATH", async () => {
+  await withPing("#!/bin/sh\necho planted\n", async (folder) => {
+    const source = `
+import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
+const shell = Shell.start({ proc: "/proc", sys: "/sys" });
+console.log(await shell.ping("127.0.0.1"));
+await shell.close();
+`;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--ext=ts", source],
+      env: { PATH: `${folder}:${Deno.env.get("PATH")}` },
+      stderr: "inherit",
+    }).output();
+    assert(!new TextDecoder().decode(stdout).includes("planted"));
+  });
+});
+
 Deno.test("Shell.start() throws when there is no shell", () => {
   const error = assertThrows(
     () => Shell.start({ ...ROOTS, shell: ["/nonexistent/sh"] }),
@@ -473,8 +537,7 @@ Deno.test("Shell ends with its pings when the agent is killed", async () => {
   await withPing("#!/bin/sh\nexec /bin/sleep 61\n", async (path) => {
     const source = `
 import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
-Deno.env.set("PATH", ${JSON.stringify(path)});
-const shell = Shell.start({ proc: "/proc", sys: "/sys" });
+const shell = Shell.start({ proc: "/proc", sys: "/sys", path: ${JSON.stringify(path)} });
 Deno.permissions.revokeSync({ name: "run" });
 console.log(await shell.countProcesses());
 await shell.ping("127.0.0.1");

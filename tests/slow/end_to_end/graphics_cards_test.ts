@@ -14,8 +14,12 @@ class Workstation implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync();
   readonly env: Record<string, string> = {
     HOST_PROC: `${this.folder}/proc`,
-    PATH: `${this.folder}/bin:${Deno.env.get("PATH")}`,
   };
+  /** Puts the `nvidia-smi` where the agent looks, for the agent alone. */
+  readonly through = [
+    ...["unshare", "-rm", "sh", "-c"],
+    ...['mount --bind "$0" /usr/local/sbin && exec "$@"', `${this.folder}/bin`],
+  ];
 
   constructor(nvidiaSmi: string) {
     const files: Record<string, string> = {
@@ -82,7 +86,7 @@ Deno.test("with --gpu the sealed agent reports the graphics cards", async () => 
   await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
   await using panel = await openPanel();
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
-  await using agent = new AgentProcess(args, { env: machine.env });
+  await using agent = new AgentProcess(args, machine);
   await panel.state.until(() => panel.state.reports.at(-1)?.value.gpu?.count === 2);
   assertEquals(panel.state.reports.at(-1)?.value.gpu, {
     count: 2,
@@ -102,7 +106,7 @@ Deno.test("without --gpu no card is looked at, and nothing is started", async ()
   await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
   await using panel = await openPanel();
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2"];
-  await using agent = new AgentProcess(args, { env: machine.env });
+  await using agent = new AgentProcess(args, machine);
   await agent.says("this process is sealed by");
   const { reports } = panel.state.counts;
   await panel.state.until(({ counts }) => counts.reports >= reports + 3);
@@ -115,7 +119,7 @@ Deno.test("an nvidia-smi that fails is named in the report's message, and once i
   await using machine = new Workstation("echo 'No devices were found'; exit 6");
   await using panel = await openPanel();
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
-  await using agent = new AgentProcess(args, { env: machine.env });
+  await using agent = new AgentProcess(args, machine);
   const failed = () => panel.state.reports.filter(({ value }) => value.message !== "");
   await panel.state.until(() => failed().length >= 3);
   const last = failed().at(-1)?.value;
@@ -131,7 +135,7 @@ Deno.test("an nvidia-smi that hangs holds up no report, and ends with the agent"
   await using machine = new Workstation("trap '' TERM; exec sleep 60");
   await using panel = await openPanel();
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
-  await using agent = new AgentProcess(args, { env: machine.env });
+  await using agent = new AgentProcess(args, machine);
   await panel.state.until(() => machine.started().length === 1);
   const { reports } = panel.state.counts;
   await panel.state.until(({ counts }) => counts.reports >= reports + 5);
@@ -146,7 +150,7 @@ Deno.test("an nvidia-smi that hangs holds up no report, and ends with the agent"
 Deno.test("--dry-run --gpu asks the cards once, and says where each number comes from", async () => {
   await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
   const args = ["--dry-run", "--gpu", "-i", "0.1"];
-  await using agent = new AgentProcess(args, { env: machine.env });
+  await using agent = new AgentProcess(args, machine);
   assertEquals(await agent.ends(), { code: 0 }, agent.output);
   const [amd = "", nvidia = ""] = agent.output.split("Graphics cards\n")[1]?.split("\n") ?? [];
   assertMatch(amd, /^ {2}AMD 1002:744c \(20\.0 %, 1\.1 GiB of 16\.0 GiB, 45 °C\) +counted +\//);
