@@ -111,7 +111,6 @@ export interface HappyEyeballsOptions {
   port: number;
   signal: AbortSignal;
   connect?: Connect | undefined;
-  timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
 }
 
 /** A reason that nothing reads: the runtime would create one with a stack trace, in 3 ms. */
@@ -130,7 +129,7 @@ export async function connectHappyEyeballs(
   addresses: readonly string[],
   options: HappyEyeballsOptions,
 ): Promise<Deno.TcpConn> {
-  const { port, signal, connect = Deno.connect, timers = globalThis } = options;
+  const { port, signal, connect = Deno.connect } = options;
   signal.throwIfAborted();
   const waiting = [...addresses];
   const over = new AbortController();
@@ -141,17 +140,17 @@ export async function connectHappyEyeballs(
 
   function end(): void {
     waiting.length = 0;
-    timers.clearTimeout(timer);
+    clearTimeout(timer);
     over.abort(OVER);
   }
 
   function startNext(): void {
-    timers.clearTimeout(timer);
+    clearTimeout(timer);
     const hostname = waiting.shift();
     if (hostname === undefined) return;
     running++;
     connectAbortable(hostname, { port, signal: over.signal, connect }).then(win, lose);
-    if (waiting.length > 0) timer = timers.setTimeout(startNext, STAGGER_MS);
+    if (waiting.length > 0) timer = setTimeout(startNext, STAGGER_MS);
   }
 
   function win(connection: Deno.TcpConn): void {

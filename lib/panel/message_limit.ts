@@ -5,19 +5,12 @@ const BURST = 200;
 
 /** Bounds how many messages of a panel are handled, as a token bucket. */
 export class MessageLimit {
-  readonly #monotonicMs: () => number;
   #tokens = BURST;
-  #refilledAtMs: number;
-
-  /** @param monotonicMs A clock that only runs forward. */
-  constructor(monotonicMs: () => number = () => performance.now()) {
-    this.#monotonicMs = monotonicMs;
-    this.#refilledAtMs = monotonicMs();
-  }
+  #refilledAtMs = performance.now();
 
   /** Counts a message; `false` when it has to be dropped. */
   allows(): boolean {
-    const nowMs = this.#monotonicMs();
+    const nowMs = performance.now();
     const refill = (nowMs - this.#refilledAtMs) / 1000 * MESSAGES_PER_SECOND;
     this.#refilledAtMs = nowMs;
     this.#tokens = Math.min(this.#tokens + refill, BURST);

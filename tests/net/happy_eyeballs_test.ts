@@ -1,6 +1,6 @@
-import { createClock } from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Connect, connectHappyEyeballs } from "../../lib/net/happy_eyeballs.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
@@ -45,20 +45,20 @@ Deno.test(
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     using connection = await connectionTo(listener);
     (await listener.accept()).close();
-    const clock = createClock();
+    using time = new FakeTime();
     const addresses = new Addresses();
     const { connect } = addresses;
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect, timers: clock });
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect });
     assertEquals(addresses.tried, ["192.0.2.1"]);
-    await clock.tickAsync(249);
+    await time.run(249);
     assertEquals(addresses.tried.length, 1);
-    await clock.tickAsync(1);
+    await time.run(1);
     assertEquals(addresses.tried, ["192.0.2.1", "192.0.2.2"]);
     addresses.accept("192.0.2.1", connection);
     assert(await raced === connection);
     assertEquals(addresses.stopped, ["192.0.2.2"]);
-    assertEquals(clock.countTimers(), 0);
-    await clock.tickAsync(1000);
+    assertEquals(time.timers, 0);
+    await time.run(1000);
     assertEquals(addresses.tried.length, 2);
   },
 );
@@ -67,18 +67,18 @@ Deno.test(
   "connectHappyEyeballs() starts the next address at once when one fails",
   sanitized,
   async () => {
-    const clock = createClock();
+    using time = new FakeTime();
     const addresses = new Addresses();
     const { connect } = addresses;
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect, timers: clock });
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect });
     raced.catch(() => {});
     for (const address of ADDRESSES) {
       addresses.refuse(address);
-      await clock.tickAsync(0);
+      await time.run(0);
     }
     assertEquals(addresses.tried, ADDRESSES);
     await assertRejects(() => raced, Error, "192.0.2.1 refuses");
-    assertEquals(clock.countTimers(), 0);
+    assertEquals(time.timers, 0);
   },
 );
 
@@ -89,18 +89,17 @@ Deno.test(
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     using connection = await connectionTo(listener);
     (await listener.accept()).close();
-    const clock = createClock();
+    using time = new FakeTime();
     const addresses = new Addresses();
     const { connect } = addresses;
     const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), {
       port: 80,
       signal,
       connect,
-      timers: clock,
     });
-    await clock.tickAsync(250);
+    await time.run(250);
     addresses.refuse("192.0.2.2");
-    await clock.tickAsync(5000);
+    await time.run(5000);
     addresses.accept("192.0.2.1", connection);
     assert(await raced === connection);
   },
@@ -114,11 +113,11 @@ Deno.test(
     const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
     using served = await listener.accept();
     using loser = await listener.accept();
-    const clock = createClock();
+    using time = new FakeTime();
     const addresses = new Addresses();
     const { connect } = addresses;
-    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect, timers: clock });
-    await clock.tickAsync(250);
+    const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal, connect });
+    await time.run(250);
     addresses.accept("192.0.2.1", first);
     addresses.accept("192.0.2.2", second);
     assert(await raced === first);
@@ -132,18 +131,18 @@ Deno.test(
   "connectHappyEyeballs() rejects with the signal's reason, stops all and starts no more",
   sanitized,
   async () => {
-    const clock = createClock();
+    using time = new FakeTime();
     const addresses = new Addresses();
     const { connect } = addresses;
     const controller = new AbortController();
-    const options = { port: 80, signal: controller.signal, connect, timers: clock };
+    const options = { port: 80, signal: controller.signal, connect };
     const raced = connectHappyEyeballs(ADDRESSES, options);
-    await clock.tickAsync(250);
+    await time.run(250);
     controller.abort(new Error("enough"));
     await assertRejects(() => raced, Error, "enough");
     assertEquals(addresses.stopped, ["192.0.2.1", "192.0.2.2"]);
     assertEquals(addresses.tried.length, 2);
-    assertEquals(clock.countTimers(), 0);
+    assertEquals(time.timers, 0);
     await assertRejects(() => connectHappyEyeballs(ADDRESSES, options), Error, "enough");
   },
 );

@@ -37,7 +37,7 @@ async function report(
     await use(node, async (minutes) => {
       for (let half = 0; half < minutes * 2; half++) {
         node.onOutcome(node.token === "old" ? unknown : undefined);
-        await time.pass(MINUTE_MS / 2, { stepMs: MINUTE_MS });
+        await time.run(MINUTE_MS / 2);
       }
     });
   });

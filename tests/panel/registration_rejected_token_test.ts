@@ -21,7 +21,7 @@ async function attempts(outcome: (minute: number) => unknown): Promise<number[]>
     await node.find();
     for (let minute = 0; minute <= 35; minute += 0.5) {
       node.onOutcome(outcome(minute));
-      await time.pass(MINUTE_MS / 2, { stepMs: MINUTE_MS });
+      await time.run(MINUTE_MS / 2);
     }
   });
   return machine.askedAtSeconds.map((second) => second / 60);

@@ -6,7 +6,6 @@ import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../remote/collected_log.ts";
 import { ENDPOINT, NODE, RegisteringMachine } from "./fake_registration.ts";
 
-const MINUTE_MS = 60_000;
 const down = new PanelError("Cannot register: refused", { failure: "unreachable" });
 const late = new PanelError("Cannot register: no answer within 30 s", { failure: "timeout" });
 const wrong = new PanelError("Cannot register: status 403", {
@@ -57,11 +56,11 @@ Deno.test("NodeRegistration.find() logs a refused key, and registers when it is 
   machine.answer = () => ({ kind: "refused", error: wrong });
   const log = await withTime(async (time) => {
     const finding = machine.find();
-    await time.pass(50 * 60_000, { stepMs: MINUTE_MS });
+    await time.run(50 * 60_000);
     assert(machine.asked >= 4 && machine.asked <= 7, `${machine.asked} tries`);
     const { answer } = new RegisteringMachine();
     machine.answer = answer;
-    await time.pass(60 * 60_000, { stepMs: MINUTE_MS });
+    await time.run(60 * 60_000);
     assertEquals((await finding)?.token, "t");
   });
   assertEquals(log.map((line) => line.replace(/^\S+ /, "")), [REFUSED, REGISTERED]);
@@ -78,7 +77,7 @@ Deno.test("NodeRegistration.find() logs a refused key once an hour at most", asy
   await withTime(async (time, lines) => {
     const finding = machine.find().catch(() => {});
     for (let minute = 0; minute < 24 * 60; minute++) {
-      await time.pass(60_000, { stepMs: MINUTE_MS });
+      await time.run(60_000);
       while (loggedAt.length < lines.length) loggedAt.push(minute);
     }
     machine.stop.abort();
@@ -102,7 +101,7 @@ Deno.test("NodeRegistration.find() retries soon when a panel stops answering aft
   machine.answer = () => outcomes.shift() ?? answer();
   const log = await withTime(async (time) => {
     const finding = machine.find();
-    await time.pass(130_000, { stepMs: MINUTE_MS });
+    await time.run(130_000);
     assertEquals((await finding)?.token, "t");
   });
   assertEquals(log.map((line) => line.replace(/^\S+ /, "").replace(/after .*/, "after …")), [
@@ -130,10 +129,10 @@ Deno.test("NodeRegistration.find() tries until the panel answers, and logs it ag
   machine.answer = () => ({ kind: "failed", error: down });
   const log = await withTime(async (time) => {
     const finding = machine.find();
-    await time.pass(3_600_000, { stepMs: MINUTE_MS });
+    await time.run(3_600_000);
     const { answer } = new RegisteringMachine();
     machine.answer = answer;
-    await time.pass(30_000, { stepMs: MINUTE_MS });
+    await time.run(30_000);
     assertEquals((await finding)?.token, "t");
   });
   assert(machine.asked > 100 && machine.asked < 260, `${machine.asked} tries`);
@@ -150,7 +149,7 @@ Deno.test("NodeRegistration.find() retries rarely after lost answers, since each
   machine.answer = () => ({ kind: "doubtful", error: late });
   await withTime(async (time) => {
     const finding = machine.find().catch(() => {});
-    await time.pass(24 * 3_600_000, { stepMs: MINUTE_MS });
+    await time.run(24 * 3_600_000);
     machine.stop.abort();
     await finding;
   });
@@ -172,10 +171,10 @@ Deno.test("NodeRegistration.find() waits for another process, and uses the node 
   machine.store.isLocked = true;
   const log = await withTime(async (time) => {
     const finding = machine.find();
-    await time.pass(5_000, { stepMs: MINUTE_MS });
+    await time.run(5_000);
     machine.store.nodes = [NODE];
     machine.store.isLocked = false;
-    await time.pass(1_000, { stepMs: MINUTE_MS });
+    await time.run(1_000);
     assertEquals(await finding, NODE);
   });
   assertEquals(machine.store.calls, ["locked"]);
@@ -189,7 +188,7 @@ Deno.test("NodeRegistration.find() imports an official agent's node that the pan
   machine.isTokenKnown = () => tries++ === 0 ? Promise.reject(down) : Promise.resolve(true);
   await withTime(async (time) => {
     const finding = machine.find();
-    await time.pass(1_000, { stepMs: MINUTE_MS });
+    await time.run(1_000);
     assertEquals(await finding, { endpoint: ENDPOINT, uuid: "o", token: "official" });
   });
   assertEquals(machine.store.calls, ["locked", "checked", "saved official"]);
