@@ -5,7 +5,16 @@ import { assert, assertEquals } from "@std/assert";
  * floors below.
  */
 const FLOORS: readonly (readonly string[])[] = [
-  ["parse/", "log/", "types.ts", "version.ts", "backoff.ts", "bounded_queue.ts", "write_all.ts"],
+  [
+    "parse/",
+    "log/",
+    "types.ts",
+    "version.ts",
+    "backoff.ts",
+    "bounded_queue.ts",
+    "timeout.ts",
+    "write_all.ts",
+  ],
   ["config/", "host/", "sandbox/", "state/", "net/"],
   ["metrics/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],
@@ -28,6 +37,7 @@ const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
 /** Where the runtime, the network and timers may be touched. */
 const EDGES = [
   "bounded_queue.ts",
+  "timeout.ts",
   "host/",
   "sandbox/",
   "state/",
@@ -108,10 +118,10 @@ Deno.test("imports go one way, down the floors", () => {
   assertEquals(wrong, []);
 });
 
-Deno.test("net/ imports nothing of ours but log/, the pure parsers and writeAll()", () => {
+Deno.test("net/ imports nothing of ours but log/, the pure parsers, withTimeout() and writeAll()", () => {
   const wrong = files.filter((file) => file.name.startsWith("net/")).flatMap((file) =>
     importsOf(file)
-      .filter((target) => !/^(net|log|parse)\/|^write_all\.ts$/.test(target))
+      .filter((target) => !/^(net|log|parse)\/|^(timeout|write_all)\.ts$/.test(target))
       .map((target) => `${file.name} -> ${target}`)
   );
   assertEquals(wrong, []);

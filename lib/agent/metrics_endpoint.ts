@@ -18,7 +18,7 @@ import {
   type MetricFamily,
 } from "../metrics/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
-import { withTimeout } from "../net/timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import type { MachineFacts, Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";

@@ -7,7 +7,7 @@
 import type { Language, Translation } from "../config/language.ts";
 import { describeError } from "../log/log.ts";
 import { redactSecrets } from "../log/redact.ts";
-import { withTimeout } from "../net/timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import { padded } from "./help.ts";
 import { jsonText } from "./output.ts";
 

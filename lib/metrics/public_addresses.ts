@@ -3,7 +3,7 @@ import { NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { streamRequest } from "../net/http_stream.ts";
 import type { ProxyOptions } from "../net/proxy.ts";
-import { withTimeout } from "../net/timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
 import { USER_AGENT } from "../version.ts";

@@ -5,7 +5,7 @@ import { type NameServerAddress, NameServerResolver, SystemResolver } from "./dn
 import { connectErrorMessage, isLookupError, lookupErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
 import { type Connect, connectAbortable, connectHappyEyeballs } from "./happy_eyeballs.ts";
-import { withTimeout } from "./timeout.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** Options of a connector; the last two are for tests. */
 export interface ConnectorOptions {

@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { ipFamily } from "../parse/ip_address.ts";
-import { withTimeout } from "./timeout.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** Resolves all addresses of a host name by the system. */
 export type Lookup = (host: string) => Promise<readonly { address: string }[]>;

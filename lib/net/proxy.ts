@@ -4,7 +4,7 @@ import { closeOnAbort } from "./byte_stream.ts";
 import type { Connector, HostAndPort } from "./connector.ts";
 import { DialError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";
-import { withTimeout } from "./timeout.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** A proxy's response to `CONNECT`. */
 export interface ConnectResponse {

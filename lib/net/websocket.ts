@@ -6,7 +6,7 @@ import type { ByteStream, Dialer, DialResult } from "./byte_stream.ts";
 import { ResponseError, UpgradeError } from "./errors.ts";
 import { encodeRequest, readBodyInto } from "./http1.ts";
 import type { ResponseHead } from "./http_head.ts";
-import { withTimeout } from "./timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket_frames.ts";
 
 /** An open WebSocket. */

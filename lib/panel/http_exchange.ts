@@ -1,7 +1,7 @@
 import { describeError, getLogger, roundMs } from "../log/log.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
-import { withTimeout } from "../net/timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 

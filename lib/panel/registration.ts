@@ -18,7 +18,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { HttpClient } from "../net/http_client.ts";
-import { settlesWithin } from "../net/timeout.ts";
+import { settlesWithin } from "../timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { stateFolder } from "../state/paths.ts";
 import { USER_AGENT } from "../version.ts";

@@ -3,7 +3,7 @@ import type { Shell } from "../sandbox/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { SystemResolver } from "../net/dns.ts";
-import { withTimeout } from "../net/timeout.ts";
+import { withTimeout } from "../timeout.ts";
 import { type ProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
 import { probeHttp } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Programs } from "../host/programs.ts";
-import { settlesWithin } from "../net/timeout.ts";
+import { settlesWithin } from "../timeout.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { PanelOrder } from "../panel/messages.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";

@@ -1,6 +1,6 @@
 import { createClock } from "@sinonjs/fake-timers";
 import { assertEquals, assertRejects } from "@std/assert";
-import { withTimeout } from "../../lib/net/timeout.ts";
+import { withTimeout } from "../lib/timeout.ts";
 
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
