@@ -6,78 +6,58 @@
 
 import { delay } from "@std/async/delay";
 import { backoffMs } from "../backoff.ts";
-import { BoundedQueue } from "../bounded_queue.ts";
+import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
-import type { ClientV1 } from "../panel/client_v1.ts";
-import type { LinkListener, PanelLink } from "../panel/link.ts";
-import type { PanelSender } from "../panel/panel_sender.ts";
+import { type LinkOwner, PanelLink } from "../panel/link.ts";
 import type { PanelOrder } from "../panel/messages.ts";
-import type { PanelObserver } from "../panel/observer.ts";
+import { observeCall } from "../panel/observer.ts";
+import type { PanelConnection } from "../panel/panel_connection.ts";
 import { PanelError } from "../panel/panel_error.ts";
-import { toWireReport, type WireReport } from "../panel/protocol.ts";
+import { toWireReport } from "../panel/protocol.ts";
 import type { Transport } from "../panel/transport.ts";
-import type { RemoteOrder } from "../remote/remote_control.ts";
-import type { Addresses, MachineFacts, ProbeResult, ProbeTask, Snapshot } from "../types.ts";
+import type { RemoteControl } from "../remote/remote_control.ts";
+import type { Addresses, MachineFacts, Snapshot } from "../types.ts";
+import { VERSION } from "../version.ts";
+import type { PanelProbes } from "./panel_probes.ts";
+import { ReportTimer } from "./report_timer.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
-const RESULTS_AT_A_TIME = 16;
-/** The panel dates a result by its arrival, so a long queue would be a false one. */
-const RESULTS_WAITING = 1000;
 const FIRST_INFO_RETRY_MS = 5_000;
 /** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
 
-/** Dependencies of an {@linkcode Agent}. */
-export interface AgentParts {
-  /** Makes the link; `signal` ends its loops, and `calls` aborts calls in flight a moment later. */
-  openLink(
-    listener: LinkListener,
-    signals: { signal: AbortSignal; calls: AbortSignal },
-  ): PanelLink;
-  readonly sender: PanelSender;
-  readonly http: Pick<ClientV1, "fetchTasks">;
-  readonly observers: readonly PanelObserver[];
-  readonly infoIntervalMs: number;
-  readonly version: string;
+/** The machine that is reported. */
+export interface ReportedMachine {
+  /** Measures it once. */
   takeSnapshot(): Snapshot;
+  /** Asked for at each basic info: cores may come and go. */
+  facts(): MachineFacts;
   /** Never rejects but by the signal; what can't be found out is absent. */
   lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
-  /** Called once, before the link is opened. */
-  openServices(onResult: (result: ProbeResult) => void): Services;
 }
 
-/** Everything that an agent does for its panel beside reporting. */
-export interface Services {
-  /** Asked for at each basic info: cores may come and go. */
-  readonly facts: () => MachineFacts;
-  readonly probes: ProbeRunner;
-  readonly control: Controller;
+/** What an {@linkcode Agent} reports to its panel, and what handles the panel's orders. */
+export interface AgentOptions {
+  readonly config: Config;
+  readonly machine: ReportedMachine;
+  readonly probes: PanelProbes;
+  readonly control: RemoteControl;
+  /** A time at which reports of all panels are due; absent with a single panel. */
+  readonly phaseMs: number | undefined;
+  /** Ends the agent; calls in flight have a moment more. */
+  readonly signal: AbortSignal;
 }
 
-/** Runs probes, repeatedly or once. */
-export interface ProbeRunner {
-  /** Repeats these from now on, each at its own interval, and no others. */
-  update(tasks: readonly ProbeTask[]): void;
-  /** Runs one once. */
-  runOnce(order: PanelOrder & { kind: "probe" }): void;
-  stop(): void;
-}
-
-/** Handles the orders that are no probe. */
-export interface Controller {
-  handle(order: RemoteOrder): void;
-  close(): Promise<void>;
-}
-
-/** Reports to one panel until its signal aborts. */
-export class Agent {
-  readonly #parts: AgentParts;
+/** Reports to one panel. */
+export class Agent implements LinkOwner {
+  readonly #connection: PanelConnection;
+  readonly #options: AgentOptions;
+  readonly #link: PanelLink;
+  readonly #timer: ReportTimer;
   readonly #log = getLogger("panel");
   readonly #noticeLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  /** Aborts calls in flight, a moment after the loops have ended. */
-  readonly #calls = new AbortController();
   #snapshot: Snapshot | undefined;
   #withoutNewColumns = false;
   #skippedTasks = "";
@@ -85,56 +65,55 @@ export class Agent {
   /** Aborts at the next change of the transport, and at the end. */
   #transportChanged = new AbortController();
 
-  constructor(parts: AgentParts) {
-    this.#parts = parts;
+  constructor(connection: PanelConnection, options: AgentOptions) {
+    const { config, phaseMs, signal } = options;
+    this.#connection = connection;
+    this.#options = options;
+    this.#link = new PanelLink(connection, this, { settings: config, signal });
+    this.#timer = new ReportTimer({
+      intervalSeconds: config.intervalSeconds,
+      phaseMs,
+      report: (transport) => this.report(transport),
+    });
   }
 
-  /** Resolves when everything has ended after `signal` aborted. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Resolves when everything has ended after the signal has aborted. */
+  async run(): Promise<void> {
+    const { probes, control, signal } = this.#options;
     let grace: ReturnType<typeof setTimeout> | undefined;
     signal.addEventListener("abort", () => {
-      grace = setTimeout(() => this.#calls.abort(), STOP_GRACE_MS);
+      grace = setTimeout(() => this.#connection.close(), STOP_GRACE_MS);
+      this.#timer.start(undefined);
       this.#transportChanged.abort(CHANGED);
     }, { once: true });
-    const results = new BoundedQueue<ProbeResult>({
-      run: (result) => this.#sendResult(result),
-      concurrency: RESULTS_AT_A_TIME,
-      capacity: RESULTS_WAITING,
-      whenFull: "drop oldest",
-    });
-    const services = this.#parts.openServices((result) => results.add(result));
-    const link = this.#parts.openLink({
-      createReport: () => this.#createReport(),
-      onOrder: (order) => this.#handleOrder(order, services),
-      onTransport: (transport) => this.#onTransport(transport),
-    }, { signal, calls: this.#calls.signal });
     try {
-      await Promise.all([
-        link.run(),
-        this.#infoLoop(services.facts, signal),
-        this.#taskLoop(services.probes, signal),
-      ]);
+      await Promise.all([this.#link.run(), this.#infoLoop(), this.#taskLoop()]);
     } finally {
-      services.probes.stop();
-      await Promise.all([results.close(), services.control.close()]);
+      await Promise.all([probes.close(), control.close()]);
       clearTimeout(grace);
-      this.#calls.abort();
-      link.close();
+      this.#link.close();
+      this.#connection.close();
     }
   }
 
-  #createReport(): WireReport {
-    this.#snapshot = this.#parts.takeSnapshot();
-    return toWireReport(this.#snapshot);
+  /** Measures and sends a report; whether the panel has accepted it or was not asked. */
+  async report(transport: Transport): Promise<boolean> {
+    this.#snapshot = this.#options.machine.takeSnapshot();
+    const intervalMs = this.#timer.intervalMs(transport);
+    return await this.#link.sendReport(toWireReport(this.#snapshot), { transport, intervalMs });
   }
 
-  #onTransport(transport: Transport | undefined): void {
+  /** Reports by this transport from now on; not at all when it is `undefined`. */
+  onTransport(transport: Transport | undefined): void {
     this.#transport = transport;
+    this.#timer.start(transport);
     this.#transportChanged.abort(CHANGED);
     this.#transportChanged = new AbortController();
   }
 
-  #handleOrder(order: PanelOrder, { probes, control }: Services): void {
+  /** Handles an order of the panel. */
+  onOrder(order: PanelOrder): void {
+    const { probes, control } = this.#options;
     switch (order.kind) {
       case "probe":
         return probes.runOnce(order);
@@ -151,36 +130,34 @@ export class Agent {
     this.#log.info("The panel says: {notice}{more}", { notice: text, more });
   }
 
-  async #infoLoop(facts: () => MachineFacts, signal: AbortSignal): Promise<void> {
-    const { infoIntervalMs } = this.#parts;
+  async #infoLoop(): Promise<void> {
+    const { config, machine, signal } = this.#options;
+    const infoIntervalMs = config.infoIntervalMinutes * 60_000;
     let failures = 0;
     let addresses: Addresses = {};
     while (!signal.aborted) {
-      await this.#waitForTransport(signal);
-      const lookup = this.#parts.lookUpAddresses(signal).catch((): Addresses => ({}));
-      let accepted = await this.#sendBasicInfo(facts, addresses);
+      await this.#waitForTransport();
+      const lookup = machine.lookUpAddresses(signal).catch((): Addresses => ({}));
+      let accepted = await this.#sendBasicInfo(addresses);
       const found = await lookup;
       const isNew = found.ipv4 !== addresses.ipv4 || found.ipv6 !== addresses.ipv6;
       addresses = found;
-      if (isNew && accepted && !signal.aborted) {
-        accepted = await this.#sendBasicInfo(facts, addresses);
-      }
+      if (isNew && accepted && !signal.aborted) accepted = await this.#sendBasicInfo(addresses);
       const retryMs = backoffMs(failures, { baseMs: FIRST_INFO_RETRY_MS, maxMs: infoIntervalMs });
       await quietDelay(accepted ? infoIntervalMs : retryMs, signal);
       failures = accepted ? 0 : failures + 1;
     }
   }
 
-  async #sendBasicInfo(facts: () => MachineFacts, addresses: Addresses): Promise<boolean> {
+  async #sendBasicInfo(addresses: Addresses): Promise<boolean> {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return false;
+    const { sender, calls } = this.#connection;
     const send = () => {
+      const facts = this.#options.machine.facts();
       const withoutNewColumns = this.#withoutNewColumns;
-      const { version, sender } = this.#parts;
-      return sender.sendBasicInfo(
-        { facts: facts(), snapshot, addresses, version, withoutNewColumns },
-        this.#calls.signal,
-      );
+      const info = { facts, snapshot, addresses, version: VERSION, withoutNewColumns };
+      return sender.sendBasicInfo(info, calls);
     };
     return await this.#try("basic info", async () => {
       try {
@@ -205,14 +182,16 @@ export class Agent {
   }
 
   /** Asks for tasks while that is how the panel makes them known; else it orders each run. */
-  async #taskLoop(probes: ProbeRunner, signal: AbortSignal): Promise<void> {
+  async #taskLoop(): Promise<void> {
+    const { probes, signal } = this.#options;
+    const { clientV1, calls } = this.#connection;
     let asking = false;
     while (!signal.aborted) {
       const changed = this.#transportChanged.signal;
       if (this.#fetchesTasks) {
         asking = true;
         await this.#try("task list", async () => {
-          const { tasks, skipped } = await this.#parts.http.fetchTasks(this.#calls.signal);
+          const { tasks, skipped } = await clientV1.fetchTasks(calls);
           if (!signal.aborted && this.#fetchesTasks) probes.update(tasks);
           this.#logSkipped(skipped);
         });
@@ -229,8 +208,8 @@ export class Agent {
   }
 
   /** Waits until something goes through. */
-  async #waitForTransport(signal: AbortSignal): Promise<void> {
-    while (this.#transport === undefined && !signal.aborted) {
+  async #waitForTransport(): Promise<void> {
+    while (this.#transport === undefined && !this.#options.signal.aborted) {
       await aborted(this.#transportChanged.signal);
     }
   }
@@ -245,27 +224,10 @@ export class Agent {
     this.#skippedTasks = text;
   }
 
-  async #sendResult(result: ProbeResult): Promise<void> {
-    await this.#try(
-      "probe result",
-      () => this.#parts.sender.sendProbeResult(result, this.#calls.signal),
-    );
-  }
-
-  /** Makes a call, and says what is new about the panel; whether the call went well. */
+  /** Makes a call, and tells the observers how it ended; whether it succeeded. */
   async #try(name: string, call: () => Promise<void>): Promise<boolean> {
-    try {
-      await call();
-      this.#notify(undefined, name);
-      return true;
-    } catch (error) {
-      if (!this.#calls.signal.aborted) this.#notify(error, name);
-      return false;
-    }
-  }
-
-  #notify(error: unknown, call: string): void {
-    for (const observer of this.#parts.observers) observer.onOutcome?.(error, call);
+    const { observers, calls } = this.#connection;
+    return await observeCall(call, { name, observers, signal: calls });
   }
 }
 

@@ -8,15 +8,12 @@
 import type { Config } from "../config/config.ts";
 import { HealthFile } from "../state/health_file.ts";
 import { runtimeFolders } from "../state/paths.ts";
-import { Programs } from "../host/programs.ts";
 import { describeSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 import { type Shell, startShell } from "../sandbox/shell.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { RemoteControl } from "../remote/remote_control.ts";
-import type { MachineFacts, ProbeResult } from "../types.ts";
+import type { MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
-import type { Services } from "./agent.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
 
@@ -51,25 +48,12 @@ export class BackgroundServices {
     return this.#machine.machine.currentFacts?.(this.#facts) ?? this.#facts;
   }
 
-  /** Probes and remote control for one panel, as its configuration allows. */
-  open(
+  /** The probes that one panel orders. */
+  openProbes(
     connection: PanelConnection,
-    { config, onResult }: { config: Config; onResult: (result: ProbeResult) => void },
-  ): Services {
-    return {
-      facts: () => this.facts(),
-      probes: new PanelProbes({
-        shell: this.#shell,
-        allowLoopback: config.allowLocalProbes,
-        observers: connection.observers,
-        onResult,
-      }),
-      control: new RemoteControl(
-        config.remoteControl ? new Programs() : undefined,
-        connection,
-        config,
-      ),
-    };
+    { allowLocalProbes: allowLoopback }: Config,
+  ): PanelProbes {
+    return new PanelProbes(connection, { shell: this.#shell, allowLoopback });
   }
 
   /** Closes the health file and ends the helper shell. */

@@ -9,6 +9,7 @@ import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
+import { Programs } from "../host/programs.ts";
 import {
   describeSandbox,
   type Sandbox,
@@ -19,8 +20,8 @@ import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
+import { RemoteControl } from "../remote/remote_control.ts";
 import type { Snapshot } from "../types.ts";
-import { VERSION } from "../version.ts";
 import { Agent } from "./agent.ts";
 import { BackgroundServices } from "./background_services.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
@@ -166,24 +167,22 @@ async function report(
 ): Promise<void> {
   const panel = panelName(node);
   const observers = [node, services.monitors.open(panel), metrics?.observe(panel) ?? {}];
-  const connection = new PanelConnection(node, config, { observers, phaseMs });
-  try {
-    const reporting = new Agent({
-      openLink: (listener, signals) => connection.openLink(listener, signals),
-      sender: connection.sender,
-      http: connection.clientV1,
-      observers: connection.observers,
-      infoIntervalMs: config.infoIntervalMinutes * 60_000,
-      version: VERSION,
+  const connection = new PanelConnection(node, config, observers);
+  const programs = config.remoteControl ? new Programs() : undefined;
+  const reporting = new Agent(connection, {
+    config,
+    machine: {
       takeSnapshot,
+      facts: () => services.facts(),
       lookUpAddresses: (signal) => addresses.lookup(signal),
-      openServices: (onResult) => services.open(connection, { config, onResult }),
-    }).run(signal);
-    logPanel(node);
-    await reporting;
-  } finally {
-    connection.close();
-  }
+    },
+    probes: services.openProbes(connection, config),
+    control: new RemoteControl(programs, connection, config),
+    phaseMs,
+    signal,
+  }).run();
+  logPanel(node);
+  await reporting;
 }
 
 /** Reports to several panels. An error that ends the reports to one does not end those to the others. */

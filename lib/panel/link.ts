@@ -1,10 +1,7 @@
 import { getLogger, roundMs } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import type { Acknowledgements } from "./acknowledgements.ts";
 import { AnswerRequests } from "./answer_requests.ts";
 import { AnswerTimeout } from "./answer_timeout.ts";
-import type { ClientV1 } from "./client_v1.ts";
-import type { ClientV2 } from "./client_v2.ts";
 import { LinkLog } from "./link_log.ts";
 import {
   INITIAL_LINK,
@@ -17,115 +14,101 @@ import {
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
 import { MessageLimit } from "./message_limit.ts";
-import type { PanelSender } from "./panel_sender.ts";
 import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
-import type { PanelObserver } from "./observer.ts";
+import type { PanelConnection } from "./panel_connection.ts";
 import { PanelError } from "./panel_error.ts";
 import { PanelSocket } from "./panel_socket.ts";
 import type { WireReport } from "./protocol.ts";
-import { ReportTimer } from "./report_timer.ts";
 import { isSameTransport, type Transport, transportName } from "./transport.ts";
-import type { WebSocketOpener } from "./websocket_opener.ts";
 
 /** Timeout of a report that finds out whether POST works. */
 const TRIAL_TIMEOUT_MS = 6_000;
 /** Timeout of the ping that goes with each report of version 1 by WebSocket. */
 const PONG_TIMEOUT_MS = 5_000;
 
-/** The owner of a link, which supplies reports and handles orders. */
-export interface LinkListener {
-  /** Measures the machine; called right before a report is sent. */
-  createReport(): WireReport;
-  /** Handles an order of the panel; must not throw. */
-  onOrder(order: PanelOrder): void;
-  /** The transport has changed; `undefined` during an outage. */
+/** The owner of a link, which reports by it and handles orders; its methods must not throw. */
+export interface LinkOwner {
+  /** A report is wanted now by this transport, which is new or tried: {@linkcode PanelLink.sendReport}. */
+  report(transport: Transport): void;
+  /** Reports have to be sent by this transport from now on; `undefined` during an outage. */
   onTransport(transport: Transport | undefined): void;
+  /** Handles an order of the panel. */
+  onOrder(order: PanelOrder): void;
 }
 
-/** The settings and clients of a link. */
-export interface LinkParts extends LinkListener {
-  readonly settings: LinkSettings;
-  /** Time between two reports; by default each kind of transport has its own. */
-  readonly intervalMs: number | undefined;
-  /** A time at which reports of all panels are due; absent with a single panel. */
-  readonly phaseMs: number | undefined;
-  readonly clientV1: Pick<ClientV1, "sendReport">;
-  readonly clientV2: Pick<ClientV2, "report" | "pull">;
-  /** Follows the transport of the reports. */
-  readonly sender: PanelSender;
-  readonly acknowledgements: Acknowledgements;
-  readonly opener: Pick<WebSocketOpener, "open" | "toOpenFailure">;
-  /** Closes the idle connections for calls, which are likely to be dead too. */
-  dropIdleConnections(): void;
-  readonly observers: readonly PanelObserver[];
-}
-
-/** The signals that end a link. */
-export interface LinkSignals {
-  /** Ends the loops. */
-  readonly signal: AbortSignal;
-  /** Cancels the calls in flight, a moment later. */
-  readonly calls: AbortSignal;
+/** How a report is sent. */
+export interface ReportOptions {
+  readonly transport: Transport;
+  /** Time to the next report, in milliseconds. */
+  readonly intervalMs: number;
 }
 
 /** Sends reports to the panel by the best transport that works, and receives its orders. */
 export class PanelLink {
-  readonly #parts: LinkParts;
+  readonly #connection: PanelConnection;
+  readonly #owner: LinkOwner;
+  readonly #settings: LinkSettings;
+  /** Ends the link; the calls in flight have a moment more. */
+  readonly #signal: AbortSignal;
   readonly #log = getLogger("panel");
   readonly #isVerbose = this.#log.isEnabledFor("debug");
-  readonly #signals: LinkSignals;
   readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #unknownLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #messageLimit = new MessageLimit();
   readonly #linkLog: LinkLog;
-  readonly #timer: ReportTimer;
   readonly #answerTimeout = new AnswerTimeout();
   readonly #answerRequests = new AnswerRequests();
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<boolean>>();
   #state: LinkState = INITIAL_LINK;
-  #socket: PanelSocket | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #longPoll: AbortController | undefined;
 
-  constructor(parts: LinkParts, signals: LinkSignals) {
-    this.#parts = parts;
-    this.#signals = signals;
-    this.#linkLog = new LinkLog(parts.observers, { version: parts.settings.version });
-    this.#timer = new ReportTimer({
-      intervalMs: parts.intervalMs,
-      phaseMs: parts.phaseMs,
-      onClamp: () => this.#linkLog.intervalClamped(),
-      onDue: (transport) => this.#track(this.#sendReport(transport)),
-    });
+  constructor(
+    connection: PanelConnection,
+    owner: LinkOwner,
+    { settings, signal }: { settings: LinkSettings; signal: AbortSignal },
+  ) {
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#settings = settings;
+    this.#signal = signal;
+    this.#linkLog = new LinkLog(connection.observers, { version: settings.protocolVersion });
   }
 
   /** Runs until the signal aborts and the reports in flight have ended. */
   async run(): Promise<void> {
-    const { signal } = this.#signals;
-    if (signal.aborted) return;
+    if (this.#signal.aborted) return;
     const stopped = Promise.withResolvers<void>();
-    signal.addEventListener("abort", () => stopped.resolve(), { once: true });
+    this.#signal.addEventListener("abort", () => stopped.resolve(), { once: true });
     this.#dispatch({ kind: "start" });
     await stopped.promise;
     this.#longPoll?.abort();
-    this.#timer.start(undefined);
     clearTimeout(this.#retryTimer);
     await Promise.all(this.#inFlight);
   }
 
+  /** Sends a report; whether the panel has accepted it or was not asked. Never rejects. */
+  async sendReport(report: WireReport, options: ReportOptions): Promise<boolean> {
+    const sending = this.#sendReport(report, options);
+    this.#inFlight.add(sending);
+    const accepted = await sending;
+    this.#inFlight.delete(sending);
+    return accepted;
+  }
+
   /** Closes the WebSocket. */
   close(): void {
-    this.#socket?.close();
+    this.#connection.sender.socket?.close();
   }
 
   #dispatch(event: LinkEvent): void {
-    if (this.#signals.signal.aborted) return;
+    if (this.#signal.aborted) return;
     const before = this.#state.transport;
     const { state, effects } = stepLink(this.#state, event, {
       nowMs: performance.now(),
       random: Math.random(),
-      settings: this.#parts.settings,
+      settings: this.#settings,
     });
     this.#state = state;
     if (!isSameTransport(state.transport, before)) {
@@ -146,14 +129,14 @@ export class PanelLink {
         this.#dial(effect.version);
         return;
       case "report":
-        this.#track(this.#sendReport(effect.transport));
+        this.#owner.report(effect.transport);
         return;
       case "wait":
         clearTimeout(this.#retryTimer);
         this.#retryTimer = setTimeout(() => this.#dispatch({ kind: "timer" }), effect.ms);
         return;
       case "close":
-        this.#socket?.close();
+        this.close();
         return;
       case "warn of duplicate agent":
         this.#linkLog.duplicateAgent();
@@ -161,21 +144,20 @@ export class PanelLink {
   }
 
   #onTransportChange(transport: Transport | undefined): void {
-    const { sender } = this.#parts;
+    const { sender, observers } = this.#connection;
     // In an outage POST is tried, in the version that the panel has spoken last.
     sender.transport = transport ?? { ...sender.transport, carrier: "POST" };
-    this.#timer.start(transport);
     this.#answerRequests.reset();
     this.#longPoll?.abort();
     const isPulled = transport?.carrier === "POST" && transport.version === 2;
     this.#longPoll = isPulled ? this.#startLongPoll() : undefined;
-    this.#parts.onTransport(transport);
-    for (const observer of this.#parts.observers) observer.onTransport?.(transport);
+    this.#owner.onTransport(transport);
+    for (const observer of observers) observer.onTransport?.(transport);
   }
 
   async #dial(version: 1 | 2): Promise<void> {
-    const { opener, acknowledgements } = this.#parts;
-    const { signal } = this.#signals;
+    const { opener, sender, acknowledgements, calls } = this.#connection;
+    const signal = this.#signal;
     let opened;
     try {
       opened = await opener.open({ version }, signal);
@@ -197,9 +179,9 @@ export class PanelLink {
       version,
       listener,
       acknowledgements,
-      signal: this.#signals.calls,
+      signal: calls,
     });
-    this.#socket = this.#parts.sender.socket = socket;
+    sender.socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();
     this.#dispatch({ kind: "opened" });
@@ -207,13 +189,13 @@ export class PanelLink {
 
   async #runSocket(socket: PanelSocket): Promise<void> {
     await socket.run();
-    this.#socket = this.#parts.sender.socket = undefined;
-    if (this.#signals.signal.aborted) return;
+    this.#connection.sender.socket = undefined;
+    if (this.#signal.aborted) return;
     const { transport } = this.#state;
     const { end, closeReason } = socket;
     const durationMs = performance.now() - socket.openedAtMs;
     // The calls that follow must not wait for a connection on the same dead path.
-    if (end === "timed out") this.#parts.dropIdleConnections();
+    if (end === "timed out") this.#connection.closeIdle();
     this.#linkLog.socketClosed(closeReason, {
       hasFallback: transport?.carrier === "POST",
       durationMs,
@@ -221,33 +203,24 @@ export class PanelLink {
     this.#dispatch({ kind: "closed", durationMs, end });
   }
 
-  /** Lets a report in flight end before the link does. */
-  async #track(sending: Promise<void>): Promise<void> {
-    this.#inFlight.add(sending);
-    await sending;
-    this.#inFlight.delete(sending);
-  }
-
-  async #sendReport(transport: Transport): Promise<void> {
-    const { calls } = this.#signals;
-    // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
-    const isSocket = transport.carrier === "WebSocket";
-    if (isSocket) this.#timer.next(transport, true);
-    const isTrial = !isSocket && transport.version === this.#state.trying;
-    const before = this.#state.transport;
-    const intervalMs = this.#timer.intervalMs(transport);
+  async #sendReport(
+    report: WireReport,
+    { transport, intervalMs }: ReportOptions,
+  ): Promise<boolean> {
+    const { calls, observers } = this.#connection;
+    const isPost = transport.carrier === "POST";
+    const isTrial = isPost && transport.version === this.#state.trying;
+    const sentAtMs = performance.now();
     try {
-      const report = this.#parts.createReport();
-      const sentAtMs = performance.now();
-      if (!isTrial && !this.#asksForAnswer(transport, { nowMs: sentAtMs, intervalMs })) {
+      if (!isPost && !this.#asksForAnswer(sentAtMs, intervalMs)) {
         this.#notify(report, transport);
-        return;
+        return true;
       }
-      const timeoutMs = this.#timeoutMs(transport, { isTrial });
+      const timeoutMs = isTrial ? TRIAL_TIMEOUT_MS : this.#timeoutMs(transport, intervalMs);
       const events = await this.#send(report, { transport, timeoutMs, signal: calls });
       const answerMs = performance.now() - sentAtMs;
       // A report of version 1 by WebSocket is not answered.
-      if (!isSocket || transport.version === 2) this.#answerTimeout.record(answerMs);
+      if (isPost || transport.version === 2) this.#answerTimeout.record(answerMs);
       if (this.#isVerbose) {
         const name = transportName(transport);
         const fields = { event: "report", transport: name, ms: roundMs(answerMs) };
@@ -255,47 +228,41 @@ export class PanelLink {
       }
       if (isTrial) this.#linkLog.transportFound(transport);
       this.#linkLog.accepted(transport);
-      for (const observer of this.#parts.observers) observer.onAccepted?.(intervalMs);
+      for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
       this.#handleEvents(events);
-      const isNew = !isSameTransport(before, transport);
-      if (!isSocket || isNew) this.#timer.next(transport, true);
+      return true;
     } catch (error) {
-      if (calls.aborted) return;
+      if (calls.aborted) return false;
       if (error instanceof PanelError && error.failure === "timeout") {
         this.#answerTimeout.recordTimeout();
-        this.#parts.dropIdleConnections();
+        this.#connection.closeIdle();
       }
       const why = failureOf(error);
       this.#answerRequests.reset();
       this.#dispatch({ kind: "failed", transport, why });
       this.#logFailure(error, { transport, isTrial, why });
-      const isNew = !isSameTransport(before, transport);
-      if (!isSocket || isNew) this.#timer.next(transport, isSocket);
+      return false;
     }
   }
 
-  /** By POST everything is answered. */
-  #asksForAnswer(
-    transport: Transport,
-    { nowMs, intervalMs }: { nowMs: number; intervalMs: number },
-  ): boolean {
-    return transport.carrier === "POST" || this.#parts.acknowledgements.hasPending ||
+  /** Whether a report by WebSocket has to be answered; by POST each is. */
+  #asksForAnswer(nowMs: number, intervalMs: number): boolean {
+    return this.#connection.acknowledgements.hasPending ||
       this.#answerRequests.isDue(nowMs, { intervalMs });
   }
 
   #notify(report: WireReport, transport: Transport): void {
-    this.#socket?.notifyReport(report);
+    this.#connection.sender.socket?.notifyReport(report);
     if (this.#isVerbose) {
       const fields = { event: "report", transport: transportName(transport) };
       this.#log.debug("Report sent by {transport}", fields);
     }
   }
 
-  #timeoutMs(transport: Transport, { isTrial }: { isTrial: boolean }): number {
-    if (isTrial) return TRIAL_TIMEOUT_MS;
-    if (transport.carrier === "WebSocket" && transport.version === 1) return PONG_TIMEOUT_MS;
-    return this.#answerTimeout.get(this.#timer.intervalMs(transport));
+  #timeoutMs({ version, carrier }: Transport, intervalMs: number): number {
+    const expectsPong = carrier === "WebSocket" && version === 1;
+    return expectsPong ? PONG_TIMEOUT_MS : this.#answerTimeout.get(intervalMs);
   }
 
   #logFailure(
@@ -317,26 +284,20 @@ export class PanelLink {
     report: WireReport,
     options: { transport: Transport; timeoutMs: number; signal: AbortSignal },
   ): Promise<PanelEvent[]> {
-    const { clientV1, clientV2 } = this.#parts;
+    const { clientV1, clientV2, sender } = this.#connection;
     const { version, carrier } = options.transport;
     if (carrier === "POST") {
       if (version === 2) return await clientV2.report(report, options);
       await clientV1.sendReport(report, options);
-    } else if (this.#socket !== undefined) await this.#socket.sendReport(report, options);
+    } else if (sender.socket !== undefined) await sender.socket.sendReport(report, options);
     else throw new PanelError("Cannot send by WebSocket: it is closed", { failure: "unreachable" });
     return [];
   }
 
   #startLongPoll(): AbortController {
     const controller = new AbortController();
-    const { clientV2, observers } = this.#parts;
-    longPoll(controller.signal, {
-      pull: (signal) => clientV2.pull(signal),
-      onEvents: (events) => this.#handleEvents(events),
-      onOutcome(error) {
-        for (const observer of observers) observer.onOutcome?.(error, "pull");
-      },
-    });
+    const { signal } = controller;
+    longPoll(this.#connection, { onEvents: (events) => this.#handleEvents(events), signal });
     return controller;
   }
 
@@ -357,7 +318,7 @@ export class PanelLink {
   }
 
   #handleMessage(message: PanelMessage): void {
-    if (this.#signals.signal.aborted) return;
+    if (this.#signal.aborted) return;
     switch (message.kind) {
       case "answer":
         // Version 1 answers only what it refuses.
@@ -370,7 +331,7 @@ export class PanelLink {
         this.#logUnknown(message.method);
         return;
       default:
-        this.#parts.onOrder(message);
+        this.#owner.onOrder(message);
     }
   }
 

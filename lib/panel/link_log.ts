@@ -13,7 +13,6 @@ export class LinkLog {
   readonly #observers: readonly PanelObserver[];
   readonly #preferredVersion: 1 | 2;
   #isFirstLogged = false;
-  #isClamped = false;
   /** The version that was found last. */
   #version: 1 | 2;
   /** The failure of the last WebSocket, logged only if POST works. */
@@ -105,15 +104,6 @@ export class LinkLog {
     this.#log.error(
       "The panel closes each connection soon after it was opened: most likely another agent runs " +
         "with the same token",
-    );
-  }
-
-  /** The configured interval is longer than a panel allows over a WebSocket. */
-  intervalClamped(): void {
-    if (this.#isClamped) return;
-    this.#isClamped = true;
-    this.#log.info(
-      "Reports are sent every 10 s: the panel closes a WebSocket that is idle for 11 s",
     );
   }
 

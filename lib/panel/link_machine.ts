@@ -7,20 +7,14 @@
  */
 
 import { backoffMs } from "../backoff.ts";
-
+import type { Config } from "../config/config.ts";
 import { isSameTransport, type Transport } from "./transport.ts";
 
-/** The user's settings of the link. */
-export interface LinkSettings {
-  /** Never opens a WebSocket for reports. */
-  readonly noWebSocket: boolean;
-  /** The version of the protocol that is tried first. */
-  readonly version: 1 | 2;
-  /** Whether commands and terminals are wanted: panels without version 2 send them by WebSocket only. */
-  readonly remoteControl: boolean;
-  /** The longest delay between two attempts in the first minute of an outage. */
-  readonly reconnectMs: number;
-}
+/** The options that the link follows. Panels without version 2 send orders by WebSocket only. */
+export type LinkSettings = Pick<
+  Config,
+  "transport" | "protocolVersion" | "remoteControl" | "reconnectIntervalSeconds"
+>;
 
 /** Why a WebSocket could not be opened, as far as it matters for the next step. */
 export type DialFailure =
@@ -160,18 +154,18 @@ export function stepLink(state: LinkState, event: LinkEvent, options: Options): 
 }
 
 /** Whether no WebSocket is tried before POST. */
-function startsByPost({ noWebSocket, version, remoteControl }: LinkSettings): boolean {
-  return noWebSocket || (version === 1 && !remoteControl);
+function startsByPost({ transport, protocolVersion, remoteControl }: LinkSettings): boolean {
+  return transport === "http" || (protocolVersion === 1 && !remoteControl);
 }
 
 /** Whether a WebSocket is better than POST, which works by this version. */
 function wantsWebSocket(version: 1 | 2, settings: LinkSettings): boolean {
-  if (settings.noWebSocket) return false;
-  return version === 2 ? settings.version === 2 : settings.remoteControl;
+  if (settings.transport === "http") return false;
+  return version === 2 ? settings.protocolVersion === 2 : settings.remoteControl;
 }
 
 function connect(state: LinkState, settings: LinkSettings): LinkStep {
-  return startsByPost(settings) ? tryPost(state, settings) : dial(state, settings.version);
+  return startsByPost(settings) ? tryPost(state, settings) : dial(state, settings.protocolVersion);
 }
 
 function timer(state: LinkState, settings: LinkSettings): LinkStep {
@@ -237,15 +231,16 @@ function afterSocketClosed(state: LinkState, options: Options): LinkStep {
   if (!state.proven || state.shortConnections >= SHORT_CONNECTIONS_LIMIT) {
     return tryPost(lost, settings);
   }
+  const longestMs = Math.min(SPREAD_MS, settings.reconnectIntervalSeconds * 1000);
   return {
     state: { ...lost, outageSinceMs: nowMs, backoffAttempts: 0 },
-    effects: [{ kind: "wait", ms: random * Math.min(SPREAD_MS, settings.reconnectMs) }],
+    effects: [{ kind: "wait", ms: random * longestMs }],
   };
 }
 
 /** Sends one report by POST in the preferred version, to find out whether POST works. */
 function tryPost(state: LinkState, settings: LinkSettings): LinkStep {
-  return tryPostBy(state, settings.version);
+  return tryPostBy(state, settings.protocolVersion);
 }
 
 function tryPostBy(state: LinkState, version: 1 | 2): LinkStep {
@@ -275,7 +270,7 @@ function postFound(found: LinkState, version: 1 | 2, options: Options): LinkStep
   // It is better than the last resort; the version 1 WebSocket ends, and then a better one is tried.
   if (state.socket === "open") return { state, effects: [{ kind: "close" }] };
   const { settings } = options;
-  const isFirstV1 = version === 1 && settings.version === 2 &&
+  const isFirstV1 = version === 1 && settings.protocolVersion === 2 &&
     state.shortConnections < SHORT_CONNECTIONS_LIMIT;
   return isFirstV1 && state.socket === "none" && wantsWebSocket(version, settings)
     ? dial(state, 1)
@@ -313,8 +308,8 @@ function tryFailed(
     return postFound({ ...idle, transport, outageSinceMs: undefined }, version, options);
   }
   if (why === "unsupported protocol") {
-    if (version === settings.version) return tryPostBy(state, version === 2 ? 1 : 2);
-    if (state.socket === "none" && !settings.noWebSocket) {
+    if (version === settings.protocolVersion) return tryPostBy(state, version === 2 ? 1 : 2);
+    if (state.socket === "none" && settings.transport !== "http") {
       return dial({ ...idle, lastResort: true }, 1);
     }
   }
@@ -358,10 +353,8 @@ function retryAll(
   const isBackingOff = nowMs - outageSinceMs >= FAST_RETRY_MS;
   const backoffAttempts = isBackingOff ? Math.min(state.backoffAttempts + 1, 10) : 0;
   const slowestMs = why === "no answer" ? LONGEST_BACKOFF_NO_ANSWER_MS : LONGEST_BACKOFF_MS;
-  const longestMs = backoffMs(backoffAttempts, {
-    baseMs: settings.reconnectMs,
-    maxMs: Math.max(settings.reconnectMs, slowestMs),
-  });
+  const baseMs = settings.reconnectIntervalSeconds * 1000;
+  const longestMs = backoffMs(backoffAttempts, { baseMs, maxMs: Math.max(baseMs, slowestMs) });
   return {
     state: { ...state, outageSinceMs, backoffAttempts },
     effects: [{ kind: "wait", ms: random * longestMs }],

@@ -1,27 +1,22 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { Agent, type AgentParts } from "../../lib/agent/agent.ts";
+import { Agent } from "../../lib/agent/agent.ts";
+import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { setUpLog } from "../../lib/log/log.ts";
-import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
-import { PanelLink } from "../../lib/panel/link.ts";
-import type { Transport } from "../../lib/panel/transport.ts";
 import type { PanelOrder } from "../../lib/panel/messages.ts";
-import { OutageLog } from "../../lib/panel/outages.ts";
-import { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
+import type { Transport } from "../../lib/panel/transport.ts";
+import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
+import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 import { V1_POST, V2_WEBSOCKET } from "../panel/transports.ts";
 
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const rejected = new PanelError("Cannot send: status 500", { failure: "rejected", status: 500 });
 
-function notWanted(): never {
-  throw new Error("Only the HTTP interface was asked for");
-}
-
-/** A panel and a machine of paper; each call is noted with the time at which it came. */
-class PaperWorld {
+/** A panel by version 1 and a machine; each call is noted with the time at which it came. */
+class FakeWorld {
   readonly calls: { what: string; atMs: number }[] = [];
   readonly reports: WireReport[] = [];
   readonly infos: WireBasicInfo[] = [];
@@ -31,17 +26,17 @@ class PaperWorld {
   onInfo: (info: WireBasicInfo) => Promise<void> = () => Promise.resolve();
   onResult: () => Promise<void> = () => Promise.resolve();
   addresses: () => Promise<Addresses> = () => Promise.resolve({});
+  fetchTasks = () => Promise.resolve(this.tasks);
   tasks: { tasks: ProbeTask[]; skipped: string[] } = { tasks: [], skipped: [] };
   deliver: (result: ProbeResult) => void = () => {};
-  readonly obeyed: { what: string; of: unknown }[] = [];
+  readonly handled: { what: string; of: unknown }[] = [];
   order: (order: PanelOrder) => void = () => {};
-  moveTo: (way: Transport | undefined) => void = () => {};
+  moveTo: (transport: Transport | undefined) => void = () => {};
   snapshots = 0;
-  accepted = 0;
   cores = 2;
   stopped = false;
 
-  parts(options: { infoIntervalMs?: number } = {}): AgentParts {
+  agent(signal: AbortSignal, { infoIntervalMs = 300_000 } = {}): Agent {
     setUpLog({
       level: "info",
       format: "text",
@@ -49,65 +44,51 @@ class PaperWorld {
       forJournal: true,
       write: (line) => this.log.push(line),
     });
-    const http = {
-      sendReport: (report: WireReport) =>
-        this.#note("report", () => {
-          this.reports.push(report);
-          return this.onReport();
-        }),
-      sendBasicInfo: (info: WireBasicInfo) =>
-        this.#note("basic info", () => {
-          this.infos.push(info);
-          return this.onInfo(info);
-        }),
-      sendProbeResult: () => this.#note("result", () => this.onResult()),
-      sendCommandResult: notWanted,
-      fetchTasks: () => this.#note("tasks", () => Promise.resolve(this.tasks)),
+    const config = {
+      ...DEFAULTS,
+      transport: "http",
+      protocolVersion: 1,
+      infoIntervalMinutes: infoIntervalMs / 60_000,
+    } as const;
+    const connection = fakeConnection(config);
+    const { clientV1 } = connection;
+    clientV1.sendReport = (report) =>
+      this.#note("report", () => {
+        this.reports.push(report);
+        return this.onReport();
+      });
+    clientV1.sendBasicInfo = (info) =>
+      this.#note("basic info", () => {
+        this.infos.push(info);
+        return this.onInfo(info);
+      });
+    clientV1.sendProbeResult = () => this.#note("result", () => this.onResult());
+    clientV1.fetchTasks = () => this.#note("tasks", () => this.fetchTasks());
+    const probes = new PanelProbes(connection, { shell: undefined, allowLoopback: false });
+    const note = (what: string) => (of: unknown) => void this.handled.push({ what, of });
+    probes.update = (tasks) => void this.updates.push(tasks);
+    probes.runOnce = note("probe");
+    probes.close = () => {
+      this.stopped = true;
+      return PanelProbes.prototype.close.call(probes);
     };
-    const observers = [new OutageLog(), { onAccepted: () => this.accepted++ }];
-    const sender = new PanelSender({ clientV1: http, clientV2: { call: notWanted } }, 1);
-    return {
-      sender,
-      infoIntervalMs: options.infoIntervalMs ?? 300_000,
-      version: "1",
-      http,
-      observers,
-      openLink: (listener, signals) => {
-        this.order = listener.onOrder;
-        this.moveTo = listener.onTransport;
-        return new PanelLink({
-          settings: { noWebSocket: true, version: 1, remoteControl: false, reconnectMs: 2000 },
-          intervalMs: 5000,
-          phaseMs: undefined,
-          clientV1: http,
-          clientV2: { report: notWanted, pull: notWanted },
-          sender,
-          acknowledgements: new Acknowledgements(),
-          dropIdleConnections: () => {},
-          opener: { open: notWanted, toOpenFailure: notWanted },
-          observers,
-          ...listener,
-        }, signals);
-      },
+    this.deliver = (result) => probes.send(result);
+    const control = new RemoteControl(undefined, connection, config);
+    control.handle = note("control");
+    const machine = {
       takeSnapshot: () => {
         this.snapshots++;
         return { failures: [] };
       },
+      facts: () => ({ arch: "amd64", logicalCores: this.cores }),
       lookUpAddresses: () => this.addresses(),
-      openServices: (onResult) => {
-        this.deliver = onResult;
-        const update = (tasks: readonly ProbeTask[]) => void this.updates.push(tasks);
-        const note = (what: string) => (of: unknown) => void this.obeyed.push({ what, of });
-        return {
-          facts: () => ({ arch: "amd64", logicalCores: this.cores }),
-          probes: { update, runOnce: note("probe"), stop: () => this.stopped = true },
-          control: {
-            handle: note("control"),
-            close: () => Promise.resolve(),
-          },
-        };
-      },
     };
+    const agent = new Agent(connection, {
+      ...{ config, machine, probes, control, phaseMs: undefined, signal },
+    });
+    this.order = (order) => agent.onOrder(order);
+    this.moveTo = (transport) => agent.onTransport(transport);
+    return agent;
   }
 
   times(what: string): number[] {
@@ -120,15 +101,15 @@ class PaperWorld {
   }
 }
 
-/** Runs an agent in a world for some time of a time that is not the machine's. */
+/** Runs an agent in a world for some time of a fake clock. */
 async function live(
-  world: PaperWorld,
+  world: FakeWorld,
   use: (time: FakeTime) => Promise<void>,
   options: { infoIntervalMs?: number } = {},
 ): Promise<void> {
   using time = new FakeTime();
   const stop = new AbortController();
-  const running = new Agent(world.parts(options)).run(stop.signal);
+  const running = world.agent(stop.signal, options).run();
   await time.run(0);
   await use(time);
   stop.abort();
@@ -137,7 +118,7 @@ async function live(
 }
 
 Deno.test("Agent.run() reports first, then the rest, each at its interval", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   await live(world, async (time) => {
     await time.run(31_000);
   });
@@ -149,7 +130,7 @@ Deno.test("Agent.run() reports first, then the rest, each at its interval", asyn
 });
 
 Deno.test("Agent.run() has one report under way at most, and drops the late ones", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   const held = Promise.withResolvers<void>();
   world.onReport = () => world.reports.length === 2 ? held.promise : Promise.resolve();
   await live(world, async (time) => {
@@ -163,7 +144,7 @@ Deno.test("Agent.run() has one report under way at most, and drops the late ones
 });
 
 Deno.test("Agent.run() sends nothing else before a report was accepted", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   const held = Promise.withResolvers<void>();
   world.onReport = () => held.promise;
   await live(world, async (time) => {
@@ -176,7 +157,7 @@ Deno.test("Agent.run() sends nothing else before a report was accepted", async (
 });
 
 Deno.test("Agent.run() retries basic info much sooner than at its interval", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   world.onInfo = () => Promise.reject(refused);
   await live(world, async (time) => {
     await time.run(60_000);
@@ -187,28 +168,28 @@ Deno.test("Agent.run() retries basic info much sooner than at its interval", asy
 });
 
 Deno.test("Agent.run() doubles the time between retries of basic info, up to its interval", async () => {
-  const gaps = async (world: PaperWorld, infoIntervalMs: number) => {
+  const gaps = async (world: FakeWorld, infoIntervalMs: number) => {
     await live(world, (time) => time.run(100_000).then(() => {}), { infoIntervalMs });
     const times = world.times("basic info");
     return times.slice(1).map((atMs, index) => atMs - (times[index] ?? NaN));
   };
-  const failing = new PaperWorld();
+  const failing = new FakeWorld();
   failing.onInfo = () => Promise.reject(refused);
   assertEquals(await gaps(failing, 300_000), [5000, 10_000, 20_000, 40_000]);
-  const hurried = new PaperWorld();
+  const hurried = new FakeWorld();
   hurried.onInfo = () => Promise.reject(refused);
   assertEquals((await gaps(hurried, 12_000)).slice(0, 4), [5000, 10_000, 12_000, 12_000]);
-  const recovering = new PaperWorld();
+  const recovering = new FakeWorld();
   recovering.onInfo = () =>
     recovering.infos.length === 4 ? Promise.resolve() : Promise.reject(refused);
   assertEquals((await gaps(recovering, 25_000)).slice(0, 5), [5000, 10_000, 20_000, 25_000, 5000]);
 });
 
 Deno.test("Agent.run() leaves no timer behind when it has ended", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   using time = new FakeTime();
   const stop = new AbortController();
-  const running = new Agent(world.parts()).run(stop.signal);
+  const running = world.agent(stop.signal).run();
   await time.run(1000);
   stop.abort();
   await running;
@@ -216,7 +197,7 @@ Deno.test("Agent.run() leaves no timer behind when it has ended", async () => {
 });
 
 Deno.test("Agent.run() sends basic info once more without the newer fields, and remembers", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   world.onInfo = (info) =>
     "cpu_physical_cores" in info ? Promise.reject(rejected) : Promise.resolve();
   await live(world, async (time) => {
@@ -228,7 +209,7 @@ Deno.test("Agent.run() sends basic info once more without the newer fields, and 
 });
 
 Deno.test("Agent.run() tries the newer fields again when their absence did not help", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   world.onInfo = () => Promise.reject(rejected);
   await live(world, async (time) => {
     await time.run(6000);
@@ -238,7 +219,7 @@ Deno.test("Agent.run() tries the newer fields again when their absence did not h
 });
 
 Deno.test("Agent.run() sends basic info again as soon as the addresses are known", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   const found = Promise.withResolvers<Addresses>();
   world.addresses = () => found.promise;
   await live(world, async (time) => {
@@ -253,7 +234,7 @@ Deno.test("Agent.run() sends basic info again as soon as the addresses are known
 });
 
 Deno.test("Agent.run() sends the cores that there are at each basic info", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   await live(world, async (time) => {
     await time.run(1000);
     world.cores = 4;
@@ -263,7 +244,7 @@ Deno.test("Agent.run() sends the cores that there are at each basic info", async
 });
 
 Deno.test("Agent.run() says once which tasks it skips, and again when they change", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   world.tasks = { tasks: [], skipped: ["3 of type udp"] };
   const told = () => world.log.filter((line) => line.includes("Skipping")).length;
   await live(world, async (time) => {
@@ -276,14 +257,11 @@ Deno.test("Agent.run() says once which tasks it skips, and again when they chang
 });
 
 Deno.test("Agent.run() keeps the tasks when the list can't be had", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   const task: ProbeTask = { id: 1, kind: "tcp", target: "a", intervalSeconds: 5 };
   world.tasks = { tasks: [task], skipped: [] };
-  const parts = world.parts();
   let asked = 0;
-  const fetchTasks = () => asked++ === 0 ? Promise.resolve(world.tasks) : Promise.reject(refused);
-  const http = { ...parts.http, fetchTasks };
-  world.parts = () => ({ ...parts, http });
+  world.fetchTasks = () => asked++ === 0 ? Promise.resolve(world.tasks) : Promise.reject(refused);
   await live(world, async (time) => {
     await time.run(61_000);
   });
@@ -292,7 +270,7 @@ Deno.test("Agent.run() keeps the tasks when the list can't be had", async () => 
 });
 
 Deno.test("Agent.run() ends soon, with what is under way given a moment to arrive", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   const arrived: string[] = [];
   const arrival = Promise.withResolvers<void>();
   world.onResult = () => arrival.promise.then(() => void arrived.push("result"));
@@ -306,7 +284,7 @@ Deno.test("Agent.run() ends soon, with what is under way given a moment to arriv
 });
 
 Deno.test("Agent.run() handles the orders of the panel, also before its first report is accepted", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   const held = Promise.withResolvers<void>();
   world.onReport = () => held.promise;
   const probe = { kind: "probe", taskId: 1, probe: "tcp", target: "h" } as const;
@@ -326,7 +304,7 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
     for (let count = 0; count < 10_000; count++) world.order({ kind: "notice", text: "hello" });
     held.resolve();
   });
-  assertEquals(world.obeyed, [
+  assertEquals(world.handled, [
     { what: "probe", of: probe },
     { what: "control", of: command },
     { what: "control", of: terminal },
@@ -338,7 +316,7 @@ Deno.test("Agent.run() handles the orders of the panel, also before its first re
 });
 
 Deno.test("Agent.run() asks for tasks only while the panel does not order each run itself", async () => {
-  const world = new PaperWorld();
+  const world = new FakeWorld();
   world.tasks = { tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] };
   await live(world, async (time) => {
     await time.run(300);

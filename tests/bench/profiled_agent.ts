@@ -19,7 +19,7 @@ import { FrameDecoder, FrameEncoder } from "../../lib/net/websocket_frames.ts";
 import { LinkLog } from "../../lib/panel/link_log.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
-import { ReportTimer } from "../../lib/panel/report_timer.ts";
+import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import { StageClock } from "./stage_clock.ts";
 
 const clock = new StageClock();
@@ -58,7 +58,7 @@ watch("after the answer: log", OutageLog.prototype, "onOutcome");
 watch("after the answer: log", LinkLog.prototype, "accepted");
 watch("after the answer: monitor", PanelMonitor.prototype, "onAccepted");
 watch("after the answer: health file", HealthFile.prototype, "accepted");
-watch("timers", ReportTimer.prototype, "next");
+watch("timers", ReportTimer.prototype, "start");
 watch("timers", globalThis, "clearTimeout");
 const { setTimeout, setInterval } = globalThis;
 globalThis.setTimeout = clock.timed("timers", setTimeout) as typeof setTimeout;

@@ -13,15 +13,15 @@ import { isSameTransport, type Transport, transportName } from "../../lib/panel/
 import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
 const AUTO: LinkSettings = {
-  noWebSocket: false,
-  version: 2,
+  transport: "auto",
+  protocolVersion: 2,
   remoteControl: false,
-  reconnectMs: 2000,
+  reconnectIntervalSeconds: 2,
 };
 const CONTROLLED: LinkSettings = { ...AUTO, remoteControl: true };
-const OLDER: LinkSettings = { ...AUTO, version: 1 };
-const HTTP: LinkSettings = { ...AUTO, noWebSocket: true };
-const HTTP_OLDER: LinkSettings = { ...HTTP, version: 1 };
+const OLDER: LinkSettings = { ...AUTO, protocolVersion: 1 };
+const HTTP: LinkSettings = { ...AUTO, transport: "http" };
+const HTTP_OLDER: LinkSettings = { ...HTTP, protocolVersion: 1 };
 
 const START: LinkEvent = { kind: "start" };
 const DUE: LinkEvent = { kind: "timer" };

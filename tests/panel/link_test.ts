@@ -1,23 +1,15 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
-import type { WebSocketConnection } from "../../lib/net/websocket.ts";
-import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
-import { PanelLink } from "../../lib/panel/link.ts";
-import type { DialFailure, LinkSettings } from "../../lib/panel/link_machine.ts";
-import { transportName } from "../../lib/panel/transport.ts";
+import type { DialFailure } from "../../lib/panel/link_machine.ts";
 import type { PanelEvent, PanelOrder } from "../../lib/panel/messages.ts";
-import { OutageLog } from "../../lib/panel/outages.ts";
-import { PanelSender } from "../../lib/panel/panel_sender.ts";
+import type { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { toWireReport } from "../../lib/panel/protocol.ts";
+import { transportName } from "../../lib/panel/transport.ts";
 import { FakeTime } from "../fake_time.ts";
+import { DEFAULTS, fakeConnection } from "./fake_connection.ts";
+import { FakeSocket } from "./fake_socket.ts";
+import { ReportingOwner } from "./reporting_owner.ts";
 
-const AUTO: LinkSettings = {
-  noWebSocket: false,
-  version: 2,
-  remoteControl: false,
-  reconnectMs: 2000,
-};
 const PROBE_RESULT = { taskId: 1, kind: "tcp", valueMs: 1, finishedAt: new Date(0) } as const;
 const LOST = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const UNSUPPORTED = new PanelError("Cannot send: 404", {
@@ -25,87 +17,48 @@ const UNSUPPORTED = new PanelError("Cannot send: 404", {
   status: 404,
 });
 
-/** A WebSocket of paper: what it does with a message is the test's to say. */
-class PaperSocket implements WebSocketConnection {
-  readonly sent: { text: string; atMs: number }[] = [];
-  lastReceivedAtMs = 0;
-  closeReason = "";
-  protocolError = false;
-  messageFilter: ((frameBytes: number) => boolean) | undefined;
+/** A WebSocket whose panel answers each call at once, as long as it is not mute. */
+class AnsweringSocket extends FakeSocket {
+  /** When each message of {@linkcode sent} was sent. */
+  readonly sentAtMs: number[] = [];
+  /** Whether all calls are refused. */
   refusing = false;
-  #answers: string[] = [];
-  #waiting: ((message: string | undefined) => void) | undefined;
   readonly #isMute: () => boolean;
 
   constructor(isMute: () => boolean) {
+    super();
     this.#isMute = isMute;
   }
 
-  send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
-    const text = String(message);
-    this.sent.push({ text, atMs: Math.round(performance.now()) });
-    const { id, method } = JSON.parse(text);
+  override async send(message: string): Promise<void> {
+    this.sentAtMs.push(Math.round(performance.now()));
+    await super.send(message);
+    const { id, method } = JSON.parse(message);
     const known = !this.refusing && (method === "agent.report" || method === "agent.basicInfo");
     const answer = known ? { result: { status: "success" } } : { error: { code: -32601 } };
-    if (!this.#isMute() && id !== undefined) {
-      this.say(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
-    }
-    return Promise.resolve();
+    if (!this.#isMute() && id !== undefined) this.say({ jsonrpc: "2.0", id, ...answer });
   }
 
-  ping(): Promise<void> {
+  override async ping(): Promise<void> {
+    await super.ping();
     if (!this.#isMute()) this.lastReceivedAtMs = performance.now();
-    return Promise.resolve();
-  }
-
-  say(text: string): void {
-    this.lastReceivedAtMs = performance.now();
-    this.#answers.push(text);
-    this.#deliver();
-  }
-
-  receive(): Promise<string | undefined> {
-    const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    this.#waiting = resolve;
-    this.#deliver();
-    return promise;
-  }
-
-  close(): void {
-    this.end("it was closed");
-  }
-
-  end(why: string): void {
-    this.closeReason ||= why;
-    this.#deliver();
-  }
-
-  #deliver(): void {
-    if (this.#answers.length === 0 && this.closeReason === "") return;
-    if (this.#waiting === undefined) return;
-    let next = this.#answers.shift();
-    while (next !== undefined && this.messageFilter?.(next.length) === false) {
-      next = this.#answers.shift();
-    }
-    if (next === undefined && this.closeReason === "") return;
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting(next);
   }
 }
 
-/** A panel of paper. */
-class PaperPanel {
-  readonly sockets: PaperSocket[] = [];
+interface LinkOptions {
+  readonly config?: Partial<typeof DEFAULTS>;
+  readonly phaseMs?: number;
+}
+
+/** A panel, and what reports to it. */
+class FakePanel {
+  readonly sockets: AnsweringSocket[] = [];
   readonly dials: { version: unknown; atMs: number }[] = [];
   readonly posts: { by: string; atMs: number }[] = [];
-  readonly orders: PanelOrder[] = [];
   readonly transports: (string | undefined)[] = [];
   readonly log: string[] = [];
-  readonly acknowledgements = new Acknowledgements();
   logLevel: "info" | "debug" = "info";
   drops = 0;
-  samples = 0;
   accepted = 0;
   mute = false;
   blocked: DialFailure | undefined;
@@ -114,22 +67,24 @@ class PaperPanel {
   onHttp: () => Promise<void> = () => Promise.resolve();
   onPull: (signal: AbortSignal) => Promise<PanelEvent[]> = (signal) =>
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  #connection: PanelConnection | undefined;
+  #owner: ReportingOwner | undefined;
 
-  #sender: PanelSender | undefined;
-
-  get sender(): PanelSender {
-    assert(this.#sender !== undefined);
-    return this.#sender;
+  get connection(): PanelConnection {
+    assert(this.#connection !== undefined);
+    return this.#connection;
   }
 
-  link(
-    signals: { signal: AbortSignal; calls: AbortSignal },
-    options: {
-      settings: LinkSettings;
-      intervalMs: number | undefined;
-      phaseMs: number | undefined;
-    },
-  ): PanelLink {
+  get orders(): readonly PanelOrder[] {
+    return this.#owner?.orders ?? [];
+  }
+
+  /** Reports that were measured. */
+  get samples(): number {
+    return this.#owner?.reports ?? 0;
+  }
+
+  open(signal: AbortSignal, { config, phaseMs }: LinkOptions): ReportingOwner {
     setUpLog({
       level: this.logLevel,
       format: "text",
@@ -137,49 +92,33 @@ class PaperPanel {
       forJournal: true,
       write: (line) => this.log.push(line),
     });
+    const settings = { ...DEFAULTS, ...config };
+    const connection = this.#connection = fakeConnection(settings, [{
+      onAccepted: () => this.accepted++,
+      onTransport: (transport) => this.transports.push(transport && transportName(transport)),
+    }]);
+    const { clientV1, clientV2, opener } = connection;
     const post = (by: string) => this.posts.push({ by, atMs: Math.round(performance.now()) });
-    const byV1 = () => (post("v1 POST"), this.onHttp());
-    this.#sender = new PanelSender({
-      clientV1: { sendBasicInfo: byV1, sendProbeResult: byV1, sendCommandResult: byV1 },
-      clientV2: { call: async () => void (post("v2 POST"), await this.onRpc()) },
-    }, options.settings.version);
-    return new PanelLink({
-      ...options,
-      observers: [new OutageLog(), {
-        onAccepted: () => this.accepted++,
-        onTransport: (transport) => this.transports.push(transport && transportName(transport)),
-      }],
-      clientV1: { sendReport: byV1 },
-      clientV2: {
-        report: () => (post("v2 POST"), this.onRpc()),
-        pull: (signal) => this.onPull(signal),
-      },
-      sender: this.#sender,
-      acknowledgements: this.acknowledgements,
-      dropIdleConnections: () => this.drops++,
-      opener: {
-        open: (purpose) => {
-          const version = "version" in purpose ? purpose.version : purpose;
-          this.dials.push({ version, atMs: Math.round(performance.now()) });
-          if (this.blocked !== undefined || version === this.refusedVersion) {
-            return Promise.reject(new Error("no"));
-          }
-          const socket = new PaperSocket(() => this.mute);
-          this.sockets.push(socket);
-          return Promise.resolve(socket);
-        },
-        toOpenFailure: () => ({
-          why: this.blocked ?? "answered",
-          error: new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" }),
-        }),
-      },
-      createReport: () => {
-        this.samples++;
-        return toWireReport({ failures: [] });
-      },
-      onOrder: (order) => this.orders.push(order),
-      onTransport: () => {},
-    }, signals);
+    clientV1.sendReport = clientV1.sendProbeResult = () => (post("v1 POST"), this.onHttp());
+    clientV2.call = async () => void (post("v2 POST"), await this.onRpc());
+    clientV2.report = () => (post("v2 POST"), this.onRpc());
+    clientV2.pull = (signal) => this.onPull(signal);
+    connection.closeIdle = () => this.drops++;
+    opener.open = (purpose) => {
+      const version = "version" in purpose ? purpose.version : purpose;
+      this.dials.push({ version, atMs: Math.round(performance.now()) });
+      if (this.blocked !== undefined || version === this.refusedVersion) {
+        return Promise.reject(new Error("no"));
+      }
+      const socket = new AnsweringSocket(() => this.mute);
+      this.sockets.push(socket);
+      return Promise.resolve(socket);
+    };
+    opener.toOpenFailure = () => ({
+      why: this.blocked ?? "answered",
+      error: new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" }),
+    });
+    return this.#owner = new ReportingOwner(connection, settings, { phaseMs, signal });
   }
 
   /** Whether the WebSocket that is open now refuses what it is sent. */
@@ -187,7 +126,7 @@ class PaperPanel {
     this.socket.refusing = value;
   }
 
-  get socket(): PaperSocket {
+  get socket(): AnsweringSocket {
     const socket = this.sockets.at(-1);
     assert(socket !== undefined, "no WebSocket was opened");
     return socket;
@@ -195,8 +134,8 @@ class PaperPanel {
 
   /** When reports went by WebSocket. */
   sentAtMs(): number[] {
-    return this.sockets.flatMap(({ sent }) =>
-      sent.filter(({ text }) => text.includes("cpu")).map(({ atMs }) => atMs)
+    return this.sockets.flatMap(({ sent, sentAtMs }) =>
+      sentAtMs.filter((_, index) => sent[index]?.includes("cpu"))
     );
   }
 
@@ -206,29 +145,25 @@ class PaperPanel {
 }
 
 async function live(
-  panel: PaperPanel,
+  panel: FakePanel,
   use: (time: FakeTime) => Promise<void>,
-  options: { settings?: LinkSettings; intervalMs?: number; phaseMs?: number } = {},
+  options: LinkOptions = {},
 ): Promise<void> {
   using time = new FakeTime();
-  const [stop, calls] = [new AbortController(), new AbortController()];
-  const { settings = AUTO, intervalMs, phaseMs } = options;
-  const signals = { signal: stop.signal, calls: calls.signal };
-  const link = panel.link(signals, { settings, intervalMs, phaseMs });
-  const running = link.run();
+  const stop = new AbortController();
+  const owner = panel.open(stop.signal, options);
+  const running = owner.link.run();
   await time.run(0);
   await use(time);
   stop.abort();
-  calls.abort();
+  owner.close();
   await time.run(0);
   await running;
-  link.close();
-  await time.run(0);
   assertEquals(time.timers, 0, "no timer is left");
 }
 
 Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 3 s", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(9500);
   });
@@ -239,29 +174,30 @@ Deno.test("PanelLink.run() reports at once when the WebSocket opens, then every 
 });
 
 Deno.test("PanelLink.run() reports in the phase of other panels, after a first report at once", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(2_700);
-  }, { intervalMs: 1_000, phaseMs: -400 });
+  }, { config: { intervalSeconds: 1 }, phaseMs: -400 });
   assertEquals(panel.sentAtMs(), [0, 600, 1_600, 2_600]);
 });
 
 Deno.test("PanelLink.run() logs each report at level debug, and only there", async () => {
   for (const [level, accepted, sent] of [["debug", 2, 5], ["info", 0, 0]] as const) {
-    const panel = new PaperPanel();
+    const panel = new FakePanel();
     panel.logLevel = level;
     await live(panel, async (time) => {
       await time.run(6_500);
-    }, { intervalMs: 1_000 });
+    }, { config: { intervalSeconds: 1 } });
     assertEquals(panel.lines("Report accepted by v2 WebSocket in 0 ms").length, accepted);
     assertEquals(panel.lines("Report sent by v2 WebSocket").length, sent);
   }
 });
 
 /** Times of the reports that ask for an answer, in seconds. */
-function askedAtSeconds(panel: PaperPanel): number[] {
-  const asking = panel.socket.sent.filter(({ text }) => /"id":\d/.test(text));
-  return asking.map(({ atMs }) => atMs / 1000);
+function askedAtSeconds(panel: FakePanel): number[] {
+  const { sent, sentAtMs } = panel.socket;
+  const asking = sentAtMs.filter((_, index) => /"id":\d/.test(sent[index] ?? ""));
+  return asking.map((atMs) => atMs / 1000);
 }
 
 for (
@@ -274,10 +210,10 @@ for (
   ]
 ) {
   Deno.test(`PanelLink.run() asks for an answer every 5 s at an interval of ${intervalMs} ms`, async () => {
-    const panel = new PaperPanel();
+    const panel = new FakePanel();
     await live(panel, async (time) => {
       await time.run(11_900);
-    }, { intervalMs });
+    }, { config: { intervalSeconds: intervalMs / 1000 } });
     assertEquals(panel.sentAtMs().length, Math.floor(11_900 / intervalMs) + 1);
     assertEquals(askedAtSeconds(panel), asked);
     assertEquals(panel.accepted, asked.length);
@@ -285,63 +221,63 @@ for (
 }
 
 Deno.test("PanelLink.run() asks for an answer with each report after one that was refused", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(1_000);
     panel.refusing = true;
     await time.run(7_000);
     panel.refusing = false;
     await time.run(4_000);
-  }, { intervalMs: 1_000 });
+  }, { config: { intervalSeconds: 1 } });
   assertEquals(askedAtSeconds(panel), [0, 5, 6, 7, 8, 9]);
 });
 
 Deno.test("PanelLink.run() asks for an answer with the first report by a new WebSocket", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(1_500);
     panel.socket.end("reset");
     await time.run(2_500);
     assertEquals(panel.sockets.length, 2);
-    assertStringIncludes(panel.socket.sent[0]?.text ?? "", '"id":');
-  }, { intervalMs: 1_000 });
+    assertStringIncludes(panel.socket.sent[0] ?? "", '"id":');
+  }, { config: { intervalSeconds: 1 } });
 });
 
 Deno.test("PanelLink.run() asks for an answer as long as events are to be acknowledged", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(2_500);
     const event = { id: "e", message: { kind: "unknown", method: "m" } } as const;
-    panel.acknowledgements.add([event]);
+    panel.connection.acknowledgements.add([event]);
     await time.run(2_000);
-  }, { intervalMs: 1_000 });
+  }, { config: { intervalSeconds: 1 } });
   assertEquals(askedAtSeconds(panel), [0, 3]);
 });
 
 Deno.test("PanelLink.run() notices within 10 s of reports each second that the WebSocket is dead", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(500);
     panel.mute = true;
     await time.run(10_000);
     assertEquals(panel.posts.length, 1);
-  }, { intervalMs: 1_000 });
+  }, { config: { intervalSeconds: 1 } });
 });
 
 Deno.test("PanelLink.run() reports every 10 s when the interval is longer, and logs it once", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(21_000);
     panel.socket.end("reset");
     await time.run(21_000);
-  }, { intervalMs: 60_000 });
+  }, { config: { intervalSeconds: 60 } });
   const [first, second, third] = panel.sentAtMs();
   assertEquals([first, second, third], [0, 10_000, 20_000]);
   assertEquals(panel.lines("every 10 s").length, 1);
 });
 
 Deno.test("PanelLink.run() keeps its interval when answers are slow", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(1000);
     panel.mute = true;
@@ -351,7 +287,7 @@ Deno.test("PanelLink.run() keeps its interval when answers are slow", async () =
 });
 
 Deno.test("PanelLink.run() sends by POST and dials again when reports are not answered for 5 s", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(1000);
     panel.mute = true;
@@ -374,19 +310,19 @@ Deno.test("PanelLink.run() sends by POST and dials again when reports are not an
 });
 
 Deno.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 s", async () => {
-  const panel = new PaperPanel();
-  const settings: LinkSettings = { ...AUTO, version: 1, remoteControl: true };
+  const panel = new FakePanel();
+  const config = { protocolVersion: 1, remoteControl: true, intervalSeconds: 10 } as const;
   await live(panel, async (time) => {
     await time.run(9000);
     assertEquals(panel.transports, ["v1 WebSocket"]);
     panel.mute = true;
     await time.run(15_000);
     assertEquals(panel.dials.length > 1, true);
-  }, { settings, intervalMs: 10_000 });
+  }, { config });
 });
 
 Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back, each sample once", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.blocked = "answered";
   await live(panel, async (time) => {
     await time.run(16_000);
@@ -407,7 +343,7 @@ Deno.test("PanelLink.run() sends by POST while the upgrade is blocked, and back,
 });
 
 Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a report", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.blocked = "answered";
   await live(panel, async (time) => {
     await time.run(1000);
@@ -425,7 +361,7 @@ Deno.test("PanelLink.run() leaves POST only for a WebSocket that has answered a 
 });
 
 Deno.test("PanelLink.run() finds version 1, and logs it", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.blocked = "answered";
   panel.onRpc = () => Promise.reject(UNSUPPORTED);
   await live(panel, async (time) => {
@@ -444,7 +380,7 @@ Deno.test("PanelLink.run() finds version 1, and logs it", async () => {
 });
 
 Deno.test("PanelLink.run() pulls and handles events while reports are sent by POST", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.blocked = "answered";
   const order: PanelOrder = { kind: "command", taskId: "a", command: "id" };
   let pulls = 0;
@@ -467,7 +403,7 @@ Deno.test("PanelLink.run() pulls and handles events while reports are sent by PO
 });
 
 Deno.test("PanelLink.run() passes on orders of either version, and logs invalid messages once a minute", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     panel.socket.say('{"message":"exec","task_id":"x","command":"id"}');
     panel.socket.say('{"method":"agent.exec","params":{"task_id":"y","command":"id"}}');
@@ -479,7 +415,7 @@ Deno.test("PanelLink.run() passes on orders of either version, and logs invalid 
 });
 
 Deno.test("PanelLink.run() drops messages beyond 200 at once and 50 a second, and logs it once", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     const order =
       '{"method":"agent.ping","params":{"ping_task_id":1,"ping_type":"tcp","ping_target":"a"}}';
@@ -498,7 +434,7 @@ Deno.test("PanelLink.run() drops messages beyond 200 at once and 50 a second, an
 });
 
 Deno.test("PanelLink.run() logs an order of unknown name at the level debug only", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     panel.socket.say('{"method":"agent.somethingNew","params":{}}');
     await time.run(10);
@@ -509,7 +445,7 @@ Deno.test("PanelLink.run() logs an order of unknown name at the level debug only
 });
 
 Deno.test("PanelLink.run() is back within 12 s of the last answer when the path of all connections is dead", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   await live(panel, async (time) => {
     await time.run(6000);
     panel.mute = true;
@@ -526,7 +462,7 @@ Deno.test("PanelLink.run() is back within 12 s of the last answer when the path 
 });
 
 Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone, and logs it once", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.onHttp = () => Promise.reject(UNSUPPORTED);
   await live(panel, async (time) => {
     await time.run(30_000);
@@ -535,13 +471,13 @@ Deno.test("PanelLink.run() uses version 2 where version 1 is preferred but gone,
     assertEquals(panel.dials, []);
     assertEquals(panel.lines("only version 2").length, 1);
     assertEquals(panel.lines("trying again"), []);
-    await panel.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
+    await panel.connection.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
     assertEquals(panel.posts.at(-1)?.by, "v2 POST");
-  }, { settings: { ...AUTO, version: 1 } });
+  }, { config: { protocolVersion: 1 } });
 });
 
 Deno.test("PanelLink.run() uses the WebSocket of version 1 where there is nothing else, and leaves it for POST", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.onHttp = () => Promise.reject(UNSUPPORTED);
   panel.onRpc = () => Promise.reject(UNSUPPORTED);
   panel.refusedVersion = 2;
@@ -562,7 +498,7 @@ Deno.test("PanelLink.run() uses the WebSocket of version 1 where there is nothin
 });
 
 Deno.test("PanelLink.run() logs an outage in two lines", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.blocked = "refused";
   await live(panel, async (time) => {
     await time.run(20_000);
@@ -579,15 +515,15 @@ Deno.test("PanelLink.run() logs an outage in two lines", async () => {
 });
 
 Deno.test("PanelLink.run() leaves the sender to POST during an outage", async () => {
-  const panel = new PaperPanel();
+  const panel = new FakePanel();
   panel.blocked = "no answer";
   await live(panel, async () => {
-    await panel.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
+    await panel.connection.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
     assertEquals(panel.posts.map(({ by }) => by), ["v2 POST"]);
   });
-  const older = new PaperPanel();
+  const older = new FakePanel();
   await live(older, async () => {
-    await older.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
+    await older.connection.sender.sendProbeResult(PROBE_RESULT, new AbortController().signal);
     assertEquals(older.posts.map(({ by }) => by), ["v1 POST", "v1 POST"]);
-  }, { settings: { ...AUTO, noWebSocket: true, version: 1 } });
+  }, { config: { transport: "http", protocolVersion: 1 } });
 });

@@ -3,6 +3,7 @@ import { delay } from "@std/async/delay";
 import { longPoll } from "../../lib/panel/long_poll.ts";
 import type { PanelEvent } from "../../lib/panel/messages.ts";
 import { FakeTime } from "../fake_time.ts";
+import { DEFAULTS, fakeConnection } from "./fake_connection.ts";
 
 const EVENT: PanelEvent = { id: "e", message: { kind: "notice", text: "e" } };
 
@@ -22,14 +23,19 @@ async function withLoop(
   const askedAtMs: number[] = [];
   const events: PanelEvent[] = [];
   const outcomes: unknown[] = [];
-  const loop = longPoll(stop.signal, {
-    pull(signal) {
-      askedAtMs.push(performance.now());
-      return pull(askedAtMs.length, signal);
+  const observer = {
+    onOutcome(error: unknown, call: string) {
+      assertEquals(call, "pull");
+      outcomes.push(error);
     },
-    onEvents: (come) => events.push(...come),
-    onOutcome: (error) => outcomes.push(error),
-  });
+  };
+  const connection = fakeConnection(DEFAULTS, [observer]);
+  connection.clientV2.pull = async (signal) => {
+    askedAtMs.push(performance.now());
+    return [...await pull(askedAtMs.length, signal)];
+  };
+  const { signal } = stop;
+  const loop = longPoll(connection, { onEvents: (come) => events.push(...come), signal });
   await use({ time, stop, askedAtMs, events, outcomes });
   stop.abort();
   await loop;
@@ -114,9 +120,6 @@ Deno.test("longPoll() passes on events that arrive as the signal aborts", async 
 });
 
 Deno.test("longPoll() does not pull when the signal has aborted before", async () => {
-  await longPoll(AbortSignal.abort(), {
-    pull: () => Promise.reject(new Error("asked all the same")),
-    onEvents: () => assert(false),
-    onOutcome: () => assert(false),
-  });
+  // Its client throws when it is called.
+  await longPoll(fakeConnection(), { onEvents: () => assert(false), signal: AbortSignal.abort() });
 });

@@ -3,9 +3,8 @@ import { resolveConfig } from "../../lib/config/config.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { toWireReport } from "../../lib/panel/protocol.ts";
+import { ReportingOwner } from "./reporting_owner.ts";
 
-const none = () => {};
 const config = resolveConfig({
   args: ["--interval", "0.1"],
   env: {},
@@ -33,17 +32,9 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
     };
     const stop = new AbortController();
     const { signal } = stop;
-    const connection = new PanelConnection(node, config, {
-      observers: [observer],
-      phaseMs: undefined,
-    });
-    const listener = {
-      createReport: () => toWireReport({ failures: [] }),
-      onOrder: none,
-      onTransport: none,
-    };
-    const link = connection.openLink(listener, { signal, calls: signal });
-    const running = link.run();
+    const connection = new PanelConnection(node, config, [observer]);
+    const owner = new ReportingOwner(connection, config, { signal });
+    const running = owner.link.run();
     try {
       await panel.state.until(({ counts }) => counts.reports > 1);
       panel.removeNode(panel.token);
@@ -61,9 +52,8 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
       assertEquals(panel.state.violations, []);
     } finally {
       stop.abort();
+      owner.close();
       await running;
-      link.close();
-      connection.close();
       await panel.close();
     }
   });
@@ -83,11 +73,7 @@ Deno.test("PanelConnection.sender drops an answer that the panel does not wait f
   });
   const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t" };
   const { signal } = new AbortController();
-  const connection = new PanelConnection(
-    node,
-    { ...config, compression: false },
-    { observers: [], phaseMs: undefined },
-  );
+  const connection = new PanelConnection(node, { ...config, compression: false }, []);
   const result = { requestId: "r", ok: true, result: [], error: "" };
   await connection.sender.sendFileResult(result, signal);
   await connection.sender.sendFileResult(result, signal);

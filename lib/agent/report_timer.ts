@@ -1,6 +1,7 @@
 import { backoffMs } from "../backoff.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
-import { isSameTransport, type Transport } from "./transport.ts";
+import { getLogger } from "../log/log.ts";
+import type { Transport } from "../panel/transport.ts";
 
 /** Time after the first failure in which the interval is kept. */
 const FAST_RETRY_MS = 5 * 60_000;
@@ -10,8 +11,6 @@ const LONGEST_BACKOFF_MS = 30_000;
 /** Settings of a schedule. */
 export interface ReportScheduleOptions {
   readonly intervalMs: number;
-  /** From 0 up to, but not including, 1. */
-  readonly random: () => number;
   /** A time at which a report of another panel is due, so that both wake up the machine together. */
   readonly phaseMs?: number | undefined;
 }
@@ -36,8 +35,11 @@ export class ReportSchedule {
     this.#dueMs = phaseMs + Math.round((nowMs - phaseMs) / intervalMs) * intervalMs;
   }
 
-  /** Gives the delay from `nowMs` on, in milliseconds, after a success or a failure. */
-  next(nowMs: number, succeeded: boolean): number {
+  /**
+   * Gives the delay from `nowMs` on, in milliseconds, after a success or a failure; `random` is from 0
+   * up to, but not including, 1.
+   */
+  next(nowMs: number, { succeeded, random }: { succeeded: boolean; random: number }): number {
     if (succeeded) {
       this.#failingSinceMs = undefined;
       this.#delayed = 0;
@@ -45,13 +47,10 @@ export class ReportSchedule {
     }
     this.#failingSinceMs ??= nowMs;
     if (nowMs - this.#failingSinceMs < FAST_RETRY_MS) return this.#nextAtRate(nowMs);
-    const { intervalMs, random } = this.#options;
+    const { intervalMs } = this.#options;
     this.#delayed++;
-    const longerMs = backoffMs(this.#delayed, {
-      baseMs: intervalMs,
-      maxMs: LONGEST_BACKOFF_MS,
-      random: random(),
-    });
+    const maxMs = LONGEST_BACKOFF_MS;
+    const longerMs = backoffMs(this.#delayed, { baseMs: intervalMs, maxMs, random });
     const delayMs = Math.max(intervalMs, longerMs);
     this.#dueMs = nowMs + delayMs;
     return delayMs;
@@ -86,19 +85,16 @@ const COMMON_RESTART = 16;
 /** Settings of a timer. */
 export interface ReportTimerOptions {
   /** Time between two reports; by default each kind of transport has its own. */
-  readonly intervalMs: number | undefined;
+  readonly intervalSeconds: number | undefined;
   /** A time at which reports of all panels are due; absent with a single panel. */
   readonly phaseMs: number | undefined;
-  /** The interval was longer than a WebSocket allows. */
-  onClamp(): void;
-  /** The next report is due. */
-  onDue(transport: Transport): void;
+  /** Sends the report that is due; whether the panel has accepted it. */
+  report(transport: Transport): Promise<boolean>;
 }
 
-/** Calls back when the next report is due. */
+/** Reports at an interval. */
 export class ReportTimer {
   readonly #options: ReportTimerOptions;
-  #transport: Transport | undefined;
   #schedule: ReportSchedule | undefined;
   /** Repeats at the interval: the runtime needs a quarter less CPU than for a new timer each time. */
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -106,41 +102,46 @@ export class ReportTimer {
   #tickMs = 0;
   /** Whether the next report is due when the timer fires; not while one by POST is in flight. */
   #isAwaited = false;
+  #isClampLogged = false;
 
   constructor(options: ReportTimerOptions) {
     this.#options = options;
   }
 
-  /** Starts for a transport whose first report is being sent, or stops when there is none. */
+  /** Starts for a transport that was just reported by, or stops when there is none. */
   start(transport: Transport | undefined): void {
-    this.#stop();
-    this.#transport = transport;
-    this.#schedule = transport && new ReportSchedule(performance.now(), {
-      intervalMs: this.#clampedIntervalMs(transport),
-      random: Math.random,
-      phaseMs: this.#options.phaseMs,
-    });
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#schedule = undefined;
+    if (transport === undefined) return;
+    this.#logClamped(transport);
+    const intervalMs = this.intervalMs(transport);
+    const { phaseMs } = this.#options;
+    this.#schedule = new ReportSchedule(performance.now(), { intervalMs, phaseMs });
+    this.#arm(transport, { schedule: this.#schedule, succeeded: true });
   }
 
-  /** Schedules the next report after one by this transport; ignores other transports. */
-  next(transport: Transport, succeeded: boolean): void {
-    if (!isSameTransport(transport, this.#transport) || this.#schedule === undefined) return;
+  /** Time between two reports by a transport, in milliseconds. */
+  intervalMs({ carrier }: Transport): number {
+    const { intervalSeconds } = this.#options;
+    if (carrier === "POST") return (intervalSeconds ?? INTERVAL_SECONDS.post) * 1000;
+    const seconds = intervalSeconds ?? INTERVAL_SECONDS.webSocket;
+    return Math.min(seconds * 1000, LONGEST_SOCKET_INTERVAL_MS);
+  }
+
+  /** Makes the timer fire when the next report is due, after one that has succeeded or failed. */
+  #arm(
+    transport: Transport,
+    { schedule, succeeded }: { schedule: ReportSchedule; succeeded: boolean },
+  ): void {
     const nowMs = performance.now();
-    const delayMs = this.#schedule.next(nowMs, succeeded);
+    const delayMs = schedule.next(nowMs, { succeeded, random: Math.random() });
     this.#isAwaited = true;
     const offMs = Math.abs(nowMs + delayMs - this.#tickMs);
-    const { phaseIndex } = this.#schedule;
+    const { phaseIndex } = schedule;
     const isCommonRestart = phaseIndex !== undefined && phaseIndex % COMMON_RESTART === 0;
     const isOnTime = offMs <= this.intervalMs(transport) * TOLERANCE && !isCommonRestart;
     if (this.#timer === undefined || !isOnTime) this.#restart(transport, delayMs);
-  }
-
-  /** Time between two reports by a transport. */
-  intervalMs(transport: Transport): number {
-    const { intervalMs } = this.#options;
-    return transport.carrier === "WebSocket"
-      ? Math.min(intervalMs ?? INTERVAL_SECONDS.webSocket * 1000, LONGEST_SOCKET_INTERVAL_MS)
-      : intervalMs ?? INTERVAL_SECONDS.post * 1000;
   }
 
   #restart(transport: Transport, delayMs: number): void {
@@ -152,22 +153,25 @@ export class ReportTimer {
     }, delayMs);
   }
 
-  #tick(transport: Transport): void {
+  async #tick(transport: Transport): Promise<void> {
     this.#tickMs = performance.now() + this.intervalMs(transport);
-    if (!this.#isAwaited) return;
+    const schedule = this.#schedule;
+    if (!this.#isAwaited || schedule === undefined) return;
     this.#isAwaited = false;
-    this.#options.onDue(transport);
+    const reporting = this.#options.report(transport);
+    // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
+    const succeeded = transport.carrier === "WebSocket" || await reporting;
+    if (schedule === this.#schedule) this.#arm(transport, { schedule, succeeded });
   }
 
-  #stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #clampedIntervalMs(transport: Transport): number {
-    const { intervalMs: configuredMs = 0, onClamp } = this.#options;
-    const isSocket = transport.carrier === "WebSocket";
-    if (isSocket && configuredMs > LONGEST_SOCKET_INTERVAL_MS) onClamp();
-    return this.intervalMs(transport);
+  /** Logs once that the interval is longer than a WebSocket allows. */
+  #logClamped({ carrier }: Transport): void {
+    const { intervalSeconds = 0 } = this.#options;
+    if (carrier === "POST" || intervalSeconds * 1000 <= LONGEST_SOCKET_INTERVAL_MS) return;
+    if (this.#isClampLogged) return;
+    this.#isClampLogged = true;
+    getLogger("panel").info(
+      "Reports are sent every 10 s: the panel closes a WebSocket that is idle for 11 s",
+    );
   }
 }

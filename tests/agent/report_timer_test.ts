@@ -1,0 +1,204 @@
+import { assert, assertEquals } from "@std/assert";
+import { ReportTimer } from "../../lib/agent/report_timer.ts";
+import { type Transport, transportName } from "../../lib/panel/transport.ts";
+import { FakeTime } from "../fake_time.ts";
+import { panelLines } from "../panel/panel_lines.ts";
+import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "../panel/transports.ts";
+
+interface Bench {
+  readonly time: FakeTime;
+  readonly timer: ReportTimer;
+  /** The reports: by which transport, and when. */
+  readonly due: string[];
+  /** Whether the panel accepts a report; it may answer later. */
+  answer: (transport: Transport) => boolean | Promise<boolean>;
+}
+
+/** Runs a timer on a fake clock; the panel accepts what is due at once. */
+async function withTimer(
+  intervalSeconds: number | undefined,
+  use: (bench: Bench) => Promise<void>,
+): Promise<void> {
+  using time = new FakeTime();
+  const due: string[] = [];
+  const timer = new ReportTimer({
+    intervalSeconds,
+    phaseMs: undefined,
+    async report(transport) {
+      due.push(`${transportName(transport)} ${performance.now()}`);
+      return await bench.answer(transport);
+    },
+  });
+  const bench: Bench = { time, timer, due, answer: () => true };
+  await use(bench);
+  timer.start(undefined);
+  assertEquals(time.timers, 0, "no timer is left");
+}
+
+Deno.test("ReportTimer keeps an interval of its own for each kind of transport", async () => {
+  const cases: [Transport, number | undefined, number][] = [
+    [V2_WEBSOCKET, undefined, 3_000],
+    [V1_WEBSOCKET, undefined, 3_000],
+    [V2_POST, undefined, 5_000],
+    [V1_POST, undefined, 5_000],
+    [V2_WEBSOCKET, 1, 1_000],
+    [V2_WEBSOCKET, 10, 10_000],
+    [V1_POST, 60, 60_000],
+  ];
+  for (const [transport, intervalSeconds, expectedMs] of cases) {
+    await withTimer(intervalSeconds, async ({ time, timer, due }) => {
+      timer.start(transport);
+      assertEquals(due, [], "the first report is not the timer's to send");
+      await time.run(3 * expectedMs);
+      assertEquals(due, [1, 2, 3].map((n) => `${transportName(transport)} ${n * expectedMs}`));
+      assertEquals(timer.intervalMs(transport), expectedMs);
+    });
+  }
+});
+
+Deno.test("ReportTimer clamps the interval of a WebSocket", async () => {
+  await withTimer(60, async ({ time, timer, due }) => {
+    timer.start(V2_WEBSOCKET);
+    await time.run(20_000);
+    assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 20000"]);
+    assertEquals([V2_WEBSOCKET, V2_POST].map((it) => timer.intervalMs(it)), [10_000, 60_000]);
+  });
+});
+
+Deno.test("ReportTimer logs once that it clamps an interval, and only then", () => {
+  const started = (intervalSeconds: number, ...transports: Transport[]) =>
+    panelLines(() => {
+      const report = () => Promise.resolve(true);
+      const timer = new ReportTimer({ intervalSeconds, phaseMs: undefined, report });
+      for (const transport of transports) timer.start(transport);
+      timer.start(undefined);
+    });
+  const line =
+    "info Reports are sent every 10 s: the panel closes a WebSocket that is idle for 11 s";
+  assertEquals(started(11, V2_POST, V2_WEBSOCKET, V1_WEBSOCKET), [line]);
+  assertEquals(started(10, V2_WEBSOCKET), []);
+  assertEquals(started(60, V1_POST), []);
+});
+
+Deno.test("ReportTimer.start() stops the timer of the former transport", async () => {
+  await withTimer(undefined, async ({ time, timer, due }) => {
+    timer.start(V2_POST);
+    timer.start(V2_WEBSOCKET);
+    assertEquals(time.timers, 1);
+    await time.run(3_000);
+    assertEquals(due, ["v2 WebSocket 3000"]);
+    timer.start(undefined);
+    await time.run(60_000);
+    assertEquals(due, ["v2 WebSocket 3000"]);
+  });
+});
+
+Deno.test("ReportTimer ignores the end of a report by the former transport", async () => {
+  await withTimer(1, async (bench) => {
+    const { time, timer, due } = bench;
+    const held = Promise.withResolvers<boolean>();
+    bench.answer = ({ carrier }) => carrier === "POST" ? held.promise : true;
+    timer.start(V2_POST);
+    await time.run(1_500);
+    timer.start(V2_WEBSOCKET);
+    await time.run(200);
+    held.resolve(true);
+    await time.run(2_000);
+    assertEquals(due, ["v2 POST 1000", "v2 WebSocket 2500", "v2 WebSocket 3500"]);
+  });
+});
+
+Deno.test("ReportTimer has one timer, however many reports by WebSocket are in flight", async () => {
+  await withTimer(undefined, async (bench) => {
+    const { time, timer, due } = bench;
+    const held = Promise.withResolvers<boolean>();
+    bench.answer = () => held.promise;
+    timer.start(V2_WEBSOCKET);
+    await time.run(15_000);
+    assertEquals(due.length, 5);
+    assertEquals(time.timers, 1);
+    held.resolve(true);
+  });
+});
+
+Deno.test("ReportTimer slows down when reports fail for long", async () => {
+  await withTimer(1, async (bench) => {
+    const { time, timer, due } = bench;
+    bench.answer = () => false;
+    timer.start(V1_POST);
+    await time.run(301_000);
+    const eager = due.length;
+    await time.run(300_000);
+    assertEquals(eager >= 299, true);
+    assertEquals(due.length - eager <= 30, true, "30 s apart in the end");
+    bench.answer = () => true;
+    await time.run(31_000);
+    due.length = 0;
+    await time.run(10_000);
+    assertEquals(due.length, 10);
+  });
+});
+
+/** Runs a test on a fake clock whose repeating timers are late each time, as the runtime's are. */
+async function withLateTimers(
+  lateMs: number,
+  use: (time: FakeTime) => Promise<void>,
+): Promise<void> {
+  using time = new FakeTime();
+  const { setInterval } = globalThis;
+  globalThis.setInterval =
+    ((act: () => void, ms: number) => setInterval(act, ms + lateMs)) as never;
+  await use(time);
+  assertEquals(time.timers, 0);
+}
+
+Deno.test("ReportTimer keeps the rate when its timer fires late each time, and while a report is in flight", async () => {
+  await withLateTimers(10, async (time) => {
+    const dueMs: number[] = [];
+    const held = Promise.withResolvers<boolean>();
+    const timer = new ReportTimer({
+      intervalSeconds: 1,
+      phaseMs: undefined,
+      report() {
+        dueMs.push(performance.now());
+        return dueMs.length === 50 ? held.promise : Promise.resolve(true);
+      },
+    });
+    timer.start(V1_POST);
+    await time.run(49_500);
+    assertEquals(dueMs.length, 49);
+    await time.run(3_000);
+    assertEquals(dueMs.length, 50, "no report is due while one is in flight");
+    held.resolve(true);
+    await time.run(48_000);
+    for (const ms of dueMs) assert(ms % 1_000 <= 60, `${ms} is ${ms % 1_000} ms late`);
+    assert(dueMs.length >= 97);
+    timer.start(undefined);
+  });
+});
+
+Deno.test("ReportTimer keeps the timers of several panels together, whenever they have started", async () => {
+  await withLateTimers(1, async (time) => {
+    const due: number[][] = [];
+    const timers = [0, 1].map((panel) => {
+      due.push([]);
+      return new ReportTimer({
+        intervalSeconds: 1,
+        phaseMs: 0,
+        report() {
+          due[panel]?.push(performance.now());
+          return Promise.resolve(true);
+        },
+      });
+    });
+    for (const timer of timers) {
+      timer.start(V2_WEBSOCKET);
+      await time.run(20_300);
+    }
+    await time.run(200_000);
+    const [first = [], second = []] = due.map((times) => times.filter((ms) => ms > 40_000));
+    assert(first.length > 170);
+    assertEquals(first, second);
+    for (const timer of timers) timer.start(undefined);
+  });
+});
