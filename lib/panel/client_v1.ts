@@ -112,8 +112,7 @@ export class ClientV1 {
 }
 
 function isSuccess(text: string): boolean {
-  // The usual answer, which needs no parsing.
-  return text === '{"status":"success"}' || jsonFields(parseJson(text)).status === "success";
+  return jsonFields(parseJson(text)).status === "success";
 }
 
 /** A panel without version 1, or no panel at all; one that is not set up answers 404 with JSON. */

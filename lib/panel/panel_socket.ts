@@ -12,7 +12,6 @@ import {
 } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
-import { RepeatedAnswer } from "./repeated_answer.ts";
 
 /** Handles the messages of a socket that answer no call. */
 export interface MessageListener {
@@ -41,8 +40,6 @@ export class RpcSocket {
   readonly #pending = new Map<number, PendingCall>();
   /** Whether the message that is received now was accepted, or is read as an answer only. */
   #isAccepted = true;
-  /** The last answer that said no more than that the call was fine. */
-  readonly #success = new RepeatedAnswer();
   #lastId = 0;
   /** Aborts all calls. */
   readonly #signal: AbortSignal;
@@ -137,18 +134,15 @@ export class RpcSocket {
   }
 
   #receive(text: string): void {
-    const repeatedId = this.#success.idOf(text);
-    if (repeatedId !== undefined) return this.#pending.get(repeatedId)?.resolve();
     const message = parsePanelMessage(text);
     if (message.kind === "answer" && message.id !== undefined) {
-      return this.#handleAnswer(text, { id: message.id, error: message.error });
+      return this.#handleAnswer(message.id, message.error);
     }
     // An answer without an id is about a message that the panel could not read.
     if (this.#isAccepted) this.#listener.onMessage(message);
   }
 
-  #handleAnswer(text: string, { id, error }: { id: number; error: RpcError | undefined }): void {
-    if (error === undefined) this.#success.remember(text, id);
+  #handleAnswer(id: number, error: RpcError | undefined): void {
     const call = this.#pending.get(id);
     if (call === undefined) return;
     if (error === undefined) call.resolve();
