@@ -1,5 +1,5 @@
 import { abortable } from "@std/async/abortable";
-import { BoundedBytes } from "./bounded_bytes.ts";
+import { BoundedBytes } from "../bounded_bytes.ts";
 import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../write_all.ts";
 import type { ByteStream, Dialer, DialResult } from "./byte_stream.ts";

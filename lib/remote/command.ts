@@ -1,7 +1,7 @@
 import type { Programs } from "../host/programs.ts";
 import { describeError } from "../log/log.ts";
 import { settlesWithin } from "../timeout.ts";
-import { OutputReader } from "./bounded_output.ts";
+import { OutputReader } from "../host/bounded_output.ts";
 import { ProcessTree } from "./process_tree.ts";
 
 /** Settings of a command. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { BoundedOutput } from "../../lib/remote/bounded_output.ts";
+import { BoundedOutput } from "../../lib/host/bounded_output.ts";
 
 Deno.test("BoundedOutput.text() gives the beginning, whatever pieces it came in", () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 20 });
