@@ -1,6 +1,7 @@
 import { abortable } from "@std/async/abortable";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { withTimeout } from "../timeout.ts";
 
 /** A compiled program starts within a second, on the slowest machines within a few. */
 const TIMEOUT_MS = 10_000;
@@ -18,17 +19,16 @@ const INHERITED_VARIABLES = ["PATH", "HOME", "TMPDIR", "DENO_DIR", "LD_LIBRARY_P
  */
 export async function readProgramVersion(
   path: string,
-  { signal, timeoutMs = TIMEOUT_MS }: { signal: AbortSignal; timeoutMs?: number },
+  { signal }: { signal: AbortSignal },
 ): Promise<string> {
-  const late = AbortSignal.timeout(timeoutMs);
   try {
-    await using program = new VersionProcess(path);
-    const output = await abortable(program.output(), AbortSignal.any([signal, late]));
-    return parseVersionOutput(output);
+    return await withTimeout(async (signal) => {
+      await using program = new VersionProcess(path);
+      return parseVersionOutput(await abortable(program.output(), signal));
+    }, { timeoutMs: TIMEOUT_MS, signal });
   } catch (cause) {
     signal.throwIfAborted();
-    const reason = new Error(`no answer within ${timeoutMs / 1000} s`);
-    throw new Error(`Cannot run ${path}`, { cause: late.aborted ? reason : cause });
+    throw new Error(`Cannot run ${path}`, { cause });
   }
 }
 

@@ -1,4 +1,6 @@
 import { quoteShellWord } from "../parse/shell_words.ts";
+import { settlesWithin } from "../timeout.ts";
+import { OutputReader } from "./bounded_output.ts";
 
 /** Folders of system programs, which the `PATH` of a user or a service may lack. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -57,27 +59,19 @@ export function toolPath(path = ""): string {
 const TIMEOUT_MS = 120_000;
 /** Time to clean up between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
-const MAX_OUTPUT = 64 * 1024;
+/** Of each of both streams. */
+const MAX_OUTPUT_BYTES = 64 * 1024;
 /** A service that it started may keep its streams open. */
 const TAIL_MS = 200;
 
 /** Runs system programs for `install` and `update`. */
 export class ToolRunner implements Tools {
   readonly #env: Record<string, string>;
-  readonly #timeoutMs: number;
-  readonly #graceMs: number;
 
-  /**
-   * `env` is the programs' whole environment; its `PATH` finds them. After `timeoutMs` they get
-   * SIGTERM, and `graceMs` later SIGKILL.
-   */
-  constructor(
-    options: { env: Readonly<Record<string, string>>; timeoutMs?: number; graceMs?: number },
-  ) {
+  /** @param env The programs' whole environment; its `PATH` finds them. */
+  constructor(env: Readonly<Record<string, string>>) {
     // Output is shown and parsed, so it must not depend on the language.
-    this.#env = { ...options.env, LC_ALL: "C" };
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
-    this.#graceMs = options.graceMs ?? GRACE_MS;
+    this.#env = { ...env, LC_ALL: "C" };
   }
 
   /** Whether the program exists. */
@@ -89,7 +83,6 @@ export class ToolRunner implements Tools {
   async run(command: ToolCommand, { signal }: { signal: AbortSignal }): Promise<ToolResult> {
     const path = this.#find(command.tool);
     if (path === undefined) return { code: 127, output: `${command.tool} does not exist` };
-    const ended = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)]);
     signal.throwIfAborted();
     const process = new Deno.Command(path, {
       args: [...command.args],
@@ -98,32 +91,21 @@ export class ToolRunner implements Tools {
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      signal: ended,
     }).spawn();
-    const streams = [new BoundedText(process.stdout), new BoundedText(process.stderr)];
-    const read = Promise.all(streams.map((stream) => stream.ended));
-    const { code } = await this.#statusOf(process, ended);
-    await waitAtMost(TAIL_MS, read);
-    await Promise.all(streams.map((stream) => stream.stop()));
-    signal.throwIfAborted();
-    const late = ended.aborted ? `it did not end within ${this.#timeoutMs / 1000} s` : "";
-    return {
-      code: ended.aborted ? 124 : code,
-      output: streams.map(({ text }) => text).join("") + late,
-    };
-  }
-
-  /** The runtime sends SIGTERM only. */
-  async #statusOf(process: Deno.ChildProcess, ended: AbortSignal): Promise<Deno.CommandStatus> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const force = () => timer = setTimeout(() => process.kill("SIGKILL"), this.#graceMs);
-    ended.addEventListener("abort", force, { once: true });
-    try {
-      return await process.status;
-    } finally {
-      ended.removeEventListener("abort", force);
-      clearTimeout(timer);
+    const limit = { limitBytes: MAX_OUTPUT_BYTES };
+    const readers = [process.stdout, process.stderr].map((it) => new OutputReader(it, limit));
+    const hasEnded = await settlesWithin(process.status, TIMEOUT_MS, { signal });
+    if (!hasEnded) {
+      process.kill("SIGTERM");
+      if (!await settlesWithin(process.status, GRACE_MS)) process.kill("SIGKILL");
     }
+    const { code } = await process.status;
+    await settlesWithin(Promise.all(readers.map((reader) => reader.ended)), TAIL_MS);
+    await Promise.all(readers.map((reader) => reader.cancel()));
+    signal.throwIfAborted();
+    const output = readers.map((reader) => reader.output.text(MAX_OUTPUT_BYTES)).join("");
+    if (hasEnded) return { code, output };
+    return { code: 124, output: `${output}it did not end within ${TIMEOUT_MS / 1000} s` };
   }
 
   #find(tool: string): string | undefined {
@@ -140,40 +122,4 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The beginning of a stream's text. */
-class BoundedText {
-  text = "";
-  /** Settles at the end of the stream. */
-  readonly ended: Promise<void>;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
-    this.ended = this.#read();
-  }
-
-  async stop(): Promise<void> {
-    await this.#reader.cancel();
-    await this.ended;
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    for (;;) {
-      const { value, done } = await this.#reader.read();
-      if (done) return;
-      const room = MAX_OUTPUT - this.text.length;
-      if (room > 0) this.text += decoder.decode(value, { stream: true }).slice(0, room);
-    }
-  }
-}
-
-/** Waits for a promise, but no longer than this. */
-async function waitAtMost(ms: number, something: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([something, late]);
-  clearTimeout(timer);
 }

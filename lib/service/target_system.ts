@@ -49,11 +49,9 @@ export function currentSystem(
     sudoUser: env.SUDO_USER ?? "",
     // `systemctl --user` needs this variable, which `su` does not set.
     tools: new ToolRunner({
-      env: {
-        ...env,
-        PATH: toolPath(env.PATH),
-        ...(userRuntimeDir !== "" && { XDG_RUNTIME_DIR: userRuntimeDir }),
-      },
+      ...env,
+      PATH: toolPath(env.PATH),
+      ...(userRuntimeDir !== "" && { XDG_RUNTIME_DIR: userRuntimeDir }),
     }),
     program: thisProgram(),
     denoPath: Deno.execPath(),

@@ -44,7 +44,7 @@ export function agentService(path: string, names: readonly string[]): AgentServi
     if (record === undefined || !isSameFile(record.program, path)) continue;
     const { restart } = recordedManager(record, { home, uid });
     const { runtimeFolder } = record;
-    return { restart, tools: new ToolRunner({ env: serviceVariables() }), runtimeFolder };
+    return { restart, tools: new ToolRunner(serviceVariables()), runtimeFolder };
   }
   return undefined;
 }
@@ -67,7 +67,7 @@ export async function serviceOfProcess(
 ): Promise<ForeignService | undefined> {
   const unit = unitOfProcess(pid);
   if (unit === undefined) return undefined;
-  const tools = new ToolRunner({ env: serviceVariables() });
+  const tools = new ToolRunner(serviceVariables());
   const scope = unit.scope === "user" ? ["--user"] : [];
   const show = ["show", "--property=MainPID", unit.name];
   const { output } = await tools.run({ tool: "systemctl", args: [...scope, ...show] }, { signal });

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { readProgramVersion } from "../../lib/host/program_version.ts";
 import { writeExecutable } from "../executable.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 
 /** A program of its own, which is gone afterwards. */
 async function withProgram(script: string, use: (path: string) => Promise<void>): Promise<void> {
@@ -17,10 +18,9 @@ async function withProgram(script: string, use: (path: string) => Promise<void>)
 
 const never = () => new AbortController().signal;
 
-async function failure(path: string, timeoutMs?: number): Promise<string> {
-  const options = { signal: never(), ...(timeoutMs !== undefined && { timeoutMs }) };
+async function failure(path: string): Promise<string> {
   const error = await assertRejects(
-    () => readProgramVersion(path, options),
+    () => readProgramVersion(path, { signal: never() }),
     Error,
     `Cannot run ${path}`,
   );
@@ -45,9 +45,14 @@ Deno.test("readProgramVersion() asks for JSON and passes no secret variables", a
 Deno.test("readProgramVersion() kills a hanging program with its children", async () => {
   const script = `trap '' TERM\nsleep 1000 & echo $! >"$0.pid"\nwait\nsleep 1000`;
   await withProgram(script, async (path) => {
-    assertStringIncludes(await failure(path, 300), "no answer within 0.3 s");
-    const pid = Deno.readTextFileSync(`${path}.pid`).trim();
-    assert(await eventually(() => !isAlive(pid)), "its child has stayed");
+    using time = new FakeTime();
+    const failing = failure(path);
+    const pid = await textOf(`${path}.pid`);
+    await time.run(9_999);
+    assertEquals([time.timers, isAlive(pid)], [1, true], "it waits");
+    await time.run(1);
+    assertStringIncludes(await failing, "no answer within 10 s");
+    while (isAlive(pid)) await realTurn();
   });
 });
 
@@ -91,10 +96,11 @@ function isAlive(pid: string): boolean {
   }
 }
 
-async function eventually(check: () => boolean): Promise<boolean> {
-  for (const end = performance.now() + 5000; performance.now() < end;) {
-    if (check()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+/** The line of a file, once there is one. */
+async function textOf(path: string): Promise<string> {
+  for (;;) {
+    const text = await Deno.readTextFile(path).catch(() => "");
+    if (text.endsWith("\n")) return text.trim();
+    await realTurn();
   }
-  return false;
 }

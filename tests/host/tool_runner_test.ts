@@ -1,14 +1,9 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { toolPath, ToolRunner } from "../../lib/host/tool_runner.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 
 const { signal } = new AbortController();
-const tools = new ToolRunner({ env: { PATH: toolPath(), TOLD: "yes" } });
+const tools = new ToolRunner({ PATH: toolPath(), TOLD: "yes" });
 const sh = (script: string) => ({ tool: "sh", args: ["-c", script] });
 
 Deno.test("ToolRunner tells how a program ended, and what it wrote", async () => {
@@ -33,20 +28,49 @@ Deno.test("ToolRunner keeps a bounded part of what is written", async () => {
   assertEquals([code, output.length], [0, 65536]);
 });
 
-Deno.test("ToolRunner ends a program that takes too long", async () => {
-  const hasty = new ToolRunner({ env: { PATH: toolPath() }, timeoutMs: 50 });
-  const { code, output } = await hasty.run({ tool: "sleep", args: ["60"] }, { signal });
-  assertEquals(code, 124);
-  assertStringIncludes(output, "did not end");
+Deno.test("ToolRunner ends a program that takes longer than two minutes", async () => {
+  using time = new FakeTime();
+  const running = tools.run({ tool: "sleep", args: ["600"] }, { signal });
+  await time.pass(119_999, { stepMs: 60_000 });
+  assertEquals(time.timers, 1, "it waits");
+  await time.run(1);
+  const expected = { code: 124, output: "it did not end within 120 s" };
+  await time.until(running, { withinMs: 5_000, stepMs: 1 });
+  assertEquals(await running, expected);
 });
 
-Deno.test("ToolRunner ends a program by force that does not want to end", async () => {
-  const hasty = new ToolRunner({ env: { PATH: toolPath() }, timeoutMs: 50, graceMs: 50 });
-  const stubborn = sh("trap '' TERM; echo $$; while :; do sleep 0.1; done");
-  const { code, output } = await hasty.run(stubborn, { signal });
-  assertEquals(code, 124);
-  assertThrows(() => Deno.kill(Number.parseInt(output), "SIGCONT"), Deno.errors.NotFound);
+Deno.test("ToolRunner kills a program 5 s after it was told to end", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "tool-runner-" });
+  using time = new FakeTime();
+  try {
+    const stubborn = `trap "touch ${folder}/told" TERM; echo $$; touch ${folder}/ready; ` +
+      "while :; do sleep 0.01; done";
+    const running = tools.run(sh(stubborn), { signal });
+    await exists(`${folder}/ready`);
+    await time.run(120_000);
+    await exists(`${folder}/told`);
+    await time.run(4_999);
+    assertEquals(time.timers, 1, "it waits");
+    await time.run(1);
+    await time.until(running, { withinMs: 60_000 });
+    const { code, output } = await running;
+    assertEquals(code, 124);
+    assertThrows(() => Deno.kill(Number.parseInt(output), "SIGCONT"), Deno.errors.NotFound);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
+
+async function exists(path: string): Promise<void> {
+  for (;;) {
+    try {
+      Deno.statSync(path);
+      return;
+    } catch {
+      await realTurn();
+    }
+  }
+}
 
 Deno.test("ToolRunner ends a program when it is asked to", async () => {
   const command = { tool: "sleep", args: ["60"] };

@@ -48,7 +48,7 @@ export class FakeSystem implements AsyncDisposable {
       home: "/root",
       userRuntimeDir: "",
       sudoUser: "",
-      tools: new ToolRunner({ env: { PATH: bin, ROOT: this.root } }),
+      tools: new ToolRunner({ PATH: bin, ROOT: this.root }),
       program: { form: "binary", path: program },
       denoPath: Deno.execPath(),
       folder: "/srv/here",
