@@ -65,9 +65,9 @@ async function main(): Promise<number> {
     secrets,
     print,
     printError,
-    resolveWith({ options, proxies }) {
+    resolveWith({ given, proxies }) {
       const env = { ...proxies, ...sources.env };
-      const config = resolveConfig({ ...sources, env, importedOptions: options });
+      const config = resolveConfig({ ...sources, env, importedOptions: given });
       secrets.push(...config.secrets);
       return config;
     },

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
-import type { OptionTexts } from "../config/option.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Platform } from "../metrics/open_machine.ts";
+import type { ImportedSettings } from "../service/official_options.ts";
 
 /** The environment of a command, beside its configuration. */
 export interface CommandContext {
@@ -17,9 +17,7 @@ export interface CommandContext {
   /** Writes a line to standard error. */
   printError(line: string): void;
   /** The same command line with the options and proxies of an official agent below it. */
-  resolveWith(
-    imported: { options: OptionTexts; proxies: Readonly<Record<string, string>> },
-  ): Config;
+  resolveWith(imported: Pick<ImportedSettings, "given" | "proxies">): Config;
 }
 
 /** Runs a command; the result is the exit code. */

@@ -18,15 +18,10 @@ import type { CommandContext } from "./command.ts";
  * @throws {Error} When something could not be made or started.
  */
 export async function runInstall(config: Config, context: CommandContext): Promise<number> {
-  const { env, signal } = context;
-  const machine = currentSystem({ env, printLine: (line) => context.print(`${line}\n`) });
+  const printLine = (line: string) => context.print(`${line}\n`);
+  const machine = currentSystem({ env: context.env, printLine });
   const { manager } = config;
   const system = manager === undefined ? machine : otherSystem(machine, manager);
-  const refusal = config.replace
-    ? await replace(config, system, {
-      signal,
-      resolveWith: ({ given, proxies }) => context.resolveWith({ options: given, proxies }),
-    })
-    : await install(config, system, { signal });
+  const refusal = await (config.replace ? replace : install)(config, system, context);
   return refusal === undefined ? 0 : 1;
 }

@@ -11,7 +11,7 @@ import { type Health, readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { findService, type ServiceState, serviceText } from "../service/installed_service.ts";
-import { type CommandContext, supportedPlatform } from "./command.ts";
+import type { CommandContext } from "./command.ts";
 import { healthProblem } from "./health.ts";
 import { padded } from "./help.ts";
 import { jsonText } from "./output.ts";
@@ -43,13 +43,12 @@ const NAME_WIDTH = 14;
 
 /** Prints the state of the agent; the exit code is 0 if its reports are accepted. */
 export async function runStatus(config: Config, context: CommandContext): Promise<number> {
-  const { os } = supportedPlatform();
   const { env, signal } = context;
   const health = readHealth(runtimeFolders(config));
   const status: Status = {
     health,
     memoryBytes: health?.isRunning ? memoryOf(health.pid) : undefined,
-    service: await findService(config.serviceName, { os, env, signal }),
+    service: await findService(config.serviceName, { env, signal }),
     nowMs: Date.now(),
   };
   context.print(config.json ? statusJson(status) : statusText(status, config.language));

@@ -10,13 +10,13 @@ import { readOfficialRecord } from "../service/official_record.ts";
 import { OfficialService } from "../service/official_service.ts";
 import { restore } from "../service/restore_official.ts";
 import { servicePaths } from "../service/service_paths.ts";
-import { currentSystem, scopeOf } from "../service/target_system.ts";
+import { currentSystem } from "../service/target_system.ts";
 import { uninstall } from "../service/uninstall.ts";
 import type { CommandContext } from "./command.ts";
 
 /**
- * Removes everything that was installed, but with `--keep-state` not the state; with `--restore` it also starts the official agent that was
- * replaced.
+ * Removes everything that was installed, but with `--keep-state` not the state; with `--restore` it
+ * also starts the official agent that was replaced.
  *
  * @throws {Error} When something can't be removed, or the official agent not be restored.
  */
@@ -26,10 +26,10 @@ export async function runUninstall(config: Config, context: CommandContext): Pro
   const printLine = (line: string) => context.print(`${line}\n`);
   const system = currentSystem({ env, printLine });
   if (config.restore) {
-    await restore(config, system, { signal });
+    await restore(config, system, signal);
     return 0;
   }
-  const { configFolder } = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
+  const { configFolder } = servicePaths(serviceName, system);
   const replaced = readOfficialRecord(system.root + configFolder);
   await uninstall(system, { serviceName, print, keepsState, signal });
   if (replaced !== undefined && !print) {

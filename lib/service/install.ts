@@ -41,86 +41,65 @@ export function mergePrevious(config: Config, previous: InstallRecord | undefine
 }
 
 /** Prints what was installed, where, and what the user should know about it. */
-export function printSummary(
-  { service, manager, record }: InstallPlan,
-  { system, context, config }: { system: TargetSystem; context: InstallContext; config: Config },
+function printSummary(
+  { service, record }: InstallPlan,
+  config: Config,
+  { system, scope, kind, manager, paths, link, lingerUser, changeableDeno }: InstallContext,
 ): void {
-  const { printLine } = system;
-  const { name, scope } = service;
-  const isUsual = name === "komari-agent-deno";
-  const command = record.links.length > 0 && scope === "system" ? name : service.program;
-  const remove = `${command} uninstall${isUsual ? "" : ` --install-service-name ${name}`}`;
-  const user = scope === "user" ? "of this user" : `as user ${service.user}`;
-  printLine(`Installed komari-agent-deno ${VERSION}:`);
-  printLine(`  Program        ${service.program}`);
-  printLine(`  Configuration  ${service.config}`);
-  printLine(`  Service        ${name} (${context.kind}), ${user}`);
-  printLine(`  Updates        ${describeUpdates(service, { context, config })}`);
-  printLine(`  Log            ${manager.logHint}`);
-  printLine(`  Uninstall      ${remove}`);
-  if (context.link === "taken") {
-    printLine(`  ${context.paths.link} was not created: another file has that name`);
-  }
-  const { lingerUser } = context;
-  if (lingerUser !== undefined && !isLingering(lingerUser, system)) {
-    printLine(
-      `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
-    );
-  }
-  if (!record.trees.includes(service.stateFolder)) {
-    printLine(
-      `  ${service.stateFolder} existed before: make sure that the service may write to it`,
-    );
-  }
-  if (service.sandbox === "no mounts") {
-    printLine(
-      "  Sandbox: partial; this machine allows no mount namespaces for services",
-    );
-  }
-  if (hasRemoteControl(config) && scope === "system" && service.user !== "root") {
-    printLine(
-      "  Remote control runs as that user, not as root; see --as-root",
-    );
-  }
+  const { name, program, stateFolder, user, isUpdated } = service;
+  const command = record.links.length > 0 && scope === "system" ? name : program;
+  const ofService = name === "komari-agent-deno" ? "" : ` --install-service-name ${name}`;
+  const owner = scope === "user" ? "of this user" : `as user ${user}`;
+  const updates = isUpdated
+    ? `every 6 h, by ${updateServiceName(name)}`
+    : !config.autoUpdate
+    ? "off"
+    : !knowsReleases(config)
+    ? "off: this build has no release address"
+    : releaseKey(config) === ""
+    ? "off: this build has no key to verify releases with"
+    : `off: as root they would run Deno, and other users can change ${changeableDeno}`;
+  const lines = [
+    `Installed komari-agent-deno ${VERSION}:`,
+    `  Program        ${program}`,
+    `  Configuration  ${service.config}`,
+    `  Service        ${name} (${kind}), ${owner}`,
+    `  Updates        ${updates}`,
+    `  Log            ${manager.logHint}`,
+    `  Uninstall      ${command} uninstall${ofService}`,
+    link === "taken" && `  ${paths.link} was not created: another file has that name`,
+    lingerUser !== undefined && !isLingering(lingerUser, system) &&
+    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
+    !record.trees.includes(stateFolder) &&
+    `  ${stateFolder} existed before: make sure that the service may write to it`,
+    service.sandbox === "no mounts" &&
+    "  Sandbox: partial; this machine allows no mount namespaces for services",
+    hasRemoteControl(config) && scope === "system" && user !== "root" &&
+    "  Remote control runs as that user, not as root; see --as-root",
+  ];
+  for (const line of lines) if (line !== false) system.printLine(line);
 }
 
-function describeUpdates(
-  { isUpdated, name }: InstallPlan["service"],
-  { context, config }: { context: InstallContext; config: Config },
-): string {
-  if (isUpdated) return `every 6 h, by ${updateServiceName(name)}`;
-  if (!config.autoUpdate) return "off";
-  if (!knowsReleases(config)) return "off: this build has no release address";
-  if (releaseKey(config) === "") return "off: this build has no key to verify releases with";
-  return `off: as root they would run Deno, and other users can change ${context.changeableDeno}`;
-}
-
-/** Limits of the wait for the first accepted report. */
-export interface ReportWait {
-  readonly timeoutMs: number;
-  readonly pollIntervalMs: number;
-}
-
-/** The README promises a report within 30 s. */
-export const DEFAULT_REPORT_WAIT: ReportWait = { timeoutMs: 30_000, pollIntervalMs: 250 };
+/** Time for the first accepted report; the README promises one within 30 s. */
+const REPORT_TIMEOUT_MS = 30_000;
+const POLL_INTERVAL_MS = 250;
 
 /** Waits until an agent started since `sinceMs` has had a report accepted; `false` on time-out. */
 export async function waitForReport(
-  { folder, sinceMs, wait }: { folder: string; sinceMs: number; wait: ReportWait },
+  { folder, sinceMs }: { folder: string; sinceMs: number },
   signal: AbortSignal,
 ): Promise<boolean> {
-  for (let waitedMs = 0;; waitedMs += wait.pollIntervalMs) {
+  for (let waitedMs = 0;; waitedMs += POLL_INTERVAL_MS) {
     const health = readHealth([folder]);
     if (health?.isRunning && (health.acceptedAtMs ?? 0) >= sinceMs) return true;
-    if (waitedMs >= wait.timeoutMs) return false;
-    await delay(wait.pollIntervalMs, { signal });
+    if (waitedMs >= REPORT_TIMEOUT_MS) return false;
+    await delay(POLL_INTERVAL_MS, { signal });
   }
 }
 
 /** Options of {@linkcode install}. */
 export interface InstallOptions {
   readonly signal: AbortSignal;
-  readonly wait?: ReportWait;
   /** Further steps between preparing the files and starting the service. */
   readonly beforeStart?: (service: ServicePlan) => readonly Step[];
   /** Whether the caller has tried the token, and uninstalls again when no report is accepted. */
@@ -140,7 +119,7 @@ export interface InstallOptions {
 export async function install(
   asked: Config,
   system: TargetSystem,
-  { signal, wait = DEFAULT_REPORT_WAIT, beforeStart = () => [], isTrial = false }: InstallOptions,
+  { signal, beforeStart = () => [], isTrial = false }: InstallOptions,
 ): Promise<string | undefined> {
   requireCredentials(asked, { verb: "install" });
   const context = await readInstallContext(asked, system, signal);
@@ -149,34 +128,33 @@ export async function install(
     mergePrevious(asked, previous),
     previous && readInstalledPanels(system.root + previous.config),
   );
-  const plan = planInstall(config, system, context);
+  const plan = planInstall(config, context);
+  const { runtimeFolder } = plan.service;
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
   if (!isTrial) await requireKnownToken(config, system, signal);
+  const prepare = [...plan.prepare, ...beforeStart(plan.service)];
   if (config.print) {
-    const steps = [...plan.prepare, ...beforeStart(plan.service), ...plan.start];
-    printSteps(steps, { system, secrets: config.secrets });
+    printSteps([...prepare, ...plan.start], system, config.secrets);
     return undefined;
   }
-  await applySteps(plan.prepare, { system, signal });
-  await applySteps(beforeStart(plan.service), { system, signal });
+  await applySteps(prepare, system, signal);
   const sinceMs = Date.now();
-  await applySteps(plan.start, { system, signal });
+  await applySteps(plan.start, system, signal);
   if (isTrial) {
     system.printLine(`Started komari-agent-deno ${VERSION}; it stays if the panel accepts it.`);
-  } else printSummary(plan, { system, context, config });
+  } else printSummary(plan, config, context);
   const beside = config.replace
     ? undefined
     : await officialAgentWarning(context.kind, system, signal);
   if (beside !== undefined) system.printLine(`  ${beside}`);
-  const limit = `${wait.timeoutMs / 1000} s`;
+  const limit = `${REPORT_TIMEOUT_MS / 1000} s`;
   system.printLine(`Waiting up to ${limit} for the first accepted report …`);
-  const folder = system.root + plan.service.runtimeFolder;
-  if (await waitForReport({ folder, sinceMs, wait }, signal)) {
+  if (await waitForReport({ folder: system.root + runtimeFolder, sinceMs }, signal)) {
     system.printLine("The panel accepts its reports.");
-    if (isTrial) printSummary(plan, { system, context, config });
+    if (isTrial) printSummary(plan, config, context);
     return undefined;
   }
-  await printLastLog(plan, { system, signal, isTrial });
+  await printLastLog(plan.service.name, context, { signal, isTrial });
   return `the panel accepted no report within ${limit}`;
 }
 
@@ -188,7 +166,7 @@ export async function install(
  */
 export async function requireKnownToken(
   config: Config,
-  system: Pick<TargetSystem, "isTokenKnown" | "printLine">,
+  system: TargetSystem,
   signal: AbortSignal,
 ): Promise<void> {
   if (config.print) return;
@@ -212,7 +190,8 @@ export async function requireKnownToken(
 /** Prints steps with all secrets hidden. */
 export function printSteps(
   steps: readonly Step[],
-  { system, secrets }: { system: Pick<TargetSystem, "printLine">; secrets: readonly string[] },
+  system: TargetSystem,
+  secrets: readonly string[] = [],
 ): void {
   // Files contain them with the escapes of their format.
   const spellings = secrets.flatMap((secret) => [
@@ -224,19 +203,19 @@ export function printSteps(
 }
 
 async function printLastLog(
-  { manager, service }: InstallPlan,
-  { system, signal, isTrial }: { system: TargetSystem; signal: AbortSignal; isTrial: boolean },
+  name: string,
+  { system: { tools, printLine }, manager }: InstallContext,
+  { signal, isTrial }: { signal: AbortSignal; isTrial: boolean },
 ): Promise<void> {
-  const { output } = await system.tools.run(manager.logTail, { signal });
-  const lines = output.trim().split("\n").slice(-5).filter((line) => line !== "");
-  const { code } = await system.tools.run(manager.isActive, { signal });
-  system.printLine(
+  const { output } = await tools.run(manager.logTail, { signal });
+  const { code } = await tools.run(manager.isActive, { signal });
+  const retries = isTrial ? "" : " and keeps trying";
+  printLine(
     code === 0
-      ? `${service.name} is running${
-        isTrial ? "" : " and keeps trying"
-      }, but no report has been accepted yet.`
-      : `${service.name} was started but is not running.`,
+      ? `${name} is running${retries}, but no report has been accepted yet.`
+      : `${name} was started but is not running.`,
   );
-  if (lines.length > 0) system.printLine("Last lines of its log:");
-  for (const line of lines) system.printLine(`  ${line}`);
+  const lines = output.trim().split("\n").slice(-5).filter((line) => line !== "");
+  if (lines.length > 0) printLine("Last lines of its log:");
+  for (const line of lines) printLine(`  ${line}`);
 }

@@ -4,14 +4,17 @@ import { dirname } from "../parse/path.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { detectManager, managerError, serviceManager } from "./managers.ts";
 import type { ManagerKind, ServiceManager } from "./service_manager.ts";
-import { type ServicePaths, servicePaths } from "./service_paths.ts";
+import { scopeOf, type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
 import { type ServiceUser, serviceUser } from "./service_user.ts";
 import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
-import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
+import { pathExists, type TargetSystem } from "./target_system.ts";
 
 /** Everything about the machine that an installation depends on. */
 export interface InstallContext {
+  readonly system: TargetSystem;
+  readonly scope: ServiceScope;
   readonly kind: ManagerKind;
+  readonly manager: ServiceManager;
   readonly paths: ServicePaths;
   readonly user: ServiceUser;
   /** The Deno that runs a portable build; `undefined` for a compiled program. */
@@ -80,62 +83,58 @@ function parentsOf(path: string): string[] {
  * @throws {UsageError} When the request can't be met on this machine.
  */
 export async function readInstallContext(
-  { serviceName, asRoot, print, manager: otherKind }: Pick<
-    Config,
-    "serviceName" | "asRoot" | "print" | "manager"
-  >,
+  { serviceName, asRoot, print, manager: otherKind }: Config,
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<InstallContext> {
-  const { program, root } = system;
+  const { program, root, home, uid } = system;
   if (program.form === "source") {
     throw new UsageError(
       "Cannot install from sources: build one file with `deno task compile --portable`, and run " +
         "its `install`",
     );
   }
+  const isOther = otherKind !== undefined;
   const kind = otherKind ?? detectManager(system);
   const scope = scopeOf(system);
-  const paths = servicePaths(serviceName, { ...system, scope });
-  if (otherKind === undefined) requireNoSystemInstall(serviceName, system);
-  if (!print) {
-    const manager = serviceManager(kind, { name: serviceName, scope, ...paths, ...system });
-    await requireManager(manager, system, signal);
-  }
-  const previous = otherKind === undefined ? readInstallRecord(root + paths.record) : undefined;
-  const user = await serviceUser({
-    service: serviceName,
-    asRoot: asRoot ?? previous?.user === "root",
-    system,
-  }, signal);
+  const paths = servicePaths(serviceName, system);
+  const { logFile } = paths;
+  const manager = serviceManager(kind, { name: serviceName, scope, logFile, home, uid });
+  if (!isOther) requireNoSystemInstall(serviceName, system);
+  if (!print) await requireManager(manager, system, signal);
+  const previous = isOther ? undefined : readInstallRecord(root + paths.record);
+  const user = await serviceUser(
+    { service: serviceName, asRoot: asRoot ?? previous?.user === "root", system },
+    signal,
+  );
   const deno = program.form !== "portable"
     ? undefined
-    : otherKind !== undefined
+    : isOther
     ? system.denoPath
     : trustedDeno(system.denoPath, { user: user.name });
+  const isSystemd = kind === "systemd";
   return {
+    system,
+    scope,
     kind,
+    manager,
     paths,
     user,
-    sandbox: kind === "systemd" && scope === "system" && !print
+    sandbox: isSystemd && scope === "system" && !print
       ? await detectSandbox(system, signal)
       : "full",
     previous,
     deno,
-    changeableDeno: deno === undefined || otherKind !== undefined
-      ? undefined
-      : changeablePart(deno),
+    changeableDeno: deno === undefined || isOther ? undefined : changeablePart(deno),
     link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
-    lingerUser: kind === "systemd" && scope === "user"
-      ? await findLingerUser(system, signal)
-      : undefined,
+    lingerUser: isSystemd && scope === "user" ? await findLingerUser(system, signal) : undefined,
   };
 }
 
 /** Two agents with one token would close each other's connection. */
 function requireNoSystemInstall(serviceName: string, system: TargetSystem): void {
   if (scopeOf(system) === "system") return;
-  const { record } = servicePaths(serviceName, { ...system, scope: "system" });
+  const { record } = servicePaths(serviceName, system, "system");
   if (!pathExists(system.root + record)) return;
   throw new UsageError(
     `Cannot install ${serviceName} for this user: root has installed it system-wide ` +
@@ -161,7 +160,7 @@ async function requireManager(
 
 /** Some containers forbid mount namespaces; a unit that asks for one would never start. */
 async function detectSandbox(
-  { tools }: Pick<TargetSystem, "tools">,
+  { tools }: TargetSystem,
   signal: AbortSignal,
 ): Promise<InstallContext["sandbox"]> {
   const { code } = await tools.run(SANDBOX_TEST, { signal });
@@ -183,7 +182,7 @@ async function findLingerUser(
 }
 
 async function userName(
-  { tools }: Pick<TargetSystem, "tools">,
+  { tools }: TargetSystem,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { code, output } = await tools.run({ tool: "id", args: ["-un"] }, { signal });
@@ -191,7 +190,7 @@ async function userName(
 }
 
 /** Whether a user's services outlive his logins. */
-export function isLingering(name: string, { root }: Pick<TargetSystem, "root">): boolean {
+export function isLingering(name: string, { root }: TargetSystem): boolean {
   try {
     return Deno.statSync(`${root}/var/lib/systemd/linger/${name}`).isFile;
   } catch {

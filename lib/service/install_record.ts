@@ -1,12 +1,12 @@
 import { isJsonObject, parseJson } from "../parse/json.ts";
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
-import { type ServicePaths, servicePaths } from "./service_paths.ts";
+import { type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
 
 /** The files and settings of an installation, for updating and removing it. */
 export interface InstallRecord {
   readonly service: string;
   readonly manager: ManagerKind;
-  readonly scope: "system" | "user";
+  readonly scope: ServiceScope;
   /** The user that the service runs as; empty for a user's own service. */
   readonly user: string;
   /** Whether the installation created that user. */
@@ -134,30 +134,43 @@ export function installedConfigPaths(
 }
 
 /**
- * Options that root gave to `install`, from the first record found; they belong to the installer,
- * not to the service's user.
+ * The record of this user's installation of a service, else of the system's; `undefined` when there
+ * is none.
+ *
+ * @throws {Error} When it can't be read or parsed.
+ */
+export function findInstallRecord(
+  name: string,
+  env: Readonly<Record<string, string>>,
+): InstallRecord | undefined {
+  for (const { record } of pathsForUser(name, env)) {
+    const found = readInstallRecord(record);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Options that root gave to `install`, by the record; none when it can't be read. They belong to the
+ * installer, not to the service's user.
  */
 export function installedRootOptions(
   name: string,
   env: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
-  for (const { record } of pathsForUser(name, env)) {
-    try {
-      const rootOptions = readInstallRecord(record)?.rootOptions;
-      if (rootOptions !== undefined) return new Map(Object.entries(rootOptions));
-    } catch {
-      // Unreadable or invalid: no options are known.
-    }
+  try {
+    return new Map(Object.entries(findInstallRecord(name, env)?.rootOptions ?? {}));
+  } catch {
+    return new Map();
   }
-  return new Map();
 }
 
 function pathsForUser(
   name: string,
   { HOME = "" }: Readonly<Record<string, string>>,
 ): ServicePaths[] {
-  const owner = { home: HOME, userRuntimeDir: "", os: Deno.build.os };
-  const ofSystem = servicePaths(name, { ...owner, scope: "system" });
-  if (Deno.uid() === 0 || !HOME.startsWith("/")) return [ofSystem];
-  return [servicePaths(name, { ...owner, scope: "user" }), ofSystem];
+  const owner = { uid: Deno.uid() ?? 0, home: HOME, userRuntimeDir: "", os: Deno.build.os };
+  const ofSystem = servicePaths(name, owner, "system");
+  if (owner.uid === 0 || !HOME.startsWith("/")) return [ofSystem];
+  return [servicePaths(name, owner, "user"), ofSystem];
 }

@@ -1,4 +1,4 @@
-import { syncFolder, writeToDisk } from "../state/atomic_write.ts";
+import { syncFile, syncFolder, writeToDisk } from "../state/atomic_write.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { dirname } from "../parse/path.ts";
@@ -23,6 +23,11 @@ export type Step =
 /** A step that runs a system command. */
 export function commandStep(command: ToolCommand): Step {
   return { do: "run", command };
+}
+
+/** A step that removes a file. */
+export function removeStep(path: string): Step {
+  return { do: "remove", path };
 }
 
 /** Describes a step for `--print`, with the content of files. */
@@ -58,8 +63,6 @@ function describeMode(
   return owner === undefined ? bits : `${bits}, owner ${owner}`;
 }
 
-type StepSystem = Pick<TargetSystem, "root" | "tools">;
-
 /**
  * Applies steps in order.
  *
@@ -70,7 +73,8 @@ type StepSystem = Pick<TargetSystem, "root" | "tools">;
  */
 export async function applySteps(
   steps: readonly Step[],
-  { system, signal }: { system: StepSystem; signal: AbortSignal },
+  system: TargetSystem,
+  signal: AbortSignal,
 ): Promise<void> {
   for (const step of steps) {
     signal.throwIfAborted();
@@ -89,7 +93,7 @@ export async function applySteps(
 
 async function applyStep(
   step: Exclude<Step, { do: "run" }>,
-  system: StepSystem,
+  system: TargetSystem,
   signal: AbortSignal,
 ): Promise<void> {
   const path = system.root + step.path;
@@ -99,9 +103,8 @@ async function applyStep(
       await Deno.chmod(path, step.mode);
       return await changeOwner(path, step, { system, signal });
     case "file":
-      return await replaceFile(path, step, { system, signal });
     case "copy":
-      return await copyFile(step, path, { system, signal });
+      return await replaceFile(path, step, { system, signal });
     case "link":
       await Deno.mkdir(dirname(path), { recursive: true });
       await removeIfExists(path);
@@ -117,40 +120,23 @@ async function applyStep(
 
 async function replaceFile(
   path: string,
-  { text, mode, owner, groupOf }: {
-    text: string;
-    mode: number;
-    owner?: string;
-    groupOf?: string;
-  },
-  { system, signal }: { system: StepSystem; signal: AbortSignal },
+  step: Extract<Step, { do: "file" | "copy" }>,
+  { system, signal }: { system: TargetSystem; signal: AbortSignal },
 ): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
-  const fresh = `${path}.new`;
-  // Private until it has its owner.
-  await writeToDisk(fresh, { text, mode: mode & 0o700 });
-  await changeOwner(fresh, { owner, groupOf }, { system, signal });
-  await Deno.chmod(fresh, mode);
-  await Deno.rename(fresh, path);
-  await syncFolder(dirname(path));
-}
-
-async function copyFile(
-  { from, mode, owner }: { from: string; mode: number; owner?: string },
-  path: string,
-  { system, signal }: { system: StepSystem; signal: AbortSignal },
-): Promise<void> {
-  if (await isSameFile(from, path)) return await Deno.chmod(path, mode);
-  const fresh = `${path}.new`;
-  await removeIfExists(fresh);
-  await Deno.copyFile(from, fresh);
-  await changeOwner(fresh, { owner }, { system, signal });
-  await Deno.chmod(fresh, mode);
-  {
-    const file = await Deno.open(fresh);
-    using _ = file;
-    await file.sync();
+  if (step.do === "copy" && await isSameFile(step.from, path)) {
+    return await Deno.chmod(path, step.mode);
   }
+  const fresh = `${path}.new`;
+  await Deno.mkdir(dirname(path), { recursive: true });
+  // Private until it has its owner.
+  if (step.do === "file") await writeToDisk(fresh, { text: step.text, mode: step.mode & 0o700 });
+  else {
+    await removeIfExists(fresh);
+    await Deno.copyFile(step.from, fresh);
+  }
+  await changeOwner(fresh, step, { system, signal });
+  await Deno.chmod(fresh, step.mode);
+  await syncFile(fresh);
   await Deno.rename(fresh, path);
   await syncFolder(dirname(path));
 }
@@ -167,8 +153,8 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
 /** Asks the system for the ids, since users may come from other sources than /etc/passwd. */
 async function changeOwner(
   path: string,
-  { owner, groupOf }: { owner?: string | undefined; groupOf?: string | undefined },
-  { system: { tools }, signal }: { system: StepSystem; signal: AbortSignal },
+  { owner, groupOf }: { owner?: string; groupOf?: string },
+  { system: { tools }, signal }: { system: TargetSystem; signal: AbortSignal },
 ): Promise<void> {
   if (owner !== undefined) {
     await Deno.chown(path, await idOf(owner, "-u"), await idOf(owner, "-g"));
@@ -207,10 +193,7 @@ function isNotFound(error: unknown): boolean {
  * Leaves out removals of missing files and of files that another removal includes, so that
  * `--print` shows only what would change.
  */
-export function effectiveSteps(
-  steps: readonly Step[],
-  { root }: Pick<TargetSystem, "root">,
-): Step[] {
+export function effectiveSteps(steps: readonly Step[], { root }: TargetSystem): Step[] {
   const trees = steps.flatMap((step) => step.do === "remove folder" ? [step.path] : []);
   const seen = new Set<string>();
   return steps.filter((step) => {

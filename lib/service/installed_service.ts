@@ -1,8 +1,7 @@
 import type { Translation } from "../config/language.ts";
-import { type InstallRecord, readInstallRecord } from "./install_record.ts";
-import { serviceManager } from "./managers.ts";
+import { findInstallRecord } from "./install_record.ts";
+import { recordedManager } from "./managers.ts";
 import type { ManagerKind } from "./service_manager.ts";
-import { servicePaths } from "./service_paths.ts";
 import { currentSystem } from "./target_system.ts";
 
 /** The state of an installed service. */
@@ -24,38 +23,19 @@ export interface ServiceState {
  */
 export async function findService(
   name: string,
-  { os, env, signal }: {
-    os: string;
-    env: Readonly<Record<string, string>>;
-    signal: AbortSignal;
-  },
+  { env, signal }: { env: Readonly<Record<string, string>>; signal: AbortSignal },
 ): Promise<ServiceState | undefined> {
-  const record = findRecord(name, { os, home: env.HOME ?? "" });
+  const record = findInstallRecord(name, env);
   if (record === undefined) return undefined;
-  const { home, uid, tools } = currentSystem({ env, printLine: () => {} });
-  const { service, scope, manager: kind, logFile } = record;
-  const manager = serviceManager(kind, { name: service, scope, logFile, home, uid });
+  const system = currentSystem({ env, printLine: () => {} });
+  const manager = recordedManager(record, system);
   const [isActive = false, isEnabled = false] = await Promise.all(
     [manager.isActive, manager.isEnabled].map(async (command) =>
-      (await tools.run(command, { signal })).code === 0
+      (await system.tools.run(command, { signal })).code === 0
     ),
   );
-  return { name: service, manager: kind, isActive, isEnabled, logHint: manager.logHint };
-}
-
-function findRecord(
-  name: string,
-  { os, home }: { os: string; home: string },
-): InstallRecord | undefined {
-  const scopes = Deno.uid() === 0 || home === ""
-    ? ["system"] as const
-    : ["user", "system"] as const;
-  for (const scope of scopes) {
-    const { record } = servicePaths(name, { scope, home, userRuntimeDir: "", os });
-    const found = readInstallRecord(record);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  const { logHint } = manager;
+  return { name: record.service, manager: record.manager, isActive, isEnabled, logHint };
 }
 
 /** The state in words. */

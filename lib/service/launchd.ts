@@ -2,6 +2,7 @@ import type { ToolCommand } from "../host/tool_runner.ts";
 import { agentVariables } from "./service_environment.ts";
 import {
   type ManagedService,
+  optional,
   ORIGIN,
   type ServiceManager,
   type ServicePlan,
@@ -114,27 +115,20 @@ export function launchdManager(
   const pathOf = (label: string) => `${folder}/${label}.plist`;
   const launchctl = (...args: string[]): ToolCommand => ({ tool: "launchctl", args });
   const enable = (label: string) => launchctl("enable", `${domain}/${label}`);
-  const bootout = (label: string): ToolCommand => ({
-    ...launchctl("bootout", `${domain}/${label}`),
-    mayFail: true,
-  });
+  const bootout = (label: string) => optional(launchctl("bootout", `${domain}/${label}`));
   // launchd reads the file at bootstrap only.
   const restart = (label: string) => [
     bootout(label),
     launchctl("bootstrap", domain, pathOf(label)),
   ];
   return {
-    files: (plan) => [
-      { path: pathOf(name), text: launchdPlist(plan), mode: 0o644 },
-      ...(plan.isUpdated
-        ? [{ path: pathOf(update), text: launchdUpdatePlist(plan), mode: 0o644 }]
-        : []),
+    files: (plan) => [{ path: pathOf(name), text: launchdPlist(plan), mode: 0o644 }],
+    updateFiles: (plan) => [
+      { path: pathOf(update), text: launchdUpdatePlist(plan), mode: 0o644 },
     ],
     reload: [],
-    enable: ({ isUpdated }) => [
-      enable(name),
-      ...(isUpdated ? [enable(update), ...restart(update)] : []),
-    ],
+    enable: [enable(name)],
+    enableUpdates: [enable(update), ...restart(update)],
     restart: restart(name),
     stop: [bootout(name)],
     // Without its file there is nothing to start, and `launchctl disable` would outlive it.

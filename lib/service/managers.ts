@@ -5,26 +5,25 @@ import { openrcManager } from "./openrc.ts";
 import { procdManager } from "./procd.ts";
 import type { ManagedService, ManagerKind, ServiceManager } from "./service_manager.ts";
 import { systemdManager } from "./systemd.ts";
-import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
+import { scopeOf } from "./service_paths.ts";
+import { pathExists, type TargetSystem } from "./target_system.ts";
+
+const CONSTRUCTORS: Readonly<Record<ManagerKind, (service: ManagedService) => ServiceManager>> = {
+  systemd: systemdManager,
+  openrc: openrcManager,
+  procd: procdManager,
+  launchd: launchdManager,
+};
 
 /** The service manager of a kind, for one service. */
 export function serviceManager(kind: ManagerKind, service: ManagedService): ServiceManager {
-  switch (kind) {
-    case "systemd":
-      return systemdManager(service);
-    case "openrc":
-      return openrcManager(service);
-    case "procd":
-      return procdManager(service);
-    case "launchd":
-      return launchdManager(service);
-  }
+  return CONSTRUCTORS[kind](service);
 }
 
 /** The service manager of an installation, by its record. */
 export function recordedManager(
   { manager, service: name, scope, logFile }: InstallRecord,
-  { home, uid }: Pick<TargetSystem, "home" | "uid">,
+  { home, uid }: Pick<ManagedService, "home" | "uid">,
 ): ServiceManager {
   return serviceManager(manager, { name, scope, logFile, home, uid });
 }
@@ -34,9 +33,7 @@ export function recordedManager(
  *
  * @throws {UsageError} When there is no supported one, or it has no services of users.
  */
-export function detectManager(
-  system: Pick<TargetSystem, "root" | "os" | "tools" | "uid">,
-): ManagerKind {
+export function detectManager(system: TargetSystem): ManagerKind {
   const kind = kindOf(system);
   if (kind === undefined) {
     throw new UsageError(
@@ -75,9 +72,7 @@ export function otherSystem(system: TargetSystem, kind: ManagerKind): TargetSyst
   };
 }
 
-function kindOf(
-  { root, os, tools }: Pick<TargetSystem, "root" | "os" | "tools">,
-): ManagerKind | undefined {
+function kindOf({ root, os, tools }: TargetSystem): ManagerKind | undefined {
   if (os === "darwin") return "launchd";
   if (pathExists(`${root}/run/systemd/system`)) return "systemd";
   if (pathExists(`${root}/run/openrc`) && tools.has("rc-service")) return "openrc";
@@ -92,8 +87,8 @@ function kindOf(
  * It runs while the user is logged in; `sudo -u` and `setpriv` are no logins.
  */
 export async function managerError(
-  { userManager }: Pick<ServiceManager, "userManager">,
-  { tools }: Pick<TargetSystem, "tools">,
+  { userManager }: ServiceManager,
+  { tools }: TargetSystem,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (userManager === undefined) return undefined;

@@ -1,4 +1,4 @@
-import { serviceManager } from "./managers.ts";
+import { detectManager, serviceManager } from "./managers.ts";
 import {
   parseLaunchdCommand,
   parseOpenrcCommand,
@@ -6,14 +6,14 @@ import {
   parseSystemdCommand,
   type ServiceCommand,
 } from "./official_commands.ts";
-import type { ManagedService, ManagerKind } from "./service_manager.ts";
-import { scopeOf, type TargetSystem } from "./target_system.ts";
+import type { ManagerKind } from "./service_manager.ts";
+import { scopeOf, type ServiceScope } from "./service_paths.ts";
+import type { TargetSystem } from "./target_system.ts";
 
 /** An installed service of the official agent. */
 export interface OfficialAgent extends ServiceCommand {
   readonly manager: ManagerKind;
-  /** A service of the system, or of one user. */
-  readonly scope: "system" | "user";
+  readonly scope: ServiceScope;
   /** Without the extension of its file. */
   readonly serviceName: string;
   /** The unit file, script or property list. */
@@ -22,58 +22,70 @@ export interface OfficialAgent extends ServiceCommand {
   readonly args: readonly string[];
 }
 
-/** A service of any program. */
-export interface FoundService {
-  readonly manager: ManagerKind;
-  /** A service of the system, or of one user. */
-  readonly scope: "system" | "user";
-  readonly serviceName: string;
-  readonly unitPath: string;
-  readonly command: ServiceCommand;
-}
-
-/** The official agent that a service runs; `undefined` when it runs another program. */
-export function officialAgentIn(found: FoundService): OfficialAgent | undefined {
-  const { command, ...location } = found;
-  const [binary = "", ...args] = command.words;
-  if (!isOfficialBinary(binary, location.serviceName)) return undefined;
-  return { ...location, ...command, binary, args };
-}
-
 /**
  * Recognizes the official agent by its file name and the installer's default folder.
  *
  * In another folder the file name `agent` is too common, so the service's name decides.
  */
-function isOfficialBinary(path: string, serviceName: string): boolean {
+export function isOfficialProgram(path: string, serviceName: string): boolean {
   const [name = "", folder = ""] = path.split("/").reverse();
   if (name.startsWith("komari-agent")) return !name.startsWith("komari-agent-deno");
   return name === "agent" && (folder === "komari" || /(^|\.)komari/.test(serviceName));
 }
 
-/** The service manager and user whose services are searched. */
-export interface ServiceLocation extends Pick<ManagedService, "scope" | "home"> {
-  readonly kind: ManagerKind;
-  /** Prefix of every path; empty outside of tests. */
-  readonly root: string;
+/** Service files of a manager. */
+interface ServiceFormat {
+  /** Folders of the system's, by precedence. */
+  readonly folders: readonly string[];
+  /** A user's own folder, below his home. */
+  readonly userFolder?: string;
+  /** Ending of a file's name; what stands before it is the service's name. */
+  readonly ending: string;
+  /** `read` reads a file that the service names. */
+  parse(text: string, read: (path: string) => string): ServiceCommand;
 }
+
+const FORMATS: Readonly<Record<ManagerKind, ServiceFormat>> = {
+  systemd: {
+    folders: ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"],
+    userFolder: ".config/systemd/user",
+    ending: ".service",
+    parse: parseSystemdCommand,
+  },
+  openrc: { folders: ["/etc/init.d"], ending: "", parse: parseOpenrcCommand },
+  procd: { folders: ["/etc/init.d"], ending: "", parse: parseProcdCommand },
+  launchd: {
+    folders: ["/Library/LaunchDaemons"],
+    userFolder: "Library/LaunchAgents",
+    ending: ".plist",
+    parse: parseLaunchdCommand,
+  },
+};
 
 /** Larger than any service file. */
 const MAX_BYTES = 256 * 1024;
 
-/** Finds all services of official agents, by name. */
-export function findOfficialAgents(location: ServiceLocation): OfficialAgent[] {
+/** Finds all services of official agents under a manager, by name. */
+export function findOfficialAgents(
+  kind: ManagerKind,
+  { root, home }: Pick<TargetSystem, "root" | "home">,
+  scope: ServiceScope,
+): OfficialAgent[] {
+  const { folders, userFolder, ending } = FORMATS[kind];
   const found = new Map<string, OfficialAgent>();
-  for (const folder of serviceFolders(location)) {
-    for (const name of entryNames(location.root + folder).sort()) {
-      const serviceName = serviceNameFromFile(name, location.kind);
-      if (serviceName === undefined || found.has(serviceName)) continue;
+  const userFolders = userFolder === undefined ? [] : [`${home}/${userFolder}`];
+  for (const folder of scope === "user" ? userFolders : folders) {
+    for (const name of entryNames(root + folder).sort()) {
+      // Templates of systemd start nothing by themselves.
+      const isService = name.endsWith(ending) && !/^\.|@\.service$/.test(name);
+      const serviceName = name.slice(0, name.length - ending.length);
+      if (!isService || found.has(serviceName)) continue;
       const unitPath = `${folder}/${name}`;
-      const command = readServiceCommand(unitPath, location);
-      if (command === undefined) continue;
-      const { kind: manager, scope } = location;
-      const agent = officialAgentIn({ manager, scope, serviceName, unitPath, command });
-      if (agent !== undefined) found.set(serviceName, agent);
+      const command = readServiceCommand(unitPath, { kind, root });
+      const [binary = "", ...args] = command?.words ?? [];
+      if (command === undefined || !isOfficialProgram(binary, serviceName)) continue;
+      const agent = { manager: kind, scope, serviceName, unitPath, ...command, binary, args };
+      found.set(serviceName, agent);
     }
   }
   return [...found.values()];
@@ -84,11 +96,12 @@ export function findOfficialAgents(location: ServiceLocation): OfficialAgent[] {
  *
  * @throws {Error} When there is none, or more than one; the message names them.
  */
-export function onlyOfficialAgent(location: ServiceLocation): OfficialAgent {
-  const found = findOfficialAgents(location);
+export function onlyOfficialAgent(system: TargetSystem): OfficialAgent {
+  const scope = scopeOf(system);
+  const found = findOfficialAgents(detectManager(system), system, scope);
   const [official, ...others] = found;
   if (official === undefined) {
-    const where = location.scope === "system"
+    const where = scope === "system"
       ? "no system service starts one"
       : "no service of this user starts one, and system services need root";
     throw new Error(`Cannot find an official agent: ${where}`);
@@ -114,56 +127,21 @@ export function boundedReader(root: string): (path: string) => string {
   };
 }
 
-/** Folders with service files, by precedence. */
-function serviceFolders({ kind, scope, home }: ServiceLocation): string[] {
-  switch (kind) {
-    case "systemd":
-      return scope === "user"
-        ? [`${home}/.config/systemd/user`]
-        : ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
-    case "openrc":
-    case "procd":
-      return ["/etc/init.d"];
-    case "launchd":
-      return [scope === "user" ? `${home}/Library/LaunchAgents` : "/Library/LaunchDaemons"];
-  }
-}
-
-/** The service's name by its file name; `undefined` for templates and other files. */
-function serviceNameFromFile(name: string, kind: ManagerKind): string | undefined {
-  const ending = kind === "systemd" ? ".service" : kind === "launchd" ? ".plist" : "";
-  const isService = name.endsWith(ending) && !name.startsWith(".") && !name.endsWith("@.service");
-  return isService ? name.slice(0, name.length - ending.length) : undefined;
-}
-
+/** `undefined` for an alias, and for what can't be read, or was removed meanwhile. */
 function readServiceCommand(
   path: string,
-  { kind, root }: ServiceLocation,
+  { kind, root }: { kind: ManagerKind; root: string },
 ): ServiceCommand | undefined {
   const read = boundedReader(root);
   try {
-    // Aliases are symbolic links.
     if (Deno.lstatSync(root + path).isSymlink) return undefined;
-    const text = read(path);
-    switch (kind) {
-      case "systemd":
-        return parseSystemdCommand([text, ...readDropIns(path, root)].join("\n"), read);
-      case "openrc":
-        return parseOpenrcCommand(text);
-      case "procd":
-        return parseProcdCommand(text);
-      case "launchd":
-        return parseLaunchdCommand(text);
-    }
+    const names = kind === "systemd" ? entryNames(`${root}${path}.d`) : [];
+    const dropIns = names.filter((name) => name.endsWith(".conf")).sort();
+    const texts = [path, ...dropIns.map((name) => `${path}.d/${name}`)].map(read);
+    return FORMATS[kind].parse(texts.join("\n"), read);
   } catch {
-    // Unreadable, or removed meanwhile.
     return undefined;
   }
-}
-
-function readDropIns(path: string, root: string): string[] {
-  const names = entryNames(`${root}${path}.d`).filter((name) => name.endsWith(".conf")).sort();
-  return names.map((name) => boundedReader(root)(`${path}.d/${name}`));
 }
 
 function entryNames(folder: string): string[] {
@@ -183,10 +161,9 @@ export async function officialAgentWarning(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const scope = scopeOf(system);
-  const { root, home } = system;
   // A user's agent may run beside one of the system.
   const scopes = scope === "user" ? [scope, "system"] as const : [scope];
-  const found = scopes.flatMap((it) => findOfficialAgents({ kind, root, home, scope: it }));
+  const found = scopes.flatMap((it) => findOfficialAgents(kind, system, it));
   const running = [];
   for (const official of found) {
     const { serviceName: name } = official;

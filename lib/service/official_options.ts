@@ -1,10 +1,8 @@
 import type { Option } from "../config/option.ts";
-import { OPTIONS } from "../config/option_table.ts";
+import { OPTION_ROWS, OPTIONS } from "../config/option_table.ts";
 import { isJsonObject, jsonFields, type JsonObject, parseJson } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
 import type { OfficialAgent } from "./official_agent.ts";
-
-const ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
 
 /** Configuration keys that the official agent has or had. */
 export const OFFICIAL_KEYS: readonly string[] = [
@@ -91,7 +89,7 @@ function parseFlag(arg: string): Flag {
 }
 
 function findRow(isIt: (row: Option<unknown>) => boolean): Option<unknown> | undefined {
-  const row = ROWS.find(isIt);
+  const row = OPTION_ROWS.find(isIt);
   const isOfficial = OFFICIAL_KEYS.includes(row?.key ?? "") || SILENT_FLAGS.includes(row?.flag);
   return isOfficial ? row : undefined;
 }
@@ -169,8 +167,7 @@ function readVariables(env: Readonly<Record<string, string>>): Map<string, strin
 }
 
 function officialRows(): Option<unknown>[] {
-  const rows: readonly Option<unknown>[] = Object.values(OPTIONS);
-  return rows.filter(({ key = "" }) => OFFICIAL_KEYS.includes(key));
+  return OPTION_ROWS.filter(({ key = "" }) => OFFICIAL_KEYS.includes(key));
 }
 
 function readFile(

@@ -1,5 +1,5 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { writeAllSync } from "../write_all.ts";
+import { syncFolder, writeToDisk } from "../state/atomic_write.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 import { MANAGERS } from "./service_manager.ts";
 
@@ -31,21 +31,17 @@ export function readOfficialRecord(folder: string): OfficialRecord | undefined {
 }
 
 /** Writes and syncs the record. @throws {Error} When it can't be written. */
-export function writeOfficialRecord(folder: string, replaced: OfficialRecord): void {
+export async function writeOfficialRecord(
+  folder: string,
+  { manager, scope, serviceName, unitPath, binary, isDone }: OfficialRecord,
+): Promise<void> {
   const path = officialRecordPath(folder);
+  const note = { manager, scope, serviceName, unitPath, binary, isDone };
   try {
-    const { manager, scope, serviceName, unitPath, binary, isDone } = replaced;
-    const note = { manager, scope, serviceName, unitPath, binary, isDone };
-    Deno.mkdirSync(folder, { recursive: true });
-    {
-      using file = Deno.openSync(`${path}.new`, { write: true, create: true, truncate: true });
-      writeAllSync(file, new TextEncoder().encode(`${JSON.stringify(note, null, 2)}\n`));
-      file.syncSync();
-    }
-    Deno.renameSync(`${path}.new`, path);
-    const names = Deno.openSync(folder);
-    using _ = names;
-    names.syncSync();
+    await Deno.mkdir(folder, { recursive: true });
+    await writeToDisk(`${path}.new`, { text: `${JSON.stringify(note, null, 2)}\n`, mode: 0o644 });
+    await Deno.rename(`${path}.new`, path);
+    await syncFolder(folder);
   } catch (cause) {
     throw new Error(`Cannot write ${path}`, { cause });
   }

@@ -1,18 +1,12 @@
 import { delay } from "@std/async/delay";
-import { runTools, type ToolCommand, type Tools } from "../host/tool_runner.ts";
+import { runTools, type ToolCommand } from "../host/tool_runner.ts";
 import { serviceManager } from "./managers.ts";
 import type { OfficialRecord } from "./official_record.ts";
-import type { ManagedService } from "./service_manager.ts";
-
-/** Options of {@linkcode OfficialService}. */
-export interface OfficialServiceOptions extends Pick<ManagedService, "home" | "uid"> {
-  readonly tools: Tools;
-  /** How long the service must keep running after a start, and the interval of checks. */
-  readonly timing?: { readonly settleMs: number; readonly pollIntervalMs: number };
-}
+import type { TargetSystem } from "./target_system.ts";
 
 /** A program with invalid settings exits within this time. */
-const DEFAULT_TIMING = { settleMs: 3_000, pollIntervalMs: 500 };
+const SETTLE_MS = 3_000;
+const POLL_INTERVAL_MS = 500;
 
 /** Stops and starts an official agent through its service manager. */
 export class OfficialService {
@@ -23,18 +17,21 @@ export class OfficialService {
   /** Start it, now and at boot. */
   readonly startCommands: readonly ToolCommand[];
   readonly #isActive: ToolCommand;
-  readonly #parts: OfficialServiceOptions;
+  readonly #tools: TargetSystem["tools"];
   readonly #name: string;
 
-  constructor(official: Omit<OfficialRecord, "isDone">, parts: OfficialServiceOptions) {
+  constructor(
+    official: Omit<OfficialRecord, "isDone">,
+    { tools, home, uid }: Pick<TargetSystem, "tools" | "home" | "uid">,
+  ) {
     const { scope, serviceName: name, manager: kind } = official;
-    const manager = serviceManager(kind, { ...parts, scope, name, logFile: "/dev/null" });
+    const manager = serviceManager(kind, { name, scope, logFile: "/dev/null", home, uid });
     // No update job: one of that name would belong to another program.
     this.stopCommands = manager.stop;
     this.disableCommands = manager.disable;
-    this.startCommands = [...manager.enable({ isUpdated: false }), ...manager.restart];
+    this.startCommands = [...manager.enable, ...manager.restart];
     this.#isActive = manager.isActive;
-    this.#parts = parts;
+    this.#tools = tools;
     this.#name = name;
   }
 
@@ -57,24 +54,21 @@ export class OfficialService {
    * @throws {Error} When it does not.
    */
   async start(signal: AbortSignal): Promise<void> {
-    const { settleMs, pollIntervalMs } = this.#parts.timing ?? DEFAULT_TIMING;
     await this.#run(this.startCommands, signal);
-    for (let seenMs = 0; seenMs < settleMs; seenMs += pollIntervalMs) {
-      await delay(pollIntervalMs, { signal });
+    for (let seenMs = 0; seenMs < SETTLE_MS; seenMs += POLL_INTERVAL_MS) {
+      await delay(POLL_INTERVAL_MS, { signal });
       if (!await this.#runs(signal)) {
-        throw new Error(
-          `Cannot start ${this.#name}: it exited within ${settleMs / 1000} s`,
-        );
+        throw new Error(`Cannot start ${this.#name}: it exited within ${SETTLE_MS / 1000} s`);
       }
     }
   }
 
   async #run(commands: readonly ToolCommand[], signal: AbortSignal): Promise<void> {
-    await runTools(commands, { tools: this.#parts.tools, signal });
+    await runTools(commands, { tools: this.#tools, signal });
   }
 
   async #runs(signal: AbortSignal): Promise<boolean> {
-    const { code } = await this.#parts.tools.run(this.#isActive, { signal });
+    const { code } = await this.#tools.run(this.#isActive, { signal });
     return code === 0;
   }
 }

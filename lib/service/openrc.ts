@@ -3,6 +3,7 @@ import { agentVariables, PROXY_VARIABLES } from "./service_environment.ts";
 import {
   DESCRIPTION,
   type ManagedService,
+  optional,
   ORIGIN,
   type ServiceManager,
   type ServicePlan,
@@ -105,23 +106,16 @@ export function openrcManager({ name, logFile }: ManagedService): ServiceManager
   const run = (tool: string, ...args: string[]): ToolCommand => ({ tool, args });
   const add = (service: string) => run("rc-update", "add", service, "default");
   const restart = (service: string) => run("rc-service", service, "restart");
-  const stop = (service: string) => ({ ...run("rc-service", service, "stop"), mayFail: true });
-  const del = (service: string) => ({
-    ...run("rc-update", "del", service, "default"),
-    mayFail: true,
-  });
+  const stop = (service: string) => optional(run("rc-service", service, "stop"));
+  const del = (service: string) => optional(run("rc-update", "del", service, "default"));
   return {
-    files: (plan) => [
-      { path: `/etc/init.d/${name}`, text: openrcScript(plan), mode: 0o755 },
-      ...(plan.isUpdated
-        ? [{ path: `/etc/init.d/${update}`, text: openrcUpdateScript(plan), mode: 0o755 }]
-        : []),
+    files: (plan) => [{ path: `/etc/init.d/${name}`, text: openrcScript(plan), mode: 0o755 }],
+    updateFiles: (plan) => [
+      { path: `/etc/init.d/${update}`, text: openrcUpdateScript(plan), mode: 0o755 },
     ],
     reload: [],
-    enable: ({ isUpdated }) => [
-      add(name),
-      ...(isUpdated ? [add(update), restart(update)] : []),
-    ],
+    enable: [add(name)],
+    enableUpdates: [add(update), restart(update)],
     restart: [restart(name)],
     stop: [stop(name)],
     disable: [del(name)],

@@ -2,6 +2,7 @@ import type { ToolCommand } from "../host/tool_runner.ts";
 import { agentVariables, PROXY_VARIABLES } from "./service_environment.ts";
 import {
   type ManagedService,
+  optional,
   ORIGIN,
   type ServiceManager,
   type ServicePlan,
@@ -91,17 +92,12 @@ export function procdManager({ name }: ManagedService): ServiceManager {
   const path = `/etc/init.d/${name}`;
   const update = `/etc/init.d/${updateServiceName(name)}`;
   const run = (tool: string, word: string): ToolCommand => ({ tool, args: [word] });
-  const optional = (command: ToolCommand): ToolCommand => ({ ...command, mayFail: true });
   return {
-    files: (plan) => [
-      { path, text: procdScript(plan), mode: 0o755 },
-      ...(plan.isUpdated ? [{ path: update, text: procdUpdateScript(plan), mode: 0o755 }] : []),
-    ],
+    files: (plan) => [{ path, text: procdScript(plan), mode: 0o755 }],
+    updateFiles: (plan) => [{ path: update, text: procdUpdateScript(plan), mode: 0o755 }],
     reload: [],
-    enable: ({ isUpdated }) => [
-      run(path, "enable"),
-      ...(isUpdated ? [run(update, "enable"), run(update, "restart")] : []),
-    ],
+    enable: [run(path, "enable")],
+    enableUpdates: [run(update, "enable"), run(update, "restart")],
     restart: [run(path, "restart")],
     stop: [optional(run(path, "stop"))],
     disable: [optional(run(path, "disable"))],

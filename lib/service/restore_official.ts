@@ -3,21 +3,19 @@ import { runTools } from "../host/tool_runner.ts";
 import { printSteps } from "./install.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { commandStep } from "./install_step.ts";
-import { detectManager, recordedManager } from "./managers.ts";
+import { recordedManager } from "./managers.ts";
 import { onlyOfficialAgent } from "./official_agent.ts";
 import {
   type OfficialRecord,
   readOfficialRecord,
   removeOfficialRecord,
 } from "./official_record.ts";
-import { OfficialService, type OfficialServiceOptions } from "./official_service.ts";
-import type { ServiceManager } from "./service_manager.ts";
+import { OfficialService } from "./official_service.ts";
 import { servicePaths } from "./service_paths.ts";
-import { scopeOf, type TargetSystem } from "./target_system.ts";
+import type { TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
 import { hasUpdateService } from "./update_service.ts";
 
-/** Independent of the signal that may have ended the restoration. */
 const RESTART_TIMEOUT_MS = 90_000;
 
 /**
@@ -31,55 +29,43 @@ const RESTART_TIMEOUT_MS = 90_000;
 export async function restore(
   config: Config,
   system: TargetSystem,
-  { signal, timing }: { signal: AbortSignal } & Pick<OfficialServiceOptions, "timing">,
+  signal: AbortSignal,
 ): Promise<void> {
   const { serviceName, print } = config;
   const { tools, printLine } = system;
-  const scope = scopeOf(system);
-  const paths = servicePaths(serviceName, { ...system, scope });
+  const paths = servicePaths(serviceName, system);
   const folder = system.root + paths.configFolder;
-  const official = readOfficialRecord(folder) ??
-    onlyOfficialAgent({ ...system, kind: detectManager(system), scope });
+  const official = readOfficialRecord(folder) ?? onlyOfficialAgent(system);
   requireInstalled(official, system);
-  const parts = { ...system, ...(timing !== undefined && { timing }) };
-  const officialService = new OfficialService(official, parts);
+  const service = new OfficialService(official, system);
   const record = readInstallRecord(system.root + paths.record);
   const own = record && recordedManager(record, system);
   const isUpdated = record !== undefined && hasUpdateService(record);
   // An update in progress would start it again.
   const stopCommands = [...(isUpdated ? own?.disableUpdates ?? [] : []), ...own?.stop ?? []];
   if (print) {
-    const commands = [...stopCommands, ...officialService.startCommands];
-    printSteps(commands.map(commandStep), { system, secrets: [] });
+    printSteps([...stopCommands, ...service.startCommands].map(commandStep), system);
     return await uninstall(system, { serviceName, print, signal });
   }
   await runTools(stopCommands, { tools, signal });
   try {
-    await officialService.start(signal);
+    await service.start(signal);
   } catch (error) {
-    if (own !== undefined) await restartOwn(own, { officialService, tools, isUpdated });
+    if (own !== undefined) {
+      // Exactly one of the two agents must run, whatever has ended the restoration.
+      const startCommands = [
+        ...own.restart,
+        ...own.enable,
+        ...(isUpdated ? own.enableUpdates : []),
+      ];
+      const commands = [...service.stopCommands, ...service.disableCommands, ...startCommands];
+      await runTools(commands, { tools, signal: AbortSignal.timeout(RESTART_TIMEOUT_MS) });
+    }
     throw error;
   }
-  printLine(
-    `The official agent (${official.serviceName}) is running again, and starts at boot.`,
-  );
+  printLine(`The official agent (${official.serviceName}) is running again, and starts at boot.`);
   if (record !== undefined) await uninstall(system, { serviceName, print, signal });
   removeOfficialRecord(folder);
-}
-
-/** Exactly one of the two agents must run. */
-async function restartOwn(
-  own: ServiceManager,
-  { officialService, tools, isUpdated }: {
-    officialService: OfficialService;
-    tools: TargetSystem["tools"];
-    isUpdated: boolean;
-  },
-): Promise<void> {
-  const signal = AbortSignal.timeout(RESTART_TIMEOUT_MS);
-  const { stopCommands, disableCommands } = officialService;
-  const startCommands = [...own.restart, ...own.enable({ isUpdated })];
-  await runTools([...stopCommands, ...disableCommands, ...startCommands], { tools, signal });
 }
 
 /** @throws {Error} When files of the replaced agent were removed. */

@@ -1,11 +1,12 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
+import type { ServiceScope } from "./service_paths.ts";
 
 /** The description of a service, for any service manager. */
 export interface ServicePlan {
   /** The service's name, also used for its folders and its user. */
   readonly name: string;
   /** A service of the system, or of one user. */
-  readonly scope: "system" | "user";
+  readonly scope: ServiceScope;
   /** Absolute path of the program. */
   readonly program: string;
   /** Absolute path of the configuration file. */
@@ -60,14 +61,23 @@ export const MANAGERS = ["systemd", "openrc", "procd", "launchd"] as const;
 /** A supported service manager. */
 export type ManagerKind = typeof MANAGERS[number];
 
+/** A command whose failure is ignored, such as of undoing what is already gone. */
+export function optional(command: ToolCommand): ToolCommand {
+  return { ...command, mayFail: true };
+}
+
 /** One service and its manager: the files it needs, and the commands that control it. */
 export interface ServiceManager {
-  /** The files of the service. */
+  /** The files of the service, without its update job. */
   files(plan: ServicePlan): readonly ServiceFile[];
+  /** The files of the update job. */
+  updateFiles(plan: ServicePlan): readonly ServiceFile[];
   /** Make the manager read changed files. */
   readonly reload: readonly ToolCommand[];
-  /** Start the service at boot, and the update job when `isUpdated`. */
-  enable(options: { isUpdated: boolean }): readonly ToolCommand[];
+  /** Start the service at boot. */
+  readonly enable: readonly ToolCommand[];
+  /** Start the update job, now and at boot. */
+  readonly enableUpdates: readonly ToolCommand[];
   /** Start the service, or restart it when it is running. */
   readonly restart: readonly ToolCommand[];
   /** Stop the service, but not its update job. */
@@ -98,7 +108,7 @@ export interface ServiceManager {
 /** Identifies a service. */
 export interface ManagedService {
   readonly name: string;
-  readonly scope: "system" | "user";
+  readonly scope: ServiceScope;
   readonly logFile: string;
   /** The user's home and id; needed for a user's service. */
   readonly home: string;

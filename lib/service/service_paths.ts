@@ -15,9 +15,12 @@ export interface ServicePaths {
   readonly link: string;
 }
 
-/** The owner of a service. */
+/** A service of the system, or of one user. */
+export type ServiceScope = "system" | "user";
+
+/** The user who installs a service. */
 export interface ServiceOwner {
-  readonly scope: "system" | "user";
+  readonly uid: number;
   /** The user's home; unused for system services. */
   readonly home: string;
   /** The user's `$XDG_RUNTIME_DIR`; empty when there is none. */
@@ -25,9 +28,18 @@ export interface ServiceOwner {
   readonly os: string;
 }
 
+/** Root installs for the system, everybody else for himself. */
+export function scopeOf({ uid }: Pick<ServiceOwner, "uid">): ServiceScope {
+  return uid === 0 ? "system" : "user";
+}
+
 /** The default paths of a service. */
-export function servicePaths(name: string, owner: ServiceOwner): ServicePaths {
-  const { scope, home, userRuntimeDir, os } = owner;
+export function servicePaths(
+  name: string,
+  owner: ServiceOwner,
+  scope: ServiceScope = scopeOf(owner),
+): ServicePaths {
+  const { home, userRuntimeDir, os } = owner;
   const ofSystem = scope === "system";
   const configFolder = ofSystem ? `/etc/${name}` : `${home}/.config/${name}`;
   const stateFolder = ofSystem ? `/var/lib/${name}` : `${home}/.local/state/${name}`;

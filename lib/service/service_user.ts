@@ -1,6 +1,7 @@
 import { UsageError } from "../config/usage_error.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
-import { scopeOf, type TargetSystem } from "./target_system.ts";
+import { scopeOf } from "./service_paths.ts";
+import type { TargetSystem } from "./target_system.ts";
 
 /** The user of a service, and the commands that create it. */
 export interface ServiceUser {
@@ -21,17 +22,11 @@ const NAME_RULE = /^[a-z_][a-z0-9_-]{0,30}$/;
  * @throws {UsageError} When it can't be created.
  */
 export async function serviceUser(
-  { service, asRoot, system }: {
-    service: string;
-    asRoot: boolean;
-    system: Pick<TargetSystem, "uid" | "os" | "tools" | "sudoUser">;
-  },
+  { service, asRoot, system }: { service: string; asRoot: boolean; system: TargetSystem },
   signal: AbortSignal,
 ): Promise<ServiceUser> {
   if (scopeOf(system) === "user") {
-    if (asRoot) {
-      throw new UsageError("Cannot use --as-root without root");
-    }
+    if (asRoot) throw new UsageError("Cannot use --as-root without root");
     return { name: "", hasOwnGroup: false, createCommands: [] };
   }
   if (asRoot) return { name: "root", hasOwnGroup: false, createCommands: [] };
@@ -45,9 +40,8 @@ export async function serviceUser(
         "digits, _ and -, or --as-root",
     );
   }
-  const { code, output } = await system.tools.run({ tool: "id", args: ["-gn", service] }, {
-    signal,
-  });
+  const group = { tool: "id", args: ["-gn", service] };
+  const { code, output } = await system.tools.run(group, { signal });
   const exists = code === 0;
   return {
     name: service,
@@ -57,16 +51,13 @@ export async function serviceUser(
 }
 
 /** Commands that remove a user created by the installation, and its group. */
-export function removeUserCommands(
-  name: string,
-  { tools }: Pick<TargetSystem, "tools">,
-): ToolCommand[] {
+export function removeUserCommands(name: string, { tools }: TargetSystem): ToolCommand[] {
   const [user, group] = tools.has("userdel") ? ["userdel", "groupdel"] : ["deluser", "delgroup"];
   // Most tools remove the group with its user.
   return [user, group].map((tool) => ({ tool, args: [name], mayFail: true }));
 }
 
-function createUserCommands(name: string, { tools }: Pick<TargetSystem, "tools">): ToolCommand[] {
+function createUserCommands(name: string, { tools }: TargetSystem): ToolCommand[] {
   const home = "/nonexistent";
   if (tools.has("useradd")) {
     const shell = ["--shell", "/usr/sbin/nologin", "--home-dir", home, "--no-create-home"];

@@ -3,6 +3,7 @@ import { denoVariables } from "./service_environment.ts";
 import {
   DESCRIPTION,
   type ManagedService,
+  optional,
   ORIGIN,
   type ServiceManager,
   type ServicePlan,
@@ -16,9 +17,7 @@ import { updateCommand, updateServiceName, updateVariables } from "./update_serv
  * processes (they are counted), resource limits (the probes' shell sets one), and `/home`, whose
  * file systems count as disk space.
  */
-export function systemdSandbox(
-  { sandbox, usesDevices }: Pick<ServicePlan, "sandbox" | "usesDevices">,
-): string[] {
+export function systemdSandbox({ sandbox, usesDevices }: ServicePlan): string[] {
   if (sandbox === "none") return [];
   return [
     "# ping needs this capability; no other can be gained.",
@@ -208,22 +207,15 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
     tool: "systemctl",
     args: [...user, ...args],
   });
-  const optional = (command: ToolCommand): ToolCommand => ({ ...command, mayFail: true });
   return {
-    files: (plan) => [
-      { path: `${folder}/${unit}`, text: systemdUnit(plan), mode: 0o644 },
-      ...(plan.isUpdated
-        ? [
-          { path: `${folder}/${update}.service`, text: systemdUpdateUnit(plan), mode: 0o644 },
-          { path: `${folder}/${timer}`, text: systemdUpdateTimer(), mode: 0o644 },
-        ]
-        : []),
+    files: (plan) => [{ path: `${folder}/${unit}`, text: systemdUnit(plan), mode: 0o644 }],
+    updateFiles: (plan) => [
+      { path: `${folder}/${update}.service`, text: systemdUpdateUnit(plan), mode: 0o644 },
+      { path: `${folder}/${timer}`, text: systemdUpdateTimer(), mode: 0o644 },
     ],
     reload: [systemctl("daemon-reload")],
-    enable: ({ isUpdated }) => [
-      systemctl("enable", unit),
-      ...(isUpdated ? [systemctl("enable", "--now", timer)] : []),
-    ],
+    enable: [systemctl("enable", unit)],
+    enableUpdates: [systemctl("enable", "--now", timer)],
     restart: [systemctl("restart", unit)],
     stop: [optional(systemctl("stop", unit))],
     disable: [

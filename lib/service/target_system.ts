@@ -2,17 +2,12 @@ import type { Config } from "../config/config.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { RegistrationClient } from "../panel/registration.ts";
+import type { ServiceOwner } from "./service_paths.ts";
 
 /** The machine, and the user on it, of an installation. */
-export interface TargetSystem {
+export interface TargetSystem extends ServiceOwner {
   /** Prefix of every path; empty outside of tests. */
   readonly root: string;
-  readonly os: string;
-  readonly uid: number;
-  /** The user's home; empty when unknown. */
-  readonly home: string;
-  /** The user's `$XDG_RUNTIME_DIR`; empty when there is none. */
-  readonly userRuntimeDir: string;
   /** The user who runs this with `sudo`; empty without. */
   readonly sudoUser: string;
   readonly tools: Tools & { has(tool: string): boolean };
@@ -60,11 +55,6 @@ export function currentSystem(
       new RegistrationClient(config).isTokenKnown(config.token, signal),
     printLine,
   };
-}
-
-/** Root installs for the system, everybody else for himself. */
-export function scopeOf({ uid }: Pick<TargetSystem, "uid">): "system" | "user" {
-  return uid === 0 ? "system" : "user";
 }
 
 /** After `su` or `setpriv` the variable may name the folder of another user. */

@@ -1,15 +1,15 @@
-import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import { printSteps } from "./install.ts";
+import { lingerCommands } from "./install_plan.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
-import { applySteps, commandStep, effectiveSteps, type Step } from "./install_step.ts";
+import { applySteps, commandStep, effectiveSteps, removeStep, type Step } from "./install_step.ts";
 import { managerError, recordedManager } from "./managers.ts";
 import { officialRecordPath } from "./official_record.ts";
 import type { ServiceManager } from "./service_manager.ts";
-import { servicePaths } from "./service_paths.ts";
+import { scopeOf, servicePaths } from "./service_paths.ts";
 import { removeUserCommands } from "./service_user.ts";
-import { pathExists, scopeOf, type TargetSystem } from "./target_system.ts";
+import { pathExists, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./update_service.ts";
 
 /** Options of {@linkcode uninstall}. */
@@ -30,39 +30,47 @@ export interface UninstallOptions {
  *
  * @throws {Error} When something can't be removed; a second run continues.
  */
-export async function uninstall(
-  system: TargetSystem,
-  { serviceName, print, keepsState = false, keepsOfficialRecord = false, signal }: UninstallOptions,
-): Promise<void> {
-  const paths = servicePaths(serviceName, { ...system, scope: scopeOf(system) });
-  const path = paths.record;
-  const record = readInstallRecord(system.root + path);
+export async function uninstall(system: TargetSystem, options: UninstallOptions): Promise<void> {
+  const { serviceName, print, keepsState = false, keepsOfficialRecord = false, signal } = options;
+  const { printLine } = system;
+  const paths = servicePaths(serviceName, system);
+  const record = readInstallRecord(system.root + paths.record);
   if (record === undefined) {
     requireRoot(serviceName, system);
-    system.printLine(`Nothing is installed as ${serviceName}: there is no ${path}`);
-    return;
+    return printLine(`Nothing is installed as ${serviceName}: there is no ${paths.record}`);
   }
   const manager = recordedManager(record, system);
   const unreachable = await managerError(manager, system, signal);
   if (unreachable !== undefined) {
-    system.printLine(
+    printLine(
       `This user's service manager does not answer (${unreachable}): the files are removed anyway; a ` +
         "running service ends with its manager",
     );
   }
-  const isReached = unreachable === undefined;
   const kept = keepsState ? [record.stateFolder, paths.stateFolder] : [];
-  const steps = uninstallSteps(record, {
-    manager,
-    kept,
-    isReached,
-    system,
-    recordPath: path,
-    keepsOfficialRecord,
-  });
-  if (print) return printSteps(effectiveSteps(steps, system), { system, secrets: [] });
-  await applySteps(steps, { system, signal });
-  system.printLine(
+  // The record is last, so that a failed run can be repeated.
+  const steps: Step[] = [
+    ...(unreachable === undefined
+      ? stopSteps(record, manager)
+      : (manager.userManager?.links ?? []).flatMap((path): Step[] => [
+        removeStep(path),
+        { do: "remove empty folder", path: dirname(path) },
+      ])),
+    ...(keepsOfficialRecord ? [] : withUnfinished([officialRecordPath(paths.configFolder)]))
+      .map(removeStep),
+    ...writtenPaths(record, system).map(removeStep),
+    ...(unreachable === undefined ? manager.reload : []).map(commandStep),
+    ...[...record.trees, updateFolder(record.program)].filter((path) => !kept.includes(path))
+      .map((path): Step => ({ do: "remove folder", path })),
+    // Named like the service, even if that runs as another user now.
+    ...(record.createdUser ? removeUserCommands(record.service, system) : []).map(commandStep),
+    ...lingerCommands("disable-linger", record.enabledLinger).map(commandStep),
+    removeStep(paths.record),
+    ...record.folders.map((path): Step => ({ do: "remove empty folder", path })),
+  ];
+  if (print) return printSteps(effectiveSteps(steps, system), system);
+  await applySteps(steps, system, signal);
+  printLine(
     keepsState
       ? `Removed ${serviceName}, with its service and configuration; its state stays in ` +
         record.stateFolder
@@ -70,61 +78,37 @@ export async function uninstall(
   );
   for (const left of remainingEntries([...record.folders, record.stateFolder], system)) {
     if (kept.some((folder) => left === folder || left.startsWith(`${folder}/`))) continue;
-    system.printLine(`  ${left} stays: the installation did not create it`);
+    printLine(`  ${left} stays: the installation did not create it`);
   }
 }
 
 function requireRoot(serviceName: string, system: TargetSystem): void {
-  const { record } = servicePaths(serviceName, { ...system, scope: "system" });
+  const { record } = servicePaths(serviceName, system, "system");
   if (scopeOf(system) === "system" || !pathExists(system.root + record)) return;
   throw new Error(`Cannot remove ${serviceName}: root has installed it; run this as root`);
 }
 
-/** All steps in order; the record is removed last, so that a failed run can be repeated. */
-function uninstallSteps(
+/** An update in progress would start the service again, so it is stopped first. */
+function stopSteps(
   record: InstallRecord,
-  { manager, kept, isReached, system, recordPath, keepsOfficialRecord }: {
-    manager: ServiceManager;
-    /** Folders that stay with everything in them. */
-    kept: readonly string[];
-    /** Whether the service manager answers. */
-    isReached: boolean;
-    system: TargetSystem;
-    recordPath: string;
-    keepsOfficialRecord: boolean;
-  },
+  { disableUpdates, stop, disable }: ServiceManager,
 ): Step[] {
-  const { service, program, config, files, links, folders, trees, logFile, enabledLinger } = record;
-  const { tools } = system;
-  // The backup of an update, and interrupted writes.
-  const programs = [program, `${program}.old`];
-  const note = keepsOfficialRecord ? [] : [officialRecordPath(dirname(recordPath))];
-  const written = [...note, ...files, config, logFile, ...programs].flatMap((
-    path,
-  ) => [path, `${path}.new`]);
-  const ownLinks = links.filter((path) => isLinkTo(system.root + path, program));
-  const enabled = isReached ? [] : manager.userManager?.links ?? [];
-  const updates = hasUpdateService(record) ? manager.disableUpdates : [];
-  return [
-    ...(isReached ? [...updates, ...manager.stop, ...manager.disable] : []).map(commandStep),
-    ...enabled.flatMap((path): Step[] => [
-      { do: "remove", path },
-      { do: "remove empty folder", path: dirname(path) },
-    ]),
-    ...[...new Set([...written, ...ownLinks])].map((path): Step => ({ do: "remove", path })),
-    ...(isReached ? manager.reload : []).map(commandStep),
-    ...[...trees, updateFolder(program)].filter((path) => !kept.includes(path))
-      .map((path): Step => ({ do: "remove folder", path })),
-    // Named like the service, even if that runs as another user now.
-    ...(record.createdUser ? removeUserCommands(service, { tools }).map(commandStep) : []),
-    ...(enabledLinger === "" ? [] : [commandStep(noLinger(enabledLinger))]),
-    { do: "remove", path: recordPath },
-    ...folders.map((path): Step => ({ do: "remove empty folder", path })),
-  ];
+  const updates = hasUpdateService(record) ? disableUpdates : [];
+  return [...updates, ...stop, ...disable].map(commandStep);
 }
 
-function noLinger(user: string): ToolCommand {
-  return { tool: "loginctl", args: ["--no-ask-password", "disable-linger", user], mayFail: true };
+/** Files to remove, with the backup of an update and interrupted writes. */
+function writtenPaths(
+  { files, config, logFile, program, links }: InstallRecord,
+  { root }: TargetSystem,
+): string[] {
+  const written = withUnfinished([...files, config, logFile, program, `${program}.old`]);
+  const ownLinks = links.filter((path) => isLinkTo(root + path, program));
+  return [...new Set([...written, ...ownLinks])];
+}
+
+function withUnfinished(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => [path, `${path}.new`]);
 }
 
 function isLinkTo(path: string, program: string): boolean {
@@ -136,10 +120,7 @@ function isLinkTo(path: string, program: string): boolean {
 }
 
 /** Entries left in folders of the installation. */
-function remainingEntries(
-  folders: readonly string[],
-  { root }: Pick<TargetSystem, "root">,
-): string[] {
+function remainingEntries(folders: readonly string[], { root }: TargetSystem): string[] {
   return [...new Set(folders)].flatMap((folder) => {
     try {
       return Array.from(Deno.readDirSync(root + folder), ({ name }) => `${folder}/${name}`);

@@ -20,9 +20,13 @@ export async function writeToDisk(
   await file.sync();
 }
 
+/** Brings a file's content and mode to the disk. @throws {Error} When that fails. */
+export async function syncFile(path: string): Promise<void> {
+  using file = await Deno.open(path);
+  await file.sync();
+}
+
 /** Brings a folder's entries to the disk, so that a rename in it survives a power loss. */
 export async function syncFolder(path: string): Promise<void> {
-  const folder = await Deno.open(path);
-  using _ = folder;
-  await folder.sync();
+  await syncFile(path);
 }

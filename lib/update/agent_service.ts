@@ -32,17 +32,11 @@ export function serviceNames(path: string, given: string): string[] {
  */
 export function agentService(path: string, names: readonly string[]): AgentService | undefined {
   const { HOME: home = "", XDG_RUNTIME_DIR: userRuntimeDir = "" } = Deno.env.toObject();
-  const uid = Deno.uid() ?? 0;
-  const owner = {
-    scope: uid === 0 ? "system" : "user",
-    home,
-    userRuntimeDir,
-    os: Deno.build.os,
-  } as const;
+  const owner = { uid: Deno.uid() ?? 0, home, userRuntimeDir, os: Deno.build.os };
   for (const name of names) {
     const record = readInstallRecord(servicePaths(name, owner).record);
     if (record === undefined || !isSameFile(record.program, path)) continue;
-    const { restart } = recordedManager(record, { home, uid });
+    const { restart } = recordedManager(record, owner);
     const { runtimeFolder } = record;
     return { restart, tools: new ToolRunner(serviceVariables()), runtimeFolder };
   }

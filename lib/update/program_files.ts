@@ -1,4 +1,4 @@
-import { syncFolder } from "../state/atomic_write.ts";
+import { syncFile, syncFolder } from "../state/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 
 /**
@@ -106,12 +106,6 @@ export class ProgramFiles {
   async isActive(sha256: string): Promise<boolean> {
     return await fileSha256(this.path) === sha256;
   }
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await Deno.open(path);
-  using _ = file;
-  await file.sync();
 }
 
 async function removeIfExists(path: string): Promise<void> {

@@ -1,8 +1,10 @@
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { ToolRunner } from "../../lib/host/tool_runner.ts";
+import { install, type InstallOptions } from "../../lib/service/install.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { writeExecutable } from "../executable.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 
 /** A public key for releases. */
 export const PUBLIC_KEY = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -96,7 +98,7 @@ export class FakeSystem implements AsyncDisposable {
     const health = HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
     if (health === undefined) throw new Error("Cannot play an agent");
     // After the start, which the caller makes later.
-    health.accepted(1000, { atMs: Date.now() + 60_000 });
+    health.accepted(1000, { atMs: Date.now() + 86_400_000 });
     return health;
   }
 
@@ -104,6 +106,41 @@ export class FakeSystem implements AsyncDisposable {
     await Deno.remove(this.root, { recursive: true });
     await Deno.remove(this.#bin, { recursive: true });
   }
+}
+
+/** Lets time pass at once where nothing but time is waited for. */
+export async function withoutWaiting<T>(
+  system: TargetSystem,
+  act: (system: TargetSystem) => Promise<T>,
+): Promise<T> {
+  using time = new FakeTime({ now: Date.now() });
+  let runningTools = 0;
+  let isDone = false;
+  const tools: TargetSystem["tools"] = {
+    has: (tool) => system.tools.has(tool),
+    run: async (command, options) => {
+      runningTools++;
+      return await system.tools.run(command, options).finally(() => runningTools--);
+    },
+  };
+  const acting = act({ ...system, tools });
+  const finish = () => void (isDone = true);
+  acting.then(finish, finish);
+  while (!isDone) {
+    await realTurn();
+    if (runningTools === 0 && time.timers > 0) await time.run(10_000);
+  }
+  return await acting;
+}
+
+/** As {@linkcode install}, without a wait for the first report. */
+export async function installNow(
+  config: Config,
+  system: TargetSystem,
+  options: Partial<InstallOptions> = {},
+): Promise<string | undefined> {
+  const { signal } = new AbortController();
+  return await withoutWaiting(system, (it) => install(config, it, { signal, ...options }));
 }
 
 /** What a command line asks for, with the files that an installed service may have left there. */

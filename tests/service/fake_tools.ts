@@ -10,6 +10,10 @@ export class FakeTools implements Tools {
   readonly lines: string[] = [];
   answer: (line: string) => number | undefined = () => undefined;
 
+  has(): boolean {
+    return true;
+  }
+
   run(command: ToolCommand): Promise<ToolResult> {
     const line = toolLine(command);
     this.lines.push(line);

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { install } from "../../lib/service/install.ts";
 import { hasRemoteControl } from "../../lib/service/install_plan.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, FakeSystem, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
@@ -33,8 +32,7 @@ async function installed(
   words: readonly string[],
   env: Record<string, string> = {},
 ): Promise<string[]> {
-  const wait = { timeoutMs: 0, pollIntervalMs: 1 };
-  await install(configOf(words, { root, env }), system, { signal, wait });
+  await installNow(configOf(words, { root, env }), system);
   return calls().filter((line) => line.includes(UPDATE));
 }
 
@@ -69,10 +67,9 @@ Deno.test("planService() plans an update service of root under OpenRC", async ()
 
 Deno.test("planService() keeps root's release server when another user owns the configuration", async () => {
   await using fake = openrc();
-  const wait = { timeoutMs: 0, pollIntervalMs: 1 };
   for (const words of [[...ARGS, ...RELEASES], ["install"]]) {
     const config = configOf(words, { root: fake.root, isOwn: () => false });
-    await install(config, fake.system, { signal, wait });
+    await installNow(config, fake.system);
     assertStringIncludes(fake.text(`/etc/init.d/${UPDATE}`), "https://u.example");
   }
 });
@@ -111,7 +108,7 @@ Deno.test("planService() stops updates before the record forgets them", async ()
     },
   };
   const config = configOf(["install", "--disable-auto-update"], { root: fake.root });
-  await install(config, system, { signal }).catch(() => {});
+  await installNow(config, system).catch(() => {});
   fake.calls();
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
   assertStringIncludes(fake.calls().join("\n"), `rc-service ${UPDATE} stop`);

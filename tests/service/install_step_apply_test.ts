@@ -14,7 +14,7 @@ Deno.test("applySteps() replaces a file and sets its mode", async () => {
   it.write("/etc/a/config", "old and longer");
   await Deno.chmod(`${it.root}/etc/a/config`, 0o666);
   it.write("/etc/a/config.new", "cut off");
-  await applySteps([CONFIG], { system: it.system, signal });
+  await applySteps([CONFIG], it.system, signal);
   assertEquals(it.text("/etc/a/config"), "new");
   assertEquals(it.tree().filter((line) => line.startsWith("/etc/a/")), [
     "/etc/a/ 755",
@@ -27,7 +27,7 @@ Deno.test("applySteps() keeps the old file when the owner does not exist", async
   it.write("/etc/a/config", "old");
   const steps = [{ ...CONFIG, owner: "nobody-of-this-name" }];
   await assertRejects(
-    () => applySteps(steps, { system: it.system, signal }),
+    () => applySteps(steps, it.system, signal),
     Error,
     "Cannot create /etc/a/config",
   );
@@ -40,7 +40,7 @@ Deno.test("applySteps() follows no symbolic link", async () => {
   it.write("/etc/a/other", "");
   await Deno.symlink(`${it.root}/etc/passwd`, `${it.root}/etc/a/config`);
   await Deno.symlink(`${it.root}/etc/passwd`, `${it.root}/etc/a/config.new`);
-  await applySteps([CONFIG], { system: it.system, signal });
+  await applySteps([CONFIG], it.system, signal);
   assertEquals([it.text("/etc/passwd"), it.text("/etc/a/config")], ["root", "new"]);
 });
 
@@ -50,11 +50,11 @@ Deno.test("applySteps() replaces a running program, but not the file itself", as
   it.write(path, "old");
   const open = await Deno.open(it.root + path);
   const copy: Step = { do: "copy", path, from: it.system.program.path, mode: 0o755 };
-  await applySteps([copy], { system: it.system, signal });
+  await applySteps([copy], it.system, signal);
   const old = await new Response(open.readable).text();
   assertEquals(old, "old");
   const text = it.text(path);
-  await applySteps([{ ...copy, from: it.root + path }], { system: it.system, signal });
+  await applySteps([{ ...copy, from: it.root + path }], it.system, signal);
   assertEquals(it.text(path), text);
 });
 
@@ -64,7 +64,7 @@ Deno.test("applySteps() removes files, and succeeds when they are missing", asyn
   it.write("/opt/c/d", "");
   const before = it.tree();
   const empty: Step = { do: "remove empty folder", path: "/opt/a" };
-  await applySteps([empty], { system: it.system, signal });
+  await applySteps([empty], it.system, signal);
   assertEquals(it.tree(), before);
   const steps: Step[] = [
     { do: "remove", path: "/opt/a/b" },
@@ -72,7 +72,7 @@ Deno.test("applySteps() removes files, and succeeds when they are missing", asyn
     { do: "remove folder", path: "/opt/c" },
     { do: "remove", path: "/opt/c/d/e" },
   ];
-  for (let round = 0; round < 2; round++) await applySteps(steps, { system: it.system, signal });
+  for (let round = 0; round < 2; round++) await applySteps(steps, it.system, signal);
   assertEquals(it.tree().filter((line) => line.startsWith("/opt/")), ["/opt/ 755"]);
 });
 
@@ -81,7 +81,7 @@ Deno.test("applySteps() stops when aborted", async () => {
   const before = it.tree();
   const steps: Step[] = [{ do: "folder", path: "/opt/a", mode: 0o755 }];
   await assertRejects(
-    () => applySteps(steps, { system: it.system, signal: AbortSignal.abort() }),
+    () => applySteps(steps, it.system, AbortSignal.abort()),
     DOMException,
   );
   assertEquals(it.tree(), before);
@@ -98,7 +98,7 @@ Deno.test("applySteps() changes only the group when groupOf is given", async () 
     mode: 0o640,
     groupOf: "agent",
   };
-  await applySteps([step], { system: it.system, signal });
+  await applySteps([step], it.system, signal);
   const { uid, gid, mode } = await Deno.stat(`${it.root}/etc/a/config`);
   assertEquals([uid, gid, (mode ?? 0) & 0o777], [0, 4711, 0o640]);
 });

@@ -1,11 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { install } from "../../lib/service/install.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, type Fakes, FakeSystem, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { configOf, type Fakes, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
-const PATIENCE = { timeoutMs: 0, pollIntervalMs: 1 };
 const NAME = "komari-agent-deno";
 const ARGS = ["install", "-e", "https://p.example", "-t", "top-secret"];
 /** What a build of the sources does not know by itself. */
@@ -32,7 +30,7 @@ Deno.test("install() creates everything on OpenRC, and uninstall() removes all o
   const before = fake.tree();
   {
     using _agent = closing(fake.acceptedAgent(`/run/${NAME}`));
-    assertEquals(await install(configOf(ARGS), system, { signal, wait: PATIENCE }), undefined);
+    assertEquals(await installNow(configOf(ARGS), system), undefined);
   }
   assertEquals(fake.calls(), [
     `useradd --system --user-group --shell /usr/sbin/nologin --home-dir /nonexistent --no-create-home ${NAME}`,
@@ -87,12 +85,12 @@ Deno.test("install() updates an installation and keeps options that are not give
   const first = configOf([...ARGS, "-i", "2", "--gpu"], {
     env: { HTTPS_PROXY: "http://proxy:3128" },
   });
-  await install(first, system, { signal, wait: PATIENCE });
+  await installNow(first, system);
   const once = fake.tree();
   const environment = fake.text(`/etc/${NAME}/environment`);
   fake.calls();
   const again = configOf(["install", "-i", "5"], { root });
-  await install(again, system, { signal, wait: PATIENCE });
+  await installNow(again, system);
   assertEquals(fake.tree(), once);
   assertEquals(fake.calls(), [
     `rc-service ${NAME} restart`,
@@ -116,25 +114,22 @@ Deno.test("install() uses root's recorded options, not those written by the serv
   await using fake = openrc();
   const { system, root, printed } = fake;
   const rootOptions = ["--mirror", "https://mirror.example", "--state-dir", "/srv/state"];
-  await install(configOf([...ARGS, ...rootOptions]), system, { signal, wait: PATIENCE });
+  await installNow(configOf([...ARGS, ...rootOptions]), system);
   const path = `/etc/${NAME}/config.json`;
   const first = fake.text(path);
   const again = () => configOf(["install"], { root, isOwn: () => false });
   const evil = { state_dir: "/etc/evil.d", mirror: "https://evil.example", ca_cert: "/evil" };
   fake.write(path, JSON.stringify({ ...JSON.parse(first), ...evil, interval: 9 }));
-  await install(again(), system, { signal, wait: PATIENCE });
+  await installNow(again(), system);
   assertEquals(JSON.parse(fake.text(path)), { ...JSON.parse(first), interval: 9 });
   assertEquals(fake.tree().filter((line) => line.includes("evil")), []);
   const notes = printed.filter((line) => line.startsWith("Note: key "));
   assertEquals(notes.map((note) => note.split(" ")[2]), ["state_dir", "mirror", "ca_cert"]);
 
   printed.length = 0;
-  await install(again(), system, { signal, wait: PATIENCE });
+  await installNow(again(), system);
   for (const args of [[...ARGS, "--install-service-name", "node-2"], NODE_2]) {
-    await install(configOf(args, { root, isOwn: () => false }), system, {
-      signal,
-      wait: PATIENCE,
-    });
+    await installNow(configOf(args, { root, isOwn: () => false }), system);
   }
   assertEquals(JSON.parse(fake.text("/etc/node-2/config.json")).state_dir, "/var/lib/node-2");
   assertEquals(printed.filter((line) => line.startsWith("Note: key ")), []);
@@ -145,23 +140,23 @@ const NODE_2 = ["install", "--install-service-name", "node-2"];
 Deno.test("install() removes the program from the previous folder when it moves", async () => {
   await using fake = openrc();
   const { system, root } = fake;
-  await install(configOf(ARGS), system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), system);
   const moved = configOf(["install", "--install-dir", "/srv/agent"], { root });
-  await install(moved, system, { signal, wait: PATIENCE });
+  await installNow(moved, system);
   const programs = fake.tree().filter((line) => line.endsWith(`${NAME} 755`));
   assertEquals(programs, [`/etc/init.d/${NAME} 755`, `/srv/agent/${NAME} 755`]);
-  await install(configOf(["install"], { root }), system, { signal, wait: PATIENCE });
+  await installNow(configOf(["install"], { root }), system);
   assertEquals(fake.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
 });
 
 Deno.test("install() returns a reason and keeps the service running when no report is accepted", async () => {
   await using fake = openrc();
-  const refusal = await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
-  assertEquals(refusal, "the panel accepted no report within 0 s");
+  const refusal = await installNow(configOf(ARGS), fake.system);
+  assertEquals(refusal, "the panel accepted no report within 30 s");
   const printed = fake.printed.join("\n");
   const order = [
     "Uninstall",
-    "Waiting up to 0 s for the first",
+    "Waiting up to 30 s for the first",
     "keeps trying",
     "panel: refused",
   ]
@@ -175,7 +170,7 @@ Deno.test("install() reports that the service is not running", async () => {
     folders: ["run/openrc", "etc/init.d"],
     fakes: { ...OPENRC, "rc-service": '[ "$2" != status ]' },
   });
-  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), fake.system);
   assertStringIncludes(fake.printed.join("\n"), "was started but is not running");
 });
 
@@ -183,7 +178,7 @@ Deno.test("install() ignores a report from before the start", async () => {
   await using fake = openrc();
   using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
   agent.accepted(1000, { atMs: Date.now() - 86_400_000 });
-  const refusal = await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  const refusal = await installNow(configOf(ARGS), fake.system);
   assertStringIncludes(refusal ?? "", "no report");
 });
 
@@ -198,7 +193,7 @@ Deno.test("install() tries the token first, and changes nothing when the panel r
       return Promise.resolve(accepts);
     },
   };
-  await install(configOf(ARGS), system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), system);
   assertEquals(asked.length, 1);
   assertEquals(asked[0]?.trim().split(" ").length, 2, "nothing was run before");
   const before = fake.tree();
@@ -215,7 +210,7 @@ Deno.test("install() tries the token first, and changes nothing when the panel r
     "/srv/x",
   ];
   const error = await assertRejects(
-    () => install(configOf(words), system, { signal, wait: PATIENCE }),
+    () => installNow(configOf(words), system),
     Error,
     "https://panel.example does not know this token",
   );
@@ -235,7 +230,7 @@ Deno.test("install() tries the token of each panel", async () => {
   };
   const words = ["install", "-e", "https://a.example", "-t", "one", "-e", "https://b.example"];
   await assertRejects(
-    () => install(configOf([...words, "-t", "two"]), system, { signal, wait: PATIENCE }),
+    () => installNow(configOf([...words, "-t", "two"]), system),
     Error,
     "https://b.example does not know this token",
   );
@@ -245,11 +240,11 @@ Deno.test("install() tries the token of each panel", async () => {
 Deno.test("install() continues when the panel can't be asked about the token", async () => {
   await using fake = openrc();
   const system = { ...fake.system, isTokenKnown: () => Promise.reject(new Error("it is down")) };
-  await install(configOf(ARGS), system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), system);
   assertStringIncludes(fake.printed.join("\n"), "the token could not be checked: it is down");
   assertStringIncludes(fake.printed.join("\n"), "Installed");
   const stop = AbortSignal.abort(new Error("stopped"));
-  await assertRejects(() => install(configOf(ARGS), system, { signal: stop }), Error, "stopped");
+  await assertRejects(() => installNow(configOf(ARGS), system, { signal: stop }), Error, "stopped");
 });
 
 Deno.test("install() with --print shows every file and command without secrets, and changes nothing", async () => {
@@ -258,7 +253,7 @@ Deno.test("install() with --print shows every file and command without secrets, 
   const config = configOf([...ARGS, "--print", "--header", 'X-Key: very"secret'], {
     env: { HTTP_PROXY: "http://me:pass$word@proxy" },
   });
-  assertEquals(await install(config, fake.system, { signal }), undefined);
+  assertEquals(await installNow(config, fake.system), undefined);
   assertEquals(fake.tree(), before);
   assertEquals(fake.calls(), []);
   const printed = fake.printed.join("\n");
@@ -296,7 +291,7 @@ Deno.test("install() makes the procd script executable", async () => {
   };
   const system = { ...fake.system, tools };
   const before = fake.tree();
-  await install(configOf([...ARGS, "--as-root"]), system, { signal, wait: PATIENCE });
+  await installNow(configOf([...ARGS, "--as-root"]), system);
   assertEquals(calls, ["restart", "enable", "running"]);
   assertStringIncludes(fake.text(script), "procd_set_param user 'root'");
   await uninstall(system, { serviceName: NAME, print: false, signal });
@@ -308,7 +303,7 @@ Deno.test("install() keeps the owner of an existing state folder", async () => {
   await using fake = openrc();
   fake.write("/srv/data/photo.jpg", "mine");
   const config = configOf([...ARGS, "--state-dir", "/srv/data"]);
-  await install(config, fake.system, { signal, wait: PATIENCE });
+  await installNow(config, fake.system);
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
   assertEquals(fake.text("/srv/data/photo.jpg"), "mine");
   assert(fake.tree().includes("/srv/data/ 755"), "whose folder it is stays as it is");
@@ -324,7 +319,7 @@ Deno.test("install() creates a user service without root", async () => {
     system: { uid: 1000, home, userRuntimeDir: "/run/user/1000" },
   });
   const before = fake.tree();
-  await install(configOf([...ARGS, ...RELEASES]), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf([...ARGS, ...RELEASES]), fake.system);
   assertEquals(fake.calls(), [
     "systemctl --user show --property=Version",
     "systemctl --user daemon-reload",
@@ -359,7 +354,7 @@ Deno.test("install() writes nothing when the user's service manager does not ans
   });
   const before = fake.tree();
   const refused = await assertRejects(
-    () => install(configOf(ARGS), fake.system, { signal, wait: PATIENCE }),
+    () => installNow(configOf(ARGS), fake.system),
     UsageError,
     "Cannot install for this user: its service manager does not answer (Failed to connect to " +
       "bus: No medium found)",
@@ -373,9 +368,9 @@ Deno.test("install() writes nothing when the user's service manager does not ans
 
 Deno.test("install() keeps the service's user root when installed so before", async () => {
   await using fake = openrc();
-  await install(configOf([...ARGS, "--as-root"]), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf([...ARGS, "--as-root"]), fake.system);
   const again = configOf(["install"], { root: fake.root });
-  await install(again, fake.system, { signal, wait: PATIENCE });
+  await installNow(again, fake.system);
   assertStringIncludes(fake.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
 });
 
@@ -387,10 +382,10 @@ Deno.test("install() returns the service to its own user when --as-root=false", 
   const { system, root } = fake;
   const again = async (...words: string[]) => {
     const config = configOf(["install", ...words], { root });
-    await install(config, system, { signal, wait: PATIENCE });
+    await installNow(config, system);
     return /command_user='(.*)'/.exec(fake.text(`/etc/init.d/${NAME}`))?.[1];
   };
-  await install(configOf([...ARGS, "--as-root"]), system, { signal, wait: PATIENCE });
+  await installNow(configOf([...ARGS, "--as-root"]), system);
   fake.calls();
   assertEquals(await again("--as-root=false"), `${NAME}:${NAME}`);
   const handed = `chown -hR ${NAME}: /var/lib/${NAME}`;
@@ -414,7 +409,7 @@ Deno.test("install() records that it enabled lingering", async () => {
   });
   const before = fake.tree();
   for (let round = 0; round < 2; round++) {
-    await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+    await installNow(configOf(ARGS), fake.system);
   }
   assert(!fake.printed.join("\n").includes("It ends with your login"));
   await uninstall(fake.system, { serviceName: NAME, print: false, signal });
@@ -427,11 +422,11 @@ Deno.test("install() removes the timer when updates are turned off", async () =>
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
   const timer = `/etc/systemd/system/${NAME}-update.timer`;
-  await install(configOf([...ARGS, ...RELEASES]), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf([...ARGS, ...RELEASES]), fake.system);
   assertStringIncludes(fake.text(timer), "OnUnitActiveSec=6h");
   fake.calls();
   const config = configOf(["install", "--disable-auto-update"], { root: fake.root });
-  await install(config, fake.system, { signal, wait: PATIENCE });
+  await installNow(config, fake.system);
   assert(!fake.tree().some((line) => line.startsWith(timer)));
   assertStringIncludes(fake.calls().join("\n"), `disable --now ${NAME}-update.timer`);
 });
@@ -443,7 +438,7 @@ Deno.test("install() stops at a failed step, and uninstall() removes what was cr
   });
   const before = fake.tree();
   await assertRejects(
-    () => install(configOf(ARGS), fake.system, { signal, wait: PATIENCE }),
+    () => installNow(configOf(ARGS), fake.system),
     Error,
     `Cannot run "rc-service ${NAME} restart": no such runlevel`,
   );
@@ -456,7 +451,7 @@ Deno.test("install() plans no mount namespace when services can't have one", asy
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "", "systemd-run": "exit 226" },
   });
-  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), fake.system);
   const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
   assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
   assertStringIncludes(fake.printed.join("\n"), "Sandbox: partial");
@@ -467,7 +462,7 @@ Deno.test("install() creates no timer when the build has no release address", as
     folders: ["run/systemd/system"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
-  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), fake.system);
   assert(!fake.tree().some((line) => line.includes("update.timer")));
   assertStringIncludes(fake.printed.join("\n"), "off: this build has no release address");
 });
@@ -476,7 +471,7 @@ Deno.test("install() sets the Deno of a portable build", async () => {
   await using fake = openrc();
   const { path } = fake.system.program;
   const system = { ...fake.system, program: { form: "portable", path } as const };
-  await install(configOf([...ARGS, "--as-root"]), system, { signal, wait: PATIENCE });
+  await installNow(configOf([...ARGS, "--as-root"]), system);
   const script = fake.text(`/etc/init.d/${NAME}`);
   assertStringIncludes(script, `export DENO='${Deno.realPathSync(Deno.execPath())}'`);
   assertStringIncludes(script, `export DENO_DIR='/var/lib/${NAME}/deno'`);
@@ -489,7 +484,7 @@ Deno.test("install() creates the log file on a Mac for the sudo user", async () 
     system: { os: "darwin", sudoUser: "ann" },
   });
   const before = fake.tree();
-  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), fake.system);
   assertEquals(fake.calls().slice(0, 3), [
     `launchctl bootout system/${NAME}`,
     `launchctl bootstrap system /Library/LaunchDaemons/${NAME}.plist`,
@@ -506,11 +501,11 @@ Deno.test("install() and uninstall() refuse to change root's installation withou
     folders: ["run/systemd/system", "home/ann"],
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
-  await install(configOf(ARGS), fake.system, { signal, wait: PATIENCE });
+  await installNow(configOf(ARGS), fake.system);
   const before = fake.tree();
   const ann = { ...fake.system, uid: 1000, home: "/home/ann" };
   const why = "root has installed it";
-  await assertRejects(() => install(configOf(ARGS), ann, { signal }), UsageError, why);
+  await assertRejects(() => installNow(configOf(ARGS), ann), UsageError, why);
   const options = { serviceName: NAME, print: false, signal };
   await assertRejects(() => uninstall(ann, options), Error, why);
   assertEquals(fake.tree(), before);
@@ -524,7 +519,7 @@ Deno.test("install() refuses invalid requests before any change", async () => {
     system: Partial<typeof fake.system>,
     why: string,
   ) => {
-    const promise = install(configOf(args), { ...fake.system, ...system }, { signal });
+    const promise = installNow(configOf(args), { ...fake.system, ...system });
     await assertRejects(() => promise, UsageError, why);
   };
   await refused(["install"], {}, "Cannot install without --endpoint URL");
@@ -546,7 +541,7 @@ Deno.test("install() keeps the auto-discovery key readable for the service only"
     "the-key-of-it",
     "--print",
   ];
-  await install(configOf(args), fake.system, { signal });
+  await installNow(configOf(args), fake.system);
   const printed = fake.printed.join("\n");
   assertStringIncludes(printed, '"auto_discovery_key": "…"');
   assert(!printed.includes("the-key"));

@@ -1,9 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { install } from "../../lib/service/install.ts";
 import { otherSystem, serviceManager } from "../../lib/service/managers.ts";
-import { type ManagedService, MANAGERS } from "../../lib/service/service_manager.ts";
-import { configOf, FakeSystem } from "./fake_system.ts";
+import {
+  type ManagedService,
+  MANAGERS,
+  type ServiceFile,
+} from "../../lib/service/service_manager.ts";
+import { configOf, FakeSystem, installNow } from "./fake_system.ts";
 import { SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 const SERVICE: ManagedService = {
@@ -18,7 +21,7 @@ Deno.test("serviceManager() has files and commands for each manager", () => {
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, SERVICE);
     assertEquals(manager.files(SYSTEM_PLAN).every(({ path }) => path.includes(SERVICE.name)), true);
-    for (const commands of [manager.restart, manager.stop, manager.enable({ isUpdated: true })]) {
+    for (const commands of [manager.restart, manager.stop, manager.enable, manager.enableUpdates]) {
       assertEquals(commands.length > 0, true, kind);
     }
     // Whoever uninstalls what is gone already must not be stopped by it.
@@ -26,47 +29,43 @@ Deno.test("serviceManager() has files and commands for each manager", () => {
   }
 });
 
-Deno.test("serviceManager() creates a systemd timer only when updates are on", () => {
+Deno.test("serviceManager() updates by a timer of systemd", () => {
   const manager = serviceManager("systemd", SERVICE);
-  const paths = (isUpdated: boolean) =>
-    manager.files({ ...SYSTEM_PLAN, isUpdated }).map(({ path }) => path.split("/").at(-1));
-  assertEquals(paths(true), [
-    "komari-agent-deno.service",
+  const names = (files: readonly ServiceFile[]) => files.map(({ path }) => path.split("/").at(-1));
+  assertEquals(names(manager.updateFiles(SYSTEM_PLAN)), [
     "komari-agent-deno-update.service",
     "komari-agent-deno-update.timer",
   ]);
-  assertEquals(paths(false), ["komari-agent-deno.service"]);
-  assertEquals(manager.enable({ isUpdated: false }).map(toolLine), [
-    "systemctl enable komari-agent-deno.service",
-  ]);
+  assertEquals(names(manager.files(SYSTEM_PLAN)), ["komari-agent-deno.service"]);
+  assertEquals(manager.enable.map(toolLine), ["systemctl enable komari-agent-deno.service"]);
 });
 
-Deno.test("serviceManager() creates an update service only when updates are on", () => {
+Deno.test("serviceManager() keeps a service and its updates apart", () => {
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, SERVICE);
-    const lines = (isUpdated: boolean) => manager.enable({ isUpdated }).map(toolLine);
-    const update = `${SERVICE.name}-update`;
-    const isOfUpdates = (line: string) => line.includes(update);
-    assertEquals(lines(true).some(isOfUpdates), true, kind);
-    assertEquals(lines(false).some(isOfUpdates), false, kind);
-    assertEquals(
-      manager.files(SYSTEM_PLAN).map(({ path }) => path).filter(isOfUpdates).length,
-      kind === "systemd" ? 2 : 1,
-    );
+    const isOfUpdates = (text: string) => text.includes(`${SERVICE.name}-update`);
+    const { enableUpdates, disableUpdates } = manager;
+    assertEquals(enableUpdates.map(toolLine).every(isOfUpdates), true, kind);
+    const paths = manager.updateFiles(SYSTEM_PLAN).map(({ path }) => path);
+    assertEquals([paths.length, paths.every(isOfUpdates)], [kind === "systemd" ? 2 : 1, true]);
+    assertEquals(manager.files(SYSTEM_PLAN).some(({ path }) => isOfUpdates(path)), false, kind);
     // Each can be ended without the other: it is an update that restarts the service.
-    assertEquals(manager.disableUpdates.map(toolLine).every(isOfUpdates), true, kind);
-    const ofService = [...manager.restart, ...manager.stop, ...manager.disable].map(toolLine);
+    assertEquals(disableUpdates.map(toolLine).every(isOfUpdates), true, kind);
+    assertEquals(disableUpdates.length > 0 && disableUpdates.every(({ mayFail }) => mayFail), true);
+    const { enable, restart, stop, disable } = manager;
+    const ofService = [...enable, ...restart, ...stop, ...disable].map(toolLine);
     assertEquals(ofService.some(isOfUpdates), false, kind);
-    assertEquals(manager.disableUpdates.every(({ mayFail }) => mayFail), true, kind);
   }
 });
 
 Deno.test("serviceManager() updates a Mac user's own agent by a job of that user", () => {
-  const { disableUpdates, files } = serviceManager("launchd", { ...SERVICE, scope: "user" });
+  const manager = serviceManager("launchd", { ...SERVICE, scope: "user" });
+  const { disableUpdates } = manager;
   assertEquals(disableUpdates.map(toolLine), [
     "launchctl bootout gui/501/komari-agent-deno-update",
   ]);
-  assertEquals(files(USER_PLAN).map(({ path }) => path), [
+  const files = [...manager.files(USER_PLAN), ...manager.updateFiles(USER_PLAN)];
+  assertEquals(files.map(({ path }) => path), [
     "/home/ann/Library/LaunchAgents/komari-agent-deno.plist",
     "/home/ann/Library/LaunchAgents/komari-agent-deno-update.plist",
   ]);
@@ -83,7 +82,8 @@ Deno.test("serviceManager() uses systemctl --user for a user's service", () => {
   ]);
   const { links = [] } = manager.userManager ?? {};
   // Where units are linked to is what they say themselves.
-  const wanted = manager.files(USER_PLAN).flatMap(({ path, text }) => {
+  const files = [...manager.files(USER_PLAN), ...manager.updateFiles(USER_PLAN)];
+  const wanted = files.flatMap(({ path, text }) => {
     const [folder, name] = [path.slice(0, path.lastIndexOf("/")), path.split("/").at(-1)];
     const target = /^WantedBy=(.*)$/m.exec(text)?.[1];
     return target === undefined ? [] : [`${folder}/${target}.wants/${name}`];
@@ -110,8 +110,7 @@ for (const kind of MANAGERS) {
       const source = { ...fake.system, program: { form: "source", path: "/x/main.ts" } as const };
       const words = ["install", "-e", "https://p.example", "-t", "s3cret", "--print"];
       const config = configOf([...words, "--manager", kind]);
-      const { signal } = new AbortController();
-      assertEquals(await install(config, otherSystem(source, kind), { signal }), undefined);
+      assertEquals(await installNow(config, otherSystem(source, kind)), undefined);
       const printed = fake.printed.join("\n");
       const folder = {
         systemd: uid === 0 ? "/etc/systemd/system" : "/root/.config/systemd/user",

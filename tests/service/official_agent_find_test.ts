@@ -21,7 +21,7 @@ function inRoot(files: Record<string, string>, look: (root: string) => void): vo
 }
 
 function namesIn(root: string, kind: ManagerKind, scope: "system" | "user" = "system"): string[] {
-  return findOfficialAgents({ root, kind, scope, home: "/home/me" }).map((agent) =>
+  return findOfficialAgents(kind, { root, home: "/home/me" }, scope).map((agent) =>
     `${agent.serviceName} ${agent.unitPath} ${agent.binary} ${agent.args.length}`
   );
 }

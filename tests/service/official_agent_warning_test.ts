@@ -1,7 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { install } from "../../lib/service/install.ts";
 import { officialAgentWarning } from "../../lib/service/official_agent.ts";
-import { configOf, FakeSystem } from "./fake_system.ts";
+import { configOf, FakeSystem, installNow } from "./fake_system.ts";
 import { OfficialMachine } from "./official_machine.ts";
 
 const { signal } = new AbortController();
@@ -37,7 +36,7 @@ Deno.test("officialAgentWarning() names all running agents of system and user", 
 Deno.test("install() warns when an official agent is running", async () => {
   await using machine = new OfficialMachine();
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await install(config, machine.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  await installNow(config, machine.system);
   const lines = machine.printed.filter((line) => line.includes("official agent"));
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0] ?? "", "is running too (komari-agent)");

@@ -1,11 +1,15 @@
 import type { HealthFile } from "../../lib/state/health_file.ts";
-import { FakeSystem, USERS } from "./fake_system.ts";
+import { replace } from "../../lib/service/replace_official.ts";
+import type { TargetSystem } from "../../lib/service/target_system.ts";
+import { configOf, FakeSystem, USERS, withoutWaiting } from "./fake_system.ts";
 
 export const NAME = "komari-agent-deno";
 
-/** A service is up while there is a file of its name. */
+/** A service is up while there is a file of its name; what fails, and what hangs, is a file, too. */
 const RC_SERVICE = `
 up="$ROOT/users/up-$1"
+[ -e "$ROOT/users/fail-$2-$1" ] && echo "no $2" && exit 1
+[ -e "$ROOT/users/hang-$2-$1" ] && exec /bin/sleep 600
 case $2 in
   restart) [ -e "$ROOT/users/broken-$1" ] || : >"$up" ;;
   stop) /bin/rm -f "$up" ;;
@@ -35,4 +39,20 @@ export class OfficialMachine extends FakeSystem {
     const health: HealthFile = this.acceptedAgent(`/run/${NAME}`);
     return { [Symbol.dispose]: () => health.close() };
   }
+}
+
+/** As `install --replace` with more words behind it, in no time. */
+export async function replaceNow(
+  { root }: FakeSystem,
+  system: TargetSystem,
+  words: readonly string[] = [],
+  signal = new AbortController().signal,
+): Promise<string | undefined> {
+  const args = ["install", "--replace", ...words];
+  return await withoutWaiting(system, (it) =>
+    replace(configOf(args, { root }), it, {
+      signal,
+      resolveWith: ({ given, proxies }) =>
+        configOf(args, { env: { ...proxies }, root, importedOptions: given }),
+    }));
 }

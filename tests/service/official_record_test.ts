@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import {
   type OfficialRecord,
   readOfficialRecord,
@@ -15,18 +15,18 @@ const REPLACED: OfficialRecord = {
   isDone: true,
 };
 
-Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote until it is removed", () => {
+Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote until it is removed", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     assertEquals(readOfficialRecord(`${folder}/new`), undefined);
-    writeOfficialRecord(`${folder}/new`, { ...REPLACED, isDone: false });
+    await writeOfficialRecord(`${folder}/new`, { ...REPLACED, isDone: false });
     assertEquals(readOfficialRecord(`${folder}/new`), { ...REPLACED, isDone: false });
-    writeOfficialRecord(`${folder}/new`, REPLACED);
+    await writeOfficialRecord(`${folder}/new`, REPLACED);
     assertEquals(readOfficialRecord(`${folder}/new`), REPLACED);
     removeOfficialRecord(`${folder}/new`);
     removeOfficialRecord(`${folder}/new`);
     assertEquals([...Deno.readDirSync(folder)], []);
-    writeOfficialRecord(folder, REPLACED);
+    await writeOfficialRecord(folder, REPLACED);
     Deno.writeTextFileSync(`${folder}/config.json`, "{}");
     removeOfficialRecord(folder);
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["config.json"]);
@@ -56,8 +56,8 @@ Deno.test("readOfficialRecord() returns undefined when the record is damaged", (
   }
 });
 
-Deno.test("writeOfficialRecord() throws when it can't write", () => {
-  assertThrows(
+Deno.test("writeOfficialRecord() throws when it can't write", async () => {
+  await assertRejects(
     () => writeOfficialRecord("/dev/null/x", REPLACED),
     Error,
     "Cannot write /dev/null/x",

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { OfficialService } from "../../lib/service/official_service.ts";
+import { FakeTime } from "../fake_time.ts";
 import { FakeTools } from "./fake_tools.ts";
 
 const OFFICIAL = {
@@ -10,15 +11,20 @@ const OFFICIAL = {
   unitPath: "/etc/systemd/system/komari-agent.service",
   binary: "/opt/komari/agent",
 } as const;
-const PACE = { settleMs: 3, pollIntervalMs: 1 };
 const NEVER = new AbortController().signal;
 
 function createCommands(): { tools: FakeTools; official: OfficialService } {
   const tools = new FakeTools();
-  return {
-    tools,
-    official: new OfficialService(OFFICIAL, { tools, home: "/root", uid: 0, timing: PACE }),
-  };
+  return { tools, official: new OfficialService(OFFICIAL, { tools, home: "/root", uid: 0 }) };
+}
+
+/** Starts it, in no time. */
+async function start(official: OfficialService): Promise<void> {
+  using time = new FakeTime();
+  const starting = official.start(NEVER);
+  starting.catch(() => {});
+  await time.run(3_000);
+  return await starting;
 }
 
 Deno.test("OfficialService.stop() stops the service and checks that it stopped", async () => {
@@ -32,11 +38,11 @@ Deno.test("OfficialService.stop() stops the service and checks that it stopped",
 
 Deno.test("OfficialService.start() enables and starts the service and checks that it keeps running", async () => {
   const { tools, official } = createCommands();
-  await official.start(NEVER);
+  await start(official);
   assertEquals(tools.lines, [
     "systemctl enable komari-agent.service",
     "systemctl restart komari-agent.service",
-    ...Array(3).fill("systemctl is-active --quiet komari-agent.service"),
+    ...Array(6).fill("systemctl is-active --quiet komari-agent.service"),
   ]);
 });
 
@@ -44,13 +50,13 @@ Deno.test("OfficialService.start() throws when the service exits", async () => {
   const { tools, official } = createCommands();
   let looks = 0;
   tools.answer = (line) => line.includes("is-active") && ++looks === 2 ? 3 : undefined;
-  await assertRejects(() => official.start(NEVER), Error, "it exited within");
+  await assertRejects(() => start(official), Error, "it exited within");
 });
 
 Deno.test("OfficialService.start() throws when the service can't be started", async () => {
   const { tools, official } = createCommands();
   tools.answer = (line) => line.includes("restart") ? 5 : undefined;
-  await assertRejects(() => official.start(NEVER), Error, "systemctl restart komari-agent");
+  await assertRejects(() => start(official), Error, "systemctl restart komari-agent");
 });
 
 Deno.test("OfficialService.disable() disables the service", async () => {

@@ -1,10 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { install } from "../../lib/service/install.ts";
 import { choosePanels, readInstalledPanels } from "../../lib/service/panel_choice.ts";
-import { configOf, FakeSystem, USERS } from "./fake_system.ts";
+import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
-const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
 const CONFIG = `/etc/${NAME}/config.json`;
 
@@ -19,7 +17,7 @@ class Machine extends FakeSystem {
 
   async install(...words: string[]): Promise<Record<string, unknown>> {
     const config = configOf(["install", "--gpu", ...words], { root: this.root });
-    await install(config, this.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+    await installNow(config, this.system);
     return JSON.parse(this.text(CONFIG));
   }
 }

@@ -1,151 +1,151 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { delay } from "@std/async/delay";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { toolLine } from "../../lib/host/tool_runner.ts";
 import { readOfficialRecord } from "../../lib/service/official_record.ts";
-import { type ReplacementOptions, replaceOfficial } from "../../lib/service/replace_official.ts";
+import type { TargetSystem } from "../../lib/service/target_system.ts";
+import { NAME, OfficialMachine, replaceNow } from "./official_machine.ts";
 
-const OFFICIAL = {
-  manager: "systemd",
-  scope: "system",
-  serviceName: "komari-agent",
-  unitPath: "/etc/systemd/system/komari-agent.service",
-  binary: "/opt/komari/agent",
-} as const;
+/** The commands that decide which of the two agents runs. */
+const DEEDS: Readonly<Record<string, string>> = {
+  "rc-service komari-agent stop": "stop",
+  [`rc-service ${NAME} restart`]: "install",
+  "rc-update del komari-agent default": "disable",
+  [`rc-service ${NAME} stop`]: "uninstall",
+  "rc-service komari-agent restart": "bring back",
+};
 
-interface World {
-  readonly parts: ReplacementOptions;
-  /** What was done, in its order. */
-  readonly deeds: string[];
-  readonly printed: string[];
-  /** Deeds that fail. */
-  readonly failing: Set<string>;
-  note(): boolean | undefined;
+/** A machine whose deeds are recorded, each with the state of the official agent's record. */
+class RecordedMachine extends OfficialMachine {
+  readonly deeds: string[] = [];
+  readonly user = new AbortController();
+  /** The beginning of a line at which the user ends it. */
+  endsAt: string | undefined;
+  /** Called when a deed has begun. */
+  onDeed: (deed: string | undefined) => void = () => {};
+
+  /** Whether the replacement is done, by the record; `undefined` without one. */
+  note(): boolean | undefined {
+    return readOfficialRecord(`${this.root}/etc/${NAME}`)?.isDone;
+  }
+
+  async replace(): Promise<string | undefined> {
+    const { tools, printLine } = this.system;
+    const system: TargetSystem = {
+      ...this.system,
+      tools: {
+        has: (tool) => tools.has(tool),
+        run: (command, options) => {
+          const deed = DEEDS[toolLine(command)];
+          if (deed !== undefined) this.deeds.push(`${deed} ${this.note()}`);
+          const running = tools.run(command, options);
+          this.onDeed(deed);
+          return running;
+        },
+      },
+      printLine: (line) => {
+        printLine(line);
+        if (this.endsAt !== undefined && line.startsWith(this.endsAt)) this.user.abort();
+      },
+    };
+    const { signal } = this.user;
+    return await replaceNow(this, system, [], signal);
+  }
 }
 
-async function inWorld(
-  act: (world: World) => Promise<void>,
-  refusal?: string,
-): Promise<void> {
-  const root = Deno.makeTempDirSync();
-  const folder = `${root}/etc`;
-  const deeds: string[] = [];
-  const printed: string[] = [];
-  const failing = new Set<string>();
-  const note = () => readOfficialRecord(folder)?.isDone;
-  const deed = (name: string) => (signal: AbortSignal): Promise<void> => {
-    deeds.push(`${name} ${note()}`);
-    if (failing.has(name)) return Promise.reject(new Error(`no ${name}`));
-    return signal.aborted ? Promise.reject(signal.reason) : Promise.resolve();
-  };
-  const officialService = {
-    stop: deed("stop"),
-    disable: deed("disable"),
-    start: deed("bring back"),
-  };
-  const install = async (signal: AbortSignal): Promise<string | undefined> => {
-    await deed("install")(signal);
-    return refusal;
-  };
-  const parts = {
-    official: OFFICIAL,
-    officialService,
-    folder,
-    install,
-    uninstall: deed("uninstall"),
-    printLine: (line: string) => void printed.push(line),
-  };
+Deno.test("replace() disables the official agent when this one is accepted", async () => {
+  await using machine = new RecordedMachine();
+  using _panel = machine.accepting();
+  await machine.replace();
+  assertEquals(machine.deeds, ["stop false", "install false", "disable false"]);
+  assertEquals(machine.note(), true);
+  assertStringIncludes(machine.printed.join("\n"), "uninstall --restore");
+});
+
+Deno.test("replace() restores the official agent when no report is accepted in time", async () => {
+  await using machine = new RecordedMachine();
+  const error = await assertRejects(() => machine.replace(), Error, "was restored");
+  assertStringIncludes(String(error.cause), "the panel accepted no report within 30 s");
+  assertEquals(machine.deeds, [
+    "stop false",
+    "install false",
+    "uninstall false",
+    "bring back false",
+  ]);
+  assertEquals(machine.note(), undefined);
+});
+
+Deno.test("replace() restores the official agent when a step fails", async () => {
+  for (const step of ["stop-komari-agent", `restart-${NAME}`]) {
+    await using machine = new RecordedMachine();
+    machine.write(`/users/fail-${step}`, "");
+    await assertRejects(() => machine.replace(), Error, "was restored");
+    // Before it was installed there is nothing to stop.
+    const isInstalled = step.endsWith(NAME);
+    const undone = isInstalled ? ["uninstall false", "bring back false"] : ["bring back false"];
+    assertEquals(machine.deeds.slice(isInstalled ? 2 : 1), undone, step);
+    assertEquals([machine.note(), machine.isUp("komari-agent")], [undefined, true]);
+  }
+});
+
+Deno.test("replace() restores the official agent when aborted", async () => {
+  await using machine = new RecordedMachine();
+  machine.endsAt = "Waiting up to";
+  await assertRejects(() => machine.replace(), Error, "was restored");
+  assertEquals(machine.deeds.at(-1), "bring back false");
+  assertEquals(machine.printed.includes("Interrupted."), true);
+});
+
+Deno.test("replace() prints a failed restoration when aborted", async () => {
+  await using machine = new RecordedMachine();
+  machine.endsAt = "Waiting up to";
+  machine.write("/users/fail-restart-komari-agent", "");
+  const { message } = await assertRejects(() => machine.replace(), Error);
+  assertStringIncludes(message, "Cannot restore komari-agent (");
+  assertStringIncludes(message, "no restart");
+  assertEquals(machine.printed.at(-1), message);
+});
+
+Deno.test("replace() starts the official agent when removing this one times out", async () => {
+  await using machine = new RecordedMachine();
+  machine.write(`/users/hang-stop-${NAME}`, "");
+  const { timeout } = AbortSignal;
+  const late = new AbortController();
   try {
-    await act({ parts, deeds, printed, failing, note });
+    // The first limit is that of the removal.
+    AbortSignal.timeout = (ms) => {
+      if (ms !== 90_000) return timeout(ms);
+      AbortSignal.timeout = timeout;
+      return late.signal;
+    };
+    machine.onDeed = (deed) => {
+      if (deed === "uninstall") late.abort(new Error("it took too long"));
+    };
+    const { message } = await assertRejects(() => machine.replace(), Error);
+    assertStringIncludes(message, "Cannot restore komari-agent (it took too long)");
   } finally {
-    Deno.removeSync(root, { recursive: true });
+    AbortSignal.timeout = timeout;
   }
-}
-
-const NEVER = new AbortController().signal;
-
-Deno.test("replaceOfficial() disables the official agent when this one is accepted", async () => {
-  await inWorld(async ({ parts, deeds, note, printed }) => {
-    await replaceOfficial(parts, NEVER);
-    assertEquals(deeds, ["stop false", "install false", "disable false"]);
-    assertEquals(note(), true);
-    assertStringIncludes(printed.join("\n"), "uninstall --restore");
-  });
+  assertEquals([machine.deeds.at(-1), machine.isUp("komari-agent")], ["bring back false", true]);
 });
 
-Deno.test("replaceOfficial() restores the official agent when no report is accepted", async () => {
-  await inWorld(async ({ parts, deeds, note }) => {
-    const error = await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was restored");
-    assertStringIncludes(String(error.cause), "the panel refused it");
-    assertEquals(deeds, ["stop false", "install false", "uninstall false", "bring back false"]);
-    assertEquals(note(), undefined);
-  }, "the panel refused it");
-});
-
-Deno.test("replaceOfficial() restores the official agent when a step fails", async () => {
-  for (const step of ["stop", "install"]) {
-    await inWorld(async ({ parts, deeds, failing, note }) => {
-      failing.add(step);
-      await assertRejects(() => replaceOfficial(parts, NEVER), Error, "was restored");
-      assertEquals(deeds.slice(-2), ["uninstall false", "bring back false"]);
-      assertEquals(note(), undefined);
-    });
-  }
-});
-
-Deno.test("replaceOfficial() restores the official agent when aborted", async () => {
-  await inWorld(async ({ parts, deeds, printed }) => {
-    const user = new AbortController();
-    const stopCommands = {
-      ...parts,
-      install: async (): Promise<undefined> => {
-        user.abort();
-        await parts.install(user.signal);
-      },
-    };
-    await assertRejects(() => replaceOfficial(stopCommands, user.signal), Error, "was restored");
-    assertEquals(deeds.at(-1), "bring back false");
-    assertEquals(printed.includes("Interrupted."), true);
-  });
-});
-
-Deno.test("replaceOfficial() prints a failed restoration when aborted", async () => {
-  await inWorld(async ({ parts, failing, printed }) => {
-    failing.add("bring back");
-    const stopped = AbortSignal.abort(new Error("it was stopped"));
-    const { message } = await assertRejects(() => replaceOfficial(parts, stopped), Error);
-    assertStringIncludes(message, "Cannot restore komari-agent (no bring back)");
-    assertEquals(printed.at(-1), message);
-  });
-});
-
-Deno.test("replaceOfficial() starts the official agent when removing this one times out", async () => {
-  await inWorld(async ({ parts }) => {
-    let wasInTime = false;
-    const officialService = {
-      ...parts.officialService,
-      start: (signal: AbortSignal) => {
-        wasInTime = !signal.aborted;
-        return Promise.resolve();
-      },
-    };
-    const uninstall = (signal: AbortSignal) => delay(60_000, { signal });
-    const slow = { ...parts, officialService, uninstall, undoTimeoutMs: 20 };
-    await assertRejects(() => replaceOfficial(slow, NEVER), Error, "Cannot restore komari-agent");
-    assert(wasInTime);
-  }, "the panel refused it");
-});
-
-Deno.test("replaceOfficial() keeps its record when the restoration fails", async () => {
-  for (const step of ["uninstall", "bring back"]) {
-    await inWorld(async ({ parts, deeds, failing, note }) => {
-      failing.add(step);
-      await assertRejects(
-        () => replaceOfficial(parts, NEVER),
-        Error,
-        `Cannot restore komari-agent (no ${step}) after the panel refused it; ` +
-          "`komari-agent-deno uninstall --restore` tries again",
-      );
-      assertEquals(deeds.at(-1), "bring back false");
-      assertEquals(note(), false);
-    }, "the panel refused it");
+Deno.test("replace() keeps its record when the restoration fails", async () => {
+  const failures: [path: string, reason: string][] = [
+    // A folder with a file in it is not removed as a file.
+    [`/opt/${NAME}/${NAME}.old/file`, `Cannot remove /opt/${NAME}/${NAME}.old`],
+    [
+      "/users/fail-restart-komari-agent",
+      'Cannot run "rc-service komari-agent restart": no restart',
+    ],
+  ];
+  for (const [path, reason] of failures) {
+    await using machine = new RecordedMachine();
+    machine.write(path, "");
+    const { message } = await assertRejects(() => machine.replace(), Error);
+    assertStringIncludes(message, `Cannot restore komari-agent (${reason}`);
+    assertStringIncludes(
+      message,
+      " after the panel accepted no report within 30 s; `komari-agent-deno uninstall --restore` " +
+        "tries again",
+    );
+    assertEquals([machine.deeds.at(-1), machine.note()], ["bring back false", false]);
   }
 });

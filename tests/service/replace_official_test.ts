@@ -1,29 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { install } from "../../lib/service/install.ts";
 import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
-import { replace, type ReplaceOptions } from "../../lib/service/replace_official.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, FakeSystem, PUBLIC_KEY, USERS } from "./fake_system.ts";
-import { NAME, OfficialMachine } from "./official_machine.ts";
+import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { NAME, OfficialMachine, replaceNow } from "./official_machine.ts";
 
 const { signal } = new AbortController();
-const PATIENCE = { timeoutMs: 0, pollIntervalMs: 1 };
 
 /** As `install --replace` with more words behind it. */
-async function run(
-  machine: FakeSystem,
-  words: string[] = [],
-  more: Partial<ReplaceOptions> = {},
-): Promise<string | undefined> {
-  const args = ["install", "--replace", ...words];
-  return await replace(configOf(args, { root: machine.root }), machine.system, {
-    signal,
-    wait: PATIENCE,
-    timing: { settleMs: 2, pollIntervalMs: 1 },
-    resolveWith: ({ given, proxies }) =>
-      configOf(args, { env: { ...proxies }, root: machine.root, importedOptions: given }),
-    ...more,
-  });
+async function run(machine: FakeSystem, words: string[] = []): Promise<string | undefined> {
+  return await replaceNow(machine, machine.system, words);
 }
 
 Deno.test("replace() imports the official agent's settings", async () => {
@@ -122,11 +107,11 @@ Deno.test("replace() restores the official agent when no report is accepted", as
   assertEquals(machine.tree(), before);
   assertStringIncludes(machine.printed.join("\n"), "given now");
   assertEquals(machine.printed.slice(-7), [
-    "Waiting up to 0 s for the first accepted report …",
+    "Waiting up to 30 s for the first accepted report …",
     `${NAME} is running, but no report has been accepted yet.`,
     "Last lines of its log:",
     "  refused",
-    "Not accepted: the panel accepted no report within 0 s",
+    "Not accepted: the panel accepted no report within 30 s",
     "Restoring the official agent …",
     "The official agent (komari-agent) is running again; everything installed in its place was " +
     "removed.",
@@ -147,11 +132,7 @@ Deno.test("replace() resumes after an interruption", async () => {
       if (line.startsWith("Not accepted")) throw killed;
     },
   };
-  await assertRejects(
-    () => run(Object.assign(Object.create(machine), { system })),
-    Error,
-    "killed",
-  );
+  await assertRejects(() => replaceNow(machine, system), Error, "killed");
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
   await assertRejects(() => run(machine), Error, "was restored and is running again");
@@ -205,7 +186,7 @@ Deno.test("replace() throws when there is no official agent", async () => {
 Deno.test("replace() throws when this agent is already installed", async () => {
   await using machine = new OfficialMachine();
   const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
-  await install(config, machine.system, { signal, wait: PATIENCE });
+  await installNow(config, machine.system);
   await assertRejects(() => run(machine), Error, "is already installed");
   assertEquals(machine.isUp("komari-agent"), true);
 });
@@ -226,7 +207,7 @@ Deno.test("replace() relies on its record alone when it is done", async () => {
     unitPath: "/etc/init.d/gone",
     binary: "/opt/komari/gone",
   } as const;
-  writeOfficialRecord(`${machine.root}/etc/${NAME}`, { ...official, isDone: false });
+  await writeOfficialRecord(`${machine.root}/etc/${NAME}`, { ...official, isDone: false });
   using _panel = machine.accepting();
   await run(machine);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");

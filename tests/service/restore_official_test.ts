@@ -1,8 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { install } from "../../lib/service/install.ts";
 import { readOfficialRecord, writeOfficialRecord } from "../../lib/service/official_record.ts";
 import { restore } from "../../lib/service/restore_official.ts";
-import { configOf, PUBLIC_KEY } from "./fake_system.ts";
+import { configOf, installNow, PUBLIC_KEY, withoutWaiting } from "./fake_system.ts";
 import { NAME, OfficialMachine } from "./official_machine.ts";
 
 const { signal } = new AbortController();
@@ -17,15 +16,15 @@ const OFFICIAL = {
 
 async function run(machine: OfficialMachine, ...words: string[]): Promise<void> {
   const config = configOf(["uninstall", "--restore", ...words]);
-  await restore(config, machine.system, { signal, timing: { settleMs: 2, pollIntervalMs: 1 } });
+  await withoutWaiting(machine.system, (system) => restore(config, system, signal));
 }
 
 /** A machine on which this agent has taken the official one's place. */
 async function replaced(machine: OfficialMachine): Promise<void> {
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
-  writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  await writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
   const config = configOf(["install", "-e", "https://p.example", "-t", "mine"]);
-  await install(config, machine.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  await installNow(config, machine.system);
   machine.calls();
 }
 
@@ -91,11 +90,8 @@ Deno.test("restore() stops updates first, and enables them again when it fails",
   const words = ["install", "-e", "https://p.example", "-t", "mine", "--update-url", "https://u.x"]
     .concat("--update-key", PUBLIC_KEY);
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);
-  writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
-  await install(configOf(words), machine.system, {
-    signal,
-    wait: { timeoutMs: 0, pollIntervalMs: 1 },
-  });
+  await writeOfficialRecord(`${machine.root}/etc/${NAME}`, OFFICIAL);
+  await installNow(configOf(words), machine.system);
   machine.calls();
   const update = `${NAME}-update`;
   machine.write("/users/broken-komari-agent", "");

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { servicePaths } from "../../lib/service/service_paths.ts";
 
-const OWNER = { home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
+const OWNER = { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
 
 Deno.test("servicePaths() depend on the service's name", () => {
   const { config, programFolder, stateFolder, runtimeFolder } = servicePaths(
     "node-2",
-    { ...OWNER, scope: "system" },
+    { ...OWNER, uid: 0 },
   );
   assertEquals([config, programFolder, stateFolder, runtimeFolder], [
     "/etc/node-2/config.json",
@@ -17,10 +17,10 @@ Deno.test("servicePaths() depend on the service's name", () => {
 });
 
 Deno.test("servicePaths() of a user's service are in the home and runtime folder", () => {
-  const paths = servicePaths("node-2", { ...OWNER, scope: "user" });
+  const paths = servicePaths("node-2", OWNER);
   const { runtimeFolder, ...others } = paths;
   assertEquals(runtimeFolder, "/run/user/1000/node-2");
   assertEquals(Object.values(others).filter((path) => !path.startsWith("/home/ann/")), []);
-  const mac = servicePaths("node-2", { ...OWNER, os: "darwin", scope: "user" });
+  const mac = servicePaths("node-2", { ...OWNER, os: "darwin" });
   assertEquals(mac.runtimeFolder, `${mac.stateFolder}/run`);
 });

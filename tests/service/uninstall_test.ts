@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { install } from "../../lib/service/install.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
-import { configOf, FakeSystem, USERS } from "./fake_system.ts";
+import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
@@ -13,7 +12,7 @@ async function installed(): Promise<FakeSystem> {
     fakes: { ...USERS, systemctl: "", journalctl: "" },
   });
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  await installNow(config, fake.system);
   fake.calls();
   return fake;
 }
@@ -60,8 +59,7 @@ Deno.test("uninstall() keeps the state when keepsState, and install() uses it ag
   });
   const before = fake.tree();
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  const wait = { timeoutMs: 0, pollIntervalMs: 1 };
-  await install(config, fake.system, { signal, wait });
+  await installNow(config, fake.system);
   const state = `/var/lib/${NAME}/traffic.state`;
   fake.write(state, "the month's traffic");
   fake.printed.length = 0;
@@ -79,7 +77,7 @@ Deno.test("uninstall() keeps the state when keepsState, and install() uses it ag
   ]);
 
   fake.calls();
-  await install(config, fake.system, { signal, wait });
+  await installNow(config, fake.system);
   assert(fake.calls().includes(`chown -hR ${NAME}: /var/lib/${NAME}`), "of the new user");
   assertEquals(fake.text(state), "the month's traffic");
   await uninstall(fake.system, OPTIONS);
@@ -113,7 +111,7 @@ Deno.test("uninstall() keeps a user that existed before", async () => {
   });
   fake.write(`/users/${NAME}`, "");
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  await installNow(config, fake.system);
   await uninstall(fake.system, OPTIONS);
   assert(fake.tree().some((line) => line.startsWith(`/users/${NAME}`)));
 });
@@ -121,7 +119,7 @@ Deno.test("uninstall() keeps a user that existed before", async () => {
 Deno.test("uninstall() removes the created user even if the service runs as another", async () => {
   await using fake = await installed();
   const config = configOf(["install", "--as-root"], { root: fake.root });
-  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  await installNow(config, fake.system);
   fake.calls();
   await uninstall(fake.system, OPTIONS);
   const removed = fake.calls().filter((line) => /^(user|group)del/.test(line));
@@ -156,7 +154,7 @@ Deno.test("uninstall() removes a user's files when the manager does not answer",
   });
   const before = fake.tree();
   const config = configOf(["install", "-e", "https://p.example", "-t", "secret"]);
-  await install(config, fake.system, { signal, wait: { timeoutMs: 0, pollIntervalMs: 1 } });
+  await installNow(config, fake.system);
   // As the manager enables it.
   for (
     const link of [

@@ -9,9 +9,10 @@ Deno.test("hasUpdateService() recognizes the update files of each manager", () =
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, { name: service, scope, logFile, home: "", uid: 0 });
     for (const isUpdated of [true, false]) {
-      const files = manager.files({ ...SYSTEM_PLAN, isUpdated }).map(({ path }) => path);
-      const others = [...files, "/etc/komari-agent-deno/update-environment"];
-      assertEquals(hasUpdateService({ service, files: others }), isUpdated, kind);
+      const updates = isUpdated ? manager.updateFiles(SYSTEM_PLAN) : [];
+      const paths = [...manager.files(SYSTEM_PLAN), ...updates].map(({ path }) => path);
+      const files = [...paths, "/etc/komari-agent-deno/update-environment"];
+      assertEquals(hasUpdateService({ service, files }), isUpdated, kind);
     }
   }
 });
