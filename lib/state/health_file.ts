@@ -61,18 +61,17 @@ export class HealthFile {
 
   /**
    * Makes the file in the first folder that lets it be made; `undefined` when none does, or when
-   * another agent has it. `pause` waits a little.
+   * another agent has it.
    */
   static open(
     folders: readonly string[],
     { version }: { version: string },
-    { pause = pauseBriefly }: { pause?: () => void } = {},
   ): HealthFile | undefined {
     for (const folder of folders) {
       const path = `${folder}/${HEALTH_FILE}`;
       const file = openOwn(folder, path);
       if (file === undefined) continue;
-      if (takeLock(file, pause)) return new HealthFile(path, file, version);
+      if (takeLock(file)) return new HealthFile(path, file, version);
       file.close();
       return undefined;
     }
@@ -91,10 +90,10 @@ export class HealthFile {
     if (now) this.#tryWrite();
   }
 
-  /** The panel has accepted a report at `atMs`, and the next one is due after `intervalMs`. */
-  accepted(intervalMs: number, { atMs = Date.now() }: { atMs?: number } = {}): void {
+  /** The panel has accepted a report, and the next one is due after `intervalMs`. */
+  accepted(intervalMs: number): void {
     this.#intervalMs = intervalMs;
-    this.#acceptedAtMs = atMs;
+    this.#acceptedAtMs = Date.now();
     this.#tryWrite();
   }
 
@@ -155,18 +154,14 @@ function cutTexts(panel: PanelHealth): PanelHealth {
 }
 
 /** Takes the lock from processes that read the file, and share it for a moment, but from no agent. */
-function takeLock(file: Deno.FsFile, pause: () => void): boolean {
+function takeLock(file: Deno.FsFile): boolean {
   for (let tries = 1; !file.tryLockSync(true); tries++) {
     const isAgents = !file.tryLockSync(false);
     if (isAgents || tries === LOCK_TRIES) return false;
     file.unlockSync();
-    pause();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
   }
   return true;
-}
-
-function pauseBriefly(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
 }
 
 /** Opens the file where no one but this user can put anything into the folder. */

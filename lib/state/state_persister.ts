@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
-import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
+import { settlesWithin } from "../timeout.ts";
 import type { StateFile } from "./state_file.ts";
 import { FolderLock } from "./state_lock.ts";
 
@@ -17,14 +17,9 @@ export interface PersistentState<T> {
   text(): string | undefined;
 }
 
-/** Times until the first write, and between two. */
-export interface PersisterTimes {
-  readonly firstMs: number;
-  readonly intervalMs: number;
-}
-
 /** The first write comes soon, for someone who tries the option; later ones spare the disk. */
-const TIMES: PersisterTimes = { firstMs: 1_000, intervalMs: 60_000 };
+const FIRST_WRITE_MS = 1_000;
+const WRITE_INTERVAL_MS = 60_000;
 /** The process waits so long for the last write when it ends. */
 const LAST_WRITE_MS = 400;
 
@@ -38,20 +33,14 @@ export class StatePersister<T> {
   readonly #file: StateFile<T>;
   readonly #state: PersistentState<T>;
   readonly #log = getLogger("agent");
-  readonly #times: PersisterTimes;
   #lock: FolderLock | undefined;
   #isLocked = false;
   #writtenGeneration = 0;
   #problem = "";
 
-  constructor(
-    file: StateFile<T>,
-    state: PersistentState<T>,
-    options: { times?: PersisterTimes } = {},
-  ) {
+  constructor(file: StateFile<T>, state: PersistentState<T>) {
     this.#file = file;
     this.#state = state;
-    this.#times = options.times ?? TIMES;
   }
 
   /** Opens and reads the file, before anything is counted and before the process is sealed. */
@@ -71,19 +60,15 @@ export class StatePersister<T> {
   /** Writes at its intervals until `signal` aborts, and once more then. */
   async run(signal: AbortSignal): Promise<void> {
     const writing = this.#writeUntil(signal);
-    try {
-      await abortable(writing, signal).catch(() => {});
-      // A write that hangs must not keep the process from ending.
-      await deadline(writing.then(() => this.#write()), LAST_WRITE_MS).catch(() => {});
-    } finally {
-      this.#close();
-    }
+    await abortable(writing, signal).catch(() => {});
+    // A write that hangs must not keep the process from ending.
+    await settlesWithin(writing.then(() => this.#write()), LAST_WRITE_MS);
+    this.#close();
   }
 
   async #writeUntil(signal: AbortSignal): Promise<void> {
-    const { firstMs, intervalMs } = this.#times;
-    for (let round = 0; !signal.aborted; round++) {
-      await delay(round === 0 ? firstMs : intervalMs, { signal }).catch(() => {});
+    for (let delayMs = FIRST_WRITE_MS; !signal.aborted; delayMs = WRITE_INTERVAL_MS) {
+      await delay(delayMs, { signal }).catch(() => {});
       if (signal.aborted) return;
       this.#tryLock();
       await this.#write();

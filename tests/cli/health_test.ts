@@ -4,6 +4,7 @@ import { checkHealth, type HealthResult, runHealth } from "../../lib/cli/health.
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
+import { acceptAt } from "../state/accept_at.ts";
 
 const ABOUT = { version: "1.2.3" };
 
@@ -24,7 +25,7 @@ function withAgent(
 ): void {
   withFolder((folder) => {
     const file = HealthFile.open([folder], ABOUT);
-    if (acceptedAtMs > 0) file?.accepted(intervalMs, { atMs: acceptedAtMs });
+    if (file && acceptedAtMs > 0) acceptAt(file, { intervalMs, atMs: acceptedAtMs });
     try {
       use(folder);
     } finally {
@@ -148,7 +149,7 @@ Deno.test("checkHealth() gives the last failure as the reason, for each panel th
       const { text } = checkAt(NOW, folder);
       assertEquals(text, "Unhealthy: no report was accepted yet: Cannot connect\n");
       file?.setPanels([failing, { ...failing, panel: "q", failures: 0 }], { now: false });
-      file?.accepted(1000, { atMs: NOW });
+      if (file) acceptAt(file, { intervalMs: 1000, atMs: NOW });
       assertEquals(
         checkAt(NOW + 15_001, folder).text.trim().split(": ").slice(-2),
         [

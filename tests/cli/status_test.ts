@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { duration, runStatus, type Status, statusText } from "../../lib/cli/status.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext, openHealth } from "./fake_context.ts";
+import { acceptAt } from "../state/accept_at.ts";
 
 const NOW = Date.UTC(2024, 1, 29, 12);
 const PANEL = {
@@ -110,7 +111,7 @@ Deno.test("runStatus() exits with code 0 while reports are accepted, else with 1
       return code;
     };
     assertEquals(await exitAt(NOW), 1, "no report yet");
-    file.accepted(3000, { atMs: NOW });
+    acceptAt(file, { intervalMs: 3000, atMs: NOW });
     assertEquals(await exitAt(NOW + 1_000), 0);
     assertEquals(await exitAt(NOW + 60_000), 1, "the last one is long ago");
   } finally {

@@ -5,6 +5,7 @@ import { install, type InstallOptions } from "../../lib/service/install.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { acceptAt } from "../state/accept_at.ts";
 
 /** A public key for releases. */
 export const PUBLIC_KEY = "MCowBQYDK2VwAyEAD3UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -98,7 +99,7 @@ export class FakeSystem implements AsyncDisposable {
     const health = HealthFile.open([this.root + runtimeFolder], { version: "1.0.0" });
     if (health === undefined) throw new Error("Cannot play an agent");
     // After the start, which the caller makes later.
-    health.accepted(1000, { atMs: Date.now() + 86_400_000 });
+    acceptAt(health, { intervalMs: 1000, atMs: Date.now() + 86_400_000 });
     return health;
   }
 

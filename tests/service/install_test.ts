@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
 import { configOf, type Fakes, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { acceptAt } from "../state/accept_at.ts";
 
 const { signal } = new AbortController();
 const NAME = "komari-agent-deno";
@@ -177,7 +178,7 @@ Deno.test("install() reports that the service is not running", async () => {
 Deno.test("install() ignores a report from before the start", async () => {
   await using fake = openrc();
   using agent = closing(fake.acceptedAgent(`/run/${NAME}`));
-  agent.accepted(1000, { atMs: Date.now() - 86_400_000 });
+  acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
   const refusal = await installNow(configOf(ARGS), fake.system);
   assertStringIncludes(refusal ?? "", "no report");
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
+import { acceptAt } from "./accept_at.ts";
 
 const ABOUT = { version: "1.2.3" };
 
@@ -30,7 +31,7 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
     const { startedAtMs, ...about } = readHealth(["/nowhere", folder]) ?? {};
     assertEquals(about, { ...before, panels: [] });
     assert(startedAtMs !== undefined && startedAtMs <= Date.now());
-    file.accepted(3000, { atMs: 1234 });
+    acceptAt(file, { intervalMs: 3000, atMs: 1234 });
     const { acceptedAtMs, intervalMs } = readHealth([folder]) ?? {};
     assertEquals([acceptedAtMs, intervalMs], [1234, 3000]);
     file.close();
@@ -94,11 +95,28 @@ Deno.test({
   },
 });
 
+/** Runs something whose pauses do `act` instead of blocking the thread. */
+function whilePausing<T>(act: () => void, run: () => T): T {
+  const { wait } = Atomics;
+  Atomics.wait = () => {
+    act();
+    return "timed-out";
+  };
+  try {
+    return run();
+  } finally {
+    Atomics.wait = wait;
+  }
+}
+
 Deno.test("HealthFile.open() leaves a file to the agent that has it", async () => {
   await withFolder((folder) => {
     const first = HealthFile.open([folder], ABOUT);
     let pauses = 0;
-    const second = HealthFile.open([folder], { version: "2" }, { pause: () => void pauses++ });
+    const second = whilePausing(
+      () => void pauses++,
+      () => HealthFile.open([folder], { version: "2" }),
+    );
     assertEquals([second, pauses], [undefined, 0], "it does not wait for it either");
     assertEquals(readHealth([folder])?.version, "1.2.3");
     first?.close();
@@ -110,7 +128,7 @@ Deno.test("HealthFile.open() takes no look at how an agent is for another agent"
     Deno.writeTextFileSync(`${folder}/health`, "{}");
     const look = Deno.openSync(`${folder}/health`);
     assert(look.tryLockSync(false));
-    const file = HealthFile.open([folder], ABOUT, { pause: () => look.close() });
+    const file = whilePausing(() => look.close(), () => HealthFile.open([folder], ABOUT));
     assertEquals(readHealth([folder])?.isRunning, true);
     file?.close();
   });

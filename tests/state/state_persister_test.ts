@@ -3,6 +3,7 @@ import { StateFile } from "../../lib/state/state_file.ts";
 import { FolderLock } from "../../lib/state/state_lock.ts";
 import { type PersistentState, StatePersister } from "../../lib/state/state_persister.ts";
 import { setUpLog } from "../../lib/log/log.ts";
+import { FakeTime } from "../fake_time.ts";
 
 /** A number that is kept. */
 class PersistentNumber implements PersistentState<number> {
@@ -31,8 +32,9 @@ class PersistentNumber implements PersistentState<number> {
   }
 }
 
-/** A persister that writes often, and all that it touches. */
+/** A persister under a fake clock, and all that it touches. */
 class World implements AsyncDisposable {
+  readonly time = new FakeTime();
   readonly parent = Deno.makeTempDirSync({ prefix: "state-keeper-" });
   readonly folder = `${this.parent}/state`;
   readonly number = new PersistentNumber();
@@ -46,10 +48,17 @@ class World implements AsyncDisposable {
 
   async start(): Promise<void> {
     const file = new StateFile(this.folder, { name: "n", parse: parseNumber });
-    const times = { firstMs: 1, intervalMs: 2 };
-    const persister = new StatePersister(file, this.number, { times });
+    const persister = new StatePersister(file, this.number);
     await persister.open();
     this.#running = persister.run(this.#stop.signal);
+  }
+
+  /** Lets minutes pass until something is so. */
+  async until(isSo: () => boolean): Promise<void> {
+    for (let looks = 0; !isSo(); looks++) {
+      assert(looks < 1_000, "it has come about");
+      await this.time.pass(60_000, { stepMs: 60_000 });
+    }
   }
 
   async stop(): Promise<void> {
@@ -63,6 +72,7 @@ class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    this.time[Symbol.dispose]();
     setUpLog({ ...LOG, level: "error", write: () => {} });
     Deno.removeSync(this.parent, { recursive: true });
   }
@@ -73,13 +83,6 @@ const LOG = { format: "text", secrets: [], forJournal: true } as const;
 function parseNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new SyntaxError("no number");
   return Number(text);
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let look = 0; !isSo(); look++) {
-    assert(look < 20_000, "it has come about");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 /** Leaves a state as an agent that ran before does. */
@@ -95,7 +98,7 @@ Deno.test("StatePersister goes on from what is there, writes what is new, and on
   await world.start();
   assertEquals(world.number.value, 41);
   world.number.set(42);
-  await until(() => world.onDisk() === 42);
+  await world.until(() => world.onDisk() === 42);
   world.number.set(43);
   await world.stop();
   assertEquals(world.onDisk(), 43);
@@ -105,7 +108,7 @@ Deno.test("StatePersister goes on from what is there, writes what is new, and on
 Deno.test("StatePersister writes nothing while there is nothing new", async () => {
   await using world = new World();
   await world.start();
-  await until(() => world.number.asked >= 3);
+  await world.until(() => world.number.asked >= 3);
   await world.stop();
   assertEquals(world.onDisk(), undefined);
 });
@@ -129,7 +132,7 @@ Deno.test("StatePersister says once that it can't open its file, and goes on", a
   await world.start();
   for (const value of [1, 2, 3]) {
     world.number.set(value);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await world.time.pass(60_000, { stepMs: 60_000 });
   }
   await world.stop();
   assertEquals(world.log.length, 1, world.log.join("\n"));
@@ -147,12 +150,12 @@ Deno.test("StatePersister leaves another's folder alone, and takes it over with 
   await world.start();
   assertEquals(world.number.value, 5, "it counts along");
   world.number.set(6);
-  await until(() => world.log.length >= 1);
+  await world.until(() => world.log.length >= 1);
   assertMatch(world.log[0] ?? "", /another agent uses .*; give each a --state-dir of its own/);
   assertEquals(world.onDisk(), 5);
   await leave(world.folder, 8);
   other.unlock();
-  await until(() => world.number.value === 8);
+  await world.until(() => world.number.value === 8);
   world.number.set(9);
   await world.stop();
   assertEquals(world.onDisk(), 9);
@@ -171,10 +174,10 @@ Deno.test("StatePersister says that its file was deleted, since it can't make an
   await using world = new World();
   await world.start();
   world.number.set(1);
-  await until(() => world.onDisk() === 1);
+  await world.until(() => world.onDisk() === 1);
   Deno.removeSync(world.folder, { recursive: true });
   world.number.set(2);
-  await until(() => world.log.length >= 1);
+  await world.until(() => world.log.length >= 1);
   assertMatch(world.log[0] ?? "", /can't be kept: .*n\.state was deleted; restart the agent/);
 });
 
@@ -190,31 +193,31 @@ class HangingFile extends StateFile<number> {
 
 Deno.test("StatePersister.run() ends within 400 ms although a write hangs", async () => {
   const folder = Deno.makeTempDirSync();
-  // The runtime's own, which no fake clock moves.
-  const { timeout } = AbortSignal;
-  const late = new AbortController();
-  const limitsMs: number[] = [];
-  AbortSignal.timeout = (ms) => {
-    limitsMs.push(ms);
-    return late.signal;
-  };
+  using time = new FakeTime();
   try {
     const file = new HangingFile(folder, { name: "n", parse: parseNumber });
     const number = new PersistentNumber();
-    const times = { firstMs: 1, intervalMs: 2 };
-    const persister = new StatePersister(file, number, { times });
+    const persister = new StatePersister(file, number);
     await persister.open();
     number.set(1);
     const stop = new AbortController();
     const running = persister.run(stop.signal);
+    await time.run(1_000);
     await file.writing.promise;
     stop.abort();
-    await until(() => limitsMs.length > 0);
-    assertEquals(limitsMs, [400]);
-    late.abort();
-    await running;
+    assertEquals(await time.until(running, { withinMs: 60_000 }), 400);
   } finally {
-    AbortSignal.timeout = timeout;
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("StatePersister.run() writes a second after the start, and then each minute", async () => {
+  await using world = new World();
+  await world.start();
+  const asked: number[] = [];
+  for (const ms of [999, 1, 59_999, 1, 59_999, 1]) {
+    await world.time.run(ms);
+    asked.push(world.number.asked);
+  }
+  assertEquals(asked, [0, 1, 1, 2, 2, 3]);
 });
