@@ -153,9 +153,10 @@ async function checkTerminal(
   }
   await terminal.until(({ isConnected }) => isConnected, options);
   terminal.resize(101, 33);
-  terminal.send("stty size; X=$((6 * 7)); echo a$X\r");
+  const waits = "until stty size | grep '33 101'; do :; done";
+  terminal.send(`${waits}; X=$((6 * 7)); echo a$X\r`);
   await terminal.until(({ output }) => output.includes("a42"), options);
-  assertStringIncludes(terminal.output, "33 101");
+  assertStringIncludes(terminal.output, "33 101\r\n");
   if (!hasSessions) {
     terminal.send("exit\r");
     await terminal.until(({ isOver }) => isOver, options);

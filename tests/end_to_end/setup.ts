@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
+import { withShellHome } from "../shell_home.ts";
 import { AgentProcess } from "./agent_process.ts";
 
 /** The flag that turns remote control on. */
 export const REMOTE_CONTROL = "--enable-remote-control";
+
+const SHELL_HOME_PRELOAD = new URL("shell_home_preload.ts", import.meta.url).pathname;
 
 const TOKEN = "tr4nsp0rt+/&=";
 
@@ -27,11 +30,18 @@ export async function withAgent(
   const panel = await startTestPanel({ port: 0, token: TOKEN, ...options });
   try {
     const all = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...args];
-    await using agent = new AgentProcess(all, { runtime });
-    await use(panel, agent);
-    assertEquals(panel.state.violations, [], "the contract was kept");
-    assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
-    assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "nor its encoding");
+    await withShellHome(async (home) => {
+      const isRemote = args.includes(REMOTE_CONTROL);
+      const preload = isRemote ? [`--preload=${SHELL_HOME_PRELOAD}`] : [];
+      await using agent = new AgentProcess(all, {
+        runtime: [...runtime, ...preload],
+        env: { TEST_SHELL_HOME: home },
+      });
+      await use(panel, agent);
+      assertEquals(panel.state.violations, [], "the contract was kept");
+      assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
+      assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "nor its encoding");
+    });
   } finally {
     await panel.close();
   }

@@ -5,6 +5,7 @@ import { Programs } from "../../lib/host/programs.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import { VERSION } from "../../lib/version.ts";
 import { FakeTime } from "../fake_time.ts";
+import { withShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { collectedLog } from "./collected_log.ts";
 import { FakePanel } from "./fake_panel.ts";
@@ -47,12 +48,14 @@ async function withControl(
   use: (it: ControlUnderTest) => Promise<void>,
   options: { isOff?: boolean } = {},
 ): Promise<void> {
-  const it = new ControlUnderTest(options);
-  try {
-    await use(it);
-  } finally {
-    await it.control.close();
-  }
+  await withShellHome(async () => {
+    const it = new ControlUnderTest(options);
+    try {
+      await use(it);
+    } finally {
+      await it.control.close();
+    }
+  });
   assertEquals(started.children(), []);
 }
 
@@ -310,7 +313,7 @@ Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends
   it.panel.opener.dial = () => new Promise(() => {});
   it.open("a");
   it.run("b", "true");
-  await uploading.promise;
+  await time.until(uploading.promise, { withinMs: 60_000, stepMs: 1 });
   assertEquals(await time.until(it.control.close(), { withinMs: 10_000, stepMs: 1 }), 450);
 });
 

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { delay } from "@std/async/delay";
 import { Programs } from "../../lib/host/programs.ts";
 import { runTerminal, type TerminalOptions } from "../../lib/remote/terminal.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
+import { withShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
@@ -31,8 +33,14 @@ async function withTerminal(
   options: Partial<TerminalOptions> & { shell?: string },
   use: (open: Open) => Promise<void>,
 ): Promise<void> {
-  const home = await Deno.makeTempDir();
-  await Deno.writeTextFile(`${home}/.hushlogin`, "");
+  await withShellHome((home) => withTerminalAt(home, options, use));
+}
+
+async function withTerminalAt(
+  home: string,
+  options: Partial<TerminalOptions> & { shell?: string },
+  use: (open: Open) => Promise<void>,
+): Promise<void> {
   const socket = new FakeSocket();
   const controller = new AbortController();
   const ended = runTerminal(socket, {
@@ -57,7 +65,6 @@ async function withTerminal(
   } finally {
     controller.abort();
     await ended;
-    await Deno.remove(home, { recursive: true });
   }
   assert(socket.isClosed);
   assertEquals(started.children(), []);
@@ -177,6 +184,40 @@ test("runTerminal() ends at once when the agent does", {}, async () => {
     await eventually(() => marked(`sleep ${mark}`).length > 0);
     controller.abort();
     assertEquals(await ended, "the agent ends");
+    assertEquals(marked(mark), []);
+  });
+});
+
+test("runTerminal() sends SIGHUP and waits, so that a shell removes its lock", {}, async () => {
+  using time = new FakeTime();
+  await withTerminal({}, async ({ home, socket, controller, ended }) => {
+    const lock = `${home}/lock`;
+    const tidies = `trap 'sleep 0.2; rm ${lock}; exit' HUP`;
+    socket.type(`sh -c "${tidies}; echo > ${lock}; while :; do sleep 0.05; done"\r`);
+    await time.until(eventually(() => exists(lock)), { withinMs: 60_000, stepMs: 1 });
+    controller.abort();
+    const abortedAtMs = performance.now();
+    for (let turns = 0; exists(lock); turns++) {
+      assert(turns < 60_000, "the lock is left behind");
+      await realTurn();
+      // What waits for its turn goes on, and no time passes.
+      await time.run(0);
+    }
+    assertEquals(performance.now(), abortedAtMs);
+    await time.until(ended, { withinMs: 1000, stepMs: 1 });
+  });
+});
+
+test("runTerminal() kills what stays 200 ms after SIGHUP", {}, async () => {
+  using time = new FakeTime();
+  const mark = newMark();
+  await withTerminal({}, async ({ socket, controller, ended }) => {
+    socket.type(`trap '' HUP; sleep ${mark}\r`);
+    const runs = eventually(() => marked(`sleep ${mark}`).length === 1);
+    await time.until(runs, { withinMs: 60_000, stepMs: 1 });
+    controller.abort();
+    const tookMs = await time.until(ended, { withinMs: 10_000, stepMs: 1 });
+    assert(tookMs >= 200 && tookMs < 450, `${tookMs} ms`);
     assertEquals(marked(mark), []);
   });
 });

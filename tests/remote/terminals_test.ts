@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { Terminals } from "../../lib/remote/terminals.ts";
 import { FakeTime } from "../fake_time.ts";
+import { withShellHome } from "../shell_home.ts";
 import { collectedLog } from "./collected_log.ts";
 import { FakeOpener } from "./fake_panel.ts";
 import type { FakeSocket } from "./fake_socket.ts";
@@ -22,15 +23,16 @@ interface Panel {
 async function withTerminals(use: (panel: Panel) => Promise<void>): Promise<string[]> {
   const opener = new FakeOpener();
   const { sockets } = opener;
-  return await collectedLog(async (lines) => {
-    const terminals = new Terminals(programs, opener, { idleMs: 60 * 60_000 });
-    try {
-      await use({ terminals, opener, sockets, lines });
-    } finally {
-      await terminals.close();
-    }
-    assert(sockets.every(({ isClosed }) => isClosed));
-  }, { level: "debug" });
+  return await collectedLog((lines) =>
+    withShellHome(async () => {
+      const terminals = new Terminals(programs, opener, { idleMs: 60 * 60_000 });
+      try {
+        await use({ terminals, opener, sockets, lines });
+      } finally {
+        await terminals.close();
+      }
+      assert(sockets.every(({ isClosed }) => isClosed));
+    }), { level: "debug" });
 }
 
 function test(name: string, use: (panel: Panel) => Promise<void>): void {

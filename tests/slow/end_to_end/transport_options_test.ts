@@ -28,13 +28,13 @@ Deno.test("the agent opens a terminal when remote control is on", async () => {
     const terminal = panel.terminal(panel.requestTerminal());
     await until(panel, () => terminal.isConnected);
     terminal.resize(101, 33);
-    terminal.send("stty size; echo $((6 * 7))a漢\r");
+    terminal.send("until stty size | grep '33 101'; do :; done; echo $((6 * 7))a漢\r");
     await terminal.until(({ output }) => output.includes("42a漢"), {
       signal: AbortSignal.timeout(60_000),
     });
     terminal.send("exit\r");
     await until(panel, () => terminal.isOver);
-    assertStringIncludes(terminal.output, "33 101");
+    assertStringIncludes(terminal.output, "33 101\r\n");
   });
 });
 
