@@ -20,8 +20,10 @@ import {
 import { closeQuietly } from "../net/byte_stream.ts";
 import { withTimeout } from "../timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
-import type { MachineFacts, Snapshot } from "../types.ts";
+import type { Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
+import type { ReportedMachine } from "./agent.ts";
+import type { PanelMonitors } from "./panel_monitor.ts";
 import { writeAll } from "../write_all.ts";
 
 /** Connections at a time; more are closed at once. */
@@ -34,19 +36,19 @@ const ACCEPT_RETRY_MS = 1_000;
 /** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
 const MAX_AGE_MS = 15_000;
 
-/** Options of {@linkcode MetricsEndpoint.run}. */
+/** What a {@linkcode MetricsEndpoint} serves. */
 export interface MetricsEndpointOptions {
   readonly collectors: Machine["collectors"];
-  facts(): MachineFacts;
   /**
-   * Measures; called only if the last report is older than 15 s and than two intervals, since no
+   * Measures for a scrape only if the last report is older than 15 s and than two intervals, since no
    * reports are measured during an outage.
    */
-  takeSnapshot(): Snapshot;
+  readonly reported: Pick<ReportedMachine, "takeSnapshot" | "facts">;
+  readonly monitors: PanelMonitors;
+  /** The walls around the process, in words. */
+  readonly walls: string;
   /** The shortest interval of reports, in milliseconds. */
   readonly intervalMs: number;
-  /** The state of the connection to each panel. */
-  panels(): readonly PanelHealth[];
   readonly signal: AbortSignal;
 }
 
@@ -59,7 +61,6 @@ export class MetricsEndpoint implements Disposable {
   readonly #connections = new Set<Deno.Conn>();
   #snapshot: Snapshot | undefined;
   #atMs = 0;
-  #sandbox = "";
 
   /**
    * Opens the listening socket, before the process is sealed.
@@ -84,11 +85,6 @@ export class MetricsEndpoint implements Disposable {
   setSnapshot(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
     this.#atMs = Date.now();
-  }
-
-  /** Sets the description of the process's sandbox. */
-  setSandbox(text: string): void {
-    this.#sandbox = text;
   }
 
   /** Counts the probes of a panel, and makes their targets known. */
@@ -161,12 +157,11 @@ export class MetricsEndpoint implements Disposable {
     });
   }
 
-  #families(
-    { collectors, facts, takeSnapshot, intervalMs, panels }: MetricsEndpointOptions,
-  ): MetricFamily[] {
+  #families(options: MetricsEndpointOptions): MetricFamily[] {
+    const { collectors, reported, monitors, walls, intervalMs } = options;
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
     if (this.#snapshot === undefined || Date.now() - this.#atMs > maxAgeMs) {
-      this.setSnapshot(takeSnapshot());
+      this.setSnapshot(reported.takeSnapshot());
     }
     const { traffic, disk } = collectors;
     const counted = new Set(
@@ -177,59 +172,60 @@ export class MetricsEndpoint implements Disposable {
       ...(this.#snapshot === undefined ? [] : machineMetrics({
         snapshot: this.#snapshot,
         atMs: this.#atMs,
-        facts: facts(),
+        facts: reported.facts(),
         interfaces: new Map(interfaces),
         fileSystems: disk.fileSystems?.() ?? [],
       })),
       ...this.#probes.families(),
-      ...this.#agentFamilies(panels()),
+      ...agentFamilies(monitors.health(), walls),
     ];
   }
+}
 
-  #agentFamilies(health: readonly PanelHealth[]): MetricFamily[] {
-    // Two nodes at one panel have one name.
-    const panels = [...new Map(health.map((it) => [it.panel, it])).values()];
-    const labels = ({ panel }: PanelHealth) => ({ panel });
-    return [
-      info("komari_agent", "Version and sandbox of the agent.", {
-        version: VERSION,
-        sandbox: this.#sandbox,
-      }),
-      gauge(
-        "komari_panel_up",
-        "Whether the connection to a panel works.",
-        panels.map((it) => one(it.transport === undefined ? 0 : 1, labels(it))),
+/** The agent itself, and its connections to panels. */
+function agentFamilies(health: readonly PanelHealth[], sandbox: string): MetricFamily[] {
+  // Two nodes at one panel have one name.
+  const panels = [...new Map(health.map((it) => [it.panel, it])).values()];
+  const labels = ({ panel }: PanelHealth) => ({ panel });
+  return [
+    info("komari_agent", "Version and sandbox of the agent.", {
+      version: VERSION,
+      sandbox,
+    }),
+    gauge(
+      "komari_panel_up",
+      "Whether the connection to a panel works.",
+      panels.map((it) => one(it.transport === undefined ? 0 : 1, labels(it))),
+    ),
+    gauge(
+      "komari_panel_transport",
+      "1 for the transport in use to a panel.",
+      panels.map((it) =>
+        one(it.transport === undefined ? undefined : 1, {
+          ...labels(it),
+          transport: it.transport,
+        })
       ),
-      gauge(
-        "komari_panel_transport",
-        "1 for the transport in use to a panel.",
-        panels.map((it) =>
-          one(it.transport === undefined ? undefined : 1, {
-            ...labels(it),
-            transport: it.transport,
-          })
-        ),
-      ),
-      gauge(
-        "komari_panel_accepted_timestamp_seconds",
-        "Time of the last accepted report, in unixtime.",
-        panels.map((it) => one(it.acceptedAtMs && it.acceptedAtMs / 1000, labels(it))),
-      ),
-      gauge(
-        "komari_panel_failures",
-        "Failed calls since the last accepted report.",
-        panels.map((it) => one(it.failures, labels(it))),
-      ),
-      gauge(
-        "komari_probes",
-        "Number of scheduled probes.",
-        panels.map((it) => one(it.probes, labels(it))),
-      ),
-      gauge("process_resident_memory_bytes", "Resident memory size in bytes.", [
-        one(Deno.memoryUsage().rss),
-      ]),
-    ];
-  }
+    ),
+    gauge(
+      "komari_panel_accepted_timestamp_seconds",
+      "Time of the last accepted report, in unixtime.",
+      panels.map((it) => one(it.acceptedAtMs && it.acceptedAtMs / 1000, labels(it))),
+    ),
+    gauge(
+      "komari_panel_failures",
+      "Failed calls since the last accepted report.",
+      panels.map((it) => one(it.failures, labels(it))),
+    ),
+    gauge(
+      "komari_probes",
+      "Number of scheduled probes.",
+      panels.map((it) => one(it.probes, labels(it))),
+    ),
+    gauge("process_resident_memory_bytes", "Resident memory size in bytes.", [
+      one(Deno.memoryUsage().rss),
+    ]),
+  ];
 }
 
 /** Reads up to the empty line; `undefined` if the head is too long. */

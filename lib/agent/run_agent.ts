@@ -1,5 +1,5 @@
 /**
- * Puts the agent together: opens everything, seals the process, and then talks to its panels.
+ * The start of the agent: opens everything, seals the process, and then reports to its panels.
  *
  * @module
  */
@@ -10,42 +10,34 @@ import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
 import { Programs } from "../host/programs.ts";
-import {
-  describeSandbox,
-  type Sandbox,
-  sealProcess as sealThisProcess,
-} from "../sandbox/sandbox.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
-import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
+import type { OpenedMachine } from "../metrics/machine.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
-import type { PanelObserver } from "../panel/observer.ts";
+import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
+import type { NodeRegistration } from "../panel/registration.ts";
 import { RemoteControl } from "../remote/remote_control.ts";
-import type { Snapshot } from "../types.ts";
-import { Agent } from "./agent.ts";
-import { BackgroundServices } from "./background_services.ts";
+import { describeSandbox, type Sandbox, sealProcess } from "../sandbox/sandbox.ts";
+import { type Shell, startShell } from "../sandbox/shell.ts";
+import { HealthFile } from "../state/health_file.ts";
+import { runtimeFolders } from "../state/paths.ts";
+import type { PersistentTraffic } from "../traffic/persistent_traffic.ts";
+import { VERSION } from "../version.ts";
+import { Agent, type ReportedMachine } from "./agent.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
+import { PanelMonitors } from "./panel_monitor.ts";
+import { PanelProbes } from "./panel_probes.ts";
 import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.ts";
-
-/** The node that is reported, at its panel; one that has registered itself listens how calls end. */
-interface Node extends PanelObserver {
-  /** Base URL without a slash at its end. */
-  readonly endpoint: string;
-  /** Asked for at each call: a node that has registered itself may get another. */
-  readonly token: string;
-}
 
 /** Options of {@linkcode runAgent}. */
 export interface RunOptions extends Platform {
   readonly signal: AbortSignal;
   /** Called with each token that the panel gives, before it is used or logged. */
   onToken(token: string): void;
-  /** For tests, which show what is possible without the seal. */
-  readonly sealProcess?: () => Sandbox;
 }
 
 /**
- * Reports this machine to a panel until `signal` aborts.
+ * Reports this machine to its panels until `signal` aborts.
  *
  * Everything that needs files or programs is opened first. The process is sealed then, unless remote
  * control is on, and not before that is anything read from the network.
@@ -56,76 +48,182 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   requireSealable(config);
   // The runtime keeps the compiled code for the next start now, which it can't once it is sealed.
   await new Promise((resolve) => setTimeout(resolve, 0));
+  await using agent = await openAgent(config, options);
+  const sandbox = isSealable(config) ? sealProcess() : undefined;
+  await runOpened(agent, sandbox);
+}
+
+/** An agent that has opened everything that needs files or programs. */
+export interface OpenedAgent extends AsyncDisposable {
+  readonly config: Config;
+  readonly machine: OpenedMachine;
+  readonly reported: ReportedMachine;
+  readonly registration: NodeRegistration | undefined;
+  readonly traffic: PersistentTraffic | undefined;
+  readonly metrics: MetricsEndpoint | undefined;
+  readonly health: HealthFile | undefined;
+  readonly monitors: PanelMonitors;
+  readonly shell: Shell | undefined;
+  readonly releaseMemory: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** Opens everything that needs files or programs; nothing is read from the network. */
+export async function openAgent(config: Config, options: RunOptions): Promise<OpenedAgent> {
+  await using opened = new AsyncDisposableStack();
+  // 1. What is read. What the options don't ask for needs no memory: it is not even loaded.
   const machine = await openMachine(config, options);
-  await using registration = config.token === ""
-    // An agent that was given its token needs nothing of it in memory.
+  opened.defer(async () => await machine.close?.());
+  const facts = machine.machine.readFacts();
+  const registration = config.token === ""
     ? await (await import("../panel/registration.ts")).openRegistration(config, options)
     : undefined;
+  opened.use(registration);
+
+  // 2. What is written.
   const traffic = config.monthRotate === 0
     ? undefined
     : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, machine);
-  // An agent without --metrics needs nothing of it in memory.
-  using metrics = config.metrics &&
-    new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics);
+  const metrics = config.metrics === undefined
+    ? undefined
+    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics);
+  opened.use(metrics);
+  const health = HealthFile.open(runtimeFolders(config), { version: VERSION });
+  opened.defer(() => health?.close());
+
+  // The first snapshot opens the files that later ones read.
   const sampler = new Sampler(traffic?.collectors ?? machine.machine.collectors);
-  // Opens the files that later snapshots read.
-  const sample = () => {
+  const takeSnapshot = shareSnapshots(() => {
     const snapshot = sampler.sample();
     metrics?.setSnapshot(snapshot);
     return snapshot;
+  }, sharedAgeMs(config));
+  const addresses = openPublicAddresses(config, machine);
+  const reported: ReportedMachine = {
+    takeSnapshot,
+    facts: () => machine.machine.currentFacts?.(facts) ?? facts,
+    lookUpAddresses: (signal) => addresses.lookup(signal),
   };
-  const takeSnapshot = shareSnapshots(sample, sharedAgeMs(config));
-  const services = new BackgroundServices(machine, config, options);
-  const releaseMemory = openMemoryRelease();
+
+  // 3. What starts programs.
+  const shell = startShell({ ...machine.host.roots, os: options.os, gpu: config.gpu });
+  opened.defer(async () => await shell?.close());
+  const closing = opened.move();
+  return {
+    config,
+    machine,
+    reported,
+    registration,
+    traffic,
+    metrics,
+    health,
+    monitors: new PanelMonitors(health),
+    shell,
+    releaseMemory: openMemoryRelease(),
+    signal: options.signal,
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  };
+}
+
+/**
+ * Reports to all panels until the agent's signal aborts; `sandbox` is absent when the process is not
+ * sealed.
+ *
+ * @throws {UsageError} When the seal is not what `--require-seal` demands.
+ */
+export async function runOpened(
+  agent: OpenedAgent,
+  sandbox: Sandbox | undefined,
+): Promise<void> {
+  const { config, machine, registration, traffic, metrics, health, shell } = agent;
+  // 4. The rest of the seal: look-ups below /proc and /sys go through the helper shell now.
+  requireSealed(config, sandbox);
+  const walls = sandbox === undefined ? "not sealed" : describeSandbox(sandbox);
+  health?.setSandbox(walls);
+  machine.lookup.useShell(shell);
+  machine.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
+
+  // 5. The network.
   const ended = new AbortController();
-  const running = AbortSignal.any([options.signal, ended.signal]);
-  let persisting: Promise<void> | undefined;
-  let serving: Promise<void> | undefined;
-  try {
-    const sandbox = isSealable(config) ? (options.sealProcess ?? sealThisProcess)() : undefined;
-    if (config.requireSeal && sandbox?.kernelError !== undefined) {
-      throw new UsageError(
-        `Cannot seal this process as --require-seal demands: ${sandbox.kernelError}`,
-      );
-    }
-    services.onSealed(sandbox);
-    metrics?.setSandbox(sandbox === undefined ? "not sealed" : describeSandbox(sandbox));
-    serving = metrics?.run({
+  const signal = AbortSignal.any([agent.signal, ended.signal]);
+  const background = [
+    metrics?.run({
       collectors: machine.machine.collectors,
-      facts: () => services.facts(),
-      takeSnapshot,
+      reported: agent.reported,
+      monitors: agent.monitors,
+      walls,
       intervalMs: shortestIntervalMs(config),
-      panels: () => services.monitors.health(),
-      signal: running,
-    });
-    const logStart = () => {
-      logSandbox(sandbox);
-      logCountedParts(machine.machine, config);
-    };
-    if (registration !== undefined) logStart();
-    persisting = traffic?.run(running);
-    if (registration !== undefined && !await registration.find()) return;
-    const node = registration ?? config;
-    const addresses = openPublicAddresses(config, machine);
-    const hasSeveral = config.furtherPanels.length > 0;
-    const shared = {
-      addresses,
-      services,
-      metrics,
-      takeSnapshot,
-      phaseMs: hasSeveral ? performance.now() : undefined,
-      signal: options.signal,
-    };
-    const reporting = hasSeveral ? reportToAll(node, config, shared) : report(node, config, shared);
+      signal,
+    }),
+    traffic?.run(signal),
+  ];
+  const logStart = () => {
+    logSandbox(sandbox);
+    logCountedParts(machine.machine, config);
+  };
+  try {
+    if (registration !== undefined) {
+      logStart();
+      if (!await registration.find()) return;
+    }
+    const reporting = reportToAll(agent);
     // The first report is on its way, and does not wait for the log.
     if (registration === undefined) logStart();
-    releaseRegularly(releaseMemory, { signal: running });
+    releaseRegularly(agent.releaseMemory, { signal });
     await reporting;
   } finally {
     ended.abort();
-    await Promise.all([persisting, serving]);
-    await Promise.all([services.close(), machine.close?.()]);
+    await Promise.all(background);
   }
+}
+
+/** Reports to each panel. An error that ends the reports to one does not end those to the others. */
+async function reportToAll(agent: OpenedAgent): Promise<void> {
+  const panels = panelConfigs(agent.config);
+  if (panels.length === 1) return await reportTo(agent, agent.config);
+  const phaseMs = performance.now();
+  await Promise.all(panels.map((config) =>
+    withPanel(panelName(config), async () => {
+      try {
+        await reportTo(agent, config, { phaseMs });
+      } catch (error) {
+        if (agent.signal.aborted) return;
+        getLogger("agent").error("Reports to this panel have ended: {error}", {
+          error: describeError(error),
+        });
+      }
+    })
+  ));
+}
+
+/** Reports to one panel; `phaseMs` is a time at which reports to all of several panels are due. */
+async function reportTo(
+  { config: first, registration, monitors, metrics, shell, reported: machine, signal }: OpenedAgent,
+  config: Config,
+  { phaseMs }: { phaseMs?: number } = {},
+): Promise<void> {
+  const panel = panelName(config);
+  // Only the first one's node may have registered itself, and get another token later.
+  const registered = config === first ? registration : undefined;
+  const observers = [monitors.open(panel), metrics?.observe(panel), registered];
+  const connection = new PanelConnection(
+    registered ?? config,
+    config,
+    observers.filter((observer) => observer !== undefined),
+  );
+  const allowLoopback = config.allowLocalProbes;
+  const programs = config.remoteControl ? new Programs() : undefined;
+  const agent = new Agent(connection, {
+    config,
+    machine,
+    phaseMs,
+    signal,
+    probes: new PanelProbes(connection, { shell, allowLoopback }),
+    control: new RemoteControl(programs, connection, config),
+  });
+  const reporting = agent.run();
+  logPanel(config);
+  await reporting;
 }
 
 /** Time after which everything that the start needs has been done. */
@@ -148,62 +246,6 @@ async function releaseRegularly(
   }
 }
 
-/** Everything that all panels share. */
-interface Shared {
-  readonly addresses: ReturnType<typeof openPublicAddresses>;
-  readonly services: BackgroundServices;
-  readonly metrics: MetricsEndpoint | undefined;
-  readonly takeSnapshot: () => Snapshot;
-  /** A time at which reports to all panels are due, if there are several. */
-  readonly phaseMs: number | undefined;
-  readonly signal: AbortSignal;
-}
-
-/** Reports to one panel until the signal aborts. */
-async function report(
-  node: Node,
-  config: Config,
-  { addresses, services, metrics, takeSnapshot, phaseMs, signal }: Shared,
-): Promise<void> {
-  const panel = panelName(node);
-  const observers = [node, services.monitors.open(panel), metrics?.observe(panel) ?? {}];
-  const connection = new PanelConnection(node, config, observers);
-  const programs = config.remoteControl ? new Programs() : undefined;
-  const reporting = new Agent(connection, {
-    config,
-    machine: {
-      takeSnapshot,
-      facts: () => services.facts(),
-      lookUpAddresses: (signal) => addresses.lookup(signal),
-    },
-    probes: services.openProbes(connection, config),
-    control: new RemoteControl(programs, connection, config),
-    phaseMs,
-    signal,
-  }).run();
-  logPanel(node);
-  await reporting;
-}
-
-/** Reports to several panels. An error that ends the reports to one does not end those to the others. */
-async function reportToAll(first: Node, config: Config, shared: Shared): Promise<void> {
-  await Promise.all(
-    panelConfigs(config).map((panel) =>
-      withPanel(panelName(panel), async () => {
-        try {
-          // The first one may have registered itself.
-          await report(panel === config ? first : panel, panel, shared);
-        } catch (error) {
-          if (shared.signal.aborted) return;
-          getLogger("agent").error("Reports to this panel have ended: {error}", {
-            error: describeError(error),
-          });
-        }
-      })
-    ),
-  );
-}
-
 /** The configuration of each panel; they differ in endpoint, token, interval and remote control. */
 function panelConfigs(config: Config): Config[] {
   return [config, ...config.furtherPanels.map((panel) => ({ ...config, ...panel }))];
@@ -220,6 +262,15 @@ function requireSealable(config: Config): void {
     throw new UsageError(
       "Cannot use --require-seal together with --enable-remote-control: a sealed process starts " +
         "no programs",
+    );
+  }
+}
+
+/** @throws {UsageError} When the kernel does not enforce the seal and `--require-seal` was given. */
+function requireSealed(config: Config, sandbox: Sandbox | undefined): void {
+  if (config.requireSeal && sandbox?.kernelError !== undefined) {
+    throw new UsageError(
+      `Cannot seal this process as --require-seal demands: ${sandbox.kernelError}`,
     );
   }
 }

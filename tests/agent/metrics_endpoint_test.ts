@@ -1,12 +1,13 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { MetricsEndpoint, type MetricsEndpointOptions } from "../../lib/agent/metrics_endpoint.ts";
+import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";
-import type { PanelHealth } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
+import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, hasPromtool, openMetricsSamples } from "../metrics/promtool.ts";
 
@@ -14,7 +15,7 @@ import { complaints, hasPromtool, openMetricsSamples } from "../metrics/promtool
 class World implements AsyncDisposable {
   readonly endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 });
   readonly time = new FakeTime({ now: 1_000_000 });
-  panels: PanelHealth[] = [];
+  readonly monitors = new PanelMonitors(undefined);
   snapshots = 0;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
@@ -27,16 +28,19 @@ class World implements AsyncDisposable {
     });
     const options: MetricsEndpointOptions = {
       collectors: machine.collectors,
-      facts: () => machine.readFacts(),
-      takeSnapshot: () => {
-        this.snapshots++;
-        return takeSnapshot(machine.collectors);
+      reported: {
+        facts: () => machine.readFacts(),
+        takeSnapshot: () => {
+          this.snapshots++;
+          return takeSnapshot(machine.collectors);
+        },
       },
+      monitors: this.monitors,
+      walls: "sealed",
       intervalMs,
-      panels: () => this.panels,
       signal: this.#ended.signal,
     };
-    this.endpoint.setSnapshot(options.takeSnapshot());
+    this.endpoint.setSnapshot(options.reported.takeSnapshot());
     this.#running = this.endpoint.run(options);
   }
 
@@ -127,15 +131,16 @@ Deno.test("MetricsEndpoint serves 8 connections at a time, each for a limited ti
 
 Deno.test("MetricsEndpoint includes probes and the state of panels", async () => {
   await using world = new World();
-  const { endpoint } = world;
-  endpoint.setSandbox("sealed");
-  const health = { panel: "p.example", sinceMs: 0, failures: 2, probes: 1 };
-  world.panels = [
-    { ...health, transport: "v2 WebSocket", acceptedAtMs: 999_250 },
-    // Two nodes at one panel have one name, and Prometheus refuses a series that comes twice.
-    { ...health, panel: "q.example" },
-    { ...health, panel: "q.example" },
-  ];
+  const { endpoint, monitors } = world;
+  const failure = new Error("refused");
+  const monitor = monitors.open("p.example");
+  monitor.onTransport(V2_WEBSOCKET);
+  world.time.tick(250);
+  monitor.onAccepted(3_000);
+  for (let n = 0; n < 2; n++) monitor.onOutcome(failure);
+  // Two nodes at one panel have one name, and Prometheus refuses a series that comes twice.
+  monitors.open("q.example");
+  monitors.open("q.example").onOutcome(failure);
   const probes = endpoint.observe("p.example");
   probes.onProbeTasks?.([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
   probes.onProbeOrder?.({ id: 2, kind: "tcp", target: "h:443" });
@@ -157,9 +162,9 @@ Deno.test("MetricsEndpoint includes probes and the state of panels", async () =>
     'komari_panel_up{panel="p.example"} 1',
     'komari_panel_up{panel="q.example"} 0',
     'komari_panel_transport{panel="p.example",transport="v2 WebSocket"} 1',
-    'komari_panel_accepted_timestamp_seconds{panel="p.example"} 999.25',
+    'komari_panel_accepted_timestamp_seconds{panel="p.example"} 1000.25',
     'komari_panel_failures{panel="p.example"} 2',
-    'komari_panel_failures{panel="q.example"} 2',
+    'komari_panel_failures{panel="q.example"} 1',
   ]);
 });
 

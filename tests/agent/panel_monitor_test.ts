@@ -1,7 +1,9 @@
-import { assertEquals } from "@std/assert";
-import { PanelMonitor } from "../../lib/agent/panel_monitor.ts";
+import { assert, assertEquals } from "@std/assert";
+import { PanelMonitor, PanelMonitors } from "../../lib/agent/panel_monitor.ts";
+import { HealthFile } from "../../lib/state/health_file.ts";
+import { readHealth } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
-import { V2_WEBSOCKET } from "../panel/transports.ts";
+import { V2_POST, V2_WEBSOCKET } from "../panel/transports.ts";
 
 const TASKS = [1, 2, 3, 4].map((id) => {
   return { id, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 } as const;
@@ -42,4 +44,29 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     probes: 4,
   });
   assertEquals(written, [undefined, undefined, undefined, 3000, undefined]);
+});
+
+Deno.test("PanelMonitors.open() has each panel in the health file, before any call has ended", () => {
+  using _time = new FakeTime();
+  const folder = Deno.makeTempDirSync();
+  try {
+    const file = HealthFile.open([folder], { version: "1" });
+    assert(file !== undefined);
+    const monitors = new PanelMonitors(file);
+    const first = monitors.open("p.example");
+    assertEquals(readHealth([folder])?.panels.length, 1);
+    monitors.open("q.example").onTransport(V2_POST);
+    const { panels, intervalMs } = readHealth([folder]) ?? {};
+    assertEquals(panels?.map(({ panel, transport }) => [panel, transport]), [
+      ["p.example", undefined],
+      ["q.example", "v2 POST"],
+    ]);
+    assertEquals(intervalMs, 0);
+    first.onAccepted(3_000);
+    const after = readHealth([folder]);
+    assertEquals([after?.intervalMs, after?.acceptedAtMs], [3_000, after?.panels[0]?.acceptedAtMs]);
+    file.close();
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

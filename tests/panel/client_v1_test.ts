@@ -9,7 +9,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
 import { ClientV1 } from "../../lib/panel/client_v1.ts";
-import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
+import { createPanelFetch, type PanelFetch } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import {
   toWireBasicInfo,
@@ -199,4 +199,32 @@ Deno.test("ClientV1.fetchTasks() throws when the answer is not a list", async ()
       const error = await assertRejects(() => panel.fetchTasks(never), PanelError);
       assertEquals(error.failure, "unreadable");
     }));
+});
+
+Deno.test("ClientV1 gives the panel a limited time for each call", async () => {
+  const times: [string, number][] = [];
+  const fetch: PanelFetch = ({ name, timeoutMs }) => {
+    times.push([name, timeoutMs]);
+    return Promise.resolve({ status: 200, text: name.includes("GET") ? "[]" : SUCCESS });
+  };
+  const panel = new ClientV1({ endpoint: "http://panel", token: TOKEN }, { fetch });
+  const finishedAt = new Date(0);
+  await panel.sendReport(REPORT, { ...WITHIN, timeoutMs: 1_234 });
+  await panel.sendBasicInfo(INFO, never);
+  await panel.sendProbeResult(
+    toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 1, finishedAt }),
+    never,
+  );
+  await panel.sendCommandResult(
+    toWireCommandResult({ taskId: "c", output: "", exitCode: 0, finishedAt }),
+    never,
+  );
+  await panel.fetchTasks(never);
+  assertEquals(times, [
+    ["send report (POST /api/clients/report)", 1_234],
+    ["send basic info (POST /api/clients/uploadBasicInfo)", 20_000],
+    ["send probe result (POST /api/clients/ping/result)", 10_000],
+    ["send command result (POST /api/clients/task/result)", 30_000],
+    ["fetch probe tasks (GET /api/clients/ping/tasks)", 10_000],
+  ]);
 });

@@ -24,6 +24,8 @@ interface Bench {
   readonly sender: PanelSender;
   /** Everything that was sent, with the client. */
   readonly sent: string[];
+  /** How long each call of version 2 may take, in milliseconds. */
+  readonly timeoutsMs: number[];
   /** JSON-RPC code that version 2 answers with. */
   rpcError?: number;
   v1Error?: PanelError;
@@ -35,6 +37,7 @@ async function withSender(
   use: (bench: Bench) => Promise<void>,
 ): Promise<void> {
   const sent: string[] = [];
+  const timeoutsMs: number[] = [];
   const socket = new FakeSocket();
   socket.send = (message) => {
     const { method, type, id } = JSON.parse(String(message));
@@ -49,6 +52,11 @@ async function withSender(
     acknowledgements: new Acknowledgements(),
     signal: new AbortController().signal,
   });
+  const call = live.call.bind(live);
+  live.call = async (request) => {
+    timeoutsMs.push(request.timeoutMs);
+    await call(request);
+  };
   const running = live.run();
   const v1 = (what: string) => {
     sent.push(`v1 ${what}`);
@@ -56,6 +64,7 @@ async function withSender(
   };
   const bench: Bench = {
     sent,
+    timeoutsMs,
     sender: new PanelSender({
       clientV1: {
         sendBasicInfo: () => v1("basic info"),
@@ -63,7 +72,8 @@ async function withSender(
         sendCommandResult: () => v1("command result"),
       },
       clientV2: {
-        call({ method }) {
+        call({ method, timeoutMs }) {
+          timeoutsMs.push(timeoutMs);
           sent.push(`v2 ${method}`);
           const { rpcError: code } = bench;
           const options = { failure: "rejected", code } as const;
@@ -99,7 +109,7 @@ Deno.test("PanelSender sends each message once, by the transport of the reports"
     "v1 POST": ["v1 basic info", "v1 probe result", "v1 command result"],
   };
   for (const transport of TRANSPORTS) {
-    await withSender(transport, async ({ sender, sent }) => {
+    await withSender(transport, async ({ sender, sent, timeoutsMs }) => {
       await sender.sendBasicInfo(infoWith({ ipv4: "192.0.2.1" }), signal);
       await sender.sendProbeResult(PROBE_RESULT, signal);
       await sender.sendCommandResult(COMMAND_RESULT, signal);
@@ -107,6 +117,7 @@ Deno.test("PanelSender sends each message once, by the transport of the reports"
         await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
       }
       assertEquals(sent, expected[transportName(transport)]);
+      assertEquals(timeoutsMs, transport.version === 2 ? [20_000, 10_000, 30_000, 10_000] : []);
     });
   }
 });
@@ -159,6 +170,7 @@ Deno.test("PanelSender drops answers that the panel does not wait for any more",
     bench.rpcError = -32004;
     await sender.sendFileResult(FILE_RESULT, signal);
     await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
+    assertEquals(bench.timeoutsMs, [30_000, 10_000]);
     assertEquals(sent, ["v2 agent.file.result", "WebSocket agent.startupConfig.result"]);
     bench.rpcError = -32000;
     await assertRejects(() => sender.sendFileResult(FILE_RESULT, signal), PanelError);

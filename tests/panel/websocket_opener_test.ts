@@ -5,6 +5,7 @@ import type { DialFailure } from "../../lib/panel/link_machine.ts";
 import type { PanelFailure } from "../../lib/panel/panel_error.ts";
 import { WebSocketOpener, type WebSocketPurpose } from "../../lib/panel/websocket_opener.ts";
 
+import { FakeTime } from "../fake_time.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { upgrade } from "../net/raw_upgrade.ts";
 import { serverFrame } from "../net/server_frames.ts";
@@ -103,4 +104,21 @@ Deno.test("WebSocketOpener.open() takes orders up to 64 KiB, and longer input of
       assertStringIncludes(socket.closeReason, "too long");
     });
   }
+});
+
+Deno.test("WebSocketOpener.open() gives up after 5 s without an answer to the upgrade", async () => {
+  const asked = Promise.withResolvers<void>();
+  await withRawServer(async (peer) => {
+    await peer.request();
+    asked.resolve();
+    await peer.ended();
+  }, async ({ origin }) => {
+    using time = new FakeTime();
+    const access = { endpoint: origin, token: "t" };
+    const opener = new WebSocketOpener(access, { dialer: new NetDialer(), headers: [] });
+    const opening = assertRejects(() => opener.open({ version: 2 }, never), ResponseError);
+    await asked.promise;
+    const tookMs = await time.until(opening, { withinMs: 6_000, stepMs: 100 });
+    assertEquals([(await opening).kind, tookMs], ["timeout", 5_000]);
+  });
 });

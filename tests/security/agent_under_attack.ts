@@ -9,7 +9,7 @@
  * @module
  */
 
-import { runAgent } from "../../lib/agent/run_agent.ts";
+import { openAgent, runOpened } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { type Sandbox, sealByKernel, sealProcess } from "../../lib/sandbox/sandbox.ts";
 import { setUpLog } from "../../lib/log/log.ts";
@@ -128,20 +128,13 @@ const config = resolveConfig({
   readText: (path) => Deno.readTextFileSync(path),
   readMode: () => undefined,
 });
-let shell = 0;
-const running = runAgent(config, {
-  os: Deno.build.os,
-  arch: Deno.build.arch,
-  signal: stop.signal,
-  onToken() {},
-  sealProcess() {
-    // A sealed process can't look for it.
-    shell = shellOf(Deno.pid);
-    const seal = SEALS[mode];
-    if (seal === undefined) throw new RangeError(`no mode ${mode}`);
-    return seal();
-  },
-});
+const seal = SEALS[mode];
+if (seal === undefined) throw new RangeError(`no mode ${mode}`);
+const { os, arch } = Deno.build;
+const agent = await openAgent(config, { os, arch, signal: stop.signal, onToken() {} });
+// A sealed process can't look for it.
+const shell = shellOf(Deno.pid);
+const running = runOpened(agent, seal());
 await accepted;
 for (const [attack, act] of Object.entries(ATTACKS)) {
   let succeeded = false;
@@ -155,4 +148,5 @@ for (const [attack, act] of Object.entries(ATTACKS)) {
 }
 console.log(JSON.stringify({ done: true }));
 await running;
+await agent[Symbol.asyncDispose]();
 Deno.exit(0);

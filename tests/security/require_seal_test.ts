@@ -2,31 +2,10 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 
-const WITHOUT_FILTERS = [
-  ...[Deno.execPath(), "run", "-A", "--no-prompt", "--no-check"],
-  new URL("without_filters.ts", import.meta.url).pathname,
-];
 const ignore = Deno.build.os !== "linux";
 
 /** The arguments of an agent that reports to a panel which nobody runs. */
 const ARGS = ["-e", "http://127.0.0.1:1", "-t", "t0ken"];
-
-Deno.test({
-  name: "--require-seal ends with exit code 2 where the system forbids the kernel's filter",
-  ignore,
-  async fn() {
-    await using agent = new AgentProcess([...ARGS, "--require-seal"], {
-      through: WITHOUT_FILTERS,
-    });
-    const { code } = await agent.ends();
-    assertEquals(code, 2, agent.output);
-    assertStringIncludes(
-      agent.output,
-      "Cannot seal this process as --require-seal demands: Cannot install the seccomp filter: " +
-        "the system forbids it (EPERM)",
-    );
-  },
-});
 
 Deno.test({
   name: "--require-seal ends with exit code 2 when remote control is on",

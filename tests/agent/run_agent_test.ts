@@ -1,0 +1,86 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { realTurn } from "../fake_time.ts";
+
+const ignore = Deno.build.os !== "linux";
+const WITHOUT_FILTERS = [
+  ...[Deno.execPath(), "run", "-A", "--no-prompt", "--no-check"],
+  new URL("../security/without_filters.ts", import.meta.url).pathname,
+];
+
+/** The number of seccomp filters of a process. */
+function filters(pid: number | "self"): number {
+  const [, count] = /^Seccomp_filters:\s*(\d+)$/m.exec(
+    Deno.readTextFileSync(`/proc/${pid}/status`),
+  ) ?? [];
+  return Number(count);
+}
+
+/** An agent's process, with files of its own, and the port that stands for its panel. */
+async function withAgent(
+  args: readonly string[],
+  use: (bench: { agent: AgentProcess; panel: Deno.TcpListener; folder: string }) => Promise<void>,
+  options: { through?: readonly string[] } = {},
+): Promise<void> {
+  using panel = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const folder = Deno.makeTempDirSync({ prefix: "run-agent-" });
+  try {
+    const endpoint = `http://127.0.0.1:${panel.addr.port}`;
+    await using agent = new AgentProcess([
+      ...["-e", endpoint, "-t", "t0ken", "--month-rotate", "1", "--state-dir", `${folder}/state`],
+      ...args,
+    ], { env: { RUNTIME_DIRECTORY: `${folder}/run` }, ...options });
+    await use({ agent, panel, folder });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test({
+  name: "runAgent() seals the process when its files are open, and before it dials the panel",
+  ignore,
+  async fn() {
+    await withAgent([], async ({ agent, panel, folder }) => {
+      using connection = await panel.accept();
+      assertEquals(filters(agent.pid), filters("self") + 1);
+      for (const name of ["state/month.state", "state/lock", "run/health"]) {
+        assertEquals(Deno.statSync(`${folder}/${name}`).isFile, true);
+      }
+      connection.close();
+      assertEquals((await agent.stop()).code, 0);
+    });
+  },
+});
+
+Deno.test({
+  name: "runAgent() never dials a panel when --require-seal can't be met",
+  ignore,
+  async fn() {
+    await withAgent(["--require-seal"], async ({ agent, panel }) => {
+      const dialled = panel.accept().then((connection) => connection.close(), () => "never");
+      assertEquals((await agent.ends()).code, 2, agent.output);
+      assertStringIncludes(
+        agent.output,
+        "Cannot seal this process as --require-seal demands: Cannot install the seccomp filter: " +
+          "the system forbids it (EPERM)",
+      );
+      // A connection would have come before the end of the process did.
+      for (let turn = 0; turn < 10; turn++) await realTurn();
+      panel.close();
+      assertEquals(await dialled, "never");
+    }, { through: WITHOUT_FILTERS });
+  },
+});
+
+Deno.test({
+  name: "runAgent() does not seal a process that runs the panel's commands",
+  ignore,
+  async fn() {
+    await withAgent(["--enable-remote-control"], async ({ agent, panel }) => {
+      using connection = await panel.accept();
+      assertEquals(filters(agent.pid), filters("self"));
+      connection.close();
+      assertEquals((await agent.stop()).code, 0);
+    });
+  },
+});

@@ -1,0 +1,30 @@
+import { assertEquals } from "@std/assert";
+import { logPanel, logSandbox, panelName } from "../../lib/agent/startup_log.ts";
+import { panelLines } from "../panel/panel_lines.ts";
+
+Deno.test("logSandbox() warns of each wall that is missing", () => {
+  assertEquals(panelLines(() => logSandbox({ kernelError: undefined })), [
+    "info Remote control is off, and this process is sealed by the kernel and the runtime",
+  ]);
+  assertEquals(panelLines(() => logSandbox({ kernelError: "there are no filters" })), [
+    "warning Remote control is off, and this process is sealed by the runtime only: there are no " +
+    "filters",
+  ]);
+  assertEquals(panelLines(() => logSandbox(undefined)), [
+    "warning Remote control is on: this process is not sealed, and the panel can run anything on " +
+    "this machine as this user",
+  ]);
+});
+
+Deno.test("logPanel() names host and path of the panel, and no secret part of its address", () => {
+  const endpoint = "https://user:s3cret@panel.example:8443/komari/";
+  assertEquals(panelName({ endpoint }), "panel.example:8443/komari");
+  const [line, ...more] = panelLines(() => logPanel({ endpoint }));
+  assertEquals(
+    line?.replace(/\d+\.\d+\.\d+\S*/, "VERSION"),
+    [
+      "info komari-agent-deno VERSION reports to panel.example:8443/komari",
+    ][0],
+  );
+  assertEquals(more, []);
+});
