@@ -2,16 +2,16 @@ import { getLogger, roundMs } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { closeQuietly } from "./byte_stream.ts";
 import { type NameServerAddress, NameServerResolver, SystemResolver } from "./dns.ts";
-import { connectErrorMessage, isLookupError, lookupErrorMessage } from "./error_messages.ts";
+import { connectErrorMessage, lookupErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
-import { type Connect, connectAbortable, connectHappyEyeballs } from "./happy_eyeballs.ts";
+import { type Connect, connectHappyEyeballs } from "./happy_eyeballs.ts";
 import { withTimeout } from "../timeout.ts";
 
-/** Options of a connector; the last two are for tests. */
+/** Options of a connector; the last one is for tests. */
 export interface ConnectorOptions {
   readonly preferFamily?: 4 | 6 | undefined;
+  /** Asked in place of the system's. */
   readonly nameServer?: NameServerAddress | undefined;
-  readonly resolver?: Pick<SystemResolver, "resolveAll"> | undefined;
   readonly connect?: Connect | undefined;
 }
 
@@ -36,15 +36,18 @@ const ADDRESSES_LIMIT = 16;
 
 /** Opens TCP connections to hosts, by all of their addresses. */
 export class Connector {
-  readonly #preferFamily: 4 | 6 | undefined;
-  readonly #resolver: Pick<SystemResolver, "resolveAll"> | undefined;
+  readonly #firstFamily: 4 | 6 | undefined;
+  readonly #resolver: Pick<SystemResolver, "resolveAll">;
   readonly #connect: Connect | undefined;
   readonly #log = getLogger("net");
 
-  constructor(options: ConnectorOptions) {
-    const { preferFamily, nameServer, resolver, connect } = options;
-    this.#preferFamily = preferFamily;
-    this.#resolver = resolver ?? (nameServer && new NameServerResolver(nameServer));
+  constructor(
+    { preferFamily, nameServer, connect }: ConnectorOptions,
+    system: SystemResolver = new SystemResolver(),
+  ) {
+    // The answers of a name server are in no order.
+    this.#firstFamily = preferFamily ?? (nameServer && 4);
+    this.#resolver = nameServer ? new NameServerResolver(nameServer, system) : system;
     this.#connect = connect;
   }
 
@@ -54,10 +57,7 @@ export class Connector {
    * @throws {DialError} Of the stage "lookup" or "connect".
    */
   async connect(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
-    const isName = ipFamily(endpoint.host) === undefined;
-    const connection = isName && !this.#resolver && !this.#preferFamily
-      ? await this.#connectByName(endpoint, call)
-      : await this.#connectByAddress(endpoint, call);
+    const connection = await this.#connectInTime(endpoint, call);
     try {
       connection.setNoDelay(true);
       connection.setKeepAlive(true);
@@ -76,11 +76,10 @@ export class Connector {
    */
   async lookUp(host: string, call: ConnectOptions): Promise<readonly string[]> {
     const { signal } = call;
-    const resolver = this.#resolver ?? new SystemResolver();
     try {
       const startedAtMs = performance.now();
       const found = await withTimeout(
-        (signal) => resolver.resolveAll(host, { signal }),
+        (signal) => this.#resolver.resolveAll(host, { signal }),
         { timeoutMs: LOOKUP_MS, signal },
       );
       const addresses = this.#ordered(found).slice(0, ADDRESSES_LIMIT);
@@ -97,28 +96,7 @@ export class Connector {
     }
   }
 
-  /**
-   * Lets the runtime resolve the name and try its addresses, 250 ms apart, IPv6 and IPv4
-   * alternating. That saves the 4.5 MB of memory that `node:dns` costs.
-   */
-  async #connectByName(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
-    const { host, port } = endpoint;
-    const { signal } = call;
-    const connect = this.#connect ?? Deno.connect;
-    try {
-      return await withTimeout(
-        (signal) => connectAbortable(host, { port, signal, connect }),
-        { timeoutMs: CONNECT_MS, signal },
-      );
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw isLookupError(cause)
-        ? lookupFailure(host, { ...call, cause })
-        : failure(endpoint, { ...call, cause });
-    }
-  }
-
-  async #connectByAddress(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
+  async #connectInTime(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
     const { host, port } = endpoint;
     const { signal } = call;
     const connect = this.#connect;
@@ -134,12 +112,15 @@ export class Connector {
     }
   }
 
+  /** The preferred family before the other; else the families in turn, from that of the first on. */
   #ordered(addresses: readonly string[]): readonly string[] {
-    const first = this.#preferFamily ?? 4;
-    return [
-      ...addresses.filter((address) => ipFamily(address) === first),
-      ...addresses.filter((address) => ipFamily(address) !== first),
-    ];
+    const first = this.#firstFamily ?? ipFamily(addresses[0] ?? "");
+    const those = addresses.filter((address) => ipFamily(address) === first);
+    const others = addresses.filter((address) => ipFamily(address) !== first);
+    if (this.#firstFamily !== undefined) return [...those, ...others];
+    return addresses.flatMap((_, index) =>
+      [those[index], others[index]].filter((address) => address !== undefined)
+    );
   }
 }
 

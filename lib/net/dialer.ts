@@ -2,6 +2,7 @@ import { getLogger, roundMs } from "../log/log.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./byte_stream.ts";
+import type { SystemResolver } from "./dns.ts";
 import { Connector, type ConnectorOptions, type HostAndPort } from "./connector.ts";
 import { basicAuthorization, Proxies, type ProxyOptions } from "./proxy.ts";
 import { Tls, type TrustOptions } from "./tls.ts";
@@ -18,9 +19,12 @@ export class NetDialer implements Dialer {
   readonly #tls: Tls;
   readonly #log = getLogger("net");
 
-  /** @throws {RangeError} When a proxy's URL can't be used; the message has no password. */
-  constructor(options: DialerOptions = {}) {
-    this.#connector = new Connector(options);
+  /**
+   * @param system How names are resolved, also that of a configured name server.
+   * @throws {RangeError} When a proxy's URL can't be used; the message has no password.
+   */
+  constructor(options: DialerOptions = {}, system?: SystemResolver) {
+    this.#connector = new Connector(options, system);
     this.#proxies = new Proxies(options.proxies ?? {});
     this.#tls = new Tls(options);
   }

@@ -2,19 +2,46 @@ import { abortable } from "@std/async/abortable";
 import { ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../timeout.ts";
 
-/** Resolves all addresses of a host name by the system. */
-export type Lookup = (host: string) => Promise<readonly { address: string }[]>;
+/** How the system knows names: the helper shell of an agent, or the runtime. */
+export interface SystemNames {
+  /** All addresses of a name in the system's order; none, or an error, when it has none. */
+  lookUp(host: string): Promise<readonly string[]>;
+  /** Those of `/etc/hosts` alone. */
+  lookUpHosts(host: string): Promise<readonly string[]>;
+}
+
+/** By the runtime, in this process. */
+export const RUNTIME_NAMES: SystemNames = {
+  async lookUp(host) {
+    // Loaded on first use: it costs megabytes that an agent with a helper shell saves.
+    const { lookup } = await import("node:dns/promises");
+    return (await lookup(host, { all: true })).map(({ address }) => address);
+  },
+  async lookUpHosts(host) {
+    return lookUpHostsFile(await Deno.readTextFile("/etc/hosts"), host);
+  },
+};
 
 /** Lookups that may hang: they can't be cancelled, so more are refused. */
 const LOOKUPS_LIMIT = 64;
 
+/** Age up to which an answer from ahead is used. */
+const AHEAD_MS = 5_000;
+
 /** Resolves host names as the system does (`/etc/hosts`, DNS), without a cache. */
 export class SystemResolver {
-  readonly #lookup: Lookup;
+  readonly #names: SystemNames;
   readonly #inFlight = new Map<string, Promise<string[]>>();
+  readonly #ahead = new Map<string, { answer: Promise<string[]>; askedAtMs: number }>();
 
-  constructor(options: { lookup?: Lookup } = {}) {
-    this.#lookup = options.lookup ?? systemLookup;
+  constructor(names: SystemNames = RUNTIME_NAMES) {
+    this.#names = names;
+  }
+
+  /** Starts a lookup whose answer is given once, to who asks within 5 s. */
+  lookUpAhead(host: string): void {
+    if (ipFamily(host) !== undefined) return;
+    this.#ahead.set(host, { answer: this.#shared(host), askedAtMs: performance.now() });
   }
 
   /**
@@ -39,7 +66,18 @@ export class SystemResolver {
     const { signal } = options;
     signal.throwIfAborted();
     if (ipFamily(host) !== undefined) return [host];
-    return await abortable(this.#shared(host), signal);
+    return await abortable(this.#takeAhead(host) ?? this.#shared(host), signal);
+  }
+
+  /** Resolves to the addresses of a name in `/etc/hosts` alone; to none when it can't be read. */
+  async resolveByHosts(host: string, options: { signal: AbortSignal }): Promise<readonly string[]> {
+    return await abortable(this.#names.lookUpHosts(host).catch(() => []), options.signal);
+  }
+
+  #takeAhead(host: string): Promise<string[]> | undefined {
+    const ahead = this.#ahead.get(host);
+    this.#ahead.delete(host);
+    return ahead && performance.now() - ahead.askedAtMs < AHEAD_MS ? ahead.answer : undefined;
   }
 
   /** Shares one lookup between all callers that want the same name. */
@@ -57,23 +95,16 @@ export class SystemResolver {
   }
 
   async #addresses(host: string): Promise<string[]> {
-    let found: readonly { address: string }[];
+    let found: readonly string[];
     try {
-      found = await this.#lookup(host);
+      found = await this.#names.lookUp(host);
     } catch (cause) {
       throw new Error(`Cannot resolve ${host}`, { cause });
     }
-    const addresses = found.map(({ address }) => address)
-      .filter((address) => ipFamily(address) !== undefined);
+    const addresses = found.filter((address) => ipFamily(address) !== undefined);
     if (addresses.length === 0) throw new Error(`Cannot resolve ${host}: it has no address`);
     return addresses;
   }
-}
-
-async function systemLookup(host: string): Promise<readonly { address: string }[]> {
-  // Loaded on first use: it costs megabytes that an agent without probes saves.
-  const { lookup } = await import("node:dns/promises");
-  return await lookup(host, { all: true });
 }
 
 /**
@@ -99,13 +130,6 @@ export interface NameServerAddress {
   readonly port: number;
 }
 
-/** Options for tests. */
-export interface NameServerResolverOptions {
-  system?: Pick<SystemResolver, "resolve">;
-  /** The text of `/etc/hosts`. */
-  readHosts?: () => Promise<string>;
-}
-
 const QUERY_MS = 5000;
 
 /** Time for the second family once the first has answered: some routers drop AAAA queries. */
@@ -114,13 +138,12 @@ const OTHER_FAMILY_MS = 500;
 /** Resolves host names by a configured name server, without a cache. */
 export class NameServerResolver {
   readonly #address: NameServerAddress;
-  readonly #system: Pick<SystemResolver, "resolve">;
-  readonly #readHosts: () => Promise<string>;
+  readonly #system: SystemResolver;
 
-  constructor(address: NameServerAddress, options: NameServerResolverOptions = {}) {
+  /** @param system For the name of the server, and the names in `/etc/hosts`. */
+  constructor(address: NameServerAddress, system: SystemResolver = new SystemResolver()) {
     this.#address = address;
-    this.#system = options.system ?? new SystemResolver();
-    this.#readHosts = options.readHosts ?? (() => Deno.readTextFile("/etc/hosts"));
+    this.#system = system;
   }
 
   /**
@@ -134,7 +157,7 @@ export class NameServerResolver {
     signal.throwIfAborted();
     if (ipFamily(host) !== undefined) return [host];
     const name = host.replace(/\.$/, "");
-    const known = lookUpHostsFile(await this.#readHosts().catch(() => ""), name);
+    const known = await this.#system.resolveByHosts(name, { signal });
     if (known.length > 0) return known;
     if (name === "localhost" || name.endsWith(".localhost")) return ["127.0.0.1", "::1"];
     return await withTimeout((signal) => this.#ask(host, signal), {

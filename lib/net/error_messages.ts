@@ -40,11 +40,6 @@ export function lookupErrorMessage(error: unknown): string {
   return known?.[1] ?? plain(message);
 }
 
-/** Whether `Deno.connect` failed because a name could not be resolved. */
-export function isLookupError(error: unknown): boolean {
-  return rootOf(error).message.startsWith("failed to lookup address information");
-}
-
 /** Describes why a connection could not be opened. */
 export function connectErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);

@@ -54,8 +54,9 @@ const PROGRAMS_LIMIT = 32;
 const BUSY = "busy";
 const BUSY_MS = 5_000;
 const BUSY_DELAY_MS = 20;
-/** No program takes longer, unless its answer is lost. */
+/** No program and no lookup takes longer, unless its answer is lost. */
 const PROGRAM_MS = 60_000;
+const LOOKUP_MS = 5 * 60_000;
 
 /** Longest time that ended pings stay zombies. */
 const REAP_DELAY_MS = 200;
@@ -107,6 +108,7 @@ export class Shell {
         // The agent's environment may hold its token, and every user's process list could show it.
         clearEnv: true,
         env: {
+          ...resolverVariables(),
           LC_ALL: "C",
           PATH: options.path ?? PROGRAM_PATH,
           ...invocation.env,
@@ -137,6 +139,42 @@ export class Shell {
     }
     const answer = await this.#run(`ping ${address}`, options);
     return answer?.replaceAll("\t", "\n");
+  }
+
+  /**
+   * Resolves a name as the system does; `undefined` when there is no `getent`. At most 32 addresses
+   * are given, in the system's order.
+   *
+   * @throws {TypeError} When the name has unusual characters.
+   * @throws {Error} When it has no address, or the shell has ended.
+   */
+  async lookUp(name: string): Promise<string[] | undefined> {
+    const found = await this.#lookUp("resolve", name);
+    // The command does not say which.
+    if (found?.length === 0) throw new Error("no such name, or no name server answers");
+    return found;
+  }
+
+  /** The same by `/etc/hosts` alone, which may know no address. */
+  async lookUpHosts(name: string): Promise<string[] | undefined> {
+    return await this.#lookUp("hosts", name);
+  }
+
+  /**
+   * Whether names can be resolved: tries it with an address, which needs no network.
+   *
+   * @throws {Error} When the shell has ended.
+   */
+  async canLookUp(): Promise<boolean> {
+    return (await this.#lookUp("resolve", "127.0.0.1"))?.[0] === "127.0.0.1";
+  }
+
+  async #lookUp(verb: "resolve" | "hosts", name: string): Promise<string[] | undefined> {
+    if (!/^(?!-)[A-Za-z0-9._-]{1,253}$/.test(name)) {
+      throw new TypeError(`Cannot resolve ${JSON.stringify(name)}: unusual characters`);
+    }
+    const answer = await this.#askUntilFree(`${verb} ${name}`, LOOKUP_MS);
+    return answer?.split(" ").filter((address) => ipFamily(address) !== undefined);
   }
 
   /**
@@ -217,12 +255,12 @@ export class Shell {
 
   /** Asks for a program, once fewer run than the shell takes. */
   async #run(request: string, options: { signal?: AbortSignal }): Promise<string | undefined> {
-    return await this.#programs.run(() => this.#askUntilFree(request), options);
+    return await this.#programs.run(() => this.#askUntilFree(request, PROGRAM_MS), options);
   }
 
   /** A program may still be ending when its answer is there. */
-  async #askUntilFree(request: string): Promise<string | undefined> {
-    const signal = AbortSignal.timeout(PROGRAM_MS);
+  async #askUntilFree(request: string, timeoutMs: number): Promise<string | undefined> {
+    const signal = AbortSignal.timeout(timeoutMs);
     for (const endMs = performance.now() + BUSY_MS;;) {
       const answer = await this.#ask(request, { signal });
       if (answer !== BUSY) return answer;
@@ -250,6 +288,15 @@ export class Shell {
     Deno.unrefTimer(timer);
     this.#reapTimer = timer;
   }
+}
+
+/** What resolv.conf(5) lets a process set for itself. */
+function resolverVariables(): Record<string, string> {
+  const names = ["LOCALDOMAIN", "RES_OPTIONS"];
+  return Object.fromEntries(names.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
 }
 
 /** Starts the shell; without one, which the log says, there are no ICMP probes. */

@@ -7,28 +7,31 @@
  * ID processes        ID ok COUNT
  * ID interface NAME   ID ok TRAIT…
  *                     ID missing          there is no such interface
+ * ID resolve NAME     ID ok ADDRESS…      as the system resolves it, in its order
+ *                     ID missing          there is no getent
+ * ID hosts NAME       the same            by /etc/hosts alone
  * ID nvidia-smi       ID ok OUTPUT        a card a line, joined by tabs, then "exit STATUS"
  *                     ID missing          there is no such command, or it was not asked for
  * 0 reap              (nothing)
  * ```
  *
  * Everything else is answered `ID refused`. Requests are checked here, not only by the sender: an
- * attacker in the agent's process can write anything into this pipe. Of programs at most 32 run at a
- * time; a request for another one is answered `ID busy`.
+ * attacker in the agent's process can write anything into this pipe. At most 32 programs and 64
+ * look-ups of names run at a time; a request for another one is answered `ID busy`.
  *
  * Arguments are the roots of proc and sys, `gpu` with `--gpu`, and the runtime's name of the system:
  * on macOS `ping` has another option for its time-out, and `ping6` none, which ends after 10 s.
  *
- * It starts only `ping`, and `nvidia-smi` with `--gpu`. Output is read line by line up to a limit, so
- * that an answer fits into one write, which no other answer can split; a program that writes more is
- * ended by the closed pipe. A limit on CPU time ends a `ping` that spins, and `timeout` an
+ * It starts only `ping`, `getent`, and `nvidia-smi` with `--gpu`. Output is read line by line up to a
+ * limit, so that an answer fits into one write, which no other answer can split; a program that writes
+ * more is ended by the closed pipe. A limit on CPU time ends a `ping` that spins, and `timeout` an
  * `nvidia-smi` that hangs, which stays in the shell's process group and ends with it.
  */
 export const SHELL_SCRIPT = `
 trap '' HUP INT TERM
 exec 2>/dev/null
 proc=$1 sys=$2 tab='	'
-ping4=$(command -v ping) ping6=$(command -v ping6)
+ping4=$(command -v ping) ping6=$(command -v ping6) getent=$(command -v getent)
 wait4='-W 3' wait6='-W 3'
 [ "$4" = darwin ] && wait4='-t 3' wait6=
 smi= limit= same_group=
@@ -43,6 +46,23 @@ echo_once() {
   command -v "$tool" >/dev/null || { echo "$1 missing"; return; }
   ulimit -t 2
   "$tool" -n -c 1 $wait -- "$2" 2>&1 </dev/null | answer "$1" 12
+}
+
+look_up() {
+  [ -n "$getent" ] || { echo "$1 missing"; return; }
+  ulimit -t 2
+  "$getent" $3 ahosts "$2" </dev/null | addresses "$1"
+}
+
+addresses() {
+  found= count=0
+  while [ $count -lt 32 ] && read -r address kind name; do
+    case $kind:$address in
+      *[!A-Z0-9a-f:.]*) ;;
+      STREAM:?*) found="$found $address" count=$((count + 1)) ;;
+    esac
+  done
+  printf '%s\\n' "$1 ok$found"
 }
 
 cards() {
@@ -97,24 +117,47 @@ count_processes() {
   echo "$id ok $#"
 }
 
-has_room() {
+# Of these children, those that have not ended.
+look_at() {
   alive= count=0
-  for pid in $running; do
+  for pid in $1; do
     kill -0 "$pid" && alive="$alive $pid" count=$((count + 1))
   done
+}
+
+may_run() {
+  look_at "$running"
   running=$alive
   [ $count -lt 32 ] || { echo "$1 busy"; return 1; }
 }
 
-running=
+may_look_up() {
+  look_at "$lookups"
+  lookups=$alive
+  [ $count -lt 64 ] || { echo "$1 busy"; return 1; }
+}
+
+running= lookups=
 while IFS=' ' read -r id verb word; do
   jobs >/dev/null
   case $id in ''|*[!0-9]*) continue ;; esac
   case $verb:$word in
     reap:) ;;
     ping:*[!0-9A-Fa-f:.]*|ping:) echo "$id refused" ;;
-    ping:*) has_room "$id" && { echo_once "$id" "$word" & running="$running $!"; } ;;
-    nvidia-smi:) has_room "$id" && { cards "$id" & running="$running $!"; } ;;
+    ping:*) may_run "$id" && { echo_once "$id" "$word" & running="$running $!"; } ;;
+    nvidia-smi:) may_run "$id" && { cards "$id" & running="$running $!"; } ;;
+    resolve:*[!A-Za-z0-9._-]*|resolve:|resolve:-*) echo "$id refused" ;;
+    hosts:*[!A-Za-z0-9._-]*|hosts:|hosts:-*) echo "$id refused" ;;
+    resolve:*|hosts:*)
+      only=
+      [ $verb = hosts ] && only='-s files'
+      if [ \${#word} -gt 253 ]; then
+        echo "$id refused"
+      elif may_look_up "$id"; then
+        look_up "$id" "$word" "$only" &
+        lookups="$lookups $!"
+      fi
+      ;;
     processes:) count_processes "$id" ;;
     interface:*[!A-Za-z0-9_.@:-]*|interface:|interface:.|interface:..) echo "$id refused" ;;
     interface:*) traits "$id" "$word" ;;

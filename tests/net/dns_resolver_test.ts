@@ -1,16 +1,25 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { NameServerResolver } from "../../lib/net/dns.ts";
+import { lookUpHostsFile, NameServerResolver, SystemResolver } from "../../lib/net/dns.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };
 
 const signal = new AbortController().signal;
-const readHosts = () => Promise.resolve("192.0.2.7 known.test\n");
+
+/** A system with this hosts file, on which one name leads to loopback. */
+function systemWith(hosts: string): SystemResolver {
+  return new SystemResolver({
+    lookUp: (host) => Promise.resolve(host === "dns" ? ["127.0.0.1"] : []),
+    lookUpHosts: (host) => Promise.resolve(lookUpHostsFile(hosts, host)),
+  });
+}
+
+const system = systemWith("192.0.2.7 known.test\n");
 
 function lookUp(server: TestNameServer, host: string): Promise<readonly string[]> {
-  const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, { readHosts });
+  const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, system);
   return names.resolveAll(host, { signal });
 }
 
@@ -48,9 +57,11 @@ Deno.test(
 
 Deno.test("NameServerResolver.resolveAll() works without a hosts file", sanitized, async () => {
   await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
-  const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, {
-    readHosts: () => Promise.reject(new Deno.errors.NotFound("no such file")),
-  });
+  const reject = () => Promise.reject(new Deno.errors.NotFound("no such file"));
+  const names = new NameServerResolver(
+    { host: "127.0.0.1", port: server.port },
+    new SystemResolver({ lookUp: reject, lookUpHosts: reject }),
+  );
   assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
 });
 
@@ -59,10 +70,7 @@ Deno.test(
   sanitized,
   async () => {
     await using server = await TestNameServer.start({ "a.test": { A: ["192.0.2.1"] } });
-    const system = {
-      resolve: (host: string) => Promise.resolve([host === "dns" ? "127.0.0.1" : ""]),
-    };
-    const names = new NameServerResolver({ host: "dns", port: server.port }, { readHosts, system });
+    const names = new NameServerResolver({ host: "dns", port: server.port }, system);
     assertEquals(await names.resolveAll("a.test", { signal }), ["192.0.2.1"]);
   },
 );
@@ -100,7 +108,7 @@ Deno.test(
   sanitized,
   async () => {
     await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
-    const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, { readHosts });
+    const names = new NameServerResolver({ host: "127.0.0.1", port: server.port }, system);
     const controller = new AbortController();
     const asked = names.resolveAll("a.test", { signal: controller.signal });
     while (server.questions.length < 2) await delay(1);

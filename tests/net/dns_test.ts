@@ -1,10 +1,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { SystemResolver } from "../../lib/net/dns.ts";
+import { FakeTime } from "../fake_time.ts";
+import { type SystemNames, SystemResolver } from "../../lib/net/dns.ts";
 
 const signal = new AbortController().signal;
 
+function resolverBy(lookUp: SystemNames["lookUp"]): SystemResolver {
+  return new SystemResolver({ lookUp, lookUpHosts: () => Promise.resolve([]) });
+}
+
 Deno.test("SystemResolver.resolve() gives a literal without a lookup", async () => {
-  const resolver = new SystemResolver({ lookup: () => Promise.reject(new Error("asked")) });
+  const resolver = resolverBy(() => Promise.reject(new Error("asked")));
   assertEquals(await resolver.resolve("192.0.2.1", { signal }), ["192.0.2.1"]);
   assertEquals(await resolver.resolve("2001:db8::1", { signal }), ["2001:db8::1"]);
 });
@@ -16,9 +21,7 @@ Deno.test("SystemResolver.resolve() puts the first IPv4 address before the first
     [["127.0.0.1", "127.0.0.2"], ["127.0.0.1"]],
   ];
   for (const [found, expected] of table) {
-    const resolver = new SystemResolver({
-      lookup: () => Promise.resolve(found.map((address) => ({ address }))),
-    });
+    const resolver = resolverBy(() => Promise.resolve(found));
     assertEquals(await resolver.resolve("host", { signal }), expected);
   }
 });
@@ -29,42 +32,38 @@ Deno.test("SystemResolver.resolve() asks the system, hosts file included", async
 });
 
 Deno.test("SystemResolver.resolve() rejects when a name has no address", async () => {
-  const failing = new SystemResolver({ lookup: () => Promise.reject(new Error("ENOTFOUND")) });
+  const failing = resolverBy(() => Promise.reject(new Error("ENOTFOUND")));
   const error = await assertRejects(
     () => failing.resolve("host", { signal }),
     Error,
     "Cannot resolve host",
   );
   assertEquals(error.cause instanceof Error && error.cause.message, "ENOTFOUND");
-  const empty = new SystemResolver({
-    lookup: () => Promise.resolve([{ address: "fe80::1%eth0" }]),
-  });
+  const empty = resolverBy(() => Promise.resolve(["fe80::1%eth0"]));
   await assertRejects(() => empty.resolve("host", { signal }), Error, "it has no address");
 });
 
 Deno.test("SystemResolver.resolve() stops waiting when its signal aborts", async () => {
   const controller = new AbortController();
-  const resolver = new SystemResolver({ lookup: () => new Promise(() => {}) });
+  const resolver = resolverBy(() => new Promise(() => {}));
   const asked = resolver.resolve("host", { signal: controller.signal });
   controller.abort(new Error("enough"));
   await assertRejects(() => asked, Error, "enough");
 });
 
 Deno.test("SystemResolver.resolve() shares one lookup between callers of the same name", async () => {
-  const answers: ((found: { address: string }[]) => void)[] = [];
-  const resolver = new SystemResolver({
-    lookup: () => new Promise((resolve) => answers.push(resolve)),
-  });
+  const answers: ((found: string[]) => void)[] = [];
+  const resolver = resolverBy(() => new Promise((resolve) => answers.push(resolve)));
   const asked = Array.from({ length: 100 }, () => resolver.resolve("host", { signal }));
   assertEquals(answers.length, 1);
-  answers[0]?.([{ address: "127.0.0.1" }]);
+  answers[0]?.(["127.0.0.1"]);
   assertEquals(new Set((await Promise.all(asked)).flat()), new Set(["127.0.0.1"]));
   void resolver.resolve("host", { signal });
   assertEquals(answers.length, 2);
 });
 
 Deno.test("SystemResolver.resolve() refuses new names while too many lookups hang", async () => {
-  const resolver = new SystemResolver({ lookup: () => new Promise(() => {}) });
+  const resolver = resolverBy(() => new Promise(() => {}));
   for (let index = 0; index < 64; index++) void resolver.resolve(`host${index}`, { signal });
   await assertRejects(
     () => resolver.resolve("another", { signal }),
@@ -75,9 +74,29 @@ Deno.test("SystemResolver.resolve() refuses new names while too many lookups han
 
 Deno.test("SystemResolver.resolveAll() gives all addresses in the system's order", async () => {
   const found = ["::1", "192.0.2.2", "fe80::1%eth0", "192.0.2.1"];
-  const resolver = new SystemResolver({
-    lookup: () => Promise.resolve(found.map((address) => ({ address }))),
-  });
+  const resolver = resolverBy(() => Promise.resolve(found));
   assertEquals(await resolver.resolveAll("host", { signal }), ["::1", "192.0.2.2", "192.0.2.1"]);
   assertEquals(await resolver.resolveAll("192.0.2.9", { signal }), ["192.0.2.9"]);
+});
+
+Deno.test("SystemResolver.lookUpAhead() answers who asks next, and soon", async () => {
+  using time = new FakeTime();
+  let lookups = 0;
+  const resolver = resolverBy(() => Promise.resolve([`192.0.2.${++lookups}`]));
+  resolver.lookUpAhead("host");
+  await time.pass(4_999);
+  assertEquals(await resolver.resolveAll("host", { signal }), ["192.0.2.1"]);
+  assertEquals(await resolver.resolveAll("host", { signal }), ["192.0.2.2"]);
+  resolver.lookUpAhead("host");
+  await time.pass(5_000);
+  assertEquals(await resolver.resolveAll("host", { signal }), ["192.0.2.4"]);
+  resolver.lookUpAhead("192.0.2.9");
+  assertEquals(lookups, 4);
+});
+
+Deno.test("SystemResolver.lookUpAhead() tells of a failure only who asks", async () => {
+  const resolver = resolverBy(() => Promise.reject(new Error("ENOTFOUND")));
+  resolver.lookUpAhead("host");
+  await new Promise((resolve) => setTimeout(resolve));
+  await assertRejects(() => resolver.resolveAll("host", { signal }), Error, "Cannot resolve host");
 });
