@@ -1,4 +1,4 @@
-import { lineAt } from "./scan.ts";
+import { findLine, firstLine } from "./lines.ts";
 
 /** Size of the ZFS cache (ARC), in bytes. */
 export interface Arcstats {
@@ -17,11 +17,10 @@ export function parseArcstats(text: string): Arcstats {
 }
 
 function parseField(text: string, name: string): number {
-  const at = text.indexOf(`\n${name} `) + 1;
-  const line = lineAt(text, at);
-  const bytes = at === 0 ? NaN : Number(/^\w+ +\d+ +(\d+)\s*$/.exec(line)?.[1]);
+  const line = findLine(text, `${name} `) ?? "";
+  const bytes = Number(/^\w+ +\d+ +(\d+)\s*$/.exec(line)?.[1]);
   if (!Number.isSafeInteger(bytes)) {
-    throw new SyntaxError(`Cannot parse arcstats: no "${name}" in "${line}"`);
+    throw new SyntaxError(`Cannot parse arcstats: no "${name}" in "${firstLine(line)}"`);
   }
   return bytes;
 }

@@ -1,5 +1,5 @@
 import type { Mount } from "./mountinfo.ts";
-import { decimalAt, lineAt } from "./scan.ts";
+import { findLine, firstLine } from "./lines.ts";
 
 /** The cgroup that accounts for a process's memory. */
 export interface MemoryCgroup {
@@ -67,8 +67,11 @@ function parentFolders(top: string, below: string): string[] {
 export function parseMemoryLimit(text: string): number | undefined {
   const word = text.trimEnd();
   if (word === "max") return undefined;
-  if (/^\d{1,20}$/.test(word)) return decimalAt(word, 0);
-  throw new SyntaxError(`Cannot parse a memory limit: no bytes in "${lineAt(text, 0)}"`);
+  if (!/^\d{1,20}$/.test(word)) {
+    throw new SyntaxError(`Cannot parse a memory limit: no bytes in "${firstLine(text)}"`);
+  }
+  const bytes = Number(word);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 /** Reclaimable parts of a cgroup's memory, in bytes. */
@@ -101,18 +104,17 @@ export function parseMemoryStat(text: string, version: 1 | 2): CgroupMemoryStat 
 function requiredCounter(text: string, key: string): number {
   const value = optionalCounter(text, key);
   if (value === undefined) {
-    throw new SyntaxError(`Cannot parse memory.stat: no "${key}" after "${lineAt(text, 0)}"`);
+    throw new SyntaxError(`Cannot parse memory.stat: no "${key}" after "${firstLine(text)}"`);
   }
   return value;
 }
 
 function optionalCounter(text: string, key: string): number | undefined {
-  const sign = `\n${key} `;
-  const at = text.startsWith(sign.slice(1)) ? 0 : text.indexOf(sign) + 1;
-  if (at === 0 && !text.startsWith(sign.slice(1))) return undefined;
-  const bytes = decimalAt(text, at + key.length + 1);
-  if (bytes === undefined) {
-    throw new SyntaxError(`Cannot parse memory.stat: no bytes in "${lineAt(text, at)}"`);
+  const line = findLine(text, `${key} `);
+  if (line === undefined) return undefined;
+  const bytes = Number(/ (\d+)$/.exec(line)?.[1]);
+  if (!Number.isSafeInteger(bytes)) {
+    throw new SyntaxError(`Cannot parse memory.stat: no bytes in "${firstLine(line)}"`);
   }
   return bytes;
 }

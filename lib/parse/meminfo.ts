@@ -1,4 +1,4 @@
-import { decimalAt, lineAt } from "./scan.ts";
+import { findLine, firstLine } from "./lines.ts";
 
 /** Fields of `/proc/meminfo`, in bytes; `undefined` where an old kernel has no such field. */
 export interface Meminfo {
@@ -43,20 +43,17 @@ export function parseMeminfo(text: string): Meminfo {
 function requiredField(text: string, key: string): number {
   const value = optionalField(text, key);
   if (value === undefined) {
-    throw new SyntaxError(`Cannot parse meminfo: no "${key}" after "${lineAt(text, 0)}"`);
+    throw new SyntaxError(`Cannot parse meminfo: no "${key}" after "${firstLine(text)}"`);
   }
   return value;
 }
 
 function optionalField(text: string, key: string): number | undefined {
-  let at = text.indexOf(key);
-  // "Cached:" is also the end of "SwapCached:".
-  while (at > 0 && text[at - 1] !== "\n") at = text.indexOf(key, at + 1);
-  if (at === -1) return undefined;
-  const kibibytes = decimalAt(text, at + key.length);
-  const bytes = kibibytes === undefined ? NaN : kibibytes * 1024;
-  if (!Number.isSafeInteger(bytes) || !lineAt(text, at).trimEnd().endsWith(" kB")) {
-    throw new SyntaxError(`Cannot parse meminfo: no number of kB in "${lineAt(text, at)}"`);
+  const line = findLine(text, key);
+  if (line === undefined) return undefined;
+  const bytes = parseInt(line.slice(key.length), 10) * 1024;
+  if (!Number.isSafeInteger(bytes) || bytes < 0 || !line.endsWith(" kB")) {
+    throw new SyntaxError(`Cannot parse meminfo: no number of kB in "${firstLine(line)}"`);
   }
   return bytes;
 }

@@ -28,16 +28,11 @@ export function parseMountinfo(
   },
 ): Mount[] {
   const mounts: Mount[] = [];
-  let start = 0;
-  while (start < text.length) {
-    let end = text.indexOf("\n", start);
-    if (end < 0) end = text.length;
-    if (end > start) {
-      const mount = parseLine(text.slice(start, end));
-      if (mount instanceof SyntaxError) onMalformed(mount);
-      else mounts.push(mount);
-    }
-    start = end + 1;
+  for (const line of text.split("\n")) {
+    if (line === "") continue;
+    const mount = parseLine(line);
+    if (mount instanceof SyntaxError) onMalformed(mount);
+    else mounts.push(mount);
   }
   return mounts;
 }

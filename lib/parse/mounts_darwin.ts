@@ -1,4 +1,4 @@
-import { lineAt } from "./scan.ts";
+import { firstLine } from "./lines.ts";
 
 /** A mounted file system of macOS. */
 export interface DarwinMount {
@@ -24,7 +24,7 @@ export function parseDarwinMounts(text: string): DarwinMount[] {
     const [, source, mountPoint, options = ""] = PATTERN.exec(line) ?? [];
     const [type, ...flags] = options.split(", ");
     if (source === undefined || mountPoint === undefined || !type) {
-      throw new SyntaxError(`Cannot parse mount: "${lineAt(line, 0)}"`);
+      throw new SyntaxError(`Cannot parse mount: "${firstLine(line)}"`);
     }
     return {
       source,

@@ -1,5 +1,5 @@
 import type { InterfaceCounters } from "./net_dev.ts";
-import { lineAt } from "./scan.ts";
+import { firstLine } from "./lines.ts";
 
 /** Name, MTU and network are present in every row. */
 const LEADING_COLUMNS = 3;
@@ -23,7 +23,7 @@ export function parseNetstatIb(
   const received = headings.lastIndexOf("Ibytes") - headings.length;
   const sent = headings.lastIndexOf("Obytes") - headings.length;
   if (headings[0] !== "Name" || -received > headings.length || -sent > headings.length) {
-    throw new SyntaxError(`Cannot parse netstat: no headings in "${lineAt(text, 0)}"`);
+    throw new SyntaxError(`Cannot parse netstat: no headings in "${firstLine(text)}"`);
   }
   const found = new Map<string, InterfaceCounters>();
   for (const row of rows) {
@@ -35,7 +35,7 @@ export function parseNetstatIb(
       : cells.at(received);
     const sentBytes = cells.length + sent < LEADING_COLUMNS ? undefined : cells.at(sent);
     if (!isCount(receivedBytes) || !isCount(sentBytes)) {
-      throw new SyntaxError(`Cannot parse netstat: no counters in "${lineAt(row, 0)}"`);
+      throw new SyntaxError(`Cannot parse netstat: no counters in "${firstLine(row)}"`);
     }
     if (!isWanted(name)) continue;
     found.set(name, {

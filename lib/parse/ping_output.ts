@@ -20,11 +20,7 @@ export type PingOutcome =
 export function parsePingOutput(text: string): PingOutcome {
   let complaint: string | undefined;
   let summary = false;
-  for (let start = 0; start < text.length;) {
-    let end = text.indexOf("\n", start);
-    if (end < 0) end = text.length;
-    const line = text.slice(start, end).trim();
-    start = end + 1;
+  for (const line of text.split("\n").map((line) => line.trim())) {
     if (line.includes("bytes from")) return { kind: "reply", ms: roundTrip(line) };
     if (line.includes("packets transmitted")) {
       if (!/, 0 (packets )?received/.test(line)) throw parseError(line);

@@ -1,4 +1,4 @@
-import { decimalAt, lineAt } from "./scan.ts";
+import { findLine, firstLine } from "./lines.ts";
 
 /** Numbers of sockets of one address family. */
 export interface SocketCounts {
@@ -17,36 +17,23 @@ export interface SocketCounts {
  * quotes the line.
  */
 export function parseSockstat(text: string): SocketCounts {
-  const tcp = protocolLine(text, "TCP");
-  const udp = protocolLine(text, "UDP");
+  const tcp = findLine(text, "TCP:") ?? findLine(text, "TCP6:");
+  const udp = findLine(text, "UDP:") ?? findLine(text, "UDP6:");
   if (tcp === undefined && udp === undefined) {
-    throw new SyntaxError(`Cannot parse sockstat: no TCP or UDP after "${lineAt(text, 0)}"`);
+    throw new SyntaxError(`Cannot parse sockstat: no TCP or UDP after "${firstLine(text)}"`);
   }
   return {
-    tcp: tcp === undefined ? undefined : countAfter(tcp, " inuse "),
-    tcpTimeWait: tcp?.includes(" tw ") ? countAfter(tcp, " tw ") : 0,
-    udp: udp === undefined ? undefined : countAfter(udp, " inuse "),
+    tcp: tcp === undefined ? undefined : count(tcp, "inuse"),
+    tcpTimeWait: tcp?.includes(" tw ") ? count(tcp, "tw") : 0,
+    udp: udp === undefined ? undefined : count(udp, "inuse"),
   };
 }
 
-function protocolLine(text: string, protocol: string): string | undefined {
-  let at = text.indexOf(protocol);
-  while (at !== -1) {
-    const startsLine = at === 0 || text[at - 1] === "\n";
-    // UDPLITE has lines of its own.
-    if (startsLine && (text.startsWith(":", at + 3) || text.startsWith("6:", at + 3))) {
-      return lineAt(text, at);
-    }
-    at = text.indexOf(protocol, at + 1);
-  }
-  return undefined;
-}
-
-function countAfter(line: string, name: string): number {
-  const at = line.indexOf(name);
-  const value = at === -1 ? undefined : decimalAt(line, at + name.length);
-  if (value === undefined) {
-    throw new SyntaxError(`Cannot parse sockstat: no "${name.trim()}" in "${line}"`);
+function count(line: string, name: string): number {
+  const words = line.split(" ");
+  const value = Number(words[words.indexOf(name) + 1]);
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new SyntaxError(`Cannot parse sockstat: no "${name}" in "${firstLine(line)}"`);
   }
   return value;
 }

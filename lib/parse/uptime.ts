@@ -1,4 +1,4 @@
-import { fractionBetween, lineAt, wordEnd } from "./scan.ts";
+import { firstLine } from "./lines.ts";
 
 /**
  * Parses `/proc/uptime`: seconds since boot, with a fraction.
@@ -6,9 +6,9 @@ import { fractionBetween, lineAt, wordEnd } from "./scan.ts";
  * @throws {SyntaxError} When it does not start with a number; the message quotes it.
  */
 export function parseUptime(text: string): number {
-  const seconds = fractionBetween(text, 0, wordEnd(text, 0));
-  if (seconds === undefined) {
-    throw new SyntaxError(`Cannot parse uptime: no seconds in "${lineAt(text, 0)}"`);
+  const seconds = /^\d/.test(text) ? Number(text.split(" ", 1)[0]) : NaN;
+  if (!Number.isFinite(seconds)) {
+    throw new SyntaxError(`Cannot parse uptime: no seconds in "${firstLine(text)}"`);
   }
   return seconds;
 }

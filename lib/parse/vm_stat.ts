@@ -1,4 +1,4 @@
-import { lineAt } from "./scan.ts";
+import { firstLine } from "./lines.ts";
 
 /** Memory of a Mac by use, in bytes. */
 export interface VmStat {
@@ -20,7 +20,7 @@ export interface VmStat {
 export function parseVmStat(text: string): VmStat {
   const pageBytes = Number(/\(page size of (\d{1,8}) bytes\)/.exec(text)?.[1]);
   if (!Number.isSafeInteger(pageBytes) || pageBytes === 0) {
-    throw new SyntaxError(`Cannot parse vm_stat: no page size in "${lineAt(text, 0)}"`);
+    throw new SyntaxError(`Cannot parse vm_stat: no page size in "${firstLine(text)}"`);
   }
   const pages = new Map<string, number>();
   for (const [, kind = "", count] of text.matchAll(/^([\w -]+):\s+(\d{1,15})\.?$/gm)) {

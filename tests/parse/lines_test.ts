@@ -1,0 +1,26 @@
+import { assertEquals } from "@std/assert";
+import { findLine, firstLine } from "../../lib/parse/lines.ts";
+
+Deno.test("firstLine() returns the first line", () => {
+  assertEquals(firstLine("one\ntwo\nthree"), "one");
+  assertEquals(firstLine("one"), "one");
+  assertEquals(firstLine("\ntwo"), "");
+  assertEquals(firstLine(""), "");
+});
+
+Deno.test("firstLine() truncates a long line", () => {
+  assertEquals(firstLine("x".repeat(5000)).length, 120);
+});
+
+Deno.test("findLine() returns the first line that begins so", () => {
+  const text = "one 1\ntwo 2\nthree 3\ntwo 4\nlast";
+  assertEquals(findLine(text, "one "), "one 1");
+  assertEquals(findLine(text, "two "), "two 2");
+  assertEquals(findLine(text, "last"), "last");
+});
+
+Deno.test("findLine() returns undefined when the text is elsewhere only", () => {
+  for (const text of ["", "xone 1", "two\n one", "on\ne"]) {
+    assertEquals(findLine(text, "one"), undefined);
+  }
+});
