@@ -118,3 +118,30 @@ Deno.test("openMemoryRelease() needs no flag of the engine", async () => {
     console.log(JSON.stringify({ ran: true }));`;
   assertEquals(await run(script, "--no-opt"), { ran: true });
 });
+
+Deno.test({
+  name: "openMemoryRelease() closes each call that changes memory by address, when it has released",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const { before, after } = await run(
+      `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
+      const open = new Map();
+      const { dlopen } = Deno;
+      Deno.dlopen = (path, symbols) => {
+        const library = dlopen(path, symbols);
+        open.set(library, Object.keys(symbols));
+        const close = library.close.bind(library);
+        library.close = () => { close(); open.delete(library); };
+        return library;
+      };
+      const callable = () => [...open.values()].flat().sort();
+      const release = openMemoryRelease();
+      const before = callable();
+      release();
+      console.log(JSON.stringify({ before, after: callable() }));`,
+      "--no-opt",
+    );
+    assertEquals(before, ["madvise", "malloc_trim", "mallopt"]);
+    assertEquals(after, ["malloc_trim"]);
+  },
+});
