@@ -87,6 +87,7 @@ async function eventually(check: () => boolean, withinMs = 30_000): Promise<void
 }
 
 const shellsHere = SHELLS.filter(([command]) => exists(command));
+assert(shellsHere.length > 0, "there is a shell to test with");
 
 // Debian's busybox prefers its own ping to the one on PATH.
 for (const shell of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
