@@ -18,12 +18,12 @@ import { redactQueries, redactSecrets } from "./redact.ts";
 
 const ROOT = "komari-agent";
 
-/** The rooms that log. */
-export type LogRoom = "agent" | "net" | "panel" | "probe" | "remote" | "update";
+/** The parts of the program that log. */
+export type LogComponent = "agent" | "net" | "panel" | "probe" | "remote" | "update";
 
-/** The rooms whose lines a panel or the network can cause. */
-const LIMITED_ROOMS: ReadonlySet<string> = new Set<LogRoom>(["net", "panel", "probe", "remote"]);
-/** Lines of these rooms in any minute, for each panel; with one line that some were dropped. */
+/** Those whose lines a panel or the network can cause. */
+const LIMITED: ReadonlySet<string> = new Set<LogComponent>(["net", "panel", "probe", "remote"]);
+/** Lines of these in any minute, for each panel; with one line that some were dropped. */
 const LINES_PER_MINUTE = 6;
 const ERRORS_PER_MINUTE = 2;
 const MINUTE = { periodMs: 60_000 };
@@ -44,9 +44,9 @@ export interface LogOptions {
   contexts?: ContextLocalStorage<Record<string, unknown>>;
 }
 
-/** Gets the logger of a room; silent until {@linkcode setUpLog} was called. */
-export function getLogger(room: LogRoom): Logger {
-  return getCategory([ROOT, room]);
+/** Gets the logger of a component; silent until {@linkcode setUpLog} was called. */
+export function getLogger(component: LogComponent): Logger {
+  return getCategory([ROOT, component]);
 }
 
 /** Names the panel in every line that `act` logs, now and in all that it starts. */
@@ -54,13 +54,13 @@ export function withPanel<T>(panel: string, act: () => T): T {
   return withContext({ panelName: panel }, act);
 }
 
-/** Starts writing the events of all rooms to `options.write`. */
+/** Starts writing the events of all components to `options.write`. */
 export function setUpLog(options: LogOptions): void {
   const format = options.format === "json" ? formatJson : formatText;
   const budgets = new Map<string | undefined, LineBudget>();
   const write = (record: LogRecord) => {
     // At level debug every line is wanted.
-    if (options.level === "debug" || !LIMITED_ROOMS.has(roomOf(record))) {
+    if (options.level === "debug" || !LIMITED.has(componentOf(record))) {
       return options.write(format(record, options));
     }
     const budget = budgets.get(panelOf(record)) ?? new LineBudget();
@@ -122,7 +122,7 @@ const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
 function formatText(record: LogRecord, options: LogOptions): string {
   const panel = panelOf(record);
   const name = panel === undefined ? "" : `[${panel}] `;
-  const line = `${roomOf(record)}: ${name}${messageOf(record, options)}`;
+  const line = `${componentOf(record)}: ${name}${messageOf(record, options)}`;
   if (options.forJournal) return `<${JOURNAL_LEVELS[record.level]}>${line}`;
   const level = record.level.padEnd(7);
   if (options.terminal === undefined) return `${timeOf(record)} ${level} ${line}`;
@@ -151,7 +151,7 @@ function formatJson(record: LogRecord, options: LogOptions): string {
   const fixed = {
     time: timeOf(record),
     level: record.level,
-    room: roomOf(record),
+    component: componentOf(record),
     panel: panelOf(record) ?? panel,
     message: messageOf(record, options),
   };
@@ -177,7 +177,7 @@ function timeOf(record: LogRecord): string {
   return new Date(record.timestamp).toISOString();
 }
 
-function roomOf(record: LogRecord): string {
+function componentOf(record: LogRecord): string {
   return record.category.at(-1) ?? ROOT;
 }
 

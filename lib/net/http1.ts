@@ -114,7 +114,7 @@ export async function readBody(
   try {
     if (!await readBodyInto(whole, { reader, head })) throw tooLong(limitBytes);
     const text = new TextDecoder().decode(whole.bytes);
-    return { text, reusable: keepsLine(head) && !reader.hasUnread };
+    return { text, reusable: isReusable(head) && !reader.hasUnread };
   } finally {
     whole.clear();
   }
@@ -184,7 +184,7 @@ function lengthOf({ headers }: ResponseHead): number {
 }
 
 /** Whether the connection stays open after the body. */
-function keepsLine({ headers, status, version }: ResponseHead): boolean {
+function isReusable({ headers, status, version }: ResponseHead): boolean {
   const connection = headers.get("connection")?.toLowerCase().split(/[\s,]+/) ?? [];
   const hasLength = headers.has("content-length");
   const hasCoding = headers.has("transfer-encoding");

@@ -58,8 +58,8 @@ async function logIn(
   connection: Deno.TcpConn,
   { user, password }: { user: string; password: string },
 ): Promise<void> {
-  const proof = [LOGIN_VERSION, ...counted(user, "user"), ...counted(password, "password")];
-  await writeAll(connection, Uint8Array.from(proof));
+  const login = [LOGIN_VERSION, ...counted(user, "user"), ...counted(password, "password")];
+  await writeAll(connection, Uint8Array.from(login));
   const [, status] = await read(connection, 2);
   if (status !== 0) throw new Error("the proxy answers that user or password is wrong");
 }

@@ -120,11 +120,11 @@ function appendSearch(
 function toCode(action: SyscallAction): readonly Instruction[] {
   if (action === "allow") return ALLOWED;
   if (action === "unsupported") return NOT_THERE;
-  return judge(action);
+  return compileRule(action);
 }
 
 /** Tries the alternatives one by one; each test that fails leads to the next alternative. */
-function judge(rule: ArgumentRule): readonly Instruction[] {
+function compileRule(rule: ArgumentRule): readonly Instruction[] {
   const alternatives = rule.map((tests) =>
     tests.reduceRight<readonly Instruction[]>(
       (rest, test) => [...check(test, rest.length), ...rest],

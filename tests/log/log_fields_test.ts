@@ -37,12 +37,12 @@ Deno.test("the JSON format has the properties of an event as fields, without sec
       list: ["a", "b"],
       text: "not repeated",
       gone: undefined,
-      room: "not the room",
+      component: "not the component",
     })
   );
   assertEquals(event, {
     level: "info",
-    room: "agent",
+    component: "agent",
     message: "Took 1.5 ms",
     ms: 1.5,
     ok: true,
@@ -62,7 +62,7 @@ Deno.test("NetDialer.dial() logs the address, its family and the time", async ()
   assertEquals(typeof ms, "number");
   const address = "127.0.0.1";
   const place = { host: address, port, address, family: 4 };
-  assertEquals(rest, { level: "debug", room: "net", event: "connected", ...place });
+  assertEquals(rest, { level: "debug", component: "net", event: "connected", ...place });
 });
 
 Deno.test("createPanelFetch() logs the status, the time and the bytes of a call", async () => {
@@ -73,7 +73,7 @@ Deno.test("createPanelFetch() logs the status, the time and the bytes of a call"
   const { ms, message: _, ...rest } = event ?? {};
   assertEquals(typeof ms, "number");
   const fields = { event: "call", call: "ask (POST /x)", status: 400, sentBytes: 5 };
-  assertEquals(rest, { level: "debug", room: "panel", ...fields });
+  assertEquals(rest, { level: "debug", component: "panel", ...fields });
 });
 
 Deno.test("OutageLog logs outages with the call and the error", async () => {
@@ -96,7 +96,7 @@ Deno.test("Prober.probe() logs each result", async () => {
   const found = await events(() => prober.probe({ kind: "icmp", host: "127.0.0.1" }, { signal }));
   assertEquals(found, [{
     level: "debug",
-    room: "probe",
+    component: "probe",
     message: "icmp probe of 127.0.0.1: 7 ms",
     ...{ event: "probe", kind: "icmp", host: "127.0.0.1", ms: 7 },
   }]);

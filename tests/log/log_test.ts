@@ -25,7 +25,7 @@ function logged(options: Partial<LogOptions>, say: () => void): string[] {
   return lines;
 }
 
-Deno.test("setUpLog() writes one line per event with time, level and room", () => {
+Deno.test("setUpLog() writes one line per event with time, level and component", () => {
   const lines = logged({}, () => getLogger("panel").warning("It is {what}", { what: "gone\nnow" }));
   assertEquals(lines.length, 1);
   assertMatch(lines[0] ?? "", /^\d{4}-\d\d-\d\dT[\d:.]+Z warning panel: It is gone now$/);
@@ -65,7 +65,7 @@ Deno.test("setUpLog() writes JSON objects", () => {
   const [line = ""] = logged({ format: "json" }, () => getLogger("probe").info('A "quoted" word'));
   const { time, ...rest } = JSON.parse(line);
   assertMatch(time, /Z$/);
-  assertEquals(rest, { level: "info", room: "probe", message: 'A "quoted" word' });
+  assertEquals(rest, { level: "info", component: "probe", message: 'A "quoted" word' });
 });
 
 Deno.test("setUpLog() drops lines below the level", () => {
@@ -122,7 +122,7 @@ Deno.test("setUpLog() writes less than 10 lines a minute about what a panel or t
   }
 });
 
-Deno.test("setUpLog() says that lines are dropped, and keeps room for errors and other rooms", () => {
+Deno.test("setUpLog() says that lines are dropped, and keeps some for errors and other components", () => {
   const lines = logged({ forJournal: true }, () => {
     for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
     getLogger("remote").error("Broken");

@@ -2,10 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { registrationWaitMs } from "../../lib/panel/registration.ts";
 
-const LUCK = 0.999999999;
+const ALMOST_ONE = 0.999999999;
 
 function longest(failed: number, doubtful: number): number {
-  return Math.round(registrationWaitMs({ failed, doubtful, refused: 0 }, LUCK) / 1000);
+  return Math.round(registrationWaitMs({ failed, doubtful, refused: 0 }, ALMOST_ONE) / 1000);
 }
 
 Deno.test("registrationWaitMs() grows to half a minute after clear failures", () => {
@@ -26,7 +26,7 @@ Deno.test("registrationWaitMs() grows from a minute to an hour when the key is r
       Math.round(registrationWaitMs({ failed: 0, doubtful: 0, refused }, random) / 60_000)
     );
   assertEquals(waits(0), [1, 2, 4, 8, 16, 30, 30]);
-  assertEquals(waits(LUCK), [2, 4, 8, 16, 32, 60, 60]);
+  assertEquals(waits(ALMOST_ONE), [2, 4, 8, 16, 32, 60, 60]);
 });
 
 Deno.test("registrationWaitMs() is random in the upper half, so that many agents don't return at once", () => {
@@ -35,9 +35,11 @@ Deno.test("registrationWaitMs() is random in the upper half, so that many agents
     fc.record({ failed: many, doubtful: fc.nat(5000), refused: fc.constant(0) }),
     fc.record({ failed: fc.constant(0), doubtful: fc.nat(5000), refused: many }),
   );
-  fc.assert(fc.property(tries, fc.double({ min: 0, max: LUCK, noNaN: true }), (tries, random) => {
-    const waitMs = registrationWaitMs(tries, random);
-    const longestMs = registrationWaitMs(tries, 1);
-    assert(waitMs >= longestMs / 2 && waitMs <= longestMs && waitMs >= 500, `${waitMs}`);
-  }));
+  fc.assert(
+    fc.property(tries, fc.double({ min: 0, max: ALMOST_ONE, noNaN: true }), (tries, random) => {
+      const waitMs = registrationWaitMs(tries, random);
+      const longestMs = registrationWaitMs(tries, 1);
+      assert(waitMs >= longestMs / 2 && waitMs <= longestMs && waitMs >= 500, `${waitMs}`);
+    }),
+  );
 });
