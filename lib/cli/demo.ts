@@ -7,7 +7,6 @@
 import { runAgent } from "../agent/run_agent.ts";
 import type { Config } from "../config/config.ts";
 import { describeFaults, parseFault } from "../demo/fault.ts";
-import { DEFAULT_GENERATION, parseGeneration } from "../demo/generation.ts";
 import { startDemo } from "../demo/stand_in_panel.ts";
 import { getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
@@ -26,7 +25,6 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
     port: config.port,
     remoteControl: config.remoteControl,
     language: config.language,
-    generation: config.demoPanel === "" ? DEFAULT_GENERATION : parseGeneration(config.demoPanel),
     fault: config.fault === "" ? undefined : parseFault(config.fault),
   });
   logToStandardError(config, [...config.secrets, panel.token], {
@@ -40,7 +38,7 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
     const { url: endpoint, token } = panel;
     await runAgent({ ...config, ipServices, endpoint, token, furtherPanels: [] }, options);
   } finally {
-    await panel.close();
+    panel.close();
   }
   getLogger("agent").info("Stopped");
   return 0;

@@ -821,17 +821,6 @@ export const OPTIONS = {
     max: 65535,
     whole: true,
   }),
-  demoPanel: text({
-    flag: "panel",
-    variable: false,
-    placeholder: "1.1|1.4|1.5|main",
-    group: "demo",
-    help: {
-      en: "Generation of Komari that the demo's panel imitates",
-      zh: "演示面板模拟哪一代 Komari",
-    },
-    initialText: { en: "1.5", zh: "1.5" },
-  }),
   fault: text({
     flag: "fault",
     variable: false,

@@ -1,170 +1,57 @@
 /**
- * Plays a fault on an HTTP call, an upgrade request or an open WebSocket.
+ * Plays the present fault on calls and on WebSockets.
  *
  * @module
  */
 
-import type { ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { delay } from "@std/async/delay";
-import type { Fault, RawSocket } from "./fault.ts";
-import { type Answer, htmlAnswer, jsonAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
+import { affects, type Fault, type RawSocket } from "./fault.ts";
+import type { PanelState } from "./panel_state.ts";
 
-const SLOW_MS = 4000;
-const proxyPage =
-  "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>";
-const otherPage = "<!DOCTYPE html><html><head><title>Welcome</title></head><body></body></html>";
+/** An open WebSocket, and the name of the call that has opened it. */
+export type OpenSocket = RawSocket & { readonly call: string };
 
-/**
- * Answers an HTTP call as the fault demands, or leaves it without an answer.
- *
- * `onStatus` gets the status that is sent, `undefined` when there is none. Resolves to `false` when
- * the call is to be answered in the usual way.
- */
-export async function playOnCall(
-  fault: Fault,
-  options: {
-    response: ServerResponse;
-    onStatus: (status: number | undefined) => void;
-    signal: AbortSignal;
-  },
-): Promise<boolean> {
-  const { response, onStatus } = options;
-  const answer = faultAnswer(fault);
-  if (answer !== undefined) {
-    writeAnswer(response, answer);
-    onStatus(answer.status);
-    return true;
+/** Plays the fault of a state. */
+export class FaultPlayer {
+  readonly #state: PanelState;
+  readonly #openSockets = new Set<OpenSocket>();
+
+  constructor(state: PanelState) {
+    this.#state = state;
   }
-  switch (fault.name) {
-    case "hang":
-    case "mute-all":
-      onStatus(undefined);
-      return true;
-    case "close":
-    case "refuse":
-      onStatus(undefined);
-      response.socket?.destroy();
-      return true;
-    case "reset":
-      onStatus(undefined);
-      response.socket?.resetAndDestroy();
-      return true;
-    case "slow":
-      await waitWhenSlow(fault, options);
-      return false;
-    case "custom":
-      if (fault.answerCall === undefined) return false;
-      onStatus(200);
-      await fault.answerCall(response);
-      return true;
-    default:
-      return false;
+
+  /** The fault that affects a call. */
+  faultOn(call: string): Fault | undefined {
+    const { fault } = this.#state;
+    return fault !== undefined && affects(fault, call) ? fault : undefined;
   }
-}
 
-/**
- * Answers an upgrade request as the fault demands, or leaves it without an answer.
- *
- * `onStatus` gets the status that is sent, `undefined` when there is none. Resolves to `false` when
- * the request is to be answered in the usual way.
- */
-export async function playOnUpgrade(
-  fault: Fault,
-  options: {
-    socket: Socket;
-    onStatus: (status: number | undefined) => void;
-    signal: AbortSignal;
-  },
-): Promise<boolean> {
-  const { socket, onStatus } = options;
-  const answer = faultAnswer(fault);
-  if (answer !== undefined) {
-    onStatus(answer.status);
-    writeRawAnswer(socket, answer);
-    return true;
+  /** Whether nothing is sent or read. */
+  isMute(call: string): boolean {
+    return this.faultOn(call)?.isMute === true;
   }
-  switch (fault.name) {
-    case "hang":
-    case "mute-all":
-    case "upgrade-hang":
-      onStatus(undefined);
-      return true;
-    case "close":
-    case "refuse":
-      onStatus(undefined);
-      socket.destroy();
-      return true;
-    case "reset":
-      onStatus(undefined);
-      socket.resetAndDestroy();
-      return true;
-    case "slow":
-      await waitWhenSlow(fault, options);
-      return false;
-    case "custom":
-      if (fault.answerUpgrade === undefined) return false;
-      onStatus(200);
-      await fault.answerUpgrade(socket);
-      return true;
-    default:
-      return false;
+
+  /** Plays faults on a WebSocket from now on. */
+  track(open: OpenSocket): void {
+    const { webSocket, socket, call } = open;
+    webSocket.on("ping", (data) => {
+      if (!this.isMute(call)) webSocket.pong(data, undefined, () => {});
+    });
+    // The library calls it to answer a close frame.
+    const close = webSocket.close.bind(webSocket);
+    webSocket.close = (code, reason) => {
+      if (!this.isMute(call)) close(code, reason);
+    };
+    this.#openSockets.add(open);
+    webSocket.on("close", () => this.#openSockets.delete(open));
+    Promise.resolve(this.faultOn(call)?.playOnSocket?.(open)).catch(() => socket.destroy());
   }
-}
 
-/** Misbehaves on a WebSocket that has just opened; does nothing when the fault is of another kind. */
-export async function playOnSocket(fault: Fault, raw: RawSocket): Promise<void> {
-  switch (fault.name) {
-    case "close-after-upgrade":
-      raw.socket.destroy();
-      return;
-    case "drop-mid-frame":
-      // The head of a text of 100 bytes, and fewer bytes than that.
-      raw.socket.write(Uint8Array.from([0x81, 100, ...new TextEncoder().encode('{"jsonrpc":')]));
-      raw.socket.destroySoon();
-      return;
-    case "custom":
-      await fault.playOnSocket?.(raw);
-  }
-}
-
-/** Misbehaves on a WebSocket that was open before; a fault that prevents upgrades closes it. */
-export async function playOnOpenSocket(fault: Fault, raw: RawSocket): Promise<void> {
-  const preventsUpgrades = fault.name === "custom"
-    ? fault.answerUpgrade !== undefined
-    : faultAnswer(fault) !== undefined || /^(upgrade-hang|close)$/.test(fault.name);
-  if (fault.name === "reset") raw.socket.resetAndDestroy();
-  else if (preventsUpgrades) raw.socket.destroy();
-  else await playOnSocket(fault, raw);
-}
-
-/** Waits as long as the fault `slow` demands; not at all under other faults. */
-export async function waitWhenSlow(
-  fault: Fault | undefined,
-  { signal }: { signal: AbortSignal },
-): Promise<void> {
-  if (fault?.name === "slow") await delay(fault.delayMs ?? SLOW_MS, { signal });
-}
-
-function faultAnswer(fault: Fault): Answer | undefined {
-  const status = /^upgrade-(\d+)$/.exec(fault.name)?.[1];
-  if (status !== undefined && status !== "302") return htmlAnswer(Number(status), proxyPage);
-  switch (fault.name) {
-    case "status-500":
-      return { status: 500, headers: {}, body: "" };
-    case "502-html":
-      return htmlAnswer(502, proxyPage);
-    case "html-200":
-    case "upgrade-html":
-      return htmlAnswer(200, otherPage);
-    case "401":
-      return jsonAnswer(401, { status: "error", message: "Unauthorized." });
-    case "404-install":
-      return jsonAnswer(404, { status: "error", message: "Not found in install mode" });
-    case "302-login":
-    case "upgrade-302":
-      return { status: 302, headers: { location: "/login?next=%2F" }, body: "" };
-    default:
-      return undefined;
+  /** Plays a fault on the WebSockets that are open; one that prevents upgrades closes them. */
+  async playOnOpenSockets(fault: Fault): Promise<void> {
+    for (const open of [...this.#openSockets]) {
+      if (!affects(fault, open.call)) continue;
+      if (fault.playOnSocket !== undefined) await fault.playOnSocket(open);
+      else if (fault.answerUpgrade !== undefined && fault.isMute !== true) open.socket.destroy();
+    }
   }
 }

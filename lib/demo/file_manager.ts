@@ -4,75 +4,55 @@
  * @module
  */
 
-import { fileResultViolations, type StoredFileResult } from "./file_contract.ts";
-import type { TransferRegistry } from "./file_transfers.ts";
+import { jsonFields } from "../parse/json.ts";
+import { TransferRegistry } from "./file_transfers.ts";
+import { numberIn, textIn } from "./messages.ts";
 import type { PanelNode } from "./node.ts";
-import { type WireValue, writeWireJson } from "./wire_json.ts";
-
-/** An operation that the node has refused or not answered, with the panel's code. */
-export class FileOperationError extends Error {
-  override readonly name = "FileOperationError";
-  /** A code of JSON-RPC: -32050 unsupported, -32041 not permitted, -32044 not found, -32603 else. */
-  readonly code: number;
-
-  constructor(message: string, options: { code: number }) {
-    super(message);
-    this.code = options.code;
-  }
-}
 
 interface PendingRequest {
-  readonly op: string;
-  resolve(result: WireValue): void;
-  reject(error: FileOperationError): void;
+  resolve(result: unknown): void;
+  reject(error: Error): void;
 }
 
-const ANSWER_TIMEOUT_MS = 30_000;
-const LONG_TIMEOUT_MS = 90_000;
+const ANSWER_TIMEOUT_MS = 90_000;
+/** A stream may be long, as its part of the file is large. */
 const STREAM_TIMEOUT_MS = 30 * 60_000;
-const timeouts: Readonly<Record<string, number>> = {
-  create: 60_000,
-  search: LONG_TIMEOUT_MS,
-  upload_commit: LONG_TIMEOUT_MS,
-  download_stream: STREAM_TIMEOUT_MS,
-  upload_stream: STREAM_TIMEOUT_MS,
-};
 
-/** Size of a part when none is wanted, in bytes. */
-const DEFAULT_CHUNK_BYTES = 25 * 1024 * 1024;
+/** Size of a part when none is wanted; a download holds one in memory. */
+const DEFAULT_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Sends file operations to the node and matches the results that it sends back. */
 export class FileManager {
+  readonly transfers = new TransferRegistry();
   readonly #node: PanelNode;
-  readonly #transfers: TransferRegistry;
   readonly #signal: AbortSignal;
   readonly #pending = new Map<string, PendingRequest>();
   readonly #uuid = crypto.randomUUID();
 
-  constructor(options: { node: PanelNode; transfers: TransferRegistry; signal: AbortSignal }) {
-    this.#node = options.node;
-    this.#transfers = options.transfers;
+  /** All requests fail when the signal aborts. */
+  constructor(node: PanelNode, options: { signal: AbortSignal }) {
+    this.#node = node;
     this.#signal = options.signal;
   }
 
   /**
    * Runs an operation on the node and returns its result.
    *
-   * @throws {FileOperationError} When the node can't be reached, refuses or does not answer in time.
+   * @throws {Error} When the node can't be reached, refuses or does not answer in time.
    */
-  request(op: string, args: Readonly<Record<string, unknown>>): Promise<WireValue> {
+  request(op: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     const requestId = crypto.randomUUID();
-    const { promise, resolve, reject } = Promise.withResolvers<WireValue>();
-    if (!this.#node.sendOrder({ file: { uuid: this.#uuid, requestId, op, args } })) {
-      const message = "Cannot manage files: the node can't be reached";
-      return Promise.reject(new FileOperationError(message, { code: -32603 }));
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const params = { uuid: this.#uuid, request_id: requestId, op, args };
+    if (!this.#node.sendOrder({ method: "agent.file", params })) {
+      return Promise.reject(new Error("Cannot manage files: the node can't be reached"));
     }
-    const fail = (message: string) => reject(new FileOperationError(message, { code: -32603 }));
-    const timeoutMs = timeouts[op] ?? ANSWER_TIMEOUT_MS;
+    const fail = (message: string) => reject(new Error(message));
+    const timeoutMs = op.endsWith("_stream") ? STREAM_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
     const timer = setTimeout(() => fail(`${op} was not answered in time`), timeoutMs);
     const onAbort = () => fail("The panel was closed");
     this.#signal.addEventListener("abort", onAbort, { once: true });
-    this.#pending.set(requestId, { op, resolve, reject });
+    this.#pending.set(requestId, { resolve, reject });
     return promise.finally(() => {
       clearTimeout(timer);
       this.#signal.removeEventListener("abort", onAbort);
@@ -80,43 +60,48 @@ export class FileManager {
     });
   }
 
-  /** Handles a result; returns violations of the contract, `undefined` when none was expected. */
-  receiveResult(result: StoredFileResult): readonly string[] | undefined {
-    const request = this.#pending.get(result.requestId);
-    if (request === undefined) return undefined;
-    this.#pending.delete(result.requestId);
-    if (result.ok) request.resolve(result.result);
-    else request.reject(new FileOperationError(result.error, { code: errorCode(result.error) }));
-    return fileResultViolations(request.op, result);
+  /** Handles a result; false when none was expected. */
+  receiveResult(params: unknown): boolean {
+    const result = jsonFields(params);
+    const requestId = textIn(result, "request_id");
+    const request = this.#pending.get(requestId);
+    if (request === undefined) return false;
+    this.#pending.delete(requestId);
+    if (result["ok"] === true) request.resolve(result["result"] ?? null);
+    else request.reject(new Error(textIn(result, "error")));
+    return true;
   }
 
   /**
    * Downloads a file in parts.
    *
-   * @throws {FileOperationError} When an operation fails.
+   * @throws {Error} When an operation fails.
    */
   async *download(
     path: string,
     { chunkBytes = DEFAULT_CHUNK_BYTES }: { chunkBytes?: number } = {},
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const info = plainObject(await this.request("stat", { path }));
-    const fileBytes = Number(info["size"]);
+    const info = jsonFields(await this.request("stat", { path }));
+    const fileBytes = numberIn(info, "size");
     for (let offset = 0, index = 0; offset < fileBytes; offset += chunkBytes, index++) {
       const length = Math.min(chunkBytes, fileBytes - offset);
-      using transfer = this.#transfers.openDownload(length);
+      using transfer = this.transfers.open({ lengthBytes: length });
       const { id: transfer_id, token: transfer_token } = transfer;
       await this.request("download_stream", {
         ...{ path, offset, length, chunk_index: index, file_size: fileBytes },
         ...{ modified_at: info["modified_at"], transfer_id, transfer_token },
       });
-      yield transfer.takeBytes();
+      if (transfer.bytes === undefined) {
+        throw new Error("Cannot download: the agent has sent no bytes");
+      }
+      yield transfer.bytes;
     }
   }
 
   /**
    * Uploads a file in parts, and makes an empty one without any.
    *
-   * @throws {FileOperationError} When an operation fails; the upload is then cancelled.
+   * @throws {Error} When an operation fails; the upload is then cancelled.
    */
   async upload(
     path: string,
@@ -140,7 +125,7 @@ export class FileManager {
       for (let index = 0; index < chunk_count; index++) {
         const offset = index * chunkBytes;
         const chunk = content.slice(offset, offset + chunkBytes);
-        using transfer = this.#transfers.openUpload(new Uint8Array(await chunk.arrayBuffer()));
+        using transfer = this.transfers.open({ bytes: await chunk.bytes() });
         await this.request("upload_stream", {
           ...{ ...common, offset, chunk_index: index, first: index === 0, final: false },
           ...{ transfer_id: transfer.id, transfer_token: transfer.token },
@@ -153,16 +138,4 @@ export class FileManager {
       throw error;
     }
   }
-}
-
-/** The panel's code for an error in the node's words. */
-function errorCode(error: string): number {
-  const text = error.toLowerCase();
-  if (text.includes("unsupported file operation")) return -32050;
-  if (/permission denied|operation not permitted/.test(text)) return -32041;
-  return /no such file|cannot find|not found/.test(text) ? -32044 : -32603;
-}
-
-function plainObject(value: WireValue): Record<string, unknown> {
-  return { ...JSON.parse(writeWireJson(value)) };
 }

@@ -5,32 +5,16 @@
  */
 
 import type { IncomingMessage } from "node:http";
-import type { CallName } from "./fault.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 
-/** The path of v2, for POST and for WebSockets. */
+/** The path of messages, for POST and for WebSockets. */
 export const RPC_PATH = "/api/clients/v2/rpc";
 
-/** Far more than any message of the contract, compressed or not. */
+/** The path of terminals, which are WebSockets. */
+export const TERMINAL_PATH = "/api/clients/terminal";
+
+/** Far more than any message, compressed or not. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
-
-const calls: Readonly<Record<string, CallName>> = {
-  "POST /api/clients/uploadBasicInfo": "basic info",
-  "POST /api/clients/report": "report",
-  "GET /api/clients/ping/tasks": "task list",
-  "POST /api/clients/ping/result": "ping result",
-  "POST /api/clients/task/result": "task result",
-  "POST /api/clients/register": "register",
-};
-
-const methods: Readonly<Record<string, CallName>> = {
-  "agent.report": "report",
-  "agent.basicInfo": "basic info",
-  "agent.pingResult": "ping result",
-  "agent.pull": "pull",
-  "agent.taskResult": "task result",
-  "agent.file.result": "file result",
-  "agent.startupConfig.result": "startup config",
-};
 
 /** The head of a request. */
 export interface RequestHead {
@@ -64,63 +48,61 @@ export function readHead(request: IncomingMessage): RequestHead {
   };
 }
 
-/** Reads a request, or tells why it can't be read; a body of v2 may be compressed by gzip. */
+/** Whether a request comes from a page of another host. */
+export function isForeignOrigin({ headers: { origin, host } }: RequestHead): boolean {
+  return origin !== undefined && origin !== `http://${host}`;
+}
+
+/**
+ * Reads the body of a request; `undefined` when it is too large. A message may be compressed by gzip;
+ * one that can't be decompressed is read as an empty one.
+ */
 export async function readRequest(
   incoming: IncomingMessage,
-): Promise<ReceivedRequest | "too large" | "invalid gzip"> {
-  const head = readHead(incoming);
-  const bytes = await collect(incoming);
-  if (bytes === undefined) return "too large";
+  head: RequestHead,
+): Promise<ReceivedRequest | undefined> {
+  const bytes = await readBytes(incoming, MAX_BODY_BYTES);
+  if (bytes === undefined) return undefined;
   if (head.path !== RPC_PATH || head.headers["content-encoding"]?.toLowerCase() !== "gzip") {
     return { ...head, body: await bytes.text() };
   }
   try {
-    const plain = await collect(bytes.stream().pipeThrough(new DecompressionStream("gzip")));
-    return plain === undefined ? "too large" : { ...head, body: await plain.text() };
+    const plain = bytes.stream().pipeThrough(new DecompressionStream("gzip"));
+    const body = await readBytes(plain, MAX_BODY_BYTES);
+    return body === undefined ? undefined : { ...head, body: await body.text() };
   } catch {
-    return "invalid gzip";
+    return { ...head, body: "" };
   }
 }
 
-async function collect(source: AsyncIterable<Uint8Array>): Promise<Blob | undefined> {
+/** Reads all bytes; `undefined` when there are more than that. */
+export async function readBytes(
+  source: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<Blob | undefined> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   for await (const chunk of source) {
     const bytes = new Uint8Array(chunk);
     length += bytes.length;
-    if (length > MAX_BODY_BYTES) return undefined;
+    if (length > maxBytes) return undefined;
     chunks.push(bytes);
   }
   return new Blob(chunks);
 }
 
-/** Names the call of a request; `undefined` for any other path. */
-export function callName(
-  request: { readonly method: string; readonly path: string; readonly body: string },
-): CallName | undefined {
-  if (request.path === RPC_PATH && request.method === "POST") return rpcCallName(request.body);
-  const key = `${request.method} ${request.path}`;
-  return Object.hasOwn(calls, key) ? calls[key] : undefined;
+/**
+ * Names the call of a request: the method of a message, such as `agent.report`, and otherwise the
+ * method of HTTP and the path, such as `GET /api/version`.
+ */
+export function callName(request: Omit<ReceivedRequest, "atMs" | "query" | "headers">): string {
+  return request.path === RPC_PATH && request.method === "POST"
+    ? messageName(request.body)
+    : `${request.method} ${request.path}`;
 }
 
-/** Names the call of a message of v2. */
-export function rpcCallName(message: string): CallName | undefined {
-  const method = stringField(message, "method");
-  return method !== undefined && Object.hasOwn(methods, method) ? methods[method] : undefined;
-}
-
-/** Names the call of a message over a WebSocket of v1. */
-export function socketCallName(message: string): CallName {
-  return stringField(message, "type") === "ping_result" ? "ping result" : "report";
-}
-
-function stringField(message: string, name: string): string | undefined {
-  try {
-    const value: unknown = JSON.parse(message);
-    if (typeof value !== "object" || value === null) return undefined;
-    const field = new Map(Object.entries(value)).get(name);
-    return typeof field === "string" ? field : undefined;
-  } catch {
-    return undefined;
-  }
+/** Names the call of a message: its method; empty when it has none. */
+export function messageName(message: string): string {
+  const { method } = jsonFields(parseJson(message));
+  return typeof method === "string" ? method : "";
 }

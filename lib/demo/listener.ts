@@ -9,20 +9,26 @@
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { type AcceptOptions, WebSocketAcceptor } from "./websocket_acceptor.ts";
 
 const HOST = "127.0.0.1";
 /** The number of ports that are tried, from the wanted one on. */
 const PORTS_TRIED = 100;
 
-/** Answers a request; an error closes the connection. */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+/** A request to upgrade a connection to a WebSocket. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  /** Answers a valid request with 101 and calls `onOpen`, and an invalid one with a 4xx. */
+  accept(options: AcceptOptions): void;
+}
 
-/** Answers an upgrade request; an error closes the connection. */
-export type UpgradeHandler = (
-  request: IncomingMessage,
-  socket: Socket,
-  head: Uint8Array,
-) => Promise<void>;
+/** Answers the requests to a server; an error closes the connection. */
+export interface RequestHandler {
+  onConnection?(): void;
+  onRequest(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  onUpgrade(upgrade: UpgradeRequest): Promise<void>;
+}
 
 /** An HTTP server with its port and its connections. */
 export class Listener {
@@ -31,12 +37,11 @@ export class Listener {
   readonly #exempt = new WeakSet<Socket>();
   #port = 0;
 
-  private constructor(server: Server, onConnection: () => void) {
+  private constructor(server: Server) {
     this.#server = server;
     // The panel keeps idle connections longer than any interval between reports.
     this.#server.keepAliveTimeout = 120_000;
     this.#server.on("connection", (socket: Socket) => {
-      onConnection();
       this.#sockets.add(socket);
       socket.on("error", () => {});
       socket.once("close", () => this.#sockets.delete(socket));
@@ -46,40 +51,35 @@ export class Listener {
   /**
    * Listens on the port, or on the next free one; 0 stands for any.
    *
-   * @throws {Error} When no port is free (`Cannot listen on …`).
+   * @throws {Error} When no port is free (`Cannot listen on …`), or `ws` can't be loaded.
    */
-  static async open(
-    handler: Handler,
-    options: { port: number; onConnection: () => void; onUpgrade?: UpgradeHandler },
-  ): Promise<Listener> {
+  static async open(port: number, handler: RequestHandler): Promise<Listener> {
     // Loaded here, so that an agent without a demo does not pay for it.
     const { createServer } = await import("node:http");
+    const acceptor = await WebSocketAcceptor.load();
     const server = createServer((request, response) => {
       // A peer that hangs up is no error of the server.
       response.on("error", () => {});
-      handler(request, response).catch(() => response.socket?.destroy());
+      handler.onRequest(request, response).catch(() => response.socket?.destroy());
     });
-    const { onUpgrade } = options;
-    if (onUpgrade !== undefined) {
-      server.on("upgrade", (request, socket: Socket, head) => {
-        onUpgrade(request, socket, new Uint8Array(head)).catch(() => socket.destroy());
-      });
-    }
-    const listener = new Listener(server, options.onConnection);
-    const last = options.port === 0 ? 0 : Math.min(options.port + PORTS_TRIED - 1, 65_535);
-    for (let port = options.port; port <= last; port++) {
+    server.on("upgrade", (request, socket: Socket, head) => {
+      const accept = (options: AcceptOptions) => acceptor.accept(request, socket, head, options);
+      handler.onUpgrade({ request, socket, accept }).catch(() => socket.destroy());
+    });
+    server.on("connection", () => handler.onConnection?.());
+    const listener = new Listener(server);
+    const last = port === 0 ? 0 : Math.min(port + PORTS_TRIED - 1, 65_535);
+    for (let tried = port; tried <= last; tried++) {
       try {
-        await listener.#listen(port);
+        await listener.#listen(tried);
         return listener;
       } catch (error) {
-        if (!isPortTaken(error) || port === last) {
-          throw new Error(`Cannot listen on ${HOST}, ports ${options.port} to ${last}`, {
-            cause: error,
-          });
+        if (!isPortTaken(error) || tried === last) {
+          throw new Error(`Cannot listen on ${HOST}, ports ${port} to ${last}`, { cause: error });
         }
       }
     }
-    throw new Error(`Cannot listen on ${HOST}: port ${options.port} is out of range`);
+    throw new Error(`Cannot listen on ${HOST}: port ${port} is out of range`);
   }
 
   /** The port that it listens on, also after `pause()`. */

@@ -1,16 +1,15 @@
 /**
- * The node as the panel sees it: its WebSocket, its version, its presence, and how orders reach it.
+ * The node as the panel sees it: its WebSocket, its presence, and how orders reach it.
  *
  * @module
  */
 
-import { envelope, EventQueue, legacyMessage, type Order, orderCall } from "./event_queue.ts";
-import type { Generation } from "./generation.ts";
+import { EventQueue, notification, type Order } from "./event_queue.ts";
 import type { PanelState } from "./panel_state.ts";
 
 /** An open WebSocket of the node. */
-export interface NodeSocket {
-  readonly version: 1 | 2;
+export interface NodeConnection {
+  readonly version: "v1" | "v2";
   send(message: string | Uint8Array<ArrayBuffer>): void;
   /** Closes the connection without a close frame. */
   end(): void;
@@ -18,68 +17,67 @@ export interface NodeSocket {
 
 /** The panel's only node. */
 export class PanelNode {
+  readonly state: PanelState;
   readonly queue = new EventQueue();
-  readonly #state: PanelState;
-  readonly #generation: Generation;
-  #socket: NodeSocket | undefined;
-  /** The version that the panel assumes, which is not always the one that the node speaks. */
-  #version: 1 | 2 = 1;
+  /** Time that a report keeps it online. */
+  readonly presenceMs: number = 35_000;
+  /** Whether it fetches events by POST: it did so since its last WebSocket ended. */
+  protected fetchesEvents = false;
+  #connection: NodeConnection | undefined;
   #presentUntilMs = 0;
 
-  constructor(options: { state: PanelState; generation: Generation }) {
-    this.#state = options.state;
-    this.#generation = options.generation;
+  constructor(state: PanelState) {
+    this.state = state;
   }
 
-  get socket(): NodeSocket | undefined {
-    return this.#socket;
+  get connection(): NodeConnection | undefined {
+    return this.#connection;
   }
 
   /** Whether orders can reach it. */
   get isReachable(): boolean {
-    return this.#socket !== undefined || this.#version === 2;
+    return this.#connection !== undefined || this.fetchesEvents;
+  }
+
+  /** Whether a report or a pull came lately. */
+  get isPresent(): boolean {
+    return performance.now() < this.#presentUntilMs;
   }
 
   /** Whether the panel shows it as online. */
   get isOnline(): boolean {
-    return this.#socket !== undefined || performance.now() < this.#presentUntilMs;
+    return this.#connection !== undefined || this.isPresent;
   }
 
-  /** Handles a report; one of v2 or by POST makes the node present, one over v1 WebSocket not. */
-  onReport(version: 1 | 2, options: { presence: boolean }): void {
-    this.#version = version;
-    if (options.presence) this.#extendPresence();
-  }
-
-  /** Handles a pull. */
-  onPull(): void {
-    this.#extendPresence();
-    this.#version = 2;
+  /** Handles a report or a pull, whose answer brings events. */
+  onContact(): void {
+    this.#presentUntilMs = performance.now() + this.presenceMs;
+    this.fetchesEvents = true;
   }
 
   /** Replaces the present WebSocket; all waiting events are sent over the new one, without ids. */
-  attachSocket(socket: NodeSocket): void {
-    this.#socket?.end();
-    this.#socket = socket;
-    if (socket.version === 2) {
-      this.#version = 2;
+  attach(connection: NodeConnection): void {
+    this.#connection?.end();
+    this.#connection = connection;
+    if (connection.version === "v2") {
+      this.fetchesEvents = true;
       const events = this.queue.poll([]);
-      for (const { method, params } of events) socket.send(envelope({ method, params }));
+      for (const { method, params } of events) connection.send(notification({ method, params }));
       this.queue.poll(events.map((event) => event.id));
     }
-    const { opened, closed } = this.#state.sockets;
-    this.#state.sockets = { present: `v${socket.version}`, opened: opened + 1, closed };
+    const { opened, closed } = this.state.sockets;
+    this.state.sockets = { present: connection.version, opened: opened + 1, closed };
   }
 
   /** Handles the end of a WebSocket. */
-  detachSocket(socket: NodeSocket): void {
-    const { opened, closed, present } = this.#state.sockets;
-    const isPresent = this.#socket === socket;
+  detach(connection: NodeConnection): void {
+    const { opened, closed, present } = this.state.sockets;
+    const isPresent = this.#connection === connection;
     if (isPresent) {
-      this.#socket = undefined;
-      this.#version = 1;
+      this.#connection = undefined;
+      this.fetchesEvents = false;
     }
-    this.#state.sockets = {
+    this.state.sockets = {
       present: isPresent ? undefined : present,
       opened,
       closed: closed + 1,
@@ -88,24 +86,28 @@ export class PanelNode {
 
   /** Sends an order, or queues it; false when the node can't be reached. */
   sendOrder(order: Order): boolean {
-    const { hasV1, hasSessions, managesAgents } = this.#generation;
-    const isManagement = "startupConfig" in order || "switchVersion" in order;
-    if ((isManagement && !managesAgents) || ("file" in order && !hasSessions)) return false;
-    // Panels that know v1 request terminals in its shape, and only over a WebSocket.
-    const isLegacy = hasV1 && (this.#version === 1 || "terminal" in order);
-    if (this.#socket !== undefined) {
-      this.#socket.send(isLegacy ? legacyMessage(order) : envelope(orderCall(order)));
-      return true;
-    }
-    if (this.#version === 1 || isLegacy) return false;
-    this.queue.add(orderCall(order));
+    if (this.#connection !== undefined) this.#connection.send(notification(order));
+    else if (this.fetchesEvents) this.queue.add(order);
+    else return false;
     return true;
   }
 
-  #extendPresence(): void {
-    const now = performance.now();
-    // A flaw of panels that know v1: a node that appears counts as one of v1 until its next message.
-    if (this.#generation.hasV1 && now > this.#presentUntilMs) this.#version = 1;
-    this.#presentUntilMs = now + this.#generation.presenceMs;
+  /**
+   * Sends a command and returns its task id.
+   *
+   * @throws {Error} When the node can't be reached (`Cannot send …`).
+   */
+  sendCommand(command: string): string {
+    const taskId = crypto.getRandomValues(new Uint8Array(8)).toHex();
+    if (!this.sendOrder({ method: "agent.exec", params: { task_id: taskId, command } })) {
+      throw new Error("Cannot send a command: the node has no WebSocket and polls no events");
+    }
+    return taskId;
+  }
+
+  /** Orders a probe; false when the node can't be reached. */
+  sendPing({ id, kind, target }: { id: number; kind: string; target: string }): boolean {
+    const params = { ping_task_id: id, ping_type: kind, ping_target: target };
+    return this.sendOrder({ method: "agent.ping", params });
   }
 }

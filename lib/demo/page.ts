@@ -5,7 +5,6 @@
  */
 
 import manifest from "../../deno.json" with { type: "json" };
-import type { GenerationName } from "./generation.ts";
 import { type Answer, htmlAnswer } from "./http_answer.ts";
 import basicInfo from "./page/basic_info.js" with { type: "text" };
 import developers from "./page/developers.js" with { type: "text" };
@@ -46,14 +45,6 @@ const texts: Readonly<Record<string, string>> = {
 /** The path of the page's files, without the name. */
 export const PAGE_FILES_PATH = "/demo/page/";
 
-/** Settings of the page that hold before its first event. */
-export interface PageSettings {
-  readonly remoteControl: boolean;
-  readonly language: "en" | "zh";
-  /** The generation of the panel. */
-  readonly panel: GenerationName;
-}
-
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -66,11 +57,13 @@ const policy = [
 ].join("; ");
 
 /** The page itself, without data; it may load nothing but the panel's own files. */
-export function pageAnswer({ remoteControl, language, panel }: PageSettings): Answer {
+export function pageAnswer(
+  language: "en" | "zh",
+  { remoteControl }: { remoteControl: boolean },
+): Answer {
   const body = markup
     .replace('lang="en"', `lang="${language}"`)
-    .replace('data-remote-control="off"', `data-remote-control="${remoteControl ? "on" : "off"}"`)
-    .replace('data-panel=""', `data-panel="${panel}"`);
+    .replace('data-remote-control="off"', `data-remote-control="${remoteControl ? "on" : "off"}"`);
   const answer = htmlAnswer(200, body);
   return {
     ...answer,

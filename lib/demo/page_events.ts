@@ -6,29 +6,29 @@
  */
 
 import type { ServerResponse } from "node:http";
-import type { StoredTaskResult } from "./contracts.ts";
-import { faultNames, faults } from "./fault.ts";
+import { faults } from "./fault.ts";
 import { type Answer, jsonAnswer } from "./http_answer.ts";
+import type { StoredReport, StoredTaskResult } from "./messages.ts";
+import type { PanelNode } from "./node.ts";
 import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";
-import type { StoredReport } from "./report_contract.ts";
 
 /** Maximum size of events that wait for a page that does not read. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
 const MAX_RESULT_CHARACTERS = 64 * 1024;
-const VIOLATIONS_SHOWN = 20;
 
 /** Everything that the page shows, in JSON. */
-export function stateAnswer(state: PanelState): Answer {
-  const answer = jsonAnswer(200, wholeState(state));
+export function stateAnswer(node: PanelNode): Answer {
+  const answer = jsonAnswer(200, wholeState(node));
   return { ...answer, headers: { ...answer.headers, "cache-control": "no-store" } };
 }
 
 /** Sends the whole state, then each change, until the page or the panel closes. */
 export function streamEvents(
   response: ServerResponse,
-  options: { state: PanelState; signal: AbortSignal },
+  node: PanelNode,
+  options: { signal: AbortSignal },
 ): void {
-  const { state } = options;
+  const { state } = node;
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
@@ -36,18 +36,18 @@ export function streamEvents(
     response.write(`data: ${JSON.stringify(event)}\n\n`);
     if (response.writableLength > MAX_PENDING_BYTES) response.destroy();
   };
-  send(wholeState(state));
+  send(wholeState(node));
   state.subscribe((update) => {
     const change = changeOf(update, state);
     if (change !== undefined) send({ ...change, counts: state.counts });
   }, { signal: AbortSignal.any([gone.signal, options.signal]) });
 }
 
-function wholeState(state: PanelState): unknown {
+function wholeState({ state, presenceMs }: PanelNode): unknown {
   const latest = state.reports.at(-1);
   return {
     nowMs: Date.now(),
-    presenceMs: state.presenceMs,
+    presenceMs,
     log: state.logLines,
     history: state.reports.map(point),
     pingHistory: state.pingResults.map((result) => [
@@ -59,8 +59,7 @@ function wholeState(state: PanelState): unknown {
     basicInfo: state.columns,
     tasks: state.tasks,
     fault: state.fault?.name ?? "",
-    faults: faultNames().map((name) => [name, faults[name].en, faults[name].zh]),
-    violations: state.violations.slice(-VIOLATIONS_SHOWN),
+    faults: Object.entries(faults).map(([name, { en, zh }]) => [name, en, zh]),
     counts: state.counts,
     // A command may have ended before the page was connected.
     commandResult: commandResultOf(state.commandResults.at(-1)),
@@ -86,7 +85,6 @@ function changeOf(update: StateChange, state: PanelState): Record<string, unknow
     return { commandResult: commandResultOf(update.commandResult) };
   }
   if ("logLine" in update) return { log: [update.logLine] };
-  if ("violation" in update) return { violations: [update.violation] };
   if ("tasks" in update) return { tasks: update.tasks };
   if ("fault" in update) return { fault: update.fault?.name ?? "" };
   return undefined;

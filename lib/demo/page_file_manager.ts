@@ -7,25 +7,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FileManager } from "./file_manager.ts";
 import { jsonAnswer, textAnswer, writeAnswer } from "./http_answer.ts";
-import { readHead } from "./http_request.ts";
+import { readBytes, readHead } from "./http_request.ts";
 import { refuseForeignPage, refuseWithoutKey } from "./page_routes.ts";
-import { writeWireJson } from "./wire_json.ts";
 
 /** The path of the page's file requests, without the operation. */
 export const FILE_REQUESTS_PATH = "/demo/files/";
 
 const MAX_UPLOAD_BYTES = 128 * 1024 * 1024;
-/** Size of a part; a download holds one in memory. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Answers a file request; its query names the path, a header holds the key. */
 export async function answerFileRequest(
   request: IncomingMessage,
-  { response, files, key }: {
-    response: ServerResponse;
-    files: FileManager;
-    key: string | undefined;
-  },
+  response: ServerResponse,
+  { files, key }: { files: FileManager; key: string | undefined },
 ): Promise<void> {
   const head = readHead(request);
   const path = head.query.get("path") ?? "";
@@ -40,14 +34,14 @@ export async function answerFileRequest(
     switch (head.path.slice(FILE_REQUESTS_PATH.length)) {
       case "list": {
         const list = await files.request("list", { path });
-        return writeAnswer(response, { ...jsonAnswer(200, null), body: writeWireJson(list) });
+        return writeAnswer(response, jsonAnswer(200, list));
       }
       case "download":
-        return await sendFile(response, files.download(path, { chunkBytes: CHUNK_BYTES }));
+        return await sendFile(response, files.download(path));
       case "upload": {
-        const content = await readBody(request);
+        const content = await readBytes(request, MAX_UPLOAD_BYTES);
         if (content === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
-        await files.upload(path, content, { chunkBytes: CHUNK_BYTES });
+        await files.upload(path, content);
         return writeAnswer(response, jsonAnswer(200, {}));
       }
       default:
@@ -74,16 +68,4 @@ async function sendFile(
     }
   }
   response.end();
-}
-
-async function readBody(request: IncomingMessage): Promise<Blob | undefined> {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    const part = new Uint8Array(chunk);
-    length += part.length;
-    if (length > MAX_UPLOAD_BYTES) return undefined;
-    parts.push(part);
-  }
-  return new Blob(parts);
 }

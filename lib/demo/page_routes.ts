@@ -10,38 +10,41 @@
 
 import type { ServerResponse } from "node:http";
 import type { WebSocket } from "ws";
-import { type Answer, jsonAnswer, textAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
+import { isJsonObject, parseJson } from "../parse/json.ts";
 import { type Fault, parseFault } from "./fault.ts";
+import { type Answer, jsonAnswer, textAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
 import { readHead, type ReceivedRequest, type RequestHead } from "./http_request.ts";
-import type { Orders } from "./orders.ts";
+import type { UpgradeRequest } from "./listener.ts";
+import { textIn } from "./messages.ts";
+import type { PanelNode } from "./node.ts";
 import { emulatorAnswer, PAGE_FILES_PATH, pageFileAnswer } from "./page.ts";
 import { stateAnswer, streamEvents } from "./page_events.ts";
-import type { PanelState } from "./panel_state.ts";
-import type { UpgradeRequest, WebSocketAcceptor } from "./websocket_acceptor.ts";
-import { parseWireObject, stringIn } from "./wire_json.ts";
+import type { TerminalSessions } from "./terminal_sessions.ts";
 
-/** Everything that an answer to the page depends on. */
+/** The panel, as far as the page sees and changes it. */
 export interface PageContext {
-  readonly state: PanelState;
-  readonly orders: Orders;
+  readonly node: PanelNode;
+  readonly terminals: TerminalSessions;
+  /** Aborts when the panel closes. */
   readonly signal: AbortSignal;
   /** The key that permits to run programs; absent when remote control is off. */
   readonly key: string | undefined;
-  readonly setFault: (fault: Fault | undefined) => Promise<void>;
+  setFault(fault: Fault | undefined): Promise<void>;
 }
 
 /** Answers a request below `/demo/`. */
 export async function answerPage(
   request: ReceivedRequest,
-  { response, context }: { response: ServerResponse; context: PageContext },
+  response: ServerResponse,
+  panel: PageContext,
 ): Promise<void> {
   const { method, path } = request;
-  const { state, key, signal } = context;
+  const { node, key } = panel;
   const refusal = refuseForeignHost(request.headers["host"]);
   if (refusal !== undefined) return writeAnswer(response, refusal);
-  if (method === "POST") return writeAnswer(response, await change(request, context));
-  if (path === "/demo/events") return streamEvents(response, { state, signal });
-  if (path === "/demo/state") return writeAnswer(response, stateAnswer(state));
+  if (method === "POST") return writeAnswer(response, await change(request, panel));
+  if (path === "/demo/events") return streamEvents(response, node, panel);
+  if (path === "/demo/state") return writeAnswer(response, stateAnswer(node));
   if (path === "/demo/xterm.js" || path === "/demo/xterm.css") {
     if (key === undefined) return writeAnswer(response, textAnswer(404, "Remote control is off"));
     const file = path === "/demo/xterm.js" ? "xterm.js" : "xterm.css";
@@ -80,25 +83,25 @@ export function refuseWithoutKey(
     : textAnswer(403, "Open the page by the address that was printed at the start.");
 }
 
-async function change(request: ReceivedRequest, context: PageContext): Promise<Answer> {
+async function change(request: ReceivedRequest, panel: PageContext): Promise<Answer> {
   const refusal = refuseForeignPage(request);
   if (refusal !== undefined) return refusal;
-  const wanted = parseWireObject(request.body);
-  if (request.headers["content-type"] !== "application/json" || wanted === undefined) {
+  const value = parseJson(request.body);
+  if (request.headers["content-type"] !== "application/json" || !isJsonObject(value)) {
     return textAnswer(400, "This takes an object of JSON.");
   }
   try {
     switch (request.path) {
       case "/demo/fault": {
-        const name = stringIn(wanted, "fault");
+        const name = textIn(value, "fault");
         if (name === "refuse") return textAnswer(409, "The page could not end it.");
-        await context.setFault(name === "" ? undefined : parseFault(name));
+        await panel.setFault(name === "" ? undefined : parseFault(name));
         return jsonAnswer(200, {});
       }
       case "/demo/command": {
-        const keyless = refuseWithoutKey(stringIn(wanted, "key"), context.key);
+        const keyless = refuseWithoutKey(textIn(value, "key"), panel.key);
         if (keyless !== undefined) return keyless;
-        const taskId = context.orders.sendCommand(stringIn(wanted, "command"));
+        const taskId = panel.node.sendCommand(textIn(value, "command"));
         return jsonAnswer(200, { taskId });
       }
     }
@@ -113,35 +116,32 @@ export const PAGE_TERMINAL_PATH = "/demo/terminal";
 
 /** Answers the page's request for a terminal; its query may name one that the page has left. */
 export function answerPageTerminal(
-  request: UpgradeRequest,
-  context: { orders: Orders; sockets: WebSocketAcceptor; key: string | undefined },
+  upgrade: UpgradeRequest,
+  { terminals, key }: Pick<PageContext, "terminals" | "key">,
 ): void {
-  const head = readHead(request.request);
-  const refusal = refuseForeignPage(head) ?? refuseWithoutKey(head.query.get("key"), context.key);
-  if (refusal !== undefined) return writeRawAnswer(request.socket, refusal);
+  const head = readHead(upgrade.request);
+  const refusal = refuseForeignPage(head) ?? refuseWithoutKey(head.query.get("key"), key);
+  if (refusal !== undefined) return writeRawAnswer(upgrade.socket, refusal);
   const requestId = head.query.get("id") ?? "";
-  context.sockets.accept(request, {
+  upgrade.accept({
     compress: false,
-    onOpen: (socket) => connectTerminal(socket, { orders: context.orders, requestId }),
+    onOpen: (socket) => connectTerminal(socket, terminals, requestId),
   });
 }
 
-function connectTerminal(
-  socket: WebSocket,
-  { orders, requestId }: { orders: Orders; requestId: string },
-): void {
+function connectTerminal(socket: WebSocket, terminals: TerminalSessions, requestId: string): void {
   socket.on("error", () => {});
   const send = (message: Record<string, string>) => socket.send(JSON.stringify(message), () => {});
   let id: string;
   try {
-    id = orders.resumeTerminal(requestId) ?? orders.requestTerminal();
+    id = terminals.request(terminals.unfinished(requestId)?.id);
   } catch (error) {
     socket.send(error instanceof Error ? error.message : "It failed.", () => {});
     socket.close();
     return;
   }
   send({ type: "session", id });
-  const terminal = orders.terminal(id);
+  const terminal = terminals.get(id);
   // The screen as it was left.
   if (terminal.output !== "") socket.send(new TextEncoder().encode(terminal.output), () => {});
   const gone = new AbortController();

@@ -1,221 +1,301 @@
 /**
- * A panel for demonstration, development and tests: real HTTP on loopback, one node.
+ * A panel for demonstration and development: real HTTP on loopback, one node, the newest generation
+ * of Komari.
  *
  * @module
  */
 
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { WebSocket } from "ws";
 import type { Fault } from "./fault.ts";
-import { readHead } from "./http_request.ts";
-import type { FileManager } from "./file_manager.ts";
-import { TransferRegistry } from "./file_transfers.ts";
-import { type Generation, type GenerationName, generations } from "./generation.ts";
-import { Listener } from "./listener.ts";
-import { MessageSink } from "./message_sink.ts";
+import { FaultPlayer } from "./fault_player.ts";
+import { FileManager } from "./file_manager.ts";
+import { TRANSFER_PATH } from "./file_transfers.ts";
+import { type Answer, jsonAnswer, textAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
+import {
+  callName,
+  isForeignOrigin,
+  messageName,
+  readHead,
+  readRequest,
+  type ReceivedRequest,
+  type RequestHead,
+  RPC_PATH,
+  TERMINAL_PATH,
+} from "./http_request.ts";
+import { Listener, type RequestHandler, type UpgradeRequest } from "./listener.ts";
 import { PanelNode } from "./node.ts";
-import { Orders } from "./orders.ts";
+import { NodeSocket } from "./node_socket.ts";
 import { pageAnswer } from "./page.ts";
 import { answerFileRequest, FILE_REQUESTS_PATH } from "./page_file_manager.ts";
 import { answerPage, answerPageTerminal, PAGE_TERMINAL_PATH } from "./page_routes.ts";
 import { PanelState } from "./panel_state.ts";
-import type { WireTask } from "./contracts.ts";
 import { loopbackTasks, schedulePings } from "./probe_tasks.ts";
-import { RequestHandler } from "./request_handler.ts";
-import { type RegisteredNodeEntry, Registry } from "./registry.ts";
-import type { TerminalSession } from "./terminal_session.ts";
-import type { WireValue } from "./wire_json.ts";
-import { WebSocketAcceptor } from "./websocket_acceptor.ts";
+import { answerRpc, type Arrival, type RpcReply } from "./rpc.ts";
+import { TerminalSession } from "./terminal_session.ts";
+import { TerminalSessions } from "./terminal_sessions.ts";
 
 /** The default port. */
 export const DEFAULT_PORT = 25774;
 
-/** A running panel. */
-export interface StandInPanel {
-  /** The endpoint for agents and the address of the page; no trailing slash. */
-  readonly url: string;
-  /** The page's address; with remote control it ends in the key that the page needs. */
-  readonly pageUrl: string;
-  readonly port: number;
-  readonly token: string;
-  /** Everything received so far; its `tasks` can be replaced. */
-  readonly state: PanelState;
-  /** The nodes that have registered so far. */
-  readonly registrations: readonly RegisteredNodeEntry[];
-  /** Removes the node of a token, which is refused from now on. */
-  removeNode(token: string): void;
-  /** Starts a fault, or ends it; resolves when the change is in force. */
-  setFault(fault: Fault | undefined): Promise<void>;
-  /**
-   * Sends a command and returns its task id; the result comes to `state.commandResults`.
-   *
-   * @throws {Error} When the node can't be reached (`Cannot send …`).
-   */
-  sendCommand(command: string): string;
-  /** Orders a probe now; false when the node can't be reached. */
-  sendPing(ping: { id: number; kind: string; target: string }): boolean;
-  /**
-   * Requests a terminal and returns the id of the request; with the id of a session that was left,
-   * the agent is asked to connect it again.
-   *
-   * @throws {Error} When the node can't be reached (`Cannot ask …`).
-   */
-  requestTerminal(requestId?: string): string;
-  /** The terminal of that request. */
-  terminal(requestId: string): TerminalSession;
-  /** The file manager, of panels from 1.5 on. */
-  readonly files: FileManager;
-  /** Whether the panel shows the node as online. */
-  readonly isOnline: boolean;
-  /**
-   * Asks for the agent's configuration, as panels of main do.
-   *
-   * @throws {Error} When the node can't be reached, refuses or does not answer within 20 s.
-   */
-  requestStartupConfig(): Promise<WireValue>;
-  /** Orders the agent to change its version; false when the node can't be reached. */
-  switchVersion(version: string): boolean;
-  /**
-   * Sends anything at all over the present WebSocket.
-   *
-   * @throws {Error} When the node has none (`Cannot send …`).
-   */
-  sendRaw(message: string | Uint8Array<ArrayBuffer>): void;
-  /** Closes every connection of the agent, idle ones included. */
-  dropConnections(options?: { reset?: boolean }): void;
-  /** Closes the panel and every connection. */
-  close(): Promise<void>;
-}
+const VERSION_PATH = "/api/version";
 
 /** Options of a panel. */
 export interface StandInPanelOptions {
-  /** The next free one when it is in use; 0 stands for any. */
-  readonly port?: number;
   /** A random one when absent. */
   readonly token?: string;
-  /** The key for auto-discovery, of 12 characters or more; without it registration is refused. */
-  readonly discoveryKey?: string;
-  readonly tasks?: readonly WireTask[];
-  readonly fault?: Fault;
-  /** The generation of the panel that is imitated; 1.4 by default. */
-  readonly generation?: GenerationName | undefined;
-  /** Whether the page offers commands and terminals, which run on this machine. */
+  /** Whether the page offers commands, terminals and files, which are those of this machine. */
   readonly remoteControl?: boolean;
   /** Language of the page; English by default. */
   readonly language?: "en" | "zh";
-  /** Time that a pull waits for events; 25 s by default. */
-  readonly pullWaitMs?: number;
-  /** Time that a WebSocket may send no data; by default that of the generation. */
-  readonly dataTimeoutMs?: number;
-  /** Closes the panel when it aborts. */
-  readonly signal?: AbortSignal;
 }
 
-/**
- * Starts a panel.
- *
- * @throws {Error} When no port is free (`Cannot listen on …`).
- */
-export async function startStandInPanel(options: StandInPanelOptions = {}): Promise<StandInPanel> {
-  options.signal?.throwIfAborted();
-  const token = options.token ?? randomToken();
-  const generationName = options.generation ?? "1.4";
-  const generation: Generation = generations[generationName];
-  const state = new PanelState(generation);
-  state.tasks = options.tasks ?? [];
-  const closing = new AbortController();
-  const { signal } = closing;
+/** How a WebSocket of an agent is served. */
+export interface SocketService {
+  readonly compress: boolean;
+  readonly serve: (socket: WebSocket) => void;
+}
 
-  const sink = new MessageSink({ token, state, generation });
-  const node = new PanelNode({ state, generation });
-  const transfers = new TransferRegistry();
-  const registry = new Registry(token, options.discoveryKey);
-  const key = options.remoteControl === true ? randomToken() : undefined;
-  const sockets = await WebSocketAcceptor.load();
-  const orders = new Orders({
-    ...{ node, sink, transfers, signal },
-    hasSessions: generation.hasSessions,
-  });
-  const handler: RequestHandler = new RequestHandler({
-    node: {
-      registry,
-      state,
-      sink,
-      node,
-      signal,
-      generation,
-      orders,
-      pullWaitMs: options.pullWaitMs ?? 25_000,
-      dataTimeoutMs: options.dataTimeoutMs ?? generation.dataTimeoutMs,
-    },
-    sockets,
-    transfers,
-    page: pageAnswer({
-      remoteControl: key !== undefined,
-      language: options.language ?? "en",
-      panel: generationName,
-    }),
-  }, {
-    answerPage(request, response): Promise<void> {
-      listener.exempt(response.socket);
-      return answerPage(request, {
-        response,
-        context: {
-          state,
-          orders,
-          signal,
-          key,
-          setFault: (fault): Promise<void> => handler.setFault(fault, listener),
-        },
-      });
-    },
-  });
-  const listener = await Listener.open((request, response) => {
-    if (!readHead(request).path.startsWith(FILE_REQUESTS_PATH)) {
-      return handler.handle(request, response);
+/** A panel; `open()` starts it. What a panel of another generation does otherwise is protected. */
+export class StandInPanel implements RequestHandler {
+  readonly token: string;
+  /** The key that permits the page to run programs; absent when remote control is off. */
+  readonly key: string | undefined;
+  readonly node: PanelNode;
+  readonly files: FileManager;
+  readonly terminals: TerminalSessions;
+  /** Aborts when the panel closes. */
+  readonly signal: AbortSignal;
+  /** Time that a pull waits for events. */
+  readonly pullWaitMs: number = 25_000;
+  protected readonly version: string = "1.5.1-main";
+  /** Time without data after which a WebSocket is dropped. */
+  protected readonly dataTimeoutMs: number = 75_000;
+  /** Whether control pings count as data. */
+  protected readonly acceptsPings: boolean = true;
+  protected readonly faults: FaultPlayer;
+  /** The answer to a GET of any other path. */
+  protected readonly page: Answer;
+  readonly #closing = new AbortController();
+  protected listener: Listener | undefined;
+
+  constructor(
+    options: StandInPanelOptions = {},
+    node: PanelNode = new PanelNode(new PanelState()),
+  ) {
+    const { remoteControl = false, language = "en" } = options;
+    this.token = options.token ?? randomToken();
+    this.key = remoteControl ? randomToken() : undefined;
+    this.page = pageAnswer(language, { remoteControl });
+    this.signal = this.#closing.signal;
+    this.node = node;
+    this.files = new FileManager(node, this);
+    this.terminals = new TerminalSessions(node, this, (id) => new TerminalSession(id));
+    this.faults = new FaultPlayer(node.state);
+  }
+
+  /** Everything received so far; its `tasks` can be replaced. */
+  get state(): PanelState {
+    return this.node.state;
+  }
+
+  /** The port; 0 before `open()`. */
+  get port(): number {
+    return this.listener?.port ?? 0;
+  }
+
+  /** The endpoint for agents; no trailing slash. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The page's address; with remote control it ends in the key that the page needs. */
+  get pageUrl(): string {
+    return this.key === undefined ? `${this.url}/` : `${this.url}/#${this.key}`;
+  }
+
+  /**
+   * Listens on the port, or on the next free one; 0 stands for any.
+   *
+   * @throws {Error} When no port is free (`Cannot listen on …`), or `ws` can't be loaded.
+   */
+  async open(port: number): Promise<void> {
+    this.listener = await Listener.open(port, this);
+    schedulePings(this.node, this);
+  }
+
+  /** Closes the panel and every connection. */
+  close(): void {
+    this.#closing.abort();
+    this.listener?.close();
+  }
+
+  /** Starts a fault, also on the WebSockets that are open, or ends it; resolves when it is in force. */
+  async setFault(fault: Fault | undefined): Promise<void> {
+    if (fault?.isDown === true) this.listener?.pause();
+    else if (!this.signal.aborted) await this.listener?.resume();
+    this.state.fault = fault;
+    if (fault !== undefined) await this.faults.playOnOpenSockets(fault);
+  }
+
+  async onRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const head = readHead(incoming);
+    if (head.path.startsWith(FILE_REQUESTS_PATH)) {
+      return await answerFileRequest(incoming, response, this);
     }
-    return answerFileRequest(request, { response, files: orders.files, key });
-  }, {
-    port: options.port ?? DEFAULT_PORT,
-    onConnection: () => state.count("connections"),
-    onUpgrade: async (request, socket, head) => {
-      const upgrade = { request, socket, head };
-      const isPage = readHead(request).path === PAGE_TERMINAL_PATH;
-      if (isPage) answerPageTerminal(upgrade, { orders, sockets, key });
-      else await handler.handleUpgrade(upgrade);
-    },
-  });
-  schedulePings({ node, state, signal });
+    if (!head.path.startsWith("/demo/")) return await this.answerCall(incoming, response, head);
+    this.listener?.exempt(response.socket);
+    const request = await readRequest(incoming, head);
+    if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
+    await answerPage(request, response, this);
+  }
 
-  const url = `http://127.0.0.1:${listener.port}`;
-  const panel: StandInPanel = {
-    url,
-    pageUrl: key === undefined ? `${url}/` : `${url}/#${key}`,
-    port: listener.port,
-    token,
-    state,
-    registrations: registry.registrations,
-    removeNode: (token) => registry.remove(token),
-    setFault: (fault) => handler.setFault(fault, listener),
-    sendCommand: (command) => orders.sendCommand(command),
-    sendPing: (ping) => orders.sendPing(ping),
-    requestTerminal: (requestId) => orders.requestTerminal(requestId),
-    files: orders.files,
-    get isOnline() {
-      return node.isOnline;
-    },
-    requestStartupConfig: () => orders.requestStartupConfig(),
-    switchVersion: (version) => orders.switchVersion(version),
-    terminal: (requestId) => orders.terminal(requestId),
-    sendRaw: (message) => orders.sendRaw(message),
-    dropConnections: (options) => listener.dropConnections(options),
-    close() {
-      closing.abort();
-      listener.close();
-      return Promise.resolve();
-    },
-  };
-  if (options.fault !== undefined) await panel.setFault(options.fault);
-  options.signal?.addEventListener("abort", () => panel.close(), { once: true, signal });
-  return panel;
+  async onUpgrade(upgrade: UpgradeRequest): Promise<void> {
+    const head = readHead(upgrade.request);
+    if (head.path === PAGE_TERMINAL_PATH) answerPageTerminal(upgrade, this);
+    else await this.answerUpgrade(upgrade, head);
+  }
+
+  /** Answers a call of an agent, or sends the page; a fault may leave it without an answer. */
+  protected async answerCall(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+  ): Promise<void> {
+    const isTransfer = head.path.startsWith(TRANSFER_PATH);
+    // The body of a transfer is a part of a file.
+    const request = isTransfer ? { ...head, body: "" } : await readRequest(incoming, head);
+    if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
+    const fault = head.path.startsWith("/api/")
+      ? this.faults.faultOn(callName(request))
+      : undefined;
+    if (fault?.answerCall !== undefined) return await fault.answerCall(response);
+    if (isTransfer) return await this.#answerTransfer(incoming, response, head);
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const answer = await this.answer(request, AbortSignal.any([this.signal, gone.signal]));
+    if (!response.destroyed) writeAnswer(response, answer);
+  }
+
+  /** The answer to a call; the signal aborts when nobody waits for it any more. */
+  protected async answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
+    const { method, path, atMs } = request;
+    if (method === "GET" && path === VERSION_PATH) {
+      const data = { version: this.version, hash: "unknown" };
+      return jsonAnswer(200, { status: "success", message: "", data });
+    }
+    if (method === "POST" && path === RPC_PATH) {
+      return this.refuseStranger(request) ??
+        rpcAnswer(await this.answerMessage(request.body, { by: "v2 post", atMs, signal }));
+    }
+    if (method !== "GET") return textAnswer(404, "404 page not found");
+    if (path === TERMINAL_PATH) return this.refuseStranger(request) ?? sessionNotFound;
+    return path === RPC_PATH ? this.refuseStranger(request) ?? upgradeRequired : this.page;
+  }
+
+  /** The answer to a message in JSON-RPC. */
+  protected answerMessage(message: string, arrival: Arrival): Promise<RpcReply> {
+    return answerRpc(message, arrival, this);
+  }
+
+  /** Answers an upgrade request of an agent; returns the status, unless a fault answers it. */
+  protected async answerUpgrade(
+    upgrade: UpgradeRequest,
+    head: RequestHead,
+  ): Promise<number | undefined> {
+    const { socket } = upgrade;
+    const call = head.path === TERMINAL_PATH ? "terminal" : "upgrade";
+    const fault = this.faults.faultOn(call);
+    if (fault?.answerUpgrade !== undefined) {
+      await fault.answerUpgrade(socket);
+      return undefined;
+    }
+    const service = this.socketService(head);
+    if ("status" in service) {
+      writeRawAnswer(socket, service);
+      return service.status;
+    }
+    const { compress, serve } = service;
+    upgrade.accept({
+      compress,
+      onOpen: (webSocket) => {
+        webSocket.on("error", () => {});
+        serve(webSocket);
+        this.faults.track({ webSocket, socket, call });
+      },
+    });
+    return 101;
+  }
+
+  /** How the WebSocket of a request is served, or the answer that refuses it. */
+  protected socketService(head: RequestHead): SocketService | Answer {
+    const refusal = this.refuseStranger(head);
+    switch (head.path) {
+      case RPC_PATH:
+        return refusal ?? { compress: true, serve: (socket) => this.#serveNode(socket) };
+      case TERMINAL_PATH: {
+        const terminal = this.terminals.unfinished(head.query.get("id") ?? "");
+        return refusal ??
+          (terminal?.acceptsDial === true
+            ? { compress: false, serve: (socket) => terminal.attach(socket) }
+            : sessionNotFound);
+      }
+      default:
+        return this.page;
+    }
+  }
+
+  /** A WebSocket of the node, which is not attached yet. */
+  protected nodeSocket(
+    socket: WebSocket,
+    version: "v1" | "v2",
+    onMessage: (message: string, connection: NodeSocket) => Promise<void>,
+  ): NodeSocket {
+    const { node, signal, dataTimeoutMs, acceptsPings } = this;
+    const isMute = () => this.faults.isMute("upgrade");
+    const options = { node, signal, dataTimeoutMs, acceptsPings, isMute, onMessage };
+    return new NodeSocket(socket, version, options);
+  }
+
+  /** Refuses requests from a foreign page or with a wrong token. */
+  protected refuseStranger(head: RequestHead): Answer | undefined {
+    if (isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
+    return this.isKnownToken(head.query.get("token"))
+      ? undefined
+      : jsonAnswer(401, { status: "error", message: "Unauthorized." });
+  }
+
+  /** Whether a token is one of a node. */
+  protected isKnownToken(token: string | null): boolean {
+    return token === this.token;
+  }
+
+  async #answerTransfer(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+  ): Promise<void> {
+    const refusal = this.refuseStranger(head);
+    if (refusal === undefined) return await this.files.transfers.answer(incoming, response, head);
+    incoming.resume();
+    writeAnswer(response, refusal);
+  }
+
+  #serveNode(socket: WebSocket): void {
+    this.nodeSocket(socket, "v2", async (message, connection) => {
+      if (this.faults.isMute(messageName(message))) return;
+      const arrival = { by: "v2 websocket", atMs: Date.now(), signal: this.signal } as const;
+      const reply = await this.answerMessage(message, arrival);
+      if (reply.isSentOverSocket) connection.send(`${reply.body}\n`);
+    }).attach();
+  }
+}
+
+const sessionNotFound = jsonAnswer(404, { error: "Session not found", status: "error" });
+const upgradeRequired = jsonAnswer(400, { error: "Require WebSocket upgrade", status: "error" });
+
+function rpcAnswer({ status, body }: RpcReply): Answer {
+  return { ...jsonAnswer(status, null), body };
 }
 
 function randomToken(): string {
@@ -225,12 +305,14 @@ function randomToken(): string {
 /**
  * Starts the panel of the command `demo`, with one probe of each kind.
  *
- * @throws {Error} When no port is free (`Cannot listen on …`).
+ * @throws {Error} When no port is free (`Cannot listen on …`), or `ws` can't be loaded.
  */
 export async function startDemo(
-  options: StandInPanelOptions = {},
+  options: StandInPanelOptions & { port?: number; fault?: Fault | undefined } = {},
 ): Promise<StandInPanel> {
-  const panel = await startStandInPanel(options);
+  const panel = new StandInPanel(options);
+  await panel.open(options.port ?? DEFAULT_PORT);
   panel.state.tasks = loopbackTasks(panel.port);
+  if (options.fault !== undefined) await panel.setFault(options.fault);
   return panel;
 }

@@ -9,15 +9,14 @@ import type { Socket } from "node:net";
 import type { WebSocket, WebSocketServer } from "ws";
 import manifest from "../../deno.json" with { type: "json" };
 
-/** A request to upgrade a connection to a WebSocket. */
-export interface UpgradeRequest {
-  readonly request: IncomingMessage;
-  readonly socket: Socket;
-  /** Bytes that came after the request's head. */
-  readonly head: Uint8Array;
-}
-
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+
+/** How a WebSocket is accepted. */
+export interface AcceptOptions {
+  /** Whether permessage-deflate is negotiated, without context takeover. */
+  readonly compress: boolean;
+  readonly onOpen: (socket: WebSocket) => void;
+}
 
 /** Upgrades connections to WebSockets. */
 export class WebSocketAcceptor {
@@ -38,17 +37,15 @@ export class WebSocketAcceptor {
     return new WebSocketAcceptor(await loadLibrary());
   }
 
-  /**
-   * Answers a valid request with 101 and calls `onOpen`, and an invalid one with a 4xx.
-   *
-   * With `compress` permessage-deflate is negotiated, without context takeover.
-   */
+  /** Answers a valid request with 101 and calls `onOpen`, and an invalid one with a 4xx. */
   accept(
-    { request, socket, head }: UpgradeRequest,
-    options: { compress: boolean; onOpen: (socket: WebSocket) => void },
+    request: IncomingMessage,
+    socket: Socket,
+    head: Uint8Array,
+    { compress, onOpen }: AcceptOptions,
   ): void {
-    const server = options.compress ? this.#compressing : this.#plain;
-    server.handleUpgrade(request, socket, head, options.onOpen);
+    const server = compress ? this.#compressing : this.#plain;
+    server.handleUpgrade(request, socket, head, onOpen);
   }
 }
 

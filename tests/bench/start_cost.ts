@@ -17,7 +17,7 @@ export async function compareStarts(
   const theirs = await resources.openPanel();
   // The first start of each reads the files from the disk.
   await msToFirstReport(ours, programs.agent(ours));
-  const report = ours.state.reports[0]?.body ?? "";
+  const report = JSON.stringify(ours.state.reports[0]?.value);
   await msToFirstReport(theirs, programs.barePost(theirs, report));
   const agentMs: number[] = [];
   const bareMs: number[] = [];

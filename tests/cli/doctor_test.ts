@@ -4,8 +4,8 @@ import { allPanelChecks, runDoctor } from "../../lib/cli/doctor.ts";
 import { configCheck, hangingMounts, machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
 import type { Config } from "../../lib/config/config.ts";
-import { type FaultName, parseFault } from "../../lib/demo/fault.ts";
-import type { GenerationName } from "../../lib/demo/generation.ts";
+import { type FaultName, panelFault } from "../test_panel/faults.ts";
+import type { GenerationName } from "../test_panel/generation.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { configOf as resolved, FakeContext, openHealth } from "./fake_context.ts";
@@ -43,7 +43,7 @@ async function withPanel(
   options: { fault?: FaultName; generation?: GenerationName },
   test: (url: string, requireUnseen: () => void) => Promise<void>,
 ): Promise<void> {
-  const fault = options.fault === undefined ? undefined : parseFault(options.fault);
+  const fault = options.fault === undefined ? undefined : panelFault(options.fault);
   const panel = await startTestPanel({ ...options, fault, token: TOKEN, port: 0 });
   try {
     await test(panel.url, () => {

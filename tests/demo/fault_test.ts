@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { affects, describeFaults, faults, isMute, parseFault } from "../../lib/demo/fault.ts";
-import { hostileFault } from "../test_panel/hostile_faults.ts";
+import { affects, describeFaults, faults, parseFault } from "../../lib/demo/fault.ts";
 
 Deno.test("parseFault() finds every fault of the table", () => {
-  for (const name of Object.keys(faults)) assertEquals(String(parseFault(name).name), name);
+  assertEquals(Object.keys(faults).length, 10);
+  for (const name of Object.keys(faults)) assertEquals(parseFault(name).name, name);
 });
 
 Deno.test("parseFault() lists the known names when there is no such fault", () => {
@@ -23,30 +23,17 @@ Deno.test("describeFaults() has one line per fault", () => {
 });
 
 Deno.test("affects() is limited to the calls that are named", () => {
-  assert(affects({ name: "hang" }, "report"));
-  assert(affects({ name: "hang" }, undefined));
-  assert(!affects({ name: "hang", calls: ["task list"] }, "report"));
-  assert(!affects({ name: "hang", calls: ["task list"] }, undefined));
-  assert(affects(hostileFault("bad-tasks"), "task list"));
-  assert(!affects(hostileFault("bad-tasks"), "report"));
-  assert(!affects({ name: "no-extra-columns" }, "report"));
+  assert(affects(parseFault("hang"), "agent.report"));
+  assert(affects(parseFault("hang"), "GET /api/version"));
+  const limited = { ...parseFault("hang"), calls: ["agent.pull"] };
+  assert(affects(limited, "agent.pull") && !affects(limited, "agent.report"));
 });
 
 Deno.test("affects() distinguishes WebSockets from calls by POST", () => {
-  for (const name of ["upgrade-403", "mute", "close-after-upgrade", "drop-mid-frame"] as const) {
-    assert(affects({ name }, "upgrade") && affects({ name }, "terminal"), name);
-    assert(!affects({ name }, "report") && !affects({ name }, "pull"), name);
+  for (const name of ["upgrade-403", "mute", "close-after-upgrade"]) {
+    const fault = parseFault(name);
+    assert(affects(fault, "upgrade") && affects(fault, "terminal"), name);
+    assert(!affects(fault, "agent.report") && !affects(fault, "agent.pull"), name);
   }
-  assert(affects({ name: "mute-all" }, "pull") && affects({ name: "mute-all" }, "upgrade"));
-  assert(affects({ name: "rpc-32000" }, "pull") && !affects({ name: "rpc-32000" }, "upgrade"));
-});
-
-Deno.test("isMute() is true for faults that leave WebSockets open and silent", () => {
-  assertEquals(["hang", "mute", "mute-all"].map((name) => isMute(parseFault(name))), [
-    true,
-    true,
-    true,
-  ]);
-  assert(!isMute(undefined) && !isMute({ name: "close" }));
-  assert(!isMute({ name: "hang", calls: ["report"] }));
+  assert(affects(parseFault("hang"), "agent.pull") && affects(parseFault("hang"), "upgrade"));
 });

@@ -1,12 +1,12 @@
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { type Handler, Listener } from "../../lib/demo/listener.ts";
+import { Listener, type RequestHandler } from "../../lib/demo/listener.ts";
 
-const hello: Handler = (_request, response) => {
+const hello: RequestHandler["onRequest"] = (_request, response) => {
   response.end("hello");
   return Promise.resolve();
 };
-const open = (port: number, handler = hello) =>
-  Listener.open(handler, { port, onConnection: () => {} });
+const open = (port: number, onRequest = hello) =>
+  Listener.open(port, { onRequest, onUpgrade: () => Promise.resolve() });
 const text = async (port: number) => await (await fetch(`http://127.0.0.1:${port}/`)).text();
 
 Deno.test("Listener.open() takes the next free port when one is taken", async () => {

@@ -1,12 +1,12 @@
 import { assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { WebSocket } from "ws";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { dial, FakeSocket } from "../test_panel/fake_agent.ts";
 
 async function withPanel(
-  use: (panel: StandInPanel, key: string) => Promise<void>,
+  use: (panel: TestPanel, key: string) => Promise<void>,
 ): Promise<void> {
-  const panel = await startStandInPanel({ port: 0, remoteControl: true });
+  const panel = await startTestPanel({ port: 0, remoteControl: true });
   try {
     await use(panel, new URL(panel.pageUrl).hash.slice(1));
   } finally {
@@ -15,7 +15,7 @@ async function withPanel(
 }
 
 /** Opens the page's WebSocket, as a page of that origin does. */
-function open(panel: StandInPanel, options: { key: string; origin?: string }): FakeSocket {
+function open(panel: TestPanel, options: { key: string; origin?: string }): FakeSocket {
   const { key, origin } = options;
   const url = `ws://127.0.0.1:${panel.port}/demo/terminal?key=${key}`;
   return new FakeSocket(url, origin === undefined ? {} : { origin });
@@ -28,7 +28,7 @@ Deno.test("answerPageTerminal() connects a terminal between the page and the age
     const page = await open(panel, { key, origin: panel.url }).opened();
     const { request_id } = await agent.message(0);
     const shell = await dial(panel, "terminal", `&id=${request_id}`).opened();
-    await panel.terminal(request_id).until((terminal) => terminal.isConnected);
+    await panel.terminals.get(request_id).until((terminal) => terminal.isConnected);
     page.socket.send(new TextEncoder().encode("{"));
     assertEquals(await shell.message(0), Uint8Array.of(0x7b), "a key, not a message");
     page.socket.send('{"type":"resize","cols":80,"rows":24}');
@@ -43,14 +43,14 @@ Deno.test("answerPageTerminal() connects a terminal between the page and the age
   }));
 
 Deno.test("answerPageTerminal() resumes a session after a reload, until the user closes it", async () => {
-  const panel = await startStandInPanel({ port: 0, remoteControl: true, generation: "1.5" });
+  const panel = await startTestPanel({ port: 0, remoteControl: true, generation: "1.5" });
   try {
     const key = new URL(panel.pageUrl).hash.slice(1);
     const agent = await dial(panel, "v2").opened();
     await panel.state.until(({ sockets }) => sockets.present === "v2");
     const first = await open(panel, { key, origin: panel.url }).opened();
     const { id } = await first.message(0);
-    const terminal = panel.terminal(id);
+    const terminal = panel.terminals.get(id);
     const before = await dial(panel, "terminal", `&id=${id}`).opened();
     before.socket.send(new TextEncoder().encode("prompt"));
     await terminal.until(({ output }) => output === "prompt");

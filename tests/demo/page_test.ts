@@ -6,14 +6,23 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type { Page } from "playwright-core";
-import { type StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
+import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
 import { deliverRpc, dial } from "../test_panel/fake_agent.ts";
+import { panelFault } from "../test_panel/faults.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
+import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
+
+/** Starts a panel with the demo's page and its probes. */
+async function startPanel(options: TestPanelOptions = {}): Promise<TestPanel> {
+  const panel = await startTestPanel(options);
+  panel.state.tasks = loopbackTasks(panel.port);
+  return panel;
+}
 
 const NOW = "2026-01-02T03:04:05.678Z";
 
-async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
-  const panel = await startDemo({ port: 0 });
+async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
+  const panel = await startPanel();
   try {
     await use(panel);
   } finally {
@@ -22,7 +31,7 @@ async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<v
 }
 
 /** Sends the reports of a minute, with one loss per probe. */
-async function reportSome(panel: StandInPanel): Promise<void> {
+async function reportSome(panel: TestPanel): Promise<void> {
   await deliver(panel, "uploadBasicInfo", BASIC_INFO);
   for (let index = 0; index < 12; index++) {
     await deliver(panel, "report", { ...REPORT, cpu: { usage: 10 + index } });
@@ -89,7 +98,7 @@ Deno.test("/demo/events sends the whole state, then each change", () =>
     const { value } = await events.next();
     assertEquals(value.report.cpu, REPORT.cpu);
     assertEquals(value.counts.reports, 1);
-    await panel.setFault({ name: "refuse" });
+    await panel.setFault(panelFault("refuse"));
     assertEquals((await events.next()).value.fault, "refuse", "the page outlives the refusal");
     await events.return(undefined);
   }));
@@ -97,7 +106,7 @@ Deno.test("/demo/events sends the whole state, then each change", () =>
 Deno.test("/demo/state holds the result of a command that ended before", () =>
   withPanel(async (panel) => {
     const agent = await dial(panel, "v2").opened();
-    const task_id = panel.sendCommand("id");
+    const task_id = panel.node.sendCommand("id");
     const result = { task_id, result: "x", exit_code: 3, finished_at: NOW };
     const url = `${panel.url}/api/clients/task/result?token=${panel.token}`;
     const sent = await fetch(url, { method: "POST", body: JSON.stringify(result) });
@@ -135,7 +144,7 @@ const launchOptions = {
 
 /** Opens the page and fails on any error in it and on any request to another host. */
 async function withPage(
-  panel: StandInPanel,
+  panel: TestPanel,
   options: { width: number; colorScheme: "dark" | "light" },
   use: (page: Page) => Promise<void>,
 ): Promise<void> {
@@ -278,7 +287,7 @@ browserTest(
         assertEquals(await page.getByText("Online").count(), 1);
         await page.clock.fastForward(6_000);
         await page.getByText("Offline").waitFor();
-        await panel.setFault({ name: "hang" });
+        await panel.setFault(panelFault("hang"));
         await page.getByText("The panel misbehaves on purpose: hang").waitFor();
         await panel.setFault(undefined);
         await page.getByText("The panel misbehaves").waitFor({ state: "hidden" });
@@ -321,7 +330,7 @@ browserTest(
 );
 
 browserTest("the page runs a command and a terminal under its strict policy", async () => {
-  const panel = await startDemo({ port: 0, remoteControl: true, dataTimeoutMs: 600_000 });
+  const panel = await startPanel({ remoteControl: true, dataTimeoutMs: 600_000 });
   try {
     // No probes are ordered in between.
     panel.state.tasks = [];
@@ -431,15 +440,15 @@ browserTest(
 );
 
 browserTest("the page is in Chinese on demand", async () => {
-  const panel = await startDemo({ port: 0, language: "zh" });
+  const panel = await startPanel({ language: "zh" });
   try {
     await withPage(panel, { width: 1200, colorScheme: "light" }, async (page) => {
       await reportSome(panel);
       await page.getByText("在线").waitFor();
       const text = await page.locator("body").innerText();
-      await panel.setFault({ name: "slow" });
+      await panel.setFault(panelFault("hang"));
       await page.locator("#developers summary").click();
-      await page.getByText("面板对每个请求晚 4 秒回复。").waitFor();
+      await page.getByText("面板接受每个请求，但从不回复。").waitFor();
       const english = text.replace(/\S*[\d/.]\S*/g, "").match(
         /\b(Now|Memory|Disk|Lost|ago|used)\b/,
       );
@@ -459,8 +468,7 @@ Deno.test("every text of the page's markup has a Chinese one", async () => {
 });
 
 browserTest("the page lists, downloads and uploads files", async () => {
-  const panel = await startDemo({
-    port: 0,
+  const panel = await startPanel({
     remoteControl: true,
     generation: "1.5",
     dataTimeoutMs: 600_000,
@@ -529,7 +537,7 @@ browserTest("the page lists, downloads and uploads files", async () => {
 });
 
 Deno.test("answerFileRequest() refuses requests of other pages and without the key", async () => {
-  const panel = await startDemo({ port: 0, remoteControl: true, generation: "1.5" });
+  const panel = await startPanel({ remoteControl: true, generation: "1.5" });
   try {
     const key = new URL(panel.pageUrl).hash.slice(1);
     const status = async (headers: Record<string, string>, method = "POST") => {

@@ -1,8 +1,8 @@
-import { assertEquals, assertLess, assertRejects } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
 import { PanelState, type StateChange } from "../../lib/demo/panel_state.ts";
 import { REPORT } from "../test_panel/fake_reporter.ts";
 
-const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, body: "{}", value: REPORT });
+const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, value: REPORT });
 
 Deno.test("PanelState keeps the newest messages and counts all", () => {
   const state = new PanelState();
@@ -14,33 +14,10 @@ Deno.test("PanelState keeps the newest messages and counts all", () => {
 
 Deno.test("PanelState merges each basic info into the ones before", () => {
   const state = new PanelState();
-  state.addBasicInfo({ atMs: 1, by: "v1 post", body: "", value: { os: "A", arch: "amd64" } });
-  state.addBasicInfo({ atMs: 2, by: "v1 post", body: "", value: { os: "B" } });
+  state.addBasicInfo({ atMs: 1, by: "v1 post", value: { os: "A", arch: "amd64" } });
+  state.addBasicInfo({ atMs: 2, by: "v1 post", value: { os: "B" } });
   assertEquals(state.columns, { os: "B", arch: "amd64" });
   assertEquals(state.basicInfos.length, 2);
-});
-
-Deno.test("PanelState.until() waits until the condition holds", async () => {
-  const state = new PanelState();
-  const two = state.until((state) => state.counts.reports === 2);
-  state.addReport(arrival(1));
-  state.addReport(arrival(2));
-  await two;
-  await state.until((state) => state.counts.reports === 2);
-});
-
-Deno.test("PanelState.until() rejects when the signal aborts or the condition throws", async () => {
-  const state = new PanelState();
-  const stop = new AbortController();
-  const never = state.until(() => false, { signal: stop.signal });
-  stop.abort(new Error("enough"));
-  await assertRejects(() => never, Error, "enough");
-  const bad = state.until((state) => {
-    if (state.counts.reports > 0) throw new Error("no such thing");
-    return false;
-  });
-  state.addReport(arrival(1));
-  await assertRejects(() => bad, Error, "no such thing");
 });
 
 Deno.test("PanelState.subscribe() calls the listener until the signal aborts", () => {

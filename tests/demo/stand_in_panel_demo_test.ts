@@ -1,18 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { startDemo } from "../../lib/demo/stand_in_panel.ts";
-import { call } from "../test_panel/fake_reporter.ts";
 
 Deno.test("startDemo() asks for one probe of each kind, all of them on loopback", async () => {
   const panel = await startDemo({ port: 0 });
   try {
-    const tasks: { type: string; target: string }[] = await (await call(panel, "ping/tasks"))
-      .json();
-    assertEquals(tasks.map((task) => [task.type, task.target]), [
+    assertEquals(panel.state.tasks.map((task) => [task.type, task.target]), [
       ["icmp", "127.0.0.1"],
       ["tcp", `127.0.0.1:${panel.port}`],
       ["http", `http://127.0.0.1:${panel.port}/`],
     ]);
   } finally {
-    await panel.close();
+    panel.close();
   }
 });

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import type { Fault } from "../../lib/demo/fault.ts";
-import { FileOperationError } from "../../lib/demo/file_manager.ts";
-import { type GenerationName, generationNames, generations } from "../../lib/demo/generation.ts";
+import { type GenerationName, generationNames, generations } from "../test_panel/generation.ts";
 import type { ReceivedBy } from "../../lib/demo/panel_state.ts";
+import { panelFault } from "../test_panel/faults.ts";
+import { fileErrorCode } from "../test_panel/file_contract.ts";
+import type { TestFault } from "../test_panel/test_fault.ts";
 import type { TestPanel } from "../test_panel/test_panel.ts";
 import type { AgentProcess } from "./agent_process.ts";
 import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
@@ -19,7 +20,7 @@ export interface MatrixCase {
 
 interface Expectation {
   readonly args: readonly string[];
-  readonly fault?: Fault;
+  readonly fault?: TestFault;
   /** The transport that reports settle on, without and with remote control. */
   readonly transports: Readonly<
     Record<GenerationName, readonly [off: ReceivedBy, on: ReceivedBy]>
@@ -38,7 +39,7 @@ const settings = {
   },
   "WebSockets blocked": {
     args: [],
-    fault: { name: "upgrade-403", calls: ["upgrade"] },
+    fault: panelFault("upgrade-403", { calls: ["upgrade"] }),
     transports: { "1.1": V1_POST, "1.4": V2_POST, "1.5": V2_POST, "main": V2_POST },
   },
   "--transport http": {
@@ -123,14 +124,14 @@ async function checkReporting(panel: TestPanel, transport: ReceivedBy): Promise<
   await until(panel, ({ counts }) => counts.basicInfos >= 1);
   await until(panel, ({ pingResults }) => pingResults.some(({ value }) => value.taskId === 7));
   assert(Number(panel.state.pingResults[0]?.value.valueMs) >= 0);
-  assert(panel.isOnline);
+  assert(panel.node.isOnline);
 }
 
 async function checkCommand(
   panel: TestPanel,
   { remoteControl }: { remoteControl: boolean },
 ): Promise<void> {
-  const id = panel.sendCommand("echo done; exit 3");
+  const id = panel.node.sendCommand("echo done; exit 3");
   await until(panel, ({ commandResults }) => commandResults.length === 1);
   const { taskId, result, exitCode } = panel.state.commandResults[0]?.value ?? {};
   assertEquals(
@@ -144,8 +145,8 @@ async function checkTerminal(
   { remoteControl, hasSessions }: { remoteControl: boolean; hasSessions: boolean },
 ): Promise<void> {
   const options = { signal: AbortSignal.timeout(60_000) };
-  const id = panel.requestTerminal();
-  const terminal = panel.terminal(id);
+  const id = panel.terminals.request();
+  const terminal = panel.terminals.get(id);
   if (!remoteControl) {
     await terminal.until(({ output }) => output.includes("--enable-remote-control"), options);
     await terminal.until(({ isConnected }) => !isConnected, options);
@@ -165,7 +166,7 @@ async function checkTerminal(
   // The browser is reloaded, and finds the same shell again.
   terminal.detachBrowser();
   await terminal.until(({ isConnected }) => !isConnected, options);
-  panel.requestTerminal(id);
+  panel.terminals.request(id);
   await terminal.until(({ isConnected }) => isConnected, options);
   terminal.send("echo b$X\r");
   await terminal.until(({ output }) => output.includes("b42"), options);
@@ -180,8 +181,8 @@ async function checkFiles(
   const { files } = panel;
   if (!remoteControl) {
     const refused = () => files.request("list", { path: "/" });
-    const error = await assertRejects(refused, FileOperationError, "web control is disabled");
-    assertEquals(error.code, -32603);
+    const error = await assertRejects(refused, Error, "web control is disabled");
+    assertEquals(fileErrorCode(error), -32603);
     return;
   }
   const folder = await Deno.makeTempDir({ prefix: "panel-matrix-" });
@@ -197,7 +198,7 @@ async function checkFiles(
     await files.request("move", { source: path, destination: `${path}2` });
     await files.request("delete", { path: `${path}2` });
     const missing = () => files.request("stat", { path });
-    assertEquals((await assertRejects(missing, FileOperationError)).code, -32044);
+    assertEquals(fileErrorCode(await assertRejects(missing, Error)), -32044);
     assertEquals([...Deno.readDirSync(folder)], []);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { FileOperationError } from "../../lib/demo/file_manager.ts";
+import type { FileManager } from "../../lib/demo/file_manager.ts";
+import { fileErrorCode } from "../test_panel/file_contract.ts";
 import type { TestPanel } from "../test_panel/test_panel.ts";
-import { type WireValue, writeWireJson } from "../../lib/demo/wire_json.ts";
 import { eventually } from "../remote/processes_below.ts";
 import type { AgentProcess } from "./agent_process.ts";
 
@@ -42,27 +42,23 @@ export async function testRemoteFiles({ files }: TestPanel): Promise<void> {
     // The first part makes the temporary file even if its transfer fails.
     const other = `${folder}/sub/other`;
     const part = unknownPart(other);
-    await assertRejects(() => files.request("upload_stream", part), FileOperationError);
+    await assertRejects(() => files.request("upload_stream", part), Error);
     assertEquals(names(`${folder}/sub`), [".komari-upload-cancelled.part", "file"]);
     const commit = () => files.request("upload_commit", { ...part, final: true });
-    await assertRejects(commit, FileOperationError, "incomplete");
+    await assertRejects(commit, Error, "incomplete");
     const cancelled = await files.request("upload_cancel", { path: other, upload_id: "cancelled" });
     assertEquals(cancelled, { cancelled: true });
     assertEquals(names(`${folder}/sub`), ["file"]);
 
-    const { size, mode_octal, is_dir } = JSON.parse(text(await files.request("stat", { path })));
+    const { size, mode_octal, is_dir } = await fileResult(files, "stat", { path });
     assertEquals([size, mode_octal, is_dir], [65_000, "0644", false]);
-    const listed: { path: string }[] = JSON.parse(
-      text(await files.request("list", { path: folder })),
-    );
+    const listed: { path: string }[] = await fileResult(files, "list", { path: folder });
     assertEquals(listed.map(({ path }) => path), [`${folder}/sub`]);
 
     await Deno.writeTextFile(`${folder}/sub/text`, "one\ntwo needles\n");
     for (const [query, content] of [["TEX", false], ["needle", true]] as const) {
-      const found = await files.request("search", { path: folder, query, content });
-      const { matches, limited }: { matches: { path: string }[]; limited: boolean } = JSON.parse(
-        text(found),
-      );
+      const { matches, limited }: { matches: { path: string }[]; limited: boolean } =
+        await fileResult(files, "search", { path: folder, query, content });
       assertEquals([matches.map(({ path }) => path), limited], [[`${folder}/sub/text`], false]);
     }
 
@@ -72,7 +68,7 @@ export async function testRemoteFiles({ files }: TestPanel): Promise<void> {
     const device = () => {
       return files.request("download_stream", { path: "/dev/zero", ...download, ...transfer });
     };
-    await assertRejects(device, FileOperationError, "not a regular file");
+    await assertRejects(device, Error, "not a regular file");
 
     await Deno.symlink(`${folder}/sub`, `${folder}/link`);
     assertEquals(await files.request("delete", { path: `${folder}/link` }), { deleted: true });
@@ -80,9 +76,9 @@ export async function testRemoteFiles({ files }: TestPanel): Promise<void> {
     assertEquals(await files.request("delete", { path: `${folder}/sub` }), { deleted: true });
     assertEquals(names(folder), []);
     const missing = () => files.request("stat", { path });
-    assertEquals((await assertRejects(missing, FileOperationError)).code, -32044);
+    assertEquals(fileErrorCode(await assertRejects(missing, Error)), -32044);
     const unknown = () => files.request("defragment", { path: folder });
-    assertEquals((await assertRejects(unknown, FileOperationError)).code, -32050);
+    assertEquals(fileErrorCode(await assertRejects(unknown, Error)), -32050);
   });
 }
 
@@ -93,8 +89,8 @@ export async function testResumedTerminal(
 ): Promise<void> {
   const options = { signal: AbortSignal.timeout(60_000) };
   await withFolder(async (folder) => {
-    const id = panel.requestTerminal();
-    const terminal = panel.terminal(id);
+    const id = panel.terminals.request();
+    const terminal = panel.terminals.get(id);
     await terminal.until(({ isConnected }) => isConnected, options);
     terminal.send("echo first-$$-fir''st\r");
     await terminal.until(({ output }) => /first-\d+-first/.test(output), options);
@@ -108,7 +104,7 @@ export async function testResumedTerminal(
     await Deno.writeTextFile(`${folder}/go`, "");
     await eventually(() => names(folder).includes("done"));
     assertEquals(terminal.output.includes("missed"), false);
-    panel.requestTerminal(id);
+    panel.terminals.request(id);
     await terminal.until(({ output }) => output.includes("ready"), options);
     assertMatch(terminal.output, /missed\r\nready\r\n/);
     terminal.send("echo again-$$-aga''in\r");
@@ -121,19 +117,24 @@ export async function testResumedTerminal(
     assertMatch(agent.lines(`Terminal ${id} ended`)[0] ?? "", /the user has closed it/);
 
     // The user is gone before the agent dials: "Session not found".
-    const gone = panel.requestTerminal();
-    panel.terminal(gone).detachBrowser();
+    const gone = panel.terminals.request();
+    panel.terminals.get(gone).detachBrowser();
     const isRefused = () => {
       return panel.state.calls.some(({ path, status }) => /terminal$/.test(path) && status === 404);
     };
     await panel.state.until(isRefused, options);
-    panel.terminal(gone).end();
+    panel.terminals.get(gone).end();
   });
 }
 
-/** A value of the wire as JSON. */
-export function text(value: WireValue): string {
-  return writeWireJson(value);
+/** The result of a file operation. */
+export async function fileResult(
+  files: FileManager,
+  op: string,
+  args: Readonly<Record<string, unknown>>,
+  // deno-lint-ignore no-explicit-any -- a test reads whatever the result holds
+): Promise<any> {
+  return await files.request(op, args);
 }
 
 function names(folder: string): string[] {

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { panelFault } from "../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
@@ -24,7 +25,7 @@ Deno.test("one process reports to three panels, and trouble at one leaves the ot
       await until(panel, ({ pingResults }) => pingResults.length >= 1);
     }
 
-    await b.setFault({ name: "hang" });
+    await b.setFault(panelFault("hang"));
     const before = [a, c].map(({ state }) => state.counts.reports);
     for (const [at, panel] of [a, c].entries()) {
       await until(panel, ({ counts }) => counts.reports >= (before[at] ?? 0) + 20);
@@ -39,7 +40,7 @@ Deno.test("one process reports to three panels, and trouble at one leaves the ot
 
     // Remote control is off for each of them.
     for (const panel of panels) {
-      panel.sendCommand("echo done");
+      panel.node.sendCommand("echo done");
       await until(panel, ({ commandResults }) => commandResults.length === 1);
       assertEquals(panel.state.commandResults[0]?.value.result, "Remote control is disabled.");
     }
@@ -71,7 +72,7 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
     await Deno.chmod(config, 0o600);
     await using agent = new AgentProcess(["--config", config]);
     for (const panel of panels) await until(panel, ({ reports }) => reports.length >= 2);
-    for (const panel of panels) panel.sendCommand("echo done");
+    for (const panel of panels) panel.node.sendCommand("echo done");
     for (const panel of panels) {
       await until(panel, ({ commandResults }) => commandResults.length === 1);
     }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 
 const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
@@ -60,7 +60,7 @@ for (
     name: `${name} opens no debugger, and reports on`,
     ignore: !hasOwnNetwork,
     async fn() {
-      const panel = await startStandInPanel({ port: 0, token: "t0ken" });
+      const panel = await startTestPanel({ port: 0, token: "t0ken" });
       try {
         await using agent = new AgentProcess([
           "-e",

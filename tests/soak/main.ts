@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import { PERMISSIONS, V8_FLAGS } from "../../build/runtime_flags.ts";
-import { anyFault, type AnyFaultName } from "../test_panel/hostile_faults.ts";
+import { type FaultName, panelFault } from "../test_panel/faults.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { MeasuredProcess } from "../bench/process_cost.ts";
 
@@ -13,7 +13,7 @@ const SAMPLE_MS = 5_000;
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 /** What strikes, and how long a recovery may take when it is over. */
-const FAULTS: readonly AnyFaultName[] = [
+const FAULTS: readonly FaultName[] = [
   "refuse",
   "status-500",
   "502-html",
@@ -26,7 +26,7 @@ const FAULTS: readonly AnyFaultName[] = [
   "upgrade-502",
   "upgrade-hang",
   "mute",
-  "mute-all",
+  "hang",
   "close-after-upgrade",
   "drop-mid-frame",
   "reset",
@@ -48,7 +48,7 @@ const startedAtMs = performance.now();
 const elapsedMs = () => performance.now() - startedAtMs;
 const samples: { atMs: number; residentKb: number; anonymousKb: number }[] = [];
 const missed: string[] = [];
-const slowest = new Map<AnyFaultName, number>();
+const slowest = new Map<FaultName, number>();
 let rounds = 0;
 
 const sampling = setInterval(() => {
@@ -58,7 +58,7 @@ const sampling = setInterval(() => {
 while (elapsedMs() < RUN_MS) {
   await delay(5_000 + Math.random() * 25_000);
   const name = FAULTS[Math.floor(Math.random() * FAULTS.length)] ?? "refuse";
-  await panel.setFault(anyFault(name));
+  await panel.setFault(panelFault(name));
   await delay(2_000 + Math.random() * 13_000);
   const { reports } = panel.state.counts;
   await panel.setFault(undefined);

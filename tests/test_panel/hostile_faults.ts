@@ -2,60 +2,28 @@ import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import type { Writable } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
-import type {
-  CallName,
-  CustomFault,
-  Fault,
-  FaultName,
-  OrderSender,
-  RawSocket,
-} from "../../lib/demo/fault.ts";
+import type { RawSocket } from "../../lib/demo/fault.ts";
 import { jsonAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
-
-/** Faults of a panel that attacks: too much, malformed, compressed, or too many orders. */
-export type HostileFaultName = keyof typeof hostileFaults;
-
-/** The fault of that name, limited to some calls if wanted. */
-export function hostileFault(
-  name: HostileFaultName,
-  options: { calls?: readonly CallName[] } = {},
-): CustomFault {
-  const fault: Omit<CustomFault, "name"> = hostileFaults[name];
-  return { ...fault, name: "custom", calls: options.calls ?? fault.calls };
-}
-
-/** A hostile fault or one of the stand-in panel's own. */
-export type AnyFaultName = FaultName | HostileFaultName;
-
-/** The fault of that name, whichever table it is in. */
-export function anyFault(
-  name: AnyFaultName,
-  options: { calls?: readonly CallName[] } = {},
-): Fault {
-  return isHostile(name) ? hostileFault(name, options) : { name, ...options };
-}
-
-function isHostile(name: AnyFaultName): name is HostileFaultName {
-  return Object.hasOwn(hostileFaults, name);
-}
+import type { OrderSender, TestFault } from "./test_fault.ts";
 
 const PROBES = 10_000;
 /** A port of loopback that nothing listens on. */
 const CLOSED_PORT = 1;
 
-const hostileFaults = {
+/** Faults of a panel that attacks: too much, malformed, compressed, or too many orders. */
+export const hostileFaults = {
   /** Answers every call with a body that never ends. */
   "endless": fillerFault(Infinity),
   /** Answers every call with 64 MiB. */
   "huge": fillerFault(1024),
   /** Sends a task list that is cut off. */
   "bad-tasks": {
-    calls: ["task list"],
+    calls: ["GET /api/clients/ping/tasks"],
     answerCall: (response) => answerJson(response, '[{"id":1,"name":"Ping","type":"icmp","tar'),
   },
   /** Sends 10,000 tasks of odd types, targets and intervals. */
   "tasks-hostile": {
-    calls: ["task list"],
+    calls: ["GET /api/clients/ping/tasks"],
     answerCall: (response) => answerJson(response, hostileTaskList()),
   },
   /** Sends a text of 64 MiB over each WebSocket, and as each answer. */
@@ -145,9 +113,9 @@ const hostileFaults = {
   "exec-huge": commandFault("head -c 200000000 /dev/zero | tr '\\0' x"),
   /** Orders a command that writes and never ends. */
   "exec-endless": commandFault("yes"),
-} as const satisfies Record<string, Omit<CustomFault, "name">>;
+} as const satisfies Record<string, Omit<TestFault, "name">>;
 
-function commandFault(command: string): Omit<CustomFault, "name"> {
+function commandFault(command: string): Omit<TestFault, "name"> {
   return {
     sendOrders: (orders: OrderSender) => {
       orders.sendCommand(command);
@@ -156,7 +124,7 @@ function commandFault(command: string): Omit<CustomFault, "name"> {
   };
 }
 
-function fillerFault(chunks: number): Omit<CustomFault, "name"> {
+function fillerFault(chunks: number): Omit<TestFault, "name"> {
   return {
     answerCall: (response) => answerFiller(response, chunks),
     answerUpgrade: (socket) => {

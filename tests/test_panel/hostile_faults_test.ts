@@ -1,6 +1,7 @@
-import { hostileFault, hostileTaskList } from "./hostile_faults.ts";
+import { hostileTaskList } from "./hostile_faults.ts";
 import { assert, assertArrayIncludes, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { WebSocket } from "ws";
+import { panelFault } from "./faults.ts";
 import { startTestPanel, type TestPanel } from "./test_panel.ts";
 import { deliverRpc, dial, postRpc } from "./fake_agent.ts";
 import { call, deliver, REPORT } from "./fake_reporter.ts";
@@ -17,44 +18,44 @@ async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void
 for (const isOpen of [true, false]) {
   const when = isOpen ? "that is open" : "that opens";
 
-  Deno.test(`hostileFault("huge-message") sends 64 MiB over a WebSocket ${when}`, () =>
+  Deno.test(`panelFault("huge-message") sends 64 MiB over a WebSocket ${when}`, () =>
     withPanel(async (panel) => {
-      if (!isOpen) await panel.setFault(hostileFault("huge-message"));
+      if (!isOpen) await panel.setFault(panelFault("huge-message"));
       const socket = await dial(panel, "v2").opened();
-      if (isOpen) await panel.setFault(hostileFault("huge-message"));
+      if (isOpen) await panel.setFault(panelFault("huge-message"));
       await socket.until(() => socket.received.length === 1);
       assertEquals(socket.received[0]?.length, 64 * 1024 * 1024);
       socket.socket.terminate();
     }));
 }
 
-Deno.test('hostileFault("garbage-message") sends noise of every kind, and invalid UTF-8 at the end', () =>
+Deno.test('panelFault("garbage-message") sends noise of every kind, and invalid UTF-8 at the end', () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    await panel.setFault(hostileFault("garbage-message"));
+    await panel.setFault(panelFault("garbage-message"));
     assertEquals(await socket.ended(), 1006);
     assertGreater(socket.received.length, 30);
     assertGreater(socket.received.filter((one) => typeof one !== "string").length, 2);
   }));
 
-Deno.test('hostileFault("deep-message") sends nested lists', () =>
+Deno.test('panelFault("deep-message") sends nested lists', () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    await panel.setFault(hostileFault("deep-message"));
+    await panel.setFault(panelFault("deep-message"));
     await socket.until(() => socket.received.length === 1);
     assertEquals(socket.received[0]?.length, 200_000);
     socket.socket.terminate();
   }));
 
-Deno.test('hostileFault("bomb") sends a compressed message that was not negotiated', () =>
+Deno.test('panelFault("bomb") sends a compressed message that was not negotiated', () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    await panel.setFault(hostileFault("bomb"));
+    await panel.setFault(panelFault("bomb"));
     assertEquals(await socket.ended(), 1006, "a client refuses the bit");
     assertEquals(socket.received, []);
   }));
 
-Deno.test('hostileFault("bomb") sends half a GiB to a client that negotiated compression', () =>
+Deno.test('panelFault("bomb") sends half a GiB to a client that negotiated compression', () =>
   withPanel(async (panel) => {
     const url = `${panel.url.replace("http", "ws")}/api/clients/v2/rpc?token=${panel.token}`;
     const socket = new WebSocket(url, { perMessageDeflate: true, maxPayload: 1024 * 1024 });
@@ -63,7 +64,7 @@ Deno.test('hostileFault("bomb") sends half a GiB to a client that negotiated com
     socket.on("open", () => opened.resolve());
     socket.on("error", (error) => failed.resolve(error.message));
     await opened.promise;
-    await panel.setFault(hostileFault("bomb"));
+    await panel.setFault(panelFault("bomb"));
     assertEquals(await failed.promise, "Max payload size exceeded");
     const closed = Promise.withResolvers<void>();
     socket.on("close", () => closed.resolve());
@@ -71,9 +72,9 @@ Deno.test('hostileFault("bomb") sends half a GiB to a client that negotiated com
     await closed.promise;
   }));
 
-Deno.test('hostileFault("bomb") answers a call with zeros that decompress to 512 MiB', () =>
+Deno.test('panelFault("bomb") answers a call with zeros that decompress to 512 MiB', () =>
   withPanel(async (panel) => {
-    await panel.setFault(hostileFault("bomb"));
+    await panel.setFault(panelFault("bomb"));
     const response = await call(panel, "report", { method: "POST", body: "{}" });
     let bytes = 0;
     for await (const chunk of response.body ?? []) bytes += chunk.length;
@@ -81,9 +82,9 @@ Deno.test('hostileFault("bomb") answers a call with zeros that decompress to 512
   }));
 
 for (const name of ["garbage-message", "deep-message", "huge-message"] as const) {
-  Deno.test(`hostileFault("${name}") affects answers too, until it is ended`, () =>
+  Deno.test(`panelFault("${name}") affects answers too, until it is ended`, () =>
     withPanel(async (panel) => {
-      await panel.setFault(hostileFault(name));
+      await panel.setFault(panelFault(name));
       const response = await call(panel, "report", { method: "POST", body: "{}" });
       assertEquals(response.status, 200);
       await response.body?.cancel();
@@ -92,9 +93,9 @@ for (const name of ["garbage-message", "deep-message", "huge-message"] as const)
     }));
 }
 
-Deno.test('hostileFault("ping-flood") orders 10,000 probes, but no more events than the queue holds', () =>
+Deno.test('panelFault("ping-flood") orders 10,000 probes, but no more events than the queue holds', () =>
   withPanel(async (panel) => {
-    await panel.setFault(hostileFault("ping-flood"));
+    await panel.setFault(panelFault("ping-flood"));
     const socket = await dial(panel, "v2").opened();
     await socket.until(() => socket.received.length === 10_000);
     const last = await socket.message(9_998);
@@ -108,7 +109,7 @@ Deno.test('hostileFault("ping-flood") orders 10,000 probes, but no more events t
     await panel.setFault(undefined);
     await deliverRpc(panel, "agent.report", { report: REPORT });
     await deliverRpc(panel, "agent.report", { report: REPORT });
-    await panel.setFault(hostileFault("ping-flood"));
+    await panel.setFault(panelFault("ping-flood"));
     await panel.state.until(({ counts }) => counts.reports === 2);
     const [status, answer] = await postRpc(
       panel,
@@ -117,9 +118,9 @@ Deno.test('hostileFault("ping-flood") orders 10,000 probes, but no more events t
     assertEquals([status, answer.result.events.length], [200, 128]);
   }));
 
-Deno.test('hostileFault("ping-black-hole") orders probes of a silent server', () =>
+Deno.test('panelFault("ping-black-hole") orders probes of a silent server', () =>
   withPanel(async (panel) => {
-    await panel.setFault(hostileFault("ping-black-hole"));
+    await panel.setFault(panelFault("ping-black-hole"));
     const socket = await dial(panel, "v2").opened();
     await socket.until(() => socket.received.length === 10_000);
     const url = new URL((await socket.message(0)).params.ping_target);
@@ -135,9 +136,9 @@ for (
     ["exec-endless", 1, /^yes$/],
   ] as const
 ) {
-  Deno.test(`hostileFault("${name}") orders ${count} commands, over v1 too`, () =>
+  Deno.test(`panelFault("${name}") orders ${count} commands, over v1 too`, () =>
     withPanel(async (panel) => {
-      await panel.setFault(hostileFault(name));
+      await panel.setFault(panelFault(name));
       const socket = await dial(panel, "v1").opened();
       socket.socket.send(JSON.stringify(REPORT));
       await socket.until(() => socket.received.length === count);

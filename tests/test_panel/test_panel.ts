@@ -1,11 +1,355 @@
 /**
- * The panel that the tests run agents against.
+ * The panel that the tests run agents against: the demo's, in any generation, with every message
+ * checked against the contract and with faults that teach a user nothing.
  *
  * @module
  */
 
-export {
-  type StandInPanel as TestPanel,
-  type StandInPanelOptions as TestPanelOptions,
-  startStandInPanel as startTestPanel,
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { delay } from "@std/async/delay";
+import type { WebSocket } from "ws";
+import { affects } from "../../lib/demo/fault.ts";
+import { TRANSFER_PATH } from "../../lib/demo/file_transfers.ts";
+import { type Answer, jsonAnswer, textAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
+import {
+  callName,
+  isForeignOrigin,
+  messageName,
+  type ReceivedRequest,
+  type RequestHead,
+  RPC_PATH,
+} from "../../lib/demo/http_request.ts";
+import type { UpgradeRequest } from "../../lib/demo/listener.ts";
+import type { WireTask } from "../../lib/demo/panel_state.ts";
+import { type Arrival, rpcError, type RpcReply, rpcResult } from "../../lib/demo/rpc.ts";
+import {
+  type SocketService,
+  StandInPanel,
+  type StandInPanelOptions,
 } from "../../lib/demo/stand_in_panel.ts";
+import { TerminalSessions } from "../../lib/demo/terminal_sessions.ts";
+import { jsonFields, parseJson } from "../../lib/parse/json.ts";
+import { ContractChecker } from "./contract_checker.ts";
+import { type Generation, type GenerationName, generations } from "./generation.ts";
+import { GenerationNode } from "./generation_node.ts";
+import { type RegisteredNodeEntry, Registry } from "./registry.ts";
+import type { TestFault } from "./test_fault.ts";
+import { TestPanelState } from "./test_panel_state.ts";
+import { PlainTerminal, TestTerminal } from "./test_terminal.ts";
+import {
+  answerV1Call,
+  handleV1Message,
+  isV1Call,
+  V1_REPORT_PATH,
+  v1CallName,
+  type V1Context,
+} from "./v1_interface.ts";
+
+/** Options of the tests' panel. */
+export interface TestPanelOptions extends StandInPanelOptions {
+  /** Any free one by default. */
+  readonly port?: number;
+  /** The key for auto-discovery, of 12 characters or more; without it registration is refused. */
+  readonly discoveryKey?: string;
+  readonly tasks?: readonly WireTask[];
+  readonly fault?: TestFault | undefined;
+  /** 1.4 by default. */
+  readonly generation?: GenerationName;
+  /** Time that a pull waits for events; 25 s by default. */
+  readonly pullWaitMs?: number;
+  /** Time that a WebSocket may send no data; by default that of the generation. */
+  readonly dataTimeoutMs?: number;
+}
+
+/** Time that the panel waits for the agent's configuration. */
+const CONFIG_TIMEOUT_MS = 20_000;
+
+/** A panel of any generation, which checks every message. */
+export class TestPanel extends StandInPanel {
+  override readonly node: GenerationNode;
+  override readonly terminals: TerminalSessions<TestTerminal>;
+  override readonly pullWaitMs: number;
+  protected override readonly version: string;
+  protected override readonly dataTimeoutMs: number;
+  protected override readonly acceptsPings: boolean;
+  readonly #generation: Generation;
+  readonly #registry: Registry;
+  readonly #contract: ContractChecker;
+  readonly #configRequests = new Map<string, (config: unknown) => void>();
+  #fault: TestFault | undefined;
+  /** A fault whose orders could not reach the node yet. */
+  #pendingOrders: TestFault | undefined;
+
+  constructor(options: TestPanelOptions) {
+    const token = options.token ?? crypto.randomUUID();
+    const generation: Generation = generations[options.generation ?? "1.4"];
+    const state = new TestPanelState();
+    const contract = new ContractChecker({ token, state, generation });
+    const onOrder = contract.expectResult.bind(contract);
+    const node = new GenerationNode(state, { generation, onOrder });
+    super({ ...options, token }, node);
+    this.node = node;
+    this.#contract = contract;
+    this.#generation = generation;
+    this.#registry = new Registry(token, options.discoveryKey);
+    this.pullWaitMs = options.pullWaitMs ?? 25_000;
+    this.dataTimeoutMs = options.dataTimeoutMs ?? generation.dataTimeoutMs;
+    this.version = generation.version;
+    this.acceptsPings = generation.acceptsPings;
+    const onSecondDial = () => contract.addViolations(["terminal: was dialled before"], Date.now());
+    this.terminals = new TerminalSessions(
+      node,
+      this,
+      (id) =>
+        generation.hasSessions
+          ? new TestTerminal(id, { onSecondDial })
+          : new PlainTerminal(id, { onSecondDial }),
+    );
+    state.tasks = options.tasks ?? [];
+    state.subscribe((change) => {
+      if ("sockets" in change && change.sockets.present !== undefined) {
+        this.#pendingOrders = this.#fault;
+      }
+      this.#sendPendingOrders();
+    }, this);
+  }
+
+  override get state(): TestPanelState {
+    return this.node.state;
+  }
+
+  /** The nodes that have registered so far. */
+  get registrations(): readonly RegisteredNodeEntry[] {
+    return this.#registry.registrations;
+  }
+
+  /** Removes the node of a token, which is refused from now on. */
+  removeNode(token: string): void {
+    this.#registry.remove(token);
+  }
+
+  /** Closes every connection of the agent, idle ones included. */
+  dropConnections(options?: { reset?: boolean }): void {
+    this.listener?.dropConnections(options);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  override async setFault(fault: TestFault | undefined): Promise<void> {
+    this.#fault = fault;
+    this.#pendingOrders = fault;
+    await super.setFault(fault);
+  }
+
+  /**
+   * Asks for the agent's configuration, as panels of main do.
+   *
+   * @throws {Error} When the node can't be reached, refuses or does not answer within 20 s.
+   */
+  async requestStartupConfig(): Promise<unknown> {
+    const requestId = crypto.randomUUID();
+    const params = { request_id: requestId };
+    if (!this.node.sendOrder({ method: "agent.startupConfig", params })) {
+      throw new Error("Cannot ask for the configuration: the node can't be reached");
+    }
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const timer = setTimeout(() => resolve(undefined), CONFIG_TIMEOUT_MS);
+    this.#configRequests.set(requestId, resolve);
+    try {
+      const config = await promise;
+      if (config === undefined) throw new Error("Cannot read the configuration: no answer");
+      return config;
+    } finally {
+      clearTimeout(timer);
+      this.#configRequests.delete(requestId);
+    }
+  }
+
+  /** Orders the agent to change its version; false when the node can't be reached. */
+  switchVersion(version: string): boolean {
+    return this.node.sendOrder({ method: "agent.switchVersion", params: { version } });
+  }
+
+  /**
+   * Sends anything at all over the present WebSocket.
+   *
+   * @throws {Error} When there is none (`Cannot send …`).
+   */
+  sendRaw(message: string | Uint8Array<ArrayBuffer>): void {
+    if (this.node.connection === undefined) {
+      throw new Error("Cannot send: the node has no WebSocket");
+    }
+    this.node.connection.send(message);
+  }
+
+  onConnection(): void {
+    this.state.count("connections");
+  }
+
+  protected override async answerCall(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+  ): Promise<void> {
+    const { atMs, method, headers } = head;
+    const isTransfer = head.path.startsWith(TRANSFER_PATH);
+    const path = isTransfer ? TRANSFER_PATH : head.path;
+    try {
+      if (isTransfer && !this.#generation.hasSessions) {
+        writeAnswer(response, method === "GET" ? this.page : textAnswer(404, "404 page not found"));
+      } else {
+        if (head.path.startsWith("/api/")) await this.#delay();
+        await super.answerCall(incoming, response, head);
+      }
+    } finally {
+      const status = response.headersSent ? response.statusCode : undefined;
+      this.state.addCall({ atMs, method, path, headers, status });
+    }
+  }
+
+  protected override async answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
+    const { method, path } = request;
+    const { hasV1, hasV2 } = this.#generation;
+    if (method === "POST" && path === "/api/clients/register") {
+      return isForeignOrigin(request)
+        ? { status: 403, headers: {}, body: "" }
+        : this.#registry.register(request);
+    }
+    if (hasV1 && isV1Call(request)) {
+      return this.refuseStranger(request) ??
+        answerV1Call(request, this.#v1Context(callName(request)));
+    }
+    if (path === RPC_PATH && !hasV2) {
+      return method === "GET" ? this.page : textAnswer(404, "404 page not found");
+    }
+    return await super.answer(request, signal);
+  }
+
+  protected override async answerMessage(message: string, arrival: Arrival): Promise<RpcReply> {
+    // By POST the whole call is late.
+    if (arrival.by === "v2 websocket") await this.#delay();
+    return await this.#answerMessage(message, arrival);
+  }
+
+  protected override async answerUpgrade(
+    upgrade: UpgradeRequest,
+    head: RequestHead,
+  ): Promise<number | undefined> {
+    const { atMs, method, path, headers } = head;
+    let status: number | undefined;
+    try {
+      await this.#delay();
+      status = await super.answerUpgrade(upgrade, head);
+    } finally {
+      this.state.addCall({ atMs, method, path, headers, status });
+    }
+    return status;
+  }
+
+  protected override socketService(head: RequestHead): SocketService | Answer {
+    const { hasV1, hasV2 } = this.#generation;
+    if (head.path === RPC_PATH && !hasV2) return this.page;
+    const service = head.path === V1_REPORT_PATH && hasV1
+      ? this.refuseStranger(head) ??
+        { compress: false, serve: (socket: WebSocket) => this.#serveV1(socket) }
+      : super.socketService(head);
+    if ("status" in service) return service;
+    if (head.headers["sec-websocket-extensions"]?.includes("window_bits")) {
+      this.#contract.addViolations(["upgrade: offers window bits"], head.atMs);
+    }
+    const serve = (socket: WebSocket) => {
+      socket.on("message", () => this.state.count("socketMessages"));
+      service.serve(socket);
+    };
+    return { ...service, serve };
+  }
+
+  protected override refuseStranger(head: RequestHead): Answer | undefined {
+    if (!this.#generation.isLegacy) return super.refuseStranger(head);
+    return this.isKnownToken(head.query.get("token"))
+      ? undefined
+      : jsonAnswer(401, { status: "error", error: "invalid token" });
+  }
+
+  protected override isKnownToken(token: string | null): boolean {
+    return this.#registry.isKnown(token);
+  }
+
+  #answerMessage(message: string, arrival: Arrival): Promise<RpcReply> {
+    const { id, method, params } = jsonFields(parseJson(message));
+    const fault = this.#faultOn(messageName(message));
+    const failure = this.#contract.rpcMessage(message, arrival, fault);
+    if (failure !== undefined) return Promise.resolve(rpcError(failure, id));
+    if (method === "agent.startupConfig.result") {
+      return Promise.resolve(this.#receiveConfig(params, id, arrival));
+    }
+    const wasPresent = this.node.isPresent;
+    const reply = super.answerMessage(message, arrival);
+    // A flaw of panels that know v1: a node that appears counts as one of v1 until its next message.
+    if (this.#generation.hasV1 && method === "agent.report" && !wasPresent) this.node.countAsV1();
+    return reply;
+  }
+
+  /** Waits as long as a slow panel does. */
+  async #delay(): Promise<void> {
+    const { delayMs } = this.#fault ?? {};
+    if (delayMs !== undefined) await delay(delayMs, { signal: this.signal });
+  }
+
+  #faultOn(call: string): TestFault | undefined {
+    return this.#fault !== undefined && affects(this.#fault, call) ? this.#fault : undefined;
+  }
+
+  #v1Context(call: string): V1Context {
+    return { node: this.node, contract: this.#contract, fault: this.#faultOn(call) };
+  }
+
+  #receiveConfig(params: unknown, id: unknown, { atMs }: Arrival): RpcReply {
+    const context = { atMs, version: 2, fault: undefined } as const;
+    const validation = this.#contract.startupConfig(JSON.stringify(params ?? {}), context);
+    if (!validation.accepted) return rpcError({ code: -32602, message: "invalid params" }, id);
+    const { requestId, config } = validation.value;
+    const resolve = this.#configRequests.get(requestId);
+    this.#configRequests.delete(requestId);
+    resolve?.(config);
+    if (resolve !== undefined) return rpcResult({ status: "success" }, id);
+    this.#contract.reject("rpc: agent.startupConfig.result answers no request", atMs);
+    return rpcError({ code: -32004, message: "request not found" }, id);
+  }
+
+  #serveV1(socket: WebSocket): void {
+    this.nodeSocket(socket, "v1", async (message, connection) => {
+      const call = v1CallName(message);
+      await this.#delay();
+      if (this.faults.isMute(call)) return;
+      const error = handleV1Message(message, this.#v1Context(call));
+      if (error !== undefined) connection.send(`${JSON.stringify({ error, status: "error" })}\n`);
+      if (connection.isAttached) return;
+      // The panel closes a connection whose first message is no JSON.
+      if (error === "Invalid JSON") connection.end();
+      else connection.attach();
+    });
+  }
+
+  #sendPendingOrders(): void {
+    const fault = this.#pendingOrders;
+    if (fault?.sendOrders === undefined || !this.node.isReachable) return;
+    this.#pendingOrders = undefined;
+    // The node may have gone in the meantime.
+    fault.sendOrders(this.node, this).catch(() => {});
+  }
+}
+
+/**
+ * Starts a panel.
+ *
+ * @throws {Error} When no port is free (`Cannot listen on …`).
+ */
+export async function startTestPanel(options: TestPanelOptions = {}): Promise<TestPanel> {
+  const panel = new TestPanel(options);
+  await panel.open(options.port ?? 0);
+  if (options.fault !== undefined) await panel.setFault(options.fault);
+  return panel;
+}

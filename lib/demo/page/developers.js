@@ -1,4 +1,4 @@
-// The section for developers: the fault of the panel, and how many messages kept the contract.
+// The section for developers: the fault of the panel, and how many messages came.
 
 import { byId, make, setText } from "./dom.js";
 import { model } from "./model.js";
@@ -12,7 +12,7 @@ export function buildDevelopers() {
   });
 }
 
-export function showContract() {
+export function showCounts() {
   const { counts } = model;
   if (counts === undefined) return;
   const some = (count, one) => `${number(count)} ${one}${count === 1 ? "" : "s"}`;
@@ -21,23 +21,10 @@ export function showContract() {
     t(
       `Accepted: ${some(counts.reports, "report")}, ${some(counts.basicInfos, "basic info")}, ${
         some(counts.pingResults, "ping result")
-      }. Refused: ${some(counts.refused, "message")}. ${
-        some(counts.violations, "violation")
-      } of the contract.`,
+      }. Refused: ${some(counts.refused, "message")}.`,
       `已接收：${number(counts.reports)} 次上报、${number(counts.basicInfos)} 次基本信息、${
         number(counts.pingResults)
-      } 个探测结果。拒绝 ${number(counts.refused)} 条消息。违反协议 ${
-        number(counts.violations)
-      } 次。`,
-    ),
-  );
-  if (counts.violations > 0) byId("developers").open = true;
-  byId("violations").replaceChildren(
-    ...model.violations.toReversed().map(({ atMs, text }) =>
-      make("li", {
-        className: "bad",
-        textContent: `${new Date(atMs).toLocaleTimeString("en-GB")} ${text.slice(0, 300)}`,
-      })
+      } 个探测结果。拒绝 ${number(counts.refused)} 条消息。`,
     ),
   );
 }

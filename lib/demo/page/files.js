@@ -5,7 +5,6 @@ import { key } from "./remote_control.js";
 import { bytes, t } from "./text.js";
 
 export function buildFiles() {
-  byId("files").hidden = !/^(1\.5|main)$/.test(document.body.dataset.panel);
   byId("list").addEventListener("click", () => listFolder());
   byId("files").addEventListener("toggle", () => byId("files").open && listFolder());
   byId("upload").addEventListener("change", uploadFile);

@@ -1,13 +1,13 @@
 // The page of the demo: receives the panel's events and draws what they change.
 
 import { buildBasicInfo, showBasicInfo } from "./basic_info.js";
-import { buildDevelopers, showContract, showFault } from "./developers.js";
+import { buildDevelopers, showCounts, showFault } from "./developers.js";
 import { refresh } from "./dom.js";
 import { buildFiles } from "./files.js";
 import { buildLog, showLog } from "./log.js";
 import { model } from "./model.js";
 import { buildPlots, showPlots } from "./plots.js";
-import { buildPresence, showPresence } from "./presence.js";
+import { showPresence } from "./presence.js";
 import { showProbes } from "./probes.js";
 import { buildRemoteControl, showResult } from "./remote_control.js";
 import { buildTerminal } from "./terminal.js";
@@ -16,13 +16,12 @@ import { buildTiles, showReport } from "./tiles.js";
 
 const MAX_POINTS = 720;
 const MAX_RESULTS = 2000;
-const VIOLATIONS_SHOWN = 20;
 const LOG_LINES_SHOWN = 200;
 
 function receive(event) {
   if (event.nowMs !== undefined) {
     model.aheadMs = event.nowMs - Date.now();
-    Object.assign(model, { history: [], pingHistory: [], violations: [], log: [] });
+    Object.assign(model, { history: [], pingHistory: [], log: [] });
     model.report = undefined;
     model.presenceMs = event.presenceMs;
     refresh(showProbes, showFault, showBasicInfo, showLog);
@@ -54,11 +53,8 @@ function receive(event) {
     model.fault = event.fault;
     refresh(showFault);
   }
-  if (event.violations) {
-    model.violations = [...model.violations, ...event.violations].slice(-VIOLATIONS_SHOWN);
-  }
   if (event.counts) model.counts = event.counts;
-  refresh(showReport, showContract, showPresence, showPlots);
+  refresh(showReport, showCounts, showPresence, showPlots);
 }
 
 if (isChinese) {
@@ -69,7 +65,6 @@ if (isChinese) {
 buildTiles();
 buildPlots();
 buildBasicInfo();
-buildPresence();
 buildLog();
 buildDevelopers();
 buildRemoteControl();

@@ -13,7 +13,6 @@ export const model = {
   tasks: [],
   fault: "",
   faults: [],
-  violations: [],
   counts: undefined,
 };
 

@@ -4,11 +4,6 @@ import { byId, setText } from "./dom.js";
 import { model, nowMs } from "./model.js";
 import { duration, t } from "./text.js";
 
-export function buildPresence() {
-  const { panel } = document.body.dataset;
-  setText(byId("panel"), t(`panel ${panel}`, `面板 ${panel}`));
-}
-
 const ageText = (age) => t(`report ${age} ago`, `${age}前上报`);
 
 export function showPresence() {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { TestNameServer } from "../../net/fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "../../net/fake_proxies.ts";
@@ -52,7 +53,7 @@ class TlsFront implements AsyncDisposable {
 /** By WebSocket, and by POST where WebSockets are barred. */
 const CARRIERS = [
   ["WebSocket", undefined],
-  ["POST", { name: "upgrade-403" }],
+  ["POST", panelFault("upgrade-403")],
 ] as const;
 
 async function play(

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
@@ -130,11 +131,11 @@ Deno.test("an agent that could not keep its token does not register", async () =
 
 Deno.test("an agent goes on trying to register, tells of it once, and ends at once when it is to", async () => {
   await using place = await Place.open();
-  await place.panel.setFault({ name: "502-html" });
+  await place.panel.setFault(panelFault("502-html"));
   await using agent = place.agent("--auto-discovery", KEY);
   await agent.says("Cannot register (POST /api/clients/register): status 502");
   await place.panel.state.until(({ counts }) => counts.calls >= 2);
-  await place.panel.setFault({ name: "hang" });
+  await place.panel.setFault(panelFault("hang"));
   await using other = place.agent("--auto-discovery", KEY, "--state-dir", `${place.folder}/other`);
   const { calls } = place.panel.state.counts;
   await place.panel.state.until(({ counts }) => counts.calls > calls);

@@ -61,11 +61,6 @@ class Workstation implements AsyncDisposable {
   }
 }
 
-async function openPanel() {
-  const panel = await startTestPanel({ port: 0, token: TOKEN });
-  return Object.assign(panel, { [Symbol.asyncDispose]: () => panel.close() });
-}
-
 const AMD = {
   name: "AMD 1002:744c",
   memory_total: 17163091968,
@@ -84,7 +79,7 @@ const NVIDIA = {
 
 Deno.test("with --gpu the sealed agent reports the graphics cards", async () => {
   await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
-  await using panel = await openPanel();
+  using panel = await startTestPanel({ token: TOKEN });
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
   await using agent = new AgentProcess(args, machine);
   await panel.state.until(() => panel.state.reports.at(-1)?.value.gpu?.count === 2);
@@ -104,7 +99,7 @@ Deno.test("with --gpu the sealed agent reports the graphics cards", async () => 
 
 Deno.test("without --gpu no card is looked at, and nothing is started", async () => {
   await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
-  await using panel = await openPanel();
+  using panel = await startTestPanel({ token: TOKEN });
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2"];
   await using agent = new AgentProcess(args, machine);
   await agent.says("this process is sealed by");
@@ -117,7 +112,7 @@ Deno.test("without --gpu no card is looked at, and nothing is started", async ()
 
 Deno.test("an nvidia-smi that fails is named in the report's message, and once in the log", async () => {
   await using machine = new Workstation("echo 'No devices were found'; exit 6");
-  await using panel = await openPanel();
+  using panel = await startTestPanel({ token: TOKEN });
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
   await using agent = new AgentProcess(args, machine);
   const failed = () => panel.state.reports.filter(({ value }) => value.message !== "");
@@ -133,7 +128,7 @@ Deno.test("an nvidia-smi that fails is named in the report's message, and once i
 
 Deno.test("an nvidia-smi that hangs holds up no report, and ends with the agent", async () => {
   await using machine = new Workstation("trap '' TERM; exec sleep 60");
-  await using panel = await openPanel();
+  using panel = await startTestPanel({ token: TOKEN });
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
   await using agent = new AgentProcess(args, machine);
   await panel.state.until(() => machine.started().length === 1);

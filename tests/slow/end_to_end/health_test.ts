@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
@@ -27,7 +28,7 @@ Deno.test("health is green while reports are accepted, and red while and when no
     const green = await healthUntil((code) => code === 0, { env });
     assertMatch(green, /^Healthy: a report was accepted [\d.]+ s ago\n$/);
 
-    await panel.setFault({ name: "mute-all" });
+    await panel.setFault(panelFault("hang"));
     const red = await healthUntil((code) => code === 1, { env });
     assertMatch(
       red,

@@ -1,4 +1,4 @@
-import { anyFault, type AnyFaultName, hostileFault } from "../../test_panel/hostile_faults.ts";
+import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
@@ -8,7 +8,7 @@ const TOKEN = "tr0uble/token&=";
 const HTTP = ["--protocol-version", "1"];
 
 /** Each trouble, and what an operator reads of it. */
-const TROUBLES: readonly [AnyFaultName, string][] = [
+const TROUBLES: readonly [FaultName, string][] = [
   ["refuse", "refused"],
   ["status-500", "status 500"],
   ["502-html", "status 502 and a page of HTML"],
@@ -28,7 +28,7 @@ for (const [fault, words] of TROUBLES) {
     try {
       await agent.says("First report accepted");
       await panel.state.until(({ counts }) => counts.basicInfos > 0 && counts.taskLists > 0);
-      await panel.setFault(anyFault(fault));
+      await panel.setFault(panelFault(fault));
       await agent.says(words);
       await failedCalls(panel, fault);
       const { reports } = panel.state.counts;
@@ -53,7 +53,7 @@ for (const [fault, words] of TROUBLES) {
 /** Waits until a few calls have met the fault; one that refuses connections can't count them. */
 async function failedCalls(
   panel: Awaited<ReturnType<typeof startTestPanel>>,
-  fault: AnyFaultName,
+  fault: FaultName,
 ): Promise<void> {
   const { calls } = panel.state.counts;
   if (fault !== "refuse") await panel.state.until(({ counts }) => counts.calls >= calls + 3);
@@ -64,7 +64,7 @@ Deno.test("the agent outlives a panel that hangs: a time-out, then reports again
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
   try {
     await agent.says("First report accepted");
-    await panel.setFault({ name: "hang" });
+    await panel.setFault(panelFault("hang"));
     await agent.says("no answer within 5 s");
     await panel.setFault(undefined);
     await agent.says("The panel answers again");
@@ -78,7 +78,7 @@ Deno.test("the agent goes on reporting when the task list can't be read", async 
   const panel = await startTestPanel({
     port: 0,
     token: TOKEN,
-    fault: hostileFault("bad-tasks"),
+    fault: panelFault("bad-tasks"),
   });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
   try {
@@ -95,7 +95,7 @@ Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", asy
   const hostile = await startTestPanel({
     port: 0,
     token: TOKEN,
-    fault: hostileFault("tasks-hostile"),
+    fault: panelFault("tasks-hostile"),
   });
   await using agent = new AgentProcess(["-e", hostile.url, "-t", TOKEN, "-i", "0.5", ...HTTP]);
   try {
@@ -119,7 +119,7 @@ Deno.test("the agent sends old panels basic info without the newer fields, and r
   const panel = await startTestPanel({
     port: 0,
     token: TOKEN,
-    fault: { name: "no-extra-columns" },
+    fault: panelFault("no-extra-columns"),
   });
   const args = [
     "-e",
@@ -140,7 +140,7 @@ Deno.test("the agent sends old panels basic info without the newer fields, and r
       .filter(({ path }) => path.endsWith("/uploadBasicInfo"))
       .map(({ status }) => status);
     assertEquals(statuses.slice(0, 3), [500, 200, 200]);
-    const body = panel.state.basicInfos.at(-1)?.body ?? "";
+    const body = JSON.stringify(panel.state.basicInfos.at(-1)?.value);
     assert(!body.includes("kernel_version") && !body.includes("cpu_physical_cores"), body);
     assertStringIncludes(body, "cpu_cores");
   } finally {

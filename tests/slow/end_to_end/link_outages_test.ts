@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import type { FaultName } from "../../../lib/demo/fault.ts";
+import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import type { ReceivedBy } from "../../../lib/demo/panel_state.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
@@ -75,7 +75,7 @@ const OUTAGES: readonly [FaultName, string][] = [
 Deno.test("the link outlives whatever strikes the panel, and says so in few lines", async (t) => {
   await together(t, OUTAGES, async ([fault, words]) => {
     await play(async (panel, agent) => {
-      await panel.setFault({ name: fault });
+      await panel.setFault(panelFault(fault));
       if (fault !== "drop-mid-frame") await agent.says("trying again");
       await new Promise((resolve) => setTimeout(resolve, 2500));
       const clearedAtMs = performance.now();
@@ -108,7 +108,7 @@ const BARRIERS: readonly [FaultName, string][] = [
 Deno.test("reports go by POST while WebSockets are barred, and by WebSocket after it", async (t) => {
   await together(t, BARRIERS, async ([fault, words]) => {
     await play(async (panel, agent) => {
-      await panel.setFault({ name: fault });
+      await panel.setFault(panelFault(fault));
       panel.dropConnections();
       const struckAtMs = performance.now();
       await more(panel, "v2 post", 5);
@@ -134,7 +134,7 @@ const SLOW: readonly [
 ];
 
 async function gone(panel: TestPanel, agent: AgentProcess): Promise<void> {
-  await panel.setFault({ name: "mute" });
+  await panel.setFault(panelFault("mute"));
   await more(panel, "v2 post", 3);
   await agent.says("no answer within");
   await panel.setFault(undefined);
@@ -142,7 +142,7 @@ async function gone(panel: TestPanel, agent: AgentProcess): Promise<void> {
 }
 
 async function unanswered(panel: TestPanel, agent: AgentProcess): Promise<void> {
-  await panel.setFault({ name: "mute-all" });
+  await panel.setFault(panelFault("hang"));
   panel.dropConnections();
   await agent.says("no answer within");
   await panel.setFault(undefined);

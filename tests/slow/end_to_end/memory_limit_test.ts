@@ -100,8 +100,7 @@ Deno.test({
   ignore: IGNORE,
   async fn() {
     await using group = LimitedGroup.make();
-    const panel = await startTestPanel({ port: 0, token: "token" });
-    await using _ = { [Symbol.asyncDispose]: () => panel.close() };
+    using panel = await startTestPanel({ token: "token" });
     const enter = `echo $$ >"$0/cgroup.procs" && exec unshare -pf --kill-child --mount-proc "$@"`;
     await using agent = new AgentProcess(["-e", panel.url, "-t", "token", "-i", "0.2"], {
       through: ["/bin/sh", "-c", enter, group.folder],

@@ -29,7 +29,7 @@ Deno.test("a build tells the version, commit and form that it was stamped with",
 });
 
 Deno.test("a build reports under its version, and names it to servers", async () => {
-  await using panel = await panelForTest();
+  using panel = await startTestPanel();
   const { url, token, state } = panel;
   await using agent = new AgentProcess(["-e", url, "-t", token, "-i", "0.2"], { program });
   await state.until(({ counts }) => counts.reports >= 5 && counts.basicInfos >= 1);
@@ -56,8 +56,3 @@ Deno.test("a build shows a dry run, and the demo with all that it loads later", 
   assertStringIncludes(await page.text(), "<title>");
   assertEquals((await demo.stop("SIGINT")).code, 0);
 });
-
-async function panelForTest() {
-  const panel = await startTestPanel({ port: 0 });
-  return { ...panel, [Symbol.asyncDispose]: () => panel.close() };
-}

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import type { Fault } from "../../../lib/demo/fault.ts";
 import { testRemoteFiles, testResumedTerminal } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
+import { panelFault } from "../../test_panel/faults.ts";
 
 // What the fast tests do with a panel of main, on the panels and transports that they leave out.
 
-const BLOCKED: Fault = { name: "upgrade-403", calls: ["upgrade"] };
+const BLOCKED = panelFault("upgrade-403", { calls: ["upgrade"] });
 
 for (const generation of ["1.5", "main"] as const) {
   for (const fault of [undefined, BLOCKED]) {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import type { WireTask } from "../../../lib/demo/contracts.ts";
+import type { WireTask } from "../../../lib/demo/panel_state.ts";
+import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
@@ -10,18 +11,13 @@ async function withAgent(
   options: { args?: readonly string[]; env?: Record<string, string> },
   use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
-  await using panel = await openPanel();
+  using panel = await startTestPanel({ token: TOKEN });
   const args = ["-e", `${panel.url}/`, "-t", TOKEN, "-i", "0.2", ...options.args ?? []];
   await using agent = new AgentProcess(args, { env: options.env ?? {} });
   await use(panel, agent);
   assertEquals(panel.state.violations, [], "the contract was kept");
   assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
   assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
-}
-
-async function openPanel(): Promise<TestPanel & AsyncDisposable> {
-  const panel = await startTestPanel({ port: 0, token: TOKEN });
-  return { ...panel, [Symbol.asyncDispose]: () => panel.close() };
 }
 
 Deno.test("the agent reports and tells its basic info", async () => {
@@ -62,7 +58,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 Deno.test("the agent ends within a second while the panel keeps it waiting", async () => {
   await withAgent({}, async (panel, agent) => {
     await panel.state.until(({ counts }) => counts.reports >= 1);
-    await panel.setFault({ name: "mute-all" });
+    await panel.setFault(panelFault("hang"));
     const { connections } = panel.state.counts;
     await panel.state.until(({ counts }) => counts.connections > connections);
     const { code, tookMs } = await agent.stop();
@@ -90,7 +86,7 @@ Deno.test("the agent runs the panel's probes and delivers each result", async ()
   const probe = (id: number, type: WireTask["type"], target: string): WireTask => {
     return { id, name: type, type, target, interval: 1 };
   };
-  await using panel = await openPanel();
+  using panel = await startTestPanel({ token: TOKEN });
   panel.state.tasks = [
     probe(1, "icmp", "127.0.0.1"),
     probe(2, "tcp", `127.0.0.1:${panel.port}`),

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
@@ -6,7 +7,7 @@ import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 const TOKEN = "tr4nsp0rt+/&=";
 
 Deno.test("the agent packs what it posts, unless it is told not to", async () => {
-  const fault = { name: "upgrade-502" } as const;
+  const fault = panelFault("upgrade-502");
   const encodings = (panel: TestPanel) =>
     new Set(
       panel.state.calls.filter(({ method, status }) => method === "POST" && status === 200)
@@ -25,7 +26,7 @@ Deno.test("the agent packs what it posts, unless it is told not to", async () =>
 Deno.test("the agent opens a terminal when remote control is on", async () => {
   await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
     await agent.says("First report accepted");
-    const terminal = panel.terminal(panel.requestTerminal());
+    const terminal = panel.terminals.get(panel.terminals.request());
     await until(panel, () => terminal.isConnected);
     terminal.resize(101, 33);
     terminal.send("until stty size | grep '33 101'; do :; done; echo $((6 * 7))a漢\r");
@@ -41,7 +42,7 @@ Deno.test("the agent opens a terminal when remote control is on", async () => {
 Deno.test("the agent refuses a terminal in a line when remote control is off", async () => {
   await withAgent({}, async (panel, agent) => {
     await agent.says("First report accepted");
-    const terminal = panel.terminal(panel.requestTerminal());
+    const terminal = panel.terminals.get(panel.terminals.request());
     await terminal.until(({ output }) => output.includes("--enable-remote-control"), {
       signal: AbortSignal.timeout(60_000),
     });
@@ -52,7 +53,7 @@ Deno.test("the agent refuses a terminal in a line when remote control is off", a
 Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
   await withAgent({ args: [REMOTE_CONTROL, "--disable-web-ssh"] }, async (panel, agent) => {
     await agent.says("First report accepted");
-    panel.sendCommand("id");
+    panel.node.sendCommand("id");
     await until(panel, ({ commandResults }) => commandResults.length === 1);
     assertEquals(panel.state.commandResults[0]?.value.exitCode, -1);
   });
@@ -61,7 +62,7 @@ Deno.test("--disable-web-ssh wins over --enable-remote-control", async () => {
 Deno.test("a command that runs on does not hold up reports, and ends with the agent", async () => {
   await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
     await agent.says("First report accepted");
-    panel.sendCommand("sleep 987654 & sleep 987654");
+    panel.node.sendCommand("sleep 987654 & sleep 987654");
     await agent.says("starts");
     const { reports } = panel.state.counts;
     await until(panel, ({ counts }) => counts.reports >= reports + 5);
@@ -75,7 +76,7 @@ Deno.test("a command that runs on does not hold up reports, and ends with the ag
 Deno.test("a command runs out of time, and says so", async () => {
   await withAgent({ args: [REMOTE_CONTROL, "--exec-timeout", "0.01"] }, async (panel, agent) => {
     await agent.says("First report accepted");
-    panel.sendCommand("echo early; sleep 987653");
+    panel.node.sendCommand("echo early; sleep 987653");
     await until(panel, ({ commandResults }) => commandResults.length === 1);
     const { value } = panel.state.commandResults[0] ?? {};
     assertStringIncludes(value?.result ?? "", "early");

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
 import { loopbackTasks } from "../../../lib/demo/probe_tasks.ts";
+import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { podmanArguments } from "./compose.ts";
@@ -125,7 +126,7 @@ async function reports(image: ContainerImage): Promise<void> {
     );
 
     await comesTo(0, "healthcheck", "run", name);
-    await panel.setFault({ name: "mute-all" });
+    await panel.setFault(panelFault("hang"));
     await comesTo(1, "healthcheck", "run", name);
     await panel.setFault(undefined);
     await comesTo(0, "healthcheck", "run", name);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "@std/yaml";
-import { startStandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { comesTo, ContainerImage, podman, tries } from "./container_image.ts";
 
@@ -28,7 +28,7 @@ Deno.test({
   ignore: missing !== undefined,
   async fn() {
     await using image = await ContainerImage.build("9.8.7");
-    const panel = await startStandInPanel({ port: 0, discoveryKey: KEY });
+    const panel = await startTestPanel({ port: 0, discoveryKey: KEY });
     const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-pod-" });
     const file = `${folder}/pod.yaml`;
     const secret = `${folder}/secret.json`;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
+import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { SystemdContainer } from "./systemd_container.ts";
 
@@ -180,7 +181,7 @@ Deno.test({
       assertEquals(await machine.changes(before), []);
 
       // A panel that is down says nothing about the token.
-      await panel.setFault({ name: "502-html" });
+      await panel.setFault(panelFault("502-html"));
       const outcome = await machine.tries(`${PROGRAM} install --replace --ip-services off`);
       assertEquals(outcome.code, 1, outcome.output);
       assertStringIncludes(outcome.output, "was restored and is running again");

@@ -1,6 +1,6 @@
-import { hostileFault } from "../../test_panel/hostile_faults.ts";
+import { panelFault } from "../../test_panel/faults.ts";
 import { assertEquals } from "@std/assert";
-import type { WireTask } from "../../../lib/demo/contracts.ts";
+import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import { openBlackHole } from "./black_hole.ts";
 import { runScenarios } from "./stress_scenario.ts";
 
@@ -40,7 +40,7 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "ping-flood",
       violations: LATE,
-      fault: hostileFault("ping-flood"),
+      fault: panelFault("ping-flood"),
       tasks: tasks("tcp", CLOSED, { interval: NEVER_S }),
       reports: 12,
       occurred: ({ state }) => state.counts.pingResults >= TAKEN_ORDERS,
@@ -48,7 +48,7 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "ping-black-hole",
       violations: LATE,
-      fault: hostileFault("ping-black-hole"),
+      fault: panelFault("ping-black-hole"),
       tasks: tasks("http", "http://127.0.0.1/", { interval: NEVER_S }),
       reports: 12,
       occurred: ({ state }) => state.counts.pingResults >= 32,
@@ -63,7 +63,7 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "tasks-hostile",
       args: OVER_HTTP,
-      fault: hostileFault("tasks-hostile"),
+      fault: panelFault("tasks-hostile"),
       violations: LATE,
       fromTheStart: true,
       reports: 12,
@@ -89,14 +89,14 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
     {
       title: "exec-huge",
       args: CONTROLLED,
-      fault: hostileFault("exec-huge"),
+      fault: panelFault("exec-huge"),
       reports: 12,
       occurred: ({ state }) => state.counts.commandResults === 1,
     },
     {
       title: "exec-endless",
       args: CONTROLLED,
-      fault: hostileFault("exec-endless"),
+      fault: panelFault("exec-endless"),
       reports: 16,
       occurred: ({ state }) => state.commandResults[0]?.value.exitCode === 124,
     },
@@ -105,13 +105,13 @@ Deno.test("the agent keeps pace and size under orders without measure", async (c
       args: CONTROLLED,
       // Each of the first five has a beginning and an end.
       lines: 12,
-      fault: hostileFault("exec-flood"),
+      fault: panelFault("exec-flood"),
       reports: 16,
       occurred: ({ state }) => state.counts.commandResults === 100,
     },
     {
       title: "exec-flood without remote control",
-      fault: hostileFault("exec-flood"),
+      fault: panelFault("exec-flood"),
       reports: 12,
       occurred: ({ state }) => {
         const answers = state.commandResults.map(({ value }) => value);

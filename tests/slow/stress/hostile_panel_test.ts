@@ -1,4 +1,4 @@
-import { hostileFault, type HostileFaultName } from "../../test_panel/hostile_faults.ts";
+import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { runScenarios, type StressScenario } from "./stress_scenario.ts";
 
 // A panel, or a proxy before it, that says what nobody should, says nothing or hangs up.
@@ -7,20 +7,20 @@ import { runScenarios, type StressScenario } from "./stress_scenario.ts";
 const SILENCE_MS = 10_000;
 
 /** What comes over WebSockets alone, while POST works. */
-function overSockets(name: HostileFaultName): StressScenario {
+function overSockets(name: FaultName): StressScenario {
   return {
     title: `${name} over WebSockets`,
-    fault: hostileFault(name, { calls: ["upgrade"] }),
+    fault: panelFault(name, { calls: ["upgrade"] }),
     reports: 12,
     lines: 10,
   };
 }
 
 /** What comes as the answer to every call, so that no report gets through by POST. */
-function everywhere(name: HostileFaultName): StressScenario {
+function everywhere(name: FaultName): StressScenario {
   return {
     title: `${name} everywhere`,
-    fault: hostileFault(name),
+    fault: panelFault(name),
     reports: 4,
     lines: 12,
     gapMs: 4000,
@@ -41,23 +41,23 @@ Deno.test("the agent stands what is huge, senseless, refused, mute or cut off", 
     {
       title: "a task list of 64 MiB",
       args: ["--protocol-version", "1"],
-      fault: hostileFault("huge-message", { calls: ["task list"] }),
+      fault: panelFault("huge-message", { calls: ["task list"] }),
       fromTheStart: true,
       reports: 12,
     },
     {
       title: "a task list that is a bomb",
       args: ["--protocol-version", "1"],
-      fault: hostileFault("bomb", { calls: ["task list"] }),
+      fault: panelFault("bomb", { calls: ["task list"] }),
       fromTheStart: true,
       reports: 12,
     },
-    { title: "upgrade-400", fault: { name: "upgrade-400" }, reports: 12 },
-    { title: "upgrade-403", fault: { name: "upgrade-403" }, reports: 12 },
-    { title: "upgrade-502", fault: { name: "upgrade-502" }, reports: 12 },
-    { title: "mute", fault: { name: "mute" }, reports: 8, gapMs: SILENCE_MS + 2000 },
-    { title: "mute-all", fault: { name: "mute-all" }, reports: 0, gapMs: SILENCE_MS + 4000 },
-    { title: "reset", fault: { name: "reset" }, reports: 0, gapMs: 6000 },
+    { title: "upgrade-400", fault: panelFault("upgrade-400"), reports: 12 },
+    { title: "upgrade-403", fault: panelFault("upgrade-403"), reports: 12 },
+    { title: "upgrade-502", fault: panelFault("upgrade-502"), reports: 12 },
+    { title: "mute", fault: panelFault("mute"), reports: 8, gapMs: SILENCE_MS + 2000 },
+    { title: "hang", fault: panelFault("hang"), reports: 0, gapMs: SILENCE_MS + 4000 },
+    { title: "reset", fault: panelFault("reset"), reports: 0, gapMs: 6000 },
   ]);
 });
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { buildPortable } from "../../../build/portable.ts";
-import type { NamedFault } from "../../../lib/demo/fault.ts";
+import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { median } from "../../bench/comparison.ts";
@@ -33,24 +33,24 @@ const PATIENCE_MS = 10 * 60_000;
  * Every hour has all of it, so that hours can be compared: what a fault leaves as garbage differs. And
  * the engine keeps what it has compiled, so that the second hour has all of the agent's code.
  */
-const FAULTS: readonly (readonly [NamedFault, number])[] = [
-  [{ name: "status-500" }, 120],
-  [{ name: "reset" }, 60],
-  [{ name: "upgrade-403" }, 120],
-  [{ name: "mute" }, 60],
-  [{ name: "401" }, 60],
-  [{ name: "refuse" }, 120],
-  [{ name: "502-html" }, 30],
-  [{ name: "mute-all" }, 60],
-  [{ name: "upgrade-hang" }, 60],
-  [{ name: "drop-mid-frame" }, 30],
-  [{ name: "close-after-upgrade" }, 30],
-  [{ name: "rpc-32000" }, 30],
-  [{ name: "hang" }, 60],
-  [{ name: "html-200" }, 30],
-  [{ name: "302-login" }, 30],
-  [{ name: "slow", delayMs: 4_000 / TIME_FACTOR }, 60],
-  [{ name: "close" }, 30],
+const FAULTS: readonly (readonly [FaultName, number])[] = [
+  ["status-500", 120],
+  ["reset", 60],
+  ["upgrade-403", 120],
+  ["mute", 60],
+  ["401", 60],
+  ["refuse", 120],
+  ["502-html", 30],
+  ["hang", 60],
+  ["upgrade-hang", 60],
+  ["drop-mid-frame", 30],
+  ["close-after-upgrade", 30],
+  ["rpc-32000", 30],
+  ["hang", 60],
+  ["html-200", 30],
+  ["302-login", 30],
+  ["slow", 60],
+  ["close", 30],
 ];
 
 /** What the kernel says of a process. */
@@ -118,7 +118,7 @@ esac
 async function orderProbes(panel: TestPanel, { signal }: { signal: AbortSignal }) {
   while (!signal.aborted) {
     for (const { id, type, target } of panel.state.tasks) {
-      panel.sendPing({ id, kind: type, target });
+      panel.node.sendPing({ id, kind: type, target });
     }
     await delay(PROBE_INTERVAL_S * 1000 / TIME_FACTOR, { signal }).catch(() => {});
   }
@@ -135,7 +135,9 @@ async function playHour(panel: TestPanel, hour: number): Promise<void> {
   const distance = Math.floor(REPORTS_PER_HOUR / (FAULTS.length + 1));
   for (const [index, [fault, seconds]] of FAULTS.entries()) {
     await untilReports(panel, hour * REPORTS_PER_HOUR + (index + 1) * distance);
-    await panel.setFault(fault);
+    await panel.setFault(
+      panelFault(fault, fault === "slow" ? { delayMs: 4_000 / TIME_FACTOR } : {}),
+    );
     await delay(seconds * 1000 / TIME_FACTOR);
     await panel.setFault(undefined);
   }

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import project from "../../../deno.json" with { type: "json" };
-import type { WireTask } from "../../../lib/demo/contracts.ts";
-import type { Fault } from "../../../lib/demo/fault.ts";
+import type { WireTask } from "../../../lib/demo/panel_state.ts";
+import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { residentMb, type SeenProcess, seeProcess } from "./seen_process.ts";
@@ -12,7 +12,7 @@ export interface StressScenario {
   readonly title: string;
   readonly args?: readonly string[];
   readonly tasks?: readonly WireTask[];
-  readonly fault?: Fault;
+  readonly fault?: TestFault;
   /** Whether the fault is set before the agent starts, because what it affects is called rarely. */
   readonly fromTheStart?: boolean;
   /** Number of reports that must arrive while it lasts, one each half second. */
@@ -98,7 +98,7 @@ class OrdinaryAgent implements AsyncDisposable {
         "an ordinary report",
         (options) => panel.state.until(({ counts }) => counts.reports > 0, options),
       );
-      panel.sendCommand("echo done");
+      panel.node.sendCommand("echo done");
       await within(
         "an ordinary result",
         (options) =>

@@ -1,19 +1,15 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  type StandInPanel,
-  type StandInPanelOptions,
-  startStandInPanel,
-} from "../../lib/demo/stand_in_panel.ts";
+import { startTestPanel, type TestPanel, type TestPanelOptions } from "./test_panel.ts";
 import { deliverRpc, dial, envelope } from "../test_panel/fake_agent.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
 
 async function withPanel(
-  use: (panel: StandInPanel) => Promise<void>,
-  options: StandInPanelOptions = {},
+  use: (panel: TestPanel) => Promise<void>,
+  options: TestPanelOptions = {},
 ): Promise<void> {
-  const panel = await startStandInPanel({ port: 0, tasks: [task], ...options });
+  const panel = await startTestPanel({ port: 0, tasks: [task], ...options });
   try {
     await use(panel);
   } finally {
@@ -46,7 +42,7 @@ Deno.test("a WebSocket of v2 accepts messages and answers those with an id", () 
 Deno.test("a WebSocket of v2 gets all waiting events, without ids and once", () =>
   withPanel(async (panel) => {
     await deliverRpc(panel, "agent.pull", {});
-    const taskId = panel.sendCommand("id");
+    const taskId = panel.node.sendCommand("id");
     const { events } = await deliverRpc(panel, "agent.pull", {});
     assertEquals(events.length, 1);
     const socket = await dial(panel, "v2").opened();
@@ -63,11 +59,11 @@ Deno.test("a WebSocket gets orders in the version that the panel assumes for the
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
     await panel.state.until(({ sockets }) => sockets.present === "v2");
-    panel.sendPing({ id: 1, kind: "icmp", target: "::1" });
+    panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
     assertEquals((await socket.message(0)).method, "agent.ping");
     socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
     await socket.message(1);
-    panel.sendPing({ id: 1, kind: "icmp", target: "::1" });
+    panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
     assertEquals(await socket.message(2), {
       message: "ping",
       ping_task_id: 1,
@@ -76,9 +72,9 @@ Deno.test("a WebSocket gets orders in the version that the panel assumes for the
     });
     socket.socket.send(envelope("agent.report", { report: REPORT }, 2));
     await socket.message(3);
-    panel.sendCommand("id");
+    panel.node.sendCommand("id");
     assertEquals((await socket.message(4)).method, "agent.exec");
-    const requestId = panel.requestTerminal();
+    const requestId = panel.terminals.request();
     assertEquals(await socket.message(5), { message: "terminal", request_id: requestId });
     socket.socket.terminate();
   }));
@@ -164,8 +160,8 @@ Deno.test("the panel orders the probes of its tasks at their intervals", () =>
 Deno.test("sendRaw() sends anything, dropConnections() closes connections", () =>
   withPanel(async (panel) => {
     assertThrows(() => panel.sendRaw("x"), Error, "Cannot send");
-    assertThrows(() => panel.sendCommand("id"), Error, "Cannot send a command");
-    assertThrows(() => panel.requestTerminal(), Error, "Cannot ask for a terminal");
+    assertThrows(() => panel.node.sendCommand("id"), Error, "Cannot send a command");
+    assertThrows(() => panel.terminals.request(), Error, "Cannot ask for a terminal");
     const socket = await dial(panel, "v2").opened();
     panel.sendRaw('"x"');
     panel.sendRaw(Uint8Array.of(1));
@@ -178,7 +174,7 @@ Deno.test("sendRaw() sends anything, dropConnections() closes connections", () =
 Deno.test("the result of a command comes back and is expected once", () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    const task_id = panel.sendCommand("echo a");
+    const task_id = panel.node.sendCommand("echo a");
     assertEquals((await socket.message(0)).params, { task_id, command: "echo a" });
     const result = { task_id, result: "a\n", exit_code: 0, finished_at: PING_RESULT.finished_at };
     const post = () =>
@@ -200,8 +196,8 @@ Deno.test("the result of a command comes back and is expected once", () =>
 Deno.test("a terminal carries keystrokes and output, and ends with its WebSocket", () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    const id = panel.requestTerminal();
-    const terminal = panel.terminal(id);
+    const id = panel.terminals.request();
+    const terminal = panel.terminals.get(id);
     const agent = await dial(panel, "terminal", `&id=${id}`).opened();
     await terminal.until((terminal) => terminal.isConnected);
     terminal.send("ls\r");

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { parseFault } from "../../lib/demo/fault.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { type FaultName, panelFault } from "./faults.ts";
+import { startTestPanel, type TestPanel } from "./test_panel.ts";
 import { deliverRpc, dial, envelope } from "../test_panel/fake_agent.ts";
 import { deliver, REPORT } from "../test_panel/fake_reporter.ts";
 
-async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
-  const panel = await startStandInPanel({ port: 0 });
+async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
+  const panel = await startTestPanel({ port: 0 });
   try {
     await use(panel);
   } finally {
@@ -13,7 +13,7 @@ async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<v
   }
 }
 
-const refusals: [name: string, answer: RegExp, postWorks: boolean][] = [
+const refusals: [name: FaultName, answer: RegExp, postWorks: boolean][] = [
   ["status-500", /^500 $/, false],
   ["502-html", /^502 <html>/, false],
   ["html-200", /^200 <!DOCTYPE/, false],
@@ -35,7 +35,7 @@ for (const [name, answer, postWorks] of refusals) {
   Deno.test(`answerUpgrade() refuses WebSockets under "${name}" and closes open ones`, () =>
     withPanel(async (panel) => {
       const openSocket = await dial(panel, "v2").opened();
-      await panel.setFault(parseFault(name));
+      await panel.setFault(panelFault(name));
       assertEquals(await openSocket.ended(), 1006);
       const socket = dial(panel, "v2");
       await socket.until(() => socket.refusal !== undefined);
@@ -46,11 +46,11 @@ for (const [name, answer, postWorks] of refusals) {
     }));
 }
 
-for (const name of ["close", "reset", "close-after-upgrade", "drop-mid-frame", "refuse"]) {
+for (const name of ["close", "reset", "close-after-upgrade", "drop-mid-frame", "refuse"] as const) {
   Deno.test(`answerUpgrade() closes WebSockets under "${name}"`, () =>
     withPanel(async (panel) => {
       const openSocket = await dial(panel, "v2").opened();
-      await panel.setFault(parseFault(name));
+      await panel.setFault(panelFault(name));
       assertEquals(await openSocket.ended(), 1006);
       assertEquals(openSocket.received, []);
       assertEquals(await dial(panel, "v2").ended(), 1006);
@@ -59,10 +59,10 @@ for (const name of ["close", "reset", "close-after-upgrade", "drop-mid-frame", "
     }));
 }
 
-for (const name of ["hang", "mute", "mute-all", "upgrade-hang"]) {
+for (const name of ["hang", "mute", "upgrade-hang"] as const) {
   Deno.test(`answerUpgrade() sends nothing under "${name}"`, () =>
     withPanel(async (panel) => {
-      await panel.setFault(parseFault(name));
+      await panel.setFault(panelFault(name));
       const socket = dial(panel, "v2");
       await panel.state.until(({ calls }) => calls.length === 1);
       if (name === "mute") {
@@ -80,11 +80,11 @@ for (const name of ["hang", "mute", "mute-all", "upgrade-hang"]) {
     }));
 }
 
-for (const name of ["hang", "mute", "mute-all"]) {
+for (const name of ["hang", "mute"] as const) {
   Deno.test(`setFault("${name}") silences an open WebSocket without closing it`, () =>
     withPanel(async (panel) => {
       const socket = await dial(panel, "v2").opened();
-      await panel.setFault(parseFault(name));
+      await panel.setFault(panelFault(name));
       socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
       socket.socket.ping();
       await panel.state.until(({ counts }) => counts.socketMessages === 1);
@@ -99,7 +99,7 @@ for (const name of ["hang", "mute", "mute-all"]) {
 Deno.test('setFault("hang") swallows only the messages that are named', () =>
   withPanel(async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    await panel.setFault({ name: "hang", calls: ["report"] });
+    await panel.setFault(panelFault("hang", { calls: ["report"] }));
     socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
     socket.socket.send(envelope("agent.none", {}, 2));
     assertEquals((await socket.message(0)).id, 2);

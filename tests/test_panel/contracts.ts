@@ -4,6 +4,15 @@
  * @module
  */
 
+import {
+  readBasicInfo,
+  readPingResult,
+  readTaskResult,
+  type StoredBasicInfo,
+  type StoredPingResult,
+  type StoredTaskResult,
+} from "../../lib/demo/messages.ts";
+import type { WireTask } from "../../lib/demo/panel_state.ts";
 import type { Generation } from "./generation.ts";
 import {
   accept,
@@ -15,17 +24,7 @@ import {
   refuse,
   type Validation,
 } from "./schema.ts";
-import {
-  isRfc3339,
-  numberIn,
-  parseWireObject,
-  stringIn,
-  WireNumber,
-  type WireObject,
-} from "./wire_json.ts";
-
-/** Basic info as the panel stores it, column by column; sizes in bytes. */
-export type StoredBasicInfo = Readonly<Record<string, string | number>>;
+import { isRfc3339, parseWireObject, stringIn, WireNumber, type WireObject } from "./wire_json.ts";
 
 const text = { kind: "string" } as const;
 const storedInteger = count([0, 2 ** 63 - 1024]);
@@ -104,31 +103,7 @@ export function validateBasicInfo(
     // The panel gives no reason either.
     return refuse({ status: 500, body: { status: "error", error: {} } }, violations);
   }
-  const columns: Record<string, string | number> = {};
-  for (const [name, value] of Object.entries(info)) {
-    if (typeof value === "string") columns[name] = value;
-    else if (value instanceof WireNumber) columns[name] = value.value;
-  }
-  return accept(columns, violations);
-}
-
-/** A probe task on the wire; an administrator can save any type, target and interval. */
-export interface WireTask {
-  readonly id: number;
-  readonly name: string;
-  readonly type: string;
-  readonly target: string;
-  /** Seconds. */
-  readonly interval: number;
-}
-
-/** A ping result as the panel stores it. */
-export interface StoredPingResult {
-  readonly taskId: number;
-  /** Milliseconds, or -1 when it was lost. */
-  readonly valueMs: number;
-  readonly pingType: string;
-  readonly finishedAt: string;
+  return accept(readBasicInfo(JSON.parse(body)), violations);
 }
 
 const pingResultSchema = fields({
@@ -169,12 +144,7 @@ export function validatePingResult(
   if (refusal !== undefined) {
     return refuseWith(`Invalid request: ${refusal.finding.text}`, violations);
   }
-  const value = {
-    taskId: numberIn(result, "task_id"),
-    valueMs: numberIn(result, "value"),
-    pingType: stringIn(result, "ping_type"),
-    finishedAt: stringIn(result, "finished_at"),
-  };
+  const value = readPingResult(JSON.parse(body));
   const task = tasks.find((task) => task.id === value.taskId);
   if (task === undefined) {
     violations.push(`ping result: task_id is of no task: ${value.taskId}`);
@@ -188,14 +158,6 @@ export function validatePingResult(
     if (version === 2 || isLegacy) return refuseWith("Invalid request: no time", violations);
   }
   return accept(value, violations);
-}
-
-/** The result of a command as the panel stores it. */
-export interface StoredTaskResult {
-  readonly taskId: string;
-  readonly result: string;
-  readonly exitCode: number;
-  readonly finishedAt: string;
 }
 
 const taskResultSchema = fields({
@@ -227,12 +189,7 @@ export function validateTaskResult(
   if (findRefusal(findings, { fraction: 400, notation, type: 400 }) !== undefined) {
     return refuseWith("Invalid request", violations);
   }
-  const value = {
-    taskId: stringIn(result, "task_id"),
-    result: stringIn(result, "result"),
-    exitCode: numberIn(result, "exit_code"),
-    finishedAt: stringIn(result, "finished_at"),
-  };
+  const value = readTaskResult(JSON.parse(body));
   if (!isKnown(value.taskId)) {
     violations.push(`task result: task_id is of no command, or came before`);
   }

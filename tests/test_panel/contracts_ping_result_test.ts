@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { validatePingResult } from "../../lib/demo/contracts.ts";
-import { generations } from "../../lib/demo/generation.ts";
+import { validatePingResult } from "./contracts.ts";
+import { generations } from "./generation.ts";
 import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
 import { PING_RESULT } from "../test_panel/fake_reporter.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { validateReport } from "../../lib/demo/report_contract.ts";
-import { generations } from "../../lib/demo/generation.ts";
+import { validateReport } from "./report_contract.ts";
+import { generations } from "./generation.ts";
 import { REPORT } from "../test_panel/fake_reporter.ts";
 
 const options = { generation: generations["1.4"], version: 1 } as const;

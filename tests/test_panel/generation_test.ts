@@ -5,18 +5,17 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { UsageError } from "../../lib/config/usage_error.ts";
-import { type GenerationName, generations, parseGeneration } from "../../lib/demo/generation.ts";
-import { type StandInPanel, startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { type GenerationName, generations } from "./generation.ts";
+import { startTestPanel, type TestPanel } from "./test_panel.ts";
 import { FakeTime } from "../fake_time.ts";
 import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
 import { BASIC_INFO, deliver, REPORT } from "../test_panel/fake_reporter.ts";
 
 async function withPanel(
   generation: GenerationName,
-  use: (panel: StandInPanel) => Promise<void>,
+  use: (panel: TestPanel) => Promise<void>,
 ): Promise<void> {
-  const panel = await startStandInPanel({ port: 0, generation, discoveryKey: "d1scovery-k3y" });
+  const panel = await startTestPanel({ port: 0, generation, discoveryKey: "d1scovery-k3y" });
   try {
     await use(panel);
   } finally {
@@ -25,20 +24,13 @@ async function withPanel(
 }
 
 /** The status and the media type of an answer. */
-async function answerOf(panel: StandInPanel, method: string, path: string): Promise<string> {
+async function answerOf(panel: TestPanel, method: string, path: string): Promise<string> {
   const body = method === "POST" ? "{}" : null;
   const response = await fetch(`${panel.url}${path}?token=${panel.token}`, { method, body });
   const type = response.headers.get("content-type")?.split(";")[0];
   await response.body?.cancel();
   return `${response.status} ${type}`;
 }
-
-Deno.test("parseGeneration() finds every generation and lists them otherwise", () => {
-  for (const name of Object.keys(generations)) assertEquals(String(parseGeneration(name)), name);
-  for (const name of ["", "2", "toString"]) {
-    assertThrows(() => parseGeneration(name), UsageError, "known are 1.1, 1.4, 1.5, main");
-  }
-});
 
 const PAGE = "200 text/html";
 const NOT_FOUND = "404 text/plain";
@@ -109,12 +101,12 @@ Deno.test("a panel 1.1 ignores a foreign origin", () =>
 
 Deno.test("a node of a panel 1.5 gets orders from its first report by POST on", () =>
   withPanel("1.5", async (panel) => {
-    assert(!panel.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }));
+    assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }));
     await deliverRpc(panel, "agent.report", { report: REPORT });
-    assert(panel.isOnline);
-    const task_id = panel.sendCommand("id");
-    const request_id = panel.requestTerminal();
-    panel.requestTerminal(request_id);
+    assert(panel.node.isOnline);
+    const task_id = panel.node.sendCommand("id");
+    const request_id = panel.terminals.request();
+    panel.terminals.request(request_id);
     const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
     assertEquals(
       events.map(({ method, params }: { method: string; params: unknown }) => [
@@ -136,17 +128,17 @@ Deno.test("a node of a panel 1.5 gets no orders between its WebSocket and the ne
     await socket.message(0);
     socket.socket.terminate();
     await panel.state.until(({ sockets }) => sockets.present === undefined);
-    assertThrows(() => panel.sendCommand("id"), Error, "Cannot send");
-    assert(panel.isOnline, "for 35 s from its last report");
+    assertThrows(() => panel.node.sendCommand("id"), Error, "Cannot send");
+    assert(panel.node.isOnline, "for 35 s from its last report");
     await deliverRpc(panel, "agent.report", { report: REPORT });
-    panel.sendCommand("id");
+    panel.node.sendCommand("id");
   }));
 
 Deno.test("a panel 1.5 accepts results of commands by v2, also again; a panel 1.4 does not", async () => {
   const finished_at = "2026-01-02T03:04:05Z";
   await withPanel("1.5", async (panel) => {
     await deliverRpc(panel, "agent.report", { report: REPORT });
-    const task_id = panel.sendCommand("id");
+    const task_id = panel.node.sendCommand("id");
     const result = { task_id, result: "", exit_code: 3, finished_at };
     await deliverRpc(panel, "agent.taskResult", result);
     await deliverRpc(panel, "agent.taskResult", { ...result, exit_code: 4 });
@@ -169,7 +161,7 @@ Deno.test("only a panel of main asks for the configuration and switches versions
     assertEquals(method, "agent.startupConfig");
     const answer = { request_id, config: { interval: 3 } };
     await deliverRpc(panel, "agent.startupConfig.result", answer);
-    assertEquals(JSON.stringify(await config), '{"interval":{"value":3,"text":"3"}}');
+    assertEquals(JSON.stringify(await config), '{"interval":3}');
     const [, late] = await postRpc(panel, envelope("agent.startupConfig.result", answer, 1));
     assertEquals(late.error.code, -32004);
     assert(panel.switchVersion("latest"));
@@ -198,14 +190,14 @@ Deno.test("a panel 1.5 refuses unknown columns with -32000", () =>
 Deno.test("a terminal of a panel 1.5 is a session that outlives its connections", () =>
   withPanel("1.5", async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    const id = panel.requestTerminal();
+    const id = panel.terminals.request();
     assertEquals(await socket.message(0), {
       jsonrpc: "2.0",
       method: "agent.terminal.request",
       params: { request_id: id },
     });
     const first = await dial(panel, "terminal", `&id=${id}`).opened();
-    const terminal = panel.terminal(id);
+    const terminal = panel.terminals.get(id);
     await terminal.until(({ isConnected }) => isConnected);
     terminal.detachBrowser();
     assertEquals(await first.ended(), 1006, "the browser's end ends the agent's connection");
@@ -213,7 +205,7 @@ Deno.test("a terminal of a panel 1.5 is a session that outlives its connections"
     await early.until(() => early.refusal !== undefined);
     assertStringIncludes(early.refusal ?? "", "Session not found");
 
-    panel.requestTerminal(id);
+    panel.terminals.request(id);
     assertEquals((await socket.message(1)).params, { request_id: id });
     const second = await dial(panel, "terminal", `&id=${id}`).opened();
     await terminal.until(({ isConnected }) => isConnected);
@@ -221,7 +213,7 @@ Deno.test("a terminal of a panel 1.5 is a session that outlives its connections"
     await terminal.until(({ isConnected }) => !isConnected);
     assert(!terminal.isOver, "the agent may lose its connection, too");
 
-    panel.requestTerminal(id);
+    panel.terminals.request(id);
     const third = await dial(panel, "terminal", `&id=${id}`).opened();
     await terminal.until(({ isConnected }) => isConnected);
     terminal.close();
@@ -235,9 +227,9 @@ Deno.test("a terminal of a panel 1.5 is a session that outlives its connections"
 Deno.test("a second dial of a terminal that is connected replaces the first, as a violation", () =>
   withPanel("1.5", async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    const id = panel.requestTerminal();
+    const id = panel.terminals.request();
     const first = await dial(panel, "terminal", `&id=${id}`).opened();
-    await panel.terminal(id).until(({ isConnected }) => isConnected);
+    await panel.terminals.get(id).until(({ isConnected }) => isConnected);
     const second = await dial(panel, "terminal", `&id=${id}`).opened();
     assertEquals(await first.ended(), 1006);
     assertEquals(panel.state.violations.map(({ text }) => text), ["terminal: was dialled before"]);
@@ -276,13 +268,13 @@ for (const [name, presenceMs] of [["1.1", 11_000], ["1.4", 35_000], ["1.5", 35_0
   Deno.test(`a panel ${name} shows a node as online ${presenceMs / 1000} s after a report`, async () => {
     using time = new FakeTime();
     await withPanel(name, async (panel) => {
-      assert(!panel.isOnline);
+      assert(!panel.node.isOnline);
       if (name === "1.1") await deliver(panel, "report", REPORT);
       else await deliverRpc(panel, "agent.report", { report: REPORT });
       await time.pass(presenceMs - 100, { stepMs: 500 });
-      assert(panel.isOnline);
+      assert(panel.node.isOnline);
       await time.pass(200, { stepMs: 100 });
-      assert(!panel.isOnline);
+      assert(!panel.node.isOnline);
     });
   });
 }
@@ -292,19 +284,19 @@ Deno.test("a node of a panel 1.4 is offline at once when its WebSocket of v1 end
     const socket = await dial(panel, "v1").opened();
     socket.socket.send(JSON.stringify(REPORT));
     await panel.state.until(({ sockets }) => sockets.present === "v1");
-    assert(panel.isOnline);
+    assert(panel.node.isOnline);
     socket.socket.terminate();
     await panel.state.until(({ sockets }) => sockets.present === undefined);
-    assert(!panel.isOnline);
+    assert(!panel.node.isOnline);
   }));
 
 Deno.test("a session of a terminal ends after five minutes without a browser", async () => {
   using time = new FakeTime();
   await withPanel("1.5", async (panel) => {
     const socket = await dial(panel, "v2").opened();
-    const id = panel.requestTerminal();
+    const id = panel.terminals.request();
     const agent = await dial(panel, "terminal", `&id=${id}`).opened();
-    const terminal = panel.terminal(id);
+    const terminal = panel.terminals.get(id);
     await terminal.until(({ isConnected }) => isConnected);
     socket.socket.terminate();
     await time.pass(6 * 60_000, { stepMs: 5_000 });

@@ -1,19 +1,16 @@
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import {
-  type StandInPanel,
-  type StandInPanelOptions,
-  startStandInPanel,
-} from "../../lib/demo/stand_in_panel.ts";
+import { panelFault } from "./faults.ts";
+import { startTestPanel, type TestPanel, type TestPanelOptions } from "./test_panel.ts";
 import { deliverRpc, envelope, postRpc } from "../test_panel/fake_agent.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
 
 async function withPanel(
-  use: (panel: StandInPanel) => Promise<void>,
-  options: StandInPanelOptions = {},
+  use: (panel: TestPanel) => Promise<void>,
+  options: TestPanelOptions = {},
 ): Promise<void> {
-  const panel = await startStandInPanel({ port: 0, tasks: [task], ...options });
+  const panel = await startTestPanel({ port: 0, tasks: [task], ...options });
   try {
     await use(panel);
   } finally {
@@ -123,10 +120,10 @@ Deno.test("answerRpc() names an unknown column", () =>
 Deno.test("answerRpc() sends events once a node counts as one of v2", () =>
   withPanel(async (panel) => {
     await deliverRpc(panel, "agent.report", { report: REPORT });
-    assert(!panel.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "still one of v1");
+    assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "still one of v1");
     await deliverRpc(panel, "agent.report", { report: REPORT });
-    const taskId = panel.sendCommand("id");
-    panel.sendPing({ id: 1, kind: "tcp", target: "127.0.0.1:1" });
+    const taskId = panel.node.sendCommand("id");
+    panel.node.sendPing({ id: 1, kind: "tcp", target: "127.0.0.1:1" });
     const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
     assertEquals(events.length, 2);
     const [exec, ping] = events;
@@ -143,13 +140,13 @@ Deno.test("answerRpc() sends events once a node counts as one of v2", () =>
     const again = await deliverRpc(panel, "agent.pull", { ack_event_ids: [exec.id] });
     assertEquals(again.events, [ping], "what is acknowledged does not come again");
     await deliver(panel, "report", REPORT);
-    assert(!panel.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "one of v1 again");
+    assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "one of v1 again");
   }));
 
 Deno.test("answerRpc() sends at most 8 events with a report and all with a pull", () =>
   withPanel(async (panel) => {
     await deliverRpc(panel, "agent.pull", {});
-    for (let index = 0; index < 130; index++) panel.sendCommand("id");
+    for (let index = 0; index < 130; index++) panel.node.sendCommand("id");
     const { events } = await deliverRpc(panel, "agent.report", { report: REPORT });
     assertEquals(events.length, 8);
     assertEquals((await deliverRpc(panel, "agent.pull", {})).events.length, 128);
@@ -160,7 +157,7 @@ Deno.test("answerRpc() holds a pull until an event comes", () =>
     await deliverRpc(panel, "agent.report", { report: REPORT });
     const pull = deliverRpc(panel, "agent.pull", {});
     await panel.state.until(({ counts }) => counts.pulls === 1);
-    panel.sendCommand("id");
+    panel.node.sendCommand("id");
     assertEquals((await pull).events.length, 1);
   }));
 
@@ -179,16 +176,16 @@ Deno.test("answerRpc() records a token in a message", () =>
 
 Deno.test('answerRpc() fails under "rpc-32601" and "rpc-32000", for the calls named', () =>
   withPanel(async (panel) => {
-    await panel.setFault({ name: "rpc-32601" });
+    await panel.setFault(panelFault("rpc-32601"));
     assertEquals((await postRpc(panel, envelope("agent.pull", {}, 1)))[1].error.code, -32601);
-    await panel.setFault({ name: "rpc-32000", calls: ["basic info"] });
+    await panel.setFault(panelFault("rpc-32000", { calls: ["basic info"] }));
     const info = envelope("agent.basicInfo", { info: BASIC_INFO }, 1);
     assertEquals((await postRpc(panel, info))[1].error.code, -32000);
     await deliverRpc(panel, "agent.report", { report: REPORT });
     await deliver(panel, "report", REPORT);
   }));
 
-Deno.test("startStandInPanel() speaks only v1 on demand", () =>
+Deno.test("startTestPanel() speaks only v1 on demand", () =>
   withPanel(async (panel) => {
     const url = `${panel.url}/api/clients/v2/rpc?token=x`;
     const page = await fetch(url);

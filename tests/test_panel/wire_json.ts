@@ -70,27 +70,9 @@ export function isWireObject(value: WireValue | undefined): value is WireObject 
     !(value instanceof WireNumber);
 }
 
-/** The object in a field; an empty one when there is none. */
-export function objectIn(object: WireObject, key: string): WireObject {
-  const value = ownValue(object, key);
-  return isWireObject(value) ? value : {};
-}
-
-/** The objects in a field's list; none when there is no list, and an empty one for each other item. */
-export function objectsIn(object: WireObject, key: string): WireObject[] {
-  const value = ownValue(object, key);
-  return Array.isArray(value) ? value.map((item) => isWireObject(item) ? item : {}) : [];
-}
-
-/** The number in a field; 0 when there is none, as the panel stores it. */
-export function numberIn(object: WireObject, key: string): number {
-  const value = ownValue(object, key);
-  return value instanceof WireNumber ? value.value : 0;
-}
-
 /** The text in a field; empty when there is none, as the panel stores it. */
 export function stringIn(object: WireObject, key: string): string {
-  const value = ownValue(object, key);
+  const value = Object.hasOwn(object, key) ? object[key] : undefined;
   return typeof value === "string" ? value : "";
 }
 
@@ -100,8 +82,4 @@ const rfc3339 =
 /** Whether a text is a time with a zone in the format of RFC 3339. */
 export function isRfc3339(text: string): boolean {
   return rfc3339.test(text);
-}
-
-function ownValue(object: WireObject, key: string): WireValue | undefined {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Registry } from "../../lib/demo/registry.ts";
-import { startStandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { Registry } from "./registry.ts";
+import { startTestPanel } from "./test_panel.ts";
 
 const KEY = "k3y-of-twelve-letters";
 
@@ -31,8 +31,8 @@ Deno.test("Registry refuses a wrong key, and every key when its own is missing o
   }
 });
 
-Deno.test("startStandInPanel() accepts calls of registered nodes until they are removed", async () => {
-  const panel = await startStandInPanel({ port: 0, discoveryKey: KEY });
+Deno.test("startTestPanel() accepts calls of registered nodes until they are removed", async () => {
+  const panel = await startTestPanel({ port: 0, discoveryKey: KEY });
   try {
     const register = `${panel.url}/api/clients/register?name=a%20b`;
     const headers = { authorization: `Bearer ${KEY}` };

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { validateBasicInfo } from "../../lib/demo/contracts.ts";
-import { generations } from "../../lib/demo/generation.ts";
+import { validateBasicInfo } from "./contracts.ts";
+import { generations } from "./generation.ts";
 import { BASIC_INFO } from "../test_panel/fake_reporter.ts";
 
 const options = { generation: generations["1.4"], version: 1 } as const;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { count, fields, findDeviations, type Schema } from "../../lib/demo/schema.ts";
-import { parseWireJson } from "../../lib/demo/wire_json.ts";
+import { count, fields, findDeviations, type Schema } from "./schema.ts";
+import { parseWireJson } from "./wire_json.ts";
 
 const rule = fields({
   size: count([0, 100]),

@@ -4,25 +4,10 @@
  * @module
  */
 
+import { jsonFields } from "../../lib/parse/json.ts";
 import { accept, count, fields, findDeviations, findRefusal, refuse } from "./schema.ts";
 import { MAX_COUNT, type Schema, type Validation } from "./schema.ts";
 import { parseWireObject, stringIn, type WireValue } from "./wire_json.ts";
-
-/** The result of a file operation. */
-export interface StoredFileResult {
-  readonly requestId: string;
-  readonly ok: boolean;
-  readonly result: WireValue;
-  /** Empty when there is none. */
-  readonly error: string;
-}
-
-/** The answer to a request for the agent's configuration. */
-export interface StoredStartupConfig {
-  readonly requestId: string;
-  /** Absent when the agent has refused. */
-  readonly config: WireValue | undefined;
-}
 
 const text = { kind: "string" } as const;
 const flag = { kind: "boolean" } as const;
@@ -77,27 +62,37 @@ function signed(): Schema {
   return { kind: "integer", allowed: [-1, MAX_COUNT] };
 }
 
+/** The result of a file operation. */
+export interface FileResult {
+  readonly requestId: string;
+  readonly ok: boolean;
+  readonly result: WireValue;
+}
+
 /** Validates the parameters of `agent.file.result`. */
-export function validateFileResult(body: string): Validation<StoredFileResult> {
+export function validateFileResult(body: string): Validation<FileResult> {
   const result = parseWireObject(body);
   if (result === undefined) return refuse(invalidParams, ["file result: is no JSON object"]);
   const findings = findDeviations(result, resultSchema);
   const violations = findings.map((finding) => `file result: ${finding.text}`);
   if (findRefusal(findings, { type: 400 }) !== undefined) return refuse(invalidParams, violations);
   const ok = result["ok"] === true;
-  const error = stringIn(result, "error");
-  if (!ok && error === "") violations.push("file result: error is empty although ok is false");
-  const value = {
-    requestId: stringIn(result, "request_id"),
-    ok,
-    result: result["result"] ?? null,
-    error,
-  };
+  if (!ok && stringIn(result, "error") === "") {
+    violations.push("file result: error is empty although ok is false");
+  }
+  const value = { requestId: stringIn(result, "request_id"), ok, result: result["result"] ?? null };
   return accept(value, violations);
 }
 
+/** The answer to a request for the agent's configuration. */
+export interface StartupConfig {
+  readonly requestId: string;
+  /** Absent when the agent has refused. */
+  readonly config: unknown;
+}
+
 /** Validates the parameters of `agent.startupConfig.result`. */
-export function validateStartupConfig(body: string): Validation<StoredStartupConfig> {
+export function validateStartupConfig(body: string): Validation<StartupConfig> {
   const result = parseWireObject(body);
   if (result === undefined) return refuse(invalidParams, ["startup config: is no JSON object"]);
   const findings = findDeviations(result, configSchema).filter((finding) =>
@@ -105,15 +100,23 @@ export function validateStartupConfig(body: string): Validation<StoredStartupCon
   );
   const violations = findings.map((finding) => `startup config: ${finding.text}`);
   if (findRefusal(findings, { type: 400 }) !== undefined) return refuse(invalidParams, violations);
-  const config = Object.hasOwn(result, "config") ? result["config"] : undefined;
+  const { config } = jsonFields(JSON.parse(body));
   return accept({ requestId: stringIn(result, "request_id"), config }, violations);
 }
 
 /** Lists the deviations of an operation's result from the contract. */
-export function fileResultViolations(op: string, { ok, result }: StoredFileResult): string[] {
+export function fileResultViolations(op: string, { ok, result }: FileResult): string[] {
   const schema = operationSchemas[op];
   if (!ok || schema === undefined) return [];
   return findDeviations(result, schema).map((finding) => `file result of ${op}: ${finding.text}`);
+}
+
+/** The panel's code of JSON-RPC for an error in the node's words. */
+export function fileErrorCode({ message }: Error): number {
+  const text = message.toLowerCase();
+  if (text.includes("unsupported file operation")) return -32050;
+  if (/permission denied|operation not permitted/.test(text)) return -32041;
+  return /no such file|cannot find|not found/.test(text) ? -32044 : -32603;
 }
 
 const invalidParams = { status: 400, body: {} } as const;

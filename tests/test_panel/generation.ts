@@ -1,10 +1,8 @@
 /**
- * The generations of the real panel that the stand-in can imitate, and how they differ.
+ * The generations of the real panel that the tests' panel can imitate, and how they differ.
  *
  * @module
  */
-
-import { UsageError } from "../config/usage_error.ts";
 
 /** The abilities and limits of one generation. */
 export interface Generation {
@@ -32,7 +30,7 @@ export interface Generation {
   readonly managesAgents: boolean;
 }
 
-/** Every generation by the name that `demo --panel` accepts. */
+/** Every generation by its name. */
 export const generations = {
   "1.1": {
     version: "1.1.8",
@@ -82,21 +80,6 @@ export const generations = {
 
 /** The name of a generation. */
 export type GenerationName = keyof typeof generations;
-
-/** The generation of a demo that names none. */
-export const DEFAULT_GENERATION: GenerationName = "1.5";
-
-/**
- * Finds a generation by its name.
- *
- * @throws {UsageError} When there is none; the message lists all names.
- */
-export function parseGeneration(name: string): GenerationName {
-  for (const known of generationNames()) {
-    if (known === name) return known;
-  }
-  throw new UsageError(`Cannot imitate panel "${name}": known are ${generationNames().join(", ")}`);
-}
 
 /** The names of all generations, the oldest first. */
 export function generationNames(): GenerationName[] {

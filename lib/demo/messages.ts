@@ -1,0 +1,161 @@
+/**
+ * Messages of an agent as the panel stores them. A field that is absent or of a wrong type is 0 or
+ * empty, as in the panel's database.
+ *
+ * @module
+ */
+
+import { isJsonObject, jsonFields, type JsonObject } from "../parse/json.ts";
+
+/** A report; sizes in bytes, speeds in bytes per second. */
+export interface StoredReport {
+  readonly cpu: { readonly usage: number };
+  readonly ram: StoredUsage;
+  readonly swap: StoredUsage;
+  readonly load: { readonly load1: number; readonly load5: number; readonly load15: number };
+  readonly disk: StoredUsage;
+  readonly network: {
+    readonly up: number;
+    readonly down: number;
+    readonly totalUp: number;
+    readonly totalDown: number;
+  };
+  readonly connections: { readonly tcp: number; readonly udp: number };
+  /** Seconds. */
+  readonly uptime: number;
+  readonly process: number;
+  readonly message: string;
+  readonly gpu?: StoredGpu;
+}
+
+/** A capacity and the used part of it, in bytes. */
+export interface StoredUsage {
+  readonly total: number;
+  readonly used: number;
+}
+
+/** Graphics cards; sizes in bytes, degrees Celsius. */
+export interface StoredGpu {
+  readonly count: number;
+  readonly average_usage: number;
+  readonly detailed_info: readonly {
+    readonly name: string;
+    readonly memory_total: number;
+    readonly memory_used: number;
+    readonly utilization: number;
+    readonly temperature: number;
+  }[];
+}
+
+/** Basic info, column by column; sizes in bytes. */
+export type StoredBasicInfo = Readonly<Record<string, string | number>>;
+
+/** A ping result. */
+export interface StoredPingResult {
+  readonly taskId: number;
+  /** Milliseconds, or -1 when it was lost. */
+  readonly valueMs: number;
+  readonly pingType: string;
+  readonly finishedAt: string;
+}
+
+/** The result of a command. */
+export interface StoredTaskResult {
+  readonly taskId: string;
+  readonly result: string;
+  readonly exitCode: number;
+  readonly finishedAt: string;
+}
+
+/** Reads a report. */
+export function readReport(value: unknown): StoredReport {
+  const report = jsonFields(value);
+  const load = jsonFields(report["load"]);
+  const network = jsonFields(report["network"]);
+  const connections = jsonFields(report["connections"]);
+  return {
+    cpu: { usage: numberIn(jsonFields(report["cpu"]), "usage") },
+    ram: readUsage(report["ram"]),
+    swap: readUsage(report["swap"]),
+    load: {
+      load1: numberIn(load, "load1"),
+      load5: numberIn(load, "load5"),
+      load15: numberIn(load, "load15"),
+    },
+    disk: readUsage(report["disk"]),
+    network: {
+      up: numberIn(network, "up"),
+      down: numberIn(network, "down"),
+      totalUp: numberIn(network, "totalUp"),
+      totalDown: numberIn(network, "totalDown"),
+    },
+    connections: { tcp: numberIn(connections, "tcp"), udp: numberIn(connections, "udp") },
+    uptime: numberIn(report, "uptime"),
+    process: numberIn(report, "process"),
+    message: textIn(report, "message"),
+    ...(isJsonObject(report["gpu"]) && { gpu: readGpu(report["gpu"]) }),
+  };
+}
+
+function readUsage(value: unknown): StoredUsage {
+  const usage = jsonFields(value);
+  return { total: numberIn(usage, "total"), used: numberIn(usage, "used") };
+}
+
+function readGpu(gpu: JsonObject): StoredGpu {
+  const cards = Array.isArray(gpu["detailed_info"]) ? gpu["detailed_info"].map(jsonFields) : [];
+  return {
+    count: numberIn(gpu, "count"),
+    average_usage: numberIn(gpu, "average_usage"),
+    detailed_info: cards.map((card) => ({
+      name: textIn(card, "name"),
+      memory_total: numberIn(card, "memory_total"),
+      memory_used: numberIn(card, "memory_used"),
+      utilization: numberIn(card, "utilization"),
+      temperature: numberIn(card, "temperature"),
+    })),
+  };
+}
+
+/** Reads the columns of basic info that can be stored. */
+export function readBasicInfo(value: unknown): StoredBasicInfo {
+  const columns: Record<string, string | number> = {};
+  for (const [name, column] of Object.entries(jsonFields(value))) {
+    if (typeof column === "string" || typeof column === "number") columns[name] = column;
+  }
+  return columns;
+}
+
+/** Reads a ping result. */
+export function readPingResult(value: unknown): StoredPingResult {
+  const result = jsonFields(value);
+  return {
+    taskId: numberIn(result, "task_id"),
+    valueMs: numberIn(result, "value"),
+    pingType: textIn(result, "ping_type"),
+    finishedAt: textIn(result, "finished_at"),
+  };
+}
+
+/** Reads the result of a command. */
+export function readTaskResult(value: unknown): StoredTaskResult {
+  const result = jsonFields(value);
+  return {
+    taskId: textIn(result, "task_id"),
+    result: textIn(result, "result"),
+    exitCode: numberIn(result, "exit_code"),
+    finishedAt: textIn(result, "finished_at"),
+  };
+}
+
+/** The number in a field; 0 when there is none. */
+export function numberIn(object: JsonObject, key: string): number {
+  const value = object[key];
+  return typeof value === "number" ? value : 0;
+}
+
+/** The text in a field; empty when there is none. */
+export function textIn(object: JsonObject, key: string): string {
+  const value = object[key];
+  return typeof value === "string" ? value : "";
+}

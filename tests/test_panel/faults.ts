@@ -1,0 +1,98 @@
+/**
+ * Faults of the tests' panel: those that the demo offers, and further ones; attacks are in
+ * `hostile_faults.ts`.
+ *
+ * @module
+ */
+
+import { answering, faults, proxyPage, UPGRADES } from "../../lib/demo/fault.ts";
+import { htmlAnswer } from "../../lib/demo/http_answer.ts";
+import { hostileFaults } from "./hostile_faults.ts";
+import type { TestFault } from "./test_fault.ts";
+
+/** A call of an agent, independent of its transport, or a WebSocket that it opens. */
+export type CallName = keyof typeof calls;
+
+const calls = {
+  "basic info": ["agent.basicInfo", "POST /api/clients/uploadBasicInfo"],
+  "report": ["agent.report", "POST /api/clients/report"],
+  "task list": ["GET /api/clients/ping/tasks"],
+  "upgrade": ["upgrade"],
+} as const;
+
+/** Answers upgrade requests with that status and the page of a proxy. */
+function refusingUpgrades(status: number): Omit<TestFault, "name"> {
+  return { calls: UPGRADES, ...answering(htmlAnswer(status, proxyPage)) };
+}
+
+const furtherFaults = {
+  /** Answers every call with 500 and an empty body. */
+  "status-500": answering({ status: 500, headers: {}, body: "" }),
+  /** Answers every call 4 seconds late. */
+  "slow": { delayMs: 4000 },
+  /** Closes the connection without an answer. */
+  "close": {
+    answerCall: (response) => void response.socket?.destroy(),
+    answerUpgrade: (socket) => void socket.destroy(),
+  },
+  /** Resets every connection without an answer. */
+  "reset": {
+    answerCall: (response) => void response.socket?.resetAndDestroy(),
+    answerUpgrade: (socket) => void socket.resetAndDestroy(),
+    playOnSocket: ({ socket }) => void socket.resetAndDestroy(),
+  },
+  /** Refuses basic info with the fields that old panels don't have. */
+  "no-extra-columns": { calls: calls["basic info"], lacksNewerColumns: true },
+  "upgrade-400": refusingUpgrades(400),
+  "upgrade-404": refusingUpgrades(404),
+  "upgrade-405": refusingUpgrades(405),
+  "upgrade-429": refusingUpgrades(429),
+  "upgrade-502": refusingUpgrades(502),
+  "upgrade-520": refusingUpgrades(520),
+  /** Answers WebSocket upgrades with 200 and a page. */
+  "upgrade-html": {
+    calls: UPGRADES,
+    ...answering(htmlAnswer(200, "<!DOCTYPE html><html></html>")),
+  },
+  /** Redirects WebSocket upgrades to a login page. */
+  "upgrade-302": {
+    calls: UPGRADES,
+    ...answering({ status: 302, headers: { location: "/login?next=%2F" }, body: "" }),
+  },
+  /** Accepts WebSocket upgrades and never answers them. */
+  "upgrade-hang": { calls: UPGRADES, answerUpgrade() {} },
+  /** Closes each WebSocket in the middle of a frame. */
+  "drop-mid-frame": {
+    calls: UPGRADES,
+    playOnSocket: ({ socket }) => {
+      // The head of a text of 100 bytes, and fewer bytes than that.
+      socket.write(Uint8Array.from([0x81, 100, ...new TextEncoder().encode('{"jsonrpc":')]));
+      socket.destroySoon();
+    },
+  },
+  /** Answers every message of v2 with the error -32601, unknown method. */
+  "rpc-32601": { rpcFailure: { code: -32601, message: "method not found" } },
+  /** Answers every message of v2 with the error -32000, could not save. */
+  "rpc-32000": {
+    rpcFailure: { code: -32000, message: "failed to save", data: "database is locked" },
+  },
+} as const satisfies Record<string, Omit<TestFault, "name">>;
+
+const rows = { ...faults, ...furtherFaults, ...hostileFaults };
+
+/** The name of a fault, whichever table it is in. */
+export type FaultName = keyof typeof rows;
+
+/** The fault of that name, limited to some calls if wanted. */
+export function panelFault(
+  name: FaultName,
+  options: { calls?: readonly CallName[]; delayMs?: number } = {},
+): TestFault {
+  const row: Omit<TestFault, "name"> = rows[name];
+  return {
+    ...row,
+    name,
+    ...(options.calls !== undefined && { calls: options.calls.flatMap((call) => calls[call]) }),
+    ...(options.delayMs !== undefined && { delayMs: options.delayMs }),
+  };
+}

@@ -1,0 +1,105 @@
+import { type Counts, keepLast, PanelState } from "../../lib/demo/panel_state.ts";
+
+/** A violation of the contract. */
+export interface Violation {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** A call and its answer. */
+export interface Call {
+  readonly atMs: number;
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** 101 when it became a WebSocket; absent when a fault suppressed the answer. */
+  readonly status?: number | undefined;
+}
+
+/** Event counts since the start. */
+export interface TestCounts extends Counts {
+  readonly connections: number;
+  readonly calls: number;
+  readonly taskLists: number;
+  readonly pulls: number;
+  /** Messages over WebSockets, valid or not. */
+  readonly socketMessages: number;
+  readonly violations: number;
+}
+
+type FurtherCount = Exclude<keyof TestCounts, keyof Counts>;
+
+const MAX_KEPT = 720;
+
+/** The state of the tests' panel: with all calls, and with what violates the contract. */
+export class TestPanelState extends PanelState {
+  readonly violations: Violation[] = [];
+  readonly calls: Call[] = [];
+  readonly #furtherCounts: Record<FurtherCount, number> = {
+    connections: 0,
+    calls: 0,
+    taskLists: 0,
+    pulls: 0,
+    socketMessages: 0,
+    violations: 0,
+  };
+
+  override get counts(): TestCounts {
+    return { ...super.counts, ...this.#furtherCounts };
+  }
+
+  /** Adds one to a count. */
+  count(name: FurtherCount): void {
+    this.#furtherCounts[name]++;
+    this.notify({ counts: this.counts });
+  }
+
+  addViolation(violation: Violation): void {
+    keepLast(this.violations, violation, MAX_KEPT);
+    this.count("violations");
+  }
+
+  addCall(call: Call): void {
+    keepLast(this.calls, call, MAX_KEPT);
+    this.count("calls");
+  }
+
+  /** Resolves as soon as `condition` holds; rejects with the signal's reason when it aborts before. */
+  until(
+    condition: (state: this) => boolean,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const subscribe = (listener: () => void, signal: AbortSignal) =>
+      this.subscribe(listener, { signal });
+    return untilEvent(subscribe, () => condition(this), options);
+  }
+}
+
+/**
+ * Resolves as soon as a condition holds, which is checked at each event; rejects with the signal's
+ * reason when it aborts before.
+ */
+export async function untilEvent(
+  subscribe: (listener: () => void, signal: AbortSignal) => void,
+  condition: () => boolean,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<void> {
+  signal?.throwIfAborted();
+  if (condition()) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const settled = new AbortController();
+  subscribe(() => {
+    try {
+      if (condition()) resolve();
+    } catch (error) {
+      reject(error);
+    }
+  }, settled.signal);
+  signal?.addEventListener("abort", () => reject(signal.reason), {
+    once: true,
+    signal: settled.signal,
+  });
+  await promise.finally(() => settled.abort());
+}
