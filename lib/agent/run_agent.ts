@@ -48,7 +48,8 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   requireSealable(config);
   // The runtime keeps the compiled code for the next start now, which it can't once it is sealed.
   await new Promise((resolve) => setTimeout(resolve, 0));
-  await using agent = await openAgent(config, options);
+  const agent = await openAgent(config, options);
+  await using _ = agent;
   const sandbox = isSealable(config) ? sealProcess() : undefined;
   await runOpened(agent, sandbox);
 }

@@ -22,7 +22,8 @@ export async function writeToDisk(
 
 /** Brings a file's content and mode to the disk. @throws {Error} When that fails. */
 export async function syncFile(path: string): Promise<void> {
-  using file = await Deno.open(path);
+  const file = await Deno.open(path);
+  using _ = file;
   await file.sync();
 }
 
