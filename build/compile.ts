@@ -10,6 +10,7 @@ import { BILL_OF_MATERIALS_NAME, billOfMaterials } from "./bill_of_materials.ts"
 import { bundle } from "./bundle.ts";
 import { compileProgram, TARGETS } from "./compile_program.ts";
 import { writeInstallScript } from "./install_script.ts";
+import { basename } from "../lib/parse/path.ts";
 import { writePortable } from "./portable.ts";
 import { type ProgramInfo, programInfo } from "./program_info.ts";
 
@@ -53,7 +54,7 @@ async function compile(args: readonly string[]): Promise<void> {
     built.push(await writeBillOfMaterials(root, { info, dist: unfinished }));
     built.push(await writeChecksums(unfinished, built));
     for (const path of built) {
-      const finished = `${dist}/${nameOf(path)}`;
+      const finished = `${dist}/${basename(path)}`;
       await Deno.rename(path, finished);
       console.log(finished);
     }
@@ -84,12 +85,8 @@ async function writeChecksums(folder: string, paths: readonly string[]): Promise
   const lines: string[] = [];
   for (const path of paths) {
     const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-    lines.push(`${new Uint8Array(digest).toHex()}  ${nameOf(path)}\n`);
+    lines.push(`${new Uint8Array(digest).toHex()}  ${basename(path)}\n`);
   }
   await Deno.writeTextFile(`${folder}/SHA256SUMS`, lines.join(""));
   return `${folder}/SHA256SUMS`;
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

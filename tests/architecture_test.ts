@@ -119,6 +119,15 @@ Deno.test("imports go one way, down the floors", () => {
   assertEquals(wrong, []);
 });
 
+Deno.test("every neighbour is needed", () => {
+  const used = files.flatMap((file) =>
+    importsOf(file).map((target) => `${roomOf(file.name)} -> ${roomOf(target)}`)
+  );
+  const unused = NEIGHBOURS.map(([from, to]) => `${from} -> ${to}`)
+    .filter((pair) => !used.includes(pair));
+  assertEquals(unused, []);
+});
+
 Deno.test("net/ imports nothing of ours but log/, the pure parsers and small files of the lowest floor", () => {
   const wrong = files.filter((file) => file.name.startsWith("net/")).flatMap((file) =>
     importsOf(file)

@@ -1,3 +1,4 @@
+import { dirname } from "../parse/path.ts";
 import { thisProgram } from "./this_program.ts";
 
 /** A file of an official agent. */
@@ -39,7 +40,7 @@ export function readOfficialNode(folders: readonly string[] = defaultFolders()):
 function defaultFolders(): string[] {
   const home = Deno.env.get("HOME");
   return [
-    thisProgram().path.replace(/\/[^/]*$/, ""),
+    dirname(thisProgram().path),
     "/opt/komari",
     "/usr/local/komari",
     ...(home === undefined || home === "" ? [] : [`${home}/.local/share/komari`]),

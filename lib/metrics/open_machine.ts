@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import { LocalHost } from "../host/local_host.ts";
+import { dirname } from "../parse/path.ts";
 import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
 import { createGetText, PublicAddresses } from "./public_addresses.ts";
 
@@ -47,7 +48,7 @@ export async function openMachine(
 function openHost(hostProc: string): LocalHost {
   const own = new LocalHost();
   if (hostProc === "" || hostProc === OWN_PROC) return own;
-  const parent = hostProc.slice(0, hostProc.lastIndexOf("/"));
+  const parent = dirname(hostProc);
   const isRoot = parent !== "" && own.exists(`${parent}/etc`);
   const root = isRoot ? parent : `${hostProc}/1/root`;
   const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;

@@ -1,4 +1,7 @@
-/** Parent folder of an absolute path, without its trailing slash: empty for `/name` and for a bare name. */
+/**
+ * Parent folder of an absolute path, without its trailing slash: empty for `/name` and for a bare name,
+ * where `@std/path` gives `/` and `.`, which nothing can be appended to.
+ */
 export function dirname(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
