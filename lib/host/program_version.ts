@@ -23,7 +23,8 @@ export async function readProgramVersion(
 ): Promise<string> {
   try {
     return await withTimeout(async (signal) => {
-      await using program = new VersionProcess(path);
+      const program = new VersionProcess(path);
+      await using _ = program;
       return parseVersionOutput(await abortable(program.output(), signal));
     }, { timeoutMs: TIMEOUT_MS, signal });
   } catch (cause) {
