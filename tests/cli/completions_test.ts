@@ -14,6 +14,9 @@ printf '%s\\n' "\${COMPREPLY[@]}"
   const { stdout } = await new Deno.Command("bash", {
     args: ["-c", script, "bash", "komari-agent-deno", ...words],
     cwd: new URL(".", import.meta.url),
+    // Nothing of the developer's own shell.
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "" },
   }).output();
   return new TextDecoder().decode(stdout).trim().split("\n");
 }

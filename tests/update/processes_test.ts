@@ -9,7 +9,7 @@ import { writeExecutable } from "../executable.ts";
 const isLinux = Deno.build.os === "linux";
 
 Deno.test({
-  name: "isProcessOf() knows a program by its file, also when another has taken its place",
+  name: "runsProgram() knows a program by its file, also when another has taken its place",
   ignore: !isLinux,
   fn: async () => {
     assertEquals(await runsProgram(Deno.pid, Deno.realPathSync(Deno.execPath())), true);
@@ -33,7 +33,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "isProcessOf() knows a script among a process's words, however it was called",
+  name: "runsProgram() knows a script among a process's words, however it was called",
   ignore: !isLinux,
   fn: async () => {
     const folder = Deno.realPathSync(Deno.makeTempDirSync());
@@ -75,28 +75,28 @@ Deno.test("isAttachedToTerminal() detects a terminal as standard input", async (
   piped.kill("SIGKILL");
   await piped.status;
   if (Deno.build.os !== "linux" || !hasScript()) return console.log("skipped: no script(1)");
-  const folder = Deno.makeTempDirSync();
+  const home = Deno.makeTempDirSync();
   try {
-    const line = `echo $$ >${folder}/pid; mv ${folder}/pid ${folder}/there; exec sleep 1000`;
+    // The developer's own shell would read his files.
     const script = new Deno.Command("script", {
-      args: ["-qec", line, "/dev/null"],
+      args: ["-qec", "echo $$; exec sleep 1000", "/dev/null"],
+      env: { SHELL: "/bin/sh", HOME: home },
       stdin: "null",
-      stdout: "null",
+      stdout: "piped",
     }).spawn();
-    let pid = 0;
-    for (const end = performance.now() + 10_000; pid === 0 && performance.now() < end;) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      try {
-        pid = Number(Deno.readTextFileSync(`${folder}/there`));
-      } catch {
-        // Not yet.
-      }
+    const reader = script.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!text.includes("\n")) {
+      const { value = "\n" } = await reader.read();
+      text += value;
     }
+    const pid = Number(text.trim());
     assertEquals(isAttachedToTerminal(pid), true);
     Deno.kill(pid, "SIGKILL");
+    await reader.cancel();
     await script.status;
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    Deno.removeSync(home, { recursive: true });
   }
 });
 
