@@ -20,7 +20,8 @@ const SERVICE: ManagedService = {
 Deno.test("serviceManager() has files and commands for each manager", () => {
   for (const kind of MANAGERS) {
     const manager = serviceManager(kind, SERVICE);
-    assertEquals(manager.files(SYSTEM_PLAN).every(({ path }) => path.includes(SERVICE.name)), true);
+    const paths = manager.files(SYSTEM_PLAN).map(({ path }) => path);
+    assertEquals([paths.length, paths.every((path) => path.includes(SERVICE.name))], [1, true]);
     for (const commands of [manager.restart, manager.stop, manager.enable, manager.enableUpdates]) {
       assertEquals(commands.length > 0, true, kind);
     }
