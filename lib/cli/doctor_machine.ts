@@ -265,7 +265,7 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
     });
   }
   try {
-    const release = await findUpdate(config, { program: thisProgram(), signal });
+    const release = await findUpdate(config, thisProgram(), signal);
     if (release.decision !== "newer") {
       return result("ok", { en: `${VERSION} is up to date`, zh: `${VERSION} 已是最新` });
     }

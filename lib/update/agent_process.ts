@@ -9,14 +9,14 @@ import {
   runsProgram,
   sharesServiceWith,
 } from "./processes.ts";
-import type { RestartableAgent } from "./updater.ts";
+import type { UpdatedAgent } from "./trial.ts";
 
 /** An agent ends within a second; after this time it is killed. */
 const EXIT_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 100;
 
 /** The agent on this machine that runs a program file. */
-export class AgentProcess implements RestartableAgent {
+export class AgentProcess implements UpdatedAgent {
   readonly #path: string;
   readonly #folders: readonly string[];
   #service: AgentService | undefined;

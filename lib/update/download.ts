@@ -1,22 +1,14 @@
+import type { Config } from "../config/config.ts";
 import type { Dialer } from "../net/byte_stream.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { type ByteSink, type StreamedRequest, streamRequest } from "../net/http_stream.ts";
-import type { ProxyOptions } from "../net/proxy.ts";
 import { addressScope } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { USER_AGENT } from "../version.ts";
 import { writeAll } from "../write_all.ts";
 
-/** Options of {@linkcode Downloads}. */
-export interface DownloadOptions {
-  readonly userAgent: string;
-  readonly proxies: ProxyOptions;
-  /** Certificates in PEM to trust besides the system's. */
-  readonly caCerts: readonly string[];
-  /** How long no data may arrive, in ms; 30 s by default. */
-  readonly idleTimeoutMs?: number;
-}
-
+/** How long no data may arrive. */
 const IDLE_TIMEOUT_MS = 30_000;
 /** Limits of a whole transfer, however slow. */
 const TEXT_TIMEOUT_MS = 60_000;
@@ -32,14 +24,10 @@ const MAX_REDIRECTS = 5;
  * runtime's `fetch` is not used, since it sends a proxy's password on to the server.
  */
 export class Downloads {
-  readonly #userAgent: string;
-  readonly #idleTimeoutMs: number;
   readonly #dialer: Dialer;
 
   /** @throws {RangeError} When a proxy can't be used; the message has no password. */
-  constructor({ userAgent, proxies, caCerts, idleTimeoutMs = IDLE_TIMEOUT_MS }: DownloadOptions) {
-    this.#userAgent = userAgent;
-    this.#idleTimeoutMs = idleTimeoutMs;
+  constructor({ proxies, caCerts }: Pick<Config, "proxies" | "caCerts">) {
     // Plain HTTP stays on this machine, where a proxy would take it elsewhere.
     this.#dialer = new NetDialer({ proxies: { ...proxies, http: undefined }, caCerts });
   }
@@ -51,13 +39,10 @@ export class Downloads {
    */
   async text(
     url: string,
-    { maxBytes, signal, timeoutMs = TEXT_TIMEOUT_MS }: {
-      maxBytes: number;
-      signal: AbortSignal;
-      timeoutMs?: number;
-    },
+    { maxBytes, signal }: { maxBytes: number; signal: AbortSignal },
   ): Promise<string> {
-    return (await this.#get(url, { timeoutMs, signal, limitBytes: maxBytes })).text;
+    const options = { timeoutMs: TEXT_TIMEOUT_MS, signal, limitBytes: maxBytes };
+    return (await this.#get(url, options)).text;
   }
 
   /**
@@ -80,15 +65,18 @@ export class Downloads {
     start: string,
     { timeoutMs, signal, ...body }: Body & { timeoutMs: number; signal: AbortSignal },
   ): Promise<HttpResponse> {
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const limit = new AbortController();
+    const late = new Error(`it took longer than ${timeoutMs / 60_000} min`);
+    const timer = setTimeout(() => limit.abort(late), timeoutMs);
     try {
-      return await this.#follow(start, { ...body, signal: AbortSignal.any([signal, timeout]) });
+      const ended = AbortSignal.any([signal, limit.signal]);
+      return await this.#follow(start, { ...body, signal: ended });
     } catch (error) {
       signal.throwIfAborted();
-      const cause = timeout.aborted
-        ? new Error(`it took longer than ${timeoutMs / 60_000} min`)
-        : error;
+      const cause = limit.signal.aborted ? late : error;
       throw new Error(`Cannot download ${withoutQuery(start)}`, { cause });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -103,9 +91,9 @@ export class Downloads {
       const response = await streamRequest(this.#dialer, {
         method: "GET",
         url,
-        headers: [["user-agent", this.#userAgent], ["accept", "*/*"]],
+        headers: [["user-agent", USER_AGENT], ["accept", "*/*"]],
         ...body,
-      }, { signal, stallMs: this.#idleTimeoutMs });
+      }, { signal, stallMs: IDLE_TIMEOUT_MS });
       if (response.status === 200) return response;
       url = redirectTarget(response, url);
     }

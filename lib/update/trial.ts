@@ -4,17 +4,19 @@ import type { StateFile } from "../state/state_file.ts";
 import { formatUpdateState, type Trial, type UpdateState } from "../state/update_state.ts";
 import type { ProgramFiles } from "./program_files.ts";
 
-/** Default time limit of a health check, in ms. */
+/** Time for the panel to accept a report. */
 export const HEALTH_TIMEOUT_MS = 60_000;
-/** Default interval of a health check, in ms. */
+/** Time between two looks at an agent's health. */
 export const POLL_INTERVAL_MS = 500;
 
-/** Options of a health check. */
-export interface HealthCheckOptions {
-  /** 60 s by default. */
-  readonly healthTimeoutMs?: number;
-  /** 500 ms by default. */
-  readonly pollIntervalMs?: number;
+/** The agent that runs the program to update. */
+export interface UpdatedAgent {
+  /** Its health file; `undefined` when there is none. */
+  health(): Health | undefined;
+  /** @throws {Error} When the agent would not come back after a restart. */
+  requireRestart(health: Health, signal: AbortSignal): Promise<void>;
+  /** Restarts it from the program file. @throws {Error} When that fails. */
+  restart(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -23,61 +25,53 @@ export interface HealthCheckOptions {
  * Two consecutive polls must see it, since the health file of a starting agent may still be the
  * previous one's.
  */
-export async function passesHealthCheck(
+async function passesHealthCheck(
   version: string,
-  {
-    health,
-    watch: { healthTimeoutMs = HEALTH_TIMEOUT_MS, pollIntervalMs = POLL_INTERVAL_MS },
-    signal,
-  }: {
-    health: () => Health | undefined;
-    watch: HealthCheckOptions;
-    signal: AbortSignal;
-  },
+  agent: UpdatedAgent,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  const end = performance.now() + healthTimeoutMs;
+  const end = performance.now() + HEALTH_TIMEOUT_MS;
   let seen: number | undefined;
   while (performance.now() < end) {
-    const found = health();
+    const found = agent.health();
     const reports = found?.isRunning === true && found.version === version &&
       found.acceptedAtMs !== undefined;
     if (reports && seen === found.pid) return true;
     seen = reports ? found.pid : undefined;
-    await delay(pollIntervalMs, { signal });
+    await delay(POLL_INTERVAL_MS, { signal });
   }
   return false;
 }
 
 /**
- * Progress of an update; after each step an interrupted update can be resumed.
+ * The log's lines about an update, by its steps; after each, an interrupted update can be resumed.
  *
  * `fetched` and `runs` refer to the staged file; `trial written` and `old kept` precede `in place`.
  */
-export type UpdateStep =
-  | "fetched"
-  | "runs"
-  | "trial written"
-  | "old kept"
-  | "in place"
-  | "restarted"
-  | "resumed"
-  | "accepted"
-  | "rolling back"
-  | "rolled back";
+export const STEP_LINES = {
+  "fetched": "Version {to} was downloaded and verified",
+  "runs": "Version {to} starts on this machine",
+  "trial written": "Trying version {to}",
+  "old kept": "Version {from} is kept as {path}",
+  "in place": "Version {to} is installed as {path}",
+  "restarted": "The agent was restarted as version {to}",
+  "resumed": "Resuming the trial of version {to}, which was interrupted",
+  "accepted": "The panel accepts reports of version {to}",
+  "rolling back": "Version {to} did not report: rolling back to {from}",
+  "rolled back": "Version {from} is installed again; {to} will not be tried again",
+} as const;
 
-/** Receives each step, with a message for the log. */
-export type StepListener = (step: UpdateStep, words: string) => void;
+/** Progress of an update. */
+export type UpdateStep = keyof typeof STEP_LINES;
 
-/** The agent that runs the program to update. */
-export interface UpdatedAgent {
-  /** Its health file; `undefined` when there is none. */
-  health(): Health | undefined;
-  /** Restarts it from the program file. @throws {Error} When that fails. */
-  restart(signal: AbortSignal): Promise<void>;
-}
+/** Receives each step, with the fields of its line. */
+export type StepListener = (
+  step: UpdateStep,
+  fields: { readonly from: string; readonly to: string; readonly path?: string },
+) => void;
 
 /** Options of {@linkcode TrialRun}. */
-export interface TrialOptions extends HealthCheckOptions {
+export interface TrialOptions {
   readonly files: ProgramFiles;
   readonly state: StateFile<UpdateState>;
   readonly agent: UpdatedAgent;
@@ -131,18 +125,18 @@ export class TrialRun {
     { from, to, sha256 }: Pick<Trial, "from" | "to" | "sha256">,
     signal: AbortSignal,
   ): Promise<TrialOutcome> {
-    const { files, agent, onStep } = this.#parts;
+    const { files, agent } = this.#parts;
     const trial = { from, to, sha256, startedAtMs: Date.now(), resumes: 0, isReturning: false };
     const isRunning = agent.health()?.isRunning === true;
     try {
       if (isRunning) {
         await this.#write(this.#failed, trial);
-        onStep("trial written", `Trying version ${to}`);
+        this.#notify("trial written", trial);
       }
       await files.backUp();
-      onStep("old kept", `Version ${from} is kept as ${files.backupPath}`);
+      this.#notify("old kept", trial, files.backupPath);
       await files.activate();
-      onStep("in place", `Version ${to} is installed as ${files.path}`);
+      this.#notify("in place", trial, files.path);
     } catch (cause) {
       await files.removeTemporary();
       // The disk may fail between the rename and its sync.
@@ -163,7 +157,7 @@ export class TrialRun {
    * anything.
    */
   async resume(signal: AbortSignal): Promise<TrialOutcome | undefined> {
-    const { files, agent, onStep } = this.#parts;
+    const { files, agent } = this.#parts;
     const trial = this.#openTrial;
     if (trial === undefined) {
       await files.removeTemporary();
@@ -179,7 +173,7 @@ export class TrialRun {
     }
     if (trial.resumes >= MAX_RESUMES) return await this.#rollBack(trial, signal);
     await this.#write(this.#failed, { ...trial, resumes: trial.resumes + 1 });
-    onStep("resumed", `Resuming the trial of version ${trial.to}, which was interrupted`);
+    this.#notify("resumed", trial);
     const health = agent.health();
     const isOld = health?.isRunning === true && health.version !== trial.to;
     return isOld
@@ -188,7 +182,7 @@ export class TrialRun {
   }
 
   async #restartAndCheck(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
-    const { files, agent, onStep } = this.#parts;
+    const { files, agent } = this.#parts;
     try {
       await agent.restart(signal);
     } catch (cause) {
@@ -200,26 +194,24 @@ export class TrialRun {
       await this.#restartPrevious(trial, signal).catch(() => {});
       throw new Error(`Cannot try version ${trial.to}: the agent can't be restarted`, { cause });
     }
-    onStep("restarted", `The agent was restarted as version ${trial.to}`);
+    this.#notify("restarted", trial);
     return await this.#checkHealth(trial, signal);
   }
 
   async #checkHealth(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
     const { from, to } = trial;
-    const health = () => this.#parts.agent.health();
-    if (!await passesHealthCheck(to, { health, watch: this.#parts, signal })) {
-      return await this.#rollBack(trial, signal);
-    }
+    const { agent } = this.#parts;
+    if (!await passesHealthCheck(to, agent, signal)) return await this.#rollBack(trial, signal);
     await this.#write(this.#failed);
-    this.#parts.onStep("accepted", `The panel accepts reports of version ${to}`);
+    this.#notify("accepted", trial);
     return { kind: "updated", from, to };
   }
 
   async #rollBack(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
-    const { to, from } = trial;
+    const { to } = trial;
     const failed = [...this.#failed.filter((it) => it !== to), to];
     await this.#write(failed, { ...trial, isReturning: true });
-    this.#parts.onStep("rolling back", `Version ${to} did not report: rolling back to ${from}`);
+    this.#notify("rolling back", trial);
     return await this.#finishRollBack(trial, { failed, signal });
   }
 
@@ -227,7 +219,7 @@ export class TrialRun {
     trial: Trial,
     { failed, signal }: { failed: readonly string[]; signal: AbortSignal },
   ): Promise<TrialOutcome> {
-    const { files, onStep } = this.#parts;
+    const { files } = this.#parts;
     const { from, to } = trial;
     try {
       if (await files.isActive(trial.sha256)) await files.rollBack();
@@ -236,7 +228,7 @@ export class TrialRun {
       await this.#write(failed);
       throw new Error(`Cannot roll back to version ${from}`, { cause });
     }
-    onStep("rolled back", `Version ${from} is installed again; ${to} will not be tried again`);
+    this.#notify("rolled back", trial);
     try {
       await this.#restartPrevious(trial, signal);
     } catch (cause) {
@@ -255,6 +247,10 @@ export class TrialRun {
     const { agent } = this.#parts;
     const health = agent.health();
     if (health?.isRunning !== true || health.version === to) await agent.restart(signal);
+  }
+
+  #notify(step: UpdateStep, { from, to }: Trial, path?: string): void {
+    this.#parts.onStep(step, { from, to, ...(path !== undefined && { path }) });
   }
 
   async #write(failed: readonly string[], trial?: Trial): Promise<void> {

@@ -13,15 +13,8 @@ import {
   type UpdatedAgent,
 } from "./trial.ts";
 
-/** An agent that can tell whether it may be restarted. */
-export interface RestartableAgent extends UpdatedAgent {
-  /** @throws {Error} When the agent would not come back after a restart. */
-  requireRestart(health: Health, signal: AbortSignal): Promise<void>;
-}
-
 /** Options of {@linkcode performUpdate}. */
 export interface UpdaterOptions extends TrialOptions {
-  readonly agent: RestartableAgent;
   readonly downloads: Downloads;
   /** The latest release, in the form of GitHub's API. */
   readonly url: string;
@@ -61,11 +54,15 @@ export async function performUpdate(
   const release = await findRelease({ ...parts, failed: trial.failed }, { downloads, signal });
   const { version: to, decision } = release;
   if (to === undefined || decision !== "newer") return { kind: "nothing", release };
-  await requireHealthyAgent(parts, signal);
+  await requireHealthyAgent(parts.agent, signal);
   const sha256 = await fetchProgram(release.files, { ...parts, signal });
-  onStep("fetched", `Version ${to} was downloaded and verified`);
+  const versions = { from: currentVersion, to };
+  onStep("fetched", versions);
   try {
-    await requireVersion(to, { path: files.stagedPath, signal });
+    const printed = await readProgramVersion(files.stagedPath, { signal });
+    if (printed !== to) {
+      throw new Error(`Cannot install version ${to}: its program reports version ${printed}`);
+    }
   } catch (error) {
     await files.removeTemporary();
     signal.throwIfAborted();
@@ -73,30 +70,19 @@ export async function performUpdate(
     await trial.reject(to);
     throw error;
   }
-  onStep("runs", `Version ${to} starts on this machine`);
-  return await trial.start({ from: currentVersion, to, sha256 }, signal);
-}
-
-async function requireVersion(
-  version: string,
-  { path, signal }: { path: string; signal: AbortSignal },
-): Promise<void> {
-  const printed = await readProgramVersion(path, { signal });
-  if (printed !== version) {
-    throw new Error(`Cannot install version ${version}: its program reports version ${printed}`);
-  }
+  onStep("runs", versions);
+  return await trial.start({ ...versions, sha256 }, signal);
 }
 
 /**
  * If the running agent does not report, a new version could not be judged: a panel that is down
  * would make every version look broken.
  */
-async function requireHealthyAgent(parts: UpdaterOptions, signal: AbortSignal): Promise<void> {
-  const { agent, healthTimeoutMs = HEALTH_TIMEOUT_MS, pollIntervalMs = POLL_INTERVAL_MS } = parts;
+async function requireHealthyAgent(agent: UpdatedAgent, signal: AbortSignal): Promise<void> {
   const health = agent.health();
   if (health?.isRunning !== true) return;
   await agent.requireRestart(health, signal);
-  const end = performance.now() + healthTimeoutMs;
+  const end = performance.now() + HEALTH_TIMEOUT_MS;
   while (!isHealthy(agent.health())) {
     if (performance.now() >= end) {
       throw new Error(
@@ -104,7 +90,7 @@ async function requireHealthyAgent(parts: UpdaterOptions, signal: AbortSignal): 
           "could not be checked",
       );
     }
-    await delay(pollIntervalMs, { signal });
+    await delay(POLL_INTERVAL_MS, { signal });
   }
 }
 

@@ -23,7 +23,7 @@ async function run(
       readMode: () => undefined,
     });
     const { signal } = new AbortController();
-    const result = await updateProgram(config, { program: { form, path }, signal });
+    const result = await updateProgram(config, { form, path }, signal);
     const names = Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
     return { ...result, names };
   } finally {

@@ -1,6 +1,6 @@
 import type { Health } from "../../lib/state/health_reader.ts";
 import { readProgramVersion } from "../../lib/host/program_version.ts";
-import type { RestartableAgent } from "../../lib/update/updater.ts";
+import type { UpdatedAgent } from "../../lib/update/trial.ts";
 
 /** What a fake agent remembers in a file, so that it outlives a process that is killed. */
 interface Kept {
@@ -12,7 +12,7 @@ interface Kept {
  * An agent that does nothing but run some version of a program's file; a restart takes the version
  * that is there then. Versions that are called mute never have a report accepted.
  */
-export class FakeAgent implements RestartableAgent {
+export class FakeAgent implements UpdatedAgent {
   restarts = 0;
   readonly #program: string;
   readonly #path: string;

@@ -14,6 +14,7 @@ import {
   type UpdateOutcome,
   type UpdaterOptions,
 } from "../../lib/update/updater.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { FakeAgent } from "./fake_agent.ts";
 import { programOf } from "./release_server.ts";
 
@@ -42,11 +43,34 @@ export function updaterOptions(
     files: new ProgramFiles(path),
     state: new StateFile(updateFolder(path), { name: UPDATE_STATE, parse: parseUpdateState }),
     agent: new FakeAgent(path, { silentVersions }),
-    downloads: new Downloads({ userAgent: "agent", proxies: {}, caCerts: [], idleTimeoutMs: 2000 }),
+    downloads: new Downloads({ proxies: {}, caCerts: [] }),
     onStep,
-    healthTimeoutMs: 400,
-    pollIntervalMs: 20,
   };
+}
+
+/** As {@linkcode performUpdate}; where it polls the agent's health, time passes at once. */
+export async function performNow(
+  parts: UpdaterOptions & { agent: FakeAgent },
+): Promise<UpdateOutcome> {
+  using time = new FakeTime({ now: Date.now() });
+  let isPolled = false;
+  const health = parts.agent.health.bind(parts.agent);
+  parts.agent.health = () => {
+    isPolled = true;
+    return health();
+  };
+  let isDone = false;
+  const performing = performUpdate(parts, new AbortController().signal);
+  const finish = () => void (isDone = true);
+  performing.then(finish, finish);
+  while (!isDone) {
+    await realTurn();
+    if (isPolled) {
+      isPolled = false;
+      await time.run(500);
+    }
+  }
+  return await performing;
 }
 
 /** Runs an update as the command does, under its lock. */
@@ -59,7 +83,7 @@ export async function runFakeUpdate(
   const parts = updaterOptions(place, onStep);
   // It stays open while the process lives.
   using _state = parts.state;
-  return await performUpdate(parts, new AbortController().signal);
+  return await performNow(parts);
 }
 
 /** The version of a program's file, which is whole. */

@@ -3,7 +3,7 @@ import { Downloads } from "../../lib/update/download.ts";
 import { findRelease, latestReleaseUrl } from "../../lib/update/releases.ts";
 import { ReleaseServer } from "./release_server.ts";
 
-const DOWNLOADS = new Downloads({ userAgent: "x", proxies: {}, caCerts: [] });
+const DOWNLOADS = new Downloads({ proxies: {}, caCerts: [] });
 const { signal } = new AbortController();
 
 Deno.test("findRelease() uses the mirror for the query and the files", async () => {

@@ -4,6 +4,7 @@ import { StateFile } from "../../lib/state/state_file.ts";
 import { parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { TrialRun } from "../../lib/update/trial.ts";
+import { FakeTime } from "../fake_time.ts";
 import { sha256 } from "./release_server.ts";
 
 const NEW = {
@@ -20,6 +21,7 @@ const NEW = {
 /** Tries a new version with an agent that says one thing after the other, and then the last one. */
 async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Promise<string> {
   const folder = await Deno.makeTempDir();
+  using time = new FakeTime();
   try {
     const path = `${folder}/agent`;
     await Deno.writeTextFile(path, "one");
@@ -33,15 +35,16 @@ async function outcomeOf(printed: readonly (Partial<Health> | undefined)[]): Pro
           const next = left.length > 1 ? left.shift() : left[0];
           return next && { ...NEW, ...next };
         },
+        requireRestart: () => Promise.resolve(),
         restart: () => Promise.resolve(),
       },
       onStep() {},
-      healthTimeoutMs: 200,
-      pollIntervalMs: 10,
     });
     const hash = sha256(new TextEncoder().encode("two"));
     const { signal } = new AbortController();
-    return (await trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal)).kind;
+    const starting = trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal);
+    await time.until(starting, { withinMs: 600_000, stepMs: 500 });
+    return (await starting).kind;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

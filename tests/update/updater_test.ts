@@ -2,11 +2,11 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { describeError } from "../../lib/log/log.ts";
 import type { FoundRelease } from "../../lib/update/releases.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
-import { performUpdate } from "../../lib/update/updater.ts";
 import { ReleaseKeys } from "./release_keys.ts";
 import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
 import {
   type FakeInstallation,
+  performNow,
   runFakeUpdate,
   updaterOptions,
   versionIn,
@@ -301,7 +301,7 @@ Deno.test("performUpdate() throws when the public key is invalid", async () => {
   for (const publicKey of ["", "x", "MCowBQYDK2VwAyEA", "A".repeat(60), OTHERS.privateKey]) {
     const parts = updaterOptions({ ...world.place, publicKey });
     await assertRejects(
-      () => performUpdate(parts, new AbortController().signal),
+      () => performNow(parts),
       Error,
       "the public key is invalid",
     );
@@ -372,7 +372,7 @@ Deno.test("performUpdate() rolls back when the agent can't be restarted", async 
   const parts = world.parts();
   parts.agent.restart = () => Promise.reject(new Error("no such service"));
   const error = await assertRejects(
-    () => performUpdate(parts, new AbortController().signal),
+    () => performNow(parts),
     Error,
   );
   assertStringIncludes(describeError(error), "the agent can't be restarted: no such service");
@@ -392,7 +392,7 @@ Deno.test("performUpdate() rolls back when the disk fails during activation", as
     throw new Error("input/output error");
   };
   await assertRejects(
-    () => performUpdate(parts, new AbortController().signal),
+    () => performNow(parts),
     Error,
     "Cannot install version",
   );
@@ -412,7 +412,7 @@ Deno.test("performUpdate() starts the old version when the restart only stopped 
     return Promise.reject(new Error("it did not start"));
   };
   const error = await assertRejects(
-    () => performUpdate(parts, new AbortController().signal),
+    () => performNow(parts),
     Error,
   );
   assertStringIncludes(describeError(error), "the agent can't be restarted: it did not start");
@@ -430,7 +430,7 @@ Deno.test("performUpdate() finishes a failed roll-back at the next run", async (
     parts.agent.restart = () => Promise.reject(new Error("too busy"));
   };
   const error = await assertRejects(
-    () => performUpdate(parts, new AbortController().signal),
+    () => performNow(parts),
     Error,
   );
   assertStringIncludes(
@@ -544,7 +544,7 @@ for (const step of STEPS_OF_BAD) {
       await killedAt(world, step);
       if (rebooted) await world.parts().agent.start();
       const parts = world.parts();
-      assertEquals((await performUpdate(parts, new AbortController().signal)).kind, "rolled back");
+      assertEquals((await performNow(parts)).kind, "rolled back");
       assertEquals(versionIn(world.path), "1.2.3");
       assertEquals(parts.agent.health()?.version, "1.2.3");
       const isBack = rebooted && step === "rolled back";
