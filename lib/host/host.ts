@@ -14,8 +14,6 @@ export interface Source {
    * @throws {Error} When it can't be read (`Cannot read …`).
    */
   read(): string | undefined;
-  /** Reads the first line without its line feed, for files whose rest is long and not needed. */
-  readFirstLine(): string | undefined;
 }
 
 /** The space of a file system, as `statfs` gives it. */
@@ -48,11 +46,8 @@ export interface Roots {
 /** The machine that is measured. */
 export interface Host {
   readonly roots: Roots;
-  /**
-   * Opens a file for repeated reading. A missing file is no error: its source reads `undefined`.
-   * `hasLongLines` is for a kernel text whose lines may be longer than 2 KiB.
-   */
-  open(path: string, options?: { hasLongLines?: boolean }): Source;
+  /** Opens a file for repeated reading. A missing file is no error: its source reads `undefined`. */
+  open(path: string): Source;
   /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
   /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */

@@ -4,12 +4,6 @@ import { Libc } from "./libc.ts";
 /** A longer kernel text is an error: no file that is read here is as long. */
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/**
- * The kernel fills a page with whole lines and returns it. Where no line is longer than half a page, a
- * piece that is shorter than that is the last: reading on would cost as much as the piece itself.
- */
-const LAST_PIECE_BYTES = 2048;
-
 /** The buffer that all sources of a host share; it grows to the size of the longest file. */
 export interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
@@ -22,15 +16,10 @@ export class FileSource implements Source {
   readonly #scratch: Scratch;
   readonly #file: Deno.FsFile | undefined;
   readonly #openError: unknown;
-  readonly #lastPieceBytes: number;
 
-  constructor(
-    path: string,
-    { scratch, hasLongLines = false }: { scratch: Scratch; hasLongLines?: boolean | undefined },
-  ) {
+  constructor(path: string, scratch: Scratch) {
     this.#path = path;
     this.#scratch = scratch;
-    this.#lastPieceBytes = hasLongLines ? 1 : LAST_PIECE_BYTES;
     try {
       this.#file = Deno.openSync(path);
     } catch (error) {
@@ -39,51 +28,21 @@ export class FileSource implements Source {
   }
 
   read(): string | undefined {
-    const length = this.#fill();
-    if (length === undefined) return undefined;
-    return this.#scratch.decoder.decode(this.#scratch.bytes.subarray(0, length));
-  }
-
-  readFirstLine(): string | undefined {
-    const file = this.#opened();
-    if (file === undefined) return undefined;
-    const { bytes, decoder } = this.#scratch;
-    try {
-      file.seekSync(0, Deno.SeekMode.Start);
-      const length = file.readSync(bytes) ?? 0;
-      const end = bytes.subarray(0, length).indexOf(0x0a);
-      return decoder.decode(bytes.subarray(0, end === -1 ? length : end));
-    } catch (error) {
-      throw this.#readError(error);
-    }
-  }
-
-  #fill(): number | undefined {
-    const file = this.#opened();
-    if (file === undefined) return undefined;
+    if (this.#openError instanceof Deno.errors.NotFound) return undefined;
+    if (this.#file === undefined) throw this.#readError(this.#openError);
     let length = 0;
     try {
-      file.seekSync(0, Deno.SeekMode.Start);
+      this.#file.seekSync(0, Deno.SeekMode.Start);
       while (true) {
-        const size = this.#scratch.bytes.length;
-        // The buffer must not make a piece shorter than a last one.
-        const isFull = size - length < (size < MAX_BYTES ? LAST_PIECE_BYTES : 1);
-        if (isFull) this.#grow();
-        const { bytes } = this.#scratch;
-        const count = file.readSync(length === 0 ? bytes : bytes.subarray(length));
-        length += count ?? 0;
-        if (count === null || count < this.#lastPieceBytes) return length;
+        if (length === this.#scratch.bytes.length) this.#grow();
+        const count = this.#file.readSync(this.#scratch.bytes.subarray(length));
+        if (count === null) break;
+        length += count;
       }
     } catch (error) {
       throw this.#readError(error);
     }
-  }
-
-  #opened(): Deno.FsFile | undefined {
-    if (this.#openError !== undefined && !(this.#openError instanceof Deno.errors.NotFound)) {
-      throw this.#readError(this.#openError);
-    }
-    return this.#file;
+    return this.#scratch.decoder.decode(this.#scratch.bytes.subarray(0, length));
   }
 
   #grow(): void {
@@ -109,8 +68,8 @@ export class LocalHost implements Host {
     this.roots = roots;
   }
 
-  open(path: string, options: { hasLongLines?: boolean } = {}): Source {
-    return new FileSource(path, { ...options, scratch: this.#scratch });
+  open(path: string): Source {
+    return new FileSource(path, this.#scratch);
   }
 
   readText(path: string): string | undefined {

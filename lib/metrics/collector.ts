@@ -22,13 +22,12 @@ export interface Collector<T> {
  * @throws {Error} At each reading while the file is missing.
  */
 export function requiredSource(source: Source, path: string): Source {
-  const required = (text: string | undefined) => {
-    if (text === undefined) throw new Error(`Cannot read ${path}: no such file`);
-    return text;
-  };
   return {
-    read: () => required(source.read()),
-    readFirstLine: () => required(source.readFirstLine()),
+    read() {
+      const text = source.read();
+      if (text === undefined) throw new Error(`Cannot read ${path}: no such file`);
+      return text;
+    },
   };
 }
 

@@ -33,9 +33,9 @@ export class CpuCollector {
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): number | undefined {
-    const line = this.#stat.readFirstLine();
-    if (line === undefined) return undefined;
-    const ticks = parseCpuTicks(line);
+    const text = this.#stat.read();
+    if (text === undefined) return undefined;
+    const ticks = parseCpuTicks(text);
     // No ratio without it; the next call covers this interval too.
     if (ticks.idle === undefined) return this.#percent;
     let busy = 0;

@@ -20,8 +20,8 @@ export function readStatistics(
   const counters: InterfaceCounters[] = [];
   for (const { name, statistics } of counted) {
     try {
-      const receivedBytes = parseCount(statistics?.received.readFirstLine());
-      const sentBytes = parseCount(statistics?.sent.readFirstLine());
+      const receivedBytes = parseCount(statistics?.received.read());
+      const sentBytes = parseCount(statistics?.sent.read());
       if (receivedBytes === undefined || sentBytes === undefined) return undefined;
       counters.push({ name, receivedBytes, sentBytes });
     } catch {
@@ -31,8 +31,8 @@ export function readStatistics(
   return counters;
 }
 
-function parseCount(line: string | undefined): number | undefined {
-  return line !== undefined && /^\d{1,20}$/.test(line) ? Number(line) : undefined;
+function parseCount(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,20}\n?$/.test(text) ? Number(text) : undefined;
 }
 
 /**

@@ -7,6 +7,7 @@
 import type { Host } from "../host/host.ts";
 import type { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import { parseLoadavg } from "../parse/loadavg.ts";
+import { parseUptime } from "../parse/uptime.ts";
 import type { MachineFacts, MemoryMode } from "../types.ts";
 import { requiredSource, sourceCollector } from "./collector.ts";
 import { ConnectionCollector } from "./connections.ts";
@@ -19,7 +20,6 @@ import type { InterfaceStatistics } from "./interface_statistics.ts";
 import { NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
 import type { Collectors } from "./snapshot.ts";
-import { UptimeCollector } from "./uptime.ts";
 
 /** Options that affect measuring. */
 export interface MachineOptions {
@@ -78,8 +78,6 @@ export function openLinuxMachine(
   const isOwn = proc === OWN_PROC;
   const stat = host.open(`${proc}/stat`);
   const required = (path: string) => requiredSource(host.open(path), path);
-  // An overlay's line has the folders of all its layers.
-  const openMounts = (path: string) => host.open(path, { hasLongLines: true });
   const network = networkFolder(proc);
   const globs = { include: options.includeNics, exclude: options.excludeNics };
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
@@ -91,10 +89,10 @@ export function openLinuxMachine(
       memory: openMemory(host, { mode: options.memoryMode, isOwn }),
       disk: new DiskCollector(
         host,
-        requiredSource(openMounts(mountinfo), mountinfo),
+        required(mountinfo),
         {
           includeMountPoints,
-          visible: isOwn ? undefined : openMounts(`${OWN_PROC}/self/mountinfo`),
+          visible: isOwn ? undefined : host.open(`${OWN_PROC}/self/mountinfo`),
         },
       ),
       load: sourceCollector(required(`${proc}/loadavg`), parseLoadavg),
@@ -111,7 +109,7 @@ export function openLinuxMachine(
         required(`${network}/sockstat`),
         host.open(`${network}/sockstat6`),
       ),
-      uptime: new UptimeCollector(required(`${proc}/uptime`)),
+      uptime: sourceCollector(required(`${proc}/uptime`), parseUptime),
       processes: new ProcessCollector(host, () => lookup.processCount()),
       gpus: gpu?.collectors.map((collector) => ({ subject: collector.subject, collector })),
     },

@@ -25,8 +25,8 @@ const MAX_GONE = 64;
 const JITTER = 0.01;
 
 /**
- * With more interfaces, `net/dev` is not read each time: the kernel spends about 1.6 µs on each of
- * them, and container hosts have hundreds.
+ * With more interfaces, `net/dev` is not read each time: the kernel spends about 2 µs on each of them,
+ * and container hosts have hundreds. Reading 500 takes 1.1 ms, more than all the rest of a report.
  */
 const MANY_INTERFACES = 32;
 /** Interval at which it is read then, and so the time until a new interface is noticed. */

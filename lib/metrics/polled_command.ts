@@ -39,11 +39,6 @@ export class PolledCommand implements Source {
     return this.#output?.text;
   }
 
-  /** The first line of the last output. */
-  readFirstLine(): string | undefined {
-    return this.read()?.split("\n", 1)[0];
-  }
-
   /** Runs the command unless a run is in flight; resolves when the run has ended, also if it failed. */
   refresh(): Promise<void> {
     this.#inFlight ??= this.#runOnce().finally(() => this.#inFlight = undefined);

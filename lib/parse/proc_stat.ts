@@ -21,13 +21,14 @@ export type CpuTicks = Record<CpuState, number | undefined>;
 const REQUIRED_COLUMNS = 4;
 
 /**
- * Parses the first line of `/proc/stat`, in clock ticks.
+ * Parses the first line of `/proc/stat`, that of all cores together, in clock ticks.
  *
  * Guest time is omitted, because `user` and `nice` include it. Columns missing in old kernels are 0.
  *
  * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
-export function parseCpuTicks(line: string): CpuTicks {
+export function parseCpuTicks(text: string): CpuTicks {
+  const [line = ""] = text.split("\n", 1);
   const [name, ...columns] = line.split(" ").filter((word) => word !== "");
   if (name !== "cpu" || columns.length < REQUIRED_COLUMNS) throw parseError(line);
   const ticks = (column = "0"): number | undefined => {

@@ -235,7 +235,6 @@ function add(a: TrafficBytes, b: TrafficBytes): TrafficBytes {
 /** Reads the billing period off the clock, and measures for how long it shows an earlier one. */
 export class PeriodClock {
   readonly #day: number;
-  #period: BillingPeriod | undefined;
   #earlierSinceMs: number | undefined;
 
   /** `day` of the month, 1 to 31, on which a period starts. */
@@ -246,14 +245,7 @@ export class PeriodClock {
   /** The current time and its period. */
   read(): { nowMs: number; period: BillingPeriod } {
     const nowMs = Date.now();
-    const known = this.#period;
-    // Calendar arithmetic costs more than the rest of the traffic metric.
-    if (known !== undefined && nowMs >= known.startMs && nowMs < known.endMs) {
-      return { nowMs, period: known };
-    }
-    const period = billingPeriodAt(nowMs, this.#day);
-    this.#period = period;
-    return { nowMs, period };
+    return { nowMs, period: billingPeriodAt(nowMs, this.#day) };
   }
 
   /** Time for which readings have shown a period before `current`; called at each reading. */

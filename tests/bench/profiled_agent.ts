@@ -37,7 +37,7 @@ function watch(stage: string, owner: object, ...methods: string[]): void {
   }
 }
 
-watch("read files", FileSource.prototype, "read", "readFirstLine");
+watch("read files", FileSource.prototype, "read");
 watch("statfs", Libc.prototype, "statfs");
 watch("parse: CPU", CpuCollector.prototype, "collect");
 watch("parse: memory", MemoryCollector.prototype, "collect");

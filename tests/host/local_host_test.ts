@@ -22,7 +22,7 @@ function lines(bytes: number): string {
 
 Deno.test("FileSource.read() reads all of a file that is longer than its buffer", async () => {
   await withFile((path, source) => {
-    for (const bytes of [10, 4096, 32 * 1024, 32 * 1024 + 1, 100_000, 3]) {
+    for (const bytes of [10, 0, 4096, 32 * 1024, 32 * 1024 + 1, 100_000, 3]) {
       Deno.writeTextFileSync(path, lines(bytes));
       assertEquals(source.read(), lines(bytes));
     }
@@ -91,7 +91,7 @@ Deno.test("FileSource.read() reads all pages of kernel text that is longer than 
 Deno.test("FileSource.read() reads on after a short page before a long line", () => {
   const text = ["short\n", `${"/layer:".repeat(600)}\n`, "last\n"];
   using _file = new PagedFile(text);
-  const source = new LocalHost().open("/proc/self/mountinfo", { hasLongLines: true });
+  const source = new LocalHost().open("/proc/self/mountinfo");
   assertEquals(source.read(), text.join(""));
 });
 
@@ -108,18 +108,8 @@ Deno.test("FileSource.read() refuses a file of more than 8 MiB", async () => {
   });
 });
 
-Deno.test("FileSource.readFirstLine() stops at the first line's end", async () => {
-  await withFile((path, source) => {
-    for (const text of ["one\ntwo\n", "one", "\ntwo", ""]) {
-      Deno.writeTextFileSync(path, text);
-      assertEquals(source.readFirstLine(), text.split("\n")[0]);
-    }
-  });
-});
-
 Deno.test("FileSource has no data without its file, and throws for one that can't be read", () => {
   const host = new LocalHost();
   assertEquals(host.open("/nonexistent/file").read(), undefined);
-  assertEquals(host.open("/nonexistent/file").readFirstLine(), undefined);
   assertThrows(() => host.open("/proc").read(), Error, "Cannot read /proc");
 });

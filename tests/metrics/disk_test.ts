@@ -69,7 +69,7 @@ class Machine {
 }
 
 function source(read: () => string | undefined): Source {
-  return { read, readFirstLine: () => undefined };
+  return { read };
 }
 
 function fixture(path: string): string {
@@ -306,7 +306,7 @@ Deno.test("DiskCollector.mounts() returns decisions only", () => {
 
 Deno.test("DiskCollector.collect() agrees with df on this machine's root", async () => {
   const host = new LocalHost();
-  const own = { read: () => host.readText("/proc/self/mountinfo"), readFirstLine: () => undefined };
+  const own = { read: () => host.readText("/proc/self/mountinfo") };
   const usage = new DiskCollector(host, own, { includeMountPoints: ["/"] }).collect();
   const df = await new Deno.Command("df", { args: ["-B1", "--output=size,used", "/"] }).output();
   const [, numbers = ""] = new TextDecoder().decode(df.stdout).split("\n");

@@ -32,7 +32,7 @@ export function fakeHost(files: Readonly<Record<string, string>>): FakeHost {
 
 /** A file whose text is asked for at each reading. */
 export function fakeSource(text: () => string | undefined): Source {
-  return { read: text, readFirstLine: () => text()?.split("\n")[0] };
+  return { read: text };
 }
 
 /** A file that reads one text after the other, the last one for ever. */

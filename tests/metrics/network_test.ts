@@ -35,7 +35,7 @@ class Machine {
   ) {
     this.#time = time;
     this.counters = counters;
-    const source: Source = { read: () => this.#read(), readFirstLine: () => undefined };
+    const source: Source = { read: () => this.#read() };
     const ask: LookupTraits = (name) => {
       this.asked.push(name);
       return traits(name);
@@ -87,7 +87,6 @@ Deno.test("NetworkCollector.collect() counts real interfaces of each machine", (
     const host = new LocalHost({ proc: `${root}proc`, sys: `${root}sys`, root });
     const source = {
       read: () => host.readText(`${root}proc/net/dev`),
-      readFirstLine: () => undefined,
     };
     const network = new NetworkCollector(source, (name) => readInterfaceTraits(host, name), {
       globs: { include: [], exclude: [] },
@@ -322,8 +321,8 @@ class ContainerHost {
     while (Object.keys(this.counters).length < interfaces) {
       this.counters[`veth${Object.keys(this.counters).length}`] = 7;
     }
-    const dev: Source = { read: () => this.#readDev(), readFirstLine: () => undefined };
-    const statistics: Source = { read: () => undefined, readFirstLine: () => this.#readEth0() };
+    const dev: Source = { read: () => this.#readDev() };
+    const statistics: Source = { read: () => this.#readEth0() };
     this.network = new NetworkCollector(dev, named({ eth0: DEVICE }), {
       globs: { include: [], exclude: [] },
       openStatistics() {
@@ -350,7 +349,7 @@ class ContainerHost {
 
   #readEth0(): string {
     if (this.sys === "gone") throw new Error("Cannot read rx_bytes: no such device");
-    return String(this.sys ?? this.counters.eth0);
+    return `${this.sys ?? this.counters.eth0}\n`;
   }
 }
 

@@ -31,12 +31,10 @@ Deno.test("PolledCommand.read() returns the last output and starts the next run"
   await oracle.answer("first");
   time.tick(3_000 - performance.now());
   assertEquals(oracle.text.read(), "first");
-  assertEquals(oracle.text.readFirstLine(), "first");
   assertEquals(oracle.asked, 2);
   time.tick(3_020 - performance.now());
   await oracle.answer("second\nline");
   assertEquals(oracle.text.read(), "second\nline");
-  assertEquals(oracle.text.readFirstLine(), "second");
   assertEquals(oracle.text.atMs, 3_020);
   assertEquals(oracle.asked, 2, "it is too young to be asked for again");
 });

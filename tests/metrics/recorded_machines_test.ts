@@ -28,7 +28,7 @@ const NO_OPTIONS = {
   memoryMode: "htop",
 } as const;
 
-const NO_FILE = { read: () => undefined, readFirstLine: () => undefined };
+const NO_FILE = { read: () => undefined };
 
 /** The host's methods as properties, to replace some. */
 function hostOf(host: FakeMachine): Host {

@@ -50,7 +50,7 @@ console.log(JSON.stringify({
   }),
   again: Deno.permissions.requestSync({ name: "run" }).state,
   opened: await outcome(() => Deno.readTextFileSync("/proc/stat")),
-  handle: stat.readFirstLine(),
+  handle: stat.read(),
   links: links(),
   space: host.statfs("/").blocks > 0,
   noSpace: await message(() => host.statfs("/no/such/path")),

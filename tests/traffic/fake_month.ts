@@ -44,7 +44,7 @@ export class FakeMonth implements Disposable {
 
   /** Starts the agent with what is on the disk. */
   start(): MonthlyTraffic {
-    const source = { read: () => this.#netDev(), readFirstLine: () => undefined };
+    const source = { read: () => this.#netDev() };
     const traits = (name: string) => ({ ...NO_TRAITS, index: this.#indexes.get(name) });
     const traffic = new NetworkCollector(source, traits, {
       globs: { include: this.include, exclude: [] },
