@@ -1,6 +1,5 @@
-import { ipFamily } from "../parse/ip_address.ts";
 import { closeQuietly } from "./byte_stream.ts";
-import { PausableSource } from "./node_tls.ts";
+import { startNodeTls } from "./node_tls.ts";
 
 /** The certificate of a server. */
 export interface Certificate {
@@ -22,33 +21,15 @@ export async function readCertificate(
   connection: Deno.TcpConn,
   { host, signal }: { host: string; signal: AbortSignal },
 ): Promise<Certificate> {
-  const [{ connect }, { Duplex }] = await Promise.all([
-    import("node:tls"),
-    import("node:stream"),
-  ]);
-  const source = new PausableSource(connection, Duplex);
-  const socket = connect({
-    socket: source.duplex,
-    rejectUnauthorized: false,
-    ...(ipFamily(host) === undefined ? { servername: host } : {}),
-  });
-  source.wantsData = true;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const abort = () => reject(signal.reason);
-  socket.once("secureConnect", () => resolve());
-  socket.on("error", reject);
-  socket.once("close", () => reject(new Error("the server closed the connection")));
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
+  const options = { hostname: host, protocols: [], signal, verify: false, caCerts: [] };
   try {
-    await promise;
-    const { issuer, valid_to } = socket.getPeerCertificate();
+    const stream = await startNodeTls(connection, options);
+    const { issuer, valid_to } = stream.socket.getPeerCertificate();
     const [name = ""] = [issuer?.O ?? issuer?.CN ?? ""].flat();
-    const tlsVersion = socket.getProtocol() ?? "";
+    const tlsVersion = stream.socket.getProtocol() ?? "";
+    stream.close();
     return { issuer: name, validUntilMs: Date.parse(valid_to), tlsVersion };
   } finally {
-    signal.removeEventListener("abort", abort);
-    socket.destroy();
     closeQuietly(connection);
   }
 }

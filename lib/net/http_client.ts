@@ -1,15 +1,12 @@
 import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../write_all.ts";
-import type { Dialer, DialResult } from "./byte_stream.ts";
+import { closeOnAbort, type Dialer, type DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
-import { encodeRequest, readBody } from "./http1.ts";
+import { encodeRequest, readBody, type RequestMessage } from "./http1.ts";
 
 /** A request; redirects are not followed. */
-export interface HttpRequest {
-  readonly method: "GET" | "POST";
+export interface HttpRequest extends Omit<RequestMessage, "url" | "forward"> {
   readonly url: string | URL;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Longest body of the response; 256 KiB by default. */
   readonly limitBytes?: number;
 }
@@ -91,8 +88,7 @@ export class HttpClient {
   ): Promise<HttpResponse> {
     const { signal } = call;
     const { stream, reader, forward } = connection;
-    const abort = () => stream.close();
-    signal.addEventListener("abort", abort, { once: true });
+    using _ = closeOnAbort(stream, signal);
     let reusable = false;
     try {
       signal.throwIfAborted();
@@ -116,7 +112,6 @@ export class HttpClient {
         ? error
         : new ResponseError("the connection was lost", { kind: "closed", cause: error });
     } finally {
-      signal.removeEventListener("abort", abort);
       if (reusable && !signal.aborted && !this.#closed) this.#keep(call.url.origin, connection);
       else stream.close();
     }

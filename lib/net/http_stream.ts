@@ -1,22 +1,17 @@
 import { BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../write_all.ts";
-import type { ByteStream, Dialer } from "./byte_stream.ts";
+import { type ByteStream, closeOnAbort, type Dialer } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { checkEncoding, encodeRequestHead, readBody, readBodyInto } from "./http1.ts";
-import type { HttpResponse } from "./http_client.ts";
+import type { HttpRequest, HttpResponse } from "./http_client.ts";
 import type { ResponseHead } from "./http_head.ts";
 
 /** A request whose body, or whose response's body, is too long for memory. */
-export interface StreamedRequest {
-  readonly method: "GET" | "POST";
-  readonly url: string | URL;
-  readonly headers: readonly (readonly [string, string])[];
+export interface StreamedRequest extends Omit<HttpRequest, "body"> {
   /** The body; without it the request has none. */
   readonly source?: ByteSource | undefined;
   /** Receives the body of a response of status 200; any other body becomes text. */
   readonly sink?: ByteSink | undefined;
-  /** Longest body that becomes text, in bytes; 256 KiB by default. */
-  readonly limitBytes?: number;
 }
 
 /** The source of a body. */
@@ -57,9 +52,8 @@ export async function streamRequest(
   const url = new URL(request.url);
   const { stream, forward } = await dialer.dial(url, { signal });
   const exchange = new RequestStream(stream);
-  const stop = exchange.closeOnStall(stallMs);
-  const abort = () => stream.close();
-  signal.addEventListener("abort", abort, { once: true });
+  using _stall = exchange.closeOnStall(stallMs);
+  using _abort = closeOnAbort(stream, signal);
   try {
     signal.throwIfAborted();
     const { source, sink, limitBytes, method } = request;
@@ -70,8 +64,6 @@ export async function streamRequest(
     signal.throwIfAborted();
     throw error;
   } finally {
-    stop();
-    signal.removeEventListener("abort", abort);
     stream.close();
   }
 }
@@ -87,14 +79,14 @@ class RequestStream {
     this.#reader = new BufferedReader(stream, { bufferBytes: BUFFER_BYTES });
   }
 
-  /** Closes the connection when no byte moves for `stallMs`, until the returned function is called. */
-  closeOnStall(stallMs: number): () => void {
+  /** Closes the connection when no byte moves for `stallMs`, until the result is disposed of. */
+  closeOnStall(stallMs: number): Disposable {
     const timer = setInterval(() => {
       if (performance.now() - this.#movedAtMs < stallMs) return;
       this.#isStalled = true;
       this.#stream.close();
     }, stallMs / CHECKS_PER_LIMIT);
-    return () => clearInterval(timer);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
   async run(

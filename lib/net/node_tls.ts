@@ -13,7 +13,7 @@ const BUFFER_BYTES = 16 * 1024;
  * Node's TLS buffers all that its stream delivers, so without this back-pressure a server could fill
  * the memory.
  */
-export class PausableSource {
+class PausableSource {
   readonly duplex: Duplex;
   readonly #connection: Deno.TcpConn;
   #wantsData = false;
@@ -98,7 +98,7 @@ export async function loadNodeTls(): Promise<void> {
 export async function startNodeTls(
   connection: Deno.TcpConn,
   options: NodeTlsOptions,
-): Promise<ByteStream> {
+): Promise<NodeTlsStream> {
   const { hostname, protocols, signal, verify, caCerts } = options;
   const [{ connect, getCACertificates }, { Duplex }] = await Promise.all([
     import("node:tls"),
@@ -115,7 +115,7 @@ export async function startNodeTls(
     // They would replace those of the runtime.
     ...(caCerts.length > 0 ? { ca: [...getCACertificates("default"), ...caCerts] } : {}),
   });
-  const stream = new NodeSocketStream(socket, source);
+  const stream = new NodeTlsStream(socket, source);
   using _ = closeOnAbort(stream, signal);
   try {
     await stream.secure();
@@ -129,15 +129,15 @@ export async function startNodeTls(
 }
 
 /** A TLS socket of Node's as a stream. */
-class NodeSocketStream implements ByteStream {
-  readonly #socket: TlsSocket;
+export class NodeTlsStream implements ByteStream {
+  readonly socket: TlsSocket;
   readonly #source: PausableSource;
   #rest: Uint8Array = new Uint8Array();
   #error: unknown;
   #wake: () => void = () => {};
 
   constructor(socket: TlsSocket, source: PausableSource) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#source = source;
     socket.on("error", (error) => this.#error ??= error);
     for (const event of ["secureConnect", "readable", "end", "close"]) {
@@ -148,9 +148,9 @@ class NodeSocketStream implements ByteStream {
   /** Waits for the handshake. */
   async secure(): Promise<void> {
     let isSecure = false;
-    this.#socket.once("secureConnect", () => isSecure = true);
+    this.socket.once("secureConnect", () => isSecure = true);
     while (!isSecure) {
-      if (this.#socket.destroyed) throw this.#error ?? new Error("unexpected end of file");
+      if (this.socket.destroyed) throw this.#error ?? new Error("unexpected end of file");
       await this.#waitForEvent();
     }
   }
@@ -158,10 +158,10 @@ class NodeSocketStream implements ByteStream {
   async read(into: Uint8Array<ArrayBuffer>): Promise<number | null> {
     while (this.#rest.length === 0) {
       if (this.#error !== undefined) throw this.#error;
-      const chunk: unknown = this.#socket.read();
+      const chunk: unknown = this.socket.read();
       if (chunk instanceof Uint8Array) this.#rest = chunk;
-      else if (this.#socket.readableEnded) return null;
-      else if (this.#socket.destroyed) throw new Error("Cannot read: the stream was closed");
+      else if (this.socket.readableEnded) return null;
+      else if (this.socket.destroyed) throw new Error("Cannot read: the stream was closed");
       else await this.#waitForEvent();
     }
     const count = Math.min(into.length, this.#rest.length);
@@ -172,7 +172,7 @@ class NodeSocketStream implements ByteStream {
 
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#socket.write(bytes, (error) => {
+      this.socket.write(bytes, (error) => {
         if (error) reject(this.#error ?? error);
         else resolve(bytes.length);
       });
@@ -180,7 +180,7 @@ class NodeSocketStream implements ByteStream {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
     this.#source.duplex.destroy();
   }
 

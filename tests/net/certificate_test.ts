@@ -1,0 +1,50 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { readCertificate } from "../../lib/net/certificate.ts";
+import { EchoServer } from "./echo_server.ts";
+import { makeCertificate } from "./test_authority.ts";
+
+const sanitized = { sanitizeOps: true, sanitizeResources: true };
+const { signal } = new AbortController();
+const certificate = await makeCertificate();
+const DAY_MS = 24 * 60 * 60_000;
+
+Deno.test({
+  ...sanitized,
+  name: "readCertificate() reads one that nobody trusts, and closes (needs openssl)",
+  ignore: certificate === undefined,
+  fn: async () => {
+    if (!certificate) return;
+    await using server = new EchoServer({ certificate });
+    for (const host of ["other.test", "127.0.0.1"]) {
+      const connection = await Deno.connect({ port: server.port });
+      const found = await readCertificate(connection, { host, signal });
+      assertEquals([found.issuer, found.tlsVersion], ["test-authority", "TLSv1.3"]);
+      const days = (found.validUntilMs - Date.now()) / DAY_MS;
+      assert(days > 1 && days <= 2, `${days} days`);
+      while (server.open > 0) await delay(1);
+    }
+  },
+});
+
+Deno.test("readCertificate() rejects where no TLS is spoken, and closes", sanitized, async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connection = await Deno.connect({ port: listener.addr.port });
+  using accepted = await listener.accept();
+  const reading = readCertificate(connection, { host: "localhost", signal });
+  await accepted.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  await assertRejects(() => reading, Error);
+  const buffer = new Uint8Array(1024);
+  while (await accepted.read(buffer).catch(() => null) !== null);
+});
+
+Deno.test("readCertificate() rejects with the signal's reason", sanitized, async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connection = await Deno.connect({ port: listener.addr.port });
+  using _accepted = await listener.accept();
+  const controller = new AbortController();
+  const options = { host: "localhost", signal: controller.signal };
+  const reading = readCertificate(connection, options);
+  controller.abort(new Error("enough"));
+  await assertRejects(() => reading, Error, "enough");
+});
