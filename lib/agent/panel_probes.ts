@@ -2,7 +2,9 @@ import type { Shell } from "../sandbox/shell.ts";
 import { BoundedQueue } from "../bounded_queue.ts";
 import { observeCall } from "../panel/observer.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
+import { SystemResolver } from "../net/dns.ts";
 import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
+import { ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
 import { ProbeSchedule } from "../probe/schedule.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
@@ -28,7 +30,7 @@ export class PanelProbes {
     connection: PanelConnection,
     options: { shell: Shell | undefined; allowLoopback: boolean },
   ) {
-    const prober = new Prober(options);
+    const prober = new Prober(options.shell, new ProbePolicy(new SystemResolver(), options));
     const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
     const onResult = (result: ProbeResult) => this.send(result);
     this.#connection = connection;

@@ -65,8 +65,7 @@ export class BufferedReader {
       const length = findHeadEnd(unread, searched);
       if (length !== -1) {
         this.#start += length;
-        // One byte is one character: the encoding of header values is unknown.
-        return new TextDecoder("latin1").decode(unread.subarray(0, length));
+        return new TextDecoder("utf-8", { ignoreBOM: true }).decode(unread.subarray(0, length));
       }
       if (unread.length >= HEAD_LIMIT) {
         throw new ResponseError("the head of the answer is too long", { kind: "too long" });

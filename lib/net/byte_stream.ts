@@ -1,5 +1,3 @@
-import { writeAll } from "../write_all.ts";
-
 /** A bidirectional stream of bytes to a server: TCP, TLS, or either through a proxy. */
 export interface ByteStream {
   /** Reads into the buffer and gives the count; `null` at the end. Rejects when it was closed. */
@@ -67,16 +65,6 @@ export class ConnectionStream implements ByteStream {
 
   close(): void {
     closeQuietly(this.#connection);
-  }
-}
-
-const BUFFER_BYTES = 16 * 1024;
-
-/** Copies bytes from one connection to another until the first ends. */
-export async function copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
-  const buffer = new Uint8Array(BUFFER_BYTES);
-  for (let count; (count = await from.read(buffer)) !== null;) {
-    await writeAll(to, buffer.subarray(0, count));
   }
 }
 

@@ -3,16 +3,15 @@ import type { ProbeKind } from "../types.ts";
 /** One run of a probe: milliseconds, or why it was lost. */
 export type Measurement = { lost: false; ms: number } | { lost: true; reason: unknown };
 
-/** Settings of a measurement. */
-export interface MeasureOptions {
-  kind: ProbeKind;
-  signal: AbortSignal;
-  /** Runs before each attempt; it is not measured, and has to bound its own time. */
-  before?: ((signal: AbortSignal) => Promise<void>) | undefined;
-  timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
+/** One attempt to measure. */
+export interface Attempt {
+  /** Aborts at the time-out, and with the measurement. */
+  readonly signal: AbortSignal;
+  /** Runs something that is not measured and bounds its own time: the time-out stands still. */
+  unmeasured<T>(run: () => Promise<T>): Promise<T>;
 }
 
-/** Time-out of one attempt, and of the resolution of a name before it. */
+/** Time-out of one attempt. */
 export const TIMEOUT_MS = 3000;
 
 /** A first value above this is measured again. */
@@ -29,42 +28,37 @@ const LOST_SYN_MS = 800;
  * counts, unless a TCP probe became faster by more than 800 ms: its first SYN was lost then. Values
  * are whole milliseconds, rounded down.
  *
- * @param once One attempt: gives milliseconds, or rejects when the probe was lost. Its signal aborts
- * at the time-out.
+ * @param once One attempt: gives milliseconds, or rejects when the probe was lost.
  * @throws The reason of `options.signal` when it aborts.
  */
 export async function measure(
-  once: (signal: AbortSignal) => Promise<number>,
-  options: MeasureOptions,
+  once: (attempt: Attempt) => Promise<number>,
+  options: { kind: ProbeKind; signal: AbortSignal },
 ): Promise<Measurement> {
+  const { kind, signal } = options;
   try {
-    const first = await attempt(once, options);
+    const first = await measureOnce(once, signal);
     if (first <= SLOW_MS) return { lost: false, ms: first };
     for (let retry = 0; retry < RETRIES; retry++) {
-      const again = await attempt(once, options);
+      const again = await measureOnce(once, signal);
       if (again > SLOW_MS) continue;
-      if (options.kind === "tcp" && first - again > LOST_SYN_MS) {
+      if (kind === "tcp" && first - again > LOST_SYN_MS) {
         return { lost: true, reason: new Error(`A SYN was lost: ${first} ms became ${again} ms`) };
       }
       return { lost: false, ms: again };
     }
     return { lost: true, reason: new Error(`Still over ${SLOW_MS} ms after ${RETRIES} retries`) };
   } catch (reason) {
-    options.signal.throwIfAborted();
+    signal.throwIfAborted();
     return { lost: true, reason };
   }
 }
 
-async function attempt(
-  once: (signal: AbortSignal) => Promise<number>,
-  options: MeasureOptions,
+async function measureOnce(
+  once: (attempt: Attempt) => Promise<number>,
+  signal: AbortSignal,
 ): Promise<number> {
-  const { signal, timers = globalThis } = options;
   signal.throwIfAborted();
-  if (options.before !== undefined) {
-    await options.before(signal);
-    signal.throwIfAborted();
-  }
   const limit = new AbortController();
   const { promise: ended, reject } = Promise.withResolvers<never>();
   const end = (reason: unknown) => {
@@ -73,16 +67,31 @@ async function attempt(
   };
   const abort = () => end(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const timer = timers.setTimeout(
-    () => end(new DOMException(`No answer within ${TIMEOUT_MS} ms`, "TimeoutError")),
-    TIMEOUT_MS,
-  );
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let leftMs = TIMEOUT_MS;
+  let startedAtMs = 0;
+  const start = () => {
+    startedAtMs = performance.now();
+    const timedOut = () =>
+      end(new DOMException(`No answer within ${TIMEOUT_MS} ms`, "TimeoutError"));
+    timer = setTimeout(timedOut, leftMs);
+  };
+  const unmeasured = async <T>(run: () => Promise<T>): Promise<T> => {
+    clearTimeout(timer);
+    leftMs -= performance.now() - startedAtMs;
+    try {
+      return await run();
+    } finally {
+      if (!limit.signal.aborted) start();
+    }
+  };
+  start();
   try {
-    const ms = Math.floor(await Promise.race([once(limit.signal), ended]));
+    const ms = Math.floor(await Promise.race([once({ signal: limit.signal, unmeasured }), ended]));
     if (!(ms >= 0)) throw new RangeError(`Cannot measure: ${ms} is no time`);
     return ms;
   } finally {
-    timers.clearTimeout(timer);
+    clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
 }

@@ -1,5 +1,7 @@
+import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import type { SystemResolver } from "../net/dns.ts";
+import { withTimeout } from "../timeout.ts";
 import { addressBytes } from "../parse/ip_address.ts";
 
 /** A probe was refused for the address that it would have reached, or for coming too often. */
@@ -7,14 +9,8 @@ export class ProbeRefusedError extends Error {
   override name = "ProbeRefusedError";
 }
 
-/** Settings of what may be probed. */
-export interface ProbePolicyOptions {
-  /** Whether this machine's own loopback addresses may be probed. */
-  readonly allowLoopback: boolean;
-  readonly resolver: Pick<SystemResolver, "resolve">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
-}
+/** Time-out of the resolution of a name. */
+const LOOKUP_MS = 3000;
 
 /** Probes of one address and port begin at least this far apart. */
 const SPACING_MS = 1000;
@@ -31,26 +27,48 @@ const PRUNE_ABOVE = 1024;
  * port, however many tasks name it.
  */
 export class ProbePolicy {
-  readonly #options: ProbePolicyOptions;
+  readonly #resolver: Pick<SystemResolver, "resolve">;
+  readonly #allowLoopback: boolean;
   /** When the next probe may begin, by address and port. */
   readonly #nextMs = new Map<string, number>();
 
-  constructor(options: ProbePolicyOptions) {
-    this.#options = options;
+  /** @param options `allowLoopback`: whether this machine's own loopback addresses may be probed. */
+  constructor(
+    resolver: Pick<SystemResolver, "resolve">,
+    options: { readonly allowLoopback: boolean },
+  ) {
+    this.#resolver = resolver;
+    this.#allowLoopback = options.allowLoopback;
   }
 
   /**
-   * The addresses of a host that may be probed. A name is judged by what it resolves to.
+   * Resolves the addresses of a host that may be probed, and waits for the turn of a probe of all of
+   * them. A name is judged by what it resolves to.
    *
-   * @throws {ProbeRefusedError} When none of them may be.
-   * @throws {Error} When the name has no address.
+   * @param options `port`: absent for ICMP, which has none.
+   * @throws {ProbeRefusedError} When none of them may be probed, or the wait would take more than 10 s.
+   * @throws {Error} When the name has no address, or is not resolved within 3 s.
+   * @throws The signal's reason when it aborts.
    */
-  async resolve(host: string, options: { signal: AbortSignal }): Promise<string[]> {
-    const addresses = await this.#options.resolver.resolve(host, options);
+  async admit(
+    host: string,
+    options: { port?: number | undefined; signal: AbortSignal },
+  ): Promise<string[]> {
+    const { port, signal } = options;
+    const found = await withTimeout(
+      (signal) => abortable(this.#resolver.resolve(host, { signal }), signal),
+      { timeoutMs: LOOKUP_MS, signal },
+    );
+    const addresses = this.#judge(host, found);
+    await this.#waitForTurn(addresses, { port, signal });
+    return addresses;
+  }
+
+  #judge(host: string, addresses: readonly string[]): string[] {
     const refusals: string[] = [];
     const allowed = addresses.filter((address) => {
       const kind = addressKind(address);
-      const isAllowed = kind === "other" || (kind === "loopback" && this.#options.allowLoopback);
+      const isAllowed = kind === "other" || (kind === "loopback" && this.#allowLoopback);
       if (!isAllowed) refusals.push(`${address} is a ${kind} address`);
       return isAllowed;
     });
@@ -60,19 +78,12 @@ export class ProbePolicy {
     throw new ProbeRefusedError(`Refused to probe ${host}: ${refusal}${hint}`);
   }
 
-  /**
-   * Waits for the turn of a probe of all these addresses.
-   *
-   * @param options `port`: absent for ICMP, which has none.
-   * @throws {ProbeRefusedError} When it would have to wait for more than 10 s.
-   * @throws The signal's reason when it aborts.
-   */
-  async wait(
+  async #waitForTurn(
     addresses: readonly string[],
-    options: { port?: number | undefined; signal: AbortSignal },
+    { port, signal }: { port: number | undefined; signal: AbortSignal },
   ): Promise<void> {
-    const keys = addresses.map((address) => `${address} ${options.port ?? "icmp"}`);
-    const nowMs = this.#options.monotonicMs();
+    const keys = addresses.map((address) => `${address} ${port ?? "icmp"}`);
+    const nowMs = performance.now();
     const turnMs = Math.max(nowMs, ...keys.map((key) => this.#nextMs.get(key) ?? nowMs));
     if (turnMs - nowMs > MAX_WAIT_MS) {
       throw new ProbeRefusedError(`Refused to probe ${addresses[0]} more than once a second`);
@@ -81,7 +92,7 @@ export class ProbePolicy {
     if (this.#nextMs.size > PRUNE_ABOVE) {
       for (const [key, nextMs] of this.#nextMs) if (nextMs <= nowMs) this.#nextMs.delete(key);
     }
-    if (turnMs > nowMs) await delay(turnMs - nowMs, { signal: options.signal });
+    if (turnMs > nowMs) await delay(turnMs - nowMs, { signal });
   }
 }
 

@@ -1,29 +1,15 @@
-import { abortable } from "@std/async/abortable";
-import type { Shell } from "../sandbox/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import { SystemResolver } from "../net/dns.ts";
-import { withTimeout } from "../timeout.ts";
-import { type ProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
-import { probeHttp } from "./http.ts";
+import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
+import type { Shell } from "../sandbox/shell.ts";
+import { HttpProbe } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";
-import { measure, TIMEOUT_MS } from "./measure.ts";
-import { ProbePolicy, ProbeRefusedError } from "./policy.ts";
+import { type Attempt, measure } from "./measure.ts";
+import { type ProbePolicy, ProbeRefusedError } from "./policy.ts";
 import { probeTcp } from "./tcp.ts";
 
 /** The panel's value for a lost probe. */
 export const LOST_MS = -1;
-
-/** Settings of the probes; the last two are for tests. */
-export interface ProberOptions {
-  /** `undefined` when there is none: every ICMP probe is lost then. */
-  readonly shell: Pick<Shell, "ping"> | undefined;
-  /** Whether this machine's own loopback addresses may be probed. */
-  readonly allowLoopback: boolean;
-  readonly resolver?: Pick<SystemResolver, "resolve">;
-  /** Milliseconds on a clock that only runs forward. */
-  readonly monotonicMs?: () => number;
-}
 
 /** Refusals that are remembered, in order to log each once. */
 const MAX_LOGGED_REFUSALS = 1000;
@@ -31,19 +17,17 @@ const MAX_LOGGED_REFUSALS = 1000;
 /** Runs probes of all kinds. */
 export class Prober {
   readonly #icmp: IcmpProbe;
+  readonly #http: HttpProbe;
   readonly #policy: ProbePolicy;
   readonly #log = getLogger("probe");
   readonly #refusalLog = new LogRateLimit({ lines: 3, periodMs: 60_000 });
   readonly #loggedRefusals = new Set<string>();
 
-  constructor(options: ProberOptions) {
-    const { shell, allowLoopback, resolver, monotonicMs = () => performance.now() } = options;
+  /** Without a shell every ICMP probe is lost. */
+  constructor(shell: Pick<Shell, "ping"> | undefined, policy: ProbePolicy) {
     this.#icmp = new IcmpProbe(shell);
-    this.#policy = new ProbePolicy({
-      allowLoopback,
-      resolver: resolver ?? new SystemResolver(),
-      monotonicMs,
-    });
+    this.#http = new HttpProbe(policy);
+    this.#policy = policy;
   }
 
   /**
@@ -54,19 +38,7 @@ export class Prober {
   async probe(target: ProbeTarget, options: { signal: AbortSignal }): Promise<number> {
     const { kind } = target;
     const host = kind === "http" ? urlHost(target.url) : target.host;
-    const port = kind === "http" ? urlPort(target.url) : kind === "tcp" ? target.port : undefined;
-    let addresses: readonly string[] = [];
-    const before = async (signal: AbortSignal) => {
-      addresses = await withTimeout(
-        (signal) => abortable(this.#policy.resolve(host, { signal }), signal),
-        { timeoutMs: TIMEOUT_MS, signal },
-      );
-      await this.#policy.wait(addresses, { port, signal });
-    };
-    const measured = await measure(
-      (signal) => this.#run(target, { addresses, signal }),
-      { ...options, kind, before },
-    );
+    const measured = await measure((attempt) => this.#run(target, attempt), { ...options, kind });
     if (!measured.lost) {
       const { ms } = measured;
       this.#log.debug("{kind} probe of {host}: {ms} ms", { event: "probe", kind, host, ms });
@@ -83,18 +55,17 @@ export class Prober {
     return LOST_MS;
   }
 
-  async #run(
-    target: ProbeTarget,
-    { addresses, signal }: { addresses: readonly string[]; signal: AbortSignal },
-  ): Promise<number> {
-    switch (target.kind) {
-      case "http":
-        return await probeHttp(target.url, { addresses, signal, resolver: this.#policy });
-      case "tcp":
-        return await probeTcp(addresses, { signal, port: target.port });
-      case "icmp":
-        return await this.#icmp.probe(addresses, { signal });
+  async #run(target: ProbeTarget, attempt: Attempt): Promise<number> {
+    if (target.kind === "http") return await this.#http.probe(target.url, attempt);
+    const { signal } = attempt;
+    const { host } = target;
+    if (target.kind === "tcp") {
+      const { port } = target;
+      const addresses = await attempt.unmeasured(() => this.#policy.admit(host, { port, signal }));
+      return await probeTcp(addresses, { port, signal });
     }
+    const addresses = await attempt.unmeasured(() => this.#policy.admit(host, { signal }));
+    return await this.#icmp.probe(addresses, { signal });
   }
 
   /** Each refusal once, and few of many. */

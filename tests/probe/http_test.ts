@@ -1,14 +1,13 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log/log.ts";
-import { SystemResolver } from "../../lib/net/dns.ts";
-import { probeHttp } from "../../lib/probe/http.ts";
+import { HttpProbe } from "../../lib/probe/http.ts";
+import { ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { isolatedTest } from "../own_process.ts";
 import { RawServer, write } from "./raw_server.ts";
 
 const signal = new AbortController().signal;
-const resolver = new SystemResolver();
 const certificate = await makeCertificate();
 
 type Answer = (path: string, connection: Deno.TcpConn) => Promise<"keep" | undefined | void>;
@@ -22,8 +21,27 @@ async function withServer(answer: Answer, use: (server: RawServer) => Promise<vo
   }
 }
 
-function probe(url: string, options: Partial<Parameters<typeof probeHttp>[1]> = {}) {
-  return probeHttp(new URL(url), { signal, resolver, ...options });
+/** A policy that sends each host to an address of its own, or to itself. */
+function resolving(addresses: Record<string, string> = {}) {
+  return { admit: (host: string) => Promise.resolve([addresses[host] ?? host]) };
+}
+
+interface ProbeOptions {
+  signal?: AbortSignal;
+  policy?: ConstructorParameters<typeof HttpProbe>[0];
+  caCerts?: string[];
+}
+
+function probe(url: string, options: ProbeOptions = {}): Promise<number> {
+  const { policy = resolving(), caCerts = [] } = options;
+  return new HttpProbe(policy, { caCerts }).probe(new URL(url), {
+    signal: options.signal ?? signal,
+    unmeasured: run,
+  });
+}
+
+function run<T>(what: () => Promise<T>): Promise<T> {
+  return what();
 }
 
 /** The whole chain of causes, as the log would show it. */
@@ -31,7 +49,7 @@ async function failure(probe: () => Promise<number>): Promise<string> {
   return describeError(await assertRejects(probe, Error));
 }
 
-Deno.test("probeHttp() sends one plain request and measures until the answer's head is there", async () => {
+Deno.test("HttpProbe.probe() sends one plain request and measures until the answer's head is there", async () => {
   await withServer(
     (_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"),
     async (server) => {
@@ -54,7 +72,7 @@ Deno.test("probeHttp() sends one plain request and measures until the answer's h
   );
 });
 
-Deno.test("probeHttp() takes a status of 200 to 399 for success, all others not", async () => {
+Deno.test("HttpProbe.probe() takes a status of 200 to 399 for success, all others not", async () => {
   await withServer(
     (path, connection) => write(connection, `HTTP/1.1 ${path.slice(1)} Word\r\n\r\n`),
     async (server) => {
@@ -72,7 +90,7 @@ Deno.test("probeHttp() takes a status of 200 to 399 for success, all others not"
   );
 });
 
-Deno.test("probeHttp() passes over interim answers and heads that come in pieces", async () => {
+Deno.test("HttpProbe.probe() passes over interim answers and heads that come in pieces", async () => {
   const pieces = [
     "HTTP/1.1 103 Early Hints\r\nLink: x\r\n",
     "\r",
@@ -103,44 +121,101 @@ async function countDown(path: string, connection: Deno.TcpConn): Promise<void> 
   );
 }
 
-Deno.test("probeHttp() follows ten redirects, each name resolved and its time not counted", async () => {
+Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time for it not counted", async () => {
   await withServer(countDown, async (server) => {
     const asked: string[] = [];
-    const slow = {
-      resolve: async (host: string) => {
-        asked.push(host);
+    const policy = {
+      admit: async (host: string, { port }: { port?: number | undefined }) => {
+        asked.push(`${host} ${port}`);
         await delay(20);
         return ["127.0.0.1"];
       },
     };
     const startedAtMs = performance.now();
-    const ms = await probe(`http://start.example:${server.port}/10`, { resolver: slow });
-    assertLess(ms, performance.now() - startedAtMs - 11 * 15);
-    assertEquals(asked, ["start.example", ...Array(10).fill("other.example")]);
-    assertMatch(
-      server.requests[1] ?? "",
-      new RegExp(`host: other.example:${server.port}\r\n`, "i"),
-    );
+    const ms = await probe(`http://start.example:${server.port}/5`, { policy });
+    assertLess(ms, performance.now() - startedAtMs - 6 * 15);
+    const { port } = server;
+    assertEquals(asked, [
+      ...Array(2).fill(`start.example ${port}`),
+      ...Array(4).fill(`other.example ${port}`),
+    ]);
+    assertMatch(server.requests[2] ?? "", new RegExp(`host: other.example:${port}\r\n`, "i"));
   });
 });
 
-Deno.test("probeHttp() rejects at the eleventh redirect and in a loop", async () => {
-  const local = { resolve: () => Promise.resolve(["127.0.0.1"]) };
+Deno.test("HttpProbe.probe() does not let redirects pass by what the policy refuses", async () => {
   await withServer(countDown, async (server) => {
-    const url = `http://127.0.0.1:${server.port}/11`;
-    const text = await failure(() => probe(url, { resolver: local }));
-    assertEquals(text, `Cannot probe 127.0.0.1:${server.port}: more than 10 redirects`);
+    const policy = {
+      admit: (host: string) =>
+        host === "other.example"
+          ? Promise.reject(new ProbeRefusedError("not there"))
+          : Promise.resolve(["127.0.0.1"]),
+    };
+    await assertRejects(
+      () => probe(`http://start.example:${server.port}/3`, { policy }),
+      ProbeRefusedError,
+      "not there",
+    );
+    assertEquals(server.requests.length, 2);
+  });
+});
+
+Deno.test("HttpProbe.probe() rejects at the sixth redirect and in a loop", async () => {
+  const policy = resolving({ "other.example": "127.0.0.1" });
+  await withServer(countDown, async (server) => {
+    const url = `http://127.0.0.1:${server.port}/6`;
+    const text = await failure(() => probe(url, { policy }));
+    assertEquals(text, `Cannot probe 127.0.0.1:${server.port}: more than 5 redirects`);
   });
   await withServer(
     (_, connection) => write(connection, "HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n"),
     async (server) => {
       await failure(() => probe(`http://127.0.0.1:${server.port}/`));
-      assertEquals(server.requests.length, 11);
+      assertEquals(server.requests.length, 6);
     },
   );
 });
 
-Deno.test("probeHttp() refuses redirects to where no probe may go, without naming queries", async () => {
+Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GET", async () => {
+  const locations = [
+    "?query",
+    "sibling#part",
+    "//127.0.0.1:PORT/without/scheme",
+    "HTTP://127.0.0.1:PORT/%E4%B8%AD",
+    // As it is in UTF-8, which many servers send.
+    "/\u00e4\u00b8\u00ad\u00e6\u0096\u0087",
+    "http://\u00e4\u00b8\u00ad.test:PORT/",
+  ];
+  const statuses = [301, 302, 303, 307, 308, 301];
+  const paths = [
+    "/a/?query",
+    "/a/sibling",
+    "/without/scheme",
+    "/%E4%B8%AD",
+    "/%E4%B8%AD%E6%96%87",
+    "/",
+  ];
+  for (const [index, location] of locations.entries()) {
+    await withServer(async (path, connection) => {
+      const { port } = connection.localAddr;
+      const head = path === "/a/"
+        ? `HTTP/1.1 ${statuses[index]} Moved\r\nLocation: ${
+          location.replace("PORT", `${port}`)
+        }\r\n\r\n`
+        : "HTTP/1.1 200 OK\r\n\r\n";
+      await connection.write(Uint8Array.from(head, (letter) => letter.charCodeAt(0)));
+    }, async (server) => {
+      const policy = resolving({ "xn--fiq.test": "127.0.0.1" });
+      assert(await probe(`http://127.0.0.1:${server.port}/a/`, { policy }) > 0);
+      assertEquals(server.requests.map((head) => head.split(" HTTP")[0]), [
+        "GET /a/",
+        `GET ${paths[index]}`,
+      ]);
+    });
+  }
+});
+
+Deno.test("HttpProbe.probe() refuses redirects to where no probe may go, without naming queries", async () => {
   const locations = [
     "ftp://127.0.0.1/",
     "file:///etc/passwd",
@@ -162,16 +237,18 @@ Deno.test("probeHttp() refuses redirects to where no probe may go, without namin
   );
 });
 
-Deno.test("probeHttp() takes a redirect without a location for success", async () => {
-  await withServer(
-    (_, connection) => write(connection, "HTTP/1.1 301 Moved\r\n\r\n"),
-    async (server) => {
-      assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
-    },
-  );
+Deno.test("HttpProbe.probe() takes a redirect without a location for success", async () => {
+  for (const field of ["", "Location:\r\n"]) {
+    await withServer(
+      (_, connection) => write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`),
+      async (server) => {
+        assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+      },
+    );
+  }
 });
 
-Deno.test("probeHttp() rejects when the response is no HTTP, is cut off or empty", async () => {
+Deno.test("HttpProbe.probe() rejects when the response is no HTTP, is cut off or empty", async () => {
   const answers = ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nServ", "", "\r\n\r\n"];
   await withServer(
     (path, connection) => write(connection, answers[Number(path[1])] ?? ""),
@@ -184,39 +261,55 @@ Deno.test("probeHttp() rejects when the response is no HTTP, is cut off or empty
   );
 });
 
-Deno.test("probeHttp() rejects when the head has no end", async () => {
+Deno.test("HttpProbe.probe() rejects when the head has no end", async () => {
   await withServer(async (_, connection) => {
     await write(connection, "HTTP/1.1 200 OK\r\n");
     while (true) await write(connection, "X-Long: " + "x".repeat(1000) + "\r\n");
   }, async (server) => {
     const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
-    assert(text.includes("head is too large"), text);
+    assert(text.includes("head of the answer is too long"), text);
   });
 });
 
-Deno.test("probeHttp() gives up on interim answers without an end when its signal aborts", async () => {
+Deno.test("HttpProbe.probe() gives up on interim answers without an end, and hangs up", async () => {
   await withServer(async (_, connection) => {
     while (true) await write(connection, "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000));
   }, async (server) => {
-    const controller = new AbortController();
-    const endless = probe(`http://127.0.0.1:${server.port}/`, { signal: controller.signal });
-    const timer = setTimeout(() => controller.abort(new Error("enough")), 30);
-    await assertRejects(() => endless, Error, "enough");
-    clearTimeout(timer);
+    const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+    assert(text.includes("too many interim responses"), text);
     while (server.open > 0) await delay(1);
   });
 });
 
-Deno.test("probeHttp() takes a head for success, however the body ends", async () => {
+Deno.test("HttpProbe.probe() takes another protocol for no success", async () => {
   await withServer(
-    (_, connection) => write(connection, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx"),
+    (_, connection) =>
+      write(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"),
     async (server) => {
-      assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+      const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
+      assert(text.endsWith("the status is 101"), text);
     },
   );
 });
 
-Deno.test("probeHttp() reaches IPv6 literals", async () => {
+Deno.test("HttpProbe.probe() takes a head for success, however the body ends", async () => {
+  const ends = [
+    "Content-Length: 10\r\n\r\nx",
+    "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "Transfer-Encoding: chunked\r\n\r\nnonsense",
+    "Content-Encoding: gzip\r\n\r\nnonsense",
+  ];
+  for (const end of ends) {
+    await withServer(
+      (_, connection) => write(connection, `HTTP/1.1 200 OK\r\n${end}`),
+      async (server) => {
+        assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+      },
+    );
+  }
+});
+
+Deno.test("HttpProbe.probe() reaches IPv6 literals", async () => {
   const server = new RawServer(
     (_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"),
     { hostname: "::1" },
@@ -229,20 +322,19 @@ Deno.test("probeHttp() reaches IPv6 literals", async () => {
   }
 });
 
-Deno.test("probeHttp() rejects a port that fetch does not go to, and a status that is none", async () => {
-  const blocked = await failure(() => probe("http://127.0.0.1:6000/?secret"));
-  assert(!blocked.includes("secret"), blocked);
-  assertMatch(blocked, /^Cannot probe 127\.0\.0\.1:6000: .*6000 are blocked/);
+Deno.test("HttpProbe.probe() rejects a status that is none", async () => {
   await withServer(
-    (_, connection) => write(connection, "HTTP/1.1 999 Odd\r\n\r\n"),
+    (path, connection) => write(connection, `HTTP/1.1 ${path.slice(1, 4)} Odd\r\n\r\n`),
     async (server) => {
-      const odd = await failure(() => probe(`http://127.0.0.1:${server.port}/?secret`));
-      assert(odd.startsWith("Cannot probe 127.0.0.1:") && !odd.includes("secret"), odd);
+      for (const status of ["999", "000", "+20", "2e2"]) {
+        const odd = await failure(() => probe(`http://127.0.0.1:${server.port}/${status}?secret`));
+        assert(odd.startsWith("Cannot probe 127.0.0.1:") && !odd.includes("secret"), odd);
+      }
     },
   );
 });
 
-Deno.test("probeHttp() names no query of a request that fails on its way", async () => {
+Deno.test("HttpProbe.probe() names no query of a request that fails on its way", async () => {
   await withServer((_, connection) => write(connection, "nonsense\r\n\r\n"), async (server) => {
     for (const scheme of ["http", "https"]) {
       const url = `${scheme}://127.0.0.1:${server.port}/path)?secret`;
@@ -252,18 +344,7 @@ Deno.test("probeHttp() names no query of a request that fails on its way", async
   });
 });
 
-Deno.test("probeHttp() names no address of an error that it does not know", async () => {
-  const { fetch } = globalThis;
-  globalThis.fetch = (url) => Promise.reject(new TypeError(`cannot fetch ${url}: it is odd`));
-  try {
-    const text = await failure(() => probe("http://127.0.0.1:1/path?secret"));
-    assertEquals(text, "Cannot probe 127.0.0.1:1: cannot fetch … it is odd");
-  } finally {
-    globalThis.fetch = fetch;
-  }
-});
-
-Deno.test("probeHttp() leaves a body that has no end unread and hangs up", async () => {
+Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up", async () => {
   let sent = 0;
   let hungUp = false;
   await withServer(async (_, connection) => {
@@ -283,7 +364,7 @@ Deno.test("probeHttp() leaves a body that has no end unread and hangs up", async
   });
 });
 
-Deno.test("probeHttp() rejects with the signal's reason when the server is mute, and hangs up", async () => {
+Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is mute, and hangs up", async () => {
   for (const scheme of ["http", "https"]) {
     let arrived = () => {};
     const arrival = new Promise<void>((resolve) => arrived = resolve);
@@ -300,17 +381,17 @@ Deno.test("probeHttp() rejects with the signal's reason when the server is mute,
   }
 });
 
-Deno.test("probeHttp() rejects when the connection is refused or the name unknown", async () => {
+Deno.test("HttpProbe.probe() rejects when the connection is refused or the name unknown", async () => {
   const server = new RawServer(() => Promise.resolve());
   await server.close();
   const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
   assert(text.includes("Cannot connect to 127.0.0.1"), text);
-  const unknown = { resolve: () => Promise.reject(new Error("Cannot resolve x")) };
-  assertEquals(await failure(() => probe("http://x/", { resolver: unknown })), "Cannot resolve x");
+  const unknown = { admit: () => Promise.reject(new Error("Cannot resolve x")) };
+  assertEquals(await failure(() => probe("http://x/", { policy: unknown })), "Cannot resolve x");
 });
 
 Deno.test({
-  name: "probeHttp() verifies TLS: authority, name and address (needs openssl)",
+  name: "HttpProbe.probe() verifies TLS: authority, name and address (needs openssl)",
   ignore: certificate === undefined,
   fn: async () => {
     if (!certificate) return;
@@ -323,21 +404,53 @@ Deno.test({
     }, () => new Response("x".repeat(100_000)));
     const { port } = server.addr;
     const caCerts = [certificate.authority];
-    const local = { resolve: () => Promise.resolve(["127.0.0.1"]) };
-    for (const host of ["localhost", "localhost.", "127.0.0.1"]) {
-      assert(await probe(`https://${host}:${port}/`, { resolver: local, caCerts }) > 0);
+    const policy = { admit: () => Promise.resolve(["127.0.0.1"]) };
+    for (const host of ["localhost", "localhost.", "127.0.0.1", "[::1]", "b\u00fccher.test"]) {
+      assert(await probe(`https://${host}:${port}/`, { policy, caCerts }) > 0);
     }
-    const stranger = await failure(() => probe(`https://localhost:${port}/`, { resolver: local }));
-    assert(stranger.includes("UnknownIssuer"), stranger);
-    const wrong = await failure(() =>
-      probe(`https://other.example:${port}/`, { resolver: local, caCerts })
+    const where = `localhost:${port}`;
+    const stranger = await failure(() => probe(`https://${where}/`, { policy }));
+    assert(
+      stranger.startsWith(
+        `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is unknown`,
+      ),
+      stranger,
     );
-    assert(wrong.includes("not valid for name"), wrong);
+    for (const host of ["other.example", "127.0.0.2"]) {
+      const wrong = await failure(() => probe(`https://${host}:${port}/`, { policy, caCerts }));
+      assert(wrong.includes("it is for another name"), wrong);
+    }
   },
 });
 
 Deno.test({
-  name: "probeHttp() sends no proxy's password to an https server (needs openssl)",
+  name: "HttpProbe.probe() follows redirects between http and https (needs openssl)",
+  ignore: certificate === undefined,
+  fn: async () => {
+    if (!certificate) return;
+    let location = "";
+    await using secure = Deno.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: certificate.certificate,
+      key: certificate.key,
+      onListen: () => {},
+    }, () => new Response(null, { status: 308, headers: { location } }));
+    await withServer(async (path, connection) => {
+      const field = path === "/end" ? "" : `Location: https://localhost:${secure.addr.port}/\r\n`;
+      await write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`);
+    }, async (plain) => {
+      const caCerts = [certificate.authority];
+      const policy = resolving({ localhost: "127.0.0.1" });
+      location = `http://127.0.0.1:${plain.port}/end`;
+      assert(await probe(`http://127.0.0.1:${plain.port}/`, { policy, caCerts }) > 0);
+      assertEquals(plain.requests.length, 2);
+    });
+  },
+});
+
+Deno.test({
+  name: "HttpProbe.probe() sends no proxy's password to an https server (needs openssl)",
   ignore: certificate === undefined,
   fn: async () => {
     if (!certificate) return;
@@ -366,8 +479,35 @@ Deno.test({
   },
 });
 
+const ENVIRONMENTS: readonly Record<string, string>[] = [
+  { HTTP_PROXY: "http://127.0.0.1:1", ALL_PROXY: "http://127.0.0.1:1" },
+  { http_proxy: "http://127.0.0.1:1", NO_PROXY: "" },
+];
+
+for (const env of ENVIRONMENTS) {
+  Deno.test(`HttpProbe.probe() takes no notice of ${JSON.stringify(env)} in the environment`, async () => {
+    const ok = "HTTP/1.1 200 OK\r\n\r\n";
+    await withServer((_, connection) => write(connection, ok), async (server) => {
+      const program = new URL("probe_in_process.ts", import.meta.url).pathname;
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "-A",
+          "--no-prompt",
+          "--no-check",
+          program,
+          `http://some.test:${server.port}/`,
+        ],
+        env,
+        stderr: "inherit",
+      }).output();
+      assertEquals(new TextDecoder().decode(stdout), "ok\n");
+    });
+  });
+}
+
 isolatedTest(import.meta.url, {
-  name: "probeHttp() leaves nothing open after 200 probes of all outcomes",
+  name: "HttpProbe.probe() leaves nothing open after 200 probes of all outcomes",
   sanitizeResources: true,
   sanitizeOps: true,
   fn: () => leavesNothingOpen(),
@@ -390,10 +530,12 @@ async function leavesNothingOpen(): Promise<void> {
         `http://127.0.0.1:${server.port}/mute`,
         `https://127.0.0.1:${muteServer.port}/`,
       ];
+      const http = new HttpProbe(resolving());
       const one = async (index: number) => {
         const url = urls[index % urls.length] ?? "";
         const controller = new AbortController();
-        const running = probe(url, { signal: controller.signal });
+        const { signal } = controller;
+        const running = http.probe(new URL(url), { signal, unmeasured: run });
         // So that it meets all stages, from connecting to reading.
         const abort = () => controller.abort();
         const timer = index % urls.length > 2 ? setTimeout(abort, index % 7) : undefined;

@@ -1,8 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { createClock } from "@sinonjs/fake-timers";
+import { abortable } from "@std/async/abortable";
+import { delay } from "@std/async/delay";
 import fc from "fast-check";
 import { measure } from "../../lib/probe/measure.ts";
 import type { ProbeKind } from "../../lib/types.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const KINDS: readonly ProbeKind[] = ["icmp", "tcp", "http"];
 
@@ -10,14 +12,14 @@ type Try = number | "fails";
 
 /** Runs tries with the given values; the result, -1 for lost, and how many tries there were. */
 async function play(kind: ProbeKind, tries: readonly Try[]): Promise<[number, number]> {
-  const clock = createClock();
+  using time = new FakeTime();
   let count = 0;
   const measured = await measure(() => {
     const value = tries[count++];
     if (value === undefined) throw new Error("one try too many");
     return value === "fails" ? Promise.reject(new Error("refused")) : Promise.resolve(value);
-  }, { kind, signal: new AbortController().signal, timers: clock });
-  assertEquals(clock.countTimers(), 0);
+  }, { kind, signal: new AbortController().signal });
+  assertEquals(time.timers, 0);
   return [measured.lost ? -1 : measured.ms, count];
 }
 
@@ -70,49 +72,69 @@ Deno.test("measure() gives whole milliseconds of 1000 at most, or lost, whatever
 });
 
 Deno.test("measure() gives up a try after 3 s and tells it so", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   let told: unknown;
-  const measured = measure((signal) => {
+  const measured = measure(({ signal }) => {
     signal.addEventListener("abort", () => told = signal.reason);
     return new Promise(() => {});
-  }, { kind: "tcp", signal: new AbortController().signal, timers: clock });
-  await clock.tickAsync(2999);
-  assertEquals([told, clock.countTimers()], [undefined, 1]);
-  await clock.tickAsync(1);
+  }, { kind: "tcp", signal: new AbortController().signal });
+  time.tick(2999);
+  assertEquals([told, time.timers], [undefined, 1]);
+  time.tick(1);
   const result = await measured;
-  assertEquals([result.lost, clock.countTimers()], [true, 0]);
+  assertEquals([result.lost, time.timers], [true, 0]);
   assertEquals(told instanceof DOMException && told.name, "TimeoutError");
 });
 
 Deno.test("measure() gives each try its own 3 s", async () => {
-  const clock = createClock();
+  using time = new FakeTime();
   const values = [2500, 2500, 2500, 900];
   const measured = measure(
     () =>
       new Promise<number>((resolve) => {
         const value = values.shift() ?? 0;
-        clock.setTimeout(() => resolve(value), value);
+        setTimeout(() => resolve(value), value);
       }),
-    { kind: "icmp", signal: new AbortController().signal, timers: clock },
+    { kind: "icmp", signal: new AbortController().signal },
   );
-  for (let second = 0; second < 10; second++) await clock.tickAsync(1000);
+  assertEquals(await time.until(measured, { withinMs: 20_000, stepMs: 100 }), 8400);
   assertEquals(await measured, { lost: false, ms: 900 });
 });
 
+Deno.test("measure() lets the time-out stand still while a try does not measure", async () => {
+  using time = new FakeTime();
+  const measured = measure(async ({ signal, unmeasured }) => {
+    for (let count = 0; count < 3; count++) {
+      await delay(900, { signal });
+      assertEquals(await unmeasured(() => delay(60_000, { signal }).then(() => "turn")), "turn");
+    }
+    await assertRejects(() => unmeasured(() => Promise.reject(new Error("refused"))), Error);
+    await delay(1000, { signal });
+    return 1;
+  }, { kind: "http", signal: new AbortController().signal });
+  assertEquals(await time.until(measured, { withinMs: 400_000, stepMs: 100 }), 183_000);
+  assertEquals((await measured).lost, true);
+  assertEquals(time.timers, 0);
+});
+
 Deno.test("measure() rejects with the signal's reason when it aborts, and leaves no timer", async () => {
-  const clock = createClock();
-  const controller = new AbortController();
-  let told = false;
-  const measured = measure((signal) => {
-    signal.addEventListener("abort", () => told = true);
-    return new Promise(() => {});
-  }, { kind: "http", signal: controller.signal, timers: clock });
-  controller.abort(new Error("enough"));
-  await assertRejects(() => measured, Error, "enough");
-  assertEquals([told, clock.countTimers()], [true, 0]);
-  await assertRejects(
-    () => measure(() => Promise.resolve(1), { kind: "tcp", signal: controller.signal }),
-    Error,
-    "enough",
-  );
+  using time = new FakeTime();
+  for (const isMeasured of [true, false]) {
+    const controller = new AbortController();
+    let told = false;
+    const measured = measure(({ signal, unmeasured }) => {
+      signal.addEventListener("abort", () => told = true);
+      return isMeasured
+        ? new Promise(() => {})
+        : unmeasured(() => abortable(new Promise(() => {}), signal));
+    }, { kind: "http", signal: controller.signal });
+    controller.abort(new Error("enough"));
+    await assertRejects(() => measured, Error, "enough");
+    assertEquals([told, time.timers], [true, 0]);
+    await assertRejects(
+      () => measure(() => Promise.resolve(1), { kind: "tcp", signal: controller.signal }),
+      Error,
+      "enough",
+    );
+  }
 });

@@ -1,15 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { createClock } from "@sinonjs/fake-timers";
 import { addressKind, ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const { signal } = new AbortController();
 
-function policy(
-  options: { allowLoopback?: boolean; addresses?: string[]; monotonicMs?: () => number } = {},
-): ProbePolicy {
-  const { addresses = [], allowLoopback = false, monotonicMs = () => 0 } = options;
-  const resolver = { resolve: () => Promise.resolve(addresses) };
-  return new ProbePolicy({ allowLoopback, resolver, monotonicMs });
+/** A policy under which each name leads to the addresses that it lists, with `_` between them. */
+function policy({ allowLoopback = false } = {}): ProbePolicy {
+  const resolver = { resolve: (host: string) => Promise.resolve(host.split("_")) };
+  return new ProbePolicy(resolver, { allowLoopback });
 }
 
 Deno.test("addressKind() tells what may not be probed, in each of its spellings", () => {
@@ -36,52 +34,66 @@ Deno.test("addressKind() tells what may not be probed, in each of its spellings"
   assertEquals(addressKind("::7f00:1"), "loopback");
 });
 
-Deno.test("ProbePolicy.resolve() leaves out the addresses that may not be probed", async () => {
-  const addresses = ["169.254.1.1", "192.0.2.1"];
-  assertEquals(await policy({ addresses }).resolve("x", { signal }), ["192.0.2.1"]);
+Deno.test("ProbePolicy.admit() leaves out the addresses that may not be probed", async () => {
+  assertEquals(await policy().admit("169.254.1.1_192.0.2.1", { signal }), ["192.0.2.1"]);
 });
 
-Deno.test("ProbePolicy.resolve() refuses a host that has no other addresses", async () => {
-  const refused = policy({ addresses: ["127.0.0.1", "::1"] });
+Deno.test("ProbePolicy.admit() refuses a host that has no other addresses", async () => {
   await assertRejects(
-    () => refused.resolve("x.example", { signal }),
+    () => policy().admit("127.0.0.1_::1", { signal }),
     ProbeRefusedError,
-    "Refused to probe x.example: 127.0.0.1 is a loopback address; --allow-local-probes permits it",
+    "Refused to probe 127.0.0.1_::1: 127.0.0.1 is a loopback address; --allow-local-probes permits it",
   );
-  const allowed = policy({ addresses: ["127.0.0.1", "::1"], allowLoopback: true });
-  assertEquals(await allowed.resolve("x", { signal }), ["127.0.0.1", "::1"]);
-  const unspecified = policy({ addresses: ["0.0.0.0"], allowLoopback: true });
-  await assertRejects(() => unspecified.resolve("x", { signal }), ProbeRefusedError);
+  const allowed = policy({ allowLoopback: true });
+  assertEquals(await allowed.admit("127.0.0.1_::1", { signal }), ["127.0.0.1", "::1"]);
+  await assertRejects(() => allowed.admit("0.0.0.0", { signal }), ProbeRefusedError);
 });
 
-Deno.test("ProbePolicy.wait() spaces the probes of an address and port, and no others", async () => {
-  const clock = createClock();
-  const spaced = policy({ monotonicMs: () => clock.now });
-  await spaced.wait(["192.0.2.1"], { port: 80, signal });
-  await spaced.wait(["192.0.2.1"], { port: 443, signal });
-  await spaced.wait(["192.0.2.1"], { signal });
-  await spaced.wait(["192.0.2.2"], { port: 80, signal });
-  clock.tick(1000);
-  await spaced.wait(["192.0.2.1"], { port: 80, signal });
+Deno.test("ProbePolicy.admit() gives up a name that is not resolved within 3 s", async () => {
+  using time = new FakeTime();
+  const hanging = new ProbePolicy({ resolve: () => new Promise(() => {}) }, {
+    allowLoopback: false,
+  });
+  const admitted = hanging.admit("x.example", { signal });
+  const refused = assertRejects(() => admitted, DOMException, "no answer within 3 s");
+  time.tick(3000);
+  await refused;
+});
+
+Deno.test("ProbePolicy.admit() spaces the probes of an address and port, and no others", async () => {
+  using time = new FakeTime();
+  const spaced = policy();
+  await spaced.admit("192.0.2.1", { port: 80, signal });
+  await spaced.admit("192.0.2.1", { port: 443, signal });
+  await spaced.admit("192.0.2.1", { signal });
+  await spaced.admit("192.0.2.2", { port: 80, signal });
+  time.tick(1000);
+  await spaced.admit("192.0.2.1", { port: 80, signal });
   // Another name of the same address, behind one that differs.
-  const aborted = AbortSignal.abort(new Error("it waits"));
-  await assertRejects(
-    () => spaced.wait(["192.0.2.9", "192.0.2.1"], { port: 80, signal: aborted }),
-    Error,
-    "it waits",
-  );
+  const waits = spaced.admit("192.0.2.9_192.0.2.1", { port: 80, signal });
+  assertEquals(await time.until(waits, { withinMs: 2000, stepMs: 100 }), 1000);
 });
 
-Deno.test("ProbePolicy.wait() refuses who would wait for more than ten seconds", async () => {
+Deno.test("ProbePolicy.admit() refuses who would wait for more than ten seconds", async () => {
+  using time = new FakeTime();
   const full = policy();
-  const aborted = AbortSignal.abort(new Error("it waits"));
-  await full.wait(["192.0.2.1"], { signal });
-  for (let count = 0; count < 10; count++) {
-    await assertRejects(() => full.wait(["192.0.2.1"], { signal: aborted }), Error, "it waits");
-  }
+  const controller = new AbortController();
+  await full.admit("192.0.2.1", { signal });
+  const waiting = Array.from(
+    { length: 10 },
+    () =>
+      assertRejects(
+        () => full.admit("192.0.2.1", { signal: controller.signal }),
+        Error,
+        "they waited",
+      ),
+  );
   await assertRejects(
-    () => full.wait(["192.0.2.1"], { signal }),
+    () => full.admit("192.0.2.1", { signal }),
     ProbeRefusedError,
     "Refused to probe 192.0.2.1 more than once a second",
   );
+  time.tick(900);
+  controller.abort(new Error("they waited"));
+  await Promise.all(waiting);
 });

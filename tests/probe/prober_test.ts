@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { parseProbeTarget } from "../../lib/parse/probe_target.ts";
+import { ProbePolicy } from "../../lib/probe/policy.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import type { ProbeKind } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -17,12 +18,14 @@ const shell = {
     ),
 };
 
+/** A prober for which each name leads to the address. */
+function proberOf(address: string, { allowLoopback = true } = {}): Prober {
+  const resolver = { resolve: () => Promise.resolve([address]) };
+  return new Prober(shell, new ProbePolicy(resolver, { allowLoopback }));
+}
+
 function probe(kind: ProbeKind, target: string): Promise<number> {
-  const resolver = { resolve: () => Promise.resolve(["127.0.0.1"]) };
-  return new Prober({ shell, resolver, allowLoopback: true }).probe(
-    parseProbeTarget(kind, target),
-    { signal },
-  );
+  return proberOf("127.0.0.1").probe(parseProbeTarget(kind, target), { signal });
 }
 
 Deno.test("Prober.probe() measures each kind in whole milliseconds", async () => {
@@ -42,7 +45,7 @@ Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who d
   const lines = await collectedLog(async () => {
     assertEquals(await probe("tcp", `some.example:${server.port}`), -1);
     assertEquals(await probe("http", `some.example:${server.port}/path?secret`), -1);
-    const icmp = new Prober({ shell, allowLoopback: true });
+    const icmp = proberOf("127.0.0.2");
     assertEquals(await icmp.probe({ kind: "icmp", host: "127.0.0.2" }, { signal }), -1);
   });
   assertEquals(lines.length, 3);
@@ -53,7 +56,7 @@ Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who d
 
 Deno.test("Prober.probe() gives -1 when a name can't be resolved", async () => {
   const resolver = { resolve: () => Promise.reject(new Error("Cannot resolve x")) };
-  const prober = new Prober({ shell, resolver, allowLoopback: true });
+  const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
   for (const kind of ["icmp", "tcp", "http"] as const) {
     assertEquals(await prober.probe(parseProbeTarget(kind, "x"), { signal }), -1);
   }
@@ -62,7 +65,7 @@ Deno.test("Prober.probe() gives -1 when a name can't be resolved", async () => {
 Deno.test("Prober.probe() rejects when its signal aborts", async () => {
   const controller = new AbortController();
   const resolver = { resolve: () => new Promise<string[]>(() => {}) };
-  const prober = new Prober({ shell, resolver, allowLoopback: true });
+  const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
   const probes = (["icmp", "tcp", "http"] as const).map((kind) =>
     assertRejects(
       () => prober.probe(parseProbeTarget(kind, "x"), { signal: controller.signal }),
@@ -83,7 +86,7 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
     },
   };
   const lines = await collectedLog(async () => {
-    const prober = new Prober({ shell, resolver, allowLoopback: true });
+    const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
     for (const kind of ["icmp", "tcp", "http", "http"] as const) {
       const target = parseProbeTarget(kind, "meta.example");
       assertEquals(await prober.probe(target, { signal }), -1);
@@ -99,9 +102,8 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
 });
 
 Deno.test("Prober.probe() logs few of many refusals", async () => {
-  const resolver = { resolve: () => Promise.resolve(["127.0.0.1"]) };
   const lines = await collectedLog(async () => {
-    const prober = new Prober({ shell, resolver, allowLoopback: false });
+    const prober = proberOf("127.0.0.1", { allowLoopback: false });
     for (let count = 0; count < 50; count++) {
       const target = parseProbeTarget("tcp", `${count}.example:80`);
       assertEquals(await prober.probe(target, { signal }), -1);
@@ -120,7 +122,7 @@ Deno.test("Prober.probe() follows no redirect to an address that may not be prob
   };
   const resolver = { resolve: (host: string) => Promise.resolve([addresses[host] ?? ""]) };
   const lines = await collectedLog(async () => {
-    const prober = new Prober({ shell, resolver, allowLoopback: true });
+    const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
     const target = parseProbeTarget("http", `http://outer.example:${server.port}/`);
     assertEquals(await prober.probe(target, { signal }), -1);
   });
@@ -139,7 +141,7 @@ Deno.test("Prober.probe() reaches one address and port once a second, whoever na
       return Promise.resolve("64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=7.9 ms");
     },
   };
-  const prober = new Prober({ shell: counting, resolver, allowLoopback: false });
+  const prober = new Prober(counting, new ProbePolicy(resolver, { allowLoopback: false }));
   const probes = Array.from(
     { length: 15 },
     (_, at) => prober.probe(parseProbeTarget("icmp", `${at}.example`), { signal }),
