@@ -133,7 +133,8 @@ export class PanelSender {
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
     const request = { method, params, ...options };
-    if (this.transport.carrier === "WebSocket") await this.#openSocket().call(request);
+    const { version, carrier } = this.transport;
+    if (version === 2 && carrier === "WebSocket") await this.#openSocket().call(request);
     else await this.#clientV2.call(request);
   }
 

@@ -105,17 +105,26 @@ Deno.test("PanelSender sends each message once, by the transport of the reports"
       "v2 agent.taskResult",
       "v2 agent.startupConfig.result",
     ],
-    "v1 WebSocket": ["v1 basic info", "WebSocket ping_result", "v1 command result"],
-    "v1 POST": ["v1 basic info", "v1 probe result", "v1 command result"],
+    // Version 1 has no message for the configuration.
+    "v1 WebSocket": [
+      "v1 basic info",
+      "WebSocket ping_result",
+      "v1 command result",
+      "v2 agent.startupConfig.result",
+    ],
+    "v1 POST": [
+      "v1 basic info",
+      "v1 probe result",
+      "v1 command result",
+      "v2 agent.startupConfig.result",
+    ],
   };
   for (const transport of TRANSPORTS) {
     await withSender(transport, async ({ sender, sent, timeoutsMs }) => {
       await sender.sendBasicInfo(infoWith({ ipv4: "192.0.2.1" }), signal);
       await sender.sendProbeResult(PROBE_RESULT, signal);
       await sender.sendCommandResult(COMMAND_RESULT, signal);
-      if (transport.version === 2) {
-        await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
-      }
+      await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
       assertEquals(sent, expected[transportName(transport)]);
       assertEquals(timeoutsMs, transport.version === 2 ? [20_000, 10_000, 30_000, 10_000] : []);
     });
