@@ -101,8 +101,9 @@ async function copyEntry(
       await Deno.symlink(await Deno.readLink(source), temporary);
     });
   } else if (info.isFile) {
-    await replaceWith(destination, context, (temporary) => {
-      return copyContent(source, { temporary, info, signal: context.signal });
+    await replaceWith(destination, context, async (temporary) => {
+      await copyContent(source, { temporary, info, signal: context.signal });
+      await keepTime(temporary, info);
     });
   } else if (info.isDirectory) {
     await Deno.mkdir(destination, { recursive: true });
@@ -139,27 +140,18 @@ async function copyContent(
   options: { temporary: string; info: Deno.FileInfo; signal: AbortSignal },
 ): Promise<void> {
   const { temporary, info, signal } = options;
-  const input = await openForReading(source);
-  try {
-    const output = await createPrivateFile(temporary);
-    try {
-      const buffer = new Uint8Array(FILE_BUFFER_BYTES);
-      for (let position = 0;;) {
-        signal.throwIfAborted();
-        const { bytesRead } = await input.read(buffer, 0, buffer.length, position);
-        if (bytesRead === 0) break;
-        await writeFully(output, buffer.subarray(0, bytesRead), position);
-        position += bytesRead;
-      }
-      // Without the bits that give the rights of the owner: the copy may have another one.
-      await output.chmod((info.mode ?? 0o644) & 0o777);
-    } finally {
-      await output.close();
-    }
-  } finally {
-    await input.close();
+  await using input = await openForReading(source);
+  await using output = await createPrivateFile(temporary);
+  const buffer = new Uint8Array(FILE_BUFFER_BYTES);
+  for (let position = 0;;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await input.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) break;
+    await writeFully(output, buffer.subarray(0, bytesRead), position);
+    position += bytesRead;
   }
-  await keepTime(temporary, info);
+  // Without the bits that give the rights of the owner: the copy may have another one.
+  await output.chmod((info.mode ?? 0o644) & 0o777);
 }
 
 /** The time of the source; a file system that keeps none is no reason to fail. */

@@ -49,12 +49,8 @@ export async function statFile(args: FileArguments): Promise<FileInfo> {
 
 /** Creates an empty file. @throws {Error} When there is something at its place. */
 export async function createFile(args: FileArguments): Promise<object> {
-  const handle = await createPrivateFile(args.pathBelowRoot("path"));
-  try {
-    await handle.chmod(0o644);
-  } finally {
-    await handle.close();
-  }
+  await using handle = await createPrivateFile(args.pathBelowRoot("path"));
+  await handle.chmod(0o644);
   return { created: true, size: 0 };
 }
 

@@ -100,36 +100,32 @@ async function findLine(
   path: string,
   { query, endMs }: { query: string; endMs: number },
 ): Promise<{ line: number; text: string } | undefined> {
-  const handle = await openForReading(path);
-  try {
-    if ((await handle.stat()).size > MAX_FILE_BYTES) return undefined;
-    const decoder = new TextDecoder();
-    const buffer = new Uint8Array(BUFFER_BYTES);
-    let rest = "";
-    let line = 1;
-    // Files of the kernel say that they are empty and have no end.
-    for (let readBytes = 0; readBytes < MAX_FILE_BYTES && performance.now() < endMs;) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-      const bytes = buffer.subarray(0, bytesRead);
-      if (bytes.includes(0)) return undefined;
-      readBytes += bytesRead;
-      const lines = (rest + decoder.decode(bytes, { stream: bytesRead > 0 })).split("\n");
-      const last = lines.pop() ?? "";
-      const isEnd = bytesRead === 0;
-      for (const text of isEnd ? [...lines, last] : lines) {
-        const found = text.toLowerCase().includes(query);
-        if (found) return { line, text: text.replace(/\r$/, "").slice(0, MAX_TEXT_LENGTH) };
-        line++;
-      }
-      if (isEnd) return undefined;
-      if (last.length > MAX_LINE_LENGTH && last.toLowerCase().includes(query)) {
-        return { line, text: last.slice(0, MAX_TEXT_LENGTH) };
-      }
-      // A match may lie across the border of two pieces.
-      rest = last.length > MAX_LINE_LENGTH ? last.slice(-query.length) : last;
+  await using handle = await openForReading(path);
+  if ((await handle.stat()).size > MAX_FILE_BYTES) return undefined;
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  let rest = "";
+  let line = 1;
+  // Files of the kernel say that they are empty and have no end.
+  for (let readBytes = 0; readBytes < MAX_FILE_BYTES && performance.now() < endMs;) {
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+    const bytes = buffer.subarray(0, bytesRead);
+    if (bytes.includes(0)) return undefined;
+    readBytes += bytesRead;
+    const lines = (rest + decoder.decode(bytes, { stream: bytesRead > 0 })).split("\n");
+    const last = lines.pop() ?? "";
+    const isEnd = bytesRead === 0;
+    for (const text of isEnd ? [...lines, last] : lines) {
+      const found = text.toLowerCase().includes(query);
+      if (found) return { line, text: text.replace(/\r$/, "").slice(0, MAX_TEXT_LENGTH) };
+      line++;
     }
-    return undefined;
-  } finally {
-    await handle.close();
+    if (isEnd) return undefined;
+    if (last.length > MAX_LINE_LENGTH && last.toLowerCase().includes(query)) {
+      return { line, text: last.slice(0, MAX_TEXT_LENGTH) };
+    }
+    // A match may lie across the border of two pieces.
+    rest = last.length > MAX_LINE_LENGTH ? last.slice(-query.length) : last;
   }
+  return undefined;
 }

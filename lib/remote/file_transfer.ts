@@ -19,25 +19,21 @@ export async function sendFilePart(
   const offset = args.integer("offset", { min: 0 });
   const lengthBytes = args.integer("length", { min: 1, max: MAX_TRANSFER_BYTES });
   const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
-  const handle = await openForReading(path);
-  try {
-    const { size, mtime } = await handle.stat();
-    const isSame = size === expectedSize(args, size) && isSameTime(args.text("modified_at"), mtime);
-    if (!isSame || offset + lengthBytes > size) throw new Error(CHANGED);
-    let sentBytes = 0;
-    await transfers.send(transfer, {
-      lengthBytes,
-      async read(into) {
-        const { bytesRead } = await handle.read(into, 0, into.length, offset + sentBytes);
-        if (bytesRead === 0) throw new Error(CHANGED);
-        sentBytes += bytesRead;
-        return bytesRead;
-      },
-    }, signal);
-    return { sent: lengthBytes };
-  } finally {
-    await handle.close();
-  }
+  await using handle = await openForReading(path);
+  const { size, mtime } = await handle.stat();
+  const isSame = size === expectedSize(args, size) && isSameTime(args.text("modified_at"), mtime);
+  if (!isSame || offset + lengthBytes > size) throw new Error(CHANGED);
+  let sentBytes = 0;
+  await transfers.send(transfer, {
+    lengthBytes,
+    async read(into) {
+      const { bytesRead } = await handle.read(into, 0, into.length, offset + sentBytes);
+      if (bytesRead === 0) throw new Error(CHANGED);
+      sentBytes += bytesRead;
+      return bytesRead;
+    },
+  }, signal);
+  return { sent: lengthBytes };
 }
 
 const CHANGED = "the file has changed since the download began";

@@ -111,24 +111,7 @@ export class FileUploads {
     if (streams.size > 0 || received.size < count) {
       throw new Error(`the upload is incomplete: ${received.size} of ${count} parts are here`);
     }
-    const handle = await openForWriting(temporary);
-    try {
-      const { size, ino } = await handle.stat();
-      if (size !== totalBytes || ino !== upload.inode) throw new Error("the upload was disturbed");
-      const before = await Deno.lstat(target).catch(() => undefined);
-      if (before !== undefined && !before.isFile && !before.isSymlink) {
-        throw new Error(before.isDirectory ? "is a directory" : "not a regular file");
-      }
-      if (before?.isFile) {
-        await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
-        await handle.chmod((before.mode ?? 0o644) & 0o777);
-      } else {
-        await handle.chmod(0o644);
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await finishTemporary(upload);
     await Deno.rename(temporary, target);
     this.#uploads.delete(id);
     this.#remember(id, { path, totalBytes });
@@ -195,22 +178,18 @@ export class FileUploads {
     await removeLeftBehind(folder);
     const temporary = temporaryOf(target, id);
     await Deno.remove(temporary).catch(() => {});
-    const handle = await createPrivateFile(temporary);
-    try {
-      const { ino: inode } = await handle.stat();
-      return {
-        ...file,
-        target,
-        temporary,
-        inode,
-        received: new Set(),
-        streams: new Set(),
-        ended: new AbortController(),
-        usedAtMs: performance.now(),
-      };
-    } finally {
-      await handle.close();
-    }
+    await using handle = await createPrivateFile(temporary);
+    const { ino: inode } = await handle.stat();
+    return {
+      ...file,
+      target,
+      temporary,
+      inode,
+      received: new Set(),
+      streams: new Set(),
+      ended: new AbortController(),
+      usedAtMs: performance.now(),
+    };
   }
 
   async #find(id: string, args: FileArguments): Promise<Upload> {
@@ -232,21 +211,17 @@ export class FileUploads {
     },
   ): Promise<void> {
     const { transfer, offset, lengthBytes, signal } = part;
-    const handle = await openForWriting(upload.temporary);
-    try {
-      if ((await handle.stat()).ino !== upload.inode) throw new Error("the upload was disturbed");
-      let position = offset;
-      await this.#transfers.receive(transfer, {
-        lengthBytes,
-        async write(bytes) {
-          signal.throwIfAborted();
-          await writeFully(handle, bytes, position);
-          position += bytes.length;
-        },
-      }, signal);
-    } finally {
-      await handle.close();
-    }
+    await using handle = await openForWriting(upload.temporary);
+    if ((await handle.stat()).ino !== upload.inode) throw new Error("the upload was disturbed");
+    let position = offset;
+    await this.#transfers.receive(transfer, {
+      lengthBytes,
+      async write(bytes) {
+        signal.throwIfAborted();
+        await writeFully(handle, bytes, position);
+        position += bytes.length;
+      },
+    }, signal);
   }
 
   async #discardById(id: string): Promise<void> {
@@ -303,6 +278,24 @@ async function targetOf(path: string): Promise<string> {
 
 function temporaryOf(target: string, id: string): string {
   return posix.join(posix.dirname(target), PREFIX + id + SUFFIX);
+}
+
+/** Checks a temporary file that is whole, and gives it owner and permissions of the one it replaces. */
+async function finishTemporary({ temporary, target, totalBytes, inode }: Upload): Promise<void> {
+  await using handle = await openForWriting(temporary);
+  const { size, ino } = await handle.stat();
+  if (size !== totalBytes || ino !== inode) throw new Error("the upload was disturbed");
+  const before = await Deno.lstat(target).catch(() => undefined);
+  if (before !== undefined && !before.isFile && !before.isSymlink) {
+    throw new Error(before.isDirectory ? "is a directory" : "not a regular file");
+  }
+  if (before?.isFile) {
+    await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
+    await handle.chmod((before.mode ?? 0o644) & 0o777);
+  } else {
+    await handle.chmod(0o644);
+  }
+  await handle.sync();
 }
 
 /** Removes temporary files of agents that were killed long ago. */
