@@ -70,7 +70,8 @@ export async function runCommand(
   const limit = { limitBytes: OUTPUT_LIMIT_BYTES };
   const stdout = new OutputReader(child.stdout, limit);
   const stderr = new OutputReader(child.stderr, limit);
-  const written = writeCommand(child.stdin, command);
+  // A shell that exits before it has read all of it is no error.
+  const written = new Blob([command, "\n"]).stream().pipeTo(child.stdin).catch(() => {});
   let inTime: boolean;
   try {
     inTime = await settlesWithin(child.status, options.timeoutMs, { signal });
@@ -93,17 +94,6 @@ export async function runCommand(
   const seconds = options.timeoutMs / 1000;
   const note = inTime ? "" : `[ended after ${seconds} s: the command took too long]`;
   return { output: joinOutput({ stdout, stderr, note }), exitCode: inTime ? code : TIMED_OUT };
-}
-
-/** Writes the command to the shell. A shell that exits before it has read all of it is no error. */
-async function writeCommand(stdin: WritableStream<Uint8Array>, command: string): Promise<void> {
-  const writer = stdin.getWriter();
-  try {
-    await writer.write(new TextEncoder().encode(`${command}\n`));
-    await writer.close();
-  } catch {
-    await writer.abort().catch(() => {});
-  }
 }
 
 function joinOutput(

@@ -1,3 +1,4 @@
+import { BoundedQueue } from "../bounded_queue.ts";
 import type { Programs } from "../host/programs.ts";
 import type { Account } from "../parse/passwd.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
@@ -34,46 +35,6 @@ export SHELL=${path}
 exec ${path} -l`;
 }
 
-/** Sets the size of a terminal: one change at a time, and only the last of a burst. */
-export class Resizer {
-  readonly #apply: (size: TerminalSize) => Promise<unknown>;
-  #next: TerminalSize | undefined;
-  #isReady = false;
-  #applying: Promise<void> | undefined;
-
-  /** `apply` must not reject. */
-  constructor(apply: (size: TerminalSize) => Promise<unknown>) {
-    this.#apply = apply;
-  }
-
-  /** Sets a size as soon as possible; an earlier one that still waits is dropped. */
-  resize(size: TerminalSize): void {
-    this.#next = size;
-    if (this.#isReady) this.#applying ??= this.#applyAll();
-  }
-
-  /** Begins to set sizes, as the terminal is there. */
-  start(): void {
-    this.#isReady = true;
-    if (this.#next !== undefined) this.resize(this.#next);
-  }
-
-  /** Drops the size that waits, and resolves when the one that is being set is set. */
-  async close(): Promise<void> {
-    this.#isReady = false;
-    this.#next = undefined;
-    await this.#applying;
-  }
-
-  async #applyAll(): Promise<void> {
-    for (let size = this.#next; size !== undefined; size = this.#next) {
-      this.#next = undefined;
-      await this.#apply(size);
-    }
-    this.#applying = undefined;
-  }
-}
-
 /** Settings of a terminal. */
 export interface PtyOptions {
   readonly programs: Programs;
@@ -97,12 +58,20 @@ export class Pty {
   readonly #env: Readonly<Record<string, string>>;
   readonly #reader: ReadableStreamBYOBReader;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #resizer = new Resizer((size) => this.#setSize(size));
+  /** One change at a time, and only the last of a burst. */
+  readonly #sizes = new BoundedQueue<TerminalSize>({
+    run: (size) => this.#setSize(size),
+    concurrency: 1,
+    capacity: 1,
+    whenFull: "drop oldest",
+  });
   readonly #stderrRead: Promise<void>;
   #buffer = new ArrayBuffer(CHUNK_BYTES);
   #stderr = "";
   #sessionId: number | undefined;
+  /** Device of the terminal; empty until it is there, and when it is closed. */
   #path = "";
+  #size: TerminalSize | undefined;
 
   private constructor(child: Deno.ChildProcess, options: PtyOptions) {
     this.#programs = options.programs;
@@ -160,7 +129,8 @@ export class Pty {
 
   /** Changes the size soon; the foreground process gets SIGWINCH. */
   resize(size: TerminalSize): void {
-    this.#resizer.resize(size);
+    this.#size = size;
+    if (this.#path !== "") this.#sizes.add(size);
   }
 
   /** Hangs up and kills what does not exit then; no process is left afterwards. */
@@ -176,9 +146,10 @@ export class Pty {
     const drained = this.#reader.cancel().catch(() => {});
     await tree.exited(HANGUP_GRACE_MS);
     await tree.kill();
+    this.#path = "";
     await Promise.all([
       drained,
-      this.#resizer.close(),
+      this.#sizes.close(),
       this.#writer.abort().catch(() => {}),
       this.#stderrRead,
       this.#child.status,
@@ -204,7 +175,7 @@ export class Pty {
         if (sessionId === undefined || path === undefined) continue;
         this.#sessionId = Number(sessionId);
         this.#path = path;
-        this.#resizer.start();
+        if (this.#size !== undefined) this.#sizes.add(this.#size);
       }
     } catch {
       // The process is gone; its output ends as well.

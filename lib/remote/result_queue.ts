@@ -1,4 +1,5 @@
 import { backoffMs } from "../backoff.ts";
+import { BoundedQueue } from "../bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 
@@ -18,7 +19,6 @@ interface Entry {
   readonly result: QueuedResult;
   readonly addedAtMs: number;
   readonly controller: AbortController;
-  state: "ready" | "in flight" | "backing off";
   attempts: number;
   timer?: ReturnType<typeof setTimeout>;
 }
@@ -42,7 +42,13 @@ export class ResultQueue {
   readonly #lostLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   /** Oldest first. */
   readonly #entries = new Set<Entry>();
-  readonly #attempts = new Set<Promise<void>>();
+  readonly #attempts = new BoundedQueue<Entry>({
+    run: (entry) => this.#try(entry),
+    concurrency: PARALLEL_ATTEMPTS,
+    // Their bytes are bounded.
+    capacity: Infinity,
+    isWanted: (entry) => this.#entries.has(entry),
+  });
   #bytes = 0;
   #isFailing = false;
 
@@ -57,7 +63,6 @@ export class ResultQueue {
       result,
       addedAtMs: performance.now(),
       controller: new AbortController(),
-      state: "ready",
       attempts: 0,
     };
     this.#entries.add(entry);
@@ -66,26 +71,14 @@ export class ResultQueue {
       if (this.#bytes <= CAPACITY_BYTES) break;
       this.#giveUp(oldest, "too many results wait for the panel");
     }
-    this.#startNext();
+    this.#attempts.prune();
+    this.#attempts.add(entry);
   }
 
   /** Drops all results, and resolves when no attempt is in flight. */
   async close(): Promise<void> {
     for (const entry of this.#entries) this.#remove(entry);
-    await Promise.all(this.#attempts);
-  }
-
-  #startNext(): void {
-    for (const entry of this.#entries) {
-      if (this.#attempts.size >= PARALLEL_ATTEMPTS) return;
-      if (entry.state !== "ready") continue;
-      entry.state = "in flight";
-      const attempt = this.#try(entry).finally(() => {
-        this.#attempts.delete(attempt);
-        this.#startNext();
-      });
-      this.#attempts.add(attempt);
-    }
+    await this.#attempts.close();
   }
 
   async #try(entry: Entry): Promise<void> {
@@ -104,11 +97,8 @@ export class ResultQueue {
     if (performance.now() - entry.addedAtMs >= expiresAfterMs) return this.#giveUp(entry, error);
     if (!this.#isFailing) this.#log.warning("Cannot send {name} yet: {error}", { name, error });
     this.#isFailing = true;
-    entry.state = "backing off";
-    entry.timer = setTimeout(() => {
-      entry.state = "ready";
-      this.#startNext();
-    }, backoffMs(entry.attempts++, { ...DELAYS, random: Math.random() }));
+    const delayMs = backoffMs(entry.attempts++, { ...DELAYS, random: Math.random() });
+    entry.timer = setTimeout(() => this.#attempts.add(entry), delayMs);
   }
 
   #giveUp(entry: Entry, reason: string): void {

@@ -97,19 +97,15 @@ class Terminal {
 
   async run(socket: WebSocketConnection): Promise<string> {
     const { signal, idleMs } = this.#options;
-    const stop = () => this.#end.resolve("the agent ends");
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
     this.#watchKeys(idleMs);
     this.#serveAll(socket);
     this.#readOutput();
     try {
-      return await this.#end.promise;
+      return await abortable(this.#end.promise, signal).catch(() => "the agent ends");
     } finally {
       this.#over.abort();
       this.#connection?.socket.close();
       clearTimeout(this.#idleTimer);
-      signal.removeEventListener("abort", stop);
     }
   }
 
