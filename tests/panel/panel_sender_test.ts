@@ -126,7 +126,10 @@ Deno.test("PanelSender sends each message once, by the transport of the reports"
       await sender.sendCommandResult(COMMAND_RESULT, signal);
       await sender.sendStartupConfig({ requestId: "s", config: {} }, signal);
       assertEquals(sent, expected[transportName(transport)]);
-      assertEquals(timeoutsMs, transport.version === 2 ? [20_000, 10_000, 30_000, 10_000] : []);
+      assertEquals(
+        timeoutsMs,
+        transport.version === 2 ? [20_000, 10_000, 30_000, 10_000] : [10_000],
+      );
     });
   }
 });
