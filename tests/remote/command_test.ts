@@ -64,16 +64,25 @@ Deno.test("runCommand() says why when nothing can be started", async () => {
 });
 
 Deno.test("runCommand() ends a command that takes too long, and keeps what it said", async () => {
+  using time = new FakeTime();
   const mark = newMark();
-  const { output, exitCode } = await run(`echo before; sleep ${mark}`, { timeoutMs: 200 });
+  const running = run(`echo before; sleep ${mark}`, { timeoutMs: 200 });
+  await eventually(() => marked(`sleep ${mark}`).length === 1);
+  await time.until(running, { withinMs: 30_000, stepMs: 1 });
+  const { output, exitCode } = await running;
   assertEquals(output, "before\n[ended after 0.2 s: the command took too long]");
   assertEquals(exitCode, 124);
   assertEquals(marked(mark), []);
 });
 
 Deno.test("runCommand() lets a command that takes too long put its things in order", async () => {
-  const command = "trap 'sleep 0.3; echo tidied; exit 7' TERM; while :; do sleep 0.05; done";
-  const { output, exitCode } = await run(command, { timeoutMs: 200 });
+  using time = new FakeTime();
+  const mark = newMark();
+  const command = `trap 'sleep 0.3; echo tidied; exit 7' TERM; while :; do sleep ${mark}; done`;
+  const running = run(command, { timeoutMs: 200 });
+  await eventually(() => marked(`sleep ${mark}`).length === 1);
+  await time.until(running, { withinMs: 30_000, stepMs: 1 });
+  const { output, exitCode } = await running;
   assertMatch(output, /^(Terminated\n)*tidied\n/);
   assertEquals(exitCode, 124);
 });
@@ -177,9 +186,21 @@ Deno.test("runCommand() keeps errors when there is too much output as well", asy
 });
 
 Deno.test("runCommand() ends a command that never stops talking", async () => {
-  const { exitCode, output } = await run("yes", { timeoutMs: 300 });
+  using time = new FakeTime();
+  const mark = newMark();
+  const running = run(`yes ${mark}`, { timeoutMs: 60_000 });
+  const writtenBytes = () => {
+    const pid = marked(mark).find(({ words }) => words === `yes ${mark}`)?.pid;
+    const io = pid === undefined ? "" : Deno.readTextFileSync(`/proc/${pid}/io`);
+    return Number(/^wchar: (\d+)/m.exec(io)?.[1] ?? 0);
+  };
+  while (writtenBytes() < 2 * OUTPUT_LIMIT_BYTES) {
+    await time.pass(1);
+  }
+  await time.until(running, { withinMs: 70_000, stepMs: 1000 });
+  const { exitCode, output } = await running;
   assertEquals(exitCode, 124);
-  assertMatch(output.slice(-150), /cut off\]\n\[ended after 0.3 s: the command took too long\]$/);
+  assertMatch(output.slice(-150), /cut off\]\n\[ended after 60 s: the command took too long\]$/);
 });
 
 Deno.test("runCommand() lets timers run while a command never stops talking", async () => {

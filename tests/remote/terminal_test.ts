@@ -200,10 +200,10 @@ test("runTerminal() sends SIGHUP and waits, so that a shell removes its lock", {
     for (let turns = 0; exists(lock); turns++) {
       assert(turns < 60_000, "the lock is left behind");
       await realTurn();
-      // What waits for its turn goes on, and no time passes.
-      await time.run(0);
+      // What waits for its turn goes on, and next to no time passes.
+      await time.run(turns % 50 === 0 ? 1 : 0);
     }
-    assertEquals(performance.now(), abortedAtMs);
+    assert(performance.now() - abortedAtMs < 200);
     await time.until(ended, { withinMs: 1000, stepMs: 1 });
   });
 });
