@@ -1,0 +1,168 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { type Fault, faults, parseFault } from "../../lib/demo/fault.ts";
+import type { StateChange } from "../../lib/demo/panel_state.ts";
+import { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
+import { BASIC_INFO, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
+
+async function withPanel(use: (panel: StandInPanel) => Promise<void>): Promise<void> {
+  const panel = new StandInPanel();
+  await panel.open(0);
+  try {
+    await use(panel);
+  } finally {
+    panel.close();
+  }
+}
+
+/** Resolves with the next change of that kind. */
+async function nextChange(panel: StandInPanel, kind: string): Promise<StateChange> {
+  const { promise, resolve } = Promise.withResolvers<StateChange>();
+  const seen = new AbortController();
+  panel.state.subscribe((change) => {
+    if (kind in change) resolve(change);
+  }, { signal: seen.signal });
+  return await promise.finally(() => seen.abort());
+}
+
+Deno.test("StandInPanel accepts the messages of an agent by POST, and sends orders with a pull", () =>
+  withPanel(async (panel) => {
+    const { state, node } = panel;
+    await deliverRpc(panel, "agent.basicInfo", { info: BASIC_INFO });
+    const report = await deliverRpc(panel, "agent.report", { report: REPORT });
+    assertEquals(report, { events: [], status: "success" });
+    await deliverRpc(panel, "agent.pingResult", PING_RESULT);
+    assertEquals(state.columns, BASIC_INFO);
+    assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
+    assertEquals(state.pingResults[0]?.value.valueMs, 12);
+    assert(node.isOnline);
+    const task_id = node.sendCommand("id");
+    const { events: [order] } = await deliverRpc(panel, "agent.pull", {});
+    assertEquals([order.method, order.params], ["agent.exec", { task_id, command: "id" }]);
+    const result = { task_id, result: "0", exit_code: 3, finished_at: PING_RESULT.finished_at };
+    await deliverRpc(panel, "agent.taskResult", result);
+    assertEquals(state.commandResults[0]?.value.exitCode, 3);
+    assertEquals(state.counts.refused, 0);
+  }));
+
+Deno.test("StandInPanel refuses messages that it can't read, and strangers", () =>
+  withPanel(async (panel) => {
+    for (
+      const [message, code] of [
+        ["{", -32700],
+        ["[]", -32700],
+        ['{"method":"agent.report"}', -32600],
+        [envelope("agent.reboot", {}, 1), -32601],
+        [envelope("agent.file.result", { request_id: "x", ok: true }, 1), -32004],
+      ] as const
+    ) {
+      const [status, { error }] = await postRpc(panel, message);
+      assertEquals([status, error.code], [400, code], message);
+    }
+    assertEquals(panel.state.counts.refused, 5);
+    const stranger = { url: panel.url, token: "wrong" };
+    assertEquals(
+      (await postRpc(stranger, envelope("agent.report", { report: REPORT }, 1)))[0],
+      401,
+    );
+    assertEquals(panel.state.counts.reports, 0);
+  }));
+
+Deno.test("StandInPanel serves an agent's WebSocket and its orders", () =>
+  withPanel(async (panel) => {
+    const socket = await dial(panel, "v2").opened();
+    socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+    assertEquals((await socket.message(0)).result.status, "success");
+    assertEquals(panel.state.sockets, { present: "v2", opened: 1, closed: 0 });
+    panel.node.sendPing({ id: 1, kind: "icmp", target: "::1" });
+    assertEquals((await socket.message(1)).method, "agent.ping");
+    const ended = nextChange(panel, "sockets");
+    socket.socket.terminate();
+    await ended;
+    assertEquals(panel.state.sockets, { present: undefined, opened: 1, closed: 1 });
+  }));
+
+Deno.test("StandInPanel has the routes of the newest generation", () =>
+  withPanel(async (panel) => {
+    const ask = async (method: string, path: string) => {
+      const response = await fetch(`${panel.url}${path}?token=${panel.token}`, { method });
+      await response.body?.cancel();
+      return `${response.status} ${response.headers.get("content-type")?.split(";")[0]}`;
+    };
+    assertEquals(await ask("GET", "/api/version"), "200 application/json");
+    assertEquals(await ask("GET", "/api/clients/v2/rpc"), "400 application/json");
+    assertEquals(await ask("GET", "/api/clients/terminal"), "404 application/json");
+    assertEquals(await ask("POST", "/api/clients/transfer/x"), "401 text/plain");
+    assertEquals(await ask("POST", "/api/clients/report"), "404 text/plain");
+    assertEquals(await ask("GET", "/anything"), "200 text/html");
+  }));
+
+/** The status and text of a report by POST, or the reason why there is no answer. */
+async function outcomeOfPost(panel: StandInPanel, timeoutMs = 60_000): Promise<string> {
+  const url = `${panel.url}/api/clients/v2/rpc?token=${panel.token}`;
+  const body = envelope("agent.report", { report: REPORT }, 1);
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const response = await fetch(url, { method: "POST", body, redirect: "manual", signal });
+    return `${response.status} ${(await response.text()).slice(0, 20)}`;
+  } catch (error) {
+    assert(error instanceof Error);
+    return error.name;
+  }
+}
+
+/** The outcome of a report by POST under each fault. */
+const outcomes: Readonly<Record<keyof typeof faults, RegExp>> = {
+  "refuse": /^TypeError$/,
+  "401": /^401 \{/,
+  "404-install": /^404 \{/,
+  "502-html": /^502 <html>/,
+  "html-200": /^200 <!DOCTYPE/,
+  "302-login": /^302 $/,
+  "hang": /^TimeoutError$/,
+  "mute": /^200 \{/,
+  "upgrade-403": /^200 \{/,
+  "close-after-upgrade": /^200 \{/,
+};
+
+for (const [name, outcome] of Object.entries(outcomes)) {
+  Deno.test(`StandInPanel.setFault("${name}") takes effect on calls at once and ends at once`, () =>
+    withPanel(async (panel) => {
+      await panel.setFault(parseFault(name));
+      // Nothing tells when an answer never comes.
+      const timeoutMs = name === "hang" ? 60 : undefined;
+      assertMatch(await outcomeOfPost(panel, timeoutMs), outcome);
+      await panel.setFault(undefined);
+      assertMatch(await outcomeOfPost(panel), /^200 \{/);
+    }));
+}
+
+Deno.test("StandInPanel.setFault() closes WebSockets that the fault would prevent, and leaves mute ones", () =>
+  withPanel(async (panel) => {
+    const prevents = ({ answerUpgrade, playOnSocket, isMute, isDown }: Omit<Fault, "name">) =>
+      isDown === true || playOnSocket !== undefined ||
+      (answerUpgrade !== undefined && isMute !== true);
+    const names = Object.keys(faults);
+    for (const name of names) {
+      const fault = parseFault(name);
+      const socket = await dial(panel, "v2").opened();
+      await panel.setFault(fault);
+      if (prevents(fault)) {
+        assertEquals(await socket.ended(), 1006, name);
+        await panel.setFault(undefined);
+      } else {
+        await panel.setFault(undefined);
+        socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
+        assertEquals((await socket.message(0)).id, 1);
+        socket.socket.terminate();
+      }
+    }
+    assertEquals(names.length, 10);
+  }));
+
+Deno.test("StandInPanel.close() closes every connection", async () => {
+  const panel = new StandInPanel();
+  await panel.open(0);
+  panel.close();
+  await assertRejects(() => fetch(panel.url), TypeError);
+});
