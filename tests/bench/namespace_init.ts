@@ -79,10 +79,10 @@ if (crowd.processes) await addProcesses(crowd.processes);
 if (crowd.connections) await addConnections(crowd.connections);
 
 async function measure(span: Span): Promise<void> {
-  const panel = await startTestPanel({ port: 0 });
+  const panel = await startTestPanel();
   await using agent = new MeasuredProcess(new Programs(folder).agent(panel));
   console.log(JSON.stringify(await cpuPerReport(agent, panel, span)));
-  await panel.close();
+  panel.close();
 }
 
 console.log("ready");

@@ -112,7 +112,7 @@ async function countSystemCalls(program: string): Promise<void> {
 }
 
 async function openPanel() {
-  const panel = await startTestPanel({ port: 0 });
+  const panel = await startTestPanel();
   return {
     url: panel.url,
     token: panel.token,

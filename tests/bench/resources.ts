@@ -27,7 +27,7 @@ export class Resources implements AsyncDisposable {
 
   /** Starts a panel. */
   async openPanel(): Promise<TestPanel> {
-    const panel = await startTestPanel({ port: 0 });
+    const panel = await startTestPanel();
     this.#stack.defer(() => panel.close());
     return panel;
   }

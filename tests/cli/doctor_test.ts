@@ -51,7 +51,7 @@ async function withPanel(
       assertEquals([counts.reports, sockets.opened, counts.pulls], [0, 0, 0]);
     });
   } finally {
-    await panel.close();
+    panel.close();
   }
 }
 

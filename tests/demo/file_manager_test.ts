@@ -6,13 +6,13 @@ import { deliverRpc, dial, envelope, type FakeSocket, postRpc } from "../test_pa
 async function withNode(
   use: (panel: TestPanel, socket: FakeSocket) => Promise<void>,
 ): Promise<void> {
-  const panel = await startTestPanel({ port: 0, generation: "1.5" });
+  const panel = await startTestPanel({ generation: "1.5" });
   try {
     const socket = await dial(panel, "v2").opened();
     await use(panel, socket);
     socket.socket.terminate();
   } finally {
-    await panel.close();
+    panel.close();
   }
 }
 

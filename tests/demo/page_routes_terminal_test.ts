@@ -6,12 +6,8 @@ import { dial, FakeSocket } from "../test_panel/fake_agent.ts";
 async function withPanel(
   use: (panel: TestPanel, key: string) => Promise<void>,
 ): Promise<void> {
-  const panel = await startTestPanel({ port: 0, remoteControl: true });
-  try {
-    await use(panel, new URL(panel.pageUrl).hash.slice(1));
-  } finally {
-    await panel.close();
-  }
+  using panel = await startTestPanel({ remoteControl: true });
+  await use(panel, new URL(panel.pageUrl).hash.slice(1));
 }
 
 /** Opens the page's WebSocket, as a page of that origin does. */
@@ -43,7 +39,7 @@ Deno.test("answerPageTerminal() connects a terminal between the page and the age
   }));
 
 Deno.test("answerPageTerminal() resumes a session after a reload, until the user closes it", async () => {
-  const panel = await startTestPanel({ port: 0, remoteControl: true, generation: "1.5" });
+  const panel = await startTestPanel({ remoteControl: true, generation: "1.5" });
   try {
     const key = new URL(panel.pageUrl).hash.slice(1);
     const agent = await dial(panel, "v2").opened();
@@ -70,7 +66,7 @@ Deno.test("answerPageTerminal() resumes a session after a reload, until the user
     third.socket.terminate();
     agent.socket.terminate();
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 

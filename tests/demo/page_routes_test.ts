@@ -6,12 +6,8 @@ async function withPanel(
   remoteControl: boolean,
   use: (panel: TestPanel, key: string) => Promise<void>,
 ): Promise<void> {
-  const panel = await startTestPanel({ port: 0, remoteControl });
-  try {
-    await use(panel, new URL(panel.pageUrl).hash.slice(1));
-  } finally {
-    await panel.close();
-  }
+  using panel = await startTestPanel({ remoteControl });
+  await use(panel, new URL(panel.pageUrl).hash.slice(1));
 }
 
 /** Sends raw bytes, since no HTTP client sends a false host. */

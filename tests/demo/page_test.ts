@@ -26,7 +26,7 @@ async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void
   try {
     await use(panel);
   } finally {
-    await panel.close();
+    panel.close();
   }
 }
 
@@ -371,7 +371,7 @@ browserTest("the page runs a command and a terminal under its strict policy", as
     });
     agent.socket.terminate();
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 
@@ -455,7 +455,7 @@ browserTest("the page is in Chinese on demand", async () => {
       assertEquals(english, null, text);
     });
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 
@@ -532,7 +532,7 @@ browserTest("the page lists, downloads and uploads files", async () => {
     });
     agent.socket.terminate();
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 
@@ -553,7 +553,7 @@ Deno.test("answerFileRequest() refuses requests of other pages and without the k
     assertEquals(await status({ "x-demo-key": key, origin }, "GET"), 405);
     assertEquals(await status({ "x-demo-key": key, origin }), 409, "no agent");
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 
@@ -565,7 +565,7 @@ browserTest("the page says when the panel is gone", () =>
       const page = await browser.newPage();
       await page.goto(panel.url);
       await page.getByText("Waiting").waitFor();
-      await panel.close();
+      panel.close();
       await page.getByText("No panel").waitFor();
     } finally {
       await browser.close();

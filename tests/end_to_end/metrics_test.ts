@@ -4,7 +4,7 @@ import { complaints, hasPromtool } from "../metrics/promtool.ts";
 import { AgentProcess } from "./agent_process.ts";
 
 Deno.test("a sealed agent serves its metrics to Prometheus", async () => {
-  const panel = await startTestPanel({ port: 0, token: "scr4ped" });
+  const panel = await startTestPanel({ token: "scr4ped" });
   try {
     const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
     await using agent = new AgentProcess([...args, "--metrics", "127.0.0.1:0"]);
@@ -19,6 +19,6 @@ Deno.test("a sealed agent serves its metrics to Prometheus", async () => {
     if (hasPromtool) assertEquals(await complaints(text), []);
     assertEquals((await agent.stop()).code, 0, agent.output);
   } finally {
-    await panel.close();
+    panel.close();
   }
 });

@@ -27,7 +27,7 @@ export async function withAgent(
   { panel: options = {}, args = [], runtime = [] }: Setup,
   use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
-  const panel = await startTestPanel({ port: 0, token: TOKEN, ...options });
+  const panel = await startTestPanel({ token: TOKEN, ...options });
   try {
     const all = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...args];
     await withShellHome(async (home) => {
@@ -43,7 +43,7 @@ export async function withAgent(
       assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "nor its encoding");
     });
   } finally {
-    await panel.close();
+    panel.close();
   }
 }
 

@@ -9,7 +9,7 @@ const TOKENS = ["t0ken-of-a", "t0ken-of-b", "t0ken-of-c"];
 Deno.test("one process reports to three panels, and trouble at one leaves the others alone", async () => {
   const panels: TestPanel[] = [];
   try {
-    for (const token of TOKENS) panels.push(await startTestPanel({ port: 0, token }));
+    for (const token of TOKENS) panels.push(await startTestPanel({ token }));
     const [a, b, c] = panels;
     assert(a !== undefined && b !== undefined && c !== undefined);
     for (const panel of panels) {
@@ -57,7 +57,7 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
   const panels: TestPanel[] = [];
   try {
     for (const token of TOKENS.slice(0, 2)) {
-      panels.push(await startTestPanel({ port: 0, token }));
+      panels.push(await startTestPanel({ token }));
     }
     const [mayNot, may] = panels;
     assert(mayNot !== undefined && may !== undefined);
@@ -88,8 +88,8 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
 Deno.test("a node that registers itself reports beside further panels", async () => {
   const folder = await Deno.makeTempDir();
   const discoveryKey = "d1scovery-k3y";
-  const registering = await startTestPanel({ port: 0, discoveryKey });
-  const further = await startTestPanel({ port: 0, token: "t0ken-of-b" });
+  const registering = await startTestPanel({ discoveryKey });
+  const further = await startTestPanel({ token: "t0ken-of-b" });
   try {
     const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
     await using agent = new AgentProcess(

@@ -16,7 +16,6 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
   const way = fault === undefined ? "WebSocket" : "POST";
   Deno.test(`PanelConnection reports by the token of the moment over ${way}, and tells of refusals`, async () => {
     const panel = await startTestPanel({
-      port: 0,
       discoveryKey: "d1scovery-k3y",
       ...(fault === undefined ? {} : { fault }),
     });
@@ -54,7 +53,7 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
       stop.abort();
       owner.close();
       await running;
-      await panel.close();
+      panel.close();
     }
   });
 }

@@ -7,7 +7,7 @@ const RACE = "win the race for its own memory";
 
 /** Attacks an agent behind the walls of a mode; the attacks that succeeded. */
 async function attack(mode: string): Promise<Set<string>> {
-  const panel = await startTestPanel({ port: 0, token: "t0ken" });
+  const panel = await startTestPanel({ token: "t0ken" });
   const folder = Deno.makeTempDirSync({ prefix: "attack-" });
   const agent = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-prompt", "--no-check", PROGRAM, mode, panel.url, folder],
@@ -35,7 +35,7 @@ async function attack(mode: string): Promise<Set<string>> {
     assertEquals((await agent.status).code, 0, output);
   } finally {
     if (swapper !== 0) Deno.kill(swapper, "SIGKILL");
-    await panel.close();
+    panel.close();
     Deno.removeSync(folder, { recursive: true });
   }
   return succeeded;

@@ -60,7 +60,7 @@ for (
     name: `${name} opens no debugger, and reports on`,
     ignore: !hasOwnNetwork,
     async fn() {
-      const panel = await startTestPanel({ port: 0, token: "t0ken" });
+      const panel = await startTestPanel({ token: "t0ken" });
       try {
         await using agent = new AgentProcess([
           "-e",
@@ -78,7 +78,7 @@ for (
         assertEquals((await agent.stop()).code, 0);
         assertEquals(agent.lines(DEBUGGER), []);
       } finally {
-        await panel.close();
+        panel.close();
       }
     },
   });

@@ -22,14 +22,14 @@ Deno.test({
   name: "--require-seal changes nothing where the kernel seals the process",
   ignore,
   async fn() {
-    const panel = await startTestPanel({ port: 0, token: "t0ken" });
+    const panel = await startTestPanel({ token: "t0ken" });
     try {
       await using agent = new AgentProcess(["-e", panel.url, "-t", "t0ken", "--require-seal"]);
       await agent.says("this process is sealed by the kernel and the runtime");
       await agent.says("First report accepted");
       assertEquals((await agent.stop()).code, 0);
     } finally {
-      await panel.close();
+      panel.close();
     }
   },
 });

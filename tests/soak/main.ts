@@ -37,7 +37,7 @@ const FAULTS: readonly FaultName[] = [
 ];
 const RECOVERY_MS = 45_000;
 
-const panel = await startTestPanel({ port: 0 });
+const panel = await startTestPanel();
 const agent = new MeasuredProcess([
   ...[...PERMISSIONS, "--no-check", V8_FLAGS, MAIN, "-e", panel.url, "-t", panel.token],
   ...["--interval", "0.1", "--ip-services", "off", "--log-level", "error"],
@@ -100,5 +100,5 @@ console.log(
 console.log(`  by sixths: ${sixths.map((mb) => mb.toFixed(1)).join(", ")} MB`);
 console.log(`violations of the contract: ${counts.violations}`);
 await agent.end();
-await panel.close();
+panel.close();
 Deno.exit(missed.length === 0 ? 0 : 1);

@@ -5,12 +5,8 @@ import { deliverRpc, dial, envelope } from "../test_panel/fake_agent.ts";
 import { deliver, REPORT } from "../test_panel/fake_reporter.ts";
 
 async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  const panel = await startTestPanel({ port: 0 });
-  try {
-    await use(panel);
-  } finally {
-    await panel.close();
-  }
+  using panel = await startTestPanel();
+  await use(panel);
 }
 
 const refusals: [name: FaultName, answer: RegExp, postWorks: boolean][] = [
@@ -75,7 +71,7 @@ for (const name of ["hang", "mute", "upgrade-hang"] as const) {
       assertEquals([panel.state.calls[0]?.status], [name === "mute" ? 101 : undefined]);
       assertEquals([socket.received, socket.pongs, socket.ending], [[], 0, undefined]);
       const ended = socket.ended();
-      await panel.close();
+      panel.close();
       await ended;
     }));
 }

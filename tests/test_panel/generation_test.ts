@@ -15,12 +15,8 @@ async function withPanel(
   generation: GenerationName,
   use: (panel: TestPanel) => Promise<void>,
 ): Promise<void> {
-  const panel = await startTestPanel({ port: 0, generation, discoveryKey: "d1scovery-k3y" });
-  try {
-    await use(panel);
-  } finally {
-    await panel.close();
-  }
+  using panel = await startTestPanel({ generation, discoveryKey: "d1scovery-k3y" });
+  await use(panel);
 }
 
 /** The status and the media type of an answer. */

@@ -7,12 +7,8 @@ import { deliverRpc, dial, postRpc } from "./fake_agent.ts";
 import { call, deliver, REPORT } from "./fake_reporter.ts";
 
 async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  const panel = await startTestPanel({ port: 0 });
-  try {
-    await use(panel);
-  } finally {
-    await panel.close();
-  }
+  using panel = await startTestPanel();
+  await use(panel);
 }
 
 for (const isOpen of [true, false]) {

@@ -22,12 +22,8 @@ import {
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 60 };
 
 async function withPanel(use: (panel: TestPanel) => Promise<void>): Promise<void> {
-  const panel = await startTestPanel({ port: 0, tasks: [task] });
-  try {
-    await use(panel);
-  } finally {
-    await panel.close();
-  }
+  using panel = await startTestPanel({ tasks: [task] });
+  await use(panel);
 }
 
 Deno.test("startTestPanel() accepts the four calls of an agent", () =>
@@ -246,11 +242,11 @@ Deno.test("setFault() affects only the calls that are named", () =>
   }));
 
 Deno.test("startTestPanel() starts with a fault", async () => {
-  const panel = await startTestPanel({ port: 0, fault: panelFault("401") });
+  const panel = await startTestPanel({ fault: panelFault("401") });
   try {
     assertMatch(await seen(panel), /^401 /);
     assertEquals(panel.state.fault?.name, "401");
   } finally {
-    await panel.close();
+    panel.close();
   }
 });

@@ -9,12 +9,8 @@ async function withPanel(
   use: (panel: TestPanel) => Promise<void>,
   options: TestPanelOptions = {},
 ): Promise<void> {
-  const panel = await startTestPanel({ port: 0, tasks: [task], ...options });
-  try {
-    await use(panel);
-  } finally {
-    await panel.close();
-  }
+  using panel = await startTestPanel({ tasks: [task], ...options });
+  await use(panel);
 }
 
 Deno.test("a WebSocket of v2 accepts messages and answers those with an id", () =>

@@ -50,7 +50,7 @@ class TlsFront implements AsyncDisposable {
   }
 }
 
-/** By WebSocket, and by POST where WebSockets are barred. */
+/** By WebSocket, and by POST where WebSockets are blocked. */
 const CARRIERS = [
   ["WebSocket", undefined],
   ["POST", panelFault("upgrade-403")],
@@ -61,7 +61,6 @@ async function play(
   fault: typeof CARRIERS[number][1],
 ): Promise<void> {
   const panel = await startTestPanel({
-    port: 0,
     token: TOKEN,
     ...(fault === undefined ? {} : { fault }),
   });
@@ -69,7 +68,7 @@ async function play(
     await use(panel);
     assertEquals(panel.state.violations, []);
   } finally {
-    await panel.close();
+    panel.close();
   }
 }
 

@@ -10,7 +10,7 @@ const DENO_DIR = Deno.env.get("DENO_DIR") ??
   `${Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`}/deno`;
 
 /** A panel at which agents can register, and a folder for the state; both are gone afterwards. */
-class Place implements AsyncDisposable {
+class Place implements Disposable {
   readonly panel: TestPanel;
   readonly folder = Deno.makeTempDirSync({ prefix: "discovery-" });
   readonly state = `${this.folder}/state`;
@@ -20,7 +20,7 @@ class Place implements AsyncDisposable {
   }
 
   static async open(): Promise<Place> {
-    return new Place(await startTestPanel({ port: 0, discoveryKey: KEY }));
+    return new Place(await startTestPanel({ discoveryKey: KEY }));
   }
 
   agent(...args: string[]): AgentProcess {
@@ -34,9 +34,9 @@ class Place implements AsyncDisposable {
     await this.panel.state.until(({ counts }) => counts.reports > reports);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     assertEquals(this.panel.state.violations, []);
-    await this.panel.close();
+    this.panel.close();
     Deno.removeSync(this.folder, { recursive: true });
   }
 }
@@ -47,7 +47,7 @@ function notice(message: string): string {
 }
 
 Deno.test("an agent with a key registers once, and is the same node after each restart", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   for (let run = 0; run < 3; run++) {
     await using agent = place.agent("--auto-discovery", KEY);
     await agent.says("First report accepted");
@@ -76,7 +76,7 @@ Deno.test("an agent with a key registers once, and is the same node after each r
 });
 
 Deno.test("two agents that start together are one node", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await using one = place.agent("--auto-discovery", KEY);
   await using two = place.agent("--auto-discovery", KEY);
   await Promise.all([one.says("First report accepted"), two.says("First report accepted")]);
@@ -84,7 +84,7 @@ Deno.test("two agents that start together are one node", async () => {
 });
 
 Deno.test("an agent with a key takes over the node of an official agent, if the panel knows it", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   const folder = `${place.folder}/.local/share/komari`;
   Deno.mkdirSync(folder, { recursive: true });
   const leave = (token: string) =>
@@ -106,7 +106,7 @@ Deno.test("an agent with a key takes over the node of an official agent, if the 
 });
 
 Deno.test("an agent with a wrong key says so once, goes on, and shows no trace of the key", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await using agent = place.agent("--auto-discovery", "wr0ng-discovery-key");
   await agent.says("trying again within an hour");
   const { code, tookMs } = await agent.stop();
@@ -122,7 +122,7 @@ Deno.test("an agent with a wrong key says so once, goes on, and shows no trace o
 });
 
 Deno.test("an agent that could not keep its token does not register", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await using agent = place.agent("--auto-discovery", KEY, "--state-dir", "/proc/nowhere");
   assertEquals((await agent.ends()).code, 1);
   assertStringIncludes(agent.output, "its token can't be saved");
@@ -130,7 +130,7 @@ Deno.test("an agent that could not keep its token does not register", async () =
 });
 
 Deno.test("an agent goes on trying to register, tells of it once, and ends at once when it is to", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await place.panel.setFault(panelFault("502-html"));
   await using agent = place.agent("--auto-discovery", KEY);
   await agent.says("Cannot register (POST /api/clients/register): status 502");
@@ -148,7 +148,7 @@ Deno.test("an agent goes on trying to register, tells of it once, and ends at on
 });
 
 Deno.test("an agent with a token and a key uses the token, and says so", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await using agent = place.agent("-t", place.panel.token, "--auto-discovery", KEY);
   await agent.says("First report accepted");
   assertStringIncludes(agent.output, "flag --auto-discovery is not used: a token was given");

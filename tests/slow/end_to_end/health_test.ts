@@ -17,7 +17,7 @@ async function healthUntil(
 }
 
 Deno.test("health is green while reports are accepted, and red while and when none are", async () => {
-  const panel = await startTestPanel({ port: 0, token: "h3alth" });
+  const panel = await startTestPanel({ token: "h3alth" });
   const folder = await Deno.makeTempDir({ prefix: "health-" });
   const env = { RUNTIME_DIRECTORY: folder };
   try {
@@ -39,7 +39,7 @@ Deno.test("health is green while reports are accepted, and red while and when no
     const json = await healthUntil((code) => code === 0, { args: ["--json"], env });
     assertEquals(JSON.parse(json).pid, agent.pid);
 
-    await panel.close();
+    panel.close();
     await healthUntil((code) => code === 1, { env });
 
     await agent.stop();
@@ -47,7 +47,7 @@ Deno.test("health is green while reports are accepted, and red while and when no
     const after = await healthUntil(() => true, { args: ["--json"], env });
     assertEquals(JSON.parse(after).pid === agent.pid, false, after);
   } finally {
-    await panel.close();
+    panel.close();
     await Deno.remove(folder, { recursive: true });
   }
 });

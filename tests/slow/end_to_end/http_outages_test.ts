@@ -23,7 +23,7 @@ const TROUBLES: readonly [FaultName, string][] = [
 
 for (const [fault, words] of TROUBLES) {
   Deno.test(`the agent outlives a panel that ${fault}, and says so in two lines`, async () => {
-    const panel = await startTestPanel({ port: 0, token: TOKEN });
+    const panel = await startTestPanel({ token: TOKEN });
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
     try {
       await agent.says("First report accepted");
@@ -45,7 +45,7 @@ for (const [fault, words] of TROUBLES) {
       assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
       assertEquals(panel.state.violations, []);
     } finally {
-      await panel.close();
+      panel.close();
     }
   });
 }
@@ -60,7 +60,7 @@ async function failedCalls(
 }
 
 Deno.test("the agent outlives a panel that hangs: a time-out, then reports again", async () => {
-  const panel = await startTestPanel({ port: 0, token: TOKEN });
+  const panel = await startTestPanel({ token: TOKEN });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
   try {
     await agent.says("First report accepted");
@@ -70,13 +70,12 @@ Deno.test("the agent outlives a panel that hangs: a time-out, then reports again
     await agent.says("The panel answers again");
     assertEquals(agent.lines("no answer within").length, 1, agent.output);
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 
 Deno.test("the agent goes on reporting when the task list can't be read", async () => {
   const panel = await startTestPanel({
-    port: 0,
     token: TOKEN,
     fault: panelFault("bad-tasks"),
   });
@@ -87,13 +86,12 @@ Deno.test("the agent goes on reporting when the task list can't be read", async 
     await panel.state.until(({ counts }) => counts.reports >= reports + 3);
     assertEquals(agent.lines("fetch probe tasks").length, 1, agent.output);
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 
 Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", async () => {
   const hostile = await startTestPanel({
-    port: 0,
     token: TOKEN,
     fault: panelFault("tasks-hostile"),
   });
@@ -117,7 +115,6 @@ Deno.test("the agent keeps its pace and its size with 10,000 hostile tasks", asy
 
 Deno.test("the agent sends old panels basic info without the newer fields, and remembers", async () => {
   const panel = await startTestPanel({
-    port: 0,
     token: TOKEN,
     fault: panelFault("no-extra-columns"),
   });
@@ -144,7 +141,7 @@ Deno.test("the agent sends old panels basic info without the newer fields, and r
     assert(!body.includes("kernel_version") && !body.includes("cpu_physical_cores"), body);
     assertStringIncludes(body, "cpu_cores");
   } finally {
-    await panel.close();
+    panel.close();
   }
 });
 

@@ -7,7 +7,7 @@ import { AgentProcess } from "../../end_to_end/agent_process.ts";
 const TOKEN = "l1nk-tr0uble+/&=";
 
 async function play(use: (panel: TestPanel, agent: AgentProcess) => Promise<void>) {
-  const panel = await startTestPanel({ port: 0, token: TOKEN });
+  const panel = await startTestPanel({ token: TOKEN });
   try {
     await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
     await agent.says("First report accepted, by v2 WebSocket");
@@ -20,7 +20,7 @@ async function play(use: (panel: TestPanel, agent: AgentProcess) => Promise<void
     assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
     assertEquals(panel.state.violations, []);
   } finally {
-    await panel.close();
+    panel.close();
   }
 }
 
@@ -105,7 +105,7 @@ const BARRIERS: readonly [FaultName, string][] = [
   ["close-after-upgrade", "closed"],
 ];
 
-Deno.test("reports go by POST while WebSockets are barred, and by WebSocket after it", async (t) => {
+Deno.test("reports go by POST while WebSockets are blocked, and by WebSocket after it", async (t) => {
   await together(t, BARRIERS, async ([fault, words]) => {
     await play(async (panel, agent) => {
       await panel.setFault(panelFault(fault));

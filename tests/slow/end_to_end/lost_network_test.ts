@@ -71,7 +71,7 @@ async function withCable(
   use: (panel: TestPanel, cable: Cable, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
   using cable = new Cable();
-  const panel = await startTestPanel({ port: 0, token: TOKEN });
+  const panel = await startTestPanel({ token: TOKEN });
   const listener = Deno.listen({ hostname: PANEL_SIDE, port: 0 });
   const leading = lead(listener, panel.port).catch(() => {});
   try {
@@ -84,7 +84,7 @@ async function withCable(
   } finally {
     listener.close();
     await leading;
-    await panel.close();
+    panel.close();
   }
 }
 

@@ -9,7 +9,7 @@ const TOKEN = "t0k-e/n";
 // The loopback interface also counts what other tests send: bounds leave room for some hundred MiB.
 
 /** A panel, and a folder for the state; both are gone afterwards. */
-class Place implements AsyncDisposable {
+class Place implements Disposable {
   readonly panel: TestPanel;
   readonly folder = Deno.makeTempDirSync({ prefix: "month-" });
   readonly state = `${this.folder}/state`;
@@ -19,7 +19,7 @@ class Place implements AsyncDisposable {
   }
 
   static async open(): Promise<Place> {
-    return new Place(await startTestPanel({ port: 0, token: TOKEN }));
+    return new Place(await startTestPanel({ token: TOKEN }));
   }
 
   /** An agent that counts the month, the loopback interface too: what it sends itself is traffic. */
@@ -43,15 +43,15 @@ class Place implements AsyncDisposable {
     return { up: network?.totalUp ?? NaN, down: network?.totalDown ?? NaN };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     assertEquals(this.panel.state.violations, []);
-    await this.panel.close();
+    this.panel.close();
     Deno.removeSync(this.folder, { recursive: true });
   }
 }
 
 Deno.test("traffic set asks to stop a running agent first, which keeps the month when it is killed", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await using agent = place.agent();
   await agent.says("this process is sealed by");
   const refused = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
@@ -83,7 +83,7 @@ Deno.test("traffic set asks to stop a running agent first, which keeps the month
 });
 
 Deno.test("traffic show and set work without an agent, and say what is missing", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   const nothing = await place.traffic("show");
   assertEquals(nothing.code, 1);
   assertMatch(nothing.output, /^Cannot show the month's traffic: there is no .*month\.state/);
@@ -112,7 +112,7 @@ Deno.test({
   name: "traffic set by root leaves nothing that the agent's own user can't read",
   ignore: Deno.uid() !== 0,
   async fn() {
-    await using place = await Place.open();
+    using place = await Place.open();
     const nobody = 65534;
     Deno.chmodSync(place.folder, 0o711);
     Deno.mkdirSync(place.state, { mode: 0o700 });
@@ -130,7 +130,7 @@ Deno.test({
 });
 
 Deno.test("a damaged state is told, the one before is used, and a second agent only counts along", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await place.traffic("set", "--up", "3GiB", "--month-rotate", "1", "--include-nics", "lo");
   await place.traffic("set", "--up", "4GiB");
   damageNewest(`${place.state}/month.state`);
@@ -162,7 +162,7 @@ function exists(path: string): boolean {
 }
 
 Deno.test("the agent reports on without a place for the month, and takes over the official count", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   Deno.writeTextFileSync(place.state, "a file where the folder should be");
   await using agent = place.agent();
   await agent.says("The month's traffic can't be kept: ");
@@ -189,7 +189,7 @@ Deno.test("the agent reports on without a place for the month, and takes over th
 });
 
 Deno.test("--dry-run tells the month's traffic and writes nothing", async () => {
-  await using place = await Place.open();
+  using place = await Place.open();
   await using process = new AgentProcess([
     ...["--dry-run", "--json", "-i", "0.2", "--month-rotate", "1", "--state-dir", place.state],
   ]);

@@ -33,7 +33,7 @@ class Place implements AsyncDisposable {
   }
 
   static async open(version = "1.2.3"): Promise<Place> {
-    const place = new Place(await startTestPanel({ port: 0, token: TOKEN }));
+    const place = new Place(await startTestPanel({ token: TOKEN }));
     await Deno.writeFile(place.path, await build(version), { mode: 0o755 });
     return place;
   }
@@ -82,7 +82,7 @@ class Place implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     assertEquals(this.panel.state.violations, []);
-    await this.panel.close();
+    this.panel.close();
     await this.releases[Symbol.asyncDispose]();
     Deno.removeSync(this.folder, { recursive: true });
   }

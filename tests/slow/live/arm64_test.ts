@@ -54,7 +54,7 @@ async function hasValues(options: Options): Promise<void> {
 }
 
 async function reports(options: Options): Promise<void> {
-  const panel = await startTestPanel({ port: 0 });
+  const panel = await startTestPanel();
   try {
     const args = ["-e", panel.url, "-t", panel.token, "-i", "0.5"];
     await using agent = new AgentProcess(args, options);
@@ -64,6 +64,6 @@ async function reports(options: Options): Promise<void> {
     assertEquals(panel.state.violations, []);
     assertEquals((await agent.stop()).code, 0, agent.output);
   } finally {
-    await panel.close();
+    panel.close();
   }
 }

@@ -88,7 +88,7 @@ async function isKnown(image: ContainerImage): Promise<void> {
 
 async function reports(image: ContainerImage): Promise<void> {
   const secret = await Deno.makeTempFile();
-  const panel = await startTestPanel({ port: 0 });
+  const panel = await startTestPanel();
   panel.state.tasks = loopbackTasks(panel.port);
   try {
     await Deno.writeTextFile(secret, panel.token);
@@ -144,7 +144,7 @@ async function reports(image: ContainerImage): Promise<void> {
     );
     assert(succeeds("test", "-s", `${volume.trim()}/month.state`), outputOf("ls", volume.trim()));
   } finally {
-    await panel.close();
+    panel.close();
     await Deno.remove(secret);
   }
 }

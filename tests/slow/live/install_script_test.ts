@@ -38,7 +38,7 @@ Deno.test({
   name: "install.sh with a key makes one node of a machine, before and after a reboot",
   ignore: lack !== undefined,
   async fn() {
-    const panel = await startTestPanel({ port: 0, discoveryKey: KEY });
+    const panel = await startTestPanel({ discoveryKey: KEY });
     const server = await serveRelease();
     const report = async () => {
       const { reports } = panel.state.counts;
@@ -87,7 +87,7 @@ Deno.test({
       assertEquals((await machine.tries(`cat ${STATE}`)).code, 1);
     } finally {
       await server.shutdown();
-      await panel.close();
+      panel.close();
     }
   },
 });

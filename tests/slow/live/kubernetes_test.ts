@@ -28,7 +28,7 @@ Deno.test({
   ignore: missing !== undefined,
   async fn() {
     await using image = await ContainerImage.build("9.8.7");
-    const panel = await startTestPanel({ port: 0, discoveryKey: KEY });
+    const panel = await startTestPanel({ discoveryKey: KEY });
     const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-pod-" });
     const file = `${folder}/pod.yaml`;
     const secret = `${folder}/secret.json`;
@@ -78,7 +78,7 @@ Deno.test({
       await tries("kube", "play", "--down", file);
       await tries("secret", "rm", "komari-agent");
       Deno.env.delete("CONTAINERS_CONF");
-      await panel.close();
+      panel.close();
       await Deno.remove(folder, { recursive: true });
     }
   },

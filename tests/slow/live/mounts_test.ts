@@ -188,7 +188,7 @@ Deno.test({
     const hung = told.mountPoints.find((it) => it.name.startsWith("/srv/hung "));
     assertEquals(hung?.rule, "served by a program: fuse.live");
 
-    const panel = await startTestPanel({ port: 0, token: "l1ve-m0unts" });
+    const panel = await startTestPanel({ token: "l1ve-m0unts" });
     try {
       const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
       const wanted = ["--include-mountpoint", "/;/srv/hung"];
@@ -205,7 +205,7 @@ Deno.test({
       assertEquals(panel.state.violations, []);
       assertEquals((await agent.stop()).code, 0, agent.output);
     } finally {
-      await panel.close();
+      panel.close();
     }
   },
 });

@@ -255,7 +255,7 @@ async function withAgent(use: (site: Site, panel: TestPanel) => Promise<void>): 
   const near = `kl${site.machine.name.slice(-8)}`;
   layCable({ namespace: site.machine, name: "eth0" }, { name: near });
   site.layOut();
-  const panel = await startTestPanel({ port: 0, token: "l1ve-netw0rk" });
+  const panel = await startTestPanel({ token: "l1ve-netw0rk" });
   const ip = (...args: string[]) => new Deno.Command("ip", { args }).outputSync();
   ip("addr", "add", `${site.net}.1/24`, "dev", near);
   ip("link", "set", near, "addrgenmode", "none", "up");
@@ -273,7 +273,7 @@ async function withAgent(use: (site: Site, panel: TestPanel) => Promise<void>): 
   } finally {
     listener.close();
     await leading;
-    await panel.close();
+    panel.close();
     ip("link", "del", near);
   }
 }

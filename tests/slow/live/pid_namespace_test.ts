@@ -39,7 +39,7 @@ Deno.test({
   name: `an agent in a pid namespace follows the number of processes there after the seal${needed}`,
   ignore: needed !== "",
   async fn() {
-    const panel = await startTestPanel({ port: 0, token: "l1ve-pr0cesses" });
+    const panel = await startTestPanel({ token: "l1ve-pr0cesses" });
     const counts = (count: number) =>
       panel.state.until(({ reports }) => reports.at(-1)?.value.process === count, {
         signal: AbortSignal.timeout(60_000),
@@ -66,7 +66,7 @@ Deno.test({
       await counts(10);
       assertEquals(panel.state.violations, []);
     } finally {
-      await panel.close();
+      panel.close();
     }
   },
 });

@@ -24,13 +24,13 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
   try {
     await Deno.chmod(folder, 0o755);
     await buildPortable({ version: "1.0.0", folder });
-    const panel = await startTestPanel({ port: 0 });
+    const panel = await startTestPanel();
     try {
       const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
       await using machine = await SystemdContainer.start({ mounts });
       await act({ panel, machine });
     } finally {
-      await panel.close();
+      panel.close();
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -28,14 +28,14 @@ async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
     await Deno.chmod(folder, 0o755);
     const newer = await Deno.readFile(await buildPortable({ version: "1.3.0", folder }));
     await buildPortable({ version: "1.2.3", folder });
-    const panel = await startTestPanel({ port: 0 });
+    const panel = await startTestPanel();
     await using releases = new ReleaseServer();
     try {
       const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
       await using machine = await SystemdContainer.start({ mounts });
       await act({ panel, machine, releases, newer });
     } finally {
-      await panel.close();
+      panel.close();
     }
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -27,7 +27,7 @@ function everywhere(name: FaultName): StressScenario {
   };
 }
 
-Deno.test("the agent stands what is huge, senseless, refused, mute or cut off", async (context) => {
+Deno.test("the agent withstands a panel that is huge, malformed, refusing, mute or cut off", async (context) => {
   await runScenarios(context, [
     overSockets("huge-message"),
     overSockets("garbage-message"),

@@ -163,7 +163,7 @@ Deno.test({
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-day-" });
     const ended = new AbortController();
-    const panel = await startTestPanel({ port: 0, pullWaitMs: 25_000 / TIME_FACTOR });
+    const panel = await startTestPanel({ pullWaitMs: 25_000 / TIME_FACTOR });
     const here = `127.0.0.1:${panel.port}`;
     // The panel's own timers are not fast: the tasks are known, and ordered here.
     panel.state.tasks = [
@@ -214,7 +214,7 @@ Deno.test({
     } finally {
       clearInterval(sampling);
       ended.abort();
-      await panel.close();
+      panel.close();
       await Deno.remove(folder, { recursive: true });
     }
   },

@@ -86,7 +86,7 @@ class OrdinaryAgent implements AsyncDisposable {
   }
 
   static async start(): Promise<OrdinaryAgent> {
-    const panel = await startTestPanel({ port: 0, token: TOKEN });
+    const panel = await startTestPanel({ token: TOKEN });
     const common = { name: "", interval: 1 };
     panel.state.tasks = [
       { id: 1, type: "tcp", target: `127.0.0.1:${panel.port}`, ...common },
@@ -159,7 +159,6 @@ export async function runScenarios(
 async function run(scenario: StressScenario, ordinary: OrdinaryAgent): Promise<Outcome> {
   const { fault, fromTheStart = false } = scenario;
   const panel = await startTestPanel({
-    port: 0,
     token: TOKEN,
     tasks: scenario.tasks ?? [],
     ...(fault !== undefined && fromTheStart ? { fault } : {}),
@@ -230,7 +229,7 @@ async function run(scenario: StressScenario, ordinary: OrdinaryAgent): Promise<O
       cause,
     });
   } finally {
-    await panel.close();
+    panel.close();
   }
 }
 
