@@ -11,7 +11,7 @@ import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
 import { type LinkOwner, PanelLink } from "../panel/link.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import { observeCall } from "../panel/observer.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
 import { PanelError } from "../panel/panel_error.ts";

@@ -7,7 +7,7 @@ import {
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
-import { parseTaskList, type TaskList } from "./messages.ts";
+import { parseTaskList, type TaskList } from "./task_list.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";

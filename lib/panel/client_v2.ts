@@ -7,6 +7,7 @@ import {
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
+import { CAPABILITIES } from "./orders.ts";
 import { encodeRpcCall, type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
@@ -15,18 +16,6 @@ const PATH = "/api/clients/v2/rpc";
 
 /** Smaller bodies hardly shrink. */
 const MIN_COMPRESSED_BYTES = 256;
-
-/** The kinds of orders that this agent handles. */
-const CAPABILITIES = [
-  "exec",
-  "ping",
-  "message",
-  "event",
-  "terminal",
-  "file",
-  "startup_config",
-  "switch_version",
-];
 
 /** The JSON-RPC code of an unknown method. */
 const METHOD_NOT_FOUND = -32601;

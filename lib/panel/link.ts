@@ -14,7 +14,8 @@ import {
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
 import { MessageLimit } from "./message_limit.ts";
-import type { PanelEvent, PanelMessage, PanelOrder } from "./messages.ts";
+import type { PanelEvent, PanelMessage } from "./messages.ts";
+import type { PanelOrder } from "./orders.ts";
 import type { PanelConnection } from "./panel_connection.ts";
 import { PanelError } from "./panel_error.ts";
 import { PanelSocket } from "./panel_socket.ts";

@@ -1,7 +1,7 @@
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
 import { execEnvironment } from "./exec_environment.ts";

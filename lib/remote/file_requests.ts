@@ -1,7 +1,7 @@
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import type { FileResult } from "../types.ts";
 import { FileArguments } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";

@@ -2,7 +2,7 @@ import type { Programs } from "../host/programs.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import type { FileResult } from "../types.ts";
 import { execEnvironment } from "./exec_environment.ts";

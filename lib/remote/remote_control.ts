@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../timeout.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { Commands } from "./commands.ts";

@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { publicConfig } from "../config/public_config.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { VERSION } from "../version.ts";
 import { ResultQueue } from "./result_queue.ts";

@@ -4,7 +4,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { settlesWithin, withTimeout } from "../timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { createTaskQueue, isValidId } from "./task_queue.ts";

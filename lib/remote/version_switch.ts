@@ -3,7 +3,7 @@ import type { Programs } from "../host/programs.ts";
 import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import type { PanelOrder } from "../panel/messages.ts";
+import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { withoutOwnVariables } from "./exec_environment.ts";
 

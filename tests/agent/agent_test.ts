@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { Agent } from "../../lib/agent/agent.ts";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { setUpLog } from "../../lib/log/log.ts";
-import type { PanelOrder } from "../../lib/panel/messages.ts";
+import type { PanelOrder } from "../../lib/panel/orders.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
 import type { Transport } from "../../lib/panel/transport.ts";

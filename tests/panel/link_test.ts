@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
 import type { DialFailure } from "../../lib/panel/link_machine.ts";
-import type { PanelEvent, PanelOrder } from "../../lib/panel/messages.ts";
+import type { PanelEvent } from "../../lib/panel/messages.ts";
+import type { PanelOrder } from "../../lib/panel/orders.ts";
 import type { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { transportName } from "../../lib/panel/transport.ts";

@@ -1,7 +1,7 @@
 import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { type LinkOwner, PanelLink } from "../../lib/panel/link.ts";
-import type { PanelOrder } from "../../lib/panel/messages.ts";
+import type { PanelOrder } from "../../lib/panel/orders.ts";
 import type { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
 import type { Transport } from "../../lib/panel/transport.ts";

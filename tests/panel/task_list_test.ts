@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseTaskList } from "../../lib/panel/messages.ts";
+import { parseTaskList } from "../../lib/panel/task_list.ts";
 
 Deno.test("parseTaskList() reads the panel's tasks and ignores what it doesn't know", () => {
   const text = `[{"id":1,"name":"a","clients":["x"],"weight":0,"type":"icmp","target":"1.1.1.1",

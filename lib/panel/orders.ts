@@ -1,0 +1,180 @@
+/**
+ * The panel's orders: a row of the table for each method.
+ *
+ * @module
+ */
+
+import { quoteStart } from "../parse/bounded_text.ts";
+import { jsonFields, type JsonObject } from "../parse/json.ts";
+import type { ProbeKind } from "../types.ts";
+import { isPositiveInteger, isProbeKind, isProbeTarget } from "./task_list.ts";
+
+/** An order of the panel. */
+export type PanelOrder =
+  | {
+    readonly kind: "probe";
+    readonly taskId: number;
+    readonly probe: ProbeKind;
+    readonly target: string;
+  }
+  | { readonly kind: "command"; readonly taskId: string; readonly command: string }
+  | {
+    readonly kind: "terminal";
+    readonly requestId: string;
+    /** Whether the panel asks again with the same id when its user comes back: from 1.5 on. */
+    readonly resumable: boolean;
+  }
+  | {
+    readonly kind: "file";
+    readonly requestId: string;
+    readonly op: string;
+    /** Arguments of the operation, unchecked. */
+    readonly args: JsonObject;
+  }
+  | { readonly kind: "startup config"; readonly requestId: string }
+  /** `latest`, a line such as `1.2.*`, or one version. */
+  | { readonly kind: "switch version"; readonly version: string }
+  /** A text for the log. */
+  | { readonly kind: "notice"; readonly text: string };
+
+/** An order of a name that this agent does not know. */
+export interface UnknownOrder {
+  readonly kind: "unknown";
+  /** The name in quotes, bounded. */
+  readonly method: string;
+}
+
+/** A message that can't be handled. */
+export interface InvalidMessage {
+  readonly kind: "invalid";
+  /** Why, for the log. */
+  readonly reason: string;
+}
+
+interface OrderRow {
+  /** The method of version 2. */
+  readonly method: string;
+  /** The name in version 1, if it has the order. */
+  readonly v1Name?: string;
+  /** Tells the panel that this agent knows the order. */
+  readonly capability: string;
+  /** Reads the parameters; a text when they are invalid: why, for the log. */
+  parse(params: unknown): PanelOrder | string;
+}
+
+const ORDERS: readonly OrderRow[] = [
+  { method: "agent.exec", v1Name: "exec", capability: "exec", parse: parseCommand },
+  { method: "agent.ping", v1Name: "ping", capability: "ping", parse: parseProbe },
+  { method: "agent.message", capability: "message", parse: parseNotice },
+  { method: "agent.event", capability: "event", parse: parseNotice },
+  {
+    method: "agent.terminal.request",
+    v1Name: "terminal",
+    capability: "terminal",
+    parse: parseTerminalRequest,
+  },
+  { method: "agent.file", capability: "file", parse: parseFileRequest },
+  {
+    method: "agent.startupConfig",
+    capability: "startup_config",
+    parse: parseStartupConfigRequest,
+  },
+  { method: "agent.switchVersion", capability: "switch_version", parse: parseVersionSwitch },
+];
+
+/** The capabilities of this agent, as the panel names them. */
+export const CAPABILITIES: readonly string[] = ORDERS.map(({ capability }) => capability);
+
+/** Reads an order of version 2. */
+export function readOrder(
+  method: string,
+  params: unknown,
+): PanelOrder | UnknownOrder | InvalidMessage {
+  const row = ORDERS.find((row) => row.method === method);
+  if (row === undefined) return { kind: "unknown", method: quoteStart(method) };
+  const order = row.parse(params);
+  return typeof order === "string" ? { kind: "invalid", reason: order } : order;
+}
+
+/** Reads an order of version 1, which has its parameters beside its name. */
+export function readV1Order(
+  name: string,
+  message: JsonObject,
+): PanelOrder | UnknownOrder | InvalidMessage {
+  const { method = name } = ORDERS.find(({ v1Name }) => v1Name === name) ?? {};
+  const order = readOrder(method, message);
+  return order.kind === "terminal" ? { ...order, resumable: false } : order;
+}
+
+/** Longest command, in UTF-16 code units. */
+const MAX_COMMAND_LENGTH = 256 * 1024;
+const MAX_ID_LENGTH = 200;
+const MAX_VERSION_LENGTH = 100;
+/** Longest text of the panel in a log line. */
+const MAX_LOG_LENGTH = 200;
+
+/** Whether a value is an id that the panel gives its requests and events. */
+export function isPanelId(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
+}
+
+/** The part of an untrusted text that a log line may have. */
+export function forLog(text: string): string {
+  return text.slice(0, MAX_LOG_LENGTH);
+}
+
+function parseProbe(params: unknown): PanelOrder | string {
+  const { ping_task_id: taskId, ping_type: probe, ping_target: target } = jsonFields(params);
+  if (!isPositiveInteger(taskId)) return "a probe without an id";
+  if (!isProbeKind(probe)) return `a probe of type ${toJson(probe).slice(0, 40)}`;
+  if (!isProbeTarget(target)) return "a probe without a target";
+  return { kind: "probe", taskId, probe, target };
+}
+
+function parseCommand(params: unknown): PanelOrder | string {
+  const { task_id: taskId, command } = jsonFields(params);
+  if (!isPanelId(taskId)) return "a command without an id";
+  if (typeof command !== "string" || command.length > MAX_COMMAND_LENGTH) {
+    return "a command without a text, or too long a one";
+  }
+  return { kind: "command", taskId, command };
+}
+
+function parseTerminalRequest(params: unknown): PanelOrder | string {
+  const { request_id: requestId } = jsonFields(params);
+  if (!isPanelId(requestId)) return "a terminal request without an id";
+  return { kind: "terminal", requestId, resumable: true };
+}
+
+function parseFileRequest(params: unknown): PanelOrder | string {
+  const { request_id: requestId, op, args } = jsonFields(params);
+  if (!isPanelId(requestId)) return "a file request without an id";
+  return { kind: "file", requestId, op: typeof op === "string" ? op : "", args: jsonFields(args) };
+}
+
+function parseStartupConfigRequest(params: unknown): PanelOrder | string {
+  const { request_id: requestId } = jsonFields(params);
+  if (!isPanelId(requestId)) return "a request for the configuration without an id";
+  return { kind: "startup config", requestId };
+}
+
+function parseVersionSwitch(params: unknown): PanelOrder | string {
+  const { version } = jsonFields(params);
+  if (typeof version !== "string" || version.length > MAX_VERSION_LENGTH) {
+    return "a switch of versions without a version";
+  }
+  return { kind: "switch version", version };
+}
+
+function parseNotice(params: unknown): PanelOrder {
+  return { kind: "notice", text: forLog(toJson(params)) };
+}
+
+/** Formats a value as JSON, if it is not nested too deep for that. */
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "nothing";
+  } catch {
+    return "deeply nested JSON";
+  }
+}
