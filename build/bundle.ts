@@ -31,7 +31,7 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
 
 /** Number of `using` declarations in source code; those that follow one another are one. */
 function writtenDisposals(code: string): number {
-  return code.match(/^\s*(?:await )?using \w+ = [^;]*;\n(?!\s*using )/gm)?.length ?? 0;
+  return code.match(/^\s*(?:await )?using \w+ = [^;]*;\n(?!\s*(?:await )?using )/gm)?.length ?? 0;
 }
 
 /** Number of `using` declarations in a bundle, where each may declare several resources. */

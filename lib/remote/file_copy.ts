@@ -140,7 +140,8 @@ async function copyContent(
   options: { temporary: string; info: Deno.FileInfo; signal: AbortSignal },
 ): Promise<void> {
   const { temporary, info, signal } = options;
-  await using input = await openForReading(source);
+  const input = await openForReading(source);
+  await using _ = input;
   await using output = await createPrivateFile(temporary);
   const buffer = new Uint8Array(FILE_BUFFER_BYTES);
   for (let position = 0;;) {

@@ -49,7 +49,8 @@ export async function statFile(args: FileArguments): Promise<FileInfo> {
 
 /** Creates an empty file. @throws {Error} When there is something at its place. */
 export async function createFile(args: FileArguments): Promise<object> {
-  await using handle = await createPrivateFile(args.pathBelowRoot("path"));
+  const handle = await createPrivateFile(args.pathBelowRoot("path"));
+  await using _ = handle;
   await handle.chmod(0o644);
   return { created: true, size: 0 };
 }
