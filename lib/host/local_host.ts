@@ -1,4 +1,5 @@
 import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "./host.ts";
+import { InterfaceAddresses } from "./interface_addresses.ts";
 import { Libc } from "./libc.ts";
 
 /** A longer kernel text is an error: no file that is read here is as long. */
@@ -63,6 +64,10 @@ export class LocalHost implements Host {
   readonly roots: Roots;
   readonly #scratch: Scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
   readonly #libc = new Libc();
+  // The kernel writes several lines at once.
+  readonly #addresses = new InterfaceAddresses((name) =>
+    this.open(`/proc/net/${name}`, { hasLongLines: true })
+  );
 
   constructor(roots: Roots = { proc: "/proc", sys: "/sys", root: "/" }) {
     this.roots = roots;
@@ -101,7 +106,8 @@ export class LocalHost implements Host {
   }
 
   interfaceAddresses(): InterfaceAddress[] {
-    return Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address }));
+    return this.#addresses.read() ??
+      Deno.networkInterfaces().map(({ name, family, address }) => ({ name, family, address }));
   }
 }
 
