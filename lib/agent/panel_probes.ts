@@ -1,8 +1,8 @@
 import type { Shell } from "../sandbox/shell.ts";
 import { BoundedQueue } from "../bounded_queue.ts";
+import type { SystemResolver } from "../net/dns.ts";
 import { observeCall } from "../panel/observer.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { SystemResolver } from "../net/dns.ts";
 import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
 import { ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
@@ -25,12 +25,15 @@ export class PanelProbes {
     whenFull: "drop oldest",
   });
 
-  /** @param options `shell` sends the pings; `allowLoopback`: this machine's own addresses may be probed. */
+  /**
+   * @param options `shell` sends the pings, `resolver` resolves names; `allowLoopback`: this machine's
+   * own addresses may be probed.
+   */
   constructor(
     connection: PanelConnection,
-    options: { shell: Shell | undefined; allowLoopback: boolean },
+    options: { shell: Shell | undefined; resolver: SystemResolver; allowLoopback: boolean },
   ) {
-    const prober = new Prober(options.shell, new ProbePolicy(new SystemResolver(), options));
+    const prober = new Prober(options.shell, new ProbePolicy(options.resolver, options));
     const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
     const onResult = (result: ProbeResult) => this.send(result);
     this.#connection = connection;

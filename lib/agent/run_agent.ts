@@ -12,8 +12,15 @@ import { openMemoryRelease } from "../host/memory_release.ts";
 import { Programs } from "../host/programs.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
 import type { OpenedMachine } from "../metrics/machine.ts";
-import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
+import {
+  hostRoots,
+  openMachine,
+  openPublicAddresses,
+  type Platform,
+} from "../metrics/open_machine.ts";
 import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
+import { NetDialer } from "../net/dialer.ts";
+import { SystemResolver } from "../net/dns.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
 import type { NodeRegistration } from "../panel/registration.ts";
 import { RemoteControl } from "../remote/remote_control.ts";
@@ -27,6 +34,7 @@ import { Agent, type ReportedMachine } from "./agent.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
+import { ShellNames } from "./shell_names.ts";
 import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.ts";
 
 /** Options of {@linkcode runAgent}. */
@@ -65,23 +73,34 @@ export interface OpenedAgent extends AsyncDisposable {
   readonly health: HealthFile | undefined;
   readonly monitors: PanelMonitors;
   readonly shell: Shell | undefined;
+  readonly names: ShellNames;
+  readonly resolver: SystemResolver;
   readonly releaseMemory: () => void;
   readonly signal: AbortSignal;
 }
 
-/** Opens everything that needs files or programs; nothing is read from the network. */
+/** Opens everything that needs files or programs; nothing is read from the network in this process. */
 export async function openAgent(config: Config, options: RunOptions): Promise<OpenedAgent> {
   await using opened = new AsyncDisposableStack();
-  // 1. What is read. What the options don't ask for needs no memory: it is not even loaded.
+  // 1. What starts programs. The panels' names are resolved while the rest is opened.
+  const shell = startShell({ ...hostRoots(config.hostProc), os: options.os, gpu: config.gpu });
+  opened.defer(async () => await shell?.close());
+  const names = new ShellNames(shell);
+  const resolver = new SystemResolver(names);
+  for (const { endpoint } of panelConfigs(config)) {
+    new NetDialer(config, resolver).lookUpAhead(new URL(endpoint));
+  }
+
+  // 2. What is read. What the options don't ask for needs no memory: it is not even loaded.
   const machine = await openMachine(config, options);
   opened.defer(async () => await machine.close?.());
   const facts = machine.machine.readFacts();
   const registration = config.token === ""
-    ? await (await import("../panel/registration.ts")).openRegistration(config, options)
+    ? await (await import("../panel/registration.ts")).openRegistration(config, options, resolver)
     : undefined;
   opened.use(registration);
 
-  // 2. What is written.
+  // 3. What is written.
   const traffic = config.monthRotate === 0
     ? undefined
     : await (await import("../traffic/persistent_traffic.ts")).persistTraffic(config, machine);
@@ -99,16 +118,13 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     metrics?.setSnapshot(snapshot);
     return snapshot;
   }, sharedAgeMs(config));
-  const addresses = openPublicAddresses(config, machine);
+  const addresses = openPublicAddresses(config, machine, resolver);
   const reported: ReportedMachine = {
     takeSnapshot,
     facts: () => machine.machine.currentFacts?.(facts) ?? facts,
     lookUpAddresses: (signal) => addresses.lookup(signal),
   };
 
-  // 3. What starts programs.
-  const shell = startShell({ ...machine.host.roots, os: options.os, gpu: config.gpu });
-  opened.defer(async () => await shell?.close());
   const closing = opened.move();
   return {
     config,
@@ -120,6 +136,8 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     health,
     monitors: new PanelMonitors(health),
     shell,
+    names,
+    resolver,
     releaseMemory: openMemoryRelease(),
     signal: options.signal,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
@@ -142,6 +160,7 @@ export async function runOpened(
   const walls = sandbox === undefined ? "not sealed" : describeSandbox(sandbox);
   health?.setSandbox(walls);
   machine.lookup.useShell(shell);
+  agent.names.onSealed();
   machine.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
 
   // 5. The network.
@@ -199,30 +218,31 @@ async function reportToAll(agent: OpenedAgent): Promise<void> {
 
 /** Reports to one panel; `phaseMs` is a time at which reports to all of several panels are due. */
 async function reportTo(
-  { config: first, registration, monitors, metrics, shell, reported: machine, signal }: OpenedAgent,
+  agent: OpenedAgent,
   config: Config,
   { phaseMs }: { phaseMs?: number } = {},
 ): Promise<void> {
+  const { registration, monitors, metrics, shell, resolver } = agent;
   const panel = panelName(config);
   // Only the first one's node may have registered itself, and get another token later.
-  const registered = config === first ? registration : undefined;
+  const registered = config === agent.config ? registration : undefined;
   const observers = [monitors.open(panel), metrics?.observe(panel), registered];
   const connection = new PanelConnection(
     registered ?? config,
     config,
     observers.filter((observer) => observer !== undefined),
+    resolver,
   );
   const allowLoopback = config.allowLocalProbes;
   const programs = config.remoteControl ? new Programs() : undefined;
-  const agent = new Agent(connection, {
+  const reporting = new Agent(connection, {
     config,
-    machine,
+    machine: agent.reported,
     phaseMs,
-    signal,
-    probes: new PanelProbes(connection, { shell, allowLoopback }),
+    signal: agent.signal,
+    probes: new PanelProbes(connection, { shell, resolver, allowLoopback }),
     control: new RemoteControl(programs, connection, config),
-  });
-  const reporting = agent.run();
+  }).run();
   logPanel(config);
   await reporting;
 }

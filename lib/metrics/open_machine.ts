@@ -7,7 +7,9 @@
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { KernelLookup } from "../sandbox/kernel_lookup.ts";
+import type { Roots } from "../host/host.ts";
 import { LocalHost } from "../host/local_host.ts";
+import type { SystemResolver } from "../net/dns.ts";
 import { dirname } from "../parse/path.ts";
 import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
 import { createGetText, PublicAddresses } from "./public_addresses.ts";
@@ -32,7 +34,7 @@ export async function openMachine(
     const { openMac } = await import("./machine_darwin.ts");
     return await openMac(config, arch);
   }
-  const host = openHost(config.hostProc);
+  const host = new LocalHost(hostRoots(config.hostProc));
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`);
@@ -42,23 +44,24 @@ export async function openMachine(
 }
 
 /**
- * Opens this machine, or that of another `/proc`. Its root is the parent folder of its `/proc` if that
- * is one, else `1/root`, which needs more privileges than many containers have.
+ * The roots of this machine, or of that of another `/proc`. Its root is the parent folder of its `/proc`
+ * if that is one, else `1/root`, which needs more privileges than many containers have.
  */
-function openHost(hostProc: string): LocalHost {
+export function hostRoots(hostProc: string): Roots {
   const own = new LocalHost();
-  if (hostProc === "" || hostProc === OWN_PROC) return own;
+  if (hostProc === "" || hostProc === OWN_PROC) return own.roots;
   const parent = dirname(hostProc);
   const isRoot = parent !== "" && own.exists(`${parent}/etc`);
   const root = isRoot ? parent : `${hostProc}/1/root`;
   const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;
-  return new LocalHost({ proc: hostProc, sys, root });
+  return { proc: hostProc, sys, root };
 }
 
-/** Creates the lookup of public addresses for the given configuration. */
+/** Creates the lookup of public addresses for the given configuration; `system` resolves names. */
 export function openPublicAddresses(
   config: Config,
   { host, machine }: OpenedMachine,
+  system?: SystemResolver,
 ): PublicAddresses {
   const counted = (name: string) =>
     machine.collectors.traffic.interfaces().some((it) => it.counted && it.name === name);
@@ -68,6 +71,6 @@ export function openPublicAddresses(
     services: config.ipServices,
     interfaceAddresses: () => host.interfaceAddresses(),
     isCounted: counted,
-    getText: createGetText(config.proxies),
+    getText: createGetText(config.proxies, { system }),
   });
 }

@@ -1,5 +1,6 @@
 import type { InterfaceAddress } from "../host/host.ts";
 import { NetDialer } from "../net/dialer.ts";
+import type { SystemResolver } from "../net/dns.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { streamRequest } from "../net/http_stream.ts";
 import type { ProxyOptions } from "../net/proxy.ts";
@@ -56,13 +57,13 @@ export type GetText = (
  *
  * The runtime's `fetch` is not used, since it sends a proxy's password on to an HTTPS server.
  *
- * @param options.caCerts Certificates in PEM to trust besides the system's.
+ * @param options `caCerts`: certificates in PEM to trust besides the system's; `system` resolves names.
  */
 export function createGetText(
   proxies: ProxyOptions,
-  options: { caCerts?: readonly string[] } = {},
+  { system, ...trust }: { caCerts?: readonly string[]; system?: SystemResolver | undefined } = {},
 ): GetText {
-  const dialer = new NetDialer({ proxies, ...options });
+  const dialer = new NetDialer({ proxies, ...trust }, system);
   const headers = [["accept", "text/plain"], ["user-agent", USER_AGENT]] as const;
   return (url, { signal }) =>
     streamRequest(dialer, { method: "GET", url, headers }, { signal, stallMs: TIMEOUT_MS });

@@ -38,6 +38,8 @@ const ADDRESSES_LIMIT = 16;
 export class Connector {
   readonly #firstFamily: 4 | 6 | undefined;
   readonly #resolver: Pick<SystemResolver, "resolveAll">;
+  readonly #system: SystemResolver;
+  readonly #nameServer: NameServerAddress | undefined;
   readonly #connect: Connect | undefined;
   readonly #log = getLogger("net");
 
@@ -48,6 +50,8 @@ export class Connector {
     // The answers of a name server are in no order.
     this.#firstFamily = preferFamily ?? (nameServer && 4);
     this.#resolver = nameServer ? new NameServerResolver(nameServer, system) : system;
+    this.#system = system;
+    this.#nameServer = nameServer;
     this.#connect = connect;
   }
 
@@ -67,6 +71,11 @@ export class Connector {
       throw failure(endpoint, { ...call, cause });
     }
     return connection;
+  }
+
+  /** Starts to resolve the name of a host, or that of the configured name server. */
+  lookUpAhead(host: string): void {
+    this.#system.lookUpAhead(this.#nameServer?.host ?? host);
   }
 
   /**

@@ -86,6 +86,11 @@ export class NetDialer implements Dialer {
     }
   }
 
+  /** Starts to resolve the name that a connection to a URL's server will need, for one within 5 s. */
+  lookUpAhead(url: URL): void {
+    this.#connector.lookUpAhead((this.proxyFor(url) ?? serverOf(url).target).host);
+  }
+
   /** The proxy on the way to the server of a URL; `undefined` if there is none. */
   proxyFor(url: URL): Proxy | undefined {
     const { isSecure, target } = serverOf(url);

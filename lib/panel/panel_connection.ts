@@ -1,5 +1,6 @@
 import type { ConnectionConfig } from "../config/config.ts";
 import { NetDialer } from "../net/dialer.ts";
+import type { SystemResolver } from "../net/dns.ts";
 import { HttpClient } from "../net/http_client.ts";
 import { USER_AGENT } from "../version.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
@@ -26,10 +27,16 @@ export class PanelConnection {
   readonly #client: HttpClient;
   readonly #calls = new AbortController();
 
-  constructor(access: PanelAccess, config: ConnectionConfig, observers: readonly PanelObserver[]) {
+  /** @param system How names are resolved. */
+  constructor(
+    access: PanelAccess,
+    config: ConnectionConfig,
+    observers: readonly PanelObserver[],
+    system?: SystemResolver,
+  ) {
     const { acknowledgements } = this;
     const { compression: compresses, protocolVersion } = config;
-    const dialer = new NetDialer(config);
+    const dialer = new NetDialer(config, system);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
     const fetch = createPanelFetch(this.#client, headers);

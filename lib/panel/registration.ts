@@ -17,6 +17,7 @@ import { type OfficialFile, readOfficialNode } from "../host/official_files.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { NetDialer } from "../net/dialer.ts";
+import type { SystemResolver } from "../net/dns.ts";
 import { HttpClient } from "../net/http_client.ts";
 import { settlesWithin } from "../timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -56,11 +57,16 @@ const UNKNOWN_METHOD = "agent.noop";
 export class RegistrationClient {
   readonly #config: RegistrationConfig;
   readonly #name: string;
+  readonly #system: SystemResolver | undefined;
 
-  /** @param name The node's name, which the panel prefixes with `Auto-`. */
-  constructor(config: RegistrationConfig, name: string = hostName()) {
+  /** @param options `name`: the node's, which the panel prefixes with `Auto-`; `system` resolves names. */
+  constructor(
+    config: RegistrationConfig,
+    { name = hostName(), system }: { name?: string; system?: SystemResolver | undefined } = {},
+  ) {
     this.#config = config;
     this.#name = name;
+    this.#system = system;
   }
 
   /**
@@ -83,7 +89,7 @@ export class RegistrationClient {
     const { endpoint, autoDiscoveryKey: key, headers } = this.#config;
     // A login of a reverse proxy can't be sent: the panel wants the key in the same header.
     const others = headers.filter(([header]) => header.toLowerCase() !== "authorization");
-    const dialer = new NetDialer(this.#config);
+    const dialer = new NetDialer(this.#config, this.#system);
     let isSent = false;
     const client = new HttpClient({
       dialer: {
@@ -126,7 +132,7 @@ export class RegistrationClient {
   async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
     const { endpoint, headers } = this.#config;
     const access = { endpoint, token };
-    const client = new HttpClient({ dialer: new NetDialer(this.#config) });
+    const client = new HttpClient({ dialer: new NetDialer(this.#config, this.#system) });
     const fetch = createPanelFetch(client, [["user-agent", USER_AGENT], ...headers]);
     // Panels check the token first, and refuse the method then; those without version 2 are asked
     // for the task list.
@@ -521,6 +527,7 @@ function cannotSave(cause: unknown): Error {
 export async function openRegistration(
   config: RegistrationConfig,
   options: Pick<RegistrationParts, "onToken" | "signal">,
+  system?: SystemResolver,
 ): Promise<NodeRegistration> {
   const store = new NodeStore(stateFolder(config), { ignoreDamage: config.rediscover });
   const isKnown = store.find(config.endpoint) !== undefined;
@@ -532,7 +539,7 @@ export async function openRegistration(
   return new NodeRegistration(config, {
     ...options,
     store,
-    client: new RegistrationClient(config),
+    client: new RegistrationClient(config, { system }),
     official: isKnown ? undefined : readOfficialNode(),
   });
 }

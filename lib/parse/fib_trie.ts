@@ -1,4 +1,4 @@
-import { lineAt } from "./scan.ts";
+import { firstLine } from "./lines.ts";
 
 /**
  * Parses this machine's own IPv4 addresses out of `/proc/net/fib_trie`, each once.
@@ -12,7 +12,7 @@ import { lineAt } from "./scan.ts";
  */
 export function parseLocalIpv4(text: string): string[] {
   if (!/^\w+:\n/.test(text)) {
-    throw new SyntaxError(`Cannot parse fib_trie: no table in "${lineAt(text, 0)}"`);
+    throw new SyntaxError(`Cannot parse fib_trie: no table in "${firstLine(text)}"`);
   }
   const found = text.matchAll(/^ *\|-- ([0-9.]{7,15})\n(?: +\/\d+ .*\n)*? +\/32 host LOCAL$/gm);
   return [...new Set(Array.from(found, ([, address = ""]) => address))];

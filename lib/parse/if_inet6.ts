@@ -1,4 +1,4 @@
-import { lineAt } from "./scan.ts";
+import { firstLine } from "./lines.ts";
 
 /** An IPv6 address of an interface. */
 export interface InterfaceIpv6 {
@@ -16,7 +16,7 @@ export function parseIfInet6(text: string): InterfaceIpv6[] {
   return text.split("\n").filter((line) => line.trim() !== "").map((line) => {
     const [, digits = "", name = ""] =
       /^([0-9a-f]{32})(?: +[0-9a-f]{2,}){4} +(\S+)\s*$/.exec(line) ?? [];
-    if (name === "") throw new SyntaxError(`Cannot parse if_inet6: "${lineAt(line, 0)}"`);
+    if (name === "") throw new SyntaxError(`Cannot parse if_inet6: "${firstLine(line)}"`);
     return { interface: name, address: shortest(digits) };
   });
 }

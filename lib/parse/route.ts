@@ -1,4 +1,4 @@
-import { lineAt } from "./scan.ts";
+import { firstLine } from "./lines.ts";
 
 /** A route of the main table: addresses whose bits under `mask` are those of `destination`. */
 export interface Ipv4Route {
@@ -18,7 +18,7 @@ export function parseRoutes(text: string): Ipv4Route[] {
     const [name = "", destination = "", , , , , , mask = ""] = line.trim().split(/\s+/);
     const [to, under] = [fromHexadecimal(destination), fromHexadecimal(mask)];
     if (to === undefined || under === undefined) {
-      throw new SyntaxError(`Cannot parse route: "${lineAt(line, 0)}"`);
+      throw new SyntaxError(`Cannot parse route: "${firstLine(line)}"`);
     }
     return { interface: name, destination: to, mask: under };
   });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { Agent } from "../../lib/agent/agent.ts";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { setUpLog } from "../../lib/log/log.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import type { PanelOrder } from "../../lib/panel/orders.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
@@ -64,7 +65,11 @@ class FakeWorld {
       });
     clientV1.sendProbeResult = () => this.#note("result", () => this.onResult());
     clientV1.fetchTasks = () => this.#note("tasks", () => this.fetchTasks());
-    const probes = new PanelProbes(connection, { shell: undefined, allowLoopback: false });
+    const probes = new PanelProbes(connection, {
+      shell: undefined,
+      resolver: new SystemResolver(),
+      allowLoopback: false,
+    });
     const note = (what: string) => (of: unknown) => void this.handled.push({ what, of });
     probes.update = (tasks) => void this.updates.push(tasks);
     probes.runOnce = note("probe");

@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 
 // Without a helper shell each ping is lost.
-const OPTIONS = { shell: undefined, allowLoopback: true };
+const OPTIONS = { shell: undefined, resolver: new SystemResolver(), allowLoopback: true };
 
 Deno.test("PanelProbes sends results, and shows its observers tasks, orders and results", async () => {
   using time = new FakeTime();

@@ -18,7 +18,7 @@ function createClient(
   } = {},
 ): RegistrationClient {
   const config = resolveConfig({ args, env, readText: () => "", readMode: () => undefined });
-  return new RegistrationClient({ ...config, endpoint, autoDiscoveryKey: KEY }, name);
+  return new RegistrationClient({ ...config, endpoint, autoDiscoveryKey: KEY }, { name });
 }
 
 /** What becomes of a try when the panel answers so. */

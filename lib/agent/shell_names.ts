@@ -1,0 +1,47 @@
+import { RUNTIME_NAMES, type SystemNames } from "../net/dns.ts";
+import type { Shell } from "../sandbox/shell.ts";
+
+/**
+ * Resolves names by the helper shell, so that this process needs to open no file for it; by the
+ * runtime where the shell can't.
+ */
+export class ShellNames implements SystemNames {
+  #shell: Shell | undefined;
+  /** Why the shell can't; `undefined` when it can. */
+  readonly #failure: Promise<string | undefined>;
+  readonly #sealed = Promise.withResolvers<void>();
+
+  constructor(shell: Shell | undefined) {
+    this.#shell = shell;
+    this.#failure = this.#try();
+  }
+
+  /** Why names can be resolved in this process only; `undefined` when the shell resolves them. */
+  failure(): Promise<string | undefined> {
+    return this.#failure;
+  }
+
+  /** The network may be read in this process from now on. */
+  onSealed(): void {
+    this.#sealed.resolve();
+  }
+
+  async lookUp(host: string): Promise<readonly string[]> {
+    const found = await this.#shell?.lookUp(host);
+    if (found !== undefined) return found;
+    await this.#sealed.promise;
+    return await RUNTIME_NAMES.lookUp(host);
+  }
+
+  async lookUpHosts(host: string): Promise<readonly string[]> {
+    return await this.#shell?.lookUpHosts(host) ?? await RUNTIME_NAMES.lookUpHosts(host);
+  }
+
+  async #try(): Promise<string | undefined> {
+    const shell = this.#shell;
+    if (shell === undefined) return "there is no /bin/sh to resolve names with";
+    if (await shell.canLookUp().catch(() => false)) return undefined;
+    this.#shell = undefined;
+    return 'there is no "getent" to resolve names with';
+  }
+}

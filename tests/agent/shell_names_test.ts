@@ -1,0 +1,64 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ShellNames } from "../../lib/agent/shell_names.ts";
+import { Shell } from "../../lib/sandbox/shell.ts";
+import { writeExecutable } from "../executable.ts";
+
+const ROOTS = { proc: "/proc", sys: "/sys" };
+
+/** Names by a shell whose `getent` is a script; without one it finds none. */
+async function withGetent(
+  script: string | undefined,
+  use: (names: ShellNames) => Promise<void>,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "getent-" });
+  if (script !== undefined) writeExecutable(`${folder}/getent`, `#!/bin/sh\n${script}\n`);
+  const shell = Shell.start({ ...ROOTS, path: folder });
+  try {
+    await use(new ShellNames(shell));
+  } finally {
+    await shell.close();
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("ShellNames resolves by the shell's getent", async () => {
+  await withGetent('for name; do :; done; echo "127.0.0.1 STREAM $name"', async (names) => {
+    assertEquals(await names.failure(), undefined);
+    assertEquals(await names.lookUp("panel.example"), ["127.0.0.1"]);
+    assertEquals(await names.lookUpHosts("panel.example"), ["127.0.0.1"]);
+  });
+  await withGetent('[ "$2" = 127.0.0.1 ] && echo "127.0.0.1 STREAM"', async (names) => {
+    assertEquals(await names.failure(), undefined);
+    await assertRejects(() => names.lookUp("localhost"), Error, "no such name");
+  });
+});
+
+for (const [kind, script] of [["no", undefined], ["a broken", "exit 1"]] as const) {
+  Deno.test(`ShellNames resolves by the runtime where there is ${kind} getent`, async () => {
+    await withGetent(script, async (names) => {
+      assertEquals(await names.failure(), 'there is no "getent" to resolve names with');
+      names.onSealed();
+      assertEquals((await names.lookUp("localhost")).length > 0, true);
+      assertEquals((await names.lookUpHosts("localhost")).length > 0, true);
+    });
+  });
+}
+
+Deno.test("ShellNames reads nothing from the network before the seal", async () => {
+  await withGetent(undefined, async (names) => {
+    let found: readonly string[] | undefined;
+    const looking = names.lookUp("localhost").then((addresses) => found = addresses);
+    await names.failure();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(found, undefined);
+    names.onSealed();
+    await looking;
+  });
+});
+
+Deno.test("ShellNames resolves by the runtime where there is no shell", async () => {
+  const names = new ShellNames(undefined);
+  assertEquals(await names.failure(), "there is no /bin/sh to resolve names with");
+  names.onSealed();
+  assertEquals((await names.lookUp("localhost")).length > 0, true);
+});
