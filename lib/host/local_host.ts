@@ -64,10 +64,7 @@ export class LocalHost implements Host {
   readonly roots: Roots;
   readonly #scratch: Scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
   readonly #libc = new Libc();
-  // The kernel writes several lines at once.
-  readonly #addresses = new InterfaceAddresses((name) =>
-    this.open(`/proc/net/${name}`, { hasLongLines: true })
-  );
+  readonly #addresses = new InterfaceAddresses((name) => this.open(`/proc/net/${name}`));
 
   constructor(roots: Roots = { proc: "/proc", sys: "/sys", root: "/" }) {
     this.roots = roots;

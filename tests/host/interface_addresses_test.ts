@@ -4,10 +4,7 @@ import { LocalHost } from "../../lib/host/local_host.ts";
 
 /** Files of `/proc/net`, some of which may be missing. */
 function addressesOf(files: Readonly<Record<string, string>>): InterfaceAddresses {
-  return new InterfaceAddresses((name) => ({
-    read: () => files[name],
-    readFirstLine: () => files[name]?.split("\n")[0],
-  }));
+  return new InterfaceAddresses((name) => ({ read: () => files[name] }));
 }
 
 function local(...addresses: readonly string[]): string {
