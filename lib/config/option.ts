@@ -85,105 +85,117 @@ export function commandsOf(option: Option<unknown>): readonly Command[] | undefi
  * A row as it is written in the table. `variable` is absent where it follows from the flag, and
  * `false` for an option that only a flag can set.
  */
-interface Row<T> extends Omit<Option<T>, "parse" | "initial" | "variable" | "key"> {
+interface Row<T> extends Omit<Option<T>, "parse" | "initial" | "variable" | "key" | "group"> {
   readonly variable?: string | false;
 }
 
-function define<T>(row: Row<T> & Pick<Option<T>, "initial" | "parse">): Option<T> {
-  const { variable: named, ...rest } = row;
-  if (named === false) return rest;
-  const variable = named ?? `AGENT_${row.flag?.replaceAll("-", "_").toUpperCase()}`;
-  return { ...rest, variable, key: variable.replace(/^AGENT_/, "").toLowerCase() };
+/** Makes the rows of a group, by the kinds of their values. */
+export class OptionRows {
+  readonly #group: OptionGroup;
+  readonly #hasVariables: boolean;
+
+  /** @param options.hasVariables `false` if only flags can set the options. */
+  constructor(group: OptionGroup, { hasVariables = true }: { hasVariables?: boolean } = {}) {
+    this.#group = group;
+    this.#hasVariables = hasVariables;
+  }
+
+  #define<T>({ variable: named, ...rest }: Row<T> & Value<T>): Option<T> {
+    const row = { ...rest, group: this.#group };
+    if (named === false || !this.#hasVariables) return row;
+    const variable = named ?? `AGENT_${row.flag?.replaceAll("-", "_").toUpperCase()}`;
+    return { ...row, variable, key: variable.replace(/^AGENT_/, "").toLowerCase() };
+  }
+
+  /** Text without control characters that `parse` checks, if it is there. */
+  text(row: Row<string> & { parse?: (text: string) => string }): Option<string> {
+    return this.checked({ parse: (value) => value, ...row, initial: "" });
+  }
+
+  /** A switch: on when it stands alone, off by `false` or `0`. */
+  toggle(row: Row<boolean>): Option<boolean> {
+    return this.#define({ ...row, initial: false, parse: parseSwitch });
+  }
+
+  /** A switch that turns something off: its value is `true` unless the flag is given. */
+  toggleOff(row: Row<boolean>): Option<boolean> {
+    return this.#define({ ...row, initial: true, parse: (value) => !parseSwitch(value) });
+  }
+
+  /** A switch whose absence means neither on nor off. */
+  optionalToggle(row: Row<boolean | undefined>): Option<boolean | undefined> {
+    return this.#define({ ...row, initial: undefined, parse: parseSwitch });
+  }
+
+  /** A decimal number within bounds, both included. */
+  number<const T extends number | undefined>(
+    { min, max, whole = false, ...row }: Row<number | T> & {
+      initial: T;
+      min: number;
+      max: number;
+      whole?: boolean;
+    },
+  ): Option<number | T> {
+    return this.#define<number | T>({
+      placeholder: "N",
+      ...row,
+      parse(value) {
+        const parsed = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
+        if (!(parsed >= min && parsed <= max) || (whole && !Number.isInteger(parsed))) {
+          throw new RangeError(`${whole ? "a whole number" : "a number"} from ${min} to ${max}`);
+        }
+        return parsed;
+      },
+    });
+  }
+
+  /** One of a few values. */
+  choice<const T extends string | number, const U extends T | undefined>(
+    { allowed, ...row }: Row<T | U> & { initial: U; allowed: readonly T[] },
+  ): Option<T | U> {
+    return this.#define<T | U>({
+      placeholder: allowed.join("|"),
+      ...row,
+      parse(value) {
+        const found = allowed.find((word) => String(word) === value);
+        if (found === undefined) throw new RangeError(allowed.join(" or "));
+        return found;
+      },
+    });
+  }
+
+  /** Words between separators; blanks around them and empty ones are dropped. */
+  list(row: Row<readonly string[]> & { separator: string }): Option<readonly string[]> {
+    return this.checked({
+      placeholder: "LIST",
+      ...row,
+      initial: [],
+      parse: (value) =>
+        value.split(row.separator).map((word) => word.trim()).filter((word) => word !== ""),
+    });
+  }
+
+  /** What `parse` reads in a text. */
+  checked<T>(row: Row<T> & Value<T>): Option<T> {
+    return this.#define<T>({
+      placeholder: "TEXT",
+      ...row,
+      parse(value) {
+        const isPlain = row.separator === "\n" || !/\p{Cc}/u.test(value);
+        if (!isPlain) throw new RangeError("text without control characters");
+        return row.parse(value);
+      },
+    });
+  }
 }
 
-/** Any text without control characters. */
-export function text(row: Row<string>): Option<string> {
-  return checked({ ...row, initial: "", parse: (value) => value });
-}
-
-/** A switch: on when it stands alone, off by `false` or `0`. */
-export function toggle(row: Row<boolean>): Option<boolean> {
-  return define({ ...row, initial: false, parse: parseSwitch });
-}
-
-/** A switch that turns something off: its value is `true` unless the flag is given. */
-export function toggleOff(row: Row<boolean>): Option<boolean> {
-  return define({ ...row, initial: true, parse: (value) => !parseSwitch(value) });
-}
-
-/** A switch whose absence means neither on nor off. */
-export function optionalToggle(row: Row<boolean | undefined>): Option<boolean | undefined> {
-  return define({ ...row, initial: undefined, parse: parseSwitch });
-}
+type Value<T> = Pick<Option<T>, "initial" | "parse">;
 
 /** Whether a switch is on. @throws {RangeError} If the text is neither on nor off. */
 export function parseSwitch(value: string): boolean {
   if (value === "true" || value === "1") return true;
   if (value === "false" || value === "0") return false;
   throw new RangeError("true, false, 1 or 0");
-}
-
-/** A decimal number within bounds, both included. */
-export function number<const T extends number | undefined>(
-  { min, max, whole = false, ...row }: Row<number | T> & {
-    initial: T;
-    min: number;
-    max: number;
-    whole?: boolean;
-  },
-): Option<number | T> {
-  return define<number | T>({
-    placeholder: "N",
-    ...row,
-    parse(value) {
-      const parsed = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
-      if (!(parsed >= min && parsed <= max) || (whole && !Number.isInteger(parsed))) {
-        throw new RangeError(`${whole ? "a whole number" : "a number"} from ${min} to ${max}`);
-      }
-      return parsed;
-    },
-  });
-}
-
-/** One of a few values. */
-export function choice<const T extends string | number, const U extends T | undefined>(
-  { allowed, ...row }: Row<T | U> & { initial: U; allowed: readonly T[] },
-): Option<T | U> {
-  return define<T | U>({
-    placeholder: allowed.join("|"),
-    ...row,
-    parse(value) {
-      const found = allowed.find((word) => String(word) === value);
-      if (found === undefined) throw new RangeError(allowed.join(" or "));
-      return found;
-    },
-  });
-}
-
-/** Words between separators; blanks around them and empty ones are dropped. */
-export function list(
-  row: Row<readonly string[]> & { separator: string },
-): Option<readonly string[]> {
-  return checked({
-    placeholder: "LIST",
-    ...row,
-    initial: [],
-    parse: (value) =>
-      value.split(row.separator).map((word) => word.trim()).filter((word) => word !== ""),
-  });
-}
-
-/** Text that `parse` checks. */
-export function checked<T>(row: Row<T> & Pick<Option<T>, "initial" | "parse">): Option<T> {
-  return define<T>({
-    placeholder: "TEXT",
-    ...row,
-    parse(value) {
-      const isPlain = row.separator === "\n" || !/\p{Cc}/u.test(value);
-      if (!isPlain) throw new RangeError("text without control characters");
-      return row.parse(value);
-    },
-  });
 }
 
 /** Options of one source by the keys of the configuration file, as the text a flag would have. */

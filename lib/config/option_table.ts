@@ -10,19 +10,12 @@
 import { parseByteCount } from "../parse/byte_size.ts";
 import type { Command } from "./commands.ts";
 import {
-  checked,
-  choice,
   findOption,
   type FoundOption,
-  list,
-  number,
   type Option,
-  optionalToggle,
+  OptionRows,
   type OptionSources,
   parseOption,
-  text,
-  toggle,
-  toggleOff,
 } from "./option.ts";
 import {
   type Header,
@@ -97,45 +90,52 @@ const LANGUAGE_COMMANDS: readonly Command[] = [
 
 const NO_PANELS: readonly PanelOption[] = [];
 
+const panel = new OptionRows("panel");
+const connection = new OptionRows("connection");
+const reports = new OptionRows("reports");
+const measured = new OptionRows("measured");
+const month = new OptionRows("month");
+const addresses = new OptionRows("addresses");
+const remote = new OptionRows("remote");
+const general = new OptionRows("general");
+const install = new OptionRows("install", { hasVariables: false });
+const updates = new OptionRows("updates");
+const demo = new OptionRows("demo", { hasVariables: false });
+const official = new OptionRows("official");
+
 /** Every option of the program, in the order of the help. */
 export const OPTIONS = {
-  endpoint: checked({
+  endpoint: panel.text({
     flag: "endpoint",
     short: "e",
     placeholder: "URL",
-    group: "panel",
     help: {
       en: "The panel's address, with its path if it has one",
       zh: "面板地址；带路径的要写上路径",
     },
-    initial: "",
     parse: parseEndpoint,
   }),
-  token: checked({
+  token: panel.text({
     flag: "token",
     short: "t",
     placeholder: "TOKEN",
-    group: "panel",
     help: {
       en:
         "This node's secret; other users of the machine can see it on the command line, so prefer --token-file",
       zh: "本节点的令牌；写在这里会被机器上的其他用户看到，建议用 --token-file",
     },
-    initial: "",
     secret: true,
     parse: parseToken,
   }),
-  tokenFile: text({
+  tokenFile: panel.text({
     flag: "token-file",
     placeholder: "FILE",
-    group: "panel",
     help: { en: "A file that holds the token", zh: "保存令牌的文件" },
     initialText: { en: "$CREDENTIALS_DIRECTORY/token", zh: "$CREDENTIALS_DIRECTORY/token" },
   }),
-  panels: checked({
+  panels: panel.checked({
     variable: "AGENT_PANELS",
     placeholder: "JSON",
-    group: "panel",
     help: {
       en:
         "Further panels: an array of objects with endpoint, token, and if wanted interval and enable_remote_control; -e and -t given in pairs do the same",
@@ -147,31 +147,27 @@ export const OPTIONS = {
     secret: true,
     parse: parsePanels,
   }),
-  autoDiscoveryKey: checked({
+  autoDiscoveryKey: panel.text({
     flag: "auto-discovery",
     variable: "AGENT_AUTO_DISCOVERY_KEY",
     placeholder: "KEY",
-    group: "panel",
     help: {
       en:
         "Register this node automatically with the panel's auto-discovery key, and remember its token",
       zh: "用面板的自动发现密钥自动注册本节点，并记住得到的令牌",
     },
-    initial: "",
     secret: true,
     parse: parseDiscoveryKey,
   }),
-  rediscover: toggle({
+  rediscover: panel.toggle({
     flag: "rediscover",
-    group: "panel",
     help: {
       en: "Register again when the panel has rejected the token for 10 minutes",
       zh: "面板连续 10 分钟判定令牌无效时重新注册",
     },
   }),
-  transport: choice({
+  transport: connection.choice({
     flag: "transport",
-    group: "connection",
     help: {
       en: "The best transport that works, WebSocket before HTTP, or HTTP only",
       zh: "auto：可行的最佳传输方式，WebSocket 优先于 HTTP；http：只用 HTTP",
@@ -179,9 +175,8 @@ export const OPTIONS = {
     initial: "auto",
     allowed: ["auto", "http"],
   }),
-  protocolVersion: choice({
+  protocolVersion: connection.choice({
     flag: "protocol-version",
-    group: "connection",
     help: {
       en: "The protocol version to try first; a panel that has only the other one gets that",
       zh: "首先尝试的协议版本；若面板只支持另一个版本，则使用那个版本",
@@ -189,11 +184,10 @@ export const OPTIONS = {
     initial: 2,
     allowed: [1, 2],
   }),
-  reconnectIntervalSeconds: number({
+  reconnectIntervalSeconds: connection.number({
     flag: "reconnect-interval",
     short: "c",
     placeholder: "SECONDS",
-    group: "connection",
     help: {
       en: "Maximum wait between two connection attempts, in the first minute",
       zh: "第一分钟内，两次连接尝试之间最长等多久",
@@ -203,9 +197,8 @@ export const OPTIONS = {
     min: 0.1,
     max: 86_400,
   }),
-  preferFamily: choice({
+  preferFamily: connection.choice({
     flag: "prefer-ip-version",
-    group: "connection",
     help: {
       en: "Try the panel's addresses of this IP version first",
       zh: "优先尝试面板的这种 IP 版本的地址",
@@ -214,10 +207,9 @@ export const OPTIONS = {
     initial: undefined,
     allowed: [4, 6],
   }),
-  nameServer: checked<NameServer | undefined>({
+  nameServer: connection.checked<NameServer | undefined>({
     flag: "custom-dns",
     placeholder: "HOST[:PORT]",
-    group: "connection",
     help: {
       en: "Name server that resolves the panel's address; IPv6 in brackets",
       zh: "用来解析面板地址的 DNS 服务器；IPv6 写在方括号里",
@@ -226,16 +218,14 @@ export const OPTIONS = {
     initial: undefined,
     parse: parseNameServer,
   }),
-  compression: toggleOff({
+  compression: connection.toggleOff({
     flag: "disable-compression",
-    group: "connection",
     help: { en: "Send without compression", zh: "发送时不压缩" },
   }),
-  headers: checked<readonly Header[]>({
+  headers: connection.checked<readonly Header[]>({
     flag: "header",
     variable: "AGENT_HEADERS",
     placeholder: "'NAME: VALUE'",
-    group: "connection",
     help: {
       en: "A header for every request to the panel; may be repeated, in the variable one per line",
       zh: "发给面板的所有请求都带上的请求头；可重复，在环境变量里每行一个",
@@ -247,34 +237,29 @@ export const OPTIONS = {
     initial: [],
     parse: parseHeaders,
   }),
-  cfAccessClientId: checked({
+  cfAccessClientId: connection.text({
     flag: "cf-access-client-id",
     placeholder: "ID",
-    group: "connection",
     help: {
       en: "For a panel behind Cloudflare Access: the header CF-Access-Client-Id",
       zh: "用于 Cloudflare Access 后面的面板：请求头 CF-Access-Client-Id",
     },
     secret: true,
-    initial: "",
     parse: parseHeaderValue,
   }),
-  cfAccessClientSecret: checked({
+  cfAccessClientSecret: connection.text({
     flag: "cf-access-client-secret",
     placeholder: "SECRET",
-    group: "connection",
     help: {
       en: "For a panel behind Cloudflare Access: the header CF-Access-Client-Secret",
       zh: "用于 Cloudflare Access 后面的面板：请求头 CF-Access-Client-Secret",
     },
     secret: true,
-    initial: "",
     parse: parseHeaderValue,
   }),
-  caCertFile: text({
+  caCertFile: connection.text({
     flag: "ca-cert",
     placeholder: "FILE",
-    group: "connection",
     commands: ["report", "install", "doctor", "config show", "update"],
     help: {
       en: "A PEM file with certificates to trust in addition to the well-known ones",
@@ -282,20 +267,18 @@ export const OPTIONS = {
     },
     initialText: { en: "none", zh: "无" },
   }),
-  anyCertificate: toggle({
+  anyCertificate: connection.toggle({
     flag: "ignore-unsafe-cert",
     short: "u",
-    group: "connection",
     help: {
       en: "Trust any certificate: anyone between agent and panel can read the token",
       zh: "信任任何证书：Agent 与面板之间的任何人都能读到令牌",
     },
   }),
-  intervalSeconds: number({
+  intervalSeconds: reports.number({
     flag: "interval",
     short: "i",
     placeholder: "SECONDS",
-    group: "reports",
     help: { en: "Time between two reports", zh: "两次上报之间的间隔" },
     initialText: {
       en: `${INTERVAL_SECONDS.webSocket} over WebSocket, ${INTERVAL_SECONDS.post} over HTTP; ` +
@@ -307,10 +290,9 @@ export const OPTIONS = {
     min: INTERVAL_SECONDS.min,
     max: INTERVAL_SECONDS.max,
   }),
-  metrics: checked<ListenAddress | undefined>({
+  metrics: reports.checked<ListenAddress | undefined>({
     flag: "metrics",
     placeholder: "ADDRESS:PORT",
-    group: "reports",
     commands: ["report", "install", "doctor", "config show"],
     help: {
       en: "Serve metrics for Prometheus on this address; on 127.0.0.1 if only a port is given",
@@ -320,26 +302,23 @@ export const OPTIONS = {
     initial: undefined,
     parse: parseListenAddress,
   }),
-  allowLocalProbes: toggle({
+  allowLocalProbes: reports.toggle({
     flag: "allow-local-probes",
-    group: "reports",
     help: {
       en: "Let the panel probe this machine's own loopback addresses",
       zh: "允许面板探测本机自己的回环地址",
     },
   }),
-  infoIntervalMinutes: number({
+  infoIntervalMinutes: reports.number({
     flag: "info-report-interval",
     placeholder: "MINUTES",
-    group: "reports",
     help: { en: "Time between two basic infos", zh: "两次上报基础信息之间的间隔" },
     initial: 5,
     min: 0.1,
     max: 1440,
   }),
-  includeNics: list({
+  includeNics: measured.list({
     flag: "include-nics",
-    group: "measured",
     commands: ["report", "install", "doctor", "config show", "demo", "traffic set"],
     help: {
       en: "Count only these interfaces; separated by commas, * and ? are wildcards",
@@ -348,9 +327,8 @@ export const OPTIONS = {
     initialText: { en: "automatic", zh: "自动选择" },
     separator: ",",
   }),
-  excludeNics: list({
+  excludeNics: measured.list({
     flag: "exclude-nics",
-    group: "measured",
     help: {
       en: "Don't count these interfaces; --include-nics wins",
       zh: "不统计这些网卡；与 --include-nics 冲突时以后者为准",
@@ -358,10 +336,9 @@ export const OPTIONS = {
     initialText: { en: "none", zh: "无" },
     separator: ",",
   }),
-  includeMountPoints: list({
+  includeMountPoints: measured.list({
     flag: "include-mountpoint",
     variable: "AGENT_INCLUDE_MOUNTPOINTS",
-    group: "measured",
     help: {
       en: "Count only these mount points; separated by semicolons",
       zh: "只统计这些挂载点；用分号分隔",
@@ -369,9 +346,8 @@ export const OPTIONS = {
     initialText: { en: "automatic", zh: "自动选择" },
     separator: ";",
   }),
-  memoryMode: choice({
+  memoryMode: measured.choice({
     flag: "memory-mode",
-    group: "measured",
     help: {
       en: "Used memory as htop shows it, as total - available, or as total - free",
       zh: "已用内存按 htop 的算法、按“总量 - 可用”，或按“总量 - 空闲”",
@@ -379,39 +355,33 @@ export const OPTIONS = {
     initial: "htop",
     allowed: ["htop", "available", "all"],
   }),
-  memoryIncludeCache: toggle({
+  memoryIncludeCache: measured.toggle({
     flag: "memory-include-cache",
-    group: "measured",
     help: { en: "The official name for --memory-mode all", zh: "--memory-mode all 的官方名称" },
   }),
-  memoryExcludeBcf: toggle({
+  memoryExcludeBcf: measured.toggle({
     flag: "memory-exclude-bcf",
     variable: "AGENT_MEMORY_REPORT_RAW_USED",
-    group: "measured",
     help: { en: "The official name for --memory-mode htop", zh: "--memory-mode htop 的官方名称" },
   }),
-  gpu: toggle({
+  gpu: measured.toggle({
     flag: "gpu",
     variable: "AGENT_ENABLE_GPU",
-    group: "measured",
     help: {
       en: "Report use, memory and temperature of graphics cards too, updated every 10 s",
       zh: "同时上报显卡的使用率、显存和温度，每 10 秒更新一次",
     },
   }),
-  hostProc: checked({
+  hostProc: measured.text({
     variable: "HOST_PROC",
     placeholder: "FOLDER",
-    group: "measured",
     help: { en: "The host's /proc inside a container", zh: "在容器中，宿主机的 /proc 所在的位置" },
     initialText: { en: "/proc", zh: "/proc" },
-    initial: "",
     parse: withoutSlash,
   }),
-  monthRotate: number({
+  monthRotate: month.number({
     flag: "month-rotate",
     placeholder: "DAY",
-    group: "month",
     help: {
       en:
         "Report the traffic since this day of the month, 1 to 31; 0 reports it since the machine's start",
@@ -422,10 +392,9 @@ export const OPTIONS = {
     max: 31,
     whole: true,
   }),
-  stateDir: checked({
+  stateDir: month.text({
     flag: "state-dir",
     placeholder: "FOLDER",
-    group: "month",
     help: {
       en: "Folder for persistent state: monthly traffic and registration",
       zh: "保存持久状态的目录：月流量和注册结果",
@@ -434,14 +403,12 @@ export const OPTIONS = {
       en: "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's",
       zh: "$STATE_DIRECTORY；没有时，root 为 /var/lib/komari-agent-deno，其他用户为自己的目录",
     },
-    initial: "",
     parse: parseStateFolder,
   }),
-  upBytes: checked<number | undefined>({
+  upBytes: month.checked<number | undefined>({
     flag: "up",
     variable: false,
     placeholder: "BYTES",
-    group: "month",
     commands: ["traffic set"],
     help: {
       en: "For `traffic set`: bytes sent this month, such as 12.5GiB or 300GB",
@@ -450,11 +417,10 @@ export const OPTIONS = {
     initial: undefined,
     parse: parseByteCount,
   }),
-  downBytes: checked<number | undefined>({
+  downBytes: month.checked<number | undefined>({
     flag: "down",
     variable: false,
     placeholder: "BYTES",
-    group: "month",
     commands: ["traffic set"],
     help: {
       en: "For `traffic set`: bytes received this month",
@@ -463,34 +429,28 @@ export const OPTIONS = {
     initial: undefined,
     parse: parseByteCount,
   }),
-  customIpv4: checked({
+  customIpv4: addresses.text({
     flag: "custom-ipv4",
     placeholder: "ADDRESS",
-    group: "addresses",
     help: { en: "This machine's public IPv4 address", zh: "已知的公网 IPv4 地址" },
-    initial: "",
     parse: (value) => parseAddress(value, 4),
   }),
-  customIpv6: checked({
+  customIpv6: addresses.text({
     flag: "custom-ipv6",
     placeholder: "ADDRESS",
-    group: "addresses",
     help: { en: "This machine's public IPv6 address", zh: "已知的公网 IPv6 地址" },
-    initial: "",
     parse: (value) => parseAddress(value, 6),
   }),
-  addressesFromNic: toggle({
+  addressesFromNic: addresses.toggle({
     flag: "get-ip-addr-from-nic",
-    group: "addresses",
     help: {
       en: "Use the interfaces' addresses and ask no service",
       zh: "直接取网卡的地址，不向外部查询",
     },
   }),
-  ipServices: checked<"default" | "off" | readonly string[]>({
+  ipServices: addresses.checked<"default" | "off" | readonly string[]>({
     flag: "ip-services",
     placeholder: "off|LIST",
-    group: "addresses",
     help: {
       en:
         "Services that are asked for the public addresses: none, or these URLs, separated by commas",
@@ -500,61 +460,54 @@ export const OPTIONS = {
     initial: "default",
     parse: parseServices,
   }),
-  enableRemoteControl: toggle({
+  enableRemoteControl: remote.toggle({
     flag: "enable-remote-control",
-    group: "remote",
     help: {
       en: "Let the panel run commands, open terminals and handle files, with this process's rights",
       zh: "允许面板在这里执行命令、打开终端、管理文件，权限与本进程相同",
     },
   }),
-  requireSeal: toggle({
+  requireSeal: remote.toggle({
     flag: "require-seal",
-    group: "remote",
     help: {
       en: "Exit with code 2 where the kernel can't seal this process",
       zh: "内核无法封闭本进程时，以退出码 2 结束",
     },
   }),
-  disableWebSsh: toggle({
+  disableWebSsh: remote.toggle({
     flag: "disable-web-ssh",
-    group: "remote",
     help: {
       en: "The official agent's switch to turn it off; wins over --enable-remote-control",
       zh: "官方的禁用开关；优先于 --enable-remote-control",
     },
   }),
-  disableRemoteFiles: toggle({
+  disableRemoteFiles: remote.toggle({
     flag: "disable-remote-files",
-    group: "remote",
     help: {
       en: "With remote control on: no files, only commands and terminals",
       zh: "开启远程控制时：不含文件管理，只有命令和终端",
     },
   }),
-  execTimeoutMinutes: number({
+  execTimeoutMinutes: remote.number({
     flag: "exec-timeout",
     placeholder: "MINUTES",
-    group: "remote",
     help: { en: "How long a command from the panel may run", zh: "面板的一条命令最多执行多久" },
     initial: 10,
     min: 0.01,
     max: 1440,
   }),
-  terminalIdleMinutes: number({
+  terminalIdleMinutes: remote.number({
     flag: "terminal-idle",
     placeholder: "MINUTES",
-    group: "remote",
     help: { en: "How long a terminal may be idle before it is closed", zh: "终端闲置多久后关闭" },
     initial: 15,
     min: 0.01,
     max: 1440,
   }),
-  configFile: text({
+  configFile: general.text({
     flag: "config",
     variable: "AGENT_CONFIG_FILE",
     placeholder: "FILE",
-    group: "general",
     commands: CONFIG_COMMANDS,
     help: {
       en: "A JSON file with any of these options by their keys; comments are allowed",
@@ -562,10 +515,9 @@ export const OPTIONS = {
     },
     initialText: { en: "none", zh: "无" },
   }),
-  dryRun: toggle({
+  dryRun: general.toggle({
     flag: "dry-run",
     variable: false,
-    group: "general",
     commands: ["report"],
     help: {
       en:
@@ -573,11 +525,10 @@ export const OPTIONS = {
       zh: "采集两次，显示会发送什么、来自哪里，然后退出；不需要面板",
     },
   }),
-  verbose: toggle({
+  verbose: general.toggle({
     flag: "verbose",
     short: "v",
     variable: false,
-    group: "general",
     commands: ["report"],
     help: {
       en:
@@ -585,24 +536,21 @@ export const OPTIONS = {
       zh: "与 --dry-run 一起使用：不统计的每个网卡和挂载点各占一行",
     },
   }),
-  json: toggle({
+  json: general.toggle({
     flag: "json",
     variable: false,
-    group: "general",
     commands: JSON_COMMANDS,
     help: { en: "Print JSON instead of text", zh: "以 JSON 代替文字输出" },
   }),
-  logLevel: choice({
+  logLevel: general.choice({
     flag: "log-level",
-    group: "general",
     commands: LOG_COMMANDS,
     help: { en: "Minimum log level", zh: "最低日志级别" },
     initial: "info",
     allowed: ["debug", "info", "warning", "error"],
   }),
-  logFormat: choice({
+  logFormat: general.choice({
     flag: "log-format",
-    group: "general",
     commands: LOG_COMMANDS,
     help: {
       en: "One line of text, or one JSON object, per event",
@@ -611,9 +559,8 @@ export const OPTIONS = {
     initial: "text",
     allowed: ["text", "json"],
   }),
-  lang: choice({
+  lang: general.choice({
     flag: "lang",
-    group: "general",
     commands: LANGUAGE_COMMANDS,
     help: {
       en: "Language of the help and of other output for people",
@@ -623,37 +570,31 @@ export const OPTIONS = {
     initial: undefined,
     allowed: ["en", "zh"],
   }),
-  help: toggle({
+  help: general.toggle({
     flag: "help",
     short: "h",
     variable: false,
-    group: "general",
     help: {
       en: "Show the help, after a command only its own, and exit",
       zh: "显示帮助并退出；写在命令之后时只显示该命令的帮助",
     },
   }),
-  version: toggle({
+  version: general.toggle({
     flag: "version",
     variable: false,
-    group: "general",
     commands: ["report", "version"],
     help: { en: "Show the version and exit", zh: "显示版本并退出" },
   }),
-  print: toggle({
+  print: install.toggle({
     flag: "print",
-    variable: false,
-    group: "install",
     commands: ["install", "uninstall"],
     help: {
       en: "For `install` and `uninstall`: show what would be done, and change nothing",
       zh: "用于 `install` 和 `uninstall`：只显示会做什么，不做任何改动",
     },
   }),
-  manager: choice({
+  manager: install.choice({
     flag: "manager",
-    variable: false,
-    group: "install",
     commands: ["install"],
     help: {
       en: "For `install --print`: show what would be done under another service manager",
@@ -663,57 +604,45 @@ export const OPTIONS = {
     initialText: { en: "this machine's", zh: "本机的" },
     allowed: ["systemd", "openrc", "procd", "launchd"],
   }),
-  asRoot: optionalToggle({
+  asRoot: install.optionalToggle({
     flag: "as-root",
-    variable: false,
-    group: "install",
     commands: ["install"],
     help: {
       en: "Run the service as root; needed to administer the machine by remote control",
       zh: "让服务以 root 运行；用远程控制管理整台机器时需要",
     },
   }),
-  replace: toggle({
+  replace: install.toggle({
     flag: "replace",
-    variable: false,
-    group: "install",
     commands: ["install"],
     help: { en: "For `install`: replace the official agent", zh: "用于 `install`：替换官方 Agent" },
   }),
-  restore: toggle({
+  restore: install.toggle({
     flag: "restore",
-    variable: false,
-    group: "install",
     commands: ["uninstall"],
     help: {
       en: "For `uninstall`: restore the official agent that was replaced",
       zh: "用于 `uninstall`：恢复被替换的官方 Agent",
     },
   }),
-  addPanel: toggle({
+  addPanel: install.toggle({
     flag: "add",
-    variable: false,
-    group: "install",
     commands: ["install"],
     help: {
       en: "For `install`: report to this panel beside those that the service reports to",
       zh: "用于 `install`：在服务现有的面板之外，也向这个面板上报",
     },
   }),
-  replacePanel: toggle({
+  replacePanel: install.toggle({
     flag: "replace-panel",
-    variable: false,
-    group: "install",
     commands: ["install"],
     help: {
       en: "For `install`: report to this panel in place of those that the service reports to",
       zh: "用于 `install`：只向这个面板上报，取代服务现有的面板",
     },
   }),
-  keepState: toggle({
+  keepState: install.toggle({
     flag: "keep-state",
-    variable: false,
-    group: "install",
     commands: ["uninstall"],
     help: {
       en:
@@ -721,97 +650,81 @@ export const OPTIONS = {
       zh: "用于 `uninstall`：保留月流量和注册结果，供下次安装使用",
     },
   }),
-  installDir: checked({
+  installDir: install.text({
     flag: "install-dir",
-    variable: false,
     placeholder: "FOLDER",
-    group: "install",
     commands: ["install"],
     help: { en: "Folder of the program", zh: "程序所在的目录" },
     initialText: {
       en: "/opt/komari-agent-deno, without root ~/.local/share/komari-agent-deno",
       zh: "/opt/komari-agent-deno；没有 root 权限时为 ~/.local/share/komari-agent-deno",
     },
-    initial: "",
     parse: parseInstallFolder,
   }),
-  serviceName: checked({
+  serviceName: install.checked({
     flag: "install-service-name",
-    variable: false,
     placeholder: "NAME",
-    group: "install",
     commands: SERVICE_COMMANDS,
     help: { en: "Name of the service", zh: "服务的名称" },
     initial: "komari-agent-deno",
     parse: parseServiceName,
   }),
-  autoUpdate: toggleOff({
+  autoUpdate: updates.toggleOff({
     flag: "disable-auto-update",
-    group: "updates",
     commands: ["report", "install"],
     help: { en: "Don't install new versions automatically", zh: "不自动更新" },
   }),
-  updateUrl: checked({
+  updateUrl: updates.text({
     flag: "update-url",
     placeholder: "URL",
-    group: "updates",
     help: {
       en: "URL that describes the newest release, in the format of GitHub's API",
       zh: "从哪里获取最新版本的信息，格式与 GitHub 的 API 相同",
     },
     initialText: { en: "the project's releases", zh: "本项目的发布页" },
-    initial: "",
     parse: parseEndpoint,
   }),
-  updateKey: checked({
+  updateKey: updates.text({
     flag: "update-key",
     placeholder: "KEY",
-    group: "updates",
     help: {
       en: "Public key that the releases of --update-url are signed with",
       zh: "--update-url 的发布所用签名的公钥",
     },
     initialText: { en: "the project's", zh: "本项目的公钥" },
-    initial: "",
     parse: parsePublicKey,
   }),
-  mirror: checked({
+  mirror: updates.text({
     flag: "mirror",
     placeholder: "PREFIX",
-    group: "updates",
     help: {
       en: "Put before every address of GitHub, such as https://mirror.example.com",
       zh: "加在每个 GitHub 地址之前，如 https://mirror.example.com",
     },
     initialText: { en: "none", zh: "无" },
-    initial: "",
     parse: parseEndpoint,
   }),
-  check: toggle({
+  check: updates.toggle({
     flag: "check",
     variable: false,
-    group: "updates",
     commands: ["update"],
     help: {
       en: "For `update`: say whether there is a newer version, and change nothing",
       zh: "用于 `update`：只看有没有新版本，不做任何改动",
     },
   }),
-  now: toggle({
+  now: updates.toggle({
     flag: "now",
     variable: false,
-    group: "updates",
     commands: ["update"],
     help: {
       en: "For `update`: install a newer version now",
       zh: "用于 `update`：有新版本就立即更新",
     },
   }),
-  port: number({
+  port: demo.number({
     flag: "port",
-    variable: false,
     placeholder: "PORT",
-    group: "demo",
     help: {
       en: "Port of the demo's panel; the next free port if it is in use",
       zh: "演示面板的端口；被占用时用下一个空闲端口",
@@ -821,21 +734,18 @@ export const OPTIONS = {
     max: 65535,
     whole: true,
   }),
-  fault: text({
+  fault: demo.text({
     flag: "fault",
-    variable: false,
     placeholder: "NAME",
-    group: "demo",
     help: {
       en: "Fault of the demo's panel; `demo --fault help` lists all",
       zh: "演示面板的故障；`demo --fault help` 列出所有故障",
     },
     initialText: { en: "none", zh: "无" },
   }),
-  maxRetries: number({
+  maxRetries: official.number({
     flag: "max-retries",
     short: "r",
-    group: "official",
     help: { en: "Attempts before falling back", zh: "回退之前的重试次数" },
     noEffect: {
       en: "this agent never gives up on the panel, so it counts no attempts",
@@ -846,26 +756,23 @@ export const OPTIONS = {
     max: 1_000_000,
     whole: true,
   }),
-  officialAutoUpdate: toggle({
+  officialAutoUpdate: official.toggle({
     flag: "autoUpdate",
     variable: false,
-    group: "official",
     help: { en: "Of old versions", zh: "属于旧版本" },
     noEffect: { en: "it does nothing in this agent", zh: "在本 Agent 中不起作用" },
   }),
-  memoryModeAvailable: toggle({
+  memoryModeAvailable: official.toggle({
     flag: "memory-mode-available",
-    group: "official",
     help: { en: "Of old versions", zh: "属于旧版本" },
     noEffect: {
       en: "it does nothing in this agent; use --memory-mode available",
       zh: "在本 Agent 中不起作用；请用 --memory-mode available",
     },
   }),
-  showWarning: toggle({
+  showWarning: official.toggle({
     flag: "show-warning",
     variable: false,
-    group: "official",
     help: { en: "Of the Windows version", zh: "属于 Windows 版本" },
     noEffect: { en: "it does nothing in this agent", zh: "在本 Agent 中不起作用" },
   }),
