@@ -8,6 +8,7 @@ const FLOORS: readonly (readonly string[])[] = [
   [
     "parse/",
     "log/",
+    "attempt.ts",
     "types.ts",
     "version.ts",
     "backoff.ts",

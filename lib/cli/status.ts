@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import type { Language, Translation } from "../config/language.ts";
 import type { PanelHealth } from "../state/health_file.ts";
@@ -165,12 +166,7 @@ function statusJson({ health, memoryBytes, service, nowMs }: Status): string {
 
 /** Resident memory of a process from `/proc/PID/status`, in bytes. */
 function memoryOf(pid: number): number | undefined {
-  try {
-    const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(
-      Deno.readTextFileSync(`/proc/${pid}/status`),
-    ) ?? [];
-    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
-  } catch {
-    return undefined;
-  }
+  const text = attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(text) ?? [];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
 }

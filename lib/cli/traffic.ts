@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
@@ -41,23 +42,15 @@ export async function runTrafficSet(config: Config, context: CommandContext): Pr
  * @throws {Error} When the system does not allow it.
  */
 export async function dropToOwner(folder: string): Promise<void> {
-  const owner = Deno.uid() === 0 ? ownerOf(folder) : undefined;
-  if (owner === undefined || owner.uid === 0) return;
+  if (Deno.uid() !== 0) return;
+  const { uid, gid } = attempt(() => Deno.statSync(folder)) ?? { uid: null, gid: null };
+  if (uid === null || gid === null || uid === 0) return;
   const { default: process } = await import("node:process");
   // The group first: another user than root can't change it any more.
-  process.setegid?.(owner.gid);
-  process.seteuid?.(owner.uid);
-  if (process.geteuid?.() !== owner.uid) {
-    throw new Error(`Cannot act as the owner of ${folder}, user ${owner.uid}`);
-  }
-}
-
-function ownerOf(folder: string): { uid: number; gid: number } | undefined {
-  try {
-    const { uid, gid } = Deno.statSync(folder);
-    return uid === null || gid === null ? undefined : { uid, gid };
-  } catch {
-    return undefined;
+  process.setegid?.(gid);
+  process.seteuid?.(uid);
+  if (process.geteuid?.() !== uid) {
+    throw new Error(`Cannot act as the owner of ${folder}, user ${uid}`);
   }
 }
 

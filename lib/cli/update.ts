@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { runtimeFolders } from "../state/paths.ts";
@@ -180,9 +181,6 @@ function openUpdateState(path: string): StateFile<UpdateState> {
 
 /** Users who can't read the state still get an answer. */
 function failedVersions({ path }: ThisProgram): readonly string[] {
-  try {
-    return openUpdateState(Deno.realPathSync(path)).read().value?.failed ?? [];
-  } catch {
-    return [];
-  }
+  const state = attempt(() => openUpdateState(Deno.realPathSync(path)).read());
+  return state?.value?.failed ?? [];
 }

@@ -1,12 +1,13 @@
+import { attempt } from "../attempt.ts";
 import type { MemoryMode } from "../types.ts";
 import { parseArguments } from "./command_line.ts";
 import type { Command } from "./commands.ts";
 import {
+  parseConfigObject,
   readConfigFile,
   readOptionFile,
   type ReadText,
   splitRootOptions,
-  valueInConfigText,
 } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
@@ -292,14 +293,9 @@ function installedConfig(
   serviceName = OPTIONS.serviceName.initial,
   { installedConfigs, readText }: ConfigSources,
 ): string | undefined {
-  return installedConfigs?.(serviceName).find((path) => {
-    try {
-      readText(path);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return installedConfigs?.(serviceName).find((path) =>
+    attempt(() => readText(path)) !== undefined
+  );
 }
 
 /** @throws {UsageError} If options are set that have no meaning together. */
@@ -383,8 +379,9 @@ export function releaseFlags(options: OptionTexts): string[] {
 export function requestedLogFormat(
   { args, env, readText }: Pick<ConfigSources, "args" | "env" | "readText">,
 ): "text" | "json" {
+  const path = flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE;
   const format = flagValue(args, "--log-format") ?? (env.AGENT_LOG_FORMAT || undefined) ??
-    logFormatOfFile(flagValue(args, "--config") ?? env.AGENT_CONFIG_FILE, readText);
+    (path && attempt(() => parseConfigObject(readText(path), "").log_format));
   return format === "json" ? "json" : "text";
 }
 
@@ -393,13 +390,4 @@ function flagValue(args: readonly string[], flag: string): string | undefined {
   if (attached !== undefined) return attached.slice(flag.length + 1);
   const at = args.lastIndexOf(flag);
   return at === -1 ? undefined : args[at + 1];
-}
-
-function logFormatOfFile(path: string | undefined, readText: ReadText): unknown {
-  if (!path) return undefined;
-  try {
-    return valueInConfigText(readText(path), "log_format");
-  } catch {
-    return undefined;
-  }
 }

@@ -99,7 +99,7 @@ function isNested(value: unknown): value is object | null {
   return typeof value === "object";
 }
 
-function parseConfigObject(text: string, name: string): JsonObject {
+export function parseConfigObject(text: string, name: string): JsonObject {
   let parsed: unknown;
   try {
     parsed = parseJsonc(text);
@@ -123,15 +123,6 @@ function syntaxProblem(text: string, error: unknown): string {
   const before = text.slice(0, Number(position)).split("\n");
   const column = [...before.at(-1) ?? ""].length + 1;
   return `it is no valid JSON at line ${before.length}, column ${column}`;
-}
-
-/** The value of a key in the text of a configuration file; `undefined` if it can't be read. */
-export function valueInConfigText(text: string, key: string): unknown {
-  try {
-    return parseConfigObject(text, "")[key];
-  } catch {
-    return undefined;
-  }
 }
 
 /**

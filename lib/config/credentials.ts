@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { ProxySettings } from "./environment.ts";
 import { readOptionFile, type ReadText } from "./config_file.ts";
 import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
@@ -46,16 +47,11 @@ export function findToken({ found, values }: ResolvedOptions, sources: TokenSour
 
 /** The credential `token` of systemd, whose folder only exists for services with credentials. */
 function systemdCredential({ env, readText }: TokenSources): string {
+  if (!env.CREDENTIALS_DIRECTORY) return "";
   const path = `${env.CREDENTIALS_DIRECTORY}/token`;
-  let text: string;
-  try {
-    if (!env.CREDENTIALS_DIRECTORY) return "";
-    text = readText(path);
-  } catch {
-    // The credentials may be another program's.
-    return "";
-  }
-  return parseTokenText(text, `the token in ${path}`);
+  // The credentials may be another program's.
+  const text = attempt(() => readText(path));
+  return text === undefined ? "" : parseTokenText(text, `the token in ${path}`);
 }
 
 function parseTokenText(text: string, name: string): string {
@@ -92,11 +88,7 @@ export function secretsOf(
 function passwords(url: string): string[] {
   const [, password] = /^[^:/]*:\/\/[^:@/]*:(.*)@/s.exec(url) ?? [];
   if (password === undefined) return [];
-  try {
-    return [password, decodeURIComponent(password)];
-  } catch {
-    return [password];
-  }
+  return [password, attempt(() => decodeURIComponent(password)) ?? password];
 }
 
 /** Names a panel, and identifies a node to it. */

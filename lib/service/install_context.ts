@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { dirname } from "../parse/path.ts";
@@ -191,9 +192,5 @@ async function userName(
 
 /** Whether a user's services outlive his logins. */
 export function isLingering(name: string, { root }: TargetSystem): boolean {
-  try {
-    return Deno.statSync(`${root}/var/lib/systemd/linger/${name}`).isFile;
-  } catch {
-    return false;
-  }
+  return attempt(() => Deno.statSync(`${root}/var/lib/systemd/linger/${name}`).isFile) ?? false;
 }

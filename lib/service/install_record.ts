@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { isJsonObject, parseJson } from "../parse/json.ts";
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
 import { type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
@@ -158,11 +159,8 @@ export function installedRootOptions(
   name: string,
   env: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string> {
-  try {
-    return new Map(Object.entries(findInstallRecord(name, env)?.rootOptions ?? {}));
-  } catch {
-    return new Map();
-  }
+  const record = attempt(() => findInstallRecord(name, env));
+  return new Map(Object.entries(record?.rootOptions ?? {}));
 }
 
 function pathsForUser(

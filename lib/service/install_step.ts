@@ -1,4 +1,5 @@
-import { syncFile, syncFolder, writeToDisk } from "../state/atomic_write.ts";
+import { attempt } from "../attempt.ts";
+import { removeIfExists, syncFile, syncFolder, writeToDisk } from "../state/atomic_write.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { dirname } from "../parse/path.ts";
@@ -123,7 +124,7 @@ async function replaceFile(
   step: Extract<Step, { do: "file" | "copy" }>,
   { system, signal }: { system: TargetSystem; signal: AbortSignal },
 ): Promise<void> {
-  if (step.do === "copy" && await isSameFile(step.from, path)) {
+  if (step.do === "copy" && isSameFile(step.from, path)) {
     return await Deno.chmod(path, step.mode);
   }
   const fresh = `${path}.new`;
@@ -141,13 +142,9 @@ async function replaceFile(
   await syncFolder(dirname(path));
 }
 
-async function isSameFile(one: string, other: string): Promise<boolean> {
-  try {
-    const [a, b] = await Promise.all([Deno.stat(one), Deno.stat(other)]);
-    return a.dev === b.dev && a.ino === b.ino;
-  } catch {
-    return false;
-  }
+function isSameFile(...paths: [one: string, other: string]): boolean {
+  const [a, b] = paths.map((path) => attempt(() => Deno.statSync(path)));
+  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
 }
 
 /** Asks the system for the ids, since users may come from other sources than /etc/passwd. */
@@ -167,26 +164,10 @@ async function changeOwner(
   }
 }
 
-async function removeIfExists(path: string, options: Deno.RemoveOptions = {}): Promise<void> {
-  try {
-    await Deno.remove(path, options);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-}
-
 /** Removes a folder only if it is empty. */
 async function removeEmpty(path: string): Promise<void> {
-  try {
-    for await (const _entry of Deno.readDir(path)) return;
-    await Deno.remove(path);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+  const isFolder = attempt(() => Deno.statSync(path).isDirectory) ?? false;
+  if (isFolder && [...Deno.readDirSync(path)].length === 0) await Deno.remove(path);
 }
 
 /**

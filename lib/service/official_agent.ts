@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { detectManager, serviceManager } from "./managers.ts";
 import {
   parseLaunchdCommand,
@@ -8,7 +9,7 @@ import {
 } from "./official_commands.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import { scopeOf, type ServiceScope } from "./service_paths.ts";
-import type { TargetSystem } from "./target_system.ts";
+import { entryNames, type TargetSystem } from "./target_system.ts";
 
 /** An installed service of the official agent. */
 export interface OfficialAgent extends ServiceCommand {
@@ -133,23 +134,13 @@ function readServiceCommand(
   { kind, root }: { kind: ManagerKind; root: string },
 ): ServiceCommand | undefined {
   const read = boundedReader(root);
-  try {
+  return attempt(() => {
     if (Deno.lstatSync(root + path).isSymlink) return undefined;
     const names = kind === "systemd" ? entryNames(`${root}${path}.d`) : [];
     const dropIns = names.filter((name) => name.endsWith(".conf")).sort();
     const texts = [path, ...dropIns.map((name) => `${path}.d/${name}`)].map(read);
     return FORMATS[kind].parse(texts.join("\n"), read);
-  } catch {
-    return undefined;
-  }
-}
-
-function entryNames(folder: string): string[] {
-  try {
-    return Array.from(Deno.readDirSync(folder), ({ name }) => name);
-  } catch {
-    return [];
-  }
+  });
 }
 
 /**

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { splitQuotedWords, splitShellWords } from "../parse/shell_words.ts";
 
@@ -197,7 +198,7 @@ export function parseSystemdCommand(
   const env = Object.fromEntries([
     ...assignments.flatMap(parseAssignment),
     ...files.flatMap((file) =>
-      parseEnvironmentFile(readOptional(file.replace(/^-/, ""), readText))
+      parseEnvironmentFile(attempt(() => readText(file.replace(/^-/, ""))) ?? "")
     ),
   ]);
   const [prefixed = "", ...args] = splitSystemdWords(unescapePercent(start));
@@ -251,14 +252,6 @@ function parseEnvironmentFile(text: string): [name: string, value: string][] {
 function parseAssignment(word: string): [name: string, value: string][] {
   const [, name, value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(word) ?? [];
   return name === undefined ? [] : [[name, value]];
-}
-
-function readOptional(path: string, readText: (path: string) => string): string {
-  try {
-    return readText(path);
-  } catch {
-    return "";
-  }
 }
 
 /** Specifiers other than `%%` are not used in such units. */

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS } from "../config/option_table.ts";
 import { isJsonObject, jsonFields, type JsonObject, parseJson } from "../parse/json.ts";
@@ -177,7 +178,7 @@ function readFile(
   if (path === "") return new Map();
   const values = new Map<string, string>();
   for (
-    const [key, value] of Object.entries(parseObject(readOptional(path, readText), path, notes))
+    const [key, value] of Object.entries(parseObject(attempt(() => readText(path)), path, notes))
   ) {
     if (!OFFICIAL_KEYS.includes(key)) {
       notes.push(`key ${key} of ${path} is ignored: the official agent has no such option`);
@@ -193,14 +194,6 @@ function parseObject(text: string | undefined, path: string, notes: string[]): J
     `${path} is ignored: ${text === undefined ? "it can't be read" : "it is not valid JSON"}`,
   );
   return {};
-}
-
-function readOptional(path: string, readText: (path: string) => string): string | undefined {
-  try {
-    return readText(path);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Drops options without effect, and, with a note, invalid values. */
@@ -230,11 +223,7 @@ function switchText(value: string): string {
 
 /** The token of a self-registered official agent, stored beside its binary. */
 function registeredToken(official: OfficialAgent, readText: (path: string) => string): string {
-  const folder = dirname(official.binary);
-  try {
-    const { token } = jsonFields(parseJson(readText(`${folder}/auto-discovery.json`)));
-    return typeof token === "string" ? OPTIONS.token.parse(token) : "";
-  } catch {
-    return "";
-  }
+  const text = attempt(() => readText(`${dirname(official.binary)}/auto-discovery.json`)) ?? "";
+  const { token } = jsonFields(parseJson(text));
+  return typeof token === "string" ? attempt(() => OPTIONS.token.parse(token)) ?? "" : "";
 }

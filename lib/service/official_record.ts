@@ -1,5 +1,6 @@
+import { attempt } from "../attempt.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { syncFolder, writeToDisk } from "../state/atomic_write.ts";
+import { removeIfExists, syncFolder, writeToDisk } from "../state/atomic_write.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 import { MANAGERS } from "./service_manager.ts";
 
@@ -17,17 +18,14 @@ export function officialRecordPath(folder: string): string {
 
 /** Reads the record; `undefined` when it is missing or invalid. */
 export function readOfficialRecord(folder: string): OfficialRecord | undefined {
-  try {
-    const note = jsonFields(parseJson(Deno.readTextFileSync(officialRecordPath(folder))));
-    const manager = MANAGERS.find((kind) => kind === note.manager);
-    const { serviceName, unitPath, binary, isDone } = note;
-    if (manager === undefined || typeof serviceName !== "string") return undefined;
-    if (typeof unitPath !== "string" || typeof binary !== "string") return undefined;
-    const scope = note.scope === "user" ? "user" : "system";
-    return { manager, scope, serviceName, unitPath, binary, isDone: isDone === true };
-  } catch {
-    return undefined;
-  }
+  const text = attempt(() => Deno.readTextFileSync(officialRecordPath(folder))) ?? "";
+  const note = jsonFields(parseJson(text));
+  const manager = MANAGERS.find((kind) => kind === note.manager);
+  const { serviceName, unitPath, binary, isDone } = note;
+  if (manager === undefined || typeof serviceName !== "string") return undefined;
+  if (typeof unitPath !== "string" || typeof binary !== "string") return undefined;
+  const scope = note.scope === "user" ? "user" : "system";
+  return { manager, scope, serviceName, unitPath, binary, isDone: isDone === true };
 }
 
 /** Writes and syncs the record. @throws {Error} When it can't be written. */
@@ -48,17 +46,9 @@ export async function writeOfficialRecord(
 }
 
 /** Removes the record if there is one, and its folder if that is empty then. */
-export function removeOfficialRecord(folder: string): void {
-  for (const path of [officialRecordPath(folder), `${officialRecordPath(folder)}.new`]) {
-    try {
-      Deno.removeSync(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  try {
-    Deno.removeSync(folder);
-  } catch {
-    // Not empty, or missing.
-  }
+export async function removeOfficialRecord(folder: string): Promise<void> {
+  await removeIfExists(officialRecordPath(folder));
+  await removeIfExists(`${officialRecordPath(folder)}.new`);
+  // Unless it is not empty, or missing.
+  attempt(() => Deno.removeSync(folder));
 }

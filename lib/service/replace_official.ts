@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
@@ -85,7 +86,7 @@ export async function replace(
     printLine("Restoring the official agent …");
     const failure = await rollBack(config.serviceName, service, system);
     if (failure === undefined) {
-      removeOfficialRecord(folder);
+      await removeOfficialRecord(folder);
       printLine(
         `The official agent (${serviceName}) is running again; everything installed in its place ` +
           "was removed.",
@@ -165,11 +166,7 @@ function trafficCopySteps(
 }
 
 function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  return attempt(() => Deno.statSync(path).isFile) ?? false;
 }
 
 function printImport(

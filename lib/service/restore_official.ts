@@ -65,7 +65,7 @@ export async function restore(
   }
   printLine(`The official agent (${official.serviceName}) is running again, and starts at boot.`);
   if (record !== undefined) await uninstall(system, { serviceName, print, signal });
-  removeOfficialRecord(folder);
+  await removeOfficialRecord(folder);
 }
 
 /** @throws {Error} When files of the replaced agent were removed. */

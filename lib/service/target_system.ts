@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
@@ -59,22 +60,18 @@ export function currentSystem(
 
 /** After `su` or `setpriv` the variable may name the folder of another user. */
 function isFolderOwnedBy(uid: number, path: string): boolean {
-  try {
-    const { isDirectory, uid: owner } = Deno.statSync(path);
-    return isDirectory && owner === uid;
-  } catch {
-    return false;
-  }
+  const info = attempt(() => Deno.statSync(path));
+  return info?.isDirectory === true && info.uid === uid;
 }
 
 /** Whether a path exists, even as a dangling link. */
 export function pathExists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
+  return attempt(() => Deno.lstatSync(path)) !== undefined;
+}
+
+/** Names in a folder; none if it can't be read. */
+export function entryNames(folder: string): string[] {
+  return attempt(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [];
 }
 
 /**

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import { printSteps } from "./install.ts";
@@ -9,7 +10,7 @@ import { officialRecordPath } from "./official_record.ts";
 import type { ServiceManager } from "./service_manager.ts";
 import { scopeOf, servicePaths } from "./service_paths.ts";
 import { removeUserCommands } from "./service_user.ts";
-import { pathExists, type TargetSystem } from "./target_system.ts";
+import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./update_service.ts";
 
 /** Options of {@linkcode uninstall}. */
@@ -103,7 +104,9 @@ function writtenPaths(
   { root }: TargetSystem,
 ): string[] {
   const written = withUnfinished([...files, config, logFile, program, `${program}.old`]);
-  const ownLinks = links.filter((path) => isLinkTo(root + path, program));
+  const ownLinks = links.filter((path) =>
+    attempt(() => Deno.readLinkSync(root + path)) === program
+  );
   return [...new Set([...written, ...ownLinks])];
 }
 
@@ -111,21 +114,9 @@ function withUnfinished(paths: readonly string[]): string[] {
   return paths.flatMap((path) => [path, `${path}.new`]);
 }
 
-function isLinkTo(path: string, program: string): boolean {
-  try {
-    return Deno.readLinkSync(path) === program;
-  } catch {
-    return false;
-  }
-}
-
 /** Entries left in folders of the installation. */
 function remainingEntries(folders: readonly string[], { root }: TargetSystem): string[] {
-  return [...new Set(folders)].flatMap((folder) => {
-    try {
-      return Array.from(Deno.readDirSync(root + folder), ({ name }) => `${folder}/${name}`);
-    } catch {
-      return [];
-    }
-  });
+  return [...new Set(folders)].flatMap((folder) =>
+    entryNames(root + folder).map((name) => `${folder}/${name}`)
+  );
 }

@@ -10,11 +10,7 @@ export async function writeToDisk(
   path: string,
   { text, mode }: { text: string; mode: number },
 ): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  await removeIfExists(path);
   using file = await Deno.open(path, { write: true, createNew: true, mode });
   await writeAll(file, new TextEncoder().encode(text));
   await file.sync();
@@ -30,4 +26,18 @@ export async function syncFile(path: string): Promise<void> {
 /** Brings a folder's entries to the disk, so that a rename in it survives a power loss. */
 export async function syncFolder(path: string): Promise<void> {
   await syncFile(path);
+}
+
+/** Removes a file, or with `recursive` a folder. @throws {Error} When it exists and stays. */
+export async function removeIfExists(
+  path: string,
+  options: { recursive?: boolean } = {},
+): Promise<void> {
+  try {
+    await Deno.remove(path, options);
+  } catch (error) {
+    const isMissing = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (!isMissing) throw error;
+  }
 }

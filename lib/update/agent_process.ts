@@ -44,7 +44,7 @@ export class AgentProcess implements UpdatedAgent {
   }
 
   async requireRestart({ pid }: Health, signal: AbortSignal): Promise<void> {
-    if (!await runsProgram(pid, this.#path)) {
+    if (!runsProgram(pid, this.#path)) {
       throw new Error(
         `Cannot update: the running agent (process ${pid}) does not run ${this.#path}`,
       );
@@ -74,7 +74,7 @@ export class AgentProcess implements UpdatedAgent {
 
   async restart(signal: AbortSignal): Promise<void> {
     const pid = this.#runningPid();
-    if (pid !== undefined && !await runsProgram(pid, this.#path)) {
+    if (pid !== undefined && !runsProgram(pid, this.#path)) {
       throw new Error(`Cannot restart process ${pid}: it does not run ${this.#path}`);
     }
     if (pid !== undefined) this.#service ??= (await serviceOfProcess(pid, { signal }))?.service;

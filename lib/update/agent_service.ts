@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { pickVariables } from "../config/environment.ts";
 import { type ToolCommand, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { basename } from "../parse/path.ts";
@@ -35,7 +36,8 @@ export function agentService(path: string, names: readonly string[]): AgentServi
   const owner = { uid: Deno.uid() ?? 0, home, userRuntimeDir, os: Deno.build.os };
   for (const name of names) {
     const record = readInstallRecord(servicePaths(name, owner).record);
-    if (record === undefined || !isSameFile(record.program, path)) continue;
+    if (record === undefined) continue;
+    if (attempt(() => Deno.realPathSync(record.program)) !== path) continue;
     const { restart } = recordedManager(record, owner);
     const { runtimeFolder } = record;
     return { restart, tools: new ToolRunner(serviceVariables()), runtimeFolder };
@@ -73,14 +75,6 @@ export async function serviceOfProcess(
   };
   const restart = [systemctl("reset-failed", true), systemctl("restart", false)];
   return { service: { restart, tools } };
-}
-
-function isSameFile(one: string, other: string): boolean {
-  try {
-    return Deno.realPathSync(one) === other;
-  } catch {
-    return false;
-  }
 }
 
 function serviceVariables(): Record<string, string> {

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { parseProcessStat } from "../parse/process_stat.ts";
 
 /** A systemd service. */
@@ -37,41 +38,34 @@ const DELETED = " (deleted)";
  * The pid comes from a file that the agent writes, so it is checked before the process is
  * signalled.
  */
-export async function runsProgram(pid: number, path: string): Promise<boolean> {
+export function runsProgram(pid: number, path: string): boolean {
   if (Deno.build.os !== "linux") return true;
-  try {
-    const program = Deno.readLinkSync(`/proc/${pid}/exe`);
-    if (program === path || program === path + DELETED) return true;
-    const cwd = Deno.readLinkSync(`/proc/${pid}/cwd`);
-    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
-    for (const word of words.filter((it) => it.includes("/") && !it.startsWith("-"))) {
-      if (await realPath(word.startsWith("/") ? word : `${cwd}/${word}`) === path) return true;
-    }
-    return false;
-  } catch {
-    return false;
-  }
+  const program = attempt(() => Deno.readLinkSync(`/proc/${pid}/exe`));
+  if (program === path || program === path + DELETED) return true;
+  const cwd = attempt(() => Deno.readLinkSync(`/proc/${pid}/cwd`));
+  if (program === undefined || cwd === undefined) return false;
+  const words = readProcFile(pid, "cmdline").split("\0");
+  return words.filter((it) => it.includes("/") && !it.startsWith("-")).some((word) => {
+    const full = word.startsWith("/") ? word : `${cwd}/${word}`;
+    return attempt(() => Deno.realPathSync(full)) === path;
+  });
+}
+
+/** A file of a process below `/proc`; empty if it can't be read. */
+function readProcFile(pid: number | "self", name: string): string {
+  return attempt(() => Deno.readTextFileSync(`/proc/${pid}/${name}`)) ?? "";
 }
 
 /** Whether a process reads from a terminal, so a user started it, not a service. */
 export function isAttachedToTerminal(pid: number): boolean {
-  if (Deno.build.os !== "linux") return false;
-  try {
-    return /^\/dev\/(?:pts\/|tty|console)/.test(Deno.readLinkSync(`/proc/${pid}/fd/0`));
-  } catch {
-    return false;
-  }
+  const input = attempt(() => Deno.readLinkSync(`/proc/${pid}/fd/0`)) ?? "";
+  return /^\/dev\/(?:pts\/|tty|console)/.test(input);
 }
 
 /** Whether systemd started a process, or adopted it as an orphan. */
 export function isChildOfSystemd(pid: number): boolean {
-  if (Deno.build.os !== "linux") return false;
-  try {
-    const { parentPid: parent } = parseProcessStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
-    return Deno.readTextFileSync(`/proc/${parent}/comm`).trim() === "systemd";
-  } catch {
-    return false;
-  }
+  const parent = attempt(() => parseProcessStat(readProcFile(pid, "stat")).parentPid);
+  return parent !== undefined && readProcFile(parent, "comm").trim() === "systemd";
 }
 
 /**
@@ -79,29 +73,11 @@ export function isChildOfSystemd(pid: number): boolean {
  * knows whether it is the main process.
  */
 export function unitOfProcess(pid: number): SystemdUnit | undefined {
-  if (!isChildOfSystemd(pid)) return undefined;
-  try {
-    return systemdUnitOf(Deno.readTextFileSync(`/proc/${pid}/cgroup`));
-  } catch {
-    return undefined;
-  }
+  return isChildOfSystemd(pid) ? systemdUnitOf(readProcFile(pid, "cgroup")) : undefined;
 }
 
 /** Whether this process ends when systemd restarts the service of another one. */
 export function sharesServiceWith(pid: number): boolean {
   if (unitOfProcess(pid) === undefined) return false;
-  try {
-    const theirs = Deno.readTextFileSync(`/proc/${pid}/cgroup`);
-    return Deno.readTextFileSync("/proc/self/cgroup") === theirs;
-  } catch {
-    return false;
-  }
-}
-
-async function realPath(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.realPath(path);
-  } catch {
-    return undefined;
-  }
+  return readProcFile("self", "cgroup") === readProcFile(pid, "cgroup");
 }

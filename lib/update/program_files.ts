@@ -1,4 +1,4 @@
-import { syncFile, syncFolder } from "../state/atomic_write.ts";
+import { removeIfExists, syncFile, syncFolder } from "../state/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 
 /**
@@ -105,13 +105,5 @@ export class ProgramFiles {
   /** Whether the program file has this SHA-256. */
   async isActive(sha256: string): Promise<boolean> {
     return await fileSha256(this.path) === sha256;
-  }
-}
-
-async function removeIfExists(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { attempt } from "../attempt.ts";
+
 /** The signature of `SHA256SUMS` among a release's files: Ed25519, 64 bytes in Base64. */
 export const SIGNATURE = "SHA256SUMS.sig";
 
@@ -15,7 +17,7 @@ export async function isSignedBy(
   { signature, publicKey }: { signature: string; publicKey: string },
 ): Promise<boolean> {
   const key = await importPublicKey(publicKey);
-  const bytes = decodeBase64(signature);
+  const bytes = attempt(() => Uint8Array.fromBase64(signature));
   if (bytes === undefined) return false;
   return await crypto.subtle.verify("Ed25519", key, bytes, new TextEncoder().encode(text));
 }
@@ -26,13 +28,5 @@ async function importPublicKey(publicKey: string): Promise<CryptoKey> {
     return await crypto.subtle.importKey("spki", bytes, "Ed25519", false, ["verify"]);
   } catch (cause) {
     throw new Error("Cannot verify releases: the public key is invalid", { cause });
-  }
-}
-
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return Uint8Array.fromBase64(text);
-  } catch {
-    return undefined;
   }
 }

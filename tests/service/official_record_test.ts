@@ -23,12 +23,12 @@ Deno.test("readOfficialRecord() reads what writeOfficialRecord() wrote until it 
     assertEquals(readOfficialRecord(`${folder}/new`), { ...REPLACED, isDone: false });
     await writeOfficialRecord(`${folder}/new`, REPLACED);
     assertEquals(readOfficialRecord(`${folder}/new`), REPLACED);
-    removeOfficialRecord(`${folder}/new`);
-    removeOfficialRecord(`${folder}/new`);
+    await removeOfficialRecord(`${folder}/new`);
+    await removeOfficialRecord(`${folder}/new`);
     assertEquals([...Deno.readDirSync(folder)], []);
     await writeOfficialRecord(folder, REPLACED);
     Deno.writeTextFileSync(`${folder}/config.json`, "{}");
-    removeOfficialRecord(folder);
+    await removeOfficialRecord(folder);
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["config.json"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
