@@ -11,16 +11,7 @@ export interface BoundedQueueOptions<T> {
   /** Whether an item that has waited is still to be processed; all are by default. */
   isWanted?(item: T): boolean;
   /** Bounds how many items start in each period, however short they are. */
-  readonly startRate?: StartRate;
-}
-
-/** A bound on starts, with the clock that it is measured by. */
-export interface StartRate {
-  readonly starts: number;
-  readonly periodMs: number;
-  readonly timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs(): number;
+  readonly startRate?: { readonly starts: number; readonly periodMs: number };
 }
 
 /** Processes items in order: a bounded number at a time, while a bounded number waits. */
@@ -65,7 +56,7 @@ export class BoundedQueue<T> {
   /** Drops the items that wait. */
   clear(): void {
     this.#waiting = [];
-    this.#options.startRate?.timers.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
@@ -88,7 +79,7 @@ export class BoundedQueue<T> {
   #delayToNextStart(): number {
     const { startRate } = this.#options;
     if (startRate === undefined) return 0;
-    const nowMs = startRate.monotonicMs();
+    const nowMs = performance.now();
     if (nowMs - this.#periodStartMs >= startRate.periodMs) {
       this.#periodStartMs = nowMs;
       this.#starts = 0;
@@ -97,7 +88,7 @@ export class BoundedQueue<T> {
   }
 
   #startLater(delayMs: number): void {
-    this.#timer ??= this.#options.startRate?.timers.setTimeout(() => {
+    this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#startNext();
     }, delayMs);

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { BoundedQueue } from "../lib/bounded_queue.ts";
+import { FakeTime } from "./fake_time.ts";
 
 function manual(
   options: { concurrency: number; capacity: number; whenFull?: "refuse" | "drop oldest" },
@@ -59,4 +60,87 @@ Deno.test("BoundedQueue.add() refuses items when too many wait, and takes one th
   assertEquals(started, [1, 2]);
   const { queue: other } = manual({ concurrency: 1, capacity: 0 });
   assertEquals([other.add(1), other.add(2)], [true, false]);
+});
+
+/** A queue of numbers with a bound on starts; a run takes `tookMs`. */
+function bench(tookMs: number) {
+  const time = new FakeTime();
+  const started: { item: number; atMs: number }[] = [];
+  const unwanted = new Set<number>();
+  const queue = new BoundedQueue<number>({
+    concurrency: 16,
+    capacity: 1000,
+    startRate: { starts: 16, periodMs: 100 },
+    run: (item) => {
+      started.push({ item, atMs: performance.now() });
+      return new Promise((resolve) => void setTimeout(resolve, tookMs));
+    },
+    isWanted: (item) => !unwanted.has(item),
+  });
+  return { time, started, unwanted, queue, items: () => started.map(({ item }) => item) };
+}
+
+function numbers(count: number): number[] {
+  return [...Array(count).keys()];
+}
+
+Deno.test("BoundedQueue with a start rate runs 16 items at a time, in the order they came", async () => {
+  const { time, started, queue, items } = bench(1000);
+  using _ = time;
+  for (const item of numbers(40)) queue.add(item);
+  await time.run(3000);
+  assertEquals(items(), numbers(40));
+  assertEquals(started.map(({ atMs }) => atMs), [
+    ...Array(16).fill(0),
+    ...Array(16).fill(1000),
+    ...Array(8).fill(2000),
+  ]);
+  assertEquals(time.timers, 0);
+});
+
+Deno.test("BoundedQueue with a start rate starts no more than 16 items in 100 ms, however short they are", async () => {
+  const { time, started, queue, items } = bench(1);
+  using _ = time;
+  for (const item of numbers(100)) queue.add(item);
+  await time.run(99);
+  assertEquals(items(), numbers(16));
+  await time.run(501);
+  assertEquals(items(), numbers(100));
+  assertEquals(started.at(-1)?.atMs, 600);
+  await time.run(1);
+  assertEquals(time.timers, 0);
+});
+
+Deno.test("BoundedQueue with a start rate refuses items when a thousand wait", () => {
+  const { time, queue } = bench(1000);
+  using _ = time;
+  assertEquals(numbers(1016).every((item) => queue.add(item)), true);
+  assertEquals(queue.add(1016), false);
+  queue.clear();
+  assertEquals(queue.add(1017), true);
+  queue.clear();
+});
+
+Deno.test("BoundedQueue.prune() makes room, and unwanted items are never run", async () => {
+  const { time, queue, unwanted, items } = bench(1000);
+  using _ = time;
+  for (const item of numbers(1016)) queue.add(item);
+  for (const item of numbers(1016).slice(20)) unwanted.add(item);
+  queue.prune();
+  assertEquals(queue.add(2000), true);
+  unwanted.add(18);
+  await time.run(1000);
+  assertEquals(items(), [...numbers(18), 19, 2000]);
+});
+
+Deno.test("BoundedQueue.clear() leaves no timer and nothing to run", async () => {
+  const { time, queue, items } = bench(1);
+  using _ = time;
+  for (const item of numbers(100)) queue.add(item);
+  await time.run(5);
+  assertEquals(time.timers, 1);
+  queue.clear();
+  assertEquals(time.timers, 0);
+  await time.run(1000);
+  assertEquals(items().length, 16);
 });

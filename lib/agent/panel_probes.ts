@@ -3,10 +3,9 @@ import { BoundedQueue } from "../bounded_queue.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { observeCall } from "../panel/observer.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
-import { OnDemandProbes, type ProbeOrder } from "../probe/on_demand.ts";
 import { ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
-import { ProbeSchedule } from "../probe/schedule.ts";
+import { type ProbeOrder, ProbeSchedule } from "../probe/schedule.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
 
 const RESULTS_AT_A_TIME = 16;
@@ -17,7 +16,6 @@ const RESULTS_WAITING = 1000;
 export class PanelProbes {
   readonly #connection: PanelConnection;
   readonly #schedule: ProbeSchedule;
-  readonly #onDemand: OnDemandProbes;
   readonly #results = new BoundedQueue<ProbeResult>({
     run: (result) => this.#sendNow(result),
     concurrency: RESULTS_AT_A_TIME,
@@ -33,12 +31,9 @@ export class PanelProbes {
     connection: PanelConnection,
     options: { shell: Shell | undefined; resolver: SystemResolver; allowLoopback: boolean },
   ) {
-    const prober = new Prober(options.shell, new ProbePolicy(options.resolver, options));
-    const probe: Prober["probe"] = (target, options) => prober.probe(target, options);
-    const onResult = (result: ProbeResult) => this.send(result);
+    const policy = new ProbePolicy(options.resolver, options);
     this.#connection = connection;
-    this.#schedule = new ProbeSchedule({ probe, onResult });
-    this.#onDemand = new OnDemandProbes({ probe, onResult });
+    this.#schedule = new ProbeSchedule(new Prober(options.shell, policy), this);
   }
 
   /** Repeats these from now on, and no others. */
@@ -53,7 +48,7 @@ export class PanelProbes {
     for (const observer of this.#connection.observers) {
       observer.onProbeOrder?.({ id, kind, target });
     }
-    this.#onDemand.order(order);
+    this.#schedule.runOnce(order);
   }
 
   /** Sends a result as soon as there is room; the oldest of too many is dropped. */
@@ -65,7 +60,6 @@ export class PanelProbes {
   /** Aborts all, and resolves when no result is being sent any more. */
   async close(): Promise<void> {
     this.#schedule.stop();
-    this.#onDemand.stop();
     await this.#results.close();
   }
 

@@ -4,8 +4,6 @@ export interface LogRateLimitOptions {
   readonly lines: number;
   /** Length of a period; `Infinity` for a limit that is never lifted. */
   readonly periodMs: number;
-  /** Milliseconds on a clock that only runs forward; the runtime's by default. */
-  monotonicMs?(): number;
 }
 
 /** Bounds the log lines about something that a panel or a network can cause at any rate. */
@@ -26,8 +24,8 @@ export class LogRateLimit {
 
   /** Counts a line; whether it may be written. */
   allows(): boolean {
-    const { lines, periodMs, monotonicMs = () => performance.now() } = this.#options;
-    const nowMs = monotonicMs();
+    const { lines, periodMs } = this.#options;
+    const nowMs = performance.now();
     const times = this.#allowedAtMs;
     while (times[0] !== undefined && nowMs - times[0] >= periodMs) times.shift();
     if (times.length < lines) {

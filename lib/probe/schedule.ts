@@ -1,35 +1,44 @@
 import { BinaryHeap } from "@std/data-structures/binary-heap";
-import type { BoundedQueue } from "../bounded_queue.ts";
+import { BoundedQueue } from "../bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";
-import type { ProbeResult, ProbeTask } from "../types.ts";
-import { LOST_MS } from "./prober.ts";
-import { createRunQueue } from "./run_queue.ts";
+import type { ProbeKind, ProbeResult, ProbeTask } from "../types.ts";
+import { LOST_MS, type Prober } from "./prober.ts";
 
-/** Settings of a schedule; all but the first two are for tests. */
-export interface ProbeScheduleOptions {
-  /** Runs a probe: whole milliseconds, or -1; rejects only when the signal aborts. */
-  probe(target: ProbeTarget, options: { signal: AbortSignal }): Promise<number>;
-  onResult(result: ProbeResult): void;
-  timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  /** Milliseconds on a clock that only runs forward. */
-  monotonicMs?: () => number;
-  /** The date of a result. */
-  wallClock?: () => Date;
-  /** 0 to below 1. */
-  random?: () => number;
+/** One probe that the panel orders. */
+export interface ProbeOrder {
+  readonly taskId: number;
+  readonly probe: ProbeKind;
+  readonly target: string;
 }
 
+/** Receives the results of probes. */
+export interface ProbeResults {
+  /** Sends a result soon. */
+  send(result: ProbeResult): void;
+}
+
+/** A probe that is repeated, or ordered once. */
 interface Entry {
-  readonly task: ProbeTask;
+  readonly task: Pick<ProbeTask, "id" | "kind" | "target">;
   /** Absent when the panel's text is no target: the result is -1 then. */
   readonly target: ProbeTarget | undefined;
+  /** Of a probe that is repeated. */
+  readonly intervalMs?: number;
   dueMs: number;
-  state: "idle" | "queued" | "running" | "gone";
-  /** Aborts the probe that is running. */
-  controller?: AbortController;
+  /** Whether it waits for its turn or runs. */
+  isBusy: boolean;
+  /** Aborts when it is wanted no more. */
+  readonly controller: AbortController;
 }
+
+/** Probes that run at a time. */
+const CONCURRENCY = 16;
+/** Probes that may start in {@linkcode PERIOD_MS}: a list of thousands must not become a flood. */
+const STARTS_PER_PERIOD = 16;
+const PERIOD_MS = 100;
+const CAPACITY = 1000;
 
 /** The first probe of a task comes within its interval, but not later than this. */
 const FIRST_WITHIN_MS = 60_000;
@@ -40,151 +49,177 @@ const MIN_TIMER_MS = 10;
 /** The longest time that a timer can be set to. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** An order that has waited for longer is dropped: the panel dates a result by its arrival. */
+const STALE_MS = 10_000;
+
 /**
- * Repeats probes, each at its own interval, a bounded number at a time.
+ * Runs a panel's probes, each at its own interval or once as it is ordered, a bounded number at a time.
  *
  * One timer serves all tasks. A probe that is still running when it is due again is not started a
  * second time.
  */
 export class ProbeSchedule {
-  readonly #options: ProbeScheduleOptions;
-  readonly #timers: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  readonly #monotonicMs: () => number;
+  readonly #prober: Pick<Prober, "probe">;
+  readonly #results: ProbeResults;
   readonly #log = getLogger("probe");
-  readonly #entries = new Map<number, Entry>();
+  readonly #tasks = new Map<number, Entry>();
   readonly #due = new BinaryHeap<Entry>((a, b) => a.dueMs - b.dueMs);
-  readonly #queue: BoundedQueue<Entry>;
-  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #orders = new Map<number, Entry>();
+  readonly #queue = new BoundedQueue<Entry>({
+    run: (entry) => this.#run(entry),
+    isWanted: (entry) => this.#isWanted(entry),
+    concurrency: CONCURRENCY,
+    capacity: CAPACITY,
+    startRate: { starts: STARTS_PER_PERIOD, periodMs: PERIOD_MS },
+  });
+  readonly #missedLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #droppedLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #targetLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  constructor(options: ProbeScheduleOptions) {
-    this.#options = options;
-    this.#timers = options.timers ?? globalThis;
-    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
-    this.#queue = createRunQueue({
-      run: (entry) => this.#run(entry),
-      isWanted: (entry) => entry.state !== "gone",
-      timers: this.#timers,
-      monotonicMs: this.#monotonicMs,
-    });
+  constructor(prober: Pick<Prober, "probe">, results: ProbeResults) {
+    this.#prober = prober;
+    this.#results = results;
   }
 
   /** Sets the tasks: unchanged ones go on, all others are stopped or started. */
   update(tasks: readonly ProbeTask[]): void {
     if (this.#stopped) return;
     const wanted = new Map(tasks.map((task) => [task.id, task]));
-    for (const [id, entry] of this.#entries) {
+    for (const [id, entry] of this.#tasks) {
       const task = wanted.get(id);
-      if (task !== undefined && isSame(task, entry.task)) wanted.delete(id);
-      else this.#drop(entry);
+      if (task !== undefined && isSame(task, entry)) {
+        wanted.delete(id);
+      } else {
+        this.#tasks.delete(id);
+        entry.controller.abort();
+      }
     }
-    const refused: string[] = [];
-    for (const task of wanted.values()) this.#add(task, refused);
-    if (refused.length > 0) {
-      const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
-      this.#log.warning("{refusal}{more}; its result is -1", { refusal: refused[0], more });
+    const refusals: string[] = [];
+    for (const task of wanted.values()) {
+      const intervalMs = intervalOf(task);
+      const dueMs = performance.now() + Math.random() * Math.min(intervalMs, FIRST_WITHIN_MS);
+      this.#tasks.set(task.id, { ...newEntry(task, refusals), intervalMs, dueMs });
+    }
+    const [refusal] = refusals;
+    if (refusal !== undefined) {
+      const more = refusals.length > 1 ? ` (and ${refusals.length - 1} more)` : "";
+      this.#log.warning("{refusal}{more}; its result is -1", { refusal, more });
     }
     this.#due.clear();
-    this.#due.push(...this.#entries.values());
+    this.#due.push(...this.#tasks.values());
     this.#queue.prune();
     this.#arm();
+  }
+
+  /** Runs a probe soon, unless it is ordered already or too many wait. */
+  runOnce({ taskId, probe, target }: ProbeOrder): void {
+    if (this.#stopped || this.#orders.has(taskId)) return;
+    const refusals: string[] = [];
+    const entry = newEntry({ id: taskId, kind: probe, target }, refusals);
+    for (const refusal of refusals) {
+      if (!this.#targetLog.allows()) continue;
+      const more = this.#targetLog.takeSuppressed();
+      this.#log.warning("{refusal}; its result is -1{more}", { refusal, more });
+    }
+    this.#orders.set(taskId, entry);
+    if (!this.#queue.add(entry)) this.#dropOrder(entry);
   }
 
   /** Aborts all probes; no result comes after it. */
   stop(): void {
     this.#stopped = true;
-    this.#timers.clearTimeout(this.#timer);
-    for (const entry of this.#entries.values()) this.#drop(entry);
+    clearTimeout(this.#timer);
+    for (const { controller } of this.#tasks.values()) controller.abort();
+    for (const { controller } of this.#orders.values()) controller.abort();
+    this.#tasks.clear();
+    this.#orders.clear();
     this.#due.clear();
     this.#queue.clear();
   }
 
-  #add(task: ProbeTask, refused: string[]): void {
-    let target: ProbeTarget | undefined;
-    try {
-      target = parseProbeTarget(task.kind, task.target);
-    } catch (error) {
-      refused.push(describeError(error));
-    }
-    const { random = Math.random } = this.#options;
-    const offsetMs = random() * Math.min(intervalMs(task), FIRST_WITHIN_MS);
-    this.#entries.set(task.id, {
-      task,
-      target,
-      dueMs: this.#monotonicMs() + offsetMs,
-      state: "idle",
-    });
-  }
-
-  #drop(entry: Entry): void {
-    this.#entries.delete(entry.task.id);
-    entry.state = "gone";
-    entry.controller?.abort();
-  }
-
   #arm(): void {
-    this.#timers.clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     const next = this.#due.peek();
     if (next === undefined) return;
-    const delayMs = Math.max(MIN_TIMER_MS, next.dueMs - this.#monotonicMs());
-    this.#timer = this.#timers.setTimeout(() => this.#wake(), Math.min(delayMs, MAX_TIMER_MS));
+    const delayMs = Math.max(MIN_TIMER_MS, next.dueMs - performance.now());
+    this.#timer = setTimeout(() => this.#wake(), Math.min(delayMs, MAX_TIMER_MS));
   }
 
   #wake(): void {
-    const nowMs = this.#monotonicMs();
+    const nowMs = performance.now();
     for (let entry = this.#due.peek(); entry && entry.dueMs <= nowMs; entry = this.#due.peek()) {
       this.#due.pop();
-      const everyMs = intervalMs(entry.task);
+      const { intervalMs = 0 } = entry;
       // Probes that were missed, as in a suspended machine, are not made up for.
-      entry.dueMs += everyMs * (Math.floor((nowMs - entry.dueMs) / everyMs) + 1);
+      entry.dueMs += intervalMs * (Math.floor((nowMs - entry.dueMs) / intervalMs) + 1);
       this.#due.push(entry);
-      if (entry.state === "idle") this.#enqueue(entry);
+      if (!entry.isBusy) this.#enqueue(entry);
     }
     this.#arm();
   }
 
   #enqueue(entry: Entry): void {
-    entry.state = "queued";
+    entry.isBusy = true;
     if (this.#queue.add(entry)) return;
-    entry.state = "idle";
-    if (this.#dropLog.allows()) {
+    entry.isBusy = false;
+    if (this.#missedLog.allows()) {
       this.#log.warning("Too many probes are due; some miss their turn");
     }
   }
 
+  #isWanted(entry: Entry): boolean {
+    const isStale = entry.intervalMs === undefined && performance.now() - entry.dueMs >= STALE_MS;
+    if (isStale) this.#dropOrder(entry);
+    return !isStale && !entry.controller.signal.aborted;
+  }
+
+  #dropOrder({ task }: Entry): void {
+    this.#orders.delete(task.id);
+    if (!this.#droppedLog.allows()) return;
+    const more = this.#droppedLog.takeSuppressed();
+    this.#log.warning("The panel orders more probes than can be run; some are dropped{more}", {
+      more,
+    });
+  }
+
   async #run(entry: Entry): Promise<void> {
-    const controller = new AbortController();
-    const { signal } = controller;
-    entry.state = "running";
-    entry.controller = controller;
+    const { target, task: { id: taskId, kind }, controller: { signal } } = entry;
     let valueMs = LOST_MS;
     try {
-      valueMs = await (entry.target ? this.#options.probe(entry.target, { signal }) : LOST_MS);
+      if (target !== undefined) valueMs = await this.#prober.probe(target, { signal });
     } catch (error) {
       if (!signal.aborted) this.#log.error("{error}", { error: describeError(error) });
     }
     if (signal.aborted) return;
-    entry.state = "idle";
-    delete entry.controller;
-    this.#deliver(entry, valueMs);
-  }
-
-  #deliver({ task }: Entry, valueMs: number): void {
-    const finishedAt = this.#options.wallClock?.() ?? new Date();
+    entry.isBusy = false;
+    if (entry.intervalMs === undefined) this.#orders.delete(taskId);
     try {
-      this.#options.onResult({ taskId: task.id, kind: task.kind, valueMs, finishedAt });
+      this.#results.send({ taskId, kind, valueMs, finishedAt: new Date() });
     } catch (error) {
       this.#log.error("Cannot deliver a probe's result: {error}", { error: describeError(error) });
     }
   }
 }
 
-function isSame(a: ProbeTask, b: ProbeTask): boolean {
-  return a.kind === b.kind && a.target === b.target && a.intervalSeconds === b.intervalSeconds;
+/** Makes an entry that is due now, and adds to `refusals` why it has no target. */
+function newEntry(task: Entry["task"], refusals: string[]): Entry {
+  let target: ProbeTarget | undefined;
+  try {
+    target = parseProbeTarget(task.kind, task.target);
+  } catch (error) {
+    refusals.push(describeError(error));
+  }
+  const controller = new AbortController();
+  return { task, target, dueMs: performance.now(), isBusy: false, controller };
 }
 
-/** Interval of a task; a second at least, whatever the panel says. */
-function intervalMs(task: ProbeTask): number {
+function isSame(a: ProbeTask, { task: b, intervalMs }: Entry): boolean {
+  return a.kind === b.kind && a.target === b.target && intervalOf(a) === intervalMs;
+}
+
+/** Interval of a task in milliseconds; a second at least, whatever the panel says. */
+function intervalOf(task: ProbeTask): number {
   return Math.max(1, task.intervalSeconds) * 1000;
 }

@@ -1,54 +1,63 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { createClock } from "@sinonjs/fake-timers";
 import type { ProbeTarget } from "../../lib/parse/probe_target.ts";
-import { ProbeSchedule, type ProbeScheduleOptions } from "../../lib/probe/schedule.ts";
+import { type ProbeOrder, ProbeSchedule } from "../../lib/probe/schedule.ts";
 import type { ProbeResult, ProbeTask } from "../../lib/types.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "./collected_log.ts";
 
 interface Run {
+  target: ProbeTarget;
   host: string;
   atMs: number;
   signal: AbortSignal;
   end(valueMs: number): void;
 }
 
-/** A schedule on a clock of its own, whose probes end when the test says so, or after `tookMs`. */
-class Bench {
-  readonly clock = createClock();
+const { random } = Math;
+
+/** A schedule in fake time, whose probes end when the test says so, or after `tookMs`. */
+class Bench implements Disposable {
+  readonly time = new FakeTime();
   readonly runs: Run[] = [];
   readonly results: ProbeResult[] = [];
   readonly schedule: ProbeSchedule;
+  readonly #tookMs: number | undefined;
   running = 0;
   mostRunning = 0;
 
-  constructor(options: { tookMs?: number } & Partial<ProbeScheduleOptions> = {}) {
-    this.schedule = new ProbeSchedule({
-      probe: (target, { signal }) => this.#probe(target, signal, options.tookMs),
-      onResult: (result) => this.results.push(result),
-      timers: this.clock,
-      monotonicMs: () => this.clock.now,
-      wallClock: () => new Date(this.clock.now),
-      random: () => 0.5,
-      ...options,
-    });
+  constructor(options: { tookMs?: number; random?: () => number } = {}) {
+    this.#tookMs = options.tookMs;
+    Math.random = options.random ?? (() => 0.5);
+    this.schedule = new ProbeSchedule(this, this);
+  }
+
+  send(result: ProbeResult): void {
+    this.results.push(result);
   }
 
   hosts(): string[] {
     return this.runs.map(({ host }) => host);
   }
 
-  async #probe(target: ProbeTarget, signal: AbortSignal, tookMs?: number): Promise<number> {
+  async probe(target: ProbeTarget, { signal }: { signal: AbortSignal }): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     signal.addEventListener("abort", () => reject(signal.reason));
     const host = target.kind === "http" ? target.url.host : target.host;
-    this.runs.push({ host, atMs: this.clock.now, signal, end: resolve });
+    this.runs.push({ target, host, atMs: performance.now(), signal, end: resolve });
     this.mostRunning = Math.max(this.mostRunning, ++this.running);
-    if (tookMs !== undefined) this.clock.setTimeout(() => resolve(tookMs), tookMs);
+    const tookMs = this.#tookMs;
+    if (tookMs !== undefined) setTimeout(() => resolve(tookMs), tookMs);
     try {
       return await promise;
     } finally {
       this.running--;
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.schedule.stop();
+    this.time[Symbol.dispose]();
+    Math.random = random;
   }
 }
 
@@ -63,9 +72,9 @@ function task(id: number, changes: Partial<ProbeTask> = {}): ProbeTask {
 }
 
 Deno.test("ProbeSchedule runs a task at its interval after a random offset", async () => {
-  const bench = new Bench({ tookMs: 20 });
+  using bench = new Bench({ tookMs: 20 });
   bench.schedule.update([task(1), task(2, { kind: "tcp", intervalSeconds: 4 })]);
-  await bench.clock.tickAsync(15_500);
+  await bench.time.run(15_500);
   assertEquals(bench.runs.map(({ host, atMs }) => [host, atMs]), [
     ["host2", 2000],
     ["host1", 5000],
@@ -81,62 +90,58 @@ Deno.test("ProbeSchedule runs a task at its interval after a random offset", asy
     finishedAt: new Date(2020),
   });
   assertEquals(bench.results.length, 6);
-  bench.schedule.stop();
 });
 
 Deno.test("ProbeSchedule starts tasks with long intervals within a minute", async () => {
-  const bench = new Bench({ tookMs: 1 });
+  using bench = new Bench({ tookMs: 1 });
   bench.schedule.update([task(1, { intervalSeconds: 86_400 }), task(2, { intervalSeconds: 9e9 })]);
-  await bench.clock.tickAsync(60_000);
+  await bench.time.run(60_000);
   assertEquals(bench.hosts(), ["host1", "host2"]);
-  await bench.clock.tickAsync(86_400_000);
+  await bench.time.run(86_400_000);
   assertEquals(bench.hosts(), ["host1", "host2", "host1"]);
-  bench.schedule.stop();
 });
 
 Deno.test("ProbeSchedule never runs a slow task twice at once", async () => {
-  const bench = new Bench();
+  using bench = new Bench();
   bench.schedule.update([task(1)]);
-  await bench.clock.tickAsync(40_000);
+  await bench.time.run(40_000);
   assertEquals([bench.runs.length, bench.results.length], [1, 0]);
   bench.runs[0]?.end(7);
-  await bench.clock.tickAsync(4_900);
+  await bench.time.run(4_900);
   assertEquals([bench.runs.length, bench.results.length], [1, 1]);
-  await bench.clock.tickAsync(200);
+  await bench.time.run(200);
   assertEquals(bench.runs.length, 2);
-  bench.schedule.stop();
 });
 
 Deno.test("ProbeSchedule runs 16 probes at a time, the rest in the order they came, none dropped", async () => {
-  const bench = new Bench({ tookMs: 3000, random: inOrder() });
+  using bench = new Bench({ tookMs: 3000, random: inOrder() });
   const tasks = Array.from({ length: 100 }, (_, id) => task(id + 1, { intervalSeconds: 3600 }));
   bench.schedule.update(tasks);
-  await bench.clock.tickAsync(60_000);
+  await bench.time.run(60_000);
   assertEquals([bench.mostRunning, bench.results.length], [16, 100]);
   assertEquals(bench.hosts(), tasks.map(({ target }) => target));
-  bench.schedule.stop();
 });
 
 Deno.test("ProbeSchedule queues a task once, however often its turn comes", async () => {
-  const bench = new Bench();
+  using bench = new Bench();
   bench.schedule.update([
     ...Array.from({ length: 16 }, (_, id) => task(id + 1)),
     task(17, { intervalSeconds: 11 }),
   ]);
-  await bench.clock.tickAsync(60_000);
+  await bench.time.run(60_000);
   assertEquals(bench.runs.length, 16);
   bench.runs[0]?.end(1);
   bench.runs[1]?.end(1);
-  await bench.clock.tickAsync(1);
+  await bench.time.run(1);
   assertEquals(bench.hosts().slice(16), ["host17"]);
-  bench.schedule.stop();
 });
 
 Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it full the next turn", async () => {
   const lines = await collectedLog(async () => {
+    using time = new FakeTime();
+    Math.random = inOrder();
     let blocked = true;
     const done = new Set<number>();
-    const clock = createClock();
     const schedule = new ProbeSchedule({
       probe: (_, { signal }) =>
         blocked
@@ -144,33 +149,30 @@ Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it 
             signal.addEventListener("abort", () => reject(signal.reason))
           )
           : Promise.resolve(1),
-      onResult: ({ taskId }) => done.add(taskId),
-      timers: clock,
-      monotonicMs: () => clock.now,
-      random: inOrder(),
-    });
+    }, { send: ({ taskId }) => done.add(taskId) });
     const tasks = Array.from({ length: 1500 }, (_, id) => task(id + 1, { intervalSeconds: 600 }));
     schedule.update(tasks);
-    await clock.tickAsync(120_000);
+    await time.run(120_000);
     // The first sixteen hang; a thousand wait behind them.
     blocked = false;
     schedule.update(tasks.slice(16));
-    await clock.tickAsync(7_000);
+    await time.run(7_000);
     assertEquals(done.size, 1000);
-    await clock.tickAsync(600_000);
+    await time.run(600_000);
     assertEquals(done.size, 1484);
     schedule.stop();
-    assertEquals(clock.countTimers(), 0);
+    assertEquals(time.timers, 0);
+    Math.random = random;
   });
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0] ?? "", "miss their turn");
 });
 
 Deno.test("ProbeSchedule.update() leaves unchanged tasks alone", async () => {
-  const bench = new Bench({ tookMs: 1 });
+  using bench = new Bench({ tookMs: 1 });
   for (let second = 0; second < 26; second++) {
     bench.schedule.update([task(1), task(2)]);
-    await bench.clock.tickAsync(1000);
+    await bench.time.run(1000);
   }
   assertEquals(bench.runs.map(({ host, atMs }) => [host, atMs]), [
     ["host1", 5000],
@@ -180,8 +182,7 @@ Deno.test("ProbeSchedule.update() leaves unchanged tasks alone", async () => {
     ["host1", 25_000],
     ["host2", 25_000],
   ]);
-  assertEquals(bench.clock.countTimers(), 1);
-  bench.schedule.stop();
+  assertEquals(bench.time.timers, 1);
 });
 
 Deno.test("ProbeSchedule.update() starts changed tasks anew and ends gone ones, also when they run", async () => {
@@ -191,52 +192,49 @@ Deno.test("ProbeSchedule.update() starts changed tasks anew and ends gone ones, 
     { kind: "tcp" },
   ];
   for (const changed of [...changes.map((change) => [task(1, change)]), []]) {
-    const bench = new Bench();
+    using bench = new Bench();
     bench.schedule.update([task(1), task(2)]);
-    await bench.clock.tickAsync(5000);
+    await bench.time.run(5000);
     assertEquals(bench.hosts(), ["host1", "host2"]);
     bench.schedule.update([...changed, task(2)]);
-    await bench.clock.tickAsync(0);
+    await bench.time.run(0);
     assertEquals(bench.runs.map(({ signal }) => signal.aborted), [true, false]);
     bench.runs[1]?.end(3);
-    await bench.clock.tickAsync(9000);
+    await bench.time.run(9000);
     assertEquals(bench.results.map(({ taskId }) => taskId), [2]);
     const anew = changed[0];
-    await bench.clock.tickAsync(1001);
+    await bench.time.run(1001);
     assertEquals(
       bench.hosts().slice(2).sort(),
       [...(anew ? [anew.target] : []), "host2"].sort(),
     );
-    bench.schedule.stop();
   }
 });
 
 Deno.test("ProbeSchedule.update() takes queued tasks that are gone out of the queue", async () => {
-  const bench = new Bench({ random: inOrder() });
+  using bench = new Bench({ random: inOrder() });
   const tasks = Array.from({ length: 20 }, (_, id) => task(id + 1));
   bench.schedule.update(tasks);
-  await bench.clock.tickAsync(5000);
+  await bench.time.run(5000);
   bench.schedule.update(tasks.slice(0, 17));
   for (const run of [...bench.runs]) run.end(1);
-  await bench.clock.tickAsync(100);
+  await bench.time.run(100);
   assertEquals(bench.hosts().slice(16), ["host17"]);
-  bench.schedule.stop();
 });
 
 Deno.test("ProbeSchedule gives -1 for targets that can't be used, and says so once", async () => {
   const lines = await collectedLog(async () => {
-    const bench = new Bench({ tookMs: 1 });
+    using bench = new Bench({ tookMs: 1 });
     const tasks = [task(1, { target: "-f" }), task(2, { target: "a b" }), task(3)];
     for (let turn = 0; turn < 2; turn++) {
       bench.schedule.update(tasks);
-      await bench.clock.tickAsync(10_000);
+      await bench.time.run(10_000);
     }
     assertEquals(bench.hosts(), ["host3", "host3"]);
     assertEquals(
       bench.results.map(({ taskId, valueMs }) => [taskId, valueMs]).sort(),
       [[1, -1], [1, -1], [2, -1], [2, -1], [3, 1], [3, 1]],
     );
-    bench.schedule.stop();
   });
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0] ?? "", 'Cannot parse probe target "-f"');
@@ -246,68 +244,156 @@ Deno.test("ProbeSchedule gives -1 for targets that can't be used, and says so on
 Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails", async () => {
   let failures = 0;
   const lines = await collectedLog(async () => {
-    const bench = new Bench({
-      probe: () => Promise.reject(new Error("a bug")),
-      onResult: ({ valueMs }) => {
-        assertEquals(valueMs, -1);
-        failures++;
-        throw new Error("another bug");
-      },
-    });
-    bench.schedule.update([task(1)]);
-    await bench.clock.tickAsync(25_000);
-    bench.schedule.stop();
+    using bench = new Bench();
+    const probe = () => Promise.reject(new Error("a bug"));
+    const send = ({ valueMs }: ProbeResult) => {
+      assertEquals(valueMs, -1);
+      failures++;
+      throw new Error("another bug");
+    };
+    const schedule = new ProbeSchedule({ probe }, { send });
+    schedule.update([task(1)]);
+    await bench.time.run(25_000);
+    schedule.stop();
   });
   assertEquals([failures, lines.length], [3, 6]);
 });
 
 Deno.test("ProbeSchedule does not make up for turns that were slept through", async () => {
-  const bench = new Bench({ tookMs: 1 });
+  using bench = new Bench({ tookMs: 1 });
+  const { now } = performance;
   let sleptMs = 0;
-  const schedule = new ProbeSchedule({
-    probe: () => Promise.resolve(1),
-    onResult: (result) => bench.results.push(result),
-    timers: bench.clock,
-    monotonicMs: () => bench.clock.now + sleptMs,
-    random: () => 0.5,
-  });
-  schedule.update([task(1)]);
-  await bench.clock.tickAsync(5000);
+  performance.now = () => now.call(performance) + sleptMs;
+  bench.schedule.update([task(1)]);
+  await bench.time.run(5001);
   sleptMs = 3_600_000;
-  await bench.clock.tickAsync(10_000);
+  await bench.time.run(10_000);
   assertEquals(bench.results.length, 2);
-  await bench.clock.tickAsync(10_000);
+  await bench.time.run(10_000);
   assertEquals(bench.results.length, 3);
-  schedule.stop();
+  performance.now = now;
 });
 
 Deno.test("ProbeSchedule.stop() ends runs and leaves no timer; nothing comes after it", async () => {
-  const bench = new Bench();
+  using bench = new Bench();
   bench.schedule.update(Array.from({ length: 30 }, (_, id) => task(id + 1)));
-  await bench.clock.tickAsync(5000);
+  await bench.time.run(5000);
   assertEquals(bench.running, 16);
   bench.schedule.stop();
-  await bench.clock.tickAsync(0);
-  assertEquals([bench.running, bench.clock.countTimers()], [0, 0]);
+  await bench.time.run(0);
+  assertEquals([bench.running, bench.time.timers], [0, 0]);
   bench.schedule.update([task(99)]);
-  await bench.clock.tickAsync(60_000);
-  assertEquals([bench.runs.length, bench.results.length, bench.clock.countTimers()], [16, 0, 0]);
+  await bench.time.run(60_000);
+  assertEquals([bench.runs.length, bench.results.length, bench.time.timers], [16, 0, 0]);
 });
 
 Deno.test("ProbeSchedule spreads tasks over their interval, with one timer for thousands", async () => {
   let seed = 1;
   const random = () => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647;
-  const bench = new Bench({ random, tookMs: 1 });
+  using bench = new Bench({ random, tookMs: 1 });
   const tasks = Array.from({ length: 10_000 }, (_, id) => task(id + 1, { intervalSeconds: 60 }));
   bench.schedule.update(tasks);
-  assertEquals(bench.clock.countTimers(), 1);
+  assertEquals(bench.time.timers, 1);
   const counts: number[] = [];
   for (let slice = 0; slice < 6; slice++) {
     const before = bench.runs.length;
-    await bench.clock.tickAsync(10_000);
+    await bench.time.run(10_000);
     counts.push(bench.runs.length - before);
   }
   assertEquals(new Set(bench.hosts()).size, bench.runs.length);
   for (const count of counts) assert(count > 1400 && count < 1900, `${counts}`);
-  bench.schedule.stop();
+});
+
+function order(taskId: number): ProbeOrder {
+  return { taskId, probe: "tcp", target: "192.0.2.1:443" };
+}
+
+Deno.test("ProbeSchedule.runOnce() runs a probe at once and gives its result", async () => {
+  using bench = new Bench({ tookMs: 12 });
+  bench.schedule.runOnce(order(7));
+  assertEquals(bench.runs[0]?.target, { kind: "tcp", host: "192.0.2.1", port: 443 });
+  await bench.time.run(50);
+  assertEquals(bench.results, [
+    { taskId: 7, kind: "tcp", valueMs: 12, finishedAt: new Date(12) },
+  ]);
+});
+
+Deno.test("ProbeSchedule.runOnce() never runs the same order twice at once", async () => {
+  using bench = new Bench({ tookMs: 50 });
+  for (let n = 0; n < 10_000; n++) bench.schedule.runOnce(order(7));
+  await bench.time.run(50);
+  assertEquals([bench.runs.length, bench.results.length], [1, 1]);
+  bench.schedule.runOnce(order(7));
+  await bench.time.run(50);
+  assertEquals([bench.runs.length, bench.results.length], [2, 2]);
+});
+
+Deno.test("ProbeSchedule.runOnce() bears 10,000 orders: few at a time, no stale ones, one line", async () => {
+  const lines = await collectedLog(async () => {
+    using bench = new Bench({ tookMs: 3_000 });
+    for (let taskId = 1; taskId <= 10_000; taskId++) bench.schedule.runOnce(order(taskId));
+    assertEquals(bench.runs.length, 16);
+    await bench.time.run(60_000);
+    assertEquals(bench.runs.length, 4 * 16, "what has waited for 10 s is not run");
+    assertEquals(bench.results.length, 4 * 16);
+    // What was dropped can be ordered again.
+    for (const taskId of [500, 5_000]) bench.schedule.runOnce(order(taskId));
+    await bench.time.run(3_000);
+    assertEquals(bench.results.slice(-2).map(({ taskId }) => taskId), [500, 5_000]);
+    assertEquals(bench.time.timers, 0);
+  });
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0] ?? "", "more probes than can be run");
+});
+
+Deno.test("ProbeSchedule.runOnce() gives -1 for a target that can't be probed, and says so once", async () => {
+  const lines = await collectedLog(async () => {
+    using bench = new Bench({ tookMs: 50 });
+    for (let taskId = 1; taskId <= 100; taskId++) {
+      bench.schedule.runOnce({ taskId, probe: "tcp", target: "host:99999" });
+    }
+    await bench.time.run(5_000);
+    assertEquals(bench.runs, []);
+    assertEquals(bench.results.length, 100);
+    assertEquals(bench.results.every(({ valueMs }) => valueMs === -1), true);
+  });
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0] ?? "", "its result is -1");
+});
+
+Deno.test("ProbeSchedule.runOnce() runs beside the tasks, also under the same id", async () => {
+  using bench = new Bench({ tookMs: 3_000 });
+  bench.schedule.update([task(7)]);
+  await bench.time.run(5_000);
+  bench.schedule.runOnce(order(7));
+  await bench.time.run(3_000);
+  assertEquals(bench.hosts(), ["host7", "192.0.2.1"]);
+  assertEquals(bench.results.map(({ taskId, kind }) => [taskId, kind]), [[7, "icmp"], [7, "tcp"]]);
+});
+
+Deno.test("ProbeSchedule.stop() ends orders under way and gives no result after it", async () => {
+  const lines = await collectedLog(async () => {
+    using bench = new Bench({ tookMs: 3_000 });
+    for (let taskId = 1; taskId <= 40; taskId++) bench.schedule.runOnce(order(taskId));
+    await bench.time.run(150);
+    bench.schedule.stop();
+    bench.schedule.runOnce(order(41));
+    await bench.time.run(60_000);
+    assertEquals(bench.runs.length, 16);
+    assertEquals(bench.results, []);
+    assertEquals(bench.time.timers, 0);
+  });
+  assertEquals(lines, []);
+});
+
+Deno.test("ProbeSchedule starts no more than 16 probes in 100 ms, however short they are", async () => {
+  using bench = new Bench({ tookMs: 1 });
+  for (let taskId = 1; taskId <= 100; taskId++) bench.schedule.runOnce(order(taskId));
+  await bench.time.run(99);
+  assertEquals(bench.runs.length, 16);
+  await bench.time.run(501);
+  assertEquals(bench.runs.length, 100);
+  assertEquals(bench.runs.at(-1)?.atMs, 600);
+  await bench.time.run(1);
+  assertEquals(bench.time.timers, 0);
 });
