@@ -8,7 +8,7 @@
  * @module
  */
 
-import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
 import type { FileSystemUse } from "./host.ts";
 
 const SYMBOLS = {
@@ -55,7 +55,7 @@ const ERRORS: ReadonlyMap<number, readonly [code: string, text: string]> = new M
   [116, ["ESTALE", "the file server has forgotten it"]],
 ]);
 
-/** The C library of 64-bit Linux; the runtime is linked with it, so it is always there. */
+/** The C library of 64-bit Linux. */
 export class Libc {
   readonly #calls: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
   readonly #encoder = new TextEncoder();
@@ -68,15 +68,11 @@ export class Libc {
 
   /** @throws {Error} When it can't be opened: without the permission, or after the seal. */
   constructor() {
-    try {
-      this.#calls = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
-      // A pointer can't be followed after the seal, but memory that was mapped before stays readable.
-      const errno = this.#calls.__errno_location(NO_STUB_VALUE);
-      if (errno === null) throw new Error("it has no errno");
-      this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(errno, 4));
-    } catch (cause) {
-      throw new Error("Cannot open the C library", { cause });
-    }
+    this.#calls = openLibrary(SYMBOLS).symbols;
+    // A pointer can't be followed after the seal, but memory that was mapped before stays readable.
+    const errno = this.#calls.__errno_location(NO_STUB_VALUE);
+    if (errno === null) throw new Error("Cannot open the C library: it has no errno");
+    this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(errno, 4));
   }
 
   /**

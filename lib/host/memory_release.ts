@@ -5,9 +5,7 @@
  */
 
 import { parseCleanFileMappings } from "../parse/smaps.ts";
-import { NO_STUB, NO_STUB_VALUE } from "./ffi_stub.ts";
-
-const LIBRARY = "libc.so.6";
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
 
 /** Not every C library has it. It takes no address, so it may stay open in a sealed process. */
 const LASTING_SYMBOLS = {
@@ -71,7 +69,7 @@ function findCollector(): (() => void) | undefined {
 
 function openTrim(): (() => void) | undefined {
   try {
-    const { symbols } = Deno.dlopen(LIBRARY, LASTING_SYMBOLS);
+    const { symbols } = openLibrary(LASTING_SYMBOLS);
     return () => void symbols.malloc_trim(0n, NO_STUB_VALUE);
   } catch {
     return undefined;
@@ -85,18 +83,15 @@ function openTrim(): (() => void) | undefined {
 function openPageRelease(): (() => void) | undefined {
   try {
     const smaps = Deno.openSync("/proc/self/smaps");
-    const library = Deno.dlopen(LIBRARY, FIRST_SYMBOLS);
+    const library = openLibrary(FIRST_SYMBOLS);
     const { madvise, mallopt } = library.symbols;
     mallopt?.(M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES, NO_STUB_VALUE);
     mallopt?.(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES, NO_STUB_VALUE);
     return () => {
-      try {
-        for (const { address, bytes } of parseCleanFileMappings(readText(smaps))) {
-          madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
-        }
-      } finally {
-        smaps.close();
-        library.close();
+      using _smaps = smaps;
+      using _library = library;
+      for (const { address, bytes } of parseCleanFileMappings(readText(smaps))) {
+        madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
       }
     };
   } catch {

@@ -1,4 +1,4 @@
-import { NO_STUB, NO_STUB_VALUE } from "../host/ffi_stub.ts";
+import { LIBC, NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 
 const SYMBOLS = {
   dlsym: { parameters: ["isize", "buffer", NO_STUB], result: "usize" },
@@ -12,7 +12,7 @@ const SYMBOLS = {
   },
 } as const;
 
-const LINUX = { library: "libc.so.6", sigusr1: 10, rtldDefault: 0n } as const;
+const LINUX = { library: LIBC, sigusr1: 10, rtldDefault: 0n } as const;
 const DARWIN = { library: "libSystem.B.dylib", sigusr1: 30, rtldDefault: -2n } as const;
 
 /** The same on Linux and macOS. */
@@ -27,7 +27,8 @@ const SIG_ERR = 0xffff_ffff_ffff_ffffn;
  */
 export function hardenProcess(): void {
   const { library, sigusr1, rtldDefault } = Deno.build.os === "darwin" ? DARWIN : LINUX;
-  using libc = openLibrary(library);
+  const libc = openLibrary(SYMBOLS, library);
+  using _ = libc;
   const { dlsym, signal, getrlimit, setrlimit, prctl } = libc.symbols;
 
   // At this signal the runtime opens a debugger to every local user. It installs its handler half a
@@ -49,13 +50,4 @@ export function hardenProcess(): void {
   // The kernel pipes a core to a program whatever the limit, but not that of such a process. Its own
   // user's `update` could not look at it any more, so only root has it.
   if (Deno.uid() === 0) prctl?.(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n, NO_STUB_VALUE);
-}
-
-function openLibrary(name: string): Deno.DynamicLibrary<typeof SYMBOLS> & Disposable {
-  try {
-    const library = Deno.dlopen(name, SYMBOLS);
-    return Object.assign(library, { [Symbol.dispose]: () => library.close() });
-  } catch (cause) {
-    throw new Error("Cannot open the C library", { cause });
-  }
 }

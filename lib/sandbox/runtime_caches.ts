@@ -1,4 +1,4 @@
-import { NO_STUB, NO_STUB_VALUE } from "../host/ffi_stub.ts";
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 
 /**
  * Names of the runtime's caches and of their SQLite journals. The index of a journal (`-shm`) stays
@@ -32,29 +32,26 @@ const MAP_FIXED = 0x10;
 export function makeRuntimeCachesReadOnly(): void {
   const descriptors = cacheDescriptors();
   if (descriptors.size === 0) return;
-  const library = Deno.dlopen("libc.so.6", SYMBOLS);
-  try {
-    const { open, dup3, close, mmap } = library.symbols;
-    for (const [path, numbers] of descriptors) {
-      for (const number of numbers) {
-        const name = new TextEncoder().encode(`/proc/self/fd/${number}\0`);
-        const reading = open(name, O_RDONLY | O_CLOEXEC, NO_STUB_VALUE);
-        if (reading < 0 || dup3(reading, number, O_CLOEXEC, NO_STUB_VALUE) < 0) {
-          throw cannotReplace(path);
-        }
-        close(reading, NO_STUB_VALUE);
+  const library = openLibrary(SYMBOLS);
+  using _ = library;
+  const { open, dup3, close, mmap } = library.symbols;
+  for (const [path, numbers] of descriptors) {
+    for (const number of numbers) {
+      const name = new TextEncoder().encode(`/proc/self/fd/${number}\0`);
+      const reading = open(name, O_RDONLY | O_CLOEXEC, NO_STUB_VALUE);
+      if (reading < 0 || dup3(reading, number, O_CLOEXEC, NO_STUB_VALUE) < 0) {
+        throw cannotReplace(path);
       }
+      close(reading, NO_STUB_VALUE);
     }
-    for (const { start, bytes, isWritable, offset, path } of cacheMappings()) {
-      const [descriptor] = descriptors.get(path) ?? [];
-      if (descriptor === undefined) throw cannotReplace(path);
-      const protection = PROT_READ | (isWritable ? PROT_WRITE : 0);
-      const flags = MAP_PRIVATE | MAP_FIXED;
-      const address = mmap(start, bytes, protection, flags, descriptor, offset, NO_STUB_VALUE);
-      if (BigInt(address) !== start) throw cannotReplace(path);
-    }
-  } finally {
-    library.close();
+  }
+  for (const { start, bytes, isWritable, offset, path } of cacheMappings()) {
+    const [descriptor] = descriptors.get(path) ?? [];
+    if (descriptor === undefined) throw cannotReplace(path);
+    const protection = PROT_READ | (isWritable ? PROT_WRITE : 0);
+    const flags = MAP_PRIVATE | MAP_FIXED;
+    const address = mmap(start, bytes, protection, flags, descriptor, offset, NO_STUB_VALUE);
+    if (BigInt(address) !== start) throw cannotReplace(path);
   }
 }
 

@@ -1,4 +1,4 @@
-import { NO_STUB, NO_STUB_VALUE } from "../host/ffi_stub.ts";
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { buildSeccompFilter } from "./seccomp_filter.ts";
 
 const SYMBOLS = {
@@ -34,7 +34,8 @@ const REASONS: ReadonlyMap<number, string> = new Map([
 export function installSeccompFilter(): void {
   const architecture = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
   const filter = buildSeccompFilter(architecture, Deno.pid);
-  using libc = openLibrary();
+  const libc = openLibrary(SYMBOLS);
+  using _ = libc;
   const { symbols } = libc;
   const errno = () => {
     const place = symbols.__errno_location(NO_STUB_VALUE);
@@ -68,13 +69,4 @@ function programOf(filter: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   view.setUint16(0, filter.length / 8, true);
   view.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(filter)), true);
   return bytes;
-}
-
-function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> & Disposable {
-  try {
-    const library = Deno.dlopen("libc.so.6", SYMBOLS);
-    return Object.assign(library, { [Symbol.dispose]: () => library.close() });
-  } catch (cause) {
-    throw new Error("Cannot open the C library", { cause });
-  }
 }

@@ -1,4 +1,4 @@
-import { NO_STUB, NO_STUB_VALUE } from "../host/ffi_stub.ts";
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 
 const SYMBOLS = {
   getsockname: { parameters: ["i32", "buffer", "buffer", NO_STUB], result: "i32" },
@@ -19,23 +19,20 @@ const ADDRESS_BYTES = 110;
  * @throws {Error} When one can't be named.
  */
 export function nameUnixSockets(): void {
-  const library = Deno.dlopen("libc.so.6", SYMBOLS);
-  try {
-    const { getsockname, bind } = library.symbols;
-    const unnamed = new Uint8Array(new Uint16Array([AF_UNIX]).buffer);
-    for (const { name } of Array.from(Deno.readDirSync("/proc/self/fd"))) {
-      const descriptor = Number(name);
-      const address = new Uint16Array(ADDRESS_BYTES / 2);
-      const length = new Uint32Array([ADDRESS_BYTES]);
-      // It is no socket, or it was the handle by which the folder was read.
-      if (getsockname(descriptor, address, length, NO_STUB_VALUE) !== 0) continue;
-      if (address[0] !== AF_UNIX || length[0] !== UNNAMED_BYTES) continue;
-      // An address without a name asks the kernel for one.
-      if (bind(descriptor, unnamed, UNNAMED_BYTES, NO_STUB_VALUE) !== 0) {
-        throw new Error(`Cannot name the unix socket ${descriptor}`);
-      }
+  const library = openLibrary(SYMBOLS);
+  using _ = library;
+  const { getsockname, bind } = library.symbols;
+  const unnamed = new Uint8Array(new Uint16Array([AF_UNIX]).buffer);
+  for (const { name } of Array.from(Deno.readDirSync("/proc/self/fd"))) {
+    const descriptor = Number(name);
+    const address = new Uint16Array(ADDRESS_BYTES / 2);
+    const length = new Uint32Array([ADDRESS_BYTES]);
+    // It is no socket, or it was the handle by which the folder was read.
+    if (getsockname(descriptor, address, length, NO_STUB_VALUE) !== 0) continue;
+    if (address[0] !== AF_UNIX || length[0] !== UNNAMED_BYTES) continue;
+    // An address without a name asks the kernel for one.
+    if (bind(descriptor, unnamed, UNNAMED_BYTES, NO_STUB_VALUE) !== 0) {
+      throw new Error(`Cannot name the unix socket ${descriptor}`);
     }
-  } finally {
-    library.close();
   }
 }
