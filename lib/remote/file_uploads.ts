@@ -178,7 +178,8 @@ export class FileUploads {
     await removeLeftBehind(folder);
     const temporary = temporaryOf(target, id);
     await Deno.remove(temporary).catch(() => {});
-    await using handle = await createPrivateFile(temporary);
+    const handle = await createPrivateFile(temporary);
+    await using _ = handle;
     const { ino: inode } = await handle.stat();
     return {
       ...file,
