@@ -94,8 +94,9 @@ async function change(request: ReceivedRequest, panel: PageContext): Promise<Ans
     switch (request.path) {
       case "/demo/fault": {
         const name = textIn(value, "fault");
-        if (name === "refuse") return textAnswer(409, "The page could not end it.");
-        await panel.setFault(name === "" ? undefined : parseFault(name));
+        const fault = name === "" ? undefined : parseFault(name);
+        if (fault?.isDown === true) return textAnswer(409, "The page could not end it.");
+        await panel.setFault(fault);
         return jsonAnswer(200, {});
       }
       case "/demo/command": {

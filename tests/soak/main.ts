@@ -26,7 +26,6 @@ const FAULTS: readonly FaultName[] = [
   "upgrade-502",
   "upgrade-hang",
   "mute",
-  "hang",
   "close-after-upgrade",
   "drop-mid-frame",
   "reset",
