@@ -54,6 +54,12 @@ export class FakeSocket implements WebSocketConnection {
     this.#deliver();
   }
 
+  /** Lets what is stuck get away, and all that follows. */
+  release(): void {
+    this.stuck = false;
+    for (const { resolve } of this.#stuck.splice(0)) resolve();
+  }
+
   /** What the panel has been told, read. */
   get calls(): { id: number; method: string; params: unknown }[] {
     return this.sent.map((text) => JSON.parse(text));

@@ -4,7 +4,7 @@ import { WebSocketOpener } from "../../lib/panel/websocket_opener.ts";
 import type { ByteSink, ByteSource } from "../../lib/net/http_stream.ts";
 import type { RemotePanel } from "../../lib/remote/remote_control.ts";
 import type { CommandResult, FileResult } from "../../lib/types.ts";
-import { FakeSocket } from "./fake_socket.ts";
+import { TerminalSocket } from "./terminal_socket.ts";
 
 const access = { endpoint: "http://127.0.0.1:9", token: "" };
 const unused = () => Promise.reject(new Error("a fake panel is not dialled"));
@@ -42,17 +42,18 @@ export class FakeSender extends PanelSender {
 /** Opens terminals' connections to a panel that a test plays. */
 export class FakeOpener extends WebSocketOpener {
   /** Connections in the order in which they were dialled. */
-  readonly sockets: FakeSocket[] = [];
+  readonly sockets: TerminalSocket[] = [];
   /** By the request of the terminal. */
-  readonly byRequest = new Map<string, FakeSocket>();
+  readonly byRequest = new Map<string, TerminalSocket>();
   /** Dials; may be set to give none, to throw or to wait. */
-  dial: () => FakeSocket | undefined | Promise<FakeSocket | undefined> = () => new FakeSocket();
+  dial: () => TerminalSocket | undefined | Promise<TerminalSocket | undefined> = () =>
+    new TerminalSocket();
 
   constructor() {
     super(access, clientOptions);
   }
 
-  override async openTerminal(requestId: string): Promise<FakeSocket | undefined> {
+  override async openTerminal(requestId: string): Promise<TerminalSocket | undefined> {
     const socket = await this.dial();
     if (socket === undefined) return undefined;
     this.sockets.push(socket);

@@ -53,14 +53,19 @@ Deno.test("parseTerminalMessage() never throws, and no size leaves its bounds", 
       .map((value) => JSON.stringify(value, (_, it) => typeof it === "bigint" ? Number(it) : it)),
     fc.record({ type: fc.constant("resize"), cols: fc.double(), rows: fc.integer() })
       .map((value) => JSON.stringify(value)),
+    fc.record({ type: fc.constant("resize"), cols: fc.nat(), rows: fc.nat() })
+      .map((value) => JSON.stringify(value)),
   );
+  let sizes = 0;
   fc.assert(fc.property(message, (text) => {
     const parsed = parseTerminalMessage(text);
     if (parsed?.kind !== "resize") return;
+    sizes++;
     for (const edge of [parsed.size.rows, parsed.size.columns]) {
       assert(Number.isInteger(edge) && edge >= 1 && edge <= 1000);
     }
   }));
+  assert(sizes > 0);
 });
 
 Deno.test("parseTerminalMessage() takes brackets without end for keys", () => {

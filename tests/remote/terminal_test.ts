@@ -5,7 +5,7 @@ import { runTerminal, type TerminalOptions } from "../../lib/remote/terminal.ts"
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
-import { FakeSocket } from "./fake_socket.ts";
+import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
 
 const started = new StartedProcesses();
@@ -19,7 +19,7 @@ function has(program: string): boolean {
 
 interface Open {
   home: string;
-  socket: FakeSocket;
+  socket: TerminalSocket;
   controller: AbortController;
   ended: Promise<string>;
   /** Waits for the shell to ask for a line. */
@@ -41,7 +41,7 @@ async function withTerminalAt(
   options: Partial<TerminalOptions> & { shell?: string },
   use: (open: Open) => Promise<void>,
 ): Promise<void> {
-  const socket = new FakeSocket();
+  const socket = new TerminalSocket();
   const controller = new AbortController();
   const ended = runTerminal(socket, {
     programs,
@@ -98,10 +98,12 @@ test("runTerminal() passes keys as bytes, JSON and text", {}, async () => {
   await withTerminal({}, async ({ socket, ready, enter }) => {
     await enter('echo "by"tes', "\r\nbytes");
     await ready();
-    socket.push('{"type":"input","input":"echo js\\"\\"on\\r"}', '{"type":"heartbeat","at":1}');
+    socket.say({ type: "input", input: 'echo js""on\r' });
+    socket.say({ type: "heartbeat", at: 1 });
     await eventually(() => socket.text.includes("\r\njson"));
     await ready();
-    socket.push('{"type":"other","input":"exit\\r"}', 'echo te""xt\r');
+    socket.say({ type: "other", input: "exit\r" });
+    socket.say('echo te""xt\r');
     await eventually(() => socket.text.includes("\r\ntext"));
   });
 });
@@ -111,10 +113,11 @@ test("runTerminal() tells the program in the foreground of a new size", {}, asyn
     await enter("stty size", "24 80\r\n");
     await enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
     for (let cols = 81; cols < 140; cols++) {
-      socket.push(JSON.stringify({ type: "resize", cols, rows: 50 }));
+      socket.say({ type: "resize", cols, rows: 50 });
     }
-    socket.push('{"type":"resize","cols":0,"rows":0}', '{"type":"resize","cols":"1","rows":1}');
-    await eventually(() => /size: 50 139/.test((socket.push("\r"), socket.text)));
+    socket.say({ type: "resize", cols: 0, rows: 0 });
+    socket.say({ type: "resize", cols: "1", rows: 1 });
+    await eventually(() => /size: 50 139/.test((socket.say("\r"), socket.text)));
     // Of the burst only a few were applied.
     assert(socket.text.split("size: ").length < 10, socket.text);
   });
@@ -122,7 +125,7 @@ test("runTerminal() tells the program in the foreground of a new size", {}, asyn
 
 test("runTerminal() takes a size that comes before the terminal stands", {}, async () => {
   await withTerminal({}, async ({ socket, enter }) => {
-    socket.push('{"type":"resize","cols":111,"rows":33}');
+    socket.say({ type: "resize", cols: 111, rows: 33 });
     await enter("until [ \"$(stty size)\" = '33 111' ]; do :; done; echo agr''eed", "\r\nagreed");
   });
 });
@@ -131,7 +134,7 @@ test("runTerminal() leaves characters whole that come in two frames", {}, async 
   await withTerminal({}, async ({ socket, ready }) => {
     await ready();
     const bytes = new TextEncoder().encode("printf '<%s>\\n' grüße€𝄞\r");
-    for (const byte of bytes) socket.push(Uint8Array.of(byte));
+    for (const byte of bytes) socket.say(Uint8Array.of(byte));
     await eventually(() => socket.text.includes("\r\n<grüße€𝄞>"), { told: () => socket.text });
   });
 });
@@ -144,8 +147,7 @@ test("runTerminal() leaves no process when the connection ends, trap or not", {}
     socket.type(`sh -c 'setsid sleep ${mark}; :' & sleep ${mark}\r`);
     // Two in the background, a shell and its child in a session of its own, one in the foreground.
     await eventually(() => marked(mark).length === 5);
-    socket.closeReason = "the network is gone";
-    socket.close();
+    socket.end("the network is gone");
     assertEquals(await ended, "the connection has ended: the network is gone");
     assertEquals(marked(mark), []);
   });
@@ -225,8 +227,7 @@ test("runTerminal() kills what stays 200 ms after SIGHUP", {}, async () => {
 test("runTerminal() stops reading when the connection does not take it", {}, async () => {
   await withTerminal({}, async ({ socket, enter }) => {
     await enter("echo go", "\r\ngo");
-    const { promise, resolve } = Promise.withResolvers<void>();
-    socket.stuck = promise;
+    socket.stuck = true;
     const mark = newMark();
     socket.type(`yes ${mark}\r`);
     const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`);
@@ -242,8 +243,7 @@ test("runTerminal() stops reading when the connection does not take it", {}, asy
     const { 1: writtenBytes } = /^wchar: (\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`)) ??
       [];
     assert(Number(writtenBytes) < 20 * 1024 * 1024, `${writtenBytes} bytes are on the way`);
-    resolve();
-    socket.stuck = undefined;
+    socket.release();
     await eventually(() => socket.text.includes(`${mark}\r\n${mark}\r\n`));
     assertEquals(socket.mostAtATime, 1);
     for (const frame of socket.frames) assert(frame.length <= 32 * 1024);
@@ -286,7 +286,7 @@ test("runTerminal() ends when no key was pressed for long", {}, async () => {
 
 test("runTerminal() ends when it is idle and nobody reads", {}, async () => {
   await withTerminal({ idleMs: 300 }, async ({ socket, ended }) => {
-    socket.stuck = new Promise(() => {});
+    socket.stuck = true;
     assertMatch(await ended, /no key was pressed/);
   });
 });
@@ -334,19 +334,19 @@ test("runTerminal() serves vim", { needs: ["vim"] }, async () => {
 
 /** Gives a terminal one connection after another, as the test hands them over. */
 class NextSockets {
-  #waiting: ((socket: FakeSocket | undefined) => void) | undefined;
+  #waiting: ((socket: TerminalSocket | undefined) => void) | undefined;
   /** How often the terminal has asked for a connection. */
   asked = 0;
 
-  readonly next = (signal: AbortSignal): Promise<FakeSocket | undefined> => {
+  readonly next = (signal: AbortSignal): Promise<TerminalSocket | undefined> => {
     this.asked++;
-    const { promise, resolve } = Promise.withResolvers<FakeSocket | undefined>();
+    const { promise, resolve } = Promise.withResolvers<TerminalSocket | undefined>();
     this.#waiting = resolve;
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
     return promise;
   };
 
-  give(socket: FakeSocket | undefined): void {
+  give(socket: TerminalSocket | undefined): void {
     this.#waiting?.(socket);
   }
 }
@@ -358,7 +358,7 @@ test("runTerminal() goes on with the same shell on its next connection", {}, asy
     await ready();
     socket.close();
     await eventually(() => sockets.asked === 1);
-    const second = new FakeSocket();
+    const second = new TerminalSocket();
     sockets.give(second);
     second.type("echo $word ag''ain\r");
     await eventually(() => second.text.includes("kept again"));
@@ -383,7 +383,7 @@ test("runTerminal() shows the last 64 KiB of what came without a connection", {}
     await eventually(() => sockets.asked === 1);
     await Deno.writeTextFile(`${home}/go`, "");
     await eventually(() => exists(`${home}/done`));
-    const second = new FakeSocket();
+    const second = new TerminalSocket();
     sockets.give(second);
     await eventually(() => second.text.includes("last"));
     assertEquals(second.frames[0]?.length, 64 * 1024);
@@ -401,11 +401,11 @@ test("runTerminal() shows on its next connection what could not be sent", {}, as
     socket.type("echo lo''st\r");
     await eventually(() => sockets.asked === 1);
     // Here the output of the first one can't be shown either.
-    const second = new FakeSocket();
+    const second = new TerminalSocket();
     second.failsToSend = true;
     sockets.give(second);
     await eventually(() => sockets.asked === 2);
-    const third = new FakeSocket();
+    const third = new TerminalSocket();
     sockets.give(third);
     await eventually(() => third.text.includes("lost"), { told: () => third.text });
     // deno-lint-ignore no-control-regex -- a shell's prompt may set the terminal's mode
@@ -426,18 +426,17 @@ for (const how of ["on the same connection", "on the one that follows"]) {
       await eventually(() => sockets.asked === 1);
       await Deno.writeTextFile(`${home}/go`, "");
       await eventually(() => exists(`${home}/one`));
-      const second = new FakeSocket();
-      const { promise, resolve } = Promise.withResolvers<void>();
-      second.stuck = promise;
+      const second = new TerminalSocket();
+      second.stuck = true;
       sockets.give(second);
       await eventually(() => second.mostAtATime === 1);
       await Deno.writeTextFile(`${home}/more`, "");
       await eventually(() => exists(`${home}/done`));
-      const third = new FakeSocket();
+      const third = new TerminalSocket();
       // Output that is not shown is read every 20 ms; without this the test only sees less.
       let turns = 0;
       await eventually(() => ++turns > 8);
-      if (how === "on the same connection") resolve();
+      if (how === "on the same connection") second.release();
       else {
         second.close();
         await eventually(() => sockets.asked === 2);
@@ -458,7 +457,7 @@ test("runTerminal() ends at once when the user closes it", {}, async () => {
     await enter("echo go", "\r\ngo");
     socket.type(`sleep ${mark}\r`);
     await eventually(() => marked(`sleep ${mark}`).length > 0);
-    socket.push('{"type":"close"}');
+    socket.say({ type: "close" });
     assertEquals(await ended, "the user has closed it");
     assertEquals([marked(mark), sockets.asked], [[], 0]);
   });
@@ -468,8 +467,7 @@ test("runTerminal() ends when no connection follows", {}, async () => {
   const sockets = new NextSockets();
   await withTerminal({ nextSocket: sockets.next }, async ({ socket, ended, enter }) => {
     await enter("echo go", "\r\ngo");
-    socket.closeReason = "it was reset";
-    socket.close();
+    socket.end("it was reset");
     await eventually(() => sockets.asked === 1);
     sockets.give(undefined);
     assertEquals(await ended, "the connection has ended: it was reset");

@@ -5,7 +5,7 @@ import { FakeTime } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
 import { collectedLog } from "./collected_log.ts";
 import { FakeOpener } from "./fake_panel.ts";
-import type { FakeSocket } from "./fake_socket.ts";
+import type { TerminalSocket } from "./terminal_socket.ts";
 import { eventually } from "./processes_below.ts";
 
 const programs = new Programs();
@@ -15,7 +15,7 @@ interface Panel {
   readonly terminals: Terminals;
   readonly opener: FakeOpener;
   /** Connections in the order in which they were dialled. */
-  readonly sockets: FakeSocket[];
+  readonly sockets: TerminalSocket[];
   /** The log, at level debug. */
   readonly lines: string[];
 }
@@ -48,7 +48,7 @@ async function detached({ lines }: Panel, times = 1): Promise<void> {
 }
 
 /** Lets the shell of a terminal say something. */
-async function say(socket: FakeSocket | undefined, text: string): Promise<void> {
+async function say(socket: TerminalSocket | undefined, text: string): Promise<void> {
   assert(socket !== undefined);
   socket.type(`echo ${text.slice(0, 1)}''${text.slice(1)}\r`);
   await eventually(() => socket.text.includes(text), { told: () => socket.text, withinMs: 10_000 });
@@ -64,7 +64,7 @@ async function goesOn<T>(time: FakeTime, happening: Promise<T>): Promise<T> {
 async function connected(
   { terminals, sockets }: Panel,
   { requestId = "a", resumable = true } = {},
-): Promise<FakeSocket> {
+): Promise<TerminalSocket> {
   const { length } = sockets;
   await eventually(() => {
     if (sockets.length > length) return true;
@@ -120,7 +120,7 @@ test("Terminals.handle() opens a new shell when the user has closed the old one"
   const first = await connected(panel);
   first.type("word=kept\r");
   await say(first, "first");
-  first.push('{"type":"close"}');
+  first.say({ type: "close" });
   await eventually(() => first.isClosed);
   const second = await connected(panel);
   second.type("echo [$word]\r");
