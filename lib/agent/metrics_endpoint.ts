@@ -11,6 +11,7 @@ import type { PanelHealth } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { gauge, info, machineMetrics, one, ProbeHistograms } from "../metrics/exported_metrics.ts";
 import type { Machine } from "../metrics/machine.ts";
+import type { Sampler } from "../metrics/snapshot.ts";
 import {
   acceptedFormat,
   CONTENT_TYPES,
@@ -20,9 +21,7 @@ import {
 import { closeQuietly } from "../net/byte_stream.ts";
 import { withTimeout } from "../timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
-import type { Snapshot } from "../types.ts";
 import { VERSION } from "../version.ts";
-import type { ReportedMachine } from "./agent.ts";
 import type { PanelMonitors } from "./panel_monitor.ts";
 import { writeAll } from "../write_all.ts";
 
@@ -38,12 +37,12 @@ const MAX_AGE_MS = 15_000;
 
 /** What a {@linkcode MetricsEndpoint} serves. */
 export interface MetricsEndpointOptions {
-  readonly collectors: Machine["collectors"];
+  readonly machine: Machine;
   /**
    * Measures for a scrape only if the last report is older than 15 s and than two intervals, since no
    * reports are measured during an outage.
    */
-  readonly reported: Pick<ReportedMachine, "takeSnapshot" | "facts">;
+  readonly sampler: Sampler;
   readonly monitors: PanelMonitors;
   /** The walls around the process, in words. */
   readonly walls: string;
@@ -59,8 +58,6 @@ export class MetricsEndpoint implements Disposable {
   readonly #listener: Deno.TcpListener;
   readonly #probes = new ProbeHistograms();
   readonly #connections = new Set<Deno.Conn>();
-  #snapshot: Snapshot | undefined;
-  #atMs = 0;
 
   /**
    * Opens the listening socket, before the process is sealed.
@@ -79,12 +76,6 @@ export class MetricsEndpoint implements Disposable {
     const { addr } = this.#listener;
     const host = addr.hostname.includes(":") ? `[${addr.hostname}]` : addr.hostname;
     this.url = `http://${host}:${addr.port}/metrics`;
-  }
-
-  /** Keeps a snapshot that was taken now. */
-  setSnapshot(snapshot: Snapshot): void {
-    this.#snapshot = snapshot;
-    this.#atMs = Date.now();
   }
 
   /** Counts the probes of a panel, and makes their targets known. */
@@ -158,24 +149,24 @@ export class MetricsEndpoint implements Disposable {
   }
 
   #families(options: MetricsEndpointOptions): MetricFamily[] {
-    const { collectors, reported, monitors, walls, intervalMs } = options;
+    const { machine, sampler, monitors, walls, intervalMs } = options;
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
-    if (this.#snapshot === undefined || Date.now() - this.#atMs > maxAgeMs) {
-      this.setSnapshot(reported.takeSnapshot());
-    }
-    const { traffic, disk } = collectors;
+    const { latest } = sampler;
+    const isOld = latest === undefined || Date.now() - latest.atMs > maxAgeMs;
+    const snapshot = isOld ? sampler.take() : latest.snapshot;
+    const { network } = machine;
     const counted = new Set(
-      traffic.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
+      network.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
     );
-    const interfaces = [...traffic.total.counters()].filter(([name]) => counted.has(name));
+    const interfaces = [...network.total.counters()].filter(([name]) => counted.has(name));
     return [
-      ...(this.#snapshot === undefined ? [] : machineMetrics({
-        snapshot: this.#snapshot,
-        atMs: this.#atMs,
-        facts: reported.facts(),
+      ...machineMetrics({
+        snapshot,
+        atMs: isOld ? Date.now() : latest.atMs,
+        facts: machine.facts(),
         interfaces: new Map(interfaces),
-        fileSystems: disk.fileSystems?.() ?? [],
-      })),
+        fileSystems: machine.fileSystems(),
+      }),
       ...this.#probes.families(),
       ...agentFamilies(monitors.health(), walls),
     ];

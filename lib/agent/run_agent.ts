@@ -11,14 +11,14 @@ import { UsageError } from "../config/usage_error.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
 import { Programs } from "../host/programs.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
-import type { OpenedMachine } from "../metrics/machine.ts";
+import type { Machine } from "../metrics/machine.ts";
 import {
   hostRoots,
   openMachine,
   openPublicAddresses,
   type Platform,
 } from "../metrics/open_machine.ts";
-import { Sampler, shareSnapshots } from "../metrics/snapshot.ts";
+import { Sampler } from "../metrics/snapshot.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { SystemResolver } from "../net/dns.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
@@ -65,7 +65,8 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
 /** An agent that has opened everything that needs files or programs. */
 export interface OpenedAgent extends AsyncDisposable {
   readonly config: Config;
-  readonly machine: OpenedMachine;
+  readonly machine: Machine;
+  readonly sampler: Sampler;
   readonly reported: ReportedMachine;
   readonly registration: NodeRegistration | undefined;
   readonly traffic: PersistentTraffic | undefined;
@@ -94,7 +95,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   // 2. What is read. What the options don't ask for needs no memory: it is not even loaded.
   const machine = await openMachine(config, options);
   opened.defer(async () => await machine.close?.());
-  const facts = machine.machine.readFacts();
+  machine.facts();
   const registration = config.token === ""
     ? await (await import("../panel/registration.ts")).openRegistration(config, options, resolver)
     : undefined;
@@ -112,16 +113,12 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   opened.defer(() => health?.close());
 
   // The first snapshot opens the files that later ones read.
-  const sampler = new Sampler(traffic?.collectors ?? machine.machine.collectors);
-  const takeSnapshot = shareSnapshots(() => {
-    const snapshot = sampler.sample();
-    metrics?.setSnapshot(snapshot);
-    return snapshot;
-  }, sharedAgeMs(config));
+  const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config));
+  sampler.sample();
   const addresses = openPublicAddresses(config, machine, resolver);
   const reported: ReportedMachine = {
-    takeSnapshot,
-    facts: () => machine.machine.currentFacts?.(facts) ?? facts,
+    takeSnapshot: () => sampler.take(),
+    facts: () => machine.facts(),
     lookUpAddresses: (signal) => addresses.lookup(signal),
   };
 
@@ -129,6 +126,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   return {
     config,
     machine,
+    sampler,
     reported,
     registration,
     traffic,
@@ -159,17 +157,16 @@ export async function runOpened(
   requireSealed(config, sandbox);
   const walls = sandbox === undefined ? "not sealed" : describeSandbox(sandbox);
   health?.setSandbox(walls);
-  machine.lookup.useShell(shell);
+  machine.useShell(shell);
   agent.names.onSealed();
-  machine.machine.gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
 
   // 5. The network.
   const ended = new AbortController();
   const signal = AbortSignal.any([agent.signal, ended.signal]);
   const background = [
     metrics?.run({
-      collectors: machine.machine.collectors,
-      reported: agent.reported,
+      machine,
+      sampler: agent.sampler,
       monitors: agent.monitors,
       walls,
       intervalMs: shortestIntervalMs(config),
@@ -179,7 +176,7 @@ export async function runOpened(
   ];
   const logStart = () => {
     logSandbox(sandbox);
-    logCountedParts(machine.machine, config);
+    logCountedParts(machine, config);
   };
   try {
     if (registration !== undefined) {

@@ -28,12 +28,11 @@ export function panelName({ endpoint }: { readonly endpoint: string }): string {
 /** Names the interfaces and mount points that count, and options that match none. */
 export function logCountedParts(machine: Machine, config: Config): void {
   const log = getLogger("agent");
-  const { traffic, disk } = machine.collectors;
   const notices = unmatched(config, machine);
   const text = "Counting the traffic of {interfaces}, and the space of {mountPoints}";
   const values = {
-    interfaces: counted(traffic.interfaces()),
-    mountPoints: counted(disk.mounts().map((it) => ({ ...it, name: it.mountPoint }))),
+    interfaces: counted(machine.network.interfaces()),
+    mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))),
     notices: notices.join("; "),
   };
   if (notices.length === 0) log.info(text, values);
@@ -57,14 +56,11 @@ export function logSandbox(sandbox: Sandbox | undefined): void {
 }
 
 /** Options that match nothing on this machine, one line each. */
-export function unmatched(
-  config: Config,
-  { collectors: { traffic, disk }, gpu }: Machine,
-): string[] {
+export function unmatched(config: Config, machine: Machine): string[] {
   return unmatchedNotices(config, {
-    interfaces: traffic.interfaces(),
-    mountPoints: disk.mounts(),
-    asksCards: gpu !== undefined,
+    interfaces: machine.network.interfaces(),
+    mountPoints: machine.mounts(),
+    asksCards: machine.gpu !== undefined,
   });
 }
 

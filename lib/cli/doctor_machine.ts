@@ -12,7 +12,7 @@ import { sealProcess } from "../sandbox/sandbox.ts";
 import { startShell } from "../sandbox/shell.ts";
 import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
-import type { OpenedMachine } from "../metrics/machine.ts";
+import type { Machine } from "../metrics/machine.ts";
 import { mayHang } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
@@ -51,7 +51,7 @@ export function machineChecks(
   config: Config,
   options: Platform & { env: Environment },
 ): readonly Check[] {
-  let open: OpenedMachine | undefined;
+  let open: Machine | undefined;
   const machine = async () => open ??= await openMachine(config, options);
   return [
     {
@@ -136,9 +136,9 @@ async function checkService(
   });
 }
 
-function checkInterfaces({ machine: { collectors } }: OpenedMachine): CheckResult {
+function checkInterfaces({ collectors, network }: Machine): CheckResult {
   takeSnapshot(collectors);
-  const all = collectors.traffic.interfaces();
+  const all = network.interfaces();
   const counted = all.filter((it) => it.counted).map(({ name }) => name);
   const ignored = all.length - counted.length;
   if (counted.length > 0) {
@@ -156,9 +156,9 @@ function checkInterfaces({ machine: { collectors } }: OpenedMachine): CheckResul
   });
 }
 
-async function checkDisks({ machine: { collectors } }: OpenedMachine): Promise<CheckResult> {
-  takeSnapshot(collectors);
-  const all = collectors.disk.mounts();
+async function checkDisks(machine: Machine): Promise<CheckResult> {
+  takeSnapshot(machine.collectors);
+  const all = machine.mounts();
   const counted = all.filter((it) => it.counted).map(({ mountPoint }) => mountPoint);
   const { statfs } = await import("node:fs/promises");
   // One that is not counted hangs other programs all the same; automounts would be mounted for it.
@@ -210,10 +210,10 @@ export async function hangingMounts(
 }
 
 async function checkPing(
-  { host }: OpenedMachine,
+  { roots }: Machine,
   { os, signal }: { os: string; signal: AbortSignal },
 ): Promise<CheckResult> {
-  const shell = startShell({ ...host.roots, os });
+  const shell = startShell({ ...roots, os });
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
     return result("ok", {

@@ -11,9 +11,9 @@ import { unmatched } from "../agent/startup_log.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { describeError, getLogger } from "../log/log.ts";
+import type { Collector } from "../metrics/collector.ts";
 import type { GpuDecision } from "../metrics/gpu_devices.ts";
-import { type Machine, networkFolder, type OpenedMachine } from "../metrics/machine.ts";
-import { memoryRule } from "../metrics/memory.ts";
+import type { Machine } from "../metrics/machine.ts";
 import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import {
@@ -56,42 +56,37 @@ interface MeasureOptions extends Platform {
 }
 
 async function measureTwice(config: Config, options: MeasureOptions): Promise<DryRun> {
-  const open = await openMachine(config, options);
+  const machine = await openMachine(config, options);
   try {
-    return await measureOpened(open, config, options);
+    return await measureOpened(machine, config, options);
   } finally {
-    await open.close?.();
+    await machine.close?.();
   }
 }
 
 async function measureOpened(
-  open: OpenedMachine,
+  machine: Machine,
   config: Config,
   { secondsBetween, signal }: MeasureOptions,
 ): Promise<DryRun> {
-  const { machine, host } = open;
-  const addresses = openPublicAddresses(config, open);
-  const month = config.monthRotate === 0
-    ? undefined
-    : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, open);
-  const collectors = month?.collectors ?? machine.collectors;
+  const addresses = openPublicAddresses(config, machine);
+  const collectors = config.monthRotate === 0
+    ? machine.collectors
+    : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
   takeSnapshot(collectors);
   const [found] = await Promise.all([
     addresses.lookup(signal),
     delay(secondsBetween * 1000, { signal }),
-    queryNvidia(open, signal),
+    queryNvidia(machine, signal),
   ]);
   await machine.refresh?.();
   const failures = new Map<string, string>();
   const snapshot = takeSnapshot(collectors, ({ subject, error }) => {
     failures.set(subject, describeError(error));
   });
-  const result = toDryRun({
-    machine: month === undefined
-      ? machine
-      : { ...machine, sources: { ...machine.sources, traffic: month.source() } },
+  const result = toDryRun(machine, {
     basicInfo: toWireBasicInfo({
-      facts: machine.readFacts(),
+      facts: machine.facts(),
       snapshot,
       addresses: found,
       version: VERSION,
@@ -99,9 +94,7 @@ async function measureOpened(
     }),
     report: toWireReport(snapshot),
     secondsBetween,
-    proc: host.roots.proc,
-    addressSource: addresses.source,
-    failures,
+    sources: { ...collectedSources(collectors, failures), addresses: addresses.source },
   });
   for (const notice of unmatched(config, machine)) {
     getLogger("agent").warning("{notice}", { notice });
@@ -110,9 +103,9 @@ async function measureOpened(
 }
 
 /** Queries NVIDIA's cards once, through a shell, if details of cards are wanted. */
-async function queryNvidia({ machine: { gpu }, host }: OpenedMachine, signal: AbortSignal) {
+async function queryNvidia({ gpu, roots }: Machine, signal: AbortSignal) {
   if (gpu === undefined) return;
-  const shell = startShell({ ...host.roots, gpu: true });
+  const shell = startShell({ ...roots, gpu: true });
   try {
     gpu.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi({ signal }));
     await gpu.nvidia.settled();
@@ -141,66 +134,30 @@ export interface Decision {
   readonly rule: string;
 }
 
-/** The parts of a dry run. */
-export interface DryRunParts {
-  readonly machine: Machine;
-  readonly basicInfo: WireBasicInfo;
-  readonly report: WireReport;
-  readonly secondsBetween: number;
-  readonly proc: string;
-  readonly addressSource: string;
-  /** Reasons by the subjects that could not be measured. */
-  readonly failures?: ReadonlyMap<string, string>;
+/** The sources of all values, or the reasons why they could not be measured, by subject. */
+export function collectedSources(
+  collectors: readonly Collector[],
+  failures: ReadonlyMap<string, string>,
+): Record<string, string> {
+  return Object.fromEntries(collectors.flatMap((collector) => {
+    const reason = failures.get(collector.subject);
+    return Object.entries(collector.sources()).map(([name, source]) => [
+      name,
+      reason === undefined ? source : `not measured: ${reason}`,
+    ]);
+  }));
 }
 
-/** Subjects of failures by the keys of {@linkcode DryRun.sources}. */
-const SUBJECTS: Readonly<Record<string, string>> = {
-  cpu: "CPU use",
-  ram: "memory",
-  swap: "memory",
-  load: "load",
-  disk: "disk space",
-  network: "network traffic",
-  traffic: "network traffic",
-  connections: "connections",
-  uptime: "uptime",
-  process: "process count",
-};
-
-/** Reasons in place of the sources of values that could not be measured. */
-function failedSources(failures: ReadonlyMap<string, string>): Record<string, string> {
-  const failed = Object.entries(SUBJECTS).flatMap(([key, subject]) => {
-    const reason = failures.get(subject);
-    return reason === undefined ? [] : [[key, `not measured: ${reason}`]];
-  });
-  return Object.fromEntries(failed);
-}
-
-/** Puts the parts together, after the second measurement. */
-export function toDryRun(parts: DryRunParts): DryRun {
-  const { machine, proc, report, basicInfo, secondsBetween } = parts;
-  const { traffic, disk, memory, processes } = machine.collectors;
-  const network = networkFolder(proc);
+/** Adds the decisions on what counts, after the second measurement. */
+export function toDryRun(
+  machine: Machine,
+  measured: Omit<DryRun, "interfaces" | "mountPoints" | "graphicsCards">,
+): DryRun {
   return {
-    basicInfo,
-    report,
-    secondsBetween,
-    sources: {
-      "cpu": `${proc}/stat, over ${secondsBetween} s`,
-      "ram": memorySource(machine, proc),
-      "swap": memory.limitedBy ?? `${proc}/meminfo: total - free - cached`,
-      "load": `${proc}/loadavg`,
-      "disk": "statfs of the mount points below",
-      "network": `${network}/dev, of the interfaces below`,
-      "connections": `${network}/sockstat and sockstat6`,
-      "uptime": `${proc}/uptime`,
-      "process": processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
-      ...machine.sources,
-      ...failedSources(parts.failures ?? new Map()),
-      "addresses": parts.addressSource,
-    },
-    interfaces: traffic.interfaces(),
-    mountPoints: disk.mounts().map(({ mountPoint, source, type, counted, rule }) => ({
+    ...measured,
+    sources: { ...machine.decisionSources, ...measured.sources },
+    interfaces: machine.network.interfaces(),
+    mountPoints: machine.mounts().map(({ mountPoint, source, type, counted, rule }) => ({
       // A mount point that only the user's list has is of no type.
       name: `${mountPoint} (${type === "" ? "not mounted" : `${type} of ${source}`})`,
       counted,
@@ -221,12 +178,31 @@ function cardDecision({ name, counted, rule, gpu }: GpuDecision): Decision {
   return { name: values.length === 0 ? name : `${name} (${values.join(", ")})`, counted, rule };
 }
 
-function memorySource({ collectors: { memory } }: Machine, proc: string): string {
-  const { effectiveMode: mode, limitedBy, isFallback: fallback = false } = memory;
-  const rule = memoryRule({ mode, limited: limitedBy !== undefined, fallback });
-  if (limitedBy !== undefined) return `the container's limit in ${limitedBy}, ${rule}`;
-  const zfs = memory.knowsZfs === true && mode !== "all";
-  return `${proc}/meminfo${zfs ? ", the cache of ZFS taken off" : ""}, ${rule}`;
+/** Titles and values in the table, by the names of their sources. */
+const SHOWN: Readonly<Record<string, (report: WireReport) => [title: string, value: string]>> = {
+  cpu: ({ cpu }) => ["CPU", `${cpu.usage.toFixed(1)} %`],
+  ram: ({ ram }) => ["Memory", usage(ram)],
+  swap: ({ swap }) => ["Swap", usage(swap)],
+  disk: ({ disk }) => ["Disk", usage(disk)],
+  load: ({ load }) => ["Load", Object.values(load).join(" ")],
+  network: ({ network }) => [
+    "Network",
+    `up ${bytes(network.up)}/s, down ${bytes(network.down)}/s`,
+  ],
+  traffic: ({ network }) => [
+    "Traffic",
+    `up ${bytes(network.totalUp)}, down ${bytes(network.totalDown)}`,
+  ],
+  connections: ({ connections }) => [
+    "Connections",
+    `${connections.tcp} TCP, ${connections.udp} UDP`,
+  ],
+  uptime: ({ uptime }) => ["Uptime", `${uptime} s`],
+  process: ({ process }) => ["Processes", String(process)],
+};
+
+function usage({ used, total }: { used: number; total: number }): string {
+  return `${bytes(used)} of ${bytes(total)}`;
 }
 
 /**
@@ -238,32 +214,12 @@ export function dryRunTable(
 ): string {
   const decisionRows = (decisions: readonly Decision[]) =>
     (verbose ? decisions : foldIgnored(decisions)).map(decisionRow);
-  const { basicInfo, report, sources } = dryRun;
-  const usage = (use: { total: number; used: number }) =>
-    `${bytes(use.used)} of ${bytes(use.total)}`;
-  const rows: [string, string, string][] = [
-    ["CPU", `${report.cpu.usage.toFixed(1)} %`, sources.cpu ?? ""],
-    ["Memory", usage(report.ram), sources.ram ?? ""],
-    ["Swap", usage(report.swap), sources.swap ?? ""],
-    ["Disk", usage(report.disk), sources.disk ?? ""],
-    ["Load", Object.values(report.load).join(" "), sources.load ?? ""],
-    [
-      "Network",
-      `up ${bytes(report.network.up)}/s, down ${bytes(report.network.down)}/s`,
-      sources.network ?? "",
-    ],
-    [
-      "Traffic",
-      `up ${bytes(report.network.totalUp)}, down ${bytes(report.network.totalDown)}`,
-      sources.traffic ?? sources.network ?? "",
-    ],
-    [
-      "Connections",
-      `${report.connections.tcp} TCP, ${report.connections.udp} UDP`,
-      sources.connections ?? "",
-    ],
-    ["Uptime", `${report.uptime} s`, sources.uptime ?? ""],
-    ["Processes", String(report.process), sources.process ?? ""],
+  const { basicInfo, report } = dryRun;
+  const sources: DryRun["sources"] = { traffic: dryRun.sources.network ?? "", ...dryRun.sources };
+  const others = Object.entries(report).filter(([name]) => name in sources && !(name in SHOWN));
+  const rows = [
+    ...Object.entries(SHOWN).map(([name, show]) => [...show(report), sources[name] ?? ""]),
+    ...others.map(([name, value]) => [name, JSON.stringify(value), sources[name] ?? ""]),
     ["Message", report.message === "" ? "none" : report.message, "failed measurements"],
   ];
   const info = Object.entries(basicInfo).map(([field, value]): [string, string] => [

@@ -141,14 +141,14 @@ async function withMachine<T>(
   const { state, day } = options;
   const known = [...state?.interfaces.keys() ?? []];
   const includeNics = known.length > 0 ? known : config.includeNics;
-  const open = await openMachine({ ...config, includeNics }, options);
+  const machine = await openMachine({ ...config, includeNics }, options);
   try {
-    const month = openMonthlyTraffic(config, { day, open });
+    const month = openMonthlyTraffic(config, { day, machine });
     if (state !== undefined) month.traffic.restore(state);
     month.traffic.sample();
     return await use(month);
   } finally {
-    await open.close?.();
+    await machine.close?.();
   }
 }
 

@@ -45,6 +45,8 @@ export interface Roots {
 
 /** The machine that is measured. */
 export interface Host {
+  /** Architecture in the runtime's words: `x86_64`, `aarch64`. */
+  readonly arch: string;
   readonly roots: Roots;
   /** Opens a file for repeated reading. A missing file is no error: its source reads `undefined`. */
   open(path: string): Source;

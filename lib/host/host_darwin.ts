@@ -22,6 +22,8 @@ export interface DarwinMemoryInfo {
 
 /** Measurements of a Mac that need no command. */
 export interface DarwinHost {
+  /** Architecture in the runtime's words: `x86_64`, `aarch64`. */
+  readonly arch: string;
   cores(): readonly CoreTimes[];
   memory(): DarwinMemoryInfo;
   /** Load averages over 1, 5 and 15 minutes. */
@@ -39,6 +41,7 @@ export interface DarwinHost {
 export async function openDarwinHost(): Promise<DarwinHost> {
   const [os, { statfs, statfsSync }] = await Promise.all([import("node:os"), import("node:fs")]);
   return {
+    arch: Deno.build.arch,
     cores: () => os.cpus().map(({ times }) => times),
     memory: () => Deno.systemMemoryInfo(),
     load: () => os.loadavg(),

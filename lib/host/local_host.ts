@@ -61,6 +61,7 @@ export class FileSource implements Source {
 
 /** The machine that this program runs on. */
 export class LocalHost implements Host {
+  readonly arch = Deno.build.arch;
   readonly roots: Roots;
   readonly #scratch: Scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
   readonly #libc = new Libc();
@@ -113,19 +114,6 @@ function optional<T>(ask: () => T): T | undefined {
     return ask();
   } catch {
     return undefined;
-  }
-}
-
-/**
- * Reads the id of this boot from `/proc/sys/kernel/random/boot_id`, before the process is sealed; empty
- * where there is none.
- */
-export function readBootId(proc: string): string {
-  try {
-    const text = Deno.readTextFileSync(`${proc}/sys/kernel/random/boot_id`).trim();
-    return /^[0-9a-f-]{1,64}$/.test(text) ? text : "";
-  } catch {
-    return "";
   }
 }
 

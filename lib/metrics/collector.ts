@@ -1,19 +1,33 @@
 /**
- * Collectors: one measures one metric; others are wrapped around it.
+ * Rows of a machine's table of collectors, and what is done for each of them.
  *
  * @module
  */
 
 import type { Source } from "../host/host.ts";
+import type { Snapshot } from "../types.ts";
 
-/** Measures one metric anew at every report; `undefined` means "no data". */
-export interface Collector<T> {
-  /** @throws {Error} When the source can't be read. */
-  collect(): T | undefined;
-  /** Value to report in place of one that could not be measured. */
-  lastKnown?(): T | undefined;
-  /** Part that is missing in the last value, such as a malformed line of its source. */
+/** Values of a snapshot; absent ones are not known. */
+export type Measurements = Omit<Snapshot, "failures">;
+
+/** A row of a machine's table: measures one subject anew at every report. */
+export interface Collector {
+  /** What is measured, in the words of the report's message. */
+  readonly subject: string;
+  /** Age up to which its values are reported again, in milliseconds; by default they never are. */
+  readonly maxAgeMs?: number;
+  /**
+   * Its fields of the snapshot.
+   *
+   * @throws {Error} When the source can't be read.
+   */
+  collect(): Measurements;
+  /** Part that is missing in the last values, such as a malformed line of their source. */
   missingPart?(): Error | undefined;
+  /** Values to report in place of those that could not be measured. */
+  lastKnown?(): Measurements | undefined;
+  /** Describes where the last values are from, by their names in a dry run. */
+  sources(): Readonly<Record<string, string>>;
 }
 
 /**
@@ -31,73 +45,54 @@ export function requiredSource(source: Source, path: string): Source {
   };
 }
 
-/** Makes a collector of a source and the parser of its text; no text is no data. */
-export function sourceCollector<T>(source: Source, parse: (text: string) => T): Collector<T> {
-  return {
-    collect() {
-      const text = source.read();
-      return text === undefined ? undefined : parse(text);
-    },
-  };
+/** Parses the text of a source; no text is no data. */
+export function parseSource<T>(source: Source, parse: (text: string) => T): T | undefined {
+  const text = source.read();
+  return text === undefined ? undefined : parse(text);
 }
 
-/** Wraps a collector of what changes slowly, and asks it only after `everyMs`. */
-export class PacedCollector<T> implements Collector<T> {
-  readonly #collector: Collector<T>;
-  readonly #everyMs: number;
-  #value: T | undefined;
-  #collectedAtMs = -Infinity;
+/** Age limit of values that stand in for some that can't be measured. */
+const LAST_KNOWN_MS = 60_000;
 
-  constructor(collector: Collector<T>, everyMs: number) {
+/** A collector that keeps its last values: as long as its row says, and a minute over failures. */
+export class KeptCollector implements Collector {
+  readonly subject: string;
+  readonly #collector: Collector;
+  #values: Measurements | undefined;
+  #collectedAtMs = -Infinity;
+  /** When it is asked again. */
+  #dueAtMs = -Infinity;
+
+  constructor(collector: Collector) {
+    this.subject = collector.subject;
     this.#collector = collector;
-    this.#everyMs = everyMs;
   }
 
-  /** @throws {Error} Whatever the wrapped collector throws; it is asked again the next time. */
-  collect(): T | undefined {
+  /** @throws {Error} Whatever the collector throws; it is asked again the next time. */
+  collect(): Measurements {
     const nowMs = performance.now();
-    const isFresh = nowMs - this.#collectedAtMs < this.#everyMs;
-    if (isFresh && this.#value !== undefined) return this.#value;
-    this.#value = undefined;
-    this.#value = this.#collector.collect();
+    if (this.#values !== undefined && nowMs < this.#dueAtMs) return this.#values;
+    this.#dueAtMs = nowMs;
+    const values = this.#collector.collect();
+    this.#values = values;
     this.#collectedAtMs = nowMs;
-    return this.#value;
+    const { maxAgeMs = 0 } = this.#collector;
+    const isKnown = Object.values(values).some((value) => value !== undefined);
+    if (isKnown) this.#dueAtMs = nowMs + maxAgeMs;
+    return values;
   }
 
-  /** Part that is missing in the last collected value. */
+  /** The last values; `undefined` when they are more than a minute old. */
+  lastKnown(): Measurements | undefined {
+    if (performance.now() - this.#collectedAtMs > LAST_KNOWN_MS) this.#values = undefined;
+    return this.#values;
+  }
+
   missingPart(): Error | undefined {
     return this.#collector.missingPart?.();
   }
-}
 
-/** Age limit of a value that stands in for one that can't be measured. */
-const MAX_AGE_MS = 60_000;
-
-/** Wraps a collector and remembers its last value for a minute. */
-export class LastKnown<T> implements Collector<T> {
-  readonly #collector: Collector<T>;
-  #value: T | undefined;
-  #collectedAtMs = -Infinity;
-
-  constructor(collector: Collector<T>) {
-    this.#collector = collector;
-  }
-
-  /** @throws {Error} Whatever the wrapped collector throws. */
-  collect(): T | undefined {
-    this.#value = this.#collector.collect();
-    this.#collectedAtMs = performance.now();
-    return this.#value;
-  }
-
-  /** The last collected value; `undefined` when it is more than a minute old. */
-  lastKnown(): T | undefined {
-    if (performance.now() - this.#collectedAtMs > MAX_AGE_MS) this.#value = undefined;
-    return this.#value;
-  }
-
-  /** Part that is missing in the last collected value. */
-  missingPart(): Error | undefined {
-    return this.#collector.missingPart?.();
+  sources(): Readonly<Record<string, string>> {
+    return this.#collector.sources();
   }
 }

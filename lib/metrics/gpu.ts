@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import type { Collector } from "./collector.ts";
 import { type GpuCollector, type GpuDecision, listDrmGpus, NVIDIA_VENDOR } from "./gpu_devices.ts";
 import { NvidiaGpuCollector } from "./nvidia_gpu.ts";
 import { SysfsGpuCollector, type SysfsGpuHost } from "./sysfs_gpu.ts";
@@ -20,6 +21,15 @@ export class GpuCollectors {
       const rule = `no metrics in ${folder}`;
       return cards[index]?.hasMetrics ? [] : [{ name, counted: false, rule, nvidia }];
     });
+  }
+
+  /** Their rows in the table of collectors. */
+  rows(): Collector[] {
+    return this.collectors.map((cards) => ({
+      subject: cards.subject,
+      collect: () => ({ gpus: cards.collect() }),
+      sources: () => ({}),
+    }));
   }
 
   /** Decisions on all cards: whether each is reported, and from which source. */

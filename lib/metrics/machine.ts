@@ -1,127 +1,176 @@
 /**
- * A Linux machine, ready to be measured: its collectors over files that are open already.
+ * A Linux machine, ready to be measured: its table of collectors, over files that are open already.
  *
  * @module
  */
 
-import type { Host } from "../host/host.ts";
-import type { KernelLookup } from "../sandbox/kernel_lookup.ts";
+import type { Config } from "../config/config.ts";
+import type { Host, InterfaceAddress, Roots } from "../host/host.ts";
 import { parseLoadavg } from "../parse/loadavg.ts";
 import { parseUptime } from "../parse/uptime.ts";
-import type { MachineFacts, MemoryMode } from "../types.ts";
-import { requiredSource, sourceCollector } from "./collector.ts";
+import { KernelLookup } from "../sandbox/kernel_lookup.ts";
+import type { Shell } from "../sandbox/shell.ts";
+import type { MachineFacts } from "../types.ts";
+import { type Collector, parseSource, requiredSource } from "./collector.ts";
 import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
+import type { MeasuredFileSystem } from "./exported_metrics.ts";
 import { GpuCollectors } from "./gpu.ts";
-import { machineFacts, withOnlineCores } from "./machine_facts.ts";
-import { type MemoryCollector, openMemory } from "./memory.ts";
 import type { InterfaceStatistics } from "./interface_statistics.ts";
+import { machineFacts, withOnlineCores } from "./machine_facts.ts";
+import { openMemory } from "./memory.ts";
+import type { MountDecision } from "./mount_filter.ts";
 import { NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
-import type { Collectors } from "./snapshot.ts";
-
-/** Options that affect measuring. */
-export interface MachineOptions {
-  readonly includeNics: readonly string[];
-  readonly excludeNics: readonly string[];
-  readonly includeMountPoints: readonly string[];
-  readonly memoryMode: MemoryMode;
-  /** Whether graphics cards are measured. */
-  readonly gpu?: boolean;
-  /** `Deno.build.arch`. */
-  readonly arch: string;
-}
 
 /** A machine that is ready to be measured. */
 export interface Machine {
-  readonly collectors: Collectors & {
-    memory:
-      & Pick<MemoryCollector, "effectiveMode">
-      & Partial<Pick<MemoryCollector, "limitedBy" | "knowsZfs" | "isFallback">>;
-    disk: Pick<DiskCollector, "collect" | "mounts"> & Partial<Pick<DiskCollector, "fileSystems">>;
-    traffic: Pick<NetworkCollector, "collect" | "interfaces" | "sample" | "total">;
-    processes: Pick<ProcessCollector, "byLinks">;
-  };
+  readonly roots: Roots;
+  /** The table of its collectors. */
+  readonly collectors: readonly Collector[];
+  readonly network: NetworkCollector;
   /** Present with `--gpu`. */
-  readonly gpu?: Pick<GpuCollectors, "nvidia" | "decisions">;
-  /** Reads facts that do not change; only before the process is sealed. */
-  readFacts(): MachineFacts;
-  /** Updates facts that can change, such as the number of cores; also in a sealed process. */
-  currentFacts?(facts: MachineFacts): MachineFacts;
-  /** Sources for the dry run that differ from the usual ones. */
-  readonly sources?: Readonly<Record<string, string>>;
-  /** Boot id, where it is not in `/proc`. */
-  readonly bootId?: string;
+  readonly gpu?: GpuCollectors;
+  /** Where interfaces and mount points were found. */
+  readonly decisionSources: { readonly interfaces: string; readonly mountPoints: string };
+  /** Decisions on all mounts; empty before the first snapshot. */
+  mounts(): MountDecision[];
+  /** The last usage of each counted file system. */
+  fileSystems(): MeasuredFileSystem[];
+  /** Seconds since boot. @throws {Error} When it can't be read. */
+  uptimeSeconds(): number | undefined;
+  /** Id of this boot, which is read before the process is sealed; empty where it is unknown. */
+  bootId(): string;
+  /** Facts about the machine, which are read before the process is sealed; cores may come and go later. */
+  facts(): MachineFacts;
+  interfaceAddresses(): InterfaceAddress[];
+  /** Goes on in a sealed process, with the help of a shell if there is one. */
+  useShell(shell: Shell | undefined): void;
   /** Runs all polled commands once. */
   refresh?(): Promise<void>;
+  /** Stops the programs that were started to measure. */
+  close?(): Promise<void>;
 }
 
 /** The machine's own `/proc`; `HOST_PROC` names another one. */
 export const OWN_PROC = "/proc";
 
-/**
- * Folder of a machine's network counters. In another machine's `/proc`, `net` still shows the
- * reader's own network; `1/net` shows that machine's.
- */
-export function networkFolder(proc: string): string {
-  return proc === OWN_PROC ? `${proc}/net` : `${proc}/1/net`;
-}
+/** Subject of the row whose totals those of the month may replace. */
+export const NETWORK_SUBJECT = "network traffic";
+
+/** The kernel itself computes the load every 5 s. Each reading is 15 µs of a report's 800. */
+export const LOAD_MAX_AGE_MS = 2_500;
+/** At most 5 s if reports come each second. One mount is 15 µs of a report, and many have several. */
+export const DISK_MAX_AGE_MS = 4_500;
 
 /** Opens all files that reports need, so that the process can be sealed afterwards. */
-export function openLinuxMachine(
-  host: Host,
-  lookup: KernelLookup,
-  options: MachineOptions,
-): Machine {
-  const { proc } = host.roots;
+export function openLinuxMachine(host: Host, config: Config): Machine {
+  const { proc, sys } = host.roots;
   const isOwn = proc === OWN_PROC;
-  const stat = host.open(`${proc}/stat`);
-  const required = (path: string) => requiredSource(host.open(path), path);
-  const network = networkFolder(proc);
-  const globs = { include: options.includeNics, exclude: options.excludeNics };
+  // In another machine's `/proc`, `net` still shows the reader's own network.
+  const net = isOwn ? `${proc}/net` : `${proc}/1/net`;
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
-  const { includeMountPoints } = options;
-  const gpu = options.gpu ? new GpuCollectors(host) : undefined;
+  const ownMounts = `${OWN_PROC}/self/mountinfo`;
+  const lookup = new KernelLookup(host);
+  const open = (path: string) => requiredSource(host.open(path), path);
+
+  const stat = host.open(`${proc}/stat`);
+  const cpu = new CpuCollector(requiredSource(stat, `${proc}/stat`));
+  const memory = openMemory(host, { mode: config.memoryMode, isOwn });
+  const disk = new DiskCollector(host, open(mountinfo), {
+    includeMountPoints: config.includeMountPoints,
+    visible: isOwn ? undefined : host.open(ownMounts),
+  });
+  const loadavg = open(`${proc}/loadavg`);
+  const network = new NetworkCollector(
+    open(`${net}/dev`),
+    (name) => lookup.interfaceTraits(name),
+    {
+      globs: { include: config.includeNics, exclude: config.excludeNics },
+      // In another machine's `/proc` the network is not that of this `/sys`.
+      openStatistics: isOwn ? (name) => openStatistics(host, name) : undefined,
+    },
+  );
+  const connections = new ConnectionCollector(
+    open(`${net}/sockstat`),
+    host.open(`${net}/sockstat6`),
+  );
+  const uptime = open(`${proc}/uptime`);
+  const uptimeSeconds = () => parseSource(uptime, parseUptime);
+  const processes = new ProcessCollector(host, () => lookup.processCount());
+  const gpu = config.gpu ? new GpuCollectors(host) : undefined;
+
+  const collectors: Collector[] = [
+    {
+      subject: "CPU use",
+      collect: () => ({ cpuPercent: cpu.collect() }),
+      sources: () => ({ cpu: `${proc}/stat, between two readings` }),
+    },
+    {
+      subject: "memory",
+      collect: () => ({ ...memory.collect() }),
+      sources: () => memory.sources(`${proc}/meminfo`),
+    },
+    {
+      subject: "disk space",
+      maxAgeMs: DISK_MAX_AGE_MS,
+      collect: () => ({ disk: disk.collect() }),
+      missingPart: () => disk.missingPart(),
+      sources: () => ({ disk: "statfs of the mount points below" }),
+    },
+    {
+      subject: "load",
+      maxAgeMs: LOAD_MAX_AGE_MS,
+      collect: () => ({ load: parseSource(loadavg, parseLoadavg) }),
+      sources: () => ({ load: `${proc}/loadavg` }),
+    },
+    {
+      subject: NETWORK_SUBJECT,
+      collect: () => ({ traffic: network.collect() }),
+      sources: () => ({ network: `${net}/dev, of the interfaces below` }),
+    },
+    {
+      subject: "connections",
+      collect: () => ({ connections: connections.collect() }),
+      missingPart: () => connections.missingPart(),
+      sources: () => ({ connections: `${net}/sockstat and sockstat6` }),
+    },
+    {
+      subject: "uptime",
+      collect: () => ({ uptimeSeconds: uptimeSeconds() }),
+      sources: () => ({ uptime: `${proc}/uptime` }),
+    },
+    {
+      subject: "process count",
+      collect: () => ({ processes: processes.collect() }),
+      sources: () => ({
+        process: processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
+      }),
+    },
+    ...gpu?.rows() ?? [],
+  ];
+
+  let facts: MachineFacts | undefined;
   return {
-    collectors: {
-      cpu: new CpuCollector(requiredSource(stat, `${proc}/stat`)),
-      memory: openMemory(host, { mode: options.memoryMode, isOwn }),
-      disk: new DiskCollector(
-        host,
-        required(mountinfo),
-        {
-          includeMountPoints,
-          visible: isOwn ? undefined : host.open(`${OWN_PROC}/self/mountinfo`),
-        },
-      ),
-      load: sourceCollector(required(`${proc}/loadavg`), parseLoadavg),
-      traffic: new NetworkCollector(
-        required(`${network}/dev`),
-        (name) => lookup.interfaceTraits(name),
-        {
-          globs,
-          // In another machine's `/proc` the network is not that of this `/sys`.
-          openStatistics: isOwn ? (name) => openStatistics(host, name) : undefined,
-        },
-      ),
-      connections: new ConnectionCollector(
-        required(`${network}/sockstat`),
-        host.open(`${network}/sockstat6`),
-      ),
-      uptime: sourceCollector(required(`${proc}/uptime`), parseUptime),
-      processes: new ProcessCollector(host, () => lookup.processCount()),
-      gpus: gpu?.collectors.map((collector) => ({ subject: collector.subject, collector })),
-    },
+    roots: host.roots,
+    collectors,
+    network,
     gpu,
-    readFacts: () => machineFacts(host, { arch: options.arch }),
-    sources: {
-      interfaces: `${network}/dev and ${host.roots.sys}/class/net`,
-      mountPoints: isOwn
-        ? mountinfo
-        : `${mountinfo}, and statfs at the mounts in ${OWN_PROC}/self/mountinfo`,
+    decisionSources: {
+      interfaces: `${net}/dev and ${sys}/class/net`,
+      mountPoints: isOwn ? mountinfo : `${mountinfo}, and statfs at the mounts in ${ownMounts}`,
     },
-    currentFacts: (facts) => withOnlineCores(facts, stat.read()),
+    mounts: () => disk.mounts(),
+    fileSystems: () => disk.fileSystems(),
+    uptimeSeconds,
+    bootId: () => readBootId(host),
+    facts: () => withOnlineCores(facts ??= machineFacts(host), stat.read()),
+    interfaceAddresses: () => host.interfaceAddresses(),
+    useShell(shell) {
+      lookup.useShell(shell);
+      gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
+    },
   };
 }
 
@@ -130,11 +179,7 @@ function openStatistics(host: Pick<Host, "roots" | "open">, name: string): Inter
   return { received: host.open(`${folder}/rx_bytes`), sent: host.open(`${folder}/tx_bytes`) };
 }
 
-/** An opened machine and its owners. */
-export interface OpenedMachine {
-  readonly host: Pick<Host, "roots" | "interfaceAddresses">;
-  readonly lookup: Pick<KernelLookup, "useShell">;
-  readonly machine: Machine;
-  /** Stops the programs that were started to measure. */
-  close?(): Promise<void>;
+function readBootId(host: Pick<Host, "roots" | "readText">): string {
+  const id = host.readText(`${host.roots.proc}/sys/kernel/random/boot_id`)?.trim() ?? "";
+  return /^[0-9a-f-]{1,64}$/.test(id) ? id : "";
 }

@@ -12,16 +12,23 @@ import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
+import { parseNetstatIb } from "../parse/netstat_ib.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
 import type { Connections, LoadAverage } from "../types.ts";
-import { sourceCollector } from "./collector.ts";
+import { type Collector, parseSource } from "./collector.ts";
 import { DarwinCpuCollector } from "./cpu_darwin.ts";
 import { DarwinDiskCollector } from "./disk_darwin.ts";
-import { type Machine, type MachineOptions, type OpenedMachine, OWN_PROC } from "./machine.ts";
-import { goArchitecture } from "./machine_facts.ts";
+import {
+  DISK_MAX_AGE_MS,
+  LOAD_MAX_AGE_MS,
+  type Machine,
+  NETWORK_SUBJECT,
+  OWN_PROC,
+} from "./machine.ts";
 import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
 import { DarwinMemoryCollector } from "./memory_darwin.ts";
-import { DarwinNetworkCollector } from "./network_darwin.ts";
+import { NetworkCollector } from "./network.ts";
+import { darwinInterfaceTraits } from "./network_darwin.ts";
 import { PolledCommand } from "./polled_command.ts";
 
 /** Time limit of the first report's wait for the commands, which take about 20 ms. */
@@ -33,65 +40,108 @@ const MOUNTS_INTERVAL_MS = 60_000;
 /** Opens a Mac; resolves when all commands have run once or after {@linkcode FIRST_OUTPUT_TIMEOUT_MS}. */
 export async function openDarwinMachine(
   host: DarwinHost,
-  shell: Pick<DarwinShell, "ask">,
-  options: MachineOptions,
+  shell: Pick<DarwinShell, "ask" | "close">,
+  config: Config,
 ): Promise<Machine> {
-  const late = (question: DarwinQuery, intervalMs?: number) =>
-    new PolledCommand(() => shell.ask(question), intervalMs);
-  const sockets = late("sockets");
-  const interfaces = late("interfaces");
-  const memory = late("memory");
-  const processes = late("processes", PROCESS_COUNT_INTERVAL_MS);
-  const mounts = late("mounts", MOUNTS_INTERVAL_MS);
-  const { includeMountPoints, memoryMode } = options;
-  const needed = [sockets, interfaces, processes, mounts];
-  // The other modes do not use vm_stat.
-  if (memoryMode === "htop") needed.push(memory);
+  const poll = (query: DarwinQuery, intervalMs?: number) =>
+    new PolledCommand(() => shell.ask(query), intervalMs);
+  const sockets = poll("sockets");
+  const interfaces = poll("interfaces");
+  const vmStat = poll("memory");
+  const processes = poll("processes", PROCESS_COUNT_INTERVAL_MS);
+  const mounts = poll("mounts", MOUNTS_INTERVAL_MS);
+  const { includeMountPoints, memoryMode } = config;
+  const usesVmStat = memoryMode === "htop";
+  const needed = [sockets, interfaces, processes, mounts, ...usesVmStat ? [vmStat] : []];
   const refresh = async () => {
-    await Promise.all(needed.map((text) => text.refresh()));
+    await Promise.all(needed.map((command) => command.refresh()));
   };
-  let facts = "";
-  const readFacts = async () => {
+  let sysctl = "";
+  const readSysctl = async () => {
     try {
-      facts = await shell.ask("facts");
+      sysctl = await shell.ask("facts");
     } catch (error) {
       getLogger("agent").warning("{error}", { error: describeError(error) });
     }
   };
   // Slower commands are missing in the first report.
-  await deadline(Promise.all([readFacts(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS).catch(() => {});
-  return {
-    collectors: {
-      cpu: new DarwinCpuCollector(host),
-      memory: new DarwinMemoryCollector(host, memory, memoryMode),
-      disk: new DarwinDiskCollector(host, mounts, { includeMountPoints }),
-      load: { collect: () => loadOf(host.load()) },
-      traffic: new DarwinNetworkCollector(interfaces, {
-        include: options.includeNics,
-        exclude: options.excludeNics,
-      }),
-      connections: sourceCollector(sockets, parseDarwinConnections),
-      uptime: { collect: () => host.uptime() },
-      processes: { byLinks: false, ...sourceCollector(processes, parseDarwinProcessCount) },
+  await deadline(Promise.all([readSysctl(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS).catch(() => {});
+
+  const cpu = new DarwinCpuCollector(host);
+  const memory = new DarwinMemoryCollector(host, vmStat, memoryMode);
+  const disk = new DarwinDiskCollector(host, mounts, { includeMountPoints });
+  const network = new NetworkCollector(interfaces, darwinInterfaceTraits, {
+    globs: { include: config.includeNics, exclude: config.excludeNics },
+    readAtMs: () => interfaces.atMs,
+    parse: parseNetstatIb,
+  });
+  // No graphics cards: macOS has no file with their values.
+  const collectors: Collector[] = [
+    {
+      subject: "CPU use",
+      collect: () => ({ cpuPercent: cpu.collect() }),
+      sources: () => ({ cpu: "os.cpus() of node:os" }),
     },
-    ...darwinBootId(facts),
-    readFacts: () => darwinFacts(host, { sysctl: facts, arch: goArchitecture(options.arch) }),
-    refresh,
-    sources: {
-      cpu: "os.cpus() of node:os",
-      ram: memoryMode === "htop"
-        ? `Deno.systemMemoryInfo() and ${DARWIN_COMMANDS.memory}, mode htop`
-        : `Deno.systemMemoryInfo(), mode ${memoryMode}`,
-      swap: "Deno.systemMemoryInfo()",
-      load: "os.loadavg() of node:os",
-      disk: `${DARWIN_COMMANDS.mounts}, and statfs of the mount points below`,
-      network: `${DARWIN_COMMANDS.interfaces}, of the interfaces below`,
-      connections: DARWIN_COMMANDS.sockets,
-      uptime: "os.uptime() of node:os",
-      process: DARWIN_COMMANDS.processes,
+    {
+      subject: "memory",
+      collect: () => memory.collect(),
+      sources: () => ({
+        ram: `Deno.systemMemoryInfo()${
+          usesVmStat ? ` and ${DARWIN_COMMANDS.memory}` : ""
+        }, mode ${memoryMode}`,
+        swap: "Deno.systemMemoryInfo()",
+      }),
+    },
+    {
+      subject: "disk space",
+      maxAgeMs: DISK_MAX_AGE_MS,
+      collect: () => ({ disk: disk.collect() }),
+      sources: () => ({ disk: `${DARWIN_COMMANDS.mounts}, and statfs of the mount points below` }),
+    },
+    {
+      subject: "load",
+      maxAgeMs: LOAD_MAX_AGE_MS,
+      collect: () => ({ load: loadOf(host.load()) }),
+      sources: () => ({ load: "os.loadavg() of node:os" }),
+    },
+    {
+      subject: NETWORK_SUBJECT,
+      collect: () => ({ traffic: network.collect() }),
+      sources: () => ({ network: `${DARWIN_COMMANDS.interfaces}, of the interfaces below` }),
+    },
+    {
+      subject: "connections",
+      collect: () => ({ connections: parseSource(sockets, parseDarwinConnections) }),
+      sources: () => ({ connections: DARWIN_COMMANDS.sockets }),
+    },
+    {
+      subject: "uptime",
+      collect: () => ({ uptimeSeconds: host.uptime() }),
+      sources: () => ({ uptime: "os.uptime() of node:os" }),
+    },
+    {
+      subject: "process count",
+      collect: () => ({ processes: parseSource(processes, parseDarwinProcessCount) }),
+      sources: () => ({ process: DARWIN_COMMANDS.processes }),
+    },
+  ];
+  return {
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    collectors,
+    network,
+    decisionSources: {
       interfaces: DARWIN_COMMANDS.interfaces,
       mountPoints: DARWIN_COMMANDS.mounts,
     },
+    mounts: () => disk.mounts(),
+    fileSystems: () => [],
+    uptimeSeconds: () => host.uptime(),
+    bootId: () => darwinBootId(sysctl),
+    facts: () => darwinFacts(host, sysctl),
+    interfaceAddresses: () => host.interfaceAddresses(),
+    useShell() {},
+    refresh,
+    close: () => shell.close(),
   };
 }
 
@@ -137,7 +187,7 @@ function loadOf(averages: readonly number[]): LoadAverage | undefined {
  * @throws {UsageError} When the configuration uses options that only Linux supports.
  * @throws {Error} When the helper shell can't be started.
  */
-export async function openMac(config: Config, arch: string): Promise<OpenedMachine> {
+export async function openMac(config: Config): Promise<Machine> {
   if (config.remoteControl) {
     throw new UsageError("Cannot enable remote control: it is not supported on macOS yet");
   }
@@ -147,13 +197,7 @@ export async function openMac(config: Config, arch: string): Promise<OpenedMachi
   const host = await openDarwinHost();
   const shell = DarwinShell.start();
   try {
-    const machine = await openDarwinMachine(host, shell, { ...config, arch });
-    return {
-      host: { ...host, roots: { proc: "/proc", sys: "/sys", root: "/" } },
-      lookup: { useShell() {} },
-      machine,
-      close: () => shell.close(),
-    };
+    return await openDarwinMachine(host, shell, config);
   } catch (error) {
     await shell.close();
     throw error;

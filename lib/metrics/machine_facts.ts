@@ -161,18 +161,17 @@ export function goArchitecture(arch: string): string {
 /**
  * Reads facts that do not change while the machine runs; called once, before the process is sealed.
  *
- * `arch` is `Deno.build.arch`. Unknown facts are absent.
+ * Unknown facts are absent.
  */
 export function machineFacts(
-  host: Pick<Host, "roots" | "readText" | "list" | "exists" | "readLink">,
-  options: { arch: string },
+  host: Pick<Host, "arch" | "roots" | "readText" | "list" | "exists" | "readLink">,
 ): MachineFacts {
   const { proc } = host.roots;
   const cpuText = host.readText(`${proc}/cpuinfo`);
   const cpu = cpuText === undefined ? undefined : parseCpuinfo(cpuText);
   const kernel = host.readText(`${proc}/sys/kernel/osrelease`)?.trim();
   return {
-    arch: goArchitecture(options.arch),
+    arch: goArchitecture(host.arch),
     ...cpuFacts(host, cpu),
     gpuName: gpuName(host),
     osName: osName(host),

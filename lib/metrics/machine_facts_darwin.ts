@@ -1,6 +1,7 @@
 import type { DarwinHost } from "../host/host_darwin.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
 import type { MachineFacts } from "../types.ts";
+import { goArchitecture } from "./machine_facts.ts";
 
 /** Virtualization of a virtual Mac by the prefix of `hw.model`. */
 const VIRTUAL_MODELS: ReadonlyArray<readonly [string, string]> = [
@@ -12,14 +13,14 @@ const VIRTUAL_MODELS: ReadonlyArray<readonly [string, string]> = [
 /**
  * Facts that do not change while a Mac runs, from the output of `sysctl`; unknown ones are absent.
  *
- * `arch` is Go's name of the architecture. The GPU is known only on Apple silicon, where it is part
+ * The GPU is known only on Apple silicon, where it is part
  * of the processor; elsewhere only a slow command could report it.
  */
 export function darwinFacts(
-  host: Pick<DarwinHost, "cores">,
-  options: { sysctl: string; arch: string },
+  host: Pick<DarwinHost, "arch" | "cores">,
+  sysctl: string,
 ): MachineFacts {
-  const values = parseSysctl(options.sysctl);
+  const values = parseSysctl(sysctl);
   const text = (name: string): string | undefined => values.get(name) || undefined;
   const count = (name: string): number | undefined => {
     const value = text(name) ?? "";
@@ -30,10 +31,10 @@ export function darwinFacts(
   const physicalCores = count("hw.physicalcpu");
   const version = text("kern.osproductversion");
   const kernelVersion = text("kern.osrelease");
-  const virtualization = enclosure(text("kern.hv_vmm_present"), text("hw.model") ?? "");
+  const virtualization = virtualizationOf(text("kern.hv_vmm_present"), text("hw.model") ?? "");
   const gpuName = cpuName !== undefined && /^Apple M\d[\w ]*$/.test(cpuName) ? cpuName : undefined;
   return {
-    arch: options.arch,
+    arch: goArchitecture(host.arch),
     osName: version === undefined ? "macOS" : `macOS ${version}`,
     cpuName,
     logicalCores,
@@ -44,14 +45,14 @@ export function darwinFacts(
   };
 }
 
-/** Boot id from the same output; different after each boot. */
-export function darwinBootId(sysctl: string): { bootId?: string } {
-  const bootId = parseSysctl(sysctl).get("kern.bootsessionuuid")?.toLowerCase() ?? "";
-  return /^[0-9a-f-]{1,64}$/.test(bootId) ? { bootId } : {};
+/** Boot id from the same output, different after each boot; empty where it is unknown. */
+export function darwinBootId(sysctl: string): string {
+  const id = parseSysctl(sysctl).get("kern.bootsessionuuid")?.toLowerCase() ?? "";
+  return /^[0-9a-f-]{1,64}$/.test(id) ? id : "";
 }
 
 /** systemd-detect-virt's name; the model alone proves nothing, because it can be configured. */
-function enclosure(underHypervisor: string | undefined, model: string): string | undefined {
+function virtualizationOf(underHypervisor: string | undefined, model: string): string | undefined {
   if (underHypervisor === undefined) return undefined;
   if (underHypervisor === "0") return "none";
   return VIRTUAL_MODELS.find(([start]) => model.startsWith(start))?.[1] ?? "vm-other";

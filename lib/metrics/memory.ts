@@ -18,12 +18,27 @@ export interface MemoryOptions {
   readonly cgroup?: Pick<CgroupMemoryCollector, "folder" | "collect"> | undefined;
 }
 
+/** How used memory is counted. */
+const MEMINFO_RULES: Readonly<Record<MemoryMode, string>> = {
+  htop: "total - free - buffers - cached - reclaimable + shared",
+  available: "total - available",
+  all: "total - free",
+};
+
+const CGROUP_RULES: Readonly<Record<MemoryMode, string>> = {
+  htop: "current - inactive files",
+  available: "current - files - reclaimable",
+  all: "current",
+};
+
 /** Measures memory and swap, from `/proc/meminfo` or from the cgroup that limits the container. */
 export class MemoryCollector {
   readonly #meminfo: Source;
   readonly #options: MemoryOptions;
   readonly #mode: MemoryMode;
+  /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
   #effectiveMode: MemoryMode;
+  /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
   #limitedBy: string | undefined;
 
   constructor(meminfo: Source, options: MemoryOptions = {}) {
@@ -31,26 +46,6 @@ export class MemoryCollector {
     this.#options = options;
     this.#mode = options.mode ?? "htop";
     this.#effectiveMode = this.#mode;
-  }
-
-  /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
-  get effectiveMode(): MemoryMode {
-    return this.#effectiveMode;
-  }
-
-  /** Whether the last call could not use the configured mode. */
-  get isFallback(): boolean {
-    return this.#effectiveMode !== this.#mode;
-  }
-
-  /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
-  get limitedBy(): string | undefined {
-    return this.#limitedBy;
-  }
-
-  /** Whether the reclaimable part of the ZFS cache is subtracted. */
-  get knowsZfs(): boolean {
-    return this.#options.arcstats !== undefined;
   }
 
   /**
@@ -72,6 +67,23 @@ export class MemoryCollector {
       : this.#machineUsage(machine);
     const swap = binds ? cgroupSwap(group, machine) : swapUsage(machine);
     return swap === undefined ? { memory } : { memory, swap };
+  }
+
+  /** Describes what the last call measured and by which rule; `meminfo` is the path of that file. */
+  sources(meminfo: string): { ram: string; swap: string } {
+    const mode = this.#effectiveMode;
+    const why = mode === this.#mode ? "" : ", because this kernel has no MemAvailable";
+    const folder = this.#limitedBy;
+    if (folder !== undefined) {
+      const rule = `mode ${mode}${why}: ${CGROUP_RULES[mode]}`;
+      return { ram: `the container's limit in ${folder}, ${rule}`, swap: folder };
+    }
+    const hasArc = this.#options.arcstats !== undefined && mode !== "all";
+    const arc = hasArc ? ", the cache of ZFS taken off" : "";
+    return {
+      ram: `${meminfo}${arc}, mode ${mode}${why}: ${MEMINFO_RULES[mode]}`,
+      swap: `${meminfo}: total - free - cached`,
+    };
   }
 
   #machineUsage(counters: Meminfo): Usage {
@@ -130,33 +142,6 @@ function swapUsage(counters: Meminfo): Usage | undefined {
 /** Clamps a difference: a container's view mixes numbers of container and host. */
 function usage(totalBytes: number, usedBytes: number): Usage {
   return { totalBytes, usedBytes: Math.min(Math.max(usedBytes, 0), totalBytes) };
-}
-
-/** Parameters of the rule by which memory is counted. */
-export interface MemoryRuleOptions {
-  readonly mode: MemoryMode;
-  /** Whether the numbers are those of a container's cgroup. */
-  readonly limited: boolean;
-  /** Whether the kernel lacks a field of the configured mode. */
-  readonly fallback: boolean;
-}
-
-const MEMINFO_RULES: Readonly<Record<MemoryMode, string>> = {
-  htop: "total - free - buffers - cached - reclaimable + shared",
-  available: "total - available",
-  all: "total - free",
-};
-
-const CGROUP_RULES: Readonly<Record<MemoryMode, string>> = {
-  htop: "current - inactive files",
-  available: "current - files - reclaimable",
-  all: "current",
-};
-
-/** Describes the rule for used memory: `mode all: total - free`. */
-export function memoryRule({ mode, limited, fallback }: MemoryRuleOptions): string {
-  const why = fallback ? ", because this kernel has no MemAvailable" : "";
-  return `mode ${mode}${why}: ${(limited ? CGROUP_RULES : MEMINFO_RULES)[mode]}`;
 }
 
 type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;

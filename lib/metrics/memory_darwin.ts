@@ -7,8 +7,7 @@ import type { MemoryMode, Usage } from "../types.ts";
 export class DarwinMemoryCollector {
   readonly #host: Pick<DarwinHost, "memory">;
   readonly #vmStat: Source;
-  /** Mode by which used memory is counted. */
-  readonly effectiveMode: MemoryMode;
+  readonly #mode: MemoryMode;
 
   constructor(
     host: Pick<DarwinHost, "memory">,
@@ -17,7 +16,7 @@ export class DarwinMemoryCollector {
   ) {
     this.#host = host;
     this.#vmStat = vmStat;
-    this.effectiveMode = mode;
+    this.#mode = mode;
   }
 
   /**
@@ -29,9 +28,9 @@ export class DarwinMemoryCollector {
   collect(): { memory?: Usage; swap?: Usage } {
     const { total, free, available, swapTotal, swapFree } = this.#host.memory();
     const swap = usage(swapTotal, swapTotal - swapFree);
-    const used = this.effectiveMode === "available"
+    const used = this.#mode === "available"
       ? total - available
-      : this.effectiveMode === "all"
+      : this.#mode === "all"
       ? total - free
       : this.#activityMonitorUsedBytes();
     return used === undefined || total <= 0 ? { swap } : { memory: usage(total, used), swap };

@@ -295,6 +295,7 @@ export class TrafficTotal {
   readonly #total: Bytes = { sentBytes: 0, receivedBytes: 0 };
   readonly #observed: Bytes = { sentBytes: 0, receivedBytes: 0 };
   #previous: (Bytes & { atMs: number }) | undefined;
+  #rates: Omit<Traffic, keyof Bytes> | undefined;
 
   /** Adds the current counters of an interface; `index` is needed when it first appears. */
   add(now: InterfaceCounters, index?: number): void {
@@ -347,17 +348,21 @@ export class TrafficTotal {
     if (this.#gone.size > MAX_GONE && oldest !== undefined) this.#forget(oldest);
   }
 
-  /** Totals at a time of a monotonic clock, and rates since the previous call. */
+  /** Totals at a time of a monotonic clock, and rates since the previous call at another time. */
   trafficAt(atMs: number): Traffic {
     const { sentBytes, receivedBytes } = this.#observed;
     const previous = this.#previous;
-    this.#previous = { sentBytes, receivedBytes, atMs };
-    const traffic: Traffic = { ...this.#total };
     const elapsedMs = previous === undefined ? 0 : atMs - previous.atMs;
-    if (previous === undefined || !(elapsedMs > 0)) return traffic;
-    traffic.sentBytesPerSecond = (sentBytes - previous.sentBytes) * 1000 / elapsedMs;
-    traffic.receivedBytesPerSecond = (receivedBytes - previous.receivedBytes) * 1000 / elapsedMs;
-    return traffic;
+    if (previous !== undefined && elapsedMs > 0) {
+      this.#rates = {
+        sentBytesPerSecond: (sentBytes - previous.sentBytes) * 1000 / elapsedMs,
+        receivedBytesPerSecond: (receivedBytes - previous.receivedBytes) * 1000 / elapsedMs,
+      };
+    }
+    if (elapsedMs !== 0 || previous === undefined) {
+      this.#previous = { sentBytes, receivedBytes, atMs };
+    }
+    return { ...this.#total, ...this.#rates };
   }
 
   /** Removes a missing interface of that name, else one that had the index, and returns its counters. */

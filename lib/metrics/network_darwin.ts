@@ -1,10 +1,4 @@
 import type { InterfaceTraits } from "../host/interface_traits.ts";
-import { parseNetstatIb } from "../parse/netstat_ib.ts";
-import type { Traffic } from "../types.ts";
-import type { InterfaceGlobs } from "./interface_filter.ts";
-import { type InterfaceStatus, NetworkCollector } from "./network.ts";
-import type { PolledCommand } from "./polled_command.ts";
-import type { TrafficTotal } from "./network.ts";
 
 /** Interface names of Ethernet and Wi-Fi (`en`) and FireWire (`fw`) drivers. */
 const DEVICES = /^(?:en|fw)\d+$/;
@@ -23,51 +17,4 @@ export function darwinInterfaceTraits(name: string): InterfaceTraits {
     tunnel: TUNNELS.test(name),
     stacked: STACKED.test(name),
   };
-}
-
-/**
- * Measures the traffic of a Mac's interfaces, from `netstat -ibn`.
- *
- * Rates are those between the last two outputs.
- */
-export class DarwinNetworkCollector {
-  readonly #netstat: PolledCommand;
-  readonly #network: NetworkCollector;
-  #atMs: number | undefined;
-  #traffic: Traffic | undefined;
-
-  constructor(netstat: PolledCommand, globs: InterfaceGlobs) {
-    this.#netstat = netstat;
-    this.#network = new NetworkCollector(netstat, darwinInterfaceTraits, {
-      globs,
-      readAtMs: () => netstat.atMs,
-      parse: parseNetstatIb,
-    });
-  }
-
-  /** @throws {Error} When `netstat` failed or its output is malformed. */
-  collect(): Traffic | undefined {
-    if (this.#netstat.read() === undefined) return undefined;
-    // The same output twice would look like an interval without traffic.
-    if (this.#netstat.atMs !== this.#atMs) {
-      this.#traffic = this.#network.collect();
-      this.#atMs = this.#netstat.atMs;
-    }
-    return this.#traffic;
-  }
-
-  /** See {@linkcode NetworkCollector.sample}. */
-  sample(): number | undefined {
-    return this.#network.sample();
-  }
-
-  /** Bytes of all counted interfaces. */
-  get total(): TrafficTotal {
-    return this.#network.total;
-  }
-
-  /** Decisions on all interfaces of the last sample. */
-  interfaces(): InterfaceStatus[] {
-    return this.#network.interfaces();
-  }
 }

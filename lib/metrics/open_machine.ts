@@ -6,12 +6,11 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import type { Roots } from "../host/host.ts";
 import { LocalHost } from "../host/local_host.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { dirname } from "../parse/path.ts";
-import { type OpenedMachine, openLinuxMachine, OWN_PROC } from "./machine.ts";
+import { type Machine, openLinuxMachine, OWN_PROC } from "./machine.ts";
 import { createGetText, PublicAddresses } from "./public_addresses.ts";
 
 /** Operating system and architecture as in `Deno.build`. */
@@ -25,22 +24,18 @@ export interface Platform {
  *
  * @throws {UsageError} When `HOST_PROC` is not a `/proc`, or when macOS does not support an option.
  */
-export async function openMachine(
-  config: Config,
-  { os, arch }: Platform,
-): Promise<OpenedMachine> {
+export async function openMachine(config: Config, { os }: { os: string }): Promise<Machine> {
   if (os === "darwin") {
     // Loaded only on macOS, to save memory elsewhere.
     const { openMac } = await import("./machine_darwin.ts");
-    return await openMac(config, arch);
+    return await openMac(config);
   }
   const host = new LocalHost(hostRoots(config.hostProc));
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(`Cannot read ${proc}/stat: HOST_PROC must be a Linux machine's /proc`);
   }
-  const lookup = new KernelLookup(host);
-  return { host, lookup, machine: openLinuxMachine(host, lookup, { ...config, arch }) };
+  return openLinuxMachine(host, config);
 }
 
 /**
@@ -60,17 +55,15 @@ export function hostRoots(hostProc: string): Roots {
 /** Creates the lookup of public addresses for the given configuration; `system` resolves names. */
 export function openPublicAddresses(
   config: Config,
-  { host, machine }: OpenedMachine,
+  machine: Machine,
   system?: SystemResolver,
 ): PublicAddresses {
-  const counted = (name: string) =>
-    machine.collectors.traffic.interfaces().some((it) => it.counted && it.name === name);
   return new PublicAddresses({
     custom: { ipv4: config.customIpv4 || undefined, ipv6: config.customIpv6 || undefined },
     fromInterfaces: config.addressesFromNic,
     services: config.ipServices,
-    interfaceAddresses: () => host.interfaceAddresses(),
-    isCounted: counted,
+    interfaceAddresses: () => machine.interfaceAddresses(),
+    isCounted: (name) => machine.network.interfaces().some((it) => it.counted && it.name === name),
     getText: createGetText(config.proxies, { system }),
   });
 }

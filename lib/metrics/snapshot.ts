@@ -5,106 +5,86 @@
  */
 
 import { describeError, getLogger } from "../log/log.ts";
-import type { Connections, Gpu, LoadAverage, Snapshot, Traffic, Usage } from "../types.ts";
-import { type Collector, LastKnown, PacedCollector } from "./collector.ts";
-
-/** The collectors of a machine. */
-export interface Collectors {
-  readonly cpu: Collector<number>;
-  readonly memory: Collector<{ memory?: Usage; swap?: Usage }>;
-  readonly disk: Collector<Usage>;
-  readonly load: Collector<LoadAverage>;
-  readonly traffic: Collector<Traffic>;
-  readonly connections: Collector<Connections>;
-  readonly uptime: Collector<number>;
-  readonly processes: Collector<number>;
-  /** Only with `--gpu`; `subject` goes into the report's message. */
-  readonly gpus?: readonly {
-    readonly subject: string;
-    readonly collector: Collector<readonly Gpu[]>;
-  }[];
-}
+import type { Snapshot } from "../types.ts";
+import { type Collector, KeptCollector, type Measurements } from "./collector.ts";
 
 /** A collector that failed, and why. */
 export interface CollectorFailure {
-  /** Name of the metric as in the report's message. */
+  /** What could not be measured, as in the report's message. */
   readonly subject: string;
   readonly error: unknown;
 }
 
 /**
- * Measures everything once. A collector that fails is named in `failures` and its last known value,
- * if any, is used; the others are not affected.
+ * Measures everything once. A collector that fails is named in `failures` and its last known values,
+ * if any, are used; the others are not affected.
  */
 export function takeSnapshot(
-  collectors: Collectors,
+  collectors: readonly Collector[],
   onFailure: (failure: CollectorFailure) => void = () => {},
 ): Snapshot {
-  const failures: string[] = [];
-
-  function fail(subject: string, error: unknown): void {
-    failures.push(`cannot measure ${subject}`);
+  const snapshot: Snapshot = { failures: [] };
+  const fail = (subject: string, error: unknown): void => {
+    snapshot.failures.push(`cannot measure ${subject}`);
     onFailure({ subject, error });
-  }
-
-  function measure<T>(subject: string, collector: Collector<T>): T | undefined {
-    try {
-      const value = collector.collect();
-      const missing = collector.missingPart?.();
-      if (missing !== undefined) fail(`part of ${subject}`, missing);
-      return value;
-    } catch (error) {
-      fail(subject, error);
-      return collector.lastKnown?.();
-    }
-  }
-
-  const cpuPercent = measure("CPU use", collectors.cpu);
-  const memory = measure("memory", collectors.memory);
-  return {
-    cpuPercent,
-    memory: memory?.memory,
-    swap: memory?.swap,
-    disk: measure("disk space", collectors.disk),
-    load: measure("load", collectors.load),
-    traffic: measure("network traffic", collectors.traffic),
-    connections: measure("connections", collectors.connections),
-    uptimeSeconds: measure("uptime", collectors.uptime),
-    processes: measure("process count", collectors.processes),
-    gpus: collectors.gpus?.flatMap(({ subject, collector }) => measure(subject, collector) ?? []),
-    failures,
   };
+  for (const collector of collectors) {
+    let values: Measurements | undefined;
+    try {
+      values = collector.collect();
+      const missing = collector.missingPart?.();
+      if (missing !== undefined) fail(`part of ${collector.subject}`, missing);
+    } catch (error) {
+      fail(collector.subject, error);
+      values = collector.lastKnown?.();
+    }
+    const { gpus } = snapshot;
+    Object.assign(snapshot, values);
+    // Several collectors measure graphics cards.
+    if (gpus !== undefined) snapshot.gpus = [...gpus, ...values?.gpus ?? []];
+  }
+  return snapshot;
 }
 
-/** The kernel itself computes the load every 5 s. */
-const LOAD_MS = 2_500;
-/** Disk space as old as this is reported again, at most 5 s if reports come each second. */
-const DISK_MS = 4_500;
+/** A first snapshot that is older than this is taken again. */
+const FIRST_MAX_AGE_MS = 1_000;
 
 /**
  * Takes snapshots for reports: bridges failures with values of the last minute, and logs a failure
  * when it starts, when its reason changes and when it ends.
  */
 export class Sampler {
-  readonly #collectors: Collectors;
+  readonly #collectors: readonly KeptCollector[];
+  readonly #maxAgeMs: number;
   readonly #log = getLogger("agent");
+  #latest: { snapshot: Snapshot; atMs: number; takenAtMs: number } | undefined;
+  #isReported = false;
   #failing = new Map<string, string>();
 
-  constructor(collectors: Collectors) {
-    const lasting = <T>(collector: Collector<T>): LastKnown<T> => new LastKnown(collector);
-    this.#collectors = {
-      cpu: lasting(collectors.cpu),
-      memory: lasting(collectors.memory),
-      disk: lasting(new PacedCollector(collectors.disk, DISK_MS)),
-      load: lasting(new PacedCollector(collectors.load, LOAD_MS)),
-      traffic: lasting(collectors.traffic),
-      connections: lasting(collectors.connections),
-      uptime: lasting(collectors.uptime),
-      processes: lasting(collectors.processes),
-      gpus: collectors.gpus?.map(({ subject, collector }) => {
-        return { subject, collector: lasting(collector) };
-      }),
-    };
+  /** `maxAgeMs` is the age up to which {@linkcode Sampler.take} gives a snapshot again. */
+  constructor(collectors: readonly Collector[], maxAgeMs = 0) {
+    this.#collectors = collectors.map((collector) => new KeptCollector(collector));
+    this.#maxAgeMs = maxAgeMs;
+  }
+
+  /** The last snapshot, and its time in milliseconds since 1970; `undefined` before the first. */
+  get latest(): { readonly snapshot: Snapshot; readonly atMs: number } | undefined {
+    return this.#latest;
+  }
+
+  /**
+   * A snapshot for a report: a young one is given again, so that several panels cost one look at the
+   * machine. The first is also for the first report, if that comes soon: a second one right behind it
+   * would measure speeds over a few milliseconds.
+   */
+  take(): Snapshot {
+    const maxAgeMs = this.#isReported ? this.#maxAgeMs : Math.max(FIRST_MAX_AGE_MS, this.#maxAgeMs);
+    this.#isReported = true;
+    const latest = this.#latest;
+    if (latest !== undefined && performance.now() - latest.takenAtMs < maxAgeMs) {
+      return latest.snapshot;
+    }
+    return this.sample();
   }
 
   /** Measures everything once. */
@@ -113,6 +93,7 @@ export class Sampler {
     const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {
       failing.set(subject, describeError(error));
     });
+    this.#latest = { snapshot, atMs: Date.now(), takenAtMs: performance.now() };
     if (failing.size > 0 || this.#failing.size > 0) this.#logChanges(failing);
     return snapshot;
   }
@@ -127,29 +108,4 @@ export class Sampler {
     }
     this.#failing = failing;
   }
-}
-
-/** A first snapshot that is older than this is taken again. */
-const FIRST_SNAPSHOT_MAX_AGE_MS = 1_000;
-
-/**
- * Takes the first snapshot now, and gives it when it is asked for soon: a second one right behind it
- * would measure speeds over a few milliseconds. Later ones are given again up to `maxAgeMs`, so that
- * several panels cost one look at the machine.
- */
-export function shareSnapshots(
-  sample: () => Snapshot,
-  maxAgeMs: number,
-): () => Snapshot {
-  let latest = sample();
-  let takenAtMs = performance.now();
-  let isFirst = true;
-  return () => {
-    const limitMs = isFirst ? Math.max(FIRST_SNAPSHOT_MAX_AGE_MS, maxAgeMs) : maxAgeMs;
-    isFirst = false;
-    if (performance.now() - takenAtMs < limitMs) return latest;
-    latest = sample();
-    takenAtMs = performance.now();
-    return latest;
-  };
 }

@@ -231,31 +231,3 @@ function add(a: TrafficBytes, b: TrafficBytes): TrafficBytes {
     receivedBytes: a.receivedBytes + b.receivedBytes,
   };
 }
-
-/** Reads the billing period off the clock, and measures for how long it shows an earlier one. */
-export class PeriodClock {
-  readonly #day: number;
-  #earlierSinceMs: number | undefined;
-
-  /** `day` of the month, 1 to 31, on which a period starts. */
-  constructor(day: number) {
-    this.#day = day;
-  }
-
-  /** The current time and its period. */
-  read(): { nowMs: number; period: BillingPeriod } {
-    const nowMs = Date.now();
-    return { nowMs, period: billingPeriodAt(nowMs, this.#day) };
-  }
-
-  /** Time for which readings have shown a period before `current`; called at each reading. */
-  earlierForMs(start: string, current: string): number {
-    if (start >= current) {
-      this.#earlierSinceMs = undefined;
-      return 0;
-    }
-    const nowMs = performance.now();
-    this.#earlierSinceMs ??= nowMs;
-    return nowMs - this.#earlierSinceMs;
-  }
-}

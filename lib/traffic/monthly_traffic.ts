@@ -1,14 +1,14 @@
 import { getLogger } from "../log/log.ts";
-import type { NetworkCollector } from "../metrics/network.ts";
+import type { Machine } from "../metrics/machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import type { Traffic, TrafficBytes } from "../types.ts";
 import {
   advancePeriods,
   baselineForTotal,
+  billingPeriodAt,
   continueCount,
   formerName,
   isSameBoot,
-  PeriodClock,
   periodTotal,
   startCount,
   type TrafficCount,
@@ -16,15 +16,13 @@ import {
 import type { NetStaticSum } from "./net_static.ts";
 import type { TrafficState } from "./traffic_state.ts";
 
+/** The machine whose traffic is counted. */
+export type CountedMachine = Pick<Machine, "network" | "bootId" | "uptimeSeconds">;
+
 /** Options of {@linkcode MonthlyTraffic}. */
 export interface MonthlyTrafficOptions {
-  readonly network: Pick<NetworkCollector, "collect" | "sample" | "total">;
   /** Day of the month of the reset, 1 to 31. */
   readonly day: number;
-  /** Id of this boot; empty where it is unknown. */
-  readonly bootId: string;
-  /** Seconds since boot. */
-  uptimeSeconds(): number | undefined;
   /** Imports the official agent's count since a time; called once, without a state. */
   importOfficial(sinceMs: number): NetStaticSum | undefined;
 }
@@ -36,16 +34,20 @@ interface Count extends TrafficCount {
 
 /** Measures traffic with totals since the last monthly reset; rates are those of the network collector. */
 export class MonthlyTraffic {
+  readonly #machine: CountedMachine;
   readonly #options: MonthlyTrafficOptions;
-  readonly #clock: PeriodClock;
+  readonly #bootId: string;
+  /** When the clock began to show an earlier period, by the monotonic clock. */
+  #earlierSinceMs: number | undefined;
   readonly #log = getLogger("agent");
   #restored: TrafficState | undefined;
   #current: Count | undefined;
   #generation = 0;
 
-  constructor(options: MonthlyTrafficOptions) {
+  constructor(machine: CountedMachine, options: MonthlyTrafficOptions) {
+    this.#machine = machine;
     this.#options = options;
-    this.#clock = new PeriodClock(options.day);
+    this.#bootId = machine.bootId();
   }
 
   /** Increases with every change that should be persisted. */
@@ -66,7 +68,7 @@ export class MonthlyTraffic {
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): Traffic | undefined {
-    const traffic = this.#options.network.collect();
+    const traffic = this.#machine.network.collect();
     if (traffic === undefined) return undefined;
     const { periods, countedBytes } = this.#update();
     return { ...traffic, ...periodTotal(periods, countedBytes) };
@@ -74,7 +76,7 @@ export class MonthlyTraffic {
 
   /** Counts without a report. @throws {SyntaxError} When the kernel's text is malformed. */
   sample(): void {
-    if (this.#options.network.sample() !== undefined) this.#update();
+    if (this.#machine.network.sample() !== undefined) this.#update();
   }
 
   /** Continues from a state, whether or not counting has started. */
@@ -100,10 +102,10 @@ export class MonthlyTraffic {
   state(): TrafficState | undefined {
     if (this.#current === undefined) return undefined;
     const { countedBytes, periods: { current, others } } = this.#current;
-    const { day, bootId, network } = this.#options;
+    const { network } = this.#machine;
     return {
-      day,
-      bootId,
+      day: this.#options.day,
+      bootId: this.#bootId,
       countedBytes,
       current,
       others,
@@ -114,7 +116,7 @@ export class MonthlyTraffic {
 
   #update(): Count {
     const before = this.#current ?? this.#start();
-    const seen = this.#options.network.total.bytes();
+    const seen = this.#machine.network.total.bytes();
     const sentBytes = before.countedBytes.sentBytes + seen.sentBytes - before.seen.sentBytes;
     const receivedBytes = before.countedBytes.receivedBytes + seen.receivedBytes -
       before.seen.receivedBytes;
@@ -130,10 +132,11 @@ export class MonthlyTraffic {
   }
 
   #advancePeriod(count: Count): Count {
-    const { nowMs, period: { start } } = this.#clock.read();
+    const nowMs = Date.now();
+    const { start } = billingPeriodAt(nowMs, this.#options.day);
     const { countedBytes, periods } = count;
     const { current } = periods;
-    const earlierForMs = this.#clock.earlierForMs(start, current.start);
+    const earlierForMs = this.#earlierForMs(start < current.start);
     if (start === current.start) {
       return { ...count, periods: { ...periods, current: { ...current, seenMs: nowMs } } };
     }
@@ -149,10 +152,23 @@ export class MonthlyTraffic {
     return { ...count, periods: advanced };
   }
 
+  /** Time for which the clock has shown an earlier period. */
+  #earlierForMs(isEarlier: boolean): number {
+    if (!isEarlier) {
+      this.#earlierSinceMs = undefined;
+      return 0;
+    }
+    this.#earlierSinceMs ??= performance.now();
+    return performance.now() - this.#earlierSinceMs;
+  }
+
   #start(): Count {
-    const { day, bootId, network, uptimeSeconds } = this.#options;
-    const { nowMs, period } = this.#clock.read();
-    const uptime = uptimeSeconds();
+    const { day } = this.#options;
+    const { network } = this.#machine;
+    const bootId = this.#bootId;
+    const nowMs = Date.now();
+    const period = billingPeriodAt(nowMs, day);
+    const uptime = this.#uptimeSeconds();
     const bootedAtMs = uptime === undefined ? undefined : nowMs - uptime * 1000;
     const counters = network.total.counters();
     const indexes = network.total.indexes();
@@ -175,6 +191,15 @@ export class MonthlyTraffic {
       state === undefined ? "Counting the month's traffic" : "Continuing the month's traffic",
     );
     return this.#current;
+  }
+
+  #uptimeSeconds(): number | undefined {
+    try {
+      return this.#machine.uptimeSeconds();
+    } catch {
+      // The next report names it.
+      return undefined;
+    }
   }
 
   #logTotals(what: string, count = this.#current): void {

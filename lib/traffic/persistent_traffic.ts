@@ -5,24 +5,16 @@
  */
 
 import type { Config } from "../config/config.ts";
-import type { Host } from "../host/host.ts";
-import { readBootId } from "../host/local_host.ts";
 import { readOfficialTraffic } from "../host/official_files.ts";
 import { stateFolder } from "../state/paths.ts";
 import { StateFile } from "../state/state_file.ts";
 import { StatePersister } from "../state/state_persister.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import type { Machine } from "../metrics/machine.ts";
-import type { Collectors } from "../metrics/snapshot.ts";
+import type { Collector } from "../metrics/collector.ts";
+import { type Machine, NETWORK_SUBJECT } from "../metrics/machine.ts";
 import { MonthlyTraffic } from "./monthly_traffic.ts";
 import { type NetStaticSum, sumNetStatic } from "./net_static.ts";
 import { formatTrafficState, parseTrafficState, type TrafficState } from "./traffic_state.ts";
-
-/** The machine whose traffic is counted. */
-export interface TrafficMachine {
-  readonly host: Pick<Host, "roots">;
-  readonly machine: Pick<Machine, "collectors" | "bootId">;
-}
 
 /** The month's traffic and its state file. */
 export interface StoredTraffic {
@@ -33,28 +25,15 @@ export interface StoredTraffic {
 /** Creates the count with a reset on `day` of each month; reads and writes nothing yet. */
 export function openMonthlyTraffic(
   config: Config,
-  { day, open: { host, machine } }: { day: number; open: TrafficMachine },
+  { day, machine }: { day: number; machine: Machine },
 ): StoredTraffic {
   const file = trafficStateFile(config);
-  const { traffic, uptime } = machine.collectors;
-  const isCounted = (name: string) => traffic.total.counters().has(name);
-  return {
-    file,
-    traffic: new MonthlyTraffic({
-      network: traffic,
-      day,
-      bootId: machine.bootId ?? readBootId(host.roots.proc),
-      uptimeSeconds() {
-        try {
-          return uptime.collect();
-        } catch {
-          // The next report names it.
-          return undefined;
-        }
-      },
-      importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
-    }),
-  };
+  const isCounted = (name: string) => machine.network.total.counters().has(name);
+  const traffic = new MonthlyTraffic(machine, {
+    day,
+    importOfficial: (sinceMs) => importOfficial(file.folder, { sinceMs, isCounted }),
+  });
+  return { file, traffic };
 }
 
 /** The state file. */
@@ -65,7 +44,7 @@ export function trafficStateFile(config: Config): StateFile<TrafficState> {
 /** The month's traffic of a running agent. */
 export interface PersistentTraffic {
   /** The machine's collectors, with the month's totals. */
-  readonly collectors: Collectors;
+  readonly collectors: readonly Collector[];
   /** Persists the count until `signal` aborts, and once more then. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -73,9 +52,9 @@ export interface PersistentTraffic {
 /** Restores the state and opens it for writing. @throws {Error} When the state folder is not usable. */
 export async function persistTraffic(
   config: Config,
-  open: TrafficMachine,
+  machine: Machine,
 ): Promise<PersistentTraffic> {
-  const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, open });
+  const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, machine });
   const persister = new StatePersister(file, {
     name: "The month's traffic",
     generation: () => traffic.generation,
@@ -92,29 +71,36 @@ export async function persistTraffic(
   });
   await persister.open();
   return {
-    collectors: { ...open.machine.collectors, traffic },
+    collectors: withMonth(machine, traffic, file.path),
     run: (signal) => persister.run(signal),
   };
 }
 
-/** The month's traffic of a dry run, which does not write. */
-export interface ReadOnlyTraffic {
-  /** The machine's collectors, with the month's totals. */
-  readonly collectors: Collectors;
-  /** Describes the origin of the totals; called after a sample. */
-  source(): string;
-}
-
-/** Restores the state without writing. @throws {Error} When the state can't be read. */
-export function readTraffic(config: Config, open: TrafficMachine): ReadOnlyTraffic {
-  const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, open });
+/**
+ * The machine's collectors with the month's totals, for a dry run: restores the state and writes none.
+ *
+ * @throws {Error} When the state can't be read.
+ */
+export function readTraffic(config: Config, machine: Machine): readonly Collector[] {
+  const { traffic, file } = openMonthlyTraffic(config, { day: config.monthRotate, machine });
   const { value, problems } = file.read();
   if (value !== undefined) traffic.restore(value);
   const state = [value === undefined ? `no ${file.path} yet` : file.path, ...problems].join("; ");
-  return {
-    collectors: { ...open.machine.collectors, traffic },
-    source: () => `since ${traffic.total()?.start ?? "the start"}, ${state}`,
-  };
+  return withMonth(machine, traffic, state);
+}
+
+/** The machine's table, in which the month's totals take the place of those since boot. */
+function withMonth(machine: Machine, traffic: MonthlyTraffic, state: string): Collector[] {
+  return machine.collectors.map((collector) =>
+    collector.subject !== NETWORK_SUBJECT ? collector : {
+      ...collector,
+      collect: () => ({ traffic: traffic.collect() }),
+      sources: () => ({
+        ...collector.sources(),
+        traffic: `since ${traffic.total()?.start ?? "the start"}, ${state}`,
+      }),
+    }
+  );
 }
 
 function importOfficial(

@@ -1,13 +1,14 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { MetricsEndpoint, type MetricsEndpointOptions } from "../../lib/agent/metrics_endpoint.ts";
+import { MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
-import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { Sampler } from "../../lib/metrics/snapshot.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { V2_WEBSOCKET } from "../panel/transports.ts";
+import { configOf } from "../metrics/config_of.ts";
+import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, hasPromtool, openMetricsSamples } from "../metrics/promtool.ts";
 
@@ -21,27 +22,14 @@ class World implements AsyncDisposable {
   readonly #running: Promise<void>;
 
   constructor(intervalMs = 3_000) {
-    const host = new FakeMachine("debian-vm");
-    const machine = openLinuxMachine(host, new KernelLookup(host), {
-      ...{ includeNics: [], excludeNics: [], includeMountPoints: [] },
-      ...{ memoryMode: "htop", arch: host.description.arch },
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), configOf());
+    const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
+    const sampler = new Sampler([...machine.collectors, counter]);
+    sampler.sample();
+    const { signal } = this.#ended;
+    this.#running = this.endpoint.run({
+      ...{ machine, sampler, monitors: this.monitors, walls: "sealed", intervalMs, signal },
     });
-    const options: MetricsEndpointOptions = {
-      collectors: machine.collectors,
-      reported: {
-        facts: () => machine.readFacts(),
-        takeSnapshot: () => {
-          this.snapshots++;
-          return takeSnapshot(machine.collectors);
-        },
-      },
-      monitors: this.monitors,
-      walls: "sealed",
-      intervalMs,
-      signal: this.#ended.signal,
-    };
-    this.endpoint.setSnapshot(options.reported.takeSnapshot());
-    this.#running = this.endpoint.run(options);
   }
 
   connect(): Promise<Deno.TcpConn> {

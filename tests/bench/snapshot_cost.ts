@@ -1,7 +1,7 @@
-import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { configOf } from "../metrics/config_of.ts";
 import { MeasuredProcess } from "./process_cost.ts";
 import { RUN_FLAGS } from "./programs.ts";
 
@@ -56,14 +56,7 @@ const PIPED = { stdout: "piped" } as const;
 const CROWD = new URL("crowd.ts", import.meta.url).pathname;
 
 function snapshotTaker(): () => void {
-  const host = new LocalHost();
-  const { collectors } = openLinuxMachine(host, new KernelLookup(host), {
-    includeNics: [],
-    excludeNics: [],
-    includeMountPoints: [],
-    memoryMode: "htop",
-    arch: Deno.build.arch,
-  });
+  const { collectors } = openLinuxMachine(new LocalHost(), configOf());
   return () => void takeSnapshot(collectors);
 }
 

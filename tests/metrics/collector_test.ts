@@ -1,34 +1,31 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  LastKnown,
-  PacedCollector,
-  requiredSource,
-  sourceCollector,
-} from "../../lib/metrics/collector.ts";
+import { KeptCollector, parseSource, requiredSource } from "../../lib/metrics/collector.ts";
 import { parseLoadavg } from "../../lib/parse/loadavg.ts";
 import { parseUptime } from "../../lib/parse/uptime.ts";
 import { FakeTime } from "../fake_time.ts";
+import { fakeRow } from "./fake_collectors.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
 
 /** A collector that gives how often it was asked. */
 function paced(time: FakeTime) {
   const state = { asked: 0, fails: false, isKnown: true };
-  const collector = new PacedCollector({
+  const collector = new KeptCollector(fakeRow("uptime", {}, {
+    maxAgeMs: 1_000,
     collect() {
       state.asked++;
       if (state.fails) throw new Error("no");
-      return state.isKnown ? state.asked : undefined;
+      return { uptimeSeconds: state.isKnown ? state.asked : undefined };
     },
     missingPart: () => state.asked === 2 ? new Error("part") : undefined,
-  }, 1_000);
+  }));
   const at = (nowMs: number) => {
     time.tick(nowMs - performance.now());
-    return collector.collect();
+    return collector.collect().uptimeSeconds;
   };
   return { state, collector, at };
 }
 
-Deno.test("PacedCollector.collect() gives the last value until its time has passed", () => {
+Deno.test("KeptCollector.collect() gives the last values until they are too old", () => {
   using time = new FakeTime();
   const { at, collector } = paced(time);
   assertEquals([0, 500, 999, 1_000, 1_999, 2_000].map(at), [1, 1, 1, 2, 2, 3]);
@@ -36,7 +33,7 @@ Deno.test("PacedCollector.collect() gives the last value until its time has pass
   assertEquals(collector.missingPart(), undefined);
 });
 
-Deno.test("PacedCollector.missingPart() is that of the last value", () => {
+Deno.test("KeptCollector.missingPart() is that of the last values", () => {
   using time = new FakeTime();
   const { at, collector } = paced(time);
   at(0);
@@ -45,7 +42,7 @@ Deno.test("PacedCollector.missingPart() is that of the last value", () => {
   assertEquals(collector.missingPart()?.message, "part");
 });
 
-Deno.test("PacedCollector.collect() asks each time for what failed or is not known", () => {
+Deno.test("KeptCollector.collect() asks each time for what failed or is not known", () => {
   using time = new FakeTime();
   const { at, state } = paced(time);
   at(0);
@@ -62,41 +59,41 @@ Deno.test("PacedCollector.collect() asks each time for what failed or is not kno
 /** A collector of which each call gives what `next` holds at that time. */
 function lastKnownOf() {
   const state: { next: number | undefined | Error } = { next: 1 };
-  const inner = {
-    collect(): number | undefined {
+  const collector = new KeptCollector(fakeRow("uptime", {}, {
+    collect() {
       if (state.next instanceof Error) throw state.next;
-      return state.next;
+      return { uptimeSeconds: state.next };
     },
-  };
-  return { state, collector: new LastKnown(inner) };
+  }));
+  return { state, collector, lastKnown: () => collector.lastKnown()?.uptimeSeconds };
 }
 
-Deno.test("LastKnown.lastKnown() returns the last value for a minute", () => {
+Deno.test("KeptCollector.lastKnown() returns the last values for a minute", () => {
   using time = new FakeTime();
-  const { state, collector } = lastKnownOf();
+  const { state, collector, lastKnown } = lastKnownOf();
   collector.collect();
   time.tick(5_000);
   state.next = 2;
-  assertEquals(collector.collect(), 2);
+  assertEquals(collector.collect(), { uptimeSeconds: 2 });
   state.next = new Error("malformed");
   assertThrows(() => collector.collect(), Error, "malformed");
   const recalled = [5000, 65_000, 65_001].map((ms) => {
     time.tick(ms - performance.now());
-    return collector.lastKnown();
+    return lastKnown();
   });
   assertEquals(recalled, [2, 2, undefined]);
 });
 
-Deno.test("LastKnown.lastKnown() returns undefined before the first value", () => {
+Deno.test("KeptCollector.lastKnown() returns undefined before the first values", () => {
   assertEquals(lastKnownOf().collector.lastKnown(), undefined);
 });
 
-Deno.test("LastKnown.lastKnown() does not go back beyond a measurement without data", () => {
-  const { state, collector } = lastKnownOf();
+Deno.test("KeptCollector.lastKnown() does not go back beyond a measurement without data", () => {
+  const { state, collector, lastKnown } = lastKnownOf();
   collector.collect();
   state.next = undefined;
   collector.collect();
-  assertEquals(collector.lastKnown(), undefined);
+  assertEquals(lastKnown(), undefined);
 });
 
 Deno.test("requiredSource() throws while the file is missing", () => {
@@ -106,31 +103,27 @@ Deno.test("requiredSource() throws while the file is missing", () => {
   assertEquals(requiredSource(fakeSource(() => "a\nb"), "/x").read(), "a\nb");
 });
 
-Deno.test("sourceCollector() reads the source anew at each call", () => {
-  const load = sourceCollector(
-    fakeSourceSequence("2.72 1.41 0.57 4/109 10073\n", "1.00 1.20 0.55 1/90 10080\n"),
-    parseLoadavg,
-  );
-  assertEquals(load.collect(), { oneMinute: 2.72, fiveMinutes: 1.41, fifteenMinutes: 0.57 });
-  assertEquals(load.collect()?.oneMinute, 1);
-  const uptime = sourceCollector(
-    fakeSourceSequence("1924.67 3543.66\n", "1929.70 3553.00\n"),
-    parseUptime,
-  );
-  assertEquals([uptime.collect(), uptime.collect()], [1924.67, 1929.7]);
+Deno.test("parseSource() reads the source anew at each call", () => {
+  const load = fakeSourceSequence("2.72 1.41 0.57 4/109 10073\n", "1.00 1.20 0.55 1/90 10080\n");
+  assertEquals(parseSource(load, parseLoadavg), {
+    oneMinute: 2.72,
+    fiveMinutes: 1.41,
+    fifteenMinutes: 0.57,
+  });
+  assertEquals(parseSource(load, parseLoadavg)?.oneMinute, 1);
+  const uptime = fakeSourceSequence("1924.67 3543.66\n", "1929.70 3553.00\n");
+  const seconds = () => parseSource(uptime, parseUptime);
+  assertEquals([seconds(), seconds()], [1924.67, 1929.7]);
 });
 
-Deno.test("sourceCollector() has no data without a text", () => {
+Deno.test("parseSource() has no data without a text", () => {
   for (const parse of [parseLoadavg, parseUptime]) {
-    assertEquals(sourceCollector<unknown>(fakeSource(() => undefined), parse).collect(), undefined);
+    assertEquals(parseSource<unknown>(fakeSource(() => undefined), parse), undefined);
   }
 });
 
-Deno.test("sourceCollector() throws when the text is malformed", () => {
+Deno.test("parseSource() throws when the text is malformed", () => {
   for (const parse of [parseLoadavg, parseUptime]) {
-    assertThrows(
-      () => sourceCollector<unknown>(fakeSource(() => ""), parse).collect(),
-      SyntaxError,
-    );
+    assertThrows(() => parseSource<unknown>(fakeSource(() => ""), parse), SyntaxError);
   }
 });

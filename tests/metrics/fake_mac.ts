@@ -89,6 +89,7 @@ export class FakeMac implements AsyncDisposable {
       return use;
     };
     return {
+      arch: this.sheet.arch,
       cores: () => this.#look.cores,
       memory: () => this.sheet.memory,
       load: () => this.#look.load,

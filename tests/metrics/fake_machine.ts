@@ -27,6 +27,7 @@ class NoFolder extends Error {
 
 /** A machine that stands in a folder of tests/fixtures/, at one look and then at another. */
 export class FakeMachine implements Host {
+  readonly arch: string;
   readonly roots: Roots;
   readonly description: MachineDescription;
   readonly #tree: FakeTree;
@@ -38,6 +39,7 @@ export class FakeMachine implements Host {
       Deno.readTextFileSync(new URL("machine.json", folder)),
     );
     this.description = sheet;
+    this.arch = sheet.arch;
     this.#statfs = sheet.statfs;
     const at = sheet.mountedAt ?? "";
     this.roots = { proc: `${at}/proc`, sys: `${at}/sys`, root: at === "" ? "/" : at };

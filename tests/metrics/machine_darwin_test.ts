@@ -1,38 +1,30 @@
 import { assertRejects, assertThrows } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import type { DarwinQuery } from "../../lib/sandbox/shell_darwin.ts";
-import type { Machine, MachineOptions } from "../../lib/metrics/machine.ts";
+import type { Machine } from "../../lib/metrics/machine.ts";
 import {
   openDarwinMachine,
   parseDarwinConnections,
   parseDarwinProcessCount,
 } from "../../lib/metrics/machine_darwin.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
-import { sourceCollector } from "../../lib/metrics/collector.ts";
+import { parseSource } from "../../lib/metrics/collector.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Snapshot } from "../../lib/types.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { configOf } from "./config_of.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
-const NOTHING_WANTED = {
-  includeNics: [],
-  excludeNics: [],
-  includeMountPoints: [],
-  memoryMode: "htop",
-} as const;
-
-async function open(mac: FakeMac, options: Partial<MachineOptions> = {}): Promise<Machine> {
-  const { arch } = mac.sheet;
-  return await openDarwinMachine(mac.host, mac.shell, { ...NOTHING_WANTED, arch, ...options });
+function open(mac: FakeMac, ...args: string[]): Promise<Machine> {
+  return openDarwinMachine(mac.host, mac.shell, configOf(args));
 }
 
 function basicInfo(machine: Machine, snapshot: Snapshot) {
   return toWireBasicInfo({
-    facts: machine.readFacts(),
+    facts: machine.facts(),
     snapshot,
     addresses: {},
     version: "1.2.3",
@@ -56,8 +48,8 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
         basicInfo: basicInfo(machine, first),
         report: toWireReport(first),
         laterReport: toWireReport(later),
-        interfaces: collectors.traffic.interfaces(),
-        mountPoints: collectors.disk.mounts(),
+        interfaces: machine.network.interfaces(),
+        mountPoints: machine.mounts(),
       },
       JSON.parse(
         Deno.readTextFileSync(new URL(`../fixtures/${name}/expected.json`, import.meta.url)),
@@ -66,11 +58,15 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
   });
 }
 
+const FIELDS = [
+  ...["cpuPercent", "memory", "swap", "disk", "load"] as const,
+  ...["traffic", "connections", "processes"] as const,
+];
+
 /** What a snapshot lacks, and the failures that it names. */
 function gaps(snapshot: Snapshot): { missing: string[]; failures: string[] } {
-  const { uptimeSeconds: _, gpus: __, failures, ...values } = snapshot;
-  const missing = Object.entries(values).filter(([, value]) => value === undefined);
-  return { missing: missing.map(([name]) => name), failures };
+  const missing = FIELDS.filter((field) => snapshot[field] === undefined);
+  return { missing, failures: snapshot.failures };
 }
 
 Deno.test("openDarwinMachine() measures the rest when commands are missing", async () => {
@@ -85,7 +81,7 @@ Deno.test("openDarwinMachine() measures the rest when commands are missing", asy
       "cannot measure connections",
     ],
   });
-  assertDataEquals(machine.readFacts(), { arch: "arm64", osName: "macOS", logicalCores: 8 });
+  assertDataEquals(machine.facts(), { arch: "arm64", osName: "macOS", logicalCores: 8 });
 });
 
 Deno.test("openDarwinMachine() measures the rest when outputs are malformed", async () => {
@@ -127,15 +123,15 @@ Deno.test("openDarwinMachine() continues without a hanging command, and uses it 
 Deno.test("openDarwinMachine() polls between reports, and each has the outputs of the previous one", async () => {
   using time = new FakeTime();
   await using mac = new FakeMac("macbook-arm64");
-  const { collectors } = await open(mac);
+  const { collectors, network } = await open(mac);
   const first = takeSnapshot(collectors).traffic;
   time.tick(4_000);
   mac.later();
   assertDataEquals(takeSnapshot(collectors).traffic, first, "nobody waits for a command");
-  let traffic = collectors.traffic.collect();
+  let traffic = network.collect();
   while (traffic?.receivedBytes === first?.receivedBytes) {
     await realTurn();
-    traffic = collectors.traffic.collect();
+    traffic = network.collect();
   }
   assertDataEquals(traffic, {
     receivedBytes: 12345978901,
@@ -154,7 +150,8 @@ Deno.test("openDarwinMachine() runs each command once per report, and slow ones 
       asked[question] = (asked[question] ?? 0) + 1;
       return Promise.resolve("1");
     },
-  }, { ...NOTHING_WANTED, memoryMode: "available", arch: "aarch64" });
+    close: () => Promise.resolve(),
+  }, configOf(["--memory-mode", "available"]));
   const once = { interfaces: 1, sockets: 1, processes: 1, mounts: 1, facts: 1 };
   takeSnapshot(machine.collectors);
   assertDataEquals(asked, once, "the first report comes at once, and has the answers of the start");
@@ -172,19 +169,17 @@ Deno.test("openDarwinMachine() runs each command once per report, and slow ones 
 
 Deno.test("openDarwinMachine() follows the configured lists and mode", async () => {
   await using mac = new FakeMac("macbook-arm64");
-  const machine = await open(mac, {
-    excludeNics: ["en1"],
-    includeMountPoints: ["/Volumes/Photos"],
-    memoryMode: "all",
-  });
+  const machine = await open(
+    mac,
+    ...["--exclude-nics", "en1", "--include-mountpoint", "/Volumes/Photos"],
+    ...["--memory-mode", "all"],
+  );
   const snapshot = takeSnapshot(machine.collectors);
-  assertDataEquals(machine.bootId, "0b4c7e6a-5d1f-4c55-9e2b-3a1d2c4b5e6f");
+  assertDataEquals(machine.bootId(), "0b4c7e6a-5d1f-4c55-9e2b-3a1d2c4b5e6f");
   assertDataEquals(snapshot.disk?.totalBytes, 1_000_000_000_000);
   assertDataEquals(snapshot.memory?.usedBytes, 17179869184 - 77217792);
   assertDataEquals(
-    machine.collectors.traffic.interfaces().filter(({ counted }) => counted).map(({ name }) =>
-      name
-    ),
+    machine.network.interfaces().filter(({ counted }) => counted).map(({ name }) => name),
     ["en0"],
   );
 });
@@ -199,10 +194,9 @@ import { openDarwinHost } from "${new URL("../../lib/host/host_darwin.ts", impor
 import { sealProcess } from "${new URL("../../lib/sandbox/sandbox.ts", import.meta.url)}";
 import { takeSnapshot } from "${new URL("../../lib/metrics/snapshot.ts", import.meta.url)}";
 import { FakeMac } from "${new URL("fake_mac.ts", import.meta.url)}";
+import { configOf } from "${new URL("config_of.ts", import.meta.url)}";
 const mac = new FakeMac("macbook-arm64");
-const machine = await openDarwinMachine(mac.host, mac.shell, {
-  includeNics: [], excludeNics: [], includeMountPoints: [], memoryMode: "htop", arch: "aarch64",
-});
+const machine = await openDarwinMachine(mac.host, mac.shell, configOf());
 const host = await openDarwinHost();
 // The Mac is of files, which the sealed process could not change.
 mac.later();
@@ -242,12 +236,12 @@ Deno.exit();
 });
 
 const connections = (text: string | undefined) =>
-  sourceCollector(fakeSource(() => text), parseDarwinConnections);
+  parseSource(fakeSource(() => text), parseDarwinConnections);
 
 Deno.test("parseDarwinConnections() reads the kernel's counts", () => {
   const text = "net.inet.tcp.pcbcount: 214\nnet.inet.udp.pcbcount: 67";
-  assertDataEquals(connections(text).collect(), { tcp: 214, udp: 67 });
-  assertDataEquals(connections(undefined).collect(), undefined);
+  assertDataEquals(connections(text), { tcp: 214, udp: 67 });
+  assertDataEquals(connections(undefined), undefined);
 });
 
 for (
@@ -258,17 +252,17 @@ for (
   ]
 ) {
   Deno.test(`parseDarwinConnections() throws when the output is ${JSON.stringify(text)}`, () => {
-    assertThrows(() => connections(text).collect(), SyntaxError, "pcbcount");
+    assertThrows(() => connections(text), SyntaxError, "pcbcount");
   });
 }
 
 Deno.test("parseDarwinProcessCount() reads the count", () => {
   assertDataEquals(
-    sourceCollector(fakeSource(() => "512"), parseDarwinProcessCount).collect(),
+    parseSource(fakeSource(() => "512"), parseDarwinProcessCount),
     512,
   );
   assertDataEquals(
-    sourceCollector(fakeSource(() => undefined), parseDarwinProcessCount).collect(),
+    parseSource(fakeSource(() => undefined), parseDarwinProcessCount),
     undefined,
   );
 });
@@ -276,31 +270,22 @@ Deno.test("parseDarwinProcessCount() reads the count", () => {
 for (const text of ["0", "", "-3", "many", "1 2"]) {
   Deno.test(`parseDarwinProcessCount() throws when the count is ${JSON.stringify(text)}`, () => {
     assertThrows(
-      () => sourceCollector(fakeSource(() => text), parseDarwinProcessCount).collect(),
+      () => parseSource(fakeSource(() => text), parseDarwinProcessCount),
       SyntaxError,
     );
   });
 }
 
-function config(args: string[], env: Record<string, string> = {}) {
-  return resolveConfig({
-    args: [...args, "--dry-run"],
-    env,
-    readText: () => "",
-    readMode: () => undefined,
-  });
-}
-
-const MAC = { os: "darwin", arch: "aarch64" };
+const MAC = { os: "darwin" };
 
 Deno.test("openMac() throws for options that only Linux supports", async () => {
   await assertRejects(
-    () => openMachine(config(["--enable-remote-control"]), MAC),
+    () => openMachine(configOf(["--enable-remote-control"]), MAC),
     UsageError,
     "remote control",
   );
   await assertRejects(
-    () => openMachine(config([], { HOST_PROC: "/host/proc" }), MAC),
+    () => openMachine(configOf([], { HOST_PROC: "/host/proc" }), MAC),
     UsageError,
     "HOST_PROC",
   );

@@ -1,8 +1,8 @@
 import { darwinBootId, darwinFacts } from "../../lib/metrics/machine_facts_darwin.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
-const host = { cores: () => [{ user: 1, nice: 0, sys: 0, idle: 1, irq: 0 }] };
-const facts = (sysctl: string) => darwinFacts(host, { sysctl, arch: "arm64" });
+const host = { arch: "aarch64", cores: () => [{ user: 1, nice: 0, sys: 0, idle: 1, irq: 0 }] };
+const facts = (sysctl: string) => darwinFacts(host, sysctl);
 
 Deno.test("darwinFacts() reads sysctl, and the GPU of Apple silicon", () => {
   assertDataEquals(
@@ -64,10 +64,8 @@ for (
 }
 
 Deno.test("darwinBootId() returns the boot id in lower case, or none", () => {
-  assertDataEquals(darwinBootId("kern.bootsessionuuid: 0B4C7E6A-5D1F\n"), {
-    bootId: "0b4c7e6a-5d1f",
-  });
+  assertDataEquals(darwinBootId("kern.bootsessionuuid: 0B4C7E6A-5D1F\n"), "0b4c7e6a-5d1f");
   for (const text of ["", "kern.bootsessionuuid: \n", "kern.bootsessionuuid: ../x\n"]) {
-    assertDataEquals(darwinBootId(text), {});
+    assertDataEquals(darwinBootId(text), "");
   }
 });

@@ -1,7 +1,8 @@
+import { assertEquals } from "@std/assert";
 import type { Host, Roots } from "../../lib/host/host.ts";
-import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { configOf } from "./config_of.ts";
 import { fakeHost } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
@@ -49,20 +50,12 @@ const FILES: Readonly<Record<string, string>> = {
   "/host/proc/41/stat": "",
 };
 
-const OPTIONS = {
-  includeNics: ["eth0"],
-  excludeNics: [],
-  includeMountPoints: [],
-  memoryMode: "htop",
-  gpu: false,
-  arch: "x86_64",
-} as const;
-
 function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: string[] } {
   const opened: string[] = [];
   const fake = fakeHost(files);
   const host: Host = {
     ...fake,
+    arch: "x86_64",
     roots,
     open(path) {
       opened.push(path);
@@ -76,7 +69,7 @@ function machineAt(roots: Roots, files = FILES): { machine: Machine; opened: str
     statfsAsync: () => Promise.reject(new Error("not asked")),
     interfaceAddresses: () => [],
   };
-  return { machine: openLinuxMachine(host, new KernelLookup(host), OPTIONS), opened };
+  return { machine: openLinuxMachine(host, configOf(["--include-nics", "eth0"])), opened };
 }
 
 function numbers({ collectors }: Machine) {
@@ -154,9 +147,9 @@ Deno.test("openLinuxMachine() does not miss sockstat6 on a machine without IPv6"
   assertDataEquals(numbers(machineAt(OWN, files).machine), { ...all(7, 1), disk: 47 });
 });
 
-Deno.test("readFacts() describes the machine of the given roots", () => {
-  const own = machineAt(OWN).machine.readFacts();
-  const host = machineAt(HOSTS).machine.readFacts();
+Deno.test("Machine.facts() describes the machine of the given roots", () => {
+  const own = machineAt(OWN).machine.facts();
+  const host = machineAt(HOSTS).machine.facts();
   const told = [own, host].map((facts) =>
     [facts.cpuName, facts.kernelVersion, facts.osName, facts.virtualization].join()
   );
@@ -166,12 +159,25 @@ Deno.test("readFacts() describes the machine of the given roots", () => {
   ]);
 });
 
-Deno.test("currentFacts() counts the cores of the machine of HOST_PROC", () => {
+Deno.test("Machine.facts() counts the cores of the machine of HOST_PROC", () => {
   for (const [roots, cores] of [[OWN, 7], [HOSTS, 40]] as const) {
-    const { machine } = machineAt(roots);
-    assertDataEquals(machine.currentFacts?.({ arch: "amd64" }), {
-      arch: "amd64",
-      logicalCores: cores,
-    });
+    assertEquals(machineAt(roots).machine.facts().logicalCores, cores);
   }
+});
+
+Deno.test("Machine.facts() counts anew the cores that are online, and nothing else", () => {
+  const files = { ...FILES };
+  const { machine } = machineAt(OWN, files);
+  const facts = machine.facts();
+  files["/proc/stat"] = "cpu  1 0 0 1\ncpu0 1 1 1 1\n";
+  files["/proc/cpuinfo"] = "model name : another\n";
+  assertDataEquals(machine.facts(), { ...facts, logicalCores: 1 });
+});
+
+Deno.test("Machine.bootId() is the kernel's, and empty where it has none", () => {
+  const path = "/proc/sys/kernel/random/boot_id";
+  const id = (text: string) => machineAt(OWN, { ...FILES, [path]: text }).machine.bootId();
+  assertEquals(id("0b4c7e6a-5d1f\n"), "0b4c7e6a-5d1f");
+  assertEquals(id("no id at all"), "");
+  assertEquals(machineAt(OWN).machine.bootId(), "");
 });

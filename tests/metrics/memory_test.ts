@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { MemoryCollector, memoryRule, openMemory } from "../../lib/metrics/memory.ts";
+import { MemoryCollector, openMemory } from "../../lib/metrics/memory.ts";
 import type { CgroupMemory } from "../../lib/metrics/memory_cgroup.ts";
 import type { MemoryMode } from "../../lib/types.ts";
 import { assertDataEquals } from "./assert_data.ts";
@@ -26,12 +26,20 @@ Deno.test("MemoryCollector.collect() counts as htop does by default", () => {
   });
 });
 
-for (const [mode, used] of [["htop", 560], ["available", 450], ["all", 900]] as const) {
+for (
+  const [mode, used, rule] of [
+    ["htop", 560, "total - free - buffers - cached - reclaimable + shared"],
+    ["available", 450, "total - available"],
+    ["all", 900, "total - free"],
+  ] as const
+) {
   Deno.test(`MemoryCollector.collect() has ${used} KiB in use when the mode is ${mode}`, () => {
     const memory = new MemoryCollector(fakeSource(() => MEMINFO), { mode });
     assertDataEquals(memory.collect()?.memory.usedBytes, used * KIB);
-    assertDataEquals(memory.effectiveMode, mode);
-    assertDataEquals(memory.isFallback, false);
+    assertDataEquals(memory.sources("/proc/meminfo"), {
+      ram: `/proc/meminfo, mode ${mode}: ${rule}`,
+      swap: "/proc/meminfo: total - free - cached",
+    });
   });
 }
 
@@ -39,8 +47,11 @@ Deno.test("MemoryCollector.collect() counts as htop does and says so when the ke
   const text = MEMINFO.replace(/MemAvailable.*\n/, "");
   const memory = new MemoryCollector(fakeSource(() => text), { mode: "available" });
   assertDataEquals(memory.collect()?.memory.usedBytes, 560 * KIB);
-  assertDataEquals(memory.effectiveMode, "htop");
-  assertDataEquals(memory.isFallback, true);
+  assertDataEquals(
+    memory.sources("/proc/meminfo").ram,
+    "/proc/meminfo, mode htop, because this kernel has no MemAvailable: " +
+      "total - free - buffers - cached - reclaimable + shared",
+  );
 });
 
 Deno.test("MemoryCollector.collect() has nothing in use when a container's numbers don't add up", () => {
@@ -120,21 +131,33 @@ function limited(changed: Partial<CgroupMemory>, mode?: MemoryMode): MemoryColle
   return new MemoryCollector(fakeSource(() => MEMINFO), { cgroup: group, ...(mode && { mode }) });
 }
 
-for (const [mode, used] of [["htop", 250], ["available", 220], ["all", 300]] as const) {
+for (
+  const [mode, used, rule] of [
+    ["htop", 250, "current - inactive files"],
+    ["available", 220, "current - files - reclaimable"],
+    ["all", 300, "current"],
+  ] as const
+) {
   Deno.test(`MemoryCollector.collect() has ${used} KiB of a limit in use when the mode is ${mode}`, () => {
     const memory = limited({}, mode);
     assertDataEquals(memory.collect(), {
       memory: { totalBytes: 500 * KIB, usedBytes: used * KIB },
       swap: { totalBytes: 100 * KIB, usedBytes: 30 * KIB },
     });
-    assertDataEquals([memory.limitedBy, memory.effectiveMode], ["/sys/fs/cgroup", mode]);
+    assertDataEquals(memory.sources("/proc/meminfo"), {
+      ram: `the container's limit in /sys/fs/cgroup, mode ${mode}: ${rule}`,
+      swap: "/sys/fs/cgroup",
+    });
   });
 }
 
 Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit is beyond them", () => {
   const memory = limited({ limitBytes: 1000 * KIB });
   assertDataEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });
-  assertDataEquals(memory.limitedBy, undefined);
+  assertDataEquals(
+    memory.sources("/proc/meminfo").swap,
+    "/proc/meminfo: total - free - cached",
+  );
 });
 
 Deno.test("MemoryCollector.collect() allows no more swap than the machine has", () => {
@@ -210,29 +233,4 @@ Deno.test("openMemory() knows ZFS when it runs, but not behind lxcfs", () => {
     1000,
     600,
   ]);
-});
-
-Deno.test("memoryRule() tells what is subtracted from what", () => {
-  const machine = { limited: false, fallback: false };
-  assertEquals(
-    memoryRule({ mode: "htop", ...machine }),
-    "mode htop: total - free - buffers - cached - reclaimable + shared",
-  );
-  assertEquals(memoryRule({ mode: "available", ...machine }), "mode available: total - available");
-  assertEquals(memoryRule({ mode: "all", ...machine }), "mode all: total - free");
-});
-
-Deno.test("memoryRule() names the rule of a container's cgroup", () => {
-  assertEquals(
-    memoryRule({ mode: "htop", limited: true, fallback: false }),
-    "mode htop: current - inactive files",
-  );
-});
-
-Deno.test("memoryRule() explains a fallback", () => {
-  assertEquals(
-    memoryRule({ mode: "htop", limited: false, fallback: true }),
-    "mode htop, because this kernel has no MemAvailable: " +
-      "total - free - buffers - cached - reclaimable + shared",
-  );
 });

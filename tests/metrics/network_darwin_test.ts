@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { darwinInterfaceTraits, DarwinNetworkCollector } from "../../lib/metrics/network_darwin.ts";
+import { NetworkCollector } from "../../lib/metrics/network.ts";
+import { darwinInterfaceTraits } from "../../lib/metrics/network_darwin.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
+import { parseNetstatIb } from "../../lib/parse/netstat_ib.ts";
 import { FakeTime } from "../fake_time.ts";
 
 const HEADING = "Name Mtu Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll\n";
@@ -11,10 +13,15 @@ async function trafficOf(globs = { include: [], exclude: [] }) {
   const state = { text: rows(1_000, 100) };
   const netstat = new PolledCommand(() => Promise.resolve(state.text));
   await netstat.refresh();
-  return { state, netstat, traffic: new DarwinNetworkCollector(netstat, globs) };
+  const traffic = new NetworkCollector(netstat, darwinInterfaceTraits, {
+    globs,
+    readAtMs: () => netstat.atMs,
+    parse: parseNetstatIb,
+  });
+  return { state, netstat, traffic };
 }
 
-Deno.test("DarwinNetworkCollector.collect() has rates between the last two outputs", async () => {
+Deno.test("NetworkCollector.collect() has rates between the last two outputs of a Mac", async () => {
   using time = new FakeTime();
   const { state, netstat, traffic } = await trafficOf();
   assertEquals(traffic.collect(), { receivedBytes: 1_000, sentBytes: 100 });
@@ -37,7 +44,7 @@ Deno.test("DarwinNetworkCollector.collect() has rates between the last two outpu
   assertEquals(traffic.total.bytes(), { receivedBytes: 5_000, sentBytes: 300 });
 });
 
-Deno.test("DarwinNetworkCollector.interfaces() returns each with its rule", async () => {
+Deno.test("NetworkCollector.interfaces() returns each of a Mac with its rule", async () => {
   const { traffic } = await trafficOf();
   traffic.collect();
   assertEquals(traffic.interfaces(), [
@@ -46,7 +53,7 @@ Deno.test("DarwinNetworkCollector.interfaces() returns each with its rule", asyn
   ]);
 });
 
-Deno.test("DarwinNetworkCollector.collect() throws when the output is malformed", async () => {
+Deno.test("NetworkCollector.collect() throws when the output of a Mac is malformed", async () => {
   using time = new FakeTime();
   const { state, netstat, traffic } = await trafficOf();
   state.text = "netstat: no\n";

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { toDryRun } from "../../lib/cli/dry_run.ts";
+import { collectedSources, toDryRun } from "../../lib/cli/dry_run.ts";
 import type { Host } from "../../lib/host/host.ts";
-import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
-import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeTime } from "../fake_time.ts";
+import { configOf } from "./config_of.ts";
 import { FakeMachine } from "./fake_machine.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url);
@@ -21,18 +21,12 @@ function hasFile(path: string): boolean {
   }
 }
 
-const NO_OPTIONS = {
-  includeNics: [],
-  excludeNics: [],
-  includeMountPoints: [],
-  memoryMode: "htop",
-} as const;
-
 const NO_FILE = { read: () => undefined };
 
 /** The host's methods as properties, to replace some. */
 function hostOf(host: FakeMachine): Host {
   return {
+    arch: host.arch,
     roots: host.roots,
     open: (path) => host.open(path),
     readText: (path) => host.readText(path),
@@ -61,17 +55,11 @@ function byRule(
 function measured(name: string) {
   using time = new FakeTime();
   const host = new FakeMachine(name);
-  const machine: Machine = openLinuxMachine(host, new KernelLookup(host), {
-    includeNics: [],
-    excludeNics: [],
-    includeMountPoints: [],
-    memoryMode: "htop",
-    arch: host.description.arch,
-  });
+  const machine = openLinuxMachine(host, configOf());
   const { collectors } = machine;
   const snapshot = takeSnapshot(collectors);
   const basicInfo = toWireBasicInfo({
-    facts: machine.readFacts(),
+    facts: machine.facts(),
     snapshot,
     addresses: {},
     version: "1.2.3",
@@ -80,11 +68,11 @@ function measured(name: string) {
   const report = toWireReport(snapshot);
   host.advance(time);
   const laterReport = toWireReport(takeSnapshot(collectors));
-  const { sources, interfaces } = toDryRun({
-    ...{ machine, basicInfo, report: laterReport, secondsBetween: host.description.seconds },
-    ...{ proc: host.roots.proc, addressSource: "" },
+  const { sources, interfaces } = toDryRun(machine, {
+    ...{ basicInfo, report: laterReport, secondsBetween: host.description.seconds },
+    sources: collectedSources(collectors, new Map()),
   });
-  const mounts = collectors.disk.mounts().map((it) => ({ ...it, name: it.mountPoint }));
+  const mounts = machine.mounts().map((it) => ({ ...it, name: it.mountPoint }));
   return {
     basicInfo,
     report,
@@ -104,27 +92,20 @@ for (const name of names) {
   });
 }
 
-Deno.test("toDryRun() names the reason in place of a source that could not be read", () => {
+Deno.test("collectedSources() names the reason in place of a source that could not be read", () => {
   const host = new FakeMachine("debian-vm");
-  const machine = openLinuxMachine(
+  const { collectors } = openLinuxMachine(
     { ...hostOf(host), open: (path) => path === "/proc/loadavg" ? NO_FILE : host.open(path) },
-    new KernelLookup(host),
-    { ...NO_OPTIONS, arch: host.description.arch },
+    configOf(),
   );
   const failures = new Map<string, string>();
-  const snapshot = takeSnapshot(machine.collectors, ({ subject, error }) => {
+  takeSnapshot(collectors, ({ subject, error }) => {
     failures.set(subject, error instanceof Error ? error.message : "");
   });
-  const { sources } = toDryRun({
-    ...{ machine, failures, proc: "/proc", addressSource: "", secondsBetween: 5 },
-    basicInfo: toWireBasicInfo({
-      ...{ facts: machine.readFacts(), snapshot, addresses: {}, version: "1" },
-      withoutNewColumns: false,
-    }),
-    report: toWireReport(snapshot),
-  });
+  const sources = collectedSources(collectors, failures);
   assertEquals(sources.load, "not measured: Cannot read /proc/loadavg: no such file");
   assertEquals(sources.uptime, "/proc/uptime");
+  assertEquals(sources.process, "a listing of /proc");
 });
 
 Deno.test("each recorded machine has a line in the README", () => {

@@ -1,37 +1,51 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { shareSnapshots } from "../../lib/metrics/snapshot.ts";
-import type { Snapshot } from "../../lib/types.ts";
+import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { FakeTime } from "../fake_time.ts";
+import { fakeRow } from "./fake_collectors.ts";
 
-/** Snapshots that tell which they are by their uptime. */
+/** Snapshots that tell which they are by their uptime; the first is taken at the start. */
 function setUp(maxAgeMs: number) {
   let count = 0;
-  const sample = (): Snapshot => ({ uptimeSeconds: count++, failures: [] });
-  const take = shareSnapshots(sample, maxAgeMs);
-  return () => take().uptimeSeconds;
+  const row = fakeRow("uptime", {}, { collect: () => ({ uptimeSeconds: count++ }) });
+  const sampler = new Sampler([row], maxAgeMs);
+  sampler.sample();
+  return { sampler, take: () => sampler.take().uptimeSeconds };
 }
 
-Deno.test("shareSnapshots() gives the first snapshot once if it is fresh", () => {
+Deno.test("Sampler.take() gives the first snapshot once if it is fresh", () => {
   using _time = new FakeTime();
-  const take = setUp(0);
+  const { take } = setUp(0);
   assertEquals([take(), take(), take()], [0, 1, 2]);
 });
 
-Deno.test("shareSnapshots() takes the first snapshot again when the panel was late", () => {
+Deno.test("Sampler.take() takes the first snapshot again when the panel was late", () => {
   using time = new FakeTime();
-  const take = setUp(0);
-  time.tick(1_000 - performance.now());
+  const { take } = setUp(0);
+  time.tick(1_000);
   assertEquals(take(), 1);
 });
 
-Deno.test("shareSnapshots() gives several panels one snapshot while it is young", () => {
+Deno.test("Sampler.take() gives several panels one snapshot while it is young", () => {
   using time = new FakeTime();
-  const take = setUp(500);
+  const { take } = setUp(500);
   assertEquals([take(), take(), take()], [0, 0, 0]);
-  time.tick(499 - performance.now());
+  time.tick(499);
   assertEquals(take(), 0);
-  time.tick(500 - performance.now());
+  time.tick(1);
   assertEquals([take(), take()], [1, 1]);
-  time.tick(1_000 - performance.now());
+  time.tick(500);
   assertNotEquals(take(), 1);
+});
+
+Deno.test("Sampler.latest is the last snapshot and its time", () => {
+  using time = new FakeTime({ now: 1_000_000 });
+  assertEquals(new Sampler([]).latest, undefined);
+  const { sampler, take } = setUp(500);
+  time.tick(400);
+  take();
+  const atMs = () => [sampler.latest?.snapshot.uptimeSeconds, sampler.latest?.atMs];
+  assertEquals(atMs(), [0, 1_000_000]);
+  time.tick(100);
+  take();
+  assertEquals(atMs(), [1, 1_000_500]);
 });

@@ -1,116 +1,65 @@
 import { assertEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
-import { type Collectors, Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { FakeTime } from "../fake_time.ts";
+import { breakRow, fakeRow, fakeTable } from "./fake_collectors.ts";
 
-function of<T>(value: T): { collect(): T } {
-  return { collect: () => value };
-}
-
-function collectors(changed: Partial<Collectors> = {}): Collectors {
-  const usage = { totalBytes: 10, usedBytes: 4 };
-  return {
-    cpu: of(12),
-    memory: of({ memory: usage, swap: usage }),
-    disk: of(usage),
-    load: of({ oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 }),
-    traffic: of({ sentBytes: 1, receivedBytes: 2 }),
-    connections: of({ tcp: 1, udp: 2 }),
-    uptime: of(99),
-    processes: of(7),
-    ...changed,
-  };
-}
-
-const broken = {
-  collect(): never {
-    throw new SyntaxError('Cannot parse loadavg: "x"');
-  },
-};
+const LOAD = { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 };
 
 Deno.test("takeSnapshot() combines all collectors", () => {
   const usage = { totalBytes: 10, usedBytes: 4 };
-  assertEquals(takeSnapshot(collectors()), {
-    gpus: undefined,
+  assertEquals(takeSnapshot(Object.values(fakeTable())), {
     cpuPercent: 12,
     memory: usage,
     swap: usage,
     disk: usage,
-    load: { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 },
-    traffic: { sentBytes: 1, receivedBytes: 2 },
-    connections: { tcp: 1, udp: 2 },
+    load: LOAD,
     uptimeSeconds: 99,
-    processes: 7,
     failures: [],
   });
 });
 
 Deno.test("takeSnapshot() leaves out values without data, which is not a failure", () => {
-  const snapshot = takeSnapshot(collectors({ load: of(undefined), memory: of({}) }));
+  const snapshot = takeSnapshot([fakeRow("load", { load: undefined }), fakeRow("memory", {})]);
   assertEquals([snapshot.load, snapshot.memory, snapshot.swap], [undefined, undefined, undefined]);
   assertEquals(snapshot.failures, []);
 });
 
 Deno.test("takeSnapshot() continues when a collector fails, and names it in failures", () => {
+  const { load, uptime } = fakeTable();
+  breakRow(load);
   const seen: unknown[] = [];
-  const snapshot = takeSnapshot(collectors({ load: broken }), ({ subject }) => seen.push(subject));
+  const snapshot = takeSnapshot([load, uptime], ({ subject }) => seen.push(subject));
   assertEquals(snapshot.failures, ["cannot measure load"]);
-  assertEquals(snapshot.processes, 7);
+  assertEquals(snapshot.uptimeSeconds, 99);
   assertEquals(seen, ["load"]);
 });
 
 Deno.test("takeSnapshot() uses the last known value of a failed collector, and names it in failures", () => {
-  const recalling = {
-    ...broken,
-    lastKnown: () => ({ oneMinute: 3, fiveMinutes: 2, fifteenMinutes: 1 }),
-  };
-  const snapshot = takeSnapshot(collectors({ load: recalling }));
+  const load = fakeRow("load", {}, { lastKnown: () => ({ load: { ...LOAD, oneMinute: 3 } }) });
+  breakRow(load);
+  const snapshot = takeSnapshot([load]);
   assertEquals(snapshot.load?.oneMinute, 3);
   assertEquals(snapshot.failures, ["cannot measure load"]);
 });
 
 Deno.test("takeSnapshot() combines the cards of all GPU collectors", () => {
-  const cards = [
-    { subject: "graphics card A", collector: of([{ name: "A", usePercent: 5 }]) },
-    { subject: "graphics card B", collector: broken },
-    { subject: "graphics card C", collector: of(undefined) },
-    { subject: "the rest", collector: of([{ name: "D" }, { name: "E" }]) },
-  ];
-  const snapshot = takeSnapshot(collectors({ gpus: cards }));
+  const second = fakeRow("graphics card B", {});
+  breakRow(second);
+  const snapshot = takeSnapshot([
+    fakeRow("graphics card A", { gpus: [{ name: "A", usePercent: 5 }] }),
+    second,
+    fakeRow("graphics card C", { gpus: undefined }),
+    fakeRow("the rest", { gpus: [{ name: "D" }, { name: "E" }] }),
+  ]);
   assertEquals(snapshot.gpus?.map(({ name }) => name), ["A", "D", "E"]);
   assertEquals(snapshot.failures, ["cannot measure graphics card B"]);
 });
 
-const USAGE = { totalBytes: 10, usedBytes: 4 };
-const LOAD = { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 };
-
-const WORKING: Collectors = {
-  cpu: of(12),
-  memory: of({ memory: USAGE, swap: USAGE }),
-  disk: of(USAGE),
-  load: of(LOAD),
-  traffic: of({ sentBytes: 1, receivedBytes: 2 }),
-  connections: of({ tcp: 1, udp: 2 }),
-  uptime: of(99),
-  processes: of(7),
-};
-
 /** A machine whose collectors can be exchanged. */
 function machine() {
-  const parts = { ...WORKING };
-  const sampler = new Sampler(
-    {
-      cpu: { collect: () => parts.cpu.collect() },
-      memory: { collect: () => parts.memory.collect() },
-      disk: { collect: () => parts.disk.collect() },
-      load: { collect: () => parts.load.collect() },
-      traffic: { collect: () => parts.traffic.collect() },
-      connections: { collect: () => parts.connections.collect() },
-      uptime: { collect: () => parts.uptime.collect() },
-      processes: { collect: () => parts.processes.collect() },
-    },
-  );
-  return { parts, sampler };
+  const rows = fakeTable();
+  return { rows, sampler: new Sampler(Object.values(rows)) };
 }
 
 Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
@@ -123,13 +72,13 @@ Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
     forJournal: true,
     write: (line) => lines.push(line),
   });
-  const { parts, sampler } = machine();
+  const { rows: { load }, sampler } = machine();
   sampler.sample();
-  Object.assign(parts, { load: broken });
+  breakRow(load);
   time.tick(5_000);
   sampler.sample();
   assertEquals(sampler.sample().failures, ["cannot measure load"]);
-  Object.assign(parts, { load: of(undefined) });
+  load.collect = () => ({ load: undefined });
   sampler.sample();
   sampler.sample();
   assertEquals(lines, [
@@ -140,48 +89,48 @@ Deno.test("Sampler.sample() logs a failure once, and its end once", () => {
 
 Deno.test("Sampler.sample() keeps the last value for a minute, and names the failure at once", () => {
   using time = new FakeTime();
-  const { parts, sampler } = machine();
+  const { rows: { load }, sampler } = machine();
   sampler.sample();
-  Object.assign(parts, { load: broken });
-  for (const [ms, load] of [[6_000, LOAD], [61_000, LOAD], [61_001, undefined]] as const) {
-    time.tick(ms - 1_000 - performance.now());
+  const { collect } = load;
+  breakRow(load);
+  for (const [ms, value] of [[5_000, LOAD], [60_000, LOAD], [60_001, undefined]] as const) {
+    time.tick(ms - performance.now());
     const snapshot = sampler.sample();
-    assertEquals([snapshot.load, snapshot.failures], [load, ["cannot measure load"]], `at ${ms}`);
+    assertEquals([snapshot.load, snapshot.failures], [value, ["cannot measure load"]], `at ${ms}`);
   }
-  Object.assign(parts, { load: WORKING.load });
+  load.collect = collect;
   assertEquals([sampler.sample().load, sampler.sample().failures], [LOAD, []]);
 });
 
-Deno.test("Sampler.sample() measures disk space every 5 s, the load every 3 s, all else each time", () => {
+Deno.test("Sampler.sample() measures each collector when its values are too old, all others each time", () => {
   using time = new FakeTime();
-  const { parts, sampler } = machine();
+  const { rows, sampler } = machine();
   const measuredAt: Record<string, number[]> = {};
-  for (const [key, collector] of Object.entries(WORKING)) {
-    const seconds: number[] = measuredAt[key] = [];
-    Object.assign(parts, {
-      [key]: { collect: () => (seconds.push(performance.now() / 1000), collector.collect()) },
-    });
+  for (const row of Object.values(rows)) {
+    const { subject, collect } = row;
+    const seconds: number[] = measuredAt[subject] = [];
+    row.collect = () => (seconds.push(performance.now() / 1000), collect());
   }
   const all = Array.from({ length: 11 }, (_, second) => second);
   for (const second of all) {
     time.tick(second * 1000 - performance.now());
     sampler.sample();
   }
-  const { disk, load, ...others } = measuredAt;
+  const { "disk space": disk, ...others } = measuredAt;
   assertEquals(disk, [0, 5, 10]);
-  assertEquals(load, [0, 3, 6, 9]);
+  assertEquals(Object.keys(others).length, 4);
   for (const seconds of Object.values(others)) assertEquals(seconds, all);
 });
 
 Deno.test("Sampler.sample() keeps every value for a minute, and none for longer", () => {
   using time = new FakeTime();
-  const { parts, sampler } = machine();
+  const { rows, sampler } = machine();
   const { failures: _, ...values } = sampler.sample();
-  for (const key of Object.keys(WORKING)) Object.assign(parts, { [key]: broken });
+  for (const row of Object.values(rows)) breakRow(row);
   time.tick(60_000);
   const { failures, ...kept } = sampler.sample();
   assertEquals(kept, values);
-  assertEquals(failures.length, Object.keys(WORKING).length);
+  assertEquals(failures.length, Object.keys(rows).length);
   time.tick(1);
   const { failures: still, ...left } = sampler.sample();
   assertEquals(JSON.stringify(left), "{}");
@@ -189,44 +138,37 @@ Deno.test("Sampler.sample() keeps every value for a minute, and none for longer"
 });
 
 Deno.test("Sampler.sample() has no value to keep when nothing was ever measured", () => {
-  const { parts, sampler } = machine();
-  Object.assign(parts, { uptime: broken });
+  const { rows: { uptime }, sampler } = machine();
+  breakRow(uptime);
   assertEquals(sampler.sample().uptimeSeconds, undefined);
 });
 
 Deno.test("Sampler.sample() keeps the values of a failing card for a minute", () => {
   using time = new FakeTime();
-  const first = { collect: () => [{ name: "A", usePercent: 1 }] };
-  const sampler = new Sampler({
-    ...WORKING,
-    gpus: [
-      { subject: "graphics card A", collector: { collect: () => first.collect() } },
-      { subject: "graphics card B", collector: of([{ name: "B", usePercent: 2 }]) },
-    ],
-  });
+  const first = fakeRow("graphics card A", { gpus: [{ name: "A", usePercent: 1 }] });
+  const second = fakeRow("graphics card B", { gpus: [{ name: "B", usePercent: 2 }] });
+  const sampler = new Sampler([first, second]);
   const names = () => sampler.sample().gpus?.map(({ name }) => name);
   assertEquals(names(), ["A", "B"]);
-  Object.assign(first, broken);
-  time.tick(60_000 - performance.now());
+  breakRow(first);
+  time.tick(60_000);
   assertEquals(names(), ["A", "B"]);
-  time.tick(60_001 - performance.now());
+  time.tick(1);
   assertEquals(names(), ["B"]);
   assertEquals(sampler.sample().failures, ["cannot measure graphics card A"]);
 });
 
 Deno.test("takeSnapshot() names a missing part beside the value", () => {
-  const load = {
-    collect: () => ({ oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 }),
+  const load = fakeRow("load", { load: LOAD }, {
     missingPart: () => new Error("Cannot read a part"),
-  };
+  });
   const seen: string[] = [];
   const onFailure = ({ subject, error }: { subject: string; error: unknown }) => {
     seen.push(`${subject}: ${error instanceof Error ? error.message : ""}`);
   };
-  const snapshot = takeSnapshot(collectors({ load }), onFailure);
+  const snapshot = takeSnapshot([load], onFailure);
   assertEquals(snapshot.load?.oneMinute, 1);
   assertEquals(snapshot.failures, ["cannot measure part of load"]);
   assertEquals(seen, ["part of load: Cannot read a part"]);
-  const sampler = new Sampler(collectors({ load }));
-  assertEquals(sampler.sample().failures, ["cannot measure part of load"]);
+  assertEquals(new Sampler([load]).sample().failures, ["cannot measure part of load"]);
 });

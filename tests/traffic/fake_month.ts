@@ -46,16 +46,14 @@ export class FakeMonth implements Disposable {
   start(): MonthlyTraffic {
     const source = { read: () => this.#netDev() };
     const traits = (name: string) => ({ ...NO_TRAITS, index: this.#indexes.get(name) });
-    const traffic = new NetworkCollector(source, traits, {
+    const network = new NetworkCollector(source, traits, {
       globs: { include: this.include, exclude: [] },
     });
     this.month = new MonthlyTraffic({
-      network: traffic,
-      day: this.day,
-      bootId: `b00${this.boots}`,
+      network,
+      bootId: () => `b00${this.boots}`,
       uptimeSeconds: () => this.#uptimeMs / 1000,
-      importOfficial: () => this.official,
-    });
+    }, { day: this.day, importOfficial: () => this.official });
     if (this.disk !== undefined) this.month.restore(parseTrafficState(this.disk));
     return this.month;
   }
