@@ -1,27 +1,19 @@
-/** Options of {@linkcode withTimeout}. */
-export interface TimeoutOptions {
-  timeoutMs: number;
-  signal: AbortSignal;
-  timers?: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-}
-
 /**
- * Runs an operation with a signal that aborts after the timeout, or with `options.signal`. The
+ * Runs an operation with a signal that aborts after the timeout, or with `signal`. The
  * operation has to end when it does.
  *
- * @throws The reason of `options.signal` when it aborts.
+ * @throws The reason of `signal` when it aborts.
  * @throws {DOMException} `TimeoutError` after the timeout: `no answer within 10 s`.
  */
 export async function withTimeout<T>(
   run: (signal: AbortSignal) => Promise<T>,
-  options: TimeoutOptions,
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<T> {
-  const { timeoutMs, signal, timers = globalThis } = options;
   signal.throwIfAborted();
   const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const timer = timers.setTimeout(
+  const timer = setTimeout(
     () =>
       controller.abort(new DOMException(`no answer within ${timeoutMs / 1000} s`, "TimeoutError")),
     timeoutMs,
@@ -33,7 +25,7 @@ export async function withTimeout<T>(
     controller.signal.throwIfAborted();
     throw error;
   } finally {
-    timers.clearTimeout(timer);
+    clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
 }

@@ -1,6 +1,6 @@
-import { createClock } from "@sinonjs/fake-timers";
 import { assertEquals, assertRejects } from "@std/assert";
-import { withTimeout } from "../lib/timeout.ts";
+import { settlesWithin, withTimeout } from "../lib/timeout.ts";
+import { FakeTime } from "./fake_time.ts";
 
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
@@ -9,41 +9,64 @@ function untilAborted(signal: AbortSignal): Promise<never> {
 }
 
 Deno.test("withTimeout() gives the result and leaves no timer", async () => {
-  const timers = createClock();
+  using time = new FakeTime();
   const { signal } = new AbortController();
-  const limit = { timeoutMs: 1000, signal, timers };
+  const limit = { timeoutMs: 1000, signal };
   assertEquals(await withTimeout(() => Promise.resolve(7), limit), 7);
-  assertEquals(timers.countTimers(), 0);
+  assertEquals(time.timers, 0);
   await assertRejects(
     () => withTimeout(() => Promise.reject(new Error("no")), limit),
     Error,
     "no",
   );
-  assertEquals(timers.countTimers(), 0);
+  assertEquals(time.timers, 0);
 });
 
 Deno.test("withTimeout() rejects with a TimeoutError when the time is up", async () => {
-  const timers = createClock();
+  using time = new FakeTime();
   const { signal } = new AbortController();
-  const limited = withTimeout(untilAborted, { timeoutMs: 10_000, signal, timers });
+  const limited = withTimeout(untilAborted, { timeoutMs: 10_000, signal });
   limited.catch(() => {});
-  await timers.tickAsync(9999);
-  assertEquals(timers.countTimers(), 1);
-  await timers.tickAsync(1);
+  await time.run(9999);
+  assertEquals(time.timers, 1);
+  await time.run(1);
   const error = await assertRejects(() => limited, DOMException, "no answer within 10 s");
   assertEquals(error.name, "TimeoutError");
 });
 
 Deno.test("withTimeout() rejects with the signal's reason when it aborts", async () => {
-  const timers = createClock();
+  using time = new FakeTime();
   const controller = new AbortController();
-  const limit = { timeoutMs: 10_000, signal: controller.signal, timers };
+  const limit = { timeoutMs: 10_000, signal: controller.signal };
   const limited = withTimeout(untilAborted, limit);
   controller.abort(new Error("enough"));
   await assertRejects(() => limited, Error, "enough");
-  assertEquals(timers.countTimers(), 0);
+  assertEquals(time.timers, 0);
   let ran = false;
   const late = withTimeout(() => Promise.resolve(ran = true), limit);
   await assertRejects(() => late, Error, "enough");
   assertEquals(ran, false);
+});
+
+Deno.test("settlesWithin() is true as soon as the promise has settled, whichever way", async () => {
+  using time = new FakeTime();
+  assertEquals(await settlesWithin(Promise.resolve(7), 1_000), true);
+  assertEquals(await settlesWithin(Promise.reject(new Error("no")), 1_000), true);
+  assertEquals(time.timers, 0);
+});
+
+Deno.test("settlesWithin() is false when the time is up, or the signal aborts before", async () => {
+  using time = new FakeTime();
+  const never = new Promise(() => {});
+  const waiting = settlesWithin(never, 1_000);
+  await time.run(999);
+  assertEquals(time.timers, 1);
+  await time.run(1);
+  assertEquals(await waiting, false);
+  const controller = new AbortController();
+  const aborted = settlesWithin(never, 1_000, { signal: controller.signal });
+  controller.abort();
+  assertEquals(await aborted, false);
+  assertEquals(await settlesWithin(never, 1_000, { signal: controller.signal }), false);
+  assertEquals(time.timers, 0);
 });
