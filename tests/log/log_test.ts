@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { install } from "@sinonjs/fake-timers";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   describeError,
@@ -8,6 +7,7 @@ import {
   setUpLog,
   withPanel,
 } from "../../lib/log/log.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const SECRET = `s3c"r&t+/=`;
 
@@ -102,24 +102,19 @@ Deno.test("describeError() joins the causes without repetition", () => {
 });
 
 Deno.test("setUpLog() writes less than 10 lines a minute about what a panel or the network causes", () => {
-  const clock = install({ now: 0 });
-  try {
-    const atMs: number[] = [];
-    const lines = logged({ write: () => void atMs.push(performance.now()) }, () => {
-      for (let n = 0; n < 3000; n++) {
-        getLogger("panel").warning("The panel flaps");
-        getLogger("probe").info("A probe fails");
-        getLogger("remote").error("A command fails");
-        clock.tick(100);
-      }
-    });
-    assertEquals(lines, []);
-    const inAMinute = (from: number) =>
-      atMs.filter((at) => at >= from && at < from + 60_000).length;
-    assertEquals(Math.max(...atMs.map(inAMinute)), 9);
-  } finally {
-    clock.uninstall();
-  }
+  using time = new FakeTime();
+  const atMs: number[] = [];
+  const lines = logged({ write: () => void atMs.push(performance.now()) }, () => {
+    for (let n = 0; n < 3000; n++) {
+      getLogger("panel").warning("The panel flaps");
+      getLogger("probe").info("A probe fails");
+      getLogger("remote").error("A command fails");
+      time.tick(100);
+    }
+  });
+  assertEquals(lines, []);
+  const inAMinute = (from: number) => atMs.filter((at) => at >= from && at < from + 60_000).length;
+  assertEquals(Math.max(...atMs.map(inAMinute)), 9);
 });
 
 Deno.test("setUpLog() says that lines are dropped, and keeps some for errors and other components", () => {

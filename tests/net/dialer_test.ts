@@ -1,4 +1,3 @@
-import { install } from "@sinonjs/fake-timers";
 import {
   assert,
   assertEquals,
@@ -12,6 +11,7 @@ import { delay } from "@std/async/delay";
 import { type DialerOptions, NetDialer } from "../../lib/net/dialer.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { DialError } from "../../lib/net/errors.ts";
+import { FakeTime } from "../fake_time.ts";
 import { isolatedTest } from "../own_process.ts";
 import { EchoServer } from "./echo_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
@@ -432,16 +432,15 @@ for (const [name, hang] of STAGES) {
       await assertRejects(() => opened, Error, "enough");
 
       const slow = start();
-      const clock = install({ toFake: ["setTimeout", "clearTimeout"] });
-      stack.defer(() => clock.uninstall());
+      const time = stack.use(new FakeTime());
       const failed = failure(slow.url, slow.options);
       failed.catch(() => {});
       await slow.reached;
-      await clock.tickAsync(slow.limitMs - 1);
-      assertEquals(clock.countTimers(), 1);
-      await clock.tickAsync(1);
+      await time.run(slow.limitMs - 1);
+      assertEquals(time.timers, 1);
+      await time.run(1);
       assertEquals((await failed).message, slow.told);
-      assertEquals(clock.countTimers(), 0);
+      assertEquals(time.timers, 0);
     },
   );
 }

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createServer } from "node:http";
 import { createServer as createTcpServer, type Server } from "node:net";
-import { install } from "@sinonjs/fake-timers";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { HttpClient, type HttpRequest, type HttpResponse } from "../../lib/net/http_client.ts";
+import { FakeTime } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
@@ -256,26 +256,22 @@ Deno.test(
   "HttpClient.request() closes connections that were idle for a minute",
   sanitized,
   async () => {
-    const clock = install({ toFake: ["performance"] });
-    try {
-      await withClient(echo, async ({ request, server, dialer }) => {
-        await request();
-        clock.tick(59_999);
-        await request();
-        assertEquals(server.accepted, 1);
-        clock.tick(60_001);
-        await request();
-        assertEquals([server.accepted, dialer.openStreams], [2, 1]);
-        // Also when another server is asked.
-        await withRawServer(echo, async (other) => {
-          clock.tick(60_001);
-          await request({ url: other.origin });
-          assertEquals(dialer.openStreams, 1);
-        });
+    using time = new FakeTime();
+    await withClient(echo, async ({ request, server, dialer }) => {
+      await request();
+      time.tick(59_999);
+      await request();
+      assertEquals(server.accepted, 1);
+      time.tick(60_001);
+      await request();
+      assertEquals([server.accepted, dialer.openStreams], [2, 1]);
+      // Also when another server is asked.
+      await withRawServer(echo, async (other) => {
+        time.tick(60_001);
+        await request({ url: other.origin });
+        assertEquals(dialer.openStreams, 1);
       });
-    } finally {
-      clock.uninstall();
-    }
+    });
   },
 );
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { install } from "@sinonjs/fake-timers";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
+import { FakeTime } from "../fake_time.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
 
@@ -213,29 +213,25 @@ Deno.test("streamRequest() ends when its signal aborts", sanitized, async () => 
 });
 
 Deno.test("streamRequest() ends when the transfer stalls", async () => {
-  const clock = install({ toFake: ["setInterval", "clearInterval", "performance"] });
-  try {
-    await withStream(async (peer) => {
-      await peer.request();
-      await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12");
-      await peer.ended();
-    }, async (request) => {
-      const sink = sinkOf(5);
-      const began = Promise.withResolvers<void>();
-      const write = (bytes: Uint8Array<ArrayBuffer>) => {
-        began.resolve();
-        return sink.write(bytes);
-      };
-      const asking = request({ sink: { lengthBytes: 5, write } });
-      asking.catch(() => {});
-      await began.promise;
-      clock.tick(59_000);
-      assertEquals(sink.text.length <= 2, true);
-      clock.tick(16_000);
-      const error = await assertRejects(() => asking, ResponseError, "stalled");
-      assertEquals(error.kind, "timeout");
-    });
-  } finally {
-    clock.uninstall();
-  }
+  using time = new FakeTime();
+  await withStream(async (peer) => {
+    await peer.request();
+    await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12");
+    await peer.ended();
+  }, async (request) => {
+    const sink = sinkOf(5);
+    const began = Promise.withResolvers<void>();
+    const write = (bytes: Uint8Array<ArrayBuffer>) => {
+      began.resolve();
+      return sink.write(bytes);
+    };
+    const asking = request({ sink: { lengthBytes: 5, write } });
+    asking.catch(() => {});
+    await began.promise;
+    time.tick(59_000);
+    assertEquals(sink.text.length <= 2, true);
+    time.tick(16_000);
+    const error = await assertRejects(() => asking, ResponseError, "stalled");
+    assertEquals(error.kind, "timeout");
+  });
 });

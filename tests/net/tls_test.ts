@@ -1,9 +1,9 @@
-import { install } from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { Tls, type TlsOptions } from "../../lib/net/tls.ts";
+import { FakeTime } from "../fake_time.ts";
 import { EchoServer } from "./echo_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
@@ -176,22 +176,18 @@ for (const options of TRUSTS) {
   Deno.test(`Tls.start() gives a mute server 10 s, ${told(options)}`, sanitized, async () => {
     const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
     await using server = new OddServer(() => Promise.resolve(greet()));
-    const clock = install({ toFake: ["setTimeout", "clearTimeout"] });
-    try {
-      const started = start(new Tls(options), server.port);
-      started.catch(() => {});
-      await greeted;
-      await clock.tickAsync(9999);
-      assertEquals(clock.countTimers(), 1);
-      await clock.tickAsync(1);
-      const error = await assertRejects(() => started, DialError);
-      assertEquals(
-        error.message,
-        `Cannot start TLS with localhost port ${server.port}: no answer within 10 s`,
-      );
-    } finally {
-      clock.uninstall();
-    }
+    using time = new FakeTime();
+    const started = start(new Tls(options), server.port);
+    started.catch(() => {});
+    await greeted;
+    await time.run(9999);
+    assertEquals(time.timers, 1);
+    await time.run(1);
+    const error = await assertRejects(() => started, DialError);
+    assertEquals(
+      error.message,
+      `Cannot start TLS with localhost port ${server.port}: no answer within 10 s`,
+    );
   });
 
   Deno.test(
