@@ -97,10 +97,10 @@ export class Agent implements LinkOwner {
   }
 
   /** Measures and sends a report; whether the panel has accepted it or was not asked. */
-  async report(transport: Transport): Promise<boolean> {
+  report(transport: Transport): Promise<boolean> {
     this.#snapshot = this.#options.machine.takeSnapshot();
     const intervalMs = this.#timer.intervalMs(transport);
-    return await this.#link.sendReport(toWireReport(this.#snapshot), { transport, intervalMs });
+    return this.#link.sendReport(toWireReport(this.#snapshot), { transport, intervalMs });
   }
 
   /** Reports by this transport from now on; not at all when it is `undefined`. */

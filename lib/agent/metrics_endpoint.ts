@@ -51,7 +51,11 @@ export interface MetricsEndpointOptions {
   readonly signal: AbortSignal;
 }
 
-/** Collects what is reported, and serves it as text on its own listening socket. */
+/**
+ * Collects what is reported, and serves it as text on its own listening socket.
+ *
+ * `Deno.serve` takes as much memory, and bounds neither the connections nor how long one may be silent.
+ */
 export class MetricsEndpoint implements Disposable {
   /** URL of the metrics. */
   readonly url: string;

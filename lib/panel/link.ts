@@ -91,7 +91,12 @@ export class PanelLink {
 
   /** Sends a report; whether the panel has accepted it or was not asked. Never rejects. */
   async sendReport(report: WireReport, options: ReportOptions): Promise<boolean> {
-    const sending = this.#sendReport(report, options);
+    const { transport, intervalMs } = options;
+    if (transport.carrier === "WebSocket" && !this.#asksForAnswer(intervalMs)) {
+      this.#notify(report, transport);
+      return true;
+    }
+    const sending = this.#callReport(report, options);
     this.#inFlight.add(sending);
     const accepted = await sending;
     this.#inFlight.delete(sending);
@@ -157,7 +162,7 @@ export class PanelLink {
   }
 
   async #dial(version: 1 | 2): Promise<void> {
-    const { opener, sender, acknowledgements, calls } = this.#connection;
+    const { opener, sender, acknowledgements } = this.#connection;
     const signal = this.#signal;
     let opened;
     try {
@@ -176,12 +181,7 @@ export class PanelLink {
       onMessage: (message: PanelMessage) => this.#handleMessage(message),
       accepts: () => this.#acceptsMessage(),
     };
-    const socket = new PanelSocket(opened, {
-      version,
-      listener,
-      acknowledgements,
-      signal: calls,
-    });
+    const socket = new PanelSocket(opened, { version, listener, acknowledgements });
     sender.socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();
@@ -204,7 +204,8 @@ export class PanelLink {
     this.#dispatch({ kind: "closed", durationMs, end });
   }
 
-  async #sendReport(
+  /** Sends a report that is answered. */
+  async #callReport(
     report: WireReport,
     { transport, intervalMs }: ReportOptions,
   ): Promise<boolean> {
@@ -213,10 +214,6 @@ export class PanelLink {
     const isTrial = isPost && transport.version === this.#state.trying;
     const sentAtMs = performance.now();
     try {
-      if (!isPost && !this.#asksForAnswer(sentAtMs, intervalMs)) {
-        this.#notify(report, transport);
-        return true;
-      }
       const timeoutMs = isTrial ? TRIAL_TIMEOUT_MS : this.#timeoutMs(transport, intervalMs);
       const events = await this.#send(report, { transport, timeoutMs, signal: calls });
       const answerMs = performance.now() - sentAtMs;
@@ -248,9 +245,9 @@ export class PanelLink {
   }
 
   /** Whether a report by WebSocket has to be answered; by POST each is. */
-  #asksForAnswer(nowMs: number, intervalMs: number): boolean {
+  #asksForAnswer(intervalMs: number): boolean {
     return this.#connection.acknowledgements.hasPending ||
-      this.#answerRequests.isDue(nowMs, { intervalMs });
+      this.#answerRequests.isDue(performance.now(), { intervalMs });
   }
 
   #notify(report: WireReport, transport: Transport): void {

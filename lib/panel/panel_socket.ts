@@ -26,9 +26,6 @@ const MAX_ANSWER_BYTES = 1024;
 
 interface PendingCall {
   readonly method: string;
-  readonly timeoutMs: number;
-  /** When it times out, in milliseconds of `performance.now()`. */
-  readonly dueMs: number;
   resolve(): void;
   reject(reason: unknown): void;
 }
@@ -41,40 +38,21 @@ export class RpcSocket {
   /** Whether the message that is received now was accepted, or is read as an answer only. */
   #isAccepted = true;
   #lastId = 0;
-  /** Aborts all calls. */
-  readonly #signal: AbortSignal;
-  /** One for all calls: a timer for each would be a tenth of a report's CPU. */
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the timer fires, before which no call times out; never again when the connection is closed. */
-  #timerMs = Infinity;
 
-  /** @param options `signal` aborts all calls. */
-  constructor(
-    socket: WebSocketConnection,
-    { listener, signal }: { listener: MessageListener; signal: AbortSignal },
-  ) {
+  constructor(socket: WebSocketConnection, listener: MessageListener) {
     this.#socket = socket;
     this.#listener = listener;
-    this.#signal = signal;
   }
 
   /** Handles messages until the connection is closed. */
   async run(): Promise<void> {
     this.#socket.messageFilter = (frameBytes) => this.#accepts(frameBytes);
-    const abort = () => this.#rejectAll(() => this.#signal.reason);
-    this.#signal.addEventListener("abort", abort);
-    try {
-      for (;;) {
-        const received = await this.#socket.receive();
-        if (received === undefined) break;
-        if (typeof received === "string") this.#receive(received);
-      }
-    } finally {
-      this.#signal.removeEventListener("abort", abort);
-      this.#rejectAll(({ method }) => this.#closedError(method));
-      clearTimeout(this.#timer);
-      this.#timerMs = -Infinity;
+    for (;;) {
+      const received = await this.#socket.receive();
+      if (received === undefined) break;
+      if (typeof received === "string") this.#receive(received);
     }
+    for (const { method, reject } of this.#pending.values()) reject(this.#closedError(method));
   }
 
   /**
@@ -89,43 +67,19 @@ export class RpcSocket {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // It may be rejected while the message is still being sent.
     promise.catch(() => {});
-    const dueMs = performance.now() + timeoutMs;
-    this.#pending.set(id, { method, timeoutMs, dueMs, resolve, reject });
-    this.#fireAt(dueMs);
+    this.#pending.set(id, { method, resolve, reject });
+    const timer = setTimeout(() => reject(timeoutError(callName(method), timeoutMs)), timeoutMs);
     const abort = () => reject(signal.reason);
-    // A report has the signal of all calls.
-    const isOther = signal !== this.#signal;
-    if (isOther) signal.addEventListener("abort", abort, { once: true });
+    signal.addEventListener("abort", abort, { once: true });
     try {
       this.#socket.send(encodeRpcCall(method, params, id))
         .catch(() => reject(this.#closedError(method)));
       await promise;
     } finally {
-      if (isOther) signal.removeEventListener("abort", abort);
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
       this.#pending.delete(id);
     }
-  }
-
-  /** Makes sure that the timer fires at that time or before. */
-  #fireAt(timeMs: number): void {
-    if (timeMs >= this.#timerMs) return;
-    clearTimeout(this.#timer);
-    this.#timerMs = timeMs;
-    this.#timer = setTimeout(() => this.#rejectLate(), timeMs - performance.now());
-  }
-
-  #rejectLate(): void {
-    this.#timerMs = Infinity;
-    const nowMs = performance.now();
-    for (const { method, timeoutMs, dueMs, reject } of this.#pending.values()) {
-      if (dueMs <= nowMs) reject(timeoutError(callName(method), timeoutMs));
-      else this.#fireAt(dueMs);
-    }
-  }
-
-  #rejectAll(reasonOf: (call: PendingCall) => unknown): void {
-    for (const call of this.#pending.values()) call.reject(reasonOf(call));
-    this.#pending.clear();
   }
 
   #accepts(frameBytes: number): boolean {
@@ -181,15 +135,13 @@ export class PanelSocket {
       version: 1 | 2;
       listener: MessageListener;
       acknowledgements: Acknowledgements;
-      /** Aborts all calls. */
-      signal: AbortSignal;
     },
   ) {
     this.#socket = socket;
     this.#version = options.version;
     this.#listener = options.listener;
     this.#acknowledgements = options.acknowledgements;
-    this.#rpc = new RpcSocket(socket, options);
+    this.#rpc = new RpcSocket(socket, options.listener);
   }
 
   /** How it was closed, as far as it matters for the next step. */

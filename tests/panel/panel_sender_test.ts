@@ -50,7 +50,6 @@ async function withSender(
     version: transport.version,
     listener: { onMessage: () => {}, accepts: () => true },
     acknowledgements: new Acknowledgements(),
-    signal: new AbortController().signal,
   });
   const call = live.call.bind(live);
   live.call = async (request) => {

@@ -41,7 +41,6 @@ async function withLive(version: 1 | 2, use: (bench: Bench) => Promise<void>): P
     version,
     listener: { onMessage, accepts: () => flags.accepts },
     acknowledgements,
-    signal: never,
   });
   const running = live.run();
   const bench: Bench = {
