@@ -97,6 +97,7 @@ Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin
     '{"task_id":"c","result":" ","exit_code":0,"finished_at":"1970-01-01T00:00:00.000Z"}',
     `GET /base/api/clients/ping/tasks${query} `,
   ]);
+  assertEquals(headers.length, 5);
   for (const header of headers) {
     assertEquals(header.get("origin"), null);
     assertEquals(header.get("user-agent"), "komari-agent-deno/0");

@@ -163,7 +163,7 @@ Deno.test("parsePanelMessage() says why a message is invalid", () => {
   for (const [message, words] of cases) {
     assert(message.kind === "invalid", JSON.stringify(message));
     assertStringIncludes(message.reason, words);
-    assertBounded(message);
+    assertBounded(message, new Set());
   }
 });
 
@@ -207,8 +207,9 @@ Deno.test("parsePanelMessage() reads at most 256 events", () => {
   assertEquals(message.events.at(-1)?.id, "255");
 });
 
-/** Whether nothing of a message is longer than it may be. */
-function assertBounded(message: PanelMessage): void {
+/** Asserts that nothing of a message is longer than it may be; adds its kind, and those of its events. */
+function assertBounded(message: PanelMessage, kinds: Set<string>): void {
+  kinds.add(message.kind);
   switch (message.kind) {
     case "invalid":
       return assertLessOrEqual(message.reason.length, 300);
@@ -227,7 +228,8 @@ function assertBounded(message: PanelMessage): void {
       assertLessOrEqual(message.events.length, 256);
       for (const { id, message: inner } of message.events) {
         assertLessOrEqual(id.length, 200);
-        assertBounded(inner);
+        assertBounded(inner, kinds);
+        kinds.add(`event: ${inner.kind}`);
       }
   }
 }
@@ -269,9 +271,14 @@ function likely(): fc.Arbitrary<unknown> {
 }
 
 Deno.test("parsePanelMessage() never throws, and bounds its result", () => {
-  fc.assert(fc.property(fc.string(), (text) => assertBounded(parsePanelMessage(text))));
-  fc.assert(fc.property(fc.json(), (text) => assertBounded(parsePanelMessage(text))));
-  fc.assert(fc.property(likely(), (message) => assertBounded(read(message))), { numRuns: 500 });
+  const kinds = new Set<string>();
+  fc.assert(fc.property(fc.string(), (text) => assertBounded(parsePanelMessage(text), kinds)));
+  fc.assert(fc.property(fc.json(), (text) => assertBounded(parsePanelMessage(text), kinds)));
+  const numRuns = 1000;
+  fc.assert(fc.property(likely(), (message) => assertBounded(read(message), kinds)), { numRuns });
+  for (const kind of ["invalid", "unknown", "notice", "answer", "event: invalid"]) {
+    assert(kinds.has(kind), `no ${kind}`);
+  }
 });
 
 Deno.test("encodeRpcCall() puts a call into its envelope", () => {

@@ -226,6 +226,7 @@ Deno.test("PanelSocket.sendReport() carries acknowledgements until a report was 
     acknowledgements.add([{ id: "e", message: { kind: "notice", text: "" } }]);
     const first = live.sendReport(REPORT, WITHIN);
     const second = live.sendReport(REPORT, WITHIN);
+    assertEquals(socket.calls.length, 2);
     for (const { id, params } of socket.calls) {
       assertEquals(params, { report: REPORT, ack_event_ids: ["e"] });
       socket.say({ id, result: { status: "success" } });

@@ -46,13 +46,16 @@ function counts(report: ReturnType<typeof toWireReport>): number[] {
 }
 
 function assertFitForTheWire(report: ReturnType<typeof toWireReport>): void {
+  assertEquals(counts(report).length, 14);
   for (const value of counts(report)) {
     assert(Number.isSafeInteger(value) && value >= 0, `count ${value}`);
     assert(/^\d+$/.test(JSON.stringify(value)), `written as ${JSON.stringify(value)}`);
   }
   assert(report.cpu.usage >= 0.001 && report.cpu.usage <= 100, `cpu ${report.cpu.usage}`);
   assert(report.load.load1 >= 0 && report.load.load1 <= 1000, `load ${report.load.load1}`);
-  for (const load of Object.values(report.load)) assert(Number.isFinite(load) && load >= 0);
+  const loads = Object.values(report.load);
+  assertEquals(loads.length, 3);
+  for (const load of loads) assert(Number.isFinite(load) && load >= 0);
 }
 
 Deno.test("toWireReport() keeps type and range whatever was measured", () => {
