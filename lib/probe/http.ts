@@ -40,6 +40,7 @@ export class HttpProbe {
    *
    * @throws {Error} When there was no response with a status of 200 to 399, or more than 5 redirects.
    * @throws {ProbeRefusedError} When the URL or a redirect leads to where no probe may go.
+   * @throws {TooManyProbesError} When it would have to wait for too long.
    */
   async probe(url: URL, attempt: Attempt): Promise<number> {
     const { signal } = attempt;
@@ -62,7 +63,7 @@ export class HttpProbe {
 
   async #prepare(url: URL, signal: AbortSignal): Promise<string[]> {
     if (url.protocol === "https:") await loadNodeTls();
-    return await this.#policy.admit(urlHost(url), { port: urlPort(url), signal });
+    return await this.#policy.admit(urlHost(url), { signal });
   }
 
   async #request(

@@ -4,33 +4,39 @@ import type { SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../timeout.ts";
 import { addressBytes } from "../parse/ip_address.ts";
 
-/** A probe was refused for the address that it would have reached, or for coming too often. */
+/** A probe was refused for the address that it would have reached. */
 export class ProbeRefusedError extends Error {
   override name = "ProbeRefusedError";
+}
+
+/** A probe was not made, since too many of its address are due. */
+export class TooManyProbesError extends Error {
+  override name = "TooManyProbesError";
 }
 
 /** Time-out of the resolution of a name. */
 const LOOKUP_MS = 3000;
 
-/** Probes of one address and port begin at least this far apart. */
-const SPACING_MS = 1000;
+/** Requests that an address gets in {@linkcode PERIOD_MS}: many sites may be behind it. */
+const REQUESTS_PER_PERIOD = 20;
+const PERIOD_MS = 1000;
 
-/** A probe that would wait for longer is refused: its value would be of another time. */
+/** A probe that would wait for longer is not made: its value would be of another time. */
 const MAX_WAIT_MS = 10_000;
 
-/** Above this number, targets whose time is over are forgotten. */
+/** Above this number, addresses that no request goes to are forgotten. */
 const PRUNE_ABOVE = 1024;
 
 /**
  * Bounds what a panel can reach by probes, and how often: no link-local, multicast, broadcast or
- * unspecified address, no loopback unless it is allowed, and one probe a second to an address and
- * port, however many tasks name it.
+ * unspecified address, no loopback unless it is allowed, and 20 requests a second to an address,
+ * against floods.
  */
 export class ProbePolicy {
   readonly #resolver: Pick<SystemResolver, "resolve">;
   readonly #allowLoopback: boolean;
-  /** When the next probe may begin, by address and port. */
-  readonly #nextMs = new Map<string, number>();
+  /** When the last requests begin, by address; the oldest first. */
+  readonly #turns = new Map<string, number[]>();
 
   /** @param options `allowLoopback`: whether this machine's own loopback addresses may be probed. */
   constructor(
@@ -42,25 +48,21 @@ export class ProbePolicy {
   }
 
   /**
-   * Resolves the addresses of a host that may be probed, and waits for the turn of a probe of all of
+   * Resolves the addresses of a host that may be probed, and waits for the turn of a request to any of
    * them. A name is judged by what it resolves to.
    *
-   * @param options `port`: absent for ICMP, which has none.
-   * @throws {ProbeRefusedError} When none of them may be probed, or the wait would take more than 10 s.
+   * @throws {ProbeRefusedError} When none of them may be probed.
+   * @throws {TooManyProbesError} When the wait would take more than 10 s.
    * @throws {Error} When the name has no address, or is not resolved within 3 s.
    * @throws The signal's reason when it aborts.
    */
-  async admit(
-    host: string,
-    options: { port?: number | undefined; signal: AbortSignal },
-  ): Promise<string[]> {
-    const { port, signal } = options;
+  async admit(host: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
     const found = await withTimeout(
       (signal) => abortable(this.#resolver.resolve(host, { signal }), signal),
       { timeoutMs: LOOKUP_MS, signal },
     );
     const addresses = this.#judge(host, found);
-    await this.#waitForTurn(addresses, { port, signal });
+    await this.#waitForTurn(addresses, signal);
     return addresses;
   }
 
@@ -78,21 +80,28 @@ export class ProbePolicy {
     throw new ProbeRefusedError(`Refused to probe ${host}: ${refusal}${hint}`);
   }
 
-  async #waitForTurn(
-    addresses: readonly string[],
-    { port, signal }: { port: number | undefined; signal: AbortSignal },
-  ): Promise<void> {
-    const keys = addresses.map((address) => `${address} ${port ?? "icmp"}`);
+  async #waitForTurn(addresses: readonly string[], signal: AbortSignal): Promise<void> {
     const nowMs = performance.now();
-    const turnMs = Math.max(nowMs, ...keys.map((key) => this.#nextMs.get(key) ?? nowMs));
+    const turnMs = Math.max(nowMs, ...addresses.map((address) => this.#nextTurnMs(address)));
     if (turnMs - nowMs > MAX_WAIT_MS) {
-      throw new ProbeRefusedError(`Refused to probe ${addresses[0]} more than once a second`);
+      const limit = `${REQUESTS_PER_PERIOD} times a second`;
+      throw new TooManyProbesError(`Refused to probe ${addresses[0]} more than ${limit}`);
     }
-    for (const key of keys) this.#nextMs.set(key, turnMs + SPACING_MS);
-    if (this.#nextMs.size > PRUNE_ABOVE) {
-      for (const [key, nextMs] of this.#nextMs) if (nextMs <= nowMs) this.#nextMs.delete(key);
+    for (const address of addresses) {
+      const turns = [...this.#turns.get(address) ?? [], turnMs];
+      this.#turns.set(address, turns.slice(-REQUESTS_PER_PERIOD));
+    }
+    if (this.#turns.size > PRUNE_ABOVE) {
+      for (const [address, turns] of this.#turns) {
+        if ((turns.at(-1) ?? 0) + PERIOD_MS <= nowMs) this.#turns.delete(address);
+      }
     }
     if (turnMs > nowMs) await delay(turnMs - nowMs, { signal });
+  }
+
+  #nextTurnMs(address: string): number {
+    const [oldestMs = 0, ...later] = this.#turns.get(address) ?? [];
+    return later.length < REQUESTS_PER_PERIOD - 1 ? 0 : oldestMs + PERIOD_MS;
   }
 }
 

@@ -1,3 +1,4 @@
+import { abortable } from "@std/async/abortable";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
@@ -5,7 +6,7 @@ import type { Shell } from "../sandbox/shell.ts";
 import { HttpProbe } from "./http.ts";
 import { IcmpProbe } from "./icmp.ts";
 import { type Attempt, measure } from "./measure.ts";
-import { type ProbePolicy, ProbeRefusedError } from "./policy.ts";
+import { type ProbePolicy, ProbeRefusedError, TooManyProbesError } from "./policy.ts";
 import { probeTcp } from "./tcp.ts";
 
 /** The panel's value for a lost probe. */
@@ -13,6 +14,18 @@ export const LOST_MS = -1;
 
 /** Refusals that are remembered, in order to log each once. */
 const MAX_LOGGED_REFUSALS = 1000;
+
+/** Time from the start of a measurement in which others that want its target share it. */
+const SHARED_MS = 500;
+
+/** A measurement, for all who want its target. */
+interface Shared {
+  readonly value: Promise<number | undefined>;
+  readonly startedAtMs: number;
+  readonly controller: AbortController;
+  waiting: number;
+  isOver: boolean;
+}
 
 /** Runs probes of all kinds. */
 export class Prober {
@@ -22,6 +35,8 @@ export class Prober {
   readonly #log = getLogger("probe");
   readonly #refusalLog = new LogRateLimit({ lines: 3, periodMs: 60_000 });
   readonly #loggedRefusals = new Set<string>();
+  /** The measurements that are or were just made, by target. */
+  readonly #shared = new Map<string, Shared>();
 
   /** Without a shell every ICMP probe is lost. */
   constructor(shell: Pick<Shell, "ping"> | undefined, policy: ProbePolicy) {
@@ -32,49 +47,86 @@ export class Prober {
 
   /**
    * Measures a target once: whole milliseconds, or -1 when it was lost or may not be probed.
+   * `undefined` when it was not measured, since too many probes of its address are due.
+   *
+   * Who asks for a target that is being measured, or whose measurement began less than half a second
+   * ago, gets the same value.
    *
    * @throws The reason of `options.signal` when it aborts; nothing else.
    */
-  async probe(target: ProbeTarget, options: { signal: AbortSignal }): Promise<number> {
+  async probe(
+    target: ProbeTarget,
+    { signal }: { signal: AbortSignal },
+  ): Promise<number | undefined> {
+    signal.throwIfAborted();
+    const shared = this.#share(target);
+    shared.waiting++;
+    try {
+      return await abortable(shared.value, signal);
+    } finally {
+      shared.waiting--;
+      if (shared.waiting === 0 && !shared.isOver) shared.controller.abort();
+    }
+  }
+
+  #share(target: ProbeTarget): Shared {
+    const nowMs = performance.now();
+    for (const [key, { isOver, startedAtMs, controller: { signal } }] of this.#shared) {
+      const isOld = isOver && nowMs - startedAtMs >= SHARED_MS;
+      if (isOld || signal.aborted) this.#shared.delete(key);
+    }
+    const key = target.kind === "http" ? target.url.href : JSON.stringify(target);
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const controller = new AbortController();
+    const value = this.#measure(target, controller.signal).finally(() => shared.isOver = true);
+    // Nobody may be waiting when it is aborted.
+    value.catch(() => {});
+    const shared = { value, startedAtMs: nowMs, controller, waiting: 0, isOver: false };
+    this.#shared.set(key, shared);
+    return shared;
+  }
+
+  async #measure(target: ProbeTarget, signal: AbortSignal): Promise<number | undefined> {
     const { kind } = target;
     const host = kind === "http" ? urlHost(target.url) : target.host;
-    const measured = await measure((attempt) => this.#run(target, attempt), { ...options, kind });
+    const measured = await measure((attempt) => this.#run(target, attempt), { kind, signal });
     if (!measured.lost) {
       const { ms } = measured;
       this.#log.debug("{kind} probe of {host}: {ms} ms", { event: "probe", kind, host, ms });
       return ms;
     }
     const { reason } = measured;
-    if (reason instanceof ProbeRefusedError) this.#logRefusal(reason.message);
-    this.#log.debug("{kind} probe of {host} lost: {reason}", {
+    const isMade = !(reason instanceof TooManyProbesError);
+    if (!isMade) this.#logRefusal(reason, "nothing is sent for it");
+    if (reason instanceof ProbeRefusedError) this.#logRefusal(reason, "its result is -1");
+    const outcome = isMade ? "lost" : "not made";
+    this.#log.debug("{kind} probe of {host} {outcome}: {reason}", {
       event: "probe",
       kind,
       host,
+      outcome,
       reason: describeError(reason),
     });
-    return LOST_MS;
+    return isMade ? LOST_MS : undefined;
   }
 
   async #run(target: ProbeTarget, attempt: Attempt): Promise<number> {
     if (target.kind === "http") return await this.#http.probe(target.url, attempt);
     const { signal } = attempt;
-    const { host } = target;
-    if (target.kind === "tcp") {
-      const { port } = target;
-      const addresses = await attempt.unmeasured(() => this.#policy.admit(host, { port, signal }));
-      return await probeTcp(addresses, { port, signal });
-    }
-    const addresses = await attempt.unmeasured(() => this.#policy.admit(host, { signal }));
-    return await this.#icmp.probe(addresses, { signal });
+    const addresses = await attempt.unmeasured(() => this.#policy.admit(target.host, { signal }));
+    return target.kind === "tcp"
+      ? await probeTcp(addresses, { port: target.port, signal })
+      : await this.#icmp.probe(addresses, { signal });
   }
 
   /** Each refusal once, and few of many. */
-  #logRefusal(message: string): void {
-    const isKnown = this.#loggedRefusals.has(message);
+  #logRefusal({ message: refusal }: Error, outcome: string): void {
+    const isKnown = this.#loggedRefusals.has(refusal);
     if (isKnown || this.#loggedRefusals.size >= MAX_LOGGED_REFUSALS) return;
-    this.#loggedRefusals.add(message);
+    this.#loggedRefusals.add(refusal);
     if (!this.#refusalLog.allows()) return;
     const more = this.#refusalLog.takeSuppressed();
-    this.#log.warning("{message}; its result is -1{more}", { message, more });
+    this.#log.warning("{refusal}; {outcome}{more}", { refusal, outcome, more });
   }
 }

@@ -186,7 +186,7 @@ export class ProbeSchedule {
 
   async #run(entry: Entry): Promise<void> {
     const { target, task: { id: taskId, kind }, controller: { signal } } = entry;
-    let valueMs = LOST_MS;
+    let valueMs: number | undefined = LOST_MS;
     try {
       if (target !== undefined) valueMs = await this.#prober.probe(target, { signal });
     } catch (error) {
@@ -195,6 +195,7 @@ export class ProbeSchedule {
     if (signal.aborted) return;
     entry.isBusy = false;
     if (entry.intervalMs === undefined) this.#orders.delete(taskId);
+    if (valueMs === undefined) return;
     try {
       this.#results.send({ taskId, kind, valueMs, finishedAt: new Date() });
     } catch (error) {

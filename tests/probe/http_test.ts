@@ -125,8 +125,8 @@ Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time 
   await withServer(countDown, async (server) => {
     const asked: string[] = [];
     const policy = {
-      admit: async (host: string, { port }: { port?: number | undefined }) => {
-        asked.push(`${host} ${port}`);
+      admit: async (host: string) => {
+        asked.push(host);
         await delay(20);
         return ["127.0.0.1"];
       },
@@ -134,12 +134,14 @@ Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time 
     const startedAtMs = performance.now();
     const ms = await probe(`http://start.example:${server.port}/5`, { policy });
     assertLess(ms, performance.now() - startedAtMs - 6 * 15);
-    const { port } = server;
     assertEquals(asked, [
-      ...Array(2).fill(`start.example ${port}`),
-      ...Array(4).fill(`other.example ${port}`),
+      ...Array(2).fill("start.example"),
+      ...Array(4).fill("other.example"),
     ]);
-    assertMatch(server.requests[2] ?? "", new RegExp(`host: other.example:${port}\r\n`, "i"));
+    assertMatch(
+      server.requests[2] ?? "",
+      new RegExp(`host: other.example:${server.port}\r\n`, "i"),
+    );
   });
 });
 

@@ -1,5 +1,10 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { addressKind, ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  addressKind,
+  ProbePolicy,
+  ProbeRefusedError,
+  TooManyProbesError,
+} from "../../lib/probe/policy.ts";
 import { FakeTime } from "../fake_time.ts";
 
 const { signal } = new AbortController();
@@ -60,27 +65,45 @@ Deno.test("ProbePolicy.admit() gives up a name that is not resolved within 3 s",
   await refused;
 });
 
-Deno.test("ProbePolicy.admit() spaces the probes of an address and port, and no others", async () => {
+Deno.test("ProbePolicy.admit() lets 20 requests a second through to an address, whatever names it", async () => {
   using time = new FakeTime();
-  const spaced = policy();
-  await spaced.admit("192.0.2.1", { port: 80, signal });
-  await spaced.admit("192.0.2.1", { port: 443, signal });
-  await spaced.admit("192.0.2.1", { signal });
-  await spaced.admit("192.0.2.2", { port: 80, signal });
-  time.tick(1000);
-  await spaced.admit("192.0.2.1", { port: 80, signal });
+  const limited = policy();
+  const admit = (host: string) => limited.admit(host, { signal });
+  // Each second anew, also where it began in the middle of the one before.
+  for (let second = 0; second < 3; second++) {
+    for (let count = 0; count < 20; count++) await admit("192.0.2.1");
+    await admit("192.0.2.2");
+    time.tick(1000);
+  }
+  for (let count = 0; count < 20; count++) await admit("192.0.2.1");
   // Another name of the same address, behind one that differs.
-  const waits = spaced.admit("192.0.2.9_192.0.2.1", { port: 80, signal });
+  const waits = admit("192.0.2.9_192.0.2.1");
   assertEquals(await time.until(waits, { withinMs: 2000, stepMs: 100 }), 1000);
+});
+
+Deno.test("ProbePolicy.admit() lets 20 sites behind one address through each second, if not at regular times", async () => {
+  using time = new FakeTime();
+  const limited = policy();
+  let longestMs = 0;
+  for (let second = 0; second < 60; second++) {
+    for (let site = 0; site < 20; site++) {
+      const askedAtMs = performance.now();
+      limited.admit("192.0.2.1", { signal }).then(() =>
+        longestMs = Math.max(longestMs, performance.now() - askedAtMs)
+      );
+      await time.run(second % 2 === 0 ? 47 : 53);
+    }
+  }
+  assert(longestMs <= 60, `${longestMs}`);
 });
 
 Deno.test("ProbePolicy.admit() refuses who would wait for more than ten seconds", async () => {
   using time = new FakeTime();
   const full = policy();
   const controller = new AbortController();
-  await full.admit("192.0.2.1", { signal });
+  for (let count = 0; count < 20; count++) await full.admit("192.0.2.1", { signal });
   const waiting = Array.from(
-    { length: 10 },
+    { length: 10 * 20 },
     () =>
       assertRejects(
         () => full.admit("192.0.2.1", { signal: controller.signal }),
@@ -90,10 +113,25 @@ Deno.test("ProbePolicy.admit() refuses who would wait for more than ten seconds"
   );
   await assertRejects(
     () => full.admit("192.0.2.1", { signal }),
-    ProbeRefusedError,
-    "Refused to probe 192.0.2.1 more than once a second",
+    TooManyProbesError,
+    "Refused to probe 192.0.2.1 more than 20 times a second",
   );
+  await full.admit("192.0.2.2", { signal });
   time.tick(900);
   controller.abort(new Error("they waited"));
   await Promise.all(waiting);
+});
+
+Deno.test("ProbePolicy.admit() forgets addresses that no request goes to", async () => {
+  using time = new FakeTime();
+  const limited = policy();
+  const address = (number: number) => `192.0.${number >> 8}.${number & 255}`;
+  for (let round = 0; round < 3; round++) {
+    for (let number = 0; number < 1500; number++) await limited.admit(address(number), { signal });
+    // The limit outlives it.
+    for (let count = 0; count < 19; count++) await limited.admit(address(0), { signal });
+    const waits = limited.admit(address(0), { signal });
+    assertEquals(await time.until(waits, { withinMs: 2000, stepMs: 100 }), 1000);
+    time.tick(1000);
+  }
 });

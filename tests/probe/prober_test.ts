@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { parseProbeTarget } from "../../lib/parse/probe_target.ts";
 import { ProbePolicy } from "../../lib/probe/policy.ts";
 import { Prober } from "../../lib/probe/prober.ts";
@@ -24,8 +25,10 @@ function proberOf(address: string, { allowLoopback = true } = {}): Prober {
   return new Prober(shell, new ProbePolicy(resolver, { allowLoopback }));
 }
 
-function probe(kind: ProbeKind, target: string): Promise<number> {
-  return proberOf("127.0.0.1").probe(parseProbeTarget(kind, target), { signal });
+async function probe(kind: ProbeKind, target: string): Promise<number> {
+  const ms = await proberOf("127.0.0.1").probe(parseProbeTarget(kind, target), { signal });
+  assert(ms !== undefined);
+  return ms;
 }
 
 Deno.test("Prober.probe() measures each kind in whole milliseconds", async () => {
@@ -87,8 +90,10 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
   };
   const lines = await collectedLog(async () => {
     const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
-    for (const kind of ["icmp", "tcp", "http", "http"] as const) {
-      const target = parseProbeTarget(kind, "meta.example");
+    for (
+      const [kind, path] of [["icmp", ""], ["tcp", ""], ["http", ""], ["http", "/other"]] as const
+    ) {
+      const target = parseProbeTarget(kind, `meta.example${path}`);
       assertEquals(await prober.probe(target, { signal }), -1);
     }
   });
@@ -131,22 +136,124 @@ Deno.test("Prober.probe() follows no redirect to an address that may not be prob
   await server.close();
 });
 
-Deno.test("Prober.probe() reaches one address and port once a second, whoever names it", async () => {
-  using time = new FakeTime();
+const REPLY = "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=7.9 ms";
+
+/** A prober that notes when it sends pings, each of which takes so long. */
+function countingProber({ tookMs = 0 } = {}) {
   const startedAtMs: number[] = [];
+  const signals: AbortSignal[] = [];
   const resolver = { resolve: () => Promise.resolve(["192.0.2.1"]) };
   const counting = {
-    ping: () => {
+    ping: async (_: string, { signal }: { signal?: AbortSignal } = {}) => {
       startedAtMs.push(performance.now());
-      return Promise.resolve("64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=7.9 ms");
+      if (signal) signals.push(signal);
+      if (tookMs > 0) await delay(tookMs);
+      return REPLY;
     },
   };
   const prober = new Prober(counting, new ProbePolicy(resolver, { allowLoopback: false }));
-  const probes = Array.from(
-    { length: 15 },
-    (_, at) => prober.probe(parseProbeTarget("icmp", `${at}.example`), { signal }),
+  const ping = (host: string, options = { signal }) =>
+    prober.probe(parseProbeTarget("icmp", host), options);
+  return { ping, startedAtMs, signals };
+}
+
+Deno.test("Prober.probe() reaches an address 20 times a second, whoever names it, and makes up no result", async () => {
+  using time = new FakeTime();
+  const { ping, startedAtMs } = countingProber();
+  const lines = await collectedLog(async () => {
+    const probes = Array.from({ length: 250 }, (_, at) => ping(`${at}.example`));
+    await time.until(Promise.all(probes), { withinMs: 60_000, stepMs: 100 });
+    const values = await Promise.all(probes);
+    assertEquals(values.filter((value) => value === 7).length, 220);
+    assertEquals(values.filter((value) => value === undefined).length, 30);
+  });
+  assertEquals(startedAtMs, Array.from({ length: 220 }, (_, at) => Math.floor(at / 20) * 1000));
+  const warnings = lines.filter((line) => line.includes("warning"));
+  assertEquals(warnings.length, 1);
+  assertStringIncludes(
+    warnings[0] ?? "",
+    "Refused to probe 192.0.2.1 more than 20 times a second; nothing is sent for it",
   );
-  await time.until(Promise.all(probes), { withinMs: 60_000, stepMs: 100 });
-  assertEquals(startedAtMs, Array.from({ length: 11 }, (_, at) => at * 1000));
-  assertEquals((await Promise.all(probes)).filter((value) => value === -1).length, 4);
+});
+
+Deno.test("Prober.probe() loses none of 20 sites behind one address that are probed each second", async () => {
+  using time = new FakeTime();
+  const { ping, startedAtMs } = countingProber({ tookMs: 30 });
+  const values: (number | undefined)[] = [];
+  for (let second = 0; second < 30; second++) {
+    for (let site = 0; site < 20; site++) ping(`${site}.example`).then((ms) => values.push(ms));
+    await time.run(1000);
+  }
+  assertEquals(values, Array(600).fill(7));
+  assertEquals(startedAtMs.length, 600);
+});
+
+Deno.test("Prober.probe() measures 20 sites on one address and port at once", async () => {
+  const server = new RawServer((_, connection) => write(connection, "HTTP/1.1 200 OK\r\n\r\n"));
+  const prober = proberOf("127.0.0.1");
+  const values = await Promise.all(Array.from({ length: 20 }, (_, site) => {
+    const target = parseProbeTarget("http", `http://${site}.example:${server.port}/`);
+    return prober.probe(target, { signal });
+  }));
+  assert(values.every((ms) => ms !== undefined && ms >= 0), `${values}`);
+  assertEquals(server.requests.length, 20);
+  await server.close();
+});
+
+Deno.test("Prober.probe() shares a measurement between all who want its target at that time", async () => {
+  using time = new FakeTime();
+  const { ping, startedAtMs } = countingProber({ tookMs: 100 });
+  const values: (number | undefined)[] = [];
+  for (let at = 0; at < 20; at++) {
+    ping("a.example").then((ms) => values.push(ms));
+    await time.run(50);
+  }
+  await time.run(100);
+  assertEquals(startedAtMs, [0, 500]);
+  assertEquals(values, Array(20).fill(7));
+  // Slow ones are shared until they end.
+  const slow = countingProber({ tookMs: 900 });
+  for (let at = 0; at < 9; at++) {
+    slow.ping("a.example");
+    await time.run(100);
+  }
+  assertEquals(slow.startedAtMs.length, 1);
+});
+
+Deno.test("Prober.probe() ends a shared measurement when nobody wants it any more", async () => {
+  using time = new FakeTime();
+  const { ping, startedAtMs, signals } = countingProber({ tookMs: 100 });
+  const first = new AbortController();
+  const second = new AbortController();
+  const gone = assertRejects(() => ping("a.example", first), Error, "enough");
+  const other = assertRejects(() => ping("a.example", second), Error, "enough");
+  await time.run(10);
+  first.abort(new Error("enough"));
+  await gone;
+  assertEquals(signals.map(({ aborted }) => aborted), [false]);
+  second.abort(new Error("enough"));
+  await other;
+  assertEquals(signals.map(({ aborted }) => aborted), [true]);
+  const anew = ping("a.example");
+  await time.run(100);
+  assertEquals([await anew, startedAtMs.length], [7, 2]);
+});
+
+Deno.test("Prober.probe() counts each redirect, and sends nothing for a probe that must end between two", async () => {
+  using time = new FakeTime();
+  const server = new RawServer((path, connection) => {
+    const hop = Number(path.slice(1));
+    return write(
+      connection,
+      hop < 5 ? `HTTP/1.1 302 Found\r\nLocation: /${hop + 1}\r\n\r\n` : "HTTP/1.1 200 OK\r\n\r\n",
+    );
+  });
+  const prober = proberOf("127.0.0.1");
+  const once = (site: number) =>
+    prober.probe(parseProbeTarget("http", `http://${site}.example:${server.port}/0`), { signal });
+  const probes = Array.from({ length: 5 }, (_, site) => once(site));
+  assert(await time.until(Promise.all(probes), { withinMs: 60_000 }) >= 1000);
+  assertEquals(server.requests.length, 30);
+  assert((await Promise.all(probes)).every((ms) => ms !== undefined && ms >= 0));
+  await server.close();
 });

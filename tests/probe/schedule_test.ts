@@ -10,7 +10,7 @@ interface Run {
   host: string;
   atMs: number;
   signal: AbortSignal;
-  end(valueMs: number): void;
+  end(valueMs: number | undefined): void;
 }
 
 const { random } = Math;
@@ -39,8 +39,8 @@ class Bench implements Disposable {
     return this.runs.map(({ host }) => host);
   }
 
-  async probe(target: ProbeTarget, { signal }: { signal: AbortSignal }): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
+  async probe(target: ProbeTarget, { signal }: { signal: AbortSignal }) {
+    const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
     signal.addEventListener("abort", () => reject(signal.reason));
     const host = target.kind === "http" ? target.url.host : target.host;
     this.runs.push({ target, host, atMs: performance.now(), signal, end: resolve });
@@ -257,6 +257,21 @@ Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails",
     schedule.stop();
   });
   assertEquals([failures, lines.length], [3, 6]);
+});
+
+Deno.test("ProbeSchedule sends nothing for a probe that was not made", async () => {
+  using bench = new Bench();
+  bench.schedule.update([task(1)]);
+  bench.schedule.runOnce(order(2));
+  await bench.time.run(5_000);
+  for (const run of [...bench.runs]) run.end(undefined);
+  await bench.time.run(5_000);
+  bench.schedule.runOnce(order(2));
+  await bench.time.run(5_000);
+  for (const run of bench.runs.slice(2)) run.end(3);
+  await bench.time.run(0);
+  assertEquals(bench.hosts(), ["192.0.2.1", "host1", "192.0.2.1", "host1"]);
+  assertEquals(bench.results.map(({ taskId }) => taskId), [2, 1]);
 });
 
 Deno.test("ProbeSchedule does not make up for turns that were slept through", async () => {
