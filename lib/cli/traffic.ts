@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
-import { openMachine, type Platform } from "../metrics/open_machine.ts";
+import { openMachine } from "../metrics/open_machine.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { billingPeriodAt } from "../traffic/billing_period.ts";
 import {
@@ -17,19 +17,19 @@ import {
   trafficStateFile,
 } from "../traffic/persistent_traffic.ts";
 import { formatTrafficState, type TrafficState } from "../traffic/traffic_state.ts";
-import type { TrafficBytes } from "../types.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { jsonText } from "./output.ts";
 
 /** Prints the month's traffic. */
-export async function runTrafficShow(config: Config, context: CommandContext): Promise<number> {
-  context.print(await showTraffic(config, { ...supportedPlatform(), signal: context.signal }));
+export async function runTrafficShow(config: Config, { print }: CommandContext): Promise<number> {
+  print(await showTraffic(config));
   return 0;
 }
 
 /** Sets the month's traffic, and prints it. */
-export async function runTrafficSet(config: Config, context: CommandContext): Promise<number> {
-  context.print(await setTraffic(config, { ...supportedPlatform(), signal: context.signal }));
+export async function runTrafficSet(config: Config, { print }: CommandContext): Promise<number> {
+  await setTraffic(config);
+  print(await showTraffic(config));
   return 0;
 }
 
@@ -54,16 +54,12 @@ export async function dropToOwner(folder: string): Promise<void> {
   }
 }
 
-interface TrafficOptions extends Platform {
-  readonly signal: AbortSignal;
-}
-
 /**
  * The month's traffic so far, for people or as JSON.
  *
  * @throws {Error} When there is no state, or it can't be read.
  */
-async function showTraffic(config: Config, options: TrafficOptions): Promise<string> {
+async function showTraffic(config: Config): Promise<string> {
   const file = trafficStateFile(config);
   await dropToOwner(file.folder);
   const { value: state, problems } = file.read();
@@ -73,16 +69,24 @@ async function showTraffic(config: Config, options: TrafficOptions): Promise<str
       `Cannot show the month's traffic: ${why}; an agent with --month-rotate makes it`,
     );
   }
-  const total = await withMachine(config, { ...options, state, day: state.day }, ({ traffic }) => {
-    return traffic.total();
-  });
-  return trafficText({
-    config,
-    total,
-    state,
-    path: file.path,
-    isRunning: isFolderLocked(file.folder),
-  });
+  const { day } = state;
+  const total = await withMachine(config, { state, day }, ({ traffic }) => traffic.total());
+  const { sentBytes = 0, receivedBytes = 0, start = state.current.start } = total ?? {};
+  const next = billingPeriodAt(billingPeriodAt(Date.now(), day).endMs, day).start;
+  const interfaces = [...state.interfaces.keys()];
+  const isRunning = isFolderLocked(file.folder);
+  if (config.json) {
+    const shown = { since: start, next, up: sentBytes, down: receivedBytes };
+    return jsonText({ ...shown, interfaces, state: file.path, isRunning });
+  }
+  const rows = [
+    ["Since", `${start}, next reset ${next}`],
+    ["Up", `${formatByteCount(sentBytes)} (${sentBytes} bytes)`],
+    ["Down", `${formatByteCount(receivedBytes)} (${receivedBytes} bytes)`],
+    ["Interfaces", interfaces.join(", ")],
+    ["State", `${file.path}, ${isRunning ? "an agent is running" : "no agent is running"}`],
+  ];
+  return rows.map(([name = "", value]) => `${name.padEnd(11)} ${value}\n`).join("");
 }
 
 /**
@@ -92,7 +96,7 @@ async function showTraffic(config: Config, options: TrafficOptions): Promise<str
  * @throws {UsageError} When the totals or the day on which they are reset are missing.
  * @throws {Error} When an agent uses the state, or it can't be read or written.
  */
-async function setTraffic(config: Config, options: TrafficOptions): Promise<string> {
+async function setTraffic(config: Config): Promise<void> {
   const { upBytes: up, downBytes: down } = config;
   if (up === undefined && down === undefined) {
     throw new UsageError(
@@ -109,7 +113,7 @@ async function setTraffic(config: Config, options: TrafficOptions): Promise<stri
       "Cannot set the month's traffic: --month-rotate DAY must say when it is reset",
     );
   }
-  await withMachine(config, { ...options, state, day }, async ({ traffic, file }) => {
+  await withMachine(config, { state, day }, async ({ traffic, file }) => {
     traffic.set({
       ...(up !== undefined && { sentBytes: up }),
       ...(down !== undefined && { receivedBytes: down }),
@@ -122,7 +126,6 @@ async function setTraffic(config: Config, options: TrafficOptions): Promise<stri
     using _file = file;
     await file.write(formatTrafficState(changed));
   });
-  return await showTraffic(config, options);
 }
 
 function agentIsRunning(folder: string): Error {
@@ -135,13 +138,12 @@ function agentIsRunning(folder: string): Error {
 /** Measures the machine once, continuing from the state, with the interfaces that it has. */
 async function withMachine<T>(
   config: Config,
-  options: TrafficOptions & { state: TrafficState | undefined; day: number },
+  { state, day }: { state: TrafficState | undefined; day: number },
   use: (month: StoredTraffic) => T | Promise<T>,
 ): Promise<T> {
-  const { state, day } = options;
   const known = [...state?.interfaces.keys() ?? []];
   const includeNics = known.length > 0 ? known : config.includeNics;
-  const machine = await openMachine({ ...config, includeNics }, options);
+  const machine = await openMachine({ ...config, includeNics }, supportedPlatform());
   try {
     const month = openMonthlyTraffic(config, { day, machine });
     if (state !== undefined) month.traffic.restore(state);
@@ -150,30 +152,4 @@ async function withMachine<T>(
   } finally {
     await machine.close?.();
   }
-}
-
-function trafficText(
-  { config, total, state, path, isRunning }: {
-    config: Config;
-    total: (TrafficBytes & { start: string }) | undefined;
-    state: TrafficState;
-    path: string;
-    isRunning: boolean;
-  },
-): string {
-  const { sentBytes = 0, receivedBytes = 0, start = state.current.start } = total ?? {};
-  const next = billingPeriodAt(billingPeriodAt(Date.now(), state.day).endMs, state.day).start;
-  const interfaces = [...state.interfaces.keys()];
-  if (config.json) {
-    const shown = { since: start, next, up: sentBytes, down: receivedBytes };
-    return jsonText({ ...shown, interfaces, state: path, isRunning });
-  }
-  const rows = [
-    ["Since", `${start}, next reset ${next}`],
-    ["Up", `${formatByteCount(sentBytes)} (${sentBytes} bytes)`],
-    ["Down", `${formatByteCount(receivedBytes)} (${receivedBytes} bytes)`],
-    ["Interfaces", interfaces.join(", ")],
-    ["State", `${path}, ${isRunning ? "an agent is running" : "no agent is running"}`],
-  ];
-  return rows.map(([name = "", value]) => `${name.padEnd(11)} ${value}\n`).join("");
 }
