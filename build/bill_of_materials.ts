@@ -1,8 +1,9 @@
+import { PROGRAM } from "../lib/version.ts";
 import { BUNDLED_PACKAGES } from "../lib/cli/licenses.ts";
 import type { ProgramInfo } from "./program_info.ts";
 
 /** The name of the bill of materials among a release's files. */
-export const BILL_OF_MATERIALS_NAME = "komari-agent-deno.cdx.json";
+export const BILL_OF_MATERIALS_NAME = `${PROGRAM}.cdx.json`;
 
 /**
  * The bill of materials of a build in the format of CycloneDX 1.6: the program, the packages in its
@@ -36,9 +37,9 @@ export function billOfMaterials(
     version: 1,
     metadata: {
       component: {
-        "bom-ref": "komari-agent-deno",
+        "bom-ref": PROGRAM,
         type: "application",
-        name: "komari-agent-deno",
+        name: PROGRAM,
         version,
         licenses: [{ license: { id: "MIT" } }],
         ...(commit === "" ? {} : { properties: [{ name: "commit", value: commit }] }),

@@ -1,3 +1,4 @@
+import { PROGRAM } from "../lib/version.ts";
 import { EXECUTABLE_HEAD_BYTES, executableTarget } from "../lib/update/fetch_program.ts";
 import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 import { run } from "./run.ts";
@@ -28,7 +29,7 @@ export async function compileProgram(
     throw new Error(`Cannot compile for ${target}: targets are ${Object.keys(TARGETS).join(", ")}`);
   }
   const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-compile-" });
-  const path = `${dist}/komari-agent-deno-${target}`;
+  const path = `${dist}/${PROGRAM}-${target}`;
   try {
     await Deno.writeTextFile(`${folder}/program.js`, script);
     const flags = [...PERMISSIONS, NO_CODE_CACHE, V8_FLAGS, "--no-check", "--no-config"];

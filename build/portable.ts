@@ -1,9 +1,10 @@
+import { PROGRAM } from "../lib/version.ts";
 import { bundle } from "./bundle.ts";
 import type { ProgramInfo } from "./program_info.ts";
 import { NO_CODE_CACHE, PERMISSIONS, V8_FLAGS } from "./runtime_flags.ts";
 
 /** The name of the portable build, here and among a release's files. */
-export const PORTABLE_NAME = "komari-agent-deno-portable";
+export const PORTABLE_NAME = `${PROGRAM}-portable`;
 
 /** Shell patterns for `deno --version` of 2.9, whose engine knows all the flags, and of newer ones. */
 const TESTED = `"deno 2.9."*`;

@@ -13,8 +13,11 @@ export const REPOSITORY: string = build.repository;
 /** The public key that releases are signed with; empty in a checkout, which takes no updates. */
 export const RELEASE_KEY: string = build.releaseKey;
 
+/** The name of the program, and of its service unless `install` is given another. */
+export const PROGRAM = "komari-agent-deno";
+
 /** Value of the User-Agent header. */
-export const USER_AGENT = `komari-agent-deno/${VERSION}`;
+export const USER_AGENT = `${PROGRAM}/${VERSION}`;
 
 /** Whether a release address is known, from the build or from `--update-url`. */
 export function knowsReleases({ updateUrl }: { readonly updateUrl: string }): boolean {

@@ -10,7 +10,8 @@ import type { Language } from "../config/language.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import type { CommandContext } from "./command.ts";
-import { optionsOf, PROGRAM } from "./help.ts";
+import { optionsOf } from "./help.ts";
+import { PROGRAM } from "../version.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
 
 /** A shell with completions. */

@@ -15,10 +15,8 @@ import {
 import type { Language, Translation } from "../config/language.ts";
 import { commandsOf, type Option, OPTION_GROUPS } from "../config/option.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
+import { PROGRAM } from "../version.ts";
 import type { CommandContext } from "./command.ts";
-
-/** Name of the program in usage lines. */
-export const PROGRAM = "komari-agent-deno";
 
 /** The program in a sentence. */
 export const INTRODUCTION: Translation = {

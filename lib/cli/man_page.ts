@@ -9,9 +9,9 @@ import { COMMAND_ROWS } from "../config/commands.ts";
 import type { Language, Translation } from "../config/language.ts";
 import { type Option, OPTION_GROUPS } from "../config/option.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
-import { VERSION } from "../version.ts";
+import { PROGRAM, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
-import { defaultText, EXPLANATION, INTRODUCTION, optionUsage, PROGRAM } from "./help.ts";
+import { defaultText, EXPLANATION, INTRODUCTION, optionUsage } from "./help.ts";
 
 const TEXTS = {
   name: { en: "NAME", zh: "名称" },

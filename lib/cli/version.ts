@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { machineTarget, thisProgram } from "../host/this_program.ts";
-import { COMMIT, VERSION } from "../version.ts";
+import { COMMIT, PROGRAM, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText } from "./output.ts";
 
@@ -26,5 +26,5 @@ export function versionText(options: { json: boolean }): string {
     return jsonText(shown);
   }
   const notes = [COMMIT.slice(0, 12), target, form === "binary" ? "" : form];
-  return `komari-agent-deno ${VERSION} (${notes.filter((note) => note !== "").join(", ")})\n`;
+  return `${PROGRAM} ${VERSION} (${notes.filter((note) => note !== "").join(", ")})\n`;
 }

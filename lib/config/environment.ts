@@ -5,6 +5,7 @@
  */
 
 import { parseProxy } from "../parse/proxy.ts";
+import { PROGRAM } from "../version.ts";
 import { UsageError } from "./usage_error.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -23,8 +24,6 @@ export interface StatePaths {
   readonly userStateDir: string;
 }
 
-const NAME = "komari-agent-deno";
-
 /** Reads `RUNTIME_DIRECTORY`, of whose list the first counts, `XDG_RUNTIME_DIR` and `TMPDIR`. */
 export function runtimePaths(env: Environment): RuntimePaths {
   const { RUNTIME_DIRECTORY = "", XDG_RUNTIME_DIR = "", TMPDIR = "" } = env;
@@ -32,7 +31,7 @@ export function runtimePaths(env: Environment): RuntimePaths {
   const ofUser = [XDG_RUNTIME_DIR, TMPDIR].find(isFullPath) ?? "";
   return {
     runtimeDir: isFullPath(ofSystemd) ? ofSystemd : "",
-    userRuntimeDir: ofUser === "" ? "" : `${ofUser.replace(/\/+$/, "")}/${NAME}`,
+    userRuntimeDir: ofUser === "" ? "" : `${ofUser.replace(/\/+$/, "")}/${PROGRAM}`,
   };
 }
 
@@ -50,7 +49,7 @@ export function statePaths(option: string, env: Environment): StatePaths {
     : "";
   return {
     stateDir: option !== "" ? option : isFullPath(ofSystemd) ? ofSystemd : "",
-    userStateDir: home === "" ? "" : `${home}/${NAME}`,
+    userStateDir: home === "" ? "" : `${home}/${PROGRAM}`,
   };
 }
 

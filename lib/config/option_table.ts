@@ -8,6 +8,7 @@
  */
 
 import { parseByteCount } from "../parse/byte_size.ts";
+import { PROGRAM } from "../version.ts";
 import type { Command } from "./commands.ts";
 import {
   findOption,
@@ -666,7 +667,7 @@ export const OPTIONS = {
     placeholder: "NAME",
     commands: SERVICE_COMMANDS,
     help: { en: "Name of the service", zh: "服务的名称" },
-    initial: "komari-agent-deno",
+    initial: PROGRAM,
     parse: parseServiceName,
   }),
   autoUpdate: updates.toggleOff({

@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { describeError } from "../log/log.ts";
-import { knowsReleases, releaseKey, VERSION } from "../version.ts";
+import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
 import { hasRemoteControl, type InstallPlan, planInstall } from "./install_plan.ts";
 import { choosePanels, readInstalledPanels } from "./panel_choice.ts";
@@ -48,7 +48,7 @@ function printSummary(
 ): void {
   const { name, program, stateFolder, user, isUpdated } = service;
   const command = record.links.length > 0 && scope === "system" ? name : program;
-  const ofService = name === "komari-agent-deno" ? "" : ` --install-service-name ${name}`;
+  const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
   const owner = scope === "user" ? "of this user" : `as user ${user}`;
   const updates = isUpdated
     ? `every 6 h, by ${updateServiceName(name)}`
@@ -60,7 +60,7 @@ function printSummary(
     ? "off: this build has no key to verify releases with"
     : `off: as root they would run Deno, and other users can change ${changeableDeno}`;
   const lines = [
-    `Installed komari-agent-deno ${VERSION}:`,
+    `Installed ${PROGRAM} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  ${service.config}`,
     `  Service        ${name} (${kind}), ${owner}`,
@@ -141,7 +141,7 @@ export async function install(
   const sinceMs = Date.now();
   await applySteps(plan.start, system, signal);
   if (isTrial) {
-    system.printLine(`Started komari-agent-deno ${VERSION}; it stays if the panel accepts it.`);
+    system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
   } else printSummary(plan, config, context);
   const beside = config.replace
     ? undefined

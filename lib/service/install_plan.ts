@@ -4,7 +4,7 @@ import { OPTION_ROWS } from "../config/option_table.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
-import { knowsReleases, releaseKey } from "../version.ts";
+import { knowsReleases, PROGRAM, releaseKey } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
 import { commandStep, removeStep, type Step } from "./install_step.ts";
@@ -177,7 +177,7 @@ function planFiles(config: Config, service: ServicePlan, context: InstallContext
   const proxies = { do: "file", text: environmentText(variables), mode: 0o600 } as const;
   const text = serviceConfigText(config, {
     folder: system.folder,
-    stateFolder: service.name === "komari-agent-deno" && service.scope === "system"
+    stateFolder: service.name === PROGRAM && service.scope === "system"
       ? undefined
       : service.stateFolder,
   });

@@ -1,4 +1,5 @@
 import { UsageError } from "../config/usage_error.ts";
+import { PROGRAM } from "../version.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { launchdManager } from "./launchd.ts";
 import { openrcManager } from "./openrc.ts";
@@ -62,9 +63,7 @@ export function otherSystem(system: TargetSystem, kind: ManagerKind): TargetSyst
     os: kind === "launchd" ? "darwin" : "linux",
     uid: needsRoot ? 0 : system.uid,
     sudoUser: system.sudoUser || "USER",
-    program: system.program.form === "source"
-      ? { form: "binary", path: "komari-agent-deno" }
-      : system.program,
+    program: system.program.form === "source" ? { form: "binary", path: PROGRAM } : system.program,
     tools: {
       has: (name) => tool.includes(name),
       run: () => Promise.resolve({ code: 1, output: "" }),

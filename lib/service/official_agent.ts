@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import { PROGRAM } from "../version.ts";
 import { detectManager, serviceManager } from "./managers.ts";
 import {
   parseLaunchdCommand,
@@ -30,7 +31,7 @@ export interface OfficialAgent extends ServiceCommand {
  */
 export function isOfficialProgram(path: string, serviceName: string): boolean {
   const [name = "", folder = ""] = path.split("/").reverse();
-  if (name.startsWith("komari-agent")) return !name.startsWith("komari-agent-deno");
+  if (name.startsWith("komari-agent")) return !name.startsWith(PROGRAM);
   return name === "agent" && (folder === "komari" || /(^|\.)komari/.test(serviceName));
 }
 

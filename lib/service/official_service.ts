@@ -8,6 +8,9 @@ import type { TargetSystem } from "./target_system.ts";
 const SETTLE_MS = 3_000;
 const POLL_INTERVAL_MS = 500;
 
+/** Time to undo what was interrupted: a service manager waits 90 s for a service to stop. */
+export const UNDO_TIMEOUT_MS = 90_000;
+
 /** Stops and starts an official agent through its service manager. */
 export class OfficialService {
   /** Stop it until the next boot or start. */

@@ -16,7 +16,7 @@ import {
   writeOfficialRecord,
 } from "./official_record.ts";
 import { type ImportedSettings, importSettings } from "./official_options.ts";
-import { OfficialService } from "./official_service.ts";
+import { OfficialService, UNDO_TIMEOUT_MS } from "./official_service.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
@@ -108,9 +108,6 @@ export async function replace(
   return undefined;
 }
 
-/** Time limit of each step of the roll-back. */
-const ROLL_BACK_TIMEOUT_MS = 90_000;
-
 /** Removes this agent and starts the official one; the first failure, or `undefined`. */
 async function rollBack(
   serviceName: string,
@@ -121,14 +118,14 @@ async function rollBack(
   let failure: unknown;
   try {
     // An abort ends the replacement, not the roll-back.
-    const signal = AbortSignal.timeout(ROLL_BACK_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS);
     await uninstall(quiet, { serviceName, print: false, keepsOfficialRecord: true, signal });
   } catch (error) {
     failure = error;
   }
   try {
     // Its own time limit: an agent that does not stop must not keep the official one from starting.
-    await service.start(AbortSignal.timeout(ROLL_BACK_TIMEOUT_MS));
+    await service.start(AbortSignal.timeout(UNDO_TIMEOUT_MS));
   } catch (error) {
     failure ??= error;
   }

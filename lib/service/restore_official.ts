@@ -10,13 +10,11 @@ import {
   readOfficialRecord,
   removeOfficialRecord,
 } from "./official_record.ts";
-import { OfficialService } from "./official_service.ts";
+import { OfficialService, UNDO_TIMEOUT_MS } from "./official_service.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
 import { hasUpdateService } from "./update_service.ts";
-
-const RESTART_TIMEOUT_MS = 90_000;
 
 /**
  * Starts the replaced official agent again, and uninstalls this one.
@@ -59,7 +57,7 @@ export async function restore(
         ...(isUpdated ? own.enableUpdates : []),
       ];
       const commands = [...service.stopCommands, ...service.disableCommands, ...startCommands];
-      await runTools(commands, { tools, signal: AbortSignal.timeout(RESTART_TIMEOUT_MS) });
+      await runTools(commands, { tools, signal: AbortSignal.timeout(UNDO_TIMEOUT_MS) });
     }
     throw error;
   }

@@ -1,5 +1,7 @@
+import { PROGRAM } from "../version.ts";
+
 /** Runtime folder of a system service. */
-const SYSTEM_RUNTIME_FOLDER = "/run/komari-agent-deno";
+const SYSTEM_RUNTIME_FOLDER = `/run/${PROGRAM}`;
 
 /**
  * Folders in memory for files of the current run, the likeliest first: systemd's, the system's for
@@ -13,13 +15,13 @@ export function runtimeFolders(
     runtimeDir,
     uid === 0 ? SYSTEM_RUNTIME_FOLDER : "",
     userRuntimeDir,
-    Deno.build.os === "linux" ? `/dev/shm/komari-agent-deno-${uid}` : "",
+    Deno.build.os === "linux" ? `/dev/shm/${PROGRAM}-${uid}` : "",
     uid === 0 ? "" : SYSTEM_RUNTIME_FOLDER,
   ].filter((folder) => folder !== "");
 }
 
 /** State folder of a system service. */
-const SYSTEM_STATE_FOLDER = "/var/lib/komari-agent-deno";
+const SYSTEM_STATE_FOLDER = `/var/lib/${PROGRAM}`;
 
 /**
  * The folder for persistent state: the configured one, else the system's for the superuser and for

@@ -1,3 +1,4 @@
+import { PROGRAM } from "../version.ts";
 import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
 import type { ReleaseFile } from "./releases.ts";
@@ -74,7 +75,7 @@ export async function fetchProgram(
     signal: AbortSignal;
   },
 ): Promise<string> {
-  const asset = release.find(({ name }) => name === `komari-agent-deno-${target}`);
+  const asset = release.find(({ name }) => name === `${PROGRAM}-${target}`);
   if (asset === undefined) {
     throw new Error(`Cannot update: the release has no program for ${target}`);
   }
