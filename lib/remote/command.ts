@@ -1,7 +1,7 @@
 import type { Programs } from "../host/programs.ts";
 import { describeError } from "../log/log.ts";
 import { settlesWithin } from "../timeout.ts";
-import { OutputReader } from "../host/bounded_output.ts";
+import { type BoundedOutput, OutputReader } from "../host/bounded_output.ts";
 import { ProcessTree } from "./process_tree.ts";
 
 /** Settings of a command. */
@@ -93,16 +93,13 @@ export async function runCommand(
   signal.throwIfAborted();
   const seconds = options.timeoutMs / 1000;
   const note = inTime ? "" : `[ended after ${seconds} s: the command took too long]`;
-  return { output: joinOutput({ stdout, stderr, note }), exitCode: inTime ? code : TIMED_OUT };
+  return {
+    output: joinOutput(stdout.output, stderr.output, { note }),
+    exitCode: inTime ? code : TIMED_OUT,
+  };
 }
 
-function joinOutput(
-  { stdout: { output: out }, stderr: { output: err }, note }: {
-    stdout: OutputReader;
-    stderr: OutputReader;
-    note: string;
-  },
-): string {
+function joinOutput(out: BoundedOutput, err: BoundedOutput, { note }: { note: string }): string {
   const errBytes = Math.min(
     err.keptBytes,
     Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, STDERR_SHARE_BYTES),

@@ -5,7 +5,7 @@ import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
 import { execEnvironment } from "./exec_environment.ts";
-import { ResultQueue } from "./result_queue.ts";
+import { type QueuedResult, ResultQueue } from "./result_queue.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
 type CommandOrder = PanelOrder & { kind: "command" };
@@ -16,9 +16,6 @@ const MAX_WAITING = 100;
 
 /** All commands that wait, together, in UTF-16 code units. */
 const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
-
-/** Refusals that wait for the panel; commands beyond that get no answer. */
-const MAX_REFUSALS = 64;
 
 /** Commands of a minute that are logged one by one at the level info. */
 const LOGGED_A_MINUTE = 2;
@@ -36,7 +33,6 @@ export class Commands {
   readonly #timeoutMs: number;
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE, periodMs: 60_000 });
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds();
@@ -105,7 +101,7 @@ export class Commands {
         duration,
         exitCode: outcome.exitCode,
       });
-      this.#send(taskId, outcome);
+      this.#results.add(this.#queued(taskId, outcome));
     } catch (error) {
       this.#log.info("Command {taskId} was aborted: {error}", {
         taskId,
@@ -129,20 +125,16 @@ export class Commands {
   }
 
   #refuse(taskId: string, output: string): void {
-    if (this.#results.size < MAX_REFUSALS) {
-      this.#send(taskId, { output, exitCode: NOT_STARTED });
-    } else if (this.#dropLog.allows()) {
-      this.#log.warning("The panel sends too many commands: some get no answer");
-    }
+    this.#results.addRefusal(this.#queued(taskId, { output, exitCode: NOT_STARTED }));
   }
 
-  #send(taskId: string, outcome: CommandOutcome): void {
+  #queued(taskId: string, outcome: CommandOutcome): QueuedResult {
     const result = { taskId, ...outcome, finishedAt: new Date() };
-    this.#results.add({
+    return {
       name: `the result of command ${taskId}`,
       bytes: outcome.output.length * 2,
       expiresAfterMs: RESULT_EXPIRES_MS,
       send: (signal) => this.#sender.sendCommandResult(result, signal),
-    });
+    };
   }
 }

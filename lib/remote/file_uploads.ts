@@ -25,6 +25,14 @@ interface Upload {
   usedAtMs: number;
 }
 
+/** A part of a file that arrives. */
+interface Part {
+  readonly ticket: TransferTicket;
+  readonly offset: number;
+  readonly lengthBytes: number;
+  readonly signal: AbortSignal;
+}
+
 /** Uploads at the same time. */
 const MAX_UPLOADS = 64;
 
@@ -70,7 +78,7 @@ export class FileUploads {
   async receivePart(args: FileArguments, signal: AbortSignal): Promise<object> {
     const id = args.id("upload_id");
     const index = args.integer("chunk_index", { min: 0, max: MAX_CHUNKS });
-    const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
+    const ticket = { id: args.id("transfer_id"), token: args.text("transfer_token") };
     if (args.flag("first")) await this.#begin(id, args);
     const upload = await this.#find(id, args);
     const offset = index * upload.chunkBytes;
@@ -80,7 +88,7 @@ export class FileUploads {
     const lengthBytes = Math.min(upload.chunkBytes, upload.totalBytes - offset);
     const both = AbortSignal.any([signal, upload.ended.signal]);
     upload.received.delete(index);
-    const receiving = this.#receive(upload, { transfer, offset, lengthBytes, signal: both });
+    const receiving = this.#receive(upload, { ticket, offset, lengthBytes, signal: both });
     upload.streams.add(receiving);
     try {
       await receiving;
@@ -136,8 +144,10 @@ export class FileUploads {
   /** Ends all uploads and removes their temporary files. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    const ids = [...this.#uploads.keys()];
-    await Promise.all(ids.map((id) => this.#discardById(id)));
+    await Promise.all(Array.from(this.#uploads, async ([id, beginning]) => {
+      const upload = await beginning.catch(() => undefined);
+      if (upload !== undefined) await this.#discard(id, upload);
+    }));
   }
 
   /** Begins an upload; anew if there is another one with this id, not if it is the same. */
@@ -202,20 +212,12 @@ export class FileUploads {
     throw new Error("path or sizes are not those that the upload began with");
   }
 
-  async #receive(
-    upload: Upload,
-    part: {
-      transfer: TransferTicket;
-      offset: number;
-      lengthBytes: number;
-      signal: AbortSignal;
-    },
-  ): Promise<void> {
-    const { transfer, offset, lengthBytes, signal } = part;
+  async #receive(upload: Upload, part: Part): Promise<void> {
+    const { ticket, lengthBytes, signal } = part;
     await using handle = await openForWriting(upload.temporary);
     if ((await handle.stat()).ino !== upload.inode) throw new Error("the upload was disturbed");
-    let position = offset;
-    await this.#transfers.receive(transfer, {
+    let position = part.offset;
+    await this.#transfers.receive(ticket, {
       lengthBytes,
       async write(bytes) {
         signal.throwIfAborted();
@@ -223,11 +225,6 @@ export class FileUploads {
         position += bytes.length;
       },
     }, signal);
-  }
-
-  async #discardById(id: string): Promise<void> {
-    const upload = await this.#uploads.get(id)?.catch(() => undefined);
-    if (upload !== undefined) await this.#discard(id, upload);
   }
 
   async #discard(id: string, upload: Upload): Promise<void> {

@@ -7,10 +7,13 @@ import type { PanelSender } from "../panel/panel_sender.ts";
 import type { FileResult } from "../types.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import type { FileRequests } from "./file_requests.ts";
-import { ResultQueue } from "./result_queue.ts";
+import { type QueuedResult, ResultQueue } from "./result_queue.ts";
 
-/** Refusals that wait for the panel; requests beyond that get no answer. */
-const MAX_REFUSALS = 64;
+/** The clients of a panel, by which files and the answers to requests travel. */
+export interface FilePanel {
+  readonly sender: PanelSender;
+  readonly transfers: FileTransferClient;
+}
 
 /** The panel waits for an answer for 30 s, or a little longer. */
 const RESULT_EXPIRES_MS = 60_000;
@@ -27,11 +30,10 @@ const FILE_INFO_BYTES = 300;
  */
 export class Files {
   readonly #programs: Programs | undefined;
-  readonly #panel: { readonly sender: PanelSender; readonly transfers: FileTransferClient };
+  readonly #panel: FilePanel;
   readonly #isAllowed: boolean;
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
-  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #results = new ResultQueue();
   #requests: Promise<FileRequests> | undefined;
   #isClosed = false;
@@ -42,7 +44,7 @@ export class Files {
    */
   constructor(
     programs: Programs | undefined,
-    panel: { readonly sender: PanelSender; readonly transfers: FileTransferClient },
+    panel: FilePanel,
     { isAllowed }: { isAllowed: boolean },
   ) {
     this.#programs = programs;
@@ -70,18 +72,18 @@ export class Files {
     const { FileRequests } = await import("./file_requests.ts");
     return new FileRequests(this.#panel.transfers, {
       home: execEnvironment(programs).account.home,
-      answer: (result) => this.#answer(result),
+      answer: (result) => this.#results.add(this.#queued(result)),
     });
   }
 
-  #answer(result: FileResult): void {
+  #queued(result: FileResult): QueuedResult {
     const count = Array.isArray(result.result) ? result.result.length : 1;
-    this.#results.add({
+    return {
       name: `the answer to file request ${result.requestId}`,
       bytes: count * FILE_INFO_BYTES,
       expiresAfterMs: RESULT_EXPIRES_MS,
       send: (signal) => this.#panel.sender.sendFileResult(result, signal),
-    });
+    };
   }
 
   #refuse(requestId: string): void {
@@ -91,10 +93,6 @@ export class Files {
         : "--disable-remote-files is set";
       this.#log.warning("Refused a file request of the panel: {reason}", { reason });
     }
-    if (this.#results.size < MAX_REFUSALS) {
-      this.#answer({ requestId, ok: false, error: DISABLED });
-    } else if (this.#dropLog.allows()) {
-      this.#log.warning("The panel sends too many file requests: some get no answer");
-    }
+    this.#results.addRefusal(this.#queued({ requestId, ok: false, error: DISABLED }));
   }
 }

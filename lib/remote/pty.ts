@@ -12,7 +12,7 @@ const INITIAL_SIZE = "rows 24 cols 80";
  * Shell script that opens a terminal: `script` with the command in `$1`. Descriptor 3 bypasses the
  * terminal, for the command to report which terminal it got.
  */
-export const START_PTY = 'exec 3>&2; exec script -q -f -c "$1" /dev/null';
+const START_PTY = 'exec 3>&2; exec script -q -f -c "$1" /dev/null';
 
 /**
  * Shell script that runs in the terminal: it writes session and terminal to descriptor 3, shows the
@@ -20,7 +20,7 @@ export const START_PTY = 'exec 3>&2; exec script -q -f -c "$1" /dev/null';
  *
  * `stty sane` is needed since `script` leaves the echo off when its own input is no terminal.
  */
-export function ptyCommand(shell: string): string {
+function ptyCommand(shell: string): string {
   const path = quoteShellWord(shell);
   return `
 stty sane 2>/dev/null
@@ -73,19 +73,11 @@ export class Pty {
   #path = "";
   #size: TerminalSize | undefined;
 
-  private constructor(child: Deno.ChildProcess, options: PtyOptions) {
-    this.#programs = options.programs;
-    this.#env = options.env;
-    this.#child = child;
-    this.#reader = child.stdout.getReader({ mode: "byob" });
-    this.#writer = child.stdin.getWriter();
-    this.#stderrRead = this.#readStderr(child.stderr);
-  }
-
   /** Starts the shell. @throws {Error} When no program can be started (`Cannot start …`). */
-  static start(options: PtyOptions): Pty {
-    const { programs, account, env } = options;
-    const child = programs.start("/bin/sh", {
+  constructor({ programs, account, env }: PtyOptions) {
+    this.#programs = programs;
+    this.#env = env;
+    this.#child = programs.start("/bin/sh", {
       args: ["-c", START_PTY, "sh", ptyCommand(account.shell)],
       env: {
         LANG: "C.UTF-8",
@@ -99,7 +91,9 @@ export class Pty {
       },
       cwd: account.home,
     });
-    return new Pty(child, options);
+    this.#reader = this.#child.stdout.getReader({ mode: "byob" });
+    this.#writer = this.#child.stdin.getWriter();
+    this.#stderrRead = this.#readStderr(this.#child.stderr);
   }
 
   /** Why there is no terminal, as the system says it; empty when there is or was one. */

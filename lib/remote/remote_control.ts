@@ -1,21 +1,17 @@
 import type { Config } from "../config/config.ts";
 import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../timeout.ts";
-import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { PanelOrder } from "../panel/orders.ts";
-import type { PanelSender } from "../panel/panel_sender.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { Commands } from "./commands.ts";
-import { Files } from "./files.ts";
+import { type FilePanel, Files } from "./files.ts";
 import { StartupConfigs } from "./startup_configs.ts";
 import { Terminals } from "./terminals.ts";
 import { updateObstacle, VersionSwitch } from "./version_switch.ts";
 
 /** The clients of one panel, by which results, terminals and files travel. */
-export interface RemotePanel {
-  readonly sender: PanelSender;
+export interface RemotePanel extends FilePanel {
   readonly opener: WebSocketOpener;
-  readonly transfers: FileTransferClient;
 }
 
 /** Handles the panel's orders of one kind, or refuses them. */

@@ -30,6 +30,9 @@ const DELAYS = { baseMs: 2_000, maxMs: 60_000 };
 /** Memory of all results that wait. */
 const CAPACITY_BYTES = 8 * 1024 * 1024;
 
+/** Results that wait when a refusal is added; further refusals are dropped. */
+const MAX_REFUSALS = 64;
+
 /** Added to the size of each result, so that their number is bounded too. */
 const OVERHEAD_BYTES = 1024;
 
@@ -39,6 +42,7 @@ const OVERHEAD_BYTES = 1024;
  */
 export class ResultQueue {
   readonly #log = getLogger("remote");
+  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
   readonly #lostLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   /** Oldest first. */
   readonly #entries = new Set<Entry>();
@@ -73,6 +77,14 @@ export class ResultQueue {
     }
     this.#attempts.prune();
     this.#attempts.add(entry);
+  }
+
+  /** Adds the refusal of a request; while too many results wait, the request gets no answer. */
+  addRefusal(refusal: QueuedResult): void {
+    if (this.size < MAX_REFUSALS) this.add(refusal);
+    else if (this.#dropLog.allows()) {
+      this.#log.warning("The panel sends too many requests: some get no answer");
+    }
   }
 
   /** Drops all results, and resolves when no attempt is in flight. */

@@ -58,7 +58,7 @@ export async function runTerminal(
       await sendLine(socket, NO_SCRIPT);
       return 'there is no "script" command';
     }
-    pty = Pty.start(options);
+    pty = new Pty(options);
     return await new Terminal(pty, options).run(socket);
   } catch (error) {
     const line = `Cannot open a terminal: ${describeError(error)}`;
