@@ -23,12 +23,6 @@ export interface StartupConfig {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** The clients that messages are sent by where no WebSocket is. */
-export interface PanelSenderClients {
-  readonly clientV1: Pick<ClientV1, "sendBasicInfo" | "sendProbeResult" | "sendCommandResult">;
-  readonly clientV2: Pick<ClientV2, "call">;
-}
-
 /**
  * Sends everything but reports, by the transport of the reports: the link keeps `transport` and
  * `socket` up to date.
@@ -41,13 +35,19 @@ export class PanelSender {
   transport: Transport;
   /** The open WebSocket. */
   socket: PanelSocket | undefined;
-  readonly #clientV1: PanelSenderClients["clientV1"];
-  readonly #clientV2: PanelSenderClients["clientV2"];
+  readonly #clientV1: ClientV1;
+  readonly #clientV2: ClientV2;
   /** Whether the panel has said that it does not know `agent.taskResult`. */
   #hasNoTaskResult = false;
 
-  /** @param version The version of the protocol that is tried first. */
-  constructor({ clientV1, clientV2 }: PanelSenderClients, version: 1 | 2) {
+  /**
+   * @param clients They send where no WebSocket is open.
+   * @param version The version of the protocol that is tried first.
+   */
+  constructor(
+    { clientV1, clientV2 }: { readonly clientV1: ClientV1; readonly clientV2: ClientV2 },
+    version: 1 | 2,
+  ) {
     this.#clientV1 = clientV1;
     this.#clientV2 = clientV2;
     this.transport = { version, carrier: "POST" };

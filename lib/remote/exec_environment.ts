@@ -49,7 +49,7 @@ const LAST_SHELL = "/bin/sh";
  * @param options `passwd`: the text of `/etc/passwd`; empty when there is none.
  */
 export function loginAccount(
-  programs: Pick<Programs, "isFolder" | "isProgram">,
+  programs: Programs,
   options: { uid: number; passwd: string },
 ): Account {
   const { uid, passwd } = options;

@@ -8,9 +8,6 @@ const POLL_MS = 20;
 /** Passes over all processes, for a program that starts new ones faster than they are found. */
 const MAX_PASSES = 10;
 
-/** Finds processes and sends them signals. */
-export type ProcessControl = Pick<Programs, "kill" | "killGroup" | "process" | "processes">;
-
 /**
  * A process, its descendants, and all processes of a session: everything that a command or a
  * terminal has started.
@@ -19,14 +16,14 @@ export type ProcessControl = Pick<Programs, "kill" | "killGroup" | "process" | "
  * a program becomes a daemon, and what `setsid` is for.
  */
 export class ProcessTree {
-  readonly #programs: ProcessControl;
+  readonly #programs: Programs;
   readonly #rootPid: number;
   readonly #sessionId: number;
   /** Processes that were found, by pid; they are out of reach once their parent has exited. */
   readonly #known = new Map<number, ProcessStat>();
 
   /** @param options `sessionId`: the pid of the session's leader, which may have exited. */
-  constructor(programs: ProcessControl, options: { rootPid: number; sessionId: number }) {
+  constructor(programs: Programs, options: { rootPid: number; sessionId: number }) {
     this.#programs = programs;
     this.#rootPid = options.rootPid;
     this.#sessionId = options.sessionId;

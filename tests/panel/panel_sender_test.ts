@@ -1,10 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
-import { PanelSender } from "../../lib/panel/panel_sender.ts";
+import type { PanelSender } from "../../lib/panel/panel_sender.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import type { CommandResult, FileResult, ProbeResult } from "../../lib/types.ts";
 import { type Transport, transportName } from "../../lib/panel/transport.ts";
+import { fakeConnection } from "./fake_connection.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
@@ -61,28 +62,20 @@ async function withSender(
     sent.push(`v1 ${what}`);
     return bench.v1Error === undefined ? Promise.resolve() : Promise.reject(bench.v1Error);
   };
-  const bench: Bench = {
-    sent,
-    timeoutsMs,
-    sender: new PanelSender({
-      clientV1: {
-        sendBasicInfo: () => v1("basic info"),
-        sendProbeResult: () => v1("probe result"),
-        sendCommandResult: () => v1("command result"),
-      },
-      clientV2: {
-        call({ method, timeoutMs }) {
-          timeoutsMs.push(timeoutMs);
-          sent.push(`v2 ${method}`);
-          const { rpcError: code } = bench;
-          const options = { failure: "rejected", code } as const;
-          return code === undefined
-            ? Promise.resolve()
-            : Promise.reject(new PanelError("refused", options));
-        },
-      },
-    }, 2),
+  const { sender, clientV1, clientV2 } = fakeConnection();
+  clientV1.sendBasicInfo = () => v1("basic info");
+  clientV1.sendProbeResult = () => v1("probe result");
+  clientV1.sendCommandResult = () => v1("command result");
+  clientV2.call = ({ method, timeoutMs }) => {
+    timeoutsMs.push(timeoutMs);
+    sent.push(`v2 ${method}`);
+    const { rpcError: code } = bench;
+    const options = { failure: "rejected", code } as const;
+    return code === undefined
+      ? Promise.resolve()
+      : Promise.reject(new PanelError("refused", options));
   };
+  const bench: Bench = { sent, timeoutsMs, sender };
   bench.sender.transport = transport;
   bench.sender.socket = transport.carrier === "WebSocket" ? live : undefined;
   await use(bench);
@@ -191,14 +184,7 @@ Deno.test("PanelSender drops answers that the panel does not wait for any more",
 Deno.test("PanelSender fails when the WebSocket was closed in between", async () => {
   await withSender(V2_POST, async (bench) => {
     const { sender, sent } = bench;
-    const socketless = new PanelSender({
-      clientV1: {
-        sendBasicInfo: () => Promise.reject(new Error("unexpected")),
-        sendProbeResult: () => Promise.reject(new Error("unexpected")),
-        sendCommandResult: () => Promise.reject(new Error("unexpected")),
-      },
-      clientV2: { call: () => Promise.reject(new Error("unexpected")) },
-    }, 2);
+    const { sender: socketless } = fakeConnection();
     socketless.transport = V2_WEBSOCKET;
     const attempts = [
       () => socketless.sendProbeResult(PROBE_RESULT, signal),

@@ -1,11 +1,13 @@
 import { assertEquals } from "@std/assert";
+import { Programs } from "../../lib/host/programs.ts";
 import { loginAccount } from "../../lib/remote/exec_environment.ts";
 
-function machine(programs: string[], folders: string[]) {
-  return {
-    isProgram: (path: string) => programs.includes(path),
-    isFolder: (path: string) => folders.includes(path),
-  };
+/** A machine that has these programs and folders. */
+function machine(paths: string[], folders: string[]): Programs {
+  const programs = new Programs();
+  programs.isProgram = (path) => paths.includes(path);
+  programs.isFolder = (path) => folders.includes(path);
+  return programs;
 }
 
 const passwd =

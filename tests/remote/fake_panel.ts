@@ -4,6 +4,7 @@ import { WebSocketOpener } from "../../lib/panel/websocket_opener.ts";
 import type { ByteSink, ByteSource } from "../../lib/net/http_stream.ts";
 import type { RemotePanel } from "../../lib/remote/remote_control.ts";
 import type { CommandResult, FileResult } from "../../lib/types.ts";
+import { fakeConnection } from "../panel/fake_connection.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 
 const access = { endpoint: "http://127.0.0.1:9", token: "" };
@@ -19,8 +20,7 @@ export class FakeSender extends PanelSender {
   beforeEach: () => Promise<void> | void = () => {};
 
   constructor() {
-    const clientV1 = { sendBasicInfo: unused, sendProbeResult: unused, sendCommandResult: unused };
-    super({ clientV1, clientV2: { call: unused } }, 2);
+    super(fakeConnection(), 2);
   }
 
   override async sendCommandResult(result: CommandResult): Promise<void> {

@@ -1,19 +1,21 @@
 import { assertEquals } from "@std/assert";
+import { Programs } from "../../lib/host/programs.ts";
 import type { ProcessStat } from "../../lib/parse/process_stat.ts";
-import { type ProcessControl, ProcessTree } from "../../lib/remote/process_tree.ts";
+import { ProcessTree } from "../../lib/remote/process_tree.ts";
 
 /** Processes on fake: number, parent, group, session. */
 type Row = readonly [pid: number, parent: number, group: number, session: number];
 
-class FakeProcesses implements ProcessControl {
+class FakeProcesses extends Programs {
   readonly signals: string[] = [];
   readonly living = new Map<number, ProcessStat>();
 
   constructor(...rows: Row[]) {
-    for (const row of rows) this.start(row);
+    super();
+    for (const row of rows) this.add(row);
   }
 
-  start([pid, parent, group, session]: Row, startTicks = 1): void {
+  add([pid, parent, group, session]: Row, startTicks = 1): void {
     this.living.set(pid, {
       pid,
       parentPid: parent,
@@ -30,22 +32,22 @@ class FakeProcesses implements ProcessControl {
     for (const it of this.living.values()) if (it.parentPid === pid) it.parentPid = 1;
   }
 
-  kill(pid: number, signal: Deno.Signal): void {
+  override kill(pid: number, signal: Deno.Signal): void {
     this.signals.push(`${signal} ${pid}`);
     if (signal === "SIGKILL") this.end(pid);
   }
 
-  killGroup(group: number, signal: Deno.Signal): void {
+  override killGroup(group: number, signal: Deno.Signal): void {
     this.signals.push(`${signal} group ${group}`);
     if (signal !== "SIGKILL") return;
     for (const it of [...this.living.values()]) if (it.processGroupId === group) this.end(it.pid);
   }
 
-  process(pid: number): ProcessStat | undefined {
+  override process(pid: number): ProcessStat | undefined {
     return this.living.get(pid);
   }
 
-  processes(): Promise<ProcessStat[]> {
+  override processes(): Promise<ProcessStat[]> {
     return Promise.resolve([...this.living.values()]);
   }
 }
@@ -81,7 +83,7 @@ Deno.test("ProcessTree.kill() reaches those whose parents have ended since they 
   await tree.signal("SIGHUP");
   fake.end(100);
   fake.end(101);
-  fake.start([105, 104, 104, 104]);
+  fake.add([105, 104, 104, 104]);
   await tree.kill();
   assertEquals([...fake.living.keys()], [1, 50, 51]);
 });
@@ -91,7 +93,7 @@ Deno.test("ProcessTree.kill() spares a stranger that has got a number anew", asy
   const tree = new ProcessTree(fake, TREE);
   await tree.signal("SIGHUP");
   fake.end(104);
-  fake.start([104, 50, 104, 104], 2);
+  fake.add([104, 50, 104, 104], 2);
   await tree.kill();
   assertEquals([...fake.living.keys()], [1, 50, 51, 104]);
 });
