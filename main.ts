@@ -85,7 +85,7 @@ async function main(): Promise<number> {
     if (logFormat === "text") printError(text);
     else {
       logToStandardError({ logFormat, logLevel: "error", notices: [] }, []);
-      getLogger("agent").error("{text}", { text });
+      getLogger("agent").error("{error}", { error: text });
     }
     return error instanceof UsageError ? EXIT.usage : EXIT.failure;
   }

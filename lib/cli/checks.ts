@@ -29,11 +29,13 @@ export interface Check {
   run(signal: AbortSignal): CheckResult | Promise<CheckResult>;
 }
 
+/** A check of one panel, or of this machine. */
+export function check(id: string, title: Translation, run: Check["run"]): Check {
+  return { id, title, run };
+}
+
 /** A check that has run. */
-export interface CompletedCheck extends CheckResult {
-  readonly id: string;
-  readonly title: Translation;
-  readonly panel?: string | undefined;
+export interface CompletedCheck extends CheckResult, Omit<Check, "run"> {
   readonly ms: number;
 }
 

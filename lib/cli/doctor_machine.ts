@@ -21,7 +21,7 @@ import { dirname } from "../parse/path.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { findService, serviceText } from "../service/installed_service.ts";
 import { knowsReleases, VERSION } from "../version.ts";
-import { type Check, type CheckResult, result } from "./checks.ts";
+import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { checkHealth } from "./health.ts";
 import { findUpdate } from "./update.ts";
 
@@ -29,21 +29,17 @@ type Environment = Readonly<Record<string, string>>;
 
 /** The check of the configuration, which was read without a mistake. */
 export function configCheck(config: Config): Check {
-  return {
-    id: "config",
-    title: { en: "Configuration", zh: "配置" },
-    run() {
-      const { configPath, isConfigInstalled, notices } = config;
-      const source = configPath === undefined
-        ? { en: "from flags and variables", zh: "来自命令行和环境变量" }
-        : isConfigInstalled
-        ? { en: `${configPath}, of the installed service`, zh: `${configPath}，已安装的服务` }
-        : { en: configPath, zh: configPath };
-      if (notices.length === 0) return result("ok", source);
-      const words = notices.join("; ");
-      return result("warning", { en: `${source.en}: ${words}`, zh: `${source.zh}：${words}` });
-    },
-  };
+  return check("config", { en: "Configuration", zh: "配置" }, () => {
+    const { configPath, isConfigInstalled, notices } = config;
+    const source = configPath === undefined
+      ? { en: "from flags and variables", zh: "来自命令行和环境变量" }
+      : isConfigInstalled
+      ? { en: `${configPath}, of the installed service`, zh: `${configPath}，已安装的服务` }
+      : { en: configPath, zh: configPath };
+    if (notices.length === 0) return result("ok", source);
+    const words = notices.join("; ");
+    return result("warning", { en: `${source.en}: ${words}`, zh: `${source.zh}：${words}` });
+  });
 }
 
 /** The checks of this machine, in their order. The last one seals this process. */
@@ -54,46 +50,26 @@ export function machineChecks(
   let open: Machine | undefined;
   const machine = async () => open ??= await openMachine(config, options);
   return [
-    {
-      id: "agent",
-      title: { en: "Running agent", zh: "运行中的 Agent" },
-      run: () => checkAgent(config),
-    },
-    {
-      id: "service",
-      title: { en: "Service", zh: "服务" },
-      run: (signal) => checkService(config, { ...options, signal }),
-    },
-    {
-      id: "interfaces",
-      title: { en: "Interfaces", zh: "网卡" },
-      run: async () => checkInterfaces(await machine()),
-    },
-    {
-      id: "disks",
-      title: { en: "Disks", zh: "磁盘" },
-      run: async () => await checkDisks(await machine()),
-    },
-    {
-      id: "ping",
-      title: { en: "ICMP probes", zh: "ICMP 探测" },
-      run: async (signal) => await checkPing(await machine(), { ...options, signal }),
-    },
-    {
-      id: "state",
-      title: { en: "State folder", zh: "状态目录" },
-      run: () => checkStateFolder(config),
-    },
-    {
-      id: "version",
-      title: { en: "Version", zh: "版本" },
-      run: (signal) => checkVersion(config, signal),
-    },
-    {
-      id: "seal",
-      title: { en: "Seal", zh: "沙箱" },
-      run: () => checkSeal(config),
-    },
+    check("agent", { en: "Running agent", zh: "运行中的 Agent" }, () => checkAgent(config)),
+    check(
+      "service",
+      { en: "Service", zh: "服务" },
+      (signal) => checkService(config, { ...options, signal }),
+    ),
+    check(
+      "interfaces",
+      { en: "Interfaces", zh: "网卡" },
+      async () => checkInterfaces(await machine()),
+    ),
+    check("disks", { en: "Disks", zh: "磁盘" }, async () => await checkDisks(await machine())),
+    check(
+      "ping",
+      { en: "ICMP probes", zh: "ICMP 探测" },
+      async (signal) => await checkPing(await machine(), { ...options, signal }),
+    ),
+    check("state", { en: "State folder", zh: "状态目录" }, () => checkStateFolder(config)),
+    check("version", { en: "Version", zh: "版本" }, (signal) => checkVersion(config, signal)),
+    check("seal", { en: "Seal", zh: "沙箱" }, () => checkSeal(config)),
   ];
 }
 

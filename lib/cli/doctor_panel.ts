@@ -22,7 +22,7 @@ import { ipFamily } from "../parse/ip_address.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
-import { type Check, type CheckResult, result } from "./checks.ts";
+import { type Check, check, type CheckResult, result } from "./checks.ts";
 import { authenticatedUrl } from "../panel/authenticated_url.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
@@ -38,45 +38,29 @@ const MIN_CERTIFICATE_DAYS = 14;
 
 /** The checks of the way to the panel, in their order. */
 export function panelChecks(config: Config): readonly Check[] {
-  if (config.endpoint === "") {
-    return [{
-      id: "panel",
-      title: { en: "Panel", zh: "面板" },
-      run: () =>
-        result("failed", { en: "no panel is configured", zh: "没有配置面板" }, {
-          en: "give -e URL and -t TOKEN, or --config FILE",
-          zh: "请给出 -e URL 和 -t TOKEN，或 --config FILE",
-        }),
-    }];
-  }
+  const title = { en: "Panel", zh: "面板" };
+  if (config.endpoint === "") return [check("panel", title, () => NO_PANEL)];
   const panel = new PanelCheck(config);
   return [
-    {
-      id: "dns",
-      title: { en: "Name resolution", zh: "域名解析" },
-      run: (signal) => panel.resolve(signal),
-    },
-    {
-      id: "connect",
-      title: { en: "TCP connection", zh: "TCP 连接" },
-      run: (signal) => panel.connect(signal),
-    },
-    { id: "tls", title: { en: "TLS", zh: "TLS" }, run: (signal) => panel.startTls(signal) },
-    { id: "panel", title: { en: "Panel", zh: "面板" }, run: (signal) => panel.call(signal) },
-    { id: "token", title: { en: "Token", zh: "令牌" }, run: () => panel.token() },
-    {
-      id: "websocket",
-      title: { en: "WebSocket", zh: "WebSocket" },
-      run: (signal) => panel.upgrade(signal),
-    },
-    { id: "clock", title: { en: "Clock", zh: "时钟" }, run: () => panel.clock() },
-    {
-      id: "round_trip",
-      title: { en: "Round trip", zh: "往返时间" },
-      run: (signal) => panel.measureRoundTrip(signal),
-    },
+    check("dns", { en: "Name resolution", zh: "域名解析" }, (signal) => panel.resolve(signal)),
+    check("connect", { en: "TCP connection", zh: "TCP 连接" }, (signal) => panel.connect(signal)),
+    check("tls", { en: "TLS", zh: "TLS" }, (signal) => panel.startTls(signal)),
+    check("panel", title, (signal) => panel.call(signal)),
+    check("token", { en: "Token", zh: "令牌" }, () => panel.token()),
+    check("websocket", { en: "WebSocket", zh: "WebSocket" }, (signal) => panel.upgrade(signal)),
+    check("clock", { en: "Clock", zh: "时钟" }, () => panel.clock()),
+    check(
+      "round_trip",
+      { en: "Round trip", zh: "往返时间" },
+      (signal) => panel.measureRoundTrip(signal),
+    ),
   ];
 }
+
+const NO_PANEL = result("failed", { en: "no panel is configured", zh: "没有配置面板" }, {
+  en: "give -e URL and -t TOKEN, or --config FILE",
+  zh: "请给出 -e URL 和 -t TOKEN，或 --config FILE",
+});
 
 type Token = "accepted" | "refused" | "missing" | "unknown";
 

@@ -74,7 +74,7 @@ export async function findUpdate(
   signal: AbortSignal,
 ): Promise<FoundRelease> {
   const query = {
-    ...placesOf(config),
+    ...releaseSource(config),
     currentVersion: VERSION,
     failed: failedVersions(program),
   };
@@ -88,7 +88,7 @@ async function updateNow(
 ): Promise<UpdateResult> {
   requireUpdatable(program);
   const path = await Deno.realPath(program.path);
-  const places = placesOf(config);
+  const source = releaseSource(config);
   const publicKey = releaseKey(config);
   if (publicKey === "") {
     throw new Error(
@@ -103,7 +103,7 @@ async function updateNow(
   const state = openUpdateState(path);
   for (const problem of (await state.open()).problems) log.warning("{problem}", { problem });
   const outcome = await performUpdate({
-    ...places,
+    ...source,
     publicKey,
     currentVersion: VERSION,
     target: thisTarget(program),
@@ -165,7 +165,7 @@ function requireUpdatable({ form }: ThisProgram): void {
   }
 }
 
-function placesOf(config: Config): { url: string; mirror: string } {
+function releaseSource(config: Config): { url: string; mirror: string } {
   const { updateUrl: url, mirror } = config;
   if (!knowsReleases(config)) {
     throw new Error(

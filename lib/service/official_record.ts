@@ -19,12 +19,12 @@ export function officialRecordPath(folder: string): string {
 /** Reads the record; `undefined` when it is missing or invalid. */
 export function readOfficialRecord(folder: string): OfficialRecord | undefined {
   const text = attempt(() => Deno.readTextFileSync(officialRecordPath(folder))) ?? "";
-  const note = jsonFields(parseJson(text));
-  const manager = MANAGERS.find((kind) => kind === note.manager);
-  const { serviceName, unitPath, binary, isDone } = note;
+  const fields = jsonFields(parseJson(text));
+  const manager = MANAGERS.find((kind) => kind === fields.manager);
+  const { serviceName, unitPath, binary, isDone } = fields;
   if (manager === undefined || typeof serviceName !== "string") return undefined;
   if (typeof unitPath !== "string" || typeof binary !== "string") return undefined;
-  const scope = note.scope === "user" ? "user" : "system";
+  const scope = fields.scope === "user" ? "user" : "system";
   return { manager, scope, serviceName, unitPath, binary, isDone: isDone === true };
 }
 
@@ -34,10 +34,10 @@ export async function writeOfficialRecord(
   { manager, scope, serviceName, unitPath, binary, isDone }: OfficialRecord,
 ): Promise<void> {
   const path = officialRecordPath(folder);
-  const note = { manager, scope, serviceName, unitPath, binary, isDone };
+  const fields = { manager, scope, serviceName, unitPath, binary, isDone };
   try {
     await Deno.mkdir(folder, { recursive: true });
-    await writeToDisk(`${path}.new`, { text: `${JSON.stringify(note, null, 2)}\n`, mode: 0o644 });
+    await writeToDisk(`${path}.new`, { text: `${JSON.stringify(fields, null, 2)}\n`, mode: 0o644 });
     await Deno.rename(`${path}.new`, path);
     await syncFolder(folder);
   } catch (cause) {

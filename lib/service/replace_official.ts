@@ -48,10 +48,10 @@ export async function replace(
   const { printLine } = system;
   const paths = servicePaths(config.serviceName, system);
   const folder = system.root + paths.configFolder;
-  const note = readOfficialRecord(folder);
-  if (note?.isDone) return await updateReplacement(note, config, { system, signal });
+  const replaced = readOfficialRecord(folder);
+  if (replaced?.isDone) return await updateReplacement(replaced, config, { system, signal });
   // An interrupted replacement left its record, and an incomplete configuration.
-  if (note === undefined && readInstallRecord(system.root + paths.record) !== undefined) {
+  if (replaced === undefined && readInstallRecord(system.root + paths.record) !== undefined) {
     throw new Error(
       `Cannot replace the official agent: ${config.serviceName} is already installed; uninstall ` +
         "it first, or stop the official agent by hand",
@@ -134,14 +134,14 @@ async function rollBack(
 
 /** Updates this agent, and stops the official one if it was started since. */
 async function updateReplacement(
-  note: OfficialRecord,
+  replaced: OfficialRecord,
   config: Config,
   { system, signal }: { system: TargetSystem; signal: AbortSignal },
 ): Promise<string | undefined> {
-  system.printLine(`The official agent (${note.serviceName}) was replaced before.`);
+  system.printLine(`The official agent (${replaced.serviceName}) was replaced before.`);
   const refusal = await install(config, system, { signal });
   if (refusal === undefined && !config.print) {
-    const service = new OfficialService(note, system);
+    const service = new OfficialService(replaced, system);
     await service.stop(signal);
     await service.disable(signal);
   }
