@@ -17,7 +17,7 @@ import { DialError } from "../net/errors.ts";
 import { HttpClient, type HttpResponse } from "../net/http_client.ts";
 import { withTimeout } from "../timeout.ts";
 import { isHtml, statusError } from "../panel/http_exchange.ts";
-import { encodeRpcCall, parsePanelMessage } from "../panel/messages.ts";
+import { parsePanelMessage } from "../panel/messages.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { urlHost } from "../parse/probe_target.ts";
@@ -376,7 +376,7 @@ class PanelCheck {
   }
 
   #callUnknownMethod(signal: AbortSignal): Promise<HttpResponse> {
-    const body = encodeRpcCall(UNKNOWN_METHOD, {}, 1);
+    const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params: {}, id: 1 });
     return this.#request("POST", RPC_PATH, { signal, body });
   }
 

@@ -8,7 +8,7 @@ import {
   statusError,
 } from "./http_exchange.ts";
 import { CAPABILITIES } from "./orders.ts";
-import { encodeRpcCall, type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
+import { type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
@@ -89,7 +89,8 @@ export class ClientV2 {
   }
 
   async #call(request: RpcRequest): Promise<readonly PanelEvent[]> {
-    const text = encodeRpcCall(request.method, request.params, ++this.#lastId);
+    const { method, params } = request;
+    const text = JSON.stringify({ jsonrpc: "2.0", method, params, id: ++this.#lastId });
     if (!this.#compresses || text.length < MIN_COMPRESSED_BYTES) {
       return await this.#send(request, text);
     }

@@ -1,5 +1,4 @@
 import { getLogger, roundMs } from "../log/log.ts";
-import { LogRateLimit } from "../log/rate_limit.ts";
 import { AnswerRequests } from "./answer_requests.ts";
 import { AnswerTimeout } from "./answer_timeout.ts";
 import { LinkLog } from "./link_log.ts";
@@ -13,8 +12,8 @@ import {
   stepLink,
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
-import { MessageLimit } from "./message_limit.ts";
-import type { PanelEvent, PanelMessage } from "./messages.ts";
+import { MessageReceiver } from "./message_receiver.ts";
+import type { PanelEvent } from "./messages.ts";
 import type { PanelOrder } from "./orders.ts";
 import type { PanelConnection } from "./panel_connection.ts";
 import { PanelError } from "./panel_error.ts";
@@ -53,10 +52,7 @@ export class PanelLink {
   readonly #signal: AbortSignal;
   readonly #log = getLogger("panel");
   readonly #isVerbose = this.#log.isEnabledFor("debug");
-  readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  readonly #unknownLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  readonly #messageLimit = new MessageLimit();
+  readonly #receiver: MessageReceiver;
   readonly #linkLog: LinkLog;
   readonly #answerTimeout = new AnswerTimeout();
   readonly #answerRequests = new AnswerRequests();
@@ -74,6 +70,9 @@ export class PanelLink {
     this.#owner = owner;
     this.#settings = settings;
     this.#signal = signal;
+    this.#receiver = new MessageReceiver((order) => {
+      if (!signal.aborted) owner.onOrder(order);
+    });
     this.#linkLog = new LinkLog(connection.observers, { version: settings.protocolVersion });
   }
 
@@ -177,11 +176,8 @@ export class PanelLink {
       this.#dispatch({ kind: "dial failed", why });
       return;
     }
-    const listener = {
-      onMessage: (message: PanelMessage) => this.#handleMessage(message),
-      accepts: () => this.#acceptsMessage(),
-    };
-    const socket = new PanelSocket(opened, { version, listener, acknowledgements });
+    const receiver = this.#receiver;
+    const socket = new PanelSocket(opened, { version, receiver, acknowledgements });
     sender.socket = socket;
     this.#runSocket(socket);
     if (signal.aborted) socket.close();
@@ -228,7 +224,7 @@ export class PanelLink {
       this.#linkLog.accepted(transport);
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
-      this.#handleEvents(events);
+      this.#receiver.onEvents(events);
       return true;
     } catch (error) {
       if (calls.aborted) return false;
@@ -295,57 +291,8 @@ export class PanelLink {
   #startLongPoll(): AbortController {
     const controller = new AbortController();
     const { signal } = controller;
-    longPoll(this.#connection, { onEvents: (events) => this.#handleEvents(events), signal });
+    longPoll(this.#connection, { receiver: this.#receiver, signal });
     return controller;
-  }
-
-  #handleEvents(events: readonly PanelEvent[]): void {
-    for (const { message } of events) {
-      if (this.#acceptsMessage()) this.#handleMessage(message);
-    }
-  }
-
-  /** Counts a message; `false` when the panel sends too many. */
-  #acceptsMessage(): boolean {
-    if (this.#messageLimit.allows()) return true;
-    if (this.#dropLog.allows()) {
-      const more = this.#dropLog.takeSuppressed();
-      this.#log.warning("Dropped messages of the panel: it sends too many{more}", { more });
-    }
-    return false;
-  }
-
-  #handleMessage(message: PanelMessage): void {
-    if (this.#signal.aborted) return;
-    switch (message.kind) {
-      case "answer":
-        // Version 1 answers only what it refuses.
-        if (message.error) this.#logInvalid(`"${message.error.text}"`);
-        return;
-      case "invalid":
-        this.#logInvalid(message.reason);
-        return;
-      case "unknown":
-        this.#logUnknown(message.method);
-        return;
-      default:
-        this.#owner.onOrder(message);
-    }
-  }
-
-  #logInvalid(reason: string): void {
-    if (!this.#invalidLog.allows()) return;
-    const more = this.#invalidLog.takeSuppressed();
-    this.#log.warning("Ignored a message of the panel: {reason}{more}", { reason, more });
-  }
-
-  #logUnknown(method: string): void {
-    if (!this.#unknownLog.allows()) return;
-    const more = this.#unknownLog.takeSuppressed();
-    this.#log.debug("Ignored an order of the panel of unknown name {method}{more}", {
-      method,
-      more,
-    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { delay } from "@std/async/delay";
 import { backoffMs } from "../backoff.ts";
-import type { PanelEvent } from "./messages.ts";
+import type { MessageReceiver } from "./message_receiver.ts";
 import type { PanelConnection } from "./panel_connection.ts";
 
 /** An answer without events that comes sooner is not followed by the next pull at once. */
@@ -8,14 +8,13 @@ const SHORTEST_POLL_MS = 1_000;
 const PAUSES = { baseMs: 200, maxMs: 10_000 };
 
 /**
- * Pulls events from the panel, one call at a time, until the signal aborts; `onEvents` handles new ones
- * and must not throw.
+ * Pulls events from the panel, one call at a time, until the signal aborts.
  *
  * The delay between pulls grows while the panel answers at once without events, or fails.
  */
 export async function longPoll(
   { clientV2, observers }: PanelConnection,
-  { onEvents, signal }: { onEvents(events: readonly PanelEvent[]): void; signal: AbortSignal },
+  { receiver, signal }: { receiver: MessageReceiver; signal: AbortSignal },
 ): Promise<void> {
   let useless = 0;
   while (!signal.aborted) {
@@ -25,7 +24,7 @@ export async function longPoll(
     try {
       const events = await clientV2.pull(signal);
       // Also after the signal has aborted: these events will be acknowledged.
-      onEvents(events);
+      receiver.onEvents(events);
       useful = events.length > 0 || performance.now() - askedAtMs >= SHORTEST_POLL_MS;
     } catch (error) {
       failure = error;

@@ -56,16 +56,6 @@ export function parsePanelMessage(text: string): PanelMessage {
   return isJsonObject(message) ? readMessage(message) : invalid("not an object");
 }
 
-/** Encodes a JSON-RPC call. */
-export function encodeRpcCall(method: string, params: unknown, id: number): string {
-  return JSON.stringify({ jsonrpc: "2.0", method, params, id });
-}
-
-/** Encodes a JSON-RPC notification, which is not answered. */
-export function encodeRpcNotification(method: string, params: unknown): string {
-  return JSON.stringify({ jsonrpc: "2.0", method, params });
-}
-
 function readMessage(message: JsonObject): PanelMessage {
   const { method, params } = message;
   if (typeof method === "string") return readOrder(method, params);

@@ -3,23 +3,10 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
-import {
-  encodeRpcCall,
-  encodeRpcNotification,
-  type PanelMessage,
-  parsePanelMessage,
-  type RpcError,
-} from "./messages.ts";
+import type { MessageReceiver } from "./message_receiver.ts";
+import { parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireProbeResult, WireReport } from "./protocol.ts";
-
-/** Handles the messages of a socket that answer no call. */
-export interface MessageListener {
-  /** Handles a message; must not throw. */
-  onMessage(message: PanelMessage): void;
-  /** Counts a message before it is parsed; `false` when it has to be dropped. */
-  accepts(): boolean;
-}
 
 /** Answers of panels are shorter. They are read even while the panel sends too many messages. */
 const MAX_ANSWER_BYTES = 1024;
@@ -33,15 +20,15 @@ interface PendingCall {
 /** Calls of JSON-RPC over a WebSocket: each has an id and is answered. */
 export class RpcSocket {
   readonly #socket: WebSocketConnection;
-  readonly #listener: MessageListener;
+  readonly #receiver: MessageReceiver;
   readonly #pending = new Map<number, PendingCall>();
   /** Whether the message that is received now was accepted, or is read as an answer only. */
   #isAccepted = true;
   #lastId = 0;
 
-  constructor(socket: WebSocketConnection, listener: MessageListener) {
+  constructor(socket: WebSocketConnection, receiver: MessageReceiver) {
     this.#socket = socket;
-    this.#listener = listener;
+    this.#receiver = receiver;
   }
 
   /** Handles messages until the connection is closed. */
@@ -72,7 +59,7 @@ export class RpcSocket {
     const abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      this.#socket.send(encodeRpcCall(method, params, id))
+      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", method, params, id }))
         .catch(() => reject(this.#closedError(method)));
       await promise;
     } finally {
@@ -83,7 +70,7 @@ export class RpcSocket {
   }
 
   #accepts(frameBytes: number): boolean {
-    this.#isAccepted = this.#listener.accepts();
+    this.#isAccepted = this.#receiver.accepts();
     return this.#isAccepted || (this.#pending.size > 0 && frameBytes <= MAX_ANSWER_BYTES);
   }
 
@@ -93,7 +80,7 @@ export class RpcSocket {
       return this.#handleAnswer(message.id, message.error);
     }
     // An answer without an id is about a message that the panel could not read.
-    if (this.#isAccepted) this.#listener.onMessage(message);
+    if (this.#isAccepted) this.#receiver.onMessage(message);
   }
 
   #handleAnswer(id: number, error: RpcError | undefined): void {
@@ -122,7 +109,7 @@ export class PanelSocket {
   readonly #socket: WebSocketConnection;
   readonly #version: 1 | 2;
   readonly #rpc: RpcSocket;
-  readonly #listener: MessageListener;
+  readonly #receiver: MessageReceiver;
   readonly #acknowledgements: Acknowledgements;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -133,15 +120,15 @@ export class PanelSocket {
     socket: WebSocketConnection,
     options: {
       version: 1 | 2;
-      listener: MessageListener;
+      receiver: MessageReceiver;
       acknowledgements: Acknowledgements;
     },
   ) {
     this.#socket = socket;
     this.#version = options.version;
-    this.#listener = options.listener;
+    this.#receiver = options.receiver;
     this.#acknowledgements = options.acknowledgements;
-    this.#rpc = new RpcSocket(socket, options.listener);
+    this.#rpc = new RpcSocket(socket, options.receiver);
   }
 
   /** How it was closed, as far as it matters for the next step. */
@@ -161,11 +148,11 @@ export class PanelSocket {
   async run(): Promise<void> {
     try {
       if (this.#version === 2) return await this.#rpc.run();
-      this.#socket.messageFilter = () => this.#listener.accepts();
+      this.#socket.messageFilter = () => this.#receiver.accepts();
       for (;;) {
         const received = await this.#socket.receive();
         if (received === undefined) return;
-        if (typeof received === "string") this.#listener.onMessage(parsePanelMessage(received));
+        if (typeof received === "string") this.#receiver.onMessage(parsePanelMessage(received));
       }
     } finally {
       this.#isClosed = true;
@@ -192,11 +179,11 @@ export class PanelSocket {
 
   /** Sends a report without asking for an answer. */
   notifyReport(report: WireReport): void {
-    const text = this.#version === 2
-      ? encodeRpcNotification("agent.report", { report })
-      : JSON.stringify(report);
+    const message = this.#version === 2
+      ? { jsonrpc: "2.0", method: "agent.report", params: { report } }
+      : report;
     // A connection that is closed ends run().
-    this.#socket.send(text).catch(() => {});
+    this.#socket.send(JSON.stringify(message)).catch(() => {});
   }
 
   /** Sends the result of a probe over version 1. @throws {PanelError} When the connection is closed. */

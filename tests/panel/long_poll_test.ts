@@ -4,6 +4,7 @@ import { longPoll } from "../../lib/panel/long_poll.ts";
 import type { PanelEvent } from "../../lib/panel/messages.ts";
 import { FakeTime } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "./fake_connection.ts";
+import { FakeReceiver } from "./fake_receiver.ts";
 
 const EVENT: PanelEvent = { id: "e", message: { kind: "notice", text: "e" } };
 
@@ -35,7 +36,9 @@ async function withLoop(
     return [...await pull(askedAtMs.length, signal)];
   };
   const { signal } = stop;
-  const loop = longPoll(connection, { onEvents: (come) => events.push(...come), signal });
+  const receiver = new FakeReceiver();
+  receiver.onEvents = (come) => events.push(...come);
+  const loop = longPoll(connection, { receiver, signal });
   await use({ time, stop, askedAtMs, events, outcomes });
   stop.abort();
   await loop;
@@ -121,5 +124,7 @@ Deno.test("longPoll() passes on events that arrive as the signal aborts", async 
 
 Deno.test("longPoll() does not pull when the signal has aborted before", async () => {
   // Its client throws when it is called.
-  await longPoll(fakeConnection(), { onEvents: () => assert(false), signal: AbortSignal.abort() });
+  const receiver = new FakeReceiver();
+  await longPoll(fakeConnection(), { receiver, signal: AbortSignal.abort() });
+  assertEquals(receiver.messages, []);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { encodeRpcCall, type PanelMessage, parsePanelMessage } from "../../lib/panel/messages.ts";
+import { type PanelMessage, parsePanelMessage } from "../../lib/panel/messages.ts";
 
 function read(message: unknown): PanelMessage {
   return parsePanelMessage(JSON.stringify(message));
@@ -279,13 +279,6 @@ Deno.test("parsePanelMessage() never throws, and bounds its result", () => {
   for (const kind of ["invalid", "unknown", "notice", "answer", "event: invalid"]) {
     assert(kinds.has(kind), `no ${kind}`);
   }
-});
-
-Deno.test("encodeRpcCall() puts a call into its envelope", () => {
-  assertEquals(
-    encodeRpcCall("agent.report", { report: {} }, 5),
-    '{"jsonrpc":"2.0","method":"agent.report","params":{"report":{}},"id":5}',
-  );
 });
 
 Deno.test("parsePanelMessage() refuses messages with more values than real ones before it parses them", () => {

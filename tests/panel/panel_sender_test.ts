@@ -6,6 +6,7 @@ import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import type { CommandResult, FileResult, ProbeResult } from "../../lib/types.ts";
 import { type Transport, transportName } from "../../lib/panel/transport.ts";
 import { fakeConnection } from "./fake_connection.ts";
+import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket } from "./fake_socket.ts";
 import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
@@ -49,7 +50,7 @@ async function withSender(
   };
   const live = new PanelSocket(socket, {
     version: transport.version,
-    listener: { onMessage: () => {}, accepts: () => true },
+    receiver: new FakeReceiver(),
     acknowledgements: new Acknowledgements(),
   });
   const call = live.call.bind(live);

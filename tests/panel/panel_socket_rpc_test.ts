@@ -3,6 +3,7 @@ import type { PanelMessage } from "../../lib/panel/messages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { RpcSocket } from "../../lib/panel/panel_socket.ts";
 import { FakeTime } from "../fake_time.ts";
+import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
 
 interface Bench {
@@ -17,12 +18,10 @@ interface Bench {
 async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
   using time = new FakeTime();
   const socket = new FakeSocket();
-  const messages: PanelMessage[] = [];
+  const receiver = new FakeReceiver();
+  const { messages } = receiver;
   const stop = new AbortController();
-  const rpc = new RpcSocket(socket, {
-    onMessage: (message) => messages.push(message),
-    accepts: () => true,
-  });
+  const rpc = new RpcSocket(socket, receiver);
   const running = rpc.run();
   const call: Bench["call"] = (method = "agent.report", options = {}) =>
     rpc.call({ method, params: {}, timeoutMs: 10_000, signal: stop.signal, ...options });

@@ -5,6 +5,7 @@ import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import { toWireProbeResult, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeTime } from "../fake_time.ts";
+import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
 
 const REPORT = toWireReport({ failures: [] });
@@ -21,10 +22,9 @@ interface Bench {
   readonly time: FakeTime;
   readonly socket: FakeSocket;
   readonly live: PanelSocket;
+  readonly receiver: FakeReceiver;
   readonly messages: PanelMessage[];
   readonly acknowledgements: Acknowledgements;
-  /** Whether the panel has not sent too many messages. */
-  accepts: boolean;
   /** Resolves when it has ended. */
   readonly running: Promise<void>;
 }
@@ -33,26 +33,12 @@ interface Bench {
 async function withLive(version: 1 | 2, use: (bench: Bench) => Promise<void>): Promise<void> {
   using time = new FakeTime({ now: 1_000_000 });
   const socket = new FakeSocket();
-  const messages: PanelMessage[] = [];
-  const flags = { accepts: true };
+  const receiver = new FakeReceiver();
+  const { messages } = receiver;
   const acknowledgements = new Acknowledgements();
-  const onMessage = (message: PanelMessage) => void messages.push(message);
-  const live = new PanelSocket(socket, {
-    version,
-    listener: { onMessage, accepts: () => flags.accepts },
-    acknowledgements,
-  });
+  const live = new PanelSocket(socket, { version, receiver, acknowledgements });
   const running = live.run();
-  const bench: Bench = {
-    ...{ time, socket, live, messages, acknowledgements, running },
-    get accepts() {
-      return flags.accepts;
-    },
-    set accepts(value) {
-      flags.accepts = value;
-    },
-  };
-  await use(bench);
+  await use({ time, socket, live, receiver, messages, acknowledgements, running });
   socket.end("the server closed the connection");
   await running;
   assertEquals(time.timers, 0, "no timer is left");
@@ -197,14 +183,14 @@ Deno.test("PanelSocket drops messages without parsing them when there are too ma
     socket.say(notice);
     await settle();
     assertEquals(messages.length, 1);
-    bench.accepts = false;
+    bench.receiver.isOpen = false;
     const sending = live.sendReport(REPORT, WITHIN);
     const [call] = socket.calls;
     socket.say(notice);
     socket.say({ id: call?.id, result: { status: "success" } });
     await sending;
     assertEquals(messages.length, 1);
-    bench.accepts = true;
+    bench.receiver.isOpen = true;
     socket.say(notice);
     await settle();
     assertEquals(messages.length, 2);
@@ -214,7 +200,7 @@ Deno.test("PanelSocket drops messages without parsing them when there are too ma
 Deno.test("PanelSocket drops messages over version 1 when there are too many", async () => {
   await withLive(1, async (bench) => {
     const { socket, messages } = bench;
-    bench.accepts = false;
+    bench.receiver.isOpen = false;
     socket.say({ message: "ping", ping_task_id: 1, ping_type: "tcp", ping_target: "a" });
     await settle();
     assertEquals(messages, []);
