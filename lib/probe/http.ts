@@ -25,10 +25,10 @@ const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]
  * proxies of the environment; only the head of the response is read.
  */
 export class HttpProbe {
-  readonly #policy: Pick<ProbePolicy, "admit">;
+  readonly #policy: ProbePolicy;
   readonly #tls: Tls;
 
-  constructor(policy: Pick<ProbePolicy, "admit">, options: TrustOptions = {}) {
+  constructor(policy: ProbePolicy, options: TrustOptions = {}) {
     this.#policy = policy;
     // Of a server that stays silent the runtime's own would keep a socket for each probe.
     this.#tls = new Tls({ ...options, byNode: true });

@@ -54,15 +54,15 @@ export class IcmpProbe {
       return outcome;
     } catch (cause) {
       signal.throwIfAborted();
-      if (cause instanceof SyntaxError) this.#logUnreadable(cause);
+      if (cause instanceof SyntaxError) this.#logUnreadable(cause.message);
       else this.#logFailure(describeError(cause));
       throw new Error(`Cannot ping ${address}`, { cause });
     }
   }
 
   /** Once for good: it may be one target's output, between probes of others that work. */
-  #logUnreadable(error: SyntaxError): void {
-    if (this.#unreadableLog.allows()) this.#log.warning("{error}", { error: error.message });
+  #logUnreadable(error: string): void {
+    if (this.#unreadableLog.allows()) this.#log.warning("A ping was lost: {error}", { error });
   }
 
   #logFailure(failure: string | undefined): void {

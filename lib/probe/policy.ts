@@ -1,4 +1,3 @@
-import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import type { SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../timeout.ts";
@@ -33,16 +32,13 @@ const PRUNE_ABOVE = 1024;
  * against floods.
  */
 export class ProbePolicy {
-  readonly #resolver: Pick<SystemResolver, "resolve">;
+  readonly #resolver: SystemResolver;
   readonly #allowLoopback: boolean;
   /** When the last requests begin, by address; the oldest first. */
   readonly #turns = new Map<string, number[]>();
 
   /** @param options `allowLoopback`: whether this machine's own loopback addresses may be probed. */
-  constructor(
-    resolver: Pick<SystemResolver, "resolve">,
-    options: { readonly allowLoopback: boolean },
-  ) {
+  constructor(resolver: SystemResolver, options: { readonly allowLoopback: boolean }) {
     this.#resolver = resolver;
     this.#allowLoopback = options.allowLoopback;
   }
@@ -58,7 +54,7 @@ export class ProbePolicy {
    */
   async admit(host: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
     const found = await withTimeout(
-      (signal) => abortable(this.#resolver.resolve(host, { signal }), signal),
+      (signal) => this.#resolver.resolve(host, { signal }),
       { timeoutMs: LOOKUP_MS, signal },
     );
     const addresses = this.#judge(host, found);

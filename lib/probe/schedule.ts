@@ -59,7 +59,7 @@ const STALE_MS = 10_000;
  * second time.
  */
 export class ProbeSchedule {
-  readonly #prober: Pick<Prober, "probe">;
+  readonly #prober: Prober;
   readonly #results: ProbeResults;
   readonly #log = getLogger("probe");
   readonly #tasks = new Map<number, Entry>();
@@ -78,7 +78,7 @@ export class ProbeSchedule {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  constructor(prober: Pick<Prober, "probe">, results: ProbeResults) {
+  constructor(prober: Prober, results: ProbeResults) {
     this.#prober = prober;
     this.#results = results;
   }
@@ -190,7 +190,9 @@ export class ProbeSchedule {
     try {
       if (target !== undefined) valueMs = await this.#prober.probe(target, { signal });
     } catch (error) {
-      if (!signal.aborted) this.#log.error("{error}", { error: describeError(error) });
+      if (!signal.aborted) {
+        this.#log.error("Cannot run a probe: {error}", { error: describeError(error) });
+      }
     }
     if (signal.aborted) return;
     entry.isBusy = false;

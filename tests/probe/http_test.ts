@@ -2,9 +2,10 @@ import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@s
 import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log/log.ts";
 import { HttpProbe } from "../../lib/probe/http.ts";
-import { ProbeRefusedError } from "../../lib/probe/policy.ts";
+import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { isolatedTest } from "../own_process.ts";
+import { fakePolicy, fakeResolver } from "./fake_names.ts";
 import { RawServer, write } from "./raw_server.ts";
 
 const signal = new AbortController().signal;
@@ -21,19 +22,14 @@ async function withServer(answer: Answer, use: (server: RawServer) => Promise<vo
   }
 }
 
-/** A policy that sends each host to an address of its own, or to itself. */
-function resolving(addresses: Record<string, string> = {}) {
-  return { admit: (host: string) => Promise.resolve([addresses[host] ?? host]) };
-}
-
 interface ProbeOptions {
   signal?: AbortSignal;
-  policy?: ConstructorParameters<typeof HttpProbe>[0];
+  policy?: ProbePolicy;
   caCerts?: string[];
 }
 
 function probe(url: string, options: ProbeOptions = {}): Promise<number> {
-  const { policy = resolving(), caCerts = [] } = options;
+  const { policy = fakePolicy(), caCerts = [] } = options;
   return new HttpProbe(policy, { caCerts }).probe(new URL(url), {
     signal: options.signal ?? signal,
     unmeasured: run,
@@ -124,13 +120,12 @@ async function countDown(path: string, connection: Deno.TcpConn): Promise<void> 
 Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time for it not counted", async () => {
   await withServer(countDown, async (server) => {
     const asked: string[] = [];
-    const policy = {
-      admit: async (host: string) => {
-        asked.push(host);
-        await delay(20);
-        return ["127.0.0.1"];
-      },
-    };
+    const resolver = fakeResolver(async (host) => {
+      asked.push(host);
+      await delay(20);
+      return ["127.0.0.1"];
+    });
+    const policy = new ProbePolicy(resolver, { allowLoopback: true });
     const startedAtMs = performance.now();
     const ms = await probe(`http://start.example:${server.port}/5`, { policy });
     assertLess(ms, performance.now() - startedAtMs - 6 * 15);
@@ -147,26 +142,20 @@ Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time 
 
 Deno.test("HttpProbe.probe() does not let redirects pass by what the policy refuses", async () => {
   await withServer(countDown, async (server) => {
-    const policy = {
-      admit: (host: string) =>
-        host === "other.example"
-          ? Promise.reject(new ProbeRefusedError("not there"))
-          : Promise.resolve(["127.0.0.1"]),
-    };
+    const policy = fakePolicy({ "other.example": "169.254.1.1" });
     await assertRejects(
       () => probe(`http://start.example:${server.port}/3`, { policy }),
       ProbeRefusedError,
-      "not there",
+      "Refused to probe other.example",
     );
     assertEquals(server.requests.length, 2);
   });
 });
 
 Deno.test("HttpProbe.probe() rejects at the sixth redirect and in a loop", async () => {
-  const policy = resolving({ "other.example": "127.0.0.1" });
   await withServer(countDown, async (server) => {
     const url = `http://127.0.0.1:${server.port}/6`;
-    const text = await failure(() => probe(url, { policy }));
+    const text = await failure(() => probe(url));
     assertEquals(text, `Cannot probe 127.0.0.1:${server.port}: more than 5 redirects`);
   });
   await withServer(
@@ -207,8 +196,7 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
         : "HTTP/1.1 200 OK\r\n\r\n";
       await connection.write(Uint8Array.from(head, (letter) => letter.charCodeAt(0)));
     }, async (server) => {
-      const policy = resolving({ "xn--fiq.test": "127.0.0.1" });
-      assert(await probe(`http://127.0.0.1:${server.port}/a/`, { policy }) > 0);
+      assert(await probe(`http://127.0.0.1:${server.port}/a/`) > 0);
       assertEquals(server.requests.map((head) => head.split(" HTTP")[0]), [
         "GET /a/",
         `GET ${paths[index]}`,
@@ -388,8 +376,12 @@ Deno.test("HttpProbe.probe() rejects when the connection is refused or the name 
   await server.close();
   const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
   assert(text.includes("Cannot connect to 127.0.0.1"), text);
-  const unknown = { admit: () => Promise.reject(new Error("Cannot resolve x")) };
-  assertEquals(await failure(() => probe("http://x/", { policy: unknown })), "Cannot resolve x");
+  const resolver = fakeResolver(() => Promise.reject(new Error("there is no such name")));
+  const policy = new ProbePolicy(resolver, { allowLoopback: true });
+  assertEquals(
+    await failure(() => probe("http://x/", { policy })),
+    "Cannot resolve x: there is no such name",
+  );
 });
 
 Deno.test({
@@ -397,29 +389,31 @@ Deno.test({
   ignore: certificate === undefined,
   fn: async () => {
     if (!certificate) return;
-    await using server = Deno.serve({
-      hostname: "127.0.0.1",
-      port: 0,
-      cert: certificate.certificate,
-      key: certificate.key,
-      onListen: () => {},
-    }, () => new Response("x".repeat(100_000)));
+    const { certificate: cert, key, authority } = certificate;
+    const serve = (hostname: string, port: number) =>
+      Deno.serve(
+        { hostname, port, cert, key, onListen: () => {} },
+        () => new Response("x".repeat(100_000)),
+      );
+    await using server = serve("127.0.0.1", 0);
     const { port } = server.addr;
-    const caCerts = [certificate.authority];
-    const policy = { admit: () => Promise.resolve(["127.0.0.1"]) };
-    for (const host of ["localhost", "localhost.", "127.0.0.1", "[::1]", "b\u00fccher.test"]) {
-      assert(await probe(`https://${host}:${port}/`, { policy, caCerts }) > 0);
+    const caCerts = [authority];
+    for (const host of ["localhost", "localhost.", "127.0.0.1", "bücher.test"]) {
+      assert(await probe(`https://${host}:${port}/`, { caCerts }) > 0);
     }
+    await using server6 = serve("::1", 0);
+    assert(await probe(`https://[::1]:${server6.addr.port}/`, { caCerts }) > 0);
     const where = `localhost:${port}`;
-    const stranger = await failure(() => probe(`https://${where}/`, { policy }));
+    const stranger = await failure(() => probe(`https://${where}/`));
     assert(
       stranger.startsWith(
         `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is unknown`,
       ),
       stranger,
     );
-    for (const host of ["other.example", "127.0.0.2"]) {
-      const wrong = await failure(() => probe(`https://${host}:${port}/`, { policy, caCerts }));
+    await using other = serve("127.0.0.2", 0);
+    for (const host of [`other.example:${port}`, `127.0.0.2:${other.addr.port}`]) {
+      const wrong = await failure(() => probe(`https://${host}/`, { caCerts }));
       assert(wrong.includes("it is for another name"), wrong);
     }
   },
@@ -443,9 +437,8 @@ Deno.test({
       await write(connection, `HTTP/1.1 301 Moved\r\n${field}\r\n`);
     }, async (plain) => {
       const caCerts = [certificate.authority];
-      const policy = resolving({ localhost: "127.0.0.1" });
       location = `http://127.0.0.1:${plain.port}/end`;
-      assert(await probe(`http://127.0.0.1:${plain.port}/`, { policy, caCerts }) > 0);
+      assert(await probe(`http://127.0.0.1:${plain.port}/`, { caCerts }) > 0);
       assertEquals(plain.requests.length, 2);
     });
   },
@@ -532,7 +525,7 @@ async function leavesNothingOpen(): Promise<void> {
         `http://127.0.0.1:${server.port}/mute`,
         `https://127.0.0.1:${muteServer.port}/`,
       ];
-      const http = new HttpProbe(resolving());
+      const http = new HttpProbe(fakePolicy());
       const one = async (index: number) => {
         const url = urls[index % urls.length] ?? "";
         const controller = new AbortController();

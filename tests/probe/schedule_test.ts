@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ProbeTarget } from "../../lib/parse/probe_target.ts";
+import { Prober } from "../../lib/probe/prober.ts";
 import { type ProbeOrder, ProbeSchedule } from "../../lib/probe/schedule.ts";
 import type { ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
+import { fakePolicy } from "./fake_names.ts";
 import { collectedLog } from "./collected_log.ts";
 
 interface Run {
@@ -14,6 +16,16 @@ interface Run {
 }
 
 const { random } = Math;
+
+/** A prober whose probes are the test's. */
+class FakeProber extends Prober {
+  override readonly probe: Prober["probe"];
+
+  constructor(probe: Prober["probe"]) {
+    super(undefined, fakePolicy());
+    this.probe = probe;
+  }
+}
 
 /** A schedule in fake time, whose probes end when the test says so, or after `tookMs`. */
 class Bench implements Disposable {
@@ -28,7 +40,7 @@ class Bench implements Disposable {
   constructor(options: { tookMs?: number; random?: () => number } = {}) {
     this.#tookMs = options.tookMs;
     Math.random = options.random ?? (() => 0.5);
-    this.schedule = new ProbeSchedule(this, this);
+    this.schedule = new ProbeSchedule(new FakeProber((...probe) => this.#probe(...probe)), this);
   }
 
   send(result: ProbeResult): void {
@@ -39,7 +51,7 @@ class Bench implements Disposable {
     return this.runs.map(({ host }) => host);
   }
 
-  async probe(target: ProbeTarget, { signal }: { signal: AbortSignal }) {
+  async #probe(target: ProbeTarget, { signal }: { signal: AbortSignal }) {
     const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
     signal.addEventListener("abort", () => reject(signal.reason));
     const host = target.kind === "http" ? target.url.host : target.host;
@@ -142,14 +154,12 @@ Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it 
     Math.random = inOrder();
     let blocked = true;
     const done = new Set<number>();
-    const schedule = new ProbeSchedule({
-      probe: (_, { signal }) =>
-        blocked
-          ? new Promise((_, reject) =>
-            signal.addEventListener("abort", () => reject(signal.reason))
-          )
-          : Promise.resolve(1),
-    }, { send: ({ taskId }) => done.add(taskId) });
+    const prober = new FakeProber((_, { signal }) =>
+      blocked
+        ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+        : Promise.resolve(1)
+    );
+    const schedule = new ProbeSchedule(prober, { send: ({ taskId }) => done.add(taskId) });
     const tasks = Array.from({ length: 1500 }, (_, id) => task(id + 1, { intervalSeconds: 600 }));
     schedule.update(tasks);
     await time.run(120_000);
@@ -245,13 +255,13 @@ Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails",
   let failures = 0;
   const lines = await collectedLog(async () => {
     using bench = new Bench();
-    const probe = () => Promise.reject(new Error("a bug"));
+    const prober = new FakeProber(() => Promise.reject(new Error("a bug")));
     const send = ({ valueMs }: ProbeResult) => {
       assertEquals(valueMs, -1);
       failures++;
       throw new Error("another bug");
     };
-    const schedule = new ProbeSchedule({ probe }, { send });
+    const schedule = new ProbeSchedule(prober, { send });
     schedule.update([task(1)]);
     await bench.time.run(25_000);
     schedule.stop();

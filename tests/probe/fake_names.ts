@@ -1,0 +1,18 @@
+import { SystemResolver } from "../../lib/net/dns.ts";
+import { ProbePolicy } from "../../lib/probe/policy.ts";
+
+/** A resolver of names that the test knows. */
+export function fakeResolver(
+  lookUp: (host: string) => readonly string[] | Promise<readonly string[]>,
+): SystemResolver {
+  return new SystemResolver({
+    lookUp: async (host) => await lookUp(host),
+    lookUpHosts: () => Promise.resolve([]),
+  });
+}
+
+/** A policy that allows loopback, and under which each name leads to its address, or to 127.0.0.1. */
+export function fakePolicy(addresses: Readonly<Record<string, string>> = {}): ProbePolicy {
+  const resolver = fakeResolver((host) => [addresses[host] ?? "127.0.0.1"]);
+  return new ProbePolicy(resolver, { allowLoopback: true });
+}
