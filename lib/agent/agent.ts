@@ -9,6 +9,9 @@ import { backoffMs } from "../backoff.ts";
 import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import type { Machine } from "../metrics/machine.ts";
+import type { PublicAddresses } from "../metrics/public_addresses.ts";
+import type { Sampler } from "../metrics/snapshot.ts";
 import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
 import { type LinkOwner, PanelLink } from "../panel/link.ts";
 import type { PanelOrder } from "../panel/orders.ts";
@@ -18,7 +21,7 @@ import { PanelError } from "../panel/panel_error.ts";
 import { toWireReport } from "../panel/protocol.ts";
 import type { Transport } from "../panel/transport.ts";
 import type { RemoteControl } from "../remote/remote_control.ts";
-import type { Addresses, MachineFacts, Snapshot } from "../types.ts";
+import type { Addresses } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { PanelProbes } from "./panel_probes.ts";
 import { ReportTimer } from "./report_timer.ts";
@@ -28,20 +31,13 @@ const FIRST_INFO_RETRY_MS = 5_000;
 /** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
 
-/** The machine that is reported. */
-export interface ReportedMachine {
-  /** Measures it once. */
-  takeSnapshot(): Snapshot;
-  /** Asked for at each basic info: cores may come and go. */
-  facts(): MachineFacts;
-  /** Never rejects but by the signal; what can't be found out is absent. */
-  lookUpAddresses(signal: AbortSignal): Promise<Addresses>;
-}
-
 /** What an {@linkcode Agent} reports to its panel, and what handles the panel's orders. */
 export interface AgentOptions {
   readonly config: Config;
-  readonly machine: ReportedMachine;
+  readonly sampler: Sampler;
+  /** Asked for its facts at each basic info: cores may come and go. */
+  readonly machine: Pick<Machine, "facts">;
+  readonly addresses: PublicAddresses;
   readonly probes: PanelProbes;
   readonly control: RemoteControl;
   /** A time at which reports of all panels are due; absent with a single panel. */
@@ -58,7 +54,6 @@ export class Agent implements LinkOwner {
   readonly #timer: ReportTimer;
   readonly #log = getLogger("panel");
   readonly #noticeLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
-  #snapshot: Snapshot | undefined;
   #withoutNewColumns = false;
   #skippedTasks = "";
   #transport: Transport | undefined;
@@ -98,9 +93,9 @@ export class Agent implements LinkOwner {
 
   /** Measures and sends a report; whether the panel has accepted it or was not asked. */
   report(transport: Transport): Promise<boolean> {
-    this.#snapshot = this.#options.machine.takeSnapshot();
+    const report = toWireReport(this.#options.sampler.take());
     const intervalMs = this.#timer.intervalMs(transport);
-    return this.#link.sendReport(toWireReport(this.#snapshot), { transport, intervalMs });
+    return this.#link.sendReport(report, { transport, intervalMs });
   }
 
   /** Reports by this transport from now on; not at all when it is `undefined`. */
@@ -131,13 +126,13 @@ export class Agent implements LinkOwner {
   }
 
   async #infoLoop(): Promise<void> {
-    const { config, machine, signal } = this.#options;
+    const { config, addresses: publicAddresses, signal } = this.#options;
     const infoIntervalMs = config.infoIntervalMinutes * 60_000;
     let failures = 0;
     let addresses: Addresses = {};
     while (!signal.aborted) {
       await this.#waitForTransport();
-      const lookup = machine.lookUpAddresses(signal).catch((): Addresses => ({}));
+      const lookup = publicAddresses.lookup(signal).catch((): Addresses => ({}));
       let accepted = await this.#sendBasicInfo(addresses);
       const found = await lookup;
       const isNew = found.ipv4 !== addresses.ipv4 || found.ipv6 !== addresses.ipv6;
@@ -150,11 +145,11 @@ export class Agent implements LinkOwner {
   }
 
   async #sendBasicInfo(addresses: Addresses): Promise<boolean> {
-    const snapshot = this.#snapshot;
-    if (snapshot === undefined) return false;
+    const { sampler, machine } = this.#options;
+    const snapshot = sampler.latest?.snapshot ?? sampler.take();
     const { sender, calls } = this.#connection;
     const send = () => {
-      const facts = this.#options.machine.facts();
+      const facts = machine.facts();
       const withoutNewColumns = this.#withoutNewColumns;
       const info = { facts, snapshot, addresses, version: VERSION, withoutNewColumns };
       return sender.sendBasicInfo(info, calls);

@@ -18,6 +18,7 @@ import {
   openPublicAddresses,
   type Platform,
 } from "../metrics/open_machine.ts";
+import type { PublicAddresses } from "../metrics/public_addresses.ts";
 import { Sampler } from "../metrics/snapshot.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { SystemResolver } from "../net/dns.ts";
@@ -30,7 +31,7 @@ import { HealthFile } from "../state/health_file.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import type { PersistentTraffic } from "../traffic/persistent_traffic.ts";
 import { VERSION } from "../version.ts";
-import { Agent, type ReportedMachine } from "./agent.ts";
+import { Agent } from "./agent.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
@@ -67,7 +68,7 @@ export interface OpenedAgent extends AsyncDisposable {
   readonly config: Config;
   readonly machine: Machine;
   readonly sampler: Sampler;
-  readonly reported: ReportedMachine;
+  readonly addresses: PublicAddresses;
   readonly registration: NodeRegistration | undefined;
   readonly traffic: PersistentTraffic | undefined;
   readonly metrics: MetricsEndpoint | undefined;
@@ -116,18 +117,13 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config));
   sampler.sample();
   const addresses = openPublicAddresses(config, machine, resolver);
-  const reported: ReportedMachine = {
-    takeSnapshot: () => sampler.take(),
-    facts: () => machine.facts(),
-    lookUpAddresses: (signal) => addresses.lookup(signal),
-  };
 
   const closing = opened.move();
   return {
     config,
     machine,
     sampler,
-    reported,
+    addresses,
     registration,
     traffic,
     metrics,
@@ -234,7 +230,9 @@ async function reportTo(
   const programs = config.remoteControl ? new Programs() : undefined;
   const reporting = new Agent(connection, {
     config,
-    machine: agent.reported,
+    sampler: agent.sampler,
+    machine: agent.machine,
+    addresses: agent.addresses,
     phaseMs,
     signal: agent.signal,
     probes: new PanelProbes(connection, { shell, resolver, allowLoopback }),

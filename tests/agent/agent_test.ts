@@ -7,9 +7,12 @@ import type { PanelOrder } from "../../lib/panel/orders.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { WireBasicInfo, WireReport } from "../../lib/panel/protocol.ts";
 import type { Transport } from "../../lib/panel/transport.ts";
+import { PublicAddresses } from "../../lib/metrics/public_addresses.ts";
+import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
+import { fakeRow } from "../metrics/fake_collectors.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 import { V1_POST, V2_WEBSOCKET } from "../panel/transports.ts";
 
@@ -80,16 +83,17 @@ class FakeWorld {
     this.deliver = (result) => probes.send(result);
     const control = new RemoteControl(undefined, connection, config);
     control.handle = note("control");
-    const machine = {
-      takeSnapshot: () => {
-        this.snapshots++;
-        return { failures: [] };
-      },
-      facts: () => ({ arch: "amd64", logicalCores: this.cores }),
-      lookUpAddresses: () => this.addresses(),
-    };
+    const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
+    const addresses = new PublicAddresses({
+      services: "off",
+      interfaceAddresses: () => [],
+      getText: () => Promise.reject(new Error("no service is asked")),
+    });
+    addresses.lookup = () => this.addresses();
     const agent = new Agent(connection, {
-      ...{ config, machine, probes, control, phaseMs: undefined, signal },
+      ...{ config, sampler: new Sampler([counter]), addresses, probes, control, signal },
+      machine: { facts: () => ({ arch: "amd64", logicalCores: this.cores }) },
+      phaseMs: undefined,
     });
     this.order = (order) => agent.onOrder(order);
     this.moveTo = (transport) => agent.onTransport(transport);
