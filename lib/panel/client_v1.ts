@@ -22,9 +22,9 @@ export class ClientV1 {
   /** The last task list, which is usually the next one too: 10,000 tasks take megabytes. */
   #tasks: { readonly text: string; readonly list: TaskList } | undefined;
 
-  constructor(access: PanelAccess, options: { fetch: PanelFetch }) {
+  constructor(access: PanelAccess, fetch: PanelFetch) {
     this.#access = access;
-    this.#fetch = options.fetch;
+    this.#fetch = fetch;
   }
 
   /** Sends a report. @throws {PanelError} When it is not accepted. */

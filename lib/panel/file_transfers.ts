@@ -1,8 +1,7 @@
-import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { connectionError, statusError, timeoutError } from "./http_exchange.ts";
+import { connectionError, type DialOptions, statusError, timeoutError } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
@@ -18,12 +17,9 @@ const STALL_MS = 60_000;
 /** Moves parts of files from and to the panel, by `/api/clients/transfer/…`. */
 export class FileTransferClient {
   readonly #access: PanelAccess;
-  readonly #options: { dialer: Dialer; headers: readonly (readonly [string, string])[] };
+  readonly #options: DialOptions;
 
-  constructor(
-    access: PanelAccess,
-    options: { dialer: Dialer; headers: readonly (readonly [string, string])[] },
-  ) {
+  constructor(access: PanelAccess, options: DialOptions) {
     this.#access = access;
     this.#options = options;
   }

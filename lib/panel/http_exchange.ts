@@ -1,9 +1,16 @@
 import { describeError, getLogger, roundMs } from "../log/log.ts";
+import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
 import { withTimeout } from "../timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
+
+/** How panels are reached, and the headers of each request. */
+export interface DialOptions {
+  readonly dialer: Dialer;
+  readonly headers: readonly (readonly [string, string])[];
+}
 
 /** A call to a panel. */
 export interface PanelCall {
@@ -11,7 +18,7 @@ export interface PanelCall {
   readonly name: string;
   readonly url: string;
   readonly method: "GET" | "POST";
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: DialOptions["headers"];
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly timeoutMs: number;
   /** Longest body of the response; 256 KiB by default. */
@@ -37,7 +44,7 @@ export type PanelFetch = (call: PanelCall, signal: AbortSignal) => Promise<Panel
  */
 export function createPanelFetch(
   client: Pick<HttpClient, "request">,
-  headers: readonly (readonly [string, string])[],
+  headers: DialOptions["headers"],
 ): PanelFetch {
   const log = getLogger("panel");
   return async (call, signal) => {

@@ -40,7 +40,7 @@ export class PanelConnection {
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
     const fetch = createPanelFetch(this.#client, headers);
-    this.clientV1 = new ClientV1(access, { fetch });
+    this.clientV1 = new ClientV1(access, fetch);
     this.clientV2 = new ClientV2(access, { fetch, acknowledgements, compresses });
     this.opener = new WebSocketOpener(access, { dialer, headers });
     this.sender = new PanelSender(this, protocolVersion);

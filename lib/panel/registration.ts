@@ -146,7 +146,7 @@ export class RegistrationClient {
       await new ClientV2(access, { fetch, compresses: false }).call(call).catch(async (error) => {
         if (isUnknownMethod(error)) return;
         if (failureOf(error) !== "unsupported protocol") throw error;
-        await new ClientV1(access, { fetch }).fetchTasks(signal);
+        await new ClientV1(access, fetch).fetchTasks(signal);
       });
       return true;
     } catch (error) {

@@ -1,7 +1,6 @@
-import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, UpgradeError } from "../net/errors.ts";
 import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
-import { connectionError, isHtml, statusError } from "./http_exchange.ts";
+import { connectionError, type DialOptions, isHtml, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
@@ -27,15 +26,9 @@ export interface OpenFailure {
 /** Opens the panel's WebSockets. */
 export class WebSocketOpener {
   readonly #access: PanelAccess;
-  readonly #options: {
-    dialer: Dialer;
-    headers: readonly (readonly [string, string])[];
-  };
+  readonly #options: DialOptions;
 
-  constructor(
-    access: PanelAccess,
-    options: { dialer: Dialer; headers: readonly (readonly [string, string])[] },
-  ) {
+  constructor(access: PanelAccess, options: DialOptions) {
     this.#access = access;
     this.#options = options;
   }

@@ -50,7 +50,7 @@ async function withPanel(
   const client = new HttpClient({ dialer: new NetDialer() });
   const exchange = createPanelFetch(client, [["user-agent", "komari-agent-deno/0"]]);
   try {
-    await use(new ClientV1({ endpoint, token: TOKEN }, { fetch: exchange }));
+    await use(new ClientV1({ endpoint, token: TOKEN }, exchange));
   } finally {
     client.close();
   }
@@ -208,7 +208,7 @@ Deno.test("ClientV1 gives the panel a limited time for each call", async () => {
     times.push([name, timeoutMs]);
     return Promise.resolve({ status: 200, text: name.includes("GET") ? "[]" : SUCCESS });
   };
-  const panel = new ClientV1({ endpoint: "http://panel", token: TOKEN }, { fetch });
+  const panel = new ClientV1({ endpoint: "http://panel", token: TOKEN }, fetch);
   const finishedAt = new Date(0);
   await panel.sendReport(REPORT, { ...WITHIN, timeoutMs: 1_234 });
   await panel.sendBasicInfo(INFO, never);
