@@ -1,4 +1,3 @@
-import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
@@ -8,6 +7,7 @@ import {
   isTunnelType,
   parseInterfaceIndex,
 } from "../host/interface_traits.ts";
+import { settlesWithin } from "../timeout.ts";
 import { LineRpc } from "./line_rpc.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 import { Slots } from "./slots.ts";
@@ -68,7 +68,7 @@ const KILLED: ReadonlySet<string> = new Set(["124", "137"]);
 const QUOTED_LENGTH = 200;
 
 /** The agent does not wait longer for a shell that is stopped or hangs. */
-const CLOSE_TIMEOUT_MS = 500;
+export const CLOSE_TIMEOUT_MS = 500;
 
 /**
  * The helper shell: a `/bin/sh` that is started before the seal and runs a fixed list of commands for
@@ -247,10 +247,8 @@ export class Shell {
   /** Ends the shell and its pings; pending requests fail. */
   async close(): Promise<void> {
     clearTimeout(this.#reapTimer);
-    const closed = this.#rpc.close();
-    await deadline(Promise.all([closed, this.#child.status]), CLOSE_TIMEOUT_MS).catch(() => {
-      this.#child.unref();
-    });
+    const closed = Promise.all([this.#rpc.close(), this.#child.status]);
+    if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) this.#child.unref();
   }
 
   /** Asks for a program, once fewer run than the shell takes. */

@@ -1,6 +1,6 @@
-import { deadline } from "@std/async/deadline";
+import { settlesWithin } from "../timeout.ts";
 import { LineRpc } from "./line_rpc.ts";
-import { shellInvocation } from "./shell.ts";
+import { CLOSE_TIMEOUT_MS, shellInvocation } from "./shell.ts";
 
 /**
  * The script of the shell that measures a Mac: it reads requests, a line each, and answers each with a
@@ -91,9 +91,6 @@ const ANSWER_TIMEOUT_MS = 3_000;
 /** A Mac with hundreds of interfaces answers with 30,000 characters. */
 const MAX_LINE_LENGTH = 256 * 1024;
 
-/** The agent does not wait longer for a shell that is stopped or hangs. */
-const CLOSE_TIMEOUT_MS = 500;
-
 /**
  * A `/bin/sh` with a fixed list of queries about this Mac, before and after the process is sealed.
  *
@@ -102,13 +99,11 @@ const CLOSE_TIMEOUT_MS = 500;
 export class DarwinShell {
   readonly #child: Deno.ChildProcess;
   readonly #rpc: LineRpc;
-  readonly #timeoutMs: number;
   readonly #inFlight = new Set<DarwinQuery>();
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(child: Deno.ChildProcess, timeoutMs: number) {
+  private constructor(child: Deno.ChildProcess) {
     this.#child = child;
-    this.#timeoutMs = timeoutMs;
     this.#rpc = new LineRpc({
       requests: child.stdin,
       answers: child.stdout,
@@ -121,7 +116,7 @@ export class DarwinShell {
    *
    * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
    */
-  static start(options: { path?: string; timeoutMs?: number } = {}): DarwinShell {
+  static start(options: { path?: string } = {}): DarwinShell {
     const invocation = shellInvocation(DARWIN_SHELL_SCRIPT);
     try {
       const child = new Deno.Command("/bin/sh", {
@@ -135,7 +130,7 @@ export class DarwinShell {
         stdout: "piped",
         stderr: "null",
       }).spawn();
-      return new DarwinShell(child, options.timeoutMs ?? ANSWER_TIMEOUT_MS);
+      return new DarwinShell(child);
     } catch (cause) {
       throw new Error("Cannot start /bin/sh", { cause });
     }
@@ -176,25 +171,13 @@ export class DarwinShell {
 
   async #answerInTime(query: DarwinQuery): Promise<string> {
     const answer = this.#rpc.ask(query).finally(() => this.#inFlight.delete(query));
-    const withinMs = this.#timeoutMs;
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(`it did not answer within ${withinMs / 1000} s`)),
-      withinMs,
-    );
-    Deno.unrefTimer(timer);
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    if (await settlesWithin(answer, ANSWER_TIMEOUT_MS)) return await answer;
+    throw new Error(`it did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`);
   }
 
   /** Ends the shell and its commands; pending queries fail. */
   async close(): Promise<void> {
-    const closed = this.#rpc.close();
-    await deadline(Promise.all([closed, this.#child.status]), CLOSE_TIMEOUT_MS).catch(() => {
-      this.#child.unref();
-    });
+    const closed = Promise.all([this.#rpc.close(), this.#child.status]);
+    if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) this.#child.unref();
   }
 }

@@ -29,7 +29,7 @@ export class FakeMac implements AsyncDisposable {
   #fixture: URL;
   #look: Look;
 
-  constructor(name: string, options: { timeoutMs?: number } = {}) {
+  constructor(name: string) {
     this.#fixture = new URL(`../fixtures/${name}/`, import.meta.url);
     const sheet: Sheet = JSON.parse(Deno.readTextFileSync(new URL("node.json", this.#fixture)));
     this.sheet = sheet;
@@ -53,7 +53,7 @@ export class FakeMac implements AsyncDisposable {
   i=$((i + 1)); echo "  $i"; done`,
     );
     this.host = this.#hostOf();
-    this.shell = DarwinShell.start({ path: this.folder, ...options });
+    this.shell = DarwinShell.start({ path: this.folder });
   }
 
   /** Puts another command in place of one; `undefined` takes it away. */

@@ -102,11 +102,14 @@ Deno.test("openDarwinMachine() measures the rest when outputs are malformed", as
 });
 
 Deno.test("openDarwinMachine() continues without a hanging command, and uses it once it returns", async () => {
-  await using mac = new FakeMac("macbook-arm64", { timeoutMs: 100 });
+  using time = new FakeTime();
+  await using mac = new FakeMac("macbook-arm64");
   // It stands still until somebody opens the pipe for writing.
   mac.command("netstat", ': <"$0.pipe"');
   await new Deno.Command("mkfifo", { args: [`${mac.folder}/netstat.pipe`] }).output();
-  const machine = await open(mac);
+  const opening = open(mac);
+  await time.until(opening, { withinMs: 3_600_000 });
+  const machine = await opening;
   assertDataEquals(gaps(takeSnapshot(machine.collectors)), {
     missing: ["traffic"],
     failures: ["cannot measure network traffic"],

@@ -2,18 +2,18 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import { writeExecutable } from "../executable.ts";
+import { FakeTime } from "../fake_time.ts";
 
 /** A shell whose commands are these scripts and no others. */
 async function withCommands(
   scripts: Readonly<Record<string, string>>,
   use: (shell: DarwinShell, folder: string) => Promise<void>,
-  options: { timeoutMs?: number } = {},
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   for (const [name, script] of Object.entries(scripts)) {
     writeExecutable(`${folder}/${name}`, `#!/bin/sh\n${script}\n`);
   }
-  const shell = DarwinShell.start({ path: folder, ...options });
+  const shell = DarwinShell.start({ path: folder });
   try {
     await use(shell, folder);
   } finally {
@@ -98,8 +98,16 @@ Deno.test("DarwinShell.ask() gives up on a command that hangs, and others answer
   await withCommands({ vm_stat, netstat: "echo rows" }, async (shell, folder) => {
     const made = await new Deno.Command("mkfifo", { args: [`${folder}/vm_stat.pipe`] }).output();
     assert(made.success);
-    const error = await assertRejects(() => shell.ask("memory"), Error);
-    assertEquals(words(error), "Cannot run vm_stat; it did not answer within 0.2 s; ");
+    {
+      using time = new FakeTime();
+      const asking = shell.ask("memory");
+      asking.catch(() => {});
+      await time.run(2_999);
+      assertEquals(time.timers, 1);
+      await time.run(1);
+      const error = await assertRejects(() => asking, Error);
+      assertEquals(words(error), "Cannot run vm_stat; it did not answer within 3 s; ");
+    }
     assertEquals(await shell.ask("interfaces"), "rows");
     const again = await assertRejects(() => shell.ask("memory"), Error);
     assertEquals(words(again), "Cannot run vm_stat; the previous one is still running; ");
@@ -108,7 +116,7 @@ Deno.test("DarwinShell.ask() gives up on a command that hangs, and others answer
       await Deno.writeTextFile(`${folder}/vm_stat`, "#!/bin/sh\necho pages\n");
       answer = await shell.ask("memory").catch(() => "");
     }
-  }, { timeoutMs: 200 });
+  });
 });
 
 Deno.test("DarwinShell.ask() is ended by an answer without end, and fails from then on", async () => {
