@@ -5,7 +5,6 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
@@ -14,6 +13,7 @@ import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell
 import { describeError, getLogger } from "../log/log.ts";
 import { parseNetstatIb } from "../parse/netstat_ib.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
+import { settlesWithin } from "../timeout.ts";
 import type { Connections, LoadAverage } from "../types.ts";
 import { type Collector, parseSource } from "./collector.ts";
 import { DarwinCpuCollector } from "./cpu_darwin.ts";
@@ -65,7 +65,7 @@ export async function openDarwinMachine(
     }
   };
   // Slower commands are missing in the first report.
-  await deadline(Promise.all([readSysctl(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS).catch(() => {});
+  await settlesWithin(Promise.all([readSysctl(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS);
 
   const cpu = new DarwinCpuCollector(host);
   const memory = new DarwinMemoryCollector(host, vmStat, memoryMode);
