@@ -1,7 +1,13 @@
 import { DialError, ResponseError } from "../net/errors.ts";
 import { type ByteSink, type ByteSource, streamRequest } from "../net/http_stream.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { connectionError, type DialOptions, statusError, timeoutError } from "./http_exchange.ts";
+import {
+  connectionError,
+  type DialOptions,
+  type PanelResponse,
+  reasonOf,
+  statusError,
+} from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
 import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
 
@@ -11,10 +17,36 @@ export interface TransferTicket {
   readonly token: string;
 }
 
-/** Time without a byte after which a transfer is cancelled. */
-const STALL_MS = 60_000;
+/** Time without a byte after which a transfer is cancelled; a slow disk behind the panel may need it. */
+const STALL_MS = 3 * 60_000;
 
-/** Moves parts of files from and to the panel, by `/api/clients/transfer/…`. */
+/**
+ * The names of the statuses that panels look for between blanks: ` 404 ` ends a download, and after
+ * ` 502 ` its parts become smaller.
+ */
+const STATUS_NAMES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  409: "Conflict",
+  410: "Gone",
+  411: "Length Required",
+  415: "Unsupported Media Type",
+  422: "Unprocessable Content",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+/**
+ * Moves parts of files from and to the panel, by `/api/clients/transfer/…`.
+ *
+ * The panel gets the errors back in answers to its requests, and decides by their words whether it
+ * tries again and with what size: `transferRefusal()` and `transferFailure()` have them.
+ */
 export class FileTransferClient {
   readonly #access: PanelAccess;
   readonly #options: DialOptions;
@@ -68,16 +100,40 @@ export class FileTransferClient {
     try {
       const answer = await streamRequest(dialer, request, { signal, stallMs: STALL_MS });
       if (answer.status === 200) return answer.text;
-      throw statusError(name, { ...answer, location: answer.headers.get("location") });
+      throw transferRefusal(name, { ...answer, location: answer.headers.get("location") });
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof ResponseError && error.kind === "timeout") {
-        throw timeoutError(name, STALL_MS);
-      }
       const isNetwork = error instanceof ResponseError || error instanceof DialError;
-      throw isNetwork ? connectionError(name, error) : error;
+      throw isNetwork ? transferFailure(name, error) : error;
     }
   }
+}
+
+/** The error for a transfer that was answered with another status than 200. */
+function transferRefusal(name: string, answer: PanelResponse): PanelError {
+  const error = statusError(name, answer);
+  const { status } = answer;
+  const statusName = STATUS_NAMES[status];
+  const words = status === 413
+    // Without a blank behind it, which would end the download instead of making its parts smaller.
+    ? "status 413: the part is too large"
+    : statusName && `returned ${status} ${statusName}${reasonOf(answer.text)}`;
+  if (words === undefined) return error;
+  return new PanelError(`Cannot ${name}: ${words}`, { failure: error.failure, status });
+}
+
+/** The error for a transfer that was not answered, or not whole. */
+function transferFailure(name: string, error: ResponseError | DialError): PanelError {
+  if (!(error instanceof ResponseError)) return connectionError(name, error);
+  const words = {
+    "timeout": `timeout: no byte moved for ${STALL_MS / 60_000} minutes`,
+    "closed": `unexpected EOF: ${error.message}`,
+    "malformed": undefined,
+    "too long": undefined,
+  }[error.kind];
+  if (words === undefined) return connectionError(name, error);
+  const failure = error.kind === "timeout" ? "timeout" : "unreachable";
+  return new PanelError(`Cannot ${name}: ${words}`, { failure });
 }
 
 /** The number of bytes that the panel has received, by its answer. */

@@ -121,8 +121,8 @@ function placeOf(location: string): string {
   return place.slice(0, 200) + " (a login page in front of the panel?)";
 }
 
-/** Describes a panel's error, when it is JSON. */
-function reasonOf(text: string): string {
+/** Describes a panel's error behind its status, when it is JSON. */
+export function reasonOf(text: string): string {
   if (isHtml(text)) return " and a page of HTML";
   const { error, message } = jsonFields(parseJson(text));
   const words = [message, error].find((word) => typeof word === "string");

@@ -1,6 +1,9 @@
-import { createPrivateFile } from "./regular_file.ts";
+import { createPrivateFile, openForWriting, targetOf } from "./regular_file.ts";
 import type { FileArguments } from "./file_arguments.ts";
 import { describeFile, type FileInfo, readOwnerNames } from "./file_info.ts";
+
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { posix } = await import("node:path");
 
 /** A folder with more entries than this is not listed: the answer would be too large. */
 const MAX_ENTRIES = 20_000;
@@ -47,9 +50,26 @@ export async function statFile(args: FileArguments): Promise<FileInfo> {
   return await describeFile(args.path("path"), await readOwnerNames());
 }
 
-/** Creates an empty file. @throws {Error} When there is something at its place. */
+/**
+ * Creates an empty file and the folders above it that are missing: the upload of an empty file is
+ * nothing else. One that exists is emptied and keeps its permissions; links are treated as in uploads.
+ *
+ * @throws {Error} When there is something else than a file at its place.
+ */
 export async function createFile(args: FileArguments): Promise<object> {
-  const handle = await createPrivateFile(args.pathBelowRoot("path"));
+  const target = await targetOf(args.pathBelowRoot("path"));
+  const before = await Deno.lstat(target).catch(() => undefined);
+  if (before?.isDirectory) throw new Error("cannot replace a directory with a file");
+  if (before !== undefined && !before.isSymlink) {
+    if (!before.isFile) throw new TypeError("not a regular file");
+    await using handle = await openForWriting(target);
+    await handle.truncate();
+    return { created: true, size: 0 };
+  }
+  await Deno.mkdir(posix.dirname(target), { recursive: true });
+  // A link that leads nowhere.
+  if (before !== undefined) await Deno.remove(target);
+  const handle = await createPrivateFile(target);
   await using _ = handle;
   await handle.chmod(0o644);
   return { created: true, size: 0 };

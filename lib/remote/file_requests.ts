@@ -116,7 +116,7 @@ export class FileRequests {
       if (state === "waiting") answer({ error: TOO_MANY });
       else if (operation.continues) {
         answer({ error: `${op} takes longer than ${seconds} s and continues` });
-      } else answer({ error: `${op} did not end within ${seconds} s` });
+      } else answer({ error: `timeout: ${op} did not end within ${seconds} s` });
       if (!operation.continues) late.abort(new DOMException("The time is over", "TimeoutError"));
     }, operation.answerMs);
     const isTaken = this.#lanes[operation.lane].add(async () => {

@@ -61,7 +61,8 @@ export async function searchFiles(
   const endMs = performance.now() + MAX_DURATION_MS;
   const isContent = args.flag("content");
   const matches: SearchMatch[] = [];
-  const pending = [root];
+  // There is nothing below a file, and panels don't expect an error.
+  const pending = (await Deno.stat(root)).isFile ? [] : [root];
   for await (const { path, entry } of walk(pending)) {
     signal.throwIfAborted();
     if (performance.now() >= endMs || pending.length >= MAX_PENDING_FOLDERS) {

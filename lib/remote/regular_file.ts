@@ -43,6 +43,11 @@ export async function openForWriting(path: string): Promise<FileHandle> {
   return await checked(await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK));
 }
 
+/** Where a file is written: through a link that leads somewhere, else at the path itself. */
+export async function targetOf(path: string): Promise<string> {
+  return await Deno.realPath(path).catch(() => path);
+}
+
 /** Writes all of `bytes` at a position. @throws {Error} When the disk takes no more. */
 export async function writeFully(
   handle: FileHandle,

@@ -86,7 +86,7 @@ Deno.test("FileTransferClient names the call but no token when it fails", async 
     const error = await assertRejects(
       () => client.send(TICKET, sourceOf("12345"), signal),
       PanelError,
-      "Cannot send a part of a file (POST /api/clients/transfer/t-1): status 409",
+      "Cannot send a part of a file (POST /api/clients/transfer/t-1): returned 409 Conflict",
     );
     assertEquals(error.message.includes("secret"), false);
   });

@@ -62,10 +62,10 @@ Deno.test("FileRequests gives the reasons in the words that panels look for", as
     assertEquals(await files.error("move", move), "no such file or directory");
     assertEquals(await files.error("copy", move), "no such file or directory");
     assertEquals(
-      await files.error("create", { path: `${folder}/a/b` }),
-      "no such file or directory",
+      await files.error("create", { path: folder }),
+      "cannot replace a directory with a file",
     );
-    assertMatch(await files.error("create", { path: `${folder}/file` }), /file (already )?exists/);
+    assertEquals(await files.error("create", { path: `${folder}/file/x` }), "file exists");
     assertEquals(await files.error("list", { path: `${folder}/file` }), "not a directory");
     const long = await files.error("create", { path: `${folder}/${"x".repeat(300)}` });
     assertMatch(long, /name too long$/);
@@ -120,11 +120,46 @@ Deno.test("createFile() and makeFolder() make what is not there", async () => {
   });
 });
 
-Deno.test("createFile() does not follow a link at its place", async () => {
+Deno.test("createFile() makes the folders that are missing, as the official agent does", async () => {
   await withFiles(async (files) => {
-    await Deno.symlink(`${files.folder}/elsewhere`, `${files.folder}/link`);
-    await files.error("create", { path: "~/link" });
+    assertEquals(await files.result("create", { path: "~/a/b/c" }), { created: true, size: 0 });
+    assertEquals((await Deno.stat(`${files.folder}/a/b/c`)).size, 0);
+  });
+});
+
+Deno.test("createFile() empties a file and keeps its mode, as the official agent does", async () => {
+  await withFiles(async (files) => {
+    const path = `${files.folder}/script`;
+    await Deno.writeTextFile(path, "content");
+    await Deno.chmod(path, 0o750);
+    const { ino } = await Deno.stat(path);
+    assertEquals(await files.result("create", { path: "~/script" }), { created: true, size: 0 });
+    const after = await Deno.stat(path);
+    assertEquals([after.size, after.mode! & 0o777, after.ino], [0, 0o750, ino]);
+  });
+});
+
+Deno.test("createFile() treats links as uploads do", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await Deno.writeTextFile(`${folder}/file`, "content");
+    await Deno.symlink(`${folder}/file`, `${folder}/link`);
+    await Deno.symlink(`${folder}/elsewhere`, `${folder}/dangling`);
+    for (const name of ["link", "dangling"]) {
+      assertEquals(await files.result("create", { path: `~/${name}` }), { created: true, size: 0 });
+    }
+    assertEquals((await Deno.lstat(`${folder}/link`)).isSymlink, true);
+    assertEquals((await Deno.stat(`${folder}/file`)).size, 0);
+    assertEquals((await Deno.lstat(`${folder}/dangling`)).isFile, true);
     await files.error("stat", { path: "~/elsewhere" });
+  });
+});
+
+Deno.test("createFile() opens nothing but files", async () => {
+  await withFiles(async (files) => {
+    await new Deno.Command("mkfifo", { args: [`${files.folder}/fifo`] }).output();
+    await files.error("create", { path: "~/fifo" });
+    assertEquals((await Deno.stat(`${files.folder}/fifo`)).isFifo, true);
   });
 });
 

@@ -21,6 +21,17 @@ Deno.test("searchFiles() finds names regardless of case, and does not follow lin
   });
 });
 
+Deno.test("searchFiles() finds nothing in a file, as the official agent does", async () => {
+  await withFiles(async (files) => {
+    await Deno.writeTextFile(`${files.folder}/needle`, "needle");
+    for (const content of [false, true]) {
+      const args = { path: "~/needle", query: "needle", content };
+      assertEquals(await files.result("search", args), { matches: [], limited: false });
+    }
+    await files.error("search", { path: "~/missing", query: "needle" });
+  });
+});
+
 Deno.test("searchFiles() finds the first line of text files, whatever the buffers cut", async () => {
   await withFiles(async (files) => {
     const { folder } = files;

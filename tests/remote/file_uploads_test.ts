@@ -1,6 +1,7 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeTime } from "../fake_time.ts";
 import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
 
 const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
 
@@ -123,6 +124,16 @@ Deno.test("FileUploads.cancel() ends parts that arrive, and removes the temporar
     assertEquals(namesIn(files.folder), []);
     assertEquals(await files.result("upload_cancel", cancel), { cancelled: true });
     assertMatch(await files.error("upload_stream", part(files, 1)), /unknown upload/);
+  });
+});
+
+Deno.test("FileUploads.commit() lets a panel of main check a merge that an older agent made", async () => {
+  await withFiles(async (files) => {
+    // Started anew after the merge: the answer was lost, and it knows nothing of the upload.
+    await Deno.writeFile(`${files.folder}/file`, CONTENT);
+    const error = await files.error("upload_commit", COMMIT);
+    assert(checksMerge(error), error);
+    assertEquals(judgeDownload(error), "three tries");
   });
 });
 
