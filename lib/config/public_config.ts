@@ -30,6 +30,8 @@ export function publicConfig(config: Config): Record<string, unknown> {
     const value = shownValue(effective, config.secrets) ?? shownValue(explicit, config.secrets);
     if (value !== undefined) shown[key] = value;
   }
+  // What panels show as "remote control is off", whichever option says so.
+  shown["disable_web_ssh"] = !config.remoteControl;
   return shown;
 }
 

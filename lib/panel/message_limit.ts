@@ -1,7 +1,7 @@
 /** Messages that a panel may send in a second, in the long run. */
 const MESSAGES_PER_SECOND = 50;
-/** Messages that it may send at once: one for each task of a large panel. */
-const BURST = 200;
+/** Messages that it may send at once: hundreds of commands, with one probe for each of its tasks. */
+const BURST = 1000;
 
 /** Bounds how many messages of a panel are handled, as a token bucket. */
 export class MessageLimit {

@@ -15,6 +15,9 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
 
 const PANEL = "";
 
+/** Calls that are not made again, unless the panel as a whole fails: what they bring is lost. */
+const NOT_REPEATED: ReadonlySet<string> = new Set(["probe result"]);
+
 const MINUTE_MS = 60_000;
 /** Ages of an outage at which it is logged again; later ones follow every hour. */
 const REMINDERS_MS = [MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS];
@@ -68,11 +71,13 @@ export class OutageLog implements PanelObserver {
     });
     if (before === undefined || before.key !== key) {
       const event = before === undefined ? "outage started" : "outage changed";
-      this.#log.warning("{error}; trying again", { event, call, error: text });
+      const next = nextStep([place]);
+      this.#log.warning(`{error}; ${next}`, { event, call, error: text });
     } else if (before.remindAtMs <= nowMs) {
       const fields = { event: "outage continues", call, error: text };
       const outages = this.#remind(nowMs);
-      this.#log.warning("Still failing {outages}; trying again", { ...fields, outages });
+      const next = nextStep(this.#open.keys());
+      this.#log.warning(`Still failing {outages}; ${next}`, { ...fields, outages });
     }
   }
 
@@ -102,6 +107,12 @@ export class OutageLog implements PanelObserver {
     const fields = { event: "outage ended", call, seconds, failures };
     this.#log.info(`${what} after {seconds} s and {failures} failed ${calls}`, fields);
   }
+}
+
+/** What happens about outages, by the calls that they hit. */
+function nextStep(places: Iterable<string>): string {
+  const isLost = Array.from(places).every((place) => NOT_REPEATED.has(place));
+  return isLost ? "it is not sent again" : "trying again";
 }
 
 /** When an outage is logged next. */

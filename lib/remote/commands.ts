@@ -5,14 +5,15 @@ import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
 import { execEnvironment } from "./exec_environment.ts";
-import { type QueuedResult, ResultQueue } from "./result_queue.ts";
+import { type QueuedResult, ResultQueue, sendOrShorten } from "./result_queue.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
 type CommandOrder = PanelOrder & { kind: "command" };
 
 const PARALLEL_COMMANDS = 4;
 
-const MAX_WAITING = 100;
+/** They are texts until they start, and a panel may send hundreds at once. */
+const MAX_WAITING = 1000;
 
 /** All commands that wait, together, in UTF-16 code units. */
 const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
@@ -21,6 +22,9 @@ const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
 const LOGGED_A_MINUTE = 2;
 
 const RESULT_EXPIRES_MS = 60 * 60_000;
+
+/** What is left of an output that a panel refuses; in JSON it may take six times as many bytes. */
+const CUT_LENGTH = 64 * 1024;
 
 const DISABLED = "Remote control is disabled.";
 
@@ -130,11 +134,24 @@ export class Commands {
 
   #queued(taskId: string, outcome: CommandOutcome): QueuedResult {
     const result = { taskId, ...outcome, finishedAt: new Date() };
+    const name = `the result of command ${taskId}`;
     return {
-      name: `the result of command ${taskId}`,
+      name,
       bytes: outcome.output.length * 2,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: (signal) => this.#sender.sendCommandResult(result, signal),
+      send: (signal) =>
+        sendOrShorten(name, {
+          send: () => this.#sender.sendCommandResult(result, signal),
+          sendShorter: () =>
+            this.#sender.sendCommandResult({ ...result, output: cut(result.output) }, signal),
+        }),
     };
   }
+}
+
+/** The start of an output that is too long for a panel, with a note. */
+function cut(output: string): string {
+  const kept = output.slice(0, CUT_LENGTH).toWellFormed();
+  return `${kept}\n[${output.length - kept.length} more characters were cut off: ` +
+    "the panel takes no longer result]";
 }

@@ -7,7 +7,7 @@ import type { PanelSender } from "../panel/panel_sender.ts";
 import type { FileResult } from "../types.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import type { FileRequests } from "./file_requests.ts";
-import { type QueuedResult, ResultQueue } from "./result_queue.ts";
+import { type QueuedResult, ResultQueue, sendOrShorten } from "./result_queue.ts";
 
 /** The clients of a panel, by which files and the answers to requests travel. */
 export interface FilePanel {
@@ -20,6 +20,8 @@ const RESULT_EXPIRES_MS = 60_000;
 
 /** The official agent's words for "remote control is off"; panels look for them. */
 const DISABLED = "web control is disabled";
+
+const TOO_LARGE = "the answer is too large for this panel: use a terminal";
 
 /** Memory of one file in a list, roughly; the longest list must fit into the queue. */
 const FILE_INFO_BYTES = 300;
@@ -78,11 +80,19 @@ export class Files {
 
   #queued(result: FileResult): QueuedResult {
     const count = Array.isArray(result.result) ? result.result.length : 1;
+    const { requestId } = result;
+    const name = `the answer to file request ${requestId}`;
+    const { sender } = this.#panel;
     return {
-      name: `the answer to file request ${result.requestId}`,
+      name,
       bytes: count * FILE_INFO_BYTES,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: (signal) => this.#panel.sender.sendFileResult(result, signal),
+      send: (signal) =>
+        sendOrShorten(name, {
+          send: () => sender.sendFileResult(result, signal),
+          sendShorter: () =>
+            sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
+        }),
     };
   }
 

@@ -2,6 +2,7 @@ import { backoffMs } from "../backoff.ts";
 import { BoundedQueue } from "../bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import { PanelError } from "../panel/panel_error.ts";
 
 /** A result on its way to the panel. */
 export interface QueuedResult {
@@ -31,7 +32,7 @@ const DELAYS = { baseMs: 2_000, maxMs: 60_000 };
 const CAPACITY_BYTES = 8 * 1024 * 1024;
 
 /** Results that wait when a refusal is added; further refusals are dropped. */
-const MAX_REFUSALS = 64;
+const MAX_REFUSALS = 1000;
 
 /** Added to the size of each result, so that their number is bounded too. */
 const OVERHEAD_BYTES = 1024;
@@ -127,4 +128,30 @@ export class ResultQueue {
     clearTimeout(entry.timer);
     entry.controller.abort();
   }
+}
+
+/**
+ * Sends a result; one that the panel or a proxy refuses as too large is sent once more, shorter. When
+ * even that is too large it is given up: waiting does not make it smaller.
+ */
+export async function sendOrShorten(
+  name: string,
+  { send, sendShorter }: { send(): Promise<void>; sendShorter(): Promise<void> },
+): Promise<void> {
+  try {
+    await send();
+  } catch (error) {
+    if (!isTooLarge(error)) throw error;
+    try {
+      await sendShorter();
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      const fields = { name, error: describeError(error) };
+      getLogger("remote").warning("Gave up {name}, which was cut already: {error}", fields);
+    }
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof PanelError && error.status === 413;
 }

@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import type { ProbeResult } from "../../lib/types.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { FakeTime } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 
@@ -38,4 +39,42 @@ Deno.test("PanelProbes sends results, and shows its observers tasks, orders and 
     ["probe result", undefined],
   ]);
   assertEquals(results.map(({ taskId }) => taskId), [2, 1]);
+});
+
+Deno.test("PanelProbes sends a result again that the panel's full queue has refused", async () => {
+  using time = new FakeTime();
+  const outcomes: unknown[] = [];
+  const connection = fakeConnection(DEFAULTS, [{
+    onOutcome: (error) => outcomes.push(error),
+  }]);
+  const full = new PanelError("failed to save ping result, ping batch queue is full", {
+    failure: "rejected",
+    code: -32000,
+  });
+  const sentAtMs: number[] = [];
+  let refusals = 1;
+  connection.sender.sendProbeResult = () => {
+    sentAtMs.push(performance.now());
+    return refusals-- > 0 ? Promise.reject(full) : Promise.resolve();
+  };
+  const probes = new PanelProbes(connection, OPTIONS);
+  const result = { taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) } as const;
+  probes.send(result);
+  await time.pass(10_000, { stepMs: 100 });
+  assertEquals(sentAtMs.length, 2);
+  assertEquals(outcomes, [undefined, undefined]);
+  refusals = Infinity;
+  const startMs = performance.now();
+  probes.send(result);
+  await time.pass(10_000, { stepMs: 100 });
+  const more = sentAtMs.slice(2);
+  assertEquals(more.length, 3, "twice more and no longer");
+  assert((more[1] ?? 0) - startMs > 3_000 && (more[2] ?? 0) - startMs < 10_000);
+  assertEquals(outcomes.at(-1), full);
+  // What waits is bounded, and ends with the agent.
+  for (let n = 0; n < 3000; n++) probes.send(result);
+  await time.pass(100);
+  assert(time.timers <= 1000, `${time.timers}`);
+  await probes.close();
+  assertEquals(time.timers, 0);
 });

@@ -49,3 +49,9 @@ Deno.test("publicConfig() hides a token that comes from a file", () => {
   const config = shown(["-e", "https://panel.example.com", "--token-file", "/token"]);
   assertEquals([config.token, config.token_file], ["(hidden)", "/token"]);
 });
+
+Deno.test("publicConfig() says whether remote control is off, as the official agent does", () => {
+  assertEquals(shown([]).disable_web_ssh, true);
+  assertEquals(shown(["--enable-remote-control"]).disable_web_ssh, false);
+  assertEquals(shown(["--enable-remote-control", "--disable-web-ssh"]).disable_web_ssh, true);
+});

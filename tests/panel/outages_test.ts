@@ -140,3 +140,24 @@ Deno.test("OutageLog starts over when an outage has ended", () => {
     "warning Still failing for 1 min and 3 calls: Cannot send report: refused; trying again",
   ]);
 });
+
+Deno.test('OutageLog does not say "trying again" of results of probes, which are lost', () => {
+  const full = new PanelError("Cannot send agent.pingResult: full", {
+    failure: "rejected",
+    code: -32000,
+  });
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    log.onOutcome(full, "probe result");
+    time.tick(MINUTE_MS);
+    log.onOutcome(full, "probe result");
+    log.onOutcome(undefined, "probe result");
+    log.onOutcome(REFUSED, "probe result");
+  });
+  assertEquals(lines, [
+    "warning Cannot send agent.pingResult: full; it is not sent again",
+    "warning Still failing for 1 min and 2 calls: Cannot send agent.pingResult: full; it is not sent again",
+    "info The probe result works again after 60 s and 2 failed calls",
+    STARTED,
+  ]);
+});

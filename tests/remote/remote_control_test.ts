@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { publicConfig } from "../../lib/config/public_config.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Programs } from "../../lib/host/programs.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -121,7 +122,7 @@ Deno.test("RemoteControl.handle() answers at once when too many wait", async () 
   const mark = newMark();
   await withControl(async (it) => {
     const { results } = it;
-    for (let i = 0; i < 110; i++) it.run(`${i}`, `sleep ${mark}`);
+    for (let i = 0; i < 1010; i++) it.run(`${i}`, `sleep ${mark}`);
     await eventually(() => results.length === 6);
     for (const { exitCode, output } of results) {
       assertEquals(exitCode, -1);
@@ -147,6 +148,64 @@ Deno.test("RemoteControl.handle() does not hoard commands without measure", asyn
     }
     assertEquals(marked(`sleep ${mark}`).length, 4);
   });
+});
+
+Deno.test("RemoteControl.handle() runs all of 300 commands at once, in order, and sends each result", async () => {
+  await withControl(async (it) => {
+    const { results } = it;
+    const folder = await Deno.makeTempDir();
+    try {
+      // Results are refused for a while: those that wait may not push others out.
+      let refusals = 100;
+      it.panel.sender.beforeEach = () => {
+        if (refusals-- > 0) throw new PanelError("busy", { failure: "unavailable", status: 503 });
+      };
+      for (let n = 0; n < 300; n++) it.run(`${n}`, `echo ${n} >> ${folder}/order; echo ${n}`);
+      await eventually(() => results.length === 300, { withinMs: 120_000 });
+      const order = Deno.readTextFileSync(`${folder}/order`).trim().split("\n").map(Number);
+      // Four run at a time: each starts when at most three older ones have not ended.
+      order.forEach((n, at) => assert(Math.abs(n - at) <= 12, `${n} was run as number ${at}`));
+      assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+});
+
+Deno.test("RemoteControl.handle() answers each of 300 commands while it is off", async () => {
+  await withControl(async (it) => {
+    for (let n = 0; n < 300; n++) it.run(`${n}`, "true");
+    await eventually(() => it.results.length === 300);
+  }, { isOff: true });
+});
+
+Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too large", async () => {
+  const lengths: number[] = [];
+  const lines = await collectedLog(() =>
+    withControl(async (it) => {
+      const { sender } = it.panel;
+      const tooLarge = new PanelError("Cannot send: status 413", {
+        failure: "unavailable",
+        status: 413,
+      });
+      sender.sendCommandResult = ({ output }) => {
+        lengths.push(output.length);
+        if (output.length > 100_000) return Promise.reject(tooLarge);
+        assertMatch(output, /x\n\[134464 more characters were cut off: the panel takes no longer/);
+        return Promise.resolve();
+      };
+      it.run("a", "head -c 200000 /dev/zero | tr '\\0' x");
+      await eventually(() => lengths.length === 2);
+      sender.sendCommandResult = ({ output }) => {
+        lengths.push(output.length);
+        return Promise.reject(tooLarge);
+      };
+      it.run("b", "echo");
+      await eventually(() => lengths.length === 4);
+    })
+  );
+  assertEquals(lengths.length, 4, "never a third time");
+  assert(lines.some((line) => line.includes("Gave up the result of command b, which was cut")));
 });
 
 Deno.test("RemoteControl.handle() takes no command that has no usable id", async () => {
@@ -225,7 +284,7 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
       }
       await eventually(() => dialled.length === 4);
       gate.resolve();
-      await eventually(() => it.results.length === 64);
+      await eventually(() => it.results.length === 1000);
       await eventually(() => dialled.length === 68 && dialled.every((it) => it.isClosed));
       for (const { output, exitCode } of it.results) {
         assertEquals({ output, exitCode }, { output: "Remote control is disabled.", exitCode: -1 });
