@@ -48,8 +48,11 @@ export interface Host {
   /** Architecture in the runtime's words: `x86_64`, `aarch64`. */
   readonly arch: string;
   readonly roots: Roots;
-  /** Opens a file for repeated reading. A missing file is no error: its source reads `undefined`. */
-  open(path: string): Source;
+  /**
+   * Opens a file for repeated reading. A missing file is no error: its source reads `undefined`.
+   * `hasLongLines` is for a kernel text whose lines may be longer than 2 KiB.
+   */
+  open(path: string, options?: { hasLongLines?: boolean }): Source;
   /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
   /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */

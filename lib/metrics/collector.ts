@@ -76,9 +76,10 @@ export class KeptCollector implements Collector {
     const values = this.#collector.collect();
     this.#values = values;
     this.#collectedAtMs = nowMs;
-    const { maxAgeMs = 0 } = this.#collector;
-    const isKnown = Object.values(values).some((value) => value !== undefined);
-    if (isKnown) this.#dueAtMs = nowMs + maxAgeMs;
+    const { maxAgeMs } = this.#collector;
+    if (maxAgeMs !== undefined && Object.values(values).some((value) => value !== undefined)) {
+      this.#dueAtMs = nowMs + maxAgeMs;
+    }
     return values;
   }
 

@@ -78,9 +78,11 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const stat = host.open(`${proc}/stat`);
   const cpu = new CpuCollector(requiredSource(stat, `${proc}/stat`));
   const memory = openMemory(host, { mode: config.memoryMode, isOwn });
-  const disk = new DiskCollector(host, open(mountinfo), {
+  // An overlay's line has the folders of all its layers.
+  const openMounts = (path: string) => host.open(path, { hasLongLines: true });
+  const disk = new DiskCollector(host, requiredSource(openMounts(mountinfo), mountinfo), {
     includeMountPoints: config.includeMountPoints,
-    visible: isOwn ? undefined : host.open(ownMounts),
+    visible: isOwn ? undefined : openMounts(ownMounts),
   });
   const loadavg = open(`${proc}/loadavg`);
   const network = new NetworkCollector(

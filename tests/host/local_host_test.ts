@@ -91,7 +91,7 @@ Deno.test("FileSource.read() reads all pages of kernel text that is longer than 
 Deno.test("FileSource.read() reads on after a short page before a long line", () => {
   const text = ["short\n", `${"/layer:".repeat(600)}\n`, "last\n"];
   using _file = new PagedFile(text);
-  const source = new LocalHost().open("/proc/self/mountinfo");
+  const source = new LocalHost().open("/proc/self/mountinfo", { hasLongLines: true });
   assertEquals(source.read(), text.join(""));
 });
 
