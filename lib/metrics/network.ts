@@ -49,7 +49,6 @@ interface TrackedInterface {
   traits: InterfaceTraits | undefined;
   answered: boolean;
   decision: InterfaceDecision | undefined;
-  lastRound: number;
   /** Present for interfaces that counted at the start. */
   statistics?: InterfaceStatistics;
 }
@@ -72,8 +71,6 @@ export class NetworkCollector {
   /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
   #deviceSeen = false;
-  #round = 0;
-  #seen = 0;
   /** The counted interfaces among many. */
   #counted: readonly TrackedInterface[] | undefined;
   /** Until then their statistics suffice. */
@@ -137,21 +134,20 @@ export class NetworkCollector {
     const text = this.#source.read();
     if (text === undefined) return undefined;
     const atMs = this.#readAtMs();
-    this.#round++;
-    this.#seen = 0;
-    const counters = this.#parse(text, (name) => this.#isWanted(name));
+    const counters = this.#parse(text);
     // Missing ones first: an interface that was renamed continues from what its old name had.
-    if (this.#seen !== this.#interfaces.size) this.#pruneMissing();
-    if (this.#undecided.size > 0) this.#decide(counters);
-    for (const now of counters) {
-      const tracked = this.#interfaces.get(now.name);
-      if (tracked?.decision?.counted) this.total.add(now, tracked.traits?.index);
+    this.#pruneMissing(new Set(counters.map(({ name }) => name)));
+    for (const { name } of counters) {
+      if (!this.#interfaces.has(name)) this.#track(name);
     }
+    if (this.#undecided.size > 0) this.#decide(counters);
+    const counted = counters.filter(({ name }) => this.#interfaces.get(name)?.decision?.counted);
+    for (const now of counted) this.total.add(now, this.#interfaces.get(now.name)?.traits?.index);
     if (this.#undecided.size === 0) this.#openStatisticsOnce();
     const isLarge = this.#interfaces.size > MANY_INTERFACES && this.#undecided.size === 0;
     this.#counted = isLarge ? this.#countedInterfaces() : undefined;
     const after = this.#counted && readStatistics(this.#counted);
-    this.#sufficesUntilMs = isBetween(before, counters, after) ? atMs + REFRESH_MS : undefined;
+    this.#sufficesUntilMs = isBetween(before, counted, after) ? atMs + REFRESH_MS : undefined;
     if (this.#undecided.size > 0 && this.total.isEmpty()) return undefined;
     return atMs;
   }
@@ -179,32 +175,18 @@ export class NetworkCollector {
     );
   }
 
-  #isWanted(name: string): boolean {
-    const nic = this.#interfaces.get(name) ?? this.#track(name);
-    if (nic.lastRound !== this.#round) this.#seen++;
-    nic.lastRound = this.#round;
-    return nic.decision?.counted ?? true;
-  }
-
-  #track(name: string): TrackedInterface {
-    const nic: TrackedInterface = {
-      name,
-      traits: undefined,
-      answered: true,
-      decision: undefined,
-      lastRound: 0,
-    };
+  #track(name: string): void {
+    const nic: TrackedInterface = { name, traits: undefined, answered: true, decision: undefined };
     this.#interfaces.set(name, nic);
     this.#undecided.add(nic);
-    if (name === "lo" || isExcludedByInclude(name, this.#globs)) return nic;
+    if (name === "lo" || isExcludedByInclude(name, this.#globs)) return;
     const answer = this.#traits(name);
     if (!(answer instanceof Promise)) {
       nic.traits = answer;
-      return nic;
+      return;
     }
     nic.answered = false;
     answer.then((traits) => nic.traits = traits, () => undefined).then(() => nic.answered = true);
-    return nic;
   }
 
   #decide(counters: InterfaceCounters[]): void {
@@ -243,9 +225,9 @@ export class NetworkCollector {
     );
   }
 
-  #pruneMissing(): void {
+  #pruneMissing(present: ReadonlySet<string>): void {
     for (const nic of this.#interfaces.values()) {
-      if (nic.lastRound === this.#round) continue;
+      if (present.has(nic.name)) continue;
       this.#interfaces.delete(nic.name);
       this.#undecided.delete(nic);
       this.total.markGone(nic.name);

@@ -13,15 +13,9 @@ const COUNT = /^\d{1,20}$/;
 /**
  * Parses `/proc/net/dev`.
  *
- * Interfaces for which `isWanted` is false are left out without parsing their counters, because
- * container hosts have hundreds of them.
- *
  * @throws {SyntaxError} When a line has no name or lacks counters; the message quotes it.
  */
-export function parseNetDev(
-  text: string,
-  isWanted: (name: string) => boolean = () => true,
-): InterfaceCounters[] {
+export function parseNetDev(text: string): InterfaceCounters[] {
   const found: InterfaceCounters[] = [];
   for (const line of text.split("\n")) {
     const colon = line.indexOf(":");
@@ -29,7 +23,6 @@ export function parseNetDev(
     // Both headings contain bars; every other line has a name.
     if (colon === -1 && (line.trim() === "" || line.includes("|"))) continue;
     if (name === "") throw parseError(line);
-    if (!isWanted(name)) continue;
     // Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; then sent bytes.
     const columns = line.slice(colon + 1).split(" ").filter((word) => word !== "");
     const [received = "", sent = ""] = [columns[0], columns[8]];

@@ -9,15 +9,12 @@ const LEADING_COLUMNS = 3;
  *
  * An interface has a row per address, all with the same counters; the link row (network `<Link#4>`)
  * is used. Only some links have an address, so columns are counted from the right. An asterisk after
- * the name marks an interface that is down. Interfaces for which `isWanted` is false are left out,
- * and so is a second link of the same name, which older systems print because they truncate names.
+ * the name marks an interface that is down. A second link of the same name is left out, which older
+ * systems print because they truncate names.
  *
  * @throws {SyntaxError} When the headings or a link's counters are missing; the message quotes the line.
  */
-export function parseNetstatIb(
-  text: string,
-  isWanted: (name: string) => boolean = () => true,
-): InterfaceCounters[] {
+export function parseNetstatIb(text: string): InterfaceCounters[] {
   const [heading = "", ...rows] = text.split("\n");
   const headings = splitWords(heading);
   const received = headings.lastIndexOf("Ibytes") - headings.length;
@@ -37,7 +34,6 @@ export function parseNetstatIb(
     if (!isCount(receivedBytes) || !isCount(sentBytes)) {
       throw new SyntaxError(`Cannot parse netstat: no counters in "${firstLine(row)}"`);
     }
-    if (!isWanted(name)) continue;
     found.set(name, {
       name,
       receivedBytes: Number(receivedBytes),
