@@ -160,11 +160,10 @@ export class MetricsEndpoint implements Disposable {
     const { latest } = sampler;
     const isOld = latest === undefined || Date.now() - latest.atMs > maxAgeMs;
     const snapshot = isOld ? sampler.take() : latest.snapshot;
-    const { network } = machine;
     const counted = new Set(
-      network.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
+      machine.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
     );
-    const interfaces = [...network.total.counters()].filter(([name]) => counted.has(name));
+    const interfaces = [...machine.network.total.counters()].filter(([name]) => counted.has(name));
     return [
       ...machineMetrics({
         snapshot,

@@ -12,13 +12,8 @@ import { openMemoryRelease } from "../host/memory_release.ts";
 import { Programs } from "../host/programs.ts";
 import { describeError, getLogger, withPanel } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
-import {
-  hostRoots,
-  openMachine,
-  openPublicAddresses,
-  type Platform,
-} from "../metrics/open_machine.ts";
-import type { PublicAddresses } from "../metrics/public_addresses.ts";
+import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
+import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
 import { Sampler } from "../metrics/snapshot.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { SystemResolver } from "../net/dns.ts";
@@ -116,7 +111,8 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   // The first snapshot opens the files that later ones read.
   const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config));
   sampler.sample();
-  const addresses = openPublicAddresses(config, machine, resolver);
+  const getText = createGetText(config.proxies, { system: resolver });
+  const addresses = new PublicAddresses(config, machine, { getText });
 
   const closing = opened.move();
   return {

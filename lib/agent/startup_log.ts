@@ -31,7 +31,7 @@ export function logCountedParts(machine: Machine, config: Config): void {
   const notices = unmatched(config, machine);
   const text = "Counting the traffic of {interfaces}, and the space of {mountPoints}";
   const values = {
-    interfaces: counted(machine.network.interfaces()),
+    interfaces: counted(machine.interfaces()),
     mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))),
     notices: notices.join("; "),
   };
@@ -58,7 +58,7 @@ export function logSandbox(sandbox: Sandbox | undefined): void {
 /** Options that match nothing on this machine, one line each. */
 export function unmatched(config: Config, machine: Machine): string[] {
   return unmatchedNotices(config, {
-    interfaces: machine.network.interfaces(),
+    interfaces: machine.interfaces(),
     mountPoints: machine.mounts(),
     asksCards: machine.gpu !== undefined,
   });

@@ -112,9 +112,9 @@ async function checkService(
   });
 }
 
-function checkInterfaces({ collectors, network }: Machine): CheckResult {
-  takeSnapshot(collectors);
-  const all = network.interfaces();
+function checkInterfaces(machine: Machine): CheckResult {
+  takeSnapshot(machine.collectors);
+  const all = machine.interfaces();
   const counted = all.filter((it) => it.counted).map(({ name }) => name);
   const ignored = all.length - counted.length;
   if (counted.length > 0) {

@@ -14,7 +14,8 @@ import { describeError, getLogger } from "../log/log.ts";
 import type { Collector } from "../metrics/collector.ts";
 import type { GpuDecision } from "../metrics/gpu_devices.ts";
 import type { Machine } from "../metrics/machine.ts";
-import { openMachine, openPublicAddresses, type Platform } from "../metrics/open_machine.ts";
+import { openMachine, type Platform } from "../metrics/open_machine.ts";
+import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import {
   toWireBasicInfo,
@@ -69,7 +70,8 @@ async function measureOpened(
   config: Config,
   { secondsBetween, signal }: MeasureOptions,
 ): Promise<DryRun> {
-  const addresses = openPublicAddresses(config, machine);
+  const getText = createGetText(config.proxies);
+  const addresses = new PublicAddresses(config, machine, { getText });
   const collectors = config.monthRotate === 0
     ? machine.collectors
     : (await import("../traffic/persistent_traffic.ts")).readTraffic(config, machine);
@@ -156,7 +158,7 @@ export function toDryRun(
   return {
     ...measured,
     sources: { ...machine.decisionSources, ...measured.sources },
-    interfaces: machine.network.interfaces(),
+    interfaces: machine.interfaces(),
     mountPoints: machine.mounts().map(({ mountPoint, source, type, counted, rule }) => ({
       // A mount point that only the user's list has is of no type.
       name: `${mountPoint} (${type === "" ? "not mounted" : `${type} of ${source}`})`,

@@ -21,7 +21,7 @@ import type { InterfaceStatistics } from "./interface_statistics.ts";
 import { machineFacts, withOnlineCores } from "./machine_facts.ts";
 import { openMemory } from "./memory.ts";
 import type { MountDecision } from "./mount_filter.ts";
-import { NetworkCollector } from "./network.ts";
+import { type InterfaceStatus, NetworkCollector } from "./network.ts";
 import { ProcessCollector } from "./processes.ts";
 
 /** A machine that is ready to be measured. */
@@ -34,6 +34,8 @@ export interface Machine {
   readonly gpu?: GpuCollectors;
   /** Where interfaces and mount points were found. */
   readonly decisionSources: { readonly interfaces: string; readonly mountPoints: string };
+  /** Decisions on all interfaces of the last sample. */
+  interfaces(): InterfaceStatus[];
   /** Decisions on all mounts; empty before the first snapshot. */
   mounts(): MountDecision[];
   /** The last usage of each counted file system. */
@@ -163,6 +165,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
       interfaces: `${net}/dev and ${sys}/class/net`,
       mountPoints: isOwn ? mountinfo : `${mountinfo}, and statfs at the mounts in ${ownMounts}`,
     },
+    interfaces: () => network.interfaces(),
     mounts: () => disk.mounts(),
     fileSystems: () => disk.fileSystems(),
     uptimeSeconds,

@@ -133,6 +133,7 @@ export async function openDarwinMachine(
       interfaces: DARWIN_COMMANDS.interfaces,
       mountPoints: DARWIN_COMMANDS.mounts,
     },
+    interfaces: () => network.interfaces(),
     mounts: () => disk.mounts(),
     fileSystems: () => [],
     uptimeSeconds: () => host.uptime(),

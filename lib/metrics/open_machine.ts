@@ -8,10 +8,8 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Roots } from "../host/host.ts";
 import { LocalHost } from "../host/local_host.ts";
-import type { SystemResolver } from "../net/dns.ts";
 import { dirname } from "../parse/path.ts";
 import { type Machine, openLinuxMachine, OWN_PROC } from "./machine.ts";
-import { createGetText, PublicAddresses } from "./public_addresses.ts";
 
 /** Operating system and architecture as in `Deno.build`. */
 export interface Platform {
@@ -50,20 +48,4 @@ export function hostRoots(hostProc: string): Roots {
   const root = isRoot ? parent : `${hostProc}/1/root`;
   const sys = own.exists(`${root}/sys/class/net`) ? `${root}/sys` : own.roots.sys;
   return { proc: hostProc, sys, root };
-}
-
-/** Creates the lookup of public addresses for the given configuration; `system` resolves names. */
-export function openPublicAddresses(
-  config: Config,
-  machine: Machine,
-  system?: SystemResolver,
-): PublicAddresses {
-  return new PublicAddresses({
-    custom: { ipv4: config.customIpv4 || undefined, ipv6: config.customIpv6 || undefined },
-    fromInterfaces: config.addressesFromNic,
-    services: config.ipServices,
-    interfaceAddresses: () => machine.interfaceAddresses(),
-    isCounted: (name) => machine.network.interfaces().some((it) => it.counted && it.name === name),
-    getText: createGetText(config.proxies, { system }),
-  });
 }

@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import type { InterfaceAddress } from "../host/host.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { SystemResolver } from "../net/dns.ts";
@@ -8,6 +9,7 @@ import { withTimeout } from "../timeout.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
 import { USER_AGENT } from "../version.ts";
+import type { Machine } from "./machine.ts";
 
 /**
  * Services that return the caller's public address, by the family over which they are reached.
@@ -150,20 +152,6 @@ export function networkFingerprint(addresses: readonly InterfaceAddress[]): stri
   return lasting.map(({ name, address }) => `${name} ${address}`).sort().join("\n");
 }
 
-/** Options of {@linkcode PublicAddresses}. */
-export interface PublicAddressOptions {
-  /** Configured addresses, which take precedence. */
-  custom?: Addresses;
-  /** Use addresses of interfaces only. */
-  fromInterfaces?: boolean;
-  /** {@linkcode ADDRESS_SERVICES}, URLs for both families, or none. */
-  services: "default" | "off" | readonly string[];
-  interfaceAddresses(): InterfaceAddress[];
-  /** Whether an interface's traffic is counted; addresses of counted interfaces are preferred. */
-  isCounted?(name: string): boolean;
-  getText: GetText;
-}
-
 interface Answer {
   /** Absent when no address was found. */
   address?: string;
@@ -189,12 +177,20 @@ const RETRY_MS = 5 * 60_000;
  * change. Unknown addresses are absent.
  */
 export class PublicAddresses {
-  readonly #options: PublicAddressOptions;
+  readonly #config: Config;
+  readonly #machine: Pick<Machine, "interfaces" | "interfaceAddresses">;
+  readonly #getText: GetText;
   readonly #answers = new Map<Family, Answer>();
   #fingerprint: string | undefined;
 
-  constructor(options: PublicAddressOptions) {
-    this.#options = options;
+  constructor(
+    config: Config,
+    machine: Pick<Machine, "interfaces" | "interfaceAddresses">,
+    { getText }: { getText: GetText },
+  ) {
+    this.#config = config;
+    this.#machine = machine;
+    this.#getText = getText;
   }
 
   /**
@@ -239,17 +235,18 @@ export class PublicAddresses {
     family: Family,
     own: readonly InterfaceAddress[],
   ): Omit<Answer, "askedAtMs"> | undefined {
-    const { custom, fromInterfaces, services } = this.#options;
-    const address = custom?.[family];
-    if (address) return { address, source: `from --custom-${family}` };
-    const isCounted = (name: string) => this.#options.isCounted?.(name) ?? true;
+    const { customIpv4, customIpv6, addressesFromNic, ipServices } = this.#config;
+    const address = family === "ipv4" ? customIpv4 : customIpv6;
+    if (address !== "") return { address, source: `from --custom-${family}` };
+    const interfaces = this.#machine.interfaces();
+    const isCounted = (name: string) => interfaces.some((it) => it.counted && it.name === name);
     const ownPublic = publicInterfaceAddress(own, NAMES[family], { isCounted });
-    if (fromInterfaces) {
+    if (addressesFromNic) {
       return ownPublic
         ? { address: ownPublic.address, source: `from interface ${ownPublic.name}` }
         : { source: "absent: no interface has a public address" };
     }
-    if (services === "off") return { source: "absent: --ip-services off" };
+    if (ipServices === "off") return { source: "absent: --ip-services off" };
     // IPv4 is usually behind NAT, but IPv6 needs an address of its own.
     if (family === "ipv6" && !ownPublic) {
       return { source: "absent: no interface has a public address" };
@@ -261,8 +258,9 @@ export class PublicAddresses {
     family: Family,
     { signal }: { signal: AbortSignal },
   ): Promise<Omit<Answer, "askedAtMs">> {
-    const { services, getText } = this.#options;
-    const known = services === "default" ? ADDRESS_SERVICES[family] : services;
+    const { ipServices } = this.#config;
+    const getText = this.#getText;
+    const known = ipServices === "default" ? ADDRESS_SERVICES[family] : ipServices;
     const urls = known === "off" ? [] : known;
     const answer = await withTimeout(
       (signal) => queryServices(urls, NUMBERS[family], { getText, signal }),
@@ -275,7 +273,7 @@ export class PublicAddresses {
 
   #ownAddresses(): InterfaceAddress[] {
     try {
-      return this.#options.interfaceAddresses();
+      return this.#machine.interfaceAddresses();
     } catch {
       // Without permission to list interfaces, services can still be queried for IPv4.
       return [];

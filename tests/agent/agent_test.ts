@@ -84,11 +84,11 @@ class FakeWorld {
     const control = new RemoteControl(undefined, connection, config);
     control.handle = note("control");
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
-    const addresses = new PublicAddresses({
-      services: "off",
-      interfaceAddresses: () => [],
-      getText: () => Promise.reject(new Error("no service is asked")),
-    });
+    const addresses = new PublicAddresses(
+      config,
+      { interfaces: () => [], interfaceAddresses: () => [] },
+      { getText: () => Promise.reject(new Error("no service is asked")) },
+    );
     addresses.lookup = () => this.addresses();
     const agent = new Agent(connection, {
       ...{ config, sampler: new Sampler([counter]), addresses, probes, control, signal },

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
+import type { Config } from "../../lib/config/config.ts";
 import type { InterfaceAddress } from "../../lib/host/host.ts";
+import type { InterfaceStatus } from "../../lib/metrics/network.ts";
 import {
   createGetText,
+  type GetText,
   networkFingerprint,
   parseAddressAnswer,
   PublicAddresses,
-  type PublicAddressOptions,
   publicInterfaceAddress,
   queryServices,
 } from "../../lib/metrics/public_addresses.ts";
@@ -15,6 +17,7 @@ import { startHttpProxy } from "../net/fake_proxies.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
 import { assertDataEquals } from "./assert_data.ts";
+import { configOf } from "./config_of.ts";
 
 const NEVER = new AbortController().signal;
 const DAY_MS = 24 * 60 * 60_000;
@@ -23,23 +26,32 @@ const PRIVATE: InterfaceAddress = { name: "eth0", family: "IPv4", address: "192.
 const IPV4: InterfaceAddress = { name: "eth0", family: "IPv4", address: "8.8.8.8" };
 const IPV6: InterfaceAddress = { name: "eth0", family: "IPv6", address: "2620:fe::fe" };
 
+const SERVICES = ["https://v4.example/", "https://v6.example/"];
+
 class Machine {
   own: InterfaceAddress[] = [PRIVATE];
   answers: Record<string, string> = {};
   readonly asked: string[] = [];
   readonly addresses: PublicAddresses;
 
-  constructor(options: Partial<PublicAddressOptions> = {}) {
-    this.addresses = new PublicAddresses({
-      services: ["https://v4.example/", "https://v6.example/"],
-      interfaceAddresses: () => this.own,
+  constructor(options: Partial<Config> = {}, parts: { getText?: GetText } = {}) {
+    const config = { ...configOf(), ipServices: SERVICES, ...options };
+    this.addresses = new PublicAddresses(config, this, {
       getText: (url, { signal }) => {
         signal.throwIfAborted();
         this.asked.push(url);
         return Promise.resolve({ status: 200, text: this.answers[url] ?? "no idea" });
       },
-      ...options,
+      ...parts,
     });
+  }
+
+  interfaces(): InterfaceStatus[] {
+    return [];
+  }
+
+  interfaceAddresses(): InterfaceAddress[] {
+    return this.own;
   }
 
   /** How many questions there have been since the last time. */
@@ -53,7 +65,7 @@ class Machine {
 const BOTH = { "https://v4.example/": "9.9.9.9", "https://v6.example/": "2620:fe::9" };
 
 Deno.test("PublicAddresses.lookup() uses configured addresses without a request", async () => {
-  const machine = new Machine({ custom: { ipv4: "1.2.3.4", ipv6: "2606::1" } });
+  const machine = new Machine({ customIpv4: "1.2.3.4", customIpv6: "2606::1" });
   assertDataEquals(machine.addresses.source, "not looked up yet");
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "1.2.3.4", ipv6: "2606::1" });
   assertDataEquals(machine.asked, []);
@@ -64,7 +76,7 @@ Deno.test("PublicAddresses.lookup() uses configured addresses without a request"
 });
 
 Deno.test("PublicAddresses.lookup() queries only the family that is not configured", async () => {
-  const machine = new Machine({ custom: { ipv4: "", ipv6: "2606::1" } });
+  const machine = new Machine({ customIpv6: "2606::1" });
   machine.answers = BOTH;
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9", ipv6: "2606::1" });
 });
@@ -79,7 +91,7 @@ Deno.test("PublicAddresses.lookup() queries IPv6 only where an interface has a p
 });
 
 Deno.test("PublicAddresses.lookup() uses the interfaces' addresses without a request if configured", async () => {
-  const machine = new Machine({ fromInterfaces: true });
+  const machine = new Machine({ addressesFromNic: true });
   assertDataEquals(await machine.addresses.lookup(NEVER), {});
   machine.own = [PRIVATE, IPV4, IPV6];
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "8.8.8.8", ipv6: "2620:fe::fe" });
@@ -87,14 +99,14 @@ Deno.test("PublicAddresses.lookup() uses the interfaces' addresses without a req
 });
 
 Deno.test("PublicAddresses.lookup() sends no request when services are off", async () => {
-  const machine = new Machine({ services: "off" });
+  const machine = new Machine({ ipServices: "off" });
   machine.own = [IPV4, IPV6];
   assertDataEquals(await machine.addresses.lookup(NEVER), {});
   assertDataEquals(machine.asked, []);
 });
 
 Deno.test("PublicAddresses.lookup() queries the default services, over HTTPS only", async () => {
-  const machine = new Machine({ services: "default" });
+  const machine = new Machine({ ipServices: "default" });
   machine.own = [IPV6];
   assertDataEquals(await machine.addresses.lookup(NEVER), {});
   assertDataEquals(machine.asked.length, 12);
@@ -155,7 +167,7 @@ Deno.test("PublicAddresses.lookup() drops yesterday's answer when no service con
 
 Deno.test("PublicAddresses.lookup() gives up on hanging services in time", async () => {
   using time = new FakeTime();
-  const machine = new Machine({
+  const machine = new Machine({}, {
     getText: (_, { signal }) => {
       const { promise, reject } = Promise.withResolvers<never>();
       signal.addEventListener("abort", () => reject(signal.reason));
@@ -169,7 +181,7 @@ Deno.test("PublicAddresses.lookup() gives up on hanging services in time", async
 
 Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", async () => {
   const stop = new AbortController();
-  const machine = new Machine({
+  const machine = new Machine({}, {
     getText: (_, { signal }) => {
       stop.abort(new Error("stopped"));
       return Promise.reject(signal.reason);
@@ -180,11 +192,10 @@ Deno.test("PublicAddresses.lookup() rejects when aborted, and caches nothing", a
 });
 
 Deno.test("PublicAddresses.lookup() queries IPv4 where interfaces can't be listed", async () => {
-  const machine = new Machine({
-    interfaceAddresses: () => {
-      throw new Error("not permitted");
-    },
-  });
+  const machine = new Machine();
+  machine.interfaceAddresses = () => {
+    throw new Error("not permitted");
+  };
   machine.answers = BOTH;
   assertDataEquals(await machine.addresses.lookup(NEVER), { ipv4: "9.9.9.9" });
 });
