@@ -17,10 +17,12 @@ import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
 import { Sampler } from "../metrics/snapshot.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { SystemResolver } from "../net/dns.ts";
+import { loadAuthorities } from "../net/tls.ts";
 import { PanelConnection } from "../panel/panel_connection.ts";
 import type { NodeRegistration } from "../panel/registration.ts";
 import { RemoteControl } from "../remote/remote_control.ts";
-import { describeSandbox, type Sandbox, sealProcess } from "../sandbox/sandbox.ts";
+import { describeSandbox, type Sandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
+import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
 import { type Shell, startShell } from "../sandbox/shell.ts";
 import { HealthFile } from "../state/health_file.ts";
 import { runtimeFolders } from "../state/paths.ts";
@@ -30,7 +32,7 @@ import { Agent } from "./agent.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { PanelProbes } from "./panel_probes.ts";
-import { ShellNames } from "./shell_names.ts";
+import { sealNeeds, ShellNames } from "./shell_names.ts";
 import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.ts";
 
 /** Options of {@linkcode runAgent}. */
@@ -54,7 +56,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   await new Promise((resolve) => setTimeout(resolve, 0));
   const agent = await openAgent(config, options);
   await using _ = agent;
-  const sandbox = isSealable(config) ? sealProcess() : undefined;
+  const sandbox = isSealable(config) ? sealProcess(agent.needs) : undefined;
   await runOpened(agent, sandbox);
 }
 
@@ -72,6 +74,8 @@ export interface OpenedAgent extends AsyncDisposable {
   readonly shell: Shell | undefined;
   readonly names: ShellNames;
   readonly resolver: SystemResolver;
+  /** What has to stay possible after the seal. */
+  readonly needs: SealNeeds;
   readonly releaseMemory: () => void;
   readonly signal: AbortSignal;
 }
@@ -89,6 +93,11 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   }
 
   // 2. What is read. What the options don't ask for needs no memory: it is not even loaded.
+  try {
+    loadAuthorities();
+  } catch (error) {
+    getLogger("net").warning("{error}", { error: describeError(error) });
+  }
   const machine = await openMachine(config, options);
   opened.defer(async () => await machine.close?.());
   machine.facts();
@@ -128,6 +137,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     shell,
     names,
     resolver,
+    needs: await sealNeeds(config, names),
     releaseMemory: openMemoryRelease(),
     signal: options.signal,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
@@ -278,12 +288,11 @@ function requireSealable(config: Config): void {
   }
 }
 
-/** @throws {UsageError} When the kernel does not enforce the seal and `--require-seal` was given. */
+/** @throws {UsageError} When the kernel does not enforce all of the seal and `--require-seal` was given. */
 function requireSealed(config: Config, sandbox: Sandbox | undefined): void {
-  if (config.requireSeal && sandbox?.kernelError !== undefined) {
-    throw new UsageError(
-      `Cannot seal this process as --require-seal demands: ${sandbox.kernelError}`,
-    );
+  const gap = sandbox && sealGap(sandbox);
+  if (config.requireSeal && gap !== undefined) {
+    throw new UsageError(`Cannot seal this process as --require-seal demands: ${gap}`);
   }
 }
 

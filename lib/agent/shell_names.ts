@@ -1,5 +1,18 @@
+import type { Config } from "../config/config.ts";
 import { RUNTIME_NAMES, type SystemNames } from "../net/dns.ts";
+import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
 import type { Shell } from "../sandbox/shell.ts";
+
+/** What an agent of this configuration needs after the seal. */
+export async function sealNeeds(config: Config, names: ShellNames): Promise<SealNeeds> {
+  return {
+    readsFiles: await names.failure(),
+    // Questions to a name server by UDP come from an address of their own.
+    bindsSockets: config.nameServer !== undefined,
+    // Whether its file was deleted.
+    looksAtFiles: config.monthRotate !== 0,
+  };
+}
 
 /**
  * Resolves names by the helper shell, so that this process needs to open no file for it; by the

@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { unmatchedNotices } from "../config/notices.ts";
-import { describeSandbox, type Sandbox } from "../sandbox/sandbox.ts";
+import { describeSandbox, type Sandbox, sealGap } from "../sandbox/sandbox.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { VERSION } from "../version.ts";
@@ -51,7 +51,7 @@ export function logSandbox(sandbox: Sandbox | undefined): void {
   }
   const text = "Remote control is off, and this process is {walls}";
   const values = { walls: describeSandbox(sandbox) };
-  if (sandbox.kernelError === undefined) log.info(text, values);
+  if (sealGap(sandbox) === undefined) log.info(text, values);
   else log.warning(text, values);
 }
 

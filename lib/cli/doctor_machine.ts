@@ -5,17 +5,18 @@
  */
 
 import { deadline } from "@std/async/deadline";
+import { sealNeeds, ShellNames } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { runtimeFolders, stateFolder } from "../state/paths.ts";
-import { sealProcess } from "../sandbox/sandbox.ts";
+import { describeSandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
 import { startShell } from "../sandbox/shell.ts";
 import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { mayHang } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
-import { openMachine, type Platform } from "../metrics/open_machine.ts";
+import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { dirname } from "../parse/path.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
@@ -69,7 +70,7 @@ export function machineChecks(
     ),
     check("state", { en: "State folder", zh: "状态目录" }, () => checkStateFolder(config)),
     check("version", { en: "Version", zh: "版本" }, (signal) => checkVersion(config, signal)),
-    check("seal", { en: "Seal", zh: "沙箱" }, () => checkSeal(config)),
+    check("seal", { en: "Seal", zh: "沙箱" }, () => checkSeal(config, options)),
   ];
 }
 
@@ -256,10 +257,10 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
 }
 
 /** Says how the running agent is sealed, or seals this process to find out. */
-function checkSeal(config: Config): CheckResult {
+async function checkSeal(config: Config, { os }: { os: string }): Promise<CheckResult> {
   const health = readHealth(runtimeFolders(config));
   if (health?.isRunning && health.sandbox !== "") {
-    const isSealed = health.sandbox.startsWith("sealed by the kernel");
+    const isSealed = health.sandbox === describeSandbox({ kernelError: undefined });
     return result(isSealed || config.remoteControl ? "ok" : "warning", health.sandbox);
   }
   if (config.remoteControl) {
@@ -268,12 +269,22 @@ function checkSeal(config: Config): CheckResult {
       zh: "没有使用：已开启远程控制",
     });
   }
-  const { kernelError } = sealProcess();
-  if (kernelError === undefined) {
+  const shell = startShell({ ...hostRoots(config.hostProc), os });
+  const needs = await sealNeeds(config, new ShellNames(shell));
+  await shell?.close();
+  const sandbox = sealProcess(needs);
+  const { kernelError } = sandbox;
+  if (sealGap(sandbox) === undefined) {
     return result("ok", {
       en: "the kernel and the runtime can seal the agent",
       zh: "内核和运行时都能隔离 Agent",
     });
   }
-  return result("warning", `only the runtime can seal the agent: ${kernelError}`);
+  if (kernelError !== undefined) {
+    return result("warning", `only the runtime can seal the agent: ${kernelError}`);
+  }
+  return result("warning", {
+    en: `the kernel and the runtime can seal the agent, but files can be read: ${needs.readsFiles}`,
+    zh: `内核和运行时都能隔离 Agent，但仍可读取文件：${needs.readsFiles}`,
+  });
 }

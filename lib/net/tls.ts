@@ -27,6 +27,27 @@ export interface TlsOptions extends TrustOptions {
   readonly byNode?: boolean;
 }
 
+/** Variables that name more authorities, or others than the built-in ones, by a file. */
+const AUTHORITY_VARIABLES = [
+  ...["DENO_TLS_CA_STORE", "DENO_CERT", "NODE_EXTRA_CA_CERTS"],
+  ...["SSL_CERT_FILE", "SSL_CERT_DIR"],
+] as const;
+
+/**
+ * Has the runtime read the files of authorities now, which it would do with the first handshake, and
+ * keep what they hold.
+ *
+ * @throws {Error} When it can't.
+ */
+export function loadAuthorities(): void {
+  if (!AUTHORITY_VARIABLES.some((name) => Deno.env.has(name))) return;
+  try {
+    Deno.createHttpClient({}).close();
+  } catch (cause) {
+    throw new Error("Cannot load the certificates of authorities", { cause });
+  }
+}
+
 /** Starts TLS on TCP connections. */
 export class Tls {
   readonly #caCerts: string[];

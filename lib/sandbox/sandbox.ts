@@ -1,49 +1,59 @@
 import { hardenProcess } from "./hardening.ts";
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
 import { installSeccompFilter } from "./seccomp.ts";
+import { mayBind, type SealNeeds } from "./seccomp_policy.ts";
 import { nameUnixSockets } from "./unix_sockets.ts";
 
-/**
- * Permissions of the runtime that a sealed agent has no use for. It still reads `/etc/hosts` (`read`),
- * lists interfaces (`sys`), and sets variables for probes through proxies (`env`).
- */
-const REVOKED = ["run", "ffi", "write", "import"] as const;
+/** Permissions of the runtime that no sealed agent has a use for; Node's library reads variables (`env`). */
+const REVOKED = ["run", "ffi", "write", "import", "sys"] as const;
 
 /** Walls between code in this process and the rest of the machine. */
 export interface Sandbox {
   /** Why the kernel does not enforce it; `undefined` when it does. */
   readonly kernelError: string | undefined;
+  /** Why files can still be read; `undefined` when none can be opened. */
+  readonly readsFiles?: string | undefined;
 }
 
 /**
- * Seals this process for the rest of its life: no code in it can start a program, write a file that
- * is not open yet, or touch another process.
+ * Seals this process for the rest of its life: no code in it can start a program, open a file, or touch
+ * another process. Handles that are open go on working.
  *
  * The kernel's filter enforces that for native code too. The runtime's own permissions are a second
- * wall, and the only one where the kernel has no filter. As a side effect nothing below `/proc` and
- * `/sys` can be opened by path any more; handles that are open go on working.
+ * wall, and the only one where the kernel has no filter.
  *
+ * @param needs What has to stay possible.
  * @param options `installFilter` is for tests, which show what is possible without it.
  * @throws {Error} When the runtime does not revoke its permissions; the agent must not go on then.
  */
 export function sealProcess(
-  { installFilter = sealByKernel }: { installFilter?: () => void } = {},
+  needs: SealNeeds = {},
+  { installFilter = () => sealByKernel(needs) }: { installFilter?: () => void } = {},
 ): Sandbox {
+  const { readsFiles, looksAtFiles = false } = needs;
   const kernelError = tryInstall(installFilter);
-  for (const name of REVOKED) {
+  const keepsRead = looksAtFiles || readsFiles !== undefined;
+  for (const name of keepsRead ? REVOKED : [...REVOKED, "read"] as const) {
     const { state } = Deno.permissions.revokeSync({ name });
     if (state === "granted") throw new Error(`Cannot revoke the permission to ${name}`);
   }
   // The runtime's inner functions, of which some ask for no permission.
   Reflect.deleteProperty(Deno, Reflect.get(Deno, "internal"));
-  return { kernelError };
+  return { kernelError, readsFiles };
+}
+
+/** Why the seal is not whole; `undefined` when it is. */
+export function sealGap({ kernelError, readsFiles }: Sandbox): string | undefined {
+  return kernelError ?? (readsFiles && `files can be read: ${readsFiles}`);
 }
 
 /** The walls that stand, as the log and `health` name them. */
-export function describeSandbox({ kernelError }: Sandbox): string {
-  return kernelError === undefined
-    ? "sealed by the kernel and the runtime"
-    : `sealed by the runtime only: ${kernelError}`;
+export function describeSandbox(sandbox: Sandbox): string {
+  const gap = sealGap(sandbox);
+  if (gap === undefined) return "sealed by the kernel and the runtime";
+  return sandbox.kernelError === undefined
+    ? `sealed by the kernel and the runtime, but ${gap}`
+    : `sealed by the runtime only: ${gap}`;
 }
 
 /**
@@ -51,13 +61,13 @@ export function describeSandbox({ kernelError }: Sandbox): string {
  *
  * @throws {Error} When the kernel does not take it.
  */
-export function sealByKernel(): void {
+export function sealByKernel(needs: SealNeeds = {}): void {
   if (Deno.build.os !== "linux") throw new Error("macOS has no seccomp filters");
   // The filter keeps the runtime from installing its handler of SIGUSR1, so it must be there.
   hardenProcess();
   makeRuntimeCachesReadOnly();
-  nameUnixSockets();
-  installSeccompFilter();
+  if (mayBind(needs)) nameUnixSockets();
+  installSeccompFilter(needs);
 }
 
 function tryInstall(installFilter: () => void): string | undefined {

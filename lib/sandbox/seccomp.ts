@@ -1,5 +1,6 @@
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { buildSeccompFilter } from "./seccomp_filter.ts";
+import type { SealNeeds } from "./seccomp_policy.ts";
 
 const SYMBOLS = {
   prctl: { parameters: ["i32", "usize", "usize", "usize", "usize", NO_STUB], result: "i32" },
@@ -25,15 +26,16 @@ const REASONS: ReadonlyMap<number, string> = new Map([
  * Puts a seccomp filter on all threads of this process, for good; threads and children that start
  * later have it too.
  *
- * It lets the process read files, use the network and write to the files that are already open.
- * Everything else that reaches out of the process fails with EPERM: see `seccomp_policy.ts`.
+ * It lets the process connect over the network, and read and write the files that are already open;
+ * `needs` may allow more. Everything else that reaches out of the process fails with EPERM: see
+ * `seccomp_policy.ts`.
  *
  * @throws {Error} When the kernel does not take it; nothing has changed then, except that no program
  * started later can gain privileges.
  */
-export function installSeccompFilter(): void {
+export function installSeccompFilter(needs: SealNeeds): void {
   const architecture = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
-  const filter = buildSeccompFilter(architecture, Deno.pid);
+  const filter = buildSeccompFilter(architecture, Deno.pid, needs);
   const libc = openLibrary(SYMBOLS);
   using _ = libc;
   const { symbols } = libc;

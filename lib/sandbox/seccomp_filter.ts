@@ -1,6 +1,7 @@
 import {
   type ArgumentRule,
   type ArgumentTest,
+  type SealNeeds,
   type SeccompArchitecture,
   type SeccompPolicy,
   seccompPolicy,
@@ -53,14 +54,18 @@ const MAX_DISTANCE = 255;
  * Calls of another architecture and of x32 fail with EPERM. A number that is newer than the table
  * gets ENOSYS, so that libraries fall back as on a kernel without the call.
  */
-export function buildSeccompFilter(architecture: SeccompArchitecture, pid: number): BpfProgram {
+export function buildSeccompFilter(
+  architecture: SeccompArchitecture,
+  pid: number,
+  needs: SealNeeds = {},
+): BpfProgram {
   const program: Instruction[] = [
     load(ARCHITECTURE_AT),
     { code: JUMP_IF_EQUAL, ifTrue: 1, ifFalse: 0, value: AUDIT_ARCHITECTURE[architecture] },
     DENY,
     load(NUMBER_AT),
   ];
-  appendSearch(program, toSegments(seccompPolicy(architecture, pid)));
+  appendSearch(program, toSegments(seccompPolicy(architecture, pid, needs)));
   return encode(program);
 }
 

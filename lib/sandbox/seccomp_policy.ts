@@ -7,6 +7,16 @@
  * @module
  */
 
+/** What some agents need after the seal; others need neither. */
+export interface SealNeeds {
+  /** Why files are opened for reading; `undefined` when none are. */
+  readonly readsFiles?: string | undefined;
+  /** Whether sockets are bound to addresses. */
+  readonly bindsSockets?: boolean;
+  /** Whether it looks at files that are open, for which the runtime asks for the permission to read. */
+  readonly looksAtFiles?: boolean;
+}
+
 /** Architectures that there is a table for, by Go's names. */
 export type SeccompArchitecture = "amd64" | "arm64";
 
@@ -171,8 +181,6 @@ const ALLOWED: Readonly<Record<string, Numbers>> = {
 
   // The network, over sockets that `socket` allows.
   connect: [42, 203],
-  bind: [49, 200],
-  listen: [50, 201],
   accept: [43, 202],
   accept4: [288, 242],
   getsockname: [51, 204],
@@ -194,6 +202,13 @@ const UNSUPPORTED: Readonly<Record<string, Numbers>> = {
 
 /** Of `open`: the access mode is "read only", and nothing is created, emptied or a nameless new file. */
 const NOT_READING = 0o3 | 0o100 | 0o1000 | 0o20000000;
+/** Allowed to open files for reading, for agents that need it. */
+const OPENING: readonly (readonly [string, Numbers, ArgumentRule])[] = [
+  ["open", [2, undefined], [[masked(1, NOT_READING, 0)]]],
+  ["openat", [257, 56], [[masked(2, NOT_READING, 0)]]],
+];
+
+const BIND: Numbers = [49, 200];
 /** Of `clone`: the new one shares memory and process, and gets no namespace of its own. */
 const CLONE_THREAD = 0x100 | 0x10000;
 const CLONE_NEW_NAMESPACE = 0x7e020000;
@@ -214,8 +229,6 @@ const MADV_HWPOISON = 100;
 /** Conditional calls, each with its numbers. */
 function conditional(pid: number): readonly (readonly [string, Numbers, ArgumentRule])[] {
   return [
-    ["open", [2, undefined], [[masked(1, NOT_READING, 0)]]],
-    ["openat", [257, 56], [[masked(2, NOT_READING, 0)]]],
     ["clone", [56, 220], [[masked(0, CLONE_THREAD | CLONE_NEW_NAMESPACE, CLONE_THREAD)]]],
     ["rt_sigaction", [13, 134], [[{ argument: 0, not: SIGUSR1 }]]],
     // Signals to itself only: not to its group (0) nor to everybody (-1).
@@ -232,7 +245,7 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
         masked(1, SOCK_TYPE, SOCK_DGRAM),
         equals(2, 0, 17), // UDP
       ],
-      // Interfaces and their addresses are read over it, also by the resolver of the C library.
+      // The resolver of the C library asks for addresses over it.
       [equals(0, AF_NETLINK), masked(1, SOCK_TYPE, SOCK_DGRAM, SOCK_RAW), equals(2, 0)], // ROUTE
     ]],
     // No packet filter, no foreign address (IP_TRANSPARENT), no connection out of nothing (TCP_REPAIR).
@@ -273,6 +286,11 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
   ];
 }
 
+/** Whether `bind` is allowed: names are resolved in the process by its means too. */
+export function mayBind({ readsFiles, bindsSockets = false }: SealNeeds): boolean {
+  return bindsSockets || readsFiles !== undefined;
+}
+
 /** How a system call is answered. */
 export type SyscallAction = "allow" | "unsupported" | ArgumentRule;
 
@@ -285,7 +303,11 @@ export interface SeccompPolicy {
 }
 
 /** The policy of an agent whose process has the number `pid`. */
-export function seccompPolicy(architecture: SeccompArchitecture, pid: number): SeccompPolicy {
+export function seccompPolicy(
+  architecture: SeccompArchitecture,
+  pid: number,
+  needs: SealNeeds = {},
+): SeccompPolicy {
   const column = architecture === "amd64" ? 0 : 1;
   const actions = new Map<number, SyscallAction>();
   const add = (numbers: Numbers, action: SyscallAction) => {
@@ -295,6 +317,10 @@ export function seccompPolicy(architecture: SeccompArchitecture, pid: number): S
   for (const numbers of Object.values(ALLOWED)) add(numbers, "allow");
   for (const numbers of Object.values(UNSUPPORTED)) add(numbers, "unsupported");
   for (const [, numbers, rule] of conditional(pid)) add(numbers, rule);
+  if (needs.readsFiles !== undefined) {
+    for (const [, numbers, rule] of OPENING) add(numbers, rule);
+  }
+  if (mayBind(needs)) add(BIND, "allow");
   return { actions, unassigned: UNASSIGNED[architecture], newestSyscall: NEWEST_SYSCALL };
 }
 

@@ -17,13 +17,22 @@ export class TestNameServer {
     this.port = port;
   }
 
-  /** @param options `mute`: record types that it never answers for. */
+  /**
+   * @param options `mute`: record types that it never answers for; `address`: where it listens, by
+   * default a free port of 127.0.0.1.
+   */
   static async start(
     zone: Zone,
-    options: { mute?: readonly ("A" | "AAAA")[] } = {},
+    options: {
+      mute?: readonly ("A" | "AAAA")[];
+      address?: { hostname: string; port: number };
+    } = {},
   ): Promise<TestNameServer> {
     const socket = createSocket("udp4");
-    await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+    const { hostname, port } = options.address ?? { hostname: "127.0.0.1", port: 0 };
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject).bind(port, hostname, resolve);
+    });
     const server = new TestNameServer(socket, socket.address().port);
     socket.on("message", (query, from) => {
       const { name, type, end } = readQuestion(query);

@@ -14,7 +14,7 @@ const state = Deno.openSync(folder + "/state", { read: true, write: true, create
 const installFilter = () => { throw new Error("Cannot install the seccomp filter: none") };
 // The runtime opens the pipe for signals with the first listener, and a sealed process may not.
 Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
-const { kernelError } = sealProcess(mode === "runtime only" ? { installFilter } : {});
+const { kernelError } = sealProcess({}, mode === "runtime only" ? { installFilter } : {});
 async function outcome(attempt) {
   try {
     const result = await attempt();
@@ -32,6 +32,7 @@ async function message(attempt) {
 }
 const IN_WORKER = 'try { new Deno.Command("true").outputSync(); postMessage("done") }' +
   "catch (error) { postMessage(error.name) }";
+const buffer = new Uint8Array(4);
 state.writeSync(new TextEncoder().encode("kept"));
 state.syncDataSync();
 console.log(JSON.stringify({
@@ -54,7 +55,10 @@ console.log(JSON.stringify({
   links: links(),
   space: host.statfs("/").blocks > 0,
   noSpace: await message(() => host.statfs("/no/such/path")),
-  state: Deno.readTextFileSync(folder + "/state"),
+  other: await outcome(() => Deno.readTextFileSync(folder + "/other")),
+  listed: await outcome(() => [...Deno.readDirSync(folder)]),
+  interfaces: await outcome(() => Deno.networkInterfaces()),
+  state: (state.seekSync(0, 0), state.readSync(buffer), new TextDecoder().decode(buffer)),
 }));
 Deno.exit();
 `;
@@ -95,6 +99,9 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
         worker: "NotCapable",
         again: "denied",
         opened: "NotCapable",
+        other: "NotCapable",
+        listed: "NotCapable",
+        interfaces: "NotCapable",
         space: true,
         noSpace: 'Cannot statfs "/no/such/path": no such file or folder (ENOENT)',
         state: "kept",
@@ -106,7 +113,11 @@ for (const mode of ["kernel and runtime", "runtime only"]) {
 Deno.test("describeSandbox() names the walls, and why one is missing", () => {
   assertEquals(describeSandbox({ kernelError: undefined }), "sealed by the kernel and the runtime");
   assertEquals(
-    describeSandbox({ kernelError: "macOS has no seccomp filters" }),
+    describeSandbox({ kernelError: "macOS has no seccomp filters", readsFiles: "there is none" }),
     "sealed by the runtime only: macOS has no seccomp filters",
+  );
+  assertEquals(
+    describeSandbox({ kernelError: undefined, readsFiles: 'there is no "getent"' }),
+    'sealed by the kernel and the runtime, but files can be read: there is no "getent"',
   );
 });

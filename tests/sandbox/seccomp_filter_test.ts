@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { buildSeccompFilter } from "../../lib/sandbox/seccomp_filter.ts";
-import { type SeccompArchitecture, seccompPolicy } from "../../lib/sandbox/seccomp_policy.ts";
+import {
+  type SealNeeds,
+  type SeccompArchitecture,
+  seccompPolicy,
+} from "../../lib/sandbox/seccomp_policy.ts";
 
 const ALLOW = 0x7fff0000;
 const EPERM = 0x00050001;
@@ -62,6 +66,7 @@ const DENIED = parseTable(`
   truncate 76 45; tuxcall 184 -; umask 95 166; umount2 166 39; unlink 87 -; unlinkat 263 35;
   unshare 272 97; uselib 134 -; userfaultfd 323 282; ustat 136 -; utime 132 -; utimensat 280 88;
   utimes 235 -; vfork 58 -; vhangup 153 58; vmsplice 278 75; vserver 236 -;
+  bind 49 200; listen 50 201; open 2 -; openat 257 56;
 `);
 
 interface Call {
@@ -117,13 +122,26 @@ function parseTable(text: string): Map<string, Record<SeccompArchitecture, numbe
   );
 }
 
+/** The filters of an agent, of one that reads files, and of one that binds sockets. */
 const filters = {
-  amd64: buildSeccompFilter("amd64", PID),
-  arm64: buildSeccompFilter("arm64", PID),
+  usual: filtersFor({}),
+  reading: filtersFor({ readsFiles: "there is no getent" }),
+  binding: filtersFor({ bindsSockets: true }),
 };
 
-function answer(architecture: SeccompArchitecture, call: Call): number {
-  return run(filters[architecture], { audit: AUDIT[architecture], ...call });
+function filtersFor(needs: SealNeeds) {
+  return {
+    amd64: buildSeccompFilter("amd64", PID, needs),
+    arm64: buildSeccompFilter("arm64", PID, needs),
+  };
+}
+
+function answer(
+  architecture: SeccompArchitecture,
+  call: Call,
+  needs: keyof typeof filters = "usual",
+): number {
+  return run(filters[needs][architecture], { audit: AUDIT[architecture], ...call });
 }
 
 Deno.test("buildSeccompFilter() denies every call of today's kernel that is not listed", () => {
@@ -173,14 +191,32 @@ Deno.test("buildSeccompFilter() denies x32 and other architectures, whatever the
   }
 });
 
-Deno.test("buildSeccompFilter() lets open() and openat() read only", () => {
+Deno.test("buildSeccompFilter() lets no file be opened, and no socket be bound or listen", () => {
+  const BIND = { amd64: 49, arm64: 200 };
+  for (const [architecture, number, at] of OPENERS) {
+    for (const needs of ["usual", "binding"] as const) {
+      for (const flags of [0, 0o2000000, 0o10000000, 0o200000, 1, 2, 0o100]) {
+        const call = { number, args: argumentAt(at, flags) };
+        assertEquals(answer(architecture, call, needs), EPERM, flags.toString(8));
+      }
+    }
+  }
+  for (const architecture of ARCHITECTURES) {
+    const bind = { number: BIND[architecture] };
+    assertEquals(answer(architecture, bind), EPERM);
+    assertEquals(answer(architecture, bind, "binding"), ALLOW);
+    assertEquals(answer(architecture, bind, "reading"), ALLOW);
+  }
+});
+
+Deno.test("buildSeccompFilter() lets open() and openat() of an agent that needs them read only", () => {
   const O_CLOEXEC = 0o2000000;
   const O_NONBLOCK = 0o4000;
   const readOnly = [0, O_CLOEXEC, O_CLOEXEC | O_NONBLOCK, 0o200000, 0o10000000, 0o400000, 0o2000];
   const writing = [1, 2, 3, 0o100, 0o101, 0o102, 0o1000, 0o1001, 0o2001, 0o20200002, 0o20000000];
   for (const [architecture, number, at] of OPENERS) {
     const withFlags = (flags: number | bigint) =>
-      answer(architecture, { number, args: argumentAt(at, flags) });
+      answer(architecture, { number, args: argumentAt(at, flags) }, "reading");
     for (const flags of readOnly) assertEquals(withFlags(flags), ALLOW, flags.toString(8));
     for (const flags of writing) {
       assertEquals(withFlags(flags), EPERM, flags.toString(8));
@@ -327,7 +363,9 @@ Deno.test("buildSeccompFilter() ends with an answer for any call", () => {
 });
 
 Deno.test("buildSeccompFilter() stays below the kernel's 4096 instructions", () => {
-  const lengths = Object.values(filters).map((filter) => filter.length / 8);
-  assertEquals(lengths.length, ARCHITECTURES.length);
+  const lengths = Object.values(filters).flatMap((it) => Object.values(it)).map((filter) =>
+    filter.length / 8
+  );
+  assertEquals(lengths.length, 3 * ARCHITECTURES.length);
   assert(lengths.every((length) => length > 0 && length < 1000), lengths.join());
 });

@@ -12,6 +12,7 @@
 import { openAgent, runOpened } from "../../lib/agent/run_agent.ts";
 import { resolveConfig } from "../../lib/config/config.ts";
 import { type Sandbox, sealByKernel, sealProcess } from "../../lib/sandbox/sandbox.ts";
+import type { SealNeeds } from "../../lib/sandbox/seccomp_policy.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;
@@ -19,13 +20,13 @@ const noFilter = () => {
   throw new Error("switched off by the test");
 };
 
-const SEALS: Readonly<Record<string, () => Sandbox>> = {
+const SEALS: Readonly<Record<string, (needs: SealNeeds) => Sandbox>> = {
   sealed: sealProcess,
-  kernel() {
-    sealByKernel();
+  kernel(needs) {
+    sealByKernel(needs);
     return { kernelError: undefined };
   },
-  runtime: () => sealProcess({ installFilter: noFilter }),
+  runtime: (needs) => sealProcess(needs, { installFilter: noFilter }),
   old() {
     for (const name of ["run", "ffi"] as const) Deno.permissions.revokeSync({ name });
     return { kernelError: "switched off by the test" };
@@ -134,7 +135,7 @@ const { os, arch } = Deno.build;
 const agent = await openAgent(config, { os, arch, signal: stop.signal, onToken() {} });
 // A sealed process can't look for it.
 const shell = shellOf(Deno.pid);
-const running = runOpened(agent, seal());
+const running = runOpened(agent, seal(agent.needs));
 await accepted;
 for (const [attack, act] of Object.entries(ATTACKS)) {
   let succeeded = false;

@@ -9,7 +9,7 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { sealByKernel } from "../../lib/sandbox/sandbox.ts";
 
 /** Tries something; resolves to whether it has had its effect. */
@@ -18,6 +18,8 @@ type Attack = (place: Place) => unknown;
 /** Files and a process of the test's, for the attacker to reach for. */
 interface Place {
   readonly folder: string;
+  /** Files, folders, links and pipes of the test's, and of `/usr` and `/proc`. */
+  readonly paths: readonly string[];
   /** A process that was started before the seal, as the helper shell is. */
   readonly victim: Deno.ChildProcess;
 }
@@ -30,6 +32,8 @@ const libc = Deno.dlopen("libc.so.6", {
   mmap: { parameters: [word, word, "i32", "i32", "i32", "i64"], result: word },
   memcpy: { parameters: [word, "buffer", word], result: word },
 }).symbols;
+
+const isSealed = import.meta.main && Deno.args[0] === "sealed";
 
 type Argument = number | bigint | string | Uint8Array<ArrayBuffer>;
 const isAmd64 = Deno.build.arch === "x86_64";
@@ -380,8 +384,52 @@ const AMD64: Readonly<Record<string, Attack>> = {
   },
 };
 
+/** Opens a path by a system call: `open`, `openat` or `openat2`. */
+function opens(path: string, how: "open" | "openat" | "openat2"): boolean {
+  if (how === "open" && isAmd64) return syscall([2, -1], path, 0) > 0;
+  if (how !== "openat2") return syscall([257, 56], AT_FDCWD, path, 0) > 0;
+  return syscall([437, 437], AT_FDCWD, path, new Uint8Array(24), 24) > 0;
+}
+
+const READING: Readonly<Record<string, Attack>> = {
+  "read the configuration with the token": ({ folder }) =>
+    contains(`${folder}/config.json`, "original"),
+  "read without blocking": async ({ folder }) =>
+    (await Deno.readTextFile(`${folder}/config.json`)).includes("original"),
+  "read by node:fs": ({ folder }) => readFileSync(`${folder}/config.json`, "utf8") === "original",
+  "read in a worker": ({ folder }) =>
+    inWorker(`Deno.readTextFileSync(${JSON.stringify(`${folder}/config.json`)})`),
+  "read by importing": async ({ folder }) => {
+    const { default: value } = await import(`file://${folder}/data.json`, {
+      with: { type: "json" },
+    });
+    return value === 7;
+  },
+  "list a folder": ({ folder }) => [...Deno.readDirSync(folder)].length > 0,
+  "open": ({ folder }) => opens(`${folder}/config.json`, "open"),
+  "openat": ({ folder }) => opens(`${folder}/config.json`, "openat"),
+  "openat2": ({ folder }) => opens(`${folder}/config.json`, "openat2"),
+  "openat, only to name it": ({ folder }) =>
+    syscall([257, 56], AT_FDCWD, `${folder}/config.json`, 0o10000000) > 0,
+  "openat of a handle that is open": () => opens("/proc/self/fd/0", "openat"),
+  "its own environment": () => opens("/proc/self/environ", "openat"),
+  "load a library": () => Deno.dlopen("libthread_db.so.1", {}) !== undefined,
+  "watch a folder": ({ folder }) => syscall([254, 27], syscall([294, 26], 0), folder, 0x100) > 0,
+  "one of 1,000 paths of all kinds": ({ paths }) => {
+    const opened = paths.filter((path, index) => {
+      try {
+        return opens(path, (["open", "openat", "openat2"] as const)[index % 3] ?? "open");
+      } catch {
+        return false;
+      }
+    });
+    return opened.length > 0 && (isSealed || opened.length === paths.length);
+  },
+};
+
 /** All attacks by name, in the rooms that a test's steps are grouped by. */
 export const ATTACKS = {
+  reading: READING,
   programs: PROGRAMS,
   replacements: REPLACEMENTS,
   files: FILES,
@@ -399,6 +447,33 @@ export interface AttackResult {
   readonly error?: string;
 }
 
+/** A thousand paths that can be opened without effect. */
+function pathsOfAllKinds(folder: string): string[] {
+  const folders = ["/usr/bin", "/usr/lib", "/usr/share", "/proc/self"];
+  const found = [folder, `${folder}/config.json`, `${folder}/link`, "/dev/null", "/dev/zero"];
+  for (
+    let next = folders.shift();
+    next !== undefined && found.length < 1000;
+    next = folders.shift()
+  ) {
+    for (const { name, isFile, isDirectory } of Deno.readDirSync(next)) {
+      const path = `${next}/${name}`;
+      if (isFile && isReadable(path)) found.push(path);
+      if (isDirectory && next !== "/proc/self" && isReadable(path)) folders.push(path);
+    }
+  }
+  return found.slice(0, 1000);
+}
+
+function isReadable(path: string): boolean {
+  try {
+    Deno.openSync(path).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function attempt(name: string, place: Place): Promise<AttackResult> {
   const attack = Object.values(ATTACKS).map((room) => room[name]).find((it) => it !== undefined);
   if (attack === undefined) throw new RangeError(`Cannot try "${name}": there is no such attack`);
@@ -410,7 +485,8 @@ async function attempt(name: string, place: Place): Promise<AttackResult> {
 }
 
 if (import.meta.main) {
-  const [mode, folder = "", ...names] = Deno.args;
+  const [, folder = "", ...names] = Deno.args;
+  const paths = pathsOfAllKinds(folder);
   const victim = new Deno.Command("/bin/sleep", {
     // A replaced process can not say which one to end.
     args: ["60"],
@@ -420,9 +496,9 @@ if (import.meta.main) {
   }).spawn();
   // The runtime makes sockets for signals with the first listener, as in the agent.
   Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
-  if (mode === "sealed") sealByKernel();
+  if (isSealed) sealByKernel();
   for (const name of names) {
-    console.log(JSON.stringify(await attempt(name, { folder, victim })));
+    console.log(JSON.stringify(await attempt(name, { folder, paths, victim })));
   }
   // The test ends the victim: a sealed process can't.
   console.log(JSON.stringify({ victim: victim.pid }));

@@ -16,6 +16,8 @@ class Target implements AsyncDisposable {
     for (const name of [...names, "truncated", "emptied"]) {
       Deno.writeTextFileSync(`${this.folder}/${name}`, "original");
     }
+    Deno.writeTextFileSync(`${this.folder}/data.json`, "7");
+    Deno.symlinkSync(`${this.folder}/config.json`, `${this.folder}/link`);
     this.#listener = Deno.listen({ transport: "unix", path: `${this.folder}/socket` });
   }
 
@@ -66,7 +68,7 @@ function namesOf(room: keyof typeof ATTACKS): string[] {
   return Object.keys(ATTACKS[room]);
 }
 
-const ROOMS = ["programs", "files", "processes", "sockets", "system"] as const;
+const ROOMS = ["reading", "programs", "files", "processes", "sockets", "system"] as const;
 const IN_ONE_PROCESS: readonly string[] = [
   ...ROOMS.flatMap(namesOf),
   ...isRoot ? namesOf("superuser") : [],

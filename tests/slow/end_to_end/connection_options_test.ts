@@ -3,52 +3,12 @@ import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { TestNameServer } from "../../net/fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "../../net/fake_proxies.ts";
-import { makeCertificate, type TestCertificate } from "../../net/test_authority.ts";
+import { makeCertificate } from "../../net/test_authority.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { TlsFront } from "../../end_to_end/tls_front.ts";
 
 const TOKEN = "w4y-0ptions+/&=";
 const certificate = await makeCertificate();
-
-/** What speaks TLS in front of a panel, as a reverse proxy does. */
-class TlsFront implements AsyncDisposable {
-  readonly #listener: Deno.TlsListener;
-  readonly #open = new Set<Deno.Conn>();
-  readonly #running: Promise<void>;
-
-  constructor(panel: TestPanel, { certificate, key }: TestCertificate) {
-    this.#listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate, key });
-    this.#running = this.#run(panel.port);
-  }
-
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    for (const connection of this.#open) this.#end(connection);
-    await this.#running;
-  }
-
-  async #run(port: number): Promise<void> {
-    for await (const client of this.#listener) {
-      const server = await Deno.connect({ hostname: "127.0.0.1", port });
-      for (const connection of [client, server]) this.#open.add(connection);
-      const end = () => [client, server].forEach((connection) => this.#end(connection));
-      client.readable.pipeTo(server.writable).then(end, end);
-      server.readable.pipeTo(client.writable).then(end, end);
-    }
-  }
-
-  #end(connection: Deno.Conn): void {
-    if (!this.#open.delete(connection)) return;
-    try {
-      connection.close();
-    } catch {
-      // Its streams have closed it.
-    }
-  }
-}
 
 /** By WebSocket, and by POST where WebSockets are blocked. */
 const CARRIERS = [

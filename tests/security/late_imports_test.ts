@@ -1,0 +1,32 @@
+import { assertEquals } from "@std/assert";
+
+const LIB = new URL("../../lib/", import.meta.url).pathname;
+
+function* sourceFiles(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (isDirectory) yield* sourceFiles(`${folder}${name}/`);
+    else if (name.endsWith(".ts")) yield `${folder}${name}`;
+  }
+}
+
+Deno.test("an agent that runs from source imports no file of its own after the seal", () => {
+  const found: string[] = [];
+  // Commands other than the agent are not sealed, or at their very end.
+  for (const room of ["agent", "metrics", "net", "panel", "probe", "remote", "sandbox", "state"]) {
+    for (const path of sourceFiles(`${LIB}${room}/`)) {
+      const text = Deno.readTextFileSync(path);
+      for (const [, specifier = ""] of text.matchAll(/(?<!typeof )import\(\s*"(\.[^"]+)"/g)) {
+        found.push(`${path.slice(LIB.length)}: ${specifier}`);
+      }
+    }
+  }
+  assertEquals(found.toSorted(), [
+    // While everything is opened.
+    "agent/run_agent.ts: ../panel/registration.ts",
+    "agent/run_agent.ts: ../traffic/persistent_traffic.ts",
+    "agent/run_agent.ts: ./metrics_endpoint.ts",
+    "metrics/open_machine.ts: ./machine_darwin.ts",
+    // With remote control, which excludes the seal.
+    "remote/files.ts: ./file_requests.ts",
+  ]);
+});

@@ -1,0 +1,248 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
+import { TlsFront } from "../end_to_end/tls_front.ts";
+import { TestNameServer } from "../net/fake_name_server.ts";
+import { makeCertificate } from "../net/test_authority.ts";
+import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
+
+const TOKEN = "t0ken";
+const SEALED = "this process is sealed by the kernel and the runtime";
+const isLinux = Deno.build.os === "linux";
+const certificate = await makeCertificate();
+
+function startAgent(
+  endpoint: string,
+  options: { args?: string[]; env?: Record<string, string>; through?: string[] } = {},
+): AgentProcess {
+  const { args = [], ...others } = options;
+  return new AgentProcess(["-e", endpoint, "-t", TOKEN, "-i", "0.2", ...args], others);
+}
+
+/** Waits for a value of a probe; -1 for one that is lost. */
+async function probeResult(panel: TestPanel, taskId: number): Promise<number | undefined> {
+  const find = () => panel.state.pingResults.find(({ value }) => value.taskId === taskId);
+  await panel.state.until(() => find() !== undefined);
+  return find()?.value.valueMs;
+}
+
+/** Ways to trust an authority, by a file of its certificate. */
+const TRUSTING: Readonly<
+  Record<string, (file: string) => { args?: string[]; env?: Record<string, string> }>
+> = {
+  "--ca-cert": (file) => ({ args: ["--ca-cert", file] }),
+  "DENO_TLS_CA_STORE=system": (file) => ({
+    env: { DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: file, SSL_CERT_DIR: "" },
+  }),
+  NODE_EXTRA_CA_CERTS: (file) => ({ env: { NODE_EXTRA_CA_CERTS: file } }),
+  DENO_CERT: (file) => ({ env: { DENO_CERT: file } }),
+};
+
+for (const [name, trust] of Object.entries(TRUSTING)) {
+  Deno.test({
+    name: `a sealed agent trusts the authority of ${name} for a panel by name, and for probes`,
+    ignore: !isLinux || certificate === undefined,
+    async fn() {
+      if (certificate === undefined) return;
+      using panel = await startTestPanel({ token: TOKEN });
+      await using front = new TlsFront(panel, certificate);
+      const endpoint = `https://localhost:${front.port}`;
+      // Of the options, that one is for the panel alone.
+      const isForProbes = name !== "--ca-cert";
+      if (isForProbes) {
+        panel.state.tasks = [
+          { id: 1, name: "p", type: "http", target: `${endpoint}/`, interval: 1 },
+        ];
+      }
+      const file = Deno.makeTempFileSync();
+      try {
+        Deno.writeTextFileSync(file, certificate.authority);
+        await using agent = startAgent(endpoint, trust(file));
+        await agent.says(SEALED);
+        await agent.says("First report accepted");
+        if (isForProbes) assert(Number(await probeResult(panel, 1)) >= 0, agent.output);
+        assertEquals(panel.state.violations, []);
+      } finally {
+        Deno.removeSync(file);
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "a sealed agent says which authorities it can't load, and reports where it needs none",
+  ignore: !isLinux,
+  async fn() {
+    using panel = await startTestPanel({ token: TOKEN });
+    const env = { DENO_TLS_CA_STORE: "system", SSL_CERT_FILE: "/no/such/file", SSL_CERT_DIR: "" };
+    await using agent = startAgent(panel.url, { env });
+    await agent.says("First report accepted");
+    assertEquals(agent.lines("Cannot load the certificates of authorities").length, 1);
+  },
+});
+
+/** A folder that an agent sees as its `/etc`, in a mount namespace of its own. */
+class OwnEtc implements Disposable {
+  readonly folder = Deno.makeTempDirSync({ prefix: "etc-" });
+  readonly through = ownMounts(`mount --bind "${this.folder}" /etc`);
+
+  constructor(files: Readonly<Record<string, string>>) {
+    Deno.chmodSync(this.folder, 0o755);
+    for (const name of ["passwd", "group", "os-release", "ld.so.cache", "nsswitch.conf"]) {
+      try {
+        Deno.copyFileSync(`/etc/${name}`, `${this.folder}/${name}`);
+      } catch {
+        // Not every system has it.
+      }
+    }
+    for (const [name, text] of Object.entries(files)) this.replace(name, text);
+  }
+
+  /** Puts another file in the place of one, as tools do. */
+  replace(name: string, text: string): void {
+    Deno.writeTextFileSync(`${this.folder}/new`, text);
+    Deno.chmodSync(`${this.folder}/new`, 0o644);
+    Deno.renameSync(`${this.folder}/new`, `${this.folder}/${name}`);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+/** Words that start a command with mounts of its own. */
+function ownMounts(command: string): string[] {
+  return ["unshare", "-rm", "sh", "-c", `${command} && exec "$0" "$@"`];
+}
+
+const hasOwnMounts = isLinux && await canMount();
+
+async function canMount(): Promise<boolean> {
+  try {
+    const [command = "", ...args] = [...ownMounts("mount --bind /usr /mnt"), "true"];
+    if ((await new Deno.Command(command, { args, stderr: "null" }).output()).success) return true;
+  } catch {
+    // There is no such command.
+  }
+  console.warn("Not tested with files of its own: a mount namespace is needed");
+  return false;
+}
+
+Deno.test({
+  name: "a changed /etc/hosts holds at a sealed agent's next lookup",
+  ignore: !hasOwnMounts,
+  async fn() {
+    using panel = await startTestPanel({ token: TOKEN });
+    using etc = new OwnEtc({
+      "hosts": "127.0.0.1 localhost\n",
+      "nsswitch.conf": "hosts: files\n",
+    });
+    await using agent = startAgent(`http://panel.example:${panel.port}`, etc);
+    await agent.says(SEALED);
+    await agent.says("Cannot resolve panel.example: no such name");
+    etc.replace("hosts", "127.0.0.1 localhost panel.example\n");
+    await agent.says("First report accepted");
+  },
+});
+
+Deno.test({
+  name: "a changed /etc/resolv.conf holds at a sealed agent's next lookup",
+  // Resolvers ask at port 53 alone.
+  ignore: !hasOwnMounts || Deno.uid() !== 0,
+  async fn() {
+    // An address of loopback that is this process's own.
+    const hostname = `127.53.${Deno.pid >> 8 & 0xff}.${Deno.pid & 0xff}`;
+    const zone = { "panel.example": { A: ["127.0.0.1"] } };
+    await using names = await TestNameServer.start(zone, { address: { hostname, port: 53 } });
+    using panel = await startTestPanel({ token: TOKEN });
+    using etc = new OwnEtc({
+      "hosts": "127.0.0.1 localhost\n",
+      "nsswitch.conf": "hosts: files dns\n",
+      "resolv.conf": "nameserver 127.53.0.0\noptions timeout:1 attempts:1\n",
+    });
+    await using agent = startAgent(`http://panel.example:${panel.port}`, etc);
+    await agent.says(SEALED);
+    await agent.says("Cannot resolve panel.example");
+    assertEquals(names.questions, []);
+    etc.replace("resolv.conf", `nameserver ${hostname}\noptions timeout:1 attempts:1\n`);
+    await agent.says("First report accepted");
+    assert(names.questions.includes("panel.example A"));
+  },
+});
+
+Deno.test({
+  name: "a sealed agent resolves by --custom-dns, and knows names of /etc/hosts",
+  ignore: !hasOwnMounts,
+  async fn() {
+    await using names = await TestNameServer.start({ "panel.test": { A: ["127.0.0.1"] } });
+    using panel = await startTestPanel({ token: TOKEN });
+    using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost known.example\n" });
+    const args = ["--custom-dns", `127.0.0.1:${names.port}`];
+    for (const host of ["panel.test", "known.example"]) {
+      await using agent = startAgent(`http://${host}:${panel.port}`, { ...etc, args });
+      await agent.says(SEALED);
+      await agent.says("First report accepted");
+    }
+    assertEquals([...new Set(names.questions)].toSorted(), ["panel.test A", "panel.test AAAA"]);
+  },
+});
+
+const HIDE_GETENT = "mount --bind /dev/null /usr/bin/getent";
+const WITHOUT_GETENT = ownMounts(HIDE_GETENT);
+const GAP = 'files can be read: there is no "getent" to resolve names with';
+
+Deno.test({
+  name: "an agent without getent resolves by itself, and says that files can be read",
+  ignore: !hasOwnMounts,
+  async fn() {
+    using panel = await startTestPanel({ token: TOKEN });
+    const folder = Deno.makeTempDirSync();
+    const env = { RUNTIME_DIRECTORY: folder };
+    const args = ["--metrics", "127.0.0.1:0"];
+    const through = WITHOUT_GETENT;
+    try {
+      await using agent = startAgent(`http://localhost:${panel.port}`, { args, env, through });
+      await agent.says(`this process is sealed by the kernel and the runtime, but ${GAP}`);
+      await agent.says("First report accepted");
+      const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
+      const metrics = await (await fetch(url)).text();
+      assertStringIncludes(metrics, `but ${GAP.replaceAll('"', '\\"')}"`);
+      for (const command of ["status", "doctor"]) {
+        const told = new AgentProcess([command, "-e", panel.url, "-t", TOKEN], { env, through });
+        await told.ends();
+        assertStringIncludes(told.output, GAP, command);
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "doctor says beforehand that files can be read where there is no getent",
+  ignore: !hasOwnMounts,
+  async fn() {
+    // Without health files of agents that run here.
+    const ofOthers = ["/run", "/dev/shm"].map((folder) => `mount -t tmpfs none ${folder}`);
+    const doctor = new AgentProcess(["doctor", "-e", "http://127.0.0.1:1", "-t", TOKEN], {
+      through: ownMounts([HIDE_GETENT, ...ofOthers].join(" && ")),
+    });
+    await doctor.ends();
+    assertStringIncludes(doctor.output, `can seal the agent, but ${GAP}`);
+  },
+});
+
+Deno.test({
+  name: "--require-seal ends with exit code 2 where there is no getent",
+  ignore: !hasOwnMounts,
+  async fn() {
+    await using agent = startAgent("http://127.0.0.1:1", {
+      args: ["--require-seal"],
+      through: WITHOUT_GETENT,
+    });
+    assertEquals((await agent.ends()).code, 2, agent.output);
+    assertStringIncludes(
+      agent.output,
+      `Cannot seal this process as --require-seal demands: ${GAP}`,
+    );
+  },
+});
