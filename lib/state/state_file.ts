@@ -24,6 +24,8 @@ export class StateFile<T> implements Disposable {
   readonly #olderPath: string;
   readonly #parse: (text: string) => T;
   #slots: SlotFile | undefined;
+  /** What was read by the path, which a sealed process can't do again. */
+  #lastRead: StateContent<T> | undefined;
 
   /** `parse` throws an error when a text is not one that was written here. */
   constructor(folder: string, { name, parse }: { name: string; parse: (text: string) => T }) {
@@ -39,12 +41,25 @@ export class StateFile<T> implements Disposable {
   }
 
   /**
-   * Reads the state, the one before where the last is damaged, or that of an older version.
+   * Reads the state, the one before where the last is damaged, or that of an older version. What was
+   * read once is given again when a file that is not open can't be read any more.
    *
    * @throws {Error} When there is one and the system refuses to give it.
    */
   read(): StateContent<T> {
-    if (this.#slots !== undefined) return this.#readSlots(this.#slots);
+    if (this.#slots !== undefined) {
+      // The state of an older version was moved over.
+      return this.#readSlots(this.#slots) ?? { value: undefined, problems: [] };
+    }
+    try {
+      return this.#lastRead = this.#readByPath();
+    } catch (error) {
+      if (this.#lastRead === undefined) throw error;
+      return this.#lastRead;
+    }
+  }
+
+  #readByPath(): StateContent<T> {
     let file: Deno.FsFile;
     try {
       file = Deno.openSync(this.path);
@@ -53,7 +68,7 @@ export class StateFile<T> implements Disposable {
       throw new Error(`Cannot read ${this.path}`, { cause });
     }
     using slots = new SlotFile(file);
-    return this.#readSlots(slots);
+    return this.#readSlots(slots) ?? this.#readOlder();
   }
 
   /**
@@ -106,9 +121,10 @@ export class StateFile<T> implements Disposable {
     this.#slots = undefined;
   }
 
-  #readSlots(slots: SlotFile): StateContent<T> {
+  /** `undefined` when nothing was written yet. */
+  #readSlots(slots: SlotFile): StateContent<T> | undefined {
     const { text, damaged } = slots.read();
-    if (text === undefined && damaged === 0) return this.#readOlder();
+    if (text === undefined && damaged === 0) return undefined;
     const value = text === undefined ? undefined : this.#parsed(text);
     if (value === undefined) return { value, problems: [`${this.path} is damaged`, STARTS_ANEW] };
     const problems = damaged === 0 ? [] : [`${this.path} is damaged, and an older state is used`];
