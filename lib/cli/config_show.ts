@@ -6,8 +6,8 @@
 
 import type { Config } from "../config/config.ts";
 import type { Language, Translation } from "../config/language.ts";
-import { type Option, OPTION_GROUPS } from "../config/option.ts";
-import { OPTION_ROWS, OPTIONS } from "../config/option_table.ts";
+import type { Option } from "../config/option.ts";
+import { OPTION_ROWS, OPTIONS, rowsByGroup } from "../config/option_table.ts";
 import { redactSecrets } from "../log/redact.ts";
 import type { CommandContext } from "./command.ts";
 import { defaultText, displayWidth, padded } from "./help.ts";
@@ -91,14 +91,15 @@ function configTable(config: Config): string {
   const widthOf = (texts: string[]) => Math.min(40, Math.max(...texts.map(displayWidth)));
   const keys = widthOf(shown.map(({ key }) => key));
   const values = widthOf(shown.map(({ value }) => value));
-  const sections = Object.entries(OPTION_GROUPS).flatMap(([group, { title }]) => {
-    const rows = OPTION_ROWS.filter((row) => row.group === group)
-      .map(({ key = "" }) => options.get(key)).filter((option) => option !== undefined)
-      .map(({ key, value, source }) =>
-        `  ${padded(key, keys)}  ${padded(value, values)}  ${source}`.trimEnd()
-      );
-    return rows.length === 0 ? [] : [[title[language], ...rows].join("\n")];
-  });
+  const sections = rowsByGroup(OPTION_ROWS.filter(({ key = "" }) => options.has(key))).map(
+    ({ title, rows }) => {
+      const lines = rows.flatMap((row) => options.get(row.key ?? "") ?? [])
+        .map(({ key, value, source }) =>
+          `  ${padded(key, keys)}  ${padded(value, values)}  ${source}`.trimEnd()
+        );
+      return [title[language], ...lines].join("\n");
+    },
+  );
   const file = (configPath ?? TEXTS.none[language]) +
     (isConfigInstalled ? TEXTS.installed[language] : "");
   return [

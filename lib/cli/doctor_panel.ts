@@ -279,31 +279,8 @@ class PanelCheck {
   }
 
   token(): CheckResult {
-    const { autoDiscoveryKey } = this.#config;
-    switch (this.#token) {
-      case "accepted":
-        return result("ok", { en: "accepted", zh: "有效" });
-      case "missing":
-        return autoDiscoveryKey === ""
-          ? result("failed", { en: "no token is configured", zh: "没有配置令牌" }, {
-            en: "give -t TOKEN or --token-file FILE",
-            zh: "请给出 -t TOKEN 或 --token-file FILE",
-          })
-          : result("skipped", {
-            en: "not checked: this node registers itself",
-            zh: "未检查：本节点自动注册",
-          });
-      case "refused":
-        return result("failed", {
-          en: "the panel does not know this token",
-          zh: "面板不认识这个令牌",
-        }, {
-          en: "copy the token of this node from the panel's page again",
-          zh: "请从面板页面重新复制本节点的令牌",
-        });
-      case "unknown":
-        return SKIPPED;
-    }
+    const registersItself = this.#token === "missing" && this.#config.autoDiscoveryKey !== "";
+    return registersItself ? REGISTERS_ITSELF : TOKEN_RESULTS[this.#token];
   }
 
   async upgrade(signal: AbortSignal): Promise<CheckResult> {
@@ -416,10 +393,31 @@ function reasonOf(error: unknown): string {
   return error instanceof DialError ? error.message : describeError(error);
 }
 
-const SKIPPED: CheckResult = result("skipped", {
+const REGISTERS_ITSELF = result("skipped", {
+  en: "not checked: this node registers itself",
+  zh: "未检查：本节点自动注册",
+});
+
+const SKIPPED = result("skipped", {
   en: "not checked, because of the failure above",
   zh: "因上面的失败而未检查",
 });
+
+const TOKEN_RESULTS: Readonly<Record<Token, CheckResult>> = {
+  accepted: result("ok", { en: "accepted", zh: "有效" }),
+  missing: result("failed", { en: "no token is configured", zh: "没有配置令牌" }, {
+    en: "give -t TOKEN or --token-file FILE",
+    zh: "请给出 -t TOKEN 或 --token-file FILE",
+  }),
+  refused: result("failed", {
+    en: "the panel does not know this token",
+    zh: "面板不认识这个令牌",
+  }, {
+    en: "copy the token of this node from the panel's page again",
+    zh: "请从面板页面重新复制本节点的令牌",
+  }),
+  unknown: SKIPPED,
+};
 
 function blocked(reason: string): CheckResult {
   return result("warning", {

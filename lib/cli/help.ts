@@ -13,8 +13,8 @@ import {
   isCommand,
 } from "../config/commands.ts";
 import type { Language, Translation } from "../config/language.ts";
-import { commandsOf, type Option, OPTION_GROUPS } from "../config/option.ts";
-import { OPTION_ROWS } from "../config/option_table.ts";
+import { commandsOf, type Option } from "../config/option.ts";
+import { OPTION_ROWS, rowsByGroup } from "../config/option_table.ts";
 import { PROGRAM } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -109,11 +109,9 @@ export function optionsOf(command: Command): readonly Option<unknown>[] {
 }
 
 function optionSections(rows: readonly Option<unknown>[], language: Language): string[] {
-  return Object.entries(OPTION_GROUPS).flatMap(([group, { title }]) => {
-    const entries = rows.filter((row) => row.group === group)
-      .map((row) => optionEntry(row, language));
-    return entries.length === 0 ? [] : [`${title[language]}:\n${entries.join("\n")}`];
-  });
+  return rowsByGroup(rows).map(({ title, rows }) =>
+    `${title[language]}:\n${rows.map((row) => optionEntry(row, language)).join("\n")}`
+  );
 }
 
 /** The commands whose first word is `group`, or all. */

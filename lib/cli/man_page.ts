@@ -7,8 +7,8 @@
 import type { Config } from "../config/config.ts";
 import { COMMAND_ROWS } from "../config/commands.ts";
 import type { Language, Translation } from "../config/language.ts";
-import { type Option, OPTION_GROUPS } from "../config/option.ts";
-import { OPTION_ROWS } from "../config/option_table.ts";
+import type { Option } from "../config/option.ts";
+import { rowsByGroup } from "../config/option_table.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 import { defaultText, EXPLANATION, INTRODUCTION, optionUsage } from "./help.ts";
@@ -52,10 +52,9 @@ export function manPage(language: Language): string {
       ...(details === undefined ? [] : [".br", roff(details[language])]),
     ]),
     `.SH ${TEXTS.options[language]}`,
-    ...Object.entries(OPTION_GROUPS).flatMap(([group, { title }]) => [
+    ...rowsByGroup().flatMap(({ title, rows }) => [
       `.SS ${roff(title[language])}`,
-      ...OPTION_ROWS.filter((row) => row.group === group)
-        .flatMap((row) => optionLines(row, language)),
+      ...rows.flatMap((row) => optionLines(row, language)),
     ]),
     `.SH ${TEXTS.exitStatus[language]}`,
     roff(TEXTS.codes[language]),

@@ -28,8 +28,8 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./option_table.ts";
-import { type PanelSettings, resolvePanels } from "./panels.ts";
-import { INTERVAL_SECONDS, parseCertificates, withHeaders } from "./parsers.ts";
+import { resolvePanels } from "./panels.ts";
+import { INTERVAL_SECONDS, type PanelSettings, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Sources of the configuration. */

@@ -10,10 +10,12 @@
 import { parseByteCount } from "../parse/byte_size.ts";
 import { PROGRAM } from "../version.ts";
 import type { Command } from "./commands.ts";
+import type { Translation } from "./language.ts";
 import {
   findOption,
   type FoundOption,
   type Option,
+  OPTION_GROUPS,
   OptionRows,
   type OptionSources,
   parseOption,
@@ -23,7 +25,7 @@ import {
   INTERVAL_SECONDS,
   type ListenAddress,
   type NameServer,
-  type PanelOption,
+  type PanelSettings,
   parseAddress,
   parseDiscoveryKey,
   parseEndpoint,
@@ -89,7 +91,7 @@ const LANGUAGE_COMMANDS: readonly Command[] = [
   "man",
 ];
 
-const NO_PANELS: readonly PanelOption[] = [];
+const NO_PANELS: readonly PanelSettings[] = [];
 
 const panel = new OptionRows("panel");
 const connection = new OptionRows("connection");
@@ -781,6 +783,15 @@ export const OPTIONS = {
 
 /** The rows of the table. */
 export const OPTION_ROWS: readonly Option<unknown>[] = Object.values(OPTIONS);
+
+/** Rows by their groups, in the order of the help, with the groups' titles. */
+export function rowsByGroup(
+  rows: readonly Option<unknown>[] = OPTION_ROWS,
+): { title: Translation; rows: readonly Option<unknown>[] }[] {
+  return Object.entries(OPTION_GROUPS)
+    .map(([name, { title }]) => ({ title, rows: rows.filter(({ group }) => group === name) }))
+    .filter(({ rows }) => rows.length > 0);
+}
 
 /** The value of every option, by the names of the rows. */
 export type OptionValues = {

@@ -1,15 +1,6 @@
 import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
+import type { PanelSettings } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
-
-/** The settings that differ between panels. */
-export interface PanelSettings {
-  readonly endpoint: string;
-  readonly token: string;
-  /** `undefined` if not set: it depends on the transport then. */
-  readonly intervalSeconds: number | undefined;
-  readonly remoteControl: boolean;
-  readonly remoteFiles: boolean;
-}
 
 /**
  * Puts the panels of the option `panels` beside the one of `endpoint` and `token`, or in its place
@@ -26,11 +17,10 @@ export function resolvePanels(
   const own = found.get(OPTIONS.endpoint);
   const isReplaced = several === undefined || (own !== undefined && own.rank < several.rank);
   const further = (isReplaced ? [] : values.panels).map((panel): PanelSettings => {
-    const remoteControl = panel.enableRemoteControl && !values.disableWebSsh;
+    const remoteControl = panel.remoteControl && !values.disableWebSsh;
     return {
-      endpoint: panel.endpoint,
-      token: panel.token,
-      intervalSeconds: panel.interval ?? single.intervalSeconds,
+      ...panel,
+      intervalSeconds: panel.intervalSeconds ?? single.intervalSeconds,
       remoteControl,
       remoteFiles: remoteControl && !values.disableRemoteFiles,
     };

@@ -249,14 +249,15 @@ export function parseCertificates(text: string, name: string): readonly string[]
   return certificates.map((pem) => `${pem}\n`);
 }
 
-/** A panel as the configuration names it. */
-export interface PanelOption {
+/** The settings that differ between panels. */
+export interface PanelSettings {
   /** Base URL without a slash at its end. */
   readonly endpoint: string;
   readonly token: string;
-  /** Seconds between reports; as for the other panels if absent. */
-  readonly interval: number | undefined;
-  readonly enableRemoteControl: boolean;
+  /** `undefined` if not set: as for the other panels, or by the transport. */
+  readonly intervalSeconds: number | undefined;
+  readonly remoteControl: boolean;
+  readonly remoteFiles: boolean;
 }
 
 /** Time between two reports, in seconds: the bounds of the option, and what is used without it. */
@@ -280,13 +281,13 @@ const RULE = `a JSON array of up to ${MAX_PANELS} objects with ${KEYS.join(", ")
  *
  * @throws {RangeError} When it has another shape, or a panel lacks its endpoint or token.
  */
-export function parsePanels(text: string): readonly PanelOption[] {
+export function parsePanels(text: string): readonly PanelSettings[] {
   const panels = parseJson(text);
   if (!Array.isArray(panels) || panels.length > MAX_PANELS) throw new RangeError(RULE);
   return panels.map(parsePanel);
 }
 
-function parsePanel(value: unknown): PanelOption {
+function parsePanel(value: unknown): PanelSettings {
   if (!isJsonObject(value) || Object.keys(value).some((key) => !KEYS.includes(key))) {
     throw new RangeError(RULE);
   }
@@ -305,8 +306,9 @@ function parsePanel(value: unknown): PanelOption {
   return {
     endpoint: parseEndpoint(endpoint),
     token: parseToken(token),
-    interval,
-    enableRemoteControl: remote,
+    intervalSeconds: interval,
+    remoteControl: remote,
+    remoteFiles: remote,
   };
 }
 

@@ -1,7 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { readConfigFile } from "../config/config_file.ts";
-import type { PanelSettings } from "../config/panels.ts";
-import { type PanelOption, parsePanels } from "../config/parsers.ts";
+import { type PanelSettings, parsePanels } from "../config/parsers.ts";
 import { UsageError } from "../config/usage_error.ts";
 
 /** The panels that an installed service reports to. */
@@ -11,7 +10,7 @@ export interface InstalledPanels {
   readonly token: string;
   /** Whether the panel of `endpoint` has remote control. */
   readonly remoteControl: boolean;
-  readonly panels: readonly PanelOption[];
+  readonly panels: readonly PanelSettings[];
 }
 
 /**
@@ -68,11 +67,11 @@ function addPanels(config: Config, installed: InstalledPanels): Config {
     endpoint,
     token,
   }));
-  const before = installed.panels.map(({ endpoint, token, interval, enableRemoteControl }) => ({
+  const before = installed.panels.map(({ endpoint, token, intervalSeconds, remoteControl }) => ({
     endpoint,
     token,
-    ...(interval !== undefined && { interval }),
-    ...(enableRemoteControl && { enable_remote_control: true }),
+    ...(intervalSeconds !== undefined && { interval: intervalSeconds }),
+    ...(remoteControl && { enable_remote_control: true }),
   }));
   const text = JSON.stringify([...before, ...added]);
   const explicitOptions = new Map(config.explicitOptions);
@@ -83,21 +82,9 @@ function addPanels(config: Config, installed: InstalledPanels): Config {
     ...config,
     endpoint: installed.endpoint,
     token: installed.token,
-    furtherPanels: parsePanels(text).map(settingsOf),
+    furtherPanels: parsePanels(text),
     explicitOptions,
     secrets: [...config.secrets, ...tokens.filter((token) => token !== "")],
-  };
-}
-
-function settingsOf(
-  { endpoint, token, interval, enableRemoteControl }: PanelOption,
-): PanelSettings {
-  return {
-    endpoint,
-    token,
-    intervalSeconds: interval,
-    remoteControl: enableRemoteControl,
-    remoteFiles: enableRemoteControl,
   };
 }
 
