@@ -4,6 +4,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { HttpProbe } from "../../lib/probe/http.ts";
 import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
+import { FakeTime } from "../fake_time.ts";
 import { isolatedTest } from "../own_process.ts";
 import { fakePolicy, fakeResolver } from "./fake_names.ts";
 import { RawServer, write } from "./raw_server.ts";
@@ -137,6 +138,21 @@ Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time 
       server.requests[2] ?? "",
       new RegExp(`host: other.example:${server.port}\r\n`, "i"),
     );
+  });
+});
+
+Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and no other", async () => {
+  using time = new FakeTime();
+  await withServer(async (path, connection) => {
+    time.tick(path === "/2" ? 300 : path === "/1" ? 200 : 100);
+    await countDown(path, connection);
+  }, async (server) => {
+    const resolver = fakeResolver(() => {
+      time.tick(1000);
+      return ["127.0.0.1"];
+    });
+    const policy = new ProbePolicy(resolver, { allowLoopback: true });
+    assertEquals(await probe(`http://start.example:${server.port}/2`, { policy }), 600);
   });
 });
 

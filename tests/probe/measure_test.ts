@@ -141,3 +141,16 @@ Deno.test("measure() rejects with the signal's reason when it aborts, and leaves
     );
   }
 });
+
+Deno.test("measure() leaves no listener on its signal, which may outlive thousands of probes", async () => {
+  const { signal } = new AbortController();
+  const listeners = new Set<unknown>();
+  signal.addEventListener = (_: string, listener: unknown) => listeners.add(listener);
+  signal.removeEventListener = (_: string, listener: unknown) => listeners.delete(listener);
+  await measure(() => {
+    assertEquals(listeners.size, 1);
+    return Promise.resolve(1);
+  }, { kind: "tcp", signal });
+  await measure(() => Promise.reject(new Error("refused")), { kind: "tcp", signal });
+  assertEquals(listeners.size, 0);
+});
