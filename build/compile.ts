@@ -15,7 +15,7 @@ import { writePortable } from "./portable.ts";
 import { type ProgramInfo, programInfo } from "./program_info.ts";
 
 /** Names of what this makes, in `dist/`. */
-const BUILT = /^(komari-agent-deno[-.].*|install\.sh|SHA256SUMS.*|\.unfinished-.*)$/;
+const BUILT = /^(komari-agent-deno[-_.].*|install\.sh|SHA256SUMS.*|\.unfinished-.*)$/;
 
 if (import.meta.main) {
   try {

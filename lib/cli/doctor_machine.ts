@@ -11,7 +11,7 @@ import { readHealth } from "../state/health_reader.ts";
 import { runtimeFolders, stateFolder } from "../state/paths.ts";
 import { describeSandbox, sealGap, sealProcess } from "../sandbox/sandbox.ts";
 import { startShell } from "../sandbox/shell.ts";
-import { thisProgram } from "../host/this_program.ts";
+import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { mayHang } from "../metrics/mount_filter.ts";
@@ -246,10 +246,17 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
     if (release.decision !== "newer") {
       return result("ok", { en: `${VERSION} is up to date`, zh: `${VERSION} 已是最新` });
     }
+    const packaged = packageOf(thisProgram());
+    const advice = packaged === undefined
+      ? { en: "`update --now` installs it", zh: "用 `update --now` 更新" }
+      : {
+        en: `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`,
+        zh: `用 ${PACKAGE_MANAGERS[packaged]} 安装新的软件包来更新`,
+      };
     return result("warning", {
       en: `${VERSION}; version ${release.version} is available`,
       zh: `${VERSION}；有新版本 ${release.version}`,
-    }, { en: "`update --now` installs it", zh: "用 `update --now` 更新" });
+    }, advice);
   } catch (error) {
     signal.throwIfAborted();
     return result("warning", `${VERSION}; ${describeError(error)}`);

@@ -12,6 +12,9 @@ import { StateFile } from "../state/state_file.ts";
 import { FolderLock } from "../state/state_lock.ts";
 import {
   isInContainerImage,
+  PACKAGE_MANAGERS,
+  type PackageKind,
+  packageOf,
   type ThisProgram,
   thisProgram,
   thisTarget,
@@ -64,7 +67,8 @@ export async function updateProgram(
   if (check && now) throw new UsageError("Cannot use --check and --now together");
   if (now) return await updateNow(config, program, signal);
   const release = await findUpdate(config, program, signal);
-  return { text: json ? jsonText(describe(release)) : sentence(release), isSuccess: true };
+  const text = json ? jsonText(describe(release)) : sentence(release, packageOf(program));
+  return { text, isSuccess: true };
 }
 
 /** The newest release. @throws {Error} When it can't be looked up. */
@@ -145,9 +149,15 @@ function describe({ version, tag, decision }: FoundRelease): Record<string, unkn
   return { present: VERSION, newest: version ?? tag, verdict: decision };
 }
 
-function sentence({ version, tag, decision }: FoundRelease): string {
+function sentence(
+  { version, tag, decision }: FoundRelease,
+  packaged?: PackageKind,
+): string {
+  const how = packaged === undefined
+    ? '"update --now" installs it'
+    : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
   const sentences = {
-    "newer": `Version ${version} is available, ${VERSION} is installed: "update --now" installs it`,
+    "newer": `Version ${version} is available, ${VERSION} is installed: ${how}`,
     "not newer": `Version ${VERSION} is up to date: the latest release is ${version}`,
     "failed before":
       `Version ${version} is available, but failed on this machine before: ${VERSION} stays`,
@@ -156,11 +166,17 @@ function sentence({ version, tag, decision }: FoundRelease): string {
   return `${sentences[decision]}\n`;
 }
 
-function requireUpdatable({ form }: ThisProgram): void {
+function requireUpdatable(program: ThisProgram): void {
   if (isInContainerImage()) {
     throw new Error("Cannot update in a container: use a newer image");
   }
-  if (form === "source") {
+  const packaged = packageOf(program);
+  if (packaged !== undefined) {
+    throw new Error(
+      `Cannot update: this program belongs to a package; ${PACKAGE_MANAGERS[packaged]} updates it`,
+    );
+  }
+  if (program.form === "source") {
     throw new Error("Cannot update sources: use git");
   }
 }

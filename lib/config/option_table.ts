@@ -675,7 +675,11 @@ export const OPTIONS = {
   autoUpdate: updates.toggleOff({
     flag: "disable-auto-update",
     commands: ["report", "install"],
-    help: { en: "Don't install new versions automatically", zh: "不自动更新" },
+    help: {
+      en: "Don't install new versions automatically; an agent from a .deb or .rpm never does, " +
+        "its package manager does",
+      zh: "不自动更新；用 .deb 或 .rpm 安装的 Agent 从不自动更新，由软件包管理器更新",
+    },
   }),
   updateUrl: updates.text({
     flag: "update-url",

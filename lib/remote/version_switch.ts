@@ -1,6 +1,11 @@
 import type { Config } from "../config/config.ts";
 import type { Programs } from "../host/programs.ts";
-import { isInContainerImage, thisProgram } from "../host/this_program.ts";
+import {
+  isInContainerImage,
+  PACKAGE_MANAGERS,
+  packageOf,
+  thisProgram,
+} from "../host/this_program.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
@@ -71,6 +76,8 @@ export class VersionSwitch {
 export function updateObstacle({ autoUpdate }: Config): string | undefined {
   if (!autoUpdate) return "--disable-auto-update is set";
   if (isInContainerImage()) return "in a container a newer version comes with a newer image";
+  const packaged = packageOf(thisProgram());
+  if (packaged !== undefined) return `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
   return thisProgram().form === "source" ? "this program runs from its sources" : undefined;
 }
 

@@ -2,6 +2,7 @@ import { delay } from "@std/async/delay";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
+import { PACKAGE_MANAGERS } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering, readInstallContext } from "./install_context.ts";
@@ -11,6 +12,7 @@ import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
 import { officialAgentWarning } from "./official_agent.ts";
 import { environmentWord } from "./service_environment.ts";
+import { removalCommand } from "./packaged_service.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { updateServiceName } from "./update_service.ts";
@@ -44,13 +46,18 @@ export function mergePrevious(config: Config, previous: InstallRecord | undefine
 function printSummary(
   { service, record }: InstallPlan,
   config: Config,
-  { system, scope, kind, manager, paths, link, lingerUser, changeableDeno }: InstallContext,
+  context: InstallContext,
 ): void {
+  const { system, scope, kind, manager, paths, link, lingerUser, changeableDeno, packaged } =
+    context;
   const { name, program, stateFolder, user, isUpdated } = service;
   const command = record.links.length > 0 && scope === "system" ? name : program;
   const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
   const owner = scope === "user" ? "of this user" : `as user ${user}`;
-  const updates = isUpdated
+  const packages = packaged && PACKAGE_MANAGERS[packaged];
+  const updates = packages !== undefined
+    ? `by its package: ${packages} brings them`
+    : isUpdated
     ? `every 6 h, by ${updateServiceName(name)}`
     : !config.autoUpdate
     ? "off"
@@ -60,14 +67,17 @@ function printSummary(
     ? "off: this build has no key to verify releases with"
     : `off: as root they would run Deno, and other users can change ${changeableDeno}`;
   const lines = [
-    `Installed ${PROGRAM} ${VERSION}:`,
+    `${packages === undefined ? "Installed" : "Configured"} ${PROGRAM} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  ${service.config}`,
     `  Service        ${name} (${kind}), ${owner}`,
     `  Updates        ${updates}`,
     `  Log            ${manager.logHint}`,
-    `  Uninstall      ${command} uninstall${ofService}`,
-    link === "taken" && `  ${paths.link} was not created: another file has that name`,
+    packaged === undefined
+      ? `  Uninstall      ${command} uninstall${ofService}`
+      : `  Uninstall      ${removalCommand(packaged)}`,
+    packaged === undefined && link === "taken" &&
+    `  ${paths.link} was not created: another file has that name`,
     lingerUser !== undefined && !isLingering(lingerUser, system) &&
     `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
     !record.trees.includes(stateFolder) &&

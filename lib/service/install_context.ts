@@ -1,11 +1,13 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
+import { type PackageKind, packageOf } from "../host/this_program.ts";
 import { dirname } from "../parse/path.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { detectManager, managerError, serviceManager } from "./managers.ts";
 import type { ManagerKind, ServiceManager } from "./service_manager.ts";
 import { scopeOf, type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
+import { packagedRecord, requireNoPackage, requirePackagedService } from "./packaged_service.ts";
 import { type ServiceUser, serviceUser } from "./service_user.ts";
 import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
@@ -24,6 +26,8 @@ export interface InstallContext {
   readonly changeableDeno: string | undefined;
   /** The strongest sandbox that this machine allows for a service. */
   readonly sandbox: "full" | "no mounts";
+  /** The package that this program belongs to; only its configuration is then written. */
+  readonly packaged: PackageKind | undefined;
   /** The record of the previous installation. */
   readonly previous: InstallRecord | undefined;
   /** Whether a link to the program can be created in a folder on the `PATH`. */
@@ -84,10 +88,11 @@ function parentsOf(path: string): string[] {
  * @throws {UsageError} When the request can't be met on this machine.
  */
 export async function readInstallContext(
-  { serviceName, asRoot, print, manager: otherKind }: Config,
+  config: Config,
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<InstallContext> {
+  const { serviceName, asRoot, print, manager: otherKind } = config;
   const { program, root, home, uid } = system;
   if (program.form === "source") {
     throw new UsageError(
@@ -101,9 +106,16 @@ export async function readInstallContext(
   const paths = servicePaths(serviceName, system);
   const { logFile } = paths;
   const manager = serviceManager(kind, { name: serviceName, scope, logFile, home, uid });
+  const packaged = isOther ? undefined : packageOf(program, { root });
+  if (packaged !== undefined) requirePackagedService(config, { system, kind });
+  else if (!isOther) requireNoPackage(serviceName, system);
   if (!isOther) requireNoSystemInstall(serviceName, system);
   if (!print) await requireManager(manager, system, signal);
-  const previous = isOther ? undefined : readInstallRecord(root + paths.record);
+  const previous = isOther
+    ? undefined
+    : packaged === undefined
+    ? readInstallRecord(root + paths.record)
+    : packagedRecord();
   const user = await serviceUser(
     { service: serviceName, asRoot: asRoot ?? previous?.user === "root", system },
     signal,
@@ -124,6 +136,7 @@ export async function readInstallContext(
     sandbox: isSystemd && scope === "system" && !print
       ? await detectSandbox(system, signal)
       : "full",
+    packaged,
     previous,
     deno,
     changeableDeno: deno === undefined || isOther ? undefined : changeablePart(deno),

@@ -1,6 +1,9 @@
 import type { Translation } from "../config/language.ts";
+import { installedPackage } from "../host/this_program.ts";
+import { PROGRAM } from "../version.ts";
 import { findInstallRecord } from "./install_record.ts";
 import { recordedManager } from "./managers.ts";
+import { packagedRecord } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import { currentSystem } from "./target_system.ts";
 
@@ -25,7 +28,8 @@ export async function findService(
   name: string,
   { env, signal }: { env: Readonly<Record<string, string>>; signal: AbortSignal },
 ): Promise<ServiceState | undefined> {
-  const record = findInstallRecord(name, env);
+  const record = findInstallRecord(name, env) ??
+    (name === PROGRAM && installedPackage() !== undefined ? packagedRecord() : undefined);
   if (record === undefined) return undefined;
   const system = currentSystem({ env, printLine: () => {} });
   const manager = recordedManager(record, system);

@@ -92,13 +92,13 @@ export function systemdPath(path: string): string {
   return path.replaceAll("%", "%%");
 }
 
-/** The unit of the agent, `NAME.service`. */
-export function systemdUnit(plan: ServicePlan): string {
+/** The unit of the agent, `NAME.service`; `origin` is its first comment. */
+export function systemdUnit(plan: ServicePlan, { origin = ORIGIN } = {}): string {
   const { scope, environmentFile } = plan;
   const ofSystem = scope === "system";
   const online = ["Wants=network-online.target", "After=network-online.target"];
   return [
-    `# ${ORIGIN}`,
+    `# ${origin}`,
     "[Unit]",
     `Description=${DESCRIPTION}`,
     // A user's manager has no network targets.
@@ -122,6 +122,21 @@ export function systemdUnit(plan: ServicePlan): string {
     `WantedBy=${ofSystem ? "multi-user.target" : "default.target"}`,
     "",
   ].join("\n");
+}
+
+/**
+ * What a machine needs beyond the unit `base` of a package, as a drop-in; empty if it needs nothing.
+ */
+export function systemdDropIn(plan: ServicePlan, base: ServicePlan): string {
+  const before = systemdUnit(base).split("\n");
+  const after = systemdUnit(plan).split("\n");
+  const added = after.filter((line) => /^[A-Z]\w+=/.test(line) && !before.includes(line));
+  const removed = before.filter((line) =>
+    /^(Protect|Private)\w+=/.test(line) && !after.includes(line)
+  )
+    .map((line) => line.replace(/=.*/, "=no"));
+  if (added.length + removed.length === 0) return "";
+  return [`# ${ORIGIN}`, "[Service]", ...added, ...removed, ""].join("\n");
 }
 
 /** Quotes a command line. */

@@ -1,0 +1,159 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import {
+  findNfpm,
+  makePackages,
+  NFPM_VERSION,
+  nfpmConfig,
+  pack,
+  packageFiles,
+  packageName,
+  type PackageSource,
+} from "../../build/package.ts";
+import { parseConfigObject } from "../../lib/config/config_file.ts";
+import { PACKAGE_KINDS } from "../../lib/host/this_program.ts";
+import { PACKAGE_ORIGIN } from "../../lib/service/packaged_service.ts";
+import { ORIGIN } from "../../lib/service/service_manager.ts";
+import { systemdUnit } from "../../lib/service/systemd.ts";
+import { SYSTEM_PLAN } from "../service/service_plans.ts";
+
+const NAME = "komari-agent-deno";
+const ROOT = new URL("../../", import.meta.url);
+const SOURCE: PackageSource = {
+  info: { version: "1.2.3", commit: "", repository: "owner/name", releaseKey: "" },
+  arch: "amd64",
+  form: "binary",
+  program: "/dist/program",
+  timestamp: 1_700_000_000,
+};
+
+function textOf(path: string, form: PackageSource["form"] = "binary"): string {
+  const file = packageFiles({ ...SOURCE, form }).find((it) => it.path === path);
+  return typeof file?.content === "string" ? file.content : "";
+}
+
+Deno.test("packageFiles() has the unit that install writes, for the program in /usr/bin", () => {
+  const expected = systemdUnit({
+    ...SYSTEM_PLAN,
+    program: `/usr/bin/${NAME}`,
+    environmentFile: `/etc/${NAME}/environment`,
+  }).replace(ORIGIN, PACKAGE_ORIGIN);
+  assertEquals(textOf(`/usr/lib/systemd/system/${NAME}.service`), expected);
+  assertStringIncludes(
+    textOf(`/usr/lib/systemd/system/${NAME}.service`, "portable"),
+    `Environment=DENO=deno\nEnvironment=DENO_DIR=/var/lib/${NAME}/deno\n`,
+  );
+});
+
+Deno.test("packageFiles() gives each kind a path only once, and names the kind in the marker", () => {
+  for (const kind of PACKAGE_KINDS) {
+    const files = packageFiles(SOURCE).filter((file) => (file.kind ?? kind) === kind);
+    const paths = files.map(({ path }) => path);
+    assertEquals(new Set(paths).size, paths.length);
+    const marker = files.find(({ path }) => path === `/usr/lib/${NAME}/package`);
+    assertEquals(marker?.content, `${kind}\n`);
+    for (const wanted of ["bash-completion", "fish/", "zsh/", "/man/man1/", "CHANGELOG"]) {
+      assert(paths.some((path) => path.includes(wanted)), `${kind}: ${wanted}`);
+    }
+    assert(
+      files.some(({ content }) => typeof content === "string" && content.includes("MIT License")),
+    );
+  }
+});
+
+Deno.test("nfpmConfig() keeps the configuration on upgrade, and from other users", () => {
+  const files = packageFiles(SOURCE);
+  const config = nfpmConfig(SOURCE, { files, folder: "/staging" });
+  const text = JSON.stringify(config);
+  assertStringIncludes(
+    text,
+    `"dst":"/etc/${NAME}/config.json","type":"config|noreplace","file_info":{"mode":${0o640},`,
+  );
+  assertStringIncludes(
+    text,
+    `{"src":"/dist/program","dst":"/usr/bin/${NAME}","file_info":{"mode":${0o755},`,
+  );
+  assertEquals(text.match(/config\|noreplace/g)?.length, 1);
+  assertEquals(text.includes("depends"), false);
+  for (const [path = ""] of text.matchAll(/\/[^"]*build\/package\/\w+\.sh/g)) Deno.statSync(path);
+});
+
+Deno.test("packageFiles() has a configuration that the agent reads", () => {
+  assertEquals(parseConfigObject(textOf(`/etc/${NAME}/config.json`), "it"), {});
+});
+
+Deno.test("packageName() is what apt and dnf call such a file", () => {
+  assertEquals(packageName(SOURCE, "deb"), `${NAME}_1.2.3_amd64.deb`);
+  assertEquals(packageName({ ...SOURCE, arch: "arm64" }, "rpm"), `${NAME}-1.2.3.aarch64.rpm`);
+});
+
+Deno.test("makePackages() says how to get nfpm where there is none", async () => {
+  await assertRejects(
+    () => makePackages(SOURCE.info, { dist: "/nowhere", env: { NFPM: "/nowhere/nfpm" } }),
+    Error,
+    `go install github.com/goreleaser/nfpm/v2/cmd/nfpm@${NFPM_VERSION}`,
+  );
+});
+
+Deno.test("the release and CI install the nfpm that the build names", () => {
+  for (const path of [".github/workflows/release.yml", ".ci/run"]) {
+    const text = Deno.readTextFileSync(new URL(path, ROOT));
+    const [, version] = /nfpm\/v2\/cmd\/nfpm@(v[\d.]+)/.exec(text) ?? [];
+    assertEquals(version, NFPM_VERSION, path);
+  }
+});
+
+const checker = ["/usr/bin/shellcheck", "/usr/local/bin/shellcheck"].find((path) => {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+});
+Deno.test({
+  name: `the scripts of packages have nothing that ShellCheck finds${checker ? "" : ", not here"}`,
+  ignore: checker === undefined,
+  fn: async () => {
+    const folder = new URL("build/package/", ROOT);
+    const names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
+    assertEquals(names.length, 4);
+    const paths = names.map((name) => new URL(name, folder).pathname);
+    for (const path of paths) assertMatch(Deno.readTextFileSync(path), /^#!\/bin\/sh\n/);
+    const { stdout } = await new Deno.Command(checker ?? "", { args: paths }).output();
+    assertEquals(new TextDecoder().decode(stdout), "");
+  },
+});
+
+const nfpm = await findNfpm(Deno.env.toObject());
+if (nfpm === undefined) {
+  console.log("no package is packed: nfpm is neither on the path nor in $NFPM");
+}
+
+Deno.test({
+  name: "pack() makes the same bytes twice",
+  ignore: nfpm === undefined,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const program = `${folder}/program`;
+      await Deno.writeTextFile(program, "#!/bin/sh\n");
+      for (const kind of PACKAGE_KINDS) {
+        const packed = [];
+        for (const dist of [`${folder}/one`, `${folder}/two`]) {
+          await Deno.mkdir(dist, { recursive: true });
+          const source = { ...SOURCE, program };
+          packed.push(await Deno.readFile(await pack(source, { kind, nfpm: nfpm ?? "", dist })));
+        }
+        assertEquals(packed[0], packed[1]);
+        assert((packed[0]?.length ?? 0) > 10_000);
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
