@@ -1,0 +1,244 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { findNfpm, pack, packageName } from "../../../build/package.ts";
+import { buildPortable } from "../../../build/portable.ts";
+import type { PackageKind } from "../../../lib/host/this_program.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { outputOf, succeeds } from "./command.ts";
+import { SystemdContainer } from "./systemd_container.ts";
+
+const NAME = "komari-agent-deno";
+const PROGRAM = `/usr/bin/${NAME}`;
+const VERSIONS = ["1.0.0", "1.1.0"] as const;
+const TIMESTAMP = 1_700_000_000;
+/** What dpkg, the users' database and systemd write for themselves. */
+const KEPT_BY_OTHERS =
+  /^.(\/var\/lib\/dpkg\/|\/var\/log\/|\/var\/cache\/|\/etc\/(passwd|group|shadow|gshadow|subuid|subgid)-$|\/etc\/\.pwd\.lock$|\/var\/lib\/systemd\/)/;
+
+const nfpm = await findNfpm(Deno.env.toObject());
+const noNfpm = nfpm === undefined ? "no nfpm on the path or in $NFPM" : undefined;
+
+/** Why a test does not run, said once; a test of these tools runs if it is `undefined`. */
+function lackOf(what: string, ...reasons: readonly (string | undefined)[]): boolean {
+  const reason = reasons.find((reason) => reason !== undefined);
+  if (reason !== undefined) console.log(`${what} not tried: ${reason}`);
+  return reason !== undefined;
+}
+
+function missing(...tools: readonly string[]): string | undefined {
+  const tool = tools.find((tool) => !succeeds("sh", "-c", `command -v ${tool}`));
+  return tool === undefined ? undefined : `no ${tool}`;
+}
+
+/** A folder with packages of a kind in two versions, from the portable build of this checkout. */
+async function withPackages(
+  kind: PackageKind,
+  act: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "komari-agent-deno-packages-" });
+  try {
+    await Deno.chmod(folder, 0o755);
+    for (const version of VERSIONS) {
+      const program = await buildPortable({ version, folder });
+      const info = { version, commit: "", repository: "", releaseKey: "" };
+      const source = { info, arch: "amd64", form: "portable", program } as const;
+      await pack({ ...source, timestamp: TIMESTAMP }, { kind, nfpm: nfpm ?? "", dist: folder });
+      await Deno.rename(program, `${folder}/${version}`);
+    }
+    await act(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+interface World {
+  readonly panel: TestPanel;
+  readonly machine: SystemdContainer;
+}
+
+/** A Debian with systemd that has the packages in `/build`, and a panel that it can reach. */
+async function inWorld(act: (world: World) => Promise<void>): Promise<void> {
+  await withPackages("deb", async (folder) => {
+    const panel = await startTestPanel();
+    try {
+      const mounts = { "/usr/local/bin/deno": Deno.execPath(), "/build": folder };
+      await using machine = await SystemdContainer.start({ mounts });
+      await act({ panel, machine });
+      assertEquals(panel.state.violations, []);
+    } finally {
+      panel.close();
+    }
+  });
+}
+
+/** The file of a package, as a command within names it. */
+function packageFile(version: string): string {
+  const info = { version, commit: "", repository: "", releaseKey: "" };
+  return `/build/${packageName({ info, arch: "amd64" }, "deb")}`;
+}
+
+/** Waits for a report that comes from now on. */
+async function reports({ state }: TestPanel): Promise<void> {
+  const before = state.reports.length;
+  const end = performance.now() + 60_000;
+  while (state.reports.length === before) {
+    assert(performance.now() < end, "no report came");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** What has changed on the disk by the package. */
+async function changes(machine: SystemdContainer, before: readonly string[]): Promise<string[]> {
+  return (await machine.changes(before)).filter((line) => !KEPT_BY_OTHERS.test(line));
+}
+
+const noContainer = lackOf("packages on a real systemd are", noNfpm, SystemdContainer.missing());
+
+Deno.test({
+  name: "a .deb is installed, configured, upgraded, removed and purged on a real systemd",
+  ignore: noContainer,
+  fn: () =>
+    inWorld(async ({ panel, machine }) => {
+      const before = await machine.files();
+      const installed = await machine.run(`dpkg -i ${packageFile("1.0.0")}`);
+      assertStringIncludes(installed, `sudo ${NAME} install -e`);
+      assertEquals((await machine.tries(`systemctl is-active ${NAME}`)).output, "inactive\n");
+      assertEquals((await machine.tries(`systemctl is-enabled ${NAME}`)).output, "disabled\n");
+
+      const outcome = await machine.run(
+        `printenv TOKEN | ${NAME} install -e ${panel.url} --ip-services off --month-rotate 1 ` +
+          "--token-file -",
+        { TOKEN: panel.token },
+      );
+      assertStringIncludes(outcome, "apt brings them");
+      await reports(panel);
+      assertEquals(
+        await machine.run(`stat -c '%a %U %G' /etc/${NAME}/config.json`),
+        `640 root ${NAME}\n`,
+      );
+      const unit = await machine.run(`systemctl show -P FragmentPath ${NAME}`);
+      assertEquals(unit.trim(), `/usr/lib/systemd/system/${NAME}.service`);
+      const log = await machine.run(`journalctl -o cat -u ${NAME}`);
+      assertStringIncludes(log, "this process is sealed by the kernel and the runtime");
+      const update = await machine.tries(`${NAME} update --now`);
+      assertEquals(update.code, 1);
+      assertStringIncludes(update.output, "belongs to a package; apt updates it");
+      const other = `AGENT_TOKEN=x /build/1.0.0 install -e ${panel.url}`;
+      assertStringIncludes((await machine.tries(other)).output, "a package has installed it");
+      assertEquals(
+        (await changes(machine, before)).filter((line) => /^.\/(opt|usr\/local)\//.test(line)),
+        [],
+      );
+
+      const config = await machine.run(`cat /etc/${NAME}/config.json`);
+      const files = await machine.files();
+      await machine.run(`dpkg -i ${packageFile("1.1.0")} </dev/null`);
+      await reports(panel);
+      assertEquals(await machine.run(`cat /etc/${NAME}/config.json`), config);
+      assertEquals(await changes(machine, files), []);
+      assertStringIncludes(await machine.run(`${NAME} status`), "1.1.0");
+
+      await machine.run(`systemctl stop ${NAME} && systemctl disable ${NAME} 2>&1`);
+      await machine.run(`dpkg -i ${packageFile("1.1.0")} </dev/null`);
+      assertEquals((await machine.tries(`systemctl is-active ${NAME}`)).output, "inactive\n");
+      await machine.run(`systemctl enable --now ${NAME} 2>&1`);
+      await reports(panel);
+
+      await machine.run(`dpkg -r ${NAME}`);
+      assertEquals((await machine.run("ps -eo args")).includes("--config"), false);
+      await machine.run(`dpkg -i ${packageFile("1.1.0")} </dev/null`);
+      await reports(panel);
+
+      await machine.run(`dpkg -P ${NAME}`);
+      assertEquals((await machine.run("ps -eo args")).includes("--config"), false);
+      assertEquals((await machine.run("cat /etc/passwd /etc/group")).includes(NAME), false);
+      assertEquals(await changes(machine, before), []);
+    }),
+});
+
+Deno.test({
+  name: "a .deb takes over an agent that install has left there",
+  ignore: noContainer,
+  fn: () =>
+    inWorld(async ({ panel, machine }) => {
+      const before = await machine.files();
+      const line = `/build/1.0.0 install -e ${panel.url} --ip-services off --month-rotate 1`;
+      await machine.run(line, { AGENT_TOKEN: panel.token });
+      await reports(panel);
+      const config = JSON.parse(await machine.run(`cat /etc/${NAME}/config.json`));
+
+      const outcome = await machine.run(`dpkg -i ${packageFile("1.1.0")} </dev/null`);
+      assertStringIncludes(outcome, "is now the package's");
+      await reports(panel);
+      assertEquals(JSON.parse(await machine.run(`cat /etc/${NAME}/config.json`)), config);
+      const services = await machine.run(
+        `systemctl list-unit-files --no-legend '${NAME}*' | tr -s ' ' | cut -d' ' -f1-2`,
+      );
+      assertEquals(services, `${NAME}.service enabled\n`);
+      const processes = (await machine.run("ps -eo args")).split("\n");
+      const programs = processes.filter((line) => /--config \/etc/.test(line));
+      assert(programs.length > 0 && programs.every((it) => it.includes(PROGRAM)), `${programs}`);
+      const left = (await changes(machine, before)).filter((it) => /\/(opt|usr\/local)\//.test(it));
+      assertEquals(left, []);
+      assertEquals((await machine.tries(`ls /etc/${NAME}`)).output, "config.json\n");
+
+      await machine.run(`dpkg -P ${NAME}`);
+      assertEquals(await changes(machine, before), []);
+    }),
+});
+
+Deno.test({
+  name: "an .rpm is installed, upgraded and removed below a root of its own",
+  ignore: lackOf(
+    "rpm is",
+    noNfpm,
+    Deno.uid() === 0 ? undefined : "no root",
+    missing("rpm", "busybox", "chroot"),
+  ),
+  fn: () =>
+    withPackages("rpm", async (folder) => {
+      const root = `${folder}/root`;
+      for (const path of ["/bin", "/etc", "/run", "/tmp"]) {
+        await Deno.mkdir(root + path, { recursive: true });
+      }
+      // For the scripts of the package, which run within.
+      const busybox = outputOf("sh", "-c", "command -v busybox").trim();
+      await Deno.copyFile(busybox, `${root}/bin/busybox`);
+      for (const tool of ["sh", "id", "tr", "sed", "mv", "rm", "readlink", "chmod", "chgrp"]) {
+        await Deno.symlink("busybox", `${root}/bin/${tool}`);
+      }
+      const rpm = (...args: readonly string[]) =>
+        outputOf("rpm", "--root", root, "--nodeps", "--ignorearch", ...args);
+      const fileOf = (version: string) => {
+        const info = { version, commit: "", repository: "", releaseKey: "" };
+        return `${folder}/${packageName({ info, arch: "amd64" }, "rpm")}`;
+      };
+      const config = `${root}/etc/${NAME}/config.json`;
+
+      assertStringIncludes(rpm("-i", fileOf("1.0.0")), "installed but not configured");
+      assertEquals(((await Deno.stat(config)).mode ?? 0) & 0o7777, 0o640);
+      assertEquals(await Deno.readTextFile(`${root}/usr/lib/${NAME}/package`), "rpm\n");
+      assertStringIncludes(await Deno.readTextFile(root + PROGRAM), "1.0.0");
+      await Deno.writeTextFile(config, '{"endpoint":"https://p.example"}');
+      assertEquals(rpm("-U", fileOf("1.1.0")), "");
+      assertStringIncludes(await Deno.readTextFile(root + PROGRAM), "1.1.0");
+      assertEquals(await Deno.readTextFile(config), '{"endpoint":"https://p.example"}');
+      rpm("-e", NAME);
+      const left = outputOf("sh", "-c", `cd ${root} && find . -name '*${NAME}*'; ls etc/${NAME}`);
+      assertEquals(left, `./etc/${NAME}\nconfig.json.rpmsave\n`);
+    }),
+});
+
+Deno.test({
+  name: "lintian finds no error in the .deb",
+  ignore: lackOf("lintian is", noNfpm, missing("lintian")),
+  fn: () =>
+    withPackages("deb", (folder) => {
+      const info = { version: "1.1.0", commit: "", repository: "", releaseKey: "" };
+      const path = `${folder}/${packageName({ info, arch: "amd64" }, "deb")}`;
+      // It fails with each error.
+      const findings = outputOf("lintian", "--allow-root", "--fail-on", "error", path);
+      assertEquals(findings.split("\n").filter((line) => line.startsWith("E:")), []);
+
+      return Promise.resolve();
+    }),
+});
