@@ -62,7 +62,8 @@ export async function createFile(args: FileArguments): Promise<object> {
   if (before?.isDirectory) throw new Error("cannot replace a directory with a file");
   if (before !== undefined && !before.isSymlink) {
     if (!before.isFile) throw new TypeError("not a regular file");
-    await using handle = await openForWriting(target);
+    const handle = await openForWriting(target);
+    await using _ = handle;
     await handle.truncate();
     return { created: true, size: 0 };
   }
