@@ -1,20 +1,18 @@
-/** Number of lines allowed per period. */
-export interface LogRateLimitOptions {
-  /** Lines in any period. */
-  readonly lines: number;
-  /** Length of a period; `Infinity` for a limit that is never lifted. */
-  readonly periodMs: number;
-}
-
 /** Bounds the log lines about something that a panel or a network can cause at any rate. */
 export class LogRateLimit {
-  readonly #options: LogRateLimitOptions;
+  readonly #lines: number;
+  readonly #periodMs: number;
   /** When the last lines were allowed, the oldest first. */
   readonly #allowedAtMs: number[] = [];
   #suppressed = 0;
 
-  constructor(options: LogRateLimitOptions) {
-    this.#options = options;
+  /**
+   * @param options `lines`: lines in any period; `periodMs`: its length, `Infinity` for a limit that is
+   * never lifted.
+   */
+  constructor({ lines, periodMs }: { lines: number; periodMs: number }) {
+    this.#lines = lines;
+    this.#periodMs = periodMs;
   }
 
   /** Lines that were not allowed since {@linkcode LogRateLimit.takeSuppressed} was called. */
@@ -24,11 +22,10 @@ export class LogRateLimit {
 
   /** Counts a line; whether it may be written. */
   allows(): boolean {
-    const { lines, periodMs } = this.#options;
     const nowMs = performance.now();
     const times = this.#allowedAtMs;
-    while (times[0] !== undefined && nowMs - times[0] >= periodMs) times.shift();
-    if (times.length < lines) {
+    while (times[0] !== undefined && nowMs - times[0] >= this.#periodMs) times.shift();
+    if (times.length < this.#lines) {
       times.push(nowMs);
       return true;
     }

@@ -1,81 +1,13 @@
-/** This machine has no route to an address, so nothing was sent. */
-export class UnreachableError extends Error {
-  override name = "UnreachableError";
-}
-
-/**
- * Tries addresses in turn and gives the result of the first that this machine has a route to.
- *
- * Only a missing route leads to the next address; every other failure is the probe's result.
- *
- * @throws {UnreachableError} When there is a route to none of them.
- */
-export async function firstReachable<T>(
-  addresses: readonly string[],
-  attempt: (address: string) => Promise<T>,
-): Promise<T> {
-  let reason: unknown;
-  for (const address of addresses) {
-    try {
-      return await attempt(address);
-    } catch (error) {
-      if (!(error instanceof UnreachableError)) throw error;
-      reason ??= error;
-    }
-  }
-  throw reason ?? new UnreachableError("Cannot reach the target: it has no address");
-}
-
-/** Errors of the kernel for "no route", "no address of this family" and "no such family". */
-const NO_ROUTE = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
-
-/** The error for a failed connection: {@linkcode UnreachableError} when there is no route. */
-export function connectError(address: string, options: { port: number; cause: unknown }): Error {
-  const { port, cause } = options;
-  const hasNoRoute = cause instanceof Error && "code" in cause && typeof cause.code === "string" &&
-    NO_ROUTE.has(cause.code);
-  return hasNoRoute
-    ? new UnreachableError(`Cannot reach ${address}`, { cause })
-    : new Error(`Cannot connect to ${address} port ${port}`, { cause });
-}
-
 /** Opens a TCP connection to an IP address or a name; `Deno.connect` except in tests. */
 export type Connect = (
   options: { hostname: string; port: number; signal: AbortSignal },
 ) => Promise<Deno.TcpConn>;
 
-/** Options of a connection. */
-export interface ReachableOptions {
+/** Options of a TCP connection. */
+export interface TcpOptions {
   port: number;
   signal: AbortSignal;
-  connect?: Connect;
-}
-
-/** A connection, and when its first packet was sent, in milliseconds of `performance.now()`. */
-export interface TimedConnection {
-  connection: Deno.TcpConn;
-  startedAtMs: number;
-}
-
-/**
- * Connects to the first address that there is a route to.
- *
- * @throws {Error} When the connection was refused or reset, or there is no route to any of them.
- */
-export async function connectFirstReachable(
-  addresses: readonly string[],
-  options: ReachableOptions,
-): Promise<TimedConnection> {
-  const { port, signal } = options;
-  return await firstReachable(addresses, async (hostname) => {
-    const startedAtMs = performance.now();
-    try {
-      return { connection: await connectAbortable(hostname, options), startedAtMs };
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw connectError(hostname, { port, cause });
-    }
-  });
+  connect?: Connect | undefined;
 }
 
 /**
@@ -88,7 +20,7 @@ export async function connectFirstReachable(
  */
 export async function connectAbortable(
   hostname: string,
-  options: ReachableOptions,
+  options: TcpOptions,
 ): Promise<Deno.TcpConn> {
   const { port, signal, connect = Deno.connect } = options;
   const cancel = new AbortController();
@@ -106,13 +38,6 @@ export async function connectAbortable(
   }
 }
 
-/** Options of {@linkcode connectHappyEyeballs}. */
-export interface HappyEyeballsOptions {
-  port: number;
-  signal: AbortSignal;
-  connect?: Connect | undefined;
-}
-
 /** A reason that nothing reads: the runtime would create one with a stack trace, in 3 ms. */
 const OVER = "another address has answered";
 /** Delay until the next address is tried as well (RFC 8305). */
@@ -127,7 +52,7 @@ const STAGGER_MS = 250;
  */
 export async function connectHappyEyeballs(
   addresses: readonly string[],
-  options: HappyEyeballsOptions,
+  options: TcpOptions,
 ): Promise<Deno.TcpConn> {
   const { port, signal, connect = Deno.connect } = options;
   signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import { BufferedReader } from "../net/buffered_reader.ts";
 import { type ByteStream, closeOnAbort, ConnectionStream } from "../net/byte_stream.ts";
-import { connectFirstReachable } from "../net/happy_eyeballs.ts";
+import { connectFirstReachable } from "./first_reachable.ts";
 import { encodeRequest } from "../net/http1.ts";
 import type { ResponseHead } from "../net/http_head.ts";
 import { loadNodeTls } from "../net/node_tls.ts";

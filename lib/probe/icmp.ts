@@ -1,7 +1,7 @@
 import type { Shell } from "../sandbox/shell.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import { firstReachable, UnreachableError } from "../net/happy_eyeballs.ts";
+import { firstReachable, UnreachableError } from "./first_reachable.ts";
 import { parsePingOutput, type PingOutcome } from "../parse/ping_output.ts";
 
 const MISSING = 'there is no "ping" command: install iputils-ping (Debian, Ubuntu) or ' +

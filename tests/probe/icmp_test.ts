@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Shell } from "../../lib/sandbox/shell.ts";
-import { UnreachableError } from "../../lib/net/happy_eyeballs.ts";
+import { UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { IcmpProbe } from "../../lib/probe/icmp.ts";
 import { collectedLog } from "./collected_log.ts";
 

@@ -1,10 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import {
-  type Connect,
-  connectFirstReachable,
-  UnreachableError,
-} from "../../lib/net/happy_eyeballs.ts";
+import type { Connect } from "../../lib/net/happy_eyeballs.ts";
+import { connectFirstReachable, UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { isolatedTest } from "../own_process.ts";
 
 const sanitized = { sanitizeOps: true, sanitizeResources: true };

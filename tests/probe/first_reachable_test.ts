@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { firstReachable, UnreachableError } from "../../lib/net/happy_eyeballs.ts";
+import { firstReachable, UnreachableError } from "../../lib/probe/first_reachable.ts";
 
 Deno.test("firstReachable() tries the next address only when there is no route", async () => {
   const tried: string[] = [];

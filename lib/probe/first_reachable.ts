@@ -1,0 +1,69 @@
+import { connectAbortable, type TcpOptions } from "../net/happy_eyeballs.ts";
+
+/** This machine has no route to an address, so nothing was sent. */
+export class UnreachableError extends Error {
+  override name = "UnreachableError";
+}
+
+/**
+ * Tries addresses in turn and gives the result of the first that this machine has a route to.
+ *
+ * Only a missing route leads to the next address; every other failure is the probe's result.
+ *
+ * @throws {UnreachableError} When there is a route to none of them.
+ */
+export async function firstReachable<T>(
+  addresses: readonly string[],
+  attempt: (address: string) => Promise<T>,
+): Promise<T> {
+  let reason: unknown;
+  for (const address of addresses) {
+    try {
+      return await attempt(address);
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      reason ??= error;
+    }
+  }
+  throw reason ?? new UnreachableError("Cannot reach the target: it has no address");
+}
+
+/** Errors of the kernel for "no route", "no address of this family" and "no such family". */
+const NO_ROUTE = new Set(["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+
+/** The error for a failed connection: {@linkcode UnreachableError} when there is no route. */
+function connectError(address: string, options: { port: number; cause: unknown }): Error {
+  const { port, cause } = options;
+  const hasNoRoute = cause instanceof Error && "code" in cause && typeof cause.code === "string" &&
+    NO_ROUTE.has(cause.code);
+  return hasNoRoute
+    ? new UnreachableError(`Cannot reach ${address}`, { cause })
+    : new Error(`Cannot connect to ${address} port ${port}`, { cause });
+}
+
+/** A connection, and when its first packet was sent, in milliseconds of `performance.now()`. */
+export interface TimedConnection {
+  connection: Deno.TcpConn;
+  startedAtMs: number;
+}
+
+/**
+ * Connects to the first address that there is a route to.
+ *
+ * @throws {Error} When the connection was refused or reset, or there is no route to any of them.
+ */
+export async function connectFirstReachable(
+  addresses: readonly string[],
+  options: TcpOptions,
+): Promise<TimedConnection> {
+  const { port, signal } = options;
+  return await firstReachable(addresses, async (hostname) => {
+    const startedAtMs = performance.now();
+    try {
+      return { connection: await connectAbortable(hostname, options), startedAtMs };
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw connectError(hostname, { port, cause });
+    }
+  });
+}
