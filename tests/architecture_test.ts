@@ -241,6 +241,19 @@ Deno.test("every test lies beside the file that it tests, or says which one befo
   }
 });
 
+Deno.test("no resource that is used once is declared by `using` alone, which the minifier would lose", () => {
+  const declaration = /^( *)(?:await )?using (\w+) = .*/gm;
+  for (const { name: path, text } of files) {
+    for (const { 0: line, 1: indent = "", 2: name = "", index } of text.matchAll(declaration)) {
+      if (name.startsWith("_")) continue;
+      const outside = new RegExp(`\\n {0,${Math.max(0, indent.length - 1)}}\\S`);
+      const [block = ""] = text.slice(index + line.length).split(outside, 1);
+      const uses = block.match(new RegExp(`\\b${name}\\b`, "g"))?.length ?? 0;
+      assert(uses > 1, `${path}: declare ${name} by const, and add \`using _ = ${name}\``);
+    }
+  }
+});
+
 Deno.test("the agent loads nothing of node: at its start", () => {
   // A bundle turns such an import of a module that is loaded late into one of the whole program.
   const byName = /^import (?!type\b)[^;]*from "node:/m;

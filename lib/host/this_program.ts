@@ -82,7 +82,8 @@ export function packageOf({ path }: ThisProgram, { root = "" } = {}): PackageKin
 
 function startsAsScript(path: string): boolean {
   try {
-    using file = Deno.openSync(path);
+    const file = Deno.openSync(path);
+    using _ = file;
     const bytes = new Uint8Array(2);
     return file.readSync(bytes) === 2 && new TextDecoder().decode(bytes) === "#!";
   } catch {

@@ -67,7 +67,8 @@ export class StateFile<T> implements Disposable {
       if (cause instanceof Deno.errors.NotFound) return this.#readOlder();
       throw new Error(`Cannot read ${this.path}`, { cause });
     }
-    using slots = new SlotFile(file);
+    const slots = new SlotFile(file);
+    using _ = slots;
     return this.#readSlots(slots) ?? this.#readOlder();
   }
 

@@ -9,7 +9,8 @@ import { dirname } from "../parse/path.ts";
 export async function fileSha256(path: string): Promise<string> {
   const { createHash } = await import("node:crypto");
   const hash = createHash("sha256");
-  using file = await Deno.open(path);
+  const file = await Deno.open(path);
+  using _ = file;
   const part = new Uint8Array(64 * 1024);
   for (let count; (count = await file.read(part)) !== null;) hash.update(part.subarray(0, count));
   return hash.digest("hex");
