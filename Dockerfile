@@ -1,5 +1,6 @@
-# A minimal image: the agent, the C library it needs, authorities, and a shell and `ping` for ICMP
-# probes. The context brings the program in dist/, as `deno task compile` leaves it there.
+# A minimal image: the agent, the C library it needs, authorities, and a shell with `ping` for ICMP
+# probes and `getent` for names. The context brings the program in dist/, as `deno task compile`
+# leaves it there.
 
 # In which form it comes; .github/CONTRIBUTING.md tells.
 ARG FORM=binary
@@ -30,10 +31,12 @@ RUN mkdir -p bin etc/ssl/certs \
 # pod gives its state folder to the agent's user by chown.
 RUN install /bin/dash bin/sh \
   && install /bin/chown bin/chown \
+  && install /usr/bin/getent bin/getent \
   && install /bin/busybox bin/ping \
   && setcap cap_net_raw+ep bin/ping \
-  && for program in bin/sh bin/chown bin/deno komari-agent-deno; do ldd "$program" 2>/dev/null; done \
-    | grep -o '/[^ ]*' | sort -u | xargs -I{} cp -L --parents {} .
+  && for program in bin/sh bin/chown bin/getent bin/deno komari-agent-deno; do \
+    ldd "$program" 2>/dev/null; \
+  done | grep -o '/[^ ]*' | sort -u | xargs -I{} cp -L --parents {} .
 
 FROM scratch
 LABEL org.opencontainers.image.title="komari-agent-deno" \
