@@ -30,6 +30,7 @@ Deno.test({
     await t.step("it has the agent, what that needs, and nothing else", () => hasLittle(image));
     await t.step("its user may ping by the file's own right", () => pings(image));
     await t.step("without that right, a probe says so", () => isForbidden(image));
+    await t.step("names are resolved by a program of its own", () => resolves(image));
     await t.step("it is known as an image to the agent within", () => isKnown(image));
     await t.step("it starts without a network, rights and a place to write", async () => {
       const { code, output } = await image.run(CONFINED, ["version"]);
@@ -73,6 +74,15 @@ function pings(image: ContainerImage): void {
   const asUser = ["chroot", `--userspec=${UID}:${UID}`, image.files()];
   const output = outputOf("env", ...asUser, "/bin/ping", "-n", "-c", "1", "--", "127.0.0.1");
   assertStringIncludes(output, "1 packets received");
+}
+
+async function resolves(image: ContainerImage): Promise<void> {
+  const options = ["--add-host=panel.example:192.0.2.7"];
+  const { output } = await image.run(
+    [...CONFINED, ...options, "--entrypoint=/bin/getent"],
+    ["ahosts", "panel.example"],
+  );
+  assertMatch(output, /^192\.0\.2\.7 +STREAM/m);
 }
 
 async function isForbidden(image: ContainerImage): Promise<void> {
