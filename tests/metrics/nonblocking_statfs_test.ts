@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { FileSystemUse } from "../../lib/host/host.ts";
 import { NonblockingStatfs } from "../../lib/metrics/nonblocking_statfs.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "../remote/collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 
 const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5, availableBlocks: 5 };
 

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { NodeRegistration } from "../../lib/panel/registration.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "../remote/collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { type FakeStore, NODE, RegisteringMachine } from "./fake_registration.ts";
 
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "../remote/collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { NODE, RegisteringMachine } from "./fake_registration.ts";
 
 const MINUTE_MS = 60_000;

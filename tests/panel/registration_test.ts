@@ -3,7 +3,7 @@ import { describeError } from "../../lib/log/log.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { RegistrationOutcome } from "../../lib/panel/registration.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "../remote/collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { ENDPOINT, NODE, RegisteringMachine } from "./fake_registration.ts";
 
 const down = new PanelError("Cannot register: refused", { failure: "unreachable" });

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { IcmpProbe } from "../../lib/probe/icmp.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedDebugLog } from "../log/collected_log.ts";
 
 const signal = new AbortController().signal;
 
@@ -71,7 +71,7 @@ Deno.test({
 });
 
 Deno.test("IcmpProbe.probe() rejects when no reply came, without a line in the log", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const icmp = new IcmpProbe(scripted([LOST]));
     await assertRejects(() => icmp.probe(["127.0.0.1"], { signal }), Error, "no reply");
   });
@@ -87,7 +87,7 @@ Deno.test("IcmpProbe.probe() takes the second address when there is no way to th
 Deno.test("IcmpProbe.probe() says once what keeps ping from working, when that changes, and when it ends", async () => {
   const gone = new Error("Cannot ask the shell: it has ended");
   const outputs = [undefined, undefined, FORBIDDEN, FORBIDDEN, REPLY, REPLY, gone, gone];
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const icmp = new IcmpProbe(scripted([...outputs]));
     for (const output of outputs) {
       if (output === REPLY) assertEquals(await icmp.probe(["::1"], { signal }), 2.5);
@@ -102,7 +102,7 @@ Deno.test("IcmpProbe.probe() says once what keeps ping from working, when that c
 });
 
 Deno.test("IcmpProbe.probe() says once that ping's output can't be read", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const icmp = new IcmpProbe(scripted(["segfault", REPLY, "Killed"]));
     await assertRejects(() => icmp.probe(["::1"], { signal }), Error, "Cannot ping ::1");
     assertEquals(await icmp.probe(["::1"], { signal }), 2.5);
@@ -113,7 +113,7 @@ Deno.test("IcmpProbe.probe() says once that ping's output can't be read", async 
 });
 
 Deno.test("IcmpProbe.probe() rejects and says why when there is no shell", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const icmp = new IcmpProbe(undefined);
     await assertRejects(() => icmp.probe(["::1"], { signal }), Error, "Cannot ping ::1");
   });
@@ -122,7 +122,7 @@ Deno.test("IcmpProbe.probe() rejects and says why when there is no shell", async
 
 Deno.test("IcmpProbe.probe() rejects with the signal's reason when it aborts, without a line in the log", async () => {
   const controller = new AbortController();
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const icmp = new IcmpProbe({
       ping: () => Promise.resolve().then(() => controller.signal.throwIfAborted()).then(() => ""),
     });

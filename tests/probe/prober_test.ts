@@ -6,7 +6,7 @@ import { Prober } from "../../lib/probe/prober.ts";
 import type { ProbeKind } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakePolicy, fakeResolver } from "./fake_names.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedDebugLog } from "../log/collected_log.ts";
 import { RawServer, write } from "./raw_server.ts";
 
 const signal = new AbortController().signal;
@@ -46,7 +46,7 @@ Deno.test("Prober.probe() measures each kind in whole milliseconds", async () =>
 Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who debug", async () => {
   const server = new RawServer(() => Promise.resolve());
   await server.close();
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     assertEquals(await probe("tcp", `some.example:${server.port}`), -1);
     assertEquals(await probe("http", `some.example:${server.port}/path?secret`), -1);
     const icmp = proberOf("127.0.0.2");
@@ -87,7 +87,7 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
     asked++;
     return ["169.254.169.254"];
   });
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
     for (
       const [kind, path] of [["icmp", ""], ["tcp", ""], ["http", ""], ["http", "/other"]] as const
@@ -106,7 +106,7 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
 });
 
 Deno.test("Prober.probe() logs few of many refusals", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const prober = proberOf("127.0.0.1", { allowLoopback: false });
     for (let count = 0; count < 50; count++) {
       const target = parseProbeTarget("tcp", `${count}.example:80`);
@@ -120,7 +120,7 @@ Deno.test("Prober.probe() follows no redirect to an address that may not be prob
   const server = new RawServer((_, connection) => {
     return write(connection, "HTTP/1.1 302 Found\r\nLocation: http://inner.example/secret\r\n\r\n");
   });
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const prober = new Prober(shell, fakePolicy({ "inner.example": "169.254.1.1" }));
     const target = parseProbeTarget("http", `http://outer.example:${server.port}/`);
     assertEquals(await prober.probe(target, { signal }), -1);
@@ -154,7 +154,7 @@ function countingProber({ tookMs = 0 } = {}) {
 Deno.test("Prober.probe() reaches an address 20 times a second, whoever names it, and makes up no result", async () => {
   using time = new FakeTime();
   const { ping, startedAtMs } = countingProber();
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     const probes: Promise<number | undefined>[] = [];
     for (let at = 0; at < 250; at++) {
       probes.push(ping(`${at}.example`));

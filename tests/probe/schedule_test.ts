@@ -5,7 +5,7 @@ import { type ProbeOrder, ProbeSchedule } from "../../lib/probe/schedule.ts";
 import type { ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakePolicy } from "./fake_names.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedDebugLog } from "../log/collected_log.ts";
 
 interface Run {
   target: ProbeTarget;
@@ -149,7 +149,7 @@ Deno.test("ProbeSchedule queues a task once, however often its turn comes", asyn
 });
 
 Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it full the next turn", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     using time = new FakeTime();
     Math.random = inOrder();
     let blocked = true;
@@ -233,7 +233,7 @@ Deno.test("ProbeSchedule.update() takes queued tasks that are gone out of the qu
 });
 
 Deno.test("ProbeSchedule gives -1 for targets that can't be used, and says so once", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     using bench = new Bench({ tookMs: 1 });
     const tasks = [task(1, { target: "-f" }), task(2, { target: "a b" }), task(3)];
     for (let turn = 0; turn < 2; turn++) {
@@ -253,7 +253,7 @@ Deno.test("ProbeSchedule gives -1 for targets that can't be used, and says so on
 
 Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails", async () => {
   let failures = 0;
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     using bench = new Bench();
     const prober = new FakeProber(() => Promise.reject(new Error("a bug")));
     const send = ({ valueMs }: ProbeResult) => {
@@ -354,7 +354,7 @@ Deno.test("ProbeSchedule.runOnce() never runs the same order twice at once", asy
 });
 
 Deno.test("ProbeSchedule.runOnce() bears 10,000 orders: few at a time, no stale ones, one line", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     using bench = new Bench({ tookMs: 3_000 });
     for (let taskId = 1; taskId <= 10_000; taskId++) bench.schedule.runOnce(order(taskId));
     assertEquals(bench.runs.length, 16);
@@ -372,7 +372,7 @@ Deno.test("ProbeSchedule.runOnce() bears 10,000 orders: few at a time, no stale 
 });
 
 Deno.test("ProbeSchedule.runOnce() gives -1 for a target that can't be probed, and says so once", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     using bench = new Bench({ tookMs: 50 });
     for (let taskId = 1; taskId <= 100; taskId++) {
       bench.schedule.runOnce({ taskId, probe: "tcp", target: "host:99999" });
@@ -397,7 +397,7 @@ Deno.test("ProbeSchedule.runOnce() runs beside the tasks, also under the same id
 });
 
 Deno.test("ProbeSchedule.stop() ends orders under way and gives no result after it", async () => {
-  const lines = await collectedLog(async () => {
+  const lines = await collectedDebugLog(async () => {
     using bench = new Bench({ tookMs: 3_000 });
     for (let taskId = 1; taskId <= 40; taskId++) bench.schedule.runOnce(order(taskId));
     await bench.time.run(150);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileErrorText } from "../../lib/remote/file_requests.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
 Deno.test("FileRequests answers operations that it does not know", async () => {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { Files } from "../../lib/remote/files.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { FakePanel, type FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
 

@@ -8,7 +8,7 @@ import { VERSION } from "../../lib/version.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { FakePanel } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";

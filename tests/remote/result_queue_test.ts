@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ResultQueue } from "../../lib/remote/result_queue.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 
 const random = Math.random;
 

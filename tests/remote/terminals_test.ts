@@ -3,7 +3,7 @@ import { Programs } from "../../lib/host/programs.ts";
 import { Terminals } from "../../lib/remote/terminals.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withShellHome } from "../shell_home.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { FakeOpener } from "./fake_panel.ts";
 import type { TerminalSocket } from "./terminal_socket.ts";
 import { eventually } from "./processes_below.ts";

@@ -4,7 +4,7 @@ import { Programs } from "../../lib/host/programs.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "./collected_log.ts";
+import { collectedLog } from "../log/collected_log.ts";
 
 /** Starts nothing, and remembers what it was asked for. */
 class FakePrograms extends Programs {

@@ -15,3 +15,8 @@ export async function collectedLog(
   }
   return lines;
 }
+
+/** The same with all lines, however many they are. */
+export function collectedDebugLog(use: (lines: string[]) => Promise<void>): Promise<string[]> {
+  return collectedLog(use, { level: "debug" });
+}
