@@ -8,6 +8,9 @@ REPOSITORY=''
 PUBLIC_KEY=''
 
 NAME=komari-agent-deno
+# A package (.deb, .rpm) brings both.
+PACKAGE=/usr/lib/$NAME/package
+PACKAGED_PROGRAM=/usr/bin/$NAME
 # Smaller than any build of its kind, and larger than any error page.
 SMALLEST_BINARY=1048576
 SMALLEST_PORTABLE=65536
@@ -375,6 +378,7 @@ read_token() {
 main() {
   version=latest
   has_secret=false
+  own_name=false
   mirror=
   target=
   folder=
@@ -423,9 +427,11 @@ main() {
         AGENT_AUTO_DISCOVERY_KEY=$value
         export AGENT_AUTO_DISCOVERY_KEY
         ;;
-      --install-dir | --install-dir=* | --install-service-name | --install-service-name=*)
+      --install-service-name | --install-service-name=*)
+        own_name=true
         set -- "$@" "$word"
         ;;
+      --install-dir | --install-dir=*) set -- "$@" "$word" ;;
       --install-*) say "$word has no effect: unknown option" ;;
       *) set -- "$@" "$word" ;;
     esac
@@ -435,6 +441,11 @@ main() {
     if [ "$target" = portable ]; then set -- --portable "$@"; fi
     if [ -n "$mirror" ]; then set -- --mirror "$mirror" "$@"; fi
     exec sh "$0" --install-version "$version" "$@"
+  fi
+  # One service, not two: a package's program stays, and is configured.
+  if [ -e "$PACKAGE" ] && [ "$own_name" = false ]; then
+    say "A package has installed $NAME here; nothing is downloaded, and its program is configured"
+    exec "$PACKAGED_PROGRAM" install "$@" </dev/null
   fi
   if [ -n "$mirror" ]; then set -- "$@" --mirror "$mirror"; fi
   case $version in

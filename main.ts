@@ -7,6 +7,7 @@
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
 import { explainError, logToStandardError, print, printError } from "./lib/cli/output.ts";
 import { runReport } from "./lib/cli/report.ts";
+import { readStandardInput } from "./lib/cli/standard_input.ts";
 import { listenForStop } from "./lib/cli/stop_signal.ts";
 import { type Config, requestedLogFormat, resolveConfig } from "./lib/config/config.ts";
 import type { Command } from "./lib/config/commands.ts";
@@ -47,11 +48,14 @@ const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const;
 if (import.meta.main) main().then((code) => Deno.exit(code));
 
 async function main(): Promise<number> {
+  /** Read once, since a replacement resolves the configuration again. */
+  let standardInput: string | undefined;
   const sources = {
     args: Deno.args,
     env: Deno.env.toObject(),
-    readText: (path: string) => Deno.readTextFileSync(path),
-    readMode: (path: string) => Deno.statSync(path).mode ?? undefined,
+    readText: (path: string) =>
+      path === "-" ? standardInput ??= readStandardInput() : Deno.readTextFileSync(path),
+    readMode: (path: string) => path === "-" ? undefined : Deno.statSync(path).mode ?? undefined,
     isOwn: (path: string) => Deno.statSync(path).uid === Deno.uid(),
     recordedOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),
     installedConfigs: (name: string) => installedConfigPaths(name, Deno.env.toObject()),

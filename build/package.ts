@@ -183,7 +183,12 @@ export function nfpmConfig(
 ): Record<string, unknown> {
   const mtime = new Date(timestamp * 1000).toISOString();
   const script = (name: string) => `${ROOT}build/package/${name}.sh`;
+  // What only this package has a use for goes with it.
+  const folders = new Set(
+    files.map(({ path }) => dirname(path)).filter((path) => basename(path) === PROGRAM),
+  );
   const contents = [
+    ...Array.from(folders, (dst) => ({ dst, type: "dir", file_info: { mode: 0o755, mtime } })),
     { src: program, dst: PACKAGED_PROGRAM, file_info: { mode: 0o755, mtime } },
     ...files.map(({ path, mode, isConfig }) => ({
       src: folder + path,

@@ -84,11 +84,11 @@ control daemon-reload
 if ! is_configured; then
   echo "$NAME is installed but not configured; this starts it:"
   echo "  sudo $NAME install -e https://panel.example.com --token-file -"
-elif [ $adopted = true ]; then
+elif [ $adopted = true ] || [ -e $folder/was-enabled ]; then
+  rm -f $folder/was-enabled
   control enable $NAME.service
   control restart $NAME.service
 elif [ -d /run/systemd/system ] && systemctl is-enabled --quiet $NAME.service 2>/dev/null; then
-  # After an upgrade, and when it was removed and comes back.
   control restart $NAME.service
 else
   control try-restart $NAME.service

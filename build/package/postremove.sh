@@ -13,7 +13,6 @@ case ${1:-} in
   purge)
     rm -rf /etc/komari-agent-deno /var/lib/komari-agent-deno \
       /etc/systemd/system/komari-agent-deno.service.d
-    rm -f /etc/systemd/system/multi-user.target.wants/$NAME.service
     if id -u $NAME >/dev/null 2>&1; then userdel $NAME >/dev/null 2>&1 || :; fi
     ;;
 esac

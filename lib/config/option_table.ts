@@ -133,7 +133,10 @@ export const OPTIONS = {
   tokenFile: panel.text({
     flag: "token-file",
     placeholder: "FILE",
-    help: { en: "A file that holds the token", zh: "保存令牌的文件" },
+    help: {
+      en: "A file that holds the token; - is standard input",
+      zh: "保存令牌的文件；- 表示标准输入",
+    },
     initialText: { en: "$CREDENTIALS_DIRECTORY/token", zh: "$CREDENTIALS_DIRECTORY/token" },
   }),
   panels: panel.checked({
