@@ -1,3 +1,5 @@
+import { isJsonObject, parseJson } from "../parse/json.ts";
+
 /** Rows and columns of a terminal, 1 to 1000 each. */
 export interface TerminalSize {
   rows: number;
@@ -21,8 +23,9 @@ const LARGEST = 1000;
  * Only a JSON object is a message: a digit that is typed is JSON as well.
  */
 export function parseTerminalMessage(text: string): TerminalMessage | undefined {
-  const message = objectOf(text);
-  if (message === undefined) return { kind: "keys", text };
+  // Most frames are single keys.
+  const message = text.trimStart().startsWith("{") ? parseJson(text) : undefined;
+  if (!isJsonObject(message)) return { kind: "keys", text };
   switch (message["type"]) {
     case "heartbeat":
       return { kind: "heartbeat" };
@@ -40,16 +43,6 @@ export function parseTerminalMessage(text: string): TerminalMessage | undefined 
     }
     default:
       return undefined;
-  }
-}
-
-function objectOf(text: string): Record<string, unknown> | undefined {
-  // Most frames are single keys.
-  if (!text.trimStart().startsWith("{")) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 
