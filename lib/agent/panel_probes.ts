@@ -1,5 +1,6 @@
 import type { Shell } from "../sandbox/shell.ts";
 import { BoundedQueue } from "../bounded_queue.ts";
+import type { Host } from "../host/host.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { isNotSaved } from "../panel/client_v2.ts";
 import { observeCall } from "../panel/observer.ts";
@@ -31,12 +32,17 @@ export class PanelProbes {
   });
 
   /**
-   * @param options `shell` sends the pings, `resolver` resolves names; `allowLoopback`: this machine's
-   * own addresses may be probed.
+   * @param options `shell` sends the pings, `resolver` resolves names; `allowLocal`: the machine's own
+   * addresses may be probed.
    */
   constructor(
     connection: PanelConnection,
-    options: { shell: Shell | undefined; resolver: SystemResolver; allowLoopback: boolean },
+    options: {
+      shell: Shell | undefined;
+      resolver: SystemResolver;
+      machine: Pick<Host, "interfaceAddresses">;
+      allowLocal: boolean;
+    },
   ) {
     const policy = new ProbePolicy(options.resolver, options);
     this.#connection = connection;

@@ -221,7 +221,7 @@ async function reportTo(
   config: Config,
   { phaseMs }: { phaseMs?: number } = {},
 ): Promise<void> {
-  const { registration, monitors, metrics, shell, resolver } = agent;
+  const { registration, monitors, metrics, machine } = agent;
   const panel = panelName(config);
   // Only the first one's node may have registered itself, and get another token later.
   const registered = config === agent.config ? registration : undefined;
@@ -230,18 +230,17 @@ async function reportTo(
     registered ?? config,
     config,
     observers.filter((observer) => observer !== undefined),
-    resolver,
+    agent.resolver,
   );
-  const allowLoopback = config.allowLocalProbes;
   const programs = config.remoteControl ? new Programs() : undefined;
   const reporting = new Agent(connection, {
     config,
     sampler: agent.sampler,
-    machine: agent.machine,
+    machine,
     addresses: agent.addresses,
     phaseMs,
     signal: agent.signal,
-    probes: new PanelProbes(connection, { shell, resolver, allowLoopback }),
+    probes: new PanelProbes(connection, { ...agent, allowLocal: config.allowLocalProbes }),
     control: new RemoteControl(programs, connection, config),
   }).run();
   logPanel(config);

@@ -311,8 +311,8 @@ export const OPTIONS = {
   allowLocalProbes: reports.toggle({
     flag: "allow-local-probes",
     help: {
-      en: "Let the panel probe this machine's own loopback addresses",
-      zh: "允许面板探测本机自己的回环地址",
+      en: "Let the panel probe this machine's own addresses and loopback",
+      zh: "允许面板探测本机自己的地址和回环地址",
     },
   }),
   infoIntervalMinutes: reports.number({

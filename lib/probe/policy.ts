@@ -1,4 +1,6 @@
 import { delay } from "@std/async/delay";
+import type { Host } from "../host/host.ts";
+import { describeError, getLogger } from "../log/log.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../timeout.ts";
 import { addressBytes } from "../parse/ip_address.ts";
@@ -16,6 +18,14 @@ export class TooManyProbesError extends Error {
 /** Time-out of the resolution of a name. */
 const LOOKUP_MS = 3000;
 
+/** Time after which this machine's addresses are read again. */
+const OWN_AGE_MS = 60_000;
+
+/** Addresses outside of the link-local ones at which clouds tell machines about themselves. */
+const METADATA_ADDRESSES: ReadonlySet<string> = new Set(
+  ["100.100.100.200", "168.63.129.16", "fd00:ec2::254"].map((address) => keyOf(address)),
+);
+
 /** Requests that an address gets in {@linkcode PERIOD_MS}: many sites may be behind it. */
 const REQUESTS_PER_PERIOD = 20;
 const PERIOD_MS = 1000;
@@ -28,19 +38,32 @@ const PRUNE_ABOVE = 1024;
 
 /**
  * Bounds what a panel can reach by probes, and how often: no link-local, multicast, broadcast or
- * unspecified address, no loopback unless it is allowed, and 20 requests a second to an address,
- * against floods.
+ * unspecified address, no cloud's metadata service, not this machine itself unless it is allowed, and
+ * 20 requests a second to an address, against floods.
  */
 export class ProbePolicy {
   readonly #resolver: SystemResolver;
-  readonly #allowLoopback: boolean;
+  readonly #machine: Pick<Host, "interfaceAddresses">;
+  readonly #allowLocal: boolean;
+  readonly #log = getLogger("probe");
+  #own: { readonly addresses: ReadonlySet<string>; readonly atMs: number } | undefined;
   /** When the last requests begin, by address; the oldest first. */
   readonly #turns = new Map<string, number[]>();
 
-  /** @param options `allowLoopback`: whether this machine's own loopback addresses may be probed. */
-  constructor(resolver: SystemResolver, options: { readonly allowLoopback: boolean }) {
+  /**
+   * @param options `machine` knows the addresses of its interfaces; `allowLocal`: whether they and
+   * loopback may be probed.
+   */
+  constructor(
+    resolver: SystemResolver,
+    options: {
+      readonly machine: Pick<Host, "interfaceAddresses">;
+      readonly allowLocal: boolean;
+    },
+  ) {
     this.#resolver = resolver;
-    this.#allowLoopback = options.allowLoopback;
+    this.#machine = options.machine;
+    this.#allowLocal = options.allowLocal;
   }
 
   /**
@@ -65,15 +88,39 @@ export class ProbePolicy {
   #judge(host: string, addresses: readonly string[]): string[] {
     const refusals: string[] = [];
     const allowed = addresses.filter((address) => {
-      const kind = addressKind(address);
-      const isAllowed = kind === "other" || (kind === "loopback" && this.#allowLoopback);
-      if (!isAllowed) refusals.push(`${address} is a ${kind} address`);
-      return isAllowed;
+      const refusal = this.#refusalOf(address);
+      if (refusal !== undefined) refusals.push(refusal);
+      return refusal === undefined;
     });
-    const [refusal] = refusals;
-    if (allowed.length > 0 || refusal === undefined) return allowed;
-    const hint = refusal.includes("loopback") ? "; --allow-local-probes permits it" : "";
-    throw new ProbeRefusedError(`Refused to probe ${host}: ${refusal}${hint}`);
+    if (allowed.length > 0 || refusals.length === 0) return allowed;
+    throw new ProbeRefusedError(`Refused to probe ${host}: ${refusals[0]}`);
+  }
+
+  /** Why an address may not be probed; `undefined` when it may. */
+  #refusalOf(address: string): string | undefined {
+    const kind = addressKind(address);
+    const permit = "; --allow-local-probes permits it";
+    if (kind === "loopback") {
+      return this.#allowLocal ? undefined : `${address} is a loopback address${permit}`;
+    }
+    if (kind !== "other") return `${address} is a ${kind} address`;
+    if (this.#allowLocal || !this.#ownAddresses().has(keyOf(address))) return undefined;
+    return `${address} is an address of this machine${permit}`;
+  }
+
+  #ownAddresses(): ReadonlySet<string> {
+    const nowMs = performance.now();
+    if (this.#own !== undefined && nowMs - this.#own.atMs < OWN_AGE_MS) return this.#own.addresses;
+    let addresses = this.#own?.addresses ?? new Set<string>();
+    try {
+      addresses = new Set(this.#machine.interfaceAddresses().map(({ address }) => keyOf(address)));
+    } catch (error) {
+      this.#log.debug("Cannot read this machine's addresses: {error}", {
+        error: describeError(error),
+      });
+    }
+    this.#own = { addresses, atMs: nowMs };
+    return addresses;
   }
 
   async #waitForTurn(addresses: readonly string[], signal: AbortSignal): Promise<void> {
@@ -101,10 +148,11 @@ export class ProbePolicy {
   }
 }
 
-/** Kinds of addresses; those of the kind `other` may be probed. */
+/** Kinds of addresses; those of the kind `other` may be probed, unless they are this machine's own. */
 export type AddressKind =
   | "loopback"
   | "link-local"
+  | "metadata"
   | "multicast"
   | "broadcast"
   | "unspecified"
@@ -112,30 +160,37 @@ export type AddressKind =
 
 /** Kind of an IP address literal. */
 export function addressKind(address: string): AddressKind {
-  const bytes = addressBytes(address);
-  // What the system resolves to can be nothing else; refused all the same.
-  if (bytes === undefined) return "unspecified";
-  if (bytes.length === 4) return kindOfIpv4(bytes);
-  const isAlmostZero = bytes.slice(0, 10).every((byte) => byte === 0);
-  const [c = 0, d = 0] = bytes.slice(10);
-  // ::ffff:127.0.0.1 goes where 127.0.0.1 goes.
-  if (isAlmostZero && c === 0xff && d === 0xff) return kindOfIpv4(bytes.slice(12));
-  if (isAlmostZero && c === 0 && d === 0) {
-    if (bytes.slice(12, 15).some((byte) => byte !== 0)) return kindOfIpv4(bytes.slice(12));
-    if (bytes[15] === 0) return "unspecified";
-    if (bytes[15] === 1) return "loopback";
-  }
+  const bytes = targetBytes(address);
   const [a = 0, b = 0] = bytes;
+  if (METADATA_ADDRESSES.has(String(bytes))) return "metadata";
+  if (bytes.length === 4) {
+    // On Linux all of 0.0.0.0/8 is this machine or nothing.
+    if (a === 0) return "unspecified";
+    if (a === 127) return "loopback";
+    if (a === 169 && b === 254) return "link-local";
+    if (a >= 224 && a < 240) return "multicast";
+    return bytes.every((byte) => byte === 255) ? "broadcast" : "other";
+  }
+  // What the system resolves to can be nothing else than an address; refused all the same.
+  if (bytes.slice(0, 15).every((byte) => byte === 0)) {
+    return bytes[15] === 1 ? "loopback" : "unspecified";
+  }
   if (a === 0xff) return "multicast";
   return a === 0xfe && (b & 0xc0) === 0x80 ? "link-local" : "other";
 }
 
-function kindOfIpv4(bytes: readonly number[]): AddressKind {
-  const [a = 0, b = 0] = bytes;
-  // On Linux all of 0.0.0.0/8 is this machine or nothing.
-  if (a === 0) return "unspecified";
-  if (a === 127) return "loopback";
-  if (a === 169 && b === 254) return "link-local";
-  if (a >= 224 && a < 240) return "multicast";
-  return bytes.every((byte) => byte === 255) ? "broadcast" : "other";
+/** One text for all spellings of an address. */
+function keyOf(address: string): string {
+  return String(targetBytes(address));
+}
+
+/** The bytes of the address that is reached: ::ffff:127.0.0.1 goes where 127.0.0.1 goes. */
+function targetBytes(address: string): readonly number[] {
+  const bytes = addressBytes(address) ?? [];
+  const [c = 0, d = 0, ...last] = bytes.slice(10);
+  if (bytes.length === 4 || bytes.slice(0, 10).some((byte) => byte !== 0)) return bytes;
+  const isMapped = c === 0xff && d === 0xff;
+  // The deprecated form; :: and ::1 are no addresses of IPv4.
+  const isCompatible = c === 0 && d === 0 && last.slice(0, 3).some((byte) => byte !== 0);
+  return isMapped || isCompatible ? last : bytes;
 }

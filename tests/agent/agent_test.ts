@@ -71,7 +71,8 @@ class FakeWorld {
     const probes = new PanelProbes(connection, {
       shell: undefined,
       resolver: new SystemResolver(),
-      allowLoopback: false,
+      machine: { interfaceAddresses: () => [] },
+      allowLocal: false,
     });
     const note = (what: string) => (of: unknown) => void this.handled.push({ what, of });
     probes.update = (tasks) => void this.updates.push(tasks);

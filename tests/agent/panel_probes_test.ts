@@ -7,7 +7,12 @@ import { FakeTime } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
 
 // Without a helper shell each ping is lost.
-const OPTIONS = { shell: undefined, resolver: new SystemResolver(), allowLoopback: true };
+const OPTIONS = {
+  shell: undefined,
+  resolver: new SystemResolver(),
+  machine: { interfaceAddresses: () => [] },
+  allowLocal: true,
+};
 
 Deno.test("PanelProbes sends results, and shows its observers tasks, orders and results", async () => {
   using time = new FakeTime();

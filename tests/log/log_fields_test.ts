@@ -4,9 +4,8 @@ import { NetDialer } from "../../lib/net/dialer.ts";
 import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { SystemResolver } from "../../lib/net/dns.ts";
-import { ProbePolicy } from "../../lib/probe/policy.ts";
 import { Prober } from "../../lib/probe/prober.ts";
+import { fakePolicy } from "../probe/fake_names.ts";
 
 const { signal } = new AbortController();
 
@@ -94,7 +93,7 @@ Deno.test("OutageLog logs outages with the call and the error", async () => {
 
 Deno.test("Prober.probe() logs each result", async () => {
   const shell = { ping: () => Promise.resolve("64 bytes from x: icmp_seq=1 ttl=64 time=7.9 ms") };
-  const prober = new Prober(shell, new ProbePolicy(new SystemResolver(), { allowLoopback: true }));
+  const prober = new Prober(shell, fakePolicy());
   const found = await events(() => prober.probe({ kind: "icmp", host: "127.0.0.1" }, { signal }));
   assertEquals(found, [{
     level: "debug",

@@ -11,8 +11,12 @@ export function fakeResolver(
   });
 }
 
+/** A policy of a machine without addresses; it allows loopback unless it is told otherwise. */
+export function policyOf(resolver: SystemResolver, { allowLocal = true } = {}): ProbePolicy {
+  return new ProbePolicy(resolver, { machine: { interfaceAddresses: () => [] }, allowLocal });
+}
+
 /** A policy that allows loopback, and under which each name leads to its address, or to 127.0.0.1. */
 export function fakePolicy(addresses: Readonly<Record<string, string>> = {}): ProbePolicy {
-  const resolver = fakeResolver((host) => [addresses[host] ?? "127.0.0.1"]);
-  return new ProbePolicy(resolver, { allowLoopback: true });
+  return policyOf(fakeResolver((host) => [addresses[host] ?? "127.0.0.1"]));
 }

@@ -6,7 +6,7 @@ import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
 import { isolatedTest } from "../own_process.ts";
-import { fakePolicy, fakeResolver } from "./fake_names.ts";
+import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { RawServer, write } from "./raw_server.ts";
 
 const signal = new AbortController().signal;
@@ -126,7 +126,7 @@ Deno.test("HttpProbe.probe() follows five redirects, each admitted and the time 
       await delay(20);
       return ["127.0.0.1"];
     });
-    const policy = new ProbePolicy(resolver, { allowLoopback: true });
+    const policy = policyOf(resolver);
     const startedAtMs = performance.now();
     const ms = await probe(`http://start.example:${server.port}/5`, { policy });
     assertLess(ms, performance.now() - startedAtMs - 6 * 15);
@@ -151,7 +151,7 @@ Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and
       time.tick(1000);
       return ["127.0.0.1"];
     });
-    const policy = new ProbePolicy(resolver, { allowLoopback: true });
+    const policy = policyOf(resolver);
     assertEquals(await probe(`http://start.example:${server.port}/2`, { policy }), 600);
   });
 });
@@ -393,7 +393,7 @@ Deno.test("HttpProbe.probe() rejects when the connection is refused or the name 
   const text = await failure(() => probe(`http://127.0.0.1:${server.port}/`));
   assert(text.includes("Cannot connect to 127.0.0.1"), text);
   const resolver = fakeResolver(() => Promise.reject(new Error("there is no such name")));
-  const policy = new ProbePolicy(resolver, { allowLoopback: true });
+  const policy = policyOf(resolver);
   assertEquals(
     await failure(() => probe("http://x/", { policy })),
     "Cannot resolve x: there is no such name",

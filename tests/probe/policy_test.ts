@@ -6,19 +6,20 @@ import {
   TooManyProbesError,
 } from "../../lib/probe/policy.ts";
 import { FakeTime } from "../fake_time.ts";
-import { fakeResolver } from "./fake_names.ts";
+import { fakeResolver, policyOf } from "./fake_names.ts";
 
 const { signal } = new AbortController();
 
 /** A policy under which each name leads to the addresses that it lists, with `_` between them. */
-function policy({ allowLoopback = false } = {}): ProbePolicy {
-  return new ProbePolicy(fakeResolver((host) => host.split("_")), { allowLoopback });
+function policy({ allowLocal = false } = {}): ProbePolicy {
+  return policyOf(fakeResolver((host) => host.split("_")), { allowLocal });
 }
 
 Deno.test("addressKind() tells what may not be probed, in each of its spellings", () => {
   const kinds = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"],
     "link-local": ["169.254.169.254", "fe80::1", "febf::1", "::ffff:a9fe:a9fe"],
+    "metadata": ["100.100.100.200", "::ffff:6464:64c8", "168.63.129.16", "fd00:0ec2:0::254"],
     "multicast": ["224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1", "::ffff:224.0.0.1"],
     "broadcast": ["255.255.255.255", "::ffff:255.255.255.255"],
     "unspecified": ["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0", "no address"],
@@ -49,15 +50,49 @@ Deno.test("ProbePolicy.admit() refuses a host that has no other addresses", asyn
     ProbeRefusedError,
     "Refused to probe 127.0.0.1_::1: 127.0.0.1 is a loopback address; --allow-local-probes permits it",
   );
-  const allowed = policy({ allowLoopback: true });
+  const allowed = policy({ allowLocal: true });
   assertEquals(await allowed.admit("127.0.0.1_::1", { signal }), ["127.0.0.1", "::1"]);
   await assertRejects(() => allowed.admit("0.0.0.0", { signal }), ProbeRefusedError);
+});
+
+Deno.test("ProbePolicy.admit() refuses the machine's own addresses, in each of their spellings", async () => {
+  using time = new FakeTime();
+  let own = ["192.0.2.1", "2001:db8::1", "fe80::1", "::1"];
+  let reads = 0;
+  const machine = {
+    interfaceAddresses: () => {
+      reads++;
+      if (own.length === 0) throw new Error("no addresses");
+      return own.map((address) => ({ name: "eth0", family: "IPv4" as const, address }));
+    },
+  };
+  const resolver = fakeResolver((host) => host.split("_"));
+  const policy = new ProbePolicy(resolver, { machine, allowLocal: false });
+  for (const address of ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8:0::1"]) {
+    await assertRejects(
+      () => policy.admit(address, { signal }),
+      ProbeRefusedError,
+      `Refused to probe ${address}: ${address} is an address of this machine; --allow-local-probes permits it`,
+    );
+  }
+  assertEquals(await policy.admit("192.0.2.2", { signal }), ["192.0.2.2"]);
+  assertEquals(reads, 1);
+  // They may change, and be unreadable.
+  own = [];
+  time.tick(60_000);
+  await assertRejects(() => policy.admit("192.0.2.1", { signal }), ProbeRefusedError);
+  own = ["192.0.2.2"];
+  time.tick(60_000);
+  assertEquals(await policy.admit("192.0.2.1", { signal }), ["192.0.2.1"]);
+  await assertRejects(() => policy.admit("192.0.2.2", { signal }), ProbeRefusedError);
+  const allowing = new ProbePolicy(resolver, { machine, allowLocal: true });
+  assertEquals(await allowing.admit("192.0.2.2", { signal }), ["192.0.2.2"]);
 });
 
 Deno.test("ProbePolicy.admit() gives up a name that is not resolved within 3 s", async () => {
   using time = new FakeTime();
   const resolver = fakeResolver(() => new Promise(() => {}));
-  const hanging = new ProbePolicy(resolver, { allowLoopback: false });
+  const hanging = policyOf(resolver, { allowLocal: false });
   const admitted = hanging.admit("x.example", { signal });
   const refused = assertRejects(() => admitted, DOMException, "no answer within 3 s");
   time.tick(3000);

@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { parseProbeTarget } from "../../lib/parse/probe_target.ts";
-import { ProbePolicy } from "../../lib/probe/policy.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import type { ProbeKind } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
-import { fakePolicy, fakeResolver } from "./fake_names.ts";
+import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
 import { RawServer, write } from "./raw_server.ts";
 
@@ -21,9 +20,9 @@ const shell = {
 };
 
 /** A prober for which each name leads to the address. */
-function proberOf(address: string, { allowLoopback = true } = {}): Prober {
+function proberOf(address: string, { allowLocal = true } = {}): Prober {
   const resolver = fakeResolver(() => [address]);
-  return new Prober(shell, new ProbePolicy(resolver, { allowLoopback }));
+  return new Prober(shell, policyOf(resolver, { allowLocal }));
 }
 
 async function probe(kind: ProbeKind, target: string): Promise<number> {
@@ -60,7 +59,7 @@ Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who d
 
 Deno.test("Prober.probe() gives -1 when a name can't be resolved", async () => {
   const resolver = fakeResolver(() => Promise.reject(new Error("no such name")));
-  const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
+  const prober = new Prober(shell, policyOf(resolver));
   for (const kind of ["icmp", "tcp", "http"] as const) {
     assertEquals(await prober.probe(parseProbeTarget(kind, "x"), { signal }), -1);
   }
@@ -69,7 +68,7 @@ Deno.test("Prober.probe() gives -1 when a name can't be resolved", async () => {
 Deno.test("Prober.probe() rejects when its signal aborts", async () => {
   const controller = new AbortController();
   const resolver = fakeResolver(() => new Promise(() => {}));
-  const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
+  const prober = new Prober(shell, policyOf(resolver));
   const probes = (["icmp", "tcp", "http"] as const).map((kind) =>
     assertRejects(
       () => prober.probe(parseProbeTarget(kind, "x"), { signal: controller.signal }),
@@ -88,7 +87,7 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
     return ["169.254.169.254"];
   });
   const lines = await collectedDebugLog(async () => {
-    const prober = new Prober(shell, new ProbePolicy(resolver, { allowLoopback: true }));
+    const prober = new Prober(shell, policyOf(resolver));
     for (
       const [kind, path] of [["icmp", ""], ["tcp", ""], ["http", ""], ["http", "/other"]] as const
     ) {
@@ -107,7 +106,7 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
 
 Deno.test("Prober.probe() logs few of many refusals", async () => {
   const lines = await collectedDebugLog(async () => {
-    const prober = proberOf("127.0.0.1", { allowLoopback: false });
+    const prober = proberOf("127.0.0.1", { allowLocal: false });
     for (let count = 0; count < 50; count++) {
       const target = parseProbeTarget("tcp", `${count}.example:80`);
       assertEquals(await prober.probe(target, { signal }), -1);
@@ -145,7 +144,7 @@ function countingProber({ tookMs = 0 } = {}) {
       return REPLY;
     },
   };
-  const prober = new Prober(counting, new ProbePolicy(resolver, { allowLoopback: false }));
+  const prober = new Prober(counting, policyOf(resolver, { allowLocal: false }));
   const ping = (host: string, options = { signal }) =>
     prober.probe(parseProbeTarget("icmp", host), options);
   return { ping, startedAtMs, signals };
