@@ -205,9 +205,10 @@ Deno.test("programs are started in host/ and sandbox/ alone", () => {
 
 Deno.test("the token leaves the process by one function", () => {
   const writers = files.filter(({ name, text }) =>
-    !name.startsWith("demo/") && /[?&`]token=|\btoken, \.\.\.query/.test(text)
+    !name.startsWith("demo/") &&
+    /[?&`]token=|\{ token \}\), \.\.\.query|Bearer \$\{token\}/.test(text)
   );
-  assertEquals(writers.map(({ name }) => name), ["panel/authenticated_url.ts"]);
+  assertEquals(writers.map(({ name }) => name), ["panel/authentication.ts"]);
 });
 
 Deno.test("no module keeps state of its own", () => {

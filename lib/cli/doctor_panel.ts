@@ -23,7 +23,12 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, result } from "./checks.ts";
-import { authenticatedUrl } from "../panel/authenticated_url.ts";
+import {
+  type AuthenticatedTarget,
+  callAuthenticated,
+  LearnedTokenPlace,
+  type PanelAccess,
+} from "../panel/authentication.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** A method that no panel has. */
@@ -66,6 +71,7 @@ type Token = "accepted" | "refused" | "missing" | "unknown";
 
 class PanelCheck {
   readonly #config: Config;
+  readonly #access: PanelAccess;
   readonly #url: URL;
   readonly #dialer: NetDialer;
   readonly #client: HttpClient;
@@ -78,6 +84,8 @@ class PanelCheck {
 
   constructor(config: Config) {
     this.#config = config;
+    const { endpoint, token } = config;
+    this.#access = { endpoint, token, tokenPlace: new LearnedTokenPlace(config.tokenIn) };
     this.#url = new URL(config.endpoint);
     this.#dialer = new NetDialer(config);
     this.#client = new HttpClient({ dialer: this.#dialer });
@@ -370,18 +378,27 @@ class PanelCheck {
     const { endpoint, headers } = this.#config;
     const { query, body } = options;
     const sentAtMs = Date.now();
-    const response = await withTimeout((signal) =>
-      this.#client.request({
-        method,
-        url: query === undefined ? authenticatedUrl(this.#config, path) : endpoint + path + query,
-        headers: [
-          ["user-agent", USER_AGENT],
-          ...headers,
-          ["content-type", "application/json"],
-          ...options.headers ?? [],
-        ],
-        body,
-      }, { signal }), { timeoutMs: REQUEST_TIMEOUT_MS, signal: options.signal });
+    const send = async (target: AuthenticatedTarget) =>
+      await withTimeout((signal) =>
+        this.#client.request({
+          method,
+          url: target.url,
+          headers: [
+            ["user-agent", USER_AGENT],
+            ...headers,
+            ["content-type", "application/json"],
+            ...options.headers ?? [],
+            ...target.headers,
+          ],
+          body,
+        }, { signal }), { timeoutMs: REQUEST_TIMEOUT_MS, signal: options.signal });
+    const response = query === undefined
+      ? await callAuthenticated(this.#access, { path }, {
+        call: send,
+        statusOf: ({ status }) => status,
+        isAccepted: ({ status, text }) => (status === 200 || status === 400) && !isHtml(text),
+      })
+      : await send({ url: endpoint + path + query, headers: [] });
     const dateMs = Date.parse(response.headers.get("date") ?? "");
     if (!Number.isNaN(dateMs)) this.#clockErrorMs = dateMs - (sentAtMs + Date.now()) / 2;
     return response;

@@ -95,6 +95,7 @@ export type ConnectionConfig = Pick<
   Config,
   | "transport"
   | "protocolVersion"
+  | "tokenIn"
   | "reconnectIntervalSeconds"
   | "compression"
   | "headers"

@@ -190,6 +190,15 @@ export const OPTIONS = {
     initial: 2,
     allowed: [1, 2],
   }),
+  tokenIn: connection.choice({
+    flag: "token-in",
+    help: {
+      en: "Where the panel takes the token; auto tries the query first, and the header after a 401",
+      zh: "面板从哪里读取令牌；auto 先用查询参数，遇到 401 再试请求头",
+    },
+    initial: "auto",
+    allowed: ["auto", "query", "header"],
+  }),
   reconnectIntervalSeconds: connection.number({
     flag: "reconnect-interval",
     short: "c",

@@ -260,9 +260,14 @@ export class StandInPanel implements RequestHandler {
   /** Refuses requests from a foreign page or with a wrong token. */
   protected refuseStranger(head: RequestHead): Answer | undefined {
     if (isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
-    return this.isKnownToken(head.query.get("token"))
+    return this.isKnownToken(this.tokenOf(head))
       ? undefined
       : jsonAnswer(401, { status: "error", message: "Unauthorized." });
+  }
+
+  /** The token of a request. */
+  protected tokenOf(head: RequestHead): string | null {
+    return head.query.get("token");
   }
 
   /** Whether a token is one of a node. */

@@ -1,8 +1,9 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
+  type AuthenticatedCall,
+  fetchAuthenticated,
   isHtml,
-  type PanelCall,
   type PanelFetch,
   type PanelResponse,
   statusError,
@@ -10,7 +11,7 @@ import {
 import { parseTaskList, type TaskList } from "./task_list.ts";
 import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
-import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
+import type { PanelAccess } from "./authentication.ts";
 
 /** A list of 10,000 tasks takes most of it. */
 const TASKS_LIMIT_BYTES = 1024 * 1024;
@@ -84,8 +85,11 @@ export class ClientV1 {
     if (!isSuccess(text)) throw unreadable(call, text);
   }
 
-  async #request(call: PanelCall, signal: AbortSignal): Promise<string> {
-    const response = await this.#fetch(call, signal);
+  async #request(call: AuthenticatedCall, signal: AbortSignal): Promise<string> {
+    const response = await fetchAuthenticated(this.#fetch, call, {
+      access: this.#access,
+      signal,
+    });
     if (response.status === 200) return response.text;
     throw isUnsupported(response)
       ? unsupported(call, `status ${response.status}`, response.status)
@@ -93,14 +97,14 @@ export class ClientV1 {
   }
 
   #call(
-    method: PanelCall["method"],
+    method: AuthenticatedCall["method"],
     verb: string,
     path: string,
-    rest: Pick<PanelCall, "timeoutMs" | "body" | "limitBytes">,
-  ): PanelCall {
+    rest: Pick<AuthenticatedCall, "timeoutMs" | "body" | "limitBytes">,
+  ): AuthenticatedCall {
     return {
       name: `${verb} (${method} /api/clients/${path})`,
-      url: authenticatedUrl(this.#access, `/api/clients/${path}`),
+      path: `/api/clients/${path}`,
       method,
       headers: [
         ["accept", "application/json"],
@@ -120,7 +124,7 @@ function isUnsupported({ status, text }: PanelResponse): boolean {
   return status === 405 || (status === 404 && !/^\s*[{[]/.test(text));
 }
 
-function unsupported({ name }: PanelCall, answer: string, status: number): PanelError {
+function unsupported({ name }: AuthenticatedCall, answer: string, status: number): PanelError {
   return new PanelError(
     `Cannot ${name}: the answer is ${answer}, not a panel's of version 1; ` +
       "is the path of the panel's address right?",
@@ -128,7 +132,7 @@ function unsupported({ name }: PanelCall, answer: string, status: number): Panel
   );
 }
 
-function unreadable(call: PanelCall, text: string, cause?: unknown): PanelError {
+function unreadable(call: AuthenticatedCall, text: string, cause?: unknown): PanelError {
   if (isHtml(text)) return unsupported(call, "a page of HTML", 200);
   return new PanelError(`Cannot ${call.name}: the answer is not a panel's`, {
     failure: "unreadable",

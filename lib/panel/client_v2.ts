@@ -1,8 +1,9 @@
 import { Acknowledgements } from "./acknowledgements.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
+  type AuthenticatedCall,
+  fetchAuthenticated,
   isHtml,
-  type PanelCall,
   type PanelFetch,
   type PanelResponse,
   statusError,
@@ -10,7 +11,7 @@ import {
 import { CAPABILITIES } from "./orders.ts";
 import { type PanelEvent, parsePanelMessage, type RpcError } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
-import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
+import type { PanelAccess } from "./authentication.ts";
 
 const PATH = "/api/clients/v2/rpc";
 
@@ -118,9 +119,9 @@ export class ClientV2 {
     body: string | Uint8Array<ArrayBuffer>,
   ): Promise<readonly PanelEvent[]> {
     const isCompressed = typeof body !== "string";
-    const call: PanelCall = {
+    const call: AuthenticatedCall = {
       name: `send ${request.method} (POST ${PATH})`,
-      url: authenticatedUrl(this.#access, PATH),
+      path: PATH,
       method: "POST",
       headers: [
         ["content-type", "application/json"],
@@ -129,11 +130,15 @@ export class ClientV2 {
       body,
       timeoutMs: request.timeoutMs,
     };
-    return readResponse(await this.#fetch(call, request.signal), call);
+    const { signal } = request;
+    return readResponse(
+      await fetchAuthenticated(this.#fetch, call, { access: this.#access, signal }),
+      call,
+    );
   }
 }
 
-function readResponse(response: PanelResponse, { name }: PanelCall): readonly PanelEvent[] {
+function readResponse(response: PanelResponse, { name }: AuthenticatedCall): readonly PanelEvent[] {
   const { status, text } = response;
   const message = status === 200 || status === 400 ? parsePanelMessage(text) : undefined;
   if (message?.kind === "answer") {

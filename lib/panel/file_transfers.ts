@@ -9,7 +9,7 @@ import {
   statusError,
 } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
-import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
+import { authenticatedTarget, type PanelAccess } from "./authentication.ts";
 
 /** A transfer that the panel has opened, for one use. */
 export interface TransferTicket {
@@ -86,11 +86,13 @@ export class FileTransferClient {
     const { dialer, headers } = this.#options;
     const path = `/api/clients/transfer/${encodeURIComponent(id)}`;
     const name = `${source ? "send" : "receive"} a part of a file (POST ${path})`;
+    const target = authenticatedTarget(this.#access, path);
     const request = {
       method: "POST",
-      url: authenticatedUrl(this.#access, path),
+      url: target.url,
       headers: [
         ...headers,
+        ...target.headers,
         ["x-komari-transfer-token", token],
         ["content-type", "application/octet-stream"],
       ],

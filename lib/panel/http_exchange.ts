@@ -4,6 +4,7 @@ import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
 import { withTimeout } from "../timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { callAuthenticated, type PanelAccess } from "./authentication.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** How panels are reached, and the headers of each request. */
@@ -70,6 +71,26 @@ export function createPanelFetch(
       throw isTimeout ? timeoutError(name, timeoutMs) : connectionError(name, cause);
     }
   };
+}
+
+/** A call in a node's name, before the token is put into it. */
+export interface AuthenticatedCall extends Omit<PanelCall, "url"> {
+  readonly path: string;
+}
+
+/** Makes a call in a node's name. @throws What `fetch` throws. */
+export async function fetchAuthenticated(
+  fetch: PanelFetch,
+  { path, ...call }: AuthenticatedCall,
+  { access, signal }: { access: PanelAccess; signal: AbortSignal },
+): Promise<PanelResponse> {
+  return await callAuthenticated(access, { path }, {
+    call: ({ url, headers }) =>
+      fetch({ ...call, url, headers: [...call.headers, ...headers] }, signal),
+    statusOf: ({ status }) => status,
+    // An error of JSON-RPC is 400. A proxy's page for strangers is no panel's answer.
+    isAccepted: ({ status, text }) => (status === 200 || status === 400) && !isHtml(text),
+  });
 }
 
 /** Whether a text is HTML, as proxies and old panels answer. */

@@ -4,7 +4,7 @@ import type { SystemResolver } from "../net/dns.ts";
 import { HttpClient } from "../net/http_client.ts";
 import { USER_AGENT } from "../version.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
-import type { PanelAccess } from "./authenticated_url.ts";
+import { LearnedTokenPlace, type PanelAccess } from "./authentication.ts";
 import { ClientV1 } from "./client_v1.ts";
 import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
@@ -29,13 +29,22 @@ export class PanelConnection {
 
   /** @param system How names are resolved. */
   constructor(
-    access: PanelAccess,
+    node: PanelAccess,
     config: ConnectionConfig,
     observers: readonly PanelObserver[],
     system?: SystemResolver,
   ) {
     const { acknowledgements } = this;
-    const { compression: compresses, protocolVersion } = config;
+    const { compression: compresses, protocolVersion, tokenIn } = config;
+    const access: PanelAccess = {
+      get endpoint() {
+        return node.endpoint;
+      },
+      get token() {
+        return node.token;
+      },
+      tokenPlace: new LearnedTokenPlace(tokenIn),
+    };
     const dialer = new NetDialer(config, system);
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });

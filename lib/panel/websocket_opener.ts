@@ -3,7 +3,7 @@ import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
 import { connectionError, type DialOptions, isHtml, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { PanelError } from "./panel_error.ts";
-import { authenticatedUrl, type PanelAccess } from "./authenticated_url.ts";
+import { callAuthenticated, type PanelAccess } from "./authentication.ts";
 
 /** Time for an upgrade: a proxy that never answers it must not delay reports for long. */
 const OPEN_TIMEOUT_MS = 5_000;
@@ -42,10 +42,26 @@ export class WebSocketOpener {
    */
   async open(purpose: WebSocketPurpose, signal: AbortSignal): Promise<WebSocketConnection> {
     const query = "terminal" in purpose ? { id: purpose.terminal } : undefined;
-    const url = authenticatedUrl(this.#access, pathOf(purpose), query);
     const openTimeoutMs = OPEN_TIMEOUT_MS;
     const maxMessageBytes = "terminal" in purpose ? MAX_TERMINAL_MESSAGE_BYTES : MAX_MESSAGE_BYTES;
-    return await openWebSocket(url, { ...this.#options, maxMessageBytes, signal, openTimeoutMs });
+    const options = { ...this.#options, maxMessageBytes, signal, openTimeoutMs };
+    const outcome = await callAuthenticated(this.#access, { path: pathOf(purpose), query }, {
+      call: async ({ url, headers }) => {
+        try {
+          return await openWebSocket(url, {
+            ...options,
+            headers: [...options.headers, ...headers],
+          });
+        } catch (error) {
+          if (error instanceof UpgradeError) return error;
+          throw error;
+        }
+      },
+      statusOf: (outcome) => outcome instanceof UpgradeError ? outcome.status : 101,
+      isAccepted: (outcome) => !(outcome instanceof UpgradeError),
+    });
+    if (outcome instanceof UpgradeError) throw outcome;
+    return outcome;
   }
 
   /**

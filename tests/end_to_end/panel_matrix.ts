@@ -35,24 +35,59 @@ const V2_SOCKET = ["v2 websocket", "v2 websocket"] as const;
 const settings = {
   "defaults": {
     args: [],
-    transports: { "1.1": V1_BEST, "1.4": V2_SOCKET, "1.5": V2_SOCKET, "main": V2_SOCKET },
+    transports: {
+      "1.1": V1_BEST,
+      "1.4": V2_SOCKET,
+      "1.5": V2_SOCKET,
+      "main": V2_SOCKET,
+      "main, October 2026": V2_SOCKET,
+      "header only": V2_SOCKET,
+    },
   },
   "WebSockets blocked": {
     args: [],
     fault: panelFault("upgrade-403", { calls: ["upgrade"] }),
-    transports: { "1.1": V1_POST, "1.4": V2_POST, "1.5": V2_POST, "main": V2_POST },
+    transports: {
+      "1.1": V1_POST,
+      "1.4": V2_POST,
+      "1.5": V2_POST,
+      "main": V2_POST,
+      "main, October 2026": V2_POST,
+      "header only": V2_POST,
+    },
   },
   "--transport http": {
     args: ["--transport", "http"],
-    transports: { "1.1": V1_POST, "1.4": V2_POST, "1.5": V2_POST, "main": V2_POST },
+    transports: {
+      "1.1": V1_POST,
+      "1.4": V2_POST,
+      "1.5": V2_POST,
+      "main": V2_POST,
+      "main, October 2026": V2_POST,
+      "header only": V2_POST,
+    },
   },
   "--protocol-version 1": {
     args: ["--protocol-version", "1"],
-    transports: { "1.1": V1_BEST, "1.4": V1_BEST, "1.5": V2_POST, "main": V2_POST },
+    transports: {
+      "1.1": V1_BEST,
+      "1.4": V1_BEST,
+      "1.5": V2_POST,
+      "main": V2_POST,
+      "main, October 2026": V2_POST,
+      "header only": V2_POST,
+    },
   },
   "--protocol-version 1 --transport http": {
     args: ["--protocol-version", "1", "--transport", "http"],
-    transports: { "1.1": V1_POST, "1.4": V1_POST, "1.5": V2_POST, "main": V2_POST },
+    transports: {
+      "1.1": V1_POST,
+      "1.4": V1_POST,
+      "1.5": V2_POST,
+      "main": V2_POST,
+      "main, October 2026": V2_POST,
+      "header only": V2_POST,
+    },
   },
 } as const satisfies Record<string, Expectation>;
 
@@ -62,6 +97,8 @@ export const fastCases: readonly MatrixCase[] = [
   { generation: "1.4", setting: "--protocol-version 1", remoteControl: true },
   { generation: "1.5", setting: "defaults", remoteControl: true },
   { generation: "main", setting: "WebSockets blocked", remoteControl: false },
+  { generation: "main, October 2026", setting: "defaults", remoteControl: true },
+  { generation: "header only", setting: "defaults", remoteControl: true },
 ];
 
 /** All other cells. */

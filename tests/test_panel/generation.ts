@@ -28,6 +28,10 @@ export interface Generation {
   readonly hasSessions: boolean;
   /** Whether the node's configuration and version can be managed. */
   readonly managesAgents: boolean;
+  /** Whether the token is read from the `Authorization` header only, as by forks; else from the query. */
+  readonly takesHeaderOnly?: boolean;
+  /** Results of probes that wait to be saved, every 3 s; more are refused. */
+  readonly pingQueue?: number;
 }
 
 /** Every generation by its name. */
@@ -75,6 +79,30 @@ export const generations = {
     acceptsPings: true,
     hasSessions: true,
     managesAgents: true,
+  },
+  "main, October 2026": {
+    version: "1.6.1",
+    hasV1: false,
+    hasV2: true,
+    isLegacy: false,
+    presenceMs: 35_000,
+    dataTimeoutMs: 75_000,
+    acceptsPings: true,
+    hasSessions: true,
+    managesAgents: true,
+    pingQueue: 4096,
+  },
+  "header only": {
+    version: "1.5.1",
+    hasV1: false,
+    hasV2: true,
+    isLegacy: false,
+    presenceMs: 35_000,
+    dataTimeoutMs: 11_000,
+    acceptsPings: false,
+    hasSessions: true,
+    managesAgents: false,
+    takesHeaderOnly: true,
   },
 } as const satisfies Record<string, Generation>;
 
