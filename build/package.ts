@@ -37,6 +37,9 @@ const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
 const MAINTAINER = "komari-agent-deno contributors <noreply@github.com>";
 const SUMMARY = "agent that reports this machine to a Komari panel";
 
+/** The time of files without a commit, in seconds since 1970: older ones are taken for a mistake. */
+const NO_COMMIT_TIME = Date.UTC(2026, 0, 1) / 1000;
+
 /** What a package is made of. */
 export interface PackageSource {
   readonly info: ProgramInfo;
@@ -276,7 +279,7 @@ async function commitTime(env: Readonly<Record<string, string>>): Promise<number
   try {
     return Number(await run("git", ["log", "-1", "--format=%ct"], { folder: ROOT }));
   } catch {
-    return 0;
+    return NO_COMMIT_TIME;
   }
 }
 

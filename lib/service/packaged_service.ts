@@ -12,9 +12,11 @@ import {
   PACKAGE_MANAGERS,
   PACKAGED_PROGRAM,
   type PackageKind,
+  packageOf,
   type ProgramForm,
 } from "../host/this_program.ts";
 import { PROGRAM } from "../version.ts";
+import { readInstalledPanels } from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import type { ManagerKind, ServicePlan } from "./service_manager.ts";
 import { scopeOf, servicePaths } from "./service_paths.ts";
@@ -78,6 +80,12 @@ export function packagedRecord(): InstallRecord {
     trees: [stateFolder],
     rootOptions: {},
   };
+}
+
+/** Whether this program is a package's and reports to a panel already. */
+export function isPackageConfigured({ program, root }: TargetSystem): boolean {
+  if (packageOf(program, { root }) === undefined) return false;
+  return (readInstalledPanels(root + PATHS.config)?.endpoint ?? "") !== "";
 }
 
 /** The command that removes a package and all that it has. */

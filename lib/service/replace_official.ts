@@ -5,6 +5,7 @@ import { OPTION_ROWS } from "../config/option_table.ts";
 import { describeError } from "../log/log.ts";
 import { install, printSteps, requireKnownToken } from "./install.ts";
 import { readInstallContext } from "./install_context.ts";
+import { isPackageConfigured } from "./packaged_service.ts";
 import { ownedBy } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { commandStep, type Step } from "./install_step.ts";
@@ -51,7 +52,9 @@ export async function replace(
   const replaced = readOfficialRecord(folder);
   if (replaced?.isDone) return await updateReplacement(replaced, config, { system, signal });
   // An interrupted replacement left its record, and an incomplete configuration.
-  if (replaced === undefined && readInstallRecord(system.root + paths.record) !== undefined) {
+  const isInstalled = readInstallRecord(system.root + paths.record) !== undefined ||
+    isPackageConfigured(system);
+  if (replaced === undefined && isInstalled) {
     throw new Error(
       `Cannot replace the official agent: ${config.serviceName} is already installed; uninstall ` +
         "it first, or stop the official agent by hand",

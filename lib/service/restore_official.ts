@@ -2,6 +2,8 @@ import type { Config } from "../config/config.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { printSteps } from "./install.ts";
 import { readInstallRecord } from "./install_record.ts";
+import { packagedRecord } from "./packaged_service.ts";
+import { packageOf } from "../host/this_program.ts";
 import { commandStep } from "./install_step.ts";
 import { recordedManager } from "./managers.ts";
 import { onlyOfficialAgent } from "./official_agent.ts";
@@ -36,7 +38,9 @@ export async function restore(
   const official = readOfficialRecord(folder) ?? onlyOfficialAgent(system);
   requireInstalled(official, system);
   const service = new OfficialService(official, system);
-  const record = readInstallRecord(system.root + paths.record);
+  const record = packageOf(system.program, system) === undefined
+    ? readInstallRecord(system.root + paths.record)
+    : packagedRecord();
   const own = record && recordedManager(record, system);
   const isUpdated = record !== undefined && hasUpdateService(record);
   // An update in progress would start it again.

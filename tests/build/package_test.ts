@@ -135,6 +135,37 @@ if (nfpm === undefined) {
 }
 
 Deno.test({
+  name: "pack() lets a preview precede the version that it leads to",
+  ignore: nfpm === undefined || isMissing("dpkg-deb"),
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const program = `${folder}/program`;
+      await Deno.writeTextFile(program, "#!/bin/sh\n");
+      const info = { ...SOURCE.info, version: "1.2.3-rc.1" };
+      const path = await pack({ ...SOURCE, info, program }, {
+        kind: "deb",
+        nfpm: nfpm ?? "",
+        dist: folder,
+      });
+      const { stdout } = await new Deno.Command("dpkg-deb", { args: ["-f", path, "Version"] })
+        .output();
+      assertEquals(new TextDecoder().decode(stdout), "1.2.3~rc.1\n");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+function isMissing(tool: string): boolean {
+  try {
+    return !new Deno.Command(tool, { args: ["--version"], stdout: "null" }).outputSync().success;
+  } catch {
+    return true;
+  }
+}
+
+Deno.test({
   name: "pack() makes the same bytes twice",
   ignore: nfpm === undefined,
   fn: async () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
+import { isPackageConfigured } from "../../lib/service/packaged_service.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { uninstall } from "../../lib/service/uninstall.ts";
 import { configOf, type Fakes, FakeSystem, installNow, USERS } from "./fake_system.ts";
@@ -138,4 +139,12 @@ Deno.test("install() of another program refuses a second service beside a packag
   assertEquals(fake.calls(), []);
   await installNow(configOf([...ARGS, "--install-service-name", "node-2"]), fake.system);
   assert(fake.calls().includes("systemctl restart node-2.service"));
+});
+
+Deno.test("isPackageConfigured() is true once a package's program has a panel", async () => {
+  const { fake, system } = packaged();
+  await using _ = fake;
+  assertEquals(isPackageConfigured(system), false);
+  await installNow(configOf(ARGS), system);
+  assertEquals([isPackageConfigured(system), isPackageConfigured(fake.system)], [true, false]);
 });

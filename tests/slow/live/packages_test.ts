@@ -187,6 +187,56 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a .deb takes over an agent of root's in places of its own, and gives way to install again",
+  ignore: noContainer,
+  fn: () =>
+    inWorld(async ({ panel, machine }) => {
+      const places = "--install-dir /srv/agent --state-dir /srv/state --as-root --month-rotate 1";
+      const line = `/build/1.0.0 install -e ${panel.url} --ip-services off ${places}`;
+      await machine.run(line, { AGENT_TOKEN: panel.token });
+      await reports(panel);
+
+      await machine.run(`dpkg -i ${packageFile("1.1.0")} </dev/null`);
+      await reports(panel);
+      assertEquals(await machine.run("ls /srv"), "state\n");
+      assertEquals(await machine.run("stat -c %U /srv/state"), `${NAME}\n`);
+      const user = await machine.run(`systemctl show -P User ${NAME}`);
+      assertEquals(user, `${NAME}\n`);
+
+      await machine.run(`dpkg -r ${NAME}`);
+      await machine.run("/build/1.0.0 install");
+      await reports(panel);
+      const unit = await machine.run(`systemctl show -P FragmentPath ${NAME}`);
+      assertEquals(unit, `/etc/systemd/system/${NAME}.service\n`);
+    }),
+});
+
+Deno.test({
+  name: "the program of a .deb replaces the official agent and restores it",
+  ignore: noContainer,
+  fn: () =>
+    inWorld(async ({ panel, machine }) => {
+      const recorded = await Deno.readTextFile(
+        new URL("../../fixtures/official/komari-agent.service", import.meta.url),
+      );
+      const unit = recorded.replace("https://panel.example.com", panel.url)
+        .replace("-tokenWithADash", panel.token).replace("eth0,wg*", "*");
+      await machine.write("/etc/systemd/system/komari-agent.service", unit);
+      await machine.write("/opt/komari/agent", "#!/bin/sh\nexec sleep infinity\n", "755");
+      await machine.run("systemctl daemon-reload && systemctl enable --now komari-agent 2>&1");
+      await machine.run(`dpkg -i ${packageFile("1.0.0")}`);
+
+      await machine.run(`${NAME} install --replace --ip-services off`);
+      await reports(panel);
+      assertEquals((await machine.tries("systemctl is-active komari-agent")).output, "inactive\n");
+      await machine.run(`${NAME} uninstall --restore`);
+      assertEquals((await machine.tries("systemctl is-active komari-agent")).output, "active\n");
+      assertEquals((await machine.tries(`systemctl is-active ${NAME}`)).output, "inactive\n");
+      assertEquals(await machine.run(`cat /etc/${NAME}/config.json`), "{}\n");
+    }),
+});
+
+Deno.test({
   name: "an .rpm is installed, upgraded and removed below a root of its own",
   ignore: lackOf(
     "rpm is",
