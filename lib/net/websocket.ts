@@ -29,6 +29,8 @@ export interface WebSocketConnection {
   messageFilter?: ((frameBytes: number) => boolean) | undefined;
   /** Why the connection was closed, for the log; empty while it is open. */
   readonly closeReason: string;
+  /** The code of the server's close frame, if it sent one with a code. */
+  readonly closeCode?: number | undefined;
   /** Whether it was closed because the server sent an invalid frame or too long a message. */
   readonly protocolError: boolean;
   /** Closes the connection at once. */
@@ -57,6 +59,7 @@ export class ClientWebSocket implements WebSocketConnection {
   /** Payload of the next pong. */
   #pong: Uint8Array<ArrayBuffer> | undefined;
   #closeReason = "";
+  #closeCode: number | undefined;
   #protocolError = false;
   #lastReceivedAtMs = performance.now();
 
@@ -79,6 +82,10 @@ export class ClientWebSocket implements WebSocketConnection {
 
   get closeReason(): string {
     return this.#closeReason;
+  }
+
+  get closeCode(): number | undefined {
+    return this.#closeCode;
   }
 
   get protocolError(): boolean {
@@ -112,7 +119,10 @@ export class ClientWebSocket implements WebSocketConnection {
         if (event.kind === "text") return event.text;
         if (event.kind === "binary") return event.bytes;
         if (event.kind === "ping") this.#answerPing(event.bytes);
-        if (event.kind === "close") this.#sendCloseAndEnd(describeClose(event), event.code);
+        if (event.kind === "close") {
+          this.#closeCode = event.code;
+          this.#sendCloseAndEnd(describeClose(event), event.code);
+        }
       }
     } catch (error) {
       this.#protocolError = error instanceof RangeError || error instanceof SyntaxError;

@@ -121,7 +121,8 @@ function isSuccess(text: string): boolean {
 
 /** A panel without version 1, or no panel at all; one that is not set up answers 404 with JSON. */
 function isUnsupported({ status, text }: PanelResponse): boolean {
-  return status === 405 || (status === 404 && !/^\s*[{[]/.test(text));
+  if (status === 405 || status === 501) return true;
+  return status === 404 && !/^\s*[{[]/.test(text);
 }
 
 function unsupported({ name }: AuthenticatedCall, answer: string, status: number): PanelError {

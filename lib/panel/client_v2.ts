@@ -145,7 +145,7 @@ function readResponse(response: PanelResponse, { name }: AuthenticatedCall): rea
     if (message.error === undefined && status === 200) return message.events;
     if (message.error !== undefined) throw toPanelError(name, message.error);
   }
-  if (status === 404 || status === 405 || (status === 200 && isHtml(text))) {
+  if (isUnsupported(response)) {
     const answer = isHtml(text) ? "a page of HTML" : `status ${status}`;
     throw new PanelError(`Cannot ${name}: the answer is ${answer}, not a panel's of version 2`, {
       failure: "unsupported protocol",
@@ -156,9 +156,19 @@ function readResponse(response: PanelResponse, { name }: AuthenticatedCall): rea
   throw new PanelError(`Cannot ${name}: the answer is not a panel's`, { failure: "unreadable" });
 }
 
+/**
+ * Whether an answer is not one of version 2. That answers 400 with JSON; a server that has left the
+ * body of an earlier call unread takes it for the next one, and answers 400 or 501 in plain text.
+ */
+function isUnsupported({ status, text }: PanelResponse): boolean {
+  if (status === 200) return isHtml(text);
+  return [404, 405, 501].includes(status) || (status === 400 && /^\s*[^\s<{[]/.test(text));
+}
+
 /** Whether the panel or a proxy may have been unable to read a compressed body. */
 function mayRefuseCompression({ failure, code, status }: PanelError): boolean {
-  return (failure === "rejected" && (code === -32700 || code === undefined)) || status === 415;
+  return (failure === "rejected" && (code === -32700 || code === undefined)) || status === 415 ||
+    status === 400;
 }
 
 async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -31,6 +31,8 @@ export type SocketEnd =
   | "closed"
   /** By the agent: there was no answer in time. */
   | "timed out"
+  /** By a rule of the server's, which it has named: the next connection is closed likewise. */
+  | "refused"
   /** By the agent: the server sent an invalid frame or too long a message. */
   | "protocol error";
 
@@ -207,7 +209,10 @@ function closed(
   options: Options,
 ): LinkStep {
   const isShort = durationMs < SHORT_CONNECTION_MS && end !== "timed out";
-  const shortConnections = isShort ? state.shortConnections + 1 : 0;
+  const isRefused = end === "refused";
+  const count = isShort || isRefused ? state.shortConnections + 1 : 0;
+  // A refusal needs no repetition to be believed: POST is tried, and delays grow from now on.
+  const shortConnections = isRefused ? Math.max(count, SHORT_CONNECTIONS_LIMIT) : count;
   const isDuplicate = shortConnections === SHORT_CONNECTIONS_LIMIT && end === "closed";
   const warnings: LinkEffect[] = isDuplicate ? [{ kind: "warn of duplicate agent" }] : [];
   // A connection that timed out is likely to do so again, and that takes long to notice.

@@ -11,6 +11,9 @@ import type { WireProbeResult, WireReport } from "./protocol.ts";
 /** Answers of panels are shorter. They are read even while the panel sends too many messages. */
 const MAX_ANSWER_BYTES = 1024;
 
+/** Panels send no close frame; a plugin of theirs that refuses a connection sends this code. */
+const POLICY_VIOLATION = 1008;
+
 interface PendingCall {
   readonly method: string;
   resolve(): void;
@@ -134,6 +137,7 @@ export class PanelSocket {
   /** How it was closed, as far as it matters for the next step. */
   get end(): SocketEnd {
     if (this.#timedOutMs !== undefined) return "timed out";
+    if (this.#socket.closeCode === POLICY_VIOLATION) return "refused";
     return this.#socket.protocolError ? "protocol error" : "closed";
   }
 

@@ -10,6 +10,7 @@ import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
+import { VERSION } from "../version.ts";
 import { withoutOwnVariables } from "./exec_environment.ts";
 
 /** Orders that come sooner after one that was obeyed are ignored. */
@@ -25,6 +26,7 @@ export class VersionSwitch {
   readonly #obstacle: string | undefined;
   readonly #log = getLogger("remote");
   readonly #refusalLog = new LogRateLimit({ lines: 1, periodMs: Infinity });
+  readonly #soonLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   #isRunning = false;
   #startedAtMs = -Infinity;
 
@@ -42,9 +44,7 @@ export class VersionSwitch {
     const programs = this.#programs;
     const refusal = programs === undefined
       ? "remote control is off"
-      : version !== "latest"
-      ? "only the latest version can be installed"
-      : this.#obstacle;
+      : refusalOf(version) ?? this.#obstacle;
     if (programs === undefined || refusal !== undefined) {
       if (!this.#refusalLog.allows()) return;
       this.#log.warning("Refused to switch to version {version}: {refusal}", {
@@ -54,7 +54,15 @@ export class VersionSwitch {
       return;
     }
     const nowMs = performance.now();
-    if (this.#isRunning || nowMs - this.#startedAtMs < MIN_INTERVAL_MS) return;
+    if (this.#isRunning || nowMs - this.#startedAtMs < MIN_INTERVAL_MS) {
+      if (!this.#soonLog.allows()) return;
+      const minutes = Math.round((nowMs - this.#startedAtMs) / 60_000);
+      this.#log.info(
+        "Ignored an order to switch to version {version}: the last one came {minutes} min ago",
+        { version: quoteStart(version), minutes },
+      );
+      return;
+    }
     this.#startedAtMs = nowMs;
     this.#update(programs);
   }
@@ -70,6 +78,15 @@ export class VersionSwitch {
     const line = [command, ...args].join(" ");
     this.#log.warning('The update failed: run "{line}" to see why', { line });
   }
+}
+
+/** Why a version can't be installed, whatever this program is; `undefined` if it can. */
+function refusalOf(version: string): string | undefined {
+  const name = version.trim().toLowerCase();
+  if (name === "latest" || name === "*") return undefined;
+  if (name.startsWith("snapshot")) return "there are no signed snapshots";
+  if (name === VERSION || name === `v${VERSION}`) return "it is installed already";
+  return "only the latest version can be installed";
 }
 
 /** Why the panel can't update this program, as the log says it; `undefined` if it can. */

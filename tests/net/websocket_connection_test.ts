@@ -137,6 +137,7 @@ Deno.test(
       assertEquals(await socket.receive(), undefined);
       assert(socket.lastReceivedAtMs > before);
       assertEquals(socket.closeReason, 'the server closed the connection (1000, "done")');
+      assertEquals(socket.closeCode, 1000);
       await closed.promise;
     });
   },

@@ -118,6 +118,7 @@ Deno.test("ClientV1 throws the kind of error that an answer means", async () => 
     [() => Response.json({ error: {}, status: "error" }, { status: 500 }), "rejected", "500"],
     [() => new Response("", { status: 500 }), "rejected", "500"],
     [() => new Response("no", { status: 400 }), "rejected", "400"],
+    [() => new Response("", { status: 501 }), "unsupported protocol", "status 501"],
     [() => new Response("<html>bad gateway", { ...html, status: 502 }), "unavailable", "HTML"],
     [
       () => Response.json({ message: "Not found in install mode" }, { status: 404 }),

@@ -138,6 +138,8 @@ Deno.test("ClientV2 throws the kind of error that an answer means", async () => 
     ],
     [{ status: 404, text: HTML }, "unsupported protocol", undefined, "a page of HTML"],
     [{ status: 405, text: "" }, "unsupported protocol", undefined, "status 405"],
+    [{ status: 501, text: "" }, "unsupported protocol", undefined, "status 501"],
+    [{ status: 400, text: "400 Bad Request" }, "unsupported protocol", undefined, "status 400"],
     [{ status: 200, text: HTML }, "unsupported protocol", undefined, "a page of HTML"],
     [{ status: 200, text: "" }, "unreadable", undefined, "not a panel's"],
     [json(200, { status: "success" }), "unreadable", undefined, "not a panel's"],

@@ -8,6 +8,7 @@ export class FakeSocket implements WebSocketConnection {
   pings = 0;
   lastReceivedAtMs = 0;
   closeReason = "";
+  closeCode: number | undefined;
   protocolError = false;
   messageFilter: ((frameBytes: number) => boolean) | undefined;
   /** Whether what is sent never gets away, as over a line that is stuck. */

@@ -56,6 +56,16 @@ Deno.test("PanelSocket.sendReport() calls agent.report over version 2", async ()
   });
 });
 
+Deno.test("PanelSocket.end tells a connection that a plugin has refused from one that was replaced", async () => {
+  for (const [code, end] of [[1008, "refused"], [1000, "closed"], [undefined, "closed"]] as const) {
+    await withLive(2, ({ socket, live }) => {
+      socket.closeCode = code;
+      assertEquals(live.end, end);
+      return Promise.resolve();
+    });
+  }
+});
+
 Deno.test("PanelSocket.sendReport() closes a connection without an answer, over version 2", async () => {
   await withLive(2, async ({ time, socket, live, running }) => {
     const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);

@@ -3,6 +3,7 @@ import { resolveConfig } from "../../lib/config/config.ts";
 import { Programs } from "../../lib/host/programs.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
+import { VERSION } from "../../lib/version.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 
@@ -46,7 +47,35 @@ Deno.test("VersionSwitch.handle() updates to the latest version, one order at a 
     latest(versions);
   });
   assertEquals(programs.lines, Array(2).fill(`${thisProgram().path} update --now`));
-  assertEquals(lines.length, 2);
+  // Two updates, and twice that an order is ignored, which is said once a minute.
+  assertEquals(lines.length, 4, lines.join("\n"));
+});
+
+Deno.test("VersionSwitch.handle() knows the latest version by the names of the official agent", () => {
+  for (const version of ["latest", "LATEST", "Latest", "*", " latest "]) {
+    const programs = new FakePrograms();
+    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    versions.handle({ kind: "switch version", version });
+    assertEquals(programs.lines.length, 1, version);
+  }
+});
+
+Deno.test("VersionSwitch.handle() says that an order within ten minutes is ignored", async () => {
+  using time = new FakeTime();
+  const programs = new FakePrograms();
+  programs.ended.resolve(true);
+  const lines = await collectedLog(async () => {
+    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    latest(versions);
+    await time.run(9 * 60_000);
+    for (let count = 0; count < 100; count++) latest(versions);
+    await time.run(60_000);
+    latest(versions);
+  });
+  assertEquals(programs.lines.length, 2);
+  assertEquals(lines.length, 3);
+  const words = 'Ignored an order to switch to version "latest": the last one came 9 min ago';
+  assert(lines[1]?.endsWith(words), lines[1]);
 });
 
 Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () => {
@@ -71,6 +100,16 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
       new VersionSwitch(programs, { obstacle: undefined }),
       "",
       'version "": only the latest version can be installed',
+    ],
+    [
+      new VersionSwitch(programs, { obstacle: undefined }),
+      "Snapshot-12",
+      'version "Snapshot-12": there are no signed snapshots',
+    ],
+    [
+      new VersionSwitch(programs, { obstacle: undefined }),
+      VERSION,
+      `version "${VERSION}": it is installed already`,
     ],
   ];
   for (const [versions, version, words] of cases) {
