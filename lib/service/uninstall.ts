@@ -1,5 +1,5 @@
 import { attempt } from "../attempt.ts";
-import { type PackageKind, packageOf } from "../host/this_program.ts";
+import { installedPackage, type PackageKind, packageOf } from "../host/this_program.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import { printSteps } from "./install.ts";
@@ -129,7 +129,9 @@ async function unconfigure(
 
 function requireRoot(serviceName: string, system: TargetSystem): void {
   const { record } = servicePaths(serviceName, system, "system");
-  if (scopeOf(system) === "system" || !pathExists(system.root + record)) return;
+  if (scopeOf(system) === "system") return;
+  const isPackaged = serviceName === PROGRAM && installedPackage(system) !== undefined;
+  if (!isPackaged && !pathExists(system.root + record)) return;
   throw new Error(`Cannot remove ${serviceName}: root has installed it; run this as root`);
 }
 

@@ -124,6 +124,9 @@ Deno.test("install() of a packaged program refuses what its service can't have",
     UsageError,
     "run this as root",
   );
+  const ann = { ...system, uid: 1000, home: "/home/ann" };
+  const options = { serviceName: NAME, print: false, signal };
+  await assertRejects(() => uninstall(ann, options), Error, "run this as root");
   assertEquals(fake.tree(), before);
   assertEquals(fake.calls(), []);
 });
