@@ -256,13 +256,13 @@ Deno.test("Agent.run() sends the cores that there are at each basic info", async
 Deno.test("Agent.run() says once which tasks it skips, and again when they change", async () => {
   const world = new FakeWorld();
   world.tasks = { tasks: [], skipped: ["3 of type udp"] };
-  const told = () => world.log.filter((line) => line.includes("Skipping")).length;
+  const skippedLines = () => world.log.filter((line) => line.includes("Skipping")).length;
   await live(world, async (time) => {
     await time.run(61_000);
-    assertEquals(told(), 1);
+    assertEquals(skippedLines(), 1);
     world.tasks = { tasks: [], skipped: ["4 of type udp"] };
     await time.run(30_000);
-    assertEquals(told(), 2);
+    assertEquals(skippedLines(), 2);
   });
 });
 

@@ -8,29 +8,29 @@ import { V1_POST, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 const BLOCKED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
 const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
 
-function told(use: (story: LinkLog) => void, version: 1 | 2 = 2): string[] {
+function linesOf(use: (log: LinkLog) => void, version: 1 | 2 = 2): string[] {
   return panelLines(() => use(new LinkLog([new OutageLog()], { version })));
 }
 
 Deno.test("LinkLog logs the first report, and no other", () => {
-  const lines = told((story) => {
-    story.accepted(V2_WEBSOCKET);
-    story.accepted(V2_WEBSOCKET);
-    story.accepted(V2_POST);
+  const lines = linesOf((log) => {
+    log.accepted(V2_WEBSOCKET);
+    log.accepted(V2_WEBSOCKET);
+    log.accepted(V2_POST);
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
 
 Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
-  const lines = told((story) => {
-    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.transportFound(V2_POST);
-    story.accepted(V2_POST);
+  const lines = linesOf((log) => {
+    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
+    log.transportFound(V2_POST);
+    log.accepted(V2_POST);
     for (let n = 0; n < 100; n++) {
-      story.dialFailed(BLOCKED, { hasFallback: true, mayFallBack: true });
+      log.dialFailed(BLOCKED, { hasFallback: true, mayFallBack: true });
     }
-    story.accepted(V2_POST);
-    story.accepted(V2_WEBSOCKET);
+    log.accepted(V2_POST);
+    log.accepted(V2_WEBSOCKET);
   });
   assertEquals(lines, [
     "warning Cannot open a WebSocket: status 403; reports are sent by POST; trying again",
@@ -40,10 +40,10 @@ Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
 });
 
 Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without version 1", () => {
-  const lines = told((story) => {
-    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.transportFound(V2_POST);
-    story.accepted(V2_POST);
+  const lines = linesOf((log) => {
+    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
+    log.transportFound(V2_POST);
+    log.accepted(V2_POST);
   }, 1);
   assertEquals(lines, [
     "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
@@ -52,17 +52,17 @@ Deno.test("LinkLog logs no missing WebSocket of version 1 on a panel without ver
 });
 
 Deno.test("LinkLog logs why a link was lost, and once why it does not come back", () => {
-  const lines = told((story) => {
-    story.accepted(V2_WEBSOCKET);
-    story.socketClosed("the server closed the connection", {
+  const lines = linesOf((log) => {
+    log.accepted(V2_WEBSOCKET);
+    log.socketClosed("the server closed the connection", {
       hasFallback: false,
       durationMs: 60_000,
     });
-    story.failed(new PanelError("Cannot send agent.report: gone", { failure: "unreachable" }));
+    log.failed(new PanelError("Cannot send agent.report: gone", { failure: "unreachable" }));
     for (let n = 0; n < 10; n++) {
-      story.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
+      log.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
     }
-    story.accepted(V2_WEBSOCKET);
+    log.accepted(V2_WEBSOCKET);
   });
   assertEquals(lines, [
     "info First report accepted, by v2 WebSocket",
@@ -73,8 +73,8 @@ Deno.test("LinkLog logs why a link was lost, and once why it does not come back"
 });
 
 Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was closed", () => {
-  const lines = told((story) =>
-    story.socketClosed("no sign of life within 10 s", { hasFallback: true, durationMs: 60_000 })
+  const lines = linesOf((log) =>
+    log.socketClosed("no sign of life within 10 s", { hasFallback: true, durationMs: 60_000 })
   );
   assertEquals(lines, [
     "warning Cannot keep the WebSocket: no sign of life within 10 s; reports are sent by POST; trying again",
@@ -82,10 +82,10 @@ Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was close
 });
 
 Deno.test("LinkLog logs no failure that a WebSocket has ended since", () => {
-  const lines = told((story) => {
-    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.accepted(V2_WEBSOCKET);
-    story.transportFound(V2_POST);
+  const lines = linesOf((log) => {
+    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
+    log.accepted(V2_WEBSOCKET);
+    log.transportFound(V2_POST);
   });
   assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
 });
@@ -93,28 +93,28 @@ Deno.test("LinkLog logs no failure that a WebSocket has ended since", () => {
 Deno.test("LinkLog logs the version of a panel once, and again when it has changed", () => {
   const line =
     "info The panel supports only version 1 of the protocol; reports are sent by v1 POST";
-  const lines = told((story) => {
-    story.transportFound(V1_POST);
-    story.transportFound(V1_POST);
-    story.transportFound(V2_POST);
-    story.transportFound(V1_POST);
-    story.accepted(V2_WEBSOCKET);
+  const lines = linesOf((log) => {
+    log.transportFound(V1_POST);
+    log.transportFound(V1_POST);
+    log.transportFound(V2_POST);
+    log.transportFound(V1_POST);
+    log.accepted(V2_WEBSOCKET);
   });
-  assertEquals(lines.filter((said) => said === line).length, 2);
+  assertEquals(lines.filter((it) => it === line).length, 2);
 });
 
 Deno.test("LinkLog logs few lines about flapping WebSockets while POST works", () => {
-  const lines = told((story) => {
-    story.accepted(V2_WEBSOCKET);
+  const lines = linesOf((log) => {
+    log.accepted(V2_WEBSOCKET);
     for (let n = 0; n < 50; n++) {
-      story.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
+      log.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
       if (n > 1) {
-        story.transportFound(V2_POST);
-        story.accepted(V2_POST);
+        log.transportFound(V2_POST);
+        log.accepted(V2_POST);
       }
-      story.accepted(V2_WEBSOCKET);
+      log.accepted(V2_WEBSOCKET);
     }
-    story.accepted(V2_WEBSOCKET);
+    log.accepted(V2_WEBSOCKET);
   });
   const lost = "warning Cannot keep the WebSocket: nonsense; trying again";
   const back = "info The panel answers again after 0 s and 1 failed call";
@@ -127,23 +127,23 @@ Deno.test("LinkLog logs few lines about flapping WebSockets while POST works", (
 
 Deno.test("LinkLog logs few lines about flapping WebSockets while nothing else works", () => {
   const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
-  const lines = told((story) => {
-    story.accepted(V2_WEBSOCKET);
+  const lines = linesOf((log) => {
+    log.accepted(V2_WEBSOCKET);
     for (let n = 0; n < 50; n++) {
-      story.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
-      if (n > 1) story.failed(unreadable);
-      story.accepted(V2_WEBSOCKET);
+      log.socketClosed("nonsense", { hasFallback: false, durationMs: 100 });
+      if (n > 1) log.failed(unreadable);
+      log.accepted(V2_WEBSOCKET);
     }
   });
   assertEquals(lines.slice(5), ["warning Cannot send agent.report; trying again"]);
 });
 
 Deno.test("LinkLog logs a version only when it is not the preferred one", () => {
-  const lines = told((story) => {
-    story.transportFound(V1_POST);
-    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.transportFound(V2_POST);
-    story.transportFound(V2_POST);
+  const lines = linesOf((log) => {
+    log.transportFound(V1_POST);
+    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
+    log.transportFound(V2_POST);
+    log.transportFound(V2_POST);
   }, 1);
   assertEquals(lines, [
     "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
@@ -154,12 +154,12 @@ Deno.test("LinkLog names the failure of POST when the last resort fails too", ()
   const wrongPath = new PanelError("Cannot send report: is the address right?", {
     failure: "unsupported protocol",
   });
-  const lines = told((story) => {
-    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
-    story.postUnsupported(wrongPath);
-    story.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: false });
-    story.accepted(V2_WEBSOCKET);
-    story.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
+  const lines = linesOf((log) => {
+    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: true });
+    log.postUnsupported(wrongPath);
+    log.dialFailed(BLOCKED, { hasFallback: false, mayFallBack: false });
+    log.accepted(V2_WEBSOCKET);
+    log.dialFailed(REFUSED, { hasFallback: false, mayFallBack: false });
   });
   assertEquals(lines.filter((line) => line.startsWith("warning")), [
     "warning Cannot send report: is the address right?; trying again",
@@ -168,7 +168,7 @@ Deno.test("LinkLog names the failure of POST when the last resort fails too", ()
 });
 
 Deno.test("LinkLog logs a duplicate agent", () => {
-  const lines = told((story) => story.duplicateAgent());
+  const lines = linesOf((log) => log.duplicateAgent());
   assertEquals(lines.length, 1);
   assertEquals(lines[0]?.startsWith("error The panel closes each connection"), true);
 });

@@ -61,17 +61,17 @@ function play(
   events: readonly LinkEvent[],
   settings: LinkSettings = AUTO,
   options: { nowMs?: number; random?: number; from?: LinkState } = {},
-): { state: LinkState; effects: readonly LinkEffect[]; told: string } {
+): { state: LinkState; effects: readonly LinkEffect[]; effectNames: string } {
   let state = options.from ?? INITIAL_LINK;
   let effects: readonly LinkEffect[] = [];
   const { nowMs = 0, random = 0.5 } = options;
   for (const event of events) {
     ({ state, effects } = stepLink(state, event, { nowMs, random, settings }));
   }
-  return { state, effects, told: effects.map(inWords).join(", ") };
+  return { state, effects, effectNames: effects.map(nameOf).join(", ") };
 }
 
-function inWords(effect: LinkEffect): string {
+function nameOf(effect: LinkEffect): string {
   switch (effect.kind) {
     case "dial":
       return `dial v${effect.version}`;
@@ -405,8 +405,8 @@ const TABLE: readonly [string, LinkSettings, readonly LinkEvent[], string | unde
 
 for (const [what, settings, events, transport, effects] of TABLE) {
   Deno.test(`stepLink() answers ${what} with "${effects || "nothing"}"`, () => {
-    const { state, told } = play(events, settings);
-    assertEquals(told, effects);
+    const { state, effectNames } = play(events, settings);
+    assertEquals(effectNames, effects);
     assertEquals(state.transport && transportName(state.transport), transport);
   });
 }
@@ -428,7 +428,7 @@ Deno.test("stepLink() bounds the delay between attempts, which grows when an out
 
 Deno.test("stepLink() spreads agents that lose their connections in the same instant", () => {
   const waits = [0, 0.25, 0.999].map((random) =>
-    play([closed(60_000)], AUTO, { random, from: play(UP).state }).told
+    play([closed(60_000)], AUTO, { random, from: play(UP).state }).effectNames
   );
   assertEquals(waits, ["wait 0", "wait 250", "wait 999"]);
 });
@@ -446,47 +446,51 @@ Deno.test("stepLink() dials a WebSocket at least every 30 s while POST works", (
 });
 
 Deno.test("stepLink() dials a WebSocket soon after one was accepted", () => {
-  let { state, told } = play(BY_POST);
-  assertEquals(told, "wait 3000");
+  let { state, effectNames } = play(BY_POST);
+  assertEquals(effectNames, "wait 3000");
   for (let count = 0; count < 5; count++) {
-    ({ state, told } = play([DUE, BLOCKED], AUTO, { from: state }));
+    ({ state, effectNames } = play([DUE, BLOCKED], AUTO, { from: state }));
   }
-  assertEquals(told, "wait 22500", "tries have become rare");
+  assertEquals(effectNames, "wait 22500", "tries have become rare");
   ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET), closed(60_000)], AUTO, {
     from: state,
   }));
-  ({ told } = play([DUE, BLOCKED, accepted(V2_POST)], AUTO, { from: state }));
-  assertEquals(told, "wait 3000");
+  ({ effectNames } = play([DUE, BLOCKED, accepted(V2_POST)], AUTO, { from: state }));
+  assertEquals(effectNames, "wait 3000");
 });
 
 Deno.test("stepLink() warns of a duplicate agent once, after three short connections", () => {
   let { state } = play(UP);
-  const told: string[] = [];
+  const effectNames: string[] = [];
   for (let count = 0; count < 6; count++) {
     const end = play([closed(800)], AUTO, { from: state });
-    told.push(...end.effects.map((it) => it.kind));
+    effectNames.push(...end.effects.map((it) => it.kind));
     const byPost = end.effects.some((it) => it.kind === "report");
     const again = byPost
       ? [accepted(V2_POST), DUE, OPENED, accepted(V2_WEBSOCKET)]
       : [DUE, OPENED, accepted(V2_WEBSOCKET)];
     ({ state } = play(again, AUTO, { from: end.state }));
   }
-  assertEquals(told.filter((kind) => kind === "warn of duplicate agent").length, 1);
-  assertEquals(told.filter((kind) => kind === "report").length, 4, "reports go by POST meanwhile");
+  assertEquals(effectNames.filter((kind) => kind === "warn of duplicate agent").length, 1);
+  assertEquals(
+    effectNames.filter((kind) => kind === "report").length,
+    4,
+    "reports go by POST meanwhile",
+  );
   const { state: settled } = play([closed(60_000)], AUTO, { from: state });
   assertEquals(settled.shortConnections, 0);
 });
 
 Deno.test("stepLink() does not warn of a duplicate agent after protocol errors", () => {
   let { state } = play(UP);
-  const told: string[] = [];
+  const effectNames: string[] = [];
   for (let count = 0; count < 6; count++) {
     const end = play([closed(800, "protocol error")], AUTO, { from: state });
-    told.push(...end.effects.map((it) => it.kind));
+    effectNames.push(...end.effects.map((it) => it.kind));
     const again = [accepted(V2_POST), DUE, OPENED, accepted(V2_WEBSOCKET)];
     ({ state } = play(again, AUTO, { from: end.state }));
   }
-  assertEquals(told, ["wait", "wait", "report", "report", "report", "report"]);
+  assertEquals(effectNames, ["wait", "wait", "report", "report", "report", "report"]);
 });
 
 Deno.test("stepLink() tries POST and waits longer, without a warning, when a rule closes connections", () => {
