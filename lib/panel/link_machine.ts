@@ -100,8 +100,9 @@ export interface LinkStep {
   readonly effects: readonly LinkEffect[];
 }
 
-/** Time and chance, given by the caller so that tests are exact. */
+/** What a step depends on beside the state and the event. */
 export interface LinkConditions {
+  readonly settings: LinkSettings;
   readonly nowMs: number;
   /** From 0 up to, but not including, 1. */
   readonly random: number;
@@ -133,25 +134,23 @@ const LAST_RESORT_RETRY_MS = 60_000;
 /** Many agents lose their connections in the same instant when a panel or a proxy restarts. */
 const SPREAD_MS = 1_000;
 
-type Options = LinkConditions & { readonly settings: LinkSettings };
-
 /** Computes the next state and the effects of an event. */
-export function stepLink(state: LinkState, event: LinkEvent, options: Options): LinkStep {
+export function stepLink(state: LinkState, event: LinkEvent, conditions: LinkConditions): LinkStep {
   switch (event.kind) {
     case "start":
-      return connect(state, options.settings);
+      return connect(state, conditions.settings);
     case "timer":
-      return timer(state, options.settings);
+      return timer(state, conditions.settings);
     case "opened":
       return opened(state);
     case "dial failed":
-      return dialFailed(state, event.why, options);
+      return dialFailed(state, event.why, conditions);
     case "closed":
-      return closed(state, event, options);
+      return closed(state, event, conditions);
     case "accepted":
-      return accepted(state, event.transport, options);
+      return accepted(state, event.transport, conditions);
     case "failed":
-      return failed(state, event, options);
+      return failed(state, event, conditions);
   }
 }
 
@@ -194,19 +193,19 @@ function opened(state: LinkState): LinkStep {
   };
 }
 
-function dialFailed(state: LinkState, why: DialFailure, options: Options): LinkStep {
+function dialFailed(state: LinkState, why: DialFailure, conditions: LinkConditions): LinkStep {
   const next: LinkState = { ...state, socket: "none", lastResort: false };
   if (state.transport !== undefined || state.trying !== undefined) {
-    return retrySocket(next, options);
+    return retrySocket(next, conditions);
   }
-  if (state.lastResort) return retryAll(next, "refused", options);
-  return why === "answered" ? tryPost(next, options.settings) : retryAll(next, why, options);
+  if (state.lastResort) return retryAll(next, "refused", conditions);
+  return why === "answered" ? tryPost(next, conditions.settings) : retryAll(next, why, conditions);
 }
 
 function closed(
   state: LinkState,
   { durationMs, end }: LinkEvent & { kind: "closed" },
-  options: Options,
+  conditions: LinkConditions,
 ): LinkStep {
   const isShort = durationMs < SHORT_CONNECTION_MS && end !== "timed out";
   const isRefused = end === "refused";
@@ -222,17 +221,17 @@ function closed(
     socket: "none",
     proven,
     shortConnections,
-  }, options);
+  }, conditions);
   return { state: next, effects: [...warnings, ...effects] };
 }
 
-function afterSocketClosed(state: LinkState, options: Options): LinkStep {
-  const { nowMs, random, settings } = options;
-  if (state.transport?.carrier === "POST") return retrySocket(state, options);
+function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkStep {
+  const { nowMs, random, settings } = conditions;
+  if (state.transport?.carrier === "POST") return retrySocket(state, conditions);
   const lost: LinkState = { ...state, transport: undefined, lastResort: false };
   // The attempt by POST that was in progress goes on.
   if (state.trying !== undefined) return { state: lost, effects: [] };
-  if (state.lastResort) return retryAll(lost, "refused", options);
+  if (state.lastResort) return retryAll(lost, "refused", conditions);
   if (!state.proven || state.shortConnections >= SHORT_CONNECTIONS_LIMIT) {
     return tryPost(lost, settings);
   }
@@ -253,64 +252,64 @@ function tryPostBy(state: LinkState, version: 1 | 2): LinkStep {
   return { state: { ...state, trying: version }, effects: [{ kind: "report", transport }] };
 }
 
-function accepted(state: LinkState, transport: Transport, options: Options): LinkStep {
+function accepted(state: LinkState, transport: Transport, conditions: LinkConditions): LinkStep {
   const works: LinkState = { ...state, transport, outageSinceMs: undefined, backoffAttempts: 0 };
   if (transport.carrier === "WebSocket") {
     if (state.socket !== "open") return { state, effects: [] };
     const isNew = !state.proven;
     const next: LinkState = { ...works, proven: true, blocked: 0 };
     return isNew && state.lastResort
-      ? retryLastResort(next, options)
+      ? retryLastResort(next, conditions)
       : { state: next, effects: [] };
   }
   if (isSameTransport(transport, state.transport)) return { state: works, effects: [] };
   return transport.version === state.trying
-    ? postFound(works, transport.version, options)
+    ? postFound(works, transport.version, conditions)
     : { state, effects: [] };
 }
 
 /** POST works by a version that was tried. */
-function postFound(found: LinkState, version: 1 | 2, options: Options): LinkStep {
+function postFound(found: LinkState, version: 1 | 2, conditions: LinkConditions): LinkStep {
   const state: LinkState = { ...found, trying: undefined, lastResort: false };
   // It is better than the last resort; the version 1 WebSocket ends, and then a better one is tried.
   if (state.socket === "open") return { state, effects: [{ kind: "close" }] };
-  const { settings } = options;
+  const { settings } = conditions;
   const isFirstV1 = version === 1 && settings.protocolVersion === 2 &&
     state.shortConnections < SHORT_CONNECTIONS_LIMIT;
   return isFirstV1 && state.socket === "none" && wantsWebSocket(version, settings)
     ? dial(state, 1)
-    : retrySocket(state, options);
+    : retrySocket(state, conditions);
 }
 
 function failed(
   state: LinkState,
   { transport, why }: LinkEvent & { kind: "failed" },
-  options: Options,
+  conditions: LinkConditions,
 ): LinkStep {
   const { version, carrier } = transport;
   if (carrier === "POST" && version === state.trying) {
-    return tryFailed(state, version, { ...options, why });
+    return tryFailed(state, version, { ...conditions, why });
   }
   // A refusal is an answer.
-  if (carrier === "WebSocket" && why === "rejected") return accepted(state, transport, options);
+  if (carrier === "WebSocket" && why === "rejected") return accepted(state, transport, conditions);
   // A WebSocket without an answer is closed, which is an event of its own.
   const isCurrent = isSameTransport(transport, state.transport);
   if (!isCurrent || why === "rejected" || state.socket === "open") return { state, effects: [] };
-  return retryAll({ ...state, transport: undefined }, "refused", options);
+  return retryAll({ ...state, transport: undefined }, "refused", conditions);
 }
 
 /** The report that tried POST was not accepted. */
 function tryFailed(
   state: LinkState,
   version: 1 | 2,
-  options: Options & { why: ReportFailure },
+  conditions: LinkConditions & { why: ReportFailure },
 ): LinkStep {
-  const { why, settings } = options;
+  const { why, settings } = conditions;
   const idle: LinkState = { ...state, trying: undefined };
   // A refusal of its content proves that version 2 is there.
   if (why === "rejected" && version === 2) {
     const transport: Transport = { version, carrier: "POST" };
-    return postFound({ ...idle, transport, outageSinceMs: undefined }, version, options);
+    return postFound({ ...idle, transport, outageSinceMs: undefined }, version, conditions);
   }
   if (why === "unsupported protocol") {
     if (version === settings.protocolVersion) return tryPostBy(state, version === 2 ? 1 : 2);
@@ -319,18 +318,18 @@ function tryFailed(
     }
   }
   return state.socket === "open" && state.lastResort
-    ? retryLastResort(idle, options)
-    : retryAll(idle, "refused", options);
+    ? retryLastResort(idle, conditions)
+    : retryAll(idle, "refused", conditions);
 }
 
 /** Schedules the next attempt to leave the last resort. */
-function retryLastResort(state: LinkState, { random }: Options): LinkStep {
+function retryLastResort(state: LinkState, { random }: LinkConditions): LinkStep {
   const ms = LAST_RESORT_RETRY_MS * (0.5 + random / 2);
   return { state, effects: [{ kind: "wait", ms }] };
 }
 
 /** Schedules the next attempt to open a WebSocket while POST works; the delay grows up to 30 s. */
-function retrySocket(state: LinkState, { random, settings }: Options): LinkStep {
+function retrySocket(state: LinkState, { random, settings }: LinkConditions): LinkStep {
   const { transport } = state;
   if (transport?.carrier === "POST" && !wantsWebSocket(transport.version, settings)) {
     return { state, effects: [] };
@@ -351,9 +350,9 @@ function retrySocket(state: LinkState, { random, settings }: Options): LinkStep 
 function retryAll(
   state: LinkState,
   why: Exclude<DialFailure, "answered">,
-  options: Options,
+  conditions: LinkConditions,
 ): LinkStep {
-  const { nowMs, random, settings } = options;
+  const { nowMs, random, settings } = conditions;
   const outageSinceMs = state.outageSinceMs ?? nowMs;
   const isBackingOff = nowMs - outageSinceMs >= FAST_RETRY_MS;
   const backoffAttempts = isBackingOff ? Math.min(state.backoffAttempts + 1, 10) : 0;
