@@ -495,15 +495,15 @@ Deno.test("stepLink() does not warn of a duplicate agent after protocol errors",
 
 Deno.test("stepLink() tries POST and waits longer, without a warning, when a rule closes connections", () => {
   let { state } = play(UP);
-  const told: string[] = [];
+  const waits: string[] = [];
   for (let count = 0; count < 5; count++) {
     const end = play([closed(60_000, "refused")], AUTO, { from: state });
     assertEquals(end.effects.map((it) => it.kind), ["report"]);
     const back = play([accepted(V2_POST)], AUTO, { from: end.state });
-    told.push(back.told);
+    waits.push(back.effectNames);
     ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET)], AUTO, { from: back.state }));
   }
-  assertEquals(told, [
+  assertEquals(waits, [
     "wait 3000",
     "wait 6000",
     "wait 12000",
