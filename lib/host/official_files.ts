@@ -30,11 +30,19 @@ const MAX_BYTES = 16 * 1024;
 /**
  * Reads the file in which an official agent stores its node: beside this program, where its installer
  * puts it, or in the working folder; `undefined` when there is none.
+ *
+ * @param options `path`: the only place to look at, if it is not empty.
  */
-export function readOfficialNode(folders: readonly string[] = defaultFolders()):
-  | OfficialFile
-  | undefined {
-  return readOfficialFile(folders.map((folder) => `${folder}/${NAME}`), { maxBytes: MAX_BYTES });
+export function readOfficialNode(
+  { path = "", folders = defaultFolders() }: {
+    path?: string;
+    folders?: readonly string[];
+  } = {},
+): OfficialFile | undefined {
+  const paths = path === "" ? folders.map((folder) => `${folder}/${NAME}`) : [path];
+  const file = readOfficialFile(paths, { maxBytes: MAX_BYTES });
+  // This agent makes an empty one where it is told to keep a copy.
+  return file?.text.trim() === "" ? undefined : file;
 }
 
 function defaultFolders(): string[] {

@@ -23,6 +23,7 @@ import { settlesWithin } from "../timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { stateFolder } from "../state/paths.ts";
 import { USER_AGENT } from "../version.ts";
+import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
 import { ClientV1 } from "./client_v1.ts";
 import { ClientV2, isUnknownMethod } from "./client_v2.ts";
@@ -36,6 +37,8 @@ import { PanelError, type PanelFailure } from "./panel_error.ts";
 export interface RegistrationConfig extends ConnectionConfig, StatePaths {
   readonly endpoint: string;
   readonly autoDiscoveryKey: string;
+  /** The official agent's file of the registration, read and kept up to date; empty for none. */
+  readonly autoDiscoveryFile: string;
   readonly rediscover: boolean;
 }
 
@@ -130,8 +133,8 @@ export class RegistrationClient {
    * @throws The signal's reason.
    */
   async isTokenKnown(token: string, signal: AbortSignal): Promise<boolean> {
-    const { endpoint, headers } = this.#config;
-    const access = { endpoint, token };
+    const { endpoint, headers, tokenIn } = this.#config;
+    const access = { endpoint, token, tokenPlace: new LearnedTokenPlace(tokenIn) };
     const client = new HttpClient({ dialer: new NetDialer(this.#config, this.#system) });
     const fetch = createPanelFetch(client, [["user-agent", USER_AGENT], ...headers]);
     // Panels check the token first, and refuse the method then; those without version 2 are asked
@@ -529,8 +532,14 @@ export async function openRegistration(
   options: Pick<RegistrationParts, "onToken" | "signal">,
   system?: SystemResolver,
 ): Promise<NodeRegistration> {
-  const store = new NodeStore(stateFolder(config), { ignoreDamage: config.rediscover });
+  const { autoDiscoveryFile, rediscover } = config;
+  const store = new NodeStore(stateFolder(config), {
+    ignoreDamage: rediscover,
+    copyPath: autoDiscoveryFile,
+  });
   const isKnown = store.find(config.endpoint) !== undefined;
+  // Before the store opens its copy, which makes an empty file.
+  const official = isKnown ? undefined : readOfficialNode({ path: autoDiscoveryFile });
   try {
     await store.open();
   } catch (cause) {
@@ -540,6 +549,6 @@ export async function openRegistration(
     ...options,
     store,
     client: new RegistrationClient(config, { system }),
-    official: isKnown ? undefined : readOfficialNode(),
+    official,
   });
 }

@@ -130,3 +130,24 @@ async function run(command: string, ...args: string[]): Promise<boolean> {
     return false;
   }
 }
+
+Deno.test("NodeStore keeps a copy of the newest node in the official agent's form", async () => {
+  await withFolder(async (folder) => {
+    const copyPath = `${folder}/copy.json`;
+    {
+      using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
+      await opened.open();
+      assertEquals(Deno.readTextFileSync(copyPath), "");
+      assertEquals((Deno.statSync(copyPath).mode ?? 0) & 0o777, 0o600);
+      for (const token of ["a longer token", "t"]) {
+        await opened.save({ ...NODE, token });
+        assertEquals(JSON.parse(Deno.readTextFileSync(copyPath)), { uuid: "u", token });
+      }
+    }
+    using other = new NodeStore(`${folder}/other`, {
+      ignoreDamage: false,
+      copyPath: `${folder}/no/folder`,
+    });
+    await assertRejects(() => other.open(), Error, "which --auto-discovery-file names");
+  });
+});
