@@ -139,7 +139,7 @@ Deno.test("NodeStore keeps a copy of the newest node in the official agent's for
       await opened.open();
       assertEquals(Deno.readTextFileSync(copyPath), "");
       assertEquals((Deno.statSync(copyPath).mode ?? 0) & 0o777, 0o600);
-      for (const token of ["a longer token", "t"]) {
+      for (const token of ["a-longer-token", "t"]) {
         await opened.save({ ...NODE, token });
         assertEquals(JSON.parse(Deno.readTextFileSync(copyPath)), { uuid: "u", token });
       }

@@ -163,15 +163,22 @@ Deno.test("RegistrationClient.register() accepts an answer soon after the signal
 Deno.test("RegistrationClient.isTokenKnown() asks by version 2, and by version 1 where there is none", async () => {
   const v2 = "POST /api/clients/v2/rpc?token=s3cret%2F ";
   const v1 = "GET /api/clients/ping/tasks?token=s3cret%2F ";
+  const v2Header = "POST /api/clients/v2/rpc HTTP";
+  const v1Header = "GET /api/clients/ping/tasks HTTP";
   const unknown = '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"unknown method"}}';
   const answers: [head: string, status: string, body: string][] = [
     [v2, "400 Bad Request", unknown],
     [v2, "401 Unauthorized", ""],
+    [v2Header, "401 Unauthorized", ""],
     [v2, "502 Bad Gateway", ""],
     [v2, "404 Not Found", "404 page not found"],
     [v1, "200 OK", "[]"],
     [v2, "404 Not Found", "404 page not found"],
     [v1, "401 Unauthorized", ""],
+    [v1Header, "401 Unauthorized", ""],
+    // A panel that takes the token in a header only.
+    [v2, "401 Unauthorized", ""],
+    [v2Header, "400 Bad Request", unknown],
   ];
   let count = 0;
   await withRawServer(async (peer) => {
@@ -187,6 +194,7 @@ Deno.test("RegistrationClient.isTokenKnown() asks by version 2, and by version 1
     await assertRejects(() => one.isTokenKnown("s3cret/", never), PanelError);
     assertEquals(await one.isTokenKnown("s3cret/", never), true);
     assertEquals(await one.isTokenKnown("s3cret/", never), false);
+    assertEquals(await one.isTokenKnown("s3cret/", never), true);
   });
   assertEquals(count, answers.length);
 });
