@@ -29,6 +29,7 @@ Options of this script:
   --install-version V          that version instead of the latest
   --mirror PREFIX              put before every GitHub address, for updates too
   --install-ghproxy PREFIX     the same, by the official script's name
+  --install-no-mirror          nothing to do: no mirror is used unless one is named
   --portable                   the build for an installed Deno, as on Alpine and OpenWrt
   --token-file -               read the token from standard input
   -h, --help                   show this help
@@ -432,6 +433,8 @@ main() {
         set -- "$@" "$word"
         ;;
       --install-dir | --install-dir=*) set -- "$@" "$word" ;;
+      # The official script tries mirrors by itself.
+      --install-no-mirror) ;;
       --install-*) say "$word has no effect: unknown option" ;;
       *) set -- "$@" "$word" ;;
     esac
@@ -450,6 +453,10 @@ main() {
   if [ -n "$mirror" ]; then set -- "$@" --mirror "$mirror"; fi
   case $version in
     latest) ;;
+    [Ss]napshot*)
+      say "There are no signed snapshots: the latest release is installed instead"
+      version=latest
+      ;;
     '' | *[!0-9A-Za-z.+-]*) fail "Cannot use version \"$version\": allowed is one such as 1.2.3" ;;
   esac
 

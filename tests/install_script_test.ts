@@ -299,6 +299,20 @@ test("takes another version, with or without a v", ["curl"], async (world) => {
   }
 });
 
+test("takes the official script's words for snapshots and mirrors", ["curl"], async (world) => {
+  for (const version of ["snapshot", "Snapshot-12"]) {
+    world.asked.length = 0;
+    const { code, output } = await world.run([
+      ...["--mirror", world.mirror, "--install-no-mirror", "--install-version", version, "--gpu"],
+    ]);
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, "There are no signed snapshots: the latest release is installed");
+    assertEquals(output.includes("has no effect"), false, output);
+    assertEquals(world.asked[0], `${RELEASES}/latest/download/SHA256SUMS`);
+    assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
+  }
+});
+
 test(
   "never doubles a mirror's prefix, and gives it to the agent as it is",
   ["curl"],

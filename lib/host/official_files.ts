@@ -51,7 +51,9 @@ function defaultFolders(): string[] {
     dirname(thisProgram().path),
     "/opt/komari",
     "/usr/local/komari",
-    ...(home === undefined || home === "" ? [] : [`${home}/.local/share/komari`]),
+    ...(home === undefined || home === ""
+      ? []
+      : [`${home}/.local/share/komari`, `${home}/.komari`]),
     Deno.cwd(),
   ];
 }

@@ -32,7 +32,8 @@ export interface OfficialAgent extends ServiceCommand {
 export function isOfficialProgram(path: string, serviceName: string): boolean {
   const [name = "", folder = ""] = path.split("/").reverse();
   if (name.startsWith("komari-agent")) return !name.startsWith(PROGRAM);
-  return name === "agent" && (folder === "komari" || /(^|\.)komari/.test(serviceName));
+  // `~/.komari` on macOS without root.
+  return name === "agent" && (/^\.?komari$/.test(folder) || /(^|\.)komari/.test(serviceName));
 }
 
 /** Service files of a manager. */

@@ -9,6 +9,7 @@ Deno.test("isOfficialProgram() recognizes the official agent by its program", ()
       ["/root/komari-agent-linux-amd64", "monitor"],
       ["/srv/monitor/agent", "komari-agent2"],
       ["/srv/monitor/agent", "com.komari.monitor"],
+      ["/Users/some/.komari/agent", "whatever"],
     ] as const
   ) assertEquals(isOfficialProgram(binary, name), true, binary);
 });
