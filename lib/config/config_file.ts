@@ -152,6 +152,7 @@ function jsonValue(key: string, text: string): unknown {
  * root needs another source for them.
  */
 export const ROOT_KEYS: readonly string[] = [
+  "auto_discovery_file",
   "state_dir",
   "update_url",
   "update_key",
