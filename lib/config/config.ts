@@ -28,7 +28,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./option_table.ts";
-import { resolvePanels } from "./panels.ts";
+import { severalPanels } from "./panels.ts";
 import { INTERVAL_SECONDS, type PanelSettings, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -173,14 +173,15 @@ export function resolveConfig(sources: ConfigSources): Config {
   requireCompatible(values);
   const { token, file: tokenFile } = findToken(options, sources);
   const remoteControl = values.enableRemoteControl && !values.disableWebSsh;
-  const [first, ...furtherPanels] = resolvePanels(options, {
+  const panel: PanelSettings = {
     endpoint: values.endpoint,
     token,
     intervalSeconds: values.intervalSeconds ??
       (command === "demo" ? INTERVAL_SECONDS.demo : undefined),
     remoteControl,
     remoteFiles: remoteControl && !values.disableRemoteFiles,
-  });
+  };
+  const [first = panel, ...furtherPanels] = severalPanels(options, panel);
   const headers = withHeaders(values.headers, [
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
@@ -240,14 +241,6 @@ export function resolveConfig(sources: ConfigSources): Config {
   };
 }
 
-interface FileOptions {
-  readonly file: OptionTexts;
-  readonly path: string | undefined;
-  readonly isInstalled: boolean;
-  /** Whether another user owns an installed file, and could have written anything into it. */
-  readonly isOthers: boolean;
-}
-
 /**
  * Reads the file that a flag or variable names, or the installed service's.
  *
@@ -255,9 +248,9 @@ interface FileOptions {
  */
 function readFileOptions(
   command: Command,
-  flags: ReturnType<typeof parseArguments>["flags"],
+  flags: ReadonlyMap<Option<unknown>, string>,
   sources: ConfigSources,
-): FileOptions {
+) {
   const { env, readText, isOwn } = sources;
   const ofFlag = flags.get(OPTIONS.configFile);
   const ofVariable = env.AGENT_CONFIG_FILE;
@@ -285,6 +278,7 @@ function readFileOptions(
     file: readConfigFile(path, { option, readText }),
     path,
     isInstalled: installed !== undefined,
+    // Another user could have written anything into it.
     isOthers: isOthers && SPLITTING_COMMANDS.includes(command),
   };
 }

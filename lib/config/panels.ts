@@ -6,17 +6,24 @@ import { UsageError } from "./usage_error.ts";
  * Puts the panels of the option `panels` beside the one of `endpoint` and `token`, or in its place
  * if there is none. A stronger source of `endpoint` replaces them all.
  *
- * @returns At least one, the first panel first.
+ * @returns The panels, the first one first; none where `panels` names none that counts.
  * @throws {UsageError} When it is unclear which panel gets remote control, or two are the same node.
  */
-export function resolvePanels(
+export function severalPanels(
   { values, found }: ResolvedOptions,
   single: PanelSettings,
-): readonly [PanelSettings, ...PanelSettings[]] {
+): readonly PanelSettings[] {
   const several = found.get(OPTIONS.panels);
   const own = found.get(OPTIONS.endpoint);
   const isReplaced = several === undefined || (own !== undefined && own.rank < several.rank);
-  const further = (isReplaced ? [] : values.panels).map((panel): PanelSettings => {
+  if (isReplaced || values.panels.length === 0) return [];
+  if (single.remoteControl && (own === undefined || several.rank === 0)) {
+    throw new UsageError(
+      "Cannot use --enable-remote-control with several panels: set enable_remote_control for the " +
+        "panel that may, in panels of a configuration file",
+    );
+  }
+  const further = values.panels.map((panel): PanelSettings => {
     const remoteControl = panel.remoteControl && !values.disableWebSsh;
     return {
       ...panel,
@@ -25,14 +32,7 @@ export function resolvePanels(
       remoteFiles: remoteControl && !values.disableRemoteFiles,
     };
   });
-  if (further.length > 0 && single.remoteControl && (own === undefined || several?.rank === 0)) {
-    throw new UsageError(
-      "Cannot use --enable-remote-control with several panels: set enable_remote_control for the " +
-        "panel that may, in panels of a configuration file",
-    );
-  }
-  const [first = single, ...others] = own === undefined ? further : [single, ...further];
-  const all = [first, ...others] as const;
+  const all = own === undefined ? further : [single, ...further];
   const nodes = new Set(all.map(({ endpoint, token }) => `${endpoint} ${token}`));
   if (nodes.size < all.length) {
     throw new UsageError("Cannot report to one node of a panel twice: panels names it again");

@@ -33,28 +33,28 @@ const PAIRS = ["-e", "https://a.example.com", "-t", "-one", "-e", "https://b.exa
 const A = { endpoint: "https://a.example.com", token: "one" };
 const B = { endpoint: "https://b.example.com", token: "two" };
 
-Deno.test("resolvePanels() pairs repeated endpoints with repeated tokens, in their order", () => {
+Deno.test("severalPanels() pairs repeated endpoints with repeated tokens, in their order", () => {
   const config = resolve({ args: [...PAIRS, "-t", "two"] });
   assertEquals(nodesOf(config), ["https://a.example.com -one", "https://b.example.com/x two"]);
   assertEquals(config.secrets.includes("two"), true);
 });
 
-Deno.test("resolvePanels() refuses endpoints that lack a token", () => {
+Deno.test("severalPanels() refuses endpoints that lack a token", () => {
   assertStringIncludes(refusal({ args: PAIRS }), "Cannot pair 2 --endpoint with 1 --token");
 });
 
-Deno.test("resolvePanels() checks each of the further values like the first", () => {
+Deno.test("severalPanels() checks each of the further values like the first", () => {
   const message = refusal({ args: ["-e", A.endpoint, "-t", "x", "-e", "b", "-t", "y"] });
   assertStringIncludes(message, "the value of flag --endpoint");
 });
 
-Deno.test("resolvePanels() takes the last token of several for one endpoint", () => {
+Deno.test("severalPanels() takes the last token of several for one endpoint", () => {
   assertEquals(nodesOf(resolve({ args: ["-e", A.endpoint, "-t", "x", "-t", "y"] })), [
     "https://a.example.com y",
   ]);
 });
 
-Deno.test("resolvePanels() takes panels of a file in place of an endpoint or beside it", () => {
+Deno.test("severalPanels() takes panels of a file in place of an endpoint or beside it", () => {
   assertEquals(nodesOf(resolve({ panels: [A, B] })), [
     "https://a.example.com one",
     "https://b.example.com two",
@@ -64,17 +64,17 @@ Deno.test("resolvePanels() takes panels of a file in place of an endpoint or bes
   assertEquals(beside.furtherPanels[0]?.intervalSeconds, 7);
 });
 
-Deno.test("resolvePanels() takes panels of the environment", () => {
+Deno.test("severalPanels() takes panels of the environment", () => {
   const env = { AGENT_PANELS: JSON.stringify([A, B]) };
   assertEquals(nodesOf(resolve({ env })).length, 2);
 });
 
-Deno.test("resolvePanels() lets an endpoint of a stronger source replace all panels of a file", () => {
+Deno.test("severalPanels() lets an endpoint of a stronger source replace all panels of a file", () => {
   const config = resolve({ args: ["-e", "https://c.example.com", "-t", "x"], panels: [A, B] });
   assertEquals(nodesOf(config), ["https://c.example.com x"]);
 });
 
-Deno.test("resolvePanels() gives each panel its own interval and remote control", () => {
+Deno.test("severalPanels() gives each panel its own interval and remote control", () => {
   const panels = [{ ...A, interval: 2 }, { ...B, enable_remote_control: true }];
   const config = resolve({ panels, rest: { interval: 9 } });
   assertEquals([config.intervalSeconds, config.remoteControl, config.remoteFiles], [
@@ -90,7 +90,7 @@ Deno.test("resolvePanels() gives each panel its own interval and remote control"
   ]);
 });
 
-Deno.test("resolvePanels() lets --disable-web-ssh and --disable-remote-files count for all", () => {
+Deno.test("severalPanels() lets --disable-web-ssh and --disable-remote-files count for all", () => {
   const panels = [A, { ...B, enable_remote_control: true }];
   const vetoed = resolve({ panels, rest: { disable_web_ssh: true } });
   assertEquals(vetoed.furtherPanels[0]?.remoteControl, false);
@@ -98,7 +98,7 @@ Deno.test("resolvePanels() lets --disable-web-ssh and --disable-remote-files cou
   assertEquals(noFiles.furtherPanels[0]?.remoteFiles, false);
 });
 
-Deno.test("resolvePanels() refuses remote control for an unnamed one of several panels", () => {
+Deno.test("severalPanels() refuses remote control for an unnamed one of several panels", () => {
   const args = [...PAIRS, "-t", "two", "--enable-remote-control"];
   assertStringIncludes(refusal({ args }), "set enable_remote_control for the panel that may");
   const rest = { enable_remote_control: true };
@@ -108,7 +108,7 @@ Deno.test("resolvePanels() refuses remote control for an unnamed one of several 
   assertEquals([config.remoteControl, config.furtherPanels[0]?.remoteControl], [true, false]);
 });
 
-Deno.test("resolvePanels() refuses the same node twice", () => {
+Deno.test("severalPanels() refuses the same node twice", () => {
   assertStringIncludes(refusal({ panels: [A, A] }), "Cannot report to one node of a panel twice");
 });
 
