@@ -21,7 +21,7 @@ import { updateServiceName } from "./update_service.ts";
  * Completes the options given now with those that root gave to the previous installation, and adds
  * a notice for each option that is ignored because the configuration file is not root's.
  */
-export function mergePrevious(config: Config, previous: InstallRecord | undefined): Config {
+function mergePrevious(config: Config, previous: InstallRecord | undefined): Config {
   const { explicitOptions, ignoredOptions, notices, updateUrl, updateKey } = config;
   const given = new Map([...Object.entries(previous?.rootOptions ?? {}), ...explicitOptions]);
   // A service with another name has the default folder in its configuration.

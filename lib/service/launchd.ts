@@ -56,7 +56,7 @@ function escaped(text: string): string {
 }
 
 /** Sources a file of variables first, since launchd has no `EnvironmentFile=`. */
-export const SOURCE_FILE = 'set -a; [ ! -r "$0" ] || . "$0"; exec "$@"';
+const SOURCE_FILE = 'set -a; [ ! -r "$0" ] || . "$0"; exec "$@"';
 
 /** The property list of the agent. */
 export function launchdPlist(plan: ServicePlan): string {

@@ -52,7 +52,7 @@ export function openrcScript(plan: ServicePlan): string {
 }
 
 /** Lines that export variables, and the proxy variables of a file. */
-export function openrcExports(
+function openrcExports(
   variables: Readonly<Record<string, string>>,
   { file }: { file: string | undefined },
 ): string[] {

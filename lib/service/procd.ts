@@ -42,7 +42,7 @@ export function procdScript(plan: ServicePlan): string {
 }
 
 /** Lines that set variables, and the proxy variables of a file. */
-export function procdEnvironment(
+function procdEnvironment(
   variables: Readonly<Record<string, string>>,
   { file }: { file: string | undefined },
 ): string[] {

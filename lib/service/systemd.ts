@@ -17,7 +17,7 @@ import { updateCommand, updateServiceName, updateVariables } from "./update_serv
  * processes (they are counted), resource limits (the probes' shell sets one), and `/home`, whose
  * file systems count as disk space.
  */
-export function systemdSandbox({ sandbox, usesDevices }: ServicePlan): string[] {
+function systemdSandbox({ sandbox, usesDevices }: ServicePlan): string[] {
   if (sandbox === "none") return [];
   return [
     "# ping needs this capability; no other can be gained.",
@@ -88,28 +88,27 @@ export function systemdArgument(word: string): string {
 }
 
 /** Quotes a path that is the whole value of a setting. */
-export function systemdPath(path: string): string {
+function systemdPath(path: string): string {
   return path.replaceAll("%", "%%");
 }
 
+/** Waits for the network; a user's manager has no such targets. */
+const ONLINE = ["Wants=network-online.target", "After=network-online.target"];
+
 /** The unit of the agent, `NAME.service`; `origin` is its first comment. */
 export function systemdUnit(plan: ServicePlan, { origin = ORIGIN } = {}): string {
-  const { scope, environmentFile } = plan;
-  const ofSystem = scope === "system";
-  const online = ["Wants=network-online.target", "After=network-online.target"];
+  const ofSystem = plan.scope === "system";
   return [
     `# ${origin}`,
     "[Unit]",
     `Description=${DESCRIPTION}`,
-    // A user's manager has no network targets.
-    ...(ofSystem ? online : []),
+    ...(ofSystem ? ONLINE : []),
     "# No limit on restarts.",
     "StartLimitIntervalSec=0",
     "",
     "[Service]",
     `ExecStart=${commandLine([plan.program, "--config", plan.config])}`,
-    ...environmentLines(environmentOf(plan)),
-    ...(environmentFile === undefined ? [] : [`EnvironmentFile=-${systemdPath(environmentFile)}`]),
+    ...environmentLines(environmentOf(plan), plan.environmentFile),
     ...(ofSystem ? [`User=${plan.user}`] : []),
     "Restart=always",
     "RestartSec=5",
@@ -140,16 +139,21 @@ export function systemdDropIn(plan: ServicePlan, base: ServicePlan): string {
 }
 
 /** Quotes a command line. */
-export function commandLine(words: readonly string[]): string {
+function commandLine(words: readonly string[]): string {
   const [program = "", ...args] = words;
   return [systemdWord(program), ...args.map(systemdArgument)].join(" ");
 }
 
-/** One `Environment=` line per variable. */
-export function environmentLines(environment: Readonly<Record<string, string>>): string[] {
-  return Object.entries(environment).map(([name, value]) =>
-    `Environment=${systemdWord(`${name}=${value}`)}`
-  );
+/** One `Environment=` line per variable, and the file of further ones. */
+function environmentLines(
+  environment: Readonly<Record<string, string>>,
+  file: string | undefined,
+): string[] {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  return [
+    ...variables.map((variable) => `Environment=${systemdWord(variable)}`),
+    ...(file === undefined ? [] : [`EnvironmentFile=-${systemdPath(file)}`]),
+  ];
 }
 
 function environmentOf(plan: ServicePlan): Record<string, string> {
@@ -172,19 +176,17 @@ function folders({ name, scope, stateFolder, sandbox }: ServicePlan): string[] {
 
 /** The unit of one update, `NAME-update.service`. */
 export function systemdUpdateUnit(plan: ServicePlan): string {
-  const { scope, updateEnvironmentFile: file } = plan;
-  const ofSystem = scope === "system";
+  const ofSystem = plan.scope === "system";
   return [
     `# ${ORIGIN}`,
     "[Unit]",
     `Description=${DESCRIPTION}: update`,
-    ...(ofSystem ? ["Wants=network-online.target", "After=network-online.target"] : []),
+    ...(ofSystem ? ONLINE : []),
     "",
     "[Service]",
     "Type=oneshot",
     `ExecStart=${commandLine(updateCommand(plan))}`,
-    ...environmentLines(updateVariables(plan)),
-    ...(file === undefined ? [] : [`EnvironmentFile=-${systemdPath(file)}`]),
+    ...environmentLines(updateVariables(plan), plan.updateEnvironmentFile),
     ...(ofSystem ? ["NoNewPrivileges=yes"] : []),
     "Nice=10",
     "",
