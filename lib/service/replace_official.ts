@@ -18,6 +18,7 @@ import {
 } from "./official_record.ts";
 import { type ImportedSettings, importSettings } from "./official_options.ts";
 import { OfficialService, UNDO_TIMEOUT_MS } from "./official_service.ts";
+import { removeOfficialWarnings } from "./official_warning.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
@@ -106,6 +107,7 @@ export async function replace(
   }
   await service.disable(signal);
   await writeOfficialRecord(folder, { ...official, isDone: true });
+  removeOfficialWarnings(system);
   printLine(`The official agent (${serviceName}) is stopped and disabled;`);
   printLine("`komari-agent-deno uninstall --restore` restores it.");
   return undefined;
