@@ -517,6 +517,42 @@ for (const env of ENVIRONMENTS) {
   });
 }
 
+Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, if none is under way", async () => {
+  let collections = 0;
+  Reflect.set(globalThis, "gc", () => collections++);
+  try {
+    const server = new RawServer(() => Promise.resolve());
+    await server.close();
+    const http = new HttpProbe(fakePolicy());
+    const refused = async (scheme: string, count: number) => {
+      const url = new URL(`${scheme}://127.0.0.1:${server.port}/`);
+      for (let n = 0; n < count; n++) {
+        await assertRejects(() => http.probe(url, { signal, unmeasured: run }), Error);
+      }
+    };
+    await refused("http", 120);
+    await refused("https", 99);
+    assertEquals(collections, 0);
+    await refused("https", 1);
+    assertEquals(collections, 1);
+    await withServer(() => Promise.resolve("keep"), async (mute) => {
+      const controller = new AbortController();
+      const url = new URL(`http://127.0.0.1:${mute.port}/`);
+      const waiting = http.probe(url, { signal: controller.signal, unmeasured: run });
+      const given = assertRejects(() => waiting, Error, "enough");
+      while (mute.open === 0) await delay(1);
+      await refused("https", 399);
+      assertEquals(collections, 1);
+      await refused("https", 1);
+      assertEquals(collections, 2);
+      controller.abort(new Error("enough"));
+      await given;
+    });
+  } finally {
+    Reflect.deleteProperty(globalThis, "gc");
+  }
+});
+
 isolatedTest(import.meta.url, {
   name: "HttpProbe.probe() leaves nothing open after 200 probes of all outcomes",
   sanitizeResources: true,
