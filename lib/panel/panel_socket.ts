@@ -20,100 +20,19 @@ interface PendingCall {
   reject(reason: unknown): void;
 }
 
-/** Calls of JSON-RPC over a WebSocket: each has an id and is answered. */
-export class RpcSocket {
-  readonly #socket: WebSocketConnection;
-  readonly #receiver: MessageReceiver;
-  readonly #pending = new Map<number, PendingCall>();
-  /** Whether the message that is received now was accepted, or is read as an answer only. */
-  #isAccepted = true;
-  #lastId = 0;
-
-  constructor(socket: WebSocketConnection, receiver: MessageReceiver) {
-    this.#socket = socket;
-    this.#receiver = receiver;
-  }
-
-  /** Handles messages until the connection is closed. */
-  async run(): Promise<void> {
-    this.#socket.messageFilter = (frameBytes) => this.#accepts(frameBytes);
-    for (;;) {
-      const received = await this.#socket.receive();
-      if (received === undefined) break;
-      if (typeof received === "string") this.#receive(received);
-    }
-    for (const { method, reject } of this.#pending.values()) reject(this.#closedError(method));
-  }
-
-  /**
-   * Makes a call and waits for its answer.
-   *
-   * @throws {PanelError} When there is none in time, it is an error, or the connection is closed.
-   * @throws The signal's reason when it aborts.
-   */
-  async call({ method, params, timeoutMs, signal }: RpcRequest): Promise<void> {
-    signal.throwIfAborted();
-    const id = ++this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // It may be rejected while the message is still being sent.
-    promise.catch(() => {});
-    this.#pending.set(id, { method, resolve, reject });
-    const timer = setTimeout(() => reject(timeoutError(callName(method), timeoutMs)), timeoutMs);
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", method, params, id }))
-        .catch(() => reject(this.#closedError(method)));
-      await promise;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-      this.#pending.delete(id);
-    }
-  }
-
-  #accepts(frameBytes: number): boolean {
-    this.#isAccepted = this.#receiver.accepts();
-    return this.#isAccepted || (this.#pending.size > 0 && frameBytes <= MAX_ANSWER_BYTES);
-  }
-
-  #receive(text: string): void {
-    const message = parsePanelMessage(text);
-    if (message.kind === "answer" && message.id !== undefined) {
-      return this.#handleAnswer(message.id, message.error);
-    }
-    // An answer without an id is about a message that the panel could not read.
-    if (this.#isAccepted) this.#receiver.onMessage(message);
-  }
-
-  #handleAnswer(id: number, error: RpcError | undefined): void {
-    const call = this.#pending.get(id);
-    if (call === undefined) return;
-    if (error === undefined) call.resolve();
-    else call.reject(toPanelError(callName(call.method), error));
-  }
-
-  #closedError(method: string): PanelError {
-    const { closeReason } = this.#socket;
-    const reason = closeReason === "" ? "the connection is closed" : closeReason;
-    return new PanelError(`Cannot ${callName(method)}: ${reason}`, { failure: "unreachable" });
-  }
-}
-
-/** Names a call in an error's message, behind "Cannot". */
-function callName(method: string): string {
-  return `send ${method} by WebSocket`;
-}
-
 /** The panel by an open WebSocket, in either version of the protocol. */
 export class PanelSocket {
   /** When it was opened, in milliseconds of `performance.now()`. */
   readonly openedAtMs = performance.now();
   readonly #socket: WebSocketConnection;
   readonly #version: 1 | 2;
-  readonly #rpc: RpcSocket;
   readonly #receiver: MessageReceiver;
   readonly #acknowledgements: Acknowledgements;
+  /** Calls of version 2 that are not answered yet, by id. */
+  readonly #pending = new Map<number, PendingCall>();
+  #lastId = 0;
+  /** Whether the message that is received now was accepted, or is read as an answer only. */
+  #isAccepted = true;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
   /** The timeout that has closed it. */
@@ -131,7 +50,6 @@ export class PanelSocket {
     this.#version = options.version;
     this.#receiver = options.receiver;
     this.#acknowledgements = options.acknowledgements;
-    this.#rpc = new RpcSocket(socket, options.receiver);
   }
 
   /** How it was closed, as far as it matters for the next step. */
@@ -150,18 +68,15 @@ export class PanelSocket {
 
   /** Handles messages; resolves when the connection is closed. */
   async run(): Promise<void> {
-    try {
-      if (this.#version === 2) return await this.#rpc.run();
-      this.#socket.messageFilter = () => this.#receiver.accepts();
-      for (;;) {
-        const received = await this.#socket.receive();
-        if (received === undefined) return;
-        if (typeof received === "string") this.#receiver.onMessage(parsePanelMessage(received));
-      }
-    } finally {
-      this.#isClosed = true;
-      clearTimeout(this.#pongTimer);
+    this.#socket.messageFilter = (frameBytes) => this.#accepts(frameBytes);
+    for (;;) {
+      const received = await this.#socket.receive();
+      if (received === undefined) break;
+      if (typeof received === "string") this.#receive(received);
     }
+    this.#isClosed = true;
+    clearTimeout(this.#pongTimer);
+    for (const { method, reject } of this.#pending.values()) reject(this.#closedError(method));
   }
 
   /**
@@ -195,9 +110,31 @@ export class PanelSocket {
     await this.#send(JSON.stringify({ type: "ping_result", ...result }));
   }
 
-  /** Makes a call of version 2. @throws {PanelError} When it is not accepted. */
-  async call(request: RpcRequest): Promise<void> {
-    await this.#rpc.call(request);
+  /**
+   * Makes a call of version 2 and waits for its answer.
+   *
+   * @throws {PanelError} When there is none in time, it is an error, or the connection is closed.
+   * @throws The signal's reason when it aborts.
+   */
+  async call({ method, params, timeoutMs, signal }: RpcRequest): Promise<void> {
+    signal.throwIfAborted();
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // It may be rejected while the message is still being sent.
+    promise.catch(() => {});
+    this.#pending.set(id, { method, resolve, reject });
+    const timer = setTimeout(() => reject(timeoutError(callName(method), timeoutMs)), timeoutMs);
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", method, params, id }))
+        .catch(() => reject(this.#closedError(method)));
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+      this.#pending.delete(id);
+    }
   }
 
   /** Closes the connection. */
@@ -244,4 +181,35 @@ export class PanelSocket {
     this.#timedOutMs = timeoutMs;
     this.#socket.close();
   }
+
+  #accepts(frameBytes: number): boolean {
+    this.#isAccepted = this.#receiver.accepts();
+    return this.#isAccepted || (this.#pending.size > 0 && frameBytes <= MAX_ANSWER_BYTES);
+  }
+
+  #receive(text: string): void {
+    const message = parsePanelMessage(text);
+    const isAnswer = message.kind === "answer" && message.id !== undefined;
+    if (isAnswer && this.#version === 2) return this.#handleAnswer(message.id, message.error);
+    // An answer without an id is about a message that the panel could not read.
+    if (this.#isAccepted) this.#receiver.onMessage(message);
+  }
+
+  #handleAnswer(id: number, error: RpcError | undefined): void {
+    const call = this.#pending.get(id);
+    if (call === undefined) return;
+    if (error === undefined) call.resolve();
+    else call.reject(toPanelError(callName(call.method), error));
+  }
+
+  #closedError(method: string): PanelError {
+    const { closeReason } = this.#socket;
+    const reason = closeReason === "" ? "the connection is closed" : closeReason;
+    return new PanelError(`Cannot ${callName(method)}: ${reason}`, { failure: "unreachable" });
+  }
+}
+
+/** Names a call in an error's message, behind "Cannot". */
+function callName(method: string): string {
+  return `send ${method} by WebSocket`;
 }

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
 import type { PanelMessage } from "../../lib/panel/messages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { RpcSocket } from "../../lib/panel/panel_socket.ts";
+import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import { FakeTime } from "../fake_time.ts";
 import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
@@ -14,14 +15,15 @@ interface Bench {
   call(method?: string, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
 }
 
-/** Runs an RpcSocket on a fake time, and sees that nothing is left of it. */
+/** Runs a PanelSocket on a fake clock, and sees that nothing is left of it. */
 async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
   using time = new FakeTime();
   const socket = new FakeSocket();
   const receiver = new FakeReceiver();
   const { messages } = receiver;
   const stop = new AbortController();
-  const rpc = new RpcSocket(socket, receiver);
+  const acknowledgements = new Acknowledgements();
+  const rpc = new PanelSocket(socket, { version: 2, receiver, acknowledgements });
   const running = rpc.run();
   const call: Bench["call"] = (method = "agent.report", options = {}) =>
     rpc.call({ method, params: {}, timeoutMs: 10_000, signal: stop.signal, ...options });
@@ -31,7 +33,7 @@ async function withRpc(use: (bench: Bench) => Promise<void>): Promise<void> {
   assertEquals(time.timers, 0, "no timer is left");
 }
 
-Deno.test("RpcSocket.call() matches answers by id, in any order", async () => {
+Deno.test("PanelSocket.call() matches answers by id, in any order", async () => {
   await withRpc(async ({ socket, call, messages }) => {
     const ended: number[] = [];
     const calls = [1, 2, 3].map((n) => call().then(() => ended.push(n)));
@@ -46,7 +48,7 @@ Deno.test("RpcSocket.call() matches answers by id, in any order", async () => {
   });
 });
 
-Deno.test("RpcSocket.call() throws the panel's error", async () => {
+Deno.test("PanelSocket.call() throws the panel's error", async () => {
   await withRpc(async ({ socket, call }) => {
     const refused = assertRejects(() => call(), PanelError);
     socket.say({ id: 1, error: { code: -32000, message: "not saved", data: "out of range" } });
@@ -59,7 +61,7 @@ Deno.test("RpcSocket.call() throws the panel's error", async () => {
   });
 });
 
-Deno.test("RpcSocket.call() times out, also when the message can't be written", async () => {
+Deno.test("PanelSocket.call() times out, also when the message can't be written", async () => {
   for (const stuck of [false, true]) {
     await withRpc(async ({ time, socket, call }) => {
       socket.stuck = stuck;
@@ -72,7 +74,7 @@ Deno.test("RpcSocket.call() times out, also when the message can't be written", 
   }
 });
 
-Deno.test("RpcSocket.call() throws the signal's reason when it aborts", async () => {
+Deno.test("PanelSocket.call() throws the signal's reason when it aborts", async () => {
   await withRpc(async ({ socket, call, stop }) => {
     const first = call();
     stop.abort(new Error("told to stop"));
@@ -82,7 +84,7 @@ Deno.test("RpcSocket.call() throws the signal's reason when it aborts", async ()
   });
 });
 
-Deno.test("RpcSocket.call() ends with a signal of its own, and leaves the other calls alone", async () => {
+Deno.test("PanelSocket.call() ends with a signal of its own, and leaves the other calls alone", async () => {
   await withRpc(async ({ socket, call }) => {
     const own = new AbortController();
     const first = call();
@@ -94,7 +96,7 @@ Deno.test("RpcSocket.call() ends with a signal of its own, and leaves the other 
   });
 });
 
-Deno.test("RpcSocket.call() times out on time", async () => {
+Deno.test("PanelSocket.call() times out on time", async () => {
   await withRpc(async ({ time, socket, call }) => {
     const failures: string[] = [];
     const fails = (timeoutMs: number) =>
@@ -116,7 +118,7 @@ Deno.test("RpcSocket.call() times out on time", async () => {
   });
 });
 
-Deno.test("RpcSocket.call() fails at once when the connection ends, and after that", async () => {
+Deno.test("PanelSocket.call() fails at once when the connection ends, and after that", async () => {
   for (const stuck of [false, true]) {
     await withRpc(async ({ socket, call }) => {
       socket.stuck = stuck;
@@ -135,7 +137,7 @@ Deno.test("RpcSocket.call() fails at once when the connection ends, and after th
   }
 });
 
-Deno.test("RpcSocket.run() passes on orders, and drops answers to unknown calls", async () => {
+Deno.test("PanelSocket.run() passes on orders, and drops answers to unknown calls", async () => {
   await withRpc(async ({ socket, call, messages }) => {
     const waiting = call();
     socket.say({ id: 2, result: {} });
