@@ -176,3 +176,26 @@ Deno.test("FileManager.upload() offers parts, commits, and cancels after an erro
     socket.socket.terminate();
     await serving;
   }));
+
+Deno.test("FileManager.upload() looks by itself when the agent has forgotten an upload", () =>
+  withNode(async (panel, socket) => {
+    let size = 10;
+    let error = "unknown upload session: its first part did not come";
+    const serving = serveFiles(panel, socket, async (op, args) => {
+      if (op === "upload_commit") throw new Error(error);
+      if (op === "upload_cancel") return { cancelled: true };
+      if (op === "stat") return { ...INFO, size };
+      const url = transferUrl(panel, args.transfer_id, args.transfer_token);
+      const part = await (await fetch(url)).text();
+      return { received: part.length, offset: args.offset + part.length };
+    });
+    const upload = () => panel.files.upload("/a", new Blob(["0123456789"]));
+    await upload();
+    size = 9;
+    await assertRejects(upload, Error, "unknown upload session");
+    size = 10;
+    error = "no space left on device";
+    await assertRejects(upload, Error, "no space left");
+    socket.socket.terminate();
+    await serving;
+  }));
