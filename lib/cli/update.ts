@@ -37,23 +37,15 @@ import { knowsReleases, releaseKey, REPOSITORY, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText, logToStandardError } from "./output.ts";
 
-/** The output, and whether the exit code is 0. */
-export interface UpdateResult {
-  readonly text: string;
-  readonly isSuccess: boolean;
-}
-
-/** Checks for a newer version or installs it; the exit code is 1 if it was rolled back. */
+/** Checks for a newer version of this program, or installs it. */
 export async function runUpdate(config: Config, context: CommandContext): Promise<number> {
   logToStandardError({ ...config, notices: [] }, config.secrets);
-  const { text, isSuccess } = await updateProgram(config, thisProgram(), context.signal);
-  context.print(text);
-  return isSuccess ? 0 : 1;
+  return await updateProgram(config, thisProgram(), context);
 }
 
 /**
- * Checks for a newer version of a program, or installs it. It does not succeed when a new version
- * was rolled back.
+ * Checks for a newer version of a program, or installs it; the exit code is 1 if a new version was
+ * rolled back.
  *
  * @throws {UsageError} When options contradict each other.
  * @throws {Error} When the check or the update fails.
@@ -61,14 +53,18 @@ export async function runUpdate(config: Config, context: CommandContext): Promis
 export async function updateProgram(
   config: Config,
   program: ThisProgram,
-  signal: AbortSignal,
-): Promise<UpdateResult> {
+  { print, signal }: CommandContext,
+): Promise<number> {
   const { check, now, json } = config;
   if (check && now) throw new UsageError("Cannot use --check and --now together");
-  if (now) return await updateNow(config, program, signal);
+  if (now) {
+    const outcome = await updateNow(config, program, signal);
+    print(resultText(outcome, config));
+    return outcome.kind === "rolled back" ? 1 : 0;
+  }
   const release = await findUpdate(config, program, signal);
-  const text = json ? jsonText(describe(release)) : sentence(release, packageOf(program));
-  return { text, isSuccess: true };
+  print(json ? jsonText(describe(release)) : sentence(release, packageOf(program)));
+  return 0;
 }
 
 /** The newest release. @throws {Error} When it can't be looked up. */
@@ -89,7 +85,7 @@ async function updateNow(
   config: Config,
   program: ThisProgram,
   signal: AbortSignal,
-): Promise<UpdateResult> {
+): Promise<UpdateOutcome> {
   requireUpdatable(program);
   const path = await Deno.realPath(program.path);
   const source = releaseSource(config);
@@ -106,7 +102,7 @@ async function updateNow(
   const log = getLogger("update");
   const state = openUpdateState(path);
   for (const problem of (await state.open()).problems) log.warning("{problem}", { problem });
-  const outcome = await performUpdate({
+  return await performUpdate({
     ...source,
     publicKey,
     currentVersion: VERSION,
@@ -124,7 +120,6 @@ async function updateNow(
       log[isBad ? "warning" : "info"](STEP_LINES[step], { ...fields });
     },
   }, signal);
-  return { text: resultText(outcome, config), isSuccess: outcome.kind !== "rolled back" };
 }
 
 /** The output of `update --now`: a sentence, or JSON. */

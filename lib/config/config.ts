@@ -171,7 +171,8 @@ export function resolveConfig(sources: ConfigSources): Config {
   const command = values.help ? "help" : values.version ? "version" : named;
   if (command !== "help") refuseOtherCommands(options, command);
   requireCompatible(values);
-  const { token, file: tokenFile } = findToken(options, sources);
+  const foundToken = findToken(options, sources);
+  const { token } = foundToken;
   const remoteControl = values.enableRemoteControl && !values.disableWebSsh;
   const panel: PanelSettings = {
     endpoint: values.endpoint,
@@ -215,15 +216,9 @@ export function resolveConfig(sources: ConfigSources): Config {
     ignoredOptions: ignored,
     notices: configNotices(options, {
       env,
-      token,
-      readableTokenFile:
-        tokenFile !== undefined && isReadableByOthers(sources.readMode(tokenFile.path))
-          ? `${tokenFile.option} ${tokenFile.path}`
-          : undefined,
-      // An installed configuration is root's, and its group may read it: the service's user.
-      readableConfig: path && hasSecret(file) && ((sources.readMode(path) ?? 0) & 0o004) !== 0
-        ? path
-        : undefined,
+      readMode: sources.readMode,
+      token: foundToken,
+      secretConfig: hasSecret(file) ? path : undefined,
       ignoredKeys: named === "install"
         ? []
         : [...ignored].filter(([key, text]) => recorded()?.get(key) !== text).map(([key]) => key),
@@ -344,11 +339,6 @@ function readCertificates({ found }: ResolvedOptions, readText: ReadText): reado
 /** Whether a configuration file holds a text that must not be shown. */
 function hasSecret(file: OptionTexts): boolean {
   return OPTION_ROWS.some(({ secret, key = "" }) => secret && Boolean(file.get(key)));
-}
-
-/** Bits of others and of the group, which are not the owner's. */
-function isReadableByOthers(mode: number | undefined): boolean {
-  return ((mode ?? 0) & 0o044) !== 0;
 }
 
 function releaseOptions(recorded: OptionTexts | undefined): OptionTexts {

@@ -1,16 +1,17 @@
 import { matchesGlob } from "../parse/glob.ts";
 import { didYouMean } from "./did_you_mean.ts";
+import type { FoundToken } from "./credentials.ts";
 import type { Option } from "./option.ts";
 import { OPTION_ROWS, OPTIONS, type ResolvedOptions } from "./option_table.ts";
 
 /** Facts beside the options themselves that notices are about. */
 export interface NoticeContext {
   readonly env: Readonly<Record<string, string>>;
-  readonly token: string;
-  /** The token file and its option, if others can read it. */
-  readonly readableTokenFile: string | undefined;
-  /** The configuration file, if it holds a secret and others can read it. */
-  readonly readableConfig: string | undefined;
+  /** Permission bits of a file; `undefined` if unknown. */
+  readonly readMode: (path: string) => number | undefined;
+  readonly token: FoundToken;
+  /** The configuration file, if it holds a secret. */
+  readonly secretConfig: string | undefined;
   /** Keys of the installed configuration that root ignores, because another user owns the file. */
   readonly ignoredKeys: readonly string[];
 }
@@ -18,17 +19,19 @@ export interface NoticeContext {
 /** Advice about the configuration, one line each. */
 export function configNotices(options: ResolvedOptions, context: NoticeContext): string[] {
   const { anyCertificate, enableRemoteControl, disableWebSsh, intervalSeconds } = options.values;
-  const { readableTokenFile, readableConfig } = context;
+  const { readMode, token: { file: tokenFile }, secretConfig } = context;
   return [
     anyCertificate &&
     "--ignore-unsafe-cert: any certificate is trusted, so anyone between this machine and the " +
       "panel can read the token; --ca-cert FILE trusts only your own certificate",
     enableRemoteControl && disableWebSsh &&
     "--disable-web-ssh wins over --enable-remote-control: remote control stays off",
-    readableTokenFile &&
-    `${readableTokenFile} can be read by other users of this machine; run chmod 600 on it`,
-    readableConfig &&
-    `${readableConfig} holds a secret and can be read by all users of this machine; run chmod o= on it`,
+    tokenFile && ((readMode(tokenFile.path) ?? 0) & 0o044) !== 0 &&
+    `${tokenFile.option} ${tokenFile.path} can be read by other users of this machine; run chmod ` +
+      "600 on it",
+    // An installed configuration is root's, and its group may read it: the service's user.
+    secretConfig && ((readMode(secretConfig) ?? 0) & 0o004) !== 0 &&
+    `${secretConfig} holds a secret and can be read by all users of this machine; run chmod o= on it`,
     discoveryNotice(options, context),
     intervalSeconds !== undefined && intervalSeconds > 30 &&
     `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
@@ -42,7 +45,7 @@ export function configNotices(options: ResolvedOptions, context: NoticeContext):
 
 function discoveryNotice(
   { found, values }: ResolvedOptions,
-  { token }: NoticeContext,
+  { token: { token } }: NoticeContext,
 ): string | undefined {
   const key = found.get(OPTIONS.autoDiscoveryKey);
   if (key !== undefined && token !== "") {

@@ -45,14 +45,9 @@ export function agentService(path: string, names: readonly string[]): AgentServi
   return undefined;
 }
 
-/** A systemd service that `install` did not create. */
-export interface ForeignService {
-  /** `undefined` when this user may not restart it. */
-  readonly service: AgentService | undefined;
-}
-
 /**
- * The systemd service whose main process this is; `undefined` when there is none.
+ * The systemd service whose main process this is; `undefined` when there is none, and without
+ * `service` when this user may not restart it.
  *
  * Its restart resets the failure counter first: systemd stops restarting a service that exits too
  * often.
@@ -60,7 +55,7 @@ export interface ForeignService {
 export async function serviceOfProcess(
   pid: number,
   { signal }: { signal: AbortSignal },
-): Promise<ForeignService | undefined> {
+): Promise<{ service?: AgentService } | undefined> {
   const unit = unitOfProcess(pid);
   if (unit === undefined) return undefined;
   const tools = new ToolRunner(serviceVariables());
@@ -69,7 +64,7 @@ export async function serviceOfProcess(
   const { output } = await tools.run({ tool: "systemctl", args: [...scope, ...show] }, { signal });
   // An orphan of a service stays in its cgroup too.
   if (output.trim() !== `MainPID=${pid}`) return undefined;
-  if (unit.scope !== (Deno.uid() === 0 ? "system" : "user")) return { service: undefined };
+  if (unit.scope !== (Deno.uid() === 0 ? "system" : "user")) return {};
   const systemctl = (verb: string, mayFail: boolean): ToolCommand => {
     return { tool: "systemctl", args: ["--no-ask-password", ...scope, verb, unit.name], mayFail };
   };

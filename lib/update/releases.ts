@@ -139,7 +139,7 @@ export async function findRelease(
   query: ReleaseQuery,
   { downloads, signal }: { downloads: Downloads; signal: AbortSignal },
 ): Promise<FoundRelease> {
-  const { mirror, currentVersion, failed } = query;
+  const { mirror } = query;
   const url = mirroredUrl(query.url, mirror);
   const text = await downloads.text(url, { maxBytes: MAX_ANSWER_BYTES, signal });
   const { tag, isPrerelease, files } = parseRelease(text);
@@ -147,14 +147,14 @@ export async function findRelease(
   return {
     tag,
     version,
-    decision: decide(version, { currentVersion, failed }),
+    decision: decide(version, query),
     files: files.map((file) => ({ ...file, url: mirroredUrl(file.url, mirror) })),
   };
 }
 
 function decide(
   version: string | undefined,
-  { currentVersion, failed }: Pick<ReleaseQuery, "currentVersion" | "failed">,
+  { currentVersion, failed }: ReleaseQuery,
 ): FoundRelease["decision"] {
   if (version === undefined) return "not stable";
   if (!isNewerVersion(version, currentVersion)) return "not newer";

@@ -64,18 +64,13 @@ export const STEP_LINES = {
 /** Progress of an update. */
 export type UpdateStep = keyof typeof STEP_LINES;
 
-/** Receives each step, with the fields of its line. */
-export type StepListener = (
-  step: UpdateStep,
-  fields: { readonly from: string; readonly to: string; readonly path?: string },
-) => void;
-
 /** Options of {@linkcode TrialRun}. */
 export interface TrialOptions {
   readonly files: ProgramFiles;
   readonly state: StateFile<UpdateState>;
   readonly agent: UpdatedAgent;
-  readonly onStep: StepListener;
+  /** Receives each step, with the fields of its line. */
+  onStep(step: UpdateStep, fields: { from: string; to: string; path?: string }): void;
 }
 
 /**
