@@ -108,7 +108,9 @@ Deno.test("CpuCollector.collect() stays between 0 and 100 for any counters", () 
     maxLength: 10,
   }).map((columns) => `cpu  ${columns.join(" ")}`);
   fc.assert(fc.property(fc.array(line, { minLength: 1 }), (lines) => {
-    for (const percent of percents(...lines)) {
+    const all = percents(...lines);
+    assertEquals(all.length, lines.length);
+    for (const percent of all) {
       assert(percent === undefined || (percent >= 0 && percent <= 100), `got ${percent}`);
     }
   }));

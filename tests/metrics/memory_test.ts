@@ -185,7 +185,9 @@ Deno.test("MemoryCollector.collect() never has more in use than the limit, or le
     swap: fc.record({ limitBytes: fc.option(bytes, { nil: undefined }), usedBytes: bytes }),
   });
   fc.assert(fc.property(stat, fc.constantFrom("htop", "available", "all"), (stat, mode) => {
-    for (const usage of Object.values(limited(stat, mode).collect() ?? {})) {
+    const usages = Object.values(limited(stat, mode).collect() ?? {});
+    assertEquals(usages.length, 2);
+    for (const usage of usages) {
       assert(usage.usedBytes >= 0 && usage.usedBytes <= usage.totalBytes);
     }
   }));

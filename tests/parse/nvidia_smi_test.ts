@@ -74,11 +74,16 @@ Deno.test("parseNvidiaSmi() gives bounded values for any text, or throws a Synta
     fc.double().map(String),
     fc.string({ maxLength: 6 }),
   );
-  const line = fc.array(field, { maxLength: 8 }).map((fields) => fields.join(", "));
+  const line = fc.oneof(
+    fc.array(field, { maxLength: 8 }).map((fields) => fields.join(", ")),
+    fc.constant("A, 100, 10, 5, 40"),
+  );
+  let seen = 0;
   fc.assert(
     fc.property(fc.array(line, { maxLength: 4 }), (lines) => {
       try {
         for (const card of parseNvidiaSmi(lines.join("\n"))) {
+          seen++;
           assert(card.name.length > 0 && card.name.length <= 100);
           const { usePercent = 0, temperatureCelsius = 0, memory } = card;
           assert(usePercent >= 0 && usePercent <= 100);
@@ -93,6 +98,7 @@ Deno.test("parseNvidiaSmi() gives bounded values for any text, or throws a Synta
     }),
     { numRuns: 500 },
   );
+  assert(seen > 0, "nothing was a card");
 });
 
 Deno.test("parseNvidiaSmi() reads back what nvidia-smi would write", () => {

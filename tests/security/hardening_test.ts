@@ -1,24 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
+import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 
 const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
 const DEBUGGER = "Debugger listening on";
-
-/** A network of the program's own, where the debugger's port is free. */
-const OWN_NETWORK = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
-const hasOwnNetwork = Deno.build.os === "linux" && await hasNamespaces();
-
-async function hasNamespaces(): Promise<boolean> {
-  try {
-    const [command = "", ...args] = [...OWN_NETWORK, "true"];
-    if ((await new Deno.Command(command, { args }).output()).success) return true;
-  } catch {
-    // There is no such command.
-  }
-  console.warn("Not tested with a debugger: a network namespace is needed");
-  return false;
-}
 
 /** A program that waits with the defence or without. */
 function startProgram(mode: "hardened" | "open", through = OWN_NETWORK): AgentProcess {

@@ -93,7 +93,9 @@ Deno.test("parseTrafficState() throws for a state with one invalid field", () =>
 
 Deno.test("parseTrafficState() throws nothing but a SyntaxError", () => {
   // Marks may be below 0, which is checked for elsewhere.
-  onlySyntaxErrors((text) => parseTrafficState(text).interfaces, [formatTrafficState(STATE)]);
+  const interfaces = (text: string) => Object.fromEntries(parseTrafficState(text).interfaces);
+  assertEquals(Object.keys(interfaces(formatTrafficState(STATE))).length, STATE.interfaces.size);
+  onlySyntaxErrors(interfaces, [formatTrafficState(STATE)]);
 });
 
 Deno.test("parseTrafficState() reads a state without indexes, as older versions wrote it", () => {

@@ -1,0 +1,24 @@
+/** Starts the program whose command line follows in a network of its own, with a loopback. */
+export const OWN_NETWORK: readonly string[] = [
+  "unshare",
+  "-rn",
+  "sh",
+  "-c",
+  'ip link set lo up && exec "$0" "$@"',
+];
+
+/** Whether this machine and this user can have a network of their own; says so if not. */
+export const hasOwnNetwork: boolean = Deno.build.os === "linux" && await canHaveOwnNetwork();
+
+async function canHaveOwnNetwork(): Promise<boolean> {
+  try {
+    const [command = "", ...args] = OWN_NETWORK;
+    if ((await new Deno.Command(command, { args: [...args, "true"] }).output()).success) {
+      return true;
+    }
+  } catch {
+    // There is no such command.
+  }
+  console.warn("Not tested in a network of its own: unshare, ip and user namespaces are needed");
+  return false;
+}
