@@ -5,7 +5,7 @@ import { mayBind, type SealNeeds } from "./seccomp_policy.ts";
 import { nameUnixSockets } from "./unix_sockets.ts";
 
 /** Permissions of the runtime that no sealed agent has a use for; Node's library reads variables (`env`). */
-const REVOKED = ["run", "ffi", "write", "import", "sys"] as const;
+const REVOKED = ["run", "ffi", "write", "import"] as const;
 
 /** Walls between code in this process and the rest of the machine. */
 export interface Sandbox {
@@ -30,16 +30,19 @@ export function sealProcess(
   needs: SealNeeds = {},
   { installFilter = () => sealByKernel(needs) }: { installFilter?: () => void } = {},
 ): Sandbox {
-  const { readsFiles, looksAtFiles = false } = needs;
+  const { readsFiles, looksAtFiles = false, asksSystem = false } = needs;
   const kernelError = tryInstall(installFilter);
-  const keepsRead = looksAtFiles || readsFiles !== undefined;
-  for (const name of keepsRead ? REVOKED : [...REVOKED, "read"] as const) {
-    const { state } = Deno.permissions.revokeSync({ name });
-    if (state === "granted") throw new Error(`Cannot revoke the permission to ${name}`);
-  }
+  for (const name of REVOKED) revoke(name);
+  if (!looksAtFiles && readsFiles === undefined) revoke("read");
+  if (!asksSystem) revoke("sys");
   // The runtime's inner functions, of which some ask for no permission.
   Reflect.deleteProperty(Deno, Reflect.get(Deno, "internal"));
   return { kernelError, readsFiles };
+}
+
+function revoke(name: Deno.PermissionDescriptor["name"]): void {
+  const { state } = Deno.permissions.revokeSync({ name });
+  if (state === "granted") throw new Error(`Cannot revoke the permission to ${name}`);
 }
 
 /** Why the seal is not whole; `undefined` when it is. */

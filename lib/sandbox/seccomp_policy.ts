@@ -15,6 +15,8 @@ export interface SealNeeds {
   readonly bindsSockets?: boolean;
   /** Whether it looks at files that are open, for which the runtime asks for the permission to read. */
   readonly looksAtFiles?: boolean;
+  /** Whether the runtime is asked about the system, as on macOS, whose kernel has no files for it. */
+  readonly asksSystem?: boolean;
 }
 
 /** Architectures that there is a table for, by Go's names. */
