@@ -1,16 +1,21 @@
 import type { LoadAverage } from "../types.ts";
 import { firstLine } from "./lines.ts";
 
+const AVERAGES = /^(\d{1,15}\.\d+) (\d{1,15}\.\d+) (\d{1,15}\.\d+)\s/;
+
 /**
  * Parses `/proc/loadavg`: runnable and uninterruptible tasks, averaged over 1, 5 and 15 minutes.
  *
  * @throws {SyntaxError} When it does not start with three numbers; the message quotes the line.
  */
 export function parseLoadavg(text: string): LoadAverage {
-  const [oneMinute = NaN, fiveMinutes = NaN, fifteenMinutes = NaN] = text.split(" ", 3).map(Number);
-  const isValid = [oneMinute, fiveMinutes, fifteenMinutes].every((it) => it >= 0 && it < Infinity);
-  if (!isValid) {
+  const averages = AVERAGES.exec(text);
+  if (averages === null) {
     throw new SyntaxError(`Cannot parse loadavg: no three numbers in "${firstLine(text)}"`);
   }
-  return { oneMinute, fiveMinutes, fifteenMinutes };
+  return {
+    oneMinute: Number(averages[1]),
+    fiveMinutes: Number(averages[2]),
+    fifteenMinutes: Number(averages[3]),
+  };
 }

@@ -7,8 +7,11 @@ export interface InterfaceCounters {
   sentBytes: number;
 }
 
-/** The kernel counts in 64 bits: 20 digits at most. */
-const COUNT = /^\d{1,20}$/;
+/**
+ * Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; then sent bytes. The kernel
+ * counts in 64 bits: 20 digits at most.
+ */
+const COUNTERS = /^\s*(\d{1,20})(?:\s+\d+){7}\s+(\d{1,20})(?!\S)/;
 
 /**
  * Parses `/proc/net/dev`.
@@ -23,11 +26,9 @@ export function parseNetDev(text: string): InterfaceCounters[] {
     // Both headings contain bars; every other line has a name.
     if (colon === -1 && (line.trim() === "" || line.includes("|"))) continue;
     if (name === "") throw parseError(line);
-    // Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; then sent bytes.
-    const columns = line.slice(colon + 1).split(" ").filter((word) => word !== "");
-    const [received = "", sent = ""] = [columns[0], columns[8]];
-    if (!COUNT.test(received) || !COUNT.test(sent)) throw parseError(line);
-    found.push({ name, receivedBytes: Number(received), sentBytes: Number(sent) });
+    const counters = COUNTERS.exec(line.slice(colon + 1));
+    if (counters === null) throw parseError(line);
+    found.push({ name, receivedBytes: Number(counters[1]), sentBytes: Number(counters[2]) });
   }
   return found;
 }

@@ -17,8 +17,9 @@ export type CpuState =
  */
 export type CpuTicks = Record<CpuState, number | undefined>;
 
-/** Old kernels have no more. */
-const REQUIRED_COLUMNS = 4;
+/** Old kernels have four columns, newer ones guest time behind the eighth, which `user` includes. */
+const COLUMNS =
+  /^cpu +(\d+) (\d+) (\d+) (\d+)(?: (\d+))?(?: (\d+))?(?: (\d+))?(?: (\d+))?(?: \d+)* *(?:\n|$)/;
 
 /**
  * Parses the first line of `/proc/stat`, that of all cores together, in clock ticks.
@@ -28,33 +29,28 @@ const REQUIRED_COLUMNS = 4;
  * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
  */
 export function parseCpuTicks(text: string): CpuTicks {
-  const [line = ""] = text.split("\n", 1);
-  const [name, ...columns] = line.split(" ").filter((word) => word !== "");
-  if (name !== "cpu" || columns.length < REQUIRED_COLUMNS) throw parseError(line);
-  const ticks = (column = "0"): number | undefined => {
-    const value = Number(column);
-    if (!(value >= 0)) throw parseError(line);
+  const columns = COLUMNS.exec(text);
+  if (columns === null) {
+    throw new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(text)}"`);
+  }
+  const ticks = (column: number): number | undefined => {
+    const value = Number(columns[column] ?? 0);
     // A counter that fell below zero is printed as just under 2^64.
     return Number.isSafeInteger(value) ? value : undefined;
   };
-  const [user, nice, system, idle, iowait, irq, softirq, steal] = columns;
   return {
-    user: ticks(user),
-    nice: ticks(nice),
-    system: ticks(system),
-    idle: ticks(idle),
-    iowait: ticks(iowait),
-    irq: ticks(irq),
-    softirq: ticks(softirq),
-    steal: ticks(steal),
+    user: ticks(1),
+    nice: ticks(2),
+    system: ticks(3),
+    idle: ticks(4),
+    iowait: ticks(5),
+    irq: ticks(6),
+    softirq: ticks(7),
+    steal: ticks(8),
   };
 }
 
 /** Counts online cores by the `cpuN` lines of `/proc/stat`; `undefined` when there are none. */
 export function countLogicalCores(text: string): number | undefined {
   return text.match(/^cpu\d+ /gm)?.length;
-}
-
-function parseError(line: string): SyntaxError {
-  return new SyntaxError(`Cannot parse stat: no CPU times in "${firstLine(line)}"`);
 }

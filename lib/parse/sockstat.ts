@@ -1,4 +1,4 @@
-import { findLine, firstLine } from "./lines.ts";
+import { firstLine } from "./lines.ts";
 
 /** Numbers of sockets of one address family. */
 export interface SocketCounts {
@@ -10,6 +10,9 @@ export interface SocketCounts {
   udp: number | undefined;
 }
 
+const TCP = /^TCP6?:(?: inuse (\S+))?(?:.* tw (\S+))?.*$/m;
+const UDP = /^UDP6?:(?: inuse (\S+))?.*$/m;
+
 /**
  * Parses `/proc/net/sockstat` or `/proc/net/sockstat6`.
  *
@@ -17,23 +20,22 @@ export interface SocketCounts {
  * quotes the line.
  */
 export function parseSockstat(text: string): SocketCounts {
-  const tcp = findLine(text, "TCP:") ?? findLine(text, "TCP6:");
-  const udp = findLine(text, "UDP:") ?? findLine(text, "UDP6:");
-  if (tcp === undefined && udp === undefined) {
+  const tcp = TCP.exec(text);
+  const udp = UDP.exec(text);
+  if (tcp === null && udp === null) {
     throw new SyntaxError(`Cannot parse sockstat: no TCP or UDP after "${firstLine(text)}"`);
   }
   return {
-    tcp: tcp === undefined ? undefined : count(tcp, "inuse"),
-    tcpTimeWait: tcp?.includes(" tw ") ? count(tcp, "tw") : 0,
-    udp: udp === undefined ? undefined : count(udp, "inuse"),
+    tcp: tcp === null ? undefined : parseCount(tcp[1], tcp[0]),
+    tcpTimeWait: tcp === null ? 0 : parseCount(tcp[2] ?? "0", tcp[0]),
+    udp: udp === null ? undefined : parseCount(udp[1], udp[0]),
   };
 }
 
-function count(line: string, name: string): number {
-  const words = line.split(" ");
-  const value = Number(words[words.indexOf(name) + 1]);
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new SyntaxError(`Cannot parse sockstat: no "${name}" in "${firstLine(line)}"`);
+function parseCount(word: string | undefined, line: string): number {
+  const count = Number(word);
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new SyntaxError(`Cannot parse sockstat: no count in "${firstLine(line)}"`);
   }
-  return value;
+  return count;
 }

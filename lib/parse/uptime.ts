@@ -6,9 +6,9 @@ import { firstLine } from "./lines.ts";
  * @throws {SyntaxError} When it does not start with a number; the message quotes it.
  */
 export function parseUptime(text: string): number {
-  const seconds = /^\d/.test(text) ? Number(text.split(" ", 1)[0]) : NaN;
-  if (!Number.isFinite(seconds)) {
+  const seconds = /^(\d{1,15}(?:\.\d+)?)\s/.exec(text)?.[1];
+  if (seconds === undefined) {
     throw new SyntaxError(`Cannot parse uptime: no seconds in "${firstLine(text)}"`);
   }
-  return seconds;
+  return Number(seconds);
 }
