@@ -158,7 +158,8 @@ export class MetricsEndpoint implements Disposable {
     const { machine, sampler, monitors, walls, intervalMs } = options;
     const maxAgeMs = Math.max(MAX_AGE_MS, 2 * intervalMs);
     const { latest } = sampler;
-    const isOld = latest === undefined || Date.now() - latest.atMs > maxAgeMs;
+    const ageMs = latest === undefined ? Infinity : performance.now() - latest.takenAtMs;
+    const isOld = latest === undefined || ageMs > maxAgeMs;
     const snapshot = isOld ? sampler.take() : latest.snapshot;
     const counted = new Set(
       machine.interfaces().flatMap(({ name, counted }) => counted ? [name] : []),
@@ -167,7 +168,7 @@ export class MetricsEndpoint implements Disposable {
     return [
       ...machineMetrics({
         snapshot,
-        atMs: isOld ? Date.now() : latest.atMs,
+        atMs: isOld ? Date.now() : Date.now() - ageMs,
         facts: machine.facts(),
         interfaces: new Map(interfaces),
         fileSystems: machine.fileSystems(),

@@ -47,7 +47,8 @@ export class FileSource implements Source {
         const size = this.#scratch.bytes.length;
         // The buffer must not make a piece shorter than a last one.
         if (size - length < (size < MAX_BYTES ? LAST_PIECE_BYTES : 1)) this.#grow();
-        count = this.#file.readSync(this.#scratch.bytes.subarray(length));
+        const { bytes } = this.#scratch;
+        count = this.#file.readSync(length === 0 ? bytes : bytes.subarray(length));
         length += count ?? 0;
       } while (count !== null && count >= this.#lastPieceBytes);
     } catch (error) {

@@ -57,7 +57,7 @@ export class Sampler {
   readonly #collectors: readonly KeptCollector[];
   readonly #maxAgeMs: number;
   readonly #log = getLogger("agent");
-  #latest: { snapshot: Snapshot; atMs: number; takenAtMs: number } | undefined;
+  #latest: { snapshot: Snapshot; takenAtMs: number } | undefined;
   #isReported = false;
   #failing = new Map<string, string>();
 
@@ -67,8 +67,8 @@ export class Sampler {
     this.#maxAgeMs = maxAgeMs;
   }
 
-  /** The last snapshot, and its time in milliseconds since 1970; `undefined` before the first. */
-  get latest(): { readonly snapshot: Snapshot; readonly atMs: number } | undefined {
+  /** The last snapshot, and its time by the monotonic clock; `undefined` before the first. */
+  get latest(): { readonly snapshot: Snapshot; readonly takenAtMs: number } | undefined {
     return this.#latest;
   }
 
@@ -89,11 +89,12 @@ export class Sampler {
 
   /** Measures everything once. */
   sample(): Snapshot {
+    const takenAtMs = performance.now();
     const failing = new Map<string, string>();
     const snapshot = takeSnapshot(this.#collectors, ({ subject, error }) => {
       failing.set(subject, describeError(error));
     });
-    this.#latest = { snapshot, atMs: Date.now(), takenAtMs: performance.now() };
+    this.#latest = { snapshot, takenAtMs };
     if (failing.size > 0 || this.#failing.size > 0) this.#logChanges(failing);
     return snapshot;
   }
