@@ -8,7 +8,6 @@ import { delay } from "@std/async/delay";
 import { backoffMs } from "../backoff.ts";
 import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";
-import { LogRateLimit } from "../log/rate_limit.ts";
 import type { Machine } from "../metrics/machine.ts";
 import type { PublicAddresses } from "../metrics/public_addresses.ts";
 import type { Sampler } from "../metrics/snapshot.ts";
@@ -53,7 +52,6 @@ export class Agent implements LinkOwner {
   readonly #link: PanelLink;
   readonly #timer: ReportTimer;
   readonly #log = getLogger("panel");
-  readonly #noticeLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   #withoutNewColumns = false;
   #skippedTasks = "";
   #transport: Transport | undefined;
@@ -109,20 +107,8 @@ export class Agent implements LinkOwner {
   /** Handles an order of the panel. */
   onOrder(order: PanelOrder): void {
     const { probes, control } = this.#options;
-    switch (order.kind) {
-      case "probe":
-        return probes.runOnce(order);
-      case "notice":
-        return this.#logNotice(order.text);
-      default:
-        return control.handle(order);
-    }
-  }
-
-  #logNotice(text: string): void {
-    if (!this.#noticeLog.allows()) return;
-    const more = this.#noticeLog.takeSuppressed();
-    this.#log.info("The panel says: {notice}{more}", { notice: text, more });
+    if (order.kind === "probe") probes.runOnce(order);
+    else control.handle(order);
   }
 
   async #infoLoop(): Promise<void> {

@@ -11,6 +11,7 @@ export class MessageReceiver {
   readonly #log = getLogger("panel");
   readonly #invalidLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #unknownLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
+  readonly #noticeLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
   readonly #dropLog = new LogRateLimit({ lines: 1, periodMs: 60_000 });
 
   /** @param onOrder Handles an order; must not throw. */
@@ -46,6 +47,8 @@ export class MessageReceiver {
         return this.#logInvalid(message.reason);
       case "unknown":
         return this.#logUnknown(message.method);
+      case "notice":
+        return this.#logNotice(message.text);
       default:
         this.#onOrder(message);
     }
@@ -55,6 +58,12 @@ export class MessageReceiver {
     if (!this.#invalidLog.allows()) return;
     const more = this.#invalidLog.takeSuppressed();
     this.#log.warning("Ignored a message of the panel: {reason}{more}", { reason, more });
+  }
+
+  #logNotice(notice: string): void {
+    if (!this.#noticeLog.allows()) return;
+    const more = this.#noticeLog.takeSuppressed();
+    this.#log.info("The panel says: {notice}{more}", { notice, more });
   }
 
   #logUnknown(method: string): void {

@@ -10,22 +10,20 @@ import {
   forLog,
   type InvalidMessage,
   isPanelId,
-  type PanelOrder,
+  type OrderMessage,
   readOrder,
   readV1Order,
-  type UnknownOrder,
 } from "./orders.ts";
 
 /** An order with an id, which has to be acknowledged even if it is invalid. */
 export interface PanelEvent {
   readonly id: string;
-  readonly message: PanelOrder | UnknownOrder | InvalidMessage;
+  readonly message: OrderMessage;
 }
 
 /** A message of the panel. */
 export type PanelMessage =
-  | PanelOrder
-  | UnknownOrder
+  | OrderMessage
   | {
     readonly kind: "answer";
     /** The id of the call; absent when the panel could not read it. */
@@ -34,8 +32,7 @@ export type PanelMessage =
     readonly error?: RpcError;
     /** Events of the answer, oldest first. */
     readonly events: readonly PanelEvent[];
-  }
-  | InvalidMessage;
+  };
 
 /** An error in an answer. */
 export interface RpcError {

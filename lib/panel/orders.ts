@@ -33,9 +33,13 @@ export type PanelOrder =
   }
   | { readonly kind: "startup config"; readonly requestId: string }
   /** `latest`, a line such as `1.2.*`, or one version. */
-  | { readonly kind: "switch version"; readonly version: string }
-  /** A text for the log. */
-  | { readonly kind: "notice"; readonly text: string };
+  | { readonly kind: "switch version"; readonly version: string };
+
+/** A text for the log. */
+export interface PanelNotice {
+  readonly kind: "notice";
+  readonly text: string;
+}
 
 /** An order of a name that this agent does not know. */
 export interface UnknownOrder {
@@ -59,7 +63,7 @@ interface OrderRow {
   /** Tells the panel that this agent knows the order. */
   readonly capability: string;
   /** Reads the parameters; a text when they are invalid: why, for the log. */
-  parse(params: unknown): PanelOrder | string;
+  parse(params: unknown): PanelOrder | PanelNotice | string;
 }
 
 const ORDERS: readonly OrderRow[] = [
@@ -85,11 +89,14 @@ const ORDERS: readonly OrderRow[] = [
 /** The capabilities of this agent, as the panel names them. */
 export const CAPABILITIES: readonly string[] = ORDERS.map(({ capability }) => capability);
 
+/** A message that is no answer: an order, a notice, or why it is neither. */
+export type OrderMessage = PanelOrder | PanelNotice | UnknownOrder | InvalidMessage;
+
 /** Reads an order of version 2. */
 export function readOrder(
   method: string,
   params: unknown,
-): PanelOrder | UnknownOrder | InvalidMessage {
+): OrderMessage {
   const row = ORDERS.find((row) => row.method === method);
   if (row === undefined) return { kind: "unknown", method: quoteStart(method) };
   const order = row.parse(params);
@@ -100,7 +107,7 @@ export function readOrder(
 export function readV1Order(
   name: string,
   message: JsonObject,
-): PanelOrder | UnknownOrder | InvalidMessage {
+): OrderMessage {
   const { method = name } = ORDERS.find(({ v1Name }) => v1Name === name) ?? {};
   const order = readOrder(method, message);
   return order.kind === "terminal" ? { ...order, resumable: false } : order;
@@ -166,7 +173,7 @@ function parseVersionSwitch(params: unknown): PanelOrder | string {
   return { kind: "switch version", version };
 }
 
-function parseNotice(params: unknown): PanelOrder {
+function parseNotice(params: unknown): PanelNotice {
   return { kind: "notice", text: forLog(toJson(params)) };
 }
 

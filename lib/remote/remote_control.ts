@@ -23,7 +23,7 @@ interface OrderHandler<Order> {
 }
 
 /** An order that remote control handles. */
-export type RemoteOrder = Exclude<PanelOrder, { kind: "probe" | "notice" }>;
+export type RemoteOrder = Exclude<PanelOrder, { kind: "probe" }>;
 
 type OrderKind = RemoteOrder["kind"];
 

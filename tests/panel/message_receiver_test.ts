@@ -1,0 +1,49 @@
+import { assertEquals } from "@std/assert";
+import { MessageReceiver } from "../../lib/panel/message_receiver.ts";
+import type { PanelMessage } from "../../lib/panel/messages.ts";
+import type { PanelOrder } from "../../lib/panel/orders.ts";
+import { panelLines } from "./panel_lines.ts";
+
+const ORDER: PanelOrder = { kind: "command", taskId: "c", command: "id" };
+
+Deno.test("MessageReceiver.onMessage() passes on orders, and logs all else once a minute", () => {
+  const orders: PanelOrder[] = [];
+  const messages: PanelMessage[] = [
+    ORDER,
+    { kind: "notice", text: "hello {more}" },
+    { kind: "invalid", reason: "not an object" },
+    { kind: "unknown", method: '"agent.new"' },
+    { kind: "answer", error: { text: "no token" }, events: [] },
+    { kind: "answer", id: 1, events: [] },
+  ];
+  const lines = panelLines((time) => {
+    const receiver = new MessageReceiver((order) => orders.push(order));
+    for (let n = 0; n < 3; n++) for (const message of messages) receiver.onMessage(message);
+    time.tick(60_000);
+    for (const message of messages) receiver.onMessage(message);
+  });
+  assertEquals(orders, Array(4).fill(ORDER));
+  const unknown = 'debug Ignored an order of the panel of unknown name "agent.new"';
+  assertEquals(lines, [
+    "info The panel says: hello {more}",
+    "warning Ignored a message of the panel: not an object",
+    unknown,
+    "info The panel says: hello {more} (and 2 more since the last line)",
+    "warning Ignored a message of the panel: not an object (and 5 more since the last line)",
+    `${unknown} (and 2 more since the last line)`,
+  ]);
+});
+
+Deno.test("MessageReceiver.onEvents() counts each event as a message", () => {
+  const orders: PanelOrder[] = [];
+  const lines = panelLines((time) => {
+    const receiver = new MessageReceiver((order) => orders.push(order));
+    const events = Array.from({ length: 256 }, (_, n) => ({ id: `${n}`, message: ORDER }));
+    for (let n = 0; n < 5; n++) receiver.onEvents(events);
+    assertEquals([orders.length, receiver.accepts()], [1000, false]);
+    time.tick(1_000);
+    receiver.onEvents(events);
+  });
+  assertEquals(orders.length, 1050);
+  assertEquals(lines, ["warning Dropped messages of the panel: it sends too many"]);
+});
