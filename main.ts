@@ -67,8 +67,8 @@ async function main(): Promise<number> {
     ...stop,
     env: sources.env,
     secrets,
-    print,
-    printError,
+    print: (text) => print(redactSecrets(text, secrets)),
+    printError: (line) => printError(redactSecrets(line, secrets)),
     resolveWith({ given, proxies }) {
       const env = { ...proxies, ...sources.env };
       const config = resolveConfig({ ...sources, env, importedOptions: given });

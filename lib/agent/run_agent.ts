@@ -38,8 +38,8 @@ import { logCountedParts, logPanel, logSandbox, panelName } from "./startup_log.
 /** Options of {@linkcode runAgent}. */
 export interface RunOptions extends Platform {
   readonly signal: AbortSignal;
-  /** Called with each token that the panel gives, before it is used or logged. */
-  onToken(token: string): void;
+  /** Texts that nobody may read; a token that the panel gives is added before it is used. */
+  readonly secrets: string[];
 }
 
 /**
@@ -101,8 +101,14 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   const machine = await openMachine(config, options);
   opened.defer(async () => await machine.close?.());
   machine.facts();
+  const { signal, secrets } = options;
+  const onToken = (token: string) => void secrets.push(token);
   const registration = config.token === ""
-    ? await (await import("../panel/registration.ts")).openRegistration(config, options, resolver)
+    ? await (await import("../panel/registration.ts")).openRegistration(
+      config,
+      { signal, onToken },
+      resolver,
+    )
     : undefined;
   opened.use(registration);
 
@@ -114,7 +120,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     ? undefined
     : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics);
   opened.use(metrics);
-  const health = HealthFile.open(runtimeFolders(config), { version: VERSION });
+  const health = HealthFile.open(runtimeFolders(config), { version: VERSION, secrets });
   opened.defer(() => health?.close());
 
   // The first snapshot opens the files that later ones read.
@@ -139,7 +145,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     resolver,
     needs: await sealNeeds(config, names),
     releaseMemory: openMemoryRelease(),
-    signal: options.signal,
+    signal,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 }

@@ -6,7 +6,7 @@
 
 import type { Language, Translation } from "../config/language.ts";
 import { describeError } from "../log/log.ts";
-import { redactSecrets } from "../log/redact.ts";
+import { oneLine, redactSecrets } from "../log/redact.ts";
 import { withTimeout } from "../timeout.ts";
 import { padded } from "./help.ts";
 import { jsonText } from "./output.ts";
@@ -76,8 +76,8 @@ export async function* runChecks(
       outcome = result("failed", describeError(error));
     }
     const hide = ({ en, zh }: Translation) => ({
-      en: redactSecrets(en, secrets),
-      zh: redactSecrets(zh, secrets),
+      en: oneLine(redactSecrets(en, secrets)),
+      zh: oneLine(redactSecrets(zh, secrets)),
     });
     yield {
       id,

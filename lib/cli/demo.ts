@@ -16,7 +16,6 @@ import { logUnhandledErrors } from "./report.ts";
 /** Starts the panel and reports to it until the program is asked to end. */
 export async function runDemo(config: Config, context: CommandContext): Promise<number> {
   const { print, signal } = context;
-  const options = { ...supportedPlatform(), signal, onToken() {} };
   if (config.fault === "help") {
     print(`${describeFaults(config.language)}\n`);
     return 0;
@@ -27,7 +26,8 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
     language: config.language,
     fault: config.fault === "" ? undefined : parseFault(config.fault),
   });
-  logToStandardError(config, [...config.secrets, panel.token], {
+  const secrets = [...config.secrets, panel.token];
+  logToStandardError(config, secrets, {
     onLine: (line) => panel.state.addLogLine(line),
   });
   logUnhandledErrors();
@@ -36,7 +36,11 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
   try {
     const { url: endpoint, token } = panel;
-    await runAgent({ ...config, ipServices, endpoint, token, furtherPanels: [] }, options);
+    await runAgent({ ...config, ipServices, endpoint, token, furtherPanels: [] }, {
+      ...supportedPlatform(),
+      signal,
+      secrets,
+    });
   } finally {
     panel.close();
   }

@@ -29,6 +29,7 @@ import {
   LearnedTokenPlace,
   type PanelAccess,
 } from "../panel/authentication.ts";
+import { truncate } from "../parse/bounded_text.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** A method that no panel has. */
@@ -279,7 +280,7 @@ class PanelCheck {
       const { status, text } = await this.#request("GET", "/api/version", { signal, query: "" });
       const { data } = status === 200 ? jsonFields(parseJson(text)) : {};
       const { version } = jsonFields(data);
-      return typeof version === "string" ? version.slice(0, 40) : undefined;
+      return typeof version === "string" ? truncate(version, 40) : undefined;
     } catch {
       signal.throwIfAborted();
       return undefined;

@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
+import { printable } from "../log/redact.ts";
 import { writeAllSync } from "../write_all.ts";
 
 /** A value as the output of `--json`. */
@@ -14,14 +15,14 @@ export function jsonText(value: unknown): string {
   return JSON.stringify(value, null, 2) + "\n";
 }
 
-/** Writes to standard output. */
+/** Writes to standard output, without what would act on a terminal. */
 export function print(text: string): void {
-  write(Deno.stdout, text);
+  write(Deno.stdout, printable(text));
 }
 
-/** Writes a line to standard error. */
+/** Writes a line to standard error, without what would act on a terminal. */
 export function printError(line: string): void {
-  write(Deno.stderr, `${line}\n`);
+  write(Deno.stderr, `${printable(line)}\n`);
 }
 
 function write(stream: typeof Deno.stdout, text: string): void {

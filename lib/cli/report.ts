@@ -30,7 +30,7 @@ export async function runReport(config: Config, context: CommandContext): Promis
   await runAgent(config, {
     ...supportedPlatform(),
     signal,
-    onToken: (token) => void secrets.push(token),
+    secrets,
   });
   getLogger("agent").info("Stopped");
   return context.isRestart() ? RESTART_EXIT_CODE : 0;

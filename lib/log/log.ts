@@ -14,7 +14,7 @@ import {
   withContext,
 } from "@logtape/logtape";
 import { LogRateLimit } from "./rate_limit.ts";
-import { redactQueries, redactSecrets } from "./redact.ts";
+import { oneLine, redactQueries, redactSecrets } from "./redact.ts";
 
 const ROOT = "komari-agent";
 
@@ -194,10 +194,7 @@ function messageOf(record: LogRecord, options: LogOptions): string {
 function safeText(parts: readonly unknown[], options: LogOptions): string {
   const text = parts.map((part) => part instanceof Error ? describeError(part) : `${part}`);
   // One event is one line: text of a panel or a kernel may hold line feeds and control characters.
-  return redactSecrets(text.join(""), options.secrets).replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]+/gu,
-    " ",
-  );
+  return oneLine(redactSecrets(text.join(""), options.secrets));
 }
 
 /** Milliseconds for a log line: with one decimal below 10, whole above. */

@@ -2,6 +2,7 @@ import { describeError, getLogger, roundMs } from "../log/log.ts";
 import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
+import { truncate } from "../parse/bounded_text.ts";
 import { withTimeout } from "../timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { callAuthenticated, type PanelAccess } from "./authentication.ts";
@@ -139,7 +140,7 @@ function placeOf(location: string): string {
   if (!URL.canParse(location, base)) return "an unreadable address";
   const { origin, pathname } = new URL(location, base);
   const place = origin === base ? pathname : origin + pathname;
-  return place.slice(0, 200) + " (a login page in front of the panel?)";
+  return truncate(place, 200) + " (a login page in front of the panel?)";
 }
 
 /** Describes a panel's error behind its status, when it is JSON. */
@@ -147,7 +148,7 @@ export function reasonOf(text: string): string {
   if (isHtml(text)) return " and a page of HTML";
   const { error, message } = jsonFields(parseJson(text));
   const words = [message, error].find((word) => typeof word === "string");
-  return words === undefined ? "" : `, "${String(words).slice(0, 200)}"`;
+  return words === undefined ? "" : `, "${truncate(String(words), 200)}"`;
 }
 
 function failure(

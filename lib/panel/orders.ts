@@ -4,7 +4,7 @@
  * @module
  */
 
-import { quoteStart } from "../parse/bounded_text.ts";
+import { quoteStart, truncate } from "../parse/bounded_text.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
 import type { ProbeKind } from "../types.ts";
 import { isPositiveInteger, isProbeKind, isProbeTarget } from "./task_list.ts";
@@ -127,13 +127,13 @@ export function isPanelId(value: unknown): value is string {
 
 /** The part of an untrusted text that a log line may have. */
 export function forLog(text: string): string {
-  return text.slice(0, MAX_LOG_LENGTH);
+  return truncate(text, MAX_LOG_LENGTH);
 }
 
 function parseProbe(params: unknown): PanelOrder | string {
   const { ping_task_id: taskId, ping_type: probe, ping_target: target } = jsonFields(params);
   if (!isPositiveInteger(taskId)) return "a probe without an id";
-  if (!isProbeKind(probe)) return `a probe of type ${toJson(probe).slice(0, 40)}`;
+  if (!isProbeKind(probe)) return `a probe of type ${truncate(toJson(probe), 40)}`;
   if (!isProbeTarget(target)) return "a probe without a target";
   return { kind: "probe", taskId, probe, target };
 }

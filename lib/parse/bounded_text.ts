@@ -5,5 +5,5 @@ export function truncate(text: string, maxLength: number): string {
 
 /** The start of an untrusted text for an error message: quoted and escaped as in JSON. */
 export function quoteStart(text: string, maxLength = 40): string {
-  return JSON.stringify(text.slice(0, maxLength));
+  return JSON.stringify(truncate(text, maxLength));
 }

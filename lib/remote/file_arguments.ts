@@ -1,4 +1,4 @@
-import { quoteStart } from "../parse/bounded_text.ts";
+import { quoteStart, truncate } from "../parse/bounded_text.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
@@ -30,7 +30,7 @@ export class FileArguments {
     );
     for (const [name, value] of kept) {
       if (typeof value === "string" && value.length > MAX_PATH_LENGTH) {
-        throw new TypeError(`file name too long: ${name.slice(0, 20)}`);
+        throw new TypeError(`file name too long: ${truncate(name, 20)}`);
       }
     }
     this.#args = Object.fromEntries(kept);

@@ -2,6 +2,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { PanelOrder } from "../panel/orders.ts";
+import { truncate } from "../parse/bounded_text.ts";
 import type { FileResult } from "../types.ts";
 import { FileArguments } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
@@ -81,7 +82,7 @@ export class FileRequests {
     if (this.#ended.signal.aborted || !this.#recent.add(requestId)) return;
     const operation = this.#operations.get(op);
     if (operation === undefined) {
-      this.#answer(requestId, { error: `unsupported file operation: ${op.slice(0, 40)}` });
+      this.#answer(requestId, { error: `unsupported file operation: ${truncate(op, 40)}` });
       return;
     }
     try {

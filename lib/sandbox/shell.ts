@@ -12,6 +12,7 @@ import { LineRpc } from "./line_rpc.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 import { Slots } from "./slots.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
+import { quoteStart } from "../parse/bounded_text.ts";
 
 /** Arguments and environment that make `/bin/sh` run a script. */
 export interface ShellInvocation {
@@ -193,7 +194,7 @@ export class Shell {
       : KILLED.has(status)
       ? "it took too long"
       : `it ended with ${status}`;
-    const said = JSON.stringify(output.split("\t")[0]?.slice(0, QUOTED_LENGTH));
+    const said = quoteStart(output.split("\t")[0] ?? "", QUOTED_LENGTH);
     throw new Error(`Cannot run nvidia-smi: ${how}; its output begins with ${said}`);
   }
 

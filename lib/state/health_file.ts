@@ -1,3 +1,5 @@
+import { redactSecrets } from "../log/redact.ts";
+import { truncate } from "../parse/bounded_text.ts";
 import { openWritableFile } from "./writable_file.ts";
 
 /** The file's name in one of the runtime folders. */
@@ -41,6 +43,7 @@ export class HealthFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
   readonly #version: string;
+  readonly #secrets: readonly string[];
   readonly #encoder = new TextEncoder();
   readonly #buffer = new Uint8Array(HEALTH_BYTES);
   /** Size of the file, which a sealed process can't shorten: later records are filled up with blanks. */
@@ -51,10 +54,15 @@ export class HealthFile {
   #panels: readonly PanelHealth[] = [];
   readonly #startedAtMs = Date.now();
 
-  private constructor(path: string, file: Deno.FsFile, version: string) {
+  private constructor(
+    path: string,
+    file: Deno.FsFile,
+    { version, secrets = [] }: { version: string; secrets?: readonly string[] },
+  ) {
     this.path = path;
     this.#file = file;
     this.#version = version;
+    this.#secrets = secrets;
     file.truncateSync(0);
     this.#write();
   }
@@ -62,16 +70,18 @@ export class HealthFile {
   /**
    * Makes the file in the first folder that lets it be made; `undefined` when none does, or when
    * another agent has it.
+   *
+   * @param options `secrets`: texts that are not written; the list may grow.
    */
   static open(
     folders: readonly string[],
-    { version }: { version: string },
+    options: { version: string; secrets?: readonly string[] },
   ): HealthFile | undefined {
     for (const folder of folders) {
       const path = `${folder}/${HEALTH_FILE}`;
       const file = openOwn(folder, path);
       if (file === undefined) continue;
-      if (takeLock(file)) return new HealthFile(path, file, version);
+      if (takeLock(file)) return new HealthFile(path, file, options);
       file.close();
       return undefined;
     }
@@ -80,13 +90,13 @@ export class HealthFile {
 
   /** Names the walls around this process, or says that there are none. */
   setSandbox(text: string): void {
-    this.#sandbox = text.slice(0, MAX_TEXT_LENGTH);
+    this.#sandbox = truncate(text, MAX_TEXT_LENGTH);
     this.#tryWrite();
   }
 
   /** Sets the state of all panels; `now` writes it at once, and not only with the next report. */
   setPanels(panels: readonly PanelHealth[], { now }: { now: boolean }): void {
-    this.#panels = panels.slice(0, MAX_PANELS).map(cutTexts);
+    this.#panels = panels.slice(0, MAX_PANELS).map((panel) => this.#shown(panel));
     if (now) this.#tryWrite();
   }
 
@@ -105,6 +115,17 @@ export class HealthFile {
       this.#tryWrite({ isStopped: true });
     }
     this.#file.close();
+  }
+
+  /** The state with texts that every user of this machine may read: without secrets, and cut then. */
+  #shown(panel: PanelHealth): PanelHealth {
+    const shown = (text: string) => truncate(redactSecrets(text, this.#secrets), MAX_TEXT_LENGTH);
+    const { error } = panel;
+    return {
+      ...panel,
+      panel: shown(panel.panel),
+      error: error && { ...error, text: shown(error.text) },
+    };
   }
 
   #tryWrite(state: { isStopped?: boolean } = {}): void {
@@ -140,17 +161,6 @@ export class HealthFile {
     const { read, written } = this.#encoder.encodeInto(`${record}\n`, this.#buffer);
     return read > record.length ? written : undefined;
   }
-}
-
-function cutTexts(panel: PanelHealth): PanelHealth {
-  const { error } = panel;
-  const longest = Math.max(panel.panel.length, error?.text.length ?? 0);
-  if (longest <= MAX_TEXT_LENGTH) return panel;
-  return {
-    ...panel,
-    panel: panel.panel.slice(0, MAX_TEXT_LENGTH),
-    error: error && { ...error, text: error.text.slice(0, MAX_TEXT_LENGTH) },
-  };
 }
 
 /** Takes the lock from processes that read the file, and share it for a moment, but from no agent. */

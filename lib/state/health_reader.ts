@@ -6,7 +6,9 @@
  * @module
  */
 
+import { oneLine } from "../log/redact.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { dirname } from "../parse/path.ts";
 import { HEALTH_BYTES, HEALTH_FILE, type PanelHealth } from "./health_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
@@ -45,7 +47,8 @@ export function readHealth(folders: readonly string[]): Health | undefined {
 
 /**
  * Root looks into folders of others here, so links are not followed, a pipe is not waited for, and
- * the file must be its folder's owner's.
+ * the file must be its folder's owner's. That is this user, root, or whom root has given the folder
+ * to, as a service's; in a folder that everybody may write to, anybody could pretend to be an agent.
  *
  * @throws {Error} When there is no such file, or it can't be read.
  */
@@ -56,6 +59,9 @@ function readFile(folder: string): Health | undefined {
     const stat = fstatSync(descriptor);
     if (!stat.isFile() || stat.size > HEALTH_BYTES) return undefined;
     if (stat.uid !== Deno.lstatSync(folder).uid) return undefined;
+    if (stat.uid !== Deno.uid() && stat.uid !== 0 && !isRootsAlone(dirname(folder) || "/")) {
+      return undefined;
+    }
     // The same file, as the runtime's own handle: only that can be locked.
     using file = Deno.openSync(`${DESCRIPTORS}/${descriptor}`);
     const bytes = new Uint8Array(HEALTH_BYTES);
@@ -65,6 +71,12 @@ function readFile(folder: string): Health | undefined {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Whether only root can put anything into a folder. */
+function isRootsAlone(folder: string): boolean {
+  const { uid, mode } = Deno.lstatSync(folder);
+  return uid === 0 && ((mode ?? 0) & 0o022) === 0;
 }
 
 const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
@@ -84,11 +96,11 @@ function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
   const { startedAtMs, panels = [] } = record;
   return {
     pid,
-    version,
+    version: oneLine(version),
     startedAtMs: optionalNumber(startedAtMs),
     intervalMs,
     acceptedAtMs,
-    sandbox,
+    sandbox: oneLine(sandbox),
     panels: Array.isArray(panels) ? panels.map(parsePanel) : [],
   };
 }
@@ -100,13 +112,13 @@ function parsePanel(value: unknown): PanelHealth {
   const { text, atMs } = jsonFields(error);
   if (typeof panel !== "string" || typeof sinceMs !== "number") throw new TypeError("no panel");
   return {
-    panel: printable(panel),
-    transport: typeof transport === "string" ? printable(transport) : undefined,
+    panel: oneLine(panel),
+    transport: typeof transport === "string" ? oneLine(transport) : undefined,
     sinceMs,
     acceptedAtMs: optionalNumber(acceptedAtMs),
     failures: optionalNumber(failures) ?? 0,
     error: typeof text === "string" && typeof atMs === "number"
-      ? { text: printable(text), atMs }
+      ? { text: oneLine(text), atMs }
       : undefined,
     probes: optionalNumber(probes) ?? 0,
   };
@@ -114,9 +126,4 @@ function parsePanel(value: unknown): PanelHealth {
 
 function optionalNumber(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
-}
-
-/** Root prints texts of another user here. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
 }

@@ -80,6 +80,6 @@ await runAgent(config, {
   os: Deno.build.os,
   arch: Deno.build.arch,
   signal: ended.signal,
-  onToken() {},
+  secrets: [],
 });
 Deno.exit();

@@ -108,7 +108,7 @@ Deno.test("statusError() names the target of a redirect, without query and passw
     ["//sso.example/", "to http://sso.example/ ("],
     [undefined, "to / ("],
     ["http://[", "to an unreadable address"],
-    ["/" + "x".repeat(10_000), "x ("],
+    ["/" + "x".repeat(10_000), "x… ("],
   ];
   for (const [location, words] of cases) {
     const { failure, status, message } = statusError("ask", { status: 302, text: "", location });

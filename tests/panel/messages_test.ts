@@ -78,7 +78,7 @@ Deno.test("parsePanelMessage() formats any params of a notice, with a bounded le
   assertEquals(order("agent.event", [1, null]), { kind: "notice", text: "[1,null]" });
   assertEquals(order("agent.event", undefined), { kind: "notice", text: "nothing" });
   const long = order("agent.message", "x".repeat(100_000));
-  assertEquals(long, { kind: "notice", text: `"${"x".repeat(199)}` });
+  assertEquals(long, { kind: "notice", text: `"${"x".repeat(198)}…` });
 });
 
 Deno.test("parsePanelMessage() reads answers, with their errors and their events", () => {

@@ -18,6 +18,6 @@ Deno.test("truncate() is bounded and leaves no half of a character", () => {
 
 Deno.test("quoteStart() quotes the start in one line", () => {
   assertEquals(quoteStart('a "b"\n\u0007'), '"a \\"b\\"\\n\\u0007"');
-  assertEquals(quoteStart("x".repeat(50)), JSON.stringify("x".repeat(40)));
-  assertEquals(quoteStart("x".repeat(50), 3), '"xxx"');
+  assertEquals(quoteStart("x".repeat(50)), JSON.stringify("x".repeat(39) + "…"));
+  assertEquals(quoteStart("x".repeat(50), 3), '"xx…"');
 });

@@ -132,7 +132,7 @@ const config = resolveConfig({
 const seal = SEALS[mode];
 if (seal === undefined) throw new RangeError(`no mode ${mode}`);
 const { os, arch } = Deno.build;
-const agent = await openAgent(config, { os, arch, signal: stop.signal, onToken() {} });
+const agent = await openAgent(config, { os, arch, signal: stop.signal, secrets: [] });
 // A sealed process can't look for it.
 const shell = shellOf(Deno.pid);
 const running = runOpened(agent, seal(agent.needs));

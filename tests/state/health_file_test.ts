@@ -175,6 +175,59 @@ Deno.test({
     }),
 });
 
+Deno.test("HealthFile writes no secret, and cuts its texts after that", async () => {
+  await withFolder((folder) => {
+    const secrets = ["t0ken-of-the-node"];
+    const file = HealthFile.open([folder], { ...ABOUT, secrets });
+    const text = `redirected to /login/${secrets[0]}/${"x".repeat(300)}`;
+    const panel = { panel: "p", sinceMs: 1, failures: 1, probes: 0, error: { text, atMs: 4 } };
+    file?.setPanels([panel], { now: true });
+    const written = Deno.readTextFileSync(`${folder}/health`);
+    assert(!written.includes("t0ken") && written.includes("/login/…/xxx"), written);
+    secrets.push("later-token");
+    const later = { text: "x".repeat(290) + "later-token", atMs: 4 };
+    file?.setPanels([{ ...panel, error: later }], { now: true });
+    assert(!Deno.readTextFileSync(`${folder}/health`).includes("later"));
+    file?.close();
+  });
+});
+
+Deno.test({
+  name: "readHealth() believes another user only where root alone could have let them write",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder((parent) => {
+      const folder = `${parent}/komari-agent-deno`;
+      const file = HealthFile.open([folder], ABOUT);
+      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
+      assertEquals(readHealth([folder])?.version, "1.2.3", "a service's, as below /run");
+      for (const mode of [0o1777, 0o775]) {
+        Deno.chmodSync(parent, mode);
+        assertEquals(readHealth([folder]), undefined, "as below /dev/shm");
+      }
+      Deno.chmodSync(parent, 0o755);
+      Deno.chownSync(parent, 65534, 65534);
+      assertEquals(readHealth([folder]), undefined, "as below /run/user");
+      for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 0, 0);
+      assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
+      file?.close();
+    }),
+});
+
+Deno.test("readHealth() gives texts that act on no terminal", async () => {
+  await withFolder((folder) => {
+    const forged = {
+      pid: 1,
+      intervalMs: 1,
+      version: "1\x1b[2J\n2",
+      sandbox: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
+    };
+    Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(forged));
+    const { version, sandbox } = readHealth([folder]) ?? {};
+    assertEquals([version, sandbox], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
+  });
+});
+
 Deno.test("readHealth() says of an agent that was killed that it does not run", async () => {
   await withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ pid: 1, intervalMs: 1, ...ABOUT }));
