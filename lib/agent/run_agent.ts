@@ -302,7 +302,7 @@ function requireSealed(config: Config, sandbox: Sandbox | undefined): void {
 }
 
 /** Age up to which panels share a snapshot: half the shortest interval; 0 for a single panel. */
-function sharedAgeMs(config: Config): number {
+export function sharedAgeMs(config: Config): number {
   return config.furtherPanels.length === 0 ? 0 : shortestIntervalMs(config) / 2;
 }
 

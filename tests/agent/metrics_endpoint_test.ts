@@ -69,8 +69,9 @@ Deno.test("MetricsEndpoint serves both formats on /metrics, without a second loo
 Deno.test("MetricsEndpoint measures for a scrape only if the last report is old", async () => {
   await using world = new World();
   world.time.tick(15_000);
-  await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
+  const old = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 1);
+  assertMatch(old, /^komari_measured_timestamp_seconds 1000$/m);
   world.time.tick(1);
   const text = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
   assertEquals(world.snapshots, 2);
