@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { checksJson, checkText, type CompletedCheck, runChecks } from "../../lib/cli/checks.ts";
+import {
+  checksJson,
+  checkText,
+  type CompletedCheck,
+  result,
+  runChecks,
+} from "../../lib/cli/checks.ts";
 import { allPanelChecks, runDoctor } from "../../lib/cli/doctor.ts";
 import { configCheck, hangingMounts, machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChecks } from "../../lib/cli/doctor_panel.ts";
@@ -212,6 +218,31 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "panelChecks() warn of a certificate that ends within two weeks",
+  ignore: certificate === undefined,
+  async fn() {
+    for (const [days, expected] of [[14, "warning"], [15, "ok"]] as const) {
+      const { authority = "", certificate: cert, key } = await makeCertificate({ days }) ?? {};
+      const server = Deno.serve(
+        { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} },
+        () => Response.json({ status: "error" }, { status: 401 }),
+      );
+      const file = Deno.makeTempFileSync();
+      try {
+        Deno.writeTextFileSync(file, authority);
+        const url = `https://localhost:${server.addr.port}`;
+        const { tls } = await check(configOf(["-e", url, "-t", TOKEN, "--ca-cert", file]));
+        assertEquals(tls?.status, expected, tls?.text.en);
+        assertEquals(tls?.advice?.en.includes("renew"), expected === "warning" ? true : undefined);
+      } finally {
+        Deno.removeSync(file);
+        await server.shutdown();
+      }
+    }
+  },
+});
+
 Deno.test("runDoctor() exits with code 1 if a check has failed, else with 0", async () => {
   const folder = Deno.makeTempDirSync();
   using health = openHealth(folder);
@@ -264,11 +295,20 @@ Deno.test("runChecks() hides secrets, and takes an error for a failure", async (
   const run = () => {
     throw new Error("Cannot use s3cret");
   };
+  const secret = { en: "with s3cret", zh: "用 s3cret" };
+  const advise = () => result("warning", secret, secret);
   const { signal } = new AbortController();
-  const checks = [{ id: "x", title: { en: "X", zh: "某" }, run }];
-  const [completed] = await Array.fromAsync(runChecks(checks, { signal, secrets: ["s3cret"] }));
+  const checks = [
+    { id: "x", title: { en: "X", zh: "某" }, run },
+    { id: "y", title: { en: "Y", zh: "某" }, run: advise },
+  ];
+  const [completed, hidden] = await Array.fromAsync(
+    runChecks(checks, { signal, secrets: ["s3cret"] }),
+  );
   assert(completed !== undefined);
   assertEquals([completed.status, completed.text.en], ["failed", "Cannot use …"]);
+  const shown = { en: "with …", zh: "用 …" };
+  assertEquals([hidden?.text, hidden?.advice], [shown, shown]);
   const advised = { ...completed, ms: 7, advice: { en: "do it", zh: "去做" } };
   assertEquals(
     checkText(advised, { language: "zh", isColored: false }),

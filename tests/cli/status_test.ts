@@ -118,3 +118,21 @@ Deno.test("runStatus() exits with code 0 while reports are accepted, else with 1
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test({
+  name: "runStatus() measures the agent's memory in whole pages",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = Deno.makeTempDirSync();
+    using _file = openHealth(folder);
+    try {
+      const flags = ["--install-service-name", "no-such-service", "--json"];
+      const context = new FakeContext({ HOME: folder });
+      await runStatus(configOf(["status", ...flags], { RUNTIME_DIRECTORY: folder }), context);
+      const { memoryBytes } = JSON.parse(context.printed);
+      assertEquals([memoryBytes > 0, memoryBytes % 4096], [true, 0]);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});

@@ -2,20 +2,37 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { updateProgram } from "../../lib/cli/update.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import type { ProgramForm } from "../../lib/host/this_program.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
+import {
+  formatUpdateState,
+  parseUpdateState,
+  UPDATE_STATE,
+  updateFolder,
+  type UpdateState,
+} from "../../lib/state/update_state.ts";
 import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer } from "../update/release_server.ts";
 import { writeExecutable } from "../executable.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
-/** Runs the command for a program of this version in a folder of its own. */
+/** Runs the command for a program of this version in a folder of its own, after earlier updates. */
 async function run(
   args: readonly string[],
-  { form = "portable" }: { form?: ProgramForm } = {},
+  { form = "portable", state }: { form?: ProgramForm; state?: UpdateState } = {},
 ): Promise<{ text: string; code: number; names: string[] }> {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/agent`;
     writeExecutable(path, programOf(VERSION));
+    if (state !== undefined) {
+      const file = new StateFile(updateFolder(path), {
+        name: UPDATE_STATE,
+        parse: parseUpdateState,
+      });
+      using _ = file;
+      await file.open();
+      await file.write(formatUpdateState(state));
+    }
     const config = configOf(["update", ...args], { RUNTIME_DIRECTORY: `${folder}/run` });
     const context = new FakeContext();
     const code = await updateProgram(config, { form, path }, context);
@@ -64,4 +81,16 @@ Deno.test("updateProgram() refuses to update without a key, but checks", async (
   const key = ["--update-key", server.keys.publicKey];
   await assertRejects(() => run([...key, "--now"]), UsageError, "without --update-url");
   await assertRejects(() => run([...place, "--update-key", "x"]), UsageError, "Ed25519");
+});
+
+Deno.test("updateProgram() has failed when the version before is installed again", async () => {
+  await using server = new ReleaseServer();
+  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+  const versions = { from: "1.2.3", to: "1.3.0", sha256: "0".repeat(64) };
+  const trial = { ...versions, startedAtMs: 0, resumes: 0, isReturning: true };
+  const state = { trial, failed: ["1.3.0"] };
+  const { text, code } = await run([...place, "--now"], { state });
+  const expected = "Version 1.3.0 did not report within a minute: 1.2.3 is installed again, and " +
+    "1.3.0 will not be tried again\n";
+  assertEquals([text, code], [expected, 1]);
 });

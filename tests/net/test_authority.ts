@@ -14,10 +14,10 @@ const NAMES = [
 ];
 
 /**
- * A fresh authority and a certificate of it for `localhost`, `panel.test`, `bücher.test` and loopback;
- * `undefined` where there is no openssl.
+ * A fresh authority and a certificate of it for `localhost`, `panel.test`, `bücher.test` and loopback,
+ * both valid for some days; `undefined` where there is no openssl.
  */
-export async function makeCertificate(): Promise<TestCertificate | undefined> {
+export async function makeCertificate({ days = 2 } = {}): Promise<TestCertificate | undefined> {
   const folder = await Deno.makeTempDir();
   const openssl = async (line: string): Promise<void> => {
     const { success, stderr } = await new Deno.Command("openssl", {
@@ -28,11 +28,13 @@ export async function makeCertificate(): Promise<TestCertificate | undefined> {
   };
   const curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
   try {
-    await openssl(`req -x509 ${curve} -keyout ca.key -out ca.pem -subj /CN=test-authority -days 2`);
+    await openssl(
+      `req -x509 ${curve} -keyout ca.key -out ca.pem -subj /CN=test-authority -days ${days}`,
+    );
     await openssl(`req ${curve} -keyout key.pem -out request.pem -subj /CN=localhost`);
     await Deno.writeTextFile(`${folder}/names`, `subjectAltName=${NAMES.join(",")}\n`);
     await openssl(
-      "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 " +
+      `x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days ${days} ` +
         "-extfile names -out certificate.pem",
     );
     return {
