@@ -426,6 +426,14 @@ Deno.test("stepLink() bounds the delay between attempts, which grows when an out
   assertEquals(lives(SILENT)(61_000, 20), [9_990], "10 s at most while nothing is heard");
 });
 
+Deno.test("stepLink() waits as long as the configuration says, even if that is above 30 s", () => {
+  const slow = { ...AUTO, reconnectIntervalSeconds: 300 };
+  const { state, effectNames } = play([START, REFUSED], slow);
+  assertEquals(effectNames, "wait 150000");
+  const later = play([DUE, REFUSED], slow, { nowMs: 600_000, from: state });
+  assertEquals(later.effectNames, "wait 150000", "and no longer when the outage lasts");
+});
+
 Deno.test("stepLink() spreads agents that lose their connections in the same instant", () => {
   const waits = [0, 0.25, 0.999].map((random) =>
     play([closed(60_000)], AUTO, { random, from: play(UP).state }).effectNames
@@ -510,6 +518,19 @@ Deno.test("stepLink() tries POST and waits longer, without a warning, when a rul
     "wait 22500",
     "wait 22500",
   ]);
+});
+
+Deno.test("stepLink() does not wait longer for a WebSocket because connections timed out", () => {
+  let { state } = play(UP);
+  const waits: string[] = [];
+  for (let count = 0; count < 6; count++) {
+    const end = play([closed(10_000, "timed out")], AUTO, { from: state });
+    assertEquals(end.effects.map((it) => it.kind), ["report"]);
+    const back = play([accepted(V2_POST)], AUTO, { from: end.state });
+    waits.push(back.effectNames);
+    ({ state } = play([DUE, OPENED, accepted(V2_WEBSOCKET)], AUTO, { from: back.state }));
+  }
+  assertEquals(waits, Array(6).fill("wait 3000"));
 });
 
 Deno.test("stepLink() never leaves a link without a next step", () => {

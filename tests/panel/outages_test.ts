@@ -45,6 +45,23 @@ Deno.test("OutageLog logs one outage for the whole panel, whichever calls fail",
   assertEquals(lines, [STARTED, "info The panel answers again after 0 s and 2 failed calls"]);
 });
 
+for (
+  const failure of [
+    ...["unreachable", "timeout", "unauthorized", "redirected", "unavailable", "disconnected"],
+    "unsupported protocol",
+  ] as const
+) {
+  Deno.test(`OutageLog logs one outage when several calls end as ${failure}`, () => {
+    const lines = panelLines(() => {
+      const log = new OutageLog();
+      for (const call of ["report", "basic info", "task list"]) {
+        log.onOutcome(new PanelError(`Cannot send ${call}`, { failure }), call);
+      }
+    });
+    assertEquals(lines, ["warning Cannot send report; trying again"]);
+  });
+}
+
 Deno.test("OutageLog does not end an outage by the success of a call that never failed", () => {
   const lines = panelLines(() => {
     const log = new OutageLog();

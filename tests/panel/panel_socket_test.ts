@@ -197,6 +197,7 @@ Deno.test("PanelSocket drops messages without parsing them when there are too ma
     const sending = live.sendReport(REPORT, WITHIN);
     const [call] = socket.calls;
     socket.say(notice);
+    assertEquals([1024, 1025].map((bytes) => socket.messageFilter?.(bytes)), [true, false]);
     socket.say({ id: call?.id, result: { status: "success" } });
     await sending;
     assertEquals(messages.length, 1);
