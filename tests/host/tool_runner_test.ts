@@ -74,7 +74,14 @@ async function exists(path: string): Promise<void> {
 
 Deno.test("ToolRunner ends a program when it is asked to", async () => {
   const command = { tool: "sleep", args: ["60"] };
-  await assertRejects(() => tools.run(command, { signal: AbortSignal.timeout(50) }), DOMException);
+  {
+    using time = new FakeTime();
+    const asked = new AbortController();
+    const running = tools.run(command, { signal: asked.signal });
+    asked.abort();
+    const rejected = assertRejects(() => running, DOMException);
+    await time.until(rejected, { withinMs: 4_999, stepMs: 1 });
+  }
   await assertRejects(() => tools.run(command, { signal: AbortSignal.abort() }), DOMException);
 });
 

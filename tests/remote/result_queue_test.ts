@@ -44,6 +44,26 @@ Deno.test("ResultQueue.add() tries until the result is accepted, ever more slowl
   assertEquals(lines.length, 1, lines.join("\n"));
 });
 
+Deno.test("ResultQueue.add() logs the first failure again after something was accepted", async () => {
+  using time = new FakeTime();
+  let fails = true;
+  using results = new QueueUnderTest(() =>
+    fails ? Promise.reject(new Error("no")) : Promise.resolve()
+  );
+  const lines = await collectedLog(async () => {
+    for (const taskId of ["a", "b"]) {
+      fails = true;
+      results.add(taskId);
+      await time.run(10_000);
+      fails = false;
+      await time.run(60_000);
+      assertEquals(results.queue.size, 0);
+    }
+  });
+  const names = lines.map((line) => /Cannot send the result of command (\w) yet/.exec(line)?.[1]);
+  assertEquals(names, ["a", "b"], lines.join("\n"));
+});
+
 Deno.test("ResultQueue.add() gives up after an hour", async () => {
   using time = new FakeTime();
   let tries = 0;

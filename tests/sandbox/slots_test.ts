@@ -74,3 +74,28 @@ Deno.test("Slots.run() gives the room of work that fails to the next", async () 
   await assertRejects(() => slots.run(() => Promise.reject(new Error("failed"))), Error, "failed");
   assertEquals(await slots.run(() => Promise.resolve(7)), 7);
 });
+
+Deno.test("Slots.run() gives room back that came as soon as nobody waited for it", async () => {
+  for (let turns = 0; turns < 10; turns++) {
+    const { ends, work } = openWork();
+    const slots = new Slots(1);
+    const enough = new AbortController();
+    const first = slots.run(work);
+    const second = slots.run(work, { signal: enough.signal });
+    second.catch(() => {});
+    await settled();
+    ends[0]?.();
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    enough.abort(new Error("enough"));
+    await settled();
+    ends[1]?.();
+    await first;
+    await settled();
+    const started = ends.length;
+    const third = slots.run(work);
+    await settled();
+    assertEquals(ends.length, started + 1, `after ${turns} turns`);
+    ends[started]?.();
+    await third;
+  }
+});
