@@ -15,6 +15,7 @@ Deno.test("requestedLogFormat() looks where the configuration does, and never th
   assertEquals(of(["--config", "c"]), "json");
   assertEquals(of([], { AGENT_CONFIG_FILE: "c" }), "json");
   assertEquals(of(["--log-format", "text"], { AGENT_LOG_FORMAT: "json" }), "text");
+  assertEquals(of(["--log-format", "text", "--log-format", "json"]), "json", "the last one counts");
   for (const path of ["bad", "gone", ""]) assertEquals(of(["--config", path]), "text");
   assertEquals(of(["--log-format"]), "text");
 });

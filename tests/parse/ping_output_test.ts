@@ -70,6 +70,8 @@ Deno.test("parsePingOutput() returns unreachable when nothing could be sent", ()
       "ping: sendto: Operation not permitted\n",
       "ping: sendto: Operation not permitted",
     ],
+    ["connect: Permission denied\n", "connect: Permission denied"],
+    ["ping: connect: Operation not permitted\n", "ping: connect: Operation not permitted"],
     [
       "ping6: socket: Address family not supported by protocol\n",
       "ping6: socket: Address family not supported by protocol",

@@ -155,6 +155,20 @@ Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the pa
   assertEquals(world.look(), ["2026-11-01", 111]);
 });
 
+Deno.test("MonthlyTraffic.collect() keeps the month while the clock shows the past again and again", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  world.pass(100);
+  world.look();
+  for (let time = 0; time < 3; time++) {
+    world.setClock("1970-01-01T00:00:05");
+    assertEquals(world.look(), ["2026-11-01", 100]);
+    world.wait(9 * MINUTE_MS);
+    assertEquals(world.look(), ["2026-11-01", 100]);
+    world.setClock("2026-11-10T13:00:00");
+    assertEquals(world.look(), ["2026-11-01", 100]);
+  }
+});
+
 Deno.test("MonthlyTraffic.collect() continues the month after a clock ran ahead", () => {
   using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(100);

@@ -365,6 +365,29 @@ Deno.test("performUpdate() throws when the running agent does not report", async
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
+Deno.test("performUpdate() wants a report of the last three intervals, and of the last 30 s at least", async () => {
+  for (
+    const [agoMs, intervalMs, isRecent] of [
+      [30_000, 1_000, true],
+      [30_001, 1_000, false],
+      [180_000, 60_000, true],
+      [180_001, 60_000, false],
+    ] as const
+  ) {
+    await using world = await World.open();
+    world.server.publish("1.3.0", programOf("1.3.0"));
+    const parts = world.parts();
+    const health = parts.agent.health.bind(parts.agent);
+    parts.agent.health = () => {
+      const found = health();
+      return found && { ...found, acceptedAtMs: Date.now() - agoMs, intervalMs };
+    };
+    const updating = performNow(parts);
+    if (isRecent) assertEquals((await updating).kind, "updated", `${agoMs} ms`);
+    else await assertRejects(() => updating, Error, "the panel accepts no reports", `${agoMs} ms`);
+  }
+});
+
 Deno.test("performUpdate() rolls back when the agent can't be restarted", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
