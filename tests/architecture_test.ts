@@ -5,18 +5,7 @@ import { assert, assertEquals } from "@std/assert";
  * floors below.
  */
 const FLOORS: readonly (readonly string[])[] = [
-  [
-    "parse/",
-    "log/",
-    "attempt.ts",
-    "types.ts",
-    "version.ts",
-    "backoff.ts",
-    "bounded_bytes.ts",
-    "bounded_queue.ts",
-    "timeout.ts",
-    "write_all.ts",
-  ],
+  ["parse/", "log/", "async/", "io/", "attempt.ts", "types.ts", "version.ts"],
   ["config/", "host/", "sandbox/", "state/", "net/"],
   ["metrics/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],
@@ -38,8 +27,7 @@ const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
 
 /** Where the runtime, the network and timers may be touched. */
 const EDGES = [
-  "bounded_queue.ts",
-  "timeout.ts",
+  "async/",
   "host/",
   "sandbox/",
   "state/",
@@ -129,12 +117,10 @@ Deno.test("every neighbour is needed", () => {
   assertEquals(unused, []);
 });
 
-Deno.test("net/ imports nothing of ours but log/, the pure parsers and small files of the lowest floor", () => {
+Deno.test("net/ imports nothing of ours but log/, async/, io/ and the pure parsers", () => {
   const wrong = files.filter((file) => file.name.startsWith("net/")).flatMap((file) =>
     importsOf(file)
-      .filter((target) =>
-        !/^(net|log|parse)\/|^(bounded_bytes|timeout|write_all)\.ts$/.test(target)
-      )
+      .filter((target) => !/^(net|log|async|io|parse)\//.test(target))
       .map((target) => `${file.name} -> ${target}`)
   );
   assertEquals(wrong, []);

@@ -5,7 +5,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../async/backoff.ts";
 import type { Config } from "../config/config.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";

@@ -19,11 +19,11 @@ import {
   type MetricFamily,
 } from "../metrics/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { VERSION } from "../version.ts";
 import type { PanelMonitors } from "./panel_monitor.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 
 /** Connections at a time; more are closed at once. */
 const MAX_CONNECTIONS = 8;

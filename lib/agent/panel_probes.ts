@@ -1,5 +1,5 @@
 import type { Shell } from "../sandbox/shell.ts";
-import { BoundedQueue } from "../bounded_queue.ts";
+import { BoundedQueue } from "../async/bounded_queue.ts";
 import type { Host } from "../host/host.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { isNotSaved } from "../panel/client_v2.ts";

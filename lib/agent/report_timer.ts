@@ -1,4 +1,4 @@
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../async/backoff.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { getLogger } from "../log/log.ts";
 import type { Transport } from "../panel/transport.ts";

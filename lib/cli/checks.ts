@@ -7,7 +7,7 @@
 import type { Language, Translation } from "../config/language.ts";
 import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { padded } from "./help.ts";
 import { jsonText } from "./output.ts";
 

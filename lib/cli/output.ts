@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
 import { printable } from "../log/redact.ts";
-import { writeAllSync } from "../write_all.ts";
+import { writeAllSync } from "../io/write_all.ts";
 
 /** A value as the output of `--json`. */
 export function jsonText(value: unknown): string {

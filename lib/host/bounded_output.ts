@@ -1,4 +1,4 @@
-import { BoundedBytes } from "../bounded_bytes.ts";
+import { BoundedBytes } from "../io/bounded_bytes.ts";
 
 /** The beginning of a program's output, up to a limit; the rest is only counted. */
 export class BoundedOutput {

@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 
 /** A compiled program starts within a second, on the slowest machines within a few. */
 const TIMEOUT_MS = 10_000;

@@ -1,5 +1,5 @@
 import { quoteShellWord } from "../parse/shell_words.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import { OutputReader } from "./bounded_output.ts";
 
 /** Folders of system programs, which the `PATH` of a user or a service may lack. */

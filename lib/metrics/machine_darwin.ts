@@ -13,7 +13,7 @@ import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell
 import { describeError, getLogger } from "../log/log.ts";
 import { parseNetstatIb } from "../parse/netstat_ib.ts";
 import { parseSysctl } from "../parse/sysctl.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import type { Connections, LoadAverage } from "../types.ts";
 import { type Collector, parseSource } from "./collector.ts";
 import { DarwinCpuCollector } from "./cpu_darwin.ts";

@@ -5,7 +5,7 @@ import type { SystemResolver } from "../net/dns.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { streamRequest } from "../net/http_stream.ts";
 import type { ProxyOptions } from "../net/proxy.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { addressScope, ipFamily, isPublicAddress } from "../parse/ip_address.ts";
 import type { Addresses } from "../types.ts";
 import { USER_AGENT } from "../version.ts";

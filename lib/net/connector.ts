@@ -5,7 +5,7 @@ import { type NameServerAddress, NameServerResolver, SystemResolver } from "./dn
 import { connectErrorMessage, lookupErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
 import { type Connect, connectHappyEyeballs } from "./happy_eyeballs.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 
 /** Options of a connector; the last one is for tests. */
 export interface ConnectorOptions {

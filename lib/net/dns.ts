@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { ipFamily } from "../parse/ip_address.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 
 /** How the system knows names: the helper shell of an agent, or the runtime. */
 export interface SystemNames {

@@ -1,5 +1,5 @@
 import { quoteStart } from "../parse/bounded_text.ts";
-import { BoundedBytes } from "../bounded_bytes.ts";
+import { BoundedBytes } from "../io/bounded_bytes.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { ResponseError } from "./errors.ts";
 import type { ResponseHead } from "./http_head.ts";

@@ -1,5 +1,5 @@
 import { BufferedReader } from "./buffered_reader.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import { closeOnAbort, type Dialer, type DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { encodeRequest, readBody, type RequestMessage } from "./http1.ts";

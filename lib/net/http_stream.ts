@@ -1,5 +1,5 @@
 import { BufferedReader } from "./buffered_reader.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import { type ByteStream, closeOnAbort, type Dialer } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { checkEncoding, encodeRequestHead, readBody, readBodyInto } from "./http1.ts";

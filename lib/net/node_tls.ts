@@ -1,5 +1,5 @@
 import { ipFamily } from "../parse/ip_address.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import { type ByteStream, closeOnAbort, closeQuietly } from "./byte_stream.ts";
 
 type NodeStream = typeof import("node:stream");

@@ -1,10 +1,10 @@
 import { isExemptFromProxy, parseProxy, type Proxy } from "../parse/proxy.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import { closeOnAbort } from "./byte_stream.ts";
 import type { Connector, HostAndPort } from "./connector.ts";
 import { DialError } from "./errors.ts";
 import { openSocksTunnel } from "./socks.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 
 /** A proxy's response to `CONNECT`. */
 export interface ConnectResponse {

@@ -1,6 +1,6 @@
 import { addressBytes } from "../parse/ip_address.ts";
 import type { Proxy } from "../parse/proxy.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import { readExact } from "./byte_stream.ts";
 import type { HostAndPort } from "./connector.ts";
 

@@ -3,7 +3,7 @@ import type { HostAndPort } from "./connector.ts";
 import { tlsErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
 import { type NodeTlsOptions, startNodeTls } from "./node_tls.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 
 /** Trust settings. */
 export interface TrustOptions {

@@ -1,12 +1,12 @@
 import { abortable } from "@std/async/abortable";
-import { BoundedBytes } from "../bounded_bytes.ts";
+import { BoundedBytes } from "../io/bounded_bytes.ts";
 import { BufferedReader } from "./buffered_reader.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import type { ByteStream, Dialer, DialResult } from "./byte_stream.ts";
 import { ResponseError, UpgradeError } from "./errors.ts";
 import { encodeRequest, readBodyInto } from "./http1.ts";
 import type { ResponseHead } from "./http_head.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket_frames.ts";
 
 /** An open WebSocket. */

@@ -1,4 +1,4 @@
-import { BoundedBytes } from "../bounded_bytes.ts";
+import { BoundedBytes } from "../io/bounded_bytes.ts";
 
 /** Opcodes of frames (RFC 6455, section 5.2). */
 export const OPCODE = {

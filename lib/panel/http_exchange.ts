@@ -3,7 +3,7 @@ import type { Dialer } from "../net/byte_stream.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import type { HttpClient } from "../net/http_client.ts";
 import { truncate } from "../parse/bounded_text.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { callAuthenticated, type PanelAccess } from "./authentication.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../async/backoff.ts";
 import type { Config } from "../config/config.ts";
 import { isSameTransport, type Transport } from "./transport.ts";
 

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../async/backoff.ts";
 import type { MessageReceiver } from "./message_receiver.ts";
 import type { PanelConnection } from "./panel_connection.ts";
 

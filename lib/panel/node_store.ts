@@ -1,4 +1,4 @@
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import { StateFile } from "../state/state_file.ts";
 import { FolderLock } from "../state/state_lock.ts";
 import { getLogger } from "../log/log.ts";

@@ -9,7 +9,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { type Backoff, backoffMs } from "../backoff.ts";
+import { type Backoff, backoffMs } from "../async/backoff.ts";
 import type { ConnectionConfig } from "../config/config.ts";
 import type { StatePaths } from "../config/environment.ts";
 import { hostName } from "../host/local_host.ts";
@@ -19,7 +19,7 @@ import { LogRateLimit } from "../log/rate_limit.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { SystemResolver } from "../net/dns.ts";
 import { HttpClient } from "../net/http_client.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { stateFolder } from "../state/paths.ts";
 import { USER_AGENT } from "../version.ts";

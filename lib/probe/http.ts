@@ -7,7 +7,7 @@ import type { ResponseHead } from "../net/http_head.ts";
 import { loadNodeTls } from "../net/node_tls.ts";
 import { Tls, type TrustOptions } from "../net/tls.ts";
 import { parseProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 import type { Attempt } from "./measure.ts";
 import type { ProbePolicy } from "./policy.ts";
 

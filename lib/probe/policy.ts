@@ -2,7 +2,7 @@ import { delay } from "@std/async/delay";
 import type { Host } from "../host/host.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { SystemResolver } from "../net/dns.ts";
-import { withTimeout } from "../timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { addressBytes } from "../parse/ip_address.ts";
 
 /** A probe was refused for the address that it would have reached. */

@@ -1,5 +1,5 @@
 import { BinaryHeap } from "@std/data-structures/binary-heap";
-import { BoundedQueue } from "../bounded_queue.ts";
+import { BoundedQueue } from "../async/bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { parseProbeTarget, type ProbeTarget } from "../parse/probe_target.ts";

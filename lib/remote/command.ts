@@ -1,6 +1,6 @@
 import type { Programs } from "../host/programs.ts";
 import { describeError } from "../log/log.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import { type BoundedOutput, OutputReader } from "../host/bounded_output.ts";
 import { ProcessTree } from "./process_tree.ts";
 

@@ -1,4 +1,4 @@
-import { BoundedQueue } from "../bounded_queue.ts";
+import { BoundedQueue } from "../async/bounded_queue.ts";
 import type { Programs } from "../host/programs.ts";
 import type { Account } from "../parse/passwd.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";

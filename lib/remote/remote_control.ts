@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Programs } from "../host/programs.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
 import { Commands } from "./commands.ts";

@@ -1,5 +1,5 @@
-import { backoffMs } from "../backoff.ts";
-import { BoundedQueue } from "../bounded_queue.ts";
+import { backoffMs } from "../async/backoff.ts";
+import { BoundedQueue } from "../async/bounded_queue.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { PanelError } from "../panel/panel_error.ts";

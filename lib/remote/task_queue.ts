@@ -1,4 +1,4 @@
-import { BoundedQueue } from "../bounded_queue.ts";
+import { BoundedQueue } from "../async/bounded_queue.ts";
 
 /** Something to do when there is room; must not reject. */
 export type Task = () => Promise<void>;

@@ -1,6 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { describeError } from "../log/log.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
 import { Pty, type PtyOptions } from "./pty.ts";
 import { parseTerminalMessage } from "./terminal_messages.ts";

@@ -2,7 +2,7 @@ import { abortable } from "@std/async/abortable";
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import { settlesWithin, withTimeout } from "../timeout.ts";
+import { settlesWithin, withTimeout } from "../async/timeout.ts";
 import type { WebSocketConnection } from "../net/websocket.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";

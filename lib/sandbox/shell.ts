@@ -7,7 +7,7 @@ import {
   isTunnelType,
   parseInterfaceIndex,
 } from "../host/interface_traits.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import { LineRpc } from "./line_rpc.ts";
 import { SHELL_SCRIPT } from "./shell_script.ts";
 import { Slots } from "./slots.ts";

@@ -1,4 +1,4 @@
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import { LineRpc } from "./line_rpc.ts";
 import { CLOSE_TIMEOUT_MS, shellInvocation } from "./shell.ts";
 

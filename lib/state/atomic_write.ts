@@ -1,4 +1,4 @@
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 
 /**
  * Replaces a file and brings it to the disk. A link at its place is replaced and not followed: root

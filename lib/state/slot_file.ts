@@ -1,4 +1,4 @@
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 
 /** Each slot's share of the file; what is not written stays a hole on the disk. */
 const SLOT_BYTES = 256 * 1024;

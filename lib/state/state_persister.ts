@@ -1,7 +1,7 @@
 import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
-import { settlesWithin } from "../timeout.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import type { StateFile } from "./state_file.ts";
 import { FolderLock } from "./state_lock.ts";
 

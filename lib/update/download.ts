@@ -6,7 +6,7 @@ import { type ByteSink, type StreamedRequest, streamRequest } from "../net/http_
 import { addressScope } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { USER_AGENT } from "../version.ts";
-import { writeAll } from "../write_all.ts";
+import { writeAll } from "../io/write_all.ts";
 
 /** How long no data may arrive. */
 const IDLE_TIMEOUT_MS = 30_000;

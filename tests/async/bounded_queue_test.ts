@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { BoundedQueue } from "../lib/bounded_queue.ts";
-import { FakeTime } from "./fake_time.ts";
+import { BoundedQueue } from "../../lib/async/bounded_queue.ts";
+import { FakeTime } from "../fake_time.ts";
 
 function manual(
   options: { concurrency: number; capacity: number; whenFull?: "refuse" | "drop oldest" },

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { settlesWithin, withTimeout } from "../lib/timeout.ts";
-import { FakeTime } from "./fake_time.ts";
+import { settlesWithin, withTimeout } from "../../lib/async/timeout.ts";
+import { FakeTime } from "../fake_time.ts";
 
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { BoundedBytes } from "../lib/bounded_bytes.ts";
+import { BoundedBytes } from "../../lib/io/bounded_bytes.ts";
 
 Deno.test("BoundedBytes.add() adds bytes up to the limit, and gives false beyond", () => {
   const part = fc.uint8Array({ maxLength: 700 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { backoffMs } from "../lib/backoff.ts";
+import { backoffMs } from "../../lib/async/backoff.ts";
 
 const DELAYS = { baseMs: 1_000, maxMs: 30_000 };
 

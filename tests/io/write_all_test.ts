@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { writeAll, writeAllSync } from "../lib/write_all.ts";
+import { writeAll, writeAllSync } from "../../lib/io/write_all.ts";
 
 const BYTES = Uint8Array.from({ length: 10 }, (_, index) => index);
 
