@@ -29,22 +29,23 @@ export function filterDarwinMounts(
   const rootFirst = present.toSorted((a, b) =>
     Number(b.mountPoint === "/") - Number(a.mountPoint === "/")
   );
-  const speakers = new Map<string, string>();
+  /** The mount that is counted for each space. */
+  const countedMounts = new Map<string, string>();
   const decisions = rootFirst.map((mount): DarwinMountDecision => {
     const mayHang = !isDisk(mount);
     const { mountPoint, source, type } = mount;
     const space = containerOf(mount);
-    const speaker = speakers.get(space);
+    const countedMount = countedMounts.get(space);
     const unwanted = wanted.size > 0 && !wanted.has(mountPoint);
     const rule = unwanted
       ? "not in --include-mountpoint"
-      : speaker !== undefined
-      ? `shares the space of ${speaker}`
+      : countedMount !== undefined
+      ? `shares the space of ${countedMount}`
       : wanted.size > 0
       ? undefined
       : darwinIgnoreReason(mount);
     if (rule !== undefined) return { ...ignoreMount(mount, rule), mayHang };
-    speakers.set(space, mountPoint);
+    countedMounts.set(space, mountPoint);
     const reason = wanted.size > 0
       ? "included by --include-mountpoint"
       : mountPoint === "/"

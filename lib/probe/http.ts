@@ -47,7 +47,7 @@ export class HttpProbe {
 
   /**
    * Milliseconds from connecting to the end of the response's head, over all redirects. For each of
-   * them the name is resolved and judged, and the probe waits for its turn, which does not count.
+   * them the name is resolved and checked, and the probe waits for its turn, which does not count.
    *
    * @throws {Error} When there was no response with a status of 200 to 399, or more than 5 redirects.
    * @throws {ProbeRefusedError} When the URL or a redirect leads to where no probe may go.

@@ -68,7 +68,7 @@ export class ProbePolicy {
 
   /**
    * Resolves the addresses of a host that may be probed, and waits for the turn of a request to any of
-   * them. A name is judged by what it resolves to.
+   * them. A name is checked by what it resolves to.
    *
    * @throws {ProbeRefusedError} When none of them may be probed.
    * @throws {TooManyProbesError} When the wait would take more than 10 s.
@@ -80,12 +80,12 @@ export class ProbePolicy {
       (signal) => this.#resolver.resolve(host, { signal }),
       { timeoutMs: LOOKUP_MS, signal },
     );
-    const addresses = this.#judge(host, found);
+    const addresses = this.#allowedOf(host, found);
     await this.#waitForTurn(addresses, signal);
     return addresses;
   }
 
-  #judge(host: string, addresses: readonly string[]): string[] {
+  #allowedOf(host: string, addresses: readonly string[]): string[] {
     const refusals: string[] = [];
     const allowed = addresses.filter((address) => {
       const refusal = this.#refusalOf(address);
