@@ -1,5 +1,5 @@
 /**
- * The flags of every form of the program. The tasks of `deno.json` repeat them, and a test compares.
+ * The flags of every form of the program; `run_source.ts` gives them to the one of a checkout.
  *
  * @module
  */

@@ -1,0 +1,77 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const PATIENCE_MS = 60_000;
+const PAGE_FILE = "lib/demo/page/text.js";
+
+/** A copy of what the program needs, which a test may change. */
+async function copyOfCheckout(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "run-source-" });
+  const names = ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "build"];
+  const { success } = await new Deno.Command("cp", {
+    args: ["-r", ...names.map((name) => ROOT + name), folder],
+  }).output();
+  assertEquals(success, true);
+  return folder;
+}
+
+function start(folder: string, args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", `${folder}/build/run_source.ts`, ...args],
+    cwd: folder,
+    env: { NO_COLOR: "1", XDG_RUNTIME_DIR: folder, HOME: folder, DENO_DIR: denoDir() },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+function denoDir(): string {
+  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+}
+
+Deno.test("run_source.ts passes arguments, output and exit code on", async () => {
+  const child = start(ROOT.replace(/\/$/, ""), ["--no-such-flag"]);
+  const { code, stderr } = await child.output();
+  assertEquals(code, 2);
+  assertStringIncludes(new TextDecoder().decode(stderr), "--no-such-flag");
+});
+
+Deno.test("run_source.ts --watch shows a change of the page, and ends with its program", async () => {
+  const folder = await copyOfCheckout();
+  const port = freePort();
+  const child = start(folder, ["--watch", "demo", "--port", `${port}`]);
+  const output = child.output();
+  try {
+    const before = await pageFile(port, (text) => text !== "");
+    await Deno.writeTextFile(`${folder}/${PAGE_FILE}`, `${before}\n// changed by a test\n`);
+    const after = await pageFile(port, (text) => text.includes("changed by a test"));
+    assertStringIncludes(after, "changed by a test");
+  } finally {
+    child.kill("SIGTERM");
+  }
+  const { code, stderr } = await output;
+  const log = new TextDecoder().decode(stderr);
+  assertEquals(code, 0, log);
+  assertStringIncludes(log, "The code has changed; starting anew");
+  await Deno.remove(folder, { recursive: true });
+});
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** The page's file once it is as wanted. */
+async function pageFile(port: number, isWanted: (text: string) => boolean): Promise<string> {
+  for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${port}/demo/page/text.js`);
+      const text = await answer.text();
+      if (answer.ok && isWanted(text)) return text;
+    } catch {
+      // It is not up yet, or being started anew.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error("Cannot wait longer for the page");
+}
