@@ -19,6 +19,7 @@ import {
   type MetricFamily,
 } from "../metrics/openmetrics.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
+import { ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { VERSION } from "../version.ts";
@@ -27,10 +28,14 @@ import { writeAll } from "../io/write_all.ts";
 
 /** Connections at a time; more are closed at once. */
 const MAX_CONNECTIONS = 8;
+/** Connections at a time from one address, so that one client can't shut out the others. */
+const MAX_CONNECTIONS_PER_ADDRESS = MAX_CONNECTIONS / 2;
 /** Longest request head, in bytes. */
 const MAX_HEAD_BYTES = 8 * 1024;
-/** Time for a whole request and its response. */
-const TIMEOUT_MS = 5_000;
+/** Time until a request has arrived whole. */
+const REQUEST_TIMEOUT_MS = 2_000;
+/** Time until a client has taken the response. */
+const RESPONSE_TIMEOUT_MS = 3_000;
 const ACCEPT_RETRY_MS = 1_000;
 /** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
 const MAX_AGE_MS = 15_000;
@@ -61,9 +66,10 @@ export interface MetricsEndpointOptions {
 export class MetricsEndpoint implements Disposable {
   /** URL of the metrics. */
   readonly url: string;
+  readonly #hostname: string;
   readonly #listener: Deno.TcpListener;
   readonly #probes = new ProbeHistograms();
-  readonly #connections = new Set<Deno.Conn>();
+  readonly #connections = new Set<Deno.TcpConn>();
 
   /**
    * Opens the listening socket, before the process is sealed.
@@ -71,6 +77,7 @@ export class MetricsEndpoint implements Disposable {
    * @throws {UsageError} When the address can't be used.
    */
   constructor({ hostname, port }: ListenAddress) {
+    this.#hostname = hostname.toLowerCase();
     try {
       this.#listener = Deno.listen({ hostname, port });
     } catch (cause) {
@@ -102,8 +109,8 @@ export class MetricsEndpoint implements Disposable {
     while (!options.signal.aborted) {
       try {
         const connection = await this.#listener.accept();
-        if (this.#connections.size >= MAX_CONNECTIONS) connection.close();
-        else this.#serve(connection, options);
+        if (this.#hasPlaceFor(connection)) this.#serve(connection, options);
+        else connection.close();
       } catch {
         // Too many open files, or a client that has gone already; the signal ends the loop.
         await delay(ACCEPT_RETRY_MS, { signal: options.signal }).catch(() => {});
@@ -117,17 +124,23 @@ export class MetricsEndpoint implements Disposable {
     for (const connection of this.#connections) closeQuietly(connection);
   }
 
-  async #serve(
-    connection: Deno.Conn,
-    options: MetricsEndpointOptions,
-  ): Promise<void> {
+  #hasPlaceFor({ remoteAddr: { hostname } }: Deno.TcpConn): boolean {
+    const own = [...this.#connections].filter((it) => it.remoteAddr.hostname === hostname);
+    return this.#connections.size < MAX_CONNECTIONS && own.length < MAX_CONNECTIONS_PER_ADDRESS;
+  }
+
+  async #serve(connection: Deno.TcpConn, options: MetricsEndpointOptions): Promise<void> {
     this.#connections.add(connection);
-    try {
-      await withTimeout(async (signal) => {
+    const { signal } = options;
+    const within = <T>(timeoutMs: number, run: () => Promise<T>) =>
+      withTimeout((signal) => {
         signal.addEventListener("abort", () => closeQuietly(connection), { once: true });
-        const head = await readHead(connection);
-        await writeAll(connection, new TextEncoder().encode(this.#respond(head, options)));
-      }, { timeoutMs: TIMEOUT_MS, signal: options.signal });
+        return run();
+      }, { timeoutMs, signal });
+    try {
+      const head = await within(REQUEST_TIMEOUT_MS, () => readHead(connection));
+      const bytes = new TextEncoder().encode(this.#respond(head, options));
+      await within(RESPONSE_TIMEOUT_MS, () => writeAll(connection, bytes));
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
     } finally {
@@ -141,6 +154,11 @@ export class MetricsEndpoint implements Disposable {
     const [requestLine = "", ...fields] = head.split("\r\n");
     const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
     if (method === undefined) return response(400, { body: "Bad request\n" });
+    if (!acceptsHost(fields, this.#hostname)) {
+      return response(421, {
+        body: "Use an IP address, localhost, or the name given by --metrics\n",
+      });
+    }
     if (path !== "/metrics") return response(404, { body: "See /metrics\n" });
     if (method !== "GET" && method !== "HEAD") {
       return response(405, { body: "Method not allowed\n", headers: ["Allow: GET, HEAD"] });
@@ -225,6 +243,21 @@ function agentFamilies(health: readonly PanelHealth[], sandbox: string): MetricF
   ];
 }
 
+/**
+ * Whether each `Host` field is an IP address, `localhost` or `name`. Any other name can be made to
+ * resolve to this machine (DNS rebinding), after which the pages of its owner could read the answer in
+ * a browser. Without the field the request is not a browser's.
+ */
+export function acceptsHost(fields: readonly string[], name: string): boolean {
+  return fields.filter((field) => /^host\s*:/i.test(field)).every((field) => {
+    const [, inBrackets, plain = ""] =
+      /^host\s*:\s*(?:\[([^\]]*)\]|([^:[\]]*))(?::\d*)?\s*$/i.exec(field) ?? [];
+    if (inBrackets !== undefined) return ipFamily(inBrackets, { zone: true }) === 6;
+    const host = plain.trim().toLowerCase();
+    return host === "localhost" || host === name || ipFamily(host) === 4;
+  });
+}
+
 /** Reads up to the empty line; `undefined` if the head is too long. */
 async function readHead(connection: Deno.Conn): Promise<string | undefined> {
   const bytes = new Uint8Array(MAX_HEAD_BYTES);
@@ -245,6 +278,7 @@ const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
   404: "Not Found",
   405: "Method Not Allowed",
+  421: "Misdirected Request",
   431: "Request Header Fields Too Large",
 };
 

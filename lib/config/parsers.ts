@@ -115,17 +115,18 @@ export interface ListenAddress {
 }
 
 /**
- * Parses an address and port to listen on; loopback unless an address is given.
+ * Parses an address or a host name, and a port to listen on; loopback if only a port is given.
  *
  * @throws {RangeError} When it is none.
  */
 export function parseListenAddress(value: string): ListenAddress {
   const [, inBrackets, plain = "", digits = ""] =
-    /^(?:(?:\[([^\]]+)\]|([\d.]*)):)?(\d{1,5})$/.exec(value) ?? [];
+    /^(?:(?:\[([^\]]+)\]|([A-Za-z\d.-]*)):)?(\d{1,5})$/.exec(value) ?? [];
   const hostname = inBrackets ?? (plain || "127.0.0.1");
   const port = Number(digits);
   const isAddress = ipFamily(hostname) === (inBrackets === undefined ? 4 : 6);
-  if (digits === "" || !isAddress || port > 65535) {
+  const isName = inBrackets === undefined && /^(?!-)(?=.*[A-Za-z])/.test(hostname);
+  if (digits === "" || !(isAddress || isName) || port > 65535) {
     throw new RangeError("PORT or ADDRESS:PORT, an IPv6 address in brackets");
   }
   return { hostname, port };

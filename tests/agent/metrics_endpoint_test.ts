@@ -1,5 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import { MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { acceptsHost, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
@@ -52,7 +54,7 @@ class World implements AsyncDisposable {
 
 Deno.test("MetricsEndpoint serves both formats on /metrics, without a second look at the machine", async () => {
   await using world = new World();
-  const text = await world.ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  const text = await world.ask("GET /metrics HTTP/1.1\r\nHost: 10.0.0.5:9100\r\n\r\n");
   assertMatch(text, /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; version=0\.0\.4/);
   assertMatch(text, /^node_load1 1\.18$/m);
   assertMatch(text, /^node_network_receive_bytes_total\{device="eth0"\} 329660166$/m);
@@ -104,19 +106,138 @@ Deno.test("MetricsEndpoint refuses everything else", async () => {
   assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
 });
 
-Deno.test("MetricsEndpoint serves 8 connections at a time, each for a limited time", async () => {
+/** Elsewhere loopback has one address. */
+const HAS_ADDRESSES = { ignore: Deno.build.os !== "linux" };
+const SCRAPE = "GET /metrics HTTP/1.1\r\n\r\n";
+
+Deno.test(
+  "MetricsEndpoint serves 8 connections at a time, 4 of an address, each for a limited time",
+  HAS_ADDRESSES,
+  async () => {
+    await using world = new World();
+    const port = Number(new URL(world.endpoint.url).port);
+    const idle = await Promise.all(Array.from({ length: 4 }, () => world.connect()));
+    // Accepted only after those before it, and closed at once.
+    assertEquals(await world.ask(SCRAPE).catch(() => ""), "");
+    assertStringIncludes(await askFrom("127.0.0.2", port), "200 OK");
+    const other = Array.from({ length: 4 }, () => connectFrom("127.0.0.2", port));
+    await Promise.all(other.map((socket) => once(socket, "connect")));
+    assertEquals(await askFrom("127.0.0.3", port), "");
+    assertEquals(world.time.timers, 8);
+    const ends = other.map((socket) => once(socket, "close"));
+    // What arrives in the meantime gains no time.
+    await idle[0]?.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
+    world.time.tick(1_999);
+    assertEquals(world.time.timers, 8);
+    world.time.tick(1);
+    for (const connection of idle) {
+      assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
+      connection.close();
+    }
+    await Promise.all(ends);
+    assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+  },
+);
+
+Deno.test(
+  "MetricsEndpoint is not shut out by one client, as an endpoint without shares is",
+  HAS_ADDRESSES,
+  async () => {
+    const silent = async (port: number) => {
+      const sockets = Array.from({ length: 8 }, () => connectFrom("127.0.0.2", port));
+      await Promise.all(sockets.map((socket) => once(socket, "connect")));
+      return sockets;
+    };
+    await using world = new World();
+    const port = Number(new URL(world.endpoint.url).port);
+    const greedy = await silent(port);
+    assertStringIncludes(await askFrom("127.0.0.1", port), "200 OK");
+    for (const socket of greedy) socket.destroy();
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const running = serveWithoutDefence(listener);
+    const sockets = await silent(listener.addr.port);
+    assertEquals(await askFrom("127.0.0.1", listener.addr.port), "");
+    for (const socket of sockets) socket.destroy();
+    listener.close();
+    await running;
+  },
+);
+
+Deno.test("MetricsEndpoint refuses names that DNS rebinding could bring, which one without a look at Host serves", async () => {
   await using world = new World();
-  const idle = await Promise.all(Array.from({ length: 8 }, () => world.connect()));
-  // Accepted only after those before it, and closed at once.
-  assertEquals(await world.ask("GET /metrics HTTP/1.1\r\n\r\n").catch(() => ""), "");
-  assertEquals(world.time.timers, 8);
-  world.time.tick(5_000);
-  for (const connection of idle) {
-    assertEquals(await connection.read(new Uint8Array(1)).catch(() => null), null);
-    connection.close();
+  const request = (host: string) => `GET /metrics HTTP/1.1\r\n${host}\r\n\r\n`;
+  const refused = [
+    "Host: evil.example",
+    "host:evil.example:9100",
+    "Host : evil.example",
+    "Host: localhost.evil.example",
+    "Host: 127.0.0.1.evil.example",
+    "Host: 127.0.0.1:9100.evil.example",
+    "Host: 127.1",
+    "Host: [evil.example]",
+    "Host: [::1].evil.example",
+    "Host: evil@127.0.0.1",
+    "Host: ",
+    "Host: 127.0.0.1\r\nHost: evil.example",
+  ];
+  for (const host of refused) {
+    const answer = await world.ask(request(host));
+    assertMatch(answer, /^HTTP\/1\.1 421 .*\r\n\r\nUse an IP address, localhost, or /s, host);
   }
-  assertStringIncludes(await world.ask("GET /metrics HTTP/1.1\r\n\r\n"), "200 OK");
+  for (const host of ["127.0.0.1:9100", "192.0.2.1", "[::1]:9100", "LOCALHOST:9100", "localhost"]) {
+    assertStringIncludes(await world.ask(request(`Host: ${host}`)), "200 OK", host);
+  }
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const running = serveWithoutDefence(listener);
+  const answer = await askFrom("127.0.0.1", listener.addr.port, request("Host: evil.example"));
+  assertStringIncludes(answer, "200 OK");
+  listener.close();
+  await running;
 });
+
+Deno.test("acceptsHost() accepts the name that was given", () => {
+  for (const host of ["Host: node-1.example.com", "host: Node-1.example.com:9100"]) {
+    assertEquals(acceptsHost([host], "node-1.example.com"), true);
+    assertEquals(acceptsHost([host], "127.0.0.1"), false);
+  }
+});
+
+function connectFrom(localAddress: string, port: number): Socket {
+  const socket = connect({ host: "127.0.0.1", port, localAddress });
+  // A connection that is closed at once may be reset.
+  socket.on("error", () => {});
+  return socket;
+}
+
+/** What comes back to a request from another address of loopback. */
+async function askFrom(localAddress: string, port: number, request = SCRAPE): Promise<string> {
+  const socket = connectFrom(localAddress, port);
+  let text = "";
+  socket.on("data", (data) => text += data);
+  const ended = once(socket, "close");
+  socket.write(request);
+  await ended;
+  return text;
+}
+
+/** An endpoint whose places go to whoever comes first, and that serves every name. */
+async function serveWithoutDefence(listener: Deno.TcpListener): Promise<void> {
+  const connections = new Set<Deno.TcpConn>();
+  const serve = async (connection: Deno.TcpConn) => {
+    connections.add(connection);
+    const isWhole = await connection.read(new Uint8Array(1024)).catch(() => null);
+    if (isWhole) await connection.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\n"));
+    connection.close();
+  };
+  try {
+    for await (const connection of listener) {
+      if (connections.size >= 8) connection.close();
+      else serve(connection);
+    }
+  } catch {
+    // The listener was closed.
+  }
+}
 
 Deno.test("MetricsEndpoint includes probes and the state of panels", async () => {
   await using world = new World();

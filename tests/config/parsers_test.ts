@@ -33,13 +33,25 @@ Deno.test("parseListenAddress() listens on loopback unless an address is given",
       ["0.0.0.0:9100", "0.0.0.0", 9100],
       ["[::1]:0", "::1", 0],
       ["[::]:65535", "::", 65535],
+      ["node-1.example.com:9100", "node-1.example.com", 9100],
     ] as const
   ) assertEquals(parseListenAddress(text), { hostname, port });
 });
 
 Deno.test("parseListenAddress() refuses everything else", () => {
   for (
-    const text of ["", ":", "x", "localhost:9100", "1.2.3:9100", "::1:9100", "[1.2.3.4]:1", "65536"]
+    const text of [
+      "",
+      ":",
+      "x",
+      "-name:9100",
+      "na_me:9100",
+      "[name]:9100",
+      "1.2.3:9100",
+      "::1:9100",
+      "[1.2.3.4]:1",
+      "65536",
+    ]
   ) assertThrows(() => parseListenAddress(text), RangeError, "PORT or ADDRESS:PORT");
 });
 
