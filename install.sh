@@ -149,6 +149,82 @@ make_folder() {
   fail "Cannot find a temporary folder that allows running programs; \$TMPDIR can name one"
 }
 
+# is_loopback URL: whether it is plain HTTP to this machine.
+is_loopback() {
+  host=${1#http://}
+  host=${host%%/*}
+  case $1 in http://*) ;; *) return 1 ;; esac
+  # No user, which could look like a host.
+  case $host in *[!0-9A-Za-z.:-]*) return 1 ;; esac
+  host=${host%%:*}
+  case $host in
+    localhost) ;;
+    127.*[!0-9.]*) return 1 ;;
+    127.*) ;;
+    *) return 1 ;;
+  esac
+}
+
+# is_safe URL: whether wget may load it: by HTTPS, or from this machine where the mirror is there.
+is_safe() {
+  case $1 in https://*) return ;; esac
+  [ "$protocols" != https ] && is_loopback "$1"
+}
+
+# Prints the targets of the redirects in wget's log; fails when it shows no response at all.
+read_redirects() {
+  shown=1
+  while read -r field value; do
+    case $field in
+      HTTP/*) shown=0 ;;
+      [Ll][Oo][Cc][Aa][Tt][Ii][Oo][Nn]:)
+        # Without what could control a terminal.
+        printf '%s\n' "${value% \[following\]}" | tr -d '\000-\011\013-\037\177'
+        ;;
+    esac
+  done <"$folder/log"
+  return "$shown"
+}
+
+# fetch_by_wget URL FILE: wget would follow a redirect from HTTPS to HTTP. GNU's is made to follow
+# none, and each is checked before it is followed; BusyBox's can't be, so what it loaded is refused.
+fetch_by_wget() {
+  at=$1
+  # BusyBox has no such options, or crashes on a time-out.
+  options=
+  if wget --version >/dev/null 2>&1; then options='--timeout=30 --tries=3 --max-redirect=0'; fi
+  for _ in 1 2 3 4 5 6; do
+    loaded=true
+    # shellcheck disable=SC2086 # these are several words, or none
+    LC_ALL=C wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
+    if ! redirects=$(read_redirects); then
+      if [ "$loaded" = true ] || grep -q -e 'invalid option' -e 'unrecognized option' "$folder/log"; then
+        fail "Cannot download $1: this wget doesn't show redirects, which could leave HTTPS; install curl"
+      fi
+      return 1
+    fi
+    while read -r hop; do
+      case $hop in
+        '') continue ;;
+        //*) hop=${at%%//*}$hop ;;
+        /*)
+          authority=${at#*://}
+          hop=${at%%//*}//${authority%%/*}$hop
+          ;;
+      esac
+      if ! is_safe "$hop"; then
+        fail "Cannot download $1: it redirects to $hop, and only HTTPS is allowed"
+      fi
+      at=$hop
+    done <<TEXT
+$redirects
+TEXT
+    if [ "$loaded" = true ]; then return; fi
+    if [ -z "$options" ] || [ -z "$redirects" ]; then return 1; fi
+  done
+  return 1
+}
+
 # fetch URL FILE
 fetch() {
   if has curl; then
@@ -156,11 +232,7 @@ fetch() {
     curl -fsSL --proto "=$protocols" --connect-timeout 20 --speed-limit 1 --speed-time 30 --max-time 1800 --retry 2 \
       -o "$2" "$1" 2>"$folder/log" && return
   elif has wget; then
-    # BusyBox has no such options, or crashes on a time-out.
-    patience=
-    if wget --version >/dev/null 2>&1; then patience='--timeout=30 --tries=3'; fi
-    # shellcheck disable=SC2086 # these are several words, or none
-    wget $patience -O "$2" "$1" >"$folder/log" 2>&1 && return
+    fetch_by_wget "$1" "$2" && return
   else
     fail "Cannot download: there is neither curl nor wget"
   fi
@@ -337,14 +409,7 @@ plain_mirror() {
   case $prefix in
     '' | https://*) ;;
     http://*)
-      host=${prefix#http://}
-      host=${host%%[:/]*}
-      case $host in
-        127.*[!0-9.]*) host= ;;
-        127.* | localhost) ;;
-        *) host= ;;
-      esac
-      if [ -z "$host" ]; then
+      if ! is_loopback "$prefix"; then
         fail "Cannot use mirror $prefix: plain HTTP is refused; use https://"
       fi
       ;;

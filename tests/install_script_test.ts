@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ReleaseKeys } from "./update/release_keys.ts";
 import { writeExecutable } from "./executable.ts";
+import { makeCertificate } from "./net/test_authority.ts";
 
 const SCRIPT = decodeURIComponent(new URL("../install.sh", import.meta.url).pathname);
 const RELEASES = "https://github.com/some/where/releases";
@@ -429,6 +430,124 @@ for (const [name, spoil, words] of SPOILT) {
   });
 }
 
+/** The script with the lines that load by wget as they were, which follow every redirect. */
+function withoutCheckedRedirects(world: World): string {
+  const text = Deno.readTextFileSync(SCRIPT);
+  const script = `${world.folder}/work/install.sh`;
+  const old = text.replace(
+    'fetch_by_wget "$1" "$2" && return',
+    'wget -O "$2" "$1" >"$folder/log" 2>&1 && return',
+  );
+  assert(old !== text, "the script loads by wget as expected");
+  Deno.writeTextFileSync(script, old);
+  return script;
+}
+
+for (const downloader of DOWNLOADERS) {
+  const needs = [downloader, "openssl"];
+  test(`refuses redirects from HTTPS to HTTP by ${downloader}`, needs, async (world) => {
+    const pem = await makeCertificate();
+    assert(pem !== undefined);
+    // GNU's wget reads a file, curl a variable, and openssl, which BusyBox's starts, another.
+    const authority = `${world.folder}/authority.pem`;
+    Deno.writeTextFileSync(authority, pem.authority);
+    Deno.writeTextFileSync(`${world.folder}/wgetrc`, `ca_certificate = ${authority}\n`);
+    const env = {
+      WGETRC: `${world.folder}/wgetrc`,
+      CURL_CA_BUNDLE: authority,
+      SSL_CERT_FILE: authority,
+    };
+    const options = { downloader, env, fakes: OPENSSL };
+    let hops: (path: string) => string | undefined;
+    await using server = Deno.serve({
+      ...{ hostname: "127.0.0.1", port: 0, cert: pem.certificate, key: pem.key, onListen() {} },
+    }, (request) => {
+      const { pathname } = new URL(request.url);
+      const location = hops(pathname);
+      if (location !== undefined) return new Response(null, { status: 302, headers: { location } });
+      const path = pathname.replace("/hop/", "").replace(/^\//, "");
+      const file = world.files.get(path);
+      return new Response(file instanceof Uint8Array ? file : "Not Found");
+    });
+    const https = `https://localhost:${server.addr.port}`;
+    const args = ["--mirror", https];
+
+    // Every redirect that stays on HTTPS is followed, whole or relative.
+    for (const target of [`${https}/hop`, "/hop", `//localhost:${server.addr.port}/hop`]) {
+      // BusyBox takes an address without a protocol for a path.
+      if (downloader === "busybox wget" && target.startsWith("//")) continue;
+      hops = (path) => path.startsWith("/hop/") ? undefined : `${target}${path}`;
+      const { code, output } = await world.run(args, options);
+      assertEquals(code, 0, `${target}: ${output}`);
+      assertEquals(world.given()?.args, ["--mirror", https]);
+      Deno.removeSync(`${world.folder}/work/args`);
+    }
+    assertEquals(world.asked, []);
+
+    const attacks: ((path: string) => string | undefined)[] = [
+      (path) => `${world.mirror}${path}`,
+      // By way of another hop, and for the program alone.
+      (path) => path.startsWith("/hop/") ? world.mirror + path.slice(4) : `/hop${path}`,
+      (path) => path.endsWith("SHA256SUMS") ? undefined : `${world.mirror}${path}`,
+    ];
+    for (hops of attacks) {
+      const { code, output } = await world.run(args, options);
+      assertEquals(code, 1, output);
+      assertStringIncludes(output, `Cannot download ${https}/`);
+      assertEquals(world.given(), undefined);
+    }
+    if (downloader !== "busybox wget") assertEquals(world.asked, []);
+
+    if (downloader === "curl") return;
+    for (hops of attacks) {
+      const script = withoutCheckedRedirects(world);
+      const { code, output } = await world.run(args, { ...options, script });
+      assertEquals(code, 0, output);
+      assertEquals(world.given()?.args, ["--mirror", https]);
+    }
+    assert(world.asked.length > 0);
+  });
+
+  test(
+    `follows redirects of a mirror on loopback by ${downloader}`,
+    [downloader],
+    async (world) => {
+      for (const [path, file] of [...world.files]) {
+        world.files.set(`moved/${path}`, file);
+        const location = path.endsWith("SUMS") ? `/moved/${path}` : `${world.mirror}/moved/${path}`;
+        world.files.set(path, new Response(null, { status: 302, headers: { location } }));
+      }
+      const { code, output } = await world.run([], { downloader });
+      assertEquals(code, 0, output);
+      assertEquals(world.asked.filter((path) => path.startsWith("moved/")).length, 2);
+    },
+  );
+}
+
+test(
+  "refuses a redirect from loopback to plain HTTP elsewhere by wget",
+  ["wget"],
+  async (world) => {
+    const sums = `${RELEASES}/${LATEST}/SHA256SUMS`;
+    for (const host of ["mirror.example", "127.0.0.1:80@mirror.example", "127.example"]) {
+      const headers = { location: `http://${host}/x` };
+      world.files.set(sums, new Response(null, { status: 302, headers }));
+      const { code, output } = await world.run([], { downloader: "wget" });
+      assertEquals(code, 1);
+      assertStringIncludes(output, `it redirects to http://${host}/x, and only HTTPS is allowed`);
+    }
+  },
+);
+
+test("refuses a wget that doesn't show redirects", ["sh"], async (world) => {
+  const old = `case " $* " in *" -S "*) echo "wget: unrecognized option: S" >&2; exit 1 ;; esac`;
+  for (const wget of [old, 'case "$1" in --version) exit 1 ;; esac']) {
+    const { code, output } = await world.run([], { downloader: "wget", fakes: { wget } });
+    assertEquals(code, 1);
+    assertStringIncludes(output, "this wget doesn't show redirects");
+  }
+});
+
 const KEYS = new ReleaseKeys();
 /** Where a machine has an openssl that supports Ed25519. */
 const OPENSSL = { openssl: find("openssl") === undefined ? "" : `exec ${find("openssl")} "$@"` };
@@ -525,7 +644,12 @@ test(
 
 test("refuses a mirror over plain HTTP, but on loopback", ["curl"], async (world) => {
   for (
-    const prefix of ["http://mirror.example", "http://127.example", "http://localhost.example"]
+    const prefix of [
+      "http://mirror.example",
+      "http://127.example",
+      "http://localhost.example",
+      "http://127.0.0.1:80@mirror.example",
+    ]
   ) {
     const { code, output } = await world.run(["--mirror", prefix]);
     assertEquals(code, 1, prefix);
