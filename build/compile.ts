@@ -52,7 +52,7 @@ async function compile(args: readonly string[]): Promise<void> {
       built.push(await compileProgram(script, { target, dist: unfinished }));
     }
     built.push(await writeBillOfMaterials(root, { info, dist: unfinished }));
-    built.push(await writeChecksums(unfinished, built));
+    built.push(await writeChecksums(unfinished, { paths: built, version: info.version }));
     for (const path of built) {
       const finished = `${dist}/${basename(path)}`;
       await Deno.rename(path, finished);
@@ -80,9 +80,17 @@ async function writeBillOfMaterials(
   return path;
 }
 
-/** Writes `SHA256SUMS` beside files, in the form of `sha256sum`, and returns its path. */
-async function writeChecksums(folder: string, paths: readonly string[]): Promise<string> {
-  const lines: string[] = [];
+/**
+ * Writes `SHA256SUMS` beside files, in the form of `sha256sum`, and returns its path.
+ *
+ * The version is signed with it. Its line has no blank: `sha256sum` ignores one that begins with `#`,
+ * and the step that attests the builds one without a blank.
+ */
+async function writeChecksums(
+  folder: string,
+  { paths, version }: { paths: readonly string[]; version: string },
+): Promise<string> {
+  const lines = [`#version=${version}\n`];
   for (const path of paths) {
     const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
     lines.push(`${new Uint8Array(digest).toHex()}  ${basename(path)}\n`);

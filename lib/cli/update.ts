@@ -21,6 +21,7 @@ import {
 } from "../host/this_program.ts";
 import {
   parseUpdateState,
+  rejectedVersions,
   UPDATE_STATE,
   updateFolder,
   type UpdateState,
@@ -135,7 +136,7 @@ function resultText(outcome: UpdateOutcome, { json }: Config): string {
     "installed": `Version ${to} replaced ${from}; no agent was running`,
     "rolled back":
       `Version ${to} did not report within a minute: ${from} is installed again, and ` +
-      `${to} will not be tried again`,
+      `${to} will not be tried again within a week`,
   };
   return `${sentences[kind]}\n`;
 }
@@ -155,7 +156,7 @@ function sentence(
     "newer": `Version ${version} is available, ${VERSION} is installed: ${how}`,
     "not newer": `Version ${VERSION} is up to date: the latest release is ${version}`,
     "failed before":
-      `Version ${version} is available, but failed on this machine before: ${VERSION} stays`,
+      `Version ${version} is available, but failed on this machine within a week: ${VERSION} stays`,
     "not stable": `Version ${VERSION} is installed; the latest release, ${tag}, is not stable`,
   };
   return `${sentences[decision]}\n`;
@@ -193,5 +194,5 @@ function openUpdateState(path: string): StateFile<UpdateState> {
 /** Users who can't read the state still get an answer. */
 function failedVersions({ path }: ThisProgram): readonly string[] {
   const state = attempt(() => openUpdateState(Deno.realPathSync(path)).read());
-  return state?.value?.failed ?? [];
+  return rejectedVersions(state?.value?.failed ?? [], Date.now());
 }

@@ -4,6 +4,8 @@ import { openWritableFile } from "./writable_file.ts";
 
 /** The file's name in one of the runtime folders. */
 export const HEALTH_FILE = "health";
+/** Its lock, which no other user can open. */
+export const HEALTH_LOCK = `${HEALTH_FILE}.lock`;
 /** A record is shorter. */
 export const HEALTH_BYTES = 8192;
 /** Longer texts, such as the reason of a missing seal, are cut. */
@@ -37,11 +39,13 @@ const PAUSE_MS = 5;
  * A file in memory that says how the agent is: its last accepted report, and its sandbox.
  *
  * It costs two system calls per report, wears out no disk, and is held by a lock that ends with the
- * process. It is opened before the process is sealed and needs no path afterwards.
+ * process: that of a private file beside it, since everybody who may read a file can lock it. It is
+ * opened before the process is sealed and needs no path afterwards.
  */
 export class HealthFile {
   readonly path: string;
   readonly #file: Deno.FsFile;
+  readonly #lock: Deno.FsFile;
   readonly #version: string;
   readonly #secrets: readonly string[];
   readonly #encoder = new TextEncoder();
@@ -56,11 +60,12 @@ export class HealthFile {
 
   private constructor(
     path: string,
-    file: Deno.FsFile,
+    { file, lock }: { file: Deno.FsFile; lock: Deno.FsFile },
     { version, secrets = [] }: { version: string; secrets?: readonly string[] },
   ) {
     this.path = path;
     this.#file = file;
+    this.#lock = lock;
     this.#version = version;
     this.#secrets = secrets;
     file.truncateSync(0);
@@ -79,10 +84,16 @@ export class HealthFile {
   ): HealthFile | undefined {
     for (const folder of folders) {
       const path = `${folder}/${HEALTH_FILE}`;
-      const file = openOwn(folder, path);
-      if (file === undefined) continue;
-      if (takeLock(file)) return new HealthFile(path, file, options);
+      const files = openOwn(folder, path);
+      if (files === undefined) continue;
+      const { file, lock } = files;
+      if (takeLock(lock)) {
+        // Older updaters look at this lock, and another user can keep it from us.
+        takeLock(file);
+        return new HealthFile(path, files, options);
+      }
       file.close();
+      lock.close();
       return undefined;
     }
     return undefined;
@@ -115,6 +126,8 @@ export class HealthFile {
       this.#tryWrite({ isStopped: true });
     }
     this.#file.close();
+    // It stays where it is: another agent may just have opened it.
+    this.#lock.close();
   }
 
   /** The state with texts that every user of this machine may read: without secrets, and cut then. */
@@ -157,6 +170,7 @@ export class HealthFile {
       sandbox: this.#sandbox,
       panels,
       isStopped,
+      hasPrivateLock: true,
     });
     const { read, written } = this.#encoder.encodeInto(`${record}\n`, this.#buffer);
     return read > record.length ? written : undefined;
@@ -174,14 +188,23 @@ function takeLock(file: Deno.FsFile): boolean {
   return true;
 }
 
-/** Opens the file where no one but this user can put anything into the folder. */
-function openOwn(folder: string, path: string): Deno.FsFile | undefined {
+/** Opens both files where no one but this user can put anything into the folder. */
+function openOwn(
+  folder: string,
+  path: string,
+): { file: Deno.FsFile; lock: Deno.FsFile } | undefined {
   try {
     Deno.mkdirSync(folder, { recursive: true, mode: 0o755 });
     const { isDirectory, isSymlink, uid, mode } = Deno.lstatSync(folder);
     if (!isDirectory || isSymlink || uid !== Deno.uid()) return undefined;
     if (((mode ?? 0) & 0o022) !== 0) return undefined;
-    return openWritableFile(path, { mode: 0o644 });
+    const file = openWritableFile(path, { mode: 0o644 });
+    try {
+      return { file, lock: openWritableFile(`${folder}/${HEALTH_LOCK}`, { mode: 0o600 }) };
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   } catch {
     return undefined;
   }

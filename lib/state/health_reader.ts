@@ -9,7 +9,7 @@
 import { oneLine } from "../log/redact.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
-import { HEALTH_BYTES, HEALTH_FILE, type PanelHealth } from "./health_file.ts";
+import { HEALTH_BYTES, HEALTH_FILE, HEALTH_LOCK, type PanelHealth } from "./health_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { closeSync, constants, fstatSync, openSync } = await import("node:fs");
@@ -53,8 +53,7 @@ export function readHealth(folders: readonly string[]): Health | undefined {
  * @throws {Error} When there is no such file, or it can't be read.
  */
 function readFile(folder: string): Health | undefined {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const descriptor = openSync(`${folder}/${HEALTH_FILE}`, flags);
+  const descriptor = openSync(`${folder}/${HEALTH_FILE}`, READ_FLAGS);
   try {
     const stat = fstatSync(descriptor);
     if (!stat.isFile() || stat.size > HEALTH_BYTES) return undefined;
@@ -67,9 +66,34 @@ function readFile(folder: string): Health | undefined {
     const bytes = new Uint8Array(HEALTH_BYTES);
     const length = file.readSync(bytes) ?? 0;
     const record = parseHealth(new TextDecoder().decode(bytes.subarray(0, length)));
-    return record && { ...record, isRunning: !file.tryLockSync(false) };
+    if (record === undefined) return undefined;
+    const { hasPrivateLock, ...health } = record;
+    const isHeld = hasPrivateLock ? isPrivateLockHeld(folder, stat.uid) : undefined;
+    // Another user could hold this lock: it counts for agents that have no other, and for readers
+    // who may not open that.
+    return { ...health, isRunning: isHeld ?? !file.tryLockSync(false) };
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/**
+ * Whether an agent holds its private lock; `undefined` when it is not for us, or when others than
+ * its owner could hold it too.
+ */
+function isPrivateLockHeld(folder: string, owner: number): boolean | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(`${folder}/${HEALTH_LOCK}`, READ_FLAGS);
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile() || stat.uid !== owner || (stat.mode & 0o077) !== 0) return undefined;
+    const file = Deno.openSync(`${DESCRIPTORS}/${descriptor}`);
+    using _ = file;
+    return !file.tryLockSync(false);
+  } catch {
+    return undefined;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 
@@ -79,10 +103,13 @@ function isRootsAlone(folder: string): boolean {
   return uid === 0 && ((mode ?? 0) & 0o022) === 0;
 }
 
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
 
 /** `undefined` when an agent has stopped properly. @throws {Error} When no agent has written it. */
-function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
+function parseHealth(
+  text: string,
+): Omit<Health, "isRunning"> & { hasPrivateLock: boolean } | undefined {
   const record = jsonFields(parseJson(text));
   const { pid, version, intervalMs, acceptedAtMs, sandbox = "", isStopped } = record;
   if (isStopped === true) return undefined;
@@ -101,6 +128,7 @@ function parseHealth(text: string): Omit<Health, "isRunning"> | undefined {
     intervalMs,
     acceptedAtMs,
     sandbox: oneLine(sandbox),
+    hasPrivateLock: record.hasPrivateLock === true,
     panels: Array.isArray(panels) ? panels.map(parsePanel) : [],
   };
 }

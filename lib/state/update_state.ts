@@ -17,8 +17,25 @@ export interface Trial {
 /** What is remembered of updates. */
 export interface UpdateState {
   readonly trial?: Trial;
-  /** Versions that have failed and are not tried again, the latest last. */
-  readonly failed: readonly string[];
+  /** Versions that have failed, the latest last. */
+  readonly failed: readonly Rejection[];
+}
+
+/** A version that has failed, and when, in milliseconds since 1970. */
+export interface Rejection {
+  readonly version: string;
+  /** `undefined` when an older version of this program has written it. */
+  readonly atMs: number | undefined;
+}
+
+/** What has kept a version from reporting may have gone after this time. */
+const REJECTION_MS = 7 * 24 * 60 * 60_000;
+
+/** Versions that have failed within a week and are not tried again so far. */
+export function rejectedVersions(failed: readonly Rejection[], nowMs: number): string[] {
+  // A clock that was set back must not make a rejection last.
+  return failed.filter(({ atMs = -Infinity }) => Math.abs(nowMs - atMs) < REJECTION_MS)
+    .map(({ version }) => version);
 }
 
 /** Nobody publishes so many that fail and that are still offered. */
@@ -28,7 +45,13 @@ const VERSION = 1;
 /** The state as it is written. */
 export function formatUpdateState({ trial, failed }: UpdateState): string {
   const kept = failed.slice(-MAX_FAILED);
-  return JSON.stringify({ version: VERSION, ...(trial && { trial }), failed: kept }) + "\n";
+  return JSON.stringify({
+    version: VERSION,
+    ...(trial && { trial }),
+    // Two lists, since older programs read the first, after a roll-back for example.
+    failed: kept.map(({ version }) => version),
+    failedAtMs: kept.map(({ atMs }) => atMs ?? null),
+  }) + "\n";
 }
 
 /**
@@ -37,12 +60,18 @@ export function formatUpdateState({ trial, failed }: UpdateState): string {
  * @throws {SyntaxError} When it is anything else.
  */
 export function parseUpdateState(text: string): UpdateState {
-  const { version, trial, failed } = jsonFields(parseJson(text));
+  const { version, trial, failed, failedAtMs } = jsonFields(parseJson(text));
   if (version !== VERSION) throw unreadable("version");
   if (!Array.isArray(failed) || failed.length > MAX_FAILED) throw unreadable("failed");
   return {
     ...(trial !== undefined && { trial: parseTrial(jsonFields(trial)) }),
-    failed: failed.map((it) => words(it, "failed")),
+    failed: failed.map((it, index) => {
+      const atMs: unknown = Array.isArray(failedAtMs) ? failedAtMs[index] : undefined;
+      return {
+        version: words(it, "failed"),
+        atMs: typeof atMs === "number" ? atMs : undefined,
+      };
+    }),
   };
 }
 

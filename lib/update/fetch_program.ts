@@ -1,7 +1,7 @@
 import { PROGRAM } from "../version.ts";
 import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
-import type { ReleaseFile } from "./releases.ts";
+import { type ReleaseFile, stableVersionOf } from "./releases.ts";
 import { isSignedBy, MAX_SIGNATURE_BYTES, SIGNATURE } from "./signature.ts";
 
 /** Enough of a file's beginning to recognize its target. */
@@ -50,6 +50,15 @@ export function findSha256(sums: string, name: string): string | undefined {
   return found.size === 1 ? [...found][0] : undefined;
 }
 
+/**
+ * The version that a signed list of checksums is of, by its line `#version=1.2.3`; `undefined` in
+ * older lists. Tools that check the list take the line for a comment.
+ */
+export function signedVersion(sums: string): string | undefined {
+  const [, version] = /^#version=(.+?)\r?$/m.exec(sums) ?? [];
+  return version === undefined ? undefined : stableVersionOf(version) ?? version;
+}
+
 /** The list of checksums among a release's files. */
 const SUMS = "SHA256SUMS";
 const MAX_SUMS_BYTES = 64 * 1024;
@@ -60,15 +69,17 @@ const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
  * Downloads a release's program for a target beside the present one, and returns its SHA-256.
  *
  * The file is synced and verified, and has not been run: its SHA-256 is in `SHA256SUMS`, which is
- * signed. After a failure nothing is left of it.
+ * signed, and so is the version where the list names it. After a failure nothing is left of it.
  *
+ * @param options.version The version that the release is said to be.
  * @param options.publicKey The key that releases are signed with.
  * @throws {Error} When it is missing, can't be downloaded or written, or fails verification.
  */
 export async function fetchProgram(
   release: readonly ReleaseFile[],
-  { target, publicKey, files, downloads, signal }: {
+  { target, version, publicKey, files, downloads, signal }: {
     target: string;
+    version: string;
     publicKey: string;
     files: ProgramFiles;
     downloads: Downloads;
@@ -79,7 +90,7 @@ export async function fetchProgram(
   if (asset === undefined) {
     throw new Error(`Cannot update: the release has no program for ${target}`);
   }
-  const sha256 = await expectedSha256(release, { asset, publicKey, downloads, signal });
+  const sha256 = await expectedSha256(release, { asset, version, publicKey, downloads, signal });
   try {
     {
       using file = await files.createStaged();
@@ -96,8 +107,9 @@ export async function fetchProgram(
 
 async function expectedSha256(
   release: readonly ReleaseFile[],
-  { asset, publicKey, downloads, signal }: {
+  { asset, version, publicKey, downloads, signal }: {
     asset: ReleaseFile;
+    version: string;
     publicKey: string;
     downloads: Downloads;
     signal: AbortSignal;
@@ -111,6 +123,10 @@ async function expectedSha256(
   const signature = await fileText(SIGNATURE, MAX_SIGNATURE_BYTES);
   if (!await isSignedBy(sums, { signature, publicKey })) {
     throw new Error(`Cannot update: ${SUMS} is not signed with the key of this project's releases`);
+  }
+  const signed = signedVersion(sums);
+  if (signed !== undefined && signed !== version) {
+    throw new Error(`Cannot update: ${SUMS} is of version ${signed}, not ${version}`);
   }
   const sha256 = findSha256(sums, name);
   if (sha256 === undefined) throw new Error(`Cannot update: ${SUMS} does not list ${name}`);

@@ -106,7 +106,7 @@ export interface ReleaseQuery {
   readonly url: string;
   readonly mirror: string;
   readonly currentVersion: string;
-  /** Versions that failed on this machine. */
+  /** Versions that failed on this machine within a week. */
   readonly failed: readonly string[];
 }
 

@@ -1,7 +1,13 @@
 import { delay } from "@std/async/delay";
 import type { Health } from "../state/health_reader.ts";
 import type { StateFile } from "../state/state_file.ts";
-import { formatUpdateState, type Trial, type UpdateState } from "../state/update_state.ts";
+import {
+  formatUpdateState,
+  rejectedVersions,
+  type Rejection,
+  type Trial,
+  type UpdateState,
+} from "../state/update_state.ts";
 import type { ProgramFiles } from "./program_files.ts";
 
 /** Time for the panel to accept a report. */
@@ -58,7 +64,7 @@ export const STEP_LINES = {
   "resumed": "Resuming the trial of version {to}, which was interrupted",
   "accepted": "The panel accepts reports of version {to}",
   "rolling back": "Version {to} did not report: rolling back to {from}",
-  "rolled back": "Version {from} is installed again; {to} will not be tried again",
+  "rolled back": "Version {from} is installed again; {to} will not be tried again within a week",
 } as const;
 
 /** Progress of an update. */
@@ -93,7 +99,7 @@ const MAX_RESUMES = 2;
  */
 export class TrialRun {
   readonly #parts: TrialOptions;
-  readonly #failed: readonly string[];
+  readonly #failed: readonly Rejection[];
   readonly #openTrial: Trial | undefined;
 
   /** @throws {Error} When the state exists and can't be read. */
@@ -104,9 +110,9 @@ export class TrialRun {
     this.#openTrial = trial;
   }
 
-  /** Versions that failed on this machine. */
+  /** Versions that failed on this machine within a week. */
   get failed(): readonly string[] {
-    return this.#failed;
+    return rejectedVersions(this.#failed, Date.now());
   }
 
   /**
@@ -142,9 +148,9 @@ export class TrialRun {
     return isRunning ? await this.#restartAndCheck(trial, signal) : { kind: "installed", from, to };
   }
 
-  /** Records a version that is never to be tried. @throws {Error} When it can't be written. */
+  /** Records a version that is not to be tried within a week. @throws {Error} When it can't be written. */
   async reject(version: string): Promise<void> {
-    await this.#write([...this.#failed, version]);
+    await this.#write(this.#failedAnd(version));
   }
 
   /**
@@ -204,7 +210,7 @@ export class TrialRun {
 
   async #rollBack(trial: Trial, signal: AbortSignal): Promise<TrialOutcome> {
     const { to } = trial;
-    const failed = [...this.#failed.filter((it) => it !== to), to];
+    const failed = this.#failedAnd(to);
     await this.#write(failed, { ...trial, isReturning: true });
     this.#notify("rolling back", trial);
     return await this.#finishRollBack(trial, { failed, signal });
@@ -212,7 +218,7 @@ export class TrialRun {
 
   async #finishRollBack(
     trial: Trial,
-    { failed, signal }: { failed: readonly string[]; signal: AbortSignal },
+    { failed, signal }: { failed: readonly Rejection[]; signal: AbortSignal },
   ): Promise<TrialOutcome> {
     const { files } = this.#parts;
     const { from, to } = trial;
@@ -237,6 +243,11 @@ export class TrialRun {
     return { kind: "rolled back", from, to };
   }
 
+  #failedAnd(version: string): Rejection[] {
+    const others = this.#failed.filter((it) => it.version !== version);
+    return [...others, { version, atMs: Date.now() }];
+  }
+
   /** Restarts the agent as the previous version, unless it runs that already. */
   async #restartPrevious({ to }: Trial, signal: AbortSignal): Promise<void> {
     const { agent } = this.#parts;
@@ -248,7 +259,7 @@ export class TrialRun {
     this.#parts.onStep(step, { from, to, ...(path !== undefined && { path }) });
   }
 
-  async #write(failed: readonly string[], trial?: Trial): Promise<void> {
+  async #write(failed: readonly Rejection[], trial?: Trial): Promise<void> {
     await this.#parts.state.write(formatUpdateState({ failed, ...(trial && { trial }) }));
   }
 }

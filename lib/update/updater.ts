@@ -55,20 +55,23 @@ export async function performUpdate(
   const { version: to, decision } = release;
   if (to === undefined || decision !== "newer") return { kind: "nothing", release };
   await requireHealthyAgent(parts.agent, signal);
-  const sha256 = await fetchProgram(release.files, { ...parts, signal });
+  const sha256 = await fetchProgram(release.files, { ...parts, version: to, signal });
   const versions = { from: currentVersion, to };
   onStep("fetched", versions);
+  let printed: string;
   try {
-    const printed = await readProgramVersion(files.stagedPath, { signal });
-    if (printed !== to) {
-      throw new Error(`Cannot install version ${to}: its program reports version ${printed}`);
-    }
+    printed = await readProgramVersion(files.stagedPath, { signal });
   } catch (error) {
     await files.removeTemporary();
     signal.throwIfAborted();
     // The file is authentic, so another download would not help.
     await trial.reject(to);
     throw error;
+  }
+  if (printed !== to) {
+    await files.removeTemporary();
+    // The label is wrong, by the server or a mirror: that says nothing about the version that it names.
+    throw new Error(`Cannot install version ${to}: its program reports version ${printed}`);
   }
   onStep("runs", versions);
   return await trial.start({ ...versions, sha256 }, signal);

@@ -88,9 +88,9 @@ Deno.test("updateProgram() has failed when the version before is installed again
   const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
   const versions = { from: "1.2.3", to: "1.3.0", sha256: "0".repeat(64) };
   const trial = { ...versions, startedAtMs: 0, resumes: 0, isReturning: true };
-  const state = { trial, failed: ["1.3.0"] };
+  const state = { trial, failed: [{ version: "1.3.0", atMs: 0 }] };
   const { text, code } = await run([...place, "--now"], { state });
   const expected = "Version 1.3.0 did not report within a minute: 1.2.3 is installed again, and " +
-    "1.3.0 will not be tried again\n";
+    "1.3.0 will not be tried again within a week\n";
   assertEquals([text, code], [expected, 1]);
 });

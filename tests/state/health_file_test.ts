@@ -39,6 +39,49 @@ Deno.test("HealthFile tells of the last accepted report, and is gone when the ag
   });
 });
 
+Deno.test("HealthFile's lock can be held by nobody who may only read", async () => {
+  await withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/health`, "{}");
+    const theirs = Deno.openSync(`${folder}/health`);
+    assert(theirs.tryLockSync(true), "reading is enough for a lock");
+    const file = HealthFile.open([folder], ABOUT);
+    assert(file !== undefined, "an agent starts all the same");
+    assertEquals((Deno.statSync(`${folder}/health.lock`).mode ?? 0) & 0o777, 0o600);
+    assertEquals(readHealth([folder])?.isRunning, true);
+    const killed = Deno.readFileSync(`${folder}/health`);
+    file.close();
+    Deno.writeFileSync(`${folder}/health`, killed);
+    using again = Deno.openSync(`${folder}/health`);
+    assert(again.tryLockSync(true));
+    assertEquals(readHealth([folder])?.isRunning, false, "an agent that was killed");
+    theirs.close();
+  });
+});
+
+Deno.test("HealthFile holds the lock that older updaters look at, too", async () => {
+  await withFolder((folder) => {
+    const file = HealthFile.open([folder], ABOUT);
+    using theirs = Deno.openSync(`${folder}/health`);
+    assert(!theirs.tryLockSync(false));
+    file?.close();
+  });
+});
+
+Deno.test("readHealth() goes by the lock of the file where there is no private one", async () => {
+  await withFolder((folder) => {
+    const record = { pid: 1, intervalMs: 1, ...ABOUT };
+    for (const more of [{}, { hasPrivateLock: true }]) {
+      Deno.writeTextFileSync(`${folder}/health`, JSON.stringify({ ...record, ...more }));
+      using agents = Deno.openSync(`${folder}/health`);
+      assert(agents.tryLockSync(true));
+      assertEquals(readHealth([folder])?.isRunning, true);
+    }
+    using open = Deno.openSync(`${folder}/health.lock`, { write: true, create: true, mode: 0o644 });
+    assert(open.tryLockSync(true));
+    assertEquals(readHealth([folder])?.isRunning, false, "others could hold that one as well");
+  });
+});
+
 /** An agent that seals itself; run apart, since the seal holds for good. */
 const SEALED = `
 import { HealthFile } from "${new URL("../../lib/state/health_file.ts", import.meta.url)}";

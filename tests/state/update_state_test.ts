@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   formatUpdateState,
   parseUpdateState,
+  rejectedVersions,
   type UpdateState,
 } from "../../lib/state/update_state.ts";
 
@@ -18,17 +19,38 @@ const TRIAL = {
 Deno.test("parseUpdateState() reads what formatUpdateState() has written", () => {
   const states: UpdateState[] = [
     { failed: [] },
-    { failed: ["1.2.4", "1.2.5"] },
+    { failed: [{ version: "1.2.4", atMs: 1 }, { version: "1.2.5", atMs: undefined }] },
     { failed: [], trial: TRIAL },
-    { failed: ["1.3.0"], trial: { ...TRIAL, isReturning: true } },
+    { failed: [{ version: "1.3.0", atMs: 2 }], trial: { ...TRIAL, isReturning: true } },
   ];
   for (const state of states) assertEquals(parseUpdateState(formatUpdateState(state)), state);
 });
 
 Deno.test("formatUpdateState() forgets the versions that failed first", () => {
-  const failed = Array.from({ length: 70 }, (_, index) => `1.0.${index}`);
+  const failed = Array.from(
+    { length: 70 },
+    (_, index) => ({ version: `1.0.${index}`, atMs: index }),
+  );
   const kept = parseUpdateState(formatUpdateState({ failed })).failed;
-  assertEquals([kept.length, kept[0], kept.at(-1)], [50, "1.0.20", "1.0.69"]);
+  assertEquals([kept.length, kept[0]?.version, kept.at(-1)?.version], [50, "1.0.20", "1.0.69"]);
+});
+
+Deno.test("parseUpdateState() reads what older programs wrote, and they what it writes", () => {
+  const old = '{"version":1,"failed":["1.3.0"]}';
+  assertEquals(parseUpdateState(old), { failed: [{ version: "1.3.0", atMs: undefined }] });
+  const text = formatUpdateState({ failed: [{ version: "1.3.0", atMs: 5 }] });
+  assertEquals(JSON.parse(text), { version: 1, failed: ["1.3.0"], failedAtMs: [5] });
+});
+
+Deno.test("rejectedVersions() forgets a version after a week, by a clock that was set back too", () => {
+  const day = 24 * 60 * 60_000;
+  const failed = [
+    { version: "1.3.0", atMs: 30 * day },
+    { version: "1.3.1", atMs: undefined },
+  ];
+  assertEquals(rejectedVersions(failed, 37 * day - 1), ["1.3.0"]);
+  assertEquals(rejectedVersions(failed, 37 * day), []);
+  assertEquals(rejectedVersions(failed, 23 * day), []);
 });
 
 Deno.test("parseUpdateState() refuses what is wrong by one field", () => {

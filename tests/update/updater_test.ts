@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
+import { formatUpdateState } from "../../lib/state/update_state.ts";
 import type { FoundRelease } from "../../lib/update/releases.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
 import { ReleaseKeys } from "./release_keys.ts";
@@ -51,7 +52,7 @@ class World implements AsyncDisposable {
   }
 
   failed(): readonly string[] | undefined {
-    return this.parts().state.read().value?.failed;
+    return this.parts().state.read().value?.failed.map(({ version }) => version);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,7 +82,7 @@ Deno.test("performUpdate() installs a newer version, restarts the agent and keep
   assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.1", "1.3.0"]);
 });
 
-Deno.test("performUpdate() rolls back when the new version does not report, and never tries again", async () => {
+Deno.test("performUpdate() rolls back when the new version does not report, and does not try again", async () => {
   await using world = await World.open();
   world.silentVersions.push("1.3.0");
   world.server.publish("1.3.0", programOf("1.3.0"));
@@ -98,6 +99,16 @@ Deno.test("performUpdate() rolls back when the new version does not report, and 
   assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
   assertEquals(world.server.requestedPaths.slice(before), ["/latest"]);
   world.server.publish("1.3.1", programOf("1.3.1"));
+  assertEquals((await world.run()).kind, "updated");
+});
+
+Deno.test("performUpdate() tries a version that was rejected again after a week", async () => {
+  await using world = await World.open();
+  const atMs = Date.now() - 7 * 24 * 60 * 60_000;
+  const { state } = world.parts();
+  await state.open();
+  await state.write(formatUpdateState({ failed: [{ version: "1.3.0", atMs }] }));
+  world.server.publish("1.3.0", programOf("1.3.0"));
   assertEquals((await world.run()).kind, "updated");
 });
 
@@ -295,6 +306,25 @@ Deno.test("performUpdate() does not downgrade to an older signed release under a
   assertEquals(versionIn(world.path), "1.2.3");
 });
 
+Deno.test("performUpdate() rejects no version since a server calls another one that", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", programOf("1.1.0"));
+  assertStringIncludes(await world.failure(), "its program reports version 1.1.0");
+  assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
+  world.server.publish("1.3.0", PROGRAM);
+  assertEquals((await world.run()).kind, "updated");
+});
+
+Deno.test("performUpdate() downloads no program of another version than the signed one", async () => {
+  await using world = await World.open();
+  world.server.publish("1.3.0", PROGRAM);
+  world.server.faults = { sums: `#version=1.1.0\n${sumsOf(PROGRAM)}` };
+  assertStringIncludes(await world.failure(), "SHA256SUMS is of version 1.1.0, not 1.3.0");
+  assertEquals(world.server.requestedPaths.filter((path) => path.endsWith("portable")), []);
+  world.server.faults = { sums: `#version=1.3.0\n${sumsOf(PROGRAM)}` };
+  assertEquals((await world.run()).kind, "updated");
+});
+
 Deno.test("performUpdate() throws when the public key is invalid", async () => {
   await using world = await World.open();
   world.server.publish("1.3.0", PROGRAM);
@@ -332,7 +362,6 @@ for (const [kind, { faults = {}, program = PROGRAM, words }] of Object.entries(F
 }
 
 const BAD_PROGRAMS: Record<string, [string, string]> = {
-  "says another version": [programOf("1.3.1"), "its program reports version 1.3.1"],
   "says something else": [
     "#!/bin/sh\necho hello\n",
     'it printed "hello\\n" instead of its version',
@@ -463,7 +492,8 @@ Deno.test("performUpdate() finishes a failed roll-back at the next run", async (
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals((await world.run()).kind, "rolled back");
   assertEquals(world.parts().agent.health()?.version, "1.2.3");
-  assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
+  assertEquals(world.parts().state.read().value?.trial, undefined);
+  assertEquals(world.failed(), ["1.3.0"]);
 });
 
 Deno.test("performUpdate() rolls back when a trial was interrupted too often", async () => {
@@ -500,7 +530,8 @@ Deno.test("performUpdate() throws once when there is no backup", async () => {
     "Cannot roll back to version 1.2.3: Cannot restore",
   );
   assertEquals(versionIn(world.path), "1.3.0");
-  assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
+  assertEquals(world.parts().state.read().value?.trial, undefined);
+  assertEquals(world.failed(), ["1.3.0"]);
 });
 
 /** Runs an update in a process that kills itself at a step. */
@@ -572,7 +603,8 @@ for (const step of STEPS_OF_BAD) {
       assertEquals(parts.agent.health()?.version, "1.2.3");
       const isBack = rebooted && step === "rolled back";
       assertEquals(parts.agent.restarts, step === "in place" && !rebooted ? 2 : isBack ? 0 : 1);
-      assertEquals(world.parts().state.read().value, { failed: ["1.3.0"] });
+      assertEquals(world.parts().state.read().value?.trial, undefined);
+      assertEquals(world.failed(), ["1.3.0"]);
     });
   }
 }

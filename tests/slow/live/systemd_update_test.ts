@@ -85,7 +85,7 @@ Deno.test({
       await machine.run(`systemctl is-active --quiet ${SERVICE}`);
       assertStringIncludes(
         await log(world, UPDATE),
-        "1.3.0 is installed again, and 1.4.0 will not be tried again",
+        "1.3.0 is installed again, and 1.4.0 will not be tried again within a week",
       );
       assertStringIncludes(await machine.run(`${place} version`), "1.3.0");
       await machine.run(`systemctl start ${UPDATE}`);
