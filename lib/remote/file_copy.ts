@@ -1,15 +1,11 @@
 import type { FileArguments } from "./file_arguments.ts";
-import {
-  createPrivateFile,
-  FILE_BUFFER_BYTES,
-  openForReading,
-  writeFully,
-} from "./regular_file.ts";
+import { HeldFolder } from "./held_folder.ts";
+import { createPrivateFile, FILE_BUFFER_BYTES, openUnlinked, writeFully } from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
 
-/** Deeper folders are refused: each level keeps a folder open. */
+/** Deeper folders are refused: each level keeps two folders open. */
 const MAX_DEPTH = 256;
 
 /** State of one copy. */
@@ -49,7 +45,8 @@ export async function moveFile(args: FileArguments, signal: AbortSignal): Promis
 
 /**
  * Copies a file, a link or a folder with all in it. Links are copied as links; devices, FIFOs and
- * sockets in a folder are left out and counted. Each file appears whole at its destination.
+ * sockets in a folder are left out and counted. Each file appears whole at its destination, and no
+ * link that lies there, or that is put at the place of a source meanwhile, is followed.
  *
  * @throws {Error} When it can't be copied; what was copied before stays.
  */
@@ -72,7 +69,10 @@ async function copyAll(
   if (info.isDirectory) await refuseCopyIntoItself(source, destination);
   const temporaryName = `.komari-copy-${crypto.randomUUID()}.part`;
   const context = { signal, temporaryName, skipped: 0 };
-  await copyEntry(source, { destination, context });
+  // The folders above are those that the path names; from here on no link is followed.
+  const into = await HeldFolder.open(posix.dirname(destination), { followsLink: true });
+  await using _ = into;
+  await copyEntry({ source, into, name: posix.basename(destination), depth: 0 }, context);
   // Of a single one the caller has to know.
   if (context.skipped > 0 && !info.isDirectory) throw new TypeError("not a regular file");
   return context.skipped;
@@ -88,44 +88,62 @@ async function refuseCopyIntoItself(source: string, destination: string): Promis
   }
 }
 
-async function copyEntry(
-  source: string,
-  options: { destination: string; context: CopyContext; depth?: number },
-): Promise<void> {
-  const { destination, context, depth = 0 } = options;
+/** What is copied, and the name and the folder that the copy gets. */
+interface Entry {
+  readonly source: string;
+  readonly into: HeldFolder;
+  readonly name: string;
+  readonly depth: number;
+}
+
+async function copyEntry(entry: Entry, context: CopyContext): Promise<void> {
+  const { source, into, name, depth } = entry;
   context.signal.throwIfAborted();
   if (depth > MAX_DEPTH) throw new RangeError(`folders are nested more than ${MAX_DEPTH} deep`);
   const info = await Deno.lstat(source);
   if (info.isSymlink) {
-    await replaceWith(destination, context, async (temporary) => {
+    await replaceWith(into.entry(name), { into, context }, async (temporary) => {
       await Deno.symlink(await Deno.readLink(source), temporary);
     });
   } else if (info.isFile) {
-    await replaceWith(destination, context, async (temporary) => {
+    await replaceWith(into.entry(name), { into, context }, async (temporary) => {
       await copyContent(source, { temporary, info, signal: context.signal });
-      await keepTime(temporary, info);
     });
   } else if (info.isDirectory) {
-    await Deno.mkdir(destination, { recursive: true });
-    for await (const { name } of Deno.readDir(source)) {
-      const [from, to] = [posix.join(source, name), posix.join(destination, name)];
-      await copyEntry(from, { destination: to, context, depth: depth + 1 });
-    }
-    // Only now: the copy may lack the right to write into itself.
-    await Deno.chmod(destination, (info.mode ?? 0o755) & 0o7777);
-    await keepTime(destination, info);
+    await copyFolder(entry, { info, context });
   } else {
     context.skipped++;
   }
 }
 
+async function copyFolder(
+  { source, into, name, depth }: Entry,
+  { info, context }: { info: Deno.FileInfo; context: CopyContext },
+): Promise<void> {
+  const from = await HeldFolder.open(source);
+  await using _from = from;
+  await from.requireSame(info);
+  // Nobody else's until its mode is set; a link at its place is no folder, and not followed.
+  const destination = into.entry(name);
+  await Deno.mkdir(destination, { mode: 0o700 }).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  });
+  const to = await HeldFolder.open(destination);
+  await using _to = to;
+  for (const name of await from.names()) {
+    await copyEntry({ source: from.entry(name), into: to, name, depth: depth + 1 }, context);
+  }
+  // Only now: the copy may lack the right to write into itself.
+  await to.becomeLike(from);
+}
+
 /** Makes something under a temporary name, and gives it its own name when it is whole. */
 async function replaceWith(
   destination: string,
-  context: CopyContext,
+  { into, context }: { into: HeldFolder; context: CopyContext },
   make: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = posix.join(posix.dirname(destination), context.temporaryName);
+  const temporary = into.entry(context.temporaryName);
   try {
     await make(temporary);
     await Deno.rename(temporary, destination);
@@ -140,7 +158,7 @@ async function copyContent(
   options: { temporary: string; info: Deno.FileInfo; signal: AbortSignal },
 ): Promise<void> {
   const { temporary, info, signal } = options;
-  const input = await openForReading(source);
+  const input = await openUnlinked(source, info);
   await using _ = input;
   await using output = await createPrivateFile(temporary);
   const buffer = new Uint8Array(FILE_BUFFER_BYTES);
@@ -152,12 +170,10 @@ async function copyContent(
     position += bytesRead;
   }
   // Without the bits that give the rights of the owner: the copy may have another one.
-  await output.chmod((info.mode ?? 0o644) & 0o777);
-}
-
-/** The time of the source; a file system that keeps none is no reason to fail. */
-async function keepTime(path: string, { atime, mtime }: Deno.FileInfo): Promise<void> {
-  if (mtime !== null) await Deno.utime(path, atime ?? mtime, mtime).catch(() => {});
+  const { mode, atime, mtime } = await input.stat();
+  await output.chmod(mode & 0o777);
+  // A file system that keeps no time is no reason to fail.
+  await output.utimes(atime, mtime).catch(() => {});
 }
 
 function isOtherFileSystem(error: unknown): boolean {

@@ -24,6 +24,34 @@ export async function openForReading(path: string): Promise<FileHandle> {
 }
 
 /**
+ * Opens a file that was just looked at, without following a link that was put at its place since.
+ *
+ * @param seen What `lstat` has said of it.
+ * @throws {Error} When it can't be opened, or it is another file.
+ */
+export async function openUnlinked(path: string, seen: Deno.FileInfo): Promise<FileHandle> {
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
+  const handle = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+  try {
+    requireSameFile(await handle.stat(), seen);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** @throws {Error} When what was opened is not what was looked at before. */
+export function requireSameFile(
+  opened: { readonly dev: number; readonly ino: number },
+  seen: Deno.FileInfo,
+): void {
+  if (opened.dev !== seen.dev || opened.ino !== seen.ino) {
+    throw new Error("it was replaced by something else while it was being copied");
+  }
+}
+
+/**
  * Creates a file that no other user can read; neither a file nor a link may be at its place.
  *
  * @throws {Error} When it can't be created.

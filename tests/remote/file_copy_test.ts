@@ -1,5 +1,6 @@
-import { assertEquals, assertMatch } from "@std/assert";
-import { withFiles } from "./file_requests_fixture.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { FileResult } from "../../lib/types.ts";
+import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
 async function makeTree(folder: string): Promise<void> {
   await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
@@ -82,6 +83,128 @@ Deno.test("copyFile() leaves nothing of a file that could not be copied whole", 
     const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
     assertEquals(names, ["destination", "source"]);
   });
+});
+
+/** A tree to be copied, and a folder of another's with a secret that only they can read. */
+async function makePrey(folder: string): Promise<void> {
+  await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
+  await Deno.writeTextFile(`${folder}/tree/deep/note`, "note");
+  await Deno.chmod(`${folder}/tree/deep/note`, 0o644);
+  await Deno.mkdir(`${folder}/private`, { mode: 0o700 });
+  await Deno.writeTextFile(`${folder}/private/note`, "secret", { mode: 0o600 });
+}
+
+/** Runs `copy` of the tree, and `swap` as soon as the entry of that name was looked at. */
+async function copyWithSwap(
+  files: FilesUnderTest,
+  { at, swap }: { at: string; swap: () => void },
+): Promise<FileResult> {
+  const { lstat } = Deno;
+  let isSwapped = false;
+  const hooked = async (path: string | URL) => {
+    const info = await lstat(path);
+    if (!isSwapped && `${path}`.endsWith(`/${at}`)) {
+      isSwapped = true;
+      swap();
+    }
+    return info;
+  };
+  Object.defineProperty(Deno, "lstat", { value: hooked, configurable: true, writable: true });
+  try {
+    return await files.ask("copy", { source: "~/tree", destination: "~/copy" });
+  } finally {
+    Object.defineProperty(Deno, "lstat", { value: lstat, configurable: true, writable: true });
+    assert(isSwapped, "it came to that entry");
+  }
+}
+
+Deno.test("copyFile() goes through no link that lies at the place of a folder", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makePrey(folder);
+    await Deno.mkdir(`${folder}/copy`);
+    await Deno.symlink("../private", `${folder}/copy/deep`);
+    await Deno.symlink("private", `${folder}/other`);
+    await files.error("copy", { source: "~/tree", destination: "~/copy" });
+    await files.error("copy", { source: "~/tree", destination: "~/other" });
+    await files.error("copy", { source: "~/tree/deep", destination: "~/other" });
+    assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
+    assertEquals([...Deno.readDirSync(`${folder}/private`)].length, 1);
+  });
+});
+
+Deno.test("copyFile() reads no file by a link that was put at the place of a source", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makePrey(folder);
+    const { ok } = await copyWithSwap(files, {
+      at: "note",
+      swap: () => {
+        Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
+        Deno.symlinkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
+      },
+    });
+    assertEquals([ok, [...Deno.readDirSync(`${folder}/copy/deep`)]], [false, []]);
+  });
+});
+
+Deno.test("copyFile() copies no other file than it has looked at", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makePrey(folder);
+    const { ok, error } = await copyWithSwap(files, {
+      at: "note",
+      swap: () => {
+        Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
+        Deno.linkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
+      },
+    });
+    assertEquals(ok, false);
+    assertMatch(error, /replaced by something else/);
+    assertEquals([...Deno.readDirSync(`${folder}/copy/deep`)], []);
+  });
+});
+
+Deno.test("copyFile() enters no link that was put at the place of a source folder", async () => {
+  await withFiles(async (files) => {
+    const { folder } = files;
+    await makePrey(folder);
+    const { ok } = await copyWithSwap(files, {
+      at: "deep",
+      swap: () => {
+        Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
+        Deno.symlinkSync("../private", `${folder}/tree/deep`);
+      },
+    });
+    assertEquals([ok, [...Deno.readDirSync(`${folder}/copy`)]], [false, []]);
+  });
+});
+
+Deno.test({
+  name: "copyFile() stays in the folders that it has opened, whatever takes their places",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await withFiles(async (files) => {
+      const { folder } = files;
+      await makePrey(folder);
+      let mode = 0;
+      const { ok } = await copyWithSwap(files, {
+        at: "note",
+        swap: () => {
+          mode = Deno.statSync(`${folder}/copy/deep`).mode ?? 0;
+          for (const path of ["tree", "copy"]) {
+            Deno.renameSync(`${folder}/${path}/deep`, `${folder}/${path}-away`);
+            Deno.symlinkSync("../private", `${folder}/${path}/deep`);
+          }
+        },
+      });
+      assertEquals(ok, true);
+      assertEquals(await Deno.readTextFile(`${folder}/copy-away/note`), "note");
+      assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
+      assertEquals(mode & 0o777, 0o700, "nobody else's until it is whole");
+      assertEquals((Deno.statSync(`${folder}/copy-away`).mode ?? 0) & 0o777, 0o755);
+    });
+  },
 });
 
 Deno.test("moveFile() makes missing folders, replaces files and refuses a move into itself", async () => {
