@@ -1,3 +1,5 @@
+import { settlesWithin } from "../async/timeout.ts";
+import { OutputReader } from "./bounded_output.ts";
 import { parseProcessStat, type ProcessStat } from "../parse/process_stat.ts";
 
 /** How a program is started. */
@@ -32,7 +34,7 @@ export class Programs {
    * @throws {Error} When it can't be started (`Cannot start …`).
    */
   start(command: string, options: ProgramOptions): Deno.ChildProcess {
-    return this.#spawn(command, options, "piped");
+    return this.#spawn(command, options, { stdin: "piped", stdout: "piped", stderr: "piped" });
   }
 
   /**
@@ -40,10 +42,33 @@ export class Programs {
    */
   async run(command: string, options: ProgramOptions): Promise<boolean> {
     try {
-      return (await this.#spawn(command, options, "null").status).success;
+      return (await this.#spawn(command, options, {}).status).success;
     } catch {
       return false;
     }
+  }
+
+  /**
+   * Runs a program without input, and returns what it prints, cut at `limitBytes`; `undefined` when it
+   * fails, is missing, or has not ended after `timeoutMs`, when it is killed.
+   */
+  async output(
+    command: string,
+    options: ProgramOptions,
+    { limitBytes, timeoutMs }: { limitBytes: number; timeoutMs: number },
+  ): Promise<string | undefined> {
+    let child: Deno.ChildProcess;
+    try {
+      child = this.#spawn(command, options, { stdout: "piped" });
+    } catch {
+      return undefined;
+    }
+    const reader = new OutputReader(child.stdout, { limitBytes });
+    const isInTime = await settlesWithin(reader.ended, timeoutMs);
+    if (!isInTime) this.killGroup(child.pid, "SIGKILL");
+    await reader.cancel();
+    const { success } = await child.status;
+    return isInTime && success ? reader.output.text(limitBytes) : undefined;
   }
 
   /** Sends a signal to a process, if it still runs and this user may signal it. */
@@ -113,7 +138,11 @@ export class Programs {
     }
   }
 
-  #spawn(command: string, options: ProgramOptions, streams: "piped" | "null"): Deno.ChildProcess {
+  #spawn(
+    command: string,
+    options: ProgramOptions,
+    streams: { stdin?: "piped"; stdout?: "piped"; stderr?: "piped" },
+  ): Deno.ChildProcess {
     try {
       return new Deno.Command(command, {
         args: [...options.args],
@@ -121,9 +150,10 @@ export class Programs {
         clearEnv: true,
         cwd: options.cwd,
         detached: true,
-        stdin: streams,
-        stdout: streams,
-        stderr: streams,
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+        ...streams,
       }).spawn();
     } catch (cause) {
       throw new Error(`Cannot start ${command}`, { cause });

@@ -10,16 +10,22 @@ import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { VERSION } from "../version.ts";
 import { withoutOwnVariables } from "./exec_environment.ts";
 
 /** Orders that come sooner after one that was obeyed are ignored. */
 const MIN_INTERVAL_MS = 10 * 60_000;
 
+/** Time to look up the newest release. */
+const LOOKUP_MS = 60_000;
+
+const MAX_ANSWER_BYTES = 4096;
+
 /**
- * Updates to the latest version when the panel orders it, by the same command or unit as every
- * update: it verifies the release, and rolls back a version that does not report. Orders for any
- * other version are refused.
+ * Updates to the newest release when the panel orders it, by the same command or unit as every
+ * update: it verifies the release, and rolls back a version that does not report. The order may name
+ * it by a version or a range that it satisfies; orders for any other version are refused.
  */
 export class VersionSwitch {
   readonly #programs: Programs | undefined;
@@ -42,16 +48,12 @@ export class VersionSwitch {
   /** Starts an update, or logs once why not. */
   handle({ version }: PanelOrder & { kind: "switch version" }): void {
     const programs = this.#programs;
+    const name = version.trim().toLowerCase();
     const refusal = programs === undefined
       ? "remote control is off"
-      : refusalOf(version) ?? this.#obstacle;
+      : refusalOf(name) ?? this.#obstacle;
     if (programs === undefined || refusal !== undefined) {
-      if (!this.#refusalLog.allows()) return;
-      this.#log.warning("Refused to switch to version {version}: {refusal}", {
-        version: quoteStart(version),
-        refusal,
-      });
-      return;
+      return this.#refuse(version, refusal ?? "");
     }
     const nowMs = performance.now();
     if (this.#isRunning || nowMs - this.#startedAtMs < MIN_INTERVAL_MS) {
@@ -64,29 +66,84 @@ export class VersionSwitch {
       return;
     }
     this.#startedAtMs = nowMs;
-    this.#update(programs);
+    this.#switch(programs, version, isLatest(name) ? undefined : name);
+  }
+
+  async #switch(programs: Programs, version: string, range: string | undefined): Promise<void> {
+    this.#isRunning = true;
+    const refusal = range === undefined ? undefined : await refusalOfRange(programs, range);
+    if (refusal === undefined) await this.#update(programs);
+    else this.#refuse(version, refusal);
+    this.#isRunning = false;
   }
 
   async #update(programs: Programs): Promise<void> {
-    this.#isRunning = true;
     this.#log.info("Updating to the latest version, as the panel has ordered");
     const [command, ...args] = updateArguments(programs.cgroup(), thisProgram().path);
-    const env = withoutOwnVariables(Deno.env.toObject());
-    const isSuccess = await programs.run(command, { args, env, cwd: "/" });
-    this.#isRunning = false;
+    const isSuccess = await programs.run(command, { args, env: ownEnvironment(), cwd: "/" });
     if (isSuccess) return;
     const line = [command, ...args].join(" ");
     this.#log.warning('The update failed: run "{line}" to see why', { line });
   }
+
+  #refuse(version: string, refusal: string): void {
+    if (!this.#refusalLog.allows()) return;
+    this.#log.warning("Refused to switch to version {version}: {refusal}", {
+      version: quoteStart(version),
+      refusal,
+    });
+  }
 }
 
-/** Why a version can't be installed, whatever this program is; `undefined` if it can. */
-function refusalOf(version: string): string | undefined {
-  const name = version.trim().toLowerCase();
-  if (name === "latest" || name === "*") return undefined;
+function ownEnvironment(): Record<string, string> {
+  return withoutOwnVariables(Deno.env.toObject());
+}
+
+function isLatest(name: string): boolean {
+  return name === "latest" || name === "*";
+}
+
+/** A version, or a range as `1.2`, `1.2.*` and `1.*`. */
+const RANGE = /^v?(\d{1,9}\.\d{1,9}\.\d{1,9}|(\d{1,9}(?:\.\d{1,9})?)(?:\.\*)?)$/;
+
+/**
+ * Why a version can't be installed, whatever this program is; `undefined` if it can, or if that
+ * depends on the newest release.
+ *
+ * @param name In lower case.
+ */
+function refusalOf(name: string): string | undefined {
+  if (isLatest(name)) return undefined;
   if (name.startsWith("snapshot")) return "there are no signed snapshots";
   if (name === VERSION || name === `v${VERSION}`) return "it is installed already";
-  return "only the latest version can be installed";
+  return RANGE.test(name) ? undefined : "only the latest version can be installed";
+}
+
+/** Why the newest release is not to be installed for a range; `undefined` if it is. */
+async function refusalOfRange(programs: Programs, range: string): Promise<string | undefined> {
+  const [command, ...args] = [thisProgram().path, "update", "--json"];
+  const text = await programs.output(command, { args, env: ownEnvironment(), cwd: "/" }, {
+    limitBytes: MAX_ANSWER_BYTES,
+    timeoutMs: LOOKUP_MS,
+  });
+  const { newest, verdict } = jsonFields(parseJson(text ?? ""));
+  if (typeof newest !== "string") {
+    return "only the newest release can be installed, and it is not known here: " +
+      `"${[command, ...args].join(" ")}" fails`;
+  }
+  if (!isInRange(newest, range)) {
+    return `only the newest release can be installed, which is ${quoteStart(newest)}`;
+  }
+  if (verdict === "newer") return undefined;
+  return verdict === "failed before"
+    ? `the newest release, ${newest}, has failed on this machine before`
+    : `${VERSION} is installed, and the newest release, ${newest}, is ${verdict}`;
+}
+
+/** Whether a version satisfies a range of {@linkcode RANGE}. */
+function isInRange(version: string, range: string): boolean {
+  const [, exact, start] = RANGE.exec(range) ?? [];
+  return version === exact || (start !== undefined && version.startsWith(`${start}.`));
 }
 
 /** Why the panel can't update this program, as the log says it; `undefined` if it can. */

@@ -90,3 +90,14 @@ Deno.test("Programs.processes() passes over what is none or can't be read", asyn
     await Deno.remove(proc, { recursive: true });
   }
 });
+
+Deno.test("Programs.output() returns what a program prints, unless it fails or takes too long", async () => {
+  const programs = new Programs();
+  const run = (script: string, timeoutMs = 60_000) =>
+    programs.output("/bin/sh", { ...OPTIONS, args: ["-c", script] }, { limitBytes: 3, timeoutMs });
+  assertEquals(await run("echo out; echo err >&2"), "out");
+  assertEquals(await run("echo out; exit 1"), undefined);
+  assertEquals(await run("sleep 1000", 1), undefined);
+  const missing = programs.output("/nowhere", OPTIONS, { limitBytes: 3, timeoutMs: 60_000 });
+  assertEquals(await missing, undefined);
+});

@@ -11,6 +11,8 @@ import { collectedLog } from "../log/collected_log.ts";
 class FakePrograms extends Programs {
   readonly lines: string[] = [];
   readonly ended = Promise.withResolvers<boolean>();
+  /** What `update --json` prints; `undefined` when it fails. */
+  printed: string | undefined;
 
   constructor(readonly cgroupText = "") {
     super();
@@ -23,6 +25,14 @@ class FakePrograms extends Programs {
   override run(command: string, { args }: { args: readonly string[] }): Promise<boolean> {
     this.lines.push([command, ...args].join(" "));
     return this.ended.promise;
+  }
+
+  override output(
+    command: string,
+    { args }: { args: readonly string[] },
+  ): Promise<string | undefined> {
+    this.lines.push([command, ...args].join(" "));
+    return Promise.resolve(this.printed);
   }
 }
 
@@ -93,8 +103,8 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
     ],
     [
       new VersionSwitch(programs, { obstacle: undefined }),
-      "1.2.*",
-      'version "1.2.*": only the latest version can be installed',
+      "1.*.2",
+      'version "1.*.2": only the latest version can be installed',
     ],
     [
       new VersionSwitch(programs, { obstacle: undefined }),
@@ -123,6 +133,50 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
     assert(lines[0]?.endsWith(`Refused to switch to ${words}`), lines[0]);
   }
   assertEquals(programs.lines, []);
+});
+
+const lookup = `${thisProgram().path} update --json`;
+
+/** The line of the log, and what was started, after an order while that release is the newest. */
+async function switchTo(version: string, newest?: { newest: string; verdict: string }) {
+  const programs = new FakePrograms();
+  programs.printed = newest && JSON.stringify({ present: VERSION, ...newest });
+  programs.ended.resolve(true);
+  const lines = await collectedLog(async () => {
+    const versions = new VersionSwitch(programs, { obstacle: undefined });
+    versions.handle({ kind: "switch version", version });
+    await new Promise((turn) => setTimeout(turn, 0));
+  });
+  assertEquals(lines.length, 1, lines.join("\n"));
+  return { line: lines[0] ?? "", started: programs.lines };
+}
+
+Deno.test("VersionSwitch.handle() obeys a version or range that the newest release satisfies", async () => {
+  for (const version of ["1.2.30", "v1.2.30", "1.2", "1.2.*", "1.*", "1", "V1.*"]) {
+    const { line, started } = await switchTo(version, { newest: "1.2.30", verdict: "newer" });
+    assertEquals(started, [lookup, `${thisProgram().path} update --now`], version);
+    assert(line.endsWith("Updating to the latest version, as the panel has ordered"), line);
+  }
+});
+
+Deno.test("VersionSwitch.handle() names the newest release to an order that it does not satisfy", async () => {
+  for (const version of ["1.2.3", "1.2.300", "1.20", "1.3.*", "2.*", "0.9.1"]) {
+    const { line, started } = await switchTo(version, { newest: "1.2.30", verdict: "newer" });
+    assertEquals(started, [lookup], version);
+    const reason = 'only the newest release can be installed, which is "1.2.30"';
+    assert(line.endsWith(`Refused to switch to version "${version}": ${reason}`), line);
+  }
+  const reasons = {
+    "failed before": "the newest release, 1.2.30, has failed on this machine before",
+    "not newer": `${VERSION} is installed, and the newest release, 1.2.30, is not newer`,
+  };
+  for (const [verdict, reason] of Object.entries(reasons)) {
+    const { line, started } = await switchTo("1.2", { newest: "1.2.30", verdict });
+    assertEquals(started, [lookup], verdict);
+    assert(line.endsWith(`"1.2": ${reason}`), line);
+  }
+  const { line } = await switchTo("1.2");
+  assert(line.endsWith(`and it is not known here: "${lookup}" fails`), line);
 });
 
 Deno.test("VersionSwitch.handle() says which command has failed", async () => {
