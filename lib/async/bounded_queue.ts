@@ -60,6 +60,11 @@ export class BoundedQueue<T> {
     this.#timer = undefined;
   }
 
+  /** Resolves when no item is being processed, and none of those that wait can be. */
+  async drain(): Promise<void> {
+    while (this.#running.size > 0) await Promise.race(this.#running);
+  }
+
   /** Drops the items that wait, and resolves when those that are being processed have ended. */
   async close(): Promise<void> {
     this.clear();

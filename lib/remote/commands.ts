@@ -1,4 +1,5 @@
 import type { Programs } from "../host/programs.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
@@ -30,6 +31,13 @@ const DISABLED = "Remote control is disabled.";
 
 const TOO_MANY = "The command was not run: too many others wait already. Try again later.";
 
+const NOT_RUN = "The agent stopped before the command ran.";
+
+const NOT_ENDED = "The agent stopped before the command ended.";
+
+/** Time to send the results that are left as the agent ends; less than it waits for all that ends. */
+const LAST_RESULTS_MS = 400;
+
 /** The panel's commands: a few run at a time, some wait, all others are refused. */
 export class Commands {
   readonly #programs: Programs | undefined;
@@ -42,6 +50,7 @@ export class Commands {
   readonly #recent = new RecentIds();
   readonly #queue = createTaskQueue({ concurrency: PARALLEL_COMMANDS, capacity: MAX_WAITING });
   readonly #results = new ResultQueue();
+  readonly #waiting = new Set<CommandOrder>();
   #waitingLength = 0;
 
   /**
@@ -70,18 +79,27 @@ export class Commands {
       return this.#refuse(taskId, DISABLED);
     }
     const hasRoom = this.#waitingLength + command.length <= MAX_WAITING_LENGTH;
-    const isAccepted = hasRoom && this.#queue.add(() => {
+    const isAccepted = hasRoom && this.#queue.add(async () => {
       this.#waitingLength -= command.length;
-      return this.#run(programs, order);
+      if (this.#waiting.delete(order)) await this.#run(programs, order);
     });
     if (!isAccepted) return this.#refuse(taskId, TOO_MANY);
+    this.#waiting.add(order);
     this.#waitingLength += command.length;
   }
 
-  /** Kills all commands and drops those that wait; resolves when nothing is left. */
+  /**
+   * Kills all commands, and tries once to tell the panel so, also for those that wait; resolves when
+   * nothing is left.
+   */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    await Promise.all([this.#queue.close(), this.#results.close()]);
+    for (const { taskId } of this.#waiting) this.#addUnfinished(taskId, NOT_RUN);
+    this.#waiting.clear();
+    const haveEnded = this.#queue.close();
+    await settlesWithin(haveEnded.then(() => this.#results.drain()), LAST_RESULTS_MS);
+    await haveEnded;
+    await this.#results.close();
   }
 
   async #run(programs: Programs, { taskId, command }: CommandOrder): Promise<void> {
@@ -111,6 +129,8 @@ export class Commands {
         taskId,
         error: describeError(error),
       });
+      const isStopped = this.#ended.signal.aborted;
+      this.#addUnfinished(taskId, isStopped ? NOT_ENDED : describeError(error));
     }
   }
 
@@ -130,6 +150,10 @@ export class Commands {
 
   #refuse(taskId: string, output: string): void {
     this.#results.addRefusal(this.#queued(taskId, { output, exitCode: NOT_STARTED }));
+  }
+
+  #addUnfinished(taskId: string, output: string): void {
+    this.#results.add(this.#queued(taskId, { output, exitCode: NOT_STARTED }));
   }
 
   #queued(taskId: string, outcome: CommandOutcome): QueuedResult {

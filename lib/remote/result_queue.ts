@@ -88,6 +88,11 @@ export class ResultQueue {
     }
   }
 
+  /** Resolves when each result was tried once at least. */
+  async drain(): Promise<void> {
+    await this.#attempts.drain();
+  }
+
   /** Drops all results, and resolves when no attempt is in flight. */
   async close(): Promise<void> {
     for (const entry of this.#entries) this.#remove(entry);

@@ -23,7 +23,7 @@ export class FakeSender extends PanelSender {
     super(fakeConnection(), 2);
   }
 
-  override async sendCommandResult(result: CommandResult): Promise<void> {
+  override async sendCommandResult(result: CommandResult, _signal: AbortSignal): Promise<void> {
     await this.beforeEach();
     this.commandResults.push(result);
   }

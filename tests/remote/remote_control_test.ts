@@ -364,6 +364,36 @@ Deno.test({
   },
 });
 
+Deno.test("RemoteControl.close() sends a result for each command that waits or runs", async () => {
+  await withControl(async (it) => {
+    for (let i = 0; i < 100; i++) it.run(`${i}`, "sleep 1000");
+    await eventually(() => started.children().length === 4);
+    await it.control.close();
+    await eventually(() => it.results.length === 100);
+    const outputs = it.results.map(({ output }) => output);
+    const count = (text: string) => outputs.filter((output) => output === text).length;
+    assertEquals(count("The agent stopped before the command ended."), 4);
+    assertEquals(count("The agent stopped before the command ran."), 96);
+    assert(it.results.every(({ exitCode }) => exitCode === -1));
+  });
+});
+
+Deno.test("RemoteControl.close() lets a result arrive that is on its way", async () => {
+  await withControl(async (it) => {
+    const sending = Promise.withResolvers<void>();
+    it.panel.sender.sendCommandResult = async (result, signal) => {
+      sending.resolve();
+      await new Promise((turn) => setTimeout(turn, 0));
+      signal.throwIfAborted();
+      it.results.push(result);
+    };
+    it.run("a", "true");
+    await sending.promise;
+    await it.control.close();
+    assertEquals(it.results.length, 1);
+  });
+});
+
 Deno.test("RemoteControl.close() waits no longer than 450 ms for what never ends", async () => {
   using time = new FakeTime();
   const uploading = Promise.withResolvers<void>();
