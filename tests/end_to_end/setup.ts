@@ -16,6 +16,8 @@ export interface Setup {
   readonly args?: readonly string[];
   /** Flags of the agent's runtime. */
   readonly runtime?: readonly string[];
+  /** Variables of the agent's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Setup {
  * Fails when the agent has violated the contract or has written the token to its log.
  */
 export async function withAgent(
-  { panel: options = {}, args = [], runtime = [] }: Setup,
+  { panel: options = {}, args = [], runtime = [], env = {} }: Setup,
   use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
 ): Promise<void> {
   const panel = await startTestPanel({ token: TOKEN, ...options });
@@ -35,7 +37,7 @@ export async function withAgent(
       const preload = isRemote ? [`--preload=${SHELL_HOME_PRELOAD}`] : [];
       await using agent = new AgentProcess(all, {
         runtime: [...runtime, ...preload],
-        env: { TEST_SHELL_HOME: home },
+        env: { TEST_SHELL_HOME: home, ...env },
       });
       await use(panel, agent);
       assertEquals(panel.state.violations, [], "the contract was kept");

@@ -6,7 +6,7 @@
  */
 
 import { answering, faults, proxyPage, UPGRADES } from "../../lib/demo/fault.ts";
-import { htmlAnswer } from "../../lib/demo/http_answer.ts";
+import { htmlAnswer, jsonAnswer } from "../../lib/demo/http_answer.ts";
 import { hostileFaults } from "./hostile_faults.ts";
 import type { TestFault } from "./test_fault.ts";
 
@@ -41,6 +41,17 @@ const furtherFaults = {
     answerUpgrade: (socket) => void socket.resetAndDestroy(),
     playOnSocket: ({ socket }) => void socket.resetAndDestroy(),
   },
+  /** Closes each WebSocket with the code of a plugin that refuses it. */
+  "plugin-1008": {
+    calls: UPGRADES,
+    playOnSocket: ({ webSocket }) => webSocket.close(1008, "blocked by a plugin"),
+  },
+  "report-413": { calls: calls.report, ...answering(htmlAnswer(413, proxyPage)) },
+  "report-500": {
+    calls: calls.report,
+    ...answering(jsonAnswer(500, { message: "plugin failed" })),
+  },
+  "report-504": { calls: calls.report, ...answering(htmlAnswer(504, proxyPage)) },
   /** Refuses basic info with the fields that old panels don't have. */
   "no-extra-columns": { calls: calls["basic info"], lacksNewerColumns: true },
   "upgrade-400": refusingUpgrades(400),

@@ -1,0 +1,43 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { panelFault } from "../test_panel/faults.ts";
+import { AgentProcess } from "./agent_process.ts";
+import { until, withAgent } from "./setup.ts";
+
+Deno.test("a plugin that refuses the WebSocket is named in log and status, and no second agent is", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "plugins-" });
+  const env = { RUNTIME_DIRECTORY: folder };
+  try {
+    await withAgent({ env }, async (panel, agent) => {
+      await agent.says("First report accepted, by v2 WebSocket");
+      await panel.setFault(panelFault("plugin-1008"));
+      // A second agent is suspected after three connections that did not last.
+      await until(panel, ({ calls }) => calls.filter(({ status }) => status === 101).length >= 3);
+      const since = panel.state.counts.reports;
+      await until(panel, ({ counts }) => counts.reports >= since + 2);
+      const words = 'the server closed the connection (1008, "blocked by a plugin")';
+      assertEquals(agent.lines(`${words}; reports are sent by POST`).length, 1, agent.output);
+      assertEquals(agent.lines("another agent runs"), []);
+      await using status = new AgentProcess(["status"], { env });
+      await status.ends();
+      const [failure = ""] = status.lines("Last failure");
+      assertMatch(failure, /\(1008, "blocked by a plugin"\); reports are sent by POST$/);
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+for (const fault of ["report-413", "report-500", "report-504"] as const) {
+  Deno.test(`reports that a plugin refuses are backed off from, and the log names the status: ${fault}`, async () => {
+    const args = ["--transport", "http", "--log-level", "debug"];
+    await withAgent({ args }, async (panel, agent) => {
+      await agent.says("First report accepted, by v2 POST");
+      await panel.setFault(panelFault(fault));
+      await agent.says(`status ${fault.slice(-3)}`);
+      await panel.setFault(undefined);
+      await agent.says(fault === "report-500" ? "The report works again" : "answers again");
+      // Reports of the interval end, and attempts with growing delays take their place.
+      assertEquals(agent.lines("Transport is none, was v2 POST: failed").length, 1, agent.output);
+    });
+  });
+}
