@@ -300,6 +300,13 @@ function requireCompatible(values: OptionValues): void {
   if (values.addPanel && values.replacePanel) {
     throw new UsageError("Cannot use --add and --replace-panel together");
   }
+  const ownsHeader = values.headers.some(([name]) => name.toLowerCase() === "authorization");
+  if (values.tokenIn === "header" && ownsHeader) {
+    throw new UsageError(
+      "Cannot use --token-in header with an Authorization of --header: a request has one such " +
+        "header, and the token would be in it",
+    );
+  }
   if (keepState && restore) throw new UsageError("Cannot use --keep-state and --restore together");
 }
 

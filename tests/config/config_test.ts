@@ -410,6 +410,14 @@ Deno.test("resolveConfig() refuses options that have no meaning together", () =>
   }
   const both = ["uninstall", "--restore", "--keep-state"];
   assertStringIncludes(refusal(both), "--keep-state and --restore");
+  const inHeader = ["-e", "https://panel.example", "-t", "s3cret", "--token-in", "header"];
+  for (const header of ["Authorization: Basic s3cret", "authorization: x"]) {
+    const message = refusal([...inHeader, "--header", "X-Other: 1", "--header", header]);
+    assertStringIncludes(message, "--token-in header with an Authorization");
+    assertEquals(message.includes("s3cret"), false);
+    resolve([...inHeader, "--token-in", "query", "--header", header]);
+  }
+  resolve([...inHeader, "--header", "X-Authorization: x"]);
   const url = ["--update-url", "https://r.example", "--update-key", key];
   const { manager, updateKey } = resolve([...install, ...url, "--manager", "procd", "--print"]);
   assertEquals([manager, updateKey], ["procd", key]);
