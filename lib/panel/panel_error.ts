@@ -22,14 +22,23 @@ export class PanelError extends Error {
   readonly status: number | undefined;
   /** The code of JSON-RPC, when the panel gave one. */
   readonly code: number | undefined;
+  /** The code of the close frame, when the WebSocket was closed before the answer. */
+  readonly closeCode: number | undefined;
 
   constructor(
     message: string,
-    options: { failure: PanelFailure; status?: number; code?: number; cause?: unknown },
+    options: {
+      failure: PanelFailure;
+      status?: number;
+      code?: number;
+      closeCode?: number | undefined;
+      cause?: unknown;
+    },
   ) {
     super(message, { cause: options.cause });
     this.failure = options.failure;
     this.status = options.status;
     this.code = options.code;
+    this.closeCode = options.closeCode;
   }
 }

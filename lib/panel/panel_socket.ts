@@ -203,9 +203,10 @@ export class PanelSocket {
   }
 
   #closedError(method: string): PanelError {
-    const { closeReason } = this.#socket;
+    const { closeReason, closeCode } = this.#socket;
     const reason = closeReason === "" ? "the connection is closed" : closeReason;
-    return new PanelError(`Cannot ${callName(method)}: ${reason}`, { failure: "unreachable" });
+    const message = `Cannot ${callName(method)}: ${reason}`;
+    return new PanelError(message, { failure: "unreachable", closeCode });
   }
 }
 

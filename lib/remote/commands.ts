@@ -163,18 +163,18 @@ export class Commands {
       name,
       bytes: outcome.output.length * 2,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: (signal) =>
-        sendOrShorten(name, {
-          send: () => this.#sender.sendCommandResult(result, signal),
-          sendShorter: () =>
-            this.#sender.sendCommandResult({ ...result, output: cut(result.output) }, signal),
-        }),
+      send: sendOrShorten(name, {
+        send: (signal) => this.#sender.sendCommandResult(result, signal),
+        sendShorter: (signal) =>
+          this.#sender.sendCommandResult({ ...result, output: cut(result.output) }, signal),
+      }),
     };
   }
 }
 
-/** The start of an output that is too long for a panel, with a note. */
+/** The start of an output that is too long for a panel, with a note; a short one as it is. */
 function cut(output: string): string {
+  if (output.length <= CUT_LENGTH) return output;
   const kept = output.slice(0, CUT_LENGTH).toWellFormed();
   return `${kept}\n[${output.length - kept.length} more characters were cut off: ` +
     "the panel takes no longer result]";

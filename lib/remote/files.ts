@@ -87,12 +87,11 @@ export class Files {
       name,
       bytes: count * FILE_INFO_BYTES,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: (signal) =>
-        sendOrShorten(name, {
-          send: () => sender.sendFileResult(result, signal),
-          sendShorter: () =>
-            sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
-        }),
+      send: sendOrShorten(name, {
+        send: (signal) => sender.sendFileResult(result, signal),
+        sendShorter: (signal) =>
+          sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
+      }),
     };
   }
 

@@ -135,28 +135,38 @@ export class ResultQueue {
   }
 }
 
+/** A way to send a result, in full or shorter. */
+type Send = (signal: AbortSignal) => Promise<void>;
+
+/** Close frames that say that a message is too long (RFC 6455, section 7.4). */
+const TOO_LONG = 1009;
+
 /**
- * Sends a result; one that the panel or a proxy refuses as too large is sent once more, shorter. When
- * even that is too large it is given up: waiting does not make it smaller.
+ * Attempts to send a result; one that the panel or a proxy refuses as too large is sent shorter from
+ * then on. When even that is too large it is given up: waiting does not make it smaller.
  */
-export async function sendOrShorten(
+export function sendOrShorten(
   name: string,
-  { send, sendShorter }: { send(): Promise<void>; sendShorter(): Promise<void> },
-): Promise<void> {
-  try {
-    await send();
-  } catch (error) {
-    if (!isTooLarge(error)) throw error;
+  { send, sendShorter }: { send: Send; sendShorter: Send },
+): Send {
+  let isTooLong = false;
+  return async (signal) => {
     try {
-      await sendShorter();
+      if (!isTooLong) return await send(signal);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      isTooLong = true;
+    }
+    try {
+      await sendShorter(signal);
     } catch (error) {
       if (!isTooLarge(error)) throw error;
       const fields = { name, error: describeError(error) };
       getLogger("remote").warning("Gave up {name}, which was cut already: {error}", fields);
     }
-  }
+  };
 }
 
 function isTooLarge(error: unknown): boolean {
-  return error instanceof PanelError && error.status === 413;
+  return error instanceof PanelError && (error.status === 413 || error.closeCode === TOO_LONG);
 }

@@ -66,6 +66,18 @@ Deno.test("PanelSocket.end tells a connection that a plugin has refused from one
   }
 });
 
+Deno.test("PanelSocket.call() fails with the code by which the panel closes the connection", async () => {
+  await withLive(2, async ({ socket, live }) => {
+    const request = { method: "agent.taskResult", params: {}, ...WITHIN };
+    const calling = assertRejects(() => live.call(request), PanelError);
+    socket.closeCode = 1009;
+    socket.end('the server closed the connection (1009, "too long")');
+    const { closeCode, message } = await calling;
+    assertEquals(closeCode, 1009);
+    assertEquals(message.includes("too long"), true, message);
+  });
+});
+
 Deno.test("PanelSocket.sendReport() closes a connection without an answer, over version 2", async () => {
   await withLive(2, async ({ time, socket, live, running }) => {
     const sending = assertRejects(() => live.sendReport(REPORT, WITHIN), PanelError);

@@ -208,6 +208,31 @@ Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too larg
   assert(lines.some((line) => line.includes("Gave up the result of command b, which was cut")));
 });
 
+Deno.test("RemoteControl.handle() cuts a result that makes a panel close the WebSocket with 1009", async () => {
+  using time = new FakeTime();
+  await withControl(async (it) => {
+    const lengths: number[] = [];
+    let isClosed = false;
+    it.panel.sender.sendCommandResult = (result) => {
+      lengths.push(result.output.length);
+      const closeCode = result.output.length > 100_000 ? 1009 : undefined;
+      const options = { failure: "unreachable", closeCode } as const;
+      if (closeCode === 1009 || isClosed) {
+        // It takes a moment until another one is open.
+        isClosed = closeCode === 1009;
+        return Promise.reject(new PanelError("Cannot send: the connection is closed", options));
+      }
+      it.results.push(result);
+      return Promise.resolve();
+    };
+    it.run("a", "head -c 200000 /dev/zero | tr '\\0' x");
+    await time.until(eventually(() => it.results.length === 1), { withinMs: 60_000, stepMs: 1 });
+    const short = it.results[0]?.output.length ?? 0;
+    assertEquals(lengths, [200_000, short, short]);
+    assertMatch(it.results[0]?.output ?? "", /more characters were cut off: the panel takes no/);
+  });
+});
+
 Deno.test("RemoteControl.handle() takes no command that has no usable id", async () => {
   await withControl(async (it) => {
     const { results } = it;
