@@ -21,23 +21,42 @@ export function withoutOfficialWarning(text: string): string {
   return text.replace(BLOCK, "");
 }
 
+/** A file with an official agent's warning. */
+interface OfficialWarning {
+  readonly path: string;
+  /** The text without the warning; `undefined` when the whole file is the warning's. */
+  readonly rest: string | undefined;
+}
+
+/** Finds the files with an official agent's warning; links are left alone. */
+function officialWarnings({ root }: TargetSystem): OfficialWarning[] {
+  const found: OfficialWarning[] = [];
+  const text = readSmallFile(root + MOTD) ?? "";
+  const rest = withoutOfficialWarning(text);
+  if (rest !== text) found.push({ path: MOTD, rest });
+  const script = readSmallFile(root + MOTD_SCRIPT);
+  if (script?.includes(SCRIPT_MARK)) found.push({ path: MOTD_SCRIPT, rest: undefined });
+  return found;
+}
+
+/** Prints which warnings {@linkcode removeOfficialWarnings} would remove. */
+export function printOfficialWarnings(system: TargetSystem): void {
+  for (const { path, rest } of officialWarnings(system)) {
+    const what = rest === undefined ? path : `the official agent's warning from ${path}`;
+    system.printLine(`Remove ${what}`);
+  }
+}
+
 /**
  * Removes the warnings of remote control that official agents leave behind unless they are ended in
- * good order. Links are left alone; a failure is printed.
+ * good order. A failure is printed.
  */
-export function removeOfficialWarnings({ root, printLine }: TargetSystem): void {
-  for (const path of [MOTD, MOTD_SCRIPT]) {
-    const text = readSmallFile(root + path);
-    if (text === undefined) continue;
+export function removeOfficialWarnings(system: TargetSystem): void {
+  const { root, printLine } = system;
+  for (const { path, rest } of officialWarnings(system)) {
     try {
-      if (path === MOTD_SCRIPT) {
-        if (!text.includes(SCRIPT_MARK)) continue;
-        Deno.removeSync(root + path);
-      } else {
-        const rest = withoutOfficialWarning(text);
-        if (rest === text) continue;
-        Deno.writeTextFileSync(root + path, rest, { create: false });
-      }
+      if (rest === undefined) Deno.removeSync(root + path);
+      else Deno.writeTextFileSync(root + path, rest, { create: false });
       printLine(`Removed the official agent's warning from ${path}.`);
     } catch (error) {
       printLine(`Cannot remove the official agent's warning from ${path}: ${describeError(error)}`);

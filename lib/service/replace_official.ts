@@ -18,7 +18,7 @@ import {
 } from "./official_record.ts";
 import { type ImportedSettings, importSettings } from "./official_options.ts";
 import { OfficialService, UNDO_TIMEOUT_MS } from "./official_service.ts";
-import { removeOfficialWarnings } from "./official_warning.ts";
+import { printOfficialWarnings, removeOfficialWarnings } from "./official_warning.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
@@ -76,6 +76,7 @@ export async function replace(
     printSteps(service.stopCommands.map(commandStep), system, own.secrets);
     await install(own, system, { signal, beforeStart });
     printSteps(service.disableCommands.map(commandStep), system, own.secrets);
+    printOfficialWarnings(system);
     return undefined;
   }
   await writeOfficialRecord(folder, { ...official, isDone: false });

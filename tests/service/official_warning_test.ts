@@ -42,6 +42,23 @@ Deno.test("removeOfficialWarnings() cleans up once the official agent is replace
   assertStringIncludes(machine.printed.join("\n"), "warning from /etc/motd");
 });
 
+Deno.test("printOfficialWarnings() lists with --print what would be removed, and removes nothing", async () => {
+  await using machine = new OfficialMachine();
+  const script = "/etc/update-motd.d/99-komari-agent-warning";
+  await replaceNow(machine, machine.system, ["--print"]);
+  assertEquals(machine.printed.join("\n").includes("motd"), false);
+  machine.write("/etc/motd", `Welcome.\n${WARNING}`);
+  machine.write(script, "#!/bin/sh\n# Komari Agent managed MOTD warning\necho x\n");
+  const before = machine.tree();
+  await replaceNow(machine, machine.system, ["--print"]);
+  assertEquals(machine.printed.slice(-2), [
+    "Remove the official agent's warning from /etc/motd",
+    `Remove ${script}`,
+  ]);
+  assertEquals(machine.tree(), before);
+  assertEquals(machine.text("/etc/motd"), `Welcome.\n${WARNING}`);
+});
+
 Deno.test("removeOfficialWarnings() leaves files alone that are not the official agent's", async () => {
   await using machine = new OfficialMachine();
   const script = "/etc/update-motd.d/99-komari-agent-warning";
