@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { testRemoteFiles, testResumedTerminal } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
 import { panelFault } from "../../test_panel/faults.ts";
@@ -22,3 +22,20 @@ for (const generation of ["1.5", "main"] as const) {
     });
   }
 }
+
+Deno.test("an agent that is stopped sends a result for each command that runs or waits", async () => {
+  const panel = { generation: "main" } as const;
+  for (const more of [[], ["--transport", "http"]]) {
+    await withAgent({ panel, args: [REMOTE_CONTROL, ...more] }, async (panel, agent) => {
+      await agent.says("First report accepted");
+      for (let count = 0; count < 6; count++) panel.node.sendCommand("sleep 1000");
+      // It is handled after them.
+      assert(panel.switchVersion("snapshot"));
+      await agent.says("Refused to switch");
+      assertEquals((await agent.stop()).code, 0);
+      const outputs = panel.state.commandResults.map(({ value }) => value.result);
+      assertEquals(outputs.length, 6, agent.output);
+      for (const output of outputs) assertMatch(output, /^The agent stopped before the command/);
+    });
+  }
+});
