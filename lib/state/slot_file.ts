@@ -10,7 +10,7 @@ const FORMAT = "komari-agent-state-1";
 export interface SlotContent {
   /** `undefined` when no slot holds a whole text. */
   readonly text: string | undefined;
-  /** Slots that were written and are damaged. */
+  /** Slots that were written and are damaged; both in a file without even the mark of a new one. */
   readonly damaged: number;
 }
 
@@ -34,13 +34,20 @@ export class SlotFile implements Disposable {
     return this.#file.statSync().nlink === 0;
   }
 
+  /** Marks a new file: one that a crash has emptied has no mark. @throws {Error} When it can't. */
+  async markNew(): Promise<void> {
+    await this.#fill(0, formatSlot(0, ""));
+  }
+
   /** Reads both slots. @throws {Error} When the system refuses to give them. */
   read(): SlotContent {
     const slots = [this.#readSlot(0), this.#readSlot(1)];
+    if (slots.every((slot) => slot === "empty")) return { text: undefined, damaged: slots.length };
     const whole = slots.filter((slot) => typeof slot === "object");
     const newest = whole.sort((a, b) => b.sequence - a.sequence)[0];
     this.#sequence = newest?.sequence ?? 0;
-    return { text: newest?.text, damaged: slots.filter((slot) => slot === "damaged").length };
+    const text = this.#sequence === 0 ? undefined : newest?.text;
+    return { text, damaged: slots.filter((slot) => slot === "damaged").length };
   }
 
   /**

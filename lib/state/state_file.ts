@@ -87,7 +87,11 @@ export class StateFile<T> implements Disposable {
       if (isDamaged) await this.#setAside();
       const isNew = !exists(this.path);
       this.#slots ??= new SlotFile(openWritableFile(this.path, { mode: 0o600 }));
-      if (isNew) await syncFolder(this.folder);
+      if (isNew) {
+        // A disk that is full may have room later: a write says so.
+        await this.#slots.markNew().catch(() => {});
+        await syncFolder(this.folder);
+      }
       const { text } = this.#slots.read();
       const older = text === undefined && !isDamaged ? this.#olderText() : undefined;
       if (older !== undefined) await this.#slots.write(older);

@@ -38,6 +38,11 @@ function damage(path: string, offset: number, text: string): void {
 
 Deno.test("SlotFile.read() gives the text that was written last, and nothing where there is none", async () => {
   await withFile(async (path) => {
+    assertEquals(read(path), { text: undefined, damaged: 2 });
+    {
+      using file = open(path);
+      await file.markNew();
+    }
     assertEquals(read(path), { text: undefined, damaged: 0 });
     for (const text of ["one", "", "much longer than the one before", "größer"]) {
       await write(path, text);

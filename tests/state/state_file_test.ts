@@ -154,6 +154,21 @@ Deno.test("StateFile.open() keeps what is damaged beside, and starts anew", asyn
   });
 });
 
+for (const bytes of [0, 1, 4096, 600_000]) {
+  Deno.test(`StateFile.open() tells of a file that a crash has left with ${bytes} zeros`, async () => {
+    await withFolder(async (folder) => {
+      const path = `${folder}/state.state`;
+      Deno.writeFileSync(path, new Uint8Array(bytes));
+      using file = stateFile(folder);
+      const { value, problems } = await file.open();
+      assertEquals(value, undefined);
+      assertEquals(problems[0], `${path} is damaged`);
+      assertEquals(Deno.statSync(`${path}.damaged`).size, bytes);
+      assertEquals(stateFile(folder).read(), { value: undefined, problems: [] });
+    });
+  });
+}
+
 Deno.test("StateFile.open() keeps damaged files of an older version beside, too", async () => {
   await withFolder(async (folder) => {
     for (const name of ["state.json", "state.json.bak"]) {
@@ -220,9 +235,9 @@ Deno.test("StateFile.write() survives a disk that is full or read-only", async (
     try {
       await write(folder, 1);
       await fill(`${folder}/filler`);
-      await assertRejects(() => write(folder, 2), Error, "Cannot write");
       using file = stateFile(folder);
       await file.open();
+      await assertRejects(() => file.write(text(2).padEnd(8192)), Error, "Cannot write");
       await assertRejects(() => file.checkWritable(8192), Error, "Cannot write");
       assertEquals(stateFile(folder).read(), { value: { number: 1 }, problems: [] });
       await Deno.remove(`${folder}/filler`);
