@@ -132,6 +132,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     {
       subject: NETWORK_SUBJECT,
       collect: () => ({ traffic: network.collect() }),
+      missingPart: () => network.missingPart(),
       sources: () => ({ network: `${net}/dev, of the interfaces below` }),
     },
     {

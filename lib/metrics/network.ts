@@ -71,6 +71,7 @@ export class NetworkCollector {
   /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
   #deviceSeen = false;
+  #malformed: SyntaxError | undefined;
   /** The counted interfaces among many. */
   #counted: readonly TrackedInterface[] | undefined;
   /** Until then their statistics suffice. */
@@ -102,7 +103,7 @@ export class NetworkCollector {
   /**
    * Totals and rates; `undefined` without `net/dev` and while the first interfaces are undecided.
    *
-   * @throws {SyntaxError} When the kernel's text is malformed.
+   * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */
   collect(): Traffic | undefined {
     const atMs = this.sample();
@@ -113,7 +114,7 @@ export class NetworkCollector {
    * Updates the total without starting a new interval for the rates. Returns the time of the sample,
    * or `undefined` as {@linkcode NetworkCollector.collect} does.
    *
-   * @throws {SyntaxError} When the kernel's text is malformed.
+   * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */
   sample(): number | undefined {
     return this.#sampleCounted() ?? this.#sampleAll();
@@ -134,7 +135,9 @@ export class NetworkCollector {
     const text = this.#source.read();
     if (text === undefined) return undefined;
     const atMs = this.#readAtMs();
-    const counters = this.#parse(text);
+    this.#malformed = undefined;
+    const counters = this.#parse(text, (error) => this.#malformed ??= error);
+    if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
     // Missing ones first: an interface that was renamed continues from what its old name had.
     this.#pruneMissing(new Set(counters.map(({ name }) => name)));
     for (const { name } of counters) {
@@ -162,6 +165,11 @@ export class NetworkCollector {
 
   #countedInterfaces(): TrackedInterface[] {
     return Array.from(this.#interfaces.values()).filter(({ decision }) => decision?.counted);
+  }
+
+  /** The error of a malformed line of the last text, which was skipped. */
+  missingPart(): Error | undefined {
+    return this.#malformed;
   }
 
   /** Decisions on all interfaces of the last sample, in the kernel's order. */

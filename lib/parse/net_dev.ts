@@ -16,19 +16,26 @@ const COUNTERS = /^\s*(\d{1,20})(?:\s+\d+){7}\s+(\d{1,20})(?!\S)/;
 /**
  * Parses `/proc/net/dev`.
  *
- * @throws {SyntaxError} When a line has no name or lacks counters; the message quotes it.
+ * A line without a name, or that lacks counters, goes to `onMalformed`, whose error quotes it, and is
+ * skipped if that returns.
+ *
+ * @throws {SyntaxError} For a malformed line, without `onMalformed`.
  */
-export function parseNetDev(text: string): InterfaceCounters[] {
+export function parseNetDev(
+  text: string,
+  onMalformed: (error: SyntaxError) => void = (error) => {
+    throw error;
+  },
+): InterfaceCounters[] {
   const found: InterfaceCounters[] = [];
   for (const line of text.split("\n")) {
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(colon, 0)).trim();
     // Both headings contain bars; every other line has a name.
     if (colon === -1 && (line.trim() === "" || line.includes("|"))) continue;
-    if (name === "") throw parseError(line);
-    const counters = COUNTERS.exec(line.slice(colon + 1));
-    if (counters === null) throw parseError(line);
-    found.push({ name, receivedBytes: Number(counters[1]), sentBytes: Number(counters[2]) });
+    const counters = name === "" ? null : COUNTERS.exec(line.slice(colon + 1));
+    if (counters === null) onMalformed(parseError(line));
+    else found.push({ name, receivedBytes: Number(counters[1]), sentBytes: Number(counters[2]) });
   }
   return found;
 }

@@ -402,3 +402,17 @@ Deno.test("NetworkCollector.collect() opens statistics only at the first decisio
     assertEquals(host.step(4000 + second)[0], 4000 + second);
   }
 });
+
+Deno.test("NetworkCollector.collect() counts the others when a line is malformed, and names it", () => {
+  using time = new FakeTime();
+  const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE }));
+  const odd = "eth0:1: 3 0 0 0 0 0 0 0 4";
+  machine.text = `eth0: 100 0 0 0 0 0 0 0 100\n${odd}\n`;
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.network.missingPart()?.message, `Cannot parse net/dev: "${odd}"`);
+  machine.text = `${odd}\n`;
+  assertThrows(() => machine.step(), SyntaxError, odd);
+  machine.text = "eth0: 150 0 0 0 0 0 0 0 150\n";
+  assertEquals(machine.step()?.[0], 150);
+  assertEquals(machine.network.missingPart(), undefined);
+});
