@@ -1,6 +1,16 @@
+import { parseBondSlaves } from "../parse/bonding.ts";
+import { parseVlanNames } from "../parse/vlan_config.ts";
 import type { Host } from "./host.ts";
 
-/** Properties of a network interface, from `/sys/class/net/NAME`. */
+/** The machine's own `/proc`; `HOST_PROC` names another one. */
+export const OWN_PROC = "/proc";
+
+/** Folder of the measured network: in another machine's `/proc`, `net` still shows the reader's own. */
+export function networkFolder(proc: string): string {
+  return proc === OWN_PROC ? `${proc}/net` : `${proc}/1/net`;
+}
+
+/** Properties of a network interface, from `/sys/class/net/NAME` or files in `/proc/net`. */
 export interface InterfaceTraits {
   /** It has a device: a card, a modem, a virtual machine's adapter. */
   device: boolean;
@@ -39,18 +49,52 @@ export function parseInterfaceIndex(text: string | undefined): number | undefine
   return /^[1-9]\d{0,9}$/.test(text?.trim() ?? "") ? Number(text) : undefined;
 }
 
+type TraitsHost = Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">;
+
 /**
- * Reads the properties of an interface from `/sys/class/net/NAME`.
+ * Reads the properties of an interface from `/sys/class/net/NAME`. Where that has no such folder, or
+ * may be another machine's, `/proc/net` tells of bonds and VLANs.
  *
- * `undefined` when there is no such folder: no `/sys` in this container, or the interface of another
- * network namespace.
+ * `undefined` when neither knows it: no `/sys` in this container, or the interface of another network
+ * namespace.
  */
-export function readInterfaceTraits(
-  host: Pick<Host, "roots" | "exists" | "list" | "readLink" | "readText">,
-  name: string,
-): InterfaceTraits | undefined {
+export function readInterfaceTraits(host: TraitsHost, name: string): InterfaceTraits | undefined {
   // The kernel allows no such names, but not every /proc/net/dev is the kernel's own.
   if (name === "" || name === "." || name === ".." || name.includes("/")) return undefined;
+  const traits = readSysTraits(host, name);
+  if (traits !== undefined && host.roots.proc === OWN_PROC) return traits;
+  const links = readProcTraits(host, name);
+  return links === undefined ? traits : { ...(traits ?? NO_TRAITS), ...links };
+}
+
+const NO_TRAITS: InterfaceTraits = {
+  device: false,
+  bond: false,
+  bondSlave: false,
+  deviceSlave: false,
+  bridge: false,
+  tunnel: false,
+  stacked: false,
+  switchPort: false,
+  bridgePort: false,
+  master: undefined,
+  index: undefined,
+};
+
+/** Whether it is a bond, a bond's slave or a VLAN; `undefined` when it is none of them. */
+function readProcTraits(host: TraitsHost, name: string): Partial<InterfaceTraits> | undefined {
+  const folder = networkFolder(host.roots.proc);
+  const bonds = host.list(`${folder}/bonding`) ?? [];
+  if (bonds.includes(name)) return { bond: true };
+  const slaves = (bond: string) =>
+    parseBondSlaves(host.readText(`${folder}/bonding/${bond}`) ?? "");
+  const master = bonds.find((bond) => slaves(bond).includes(name));
+  if (master !== undefined) return { bondSlave: true, master };
+  const isVlan = parseVlanNames(host.readText(`${folder}/vlan/config`) ?? "").includes(name);
+  return isVlan ? { stacked: true } : undefined;
+}
+
+function readSysTraits(host: TraitsHost, name: string): InterfaceTraits | undefined {
   const folder = `${host.roots.sys}/class/net/${name}`;
   const entries = host.list(folder);
   if (entries === undefined) return undefined;

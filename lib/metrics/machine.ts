@@ -6,6 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { Host, InterfaceAddress, Roots } from "../host/host.ts";
+import { networkFolder, OWN_PROC } from "../host/interface_traits.ts";
 import { parseLoadavg } from "../parse/loadavg.ts";
 import { parseUptime } from "../parse/uptime.ts";
 import { KernelLookup } from "../sandbox/kernel_lookup.ts";
@@ -55,9 +56,6 @@ export interface Machine {
   close?(): Promise<void>;
 }
 
-/** The machine's own `/proc`; `HOST_PROC` names another one. */
-export const OWN_PROC = "/proc";
-
 /** Subject of the row whose totals those of the month may replace. */
 export const NETWORK_SUBJECT = "network traffic";
 
@@ -70,8 +68,7 @@ export const DISK_MAX_AGE_MS = 4_500;
 export function openLinuxMachine(host: Host, config: Config): Machine {
   const { proc, sys } = host.roots;
   const isOwn = proc === OWN_PROC;
-  // In another machine's `/proc`, `net` still shows the reader's own network.
-  const net = isOwn ? `${proc}/net` : `${proc}/1/net`;
+  const net = networkFolder(proc);
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
   const ownMounts = `${OWN_PROC}/self/mountinfo`;
   const lookup = new KernelLookup(host);

@@ -6,6 +6,7 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { OWN_PROC } from "../host/interface_traits.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
@@ -18,13 +19,7 @@ import type { Connections, LoadAverage } from "../types.ts";
 import { type Collector, parseSource } from "./collector.ts";
 import { DarwinCpuCollector } from "./cpu_darwin.ts";
 import { DarwinDiskCollector } from "./disk_darwin.ts";
-import {
-  DISK_MAX_AGE_MS,
-  LOAD_MAX_AGE_MS,
-  type Machine,
-  NETWORK_SUBJECT,
-  OWN_PROC,
-} from "./machine.ts";
+import { DISK_MAX_AGE_MS, LOAD_MAX_AGE_MS, type Machine, NETWORK_SUBJECT } from "./machine.ts";
 import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
 import { DarwinMemoryCollector } from "./memory_darwin.ts";
 import { NetworkCollector } from "./network.ts";

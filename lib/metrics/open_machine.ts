@@ -7,9 +7,10 @@
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Roots } from "../host/host.ts";
+import { OWN_PROC } from "../host/interface_traits.ts";
 import { LocalHost } from "../host/local_host.ts";
 import { dirname } from "../parse/path.ts";
-import { type Machine, openLinuxMachine, OWN_PROC } from "./machine.ts";
+import { type Machine, openLinuxMachine } from "./machine.ts";
 
 /** Operating system and architecture as in `Deno.build`. */
 export interface Platform {

@@ -6,7 +6,7 @@
  *                     ID missing          there is no such command
  * ID processes        ID ok COUNT
  * ID interface NAME   ID ok TRAIT…
- *                     ID missing          there is no such interface
+ *                     ID missing          there is no such interface, or nothing is known of it
  * ID resolve NAME     ID ok ADDRESS…      as the system resolves it, in its order
  *                     ID missing          there is no getent
  * ID hosts NAME       the same            by /etc/hosts alone
@@ -86,7 +86,8 @@ answer() {
 
 traits() {
   dir=$sys/class/net/$2 found= lower= dsa=
-  [ -d "$dir" ] || { echo "$1 missing"; return; }
+  if [ ! -d "$dir" ] || [ "$proc" != /proc ]; then net_traits "$2"; fi
+  [ -d "$dir" ] || [ -n "$found" ] || { echo "$1 missing"; return; }
   for trait in device bonding bonding_slave bridge brport tun_flags master/device; do
     [ -e "$dir/$trait" ] && found="$found $trait"
   done
@@ -108,6 +109,25 @@ traits() {
     done <"$dir/master/uevent"
   fi
   printf '%s\\n' "$1 ok$found$lower$dsa"
+}
+
+# What /proc/net tells of bonds and VLANs, where sys may be another machine's.
+net_traits() {
+  net=$proc/net
+  [ "$proc" = /proc ] || net=$proc/1/net
+  if [ -e "$net/bonding/$1" ]; then found=' bonding'; return; fi
+  for bond in "$net"/bonding/*; do
+    [ -r "$bond" ] || continue
+    while IFS= read -r line; do
+      [ "$line" = "Slave Interface: $1" ] || continue
+      found=" bonding_slave master=\${bond##*/}"
+      return
+    done <"$bond"
+  done
+  [ -r "$net/vlan/config" ] || return
+  while IFS='|' read -r vlan id carrier; do
+    [ "\${vlan%% *}:\${carrier:+vlan}" = "$1:vlan" ] && found=' lower'
+  done <"$net/vlan/config"
 }
 
 count_processes() {

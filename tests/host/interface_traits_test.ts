@@ -89,3 +89,26 @@ Deno.test("readInterfaceTraits() knows nothing of interfaces that are not in sys
     assertEquals(readInterfaceTraits(host, name), undefined, name);
   }
 });
+
+Deno.test("readInterfaceTraits() asks the other machine's /proc about bonds and VLANs", () => {
+  const net = "/host/proc/1/net";
+  const texts: Record<string, string> = {
+    [`${net}/bonding/bond0`]: "Bonding Mode: x\n\nSlave Interface: eth0\n",
+    [`${net}/vlan/config`]: "Name | VLAN ID\nName-Type: x\nmgmt           | 10  | bond0\n",
+  };
+  const host = (sys: string[] | undefined) => ({
+    roots: { proc: "/host/proc", sys: "/sys", root: "/" },
+    list: (path: string) => path === `${net}/bonding` ? ["bond0"] : sys,
+    exists: () => false,
+    readLink: () => undefined,
+    readText: (path: string) => texts[path],
+  });
+  const nothing = host(undefined);
+  const slave = { ...NONE, bondSlave: true, master: "bond0" };
+  assertEquals(readInterfaceTraits(nothing, "eth0"), slave);
+  assertEquals(readInterfaceTraits(nothing, "bond0"), { ...NONE, bond: true });
+  assertEquals(readInterfaceTraits(nothing, "mgmt"), { ...NONE, stacked: true });
+  assertEquals(readInterfaceTraits(nothing, "eth1"), undefined);
+  // The eth0 of the container's own /sys.
+  assertEquals(readInterfaceTraits(host(["device"]), "eth0"), { ...slave, device: true });
+});

@@ -5,6 +5,7 @@ import { LocalHost } from "../../lib/host/local_host.ts";
 import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
 import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime } from "../fake_time.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const VIRTUAL: InterfaceTraits = {
   device: false,
@@ -415,4 +416,17 @@ Deno.test("NetworkCollector.collect() counts the others when a line is malformed
   machine.text = "eth0: 150 0 0 0 0 0 0 0 150\n";
   assertEquals(machine.step()?.[0], 150);
   assertEquals(machine.network.missingPart(), undefined);
+});
+
+Deno.test("NetworkCollector.collect() counts a bond once where only proc tells of it", () => {
+  using time = new FakeTime();
+  const host = fakeHost({
+    "/host/proc/1/net/bonding/bond0": "Slave Interface: eth0\n\nSlave Interface: eth1\n",
+    "/host/proc/1/net/vlan/config": "mgmt           | 10  | bond0\n",
+  });
+  const roots = { ...host.roots, proc: "/host/proc" };
+  const traits: LookupTraits = (name) => readInterfaceTraits({ ...host, roots }, name);
+  const machine = new Machine(time, { lo: 9, eth0: 60, eth1: 40, bond0: 100, mgmt: 20 }, traits);
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.counted(), ["bond0"]);
 });

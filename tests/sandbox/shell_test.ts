@@ -272,6 +272,33 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     }
   });
 
+  Deno.test(`Shell.interfaceTraits() tells what ${name} sees of bonds and VLANs in proc`, async () => {
+    const root = await Deno.makeTempDir();
+    const [proc, sys] = [`${root}/proc`, `${root}/sys`];
+    const net = `${proc}/1/net`;
+    try {
+      await Deno.mkdir(`${net}/bonding`, { recursive: true });
+      await Deno.mkdir(`${net}/vlan`);
+      await Deno.mkdir(`${sys}/class/net/eth2/device`, { recursive: true });
+      const slaves = "Slave Interface: eth0\nMII Status: up\n\nSlave Interface: eth2\n";
+      await Deno.writeTextFile(`${net}/bonding/bond0`, `Bonding Mode: x\n\n${slaves}`);
+      await Deno.writeTextFile(
+        `${net}/vlan/config`,
+        "VLAN Dev name\t | VLAN ID\nName-Type: x\nlan            | 7  | eth1\nmanagement-lan1| 10  | bond0\n",
+      );
+      const host = new LocalHost({ proc, sys, root });
+      await withShell({ shell, proc, sys }, async (shell) => {
+        for (const name of ["bond0", "eth0", "eth2", "lan", "management-lan1", "eth1", "VLAN"]) {
+          assertEquals(await shell.interfaceTraits(name), readInterfaceTraits(host, name), name);
+        }
+        assertEquals((await shell.interfaceTraits("eth0"))?.master, "bond0");
+        assertEquals((await shell.interfaceTraits("lan"))?.stacked, true);
+      });
+    } finally {
+      await Deno.remove(root, { recursive: true });
+    }
+  });
+
   Deno.test(`Shell.countProcesses() counts what ${name} sees in proc`, async () => {
     const proc = await Deno.makeTempDir();
     try {
