@@ -40,6 +40,9 @@ const VIRTUAL_DEVICES = ["vif*"];
 /** Links over a modem, or PPPoE within another interface's frames. */
 const DIAL_UP = "ppp*";
 
+/** Rule of an interface that counts although nothing tells what it is, beside others that have a device. */
+export const KIND_UNKNOWN = "by name: kind unknown";
+
 /** Names of uplinks, where no interface has a device that shows it. */
 const UPLINKS = ["eth*", "en*", "wl*", "ww*", "usb*", "wan*", "venet*"];
 
@@ -116,9 +119,7 @@ function decideByKind(
   if (traits?.tunnel) return ignored("virtual: tunnel");
   if (isGuestPort(name, traits) && !context.isOnlyLink) return ignored("virtual: bridge port");
   if (traits?.stacked) return ignored("virtual: on top of another interface");
-  return counted(
-    context.noDevices ? "by name: no interface has a device" : "by name: kind unknown",
-  );
+  return counted(context.noDevices ? "by name: no interface has a device" : KIND_UNKNOWN);
 }
 
 function counted(rule: string): InterfaceDecision {

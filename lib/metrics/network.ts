@@ -6,6 +6,7 @@
 
 import type { Source } from "../host/host.ts";
 import type { InterfaceTraits } from "../host/interface_traits.ts";
+import { quoteStart } from "../parse/bounded_text.ts";
 import { matchesGlob } from "../parse/glob.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { Traffic, TrafficBytes } from "../types.ts";
@@ -14,6 +15,7 @@ import {
   type InterfaceDecision,
   type InterfaceGlobs,
   isDialUp,
+  KIND_UNKNOWN,
   mayBeCarriedByAnother,
 } from "./interface_filter.ts";
 import { type InterfaceStatistics, isBetween, readStatistics } from "./interface_statistics.ts";
@@ -70,6 +72,8 @@ export class NetworkCollector {
   readonly #undecided = new Set<TrackedInterface>();
   /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
+  /** Those that count although nothing tells what they are. */
+  readonly #unknown = new Set<TrackedInterface>();
   #deviceSeen = false;
   #malformed: SyntaxError | undefined;
   /** The counted interfaces among many. */
@@ -167,9 +171,11 @@ export class NetworkCollector {
     return Array.from(this.#interfaces.values()).filter(({ decision }) => decision?.counted);
   }
 
-  /** The error of a malformed line of the last text, which was skipped. */
+  /** The error of a malformed line of the last text, which was skipped; or an interface of unknown kind. */
   missingPart(): Error | undefined {
-    return this.#malformed;
+    if (this.#malformed !== undefined) return this.#malformed;
+    const [nic] = this.#unknown;
+    return nic && new Error(`Cannot tell what ${quoteStart(nic.name)} is: it counts by its name`);
   }
 
   /** Decisions on all interfaces of the last sample, in the kernel's order. */
@@ -215,6 +221,7 @@ export class NetworkCollector {
           hasTraffic: last && this.#hasTraffic(counters),
         });
         this.#undecided.delete(nic);
+        if (nic.decision.rule === KIND_UNKNOWN) this.#unknown.add(nic);
       }
     }
   }
@@ -238,6 +245,7 @@ export class NetworkCollector {
       if (present.has(nic.name)) continue;
       this.#interfaces.delete(nic.name);
       this.#undecided.delete(nic);
+      this.#unknown.delete(nic);
       this.total.markGone(nic.name);
     }
   }

@@ -47,6 +47,9 @@ export interface ShellOptions extends Pick<Roots, "proc" | "sys"> {
   os?: string;
 }
 
+/** A kernel takes 15; the text may not be a kernel's. */
+const MAX_INTERFACE_NAME_BYTES = 64;
+
 /** Folders that only root writes; the last ones are those of NixOS and of Windows' drivers in WSL. */
 const PROGRAM_PATH = `${SYSTEM_PATH}:/run/wrappers/bin:/run/current-system/sw/bin:/usr/lib/wsl/lib`;
 
@@ -217,15 +220,16 @@ export class Shell {
   /**
    * Reads the properties of an interface from `/sys/class/net/NAME`; `undefined` when there are none.
    *
-   * @throws {TypeError} When the name has unusual characters.
+   * @throws {TypeError} When a kernel would not take the name.
    * @throws {Error} When the shell has ended.
    */
   async interfaceTraits(
     name: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<InterfaceTraits | undefined> {
-    if (!/^(?!\.{1,2}$)[\w.@:-]{1,64}$/.test(name)) {
-      throw new TypeError(`Cannot look up interface ${JSON.stringify(name)}: unusual characters`);
+    const bytes = new TextEncoder().encode(name).length;
+    if (!/^(?!\.{1,2}$)[^\0\t\n\v\f\r /]+$/.test(name) || bytes > MAX_INTERFACE_NAME_BYTES) {
+      throw new TypeError(`Cannot look up interface ${JSON.stringify(name)}: no such name can be`);
     }
     const found = (await this.#ask(`interface ${name}`, options))?.split(" ");
     if (found === undefined) return undefined;

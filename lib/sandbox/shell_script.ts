@@ -179,8 +179,10 @@ while IFS=' ' read -r id verb word; do
       fi
       ;;
     processes:) count_processes "$id" ;;
-    interface:*[!A-Za-z0-9_.@:-]*|interface:|interface:.|interface:..) echo "$id refused" ;;
-    interface:*) traits "$id" "$word" ;;
+    interface:*/*|interface:*' '*|interface:|interface:.|interface:..) echo "$id refused" ;;
+    interface:*)
+      if [ \${#word} -gt 64 ]; then echo "$id refused"; else traits "$id" "$word"; fi
+      ;;
     *) echo "$id refused" ;;
   esac
 done

@@ -430,3 +430,18 @@ Deno.test("NetworkCollector.collect() counts a bond once where only proc tells o
   assertEquals(machine.step(), [100, undefined]);
   assertEquals(machine.counted(), ["bond0"]);
 });
+
+Deno.test("NetworkCollector.missingPart() names an interface of unknown kind that counts", () => {
+  using time = new FakeTime();
+  const traits: LookupTraits = (name) => name === "eth0" ? DEVICE : undefined;
+  const machine = new Machine(time, { eth0: 100 }, traits);
+  machine.step();
+  assertEquals(machine.network.missingPart(), undefined);
+  machine.step({ eth0: 100, "brück0": 10 });
+  const expected = 'Cannot tell what "brück0" is: it counts by its name';
+  assertEquals(machine.network.missingPart()?.message, expected);
+  machine.step();
+  assertEquals(machine.network.missingPart()?.message, expected);
+  machine.step({ eth0: 100 });
+  assertEquals(machine.network.missingPart(), undefined);
+});
