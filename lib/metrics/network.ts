@@ -267,9 +267,27 @@ export function bytesSince(last: TrafficBytes | undefined, now: TrafficBytes): T
   };
 }
 
+/**
+ * The counters from which {@linkcode bytesSince} goes on: the highest that an interface has shown since
+ * its last reset, so that what swings counts once.
+ */
+export function highestSince(last: TrafficBytes | undefined, now: TrafficBytes): TrafficBytes {
+  return {
+    sentBytes: highest(last?.sentBytes ?? 0, now.sentBytes),
+    receivedBytes: highest(last?.receivedBytes ?? 0, now.receivedBytes),
+  };
+}
+
 function increase(last: number, now: number): number {
-  if (now >= last) return now - last;
-  return now < last * (1 - JITTER) ? now : 0;
+  return isReset(last, now) ? now : Math.max(now - last, 0);
+}
+
+function highest(last: number, now: number): number {
+  return isReset(last, now) ? now : Math.max(now, last);
+}
+
+function isReset(last: number, now: number): boolean {
+  return now < last * (1 - JITTER);
 }
 
 interface Bytes {
@@ -298,8 +316,9 @@ export class TrafficTotal {
   /** Adds the current counters of an interface; `index` is needed when it first appears. */
   add(now: InterfaceCounters, index?: number): void {
     const last = this.#present.get(now.name);
-    const { sentBytes, receivedBytes } = bytesSince(last ?? this.#takeGone(now.name, index), now);
-    this.#present.set(now.name, now);
+    const former = last ?? this.#takeGone(now.name, index);
+    const { sentBytes, receivedBytes } = bytesSince(former, now);
+    this.#present.set(now.name, highestSince(former, now));
     this.#total.sentBytes += sentBytes;
     this.#total.receivedBytes += receivedBytes;
     if (last === undefined) {
@@ -336,6 +355,12 @@ export class TrafficTotal {
     if (last === undefined) return;
     this.#present.delete(name);
     this.restore(name, last, this.#indexes.get(name));
+  }
+
+  /** Makes an interface that is there go on from the counters of an earlier run, if those are higher. */
+  resume(name: string, last: TrafficBytes): void {
+    const now = this.#present.get(name);
+    if (now !== undefined) this.#present.set(name, highestSince(last, now));
   }
 
   /** Sets the last counters of a missing interface, in case it returns. */

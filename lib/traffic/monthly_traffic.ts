@@ -177,9 +177,13 @@ export class MonthlyTraffic {
       ? startCount(context, this.#options.importOfficial(period.startMs))
       : continueCount(state, context);
     if (state !== undefined && isSameBoot(state, bootId)) {
-      const present = new Set(
-        [...counters.keys()].map((name) => formerName(name, { state, context })),
-      );
+      const present = new Set<string>();
+      for (const name of counters.keys()) {
+        const former = formerName(name, { state, context });
+        present.add(former);
+        const last = state.interfaces.get(former);
+        if (last !== undefined) network.total.resume(name, last);
+      }
       for (const [name, last] of state.interfaces) {
         if (!present.has(name)) network.total.restore(name, last, state.indexes.get(name));
       }

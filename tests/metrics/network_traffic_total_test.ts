@@ -96,6 +96,22 @@ Deno.test("TrafficTotal.add() ignores a counter that jitters", () => {
   assertEquals(sum.bytes(), { sentBytes: 110, receivedBytes: 1_000_000 });
 });
 
+Deno.test("TrafficTotal.add() counts a counter that swings by its highest", () => {
+  const sum = new TrafficTotal();
+  for (let swing = 0; swing < 3; swing++) {
+    sum.add(nic("eth0", 1_000_000_000, 100));
+    sum.add(nic("eth0", 995_000_000, 100));
+  }
+  sum.markGone("eth0");
+  sum.add(nic("eth0", 995_000_000, 100));
+  sum.add(nic("eth0", 1_000_000_007, 100));
+  assertEquals(sum.bytes(), { sentBytes: 100, receivedBytes: 1_000_000_007 });
+  // Far below it was reset.
+  sum.add(nic("eth0", 400, 100));
+  sum.add(nic("eth0", 500, 100));
+  assertEquals(sum.bytes().receivedBytes, 1_000_000_507);
+});
+
 Deno.test("TrafficTotal.add() continues with a missing interface that has the index", () => {
   const sum = new TrafficTotal();
   sum.add(nic("eth0", 1_000, 100), 2);

@@ -18,6 +18,19 @@ Deno.test("MonthlyTraffic.collect() counts traffic while the agent is stopped, a
   assertEquals(world.look(), ["2026-11-01", 123], "a new boot: all that they show");
 });
 
+Deno.test("MonthlyTraffic.collect() counts a counter that swings by its highest, over restarts too", () => {
+  using world = new FakeMonth("2026-11-10T12:00:00");
+  for (let swing = 0; swing < 3; swing++) {
+    for (const bytes of [1_000_000_000, 995_000_000, 996_000_000]) {
+      world.counters.set("eth0", bytes);
+      assertEquals(world.look(), ["2026-11-01", 1_000_000_000]);
+      world.start();
+    }
+  }
+  world.pass(4_000_010);
+  assertEquals(world.look(), ["2026-11-01", 1_000_000_010]);
+});
+
 Deno.test("MonthlyTraffic.collect() keeps rates, and has no data without net/dev", () => {
   using world = new FakeMonth("2026-11-10T12:00:00");
   world.pass(1_000);
