@@ -50,9 +50,10 @@ export interface Host {
   readonly roots: Roots;
   /**
    * Opens a file for repeated reading. A missing file is no error: its source reads `undefined`.
-   * `hasLongLines` is for a kernel text whose lines may be longer than 2 KiB.
+   * `hasLongLines` is for a kernel text whose lines may be longer than 2 KiB, `hasPaths` for one with
+   * paths for `statfs`, which need be no UTF-8.
    */
-  open(path: string, options?: { hasLongLines?: boolean }): Source;
+  open(path: string, options?: { hasLongLines?: boolean; hasPaths?: boolean }): Source;
   /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
   /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { encodePath } from "../parse/path_bytes.ts";
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
 import type { FileSystemUse } from "./host.ts";
 
@@ -58,7 +59,6 @@ const ERRORS: ReadonlyMap<number, readonly [code: string, text: string]> = new M
 /** The C library of 64-bit Linux. */
 export class Libc {
   readonly #calls: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-  readonly #encoder = new TextEncoder();
   /** The reason of the failure right before, on this thread. */
   readonly #errno: Int32Array;
   /** The last answer of `statfs`. */
@@ -136,7 +136,7 @@ export class Libc {
     if (path.includes("\0")) {
       throw new TypeError(`Cannot look at ${JSON.stringify(path)}: it contains a NUL`);
     }
-    return this.#encoder.encode(`${path}\0`);
+    return encodePath(`${path}\0`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { decodePaths } from "../parse/path_bytes.ts";
 import type { FileSystemUse, Host, InterfaceAddress, Roots, Source } from "./host.ts";
 import { InterfaceAddresses } from "./interface_addresses.ts";
 import { Libc } from "./libc.ts";
@@ -24,9 +25,11 @@ export class FileSource implements Source {
   readonly #file: Deno.FsFile | undefined;
   readonly #openError: unknown;
   readonly #lastPieceBytes: number;
+  readonly #hasPaths: boolean;
 
-  constructor(path: string, scratch: Scratch, { hasLongLines = false } = {}) {
+  constructor(path: string, scratch: Scratch, { hasLongLines = false, hasPaths = false } = {}) {
     this.#path = path;
+    this.#hasPaths = hasPaths;
     this.#scratch = scratch;
     this.#lastPieceBytes = hasLongLines ? 0 : LAST_PIECE_BYTES;
     try {
@@ -54,7 +57,8 @@ export class FileSource implements Source {
     } catch (error) {
       throw this.#readError(error);
     }
-    return this.#scratch.decoder.decode(this.#scratch.bytes.subarray(0, length));
+    const bytes = this.#scratch.bytes.subarray(0, length);
+    return this.#hasPaths ? decodePaths(bytes) : this.#scratch.decoder.decode(bytes);
   }
 
   #grow(): void {
@@ -82,7 +86,7 @@ export class LocalHost implements Host {
     this.roots = roots;
   }
 
-  open(path: string, options?: { hasLongLines?: boolean }): Source {
+  open(path: string, options?: { hasLongLines?: boolean; hasPaths?: boolean }): Source {
     return new FileSource(path, this.#scratch, options);
   }
 

@@ -78,7 +78,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const cpu = new CpuCollector(requiredSource(stat, `${proc}/stat`));
   const memory = openMemory(host, { mode: config.memoryMode, isOwn });
   // An overlay's line has the folders of all its layers.
-  const openMounts = (path: string) => host.open(path, { hasLongLines: true });
+  const openMounts = (path: string) => host.open(path, { hasLongLines: true, hasPaths: true });
   const disk = new DiskCollector(host, requiredSource(openMounts(mountinfo), mountinfo), {
     includeMountPoints: config.includeMountPoints,
     visible: isOwn ? undefined : openMounts(ownMounts),

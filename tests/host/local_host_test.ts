@@ -113,3 +113,24 @@ Deno.test("FileSource has no data without its file, and throws for one that can'
   assertEquals(host.open("/nonexistent/file").read(), undefined);
   assertThrows(() => host.open("/proc").read(), Error, "Cannot read /proc");
 });
+
+Deno.test({
+  name: "LocalHost.statfs() finds a folder whose name is no UTF-8 by a text that has its path",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const script =
+        `cd "$1" && name=$(printf 'm\\351') && mkdir "$name" && printf '%s' "$1/$name" >paths`;
+      const { success } = await new Deno.Command("sh", { args: ["-c", script, "sh", folder] })
+        .output();
+      assertEquals(success, true);
+      const host = new LocalHost();
+      const path = host.open(`${folder}/paths`, { hasPaths: true }).read() ?? "";
+      assertEquals(path, `${folder}/m\udce9`);
+      assertEquals(host.statfs(path).blocks, host.statfs(folder).blocks);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
