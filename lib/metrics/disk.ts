@@ -192,6 +192,9 @@ export class DiskCollector {
   #queryFirst(mount: CountedMount, answers: Answer[]): MountDecision {
     const use = this.#query(mount);
     if (use instanceof Error) return ignoreMount(mount, "statfs failed");
+    if (use && this.#isHidden(mount, use)) {
+      return ignoreMount(mount, `hidden by the mount on ${mount.cover}`);
+    }
     const same = use &&
       answers.find((other) =>
         (isLayered(mount.type) || isLayered(other.mount.type)) && hasSameUsage(use, other.use)
@@ -202,6 +205,16 @@ export class DiskCollector {
     this.#watched.push({ mount, blocks: isSteady ? use?.blocks : undefined });
     if (use) answers.push({ mount, pool: mount.pool, use });
     return mount;
+  }
+
+  /** Whether the path leads to the file system that may lie over it. */
+  #isHidden({ cover, mayHang }: CountedMount, use: FileSystemUse): boolean {
+    if (cover === undefined || mayHang) return false;
+    try {
+      return hasSameUsage(use, this.#host.statfs(cover));
+    } catch {
+      return false;
+    }
   }
 
   #query(mount: CountedMount): FileSystemUse | Error | undefined {

@@ -93,6 +93,8 @@ export interface CountedMount extends MountDecision {
   path: string;
   /** `statfs` may hang and must not be called synchronously. */
   mayHang: boolean;
+  /** Mount point that may lie over its path: then `statfs` answers for that one. */
+  cover?: string;
   /** ZFS pool, whose data sets share its free space. */
   pool?: string;
 }
@@ -125,7 +127,7 @@ export function filterMounts(
 ): (CountedMount | IgnoredMount)[] {
   const include = new Set(context.include.map((path) => path.replace(/(?<=.)\/+$/, "")));
   const covers = findCovers(mounts);
-  const present = reachableMounts(mounts, covers);
+  const present = reachableMounts(mounts, covers.sure);
   const visible = context.visible && visibleByDevice(context.visible);
   const names = new Map<string, string>();
   const decisions = new Map<Mount, CountedMount | IgnoredMount>();
@@ -140,19 +142,23 @@ export function filterMounts(
     const isWanted = include.size > 0;
     if (!visible && !isWanted && isFileBind(mount, context)) return ignoreMount(mount, "file");
     for (const key of keys) names.set(key, mount.mountPoint);
-    return counted(mount, { path, isWanted });
+    const chosen = counted(mount, { path, isWanted });
+    const cover = visible ? undefined : covers.perhaps.get(mount);
+    return cover === undefined
+      ? chosen
+      : { ...chosen, cover: cover.mountPoint, mayHang: chosen.mayHang || mayHang(cover) };
   };
   for (const mount of present.toSorted(byPreference)) decisions.set(mount, decide(mount));
-  for (const [mount, { mountPoint }] of covers) {
+  for (const [mount, { mountPoint }] of covers.sure) {
     // A cover on the same mount point has a decision of its own under that name.
     if (mountPoint === mount.mountPoint) continue;
     decisions.set(mount, ignoreMount(mount, `hidden by the mount on ${mountPoint}`));
   }
-  const chosen = rootFirst(mounts).flatMap((mount) => decisions.get(mount) ?? []);
-  const there = new Set(chosen.map(({ mountPoint }) => mountPoint));
+  const decided = rootFirst(mounts).flatMap((mount) => decisions.get(mount) ?? []);
+  const there = new Set(decided.map(({ mountPoint }) => mountPoint));
   const missing = [...include].filter((path) => !there.has(path));
   return [
-    ...chosen,
+    ...decided,
     ...missing.map((mountPoint) =>
       ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there")
     ),
@@ -175,19 +181,29 @@ function reachableMounts(mounts: readonly Mount[], covers: ReadonlyMap<Mount, Mo
   return rootFirst([...new Map(reachable.map((mount) => [mount.mountPoint, mount])).values()]);
 }
 
+/** Mounts by what lies over them: surely, or perhaps. */
+interface Covers {
+  readonly sure: Map<Mount, Mount>;
+  /** By the parents, an older mount that was moved there; or the parents are not exact. */
+  readonly perhaps: Map<Mount, Mount>;
+}
+
 /**
- * Finds mounts that a later mount covers, on the same mount point or on a folder above it.
+ * Finds mounts that another mount covers, on the same mount point or on a folder above it.
  *
- * Only later mounts can cover: the kernel lists mounts in the order in which they were made. That
- * also keeps mounts of emulated kernels, whose parent ids are not exact.
+ * The kernel lists mounts in the order in which they were made, so a later one covers. An earlier one
+ * does so after `mount --move`; but emulated kernels, whose parent ids are not exact, look the same.
  */
-function findCovers(mounts: readonly Mount[]): Map<Mount, Mount> {
+function findCovers(mounts: readonly Mount[]): Covers {
   const resolve = mountResolver(mounts);
   const position = new Map(mounts.map((mount, index) => [mount, index]));
-  const covers = new Map<Mount, Mount>();
+  const covers: Covers = { sure: new Map(), perhaps: new Map() };
   for (const [index, mount] of mounts.entries()) {
     const cover = resolve(mount.mountPoint);
-    if (cover !== undefined && (position.get(cover) ?? 0) > index) covers.set(mount, cover);
+    if (cover === undefined || cover === mount) continue;
+    const isLater = (position.get(cover) ?? 0) > index;
+    const isOnTop = cover.mountPoint === mount.mountPoint && cover.parentId === mount.id;
+    covers[isLater || isOnTop ? "sure" : "perhaps"].set(mount, cover);
   }
   return covers;
 }
@@ -248,7 +264,7 @@ function identityKeys({ device, type, source }: Mount): string[] {
 
 function visibleByDevice(own: readonly Mount[]): (mount: Mount) => string | undefined {
   const byDevice = Map.groupBy(
-    reachableMounts(own, findCovers(own)),
+    reachableMounts(own, findCovers(own).sure),
     ({ device }) => device,
   );
   return ({ device, root }) => {

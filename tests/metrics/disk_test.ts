@@ -397,3 +397,26 @@ Deno.test("DiskCollector.collect() forgets the answer of a remote mount that is 
   await settle();
   assertEquals(machine.step(), [80, 110]);
 });
+
+Deno.test("DiskCollector.collect() counts what is visible where a mount was moved over an older one", () => {
+  using time = new FakeTime();
+  const moved = `30 1 8:1 / / rw - ext4 /dev/sda1 rw
+40 30 8:2 / /mnt/k rw - ext4 /dev/sdb1 rw
+41 30 8:3 / /mnt/k/sub rw - ext4 /dev/sdc1 rw
+`;
+  const uses = {
+    "/": use(1_000, 400),
+    "/mnt/k": use(5_000, 100),
+    "/mnt/k/sub": use(5_000, 100),
+  };
+  const machine = new Machine(time, moved, uses);
+  assertEquals(machine.step(), [5_500, 6_000]);
+  assertEquals(machine.rule("/mnt/k/sub"), "hidden by the mount on /mnt/k");
+  // Of a kernel whose parents are not exact: the other disk is there.
+  const apart = new Machine(time, moved, { ...uses, "/mnt/k/sub": use(900, 100) });
+  assertEquals(apart.step(), [6_300, 6_900]);
+  const remote = moved.replace("8:2 / /mnt/k rw - ext4 /dev/sdb1", "0:50 / /mnt/k rw - nfs4 a:/b");
+  const mayHang = new Machine(time, remote, uses);
+  mayHang.step();
+  assertEquals(mayHang.statfsCalls, ["/"]);
+});

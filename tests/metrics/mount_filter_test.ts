@@ -160,6 +160,18 @@ Deno.test("filterMounts() uses the later of two mounts at one mount point", () =
   ]);
 });
 
+Deno.test("filterMounts() takes the upper of two mounts at one mount point, whichever is older", () => {
+  const text = `2 1 8:1 / / rw - ext4 /dev/sda1 rw
+3 4 8:2 / /a rw - ext4 /dev/sda2 rw
+4 2 8:3 / /a rw - ext4 /dev/sda3 rw
+`;
+  const decisions = filterMounts(parseMountinfo(text), { include: [], isFile: () => false });
+  assertDataEquals(
+    decisions.filter(({ counted }) => counted).map(({ source }) => source),
+    ["/dev/sda1", "/dev/sda2"],
+  );
+});
+
 function mount(mountPoint: string, type = "ext4", source = "/dev/sda1") {
   return { device: "8:1", root: "/", mountPoint, type, source };
 }
