@@ -3,19 +3,15 @@ import { parseArcstats } from "../parse/arcstats.ts";
 import { type Meminfo, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
 import { requiredSource } from "./collector.ts";
-import {
-  type CgroupMemory,
-  type CgroupMemoryCollector,
-  openMemoryCgroup,
-} from "./memory_cgroup.ts";
+import { type CgroupMemory, openMemoryCgroup, type TightestCgroup } from "./memory_cgroup.ts";
 
 /** Counting mode and sources beside `/proc/meminfo`. */
 export interface MemoryOptions {
   readonly mode?: MemoryMode;
   /** `/proc/spl/kstat/zfs/arcstats` on ZFS systems: the kernel counts the ARC as used. */
   readonly arcstats?: Source | undefined;
-  /** The cgroup that limits the container in which the agent runs. */
-  readonly cgroup?: Pick<CgroupMemoryCollector, "folder" | "collect"> | undefined;
+  /** The cgroup that limits, or may come to limit, the container in which the agent runs. */
+  readonly cgroup?: Pick<TightestCgroup, "folder" | "collect"> | undefined;
 }
 
 /** How used memory is counted. */

@@ -36,7 +36,7 @@ const FILES = {
   2: { limit: "memory.max", current: "memory.current", swapLimit: "memory.swap.max" },
 } as const;
 
-/** Measures the cgroup whose memory limit applies to a container, from files opened before the seal. */
+/** Measures a cgroup of a container, from files opened before the seal. */
 export class CgroupMemoryCollector {
   /** Folder of the cgroup. */
   readonly folder: string;
@@ -57,6 +57,15 @@ export class CgroupMemoryCollector {
     this.#stat = host.open(`${folder}/memory.stat`);
     this.#swapLimit = host.open(`${folder}/${files.swapLimit}`);
     this.#swapCurrent = host.open(`${folder}/memory.swap.current`);
+  }
+
+  /** The limit; `undefined` without one, and when it can't be read. */
+  limitBytes(): number | undefined {
+    try {
+      return parseLimit(this.#limit.read());
+    } catch {
+      return undefined;
+    }
   }
 
   /**
@@ -93,33 +102,70 @@ export class CgroupMemoryCollector {
   }
 }
 
+/** Interval at which the tightest cgroup is chosen anew: a limit may be set at any time. */
+const CHOICE_MS = 60_000;
+
+/** Measures the tightest of a container's cgroups, which is chosen anew each minute. */
+export class TightestCgroup {
+  readonly #groups: readonly CgroupMemoryCollector[];
+  #chosen: CgroupMemoryCollector | undefined;
+  #chosenAtMs = performance.now();
+
+  constructor(groups: readonly CgroupMemoryCollector[]) {
+    this.#groups = groups;
+    this.#chosen = tightest(groups);
+  }
+
+  /** Folder of the cgroup whose limit applies; `undefined` without a limit. */
+  get folder(): string | undefined {
+    return this.#chosen?.folder;
+  }
+
+  /**
+   * Its limit and usage; `undefined` without a limit.
+   *
+   * @throws {SyntaxError} When the kernel's text is malformed.
+   */
+  collect(): CgroupMemory | undefined {
+    const nowMs = performance.now();
+    if (nowMs - this.#chosenAtMs >= CHOICE_MS) {
+      this.#chosen = tightest(this.#groups);
+      this.#chosenAtMs = nowMs;
+    }
+    return this.#chosen?.collect();
+  }
+}
+
+function tightest(groups: readonly CgroupMemoryCollector[]): CgroupMemoryCollector | undefined {
+  const limits = groups.map((group) => ({ group, bytes: group.limitBytes() ?? Infinity }));
+  const [first] = limits.sort((a, b) => a.bytes === b.bytes ? 0 : a.bytes - b.bytes);
+  return first === undefined || first.bytes === Infinity ? undefined : first.group;
+}
+
 /**
- * Opens the cgroup with the lowest memory limit among the container's own and its visible ancestors;
- * `undefined` without a limit or outside a container.
+ * Opens the container's own cgroup and its visible ancestors, of which the lowest memory limit applies;
+ * `undefined` without any or outside a container.
  */
-export function openMemoryCgroup(host: GroupHost): CgroupMemoryCollector | undefined {
+export function openMemoryCgroup(host: GroupHost): TightestCgroup | undefined {
   try {
-    return tightestCgroup(host);
+    // Outside a container a limit applies to the agent alone.
+    if (containerKind(host) === undefined) return undefined;
+    const groups = openGroups(host);
+    return groups.length === 0 ? undefined : new TightestCgroup(groups);
   } catch {
     // An unknown hierarchy: the machine's numbers are used.
     return undefined;
   }
 }
 
-function tightestCgroup(host: GroupHost): CgroupMemoryCollector | undefined {
+function openGroups(host: GroupHost): CgroupMemoryCollector[] {
   const group = containerCgroup(host);
-  if (group === undefined) return undefined;
+  if (group === undefined) return [];
   const { version } = group;
   const mounts = parseMountinfo(host.readText(`${host.roots.proc}/self/mountinfo`) ?? "");
-  let tightest: { folder: string; limitBytes: number } | undefined;
-  for (const folder of cgroupMountFolders(group, mounts)) {
-    const limitBytes = parseLimit(host.readText(`${folder}/${FILES[version].limit}`));
-    if (limitBytes === undefined || limitBytes >= (tightest?.limitBytes ?? Infinity)) continue;
-    tightest = { folder, limitBytes };
-  }
-  // Outside a container the limit applies to the agent alone.
-  if (tightest === undefined || containerKind(host) === undefined) return undefined;
-  return new CgroupMemoryCollector(host, { version, folder: tightest.folder });
+  return cgroupMountFolders(group, mounts)
+    .filter((folder) => host.readText(`${folder}/${FILES[version].limit}`) !== undefined)
+    .map((folder) => new CgroupMemoryCollector(host, { version, folder }));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { assertThrows } from "@std/assert";
 import { openMemoryCgroup } from "../../lib/metrics/memory_cgroup.ts";
+import { FakeTime } from "../fake_time.ts";
 import { fakeHost } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
@@ -91,7 +92,7 @@ Deno.test("openMemoryCgroup() ignores a limit of the agent's unit alone", () => 
     [`${TOP}/memory.max`]: "max\n",
     [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
   });
-  assertDataEquals(openMemoryCgroup(fakeHost(files)), undefined);
+  assertDataEquals(openMemoryCgroup(fakeHost(files))?.folder, undefined);
 });
 
 Deno.test("openMemoryCgroup() returns undefined outside a container", () => {
@@ -109,10 +110,32 @@ const WITHOUT_LIMIT: readonly Record<string, string>[] = [
 ];
 
 for (const changed of WITHOUT_LIMIT) {
-  Deno.test(`openMemoryCgroup() returns undefined when there is ${JSON.stringify(changed)}`, () => {
-    assertDataEquals(openMemoryCgroup(fakeHost(container(changed))), undefined);
+  Deno.test(`openMemoryCgroup() finds no limit when there is ${JSON.stringify(changed)}`, () => {
+    const group = openMemoryCgroup(fakeHost(container(changed)));
+    assertDataEquals([group?.folder, group?.collect()], [undefined, undefined]);
   });
 }
+
+Deno.test("TightestCgroup.collect() takes a limit that is set after the start, within a minute", () => {
+  using time = new FakeTime();
+  const files = container({
+    "/proc/self/cgroup": "0::/pod\n",
+    [`${TOP}/memory.max`]: "max\n",
+    [`${TOP}/pod/memory.max`]: "max\n",
+    [`${TOP}/pod/memory.current`]: "4096\n",
+    [`${TOP}/pod/memory.stat`]: STAT_2,
+  });
+  const group = openMemoryCgroup(fakeHost(files));
+  assertDataEquals(group?.collect(), undefined);
+  files[`${TOP}/pod/memory.max`] = `${200 * MIB}\n`;
+  time.tick(60_000);
+  assertDataEquals(group?.collect()?.limitBytes, 200 * MIB);
+  assertDataEquals(group?.folder, `${TOP}/pod`);
+  files[`${TOP}/memory.max`] = `${100 * MIB}\n`;
+  time.tick(60_000);
+  assertDataEquals(group?.collect()?.limitBytes, 100 * MIB);
+  assertDataEquals(group?.folder, TOP);
+});
 
 Deno.test("CgroupMemoryCollector.collect() follows the limit, and returns undefined when it was removed", () => {
   const files = container();
