@@ -48,6 +48,7 @@ Deno.test("install() creates everything on OpenRC, and uninstall() removes all o
     `/opt/${NAME}/ 755`,
     `/opt/${NAME}/${NAME} 755`,
     `/run/${NAME}/ 755`,
+    `/run/${NAME}/health.lock 600`,
     `/users/${NAME} 644`,
     `/usr/local/bin/${NAME} 777`,
     `/var/lib/${NAME}/ 700`,
