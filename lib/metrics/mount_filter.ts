@@ -12,6 +12,8 @@ const SHARED_FOLDER_TYPES = new Set([
   "drvfs",
   "fakeowner",
 ]);
+/** In place of the type of a root that is no mount: a folder of a file system that may be mounted, too. */
+const CHROOT_TYPE = "chroot";
 const LAYERED_TYPES = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
 const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"]);
 const MEMORY_TYPES = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
@@ -69,7 +71,7 @@ export function mayHang({ mountPoint, type }: Pick<Mount, "mountPoint" | "type">
 
 /** Whether the type is a layer over another file system, which may be mounted as well. */
 export function isLayered(type: string): boolean {
-  return LAYERED_TYPES.has(type);
+  return LAYERED_TYPES.has(type) || type === CHROOT_TYPE;
 }
 
 /** `fuseblk` is excluded: it is a disk whose driver is a program. */
@@ -122,9 +124,10 @@ export interface MountContext {
  * root first, then the kernel's order.
  */
 export function filterMounts(
-  mounts: readonly Mount[],
+  found: readonly Mount[],
   context: MountContext,
 ): (CountedMount | IgnoredMount)[] {
+  const mounts = context.visible ? found : withRoot(found);
   const include = new Set(context.include.map((path) => path.replace(/(?<=.)\/+$/, "")));
   const covers = findCovers(mounts);
   const present = reachableMounts(mounts, covers.sure);
@@ -163,6 +166,14 @@ export function filterMounts(
       ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there")
     ),
   ];
+}
+
+/** In a chroot whose root is a mere folder no mount is at `/`, and yet `statfs` answers for it. */
+function withRoot(mounts: readonly Mount[]): readonly Mount[] {
+  const isChroot = mounts.length > 0 && mounts.every(({ mountPoint }) => mountPoint !== "/");
+  if (!isChroot) return mounts;
+  const root = { id: -1, parentId: -1, device: "", root: "/", mountPoint: "/" };
+  return [{ ...root, type: CHROOT_TYPE, source: "a folder" }, ...mounts];
 }
 
 function ignoreReasonFor(mount: Mount, include: ReadonlySet<string>): string | undefined {

@@ -420,3 +420,18 @@ Deno.test("DiskCollector.collect() counts what is visible where a mount was move
   mayHang.step();
   assertEquals(mayHang.statfsCalls, ["/"]);
 });
+
+Deno.test("DiskCollector.collect() counts the root of a chroot that is no mount, once", () => {
+  using time = new FakeTime();
+  const text = `81 70 0:5 / /proc rw - proc proc rw
+82 70 8:1 /srv /data rw - ext4 /dev/sda1 rw
+83 70 8:2 / /other rw - ext4 /dev/sdb1 rw
+`;
+  const uses = { "/": use(1_000, 400), "/data": use(1_000, 400), "/other": use(500, 100) };
+  const machine = new Machine(time, text, uses);
+  assertEquals(machine.step(), [1_000, 1_500]);
+  assertEquals(machine.rule("/"), "root file system");
+  assertEquals(machine.rule("/data"), "same space as /");
+  const included = new Machine(time, text, uses, { include: ["/"] });
+  assertEquals(included.step(), [600, 1_000]);
+});

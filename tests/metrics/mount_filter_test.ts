@@ -282,6 +282,7 @@ Deno.test("filterMounts() finds every mount in a chroot, whose root is not in th
 83 70 8:3 / /srv rw - ext4 /dev/sda3 rw
 `;
   assertEquals(counted(filterMounts(parseMountinfo(text), { include: [], isFile: () => false })), [
+    "/",
     "/data",
     "/data/deep",
     "/srv",
