@@ -267,7 +267,14 @@ export function foldIgnored(decisions: readonly Decision[]): Decision[] {
 }
 
 function decisionRow({ name, counted, rule }: Decision): string[] {
-  return [name, counted ? "counted" : "left out", rule];
+  return [oneLine(name), counted ? "counted" : "left out", oneLine(rule)];
+}
+
+/** Escapes control characters: a line feed in a mount point's name would make a row of its own. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => {
+    return `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
 }
 
 function section(title: string, rows: readonly (readonly string[])[]): string {

@@ -231,7 +231,9 @@ function cutValues({ load, traffic }: Snapshot): string[] {
   const load1 = load?.oneMinute ?? 0;
   if (load1 > MAX_LOAD1) cut.push(`load1 is ${load1}, sent as ${MAX_LOAD1}`);
   const bytes = Math.max(traffic?.sentBytes ?? 0, traffic?.receivedBytes ?? 0);
-  if (bytes > Number.MAX_SAFE_INTEGER) cut.push("total traffic is above 2^53 bytes, sent as 2^53");
+  if (bytes > Number.MAX_SAFE_INTEGER) {
+    cut.push("total traffic is above 2^53 bytes, sent as 2^53 - 1");
+  }
   return cut;
 }
 

@@ -51,6 +51,16 @@ Deno.test("dryRunTable() shows values in units, their source, and each decision 
   assertStringIncludes(table, "/ (ext4 of /dev/vda)");
 });
 
+Deno.test("dryRunTable() keeps a name with a line feed in its row", () => {
+  const mountPoints = [{
+    name: "/a\n  /b\x1b[2J",
+    counted: false,
+    rule: "hidden by the mount on /a\n",
+  }];
+  const table = dryRunTable({ ...dryRunOf({ failures: [] }), mountPoints });
+  assertStringIncludes(table, "/a\\x0a  /b\\x1b[2J  left out  hidden by the mount on /a\\x0a\n");
+});
+
 Deno.test("dryRunTable() leaves no blanks at the ends of lines", () => {
   for (const line of dryRunTable(dryRunOf({ failures: [] })).split("\n")) {
     assertEquals(line, line.trimEnd());

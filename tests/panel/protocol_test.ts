@@ -269,7 +269,7 @@ Deno.test("toWireReport() names values that are cut", () => {
   assertEquals(
     report.message,
     "cannot measure memory; load1 is 4500.5, sent as 1000; " +
-      "total traffic is above 2^53 bytes, sent as 2^53",
+      "total traffic is above 2^53 bytes, sent as 2^53 - 1",
   );
   const whole = toWireReport({
     load: { ...load, oneMinute: 1000 },
