@@ -91,7 +91,7 @@ Deno.test({
       await machine.run(`systemctl start ${UPDATE}`);
       assertStringIncludes(
         await log(world, UPDATE),
-        "1.4.0 is available, but failed on this machine before",
+        "1.4.0 is available, but failed on this machine within a week",
       );
 
       await machine.run(`${PROGRAM} uninstall`);
