@@ -128,6 +128,6 @@ Deno.test("update goes back when the new version never reports", async () => {
   const again = await place.update("--check");
   assertStringIncludes(
     again.output,
-    "Version 1.3.0 is available, but failed on this machine before",
+    "Version 1.3.0 is available, but failed on this machine within a week",
   );
 });
