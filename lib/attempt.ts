@@ -1,4 +1,4 @@
-/** What a function returns; `undefined` when it throws, where the reason does not matter. */
+/** Returns the result of a function; `undefined` when it throws, where the reason does not matter. */
 export function attempt<T>(look: () => T): T | undefined {
   try {
     return look();

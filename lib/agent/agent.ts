@@ -30,7 +30,7 @@ const FIRST_INFO_RETRY_MS = 5_000;
 /** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
 
-/** What an {@linkcode Agent} reports to its panel, and what handles the panel's orders. */
+/** The machine that an {@linkcode Agent} reports, and the handlers of its panel's orders. */
 export interface AgentOptions {
   readonly config: Config;
   readonly sampler: Sampler;

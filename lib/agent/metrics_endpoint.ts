@@ -40,7 +40,7 @@ const ACCEPT_RETRY_MS = 1_000;
 /** Values that are older are measured for the scrape; see {@linkcode MetricsEndpointOptions}. */
 const MAX_AGE_MS = 15_000;
 
-/** What a {@linkcode MetricsEndpoint} serves. */
+/** The sources of a {@linkcode MetricsEndpoint}. */
 export interface MetricsEndpointOptions {
   readonly machine: Machine;
   /**

@@ -74,7 +74,7 @@ export interface OpenedAgent extends AsyncDisposable {
   readonly shell: Shell | undefined;
   readonly names: ShellNames;
   readonly resolver: SystemResolver;
-  /** What has to stay possible after the seal. */
+  /** Work that has to stay possible after the seal. */
   readonly needs: SealNeeds;
   readonly releaseMemory: () => void;
   readonly signal: AbortSignal;

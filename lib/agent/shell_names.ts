@@ -3,7 +3,7 @@ import { RUNTIME_NAMES, type SystemNames } from "../net/dns.ts";
 import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
 import type { Shell } from "../sandbox/shell.ts";
 
-/** What an agent of this configuration needs after the seal. */
+/** The needs of an agent of this configuration after the seal. */
 export async function sealNeeds(config: Config, names: ShellNames): Promise<SealNeeds> {
   return {
     readsFiles: await names.failure(),

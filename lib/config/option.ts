@@ -175,7 +175,7 @@ export class OptionRows {
     });
   }
 
-  /** What `parse` reads in a text. */
+  /** The result of `parse` for a text. */
   checked<T>(row: Row<T> & Value<T>): Option<T> {
     return this.#define<T>({
       placeholder: "TEXT",

@@ -12,7 +12,7 @@ export type Measurements = Omit<Snapshot, "failures">;
 
 /** A row of a machine's table: measures one subject anew at every report. */
 export interface Collector {
-  /** What is measured, in the words of the report's message. */
+  /** Name of the metric, in the words of the report's message. */
   readonly subject: string;
   /** Age up to which its values are reported again, in milliseconds; by default they never are. */
   readonly maxAgeMs?: number;

@@ -10,7 +10,7 @@ import { type Collector, KeptCollector, type Measurements } from "./collector.ts
 
 /** A collector that failed, and why. */
 export interface CollectorFailure {
-  /** What could not be measured, as in the report's message. */
+  /** Name of the metric that could not be measured, as in the report's message. */
   readonly subject: string;
   readonly error: unknown;
 }

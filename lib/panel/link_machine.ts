@@ -100,7 +100,7 @@ export interface LinkStep {
   readonly effects: readonly LinkEffect[];
 }
 
-/** What a step depends on beside the state and the event. */
+/** The context of a step beside the state and the event. */
 export interface LinkConditions {
   readonly settings: LinkSettings;
   readonly nowMs: number;
